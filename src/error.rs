@@ -1,0 +1,337 @@
+//! What can go wrong with a segment, and with a lock.
+
+use crate::platform::linux::Unsupported as RobustListMissing;
+use crate::raw::hold::{Cause, Id};
+use crate::raw::mutex::NotHeld;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+/// Why a segment could not be made, opened or used. Each tells what was expected, what was found, and what to do.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused a step.
+    Io {
+        /// The step.
+        doing: &'static str,
+        /// Its file, if it has a name.
+        path: Option<PathBuf>,
+        /// The refusal.
+        source: io::Error,
+    },
+    /// There is no segment of that name.
+    NotFound(PathBuf),
+    /// There is something of that name already; nothing was changed.
+    AlreadyExists(PathBuf),
+    /// A name that no segment can have.
+    InvalidName(String),
+    /// What was asked for cannot be: too many participants, a length that overflows.
+    InvalidSize(String),
+    /// It is not a regular file, or its first bytes are not those of a segment.
+    NotASegment,
+    /// It has this version of the format; this crate reads [`FORMAT`](crate::segment::FORMAT).
+    Version {
+        /// The version found.
+        found: u32,
+    },
+    /// It was made by a program whose `usize` has another width.
+    WordSize {
+        /// Bits of the `usize` found.
+        found: u32,
+    },
+    /// It holds another type, or another definition of that type.
+    Type {
+        /// Size in bytes of the type found.
+        found_size: u64,
+        /// Size in bytes of the type that was to be opened.
+        expected_size: u64,
+    },
+    /// The elements of its room are of another type.
+    RoomType {
+        /// Size in bytes of one element found.
+        found_size: u64,
+        /// Size in bytes of one element of the type that was to be opened.
+        expected_size: u64,
+    },
+    /// Its length is not what its header says, or the header's numbers fit nothing: it was truncated or damaged.
+    Size {
+        /// Length of the file in bytes.
+        found: u64,
+        /// Length by its header, if that makes sense.
+        expected: Option<u64>,
+    },
+    /// It belongs to another user, who could do with it what they like.
+    Owner {
+        /// User id of its owner.
+        found: u32,
+        /// User id of this process.
+        expected: u32,
+    },
+    /// It comes from before a reboot, or is a copy, and somebody else is just seeing to that, or does not finish.
+    Busy,
+    /// No segment was passed to this process under that name.
+    NotPassed(String),
+    /// The primitive is not in a segment: it lives on a stack or heap where no other process can see it.
+    NotInSegment,
+    /// Every slot of the participant table is taken by a living thread.
+    Full {
+        /// Number of slots.
+        participants: usize,
+    },
+    /// The kernel or the C library lacks something that outlive stands on.
+    Unsupported(String),
+    /// The lock is not held, or not by the one who was to release it or to vouch for it; nothing was changed.
+    NotHeld {
+        /// Who holds it, if anybody does.
+        holder: Option<Id>,
+    },
+    /// The participant cannot leave: at this offset of the segment a word says that it holds something.
+    StillHolding {
+        /// Offset in bytes from the segment's start.
+        offset: usize,
+    },
+}
+
+/// A [`Result`](std::result::Result) with this crate's [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    pub(crate) fn io(doing: &'static str, path: Option<&std::path::Path>, source: impl Into<io::Error>) -> Self {
+        Self::Io { doing, path: path.map(Into::into), source: source.into() }
+    }
+}
+
+impl From<NotHeld> for Error {
+    fn from(NotHeld { holder }: NotHeld) -> Self {
+        Self::NotHeld { holder }
+    }
+}
+
+impl From<RobustListMissing> for Error {
+    fn from(missing: RobustListMissing) -> Self {
+        Self::Unsupported(missing.to_string())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io { doing, path: Some(path), source } => {
+                write!(f, "cannot {doing} {}: {source}", path.display())
+            }
+            Self::Io { doing, path: None, source } => write!(f, "cannot {doing}: {source}"),
+            Self::NotFound(path) => write!(f, "there is no segment {}; create it first", path.display()),
+            Self::AlreadyExists(path) => {
+                write!(f, "{} exists already; open it, or choose another name", path.display())
+            }
+            Self::InvalidName(name) => write!(
+                f,
+                "{name:?} cannot name a segment; use 1 to 200 bytes without '/' or NUL, and not beginning with '.'"
+            ),
+            Self::InvalidSize(what) => f.write_str(what),
+            Self::NotASegment => f.write_str(
+                "this is no segment: not a regular file that begins with outlive's magic number; check the name",
+            ),
+            Self::Version { found } => write!(
+                f,
+                "the segment has format {found}, this program reads format {}; make it anew, or use the same version of outlive on both sides",
+                crate::segment::FORMAT
+            ),
+            Self::WordSize { found } => write!(
+                f,
+                "the segment was made by a {found}-bit program, this is a {}-bit one; build both alike",
+                usize::BITS
+            ),
+            Self::Type { found_size, expected_size } => write!(
+                f,
+                "the segment holds another type ({found_size} bytes, this program expects {expected_size}); names, order and types of all fields must be the same on both sides"
+            ),
+            Self::RoomType { found_size, expected_size } => write!(
+                f,
+                "the segment's room holds elements of another type ({found_size} bytes each, this program expects {expected_size})"
+            ),
+            Self::Size { found, expected: Some(expected) } => write!(
+                f,
+                "the segment has {found} bytes but should have {expected}: it was truncated or damaged; make it anew"
+            ),
+            Self::Size { found, expected: None } => write!(
+                f,
+                "the segment has {found} bytes and a header that fits no length: it was damaged; make it anew"
+            ),
+            Self::Owner { found, expected } => write!(
+                f,
+                "the segment belongs to user {found}, not to user {expected}; if that user is trusted, say so with Options::owner"
+            ),
+            Self::Busy => f.write_str(
+                "somebody else is opening or replacing this segment and does not finish; look for a stopped process that has it open",
+            ),
+            Self::NotPassed(name) => write!(
+                f,
+                "no segment was passed to this process as {name:?}; the parent passes it with Segment::pass_to before it spawns"
+            ),
+            Self::NotInSegment => f.write_str(
+                "this primitive is not in a segment, so no other process could see it; put it into a Segment",
+            ),
+            Self::Full { participants } => write!(
+                f,
+                "all {participants} participants of the segment are taken by living threads; create it with more (Options::participants)"
+            ),
+            Self::Unsupported(what) => f.write_str(what),
+            Self::NotHeld { holder: None } => f.write_str("the lock is not held by anybody"),
+            Self::NotHeld { holder: Some(holder) } => write!(
+                f,
+                "the lock is held by participant {holder}: somebody released it on behalf of its holder meanwhile"
+            ),
+            Self::StillHolding { offset } => write!(
+                f,
+                "this thread still holds something in the segment (the word at byte {offset} names it); release it first"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+/// Why a lock did not simply come: `G` is the guard, where the lock was taken nevertheless.
+#[non_exhaustive]
+pub enum LockError<G> {
+    /// The lock is yours, but a former holder died while it held: what it protects may be half changed.
+    OwnerDied(Inconsistent<G>),
+    /// The lock is yours, but a former holder panicked while it held: what it protects may be half changed.
+    Poisoned(Inconsistent<G>),
+    /// Somebody alive holds it (`try_lock`).
+    WouldBlock,
+    /// Somebody alive held it until the deadline.
+    TimedOut,
+    /// The calling thread holds it already: waiting would be for ever.
+    Deadlock,
+    /// This thread cannot take part in the segment.
+    Unusable(Error),
+}
+
+/// A guard of something that may be inconsistent, and why it may be.
+///
+/// The state stays, and everybody who locks is told, until somebody who knows the data says
+/// [`MutexGuard::mark_consistent`](crate::MutexGuard::mark_consistent).
+pub struct Inconsistent<G> {
+    guard: G,
+    by: Option<Id>,
+}
+
+impl<G> Inconsistent<G> {
+    /// Who died or panicked: slot and generation in the participant table; `None` where that is no longer known.
+    pub fn by(&self) -> Option<Id> {
+        self.by
+    }
+    /// The guard, to judge and repair.
+    pub fn into_guard(self) -> G {
+        self.guard
+    }
+    /// The guard, to look at.
+    pub fn guard(&self) -> &G {
+        &self.guard
+    }
+    /// The guard, to judge and repair.
+    pub fn guard_mut(&mut self) -> &mut G {
+        &mut self.guard
+    }
+}
+
+impl<G> LockError<G> {
+    pub(crate) fn of(cause: Cause, guard: G) -> Self {
+        match cause {
+            Cause::Died(by) => Self::OwnerDied(Inconsistent { guard, by }),
+            Cause::Panicked(by) => Self::Poisoned(Inconsistent { guard, by }),
+        }
+    }
+
+    /// The guard, if the lock was taken: after [`OwnerDied`](Self::OwnerDied) and [`Poisoned`](Self::Poisoned).
+    ///
+    /// # Errors
+    /// The error itself, if it came without the lock.
+    pub fn into_guard(self) -> std::result::Result<G, Self> {
+        match self {
+            Self::OwnerDied(left) | Self::Poisoned(left) => Ok(left.guard),
+            other => Err(other),
+        }
+    }
+}
+
+impl<G> LockError<G> {
+    pub(crate) fn map_guard<H>(self, change: impl FnOnce(G) -> H) -> LockError<H> {
+        let inner = |left: Inconsistent<G>| Inconsistent { guard: change(left.guard), by: left.by };
+        match self {
+            Self::OwnerDied(left) => LockError::OwnerDied(inner(left)),
+            Self::Poisoned(left) => LockError::Poisoned(inner(left)),
+            Self::WouldBlock => LockError::WouldBlock,
+            Self::TimedOut => LockError::TimedOut,
+            Self::Deadlock => LockError::Deadlock,
+            Self::Unusable(error) => LockError::Unusable(error),
+        }
+    }
+}
+
+impl<G> fmt::Debug for Inconsistent<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inconsistent").field("by", &self.by).finish_non_exhaustive()
+    }
+}
+
+impl<G> fmt::Debug for LockError<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OwnerDied(left) => f.debug_tuple("OwnerDied").field(left).finish(),
+            Self::Poisoned(left) => f.debug_tuple("Poisoned").field(left).finish(),
+            Self::WouldBlock => f.write_str("WouldBlock"),
+            Self::TimedOut => f.write_str("TimedOut"),
+            Self::Deadlock => f.write_str("Deadlock"),
+            Self::Unusable(error) => f.debug_tuple("Unusable").field(error).finish(),
+        }
+    }
+}
+
+impl<G> fmt::Display for LockError<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let who = |f: &mut fmt::Formatter<'_>, left: &Inconsistent<G>| match left.by {
+            Some(id) => write!(f, "participant {id}"),
+            None => f.write_str("a former holder"),
+        };
+        match self {
+            Self::OwnerDied(left) => {
+                who(f, left)?;
+                f.write_str(" died while it held the lock; you hold it now: check what it protects, then mark_consistent")
+            }
+            Self::Poisoned(left) => {
+                who(f, left)?;
+                f.write_str(" panicked while it held the lock; you hold it now: check what it protects, then mark_consistent")
+            }
+            Self::WouldBlock => f.write_str("somebody else holds the lock"),
+            Self::TimedOut => f.write_str("somebody else held the lock until the deadline"),
+            Self::Deadlock => f.write_str("this thread holds the lock already; waiting for itself would be for ever"),
+            Self::Unusable(error) => write!(f, "the lock cannot be used here: {error}"),
+        }
+    }
+}
+
+impl<G> std::error::Error for LockError<G> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Unusable(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl<G> From<Error> for LockError<G> {
+    fn from(error: Error) -> Self {
+        Self::Unusable(error)
+    }
+}

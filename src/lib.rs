@@ -1,0 +1,11 @@
+//! outlive
+#![warn(missing_docs)]
+pub mod error;
+pub mod platform;
+pub mod raw;
+pub mod segment;
+pub mod sync;
+
+pub use error::{Error, Inconsistent, LockError, Result};
+pub use segment::{Fingerprint, Location, Options, Segment, Shareable};
+pub use sync::{Lock, LockGuard, LockResult, Mutex, MutexGuard};

@@ -1,0 +1,187 @@
+//! Who a participant is to the operating system, and the slow check of whether it is still there.
+//!
+//! The kernel's mark can be late or never come: `process_mrelease` right after SIGKILL throws the list's memory away
+//! before it is walked. So whoever sleeps looks slowly at times. A false "gone" would break mutual exclusion, so what
+//! cannot be looked at is there: another PID namespace, a `/proc` that is not ours, `hidepid`.
+
+use super::super::About;
+use core::mem::size_of;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+/// Facts about a participant's thread, in its slot of the segment.
+#[derive(Debug)]
+#[repr(C)]
+pub struct AboutThread {
+    /// Inode of the PID namespace in which the ids count; 0 unknown. Namespace inodes have 32 bits.
+    pid_namespace: AtomicU32,
+    /// Inode of the time namespace in which the start time counts; 0 unknown.
+    time_namespace: AtomicU32,
+    /// Start of the thread, clock ticks since boot as in /proc; 0 unknown.
+    start: AtomicU64,
+    process_id: AtomicU32,
+    /// See [`About::process`].
+    process: AtomicU32,
+    /// Address in its owner's memory of the word that it sleeps on, 0 for none.
+    waits_for: AtomicU64,
+    /// When it began to, milliseconds of the monotonic clock.
+    waits_since: AtomicU64,
+}
+const _: () = assert!(size_of::<AboutThread>() == 40);
+
+// ORDERING of all fields: Relaxed; they are published by the lifeline (Release when armed, Acquire when collected), and
+// what is read too early or too late is judged again or only shown to people.
+const FACT: Ordering = Ordering::Relaxed;
+
+impl About for AboutThread {
+    fn process(&self) -> u32 {
+        self.process.load(FACT)
+    }
+    fn note_waiting<W>(&self, word: Option<&W>) {
+        if word.is_some() {
+            self.waits_since.store(super::futex::now().as_millis() as u64, FACT);
+        }
+        self.waits_for.store(word.map_or(0, |word| &raw const *word as u64), FACT);
+    }
+}
+
+impl AboutThread {
+    /// Writes what is known of the owner. `process` is the [`About::process`] number.
+    pub(crate) fn set(&self, me: &Myself, process: u32) {
+        self.pid_namespace.store(me.pid_namespace, FACT);
+        self.time_namespace.store(me.time_namespace, FACT);
+        self.start.store(me.start, FACT);
+        self.process_id.store(me.process_id, FACT);
+        self.process.store(process, FACT);
+        self.waits_for.store(0, FACT);
+    }
+
+    /// The process id in its own PID namespace.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process_id.load(FACT)
+    }
+
+    /// Since when (milliseconds of the monotonic clock) it sleeps, if it does.
+    pub(crate) fn waits_since(&self) -> Option<u64> {
+        (self.waits_for.load(FACT) != 0).then(|| self.waits_since.load(FACT))
+    }
+
+    /// True only if the thread is known to have ended.
+    pub(super) fn is_gone(&self, thread: u32, claim_tag: u32) -> bool {
+        let namespace = self.pid_namespace.load(FACT);
+        // The facts must be the claimer's own, not those of one that lost the slot while it wrote them.
+        if claim_tag != tag(namespace, self.start.load(FACT)) {
+            return false;
+        }
+        if namespace == 0 || thread == 0 || namespace != pid_namespace() {
+            return false;
+        }
+        let process = self.process_id.load(FACT);
+        // SAFETY: signal 0 only asks whether the thread exists.
+        let answer = unsafe { libc::syscall(libc::SYS_tgkill, process, thread, 0) };
+        if answer != 0 && std::io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH) {
+            return true;
+        }
+        // It exists, or its id was given away. /proc tells more, if it is the /proc of our own PID namespace.
+        if !proc_is_ours() {
+            return false;
+        }
+        let Some(seen) = stat(&format!("/proc/{process}/task/{thread}/stat")) else {
+            return false;
+        };
+        if matches!(seen.state, b'Z' | b'X') {
+            return true;
+        }
+        let (start, time) = (self.start.load(FACT), self.time_namespace.load(FACT));
+        start != 0 && time != 0 && time == time_namespace() && seen.start != start
+    }
+}
+
+/// The calling thread, as its [`AboutThread`] will say.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Myself {
+    pub(crate) process_id: u32,
+    pub(crate) thread_id: u32,
+    pid_namespace: u32,
+    time_namespace: u32,
+    start: u64,
+}
+
+impl Myself {
+    pub(crate) fn look() -> Self {
+        // SAFETY: gettid has no preconditions and cannot fail.
+        let thread_id = unsafe { libc::gettid() } as u32;
+        Self {
+            process_id: std::process::id(),
+            thread_id,
+            pid_namespace: pid_namespace(),
+            time_namespace: time_namespace(),
+            start: stat("/proc/thread-self/stat").map_or(0, |s| s.start),
+        }
+    }
+
+    pub(crate) fn is_main_thread(&self) -> bool {
+        self.process_id == self.thread_id
+    }
+
+    /// 24 bits by which a claimer that died before it said more can be told from a later thread of the same id: 12 of the
+    /// PID namespace, 12 of the start time.
+    pub(crate) fn tag(&self) -> u32 {
+        tag(self.pid_namespace, self.start)
+    }
+
+    /// Whether a claimer is known to be gone. See [`Newcomer::is_claimer_gone`](crate::raw::table::Newcomer).
+    pub(crate) fn knows_gone(&self, thread: u32, tag: u32) -> bool {
+        if self.pid_namespace == 0 || tag >> 12 != self.tag() >> 12 {
+            return false;
+        }
+        // SAFETY: signal 0 only asks whether the thread exists.
+        let answer = unsafe { libc::syscall(libc::SYS_tkill, thread, 0) };
+        answer != 0 && std::io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH)
+    }
+}
+
+fn tag(pid_namespace: u32, start: u64) -> u32 {
+    let hash = pid_namespace.wrapping_mul(0x9e37_79b9) >> 20;
+    hash << 12 | (start as u32 & 0xfff)
+}
+
+fn namespace(path: &str) -> u32 {
+    fs::metadata(path).map_or(0, |m| m.ino() as u32)
+}
+fn pid_namespace() -> u32 {
+    namespace("/proc/self/ns/pid")
+}
+/// The inode of this process's time namespace, 0 where the kernel has none.
+fn time_namespace() -> u32 {
+    namespace("/proc/self/ns/time")
+}
+
+/// Whether /proc shows this process under the id that it knows itself by. In a new PID namespace with the old /proc
+/// mounted, `/proc/2` is somebody else.
+fn proc_is_ours() -> bool {
+    fs::read_link("/proc/self").is_ok_and(|p| p.to_str() == Some(&std::process::id().to_string()))
+}
+
+struct Stat {
+    state: u8,
+    start: u64,
+}
+
+/// Fields 3 and 22 of a stat file (proc(5)). The name in field 2 may contain anything, `)` included.
+fn stat(path: &str) -> Option<Stat> {
+    let text = fs::read(path).ok()?;
+    let after_name = &text[text.iter().rposition(|b| *b == b')')? + 1..];
+    let mut fields = after_name.split(|b| *b == b' ').filter(|f| !f.is_empty());
+    let state = *fields.next()?.first()?;
+    let start = core::str::from_utf8(fields.nth(18)?).ok()?.parse().ok()?;
+    Some(Stat { state, start })
+}
+
+/// Whether this process has no thread of that id any more.
+pub(crate) fn thread_has_ended(thread: u32) -> bool {
+    // SAFETY: signal 0 only asks whether the thread exists.
+    let answer = unsafe { libc::syscall(libc::SYS_tgkill, std::process::id(), thread, 0) };
+    answer != 0 && std::io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH)
+}

@@ -1,0 +1,150 @@
+//! Sleeping and waking. Always shared futexes, 32 bits, deadlines absolute on `CLOCK_MONOTONIC`.
+
+use super::super::Expect;
+use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use core::time::Duration;
+use libc::{c_long, timespec};
+
+/// No sleep lasts longer before the sleeper looks again; see [`crate::raw::vigil`].
+const RECHECK: Duration = Duration::from_secs(1);
+/// The same where one wait cannot watch many words: then looking again is all that there is.
+const RECHECK_WITHOUT_WAITV: Duration = Duration::from_millis(20);
+
+const UNKNOWN: u8 = 0;
+const WORKS: u8 = 1;
+const MISSING: u8 = 2;
+
+// ORDERING of both statics: Relaxed; each is a fact about the kernel or a switch of a test, and publishes nothing.
+static WAITV: AtomicU8 = AtomicU8::new(UNKNOWN);
+static NET: AtomicU8 = AtomicU8::new(WORKS);
+
+/// Whether `futex_waitv` is used in this process: the kernel has it, no sandbox refuses it, and no test switched it off.
+pub fn waitv_works() -> bool {
+    match WAITV.load(Ordering::Relaxed) {
+        UNKNOWN => {
+            // With no words the kernel answers EINVAL; without the call ENOSYS; a sandbox often EPERM.
+            // SAFETY: zero words are read; the kernel refuses before it looks at any pointer.
+            unsafe {
+                libc::syscall(
+                    libc::SYS_futex_waitv,
+                    core::ptr::null::<u8>(),
+                    0u32,
+                    0u32,
+                    core::ptr::null::<u8>(),
+                    0,
+                )
+            };
+            let works = std::io::Error::last_os_error().raw_os_error() == Some(libc::EINVAL);
+            set_waitv(works);
+            works
+        }
+        state => state == WORKS,
+    }
+}
+
+/// For tests: pretends, in this process, that `futex_waitv` is there or is not.
+///
+/// Without it a sleeper watches its primitive's word alone and looks again every 20 ms: that is then how late it may
+/// learn of a death.
+pub fn set_waitv(works: bool) {
+    WAITV.store(if works { WORKS } else { MISSING }, Ordering::Relaxed);
+}
+
+/// For tests: switches, in this process, the safety net off (or on), by which no sleep lasts longer than a second before
+/// the sleeper looks again. A test with the net off shows that nothing rests on it.
+pub fn set_recheck(on: bool) {
+    NET.store(if on { WORKS } else { MISSING }, Ordering::Relaxed);
+}
+
+pub(super) fn recheck() -> Option<Duration> {
+    if !waitv_works() {
+        Some(RECHECK_WITHOUT_WAITV)
+    } else if NET.load(Ordering::Relaxed) == WORKS {
+        Some(RECHECK)
+    } else {
+        None
+    }
+}
+
+pub(super) fn now() -> Duration {
+    let mut t = timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `t` is a valid timespec; CLOCK_MONOTONIC always exists.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut t) };
+    Duration::new(t.tv_sec as u64, t.tv_nsec as u32)
+}
+
+/// `None` where the moment is further away than the kernel can count: that is never.
+fn timespec_of(at: Duration) -> Option<timespec> {
+    Some(timespec {
+        tv_sec: at.as_secs().try_into().ok()?,
+        tv_nsec: at.subsec_nanos().into(),
+    })
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct WaitV {
+    value: u64,
+    address: u64,
+    flags: u32,
+    reserved: u32,
+}
+const FUTEX2_SIZE_U32: u32 = 2;
+
+pub(super) fn wait(words: &[Expect<'_, AtomicU32>], until: Option<Duration>) {
+    let until = until.and_then(timespec_of);
+    let until = until.as_ref().map_or(core::ptr::null(), |t| t as *const timespec);
+    match words {
+        [] => {}
+        // One word needs no waitv, and the older call is cheaper. BITSET takes an absolute monotonic deadline.
+        [one] => {
+            // SAFETY: the word is a live, aligned u32; the deadline is null or valid for the call.
+            unsafe {
+                libc::syscall(
+                    libc::SYS_futex,
+                    one.word.as_ptr(),
+                    libc::FUTEX_WAIT_BITSET,
+                    one.value,
+                    until,
+                    core::ptr::null::<u32>(),
+                    libc::FUTEX_BITSET_MATCH_ANY,
+                )
+            };
+        }
+        many => {
+            let empty = WaitV { value: 0, address: 0, flags: FUTEX2_SIZE_U32, reserved: 0 };
+            let mut list = [empty; 128];
+            let count = many.len().min(list.len());
+            for (entry, expect) in list.iter_mut().zip(many) {
+                entry.value = expect.value.into();
+                entry.address = expect.word.as_ptr() as u64;
+            }
+            // SAFETY: `count` entries are initialised and name live, aligned u32; the deadline is null or valid.
+            let answer: c_long = unsafe {
+                libc::syscall(
+                    libc::SYS_futex_waitv,
+                    list.as_ptr(),
+                    count as u32,
+                    0u32,
+                    until,
+                    libc::CLOCK_MONOTONIC,
+                )
+            };
+            // Every other answer (woken, EAGAIN, EINTR, ETIMEDOUT) means: look again, as the caller does anyhow. A
+            // sandbox that was entered since the first question may refuse the call: then it is not asked again.
+            if answer < 0 {
+                let errno = std::io::Error::last_os_error().raw_os_error();
+                if matches!(errno, Some(libc::ENOSYS | libc::EPERM)) {
+                    set_waitv(false);
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn wake(word: &AtomicU32, count: u32) {
+    let count = i32::try_from(count).unwrap_or(i32::MAX);
+    // SAFETY: FUTEX_WAKE only names the address; it reads and writes nothing there, so even a word whose memory has
+    // gone since (the last unlock frees it) does no harm beyond a spurious wake.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, count) };
+}

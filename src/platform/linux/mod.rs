@@ -1,0 +1,110 @@
+//! The real backend: mapped memory, `futex_waitv`, the robust list.
+//!
+//! What is relied on was measured on Linux 6.18 with glibc 2.36; the manual pages are futex(2), get_robust_list(2),
+//! set_robust_list(2), and the kernel's `Documentation/locking/robust-futex-ABI.rst` and
+//! `Documentation/userspace-api/futex2.rst`. `futex_waitv` came with Linux 5.16; without it (or where a sandbox refuses it)
+//! sleeps are short and the look is repeated: see [`set_waitv`].
+
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)] // this is the seam
+
+mod about;
+mod futex;
+mod robust;
+
+pub use about::AboutThread;
+pub(crate) use about::{Myself, thread_has_ended};
+pub use futex::{set_recheck, set_waitv, waitv_works};
+pub use robust::RobustNode;
+pub use robust::Unsupported;
+pub(crate) use robust::{Head, link, robust_list, unlink};
+
+use super::{Expect, Lifeline, Long, Platform, Word};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::time::Duration;
+
+/// Linux with glibc. See the [module](self).
+#[derive(Debug, Clone, Copy)]
+pub struct Linux;
+
+macro_rules! forward {
+    ($($name:ident($($arg:ident: $ty:ty),*) $(-> $ret:ty)?;)*) => {
+        $(#[inline(always)] fn $name(&self, $($arg: $ty),*) $(-> $ret)? { Self::$name(self, $($arg),*) })*
+    };
+}
+
+impl Word for AtomicU32 {
+    #[inline(always)]
+    fn new(value: u32) -> Self {
+        Self::new(value)
+    }
+    forward! {
+        load(order: Ordering) -> u32;
+        store(value: u32, order: Ordering);
+        swap(value: u32, order: Ordering) -> u32;
+        compare_exchange(current: u32, new: u32, success: Ordering, failure: Ordering) -> Result<u32, u32>;
+        fetch_add(value: u32, order: Ordering) -> u32;
+        fetch_or(value: u32, order: Ordering) -> u32;
+        fetch_and(value: u32, order: Ordering) -> u32;
+    }
+}
+
+impl Long for AtomicU64 {
+    #[inline(always)]
+    fn new(value: u64) -> Self {
+        Self::new(value)
+    }
+    forward! {
+        load(order: Ordering) -> u64;
+        store(value: u64, order: Ordering);
+        compare_exchange(current: u64, new: u64, success: Ordering, failure: Ordering) -> Result<u64, u64>;
+    }
+}
+
+impl Lifeline for RobustNode {
+    type Word = AtomicU32;
+    #[inline]
+    fn word(&self) -> &AtomicU32 {
+        &self.word
+    }
+}
+
+impl Platform for Linux {
+    type Word = AtomicU32;
+    type Long = AtomicU64;
+    type Lifeline = RobustNode;
+    type About = AboutThread;
+
+    // About two microseconds: longer than a short critical section, shorter than a trip through the kernel.
+    const SPINS: u32 = 100;
+    const MOST_WORDS: usize = 128; // FUTEX_WAITV_MAX
+
+    #[inline(always)]
+    fn fence(order: Ordering) {
+        core::sync::atomic::fence(order);
+    }
+    #[inline(always)]
+    fn spin() {
+        core::hint::spin_loop();
+    }
+    fn now() -> Duration {
+        futex::now()
+    }
+    fn wait(words: &[Expect<'_, AtomicU32>], until: Option<Duration>) {
+        futex::wait(words, until);
+    }
+    fn wake(word: &AtomicU32, count: u32) {
+        futex::wake(word, count);
+    }
+    fn first_phase() -> Option<Duration> {
+        Some(Duration::from_millis(1))
+    }
+    fn recheck() -> Option<Duration> {
+        futex::recheck()
+    }
+    fn watches_many() -> bool {
+        waitv_works()
+    }
+    fn is_gone(about: &AboutThread, thread: u32, tag: u32) -> bool {
+        about.is_gone(thread, tag)
+    }
+}

@@ -1,0 +1,163 @@
+//! The seam: the only door to atomics, fences, futexes, lifelines, time and spinning.
+//!
+//! Everything in [`raw`](crate::raw) is generic over [`Platform`] and uses nothing else. In production the platform is
+//! [`Linux`]: atomics in mapped memory, `futex_waitv`, the robust list. In the project's models it is a
+//! modelled kernel on loom's or shuttle's atomics, where death is an action that may happen at every operation. The
+//! code that ships is therefore the code that was explored.
+//!
+//! # What a platform promises
+//!
+//! 1. [`Platform::wait`] compares and enqueues word by word, in the order given, and then sleeps. A wake on a word
+//!    after its comparison is not lost. Every return may be spurious, and says nothing about its cause.
+//! 2. When a participant dies, each of its armed [lifelines](Lifeline) gets [`MARK`] set, after all that the
+//!    participant wrote, and **one** of those that wait on it is woken.
+//! 3. Time is monotonic.
+
+use core::fmt::Debug;
+use core::sync::atomic::Ordering;
+use core::time::Duration;
+
+/// The standard atomics, for what is plain data in a segment. Synchronization goes through [`Platform`].
+pub mod atomic {
+    pub use core::sync::atomic::{
+        AtomicI8, AtomicI16, AtomicI32, AtomicI64, AtomicIsize, AtomicPtr, AtomicU8, AtomicU16,
+        AtomicU32, AtomicU64, AtomicUsize, Ordering,
+    };
+}
+
+#[cfg(all(
+    target_os = "linux",
+    target_env = "gnu",
+    target_pointer_width = "64",
+    target_endian = "little"
+))]
+pub mod linux;
+#[cfg(all(
+    target_os = "linux",
+    target_env = "gnu",
+    target_pointer_width = "64",
+    target_endian = "little"
+))]
+pub use linux::Linux;
+#[cfg(not(all(
+    target_os = "linux",
+    target_env = "gnu",
+    target_pointer_width = "64",
+    target_endian = "little"
+)))]
+compile_error!(
+    "outlive needs 64-bit little-endian Linux with glibc: it stands on the robust list as glibc lays it out, and on futexes"
+);
+
+/// Bit of a lifeline that the kernel sets when its owner dies (`FUTEX_OWNER_DIED`).
+pub const MARK: u32 = 0x4000_0000;
+/// Bit of a lifeline without which the kernel marks but wakes nobody (`FUTEX_WAITERS`): always set.
+pub const WAKE_AT_DEATH: u32 = 0x8000_0000;
+/// The bits of a lifeline that hold its owner's thread (or process) id, 0 for none (`FUTEX_TID_MASK`).
+pub const OWNER: u32 = 0x3fff_ffff;
+
+/// A 32-bit atomic that can be waited on. The methods are those of [`core::sync::atomic::AtomicU32`].
+#[allow(missing_docs)] // the standard library's names and meaning
+pub trait Word: Debug + Send + Sync {
+    fn new(value: u32) -> Self;
+    fn load(&self, order: Ordering) -> u32;
+    fn store(&self, value: u32, order: Ordering);
+    fn swap(&self, value: u32, order: Ordering) -> u32;
+    fn compare_exchange(
+        &self,
+        current: u32,
+        new: u32,
+        success: Ordering,
+        failure: Ordering,
+    ) -> Result<u32, u32>;
+    fn fetch_add(&self, value: u32, order: Ordering) -> u32;
+    fn fetch_or(&self, value: u32, order: Ordering) -> u32;
+    fn fetch_and(&self, value: u32, order: Ordering) -> u32;
+}
+
+/// A 64-bit atomic. The methods are those of [`core::sync::atomic::AtomicU64`].
+#[allow(missing_docs)] // the standard library's names and meaning
+pub trait Long: Debug + Send + Sync {
+    fn new(value: u64) -> Self;
+    fn load(&self, order: Ordering) -> u64;
+    fn store(&self, value: u64, order: Ordering);
+    fn compare_exchange(
+        &self,
+        current: u64,
+        new: u64,
+        success: Ordering,
+        failure: Ordering,
+    ) -> Result<u64, u64>;
+}
+
+/// A word that the kernel cuts when its owner dies, with whatever the kernel needs to find it.
+pub trait Lifeline: Debug + Send + Sync {
+    /// Its word.
+    type Word: Word;
+    /// The word that sleepers watch: the owner's id with [`WAKE_AT_DEATH`], and [`MARK`] alone once it has died.
+    fn word(&self) -> &Self::Word;
+}
+
+/// What a slot of the participant table says about its owner, beside the words that algorithms judge by.
+pub trait About: Debug + Send + Sync {
+    /// A number that all participants of one process share, and no two living processes: [`Id`](crate::raw::Id)
+    /// of the process's first participant in this segment.
+    fn process(&self) -> u32;
+    /// Notes, for people who look, that the owner sleeps on `word` (`None`: no longer). Nothing depends on it.
+    fn note_waiting<W>(&self, word: Option<&W>);
+}
+
+/// One word of a [`Platform::wait`], and what it must contain for the sleep to begin.
+#[derive(Debug)]
+pub struct Expect<'a, W> {
+    /// The word.
+    pub word: &'a W,
+    /// Its expected value.
+    pub value: u32,
+}
+
+impl<W> Clone for Expect<'_, W> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<W> Copy for Expect<'_, W> {}
+
+/// Atomics, fences, futexes, lifelines, time, spinning. See the [module](self).
+pub trait Platform: Debug + Sized + Send + Sync + 'static {
+    /// 32-bit atomic and futex.
+    type Word: Word;
+    /// 64-bit atomic.
+    type Long: Long;
+    /// Word that is cut at death.
+    type Lifeline: Lifeline<Word = Self::Word>;
+    /// Facts about a participant.
+    type About: About;
+
+    /// How often an algorithm looks at a word before it goes to sleep.
+    const SPINS: u32;
+    /// The most words that one [`wait`](Self::wait) takes.
+    const MOST_WORDS: usize;
+
+    /// A fence between this thread's earlier and later accesses.
+    fn fence(order: Ordering);
+    /// Passes a moment between two looks.
+    fn spin();
+    /// Time since some fixed moment, monotonic.
+    fn now() -> Duration;
+    /// Sleeps until woken on one of `words`, or one of them differs from its expected value, or `until` has
+    /// passed on [`now`](Self::now)'s clock, or for no reason at all.
+    fn wait(words: &[Expect<'_, Self::Word>], until: Option<Duration>);
+    /// Wakes up to `count` of those that sleep on `word`.
+    fn wake(word: &Self::Word, count: u32);
+
+    /// The longest first sleep, in which only the primitive's own word and its holder are watched; `None`: no such phase.
+    fn first_phase() -> Option<Duration>;
+    /// The longest sleep without a look (the net); `None` switches the net off, which only tests do.
+    fn recheck() -> Option<Duration>;
+    /// Whether one wait can watch many words. Without it [`recheck`](Self::recheck) is the contract.
+    fn watches_many() -> bool;
+    /// The slow check: true only if the participant is known to be gone without its lifeline telling. When in doubt, false.
+    /// `thread` and `tag` are those of its claim; see [`Newcomer`](crate::raw::table::Newcomer).
+    fn is_gone(about: &Self::About, thread: u32, tag: u32) -> bool;
+}

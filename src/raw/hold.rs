@@ -1,0 +1,131 @@
+//! A hold is a word that names its holder.
+//!
+//! Whatever can be held is a 32-bit word that the same compare-and-swap fills with the holder's [`Id`] that takes the
+//! hold. There is no instant at which something is held and nobody can tell by whom; so there is no log and no recovery.
+//!
+//! # The word of a hold
+//!
+//! | bits  | name         | set by                                    | cleared by                         |
+//! |-------|--------------|-------------------------------------------|------------------------------------|
+//! | 0–11  | index        | with HELD: the holder's slot              | release                            |
+//! | 12–27 | generation   | with HELD: of that slot                   | release                            |
+//! | 28    | PANICKED     | a release, with INCONSISTENT, without HELD | the next acquisition              |
+//! | 29    | HELD         | the CAS that takes the hold               | release                            |
+//! | 30    | INCONSISTENT | a taker-over with that CAS; a panic       | its holder, by `mark_consistent`   |
+//! | 31    | WAITERS      | one about to sleep                        | release                            |
+//!
+//! Without HELD but with INCONSISTENT, bits 0–27 keep the [`Id`] of the one who died or panicked (0: not known).
+//!
+//! HELD also keeps ids apart from thread ids, which stay below 2^22: no mistake of the kernel's with one of these words
+//! could take one for the other.
+
+use core::fmt;
+
+/// Bit 29: held, by the participant in the bits below.
+pub const HELD: u32 = 1 << 29;
+/// Bit 28, of a free and inconsistent word: the cause is a panic, not a death.
+pub const PANICKED: u32 = 1 << 28;
+/// Bit 30: what is protected was left by one who died or panicked, and nobody has vouched for it since.
+pub const INCONSISTENT: u32 = 1 << 30;
+/// Bit 31: somebody sleeps, or is about to.
+pub const WAITERS: u32 = 1 << 31;
+
+const INDEX_BITS: u32 = 12;
+const NAME: u32 = PANICKED - 1;
+
+/// Who holds: a slot of the segment's participant table, and the slot's generation.
+///
+/// An id is never reused while somebody may remember it: a slot is taken again with the next of 2^16 generations, and slots
+/// are taken in turn. So a word that names a participant long dead is mistaken for a living one only if it is not looked
+/// at during 65,536 registrations *of that slot*, which are as many times as there are free slots in the table, all told.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Id(u32);
+
+impl Id {
+    /// The most participants that a segment can have: what an id can number.
+    pub const MOST_PARTICIPANTS: usize = 1 << INDEX_BITS;
+
+    pub(crate) fn new(index: usize, generation: u16) -> Self {
+        debug_assert!(index < Self::MOST_PARTICIPANTS);
+        Self(HELD | u32::from(generation) << INDEX_BITS | index as u32)
+    }
+
+    /// The holder that a word names, if it is held.
+    #[inline(always)]
+    #[must_use]
+    pub fn holder_in(word: u32) -> Option<Self> {
+        (word & HELD != 0).then_some(Self(word & (HELD | NAME)))
+    }
+
+    /// The word of a hold of this participant's without any flag.
+    #[inline(always)]
+    #[must_use]
+    pub fn word(self) -> u32 {
+        self.0
+    }
+
+    /// The participant's slot in the table.
+    #[must_use]
+    pub fn index(self) -> usize {
+        (self.0 & (Self::MOST_PARTICIPANTS as u32 - 1)) as usize
+    }
+
+    /// How many participants had that slot before, modulo 2^16.
+    #[must_use]
+    pub fn generation(self) -> u16 {
+        (self.0 >> INDEX_BITS) as u16
+    }
+}
+
+impl fmt::Debug for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Id({}.{})", self.index(), self.generation())
+    }
+}
+
+/// `slot.generation`, as in "3.1": the second participant that slot 3 ever had, counting from generation 0.
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.index(), self.generation())
+    }
+}
+
+/// Why what a lock protects may be inconsistent. The id is absent where it is no longer known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The holder died while it held.
+    Died(Option<Id>),
+    /// The holder panicked while it held.
+    Panicked(Option<Id>),
+}
+
+impl Cause {
+    /// The word of a free hold that is inconsistent for this cause.
+    pub(crate) fn word(self) -> u32 {
+        let name = |id: Option<Id>| id.map_or(0, |id| id.0 & NAME);
+        match self {
+            Self::Died(id) => INCONSISTENT | name(id),
+            Self::Panicked(id) => INCONSISTENT | PANICKED | name(id),
+        }
+    }
+
+    /// The cause that a free word gives, if it is inconsistent. Any bit pattern is understood.
+    pub(crate) fn of_free_word(word: u32) -> Option<Self> {
+        // The name 0 is also slot 0 in its generation 0: generations count from 1 on (`table`), so it is nobody's.
+        let id = (word & NAME != 0).then_some(Id(HELD | word & NAME));
+        match (word & INCONSISTENT != 0, word & PANICKED != 0) {
+            (false, _) => None,
+            (true, false) => Some(Self::Died(id)),
+            (true, true) => Some(Self::Panicked(id)),
+        }
+    }
+}
+
+/// The word after a release, for the state that its holder leaves behind.
+#[inline(always)]
+pub(crate) fn released(left: Option<Cause>) -> u32 {
+    match left {
+        None => 0,
+        Some(cause) => cause.word(),
+    }
+}

@@ -1,0 +1,245 @@
+//! A mutual exclusion of 4 bytes that outlives its holder.
+//!
+//! # State word
+//!
+//! The word of a [hold](super::hold). Its combinations:
+//!
+//! | HELD | INCONSISTENT | WAITERS | meaning                                                                      |
+//! |------|--------------|---------|------------------------------------------------------------------------------|
+//! | 0    | 0            | 0       | free (the whole word is 0)                                                   |
+//! | 0    | 1            | 0       | free; the bits below say who left it inconsistent, by death or panic         |
+//! | 1    | 0            | 0       | held; nobody sleeps                                                          |
+//! | 1    | 1            | any     | held by one who was told of the inconsistency                                |
+//! | 1    | 0            | 1       | held; somebody sleeps, or slept                                              |
+//! | 0    | any          | 1       | never written by this code; taken as free, and WAITERS is kept               |
+//!
+//! # Invariants
+//!
+//! 1. HELD with the id of a living participant: that one alone may touch the data.
+//! 2. HELD with the id of a dead one: whoever's CAS replaces that very word holds the lock, and is told.
+//! 3. While anybody sleeps on a held word, WAITERS is set in it, or somebody who was woken, and who will set it again or
+//!    take the lock with it, is on its way and is watched by the sleepers (see [`vigil`](super::vigil)).
+//! 4. The release is the last access to the word: after it the memory may be gone.
+
+use super::hold::{Cause, INCONSISTENT, Id, WAITERS, released};
+use super::table::Participant;
+use super::vigil::{Slept, Vigil};
+use crate::platform::{Platform, Word};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::time::Duration;
+
+/// See the [module](self).
+#[derive(Debug)]
+#[repr(transparent)]
+pub struct Mutex<P: Platform> {
+    word: P::Word,
+}
+
+/// The lock is ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub struct Acquired {
+    /// Why what it protects may be inconsistent, if it may be.
+    pub inconsistent: Option<Cause>,
+}
+
+/// The lock is not ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// A living participant holds it.
+    WouldBlock,
+    /// A living participant held it until the deadline.
+    TimedOut,
+    /// The caller holds it.
+    Deadlock,
+}
+
+/// It was not held, or not by the one who was to release it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotHeld {
+    /// Who holds it, if anybody does.
+    pub holder: Option<Id>,
+}
+
+/// What one look at the word came to.
+enum Look {
+    Taken(Acquired),
+    Changed,
+    HeldBy(Id),
+}
+
+impl<P: Platform> Mutex<P> {
+    /// A mutex around this word. The word 0 is a free mutex; every other value is some state of the table above.
+    pub const fn from_word(word: P::Word) -> Self {
+        Self { word }
+    }
+
+    /// Takes the lock if that takes no waiting.
+    ///
+    /// # Errors
+    /// [`Refusal::WouldBlock`].
+    ///
+    /// # If a process dies
+    /// As [`lock`](Self::lock).
+    #[inline]
+    pub fn try_lock(&self, me: &Participant<'_, P>) -> Result<Acquired, Refusal> {
+        if self.take_free(me) {
+            return Ok(Acquired { inconsistent: None });
+        }
+        self.try_lock_slow(me)
+    }
+
+    /// Takes the lock, waiting until `deadline` ([`Platform::now`]'s clock; `None`: for ever).
+    ///
+    /// # Errors
+    /// [`Refusal::TimedOut`]; [`Refusal::Deadlock`] if the caller holds it.
+    ///
+    /// # If a process dies
+    /// The holder: the next to look, sleepers included, takes the lock over, and learns of it. A waiter, or a releaser
+    /// between release and wake: nobody notices, nobody is left asleep.
+    #[inline]
+    pub fn lock(
+        &self,
+        me: &Participant<'_, P>,
+        deadline: Option<Duration>,
+    ) -> Result<Acquired, Refusal> {
+        if self.take_free(me) {
+            return Ok(Acquired { inconsistent: None });
+        }
+        self.lock_slow(me, deadline)
+    }
+
+    /// The fast path: one CAS on a word that is free and consistent.
+    #[inline(always)]
+    fn take_free(&self, me: &Participant<'_, P>) -> bool {
+        // ORDERING: Acquire. Pairs with the Release of `unlock`: this holder sees what the last one wrote.
+        // Model: `mutex::a_handoff_publishes_the_data`.
+        self.word.compare_exchange(0, me.id.word(), Acquire, Relaxed).is_ok()
+    }
+
+    #[cold]
+    fn try_lock_slow(&self, me: &Participant<'_, P>) -> Result<Acquired, Refusal> {
+        loop {
+            match self.look(me, self.word.load(Relaxed), 0) {
+                Look::Taken(acquired) => return Ok(acquired),
+                Look::Changed => {}
+                Look::HeldBy(_) => return Err(Refusal::WouldBlock),
+            }
+        }
+    }
+
+    #[cold]
+    fn lock_slow(
+        &self,
+        me: &Participant<'_, P>,
+        deadline: Option<Duration>,
+    ) -> Result<Acquired, Refusal> {
+        let mut vigil = Vigil::new(me, deadline);
+        let mut spins = P::SPINS;
+        // WAITERS once we have slept: others may sleep still, and the wake that we were given was theirs, too.
+        let mut slept = 0;
+        loop {
+            let seen = self.word.load(Relaxed); // ORDERING: Relaxed; the CAS that acts on it acquires.
+            let holder = match self.look(me, seen, slept) {
+                Look::Taken(acquired) => return Ok(acquired),
+                Look::Changed => continue,
+                Look::HeldBy(holder) => holder,
+            };
+            if holder == me.id {
+                return Err(Refusal::Deadlock);
+            }
+            if spins > 0 && seen & WAITERS == 0 {
+                spins -= 1;
+                P::spin();
+                continue;
+            }
+            // ORDERING: Relaxed; only the holder's release acts on WAITERS, and it reads the word itself.
+            if seen & WAITERS == 0
+                && self.word.compare_exchange(seen, seen | WAITERS, Relaxed, Relaxed).is_err()
+            {
+                continue;
+            }
+            if vigil.sleep(&self.word, seen | WAITERS, Some(holder)) == Slept::TimedOut {
+                return Err(Refusal::TimedOut);
+            }
+            slept = WAITERS;
+        }
+    }
+
+    /// Takes the lock if the word, as `seen`, is free or names one who is dead.
+    fn look(&self, me: &Participant<'_, P>, seen: u32, slept: u32) -> Look {
+        let (new, inconsistent) = match Id::holder_in(seen) {
+            None => (seen & (INCONSISTENT | WAITERS) | slept, Cause::of_free_word(seen)),
+            Some(holder) if holder == me.id || me.table.is_alive(holder) => {
+                return Look::HeldBy(holder);
+            }
+            // WAITERS: the dead may have been about to wake somebody.
+            Some(holder) => (INCONSISTENT | WAITERS, Some(Cause::Died(Some(holder)))),
+        };
+        // ORDERING: Acquire, as in `take_free`. What the dead wrote was seen with its lifeline's mark.
+        match self.word.compare_exchange(seen, me.id.word() | new, Acquire, Relaxed) {
+            Ok(_) => Look::Taken(Acquired { inconsistent }),
+            Err(_) => Look::Changed,
+        }
+    }
+
+    /// Gives the lock back, which the caller holds, and leaves behind why its data may be inconsistent.
+    ///
+    /// # If a process dies
+    /// Before the word is written: the holder died. After it, before the wake: the sleepers look, and see it free.
+    #[inline]
+    pub fn unlock(&self, left: Option<Cause>) {
+        // ORDERING: Release. Pairs with the Acquire in `take_free` and `look`.
+        let was = self.word.swap(released(left), Release);
+        if was & WAITERS != 0 {
+            self.wake_one();
+        }
+    }
+
+    #[cold]
+    fn wake_one(&self) {
+        P::wake(&self.word, 1);
+    }
+
+    /// Gives the lock back on behalf of whoever holds it; `by`: only if it is that one. An inconsistency stays; its
+    /// cause is forgotten, unless `left` tells a new one.
+    ///
+    /// # Errors
+    /// [`NotHeld`] if nobody, or somebody else than `by`, holds it. Nothing is changed then.
+    ///
+    /// # If a process dies
+    /// As [`unlock`](Self::unlock).
+    pub fn release(&self, by: Option<Id>, left: Option<Cause>) -> Result<(), NotHeld> {
+        loop {
+            let seen = self.word.load(Relaxed);
+            let holder = Id::holder_in(seen);
+            if holder.is_none() || by.is_some() && holder != by {
+                return Err(NotHeld { holder });
+            }
+            let free = left.map_or(seen & INCONSISTENT, Cause::word);
+            // ORDERING: Release, as in `unlock`.
+            if self.word.compare_exchange(seen, free, Release, Relaxed).is_ok() {
+                if seen & WAITERS != 0 {
+                    self.wake_one();
+                }
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether what it protects is marked inconsistent at the moment.
+    pub fn is_inconsistent(&self) -> bool {
+        self.word.load(Relaxed) & INCONSISTENT != 0
+    }
+
+    /// The holder, to whom this is left, vouches for the data.
+    pub fn mark_consistent(&self) {
+        // ORDERING: Relaxed; the flag goes to others with the release.
+        self.word.fetch_and(!INCONSISTENT, Relaxed);
+    }
+
+    /// Who holds it at the moment, dead or alive.
+    pub fn holder(&self) -> Option<Id> {
+        Id::holder_in(self.word.load(Relaxed))
+    }
+}

@@ -1,0 +1,299 @@
+//! The participant table: who takes part in a segment, and who of them is alive.
+//!
+//! A participant is one thread in one segment. It owns a [`Slot`], and in it two lifelines: the first holds its thread id;
+//! the second, of every thread but a process's main one, holds the process id, because on exec such a thread takes the main
+//! thread's id before its list is walked, and the first would never be marked. **Either one marked means dead.**
+//!
+//! # The claim word
+//!
+//! | bits  | name       | meaning                                                                          |
+//! |-------|------------|----------------------------------------------------------------------------------|
+//! | 0–21  | thread     | id of the claiming thread, in its own PID namespace                              |
+//! | 22–45 | tag        | a hash by which a claimer that died at once can be told from its successors      |
+//! | 46–61 | generation | how many have claimed the slot, from 1, modulo 2^16, leaving out 0               |
+//! | 62–63 | state      | FREE, CLAIMED (lifelines are the predecessor's), LIVE (lifelines are this one's) |
+//!
+//! # Invariants
+//!
+//! 1. Only the CAS FREE or LIVE-and-marked → CLAIMED gives a slot away, and it changes the generation.
+//! 2. In CLAIMED only the claimer writes to the slot, and by CAS, since it may wrongly be taken for dead: then it finds
+//!    out at CLAIMED → LIVE, and starts over. Before that it is nobody's holder, so nothing is lost.
+//! 3. A word names `(index, generation)` only after that generation's lifelines were armed (and a Release fence).
+//! 4. From LIVE on, a mark on a lifeline is this generation's death, or its detachment.
+//! 5. A mark is never overwritten before all who sleep on it were woken; a newcomer changes the membership word, and wakes
+//!    all on it, after it is armed and before its first operation.
+//!
+//! So a word's holder is alive if and only if its slot's generation is the named one, and neither lifeline is marked. The
+//! lifelines are read before the generation: if they were a successor's, the generation is seen to have moved on.
+
+use super::hold::Id;
+use crate::platform::{About, Lifeline, Long, MARK, OWNER, Platform, WAKE_AT_DEATH, Word};
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+
+const FREE: u64 = 0;
+const CLAIMED: u64 = 1;
+const LIVE: u64 = 2;
+
+/// The claim word, taken apart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Claim {
+    state: u64,
+    generation: u16,
+    thread: u32,
+    tag: u32,
+}
+
+impl Claim {
+    fn of(word: u64) -> Self {
+        Self {
+            state: word >> 62,
+            generation: (word >> 46) as u16,
+            thread: (word & 0x3f_ffff) as u32,
+            tag: (word >> 22 & 0xff_ffff) as u32,
+        }
+    }
+    fn word(self) -> u64 {
+        self.state << 62
+            | u64::from(self.generation) << 46
+            | u64::from(self.tag & 0xff_ffff) << 22
+            | u64::from(self.thread & 0x3f_ffff)
+    }
+    fn next_generation(self) -> u16 {
+        self.generation.wrapping_add(1).max(1)
+    }
+}
+
+/// One participant's place.
+#[derive(Debug)]
+#[repr(C, align(128))]
+pub struct Slot<P: Platform> {
+    claim: P::Long,
+    lifelines: [P::Lifeline; 2],
+    about: P::About,
+}
+
+impl<P: Platform> Slot<P> {
+    /// A slot of these parts; all zero is a free one.
+    pub fn from_parts(claim: P::Long, lifelines: [P::Lifeline; 2], about: P::About) -> Self {
+        Self { claim, lifelines, about }
+    }
+
+    /// What is known of its owner.
+    pub fn about(&self) -> &P::About {
+        &self.about
+    }
+    /// The lifelines: of the thread, and of the process.
+    pub fn lifelines(&self) -> &[P::Lifeline; 2] {
+        &self.lifelines
+    }
+    /// The id of the participant that has the slot, and its thread id, if it is alive.
+    pub fn living(&self, index: usize) -> Option<(Id, u32)> {
+        // ORDERING: Acquire for both, lifelines first; see `Table::is_alive`.
+        let armed = is_armed::<P>(&self.lifelines);
+        let claim = Claim::of(self.claim.load(Acquire));
+        (armed && claim.state == LIVE).then(|| (Id::new(index, claim.generation), claim.thread))
+    }
+}
+
+/// Whether a lifeline's value is that of a living owner.
+pub(crate) fn is_owned(value: u32) -> bool {
+    value & OWNER != 0 && value & MARK == 0
+}
+
+fn is_marked<P: Platform>(lifelines: &[P::Lifeline; 2]) -> bool {
+    lifelines.iter().any(|l| l.word().load(Acquire) & MARK != 0)
+}
+
+fn is_armed<P: Platform>([own, process]: &[P::Lifeline; 2]) -> bool {
+    is_owned(own.word().load(Acquire)) && process.word().load(Acquire) & MARK == 0
+}
+
+/// The participants of a segment.
+#[derive(Debug)]
+pub struct Table<'m, P: Platform> {
+    /// Changes with every registration; sleepers watch it so that newcomers are watched, too. Wraps after 2^32
+    /// registrations, harmless unless all of them fall between a sleeper's look and its sleep.
+    pub membership: &'m P::Word,
+    /// Where the next claimer begins to look, so that slots are taken in turn. A hint.
+    pub cursor: &'m P::Word,
+    /// The slots.
+    pub slots: &'m [Slot<P>],
+}
+
+/// Who acts: one thread in one segment.
+#[derive(Debug)]
+pub struct Participant<'t, P: Platform> {
+    /// Its id.
+    pub id: Id,
+    /// The table in which it is.
+    pub table: &'t Table<'t, P>,
+}
+
+impl<P: Platform> Clone for Participant<'_, P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<P: Platform> Copy for Participant<'_, P> {}
+
+/// Every slot is taken by the living.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Full;
+
+/// Who registers, and the two things only its platform can do.
+pub trait Newcomer<P: Platform> {
+    /// Its thread id, 22 bits.
+    fn thread(&self) -> u32;
+    /// 24 bits by which it can be told from another thread of the same id; see [`Newcomer::is_claimer_gone`].
+    fn tag(&self) -> u32;
+    /// Writes down what is known of it.
+    fn describe(&self, about: &P::About, id: Id);
+    /// Arms the lifelines, the second (if it needs one) before the first. Both words are without owner.
+    fn arm(&self, lifelines: &[P::Lifeline; 2]);
+    /// Whether the claimer of that thread id and tag is known to be gone. When in doubt, false; but a wrong
+    /// answer does no harm.
+    fn is_claimer_gone(&self, thread: u32, tag: u32) -> bool;
+}
+
+impl<'m, P: Platform> Table<'m, P> {
+    /// Whether the participant is alive. Ids that never were count as dead.
+    ///
+    /// The caller has read the word that names `id` with Acquire or later acts on it by a CAS with Acquire on the value
+    /// that it read.
+    pub fn is_alive(&self, id: Id) -> bool {
+        let Some(slot) = self.slots.get(id.index()) else {
+            return false;
+        };
+        // ORDERING: Acquire on the lifelines, then Acquire on the claim. The holder's CAS came after its Release fence, so
+        // who has seen that CAS with Acquire sees lifelines and claim of this generation at least; and if the lifelines
+        // are a successor's, the claim, read after them, is the successor's too. A mark seen is seen with all that the
+        // dead wrote before. Model: `table::a_living_holder_is_never_judged_dead`.
+        let armed = is_armed::<P>(&slot.lifelines);
+        let claim = Claim::of(slot.claim.load(Acquire));
+        armed && claim.state == LIVE && claim.generation == id.generation()
+    }
+
+    /// The slot of a participant, if there is such a slot.
+    pub fn slot(&self, id: Id) -> Option<&'m Slot<P>> {
+        self.slots.get(id.index())
+    }
+
+    /// Makes `who` a participant.
+    ///
+    /// # Errors
+    /// [`Full`] if no slot is free or left by the dead.
+    ///
+    /// # If a process dies
+    /// The newcomer, before it claims: nothing has happened. Between claim and armed lifelines: the slot stays taken until
+    /// somebody who needs one finds, by a slow look, that the claimer is gone; nobody waits for it. After that: as any participant.
+    pub fn register(&self, who: &impl Newcomer<P>) -> Result<Id, Full> {
+        let count = self.slots.len().min(Id::MOST_PARTICIPANTS);
+        for slowly in [false, true] {
+            if slowly {
+                self.free_abandoned_claims(who);
+                self.look_slowly();
+            }
+            let start = self.cursor.load(Relaxed) as usize; // ORDERING: a hint
+            for index in (0..count).map(|i| (start.wrapping_add(i)) % count) {
+                if let Some(id) = self.claim(index, who) {
+                    self.announce(index);
+                    return Ok(id);
+                }
+            }
+        }
+        Err(Full)
+    }
+
+    fn claim(&self, index: usize, who: &impl Newcomer<P>) -> Option<Id> {
+        let slot = &self.slots[index];
+        let seen = slot.claim.load(Acquire);
+        let former = Claim::of(seen);
+        let to_be_had = match former.state {
+            FREE => true,
+            LIVE => is_marked::<P>(&slot.lifelines),
+            _ => false,
+        };
+        if !to_be_had {
+            return None;
+        }
+        let mine = Claim {
+            state: CLAIMED,
+            generation: former.next_generation(),
+            thread: who.thread(),
+            tag: who.tag(),
+        };
+        // ORDERING: AcqRel. Acquire: the predecessor's end is seen. Release: who sees this generation sees no older one.
+        slot.claim.compare_exchange(seen, mine.word(), AcqRel, Relaxed).ok()?;
+        // ORDERING: Relaxed; a hint.
+        self.cursor.store((index + 1) as u32, Relaxed);
+        for lifeline in &slot.lifelines {
+            let word = lifeline.word();
+            let old = word.load(Relaxed);
+            if old != 0 {
+                P::wake(word, u32::MAX);
+                // ORDERING: AcqRel, though the claim already orders it: it costs nothing here. By CAS, invariant 2.
+                let _ours_or_a_successors = word.compare_exchange(old, 0, AcqRel, Relaxed);
+            }
+        }
+        let id = Id::new(index, mine.generation);
+        who.describe(&slot.about, id);
+        let live = Claim { state: LIVE, ..mine };
+        // ORDERING: AcqRel. Release: the lifelines were reset before this is seen, or an old mark would be taken for ours.
+        slot.claim.compare_exchange(mine.word(), live.word(), AcqRel, Relaxed).ok()?;
+        who.arm(&slot.lifelines);
+        Some(id)
+    }
+
+    fn announce(&self, index: usize) {
+        debug_assert!(index < self.slots.len());
+        // ORDERING: AcqRel. Release: a sleeper that reads the new value with Acquire finds the armed lifeline.
+        self.membership.fetch_add(1, AcqRel);
+        P::wake(self.membership, u32::MAX);
+        // ORDERING: Release fence. Pairs with the Acquire by which a judge reads a word that names us: whatever we
+        // write after this, with whatever ordering, is seen together with our armed lifeline and our claim.
+        P::fence(Release);
+    }
+
+    /// Marks a lifeline by hand, as the kernel would: of a participant that detaches, or is known to be gone.
+    pub(crate) fn cut(&self, word: &P::Word, seen: u32) {
+        // ORDERING: AcqRel; stands for the kernel's own mark, which orders everything. On the value that was judged.
+        if word.compare_exchange(seen, MARK | WAKE_AT_DEATH, AcqRel, Relaxed).is_ok() {
+            P::wake(word, u32::MAX);
+        }
+    }
+
+    /// The slow look: marks, on the kernel's behalf, the lifelines of those that are known to be gone.
+    pub fn look_slowly(&self) {
+        for slot in self.slots {
+            let claim = Claim::of(slot.claim.load(Acquire));
+            if claim.state != LIVE {
+                continue;
+            }
+            let word = slot.lifelines[0].word();
+            let seen = word.load(Acquire);
+            if seen & MARK == 0 && P::is_gone(&slot.about, claim.thread, claim.tag) {
+                self.cut(word, seen);
+            }
+        }
+    }
+
+    /// Frees slots whose claimer died before it armed its lifelines.
+    fn free_abandoned_claims(&self, who: &impl Newcomer<P>) {
+        for slot in self.slots {
+            let seen = slot.claim.load(Acquire);
+            let claim = Claim::of(seen);
+            if claim.state == CLAIMED && who.is_claimer_gone(claim.thread, claim.tag) {
+                let free = Claim { state: FREE, thread: 0, tag: 0, ..claim };
+                // ORDERING: AcqRel, as every change of a claim. If it fails, somebody was quicker, or the claimer lives.
+                let _ = slot.claim.compare_exchange(seen, free.word(), AcqRel, Relaxed);
+            }
+        }
+    }
+}
+
+impl<P: Platform> Participant<'_, P> {
+    /// The number of this participant's process; 0 if its slot is not there.
+    pub(crate) fn process(&self) -> u32 {
+        self.table.slot(self.id).map_or(0, |slot| slot.about.process())
+    }
+}

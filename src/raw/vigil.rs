@@ -1,0 +1,281 @@
+//! The vigil: whoever sleeps for long, sleeps on everybody's lifeline.
+//!
+//! A sleeper waits, in one wait, on the one news word of its primitive, on the membership word of the segment, and on the
+//! lifelines of the others. So any death in the segment makes every sleeper look at its primitive again, and decide anew.
+//! What a dead process took along (a wake that it should have given, or was given, a turn) need not be known, recorded
+//! or passed on: the living look again.
+//!
+//! Why it holds, for any number of deaths: for a sleeper, each other participant was either dead before its last look,
+//! or is watched by it. The kernel wakes **one** on a cut lifeline. That one wakes all the others there before it does
+//! anything else, or dies; its own death is watched by them, and the kernel wakes the next.
+//!
+//! # The rules, each needed by some primitive (taken away, a model in `models/vigil.rs` fails)
+//!
+//! 1. **Collect, look again, wait**, in this order, with the collected values as the expected ones. A look before the
+//!    collection misses a death between.
+//! 2. **Cascade**: after every return, whatever caused it, wake all on each watched lifeline that has changed.
+//! 3. **Everybody** is watched, not the holder alone: after a hand-over the new holder would be watched by nobody.
+//! 4. **Membership** is watched and read before the slots, so that newcomers are watched, too.
+//! 5. Who gives up makes the same last look as if woken: it may have been given the only wake ([`Slept::TimedOut`]).
+//!
+//! # Two phases
+//!
+//! Most sleeps are short. For the [first phase](Platform::first_phase) a sleeper watches its word and the holder's lifelines
+//! alone: a tenth of the price. If processes come and go while it waits, that phase grows, up to 32 ms, so that sleepers
+//! do not spend their time on arming anew.
+//!
+//! # Limits
+//!
+//! One wait takes 128 words. Watched are the holder's lifelines, and one representative thread for each other *process*,
+//! since its threads die together. So up to about 60 processes whose first thread is not the main one, or 126 whose is, are
+//! watched exactly; beyond that, and for a thread that is ended alone by a raw `exit` system call after it was woken, what
+//! counts is the net: no sleep lasts longer than [`Platform::recheck`] (one second) before the sleeper looks again, also
+//! slowly ([`Table::look_slowly`]). A *stopped* process that was already woken delays the others by as much.
+//!
+//! # Ways that do not work
+//!
+//! Each was found by a model or an experiment, and should not be gone again without a new idea.
+//!
+//! - Watching only the holder that was there when one fell asleep: rule 3; one death and three threads hang.
+//! - Passing wakes on by the robust list's `list_op_pending`: such a wake is lost on a waiter that is not queued yet, is in a
+//!   signal handler, or is stopped; there is one such pointer for a thread; and a producer that dies before it notifies
+//!   passes nothing on.
+//! - `list_op_pending` at a lock word: the kernel compares the low 30 bits with the dying thread's id, and would mark a hold
+//!   whose number happened to be equal.
+//! - "The wake found nobody, so clear WAITERS": loses a wake without any death.
+//! - Reading a meaning into the index that `futex_waitv` returns: wakes on its other words are swallowed meanwhile.
+
+use super::hold::Id;
+use super::table::{Participant, is_owned};
+use crate::platform::{About, Expect, Lifeline, Platform, Word};
+use core::sync::atomic::Ordering::Acquire;
+use core::time::Duration;
+
+/// The longest that the first phase grows to.
+const LONGEST_FIRST_PHASE: Duration = Duration::from_millis(32);
+
+/// How a [`Vigil::sleep`] ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slept {
+    /// Look at the primitive again.
+    Look,
+    /// The deadline has passed, and the caller has looked after that: it may give up.
+    TimedOut,
+}
+
+/// What one waits for to change. One vigil serves one operation from its first sleep to its end.
+#[derive(Debug)]
+pub struct Vigil<'p, 't, P: Platform> {
+    me: &'p Participant<'t, P>,
+    deadline: Option<Duration>,
+    first_phase: Option<Duration>,
+    first_phase_ends: Option<Duration>,
+    watch: Option<Watch<'t, P>>,
+}
+
+/// The words of one wait, at most as many as the platform takes.
+#[derive(Debug)]
+struct Watch<'t, P: Platform> {
+    membership: u32,
+    lifelines: List<Expect<'t, P::Word>>,
+}
+
+#[derive(Debug)]
+struct List<T> {
+    items: [Option<T>; 128],
+    length: usize,
+    limit: usize,
+}
+
+impl<T: Copy> List<T> {
+    fn new(limit: usize) -> Self {
+        Self { items: [None; 128], length: 0, limit: limit.min(128) }
+    }
+    fn has_room_for(&self, more: usize) -> bool {
+        self.length + more <= self.limit
+    }
+    /// Adds an item, if there is room.
+    fn push(&mut self, item: T) {
+        if self.has_room_for(1) {
+            self.items[self.length] = Some(item);
+            self.length += 1;
+        }
+    }
+    fn iter(&self) -> impl Iterator<Item = T> + '_ {
+        self.items[..self.length].iter().copied().flatten()
+    }
+}
+
+impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
+    /// Begins. `deadline` is on [`Platform::now`]'s clock; `None` waits for ever.
+    pub fn new(me: &'p Participant<'t, P>, deadline: Option<Duration>) -> Self {
+        Self {
+            me,
+            deadline,
+            first_phase: P::first_phase(),
+            first_phase_ends: None,
+            watch: None,
+        }
+    }
+
+    /// Sleeps on `news` as long as it is `value`, and nobody dies who matters. `holder` is whom the caller waits for, if it
+    /// waits for somebody.
+    ///
+    /// To be called in a loop, after a look at the primitive that found it not to be had, and (where the
+    /// primitive has such a flag) after WAITERS was set. Some calls return at once: the caller looks, and calls again.
+    pub fn sleep(&mut self, news: &P::Word, value: u32, holder: Option<Id>) -> Slept {
+        let now = P::now();
+        if self.deadline.is_some_and(|deadline| deadline <= now) {
+            return Slept::TimedOut;
+        }
+        let news = Expect { word: news, value };
+        if self.is_in_first_phase(now) {
+            self.nap(news, holder);
+            return Slept::Look;
+        }
+        let Some(watch) = self.watch.take() else {
+            self.watch = Some(self.collect(holder));
+            return Slept::Look;
+        };
+        let recheck = P::recheck().map(|bound| now + bound);
+        self.wait(news, &watch, earlier(self.deadline, recheck));
+        if self.first_phase.is_some() && self.me.table.membership.load(Acquire) != watch.membership {
+            self.lengthen_first_phase();
+        }
+        if recheck.is_some_and(|at| at <= P::now()) {
+            self.me.table.look_slowly();
+        }
+        Slept::Look
+    }
+
+    fn is_in_first_phase(&mut self, now: Duration) -> bool {
+        let Some(length) = self.first_phase else {
+            return false;
+        };
+        let ends = *self.first_phase_ends.get_or_insert(now + length);
+        now < ends
+    }
+
+    fn lengthen_first_phase(&mut self) {
+        self.first_phase = self.first_phase.map(|length| (length * 2).min(LONGEST_FIRST_PHASE));
+        self.first_phase_ends = None;
+    }
+
+    /// The first phase's sleep: on the news and the holder.
+    fn nap(&self, news: Expect<'_, P::Word>, holder: Option<Id>) {
+        let until = earlier(self.deadline, self.first_phase_ends);
+        let mut lifelines = List::new(2);
+        // What is marked is not watched: the caller's next look finds it, and the news word still guards this sleep.
+        let alive = holder.is_none_or(|holder| self.push_lifelines(&mut lifelines, holder.index()));
+        if alive {
+            self.wait_on(news, None, &lifelines, until);
+        }
+    }
+
+    /// Rule 1: reads the membership, then the lifelines that are alive.
+    fn collect(&self, holder: Option<Id>) -> Watch<'t, P> {
+        let table = self.me.table;
+        // ORDERING: Acquire. Pairs with a newcomer's change of it: who reads the new value finds its lifeline armed.
+        let membership = table.membership.load(Acquire);
+        let mut lifelines = List::new(P::MOST_WORDS - 2);
+        let mut processes = List::new(P::MOST_WORDS);
+        processes.push(self.me.process());
+        if let Some(holder) = holder {
+            self.push_lifelines(&mut lifelines, holder.index());
+        }
+        for (index, slot) in table.slots.iter().enumerate() {
+            if index == self.me.id.index() || holder.is_some_and(|h| h.index() == index) {
+                continue;
+            }
+            // ORDERING: Acquire. Pairs with the arming: what the slot says of its process is read after it.
+            if !is_owned(slot.lifelines()[0].word().load(Acquire)) {
+                continue;
+            }
+            let process = slot.about().process();
+            if processes.iter().any(|seen| seen == process) {
+                continue;
+            }
+            if !lifelines.has_room_for(2) {
+                break; // the net covers the rest, as the module says
+            }
+            if self.push_lifelines(&mut lifelines, index) {
+                processes.push(process);
+            }
+        }
+        Watch { membership, lifelines }
+    }
+
+    /// Adds the lifelines of a slot whose owner lives. False if it is dead.
+    fn push_lifelines(&self, list: &mut List<Expect<'t, P::Word>>, index: usize) -> bool {
+        let Some(slot) = self.me.table.slots.get(index) else {
+            return false;
+        };
+        let [own, process] = slot.lifelines().each_ref().map(|lifeline| {
+            // ORDERING: Acquire. A mark is seen with all that the dead wrote before it.
+            Expect { word: lifeline.word(), value: lifeline.word().load(Acquire) }
+        });
+        let alive = is_owned(own.value) && (process.value == 0 || is_owned(process.value));
+        if alive {
+            list.push(own);
+            if process.value != 0 {
+                list.push(process);
+            }
+        }
+        alive
+    }
+
+    fn wait(&self, news: Expect<'_, P::Word>, watch: &Watch<'t, P>, until: Option<Duration>) {
+        if P::watches_many() {
+            let membership = Expect { word: self.me.table.membership, value: watch.membership };
+            self.wait_on(news, Some(membership), &watch.lifelines, until);
+        } else {
+            self.wait_on(news, None, &List::new(0), until);
+            self.cascade(&watch.lifelines);
+        }
+    }
+
+    fn wait_on(
+        &self,
+        news: Expect<'_, P::Word>,
+        membership: Option<Expect<'_, P::Word>>,
+        lifelines: &List<Expect<'t, P::Word>>,
+        until: Option<Duration>,
+    ) {
+        let mut words = [news; 128];
+        let mut count = 1;
+        let rest = membership.into_iter().chain(lifelines.iter());
+        for (place, expect) in words[1..P::MOST_WORDS].iter_mut().zip(rest) {
+            *place = expect;
+            count += 1;
+        }
+        let slot = self.me.table.slot(self.me.id);
+        if let Some(slot) = slot {
+            slot.about().note_waiting(Some(news.word));
+        }
+        if P::watches_many() {
+            P::wait(&words[..count], until);
+        } else {
+            P::wait(&words[..1], until);
+        }
+        self.cascade(lifelines);
+        if let Some(slot) = slot {
+            slot.about().note_waiting::<P::Word>(None);
+        }
+    }
+
+    /// Rule 2: the kernel has woken one on each lifeline that it cut; we wake the others.
+    fn cascade(&self, lifelines: &List<Expect<'t, P::Word>>) {
+        for lifeline in lifelines.iter() {
+            if lifeline.word.load(Acquire) != lifeline.value {
+                P::wake(lifeline.word, u32::MAX);
+            }
+        }
+    }
+}
+
+fn earlier(a: Option<Duration>, b: Option<Duration>) -> Option<Duration> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}

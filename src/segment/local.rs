@@ -1,0 +1,581 @@
+//! What this process knows of its segments: which address belongs to which mapping, and which participant the calling
+//! thread is there.
+//!
+//! A primitive is found by its address: `mutex.lock()` has nothing but `&self`. A thread-local cache of a few address ranges
+//! answers nearly always; otherwise the list of mappings is asked, and the thread registers if it must.
+//!
+//! # fork
+//!
+//! The child is another participant. Two numbers live in a page that the kernel wipes in a child (`MADV_WIPEONFORK`, raw
+//! clone included): the *epoch*, by which caches are judged, and the *process number*, which each guard remembers. In a child
+//! both are 0: no cache entry fits, no guard of the parent's releases anything. A `vfork` child shares all memory with its
+//! parent and must only exec.
+//!
+//! No lock is needed anywhere here, because a child may have inherited it locked: lists only grow, their nodes are
+//! reused and never freed.
+//!
+//! # The end of a mapping
+//!
+//! The kernel stops walking a thread's robust list at the first address that it cannot read, so a mapping must not go while
+//! any thread's lifeline is linked in it. Only the thread itself can unlink it. A dropped [`Segment`](super::Segment) becomes an
+//! *orphan*; each thread detaches from orphans at its next operation on any segment, and whoever passes by gives back those
+//! that no living thread is linked in.
+
+#![allow(clippy::disallowed_types)] // process-local bookkeeping, never in shared memory, never in an algorithm
+
+use super::header::{self, Layout};
+use crate::error::{Error, Result};
+use crate::platform::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
+use crate::platform::linux::{self, Linux, Myself};
+use crate::platform::{Lifeline, linux::AboutThread, linux::RobustNode};
+use crate::raw::table::{Newcomer, Participant, Slot, Table};
+use crate::raw::Id;
+use core::cell::{Cell, UnsafeCell};
+use core::ptr;
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use memmap2::MmapRaw;
+use std::fs::File;
+
+/// The two numbers that a fork wipes.
+#[derive(Debug)]
+struct Page {
+    epoch: AtomicU64,
+    process: AtomicU64,
+}
+
+static PAGE: AtomicPtr<Page> = AtomicPtr::new(ptr::null_mut());
+/// Source of epochs, process numbers and thread numbers: never the same twice, in a process and all its descendants.
+static NUMBER: AtomicU64 = AtomicU64::new(1);
+
+fn new_number() -> u64 {
+    NUMBER.fetch_add(1, Relaxed) // ORDERING: uniqueness is all that is asked. 2^64 do not wrap.
+}
+
+fn page() -> Option<&'static Page> {
+    // SAFETY: once published the page is never unmapped. ORDERING: Acquire; pairs with the publication in `ensure_page`.
+    unsafe { PAGE.load(Acquire).as_ref() }
+}
+
+fn ensure_page() -> Result<&'static Page> {
+    let page = match page() {
+        Some(page) => page,
+        None => {
+            let map = memmap2::MmapMut::map_anon(4096).map_err(|e| Error::io("map a page", None, e))?;
+            let new = map.as_ptr().cast_mut().cast::<Page>();
+            // SAFETY: exactly the page that was just mapped, private and anonymous.
+            if unsafe { libc::madvise(new.cast(), 4096, libc::MADV_WIPEONFORK) } != 0 {
+                let error = std::io::Error::last_os_error();
+                return Err(Error::Unsupported(format!(
+                    "the kernel cannot wipe a page on fork (it can since Linux 4.14): {error}"
+                )));
+            }
+            match PAGE.compare_exchange(ptr::null_mut(), new, AcqRel, Acquire) {
+                Ok(_) => {
+                    core::mem::forget(map); // for the life of the process
+                    // SAFETY: page-aligned, zeroed, published just now, and never unmapped.
+                    unsafe { &*new }
+                }
+                // SAFETY: another thread published its own, as above.
+                Err(other) => unsafe { &*other },
+            }
+        }
+    };
+    if page.process.load(Acquire) == 0 {
+        // First use, or the first in a forked child, which has one thread.
+        let _ = page.epoch.compare_exchange(0, new_number(), AcqRel, Relaxed);
+        let _ = page.process.compare_exchange(0, new_number(), AcqRel, Relaxed);
+    }
+    Ok(page)
+}
+
+/// The number of this process, for [`is_still`].
+#[inline(always)]
+pub(crate) fn process_number() -> u64 {
+    page().map_or(0, |page| page.process.load(Relaxed)) // ORDERING: it changes only by a fork.
+}
+
+/// Whether this is the process that had that number: false in a child that was forked since.
+#[inline(always)]
+pub(crate) fn is_still(process: u64) -> bool {
+    process_number() == process
+}
+
+/// A mapping of a segment.
+#[derive(Debug)]
+pub(super) struct Mapping {
+    next: *const Mapping,
+    /// `version << 2 | state`; the version changes when the record is used anew.
+    state: AtomicU64,
+    start: AtomicUsize,
+    length: AtomicUsize,
+    device: AtomicU64,
+    inode: AtomicU64,
+    pins: AtomicPtr<Pin>,
+    body: UnsafeCell<Option<Body>>,
+}
+
+const FREE: u64 = 0;
+const BUSY: u64 = 1; // being set up, or being taken down
+const LIVE: u64 = 2;
+const ORPHAN: u64 = 3;
+
+/// What is really mapped. Written in BUSY alone.
+#[derive(Debug)]
+pub(super) struct Body {
+    pub(super) map: MmapRaw,
+    pub(super) file: File,
+    pub(super) layout: Layout,
+    pub(super) table: Table<'static, Linux>,
+}
+
+/// One thread's registration through this mapping: its lifelines are linked here.
+#[derive(Debug)]
+struct Pin {
+    next: *const Pin,
+    /// The thread's number; 0 when unused.
+    thread: AtomicU64,
+    process: AtomicU64,
+    id: AtomicU32,
+    /// `About::process` of its process in this segment.
+    leader: AtomicU32,
+    system_thread: AtomicU32,
+}
+
+static MAPPINGS: AtomicPtr<Mapping> = AtomicPtr::new(ptr::null_mut());
+
+// SAFETY: all fields but `body` are atomics or written before publication; `body` is written only by who brought the
+// state to BUSY by CAS, and read by those for whom it is LIVE, or who have a pin in it (then it is not taken down).
+unsafe impl Sync for Mapping {}
+// SAFETY: as above; nothing in it belongs to one thread.
+unsafe impl Send for Mapping {}
+
+macro_rules! leaked_list {
+    ($name:ident, $node:ty) => {
+        /// Walks a list whose nodes are never freed.
+        fn $name(mut node: *const $node) -> impl Iterator<Item = &'static $node> {
+            core::iter::from_fn(move || {
+                // SAFETY: nodes are leaked: the pointer is null or valid for ever, and fully written before publication.
+                let found = unsafe { node.as_ref() }?;
+                node = found.next;
+                Some(found)
+            })
+        }
+    };
+}
+leaked_list!(walk_mappings, Mapping);
+leaked_list!(walk_pins, Pin);
+
+fn mappings() -> impl Iterator<Item = &'static Mapping> {
+    walk_mappings(MAPPINGS.load(Acquire)) // ORDERING: pairs with the push.
+}
+
+/// Pushes a leaked node.
+fn push<N>(list: &AtomicPtr<N>, node: N, link: impl Fn(&mut N, *const N)) -> &'static N {
+    let node = Box::leak(Box::new(node));
+    let mut first = list.load(Acquire);
+    loop {
+        link(node, first);
+        // ORDERING: Release publishes the node; the failure's Acquire lets us link to what we see.
+        match list.compare_exchange_weak(first, node, AcqRel, Acquire) {
+            Ok(_) => return node,
+            Err(now) => first = now,
+        }
+    }
+}
+
+impl Mapping {
+    /// Maps the file, whose header was judged, and makes it known to this process.
+    pub(super) fn new(file: File, layout: Layout) -> Result<&'static Self> {
+        ensure_page()?;
+        sweep();
+        let (device, inode) = super::naming::inode(&file)?;
+        let map = memmap2::MmapOptions::new()
+            .len(layout.total)
+            .map_raw(&file)
+            .map_err(|e| Error::io("map the segment", None, e))?;
+        let base = map.as_mut_ptr();
+        // SAFETY: the file has `total` bytes; the words and the table lie within them, aligned, and consist of atomics and
+        // unused integers, so any bytes there are valid. The references live as long as the mapping: they are handed out only
+        // while it is LIVE or pinned. A file that is truncated by somebody with the right to do it raises SIGBUS (documented).
+        let table = unsafe {
+            Table {
+                membership: &*base.add(header::MEMBERSHIP).cast::<AtomicU32>(),
+                cursor: &*base.add(header::CURSOR).cast::<AtomicU32>(),
+                slots: core::slice::from_raw_parts(
+                    base.add(header::TABLE).cast::<Slot<Linux>>(),
+                    layout.participants,
+                ),
+            }
+        };
+        let mapping = Self::take_free_record();
+        // SAFETY: the record is BUSY by our CAS or our making: nobody else looks at its body.
+        unsafe { *mapping.body.get() = Some(Body { map, file, layout, table }) };
+        mapping.start.store(base as usize, Relaxed);
+        mapping.length.store(layout.total, Relaxed);
+        mapping.device.store(device, Relaxed);
+        mapping.inode.store(inode, Relaxed);
+        let version = (mapping.state.load(Relaxed) >> 2) + 1;
+        // ORDERING: Release; pairs with the Acquire in `covers` and in `state`: all of the above is seen with LIVE.
+        mapping.state.store(version << 2 | LIVE, Release);
+        Ok(mapping)
+    }
+
+    fn take_free_record() -> &'static Self {
+        let reused = mappings().find(|mapping| mapping.change_state(FREE, BUSY));
+        reused.unwrap_or_else(|| {
+            let new = Self {
+                next: ptr::null(),
+                state: AtomicU64::new(BUSY),
+                start: AtomicUsize::new(0),
+                length: AtomicUsize::new(0),
+                device: AtomicU64::new(0),
+                inode: AtomicU64::new(0),
+                pins: AtomicPtr::new(ptr::null_mut()),
+                body: UnsafeCell::new(None),
+            };
+            push(&MAPPINGS, new, |node, next| node.next = next)
+        })
+    }
+
+    fn state(&self) -> u64 {
+        self.state.load(Acquire) & 3
+    }
+
+    fn change_state(&self, from: u64, to: u64) -> bool {
+        let seen = self.state.load(Relaxed);
+        // ORDERING: AcqRel: who enters BUSY sees all that was done with the record, who leaves it shows it.
+        seen & 3 == from
+            && self.state.compare_exchange(seen, seen & !3 | to, AcqRel, Relaxed).is_ok()
+    }
+
+    /// The mapped parts.
+    ///
+    /// # Safety
+    /// The mapping is LIVE until the result is dropped, or the calling thread has a pin in it.
+    pub(super) unsafe fn body(&self) -> &Body {
+        // SAFETY: not BUSY for as long, so nobody writes it; it was filled before LIVE.
+        unsafe { (*self.body.get()).as_ref() }.expect("a mapping in use has a body")
+    }
+
+    /// Whether a LIVE mapping contains this address. Consistent even while the record is being reused.
+    fn covers(&self, address: usize) -> bool {
+        let before = self.state.load(Acquire);
+        let start = self.start.load(Relaxed);
+        let length = self.length.load(Relaxed);
+        core::sync::atomic::fence(Acquire);
+        before & 3 == LIVE
+            && address.wrapping_sub(start) < length
+            && self.state.load(Relaxed) == before
+    }
+
+    fn is_same_segment(&self, other: &Self) -> bool {
+        matches!(self.state(), LIVE | ORPHAN)
+            && self.device.load(Relaxed) == other.device.load(Relaxed)
+            && self.inode.load(Relaxed) == other.inode.load(Relaxed)
+    }
+
+    fn pins(&self) -> impl Iterator<Item = &'static Pin> {
+        walk_pins(self.pins.load(Acquire))
+    }
+
+    /// The user has dropped the segment.
+    pub(super) fn abandon(&self) {
+        let Ok(page) = ensure_page() else { return };
+        if !self.change_state(LIVE, ORPHAN) {
+            return;
+        }
+        // Every cache entry of this process for the range ends here, before anything else can be mapped there.
+        // ORDERING: Release; who is handed a later mapping sees the new epoch, by whatever it was handed over with.
+        page.epoch.store(new_number(), Release);
+        LOCAL.with(|local| local.refresh(page));
+    }
+
+    /// Takes down an orphan that nobody is linked in.
+    fn take_down_if_unused(&self, process: u64) {
+        if !self.change_state(ORPHAN, BUSY) {
+            return;
+        }
+        let is_used = self.pins().any(|pin| {
+            // A thread of the process that we were forked from is linked in that one's mapping, not in ours.
+            let ours = pin.thread.load(Acquire) != 0 && pin.process.load(Relaxed) == process;
+            ours && !has_ended(pin.system_thread.load(Relaxed))
+        });
+        if is_used {
+            self.change_state(BUSY, ORPHAN);
+            return;
+        }
+        for pin in self.pins() {
+            pin.thread.store(0, Relaxed);
+        }
+        self.length.store(0, Relaxed);
+        // SAFETY: BUSY by our CAS, and no thread of this process has a lifeline linked here.
+        unsafe { *self.body.get() = None };
+        self.change_state(BUSY, FREE);
+    }
+
+    fn new_pin(&self, thread: u64, process: u64, id: Id, leader: u32, me: &Myself) {
+        // A pin is free if unused, or if its thread has ended (fork's leftovers have, for this process).
+        let free = self.pins().find(|pin| {
+            let thread_there = pin.thread.load(Acquire);
+            let over = thread_there == 0
+                || pin.process.load(Relaxed) != process
+                || has_ended(pin.system_thread.load(Relaxed));
+            // By CAS, so that two who find it do not both take it; u64::MAX is nobody's number.
+            over && pin.thread.compare_exchange(thread_there, u64::MAX, AcqRel, Relaxed).is_ok()
+        });
+        let pin = free.unwrap_or_else(|| {
+            let new = Pin {
+                next: ptr::null(),
+                thread: AtomicU64::new(u64::MAX),
+                process: AtomicU64::new(0),
+                id: AtomicU32::new(0),
+                leader: AtomicU32::new(0),
+                system_thread: AtomicU32::new(0),
+            };
+            push(&self.pins, new, |node, next| node.next = next)
+        });
+        pin.process.store(process, Relaxed);
+        pin.id.store(id.word(), Relaxed);
+        pin.leader.store(leader, Relaxed);
+        pin.system_thread.store(me.thread_id, Relaxed);
+        pin.thread.store(thread, Release); // ORDERING: publishes the fields above.
+    }
+
+    /// The participant that the thread is through this very mapping.
+    fn pin_of(&self, thread: u64) -> Option<&'static Pin> {
+        self.pins().find(|pin| pin.thread.load(Acquire) == thread)
+    }
+
+    /// The calling thread, which has this pin, leaves the segment: if no word of the segment names it.
+    fn detach(&self, pin: &Pin) -> Result<()> {
+        // SAFETY: the calling thread has a pin here.
+        let body = unsafe { self.body() };
+        let id = Id::holder_in(pin.id.load(Relaxed)).expect("a pin has an id");
+        if let Some(offset) = body.find_word_naming(id) {
+            return Err(Error::StillHolding { offset });
+        }
+        let list = linux::robust_list()?;
+        let slot = body.table.slot(id).expect("a registered participant has a slot");
+        for node in slot.lifelines() {
+            // The second is linked only where a thread has one; what is not in the list is left alone.
+            // SAFETY: it is this thread's own list; every node in it is readable, or the kernel could not walk it either.
+            if unsafe { linux::unlink(list, node) } {
+                <Linux as crate::platform::Platform>::wake(node.word(), u32::MAX);
+            }
+        }
+        pin.thread.store(0, Release); // from here on the mapping may go
+        Ok(())
+    }
+}
+
+impl Body {
+    /// The offset of a word that names the participant as a holder, anywhere behind the table.
+    ///
+    /// A count of holds would burden every lock and unlock, and be wrong after a `mem::forget`; the words themselves tell.
+    fn find_word_naming(&self, id: Id) -> Option<usize> {
+        let words = self.map.as_mut_ptr().cast::<AtomicU32>();
+        (self.layout.root / 4..self.layout.total / 4).find_map(|index| {
+            // SAFETY: within the mapping, aligned; read atomically, whatever it is.
+            let word = unsafe { &*words.add(index) }.load(Relaxed);
+            (Id::holder_in(word) == Some(id)).then_some(index * 4)
+        })
+    }
+}
+
+/// Whether this process has no such thread any more. A robust list is walked before the id is given back.
+fn has_ended(system_thread: u32) -> bool {
+    linux::thread_has_ended(system_thread)
+}
+
+/// Gives back the orphans that nobody is linked in.
+fn sweep() {
+    let process = process_number();
+    for mapping in mappings() {
+        mapping.take_down_if_unused(process);
+    }
+}
+
+/// One address range, and who the thread is there.
+#[derive(Debug)]
+struct Entry {
+    start: Cell<usize>,
+    length: Cell<usize>,
+    id: Cell<Option<Id>>,
+    table: Cell<Option<&'static Table<'static, Linux>>>,
+}
+
+/// The calling thread's cache. Without a destructor, so that it can be used in those of other thread-locals.
+#[derive(Debug)]
+struct Local {
+    epoch: Cell<u64>,
+    process: Cell<u64>,
+    /// This thread's number.
+    thread: Cell<u64>,
+    entries: [Entry; ENTRIES],
+    next: Cell<usize>,
+}
+const ENTRIES: usize = 4;
+
+thread_local! {
+    static LOCAL: Local = const {
+        const EMPTY: Entry = Entry {
+            start: Cell::new(0),
+            length: Cell::new(0),
+            id: Cell::new(None),
+            table: Cell::new(None),
+        };
+        Local {
+            epoch: Cell::new(0),
+            process: Cell::new(0),
+            thread: Cell::new(0),
+            entries: [EMPTY; ENTRIES],
+            next: Cell::new(0),
+        }
+    };
+}
+
+/// Who the calling thread is in the segment that contains `place`; registers it there if need be.
+///
+/// The result must not outlive the segment: it is used for one operation on a primitive that is borrowed from it.
+#[inline(always)]
+pub(crate) fn participant<T: ?Sized>(place: &T) -> Result<Participant<'_, Linux>> {
+    let address = ptr::from_ref(place).cast::<u8>() as usize;
+    LOCAL.with(|local| match local.cached(address) {
+        Some(participant) => Ok(participant),
+        None => local.find(address),
+    })
+}
+
+impl Local {
+    #[inline(always)]
+    fn cached(&self, address: usize) -> Option<Participant<'static, Linux>> {
+        // ORDERING: Relaxed; see `Mapping::abandon`. In a forked child it is 0, and no thread's.
+        if page()?.epoch.load(Relaxed) != self.epoch.get() {
+            return None;
+        }
+        for entry in &self.entries {
+            if address.wrapping_sub(entry.start.get()) < entry.length.get() {
+                return Some(Participant { id: entry.id.get()?, table: entry.table.get()? });
+            }
+        }
+        None
+    }
+
+    #[cold]
+    fn find(&self, address: usize) -> Result<Participant<'static, Linux>> {
+        let page = ensure_page()?;
+        if page.epoch.load(Acquire) != self.epoch.get() {
+            self.refresh(page);
+        }
+        let mapping = mappings().find(|mapping| mapping.covers(address)).ok_or(Error::NotInSegment)?;
+        // SAFETY: the caller borrows a primitive at this address, so the segment is not dropped and stays LIVE.
+        let table = unsafe { &mapping.body().table };
+        let thread = self.thread.get();
+        let registered = mappings()
+            .filter(|other| other.is_same_segment(mapping))
+            .find_map(|other| other.pin_of(thread));
+        let id = match registered.and_then(|pin| Id::holder_in(pin.id.load(Relaxed))) {
+            Some(id) => id,
+            None => self.register(mapping, table)?,
+        };
+        let entry = &self.entries[self.next.get() % ENTRIES];
+        self.next.set(self.next.get().wrapping_add(1));
+        entry.start.set(mapping.start.load(Relaxed));
+        entry.length.set(mapping.length.load(Relaxed));
+        entry.id.set(Some(id));
+        entry.table.set(Some(table));
+        Ok(Participant { id, table })
+    }
+
+    fn register(&self, mapping: &'static Mapping, table: &Table<'static, Linux>) -> Result<Id> {
+        let list = linux::robust_list()?;
+        let process = self.process.get();
+        let leader = mappings()
+            .filter(|other| other.is_same_segment(mapping))
+            .flat_map(Mapping::pins)
+            .find(|pin| pin.thread.load(Acquire) != 0 && pin.process.load(Relaxed) == process)
+            .map(|pin| pin.leader.load(Relaxed))
+            .filter(|leader| *leader != 0);
+        let me = Registration { myself: Myself::look(), list, leader };
+        let id = table
+            .register(&me)
+            .map_err(|_full| Error::Full { participants: table.slots.len() })?;
+        mapping.new_pin(self.thread.get(), process, id, leader.unwrap_or(id.word()), &me.myself);
+        Ok(id)
+    }
+
+    /// Forgets all entries, becomes a new thread after a fork, and leaves orphans.
+    #[cold]
+    fn refresh(&self, page: &Page) {
+        let (epoch, process) = (page.epoch.load(Acquire), page.process.load(Acquire));
+        for entry in &self.entries {
+            entry.length.set(0);
+        }
+        if self.process.get() != process {
+            self.process.set(process);
+            self.thread.set(new_number());
+        }
+        self.epoch.set(epoch);
+        for orphan in mappings().filter(|mapping| mapping.state() == ORPHAN) {
+            let is_mapped_elsewhere =
+                mappings().any(|other| other.state() == LIVE && other.is_same_segment(orphan));
+            if let (Some(pin), false) = (orphan.pin_of(self.thread.get()), is_mapped_elsewhere) {
+                // Refused while something is held: then the mapping stays, and the next change of the epoch asks again.
+                let _still_holding = orphan.detach(pin);
+            }
+        }
+        sweep();
+    }
+}
+
+/// Leaves the segment that this mapping is of, if the calling thread is in it.
+pub(super) fn detach(mapping: &Mapping) -> Result<()> {
+    let page = ensure_page()?;
+    LOCAL.with(|local| {
+        if page.epoch.load(Acquire) != local.epoch.get() {
+            local.refresh(page);
+        }
+        let thread = local.thread.get();
+        for other in mappings().filter(|other| other.is_same_segment(mapping)) {
+            if let Some(pin) = other.pin_of(thread) {
+                other.detach(pin)?;
+            }
+        }
+        for entry in &local.entries {
+            entry.length.set(0);
+        }
+        Ok(())
+    })
+}
+
+struct Registration {
+    myself: Myself,
+    list: ptr::NonNull<linux::Head>,
+    leader: Option<u32>,
+}
+
+impl Newcomer<Linux> for Registration {
+    fn thread(&self) -> u32 {
+        self.myself.thread_id
+    }
+    fn tag(&self) -> u32 {
+        self.myself.tag()
+    }
+    fn describe(&self, about: &AboutThread, id: Id) {
+        about.set(&self.myself, self.leader.unwrap_or(id.word()));
+    }
+    fn arm(&self, [own, process]: &[RobustNode; 2]) {
+        let me = &self.myself;
+        // SAFETY: the list is the calling thread's. The slot was claimed, so its nodes are in no living list and their
+        // words without owner; the mapping stays as long as the pin, which is made next, by this thread itself.
+        unsafe {
+            if !me.is_main_thread() {
+                linux::link(self.list, process, me.process_id);
+            }
+            linux::link(self.list, own, me.thread_id);
+        }
+    }
+    fn is_claimer_gone(&self, thread: u32, tag: u32) -> bool {
+        self.myself.knows_gone(thread, tag)
+    }
+}

@@ -1,0 +1,293 @@
+//! [`Lock`]: the mutex's word without data, taken and given back by separate calls.
+
+use super::{LockResult, Patience};
+use crate::error::{Error, LockError};
+use crate::platform::{Linux, atomic::AtomicU32};
+use crate::raw::{self, Acquired, Cause, Id};
+use crate::segment::{Fingerprint, Shareable, local};
+use core::fmt;
+use core::marker::PhantomData;
+use std::time::{Duration, Instant};
+
+/// A lock that protects what is outside of it: a file, a device, a terminal. Four bytes.
+///
+/// As Python's `multiprocessing.Lock`: [`acquire`](Self::acquire) and [`release`](Self::release) are separate calls,
+/// and **any** participant may release it. Whoever wants a guard has [`lock`](Self::lock). Unlike Python's, it outlives
+/// its holder: the next one to acquire it is told, [`LockError::OwnerDied`], and has it.
+///
+/// ```
+/// use outlive::{Lock, Segment};
+///
+/// let lock = Segment::<Lock>::anonymous(|_free| {})?;
+/// {
+///     let _guard = lock.lock().unwrap(); // Python's `with lock:`
+/// }
+/// lock.acquire().unwrap();
+/// lock.release()?;
+/// # Ok::<(), outlive::Error>(())
+/// ```
+///
+/// # If a process dies
+///
+/// As with [`Mutex`](crate::Mutex#if-a-process-dies). Holder is whoever acquired it last. Everybody who acquires it is told of
+/// the death until a holder says [`mark_consistent`](Self::mark_consistent); who died is told the first time only.
+#[repr(transparent)]
+pub struct Lock {
+    raw: raw::Mutex<Linux>,
+}
+
+// SAFETY: one word, understood whatever its bits; repr(transparent), no pointers, no Drop.
+unsafe impl Shareable for Lock {
+    const FINGERPRINT: u64 = Fingerprint::new::<Self>("outlive::Lock").finish();
+}
+
+impl Lock {
+    /// A free lock. Memory of zeros is one.
+    pub const fn new() -> Self {
+        Self { raw: raw::Mutex::from_word(AtomicU32::new(0)) }
+    }
+
+    /// Acquires, waiting as long as it takes. Signals do not end the wait.
+    ///
+    /// # Errors
+    /// [`LockError::OwnerDied`] and [`LockError::Poisoned`]: **it is acquired**, but a former holder died or panicked.
+    /// [`LockError::Deadlock`] if this thread acquired it last; [`LockError::Unusable`].
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    #[inline]
+    pub fn acquire(&self) -> LockResult<()> {
+        self.acquire_with(Patience::FOREVER).map(drop)
+    }
+
+    /// Acquires if that takes no waiting. A dead holder is no reason to wait.
+    ///
+    /// # Errors
+    /// Those of [`acquire`](Self::acquire), but [`LockError::WouldBlock`] instead of `Deadlock`.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    #[inline]
+    pub fn try_acquire(&self) -> LockResult<()> {
+        self.acquire_with(Patience::None).map(drop)
+    }
+
+    /// Acquires, waiting at most that long (monotonic time). [`Duration::MAX`] is for ever.
+    ///
+    /// # Errors
+    /// Those of [`acquire`](Self::acquire), and [`LockError::TimedOut`].
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn try_acquire_for(&self, timeout: Duration) -> LockResult<()> {
+        self.acquire_with(Patience::lasting(timeout)).map(drop)
+    }
+
+    /// Acquires, waiting at most until then.
+    ///
+    /// # Errors
+    /// Those of [`acquire`](Self::acquire), and [`LockError::TimedOut`].
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn try_acquire_until(&self, deadline: Instant) -> LockResult<()> {
+        self.acquire_with(Patience::until(deadline)).map(drop)
+    }
+
+    #[inline(always)]
+    fn acquire_with(&self, patience: Patience) -> Result<Id, LockError<()>> {
+        let me = local::participant(self)?;
+        let answer = match patience {
+            Patience::None => self.raw.try_lock(&me),
+            Patience::Until(deadline) => self.raw.lock(&me, deadline),
+        };
+        match answer {
+            Ok(Acquired { inconsistent: None }) => Ok(me.id),
+            Ok(Acquired { inconsistent: Some(cause) }) => Err(LockError::of(cause, ())),
+            Err(refusal) => Err(refusal.into()),
+        }
+    }
+
+    /// Gives it back, whoever acquired it.
+    ///
+    /// # Errors
+    /// [`Error::NotHeld`] if nobody holds it.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    #[inline]
+    pub fn release(&self) -> Result<(), Error> {
+        Ok(self.raw.release(None, None)?)
+    }
+
+    /// Acquires, and gives a guard that releases. As [`acquire`](Self::acquire).
+    ///
+    /// # Errors
+    /// Those of [`acquire`](Self::acquire), with the guard inside where it was acquired.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    #[inline]
+    pub fn lock(&self) -> LockResult<LockGuard<'_>> {
+        self.lock_with(Patience::FOREVER)
+    }
+
+    /// As [`try_acquire`](Self::try_acquire), with a guard.
+    ///
+    /// # Errors
+    /// Those of [`try_acquire`](Self::try_acquire).
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn try_lock(&self) -> LockResult<LockGuard<'_>> {
+        self.lock_with(Patience::None)
+    }
+
+    /// As [`try_acquire_for`](Self::try_acquire_for), with a guard.
+    ///
+    /// # Errors
+    /// Those of [`try_acquire_for`](Self::try_acquire_for).
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn try_lock_for(&self, timeout: Duration) -> LockResult<LockGuard<'_>> {
+        self.lock_with(Patience::lasting(timeout))
+    }
+
+    /// As [`try_acquire_until`](Self::try_acquire_until), with a guard.
+    ///
+    /// # Errors
+    /// Those of [`try_acquire_until`](Self::try_acquire_until).
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn try_lock_until(&self, deadline: Instant) -> LockResult<LockGuard<'_>> {
+        self.lock_with(Patience::until(deadline))
+    }
+
+    #[inline(always)]
+    fn lock_with(&self, patience: Patience) -> LockResult<LockGuard<'_>> {
+        self.acquire_with(patience).map(|_id| LockGuard::new(self)).map_err(|error| {
+            error.map_guard(|()| LockGuard::new(self))
+        })
+    }
+
+    /// Says, as the holder, that what the lock protects is right again.
+    ///
+    /// # Errors
+    /// [`Error::NotHeld`] unless the calling thread acquired it last; [`LockError::Unusable`]'s reasons.
+    pub fn mark_consistent(&self) -> Result<(), Error> {
+        let me = local::participant(self)?;
+        match self.raw.holder() {
+            Some(holder) if holder == me.id => {
+                self.raw.mark_consistent();
+                Ok(())
+            }
+            holder => Err(Error::NotHeld { holder }),
+        }
+    }
+
+    /// Whether what it protects is marked inconsistent at the moment.
+    pub fn is_inconsistent(&self) -> bool {
+        self.raw.is_inconsistent()
+    }
+
+    /// Who acquired it last and has not released it, dead or alive.
+    pub fn holder(&self) -> Option<Id> {
+        self.raw.holder()
+    }
+}
+
+impl Default for Lock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Never waits.
+impl fmt::Debug for Lock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lock")
+            .field("holder", &self.holder())
+            .field("inconsistent", &self.is_inconsistent())
+            .finish()
+    }
+}
+
+/// The lock is held as long as this lives. Dropping it releases.
+///
+/// # Panics
+/// Its drop panics if somebody else has released the lock meanwhile, which is allowed, but then what was thought to be
+/// protected was not (Python's `with` raises there, too). [`LockGuard::release`] gives an error instead.
+///
+/// In a child that was forked while the parent held it, the copy of the guard does nothing.
+#[must_use = "if unused the lock is given back at once"]
+pub struct LockGuard<'a> {
+    lock: &'a Lock,
+    id: Option<Id>,
+    process: u64,
+    panicking: bool,
+    not_send: PhantomData<*const ()>, // the holder is a thread
+}
+
+// SAFETY: nothing can be done through a `&LockGuard`.
+unsafe impl Sync for LockGuard<'_> {}
+
+impl<'a> LockGuard<'a> {
+    #[inline(always)]
+    fn new(lock: &'a Lock) -> Self {
+        Self {
+            lock,
+            id: local::participant(lock).ok().map(|me| me.id),
+            process: local::process_number(),
+            panicking: std::thread::panicking(),
+            not_send: PhantomData,
+        }
+    }
+
+    /// Says that what the lock protects is right again.
+    ///
+    /// # Errors
+    /// [`Error::NotHeld`] if somebody has released the lock meanwhile.
+    pub fn mark_consistent(&mut self) -> Result<(), Error> {
+        self.lock.mark_consistent()
+    }
+
+    /// Gives the lock back, and says if that was still to be done.
+    ///
+    /// # Errors
+    /// [`Error::NotHeld`] if somebody has released the lock meanwhile.
+    ///
+    /// # If a process dies
+    /// As [`Lock::release`].
+    pub fn release(self) -> Result<(), Error> {
+        let this = core::mem::ManuallyDrop::new(self);
+        this.give_back()
+    }
+
+    #[inline]
+    fn give_back(&self) -> Result<(), Error> {
+        if !local::is_still(self.process) {
+            return Ok(()); // a fork's copy
+        }
+        let panicked = std::thread::panicking() && !self.panicking;
+        let left = panicked.then_some(Cause::Panicked(self.id));
+        Ok(self.lock.raw.release(self.id, left)?)
+    }
+}
+
+impl Drop for LockGuard<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Err(error) = self.give_back() {
+            // A second panic would abort: the first one is enough to be told.
+            assert!(std::thread::panicking(), "a LockGuard lost its lock: {error}");
+        }
+    }
+}
+
+impl fmt::Debug for LockGuard<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("LockGuard").field(self.lock).finish()
+    }
+}

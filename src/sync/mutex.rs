@@ -1,0 +1,263 @@
+//! [`Mutex`]: data under a lock that outlives its holder.
+
+use super::{LockResult, Patience};
+use crate::error::LockError;
+use crate::platform::{Linux, atomic::AtomicU32};
+use crate::raw::{self, Acquired, Cause, Refusal};
+use crate::segment::{Fingerprint, Shareable, local};
+use core::cell::UnsafeCell;
+use core::fmt;
+use core::marker::PhantomData;
+use core::ops::{Deref, DerefMut};
+use std::time::{Duration, Instant};
+
+/// A mutual exclusion around data, in memory that processes share. Four bytes and the data.
+///
+/// As [`std::sync::Mutex`], with one more answer: if a holder **died**, by whatever cause, the next one to lock gets the
+/// guard inside [`LockError::OwnerDied`], and so does everybody after it, until somebody who has looked at
+/// the data says [`MutexGuard::mark_consistent`].
+///
+/// It must be in a [`Segment`](crate::Segment); elsewhere every operation answers
+/// [`Error::NotInSegment`](crate::Error::NotInSegment). A thread takes part in a segment from its first operation there.
+///
+/// ```
+/// use outlive::{LockError, Mutex, Segment};
+///
+/// let counter = Segment::<Mutex<u64>>::anonymous(|_zero| {})?;
+/// match counter.lock() {
+///     Ok(mut count) => *count += 1,
+///     Err(LockError::OwnerDied(left)) => {
+///         let mut count = left.into_guard();
+///         *count = 0; // whatever makes it right again
+///         count.mark_consistent();
+///     }
+///     Err(other) => panic!("{other}"),
+/// }
+/// # Ok::<(), outlive::Error>(())
+/// ```
+///
+/// # If a process dies
+///
+/// | who                                              | what the others see                                                      |
+/// |--------------------------------------------------|--------------------------------------------------------------------------|
+/// | the holder (SIGKILL, exit, exec, end of thread)   | the next to lock, or one that waits, gets `OwnerDied` with the guard     |
+/// | one that waits                                   | nothing                                                                  |
+/// | one that unlocks, before or after the release     | `OwnerDied`, or nothing; those who wait go on                            |
+///
+/// All of this takes as long as the kernel takes to end the thread: tens of microseconds, unless it writes a core dump first.
+#[repr(C)]
+pub struct Mutex<T> {
+    raw: raw::Mutex<Linux>,
+    data: UnsafeCell<T>,
+}
+
+// SAFETY: repr(C); the word is understood whatever its bits, the data is Shareable; no pointers, no Drop but T's (none).
+unsafe impl<T: Shareable> Shareable for Mutex<T> {
+    const FINGERPRINT: u64 = Fingerprint::new::<Self>("outlive::Mutex")
+        .field("data", core::mem::offset_of!(Self, data), T::FINGERPRINT)
+        .finish();
+}
+
+// SAFETY: the lock gives the data to one thread at a time (raw::mutex, invariants 1 and 2), as std's Mutex does.
+unsafe impl<T: Send> Sync for Mutex<T> {}
+
+impl<T> Mutex<T> {
+    /// A free mutex around `data`. Memory of zeros is one around zeros.
+    pub const fn new(data: T) -> Self {
+        Self { raw: raw::Mutex::from_word(AtomicU32::new(0)), data: UnsafeCell::new(data) }
+    }
+
+    /// Locks, waiting as long as it takes.
+    ///
+    /// Signals do not end the wait. A thread that holds the lock already gets [`LockError::Deadlock`] at once.
+    ///
+    /// # Errors
+    /// [`LockError::OwnerDied`] and [`LockError::Poisoned`], which contain the guard; [`LockError::Deadlock`];
+    /// [`LockError::Unusable`] where the thread cannot take part in the segment.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    #[inline]
+    pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
+        self.lock_with(Patience::FOREVER)
+    }
+
+    /// Locks if that takes no waiting. A dead holder is no reason to wait.
+    ///
+    /// # Errors
+    /// Those of [`lock`](Self::lock), but [`LockError::WouldBlock`] instead of `Deadlock`.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    #[inline]
+    pub fn try_lock(&self) -> LockResult<MutexGuard<'_, T>> {
+        self.lock_with(Patience::None)
+    }
+
+    /// Locks, waiting at most that long (monotonic time). [`Duration::MAX`] is for ever.
+    ///
+    /// # Errors
+    /// Those of [`lock`](Self::lock), and [`LockError::TimedOut`].
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn try_lock_for(&self, timeout: Duration) -> LockResult<MutexGuard<'_, T>> {
+        self.lock_with(Patience::lasting(timeout))
+    }
+
+    /// Locks, waiting at most until then. A moment that has passed is as good as now.
+    ///
+    /// # Errors
+    /// Those of [`lock`](Self::lock), and [`LockError::TimedOut`].
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn try_lock_until(&self, deadline: Instant) -> LockResult<MutexGuard<'_, T>> {
+        self.lock_with(Patience::until(deadline))
+    }
+
+    #[inline(always)]
+    fn lock_with(&self, patience: Patience) -> LockResult<MutexGuard<'_, T>> {
+        let me = local::participant(self)?;
+        let answer = match patience {
+            Patience::None => self.raw.try_lock(&me),
+            Patience::Until(deadline) => self.raw.lock(&me, deadline),
+        };
+        match answer {
+            Ok(Acquired { inconsistent: None }) => Ok(MutexGuard::new(self, None)),
+            Ok(Acquired { inconsistent: Some(cause) }) => self.tell(cause),
+            Err(refusal) => Self::refuse(refusal),
+        }
+    }
+
+    #[cold]
+    fn tell(&self, cause: Cause) -> LockResult<MutexGuard<'_, T>> {
+        Err(LockError::of(cause, MutexGuard::new(self, Some(cause))))
+    }
+
+    #[cold]
+    fn refuse<'a>(refusal: Refusal) -> LockResult<MutexGuard<'a, T>> {
+        Err(refusal.into())
+    }
+
+    /// Whether the data is marked inconsistent at the moment.
+    pub fn is_inconsistent(&self) -> bool {
+        self.raw.is_inconsistent()
+    }
+
+    /// The data, without locking: the borrow shows that nobody else has it.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.data.get_mut()
+    }
+
+    /// The data.
+    pub fn into_inner(self) -> T {
+        self.data.into_inner()
+    }
+}
+
+impl<T: Default> Default for Mutex<T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
+impl<T> From<T> for Mutex<T> {
+    fn from(data: T) -> Self {
+        Self::new(data)
+    }
+}
+
+/// Never waits: where somebody holds the lock, it says so.
+impl<T: fmt::Debug> fmt::Debug for Mutex<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Mutex");
+        match self.try_lock() {
+            Ok(guard) => debug.field("data", &*guard),
+            Err(LockError::OwnerDied(left) | LockError::Poisoned(left)) => {
+                debug.field("data", &**left.guard()).field("inconsistent", &true)
+            }
+            Err(LockError::WouldBlock) => debug.field("data", &format_args!("<locked>")),
+            Err(_) => debug.field("data", &format_args!("<not in a segment>")),
+        };
+        debug.finish()
+    }
+}
+
+/// The lock is held as long as this lives. Dropping it unlocks.
+///
+/// In a child that was forked while the parent held it, the copy of the guard does nothing: the hold is the parent's.
+#[must_use = "if unused the lock is given back at once"]
+pub struct MutexGuard<'a, T> {
+    lock: &'a Mutex<T>,
+    process: u64,
+    panicking: bool,
+    left: Option<Cause>,
+    not_send: PhantomData<*const ()>, // the holder is a thread
+}
+
+// SAFETY: a `&MutexGuard` gives only `&T`.
+unsafe impl<T: Sync> Sync for MutexGuard<'_, T> {}
+
+impl<'a, T> MutexGuard<'a, T> {
+    #[inline(always)]
+    fn new(lock: &'a Mutex<T>, left: Option<Cause>) -> Self {
+        Self {
+            lock,
+            process: local::process_number(),
+            panicking: std::thread::panicking(),
+            left,
+            not_send: PhantomData,
+        }
+    }
+
+    /// Says that the data is right again: the next one to lock hears nothing of the death or panic before.
+    pub fn mark_consistent(&mut self) {
+        self.left = None;
+        if local::is_still(self.process) {
+            self.lock.raw.mark_consistent();
+        }
+    }
+}
+
+impl<T> Deref for MutexGuard<'_, T> {
+    type Target = T;
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: this guard's thread holds the lock, so nobody writes the data (raw::mutex, invariants 1 and 2).
+        unsafe { &*self.lock.data.get() }
+    }
+}
+
+impl<T> DerefMut for MutexGuard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as in `deref`; and this borrow of the guard is unique.
+        unsafe { &mut *self.lock.data.get() }
+    }
+}
+
+impl<T> Drop for MutexGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        if !local::is_still(self.process) {
+            return; // a fork's copy
+        }
+        if std::thread::panicking() && !self.panicking {
+            self.left = Some(Cause::Panicked(self.lock.raw.holder()));
+        }
+        self.lock.raw.unlock(self.left);
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<T: fmt::Display> fmt::Display for MutexGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
