@@ -7,5 +7,6 @@ pub mod segment;
 pub mod sync;
 
 pub use error::{Error, Inconsistent, LockError, Result};
-pub use segment::{Fingerprint, Location, Options, Segment, Shareable};
+pub use outlive_derive::Shareable;
+pub use segment::*;
 pub use sync::{Lock, LockGuard, LockResult, Mutex, MutexGuard};

@@ -1,1 +1,198 @@
+//! The derive macro of `outlive`'s `Shareable`. Use it through that crate, which exports the trait and the macro under
+//! one name.
 
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
+use syn::{
+    Attribute, Data, DataStruct, DeriveInput, Error, Fields, GenericParam, Generics, Index, Member, Result,
+    parse_macro_input, parse_quote_spanned,
+};
+
+/// Implements `outlive::Shareable` for a struct, after checking all that the trait's contract asks for.
+///
+/// The struct must be `#[repr(C)]` or `#[repr(transparent)]`, without `packed`; have neither `Drop` nor lifetime
+/// parameters; and every field must be `Shareable` itself. So must the type parameters: the derive adds that bound, and
+/// their fingerprints, as well as the values of const parameters, become part of the struct's own.
+///
+/// ```
+/// use outlive::Shareable;
+///
+/// #[derive(Shareable)]
+/// #[repr(C)]
+/// struct Ring<T, const N: usize> {
+///     head: u64,
+///     tail: u64,
+///     items: [T; N],
+/// }
+///
+/// assert_eq!(Ring::<u32, 8>::FINGERPRINT, Ring::<u32, 8>::FINGERPRINT);
+/// assert_ne!(Ring::<u32, 8>::FINGERPRINT, Ring::<i32, 8>::FINGERPRINT);
+/// ```
+///
+/// What is refused says what to use instead:
+///
+/// ```compile_fail
+/// #[derive(outlive::Shareable)]
+/// #[repr(C)]
+/// struct Job {
+///     finished: bool, // any byte but 0 and 1 would be undefined behaviour: use `u8`
+/// }
+/// ```
+#[proc_macro_derive(Shareable)]
+pub fn derive_shareable(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    shareable(&input).unwrap_or_else(Error::into_compile_error).into()
+}
+
+fn shareable(input: &DeriveInput) -> Result<TokenStream> {
+    let data = struct_data(input)?;
+    let refusals = [layout(input), no_lifetimes(&input.generics)];
+    if let Some(all) = refusals.into_iter().filter_map(Result::err).reduce(both) {
+        return Err(all);
+    }
+
+    let name = &input.ident;
+    let plain_name = name.unraw().to_string();
+    let fields = data.fields.iter().zip(members(&data.fields)).map(|(field, member)| {
+        let field_name = match &member {
+            Member::Named(name) => name.unraw().to_string(),
+            Member::Unnamed(index) => index.index.to_string(),
+        };
+        let ty = &field.ty;
+        let fingerprint = quote_spanned!(ty.span()=> <#ty as ::outlive::Shareable>::FINGERPRINT);
+        quote!(.field(#field_name, ::core::mem::offset_of!(Self, #member), #fingerprint))
+    });
+    let parameters = input.generics.params.iter().filter_map(parameter);
+
+    let mut generics = input.generics.clone();
+    for parameter in input.generics.type_params() {
+        let ident = &parameter.ident;
+        generics
+            .make_where_clause()
+            .predicates
+            .push(parse_quote_spanned!(ident.span()=> #ident: ::outlive::Shareable));
+    }
+    let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
+
+    let no_drop_glue = format!(
+        "`{plain_name}` has drop glue, and cannot be shared: a process that dies drops nothing, and what others still \
+         use must not be dropped by one of them; remove its `Drop`, and clean up in a function that is called to"
+    );
+    let no_drop_glue = quote_spanned! {name.span()=>
+        ::core::assert!(!::core::mem::needs_drop::<Self>(), #no_drop_glue);
+    };
+    // Without parameters all is known here, so it need not wait until somebody makes a segment of it.
+    let check_now = (input.generics.params.is_empty())
+        .then(|| quote!(const _: u64 = <#name as ::outlive::Shareable>::FINGERPRINT;));
+
+    Ok(quote! {
+        // SAFETY: repr(C) or transparent, not packed; each field is asked for its fingerprint, and so is `Shareable`:
+        // valid for all bytes, free of pointers, of stable layout. Drop glue is refused by the assertion.
+        #[automatically_derived]
+        #[diagnostic::do_not_recommend]
+        unsafe impl #impl_generics ::outlive::Shareable for #name #type_generics #where_clause {
+            const FINGERPRINT: u64 = {
+                #no_drop_glue
+                ::outlive::Fingerprint::of::<Self>(#plain_name)
+                    #(#parameters)*
+                    #(#fields)*
+                    .finish()
+            };
+        }
+        #check_now
+    })
+}
+
+fn struct_data(input: &DeriveInput) -> Result<&DataStruct> {
+    let refusal = match &input.data {
+        Data::Struct(data) => return Ok(data),
+        Data::Enum(_) => {
+            "an enum cannot be `Shareable`: a byte from another process may name no variant, which is undefined \
+             behaviour; store an integer, and convert it with `TryFrom` when it is read"
+        }
+        Data::Union(_) => {
+            "a union cannot be `Shareable`: nothing tells another process which field is there; store an array of bytes \
+             or the largest field, and convert it when it is read"
+        }
+    };
+    Err(Error::new(input.ident.span(), refusal))
+}
+
+fn layout(input: &DeriveInput) -> Result<()> {
+    let mut stable = false;
+    for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("repr")) {
+        stable |= stable_layout(attribute)?;
+    }
+    if stable {
+        return Ok(());
+    }
+    Err(Error::new(
+        input.ident.span(),
+        "a `Shareable` struct needs `#[repr(C)]` (or `#[repr(transparent)]` around one field): without it, two programs \
+         may lay it out differently",
+    ))
+}
+
+fn stable_layout(repr: &Attribute) -> Result<bool> {
+    let mut stable = false;
+    repr.parse_nested_meta(|hint| {
+        if hint.path.is_ident("packed") {
+            return Err(hint.error(
+                "a `Shareable` struct cannot be `packed`: references to its fields would be unaligned; order the fields \
+                 by size to save room",
+            ));
+        }
+        stable |= hint.path.is_ident("C") || hint.path.is_ident("transparent");
+        if hint.input.peek(syn::token::Paren) {
+            // The argument of `align`, which is rustc's to judge.
+            let argument;
+            syn::parenthesized!(argument in hint.input);
+            argument.parse::<TokenStream>()?;
+        }
+        Ok(())
+    })?;
+    Ok(stable)
+}
+
+fn no_lifetimes(generics: &Generics) -> Result<()> {
+    let refusal = |parameter: &syn::LifetimeParam| {
+        Error::new(
+            parameter.span(),
+            "a `Shareable` struct cannot have a lifetime parameter: what it borrows is in the memory of one process; store \
+             an index or offset",
+        )
+    };
+    generics.lifetimes().map(refusal).reduce(both).map_or(Ok(()), Err)
+}
+
+fn members(fields: &Fields) -> impl Iterator<Item = Member> + '_ {
+    fields.iter().enumerate().map(|(index, field)| match &field.ident {
+        Some(name) => Member::Named(name.clone()),
+        None => Member::Unnamed(Index { index: index as u32, span: Span::call_site() }),
+    })
+}
+
+/// What a parameter adds to the fingerprint, even if no field shows it.
+fn parameter(parameter: &GenericParam) -> Option<TokenStream> {
+    match parameter {
+        GenericParam::Type(ty) => {
+            let ident = &ty.ident;
+            let name = ident.unraw().to_string();
+            Some(quote!(.parameter(#name, <#ident as ::outlive::Shareable>::FINGERPRINT)))
+        }
+        GenericParam::Const(constant) => {
+            let ident = &constant.ident;
+            let name = ident.unraw().to_string();
+            // Integers, `bool` and `char` are what a const parameter may be, and all of them can be cast.
+            Some(quote!(.parameter(#name, #ident as u64)))
+        }
+        GenericParam::Lifetime(_) => None,
+    }
+}
+
+fn both(mut first: Error, second: Error) -> Error {
+    first.combine(second);
+    first
+}

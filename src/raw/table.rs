@@ -78,6 +78,16 @@ impl<P: Platform> Slot<P> {
         Self { claim, lifelines, about }
     }
 
+    /// The claim word of a slot's first owner, alive, for those who build a table by hand.
+    pub fn claim_of_first(thread: u32) -> u64 {
+        Claim { state: LIVE, generation: 1, thread, tag: 0 }.word()
+    }
+
+    /// The id of the participant that has or had the slot.
+    pub fn living_or_dead(&self, index: usize) -> Id {
+        Id::new(index, Claim::of(self.claim.load(Acquire)).generation)
+    }
+
     /// What is known of its owner.
     pub fn about(&self) -> &P::About {
         &self.about

@@ -39,6 +39,7 @@
 mod header;
 pub(crate) mod local;
 mod naming;
+#[allow(clippy::disallowed_types)] // atomics are named there as what may be stored
 mod shareable;
 
 pub use header::FORMAT;

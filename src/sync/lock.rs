@@ -38,7 +38,7 @@ pub struct Lock {
 
 // SAFETY: one word, understood whatever its bits; repr(transparent), no pointers, no Drop.
 unsafe impl Shareable for Lock {
-    const FINGERPRINT: u64 = Fingerprint::new::<Self>("outlive::Lock").finish();
+    const FINGERPRINT: u64 = Fingerprint::of::<Self>("outlive::Lock").finish();
 }
 
 impl Lock {

@@ -53,7 +53,7 @@ pub struct Mutex<T> {
 
 // SAFETY: repr(C); the word is understood whatever its bits, the data is Shareable; no pointers, no Drop but T's (none).
 unsafe impl<T: Shareable> Shareable for Mutex<T> {
-    const FINGERPRINT: u64 = Fingerprint::new::<Self>("outlive::Mutex")
+    const FINGERPRINT: u64 = Fingerprint::of::<Self>("outlive::Mutex")
         .field("data", core::mem::offset_of!(Self, data), T::FINGERPRINT)
         .finish();
 }

@@ -1,0 +1,351 @@
+//! The driver: runs a scenario under every placing of deaths that it is told to try.
+
+use crate::backend::{Backend, Bounds};
+use crate::kernel::{Actor, Broken, Died, Life, Model, Note, Word, Word64};
+use outlive::platform::{WAKE_AT_DEATH, Word as _};
+use outlive::raw::table::{Participant, Slot, Table};
+use std::any::Any;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
+
+/// The segment of a scenario: participant table and membership, and who has died.
+#[derive(Debug)]
+pub struct World<B: Backend> {
+    membership: Word<B>,
+    cursor: Word<B>,
+    slots: Vec<Slot<Model<B>>>,
+    died: Vec<AtomicBool>,
+}
+
+impl<B: Backend> World<B> {
+    /// The participant table.
+    pub fn table(&self) -> Table<'_, Model<B>> {
+        Table { membership: &self.membership, cursor: &self.cursor, slots: &self.slots }
+    }
+    /// Whether this modelled thread has died: the truth, which algorithms cannot see.
+    pub fn has_died(&self, who: usize) -> bool {
+        self.died[who].load(SeqCst)
+    }
+    /// Lets a thread that has been registered from the start act.
+    pub fn act<R>(&self, who: usize, act: impl FnOnce(&Participant<'_, Model<B>>) -> R) -> R {
+        let table = self.table();
+        let id = self.slots[who].living_or_dead(who);
+        act(&Participant { id, table: &table })
+    }
+}
+
+/// What a scenario is about: made anew for each execution.
+pub trait State: Send + Sync + 'static {}
+impl<T: Send + Sync + 'static> State for T {}
+
+/// Who dies at which operation, and who returns from which wait for no reason.
+#[derive(Debug, Clone, Default)]
+struct Plan {
+    deaths: Vec<(usize, u32)>,
+    spurious: Option<(usize, u32)>,
+}
+
+/// What was explored.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Report {
+    /// Placings of deaths and spurious returns.
+    pub plans: usize,
+    /// Executions, all told.
+    pub executions: usize,
+}
+
+/// A scenario and how to explore it.
+pub struct Explore<B: Backend, S: State> {
+    participants: usize,
+    newcomers: usize,
+    slots: Option<usize>,
+    make: fn() -> S,
+    body: fn(&World<B>, usize, &S),
+    after: fn(&World<B>, usize, usize, &S),
+    check: fn(&S, &World<B>),
+    victims: Vec<usize>,
+    pairs: bool,
+    spurious: bool,
+    first_phase: bool,
+    broken: Broken,
+    bounds: Bounds,
+}
+
+impl<B: Backend, S: State> core::fmt::Debug for Explore<B, S> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Explore").field("participants", &self.participants).finish_non_exhaustive()
+    }
+}
+
+impl<B: Backend, S: State> Explore<B, S> {
+    /// `participants` threads run `body`, each with its number.
+    pub fn new(participants: usize, make: fn() -> S, body: fn(&World<B>, usize, &S)) -> Self {
+        Self {
+            participants,
+            newcomers: 0,
+            slots: None,
+            make,
+            body,
+            after: |_, _, _, _| {},
+            check: |_, _| {},
+            victims: vec![],
+            pairs: false,
+            spurious: false,
+            first_phase: false,
+            broken: Broken::default(),
+            bounds: Bounds { preemptions: 2, schedules: 300, longest: Duration::from_millis(400) },
+        }
+    }
+    /// Looks at the state when all have ended.
+    pub fn check(mut self, check: fn(&S, &World<B>)) -> Self {
+        self.check = check;
+        self
+    }
+    /// What a supervisor does after the death of one, so that nobody waits for what will legitimately never come: it acts as
+    /// participant number `participants`. Arguments: world, the dead one, the supervisor, state.
+    pub fn after(mut self, after: fn(&World<B>, usize, usize, &S)) -> Self {
+        self.after = after;
+        self
+    }
+    /// Each of these dies at each of its operations, one in an exploration.
+    pub fn victims(mut self, victims: &[usize]) -> Self {
+        self.victims = victims.to_vec();
+        self
+    }
+    /// Every two of the victims die, each at each of its operations, instead of one.
+    pub fn pairs(mut self) -> Self {
+        self.pairs = true;
+        self.bounds.preemptions = 1;
+        self.bounds.longest = Duration::from_millis(40);
+        self
+    }
+    /// Also: each wait of each participant returns once for no reason.
+    pub fn spurious(mut self) -> Self {
+        self.spurious = true;
+        self
+    }
+    /// Sleepers begin with the short first phase.
+    pub fn first_phase(mut self) -> Self {
+        self.first_phase = true;
+        self
+    }
+    /// The last `count` of the participants are not registered at first.
+    pub fn newcomers(mut self, count: usize) -> Self {
+        self.newcomers = count;
+        self
+    }
+    /// A real participant table of that many slots, all free, instead of one slot each.
+    pub fn free_slots(mut self, count: usize) -> Self {
+        self.slots = Some(count);
+        self.newcomers = self.participants;
+        self
+    }
+    /// Breaks the platform.
+    pub fn broken(mut self, broken: Broken) -> Self {
+        self.broken = broken;
+        self
+    }
+    /// loom's bound of preemptions, 2 unless said otherwise.
+    pub fn preemptions(mut self, bound: usize) -> Self {
+        self.bounds.preemptions = bound;
+        self
+    }
+
+    fn world(&self, plan: &Plan) -> World<B> {
+        let constant = |who: usize| !plan.deaths.iter().any(|(victim, _)| *victim == who);
+        let count = self.slots.unwrap_or(self.participants + 1);
+        let registered = |who: usize| self.slots.is_none() && (who < self.participants - self.newcomers || who == self.participants);
+        let slot = |who: usize| {
+            let alive = (who as u32 + 1) | WAKE_AT_DEATH;
+            let process = if self.broken.holder_only { 1 } else { who as u32 + 1 };
+            let (claim, own) = match (registered(who), constant(who)) {
+                (true, true) => (Word64::constant(Slot::<Model<B>>::claim_of_first(alive & 0xff)), Word::constant(alive)),
+                (true, false) => (Word64::constant(Slot::<Model<B>>::claim_of_first(alive & 0xff)), Word::new(alive)),
+                (false, _) => (outlive::platform::Long::new(0), Word::new(0)),
+            };
+            let process_line = Life { word: Word::constant(0), place: (who, 1) };
+            Slot::from_parts(claim, [Life { word: own, place: (who, 0) }, process_line], Note(process))
+        };
+        let membership = if self.newcomers > 0 && !self.broken.no_membership { Word::new(0) } else { Word::constant(0) };
+        let cursor = if self.newcomers > 0 { Word::new(0) } else { Word::constant(0) };
+        World {
+            membership,
+            cursor,
+            slots: (0..count).map(slot).collect(),
+            died: (0..=self.participants).map(|_| AtomicBool::new(false)).collect(),
+        }
+    }
+
+    /// One placing under all schedules. Gives the executions, whether all that was to happen happened, and the failure.
+    fn one(&self, plan: &Plan) -> (usize, bool, Option<String>) {
+        let executions = Arc::new(AtomicUsize::new(0));
+        let happened = Arc::new(AtomicBool::new(false));
+        let this = Arc::new(Self { victims: vec![], ..*self });
+        let (counter, flag, plan) = (Arc::clone(&executions), Arc::clone(&happened), plan.clone());
+        let body = move || {
+            counter.fetch_add(1, SeqCst);
+            let world = Arc::new(this.world(&plan));
+            let state = Arc::new((this.make)());
+            let thread = |who: usize| {
+                let (this, world, state, flag, plan) =
+                    (Arc::clone(&this), Arc::clone(&world), Arc::clone(&state), Arc::clone(&flag), plan.clone());
+                move || this.thread(who, &plan, &world, &state, &flag)
+            };
+            let handles: Vec<_> = (1..this.participants).map(|who| B::spawn(thread(who))).collect();
+            thread(0)();
+            handles.into_iter().for_each(B::join);
+            (this.check)(&state, &world);
+        };
+        let bounds = self.bounds;
+        let result = quietly(|| catch_unwind(AssertUnwindSafe(|| B::explore(bounds, body))));
+        let failure = result.err().map(|panic| message(&*panic));
+        (executions.load(SeqCst), happened.load(SeqCst), failure)
+    }
+
+    fn thread(&self, who: usize, plan: &Plan, world: &World<B>, state: &S, happened: &AtomicBool) {
+        let of = |list: &[(usize, u32)]| list.iter().find(|(victim, _)| *victim == who).map(|(_, at)| *at);
+        let die_at = of(&plan.deaths);
+        let spurious = of(plan.spurious.as_slice());
+        let actor = Arc::new(Actor::new(die_at, spurious, self.broken, self.first_phase));
+        if self.slots.is_none() && who < self.participants - self.newcomers {
+            actor.linked.lock().expect("no panic inside").push((who, 0));
+        }
+        B::set_actor(Some(Arc::clone(&actor)));
+        let result = catch_unwind(AssertUnwindSafe(|| (self.body)(world, who, state)));
+        B::set_actor(None);
+        if actor.spurious_hit.load(SeqCst) {
+            happened.store(true, SeqCst);
+        }
+        match result {
+            Ok(()) => {}
+            Err(panic) if panic.is::<Died>() => {
+                happened.store(true, SeqCst);
+                world.died[who].store(true, SeqCst);
+                let thread = who as u32 + 1;
+                let cut = |(slot, line): (usize, usize), pending| {
+                    let lifelines: &[Life<B>; 2] = world.slots[slot].lifelines();
+                    lifelines[line].word.kernel_cut(thread, pending);
+                };
+                for place in actor.linked.lock().expect("no panic inside").iter().rev() {
+                    cut(*place, false);
+                }
+                if let Some(place) = *actor.pending.lock().expect("no panic inside") {
+                    cut(place, true);
+                }
+                B::set_actor(Some(Arc::new(Actor::new(None, None, self.broken, self.first_phase))));
+                (self.after)(world, who, self.participants, state);
+                B::set_actor(None);
+            }
+            Err(other) => resume_unwind(other),
+        }
+    }
+
+    /// Every plan until one of `each` says stop.
+    fn plans(&self, mut each: impl FnMut(&Plan) -> (bool, bool)) {
+        // `each` gives: did what was planned happen; stop?
+        if each(&Plan::default()).1 {
+            return;
+        }
+        let one = |victim, at| Plan { deaths: vec![(victim, at)], spurious: None };
+        for victim in self.victims.iter().copied().filter(|_| !self.pairs) {
+            for at in 0.. {
+                let (happened, stop) = each(&one(victim, at));
+                if stop {
+                    return;
+                }
+                if !happened {
+                    break;
+                }
+            }
+        }
+        if self.pairs {
+            let length = |victim| (0..).take_while(|at| self.one(&one(victim, *at)).1).count() as u32;
+            let lengths: Vec<_> = self.victims.iter().map(|victim| (*victim, length(*victim))).collect();
+            for (first, (a, a_length)) in lengths.iter().enumerate() {
+                for (b, b_length) in &lengths[first + 1..] {
+                    for (at_a, at_b) in (0..*a_length).flat_map(|i| (0..*b_length).map(move |j| (i, j))) {
+                        let plan = Plan { deaths: vec![(*a, at_a), (*b, at_b)], spurious: None };
+                        if each(&plan).1 {
+                            return;
+                        }
+                    }
+                }
+            }
+        }
+        for who in (0..self.participants).filter(|_| self.spurious) {
+            for wait in 0.. {
+                let (happened, stop) = each(&Plan { deaths: vec![], spurious: Some((who, wait)) });
+                if stop {
+                    return;
+                }
+                if !happened {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Explores all, and panics with the first plan that fails. Prints how much was explored.
+    pub fn holds(self, name: &str) -> Report {
+        let mut report = Report::default();
+        self.plans(|plan| {
+            let (executions, happened, failure) = self.one(plan);
+            report.plans += 1;
+            report.executions += executions;
+            if let Some(failure) = failure {
+                panic!("{name}: {plan:?} after {executions} executions: {failure}");
+            }
+            (happened, false)
+        });
+        println!("model {name}: {} plans, {} executions", report.plans, report.executions);
+        assert!(report.executions > report.plans, "{name} explored one execution a plan: it models nothing");
+        report
+    }
+
+    /// Explores until something fails, as it must.
+    pub fn fails(self, name: &str) {
+        let mut found = None;
+        let mut executions = 0;
+        self.plans(|plan| {
+            let (more, happened, failure) = self.one(plan);
+            executions += more;
+            found = failure.map(|failure| (plan.clone(), failure));
+            (happened, found.is_some())
+        });
+        let Some((plan, failure)) = found else {
+            panic!("{name} was to fail, and did not in {executions} executions: the model is blind");
+        };
+        let first_line = failure.lines().next().unwrap_or_default();
+        println!("model {name}: fails as it must at {plan:?} after {executions} executions: {first_line}");
+    }
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned())).unwrap_or_else(|| "a panic".into())
+}
+
+thread_local! {
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Keeps the panics of this thread's models off the terminal: a failure is told with its plan instead.
+fn quietly<R>(run: impl FnOnce() -> R) -> R {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if !QUIET.with(Cell::get) {
+                usual(info);
+            }
+        }));
+    });
+    QUIET.with(|quiet| quiet.set(true));
+    let result = run();
+    QUIET.with(|quiet| quiet.set(false));
+    result
+}

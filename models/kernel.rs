@@ -1,0 +1,410 @@
+//! The modelled kernel: words with queues, waits that compare and enqueue word by word, deaths that cut lifelines.
+
+use crate::backend::Backend;
+use crate::explore::World;
+use core::marker::PhantomData;
+use core::time::Duration;
+use outlive::platform::{self, Expect, Lifeline, MARK, OWNER, Platform, WAKE_AT_DEATH};
+use outlive::raw::Id;
+use outlive::raw::table::Newcomer;
+use std::collections::VecDeque;
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, Ordering::*};
+use std::sync::{Arc, Mutex};
+
+/// What is broken in the platform, for models that must fail.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Broken {
+    /// Wakes of all on a lifeline do nothing: the rule of the cascade.
+    pub no_cascade: bool,
+    /// Lifelines are collected after the look, not before it.
+    pub late_collection: bool,
+    /// Nobody but the holder is watched.
+    pub holder_only: bool,
+    /// Newcomers do not change the membership word that sleepers see.
+    pub no_membership: bool,
+    /// Every Acquire is Relaxed.
+    pub no_acquire: bool,
+    /// Every Release is Relaxed.
+    pub no_release: bool,
+}
+
+impl Broken {
+    fn weaken(self, order: Ordering) -> Ordering {
+        match order {
+            Acquire if self.no_acquire => Relaxed,
+            Release if self.no_release => Relaxed,
+            AcqRel if self.no_acquire && self.no_release => Relaxed,
+            AcqRel if self.no_acquire => Release,
+            AcqRel if self.no_release => Acquire,
+            other => other,
+        }
+    }
+}
+
+/// The payload with which a victim's thread unwinds.
+pub(crate) struct Died;
+
+/// The participant that a modelled thread is, with its fate.
+#[derive(Debug)]
+pub struct Actor {
+    pub(crate) die_at: Option<u32>,
+    pub(crate) spurious_wait: Option<u32>,
+    pub(crate) broken: Broken,
+    pub(crate) first_phase: bool,
+    pub(crate) operations: AtomicU32,
+    pub(crate) waits: AtomicU32,
+    pub(crate) spurious_hit: AtomicBool,
+    clock: Mutex<Duration>,
+    /// Its robust list, newest last, and `list_op_pending`: slot and lifeline.
+    pub(crate) linked: Mutex<Vec<(usize, usize)>>,
+    pub(crate) pending: Mutex<Option<(usize, usize)>>,
+}
+
+impl Actor {
+    pub(crate) fn new(die_at: Option<u32>, spurious_wait: Option<u32>, broken: Broken, first_phase: bool) -> Self {
+        Self {
+            die_at,
+            spurious_wait,
+            broken,
+            first_phase,
+            operations: AtomicU32::new(0),
+            waits: AtomicU32::new(0),
+            spurious_hit: AtomicBool::new(false),
+            clock: Mutex::new(Duration::ZERO),
+            linked: Mutex::default(),
+            pending: Mutex::default(),
+        }
+    }
+
+    fn dies_now(&self) -> bool {
+        self.die_at == Some(self.operations.load(SeqCst))
+    }
+
+    fn operation(&self) {
+        let dies = self.dies_now();
+        self.operations.fetch_add(1, SeqCst);
+        if dies {
+            resume_unwind(Box::new(Died));
+        }
+    }
+}
+
+/// Counts an operation, at which the actor may die. Gives what is broken for it.
+fn operation<B: Backend>() -> Broken {
+    let Some(actor) = B::actor() else { return Broken::default() };
+    actor.operation();
+    actor.broken
+}
+
+/// A place of a scenario where one may die, without an access to memory.
+pub fn step<B: Backend>() {
+    operation::<B>();
+}
+
+/// One sleeper on one word.
+struct Entry<B: Backend> {
+    thread: B::Thread,
+    woken: AtomicBool,
+}
+
+/// A futex word. A constant one is no memory to the model checker: for what cannot change in a scenario.
+pub struct Word<B: Backend> {
+    atomic: Option<B::U32>,
+    constant: u32,
+    queue: Mutex<VecDeque<Arc<Entry<B>>>>,
+}
+
+impl<B: Backend> core::fmt::Debug for Word<B> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Word").field("constant", &self.constant).finish_non_exhaustive()
+    }
+}
+
+/// A value that nobody writes: a compare-exchange with it reads the newest value and changes nothing.
+const NEVER: u32 = 0x1bad_beef;
+
+impl<B: Backend> Word<B> {
+    /// A word that is never written.
+    pub fn constant(value: u32) -> Self {
+        Self { atomic: None, constant: value, queue: Mutex::default() }
+    }
+
+    /// The newest value, as the kernel reads it: ordered with nothing.
+    pub fn newest(&self) -> u32 {
+        match &self.atomic {
+            None => self.constant,
+            Some(a) => match B::cas(a, NEVER, NEVER, Relaxed, Relaxed) {
+                Ok(value) | Err(value) => value,
+            },
+        }
+    }
+
+    fn on<R>(&self, constant: impl FnOnce(u32) -> R, access: impl FnOnce(&B::U32, Broken) -> R) -> R {
+        match &self.atomic {
+            None => constant(self.constant),
+            Some(atomic) => {
+                let broken = operation::<B>();
+                access(atomic, broken)
+            }
+        }
+    }
+
+    fn kernel_wake(&self, count: u32) {
+        // A read-modify-write on the word itself, so that the checker sees the dependency.
+        self.newest();
+        let sleepers: Vec<_> = {
+            let mut queue = self.queue.lock().expect("no panic inside");
+            let count = queue.len().min(count as usize);
+            queue.drain(..count).collect()
+        };
+        for sleeper in sleepers {
+            sleeper.woken.store(true, SeqCst);
+            B::unpark(&sleeper.thread);
+        }
+    }
+
+    /// What the kernel does with a word of a dying thread's list (`handle_futex_death`).
+    pub(crate) fn kernel_cut(&self, thread: u32, pending: bool) {
+        let Some(atomic) = &self.atomic else { return };
+        loop {
+            let value = self.newest();
+            if pending && value & OWNER == 0 {
+                return self.kernel_wake(1);
+            }
+            if value & OWNER != thread {
+                return;
+            }
+            if B::cas(atomic, value, value & WAKE_AT_DEATH | MARK, AcqRel, Relaxed).is_ok() {
+                return if value & WAKE_AT_DEATH != 0 { self.kernel_wake(1) };
+            }
+        }
+    }
+}
+
+impl<B: Backend> platform::Word for Word<B> {
+    fn new(value: u32) -> Self {
+        Self { atomic: Some(B::u32(value)), constant: value, queue: Mutex::default() }
+    }
+    fn load(&self, order: Ordering) -> u32 {
+        self.on(|value| value, |a, broken| B::load(a, broken.weaken(order)))
+    }
+    fn store(&self, value: u32, order: Ordering) {
+        self.on(|_| unreachable!("a constant is stored to"), |a, broken| B::store(a, value, broken.weaken(order)))
+    }
+    fn swap(&self, value: u32, order: Ordering) -> u32 {
+        self.on(|_| unreachable!("a constant is swapped"), |a, broken| B::swap(a, value, broken.weaken(order)))
+    }
+    fn compare_exchange(&self, current: u32, new: u32, success: Ordering, failure: Ordering) -> Result<u32, u32> {
+        self.on(
+            |_| unreachable!("a constant is exchanged"),
+            |a, broken| B::cas(a, current, new, broken.weaken(success), broken.weaken(failure)),
+        )
+    }
+    fn fetch_add(&self, value: u32, order: Ordering) -> u32 {
+        self.on(|value| value, |a, broken| B::add(a, value, broken.weaken(order)))
+    }
+    fn fetch_or(&self, value: u32, order: Ordering) -> u32 {
+        self.on(|_| unreachable!("a constant is changed"), |a, broken| B::or(a, value, broken.weaken(order)))
+    }
+    fn fetch_and(&self, value: u32, order: Ordering) -> u32 {
+        self.on(|_| unreachable!("a constant is changed"), |a, broken| B::and(a, value, broken.weaken(order)))
+    }
+}
+
+/// A 64-bit atomic, or a constant.
+#[derive(Debug)]
+pub struct Word64<B: Backend> {
+    atomic: Option<B::U64>,
+    constant: u64,
+}
+
+impl<B: Backend> Word64<B> {
+    /// One that is never written.
+    pub fn constant(value: u64) -> Self {
+        Self { atomic: None, constant: value }
+    }
+}
+
+impl<B: Backend> platform::Long for Word64<B> {
+    fn new(value: u64) -> Self {
+        Self { atomic: Some(B::u64(value)), constant: value }
+    }
+    fn load(&self, order: Ordering) -> u64 {
+        let Some(a) = &self.atomic else { return self.constant };
+        let broken = operation::<B>();
+        B::load64(a, broken.weaken(order))
+    }
+    fn store(&self, value: u64, order: Ordering) {
+        let a = self.atomic.as_ref().expect("a constant is stored to");
+        let broken = operation::<B>();
+        B::store64(a, value, broken.weaken(order));
+    }
+    fn compare_exchange(&self, current: u64, new: u64, success: Ordering, failure: Ordering) -> Result<u64, u64> {
+        let a = self.atomic.as_ref().expect("a constant is exchanged");
+        let broken = operation::<B>();
+        B::cas64(a, current, new, broken.weaken(success), broken.weaken(failure))
+    }
+}
+
+/// A lifeline: its word, and where it is.
+#[derive(Debug)]
+pub struct Life<B: Backend> {
+    pub(crate) word: Word<B>,
+    pub(crate) place: (usize, usize),
+}
+
+impl<B: Backend> Lifeline for Life<B> {
+    type Word = Word<B>;
+    fn word(&self) -> &Word<B> {
+        &self.word
+    }
+}
+
+/// Which process a participant belongs to.
+#[derive(Debug)]
+pub struct Note(pub u32);
+
+impl platform::About for Note {
+    fn process(&self) -> u32 {
+        self.0
+    }
+    fn note_waiting<W>(&self, _word: Option<&W>) {}
+}
+
+/// The modelled platform. See the [crate](crate).
+#[derive(Debug)]
+pub struct Model<B>(PhantomData<B>);
+
+impl<B: Backend> Platform for Model<B> {
+    type Word = Word<B>;
+    type Long = Word64<B>;
+    type Lifeline = Life<B>;
+    type About = Note;
+
+    const SPINS: u32 = 0;
+    const MOST_WORDS: usize = 128;
+
+    fn fence(order: Ordering) {
+        let broken = operation::<B>();
+        match broken.weaken(order) {
+            Relaxed => {}
+            order => B::fence(order),
+        }
+    }
+    fn spin() {
+        B::yield_now();
+    }
+    fn now() -> Duration {
+        B::actor().map_or(Duration::ZERO, |actor| *actor.clock.lock().expect("no panic inside"))
+    }
+    fn wait(words: &[Expect<'_, Word<B>>], until: Option<Duration>) {
+        wait(words, until);
+    }
+    fn wake(word: &Word<B>, count: u32) {
+        let broken = operation::<B>();
+        let is_cascade = count == u32::MAX && word.newest() & MARK != 0;
+        if !(broken.no_cascade && is_cascade) {
+            word.kernel_wake(count);
+        }
+    }
+    fn first_phase() -> Option<Duration> {
+        B::actor().filter(|actor| actor.first_phase).map(|_| Duration::from_millis(1))
+    }
+    fn recheck() -> Option<Duration> {
+        None // the net is off
+    }
+    fn watches_many() -> bool {
+        true
+    }
+    fn is_gone(_: &Note, _: u32, _: u32) -> bool {
+        false
+    }
+}
+
+/// `futex_waitv`: word by word in, word by word out. A wait with an end always reaches it, at any moment that the
+/// schedule chooses; one without sleeps until it is woken.
+fn wait<B: Backend>(words: &[Expect<'_, Word<B>>], until: Option<Duration>) {
+    let actor = B::actor().expect("only actors sleep");
+    actor.operation();
+    let mut queued: Vec<(&Word<B>, Arc<Entry<B>>)> = vec![];
+    let mut changed = false;
+    for (index, expect) in words.iter().enumerate() {
+        let now = expect.word.newest();
+        if actor.broken.late_collection && index > 0 {
+            if now & MARK != 0 {
+                continue; // as if it had been collected just now: the dead are not watched
+            }
+        } else if now != expect.value {
+            changed = true;
+            break;
+        }
+        let entry = Arc::new(Entry { thread: B::current(), woken: AtomicBool::new(false) });
+        expect.word.queue.lock().expect("no panic inside").push_back(Arc::clone(&entry));
+        queued.push((expect.word, entry));
+    }
+    let is_woken = |queued: &[(_, Arc<Entry<B>>)]| queued.iter().any(|(_, e)| e.woken.load(SeqCst));
+    let wait_number = actor.waits.fetch_add(1, SeqCst);
+    let dies_asleep = !changed && actor.dies_now();
+    let spurious = !changed && actor.spurious_wait == Some(wait_number);
+    if spurious {
+        actor.spurious_hit.store(true, SeqCst);
+    }
+    if dies_asleep || spurious {
+        B::yield_now();
+    } else if !changed {
+        actor.operations.fetch_add(1, SeqCst);
+        if let Some(end) = until {
+            B::yield_now();
+            *actor.clock.lock().expect("no panic inside") = end;
+        } else {
+            while !is_woken(&queued) {
+                B::park();
+            }
+        }
+    }
+    for (word, entry) in &queued {
+        if !entry.woken.load(SeqCst) && queued.len() > 1 {
+            word.newest(); // the schedule may let a wake be absorbed here
+        }
+        word.queue.lock().expect("no panic inside").retain(|other| !Arc::ptr_eq(other, entry));
+    }
+    if dies_asleep {
+        actor.operation(); // killed asleep, after it may have absorbed a wake
+    }
+}
+
+/// One that registers in the course of a scenario.
+#[derive(Debug)]
+pub struct Newborn<'w, B: Backend> {
+    /// The world it is born into.
+    pub world: &'w World<B>,
+    /// The number of its modelled thread.
+    pub who: usize,
+}
+
+impl<B: Backend> Newcomer<Model<B>> for Newborn<'_, B> {
+    fn thread(&self) -> u32 {
+        self.who as u32 + 1
+    }
+    fn tag(&self) -> u32 {
+        0
+    }
+    fn describe(&self, _about: &Note, _id: Id) {
+        step::<B>();
+    }
+    fn arm(&self, [own, _process]: &[Life<B>; 2]) {
+        use platform::Word as _;
+        let actor = B::actor().expect("only actors register");
+        step::<B>();
+        *actor.pending.lock().expect("no panic inside") = Some(own.place);
+        own.word.store(self.thread() | WAKE_AT_DEATH, Release);
+        step::<B>();
+        actor.linked.lock().expect("no panic inside").push(own.place);
+        step::<B>();
+        *actor.pending.lock().expect("no panic inside") = None;
+    }
+    fn is_claimer_gone(&self, thread: u32, _tag: u32) -> bool {
+        self.world.has_died(thread as usize - 1)
+    }
+}

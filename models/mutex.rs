@@ -1,0 +1,128 @@
+//! Models of `raw::Mutex`: mutual exclusion, publication, no lost wake, timeouts, and a death at every operation.
+#![cfg(any(feature = "loom", feature = "shuttle"))]
+#![allow(clippy::disallowed_types)] // counters beside the model, not part of it
+
+use core::time::Duration;
+use outlive::platform::Word as _;
+use outlive::raw::{Cause, Mutex, Participant, Refusal};
+use outlive_models::{Backend, Broken, Explore, Model, Word, World, step};
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+
+/// A pair that is equal except in the middle of an update.
+#[derive(Debug)]
+struct Guarded<B: Backend> {
+    mutex: Mutex<Model<B>>,
+    pair: B::Cell<(u32, u32)>,
+    done: AtomicU32,
+}
+
+impl<B: Backend> Guarded<B> {
+    fn new() -> Self {
+        Self { mutex: Mutex::from_word(Word::new(0)), pair: B::cell((0, 0)), done: AtomicU32::new(0) }
+    }
+
+    fn critical_section(&self, inconsistent: Option<Cause>) {
+        B::write(&self.pair, |pair| {
+            match inconsistent {
+                Some(_) => pair.1 = pair.0, // the repair
+                None => assert_eq!(pair.0, pair.1, "half an update seen"),
+            }
+            pair.0 += 1;
+        });
+        step::<B>();
+        B::write(&self.pair, |pair| pair.1 += 1);
+        self.done.fetch_add(1, SeqCst);
+        self.mutex.unlock(None);
+    }
+
+    fn update(&self, me: &Participant<'_, Model<B>>) {
+        let acquired = self.mutex.lock(me, None).expect("without a deadline it waits");
+        self.critical_section(acquired.inconsistent);
+    }
+
+    /// Everybody's update is there, but for those who died before.
+    fn all_updated(&self, world: &World<B>) {
+        let died = (0..3).filter(|who| world.has_died(*who)).count() as u32;
+        B::read(&self.pair, |pair| assert!(pair.0 + died >= 3 && pair.0 <= 3, "{pair:?} with {died} dead"));
+    }
+}
+
+fn three<B: Backend>() -> Explore<B, Guarded<B>> {
+    Explore::new(3, Guarded::new, |world: &World<B>, who, state: &Guarded<B>| world.act(who, |me| state.update(me)))
+        .check(|state, world| state.all_updated(world))
+}
+
+fn barging<B: Backend>() -> Explore<B, Guarded<B>> {
+    Explore::new(3, Guarded::new, |world: &World<B>, who, state: &Guarded<B>| {
+        world.act(who, |me| {
+            state.update(me);
+            if who == 0 {
+                state.update(me);
+            }
+        });
+    })
+}
+
+/// Participant 1 gives up at some moment.
+fn one_times_out<B: Backend>() -> Explore<B, Guarded<B>> {
+    Explore::new(3, Guarded::new, |world: &World<B>, who, state: &Guarded<B>| {
+        world.act(who, |me| {
+            let deadline = (who == 1).then_some(Duration::from_secs(1));
+            match state.mutex.lock(me, deadline) {
+                Ok(acquired) => state.critical_section(acquired.inconsistent),
+                Err(refusal) => assert_eq!((refusal, who), (Refusal::TimedOut, 1)),
+            }
+        });
+    })
+}
+
+/// Participant 0 acquires, participant 1 releases on its behalf, as with `Lock`.
+fn released_by_another<B: Backend>() -> Explore<B, Guarded<B>> {
+    Explore::new(3, Guarded::new, |world: &World<B>, who, state: &Guarded<B>| {
+        world.act(who, |me| match who {
+            1 => {
+                // A release that finds it free is refused, and changes nothing.
+                let _refused = state.mutex.release(None, None);
+            }
+            _ => {
+                let _had_before = state.mutex.lock(me, None).expect("waits");
+                step::<B>();
+                let _taken_from_us = state.mutex.release(Some(me.id), None);
+            }
+        });
+    })
+}
+
+macro_rules! models {
+    ($module:ident, $backend:ident, $feature:literal, $( $name:ident: $body:expr; )*) => {
+        #[cfg(feature = $feature)]
+        mod $module {
+            use super::*;
+            type B = outlive_models::$backend;
+            $(#[test] fn $name() { let _ = $body(concat!(stringify!($module), "::mutex::", stringify!($name))); })*
+        }
+    };
+}
+
+models! { with_loom, Loom, "loom",
+    updates_exclude_each_other_whoever_dies: |n| three::<B>().victims(&[0, 1, 2]).spurious().holds(n);
+    updates_exclude_each_other_with_the_first_phase: |n| three::<B>().victims(&[0, 1]).first_phase().holds(n);
+    barging_loses_no_wake_whoever_dies: |n| barging::<B>().victims(&[0, 1]).holds(n);
+    a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1, 2]).holds(n);
+    a_release_on_behalf_of_the_holder_wakes_the_next: |n| released_by_another::<B>().victims(&[0, 1]).holds(n);
+    any_two_may_die: |n| three::<B>().victims(&[0, 1, 2]).pairs().holds(n);
+    a_handoff_publishes_the_data: |n| three::<B>().broken(Broken { no_release: true, ..Broken::default() }).fails(n);
+    a_handoff_acquires_the_data: |n| three::<B>().broken(Broken { no_acquire: true, ..Broken::default() }).fails(n);
+    a_look_before_the_collection_hangs:
+        |n| three::<B>().victims(&[0, 1, 2]).broken(Broken { late_collection: true, ..Broken::default() }).fails(n);
+    watching_the_holder_alone_hangs:
+        |n| three::<B>().victims(&[0, 1, 2]).broken(Broken { holder_only: true, ..Broken::default() }).fails(n);
+}
+
+models! { with_shuttle, Shuttle, "shuttle",
+    updates_exclude_each_other_whoever_dies: |n| three::<B>().victims(&[0, 1, 2]).spurious().holds(n);
+    barging_loses_no_wake_whoever_dies: |n| barging::<B>().victims(&[0, 1]).first_phase().holds(n);
+    a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1, 2]).holds(n);
+    five_exclude_each_other_whoever_dies: |n| Explore::<B, Guarded<B>>::new(5, Guarded::new,
+        |world, who, state| world.act(who, |me| state.update(me))).victims(&[0, 4]).holds(n);
+}

@@ -1,0 +1,95 @@
+//! Models of the participant table: slots are claimed once, reused safely, and the living are never judged dead.
+#![cfg(any(feature = "loom", feature = "shuttle"))]
+#![allow(clippy::disallowed_types)] // counters beside the model, not part of it
+
+use outlive::platform::Word as _;
+use outlive::raw::Id;
+use outlive_models::{Backend, Broken, Explore, Newborn, Word, World};
+use std::sync::Mutex;
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
+
+/// One word that names its holder, and (unknown to the algorithm) which thread got which id.
+#[derive(Debug)]
+struct Hold<B: Backend> {
+    word: Word<B>,
+    ids: Mutex<Vec<(Id, usize)>>,
+}
+
+impl<B: Backend> Hold<B> {
+    fn new() -> Self {
+        Self { word: Word::new(0), ids: Mutex::default() }
+    }
+    fn owner(&self, id: Id) -> usize {
+        let ids = self.ids.lock().expect("no panic inside");
+        ids.iter().find(|(known, _)| *known == id).expect("a hold names a participant").1
+    }
+    fn register(&self, world: &World<B>, who: usize) -> Option<Id> {
+        let id = world.table().register(&Newborn { world, who }).ok()?;
+        let mut ids = self.ids.lock().expect("no panic inside");
+        assert!(ids.iter().all(|(known, _)| *known != id), "{id} was given twice");
+        ids.push((id, who));
+        Some(id)
+    }
+    /// Takes the hold if it is free or its holder dead; true if somebody dead was taken over.
+    fn try_take(&self, world: &World<B>, by: Id) -> bool {
+        let seen = self.word.load(Relaxed);
+        let holder = Id::holder_in(seen);
+        if holder.is_some_and(|holder| world.table().is_alive(holder)) {
+            return false;
+        }
+        // ORDERING: Acquire on the value that was judged, as in raw::mutex.
+        let taken = self.word.compare_exchange(seen, by.word(), Acquire, Relaxed).is_ok();
+        if let (true, Some(holder)) = (taken, holder) {
+            assert!(world.has_died(self.owner(holder)), "{holder} lived, and was judged dead");
+        }
+        taken
+    }
+}
+
+/// Three threads, one slot fewer: a slot is used again when its owner has died.
+fn takers<B: Backend>() -> Explore<B, Hold<B>> {
+    Explore::new(3, Hold::new, |world: &World<B>, who, hold: &Hold<B>| {
+        if let Some(id) = hold.register(world, who) {
+            hold.try_take(world, id);
+        }
+    })
+    .free_slots(2)
+}
+
+/// After all have ended, a slot left by the dead can be had again.
+fn a_successor<B: Backend>() -> Explore<B, Hold<B>> {
+    Explore::new(2, Hold::new, |world: &World<B>, who, hold: &Hold<B>| {
+        if who == 1 {
+            let _full = hold.register(world, who);
+        }
+    })
+    .free_slots(1)
+    .after(|world, dead, supervisor, hold| {
+        if dead == 1 {
+            assert!(hold.register(world, supervisor).is_some(), "the slot of the dead is lost");
+        }
+    })
+}
+
+macro_rules! models {
+    ($module:ident, $backend:ident, $feature:literal, $( $name:ident: $body:expr; )*) => {
+        #[cfg(feature = $feature)]
+        mod $module {
+            use super::*;
+            type B = outlive_models::$backend;
+            $(#[test] fn $name() { let _ = $body(concat!(stringify!($module), "::table::", stringify!($name))); })*
+        }
+    };
+}
+
+models! { with_loom, Loom, "loom",
+    a_living_holder_is_never_judged_dead: |n| takers::<B>().victims(&[0, 1]).preemptions(1).holds(n);
+    the_slot_of_the_dead_is_never_lost: |n| a_successor::<B>().victims(&[1]).preemptions(1).holds(n);
+    without_the_release_fence_the_living_are_judged_dead:
+        |n| takers::<B>().victims(&[0]).broken(Broken { no_release: true, ..Broken::default() }).fails(n);
+}
+
+models! { with_shuttle, Shuttle, "shuttle",
+    a_living_holder_is_never_judged_dead: |n| takers::<B>().victims(&[0, 1]).holds(n);
+    the_slot_of_the_dead_is_never_lost: |n| a_successor::<B>().victims(&[1]).holds(n);
+}

@@ -1,0 +1,9 @@
+use outlive::Shareable;
+
+#[derive(Shareable)]
+#[repr(C)]
+struct Key {
+    letter: char,
+}
+
+fn main() {}

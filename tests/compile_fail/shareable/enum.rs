@@ -1,0 +1,10 @@
+use outlive::Shareable;
+
+#[derive(Shareable)]
+#[repr(u8)]
+enum State {
+    Idle,
+    Busy,
+}
+
+fn main() {}
