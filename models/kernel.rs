@@ -261,13 +261,16 @@ impl<B: Backend> Lifeline for Life<B> {
     }
 }
 
-/// Which process a participant belongs to.
+/// Which process a participant belongs to, and the truth about who has died, for the slow check alone.
 #[derive(Debug)]
-pub struct Note(pub u32);
+pub struct Note {
+    pub(crate) process: u32,
+    pub(crate) died: Arc<[AtomicBool]>,
+}
 
 impl platform::About for Note {
     fn process(&self) -> u32 {
-        self.0
+        self.process
     }
     fn note_waiting<W>(&self, _word: Option<&W>) {}
 }
@@ -317,8 +320,8 @@ impl<B: Backend> Platform for Model<B> {
     fn watches_many() -> bool {
         true
     }
-    fn is_gone(_: &Note, _: u32, _: u32) -> bool {
-        false
+    fn is_gone(note: &Note, thread: u32, _tag: u32) -> bool {
+        note.died[thread as usize - 1].load(SeqCst)
     }
 }
 

@@ -5,7 +5,9 @@
 use core::time::Duration;
 use outlive::platform::Word as _;
 use outlive::raw::{Cause, Mutex, Participant, Refusal};
-use outlive_models::{Backend, Broken, Explore, Model, Word, World, step};
+#[cfg(feature = "loom")]
+use outlive_models::Broken;
+use outlive_models::{Backend, Explore, Model, Word, World, step};
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
 /// A pair that is equal except in the middle of an update.

@@ -4,9 +4,11 @@
 
 use outlive::platform::Word as _;
 use outlive::raw::Id;
-use outlive_models::{Backend, Broken, Explore, Newborn, Word, World};
+#[cfg(feature = "loom")]
+use outlive_models::Broken;
+use outlive_models::{Backend, Explore, Newborn, Word, World};
 use std::sync::Mutex;
-use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use std::sync::atomic::Ordering::{self, Acquire, Relaxed};
 
 /// One word that names its holder, and (unknown to the algorithm) which thread got which id.
 #[derive(Debug)]
@@ -31,13 +33,12 @@ impl<B: Backend> Hold<B> {
         Some(id)
     }
     /// Takes the hold if it is free or its holder dead; true if somebody dead was taken over.
-    fn try_take(&self, world: &World<B>, by: Id) -> bool {
-        let seen = self.word.load(Relaxed);
+    fn try_take(&self, world: &World<B>, by: Id, look: Ordering) -> bool {
+        let seen = self.word.load(look);
         let holder = Id::holder_in(seen);
         if holder.is_some_and(|holder| world.table().is_alive(holder)) {
             return false;
         }
-        // ORDERING: Acquire on the value that was judged, as in raw::mutex.
         let taken = self.word.compare_exchange(seen, by.word(), Acquire, Relaxed).is_ok();
         if let (true, Some(holder)) = (taken, holder) {
             assert!(world.has_died(self.owner(holder)), "{holder} lived, and was judged dead");
@@ -50,17 +51,29 @@ impl<B: Backend> Hold<B> {
 fn takers<B: Backend>() -> Explore<B, Hold<B>> {
     Explore::new(3, Hold::new, |world: &World<B>, who, hold: &Hold<B>| {
         if let Some(id) = hold.register(world, who) {
-            hold.try_take(world, id);
+            hold.try_take(world, id, Acquire);
         }
     })
     .free_slots(2)
 }
 
-/// After all have ended, a slot left by the dead can be had again.
+/// The same, but the word is looked at with Relaxed, and only the CAS acquires: this fault was in the mutex once.
+fn careless_takers<B: Backend>() -> Explore<B, Hold<B>> {
+    Explore::new(3, Hold::new, |world: &World<B>, who, hold: &Hold<B>| {
+        if let Some(id) = hold.register(world, who) {
+            hold.try_take(world, id, Relaxed);
+        }
+    })
+    .free_slots(2)
+}
+
+/// A slot left by the dead can be had again at once, while another looks slowly at the table.
 fn a_successor<B: Backend>() -> Explore<B, Hold<B>> {
     Explore::new(2, Hold::new, |world: &World<B>, who, hold: &Hold<B>| {
         if who == 1 {
             let _full = hold.register(world, who);
+        } else {
+            world.table().look_slowly();
         }
     })
     .free_slots(1)
@@ -85,6 +98,8 @@ macro_rules! models {
 models! { with_loom, Loom, "loom",
     a_living_holder_is_never_judged_dead: |n| takers::<B>().victims(&[0, 1]).preemptions(1).holds(n);
     the_slot_of_the_dead_is_never_lost: |n| a_successor::<B>().victims(&[1]).preemptions(1).holds(n);
+    a_relaxed_look_at_the_hold_judges_the_living_dead:
+        |n| careless_takers::<B>().victims(&[0, 1]).preemptions(1).fails(n);
     without_the_release_fence_the_living_are_judged_dead:
         |n| takers::<B>().victims(&[0]).broken(Broken { no_release: true, ..Broken::default() }).fails(n);
 }

@@ -5,7 +5,9 @@
 use outlive::platform::{Platform, Word as _};
 use outlive::raw::vigil::Vigil;
 use outlive::raw::Participant;
-use outlive_models::{Backend, Broken, Explore, Model, Newborn, Word, World};
+#[cfg(feature = "loom")]
+use outlive_models::Broken;
+use outlive_models::{Backend, Explore, Model, Newborn, Word, World};
 use std::sync::atomic::Ordering::{Acquire, Release};
 
 #[derive(Debug)]

@@ -6,6 +6,7 @@ pub mod raw;
 pub mod segment;
 pub mod sync;
 
+pub use raw::Id;
 pub use error::{Error, Inconsistent, LockError, Result};
 pub use outlive_derive::Shareable;
 pub use segment::*;

@@ -212,7 +212,7 @@ fn two_hundred_kills_lose_nothing(waits: Waits) {
     let mut dice = Dice::new();
     println!("dice {}", dice.0);
     let start = |own: usize| {
-        let mut child = Child::playing("count", &own.to_string(), waits, own % 2 == 0, |command| {
+        let mut child = Child::playing("count", &own.to_string(), waits, own.is_multiple_of(2), |command| {
             segment.pass_to(command, "shared").expect("to pass a segment");
         });
         child.id = child.line();

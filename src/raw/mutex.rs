@@ -120,7 +120,7 @@ impl<P: Platform> Mutex<P> {
     #[cold]
     fn try_lock_slow(&self, me: &Participant<'_, P>) -> Result<Acquired, Refusal> {
         loop {
-            match self.look(me, self.word.load(Relaxed), 0) {
+            match self.look(me, self.word.load(Acquire), 0) {
                 Look::Taken(acquired) => return Ok(acquired),
                 Look::Changed => {}
                 Look::HeldBy(_) => return Err(Refusal::WouldBlock),
@@ -139,7 +139,10 @@ impl<P: Platform> Mutex<P> {
         // WAITERS once we have slept: others may sleep still, and the wake that we were given was theirs, too.
         let mut slept = 0;
         loop {
-            let seen = self.word.load(Relaxed); // ORDERING: Relaxed; the CAS that acts on it acquires.
+            // ORDERING: Acquire, before the holder's lifeline is read: pairs with the Release fence at the end of the
+            // holder's registration, or a holder that is alive could be judged by the lifeline of its slot's former owner.
+            // Model: `table::a_relaxed_look_at_the_hold_judges_the_living_dead`.
+            let seen = self.word.load(Acquire);
             let holder = match self.look(me, seen, slept) {
                 Look::Taken(acquired) => return Ok(acquired),
                 Look::Changed => continue,
@@ -166,7 +169,7 @@ impl<P: Platform> Mutex<P> {
         }
     }
 
-    /// Takes the lock if the word, as `seen`, is free or names one who is dead.
+    /// Takes the lock if the word, as `seen` by a load with Acquire, is free or names one who is dead.
     fn look(&self, me: &Participant<'_, P>, seen: u32, slept: u32) -> Look {
         let (new, inconsistent) = match Id::holder_in(seen) {
             None => (seen & (INCONSISTENT | WAITERS) | slept, Cause::of_free_word(seen)),

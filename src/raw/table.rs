@@ -168,8 +168,8 @@ pub trait Newcomer<P: Platform> {
 impl<'m, P: Platform> Table<'m, P> {
     /// Whether the participant is alive. Ids that never were count as dead.
     ///
-    /// The caller has read the word that names `id` with Acquire or later acts on it by a CAS with Acquire on the value
-    /// that it read.
+    /// The caller has read the word that names `id` with Acquire, and acts on the verdict by a CAS on the value that it
+    /// read: an Acquire at the CAS alone would come too late.
     pub fn is_alive(&self, id: Id) -> bool {
         let Some(slot) = self.slots.get(id.index()) else {
             return false;

@@ -18,7 +18,6 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// The bound of every wait: long enough for a machine under load, short enough to be told of a hang.
@@ -92,6 +91,32 @@ pub(crate) fn wait_until_asleep(segment: &Shared, id: &str) {
                 && participant.asleep_for.is_some_and(|time| time > Duration::from_millis(4))
         })
     });
+}
+
+/// A name in `/dev/shm` that is removed when this is dropped.
+pub(crate) struct Named(pub(crate) String);
+
+impl Named {
+    pub(crate) fn new(what: &str) -> Self {
+        Self(format!("outlive-test-{what}-{}", std::process::id()))
+    }
+    pub(crate) fn path(&self) -> std::path::PathBuf {
+        std::path::Path::new("/dev/shm").join(&self.0)
+    }
+    /// A named [`Shared`].
+    pub(crate) fn create(&self) -> Shared {
+        Waits::Exactly.apply();
+        Segment::<Lock>::options().room(8).create(&self.0, |_, _| {}).expect("a named segment")
+    }
+    pub(crate) fn open(&self) -> Shared {
+        Segment::<Lock>::options().room(0).open(&self.0).expect("the named segment")
+    }
+}
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(self.path());
+    }
 }
 
 /// The state letter of a process, as /proc gives it; none if it is gone.
@@ -359,17 +384,15 @@ fn answer<T>(result: Result<T, LockError<T>>) -> String {
     result.map_or_else(|error| told(&error), |_| "ok".to_owned())
 }
 
-/// A thread of the child that holds a mutex, and what ends it.
-type Holder = (mpsc::Sender<()>, JoinHandle<()>);
-
 /// Says its id, and then does one thing for each line that it gets, with mutexes given by number, and answers with one line.
-fn obey(segment: &Shared, wire: &mut Wire) {
+pub(crate) fn obey(segment: &Shared, wire: &mut Wire) {
     wire.send(segment.attach().expect("a place in the segment"));
     let room = segment.room();
     let mut guards = HashMap::new();
     let mut lock_guard: Option<LockGuard<'_>> = None;
     std::thread::scope(|scope| {
-        let mut threads: Vec<(mpsc::Sender<()>, std::thread::ScopedJoinHandle<'_, ()>)> = vec![];
+        let mut threads = vec![];
+        let mut leaking: Vec<std::thread::ScopedJoinHandle<'_, ()>> = vec![];
         while let Some(order) = wire.receive() {
             let words: Vec<&str> = order.split(' ').collect();
             let place = words.get(1).and_then(|word| word.parse().ok()).unwrap_or(0);
@@ -430,6 +453,24 @@ fn obey(segment: &Shared, wire: &mut Wire) {
                     let (end, thread) = threads.pop().expect("a thread");
                     drop(end);
                     thread.join().map_or_else(|_| "panicked".to_owned(), |()| done())
+                }
+                // Two threads that lock, and end with a leaked guard.
+                "threads-lock-and-leak" => {
+                    leaking = (0..2)
+                        .map(|_| {
+                            scope.spawn(|| match mutex.lock() {
+                                Ok(guard) => std::mem::forget(guard),
+                                Err(error) => std::mem::forget(error),
+                            })
+                        })
+                        .collect();
+                    done()
+                }
+                "threads-end" => {
+                    for thread in leaking.drain(..) {
+                        thread.join().expect("no panic");
+                    }
+                    done()
                 }
                 "acquire" => answer(segment.acquire()),
                 "try-acquire" => answer(segment.try_acquire()),
