@@ -3,6 +3,8 @@
 //!
 //! `cargo run --release --example two_writers -- --help`
 
+#![allow(clippy::disallowed_types)] // a plain number that processes share
+
 use clap::Parser;
 use outlive::platform::{Linux, Platform};
 use outlive::{Lock, LockError, Segment, Shareable};
@@ -218,7 +220,9 @@ fn mend(path: &Path, number: u32, dead: Option<outlive::Id>, shared: &Shared) ->
     let torn = file.metadata()?.len() - whole;
     file.set_len(whole)?;
     let dead = dead.map_or_else(|| "somebody".to_owned(), |id| format!("participant {id}"));
-    println!("writer {number}: OwnerDied, {dead} died; had the lock {since:?} after the kill; cut off {torn} bytes of a torn line");
+    println!(
+        "writer {number}: OwnerDied, {dead} died; had the lock {since:?} after the kill; cut off {torn} bytes of a torn line"
+    );
     Ok(())
 }
 

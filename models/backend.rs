@@ -59,6 +59,7 @@ pub trait Backend: Debug + Send + Sync + Sized + 'static {
     fn explore(bounds: Bounds, body: impl Fn() + Send + Sync + 'static);
 }
 
+#[cfg(any(feature = "loom", feature = "shuttle"))]
 macro_rules! backend {
     ($name:ident, $krate:ident) => {
         type U32 = $krate::sync::atomic::AtomicU32;

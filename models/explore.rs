@@ -159,31 +159,30 @@ impl<B: Backend, S: State> Explore<B, S> {
         let died: Arc<[AtomicBool]> = (0..=self.participants).map(|_| AtomicBool::new(false)).collect();
         let constant = |who: usize| !plan.deaths.iter().any(|(victim, _)| *victim == who);
         let count = self.slots.unwrap_or(self.participants + 1);
-        let registered = |who: usize| self.slots.is_none() && (who < self.participants - self.newcomers || who == self.participants);
+        let registered =
+            |who: usize| self.slots.is_none() && (who < self.participants - self.newcomers || who == self.participants);
         let slot = |who: usize| {
             let alive = (who as u32 + 1) | WAKE_AT_DEATH;
-            let process = if self.broken.holder_only { 1 } else { who as u32 + 1 };
+            let process = who as u32 + 1;
             let died = Arc::clone(&died);
             let (claim, own) = match (registered(who), constant(who)) {
                 (true, false) if self.newcomers > 0 => {
                     let claim = Slot::<Model<B>>::claim_of_first(alive & 0xff);
                     (outlive::platform::Long::new(claim), Word::new(alive)) // a newcomer may take its place
                 }
-                (true, true) => (Word64::constant(Slot::<Model<B>>::claim_of_first(alive & 0xff)), Word::constant(alive)),
+                (true, true) => {
+                    (Word64::constant(Slot::<Model<B>>::claim_of_first(alive & 0xff)), Word::constant(alive))
+                }
                 (true, false) => (Word64::constant(Slot::<Model<B>>::claim_of_first(alive & 0xff)), Word::new(alive)),
                 (false, _) => (outlive::platform::Long::new(0), Word::new(0)),
             };
             let process_line = Life { word: Word::constant(0), place: (who, 1) };
             Slot::from_parts(claim, [Life { word: own, place: (who, 0) }, process_line], Note { process, died })
         };
-        let membership = if self.newcomers > 0 && !self.broken.no_membership { Word::new(0) } else { Word::constant(0) };
+        let membership =
+            if self.newcomers > 0 && !self.broken.no_membership { Word::new(0) } else { Word::constant(0) };
         let cursor = if self.newcomers > 0 { Word::new(0) } else { Word::constant(0) };
-        World {
-            membership,
-            cursor,
-            slots: (0..count).map(slot).collect(),
-            died,
-        }
+        World { membership, cursor, slots: (0..count).map(slot).collect(), died }
     }
 
     /// One placing under all schedules. Gives the executions, whether all that was to happen happened, and the failure.

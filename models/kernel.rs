@@ -19,8 +19,8 @@ pub struct Broken {
     pub no_cascade: bool,
     /// Lifelines are collected after the look, not before it.
     pub late_collection: bool,
-    /// Nobody but the holder is watched.
-    pub holder_only: bool,
+    /// Only so many words of a wait are watched: 3 is the news, the membership and the holder.
+    pub most_words: Option<usize>,
     /// Newcomers do not change the membership word that sleepers see.
     pub no_membership: bool,
     /// Every Acquire is Relaxed.
@@ -176,7 +176,9 @@ impl<B: Backend> Word<B> {
                 return;
             }
             if B::cas(atomic, value, value & WAKE_AT_DEATH | MARK, AcqRel, Relaxed).is_ok() {
-                return if value & WAKE_AT_DEATH != 0 { self.kernel_wake(1) };
+                return if value & WAKE_AT_DEATH != 0 {
+                    self.kernel_wake(1)
+                };
             }
         }
     }
@@ -332,7 +334,8 @@ fn wait<B: Backend>(words: &[Expect<'_, Word<B>>], until: Option<Duration>) {
     actor.operation();
     let mut queued: Vec<(&Word<B>, Arc<Entry<B>>)> = vec![];
     let mut changed = false;
-    for (index, expect) in words.iter().enumerate() {
+    let most = actor.broken.most_words.unwrap_or(words.len());
+    for (index, expect) in words.iter().enumerate().take(most) {
         let now = expect.word.newest();
         if actor.broken.late_collection && index > 0 {
             if now & MARK != 0 {

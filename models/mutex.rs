@@ -118,7 +118,7 @@ models! { with_loom, Loom, "loom",
     a_look_before_the_collection_hangs:
         |n| three::<B>().victims(&[0, 1, 2]).broken(Broken { late_collection: true, ..Broken::default() }).fails(n);
     watching_the_holder_alone_hangs:
-        |n| three::<B>().victims(&[0, 1, 2]).broken(Broken { holder_only: true, ..Broken::default() }).fails(n);
+        |n| three::<B>().victims(&[0, 1, 2]).broken(Broken { most_words: Some(3), ..Broken::default() }).fails(n);
 }
 
 models! { with_shuttle, Shuttle, "shuttle",

@@ -3,8 +3,8 @@
 #![cfg(any(feature = "loom", feature = "shuttle"))]
 
 use outlive::platform::{Platform, Word as _};
-use outlive::raw::vigil::Vigil;
 use outlive::raw::Participant;
+use outlive::raw::vigil::Vigil;
 #[cfg(feature = "loom")]
 use outlive_models::Broken;
 use outlive_models::{Backend, Explore, Model, Newborn, Word, World};
@@ -92,7 +92,7 @@ models! { with_loom, Loom, "loom",
     without_the_cascade_one_stays_asleep:
         |n| two_wait::<B>().victims(&[0]).broken(Broken { no_cascade: true, ..Broken::default() }).fails(n);
     watching_the_holder_alone_hangs:
-        |n| two_wait::<B>().victims(&[0]).broken(Broken { holder_only: true, ..Broken::default() }).fails(n);
+        |n| two_wait::<B>().victims(&[0]).broken(Broken { most_words: Some(2), ..Broken::default() }).fails(n);
     without_the_membership_word_a_newcomer_is_missed:
         |n| a_newcomer_raises::<B>().victims(&[1]).broken(Broken { no_membership: true, ..Broken::default() }).fails(n);
 }

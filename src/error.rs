@@ -307,11 +307,15 @@ impl<G> fmt::Display for LockError<G> {
         match self {
             Self::OwnerDied(left) => {
                 who(f, left)?;
-                f.write_str(" died while it held the lock; you hold it now: check what it protects, then mark_consistent")
+                f.write_str(
+                    " died while it held the lock; you hold it now: check what it protects, then mark_consistent",
+                )
             }
             Self::Poisoned(left) => {
                 who(f, left)?;
-                f.write_str(" panicked while it held the lock; you hold it now: check what it protects, then mark_consistent")
+                f.write_str(
+                    " panicked while it held the lock; you hold it now: check what it protects, then mark_consistent",
+                )
             }
             Self::WouldBlock => f.write_str("somebody else holds the lock"),
             Self::TimedOut => f.write_str("somebody else held the lock until the deadline"),

@@ -6,8 +6,8 @@ pub mod raw;
 pub mod segment;
 pub mod sync;
 
-pub use raw::Id;
 pub use error::{Error, Inconsistent, LockError, Result};
 pub use outlive_derive::Shareable;
+pub use raw::Id;
 pub use segment::*;
 pub use sync::{Lock, LockGuard, LockResult, Mutex, MutexGuard};

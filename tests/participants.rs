@@ -5,7 +5,7 @@
 mod common;
 
 use common::*;
-use outlive::{Error, LockError, Location, Mutex, Segment};
+use outlive::{Error, Location, LockError, Mutex, Segment};
 use std::cell::RefCell;
 
 #[test]
@@ -212,12 +212,13 @@ fn a_full_table_says_so_and_the_slots_of_the_dead_are_used_again() {
             let _end_of_test = go.recv();
         });
         told.recv().expect("ready");
-        scope.spawn(move || match small.lock() {
-            Err(LockError::Unusable(Error::Full { participants: 2 })) => {}
-            other => panic!("{other:?}"),
-        })
-        .join()
-        .expect("full");
+        scope
+            .spawn(move || match small.lock() {
+                Err(LockError::Unusable(Error::Full { participants: 2 })) => {}
+                other => panic!("{other:?}"),
+            })
+            .join()
+            .expect("full");
         drop(end);
     });
 }
@@ -254,7 +255,9 @@ fn holder_and_waiter_may_be_in_different_pid_namespaces() {
     drop(shared.pair.lock().expect("free"));
     let maker = fork(|| {
         // SAFETY: only this child is concerned.
-        let refused = unsafe { libc::unshare(libc::CLONE_NEWPID) != 0 && libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWPID) != 0 };
+        let refused = unsafe {
+            libc::unshare(libc::CLONE_NEWPID) != 0 && libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWPID) != 0
+        };
         if refused {
             return 77;
         }

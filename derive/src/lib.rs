@@ -6,7 +6,7 @@ use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{
-    Attribute, Data, DataStruct, DeriveInput, Error, Fields, GenericParam, Generics, Index, Member, Result,
+    Attribute, Data, DataStruct, DeriveInput, Error, Fields, GenericParam, Generics, Index, Member, Result, Type,
     parse_macro_input, parse_quote_spanned,
 };
 
@@ -48,7 +48,7 @@ pub fn derive_shareable(input: proc_macro::TokenStream) -> proc_macro::TokenStre
 
 fn shareable(input: &DeriveInput) -> Result<TokenStream> {
     let data = struct_data(input)?;
-    let refusals = [layout(input), no_lifetimes(&input.generics)];
+    let refusals = [layout(input), no_lifetimes(&input.generics), no_pointers(&data.fields)];
     if let Some(all) = refusals.into_iter().filter_map(Result::err).reduce(both) {
         return Err(all);
     }
@@ -69,10 +69,7 @@ fn shareable(input: &DeriveInput) -> Result<TokenStream> {
     let mut generics = input.generics.clone();
     for parameter in input.generics.type_params() {
         let ident = &parameter.ident;
-        generics
-            .make_where_clause()
-            .predicates
-            .push(parse_quote_spanned!(ident.span()=> #ident: ::outlive::Shareable));
+        generics.make_where_clause().predicates.push(parse_quote_spanned!(ident.span()=> #ident: ::outlive::Shareable));
     }
     let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
 
@@ -84,14 +81,17 @@ fn shareable(input: &DeriveInput) -> Result<TokenStream> {
         ::core::assert!(!::core::mem::needs_drop::<Self>(), #no_drop_glue);
     };
     // Without parameters all is known here, so it need not wait until somebody makes a segment of it.
-    let check_now = (input.generics.params.is_empty())
-        .then(|| quote!(const _: u64 = <#name as ::outlive::Shareable>::FINGERPRINT;));
+    let all_is_known = input.generics.params.is_empty();
+    let check_now = all_is_known.then(|| quote!(const _: u64 = <#name as ::outlive::Shareable>::FINGERPRINT;));
+    // Keeps it out of the compiler's list of "other types that implement". With parameters it would also hide which of
+    // them is refused.
+    let not_advice = all_is_known.then(|| quote!(#[diagnostic::do_not_recommend]));
 
     Ok(quote! {
         // SAFETY: repr(C) or transparent, not packed; each field is asked for its fingerprint, and so is `Shareable`:
         // valid for all bytes, free of pointers, of stable layout. Drop glue is refused by the assertion.
         #[automatically_derived]
-        #[diagnostic::do_not_recommend]
+        #not_advice
         unsafe impl #impl_generics ::outlive::Shareable for #name #type_generics #where_clause {
             const FINGERPRINT: u64 = {
                 #no_drop_glue
@@ -165,6 +165,31 @@ fn no_lifetimes(generics: &Generics) -> Result<()> {
         )
     };
     generics.lifetimes().map(refusal).reduce(both).map_or(Ok(()), Err)
+}
+
+/// Only spares their users the compiler's first complaint, that a pointer is not `Send`: what hides behind a name is
+/// refused by the bounds.
+fn no_pointers(fields: &Fields) -> Result<()> {
+    let refusal = |field: &syn::Field| {
+        let kind = pointer_kind(&field.ty)?;
+        Some(Error::new_spanned(
+            &field.ty,
+            format!("{kind} cannot be shared: it means something in one process only; store an index or offset"),
+        ))
+    };
+    fields.iter().filter_map(refusal).reduce(both).map_or(Ok(()), Err)
+}
+
+fn pointer_kind(ty: &Type) -> Option<&'static str> {
+    match ty {
+        Type::Ptr(_) => Some("a pointer"),
+        Type::Reference(_) => Some("a reference"),
+        Type::BareFn(_) => Some("a function pointer"),
+        Type::Array(array) => pointer_kind(&array.elem),
+        Type::Group(group) => pointer_kind(&group.elem),
+        Type::Paren(paren) => pointer_kind(&paren.elem),
+        _ => None,
+    }
 }
 
 fn members(fields: &Fields) -> impl Iterator<Item = Member> + '_ {

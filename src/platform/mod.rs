@@ -18,33 +18,19 @@ use core::sync::atomic::Ordering;
 use core::time::Duration;
 
 /// The standard atomics, for what is plain data in a segment. Synchronization goes through [`Platform`].
+#[allow(clippy::disallowed_types)] // this is where they come from
 pub mod atomic {
     pub use core::sync::atomic::{
-        AtomicI8, AtomicI16, AtomicI32, AtomicI64, AtomicIsize, AtomicPtr, AtomicU8, AtomicU16,
-        AtomicU32, AtomicU64, AtomicUsize, Ordering,
+        AtomicI8, AtomicI16, AtomicI32, AtomicI64, AtomicIsize, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64,
+        AtomicUsize, Ordering,
     };
 }
 
-#[cfg(all(
-    target_os = "linux",
-    target_env = "gnu",
-    target_pointer_width = "64",
-    target_endian = "little"
-))]
+#[cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64", target_endian = "little"))]
 pub mod linux;
-#[cfg(all(
-    target_os = "linux",
-    target_env = "gnu",
-    target_pointer_width = "64",
-    target_endian = "little"
-))]
+#[cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64", target_endian = "little"))]
 pub use linux::Linux;
-#[cfg(not(all(
-    target_os = "linux",
-    target_env = "gnu",
-    target_pointer_width = "64",
-    target_endian = "little"
-)))]
+#[cfg(not(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64", target_endian = "little")))]
 compile_error!(
     "outlive needs 64-bit little-endian Linux with glibc: it stands on the robust list as glibc lays it out, and on futexes"
 );
@@ -63,13 +49,7 @@ pub trait Word: Debug + Send + Sync {
     fn load(&self, order: Ordering) -> u32;
     fn store(&self, value: u32, order: Ordering);
     fn swap(&self, value: u32, order: Ordering) -> u32;
-    fn compare_exchange(
-        &self,
-        current: u32,
-        new: u32,
-        success: Ordering,
-        failure: Ordering,
-    ) -> Result<u32, u32>;
+    fn compare_exchange(&self, current: u32, new: u32, success: Ordering, failure: Ordering) -> Result<u32, u32>;
     fn fetch_add(&self, value: u32, order: Ordering) -> u32;
     fn fetch_or(&self, value: u32, order: Ordering) -> u32;
     fn fetch_and(&self, value: u32, order: Ordering) -> u32;
@@ -81,13 +61,7 @@ pub trait Long: Debug + Send + Sync {
     fn new(value: u64) -> Self;
     fn load(&self, order: Ordering) -> u64;
     fn store(&self, value: u64, order: Ordering);
-    fn compare_exchange(
-        &self,
-        current: u64,
-        new: u64,
-        success: Ordering,
-        failure: Ordering,
-    ) -> Result<u64, u64>;
+    fn compare_exchange(&self, current: u64, new: u64, success: Ordering, failure: Ordering) -> Result<u64, u64>;
 }
 
 /// A word that the kernel cuts when its owner dies, with whatever the kernel needs to find it.

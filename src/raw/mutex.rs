@@ -86,7 +86,7 @@ impl<P: Platform> Mutex<P> {
         if self.take_free(me) {
             return Ok(Acquired { inconsistent: None });
         }
-        self.try_lock_slow(me)
+        self.try_lock_slow(*me)
     }
 
     /// Takes the lock, waiting until `deadline` ([`Platform::now`]'s clock; `None`: for ever).
@@ -98,15 +98,11 @@ impl<P: Platform> Mutex<P> {
     /// The holder: the next to look, sleepers included, takes the lock over, and learns of it. A waiter, or a releaser
     /// between release and wake: nobody notices, nobody is left asleep.
     #[inline]
-    pub fn lock(
-        &self,
-        me: &Participant<'_, P>,
-        deadline: Option<Duration>,
-    ) -> Result<Acquired, Refusal> {
+    pub fn lock(&self, me: &Participant<'_, P>, deadline: Option<Duration>) -> Result<Acquired, Refusal> {
         if self.take_free(me) {
             return Ok(Acquired { inconsistent: None });
         }
-        self.lock_slow(me, deadline)
+        self.lock_slow(*me, deadline)
     }
 
     /// The fast path: one CAS on a word that is free and consistent.
@@ -117,10 +113,11 @@ impl<P: Platform> Mutex<P> {
         self.word.compare_exchange(0, me.id.word(), Acquire, Relaxed).is_ok()
     }
 
+    // The participant by value: a reference would force it into memory before the fast path's CAS.
     #[cold]
-    fn try_lock_slow(&self, me: &Participant<'_, P>) -> Result<Acquired, Refusal> {
+    fn try_lock_slow(&self, me: Participant<'_, P>) -> Result<Acquired, Refusal> {
         loop {
-            match self.look(me, self.word.load(Acquire), 0) {
+            match self.look(&me, self.word.load(Acquire), 0) {
                 Look::Taken(acquired) => return Ok(acquired),
                 Look::Changed => {}
                 Look::HeldBy(_) => return Err(Refusal::WouldBlock),
@@ -129,12 +126,8 @@ impl<P: Platform> Mutex<P> {
     }
 
     #[cold]
-    fn lock_slow(
-        &self,
-        me: &Participant<'_, P>,
-        deadline: Option<Duration>,
-    ) -> Result<Acquired, Refusal> {
-        let mut vigil = Vigil::new(me, deadline);
+    fn lock_slow(&self, me: Participant<'_, P>, deadline: Option<Duration>) -> Result<Acquired, Refusal> {
+        let mut vigil = Vigil::new(&me, deadline);
         let mut spins = P::SPINS;
         // WAITERS once we have slept: others may sleep still, and the wake that we were given was theirs, too.
         let mut slept = 0;
@@ -143,7 +136,7 @@ impl<P: Platform> Mutex<P> {
             // holder's registration, or a holder that is alive could be judged by the lifeline of its slot's former owner.
             // Model: `table::a_relaxed_look_at_the_hold_judges_the_living_dead`.
             let seen = self.word.load(Acquire);
-            let holder = match self.look(me, seen, slept) {
+            let holder = match self.look(&me, seen, slept) {
                 Look::Taken(acquired) => return Ok(acquired),
                 Look::Changed => continue,
                 Look::HeldBy(holder) => holder,
@@ -157,9 +150,7 @@ impl<P: Platform> Mutex<P> {
                 continue;
             }
             // ORDERING: Relaxed; only the holder's release acts on WAITERS, and it reads the word itself.
-            if seen & WAITERS == 0
-                && self.word.compare_exchange(seen, seen | WAITERS, Relaxed, Relaxed).is_err()
-            {
+            if seen & WAITERS == 0 && self.word.compare_exchange(seen, seen | WAITERS, Relaxed, Relaxed).is_err() {
                 continue;
             }
             if vigil.sleep(&self.word, seen | WAITERS, Some(holder)) == Slept::TimedOut {

@@ -226,12 +226,7 @@ impl<'m, P: Platform> Table<'m, P> {
         if !to_be_had {
             return None;
         }
-        let mine = Claim {
-            state: CLAIMED,
-            generation: former.next_generation(),
-            thread: who.thread(),
-            tag: who.tag(),
-        };
+        let mine = Claim { state: CLAIMED, generation: former.next_generation(), thread: who.thread(), tag: who.tag() };
         // ORDERING: AcqRel. Acquire: the predecessor's end is seen. Release: who sees this generation sees no older one.
         slot.claim.compare_exchange(seen, mine.word(), AcqRel, Relaxed).ok()?;
         // ORDERING: Relaxed; a hint.

@@ -26,11 +26,14 @@
 //!
 //! # Limits
 //!
-//! One wait takes 128 words. Watched are the holder's lifelines, and one representative thread for each other *process*,
-//! since its threads die together. So up to about 60 processes whose first thread is not the main one, or 126 whose is, are
-//! watched exactly; beyond that, and for a thread that is ended alone by a raw `exit` system call after it was woken, what
-//! counts is the net: no sleep lasts longer than [`Platform::recheck`] (one second) before the sleeper looks again, also
-//! slowly ([`Table::look_slowly`]). A *stopped* process that was already woken delays the others by as much.
+//! One wait takes 128 words. As long as they suffice, everybody is watched: about 60 threads, or 126 if all are their
+//! processes' main ones. If there are more, the holder is watched, and one representative thread for each other *process*,
+//! since its threads die together when it is killed. What is not watched then (a thread that ends by itself with a hold,
+//! after a hand-over; processes beyond the 128 words) is left to the net: no sleep lasts longer than
+//! [`Platform::recheck`] (one second) before the sleeper looks again, also slowly ([`Table::look_slowly`]). A *stopped*
+//! process that was already woken delays the others by as much.
+//!
+//! [`Table::look_slowly`]: super::table::Table::look_slowly
 //!
 //! # Ways that do not work
 //!
@@ -109,13 +112,7 @@ impl<T: Copy> List<T> {
 impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
     /// Begins. `deadline` is on [`Platform::now`]'s clock; `None` waits for ever.
     pub fn new(me: &'p Participant<'t, P>, deadline: Option<Duration>) -> Self {
-        Self {
-            me,
-            deadline,
-            first_phase: P::first_phase(),
-            first_phase_ends: None,
-            watch: None,
-        }
+        Self { me, deadline, first_phase: P::first_phase(), first_phase_ends: None, watch: None }
     }
 
     /// Sleeps on `news` as long as it is `value`, and nobody dies who matters. `holder` is whom the caller waits for, if it
@@ -177,32 +174,54 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         let table = self.me.table;
         // ORDERING: Acquire. Pairs with a newcomer's change of it: who reads the new value finds its lifeline armed.
         let membership = table.membership.load(Acquire);
+        let lifelines = self.everybody(holder).unwrap_or_else(|| self.one_of_each_process(holder));
+        Watch { membership, lifelines }
+    }
+
+    /// The lifelines of all who live; `None` if they are too many for one wait.
+    fn everybody(&self, holder: Option<Id>) -> Option<List<Expect<'t, P::Word>>> {
+        let mut lifelines = List::new(P::MOST_WORDS - 2);
+        for index in self.others(holder) {
+            if !lifelines.has_room_for(2) {
+                return None;
+            }
+            self.push_lifelines(&mut lifelines, index);
+        }
+        Some(lifelines)
+    }
+
+    /// The holder's lifelines, and those of one thread of each other process, as many as fit.
+    fn one_of_each_process(&self, holder: Option<Id>) -> List<Expect<'t, P::Word>> {
         let mut lifelines = List::new(P::MOST_WORDS - 2);
         let mut processes = List::new(P::MOST_WORDS);
         processes.push(self.me.process());
-        if let Some(holder) = holder {
-            self.push_lifelines(&mut lifelines, holder.index());
-        }
-        for (index, slot) in table.slots.iter().enumerate() {
-            if index == self.me.id.index() || holder.is_some_and(|h| h.index() == index) {
-                continue;
-            }
-            // ORDERING: Acquire. Pairs with the arming: what the slot says of its process is read after it.
-            if !is_owned(slot.lifelines()[0].word().load(Acquire)) {
-                continue;
-            }
-            let process = slot.about().process();
-            if processes.iter().any(|seen| seen == process) {
+        for (place, index) in self.others(holder).enumerate() {
+            let process = self.me.table.slots[index].about().process();
+            let is_the_holder = place == 0 && holder.is_some();
+            if !is_the_holder && processes.iter().any(|seen| seen == process) {
                 continue;
             }
             if !lifelines.has_room_for(2) {
                 break; // the net covers the rest, as the module says
             }
-            if self.push_lifelines(&mut lifelines, index) {
+            if self.push_lifelines(&mut lifelines, index) && !is_the_holder {
                 processes.push(process);
             }
         }
-        Watch { membership, lifelines }
+        lifelines
+    }
+
+    /// The slots that somebody else has, the holder's first, if there is a holder and its slot.
+    fn others(&self, holder: Option<Id>) -> impl Iterator<Item = usize> + '_ {
+        let slots = self.me.table.slots;
+        let first = holder.map(Id::index).filter(|index| *index < slots.len());
+        let rest = (0..slots.len()).filter(move |index| {
+            // ORDERING: Acquire. Pairs with the arming: what the slot says of its process is read after it.
+            *index != self.me.id.index()
+                && Some(*index) != first
+                && is_owned(slots[*index].lifelines()[0].word().load(Acquire))
+        });
+        first.into_iter().chain(rest)
     }
 
     /// Adds the lifelines of a slot whose owner lives. False if it is dead.

@@ -121,8 +121,7 @@ impl Layout {
 /// The identity of a file on a running system: FNV-1a over boot id, device and inode. Never 0.
 pub(super) fn identity(boot: &[u8], device: u64, inode: u64) -> u64 {
     let bytes = boot.iter().copied().chain(device.to_le_bytes()).chain(inode.to_le_bytes());
-    let hash = bytes.fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
+    let hash =
+        bytes.fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
     hash.max(1)
 }

@@ -27,9 +27,9 @@ use super::header::{self, Layout};
 use crate::error::{Error, Result};
 use crate::platform::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
 use crate::platform::linux::{self, Linux, Myself};
-use crate::platform::{Lifeline, linux::AboutThread, linux::RobustNode};
-use crate::raw::table::{Newcomer, Participant, Slot, Table};
+use crate::platform::{Lifeline, Platform, linux::AboutThread, linux::RobustNode};
 use crate::raw::Id;
+use crate::raw::table::{Newcomer, Participant, Slot, Table};
 use core::cell::{Cell, UnsafeCell};
 use core::ptr;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
@@ -51,6 +51,7 @@ fn new_number() -> u64 {
     NUMBER.fetch_add(1, Relaxed) // ORDERING: uniqueness is all that is asked. 2^64 do not wrap.
 }
 
+#[inline(always)]
 fn page() -> Option<&'static Page> {
     // SAFETY: once published the page is never unmapped. ORDERING: Acquire; pairs with the publication in `ensure_page`.
     unsafe { PAGE.load(Acquire).as_ref() }
@@ -201,10 +202,7 @@ impl Mapping {
             Table {
                 membership: &*base.add(header::MEMBERSHIP).cast::<AtomicU32>(),
                 cursor: &*base.add(header::CURSOR).cast::<AtomicU32>(),
-                slots: core::slice::from_raw_parts(
-                    base.add(header::TABLE).cast::<Slot<Linux>>(),
-                    layout.participants,
-                ),
+                slots: core::slice::from_raw_parts(base.add(header::TABLE).cast::<Slot<Linux>>(), layout.participants),
             }
         };
         let mapping = Self::take_free_record();
@@ -244,8 +242,7 @@ impl Mapping {
     fn change_state(&self, from: u64, to: u64) -> bool {
         let seen = self.state.load(Relaxed);
         // ORDERING: AcqRel: who enters BUSY sees all that was done with the record, who leaves it shows it.
-        seen & 3 == from
-            && self.state.compare_exchange(seen, seen & !3 | to, AcqRel, Relaxed).is_ok()
+        seen & 3 == from && self.state.compare_exchange(seen, seen & !3 | to, AcqRel, Relaxed).is_ok()
     }
 
     /// The mapped parts.
@@ -262,16 +259,14 @@ impl Mapping {
         let before = self.state.load(Acquire);
         let start = self.start.load(Relaxed);
         let length = self.length.load(Relaxed);
-        core::sync::atomic::fence(Acquire);
-        before & 3 == LIVE
-            && address.wrapping_sub(start) < length
-            && self.state.load(Relaxed) == before
+        Linux::fence(Acquire);
+        before & 3 == LIVE && address.wrapping_sub(start) < length && self.state.load(Relaxed) == before
     }
 
+    /// Whether it is, or was last, of the same segment as `other`. The state does not matter to those who look for a pin of
+    /// their own: where they have one the mapping is not taken down, even while somebody looks whether it can be.
     fn is_same_segment(&self, other: &Self) -> bool {
-        matches!(self.state(), LIVE | ORPHAN)
-            && self.device.load(Relaxed) == other.device.load(Relaxed)
-            && self.inode.load(Relaxed) == other.inode.load(Relaxed)
+        self.device.load(Relaxed) == other.device.load(Relaxed) && self.inode.load(Relaxed) == other.inode.load(Relaxed)
     }
 
     fn pins(&self) -> impl Iterator<Item = &'static Pin> {
@@ -317,9 +312,8 @@ impl Mapping {
         // A pin is free if unused, or if its thread has ended (fork's leftovers have, for this process).
         let free = self.pins().find(|pin| {
             let thread_there = pin.thread.load(Acquire);
-            let over = thread_there == 0
-                || pin.process.load(Relaxed) != process
-                || has_ended(pin.system_thread.load(Relaxed));
+            let over =
+                thread_there == 0 || pin.process.load(Relaxed) != process || has_ended(pin.system_thread.load(Relaxed));
             // By CAS, so that two who find it do not both take it; u64::MAX is nobody's number.
             over && pin.thread.compare_exchange(thread_there, u64::MAX, AcqRel, Relaxed).is_ok()
         });
@@ -360,7 +354,7 @@ impl Mapping {
             // The second is linked only where a thread has one; what is not in the list is left alone.
             // SAFETY: it is this thread's own list; every node in it is readable, or the kernel could not walk it either.
             if unsafe { linux::unlink(list, node) } {
-                <Linux as crate::platform::Platform>::wake(node.word(), u32::MAX);
+                Linux::wake(node.word(), u32::MAX);
             }
         }
         pin.thread.store(0, Release); // from here on the mapping may go
@@ -418,6 +412,7 @@ const ENTRIES: usize = 4;
 
 thread_local! {
     static LOCAL: Local = const {
+        #[allow(clippy::declare_interior_mutable_const)] // copied four times, never used itself
         const EMPTY: Entry = Entry {
             start: Cell::new(0),
             length: Cell::new(0),
@@ -440,10 +435,13 @@ thread_local! {
 #[inline(always)]
 pub(crate) fn participant<T: ?Sized>(place: &T) -> Result<Participant<'_, Linux>> {
     let address = ptr::from_ref(place).cast::<u8>() as usize;
-    LOCAL.with(|local| match local.cached(address) {
+    // SAFETY: a thread-local without a destructor is there as long as its thread; the pointer does not leave it. (A closure
+    // that did all the work would be too large to be inlined into the fast path.)
+    let local = unsafe { &*LOCAL.with(ptr::from_ref) };
+    match local.cached(address) {
         Some(participant) => Ok(participant),
         None => local.find(address),
-    })
+    }
 }
 
 impl Local {
@@ -471,9 +469,8 @@ impl Local {
         // SAFETY: the caller borrows a primitive at this address, so the segment is not dropped and stays LIVE.
         let table = unsafe { &mapping.body().table };
         let thread = self.thread.get();
-        let registered = mappings()
-            .filter(|other| other.is_same_segment(mapping))
-            .find_map(|other| other.pin_of(thread));
+        let registered =
+            mappings().filter(|other| other.is_same_segment(mapping)).find_map(|other| other.pin_of(thread));
         let id = match registered.and_then(|pin| Id::holder_in(pin.id.load(Relaxed))) {
             Some(id) => id,
             None => self.register(mapping, table)?,
@@ -497,9 +494,7 @@ impl Local {
             .map(|pin| pin.leader.load(Relaxed))
             .filter(|leader| *leader != 0);
         let me = Registration { myself: Myself::look(), list, leader };
-        let id = table
-            .register(&me)
-            .map_err(|_full| Error::Full { participants: table.slots.len() })?;
+        let id = table.register(&me).map_err(|_full| Error::Full { participants: table.slots.len() })?;
         mapping.new_pin(self.thread.get(), process, id, leader.unwrap_or(id.word()), &me.myself);
         Ok(id)
     }
@@ -516,9 +511,8 @@ impl Local {
             self.thread.set(new_number());
         }
         self.epoch.set(epoch);
-        for orphan in mappings().filter(|mapping| mapping.state() == ORPHAN) {
-            let is_mapped_elsewhere =
-                mappings().any(|other| other.state() == LIVE && other.is_same_segment(orphan));
+        for orphan in mappings().filter(|mapping| mapping.state() != LIVE) {
+            let is_mapped_elsewhere = mappings().any(|other| other.state() == LIVE && other.is_same_segment(orphan));
             if let (Some(pin), false) = (orphan.pin_of(self.thread.get()), is_mapped_elsewhere) {
                 // Refused while something is held: then the mapping stays, and the next change of the epoch asks again.
                 let _still_holding = orphan.detach(pin);

@@ -52,6 +52,7 @@ use crate::platform::{Lifeline, MARK, Platform, WAKE_AT_DEATH};
 use crate::raw::Id;
 use core::marker::PhantomData;
 use core::ops::Deref;
+use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{Acquire, Release};
 use core::time::Duration;
 use header::Layout;
@@ -163,11 +164,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     ///
     /// # If a process dies
     /// Before the name is given, nothing is left behind; after it the segment is complete.
-    pub fn create(
-        &self,
-        place: impl Into<Location>,
-        init: impl FnOnce(&mut T, &mut [R]),
-    ) -> Result<Segment<T, R>> {
+    pub fn create(&self, place: impl Into<Location>, init: impl FnOnce(&mut T, &mut [R])) -> Result<Segment<T, R>> {
         let path = place.into().path()?;
         let layout = self.layout()?;
         if !self.replace && std::fs::symlink_metadata(&path).is_ok() {
@@ -206,11 +203,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     ///
     /// # If a process dies
     /// As those two.
-    pub fn open_or_create(
-        &self,
-        place: impl Into<Location>,
-        init: impl Fn(&mut T, &mut [R]),
-    ) -> Result<Segment<T, R>> {
+    pub fn open_or_create(&self, place: impl Into<Location>, init: impl Fn(&mut T, &mut [R])) -> Result<Segment<T, R>> {
         let place = place.into();
         // Each round but the last, somebody else made or removed it between our two looks.
         for _ in 0..1_000 {
@@ -262,8 +255,15 @@ fn variable(name: &str) -> String {
 /// memory as soon as no thread of this process takes part in it; a named segment stays until it is [removed](Segment::remove).
 pub struct Segment<T: Shareable + Sync, R: Shareable + Sync = ()> {
     mapping: &'static Mapping,
+    /// Where the root value is mapped: what `deref` gives without a detour.
+    root: NonNull<T>,
     types: PhantomData<(T, R)>,
 }
+
+// SAFETY: `root` is a shared reference in all but lifetime, and T is Send and Sync; so is R, which `room` gives.
+unsafe impl<T: Shareable + Sync, R: Shareable + Sync> Send for Segment<T, R> {}
+// SAFETY: as above.
+unsafe impl<T: Shareable + Sync, R: Shareable + Sync> Sync for Segment<T, R> {}
 
 /// A participant of a segment, for people to look at: [`Segment::participants`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -332,14 +332,7 @@ impl<T: Shareable + Sync> Segment<T> {
 
     /// Options to make or open a segment with.
     pub fn options() -> Options<T> {
-        Options {
-            participants: PARTICIPANTS,
-            room: 0,
-            mode: 0o600,
-            owner: None,
-            replace: false,
-            types: PhantomData,
-        }
+        Options { participants: PARTICIPANTS, room: 0, mode: 0o600, owner: None, replace: false, types: PhantomData }
     }
 
     /// Removes the name of a segment. Those who have it open go on with it; whoever opens the name next finds nothing.
@@ -360,9 +353,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     fn build(file: File, layout: Layout, init: impl FnOnce(&mut T, &mut [R])) -> Result<Self> {
         use std::os::unix::fs::FileExt;
         let identity = naming::identity(&file)?;
-        file.write_all_at(&layout.header::<T, R>(identity), 0)
-            .map_err(|e| Error::io("write the header", None, e))?;
-        let segment = Self { mapping: Mapping::new(file, layout)?, types: PhantomData };
+        file.write_all_at(&layout.header::<T, R>(identity), 0).map_err(|e| Error::io("write the header", None, e))?;
+        let segment = Self::of(Mapping::new(file, layout)?);
         let base = segment.body().map.as_mut_ptr();
         // SAFETY: both lie within the mapping and aligned, by `Layout`; zero bytes are a valid value of every Shareable type.
         // Nobody else has this memory: it has no name, and its descriptor was given to nobody.
@@ -381,7 +373,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         let (bytes, length) = naming::read_header(&file)?;
         let (layout, _) = Layout::judge::<T, R>(&bytes, length)?;
         let identity = naming::identity(&file)?;
-        let segment = Self { mapping: Mapping::new(file, layout)?, types: PhantomData };
+        let segment = Self::of(Mapping::new(file, layout)?);
         let body = segment.body();
         // SAFETY: within the mapping, aligned, and changed by atomic stores alone once published.
         let found = unsafe { &*body.map.as_mut_ptr().add(header::IDENTITY).cast::<<Linux as Platform>::Long>() };
@@ -398,6 +390,14 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
             },
         )?;
         Ok(segment)
+    }
+
+    fn of(mapping: &'static Mapping) -> Self {
+        // SAFETY: the mapping is LIVE, and becomes an orphan only when this handle is dropped.
+        let body = unsafe { mapping.body() };
+        // SAFETY: within the mapping, aligned, by `Layout`.
+        let root = unsafe { body.map.as_mut_ptr().add(body.layout.root) };
+        Self { mapping, root: NonNull::new(root.cast()).expect("mapped"), types: PhantomData }
     }
 
     fn body(&self) -> &local::Body {
@@ -448,9 +448,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         command.env(variable(name), format!("{}:{device}:{inode}", own.as_raw_fd()));
         // SAFETY: between fork and exec only one system call is made, fcntl, on a descriptor that the closure owns.
         unsafe {
-            command.pre_exec(move || {
-                Ok(rustix::io::fcntl_setfd(&own, rustix::io::FdFlags::empty())?)
-            });
+            command.pre_exec(move || Ok(rustix::io::fcntl_setfd(&own, rustix::io::FdFlags::empty())?));
         }
         Ok(())
     }
@@ -472,9 +470,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         slots
             .filter_map(|(index, slot)| {
                 let (id, thread_id) = slot.living(index)?;
-                let asleep_for = slot.about().waits_since().map(|since| {
-                    Linux::now().saturating_sub(Duration::from_millis(since))
-                });
+                let asleep_for =
+                    slot.about().waits_since().map(|since| Linux::now().saturating_sub(Duration::from_millis(since)));
                 Some(ParticipantInfo { id, process_id: slot.about().process_id(), thread_id, asleep_for })
             })
             .collect()
@@ -495,9 +492,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Deref for Segment<T, R> {
     type Target = T;
     #[inline]
     fn deref(&self) -> &T {
-        let body = self.body();
         // SAFETY: within the mapping, aligned, by `Layout`. Any bytes are a valid T; T is Sync; only `&T` is given out.
-        unsafe { &*body.map.as_mut_ptr().add(body.layout.root).cast::<T>() }
+        unsafe { self.root.as_ref() }
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::header;
 use crate::error::{Error, Result};
-use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, CWD};
+use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 use std::ffi::OsString;
 use std::fs::File;
@@ -235,8 +235,7 @@ fn metadata(file: &File) -> Result<std::fs::Metadata> {
 
 fn is_named(file: &File, path: &Path) -> Result<bool> {
     let ours = metadata(file)?;
-    Ok(std::fs::symlink_metadata(path)
-        .is_ok_and(|named| (named.dev(), named.ino()) == (ours.dev(), ours.ino())))
+    Ok(std::fs::symlink_metadata(path).is_ok_and(|named| (named.dev(), named.ino()) == (ours.dev(), ours.ino())))
 }
 
 /// Opens the segment of that name, with the shared lock, and makes sure that it still has the name.
@@ -285,11 +284,7 @@ pub(super) fn identity(file: &File) -> Result<u64> {
 
 /// Calls `revive` while nobody else has the segment open, unless its identity is found to be right meanwhile. Ends with the
 /// shared lock.
-pub(super) fn with_exclusive(
-    file: &File,
-    is_right: impl Fn() -> Result<bool>,
-    revive: impl Fn(),
-) -> Result<()> {
+pub(super) fn with_exclusive(file: &File, is_right: impl Fn() -> Result<bool>, revive: impl Fn()) -> Result<()> {
     patiently(|| {
         if is_right()? {
             return Ok(Some(()));

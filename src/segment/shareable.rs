@@ -218,6 +218,9 @@ impl Fingerprint {
     }
 }
 
+// `do_not_recommend` keeps these out of the compiler's list of "other types that implement", which would bury the advice
+// above. Implementations that ask something of a parameter do without: there it would hide which parameter is refused.
+
 macro_rules! plain_numbers {
     ($($number:ident)*) => {$(
         // SAFETY: a primitive number: all bit patterns are values (of floats too), one layout for a target, no drop glue.
@@ -259,12 +262,14 @@ unsafe impl<T: Shareable, const N: usize> Shareable for [T; N] {
 }
 
 // SAFETY: repr(transparent) around one public field, with arithmetic alone as operations.
+#[diagnostic::do_not_recommend]
 unsafe impl<T: Shareable> Shareable for Wrapping<T> {
     const FINGERPRINT: u64 = Fingerprint::of::<Self>("Wrapping").field("0", 0, T::FINGERPRINT).finish();
 }
 
 /// The fingerprint says nothing of `T`, which need not be `Shareable`: nothing of it is there.
 // SAFETY: no bytes, so nothing to be invalid, and nothing is dropped.
+#[diagnostic::do_not_recommend]
 unsafe impl<T: ?Sized + Send + 'static> Shareable for PhantomData<T> {
     const FINGERPRINT: u64 = Fingerprint::of::<Self>("PhantomData").finish();
 }
@@ -308,6 +313,7 @@ pub struct Pod<T: bytemuck::AnyBitPattern + Send + 'static>(
 // SAFETY: `AnyBitPattern` states that every bit pattern is valid, and excludes pointers and interior mutability; it wants
 // `Copy`, which excludes drop glue.
 #[cfg(feature = "bytemuck")]
+#[diagnostic::do_not_recommend]
 unsafe impl<T: bytemuck::AnyBitPattern + Send + 'static> Shareable for Pod<T> {
     const FINGERPRINT: u64 = Fingerprint::of::<T>("Pod").finish();
 }
@@ -344,6 +350,7 @@ pub struct Plain<T: zerocopy::FromBytes + Send + 'static>(
 // SAFETY: `FromBytes` states that every sequence of bytes is a valid value, which no pointer to anything is; drop glue is
 // refused by the assertion, without which there is no fingerprint and so no segment.
 #[cfg(feature = "zerocopy")]
+#[diagnostic::do_not_recommend]
 unsafe impl<T: zerocopy::FromBytes + Send + 'static> Shareable for Plain<T> {
     const FINGERPRINT: u64 = {
         assert!(

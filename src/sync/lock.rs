@@ -2,7 +2,7 @@
 
 use super::{LockResult, Patience};
 use crate::error::{Error, LockError};
-use crate::platform::{Linux, atomic::AtomicU32};
+use crate::platform::Linux;
 use crate::raw::{self, Acquired, Cause, Id};
 use crate::segment::{Fingerprint, Shareable, local};
 use core::fmt;
@@ -44,7 +44,7 @@ unsafe impl Shareable for Lock {
 impl Lock {
     /// A free lock. Memory of zeros is one.
     pub const fn new() -> Self {
-        Self { raw: raw::Mutex::from_word(AtomicU32::new(0)) }
+        Self { raw: raw::Mutex::from_word(Linux::zero()) }
     }
 
     /// Acquires, waiting as long as it takes. Signals do not end the wait.
@@ -167,9 +167,11 @@ impl Lock {
 
     #[inline(always)]
     fn lock_with(&self, patience: Patience) -> LockResult<LockGuard<'_>> {
-        self.acquire_with(patience).map(|_id| LockGuard::new(self)).map_err(|error| {
-            error.map_guard(|()| LockGuard::new(self))
-        })
+        match self.acquire_with(patience) {
+            Ok(id) => Ok(LockGuard::new(self, Some(id))),
+            // Acquired nevertheless, or not at all: the guard is made in the first case only.
+            Err(error) => Err(error.map_guard(|()| LockGuard::new(self, self.holder()))),
+        }
     }
 
     /// Says, as the holder, that what the lock protects is right again.
@@ -207,10 +209,7 @@ impl Default for Lock {
 /// Never waits.
 impl fmt::Debug for Lock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lock")
-            .field("holder", &self.holder())
-            .field("inconsistent", &self.is_inconsistent())
-            .finish()
+        f.debug_struct("Lock").field("holder", &self.holder()).field("inconsistent", &self.is_inconsistent()).finish()
     }
 }
 
@@ -235,14 +234,8 @@ unsafe impl Sync for LockGuard<'_> {}
 
 impl<'a> LockGuard<'a> {
     #[inline(always)]
-    fn new(lock: &'a Lock) -> Self {
-        Self {
-            lock,
-            id: local::participant(lock).ok().map(|me| me.id),
-            process: local::process_number(),
-            panicking: std::thread::panicking(),
-            not_send: PhantomData,
-        }
+    fn new(lock: &'a Lock, id: Option<Id>) -> Self {
+        Self { lock, id, process: local::process_number(), panicking: std::thread::panicking(), not_send: PhantomData }
     }
 
     /// Says that what the lock protects is right again.

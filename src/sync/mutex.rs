@@ -2,7 +2,7 @@
 
 use super::{LockResult, Patience};
 use crate::error::LockError;
-use crate::platform::{Linux, atomic::AtomicU32};
+use crate::platform::Linux;
 use crate::raw::{self, Acquired, Cause, Refusal};
 use crate::segment::{Fingerprint, Shareable, local};
 use core::cell::UnsafeCell;
@@ -64,7 +64,7 @@ unsafe impl<T: Send> Sync for Mutex<T> {}
 impl<T> Mutex<T> {
     /// A free mutex around `data`. Memory of zeros is one around zeros.
     pub const fn new(data: T) -> Self {
-        Self { raw: raw::Mutex::from_word(AtomicU32::new(0)), data: UnsafeCell::new(data) }
+        Self { raw: raw::Mutex::from_word(Linux::zero()), data: UnsafeCell::new(data) }
     }
 
     /// Locks, waiting as long as it takes.

@@ -41,7 +41,10 @@ pub fn until(what: &str, mut done: impl FnMut() -> bool) {
 }
 
 /// The participant entry of a process's main actor.
-pub fn entry<T: Shareable + Sync, R: Shareable + Sync>(segment: &Segment<T, R>, process: u32) -> Option<ParticipantInfo> {
+pub fn entry<T: Shareable + Sync, R: Shareable + Sync>(
+    segment: &Segment<T, R>,
+    process: u32,
+) -> Option<ParticipantInfo> {
     segment.participants().into_iter().find(|p| p.process_id == process)
 }
 

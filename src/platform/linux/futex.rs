@@ -25,14 +25,7 @@ pub fn waitv_works() -> bool {
             // With no words the kernel answers EINVAL; without the call ENOSYS; a sandbox often EPERM.
             // SAFETY: zero words are read; the kernel refuses before it looks at any pointer.
             unsafe {
-                libc::syscall(
-                    libc::SYS_futex_waitv,
-                    core::ptr::null::<u8>(),
-                    0u32,
-                    0u32,
-                    core::ptr::null::<u8>(),
-                    0,
-                )
+                libc::syscall(libc::SYS_futex_waitv, core::ptr::null::<u8>(), 0u32, 0u32, core::ptr::null::<u8>(), 0)
             };
             let works = std::io::Error::last_os_error().raw_os_error() == Some(libc::EINVAL);
             set_waitv(works);
@@ -75,10 +68,7 @@ pub(super) fn now() -> Duration {
 
 /// `None` where the moment is further away than the kernel can count: that is never.
 fn timespec_of(at: Duration) -> Option<timespec> {
-    Some(timespec {
-        tv_sec: at.as_secs().try_into().ok()?,
-        tv_nsec: at.subsec_nanos().into(),
-    })
+    Some(timespec { tv_sec: at.as_secs().try_into().ok()?, tv_nsec: at.subsec_nanos().into() })
 }
 
 #[repr(C)]
@@ -121,14 +111,7 @@ pub(super) fn wait(words: &[Expect<'_, AtomicU32>], until: Option<Duration>) {
             }
             // SAFETY: `count` entries are initialised and name live, aligned u32; the deadline is null or valid.
             let answer: c_long = unsafe {
-                libc::syscall(
-                    libc::SYS_futex_waitv,
-                    list.as_ptr(),
-                    count as u32,
-                    0u32,
-                    until,
-                    libc::CLOCK_MONOTONIC,
-                )
+                libc::syscall(libc::SYS_futex_waitv, list.as_ptr(), count as u32, 0u32, until, libc::CLOCK_MONOTONIC)
             };
             // Every other answer (woken, EAGAIN, EINTR, ETIMEDOUT) means: look again, as the caller does anyhow. A
             // sandbox that was entered since the first question may refuse the call: then it is not asked again.

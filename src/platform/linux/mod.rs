@@ -26,6 +26,13 @@ use core::time::Duration;
 #[derive(Debug, Clone, Copy)]
 pub struct Linux;
 
+impl Linux {
+    /// A word that is 0: what every primitive begins with.
+    pub(crate) const fn zero() -> AtomicU32 {
+        AtomicU32::new(0)
+    }
+}
+
 macro_rules! forward {
     ($($name:ident($($arg:ident: $ty:ty),*) $(-> $ret:ty)?;)*) => {
         $(#[inline(always)] fn $name(&self, $($arg: $ty),*) $(-> $ret)? { Self::$name(self, $($arg),*) })*

@@ -78,8 +78,7 @@ pub(crate) fn robust_list() -> Result<NonNull<Head>, Unsupported> {
     let mut head: *mut Head = core::ptr::null_mut();
     let mut length = 0usize;
     // SAFETY: both results are written to live locals of the sizes that the kernel expects.
-    let answer =
-        unsafe { libc::syscall(libc::SYS_get_robust_list, 0, &mut head, &mut length) };
+    let answer = unsafe { libc::syscall(libc::SYS_get_robust_list, 0, &mut head, &mut length) };
     if answer != 0 {
         let errno = std::io::Error::last_os_error().raw_os_error();
         return Err(Unsupported::NoRobustList(errno.unwrap_or(libc::ENOSYS)));
