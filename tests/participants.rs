@@ -289,3 +289,46 @@ fn a_location_can_be_made_of_names_and_paths() {
     assert_eq!(named.path().expect("a name"), std::path::Path::new("/dev/shm/jobs"));
     assert!(matches!(Location::named("a/b").path(), Err(Error::InvalidName(_))));
 }
+
+/// A fault that was there once: sleepers watched one thread of each process, and not the one that got the lock next.
+#[test]
+fn the_end_of_a_thread_that_was_handed_the_lock_is_noticed() {
+    let shared = segment();
+    let guard = shared.pair.lock().expect("free");
+    std::thread::scope(|scope| {
+        let lock_and_leak = || match shared.pair.lock() {
+            Ok(guard) => core::mem::forget(guard),
+            Err(LockError::OwnerDied(left)) => core::mem::forget(left),
+            Err(other) => panic!("{other}"),
+        };
+        let threads: Vec<_> = (0..3).map(|_| scope.spawn(lock_and_leak)).collect();
+        until("all three to sleep for long", || {
+            let long = |p: &outlive::ParticipantInfo| p.asleep_for.is_some_and(|t| t.as_millis() > 40);
+            shared.participants().iter().filter(|p| long(p)).count() == 3
+        });
+        drop(guard);
+        until("all three to have had the lock", || threads.iter().all(|thread| thread.is_finished()));
+    });
+}
+
+/// A fault that was there once: while another thread looked whether the old mapping could go, its pin was not found.
+#[test]
+fn a_thread_keeps_its_id_while_others_drop_segments() {
+    let name = format!("outlive-test-keeps-{}", std::process::id());
+    let first = Segment::<Shared>::create(&name, |_| {}).expect("a new name");
+    let second = Segment::<Shared>::open(&name).expect("the same");
+    Segment::<Shared>::remove(&name).expect("removed");
+    let id = first.attach().expect("in");
+    drop(first); // its mapping stays, since this thread's lifeline is linked there
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(std::sync::atomic::Ordering::SeqCst) {
+                drop(segment());
+            }
+        });
+        let kept = (0..20_000).all(|_| second.attach().expect("in") == id);
+        stop.store(true, std::sync::atomic::Ordering::SeqCst);
+        assert!(kept, "one thread, two ids");
+    });
+}
