@@ -132,17 +132,17 @@ fn compare(candidates: &mut [Candidate<'_>], rounds: usize) {
     for (which, (name, _)) in candidates.iter().enumerate() {
         let to_floor = Samples::ratios(&times[which], &times[floor]);
         let to_pshared = Samples::ratios(&times[which], &times[pshared]);
-        let judge = |figure: f64, target| match name.starts_with("outlive") {
-            true => verdict(figure, target),
+        let judge = |figures: &Samples, target| match name.starts_with("outlive") {
+            true => verdict(figures, target),
             false => String::new(),
         };
         table.row([
             (*name).to_string(),
             format!("{:.1}", times[which].iter().copied().collect::<Samples>().median()),
             with_interval(&to_floor),
-            judge(to_floor.median(), Target::AtMost(1.3)),
+            judge(&to_floor, Target::AtMost(1.3)),
             with_interval(&to_pshared),
-            judge(to_pshared.median(), Target::AtMost(1.0)),
+            judge(&to_pshared, Target::AtMost(1.0)),
         ]);
     }
     println!("{table}");

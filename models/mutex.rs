@@ -34,7 +34,7 @@ impl<B: Backend> Guarded<B> {
         step::<B>();
         B::write(&self.pair, |pair| pair.1 += 1);
         self.done.fetch_add(1, SeqCst);
-        self.mutex.unlock(None);
+        self.mutex.unlock(0);
     }
 
     fn update(&self, me: &Participant<'_, Model<B>>) {
@@ -78,6 +78,7 @@ fn one_times_out<B: Backend>() -> Explore<B, Guarded<B>> {
     })
 }
 
+#[cfg(feature = "loom")]
 /// Participant 0 acquires, participant 1 releases on its behalf, as with `Lock`.
 fn released_by_another<B: Backend>() -> Explore<B, Guarded<B>> {
     Explore::new(3, Guarded::new, |world: &World<B>, who, state: &Guarded<B>| {

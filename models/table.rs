@@ -57,6 +57,7 @@ fn takers<B: Backend>() -> Explore<B, Hold<B>> {
     .free_slots(2)
 }
 
+#[cfg(feature = "loom")]
 /// The same, but the word is looked at with Relaxed, and only the CAS acquires: this fault was in the mutex once.
 fn careless_takers<B: Backend>() -> Explore<B, Hold<B>> {
     Explore::new(3, Hold::new, |world: &World<B>, who, hold: &Hold<B>| {

@@ -278,7 +278,7 @@ fn holder_and_waiter_may_be_in_different_pid_namespaces() {
         i32::from(!(outside && told))
     });
     match wait(maker) {
-        77 => eprintln!("SKIPPED: no permission to make a PID namespace"),
+        77 => skipped("no permission to make a PID namespace"),
         status => assert_eq!(status, 0),
     }
 }
@@ -331,4 +331,64 @@ fn a_thread_keeps_its_id_while_others_drop_segments() {
         stop.store(true, std::sync::atomic::Ordering::SeqCst);
         assert!(kept, "one thread, two ids");
     });
+}
+
+#[test]
+fn exec_by_the_main_thread_is_a_death() {
+    let shared = segment();
+    let pid = fork(|| {
+        core::mem::forget(shared.pair.lock().expect("free"));
+        shared.reported.store(1, std::sync::atomic::Ordering::SeqCst);
+        let mut sleep = std::process::Command::new("/bin/sleep");
+        let _only_if_it_failed = std::os::unix::process::CommandExt::exec(sleep.arg("20"));
+        1
+    });
+    until("the child to hold", || shared.reported.load(std::sync::atomic::Ordering::SeqCst) == 1);
+    let told = matches!(shared.pair.try_lock_for(PATIENCE), Err(LockError::OwnerDied(_)));
+    // SAFETY: our own child, which lives on as another program.
+    unsafe { libc::kill(pid, libc::SIGKILL) };
+    assert_eq!(wait(pid), -libc::SIGKILL, "it was alive when its death in the segment was told");
+    assert!(told);
+}
+
+#[test]
+fn equal_process_ids_in_two_namespaces_are_two_participants() {
+    let shared = segment();
+    let seen =
+        Segment::<()>::options().room::<std::sync::atomic::AtomicU64>(2).anonymous(|(), _| {}).expect("a segment");
+    let in_a_namespace = |index: usize, body: &dyn Fn() -> i32| {
+        fork(|| {
+            // SAFETY: only this child is concerned.
+            let refused = unsafe {
+                libc::unshare(libc::CLONE_NEWPID) != 0 && libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWPID) != 0
+            };
+            if refused {
+                return 77;
+            }
+            wait(fork(|| {
+                seen.room()[index].store(u64::from(std::process::id()), std::sync::atomic::Ordering::SeqCst);
+                body()
+            }))
+        })
+    };
+    let holder = in_a_namespace(0, &|| {
+        core::mem::forget(shared.pair.lock().expect("free"));
+        shared.reported.store(1, std::sync::atomic::Ordering::SeqCst);
+        until("the other to have looked", || shared.reported.load(std::sync::atomic::Ordering::SeqCst) == 2);
+        0
+    });
+    let other = in_a_namespace(1, &|| {
+        until("the holder to hold", || shared.reported.load(std::sync::atomic::Ordering::SeqCst) == 1);
+        let held = matches!(shared.pair.try_lock(), Err(LockError::WouldBlock));
+        shared.reported.store(2, std::sync::atomic::Ordering::SeqCst);
+        i32::from(!(held && matches!(shared.pair.try_lock_for(PATIENCE), Err(LockError::OwnerDied(_)))))
+    });
+    match (wait(holder), wait(other)) {
+        (77, _) | (_, 77) => skipped("no permission to make a PID namespace"),
+        ends => {
+            assert_eq!(ends, (0, 0));
+            let ids: Vec<_> = seen.room().iter().map(|id| id.load(std::sync::atomic::Ordering::SeqCst)).collect();
+            assert_eq!(ids[0], ids[1], "both are the first process of their namespace");
+        }
+    }
 }

@@ -201,7 +201,7 @@ fn another_users_segment_is_refused() {
     let directory = directory();
     let path = made(&directory);
     if std::os::unix::fs::chown(&path, Some(12_345), None).is_err() {
-        eprintln!("SKIPPED: only root can give a file away");
+        skipped("only root can give a file away");
         return;
     }
     assert!(matches!(Counter::open(&path), Err(Error::Owner { found: 12_345, .. })));

@@ -59,14 +59,16 @@ pub fn with_interval(samples: &Samples) -> String {
     format!("{:.2} [{low:.2}, {high:.2}]", samples.median())
 }
 
-/// How a figure stands to what was wished for: nothing depends on it.
+/// How a median stands to what was wished for: nothing depends on it. `~` where the interval reaches to both sides.
 #[must_use]
-pub fn verdict(figure: f64, target: Target) -> String {
+pub fn verdict(samples: &Samples, target: Target) -> String {
+    let (median, (low, high)) = (samples.median(), samples.median_interval());
     let (met, sign, bound) = match target {
-        Target::AtMost(bound) => (figure <= bound, "<=", bound),
-        Target::AtLeast(bound) => (figure >= bound, ">=", bound),
+        Target::AtMost(bound) => (median <= bound, "<=", bound),
+        Target::AtLeast(bound) => (median >= bound, ">=", bound),
     };
-    format!("{sign} {bound:.2}: {}", if met { "met" } else { "missed" })
+    let doubt = if low < bound && bound < high { "~" } else { "" };
+    format!("{sign} {bound:.2}: {doubt}{}", if met { "met" } else { "missed" })
 }
 
 /// What is wished for.

@@ -101,7 +101,8 @@ pub enum Cause {
 
 impl Cause {
     /// The word of a free hold that is inconsistent for this cause.
-    pub(crate) fn word(self) -> u32 {
+    #[must_use]
+    pub fn word(self) -> u32 {
         let name = |id: Option<Id>| id.map_or(0, |id| id.0 & NAME);
         match self {
             Self::Died(id) => INCONSISTENT | name(id),
@@ -118,14 +119,5 @@ impl Cause {
             (true, false) => Some(Self::Died(id)),
             (true, true) => Some(Self::Panicked(id)),
         }
-    }
-}
-
-/// The word after a release, for the state that its holder leaves behind.
-#[inline(always)]
-pub(crate) fn released(left: Option<Cause>) -> u32 {
-    match left {
-        None => 0,
-        Some(cause) => cause.word(),
     }
 }

@@ -21,7 +21,7 @@
 //!    take the lock with it, is on its way and is watched by the sleepers (see [`vigil`](super::vigil)).
 //! 4. The release is the last access to the word: after it the memory may be gone.
 
-use super::hold::{Cause, INCONSISTENT, Id, WAITERS, released};
+use super::hold::{Cause, INCONSISTENT, Id, WAITERS};
 use super::table::Participant;
 use super::vigil::{Slept, Vigil};
 use crate::platform::{Platform, Word};
@@ -177,14 +177,16 @@ impl<P: Platform> Mutex<P> {
         }
     }
 
-    /// Gives the lock back, which the caller holds, and leaves behind why its data may be inconsistent.
+    /// Gives the lock back, which the caller holds, and leaves the word behind that is given: 0, or
+    /// [`Cause::word`] if what it protects may be inconsistent.
     ///
     /// # If a process dies
     /// Before the word is written: the holder died. After it, before the wake: the sleepers look, and see it free.
     #[inline]
-    pub fn unlock(&self, left: Option<Cause>) {
+    pub fn unlock(&self, left: u32) {
+        debug_assert!(Id::holder_in(left).is_none() && left & WAITERS == 0);
         // ORDERING: Release. Pairs with the Acquire in `take_free` and `look`.
-        let was = self.word.swap(released(left), Release);
+        let was = self.word.swap(left, Release);
         if was & WAITERS != 0 {
             self.wake_one();
         }

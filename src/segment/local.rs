@@ -89,16 +89,10 @@ fn ensure_page() -> Result<&'static Page> {
     Ok(page)
 }
 
-/// The number of this process, for [`is_still`].
+/// The number of this process: 0 in a forked child at first, then another than its parent's.
 #[inline(always)]
 pub(crate) fn process_number() -> u64 {
     page().map_or(0, |page| page.process.load(Relaxed)) // ORDERING: it changes only by a fork.
-}
-
-/// Whether this is the process that had that number: false in a child that was forked since.
-#[inline(always)]
-pub(crate) fn is_still(process: u64) -> bool {
-    process_number() == process
 }
 
 /// A mapping of a segment.

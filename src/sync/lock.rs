@@ -1,5 +1,6 @@
 //! [`Lock`]: the mutex's word without data, taken and given back by separate calls.
 
+use super::stamp::Stamp;
 use super::{LockResult, Patience};
 use crate::error::{Error, LockError};
 use crate::platform::Linux;
@@ -223,9 +224,8 @@ impl fmt::Debug for Lock {
 #[must_use = "if unused the lock is given back at once"]
 pub struct LockGuard<'a> {
     lock: &'a Lock,
-    id: Option<Id>,
-    process: u64,
-    panicking: bool,
+    /// Its own part: the word of the holder's id.
+    stamp: Stamp,
     not_send: PhantomData<*const ()>, // the holder is a thread
 }
 
@@ -235,7 +235,7 @@ unsafe impl Sync for LockGuard<'_> {}
 impl<'a> LockGuard<'a> {
     #[inline(always)]
     fn new(lock: &'a Lock, id: Option<Id>) -> Self {
-        Self { lock, id, process: local::process_number(), panicking: std::thread::panicking(), not_send: PhantomData }
+        Self { lock, stamp: Stamp::now(id.map_or(0, Id::word)), not_send: PhantomData }
     }
 
     /// Says that what the lock protects is right again.
@@ -260,12 +260,12 @@ impl<'a> LockGuard<'a> {
 
     #[inline]
     fn give_back(&self) -> Result<(), Error> {
-        if !local::is_still(self.process) {
+        if !self.stamp.is_of_this_process() {
             return Ok(()); // a fork's copy
         }
-        let panicked = std::thread::panicking() && !self.panicking;
-        let left = panicked.then_some(Cause::Panicked(self.id));
-        Ok(self.lock.raw.release(self.id, left)?)
+        let id = Id::holder_in(self.stamp.own());
+        let left = self.stamp.panicked_since().then_some(Cause::Panicked(id));
+        Ok(self.lock.raw.release(id, left)?)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod lock;
 mod mutex;
+mod stamp;
 
 pub use lock::{Lock, LockGuard};
 pub use mutex::{Mutex, MutexGuard};

@@ -1,5 +1,6 @@
 //! [`Mutex`]: data under a lock that outlives its holder.
 
+use super::stamp::Stamp;
 use super::{LockResult, Patience};
 use crate::error::LockError;
 use crate::platform::Linux;
@@ -190,9 +191,8 @@ impl<T: fmt::Debug> fmt::Debug for Mutex<T> {
 #[must_use = "if unused the lock is given back at once"]
 pub struct MutexGuard<'a, T> {
     lock: &'a Mutex<T>,
-    process: u64,
-    panicking: bool,
-    left: Option<Cause>,
+    /// Its own part: the word to leave behind, as `raw::hold` has it.
+    stamp: Stamp,
     not_send: PhantomData<*const ()>, // the holder is a thread
 }
 
@@ -202,19 +202,13 @@ unsafe impl<T: Sync> Sync for MutexGuard<'_, T> {}
 impl<'a, T> MutexGuard<'a, T> {
     #[inline(always)]
     fn new(lock: &'a Mutex<T>, left: Option<Cause>) -> Self {
-        Self {
-            lock,
-            process: local::process_number(),
-            panicking: std::thread::panicking(),
-            left,
-            not_send: PhantomData,
-        }
+        Self { lock, stamp: Stamp::now(left.map_or(0, Cause::word)), not_send: PhantomData }
     }
 
     /// Says that the data is right again: the next one to lock hears nothing of the death or panic before.
     pub fn mark_consistent(&mut self) {
-        self.left = None;
-        if local::is_still(self.process) {
+        self.stamp.set_own(0);
+        if self.stamp.is_of_this_process() {
             self.lock.raw.mark_consistent();
         }
     }
@@ -240,13 +234,13 @@ impl<T> DerefMut for MutexGuard<'_, T> {
 impl<T> Drop for MutexGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        if !local::is_still(self.process) {
+        if !self.stamp.is_of_this_process() {
             return; // a fork's copy
         }
-        if std::thread::panicking() && !self.panicking {
-            self.left = Some(Cause::Panicked(self.lock.raw.holder()));
+        if self.stamp.panicked_since() {
+            self.stamp.set_own(Cause::Panicked(self.lock.raw.holder()).word());
         }
-        self.lock.raw.unlock(self.left);
+        self.lock.raw.unlock(self.stamp.own());
     }
 }
 

@@ -58,6 +58,12 @@ pub fn until_asleep<T: Shareable + Sync, R: Shareable + Sync>(segment: &Segment<
     });
 }
 
+/// Says aloud, past the test runner's capture, that something was not tried here.
+pub fn skipped(reason: &str) {
+    use std::io::Write;
+    let _nobody_listens = writeln!(std::io::stderr(), "SKIPPED: {reason}");
+}
+
 /// A child process in a role. Killed and reaped when dropped.
 #[derive(Debug)]
 pub struct Actor {
