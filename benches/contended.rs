@@ -14,7 +14,7 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 7;
 const ROUND: Duration = Duration::from_secs(1);
 const HELD: Duration = Duration::from_nanos(100);
 const MOST_PROCESSES: usize = 4;
@@ -191,7 +191,7 @@ fn show(processes: usize, outcomes: &[Vec<Outcome>; KINDS.len()]) {
     let (pshared, robust) = (index_of(Kind::Pshared), index_of(Kind::Robust));
     let mut table = Table::new(
         format!(
-            "{processes} processes, {HELD:?} held, {} rounds; medians, [least, greatest] of ratios within a round",
+            "{processes} processes, {HELD:?} held, {} rounds; medians, [95 % interval] of ratios within a round",
             speeds[0].len()
         ),
         &["", "M/s", "x pthread pshared", "x robust", "", "smallest share", "least ever", ""],

@@ -182,9 +182,13 @@ fn a_normal_end_while_holding_is_a_death_too() {
 
 #[test]
 fn two_hundred_kills_at_random_moments_and_the_counter_adds_up() {
+    each_way(two_hundred_kills);
+}
+
+fn two_hundred_kills(waitv: bool) {
     const KILLS: u64 = 200;
     let shared = segment();
-    let mut workers: Vec<_> = (0..3).map(|_| Actor::start(&shared, "update for ever", true)).collect();
+    let mut workers: Vec<_> = (0..3).map(|_| Actor::start(&shared, "update for ever", waitv)).collect();
     let mut random = 0x9e37_79b9_7f4a_7c15u64;
     for _ in 0..KILLS {
         random ^= random << 13;
@@ -194,7 +198,7 @@ fn two_hundred_kills_at_random_moments_and_the_counter_adds_up() {
         until("the workers to go on", || shared.reported.load(SeqCst) > progress);
         let victim = &mut workers[(random >> 32) as usize % 3];
         victim.kill();
-        *victim = Actor::start(&shared, "update for ever", true);
+        *victim = Actor::start(&shared, "update for ever", waitv);
     }
     workers.iter_mut().for_each(Actor::kill);
     let updates = lock_and_repair(&shared)[0];
