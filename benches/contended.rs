@@ -7,6 +7,7 @@
 
 use outlive::{Mutex, Segment, Shareable};
 use outlive_benches::peers::{FlockFile, Guarded, Pthread, Robustness};
+use outlive_benches::process::OthersLoad;
 use outlive_benches::report::{Samples, Table, Target, verdict, with_interval};
 use outlive_benches::{Mode, process};
 use std::error::Error;
@@ -66,6 +67,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let steps = steps_in(HELD);
     let round = if mode == Mode::Measure { ROUND } else { ROUND / 20 };
     for processes in [2, MOST_PROCESSES] {
+        let load = OthersLoad::since_now()?;
         let mut outcomes = KINDS.map(|_| vec![]);
         for number in 0..mode.rounds(ROUNDS) {
             for turn in 0..KINDS.len() {
@@ -74,6 +76,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         }
         show(processes, &outcomes);
+        println!("Others used {:.0} % of the processors meanwhile.", load.part()? * 100.0);
     }
     Ok(())
 }
@@ -165,6 +168,7 @@ fn take_turns(lock: &impl Guarded, control: &Control, me: usize, steps: u64) {
 
 /// A chain of multiplications, each of which needs the one before, and the first the seed: with one from under the lock, the
 /// processor cannot begin before it has the lock.
+#[inline(never)] // the same code where it is measured and where it is used
 fn be_busy(seed: u64, steps: u64) {
     let mut x = seed;
     for _ in 0..steps {

@@ -12,7 +12,7 @@
 use outlive::{Mutex, Segment};
 use outlive_benches::Mode;
 use outlive_benches::peers::{FlockFile, Guarded, Pthread, Robustness};
-use outlive_benches::process::{self, Child, monotonic_nanoseconds};
+use outlive_benches::process::{self, Child, OthersLoad, monotonic_nanoseconds};
 use outlive_benches::report::{Samples, Table, Target, verdict, with_interval};
 use std::error::Error;
 use std::io::{Read, Write};
@@ -43,6 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if mode == Mode::List {
         return Ok(());
     }
+    let load = OthersLoad::since_now()?;
     let mut times = KINDS.map(|_| vec![]);
     for round in 0..mode.rounds(ROUNDS) {
         for turn in 0..KINDS.len() {
@@ -51,6 +52,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     show(&times);
+    println!("Others used {:.0} % of the processors meanwhile.", load.part()? * 100.0);
     Ok(())
 }
 

@@ -18,7 +18,8 @@ pub struct World<B: Backend> {
     membership: Word<B>,
     cursor: Word<B>,
     slots: Vec<Slot<Model<B>>>,
-    died: Arc<[AtomicBool]>,
+    died: Vec<AtomicBool>,
+    gone: Arc<[AtomicBool]>,
 }
 
 impl<B: Backend> World<B> {
@@ -29,6 +30,10 @@ impl<B: Backend> World<B> {
     /// Whether this modelled thread has died: the truth, which algorithms cannot see.
     pub fn has_died(&self, who: usize) -> bool {
         self.died[who].load(SeqCst)
+    }
+    /// Whether the kernel has done with it: then, and not before, the slow check may say so.
+    pub fn is_gone(&self, who: usize) -> bool {
+        self.gone[who].load(SeqCst)
     }
     /// Lets a thread that has been registered from the start act.
     pub fn act<R>(&self, who: usize, act: impl FnOnce(&Participant<'_, Model<B>>) -> R) -> R {
@@ -156,7 +161,7 @@ impl<B: Backend, S: State> Explore<B, S> {
     }
 
     fn world(&self, plan: &Plan) -> World<B> {
-        let died: Arc<[AtomicBool]> = (0..=self.participants).map(|_| AtomicBool::new(false)).collect();
+        let gone: Arc<[AtomicBool]> = (0..=self.participants).map(|_| AtomicBool::new(false)).collect();
         let constant = |who: usize| !plan.deaths.iter().any(|(victim, _)| *victim == who);
         let count = self.slots.unwrap_or(self.participants + 1);
         let registered =
@@ -164,7 +169,7 @@ impl<B: Backend, S: State> Explore<B, S> {
         let slot = |who: usize| {
             let alive = (who as u32 + 1) | WAKE_AT_DEATH;
             let process = who as u32 + 1;
-            let died = Arc::clone(&died);
+            let gone = Arc::clone(&gone);
             let (claim, own) = match (registered(who), constant(who)) {
                 (true, false) if self.newcomers > 0 => {
                     let claim = Slot::<Model<B>>::claim_of_first(alive & 0xff);
@@ -177,12 +182,13 @@ impl<B: Backend, S: State> Explore<B, S> {
                 (false, _) => (outlive::platform::Long::new(0), Word::new(0)),
             };
             let process_line = Life { word: Word::constant(0), place: (who, 1) };
-            Slot::from_parts(claim, [Life { word: own, place: (who, 0) }, process_line], Note { process, died })
+            Slot::from_parts(claim, [Life { word: own, place: (who, 0) }, process_line], Note { process, gone })
         };
         let membership =
             if self.newcomers > 0 && !self.broken.no_membership { Word::new(0) } else { Word::constant(0) };
         let cursor = if self.newcomers > 0 { Word::new(0) } else { Word::constant(0) };
-        World { membership, cursor, slots: (0..count).map(slot).collect(), died }
+        let died = (0..=self.participants).map(|_| AtomicBool::new(false)).collect();
+        World { membership, cursor, slots: (0..count).map(slot).collect(), died, gone }
     }
 
     /// One placing under all schedules. Gives the executions, whether all that was to happen happened, and the failure.
@@ -241,6 +247,7 @@ impl<B: Backend, S: State> Explore<B, S> {
                 if let Some(place) = *actor.pending.lock().expect("no panic inside") {
                     cut(place, true);
                 }
+                world.gone[who].store(true, SeqCst);
                 B::set_actor(Some(Arc::new(Actor::new(None, None, self.broken, self.first_phase))));
                 (self.after)(world, who, self.participants, state);
                 B::set_actor(None);

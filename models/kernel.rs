@@ -263,11 +263,11 @@ impl<B: Backend> Lifeline for Life<B> {
     }
 }
 
-/// Which process a participant belongs to, and the truth about who has died, for the slow check alone.
+/// Which process a participant belongs to, and the truth about who is gone, for the slow check alone.
 #[derive(Debug)]
 pub struct Note {
     pub(crate) process: u32,
-    pub(crate) died: Arc<[AtomicBool]>,
+    pub(crate) gone: Arc<[AtomicBool]>,
 }
 
 impl platform::About for Note {
@@ -323,7 +323,7 @@ impl<B: Backend> Platform for Model<B> {
         true
     }
     fn is_gone(note: &Note, thread: u32, _tag: u32) -> bool {
-        note.died[thread as usize - 1].load(SeqCst)
+        note.gone[thread as usize - 1].load(SeqCst)
     }
 }
 
@@ -411,6 +411,6 @@ impl<B: Backend> Newcomer<Model<B>> for Newborn<'_, B> {
         *actor.pending.lock().expect("no panic inside") = None;
     }
     fn is_claimer_gone(&self, thread: u32, _tag: u32) -> bool {
-        self.world.has_died(thread as usize - 1)
+        self.world.is_gone(thread as usize - 1)
     }
 }

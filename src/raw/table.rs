@@ -110,8 +110,18 @@ pub(crate) fn is_owned(value: u32) -> bool {
     value & OWNER != 0 && value & MARK == 0
 }
 
-fn is_marked<P: Platform>(lifelines: &[P::Lifeline; 2]) -> bool {
-    lifelines.iter().any(|l| l.word().load(Acquire) & MARK != 0)
+/// Makes a lifeline that was `left` by the slot's former owner 0, after waking all who sleep on it.
+fn reset<P: Platform>(word: &P::Word, mut left: u32) {
+    while left != 0 {
+        P::wake(word, u32::MAX);
+        // ORDERING: AcqRel, though the claim already orders it: it costs nothing here.
+        match word.compare_exchange(left, 0, AcqRel, Relaxed) {
+            // Somebody who looked slowly has marked it meanwhile: still the predecessor's.
+            Err(now) if now & MARK != 0 => left = now,
+            // Anything else is a successor's, who took us for dead: we find out at CLAIMED → LIVE.
+            _ => return,
+        }
+    }
 }
 
 fn is_armed<P: Platform>([own, process]: &[P::Lifeline; 2]) -> bool {
@@ -158,7 +168,7 @@ pub trait Newcomer<P: Platform> {
     fn tag(&self) -> u32;
     /// Writes down what is known of it.
     fn describe(&self, about: &P::About, id: Id);
-    /// Arms the lifelines, the second (if it needs one) before the first. Both words are without owner.
+    /// Arms the lifelines. Both words are without owner.
     fn arm(&self, lifelines: &[P::Lifeline; 2]);
     /// Whether the claimer of that thread id and tag is known to be gone. When in doubt, false; but a wrong
     /// answer does no harm.
@@ -218,9 +228,11 @@ impl<'m, P: Platform> Table<'m, P> {
         let slot = &self.slots[index];
         let seen = slot.claim.load(Acquire);
         let former = Claim::of(seen);
+        // Read before the claim: what is reset later is the predecessor's, and never a successor's, invariant 2.
+        let left = slot.lifelines.each_ref().map(|lifeline| lifeline.word().load(Acquire));
         let to_be_had = match former.state {
             FREE => true,
-            LIVE => is_marked::<P>(&slot.lifelines),
+            LIVE => left.iter().any(|value| value & MARK != 0),
             _ => false,
         };
         if !to_be_had {
@@ -231,14 +243,8 @@ impl<'m, P: Platform> Table<'m, P> {
         slot.claim.compare_exchange(seen, mine.word(), AcqRel, Relaxed).ok()?;
         // ORDERING: Relaxed; a hint.
         self.cursor.store((index + 1) as u32, Relaxed);
-        for lifeline in &slot.lifelines {
-            let word = lifeline.word();
-            let old = word.load(Relaxed);
-            if old != 0 {
-                P::wake(word, u32::MAX);
-                // ORDERING: AcqRel, though the claim already orders it: it costs nothing here. By CAS, invariant 2.
-                let _ours_or_a_successors = word.compare_exchange(old, 0, AcqRel, Relaxed);
-            }
+        for (lifeline, left) in slot.lifelines.iter().zip(left) {
+            reset::<P>(lifeline.word(), left);
         }
         let id = Id::new(index, mine.generation);
         who.describe(&slot.about, id);
@@ -270,27 +276,40 @@ impl<'m, P: Platform> Table<'m, P> {
     /// The slow look: marks, on the kernel's behalf, the lifelines of those that are known to be gone.
     pub fn look_slowly(&self) {
         for slot in self.slots {
-            let claim = Claim::of(slot.claim.load(Acquire));
-            if claim.state != LIVE {
+            let judged = slot.claim.load(Acquire);
+            let claim = Claim::of(judged);
+            if claim.state != LIVE || !P::is_gone(&slot.about, claim.thread, claim.tag) {
                 continue;
             }
+            // Only now: who is gone has had its lifeline cut, if that was to be. A read-modify-write, so that it reads the
+            // newest value; and the claim again, so that it is not a successor's that is judged by the claim before.
+            // ORDERING: Acquire for both. Model: `table::a_living_holder_is_never_judged_dead`.
             let word = slot.lifelines[0].word();
-            let seen = word.load(Acquire);
-            if seen & MARK == 0 && P::is_gone(&slot.about, claim.thread, claim.tag) {
+            let seen = word.compare_exchange(0, 0, Acquire, Acquire).unwrap_or_else(|now| now);
+            if seen & MARK != 0 || slot.claim.load(Acquire) != judged {
+                continue;
+            }
+            if seen & OWNER == 0 {
+                // It died before it armed. Decided on the claim: a late mark could hit a successor that has not armed yet.
+                self.free(slot, claim);
+            } else {
                 self.cut(word, seen);
             }
         }
     }
 
+    fn free(&self, slot: &Slot<P>, claim: Claim) {
+        let free = Claim { state: FREE, thread: 0, tag: 0, ..claim };
+        // ORDERING: AcqRel, as every change of a claim. If it fails, somebody was quicker, or the claimer lives.
+        let _ = slot.claim.compare_exchange(claim.word(), free.word(), AcqRel, Relaxed);
+    }
+
     /// Frees slots whose claimer died before it armed its lifelines.
     fn free_abandoned_claims(&self, who: &impl Newcomer<P>) {
         for slot in self.slots {
-            let seen = slot.claim.load(Acquire);
-            let claim = Claim::of(seen);
+            let claim = Claim::of(slot.claim.load(Acquire));
             if claim.state == CLAIMED && who.is_claimer_gone(claim.thread, claim.tag) {
-                let free = Claim { state: FREE, thread: 0, tag: 0, ..claim };
-                // ORDERING: AcqRel, as every change of a claim. If it fails, somebody was quicker, or the claimer lives.
-                let _ = slot.claim.compare_exchange(seen, free.word(), AcqRel, Relaxed);
+                self.free(slot, claim);
             }
         }
     }

@@ -136,6 +136,9 @@ struct Pin {
     system_thread: AtomicU32,
 }
 
+/// In `Pin::thread`: being filled in. Nobody's number.
+const TAKEN: u64 = u64::MAX;
+
 static MAPPINGS: AtomicPtr<Mapping> = AtomicPtr::new(ptr::null_mut());
 
 // SAFETY: all fields but `body` are atomics or written before publication; `body` is written only by who brought the
@@ -270,12 +273,14 @@ impl Mapping {
     /// The user has dropped the segment.
     pub(super) fn abandon(&self) {
         let Ok(page) = ensure_page() else { return };
-        if !self.change_state(LIVE, ORPHAN) {
+        // BUSY until the epoch has changed: nobody may take the mapping down, and map another in its place, before that.
+        if !self.change_state(LIVE, BUSY) {
             return;
         }
         // Every cache entry of this process for the range ends here, before anything else can be mapped there.
         // ORDERING: Release; who is handed a later mapping sees the new epoch, by whatever it was handed over with.
         page.epoch.store(new_number(), Release);
+        self.change_state(BUSY, ORPHAN);
         LOCAL.with(|local| local.refresh(page));
     }
 
@@ -308,13 +313,13 @@ impl Mapping {
             let thread_there = pin.thread.load(Acquire);
             let over =
                 thread_there == 0 || pin.process.load(Relaxed) != process || has_ended(pin.system_thread.load(Relaxed));
-            // By CAS, so that two who find it do not both take it; u64::MAX is nobody's number.
-            over && pin.thread.compare_exchange(thread_there, u64::MAX, AcqRel, Relaxed).is_ok()
+            // By CAS, so that two who find it do not both take it.
+            over && pin.thread.compare_exchange(thread_there, TAKEN, AcqRel, Relaxed).is_ok()
         });
         let pin = free.unwrap_or_else(|| {
             let new = Pin {
                 next: ptr::null(),
-                thread: AtomicU64::new(u64::MAX),
+                thread: AtomicU64::new(TAKEN),
                 process: AtomicU64::new(0),
                 id: AtomicU32::new(0),
                 leader: AtomicU32::new(0),
@@ -344,12 +349,16 @@ impl Mapping {
         }
         let list = linux::robust_list()?;
         let slot = body.table.slot(id).expect("a registered participant has a slot");
-        for node in slot.lifelines() {
-            // The second is linked only where a thread has one; what is not in the list is left alone.
-            // SAFETY: it is this thread's own list; every node in it is readable, or the kernel could not walk it either.
-            if unsafe { linux::unlink(list, node) } {
-                Linux::wake(node.word(), u32::MAX);
-            }
+        let [own, process] = slot.lifelines();
+        // SAFETY: it is this thread's own list; every node in it is readable, or the kernel could not walk it either. The
+        // process's node first, unmarked: with the mark on `own` the slot is given away, and nothing of it is ours any more.
+        let left = unsafe {
+            (process.word().load(Relaxed) == 0 || linux::unlink(list, process, false)) && linux::unlink(list, own, true)
+        };
+        if !left {
+            return Err(Error::Unsupported(
+                "this thread holds so many robust mutexes that its lifeline is out of the kernel's reach; release some first".into(),
+            ));
         }
         pin.thread.store(0, Release); // from here on the mapping may go
         Ok(())
@@ -471,10 +480,11 @@ impl Local {
         };
         let entry = &self.entries[self.next.get() % ENTRIES];
         self.next.set(self.next.get().wrapping_add(1));
+        entry.length.set(0);
         entry.start.set(mapping.start.load(Relaxed));
-        entry.length.set(mapping.length.load(Relaxed));
         entry.id.set(Some(id));
         entry.table.set(Some(table));
+        entry.length.set(mapping.length.load(Relaxed));
         Ok(Participant { id, table })
     }
 
@@ -484,7 +494,7 @@ impl Local {
         let leader = mappings()
             .filter(|other| other.is_same_segment(mapping))
             .flat_map(Mapping::pins)
-            .find(|pin| pin.thread.load(Acquire) != 0 && pin.process.load(Relaxed) == process)
+            .find(|pin| !matches!(pin.thread.load(Acquire), 0 | TAKEN) && pin.process.load(Relaxed) == process)
             .map(|pin| pin.leader.load(Relaxed))
             .filter(|leader| *leader != 0);
         let me = Registration { myself: Myself::look(), list, leader };
@@ -552,15 +562,17 @@ impl Newcomer<Linux> for Registration {
     fn describe(&self, about: &AboutThread, id: Id) {
         about.set(&self.myself, self.leader.unwrap_or(id.word()));
     }
+    /// The thread's own node first: the kernel walks the newest first, and gives the slot away with the mark on `own`, after which
+    /// it must read nothing more of the slot. Who collects between the two is told by the membership word.
     fn arm(&self, [own, process]: &[RobustNode; 2]) {
         let me = &self.myself;
         // SAFETY: the list is the calling thread's. The slot was claimed, so its nodes are in no living list and their
         // words without owner; the mapping stays as long as the pin, which is made next, by this thread itself.
         unsafe {
+            linux::link(self.list, own, me.thread_id);
             if !me.is_main_thread() {
                 linux::link(self.list, process, me.process_id);
             }
-            linux::link(self.list, own, me.thread_id);
         }
     }
     fn is_claimer_gone(&self, thread: u32, tag: u32) -> bool {

@@ -193,7 +193,14 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     /// dead held there is handed to the next who locks it, as [`OwnerDied`](crate::LockError::OwnerDied).
     pub fn open(&self, place: impl Into<Location>) -> Result<Segment<T, R>> {
         let path = place.into().path()?;
-        Segment::adopt(naming::open_shared(&path, self.expected_owner())?)
+        // A segment that had to be revived could be replaced in a gap between two locks: then the name is asked again.
+        for _ in 0..1_000 {
+            let segment: Segment<T, R> = Segment::adopt(naming::open_shared(&path, self.expected_owner())?)?;
+            if naming::is_named(&segment.body().file, &path)? {
+                return Ok(segment);
+            }
+        }
+        Err(Error::Busy)
     }
 
     /// Opens the segment, or makes it if there is none.
@@ -233,7 +240,12 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
         // SAFETY: only asked for its flags, its inode and a duplicate, which fail on a number that is not open; the inode
         // tells whether it is what the parent meant.
         let passed = unsafe { BorrowedFd::borrow_raw(descriptor) };
-        let file = rustix::io::fcntl_dupfd_cloexec(passed, 3).map(File::from).map_err(|_| not_passed())?;
+        // Opened anew, not duplicated: a duplicate would share the parent's lock on the file, and could give it up.
+        let file = std::fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(format!("/proc/self/fd/{descriptor}"))
+            .map_err(|_| not_passed())?;
         if naming::inode(&file)? != (device, inode) {
             return Err(not_passed());
         }

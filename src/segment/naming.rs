@@ -208,7 +208,8 @@ impl<'p> Unpublished<'p> {
             self.link(&beside)?;
         }
         std::fs::rename(&beside, self.path).map_err(|e| Error::io("replace", Some(self.path), e))?;
-        Ok(true)
+        // Somebody else may have removed the name and given it anew meanwhile: what counts is who has it in the end.
+        is_named(&self.file, self.path)
     }
 }
 
@@ -233,7 +234,7 @@ fn metadata(file: &File) -> Result<std::fs::Metadata> {
     file.metadata().map_err(|e| Error::io("look at the segment", None, e))
 }
 
-fn is_named(file: &File, path: &Path) -> Result<bool> {
+pub(super) fn is_named(file: &File, path: &Path) -> Result<bool> {
     let ours = metadata(file)?;
     Ok(std::fs::symlink_metadata(path).is_ok_and(|named| (named.dev(), named.ino()) == (ours.dev(), ours.ino())))
 }

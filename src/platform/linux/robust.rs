@@ -155,12 +155,14 @@ pub(crate) unsafe fn link(list: NonNull<Head>, node: &RobustNode, owner: u32) {
     });
 }
 
-/// Takes the node out of the calling thread's list and marks its word, as the kernel would. False if the node was not
-/// found within the number of entries that the kernel would follow; nothing is changed then.
+/// Takes the node out of the calling thread's list; with `mark`, marks its word and wakes all, as the kernel would. False if
+/// the node was not found within the number of entries that the kernel would follow; nothing is changed then.
+///
+/// From the mark on, the slot may be another's: a thread with two nodes takes the other out first, without a mark.
 ///
 /// # Safety
 /// `list` is the calling thread's, and every node in it is readable (as the kernel needs it to be, too).
-pub(crate) unsafe fn unlink(list: NonNull<Head>, node: &RobustNode) -> bool {
+pub(crate) unsafe fn unlink(list: NonNull<Head>, node: &RobustNode, mark: bool) -> bool {
     const LIMIT: u32 = 2048;
     // SAFETY: the list is the calling thread's and outlives this call.
     let head = unsafe { list.as_ref() };
@@ -180,8 +182,12 @@ pub(crate) unsafe fn unlink(list: NonNull<Head>, node: &RobustNode) -> bool {
                 }
                 link.store(after, PRIVATE);
                 compiler_fence(Ordering::SeqCst);
-                // ORDERING: Release. Pairs with the Acquire of those who judge: all that this participant did is seen.
-                node.word.store(MARK | WAKE_AT_DEATH, Ordering::Release);
+                if mark {
+                    // ORDERING: Release. Pairs with the Acquire of those who judge: all that this participant did is seen.
+                    node.word.store(MARK | WAKE_AT_DEATH, Ordering::Release);
+                    // Before `pending` is cleared: if we are killed here, the kernel wakes one on a pending word without owner.
+                    super::futex::wake(&node.word, u32::MAX);
+                }
                 compiler_fence(Ordering::SeqCst);
                 head.pending.store(0, PRIVATE);
                 return true;
