@@ -24,3 +24,16 @@ pub use backend::Loom;
 pub use backend::Shuttle;
 pub use explore::{Explore, Report, State, World};
 pub use kernel::{Broken, Life, Model, Newborn, Note, Word, Word64, step};
+
+/// Tests of models: a module for a backend, compiled with its feature, and in it a test for each `name: |name| exploration;`.
+#[macro_export]
+macro_rules! models {
+    ($module:ident, $backend:ident, $feature:literal, $( $name:ident: $body:expr; )*) => {
+        #[cfg(feature = $feature)]
+        mod $module {
+            use super::*;
+            type B = $crate::$backend;
+            $(#[test] fn $name() { let _ = $body(concat!(module_path!(), "::", stringify!($name))); })*
+        }
+    };
+}

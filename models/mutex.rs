@@ -96,18 +96,7 @@ fn released_by_another<B: Backend>() -> Explore<B, Guarded<B>> {
     })
 }
 
-macro_rules! models {
-    ($module:ident, $backend:ident, $feature:literal, $( $name:ident: $body:expr; )*) => {
-        #[cfg(feature = $feature)]
-        mod $module {
-            use super::*;
-            type B = outlive_models::$backend;
-            $(#[test] fn $name() { let _ = $body(concat!(stringify!($module), "::mutex::", stringify!($name))); })*
-        }
-    };
-}
-
-models! { with_loom, Loom, "loom",
+outlive_models::models! { with_loom, Loom, "loom",
     updates_exclude_each_other_whoever_dies: |n| three::<B>().victims(&[0, 1, 2]).spurious().holds(n);
     updates_exclude_each_other_with_the_first_phase: |n| three::<B>().victims(&[0, 1]).first_phase().holds(n);
     barging_loses_no_wake_whoever_dies: |n| barging::<B>().victims(&[0, 1]).holds(n);
@@ -122,7 +111,7 @@ models! { with_loom, Loom, "loom",
         |n| three::<B>().victims(&[0, 1, 2]).broken(Broken { most_words: Some(3), ..Broken::default() }).fails(n);
 }
 
-models! { with_shuttle, Shuttle, "shuttle",
+outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     updates_exclude_each_other_whoever_dies: |n| three::<B>().victims(&[0, 1, 2]).spurious().holds(n);
     barging_loses_no_wake_whoever_dies: |n| barging::<B>().victims(&[0, 1]).first_phase().holds(n);
     a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1, 2]).holds(n);

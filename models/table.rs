@@ -81,18 +81,7 @@ fn a_successor<B: Backend>() -> Explore<B, Hold<B>> {
     })
 }
 
-macro_rules! models {
-    ($module:ident, $backend:ident, $feature:literal, $( $name:ident: $body:expr; )*) => {
-        #[cfg(feature = $feature)]
-        mod $module {
-            use super::*;
-            type B = outlive_models::$backend;
-            $(#[test] fn $name() { let _ = $body(concat!(stringify!($module), "::table::", stringify!($name))); })*
-        }
-    };
-}
-
-models! { with_loom, Loom, "loom",
+outlive_models::models! { with_loom, Loom, "loom",
     a_living_holder_is_never_judged_dead: |n| takers::<B>().victims(&[0, 1]).preemptions(1).holds(n);
     the_slot_of_the_dead_is_never_lost: |n| a_successor::<B>().victims(&[1]).holds(n);
     a_relaxed_look_at_the_hold_judges_the_living_dead:
@@ -101,7 +90,7 @@ models! { with_loom, Loom, "loom",
         |n| takers::<B>().victims(&[0]).broken(Broken { no_release: true, ..Broken::default() }).fails(n);
 }
 
-models! { with_shuttle, Shuttle, "shuttle",
+outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     a_living_holder_is_never_judged_dead: |n| takers::<B>().victims(&[0, 1]).holds(n);
     the_slot_of_the_dead_is_never_lost: |n| a_successor::<B>().victims(&[1]).holds(n);
 }

@@ -73,18 +73,7 @@ fn a_newcomer_raises<B: Backend>() -> Explore<B, Flag<B>> {
     })
 }
 
-macro_rules! models {
-    ($module:ident, $backend:ident, $feature:literal, $( $name:ident: $body:expr; )*) => {
-        #[cfg(feature = $feature)]
-        mod $module {
-            use super::*;
-            type B = outlive_models::$backend;
-            $(#[test] fn $name() { let _ = $body(concat!(stringify!($module), "::vigil::", stringify!($name))); })*
-        }
-    };
-}
-
-models! { with_loom, Loom, "loom",
+outlive_models::models! { with_loom, Loom, "loom",
     all_who_wait_learn_of_it_whoever_dies: |n| two_wait::<B>().victims(&[0, 1, 2]).spurious().holds(n);
     the_first_phase_changes_nothing: |n| two_wait::<B>().victims(&[0, 1]).first_phase().holds(n);
     any_two_may_die: |n| two_wait::<B>().victims(&[0, 1, 2]).pairs().holds(n);
@@ -97,7 +86,7 @@ models! { with_loom, Loom, "loom",
         |n| a_newcomer_raises::<B>().victims(&[1]).broken(Broken { no_membership: true, ..Broken::default() }).fails(n);
 }
 
-models! { with_shuttle, Shuttle, "shuttle",
+outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     all_who_wait_learn_of_it_whoever_dies: |n| two_wait::<B>().victims(&[0, 1]).holds(n);
     a_newcomer_is_watched_too: |n| a_newcomer_raises::<B>().victims(&[1]).holds(n);
 }
