@@ -184,8 +184,12 @@ impl<B: Backend, S: State> Explore<B, S> {
             let process_line = Life { word: Word::constant(0), place: (who, 1) };
             Slot::from_parts(claim, [Life { word: own, place: (who, 0) }, process_line], Note { process, gone })
         };
-        let membership =
-            if self.newcomers > 0 && !self.broken.no_membership { Word::new(0) } else { Word::constant(0) };
+        let used = if self.slots.is_some() { 0 } else { count as u32 };
+        let membership = match (self.newcomers > 0, self.broken.no_membership) {
+            (true, false) => Word::new(used),
+            (true, true) => Word::constant(count as u32),
+            (false, _) => Word::constant(used),
+        };
         let cursor = if self.newcomers > 0 { Word::new(0) } else { Word::constant(0) };
         let died = (0..=self.participants).map(|_| AtomicBool::new(false)).collect();
         World { membership, cursor, slots: (0..count).map(slot).collect(), died, gone }

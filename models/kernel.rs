@@ -27,6 +27,8 @@ pub struct Broken {
     pub no_acquire: bool,
     /// Every Release is Relaxed.
     pub no_release: bool,
+    /// Fences that are sequentially consistent do nothing.
+    pub no_fence: bool,
 }
 
 impl Broken {
@@ -37,6 +39,7 @@ impl Broken {
             AcqRel if self.no_acquire && self.no_release => Relaxed,
             AcqRel if self.no_acquire => Release,
             AcqRel if self.no_release => Acquire,
+            SeqCst if self.no_fence => Relaxed,
             other => other,
         }
     }
@@ -150,7 +153,7 @@ impl<B: Backend> Word<B> {
         }
     }
 
-    fn kernel_wake(&self, count: u32) {
+    fn kernel_wake(&self, count: u32) -> u32 {
         // A read-modify-write on the word itself, so that the checker sees the dependency.
         self.newest();
         let sleepers: Vec<_> = {
@@ -158,10 +161,11 @@ impl<B: Backend> Word<B> {
             let count = queue.len().min(count as usize);
             queue.drain(..count).collect()
         };
-        for sleeper in sleepers {
+        for sleeper in &sleepers {
             sleeper.woken.store(true, SeqCst);
             B::unpark(&sleeper.thread);
         }
+        sleepers.len() as u32
     }
 
     /// What the kernel does with a word of a dying thread's list (`handle_futex_death`).
@@ -170,15 +174,17 @@ impl<B: Backend> Word<B> {
         loop {
             let value = self.newest();
             if pending && value & OWNER == 0 {
-                return self.kernel_wake(1);
+                self.kernel_wake(1);
+                return;
             }
             if value & OWNER != thread {
                 return;
             }
             if B::cas(atomic, value, value & WAKE_AT_DEATH | MARK, AcqRel, Relaxed).is_ok() {
-                return if value & WAKE_AT_DEATH != 0 {
-                    self.kernel_wake(1)
-                };
+                if value & WAKE_AT_DEATH != 0 {
+                    self.kernel_wake(1);
+                }
+                return;
             }
         }
     }
@@ -199,7 +205,8 @@ impl<B: Backend> platform::Word for Word<B> {
     }
     fn compare_exchange(&self, current: u32, new: u32, success: Ordering, failure: Ordering) -> Result<u32, u32> {
         self.on(
-            |_| unreachable!("a constant is exchanged"),
+            // What a newcomer does to a membership word that is broken to be a constant.
+            |value| if value == current { Ok(value) } else { Err(value) },
             |a, broken| B::cas(a, current, new, broken.weaken(success), broken.weaken(failure)),
         )
     }
@@ -211,6 +218,24 @@ impl<B: Backend> platform::Word for Word<B> {
     }
     fn fetch_and(&self, value: u32, order: Ordering) -> u32 {
         self.on(|_| unreachable!("a constant is changed"), |a, broken| B::and(a, value, broken.weaken(order)))
+    }
+    fn compare_exchange_then_fence(
+        &self,
+        current: u32,
+        new: u32,
+        success: Ordering,
+        failure: Ordering,
+    ) -> Result<u32, u32> {
+        let result = self.compare_exchange(current, new, success, failure);
+        if result.is_ok() {
+            Model::<B>::fence(SeqCst);
+        }
+        result
+    }
+    fn swap_then_fence(&self, value: u32, order: Ordering) -> u32 {
+        let was = self.swap(value, order);
+        Model::<B>::fence(SeqCst);
+        was
     }
 }
 
@@ -306,12 +331,10 @@ impl<B: Backend> Platform for Model<B> {
     fn wait(words: &[Expect<'_, Word<B>>], until: Option<Duration>) {
         wait(words, until);
     }
-    fn wake(word: &Word<B>, count: u32) {
+    fn wake(word: &Word<B>, count: u32) -> u32 {
         let broken = operation::<B>();
         let is_cascade = count == u32::MAX && word.newest() & MARK != 0;
-        if !(broken.no_cascade && is_cascade) {
-            word.kernel_wake(count);
-        }
+        if broken.no_cascade && is_cascade { 0 } else { word.kernel_wake(count) }
     }
     fn first_phase() -> Option<Duration> {
         B::actor().filter(|actor| actor.first_phase).map(|_| Duration::from_millis(1))

@@ -217,6 +217,43 @@ pub enum LockError<G> {
     Unusable(Error),
 }
 
+/// Why what one waited for did not come, where there is no guard to be had: permits of a semaphore, an event.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum WaitError {
+    /// It is not there (the `try_` forms without a timeout).
+    WouldBlock,
+    /// It was not there until the deadline.
+    TimedOut,
+    /// This thread cannot take part in the segment, or what was asked for can never be.
+    Unusable(Error),
+}
+
+impl fmt::Display for WaitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WouldBlock => f.write_str("it is not there, and was not to be waited for"),
+            Self::TimedOut => f.write_str("it did not come until the deadline"),
+            Self::Unusable(error) => write!(f, "it cannot be waited for here: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for WaitError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Unusable(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<Error> for WaitError {
+    fn from(error: Error) -> Self {
+        Self::Unusable(error)
+    }
+}
+
 /// A guard of something that may be inconsistent, and why it may be.
 ///
 /// The state stays, and everybody who locks is told, until somebody who knows the data says

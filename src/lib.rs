@@ -82,7 +82,7 @@ pub mod raw;
 pub mod segment;
 pub mod sync;
 
-pub use error::{Error, Inconsistent, LockError, Result};
+pub use error::{Error, Inconsistent, LockError, Result, WaitError};
 pub use outlive_derive::Shareable;
 pub use raw::Id;
 pub use segment::*;

@@ -79,12 +79,6 @@ fn update(shared: &Shared) {
     pair[1] += 1;
 }
 
-fn each_way(test: impl Fn(bool)) {
-    for waitv in [true, false] {
-        test(waitv);
-    }
-}
-
 #[test]
 fn a_killed_holder_hands_the_lock_to_the_waiter() {
     each_way(|waitv| {

@@ -39,27 +39,6 @@ fn child() {
     }
 }
 
-/// Forks; the child runs `body` and ends with its answer as status. Gives the child's id.
-fn fork(body: impl FnOnce() -> i32) -> i32 {
-    // SAFETY: the child only uses what `body` does, and ends without returning; glibc makes its allocator usable.
-    let pid = unsafe { libc::fork() };
-    assert!(pid >= 0);
-    if pid == 0 {
-        let status = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)).unwrap_or(101);
-        // SAFETY: ends the process.
-        unsafe { libc::_exit(status) };
-    }
-    pid
-}
-
-/// The status of an ended child; minus the signal, if one ended it.
-fn wait(pid: i32) -> i32 {
-    let mut status = 0;
-    // SAFETY: a child of ours.
-    assert_eq!(unsafe { libc::waitpid(pid, &mut status, 0) }, pid);
-    if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { -libc::WTERMSIG(status) }
-}
-
 #[test]
 fn a_guard_inherited_by_a_child_does_not_unlock_the_parents_hold() {
     let shared = segment();

@@ -53,6 +53,18 @@ pub trait Word: Debug + Send + Sync {
     fn fetch_add(&self, value: u32, order: Ordering) -> u32;
     fn fetch_or(&self, value: u32, order: Ordering) -> u32;
     fn fetch_and(&self, value: u32, order: Ordering) -> u32;
+    /// `compare_exchange`, and if it succeeds a [`Platform::fence`] that is sequentially consistent: what is read after it is
+    /// not older than what others had done before *their* such fence. Together they cost no more than the exchange where
+    /// locked instructions are fences, as on x86-64.
+    fn compare_exchange_then_fence(
+        &self,
+        current: u32,
+        new: u32,
+        success: Ordering,
+        failure: Ordering,
+    ) -> Result<u32, u32>;
+    /// `swap`, and then a fence as [above](Self::compare_exchange_then_fence).
+    fn swap_then_fence(&self, value: u32, order: Ordering) -> u32;
 }
 
 /// A 64-bit atomic. The methods are those of [`core::sync::atomic::AtomicU64`].
@@ -122,8 +134,8 @@ pub trait Platform: Debug + Sized + Send + Sync + 'static {
     /// Sleeps until woken on one of `words`, or one of them differs from its expected value, or `until` has
     /// passed on [`now`](Self::now)'s clock, or for no reason at all.
     fn wait(words: &[Expect<'_, Self::Word>], until: Option<Duration>);
-    /// Wakes up to `count` of those that sleep on `word`.
-    fn wake(word: &Self::Word, count: u32);
+    /// Wakes up to `count` of those that sleep on `word`. Gives how many it found asleep there.
+    fn wake(word: &Self::Word, count: u32) -> u32;
 
     /// The longest first sleep, in which only the primitive's own word and its holder are watched; `None`: no such phase.
     fn first_phase() -> Option<Duration>;

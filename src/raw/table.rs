@@ -128,11 +128,33 @@ fn is_armed<P: Platform>([own, process]: &[P::Lifeline; 2]) -> bool {
     is_owned(own.word().load(Acquire)) && process.word().load(Acquire) & MARK == 0
 }
 
+/// The membership word, taken apart.
+///
+/// | bits  | name  | meaning                                                                                          |
+/// |-------|-------|--------------------------------------------------------------------------------------------------|
+/// | 0–12  | used  | how many slots were ever used, from the first on: the others need not be looked at               |
+/// | 13–31 | count | registrations, modulo 2^19: harmless unless all of them fall between a sleeper's look and its sleep |
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Membership(pub(crate) u32);
+
+impl Membership {
+    const USED: u32 = (1 << 13) - 1;
+
+    /// The slots that may have an owner are the first so many.
+    pub(crate) fn used(self) -> usize {
+        (self.0 & Self::USED) as usize
+    }
+    /// After a registration in this slot.
+    fn with(self, index: usize) -> Self {
+        let used = self.used().max(index + 1) as u32;
+        Self((self.0 & !Self::USED).wrapping_add(Self::USED + 1) | used & Self::USED)
+    }
+}
+
 /// The participants of a segment.
 #[derive(Debug)]
 pub struct Table<'m, P: Platform> {
-    /// Changes with every registration; sleepers watch it so that newcomers are watched, too. Wraps after 2^32
-    /// registrations, harmless unless all of them fall between a sleeper's look and its sleep.
+    /// Changes with every registration; sleepers watch it so that newcomers are watched, too. See [`Membership`].
     pub membership: &'m P::Word,
     /// Where the next claimer begins to look, so that slots are taken in turn. A hint.
     pub cursor: &'m P::Word,
@@ -256,9 +278,12 @@ impl<'m, P: Platform> Table<'m, P> {
     }
 
     fn announce(&self, index: usize) {
-        debug_assert!(index < self.slots.len());
-        // ORDERING: AcqRel. Release: a sleeper that reads the new value with Acquire finds the armed lifeline.
-        self.membership.fetch_add(1, AcqRel);
+        let mut seen = self.membership.load(Relaxed);
+        // ORDERING: AcqRel. Release: a sleeper that reads the new value with Acquire finds the armed lifeline. Acquire: the
+        // value is one for all registrations before it, too.
+        while let Err(now) = self.membership.compare_exchange(seen, Membership(seen).with(index).0, AcqRel, Relaxed) {
+            seen = now;
+        }
         P::wake(self.membership, u32::MAX);
         // ORDERING: Release fence. Pairs with the Acquire by which a judge reads a word that names us: whatever we
         // write after this, with whatever ordering, is seen together with our armed lifeline and our claim.

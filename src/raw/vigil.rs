@@ -49,7 +49,7 @@
 //! - Reading a meaning into the index that `futex_waitv` returns: wakes on its other words are swallowed meanwhile.
 
 use super::hold::Id;
-use super::table::{Participant, is_owned};
+use super::table::{Membership, Participant, is_owned};
 use crate::platform::{About, Expect, Lifeline, Platform, Word};
 use core::sync::atomic::Ordering::Acquire;
 use core::time::Duration;
@@ -174,14 +174,15 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         let table = self.me.table;
         // ORDERING: Acquire. Pairs with a newcomer's change of it: who reads the new value finds its lifeline armed.
         let membership = table.membership.load(Acquire);
-        let lifelines = self.everybody(holder).unwrap_or_else(|| self.one_of_each_process(holder));
+        let used = Membership(membership).used();
+        let lifelines = self.everybody(holder, used).unwrap_or_else(|| self.one_of_each_process(holder, used));
         Watch { membership, lifelines }
     }
 
     /// The lifelines of all who live; `None` if they are too many for one wait.
-    fn everybody(&self, holder: Option<Id>) -> Option<List<Expect<'t, P::Word>>> {
+    fn everybody(&self, holder: Option<Id>, used: usize) -> Option<List<Expect<'t, P::Word>>> {
         let mut lifelines = List::new(P::MOST_WORDS - 2);
-        for index in self.others(holder) {
+        for index in self.others(holder, used) {
             if !lifelines.has_room_for(2) {
                 return None;
             }
@@ -191,11 +192,11 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
     }
 
     /// The holder's lifelines, and those of one thread of each other process, as many as fit.
-    fn one_of_each_process(&self, holder: Option<Id>) -> List<Expect<'t, P::Word>> {
+    fn one_of_each_process(&self, holder: Option<Id>, used: usize) -> List<Expect<'t, P::Word>> {
         let mut lifelines = List::new(P::MOST_WORDS - 2);
         let mut processes = List::new(P::MOST_WORDS);
         processes.push(self.me.process());
-        for (place, index) in self.others(holder).enumerate() {
+        for (place, index) in self.others(holder, used).enumerate() {
             let process = self.me.table.slots[index].about().process();
             let is_the_holder = place == 0 && holder.is_some();
             if !is_the_holder && processes.iter().any(|seen| seen == process) {
@@ -211,9 +212,10 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         lifelines
     }
 
-    /// The slots that somebody else has, the holder's first, if there is a holder and its slot.
-    fn others(&self, holder: Option<Id>) -> impl Iterator<Item = usize> + '_ {
+    /// Those of the first `used` slots that somebody else has, the holder's first, if there is a holder and its slot.
+    fn others(&self, holder: Option<Id>, used: usize) -> impl Iterator<Item = usize> + '_ {
         let slots = self.me.table.slots;
+        let slots = &slots[..used.min(slots.len())];
         let first = holder.map(Id::index).filter(|index| *index < slots.len());
         let rest = (0..slots.len()).filter(move |index| {
             // ORDERING: Acquire. Pairs with the arming: what the slot says of its process is read after it.

@@ -25,8 +25,13 @@ pub struct Shared {
 
 /// A segment for a test, in a process without the net.
 pub fn segment() -> Segment<Shared> {
+    segment_of(|_zero| {})
+}
+
+/// A segment of whatever a test shares, in a process without the net.
+pub fn segment_of<T: Shareable + Sync>(init: impl FnOnce(&mut T)) -> Segment<T> {
     outlive::platform::linux::set_recheck(false);
-    Segment::anonymous(|_zero| {}).expect("a segment")
+    Segment::anonymous(init).expect("a segment")
 }
 
 /// How long anything may take that takes milliseconds.
@@ -145,6 +150,11 @@ pub fn role() -> Option<String> {
 
 /// In a child: the segment passed by the parent.
 pub fn inherited() -> Segment<Shared> {
+    inherited_of()
+}
+
+/// In a child: the segment passed by the parent, of whatever the test shares.
+pub fn inherited_of<T: Shareable + Sync>() -> Segment<T> {
     Segment::inherit("test").expect("the parent's segment")
 }
 
@@ -157,4 +167,32 @@ pub fn say(line: &str) {
 pub fn wait_for_the_word() {
     let mut line = String::new();
     let _end_of_file = std::io::stdin().read_line(&mut line);
+}
+
+/// Forks; the child runs `body` and ends with its answer as status. Gives the child's id.
+pub fn fork(body: impl FnOnce() -> i32) -> i32 {
+    // SAFETY: the child only uses what `body` does, and ends without returning; glibc makes its allocator usable.
+    let pid = unsafe { libc::fork() };
+    assert!(pid >= 0);
+    if pid == 0 {
+        let status = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)).unwrap_or(101);
+        // SAFETY: ends the process.
+        unsafe { libc::_exit(status) };
+    }
+    pid
+}
+
+/// The status of an ended child; minus the signal, if one ended it.
+pub fn wait(pid: i32) -> i32 {
+    let mut status = 0;
+    // SAFETY: a child of ours.
+    assert_eq!(unsafe { libc::waitpid(pid, &mut status, 0) }, pid);
+    if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { -libc::WTERMSIG(status) }
+}
+
+/// Runs a test with `futex_waitv` and without it, in its children.
+pub fn each_way(test: impl Fn(bool)) {
+    for waitv in [true, false] {
+        test(waitv);
+    }
 }

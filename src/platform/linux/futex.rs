@@ -125,9 +125,10 @@ pub(super) fn wait(words: &[Expect<'_, AtomicU32>], until: Option<Duration>) {
     }
 }
 
-pub(super) fn wake(word: &AtomicU32, count: u32) {
+pub(super) fn wake(word: &AtomicU32, count: u32) -> u32 {
     let count = i32::try_from(count).unwrap_or(i32::MAX);
     // SAFETY: FUTEX_WAKE only names the address; it reads and writes nothing there, so even a word whose memory has
     // gone since (the last unlock frees it) does no harm beyond a spurious wake.
-    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, count) };
+    let woken = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, count) };
+    woken.try_into().unwrap_or(0) // refused: nobody
 }

@@ -53,6 +53,42 @@ impl Word for AtomicU32 {
         fetch_or(value: u32, order: Ordering) -> u32;
         fetch_and(value: u32, order: Ordering) -> u32;
     }
+    #[inline(always)]
+    fn compare_exchange_then_fence(
+        &self,
+        current: u32,
+        new: u32,
+        success: Ordering,
+        failure: Ordering,
+    ) -> Result<u32, u32> {
+        let result = Self::compare_exchange(self, current, new, full(success), failure);
+        if result.is_ok() {
+            fence_after_exchange();
+        }
+        result
+    }
+    #[inline(always)]
+    fn swap_then_fence(&self, value: u32, order: Ordering) -> u32 {
+        let was = Self::swap(self, value, full(order));
+        fence_after_exchange();
+        was
+    }
+}
+
+/// The ordering of an exchange before [`fence_after_exchange`].
+const fn full(order: Ordering) -> Ordering {
+    if cfg!(target_arch = "x86_64") { Ordering::SeqCst } else { order }
+}
+
+/// On x86-64 a locked instruction orders all accesses around it, as `mfence` does (Intel SDM vol. 3, 9.2.3.9 "Loads and stores
+/// are not reordered with locked instructions"): only the compiler must be kept from moving them.
+#[inline(always)]
+fn fence_after_exchange() {
+    if cfg!(target_arch = "x86_64") {
+        core::sync::atomic::compiler_fence(Ordering::SeqCst);
+    } else {
+        core::sync::atomic::fence(Ordering::SeqCst);
+    }
 }
 
 impl Long for AtomicU64 {
@@ -99,8 +135,8 @@ impl Platform for Linux {
     fn wait(words: &[Expect<'_, AtomicU32>], until: Option<Duration>) {
         futex::wait(words, until);
     }
-    fn wake(word: &AtomicU32, count: u32) {
-        futex::wake(word, count);
+    fn wake(word: &AtomicU32, count: u32) -> u32 {
+        futex::wake(word, count)
     }
     fn first_phase() -> Option<Duration> {
         Some(Duration::from_millis(1))
