@@ -13,6 +13,7 @@
 // The peers are system calls and words outside of any algorithm: what clippy.toml forbids in the crate, is measured here.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
+pub mod compare;
 pub mod peers;
 pub mod process;
 pub mod report;

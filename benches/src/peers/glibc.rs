@@ -1,0 +1,245 @@
+//! glibc's primitives, shared between processes.
+//!
+//! Each is bytes that glibc believes: thread ids, the links of a robust list. That does no harm here: in this crate they lie in
+//! anonymous segments alone, which nobody has but forks of one program, and these write to them through glibc.
+
+use super::Guarded;
+use libc::{c_int, pthread_cond_t, pthread_mutex_t, pthread_rwlock_t, sem_t};
+use outlive::{Fingerprint, Shareable};
+use std::cell::UnsafeCell;
+use std::io;
+use std::mem::MaybeUninit;
+
+/// Of which kind a [`Pthread`] is. Both are shared between processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Robustness {
+    /// `PTHREAD_MUTEX_STALLED`: a dead holder holds for ever.
+    Stalled,
+    /// `PTHREAD_MUTEX_ROBUST`: the next one gets `EOWNERDEAD`.
+    Robust,
+}
+
+/// glibc's mutex with `PTHREAD_PROCESS_SHARED`, and a number beside it. Memory of zeros is a private one, free: [`set_up`](Self::set_up) it.
+#[repr(C, align(64))]
+pub struct Pthread {
+    mutex: UnsafeCell<pthread_mutex_t>,
+    data: UnsafeCell<u64>,
+}
+
+// SAFETY: the lock gives the data to one thread at a time, and the functions on the mutex itself are made for sharing.
+unsafe impl Sync for Pthread {}
+
+// SAFETY: repr(C) around bytes and a u64, no drop glue; see the module.
+unsafe impl Shareable for Pthread {
+    const FINGERPRINT: u64 = Fingerprint::of::<Self>("Pthread").finish();
+}
+
+impl std::fmt::Debug for Pthread {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pthread").finish_non_exhaustive()
+    }
+}
+
+impl Pthread {
+    /// Makes it a mutex of that kind, where it is. It must not be moved afterwards, and in a segment is not.
+    ///
+    /// # Errors
+    /// What glibc answers.
+    pub fn set_up(&mut self, robustness: Robustness) -> io::Result<()> {
+        let robust = match robustness {
+            Robustness::Stalled => libc::PTHREAD_MUTEX_STALLED,
+            Robustness::Robust => libc::PTHREAD_MUTEX_ROBUST,
+        };
+        let mut attributes = MaybeUninit::uninit();
+        let attributes = attributes.as_mut_ptr();
+        // SAFETY: the attributes are initialised first, used by this thread alone, and destroyed last; the mutex is ours by
+        // `&mut self`, so nobody uses it yet.
+        unsafe {
+            answer(libc::pthread_mutexattr_init(attributes))?;
+            answer(libc::pthread_mutexattr_setpshared(attributes, libc::PTHREAD_PROCESS_SHARED))?;
+            answer(libc::pthread_mutexattr_setrobust(attributes, robust))?;
+            answer(libc::pthread_mutex_init(self.mutex.get(), attributes))?;
+            answer(libc::pthread_mutexattr_destroy(attributes))
+        }
+    }
+
+    /// `pthread_mutex_lock`, with its answer.
+    #[inline(always)]
+    #[must_use]
+    pub fn lock(&self) -> c_int {
+        // SAFETY: initialised by `set_up`, or zero, which is PTHREAD_MUTEX_INITIALIZER.
+        unsafe { libc::pthread_mutex_lock(self.mutex.get()) }
+    }
+
+    /// `pthread_mutex_unlock`, with its answer.
+    ///
+    /// # Safety
+    /// The calling thread holds the mutex, and no reference to the data is left.
+    #[inline(always)]
+    pub unsafe fn unlock(&self) -> c_int {
+        // SAFETY: as the caller says.
+        unsafe { libc::pthread_mutex_unlock(self.mutex.get()) }
+    }
+}
+
+impl Guarded for Pthread {
+    #[inline]
+    fn with<R>(&self, inside: impl FnOnce(&mut u64) -> R) -> R {
+        let locked = self.lock();
+        assert!(matches!(locked, 0 | libc::EOWNERDEAD), "pthread_mutex_lock: {locked}");
+        // SAFETY: the mutex is held, so this is the only reference.
+        let result = inside(unsafe { &mut *self.data.get() });
+        // SAFETY: the mutex is held by this thread, in the second case as inconsistent; the reference is gone.
+        unsafe {
+            if locked == libc::EOWNERDEAD {
+                libc::pthread_mutex_consistent(self.mutex.get());
+            }
+            self.unlock();
+        }
+        result
+    }
+}
+
+fn answer(code: c_int) -> io::Result<()> {
+    match code {
+        0 => Ok(()),
+        code => Err(io::Error::from_raw_os_error(code)),
+    }
+}
+
+/// An object of glibc's, that was set up to be shared.
+macro_rules! object {
+    ($(#[$doc:meta])* $name:ident, $inner:ty) => {
+        $(#[$doc])*
+        #[repr(C, align(64))]
+        pub struct $name(UnsafeCell<$inner>);
+
+        // SAFETY: glibc's functions on it are made for sharing, and nothing else touches it.
+        unsafe impl Sync for $name {}
+
+        // SAFETY: repr(C) around bytes, no drop glue; see the module.
+        unsafe impl Shareable for $name {
+            const FINGERPRINT: u64 = Fingerprint::of::<Self>(stringify!($name)).finish();
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        }
+    };
+}
+
+object! {
+    /// POSIX's unnamed semaphore, shared between processes. [Set it up](Self::set_up) first.
+    Sem, sem_t
+}
+
+impl Sem {
+    /// Makes it a semaphore of so many, where it is.
+    ///
+    /// # Errors
+    /// What glibc answers.
+    pub fn set_up(&mut self, value: u32) -> io::Result<()> {
+        // SAFETY: ours by `&mut self`, so nobody uses it yet.
+        match unsafe { libc::sem_init(self.0.get(), 1, value) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+    /// `sem_wait`; 0 if it worked.
+    #[inline(always)]
+    pub fn wait(&self) -> c_int {
+        // SAFETY: initialised by `set_up`.
+        unsafe { libc::sem_wait(self.0.get()) }
+    }
+    /// `sem_post`; 0 if it worked.
+    #[inline(always)]
+    pub fn post(&self) -> c_int {
+        // SAFETY: as above.
+        unsafe { libc::sem_post(self.0.get()) }
+    }
+}
+
+object! {
+    /// `pthread_rwlock_t` with `PTHREAD_PROCESS_SHARED`. [Set it up](Self::set_up) first.
+    PthreadRwLock, pthread_rwlock_t
+}
+
+impl PthreadRwLock {
+    /// Makes it a free lock, where it is.
+    ///
+    /// # Errors
+    /// What glibc answers.
+    pub fn set_up(&mut self) -> io::Result<()> {
+        let mut attributes = MaybeUninit::uninit();
+        let attributes = attributes.as_mut_ptr();
+        // SAFETY: the attributes are initialised first and destroyed last; the lock is ours by `&mut self`.
+        unsafe {
+            answer(libc::pthread_rwlockattr_init(attributes))?;
+            answer(libc::pthread_rwlockattr_setpshared(attributes, libc::PTHREAD_PROCESS_SHARED))?;
+            answer(libc::pthread_rwlock_init(self.0.get(), attributes))?;
+            answer(libc::pthread_rwlockattr_destroy(attributes))
+        }
+    }
+    /// `pthread_rwlock_rdlock`; 0 if it worked.
+    #[inline(always)]
+    pub fn read(&self) -> c_int {
+        // SAFETY: initialised by `set_up`.
+        unsafe { libc::pthread_rwlock_rdlock(self.0.get()) }
+    }
+    /// `pthread_rwlock_wrlock`; 0 if it worked.
+    #[inline(always)]
+    pub fn write(&self) -> c_int {
+        // SAFETY: as above.
+        unsafe { libc::pthread_rwlock_wrlock(self.0.get()) }
+    }
+    /// `pthread_rwlock_unlock`; 0 if it worked.
+    ///
+    /// # Safety
+    /// The calling thread holds it.
+    #[inline(always)]
+    pub unsafe fn unlock(&self) -> c_int {
+        // SAFETY: as the caller says.
+        unsafe { libc::pthread_rwlock_unlock(self.0.get()) }
+    }
+}
+
+object! {
+    /// `pthread_cond_t` with `PTHREAD_PROCESS_SHARED`. [Set it up](Self::set_up) first.
+    Cond, pthread_cond_t
+}
+
+impl Cond {
+    /// Makes it a condition, where it is.
+    ///
+    /// # Errors
+    /// What glibc answers.
+    pub fn set_up(&mut self) -> io::Result<()> {
+        let mut attributes = MaybeUninit::uninit();
+        let attributes = attributes.as_mut_ptr();
+        // SAFETY: the attributes are initialised first and destroyed last; the condition is ours by `&mut self`.
+        unsafe {
+            answer(libc::pthread_condattr_init(attributes))?;
+            answer(libc::pthread_condattr_setpshared(attributes, libc::PTHREAD_PROCESS_SHARED))?;
+            answer(libc::pthread_cond_init(self.0.get(), attributes))?;
+            answer(libc::pthread_condattr_destroy(attributes))
+        }
+    }
+    /// `pthread_cond_wait`; 0 if it worked.
+    ///
+    /// # Safety
+    /// The calling thread holds the mutex, which is the only one that this condition is used with, and has no reference to its
+    /// data.
+    #[inline(always)]
+    pub unsafe fn wait(&self, mutex: &Pthread) -> c_int {
+        // SAFETY: as the caller says; both were set up.
+        unsafe { libc::pthread_cond_wait(self.0.get(), mutex.mutex.get()) }
+    }
+    /// `pthread_cond_signal`; 0 if it worked.
+    #[inline(always)]
+    pub fn signal(&self) -> c_int {
+        // SAFETY: initialised by `set_up`.
+        unsafe { libc::pthread_cond_signal(self.0.get()) }
+    }
+}
