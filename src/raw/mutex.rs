@@ -197,6 +197,15 @@ impl<P: Platform> Mutex<P> {
         P::wake(&self.word, 1);
     }
 
+    /// Gives the lock back if the word is nothing but [that of its holder](Id::word): then nobody sleeps, and nothing is
+    /// inconsistent.
+    #[inline(always)]
+    #[must_use]
+    pub fn release_plain(&self, holder: u32) -> bool {
+        // ORDERING: Release, as in `unlock`.
+        self.word.compare_exchange(holder, 0, Release, Relaxed).is_ok()
+    }
+
     /// Gives the lock back on behalf of whoever holds it; `by`: only if it is that one. An inconsistency stays; its
     /// cause is forgotten, unless `left` tells a new one.
     ///

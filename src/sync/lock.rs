@@ -4,7 +4,7 @@ use super::stamp::Stamp;
 use super::{LockResult, Patience};
 use crate::error::{Error, LockError};
 use crate::platform::Linux;
-use crate::raw::{self, Acquired, Cause, Id};
+use crate::raw::{self, Acquired, Cause, Id, Refusal};
 use crate::segment::{Fingerprint, Shareable, local};
 use core::fmt;
 use core::marker::PhantomData;
@@ -104,8 +104,7 @@ impl Lock {
         };
         match answer {
             Ok(Acquired { inconsistent: None }) => Ok(me.id),
-            Ok(Acquired { inconsistent: Some(cause) }) => Err(LockError::of(cause, ())),
-            Err(refusal) => Err(refusal.into()),
+            other => tell(other),
         }
     }
 
@@ -169,10 +168,15 @@ impl Lock {
     #[inline(always)]
     fn lock_with(&self, patience: Patience) -> LockResult<LockGuard<'_>> {
         match self.acquire_with(patience) {
-            Ok(id) => Ok(LockGuard::new(self, Some(id))),
-            // Acquired nevertheless, or not at all: the guard is made in the first case only.
-            Err(error) => Err(error.map_guard(|()| LockGuard::new(self, self.holder()))),
+            Ok(id) => Ok(LockGuard::new(self, id)),
+            Err(error) => self.tell_with_guard(error),
         }
+    }
+
+    /// Acquired nevertheless, or not at all: the guard is made in the first case only.
+    #[cold]
+    fn tell_with_guard(&self, error: LockError<()>) -> LockResult<LockGuard<'_>> {
+        Err(error.map_guard(|()| LockGuard::new(self, local::participant(self).expect("acquired by this thread").id)))
     }
 
     /// Says, as the holder, that what the lock protects is right again.
@@ -198,6 +202,17 @@ impl Lock {
     /// Who acquired it last and has not released it, dead or alive.
     pub fn holder(&self) -> Option<Id> {
         self.raw.holder()
+    }
+}
+
+#[cold]
+fn tell(answer: Result<Acquired, Refusal>) -> Result<Id, LockError<()>> {
+    match answer {
+        Ok(Acquired { inconsistent }) => {
+            let cause = inconsistent.expect("what is consistent is told without this function");
+            Err(LockError::of(cause, ()))
+        }
+        Err(refusal) => Err(refusal.into()),
     }
 }
 
@@ -234,8 +249,8 @@ unsafe impl Sync for LockGuard<'_> {}
 
 impl<'a> LockGuard<'a> {
     #[inline(always)]
-    fn new(lock: &'a Lock, id: Option<Id>) -> Self {
-        Self { lock, stamp: Stamp::now(id.map_or(0, Id::word)), not_send: PhantomData }
+    fn new(lock: &'a Lock, id: Id) -> Self {
+        Self { lock, stamp: Stamp::now(id.word()), not_send: PhantomData }
     }
 
     /// Says that what the lock protects is right again.
@@ -258,25 +273,40 @@ impl<'a> LockGuard<'a> {
         this.give_back()
     }
 
-    #[inline]
+    #[inline(always)]
     fn give_back(&self) -> Result<(), Error> {
-        if !self.stamp.is_of_this_process() {
-            return Ok(()); // a fork's copy
+        let is_plain = self.stamp.is_of_this_process() && !self.stamp.panicked_since();
+        if is_plain && self.lock.raw.release_plain(self.stamp.own()) {
+            return Ok(());
         }
-        let id = Id::holder_in(self.stamp.own());
-        let left = self.stamp.panicked_since().then_some(Cause::Panicked(id));
-        Ok(self.lock.raw.release(id, left)?)
+        give_back_slowly(&self.lock.raw, self.stamp)
     }
+}
+
+// The stamp by value: a reference would force the guard into memory before the fast path's CAS.
+#[cold]
+fn give_back_slowly(raw: &raw::Mutex<Linux>, stamp: Stamp) -> Result<(), Error> {
+    if !stamp.is_of_this_process() {
+        return Ok(()); // a fork's copy
+    }
+    let id = Id::holder_in(stamp.own());
+    let left = stamp.panicked_since().then_some(Cause::Panicked(id));
+    Ok(raw.release(id, left)?)
 }
 
 impl Drop for LockGuard<'_> {
     #[inline]
     fn drop(&mut self) {
         if let Err(error) = self.give_back() {
-            // A second panic would abort: the first one is enough to be told.
-            assert!(std::thread::panicking(), "a LockGuard lost its lock: {error}");
+            tell_of_the_loss(&error);
         }
     }
+}
+
+#[cold]
+fn tell_of_the_loss(error: &Error) {
+    // A second panic would abort: the first one is enough to be told.
+    assert!(std::thread::panicking(), "a LockGuard lost its lock: {error}");
 }
 
 impl fmt::Debug for LockGuard<'_> {
