@@ -73,6 +73,8 @@ pub struct Vigil<'p, 't, P: Platform> {
     deadline: Option<Duration>,
     first_phase: Option<Duration>,
     first_phase_ends: Option<Duration>,
+    /// When the sleep that is over was to end for the net's sake.
+    recheck_at: Option<Duration>,
     watch: Option<Watch<'t, P>>,
 }
 
@@ -81,6 +83,8 @@ pub struct Vigil<'p, 't, P: Platform> {
 struct Watch<'t, P: Platform> {
     membership: u32,
     lifelines: List<Expect<'t, P::Word>>,
+    /// How many participants these are the lifelines of, where they are those of everybody.
+    everybody: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -112,7 +116,7 @@ impl<T: Copy> List<T> {
 impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
     /// Begins. `deadline` is on [`Platform::now`]'s clock; `None` waits for ever.
     pub fn new(me: &'p Participant<'t, P>, deadline: Option<Duration>) -> Self {
-        Self { me, deadline, first_phase: P::first_phase(), first_phase_ends: None, watch: None }
+        Self { me, deadline, first_phase: P::first_phase(), first_phase_ends: None, recheck_at: None, watch: None }
     }
 
     /// Sleeps on `news` as long as it is `value`, and nobody dies who matters. `holder` is whom the caller waits for, if it
@@ -125,6 +129,10 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         if self.deadline.is_some_and(|deadline| deadline <= now) {
             return Slept::TimedOut;
         }
+        // Here, and not after the wait: who was woken has no time to lose.
+        if self.recheck_at.take_if(|at| *at <= now).is_some() {
+            self.me.table.look_slowly();
+        }
         let news = Expect { word: news, value };
         if self.is_in_first_phase(now) {
             self.nap(news, holder);
@@ -134,13 +142,10 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
             self.watch = Some(self.collect(holder));
             return Slept::Look;
         };
-        let recheck = P::recheck().map(|bound| now + bound);
-        self.wait(news, &watch, earlier(self.deadline, recheck));
+        self.recheck_at = P::recheck().map(|bound| now + bound);
+        self.wait(news, &watch, earlier(self.deadline, self.recheck_at));
         if self.first_phase.is_some() && self.me.table.membership.load(Acquire) != watch.membership {
             self.lengthen_first_phase();
-        }
-        if recheck.is_some_and(|at| at <= P::now()) {
-            self.me.table.look_slowly();
         }
         Slept::Look
     }
@@ -166,6 +171,7 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         let alive = holder.is_none_or(|holder| self.push_lifelines(&mut lifelines, holder.index()));
         if alive {
             self.wait_on(news, None, &lifelines, until);
+            self.cascade(&lifelines);
         }
     }
 
@@ -175,20 +181,24 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         // ORDERING: Acquire. Pairs with a newcomer's change of it: who reads the new value finds its lifeline armed.
         let membership = table.membership.load(Acquire);
         let used = Membership(membership).used();
-        let lifelines = self.everybody(holder, used).unwrap_or_else(|| self.one_of_each_process(holder, used));
-        Watch { membership, lifelines }
+        self.everybody(membership, holder, used).unwrap_or_else(|| Watch {
+            membership,
+            lifelines: self.one_of_each_process(holder, used),
+            everybody: None,
+        })
     }
 
     /// The lifelines of all who live; `None` if they are too many for one wait.
-    fn everybody(&self, holder: Option<Id>, used: usize) -> Option<List<Expect<'t, P::Word>>> {
+    fn everybody(&self, membership: u32, holder: Option<Id>, used: usize) -> Option<Watch<'t, P>> {
         let mut lifelines = List::new(P::MOST_WORDS - 2);
+        let mut count = 0;
         for index in self.others(holder, used) {
             if !lifelines.has_room_for(2) {
                 return None;
             }
-            self.push_lifelines(&mut lifelines, index);
+            count += usize::from(self.push_lifelines(&mut lifelines, index));
         }
-        Some(lifelines)
+        Some(Watch { membership, lifelines, everybody: Some(count) })
     }
 
     /// The holder's lifelines, and those of one thread of each other process, as many as fit.
@@ -251,6 +261,11 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
             self.wait_on(news, Some(membership), &watch.lifelines, until);
         } else {
             self.wait_on(news, None, &List::new(0), until);
+        }
+        // With one other participant, and no newcomer, nobody else can sleep on its lifeline: a system call less on the way
+        // from a death to the next holder.
+        let is_of_two = watch.everybody == Some(1) && self.me.table.membership.load(Acquire) == watch.membership;
+        if !is_of_two {
             self.cascade(&watch.lifelines);
         }
     }
@@ -278,7 +293,6 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         } else {
             P::wait(&words[..1], until);
         }
-        self.cascade(lifelines);
         if let Some(slot) = slot {
             slot.about().note_waiting::<P::Word>(None);
         }
