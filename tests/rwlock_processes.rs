@@ -402,7 +402,8 @@ fn a_forked_copy_of_a_guard_does_nothing() {
         drop(reads);
         drop(writes);
         drop(RwLockWriteGuard::downgrade(narrow));
-        let refused = [board.pair.try_write().is_err(), board.two.try_read().is_err(), board.narrow.try_read().is_err()];
+        let refused =
+            [board.pair.try_write().is_err(), board.two.try_read().is_err(), board.narrow.try_read().is_err()];
         i32::from(refused != [true; 3])
     });
     assert_eq!(wait(pid), 0, "the parent's locks were given back by its child");

@@ -187,7 +187,8 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         patience: Patience,
     ) -> Result<Reading, Refusal> {
         let mut wait = Wait::new(&me, patience);
-        let answer = if self.reads(me.id, taken) { Err(wait.deadlock()) } else { self.settle(&me, &mut taken, &mut wait) };
+        let answer =
+            if self.reads(me.id, taken) { Err(wait.deadlock()) } else { self.settle(&me, &mut taken, &mut wait) };
         if let (Err(_), Some(word)) = (answer, taken) {
             self.unlock_read(word);
         }
@@ -342,7 +343,9 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                     None => break,
                     Some(holder) if me.table.is_alive(holder) => wait.while_held(&reader.0, seen, holder)?,
                     // ORDERING: Relaxed: that the dead has done reading goes to the next writer with the writer word.
-                    Some(_) => drop(reader.0.compare_exchange(seen, 0, Relaxed, Relaxed)),
+                    Some(_) => {
+                        let _or_look_again = reader.0.compare_exchange(seen, 0, Relaxed, Relaxed);
+                    }
                 }
             }
         }
