@@ -257,7 +257,7 @@ impl From<Error> for WaitError {
 /// A guard of something that may be inconsistent, and why it may be.
 ///
 /// The state stays, and everybody who locks is told, until somebody who knows the data says
-/// [`MutexGuard::mark_consistent`](crate::MutexGuard::mark_consistent).
+/// [`MutexGuard::mark_consistent`](crate::MutexGuard::mark_consistent), or the like of another guard.
 pub struct Inconsistent<G> {
     guard: G,
     by: Option<Id>,

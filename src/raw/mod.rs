@@ -8,9 +8,11 @@
 
 pub mod hold;
 pub mod mutex;
+pub mod rwlock;
 pub mod table;
 pub mod vigil;
 
 pub use hold::{Cause, Id};
 pub use mutex::{Acquired, Mutex, Refusal};
+pub use rwlock::RwLock;
 pub use table::{Participant, Slot, Table};

@@ -2,10 +2,12 @@
 
 mod lock;
 mod mutex;
+mod rwlock;
 mod stamp;
 
 pub use lock::{Lock, LockGuard};
 pub use mutex::{Mutex, MutexGuard};
+pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::error::LockError;
 use crate::platform::{Linux, Platform};

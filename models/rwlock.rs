@@ -1,0 +1,209 @@
+//! Models of `raw::RwLock`: readers and writers exclude each other, publication both ways, no lost wake, timeouts, readers away
+//! from home, nested locks, downgrade, and a death at every operation.
+#![cfg(any(feature = "loom", feature = "shuttle"))]
+#![allow(clippy::disallowed_types)] // counters beside the model, not part of it
+
+use core::time::Duration;
+use outlive::platform::Word as _;
+use outlive::raw::rwlock::{Line, Patience};
+use outlive::raw::{Cause, Participant, Refusal, RwLock};
+#[cfg(feature = "loom")]
+use outlive_models::Broken;
+use outlive_models::{Backend, Explore, Model, Word, World, step};
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+
+type Me<'a, B> = Participant<'a, Model<B>>;
+const FOREVER: Patience = Patience::Until(None);
+const A_WHILE: Patience = Patience::Until(Some(Duration::from_secs(1)));
+
+/// A pair that is equal except in the middle of an update.
+#[derive(Debug)]
+struct Guarded<B: Backend, const READERS: usize> {
+    lock: RwLock<Model<B>, READERS>,
+    pair: B::Cell<(u32, u32)>,
+    /// Updates that were done to their end.
+    done: AtomicU32,
+}
+
+impl<B: Backend, const READERS: usize> Guarded<B, READERS> {
+    fn new() -> Self {
+        let line = || Line::new(Word::new(0));
+        let lock = RwLock::from_lines(line(), core::array::from_fn(|_| line()));
+        Self { lock, pair: B::cell((0, 0)), done: AtomicU32::new(0) }
+    }
+
+    fn read(&self, world: &World<B>, me: &Me<'_, B>, patience: Patience) -> Result<(), Refusal> {
+        let reading = self.lock.read(me, patience)?;
+        truly_died(world, reading.inconsistent);
+        self.look(reading.inconsistent);
+        self.lock.unlock_read(reading.word);
+        Ok(())
+    }
+
+    fn look(&self, inconsistent: Option<Cause>) {
+        let look = || B::read(&self.pair, |pair| *pair);
+        let before = look();
+        assert!(inconsistent.is_some() || before.0 == before.1, "half an update seen");
+        step::<B>();
+        assert_eq!(before, look(), "changed while it was read");
+    }
+
+    fn write(&self, world: &World<B>, me: &Me<'_, B>, patience: Patience) -> Result<(), Refusal> {
+        let inconsistent = self.lock.write(me, patience)?.inconsistent;
+        truly_died(world, inconsistent);
+        self.update(inconsistent);
+        self.lock.unlock_write(0);
+        Ok(())
+    }
+
+    fn update(&self, inconsistent: Option<Cause>) {
+        B::write(&self.pair, |pair| {
+            match inconsistent {
+                Some(_) => pair.1 = pair.0, // the repair
+                None => assert_eq!(pair.0, pair.1, "half an update seen"),
+            }
+            pair.0 += 1;
+        });
+        step::<B>();
+        B::write(&self.pair, |pair| pair.1 += 1);
+        self.done.fetch_add(1, SeqCst);
+    }
+
+    /// Nobody living has left anything behind, and nothing is lost; `bystander` is a participant that did nothing yet.
+    fn is_left_in_order(&self, world: &World<B>, bystander: usize) {
+        let inconsistent = world.act(bystander, |me| self.lock.write(me, Patience::None).expect("free").inconsistent);
+        truly_died(world, inconsistent);
+        let done = self.done.load(SeqCst);
+        B::read(&self.pair, |pair| {
+            assert!(inconsistent.is_some() || pair.0 == pair.1, "half an update, and nobody is told");
+            assert!(done <= pair.0 && pair.1 <= pair.0, "{done} updates done, {pair:?} there");
+        });
+    }
+}
+
+fn truly_died<B: Backend>(world: &World<B>, cause: Option<Cause>) {
+    match cause {
+        None => {}
+        Some(Cause::Died(Some(id))) => assert!(world.has_died(id.index()), "the living are called dead"),
+        Some(other) => panic!("nobody did that: {other:?}"),
+    }
+}
+
+/// What one does in a scenario.
+type Script<B, const READERS: usize> = fn(&World<B>, &Me<'_, B>, usize, &Guarded<B, READERS>);
+
+/// So many participants, each with its script.
+macro_rules! scenario {
+    ($name:ident, $participants:literal, $readers:literal, $script:expr) => {
+        fn $name<B: Backend>() -> Explore<B, Guarded<B, $readers>> {
+            Explore::new($participants, Guarded::new, |world: &World<B>, who, state: &Guarded<B, $readers>| {
+                let script: Script<B, $readers> = $script;
+                world.act(who, |me| script(world, me, who, state));
+            })
+            .check(|state, world| state.is_left_in_order(world, $participants))
+        }
+    };
+}
+
+scenario!(one_reads_one_writes, 2, 1, |world, me, who, state| match who {
+    0 => state.read(world, me, FOREVER).expect("waits"),
+    _ => state.write(world, me, FOREVER).expect("waits"),
+});
+scenario!(two_read_one_writes, 3, 2, |world, me, who, state| match who {
+    0 | 1 => state.read(world, me, FOREVER).expect("waits"),
+    _ => state.write(world, me, FOREVER).expect("waits"),
+});
+scenario!(one_reads_two_write, 3, 1, |world, me, who, state| match who {
+    0 => state.read(world, me, FOREVER).expect("waits"),
+    _ => state.write(world, me, FOREVER).expect("waits"),
+});
+// Two readers share the only word.
+scenario!(a_reader_too_many, 3, 1, |world, me, who, state| match who {
+    0 | 1 => state.read(world, me, FOREVER).expect("waits"),
+    _ => state.write(world, me, FOREVER).expect("waits"),
+});
+// 0 and 2 have the same home, and each tries to read again, and to write.
+scenario!(readers_away_from_home, 3, 2, |world, me, who, state| match who {
+    1 => state.write(world, me, FOREVER).expect("waits"),
+    _ => {
+        let reading = state.lock.read(me, FOREVER).expect("waits");
+        assert_eq!(state.lock.read(me, FOREVER), Err(Refusal::Deadlock));
+        assert_eq!(state.lock.write(me, FOREVER), Err(Refusal::Deadlock));
+        state.look(reading.inconsistent);
+        state.lock.unlock_read(reading.word);
+    }
+});
+scenario!(a_writer_locks_again, 2, 1, |world, me, _, state| {
+    let acquired = state.lock.write(me, FOREVER).expect("waits");
+    truly_died(world, acquired.inconsistent);
+    assert_eq!(state.lock.write(me, FOREVER), Err(Refusal::Deadlock));
+    assert_eq!(state.lock.read(me, FOREVER), Err(Refusal::Deadlock));
+    state.update(acquired.inconsistent);
+    state.lock.unlock_write(0);
+});
+scenario!(a_writer_becomes_a_reader, 3, 2, |world, me, who, state| match who {
+    0 => {
+        let acquired = state.lock.write(me, FOREVER).expect("waits");
+        state.update(acquired.inconsistent);
+        let written = B::read(&state.pair, |pair| *pair);
+        let reading = state.lock.downgrade(me, 0);
+        assert_eq!(state.lock.read(me, FOREVER), Err(Refusal::Deadlock));
+        assert_eq!(written, B::read(&state.pair, |pair| *pair), "another writer came between");
+        state.lock.unlock_read(reading.word);
+    }
+    1 => state.write(world, me, FOREVER).expect("waits"),
+    _ => state.read(world, me, FOREVER).expect("waits"), // from the same home as 0
+});
+scenario!(a_writer_gives_up, 3, 1, |world, me, who, state| match who {
+    0 => state.read(world, me, FOREVER).expect("waits"),
+    1 => state.write(world, me, FOREVER).expect("waits"),
+    _ => drop(state.write(world, me, A_WHILE).inspect_err(|refusal| assert_eq!(*refusal, Refusal::TimedOut))),
+});
+scenario!(a_reader_gives_up, 3, 1, |world, me, who, state| match who {
+    0 => state.read(world, me, FOREVER).expect("waits"),
+    1 => state.write(world, me, FOREVER).expect("waits"),
+    _ => drop(state.read(world, me, A_WHILE).inspect_err(|refusal| assert_eq!(*refusal, Refusal::TimedOut))),
+});
+scenario!(two_just_try, 3, 1, |world, me, who, state| match who {
+    0 => drop(state.read(world, me, Patience::None).inspect_err(|refusal| assert_eq!(*refusal, Refusal::WouldBlock))),
+    1 => drop(state.write(world, me, Patience::None).inspect_err(|refusal| assert_eq!(*refusal, Refusal::WouldBlock))),
+    _ => state.read(world, me, FOREVER).expect("waits"),
+});
+
+outlive_models::models! { with_loom, Loom, "loom",
+    reader_and_writer_exclude_each_other_whoever_dies: |n| one_reads_one_writes::<B>().victims(&[0, 1]).spurious().holds(n);
+    reader_and_writer_may_both_die: |n| one_reads_one_writes::<B>().victims(&[0, 1]).pairs().holds(n);
+    two_readers_and_a_writer: |n| two_read_one_writes::<B>().holds(n);
+    a_reader_and_two_writers: |n| one_reads_two_write::<B>().holds(n);
+    nested_locks_are_errors_each_time: |n| readers_away_from_home::<B>().holds(n);
+    two_readers_and_a_writer_whoever_dies: |n| two_read_one_writes::<B>().preemptions(1).victims(&[0, 2]).holds(n);
+    a_reader_and_two_writers_whoever_dies: |n| one_reads_two_write::<B>().preemptions(1).victims(&[0, 1]).holds(n);
+    a_reader_too_many_waits_whoever_dies: |n| a_reader_too_many::<B>().preemptions(1).victims(&[0, 2]).holds(n);
+    nested_locks_are_errors_each_time_whoever_dies: |n| readers_away_from_home::<B>().preemptions(1).victims(&[0, 1]).holds(n);
+    a_writer_that_locks_again_is_told: |n| a_writer_locks_again::<B>().victims(&[0]).holds(n);
+    no_writer_comes_between_downgrade_and_reading: |n| a_writer_becomes_a_reader::<B>().preemptions(1).victims(&[0, 1]).holds(n);
+    a_writer_that_gives_up_loses_nothing: |n| a_writer_gives_up::<B>().preemptions(1).victims(&[0, 1, 2]).holds(n);
+    a_reader_that_gives_up_loses_nothing: |n| a_reader_gives_up::<B>().preemptions(1).victims(&[0, 1]).holds(n);
+    who_just_tries_leaves_nothing_behind: |n| two_just_try::<B>().preemptions(1).victims(&[0, 1]).holds(n);
+    without_fences_reader_and_writer_miss_each_other:
+        |n| one_reads_one_writes::<B>().broken(Broken { no_fence: true, ..Broken::default() }).fails(n);
+    a_writer_publishes_to_readers:
+        |n| one_reads_one_writes::<B>().broken(Broken { no_acquire: true, ..Broken::default() }).fails(n);
+    a_reader_is_done_before_the_writer_writes:
+        |n| one_reads_one_writes::<B>().broken(Broken { no_release: true, ..Broken::default() }).fails(n);
+    a_look_before_the_collection_hangs: |n| two_read_one_writes::<B>().victims(&[0, 1, 2])
+        .broken(Broken { late_collection: true, ..Broken::default() }).fails(n);
+    watching_the_holder_alone_hangs: |n| one_reads_two_write::<B>().victims(&[0, 1, 2])
+        .broken(Broken { most_words: Some(3), ..Broken::default() }).fails(n);
+    without_the_cascade_one_stays_asleep: |n| two_read_one_writes::<B>().victims(&[2])
+        .broken(Broken { no_cascade: true, ..Broken::default() }).fails(n);
+}
+
+outlive_models::models! { with_shuttle, Shuttle, "shuttle",
+    two_readers_and_a_writer_whoever_dies: |n| two_read_one_writes::<B>().victims(&[0, 1, 2]).holds(n);
+    a_reader_and_two_writers_whoever_dies: |n| one_reads_two_write::<B>().victims(&[0, 1, 2]).first_phase().holds(n);
+    a_reader_too_many_waits_whoever_dies: |n| a_reader_too_many::<B>().victims(&[0, 1, 2]).holds(n);
+    nested_locks_are_errors_each_time_whoever_dies: |n| readers_away_from_home::<B>().victims(&[0, 1, 2]).holds(n);
+    no_writer_comes_between_downgrade_and_reading: |n| a_writer_becomes_a_reader::<B>().victims(&[0, 1, 2]).holds(n);
+    a_writer_that_gives_up_loses_nothing: |n| a_writer_gives_up::<B>().victims(&[0, 1, 2]).holds(n);
+}

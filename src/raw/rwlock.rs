@@ -1,0 +1,423 @@
+//! Many readers or one writer, who outlive each other.
+//!
+//! # Words
+//!
+//! The writer word is the word of a [hold](super::hold), with two meanings more for bit 28, which a held word does not use,
+//! and a free one only together with INCONSISTENT:
+//!
+//! | HELD | INCONSISTENT | bit 28    | meaning                                                                          |
+//! |------|--------------|-----------|----------------------------------------------------------------------------------|
+//! | 0    | 0            | 0         | no writer (the whole word is 0)                                                  |
+//! | 0    | 0            | DISPLACED | no writer; a reader holds, or held, another word than its home                   |
+//! | 0    | 1            | PANICKED  | no writer; the bits below say who left the data inconsistent, by death or panic  |
+//! | 1    | any          | DRAINING  | a writer that waits for the readers to go, and has not touched the data yet      |
+//! | 1    | any          | 0         | a writer that has the data (or is about to: it looks for readers)                |
+//!
+//! Each reader word is the word of a hold, 0 or `holder + WAITERS`, on a cache line of its own. A reader takes one by name. The one
+//! at its index, modulo the number of words, is its *home*, which it tries first; the others, if a living reader has that; and if
+//! the living have all, it sleeps on its home. In all of these words WAITERS is set by who is about to sleep, and cleared by
+//! the release, which wakes **all**: if a writer woke one reader, it would leave the other readers asleep though nobody writes.
+//!
+//! # Who sees whom
+//!
+//! A reader takes its word, then looks at the writer word. A writer takes the writer word, then looks at the reader words. Each
+//! has a sequentially consistent fence between the two, so that at least one sees the other: the reader then withdraws, the
+//! writer waits. Since readers give way, writers do not starve.
+//!
+//! # Invariants
+//!
+//! 1. A reader word that names a living reader which has seen the writer word without holder after its fence: no writer touches
+//!    the data before that word changes.
+//! 2. The writer word names a living writer, without DRAINING, which has seen every reader word without a living holder
+//!    after its fence: that writer alone touches the data.
+//! 3. While a reader has another word than its home, the writer word is not 0: the reader saw it so after its fence, only a writer
+//!    that has the data makes it 0 again, and one that gives up leaves it as it was. So a thread that reads already and takes
+//!    its home a second time finds the writer word changed, looks at all words, and finds its own id. This is what makes nested
+//!    read locks an error each time, and not only sometimes.
+//! 4. Who sleeps on a word has set WAITERS in it, or somebody who is watched is about to wake all on it.
+//! 5. The release is the last access to a word: after it the memory may be gone.
+//!
+//! # If a process dies
+//!
+//! A reader: its word is cleared by the writer that waits for it, or taken over by the next reader. A writer: whoever looks next,
+//! reader or writer, puts the cause into the writer word, and it stays there until a writer vouches for the data. A
+//! writer that dies while DRAINING has changed nothing, and nobody is told.
+
+use super::hold::{Cause, INCONSISTENT, Id, WAITERS};
+use super::mutex::{Acquired, Refusal};
+use super::table::Participant;
+use super::vigil::{Slept, Vigil};
+use crate::platform::{Platform, Word};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::time::Duration;
+
+/// Bit 28 of a writer word that is free and consistent.
+const DISPLACED: u32 = 1 << 28;
+/// Bit 28 of a writer word that is held.
+const DRAINING: u32 = 1 << 28;
+
+/// A word with its cache line, and the neighbour that some processors fetch along.
+#[derive(Debug)]
+#[repr(C, align(128))]
+pub struct Line<W>(W);
+
+impl<W> Line<W> {
+    /// The word with nothing beside it.
+    pub const fn new(word: W) -> Self {
+        Self(word)
+    }
+}
+
+/// See the [module](self). `READERS` is the number of reader words.
+#[derive(Debug)]
+#[repr(C)]
+pub struct RwLock<P: Platform, const READERS: usize> {
+    writer: Line<P::Word>,
+    readers: [Line<P::Word>; READERS],
+}
+
+/// A read hold: in which of the reader words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub struct Reading {
+    /// The word's number, for [`RwLock::unlock_read`].
+    pub word: usize,
+    /// Why the data may be inconsistent, if it may be.
+    pub inconsistent: Option<Cause>,
+}
+
+/// How long an operation waits where it must.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// Not at all.
+    None,
+    /// Until this moment of [`Platform::now`]'s clock; `None`: for ever.
+    Until(Option<Duration>),
+}
+
+/// The writer word as one look at it found it.
+enum Writer {
+    /// There is no living one: this would be the word without the dead one, if it is not that already.
+    Gone { left: u32 },
+    /// There is.
+    Living(Id),
+}
+
+/// The state of one operation's waiting, on whatever words.
+struct Wait<'p, 't, P: Platform> {
+    vigil: Option<Vigil<'p, 't, P>>,
+    spins: u32,
+}
+
+impl<'p, 't, P: Platform> Wait<'p, 't, P> {
+    fn new(me: &'p Participant<'t, P>, patience: Patience) -> Self {
+        let vigil = match patience {
+            Patience::None => None,
+            Patience::Until(deadline) => Some(Vigil::new(me, deadline)),
+        };
+        Self { vigil, spins: P::SPINS }
+    }
+
+    /// Waits a while for a word of that value, which a living `holder` has, to change.
+    fn while_held(&mut self, word: &P::Word, seen: u32, holder: Id) -> Result<(), Refusal> {
+        let Some(vigil) = &mut self.vigil else {
+            return Err(Refusal::WouldBlock);
+        };
+        if self.spins > 0 && seen & WAITERS == 0 {
+            self.spins -= 1;
+            P::spin();
+            return Ok(());
+        }
+        // ORDERING: Relaxed; only the holder's release acts on WAITERS, and it reads the word itself.
+        if seen & WAITERS == 0 && word.compare_exchange(seen, seen | WAITERS, Relaxed, Relaxed).is_err() {
+            return Ok(());
+        }
+        match vigil.sleep(word, seen | WAITERS, Some(holder)) {
+            Slept::Look => Ok(()),
+            Slept::TimedOut => Err(Refusal::TimedOut),
+        }
+    }
+
+    /// The answer to one who would wait for itself.
+    fn deadlock(&self) -> Refusal {
+        if self.vigil.is_some() { Refusal::Deadlock } else { Refusal::WouldBlock }
+    }
+}
+
+impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
+    /// A lock of these words. 0 in all of them is a free one; any other values are some state or other.
+    pub const fn from_lines(writer: Line<P::Word>, readers: [Line<P::Word>; READERS]) -> Self {
+        Self { writer, readers }
+    }
+
+    /// Takes a reader word, and waits for writers to go.
+    ///
+    /// # Errors
+    /// [`Refusal::WouldBlock`] or [`Refusal::TimedOut`], by `patience`; [`Refusal::Deadlock`] if the caller reads or writes
+    /// already (`WouldBlock` with [`Patience::None`]).
+    ///
+    /// # If a process dies
+    /// A writer: this reader is told. Others: nobody notices.
+    #[inline]
+    pub fn read(&self, me: &Participant<'_, P>, patience: Patience) -> Result<Reading, Refusal> {
+        let home = Self::home(me.id);
+        // ORDERING: Relaxed, then the fence. What the last writer wrote comes with the writer word.
+        let taken = self.readers[home].0.compare_exchange_then_fence(0, me.id.word(), Relaxed, Relaxed).is_ok();
+        // ORDERING: the load must not be older than the fence: it pairs with the one of `write`, model
+        // `rwlock::without_fences_reader_and_writer_miss_each_other`. Acquire: pairs with the Release of `unlock_write`.
+        // Model: `rwlock::a_writer_publishes_to_readers`.
+        if taken && self.writer.0.load(Acquire) == 0 {
+            return Ok(Reading { word: home, inconsistent: None });
+        }
+        self.read_slow(*me, taken.then_some(home), patience)
+    }
+
+    #[inline(always)]
+    fn home(id: Id) -> usize {
+        const { assert!(READERS > 0, "a RwLock needs a reader word") };
+        id.index() % READERS
+    }
+
+    // The participant by value: a reference would force it into memory before the fast path's CAS.
+    #[cold]
+    fn read_slow(
+        &self,
+        me: Participant<'_, P>,
+        mut taken: Option<usize>,
+        patience: Patience,
+    ) -> Result<Reading, Refusal> {
+        let mut wait = Wait::new(&me, patience);
+        let answer =
+            if self.reads(me.id, taken) { Err(wait.deadlock()) } else { self.settle(&me, &mut taken, &mut wait) };
+        if let (Err(_), Some(word)) = (answer, taken) {
+            self.unlock_read(word);
+        }
+        answer
+    }
+
+    /// Takes a word if none is `taken`, and looks whether there is a writer, until there is a word and no writer.
+    fn settle(
+        &self,
+        me: &Participant<'_, P>,
+        taken: &mut Option<usize>,
+        wait: &mut Wait<'_, '_, P>,
+    ) -> Result<Reading, Refusal> {
+        loop {
+            // ORDERING: Acquire, as in `read`; and before a writer's lifeline is read, as in `raw::mutex`.
+            let seen = self.writer.0.load(Acquire);
+            match (self.judge(me, seen), *taken) {
+                (Writer::Living(writer), _) => {
+                    if let Some(word) = taken.take() {
+                        self.unlock_read(word);
+                    }
+                    if writer == me.id {
+                        return Err(wait.deadlock());
+                    }
+                    wait.while_held(&self.writer.0, seen, writer)?;
+                }
+                (Writer::Gone { left }, _) if left != seen => {
+                    // ORDERING: Release: who reads this word with Acquire sees what the dead had written, as this one does by the
+                    // mark. Model: `rwlock::two_readers_and_a_writer_whoever_dies`.
+                    let _or_look_again = self.writer.0.compare_exchange(seen, left, Release, Relaxed);
+                }
+                (Writer::Gone { .. }, None) => *taken = self.take_word(me, wait)?,
+                (Writer::Gone { left }, Some(word)) => {
+                    if left != 0 || word == Self::home(me.id) {
+                        return Ok(Reading { word, inconsistent: Cause::of_free_word(left) });
+                    }
+                    // ORDERING: Relaxed; invariant 3 is about what this thread itself will see.
+                    let _or_look_again = self.writer.0.compare_exchange(0, DISPLACED, Relaxed, Relaxed);
+                }
+            }
+        }
+    }
+
+    /// Takes the home word, or another one; or else waits a while. Every word taken is taken before a fence.
+    fn take_word(&self, me: &Participant<'_, P>, wait: &mut Wait<'_, '_, P>) -> Result<Option<usize>, Refusal> {
+        let home = Self::home(me.id);
+        let mut home_is_held = None;
+        for word in (home..READERS).chain(0..home) {
+            let place = &self.readers[word].0;
+            // ORDERING: Acquire, before the holder's lifeline is read, as in `raw::mutex`.
+            let seen = place.load(Acquire);
+            match Id::holder_in(seen) {
+                Some(holder) if me.table.is_alive(holder) => {
+                    home_is_held = home_is_held.or(Some((seen, holder)));
+                }
+                // Who sleeps on the word of a dead reader watches that reader, and looks again: no need to keep WAITERS.
+                // ORDERING: as in `read`.
+                _ => {
+                    let take = place.compare_exchange_then_fence(seen, me.id.word(), Relaxed, Relaxed);
+                    return Ok(take.is_ok().then_some(word));
+                }
+            }
+        }
+        if let Some((seen, holder)) = home_is_held {
+            wait.while_held(&self.readers[home].0, seen, holder)?;
+        }
+        Ok(None)
+    }
+
+    /// Gives a reader word back, which the caller has.
+    ///
+    /// # If a process dies
+    /// Before the word is written: a reader died. After it, before the wake: the sleepers look, and see it free.
+    #[inline]
+    pub fn unlock_read(&self, word: usize) {
+        let Some(place) = self.readers.get(word) else { return };
+        // ORDERING: Release. Pairs with the Acquire of the writer's look in `write` and `drain`: it writes after this reader
+        // has read. Model: `rwlock::a_reader_is_done_before_the_writer_writes`.
+        if place.0.swap(0, Release) & WAITERS != 0 {
+            Self::wake_all(&place.0);
+        }
+    }
+
+    /// Takes the writer word, and waits for readers to go.
+    ///
+    /// # Errors
+    /// Those of [`read`](Self::read).
+    ///
+    /// # If a process dies
+    /// A writer that had the data: this writer is told. Others: nobody notices.
+    #[inline]
+    pub fn write(&self, me: &Participant<'_, P>, patience: Patience) -> Result<Acquired, Refusal> {
+        // ORDERING: Acquire. Pairs with the Release of `unlock_write`. The fence pairs with the one of `read`.
+        let taken = self.writer.0.compare_exchange_then_fence(0, me.id.word(), Acquire, Relaxed).is_ok();
+        // ORDERING: Acquire. Pairs with the Release of `unlock_read`.
+        if taken && self.readers.iter().all(|reader| reader.0.load(Acquire) == 0) {
+            return Ok(Acquired { inconsistent: None });
+        }
+        self.write_slow(*me, taken, patience)
+    }
+
+    #[cold]
+    fn write_slow(&self, me: Participant<'_, P>, taken: bool, patience: Patience) -> Result<Acquired, Refusal> {
+        let mut wait = Wait::new(&me, patience);
+        let reads = self.reads(me.id, None);
+        let left = match (taken, reads) {
+            (true, _) => {
+                // ORDERING: Relaxed; who judges us dead decides by a CAS on the whole word.
+                self.writer.0.fetch_or(DRAINING, Relaxed);
+                0
+            }
+            (false, true) => return Err(wait.deadlock()),
+            (false, false) => self.take_writer(&me, &mut wait)?,
+        };
+        let drained = if reads { Err(wait.deadlock()) } else { self.drain(&me, &mut wait) };
+        if let Err(refusal) = drained {
+            self.unlock_write(left);
+            return Err(refusal);
+        }
+        // ORDERING: Relaxed; as above, and the mark of our death, if it comes, comes with all that we wrote.
+        self.writer.0.fetch_and(!DRAINING, Relaxed);
+        Ok(Acquired { inconsistent: Cause::of_free_word(left) })
+    }
+
+    /// Takes the writer word from nobody or from a dead writer. Gives the word that is to be put back if this comes to nothing.
+    fn take_writer(&self, me: &Participant<'_, P>, wait: &mut Wait<'_, '_, P>) -> Result<u32, Refusal> {
+        loop {
+            // ORDERING: Acquire, before the holder's lifeline is read, as in `raw::mutex`.
+            let seen = self.writer.0.load(Acquire);
+            match self.judge(me, seen) {
+                Writer::Living(writer) if writer == me.id => return Err(wait.deadlock()),
+                Writer::Living(writer) => wait.while_held(&self.writer.0, seen, writer)?,
+                Writer::Gone { left } => {
+                    let new = me.id.word() | DRAINING | left & INCONSISTENT;
+                    // ORDERING: as in `write`.
+                    if self.writer.0.compare_exchange_then_fence(seen, new, Acquire, Relaxed).is_ok() {
+                        return Ok(left);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits, with the writer word, until no reader is there.
+    fn drain(&self, me: &Participant<'_, P>, wait: &mut Wait<'_, '_, P>) -> Result<(), Refusal> {
+        for reader in &self.readers {
+            loop {
+                // ORDERING: Acquire. Pairs with the Release of `unlock_read`; and before the reader's lifeline is read, as in
+                // `raw::mutex`.
+                let seen = reader.0.load(Acquire);
+                match Id::holder_in(seen) {
+                    None => break,
+                    Some(holder) if me.table.is_alive(holder) => wait.while_held(&reader.0, seen, holder)?,
+                    // ORDERING: Relaxed: that the dead has done reading goes to the next writer with the writer word.
+                    Some(_) => {
+                        let _or_look_again = reader.0.compare_exchange(seen, 0, Relaxed, Relaxed);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the writer word back, which the caller has, and leaves the word behind that is given: 0, or [`Cause::word`]
+    /// if the data may be inconsistent.
+    ///
+    /// # If a process dies
+    /// Before the word is written: the writer died. After it, before the wake: the sleepers look, and see it free.
+    #[inline]
+    pub fn unlock_write(&self, left: u32) {
+        debug_assert!(Id::holder_in(left).is_none() && left & WAITERS == 0);
+        // ORDERING: Release. Pairs with the Acquire in `read`, `settle`, `write` and `take_writer`.
+        if self.writer.0.swap(left, Release) & WAITERS != 0 {
+            Self::wake_all(&self.writer.0);
+        }
+    }
+
+    /// Makes the caller, who writes, a reader, with no writer between. Waits only for readers that have just come, and withdraw.
+    /// `left` as in [`unlock_write`](Self::unlock_write).
+    ///
+    /// # If a process dies
+    /// As [`unlock_write`](Self::unlock_write); after it, a reader died.
+    pub fn downgrade(&self, me: &Participant<'_, P>, left: u32) -> Reading {
+        let mut wait = Wait::new(me, Patience::Until(None));
+        loop {
+            if let Ok(Some(word)) = self.take_word(me, &mut wait) {
+                let displaced = left == 0 && word != Self::home(me.id);
+                self.unlock_write(if displaced { DISPLACED } else { left });
+                return Reading { word, inconsistent: Cause::of_free_word(left) };
+            }
+        }
+    }
+
+    #[cold]
+    fn wake_all(word: &P::Word) {
+        P::wake(word, u32::MAX);
+    }
+
+    /// Whether a reader word, but for that one, names the participant, who asks for itself.
+    fn reads(&self, id: Id, except: Option<usize>) -> bool {
+        // ORDERING: Relaxed; its own writes it sees, and nobody else writes a word that names a living reader.
+        let names = |word: &Line<P::Word>| Id::holder_in(word.0.load(Relaxed)) == Some(id);
+        self.readers.iter().enumerate().any(|(index, word)| Some(index) != except && names(word))
+    }
+
+    /// Who has the writer word, as `seen` by a load with Acquire. Any bits are understood.
+    fn judge(&self, me: &Participant<'_, P>, seen: u32) -> Writer {
+        match Id::holder_in(seen) {
+            None => Writer::Gone { left: seen & !WAITERS },
+            Some(holder) if holder == me.id || me.table.is_alive(holder) => Writer::Living(holder),
+            // It had touched nothing. There may be a displaced reader that it waited for.
+            Some(_) if seen & (DRAINING | INCONSISTENT) == DRAINING => Writer::Gone { left: DISPLACED },
+            Some(holder) => Writer::Gone { left: Cause::Died(Some(holder)).word() },
+        }
+    }
+
+    /// Whether the data is marked inconsistent at the moment.
+    pub fn is_inconsistent(&self) -> bool {
+        self.writer.0.load(Relaxed) & INCONSISTENT != 0
+    }
+
+    /// The writer, to whom this is left, vouches for the data.
+    pub fn mark_consistent(&self) {
+        // ORDERING: Relaxed; the flag goes to others with the release.
+        self.writer.0.fetch_and(!INCONSISTENT, Relaxed);
+    }
+
+    /// The writer at the moment, dead or alive.
+    pub fn writer(&self) -> Option<Id> {
+        Id::holder_in(self.writer.0.load(Relaxed))
+    }
+}

@@ -1,0 +1,392 @@
+//! [`RwLock`]: data that many read or one writes, under a lock that outlives them all.
+
+use super::stamp::Stamp;
+use super::{LockResult, Patience};
+use crate::error::LockError;
+use crate::platform::Linux;
+use crate::raw::rwlock::{self, Line, Reading};
+use crate::raw::{self, Acquired, Cause};
+use crate::segment::{Fingerprint, Shareable, local};
+use core::cell::UnsafeCell;
+use core::fmt;
+use core::marker::PhantomData;
+use core::ops::{Deref, DerefMut};
+use std::time::{Duration, Instant};
+
+/// Data that many may read at a time, or one may write, in memory that processes share.
+///
+/// As [`std::sync::RwLock`], and no death of a reader or a writer keeps the others from going on. If a **writer** died, by
+/// whatever cause, the next to come, reader or writer, gets its guard inside [`LockError::OwnerDied`], and so does everybody
+/// after it, until a writer who has looked at the data says [`RwLockWriteGuard::mark_consistent`]. A reader
+/// cannot have changed anything, so its death, and its panic, are told to nobody.
+///
+/// It must be in a [`Segment`](crate::Segment); elsewhere every operation answers
+/// [`Error::NotInSegment`](crate::Error::NotInSegment). A thread takes part in a segment from its first operation there.
+///
+/// ```
+/// use outlive::{LockError, RwLock, Segment};
+///
+/// let limits = Segment::<RwLock<[u64; 2]>>::anonymous(|_zero| {})?;
+/// match limits.write() {
+///     Ok(mut limits) => *limits = [3, 7],
+///     Err(LockError::OwnerDied(left)) => {
+///         let mut limits = left.into_guard();
+///         *limits = [3, 7]; // whatever makes it right again
+///         limits.mark_consistent();
+///     }
+///     Err(other) => panic!("{other}"),
+/// }
+/// assert_eq!(limits.read().unwrap()[1], 7);
+/// # Ok::<(), outlive::Error>(())
+/// ```
+///
+/// # How many readers
+///
+/// Every reader takes a word of its own by name: that is how it can be told which of them died. There are `READERS` of them, 16
+/// unless said otherwise. **Readers beyond that number wait** for another to finish. Each word has a cache line (128 bytes) of
+/// its own, so that readers on different processors do not disturb each other: the lock takes `(READERS + 1) * 128` bytes.
+///
+/// A thread's word is chosen by its number in the segment's participant table ([`Id::index`](crate::Id::index)), and if
+/// another reader has that one, it takes a free one. From then on until the next write, reading is slower (all words are looked
+/// at). So choose `READERS` not below the number of threads in the segment, if reads are to be as fast as they can.
+///
+/// # Who comes first
+///
+/// A writer that waits keeps new readers out, so writers do not starve. When a writer is done, all who wait
+/// are woken, and any of them may be first, whether it reads or writes: readers have no turn of their own, and writers
+/// that follow each other without a pause may keep them waiting. Among writers, and among readers beyond `READERS`, there is
+/// no order either.
+///
+/// A thread cannot read twice at a time, nor read and write: it gets [`LockError::Deadlock`], each time and at once, where other locks
+/// hang if a writer happens to wait in between. [`RwLockWriteGuard::downgrade`] makes a writer a reader. There is no upgrade
+/// the other way: two readers who wish for it would wait for each other, so that it would have to fail in the middle.
+///
+/// # If a process dies
+///
+/// | who                                             | what the others see                                                            |
+/// |-------------------------------------------------|--------------------------------------------------------------------------------|
+/// | a reader (SIGKILL, exit, exec, end of thread)    | nothing: the writer that waits for it goes on, its word is taken by others      |
+/// | a writer                                        | `OwnerDied` with the guard, until a writer says `mark_consistent`              |
+/// | a writer that waits for readers to finish       | nothing                                                                        |
+/// | one that waits for a writer                     | nothing                                                                        |
+/// | one that unlocks, before or after the release    | as a holder, or nothing; those who wait go on                                  |
+///
+/// All of this takes as long as the kernel takes to end the thread: tens of microseconds, unless it writes a core dump first.
+#[repr(C)]
+pub struct RwLock<T, const READERS: usize = 16> {
+    raw: raw::RwLock<Linux, READERS>,
+    data: UnsafeCell<T>,
+}
+
+// SAFETY: repr(C); the words are understood whatever their bits, the data is Shareable; no pointers, no Drop but T's (none).
+unsafe impl<T: Shareable, const READERS: usize> Shareable for RwLock<T, READERS> {
+    const FINGERPRINT: u64 = Fingerprint::of::<Self>("outlive::RwLock")
+        .parameter("READERS", READERS as u64)
+        .field("data", core::mem::offset_of!(Self, data), T::FINGERPRINT)
+        .finish();
+}
+
+// SAFETY: the lock gives the data to one writer, or to readers (raw::rwlock, invariants 1 and 2), as std's RwLock does: Send because
+// a writer may take it out, Sync because readers share it.
+unsafe impl<T: Send + Sync, const READERS: usize> Sync for RwLock<T, READERS> {}
+
+/// The operations of one kind, which differ in how long they wait.
+macro_rules! family {
+    ($what:literal, $with:ident, $guard:ident, $wait:ident, $try_now:ident, $try_for:ident, $try_until:ident) => {
+        #[doc = concat!("Locks for ", $what, ", waiting as long as it takes.")]
+        ///
+        /// Signals do not end the wait. A thread that reads or writes already gets [`LockError::Deadlock`] at once.
+        ///
+        /// # Errors
+        /// [`LockError::OwnerDied`] and [`LockError::Poisoned`], which contain the guard; [`LockError::Deadlock`];
+        /// [`LockError::Unusable`] where the thread cannot take part in the segment.
+        ///
+        /// # If a process dies
+        /// See [above](Self#if-a-process-dies).
+        #[inline]
+        pub fn $wait(&self) -> LockResult<$guard<'_, T, READERS>> {
+            self.$with(Patience::FOREVER)
+        }
+
+        #[doc = concat!("Locks for ", $what, " if that takes no waiting. The dead are no reason to wait.")]
+        ///
+        /// A refusal may be due to one that was only just trying, and is refused, too.
+        ///
+        /// # Errors
+        #[doc = concat!("Those of [`", stringify!($wait), "`](Self::", stringify!($wait), "), but [`LockError::WouldBlock`] instead of `Deadlock`.")]
+        ///
+        /// # If a process dies
+        /// See [above](Self#if-a-process-dies).
+        #[inline]
+        pub fn $try_now(&self) -> LockResult<$guard<'_, T, READERS>> {
+            self.$with(Patience::None)
+        }
+
+        #[doc = concat!("Locks for ", $what, ", waiting at most that long (monotonic time). [`Duration::MAX`] is for ever.")]
+        ///
+        /// # Errors
+        #[doc = concat!("Those of [`", stringify!($wait), "`](Self::", stringify!($wait), "), and [`LockError::TimedOut`].")]
+        ///
+        /// # If a process dies
+        /// See [above](Self#if-a-process-dies).
+        pub fn $try_for(&self, timeout: Duration) -> LockResult<$guard<'_, T, READERS>> {
+            self.$with(Patience::lasting(timeout))
+        }
+
+        #[doc = concat!("Locks for ", $what, ", waiting at most until then. A moment that has passed is as good as now.")]
+        ///
+        /// # Errors
+        #[doc = concat!("Those of [`", stringify!($wait), "`](Self::", stringify!($wait), "), and [`LockError::TimedOut`].")]
+        ///
+        /// # If a process dies
+        /// See [above](Self#if-a-process-dies).
+        pub fn $try_until(&self, deadline: Instant) -> LockResult<$guard<'_, T, READERS>> {
+            self.$with(Patience::until(deadline))
+        }
+    };
+}
+
+impl<T, const READERS: usize> RwLock<T, READERS> {
+    /// A free lock around `data`. Memory of zeros is one around zeros.
+    pub const fn new(data: T) -> Self {
+        let readers = [const { Line::new(Linux::zero()) }; READERS];
+        Self { raw: raw::RwLock::from_lines(Line::new(Linux::zero()), readers), data: UnsafeCell::new(data) }
+    }
+
+    family!("reading", read_with, RwLockReadGuard, read, try_read, try_read_for, try_read_until);
+    family!("writing", write_with, RwLockWriteGuard, write, try_write, try_write_for, try_write_until);
+
+    #[inline(always)]
+    fn read_with(&self, patience: Patience) -> LockResult<RwLockReadGuard<'_, T, READERS>> {
+        let me = local::participant(self)?;
+        match self.raw.read(&me, patience.into()) {
+            Ok(Reading { word, inconsistent: None }) => Ok(RwLockReadGuard::new(self, word)),
+            Ok(Reading { word, inconsistent: Some(cause) }) => tell(cause, RwLockReadGuard::new(self, word)),
+            Err(refusal) => refuse(refusal),
+        }
+    }
+
+    #[inline(always)]
+    fn write_with(&self, patience: Patience) -> LockResult<RwLockWriteGuard<'_, T, READERS>> {
+        let me = local::participant(self)?;
+        match self.raw.write(&me, patience.into()) {
+            Ok(Acquired { inconsistent: None }) => Ok(RwLockWriteGuard::new(self, None)),
+            Ok(Acquired { inconsistent: Some(cause) }) => tell(cause, RwLockWriteGuard::new(self, Some(cause))),
+            Err(refusal) => refuse(refusal),
+        }
+    }
+
+    /// Whether the data is marked inconsistent at the moment.
+    pub fn is_inconsistent(&self) -> bool {
+        self.raw.is_inconsistent()
+    }
+
+    /// The data, without locking: the borrow shows that nobody else has it.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.data.get_mut()
+    }
+
+    /// The data.
+    pub fn into_inner(self) -> T {
+        self.data.into_inner()
+    }
+}
+
+#[cold]
+fn tell<G>(cause: Cause, guard: G) -> LockResult<G> {
+    Err(LockError::of(cause, guard))
+}
+
+#[cold]
+fn refuse<G>(refusal: raw::Refusal) -> LockResult<G> {
+    Err(refusal.into())
+}
+
+impl From<Patience> for rwlock::Patience {
+    #[inline(always)]
+    fn from(patience: Patience) -> Self {
+        match patience {
+            Patience::None => Self::None,
+            Patience::Until(deadline) => Self::Until(deadline),
+        }
+    }
+}
+
+impl<T: Default, const READERS: usize> Default for RwLock<T, READERS> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
+impl<T, const READERS: usize> From<T> for RwLock<T, READERS> {
+    fn from(data: T) -> Self {
+        Self::new(data)
+    }
+}
+
+/// Never waits: where somebody writes, or the thread itself reads, it says so.
+impl<T: fmt::Debug, const READERS: usize> fmt::Debug for RwLock<T, READERS> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("RwLock");
+        match self.try_read() {
+            Ok(guard) => debug.field("data", &*guard),
+            Err(LockError::OwnerDied(left) | LockError::Poisoned(left)) => {
+                debug.field("data", &**left.guard()).field("inconsistent", &true)
+            }
+            Err(LockError::WouldBlock) => debug.field("data", &format_args!("<locked>")),
+            Err(_) => debug.field("data", &format_args!("<not in a segment>")),
+        };
+        debug.finish()
+    }
+}
+
+/// The thread reads as long as this lives. Dropping it unlocks.
+///
+/// In a child that was forked while the parent held it, the copy of the guard does nothing: the hold is the parent's.
+#[must_use = "if unused the lock is given back at once"]
+pub struct RwLockReadGuard<'a, T, const READERS: usize = 16> {
+    lock: &'a RwLock<T, READERS>,
+    /// Its own part: the number of the reader word.
+    stamp: Stamp,
+    not_send: PhantomData<*const ()>, // the holder is a thread
+}
+
+// SAFETY: a `&RwLockReadGuard` gives only `&T`.
+unsafe impl<T: Sync, const READERS: usize> Sync for RwLockReadGuard<'_, T, READERS> {}
+
+impl<'a, T, const READERS: usize> RwLockReadGuard<'a, T, READERS> {
+    #[inline(always)]
+    fn new(lock: &'a RwLock<T, READERS>, word: usize) -> Self {
+        Self { lock, stamp: Stamp::now(word as u32), not_send: PhantomData }
+    }
+}
+
+impl<T, const READERS: usize> Deref for RwLockReadGuard<'_, T, READERS> {
+    type Target = T;
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: this guard's thread reads, so nobody writes the data (raw::rwlock, invariant 1).
+        unsafe { &*self.lock.data.get() }
+    }
+}
+
+impl<T, const READERS: usize> Drop for RwLockReadGuard<'_, T, READERS> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.stamp.is_of_this_process() {
+            self.lock.raw.unlock_read(self.stamp.own() as usize);
+        }
+    }
+}
+
+/// The thread writes as long as this lives. Dropping it unlocks.
+///
+/// In a child that was forked while the parent held it, the copy of the guard does nothing: the hold is the parent's.
+#[must_use = "if unused the lock is given back at once"]
+pub struct RwLockWriteGuard<'a, T, const READERS: usize = 16> {
+    lock: &'a RwLock<T, READERS>,
+    /// Its own part: the word to leave behind, as `raw::hold` has it.
+    stamp: Stamp,
+    not_send: PhantomData<*const ()>, // the holder is a thread
+}
+
+// SAFETY: a `&RwLockWriteGuard` gives only `&T`.
+unsafe impl<T: Sync, const READERS: usize> Sync for RwLockWriteGuard<'_, T, READERS> {}
+
+impl<'a, T, const READERS: usize> RwLockWriteGuard<'a, T, READERS> {
+    #[inline(always)]
+    fn new(lock: &'a RwLock<T, READERS>, left: Option<Cause>) -> Self {
+        Self { lock, stamp: Stamp::now(left.map_or(0, Cause::word)), not_send: PhantomData }
+    }
+
+    /// Says that the data is right again: the next one to lock hears nothing of the death or panic before.
+    pub fn mark_consistent(&mut self) {
+        self.stamp.set_own(0);
+        if self.stamp.is_of_this_process() {
+            self.lock.raw.mark_consistent();
+        }
+    }
+
+    /// Goes on as a reader, with no writer in between: others may read now, too. (An associated function, as std's.)
+    ///
+    /// If the data is inconsistent and nobody has vouched for it, the others are told, as ever.
+    ///
+    /// ```
+    /// use outlive::{RwLock, RwLockWriteGuard, Segment};
+    ///
+    /// let total = Segment::<RwLock<u64>>::anonymous(|_zero| {})?;
+    /// let mut guard = total.write().unwrap();
+    /// *guard += 1;
+    /// let guard = RwLockWriteGuard::downgrade(guard);
+    /// assert_eq!(*guard, 1); // still what was written
+    /// # Ok::<(), outlive::Error>(())
+    /// ```
+    ///
+    /// # If a process dies
+    /// Before it is done, a writer; from then on, a reader.
+    pub fn downgrade(this: Self) -> RwLockReadGuard<'a, T, READERS> {
+        let mut this = core::mem::ManuallyDrop::new(this);
+        if this.stamp.is_of_this_process() {
+            // It has had its place in the segment since it locked, and cannot leave while it holds.
+            let me = local::participant(this.lock).expect("who holds takes part");
+            let left = this.left();
+            let word = this.lock.raw.downgrade(&me, left).word;
+            return RwLockReadGuard::new(this.lock, word);
+        }
+        // A fork's copy: as much of the parent's, and as little of ours, as before.
+        RwLockReadGuard { lock: this.lock, stamp: this.stamp, not_send: PhantomData }
+    }
+
+    /// The writer word to leave behind.
+    #[inline]
+    fn left(&mut self) -> u32 {
+        if self.stamp.panicked_since() {
+            self.stamp.set_own(Cause::Panicked(self.lock.raw.writer()).word());
+        }
+        self.stamp.own()
+    }
+}
+
+impl<T, const READERS: usize> Deref for RwLockWriteGuard<'_, T, READERS> {
+    type Target = T;
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: this guard's thread writes, so nobody else does (raw::rwlock, invariant 2).
+        unsafe { &*self.lock.data.get() }
+    }
+}
+
+impl<T, const READERS: usize> DerefMut for RwLockWriteGuard<'_, T, READERS> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as in `deref`; nobody reads either, and this borrow of the guard is unique.
+        unsafe { &mut *self.lock.data.get() }
+    }
+}
+
+impl<T, const READERS: usize> Drop for RwLockWriteGuard<'_, T, READERS> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.stamp.is_of_this_process() {
+            let left = self.left();
+            self.lock.raw.unlock_write(left);
+        }
+    }
+}
+
+macro_rules! shows_data {
+    ($($guard:ident)*) => {$(
+        impl<T: fmt::Debug, const READERS: usize> fmt::Debug for $guard<'_, T, READERS> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                (**self).fmt(f)
+            }
+        }
+
+        impl<T: fmt::Display, const READERS: usize> fmt::Display for $guard<'_, T, READERS> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                (**self).fmt(f)
+            }
+        }
+    )*};
+}
+shows_data! { RwLockReadGuard RwLockWriteGuard }
