@@ -6,11 +6,15 @@
 
 #![forbid(unsafe_code)]
 
+pub mod condvar;
 pub mod hold;
 pub mod mutex;
+pub mod reentrant;
 pub mod table;
 pub mod vigil;
 
+pub use condvar::Condvar;
 pub use hold::{Cause, Id};
 pub use mutex::{Acquired, Mutex, Refusal};
+pub use reentrant::ReentrantMutex;
 pub use table::{Participant, Slot, Table};

@@ -51,7 +51,7 @@
 use super::hold::Id;
 use super::table::{Membership, Participant, is_owned};
 use crate::platform::{About, Expect, Lifeline, Platform, Word};
-use core::sync::atomic::Ordering::Acquire;
+use core::sync::atomic::Ordering::{Acquire, Relaxed};
 use core::time::Duration;
 
 /// The longest that the first phase grows to.
@@ -122,7 +122,7 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
     /// primitive has such a flag) after WAITERS was set. Some calls return at once: the caller looks, and calls again.
     pub fn sleep(&mut self, news: &P::Word, value: u32, holder: Option<Id>) -> Slept {
         let now = P::now();
-        if self.deadline.is_some_and(|deadline| deadline <= now) {
+        if self.is_over(now) {
             return Slept::TimedOut;
         }
         let news = Expect { word: news, value };
@@ -134,15 +134,52 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
             self.watch = Some(self.collect(holder));
             return Slept::Look;
         };
-        let recheck = P::recheck().map(|bound| now + bound);
-        self.wait(news, &watch, earlier(self.deadline, recheck));
+        self.wait_until_recheck(news, &watch, now);
         if self.first_phase.is_some() && self.me.table.membership.load(Acquire) != watch.membership {
             self.lengthen_first_phase();
         }
-        if recheck.is_some_and(|at| at <= P::now()) {
-            self.me.table.look_slowly();
-        }
         Slept::Look
+    }
+
+    /// Collects now, for one [`sleep_once`](Self::sleep_once).
+    ///
+    /// Where the look is the user's, as with a condition variable's predicate, it cannot be repeated between collection and sleep. It was
+    /// made under a lock that is released after this; so whatever changes what was seen is done later, by one who is watched.
+    pub fn watch_from_now(&mut self) {
+        self.watch = Some(self.collect(None));
+    }
+
+    /// Sleeps on `news` as long as it is `value`, and nobody has died or come since [`watch_from_now`](Self::watch_from_now), without a look
+    /// between the phases: whatever ends it is for the user to look at. The first phase tells of a death only at its end.
+    pub fn sleep_once(&mut self, news: &P::Word, value: u32) -> Slept {
+        let news = Expect { word: news, value };
+        let Some(watch) = self.watch.take() else {
+            return Slept::Look;
+        };
+        let mut now = P::now();
+        if let Some(length) = self.first_phase {
+            let ends = earlier(self.deadline, Some(now + length));
+            if !self.is_over(now) {
+                self.noting(news.word, || P::wait(&[news], ends));
+            }
+            // ORDERING: Relaxed; a value too old only leads to a second wait, which the kernel refuses.
+            if news.word.load(Relaxed) != value {
+                return Slept::Look;
+            }
+            now = P::now();
+            if ends.is_some_and(|ends| now < ends) {
+                return Slept::Look;
+            }
+        }
+        if self.is_over(now) {
+            return Slept::TimedOut;
+        }
+        self.wait_until_recheck(news, &watch, now);
+        if self.is_over(P::now()) { Slept::TimedOut } else { Slept::Look }
+    }
+
+    fn is_over(&self, now: Duration) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= now)
     }
 
     fn is_in_first_phase(&mut self, now: Duration) -> bool {
@@ -245,6 +282,15 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         alive
     }
 
+    /// The second phase's sleep, with the net under it.
+    fn wait_until_recheck(&self, news: Expect<'_, P::Word>, watch: &Watch<'t, P>, now: Duration) {
+        let recheck = P::recheck().map(|bound| now + bound);
+        self.wait(news, watch, earlier(self.deadline, recheck));
+        if recheck.is_some_and(|at| at <= P::now()) {
+            self.me.table.look_slowly();
+        }
+    }
+
     fn wait(&self, news: Expect<'_, P::Word>, watch: &Watch<'t, P>, until: Option<Duration>) {
         if P::watches_many() {
             let membership = Expect { word: self.me.table.membership, value: watch.membership };
@@ -269,16 +315,20 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
             *place = expect;
             count += 1;
         }
+        if !P::watches_many() {
+            count = 1;
+        }
+        self.noting(news.word, || P::wait(&words[..count], until));
+        self.cascade(lifelines);
+    }
+
+    /// Sleeps, and says so in the slot, for people who look.
+    fn noting(&self, word: &P::Word, sleep: impl FnOnce()) {
         let slot = self.me.table.slot(self.me.id);
         if let Some(slot) = slot {
-            slot.about().note_waiting(Some(news.word));
+            slot.about().note_waiting(Some(word));
         }
-        if P::watches_many() {
-            P::wait(&words[..count], until);
-        } else {
-            P::wait(&words[..1], until);
-        }
-        self.cascade(lifelines);
+        sleep();
         if let Some(slot) = slot {
             slot.about().note_waiting::<P::Word>(None);
         }
