@@ -86,6 +86,8 @@ pub enum Error {
         /// Who holds it, if anybody does.
         holder: Option<Id>,
     },
+    /// A condition variable and the lock that it was to wait with are in different segments.
+    OtherSegment,
     /// The participant cannot leave: at this offset of the segment a word says that it holds something.
     StillHolding {
         /// Offset in bytes from the segment's start.
@@ -181,7 +183,10 @@ impl fmt::Display for Error {
             Self::NotHeld { holder: None } => f.write_str("the lock is not held by anybody"),
             Self::NotHeld { holder: Some(holder) } => write!(
                 f,
-                "the lock is held by participant {holder}: somebody released it on behalf of its holder meanwhile"
+                "the lock is held by participant {holder}, not by this thread; if it was this thread's, somebody released it on its behalf"
+            ),
+            Self::OtherSegment => f.write_str(
+                "the condition variable and the lock are in different segments; put both into one, so that its participants watch each other",
             ),
             Self::StillHolding { offset } => write!(
                 f,
@@ -213,6 +218,15 @@ pub enum LockError<G> {
     TimedOut,
     /// The calling thread holds it already: waiting would be for ever.
     Deadlock,
+    /// The calling thread holds a reentrant lock as often as can be counted. Nothing was changed.
+    TooDeep,
+    /// A condition variable could not wait with this guard, and gives it back: the lock was not released.
+    NotWaited {
+        /// The guard.
+        guard: G,
+        /// Why not.
+        error: Error,
+    },
     /// This thread cannot take part in the segment.
     Unusable(Error),
 }
@@ -290,13 +304,15 @@ impl<G> LockError<G> {
         }
     }
 
-    /// The guard, if the lock was taken: after [`OwnerDied`](Self::OwnerDied) and [`Poisoned`](Self::Poisoned).
+    /// The guard, if there is one: after [`OwnerDied`](Self::OwnerDied), [`Poisoned`](Self::Poisoned) and
+    /// [`NotWaited`](Self::NotWaited).
     ///
     /// # Errors
     /// The error itself, if it came without the lock.
     pub fn into_guard(self) -> std::result::Result<G, Self> {
         match self {
             Self::OwnerDied(left) | Self::Poisoned(left) => Ok(left.guard),
+            Self::NotWaited { guard, .. } => Ok(guard),
             other => Err(other),
         }
     }
@@ -304,13 +320,18 @@ impl<G> LockError<G> {
 
 impl<G> LockError<G> {
     pub(crate) fn map_guard<H>(self, change: impl FnOnce(G) -> H) -> LockError<H> {
-        let inner = |left: Inconsistent<G>| Inconsistent { guard: change(left.guard), by: left.by };
         match self {
-            Self::OwnerDied(left) => LockError::OwnerDied(inner(left)),
-            Self::Poisoned(left) => LockError::Poisoned(inner(left)),
+            Self::OwnerDied(Inconsistent { guard, by }) => {
+                LockError::OwnerDied(Inconsistent { guard: change(guard), by })
+            }
+            Self::Poisoned(Inconsistent { guard, by }) => {
+                LockError::Poisoned(Inconsistent { guard: change(guard), by })
+            }
             Self::WouldBlock => LockError::WouldBlock,
             Self::TimedOut => LockError::TimedOut,
             Self::Deadlock => LockError::Deadlock,
+            Self::TooDeep => LockError::TooDeep,
+            Self::NotWaited { guard, error } => LockError::NotWaited { guard: change(guard), error },
             Self::Unusable(error) => LockError::Unusable(error),
         }
     }
@@ -330,6 +351,8 @@ impl<G> fmt::Debug for LockError<G> {
             Self::WouldBlock => f.write_str("WouldBlock"),
             Self::TimedOut => f.write_str("TimedOut"),
             Self::Deadlock => f.write_str("Deadlock"),
+            Self::TooDeep => f.write_str("TooDeep"),
+            Self::NotWaited { error, .. } => f.debug_struct("NotWaited").field("error", error).finish_non_exhaustive(),
             Self::Unusable(error) => f.debug_tuple("Unusable").field(error).finish(),
         }
     }
@@ -357,6 +380,8 @@ impl<G> fmt::Display for LockError<G> {
             Self::WouldBlock => f.write_str("somebody else holds the lock"),
             Self::TimedOut => f.write_str("somebody else held the lock until the deadline"),
             Self::Deadlock => f.write_str("this thread holds the lock already; waiting for itself would be for ever"),
+            Self::TooDeep => f.write_str("this thread holds the lock so often that one more cannot be counted"),
+            Self::NotWaited { error, .. } => write!(f, "nothing was waited for, the lock is as it was: {error}"),
             Self::Unusable(error) => write!(f, "the lock cannot be used here: {error}"),
         }
     }
@@ -365,7 +390,7 @@ impl<G> fmt::Display for LockError<G> {
 impl<G> std::error::Error for LockError<G> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Unusable(error) => Some(error),
+            Self::Unusable(error) | Self::NotWaited { error, .. } => Some(error),
             _ => None,
         }
     }

@@ -86,5 +86,7 @@ pub use error::{Error, Inconsistent, LockError, Result, WaitError};
 pub use outlive_derive::Shareable;
 pub use raw::Id;
 pub use segment::*;
-pub use sync::{Lock, LockGuard, LockResult, Mutex, MutexGuard};
-pub use sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+pub use sync::{
+    Condvar, Lock, LockGuard, LockResult, Mutex, MutexGuard, ReentrantMutex, ReentrantMutexGuard, RwLock,
+    RwLockReadGuard, RwLockWriteGuard, WaitTimeoutResult, Waitable,
+};

@@ -6,13 +6,17 @@
 
 #![forbid(unsafe_code)]
 
+pub mod condvar;
 pub mod hold;
 pub mod mutex;
+pub mod reentrant;
 pub mod rwlock;
 pub mod table;
 pub mod vigil;
 
+pub use condvar::Condvar;
 pub use hold::{Cause, Id};
 pub use mutex::{Acquired, Mutex, Refusal};
+pub use reentrant::ReentrantMutex;
 pub use rwlock::RwLock;
 pub use table::{Participant, Slot, Table};

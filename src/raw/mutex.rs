@@ -52,6 +52,8 @@ pub enum Refusal {
     TimedOut,
     /// The caller holds it.
     Deadlock,
+    /// The caller holds a [reentrant](super::reentrant) one as often as can be counted.
+    TooDeep,
 }
 
 /// It was not held, or not by the one who was to release it.
@@ -107,7 +109,7 @@ impl<P: Platform> Mutex<P> {
 
     /// The fast path: one CAS on a word that is free and consistent.
     #[inline(always)]
-    fn take_free(&self, me: &Participant<'_, P>) -> bool {
+    pub(super) fn take_free(&self, me: &Participant<'_, P>) -> bool {
         // ORDERING: Acquire. Pairs with the Release of `unlock`: this holder sees what the last one wrote.
         // Model: `mutex::a_handoff_publishes_the_data`.
         self.word.compare_exchange(0, me.id.word(), Acquire, Relaxed).is_ok()
@@ -230,6 +232,12 @@ impl<P: Platform> Mutex<P> {
                 return Ok(());
             }
         }
+    }
+
+    /// The word, for its holder: the others change nothing in it but WAITERS.
+    #[inline(always)]
+    pub(super) fn look_relaxed(&self) -> u32 {
+        self.word.load(Relaxed)
     }
 
     /// Whether what it protects is marked inconsistent at the moment.

@@ -51,7 +51,7 @@
 use super::hold::Id;
 use super::table::{Membership, Participant, is_owned};
 use crate::platform::{About, Expect, Lifeline, Platform, Word};
-use core::sync::atomic::Ordering::Acquire;
+use core::sync::atomic::Ordering::{Acquire, Relaxed};
 use core::time::Duration;
 
 /// The longest that the first phase grows to.
@@ -126,13 +126,11 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
     /// primitive has such a flag) after WAITERS was set. Some calls return at once: the caller looks, and calls again.
     pub fn sleep(&mut self, news: &P::Word, value: u32, holder: Option<Id>) -> Slept {
         let now = P::now();
-        if self.deadline.is_some_and(|deadline| deadline <= now) {
+        if self.is_over(now) {
             return Slept::TimedOut;
         }
         // Here, and not after the wait: who was woken has no time to lose.
-        if self.recheck_at.take_if(|at| *at <= now).is_some() {
-            self.me.table.look_slowly();
-        }
+        self.look_slowly_if_due(now);
         let news = Expect { word: news, value };
         if self.is_in_first_phase(now) {
             self.nap(news, holder);
@@ -142,12 +140,54 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
             self.watch = Some(self.collect(holder));
             return Slept::Look;
         };
-        self.recheck_at = P::recheck().map(|bound| now + bound);
-        self.wait(news, &watch, earlier(self.deadline, self.recheck_at));
+        self.wait_until_recheck(news, &watch, now);
         if self.first_phase.is_some() && self.me.table.membership.load(Acquire) != watch.membership {
             self.lengthen_first_phase();
         }
         Slept::Look
+    }
+
+    /// Collects now, for one [`sleep_once`](Self::sleep_once).
+    ///
+    /// Where the look is the user's, as with a condition variable's predicate, it cannot be repeated between collection and sleep. It was
+    /// made under a lock that is released after this; so whatever changes what was seen is done later, by one who is watched.
+    pub fn watch_from_now(&mut self) {
+        self.watch = Some(self.collect(None));
+    }
+
+    /// Sleeps on `news` as long as it is `value`, and nobody has died or come since [`watch_from_now`](Self::watch_from_now), without a look
+    /// between the phases: whatever ends it is for the user to look at. The first phase tells of a death only at its end.
+    pub fn sleep_once(&mut self, news: &P::Word, value: u32) -> Slept {
+        let news = Expect { word: news, value };
+        let Some(watch) = self.watch.take() else {
+            return Slept::Look;
+        };
+        let mut now = P::now();
+        if let Some(length) = self.first_phase {
+            let ends = earlier(self.deadline, Some(now + length));
+            if !self.is_over(now) {
+                self.noting(news.word, || P::wait(&[news], ends));
+            }
+            // ORDERING: Relaxed; a value too old only leads to a second wait, which the kernel refuses.
+            if news.word.load(Relaxed) != value {
+                return Slept::Look;
+            }
+            now = P::now();
+            if ends.is_some_and(|ends| now < ends) {
+                return Slept::Look;
+            }
+        }
+        if self.is_over(now) {
+            return Slept::TimedOut;
+        }
+        self.wait_until_recheck(news, &watch, now);
+        now = P::now();
+        self.look_slowly_if_due(now);
+        if self.is_over(now) { Slept::TimedOut } else { Slept::Look }
+    }
+
+    fn is_over(&self, now: Duration) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= now)
     }
 
     fn is_in_first_phase(&mut self, now: Duration) -> bool {
@@ -255,6 +295,18 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         alive
     }
 
+    /// The second phase's sleep, with the net under it.
+    fn wait_until_recheck(&mut self, news: Expect<'_, P::Word>, watch: &Watch<'t, P>, now: Duration) {
+        self.recheck_at = P::recheck().map(|bound| now + bound);
+        self.wait(news, watch, earlier(self.deadline, self.recheck_at));
+    }
+
+    fn look_slowly_if_due(&mut self, now: Duration) {
+        if self.recheck_at.take_if(|at| *at <= now).is_some() {
+            self.me.table.look_slowly();
+        }
+    }
+
     fn wait(&self, news: Expect<'_, P::Word>, watch: &Watch<'t, P>, until: Option<Duration>) {
         if P::watches_many() {
             let membership = Expect { word: self.me.table.membership, value: watch.membership };
@@ -284,15 +336,19 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
             *place = expect;
             count += 1;
         }
+        if !P::watches_many() {
+            count = 1;
+        }
+        self.noting(news.word, || P::wait(&words[..count], until));
+    }
+
+    /// Sleeps, and says so in the slot, for people who look.
+    fn noting(&self, word: &P::Word, sleep: impl FnOnce()) {
         let slot = self.me.table.slot(self.me.id);
         if let Some(slot) = slot {
-            slot.about().note_waiting(Some(news.word));
+            slot.about().note_waiting(Some(word));
         }
-        if P::watches_many() {
-            P::wait(&words[..count], until);
-        } else {
-            P::wait(&words[..1], until);
-        }
+        sleep();
         if let Some(slot) = slot {
             slot.about().note_waiting::<P::Word>(None);
         }

@@ -447,6 +447,16 @@ pub(crate) fn participant<T: ?Sized>(place: &T) -> Result<Participant<'_, Linux>
     }
 }
 
+/// Whether two places are in one segment, be it through two mappings. The calling thread takes part in both.
+pub(crate) fn are_in_one_segment<A, B>(one: &A, other: &B) -> Result<bool> {
+    if ptr::eq(participant(one)?.table, participant(other)?.table) {
+        return Ok(true);
+    }
+    let mapping_of = |address| mappings().find(|mapping| mapping.covers(address)).ok_or(Error::NotInSegment);
+    let one = mapping_of(ptr::from_ref(one) as usize)?;
+    Ok(one.is_same_segment(mapping_of(ptr::from_ref(other) as usize)?))
+}
+
 impl Local {
     #[inline(always)]
     fn cached(&self, address: usize) -> Option<Participant<'static, Linux>> {

@@ -34,7 +34,7 @@ use std::time::{Duration, Instant};
 /// the death until a holder says [`mark_consistent`](Self::mark_consistent); who died is told the first time only.
 #[repr(transparent)]
 pub struct Lock {
-    raw: raw::Mutex<Linux>,
+    pub(super) raw: raw::Mutex<Linux>,
 }
 
 // SAFETY: one word, understood whatever its bits; repr(transparent), no pointers, no Drop.
@@ -238,9 +238,9 @@ impl fmt::Debug for Lock {
 /// In a child that was forked while the parent held it, the copy of the guard does nothing.
 #[must_use = "if unused the lock is given back at once"]
 pub struct LockGuard<'a> {
-    lock: &'a Lock,
+    pub(super) lock: &'a Lock,
     /// Its own part: the word of the holder's id.
-    stamp: Stamp,
+    pub(super) stamp: Stamp,
     not_send: PhantomData<*const ()>, // the holder is a thread
 }
 
@@ -249,7 +249,7 @@ unsafe impl Sync for LockGuard<'_> {}
 
 impl<'a> LockGuard<'a> {
     #[inline(always)]
-    fn new(lock: &'a Lock, id: Id) -> Self {
+    pub(super) fn new(lock: &'a Lock, id: Id) -> Self {
         Self { lock, stamp: Stamp::now(id.word()), not_send: PhantomData }
     }
 

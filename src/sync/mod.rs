@@ -1,13 +1,19 @@
 //! The typed faces of [`raw`](crate::raw): what programs use.
 
+mod condvar;
 mod lock;
 mod mutex;
+mod reentrant;
 mod rwlock;
 mod stamp;
+mod waitable;
 
+pub use condvar::{Condvar, WaitTimeoutResult};
 pub use lock::{Lock, LockGuard};
 pub use mutex::{Mutex, MutexGuard};
+pub use reentrant::{ReentrantMutex, ReentrantMutexGuard};
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+pub use waitable::Waitable;
 
 use crate::error::LockError;
 use crate::platform::{Linux, Platform};
@@ -41,6 +47,7 @@ impl<G> From<Refusal> for LockError<G> {
             Refusal::WouldBlock => Self::WouldBlock,
             Refusal::TimedOut => Self::TimedOut,
             Refusal::Deadlock => Self::Deadlock,
+            Refusal::TooDeep => Self::TooDeep,
         }
     }
 }

@@ -48,7 +48,7 @@ use std::time::{Duration, Instant};
 /// All of this takes as long as the kernel takes to end the thread: tens of microseconds, unless it writes a core dump first.
 #[repr(C)]
 pub struct Mutex<T> {
-    raw: raw::Mutex<Linux>,
+    pub(super) raw: raw::Mutex<Linux>,
     data: UnsafeCell<T>,
 }
 
@@ -190,9 +190,9 @@ impl<T: fmt::Debug> fmt::Debug for Mutex<T> {
 /// In a child that was forked while the parent held it, the copy of the guard does nothing: the hold is the parent's.
 #[must_use = "if unused the lock is given back at once"]
 pub struct MutexGuard<'a, T> {
-    lock: &'a Mutex<T>,
+    pub(super) lock: &'a Mutex<T>,
     /// Its own part: the word to leave behind, as `raw::hold` has it.
-    stamp: Stamp,
+    pub(super) stamp: Stamp,
     not_send: PhantomData<*const ()>, // the holder is a thread
 }
 
@@ -201,7 +201,7 @@ unsafe impl<T: Sync> Sync for MutexGuard<'_, T> {}
 
 impl<'a, T> MutexGuard<'a, T> {
     #[inline(always)]
-    fn new(lock: &'a Mutex<T>, left: Option<Cause>) -> Self {
+    pub(super) fn new(lock: &'a Mutex<T>, left: Option<Cause>) -> Self {
         Self { lock, stamp: Stamp::now(left.map_or(0, Cause::word)), not_send: PhantomData }
     }
 

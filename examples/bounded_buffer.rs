@@ -1,0 +1,162 @@
+//! Producers and consumers in processes of their own, with a buffer of four places between them: the textbook's condition variables, and
+//! what no textbook tells. A producer is killed between "the item is there" and "notify", when everybody else sleeps: with
+//! Python's or POSIX's condition variables that would be for ever.
+//!
+//! `cargo run --release --example bounded_buffer`
+
+#![allow(clippy::disallowed_types)] // a plain number that processes share
+
+use outlive::{Condvar, LockError, LockResult, Mutex, MutexGuard, Segment, Shareable};
+use std::error::Error;
+use std::process::{Child, Command};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+const PLACES: usize = 4;
+const ITEMS_OF_EACH: u64 = 1_000;
+const END: u64 = 0;
+
+/// What is under the lock.
+#[derive(Shareable)]
+#[repr(C)]
+struct Ring {
+    items: [u64; PLACES],
+    first: u64,
+    length: u64,
+}
+
+/// What the processes share.
+#[derive(Shareable)]
+#[repr(C)]
+struct Buffer {
+    ring: Mutex<Ring>,
+    not_empty: Condvar,
+    not_full: Condvar,
+    /// Set by the producer that is to be killed, when its item is in, and nobody was told.
+    silent: AtomicU32,
+}
+
+impl Buffer {
+    fn put(&self, item: u64) -> Result<(), Box<dyn Error>> {
+        self.put_silently(item)?;
+        self.not_empty.notify_one();
+        Ok(())
+    }
+
+    fn put_silently(&self, item: u64) -> Result<(), Box<dyn Error>> {
+        let ring = whole(self.ring.lock())?;
+        let mut ring = whole(self.not_full.wait_while(ring, |ring| ring.length as usize == PLACES))?;
+        let place = (ring.first + ring.length) as usize % PLACES;
+        ring.items[place] = item;
+        ring.length += 1; // from here on it counts, whoever dies
+        Ok(())
+    }
+
+    fn take(&self) -> Result<u64, Box<dyn Error>> {
+        let ring = whole(self.ring.lock())?;
+        let mut ring = whole(self.not_empty.wait_while(ring, |ring| ring.length == 0))?;
+        let item = ring.items[ring.first as usize % PLACES];
+        ring.first += 1;
+        ring.length -= 1;
+        drop(ring);
+        self.not_full.notify_one();
+        Ok(item)
+    }
+}
+
+/// The guard, or an error: here nobody is killed who holds the lock. (`two_writers` shows what to do then.)
+fn whole(result: LockResult<MutexGuard<'_, Ring>>) -> Result<MutexGuard<'_, Ring>, Box<dyn Error>> {
+    result.map_err(|error: LockError<_>| error.to_string().into())
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    match std::env::args().nth(1).as_deref() {
+        None => run(),
+        Some("produce") => {
+            let buffer = Segment::<Buffer>::inherit("buffer")?;
+            (1..=ITEMS_OF_EACH).try_for_each(|item| buffer.put(item))
+        }
+        Some("produce one and stop") => {
+            let buffer = Segment::<Buffer>::inherit("buffer")?;
+            buffer.put_silently(1)?;
+            buffer.silent.store(1, Ordering::SeqCst);
+            loop {
+                std::thread::park(); // until SIGKILL
+            }
+        }
+        Some("consume") => consume(),
+        Some(other) => Err(format!("unknown argument {other:?}; run it without any").into()),
+    }
+}
+
+fn consume() -> Result<(), Box<dyn Error>> {
+    let buffer = Segment::<Buffer>::inherit("buffer")?;
+    let (mut count, mut sum) = (0, 0);
+    loop {
+        match buffer.take()? {
+            END => break,
+            item => (count, sum) = (count + 1, sum + item),
+        }
+    }
+    println!("consumer {}: {count} items, {sum} in all", std::process::id());
+    Ok(())
+}
+
+/// The parent. Children that are left when something fails are killed.
+struct Children(Vec<Child>);
+
+impl Children {
+    fn start(&mut self, buffer: &Segment<Buffer>, role: &str) -> Result<(), Box<dyn Error>> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg(role);
+        buffer.pass_to(&mut command, "buffer")?;
+        self.0.push(command.spawn()?);
+        Ok(())
+    }
+}
+
+impl Drop for Children {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            let _ended = child.kill().and_then(|()| child.wait());
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
+    let buffer = Segment::<Buffer>::anonymous(|_empty| {})?;
+    let mut children = Children(vec![]);
+    (0..2).try_for_each(|_| children.start(&buffer, "consume"))?;
+    until(|| buffer.participants().iter().filter(|p| p.asleep_for.is_some()).count() == 2)?;
+    println!("two consumers sleep: there is nothing");
+
+    children.start(&buffer, "produce one and stop")?;
+    until(|| buffer.silent.load(Ordering::SeqCst) == 1)?;
+    let mut silent = children.0.pop().ok_or("just started")?;
+    silent.kill()?;
+    silent.wait()?;
+    until(|| buffer.ring.lock().is_ok_and(|ring| ring.length == 0))?;
+    println!("a producer was killed between its item and the notification: the item was taken all the same");
+
+    (0..2).try_for_each(|_| children.start(&buffer, "produce"))?;
+    let mut producers = children.0.split_off(2);
+    for producer in &mut producers {
+        producer.wait()?;
+    }
+    (0..2).try_for_each(|_| buffer.put(END))?;
+    for child in &mut children.0 {
+        child.wait()?;
+    }
+    Ok(())
+}
+
+/// Waits until it is so, ten seconds at most.
+fn until(mut is_so: impl FnMut() -> bool) -> Result<(), Box<dyn Error>> {
+    for _ in 0..10_000 {
+        if is_so() {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Err("it took more than ten seconds".into())
+}

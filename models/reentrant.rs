@@ -1,0 +1,76 @@
+//! Models of `raw::ReentrantMutex`: holds that are counted, and end with their holder.
+#![cfg(any(feature = "loom", feature = "shuttle"))]
+
+use outlive::platform::Word as _;
+use outlive::raw::{Participant, ReentrantMutex, Refusal};
+use outlive_models::{Backend, Explore, Model, Word, World, step};
+
+/// A pair that is equal except in the middle of an update.
+#[derive(Debug)]
+struct Guarded<B: Backend> {
+    lock: ReentrantMutex<Model<B>>,
+    pair: B::Cell<(u32, u32)>,
+}
+
+impl<B: Backend> Guarded<B> {
+    fn new() -> Self {
+        Self { lock: ReentrantMutex::from_words(Word::new(0), Word::new(0)), pair: B::cell((0, 0)) }
+    }
+    /// Holds it three times, and gives it back as often.
+    fn update(&self, me: &Participant<'_, Model<B>>) {
+        let inconsistent = self.lock.lock(me, None).expect("waits").inconsistent;
+        B::write(&self.pair, |pair| {
+            match inconsistent {
+                Some(_) => pair.1 = pair.0, // the repair
+                None => assert_eq!(pair.0, pair.1, "half an update seen"),
+            }
+            pair.0 += 1;
+        });
+        if inconsistent.is_some() {
+            self.lock.mark_consistent();
+        }
+        let again = [self.lock.lock(me, None), self.lock.try_lock(me)];
+        assert!(again.iter().all(|answer| answer.is_ok_and(|acquired| acquired.inconsistent.is_none())));
+        for _ in 0..2 {
+            self.lock.release(me.id, 0).expect("held");
+        }
+        step::<B>();
+        B::write(&self.pair, |pair| pair.1 += 1);
+        self.lock.release(me.id, 0).expect("held");
+    }
+}
+
+/// All update; at the end it is free for whoever comes, with a count that the dead have not left.
+fn all_update<B: Backend>(count: usize) -> Explore<B, Guarded<B>> {
+    Explore::new(count, Guarded::new, |world: &World<B>, who, state: &Guarded<B>| {
+        world.act(who, |me| state.update(me));
+    })
+    .check(|state, _| B::read(&state.pair, |pair| assert!(pair.0 >= pair.1)))
+}
+
+/// What a reader may do that does not hold it: be refused, and change nothing.
+fn a_stranger_releases<B: Backend>() -> Explore<B, Guarded<B>> {
+    Explore::new(3, Guarded::new, |world: &World<B>, who, state: &Guarded<B>| {
+        world.act(who, |me| match who {
+            2 => {
+                assert!(state.lock.release(me.id, 0).is_err());
+                if let Err(refusal) = state.lock.try_lock(me) {
+                    assert_eq!(refusal, Refusal::WouldBlock);
+                } else {
+                    state.lock.release(me.id, 0).expect("held");
+                }
+            }
+            _ => state.update(me),
+        });
+    })
+}
+
+outlive_models::models! { with_loom, Loom, "loom",
+    holds_exclude_each_other_whoever_dies: |n| all_update::<B>(2).victims(&[0, 1]).spurious().holds(n);
+    three_exclude_each_other_whoever_dies: |n| all_update::<B>(3).victims(&[0]).preemptions(1).holds(n);
+    a_release_by_a_stranger_changes_nothing: |n| a_stranger_releases::<B>().preemptions(1).victims(&[0]).holds(n);
+}
+
+outlive_models::models! { with_shuttle, Shuttle, "shuttle",
+    holds_exclude_each_other_whoever_dies: |n| all_update::<B>(3).victims(&[0, 2]).spurious().holds(n);
+}

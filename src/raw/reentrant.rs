@@ -1,0 +1,178 @@
+//! A mutual exclusion that its holder may take again, and that outlives its holder.
+//!
+//! # State words
+//!
+//! The word of a [mutex](super::mutex), and a count of the holds beyond the first.
+//!
+//! | holder's word | count | meaning                                                                                    |
+//! |---------------|-------|--------------------------------------------------------------------------------------------|
+//! | free          | 0     | free                                                                                       |
+//! | names us      | n     | we hold it n + 1 times                                                                     |
+//! | names the dead | any  | whoever takes it over makes the count 0                                                    |
+//! | free          | not 0 | never written by this code; whoever takes it makes the count 0                             |
+//!
+//! # Invariants
+//!
+//! 1. Only the holder reads or writes the count, and it is 0 when the word becomes free. So the count goes from holder to holder with the word, as the
+//!    data does, and all accesses to it are Relaxed.
+//! 2. Whoever takes the word, from one who released it or from the dead, looks at the count before anything else, and makes it 0 if it is not. If it
+//!    dies before, its own successor does.
+//! 3. The first lock and the last unlock read the count and do not write it.
+
+use super::hold::{Cause, INCONSISTENT, Id, WAITERS};
+use super::mutex::{Acquired, Mutex, NotHeld, Refusal};
+use super::table::Participant;
+use crate::platform::{Platform, Word};
+use core::sync::atomic::Ordering::Relaxed;
+use core::time::Duration;
+
+/// See the [module](self).
+#[derive(Debug)]
+#[repr(C)]
+pub struct ReentrantMutex<P: Platform> {
+    mutex: Mutex<P>,
+    count: P::Word,
+}
+
+impl<P: Platform> ReentrantMutex<P> {
+    /// A lock around these words; 0 and 0 are a free one. Every other value is some state of the table above.
+    pub const fn from_words(mutex: P::Word, count: P::Word) -> Self {
+        Self { mutex: Mutex::from_word(mutex), count }
+    }
+
+    /// Takes the lock, or takes it once more, if that takes no waiting.
+    ///
+    /// # Errors
+    /// [`Refusal::WouldBlock`]; [`Refusal::TooDeep`].
+    ///
+    /// # If a process dies
+    /// As [`lock`](Self::lock).
+    #[inline]
+    pub fn try_lock(&self, me: &Participant<'_, P>) -> Result<Acquired, Refusal> {
+        if self.mutex.take_free(me) {
+            self.begin();
+            return Ok(Acquired { inconsistent: None });
+        }
+        self.lock_slow(*me, |me| self.mutex.try_lock(me))
+    }
+
+    /// Takes the lock, or takes it once more, waiting until `deadline` ([`Platform::now`]'s clock; `None`: for ever).
+    ///
+    /// Who takes it once more is not told of an inconsistency: it has been told.
+    ///
+    /// # Errors
+    /// [`Refusal::TimedOut`]; [`Refusal::TooDeep`] if it is held 2^32 times.
+    ///
+    /// # If a process dies
+    /// As [`Mutex::lock`]: however often the dead had taken it, the next one takes it over at once.
+    #[inline]
+    pub fn lock(&self, me: &Participant<'_, P>, deadline: Option<Duration>) -> Result<Acquired, Refusal> {
+        if self.mutex.take_free(me) {
+            self.begin();
+            return Ok(Acquired { inconsistent: None });
+        }
+        self.lock_slow(*me, |me| self.mutex.lock(me, deadline))
+    }
+
+    /// Invariant 2.
+    #[inline(always)]
+    fn begin(&self) {
+        if self.count.load(Relaxed) != 0 {
+            self.count.store(0, Relaxed);
+        }
+    }
+
+    #[cold]
+    fn lock_slow(
+        &self,
+        me: Participant<'_, P>,
+        wait: impl FnOnce(&Participant<'_, P>) -> Result<Acquired, Refusal>,
+    ) -> Result<Acquired, Refusal> {
+        // If it is us, nobody else changes that; if it is not, we do not.
+        if self.mutex.holder() != Some(me.id) {
+            let acquired = wait(&me)?;
+            self.begin();
+            return Ok(acquired);
+        }
+        let more = self.count.load(Relaxed).checked_add(1).ok_or(Refusal::TooDeep)?;
+        self.count.store(more, Relaxed);
+        Ok(Acquired { inconsistent: None })
+    }
+
+    /// Gives one hold back, if the caller, who is `by`, has one. With the last one the lock is free; if it is inconsistent by then, it is left
+    /// so for the cause in `left` ([`Cause::word`]; 0: not known any more).
+    ///
+    /// # Errors
+    /// [`NotHeld`] if the caller does not hold it. Nothing is changed then.
+    ///
+    /// # If a process dies
+    /// As [`Mutex::unlock`].
+    #[inline]
+    pub fn release(&self, by: Id, left: u32) -> Result<(), NotHeld> {
+        if self.mutex.look_relaxed() & !WAITERS == by.word() {
+            self.give_back(0);
+            return Ok(());
+        }
+        self.release_inconsistent(by, left | INCONSISTENT)
+    }
+
+    /// As [`release`](Self::release), in a panic: with the last hold, that is left as the cause.
+    ///
+    /// # Errors
+    /// As [`release`](Self::release).
+    #[cold]
+    pub fn release_in_panic(&self, by: Id) -> Result<(), NotHeld> {
+        self.release_inconsistent(by, Cause::Panicked(Some(by)).word())
+    }
+
+    #[cold]
+    fn release_inconsistent(&self, by: Id, left: u32) -> Result<(), NotHeld> {
+        match self.mutex.holder() {
+            Some(holder) if holder == by => {
+                self.give_back(left);
+                Ok(())
+            }
+            holder => Err(NotHeld { holder }),
+        }
+    }
+
+    #[inline(always)]
+    fn give_back(&self, left: u32) {
+        match self.count.load(Relaxed) {
+            0 => self.mutex.unlock(left),
+            more => self.count.store(more - 1, Relaxed),
+        }
+    }
+
+    /// Gives all holds back, as the last [`release`](Self::release) does, for a holder who will [`lock`](Self::lock) it again and
+    /// [`restore`](Self::restore) the count that this gives.
+    pub fn release_all(&self, left: u32) -> u32 {
+        let count = self.count.load(Relaxed);
+        self.begin();
+        self.mutex.unlock(if self.mutex.is_inconsistent() { left | INCONSISTENT } else { 0 });
+        count
+    }
+
+    /// Makes the caller's one hold as many as [`release_all`](Self::release_all) gave back.
+    pub fn restore(&self, count: u32) {
+        if count != 0 {
+            self.count.store(count, Relaxed);
+        }
+    }
+
+    /// Whether what it protects is marked inconsistent at the moment.
+    #[inline(always)]
+    pub fn is_inconsistent(&self) -> bool {
+        self.mutex.is_inconsistent()
+    }
+
+    /// The holder, to whom this is left, vouches for the data.
+    pub fn mark_consistent(&self) {
+        self.mutex.mark_consistent();
+    }
+
+    /// Who holds it at the moment, dead or alive.
+    pub fn holder(&self) -> Option<Id> {
+        self.mutex.holder()
+    }
+}

@@ -1,0 +1,242 @@
+//! [`Condvar`]: waiting until something under a lock is so.
+
+use super::LockResult;
+use super::waitable::{Hold, Waitable};
+use crate::error::{Error, LockError};
+use crate::platform::{Linux, Platform};
+use crate::raw::condvar::Woken;
+use crate::raw::{self, Participant};
+use crate::segment::{Fingerprint, Shareable, local};
+use core::fmt;
+use std::time::{Duration, Instant};
+
+/// A condition variable in memory that processes share. Four bytes.
+///
+/// As [`std::sync::Condvar`], with [guards](Waitable) of [`Mutex`](crate::Mutex), [`ReentrantMutex`](crate::ReentrantMutex) (all holds are given back
+/// and taken again) and [`Lock`](crate::Lock). As Python's `multiprocessing.Condition`: `wait_for` is [`wait_while`](Self::wait_while) with the
+/// opposite predicate, `notify(n)` is [`notify_n`](Self::notify_n). Waits may end for no reason, as everywhere but more often: whenever a participant of
+/// the segment dies or comes. So **what is waited for is a predicate** under the lock, in a loop or in [`wait_while`](Self::wait_while).
+///
+/// It and the lock are in the same segment. Notify with the lock held or after it, but not before the predicate is true.
+///
+/// ```
+/// use outlive::{Condvar, Mutex, Segment, Shareable};
+///
+/// #[derive(Shareable)]
+/// #[repr(C)]
+/// struct Tank {
+///     liters: Mutex<u64>,
+///     filled: Condvar,
+/// }
+///
+/// let tank = Segment::<Tank>::anonymous(|_empty| {})?;
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| {
+///         *tank.liters.lock().unwrap() = 10;
+///         tank.filled.notify_one();
+///     });
+///     let liters = tank.liters.lock().unwrap();
+///     let mut liters = tank.filled.wait_while(liters, |liters| *liters < 5).unwrap();
+///     *liters -= 5;
+/// });
+/// # Ok::<(), outlive::Error>(())
+/// ```
+///
+/// # If a process dies
+///
+/// | who                                                                 | what the others see                                     |
+/// |---------------------------------------------------------------------|---------------------------------------------------------|
+/// | one that was to notify, also between "it is so" and `notify`        | all that wait look at their predicate                   |
+/// | one that waits, also if it was given a notification                 | the same; nobody that notifies ever waits for it        |
+/// | anybody else in the segment                                         | the same: a wait that ends for no reason                |
+/// | one that holds the lock                                             | whoever takes it next gets [`LockError::OwnerDied`], who comes back from a wait included |
+///
+/// A wait tells of a death within a millisecond, or as soon as the kernel does if it has waited longer than that. A wait costs
+/// one look at each slot of the segment that was ever used.
+#[repr(transparent)]
+pub struct Condvar {
+    raw: raw::Condvar<Linux>,
+}
+
+// SAFETY: one word, understood whatever its bits; repr(transparent), no pointers, no Drop.
+unsafe impl Shareable for Condvar {
+    const FINGERPRINT: u64 = Fingerprint::of::<Self>("outlive::Condvar").finish();
+}
+
+/// Whether a wait ended because its time was over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WaitTimeoutResult(bool);
+
+impl WaitTimeoutResult {
+    /// Whether it ended because its time was over: from [`wait_timeout`](Condvar::wait_timeout), without a notification; from
+    /// [`wait_timeout_while`](Condvar::wait_timeout_while), with the condition still true. Python's `wait` and `wait_for` give the opposite.
+    #[must_use]
+    pub fn timed_out(&self) -> bool {
+        self.0
+    }
+}
+
+impl Condvar {
+    /// One that nobody waits on. Memory of zeros is one.
+    pub const fn new() -> Self {
+        Self { raw: raw::Condvar::from_word(Linux::zero()) }
+    }
+
+    /// Gives the lock back, waits to be notified, and takes the lock again. May return for no reason.
+    ///
+    /// # Errors
+    /// [`LockError::OwnerDied`] and [`LockError::Poisoned`], which contain the guard, if the lock was found so when it was taken again.
+    /// [`LockError::NotWaited`], which contains the guard, too, if the lock is [in another segment](Error::OtherSegment), or if this thread does not
+    /// [hold](Error::NotHeld) it, being a child that was forked meanwhile.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies). The wait returns, whoever it is.
+    pub fn wait<G: Waitable>(&self, guard: G) -> LockResult<G> {
+        self.wait_to(guard, None).map(|(guard, _)| guard).map_err(|error| error.map_guard(|(guard, _)| guard))
+    }
+
+    /// Waits as long as the condition is true. It is looked at with the lock held, at least once.
+    ///
+    /// # Errors
+    /// Those of [`wait`](Self::wait), at once, whatever the condition.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies). The condition is looked at.
+    pub fn wait_while<G: Waitable>(
+        &self,
+        mut guard: G,
+        mut condition: impl FnMut(&mut G::Seen) -> bool,
+    ) -> LockResult<G> {
+        while condition(guard.seen()) {
+            guard = self.wait(guard)?;
+        }
+        Ok(guard)
+    }
+
+    /// As [`wait`](Self::wait), at most that long (monotonic time). [`Duration::MAX`] is for ever; zero gives the lock back and takes it.
+    ///
+    /// The time that it takes to have the lock again is not counted.
+    ///
+    /// # Errors
+    /// Those of [`wait`](Self::wait).
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn wait_timeout<G: Waitable>(&self, guard: G, timeout: Duration) -> LockResult<(G, WaitTimeoutResult)> {
+        self.wait_to(guard, deadline_after(timeout))
+    }
+
+    /// As [`wait_timeout`](Self::wait_timeout), until a moment.
+    ///
+    /// # Errors
+    /// Those of [`wait`](Self::wait).
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn wait_until<G: Waitable>(&self, guard: G, deadline: Instant) -> LockResult<(G, WaitTimeoutResult)> {
+        self.wait_timeout(guard, deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// As [`wait_while`](Self::wait_while), at most that long. The condition is looked at after the time is over, too.
+    ///
+    /// # Errors
+    /// Those of [`wait`](Self::wait), at once, whatever the condition.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies). The condition is looked at.
+    pub fn wait_timeout_while<G: Waitable>(
+        &self,
+        mut guard: G,
+        timeout: Duration,
+        mut condition: impl FnMut(&mut G::Seen) -> bool,
+    ) -> LockResult<(G, WaitTimeoutResult)> {
+        let deadline = deadline_after(timeout);
+        let mut is_over = WaitTimeoutResult(timeout.is_zero());
+        loop {
+            if !condition(guard.seen()) {
+                return Ok((guard, WaitTimeoutResult(false)));
+            }
+            if is_over.timed_out() {
+                return Ok((guard, is_over));
+            }
+            (guard, _) = self.wait_to(guard, deadline)?;
+            is_over = WaitTimeoutResult(deadline.is_some_and(|deadline| deadline <= Linux::now()));
+        }
+    }
+
+    fn wait_to<G: Waitable>(&self, guard: G, deadline: Option<Duration>) -> LockResult<(G, WaitTimeoutResult)> {
+        let me = match self.participant_with(&guard) {
+            Ok(me) => me,
+            Err(error) => return Err(LockError::NotWaited { guard: (guard, WaitTimeoutResult(false)), error }),
+        };
+        let mut hold = guard.into_hold();
+        let woken = self.raw.wait(&me, deadline, || hold.release());
+        let result = WaitTimeoutResult(woken == Woken::TimedOut);
+        match hold.take_again(&me) {
+            Ok(guard) => Ok((guard, result)),
+            Err(error) => Err(error.map_guard(|guard| (guard, result))),
+        }
+    }
+
+    fn participant_with<G: Waitable>(&self, guard: &G) -> Result<Participant<'_, Linux>, Error> {
+        let lock = guard.held_lock()?;
+        let me = local::participant(self)?;
+        if local::are_in_one_segment(self, lock)? { Ok(me) } else { Err(Error::OtherSegment) }
+    }
+
+    /// Wakes one of those that wait. If nobody waits it costs a look at the word.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    #[inline]
+    pub fn notify_one(&self) {
+        self.notify_n(1);
+    }
+
+    /// Wakes `count` of those that wait, or as many as there are.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    #[inline]
+    pub fn notify_n(&self, count: u32) {
+        if self.raw.has_waiters() {
+            self.take_part();
+            self.raw.notify(count);
+        }
+    }
+
+    /// Wakes all that wait.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    #[inline]
+    pub fn notify_all(&self) {
+        if self.raw.has_waiters() {
+            self.take_part();
+            self.raw.notify_all();
+        }
+    }
+
+    /// Who notifies is watched by those that wait, even if it has never locked anything here. One that cannot be watched notifies as well.
+    #[cold]
+    fn take_part(&self) {
+        let _unwatched = local::participant(self);
+    }
+}
+
+fn deadline_after(timeout: Duration) -> Option<Duration> {
+    Linux::now().checked_add(timeout)
+}
+
+impl Default for Condvar {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Never waits.
+impl fmt::Debug for Condvar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Condvar").field("has_waiters", &self.raw.has_waiters()).finish()
+    }
+}

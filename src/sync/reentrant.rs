@@ -1,0 +1,367 @@
+//! [`ReentrantMutex`]: a lock that its holder may take again.
+
+use super::stamp::Stamp;
+use super::{LockResult, Patience};
+use crate::error::{Error, LockError};
+use crate::platform::Linux;
+use crate::raw::mutex::NotHeld;
+use crate::raw::{self, Acquired, Cause, Id};
+use crate::segment::{Fingerprint, Shareable, local};
+use core::fmt;
+use core::marker::PhantomData;
+use core::ops::Deref;
+use std::time::{Duration, Instant};
+
+/// A mutual exclusion around data that its holder may lock again, in memory that processes share. Eight bytes and the data.
+///
+/// A function that locks may call another one that locks, too. The lock is free when as many holds were given back as were taken.
+/// Since one thread can have several guards at a time, they give `&T` alone: what is to be changed is an atomic, or a `Cell`, as in
+/// parking_lot's lock of this name and std's `ReentrantLock`.
+///
+/// `ReentrantMutex<()>` is Python's `multiprocessing.RLock`, with [`acquire`](Self::acquire) and [`release`](Self::release) as separate calls, but that
+/// one is never released when its holder dies. Here the next one is told, as with [`Mutex`](crate::Mutex), whether the holder had it once
+/// or many times.
+///
+/// ```
+/// use outlive::platform::atomic::{AtomicU64, Ordering};
+/// use outlive::{ReentrantMutex, Segment};
+///
+/// fn add(account: &ReentrantMutex<AtomicU64>, amount: u64) {
+///     let sum = account.lock().unwrap();
+///     sum.fetch_add(amount, Ordering::Relaxed);
+/// }
+///
+/// let account = Segment::<ReentrantMutex<AtomicU64>>::anonymous(|_zero| {})?;
+/// let sum = account.lock().unwrap();
+/// add(&account, 1); // locks again
+/// add(&account, 2); // nobody else was in between
+/// assert_eq!(sum.load(Ordering::Relaxed), 3);
+/// # Ok::<(), outlive::Error>(())
+/// ```
+///
+/// # If a process dies
+///
+/// As with [`Mutex`](crate::Mutex#if-a-process-dies). All holds of the dead end with it.
+///
+/// A thread that takes the lock once more is not told again of what it was told when it took it. A panic leaves the lock
+/// [`Poisoned`](LockError::Poisoned) if the last hold is given back by it. Who died or panicked is known to the guard that was told; where
+/// another one, or [`release`](Self::release), gives back the last hold, the next is told `OwnerDied` without a name.
+#[repr(C)]
+pub struct ReentrantMutex<T> {
+    pub(super) raw: raw::ReentrantMutex<Linux>,
+    data: T,
+}
+
+// SAFETY: repr(C); the words are understood whatever their bits, the data is Shareable; no pointers, no Drop but T's (none).
+unsafe impl<T: Shareable> Shareable for ReentrantMutex<T> {
+    const FINGERPRINT: u64 = Fingerprint::of::<Self>("outlive::ReentrantMutex")
+        .field("data", core::mem::offset_of!(Self, data), T::FINGERPRINT)
+        .finish();
+}
+
+// SAFETY: `&T` is given to the one thread that holds the lock (raw::mutex, invariants 1 and 2), never to two at a time.
+unsafe impl<T: Send> Sync for ReentrantMutex<T> {}
+
+impl<T> ReentrantMutex<T> {
+    /// A free lock around `data`. Memory of zeros is one around zeros.
+    pub const fn new(data: T) -> Self {
+        Self { raw: raw::ReentrantMutex::from_words(Linux::zero(), Linux::zero()), data }
+    }
+
+    /// Locks, waiting as long as it takes; at once, if this thread holds it already. Signals do not end the wait.
+    ///
+    /// # Errors
+    /// [`LockError::OwnerDied`] and [`LockError::Poisoned`], which contain the guard; [`LockError::TooDeep`] if this thread holds it 2^32
+    /// times; [`LockError::Unusable`] where the thread cannot take part in the segment.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    #[inline]
+    pub fn lock(&self) -> LockResult<ReentrantMutexGuard<'_, T>> {
+        self.lock_with(Patience::FOREVER)
+    }
+
+    /// Locks if that takes no waiting. A dead holder is no reason to wait.
+    ///
+    /// # Errors
+    /// Those of [`lock`](Self::lock), and [`LockError::WouldBlock`].
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    #[inline]
+    pub fn try_lock(&self) -> LockResult<ReentrantMutexGuard<'_, T>> {
+        self.lock_with(Patience::None)
+    }
+
+    /// Locks, waiting at most that long (monotonic time). [`Duration::MAX`] is for ever.
+    ///
+    /// # Errors
+    /// Those of [`lock`](Self::lock), and [`LockError::TimedOut`].
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn try_lock_for(&self, timeout: Duration) -> LockResult<ReentrantMutexGuard<'_, T>> {
+        self.lock_with(Patience::lasting(timeout))
+    }
+
+    /// Locks, waiting at most until then. A moment that has passed is as good as now.
+    ///
+    /// # Errors
+    /// Those of [`lock`](Self::lock), and [`LockError::TimedOut`].
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn try_lock_until(&self, deadline: Instant) -> LockResult<ReentrantMutexGuard<'_, T>> {
+        self.lock_with(Patience::until(deadline))
+    }
+
+    /// Takes a hold without a guard, for Python's `acquire()`. Until it is [released](Self::release), [`lock`](Self::lock) gives guards at once.
+    ///
+    /// # Errors
+    /// Those of [`lock`](Self::lock); after `OwnerDied` and `Poisoned` **it is acquired**.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    #[inline]
+    pub fn acquire(&self) -> LockResult<()> {
+        self.acquire_with(Patience::FOREVER)
+    }
+
+    /// As [`acquire`](Self::acquire), if that takes no waiting.
+    ///
+    /// # Errors
+    /// Those of [`try_lock`](Self::try_lock).
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    #[inline]
+    pub fn try_acquire(&self) -> LockResult<()> {
+        self.acquire_with(Patience::None)
+    }
+
+    /// As [`acquire`](Self::acquire), waiting at most that long. [`Duration::MAX`] is for ever.
+    ///
+    /// # Errors
+    /// Those of [`try_lock_for`](Self::try_lock_for).
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn try_acquire_for(&self, timeout: Duration) -> LockResult<()> {
+        self.acquire_with(Patience::lasting(timeout))
+    }
+
+    /// As [`acquire`](Self::acquire), waiting at most until then.
+    ///
+    /// # Errors
+    /// Those of [`try_lock_until`](Self::try_lock_until).
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn try_acquire_until(&self, deadline: Instant) -> LockResult<()> {
+        self.acquire_with(Patience::until(deadline))
+    }
+
+    /// Gives back a hold of this thread's, in the end one for each [`acquire`](Self::acquire).
+    ///
+    /// Guards give their own holds back. Who releases one that a guard stands for has an unprotected guard: nothing can be changed
+    /// through it but what is safe to change by several threads at a time, so this asks for `T: Sync`.
+    ///
+    /// # Errors
+    /// [`Error::NotHeld`] if the calling thread does not hold it, as Python's `release` of a lock that is not owned. Nothing is changed.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    #[inline]
+    pub fn release(&self) -> Result<(), Error>
+    where
+        T: Sync,
+    {
+        let me = local::participant(self)?;
+        Ok(self.raw.release(me.id, 0)?)
+    }
+
+    /// A hold: who has it, and what there is to be told.
+    #[inline(always)]
+    fn take<G>(&self, patience: Patience) -> Result<(Id, Acquired), LockError<G>> {
+        let me = local::participant(self)?;
+        let answer = match patience {
+            Patience::None => self.raw.try_lock(&me),
+            Patience::Until(deadline) => self.raw.lock(&me, deadline),
+        };
+        match answer {
+            Ok(acquired) => Ok((me.id, acquired)),
+            Err(refusal) => Err(refusal.into()),
+        }
+    }
+
+    #[inline(always)]
+    fn acquire_with(&self, patience: Patience) -> LockResult<()> {
+        match self.take(patience) {
+            Ok((_, Acquired { inconsistent: None })) => Ok(()),
+            Ok((_, Acquired { inconsistent: Some(cause) })) => Err(LockError::of(cause, ())),
+            Err(refused) => Err(refused),
+        }
+    }
+
+    #[inline(always)]
+    fn lock_with(&self, patience: Patience) -> LockResult<ReentrantMutexGuard<'_, T>> {
+        match self.take(patience) {
+            Ok((id, Acquired { inconsistent: None })) => Ok(ReentrantMutexGuard::new(self, id.word())),
+            Ok((_, Acquired { inconsistent: Some(cause) })) => self.tell(cause),
+            Err(refused) => Err(refused),
+        }
+    }
+
+    #[cold]
+    fn tell(&self, cause: Cause) -> LockResult<ReentrantMutexGuard<'_, T>> {
+        Err(LockError::of(cause, ReentrantMutexGuard::new(self, cause.word())))
+    }
+
+    /// Whether the data is marked inconsistent at the moment.
+    pub fn is_inconsistent(&self) -> bool {
+        self.raw.is_inconsistent()
+    }
+
+    /// Says, as the holder, that the data is right again.
+    ///
+    /// # Errors
+    /// [`Error::NotHeld`] unless the calling thread holds it; [`LockError::Unusable`]'s reasons.
+    pub fn mark_consistent(&self) -> Result<(), Error> {
+        let me = local::participant(self)?;
+        match self.raw.holder() {
+            Some(holder) if holder == me.id => {
+                self.raw.mark_consistent();
+                Ok(())
+            }
+            holder => Err(Error::NotHeld { holder }),
+        }
+    }
+
+    /// Who holds it at the moment, dead or alive.
+    pub fn holder(&self) -> Option<Id> {
+        self.raw.holder()
+    }
+
+    /// The data, without locking: the borrow shows that nobody else has it.
+    pub fn get_mut(&mut self) -> &mut T {
+        &mut self.data
+    }
+
+    /// The data.
+    pub fn into_inner(self) -> T {
+        self.data
+    }
+}
+
+impl<T: Default> Default for ReentrantMutex<T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
+impl<T> From<T> for ReentrantMutex<T> {
+    fn from(data: T) -> Self {
+        Self::new(data)
+    }
+}
+
+/// Never waits: where somebody else holds the lock, it says so.
+impl<T: fmt::Debug> fmt::Debug for ReentrantMutex<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("ReentrantMutex");
+        match self.try_lock() {
+            Ok(guard) => debug.field("data", &*guard),
+            Err(LockError::OwnerDied(left) | LockError::Poisoned(left)) => {
+                debug.field("data", &**left.guard()).field("inconsistent", &true)
+            }
+            Err(LockError::WouldBlock) => debug.field("data", &format_args!("<locked>")),
+            Err(_) => debug.field("data", &format_args!("<not in a segment>")),
+        };
+        debug.finish()
+    }
+}
+
+/// One hold of a [`ReentrantMutex`]. Dropping it gives the hold back.
+///
+/// In a child that was forked while the parent held it, the copy of the guard does nothing.
+///
+/// # Panics
+/// Its drop panics if its hold is gone, because this thread has [released](ReentrantMutex::release) more often than it had acquired.
+#[must_use = "if unused the hold is given back at once"]
+pub struct ReentrantMutexGuard<'a, T> {
+    pub(super) lock: &'a ReentrantMutex<T>,
+    /// Its own part: the word of the holder's id; or, where an inconsistency was told, the word of its cause.
+    pub(super) stamp: Stamp,
+    not_send: PhantomData<*const ()>, // the holder is a thread
+}
+
+// SAFETY: a `&ReentrantMutexGuard` gives only `&T`.
+unsafe impl<T: Sync> Sync for ReentrantMutexGuard<'_, T> {}
+
+impl<'a, T> ReentrantMutexGuard<'a, T> {
+    #[inline(always)]
+    pub(super) fn new(lock: &'a ReentrantMutex<T>, own: u32) -> Self {
+        Self { lock, stamp: Stamp::now(own), not_send: PhantomData }
+    }
+
+    /// Says that the data is right again: the next one to lock hears nothing of the death or panic before.
+    pub fn mark_consistent(&mut self) {
+        if self.stamp.is_of_this_process() {
+            self.lock.raw.mark_consistent();
+        }
+    }
+
+    #[inline]
+    fn give_back(&self) -> Result<(), NotHeld> {
+        let own = self.stamp.own();
+        match Id::holder_in(own) {
+            Some(id) if !self.stamp.panicked_since() => self.lock.raw.release(id, 0),
+            _ => self.give_back_slow(own),
+        }
+    }
+
+    /// After an inconsistency, or in a panic.
+    #[cold]
+    fn give_back_slow(&self, cause: u32) -> Result<(), NotHeld> {
+        // The one who locked is a participant; if it is none any more, it holds nothing.
+        let Ok(me) = local::participant(self.lock) else { return Err(NotHeld { holder: None }) };
+        if self.stamp.panicked_since() {
+            self.lock.raw.release_in_panic(me.id)
+        } else {
+            self.lock.raw.release(me.id, cause)
+        }
+    }
+}
+
+impl<T> Deref for ReentrantMutexGuard<'_, T> {
+    type Target = T;
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.lock.data
+    }
+}
+
+impl<T> Drop for ReentrantMutexGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.stamp.is_of_this_process() {
+            return; // a fork's copy
+        }
+        if let Err(lost) = self.give_back() {
+            // A second panic would abort: the first one is enough to be told.
+            assert!(std::thread::panicking(), "a ReentrantMutexGuard lost its hold: {}", Error::from(lost));
+        }
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for ReentrantMutexGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<T: fmt::Display> fmt::Display for ReentrantMutexGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}

@@ -1,0 +1,165 @@
+//! Guards that a condition variable gives back and takes again.
+
+use super::LockResult;
+use super::lock::{Lock, LockGuard};
+use super::mutex::{Mutex, MutexGuard};
+use super::reentrant::{ReentrantMutex, ReentrantMutexGuard};
+use super::stamp::Stamp;
+use crate::error::{Error, LockError};
+use crate::platform::Linux;
+use crate::raw::mutex::Refusal;
+use crate::raw::{Acquired, Cause, Id, Participant};
+use crate::segment::local;
+use core::mem::ManuallyDrop;
+
+/// A guard that a [`Condvar`](crate::Condvar) can wait with: of a [`Mutex`](crate::Mutex), a [`ReentrantMutex`](crate::ReentrantMutex), or a
+/// [`Lock`](crate::Lock). Nothing else can be one.
+pub trait Waitable: sealed::Guard {}
+
+impl<T> Waitable for MutexGuard<'_, T> {}
+impl<T> Waitable for ReentrantMutexGuard<'_, T> {}
+impl Waitable for LockGuard<'_> {}
+
+pub(super) use sealed::Hold;
+
+mod sealed {
+    use super::*;
+
+    pub trait Guard: Sized {
+        /// What a condition is asked about: the data of a `Mutex`; the guard of a lock that gives no `&mut`.
+        type Seen: ?Sized;
+        #[doc(hidden)]
+        type Lock;
+        #[doc(hidden)]
+        type Hold: Hold<Self>;
+        #[doc(hidden)]
+        fn seen(&mut self) -> &mut Self::Seen;
+        /// The lock, if the guard stands for a hold of this thread's.
+        #[doc(hidden)]
+        fn held_lock(&self) -> Result<&Self::Lock, Error>;
+        /// The guard's parts, for [`Hold::take_again`]; the lock stays held.
+        #[doc(hidden)]
+        fn into_hold(self) -> Self::Hold;
+    }
+
+    pub trait Hold<G> {
+        fn release(&mut self);
+        fn take_again(self, me: &Participant<'_, Linux>) -> LockResult<G>;
+    }
+}
+
+/// What is left of a guard while its lock is given back.
+#[derive(Debug)]
+pub struct Parts<'a, L> {
+    lock: &'a L,
+    /// The guard's own part of its stamp.
+    own: u32,
+    /// Holds beyond the first.
+    count: u32,
+}
+
+/// A fork's copy stands for nothing: the hold is the parent's.
+fn is_ours(stamp: Stamp, holder: Option<Id>) -> Result<(), Error> {
+    if stamp.is_of_this_process() { Ok(()) } else { Err(Error::NotHeld { holder }) }
+}
+
+/// What a lock without a deadline came to, which cannot be refused but where the word, scribbled upon, names the caller already: then it is held.
+fn inconsistency(answer: Result<Acquired, Refusal>) -> Option<Cause> {
+    answer.ok().and_then(|acquired| acquired.inconsistent)
+}
+
+impl<'a, T> sealed::Guard for MutexGuard<'a, T> {
+    type Seen = T;
+    type Lock = Mutex<T>;
+    type Hold = Parts<'a, Mutex<T>>;
+
+    fn seen(&mut self) -> &mut T {
+        self
+    }
+    fn held_lock(&self) -> Result<&Mutex<T>, Error> {
+        is_ours(self.stamp, self.lock.raw.holder())?;
+        Ok(self.lock)
+    }
+    fn into_hold(self) -> Self::Hold {
+        let guard = ManuallyDrop::new(self);
+        Parts { lock: guard.lock, own: guard.stamp.own(), count: 0 }
+    }
+}
+
+impl<'a, T> Hold<MutexGuard<'a, T>> for Parts<'a, Mutex<T>> {
+    fn release(&mut self) {
+        self.lock.raw.unlock(self.own);
+    }
+    fn take_again(self, me: &Participant<'_, Linux>) -> LockResult<MutexGuard<'a, T>> {
+        let cause = inconsistency(self.lock.raw.lock(me, None));
+        told(cause, MutexGuard::new(self.lock, cause))
+    }
+}
+
+impl<'a, T> sealed::Guard for ReentrantMutexGuard<'a, T> {
+    type Seen = Self;
+    type Lock = ReentrantMutex<T>;
+    type Hold = Parts<'a, ReentrantMutex<T>>;
+
+    fn seen(&mut self) -> &mut Self {
+        self
+    }
+    fn held_lock(&self) -> Result<&ReentrantMutex<T>, Error> {
+        let holder = self.lock.raw.holder();
+        is_ours(self.stamp, holder)?;
+        if holder == Some(local::participant(self.lock)?.id) { Ok(self.lock) } else { Err(Error::NotHeld { holder }) }
+    }
+    fn into_hold(self) -> Self::Hold {
+        let guard = ManuallyDrop::new(self);
+        Parts { lock: guard.lock, own: guard.stamp.own(), count: 0 }
+    }
+}
+
+impl<'a, T> Hold<ReentrantMutexGuard<'a, T>> for Parts<'a, ReentrantMutex<T>> {
+    fn release(&mut self) {
+        let cause = if Id::holder_in(self.own).is_some() { 0 } else { self.own };
+        self.count = self.lock.raw.release_all(cause);
+    }
+    fn take_again(self, me: &Participant<'_, Linux>) -> LockResult<ReentrantMutexGuard<'a, T>> {
+        let cause = inconsistency(self.lock.raw.lock(me, None));
+        self.lock.raw.restore(self.count);
+        told(cause, ReentrantMutexGuard::new(self.lock, cause.map_or(me.id.word(), Cause::word)))
+    }
+}
+
+impl<'a> sealed::Guard for LockGuard<'a> {
+    type Seen = Self;
+    type Lock = Lock;
+    type Hold = Parts<'a, Lock>;
+
+    fn seen(&mut self) -> &mut Self {
+        self
+    }
+    /// Somebody may have released it on our behalf; if that happens after this look, it is released as it was to be.
+    fn held_lock(&self) -> Result<&Lock, Error> {
+        let holder = self.lock.holder();
+        is_ours(self.stamp, holder)?;
+        if holder == Id::holder_in(self.stamp.own()) { Ok(self.lock) } else { Err(Error::NotHeld { holder }) }
+    }
+    fn into_hold(self) -> Self::Hold {
+        let guard = ManuallyDrop::new(self);
+        Parts { lock: guard.lock, own: guard.stamp.own(), count: 0 }
+    }
+}
+
+impl<'a> Hold<LockGuard<'a>> for Parts<'a, Lock> {
+    fn release(&mut self) {
+        let _released_by_another = self.lock.raw.release(Id::holder_in(self.own), None);
+    }
+    fn take_again(self, me: &Participant<'_, Linux>) -> LockResult<LockGuard<'a>> {
+        let cause = inconsistency(self.lock.raw.lock(me, None));
+        told(cause, LockGuard::new(self.lock, me.id))
+    }
+}
+
+fn told<G>(cause: Option<Cause>, guard: G) -> LockResult<G> {
+    match cause {
+        None => Ok(guard),
+        Some(cause) => Err(LockError::of(cause, guard)),
+    }
+}

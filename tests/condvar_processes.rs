@@ -1,0 +1,380 @@
+//! The condition variable between real processes that are really killed. The net is off wherever the contract is exact.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
+
+mod common;
+
+use common::*;
+use outlive::{Condvar, Error, Lock, LockError, LockResult, Mutex, ReentrantMutex, Segment, Shareable};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+#[derive(Debug, Shareable)]
+#[repr(C)]
+struct Buffer {
+    items: Mutex<u64>,
+    changed: Condvar,
+    nested: ReentrantMutex<AtomicU64>,
+    lock: Lock,
+    taken: AtomicU64,
+}
+
+/// The guard, whatever died.
+fn repaired<G>(result: LockResult<G>) -> G {
+    result.or_else(LockError::into_guard).expect("a guard")
+}
+
+/// As many as fit into the buffer of the random test.
+const CAPACITY: u64 = 4;
+
+/// What children do.
+#[test]
+#[ignore = "one half of other tests"]
+fn child() {
+    let Some(role) = role() else { return };
+    let shared = inherited_of::<Buffer>();
+    match role.as_str() {
+        "take" => {
+            let items = shared.items.lock().expect("free");
+            match shared.changed.wait_while(items, |items| *items == 0) {
+                Ok(mut items) => {
+                    *items -= 1;
+                    say("took");
+                }
+                Err(LockError::OwnerDied(left)) => say(&format!("died {}", left.by().expect("known"))),
+                Err(other) => panic!("{other}"),
+            }
+        }
+        "take with every hold" => {
+            let _outer = shared.nested.lock().expect("free");
+            let inner = shared.nested.lock().expect("ours");
+            let items = shared.changed.wait_while(inner, |items| items.load(SeqCst) == 0).expect("nobody died holding");
+            items.fetch_sub(1, SeqCst);
+            say("took");
+        }
+        "put and stop before the notification" => {
+            *shared.items.lock().expect("free") += 1;
+            say("put");
+            wait_for_the_word();
+        }
+        "put into the nested one and stop" => {
+            shared.nested.lock().expect("free").fetch_add(1, SeqCst);
+            say("put");
+            wait_for_the_word();
+        }
+        "hold" => {
+            let _guard = shared.items.lock().expect("free");
+            say("held");
+            wait_for_the_word();
+        }
+        "put for ever" => loop {
+            let items = repaired(shared.items.lock());
+            let mut items = repaired(shared.changed.wait_while(items, |items| *items >= CAPACITY));
+            if *items < CAPACITY {
+                *items += 1;
+            }
+            items.mark_consistent();
+            drop(items);
+            shared.changed.notify_all();
+        },
+        "take for ever" => loop {
+            let items = repaired(shared.items.lock());
+            let mut items = repaired(shared.changed.wait_while(items, |items| *items == 0));
+            if *items > 0 {
+                *items -= 1;
+                shared.taken.fetch_add(1, SeqCst);
+            }
+            items.mark_consistent();
+            shared.changed.notify_all();
+        },
+        other => panic!("no such role: {other}"),
+    }
+}
+
+fn buffer() -> Segment<Buffer> {
+    segment_of(|_empty| {})
+}
+
+fn sleepers(shared: &Segment<Buffer>) -> usize {
+    shared.participants().iter().filter(|p| p.asleep_for.is_some()).count()
+}
+
+#[test]
+fn a_producer_killed_between_the_item_and_its_notification_costs_nobody_the_item() {
+    each_way(|waitv| {
+        let shared = buffer();
+        let mut taker = Actor::start(&shared, "take", waitv);
+        until_asleep(&shared, taker.id());
+        let mut producer = Actor::start(&shared, "put and stop before the notification", waitv);
+        assert_eq!(producer.hear(), "put");
+        producer.kill();
+        assert_eq!(taker.hear(), "took");
+        assert!(taker.ends_well());
+    });
+}
+
+#[test]
+fn the_same_with_a_reentrant_mutex_held_twice() {
+    each_way(|waitv| {
+        let shared = buffer();
+        let mut taker = Actor::start(&shared, "take with every hold", waitv);
+        until_asleep(&shared, taker.id());
+        let mut producer = Actor::start(&shared, "put into the nested one and stop", waitv);
+        assert_eq!(producer.hear(), "put");
+        producer.kill();
+        assert_eq!(taker.hear(), "took");
+        assert!(taker.ends_well());
+        assert!(shared.nested.try_lock().is_ok(), "a hold was left");
+    });
+}
+
+#[test]
+fn killed_waiters_take_no_notification_along_and_block_no_notifier() {
+    each_way(|waitv| {
+        let shared = buffer();
+        let mut victims: Vec<_> = (0..3).map(|_| Actor::start(&shared, "take", waitv)).collect();
+        for victim in &victims {
+            until_asleep(&shared, victim.id()); // so that they are first in the queue
+        }
+        let mut survivor = Actor::start(&shared, "take", waitv);
+        until_asleep(&shared, survivor.id());
+        victims.iter_mut().for_each(Actor::kill);
+        *shared.items.lock().expect("free") += 1;
+        shared.changed.notify_one();
+        assert_eq!(survivor.hear(), "took");
+        assert!(survivor.ends_well());
+        shared.changed.notify_all();
+    });
+}
+
+#[test]
+fn a_waiter_that_is_killed_with_its_notification_leaves_it_to_another() {
+    each_way(|waitv| {
+        let shared = buffer();
+        let mut victim = Actor::start(&shared, "take", waitv);
+        until_asleep(&shared, victim.id());
+        let mut survivor = Actor::start(&shared, "take", waitv);
+        until_asleep(&shared, survivor.id());
+        // It is woken, and dies waiting for the lock, if it comes as far.
+        let mut items = shared.items.lock().expect("free");
+        *items += 1;
+        shared.changed.notify_one();
+        victim.kill();
+        drop(items);
+        assert_eq!(survivor.hear(), "took");
+    });
+}
+
+#[test]
+fn who_comes_back_from_a_wait_is_told_that_the_holder_died() {
+    each_way(|waitv| {
+        let shared = buffer();
+        let mut waiter = Actor::start(&shared, "take", waitv);
+        until_asleep(&shared, waiter.id());
+        let mut holder = Actor::start(&shared, "hold", waitv);
+        assert_eq!(holder.hear(), "held");
+        let dead = entry(&shared, holder.id()).expect("takes part").id;
+        holder.kill();
+        assert_eq!(waiter.hear(), format!("died {dead}"));
+    });
+}
+
+#[test]
+fn as_many_are_woken_as_were_to_be() {
+    each_way(|waitv| {
+        let shared = buffer();
+        let mut takers: Vec<_> = (0..5).map(|_| Actor::start(&shared, "take", waitv)).collect();
+        takers.iter().for_each(|taker| until_asleep(&shared, taker.id()));
+        *shared.items.lock().expect("free") = 2;
+        shared.changed.notify_n(0);
+        shared.changed.notify_n(2);
+        until("two to take", || *shared.items.lock().expect("free") == 0);
+        *shared.items.lock().expect("free") = 3;
+        shared.changed.notify_all();
+        takers.iter_mut().for_each(|taker| assert_eq!(taker.hear(), "took"));
+        until("the word to tell that nobody waits", || {
+            shared.changed.notify_one();
+            format!("{:?}", shared.changed) == "Condvar { has_waiters: false }"
+        });
+    });
+}
+
+#[test]
+fn sixty_kills_at_random_moments_and_the_others_go_on() {
+    each_way(|waitv| {
+        const KILLS: u64 = 60;
+        let shared = buffer();
+        let roles = ["put for ever", "put for ever", "take for ever", "take for ever"];
+        let mut workers = roles.map(|role| Actor::start(&shared, role, waitv));
+        let mut random = 0x9e37_79b9_7f4a_7c15u64;
+        for _ in 0..KILLS {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            let progress = shared.taken.load(SeqCst) + random % 50;
+            until("the workers to go on", || shared.taken.load(SeqCst) > progress);
+            let victim = (random >> 32) as usize % workers.len();
+            workers[victim].kill();
+            workers[victim] = Actor::start(&shared, roles[victim], waitv);
+        }
+        workers.iter_mut().for_each(Actor::kill);
+    });
+}
+
+#[test]
+fn timeouts_are_kept() {
+    let shared = buffer();
+    let mut items = shared.items.lock().expect("free");
+    let past = Instant::now().checked_sub(Duration::from_millis(1)).expect("booted before");
+    for timeout in [Duration::ZERO, Duration::from_micros(100), Duration::from_millis(30)] {
+        let begin = Instant::now();
+        let (guard, result) = shared.changed.wait_timeout(items, timeout).expect("nobody died");
+        assert!(result.timed_out() && begin.elapsed() >= timeout);
+        let (guard, result) = shared.changed.wait_timeout_while(guard, timeout, |items| *items == 0).expect("fine");
+        assert!(result.timed_out());
+        items = guard;
+    }
+    let (guard, result) = shared.changed.wait_until(items, past).expect("nobody died");
+    assert!(result.timed_out());
+    let forever = Duration::MAX;
+    let (guard, result) = shared.changed.wait_timeout_while(guard, forever, |items| *items != 0).expect("fine");
+    assert!(!result.timed_out());
+    drop(guard);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            until("the waiter to fall asleep", || sleepers(&shared) == 1);
+            *shared.items.lock().expect("free") = 1;
+            shared.changed.notify_one();
+        });
+        let items = shared.items.lock().expect("free");
+        let (items, result) = shared.changed.wait_timeout_while(items, forever, |items| *items == 0).expect("fine");
+        assert!(!result.timed_out() && *items == 1);
+    });
+}
+
+#[test]
+fn a_reentrant_mutex_is_given_back_whole_and_taken_again_whole() {
+    let shared = buffer();
+    let holds = [(); 3].map(|()| shared.nested.lock().expect("ours"));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            until("the waiter to fall asleep", || sleepers(&shared) == 1);
+            // SAFETY: the second word of a reentrant mutex, as its documentation says, and an atomic one.
+            let count = unsafe { &*(&raw const shared.nested).cast::<AtomicU32>().add(1) };
+            assert_eq!(count.load(SeqCst), 0, "free, and counted");
+            // It has it only while the other waits.
+            shared.nested.lock().expect("waits").fetch_add(1, SeqCst);
+            shared.changed.notify_one();
+        });
+        let [one, two, three] = holds;
+        let three = shared.changed.wait_while(three, |items| items.load(SeqCst) == 0).expect("nobody died");
+        for guard in [one, two, three] {
+            let free = scope.spawn(|| shared.nested.try_lock().is_ok()).join().expect("no panic");
+            assert!(!free, "a hold is missing");
+            drop(guard);
+        }
+        assert!(scope.spawn(|| shared.nested.try_lock().is_ok()).join().expect("no panic"));
+    });
+}
+
+#[test]
+fn a_lock_without_data_is_waited_with_as_well() {
+    let shared = buffer();
+    let guard = shared.lock.lock().expect("free");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let _guard = shared.lock.lock().expect("waits");
+            shared.taken.store(1, SeqCst);
+            shared.changed.notify_all();
+        });
+        let guard = shared.changed.wait_while(guard, |_| shared.taken.load(SeqCst) == 0).expect("nobody died");
+        assert!(guard.release().is_ok());
+    });
+    let guard = shared.lock.lock().expect("free");
+    shared.lock.release().expect("held");
+    match shared.changed.wait(guard) {
+        Err(LockError::NotWaited { guard, error: Error::NotHeld { holder: None } }) => {
+            assert!(guard.release().is_err());
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_panic_of_the_holder_is_told_to_who_comes_back() {
+    let shared = buffer();
+    let items = shared.items.lock().expect("free");
+    std::thread::scope(|scope| {
+        let holder = scope.spawn(|| {
+            let _items = shared.items.lock().expect("waits");
+            shared.changed.notify_one();
+            std::panic::resume_unwind(Box::new("on purpose"));
+        });
+        match shared.changed.wait(items) {
+            Err(LockError::Poisoned(left)) => drop(left.into_guard()),
+            Ok(items) => {
+                drop(items); // for no reason, before the panic
+                until("the panic to be told", || matches!(shared.items.lock(), Err(LockError::Poisoned(_))));
+            }
+            Err(other) => panic!("{other}"),
+        }
+        assert!(holder.join().is_err());
+    });
+}
+
+#[test]
+fn a_lock_of_another_segment_is_refused_and_stays_held() {
+    let (one, other) = (buffer(), buffer());
+    let guard = one.items.lock().expect("free");
+    let Err(LockError::NotWaited { guard, error: Error::OtherSegment }) = other.changed.wait(guard) else {
+        panic!("waited across segments");
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| assert!(matches!(one.items.try_lock(), Err(LockError::WouldBlock))));
+    });
+    let outside = Condvar::new();
+    let refused = outside.wait_timeout(guard, Duration::ZERO);
+    let Err(LockError::NotWaited { guard: (guard, _), error: Error::NotInSegment }) = refused else {
+        panic!("waited outside of a segment");
+    };
+    drop(guard);
+    assert!(one.items.try_lock().is_ok());
+}
+
+#[test]
+fn two_mappings_of_one_segment_are_one_segment() {
+    let name = format!("outlive-test-condvar-{}", std::process::id());
+    let one = Segment::<Buffer>::open_or_create(&name, |_empty| {}).expect("a segment");
+    let two = Segment::<Buffer>::open_or_create(&name, |_empty| {}).expect("the same");
+    Segment::<Buffer>::remove(&name).expect("there");
+    let guard = one.items.lock().expect("free");
+    let (_guard, result) = two.changed.wait_timeout(guard, Duration::from_millis(2)).expect("one segment");
+    assert!(result.timed_out());
+}
+
+#[test]
+fn a_forked_copy_of_a_guard_gives_nothing_back() {
+    let shared = buffer();
+    let guard = shared.items.lock().expect("free");
+    let nested = shared.nested.lock().expect("free");
+    let lock = shared.lock.lock().expect("free");
+    let child = fork(|| {
+        // SAFETY: the child's own copies; the parent's are dropped by the parent.
+        let (guard, nested, lock) =
+            unsafe { (core::ptr::read(&guard), core::ptr::read(&nested), core::ptr::read(&lock)) };
+        let copied = |error: &Error| matches!(error, Error::NotHeld { holder: Some(_) });
+        let Err(LockError::NotWaited { guard, error }) = shared.changed.wait(guard) else { return 1 };
+        let Err(LockError::NotWaited { error: second, .. }) = shared.changed.wait(nested) else { return 2 };
+        let Err(LockError::NotWaited { error: third, .. }) = shared.changed.wait(lock) else { return 3 };
+        drop(guard);
+        if !(copied(&error) && copied(&second) && copied(&third)) {
+            return 4;
+        }
+        let held = matches!(shared.items.try_lock(), Err(LockError::WouldBlock))
+            && matches!(shared.nested.try_lock(), Err(LockError::WouldBlock))
+            && matches!(shared.lock.try_lock(), Err(LockError::WouldBlock));
+        if held { 0 } else { 5 }
+    });
+    assert_eq!(wait(child), 0);
+    drop((guard, nested));
+    assert!(lock.release().is_ok());
+}
