@@ -84,6 +84,8 @@ pub mod sync;
 
 pub use error::{Error, Inconsistent, LockError, Result, WaitError};
 pub use outlive_derive::Shareable;
-pub use raw::Id;
+pub use raw::{Cause, Id};
 pub use segment::*;
+pub use sync::{Barrier, BarrierMember, BarrierWaitResult, Event};
+pub use sync::{LazyLock, Once, OnceLock, OnceState, SetError};
 pub use sync::{Lock, LockGuard, LockResult, Mutex, MutexGuard};

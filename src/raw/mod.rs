@@ -6,11 +6,17 @@
 
 #![forbid(unsafe_code)]
 
+pub mod barrier;
+pub mod event;
 pub mod hold;
 pub mod mutex;
+pub mod once;
 pub mod table;
 pub mod vigil;
 
+pub use barrier::Barrier;
+pub use event::Event;
 pub use hold::{Cause, Id};
 pub use mutex::{Acquired, Mutex, Refusal};
+pub use once::Once;
 pub use table::{Participant, Slot, Table};

@@ -1,11 +1,17 @@
 //! The typed faces of [`raw`](crate::raw): what programs use.
 
+mod barrier;
+mod event;
 mod lock;
 mod mutex;
+mod once;
 mod stamp;
 
+pub use barrier::{Barrier, BarrierMember, BarrierWaitResult};
+pub use event::Event;
 pub use lock::{Lock, LockGuard};
 pub use mutex::{Mutex, MutexGuard};
+pub use once::{LazyLock, Once, OnceLock, OnceState, SetError};
 
 use crate::error::LockError;
 use crate::platform::{Linux, Platform};
