@@ -2,21 +2,9 @@
 //!
 //! # Words
 //!
-//! The **state** word, which sleepers sleep on. A trip, a break and a reset are one CAS on it each.
-//!
-//! | bits  | name       | meaning                                                                                           |
-//! |-------|------------|---------------------------------------------------------------------------------------------------|
-//! | 0–15  | generation | of those who arrive now; modulo 2^16                                                              |
-//! | 16–18 | recent     | of the last three generations, the latest in bit 16: 1 if it was broken, 0 if it tripped          |
-//! | 19–27 | distance   | how many generations ago one was broken last, 1 to 511; 0: never, or longer ago                   |
-//! | 28    | RUNNING    | all have arrived, and one of them runs the action                                                 |
-//! | 29    | 0          | never set: it would make the word look like a [hold](super::hold)                                 |
-//! | 30    | BROKEN     | this generation is broken, and will be until a `reset`                                            |
-//! | 31    | WAITERS    | somebody sleeps, or is about to; cleared by whatever ends the generation                          |
-//!
-//! An **arrival** (64 bits, one for each party): generation, bit 16 (somebody has arrived), and in the upper half the name of who
-//! arrived. It is free if it is of an earlier generation, so nobody has to clear it. (The name is without HELD: an arrival that
-//! is past does not keep its participant from detaching.)
+//! The **state** word, which sleepers sleep on: the generation, its flags, and how the last ones ended. A trip, a break and a reset
+//! are one CAS on it each. The **arrivals**, one for each party: generation and name. Both are described in
+//! [`generation`](super::generation).
 //!
 //! A **member** (a hold, one for each party): who has declared to come, so that its death counts even before it arrives.
 //!
@@ -36,97 +24,15 @@
 //! which then is true, though it may have been another generation. Where the threads are as many as the parties, or fewer, no
 //! generation trips without the late one, so that only resets can be missed: two of them in a row do no harm to the answer.
 //! With more threads than parties, the answer is wrong for one that was in a broken generation and did
-//! not look until 511 later ones had tripped, or whose own is exactly 2^16 generations ago.
+//! not look until 255 later ones had tripped, or whose own is exactly 2^16 generations ago.
 
-use super::hold::{HELD, Id};
+use super::generation::{Arrival, BROKEN, End, RUNNING, State, WAITERS};
+use super::hold::Id;
 use super::table::Participant;
 use super::vigil::{Slept, Vigil};
 use crate::platform::{Long, Platform, Word};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::time::Duration;
-
-const RUNNING: u32 = 1 << 28;
-const BROKEN: u32 = 1 << 30;
-const WAITERS: u32 = 1 << 31;
-
-/// The state word, taken apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct State(u32);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    Tripped,
-    Broken,
-}
-
-impl State {
-    const RECENT: u32 = 0b111;
-    const LONGEST: u32 = (1 << 9) - 1;
-
-    fn generation(self) -> u16 {
-        self.0 as u16
-    }
-    fn recent(self) -> u32 {
-        self.0 >> 16 & Self::RECENT
-    }
-    fn distance(self) -> u32 {
-        self.0 >> 19 & Self::LONGEST
-    }
-    fn has(self, flag: u32) -> bool {
-        self.0 & flag != 0
-    }
-
-    /// The next generation, after this one has ended.
-    fn next(self, end: End) -> Self {
-        let broken = u32::from(end == End::Broken);
-        let recent = (self.recent() << 1 | broken) & Self::RECENT;
-        let distance = match (end, self.distance()) {
-            (End::Broken, _) => 1,
-            (End::Tripped, 0 | Self::LONGEST) => 0,
-            (End::Tripped, known) => known + 1,
-        };
-        Self(u32::from(self.generation().wrapping_add(1)) | recent << 16 | distance << 19)
-    }
-
-    /// This generation, broken.
-    fn broken(self) -> Self {
-        Self(self.0 & !(RUNNING | WAITERS) | BROKEN)
-    }
-
-    /// How a generation ended, this one or an earlier; `None`: not yet.
-    fn end_of(self, generation: u16) -> Option<End> {
-        let age = u32::from(self.generation().wrapping_sub(generation));
-        let tripped = match age {
-            0 if self.has(BROKEN) => false,
-            0 => return None,
-            1..=3 => self.recent() >> (age - 1) & 1 == 0,
-            _ => self.distance() == 0 || age < self.distance(),
-        };
-        Some(if tripped { End::Tripped } else { End::Broken })
-    }
-}
-
-/// An arrival word, taken apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Arrival(u64);
-
-impl Arrival {
-    const THERE: u64 = 1 << 16;
-
-    fn of(generation: u16, id: Id) -> Self {
-        Self(u64::from(id.word() & !HELD) << 32 | Self::THERE | u64::from(generation))
-    }
-    fn is_in(self, generation: u16) -> bool {
-        self.0 & 0xffff_ffff == Self::THERE | u64::from(generation)
-    }
-    /// Later than this generation, if it is not just any bytes.
-    fn is_after(self, generation: u16) -> bool {
-        self.0 & Self::THERE != 0 && (1..1 << 15).contains(&(self.0 as u16).wrapping_sub(generation))
-    }
-    fn id(self) -> Option<Id> {
-        Id::holder_in((self.0 >> 32) as u32 | HELD)
-    }
-}
 
 /// See the [module](self). `N`: the most parties.
 #[derive(Debug)]
@@ -398,22 +304,23 @@ impl<P: Platform, const N: usize> Barrier<P, N> {
     /// The caller, anywhere: the barrier is as before, or broken, or reset.
     pub fn reset(&self, me: &Participant<'_, P>) {
         let generation = self.state().generation();
-        // Broken first: a member that is forgiven while others wait for it would never be missed by them.
         loop {
             let seen = self.state();
             if seen.generation() != generation {
                 return; // somebody else has reset it, or it has tripped: it is new
             }
-            if !seen.has(BROKEN) {
+            // ORDERING: Acquire, as `Table::is_alive` wants it.
+            let named = self.members.iter().map(|member| (member, member.load(Acquire)));
+            let is_dead = |word: u32| Id::holder_in(word).is_some_and(|id| id != me.id && !me.table.is_alive(id));
+            let mut dead = named.filter(|(_, word)| is_dead(*word)).peekable();
+            if dead.peek().is_some() && !seen.has(BROKEN) {
+                // Broken first: a member that is forgiven while others wait for it would never be missed by them.
                 self.end(seen, seen.broken());
                 continue;
             }
-            for member in &self.members {
-                let word = member.load(Acquire); // ORDERING: as `Table::is_alive` wants it.
-                if Id::holder_in(word).is_some_and(|id| id != me.id && !me.table.is_alive(id)) {
-                    // ORDERING: Relaxed; goes to others with the new generation. If it fails, it was forgiven already.
-                    let _forgiven_before = member.compare_exchange(word, 0, Relaxed, Relaxed);
-                }
+            for (member, word) in dead {
+                // ORDERING: Relaxed; goes to others with the new generation. If it fails, it was forgiven already.
+                let _forgiven_before = member.compare_exchange(word, 0, Relaxed, Relaxed);
             }
             self.end(seen, seen.next(End::Broken));
         }
@@ -424,13 +331,12 @@ impl<P: Platform, const N: usize> Barrier<P, N> {
         self.state().has(BROKEN)
     }
 
-    /// How many have arrived, and wait; 0 if it is broken.
-    pub fn waiting(&self) -> usize {
-        let seen = self.state();
-        let arrivals = self.arrivals[..self.parties()].iter();
-        // ORDERING: Relaxed; a number that may be another when it is read.
-        let here = arrivals.filter(|place| Arrival(place.load(Relaxed)).is_in(seen.generation())).count();
-        if seen.has(BROKEN) { 0 } else { here }
+    /// Who has arrived, and waits for the others, or was among those who broke it.
+    pub fn arrived(&self) -> impl Iterator<Item = Id> + '_ {
+        let generation = self.state().generation();
+        // ORDERING: Relaxed; what may be otherwise when it is read.
+        let arrivals = self.arrivals[..self.parties()].iter().map(|place| Arrival(place.load(Relaxed)));
+        arrivals.filter(move |arrival| arrival.is_in(generation)).filter_map(Arrival::id)
     }
 
     /// Makes the caller a member. Gives its place, for [`leave`](Self::leave).

@@ -4,10 +4,11 @@
 //!
 //! | bits | name    | set by                        | cleared by                                             |
 //! |------|---------|-------------------------------|--------------------------------------------------------|
-//! | 0–27 | epoch   | counted on by a `set` that finds SET clear, modulo 2^28 | never                        |
-//! | 28   | AUTO    | construction                  | never                                                  |
-//! | 29   | 0       | nobody: it would make the word look like a [hold](super::hold) | –                     |
-//! | 30   | SET     | `set`                         | `clear`; with AUTO also the waiter that it releases    |
+//! | 0–26 | epoch   | counted on by a `set` that finds SET clear, modulo 2^27 | never                        |
+//! | 27   | AUTO    | construction                  | never                                                  |
+//! | 28   | SET     | `set`                         | `clear`; with AUTO also the waiter that it releases    |
+//! | 29   | 0       | nobody: it would make the word look like a [hold](super::hold)  |                       |
+//! | 30   | 0       | nobody: it would make the word look like a cut lifeline        |                       |
 //! | 31   | WAITERS | a waiter about to sleep       | `set`                                                  |
 //!
 //! The word 0 is a cleared event of the kind that stays set. Any word is some event.
@@ -16,7 +17,7 @@
 //!
 //! 1. Without AUTO: whoever has seen a word with another epoch, or without SET and then with it, was there at a `set`. So a
 //!    waiter is released by a `set` that happens after its first look, even if a `clear` follows at once: it compares epochs.
-//!    The epoch wraps after 2^28 sets, each with a clear in between: harmless unless all of them fall between two looks.
+//!    The epoch wraps after 2^27 sets, each with a clear in between: harmless unless all of them fall between two looks.
 //! 2. With AUTO: each change of SET from 1 to 0 is a `clear`, or the CAS of the one waiter that it releases.
 //! 3. While anybody sleeps on a word without SET, WAITERS is set in it, or somebody who was woken, and who will set it again or
 //!    take SET with it, is on its way and is watched by the sleepers (see [`vigil`](super::vigil)).
@@ -28,9 +29,9 @@ use crate::platform::{Platform, Word};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::time::Duration;
 
-const EPOCH: u32 = (1 << 28) - 1;
-const AUTO: u32 = 1 << 28;
-const SET: u32 = 1 << 30;
+const EPOCH: u32 = (1 << 27) - 1;
+const AUTO: u32 = 1 << 27;
+const SET: u32 = 1 << 28;
 const WAITERS: u32 = 1 << 31;
 
 /// See the [module](self).
@@ -43,6 +44,10 @@ pub struct Event<P: Platform> {
 /// The event was not set until the deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimedOut;
+
+/// A moment between two sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment(u32);
 
 impl<P: Platform> Event<P> {
     /// The word of a cleared event that each `set` releases one waiter of. The other kind's is 0.
@@ -131,18 +136,35 @@ impl<P: Platform> Event<P> {
         if seen & (SET | AUTO) == SET {
             return Ok(());
         }
-        self.wait_slow(*me, deadline, seen & EPOCH)
+        self.wait_since(*me, deadline, Moment(seen & EPOCH))
     }
 
+    /// What [`wait_since`](Self::wait_since) takes.
+    pub fn moment(&self) -> Moment {
+        Moment(self.word.load(Acquire) & EPOCH)
+    }
+
+    /// As [`wait`](Self::wait), but a set since that moment is enough. (With AUTO it makes no difference.)
+    ///
+    /// # Errors
+    /// [`TimedOut`].
+    ///
+    /// # If a process dies
+    /// As [`set`](Self::set).
     #[cold]
-    fn wait_slow(&self, me: Participant<'_, P>, deadline: Option<Duration>, epoch: u32) -> Result<(), TimedOut> {
+    pub fn wait_since(
+        &self,
+        me: Participant<'_, P>,
+        deadline: Option<Duration>,
+        moment: Moment,
+    ) -> Result<(), TimedOut> {
         let mut vigil = Vigil::new(&me, deadline);
         let mut spins = P::SPINS;
         // WAITERS once we have slept: others may sleep still, and the wake that we were given was theirs, too.
         let mut slept = 0;
         loop {
             let seen = self.word.load(Acquire); // ORDERING: as in `wait`.
-            let was_set_since = seen & AUTO == 0 && seen & EPOCH != epoch;
+            let was_set_since = seen & AUTO == 0 && seen & EPOCH != moment.0;
             if seen & SET != 0 || was_set_since {
                 if self.pass(seen, slept) {
                     return Ok(());

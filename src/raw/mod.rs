@@ -8,6 +8,7 @@
 
 pub mod barrier;
 pub mod event;
+pub mod generation;
 pub mod hold;
 pub mod mutex;
 pub mod once;

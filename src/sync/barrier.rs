@@ -282,7 +282,12 @@ impl<const N: usize> Barrier<N> {
     /// How many have come and wait at the moment; 0 if it is broken.
     #[must_use]
     pub fn n_waiting(&self) -> usize {
-        self.raw.waiting()
+        if self.is_broken() { 0 } else { self.raw.arrived().count() }
+    }
+
+    /// Who has come, and waits for the others; of a broken barrier, who had come. For people who look for the missing one.
+    pub fn arrived(&self) -> impl Iterator<Item = Id> + '_ {
+        self.raw.arrived()
     }
 }
 
