@@ -231,7 +231,7 @@ pub enum LockError<G> {
     Unusable(Error),
 }
 
-/// Why what one waited for did not come, where there is no guard to be had: permits of a semaphore, an event.
+/// Why what one waited for did not come, where there is no guard to be had: permits of a semaphore, an event, a barrier.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum WaitError {
@@ -239,6 +239,13 @@ pub enum WaitError {
     WouldBlock,
     /// It was not there until the deadline.
     TimedOut,
+    /// The calling thread is itself at what it would wait for: waiting would be for ever.
+    Deadlock,
+    /// The barrier is broken: a party died, gave up or said so. It stays so until it is reset.
+    Broken {
+        /// A party that has died, where there is one, and it is known.
+        died: Option<Id>,
+    },
     /// This thread cannot take part in the segment, or what was asked for can never be.
     Unusable(Error),
 }
@@ -248,6 +255,11 @@ impl fmt::Display for WaitError {
         match self {
             Self::WouldBlock => f.write_str("it is not there, and was not to be waited for"),
             Self::TimedOut => f.write_str("it did not come until the deadline"),
+            Self::Deadlock => f.write_str("this thread is itself at what it would wait for; that would be for ever"),
+            Self::Broken { died: None } => f.write_str("the barrier is broken; reset it when all know"),
+            Self::Broken { died: Some(id) } => {
+                write!(f, "the barrier is broken: participant {id} died; reset it when all know")
+            }
             Self::Unusable(error) => write!(f, "it cannot be waited for here: {error}"),
         }
     }

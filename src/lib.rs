@@ -84,9 +84,10 @@ pub mod sync;
 
 pub use error::{Error, Inconsistent, LockError, Result, WaitError};
 pub use outlive_derive::Shareable;
-pub use raw::Id;
+pub use raw::{Cause, Id};
 pub use segment::*;
 pub use sync::{
-    Condvar, Lock, LockGuard, LockResult, Mutex, MutexGuard, ReentrantMutex, ReentrantMutexGuard, RwLock,
-    RwLockReadGuard, RwLockWriteGuard, WaitTimeoutResult, Waitable,
+    Barrier, BarrierMember, BarrierWaitResult, Condvar, Event, LazyLock, Lock, LockGuard, LockResult, Mutex,
+    MutexGuard, Once, OnceLock, OnceState, ReentrantMutex, ReentrantMutexGuard, RwLock, RwLockReadGuard,
+    RwLockWriteGuard, SetError, WaitTimeoutResult, Waitable,
 };

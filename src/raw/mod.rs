@@ -6,17 +6,24 @@
 
 #![forbid(unsafe_code)]
 
+pub mod barrier;
 pub mod condvar;
+pub mod event;
+pub mod generation;
 pub mod hold;
 pub mod mutex;
+pub mod once;
 pub mod reentrant;
 pub mod rwlock;
 pub mod table;
 pub mod vigil;
 
+pub use barrier::Barrier;
 pub use condvar::Condvar;
+pub use event::Event;
 pub use hold::{Cause, Id};
 pub use mutex::{Acquired, Mutex, Refusal};
+pub use once::Once;
 pub use reentrant::ReentrantMutex;
 pub use rwlock::RwLock;
 pub use table::{Participant, Slot, Table};

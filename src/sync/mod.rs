@@ -1,16 +1,22 @@
 //! The typed faces of [`raw`](crate::raw): what programs use.
 
+mod barrier;
 mod condvar;
+mod event;
 mod lock;
 mod mutex;
+mod once;
 mod reentrant;
 mod rwlock;
 mod stamp;
 mod waitable;
 
+pub use barrier::{Barrier, BarrierMember, BarrierWaitResult};
 pub use condvar::{Condvar, WaitTimeoutResult};
+pub use event::Event;
 pub use lock::{Lock, LockGuard};
 pub use mutex::{Mutex, MutexGuard};
+pub use once::{LazyLock, Once, OnceLock, OnceState, SetError};
 pub use reentrant::{ReentrantMutex, ReentrantMutexGuard};
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use waitable::Waitable;

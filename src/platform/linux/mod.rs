@@ -27,6 +27,16 @@ use core::time::Duration;
 pub struct Linux;
 
 impl Linux {
+    /// A word that begins otherwise.
+    pub(crate) const fn word(value: u32) -> AtomicU32 {
+        AtomicU32::new(value)
+    }
+
+    /// A long word that is 0.
+    pub(crate) const fn zero_long() -> AtomicU64 {
+        AtomicU64::new(0)
+    }
+
     /// A word that is 0: what every primitive begins with.
     pub(crate) const fn zero() -> AtomicU32 {
         AtomicU32::new(0)

@@ -1,0 +1,286 @@
+//! Models of `raw::Barrier`: all meet, or all learn that they do not, whoever dies, gives up, aborts or resets; and what was
+//! written before is seen after.
+#![cfg(any(feature = "loom", feature = "shuttle"))]
+#![allow(clippy::disallowed_types)] // counters beside the model, not part of it
+
+use core::array::from_fn;
+use core::time::Duration;
+use outlive::platform::{Long as _, Word as _};
+use outlive::raw::barrier::{Failed, Passed};
+use outlive::raw::{Barrier, Participant};
+#[cfg(feature = "loom")]
+use outlive_models::Broken;
+use outlive_models::{Backend, Explore, Model, Word, Word64, World, step};
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::SeqCst;
+
+/// A barrier of `N`, what each party writes before it comes, and what became of it.
+#[derive(Debug)]
+struct Meeting<B: Backend, const N: usize> {
+    barrier: Barrier<Model<B>, N>,
+    notes: [B::Cell<u32>; 3],
+    actions: B::Cell<u32>,
+    joined: AtomicU32,
+    met: AtomicU32,
+    failed: AtomicU32,
+}
+
+impl<B: Backend, const N: usize> Meeting<B, N> {
+    fn of(members: [Word<B>; N]) -> Self {
+        Self {
+            barrier: Barrier::from_parts(Word::new(0), Word::constant(0), members, from_fn(|_| Word64::new(0))),
+            notes: from_fn(|_| B::cell(0)),
+            actions: B::cell(0),
+            joined: AtomicU32::new(0),
+            met: AtomicU32::new(0),
+            failed: AtomicU32::new(0),
+        }
+    }
+    /// Nobody will join it, so the members' words are no memory to the checker.
+    fn new() -> Self {
+        Self::of(from_fn(|_| Word::constant(0)))
+    }
+    fn with_members() -> Self {
+        Self::of(from_fn(|_| Word::new(0)))
+    }
+
+    fn join(&self, me: &Participant<'_, Model<B>>) -> usize {
+        let place = self.barrier.join(me).expect("there is a place");
+        self.joined.fetch_or(1 << me.id.index(), SeqCst);
+        step::<B>();
+        place
+    }
+
+    fn wait(&self, me: &Participant<'_, Model<B>>, deadline: Option<Duration>) -> Result<Passed, Failed> {
+        let result = self.barrier.wait(me, deadline, false);
+        let count = if result.is_ok() { &self.met } else { &self.failed };
+        count.fetch_add(1, SeqCst);
+        result
+    }
+
+    /// Writes, waits, and reads what all the others wrote before they came.
+    fn meet(&self, world: &World<B>, who: usize, deadline: Option<Duration>) {
+        B::write(&self.notes[who], |note| *note += 1);
+        match world.act(who, |me| self.wait(me, deadline)) {
+            Ok(_) => {
+                for note in &self.notes[..N] {
+                    B::read(note, |note| assert_eq!(*note, 1, "one was released before another came"));
+                }
+            }
+            Err(Failed::TimedOut) => assert!(deadline.is_some()),
+            Err(Failed::Broken { died: Some(id) }) => assert!(world.has_died(id.index()), "the living are called dead"),
+            Err(Failed::Broken { died: None }) => {}
+        }
+    }
+
+    /// Who dies before it arrives, undeclared, is not missed by the barrier: somebody else must say so.
+    fn see_to_it(&self, dead: usize) {
+        if !self.barrier.arrived().any(|id| id.index() == dead) {
+            self.barrier.abort(None);
+        }
+    }
+
+    /// Who dies before it has joined: the same.
+    fn see_to_a_member(&self, dead: usize) {
+        if self.joined.load(SeqCst) >> dead & 1 == 0 {
+            self.barrier.abort(None);
+        }
+    }
+
+    /// Either all met, but for the dead, or nobody did.
+    fn all_or_none(&self, world: &World<B>) {
+        let died = (0..N).filter(|who| world.has_died(*who)).count() as u32;
+        let (met, failed) = (self.met.load(SeqCst), self.failed.load(SeqCst));
+        assert!(met == 0 || failed == 0, "{met} met, and {failed} were told that they did not");
+        assert!(met + failed + died >= N as u32);
+        assert!(met > 0 || failed == 0 || died > 0 || self.barrier.is_broken());
+    }
+}
+
+fn all_meet<B: Backend, const N: usize>() -> Explore<B, Meeting<B, N>> {
+    Explore::new(N, Meeting::new, |world: &World<B>, who, state: &Meeting<B, N>| state.meet(world, who, None))
+        .after(|_, dead, _, state| state.see_to_it(dead))
+        .check(|state, world| state.all_or_none(world))
+}
+
+/// 1 gives up at some moment.
+fn one_times_out<B: Backend>() -> Explore<B, Meeting<B, 2>> {
+    Explore::new(2, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 2>| {
+        state.meet(world, who, (who == 1).then_some(Duration::from_secs(1)));
+    })
+    .after(|_, dead, _, state| state.see_to_it(dead))
+    .check(|state, world| state.all_or_none(world))
+}
+
+/// 2 breaks it at some moment.
+fn one_aborts<B: Backend>() -> Explore<B, Meeting<B, 2>> {
+    Explore::new(3, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 2>| match who {
+        2 => state.barrier.abort(None),
+        _ => state.meet(world, who, None),
+    })
+    .after(|_, dead, _, state| {
+        if dead != 2 {
+            state.see_to_it(dead);
+        }
+    })
+    .check(|state, world| state.all_or_none(world))
+}
+
+/// Two members meet twice. Where one has met once and dies, the other learns it in the second generation.
+fn two_generations<B: Backend>() -> Explore<B, Meeting<B, 2>> {
+    Explore::new(2, Meeting::with_members, |world: &World<B>, who, state: &Meeting<B, 2>| {
+        let place = world.act(who, |me| state.join(me));
+        for round in 1..=2 {
+            B::write(&state.notes[who], |note| *note = round);
+            match world.act(who, |me| state.wait(me, None)) {
+                // After the first, the other may be writing for the second already.
+                Ok(_) if round == 2 => B::read(&state.notes[1 - who], |note| assert_eq!(*note, 2)),
+                Ok(_) => {}
+                Err(_) => {
+                    assert!(world.has_died(1 - who));
+                    break;
+                }
+            }
+        }
+        world.act(who, |me| state.barrier.leave(me.id, place));
+    })
+    .after(|_, dead, _, state| state.see_to_a_member(dead))
+}
+
+/// 2 resets it at some moment. Who is told that it broke comes again: they meet at last, unless 2 died over it. If one were told
+/// that they met, and the other that they did not, the other would wait for ever.
+fn one_resets<B: Backend>() -> Explore<B, Meeting<B, 2>> {
+    Explore::new(3, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 2>| {
+        world.act(who, |me| match who {
+            2 => state.barrier.reset(me),
+            _ => {
+                if state.wait(me, None).is_err() && state.wait(me, None).is_err() {
+                    assert!(world.has_died(2), "one reset broke two generations");
+                }
+            }
+        });
+    })
+}
+
+/// 1 declares that it will come; its death is noticed by the barrier itself, and no supervisor says so.
+fn a_member<B: Backend>() -> Explore<B, Meeting<B, 2>> {
+    Explore::new(2, Meeting::with_members, |world: &World<B>, who, state: &Meeting<B, 2>| match who {
+        0 => state.meet(world, 0, None),
+        _ => world.act(1, |me| {
+            let place = state.join(me);
+            state.meet(world, 1, None);
+            state.barrier.leave(me.id, place);
+        }),
+    })
+    .after(|_, dead, _, state| match dead {
+        0 => state.see_to_it(dead),
+        _ => state.see_to_a_member(dead),
+    })
+    .check(|state, world| state.all_or_none(world))
+}
+
+#[cfg(feature = "loom")]
+/// 1 declares that it will come, and dies. Each of the others can pass alone; 0, if it is told, resets. After that nobody finds the
+/// barrier broken by that death once more.
+fn a_dead_member<B: Backend>() -> Explore<B, Meeting<B, 1>> {
+    Explore::new(3, Meeting::with_members, |world: &World<B>, who, state: &Meeting<B, 1>| {
+        world.act(who, |me| match who {
+            1 => {
+                let place = state.join(me);
+                state.barrier.leave(me.id, place);
+            }
+            _ => {
+                let told = matches!(state.wait(me, None), Err(Failed::Broken { died: Some(_) }));
+                if who == 0 && told {
+                    state.barrier.reset(me);
+                    state.failed.fetch_add(1_000, SeqCst); // it was reset
+                }
+            }
+        });
+    })
+    .check(|state, _| {
+        let was_reset = state.failed.load(SeqCst) >= 1_000;
+        assert!(!(was_reset && state.barrier.is_broken()), "a dead member was not forgiven");
+    })
+}
+
+/// One of them runs an action when all have come, and before anybody is released.
+fn with_an_action<B: Backend, const N: usize>() -> Explore<B, Meeting<B, N>> {
+    Explore::new(N, Meeting::new, |world: &World<B>, who, state: &Meeting<B, N>| {
+        world.act(who, |me| {
+            B::write(&state.notes[who], |note| *note = 1);
+            let result = match state.barrier.wait(me, None, true) {
+                Ok(Passed::Runner { generation, .. }) => {
+                    for note in &state.notes[..N] {
+                        B::read(note, |note| assert_eq!(*note, 1));
+                    }
+                    B::write(&state.actions, |actions| *actions += 1);
+                    step::<B>();
+                    state.barrier.finish(me, generation)
+                }
+                Ok(Passed::Leader { .. }) => panic!("released before the action"),
+                Ok(Passed::Follower { .. }) => Ok(()),
+                Err(failed) => Err(failed),
+            };
+            match result {
+                Ok(()) => B::read(&state.actions, |actions| assert_eq!(*actions, 1)),
+                Err(_) => assert!((0..N).any(|who| world.has_died(who))),
+            }
+            let count = if result.is_ok() { &state.met } else { &state.failed };
+            count.fetch_add(1, SeqCst);
+        });
+    })
+    .after(|_, dead, _, state| state.see_to_it(dead))
+    .check(|state, world| state.all_or_none(world))
+}
+
+/// More threads than parties: who finds no place waits for the next generation, and all get through, one by one.
+fn too_many<B: Backend>() -> Explore<B, Meeting<B, 1>> {
+    Explore::new(3, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 1>| {
+        if let Err(failed) = world.act(who, |me| state.wait(me, None)) {
+            let Failed::Broken { died } = failed else { panic!("without a deadline it waits") };
+            assert!(died.is_none_or(|id| world.has_died(id.index())));
+            assert!((0..3).any(|who| world.has_died(who)));
+        }
+    })
+}
+
+#[cfg(feature = "loom")]
+fn no_acquire() -> Broken {
+    Broken { no_acquire: true, ..Broken::default() }
+}
+#[cfg(feature = "loom")]
+fn no_release() -> Broken {
+    Broken { no_release: true, ..Broken::default() }
+}
+
+outlive_models::models! { with_loom, Loom, "loom",
+    two_meet_or_learn_that_they_do_not: |n| all_meet::<B, 2>().victims(&[0, 1]).spurious().preemptions(3).holds(n);
+    three_meet_or_learn_that_they_do_not: |n| all_meet::<B, 3>().victims(&[0, 2]).holds(n);
+    the_first_phase_changes_nothing: |n| all_meet::<B, 2>().victims(&[0, 1]).first_phase().holds(n);
+    any_two_may_die: |n| all_meet::<B, 3>().victims(&[1, 2]).pairs().holds(n);
+    a_timeout_breaks_it_for_all: |n| one_times_out::<B>().victims(&[0, 1]).holds(n);
+    an_abort_breaks_it_for_all: |n| one_aborts::<B>().victims(&[0, 2]).holds(n);
+    a_second_generation_is_like_the_first: |n| two_generations::<B>().victims(&[0, 1]).spurious().holds(n);
+    a_reset_splits_no_verdict: |n| one_resets::<B>().victims(&[2]).holds(n);
+    a_members_death_breaks_it_before_it_comes: |n| a_member::<B>().victims(&[0, 1]).holds(n);
+    a_reset_forgives_dead_members: |n| a_dead_member::<B>().victims(&[1]).holds(n);
+    an_action_is_run_once_before_all_are_released: |n| with_an_action::<B, 2>().victims(&[0, 1]).spurious().holds(n);
+    more_threads_than_parties_get_through_one_by_one: |n| too_many::<B>().victims(&[0, 1]).holds(n);
+    a_trip_publishes: |n| all_meet::<B, 2>().broken(no_release()).fails(n);
+    a_trip_acquires: |n| all_meet::<B, 2>().broken(no_acquire()).fails(n);
+    without_the_cascade_one_stays_asleep:
+        |n| all_meet::<B, 3>().victims(&[0]).broken(Broken { no_cascade: true, ..Broken::default() }).fails(n);
+    watching_nobody_hangs:
+        |n| all_meet::<B, 2>().victims(&[0]).broken(Broken { most_words: Some(2), ..Broken::default() }).fails(n);
+    a_look_before_the_collection_hangs:
+        |n| all_meet::<B, 2>().victims(&[0, 1]).broken(Broken { late_collection: true, ..Broken::default() }).fails(n);
+}
+
+outlive_models::models! { with_shuttle, Shuttle, "shuttle",
+    three_meet_or_learn_that_they_do_not: |n| all_meet::<B, 3>().victims(&[0, 2]).holds(n);
+    a_second_generation_is_like_the_first: |n| two_generations::<B>().victims(&[0, 1]).holds(n);
+    a_reset_splits_no_verdict: |n| one_resets::<B>().victims(&[2]).holds(n);
+    an_action_is_run_once_before_all_are_released: |n| with_an_action::<B, 3>().victims(&[0, 1]).holds(n);
+    more_threads_than_parties_get_through_one_by_one: |n| too_many::<B>().victims(&[0, 1]).first_phase().holds(n);
+}

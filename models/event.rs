@@ -1,0 +1,226 @@
+//! Models of `raw::Event`: whoever is there at a set is released, a set is taken by one where one alone is released, nothing
+//! is lost to timeouts and deaths, and what was written before a set is seen after it.
+#![cfg(any(feature = "loom", feature = "shuttle"))]
+#![allow(clippy::disallowed_types)] // counters beside the model, not part of it
+
+use core::time::Duration;
+use outlive::platform::Word as _;
+use outlive::raw::Event;
+#[cfg(feature = "loom")]
+use outlive_models::Broken;
+use outlive_models::{Backend, Explore, Model, Word, World, step};
+use std::sync::atomic::AtomicU32;
+#[cfg(feature = "loom")]
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, SeqCst};
+
+/// An event, what was written before it was set, and what the scenario counts beside it.
+#[derive(Debug)]
+struct Announced<B: Backend> {
+    event: Event<Model<B>>,
+    news: B::Cell<u32>,
+    word: Word<B>,
+    sets: AtomicU32,
+    released: AtomicU32,
+}
+
+impl<B: Backend> Announced<B> {
+    fn of(word: u32) -> Self {
+        Self {
+            event: Event::from_word(Word::new(word)),
+            news: B::cell(0),
+            word: Word::new(0),
+            sets: AtomicU32::new(0),
+            released: AtomicU32::new(0),
+        }
+    }
+    fn cleared() -> Self {
+        Self::of(0)
+    }
+    fn auto_reset() -> Self {
+        Self::of(Event::<Model<B>>::AUTO_RESET)
+    }
+    #[cfg(feature = "loom")]
+    fn set_before() -> Self {
+        let new = Self::cleared();
+        new.event.set();
+        new
+    }
+    fn announce(&self) {
+        B::write(&self.news, |news| *news = 42);
+        self.set();
+    }
+    fn set(&self) {
+        self.event.set();
+        self.sets.fetch_add(1, SeqCst);
+    }
+    /// For a supervisor: sets it if the dead one has not done it.
+    fn see_to_it(&self) {
+        if self.sets.load(SeqCst) == 0 && !self.event.is_set() {
+            self.event.set();
+        }
+    }
+}
+
+/// 0 writes and sets, 1 and 2 wait and read.
+fn all_are_released<B: Backend>() -> Explore<B, Announced<B>> {
+    Explore::new(3, Announced::cleared, |world: &World<B>, who, state: &Announced<B>| match who {
+        0 => state.announce(),
+        _ => world.act(who, |me| {
+            state.event.wait(me, None).expect("without a deadline it waits");
+            B::read(&state.news, |news| assert!(*news == 42 || world.has_died(0)));
+        }),
+    })
+    .after(|_, dead, _, state| {
+        if dead == 0 {
+            state.see_to_it();
+        }
+    })
+}
+
+/// 1 and 2 wait. If 0 sees that both are there, it sets and clears at once; otherwise it leaves it set.
+fn set_then_clear<B: Backend>() -> Explore<B, Announced<B>> {
+    Explore::new(3, Announced::cleared, |world: &World<B>, who, state: &Announced<B>| match who {
+        0 => {
+            let all_there = state.word.load(Acquire) == 2;
+            state.set();
+            if all_there {
+                state.event.clear();
+            }
+        }
+        _ => world.act(who, |me| {
+            let moment = state.event.moment();
+            state.word.fetch_add(1, AcqRel);
+            state.event.wait_since(*me, None, moment).expect("without a deadline it waits");
+        }),
+    })
+    .after(|_, dead, _, state| {
+        if dead == 0 {
+            state.see_to_it();
+        }
+    })
+}
+
+/// 1 gives up at some moment, 2 waits for ever; each set releases one.
+fn one_times_out<B: Backend>() -> Explore<B, Announced<B>> {
+    Explore::new(3, Announced::auto_reset, |world: &World<B>, who, state: &Announced<B>| match who {
+        0 => state.set(),
+        _ => world.act(who, |me| {
+            let deadline = (who == 1).then_some(Duration::from_secs(1));
+            match state.event.wait(me, deadline) {
+                // What 1 has taken it gives on.
+                Ok(()) if who == 1 => state.event.set(),
+                Ok(()) => {}
+                Err(_) => assert_eq!(who, 1),
+            }
+        }),
+    })
+    .after(|_, dead, _, state| match dead {
+        0 => state.see_to_it(),
+        // It may have taken what it was to give on.
+        _ => state.event.set(),
+    })
+}
+
+/// 0 and 1 set, 2 and 3 wait; who is released first sets once more, so that both are released, however many of the sets were one.
+fn two_set_and_two_wait<B: Backend>() -> Explore<B, Announced<B>> {
+    Explore::new(4, Announced::auto_reset, |world: &World<B>, who, state: &Announced<B>| match who {
+        0 | 1 => state.set(),
+        _ => world.act(who, |me| {
+            state.event.wait(me, None).expect("without a deadline it waits");
+            let before = state.released.fetch_add(1, SeqCst);
+            step::<B>();
+            if before == 0 {
+                state.set();
+            }
+        }),
+    })
+    .after(|_, _, _, state| state.event.set())
+    .check(|state, world| {
+        let (released, sets) = (state.released.load(SeqCst), state.sets.load(SeqCst));
+        let died = (0..4).any(|who| world.has_died(who));
+        assert!(died || released == 2 && released <= sets, "{released} released by {sets} sets");
+    })
+}
+
+/// 0 writes and sets; 1 and 2, released one after the other, write too and set again: nobody else has access meanwhile.
+fn one_hands_on<B: Backend>() -> Explore<B, Announced<B>> {
+    Explore::new(3, Announced::auto_reset, |world: &World<B>, who, state: &Announced<B>| match who {
+        0 => state.announce(),
+        _ => world.act(who, |me| {
+            state.event.wait(me, None).expect("without a deadline it waits");
+            B::write(&state.news, |news| *news += 1);
+            state.set();
+        }),
+    })
+    .check(|state, _| B::read(&state.news, |news| assert_eq!(*news, 44)))
+}
+
+#[cfg(feature = "loom")]
+/// A producer leaves work and sets an event that is set already; a consumer clears it, and then looks for work.
+fn set_again<B: Backend>() -> Explore<B, Announced<B>> {
+    Explore::new(2, Announced::set_before, |world: &World<B>, who, state: &Announced<B>| match who {
+        0 => {
+            state.word.store(1, Relaxed);
+            state.set();
+        }
+        _ => world.act(who, |me| {
+            state.event.clear();
+            if state.word.load(Relaxed) == 0 {
+                state.event.wait(me, None).expect("it is yet to be set");
+            }
+        }),
+    })
+}
+
+#[cfg(feature = "loom")]
+/// 0 sets, 1 clears: 2 is released by the epoch, or by a set that came after, and reads what was written.
+fn read_after_a_clear<B: Backend>() -> Explore<B, Announced<B>> {
+    Explore::new(2, Announced::cleared, |world: &World<B>, who, state: &Announced<B>| match who {
+        0 => {
+            state.announce();
+            state.event.clear();
+        }
+        _ => world.act(who, |me| {
+            if state.event.wait(me, Some(Duration::from_secs(1))).is_ok() {
+                B::read(&state.news, |news| assert_eq!(*news, 42));
+            }
+        }),
+    })
+}
+
+#[cfg(feature = "loom")]
+fn no_acquire() -> Broken {
+    Broken { no_acquire: true, ..Broken::default() }
+}
+#[cfg(feature = "loom")]
+fn no_release() -> Broken {
+    Broken { no_release: true, ..Broken::default() }
+}
+
+outlive_models::models! { with_loom, Loom, "loom",
+    all_are_released_whoever_dies: |n| all_are_released::<B>().victims(&[0, 1, 2]).spurious().holds(n);
+    all_are_released_with_the_first_phase: |n| all_are_released::<B>().victims(&[0, 1]).first_phase().holds(n);
+    any_two_may_die: |n| set_then_clear::<B>().victims(&[0, 1]).pairs().holds(n);
+    who_is_there_is_released_though_cleared_at_once: |n| set_then_clear::<B>().victims(&[0, 1, 2]).spurious().holds(n);
+    a_timeout_loses_no_set_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1, 2]).holds(n);
+    a_set_releases_one_whoever_dies: |n| two_set_and_two_wait::<B>().victims(&[0, 2]).preemptions(1).holds(n);
+    a_set_hands_on: |n| one_hands_on::<B>().spurious().holds(n);
+    a_set_is_seen_by_the_clear_after_it: |n| set_again::<B>().holds(n);
+    a_clear_passes_on_what_was_published: |n| read_after_a_clear::<B>().victims(&[0, 1]).holds(n);
+    a_set_publishes: |n| one_hands_on::<B>().broken(no_release()).fails(n);
+    a_wait_acquires: |n| one_hands_on::<B>().broken(no_acquire()).fails(n);
+    a_set_again_publishes: |n| set_again::<B>().broken(no_release()).fails(n);
+    a_clear_acquires: |n| set_again::<B>().broken(no_acquire()).fails(n);
+    without_the_cascade_one_stays_asleep:
+        |n| all_are_released::<B>().victims(&[0]).broken(Broken { no_cascade: true, ..Broken::default() }).fails(n);
+    watching_nobody_hangs:
+        |n| all_are_released::<B>().victims(&[0]).broken(Broken { most_words: Some(2), ..Broken::default() }).fails(n);
+}
+
+outlive_models::models! { with_shuttle, Shuttle, "shuttle",
+    all_are_released_whoever_dies: |n| all_are_released::<B>().victims(&[0, 1]).holds(n);
+    who_is_there_is_released_though_cleared_at_once: |n| set_then_clear::<B>().victims(&[0, 1]).holds(n);
+    a_set_releases_one_whoever_dies: |n| two_set_and_two_wait::<B>().victims(&[0, 2]).spurious().holds(n);
+    a_timeout_loses_no_set_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1]).first_phase().holds(n);
+}

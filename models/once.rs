@@ -1,0 +1,120 @@
+//! Models of `raw::Once`: one initialises at a time, whoever dies is succeeded, and what was done is seen by all.
+#![cfg(any(feature = "loom", feature = "shuttle"))]
+#![allow(clippy::disallowed_types)] // counters beside the model, not part of it
+
+use outlive::platform::Word as _;
+use outlive::raw::once::{Begun, Deadlock};
+use outlive::raw::{Cause, Once, Participant};
+#[cfg(feature = "loom")]
+use outlive_models::Broken;
+use outlive_models::{Backend, Explore, Model, Word, World, step};
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+
+/// A value of two parts, half written in between.
+#[derive(Debug)]
+struct Lazy<B: Backend> {
+    once: Once<Model<B>>,
+    value: B::Cell<(u32, u32)>,
+    begun: AtomicU32,
+    completed: AtomicU32,
+}
+
+impl<B: Backend> Lazy<B> {
+    fn new() -> Self {
+        Self {
+            once: Once::from_word(Word::new(0)),
+            value: B::cell((0, 0)),
+            begun: AtomicU32::new(0),
+            completed: AtomicU32::new(0),
+        }
+    }
+
+    /// As `OnceLock::get_or_init`; the first attempt of all panics, or fails, if so.
+    fn get_or_init(&self, world: &World<B>, me: &Participant<'_, Model<B>>, first_fails: Option<Option<Cause>>) {
+        let mut to_be_told = None;
+        while !self.once.is_complete() {
+            match self.once.begin(*me).expect("who is not at it can begin") {
+                Begun::Complete => {}
+                Begun::Ours { earlier } => {
+                    let before = self.begun.fetch_add(1, SeqCst);
+                    match earlier {
+                        Some(Cause::Died(Some(id))) => assert!(world.has_died(id.index())),
+                        Some(cause) => assert_eq!(first_fails, Some(Some(cause))),
+                        None => assert!(before == 0 || first_fails == Some(None)),
+                    }
+                    assert_eq!(self.once.begin(*me), Err(Deadlock), "it began twice");
+                    B::write(&self.value, |value| value.0 = me.id.index() as u32 + 1);
+                    step::<B>();
+                    if let (0, Some(cause)) = (before, first_fails) {
+                        self.once.end(Err(cause));
+                        to_be_told = Some(cause);
+                        continue;
+                    }
+                    B::write(&self.value, |value| value.1 = me.id.index() as u32 + 1);
+                    self.once.end(Ok(()));
+                    self.completed.fetch_add(1, SeqCst);
+                }
+            }
+        }
+        let _who_failed_goes_on = to_be_told;
+        B::read(&self.value, |(one, other)| assert!(one == other && *one != 0, "half a value was seen"));
+    }
+
+    fn done_once(&self, world: &World<B>) {
+        let died = (0..3).filter(|who| world.has_died(*who)).count() as u32;
+        let completed = self.completed.load(SeqCst);
+        assert!(completed <= 1 && completed + died >= 1, "{completed} times, with {died} dead");
+    }
+}
+
+fn initialise<B: Backend, const N: usize>() -> Explore<B, Lazy<B>> {
+    Explore::new(N, Lazy::new, |world: &World<B>, who, state: &Lazy<B>| {
+        world.act(who, |me| state.get_or_init(world, me, None));
+    })
+    .check(|state, world| {
+        if (0..N).any(|who| !world.has_died(who)) {
+            state.done_once(world);
+        }
+    })
+}
+
+/// The first attempt panics: the next to begin is told, and nobody stays asleep.
+fn the_first_panics<B: Backend>() -> Explore<B, Lazy<B>> {
+    Explore::new(3, Lazy::new, |world: &World<B>, who, state: &Lazy<B>| {
+        world.act(who, |me| state.get_or_init(world, me, Some(Some(Cause::Panicked(None)))));
+    })
+    .check(|state, world| state.done_once(world))
+}
+
+/// The first attempt fails, and says nothing.
+fn the_first_fails<B: Backend>() -> Explore<B, Lazy<B>> {
+    Explore::new(3, Lazy::new, |world: &World<B>, who, state: &Lazy<B>| {
+        world.act(who, |me| state.get_or_init(world, me, Some(None)));
+    })
+    .check(|state, world| state.done_once(world))
+}
+
+outlive_models::models! { with_loom, Loom, "loom",
+    one_at_a_time_whoever_dies: |n| initialise::<B, 3>().victims(&[0, 1, 2]).spurious().holds(n);
+    two_with_every_death: |n| initialise::<B, 2>().victims(&[0, 1]).preemptions(4).holds(n);
+    the_first_phase_changes_nothing: |n| initialise::<B, 2>().victims(&[0, 1]).first_phase().holds(n);
+    any_two_may_die: |n| initialise::<B, 3>().victims(&[0, 1]).pairs().holds(n);
+    after_a_panic_the_next_is_told: |n| the_first_panics::<B>().holds(n);
+    after_a_failure_the_next_tries_whoever_dies: |n| the_first_fails::<B>().victims(&[1]).holds(n);
+    completion_publishes:
+        |n| initialise::<B, 2>().broken(Broken { no_release: true, ..Broken::default() }).fails(n);
+    who_finds_it_complete_acquires:
+        |n| initialise::<B, 2>().broken(Broken { no_acquire: true, ..Broken::default() }).fails(n);
+    without_the_cascade_one_stays_asleep:
+        |n| initialise::<B, 3>().victims(&[0, 1]).broken(Broken { no_cascade: true, ..Broken::default() }).fails(n);
+    watching_nobody_hangs:
+        |n| initialise::<B, 2>().victims(&[0]).broken(Broken { most_words: Some(2), ..Broken::default() }).fails(n);
+    a_look_before_the_collection_hangs:
+        |n| initialise::<B, 2>().victims(&[0, 1]).broken(Broken { late_collection: true, ..Broken::default() }).fails(n);
+}
+
+outlive_models::models! { with_shuttle, Shuttle, "shuttle",
+    one_at_a_time_whoever_dies: |n| initialise::<B, 3>().victims(&[0, 1, 2]).holds(n);
+    after_a_panic_the_next_is_told: |n| the_first_panics::<B>().holds(n);
+    five_initialise_once: |n| initialise::<B, 5>().victims(&[0, 4]).holds(n);
+}

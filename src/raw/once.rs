@@ -1,0 +1,141 @@
+//! Something that is done once, by whoever comes first and does not die over it.
+//!
+//! # State word
+//!
+//! The word of a [hold](super::hold): the initialiser holds it. Its combinations:
+//!
+//! | HELD | INCONSISTENT | bit 28 | meaning                                                                                |
+//! |------|--------------|--------|----------------------------------------------------------------------------------------|
+//! | 0    | 0            | 0      | not begun (the whole word is 0)                                                         |
+//! | 0    | 1            | any    | begun, and not finished: the bits below say who died or panicked over it ([`Cause`])    |
+//! | 1    | any          | any    | being done by the one named (bit 28 belongs to the name); WAITERS if somebody sleeps    |
+//! | 0    | 0            | 1      | **complete**, if it is the only bit. It never changes again                             |
+//!
+//! Other words are never written by this code; they count as not begun.
+//!
+//! # Invariants
+//!
+//! 1. HELD with the id of a living participant: that one alone initialises. The words that it writes are nobody else's.
+//! 2. HELD with the id of a dead one: whoever's CAS replaces that very word initialises anew, and is told.
+//! 3. COMPLETE is written by a holder that has finished, with Release, and whoever sees it sees all that was done.
+//! 4. While anybody sleeps on a held word, WAITERS is set in it, or somebody who was woken, and who will set it again or
+//!    take the hold with it, is on its way and is watched by the sleepers (see [`vigil`](super::vigil)).
+
+use super::hold::{Cause, INCONSISTENT, Id, WAITERS};
+use super::table::Participant;
+use super::vigil::Vigil;
+use crate::platform::{Platform, Word};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+/// Bit 28, alone.
+const COMPLETE: u32 = 1 << 28;
+
+/// See the [module](self).
+#[derive(Debug)]
+#[repr(transparent)]
+pub struct Once<P: Platform> {
+    word: P::Word,
+}
+
+/// What is to be done by one who has come to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begun {
+    /// Nothing: it is complete.
+    Complete,
+    /// All of it, and then [`Once::end`].
+    Ours {
+        /// Who died or panicked over it before, if anybody did.
+        earlier: Option<Cause>,
+    },
+}
+
+/// The caller is itself doing what it would wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadlock;
+
+impl<P: Platform> Once<P> {
+    /// One around this word; 0 is one that was not begun.
+    pub const fn from_word(word: P::Word) -> Self {
+        Self { word }
+    }
+
+    /// Whether it is complete.
+    #[inline(always)]
+    pub fn is_complete(&self) -> bool {
+        // ORDERING: Acquire. Pairs with the Release of `end`: who sees it complete sees what was done.
+        // Model: `once::who_finds_it_complete_acquires`.
+        self.word.load(Acquire) == COMPLETE
+    }
+
+    /// Takes it upon the caller to do it, or waits until a living initialiser has done it.
+    ///
+    /// # Errors
+    /// [`Deadlock`] if the caller is the initialiser.
+    ///
+    /// # If a process dies
+    /// The initialiser: the next to look, sleepers included, initialises, and is told. A waiter, or an initialiser between
+    /// completion and wake: nobody notices, nobody is left asleep.
+    #[cold]
+    pub fn begin(&self, me: Participant<'_, P>) -> Result<Begun, Deadlock> {
+        let mut vigil = Vigil::new(&me, None);
+        let mut spins = P::SPINS;
+        // WAITERS once we have slept: others may sleep still, and the wake that we were given was theirs, too.
+        let mut slept = 0;
+        loop {
+            // ORDERING: Acquire, as in `is_complete`; and before the holder's lifeline is read, as in `Mutex::lock`.
+            let seen = self.word.load(Acquire);
+            if seen == COMPLETE {
+                return Ok(Begun::Complete);
+            }
+            let (new, earlier) = match Id::holder_in(seen) {
+                None => (seen & INCONSISTENT | seen & WAITERS | slept, Cause::of_free_word(seen)),
+                Some(holder) if holder == me.id => return Err(Deadlock),
+                Some(holder) if me.table.is_alive(holder) => {
+                    if spins > 0 && seen & WAITERS == 0 {
+                        spins -= 1;
+                        P::spin();
+                        continue;
+                    }
+                    // ORDERING: Relaxed; only the holder's `end` acts on WAITERS, and it reads the word itself.
+                    let noted = seen & WAITERS != 0
+                        || self.word.compare_exchange(seen, seen | WAITERS, Relaxed, Relaxed).is_ok();
+                    if noted {
+                        // Without a deadline every answer means: look again.
+                        let _look = vigil.sleep(&self.word, seen | WAITERS, Some(holder));
+                        slept = WAITERS;
+                    }
+                    continue;
+                }
+                // WAITERS: the dead may have been about to wake somebody.
+                Some(holder) => (INCONSISTENT | WAITERS, Some(Cause::Died(Some(holder)))),
+            };
+            // ORDERING: Relaxed. The word that this replaces was seen with Acquire, so what an earlier initialiser left half
+            // done is seen, and can be done anew. Model: `once::one_at_a_time_whoever_dies`.
+            if self.word.compare_exchange(seen, me.id.word() | new, Relaxed, Relaxed).is_ok() {
+                return Ok(Begun::Ours { earlier });
+            }
+        }
+    }
+
+    /// Ends what [`begin`](Self::begin) gave to the caller: complete, or to be done by the next to come, for whom `left` is the
+    /// cause if there is one to be told.
+    ///
+    /// # If a process dies
+    /// Before the word is written: the initialiser died. After it, before the wake: the sleepers look, and see it.
+    pub fn end(&self, done: Result<(), Option<Cause>>) {
+        let (left, woken) = match done {
+            Ok(()) => (COMPLETE, u32::MAX),
+            Err(cause) => (cause.map_or(0, Cause::word), 1),
+        };
+        // ORDERING: Release. Pairs with the Acquire of `is_complete` and `begin`. Model: `once::completion_publishes`.
+        let was = self.word.swap(left, Release);
+        if was & WAITERS != 0 {
+            P::wake(&self.word, woken);
+        }
+    }
+
+    /// Who is at it at the moment, dead or alive.
+    pub fn initialiser(&self) -> Option<Id> {
+        Id::holder_in(self.word.load(Relaxed))
+    }
+}

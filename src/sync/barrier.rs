@@ -1,0 +1,394 @@
+//! [`Barrier`]: some meet, or all learn that they do not.
+
+use super::Patience;
+use super::stamp::Stamp;
+use crate::error::{Error, WaitError};
+use crate::platform::Linux;
+use crate::raw::barrier::{Failed, Full, Passed};
+use crate::raw::{self, Id, Participant};
+use crate::segment::{Fingerprint, Shareable, local};
+use core::fmt;
+use core::marker::PhantomData;
+use core::mem::offset_of;
+use core::ops::Deref;
+use std::time::{Duration, Instant};
+
+/// A place where a number of parties meet, again and again, in memory that processes share. `N` is the most parties that there
+/// can be; each takes twelve bytes.
+///
+/// As [`std::sync::Barrier`] and Python's `multiprocessing.Barrier`, with one more answer: if a party **dies** while it waits,
+/// the barrier is broken, and all who wait get [`WaitError::Broken`] with the name of the dead. Python's hangs. A party that is to
+/// be missed even *before* it arrives says so by [`join`](Self::join).
+///
+/// The barrier is also broken by a timeout, by [`abort`](Self::abort), and by the panic of an action. It stays so, and refuses
+/// whoever comes, until it is [`reset`](Self::reset).
+///
+/// ```
+/// use outlive::{Barrier, Segment};
+///
+/// // Room for 8; memory of zeros is a barrier of all 8.
+/// let meeting = Segment::<Barrier<8>>::anonymous(|meeting| *meeting = Barrier::new(2))?;
+/// std::thread::scope(|scope| {
+///     let other = scope.spawn(|| meeting.wait().unwrap().is_leader());
+///     let leads = meeting.wait().unwrap().is_leader();
+///     assert_ne!(leads, other.join().unwrap());
+/// });
+/// # Ok::<(), outlive::Error>(())
+/// ```
+///
+/// # If a process dies
+///
+/// | who                                                     | what the others see                                                 |
+/// |---------------------------------------------------------|---------------------------------------------------------------------|
+/// | one that waits, or runs the action                       | [`WaitError::Broken`] with its name                                  |
+/// | one that has [joined](Self::join), before or while it waits | the same                                                          |
+/// | another, before it arrives                               | nothing: they wait on, as long as their timeout                      |
+/// | one that has been released, even if it has not run since  | nothing                                                              |
+/// | one that aborts or resets                                | it is done, or not; after a reset half done the barrier is broken     |
+///
+/// # More threads than parties
+///
+/// They may be: who finds all places taken waits for the next generation. A thread that comes to look only when the barrier
+/// has gone on since, and has been broken since, may be told of that: see [`raw::barrier`].
+#[repr(C)]
+pub struct Barrier<const N: usize> {
+    raw: raw::Barrier<Linux, N>,
+}
+
+// SAFETY: repr(C) around words that are understood whatever their bits; no pointers, no Drop.
+unsafe impl<const N: usize> Shareable for Barrier<N> {
+    const FINGERPRINT: u64 = {
+        assert!(0 < N && N <= Id::MOST_PARTICIPANTS, "a barrier has 1 to 4096 parties");
+        Fingerprint::of::<Self>("outlive::Barrier")
+            .field("words", offset_of!(Self, raw), u32::FINGERPRINT)
+            .parameter("N", N as u64)
+            .finish()
+    };
+}
+
+impl<const N: usize> Barrier<N> {
+    /// A barrier of so many parties.
+    ///
+    /// # Panics
+    /// If `parties` is 0, or more than `N`.
+    pub const fn new(parties: usize) -> Self {
+        assert!(
+            0 < parties && parties <= N,
+            "a barrier has at least one party, and at most as many as it has room for"
+        );
+        Self {
+            raw: raw::Barrier::from_parts(
+                Linux::zero(),
+                Linux::word(parties as u32),
+                [const { Linux::zero() }; N],
+                [const { Linux::zero_long() }; N],
+            ),
+        }
+    }
+
+    /// Waits until all parties have come, as long as it takes. What each wrote before is seen by all after.
+    ///
+    /// # Errors
+    /// [`WaitError::Broken`]; [`WaitError::Unusable`].
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn wait(&self) -> Result<BarrierWaitResult, WaitError> {
+        self.wait_here(Patience::FOREVER, None::<fn()>)
+    }
+
+    /// Waits at most that long (monotonic time), and then breaks the barrier. [`Duration::MAX`] is for ever.
+    ///
+    /// One that could not even arrive, because others had taken all places, breaks nothing.
+    ///
+    /// # Errors
+    /// Those of [`wait`](Self::wait), and [`WaitError::TimedOut`]; the others get [`WaitError::Broken`] then.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<BarrierWaitResult, WaitError> {
+        self.wait_here(Patience::lasting(timeout), None::<fn()>)
+    }
+
+    /// Waits at most until then. As [`wait_timeout`](Self::wait_timeout).
+    ///
+    /// # Errors
+    /// Those of [`wait_timeout`](Self::wait_timeout).
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn wait_until(&self, deadline: Instant) -> Result<BarrierWaitResult, WaitError> {
+        self.wait_here(Patience::until(deadline), None::<fn()>)
+    }
+
+    /// Waits; the one that completes the number, the leader, runs its action before anybody is released.
+    ///
+    /// Functions cannot be shared between processes, so each party brings the action: usually all the same.
+    ///
+    /// ```
+    /// use outlive::{Barrier, Segment};
+    /// use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+    ///
+    /// let meeting = Segment::<Barrier<2>>::anonymous(|_two| {})?;
+    /// let rounds = AtomicU32::new(0);
+    /// std::thread::scope(|scope| {
+    ///     for _ in 0..2 {
+    ///         scope.spawn(|| meeting.wait_with(|| { rounds.fetch_add(1, Relaxed); }).unwrap());
+    ///     }
+    /// });
+    /// assert_eq!(rounds.into_inner(), 1);
+    /// # Ok::<(), outlive::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`wait`](Self::wait).
+    ///
+    /// # Panics
+    /// If the action does. The barrier is broken then.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn wait_with(&self, action: impl FnOnce()) -> Result<BarrierWaitResult, WaitError> {
+        self.wait_here(Patience::FOREVER, Some(action))
+    }
+
+    /// [`wait_with`](Self::wait_with) and [`wait_timeout`](Self::wait_timeout). The time that the action takes counts for those
+    /// who wait for it.
+    ///
+    /// # Errors
+    /// Those of [`wait_timeout`](Self::wait_timeout).
+    ///
+    /// # Panics
+    /// If the action does. The barrier is broken then.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn wait_timeout_with(&self, timeout: Duration, action: impl FnOnce()) -> Result<BarrierWaitResult, WaitError> {
+        self.wait_here(Patience::lasting(timeout), Some(action))
+    }
+
+    /// [`wait_with`](Self::wait_with) and [`wait_until`](Self::wait_until).
+    ///
+    /// # Errors
+    /// Those of [`wait_timeout`](Self::wait_timeout).
+    ///
+    /// # Panics
+    /// If the action does. The barrier is broken then.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn wait_until_with(&self, deadline: Instant, action: impl FnOnce()) -> Result<BarrierWaitResult, WaitError> {
+        self.wait_here(Patience::until(deadline), Some(action))
+    }
+
+    fn wait_here(&self, patience: Patience, action: Option<impl FnOnce()>) -> Result<BarrierWaitResult, WaitError> {
+        let me = local::participant(self)?;
+        let deadline = match patience {
+            Patience::None => Some(Duration::ZERO),
+            Patience::Until(deadline) => deadline,
+        };
+        match (self.raw.wait(&me, deadline, action.is_some())?, action) {
+            (Passed::Runner { index, generation }, Some(action)) => {
+                self.run(&me, generation, action)?;
+                Ok(BarrierWaitResult { index, leader: true })
+            }
+            (Passed::Leader { index } | Passed::Runner { index, .. }, _) => {
+                Ok(BarrierWaitResult { index, leader: true })
+            }
+            (Passed::Follower { index }, _) => Ok(BarrierWaitResult { index, leader: false }),
+        }
+    }
+
+    fn run(&self, me: &Participant<'_, Linux>, generation: u16, action: impl FnOnce()) -> Result<(), WaitError> {
+        let running = Running { barrier: self, generation, stamp: Stamp::now(0) };
+        action();
+        let is_of_this_process = running.stamp.is_of_this_process();
+        core::mem::forget(running);
+        if !is_of_this_process {
+            return Err(WaitError::Broken { died: None }); // forked by the action: the copy is no party
+        }
+        Ok(self.raw.finish(me, generation)?)
+    }
+
+    /// Declares that the calling thread will come: if it dies before, those who wait are told. Dropping the member takes the
+    /// declaration back (and breaks nothing, unless the thread is panicking).
+    ///
+    /// Joining is no arrival: a member waits as everybody does. Parties that have not joined may come as well.
+    ///
+    /// ```
+    /// use outlive::{Barrier, Segment};
+    ///
+    /// let meeting = Segment::<Barrier<1>>::anonymous(|_alone| {})?;
+    /// let member = meeting.join().unwrap();
+    /// for _round in 0..3 {
+    ///     member.wait().unwrap();
+    /// }
+    /// # drop(member);
+    /// # Ok::<(), outlive::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::InvalidSize`] if there are as many members as parties, dead ones included until a [`reset`](Self::reset); and
+    /// those of the first operation in a segment.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn join(&self) -> Result<BarrierMember<'_, N>, Error> {
+        let me = local::participant(self)?;
+        let place = self.raw.join(&me).map_err(|Full| {
+            Error::InvalidSize(format!("the barrier of {} parties has as many members already", self.parties()))
+        })?;
+        Ok(BarrierMember { barrier: self, id: me.id, stamp: Stamp::now(place as u32), not_send: PhantomData })
+    }
+
+    /// Breaks the barrier: who waits, and who comes, is told, until it is [`reset`](Self::reset).
+    ///
+    /// # Errors
+    /// Those of the first operation in a segment.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn abort(&self) -> Result<(), Error> {
+        // One that dies between the word and the wake must be watched by those who sleep: it takes part.
+        local::participant(self)?;
+        self.raw.abort(None);
+        Ok(())
+    }
+
+    /// Makes it as new. Those who wait are told that it was broken; members that have died are members no longer.
+    ///
+    /// # Errors
+    /// Those of the first operation in a segment.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn reset(&self) -> Result<(), Error> {
+        self.raw.reset(&local::participant(self)?);
+        Ok(())
+    }
+
+    /// Whether it is broken.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.raw.is_broken()
+    }
+
+    /// How many must come.
+    #[must_use]
+    pub fn parties(&self) -> usize {
+        self.raw.parties()
+    }
+
+    /// How many have come and wait at the moment; 0 if it is broken.
+    #[must_use]
+    pub fn n_waiting(&self) -> usize {
+        if self.is_broken() { 0 } else { self.raw.arrived().count() }
+    }
+
+    /// Who has come, and waits for the others; of a broken barrier, who had come. For people who look for the missing one.
+    pub fn arrived(&self) -> impl Iterator<Item = Id> + '_ {
+        self.raw.arrived()
+    }
+}
+
+/// As many parties as there is room for.
+impl<const N: usize> Default for Barrier<N> {
+    fn default() -> Self {
+        Self::new(N)
+    }
+}
+
+/// Never waits.
+impl<const N: usize> fmt::Debug for Barrier<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Barrier")
+            .field("parties", &self.parties())
+            .field("waiting", &self.n_waiting())
+            .field("broken", &self.is_broken())
+            .finish()
+    }
+}
+
+impl From<Failed> for WaitError {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Broken { died } => Self::Broken { died },
+            Failed::TimedOut => Self::TimedOut,
+        }
+    }
+}
+
+/// Who one was among those who met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BarrierWaitResult {
+    index: usize,
+    leader: bool,
+}
+
+impl BarrierWaitResult {
+    /// True for exactly one of them: the one that completed the number, and ran the action if it brought one.
+    #[must_use]
+    pub fn is_leader(&self) -> bool {
+        self.leader
+    }
+    /// Another number for each of them, from 0 on.
+    #[must_use]
+    pub fn index(&self) -> usize {
+        self.index
+    }
+}
+
+/// An action runs. Dropped only by its panic.
+struct Running<'a, const N: usize> {
+    barrier: &'a Barrier<N>,
+    generation: u16,
+    stamp: Stamp,
+}
+
+impl<const N: usize> Drop for Running<'_, N> {
+    fn drop(&mut self) {
+        if self.stamp.is_of_this_process() {
+            self.barrier.raw.abort(Some(self.generation));
+        }
+    }
+}
+
+/// The declaration that the thread will come to a [`Barrier`]: see [`Barrier::join`]. It derefs to the barrier.
+///
+/// In a child that was forked while the parent had joined, the copy does nothing: the member is the parent.
+#[must_use = "if unused the declaration is taken back at once"]
+pub struct BarrierMember<'a, const N: usize> {
+    barrier: &'a Barrier<N>,
+    id: Id,
+    /// Its own part: the member's place.
+    stamp: Stamp,
+    not_send: PhantomData<*const ()>, // the member is a thread
+}
+
+// SAFETY: nothing can be done through a `&BarrierMember` but what everybody can do with the barrier.
+unsafe impl<const N: usize> Sync for BarrierMember<'_, N> {}
+
+impl<const N: usize> Deref for BarrierMember<'_, N> {
+    type Target = Barrier<N>;
+    fn deref(&self) -> &Barrier<N> {
+        self.barrier
+    }
+}
+
+impl<const N: usize> Drop for BarrierMember<'_, N> {
+    fn drop(&mut self) {
+        if !self.stamp.is_of_this_process() {
+            return; // a fork's copy
+        }
+        if self.stamp.panicked_since() {
+            self.barrier.raw.abort(None); // it will not come, and did not decide so
+        }
+        self.barrier.raw.leave(self.id, self.stamp.own() as usize);
+    }
+}
+
+impl<const N: usize> fmt::Debug for BarrierMember<'_, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("BarrierMember").field(self.barrier).finish()
+    }
+}

@@ -1,0 +1,442 @@
+//! [`Once`], [`OnceLock`], [`LazyLock`]: what is done once, by whoever comes first and does not die over it.
+
+use super::stamp::Stamp;
+use crate::error::WaitError;
+use crate::platform::Linux;
+use crate::raw::{self, Cause, Id, once::Begun, once::Deadlock};
+use crate::segment::{Fingerprint, Shareable, local};
+use core::cell::UnsafeCell;
+use core::fmt;
+use core::mem::{MaybeUninit, offset_of};
+use core::ops::Deref;
+
+/// Something that is done once among all processes. Four bytes.
+///
+/// As [`std::sync::Once`], with another answer if the one that does it panics or **dies**: the next caller does it, and may
+/// [ask](Self::call_once_force) whether somebody has tried before.
+///
+/// ```
+/// use outlive::{Once, Segment};
+///
+/// let set_up = Segment::<Once>::anonymous(|_not_begun| {})?;
+/// let mut times = 0;
+/// for _ in 0..3 {
+///     set_up.call_once(|| times += 1).unwrap();
+/// }
+/// assert_eq!(times, 1);
+/// # Ok::<(), outlive::Error>(())
+/// ```
+///
+/// # If a process dies
+///
+/// | who                                                 | what the others see                                                  |
+/// |-----------------------------------------------------|----------------------------------------------------------------------|
+/// | the initialiser (SIGKILL, exit, exec, end of thread) | one of those who wait, or the next caller, does it, and can be told   |
+/// | one that waits, or one that has finished             | nothing                                                              |
+#[repr(transparent)]
+pub struct Once {
+    raw: raw::Once<Linux>,
+}
+
+// SAFETY: one word, understood whatever its bits; repr(transparent), no pointers, no Drop.
+unsafe impl Shareable for Once {
+    const FINGERPRINT: u64 = Fingerprint::of::<Self>("outlive::Once").finish();
+}
+
+impl Once {
+    /// One that was not begun. Memory of zeros is one.
+    pub const fn new() -> Self {
+        Self { raw: raw::Once::from_word(Linux::zero()) }
+    }
+
+    /// Does it, unless it was done; waits for a living initialiser that is at it. What it wrote is seen by all who return.
+    ///
+    /// # Errors
+    /// [`WaitError::Deadlock`] when called by the initialiser itself; [`WaitError::Unusable`].
+    ///
+    /// # Panics
+    /// If `action` does. Then the next caller does it.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    #[inline]
+    pub fn call_once(&self, action: impl FnOnce()) -> Result<(), WaitError> {
+        self.call_once_force(|_earlier| action())
+    }
+
+    /// As [`call_once`](Self::call_once), and tells `action` whether somebody died or panicked over it before.
+    ///
+    /// # Errors
+    /// Those of [`call_once`](Self::call_once).
+    ///
+    /// # Panics
+    /// If `action` does. Then the next caller does it.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    #[inline]
+    pub fn call_once_force(&self, action: impl FnOnce(&OnceState)) -> Result<(), WaitError> {
+        if self.is_completed() {
+            return Ok(());
+        }
+        self.begin(
+            |state| {
+                action(state);
+                Ok::<(), WaitError>(())
+            },
+            |()| (),
+        )
+    }
+
+    /// Whether it was done. One load.
+    #[inline]
+    #[must_use]
+    pub fn is_completed(&self) -> bool {
+        self.raw.is_complete()
+    }
+
+    /// Unless it was done, makes something, and keeps it as `keep` does.
+    #[cold]
+    fn begin<V, E: From<WaitError>>(
+        &self,
+        make: impl FnOnce(&OnceState) -> Result<V, E>,
+        keep: impl FnOnce(V),
+    ) -> Result<(), E> {
+        let Some(attempt) = self.attempt()? else { return Ok(()) };
+        let value = make(&attempt.state)?;
+        if attempt.stamp.is_of_this_process() {
+            keep(value);
+            attempt.complete();
+            return Ok(());
+        }
+        // Forked by `make`: the attempt is the parent's. Its own one, if the parent does not complete, has the value already.
+        drop(attempt);
+        if let Some(attempt) = self.attempt()? {
+            keep(value);
+            attempt.complete();
+        }
+        Ok(())
+    }
+
+    /// Takes it upon the calling thread; `None` if it is complete.
+    fn attempt(&self) -> Result<Option<Attempt<'_>>, WaitError> {
+        let me = local::participant(self)?;
+        match self.raw.begin(me) {
+            Err(Deadlock) => Err(WaitError::Deadlock),
+            Ok(Begun::Complete) => Ok(None),
+            Ok(Begun::Ours { earlier }) => {
+                Ok(Some(Attempt { once: self, id: me.id, state: OnceState { earlier }, stamp: Stamp::now(0) }))
+            }
+        }
+    }
+}
+
+impl Default for Once {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Never waits.
+impl fmt::Debug for Once {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Once")
+            .field("completed", &self.is_completed())
+            .field("initialiser", &self.raw.initialiser())
+            .finish()
+    }
+}
+
+/// What an initialiser is told of those before it.
+#[derive(Debug, Clone, Copy)]
+pub struct OnceState {
+    earlier: Option<Cause>,
+}
+
+impl OnceState {
+    /// Whether an earlier initialiser died or panicked: what it was to do may be half done.
+    #[must_use]
+    pub fn is_poisoned(&self) -> bool {
+        self.earlier.is_some()
+    }
+    /// How the last of them failed, and who it was.
+    #[must_use]
+    pub fn earlier(&self) -> Option<Cause> {
+        self.earlier
+    }
+}
+
+/// The calling thread initialises. Dropped unfinished, by a panic or an error, it leaves it to the next.
+struct Attempt<'a> {
+    once: &'a Once,
+    id: Id,
+    state: OnceState,
+    stamp: Stamp,
+}
+
+impl Attempt<'_> {
+    fn complete(self) {
+        core::mem::ManuallyDrop::new(self).once.raw.end(Ok(()));
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if !self.stamp.is_of_this_process() {
+            return; // a fork's copy
+        }
+        let panicked = self.stamp.panicked_since().then_some(Cause::Panicked(Some(self.id)));
+        self.once.raw.end(Err(panicked.or(self.state.earlier)));
+    }
+}
+
+/// A value that is written once, in memory that processes share. Four bytes and the value.
+///
+/// As [`std::sync::OnceLock`]. If the process that makes the value **dies** over it, or panics, the next caller makes it.
+///
+/// ```
+/// use outlive::{OnceLock, Segment};
+///
+/// let limit = Segment::<OnceLock<u64>>::anonymous(|_empty| {})?;
+/// assert_eq!(limit.get(), None);
+/// assert_eq!(limit.get_or_init(|| 42).unwrap(), &42);
+/// assert_eq!(limit.get_or_init(|| 43).unwrap(), &42);
+/// # Ok::<(), outlive::Error>(())
+/// ```
+///
+/// # If a process dies
+///
+/// As with [`Once`](Once#if-a-process-dies). A value that was half written is never seen: it is written anew.
+#[repr(C)]
+pub struct OnceLock<T> {
+    once: Once,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: repr(C); the word is understood whatever its bits, the value is Shareable; no pointers, no Drop but T's (none).
+unsafe impl<T: Shareable> Shareable for OnceLock<T> {
+    const FINGERPRINT: u64 =
+        Fingerprint::of::<Self>("outlive::OnceLock").field("value", offset_of!(Self, value), T::FINGERPRINT).finish();
+}
+
+// SAFETY: the value is written by one thread at a time (raw::once, invariants 1 and 2), before anybody has a reference to it
+// (invariant 3); after that there are only shared references. As std's OnceLock.
+unsafe impl<T: Send + Sync> Sync for OnceLock<T> {}
+
+impl<T: Shareable> OnceLock<T> {
+    /// One without a value. Memory of zeros is one.
+    pub const fn new() -> Self {
+        // SAFETY: a Shareable type has a value for every bit pattern, all zero included.
+        let nothing_yet = unsafe { MaybeUninit::zeroed().assume_init() };
+        Self { once: Once::new(), value: UnsafeCell::new(nothing_yet) }
+    }
+}
+
+impl<T> OnceLock<T> {
+    /// The value, if there is one. One load.
+    #[inline]
+    pub fn get(&self) -> Option<&T> {
+        // SAFETY: complete, so nobody writes the value any more (raw::once, invariant 3).
+        self.once.is_completed().then(|| unsafe { &*self.value.get() })
+    }
+
+    /// Writes the value, if there is none; waits for a living initialiser that is at it.
+    ///
+    /// # Errors
+    /// [`SetError`], which gives the value back.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn set(&self, value: T) -> Result<(), SetError<T>> {
+        let mut value = Some(value);
+        let answer = self.get_or_try_init(|| value.take().ok_or(WaitError::WouldBlock));
+        match (answer.map(drop), value) {
+            (Ok(()), None) => Ok(()),
+            (Ok(()), Some(value)) => Err(SetError { value, error: None }),
+            (Err(error), Some(value)) => Err(SetError { value, error: Some(error) }),
+            (Err(_), None) => unreachable!("what was written is there"),
+        }
+    }
+
+    /// The value; made by `make` if there is none. Waits for a living initialiser that is at it.
+    ///
+    /// # Errors
+    /// [`WaitError::Deadlock`] when called by the initialiser itself; [`WaitError::Unusable`].
+    ///
+    /// # Panics
+    /// If `make` does. Then the next caller makes it.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    #[inline]
+    pub fn get_or_init(&self, make: impl FnOnce() -> T) -> Result<&T, WaitError> {
+        self.get_or_try_init(|| Ok(make()))
+    }
+
+    /// The value; made by `make` if there is none. If `make` fails there is still none, and the next caller makes it.
+    ///
+    /// ```
+    /// use outlive::{OnceLock, Segment};
+    ///
+    /// let port = Segment::<OnceLock<u16>>::anonymous(|_empty| {})?;
+    /// let parse = |text: &'static str| move || Ok(text.parse()?);
+    /// let failed: Result<_, Box<dyn std::error::Error>> = port.get_or_try_init(parse("none"));
+    /// assert!(failed.is_err());
+    /// let port: Result<_, Box<dyn std::error::Error>> = port.get_or_try_init(parse("8080"));
+    /// assert_eq!(port.unwrap(), &8080);
+    /// # Ok::<(), outlive::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `make`'s own, and those of [`get_or_init`](Self::get_or_init).
+    ///
+    /// # Panics
+    /// If `make` does.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    #[inline]
+    pub fn get_or_try_init<E: From<WaitError>>(&self, make: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
+        if !self.once.is_completed() {
+            self.once.begin(
+                |_earlier| make(),
+                |value| {
+                    // SAFETY: this thread is the initialiser, and nobody has a reference (raw::once, invariants 1 and 3). What
+                    // an earlier one left there has no drop glue, or is leaked.
+                    unsafe { self.value.get().write(value) }
+                },
+            )?;
+        }
+        // SAFETY: complete, as in `get`.
+        Ok(unsafe { &*self.value.get() })
+    }
+
+    /// The value, if there is one: the borrow shows that nobody else has it.
+    pub fn get_mut(&mut self) -> Option<&mut T> {
+        self.once.is_completed().then_some(self.value.get_mut())
+    }
+
+    /// The value, if there is one.
+    pub fn into_inner(self) -> Option<T> {
+        self.once.is_completed().then(|| self.value.into_inner())
+    }
+}
+
+impl<T: Shareable> Default for OnceLock<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Never waits.
+impl<T: fmt::Debug> fmt::Debug for OnceLock<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_tuple("OnceLock");
+        match self.get() {
+            Some(value) => debug.field(value),
+            None => debug.field(&format_args!("<no value>")),
+        };
+        debug.finish()
+    }
+}
+
+/// Why [`OnceLock::set`] did not write the value, and the value.
+pub struct SetError<T> {
+    value: T,
+    error: Option<WaitError>,
+}
+
+impl<T> SetError<T> {
+    /// What was not written.
+    pub fn into_value(self) -> T {
+        self.value
+    }
+    /// Why it could not be; `None`: there is a value already.
+    pub fn error(&self) -> Option<&WaitError> {
+        self.error.as_ref()
+    }
+}
+
+impl<T> fmt::Debug for SetError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SetError").field("error", &self.error).finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Display for SetError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.error {
+            None => f.write_str("there is a value already"),
+            Some(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<T> std::error::Error for SetError<T> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error.as_ref().map(|error| error as _)
+    }
+}
+
+/// A [`OnceLock`] with the function that makes its value: at the first look, by whichever process looks first.
+///
+/// A function cannot lie in shared memory, so this is a handle of each process's own, around the shared value.
+///
+/// ```
+/// use outlive::{LazyLock, OnceLock, Segment};
+///
+/// let shared = Segment::<OnceLock<u64>>::anonymous(|_empty| {})?;
+/// let squares = LazyLock::new(&shared, || (1..=10).map(|n| n * n).sum());
+/// assert_eq!(*squares, 385);
+/// # Ok::<(), outlive::Error>(())
+/// ```
+///
+/// # If a process dies
+///
+/// As with [`Once`](Once#if-a-process-dies).
+pub struct LazyLock<'a, T, F = fn() -> T> {
+    cell: &'a OnceLock<T>,
+    make: F,
+}
+
+impl<'a, T, F: Fn() -> T> LazyLock<'a, T, F> {
+    /// The value of `cell`, made by `make` if nobody has made it.
+    pub const fn new(cell: &'a OnceLock<T>, make: F) -> Self {
+        Self { cell, make }
+    }
+
+    /// The value, made now if nobody has made it.
+    ///
+    /// # Errors
+    /// [`WaitError::Deadlock`] when called by `make` itself; [`WaitError::Unusable`].
+    ///
+    /// # Panics
+    /// If `make` does. Then the next who looks makes it.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    #[inline]
+    pub fn force(&self) -> Result<&'a T, WaitError> {
+        self.cell.get_or_init(&self.make)
+    }
+}
+
+/// # Panics
+/// Where [`LazyLock::force`] gives an error.
+impl<T, F: Fn() -> T> Deref for LazyLock<'_, T, F> {
+    type Target = T;
+    #[inline]
+    fn deref(&self) -> &T {
+        match self.force() {
+            Ok(value) => value,
+            Err(error) => panic!("a LazyLock has no value: {error}"),
+        }
+    }
+}
+
+/// Never waits, and makes nothing.
+impl<T: fmt::Debug, F> fmt::Debug for LazyLock<'_, T, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("LazyLock").field(self.cell).finish()
+    }
+}

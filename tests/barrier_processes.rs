@@ -1,0 +1,304 @@
+//! The barrier between real processes that are really killed. The net is off.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
+
+mod common;
+
+use common::*;
+use outlive::{Barrier, Error, Segment, Shareable, WaitError};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+#[derive(Debug, Shareable)]
+#[repr(C)]
+struct Meeting {
+    barrier: Barrier<64>,
+    rounds: AtomicU64,
+    arrivals: AtomicU64,
+    leaders: AtomicU64,
+    actions: AtomicU32,
+}
+
+fn meeting(parties: usize) -> Segment<Meeting> {
+    segment_of(|new: &mut Meeting| new.barrier = Barrier::new(parties))
+}
+
+/// What a wait came to, in words.
+fn outcome(result: Result<outlive::BarrierWaitResult, WaitError>) -> String {
+    match result {
+        Ok(_) => "met".into(),
+        Err(WaitError::Broken { died: Some(id) }) => format!("{id} died"),
+        Err(WaitError::Broken { died: None }) => "broken".into(),
+        Err(other) => other.to_string(),
+    }
+}
+
+/// What children do.
+#[test]
+#[ignore = "one half of other tests"]
+fn child() {
+    let Some(role) = role() else { return };
+    let shared = inherited_of::<Meeting>();
+    match role.as_str() {
+        "wait" => say(&outcome(shared.barrier.wait())),
+        "wait shortly" => say(&outcome(shared.barrier.wait_timeout(Duration::from_millis(50)))),
+        "join and stay away" => {
+            let _member = shared.barrier.join().expect("there are places");
+            say("joined");
+            wait_for_the_word();
+        }
+        "act" => {
+            let result = shared.barrier.wait_with(|| {
+                say("acting");
+                wait_for_the_word();
+            });
+            say(&outcome(result));
+        }
+        "meet and be killed" => {
+            shared.barrier.wait().expect("all come");
+            say("met");
+            wait_for_the_word();
+        }
+        "meet for many rounds" => {
+            let parties = shared.barrier.parties() as u64;
+            for round in 1..=shared.rounds.load(SeqCst) {
+                shared.arrivals.fetch_add(1, SeqCst);
+                let met = shared.barrier.wait().expect("all come");
+                let arrivals = shared.arrivals.load(SeqCst);
+                assert!((round * parties..(round + 1) * parties).contains(&arrivals), "{arrivals} in round {round}");
+                if met.is_leader() {
+                    shared.leaders.fetch_add(1, SeqCst);
+                }
+            }
+        }
+        other => panic!("no such role: {other}"),
+    }
+}
+
+#[test]
+fn one_that_dies_while_it_waits_breaks_it_for_all() {
+    each_way(|waitv| {
+        let shared = meeting(4);
+        let mut victim = Actor::start(&shared, "wait", waitv);
+        let mut others: Vec<_> = (0..2).map(|_| Actor::start(&shared, "wait", waitv)).collect();
+        for waiter in others.iter().chain([&victim]) {
+            until_asleep(&shared, waiter.id());
+        }
+        assert_eq!((shared.barrier.n_waiting(), shared.barrier.arrived().count()), (3, 3));
+        let dead = entry(&shared, victim.id()).expect("takes part").id;
+        victim.kill();
+        for other in &mut others {
+            assert_eq!(other.hear(), format!("{dead} died"));
+        }
+        assert!(shared.barrier.is_broken());
+        assert_eq!((outcome(shared.barrier.wait()), shared.barrier.n_waiting()), (format!("{dead} died"), 0));
+        // As new after a reset.
+        shared.barrier.reset().expect("takes part");
+        let mut again: Vec<_> = (0..3).map(|_| Actor::start(&shared, "wait", waitv)).collect();
+        assert_eq!(outcome(shared.barrier.wait()), "met");
+        assert!(again.iter_mut().all(|party| party.hear() == "met"));
+    });
+}
+
+#[test]
+fn one_that_dies_after_the_trip_disturbs_nobody() {
+    each_way(|waitv| {
+        let shared = meeting(3);
+        let mut victim = Actor::start(&shared, "meet and be killed", waitv);
+        let mut other = Actor::start(&shared, "wait", waitv);
+        assert_eq!(outcome(shared.barrier.wait()), "met");
+        assert_eq!(victim.hear(), "met");
+        victim.kill();
+        assert_eq!(other.hear(), "met");
+        let mut more: Vec<_> = (0..2).map(|_| Actor::start(&shared, "wait", waitv)).collect();
+        assert_eq!(outcome(shared.barrier.wait()), "met");
+        assert!(more.iter_mut().all(|party| party.hear() == "met"));
+    });
+}
+
+#[test]
+fn a_member_that_dies_before_it_comes_breaks_it_for_those_asleep() {
+    each_way(|waitv| {
+        let shared = meeting(2);
+        let mut member = Actor::start(&shared, "join and stay away", waitv);
+        assert_eq!(member.hear(), "joined");
+        let dead = entry(&shared, member.id()).expect("takes part").id;
+        let mut waiter = Actor::start(&shared, "wait", waitv);
+        until_asleep(&shared, waiter.id());
+        member.kill();
+        assert_eq!(waiter.hear(), format!("{dead} died"));
+        // Forgiven by a reset.
+        shared.barrier.reset().expect("takes part");
+        let mut waiter = Actor::start(&shared, "wait", waitv);
+        assert_eq!(outcome(shared.barrier.wait()), "met");
+        assert_eq!(waiter.hear(), "met");
+    });
+}
+
+#[test]
+fn a_member_that_leaves_breaks_nothing() {
+    let shared = meeting(2);
+    let mut member = Actor::start(&shared, "join and stay away", true);
+    assert_eq!(member.hear(), "joined");
+    let mut waiter = Actor::start(&shared, "wait", true);
+    until_asleep(&shared, waiter.id());
+    assert!(member.ends_well());
+    assert!(!shared.barrier.is_broken());
+    assert_eq!(outcome(shared.barrier.wait()), "met");
+    assert_eq!(waiter.hear(), "met");
+}
+
+#[test]
+fn a_member_that_panics_breaks_it_and_a_forked_copy_does_nothing() {
+    let shared = meeting(1);
+    let member = shared.barrier.join().expect("there is a place");
+    assert!(matches!(shared.barrier.join(), Err(Error::InvalidSize(_))));
+    assert!(matches!(shared.detach(), Err(Error::StillHolding { .. })));
+    let mut copy = Some(member);
+    let child = fork(|| {
+        drop(copy.take());
+        0
+    });
+    assert_eq!(wait(child), 0);
+    let member = copy.expect("the parent's");
+    assert!(matches!(shared.barrier.join(), Err(Error::InvalidSize(_))), "the copy has left");
+    let panicked = catch_unwind(AssertUnwindSafe(move || {
+        let _member = member;
+        resume_unwind(Box::new("on purpose"));
+    }));
+    assert!(panicked.is_err() && shared.barrier.is_broken());
+    shared.barrier.reset().expect("takes part");
+    let member = shared.barrier.join().expect("there is a place again");
+    assert!(member.wait().expect("alone").is_leader());
+    drop(member);
+    shared.detach().expect("an arrival that is past is no hold");
+}
+
+#[test]
+fn who_acts_and_dies_breaks_it() {
+    each_way(|waitv| {
+        let shared = meeting(2);
+        let mut waiter = Actor::start(&shared, "wait", waitv);
+        until_asleep(&shared, waiter.id());
+        let mut actor = Actor::start(&shared, "act", waitv);
+        assert_eq!(actor.hear(), "acting");
+        let dead = entry(&shared, actor.id()).expect("takes part").id;
+        assert_eq!(shared.barrier.n_waiting(), 2);
+        actor.kill();
+        assert_eq!(waiter.hear(), format!("{dead} died"));
+    });
+}
+
+#[test]
+fn an_action_is_run_by_one_and_its_panic_breaks_the_barrier() {
+    let shared = meeting(3);
+    std::thread::scope(|scope| {
+        let party = || {
+            let action = || {
+                shared.actions.fetch_add(1, SeqCst);
+            };
+            let met = shared.barrier.wait_with(action).expect("all come");
+            assert_eq!(shared.actions.load(SeqCst), 1, "released before the action");
+            met
+        };
+        let others = [scope.spawn(party), scope.spawn(party)];
+        let mut all = vec![party()];
+        all.extend(others.map(|other| other.join().expect("no panic")));
+        assert_eq!(all.iter().filter(|met| met.is_leader()).count(), 1);
+        all.sort_by_key(|met| met.index());
+        assert!(all.iter().map(|met| met.index()).eq(0..3));
+    });
+    let shared = meeting(1);
+    let wait = || shared.barrier.wait_with(|| resume_unwind(Box::new("on purpose")));
+    assert!(catch_unwind(AssertUnwindSafe(wait)).is_err());
+    assert_eq!((outcome(shared.barrier.wait()), shared.barrier.is_broken()), ("broken".into(), true));
+}
+
+#[test]
+fn a_timeout_breaks_it_for_all() {
+    each_way(|waitv| {
+        let shared = meeting(3);
+        let mut patient = Actor::start(&shared, "wait", waitv);
+        until_asleep(&shared, patient.id());
+        let mut hasty = Actor::start(&shared, "wait shortly", waitv);
+        assert_eq!(hasty.hear(), WaitError::TimedOut.to_string());
+        assert_eq!(patient.hear(), "broken");
+    });
+    let shared = meeting(2);
+    for timeout in [Duration::ZERO, Duration::from_millis(20)] {
+        let begin = Instant::now();
+        assert!(matches!(shared.barrier.wait_timeout(timeout), Err(WaitError::TimedOut)));
+        assert!(begin.elapsed() >= timeout && shared.barrier.is_broken());
+        shared.barrier.reset().expect("takes part");
+    }
+    let past = Instant::now().checked_sub(Duration::from_millis(1)).expect("booted before");
+    assert!(matches!(shared.barrier.wait_until_with(past, || {}), Err(WaitError::TimedOut)));
+    shared.barrier.reset().expect("takes part");
+    let mut other = Actor::start(&shared, "wait", true);
+    assert!(shared.barrier.wait_timeout(Duration::MAX).is_ok());
+    assert_eq!(other.hear(), "met");
+    // Whoever completes the number needs no time.
+    let alone = meeting(1);
+    assert!(alone.barrier.wait_timeout_with(Duration::ZERO, || {}).is_ok());
+}
+
+#[test]
+fn abort_and_reset_tell_those_who_wait() {
+    each_way(|waitv| {
+        let shared = meeting(3);
+        for reset in [false, true] {
+            let mut waiters: Vec<_> = (0..2).map(|_| Actor::start(&shared, "wait", waitv)).collect();
+            waiters.iter().for_each(|waiter| until_asleep(&shared, waiter.id()));
+            if reset { shared.barrier.reset() } else { shared.barrier.abort() }.expect("takes part");
+            assert!(waiters.iter_mut().all(|waiter| waiter.hear() == "broken"));
+            assert_eq!(shared.barrier.is_broken(), !reset);
+            shared.barrier.reset().expect("takes part");
+        }
+        assert_eq!(format!("{:?}", shared.barrier), "Barrier { parties: 3, waiting: 0, broken: false }");
+    });
+}
+
+#[test]
+fn more_threads_than_parties_get_through() {
+    const ROUNDS: u64 = 200;
+    let shared = meeting(2);
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| {
+                for _ in 0..ROUNDS {
+                    if shared.barrier.wait().expect("there are enough").is_leader() {
+                        shared.leaders.fetch_add(1, SeqCst);
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(shared.leaders.load(SeqCst), ROUNDS * 6 / 2);
+}
+
+/// Exact without the net: nobody dies, and a trip wakes all on its word. That each death is told at once holds as long as one wait
+/// can watch all the others, which are about 60 threads that are not their processes' main ones (`raw::vigil`, Limits).
+#[test]
+fn sixty_four_processes_meet_for_many_rounds() {
+    const ALL: u64 = 10_000;
+    let rounds = if std::env::var_os("OUTLIVE_ALL_ROUNDS").is_some() { ALL } else { 100 };
+    if rounds < ALL {
+        skipped(&format!("{} of {ALL} rounds of 64 processes; OUTLIVE_ALL_ROUNDS=1 runs them all", ALL - rounds));
+    }
+    let shared = meeting(64);
+    shared.rounds.store(rounds, SeqCst);
+    let mut parties: Vec<_> = (0..64).map(|_| Actor::start(&shared, "meet for many rounds", true)).collect();
+    assert!(parties.iter_mut().all(Actor::ends_well));
+    assert_eq!(shared.leaders.load(SeqCst), rounds);
+    assert_eq!(shared.arrivals.load(SeqCst), rounds * 64);
+}
+
+#[test]
+fn memory_of_zeros_is_a_barrier_of_all_and_outside_of_a_segment_there_is_an_error() {
+    let zero = Segment::<Barrier<3>>::anonymous(|_zero| {}).expect("a segment");
+    assert_eq!(zero.parties(), 3);
+    let outside = Barrier::<2>::new(1);
+    assert!(matches!(outside.wait(), Err(WaitError::Unusable(Error::NotInSegment))));
+    assert!(matches!(outside.join(), Err(Error::NotInSegment)));
+    assert!(catch_unwind(|| Barrier::<2>::new(3)).is_err() && catch_unwind(|| Barrier::<2>::new(0)).is_err());
+}
