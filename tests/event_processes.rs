@@ -5,6 +5,7 @@ mod common;
 
 use common::*;
 use outlive::{Error, Event, Segment, Shareable, WaitError};
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,6 @@ use std::time::{Duration, Instant};
 struct Events {
     ready: Event,
     bell: Event,
-    registered: AtomicU32,
     released: AtomicU32,
     heard: AtomicU64,
 }
@@ -47,17 +47,25 @@ fn child() {
             shared.bell.wait().expect("waits");
             shared.heard.fetch_add(1, SeqCst);
         },
-        "wait in twenty threads" => std::thread::scope(|scope| {
-            for _ in 0..THREADS {
-                scope.spawn(|| {
-                    shared.attach().expect("there is room for all");
-                    shared.registered.fetch_add(1, SeqCst);
-                    until("all to take part", || shared.registered.load(SeqCst) == PROCESSES * THREADS);
-                    shared.ready.wait().expect("waits");
-                    shared.released.fetch_add(1, SeqCst);
-                });
-            }
-        }),
+        "wait in twenty threads" => {
+            // All take part before anybody sleeps: a thousand newcomers would each wake all who sleep already.
+            let (here, go) = (Barrier::new(THREADS as usize + 1), Barrier::new(THREADS as usize + 1));
+            std::thread::scope(|scope| {
+                for _ in 0..THREADS {
+                    scope.spawn(|| {
+                        shared.attach().expect("there is room for all");
+                        here.wait();
+                        go.wait();
+                        shared.ready.wait().expect("waits");
+                        shared.released.fetch_add(1, SeqCst);
+                    });
+                }
+                here.wait();
+                say("here");
+                wait_for_the_word();
+                go.wait();
+            });
+        }
         other => panic!("no such role: {other}"),
     }
 }
@@ -120,9 +128,9 @@ fn killed_setters_and_waiters_leave_the_others_going() {
         let shared = events();
         let mut setters: Vec<_> = (0..2).map(|_| Actor::start(&shared, "set for ever", waitv)).collect();
         let mut waiters: Vec<_> = (0..2).map(|_| Actor::start(&shared, "hear for ever", waitv)).collect();
-        for round in 0..12 {
+        for round in 0..8 {
             let heard = shared.heard.load(SeqCst);
-            until("a set to be heard", || shared.heard.load(SeqCst) > heard + 50);
+            until("a set to be heard", || shared.heard.load(SeqCst) > heard + 5);
             let (all, role) =
                 if round % 2 == 0 { (&mut setters, "set for ever") } else { (&mut waiters, "hear for ever") };
             let victim = &mut all[round / 2 % 2];
@@ -140,6 +148,8 @@ fn a_thousand_waiters_in_fifty_processes_are_released_by_one_set() {
     let options = Segment::<Events>::options().participants(1_100);
     let shared = options.anonymous(|_zero, _no_room| {}).expect("a segment");
     let mut children: Vec<_> = (0..PROCESSES).map(|_| Actor::start(&shared, "wait in twenty threads", true)).collect();
+    children.iter_mut().for_each(|child| assert_eq!(child.hear(), "here"));
+    children.iter_mut().for_each(Actor::go_on);
     until("all to be asleep", || {
         let asleep = shared.participants().iter().filter(|p| p.asleep_for.is_some()).count();
         asleep as u32 == PROCESSES * THREADS

@@ -144,7 +144,7 @@ impl<P: Platform, const N: usize> Barrier<P, N> {
             match place {
                 Some((index, arrived)) => match seen.end_of(arrived) {
                     Some(End::Tripped) => return Ok(Passed::Follower { index }),
-                    Some(End::Broken) => return Err(self.why_broken(me, arrived)),
+                    Some(End::Broken) => return Err(self.told(me, arrived, self.why_broken(me, arrived))),
                     None => {}
                 },
                 None if seen.has(BROKEN) => return Err(self.why_broken(me, generation)),
@@ -157,7 +157,7 @@ impl<P: Platform, const N: usize> Barrier<P, N> {
             let survey = self.survey(me, generation);
             if survey.died.is_some() {
                 if self.end(seen, seen.broken()) {
-                    return Err(Failed::Broken { died: survey.died });
+                    return Err(self.told(me, generation, Failed::Broken { died: survey.died }));
                 }
                 continue;
             }
@@ -187,7 +187,7 @@ impl<P: Platform, const N: usize> Barrier<P, N> {
             if vigil.sleep(&self.state, seen.0 | WAITERS, None) == Slept::TimedOut
                 && (place.is_none() || self.end(seen, seen.broken()))
             {
-                return Err(Failed::TimedOut);
+                return Err(self.told(me, generation, Failed::TimedOut));
             }
         }
     }
@@ -226,7 +226,10 @@ impl<P: Platform, const N: usize> Barrier<P, N> {
         for place in &self.arrivals[..self.parties()] {
             let arrival = Arrival(place.load(Acquire)); // ORDERING: as in `arrive`.
             if arrival.is_in(generation) {
-                survey.died = survey.died.or(arrival.id().filter(is_dead));
+                // Once more if it is dead: it may have been told that the barrier is broken, and have died since.
+                // ORDERING: Relaxed; what the dead wrote was seen with its mark.
+                let is_missed = |id: &Id| is_dead(id) && place.load(Relaxed) == arrival.0;
+                survey.died = survey.died.or(arrival.id().filter(is_missed));
             } else {
                 survey.all_there = false;
             }
@@ -240,6 +243,23 @@ impl<P: Platform, const N: usize> Barrier<P, N> {
 
     fn why_broken(&self, me: &Participant<'_, P>, generation: u16) -> Failed {
         Failed::Broken { died: self.survey(me, generation).died }
+    }
+
+    /// Withdraws the caller's arrival in a generation that is broken, so that nobody takes its later death for the cause.
+    fn told(&self, me: &Participant<'_, P>, generation: u16, failed: Failed) -> Failed {
+        self.withdraw(me.id, generation);
+        failed
+    }
+
+    /// Withdraws an arrival in a generation that is broken.
+    pub fn withdraw(&self, id: Id, generation: u16) {
+        let mine = Arrival::of(generation, id);
+        for place in &self.arrivals[..self.parties()] {
+            // ORDERING: Relaxed; it matters to those alone who see its owner dead.
+            if place.load(Relaxed) == mine.0 {
+                let _taken_by_a_later_one = place.compare_exchange(mine.0, mine.told().0, Relaxed, Relaxed);
+            }
+        }
     }
 
     /// All are there: begins the action, or releases them. False if the state has changed.
@@ -273,12 +293,13 @@ impl<P: Platform, const N: usize> Barrier<P, N> {
         loop {
             let seen = self.state();
             if seen.end_of(generation).is_some() {
-                return Err(self.why_broken(me, generation));
+                return Err(self.told(me, generation, self.why_broken(me, generation)));
             }
             let died = self.survey(me, generation).died;
             let new = if died.is_some() { seen.broken() } else { seen.next(End::Tripped) };
             if self.end(seen, new) {
-                return if died.is_some() { Err(Failed::Broken { died }) } else { Ok(()) };
+                let broken = Failed::Broken { died };
+                return if died.is_some() { Err(self.told(me, generation, broken)) } else { Ok(()) };
             }
         }
     }
@@ -331,7 +352,7 @@ impl<P: Platform, const N: usize> Barrier<P, N> {
         self.state().has(BROKEN)
     }
 
-    /// Who has arrived, and waits for the others, or was among those who broke it.
+    /// Who has arrived, and waits for the others; if it is broken, who has not been told yet, or has died.
     pub fn arrived(&self) -> impl Iterator<Item = Id> + '_ {
         let generation = self.state().generation();
         // ORDERING: Relaxed; what may be otherwise when it is read.

@@ -12,8 +12,8 @@
 //! | 29–30 | 0          | never set: they would make the word look like a [hold](super::hold), or a cut lifeline            |
 //! | 31    | WAITERS    | somebody sleeps, or is about to; cleared by whatever ends the generation                          |
 //!
-//! An **arrival** (64 bits, one for each party): generation, bit 16 (somebody has arrived), and in the upper half the name of who
-//! arrived. It is free if it is of an earlier generation, so nobody has to clear it. (The name is without HELD: an arrival that
+//! An **arrival** (64 bits, one for each party): generation, bit 16 (somebody has arrived), bit 17 (and was told that the barrier is
+//! broken, so that its later death is no cause of it), and in the upper half the name of who arrived. It is free if it is of an earlier generation, so nobody has to clear it. (The name is without HELD: an arrival that
 //! is past does not keep its participant from detaching.)
 
 use super::hold::{HELD, Id};
@@ -85,12 +85,17 @@ pub(super) struct Arrival(pub(super) u64);
 
 impl Arrival {
     const THERE: u64 = 1 << 16;
+    const TOLD: u64 = 1 << 17;
 
     pub(super) fn of(generation: u16, id: Id) -> Self {
         Self(u64::from(id.word() & !HELD) << 32 | Self::THERE | u64::from(generation))
     }
     pub(super) fn is_in(self, generation: u16) -> bool {
         self.0 & 0xffff_ffff == Self::THERE | u64::from(generation)
+    }
+    /// The same, withdrawn: in no generation any more, but not older than it was.
+    pub(super) fn told(self) -> Self {
+        Self(self.0 | Self::TOLD)
     }
     /// Later than this generation, if it is not just any bytes.
     pub(super) fn is_after(self, generation: u16) -> bool {

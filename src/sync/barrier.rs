@@ -200,7 +200,7 @@ impl<const N: usize> Barrier<N> {
     }
 
     fn run(&self, me: &Participant<'_, Linux>, generation: u16, action: impl FnOnce()) -> Result<(), WaitError> {
-        let running = Running { barrier: self, generation, stamp: Stamp::now(0) };
+        let running = Running { barrier: self, id: me.id, generation, stamp: Stamp::now(0) };
         action();
         let is_of_this_process = running.stamp.is_of_this_process();
         core::mem::forget(running);
@@ -285,7 +285,8 @@ impl<const N: usize> Barrier<N> {
         if self.is_broken() { 0 } else { self.raw.arrived().count() }
     }
 
-    /// Who has come, and waits for the others; of a broken barrier, who had come. For people who look for the missing one.
+    /// Who has come, and waits for the others; of a broken barrier, who has not been told yet, or has died. For people who
+    /// look for the missing one.
     pub fn arrived(&self) -> impl Iterator<Item = Id> + '_ {
         self.raw.arrived()
     }
@@ -341,6 +342,7 @@ impl BarrierWaitResult {
 /// An action runs. Dropped only by its panic.
 struct Running<'a, const N: usize> {
     barrier: &'a Barrier<N>,
+    id: Id,
     generation: u16,
     stamp: Stamp,
 }
@@ -349,6 +351,7 @@ impl<const N: usize> Drop for Running<'_, N> {
     fn drop(&mut self) {
         if self.stamp.is_of_this_process() {
             self.barrier.raw.abort(Some(self.generation));
+            self.barrier.raw.withdraw(self.id, self.generation);
         }
     }
 }

@@ -1,0 +1,113 @@
+//! Workers in processes of their own start at the same moment, work in rounds, and meet after each. One is killed in the middle:
+//! the others learn who is missing within a moment, agree to go on without it, and finish. Python's workers would wait for ever.
+//!
+//! `cargo run --release --example start_together`
+
+use outlive::{Barrier, Event, Segment, Shareable, WaitError};
+use std::error::Error;
+use std::process::{Child, Command, ExitCode};
+use std::time::{Duration, Instant};
+
+const WORKERS: usize = 4;
+const ROUNDS: u32 = 5;
+/// Nothing here takes as long.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What the processes share.
+#[derive(Shareable)]
+#[repr(C)]
+struct Shared {
+    /// The parent says: now.
+    start: Event,
+    /// A worker says: I was told of the death.
+    told: Event,
+    /// Where all workers and the parent meet before the start.
+    ready: Barrier<{ WORKERS + 1 }>,
+    /// Where the workers meet after each round.
+    round: Barrier<WORKERS>,
+    /// Where those who are left meet: one fewer.
+    rest: Barrier<{ WORKERS - 1 }>,
+}
+
+fn main() -> ExitCode {
+    let result = match std::env::args().nth(1) {
+        None => run(),
+        Some(number) => work(&number),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("start_together: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The parent: starts the workers, gives the signal, kills one, and waits for the others.
+fn run() -> Result<(), Box<dyn Error>> {
+    let shared = Segment::<Shared>::anonymous(|_zero| {})?;
+    let mut workers = Workers(vec![]);
+    for number in 1..=WORKERS {
+        let mut command = Command::new(std::env::current_exe()?);
+        shared.pass_to(command.arg(number.to_string()), "workers")?;
+        workers.0.push(command.spawn()?);
+    }
+    shared.ready.wait_timeout(PATIENCE)?;
+    println!("all {WORKERS} workers are there: start");
+    shared.start.set()?;
+
+    std::thread::sleep(Duration::from_millis(60));
+    workers.0[0].kill()?;
+    let killed = Instant::now();
+    shared.told.wait_timeout(PATIENCE)?;
+    println!("worker 1 was killed; the others knew {:?} later", killed.elapsed());
+
+    for (index, worker) in workers.0.iter_mut().enumerate().skip(1) {
+        let status = worker.wait()?;
+        if !status.success() {
+            return Err(format!("worker {} ended with {status}", index + 1).into());
+        }
+    }
+    println!("the others have finished all rounds");
+    Ok(())
+}
+
+/// A worker. It declares that it will come to each meeting: so its death is noticed while it works, too.
+fn work(number: &str) -> Result<(), Box<dyn Error>> {
+    let shared = Segment::<Shared>::inherit("workers")?;
+    let all = shared.round.join()?;
+    shared.ready.wait_timeout(PATIENCE)?;
+    shared.start.wait_timeout(PATIENCE)?;
+    let mut one_is_missing = false;
+    for round in 1..=ROUNDS {
+        std::thread::sleep(Duration::from_millis(30)); // the work
+        if !one_is_missing {
+            match all.wait_timeout(PATIENCE) {
+                Ok(met) if met.is_leader() => println!("round {round}: all met"),
+                Ok(_) => {}
+                Err(WaitError::Broken { died: Some(dead) }) => {
+                    shared.told.set()?;
+                    println!("worker {number}, round {round}: participant {dead} died, going on without it");
+                    one_is_missing = true;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if one_is_missing && shared.rest.wait_timeout(PATIENCE)?.is_leader() {
+            println!("round {round}: the rest met");
+        }
+    }
+    Ok(())
+}
+
+/// The children. Whatever happens, none is left behind.
+struct Workers(Vec<Child>);
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        for worker in &mut self.0 {
+            // Those that were waited for have ended, and killing them again does nothing.
+            let _ended = worker.kill().and_then(|()| worker.wait());
+        }
+    }
+}
