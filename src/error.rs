@@ -91,6 +91,22 @@ pub enum Error {
         /// Offset in bytes from the segment's start.
         offset: usize,
     },
+    /// A semaphore would have had more permits than its maximum; nothing was changed.
+    OverRelease {
+        /// How many were to be released.
+        released: u32,
+        /// How many there were already.
+        available: u32,
+        /// The most that there can be.
+        maximum: u32,
+    },
+    /// There can never be as many permits as were asked for at once.
+    TooMany {
+        /// How many were asked for.
+        wanted: u32,
+        /// The most that there can be.
+        maximum: u32,
+    },
 }
 
 /// A [`Result`](std::result::Result) with this crate's [`Error`].
@@ -178,14 +194,22 @@ impl fmt::Display for Error {
                 "all {participants} participants of the segment are taken by living threads; create it with more (Options::participants)"
             ),
             Self::Unsupported(what) => f.write_str(what),
-            Self::NotHeld { holder: None } => f.write_str("the lock is not held by anybody"),
+            Self::NotHeld { holder: None } => f.write_str("it is not held by anybody"),
             Self::NotHeld { holder: Some(holder) } => write!(
                 f,
-                "the lock is held by participant {holder}: somebody released it on behalf of its holder meanwhile"
+                "it is held by participant {holder}: somebody released it on behalf of its holder meanwhile"
             ),
             Self::StillHolding { offset } => write!(
                 f,
                 "this thread still holds something in the segment (the word at byte {offset} names it); release it first"
+            ),
+            Self::OverRelease { released, available, maximum } => write!(
+                f,
+                "{released} permits were to be released to a semaphore that has {available} of at most {maximum}: more were released than acquired"
+            ),
+            Self::TooMany { wanted, maximum } => write!(
+                f,
+                "{wanted} permits were asked for at once, and there can never be more than {maximum}"
             ),
         }
     }
@@ -217,7 +241,7 @@ pub enum LockError<G> {
     Unusable(Error),
 }
 
-/// Why what one waited for did not come, where there is no guard to be had: permits of a semaphore, an event.
+/// Why what one waited for did not come, where nothing comes inconsistent: permits, an event.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum WaitError {

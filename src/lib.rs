@@ -87,3 +87,4 @@ pub use outlive_derive::Shareable;
 pub use raw::Id;
 pub use segment::*;
 pub use sync::{Lock, LockGuard, LockResult, Mutex, MutexGuard};
+pub use sync::{Permit, PermitPool, Semaphore, SemaphorePermit};

@@ -8,9 +8,13 @@
 
 pub mod hold;
 pub mod mutex;
+pub mod permits;
+pub mod semaphore;
 pub mod table;
 pub mod vigil;
 
 pub use hold::{Cause, Id};
 pub use mutex::{Acquired, Mutex, Refusal};
+pub use permits::Permits;
+pub use semaphore::Semaphore;
 pub use table::{Participant, Slot, Table};

@@ -2,10 +2,14 @@
 
 mod lock;
 mod mutex;
+mod permit_pool;
+mod semaphore;
 mod stamp;
 
 pub use lock::{Lock, LockGuard};
 pub use mutex::{Mutex, MutexGuard};
+pub use permit_pool::{Permit, PermitPool};
+pub use semaphore::{Semaphore, SemaphorePermit};
 
 use crate::error::LockError;
 use crate::platform::{Linux, Platform};

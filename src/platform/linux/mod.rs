@@ -29,7 +29,11 @@ pub struct Linux;
 impl Linux {
     /// A word that is 0: what every primitive begins with.
     pub(crate) const fn zero() -> AtomicU32 {
-        AtomicU32::new(0)
+        Self::word(0)
+    }
+    /// A word of that value.
+    pub(crate) const fn word(value: u32) -> AtomicU32 {
+        AtomicU32::new(value)
     }
 }
 
