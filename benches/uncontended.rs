@@ -1,11 +1,17 @@
 //! What every user pays every time: each operation where nobody else wants anything.
 
-use outlive::{Lock, Mutex, Segment, Shareable};
+// What is loaded as the floor is no part of an algorithm.
+#![allow(clippy::disallowed_types)]
+
+use outlive::{
+    Condvar, Event, Lock, Mutex, OnceLock, PermitPool, ReentrantMutex, RwLock, Segment, Semaphore, Shareable,
+};
 use outlive_benches::compare::{candidate, group};
-use outlive_benches::peers::{Floor, Pthread, Robustness, Std};
+use outlive_benches::peers::{Cond, Floor, Pthread, PthreadRwLock, Robustness, Sem, Std};
 use outlive_benches::process::stay_on_this_processor;
 use std::error::Error;
 use std::hint::black_box;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 #[derive(Shareable)]
 #[repr(C, align(64))]
@@ -13,6 +19,7 @@ struct Ours {
     mutex: Mutex<u64>,
     apart: [u64; 6],
     lock: Lock,
+    reentrant: ReentrantMutex<u64>,
 }
 
 const FLOOR: &str = "floor: cas + swap";
@@ -20,7 +27,10 @@ const PSHARED: &str = "pthread pshared";
 
 fn main() -> Result<(), Box<dyn Error>> {
     stay_on_this_processor();
-    mutexes()
+    mutexes()?;
+    semaphores()?;
+    read_write_locks()?;
+    signals()
 }
 
 /// A segment of one of glibc's objects.
@@ -74,6 +84,8 @@ fn mutexes() -> Result<(), Box<dyn Error>> {
             candidate("outlive Lock, guard", || drop(black_box(&ours.lock).lock().unwrap()))
                 .at_most(1.3)
                 .at_most_of(1.0, PSHARED),
+            candidate("outlive ReentrantMutex", || drop(black_box(&ours.reentrant).lock().unwrap()))
+                .at_most_of(1.3, "outlive Mutex"),
             candidate("std::sync::Mutex (threads only)", || drop(black_box(std).lock().unwrap())),
             candidate(PSHARED, || pthread(pshared)),
             candidate("pthread pshared robust", || pthread(robust)),
@@ -88,4 +100,112 @@ fn pthread(mutex: &Pthread) {
     assert_eq!(mutex.lock(), 0);
     // SAFETY: held, by the line above; nobody has looked at the data.
     assert_eq!(unsafe { mutex.unlock() }, 0);
+}
+
+fn semaphores() -> Result<(), Box<dyn Error>> {
+    #[derive(Shareable)]
+    #[repr(C, align(64))]
+    struct Ours {
+        semaphore: Semaphore,
+        apart: [u64; 7],
+        pool: PermitPool<4>,
+    }
+    const SEM: &str = "sem_t";
+    let ours = Segment::<Ours>::anonymous(|new| new.semaphore = Semaphore::new(1))?;
+    let floor = Segment::<Floor>::anonymous(|_free| {})?;
+    let sem = peer::<Sem>(|new| new.set_up(1))?;
+    let id = ours.attach()?.word();
+    group(
+        "take + give back a permit",
+        vec![
+            candidate(FLOOR, || pay_the_floor(&floor, id)),
+            candidate("outlive Semaphore", || {
+                let semaphore = black_box(&ours.semaphore);
+                semaphore.acquire().unwrap();
+                semaphore.release().unwrap();
+            })
+            .at_most(1.3)
+            .at_most_of(1.0, SEM),
+            candidate("outlive PermitPool<4>", || drop(black_box(&ours.pool).acquire().unwrap()))
+                .at_most(1.7)
+                .at_most_of(1.0, SEM),
+            candidate(SEM, || {
+                let sem = black_box(&*sem);
+                assert_eq!((sem.wait(), sem.post()), (0, 0));
+            }),
+        ],
+    );
+    Ok(())
+}
+
+fn read_write_locks() -> Result<(), Box<dyn Error>> {
+    const READ: &str = "pthread_rwlock read";
+    const WRITE: &str = "pthread_rwlock write";
+    let ours = Segment::<RwLock<u64>>::anonymous(|_free| {})?;
+    let floor = Segment::<Floor>::anonymous(|_free| {})?;
+    let theirs = peer::<PthreadRwLock>(PthreadRwLock::set_up)?;
+    let id = ours.attach()?.word();
+    let unlock = |lock: &PthreadRwLock| {
+        // SAFETY: locked by the caller.
+        assert_eq!(unsafe { lock.unlock() }, 0);
+    };
+    group(
+        "read lock + unlock, write lock + unlock",
+        vec![
+            candidate(FLOOR, || pay_the_floor(&floor, id)),
+            candidate("outlive RwLock read", || drop(black_box(&*ours).read().unwrap()))
+                .at_most(1.7)
+                .at_most_of(1.0, READ),
+            candidate("outlive RwLock write", || drop(black_box(&*ours).write().unwrap())).at_most_of(1.0, WRITE),
+            candidate(READ, || {
+                let lock = black_box(&*theirs);
+                assert_eq!(lock.read(), 0);
+                unlock(lock);
+            }),
+            candidate(WRITE, || {
+                let lock = black_box(&*theirs);
+                assert_eq!(lock.write(), 0);
+                unlock(lock);
+            }),
+        ],
+    );
+    Ok(())
+}
+
+/// What tells or asks, where nobody waits: one load of one word.
+fn signals() -> Result<(), Box<dyn Error>> {
+    #[derive(Shareable)]
+    #[repr(C, align(64))]
+    struct Ours {
+        event: Event,
+        condvar: Condvar,
+        once: OnceLock<u64>,
+        number: AtomicU32,
+    }
+    let ours = Segment::<Ours>::anonymous(|_zero| {})?;
+    ours.event.set()?;
+    ours.once.get_or_init(|| 7)?;
+    let cond = peer::<Cond>(Cond::set_up)?;
+    group(
+        "nobody waits",
+        vec![
+            candidate("floor: load", || {
+                black_box(black_box(&ours.number).load(Ordering::Acquire));
+            }),
+            candidate("outlive Event::is_set", || {
+                black_box(black_box(&ours.event).is_set());
+            })
+            .at_most(1.3),
+            candidate("outlive OnceLock::get", || {
+                black_box(black_box(&ours.once).get());
+            }),
+            candidate("outlive Condvar::notify_one", || black_box(&ours.condvar).notify_one())
+                .at_most_of(1.0, "pthread_cond_signal"),
+            candidate("outlive Condvar::notify_all", || black_box(&ours.condvar).notify_all()),
+            candidate("pthread_cond_signal", || {
+                assert_eq!(black_box(&*cond).signal(), 0);
+            }),
+        ],
+    );
+    Ok(())
 }

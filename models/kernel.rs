@@ -29,6 +29,8 @@ pub struct Broken {
     pub no_release: bool,
     /// Fences that are sequentially consistent do nothing.
     pub no_fence: bool,
+    /// A wake finds the one that came last. Nothing is broken by that: the kernel wakes the highest priority first.
+    pub newest_first: bool,
 }
 
 impl Broken {
@@ -159,7 +161,9 @@ impl<B: Backend> Word<B> {
         let sleepers: Vec<_> = {
             let mut queue = self.queue.lock().expect("no panic inside");
             let count = queue.len().min(count as usize);
-            queue.drain(..count).collect()
+            let newest_first = B::actor().is_some_and(|actor| actor.broken.newest_first);
+            let first = if newest_first { queue.len() - count } else { 0 };
+            queue.drain(first..first + count).collect()
         };
         for sleeper in &sleepers {
             sleeper.woken.store(true, SeqCst);

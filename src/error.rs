@@ -93,6 +93,22 @@ pub enum Error {
         /// Offset in bytes from the segment's start.
         offset: usize,
     },
+    /// A semaphore would have had more permits than its maximum; nothing was changed.
+    OverRelease {
+        /// How many were to be released.
+        released: u32,
+        /// How many there were already.
+        available: u32,
+        /// The most that there can be.
+        maximum: u32,
+    },
+    /// There can never be as many permits as were asked for at once.
+    TooMany {
+        /// How many were asked for.
+        wanted: u32,
+        /// The most that there can be.
+        maximum: u32,
+    },
 }
 
 /// A [`Result`](std::result::Result) with this crate's [`Error`].
@@ -180,10 +196,10 @@ impl fmt::Display for Error {
                 "all {participants} participants of the segment are taken by living threads; create it with more (Options::participants)"
             ),
             Self::Unsupported(what) => f.write_str(what),
-            Self::NotHeld { holder: None } => f.write_str("the lock is not held by anybody"),
+            Self::NotHeld { holder: None } => f.write_str("it is not held by anybody"),
             Self::NotHeld { holder: Some(holder) } => write!(
                 f,
-                "the lock is held by participant {holder}, not by this thread; if it was this thread's, somebody released it on its behalf"
+                "it is held by participant {holder}, not by this thread; if it was this thread's, somebody released it on its behalf"
             ),
             Self::OtherSegment => f.write_str(
                 "the condition variable and the lock are in different segments; put both into one, so that its participants watch each other",
@@ -191,6 +207,14 @@ impl fmt::Display for Error {
             Self::StillHolding { offset } => write!(
                 f,
                 "this thread still holds something in the segment (the word at byte {offset} names it); release it first"
+            ),
+            Self::OverRelease { released, available, maximum } => write!(
+                f,
+                "{released} permits were to be released to a semaphore that has {available} of at most {maximum}: more were released than acquired"
+            ),
+            Self::TooMany { wanted, maximum } => write!(
+                f,
+                "{wanted} permits were asked for at once, and there can never be more than {maximum}"
             ),
         }
     }

@@ -77,6 +77,7 @@
 //! `bytemuck` and `zerocopy` let those crates' plain data into a segment, in the wrappers `Pod` and `Plain`.
 
 pub mod error;
+pub mod guide;
 pub mod platform;
 pub mod raw;
 pub mod segment;
@@ -88,6 +89,6 @@ pub use raw::{Cause, Id};
 pub use segment::*;
 pub use sync::{
     Barrier, BarrierMember, BarrierWaitResult, Condvar, Event, LazyLock, Lock, LockGuard, LockResult, Mutex,
-    MutexGuard, Once, OnceLock, OnceState, ReentrantMutex, ReentrantMutexGuard, RwLock, RwLockReadGuard,
-    RwLockWriteGuard, SetError, WaitTimeoutResult, Waitable,
+    MutexGuard, Once, OnceLock, OnceState, Permit, PermitPool, ReentrantMutex, ReentrantMutexGuard, RwLock,
+    RwLockReadGuard, RwLockWriteGuard, Semaphore, SemaphorePermit, SetError, WaitTimeoutResult, Waitable,
 };

@@ -183,13 +183,19 @@ pub fn monotonic_nanoseconds() -> u64 {
 
 /// Keeps the calling thread on the processor that it runs on. A wish: where it is refused, nothing changes.
 pub fn stay_on_this_processor() {
+    // SAFETY: asks for a number.
+    if let Ok(processor) = usize::try_from(unsafe { libc::sched_getcpu() }) {
+        stay_on_processor(processor);
+    }
+}
+
+/// Keeps the calling thread on that processor. A wish, too.
+pub fn stay_on_processor(processor: usize) {
     // SAFETY: the set is a plain bit set, of which zero is the empty one; 0 is the calling thread.
     unsafe {
         let mut set = std::mem::zeroed::<libc::cpu_set_t>();
-        if let Ok(processor) = usize::try_from(libc::sched_getcpu()) {
-            libc::CPU_SET(processor, &mut set);
-            libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &set);
-        }
+        libc::CPU_SET(processor, &mut set);
+        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &set);
     }
 }
 

@@ -6,8 +6,10 @@ mod event;
 mod lock;
 mod mutex;
 mod once;
+mod permit_pool;
 mod reentrant;
 mod rwlock;
+mod semaphore;
 mod stamp;
 mod waitable;
 
@@ -17,8 +19,10 @@ pub use event::Event;
 pub use lock::{Lock, LockGuard};
 pub use mutex::{Mutex, MutexGuard};
 pub use once::{LazyLock, Once, OnceLock, OnceState, SetError};
+pub use permit_pool::{Permit, PermitPool};
 pub use reentrant::{ReentrantMutex, ReentrantMutexGuard};
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+pub use semaphore::{Semaphore, SemaphorePermit};
 pub use waitable::Waitable;
 
 use crate::error::LockError;

@@ -82,6 +82,28 @@ impl Pthread {
     }
 }
 
+impl Pthread {
+    /// The number beside it.
+    ///
+    /// # Safety
+    /// The calling thread holds the mutex.
+    #[inline(always)]
+    #[must_use]
+    pub unsafe fn number(&self) -> u64 {
+        // SAFETY: as the caller says, so nobody writes it.
+        unsafe { *self.data.get() }
+    }
+    /// Changes the number beside it.
+    ///
+    /// # Safety
+    /// The calling thread holds the mutex.
+    #[inline(always)]
+    pub unsafe fn set_number(&self, number: u64) {
+        // SAFETY: as the caller says, so nobody else has access.
+        unsafe { *self.data.get() = number };
+    }
+}
+
 impl Guarded for Pthread {
     #[inline]
     fn with<R>(&self, inside: impl FnOnce(&mut u64) -> R) -> R {

@@ -27,11 +27,6 @@ use core::time::Duration;
 pub struct Linux;
 
 impl Linux {
-    /// A word that begins otherwise.
-    pub(crate) const fn word(value: u32) -> AtomicU32 {
-        AtomicU32::new(value)
-    }
-
     /// A long word that is 0.
     pub(crate) const fn zero_long() -> AtomicU64 {
         AtomicU64::new(0)
@@ -39,7 +34,11 @@ impl Linux {
 
     /// A word that is 0: what every primitive begins with.
     pub(crate) const fn zero() -> AtomicU32 {
-        AtomicU32::new(0)
+        Self::word(0)
+    }
+    /// A word of that value.
+    pub(crate) const fn word(value: u32) -> AtomicU32 {
+        AtomicU32::new(value)
     }
 }
 

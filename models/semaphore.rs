@@ -1,0 +1,223 @@
+//! Models of `raw::Semaphore`: no permit lost or made up, publication, no lost wake, requests for many, timeouts, and a death
+//! at every operation.
+#![cfg(any(feature = "loom", feature = "shuttle"))]
+#![allow(clippy::disallowed_types)] // counters beside the model, not part of it
+
+use core::time::Duration;
+use outlive::platform::Word as _;
+use outlive::raw::semaphore::{OverRelease, Refused};
+use outlive::raw::{Participant, Semaphore};
+#[cfg(feature = "loom")]
+use outlive_models::Broken;
+use outlive_models::{Backend, Explore, Model, Word, World};
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+
+#[derive(Debug)]
+struct State<B: Backend> {
+    semaphore: Semaphore<Model<B>>,
+    written: B::Cell<u32>,
+    taken: AtomicU32,
+    given: AtomicU32,
+}
+
+impl<B: Backend> State<B> {
+    fn with(count: u32, maximum: u32) -> Self {
+        let semaphore = Semaphore::from_words(Word::new(count), Word::constant(maximum));
+        Self { semaphore, written: B::cell(0), taken: AtomicU32::new(0), given: AtomicU32::new(count) }
+    }
+    fn empty() -> Self {
+        Self::with(0, 0)
+    }
+    fn take(&self, me: &Participant<'_, Model<B>>, count: u32) {
+        self.semaphore.acquire(me, count, None).expect("without a deadline it waits");
+        self.taken.fetch_add(count, SeqCst);
+    }
+    fn give(&self, count: u32) {
+        self.semaphore.release(count).expect("far from the maximum");
+        self.given.fetch_add(count, SeqCst);
+    }
+    /// Releases until so many are there or were taken: without that, those that wait would rightly wait for ever.
+    fn see_to_it(&self, count: u32) {
+        loop {
+            let taken = self.taken.load(SeqCst);
+            self.semaphore.try_acquire(0).expect("none are there always"); // after it the newest count is seen
+            if self.semaphore.available() + taken >= count {
+                return;
+            }
+            self.give(1);
+        }
+    }
+    /// What is there and what was taken is what was given, if nobody died between doing and counting.
+    fn adds_up(&self) {
+        let (given, taken) = (self.given.load(SeqCst), self.taken.load(SeqCst));
+        assert_eq!(given, taken + self.semaphore.available(), "{given} given, {taken} taken");
+    }
+}
+
+/// 0 releases twice, 1 and 2 take one each.
+fn two_releases<B: Backend>() -> Explore<B, State<B>> {
+    Explore::new(3, State::empty, |world: &World<B>, who, state: &State<B>| match who {
+        0 => (0..2).for_each(|_| state.give(1)),
+        _ => world.act(who, |me| state.take(me, 1)),
+    })
+    .after(|_, dead, _, state| {
+        if dead == 0 {
+            state.see_to_it(2);
+        }
+    })
+    .check(|state, world| {
+        if !(0..3).any(|who| world.has_died(who)) {
+            state.adds_up();
+        }
+    })
+}
+
+/// 0 releases two at once.
+fn one_release_of_two<B: Backend>() -> Explore<B, State<B>> {
+    Explore::new(3, State::empty, |world: &World<B>, who, state: &State<B>| match who {
+        0 => state.give(2),
+        _ => world.act(who, |me| state.take(me, 1)),
+    })
+    .after(|_, dead, _, state| {
+        if dead == 0 {
+            state.see_to_it(2);
+        }
+    })
+}
+
+/// 1 takes one, and releases two more than that; 2 wants two at once. Whoever of 0 and 1 dies, a supervisor releases enough.
+fn one_wants_many<B: Backend>() -> Explore<B, State<B>> {
+    Explore::new(3, State::empty, |world: &World<B>, who, state: &State<B>| match who {
+        0 => state.give(1),
+        1 => world.act(who, |me| {
+            state.take(me, 1);
+            state.give(2);
+        }),
+        _ => world.act(who, |me| state.take(me, 2)),
+    })
+    .after(|_, dead, _, state| match dead {
+        0 | 1 => state.see_to_it(4), // 2 may have overtaken 1, and one dead 1 may have taken one
+        _ => {}
+    })
+}
+
+#[cfg(feature = "loom")]
+/// 0 and 1 take one of two permits each and give it back, 2 takes both and gives both back.
+fn both_or_one<B: Backend>() -> Explore<B, State<B>> {
+    Explore::new(
+        3,
+        || State::with(2, 2),
+        |world: &World<B>, who, state: &State<B>| {
+            let count = if who == 2 { 2 } else { 1 };
+            world.act(who, |me| {
+                state.take(me, count);
+                state.give(count);
+            });
+        },
+    )
+    .after(|_, _, _, state| {
+        // What the dead took is gone: it is replaced.
+        while state.semaphore.release(1).is_ok() {}
+    })
+}
+
+/// 1 gives up at some moment, and gives back what it took before that; 0 releases one, 2 takes one.
+fn one_times_out<B: Backend>() -> Explore<B, State<B>> {
+    Explore::new(3, State::empty, |world: &World<B>, who, state: &State<B>| match who {
+        0 => state.give(1),
+        1 => world.act(who, |me| match state.semaphore.acquire(me, 1, Some(Duration::from_secs(1))) {
+            Ok(()) => state.give(1),
+            Err(refused) => assert_eq!(refused, Refused::TimedOut),
+        }),
+        _ => world.act(who, |me| state.take(me, 1)),
+    })
+    .after(|_, dead, _, state| {
+        if dead < 2 {
+            state.see_to_it(1);
+        }
+    })
+}
+
+#[cfg(feature = "loom")]
+/// 0 and 1 each write, and release; 2 takes both permits, one by one or at once, and reads.
+fn publication<B: Backend>(at_once: bool) -> Explore<B, State<B>> {
+    let body: fn(&World<B>, usize, &State<B>) = if at_once {
+        |world, who, state| match who {
+            0 => {
+                B::write(&state.written, |written| *written += 1);
+                state.give(2);
+            }
+            _ => world.act(who, |me| {
+                state.take(me, 2);
+                B::read(&state.written, |written| assert_eq!(*written, 1));
+            }),
+        }
+    } else {
+        |world, who, state| match who {
+            0 => {
+                B::write(&state.written, |written| *written += 1);
+                state.give(1);
+            }
+            _ => world.act(who, |_| {
+                if state.semaphore.try_acquire(1).is_ok() {
+                    B::read(&state.written, |written| assert_eq!(*written, 1));
+                }
+            }),
+        }
+    };
+    Explore::new(2, State::empty, body)
+}
+
+/// Two release at the same time where there is room for one.
+fn over_release<B: Backend>() -> Explore<B, State<B>> {
+    Explore::new(
+        2,
+        || State::with(1, 2),
+        |_, _, state: &State<B>| match state.semaphore.release(1) {
+            Ok(()) => _ = state.given.fetch_add(1, SeqCst),
+            Err(error) => assert_eq!(error, OverRelease { available: 2, maximum: 2 }),
+        },
+    )
+    .check(|state, _| {
+        state.adds_up();
+        assert_eq!(state.semaphore.available(), 2);
+    })
+}
+
+#[cfg(feature = "loom")]
+fn newest_first() -> Broken {
+    Broken { newest_first: true, ..Broken::default() }
+}
+
+outlive_models::models! { with_loom, Loom, "loom",
+    two_releases_reach_two_sleepers_whoever_dies: |n| two_releases::<B>().victims(&[0, 1]).spurious().holds(n);
+    the_first_phase_changes_nothing: |n| two_releases::<B>().victims(&[0]).first_phase().holds(n);
+    any_two_may_die: |n| two_releases::<B>().victims(&[0, 1]).pairs().holds(n);
+    a_release_of_two_wakes_two_whoever_dies: |n| one_release_of_two::<B>().victims(&[0]).holds(n);
+    one_who_wants_many_keeps_no_wake_from_one_who_wants_one: |n| one_wants_many::<B>().victims(&[0, 2]).holds(n);
+    nor_if_it_has_the_higher_priority:
+        |n| one_wants_many::<B>().victims(&[2]).broken(newest_first()).holds(n);
+    one_who_wants_all_gets_them_whoever_dies: |n| both_or_one::<B>().victims(&[2]).holds(n);
+    a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1]).holds(n);
+    of_two_releases_too_many_one_is_refused: |n| over_release::<B>().holds(n);
+    what_was_written_before_a_release_is_seen: |n| publication::<B>(true).spurious().holds(n);
+    what_was_written_before_a_release_is_seen_without_waiting: |n| publication::<B>(false).holds(n);
+    a_release_publishes_what_was_written_before_it:
+        |n| publication::<B>(false).broken(Broken { no_release: true, ..Broken::default() }).fails(n);
+    a_permit_acquires_what_was_written_before_its_release:
+        |n| publication::<B>(false).broken(Broken { no_acquire: true, ..Broken::default() }).fails(n);
+    a_look_before_the_collection_hangs:
+        |n| two_releases::<B>().victims(&[0, 1, 2]).broken(Broken { late_collection: true, ..Broken::default() }).fails(n);
+    without_the_cascade_one_stays_asleep:
+        |n| one_release_of_two::<B>().victims(&[0]).broken(Broken { no_cascade: true, ..Broken::default() }).fails(n);
+    watching_nobody_hangs:
+        |n| two_releases::<B>().victims(&[0]).broken(Broken { most_words: Some(2), ..Broken::default() }).fails(n);
+}
+
+outlive_models::models! { with_shuttle, Shuttle, "shuttle",
+    two_releases_reach_two_sleepers_whoever_dies: |n| two_releases::<B>().victims(&[0, 1, 2]).holds(n);
+    a_release_of_two_wakes_two_whoever_dies: |n| one_release_of_two::<B>().victims(&[0, 1]).first_phase().holds(n);
+    one_who_wants_many_keeps_no_wake_from_one_who_wants_one: |n| one_wants_many::<B>().victims(&[0, 1, 2]).holds(n);
+    a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1, 2]).holds(n);
+    of_two_releases_too_many_one_is_refused: |n| over_release::<B>().holds(n);
+}

@@ -1,0 +1,287 @@
+//! [`PermitPool`]: permits with numbers, held by name, that come back from the dead.
+
+use super::Patience;
+use super::stamp::Stamp;
+use crate::error::{Error, WaitError};
+use crate::platform::Linux;
+use crate::raw::permits::{NoPermit, Taken};
+use crate::raw::{self, Id};
+use crate::segment::{Fingerprint, Shareable, local};
+use core::fmt;
+use core::marker::PhantomData;
+use std::time::{Duration, Instant};
+
+/// Up to `N` permits in memory that processes share: "N locks, any of which will do". 8 + 4 N bytes.
+///
+/// Each [`Permit`] has an [index](Permit::index), so that a pool of connections, devices or buffers is direct: who has permit 3
+/// has the third to itself. And each names its holder: when that dies, the next one to look has the permit, and can
+/// ask [who died](Permit::previous_holder_died), and put the connection in order. Permits that are only counted, and not held,
+/// are those of a [`Semaphore`](crate::Semaphore).
+///
+/// It must be in a [`Segment`](crate::Segment), as a [`Mutex`](crate::Mutex). A thread may hold several permits. One that waits
+/// while it holds all of them itself waits until somebody [gives one back](Self::give_back) on its behalf.
+///
+/// ```
+/// use outlive::{PermitPool, Segment};
+///
+/// // At most 64 connections, and in this segment 2.
+/// let pool = Segment::<PermitPool<64>>::anonymous(|pool| pool.set_capacity(2))?;
+/// let one = pool.acquire().unwrap();
+/// let other = pool.acquire().unwrap();
+/// assert_ne!(one.index(), other.index());
+/// if let Some(dead) = one.previous_holder_died() {
+///     println!("{dead} died with connection {}: reset it", one.index());
+/// }
+/// assert!(pool.try_acquire().is_err());
+/// drop(one);
+/// assert_eq!(pool.held(), 1);
+/// # Ok::<(), outlive::Error>(())
+/// ```
+///
+/// # If a process dies
+///
+/// | who                                             | what the others see                                                  |
+/// |-------------------------------------------------|----------------------------------------------------------------------|
+/// | a holder (SIGKILL, exit, exec, end of thread)    | its permits go to the next who look, those who wait included, and these can ask from whom |
+/// | one that waits, woken or not                    | nothing                                                              |
+/// | one that gives back                             | the one or the other: the permit came back, or its holder died        |
+///
+/// Nothing stays marked: who takes a permit over and does not ask has lost the news.
+#[repr(transparent)]
+pub struct PermitPool<const N: usize> {
+    raw: raw::Permits<Linux, N>,
+}
+
+// SAFETY: words alone, understood whatever their bits; repr(transparent) over repr(C), no pointers, no Drop.
+unsafe impl<const N: usize> Shareable for PermitPool<N> {
+    const FINGERPRINT: u64 = Fingerprint::of::<Self>("outlive::PermitPool").finish();
+}
+
+impl<const N: usize> PermitPool<N> {
+    /// A pool of `N` free permits. Memory of zeros is one.
+    pub const fn new() -> Self {
+        Self::from_capacity_word(0)
+    }
+
+    /// A pool of `capacity` free permits.
+    ///
+    /// # Panics
+    /// If that is 0, or more than `N`.
+    pub const fn with_capacity(capacity: usize) -> Self {
+        assert!(capacity != 0 && capacity <= N, "a capacity is 1 to N");
+        Self::from_capacity_word(capacity as u32)
+    }
+
+    const fn from_capacity_word(capacity: u32) -> Self {
+        const { assert!(N > 0 && N <= 1 << 30, "a pool has at least one permit, and at most 2^30") };
+        let holds = [const { Linux::zero() }; N];
+        Self { raw: raw::Permits::from_words(Linux::zero(), Linux::word(capacity), holds) }
+    }
+
+    /// Makes it a pool of `capacity` free permits, in place: for the moment in which a segment is created.
+    ///
+    /// # Panics
+    /// If that is 0, or more than `N`.
+    pub fn set_capacity(&mut self, capacity: usize) {
+        *self = Self::with_capacity(capacity);
+    }
+
+    /// How many permits there are, free or held.
+    pub fn capacity(&self) -> usize {
+        self.raw.capacity()
+    }
+
+    /// Acquires a permit, waiting as long as it takes. Signals do not end the wait.
+    ///
+    /// # Errors
+    /// [`WaitError::Unusable`] where the thread cannot take part in the segment.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    #[inline]
+    pub fn acquire(&self) -> Result<Permit<'_, N>, WaitError> {
+        self.acquire_with(Patience::FOREVER)
+    }
+
+    /// Acquires a permit if that takes no waiting. A dead holder is no reason to wait.
+    ///
+    /// # Errors
+    /// Those of [`acquire`](Self::acquire), and [`WaitError::WouldBlock`] if each permit, when it was looked at, was held by
+    /// somebody alive. They are looked at one after the other: one that came back meanwhile may have been missed.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    #[inline]
+    pub fn try_acquire(&self) -> Result<Permit<'_, N>, WaitError> {
+        self.acquire_with(Patience::None)
+    }
+
+    /// Acquires a permit, waiting at most that long (monotonic time). [`Duration::MAX`] is for ever.
+    ///
+    /// # Errors
+    /// Those of [`acquire`](Self::acquire), and [`WaitError::TimedOut`].
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn try_acquire_for(&self, timeout: Duration) -> Result<Permit<'_, N>, WaitError> {
+        self.acquire_with(Patience::lasting(timeout))
+    }
+
+    /// Acquires a permit, waiting at most until then.
+    ///
+    /// # Errors
+    /// Those of [`acquire`](Self::acquire), and [`WaitError::TimedOut`].
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn try_acquire_until(&self, deadline: Instant) -> Result<Permit<'_, N>, WaitError> {
+        self.acquire_with(Patience::until(deadline))
+    }
+
+    #[inline(always)]
+    fn acquire_with(&self, patience: Patience) -> Result<Permit<'_, N>, WaitError> {
+        let me = local::participant(self)?;
+        let answer = match patience {
+            Patience::None => self.raw.try_acquire(&me),
+            Patience::Until(deadline) => self.raw.acquire(&me, deadline),
+        };
+        match answer {
+            Ok(Taken { index, from }) => {
+                let (index, stamp) = (index as u32, Stamp::now(me.id.word()));
+                Ok(Permit { pool: self, stamp, index, from: from.map_or(0, Id::word), not_send: PhantomData })
+            }
+            Err(NoPermit::WouldBlock) => Err(WaitError::WouldBlock),
+            Err(NoPermit::TimedOut) => Err(WaitError::TimedOut),
+        }
+    }
+
+    /// Gives back a permit without its guard, on behalf of whoever holds it: after [`Permit::forget`], or what
+    /// [`holders`](Self::holders) told.
+    ///
+    /// If `holder` has given it back meanwhile and acquired it again, that is the permit given back.
+    ///
+    /// # Errors
+    /// [`Error::NotHeld`] if `holder` does not hold it, or no longer; nothing is changed. The reasons of [`WaitError::Unusable`].
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn give_back(&self, index: usize, holder: Id) -> Result<(), Error> {
+        let _watched = local::participant(self)?; // so that those who wait notice if we die before we have woken them
+        Ok(self.raw.release(index, holder)?)
+    }
+
+    /// How many permits are held at the moment, by the dead, too.
+    pub fn held(&self) -> usize {
+        self.raw.holders().count()
+    }
+
+    /// Which permits are held at the moment, and by whom, dead or alive.
+    ///
+    /// ```
+    /// # let pool = outlive::Segment::<outlive::PermitPool<4>>::anonymous(|_| {})?;
+    /// let permit = pool.acquire().unwrap();
+    /// let (index, holder) = pool.holders().next().unwrap();
+    /// assert_eq!(index, permit.index());
+    /// assert!(pool.participants().iter().any(|participant| participant.id == holder));
+    /// # Ok::<(), outlive::Error>(())
+    /// ```
+    pub fn holders(&self) -> impl Iterator<Item = (usize, Id)> + '_ {
+        self.raw.holders()
+    }
+}
+
+impl<const N: usize> Default for PermitPool<N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const N: usize> fmt::Debug for PermitPool<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PermitPool").field("capacity", &self.capacity()).field("held", &self.held()).finish()
+    }
+}
+
+/// A permit of a [`PermitPool`], held as long as this lives. Dropping it gives it back.
+///
+/// # Panics
+/// Its drop panics if somebody else has [given it back](PermitPool::give_back) meanwhile: then another may have had what was
+/// thought to be this one's. [`Permit::release`] gives an error instead.
+///
+/// In a child that was forked while the parent held it, the copy of the guard does nothing: the hold is the parent's.
+#[must_use = "if unused the permit is given back at once"]
+pub struct Permit<'a, const N: usize> {
+    pool: &'a PermitPool<N>,
+    /// Its own part: the word of the holder's id.
+    stamp: Stamp,
+    index: u32,
+    /// The word of the id of the dead holder before, or 0.
+    from: u32,
+    not_send: PhantomData<*const ()>, // the holder is a thread
+}
+
+// SAFETY: nothing can be done through a `&Permit` but read it.
+unsafe impl<const N: usize> Sync for Permit<'_, N> {}
+
+impl<const N: usize> Permit<'_, N> {
+    /// Which permit it is, from 0 to the pool's capacity.
+    #[inline]
+    pub fn index(&self) -> usize {
+        self.index as usize
+    }
+
+    /// Who held it before, if that one died with it: what the permit stands for may be half used.
+    pub fn previous_holder_died(&self) -> Option<Id> {
+        Id::holder_in(self.from)
+    }
+
+    /// Gives the permit back, and says if that was still to be done.
+    ///
+    /// # Errors
+    /// [`Error::NotHeld`] if somebody has given it back meanwhile.
+    ///
+    /// # If a process dies
+    /// As [`PermitPool::give_back`].
+    pub fn release(self) -> Result<(), Error> {
+        core::mem::ManuallyDrop::new(self).give_back()
+    }
+
+    /// Keeps the permit held without a guard: until it is [given back](PermitPool::give_back), for which index and holder are
+    /// needed, or the calling thread ends.
+    ///
+    /// ```
+    /// # let pool = outlive::Segment::<outlive::PermitPool<4>>::anonymous(|_| {})?;
+    /// let (index, holder) = pool.acquire().unwrap().forget();
+    /// pool.give_back(index, holder)?;
+    /// # Ok::<(), outlive::Error>(())
+    /// ```
+    pub fn forget(self) -> (usize, Id) {
+        let this = core::mem::ManuallyDrop::new(self);
+        (this.index(), Id::holder_in(this.stamp.own()).expect("a permit has a holder"))
+    }
+
+    #[inline]
+    fn give_back(&self) -> Result<(), Error> {
+        match Id::holder_in(self.stamp.own()) {
+            Some(holder) if self.stamp.is_of_this_process() => Ok(self.pool.raw.release(self.index(), holder)?),
+            _ => Ok(()), // a fork's copy
+        }
+    }
+}
+
+impl<const N: usize> Drop for Permit<'_, N> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Err(error) = self.give_back() {
+            // A second panic would abort: the first one is enough to be told.
+            assert!(std::thread::panicking(), "a Permit was given back by somebody else: {error}");
+        }
+    }
+}
+
+impl<const N: usize> fmt::Debug for Permit<'_, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let from = self.previous_holder_died();
+        f.debug_struct("Permit").field("index", &self.index).field("previous_holder_died", &from).finish()
+    }
+}

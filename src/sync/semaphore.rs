@@ -1,0 +1,360 @@
+//! [`Semaphore`]: permits that are counted, and held by nobody in particular.
+
+use super::Patience;
+use super::stamp::Stamp;
+use crate::error::{Error, WaitError};
+use crate::platform::Linux;
+use crate::raw;
+use crate::raw::semaphore::Refused;
+use crate::segment::{Fingerprint, Shareable, local};
+use core::fmt;
+use std::time::{Duration, Instant};
+
+/// A counting semaphore in memory that processes share. Eight bytes.
+///
+/// [`new`](Self::new) makes what Python's `multiprocessing.Semaphore` is, `bounded(n, n)` what its `BoundedSemaphore` is. **Any**
+/// participant may release, whether it has acquired or not. [`permit`](Self::permit) gives a guard that releases (Python's `with`).
+///
+/// It must be in a [`Segment`](crate::Segment), as a [`Mutex`](crate::Mutex).
+///
+/// ```
+/// use outlive::{Error, Segment, Semaphore};
+///
+/// let slots = Segment::<Semaphore>::anonymous(|slots| *slots = Semaphore::bounded(2, 2))?;
+/// {
+///     let _permit = slots.permit().unwrap();
+///     assert_eq!(slots.available(), 1);
+/// }
+/// slots.acquire_many(2).unwrap();
+/// slots.release_many(2)?;
+/// assert!(matches!(slots.release(), Err(Error::OverRelease { available: 2, .. })));
+/// # Ok::<(), outlive::Error>(())
+/// ```
+///
+/// # Fairness
+///
+/// None: whoever comes first when permits are there has them. Who wants many at once may be overtaken by those who
+/// want fewer, without end.
+///
+/// # If a process dies
+///
+/// | who                                          | what the others see                                                   |
+/// |----------------------------------------------|-----------------------------------------------------------------------|
+/// | one that has acquired, before it released     | **its permits are gone**: nobody holds them by name, so nobody can know that they are not to be released by another. Permits that come back are those of a [`PermitPool`](crate::PermitPool) |
+/// | one that waits, woken or not                 | nothing: the wake that it was given goes to another who waits          |
+/// | one that releases                            | it has released or has not; who waits for what it released gets it    |
+#[repr(transparent)]
+pub struct Semaphore {
+    raw: raw::Semaphore<Linux>,
+}
+
+// SAFETY: two words, understood whatever their bits; repr(transparent) over repr(C), no pointers, no Drop.
+unsafe impl Shareable for Semaphore {
+    const FINGERPRINT: u64 = Fingerprint::of::<Self>("outlive::Semaphore").finish();
+}
+
+impl Semaphore {
+    /// The most permits that a semaphore can have: 2^30 - 1.
+    pub const MOST: u32 = raw::Semaphore::<Linux>::MOST;
+
+    /// A semaphore of so many permits, and no other maximum than [`MOST`](Self::MOST). Memory of zeros is one of none.
+    ///
+    /// # Panics
+    /// If there are more than [`MOST`](Self::MOST).
+    pub const fn new(permits: u32) -> Self {
+        assert!(permits <= Self::MOST, "more permits than a semaphore can have");
+        Self { raw: raw::Semaphore::from_words(Linux::word(permits), Linux::zero()) }
+    }
+
+    /// A semaphore of so many permits, of which there can never be more than `maximum`.
+    ///
+    /// # Panics
+    /// If there are more permits than `maximum`, or that is more than [`MOST`](Self::MOST), or 0.
+    pub const fn bounded(permits: u32, maximum: u32) -> Self {
+        assert!(permits <= maximum, "more permits than the maximum");
+        assert!(maximum != 0 && maximum <= Self::MOST, "a maximum is 1 to 2^30 - 1");
+        Self { raw: raw::Semaphore::from_words(Linux::word(permits), Linux::word(maximum)) }
+    }
+
+    /// Acquires a permit, waiting as long as it takes. Signals do not end the wait.
+    ///
+    /// # Errors
+    /// [`WaitError::Unusable`] where the thread cannot take part in the segment.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    #[inline]
+    pub fn acquire(&self) -> Result<(), WaitError> {
+        self.acquire_with(1, Patience::FOREVER)
+    }
+
+    /// Acquires a permit if there is one.
+    ///
+    /// # Errors
+    /// Those of [`acquire`](Self::acquire), and [`WaitError::WouldBlock`].
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    #[inline]
+    pub fn try_acquire(&self) -> Result<(), WaitError> {
+        self.acquire_with(1, Patience::None)
+    }
+
+    /// Acquires a permit, waiting at most that long (monotonic time). [`Duration::MAX`] is for ever.
+    ///
+    /// # Errors
+    /// Those of [`acquire`](Self::acquire), and [`WaitError::TimedOut`].
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn try_acquire_for(&self, timeout: Duration) -> Result<(), WaitError> {
+        self.acquire_with(1, Patience::lasting(timeout))
+    }
+
+    /// Acquires a permit, waiting at most until then.
+    ///
+    /// # Errors
+    /// Those of [`acquire`](Self::acquire), and [`WaitError::TimedOut`].
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn try_acquire_until(&self, deadline: Instant) -> Result<(), WaitError> {
+        self.acquire_with(1, Patience::until(deadline))
+    }
+
+    /// Acquires `count` permits at once: all or none. See [fairness](Self#fairness).
+    ///
+    /// # Errors
+    /// Those of [`acquire`](Self::acquire), and [`Error::TooMany`] in `Unusable` at once if there can never be as many.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    #[inline]
+    pub fn acquire_many(&self, count: u32) -> Result<(), WaitError> {
+        self.acquire_with(count, Patience::FOREVER)
+    }
+
+    /// Acquires `count` permits at once if there are as many.
+    ///
+    /// # Errors
+    /// Those of [`acquire_many`](Self::acquire_many), and [`WaitError::WouldBlock`].
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    #[inline]
+    pub fn try_acquire_many(&self, count: u32) -> Result<(), WaitError> {
+        self.acquire_with(count, Patience::None)
+    }
+
+    /// Acquires `count` permits at once, waiting at most that long.
+    ///
+    /// # Errors
+    /// Those of [`acquire_many`](Self::acquire_many), and [`WaitError::TimedOut`].
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn try_acquire_many_for(&self, count: u32, timeout: Duration) -> Result<(), WaitError> {
+        self.acquire_with(count, Patience::lasting(timeout))
+    }
+
+    /// Acquires `count` permits at once, waiting at most until then.
+    ///
+    /// # Errors
+    /// Those of [`acquire_many`](Self::acquire_many), and [`WaitError::TimedOut`].
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn try_acquire_many_until(&self, count: u32, deadline: Instant) -> Result<(), WaitError> {
+        self.acquire_with(count, Patience::until(deadline))
+    }
+
+    #[inline(always)]
+    fn acquire_with(&self, count: u32, patience: Patience) -> Result<(), WaitError> {
+        let me = local::participant(self)?;
+        let answer = match patience {
+            Patience::None => self.raw.try_acquire(count),
+            Patience::Until(deadline) => self.raw.acquire(&me, count, deadline),
+        };
+        answer.map_err(|refused| Self::refuse(refused, count))
+    }
+
+    #[cold]
+    fn refuse(refused: Refused, wanted: u32) -> WaitError {
+        match refused {
+            Refused::WouldBlock => WaitError::WouldBlock,
+            Refused::TimedOut => WaitError::TimedOut,
+            Refused::TooMany { maximum } => Error::TooMany { wanted, maximum }.into(),
+        }
+    }
+
+    /// Gives a permit, acquired or new.
+    ///
+    /// # Errors
+    /// [`Error::OverRelease`] if there are as many as there can be; nothing is changed. The reasons of [`WaitError::Unusable`].
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    #[inline]
+    pub fn release(&self) -> Result<(), Error> {
+        self.release_many(1)
+    }
+
+    /// Gives `count` permits, acquired or new.
+    ///
+    /// # Errors
+    /// [`Error::OverRelease`] if there would be more than there can be; nothing is changed. The reasons of [`WaitError::Unusable`].
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    #[inline]
+    pub fn release_many(&self, count: u32) -> Result<(), Error> {
+        let _watched = local::participant(self)?; // so that those who wait notice if we die before we have woken them
+        self.give(count)
+    }
+
+    #[inline(always)]
+    fn give(&self, released: u32) -> Result<(), Error> {
+        self.raw.release(released).map_err(|found| Error::OverRelease {
+            released,
+            available: found.available,
+            maximum: found.maximum,
+        })
+    }
+
+    /// As [`acquire`](Self::acquire), with a guard that releases.
+    ///
+    /// # Errors
+    /// Those of [`acquire`](Self::acquire).
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies). A guard dies with its process and releases nothing.
+    #[inline]
+    pub fn permit(&self) -> Result<SemaphorePermit<'_>, WaitError> {
+        self.permits_with(1, Patience::FOREVER)
+    }
+
+    /// As [`try_acquire`](Self::try_acquire), with a guard.
+    ///
+    /// # Errors
+    /// Those of [`try_acquire`](Self::try_acquire).
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    #[inline]
+    pub fn try_permit(&self) -> Result<SemaphorePermit<'_>, WaitError> {
+        self.permits_with(1, Patience::None)
+    }
+
+    /// As [`try_acquire_many_for`](Self::try_acquire_many_for), with one guard of `count` permits.
+    ///
+    /// # Errors
+    /// Those of [`try_acquire_many_for`](Self::try_acquire_many_for).
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn try_permits_for(&self, count: u32, timeout: Duration) -> Result<SemaphorePermit<'_>, WaitError> {
+        self.permits_with(count, Patience::lasting(timeout))
+    }
+
+    /// As [`try_acquire_many_until`](Self::try_acquire_many_until), with one guard of `count` permits.
+    ///
+    /// # Errors
+    /// Those of [`try_acquire_many_until`](Self::try_acquire_many_until).
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn try_permits_until(&self, count: u32, deadline: Instant) -> Result<SemaphorePermit<'_>, WaitError> {
+        self.permits_with(count, Patience::until(deadline))
+    }
+
+    #[inline(always)]
+    fn permits_with(&self, count: u32, patience: Patience) -> Result<SemaphorePermit<'_>, WaitError> {
+        self.acquire_with(count, patience).map(|()| SemaphorePermit { semaphore: self, stamp: Stamp::now(count) })
+    }
+
+    /// How many permits there are at the moment (Python's `get_value`).
+    pub fn available(&self) -> u32 {
+        self.raw.available()
+    }
+
+    /// The most that there can be.
+    pub fn maximum(&self) -> u32 {
+        self.raw.maximum()
+    }
+}
+
+/// Without permits and without limit, as memory of zeros.
+impl Default for Semaphore {
+    fn default() -> Self {
+        Self::new(0)
+    }
+}
+
+impl fmt::Debug for Semaphore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Semaphore").field("available", &self.available()).field("maximum", &self.maximum()).finish()
+    }
+}
+
+/// Permits of a [`Semaphore`] that are released when this is dropped, by whatever thread.
+///
+/// # Panics
+/// Its drop panics if others have released so many meanwhile that there is no room for its own (as the end of Python's `with` on
+/// a `BoundedSemaphore`). [`SemaphorePermit::release`] gives an error instead.
+///
+/// In a child that was forked since, the copy of the guard does nothing.
+#[must_use = "if unused the permit is released at once"]
+pub struct SemaphorePermit<'a> {
+    semaphore: &'a Semaphore,
+    /// Its own part: how many permits.
+    stamp: Stamp,
+}
+
+impl SemaphorePermit<'_> {
+    /// How many permits these are.
+    pub fn count(&self) -> u32 {
+        self.stamp.own()
+    }
+
+    /// Releases, and says if that could be done.
+    ///
+    /// # Errors
+    /// [`Error::OverRelease`].
+    ///
+    /// # If a process dies
+    /// As [`Semaphore::release`].
+    pub fn release(self) -> Result<(), Error> {
+        core::mem::ManuallyDrop::new(self).give_back()
+    }
+
+    /// Leaves the permits acquired: somebody else will release them, or nobody.
+    pub fn forget(self) {
+        core::mem::forget(self);
+    }
+
+    #[inline]
+    fn give_back(&self) -> Result<(), Error> {
+        if !self.stamp.is_of_this_process() {
+            return Ok(()); // a fork's copy
+        }
+        // A thread that this was sent to takes part from now on; if it cannot, its death here would be found by the net.
+        let _watched = local::participant(self.semaphore);
+        self.semaphore.give(self.stamp.own())
+    }
+}
+
+impl Drop for SemaphorePermit<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Err(error) = self.give_back() {
+            // A second panic would abort: the first one is enough to be told.
+            assert!(std::thread::panicking(), "a SemaphorePermit could not be released: {error}");
+        }
+    }
+}
+
+impl fmt::Debug for SemaphorePermit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SemaphorePermit").field("count", &self.count()).field("of", self.semaphore).finish()
+    }
+}

@@ -1,0 +1,5 @@
+use outlive::PermitPool;
+
+fn main() {
+    let _ = PermitPool::<0>::new();
+}

@@ -1,0 +1,232 @@
+//! The semaphore between real processes that are really killed. The net is off.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
+
+mod common;
+
+use common::{Actor, PATIENCE, each_way, fork, inherited_of, role, say, segment_of, until, until_asleep, wait};
+use outlive::{Error, Segment, Semaphore, Shareable, WaitError};
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+#[derive(Debug, Shareable)]
+#[repr(C)]
+struct Shared {
+    semaphore: Semaphore,
+    bounded: Semaphore,
+    taken: AtomicU64,
+}
+
+fn segment(permits: u32) -> Segment<Shared> {
+    segment_of(|shared: &mut Shared| {
+        shared.semaphore = Semaphore::new(permits);
+        shared.bounded = Semaphore::bounded(2, 2);
+    })
+}
+
+/// What children do.
+#[test]
+#[ignore = "one half of other tests"]
+fn child() {
+    let Some(role) = role() else { return };
+    let shared = inherited_of::<Shared>();
+    match role.as_str() {
+        "acquire" => {
+            shared.semaphore.acquire().expect("waits");
+            say("acquired");
+            common::wait_for_the_word();
+        }
+        "acquire three" => {
+            shared.semaphore.acquire_many(3).expect("waits");
+            say("acquired");
+        }
+        "take for ever" => loop {
+            shared.semaphore.acquire().expect("waits");
+            shared.taken.fetch_add(1, SeqCst);
+        },
+        // Never a second permit while one is there: if the one for it is left asleep, nobody goes on.
+        "release for ever" => loop {
+            until("it to be taken", || shared.semaphore.available() == 0);
+            shared.semaphore.release().expect("no maximum");
+        },
+        other => panic!("no such role: {other}"),
+    }
+}
+
+#[test]
+fn what_the_dead_acquired_is_gone_and_can_be_replaced_by_anybody() {
+    let shared = segment(1);
+    let mut holder = Actor::start(&shared, "acquire", true);
+    assert_eq!(holder.hear(), "acquired");
+    holder.kill();
+    assert!(matches!(shared.semaphore.try_acquire_for(Duration::from_millis(50)), Err(WaitError::TimedOut)));
+    shared.semaphore.release().expect("no maximum");
+    shared.semaphore.acquire().expect("there");
+}
+
+#[test]
+fn killed_waiters_take_no_wake_along() {
+    each_way(|waitv| {
+        let shared = segment(0);
+        // The first to fall asleep are the first to be woken: they are killed while the wakes are on their way.
+        let mut victims: Vec<_> = (0..4).map(|_| Actor::start(&shared, "acquire", waitv)).collect();
+        victims.iter().for_each(|victim| until_asleep(&shared, victim.id()));
+        let mut survivor = Actor::start(&shared, "acquire", waitv);
+        until_asleep(&shared, survivor.id());
+        for victim in &mut victims {
+            shared.semaphore.release().expect("no maximum");
+            victim.kill();
+        }
+        // Each victim may have taken one before it died, and there were as many: what the survivor needs is one more, whose
+        // wake must reach it wherever the others went.
+        shared.semaphore.release().expect("no maximum");
+        assert_eq!(survivor.hear(), "acquired");
+        assert!(survivor.ends_well());
+    });
+}
+
+#[test]
+fn one_who_wants_three_does_not_keep_the_others_waiting() {
+    each_way(|waitv| {
+        let shared = segment(0);
+        let mut big = Actor::start(&shared, "acquire three", waitv);
+        until_asleep(&shared, big.id());
+        let mut small = Actor::start(&shared, "acquire", waitv);
+        until_asleep(&shared, small.id());
+        shared.semaphore.release().expect("no maximum");
+        assert_eq!(small.hear(), "acquired");
+        shared.semaphore.release_many(3).expect("no maximum");
+        assert_eq!(big.hear(), "acquired");
+        assert_eq!(shared.semaphore.available(), 0);
+        assert!(big.ends_well() && small.ends_well());
+    });
+}
+
+#[test]
+fn kills_of_releasers_and_waiters_at_random_moments_lose_no_wake() {
+    each_way(|waitv| {
+        let shared = segment(0);
+        let roles = ["release for ever", "take for ever", "take for ever"];
+        let mut workers = roles.map(|role| Actor::start(&shared, role, waitv));
+        let mut random = 0x9e37_79b9_7f4a_7c15u64;
+        for _ in 0..50 {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            let progress = shared.taken.load(SeqCst) + random % 50;
+            until("the workers to go on", || shared.taken.load(SeqCst) > progress);
+            let victim = (random >> 32) as usize % 3;
+            workers[victim].kill();
+            if victim == 0 {
+                until("what was released to be taken", || shared.semaphore.available() == 0);
+            }
+            workers[victim] = Actor::start(&shared, roles[victim], waitv);
+        }
+    });
+}
+
+#[test]
+fn deadlines_are_kept_and_lose_nothing() {
+    let shared = segment(0);
+    let past = Instant::now().checked_sub(Duration::from_millis(1)).expect("booted before");
+    assert!(matches!(shared.semaphore.try_acquire(), Err(WaitError::WouldBlock)));
+    assert!(matches!(shared.semaphore.try_acquire_for(Duration::ZERO), Err(WaitError::TimedOut)));
+    assert!(matches!(shared.semaphore.try_acquire_until(past), Err(WaitError::TimedOut)));
+    assert!(matches!(shared.semaphore.try_acquire_many_until(2, past), Err(WaitError::TimedOut)));
+    let begin = Instant::now();
+    assert!(matches!(shared.semaphore.try_acquire_for(Duration::from_millis(30)), Err(WaitError::TimedOut)));
+    assert!(begin.elapsed() >= Duration::from_millis(30));
+    std::thread::scope(|scope| {
+        let patient = scope.spawn(|| shared.semaphore.try_acquire_for(Duration::MAX).is_ok());
+        until("the patient one to fall asleep", || shared.participants().iter().any(|p| p.asleep_for.is_some()));
+        shared.semaphore.release().expect("no maximum");
+        assert!(patient.join().expect("no panic"));
+    });
+    // A permit that is there is had, whatever the deadline.
+    shared.semaphore.release().expect("no maximum");
+    shared.semaphore.try_acquire_until(past).expect("there");
+}
+
+#[test]
+fn more_than_the_maximum_is_an_error_and_changes_nothing() {
+    let shared = segment(0);
+    let bounded = &shared.bounded;
+    for refused in [bounded.release(), bounded.release_many(1), bounded.release_many(u32::MAX)] {
+        assert!(matches!(refused, Err(Error::OverRelease { available: 2, maximum: 2, .. })), "{refused:?}");
+    }
+    let too_many = [bounded.acquire_many(3), bounded.try_acquire_many(3), bounded.try_acquire_many(u32::MAX)];
+    for refused in too_many {
+        assert!(matches!(refused, Err(WaitError::Unusable(Error::TooMany { maximum: 2, .. }))), "{refused:?}");
+    }
+    assert_eq!((bounded.available(), bounded.maximum()), (2, 2));
+    bounded.acquire_many(0).expect("none are there always");
+    bounded.release_many(0).expect("none fit always");
+    assert_eq!((shared.semaphore.available(), shared.semaphore.maximum()), (0, Semaphore::MOST));
+    shared.semaphore.release_many(Semaphore::MOST).expect("as many as there can be");
+    assert!(matches!(shared.semaphore.release(), Err(Error::OverRelease { available: Semaphore::MOST, .. })));
+    shared.semaphore.acquire_many(Semaphore::MOST).expect("there");
+}
+
+#[test]
+fn a_release_of_none_takes_no_sleeper_off_the_list() {
+    let shared = segment(0);
+    let mut waiter = Actor::start(&shared, "acquire", true);
+    until_asleep(&shared, waiter.id());
+    shared.semaphore.release_many(0).expect("none fit always");
+    shared.semaphore.release().expect("no maximum");
+    assert_eq!(waiter.hear(), "acquired");
+    assert!(waiter.ends_well());
+}
+
+#[test]
+fn guards_release_in_the_process_that_acquired_alone() {
+    let shared = segment(1);
+    let permit = shared.semaphore.permit().expect("there");
+    assert_eq!((permit.count(), shared.semaphore.available()), (1, 0));
+    let semaphore = &shared.semaphore;
+    let copy = std::mem::ManuallyDrop::new(permit);
+    let pid = fork(|| {
+        drop(std::mem::ManuallyDrop::into_inner(copy));
+        i32::from(semaphore.available() != 0)
+    });
+    assert_eq!(wait(pid), 0, "the child released what is the parent's");
+    shared.semaphore.release().expect("no maximum");
+    // Another thread may drop it.
+    let permits = shared.semaphore.try_permits_for(1, PATIENCE).expect("there");
+    std::thread::scope(|scope| _ = scope.spawn(move || drop(permits)));
+    assert_eq!(shared.semaphore.available(), 1);
+    shared.semaphore.permit().expect("there").forget();
+    assert_eq!(shared.semaphore.available(), 0);
+}
+
+#[test]
+fn a_guard_without_room_for_its_permit_says_so() {
+    let shared = segment(0);
+    let permit = shared.bounded.permit().expect("there");
+    shared.bounded.release().expect("room for one");
+    assert!(matches!(permit.release(), Err(Error::OverRelease { released: 1, available: 2, maximum: 2 })));
+    let permit = shared.bounded.try_permit().expect("there");
+    shared.bounded.release().expect("room for one");
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(permit))).is_err());
+}
+
+#[test]
+fn any_words_are_understood() {
+    for words in [[0u32, 0], [u32::MAX; 2], [1 << 31, 1], [3 << 30, u32::MAX], [5, 2], [1 << 29, 1 << 30]] {
+        let shared = segment_of(|semaphore: &mut Semaphore| {
+            // SAFETY: a semaphore is two words, and Shareable says that all patterns are valid.
+            *semaphore = unsafe { core::mem::transmute::<[u32; 2], Semaphore>(words) };
+        });
+        let there = shared.available();
+        assert_eq!(shared.try_acquire().is_ok(), there > 0);
+        let _found = (shared.release(), shared.release_many(u32::MAX), shared.acquire_many(u32::MAX));
+        let _there_or_not = shared.try_acquire_many_for(2, Duration::from_millis(1));
+        assert!(format!("{:?}", *shared).contains("available"));
+    }
+}
+
+#[test]
+fn outside_of_a_segment_there_is_an_error() {
+    let semaphore = Semaphore::new(1);
+    assert!(matches!(semaphore.acquire(), Err(WaitError::Unusable(Error::NotInSegment))));
+    assert!(matches!(semaphore.release(), Err(Error::NotInSegment)));
+}
