@@ -21,7 +21,7 @@ use std::time::Duration;
 
 const ROUNDS: usize = 400;
 /// How long a waiter has slept at least: longer than outlive's first phase, so that it watches all that it ever does.
-const SETTLE: Duration = Duration::from_millis(3);
+const SETTLE: Duration = Duration::from_millis(15);
 
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {

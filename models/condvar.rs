@@ -230,8 +230,7 @@ impl<B: Backend> Reentrant<B> {
         while B::read(&self.flag, |flag| !flag) {
             let mut count = 0;
             self.changed.wait(me, None, || count = self.lock.release_all(0));
-            assert!(self.lock.lock(me, None).is_ok());
-            self.lock.restore(count);
+            assert!(self.lock.lock_again(me, count).is_ok());
         }
         self.release(me, 3);
         assert_ne!(self.lock.holder(), Some(me.id));

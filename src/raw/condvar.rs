@@ -28,7 +28,7 @@
 //! # What is not exact
 //!
 //! A thread of higher (real-time) priority that begins to sleep between a notification's CAS and its wake can be given that wake instead of one
-//! who was there before. It returns, as if notified, unless its first millisecond ends at that very moment.
+//! who was there before. It returns, as if notified, unless its first phase ends at that very moment.
 
 use super::table::Participant;
 use super::vigil::{Slept, Vigil};

@@ -104,7 +104,15 @@ impl<P: Platform> Mutex<P> {
         if self.take_free(me) {
             return Ok(Acquired { inconsistent: None });
         }
-        self.lock_slow(*me, deadline)
+        self.lock_slow(*me, deadline, P::SPINS)
+    }
+
+    /// Takes the lock for one who was woken while another held it, who is as likely as not to wait for the same processor: without spinning.
+    pub(crate) fn lock_again(&self, me: &Participant<'_, P>) -> Result<Acquired, Refusal> {
+        if self.take_free(me) {
+            return Ok(Acquired { inconsistent: None });
+        }
+        self.lock_slow(*me, None, 0)
     }
 
     /// The fast path: one CAS on a word that is free and consistent.
@@ -128,9 +136,13 @@ impl<P: Platform> Mutex<P> {
     }
 
     #[cold]
-    fn lock_slow(&self, me: Participant<'_, P>, deadline: Option<Duration>) -> Result<Acquired, Refusal> {
+    fn lock_slow(
+        &self,
+        me: Participant<'_, P>,
+        deadline: Option<Duration>,
+        mut spins: u32,
+    ) -> Result<Acquired, Refusal> {
         let mut vigil = Vigil::new(&me, deadline);
-        let mut spins = P::SPINS;
         // WAITERS once we have slept: others may sleep still, and the wake that we were given was theirs, too.
         let mut slept = 0;
         loop {

@@ -144,8 +144,8 @@ impl<P: Platform> ReentrantMutex<P> {
         }
     }
 
-    /// Gives all holds back, as the last [`release`](Self::release) does, for a holder who will [`lock`](Self::lock) it again and
-    /// [`restore`](Self::restore) the count that this gives.
+    /// Gives all holds back, as the last [`release`](Self::release) does, for a holder who will [take them again](Self::lock_again)
+    /// with the count that this gives.
     pub fn release_all(&self, left: u32) -> u32 {
         let count = self.count.load(Relaxed);
         self.begin();
@@ -153,11 +153,14 @@ impl<P: Platform> ReentrantMutex<P> {
         count
     }
 
-    /// Makes the caller's one hold as many as [`release_all`](Self::release_all) gave back.
-    pub fn restore(&self, count: u32) {
-        if count != 0 {
-            self.count.store(count, Relaxed);
-        }
+    /// Takes the lock for one who has given back all holds, and makes its hold as many as they were.
+    ///
+    /// # Errors
+    /// [`Refusal::Deadlock`] where the word, scribbled upon, names the caller already: then it is held all the same.
+    pub fn lock_again(&self, me: &Participant<'_, P>, count: u32) -> Result<Acquired, Refusal> {
+        let answer = self.mutex.lock_again(me);
+        self.count.store(count, Relaxed);
+        answer
     }
 
     /// Whether what it protects is marked inconsistent at the moment.

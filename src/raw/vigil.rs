@@ -130,7 +130,8 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
             return Slept::TimedOut;
         }
         // Here, and not after the wait: who was woken has no time to lose.
-        self.look_slowly_if_due(now);
+        let due = self.recheck_at.take();
+        self.look_slowly_if_due(due, now);
         let news = Expect { word: news, value };
         if self.is_in_first_phase(now) {
             self.nap(news, holder);
@@ -140,7 +141,7 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
             self.watch = Some(self.collect(holder));
             return Slept::Look;
         };
-        self.wait_until_recheck(news, &watch, now);
+        self.recheck_at = self.wait_until_recheck(news, &watch, now);
         if self.first_phase.is_some() && self.me.table.membership.load(Acquire) != watch.membership {
             self.lengthen_first_phase();
         }
@@ -157,16 +158,16 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
 
     /// Sleeps on `news` as long as it is `value`, and nobody has died or come since [`watch_from_now`](Self::watch_from_now), without a look
     /// between the phases: whatever ends it is for the user to look at. The first phase tells of a death only at its end.
-    pub fn sleep_once(&mut self, news: &P::Word, value: u32) -> Slept {
+    pub fn sleep_once(&self, news: &P::Word, value: u32) -> Slept {
         let news = Expect { word: news, value };
-        let Some(watch) = self.watch.take() else {
+        let Some(watch) = &self.watch else {
             return Slept::Look;
         };
         let mut now = P::now();
         if let Some(length) = self.first_phase {
             let ends = earlier(self.deadline, Some(now + length));
             if !self.is_over(now) {
-                self.noting(news.word, || P::wait(&[news], ends));
+                P::wait(&[news], ends); // not noted: too short for people to see
             }
             // ORDERING: Relaxed; a value too old only leads to a second wait, which the kernel refuses.
             if news.word.load(Relaxed) != value {
@@ -180,9 +181,9 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         if self.is_over(now) {
             return Slept::TimedOut;
         }
-        self.wait_until_recheck(news, &watch, now);
+        let recheck = self.wait_until_recheck(news, watch, now);
         now = P::now();
-        self.look_slowly_if_due(now);
+        self.look_slowly_if_due(recheck, now);
         if self.is_over(now) { Slept::TimedOut } else { Slept::Look }
     }
 
@@ -221,24 +222,24 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         // ORDERING: Acquire. Pairs with a newcomer's change of it: who reads the new value finds its lifeline armed.
         let membership = table.membership.load(Acquire);
         let used = Membership(membership).used();
-        self.everybody(membership, holder, used).unwrap_or_else(|| Watch {
-            membership,
-            lifelines: self.one_of_each_process(holder, used),
-            everybody: None,
-        })
+        let mut watch = Watch { membership, lifelines: List::new(P::MOST_WORDS - 2), everybody: None };
+        if !self.everybody(holder, used, &mut watch) {
+            watch.lifelines = self.one_of_each_process(holder, used);
+        }
+        watch
     }
 
-    /// The lifelines of all who live; `None` if they are too many for one wait.
-    fn everybody(&self, membership: u32, holder: Option<Id>, used: usize) -> Option<Watch<'t, P>> {
-        let mut lifelines = List::new(P::MOST_WORDS - 2);
+    /// Lists the lifelines of all who live. False if they are too many for one wait.
+    fn everybody(&self, holder: Option<Id>, used: usize, watch: &mut Watch<'t, P>) -> bool {
         let mut count = 0;
         for index in self.others(holder, used) {
-            if !lifelines.has_room_for(2) {
-                return None;
+            if !watch.lifelines.has_room_for(2) {
+                return false;
             }
-            count += usize::from(self.push_lifelines(&mut lifelines, index));
+            count += usize::from(self.push_lifelines(&mut watch.lifelines, index));
         }
-        Some(Watch { membership, lifelines, everybody: Some(count) })
+        watch.everybody = Some(count);
+        true
     }
 
     /// The holder's lifelines, and those of one thread of each other process, as many as fit.
@@ -296,13 +297,15 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
     }
 
     /// The second phase's sleep, with the net under it.
-    fn wait_until_recheck(&mut self, news: Expect<'_, P::Word>, watch: &Watch<'t, P>, now: Duration) {
-        self.recheck_at = P::recheck().map(|bound| now + bound);
-        self.wait(news, watch, earlier(self.deadline, self.recheck_at));
+    /// Gives when a slow look is due.
+    fn wait_until_recheck(&self, news: Expect<'_, P::Word>, watch: &Watch<'t, P>, now: Duration) -> Option<Duration> {
+        let recheck = P::recheck().map(|bound| now + bound);
+        self.wait(news, watch, earlier(self.deadline, recheck));
+        recheck
     }
 
-    fn look_slowly_if_due(&mut self, now: Duration) {
-        if self.recheck_at.take_if(|at| *at <= now).is_some() {
+    fn look_slowly_if_due(&self, due: Option<Duration>, now: Duration) {
+        if due.is_some_and(|at| at <= now) {
             self.me.table.look_slowly();
         }
     }

@@ -51,7 +51,7 @@ use std::time::{Duration, Instant};
 /// | anybody else in the segment                                         | the same: a wait that ends for no reason                |
 /// | one that holds the lock                                             | whoever takes it next gets [`LockError::OwnerDied`], who comes back from a wait included |
 ///
-/// A wait tells of a death within a millisecond, or as soon as the kernel does if it has waited longer than that. A wait costs
+/// A wait tells of a death within ten milliseconds, or as soon as the kernel does if it has waited longer than that. A wait costs
 /// one look at each slot of the segment that was ever used.
 #[repr(transparent)]
 pub struct Condvar {

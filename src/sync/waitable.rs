@@ -91,7 +91,7 @@ impl<'a, T> Hold<MutexGuard<'a, T>> for Parts<'a, Mutex<T>> {
         self.lock.raw.unlock(self.own);
     }
     fn take_again(self, me: &Participant<'_, Linux>) -> LockResult<MutexGuard<'a, T>> {
-        let cause = inconsistency(self.lock.raw.lock(me, None));
+        let cause = inconsistency(self.lock.raw.lock_again(me));
         told(cause, MutexGuard::new(self.lock, cause))
     }
 }
@@ -121,8 +121,7 @@ impl<'a, T> Hold<ReentrantMutexGuard<'a, T>> for Parts<'a, ReentrantMutex<T>> {
         self.count = self.lock.raw.release_all(cause);
     }
     fn take_again(self, me: &Participant<'_, Linux>) -> LockResult<ReentrantMutexGuard<'a, T>> {
-        let cause = inconsistency(self.lock.raw.lock(me, None));
-        self.lock.raw.restore(self.count);
+        let cause = inconsistency(self.lock.raw.lock_again(me, self.count));
         told(cause, ReentrantMutexGuard::new(self.lock, cause.map_or(me.id.word(), Cause::word)))
     }
 }
@@ -152,7 +151,7 @@ impl<'a> Hold<LockGuard<'a>> for Parts<'a, Lock> {
         let _released_by_another = self.lock.raw.release(Id::holder_in(self.own), None);
     }
     fn take_again(self, me: &Participant<'_, Linux>) -> LockResult<LockGuard<'a>> {
-        let cause = inconsistency(self.lock.raw.lock(me, None));
+        let cause = inconsistency(self.lock.raw.lock_again(me));
         told(cause, LockGuard::new(self.lock, me.id))
     }
 }
