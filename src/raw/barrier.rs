@@ -177,7 +177,7 @@ impl<P: Platform, const N: usize> Barrier<P, N> {
             if !in_order || !seen.has(WAITERS) {
                 // ORDERING: Release. Two who arrive at last each write an arrival and read the other's. Who comes second
                 // here, and then reads the state with Acquire, sees what the first wrote before it came here: its arrival.
-                // Model: `barrier::the_last_sees_all_arrivals`.
+                // Model: `barrier::two_meet_or_learn_that_they_do_not`.
                 let noted = self.state.compare_exchange(seen.0, seen.0 | WAITERS, Release, Relaxed).is_ok();
                 in_order |= noted && place.is_some();
                 if place.is_some() || !noted {
