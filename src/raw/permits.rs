@@ -88,7 +88,7 @@ impl<P: Platform, const N: usize> Permits<P, N> {
     fn start(&self, me: &Participant<'_, P>) -> usize {
         // Multiples of the golden ratio lie far from each other; scaled without a division.
         let scattered = (me.id.index() as u32).wrapping_mul(0x9e37_79b9);
-        (u64::from(scattered) * self.capacity() as u64 >> 32) as usize
+        ((u64::from(scattered) * self.capacity() as u64) >> 32) as usize
     }
 
     /// Takes a permit if that takes no waiting. A dead holder is no reason to wait.
