@@ -1,5 +1,0 @@
-use outlive::PermitPool;
-
-fn main() {
-    let _ = PermitPool::<0>::new();
-}
