@@ -129,6 +129,13 @@ macro_rules! backend {
     };
 }
 
+/// Lets the checkers install their panic hooks now, so that ours, installed after them, decides whether anything is printed.
+/// shuttle's says something of every panic, also of those in loom's models that are to fail.
+pub(crate) fn install_hooks() {
+    #[cfg(feature = "shuttle")]
+    shuttle::check_random(|| {}, 1);
+}
+
 #[cfg(feature = "loom")]
 pub use with_loom::Loom;
 #[cfg(feature = "loom")]

@@ -20,6 +20,7 @@ pub struct World<B: Backend> {
     slots: Vec<Slot<Model<B>>>,
     died: Vec<AtomicBool>,
     gone: Arc<[AtomicBool]>,
+    equal_thread_ids: bool,
 }
 
 impl<B: Backend> World<B> {
@@ -34,6 +35,10 @@ impl<B: Backend> World<B> {
     /// Whether the kernel has done with it: then, and not before, the slow check may say so.
     pub fn is_gone(&self, who: usize) -> bool {
         self.gone[who].load(SeqCst)
+    }
+    /// The thread id of this modelled thread.
+    pub(crate) fn thread_id(&self, who: usize) -> u32 {
+        if self.equal_thread_ids { 1 } else { who as u32 + 1 }
     }
     /// Lets a thread that has been registered from the start act.
     pub fn act<R>(&self, who: usize, act: impl FnOnce(&Participant<'_, Model<B>>) -> R) -> R {
@@ -192,7 +197,8 @@ impl<B: Backend, S: State> Explore<B, S> {
         };
         let cursor = if self.newcomers > 0 { Word::new(0) } else { Word::constant(0) };
         let died = (0..=self.participants).map(|_| AtomicBool::new(false)).collect();
-        World { membership, cursor, slots: (0..count).map(slot).collect(), died, gone }
+        let equal_thread_ids = self.broken.equal_thread_ids;
+        World { membership, cursor, slots: (0..count).map(slot).collect(), died, gone, equal_thread_ids }
     }
 
     /// One placing under all schedules. Gives the executions, whether all that was to happen happened, and the failure.
@@ -240,15 +246,19 @@ impl<B: Backend, S: State> Explore<B, S> {
             Err(panic) if panic.is::<Died>() => {
                 happened.store(true, SeqCst);
                 world.died[who].store(true, SeqCst);
-                let thread = who as u32 + 1;
+                let thread = world.thread_id(who);
+                let is_lost = self.broken.lost_marks;
                 let cut = |(slot, line): (usize, usize), pending| {
                     let lifelines: &[Life<B>; 2] = world.slots[slot].lifelines();
                     lifelines[line].word.kernel_cut(thread, pending);
                 };
-                for place in actor.linked.lock().expect("no panic inside").iter().rev() {
-                    cut(*place, false);
+                let pending = *actor.pending.lock().expect("no panic inside");
+                for place in actor.linked.lock().expect("no panic inside").iter().rev().filter(|_| !is_lost) {
+                    if Some(*place) != pending {
+                        cut(*place, false);
+                    }
                 }
-                if let Some(place) = *actor.pending.lock().expect("no panic inside") {
+                if let Some(place) = pending.filter(|_| !is_lost) {
                     cut(place, true);
                 }
                 world.gone[who].store(true, SeqCst);
@@ -353,6 +363,7 @@ thread_local! {
 fn quietly<R>(run: impl FnOnce() -> R) -> R {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
+        crate::backend::install_hooks();
         let usual = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             if !QUIET.with(Cell::get) {

@@ -31,6 +31,10 @@ pub struct Broken {
     pub no_fence: bool,
     /// A wake finds the one that came last. Nothing is broken by that: the kernel wakes the highest priority first.
     pub newest_first: bool,
+    /// The kernel cuts no lifeline at a death, as with `process_mrelease`: nothing but the slow look tells of it.
+    pub lost_marks: bool,
+    /// All have the same thread id, as in PID namespaces of their own.
+    pub equal_thread_ids: bool,
 }
 
 impl Broken {
@@ -349,8 +353,9 @@ impl<B: Backend> Platform for Model<B> {
     fn watches_many() -> bool {
         true
     }
-    fn is_gone(note: &Note, thread: u32, _tag: u32) -> bool {
-        note.gone[thread as usize - 1].load(SeqCst)
+    fn is_gone(note: &Note, thread: u32, tag: u32) -> bool {
+        // Newcomers have a tag, as thread ids may be equal; those who were there from the start have none.
+        note.gone[if tag == 0 { thread } else { tag } as usize - 1].load(SeqCst)
     }
 }
 
@@ -416,12 +421,23 @@ pub struct Newborn<'w, B: Backend> {
     pub who: usize,
 }
 
+impl<B: Backend> Newborn<'_, B> {
+    /// Leaves the table, in which it is `id`: its lifeline out of its list first.
+    pub fn leave(&self, id: Id) {
+        let actor = B::actor().expect("only actors leave");
+        step::<B>();
+        actor.linked.lock().expect("no panic inside").retain(|(slot, _)| *slot != id.index());
+        step::<B>();
+        self.world.table().leave(id);
+    }
+}
+
 impl<B: Backend> Newcomer<Model<B>> for Newborn<'_, B> {
     fn thread(&self) -> u32 {
-        self.who as u32 + 1
+        self.world.thread_id(self.who)
     }
     fn tag(&self) -> u32 {
-        0
+        self.who as u32 + 1
     }
     fn describe(&self, _about: &Note, _id: Id) {
         step::<B>();
@@ -437,7 +453,7 @@ impl<B: Backend> Newcomer<Model<B>> for Newborn<'_, B> {
         step::<B>();
         *actor.pending.lock().expect("no panic inside") = None;
     }
-    fn is_claimer_gone(&self, thread: u32, _tag: u32) -> bool {
-        self.world.is_gone(thread as usize - 1)
+    fn is_claimer_gone(&self, _thread: u32, tag: u32) -> bool {
+        self.world.is_gone(tag as usize - 1)
     }
 }

@@ -8,7 +8,7 @@ use outlive::raw::Id;
 use outlive_models::Broken;
 use outlive_models::{Backend, Explore, Newborn, Word, World};
 use std::sync::Mutex;
-use std::sync::atomic::Ordering::{self, Acquire, Relaxed};
+use std::sync::atomic::Ordering::{self, Acquire, Relaxed, Release};
 
 /// One word that names its holder, and (unknown to the algorithm) which thread got which id.
 #[derive(Debug)]
@@ -81,7 +81,43 @@ fn a_successor<B: Backend>() -> Explore<B, Hold<B>> {
     })
 }
 
+#[cfg(feature = "loom")]
+/// One slot for three: those who come too late look slowly, and may find the first one gone.
+fn one_slot<B: Backend>() -> Explore<B, Hold<B>> {
+    Explore::new(3, Hold::new, |world: &World<B>, who, hold: &Hold<B>| {
+        if let Some(id) = hold.register(world, who) {
+            hold.try_take(world, id, Acquire);
+        }
+    })
+    .free_slots(1)
+}
+
+/// Everybody comes, takes, and leaves again; the slot of one who left can be had at once.
+fn come_and_go<B: Backend>() -> Explore<B, Hold<B>> {
+    Explore::new(3, Hold::new, |world: &World<B>, who, hold: &Hold<B>| {
+        if let Some(id) = hold.register(world, who) {
+            if !hold.try_take(world, id, Acquire) || hold.word.compare_exchange(id.word(), 0, Release, Relaxed).is_ok()
+            {
+                Newborn { world, who }.leave(id);
+            }
+        }
+    })
+    .free_slots(1)
+    .check(|hold, world| {
+        let ids = hold.ids.lock().expect("no panic inside");
+        assert!(ids.iter().all(|(id, owner)| world.has_died(*owner) || !world.table().is_alive(*id)));
+    })
+}
+
 outlive_models::models! { with_loom, Loom, "loom",
+    the_slow_look_finds_the_dead_and_not_the_living: |n| one_slot::<B>().victims(&[0]).preemptions(1)
+        .broken(Broken { lost_marks: true, ..Broken::default() }).holds(n);
+    equal_thread_ids_are_not_confused: |n| one_slot::<B>().victims(&[0])
+        .broken(Broken { lost_marks: true, equal_thread_ids: true, ..Broken::default() }).holds(n);
+    equal_thread_ids_are_not_confused_by_the_kernel: |n| one_slot::<B>().victims(&[0]).preemptions(1)
+        .broken(Broken { equal_thread_ids: true, ..Broken::default() }).holds(n);
+    who_comes_and_goes_is_never_confused_with_the_next: |n| come_and_go::<B>().victims(&[0]).preemptions(1)
+        .broken(Broken { equal_thread_ids: true, ..Broken::default() }).holds(n);
     a_living_holder_is_never_judged_dead: |n| takers::<B>().victims(&[0, 1]).preemptions(1).holds(n);
     the_slot_of_the_dead_is_never_lost: |n| a_successor::<B>().victims(&[1]).holds(n);
     a_relaxed_look_at_the_hold_judges_the_living_dead:
@@ -91,6 +127,7 @@ outlive_models::models! { with_loom, Loom, "loom",
 }
 
 outlive_models::models! { with_shuttle, Shuttle, "shuttle",
+    who_comes_and_goes_is_never_confused_with_the_next: |n| come_and_go::<B>().victims(&[0, 1]).holds(n);
     a_living_holder_is_never_judged_dead: |n| takers::<B>().victims(&[0, 1]).holds(n);
     the_slot_of_the_dead_is_never_lost: |n| a_successor::<B>().victims(&[1]).holds(n);
 }

@@ -55,3 +55,24 @@ fn a_death_whose_mark_the_kernel_lost_is_found_by_the_slow_look() {
     }
     println!("the kernel lost {lost} of 3 marks");
 }
+
+/// A thread that ends alone, and whose robust list the kernel cannot find (here it was taken away; elsewhere its links were
+/// scribbled on): the slow look finds it missing in a process that lives.
+#[test]
+fn the_end_of_a_thread_without_its_list_is_found_by_the_slow_look() {
+    let segment = Segment::<Shared>::anonymous(|_| {}).expect("a segment");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            core::mem::forget(segment.mutex.lock());
+            let list = Box::leak(Box::new([0usize; 3]));
+            list[0] = list.as_ptr() as usize;
+            // SAFETY: an empty list of the right size, which stays; this thread uses no robust mutex from here on.
+            let answer = unsafe { libc::syscall(libc::SYS_set_robust_list, list.as_ptr(), 24) };
+            assert_eq!(answer, 0);
+        });
+    });
+    match segment.mutex.try_lock_for(Duration::from_secs(20)) {
+        Err(LockError::OwnerDied(left)) => left.into_guard().mark_consistent(),
+        other => panic!("never told: {other:?}"),
+    }
+}

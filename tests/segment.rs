@@ -6,7 +6,7 @@ mod common;
 use common::*;
 use outlive::{Error, Lock, LockError, Mutex, Segment};
 use proptest::prelude::*;
-use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -272,63 +272,53 @@ fn a_creator_killed_in_the_middle_blocks_nobody() {
 
 #[test]
 fn who_opens_or_creates_at_once_ends_up_in_one_segment() {
-    let directory = directory();
-    let path = directory.path().join("segment");
-    let shared = segment();
-    let mut all: Vec<_> = with_path(&path, || (0..8).map(|_| Actor::start(&shared, "open or create", true)).collect());
-    assert!(all.iter_mut().all(Actor::ends_well));
-    assert_eq!(*Counter::open(&path).expect("there").lock().expect("free"), 1_008);
-}
-
-#[test]
-fn an_abandoned_segment_is_replaced_and_one_in_use_is_not() {
-    let directory = directory();
-    let path = made(&directory);
-    let leftover = directory.path().join(".segment.new");
-    std::fs::write(&leftover, "of a replacer that was killed").expect("written");
-    let options = Counter::options().replace_abandoned(true);
-    let in_use = Counter::open(&path).expect("there");
-    assert!(matches!(options.create(&path, |_, _| {}), Err(Error::AlreadyExists(_))));
-    drop(in_use);
-    let before = std::fs::metadata(&path).expect("there").ino();
-    let new = options.create(&path, |m, _| *m.get_mut() = 70).expect("abandoned");
-    assert_ne!(std::fs::metadata(&path).expect("there").ino(), before);
-    assert_eq!(*Counter::open(&path).expect("there").lock().expect("free"), 70);
-    assert!(!leftover.exists());
-    drop(new);
+    each_way(|waitv| {
+        let directory = directory();
+        let path = directory.path().join("segment");
+        let shared = segment();
+        let mut all: Vec<_> =
+            with_path(&path, || (0..8).map(|_| Actor::start(&shared, "open or create", waitv)).collect());
+        assert!(all.iter_mut().all(Actor::ends_well));
+        assert_eq!(*Counter::open(&path).expect("there").lock().expect("free"), 1_008);
+    });
 }
 
 #[test]
 fn two_who_replace_at_once_end_up_in_one_segment() {
-    for _ in 0..10 {
-        let directory = directory();
-        let path = made(&directory);
-        let shared = segment();
-        let mut both: Vec<_> = with_path(&path, || (0..2).map(|_| Actor::start(&shared, "replace", true)).collect());
-        for actor in &mut both {
-            assert_eq!(actor.hear(), "ready");
+    each_way(|waitv| {
+        for _ in 0..5 {
+            let directory = directory();
+            let path = made(&directory);
+            let shared = segment();
+            let mut both: Vec<_> =
+                with_path(&path, || (0..2).map(|_| Actor::start(&shared, "replace", waitv)).collect());
+            for actor in &mut both {
+                assert_eq!(actor.hear(), "ready");
+            }
+            both.iter_mut().for_each(Actor::go_on);
+            for actor in &mut both {
+                assert_eq!(actor.hear(), "done");
+            }
+            assert_eq!(*Counter::open(&path).expect("there").lock().expect("free"), 2, "two segments of one name");
         }
-        both.iter_mut().for_each(Actor::go_on);
-        for actor in &mut both {
-            assert_eq!(actor.hear(), "done");
-        }
-        assert_eq!(*Counter::open(&path).expect("there").lock().expect("free"), 2, "two segments of one name");
-    }
+    });
 }
 
 #[test]
 fn in_a_copy_all_holders_are_dead_and_in_the_original_they_live() {
-    let directory = directory();
-    let path = made(&directory);
-    let mut holder = with_path(&path, || Actor::start(&segment(), "hold the file's", true));
-    assert_eq!(holder.hear(), "held");
-    let copy = directory.path().join("copy");
-    std::fs::copy(&path, &copy).expect("copied");
-    let copied = Counter::open(&copy).expect("a copy is a segment");
-    assert!(matches!(copied.lock(), Err(LockError::OwnerDied(_))));
-    let original = Counter::open(&path).expect("there");
-    assert!(matches!(original.try_lock(), Err(LockError::WouldBlock)));
-    assert!(holder.ends_well());
+    each_way(|waitv| {
+        let directory = directory();
+        let path = made(&directory);
+        let mut holder = with_path(&path, || Actor::start(&segment(), "hold the file's", waitv));
+        assert_eq!(holder.hear(), "held");
+        let copy = directory.path().join("copy");
+        std::fs::copy(&path, &copy).expect("copied");
+        let copied = Counter::open(&copy).expect("a copy is a segment");
+        assert!(matches!(copied.lock(), Err(LockError::OwnerDied(_))));
+        let original = Counter::open(&path).expect("there");
+        assert!(matches!(original.try_lock(), Err(LockError::WouldBlock)));
+        assert!(holder.ends_well());
+    });
 }
 
 #[test]

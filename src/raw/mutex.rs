@@ -263,6 +263,27 @@ impl<P: Platform> Mutex<P> {
         self.word.fetch_and(!INCONSISTENT, Relaxed);
     }
 
+    /// The same where others may release the lock meanwhile: only if the holder is `by`.
+    ///
+    /// # Errors
+    /// [`NotHeld`]. Nothing is changed then.
+    ///
+    /// # If a process dies
+    /// Before the word is written it is as inconsistent as it was; after it, consistent, and left by the dead once more.
+    pub fn mark_consistent_by(&self, by: Id) -> Result<(), NotHeld> {
+        loop {
+            let seen = self.word.load(Relaxed);
+            let holder = Id::holder_in(seen);
+            if holder != Some(by) {
+                return Err(NotHeld { holder });
+            }
+            // ORDERING: Relaxed, as above.
+            if self.word.compare_exchange(seen, seen & !INCONSISTENT, Relaxed, Relaxed).is_ok() {
+                return Ok(());
+            }
+        }
+    }
+
     /// Who holds it at the moment, dead or alive.
     pub fn holder(&self) -> Option<Id> {
         Id::holder_in(self.word.load(Relaxed))

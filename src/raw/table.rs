@@ -11,23 +11,28 @@
 //! | 0–21  | thread     | id of the claiming thread, in its own PID namespace                              |
 //! | 22–45 | tag        | a hash by which a claimer that died at once can be told from its successors      |
 //! | 46–61 | generation | how many have claimed the slot, from 1, modulo 2^16, leaving out 0               |
-//! | 62–63 | state      | FREE, CLAIMED (lifelines are the predecessor's), LIVE (lifelines are this one's) |
+//! | 62–63 | state      | FREE, CLAIMED (lifelines are the predecessor's), LIVE (lifelines are this one's); 3 counts as FREE |
 //!
 //! # Invariants
 //!
-//! 1. Only the CAS FREE or LIVE-and-marked → CLAIMED gives a slot away, and it changes the generation.
+//! 1. Only the CAS FREE or LIVE-and-marked → CLAIMED gives a slot away, and it changes the generation. Marked is then the
+//!    *first* lifeline, which the kernel walks last. With the second alone marked (exec) the owner is dead, but the kernel may
+//!    still have to read the first one's links, and compare its word with a thread id that a successor in
+//!    another PID namespace may have, too: such a slot is freed by the slow look, once the owner is gone for certain.
 //! 2. In CLAIMED only the claimer writes to the slot, and by CAS, since it may wrongly be taken for dead: then it finds
 //!    out at CLAIMED → LIVE, and starts over. Before that it is nobody's holder, so nothing is lost.
 //! 3. A word names `(index, generation)` only after that generation's lifelines were armed (and a Release fence).
-//! 4. From LIVE on, a mark on a lifeline is this generation's death, or its detachment.
+//! 4. From LIVE on, a mark on a lifeline is this generation's death. Nobody but the kernel writes it there: who leaves, or is
+//!    found gone by the slow look, ends LIVE → FREE, by a CAS on the claim, which no successor's equals. A lifeline's value
+//!    proves nothing: thread ids are reused, and equal in two PID namespaces.
 //! 5. A mark is never overwritten before all who sleep on it were woken; a newcomer changes the membership word, and wakes
 //!    all on it, after it is armed and before its first operation.
 //!
-//! So a word's holder is alive if and only if its slot's generation is the named one, and neither lifeline is marked. The
+//! So a word's holder is alive if and only if its slot is LIVE in the named generation, and neither lifeline is marked. The
 //! lifelines are read before the generation: if they were a successor's, the generation is seen to have moved on.
 
 use super::hold::Id;
-use crate::platform::{About, Lifeline, Long, MARK, OWNER, Platform, WAKE_AT_DEATH, Word};
+use crate::platform::{About, Lifeline, Long, MARK, OWNER, Platform, Word};
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 const FREE: u64 = 0;
@@ -98,10 +103,18 @@ impl<P: Platform> Slot<P> {
     }
     /// The id of the participant that has the slot, and its thread id, if it is alive.
     pub fn living(&self, index: usize) -> Option<(Id, u32)> {
-        // ORDERING: Acquire for both, lifelines first; see `Table::is_alive`.
-        let armed = is_armed::<P>(&self.lifelines);
+        self.alive().map(|(_, claim)| (Id::new(index, claim.generation), claim.thread))
+    }
+    /// What the lifelines contain, if their owner is alive.
+    pub(crate) fn armed(&self) -> Option<[u32; 2]> {
+        self.alive().map(|(lifelines, _)| lifelines)
+    }
+    /// The lifelines and the claim, if the owner is alive.
+    fn alive(&self) -> Option<([u32; 2], Claim)> {
+        // ORDERING: Acquire for all, lifelines first; see `Table::is_alive`.
+        let [own, process] = self.lifelines.each_ref().map(|lifeline| lifeline.word().load(Acquire));
         let claim = Claim::of(self.claim.load(Acquire));
-        (armed && claim.state == LIVE).then(|| (Id::new(index, claim.generation), claim.thread))
+        (is_owned(own) && process & MARK == 0 && claim.state == LIVE).then_some(([own, process], claim))
     }
 }
 
@@ -116,16 +129,12 @@ fn reset<P: Platform>(word: &P::Word, mut left: u32) {
         P::wake(word, u32::MAX);
         // ORDERING: AcqRel, though the claim already orders it: it costs nothing here.
         match word.compare_exchange(left, 0, AcqRel, Relaxed) {
-            // Somebody who looked slowly has marked it meanwhile: still the predecessor's.
+            // The kernel has marked it meanwhile: still the predecessor's.
             Err(now) if now & MARK != 0 => left = now,
             // Anything else is a successor's, who took us for dead: we find out at CLAIMED → LIVE.
             _ => return,
         }
     }
-}
-
-fn is_armed<P: Platform>([own, process]: &[P::Lifeline; 2]) -> bool {
-    is_owned(own.word().load(Acquire)) && process.word().load(Acquire) & MARK == 0
 }
 
 /// The membership word, taken apart.
@@ -210,9 +219,7 @@ impl<'m, P: Platform> Table<'m, P> {
         // who has seen that CAS with Acquire sees lifelines and claim of this generation at least; and if the lifelines
         // are a successor's, the claim, read after them, is the successor's too. A mark seen is seen with all that the
         // dead wrote before. Model: `table::a_living_holder_is_never_judged_dead`.
-        let armed = is_armed::<P>(&slot.lifelines);
-        let claim = Claim::of(slot.claim.load(Acquire));
-        armed && claim.state == LIVE && claim.generation == id.generation()
+        slot.alive().is_some_and(|(_, claim)| claim.generation == id.generation())
     }
 
     /// The slot of a participant, if there is such a slot.
@@ -239,6 +246,9 @@ impl<'m, P: Platform> Table<'m, P> {
             for index in (0..count).map(|i| (start.wrapping_add(i)) % count) {
                 if let Some(id) = self.claim(index, who) {
                     self.announce(index);
+                    // ORDERING: Release fence. Pairs with the Acquire by which a judge reads a word that names us: whatever we
+                    // write after this, with whatever ordering, is seen together with our armed lifeline and our claim.
+                    P::fence(Release);
                     return Ok(id);
                 }
             }
@@ -253,9 +263,9 @@ impl<'m, P: Platform> Table<'m, P> {
         // Read before the claim: what is reset later is the predecessor's, and never a successor's, invariant 2.
         let left = slot.lifelines.each_ref().map(|lifeline| lifeline.word().load(Acquire));
         let to_be_had = match former.state {
-            FREE => true,
-            LIVE => left.iter().any(|value| value & MARK != 0),
-            _ => false,
+            CLAIMED => false,
+            LIVE => left[0] & MARK != 0, // the first alone: invariant 1
+            _ => true,
         };
         if !to_be_had {
             return None;
@@ -277,56 +287,80 @@ impl<'m, P: Platform> Table<'m, P> {
         Some(id)
     }
 
+    /// Makes all sleepers look again, and collect lifelines anew: something about the slot has changed.
     fn announce(&self, index: usize) {
         let mut seen = self.membership.load(Relaxed);
-        // ORDERING: AcqRel. Release: a sleeper that reads the new value with Acquire finds the armed lifeline. Acquire: the
-        // value is one for all registrations before it, too.
+        // ORDERING: AcqRel. Release: a sleeper that reads the new value with Acquire finds the armed lifeline, or the claim
+        // that was freed. Acquire: the value is one for all announcements before it, too.
         while let Err(now) = self.membership.compare_exchange(seen, Membership(seen).with(index).0, AcqRel, Relaxed) {
             seen = now;
         }
         P::wake(self.membership, u32::MAX);
-        // ORDERING: Release fence. Pairs with the Acquire by which a judge reads a word that names us: whatever we
-        // write after this, with whatever ordering, is seen together with our armed lifeline and our claim.
-        P::fence(Release);
     }
 
-    /// Marks a lifeline by hand, as the kernel would: of a participant that detaches, or is known to be gone.
-    pub(crate) fn cut(&self, word: &P::Word, seen: u32) {
-        // ORDERING: AcqRel; stands for the kernel's own mark, which orders everything. On the value that was judged.
-        if word.compare_exchange(seen, MARK | WAKE_AT_DEATH, AcqRel, Relaxed).is_ok() {
-            P::wake(word, u32::MAX);
+    /// The participant `id`, who calls, gives its slot away. No word names it, and the kernel finds its lifelines no more.
+    ///
+    /// # If a process dies
+    /// Before the slot is free: nothing tells of it but the slow look, which every newcomer takes who finds no slot. Nobody waits
+    /// for one who holds nothing.
+    pub fn leave(&self, id: Id) {
+        let Some(slot) = self.slot(id) else { return };
+        let claim = Claim::of(slot.claim.load(Relaxed)); // ORDERING: it is our own.
+        if (claim.state, claim.generation) != (LIVE, id.generation()) {
+            return; // somebody has scribbled on it
         }
+        for lifeline in slot.lifelines() {
+            // ORDERING: Release. Who judges by it sees what this participant wrote. Nobody else writes it before it is free.
+            if lifeline.word().load(Relaxed) != 0 {
+                lifeline.word().store(0, Release);
+                P::wake(lifeline.word(), u32::MAX);
+            }
+        }
+        self.free(slot, claim); // last: from here on it may be another's
     }
 
-    /// The slow look: marks, on the kernel's behalf, the lifelines of those that are known to be gone.
+    /// The slow look: ends, on the kernel's behalf, the participants that are known to be gone.
+    ///
+    /// By the claim, never by a mark on the lifeline: between a look and the mark the slot may have become a successor's, whose
+    /// thread id may be equal. Model: `table::equal_thread_ids_are_not_confused`.
     pub fn look_slowly(&self) {
-        for slot in self.slots {
-            let judged = slot.claim.load(Acquire);
-            let claim = Claim::of(judged);
+        for (index, slot) in self.slots.iter().enumerate().take(Id::MOST_PARTICIPANTS) {
+            let claim = Claim::of(slot.claim.load(Acquire));
             if claim.state != LIVE || !P::is_gone(&slot.about, claim.thread, claim.tag) {
                 continue;
             }
-            // Only now: who is gone has had its lifeline cut, if that was to be. A read-modify-write, so that it reads the
-            // newest value; and the claim again, so that it is not a successor's that is judged by the claim before.
-            // ORDERING: Acquire for both. Model: `table::a_living_holder_is_never_judged_dead`.
+            // Where the kernel did its part there is nothing to do.
+            // ORDERING: Acquire, and a read-modify-write, so that it reads the newest value, which our Release at the claim
+            // passes on: the next owner would reset an older one, and take the mark behind it for its own.
+            // Model: `table::a_living_holder_is_never_judged_dead`.
             let word = slot.lifelines[0].word();
             let seen = word.compare_exchange(0, 0, Acquire, Acquire).unwrap_or_else(|now| now);
-            if seen & MARK != 0 || slot.claim.load(Acquire) != judged {
-                continue;
-            }
-            if seen & OWNER == 0 {
-                // It died before it armed. Decided on the claim: a late mark could hit a successor that has not armed yet.
-                self.free(slot, claim);
-            } else {
-                self.cut(word, seen);
+            if seen & MARK == 0 && self.free(slot, claim) {
+                // Those who sleep on its lifelines see no change there: this tells them.
+                self.announce(index);
             }
         }
     }
 
-    fn free(&self, slot: &Slot<P>, claim: Claim) {
+    /// LIVE or CLAIMED → FREE. False if somebody was quicker, or a claimer that was taken for dead lives.
+    fn free(&self, slot: &Slot<P>, claim: Claim) -> bool {
         let free = Claim { state: FREE, thread: 0, tag: 0, ..claim };
-        // ORDERING: AcqRel, as every change of a claim. If it fails, somebody was quicker, or the claimer lives.
-        let _ = slot.claim.compare_exchange(claim.word(), free.word(), AcqRel, Relaxed);
+        // ORDERING: AcqRel, as every change of a claim.
+        slot.claim.compare_exchange(claim.word(), free.word(), AcqRel, Relaxed).is_ok()
+    }
+
+    /// Declares all dead who ever took part, while nobody does: the segment is a copy, or older than the last boot.
+    ///
+    /// Those who were just being registered, too: their thread ids mean others now, or nobody.
+    pub fn end_all(&self) {
+        for slot in self.slots {
+            // ORDERING: Relaxed for all; the caller publishes it, and nobody else is there.
+            let claim = Claim::of(slot.claim.load(Relaxed));
+            slot.claim.store(Claim { state: FREE, thread: 0, tag: 0, ..claim }.word(), Relaxed);
+            for lifeline in slot.lifelines() {
+                lifeline.word().store(0, Relaxed);
+            }
+        }
     }
 
     /// Frees slots whose claimer died before it armed its lifelines.
@@ -334,7 +368,7 @@ impl<'m, P: Platform> Table<'m, P> {
         for slot in self.slots {
             let claim = Claim::of(slot.claim.load(Acquire));
             if claim.state == CLAIMED && who.is_claimer_gone(claim.thread, claim.tag) {
-                self.free(slot, claim);
+                self.free(slot, claim); // if not, it lives, or somebody was quicker
             }
         }
     }

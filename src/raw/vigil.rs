@@ -134,7 +134,7 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         self.look_slowly_if_due(due, now);
         let news = Expect { word: news, value };
         if self.is_in_first_phase(now) {
-            self.nap(news, holder);
+            self.nap(news, holder, now);
             return Slept::Look;
         }
         let Some(watch) = self.watch.take() else {
@@ -205,8 +205,10 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
     }
 
     /// The first phase's sleep: on the news and the holder.
-    fn nap(&self, news: Expect<'_, P::Word>, holder: Option<Id>) {
-        let until = earlier(self.deadline, self.first_phase_ends);
+    fn nap(&self, news: Expect<'_, P::Word>, holder: Option<Id>, now: Duration) {
+        // Where the lifelines cannot be watched, no sleep is longer than a recheck, this one included.
+        let recheck = if P::watches_many() { None } else { P::recheck().map(|bound| now + bound) };
+        let until = earlier(recheck, earlier(self.deadline, self.first_phase_ends));
         let mut lifelines = List::new(2);
         // What is marked is not watched: the caller's next look finds it, and the news word still guards this sleep.
         let alive = holder.is_none_or(|holder| self.push_lifelines(&mut lifelines, holder.index()));
@@ -282,18 +284,16 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         let Some(slot) = self.me.table.slots.get(index) else {
             return false;
         };
-        let [own, process] = slot.lifelines().each_ref().map(|lifeline| {
-            // ORDERING: Acquire. A mark is seen with all that the dead wrote before it.
-            Expect { word: lifeline.word(), value: lifeline.word().load(Acquire) }
-        });
-        let alive = is_owned(own.value) && (process.value == 0 || is_owned(process.value));
-        if alive {
-            list.push(own);
-            if process.value != 0 {
-                list.push(process);
+        // A mark is seen with all that the dead wrote before it (Acquire).
+        let Some(values) = slot.armed() else {
+            return false;
+        };
+        for (lifeline, value) in slot.lifelines().iter().zip(values) {
+            if value != 0 {
+                list.push(Expect { word: lifeline.word(), value });
             }
         }
-        alive
+        true
     }
 
     /// The second phase's sleep, with the net under it.

@@ -19,7 +19,9 @@
 //! The kernel stops walking a thread's robust list at the first address that it cannot read, so a mapping must not go while
 //! any thread's lifeline is linked in it. Only the thread itself can unlink it. A dropped [`Segment`](super::Segment) becomes an
 //! *orphan*; each thread detaches from orphans at its next operation on any segment, and whoever passes by gives back those
-//! that no living thread is linked in.
+//! that no living thread is linked in. The file is closed at once, and with it goes the lock that says "in use": a thread that
+//! idles does not keep a segment from being told abandoned, and replaced. It stays a participant of what it is
+//! linked in, which nobody else may have.
 
 #![allow(clippy::disallowed_types)] // process-local bookkeeping, never in shared memory, never in an algorithm
 
@@ -27,7 +29,7 @@ use super::header::{self, Layout};
 use crate::error::{Error, Result};
 use crate::platform::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
 use crate::platform::linux::{self, Linux, Myself};
-use crate::platform::{Lifeline, Platform, linux::AboutThread, linux::RobustNode};
+use crate::platform::{Platform, linux::AboutThread, linux::RobustNode};
 use crate::raw::Id;
 use crate::raw::table::{Newcomer, Participant, Slot, Table};
 use core::cell::{Cell, UnsafeCell};
@@ -35,6 +37,9 @@ use core::ptr;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use memmap2::MmapRaw;
 use std::fs::File;
+
+#[cfg(test)]
+mod tests;
 
 /// The two numbers that a fork wipes.
 #[derive(Debug)]
@@ -107,6 +112,9 @@ pub(super) struct Mapping {
     inode: AtomicU64,
     pins: AtomicPtr<Pin>,
     body: UnsafeCell<Option<Body>>,
+    /// Its file, with the shared lock by which others see that it is open. Closed with the handle: a thread that is still linked
+    /// in an orphan, and perhaps never comes by, needs the memory alone.
+    file: UnsafeCell<Option<File>>,
 }
 
 const FREE: u64 = 0;
@@ -118,7 +126,6 @@ const ORPHAN: u64 = 3;
 #[derive(Debug)]
 pub(super) struct Body {
     pub(super) map: MmapRaw,
-    pub(super) file: File,
     pub(super) layout: Layout,
     pub(super) table: Table<'static, Linux>,
 }
@@ -141,8 +148,9 @@ const TAKEN: u64 = u64::MAX;
 
 static MAPPINGS: AtomicPtr<Mapping> = AtomicPtr::new(ptr::null_mut());
 
-// SAFETY: all fields but `body` are atomics or written before publication; `body` is written only by who brought the
-// state to BUSY by CAS, and read by those for whom it is LIVE, or who have a pin in it (then it is not taken down).
+// SAFETY: all fields but `body` and `file` are atomics or written before publication; these two are written only by who brought
+// the state to BUSY by CAS. `body` is read by those for whom it is LIVE, or who have a pin in it (then it is not taken
+// down), `file` by those for whom it is LIVE.
 unsafe impl Sync for Mapping {}
 // SAFETY: as above; nothing in it belongs to one thread.
 unsafe impl Send for Mapping {}
@@ -187,9 +195,12 @@ impl Mapping {
         ensure_page()?;
         sweep();
         let (device, inode) = super::naming::inode(&file)?;
+        // Through an opening of its own: a mapping keeps its open file, and the lock of that, as long as it lasts itself. Who may
+        // not open it a second time has the lock that long, too.
+        let unlocked = super::naming::reopen(&file);
         let map = memmap2::MmapOptions::new()
             .len(layout.total)
-            .map_raw(&file)
+            .map_raw(unlocked.as_ref().unwrap_or(&file))
             .map_err(|e| Error::io("map the segment", None, e))?;
         let base = map.as_mut_ptr();
         // SAFETY: the file has `total` bytes; the words and the table lie within them, aligned, and consist of atomics and
@@ -204,7 +215,10 @@ impl Mapping {
         };
         let mapping = Self::take_free_record();
         // SAFETY: the record is BUSY by our CAS or our making: nobody else looks at its body.
-        unsafe { *mapping.body.get() = Some(Body { map, file, layout, table }) };
+        unsafe {
+            *mapping.body.get() = Some(Body { map, layout, table });
+            *mapping.file.get() = Some(file);
+        }
         mapping.start.store(base as usize, Relaxed);
         mapping.length.store(layout.total, Relaxed);
         mapping.device.store(device, Relaxed);
@@ -227,6 +241,7 @@ impl Mapping {
                 inode: AtomicU64::new(0),
                 pins: AtomicPtr::new(ptr::null_mut()),
                 body: UnsafeCell::new(None),
+                file: UnsafeCell::new(None),
             };
             push(&MAPPINGS, new, |node, next| node.next = next)
         })
@@ -249,6 +264,15 @@ impl Mapping {
     pub(super) unsafe fn body(&self) -> &Body {
         // SAFETY: not BUSY for as long, so nobody writes it; it was filled before LIVE.
         unsafe { (*self.body.get()).as_ref() }.expect("a mapping in use has a body")
+    }
+
+    /// Its file.
+    ///
+    /// # Safety
+    /// The mapping is LIVE until the result is dropped.
+    pub(super) unsafe fn file(&self) -> &File {
+        // SAFETY: not BUSY for as long, so nobody writes it; it was filled before LIVE.
+        unsafe { (*self.file.get()).as_ref() }.expect("a live mapping has a file")
     }
 
     /// Whether a LIVE mapping contains this address. Consistent even while the record is being reused.
@@ -280,6 +304,8 @@ impl Mapping {
         // Every cache entry of this process for the range ends here, before anything else can be mapped there.
         // ORDERING: Release; who is handed a later mapping sees the new epoch, by whatever it was handed over with.
         page.epoch.store(new_number(), Release);
+        // SAFETY: BUSY by our CAS, and the handle, the only one that asks for the file, is being dropped.
+        unsafe { *self.file.get() = None };
         self.change_state(BUSY, ORPHAN);
         LOCAL.with(|local| local.refresh(page));
     }
@@ -313,8 +339,8 @@ impl Mapping {
             let thread_there = pin.thread.load(Acquire);
             let over =
                 thread_there == 0 || pin.process.load(Relaxed) != process || has_ended(pin.system_thread.load(Relaxed));
-            // By CAS, so that two who find it do not both take it.
-            over && pin.thread.compare_exchange(thread_there, TAKEN, AcqRel, Relaxed).is_ok()
+            // By CAS, so that two who find it do not both take it; and one that is being filled in is not over.
+            thread_there != TAKEN && over && pin.thread.compare_exchange(thread_there, TAKEN, AcqRel, Relaxed).is_ok()
         });
         let pin = free.unwrap_or_else(|| {
             let new = Pin {
@@ -350,19 +376,44 @@ impl Mapping {
         let list = linux::robust_list()?;
         let slot = body.table.slot(id).expect("a registered participant has a slot");
         let [own, process] = slot.lifelines();
-        // SAFETY: it is this thread's own list; every node in it is readable, or the kernel could not walk it either. The
-        // process's node first, unmarked: with the mark on `own` the slot is given away, and nothing of it is ours any more.
-        let left = unsafe {
-            (process.word().load(Relaxed) == 0 || linux::unlink(list, process, false)) && linux::unlink(list, own, true)
-        };
-        if !left {
-            return Err(Error::Unsupported(
-                "this thread holds so many robust mutexes that its lifeline is out of the kernel's reach; release some first".into(),
-            ));
+        let thread = pin.thread.load(Relaxed);
+        let is_own = |address| own_nodes(thread).any(|node| node.address() == address);
+        let process_id = std::process::id();
+        // Not by the word: somebody may have scribbled on it.
+        let has_two = pin.system_thread.load(Relaxed) != process_id;
+        // SAFETY: it is this thread's own list, and its own nodes are mapped, by their pins.
+        if has_two && !unsafe { linux::unlink(list, process, is_own) } {
+            return Err(cannot_leave());
         }
+        // SAFETY: as above.
+        if !unsafe { linux::unlink(list, own, is_own) } {
+            if has_two {
+                // SAFETY: it was in this list just now, and is in none; the word is still this thread's.
+                unsafe { linux::link(list, process, process_id, false) };
+            }
+            return Err(cannot_leave());
+        }
+        // Only now that both are out of the list: with this the slot is given away, and nothing of it is ours any more.
+        body.table.leave(id);
         pin.thread.store(0, Release); // from here on the mapping may go
         Ok(())
     }
+}
+
+fn cannot_leave() -> Error {
+    Error::Unsupported(
+        "this thread's lifeline cannot be taken out of its robust list: so many robust mutexes are held that it is out of the kernel's reach (release some first), or another process has overwritten the links".into(),
+    )
+}
+
+/// The lifelines of a thread, the calling one, in all segments.
+fn own_nodes(thread: u64) -> impl Iterator<Item = &'static RobustNode> {
+    mappings().filter_map(move |mapping| Some((mapping, mapping.pin_of(thread)?))).flat_map(|(mapping, pin)| {
+        // SAFETY: the calling thread has a pin there.
+        let table = unsafe { &mapping.body().table };
+        let slot = Id::holder_in(pin.id.load(Relaxed)).and_then(|id| table.slot(id));
+        slot.into_iter().flat_map(|slot| slot.lifelines())
+    })
 }
 
 impl Body {
@@ -573,15 +624,16 @@ impl Newcomer<Linux> for Registration {
         about.set(&self.myself, self.leader.unwrap_or(id.word()));
     }
     /// The thread's own node first: the kernel walks the newest first, and gives the slot away with the mark on `own`, after which
-    /// it must read nothing more of the slot. Who collects between the two is told by the membership word.
+    /// it must read nothing more of the slot. So the second is not covered by `pending` either, which is looked at last.
+    /// Who collects between the two is told by the membership word.
     fn arm(&self, [own, process]: &[RobustNode; 2]) {
         let me = &self.myself;
         // SAFETY: the list is the calling thread's. The slot was claimed, so its nodes are in no living list and their
         // words without owner; the mapping stays as long as the pin, which is made next, by this thread itself.
         unsafe {
-            linux::link(self.list, own, me.thread_id);
+            linux::link(self.list, own, me.thread_id, true);
             if !me.is_main_thread() {
-                linux::link(self.list, process, me.process_id);
+                linux::link(self.list, process, me.process_id, false);
             }
         }
     }

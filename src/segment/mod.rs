@@ -47,8 +47,8 @@ pub use naming::Location;
 pub use shareable::*;
 
 use crate::error::{Error, Result};
+use crate::platform::Platform;
 use crate::platform::linux::Linux;
-use crate::platform::{Lifeline, MARK, Platform, WAKE_AT_DEATH};
 use crate::raw::Id;
 use core::marker::PhantomData;
 use core::ops::Deref;
@@ -120,6 +120,9 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     }
 
     /// On creation, takes the place of a segment that nobody has open any more. One that is in use stays, and is an error.
+    ///
+    /// In use is what any process has a [`Segment`] of. A thread that took part, and idles since the last one was dropped, does
+    /// not count, nor what it may still hold there. The file system must be able to exchange names (renameat2(2)).
     pub fn replace_abandoned(mut self, yes: bool) -> Self {
         self.replace = yes;
         self
@@ -171,6 +174,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
             return Err(Error::AlreadyExists(path));
         }
         let new = Unpublished::new(&path, self.mode, layout.total)?;
+        // The same open file, and so the same lock on it.
         let file = new.file.try_clone().map_err(|e| Error::io("duplicate the descriptor", None, e))?;
         let segment = Segment::build(file, layout, init)?;
         if new.publish()? || self.replace && new.replace_abandoned(self.expected_owner())? {
@@ -196,7 +200,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
         // A segment that had to be revived could be replaced in a gap between two locks: then the name is asked again.
         for _ in 0..1_000 {
             let segment: Segment<T, R> = Segment::adopt(naming::open_shared(&path, self.expected_owner())?)?;
-            if naming::is_named(&segment.body().file, &path)? {
+            if naming::is_named(segment.file(), &path)? {
                 return Ok(segment);
             }
         }
@@ -241,11 +245,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
         // tells whether it is what the parent meant.
         let passed = unsafe { BorrowedFd::borrow_raw(descriptor) };
         // Opened anew, not duplicated: a duplicate would share the parent's lock on the file, and could give it up.
-        let file = std::fs::OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(format!("/proc/self/fd/{descriptor}"))
-            .map_err(|_| not_passed())?;
+        let file = naming::reopen(passed).map_err(|_| not_passed())?;
         if naming::inode(&file)? != (device, inode) {
             return Err(not_passed());
         }
@@ -390,14 +390,10 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         // SAFETY: within the mapping, aligned, and changed by atomic stores alone once published.
         let found = unsafe { &*body.map.as_mut_ptr().add(header::IDENTITY).cast::<<Linux as Platform>::Long>() };
         naming::with_exclusive(
-            &body.file,
+            segment.file(),
             || Ok(found.load(Acquire) == identity),
             || {
-                for lifeline in body.table.slots.iter().flat_map(|slot| slot.lifelines()) {
-                    if lifeline.word().load(Acquire) != 0 {
-                        lifeline.word().store(MARK | WAKE_AT_DEATH, Release);
-                    }
-                }
+                body.table.end_all();
                 found.store(identity, Release); // last: until then the next opener begins again
             },
         )?;
@@ -415,6 +411,11 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     fn body(&self) -> &local::Body {
         // SAFETY: the mapping is LIVE as long as this handle is not dropped.
         unsafe { self.mapping.body() }
+    }
+
+    fn file(&self) -> &File {
+        // SAFETY: the mapping is LIVE as long as this handle is not dropped.
+        unsafe { self.mapping.file() }
     }
 
     /// The elements behind the root value, as many as were asked for with [`Options::room`] when the segment was made.
@@ -454,9 +455,9 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// [`Error::Io`] when there are no descriptors left.
     pub fn pass_to(&self, command: &mut Command, name: &str) -> Result<()> {
         use std::os::unix::process::CommandExt;
-        let own = rustix::io::fcntl_dupfd_cloexec(&self.body().file, 3)
+        let own = rustix::io::fcntl_dupfd_cloexec(self.file(), 3)
             .map_err(|e| Error::io("duplicate the descriptor", None, e))?;
-        let (device, inode) = naming::inode(&self.body().file)?;
+        let (device, inode) = naming::inode(self.file())?;
         command.env(variable(name), format!("{}:{device}:{inode}", own.as_raw_fd()));
         // SAFETY: between fork and exec only one system call is made, fcntl, on a descriptor that the closure owns.
         unsafe {
@@ -471,7 +472,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// Threads that end need not do this: the kernel sees to it.
     ///
     /// # Errors
-    /// [`Error::StillHolding`] while any word of the segment names this thread.
+    /// [`Error::StillHolding`] while any word of the segment names this thread; [`Error::Unsupported`] if its lifeline cannot be
+    /// taken out of its robust list, because other processes have scribbled on the links.
     pub fn detach(&self) -> Result<()> {
         local::detach(self.mapping)
     }
@@ -512,7 +514,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Deref for Segment<T, R> {
 /// The descriptor, to pass it on by other means.
 impl<T: Shareable + Sync, R: Shareable + Sync> AsFd for Segment<T, R> {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.body().file.as_fd()
+        self.file().as_fd()
     }
 }
 

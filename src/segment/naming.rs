@@ -3,12 +3,20 @@
 //! Whoever has a segment open keeps a shared `flock` on its inode. So an exclusive one proves that nobody has it open:
 //! it is needed to replace an abandoned segment, and to declare the participants of a copy or of an earlier boot dead.
 //! The kernel drops these locks with the last descriptor; the dead hold none.
+//!
+//! # Replacing
+//!
+//! The new file gets a second name, and the two names are *exchanged* (renameat2(2)), so that what the name really stood
+//! for at that moment can be looked at afterwards, under the second name: if it is not the abandoned file (somebody has removed
+//! the name and given it anew meanwhile), the names are exchanged back. A plain rename would take the name from that one
+//! without a trace. All the while the new file is locked exclusively: who opens it waits, and then looks whether it still
+//! has the name. The second name is `.outlive-NEW-OLD`, by the inodes of the two, and nobody else's; what
+//! a replacer that was killed leaves there is removed by the next one, if it is one of these two inodes and not locked.
 
 use super::header;
 use crate::error::{Error, Result};
-use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
-use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -198,19 +206,97 @@ impl<'p> Unpublished<'p> {
         if !lock(&old, FlockOperation::NonBlockingLockExclusive)? || !is_named(&old, self.path)? {
             return Ok(false);
         }
-        // While the exclusive lock is ours, so is this second name: one left by a replacer that was killed may go.
-        let mut beside = OsString::from(".");
-        beside.push(self.path.file_name().unwrap_or_default());
-        beside.push(".new");
-        let beside = self.path.with_file_name(beside);
+        remove_leftovers(self.path);
+        // Nobody else has it open yet. Until it is certain that the name is ours, nobody shall.
+        lock(&self.file, FlockOperation::NonBlockingLockExclusive)?;
+        let beside = self.path.with_file_name(Beside { new: inode(&self.file)?.1, old: inode(&old)?.1 }.name());
         if !self.link(&beside)? {
-            std::fs::remove_file(&beside).map_err(|e| Error::io("remove the leftover", Some(&beside), e))?;
-            self.link(&beside)?;
+            return Err(Error::AlreadyExists(beside));
         }
-        std::fs::rename(&beside, self.path).map_err(|e| Error::io("replace", Some(self.path), e))?;
-        // Somebody else may have removed the name and given it anew meanwhile: what counts is who has it in the end.
-        is_named(&self.file, self.path)
+        let replaced = self.exchange(&old, &beside)?;
+        share(&self.file)?;
+        // Between the two locks it may have been taken for abandoned itself: what counts is who has the name in the end.
+        Ok(replaced && is_named(&self.file, self.path)?)
     }
+
+    /// Exchanges the names until the second one stands for `old` (true) or for the new file (false), and removes it.
+    fn exchange(&self, old: &File, beside: &Path) -> Result<bool> {
+        for _ in 0..1_000 {
+            match rustix::fs::renameat_with(CWD, beside, CWD, self.path, RenameFlags::EXCHANGE) {
+                Ok(()) => {}
+                // The name has been removed: whatever is beside it now takes it, unless somebody else is quicker.
+                Err(Errno::NOENT) => {
+                    match rustix::fs::renameat_with(CWD, beside, CWD, self.path, RenameFlags::NOREPLACE) {
+                        Ok(()) => return is_named(&self.file, self.path),
+                        Err(Errno::EXIST) => continue,
+                        Err(errno) => return Err(Error::io("replace", Some(self.path), errno)),
+                    }
+                }
+                Err(errno) => {
+                    remove_name(beside, &[&self.file]);
+                    return Err(match errno {
+                        Errno::INVAL | Errno::NOSYS => Error::Unsupported(format!(
+                            "the file system of {} cannot exchange two names (RENAME_EXCHANGE), which replacing needs",
+                            self.path.display()
+                        )),
+                        other => Error::io("replace", Some(self.path), other),
+                    });
+                }
+            }
+            if remove_name(beside, &[old]) {
+                return Ok(true);
+            }
+            if remove_name(beside, &[&self.file]) {
+                return Ok(false);
+            }
+        }
+        Err(Error::Busy)
+    }
+}
+
+/// Removes a name if it stands for one of these files.
+fn remove_name(path: &Path, files: &[&File]) -> bool {
+    files.iter().any(|file| is_named(file, path).unwrap_or(false)) && std::fs::remove_file(path).is_ok()
+}
+
+/// The second name of a file that is about to replace another: see the [module](self).
+#[derive(Debug, PartialEq, Eq)]
+struct Beside {
+    new: u64,
+    old: u64,
+}
+
+impl Beside {
+    fn name(&self) -> String {
+        format!(".outlive-{:x}-{:x}", self.new, self.old)
+    }
+    /// The two inodes of a name, if it is such a name.
+    fn of(name: &str) -> Option<Self> {
+        let (new, old) = name.strip_prefix(".outlive-")?.split_once('-')?;
+        let this = Self { new: u64::from_str_radix(new, 16).ok()?, old: u64::from_str_radix(old, 16).ok()? };
+        (this.name() == name).then_some(this)
+    }
+}
+
+/// Removes what replacers that were killed have left in the directory of `path`. Whatever cannot be looked at stays.
+fn remove_leftovers(path: &Path) {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
+        let Some(beside) = entry.file_name().to_str().and_then(Beside::of) else { continue };
+        let Ok(file) = open(&entry.path()) else { continue };
+        let is_one_of_them = inode(&file).is_ok_and(|(_, inode)| inode == beside.new || inode == beside.old);
+        // Who is in the middle of a replacement holds the exclusive lock on both.
+        if is_one_of_them && lock(&file, FlockOperation::NonBlockingLockExclusive).unwrap_or(false) {
+            remove_name(&entry.path(), &[&file]);
+        }
+    }
+}
+
+/// Opens anew what a descriptor stands for: another open file, without the lock of the first.
+pub(super) fn reopen(descriptor: impl AsFd) -> std::io::Result<File> {
+    use std::os::fd::AsRawFd;
+    let path = format!("/proc/self/fd/{}", descriptor.as_fd().as_raw_fd());
+    std::fs::OpenOptions::new().read(true).write(true).open(path)
 }
 
 /// Opens a file as it is, without following a symbolic link, and without a lock.

@@ -185,13 +185,7 @@ impl Lock {
     /// [`Error::NotHeld`] unless the calling thread acquired it last; [`LockError::Unusable`]'s reasons.
     pub fn mark_consistent(&self) -> Result<(), Error> {
         let me = local::participant(self)?;
-        match self.raw.holder() {
-            Some(holder) if holder == me.id => {
-                self.raw.mark_consistent();
-                Ok(())
-            }
-            holder => Err(Error::NotHeld { holder }),
-        }
+        Ok(self.raw.mark_consistent_by(me.id)?)
     }
 
     /// Whether what it protects is marked inconsistent at the moment.

@@ -9,7 +9,8 @@ use crate::segment::local;
 ///
 /// | bits  | meaning                                                                                          |
 /// |-------|--------------------------------------------------------------------------------------------------|
-/// | 0–30  | the process number: equal in a forked descendant only after 2^31 forks in line                   |
+/// | 0–30  | the process number: equal in a forked descendant only if 2^31 numbers (of forks, threads, and    |
+/// |       | dropped segments) were given out in line while the guard lived                                   |
 /// | 31    | the thread was panicking                                                                         |
 /// | 32–63 | the guard's own                                                                                  |
 #[derive(Debug, Clone, Copy)]

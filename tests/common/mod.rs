@@ -190,6 +190,19 @@ pub fn wait(pid: i32) -> i32 {
     if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { -libc::WTERMSIG(status) }
 }
 
+/// Runs a test twice in a process of its own, without the net: with `futex_waitv`, and without it, where sleepers look again
+/// every now and then instead.
+pub fn each_way_in_a_process_of_its_own(test: impl Fn()) {
+    each_way(|waitv| {
+        let pid = fork(|| {
+            outlive::platform::linux::set_waitv(waitv);
+            test();
+            0
+        });
+        assert_eq!(wait(pid), 0, "with futex_waitv: {waitv}");
+    });
+}
+
 /// Runs a test with `futex_waitv` and without it, in its children.
 pub fn each_way(test: impl Fn(bool)) {
     for waitv in [true, false] {

@@ -78,10 +78,8 @@ impl AboutThread {
             return false;
         }
         let process = self.process_id.load(FACT);
-        // SAFETY: signal 0 only asks whether the thread exists.
-        let answer = unsafe { libc::syscall(libc::SYS_tgkill, process, thread, 0) };
-        if answer != 0 && std::io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH) {
-            return true;
+        if is_missing(process, thread) {
+            return process == thread || is_past_exec(process);
         }
         // It exists, or its id was given away. /proc tells more, if it is the /proc of our own PID namespace.
         if !proc_is_ours() {
@@ -164,24 +162,40 @@ fn proc_is_ours() -> bool {
     fs::read_link("/proc/self").is_ok_and(|p| p.to_str() == Some(&std::process::id().to_string()))
 }
 
+/// Whether the kernel has no such thread in that process.
+fn is_missing(process: u32, thread: u32) -> bool {
+    // SAFETY: signal 0 only asks whether the thread exists.
+    let answer = unsafe { libc::syscall(libc::SYS_tgkill, process, thread, 0) };
+    answer != 0 && std::io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH)
+}
+
+/// Whether no exec can be under way in a process of which another thread than the main one was found missing just now.
+///
+/// An exec by that thread looks the same for a moment: the thread has taken the main thread's id, and the kernel has its
+/// robust list still to walk. Until that is done it is its process's only thread, and no zombie.
+fn is_past_exec(process: u32) -> bool {
+    let is_past = |seen: Stat| seen.threads > 1 || matches!(seen.state, b'Z' | b'X');
+    is_missing(process, process) || proc_is_ours() && stat(&format!("/proc/{process}/stat")).is_some_and(is_past)
+}
+
 struct Stat {
     state: u8,
+    threads: u32,
     start: u64,
 }
 
-/// Fields 3 and 22 of a stat file (proc(5)). The name in field 2 may contain anything, `)` included.
+/// Fields 3, 20 and 22 of a stat file (proc(5)). The name in field 2 may contain anything, `)` included.
 fn stat(path: &str) -> Option<Stat> {
     let text = fs::read(path).ok()?;
     let after_name = &text[text.iter().rposition(|b| *b == b')')? + 1..];
     let mut fields = after_name.split(|b| *b == b' ').filter(|f| !f.is_empty());
     let state = *fields.next()?.first()?;
-    let start = core::str::from_utf8(fields.nth(18)?).ok()?.parse().ok()?;
-    Some(Stat { state, start })
+    let threads = core::str::from_utf8(fields.nth(16)?).ok()?.parse().ok()?;
+    let start = core::str::from_utf8(fields.nth(1)?).ok()?.parse().ok()?;
+    Some(Stat { state, threads, start })
 }
 
 /// Whether this process has no thread of that id any more.
 pub(crate) fn thread_has_ended(thread: u32) -> bool {
-    // SAFETY: signal 0 only asks whether the thread exists.
-    let answer = unsafe { libc::syscall(libc::SYS_tgkill, std::process::id(), thread, 0) };
-    answer != 0 && std::io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH)
+    is_missing(std::process::id(), thread)
 }

@@ -4,8 +4,16 @@
 //! at the neighbours' next links; glibc rewrites those of its neighbours when it locks and unlocks. The kernel reads
 //! only `next`, and the word 32 bytes before it (`futex_offset`). It follows at most 2,048 entries
 //! (`ROBUST_LIST_LIMIT`), newest first.
+//!
+//! # If somebody scribbles on the links
+//!
+//! They lie in shared memory, because the kernel wants them beside the word. Our own walk, in [`unlink`], survives anything
+//! that is found there. The kernel's walk, at the thread's end, survives it too, but it stops at what it cannot read, or is led
+//! astray: lifelines behind the scribbled one are then not cut, those of other segments included, and their sleepers are left
+//! to the slow look. What it is led to is marked only if it equals the dying thread's id, and lies in memory that
+//! the dying process can write. glibc follows no link of ours: it writes to the nodes next to its own mutexes'.
 
-use super::super::{MARK, WAKE_AT_DEATH};
+use super::super::WAKE_AT_DEATH;
 use core::fmt;
 use core::mem::{MaybeUninit, offset_of};
 use core::ptr::NonNull;
@@ -13,7 +21,7 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, compiler_fence};
 
 /// A futex word with the links by which the kernel finds it when its thread ends.
 ///
-/// The links mean something to the thread that linked it alone; nobody else follows them.
+/// The links mean something to the thread that linked it alone; nobody else but the kernel follows them.
 #[derive(Debug)]
 #[repr(C)]
 pub struct RobustNode {
@@ -21,6 +29,13 @@ pub struct RobustNode {
     unused: [u32; 5],
     previous: AtomicU64,
     next: AtomicU64,
+}
+
+impl RobustNode {
+    /// By which a list names it: that of its next link.
+    pub(crate) fn address(&self) -> u64 {
+        &raw const self.next as u64
+    }
 }
 
 const OFFSET: i64 = -32;
@@ -109,13 +124,26 @@ fn with_signals_blocked<R>(change: impl FnOnce() -> R) -> R {
     result
 }
 
-/// The previous link beside the next link at this address.
+/// The previous and the next link of a linked node.
 ///
 /// # Safety
-/// `next` is the address of a linked node's next link (bit 0 aside, with which glibc marks one kind of mutex).
-unsafe fn previous_of<'a>(next: u64) -> &'a AtomicU64 {
+/// `next` is the address of its next link (bit 0 aside, with which glibc marks one kind of mutex).
+unsafe fn links_at<'a>(next: u64) -> [&'a AtomicU64; 2] {
+    let next = next & !1;
     // SAFETY: in glibc's layout and in ours the two links are adjacent.
-    unsafe { &*(((next & !1) - 8) as *const AtomicU64) }
+    unsafe { [&*((next - 8) as *const AtomicU64), &*(next as *const AtomicU64)] }
+}
+
+/// Whether the two links of a node can be read, if its next link is at this address; asked of the kernel, which does not crash.
+fn are_links(next: u64) -> bool {
+    let Some(start) = (next & !1).checked_sub(8).filter(|start| start % 8 == 0) else {
+        return false;
+    };
+    let mut links = [0u64; 2];
+    let here = libc::iovec { iov_base: links.as_mut_ptr().cast(), iov_len: 16 };
+    let there = libc::iovec { iov_base: start as *mut libc::c_void, iov_len: 16 };
+    // SAFETY: writes 16 bytes to a live local; what it reads it checks itself.
+    unsafe { libc::process_vm_readv(libc::getpid(), &here, 1, &there, 1, 0) == 16 }
 }
 
 // ORDERING of all list accesses: Relaxed, with compiler fences between. Only this thread changes the list, and the
@@ -125,19 +153,22 @@ const PRIVATE: Ordering = Ordering::Relaxed;
 
 /// Puts `owner` (a thread or process id) into the node's word, and the node into the calling thread's list.
 ///
-/// Killed at any instruction of it, the word is either still without an owner, or gets marked: `pending` covers the
-/// time when the word has its owner but is not in the list yet.
+/// `covered`: killed at any instruction of it, the word is either still without an owner, or gets marked. `list_op_pending`
+/// covers the time when the word has its owner but is not in the list yet. The kernel looks at that one last of all: so a
+/// second node of one slot must not be covered, or it is looked at after the slot was given away with the mark on the first.
 ///
 /// # Safety
 /// `list` is the calling thread's. The node is in no list, and its memory stays mapped and writable until the thread has
 /// ended or unlinked it. The word has no owner: `pending` on a word that held another's id could get that one marked.
-pub(crate) unsafe fn link(list: NonNull<Head>, node: &RobustNode, owner: u32) {
+pub(crate) unsafe fn link(list: NonNull<Head>, node: &RobustNode, owner: u32, covered: bool) {
     // SAFETY: the list is the calling thread's and outlives this call.
     let head = unsafe { list.as_ref() };
-    let node_address = &raw const node.next as u64;
+    let node_address = node.address();
     let head_address = list.as_ptr() as u64;
     with_signals_blocked(|| {
-        head.pending.store(node_address, PRIVATE);
+        if covered {
+            head.pending.store(node_address, PRIVATE);
+        }
         compiler_fence(Ordering::SeqCst);
         // ORDERING: Release. Pairs with the Acquire of those who collect lifelines: they see what the slot says.
         node.word.store(owner | WAKE_AT_DEATH, Ordering::Release);
@@ -146,57 +177,62 @@ pub(crate) unsafe fn link(list: NonNull<Head>, node: &RobustNode, owner: u32) {
         node.previous.store(head_address, PRIVATE);
         compiler_fence(Ordering::SeqCst);
         if first & !1 != head_address {
-            // SAFETY: `first` is a linked node of this thread's list.
-            unsafe { previous_of(first) }.store(node_address, PRIVATE);
+            // SAFETY: `first` is a linked node of this thread's list: the head is the thread's own, nobody else writes to it.
+            let [previous, _] = unsafe { links_at(first) };
+            previous.store(node_address, PRIVATE);
         }
         head.first.store(node_address, PRIVATE);
         compiler_fence(Ordering::SeqCst);
-        head.pending.store(0, PRIVATE);
+        if covered {
+            head.pending.store(0, PRIVATE);
+        }
     });
 }
 
-/// Takes the node out of the calling thread's list; with `mark`, marks its word and wakes all, as the kernel would. False if
-/// the node was not found within the number of entries that the kernel would follow; nothing is changed then.
+/// Takes the node out of the calling thread's list; its word stays as it is. False if that cannot be, and nothing is changed:
+/// it was not found among as many entries as the kernel would follow, or the links do not fit together.
 ///
-/// From the mark on, the slot may be another's: a thread with two nodes takes the other out first, without a mark.
+/// The links of lifelines lie in memory that others may write. So none is followed but to one of the thread's own
+/// lifelines (`is_own`, by [`RobustNode::address`]) or to what the kernel says can be read, and none is changed but where
+/// both neighbours name each other.
 ///
 /// # Safety
-/// `list` is the calling thread's, and every node in it is readable (as the kernel needs it to be, too).
-pub(crate) unsafe fn unlink(list: NonNull<Head>, node: &RobustNode, mark: bool) -> bool {
+/// `list` is the calling thread's. Whatever `is_own` says yes to is mapped.
+pub(crate) unsafe fn unlink(list: NonNull<Head>, node: &RobustNode, is_own: impl Fn(u64) -> bool) -> bool {
     const LIMIT: u32 = 2048;
     // SAFETY: the list is the calling thread's and outlives this call.
     let head = unsafe { list.as_ref() };
-    let node_address = &raw const node.next as u64;
     let head_address = list.as_ptr() as u64;
+    let links = |next: u64| {
+        let is_there = is_own(next & !1) || are_links(next);
+        // SAFETY: readable, and aligned, as was just found.
+        is_there.then(|| unsafe { links_at(next) })
+    };
     with_signals_blocked(|| {
         let mut link = &head.first;
         for _ in 0..LIMIT {
             let next = link.load(PRIVATE);
-            if next & !1 == node_address {
+            if next & !1 == node.address() {
                 let after = node.next.load(PRIVATE);
-                head.pending.store(node_address, PRIVATE);
-                compiler_fence(Ordering::SeqCst);
                 if after & !1 != head_address {
-                    // SAFETY: `after` is a linked node of this thread's list.
-                    unsafe { previous_of(after) }.store(link.as_ptr() as u64, PRIVATE);
+                    match links(after) {
+                        Some([back, _]) if back.load(PRIVATE) & !1 == node.address() => {
+                            back.store(link.as_ptr() as u64, PRIVATE);
+                        }
+                        _ => return false,
+                    }
                 }
+                compiler_fence(Ordering::SeqCst);
                 link.store(after, PRIVATE);
-                compiler_fence(Ordering::SeqCst);
-                if mark {
-                    // ORDERING: Release. Pairs with the Acquire of those who judge: all that this participant did is seen.
-                    node.word.store(MARK | WAKE_AT_DEATH, Ordering::Release);
-                    // Before `pending` is cleared: if we are killed here, the kernel wakes one on a pending word without owner.
-                    super::futex::wake(&node.word, u32::MAX);
-                }
-                compiler_fence(Ordering::SeqCst);
-                head.pending.store(0, PRIVATE);
                 return true;
             }
-            if next & !1 == head_address || next == 0 {
+            if next & !1 == head_address {
                 return false;
             }
-            // SAFETY: `next` is the address of a linked node's next link, readable by this function's contract.
-            link = unsafe { &*((next & !1) as *const AtomicU64) };
+            match links(next) {
+                Some([back, forth]) if back.load(PRIVATE) & !1 == link.as_ptr() as u64 => link = forth,
+                _ => return false,
+            }
         }
         false
     })

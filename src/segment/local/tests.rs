@@ -1,0 +1,73 @@
+//! Races between threads of one process over its notes, each a fault that was there once. Seen from outside they are a few
+//! nanoseconds wide: so the parts are called here.
+
+#![allow(clippy::disallowed_methods)] // a fork, a signal, a protected page
+
+use super::*;
+use crate::segment::Segment;
+use std::sync::atomic::Ordering::SeqCst;
+
+/// Two threads that registered at once wrote to one pin: one by overtaking the other between its look and its store, later
+/// by taking a pin that was just being filled in for one whose process was gone.
+#[test]
+fn two_who_register_at_once_get_a_pin_each() {
+    const ROUNDS: u64 = 1_000_000;
+    let segment = Segment::<AtomicU64>::anonymous(|_| {}).expect("a segment");
+    let mapping = segment.mapping;
+    let start = std::sync::Barrier::new(2);
+    let come_and_go = |which: u64| {
+        let me = Myself::look();
+        start.wait();
+        for round in 0..ROUNDS {
+            let (thread, id) = (2 * round + which, Id::new(which as usize, round as u16));
+            mapping.new_pin(thread, 7, id, 0, &me);
+            let pin = mapping.pin_of(thread).filter(|pin| pin.id.load(SeqCst) == id.word());
+            let pin = pin.unwrap_or_else(|| panic!("a pin was lost in round {round}"));
+            // Back to what a new one is, which knows of no process yet.
+            pin.thread.store(TAKEN, SeqCst);
+            pin.process.store(0, SeqCst);
+            pin.thread.store(0, SeqCst);
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| come_and_go(1));
+        scope.spawn(|| come_and_go(2));
+    });
+}
+
+static DROPPED: AtomicPtr<Mapping> = AtomicPtr::new(ptr::null_mut());
+static STATE_AT_FAULT: AtomicU64 = AtomicU64::new(u64::MAX);
+
+fn protect(protection: i32) {
+    // SAFETY: the whole of the page that `ensure_page` mapped.
+    assert_eq!(unsafe { libc::mprotect(PAGE.load(SeqCst).cast(), 4096, protection) }, 0);
+}
+
+extern "C" fn on_fault(_signal: i32) {
+    // SAFETY: records are leaked.
+    STATE_AT_FAULT.store(unsafe { &*DROPPED.load(SeqCst) }.state(), SeqCst);
+    protect(libc::PROT_READ | libc::PROT_WRITE); // and the store is done again
+}
+
+/// Whoever sees an orphan may take it down, and map another segment in its place: caches must be void by then. The change of
+/// the epoch is stopped by a fault, and the state looked at.
+#[test]
+fn caches_are_void_before_a_mapping_can_be_replaced() {
+    // SAFETY: the child does what is below, and ends without returning.
+    let pid = unsafe { libc::fork() };
+    if pid == 0 {
+        let segment = Segment::<AtomicU64>::anonymous(|_| {}).expect("a segment");
+        DROPPED.store(ptr::from_ref(segment.mapping).cast_mut(), SeqCst);
+        // SAFETY: the handler makes one system call and touches atomics.
+        unsafe { libc::signal(libc::SIGSEGV, on_fault as *const () as usize) };
+        protect(libc::PROT_READ);
+        drop(segment);
+        // SAFETY: ends the process.
+        unsafe { libc::_exit(STATE_AT_FAULT.load(SeqCst) as i32) };
+    }
+    let mut status = 0;
+    // SAFETY: a child of ours.
+    assert_eq!(unsafe { libc::waitpid(pid, &mut status, 0) }, pid);
+    assert!(libc::WIFEXITED(status));
+    assert_eq!(libc::WEXITSTATUS(status) as u64, BUSY, "an orphan already, or no change of the epoch at all");
+}

@@ -1,0 +1,154 @@
+//! Segments that nobody uses any more: replaced without anybody losing a name, and revived with all slots free.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
+
+mod common;
+
+use common::*;
+use outlive::{Error, Mutex, Segment};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::time::Duration;
+
+type Counter = Segment<Mutex<u64>>;
+
+fn directory() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a directory")
+}
+
+fn made(directory: &tempfile::TempDir) -> PathBuf {
+    let path = directory.path().join("segment");
+    drop(Counter::create(&path, |m| *m.get_mut() = 7).expect("made"));
+    path
+}
+
+#[test]
+fn an_abandoned_segment_is_replaced_and_one_in_use_is_not() {
+    let directory = directory();
+    let path = made(&directory);
+    let options = Counter::options().replace_abandoned(true);
+    let in_use = Counter::open(&path).expect("there");
+    assert!(matches!(options.create(&path, |_, _| {}), Err(Error::AlreadyExists(_))));
+    drop(in_use);
+    let before = std::fs::metadata(&path).expect("there").ino();
+    let mut new = None;
+    until("the segment to be told abandoned", || {
+        new = options.create(&path, |m, _| *m.get_mut() = 70).ok();
+        new.is_some()
+    });
+    assert_ne!(std::fs::metadata(&path).expect("there").ino(), before);
+    assert_eq!(*Counter::open(&path).expect("there").lock().expect("free"), 70);
+    drop(new);
+    assert_eq!(std::fs::read_dir(directory.path()).expect("readable").count(), 1, "nothing beside it");
+}
+
+#[test]
+fn leftovers_of_killed_replacers_go_and_nothing_else_does() {
+    let directory = directory();
+    let path = made(&directory);
+    let beside = |new: u64, old: u64| directory.path().join(format!(".outlive-{new:x}-{old:x}"));
+    let other = directory.path().join("other");
+    let inode_of_other = || {
+        drop(Counter::create(&other, |_| {}).expect("made"));
+        std::fs::metadata(&other).expect("there").ino()
+    };
+    let killed_early = beside(inode_of_other(), 7);
+    std::fs::rename(&other, &killed_early).expect("renamed");
+    let killed_late = beside(7, inode_of_other());
+    std::fs::rename(&other, &killed_late).expect("renamed");
+    // One in use, one that only looks like it, and what a user might call a file.
+    let in_use = beside(inode_of_other(), 8);
+    std::fs::rename(&other, &in_use).expect("renamed");
+    let _open = Counter::open(&in_use).expect("a segment");
+    let users = [in_use, beside(1, 2), directory.path().join(".segment.new"), directory.path().join(".outlive-x-y")];
+    for path in &users[1..] {
+        std::fs::write(path, "mine").expect("written");
+    }
+    let options = Counter::options().replace_abandoned(true);
+    until("the leftovers to go", || {
+        options.create(&path, |_, _| {}).is_ok() && !killed_early.exists() && !killed_late.exists()
+    });
+    assert!(users.iter().all(|path| path.exists()), "somebody's file is gone");
+}
+
+/// A fault that was there once: a rename put the new segment in the place of whatever had the name by then.
+#[test]
+fn who_replaces_takes_the_name_from_nobody_who_uses_it() {
+    let directory = directory();
+    let path = made(&directory);
+    let stop = AtomicBool::new(false);
+    let inode = |segment: &Counter| {
+        let file = std::fs::File::from(std::os::fd::AsFd::as_fd(segment).try_clone_to_owned().expect("duplicated"));
+        file.metadata().expect("open").ino()
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(SeqCst) {
+                match Counter::options().replace_abandoned(true).create(&path, |_, _| {}) {
+                    Ok(_) | Err(Error::AlreadyExists(_)) => {}
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        });
+        let begin = std::time::Instant::now();
+        let other = directory.path().join("other");
+        let mine = Counter::create(&other, |_| {}).expect("made");
+        let kept = (0..20_000).take_while(|_| begin.elapsed() < Duration::from_secs(2)).all(|_| {
+            let _gone_before = Counter::remove(&path);
+            if std::fs::hard_link(&other, &path).is_err() {
+                return true; // the other was quicker
+            }
+            // In use from here on. Who opens it now, while nobody removes it, must find this one.
+            Counter::open(&path).is_ok_and(|found| inode(&found) == inode(&mine))
+        });
+        stop.store(true, SeqCst);
+        assert!(kept, "a segment in use has lost its name");
+    });
+}
+
+/// A fault that was there once: the lock that says "in use" stayed as long as an idle thread had its lifeline there.
+#[test]
+fn a_thread_that_idles_does_not_keep_a_dropped_segment_in_use() {
+    let directory = directory();
+    let path = made(&directory);
+    let segment = Counter::open(&path).expect("there");
+    let segment = std::sync::Arc::new(segment);
+    let theirs = std::sync::Arc::clone(&segment);
+    let (ready, told) = std::sync::mpsc::channel();
+    let (end, go) = std::sync::mpsc::channel::<()>();
+    let idle = std::thread::spawn(move || {
+        drop(theirs.lock().expect("free"));
+        drop(theirs);
+        ready.send(()).expect("heard");
+        let _end_of_test = go.recv();
+    });
+    told.recv().expect("ready");
+    drop(segment);
+    let options = Counter::options().replace_abandoned(true);
+    until("the segment to be told abandoned", || options.create(&path, |_, _| {}).is_ok());
+    drop(end);
+    idle.join().expect("no panic");
+}
+
+/// A fault that was there once: a slot that was just being claimed when the copy was made was nobody's, for ever.
+#[test]
+fn in_a_copy_all_slots_are_free() {
+    let directory = directory();
+    // SAFETY: no preconditions.
+    let thread = unsafe { libc::gettid() } as u64;
+    // Claimed by one that lives; the same with an odd tag; live, and not armed yet; a state that is none.
+    let claims = [1 << 62 | 3 << 46 | thread, 1 << 62 | 0xfff << 22 | thread, 2 << 62 | 9 << 46 | thread, 3 << 62 | 1];
+    for claim in claims {
+        let path = directory.path().join(format!("{claim:x}"));
+        drop(Counter::options().participants(1).create(&path, |_, _| {}).expect("made"));
+        let file = std::fs::OpenOptions::new().read(true).write(true).open(&path).expect("writable");
+        file.write_all_at(&u64::to_le_bytes(claim), 384).expect("written");
+        file.write_all_at(&[0xff; 4], 128).expect("written"); // the membership word, too
+        let mut identity = [0; 8];
+        file.read_exact_at(&mut identity, 72).expect("read");
+        file.write_all_at(&[identity[0] ^ 1], 72).expect("written"); // of another boot
+        let revived = Counter::open(&path).expect("there");
+        assert!(revived.attach().is_ok(), "{claim:x} keeps the only slot");
+        assert_eq!(revived.participants().len(), 1);
+    }
+}

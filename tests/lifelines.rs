@@ -1,0 +1,193 @@
+//! What a thread's lifelines, its slot and its notes are up to when threads come and go at once, and when others scribble.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
+
+mod common;
+
+use common::*;
+use outlive::{Error, LockError, Mutex, Segment};
+use std::os::unix::fs::FileExt;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+
+type Counter = Segment<Mutex<u64>>;
+
+#[test]
+#[ignore = "one half of other tests"]
+fn child() {
+    let Some(role) = role() else { return };
+    let path = std::path::PathBuf::from(std::env::var("OUTLIVE_PATH").unwrap_or_default());
+    let shared = inherited_of::<Mutex<u64>>();
+    match role.as_str() {
+        "become another program, in a second thread" => {
+            let ids = std::thread::spawn(move || {
+                drop(shared.lock().expect("free"));
+                say("in");
+                wait_for_the_word();
+                let mut sleep = std::process::Command::new("/bin/sleep");
+                panic!("{}", std::os::unix::process::CommandExt::exec(sleep.arg("60")));
+            });
+            let _never = ids.join();
+        }
+        "hold the file's" => {
+            let segment = Counter::open(&path).expect("there");
+            core::mem::forget(segment.lock().expect("free"));
+            say("held");
+            wait_for_the_word();
+        }
+        other => panic!("no such role: {other}"),
+    }
+}
+
+/// Attaches in a thread of its own, which then ends.
+fn attach_elsewhere(segment: &Counter) -> Result<(), Error> {
+    std::thread::scope(|scope| scope.spawn(|| segment.attach().map(drop)).join().expect("no panic"))
+}
+
+/// A fault that was there once: with the mark on the second lifeline alone the slot was given away, though the kernel had
+/// still to read the first one: its links, and (equal thread ids in two PID namespaces) its word.
+#[test]
+fn the_slot_of_one_that_became_another_program_is_kept_until_the_kernel_is_done_for_certain() {
+    let small = Counter::options().participants(2).anonymous(|_, _| {}).expect("a segment");
+    small.attach().expect("the first slot");
+    let mut other = Actor::start(&small, "become another program, in a second thread", true);
+    assert_eq!(other.hear(), "in");
+    assert_eq!(small.participants().len(), 2);
+    other.go_on();
+    until("the exec to be told as a death", || small.participants().len() == 1);
+    assert!(matches!(attach_elsewhere(&small), Err(Error::Full { participants: 2 })));
+    other.kill();
+    attach_elsewhere(&small).expect("the process has ended, and the kernel is done");
+}
+
+/// A fault that was there once, twice: two threads that registered at once wrote to one note of who is linked in the mapping,
+/// and the one whose note was lost got a second id.
+#[test]
+fn threads_that_register_at_once_each_keep_their_id() {
+    const THREADS: usize = 4;
+    for _ in 0..150 {
+        let segment = segment();
+        let barrier = Barrier::new(THREADS);
+        std::thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| {
+                    barrier.wait();
+                    let id = segment.attach().expect("room");
+                    barrier.wait();
+                    drop(self::segment()); // all caches are void
+                    assert_eq!(segment.attach().expect("in"), id, "one thread, two ids");
+                });
+            }
+        });
+    }
+}
+
+/// A fault that was there once: a thread that left gave its slot away before its second lifeline was out of its list.
+#[test]
+fn threads_that_come_and_go_at_once_exclude_each_other() {
+    const ROUNDS: u64 = 4_000;
+    let small = Counter::options().participants(2).anonymous(|_, _| {}).expect("a segment");
+    let (inside, done) = (AtomicBool::new(false), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while done.load(SeqCst) < ROUNDS {
+                    match small.lock() {
+                        Ok(mut count) => {
+                            assert!(!inside.swap(true, SeqCst), "two holders");
+                            *count += 1;
+                            inside.store(false, SeqCst);
+                            drop(count);
+                            small.detach().expect("nothing held");
+                            done.fetch_add(1, SeqCst);
+                        }
+                        Err(LockError::Unusable(Error::Full { .. })) => std::thread::yield_now(),
+                        Err(other) => panic!("{other}"),
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(*small.lock().expect("free"), done.load(SeqCst));
+}
+
+/// A segment in a file, whose bytes can be scribbled on past all types.
+fn in_a_file() -> (tempfile::TempDir, std::path::PathBuf, std::fs::File) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("segment");
+    drop(Counter::create(&path, |_| {}).expect("made"));
+    let file = std::fs::OpenOptions::new().read(true).write(true).open(&path).expect("writable");
+    (directory, path, file)
+}
+
+/// A fault that was there once: a thread that left followed the links, wherever they led to.
+#[test]
+fn links_that_somebody_scribbled_on_are_not_followed() {
+    // Slots begin at 384, 128 bytes each: claim, then two nodes with futex word, previous (24) and next link (32).
+    let own = |id: outlive::Id| 384 + 128 * id.index() as u64 + 8;
+    let process = |id| own(id) + 40;
+    let (_directory, path, file) = in_a_file();
+    let scribbled = |offset: u64, garbage: u64, segment: &Counter| {
+        let mut right = [0; 8];
+        file.read_exact_at(&mut right, offset).expect("read");
+        file.write_all_at(&garbage.to_le_bytes(), offset).expect("written");
+        let refused = matches!(segment.detach(), Err(Error::Unsupported(what)) if what.contains("links"));
+        file.write_all_at(&right, offset).expect("written");
+        refused
+    };
+    let test = || {
+        let segment = Counter::open(&path).expect("there");
+        let readable = [0u64; 64];
+        for garbage in [0, 8, 1, 0xdead_beef_0000, u64::MAX, u64::MAX - 7, &raw const readable[32] as u64] {
+            let id = segment.attach().expect("in");
+            for offset in [process(id) + 32, own(id) + 24, own(id) + 32] {
+                assert!(scribbled(offset, garbage, &segment), "{garbage:x} at {offset}");
+                assert_eq!(segment.attach().expect("in"), id, "it is still in");
+            }
+            segment.detach().expect("the links are right again");
+            assert!(segment.participants().is_empty());
+        }
+    };
+    // A thread that is not the main one has two lifelines.
+    std::thread::scope(|scope| scope.spawn(test).join().expect("no panic"));
+}
+
+#[test]
+fn any_bits_in_the_membership_word_leave_the_holder_watched() {
+    for garbage in [0u32, 1, u32::MAX, 0x1fff, 0xffff_e000, 0x8000_1001] {
+        let (_directory, path, file) = in_a_file();
+        let segment = Counter::open(&path).expect("there");
+        file.write_all_at(&garbage.to_le_bytes(), 128).expect("written");
+        // SAFETY: only the test that is the parent of such a child reads or writes the environment here.
+        unsafe { std::env::set_var("OUTLIVE_PATH", &path) };
+        let mut holder = Actor::start(&segment, "hold the file's", true);
+        assert_eq!(holder.hear(), "held");
+        file.write_all_at(&garbage.to_le_bytes(), 128).expect("written");
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| matches!(segment.lock(), Err(LockError::OwnerDied(_))));
+            until("the waiter to sleep for long", || {
+                segment.participants().iter().any(|p| p.asleep_for.is_some_and(|t| t.as_millis() > 40))
+            });
+            holder.kill();
+            assert!(waiter.join().expect("no panic"));
+        });
+    }
+}
+
+/// With the mark on the first lifeline the slot is given away. A fault that was there once: the kernel had then still to read
+/// the links of the second. It walks the newest first.
+#[test]
+fn the_kernel_comes_to_the_first_lifeline_last() {
+    let (_directory, path, file) = in_a_file();
+    let link = |offset: u64| {
+        let mut bytes = [0; 8];
+        file.read_exact_at(&mut bytes, offset).expect("read");
+        u64::from_le_bytes(bytes)
+    };
+    let test = || {
+        let segment = Counter::open(&path).expect("there");
+        let own = 384 + 128 * segment.attach().expect("in").index() as u64 + 8;
+        let (next_of_second, previous_of_first) = (link(own + 40 + 32), link(own + 24));
+        assert_eq!(next_of_second + 40, previous_of_first, "the second node does not come right before the first");
+    };
+    std::thread::scope(|scope| scope.spawn(test).join().expect("no panic"));
+}
