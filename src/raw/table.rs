@@ -163,7 +163,7 @@ impl Membership {
 /// The participants of a segment.
 #[derive(Debug)]
 pub struct Table<'m, P: Platform> {
-    /// Changes with every registration; sleepers watch it so that newcomers are watched, too. See [`Membership`].
+    /// Changes with every registration; sleepers watch it so that newcomers are watched, too. Its low 13 bits say how many slots were ever used.
     pub membership: &'m P::Word,
     /// Where the next claimer begins to look, so that slots are taken in turn. A hint.
     pub cursor: &'m P::Word,
