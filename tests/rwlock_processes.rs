@@ -390,6 +390,26 @@ fn a_writer_that_gives_up_leaves_all_as_it_was() {
 }
 
 #[test]
+fn a_writer_that_gives_up_leaves_the_warning_of_a_death() {
+    let board = board();
+    let mut writer = Actor::start(&board, "write and hold", true);
+    assert_eq!(writer.hear(), "writes");
+    writer.kill();
+    let Err(LockError::OwnerDied(guard)) = board.pair.read() else { panic!("told") };
+    std::thread::scope(|scope| {
+        let refused = scope.spawn(|| {
+            assert!(matches!(board.pair.try_write(), Err(LockError::WouldBlock)));
+            assert!(matches!(board.pair.try_write_for(Duration::from_millis(5)), Err(LockError::TimedOut)));
+        });
+        refused.join().expect("refused");
+    });
+    let by = guard.by();
+    drop(guard);
+    let Err(LockError::OwnerDied(left)) = board.pair.write() else { panic!("the warning is lost") };
+    assert_eq!(left.by(), by);
+}
+
+#[test]
 fn a_forked_copy_of_a_guard_does_nothing() {
     let board = board();
     let reads = board.pair.read().expect("free");
