@@ -5,6 +5,7 @@
 
 use core::time::Duration;
 use outlive::platform::Word as _;
+use outlive::raw::hold::HELD;
 use outlive::raw::rwlock::{Line, Patience};
 use outlive::raw::{Cause, Participant, Refusal, RwLock};
 #[cfg(feature = "loom")]
@@ -15,6 +16,13 @@ use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 type Me<'a, B> = Participant<'a, Model<B>>;
 const FOREVER: Patience = Patience::Until(None);
 const A_WHILE: Patience = Patience::Until(Some(Duration::from_secs(1)));
+
+/// Bit 28 of the word of a writer that waits for readers.
+const DRAINING: u32 = 1 << 28;
+
+fn line<B: Backend>(value: u32) -> Line<Word<B>> {
+    Line::new(Word::new(value))
+}
 
 /// A pair that is equal except in the middle of an update.
 #[derive(Debug)]
@@ -27,8 +35,23 @@ struct Guarded<B: Backend, const READERS: usize> {
 
 impl<B: Backend, const READERS: usize> Guarded<B, READERS> {
     fn new() -> Self {
-        let line = || Line::new(Word::new(0));
-        let lock = RwLock::from_lines(line(), core::array::from_fn(|_| line()));
+        Self::with(0)
+    }
+
+    /// What somebody has left inconsistent before the scenario begins.
+    fn left_by_the_dead() -> Self {
+        Self::with(Cause::Died(None).word())
+    }
+
+    /// Participant 0 reads in the last word; a writer has died while it waited for it.
+    fn left_by_one_who_waited() -> Self {
+        let (nobody_any_more, first_of_slot_0) = (HELD | 9 << 12, HELD | 1 << 12);
+        let lines = core::array::from_fn(|word| line(if word + 1 == READERS { first_of_slot_0 } else { 0 }));
+        Self { lock: RwLock::from_lines(line(nobody_any_more | DRAINING), lines), ..Self::new() }
+    }
+
+    fn with(writer: u32) -> Self {
+        let lock = RwLock::from_lines(line(writer), core::array::from_fn(|_| line(0)));
         Self { lock, pair: B::cell((0, 0)), done: AtomicU32::new(0) }
     }
 
@@ -83,7 +106,7 @@ impl<B: Backend, const READERS: usize> Guarded<B, READERS> {
 
 fn truly_died<B: Backend>(world: &World<B>, cause: Option<Cause>) {
     match cause {
-        None => {}
+        None | Some(Cause::Died(None)) => {}
         Some(Cause::Died(Some(id))) => assert!(world.has_died(id.index()), "the living are called dead"),
         Some(other) => panic!("nobody did that: {other:?}"),
     }
@@ -95,8 +118,11 @@ type Script<B, const READERS: usize> = fn(&World<B>, &Me<'_, B>, usize, &Guarded
 /// So many participants, each with its script.
 macro_rules! scenario {
     ($name:ident, $participants:literal, $readers:literal, $script:expr) => {
+        scenario!($name, $participants, $readers, new, $script);
+    };
+    ($name:ident, $participants:literal, $readers:literal, $make:ident, $script:expr) => {
         fn $name<B: Backend>() -> Explore<B, Guarded<B, $readers>> {
-            Explore::new($participants, Guarded::new, |world: &World<B>, who, state: &Guarded<B, $readers>| {
+            Explore::new($participants, Guarded::$make, |world: &World<B>, who, state: &Guarded<B, $readers>| {
                 let script: Script<B, $readers> = $script;
                 world.act(who, |me| script(world, me, who, state));
             })
@@ -159,6 +185,45 @@ scenario!(a_writer_gives_up, 3, 1, |world, me, who, state| match who {
     1 => state.write(world, me, FOREVER).expect("waits"),
     _ => drop(state.write(world, me, A_WHILE).inspect_err(|refusal| assert_eq!(*refusal, Refusal::TimedOut))),
 });
+// 0 reads away from home from the start.
+scenario!(a_writer_died_while_it_waited, 2, 2, left_by_one_who_waited, |_, me, who, state| match who {
+    0 => {
+        assert_eq!(state.lock.read(me, FOREVER), Err(Refusal::Deadlock));
+        step::<B>();
+        assert_eq!(state.lock.read(me, FOREVER), Err(Refusal::Deadlock));
+        state.lock.unlock_read(1);
+    }
+    _ => {
+        let reading = state.lock.read(me, FOREVER).expect("waits");
+        assert_eq!(reading.inconsistent, None, "the dead had changed nothing");
+        state.lock.unlock_read(reading.word);
+    }
+});
+// Between the other one's look at the writer word and its taking it, 0 may have written a second time.
+scenario!(one_writes_twice, 2, 1, |world, me, who, state| {
+    state.write(world, me, FOREVER).expect("waits");
+    if who == 0 {
+        state.write(world, me, FOREVER).expect("waits");
+    }
+});
+scenario!(a_writer_gives_up_what_the_dead_left, 2, 1, left_by_the_dead, |world, me, who, state| match who {
+    0 => {
+        let reading = state.lock.read(me, FOREVER).expect("waits");
+        assert!(reading.inconsistent.is_some(), "a warning is lost");
+        step::<B>();
+        state.lock.unlock_read(reading.word);
+        let still = state.lock.write(me, FOREVER).expect("waits");
+        assert!(still.inconsistent.is_some(), "a warning is lost");
+        state.lock.unlock_write(Cause::Died(None).word());
+    }
+    _ => {
+        if let Ok(acquired) = state.lock.write(me, A_WHILE) {
+            truly_died(world, acquired.inconsistent);
+            assert!(acquired.inconsistent.is_some(), "a warning is lost");
+            state.lock.unlock_write(Cause::Died(None).word());
+        }
+    }
+});
 scenario!(a_reader_gives_up, 3, 1, |world, me, who, state| match who {
     0 => state.read(world, me, FOREVER).expect("waits"),
     1 => state.write(world, me, FOREVER).expect("waits"),
@@ -183,6 +248,9 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_writer_that_locks_again_is_told: |n| a_writer_locks_again::<B>().victims(&[0]).holds(n);
     no_writer_comes_between_downgrade_and_reading: |n| a_writer_becomes_a_reader::<B>().preemptions(1).victims(&[0, 1]).holds(n);
     a_writer_that_gives_up_loses_nothing: |n| a_writer_gives_up::<B>().preemptions(1).victims(&[0, 1, 2]).holds(n);
+    a_writer_overtaken_by_a_writer_sees_the_last_update: |n| one_writes_twice::<B>().preemptions(4).holds(n);
+    who_died_while_it_waited_is_told_to_nobody: |n| a_writer_died_while_it_waited::<B>().holds(n);
+    a_writer_that_gives_up_leaves_the_warning: |n| a_writer_gives_up_what_the_dead_left::<B>().victims(&[1]).holds(n);
     a_reader_that_gives_up_loses_nothing: |n| a_reader_gives_up::<B>().preemptions(1).victims(&[0, 1]).holds(n);
     who_just_tries_leaves_nothing_behind: |n| two_just_try::<B>().preemptions(1).victims(&[0, 1]).holds(n);
     without_fences_reader_and_writer_miss_each_other:

@@ -281,8 +281,9 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     /// A writer that had the data: this writer is told. Others: nobody notices.
     #[inline]
     pub fn write(&self, me: &Participant<'_, P>, patience: Patience) -> Result<Acquired, Refusal> {
-        // ORDERING: Acquire. Pairs with the Release of `unlock_write`. The fence pairs with the one of `read`.
-        let taken = self.writer.0.compare_exchange_then_fence(0, me.id.word(), Acquire, Relaxed).is_ok();
+        // ORDERING: Relaxed, then the fence, which pairs with the one of `read`; and as it acquires, too, with the Release of
+        // `unlock_write`. Model: `rwlock::a_writer_overtaken_by_a_writer_sees_the_last_update`.
+        let taken = self.writer.0.compare_exchange_then_fence(0, me.id.word(), Relaxed, Relaxed).is_ok();
         // ORDERING: Acquire. Pairs with the Release of `unlock_read`.
         if taken && self.readers.iter().all(|reader| reader.0.load(Acquire) == 0) {
             return Ok(Acquired { inconsistent: None });
@@ -324,7 +325,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                 Writer::Gone { left } => {
                     let new = me.id.word() | DRAINING | left & INCONSISTENT;
                     // ORDERING: as in `write`.
-                    if self.writer.0.compare_exchange_then_fence(seen, new, Acquire, Relaxed).is_ok() {
+                    if self.writer.0.compare_exchange_then_fence(seen, new, Relaxed, Relaxed).is_ok() {
                         return Ok(left);
                     }
                 }
@@ -360,7 +361,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     #[inline]
     pub fn unlock_write(&self, left: u32) {
         debug_assert!(Id::holder_in(left).is_none() && left & WAITERS == 0);
-        // ORDERING: Release. Pairs with the Acquire in `read`, `settle`, `write` and `take_writer`.
+        // ORDERING: Release. Pairs with the Acquire in `read` and `settle`, and with the fence in `write` and `take_writer`.
         if self.writer.0.swap(left, Release) & WAITERS != 0 {
             Self::wake_all(&self.writer.0);
         }
