@@ -1,0 +1,345 @@
+//! A kill at every instruction of every operation.
+//!
+//! For each operation of the public face, a victim is single-stepped through it once; then, for each instruction, a fresh
+//! victim in a fresh segment is killed there with SIGKILL, and those that are left must get through within the bound, in a state
+//! that the contract allows. The safety net (the look that sleepers take once a second) is off.
+//!
+//! `cargo test` runs a quick form, a stride over the instructions. The whole, which takes minutes:
+//!
+//! ```text
+//! cargo test --release --test kill_everywhere -- --full
+//! ```
+//!
+//! `-- --help` tells the rest. A new operation is a few lines in a file of its primitive, see [`operation`], and a line in
+//! [`operations`] for a new file.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod broken;
+mod lock;
+mod mutex;
+mod operation;
+mod participant;
+mod segment;
+mod stage;
+mod trace;
+
+use clap::Parser;
+use operation::{Drive, Operation, fork_bound, remove_leftovers};
+use stage::Board;
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::OwnedFd;
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// Every operation that is tried.
+fn operations() -> Vec<Box<dyn Operation>> {
+    [mutex::operations(), lock::operations(), participant::operations(), segment::operations()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// Kills at every instruction of every operation.
+#[derive(Parser)]
+#[command(name = "kill_everywhere")]
+struct Arguments {
+    /// Only operations whose name contains one of these
+    names: Vec<String>,
+    /// Kill after every instruction, not only after some
+    #[arg(long)]
+    full: bool,
+    /// Kills of an operation in the quick form, about
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(8..))]
+    kills: u32,
+    /// Kill after this many instructions only
+    #[arg(long, value_name = "INSTRUCTIONS")]
+    at: Option<usize>,
+    /// Processes that work side by side, each on a processor of its own [default: all processors]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    jobs: Option<u32>,
+    /// List the operations, and do nothing
+    #[arg(long)]
+    list: bool,
+    #[command(flatten)]
+    ignored: TestRunner,
+}
+
+/// What `cargo test` passes to all test programs alike, and means nothing here.
+#[derive(clap::Args)]
+struct TestRunner {
+    #[arg(long, hide = true)]
+    ignored: bool,
+    #[arg(long, hide = true)]
+    include_ignored: bool,
+    #[arg(long, hide = true)]
+    exact: bool,
+    #[arg(long, hide = true)]
+    nocapture: bool,
+    #[arg(long, hide = true)]
+    show_output: bool,
+    #[arg(long, short, hide = true)]
+    quiet: bool,
+    #[arg(long, hide = true)]
+    test_threads: Option<usize>,
+    #[arg(long, hide = true)]
+    skip: Vec<String>,
+    #[arg(long, hide = true)]
+    format: Option<String>,
+    #[arg(long, hide = true)]
+    color: Option<String>,
+}
+
+/// What came of one operation, in all runs of one process or of all.
+#[derive(Debug, Default)]
+struct Tally {
+    instructions: usize,
+    stride: usize,
+    kills: usize,
+    /// Runs in which the victim came to its end on another way than the one it was led along.
+    astray: usize,
+    outcomes: BTreeMap<String, usize>,
+    violations: Vec<String>,
+}
+
+/// After so many violations an operation is not tried any further.
+const ENOUGH: usize = 3;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if arguments.list {
+        operations().iter().for_each(|operation| println!("{}: test", operation.name()));
+        return ExitCode::SUCCESS;
+    }
+    if arguments.ignored.ignored {
+        return ExitCode::SUCCESS; // none of it is
+    }
+    if let Err(reason) = trace::can_trace() {
+        common::skipped(&format!("no kill at every instruction: {reason}"));
+        return ExitCode::SUCCESS;
+    }
+    outlive::platform::linux::set_recheck(false);
+    let begin = Instant::now();
+    let well = check_the_check() & try_all(&arguments);
+    println!("{:.1} s", begin.elapsed().as_secs_f64());
+    if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Locks that are broken on purpose must be found out, or nothing that follows means anything.
+fn check_the_check() -> bool {
+    let mut well = true;
+    for broken in broken::operations() {
+        let tally = on_all_processors(&*broken, &Plan { jobs: 1, kills: Kills::Some(60) });
+        let found = tally.violations.first();
+        println!("broken on purpose, {}: {}", broken.name(), found.map_or("NOT FOUND OUT", String::as_str));
+        well &= found.is_some();
+    }
+    well
+}
+
+fn try_all(arguments: &Arguments) -> bool {
+    let is_wanted = |name: &str| {
+        let wanted = arguments.names.is_empty() || arguments.names.iter().any(|part| name.contains(part.as_str()));
+        wanted && !arguments.ignored.skip.iter().any(|part| name.contains(part.as_str()))
+    };
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let kills = match (arguments.at, arguments.full) {
+        (Some(at), _) => Kills::At(at),
+        (None, true) => Kills::Every,
+        (None, false) => Kills::Some(arguments.kills as usize),
+    };
+    let plan = Plan { jobs: arguments.jobs.map_or(processors, |jobs| jobs as usize), kills };
+    match plan.kills {
+        Kills::Some(most) => println!(
+            "QUICK: about {most} kills an operation: at a stride, and beside system calls and locked instructions. The whole: cargo test --release --test kill_everywhere -- --full"
+        ),
+        Kills::Every => println!("a kill after every instruction, and in every sleep"),
+        Kills::At(at) => println!("a kill after {at} instructions"),
+    }
+    println!("{:<58} {:>12} {:>6} {:>6} {:>6}  outcomes", "operation", "instructions", "stride", "kills", "s");
+    let mut all = Tally::default();
+    let mut tried = 0;
+    let mut well = true;
+    for operation in operations().iter().filter(|operation| is_wanted(&operation.name())) {
+        let begin = Instant::now();
+        let mut tally = on_all_processors(&**operation, &plan);
+        if plan.kills == Kills::Every && tally.violations.is_empty() {
+            let never = operation.sees().iter().filter(|word| !tally.outcomes.keys().any(|seen| seen.contains(**word)));
+            tally.violations.extend(never.map(|word| format!("no kill led to \"{word}\": it shows nothing")));
+        }
+        let outcomes: Vec<_> = tally.outcomes.iter().map(|(what, count)| format!("{count} {what}")).collect();
+        let astray = if tally.astray > 0 { format!(" ({} astray)", tally.astray) } else { String::new() };
+        println!(
+            "{:<58} {:>12} {:>6} {:>6} {:>6.1}  {}{astray}",
+            operation.name(),
+            tally.instructions,
+            tally.stride,
+            tally.kills,
+            begin.elapsed().as_secs_f64(),
+            outcomes.join(" | ")
+        );
+        for violation in &tally.violations {
+            println!("    VIOLATION: {violation}");
+        }
+        well &= tally.violations.is_empty();
+        all.instructions += tally.instructions;
+        all.kills += tally.kills;
+        tried += 1;
+    }
+    println!(
+        "{tried} operations, {} instructions, {} kills: {}",
+        all.instructions,
+        all.kills,
+        if well { "ok" } else { "FAILED" }
+    );
+    well
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kills {
+    Every,
+    Some(usize),
+    At(usize),
+}
+
+/// How much is tried, by how many processes.
+#[derive(Debug)]
+struct Plan {
+    jobs: usize,
+    kills: Kills,
+}
+
+/// Tries an operation in processes of their own, one on each processor, and adds up.
+fn on_all_processors(operation: &dyn Operation, plan: &Plan) -> Tally {
+    let shards: Vec<_> = (0..plan.jobs)
+        .map(|shard| {
+            let (reader, writer) = std::io::pipe().expect("a pipe");
+            let process = fork_bound(|| {
+                let writer = OwnedFd::from(writer.try_clone().expect("a descriptor"));
+                stay_on(shard);
+                let name = format!("outlive-kill-{}-{shard}", std::process::id());
+                let tally = try_one(operation, plan, shard, &name);
+                tally.write_to(std::fs::File::from(writer));
+                0
+            });
+            (process, reader)
+        })
+        .collect();
+    let mut sum = Tally::default();
+    for (process, reader) in shards {
+        let whole = sum.add_from(BufReader::new(reader));
+        let status = common::wait(process);
+        remove_leftovers(&format!("outlive-kill-{process}-"));
+        if status != 0 || !whole {
+            sum.violations.push(format!("a process of the check itself ended with status {status}"));
+        }
+    }
+    sum
+}
+
+/// Keeps this process, and those that it forks, on one processor: a step is a change from one to the other and back.
+fn stay_on(number: usize) {
+    // SAFETY: a set of processors on the stack; if the wish is refused, it is only slower.
+    unsafe {
+        let mut allowed: libc::cpu_set_t = core::mem::zeroed();
+        if libc::sched_getaffinity(0, size_of_val(&allowed), &mut allowed) != 0 {
+            return;
+        }
+        let usable: Vec<_> =
+            (0..libc::CPU_SETSIZE as usize).filter(|processor| libc::CPU_ISSET(*processor, &allowed)).collect();
+        let mut one: libc::cpu_set_t = core::mem::zeroed();
+        libc::CPU_SET(usable[number % usable.len()], &mut one);
+        libc::sched_setaffinity(0, size_of_val(&one), &one);
+        libc::prctl(libc::PR_SET_TIMERSLACK, 1);
+    }
+}
+
+/// One process's share of the runs of one operation.
+fn try_one(operation: &dyn Operation, plan: &Plan, shard: usize, name: &str) -> Tally {
+    let board = Board::new();
+    let mut tally = Tally::default();
+    let recorded = operation.run(Drive::Record, board, &format!("{name}-record"));
+    let Some(trace) = recorded.trace else {
+        tally.violations.push(recorded.told.err().unwrap_or_default());
+        return tally;
+    };
+    tally.instructions = trace.length();
+    let last = trace::Point { after: trace.length(), asleep: false };
+    tally.count(recorded.told, last, &trace);
+    let (points, stride) = match plan.kills {
+        Kills::Every => (trace.every_point(), 1),
+        Kills::Some(most) => trace.some_points(most),
+        Kills::At(after) => (vec![trace::Point { after, asleep: false }; plan.jobs], 0),
+    };
+    tally.stride = stride;
+    for (number, point) in points.into_iter().enumerate().skip(shard).step_by(plan.jobs) {
+        if tally.violations.len() >= ENOUGH {
+            break;
+        }
+        for attempt in 0..3 {
+            let drive = Drive::To { point, trace: &trace, step_all: attempt == 2 };
+            let ran = operation.run(drive, board, &format!("{name}-{number}-{attempt}"));
+            let as_led = ran.as_led;
+            tally.count(ran.told, point, &trace);
+            if as_led {
+                break;
+            }
+            tally.astray += usize::from(attempt == 2);
+        }
+    }
+    tally
+}
+
+impl Tally {
+    fn count(&mut self, told: Result<String, String>, at: trace::Point, trace: &trace::Trace) {
+        self.kills += 1;
+        match told {
+            Ok(what) => *self.outcomes.entry(what).or_default() += 1,
+            Err(wrong) => {
+                let asleep = if at.asleep { ", asleep in the next" } else { "" };
+                self.violations.push(format!(
+                    "killed after {} of {} instructions{asleep}, at {}: {wrong}",
+                    at.after,
+                    trace.length(),
+                    trace::place(trace.address(at.after))
+                ));
+            }
+        }
+    }
+
+    /// One line for each fact, so that a process that dies in the middle is noticed: the last line is missing.
+    fn write_to(&self, mut out: impl Write) {
+        let mut text = format!("runs\t{}\t{}\t{}\t{}\n", self.instructions, self.stride, self.kills, self.astray);
+        for (what, count) in &self.outcomes {
+            text += &format!("outcome\t{count}\t{what}\n");
+        }
+        for violation in &self.violations {
+            text += &format!("violation\t{}\n", violation.replace('\n', "; "));
+        }
+        out.write_all(format!("{text}end\n").as_bytes()).expect("the parent reads");
+    }
+
+    /// Adds what another has written. False if its end is missing.
+    fn add_from(&mut self, from: impl BufRead) -> bool {
+        for line in from.lines() {
+            let line = line.expect("readable");
+            let fields: Vec<_> = line.split('\t').collect();
+            let number = |at: usize| fields[at].parse::<usize>().expect("a number");
+            match fields[0] {
+                "runs" => {
+                    self.instructions = self.instructions.max(number(1));
+                    self.stride = self.stride.max(number(2));
+                    self.kills += number(3);
+                    self.astray += number(4);
+                }
+                "outcome" => *self.outcomes.entry(fields[2].to_owned()).or_default() += number(1),
+                "violation" => self.violations.push(fields[1..].join(" ")),
+                _ => return true,
+            }
+        }
+        false
+    }
+}
