@@ -1,9 +1,9 @@
 //! A victim under ptrace: taken to a certain instruction of its operation, and killed there.
 //!
 //! One run is stepped through from mark to mark and written down, as a [`Trace`]. Later runs are led along it: where the
-//! processor is known to us, by breakpoints at the last landmark (an address that comes for the first time) and then at the
-//! instruction itself, because single steps cost 20 µs each in a virtual machine; elsewhere by single steps. A run that takes
-//! another way (it waits longer, finds a slot elsewhere) and misses its breakpoint is tried again, then stepped.
+//! processor is known to us, from breakpoint to breakpoint in as few hops as get there, because single steps cost 20 µs
+//! each in a virtual machine; elsewhere by single steps. A run that takes another way (it waits longer, finds a slot
+//! elsewhere) and misses its breakpoint is tried again, then stepped.
 
 use super::stage::{Board, has_ended, sleep_of};
 use std::collections::HashMap;
@@ -41,6 +41,8 @@ pub(crate) struct Trace {
     addresses: Vec<u64>,
     /// The instructions that slept.
     slept: Vec<usize>,
+    /// The cheapest way to each.
+    legs: Vec<Leg>,
 }
 
 /// Where a victim is killed.
@@ -52,15 +54,13 @@ pub(crate) struct Point {
     pub(crate) asleep: bool,
 }
 
-/// A way to a [`Point`].
-#[derive(Debug, Clone, Copy)]
-struct Route {
-    /// The address of a landmark, if there is one on the way: until it comes for the first time.
-    landmark: Option<u64>,
-    /// Then until this address comes for the n-th time.
-    address: Option<(u64, usize)>,
-    /// Then so many steps.
-    steps: usize,
+/// The last part of the way to an instruction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Leg {
+    /// From the instruction before.
+    Step,
+    /// From this earlier instruction, by a breakpoint: until the address comes for the next time.
+    HopFrom(usize),
 }
 
 impl Trace {
@@ -105,27 +105,92 @@ impl Trace {
         (chosen.into_iter().map(|after| Point { after, asleep: false }).chain(asleep).collect(), stride)
     }
 
-    fn route(&self, to: usize) -> Route {
-        let target = self.address(to);
-        if target == 0 || !arch::HAS_BREAKPOINTS {
-            return Route { landmark: None, address: None, steps: to };
+    /// Finds the cheapest way to each instruction. A hop leads to the next time that an address comes, so it may begin
+    /// anywhere after the last time. (At that time itself it would not get off the ground: there is the breakpoint.)
+    fn find_ways(&mut self) {
+        const STEP: u32 = 2;
+        const HOP: u32 = 1;
+        let count = self.addresses.len();
+        let mut costs = Cheapest::new(count);
+        let mut last_times = HashMap::new();
+        for (at, address) in self.addresses.iter().enumerate() {
+            let last_time: Option<usize> = last_times.insert(*address, at);
+            let (cost, leg) = match at.checked_sub(1) {
+                None => (0, Leg::Step),
+                Some(before) => {
+                    let step = costs.at(before) + STEP;
+                    let begin = last_time.map_or(0, |last| last + 1);
+                    match costs.cheapest(begin, at) {
+                        (cost, from) if arch::HAS_BREAKPOINTS && begin < at && cost + HOP < step => {
+                            (cost + HOP, Leg::HopFrom(from))
+                        }
+                        _ => (step, Leg::Step),
+                    }
+                }
+            };
+            costs.set(at, cost);
+            self.legs.push(leg);
         }
-        let mut seen = HashMap::new();
-        let mut landmark = None;
-        for (at, address) in self.addresses[..=to].iter().enumerate() {
-            if *seen.entry(*address).or_insert(at) == at && at > 0 {
-                landmark = Some(at);
+    }
+
+    /// The way to an instruction: addresses to hop to, and `None` for a step.
+    fn way(&self, to: usize) -> Vec<Option<u64>> {
+        let mut way = Vec::new();
+        let mut at = to;
+        while at > 0 {
+            let (from, leg) = match self.legs[at] {
+                Leg::Step => (at - 1, None),
+                Leg::HopFrom(from) => (from, Some(self.addresses[at])),
+            };
+            way.push(leg);
+            at = from;
+        }
+        way.reverse();
+        way
+    }
+}
+
+/// Numbers of which the smallest in a range is found quickly: a binary tree of the smallest of two.
+#[derive(Debug)]
+struct Cheapest {
+    leaves: usize,
+    /// Cost and place; the children of `n` are `2n` and `2n + 1`.
+    tree: Vec<(u32, usize)>,
+}
+
+impl Cheapest {
+    fn new(count: usize) -> Self {
+        let leaves = count.next_power_of_two();
+        Self { leaves, tree: vec![(u32::MAX, 0); 2 * leaves] }
+    }
+    fn at(&self, place: usize) -> u32 {
+        self.tree[self.leaves + place].0
+    }
+    fn set(&mut self, place: usize, cost: u32) {
+        let mut node = self.leaves + place;
+        self.tree[node] = (cost, place);
+        while node > 1 {
+            node /= 2;
+            self.tree[node] = self.tree[2 * node].min(self.tree[2 * node + 1]);
+        }
+    }
+    /// The smallest in `begin..end`, and its place.
+    fn cheapest(&self, begin: usize, end: usize) -> (u32, usize) {
+        let (mut begin, mut end) = (self.leaves + begin, self.leaves + end);
+        let mut best = (u32::MAX, 0);
+        while begin < end {
+            if begin % 2 == 1 {
+                best = best.min(self.tree[begin]);
+                begin += 1;
             }
+            if end % 2 == 1 {
+                end -= 1;
+                best = best.min(self.tree[end]);
+            }
+            begin /= 2;
+            end /= 2;
         }
-        let from = landmark.unwrap_or(0);
-        let times = self.addresses[from + 1..=to].iter().filter(|address| **address == target).count();
-        let landmark = landmark.map(|at| self.addresses[at]);
-        // A breakpoint that is passed costs a step, too.
-        if to - from < 2 * times {
-            Route { landmark, address: None, steps: to - from }
-        } else {
-            Route { landmark, address: (times > 0).then_some((target, times)), steps: 0 }
-        }
+        best
     }
 }
 
@@ -227,7 +292,10 @@ impl Victim {
             }
             match stop {
                 Stop::Trap => {}
-                Stop::Mark => return Ok(trace),
+                Stop::Mark => {
+                    trace.find_ways();
+                    return Ok(trace);
+                }
                 other => return Err(format!("the victim did not come to the end of its operation: {other:?}")),
             }
         }
@@ -240,18 +308,16 @@ impl Victim {
             self.resume(libc::PTRACE_CONT)?;
             return Ok(self.wait(false)? == Stop::Mark);
         }
-        let route = match step_all {
-            true => Route { landmark: None, address: None, steps: point.after },
-            false => trace.route(point.after),
-        };
-        for (address, times) in route.landmark.map(|address| (address, 1)).into_iter().chain(route.address) {
-            if !self.run_to(address, times)? {
-                return Ok(false);
-            }
-        }
-        for _ in 0..route.steps {
-            self.resume(libc::PTRACE_SINGLESTEP)?;
-            if self.wait(false)? != Stop::Trap {
+        let way = if step_all { vec![None; point.after] } else { trace.way(point.after) };
+        for leg in way {
+            let is_there = match leg {
+                Some(address) => self.run_to(address)?,
+                None => {
+                    self.resume(libc::PTRACE_SINGLESTEP)?;
+                    self.wait(false)? == Stop::Trap
+                }
+            };
+            if !is_there {
                 return Ok(false);
             }
         }
@@ -262,22 +328,14 @@ impl Victim {
         Ok(true)
     }
 
-    fn run_to(&self, address: u64, times: usize) -> Result<bool, String> {
-        let there = arch::Breakpoint::new(self.thread, address)?;
-        for time in 1..=times {
-            there.insert();
-            self.resume(libc::PTRACE_CONT)?;
-            if self.wait(false)? != Stop::Trap || arch::address(self.thread) != there.seen_at() {
-                return Ok(false);
-            }
-            there.remove();
-            if time < times {
-                self.resume(libc::PTRACE_SINGLESTEP)?;
-                if self.wait(false)? != Stop::Trap {
-                    return Ok(false);
-                }
-            }
+    /// Leads it to where the address comes for the next time.
+    fn run_to(&self, address: u64) -> Result<bool, String> {
+        let there = arch::Breakpoint::insert(self.thread, address);
+        self.resume(libc::PTRACE_CONT)?;
+        if self.wait(false)? != Stop::Trap || arch::address(self.thread) != there.seen_at() {
+            return Ok(false);
         }
+        there.remove();
         Ok(true)
     }
 
@@ -370,19 +428,18 @@ mod arch {
     }
 
     impl Breakpoint {
-        pub(super) fn new(thread: i32, address: u64) -> Result<Self, String> {
-            // SAFETY: a stopped thread that we trace.
-            let code = unsafe { libc::ptrace(libc::PTRACE_PEEKTEXT, thread, address, 0) };
-            Ok(Self { thread, address, code })
+        pub(super) fn insert(thread: i32, address: u64) -> Self {
+            const INT3: i64 = 0xcc;
+            // SAFETY: a stopped thread that we trace; one byte is changed, and put back by `remove`.
+            unsafe {
+                let code = libc::ptrace(libc::PTRACE_PEEKTEXT, thread, address, 0);
+                libc::ptrace(libc::PTRACE_POKETEXT, thread, address, code & !0xff | INT3);
+                Self { thread, address, code }
+            }
         }
         /// Where a thread is found that ran into it.
         pub(super) fn seen_at(&self) -> u64 {
             self.address + 1
-        }
-        pub(super) fn insert(&self) {
-            const INT3: i64 = 0xcc;
-            // SAFETY: as above; one byte is changed, and put back by `remove`.
-            unsafe { libc::ptrace(libc::PTRACE_POKETEXT, self.thread, self.address, self.code & !0xff | INT3) };
         }
         /// Takes it away, and puts the thread that ran into it back before it.
         pub(super) fn remove(&self) {
@@ -419,13 +476,12 @@ mod arch {
     #[derive(Debug)]
     pub(super) struct Breakpoint;
     impl Breakpoint {
-        pub(super) fn new(_thread: i32, _address: u64) -> Result<Self, String> {
-            Err("no breakpoints on this processor".into())
+        pub(super) fn insert(_thread: i32, _address: u64) -> Self {
+            Self
         }
         pub(super) fn seen_at(&self) -> u64 {
             0
         }
-        pub(super) fn insert(&self) {}
         pub(super) fn remove(&self) {}
     }
 
