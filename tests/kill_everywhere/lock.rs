@@ -114,7 +114,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .victim(|s| {
                     s.attach().expect("room");
                     s.until_they_sleep(&[1]);
-                    s.dies_in(|| s.try_acquire_for(Duration::from_millis(3)));
+                    s.dies_in(|| s.try_acquire_for(Duration::from_millis(300)));
                 }),
         ),
         newcomer(

@@ -25,13 +25,14 @@ mod participant;
 mod segment;
 mod stage;
 mod trace;
+mod victim;
 
 use clap::Parser;
-use operation::{Drive, Operation, fork_bound, remove_leftovers};
+use operation::{Drive, Operation, fork_bound, remove_leftovers, remove_leftovers_of_the_dead};
 use stage::Board;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
-use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -97,13 +98,17 @@ struct TestRunner {
 #[derive(Debug, Default)]
 struct Tally {
     instructions: usize,
+    sleeps: usize,
     stride: usize,
     kills: usize,
-    /// Runs in which the victim came to its end on another way than the one it was led along.
+    /// Points that were not come by again: the victim took another way.
     astray: usize,
     outcomes: BTreeMap<String, usize>,
     violations: Vec<String>,
 }
+
+/// How many runs of an operation may be stepped all the way, which takes long.
+const MOST_STEPPED: usize = 40;
 
 /// After so many violations an operation is not tried any further.
 const ENOUGH: usize = 3;
@@ -117,10 +122,11 @@ fn main() -> ExitCode {
     if arguments.ignored.ignored {
         return ExitCode::SUCCESS; // none of it is
     }
-    if let Err(reason) = trace::can_trace() {
+    if let Err(reason) = victim::can_trace() {
         common::skipped(&format!("no kill at every instruction: {reason}"));
         return ExitCode::SUCCESS;
     }
+    remove_leftovers_of_the_dead();
     outlive::platform::linux::set_recheck(false);
     let begin = Instant::now();
     let well = check_the_check() & try_all(&arguments);
@@ -159,7 +165,10 @@ fn try_all(arguments: &Arguments) -> bool {
         Kills::Every => println!("a kill after every instruction, and in every sleep"),
         Kills::At(at) => println!("a kill after {at} instructions"),
     }
-    println!("{:<58} {:>12} {:>6} {:>6} {:>6}  outcomes", "operation", "instructions", "stride", "kills", "s");
+    println!(
+        "{:<58} {:>12} {:>6} {:>6} {:>6} {:>6}  outcomes",
+        "operation", "instructions", "sleeps", "stride", "kills", "s"
+    );
     let mut all = Tally::default();
     let mut tried = 0;
     let mut well = true;
@@ -169,13 +178,21 @@ fn try_all(arguments: &Arguments) -> bool {
         if plan.kills == Kills::Every && tally.violations.is_empty() {
             let never = operation.sees().iter().filter(|word| !tally.outcomes.keys().any(|seen| seen.contains(**word)));
             tally.violations.extend(never.map(|word| format!("no kill led to \"{word}\": it shows nothing")));
+            if tally.sleeps < operation.sleeps() {
+                tally.violations.push(format!(
+                    "it slept {} times, and was to sleep {}",
+                    tally.sleeps,
+                    operation.sleeps()
+                ));
+            }
         }
         let outcomes: Vec<_> = tally.outcomes.iter().map(|(what, count)| format!("{count} {what}")).collect();
         let astray = if tally.astray > 0 { format!(" ({} astray)", tally.astray) } else { String::new() };
         println!(
-            "{:<58} {:>12} {:>6} {:>6} {:>6.1}  {}{astray}",
+            "{:<58} {:>12} {:>6} {:>6} {:>6} {:>6.1}  {}{astray}",
             operation.name(),
             tally.instructions,
+            tally.sleeps,
             tally.stride,
             tally.kills,
             begin.elapsed().as_secs_f64(),
@@ -216,13 +233,12 @@ struct Plan {
 fn on_all_processors(operation: &dyn Operation, plan: &Plan) -> Tally {
     let shards: Vec<_> = (0..plan.jobs)
         .map(|shard| {
-            let (reader, writer) = std::io::pipe().expect("a pipe");
+            let (reader, writer) = UnixStream::pair().expect("a pair of sockets");
             let process = fork_bound(|| {
-                let writer = OwnedFd::from(writer.try_clone().expect("a descriptor"));
                 stay_on(shard);
                 let name = format!("outlive-kill-{}-{shard}", std::process::id());
                 let tally = try_one(operation, plan, shard, &name);
-                tally.write_to(std::fs::File::from(writer));
+                tally.write_to(&writer);
                 0
             });
             (process, reader)
@@ -267,6 +283,7 @@ fn try_one(operation: &dyn Operation, plan: &Plan, shard: usize, name: &str) -> 
         return tally;
     };
     tally.instructions = trace.length();
+    tally.sleeps = trace.sleeps();
     let last = trace::Point { after: trace.length(), asleep: false };
     tally.count(recorded.told, last, &trace);
     let (points, stride) = match plan.kills {
@@ -275,19 +292,26 @@ fn try_one(operation: &dyn Operation, plan: &Plan, shard: usize, name: &str) -> 
         Kills::At(after) => (vec![trace::Point { after, asleep: false }; plan.jobs], 0),
     };
     tally.stride = stride;
+    let mut stepped = 0;
     for (number, point) in points.into_iter().enumerate().skip(shard).step_by(plan.jobs) {
         if tally.violations.len() >= ENOUGH {
             break;
         }
+        // A run that went astray has killed somewhere, too, and counts; but the point is tried again.
         for attempt in 0..3 {
-            let drive = Drive::To { point, trace: &trace, step_all: attempt == 2 };
-            let ran = operation.run(drive, board, &format!("{name}-{number}-{attempt}"));
-            let as_led = ran.as_led;
-            tally.count(ran.told, point, &trace);
-            if as_led {
+            let step_all = attempt == 2;
+            if step_all && stepped == MOST_STEPPED {
+                tally.astray += 1;
                 break;
             }
-            tally.astray += usize::from(attempt == 2);
+            stepped += usize::from(step_all);
+            let drive = Drive::To { point, trace: &trace, step_all };
+            let ran = operation.run(drive, board, &format!("{name}-{number}-{attempt}"));
+            tally.count(ran.told, point, &trace);
+            if ran.as_led {
+                break;
+            }
+            tally.astray += usize::from(step_all);
         }
     }
     tally
@@ -312,7 +336,8 @@ impl Tally {
 
     /// One line for each fact, so that a process that dies in the middle is noticed: the last line is missing.
     fn write_to(&self, mut out: impl Write) {
-        let mut text = format!("runs\t{}\t{}\t{}\t{}\n", self.instructions, self.stride, self.kills, self.astray);
+        let mut text =
+            format!("runs\t{}\t{}\t{}\t{}\t{}\n", self.instructions, self.sleeps, self.stride, self.kills, self.astray);
         for (what, count) in &self.outcomes {
             text += &format!("outcome\t{count}\t{what}\n");
         }
@@ -331,9 +356,10 @@ impl Tally {
             match fields[0] {
                 "runs" => {
                     self.instructions = self.instructions.max(number(1));
-                    self.stride = self.stride.max(number(2));
-                    self.kills += number(3);
-                    self.astray += number(4);
+                    self.sleeps = self.sleeps.max(number(2));
+                    self.stride = self.stride.max(number(3));
+                    self.kills += number(4);
+                    self.astray += number(5);
                 }
                 "outcome" => *self.outcomes.entry(fields[2].to_owned()).or_default() += number(1),
                 "violation" => self.violations.push(fields[1..].join(" ")),

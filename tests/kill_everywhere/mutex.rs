@@ -138,6 +138,9 @@ fn lock_behind_a_sleeper(s: &Stage<World>) {
     s.dies_in(|| s.pair.lock());
 }
 
+/// Long enough for both phases of a sleep, even when every instruction up to it is a single step.
+const BOTH_PHASES: Duration = Duration::from_millis(300);
+
 const EITHER: &[&str] = &["newcomer ok", "newcomer owner died"];
 
 pub(super) fn operations() -> Vec<Box<dyn Operation>> {
@@ -228,6 +231,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("holder", hold_until_both_sleep)
                 .before("sleeper", get_through_later)
                 .victim(lock)
+                .sleeps(1)
                 .sees(&["sleeper ok", "owner died"]),
         ),
         newcomer(
@@ -235,6 +239,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("holder", hold_until_both_sleep)
                 .before("sleeper", get_through)
                 .victim(lock_behind_a_sleeper)
+                .sleeps(1)
                 .sees(&["sleeper ok"]),
         ),
         newcomer(
@@ -242,6 +247,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("holder", hold_and_die_when_both_sleep)
                 .before("sleeper", get_through_later)
                 .victim(lock)
+                .sleeps(1)
                 .sees(&["sleeper owner died"]),
         ),
         newcomer(
@@ -249,6 +255,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("holder", hold_and_die_when_both_sleep)
                 .before("sleeper", get_through)
                 .victim(lock_behind_a_sleeper)
+                .sleeps(1)
                 .sees(&["sleeper owner died"]),
         ),
         newcomer(
@@ -258,9 +265,20 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .victim(|s| {
                     s.attach().expect("room");
                     s.until_they_sleep(&[1]);
-                    s.dies_in(|| s.pair.try_lock_for(Duration::from_millis(3)));
+                    s.dies_in(|| s.pair.try_lock_for(BOTH_PHASES));
                 })
+                .sleeps(2)
                 .sees(&["sleeper ok, newcomer ok"]),
+        ),
+        newcomer(
+            script("try_lock_for, times out, alone")
+                .before("holder", hold)
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.dies_in(|| s.pair.try_lock_for(BOTH_PHASES));
+                })
+                .sleeps(2)
+                .sees(&["newcomer ok"]),
         ),
         newcomer(
             script("lock, held by the caller itself")

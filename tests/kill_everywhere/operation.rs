@@ -15,7 +15,8 @@
 //! word for the table, or what is wrong; one that does not end within [`BOUND`] is wrong, too.
 
 use super::stage::{Board, MOST_ROLES, Sleep, Stage, Told, has_ended, sleep_of};
-use super::trace::{Point, Trace, Victim, pause};
+use super::trace::{Point, Trace};
+use super::victim::{Victim, pause};
 use crate::common::fork;
 use std::time::{Duration, Instant};
 
@@ -32,6 +33,8 @@ enum When {
 
 type Act<W> = Box<dyn Fn(&Stage<W>) -> Told>;
 
+type Deed<W> = Box<dyn Fn(&Stage<W>)>;
+
 struct Role<W> {
     name: &'static str,
     when: When,
@@ -44,8 +47,9 @@ pub(crate) struct Script<W> {
     name: String,
     set: Box<dyn Fn(&str) -> W>,
     roles: Vec<Role<W>>,
-    victim: Box<dyn Fn(&Stage<W>)>,
+    victim: Deed<W>,
     sees: &'static [&'static str],
+    sleeps: usize,
     bound: Duration,
 }
 
@@ -62,6 +66,7 @@ pub(crate) fn operation<W>(
         roles: Vec::new(),
         victim: Box::new(|_| {}),
         sees: &[],
+        sleeps: 0,
         bound: BOUND,
     }
 }
@@ -92,6 +97,11 @@ impl<W> Script<W> {
     /// Words of the table that must come about when all instructions are tried: else nothing was shown.
     pub(crate) fn sees(mut self, words: &'static [&'static str]) -> Self {
         self.sees = words;
+        self
+    }
+    /// How often the victim must sleep in its operation when all instructions are tried.
+    pub(crate) fn sleeps(mut self, times: usize) -> Self {
+        self.sleeps = times;
         self
     }
     /// Another bound than [`BOUND`].
@@ -125,6 +135,7 @@ pub(crate) struct Ran {
 pub(crate) trait Operation {
     fn name(&self) -> String;
     fn sees(&self) -> &'static [&'static str];
+    fn sleeps(&self) -> usize;
     /// One run. Leaves nothing behind.
     fn run(&self, drive: Drive<'_>, board: &'static Board, name: &str) -> Ran;
 }
@@ -278,6 +289,10 @@ impl<W> Operation for Script<W> {
         self.sees
     }
 
+    fn sleeps(&self) -> usize {
+        self.sleeps
+    }
+
     fn run(&self, drive: Drive<'_>, board: &'static Board, name: &str) -> Ran {
         let mut ran = Ran { told: Ok(String::new()), trace: None, as_led: true };
         ran.told = self.play(drive, board, name, &mut ran);
@@ -286,6 +301,18 @@ impl<W> Operation for Script<W> {
             ran.told = Err(format!("left behind: {}", left.join(", ")));
         }
         ran
+    }
+}
+
+/// Removes what earlier checks have left that were killed themselves.
+pub(crate) fn remove_leftovers_of_the_dead() {
+    for entry in std::fs::read_dir("/dev/shm").into_iter().flatten().flatten() {
+        let found = entry.file_name().to_string_lossy().into_owned();
+        let process = found.split_once("outlive-kill-").and_then(|(_, rest)| rest.split('-').next()?.parse().ok());
+        // SAFETY: signal 0 only asks whether the process exists.
+        if process.is_some_and(|process: i32| unsafe { libc::kill(process, 0) } != 0) {
+            remove_leftovers(&found);
+        }
     }
 }
 

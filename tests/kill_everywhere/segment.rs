@@ -5,6 +5,7 @@ use super::operation::{Operation, Script, fork_bound, operation};
 use super::stage::{Stage, Told};
 use outlive::{Error, LockError, Mutex, Segment, Shareable};
 use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
@@ -120,7 +121,7 @@ fn image() -> &'static [u8] {
     IMAGE.get_or_init(|| {
         let name = format!("outlive-kill-{}-original", std::process::id());
         let original = Made::create(&*name, fill(1)).expect("a new name");
-        let (mut held, mut tell) = std::io::pipe().expect("a pipe");
+        let (mut held, mut tell) = UnixStream::pair().expect("a pair of sockets");
         let holder = fork_bound(|| {
             core::mem::forget(original.lock.lock());
             tell.write_all(b"!").expect("heard");

@@ -1,10 +1,11 @@
 //! Where the processes of one run meet: a page beside the segment that is tried, and what they find out about each other.
 
-use super::trace;
+use super::victim::{mark, trace_me};
 use std::fmt::Write as _;
 use std::io::Read as _;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
 
 /// What a survivor found: a short word for the table, or what is wrong.
 pub(crate) type Told = Result<&'static str, String>;
@@ -61,6 +62,15 @@ impl Board {
 
     pub(crate) fn tell_of_the_kill(&self) {
         self.killed.store(1, SeqCst);
+        // SAFETY: only names the word.
+        unsafe { libc::syscall(libc::SYS_futex, self.killed.as_ptr(), libc::FUTEX_WAKE, i32::MAX) };
+    }
+
+    /// Waits for the kill, at most that long.
+    fn nap(&self, most: Duration) {
+        let timeout = libc::timespec { tv_sec: 0, tv_nsec: most.subsec_nanos().into() };
+        // SAFETY: a word that stays, and a timeout on the stack.
+        unsafe { libc::syscall(libc::SYS_futex, self.killed.as_ptr(), libc::FUTEX_WAIT, 0, &raw const timeout) };
     }
 
     pub(crate) fn is_ready(&self, role: usize) -> bool {
@@ -123,11 +133,11 @@ impl<W> Stage<W> {
     pub(crate) fn dies_in<R>(&self, operation: impl FnOnce() -> R) {
         // SAFETY: gettid and getpid have no preconditions.
         let (process, thread) = unsafe { (libc::getpid(), libc::gettid()) };
-        let traced = trace::trace_me();
+        let traced = trace_me();
         self.board.victim.store(if traced { thread } else { -1 }, SeqCst);
-        trace::mark(process, thread);
+        mark(process, thread);
         let result = std::hint::black_box(operation());
-        trace::mark(process, thread);
+        mark(process, thread);
         core::mem::forget(result);
         self.until_the_kill();
     }
@@ -159,7 +169,9 @@ impl<W> Stage<W> {
 
     /// Waits until the victim is dead.
     pub(crate) fn until_the_kill(&self) {
-        self.until(|| false);
+        while !self.is_over() {
+            self.board.nap(Duration::from_millis(50));
+        }
     }
 
     /// Waits until the victim sleeps on a futex, be it for a moment, or is dead.
@@ -172,9 +184,10 @@ impl<W> Stage<W> {
         self.until(|| sleep_of(self.board.victim.load(SeqCst)) == Some(Sleep::ForGood));
     }
 
+    /// Does not look often: whoever looks is on the victim's processor.
     fn until(&self, done: impl Fn() -> bool) {
         while !self.is_over() && !done() {
-            trace::pause();
+            self.board.nap(Duration::from_micros(100));
         }
     }
 }
