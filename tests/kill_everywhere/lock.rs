@@ -115,7 +115,10 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                     s.attach().expect("room");
                     s.until_they_sleep(&[1]);
                     s.dies_in(|| s.try_acquire_for(Duration::from_millis(300)));
-                }),
+                })
+                .naps()
+                .sleeps(1)
+                .sees(&["sleeper ok, newcomer ok"]),
         ),
         newcomer(
             script("release")

@@ -35,6 +35,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::time::Instant;
+use trace::{Point, Trace};
 
 /// Every operation that is tried.
 fn operations() -> Vec<Box<dyn Operation>> {
@@ -284,13 +285,15 @@ fn try_one(operation: &dyn Operation, plan: &Plan, shard: usize, name: &str) -> 
     };
     tally.instructions = trace.length();
     tally.sleeps = trace.sleeps();
-    let last = trace::Point { after: trace.length(), asleep: false };
-    tally.count(recorded.told, last, &trace);
-    let (points, stride) = match plan.kills {
+    tally.count(recorded.told, Point::After(trace.length()), &trace);
+    let (mut points, stride) = match plan.kills {
         Kills::Every => (trace.every_point(), 1),
         Kills::Some(most) => trace.some_points(most),
-        Kills::At(after) => (vec![trace::Point { after, asleep: false }; plan.jobs], 0),
+        Kills::At(after) => (vec![Point::After(after); plan.jobs], 0),
     };
+    if operation.naps() {
+        points.extend([Point::FirstSleep; 8]); // each at another moment of it
+    }
     tally.stride = stride;
     let mut stepped = 0;
     for (number, point) in points.into_iter().enumerate().skip(shard).step_by(plan.jobs) {
@@ -318,18 +321,12 @@ fn try_one(operation: &dyn Operation, plan: &Plan, shard: usize, name: &str) -> 
 }
 
 impl Tally {
-    fn count(&mut self, told: Result<String, String>, at: trace::Point, trace: &trace::Trace) {
+    fn count(&mut self, told: Result<String, String>, at: Point, trace: &Trace) {
         self.kills += 1;
         match told {
             Ok(what) => *self.outcomes.entry(what).or_default() += 1,
             Err(wrong) => {
-                let asleep = if at.asleep { ", asleep in the next" } else { "" };
-                self.violations.push(format!(
-                    "killed after {} of {} instructions{asleep}, at {}: {wrong}",
-                    at.after,
-                    trace.length(),
-                    trace::place(trace.address(at.after))
-                ));
+                self.violations.push(format!("killed {}: {wrong}", trace.describe(at)));
             }
         }
     }

@@ -224,6 +224,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("holder", hold_until_it_sleeps)
                 .before("sleeper", get_through)
                 .victim(lock_behind_a_sleeper)
+                .naps()
                 .sees(&["sleeper ok", "newcomer ok"]),
         ),
         newcomer(
@@ -231,6 +232,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("holder", hold_until_both_sleep)
                 .before("sleeper", get_through_later)
                 .victim(lock)
+                .naps()
                 .sleeps(1)
                 .sees(&["sleeper ok", "owner died"]),
         ),
@@ -239,6 +241,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("holder", hold_until_both_sleep)
                 .before("sleeper", get_through)
                 .victim(lock_behind_a_sleeper)
+                .naps()
                 .sleeps(1)
                 .sees(&["sleeper ok"]),
         ),
@@ -247,6 +250,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("holder", hold_and_die_when_both_sleep)
                 .before("sleeper", get_through_later)
                 .victim(lock)
+                .naps()
                 .sleeps(1)
                 .sees(&["sleeper owner died"]),
         ),
@@ -255,6 +259,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("holder", hold_and_die_when_both_sleep)
                 .before("sleeper", get_through)
                 .victim(lock_behind_a_sleeper)
+                .naps()
                 .sleeps(1)
                 .sees(&["sleeper owner died"]),
         ),
@@ -267,7 +272,8 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                     s.until_they_sleep(&[1]);
                     s.dies_in(|| s.pair.try_lock_for(BOTH_PHASES));
                 })
-                .sleeps(2)
+                .naps()
+                .sleeps(1)
                 .sees(&["sleeper ok, newcomer ok"]),
         ),
         newcomer(
@@ -277,7 +283,8 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                     s.attach().expect("room");
                     s.dies_in(|| s.pair.try_lock_for(BOTH_PHASES));
                 })
-                .sleeps(2)
+                .naps()
+                .sleeps(1)
                 .sees(&["newcomer ok"]),
         ),
         newcomer(

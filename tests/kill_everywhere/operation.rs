@@ -50,6 +50,7 @@ pub(crate) struct Script<W> {
     victim: Deed<W>,
     sees: &'static [&'static str],
     sleeps: usize,
+    naps: bool,
     bound: Duration,
 }
 
@@ -67,6 +68,7 @@ pub(crate) fn operation<W>(
         victim: Box::new(|_| {}),
         sees: &[],
         sleeps: 0,
+        naps: false,
         bound: BOUND,
     }
 }
@@ -104,6 +106,11 @@ impl<W> Script<W> {
         self.sleeps = times;
         self
     }
+    /// The victim sleeps in its operation, be it for a moment only: it is also killed there.
+    pub(crate) fn naps(mut self) -> Self {
+        self.naps = true;
+        self
+    }
     /// Another bound than [`BOUND`].
     pub(crate) fn within(mut self, bound: Duration) -> Self {
         self.bound = bound;
@@ -136,6 +143,7 @@ pub(crate) trait Operation {
     fn name(&self) -> String;
     fn sees(&self) -> &'static [&'static str];
     fn sleeps(&self) -> usize;
+    fn naps(&self) -> bool;
     /// One run. Leaves nothing behind.
     fn run(&self, drive: Drive<'_>, board: &'static Board, name: &str) -> Ran;
 }
@@ -291,6 +299,10 @@ impl<W> Operation for Script<W> {
 
     fn sleeps(&self) -> usize {
         self.sleeps
+    }
+
+    fn naps(&self) -> bool {
+        self.naps
     }
 
     fn run(&self, drive: Drive<'_>, board: &'static Board, name: &str) -> Ran {

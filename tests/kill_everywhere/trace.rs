@@ -16,11 +16,14 @@ pub(crate) struct Trace {
 
 /// Where a victim is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Point {
+pub(crate) enum Point {
     /// After so many instructions of its operation.
-    pub(crate) after: usize,
-    /// In the next instruction, which is a system call, as soon as it sleeps there.
-    pub(crate) asleep: bool,
+    After(usize),
+    /// In the instruction after so many, which is a system call, as soon as it sleeps there.
+    AsleepAfter(usize),
+    /// As soon as it sleeps for the first time in a run that is not held up. (A nap of a millisecond is over before one that
+    /// is stepped comes to it.)
+    FirstSleep,
 }
 
 /// The last part of the way to an instruction.
@@ -45,12 +48,22 @@ impl Trace {
         self.slept.len()
     }
 
+    /// A point as people want it.
+    pub(crate) fn describe(&self, point: Point) -> String {
+        let (after, asleep) = match point {
+            Point::After(after) => (after, ""),
+            Point::AsleepAfter(after) => (after, ", asleep in the next"),
+            Point::FirstSleep => return "asleep for the first time".into(),
+        };
+        format!("after {after} of {} instructions{asleep}, at {}", self.length(), place(self.address(after)))
+    }
+
     /// How many instructions the operation has.
     pub(crate) fn length(&self) -> usize {
         self.addresses.len()
     }
 
-    pub(crate) fn address(&self, after: usize) -> u64 {
+    fn address(&self, after: usize) -> u64 {
         self.addresses.get(after).copied().unwrap_or(0)
     }
 
@@ -63,10 +76,10 @@ impl Trace {
             let stayed = after > 0 && self.address(after) != 0 && self.address(after) == self.address(after - 1);
             repeated = if stayed { repeated + 1 } else { 0 };
             if repeated == 0 || repeated.is_power_of_two() {
-                points.push(Point { after, asleep: false });
+                points.push(Point::After(after));
             }
         }
-        points.extend(self.slept.iter().map(|after| Point { after: *after, asleep: true }));
+        points.extend(self.slept.iter().map(|after| Point::AsleepAfter(*after)));
         points
     }
 
@@ -82,8 +95,8 @@ impl Trace {
         chosen.extend(special.flat_map(|at| [*at, at + 1]));
         chosen.sort_unstable();
         chosen.dedup();
-        let asleep = self.slept.iter().map(|after| Point { after: *after, asleep: true });
-        (chosen.into_iter().map(|after| Point { after, asleep: false }).chain(asleep).collect(), stride)
+        let asleep = self.slept.iter().map(|after| Point::AsleepAfter(*after));
+        (chosen.into_iter().map(Point::After).chain(asleep).collect(), stride)
     }
 
     /// Finds the cheapest way to each instruction. A hop leads to the next time that an address comes, so it may begin
@@ -176,7 +189,7 @@ impl Cheapest {
 }
 
 /// An address as debuggers want it: its file, and the offset in there.
-pub(crate) fn place(address: u64) -> String {
+fn place(address: u64) -> String {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
     let found = maps.lines().find_map(|line| {
         let (range, rest) = line.split_once(' ')?;

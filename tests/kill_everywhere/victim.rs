@@ -131,12 +131,19 @@ impl Victim {
 
     /// Leads it to the point. False if it came to its end before.
     pub(crate) fn go_to(&self, point: Point, trace: &Trace, step_all: bool) -> Result<bool, String> {
-        let last = point.after >= trace.length();
-        if last {
+        let (after, asleep) = match point {
+            Point::After(after) => (after, false),
+            Point::AsleepAfter(after) => (after, true),
+            Point::FirstSleep => {
+                self.resume(libc::PTRACE_CONT)?;
+                return Ok(self.wait(true)? == Stop::Asleep);
+            }
+        };
+        if after >= trace.length() {
             self.resume(libc::PTRACE_CONT)?;
             return Ok(self.wait(false)? == Stop::Mark);
         }
-        let way = if step_all { vec![None; point.after] } else { trace.way(point.after) };
+        let way = if step_all { vec![None; after] } else { trace.way(after) };
         for leg in way {
             let is_there = match leg {
                 Some(address) => self.run_to(address)?,
@@ -149,7 +156,7 @@ impl Victim {
                 return Ok(false);
             }
         }
-        if point.asleep {
+        if asleep {
             self.resume(libc::PTRACE_SINGLESTEP)?;
             return Ok(self.wait(true)? == Stop::Asleep);
         }
