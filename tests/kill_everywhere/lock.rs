@@ -3,7 +3,6 @@
 use super::operation::{Operation, Script, operation};
 use super::stage::{Stage, Told};
 use outlive::{Error, Lock, LockError, Segment};
-use std::time::Duration;
 
 type World = Segment<Lock>;
 
@@ -114,7 +113,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .victim(|s| {
                     s.attach().expect("room");
                     s.until_they_sleep(&[1]);
-                    s.dies_in(|| s.try_acquire_for(Duration::from_millis(300)));
+                    s.dies_in(|| s.try_acquire_for(s.timeout()));
                 })
                 .naps()
                 .sleeps(1)

@@ -4,7 +4,6 @@ use super::operation::{Operation, Script, operation};
 use super::stage::{Stage, Told};
 use outlive::{LockError, Mutex, MutexGuard, Segment, Shareable};
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
-use std::time::Duration;
 
 /// What is shared.
 #[derive(Debug, Shareable)]
@@ -138,9 +137,6 @@ fn lock_behind_a_sleeper(s: &Stage<World>) {
     s.dies_in(|| s.pair.lock());
 }
 
-/// Long enough for both phases of a sleep, even when every instruction up to it is a single step.
-const BOTH_PHASES: Duration = Duration::from_millis(300);
-
 const EITHER: &[&str] = &["newcomer ok", "newcomer owner died"];
 
 pub(super) fn operations() -> Vec<Box<dyn Operation>> {
@@ -270,7 +266,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .victim(|s| {
                     s.attach().expect("room");
                     s.until_they_sleep(&[1]);
-                    s.dies_in(|| s.pair.try_lock_for(BOTH_PHASES));
+                    s.dies_in(|| s.pair.try_lock_for(s.timeout()));
                 })
                 .naps()
                 .sleeps(1)
@@ -281,7 +277,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("holder", hold)
                 .victim(|s| {
                     s.attach().expect("room");
-                    s.dies_in(|| s.pair.try_lock_for(BOTH_PHASES));
+                    s.dies_in(|| s.pair.try_lock_for(s.timeout()));
                 })
                 .naps()
                 .sleeps(1)

@@ -255,7 +255,7 @@ impl<W> Script<W> {
     }
 
     fn play(&self, drive: Drive<'_>, board: &'static Board, name: &str, ran: &mut Ran) -> Result<String, String> {
-        board.wipe();
+        board.wipe(matches!(drive, Drive::Record | Drive::To { step_all: true, .. }));
         let stage = Stage::new((self.set)(name), board, name.to_owned());
         let mut told = vec![String::new(); self.roles.len()];
         let mut children = Children(Vec::new());
@@ -270,8 +270,8 @@ impl<W> Script<W> {
         let mut victim = Victim::new(process);
         victim.wait_for_its_mark(board)?;
         match drive {
-            Drive::Record => ran.trace = Some(victim.record()?),
-            Drive::To { point, trace, step_all } => ran.as_led = victim.go_to(point, trace, step_all)?,
+            Drive::Record => ran.trace = Some(victim.record(board)?),
+            Drive::To { point, trace, step_all } => ran.as_led = victim.go_to(board, point, trace, step_all)?,
         }
         drop(victim); // by SIGKILL
         board.tell_of_the_kill();

@@ -20,6 +20,10 @@ pub(crate) struct Board {
     /// The thread that is to be killed, once it is ready; minus one, if it cannot be traced.
     pub(crate) victim: AtomicI32,
     victim_is_ready: AtomicU32,
+    /// The victim executes instruction by instruction, which takes long.
+    is_stepped: AtomicU32,
+    /// How the victim was seen asleep, by who traces it: 1 for a while, 2 for good.
+    asleep: AtomicU32,
     killed: AtomicU32,
     ready: [AtomicU32; MOST_ROLES],
     processes: [AtomicI32; MOST_ROLES],
@@ -52,12 +56,20 @@ impl Board {
     }
 
     /// As new. Nobody of the run before is left.
-    pub(crate) fn wipe(&self) {
+    pub(crate) fn wipe(&self, is_stepped: bool) {
+        self.is_stepped.store(is_stepped.into(), SeqCst);
         self.victim.store(0, SeqCst);
         self.victim_is_ready.store(0, SeqCst);
+        self.asleep.store(0, SeqCst);
         self.killed.store(0, SeqCst);
         self.ready.iter().for_each(|ready| ready.store(0, SeqCst));
         self.reports.iter().for_each(|report| report.length.store(0, SeqCst));
+    }
+
+    /// For who traces the victim: lets those go on who wait for this. Nobody else looks, or it could be woken before it was
+    /// seen asleep.
+    pub(crate) fn tell_of_its_sleep(&self, sleep: Sleep) {
+        self.asleep.fetch_max(sleep as u32, SeqCst);
     }
 
     pub(crate) fn tell_of_the_kill(&self) {
@@ -142,6 +154,11 @@ impl<W> Stage<W> {
         self.until_the_kill();
     }
 
+    /// A timeout that the victim can spend asleep: long enough to come to its sleep.
+    pub(crate) fn timeout(&self) -> Duration {
+        Duration::from_millis(if self.board.is_stepped.load(SeqCst) == 0 { 100 } else { 1_200 })
+    }
+
     /// Tells that the next in the cast may begin. Not needed by a role that ends, or falls asleep without a timeout.
     pub(crate) fn ready(&self) {
         self.board.ready[self.role.load(SeqCst)].store(1, SeqCst);
@@ -176,12 +193,12 @@ impl<W> Stage<W> {
 
     /// Waits until the victim sleeps on a futex, be it for a moment, or is dead.
     pub(crate) fn until_the_victim_sleeps(&self) {
-        self.until(|| sleep_of(self.board.victim.load(SeqCst)).is_some());
+        self.until(|| self.board.asleep.load(SeqCst) >= Sleep::ForAWhile as u32);
     }
 
     /// Waits until the victim sleeps on a futex without a timeout, or is dead.
     pub(crate) fn until_the_victim_sleeps_for_good(&self) {
-        self.until(|| sleep_of(self.board.victim.load(SeqCst)) == Some(Sleep::ForGood));
+        self.until(|| self.board.asleep.load(SeqCst) >= Sleep::ForGood as u32);
     }
 
     /// Does not look often: whoever looks is on the victim's processor.
@@ -196,9 +213,9 @@ impl<W> Stage<W> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sleep {
     /// Until a certain moment, or a wake.
-    ForAWhile,
+    ForAWhile = 1,
     /// Until a wake.
-    ForGood,
+    ForGood = 2,
 }
 
 /// How a thread sleeps on a futex, if it does: by the system call that it is in.

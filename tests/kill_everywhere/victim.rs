@@ -37,6 +37,7 @@ enum Stop {
 
 /// Whether children can be traced here; if not, why.
 pub(crate) fn can_trace() -> Result<(), String> {
+    let board = Board::new();
     let process = fork_bound(|| {
         if !trace_me() {
             return std::io::Error::last_os_error().raw_os_error().unwrap_or(1);
@@ -47,7 +48,7 @@ pub(crate) fn can_trace() -> Result<(), String> {
         0
     });
     let victim = Victim { process, thread: process };
-    match victim.wait(false)? {
+    match victim.wait(board, false)? {
         Stop::Mark => {}
         Stop::Ended(errno) => {
             return Err(format!("ptrace is refused ({})", std::io::Error::from_raw_os_error(errno)));
@@ -55,7 +56,7 @@ pub(crate) fn can_trace() -> Result<(), String> {
         other => return Err(format!("ptrace does something else here: {other:?}")),
     }
     victim.resume(libc::PTRACE_SINGLESTEP)?;
-    match victim.wait(false)? {
+    match victim.wait(board, false)? {
         Stop::Trap => {}
         other => return Err(format!("there are no single steps here: {other:?}")),
     }
@@ -98,7 +99,7 @@ impl Victim {
         if self.thread < 0 {
             return Err("the victim cannot be traced".into());
         }
-        match self.wait(false)? {
+        match self.wait(board, false)? {
             Stop::Mark => {}
             other => return Err(format!("the victim did not begin: {other:?}")),
         }
@@ -108,15 +109,15 @@ impl Victim {
     }
 
     /// Steps through the operation, to its end.
-    pub(crate) fn record(&self) -> Result<Trace, String> {
+    pub(crate) fn record(&self, board: &Board) -> Result<Trace, String> {
         let mut trace = Trace::default();
         loop {
             trace.note(arch::address(self.thread));
             self.resume(libc::PTRACE_SINGLESTEP)?;
-            let mut stop = self.wait(true)?;
+            let mut stop = self.wait(board, true)?;
             if stop == Stop::Asleep {
                 trace.note_sleep();
-                stop = self.wait(false)?;
+                stop = self.wait(board, false)?;
             }
             match stop {
                 Stop::Trap => {}
@@ -130,26 +131,26 @@ impl Victim {
     }
 
     /// Leads it to the point. False if it came to its end before.
-    pub(crate) fn go_to(&self, point: Point, trace: &Trace, step_all: bool) -> Result<bool, String> {
+    pub(crate) fn go_to(&self, board: &Board, point: Point, trace: &Trace, step_all: bool) -> Result<bool, String> {
         let (after, asleep) = match point {
             Point::After(after) => (after, false),
             Point::AsleepAfter(after) => (after, true),
             Point::FirstSleep => {
                 self.resume(libc::PTRACE_CONT)?;
-                return Ok(self.wait(true)? == Stop::Asleep);
+                return Ok(self.wait(board, true)? == Stop::Asleep);
             }
         };
         if after >= trace.length() {
             self.resume(libc::PTRACE_CONT)?;
-            return Ok(self.wait(false)? == Stop::Mark);
+            return Ok(self.wait(board, false)? == Stop::Mark);
         }
         let way = if step_all { vec![None; after] } else { trace.way(after) };
         for leg in way {
             let is_there = match leg {
-                Some(address) => self.run_to(address)?,
+                Some(address) => self.run_to(board, address)?,
                 None => {
                     self.resume(libc::PTRACE_SINGLESTEP)?;
-                    self.wait(false)? == Stop::Trap
+                    self.wait(board, false)? == Stop::Trap
                 }
             };
             if !is_there {
@@ -158,16 +159,16 @@ impl Victim {
         }
         if asleep {
             self.resume(libc::PTRACE_SINGLESTEP)?;
-            return Ok(self.wait(true)? == Stop::Asleep);
+            return Ok(self.wait(board, true)? == Stop::Asleep);
         }
         Ok(true)
     }
 
     /// Leads it to where the address comes for the next time.
-    fn run_to(&self, address: u64) -> Result<bool, String> {
+    fn run_to(&self, board: &Board, address: u64) -> Result<bool, String> {
         let there = arch::Breakpoint::insert(self.thread, address);
         self.resume(libc::PTRACE_CONT)?;
-        if self.wait(false)? != Stop::Trap || arch::address(self.thread) != there.seen_at() {
+        if self.wait(board, false)? != Stop::Trap || arch::address(self.thread) != there.seen_at() {
             return Ok(false);
         }
         there.remove();
@@ -182,8 +183,8 @@ impl Victim {
         }
     }
 
-    /// Waits for the next stop; `or_sleep`: or until it sleeps on a futex.
-    fn wait(&self, or_sleep: bool) -> Result<Stop, String> {
+    /// Waits for the next stop; `or_sleep`: or until it sleeps on a futex. Otherwise tells the others of its sleep.
+    fn wait(&self, board: &Board, or_sleep: bool) -> Result<Stop, String> {
         let begin = Instant::now();
         for round in 0u32.. {
             let mut status = 0;
@@ -203,12 +204,15 @@ impl Victim {
                     () => Ok(Stop::Ended(-libc::WTERMSIG(status))),
                 };
             }
-            if or_sleep && round >= 3 && sleep_of(self.thread).is_some() {
-                return Ok(Stop::Asleep);
-            }
-            if round < 20 {
+            if round < 5 {
                 std::thread::yield_now();
                 continue;
+            }
+            if let Some(sleep) = sleep_of(self.thread) {
+                if or_sleep {
+                    return Ok(Stop::Asleep);
+                }
+                board.tell_of_its_sleep(sleep);
             }
             if begin.elapsed() > STOPS_WITHIN {
                 return Err("the victim came to no end: it does not get through itself".into());
