@@ -161,7 +161,7 @@ fn try_all(arguments: &Arguments) -> bool {
     let plan = Plan { jobs: arguments.jobs.map_or(processors, |jobs| jobs as usize), kills };
     match plan.kills {
         Kills::Some(most) => println!(
-            "QUICK: about {most} kills an operation: at a stride, and beside system calls and locked instructions. The whole: cargo test --release --test kill_everywhere -- --full"
+            "QUICK: about {most} kills an operation: at a stride, and beside changes of what is shared, system calls and locked instructions. The whole: cargo test --release --test kill_everywhere -- --full"
         ),
         Kills::Every => println!("a kill after every instruction, and in every sleep"),
         Kills::At(at) => println!("a kill after {at} instructions"),

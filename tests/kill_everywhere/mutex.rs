@@ -53,6 +53,14 @@ fn judge(s: &Stage<World>, answer: Result<MutexGuard<'_, [u64; 2]>, LockError<Mu
     Ok(word)
 }
 
+/// Somebody has died who held, whatever the victim did, and nobody has vouched for the data.
+fn be_told_and_get_through(s: &Stage<World>) -> Told {
+    match get_through(s)? {
+        "ok" => Err("was not told of the death".into()),
+        word => Ok(word),
+    }
+}
+
 /// Sleeps on what the victim holds.
 fn get_through_when_it_is_held(s: &Stage<World>) -> Told {
     s.ready();
@@ -143,6 +151,9 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
     let newcomer = |script: Script<World>| -> Box<dyn Operation> {
         Box::new(script.after("newcomer", get_through).last("the last", find_all_well))
     };
+    let told_newcomer = |script: Script<World>| -> Box<dyn Operation> {
+        Box::new(script.after("newcomer", be_told_and_get_through).last("the last", find_all_well))
+    };
     vec![
         newcomer(script("lock, free").victim(lock).sees(EITHER)),
         newcomer(script("lock, free, with the first use").victim(|s| s.dies_in(|| s.pair.lock())).sees(EITHER)),
@@ -188,7 +199,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 })
                 .sees(EITHER),
         ),
-        newcomer(
+        told_newcomer(
             script("lock, taken over from one that is dead")
                 .before("predecessor", die_with_it)
                 .victim(lock)
@@ -206,7 +217,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 })
                 .sees(EITHER),
         ),
-        newcomer(
+        told_newcomer(
             script("lock, taken over and left inconsistent")
                 .before("predecessor", die_with_it)
                 .victim(|s| {

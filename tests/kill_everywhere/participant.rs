@@ -49,8 +49,17 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
     };
     vec![
         newcomer(script("attach, the only slot", 1).victim(|s| s.dies_in(|| s.attach())).sees(&["newcomer ok"])),
+        newcomer(script("attach, one of many slots", 4).victim(|s| s.dies_in(|| s.attach())).sees(&["newcomer ok"])),
         newcomer(
-            script("attach, by a thread that is not the main one", 1)
+            script("detach, one of many slots", 4)
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.dies_in(|| s.detach());
+                })
+                .sees(&["newcomer ok"]),
+        ),
+        newcomer(
+            script("attach, by a thread that is not the main one", 4)
                 .victim(|s| {
                     std::thread::scope(|scope| {
                         scope.spawn(|| s.dies_in(|| s.attach()));
@@ -94,7 +103,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .sees(&["newcomer ok"]),
         ),
         newcomer(
-            script("detach, by a thread that is not the main one", 1)
+            script("detach, by a thread that is not the main one", 4)
                 .victim(|s| {
                     std::thread::scope(|scope| {
                         scope.spawn(|| {

@@ -8,6 +8,8 @@ use std::collections::HashMap;
 pub(crate) struct Trace {
     /// The address of each instruction; 0 where that cannot be known.
     addresses: Vec<u64>,
+    /// The instructions that changed what is shared.
+    changes: Vec<usize>,
     /// The instructions that slept.
     slept: Vec<usize>,
     /// The cheapest way to each.
@@ -43,6 +45,10 @@ impl Trace {
     /// The last instruction slept.
     pub(crate) fn note_sleep(&mut self) {
         self.slept.push(self.addresses.len() - 1);
+    }
+    /// The last instruction, or somebody else meanwhile, changed what is shared.
+    pub(crate) fn note_change(&mut self) {
+        self.changes.push(self.addresses.len() - 1);
     }
     pub(crate) fn sleeps(&self) -> usize {
         self.slept.len()
@@ -83,16 +89,17 @@ impl Trace {
         points
     }
 
-    /// About `most` points: some evenly spread, the others before and after system calls and locked instructions, evenly
-    /// chosen; in every sleep; at both ends. Also tells the spread.
+    /// About `most` points: a half evenly spread; the others before and after instructions that change what is shared,
+    /// system calls and locked instructions, evenly chosen of each kind; in every sleep; at both ends. Also tells the spread.
     pub(crate) fn some_points(&self, most: usize) -> (Vec<Point>, usize) {
-        let every = self.every_point();
-        let stride = every.len().div_ceil(most / 2).max(1);
+        let stride = self.every_point().len().div_ceil(most / 2).max(1);
         let mut chosen: Vec<usize> = (0..=self.length()).step_by(stride).collect();
         chosen.push(self.length());
         let special: Vec<usize> = (0..self.length()).filter(|at| arch::is_special(self.address(*at))).collect();
-        let special = special.iter().step_by(special.len().div_ceil(most / 4).max(1));
-        chosen.extend(special.flat_map(|at| [*at, at + 1]));
+        for kind in [&special, &self.changes] {
+            let some = kind.iter().step_by(kind.len().div_ceil(most / 4).max(1));
+            chosen.extend(some.flat_map(|at| [*at, at + 1]));
+        }
         chosen.sort_unstable();
         chosen.dedup();
         let asleep = self.slept.iter().map(|after| Point::AsleepAfter(*after));
@@ -144,6 +151,48 @@ impl Trace {
     }
 }
 
+/// The segments without a name that this process has mapped: what victims change in there can be seen from here.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    ranges: Vec<(u64, u64)>,
+    seen: Vec<u64>,
+}
+
+impl Shared {
+    pub(crate) fn look() -> Self {
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
+        let ranges = maps.lines().filter(|line| line.contains(" rw-s ") && line.contains("/memfd:outlive"));
+        let mut shared = Self { ranges: ranges.filter_map(range).collect(), seen: Vec::new() };
+        shared.has_changed();
+        shared
+    }
+
+    /// Whether anything there is another than at the last look.
+    pub(crate) fn has_changed(&mut self) -> bool {
+        let mut changed = false;
+        let words = self.ranges.iter().flat_map(|(start, end)| (*start..*end).step_by(8));
+        for (index, address) in words.enumerate() {
+            // SAFETY: mapped and readable, as the kernel says; whole words of plain numbers, which others write meanwhile.
+            let word = unsafe { (address as *const u64).read_volatile() };
+            match self.seen.get_mut(index) {
+                Some(seen) => {
+                    changed |= *seen != word;
+                    *seen = word;
+                }
+                None => self.seen.push(word),
+            }
+        }
+        changed
+    }
+}
+
+/// The addresses of a line of a process's map.
+fn range(line: &str) -> Option<(u64, u64)> {
+    let (start, end) = line.split_once(' ')?.0.split_once('-')?;
+    let number = |text| u64::from_str_radix(text, 16).ok();
+    Some((number(start)?, number(end)?))
+}
+
 /// Numbers of which the smallest in a range is found quickly: a binary tree of the smallest of two.
 #[derive(Debug)]
 struct Cheapest {
@@ -192,12 +241,10 @@ impl Cheapest {
 fn place(address: u64) -> String {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
     let found = maps.lines().find_map(|line| {
-        let (range, rest) = line.split_once(' ')?;
-        let (start, end) = range.split_once('-')?;
-        let number = |text| u64::from_str_radix(text, 16).ok();
-        let start = number(start).filter(|start| (*start..number(end).unwrap_or(0)).contains(&address))?;
+        let (start, _) = range(line).filter(|(start, end)| (*start..*end).contains(&address))?;
+        let (_, rest) = line.split_once(' ')?;
         let mut fields = rest.split_ascii_whitespace();
-        let offset = number(fields.nth(1)?)?;
+        let offset = u64::from_str_radix(fields.nth(1)?, 16).ok()?;
         let file = fields.nth(2)?.rsplit('/').next()?;
         Some(format!("{file}+{:#x}", address - start + offset))
     });

@@ -7,7 +7,7 @@
 
 use super::operation::fork_bound;
 use super::stage::{Board, has_ended, sleep_of};
-use super::trace::{Point, Trace};
+use super::trace::{Point, Shared, Trace};
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
@@ -111,6 +111,7 @@ impl Victim {
     /// Steps through the operation, to its end.
     pub(crate) fn record(&self, board: &Board) -> Result<Trace, String> {
         let mut trace = Trace::default();
+        let mut shared = Shared::look();
         loop {
             trace.note(arch::address(self.thread));
             self.resume(libc::PTRACE_SINGLESTEP)?;
@@ -118,6 +119,9 @@ impl Victim {
             if stop == Stop::Asleep {
                 trace.note_sleep();
                 stop = self.wait(board, false)?;
+            }
+            if shared.has_changed() {
+                trace.note_change();
             }
             match stop {
                 Stop::Trap => {}
