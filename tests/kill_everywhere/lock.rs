@@ -93,6 +93,23 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 })
                 .sees(&["newcomer owner died"]),
         ),
+        Box::new(
+            script("acquire, release, after a death, and nobody vouches")
+                .before("predecessor", die_with_it)
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.dies_in(|| {
+                        let Err(LockError::OwnerDied(_)) = s.acquire() else { panic!("it died") };
+                        s.release().expect("held");
+                    });
+                })
+                .after("newcomer", |s| match get_through(s)? {
+                    "ok" => Err("was not told of the death".into()),
+                    word => Ok(word),
+                })
+                .last("the last", find_all_well)
+                .sees(&["newcomer owner died"]),
+        ),
         newcomer(
             script("acquire, mark_consistent, release, after a death")
                 .before("predecessor", die_with_it)

@@ -7,7 +7,7 @@
 //!         let guard = s.pair.lock().expect("free");                 // prepares
 //!         s.dies_in(|| drop(guard));                                // is killed after every instruction of this
 //!     })
-//!     .after("newcomer", |s| get_through(s))                        // comes when the victim is dead
+//!     .after("newcomer", |s| get_through(s))                        // comes when the sleeper is through
 //!     .sees(&["newcomer ok", "newcomer owner died"])                // each of these must come about somewhere
 //! ```
 //!
@@ -27,6 +27,7 @@ pub(crate) const BOUND: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum When {
     Before,
+    Meanwhile,
     After,
     Last,
 }
@@ -83,11 +84,16 @@ impl<W> Script<W> {
     pub(crate) fn before(self, name: &'static str, act: impl Fn(&Stage<W>) -> Told + 'static) -> Self {
         self.role(name, When::Before, act)
     }
-    /// One that comes after the victim's death.
+    /// One that comes as soon as the victim is dead, perhaps to help those that were there before. Whoever comes wakes
+    /// sleepers: where these must get through by themselves, there is nobody of the kind.
+    pub(crate) fn meanwhile(self, name: &'static str, act: impl Fn(&Stage<W>) -> Told + 'static) -> Self {
+        self.role(name, When::Meanwhile, act)
+    }
+    /// One that comes after the victim's death, when those that were there before have got through by themselves.
     pub(crate) fn after(self, name: &'static str, act: impl Fn(&Stage<W>) -> Told + 'static) -> Self {
         self.role(name, When::After, act)
     }
-    /// One that comes when all the others have ended.
+    /// One that comes when all the others have ended, alone.
     pub(crate) fn last(self, name: &'static str, act: impl Fn(&Stage<W>) -> Told + 'static) -> Self {
         self.role(name, When::Last, act)
     }
@@ -275,10 +281,12 @@ impl<W> Script<W> {
         }
         drop(victim); // by SIGKILL
         board.tell_of_the_kill();
-        for index in self.those(When::After) {
-            self.start(index, &stage, board, &mut children);
+        for when in [When::Meanwhile, When::After] {
+            for index in self.those(when) {
+                self.start(index, &stage, board, &mut children);
+            }
+            self.until_all_have_ended(board, &mut children, &mut told)?;
         }
-        self.until_all_have_ended(board, &mut children, &mut told)?;
         for index in self.those(When::Last) {
             self.start(index, &stage, board, &mut children);
             self.until_all_have_ended(board, &mut children, &mut told)?;

@@ -96,8 +96,8 @@ impl Trace {
         let mut chosen: Vec<usize> = (0..=self.length()).step_by(stride).collect();
         chosen.push(self.length());
         let special: Vec<usize> = (0..self.length()).filter(|at| arch::is_special(self.address(*at))).collect();
-        for kind in [&special, &self.changes] {
-            let some = kind.iter().step_by(kind.len().div_ceil(most / 4).max(1));
+        for (kind, most) in [(&special, most / 4), (&self.changes, most / 2)] {
+            let some = kind.iter().step_by(kind.len().div_ceil(most).max(1));
             chosen.extend(some.flat_map(|at| [*at, at + 1]));
         }
         chosen.sort_unstable();
