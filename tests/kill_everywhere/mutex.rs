@@ -192,12 +192,14 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .sees(&["first ok", "first owner died", "second ok"]),
         ),
         newcomer(
-            script("lock, update, unlock")
+            script("lock, update, unlock, and two compete for what is left")
+                .meanwhile("rival", get_through)
+                .meanwhile("rival", get_through)
                 .victim(|s| {
                     s.attach().expect("room");
                     s.dies_in(|| update(&mut s.pair.lock().expect("free")));
                 })
-                .sees(EITHER),
+                .sees(&["rival ok", "rival owner died"]),
         ),
         told_newcomer(
             script("lock, taken over from one that is dead")
