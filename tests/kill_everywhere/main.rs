@@ -123,6 +123,11 @@ fn main() -> ExitCode {
     if arguments.ignored.ignored {
         return ExitCode::SUCCESS; // none of it is
     }
+    let operations = wanted(&arguments);
+    if operations.is_empty() {
+        println!("no operation is meant");
+        return ExitCode::SUCCESS;
+    }
     if let Err(reason) = victim::can_trace() {
         common::skipped(&format!("no kill at every instruction: {reason}"));
         return ExitCode::SUCCESS;
@@ -130,7 +135,7 @@ fn main() -> ExitCode {
     remove_leftovers_of_the_dead();
     outlive::platform::linux::set_recheck(false);
     let begin = Instant::now();
-    let well = check_the_check() & try_all(&arguments);
+    let well = check_the_check() & try_all(&operations, &arguments);
     println!("{:.1} s", begin.elapsed().as_secs_f64());
     if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -147,11 +152,18 @@ fn check_the_check() -> bool {
     well
 }
 
-fn try_all(arguments: &Arguments) -> bool {
-    let is_wanted = |name: &str| {
-        let wanted = arguments.names.is_empty() || arguments.names.iter().any(|part| name.contains(part.as_str()));
-        wanted && !arguments.ignored.skip.iter().any(|part| name.contains(part.as_str()))
-    };
+/// Those that the arguments name; all, if they name none.
+fn wanted(arguments: &Arguments) -> Vec<Box<dyn Operation>> {
+    let mut operations = operations();
+    operations.retain(|operation| {
+        let name = operation.name();
+        let is_named = arguments.names.is_empty() || arguments.names.iter().any(|part| name.contains(part.as_str()));
+        is_named && !arguments.ignored.skip.iter().any(|part| name.contains(part.as_str()))
+    });
+    operations
+}
+
+fn try_all(operations: &[Box<dyn Operation>], arguments: &Arguments) -> bool {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let kills = match (arguments.at, arguments.full) {
         (Some(at), _) => Kills::At(at),
@@ -171,9 +183,8 @@ fn try_all(arguments: &Arguments) -> bool {
         "operation", "instructions", "sleeps", "stride", "kills", "s"
     );
     let mut all = Tally::default();
-    let mut tried = 0;
     let mut well = true;
-    for operation in operations().iter().filter(|operation| is_wanted(&operation.name())) {
+    for operation in operations {
         let begin = Instant::now();
         let mut tally = on_all_processors(&**operation, &plan);
         if plan.kills == Kills::Every && tally.violations.is_empty() {
@@ -205,10 +216,10 @@ fn try_all(arguments: &Arguments) -> bool {
         well &= tally.violations.is_empty();
         all.instructions += tally.instructions;
         all.kills += tally.kills;
-        tried += 1;
     }
     println!(
-        "{tried} operations, {} instructions, {} kills: {}",
+        "{} operations, {} instructions, {} kills: {}",
+        operations.len(),
         all.instructions,
         all.kills,
         if well { "ok" } else { "FAILED" }

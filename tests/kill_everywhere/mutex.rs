@@ -118,6 +118,14 @@ fn die_with_it(s: &Stage<World>) -> Told {
     Ok("")
 }
 
+/// Takes part already when the victim begins, and comes back when it is dead.
+fn come_back(s: &Stage<World>) -> Told {
+    s.attach().expect("room");
+    s.ready();
+    s.until_the_kill();
+    get_through(s)
+}
+
 /// Sleeps behind the victim.
 fn get_through_later(s: &Stage<World>) -> Told {
     s.attach().expect("room"); // now: a newcomer would wake the victim
@@ -155,7 +163,12 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
         Box::new(script.after("newcomer", be_told_and_get_through).last("the last", find_all_well))
     };
     vec![
-        newcomer(script("lock, free").victim(lock).sees(EITHER)),
+        newcomer(
+            script("lock, free")
+                .before("resident", come_back)
+                .victim(lock)
+                .sees(&["resident ok", "resident owner died"]),
+        ),
         newcomer(script("lock, free, with the first use").victim(|s| s.dies_in(|| s.pair.lock())).sees(EITHER)),
         newcomer(
             script("try_lock, free")
@@ -171,12 +184,13 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
         })),
         newcomer(
             script("unlock")
+                .before("resident", come_back)
                 .victim(|s| {
                     let mut guard = s.pair.lock().expect("free");
                     update(&mut guard);
                     s.dies_in(|| drop(guard));
                 })
-                .sees(EITHER),
+                .sees(&["resident ok", "resident owner died"]),
         ),
         newcomer(
             script("unlock, while two sleep")
@@ -210,6 +224,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
         newcomer(
             script("lock, taken over, marked consistent, unlock")
                 .before("predecessor", die_with_it)
+                .before("resident", come_back)
                 .victim(|s| {
                     s.attach().expect("room");
                     s.dies_in(|| match s.pair.lock() {
@@ -217,7 +232,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                         other => panic!("{other:?}"),
                     });
                 })
-                .sees(EITHER),
+                .sees(&["resident ok", "resident owner died"]),
         ),
         told_newcomer(
             script("lock, taken over and left inconsistent")

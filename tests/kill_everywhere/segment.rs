@@ -1,7 +1,7 @@
 //! Segments: made, opened, replaced, revived, passed on, removed. Each run has a name of its own in the shared-memory file
 //! system; what contains it and is still there in the end is a violation.
 
-use super::operation::{Operation, Script, fork_bound, operation};
+use super::operation::{BOUND, Operation, Script, fork_bound, operation};
 use super::stage::{Stage, Told};
 use outlive::{Error, LockError, Mutex, Segment, Shareable};
 use std::io::{Read, Write};
@@ -129,6 +129,7 @@ fn image() -> &'static [u8] {
                 std::thread::park();
             }
         });
+        held.set_read_timeout(Some(BOUND)).expect("a bound");
         held.read_exact(&mut [0]).expect("told");
         let bytes = std::fs::read(path(&name)).expect("readable");
         // SAFETY: our own child.

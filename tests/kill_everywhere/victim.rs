@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 /// How long a victim may take from one stop to the next.
 const STOPS_WITHIN: Duration = Duration::from_secs(5);
 
+/// No operation has so many. (Where atomics are loops of load-exclusive and store-exclusive, a single-stepped one never ends.)
+const MOST_INSTRUCTIONS: usize = 1_000_000;
+
 /// A process of which a thread is traced. Killed and reaped when dropped.
 #[derive(Debug)]
 pub(crate) struct Victim {
@@ -113,6 +116,9 @@ impl Victim {
         let mut trace = Trace::default();
         let mut shared = Shared::look();
         loop {
+            if trace.length() == MOST_INSTRUCTIONS {
+                return Err("the victim goes round in circles".into());
+            }
             trace.note(arch::address(self.thread));
             self.resume(libc::PTRACE_SINGLESTEP)?;
             let mut stop = self.wait(board, true)?;
