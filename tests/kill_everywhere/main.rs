@@ -30,7 +30,7 @@ mod victim;
 use clap::Parser;
 use operation::{Drive, Operation, fork_bound, remove_leftovers, remove_leftovers_of_the_dead};
 use stage::Board;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
@@ -104,12 +104,11 @@ struct Tally {
     kills: usize,
     /// Points that were not come by again: the victim took another way.
     astray: usize,
+    /// Of all processes that had to do with it.
+    milliseconds: usize,
     outcomes: BTreeMap<String, usize>,
     violations: Vec<String>,
 }
-
-/// How many runs of an operation may be stepped all the way, which takes long.
-const MOST_STEPPED: usize = 40;
 
 /// After so many violations an operation is not tried any further.
 const ENOUGH: usize = 3;
@@ -143,12 +142,11 @@ fn main() -> ExitCode {
 /// Locks that are broken on purpose must be found out, or nothing that follows means anything.
 fn check_the_check() -> bool {
     let mut well = true;
-    for broken in broken::operations() {
-        let tally = on_all_processors(&*broken, &Plan { jobs: 1, kills: Kills::Some(60) });
+    try_each(&broken::operations(), &Plan { jobs: processors(), kills: Kills::Some(60) }, |broken, tally| {
         let found = tally.violations.first();
         println!("broken on purpose, {}: {}", broken.name(), found.map_or("NOT FOUND OUT", String::as_str));
         well &= found.is_some();
-    }
+    });
     well
 }
 
@@ -163,14 +161,17 @@ fn wanted(arguments: &Arguments) -> Vec<Box<dyn Operation>> {
     operations
 }
 
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 fn try_all(operations: &[Box<dyn Operation>], arguments: &Arguments) -> bool {
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let kills = match (arguments.at, arguments.full) {
         (Some(at), _) => Kills::At(at),
         (None, true) => Kills::Every,
         (None, false) => Kills::Some(arguments.kills as usize),
     };
-    let plan = Plan { jobs: arguments.jobs.map_or(processors, |jobs| jobs as usize), kills };
+    let plan = Plan { jobs: arguments.jobs.map_or_else(processors, |jobs| jobs as usize), kills };
     match plan.kills {
         Kills::Some(most) => println!(
             "QUICK: about {most} kills an operation: at a stride, and beside changes of what is shared, system calls and locked instructions. The whole: cargo test --release --test kill_everywhere -- --full"
@@ -184,9 +185,7 @@ fn try_all(operations: &[Box<dyn Operation>], arguments: &Arguments) -> bool {
     );
     let mut all = Tally::default();
     let mut well = true;
-    for operation in operations {
-        let begin = Instant::now();
-        let mut tally = on_all_processors(&**operation, &plan);
+    try_each(operations, &plan, |operation, mut tally| {
         if plan.kills == Kills::Every && tally.violations.is_empty() {
             let never = operation.sees().iter().filter(|word| !tally.outcomes.keys().any(|seen| seen.contains(**word)));
             tally.violations.extend(never.map(|word| format!("no kill led to \"{word}\": it shows nothing")));
@@ -207,7 +206,7 @@ fn try_all(operations: &[Box<dyn Operation>], arguments: &Arguments) -> bool {
             tally.sleeps,
             tally.stride,
             tally.kills,
-            begin.elapsed().as_secs_f64(),
+            tally.milliseconds as f64 / 1_000.0,
             outcomes.join(" | ")
         );
         for violation in &tally.violations {
@@ -216,7 +215,7 @@ fn try_all(operations: &[Box<dyn Operation>], arguments: &Arguments) -> bool {
         well &= tally.violations.is_empty();
         all.instructions += tally.instructions;
         all.kills += tally.kills;
-    }
+    });
     println!(
         "{} operations, {} instructions, {} kills: {}",
         operations.len(),
@@ -241,31 +240,58 @@ struct Plan {
     kills: Kills,
 }
 
-/// Tries an operation in processes of their own, one on each processor, and adds up.
-fn on_all_processors(operation: &dyn Operation, plan: &Plan) -> Tally {
-    let shards: Vec<_> = (0..plan.jobs)
-        .map(|shard| {
-            let (reader, writer) = UnixStream::pair().expect("a pair of sockets");
-            let process = fork_bound(|| {
-                stay_on(shard);
-                let name = format!("outlive-kill-{}-{shard}", std::process::id());
-                let tally = try_one(operation, plan, shard, &name);
-                tally.write_to(&writer);
-                0
-            });
-            (process, reader)
-        })
-        .collect();
-    let mut sum = Tally::default();
-    for (process, reader) in shards {
-        let whole = sum.add_from(BufReader::new(reader));
-        let status = common::wait(process);
-        remove_leftovers(&format!("outlive-kill-{process}-"));
+/// A process at work on its share of an operation's points.
+#[derive(Debug)]
+struct Worker {
+    process: i32,
+    reader: UnixStream,
+    processor: usize,
+}
+
+impl Worker {
+    fn start(operation: &dyn Operation, plan: &Plan, share: Share, processor: usize) -> Self {
+        let (reader, writer) = UnixStream::pair().expect("a pair of sockets");
+        let process = fork_bound(|| {
+            stay_on(processor);
+            let name = format!("outlive-kill-{}", std::process::id());
+            try_one(operation, plan, share, &name).write_to(&writer);
+            0
+        });
+        Self { process, reader, processor }
+    }
+
+    /// Waits for its end, and adds what it found. Gives the processor that is free now.
+    fn end(self, sum: &mut Tally) -> usize {
+        let whole = sum.add_from(BufReader::new(self.reader));
+        let status = common::wait(self.process);
+        remove_leftovers(&format!("outlive-kill-{}-", self.process));
         if status != 0 || !whole {
             sum.violations.push(format!("a process of the check itself ended with status {status}"));
         }
+        self.processor
     }
-    sum
+}
+
+/// Tries operations, as many processes side by side as the plan says, and tells of each, in turn.
+fn try_each(operations: &[Box<dyn Operation>], plan: &Plan, mut tell: impl FnMut(&dyn Operation, Tally)) {
+    // In the quick form most of the time goes by writing down traces: one process for each operation. In the full form by kills.
+    let shares = if plan.kills == Kills::Every { plan.jobs } else { 1 };
+    let mut to_do = (0..operations.len()).flat_map(|index| (0..shares).map(move |number| (index, number)));
+    let mut at_work = VecDeque::new();
+    let mut free: Vec<_> = (0..plan.jobs).rev().collect();
+    let mut sum = Tally::default();
+    loop {
+        while let Some(processor) = free.pop() {
+            let Some((index, number)) = to_do.next() else { break };
+            let share = Share { number, of: shares };
+            at_work.push_back((index, number, Worker::start(&*operations[index], plan, share, processor)));
+        }
+        let Some((index, number, worker)) = at_work.pop_front() else { return };
+        free.push(worker.end(&mut sum));
+        if number + 1 == shares {
+            tell(&*operations[index], core::mem::take(&mut sum));
+        }
+    }
 }
 
 /// Keeps this process, and those that it forks, on one processor: a step is a change from one to the other and back.
@@ -285,8 +311,16 @@ fn stay_on(number: usize) {
     }
 }
 
+/// Every so-many-th point, beginning with a certain one.
+#[derive(Debug, Clone, Copy)]
+struct Share {
+    number: usize,
+    of: usize,
+}
+
 /// One process's share of the runs of one operation.
-fn try_one(operation: &dyn Operation, plan: &Plan, shard: usize, name: &str) -> Tally {
+fn try_one(operation: &dyn Operation, plan: &Plan, share: Share, name: &str) -> Tally {
+    let begin = Instant::now();
     let board = Board::new();
     let mut tally = Tally::default();
     let record = |attempt: usize| operation.run(Drive::Record, board, &format!("{name}-record-{attempt}"));
@@ -307,34 +341,28 @@ fn try_one(operation: &dyn Operation, plan: &Plan, shard: usize, name: &str) -> 
     let (mut points, stride) = match plan.kills {
         Kills::Every => (trace.every_point(), 1),
         Kills::Some(most) => trace.some_points(most),
-        Kills::At(after) => (vec![Point::After(after); plan.jobs], 0),
+        Kills::At(after) => (vec![Point::After(after)], 0),
     };
     if operation.naps() {
         points.extend([Point::FirstSleep; 8]); // each at another moment of it
     }
     tally.stride = stride;
-    let mut stepped = 0;
-    for (number, point) in points.into_iter().enumerate().skip(shard).step_by(plan.jobs) {
+    for (number, point) in points.into_iter().enumerate().skip(share.number).step_by(share.of) {
         if tally.violations.len() >= ENOUGH {
             break;
         }
         // A run that went astray has killed somewhere, too, and counts; but the point is tried again.
-        for attempt in 0..3 {
-            let step_all = attempt == 2;
-            if step_all && stepped == MOST_STEPPED {
-                tally.astray += 1;
-                break;
-            }
-            stepped += usize::from(step_all);
-            let drive = Drive::To { point, trace: &trace, step_all };
-            let ran = operation.run(drive, board, &format!("{name}-{number}-{attempt}"));
+        for careful in [false, true] {
+            let drive = Drive::To { point, trace: &trace, careful };
+            let ran = operation.run(drive, board, &format!("{name}-{number}-{careful}"));
             tally.count(ran.told, point, &trace);
             if ran.as_led {
                 break;
             }
-            tally.astray += usize::from(step_all);
+            tally.astray += usize::from(careful);
         }
     }
+    tally.milliseconds = begin.elapsed().as_millis() as usize;
     tally
 }
 
@@ -351,8 +379,8 @@ impl Tally {
 
     /// One line for each fact, so that a process that dies in the middle is noticed: the last line is missing.
     fn write_to(&self, mut out: impl Write) {
-        let mut text =
-            format!("runs\t{}\t{}\t{}\t{}\t{}\n", self.instructions, self.sleeps, self.stride, self.kills, self.astray);
+        let numbers = [self.instructions, self.sleeps, self.stride, self.kills, self.astray, self.milliseconds];
+        let mut text = format!("runs\t{}\n", numbers.map(|number| number.to_string()).join("\t"));
         for (what, count) in &self.outcomes {
             text += &format!("outcome\t{count}\t{what}\n");
         }
@@ -375,6 +403,7 @@ impl Tally {
                     self.stride = self.stride.max(number(3));
                     self.kills += number(4);
                     self.astray += number(5);
+                    self.milliseconds += number(6);
                 }
                 "outcome" => *self.outcomes.entry(fields[2].to_owned()).or_default() += number(1),
                 "violation" => self.violations.push(fields[1..].join(" ")),

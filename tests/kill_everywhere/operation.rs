@@ -129,8 +129,8 @@ impl<W> Script<W> {
 pub(crate) enum Drive<'t> {
     /// To its end, and every instruction is written down.
     Record,
-    /// To that point of the trace; `step_all`: by single steps.
-    To { point: Point, trace: &'t Trace, step_all: bool },
+    /// To that point of the trace; `careful`: slowly.
+    To { point: Point, trace: &'t Trace, careful: bool },
 }
 
 /// How one run went.
@@ -261,7 +261,7 @@ impl<W> Script<W> {
     }
 
     fn play(&self, drive: Drive<'_>, board: &'static Board, name: &str, ran: &mut Ran) -> Result<String, String> {
-        board.wipe(matches!(drive, Drive::Record | Drive::To { step_all: true, .. }));
+        board.wipe(matches!(drive, Drive::Record | Drive::To { careful: true, .. }));
         let stage = Stage::new((self.set)(name), board, name.to_owned());
         let mut told = vec![String::new(); self.roles.len()];
         let mut children = Children(Vec::new());
@@ -277,7 +277,7 @@ impl<W> Script<W> {
         victim.wait_for_its_mark(board)?;
         match drive {
             Drive::Record => ran.trace = Some(victim.record(board)?),
-            Drive::To { point, trace, step_all } => ran.as_led = victim.go_to(board, point, trace, step_all)?,
+            Drive::To { point, trace, careful } => ran.as_led = victim.go_to(board, point, trace, careful)?,
         }
         drop(victim); // by SIGKILL
         board.tell_of_the_kill();

@@ -3,7 +3,7 @@
 //! One run is stepped through from mark to mark and written down, as a [`Trace`]. Later runs are led along it: where the
 //! processor is known to us, from breakpoint to breakpoint in as few hops as get there, because single steps cost 20 µs
 //! each in a virtual machine; elsewhere by single steps. A run that takes another way (it waits longer, finds a slot
-//! elsewhere) and misses its breakpoint is tried again, then stepped.
+//! elsewhere) and misses its breakpoint is tried again, more carefully.
 
 use super::operation::fork_bound;
 use super::stage::{Board, has_ended, sleep_of};
@@ -141,7 +141,7 @@ impl Victim {
     }
 
     /// Leads it to the point. False if it came to its end before.
-    pub(crate) fn go_to(&self, board: &Board, point: Point, trace: &Trace, step_all: bool) -> Result<bool, String> {
+    pub(crate) fn go_to(&self, board: &Board, point: Point, trace: &Trace, careful: bool) -> Result<bool, String> {
         let (after, asleep) = match point {
             Point::After(after) => (after, false),
             Point::AsleepAfter(after) => (after, true),
@@ -154,7 +154,7 @@ impl Victim {
             self.resume(libc::PTRACE_CONT)?;
             return Ok(self.wait(board, false)? == Stop::Mark);
         }
-        let way = if step_all { vec![None; after] } else { trace.way(after) };
+        let way = if careful { trace.careful_way(after) } else { trace.way(after) };
         for leg in way {
             let is_there = match leg {
                 Some(address) => self.run_to(board, address)?,
