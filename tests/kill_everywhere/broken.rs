@@ -1,4 +1,5 @@
-//! Broken on purpose, each in a way of its own: the check must find them out, or it cannot find anything.
+//! Broken on purpose, each in a way of its own: the check must find them out, or it cannot find anything. What each is to
+//! *see* is in the violation.
 
 use super::operation::{Operation, Script, operation};
 use super::stage::{Stage, Told};
@@ -62,15 +63,24 @@ fn path(s: &Stage<()>) -> PathBuf {
 
 pub(super) fn operations() -> Vec<Box<dyn Operation>> {
     vec![
-        Box::new(spin("without an owner").within(Duration::from_millis(300)).after("newcomer", |s| {
-            lock(s);
-            update(s);
-            Ok("ok")
-        })),
-        Box::new(spin("that is taken from who holds it for long").after("newcomer", |s| {
-            lock_or_rob(s);
-            read(s)
-        })),
+        Box::new(
+            spin("without an owner")
+                .within(Duration::from_millis(300))
+                .after("newcomer", |s| {
+                    lock(s);
+                    update(s);
+                    Ok("ok")
+                })
+                .sees(&["not through within"]),
+        ),
+        Box::new(
+            spin("that is taken from who holds it for long")
+                .after("newcomer", |s| {
+                    lock_or_rob(s);
+                    read(s)
+                })
+                .sees(&["half an update"]),
+        ),
         Box::new(
             operation("file", "that is filled under its name", |_| ())
                 .victim(|s| s.dies_in(|| std::fs::write(path(s), "whole")))
@@ -80,9 +90,10 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                     }
                     Ok(text) => Err(format!("half a file was seen: {text:?}")),
                     Err(_) => Ok("nothing"),
-                }),
+                })
+                .sees(&["half a file was seen"]),
         ),
-        Box::new(operation("file", "that is left lying about", |_| ()).victim(|s| {
+        Box::new(operation("file", "that is left lying about", |_| ()).sees(&["left behind"]).victim(|s| {
             s.dies_in(|| {
                 std::fs::write(path(s), "")?;
                 std::fs::remove_file(path(s))

@@ -102,7 +102,8 @@ struct Tally {
     sleeps: usize,
     stride: usize,
     kills: usize,
-    /// Points that were not come by again: the victim took another way.
+    /// Points that no run came by again, because each took another way (mostly in loops over what /proc says). They were
+    /// killed at the end of their operation.
     astray: usize,
     /// Of all processes that had to do with it.
     milliseconds: usize,
@@ -143,7 +144,7 @@ fn main() -> ExitCode {
 fn check_the_check() -> bool {
     let mut well = true;
     try_each(&broken::operations(), &Plan { jobs: processors(), kills: Kills::Some(60) }, |broken, tally| {
-        let found = tally.violations.first();
+        let found = tally.violations.iter().find(|violation| broken.sees().iter().any(|part| violation.contains(part)));
         println!("broken on purpose, {}: {}", broken.name(), found.map_or("NOT FOUND OUT", String::as_str));
         well &= found.is_some();
     });
