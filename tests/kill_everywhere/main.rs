@@ -35,7 +35,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::time::Instant;
-use trace::{Point, Trace};
+use trace::{Care, Point, Trace};
 
 /// Every operation that is tried.
 fn operations() -> Vec<Box<dyn Operation>> {
@@ -353,14 +353,14 @@ fn try_one(operation: &dyn Operation, plan: &Plan, share: Share, name: &str) -> 
             break;
         }
         // A run that went astray has killed somewhere, too, and counts; but the point is tried again.
-        for careful in [false, true] {
-            let drive = Drive::To { point, trace: &trace, careful };
-            let ran = operation.run(drive, board, &format!("{name}-{number}-{careful}"));
+        for care in [Care::No, Care::Some, Care::More] {
+            let drive = Drive::To { point, trace: &trace, care };
+            let ran = operation.run(drive, board, &format!("{name}-{number}-{care:?}"));
             tally.count(ran.told, point, &trace);
             if ran.as_led {
                 break;
             }
-            tally.astray += usize::from(careful);
+            tally.astray += usize::from(care == Care::More);
         }
     }
     tally.milliseconds = begin.elapsed().as_millis() as usize;

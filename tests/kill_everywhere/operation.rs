@@ -15,7 +15,7 @@
 //! word for the table, or what is wrong; one that does not end within [`BOUND`] is wrong, too.
 
 use super::stage::{Board, MOST_ROLES, Sleep, Stage, Told, has_ended, sleep_of};
-use super::trace::{Point, Trace};
+use super::trace::{Care, Point, Trace};
 use super::victim::{Victim, pause};
 use crate::common::fork;
 use std::time::{Duration, Instant};
@@ -129,8 +129,8 @@ impl<W> Script<W> {
 pub(crate) enum Drive<'t> {
     /// To its end, and every instruction is written down.
     Record,
-    /// To that point of the trace; `careful`: slowly.
-    To { point: Point, trace: &'t Trace, careful: bool },
+    /// To that point of the trace; how carefully.
+    To { point: Point, trace: &'t Trace, care: Care },
 }
 
 /// How one run went.
@@ -261,7 +261,7 @@ impl<W> Script<W> {
     }
 
     fn play(&self, drive: Drive<'_>, board: &'static Board, name: &str, ran: &mut Ran) -> Result<String, String> {
-        board.wipe(matches!(drive, Drive::Record | Drive::To { careful: true, .. }));
+        board.wipe(matches!(drive, Drive::Record | Drive::To { care: Care::Some | Care::More, .. }));
         let stage = Stage::new((self.set)(name), board, name.to_owned());
         let mut told = vec![String::new(); self.roles.len()];
         let mut children = Children(Vec::new());
@@ -277,7 +277,7 @@ impl<W> Script<W> {
         victim.wait_for_its_mark(board)?;
         match drive {
             Drive::Record => ran.trace = Some(victim.record(board)?),
-            Drive::To { point, trace, careful } => ran.as_led = victim.go_to(board, point, trace, careful)?,
+            Drive::To { point, trace, care } => ran.as_led = victim.go_to(board, point, trace, care)?,
         }
         drop(victim); // by SIGKILL
         board.tell_of_the_kill();

@@ -28,6 +28,14 @@ pub(crate) enum Point {
     FirstSleep,
 }
 
+/// How carefully a victim is led, from the fastest way to that from which the fewest go astray.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Care {
+    No,
+    Some,
+    More,
+}
+
 /// The last part of the way to an instruction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Leg {
@@ -134,13 +142,12 @@ impl Trace {
         }
     }
 
-    /// The way to an instruction by which hardly any run goes astray: to the last address before it that comes for the first
-    /// time, and by steps from there. (Loops over what is in /proc take another turn in every run.)
-    pub(crate) fn careful_way(&self, to: usize) -> Vec<Option<u64>> {
-        let landmark = match arch::HAS_BREAKPOINTS {
-            true => (1..=to).rev().find(|at| !self.addresses[..*at].contains(&self.addresses[*at])),
-            false => None,
-        };
+    /// A way to an instruction by which few runs go astray: to an address before it that comes for the first time, and by steps
+    /// from there. (Loops over what is in /proc take another turn in every run.) With `more` care it is not the last such
+    /// address: that may be one that is not come by in every run.
+    pub(crate) fn careful_way(&self, to: usize, more: bool) -> Vec<Option<u64>> {
+        let mut landmarks = (1..=to).rev().filter(|at| !self.addresses[..*at].contains(&self.addresses[*at]));
+        let landmark = landmarks.nth(if more { 20 } else { 0 }).filter(|_| arch::HAS_BREAKPOINTS);
         let hop = landmark.map(|at| Some(self.addresses[at]));
         let steps = to - landmark.unwrap_or(0);
         hop.into_iter().chain(std::iter::repeat_n(None, steps)).collect()

@@ -7,7 +7,7 @@
 
 use super::operation::fork_bound;
 use super::stage::{Board, has_ended, sleep_of};
-use super::trace::{Point, Shared, Trace};
+use super::trace::{Care, Point, Shared, Trace};
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
@@ -141,7 +141,7 @@ impl Victim {
     }
 
     /// Leads it to the point. False if it came to its end before.
-    pub(crate) fn go_to(&self, board: &Board, point: Point, trace: &Trace, careful: bool) -> Result<bool, String> {
+    pub(crate) fn go_to(&self, board: &Board, point: Point, trace: &Trace, care: Care) -> Result<bool, String> {
         let (after, asleep) = match point {
             Point::After(after) => (after, false),
             Point::AsleepAfter(after) => (after, true),
@@ -154,7 +154,11 @@ impl Victim {
             self.resume(libc::PTRACE_CONT)?;
             return Ok(self.wait(board, false)? == Stop::Mark);
         }
-        let way = if careful { trace.careful_way(after) } else { trace.way(after) };
+        let way = match care {
+            Care::No => trace.way(after),
+            Care::Some => trace.careful_way(after, false),
+            Care::More => trace.careful_way(after, true),
+        };
         for leg in way {
             let is_there = match leg {
                 Some(address) => self.run_to(board, address)?,
