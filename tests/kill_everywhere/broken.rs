@@ -1,0 +1,103 @@
+//! Broken on purpose, each in a way of its own: the check must find them out, or it cannot find anything. What each is to
+//! *see* is in the violation.
+
+use super::operation::{Operation, Script, operation};
+use super::stage::{Stage, Told};
+use outlive::{Segment, Shareable};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+/// Two numbers under a word that does not say who holds it.
+#[derive(Debug, Shareable)]
+#[repr(C)]
+struct Shared {
+    word: AtomicU32,
+    pair: [AtomicU64; 2],
+}
+
+type World = Segment<Shared>;
+
+fn lock(s: &Stage<World>) {
+    while s.word.compare_exchange(0, 1, SeqCst, SeqCst).is_err() {
+        std::thread::yield_now();
+    }
+}
+
+/// As many do it: who holds for too long is thought dead, and nobody is told.
+fn lock_or_rob(s: &Stage<World>) {
+    let begin = Instant::now();
+    while s.word.compare_exchange(0, 1, SeqCst, SeqCst).is_err() {
+        if begin.elapsed() > Duration::from_millis(20) {
+            break;
+        }
+        std::thread::yield_now();
+    }
+}
+
+fn update(s: &Stage<World>) {
+    s.pair[0].fetch_add(1, SeqCst);
+    s.pair[1].fetch_add(1, SeqCst);
+    s.word.store(0, SeqCst);
+}
+
+fn spin(name: &str) -> Script<World> {
+    operation("spin lock", name, |_| World::anonymous(|_| {}).expect("a segment")).victim(|s| {
+        s.dies_in(|| {
+            lock(s);
+            update(s);
+        });
+    })
+}
+
+fn read(s: &Stage<World>) -> Told {
+    match s.pair[0].load(SeqCst) == s.pair[1].load(SeqCst) {
+        true => Ok("ok"),
+        false => Err("half an update, and nobody said so".into()),
+    }
+}
+
+fn path(s: &Stage<()>) -> PathBuf {
+    PathBuf::from("/dev/shm").join(s.name())
+}
+
+pub(super) fn operations() -> Vec<Box<dyn Operation>> {
+    vec![
+        Box::new(
+            spin("without an owner")
+                .within(Duration::from_millis(300))
+                .after("newcomer", |s| {
+                    lock(s);
+                    update(s);
+                    Ok("ok")
+                })
+                .sees(&["not through within"]),
+        ),
+        Box::new(
+            spin("that is taken from who holds it for long")
+                .after("newcomer", |s| {
+                    lock_or_rob(s);
+                    read(s)
+                })
+                .sees(&["half an update"]),
+        ),
+        Box::new(
+            operation("file", "that is filled under its name", |_| ())
+                .victim(|s| s.dies_in(|| std::fs::write(path(s), "whole")))
+                .after("newcomer", |s| match std::fs::read_to_string(path(s)) {
+                    Ok(text) if text == "whole" => {
+                        std::fs::remove_file(path(s)).map(|()| "whole").map_err(|e| e.to_string())
+                    }
+                    Ok(text) => Err(format!("half a file was seen: {text:?}")),
+                    Err(_) => Ok("nothing"),
+                })
+                .sees(&["half a file was seen"]),
+        ),
+        Box::new(operation("file", "that is left lying about", |_| ()).sees(&["left behind"]).victim(|s| {
+            s.dies_in(|| {
+                std::fs::write(path(s), "")?;
+                std::fs::remove_file(path(s))
+            });
+        })),
+    ]
+}

@@ -1,0 +1,416 @@
+//! A kill at every instruction of every operation.
+//!
+//! For each operation of the public face, a victim is single-stepped through it once; then, for each instruction, a fresh
+//! victim in a fresh segment is killed there with SIGKILL, and those that are left must get through within the bound, in a state
+//! that the contract allows. The safety net (the look that sleepers take once a second) is off.
+//!
+//! `cargo test` runs a quick form, a stride over the instructions. The whole, which takes minutes:
+//!
+//! ```text
+//! cargo test --release --test kill_everywhere -- --full
+//! ```
+//!
+//! `-- --help` tells the rest. A new operation is a few lines in a file of its primitive, see [`operation`], and a line in
+//! [`operations`] for a new file.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod broken;
+mod lock;
+mod mutex;
+mod operation;
+mod participant;
+mod segment;
+mod stage;
+mod trace;
+mod victim;
+
+use clap::Parser;
+use operation::{Drive, Operation, fork_bound, remove_leftovers, remove_leftovers_of_the_dead};
+use stage::Board;
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+use std::time::Instant;
+use trace::{Care, Point, Trace};
+
+/// Every operation that is tried.
+fn operations() -> Vec<Box<dyn Operation>> {
+    [mutex::operations(), lock::operations(), participant::operations(), segment::operations()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// Kills at every instruction of every operation.
+#[derive(Parser)]
+#[command(name = "kill_everywhere")]
+struct Arguments {
+    /// Only operations whose name contains one of these
+    names: Vec<String>,
+    /// Kill after every instruction, not only after some
+    #[arg(long)]
+    full: bool,
+    /// Kills of an operation in the quick form, about
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(8..))]
+    kills: u32,
+    /// Kill after this many instructions only
+    #[arg(long, value_name = "INSTRUCTIONS")]
+    at: Option<usize>,
+    /// Processes that work side by side, each on a processor of its own [default: all processors]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    jobs: Option<u32>,
+    /// List the operations, and do nothing
+    #[arg(long)]
+    list: bool,
+    #[command(flatten)]
+    ignored: TestRunner,
+}
+
+/// What `cargo test` passes to all test programs alike, and means nothing here.
+#[derive(clap::Args)]
+struct TestRunner {
+    #[arg(long, hide = true)]
+    ignored: bool,
+    #[arg(long, hide = true)]
+    include_ignored: bool,
+    #[arg(long, hide = true)]
+    exact: bool,
+    #[arg(long, hide = true)]
+    nocapture: bool,
+    #[arg(long, hide = true)]
+    show_output: bool,
+    #[arg(long, short, hide = true)]
+    quiet: bool,
+    #[arg(long, hide = true)]
+    test_threads: Option<usize>,
+    #[arg(long, hide = true)]
+    skip: Vec<String>,
+    #[arg(long, hide = true)]
+    format: Option<String>,
+    #[arg(long, hide = true)]
+    color: Option<String>,
+}
+
+/// What came of one operation, in all runs of one process or of all.
+#[derive(Debug, Default)]
+struct Tally {
+    instructions: usize,
+    sleeps: usize,
+    stride: usize,
+    kills: usize,
+    /// Points that no run came by again, because each took another way (mostly in loops over what /proc says). They were
+    /// killed at the end of their operation.
+    astray: usize,
+    /// Of all processes that had to do with it.
+    milliseconds: usize,
+    outcomes: BTreeMap<String, usize>,
+    violations: Vec<String>,
+}
+
+/// After so many violations an operation is not tried any further.
+const ENOUGH: usize = 3;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if arguments.list {
+        operations().iter().for_each(|operation| println!("{}: test", operation.name()));
+        return ExitCode::SUCCESS;
+    }
+    if arguments.ignored.ignored {
+        return ExitCode::SUCCESS; // none of it is
+    }
+    let operations = wanted(&arguments);
+    if operations.is_empty() {
+        println!("no operation is meant");
+        return ExitCode::SUCCESS;
+    }
+    if let Err(reason) = victim::can_trace() {
+        common::skipped(&format!("no kill at every instruction: {reason}"));
+        return ExitCode::SUCCESS;
+    }
+    remove_leftovers_of_the_dead();
+    outlive::platform::linux::set_recheck(false);
+    let begin = Instant::now();
+    let well = check_the_check() & try_all(&operations, &arguments);
+    println!("{:.1} s", begin.elapsed().as_secs_f64());
+    if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Locks that are broken on purpose must be found out, or nothing that follows means anything.
+fn check_the_check() -> bool {
+    let mut well = true;
+    try_each(&broken::operations(), &Plan { jobs: processors(), kills: Kills::Some(60) }, |broken, tally| {
+        let found = tally.violations.iter().find(|violation| broken.sees().iter().any(|part| violation.contains(part)));
+        println!("broken on purpose, {}: {}", broken.name(), found.map_or("NOT FOUND OUT", String::as_str));
+        well &= found.is_some();
+    });
+    well
+}
+
+/// Those that the arguments name; all, if they name none.
+fn wanted(arguments: &Arguments) -> Vec<Box<dyn Operation>> {
+    let mut operations = operations();
+    operations.retain(|operation| {
+        let name = operation.name();
+        let is_named = arguments.names.is_empty() || arguments.names.iter().any(|part| name.contains(part.as_str()));
+        is_named && !arguments.ignored.skip.iter().any(|part| name.contains(part.as_str()))
+    });
+    operations
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn try_all(operations: &[Box<dyn Operation>], arguments: &Arguments) -> bool {
+    let kills = match (arguments.at, arguments.full) {
+        (Some(at), _) => Kills::At(at),
+        (None, true) => Kills::Every,
+        (None, false) => Kills::Some(arguments.kills as usize),
+    };
+    let plan = Plan { jobs: arguments.jobs.map_or_else(processors, |jobs| jobs as usize), kills };
+    match plan.kills {
+        Kills::Some(most) => println!(
+            "QUICK: about {most} kills an operation: at a stride, and beside changes of what is shared, system calls and locked instructions. The whole: cargo test --release --test kill_everywhere -- --full"
+        ),
+        Kills::Every => println!("a kill after every instruction, and in every sleep"),
+        Kills::At(at) => println!("a kill after {at} instructions"),
+    }
+    println!(
+        "{:<58} {:>12} {:>6} {:>6} {:>6} {:>6}  outcomes",
+        "operation", "instructions", "sleeps", "stride", "kills", "s"
+    );
+    let mut all = Tally::default();
+    let mut well = true;
+    try_each(operations, &plan, |operation, mut tally| {
+        if plan.kills == Kills::Every && tally.violations.is_empty() {
+            let never = operation.sees().iter().filter(|word| !tally.outcomes.keys().any(|seen| seen.contains(**word)));
+            tally.violations.extend(never.map(|word| format!("no kill led to \"{word}\": it shows nothing")));
+            if tally.sleeps < operation.sleeps() {
+                tally.violations.push(format!(
+                    "it slept {} times, and was to sleep {}",
+                    tally.sleeps,
+                    operation.sleeps()
+                ));
+            }
+        }
+        let outcomes: Vec<_> = tally.outcomes.iter().map(|(what, count)| format!("{count} {what}")).collect();
+        let astray = if tally.astray > 0 { format!(" ({} astray)", tally.astray) } else { String::new() };
+        println!(
+            "{:<58} {:>12} {:>6} {:>6} {:>6} {:>6.1}  {}{astray}",
+            operation.name(),
+            tally.instructions,
+            tally.sleeps,
+            tally.stride,
+            tally.kills,
+            tally.milliseconds as f64 / 1_000.0,
+            outcomes.join(" | ")
+        );
+        for violation in &tally.violations {
+            println!("    VIOLATION: {violation}");
+        }
+        well &= tally.violations.is_empty();
+        all.instructions += tally.instructions;
+        all.kills += tally.kills;
+    });
+    println!(
+        "{} operations, {} instructions, {} kills: {}",
+        operations.len(),
+        all.instructions,
+        all.kills,
+        if well { "ok" } else { "FAILED" }
+    );
+    well
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kills {
+    Every,
+    Some(usize),
+    At(usize),
+}
+
+/// How much is tried, by how many processes.
+#[derive(Debug)]
+struct Plan {
+    jobs: usize,
+    kills: Kills,
+}
+
+/// A process at work on its share of an operation's points.
+#[derive(Debug)]
+struct Worker {
+    process: i32,
+    reader: UnixStream,
+    processor: usize,
+}
+
+impl Worker {
+    fn start(operation: &dyn Operation, plan: &Plan, share: Share, processor: usize) -> Self {
+        let (reader, writer) = UnixStream::pair().expect("a pair of sockets");
+        let process = fork_bound(|| {
+            stay_on(processor);
+            let name = format!("outlive-kill-{}", std::process::id());
+            try_one(operation, plan, share, &name).write_to(&writer);
+            0
+        });
+        Self { process, reader, processor }
+    }
+
+    /// Waits for its end, and adds what it found. Gives the processor that is free now.
+    fn end(self, sum: &mut Tally) -> usize {
+        let whole = sum.add_from(BufReader::new(self.reader));
+        let status = common::wait(self.process);
+        remove_leftovers(&format!("outlive-kill-{}-", self.process));
+        if status != 0 || !whole {
+            sum.violations.push(format!("a process of the check itself ended with status {status}"));
+        }
+        self.processor
+    }
+}
+
+/// Tries operations, as many processes side by side as the plan says, and tells of each, in turn.
+fn try_each(operations: &[Box<dyn Operation>], plan: &Plan, mut tell: impl FnMut(&dyn Operation, Tally)) {
+    // In the quick form most of the time goes by writing down traces: one process for each operation. In the full form by kills.
+    let shares = if plan.kills == Kills::Every { plan.jobs } else { 1 };
+    let mut to_do = (0..operations.len()).flat_map(|index| (0..shares).map(move |number| (index, number)));
+    let mut at_work = VecDeque::new();
+    let mut free: Vec<_> = (0..plan.jobs).rev().collect();
+    let mut sum = Tally::default();
+    loop {
+        while let Some(processor) = free.pop() {
+            let Some((index, number)) = to_do.next() else { break };
+            let share = Share { number, of: shares };
+            at_work.push_back((index, number, Worker::start(&*operations[index], plan, share, processor)));
+        }
+        let Some((index, number, worker)) = at_work.pop_front() else { return };
+        free.push(worker.end(&mut sum));
+        if number + 1 == shares {
+            tell(&*operations[index], core::mem::take(&mut sum));
+        }
+    }
+}
+
+/// Keeps this process, and those that it forks, on one processor: a step is a change from one to the other and back.
+fn stay_on(number: usize) {
+    // SAFETY: a set of processors on the stack; if the wish is refused, it is only slower.
+    unsafe {
+        let mut allowed: libc::cpu_set_t = core::mem::zeroed();
+        if libc::sched_getaffinity(0, size_of_val(&allowed), &mut allowed) != 0 {
+            return;
+        }
+        let usable: Vec<_> =
+            (0..libc::CPU_SETSIZE as usize).filter(|processor| libc::CPU_ISSET(*processor, &allowed)).collect();
+        let mut one: libc::cpu_set_t = core::mem::zeroed();
+        libc::CPU_SET(usable[number % usable.len()], &mut one);
+        libc::sched_setaffinity(0, size_of_val(&one), &one);
+        libc::prctl(libc::PR_SET_TIMERSLACK, 1);
+    }
+}
+
+/// Every so-many-th point, beginning with a certain one.
+#[derive(Debug, Clone, Copy)]
+struct Share {
+    number: usize,
+    of: usize,
+}
+
+/// One process's share of the runs of one operation.
+fn try_one(operation: &dyn Operation, plan: &Plan, share: Share, name: &str) -> Tally {
+    let begin = Instant::now();
+    let board = Board::new();
+    let mut tally = Tally::default();
+    let record = |attempt: usize| operation.run(Drive::Record, board, &format!("{name}-record-{attempt}"));
+    let mut recorded = record(0);
+    // Held up by others, it may find its timeouts past before it sleeps.
+    for attempt in 1..3 {
+        if recorded.trace.as_ref().is_some_and(|trace| trace.sleeps() < operation.sleeps()) {
+            recorded = record(attempt);
+        }
+    }
+    let Some(trace) = recorded.trace else {
+        tally.violations.push(recorded.told.err().unwrap_or_default());
+        return tally;
+    };
+    tally.instructions = trace.length();
+    tally.sleeps = trace.sleeps();
+    tally.count(recorded.told, Point::After(trace.length()), &trace);
+    let (mut points, stride) = match plan.kills {
+        Kills::Every => (trace.every_point(), 1),
+        Kills::Some(most) => trace.some_points(most),
+        Kills::At(after) => (vec![Point::After(after)], 0),
+    };
+    if operation.naps() {
+        points.extend([Point::FirstSleep; 8]); // each at another moment of it
+    }
+    tally.stride = stride;
+    for (number, point) in points.into_iter().enumerate().skip(share.number).step_by(share.of) {
+        if tally.violations.len() >= ENOUGH {
+            break;
+        }
+        // A run that went astray has killed somewhere, too, and counts; but the point is tried again.
+        for care in [Care::No, Care::Some, Care::More] {
+            let drive = Drive::To { point, trace: &trace, care };
+            let ran = operation.run(drive, board, &format!("{name}-{number}-{care:?}"));
+            tally.count(ran.told, point, &trace);
+            if ran.as_led {
+                break;
+            }
+            tally.astray += usize::from(care == Care::More);
+        }
+    }
+    tally.milliseconds = begin.elapsed().as_millis() as usize;
+    tally
+}
+
+impl Tally {
+    fn count(&mut self, told: Result<String, String>, at: Point, trace: &Trace) {
+        self.kills += 1;
+        match told {
+            Ok(what) => *self.outcomes.entry(what).or_default() += 1,
+            Err(wrong) => {
+                self.violations.push(format!("killed {}: {wrong}", trace.describe(at)));
+            }
+        }
+    }
+
+    /// One line for each fact, so that a process that dies in the middle is noticed: the last line is missing.
+    fn write_to(&self, mut out: impl Write) {
+        let numbers = [self.instructions, self.sleeps, self.stride, self.kills, self.astray, self.milliseconds];
+        let mut text = format!("runs\t{}\n", numbers.map(|number| number.to_string()).join("\t"));
+        for (what, count) in &self.outcomes {
+            text += &format!("outcome\t{count}\t{what}\n");
+        }
+        for violation in &self.violations {
+            text += &format!("violation\t{}\n", violation.replace('\n', "; "));
+        }
+        out.write_all(format!("{text}end\n").as_bytes()).expect("the parent reads");
+    }
+
+    /// Adds what another has written. False if its end is missing.
+    fn add_from(&mut self, from: impl BufRead) -> bool {
+        for line in from.lines() {
+            let line = line.expect("readable");
+            let fields: Vec<_> = line.split('\t').collect();
+            let number = |at: usize| fields[at].parse::<usize>().expect("a number");
+            match fields[0] {
+                "runs" => {
+                    self.instructions = self.instructions.max(number(1));
+                    self.sleeps = self.sleeps.max(number(2));
+                    self.stride = self.stride.max(number(3));
+                    self.kills += number(4);
+                    self.astray += number(5);
+                    self.milliseconds += number(6);
+                }
+                "outcome" => *self.outcomes.entry(fields[2].to_owned()).or_default() += number(1),
+                "violation" => self.violations.push(fields[1..].join(" ")),
+                _ => return true,
+            }
+        }
+        false
+    }
+}

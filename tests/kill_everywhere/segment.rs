@@ -1,0 +1,271 @@
+//! Segments: made, opened, replaced, revived, passed on, removed. Each run has a name of its own in the shared-memory file
+//! system; what contains it and is still there in the end is a violation.
+
+use super::operation::{BOUND, Operation, Script, fork_bound, operation};
+use super::stage::{Stage, Told};
+use outlive::{Error, LockError, Mutex, Segment, Shareable};
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// What every complete segment here has, beside its number.
+const SEAL: u64 = 0x5ea1_5ea1_5ea1_5ea1;
+
+#[derive(Debug, Shareable)]
+#[repr(C)]
+struct Shared {
+    /// Written when the segment is made.
+    number: u64,
+    /// Used by everybody.
+    lock: Mutex<u64>,
+    /// Written last.
+    seal: u64,
+}
+
+type Made = Segment<Shared>;
+
+fn fill(number: u64) -> impl Fn(&mut Shared) {
+    move |new| {
+        new.number = number;
+        new.seal = SEAL;
+    }
+}
+
+fn script(name: &str) -> Script<()> {
+    operation("Segment", name, |_| ())
+}
+
+/// One of those exists, and nobody has it open.
+fn with_an_old_one(name: &str) -> Script<()> {
+    operation("Segment", name, |name| drop(Made::create(name, fill(1)).expect("a new name")))
+}
+
+/// The segment's number, if it is complete and its lock can be used. `died`: its lock was held by one that is dead.
+fn use_it(segment: &Made, died: bool) -> Result<u64, String> {
+    if segment.seal != SEAL {
+        return Err("half a segment was seen".into());
+    }
+    match segment.lock.lock() {
+        Ok(_) if !died => Ok(segment.number),
+        Err(LockError::OwnerDied(left)) if died => {
+            left.into_guard().mark_consistent();
+            Ok(segment.number)
+        }
+        other => Err(format!("its lock says {other:?}")),
+    }
+}
+
+/// Opens what may be there.
+fn look(s: &Stage<()>) -> Result<Option<u64>, String> {
+    match Made::open(s.name()) {
+        Ok(segment) => use_it(&segment, false).map(Some),
+        Err(Error::NotFound(_)) => Ok(None),
+        Err(other) => Err(other.to_string()),
+    }
+}
+
+fn text(error: Error) -> String {
+    error.to_string()
+}
+
+/// Opens it, if it is there; or makes it; in the end removes it.
+fn open_or_make(s: &Stage<()>) -> Told {
+    let found = look(s)?;
+    let made = Made::create(s.name(), fill(3));
+    match (found, made) {
+        (None, Ok(segment)) => use_it(&segment, false)?,
+        (Some(_), Err(Error::AlreadyExists(_))) => 0,
+        (found, made) => return Err(format!("found {found:?}, and then making it gave {made:?}")),
+    };
+    use_it(&Made::open(s.name()).map_err(text)?, false)?;
+    Made::remove(s.name()).map_err(text)?;
+    Ok(match found {
+        None => "found nothing",
+        Some(1) => "found the old one",
+        Some(_) => "found the victim's",
+    })
+}
+
+/// What is there is the old one or the victim's. Nobody has it open, so it can be replaced. In the end removes it.
+fn open_and_replace(s: &Stage<()>) -> Told {
+    let found = look(s)?;
+    let new =
+        Segment::<Shared>::options().replace_abandoned(true).create(s.name(), |new, _| fill(3)(new)).map_err(text)?;
+    use_it(&new, false)?;
+    if look(s)? != Some(3) {
+        return Err("it was replaced, and another was found".into());
+    }
+    Made::remove(s.name()).map_err(text)?;
+    match found {
+        Some(1) => Ok("found the old one"),
+        Some(2) => Ok("found the victim's"),
+        other => Err(format!("found {other:?}")),
+    }
+}
+
+/// Opens it, which everybody must be able to, and in the end removes it.
+fn open(s: &Stage<()>) -> Told {
+    match look(s)? {
+        Some(1) => {}
+        other => return Err(format!("found {other:?}")),
+    }
+    Made::remove(s.name()).map_err(text)?;
+    Ok("ok")
+}
+
+/// The bytes of a segment whose lock somebody holds who lives.
+fn image() -> &'static [u8] {
+    static IMAGE: OnceLock<Vec<u8>> = OnceLock::new();
+    IMAGE.get_or_init(|| {
+        let name = format!("outlive-kill-{}-original", std::process::id());
+        let original = Made::create(&*name, fill(1)).expect("a new name");
+        let (mut held, mut tell) = UnixStream::pair().expect("a pair of sockets");
+        let holder = fork_bound(|| {
+            core::mem::forget(original.lock.lock());
+            tell.write_all(b"!").expect("heard");
+            loop {
+                std::thread::park();
+            }
+        });
+        held.set_read_timeout(Some(BOUND)).expect("a bound");
+        held.read_exact(&mut [0]).expect("told");
+        let bytes = std::fs::read(path(&name)).expect("readable");
+        // SAFETY: our own child.
+        unsafe { libc::kill(holder, libc::SIGKILL) };
+        crate::common::wait(holder);
+        Made::remove(&*name).expect("there");
+        bytes
+    })
+}
+
+fn path(name: &str) -> PathBuf {
+    PathBuf::from("/dev/shm").join(name)
+}
+
+/// Opens the copy: who held in there is dead to those who open it, first the one, then the next.
+fn open_the_copy(s: &Stage<()>) -> Told {
+    let first = Made::open(s.name()).map_err(text)?;
+    use_it(&first, true)?;
+    let second = Made::open(s.name()).map_err(text)?;
+    use_it(&second, false)?;
+    Made::remove(s.name()).map_err(text)?;
+    Ok("ok")
+}
+
+/// A segment that is passed to a child, and the command for it.
+type Passed = (Made, Command);
+
+fn passed(_name: &str) -> Passed {
+    let segment = Made::anonymous(fill(1)).expect("a segment");
+    let mut command = Command::new("/bin/true");
+    segment.pass_to(&mut command, "kill").expect("descriptors");
+    (segment, command)
+}
+
+/// As in the child for which the command is meant.
+fn inherit(s: &Stage<Passed>) -> Result<Made, Error> {
+    for (name, value) in s.1.get_envs() {
+        // SAFETY: this process has one thread.
+        unsafe { std::env::set_var(name, value.expect("set, not removed")) };
+    }
+    Made::inherit("kill")
+}
+
+fn use_what_was_passed(s: &Stage<Passed>) -> Told {
+    use_it(&s.0, false)?;
+    use_it(&inherit(s).map_err(text)?, false)?;
+    Ok("ok")
+}
+
+pub(super) fn operations() -> Vec<Box<dyn Operation>> {
+    let old_or_none = &["found nothing", "found the old one"];
+    vec![
+        Box::new(script("anonymous").victim(|s| s.dies_in(|| Made::anonymous(fill(2))))),
+        Box::new(
+            script("create")
+                .victim(|s| s.dies_in(|| Made::create(s.name(), fill(2))))
+                .after("newcomer", open_or_make)
+                .sees(&["found nothing", "found the victim's"]),
+        ),
+        Box::new(
+            with_an_old_one("create, refused because it exists")
+                .victim(|s| s.dies_in(|| Made::create(s.name(), fill(2))))
+                .after("newcomer", open)
+                .sees(&["ok"]),
+        ),
+        Box::new(
+            with_an_old_one("open")
+                .victim(|s| s.dies_in(|| Made::open(s.name())))
+                .after("newcomer", open)
+                .sees(&["ok"]),
+        ),
+        Box::new(
+            with_an_old_one("open, then replaced by another")
+                .victim(|s| s.dies_in(|| Made::open(s.name())))
+                .after("newcomer", open_and_replace)
+                .sees(&["found the old one"]),
+        ),
+        Box::new(
+            script("open_or_create, there is none")
+                .victim(|s| s.dies_in(|| Made::open_or_create(s.name(), fill(2))))
+                .after("newcomer", open_or_make)
+                .sees(&["found nothing", "found the victim's"]),
+        ),
+        Box::new(
+            with_an_old_one("open_or_create, there is one")
+                .victim(|s| s.dies_in(|| Made::open_or_create(s.name(), fill(2))))
+                .after("newcomer", open)
+                .sees(&["ok"]),
+        ),
+        Box::new(
+            with_an_old_one("replace_abandoned")
+                .victim(|s| {
+                    let options = Segment::<Shared>::options().replace_abandoned(true);
+                    s.dies_in(|| options.create(s.name(), |new, _| fill(2)(new)));
+                })
+                .after("newcomer", open_and_replace)
+                .sees(&["found the old one", "found the victim's"]),
+        ),
+        Box::new(
+            with_an_old_one("remove")
+                .victim(|s| s.dies_in(|| Made::remove(s.name())))
+                .after("newcomer", open_or_make)
+                .sees(old_or_none),
+        ),
+        Box::new(
+            with_an_old_one("drop, by one that took part")
+                .victim(|s| {
+                    let segment = Made::open(s.name()).expect("there");
+                    use_it(&segment, false).expect("usable");
+                    s.dies_in(|| drop(segment));
+                })
+                .after("newcomer", open_and_replace)
+                .sees(&["found the old one"]),
+        ),
+        Box::new(
+            operation("Segment", "open, a copy that must be revived", |name| {
+                std::fs::write(path(name), image()).expect("written");
+            })
+            .victim(|s| s.dies_in(|| Made::open(s.name())))
+            .after("newcomer", open_the_copy)
+            .sees(&["ok"]),
+        ),
+        Box::new(
+            operation("Segment", "inherit", passed)
+                .victim(|s| s.dies_in(|| inherit(s)))
+                .after("newcomer", use_what_was_passed)
+                .sees(&["ok"]),
+        ),
+        Box::new(
+            operation("Segment", "pass_to", passed)
+                .victim(|s| {
+                    let mut command = Command::new("/bin/true");
+                    s.dies_in(|| s.0.pass_to(&mut command, "another"));
+                })
+                .after("newcomer", use_what_was_passed)
+                .sees(&["ok"]),
+        ),
+    ]
+}

@@ -1,0 +1,253 @@
+//! Where the processes of one run meet: a page beside the segment that is tried, and what they find out about each other.
+
+use super::victim::{mark, trace_me};
+use std::fmt::Write as _;
+use std::io::Read as _;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
+
+/// What a survivor found: a short word for the table, or what is wrong.
+pub(crate) type Told = Result<&'static str, String>;
+
+/// The most processes of one run, beside the victim.
+pub(crate) const MOST_ROLES: usize = 8;
+const LONGEST_REPORT: usize = 400;
+
+/// Memory that all processes of a run share, so that they do not need what is tried in order to meet.
+#[derive(Debug)]
+pub(crate) struct Board {
+    /// The thread that is to be killed, once it is ready; minus one, if it cannot be traced.
+    pub(crate) victim: AtomicI32,
+    victim_is_ready: AtomicU32,
+    /// The victim executes instruction by instruction, which takes long.
+    is_stepped: AtomicU32,
+    /// How the victim was seen asleep, by who traces it: 1 for a while, 2 for good.
+    asleep: AtomicU32,
+    killed: AtomicU32,
+    ready: [AtomicU32; MOST_ROLES],
+    processes: [AtomicI32; MOST_ROLES],
+    reports: [Report; MOST_ROLES],
+}
+
+/// Length plus one, and bytes; 0 as long as there is none.
+#[derive(Debug)]
+struct Report {
+    length: AtomicU32,
+    bytes: [AtomicU8; LONGEST_REPORT],
+}
+
+impl Board {
+    /// One for this process and those that it forks.
+    pub(crate) fn new() -> &'static Self {
+        // SAFETY: new memory of that size, never unmapped; zeros are a valid board.
+        unsafe {
+            let place = libc::mmap(
+                core::ptr::null_mut(),
+                size_of::<Self>(),
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED | libc::MAP_ANONYMOUS,
+                -1,
+                0,
+            );
+            assert_ne!(place, libc::MAP_FAILED, "a page of memory");
+            &*place.cast::<Self>()
+        }
+    }
+
+    /// As new. Nobody of the run before is left.
+    pub(crate) fn wipe(&self, is_stepped: bool) {
+        self.is_stepped.store(is_stepped.into(), SeqCst);
+        self.victim.store(0, SeqCst);
+        self.victim_is_ready.store(0, SeqCst);
+        self.asleep.store(0, SeqCst);
+        self.killed.store(0, SeqCst);
+        self.ready.iter().for_each(|ready| ready.store(0, SeqCst));
+        self.reports.iter().for_each(|report| report.length.store(0, SeqCst));
+    }
+
+    /// For who traces the victim: lets those go on who wait for this. Nobody else looks, or it could be woken before it was
+    /// seen asleep.
+    pub(crate) fn tell_of_its_sleep(&self, sleep: Sleep) {
+        self.asleep.fetch_max(sleep as u32, SeqCst);
+    }
+
+    pub(crate) fn tell_of_the_kill(&self) {
+        self.killed.store(1, SeqCst);
+        // SAFETY: only names the word.
+        unsafe { libc::syscall(libc::SYS_futex, self.killed.as_ptr(), libc::FUTEX_WAKE, i32::MAX) };
+    }
+
+    /// Waits for the kill, at most that long.
+    fn nap(&self, most: Duration) {
+        let timeout = libc::timespec { tv_sec: 0, tv_nsec: most.subsec_nanos().into() };
+        // SAFETY: a word that stays, and a timeout on the stack.
+        unsafe { libc::syscall(libc::SYS_futex, self.killed.as_ptr(), libc::FUTEX_WAIT, 0, &raw const timeout) };
+    }
+
+    pub(crate) fn is_ready(&self, role: usize) -> bool {
+        self.ready[role].load(SeqCst) != 0
+    }
+
+    pub(crate) fn started(&self, role: usize, process: i32) {
+        self.processes[role].store(process, SeqCst);
+    }
+
+    pub(crate) fn report(&self, role: usize, text: &str) {
+        let report = &self.reports[role];
+        let bytes = &text.as_bytes()[..text.len().min(LONGEST_REPORT)];
+        for (place, byte) in report.bytes.iter().zip(bytes) {
+            place.store(*byte, SeqCst);
+        }
+        report.length.store(bytes.len() as u32 + 1, SeqCst);
+    }
+
+    pub(crate) fn reported(&self, role: usize) -> Option<String> {
+        let report = &self.reports[role];
+        let length = report.length.load(SeqCst).checked_sub(1)?;
+        let bytes: Vec<u8> = report.bytes[..length as usize].iter().map(|byte| byte.load(SeqCst)).collect();
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    }
+}
+
+/// What a process of a run has to do with: what was set up before anybody was there, and the others.
+#[derive(Debug)]
+pub(crate) struct Stage<W> {
+    world: W,
+    board: &'static Board,
+    role: AtomicUsize,
+    name: String,
+}
+
+impl<W> Deref for Stage<W> {
+    type Target = W;
+    fn deref(&self) -> &W {
+        &self.world
+    }
+}
+
+impl<W> Stage<W> {
+    pub(crate) fn new(world: W, board: &'static Board, name: String) -> Self {
+        Self { world, board, role: AtomicUsize::new(MOST_ROLES), name }
+    }
+
+    pub(crate) fn become_role(&self, role: usize) {
+        self.role.store(role, SeqCst);
+    }
+
+    /// A name that a segment can have, for this run alone. Whatever in the shared-memory file system contains it must be gone
+    /// when the last survivor has ended.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The victim's operation: it is killed after every instruction of this, in one run each. What it gives is not dropped.
+    pub(crate) fn dies_in<R>(&self, operation: impl FnOnce() -> R) {
+        // SAFETY: gettid and getpid have no preconditions.
+        let (process, thread) = unsafe { (libc::getpid(), libc::gettid()) };
+        let traced = trace_me();
+        self.board.victim.store(if traced { thread } else { -1 }, SeqCst);
+        mark(process, thread);
+        let result = std::hint::black_box(operation());
+        mark(process, thread);
+        core::mem::forget(result);
+        self.until_the_kill();
+    }
+
+    /// A timeout that the victim can spend asleep: long enough to come to its sleep.
+    pub(crate) fn timeout(&self) -> Duration {
+        Duration::from_millis(if self.board.is_stepped.load(SeqCst) == 0 { 100 } else { 1_200 })
+    }
+
+    /// Tells that the next in the cast may begin. Not needed by a role that ends, or falls asleep without a timeout.
+    pub(crate) fn ready(&self) {
+        self.board.ready[self.role.load(SeqCst)].store(1, SeqCst);
+    }
+
+    /// For the victim: lets those go on who wait for it to be ready, such as sleepers, who sleep on what it holds.
+    pub(crate) fn victim_is_ready(&self) {
+        self.board.victim_is_ready.store(1, SeqCst);
+    }
+
+    /// Waits until the victim [says so](Self::victim_is_ready), or is dead.
+    pub(crate) fn until_the_victim_is_ready(&self) {
+        self.until(|| self.board.victim_is_ready.load(SeqCst) != 0);
+    }
+
+    /// For the victim: waits until those of the cast, by number, sleep for good.
+    pub(crate) fn until_they_sleep(&self, roles: &[usize]) {
+        let sleeps = |role: &usize| sleep_of(self.board.processes[*role].load(SeqCst)) == Some(Sleep::ForGood);
+        self.until(|| roles.iter().all(sleeps));
+    }
+
+    fn is_over(&self) -> bool {
+        self.board.killed.load(SeqCst) != 0
+    }
+
+    /// Waits until the victim is dead.
+    pub(crate) fn until_the_kill(&self) {
+        while !self.is_over() {
+            self.board.nap(Duration::from_millis(50));
+        }
+    }
+
+    /// Waits until the victim sleeps on a futex, be it for a moment, or is dead.
+    pub(crate) fn until_the_victim_sleeps(&self) {
+        self.until(|| self.board.asleep.load(SeqCst) >= Sleep::ForAWhile as u32);
+    }
+
+    /// Waits until the victim sleeps on a futex without a timeout, or is dead.
+    pub(crate) fn until_the_victim_sleeps_for_good(&self) {
+        self.until(|| self.board.asleep.load(SeqCst) >= Sleep::ForGood as u32);
+    }
+
+    /// Does not look often: whoever looks is on the victim's processor.
+    fn until(&self, done: impl Fn() -> bool) {
+        while !self.is_over() && !done() {
+            self.board.nap(Duration::from_micros(100));
+        }
+    }
+}
+
+/// How a thread sleeps on a futex.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sleep {
+    /// Until a certain moment, or a wake.
+    ForAWhile = 1,
+    /// Until a wake.
+    ForGood = 2,
+}
+
+/// How a thread sleeps on a futex, if it does: by the system call that it is in.
+pub(crate) fn sleep_of(thread: i32) -> Option<Sleep> {
+    let mut path = String::new();
+    write!(path, "/proc/{thread}/syscall").expect("a string takes everything");
+    let mut buffer = [0; 256];
+    let length = std::fs::File::open(path).and_then(|mut file| file.read(&mut buffer)).ok()?;
+    let text = core::str::from_utf8(&buffer[..length]).ok()?;
+    let mut fields = text.split_ascii_whitespace();
+    let call: i64 = fields.next()?.parse().ok()?; // or "running", or -1
+    let mut arguments = fields.map(|field| u64::from_str_radix(field.trim_start_matches("0x"), 16).unwrap_or(u64::MAX));
+    let operation = arguments.nth(1)? as i32 & !(libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME);
+    let timeout = arguments.nth(1)?;
+    let waits = match call {
+        libc::SYS_futex => matches!(operation, libc::FUTEX_WAIT | libc::FUTEX_WAIT_BITSET),
+        libc::SYS_futex_waitv => true,
+        _ => false,
+    };
+    waits.then_some(if timeout == 0 { Sleep::ForGood } else { Sleep::ForAWhile })
+}
+
+/// The status of a child (minus the signal, if one ended it), if it has ended. It is reaped then. The stops of one that is
+/// traced stay to be waited for.
+pub(crate) fn has_ended(process: i32) -> Option<i32> {
+    let only_look = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: zeros are a valid record, which is filled; a child of ours.
+    let about = unsafe {
+        let mut about: libc::siginfo_t = core::mem::zeroed();
+        libc::waitid(libc::P_PID, process as u32, &mut about, only_look);
+        about
+    };
+    matches!(about.si_code, libc::CLD_EXITED | libc::CLD_KILLED | libc::CLD_DUMPED)
+        .then(|| crate::common::wait(process))
+}

@@ -1,0 +1,345 @@
+//! A victim under ptrace: taken to a certain instruction of its operation, and killed there.
+//!
+//! One run is stepped through from mark to mark and written down, as a [`Trace`]. Later runs are led along it: where the
+//! processor is known to us, from breakpoint to breakpoint in as few hops as get there, because single steps cost 20 µs
+//! each in a virtual machine; elsewhere by single steps. A run that takes another way (it waits longer, finds a slot
+//! elsewhere) and misses its breakpoint is tried again, more carefully.
+
+use super::operation::fork_bound;
+use super::stage::{Board, has_ended, sleep_of};
+use super::trace::{Care, Point, Shared, Trace};
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::{Duration, Instant};
+
+/// How long a victim may take from one stop to the next.
+const STOPS_WITHIN: Duration = Duration::from_secs(5);
+
+/// No operation has so many. (Where atomics are loops of load-exclusive and store-exclusive, a single-stepped one never ends.)
+const MOST_INSTRUCTIONS: usize = 1_000_000;
+
+/// A process of which a thread is traced. Killed and reaped when dropped.
+#[derive(Debug)]
+pub(crate) struct Victim {
+    process: i32,
+    /// 0: it has not begun yet.
+    thread: i32,
+}
+
+/// Why the victim stands still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    /// One instruction was executed, or there is a breakpoint.
+    Trap,
+    /// It marked the beginning or the end of its operation.
+    Mark,
+    /// It does not: it has ended, with this status (minus the signal, if one ended it).
+    Ended(i32),
+    /// It does not: it sleeps in a system call.
+    Asleep,
+}
+
+/// Whether children can be traced here; if not, why.
+pub(crate) fn can_trace() -> Result<(), String> {
+    let board = Board::new();
+    let process = fork_bound(|| {
+        if !trace_me() {
+            return std::io::Error::last_os_error().raw_os_error().unwrap_or(1);
+        }
+        // SAFETY: this process's own ids.
+        let (process, thread) = unsafe { (libc::getpid(), libc::gettid()) };
+        mark(process, thread);
+        0
+    });
+    let victim = Victim { process, thread: process };
+    match victim.wait(board, false)? {
+        Stop::Mark => {}
+        Stop::Ended(errno) => {
+            return Err(format!("ptrace is refused ({})", std::io::Error::from_raw_os_error(errno)));
+        }
+        other => return Err(format!("ptrace does something else here: {other:?}")),
+    }
+    victim.resume(libc::PTRACE_SINGLESTEP)?;
+    match victim.wait(board, false)? {
+        Stop::Trap => {}
+        other => return Err(format!("there are no single steps here: {other:?}")),
+    }
+    std::fs::read_to_string(format!("/proc/{process}/syscall"))
+        .map(drop)
+        .map_err(|error| format!("the system call that a child sleeps in cannot be seen ({error})"))
+}
+
+/// Asks to be traced by the parent. To be called by the thread that is to be killed.
+pub(crate) fn trace_me() -> bool {
+    // SAFETY: changes nothing but who is told of this thread's stops.
+    unsafe { libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0) == 0 }
+}
+
+/// Stops the calling thread, which is traced, until it is led on.
+pub(crate) fn mark(process: i32, thread: i32) {
+    // SAFETY: a stop of the calling thread. A bare system call: it is part of what is stepped through.
+    unsafe { libc::syscall(libc::SYS_tgkill, process, thread, libc::SIGSTOP) };
+}
+
+impl Victim {
+    /// A child process, which is to call [`Stage::dies_in`](super::stage::Stage::dies_in).
+    pub(crate) fn new(process: i32) -> Self {
+        Self { process, thread: 0 }
+    }
+
+    /// Waits until it stands at the beginning of its operation.
+    pub(crate) fn wait_for_its_mark(&mut self, board: &Board) -> Result<(), String> {
+        let begin = Instant::now();
+        while self.thread == 0 {
+            if let Some(status) = has_ended(self.process) {
+                return Err(format!("the victim ended with status {status} before its operation"));
+            }
+            if begin.elapsed() > STOPS_WITHIN {
+                return Err("the victim did not begin".into());
+            }
+            pause();
+            self.thread = board.victim.load(SeqCst);
+        }
+        if self.thread < 0 {
+            return Err("the victim cannot be traced".into());
+        }
+        match self.wait(board, false)? {
+            Stop::Mark => {}
+            other => return Err(format!("the victim did not begin: {other:?}")),
+        }
+        // SAFETY: a stopped thread that we trace.
+        unsafe { libc::ptrace(libc::PTRACE_SETOPTIONS, self.thread, 0, libc::PTRACE_O_EXITKILL) };
+        Ok(())
+    }
+
+    /// Steps through the operation, to its end.
+    pub(crate) fn record(&self, board: &Board) -> Result<Trace, String> {
+        let mut trace = Trace::default();
+        let mut shared = Shared::look();
+        loop {
+            if trace.length() == MOST_INSTRUCTIONS {
+                return Err("the victim goes round in circles".into());
+            }
+            trace.note(arch::address(self.thread));
+            self.resume(libc::PTRACE_SINGLESTEP)?;
+            let mut stop = self.wait(board, true)?;
+            if stop == Stop::Asleep {
+                trace.note_sleep();
+                stop = self.wait(board, false)?;
+            }
+            if shared.has_changed() {
+                trace.note_change();
+            }
+            match stop {
+                Stop::Trap => {}
+                Stop::Mark => {
+                    trace.find_ways();
+                    return Ok(trace);
+                }
+                other => return Err(format!("the victim did not come to the end of its operation: {other:?}")),
+            }
+        }
+    }
+
+    /// Leads it to the point. False if it came to its end before.
+    pub(crate) fn go_to(&self, board: &Board, point: Point, trace: &Trace, care: Care) -> Result<bool, String> {
+        let (after, asleep) = match point {
+            Point::After(after) => (after, false),
+            Point::AsleepAfter(after) => (after, true),
+            Point::FirstSleep => {
+                self.resume(libc::PTRACE_CONT)?;
+                return Ok(self.wait(board, true)? == Stop::Asleep);
+            }
+        };
+        if after >= trace.length() {
+            self.resume(libc::PTRACE_CONT)?;
+            return Ok(self.wait(board, false)? == Stop::Mark);
+        }
+        let way = match care {
+            Care::No => trace.way(after),
+            Care::Some => trace.careful_way(after, false),
+            Care::More => trace.careful_way(after, true),
+        };
+        for leg in way {
+            let is_there = match leg {
+                Some(address) => self.run_to(board, address)?,
+                None => {
+                    self.resume(libc::PTRACE_SINGLESTEP)?;
+                    self.wait(board, false)? == Stop::Trap
+                }
+            };
+            if !is_there {
+                return Ok(false);
+            }
+        }
+        if asleep {
+            self.resume(libc::PTRACE_SINGLESTEP)?;
+            return Ok(self.wait(board, true)? == Stop::Asleep);
+        }
+        Ok(true)
+    }
+
+    /// Leads it to where the address comes for the next time.
+    fn run_to(&self, board: &Board, address: u64) -> Result<bool, String> {
+        let there = arch::Breakpoint::insert(self.thread, address);
+        self.resume(libc::PTRACE_CONT)?;
+        if self.wait(board, false)? != Stop::Trap || arch::address(self.thread) != there.seen_at() {
+            return Ok(false);
+        }
+        there.remove();
+        Ok(true)
+    }
+
+    fn resume(&self, how: libc::c_uint) -> Result<(), String> {
+        // SAFETY: a stopped thread that we trace; no signal is passed on.
+        match unsafe { libc::ptrace(how, self.thread, 0, 0) } {
+            0 => Ok(()),
+            _ => Err(format!("the victim cannot be led on: {}", std::io::Error::last_os_error())),
+        }
+    }
+
+    /// Waits for the next stop; `or_sleep`: or until it sleeps on a futex. Otherwise tells the others of its sleep.
+    fn wait(&self, board: &Board, or_sleep: bool) -> Result<Stop, String> {
+        let begin = Instant::now();
+        for round in 0u32.. {
+            let mut status = 0;
+            // SAFETY: our own child or its thread.
+            let answer = unsafe { libc::waitpid(self.thread, &mut status, libc::WNOHANG | libc::__WALL) };
+            if answer < 0 {
+                return Err(format!("the victim is lost: {}", std::io::Error::last_os_error()));
+            }
+            if answer != 0 {
+                return match () {
+                    () if libc::WIFSTOPPED(status) => match libc::WSTOPSIG(status) {
+                        libc::SIGTRAP => Ok(Stop::Trap),
+                        libc::SIGSTOP => Ok(Stop::Mark),
+                        signal => Err(format!("the victim was stopped by signal {signal}")),
+                    },
+                    () if libc::WIFEXITED(status) => Ok(Stop::Ended(libc::WEXITSTATUS(status))),
+                    () => Ok(Stop::Ended(-libc::WTERMSIG(status))),
+                };
+            }
+            if round < 5 {
+                std::thread::yield_now();
+                continue;
+            }
+            if let Some(sleep) = sleep_of(self.thread) {
+                if or_sleep {
+                    return Ok(Stop::Asleep);
+                }
+                board.tell_of_its_sleep(sleep);
+            }
+            if begin.elapsed() > STOPS_WITHIN {
+                return Err("the victim came to no end: it does not get through itself".into());
+            }
+            pause();
+        }
+        unreachable!("rounds do not run out");
+    }
+}
+
+impl Drop for Victim {
+    fn drop(&mut self) {
+        // SAFETY: our own child. (If it was reaped already because it ended by itself, nobody else has its id this soon.)
+        unsafe { libc::kill(self.process, libc::SIGKILL) };
+        // The thread first: its process does not end before it is reaped by who traces it.
+        for task in [self.thread, self.process] {
+            // The thread may be the process, and 0 is no thread. A stop from before the signal may come first.
+            let mut stopped = task > 0;
+            while stopped {
+                let mut status = 0;
+                // SAFETY: our own child and its thread, which end by the signal above.
+                let answer = unsafe { libc::waitpid(task, &mut status, libc::__WALL) };
+                stopped = answer == task && libc::WIFSTOPPED(status);
+            }
+        }
+    }
+}
+
+/// A moment in which others run.
+pub(crate) fn pause() {
+    std::thread::sleep(Duration::from_micros(20));
+}
+
+#[cfg(target_arch = "x86_64")]
+pub(super) mod arch {
+    use core::mem::offset_of;
+
+    pub(crate) const HAS_BREAKPOINTS: bool = true;
+    const RIP: usize = offset_of!(libc::user, regs) + offset_of!(libc::user_regs_struct, rip);
+
+    /// Where a stopped thread is.
+    pub(super) fn address(thread: i32) -> u64 {
+        // SAFETY: a stopped thread that we trace.
+        unsafe { libc::ptrace(libc::PTRACE_PEEKUSER, thread, RIP, 0) as u64 }
+    }
+
+    /// A breakpoint in a stopped thread's memory, which is a private copy of ours.
+    #[derive(Debug)]
+    pub(super) struct Breakpoint {
+        thread: i32,
+        address: u64,
+        code: i64,
+    }
+
+    impl Breakpoint {
+        pub(super) fn insert(thread: i32, address: u64) -> Self {
+            const INT3: i64 = 0xcc;
+            // SAFETY: a stopped thread that we trace; one byte is changed, and put back by `remove`.
+            unsafe {
+                let code = libc::ptrace(libc::PTRACE_PEEKTEXT, thread, address, 0);
+                libc::ptrace(libc::PTRACE_POKETEXT, thread, address, code & !0xff | INT3);
+                Self { thread, address, code }
+            }
+        }
+        /// Where a thread is found that ran into it.
+        pub(super) fn seen_at(&self) -> u64 {
+            self.address + 1
+        }
+        /// Takes it away, and puts the thread that ran into it back before it.
+        pub(super) fn remove(&self) {
+            // SAFETY: as above.
+            unsafe {
+                libc::ptrace(libc::PTRACE_POKETEXT, self.thread, self.address, self.code);
+                libc::ptrace(libc::PTRACE_POKEUSER, self.thread, RIP, self.address);
+            }
+        }
+    }
+
+    /// Whether the instruction is a system call or a locked one: the victim has the same code at the same place as we.
+    pub(crate) fn is_special(address: u64) -> bool {
+        const SYSCALL: [u8; 2] = [0x0f, 0x05];
+        if address == 0 {
+            return false;
+        }
+        // SAFETY: the victim, our copy, executed the two bytes there; code does not go away.
+        let code = unsafe { (address as *const [u8; 2]).read_unaligned() };
+        const LOCK: u8 = 0xf0;
+        code == SYSCALL || code[0] == LOCK || matches!(code, [0x86 | 0x87, _] | [0x40..=0x4f, 0x86 | 0x87]) // xchg
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) mod arch {
+    pub(crate) const HAS_BREAKPOINTS: bool = false;
+
+    /// Not known.
+    pub(super) fn address(_thread: i32) -> u64 {
+        0
+    }
+
+    #[derive(Debug)]
+    pub(super) struct Breakpoint;
+    impl Breakpoint {
+        pub(super) fn insert(_thread: i32, _address: u64) -> Self {
+            Self
+        }
+        pub(super) fn seen_at(&self) -> u64 {
+            0
+        }
+        pub(super) fn remove(&self) {}
+    }
+
+    pub(crate) fn is_special(_address: u64) -> bool {
+        false
+    }
+}
