@@ -323,6 +323,24 @@ impl<'m, P: Platform> Table<'m, P> {
         }
     }
 
+    /// Declares everybody dead, on behalf of one who has the segment to itself: it is a copy, or older than the last boot. What
+    /// died then in the middle of its registration cannot be found out by its ids any more, so its slot is freed here.
+    pub(crate) fn bury_all(&self) {
+        for slot in self.slots {
+            // ORDERING of all of it: Acquire and Release, though whoever comes later has seen the identity, which is changed last.
+            for word in slot.lifelines.iter().map(Lifeline::word) {
+                if word.load(Acquire) != 0 {
+                    word.store(MARK | WAKE_AT_DEATH, Release);
+                }
+            }
+            let claim = Claim::of(slot.claim.load(Acquire));
+            let is_marked = slot.lifelines.iter().any(|lifeline| lifeline.word().load(Acquire) != 0);
+            if claim.state != LIVE || !is_marked {
+                self.free(slot, claim);
+            }
+        }
+    }
+
     fn free(&self, slot: &Slot<P>, claim: Claim) {
         let free = Claim { state: FREE, thread: 0, tag: 0, ..claim };
         // ORDERING: AcqRel, as every change of a claim. If it fails, somebody was quicker, or the claimer lives.

@@ -47,8 +47,8 @@ pub use naming::Location;
 pub use shareable::*;
 
 use crate::error::{Error, Result};
+use crate::platform::Platform;
 use crate::platform::linux::Linux;
-use crate::platform::{Lifeline, MARK, Platform, WAKE_AT_DEATH};
 use crate::raw::Id;
 use core::marker::PhantomData;
 use core::ops::Deref;
@@ -393,11 +393,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
             &body.file,
             || Ok(found.load(Acquire) == identity),
             || {
-                for lifeline in body.table.slots.iter().flat_map(|slot| slot.lifelines()) {
-                    if lifeline.word().load(Acquire) != 0 {
-                        lifeline.word().store(MARK | WAKE_AT_DEATH, Release);
-                    }
-                }
+                body.table.bury_all();
                 found.store(identity, Release); // last: until then the next opener begins again
             },
         )?;
