@@ -1,5 +1,6 @@
 //! A segment of arbitrary bytes: opened, and if that is not refused, used with every primitive.
 
+use crate::operations::MOST_PRIMITIVES;
 use arbitrary::Unstructured;
 use core::time::Duration;
 use outlive::{Error, Lock, LockError, Mutex, Segment, Shareable};
@@ -8,7 +9,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
-/// Every primitive there is. **A primitive is registered here**, and in [`operate`].
+/// Every primitive there is. **A primitive is registered here**, and in `PRIMITIVES` below.
 #[derive(Debug, Shareable)]
 #[repr(C)]
 pub struct Everything {
@@ -22,31 +23,47 @@ pub struct Everything {
 type Room = Mutex<u32>;
 type Any = Segment<Everything, Room>;
 
-/// Does one operation, chosen by a number. It may answer anything, within its timeout.
-fn operate(segment: &Any, operation: u8) {
-    const TIMEOUT: Duration = Duration::from_micros(300);
-    match operation % 12 {
-        0 => drop(segment.pair.try_lock()),
-        1 => drop(segment.pair.try_lock_for(TIMEOUT)),
+const TIMEOUT: Duration = Duration::from_micros(300);
+
+/// What can be done with each primitive: the function gets the number of an operation. It may answer anything, within
+/// its timeout. **A primitive is registered here**, at the end.
+const PRIMITIVES: &[fn(&Any, u8)] = &[segment, mutex, lock];
+
+fn segment(all: &Any, operation: u8) {
+    match operation % 4 {
+        0 => drop(format!("{:?} {all:?} {:?}", **all, all.participants())),
+        1 => drop(all.room().iter().map(|element| element.try_lock().is_ok()).collect::<Vec<_>>()),
+        2 => drop(all.detach()),
+        _ => drop(all.attach()),
+    }
+}
+
+fn mutex(all: &Any, operation: u8) {
+    match operation % 4 {
+        0 => drop(all.pair.try_lock()),
+        1 => drop(all.pair.try_lock_for(TIMEOUT)),
         2 => {
-            if let Ok(mut guard) = segment.real.try_lock_for(TIMEOUT).or_else(LockError::into_guard) {
+            if let Ok(mut guard) = all.real.try_lock_for(TIMEOUT).or_else(LockError::into_guard) {
                 *guard += 1.0;
                 guard.mark_consistent();
             }
         }
-        3 => drop(segment.lock.try_acquire()),
-        4 => drop(segment.lock.try_acquire_for(TIMEOUT)),
-        5 => drop(segment.lock.release()),
-        6 => drop(segment.lock.mark_consistent()),
-        7 => {
-            if let Ok(guard) = segment.lock.try_lock_for(TIMEOUT).or_else(LockError::into_guard) {
+        _ => drop(all.pair.is_inconsistent()),
+    }
+}
+
+fn lock(all: &Any, operation: u8) {
+    match operation % 6 {
+        0 => drop(all.lock.try_acquire()),
+        1 => drop(all.lock.try_acquire_for(TIMEOUT)),
+        2 => drop(all.lock.release()),
+        3 => drop(all.lock.mark_consistent()),
+        4 => {
+            if let Ok(guard) = all.lock.try_lock_for(TIMEOUT).or_else(LockError::into_guard) {
                 let _held_by_us = guard.release();
             }
         }
-        8 => drop(format!("{:?} {segment:?} {:?}", **segment, segment.participants())),
-        9 => drop(segment.room().iter().map(|element| element.try_lock().is_ok()).collect::<Vec<_>>()),
-        10 => drop(segment.detach()),
-        _ => drop((segment.pair.is_inconsistent(), segment.lock.holder(), segment.attach())),
+        _ => drop((all.lock.is_inconsistent(), all.lock.holder())),
     }
 }
 
@@ -129,7 +146,9 @@ pub fn run_bytes(bytes: &[u8]) {
 fn all(segment: &Any, operations: &[u8]) {
     for operation in operations {
         let begin = Instant::now();
-        operate(segment, *operation);
+        if let Some(operate) = PRIMITIVES.get(usize::from(operation % MOST_PRIMITIVES)) {
+            operate(segment, operation / MOST_PRIMITIVES);
+        }
         let took = begin.elapsed();
         assert!(took < LONGEST, "operation {operation} returned after {took:?}");
     }

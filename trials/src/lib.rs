@@ -7,7 +7,7 @@
 //! |-------------------------------------------------------|-----------------------------------------|
 //! | random operations beside a reference, deaths anywhere | `operations::run_bytes`                 |
 //! | arbitrary words, scribbled on at the same time        | `words::PRIMITIVES`                     |
-//! | a segment of arbitrary bytes                          | `bytes::Everything`                     |
+//! | a segment of arbitrary bytes                          | `bytes::Everything`, `bytes::PRIMITIVES` |
 //! | the typed face beside the same reference              | `tests/state_machines.rs`               |
 //! | hours of kills                                        | `soak::shared::Shared` and its `DEEDS`  |
 //!

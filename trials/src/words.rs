@@ -4,6 +4,7 @@
 //! flipped bit by bit by another thread. Nothing may panic, nothing may take longer than its deadline, and (under
 //! AddressSanitizer) nothing outside of that memory may be touched. What is answered does not matter.
 
+use crate::operations::MOST_PRIMITIVES;
 use crate::soak::Random;
 use arbitrary::Unstructured;
 use core::time::Duration;
@@ -161,7 +162,7 @@ impl Input {
 /// If an operation does, or takes much longer than its deadline.
 pub fn run_bytes(bytes: &[u8]) {
     let Ok(input) = Input::of(&mut Unstructured::new(bytes)) else { return };
-    let primitive = PRIMITIVES[usize::from(input.primitive) % PRIMITIVES.len()];
+    let Some(primitive) = PRIMITIVES.get(usize::from(input.primitive % MOST_PRIMITIVES)) else { return };
     let memory = Memory::filled_with(&input.words);
     let table = memory.table();
     let Some(id) = Id::holder_in(input.me | outlive::raw::hold::HELD) else { return };
