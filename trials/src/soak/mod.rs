@@ -168,7 +168,11 @@ impl Soak {
             std::thread::sleep(Duration::from_micros(self.random.below(20_000)));
             self.strike()?;
             self.look_for_the_stuck()?;
+            if self.random.below(16) == 0 {
+                self.wait_for_all()?;
+            }
         }
+        self.wait_for_all()?;
         self.end(begin)
     }
 
@@ -238,8 +242,8 @@ impl Soak {
         Ok(())
     }
 
-    /// All go on until each has made progress once more, undisturbed; then they are killed, and the books are checked.
-    fn end(mut self, begin: Instant) -> Faults<()> {
+    /// Waits until each has made progress once more, undisturbed: if one was left asleep, nobody who is started anew wakes it.
+    fn wait_for_all(&mut self) -> Faults<()> {
         let before: Vec<u64> = self.segment.progress.iter().map(|progress| progress.load(SeqCst)).collect();
         let now = Instant::now();
         self.workers.iter_mut().for_each(|worker| worker.progressed = now);
@@ -252,6 +256,11 @@ impl Soak {
                 self.strike()?;
             }
         }
+        Ok(())
+    }
+
+    /// All are killed, and the books are checked.
+    fn end(mut self, begin: Instant) -> Faults<()> {
         for number in 0..self.workers.len() {
             self.signal(number, libc::SIGKILL);
             let status = self.workers[number].process.wait()?;
