@@ -90,3 +90,23 @@ fn mutex_with_short_timeouts() {
     });
     assert_eq!(count.0.into_inner(), 3 * ROUNDS);
 }
+
+/// A fault that was there once, and that ThreadSanitizer sees: who left read the whole segment, also what others were writing.
+#[test]
+#[cfg_attr(miri, ignore = "Miri has no memfd")]
+fn a_thread_leaves_while_another_writes() {
+    let segment = outlive::Segment::<outlive::Mutex<[u64; 64]>>::anonymous(|_zero| {}).expect("a segment");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 0..ROUNDS {
+                segment.lock().expect("free").fill(round);
+            }
+        });
+        scope.spawn(|| {
+            for _ in 0..ROUNDS / 10 {
+                segment.attach().expect("room");
+                segment.detach().expect("nothing is held");
+            }
+        });
+    });
+}
