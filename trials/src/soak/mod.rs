@@ -200,6 +200,11 @@ impl Soak {
             }
             _ => self.kill(number)?,
         }
+        self.replace_the_dead()
+    }
+
+    /// Those killed in a wave are not dead at once.
+    fn replace_the_dead(&mut self) -> Faults<()> {
         for number in 0..self.workers.len() {
             if let Some(status) = self.workers[number].process.try_wait()? {
                 self.account_for(number, status)?;
@@ -248,8 +253,9 @@ impl Soak {
         let now = Instant::now();
         self.workers.iter_mut().for_each(|worker| worker.progressed = now);
         let has_progressed = |soak: &Self, number: usize| soak.segment.progress[number].load(SeqCst) > before[number];
-        while !(0..self.workers.len()).all(|number| has_progressed(&self, number)) {
+        while !(0..self.workers.len()).all(|number| has_progressed(self, number)) {
             std::thread::sleep(Duration::from_millis(1));
+            self.replace_the_dead()?;
             self.look_for_the_stuck()?;
             if self.segment.full.load(SeqCst) > 0 {
                 // More workers than slots: who has one keeps it, until it is killed.
