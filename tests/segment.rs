@@ -146,11 +146,11 @@ fn what_is_no_segment_is_refused() {
     let path = made(&directory);
     let file = std::fs::OpenOptions::new().write(true).open(&path).expect("writable");
     let length = file.metadata().expect("there").len();
-    for wrong in [length - 1, length + 1, length * 2, 4_096, 80] {
+    for wrong in [length - 1, length + 1, length * 2, 4_096, 88] {
         file.set_len(wrong).expect("resized");
         assert!(matches!(refused(&path), Error::Size { .. }));
     }
-    for wrong in [0, 1, 79] {
+    for wrong in [0, 1, 87] {
         file.set_len(wrong).expect("resized");
         assert!(matches!(refused(&path), Error::NotASegment));
     }
@@ -342,4 +342,27 @@ fn after_a_reboot_all_holders_are_dead() {
     left.into_guard().mark_consistent();
     assert!(again.lock().is_ok());
     assert!(matches!(segment.lock(), Err(LockError::Deadlock)));
+}
+
+/// A fault that was there once: who was killed in the middle of its registration, and whose ids mean nothing any more after a
+/// reboot or in a copy, kept its slot for ever.
+#[test]
+fn after_a_reboot_the_slots_of_half_registered_participants_are_free() {
+    const CLAIMED: u64 = 1 << 62;
+    const LIVE: u64 = 2 << 62;
+    let directory = directory();
+    let path = directory.path().join("segment");
+    let options = Counter::options().participants(2);
+    drop(options.create(&path, |_, _| {}).expect("made"));
+    let file = std::fs::OpenOptions::new().write(true).open(&path).expect("writable");
+    // Thread 1 lives always. The tag is that of no PID namespace of this boot.
+    for (slot, state) in [(0, CLAIMED), (1, LIVE)] {
+        file.write_all_at(&(state | 1 << 46 | 1).to_le_bytes(), 384 + 128 * slot).expect("written");
+    }
+    let full = Counter::open(&path).expect("there");
+    assert!(matches!(full.attach(), Err(Error::Full { participants: 2 })), "they may be at it");
+    drop(full);
+    file.write_all_at(&[1; 8], 72).expect("another identity");
+    let reopened = Counter::open(&path).expect("there");
+    assert!(reopened.lock().is_ok());
 }

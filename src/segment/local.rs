@@ -370,7 +370,7 @@ impl Mapping {
         // SAFETY: the calling thread has a pin here.
         let body = unsafe { self.body() };
         let id = Id::holder_in(pin.id.load(Relaxed)).expect("a pin has an id");
-        if let Some(offset) = body.find_word_naming(id) {
+        if let Some(offset) = body.find_word_naming(id)? {
             return Err(Error::StillHolding { offset });
         }
         let list = linux::robust_list()?;
@@ -419,14 +419,21 @@ fn own_nodes(thread: u64) -> impl Iterator<Item = &'static RobustNode> {
 impl Body {
     /// The offset of a word that names the participant as a holder, anywhere behind the table.
     ///
-    /// A count of holds would burden every lock and unlock, and be wrong after a `mem::forget`; the words themselves tell.
-    fn find_word_naming(&self, id: Id) -> Option<usize> {
-        let words = self.map.as_mut_ptr().cast::<AtomicU32>();
-        (self.layout.root / 4..self.layout.total / 4).find_map(|index| {
-            // SAFETY: within the mapping, aligned; read atomically, whatever it is.
-            let word = unsafe { &*words.add(index) }.load(Relaxed);
-            (Id::holder_in(word) == Some(id)).then_some(index * 4)
-        })
+    /// A count of holds would burden every lock and unlock, and be wrong after a `mem::forget`; the words themselves tell. They
+    /// are read by the kernel, from the file: most of them are plain data that other threads may be writing to, and to look
+    /// at those in memory would be a data race.
+    fn find_word_naming(&self, id: Id) -> Result<Option<usize>> {
+        use std::os::unix::fs::FileExt;
+        let mut bytes = [0; 4096];
+        for at in (self.layout.root..self.layout.total).step_by(bytes.len()) {
+            let bytes = &mut bytes[..(self.layout.total - at).min(4096)];
+            self.file.read_exact_at(bytes, at as u64).map_err(|e| Error::io("read the segment", None, e))?;
+            let words = bytes.chunks_exact(4).map(|word| u32::from_ne_bytes(word.try_into().expect("four bytes")));
+            if let Some(index) = words.into_iter().position(|word| Id::holder_in(word) == Some(id)) {
+                return Ok(Some(at + index * 4));
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -1,0 +1,4 @@
+//! See `outlive_trials::words`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| outlive_trials::words::run_bytes(bytes));

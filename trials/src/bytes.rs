@@ -1,0 +1,191 @@
+//! A segment of arbitrary bytes: opened, and if that is not refused, used with every primitive.
+
+use crate::operations::MOST_PRIMITIVES;
+use arbitrary::Unstructured;
+use core::time::Duration;
+use outlive::{Error, Lock, LockError, Mutex, Segment, Shareable};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::atomic::AtomicU64;
+use std::time::Instant;
+
+/// Every primitive there is. **A primitive is registered here**, and in `PRIMITIVES` below.
+#[derive(Debug, Shareable)]
+#[repr(C)]
+pub struct Everything {
+    pair: Mutex<[u64; 2]>,
+    lock: Lock,
+    real: Mutex<f64>,
+    count: AtomicU64,
+}
+
+/// The elements of the segment's room.
+type Room = Mutex<u32>;
+type Any = Segment<Everything, Room>;
+
+const TIMEOUT: Duration = Duration::from_micros(300);
+
+/// What can be done with each primitive: the function gets the number of an operation. It may answer anything, within
+/// its timeout. **A primitive is registered here**, at the end.
+const PRIMITIVES: &[fn(&Any, u8)] = &[segment, mutex, lock];
+
+fn segment(all: &Any, operation: u8) {
+    match operation % 4 {
+        0 => drop(format!("{:?} {all:?} {:?}", **all, all.participants())),
+        1 => drop(all.room().iter().map(|element| element.try_lock().is_ok()).collect::<Vec<_>>()),
+        2 => drop(all.detach()),
+        _ => drop(all.attach()),
+    }
+}
+
+fn mutex(all: &Any, operation: u8) {
+    match operation % 4 {
+        0 => drop(all.pair.try_lock()),
+        1 => drop(all.pair.try_lock_for(TIMEOUT)),
+        2 => {
+            if let Ok(mut guard) = all.real.try_lock_for(TIMEOUT).or_else(LockError::into_guard) {
+                *guard += 1.0;
+                guard.mark_consistent();
+            }
+        }
+        _ => drop(all.pair.is_inconsistent()),
+    }
+}
+
+fn lock(all: &Any, operation: u8) {
+    match operation % 6 {
+        0 => drop(all.lock.try_acquire()),
+        1 => drop(all.lock.try_acquire_for(TIMEOUT)),
+        2 => drop(all.lock.release()),
+        3 => drop(all.lock.mark_consistent()),
+        4 => {
+            if let Ok(guard) = all.lock.try_lock_for(TIMEOUT).or_else(LockError::into_guard) {
+                let _held_by_us = guard.release();
+            }
+        }
+        _ => drop((all.lock.is_inconsistent(), all.lock.holder())),
+    }
+}
+
+#[derive(Debug)]
+struct Input {
+    participants: u8,
+    room: u8,
+    /// Bytes of the header that are changed: where, by what.
+    header: Vec<(u8, u8)>,
+    /// Whether the header's hash is made right again.
+    hashed: bool,
+    /// By how much the file is longer or shorter than it should be.
+    length: isize,
+    here: Vec<u8>,
+    in_another_thread: Vec<u8>,
+    /// What is behind the header, again and again.
+    body: Vec<u8>,
+}
+
+impl Input {
+    fn of(bytes: &mut Unstructured<'_>) -> arbitrary::Result<Self> {
+        let (participants, room, kind) = bytes.arbitrary::<(u8, u8, u8)>()?;
+        // Most headers are good: behind a bad one there is nothing to be found.
+        let changes = if kind % 4 == 0 { kind / 4 % 4 } else { 0 };
+        let header = (0..changes).map(|_| bytes.arbitrary()).collect::<arbitrary::Result<_>>()?;
+        let length = if kind / 16 == 1 { bytes.arbitrary::<i16>()?.into() } else { 0 };
+        let mut operations = || -> arbitrary::Result<Vec<u8>> {
+            let count = bytes.arbitrary::<u8>()? % 16;
+            Ok(bytes.bytes(usize::from(count).min(bytes.len()))?.to_vec())
+        };
+        let (here, in_another_thread) = (operations()?, operations()?);
+        let body = bytes.bytes(bytes.len())?.to_vec();
+        Ok(Self { participants, room, header, hashed: kind % 8 == 0, length, here, in_another_thread, body })
+    }
+}
+
+/// Far more than any operation should take, on a machine with much else to do.
+const LONGEST: Duration = Duration::from_secs(20);
+
+/// The length of the header that is judged.
+const HEADER: usize = 88;
+/// Where in it the number of participants is, and the hash of the first so many bytes.
+const PARTICIPANTS: usize = 56;
+const HASH: usize = 80;
+const HASHED: usize = 72;
+/// Where the participant table is, and what one participant takes there.
+const TABLE: usize = 384;
+const SLOT: usize = 128;
+
+/// The body of the fuzz target.
+///
+/// # Panics
+/// If an operation does, or takes much longer than its timeout; or if what is refused is changed by that.
+pub fn run_bytes(bytes: &[u8]) {
+    let Ok(input) = Input::of(&mut Unstructured::new(bytes)) else { return };
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("segment");
+    let options = Segment::<Everything>::options()
+        .participants(usize::from(input.participants % 8) + 1)
+        .room::<Room>(usize::from(input.room % 16));
+    drop(options.create(&path, |_, _| {}).expect("a new segment"));
+    let written = overwrite(&path, &input);
+    match options.open(&path) {
+        Ok(segment) => {
+            std::thread::scope(|scope| {
+                let other = scope.spawn(|| all(&segment, &input.in_another_thread));
+                all(&segment, &input.here);
+                other.join().expect("no panic");
+            });
+            leave(&segment, &path);
+        }
+        Err(error) => {
+            let _told = error.to_string();
+            assert!(!matches!(error, Error::NotFound(_) | Error::AlreadyExists(_) | Error::Busy), "{error:?}");
+            assert_eq!(std::fs::read(&path).expect("there"), written, "what was refused was changed");
+        }
+    }
+}
+
+fn all(segment: &Any, operations: &[u8]) {
+    for operation in operations {
+        let begin = Instant::now();
+        if let Some(operate) = PRIMITIVES.get(usize::from(operation % MOST_PRIMITIVES)) {
+            operate(segment, operation / MOST_PRIMITIVES);
+        }
+        let took = begin.elapsed();
+        assert!(took < LONGEST, "operation {operation} returned after {took:?}");
+    }
+}
+
+/// Puts the input's bytes over a segment that nobody has open. Gives what the file contains then.
+fn overwrite(path: &Path, input: &Input) -> Vec<u8> {
+    let mut image = std::fs::read(path).expect("readable");
+    if !input.body.is_empty() {
+        for (place, byte) in image[HEADER..].iter_mut().zip(input.body.iter().cycle()) {
+            *place = *byte;
+        }
+    }
+    for (at, change) in &input.header {
+        image[usize::from(*at) % HEADER] ^= change;
+    }
+    if input.hashed {
+        let hash = image[..HASHED]
+            .iter()
+            .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3));
+        image[HASH..HEADER].copy_from_slice(&hash.to_le_bytes());
+    }
+    let length = image.len().saturating_add_signed(input.length);
+    image.resize(length, 0);
+    let file = std::fs::OpenOptions::new().write(true).open(path).expect("writable");
+    file.set_len(length as u64).expect("resized");
+    file.write_all_at(&image, 0).expect("written");
+    image
+}
+
+/// Takes this thread out again, whatever names it as a holder: fuzzers do this a million times.
+fn leave(segment: &Any, path: &Path) {
+    let file = std::fs::OpenOptions::new().read(true).write(true).open(path).expect("there");
+    let mut participants = [0; 8];
+    file.read_exact_at(&mut participants, PARTICIPANTS as u64).expect("a header");
+    let root = TABLE + SLOT * u64::from_le_bytes(participants) as usize;
+    let length = file.metadata().expect("there").len() as usize;
+    file.write_all_at(&vec![0; length - root], root as u64).expect("written");
+    segment.detach().expect("nothing is held any more");
+}

@@ -1,0 +1,28 @@
+//! outlive under random operations, bytes and deaths.
+//!
+//! What is here is used more than once: by fuzzers (`fuzz/`), by ordinary tests over their corpus, by property tests, under
+//! Miri and the sanitizers, and for hours (`soak`). Each technique has one place where a primitive is registered:
+//!
+//! | technique                                             | place                                   |
+//! |-------------------------------------------------------|-----------------------------------------|
+//! | random operations beside a reference, deaths anywhere | `operations::run_bytes`                 |
+//! | arbitrary words, scribbled on at the same time        | `words::PRIMITIVES`                     |
+//! | a segment of arbitrary bytes                          | `bytes::Everything`, `bytes::PRIMITIVES` |
+//! | the typed face beside the same reference              | `tests/state_machines.rs`               |
+//! | hours of kills                                        | `soak::shared::Shared` and its `DEEDS`  |
+//!
+//! What a primitive should do is written once, as a [`Reference`].
+
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)] // all of this looks at the crate from outside
+
+pub mod bytes;
+pub mod mutex;
+pub mod operations;
+pub mod reference;
+pub mod soak;
+pub mod standard;
+pub mod words;
+
+pub use operations::Trial;
+pub use reference::Reference;
+pub use standard::Standard;

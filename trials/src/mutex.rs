@@ -1,0 +1,204 @@
+//! The mutex (and the lock, which is the same word) beside its reference.
+
+use crate::operations::Trial;
+use crate::reference::Reference;
+use crate::standard::{Standard, Word};
+use arbitrary::{Arbitrary, Unstructured};
+use core::time::Duration;
+use outlive::platform::Word as _;
+use outlive::raw::mutex::NotHeld;
+use outlive::raw::{Acquired, Cause, Id, Mutex, Participant, Refusal};
+use std::collections::BTreeMap;
+use std::sync::Mutex as StdMutex;
+
+/// What can be done with a mutex.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// Takes it, if that takes no waiting.
+    TryLock,
+    /// Takes it, waiting.
+    Lock,
+    /// The holder gives it back, with the inconsistency that it was told of, unless it has vouched for the data.
+    Unlock,
+    /// The holder gives it back by a panic.
+    UnlockPanicking,
+    /// The holder vouches for the data.
+    MarkConsistent,
+    /// Gives it back for whoever holds it.
+    ReleaseForAnybody,
+    /// Gives it back, if the caller holds it.
+    ReleaseOwn,
+    /// Looks who holds it.
+    Holder,
+    /// Looks whether it is inconsistent.
+    IsInconsistent,
+}
+
+impl<'a> Arbitrary<'a> for Operation {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        use Operation::*;
+        // Locking and unlocking more often than the rest, so that the lock changes hands.
+        const ALL: &[Operation] = &[
+            TryLock,
+            Lock,
+            Lock,
+            Lock,
+            Lock,
+            Unlock,
+            Unlock,
+            Unlock,
+            UnlockPanicking,
+            MarkConsistent,
+            ReleaseForAnybody,
+            ReleaseOwn,
+            ReleaseOwn,
+            Holder,
+            IsInconsistent,
+        ];
+        bytes.choose(ALL).copied()
+    }
+}
+
+/// What a mutex answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// It is the caller's; why what it protects may be inconsistent.
+    Taken(Option<Cause>),
+    /// It is not.
+    Refused(Refusal),
+    /// Done.
+    Done,
+    /// It is not held, or not by the one; by whom it is.
+    NotHeld(Option<Id>),
+    /// The holder, dead or alive.
+    Holder(Option<Id>),
+    /// The answer to a yes-or-no question.
+    Is(bool),
+}
+
+/// The mutex as it should be.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct MutexReference {
+    holder: Option<Id>,
+    holder_has_died: bool,
+    /// Why the data may be inconsistent: what a holder was told, or what the next one will be.
+    inconsistent: Option<Cause>,
+}
+
+impl MutexReference {
+    fn take(&self, who: Id) -> (Answer, Self) {
+        let told = if self.holder_has_died { Some(Cause::Died(self.holder)) } else { self.inconsistent };
+        (Answer::Taken(told), Self { holder: Some(who), holder_has_died: false, inconsistent: told })
+    }
+
+    fn free(&self, inconsistent: Option<Cause>) -> Self {
+        Self { holder: None, holder_has_died: false, inconsistent }
+    }
+
+    /// The word of a held lock says *that* it is inconsistent, not why.
+    fn without_the_cause(&self) -> Self {
+        self.free(self.inconsistent.map(|_| Cause::Died(None)))
+    }
+}
+
+impl Reference for MutexReference {
+    type Operation = Operation;
+    type Answer = Answer;
+
+    fn allows(&self, who: Id, operation: &Operation) -> bool {
+        match operation {
+            Operation::Unlock | Operation::UnlockPanicking | Operation::MarkConsistent => self.holder == Some(who),
+            _ => true,
+        }
+    }
+
+    fn would_wait(&self, who: Id, operation: &Operation) -> bool {
+        *operation == Operation::Lock && self.holder.is_some_and(|holder| holder != who) && !self.holder_has_died
+    }
+
+    fn apply(&self, who: Id, operation: &Operation) -> (Answer, Self) {
+        let is_to_be_had = self.holder.is_none() || self.holder_has_died;
+        let refused = |refusal| (Answer::Refused(refusal), self.clone());
+        match operation {
+            Operation::TryLock | Operation::Lock if is_to_be_had => self.take(who),
+            Operation::TryLock => refused(Refusal::WouldBlock),
+            Operation::Lock if self.holder == Some(who) => refused(Refusal::Deadlock),
+            Operation::Lock => refused(Refusal::TimedOut),
+            Operation::Unlock => (Answer::Done, self.free(self.inconsistent)),
+            Operation::UnlockPanicking => (Answer::Done, self.free(Some(Cause::Panicked(Some(who))))),
+            Operation::MarkConsistent => (Answer::Done, Self { inconsistent: None, ..self.clone() }),
+            Operation::ReleaseForAnybody if self.holder.is_some() => (Answer::Done, self.without_the_cause()),
+            Operation::ReleaseOwn if self.holder == Some(who) => (Answer::Done, self.without_the_cause()),
+            Operation::ReleaseForAnybody | Operation::ReleaseOwn => (Answer::NotHeld(self.holder), self.clone()),
+            Operation::Holder => (Answer::Holder(self.holder), self.clone()),
+            Operation::IsInconsistent => (Answer::Is(self.inconsistent.is_some()), self.clone()),
+        }
+    }
+
+    fn after_death_of(&self, who: Id) -> Self {
+        Self { holder_has_died: self.holder_has_died || self.holder == Some(who), ..self.clone() }
+    }
+}
+
+/// `raw::Mutex`, with what a guard would remember.
+#[derive(Debug)]
+pub struct MutexTrial {
+    mutex: Mutex<Standard>,
+    told: StdMutex<BTreeMap<Id, Cause>>,
+}
+
+impl Default for MutexTrial {
+    fn default() -> Self {
+        Self { mutex: Mutex::from_word(Word::new(0)), told: StdMutex::default() }
+    }
+}
+
+impl MutexTrial {
+    fn taken(&self, who: Id, answer: Result<Acquired, Refusal>) -> Answer {
+        match answer {
+            Ok(Acquired { inconsistent }) => {
+                let mut told = self.told.lock().expect("no panic inside");
+                told.remove(&who);
+                told.extend(inconsistent.map(|cause| (who, cause)));
+                Answer::Taken(inconsistent)
+            }
+            Err(refusal) => Answer::Refused(refusal),
+        }
+    }
+
+    fn told(&self, who: Id) -> Option<Cause> {
+        self.told.lock().expect("no panic inside").get(&who).copied()
+    }
+}
+
+impl Trial for MutexTrial {
+    type Reference = MutexReference;
+
+    fn run(&self, me: &Participant<'_, Standard>, operation: &Operation, until: Duration) -> Answer {
+        let released = |result: Result<(), NotHeld>| match result {
+            Ok(()) => Answer::Done,
+            Err(NotHeld { holder }) => Answer::NotHeld(holder),
+        };
+        match operation {
+            Operation::TryLock => self.taken(me.id, self.mutex.try_lock(me)),
+            Operation::Lock => self.taken(me.id, self.mutex.lock(me, Some(until))),
+            Operation::Unlock => {
+                self.mutex.unlock(self.told(me.id).map_or(0, Cause::word));
+                Answer::Done
+            }
+            Operation::UnlockPanicking => {
+                self.mutex.unlock(Cause::Panicked(Some(me.id)).word());
+                Answer::Done
+            }
+            Operation::MarkConsistent => {
+                self.told.lock().expect("no panic inside").remove(&me.id);
+                self.mutex.mark_consistent();
+                Answer::Done
+            }
+            Operation::ReleaseForAnybody => released(self.mutex.release(None, None)),
+            Operation::ReleaseOwn => released(self.mutex.release(Some(me.id), None)),
+            Operation::Holder => Answer::Holder(self.mutex.holder()),
+            Operation::IsInconsistent => Answer::Is(self.mutex.is_inconsistent()),
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! Random operations of several participants, with deaths at any step of them, beside a [`Reference`].
+//!
+//! All of it happens in one thread, and is decided by the [`Scenario`] alone. While one participant sleeps the others
+//! act; it sleeps on until its futex is woken, or nobody has anything left to do: then its deadline has come. If it could have had
+//! what it wanted by then, and nobody else was on its way to it, a wake was lost.
+
+use crate::reference::Reference;
+use crate::standard::{self, Died, Person, Script, Sleeper, Standard, World};
+use arbitrary::{Arbitrary, Unstructured};
+use core::fmt::Debug;
+use core::time::Duration;
+use outlive::platform::Platform;
+use outlive::raw::Id;
+use outlive::raw::table::{Full, Newcomer, Participant};
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// A raw primitive on the standard platform, and how to do its reference's operations with it.
+pub trait Trial: Default + Debug + 'static {
+    /// What it should do.
+    type Reference: Reference<Operation: for<'a> Arbitrary<'a>> + 'static;
+
+    /// Does it. What waits, waits until `until`.
+    fn run(
+        &self,
+        me: &Participant<'_, Standard>,
+        operation: &<Self::Reference as Reference>::Operation,
+        until: Duration,
+    ) -> <Self::Reference as Reference>::Answer;
+}
+
+type Operation<T> = <<T as Trial>::Reference as Reference>::Operation;
+
+/// Who does what, and who dies of it.
+#[derive(Debug, Clone)]
+pub struct Scenario<O> {
+    /// Whether sleepers begin with the short first phase.
+    pub first_phase: bool,
+    /// Whether the kernel wakes who fell asleep last, as it does if that one's priority is higher.
+    pub last_first: bool,
+    /// The steps, in the order in which they begin.
+    pub steps: Vec<Step<O>>,
+}
+
+/// One step of a [`Scenario`].
+#[derive(Debug, Clone)]
+pub struct Step<O> {
+    /// Which of the participants. One who has died is replaced by a newcomer.
+    pub seat: usize,
+    /// What it does.
+    pub deed: Deed<O>,
+}
+
+/// What one does in a step.
+#[derive(Debug, Clone)]
+pub enum Deed<O> {
+    /// An operation, which waits until nobody has anything left to do.
+    Do(O),
+    /// An operation, waiting for so many steps of others at most.
+    DoFor(O, u8),
+    /// An operation that ends with death at this access to shared memory, counted with those of the registration, if the
+    /// participant has to register first.
+    DieAt(O, u8),
+    /// Death, asleep or between two operations.
+    Die,
+}
+
+// By hand: what is derived ends a list at every other byte, and takes four bytes for each choice.
+impl<'a, O: Arbitrary<'a>> Arbitrary<'a> for Scenario<O> {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        let kind: u8 = bytes.arbitrary()?;
+        let mut steps = vec![];
+        while let (false, Ok(step)) = (bytes.is_empty(), bytes.arbitrary()) {
+            steps.push(step);
+        }
+        Ok(Self { first_phase: kind & 1 != 0, last_first: kind & 2 != 0, steps })
+    }
+}
+
+impl<'a, O: Arbitrary<'a>> Arbitrary<'a> for Step<O> {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        let choice: u8 = bytes.arbitrary()?;
+        let deed = match choice / SEATS as u8 % 8 {
+            0 => Deed::Die,
+            1 => Deed::DieAt(bytes.arbitrary()?, bytes.arbitrary::<u8>()? % 32),
+            2 | 3 => Deed::DoFor(bytes.arbitrary()?, bytes.arbitrary::<u8>()? % 8),
+            _ => Deed::Do(bytes.arbitrary()?),
+        };
+        Ok(Self { seat: usize::from(choice) % SEATS, deed })
+    }
+}
+
+const SEATS: usize = 4;
+/// One fewer, so that the table may be full.
+const SLOTS: usize = SEATS - 1;
+
+struct Seated {
+    id: Id,
+    thread: u32,
+}
+
+/// An operation that is under way: it sleeps, but for the last one.
+struct Acting<O> {
+    seat: usize,
+    id: Id,
+    operation: O,
+    until: Duration,
+    steps_left: Cell<u32>,
+    begun: Cell<bool>,
+    doomed: Cell<bool>,
+    sleeper: RefCell<Option<Arc<Sleeper>>>,
+}
+
+struct Run<T: Trial> {
+    world: World,
+    subject: T,
+    /// The states in which it may be. More than one after a death in the middle of an operation.
+    states: RefCell<Vec<T::Reference>>,
+    steps: RefCell<std::vec::IntoIter<Step<Operation<T>>>>,
+    seats: RefCell<[Option<Seated>; SEATS]>,
+    acting: RefCell<Vec<Rc<Acting<Operation<T>>>>>,
+}
+
+/// Runs the scenario. Panics at the first answer that the reference would not give, and at a lost wake.
+pub fn run<T: Trial>(scenario: Scenario<Operation<T>>) {
+    let run = Rc::new(Run::<T> {
+        world: World::new(SLOTS),
+        subject: T::default(),
+        states: RefCell::new(vec![T::Reference::default()]),
+        steps: RefCell::new(scenario.steps.into_iter()),
+        seats: RefCell::default(),
+        acting: RefCell::default(),
+    });
+    let script: Rc<dyn Script> = Rc::clone(&run) as Rc<dyn Script>;
+    standard::with_script(script, scenario.first_phase, scenario.last_first, || while run.next() {});
+}
+
+impl<T: Trial> Run<T> {
+    /// Does the next step, with all that happens while it sleeps. False if there is none.
+    fn next(&self) -> bool {
+        let Some(step) = self.steps.borrow_mut().next() else { return false };
+        let seat = step.seat;
+        let asleep = self.acting.borrow().iter().find(|acting| acting.seat == seat).cloned();
+        match (step.deed, asleep) {
+            (Deed::Die, Some(acting)) => self.die_asleep(&acting),
+            (_, Some(_)) => {} // it sleeps
+            (Deed::Die, None) => self.die(seat),
+            (Deed::Do(operation), None) => self.act(seat, operation, u32::MAX, None),
+            (Deed::DoFor(operation, steps), None) => self.act(seat, operation, steps.into(), None),
+            (Deed::DieAt(operation, life), None) => self.act(seat, operation, u32::MAX, Some(life.into())),
+        }
+        true
+    }
+
+    fn act(&self, seat: usize, operation: Operation<T>, steps: u32, life: Option<u32>) {
+        let table = self.world.table();
+        let (answer, under_way) = standard::living_for(life, || {
+            let Some(id) = self.sit_down(seat) else { return (None, None) };
+            if !self.states.borrow().iter().all(|state| state.allows(id, &operation)) {
+                return (None, None);
+            }
+            let acting = Rc::new(Acting {
+                seat,
+                id,
+                operation,
+                until: Standard::now() + Duration::from_secs(1),
+                steps_left: Cell::new(steps),
+                begun: Cell::new(false),
+                doomed: Cell::new(false),
+                sleeper: RefCell::default(),
+            });
+            self.acting.borrow_mut().push(Rc::clone(&acting));
+            let me = Participant { id, table: &table };
+            let answer = mortal(|| self.subject.run(&me, &acting.operation, acting.until));
+            self.acting.borrow_mut().pop();
+            (Some(answer), Some(acting))
+        });
+        let (Some(answer), Some(acting)) = (answer, under_way) else { return };
+        match answer {
+            Some(answer) => self.judge(&acting, &answer),
+            None if acting.doomed.get() => {} // accounted for when it was killed
+            None => {
+                self.each_state(|state| state.halfway(acting.id, &acting.operation));
+                self.die(seat);
+            }
+        }
+    }
+
+    /// The seat's participant; a newcomer where there is none. `None` if it died of it, or if the table is full.
+    fn sit_down(&self, seat: usize) -> Option<Id> {
+        if let Some(seated) = &self.seats.borrow()[seat] {
+            return Some(seated.id);
+        }
+        let person: Person = self.world.newcomer();
+        match mortal(|| self.world.table().register(&person)) {
+            Some(Ok(id)) => {
+                self.seats.borrow_mut()[seat] = Some(Seated { id, thread: person.thread() });
+                Some(id)
+            }
+            Some(Err(Full)) => {
+                let living = self.seats.borrow().iter().flatten().count();
+                assert_eq!(living, SLOTS, "the table says that it is full");
+                None
+            }
+            None => {
+                self.world.die(person.thread());
+                None
+            }
+        }
+    }
+
+    fn judge(&self, acting: &Acting<Operation<T>>, answer: &<T::Reference as Reference>::Answer) {
+        let before = self.states.borrow().clone();
+        self.each_state(|state| {
+            let (expected, after) = state.apply(acting.id, &acting.operation);
+            (expected == *answer).then_some(after).into_iter().collect()
+        });
+        assert!(
+            !self.states.borrow().is_empty(),
+            "{} is answered {answer:?} to {:?}, in one of {before:?}",
+            acting.id,
+            acting.operation
+        );
+    }
+
+    fn die(&self, seat: usize) {
+        let Some(Seated { id, thread }) = self.seats.borrow_mut()[seat].take() else { return };
+        self.each_state(|state| vec![state.after_death_of(id)]);
+        self.world.die(thread);
+    }
+
+    fn die_asleep(&self, acting: &Acting<Operation<T>>) {
+        if acting.doomed.replace(true) {
+            return;
+        }
+        if let Some(sleeper) = &*acting.sleeper.borrow() {
+            sleeper.dequeue();
+        }
+        self.die(acting.seat);
+    }
+
+    fn each_state(&self, next: impl Fn(&T::Reference) -> Vec<T::Reference>) {
+        let mut states: Vec<T::Reference> = vec![];
+        for state in self.states.borrow().iter().flat_map(next) {
+            if !states.contains(&state) {
+                states.push(state);
+            }
+        }
+        self.states.replace(states);
+    }
+
+    /// Nobody has anything left to do, and this one's time is over: was it left asleep beside what it waits for?
+    fn look_for_lost_wake(&self, acting: &Acting<Operation<T>>) {
+        let on_its_way = |other: &Rc<Acting<_>>| {
+            !other.doomed.get() && other.sleeper.borrow().as_ref().is_some_and(|sleeper| sleeper.is_woken())
+        };
+        let states = self.states.borrow();
+        let could_go_on = states.iter().all(|state| !state.would_wait(acting.id, &acting.operation));
+        assert!(
+            !could_go_on || self.acting.borrow().iter().any(on_its_way),
+            "a lost wake: {} sleeps in {:?}, and nobody is on the way to {states:?}",
+            acting.id,
+            acting.operation
+        );
+    }
+}
+
+impl<T: Trial> Script for Run<T> {
+    fn asleep(&self, sleeper: &Arc<Sleeper>, until: Option<Duration>) {
+        let acting = self.acting.borrow().last().cloned().expect("somebody acts");
+        if !acting.begun.replace(true) {
+            self.each_state(|state| vec![state.begins_to_wait(acting.id, &acting.operation)]);
+        }
+        acting.sleeper.replace(Some(Arc::clone(sleeper)));
+        while !sleeper.is_woken() && !acting.doomed.get() {
+            let steps_left = acting.steps_left.get();
+            // The first phase ends by itself: half of the steps fall into it.
+            let is_first_phase = until != Some(acting.until);
+            let time_is_over = steps_left == 0 || is_first_phase && steps_left % 2 == 1;
+            acting.steps_left.set(steps_left.saturating_sub(1));
+            if time_is_over || !self.next() {
+                if !is_first_phase {
+                    self.look_for_lost_wake(&acting);
+                }
+                standard::advance_to(until.expect("nobody waits for ever"));
+                break;
+            }
+        }
+        acting.sleeper.replace(None);
+        if acting.doomed.get() {
+            resume_unwind(Box::new(Died));
+        }
+    }
+}
+
+/// What `body` gives, unless its actor dies.
+fn mortal<R>(body: impl FnOnce() -> R) -> Option<R> {
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(result) => Some(result),
+        Err(panic) if panic.is::<Died>() => None,
+        Err(other) => resume_unwind(other),
+    }
+}
+
+/// No more than so many primitives can be registered with any of the techniques.
+pub const MOST_PRIMITIVES: u8 = 16;
+
+/// The body of the fuzz target: the first byte chooses the primitive, the rest is its scenario. **A primitive is registered
+/// here.**
+pub fn run_bytes(bytes: &[u8]) {
+    let Some((which, rest)) = bytes.split_first() else { return };
+    type Runner = fn(&[u8]);
+    const PRIMITIVES: &[Runner] = &[decode_and_run::<crate::mutex::MutexTrial>];
+    // Not modulo their number: a corpus keeps its meaning when primitives are added at the end.
+    if let Some(run) = PRIMITIVES.get(usize::from(which % MOST_PRIMITIVES)) {
+        run(rest);
+    }
+}
+
+/// Runs the scenario that these bytes stand for, if they stand for one.
+pub fn decode_and_run<T: Trial>(bytes: &[u8]) {
+    if let Ok(scenario) = Scenario::arbitrary(&mut Unstructured::new(bytes)) {
+        run::<T>(scenario);
+    }
+}

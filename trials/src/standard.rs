@@ -1,0 +1,393 @@
+//! A platform of nothing but the standard library: the algorithms in `outlive::raw` run on it under Miri and
+//! ThreadSanitizer, with real threads; and in one thread, by a [`Script`], where deaths and the passing of time are chosen.
+//!
+//! The futex is a list of sleepers behind a lock. Its lock orders more than the kernel's does, so orderings on the path of a
+//! wake are for loom to judge; those of the words themselves are the algorithm's own here, too.
+
+use core::time::Duration;
+use outlive::platform::{self, Expect, Lifeline, Long, MARK, OWNER, Platform, WAKE_AT_DEATH};
+use outlive::raw::Id;
+use outlive::raw::table::{Newcomer, Slot, Table};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::panic::resume_unwind;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, Ordering::SeqCst};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// The standard library as a platform. See the [module](self).
+#[derive(Debug, Clone, Copy)]
+pub struct Standard;
+
+/// The payload with which one unwinds who dies in the middle of an operation.
+#[derive(Debug)]
+pub struct Died;
+
+/// Decides what happens while the thread's current actor sleeps.
+pub trait Script {
+    /// Returns when the sleeper is to look again; it dies asleep by unwinding with [`Died`].
+    fn asleep(&self, sleeper: &Arc<Sleeper>, until: Option<Duration>);
+}
+
+thread_local! {
+    static SCRIPT: RefCell<Option<Rc<dyn Script>>> = const { RefCell::new(None) };
+    static CLOCK: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+    static FIRST_PHASE: Cell<bool> = const { Cell::new(false) };
+    static LAST_FIRST: Cell<bool> = const { Cell::new(false) };
+    /// The operations that the current actor has left to live.
+    static LIFE: Cell<Option<u32>> = const { Cell::new(None) };
+}
+
+/// Runs `body` with the script deciding over this thread's sleeps, on a clock that stands still but for them.
+///
+/// `first_phase`: whether sleepers begin with the short first phase. `last_first`: whether the kernel wakes who fell asleep last,
+/// as it does if that one's priority is higher.
+pub fn with_script<R>(script: Rc<dyn Script>, first_phase: bool, last_first: bool, body: impl FnOnce() -> R) -> R {
+    struct End;
+    impl Drop for End {
+        fn drop(&mut self) {
+            SCRIPT.with(|place| place.replace(None));
+            LAST_FIRST.set(false);
+        }
+    }
+    SCRIPT.with(|place| place.replace(Some(script)));
+    CLOCK.set(Duration::from_secs(1_000));
+    FIRST_PHASE.set(first_phase);
+    LAST_FIRST.set(last_first);
+    let _end = End;
+    body()
+}
+
+fn script() -> Option<Rc<dyn Script>> {
+    SCRIPT.with(|place| place.borrow().clone())
+}
+
+/// Lets the script's time pass.
+pub fn advance_to(moment: Duration) {
+    CLOCK.set(CLOCK.get().max(moment));
+}
+
+/// Runs `body` as an actor that dies at its operation number `life`, if it comes so far.
+pub fn living_for<R>(life: Option<u32>, body: impl FnOnce() -> R) -> R {
+    struct Restore(Option<u32>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            LIFE.set(self.0);
+        }
+    }
+    let _outer = Restore(LIFE.replace(life));
+    body()
+}
+
+/// A step at which the current actor may die.
+fn operation() {
+    match LIFE.get() {
+        None => {}
+        Some(0) => resume_unwind(Box::new(Died)),
+        Some(left) => LIFE.set(Some(left - 1)),
+    }
+}
+
+/// A futex word.
+#[derive(Debug)]
+#[repr(transparent)]
+pub struct Word(AtomicU32);
+
+impl Word {
+    fn address(&self) -> usize {
+        &raw const *self as usize
+    }
+
+    /// What the kernel does with a word of a dying thread's list.
+    pub fn kernel_cut(&self, thread: u32) {
+        let mut value = self.0.load(SeqCst);
+        while value & OWNER == thread {
+            match self.0.compare_exchange(value, MARK | WAKE_AT_DEATH, SeqCst, SeqCst) {
+                Ok(_) => {
+                    kernel_wake(self.address(), 1);
+                    return;
+                }
+                Err(now) => value = now,
+            }
+        }
+    }
+}
+
+macro_rules! forward {
+    ($($name:ident($($arg:ident: $ty:ty),*) $(-> $ret:ty)?;)*) => {
+        $(fn $name(&self, $($arg: $ty),*) $(-> $ret)? {
+            operation();
+            self.0.$name($($arg),*)
+        })*
+    };
+}
+
+impl platform::Word for Word {
+    fn new(value: u32) -> Self {
+        Self(AtomicU32::new(value))
+    }
+    forward! {
+        load(order: Ordering) -> u32;
+        store(value: u32, order: Ordering);
+        swap(value: u32, order: Ordering) -> u32;
+        compare_exchange(current: u32, new: u32, success: Ordering, failure: Ordering) -> Result<u32, u32>;
+        fetch_add(value: u32, order: Ordering) -> u32;
+        fetch_or(value: u32, order: Ordering) -> u32;
+        fetch_and(value: u32, order: Ordering) -> u32;
+    }
+    fn compare_exchange_then_fence(
+        &self,
+        current: u32,
+        new: u32,
+        success: Ordering,
+        failure: Ordering,
+    ) -> Result<u32, u32> {
+        let result = self.compare_exchange(current, new, success, failure);
+        if result.is_ok() {
+            Standard::fence(SeqCst);
+        }
+        result
+    }
+    fn swap_then_fence(&self, value: u32, order: Ordering) -> u32 {
+        let was = self.swap(value, order);
+        Standard::fence(SeqCst);
+        was
+    }
+}
+
+/// A 64-bit atomic.
+#[derive(Debug)]
+pub struct Word64(AtomicU64);
+
+impl Long for Word64 {
+    fn new(value: u64) -> Self {
+        Self(AtomicU64::new(value))
+    }
+    forward! {
+        load(order: Ordering) -> u64;
+        store(value: u64, order: Ordering);
+        compare_exchange(current: u64, new: u64, success: Ordering, failure: Ordering) -> Result<u64, u64>;
+    }
+}
+
+/// A lifeline, which [`World::die`] cuts.
+#[derive(Debug)]
+pub struct Life(Word);
+
+impl Lifeline for Life {
+    type Word = Word;
+    fn word(&self) -> &Word {
+        &self.0
+    }
+}
+
+/// What a slot says of its owner.
+#[derive(Debug)]
+pub struct Note {
+    process: AtomicU32,
+    gone: Arc<Mutex<BTreeSet<u32>>>,
+}
+
+impl platform::About for Note {
+    fn process(&self) -> u32 {
+        self.process.load(SeqCst)
+    }
+    fn note_waiting<W>(&self, _word: Option<&W>) {}
+}
+
+/// One who sleeps in [`Platform::wait`].
+#[derive(Debug)]
+pub struct Sleeper {
+    words: Vec<usize>,
+    woken: Mutex<bool>,
+    news: Condvar,
+}
+
+impl Sleeper {
+    /// Whether a wake has reached it.
+    pub fn is_woken(&self) -> bool {
+        *unpoisoned(&self.woken)
+    }
+
+    /// Takes it out of all queues, as the kernel does with who is killed asleep.
+    pub fn dequeue(&self) {
+        unpoisoned(&SLEEPERS).retain(|other| !std::ptr::eq(&**other, self));
+    }
+
+    fn wake(&self) {
+        *unpoisoned(&self.woken) = true;
+        self.news.notify_all();
+    }
+
+    fn sleep(&self, until: Option<Duration>) {
+        let mut woken = unpoisoned(&self.woken);
+        while !*woken {
+            woken = match until.map(|until| until.checked_sub(Standard::now())) {
+                None => self.news.wait(woken).unwrap_or_else(PoisonError::into_inner),
+                Some(None) => return,
+                Some(Some(left)) => self.news.wait_timeout(woken, left).unwrap_or_else(PoisonError::into_inner).0,
+            };
+        }
+    }
+}
+
+/// All who sleep, in the order in which they fell asleep.
+static SLEEPERS: Mutex<Vec<Arc<Sleeper>>> = Mutex::new(vec![]);
+
+fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn kernel_wake(address: usize, count: u32) -> u32 {
+    let mut sleepers = unpoisoned(&SLEEPERS);
+    let mut woken = 0;
+    while woken < count {
+        let mut there = (0..sleepers.len()).filter(|at| sleepers[*at].words.contains(&address));
+        let next = if LAST_FIRST.get() { there.next_back() } else { there.next() };
+        let Some(at) = next else { break };
+        // Whoever is woken leaves all its queues: a second wake finds another.
+        sleepers.remove(at).wake();
+        woken += 1;
+    }
+    woken
+}
+
+impl Platform for Standard {
+    type Word = Word;
+    type Long = Word64;
+    type Lifeline = Life;
+    type About = Note;
+
+    const SPINS: u32 = 0;
+    const MOST_WORDS: usize = 128;
+
+    fn fence(order: Ordering) {
+        operation();
+        std::sync::atomic::fence(order);
+    }
+    fn spin() {
+        std::thread::yield_now();
+    }
+    fn now() -> Duration {
+        static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+        match script() {
+            Some(_) => CLOCK.get(),
+            None => START.get_or_init(Instant::now).elapsed(),
+        }
+    }
+    fn wait(words: &[Expect<'_, Word>], until: Option<Duration>) {
+        struct Leave(Arc<Sleeper>);
+        impl Drop for Leave {
+            fn drop(&mut self) {
+                self.0.dequeue();
+            }
+        }
+        operation();
+        let sleeper = Arc::new(Sleeper {
+            words: words.iter().map(|expect| expect.word.address()).collect(),
+            woken: Mutex::new(false),
+            news: Condvar::new(),
+        });
+        let mut sleepers = unpoisoned(&SLEEPERS);
+        if words.iter().any(|expect| expect.word.0.load(SeqCst) != expect.value) {
+            return;
+        }
+        sleepers.push(Arc::clone(&sleeper));
+        drop(sleepers);
+        let asleep = Leave(sleeper);
+        match script() {
+            Some(script) => script.asleep(&asleep.0, until),
+            None => asleep.0.sleep(until),
+        }
+    }
+    fn wake(word: &Word, count: u32) -> u32 {
+        operation();
+        kernel_wake(word.address(), count)
+    }
+    fn first_phase() -> Option<Duration> {
+        FIRST_PHASE.get().then_some(Duration::from_millis(1))
+    }
+    fn recheck() -> Option<Duration> {
+        None // the net is off
+    }
+    fn watches_many() -> bool {
+        true
+    }
+    fn is_gone(note: &Note, thread: u32, _tag: u32) -> bool {
+        unpoisoned(&note.gone).contains(&thread)
+    }
+}
+
+/// A participant table in ordinary memory.
+#[derive(Debug)]
+pub struct World {
+    membership: Word,
+    cursor: Word,
+    slots: Vec<Slot<Standard>>,
+    gone: Arc<Mutex<BTreeSet<u32>>>,
+    next_thread: AtomicU32,
+}
+
+impl World {
+    /// A table of so many free slots.
+    pub fn new(slots: usize) -> Self {
+        let word = <Word as platform::Word>::new;
+        let gone = Arc::new(Mutex::default());
+        let slot = |_| {
+            let about = Note { process: AtomicU32::new(0), gone: Arc::clone(&gone) };
+            Slot::from_parts(Word64::new(0), [Life(word(0)), Life(word(0))], about)
+        };
+        Self {
+            membership: word(0),
+            cursor: word(0),
+            slots: (0..slots).map(slot).collect(),
+            gone: Arc::clone(&gone),
+            next_thread: AtomicU32::new(1),
+        }
+    }
+
+    /// The participant table.
+    pub fn table(&self) -> Table<'_, Standard> {
+        Table { membership: &self.membership, cursor: &self.cursor, slots: &self.slots }
+    }
+
+    /// A thread that is about to register.
+    pub fn newcomer(&self) -> Person {
+        Person { thread: self.next_thread.fetch_add(1, SeqCst), gone: Arc::clone(&self.gone) }
+    }
+
+    /// What the kernel does when that thread ends, wherever it was.
+    pub fn die(&self, thread: u32) {
+        for lifeline in self.slots.iter().flat_map(|slot| slot.lifelines()) {
+            lifeline.0.kernel_cut(thread);
+        }
+        unpoisoned(&self.gone).insert(thread);
+    }
+}
+
+/// A thread of a [`World`].
+#[derive(Debug)]
+pub struct Person {
+    thread: u32,
+    gone: Arc<Mutex<BTreeSet<u32>>>,
+}
+
+impl Newcomer<Standard> for Person {
+    fn thread(&self) -> u32 {
+        self.thread
+    }
+    fn tag(&self) -> u32 {
+        0
+    }
+    fn describe(&self, about: &Note, _id: Id) {
+        operation();
+        about.process.store(self.thread, SeqCst);
+    }
+    fn arm(&self, [own, _process]: &[Life; 2]) {
+        platform::Word::store(&own.0, self.thread | WAKE_AT_DEATH, Ordering::Release);
+    }
+    fn is_claimer_gone(&self, thread: u32, _tag: u32) -> bool {
+        unpoisoned(&self.gone).contains(&thread)
+    }
+}

@@ -1,0 +1,194 @@
+//! Arbitrary words under each raw primitive, and somebody who scribbles on them at the same time.
+//!
+//! Participant table, membership and the primitive's own words lie in ordinary memory, filled with whatever the input says, and
+//! flipped bit by bit by another thread. Nothing may panic, nothing may take longer than its deadline, and (under
+//! AddressSanitizer) nothing outside of that memory may be touched. What is answered does not matter.
+
+use crate::operations::MOST_PRIMITIVES;
+use crate::soak::Random;
+use arbitrary::Unstructured;
+use core::time::Duration;
+use outlive::platform::linux::{AboutThread, RobustNode};
+use outlive::platform::{Lifeline, Linux, Platform, WAKE_AT_DEATH};
+use outlive::raw::hold::{INCONSISTENT, PANICKED};
+use outlive::raw::table::{Newcomer, Participant, Slot, Table};
+use outlive::raw::{Cause, Id, Mutex};
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use std::time::Instant;
+
+/// A raw primitive that can be laid over arbitrary words.
+#[derive(Debug, Clone, Copy)]
+pub struct Primitive {
+    /// Its name, for people.
+    pub name: &'static str,
+    /// Does one of its operations, chosen by a number, with another number to do it with; returns at the deadline.
+    pub operate: fn(&Memory, &Participant<'_, Linux>, u8, u32),
+}
+
+/// **A primitive is registered here.**
+pub const PRIMITIVES: &[Primitive] =
+    &[Primitive { name: "mutex", operate: mutex }, Primitive { name: "table", operate: table }];
+
+fn mutex(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, argument: u32) {
+    // SAFETY: a mutex is one atomic word.
+    let mutex = unsafe { memory.over::<Mutex<Linux>>() };
+    match operation % 8 {
+        0 => drop(mutex.try_lock(me)),
+        1 => drop(mutex.lock(me, deadline())),
+        2 => mutex.unlock(argument & (INCONSISTENT | (PANICKED - 1) | PANICKED)),
+        3 => drop(mutex.release(None, None)),
+        4 => drop(mutex.release(Some(me.id), Some(Cause::Died(Id::holder_in(argument))))),
+        5 => mutex.mark_consistent(),
+        6 => drop(mutex.holder()),
+        _ => drop(mutex.is_inconsistent()),
+    }
+}
+
+/// What every primitive stands on: registration, verdicts, the slow look.
+fn table(_: &Memory, me: &Participant<'_, Linux>, operation: u8, argument: u32) {
+    match operation % 4 {
+        0 => drop(me.table.register(&Anybody { tag: argument })),
+        1 => me.table.look_slowly(),
+        2 => drop(Id::holder_in(argument).map(|id| me.table.is_alive(id))),
+        _ => {
+            for (index, slot) in me.table.slots.iter().enumerate() {
+                let _whatever = (slot.living(index), slot.living_or_dead(index), slot.about());
+            }
+        }
+    }
+}
+
+/// The deadline of whatever waits.
+#[must_use]
+pub fn deadline() -> Option<Duration> {
+    Some(Linux::now() + Duration::from_micros(300))
+}
+
+/// Far more than any operation should take, on a machine with much else to do.
+const LONGEST: Duration = Duration::from_secs(20);
+
+const SLOTS: usize = 4;
+const SLOT_WORDS: usize = 32;
+/// Where the primitive is: far enough from the end for the largest of them.
+const PRIMITIVE: usize = SLOTS * SLOT_WORDS + SLOT_WORDS;
+const WORDS: usize = PRIMITIVE + 256;
+
+/// The memory that all of it lies in: slots, then the membership word and the cursor, then the primitive.
+#[derive(Debug)]
+#[repr(C, align(128))]
+pub struct Memory {
+    words: [AtomicU32; WORDS],
+}
+
+impl Memory {
+    fn filled_with(bytes: &[u8]) -> Box<Self> {
+        let mut bytes = bytes.iter().copied().cycle();
+        let mut next = || bytes.next().unwrap_or(0);
+        Box::new(Self {
+            words: core::array::from_fn(|_| AtomicU32::new(u32::from_le_bytes(core::array::from_fn(|_| next())))),
+        })
+    }
+
+    /// A primitive over its words.
+    ///
+    /// # Safety
+    /// `T` consists of atomic integers alone, for which all values are valid.
+    ///
+    /// # Panics
+    /// If there is no room for it.
+    #[must_use]
+    pub unsafe fn over<T>(&self) -> &T {
+        let words = &self.words[PRIMITIVE..];
+        assert!(size_of::<T>() <= size_of_val(words) && align_of::<T>() <= 128);
+        // SAFETY: within the words, and aligned, by the assertion; valid for all values, by the caller's promise.
+        unsafe { &*words.as_ptr().cast::<T>() }
+    }
+
+    fn table(&self) -> Table<'_, Linux> {
+        const { assert!(size_of::<Slot<Linux>>() == SLOT_WORDS * 4) };
+        Table {
+            membership: &self.words[SLOTS * SLOT_WORDS],
+            cursor: &self.words[SLOTS * SLOT_WORDS + 1],
+            // SAFETY: a slot consists of atomic and unused integers; so many fit in front of the membership word.
+            slots: unsafe { core::slice::from_raw_parts(self.words.as_ptr().cast::<Slot<Linux>>(), SLOTS) },
+        }
+    }
+}
+
+/// One who registers without a lifeline that the kernel knows: the links in this memory are not to be followed by anybody.
+struct Anybody {
+    tag: u32,
+}
+
+impl Newcomer<Linux> for Anybody {
+    fn thread(&self) -> u32 {
+        // SAFETY: gettid has no preconditions.
+        (unsafe { libc::gettid() }) as u32
+    }
+    fn tag(&self) -> u32 {
+        self.tag & 0xff_ffff
+    }
+    fn describe(&self, _about: &AboutThread, _id: Id) {}
+    fn arm(&self, [own, _process]: &[RobustNode; 2]) {
+        own.word().store(self.thread() | WAKE_AT_DEATH, SeqCst);
+    }
+    fn is_claimer_gone(&self, thread: u32, tag: u32) -> bool {
+        thread ^ tag & 1 == 0
+    }
+}
+
+#[derive(Debug)]
+struct Input {
+    primitive: u8,
+    me: u32,
+    /// 0: nobody scribbles.
+    scribbler: u8,
+    operations: Vec<(u8, u32)>,
+    words: Vec<u8>,
+}
+
+impl Input {
+    fn of(bytes: &mut Unstructured<'_>) -> arbitrary::Result<Self> {
+        let (primitive, me, scribbler) = bytes.arbitrary()?;
+        let count = bytes.arbitrary::<u8>()? % 16;
+        let operations = (0..count).map(|_| bytes.arbitrary()).collect::<arbitrary::Result<_>>()?;
+        Ok(Self { primitive, me, scribbler, operations, words: bytes.bytes(bytes.len())?.to_vec() })
+    }
+}
+
+/// The body of the fuzz target.
+///
+/// # Panics
+/// If an operation does, or takes much longer than its deadline.
+pub fn run_bytes(bytes: &[u8]) {
+    let Ok(input) = Input::of(&mut Unstructured::new(bytes)) else { return };
+    let Some(primitive) = PRIMITIVES.get(usize::from(input.primitive % MOST_PRIMITIVES)) else { return };
+    let memory = Memory::filled_with(&input.words);
+    let table = memory.table();
+    let Some(id) = Id::holder_in(input.me | outlive::raw::hold::HELD) else { return };
+    std::thread::scope(|scope| {
+        let worker = scope.spawn(|| {
+            let me = Participant { id, table: &table };
+            for (operation, argument) in &input.operations {
+                let begin = Instant::now();
+                (primitive.operate)(&memory, &me, *operation, *argument);
+                let took = begin.elapsed();
+                assert!(took < LONGEST, "{} {operation}: returned after {took:?}", primitive.name);
+            }
+        });
+        let begin = Instant::now();
+        let mut random = Random::new(input.scribbler.into());
+        while !worker.is_finished() {
+            if input.scribbler != 0 {
+                let word = random.below(WORDS as u64) as usize;
+                memory.words[word].fetch_xor(1 << random.below(32), SeqCst);
+            }
+            std::thread::yield_now();
+            if begin.elapsed() > 3 * LONGEST {
+                // The scope would wait for it for ever.
+                eprintln!("{} hangs with {input:?}", primitive.name);
+                std::process::abort();
+            }
+        }
+    });
+}

@@ -1,0 +1,41 @@
+//! Each raw primitive beside its reference: random operations, deaths at any step, sleeps in which the others act.
+
+use arbitrary::{Arbitrary, Unstructured};
+use outlive_trials::mutex::MutexTrial;
+use outlive_trials::operations::{Scenario, Trial, run};
+use outlive_trials::reference::Reference;
+use proptest::prelude::*;
+
+/// Bytes of a scenario: Miri is a thousand times slower.
+const LONGEST: usize = if cfg!(miri) { 100 } else { 400 };
+
+type Operation<T> = <<T as Trial>::Reference as Reference>::Operation;
+
+/// Scenarios as the fuzzer makes them, from bytes: so that each operation is described once, and shrinks as its bytes do.
+fn scenarios<T: Trial>() -> impl Strategy<Value = Scenario<Operation<T>>> {
+    let decode = |bytes: Vec<u8>| Scenario::arbitrary(&mut Unstructured::new(&bytes)).ok();
+    proptest::collection::vec(any::<u8>(), 16..LONGEST).prop_filter_map("no scenario", decode)
+}
+
+/// **A primitive is registered here**, under its name.
+macro_rules! beside_its_reference {
+    ($($name:ident: $trial:ty;)*) => {
+        proptest! {
+            #![proptest_config(ProptestConfig {
+                cases: if cfg!(miri) { 5 } else { 2_000 },
+                failure_persistence: None,
+                ..ProptestConfig::default()
+            })]
+            $(
+                #[test]
+                fn $name(scenario in scenarios::<$trial>()) {
+                    run::<$trial>(scenario);
+                }
+            )*
+        }
+    };
+}
+
+beside_its_reference! {
+    mutex: MutexTrial;
+}
