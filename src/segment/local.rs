@@ -420,14 +420,14 @@ impl Body {
     /// The offset of a word that names the participant as a holder, anywhere behind the table.
     ///
     /// A count of holds would burden every lock and unlock, and be wrong after a `mem::forget`; the words themselves tell. They
-    /// are read by the kernel, from the file: most of them are plain data that other threads may be writing to, and to look
-    /// at those in memory would be a data race.
+    /// are read by the kernel: most of them are plain data that other threads may be writing to, and to look at those ourselves
+    /// would be a data race.
     fn find_word_naming(&self, id: Id) -> Result<Option<usize>> {
-        use std::os::unix::fs::FileExt;
+        let start = self.map.as_mut_ptr() as usize;
         let mut bytes = [0; 4096];
         for at in (self.layout.root..self.layout.total).step_by(bytes.len()) {
             let bytes = &mut bytes[..(self.layout.total - at).min(4096)];
-            self.file.read_exact_at(bytes, at as u64).map_err(|e| Error::io("read the segment", None, e))?;
+            linux::read_by_kernel(start + at, bytes).map_err(|e| Error::io("read the segment", None, e))?;
             let words = bytes.chunks_exact(4).map(|word| u32::from_ne_bytes(word.try_into().expect("four bytes")));
             if let Some(index) = words.into_iter().position(|word| Id::holder_in(word) == Some(id)) {
                 return Ok(Some(at + index * 4));

@@ -16,7 +16,7 @@ pub(crate) use about::{Myself, thread_has_ended};
 pub use futex::{set_recheck, set_waitv, waitv_works};
 pub use robust::RobustNode;
 pub use robust::Unsupported;
-pub(crate) use robust::{Head, link, robust_list, unlink};
+pub(crate) use robust::{Head, link, read_by_kernel, robust_list, unlink};
 
 use super::{Expect, Lifeline, Long, Platform, Word};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};

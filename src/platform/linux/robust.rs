@@ -139,11 +139,20 @@ fn are_links(next: u64) -> bool {
     let Some(start) = (next & !1).checked_sub(8).filter(|start| start % 8 == 0) else {
         return false;
     };
-    let mut links = [0u64; 2];
-    let here = libc::iovec { iov_base: links.as_mut_ptr().cast(), iov_len: 16 };
-    let there = libc::iovec { iov_base: start as *mut libc::c_void, iov_len: 16 };
-    // SAFETY: writes 16 bytes to a live local; what it reads it checks itself.
-    unsafe { libc::process_vm_readv(libc::getpid(), &here, 1, &there, 1, 0) == 16 }
+    read_by_kernel(start as usize, &mut [0; 16]).is_ok()
+}
+
+/// Reads this process's own memory by the kernel's hand: what cannot be read is an error, what is written meanwhile no race.
+pub(crate) fn read_by_kernel(start: usize, bytes: &mut [u8]) -> std::io::Result<()> {
+    let here = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
+    let there = libc::iovec { iov_base: start as *mut libc::c_void, iov_len: bytes.len() };
+    // SAFETY: writes to the live bytes alone; what it reads it checks itself.
+    let read = unsafe { libc::process_vm_readv(libc::getpid(), &here, 1, &there, 1, 0) };
+    match usize::try_from(read) {
+        Ok(read) if read == bytes.len() => Ok(()),
+        Ok(_) => Err(std::io::ErrorKind::UnexpectedEof.into()),
+        Err(_) => Err(std::io::Error::last_os_error()),
+    }
 }
 
 // ORDERING of all list accesses: Relaxed, with compiler fences between. Only this thread changes the list, and the
