@@ -5,7 +5,7 @@ use core::cell::UnsafeCell;
 use core::time::Duration;
 use outlive::platform::{Platform, Word as _};
 use outlive::raw::table::{Newcomer, Participant};
-use outlive::raw::{Cause, Mutex, Refusal};
+use outlive::raw::{Cause, Mutex};
 use outlive_trials::standard::{Standard, Word, World};
 
 /// Memory that a primitive protects.
