@@ -52,16 +52,18 @@ impl<B: Backend> Buffer<B> {
         self.made.fetch_add(1, SeqCst);
         self.mutex.unlock(0);
     }
-    /// With the lock held.
-    fn wait(&self, me: &Me<'_, B>, deadline: Option<Duration>) -> Woken {
-        let woken = self.filled.wait(me, deadline, || self.mutex.unlock(0));
-        self.lock(me);
+    /// With the lock held. `watch` as the last wait ended.
+    fn wait(&self, me: &Me<'_, B>, watch: &mut bool, deadline: Option<Duration>) -> Woken {
+        let woken = self.filled.wait(me, *watch, deadline, || self.mutex.unlock(0));
+        *watch = woken == Woken::Spurious;
+        let _inconsistent_is_fine = self.mutex.lock_again(me).expect("waits");
         woken
     }
     fn take(&self, me: &Me<'_, B>) {
         self.lock(me);
+        let mut watch = false;
         while B::read(&self.items, |items| *items == 0) {
-            self.wait(me, None);
+            self.wait(me, &mut watch, None);
         }
         B::write(&self.items, |items| *items -= 1);
         self.mutex.unlock(0);
@@ -91,8 +93,9 @@ impl<B: Backend> Buffer<B> {
     /// Waits until there is an item, and leaves it.
     fn see(&self, me: &Me<'_, B>) {
         self.lock(me);
+        let mut watch = false;
         while B::read(&self.items, |items| *items == 0) {
-            self.wait(me, None);
+            self.wait(me, &mut watch, None);
         }
         self.mutex.unlock(0);
     }
@@ -179,9 +182,10 @@ fn one_gives_up<B: Backend>() -> Explore<B, Buffer<B>> {
             2 => buffer.put(me, |filled| filled.notify(1)),
             0 => {
                 buffer.lock(me);
+                let mut watch = false;
                 while B::read(&buffer.items, |items| *items == 0) {
                     // The answer is trusted, without another look.
-                    if buffer.wait(me, Some(Duration::from_secs(1))) == Woken::TimedOut {
+                    if buffer.wait(me, &mut watch, Some(Duration::from_secs(1))) == Woken::TimedOut {
                         buffer.mutex.unlock(0);
                         return;
                     }
@@ -229,7 +233,7 @@ impl<B: Backend> Reentrant<B> {
         self.lock(me, 3);
         while B::read(&self.flag, |flag| !flag) {
             let mut count = 0;
-            self.changed.wait(me, None, || count = self.lock.release_all(0));
+            self.changed.wait(me, true, None, || count = self.lock.release_all(0));
             assert!(self.lock.lock_again(me, count).is_ok());
         }
         self.release(me, 3);

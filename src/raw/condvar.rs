@@ -20,7 +20,8 @@
 //!    notification has set FRESH, and only another notification could have cleared that: the clearing CAS fails. (The
 //!    same rule without FRESH loses a wake with nobody dying: `condvar::clearing_waiters_without_fresh_loses_a_wake`.)
 //! 4. What a waiter watches was collected while it held the lock under which its user had looked at the predicate. Whoever makes the predicate true
-//!    does so under that lock, later: it is watched, and if it dies before it notifies, its waiters return.
+//!    does so under that lock, later: it is watched, and if it dies before it notifies, its waiters return. A waiter that watches nobody
+//!    returns after a first phase, whatever happens.
 //!
 //! All accesses are Relaxed: the word publishes nothing, the lock does. A notifier that made the predicate true under the lock sees the
 //! arrival of each waiter that had the lock before it; a waiter that has the lock after it sees the predicate.
@@ -68,10 +69,22 @@ impl<P: Platform> Condvar<P> {
     /// and takes it again when this has returned.
     ///
     /// # If a process dies
-    /// Any participant, at any time from the call on: this returns. The caller, in `release`: it died holding, as the lock says.
-    pub fn wait(&self, me: &Participant<'_, P>, deadline: Option<Duration>, release: impl FnOnce()) -> Woken {
+    /// Any participant, at any time from the call on: this returns, at once if it is to `watch`, else when a first phase is over
+    /// ([`Platform::first_phase`]). The caller, in `release`: it died holding, as the lock says.
+    ///
+    /// Without `watch` a wait costs no more than elsewhere, and ends as [`Woken::Spurious`] when that phase is over. The next wait for the
+    /// same predicate must `watch` then, or it would be a loop of looks.
+    pub fn wait(
+        &self,
+        me: &Participant<'_, P>,
+        watch: bool,
+        deadline: Option<Duration>,
+        release: impl FnOnce(),
+    ) -> Woken {
         let mut vigil = Vigil::new(me, deadline);
-        vigil.watch_from_now();
+        if watch || P::first_phase().is_none() {
+            vigil.watch_from_now();
+        }
         let arrived = self.word.fetch_or(WAITERS | FRESH, Relaxed) | WAITERS | FRESH;
         release();
         let slept = vigil.sleep_once(&self.word, arrived);

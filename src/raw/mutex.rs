@@ -104,15 +104,22 @@ impl<P: Platform> Mutex<P> {
         if self.take_free(me) {
             return Ok(Acquired { inconsistent: None });
         }
-        self.lock_slow(*me, deadline, P::SPINS)
+        self.lock_slow(*me, deadline, false)
     }
 
-    /// Takes the lock for one who was woken while another held it, who is as likely as not to wait for the same processor: without spinning.
-    pub(crate) fn lock_again(&self, me: &Participant<'_, P>) -> Result<Acquired, Refusal> {
+    /// Takes the lock for one who was woken while another held it, who is as likely as not to wait for the same processor: without
+    /// spinning, and with a first sleep that watches nobody, since it is short as a rule, and costs half then.
+    ///
+    /// # Errors
+    /// [`Refusal::Deadlock`] if the caller holds it.
+    ///
+    /// # If a process dies
+    /// As [`lock`](Self::lock), but a holder's death may be told as late as when the [first phase](Platform::first_phase) is over.
+    pub fn lock_again(&self, me: &Participant<'_, P>) -> Result<Acquired, Refusal> {
         if self.take_free(me) {
             return Ok(Acquired { inconsistent: None });
         }
-        self.lock_slow(*me, None, 0)
+        self.lock_slow(*me, None, true)
     }
 
     /// The fast path: one CAS on a word that is free and consistent.
@@ -136,12 +143,9 @@ impl<P: Platform> Mutex<P> {
     }
 
     #[cold]
-    fn lock_slow(
-        &self,
-        me: Participant<'_, P>,
-        deadline: Option<Duration>,
-        mut spins: u32,
-    ) -> Result<Acquired, Refusal> {
+    fn lock_slow(&self, me: Participant<'_, P>, deadline: Option<Duration>, again: bool) -> Result<Acquired, Refusal> {
+        let mut spins = if again { 0 } else { P::SPINS };
+        let mut alone = again;
         let mut vigil = Vigil::new(&me, deadline);
         // WAITERS once we have slept: others may sleep still, and the wake that we were given was theirs, too.
         let mut slept = 0;
@@ -167,7 +171,12 @@ impl<P: Platform> Mutex<P> {
             if seen & WAITERS == 0 && self.word.compare_exchange(seen, seen | WAITERS, Relaxed, Relaxed).is_err() {
                 continue;
             }
-            if vigil.sleep(&self.word, seen | WAITERS, Some(holder)) == Slept::TimedOut {
+            let sleep = if core::mem::take(&mut alone) {
+                vigil.sleep_once(&self.word, seen | WAITERS)
+            } else {
+                vigil.sleep(&self.word, seen | WAITERS, Some(holder))
+            };
+            if sleep == Slept::TimedOut {
                 return Err(Refusal::TimedOut);
             }
             slept = WAITERS;

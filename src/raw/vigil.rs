@@ -88,15 +88,15 @@ struct Watch<'t, P: Platform> {
 }
 
 #[derive(Debug)]
-struct List<T> {
-    items: [Option<T>; 128],
+struct List<T, const N: usize = 128> {
+    items: [Option<T>; N],
     length: usize,
     limit: usize,
 }
 
-impl<T: Copy> List<T> {
+impl<T: Copy, const N: usize> List<T, N> {
     fn new(limit: usize) -> Self {
-        Self { items: [None; 128], length: 0, limit: limit.min(128) }
+        Self { items: [None; N], length: 0, limit: limit.min(N) }
     }
     fn has_room_for(&self, more: usize) -> bool {
         self.length + more <= self.limit
@@ -156,34 +156,29 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         self.watch = Some(self.collect(None));
     }
 
-    /// Sleeps on `news` as long as it is `value`, and nobody has died or come since [`watch_from_now`](Self::watch_from_now), without a look
-    /// between the phases: whatever ends it is for the user to look at. The first phase tells of a death only at its end.
-    pub fn sleep_once(&self, news: &P::Word, value: u32) -> Slept {
+    /// Sleeps on `news` as long as it is `value`; whatever ends it is for the user to look at.
+    ///
+    /// For a [first phase](Platform::first_phase), which tells of no death, and after [`watch_from_now`](Self::watch_from_now) longer, as
+    /// long as nobody has died or come since. With neither it returns at once.
+    pub fn sleep_once(&mut self, news: &P::Word, value: u32) -> Slept {
         let news = Expect { word: news, value };
-        let Some(watch) = &self.watch else {
-            return Slept::Look;
-        };
         let mut now = P::now();
         if let Some(length) = self.first_phase {
             let ends = earlier(self.deadline, Some(now + length));
             if !self.is_over(now) {
                 P::wait(&[news], ends); // not noted: too short for people to see
+                now = P::now();
             }
             // ORDERING: Relaxed; a value too old only leads to a second wait, which the kernel refuses.
-            if news.word.load(Relaxed) != value {
+            if news.word.load(Relaxed) != value || ends.is_some_and(|ends| now < ends) {
                 return Slept::Look;
             }
+        }
+        if let Some(watch) = self.watch.as_ref().filter(|_| !self.is_over(now)) {
+            let recheck = self.wait_until_recheck(news, watch, now);
             now = P::now();
-            if ends.is_some_and(|ends| now < ends) {
-                return Slept::Look;
-            }
+            self.look_slowly_if_due(recheck, now);
         }
-        if self.is_over(now) {
-            return Slept::TimedOut;
-        }
-        let recheck = self.wait_until_recheck(news, watch, now);
-        now = P::now();
-        self.look_slowly_if_due(recheck, now);
         if self.is_over(now) { Slept::TimedOut } else { Slept::Look }
     }
 
@@ -209,11 +204,11 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         // Where the lifelines cannot be watched, no sleep is longer than a recheck, this one included.
         let recheck = if P::watches_many() { None } else { P::recheck().map(|bound| now + bound) };
         let until = earlier(recheck, earlier(self.deadline, self.first_phase_ends));
-        let mut lifelines = List::new(2);
+        let mut lifelines = List::<_, 2>::new(2);
         // What is marked is not watched: the caller's next look finds it, and the news word still guards this sleep.
         let alive = holder.is_none_or(|holder| self.push_lifelines(&mut lifelines, holder.index()));
         if alive {
-            self.wait_on(news, None, &lifelines, until);
+            self.wait_on::<3>(news, lifelines.iter(), until);
             self.cascade(&lifelines);
         }
     }
@@ -247,7 +242,7 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
     /// The holder's lifelines, and those of one thread of each other process, as many as fit.
     fn one_of_each_process(&self, holder: Option<Id>, used: usize) -> List<Expect<'t, P::Word>> {
         let mut lifelines = List::new(P::MOST_WORDS - 2);
-        let mut processes = List::new(P::MOST_WORDS);
+        let mut processes = List::<u32, 128>::new(P::MOST_WORDS);
         processes.push(self.me.process());
         for (place, index) in self.others(holder, used).enumerate() {
             let process = self.me.table.slots[index].about().process();
@@ -280,7 +275,7 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
     }
 
     /// Adds the lifelines of a slot whose owner lives. False if it is dead.
-    fn push_lifelines(&self, list: &mut List<Expect<'t, P::Word>>, index: usize) -> bool {
+    fn push_lifelines<const N: usize>(&self, list: &mut List<Expect<'t, P::Word>, N>, index: usize) -> bool {
         let Some(slot) = self.me.table.slots.get(index) else {
             return false;
         };
@@ -313,9 +308,9 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
     fn wait(&self, news: Expect<'_, P::Word>, watch: &Watch<'t, P>, until: Option<Duration>) {
         if P::watches_many() {
             let membership = Expect { word: self.me.table.membership, value: watch.membership };
-            self.wait_on(news, Some(membership), &watch.lifelines, until);
+            self.wait_on::<128>(news, [membership].into_iter().chain(watch.lifelines.iter()), until);
         } else {
-            self.wait_on(news, None, &List::new(0), until);
+            self.wait_on::<1>(news, core::iter::empty(), until);
         }
         // With one other participant, and no newcomer, nobody else can sleep on its lifeline: a system call less on the way
         // from a death to the next holder.
@@ -325,17 +320,18 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         }
     }
 
-    fn wait_on(
+    /// Sleeps on at most `N` words, news first.
+    fn wait_on<'w, const N: usize>(
         &self,
-        news: Expect<'_, P::Word>,
-        membership: Option<Expect<'_, P::Word>>,
-        lifelines: &List<Expect<'t, P::Word>>,
+        news: Expect<'w, P::Word>,
+        rest: impl Iterator<Item = Expect<'w, P::Word>>,
         until: Option<Duration>,
-    ) {
-        let mut words = [news; 128];
+    ) where
+        P::Word: 'w,
+    {
+        let mut words = [news; N];
         let mut count = 1;
-        let rest = membership.into_iter().chain(lifelines.iter());
-        for (place, expect) in words[1..P::MOST_WORDS].iter_mut().zip(rest) {
+        for (place, expect) in words[1..N.min(P::MOST_WORDS)].iter_mut().zip(rest) {
             *place = expect;
             count += 1;
         }
@@ -358,7 +354,7 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
     }
 
     /// Rule 2: the kernel has woken one on each lifeline that it cut; we wake the others.
-    fn cascade(&self, lifelines: &List<Expect<'t, P::Word>>) {
+    fn cascade<const N: usize>(&self, lifelines: &List<Expect<'t, P::Word>, N>) {
         for lifeline in lifelines.iter() {
             if lifeline.word.load(Acquire) != lifeline.value {
                 P::wake(lifeline.word, u32::MAX);

@@ -51,8 +51,9 @@ use std::time::{Duration, Instant};
 /// | anybody else in the segment                                         | the same: a wait that ends for no reason                |
 /// | one that holds the lock                                             | whoever takes it next gets [`LockError::OwnerDied`], who comes back from a wait included |
 ///
-/// A wait tells of a death within ten milliseconds, or as soon as the kernel does if it has waited longer than that. A wait costs
-/// one look at each slot of the segment that was ever used.
+/// A wait tells of a death within ten milliseconds, or as soon as the kernel does if it has waited longer than that. [`wait_while`](Self::wait_while)
+/// is cheaper than [`wait`](Self::wait) in a loop: it can look at the condition again after ten milliseconds, and so need not look at each
+/// participant of the segment before it knows that the wait is a long one.
 #[repr(transparent)]
 pub struct Condvar {
     raw: raw::Condvar<Linux>,
@@ -92,7 +93,7 @@ impl Condvar {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies). The wait returns, whoever it is.
     pub fn wait<G: Waitable>(&self, guard: G) -> LockResult<G> {
-        self.wait_to(guard, None).map(|(guard, _)| guard).map_err(|error| error.map_guard(|(guard, _)| guard))
+        without_answer(self.wait_to(guard, true, None))
     }
 
     /// Waits as long as the condition is true. It is looked at with the lock held, at least once.
@@ -107,8 +108,14 @@ impl Condvar {
         mut guard: G,
         mut condition: impl FnMut(&mut G::Seen) -> bool,
     ) -> LockResult<G> {
+        let mut watch = false;
         while condition(guard.seen()) {
-            guard = self.wait(guard)?;
+            let (again, woken) = match self.wait_to(guard, watch, None) {
+                Ok(waited) => waited,
+                error => return without_answer(error),
+            };
+            guard = again;
+            watch = woken != Woken::Notified;
         }
         Ok(guard)
     }
@@ -123,7 +130,10 @@ impl Condvar {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn wait_timeout<G: Waitable>(&self, guard: G, timeout: Duration) -> LockResult<(G, WaitTimeoutResult)> {
-        self.wait_to(guard, deadline_after(timeout))
+        match self.wait_to(guard, true, deadline_after(timeout)) {
+            Ok((guard, woken)) => Ok((guard, WaitTimeoutResult(woken == Woken::TimedOut))),
+            Err(error) => Err(error.map_guard(|(guard, woken)| (guard, WaitTimeoutResult(woken == Woken::TimedOut)))),
+        }
     }
 
     /// As [`wait_timeout`](Self::wait_timeout), until a moment.
@@ -152,6 +162,7 @@ impl Condvar {
     ) -> LockResult<(G, WaitTimeoutResult)> {
         let deadline = deadline_after(timeout);
         let mut is_over = WaitTimeoutResult(timeout.is_zero());
+        let mut watch = false;
         loop {
             if !condition(guard.seen()) {
                 return Ok((guard, WaitTimeoutResult(false)));
@@ -159,22 +170,27 @@ impl Condvar {
             if is_over.timed_out() {
                 return Ok((guard, is_over));
             }
-            (guard, _) = self.wait_to(guard, deadline)?;
+            let woken;
+            (guard, woken) = match self.wait_to(guard, watch, deadline) {
+                Ok(waited) => waited,
+                Err(error) => return Err(error.map_guard(|(guard, _)| (guard, WaitTimeoutResult(false)))),
+            };
+            watch = woken != Woken::Notified;
             is_over = WaitTimeoutResult(deadline.is_some_and(|deadline| deadline <= Linux::now()));
         }
     }
 
-    fn wait_to<G: Waitable>(&self, guard: G, deadline: Option<Duration>) -> LockResult<(G, WaitTimeoutResult)> {
+    /// `watch`: everybody, from before the lock is given back. Else the wait is cheaper, and over after ten milliseconds.
+    fn wait_to<G: Waitable>(&self, guard: G, watch: bool, deadline: Option<Duration>) -> LockResult<(G, Woken)> {
         let me = match self.participant_with(&guard) {
             Ok(me) => me,
-            Err(error) => return Err(LockError::NotWaited { guard: (guard, WaitTimeoutResult(false)), error }),
+            Err(error) => return Err(LockError::NotWaited { guard: (guard, Woken::Spurious), error }),
         };
         let mut hold = guard.into_hold();
-        let woken = self.raw.wait(&me, deadline, || hold.release());
-        let result = WaitTimeoutResult(woken == Woken::TimedOut);
+        let woken = self.raw.wait(&me, watch, deadline, || hold.release());
         match hold.take_again(&me) {
-            Ok(guard) => Ok((guard, result)),
-            Err(error) => Err(error.map_guard(|guard| (guard, result))),
+            Ok(guard) => Ok((guard, woken)),
+            Err(error) => Err(error.map_guard(|guard| (guard, woken))),
         }
     }
 
@@ -222,6 +238,10 @@ impl Condvar {
     fn take_part(&self) {
         let _unwatched = local::participant(self);
     }
+}
+
+fn without_answer<G>(waited: LockResult<(G, Woken)>) -> LockResult<G> {
+    waited.map(|(guard, _)| guard).map_err(|error| error.map_guard(|(guard, _)| guard))
 }
 
 fn deadline_after(timeout: Duration) -> Option<Duration> {
