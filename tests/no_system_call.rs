@@ -5,13 +5,25 @@
 mod common;
 
 use common::*;
-use outlive::{Lock, Mutex};
+use outlive::{
+    Barrier, Condvar, Event, LazyLock, Lock, Mutex, Once, OnceLock, PermitPool, ReentrantMutex, RwLock, Semaphore,
+};
 
 #[derive(outlive::Shareable)]
 #[repr(C)]
 struct All {
     mutex: Mutex<u64>,
     lock: Lock,
+    reentrant: ReentrantMutex<u64>,
+    rwlock: RwLock<u64>,
+    semaphore: Semaphore,
+    pool: PermitPool<4>,
+    condvar: Condvar,
+    event: Event,
+    auto: Event,
+    barrier: Barrier<1>,
+    once: Once,
+    made: OnceLock<u64>,
 }
 
 /// How a child ends that does `work` again and again without the right to any system call.
@@ -54,7 +66,11 @@ fn the_test_would_notice() {
 
 #[test]
 fn what_nobody_else_wants_costs_no_system_call() {
-    let all = segment_of::<All>(|_zero| {});
+    let all = segment_of::<All>(|new| {
+        new.semaphore = Semaphore::new(1);
+        new.auto = Event::auto_reset();
+    });
+    let lazy = LazyLock::new(&all.made, || 7);
     makes_none("Mutex::lock", || *all.mutex.lock().unwrap() += 1);
     makes_none("Mutex::try_lock", || *all.mutex.try_lock().unwrap() += 1);
     makes_none("Lock::acquire", || {
@@ -62,4 +78,33 @@ fn what_nobody_else_wants_costs_no_system_call() {
         all.lock.release().unwrap();
     });
     makes_none("Lock::lock", || drop(all.lock.lock().unwrap()));
+    makes_none("ReentrantMutex::lock, nested", || {
+        let _outer = all.reentrant.lock().unwrap();
+        drop(all.reentrant.lock().unwrap());
+    });
+    makes_none("RwLock::read", || drop(all.rwlock.read().unwrap()));
+    makes_none("RwLock::write", || *all.rwlock.write().unwrap() += 1);
+    makes_none("Semaphore", || {
+        all.semaphore.acquire().unwrap();
+        all.semaphore.release().unwrap();
+        drop(all.semaphore.permit().unwrap());
+    });
+    makes_none("PermitPool", || drop(all.pool.acquire().unwrap()));
+    makes_none("Condvar, where nobody waits", || {
+        all.condvar.notify_one();
+        all.condvar.notify_all();
+    });
+    makes_none("Event", || {
+        all.event.set().unwrap();
+        all.event.wait().unwrap();
+        assert!(all.event.is_set());
+        all.event.clear();
+        all.auto.set().unwrap();
+        all.auto.wait().unwrap();
+    });
+    makes_none("Barrier of one", || assert!(all.barrier.wait().unwrap().is_leader()));
+    makes_none("Once, OnceLock, LazyLock", || {
+        all.once.call_once(|| ()).unwrap();
+        assert_eq!(all.made.get_or_init(|| 7).unwrap(), &*lazy);
+    });
 }
