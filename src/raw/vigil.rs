@@ -125,6 +125,17 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
     /// To be called in a loop, after a look at the primitive that found it not to be had, and (where the
     /// primitive has such a flag) after WAITERS was set. Some calls return at once: the caller looks, and calls again.
     pub fn sleep(&mut self, news: &P::Word, value: u32, holder: Option<Id>) -> Slept {
+        self.sleep_on_any(Expect { word: news, value }, &[], holder)
+    }
+
+    /// [`sleep`](Self::sleep) on `news`, and on as many `others` as there is room for beside everybody's lifelines, as long as all
+    /// are as expected.
+    pub(crate) fn sleep_on_any(
+        &mut self,
+        news: Expect<'_, P::Word>,
+        others: &[Expect<'_, P::Word>],
+        holder: Option<Id>,
+    ) -> Slept {
         let now = P::now();
         if self.is_over(now) {
             return Slept::TimedOut;
@@ -132,16 +143,15 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         // Here, and not after the wait: who was woken has no time to lose.
         let due = self.recheck_at.take();
         self.look_slowly_if_due(due, now);
-        let news = Expect { word: news, value };
         if self.is_in_first_phase(now) {
-            self.nap(news, holder, now);
+            self.nap(news, others, holder, now);
             return Slept::Look;
         }
         let Some(watch) = self.watch.take() else {
             self.watch = Some(self.collect(holder));
             return Slept::Look;
         };
-        self.recheck_at = self.wait_until_recheck(news, &watch, now);
+        self.recheck_at = self.wait_until_recheck(news, others, &watch, now);
         if self.first_phase.is_some() && self.me.table.membership.load(Acquire) != watch.membership {
             self.lengthen_first_phase();
         }
@@ -181,7 +191,7 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         if self.is_over(now) {
             return Slept::TimedOut;
         }
-        let recheck = self.wait_until_recheck(news, watch, now);
+        let recheck = self.wait_until_recheck(news, &[], watch, now);
         now = P::now();
         self.look_slowly_if_due(recheck, now);
         if self.is_over(now) { Slept::TimedOut } else { Slept::Look }
@@ -205,7 +215,7 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
     }
 
     /// The first phase's sleep: on the news and the holder.
-    fn nap(&self, news: Expect<'_, P::Word>, holder: Option<Id>, now: Duration) {
+    fn nap(&self, news: Expect<'_, P::Word>, others: &[Expect<'_, P::Word>], holder: Option<Id>, now: Duration) {
         // Where the lifelines cannot be watched, no sleep is longer than a recheck, this one included.
         let recheck = if P::watches_many() { None } else { P::recheck().map(|bound| now + bound) };
         let until = earlier(recheck, earlier(self.deadline, self.first_phase_ends));
@@ -213,7 +223,7 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         // What is marked is not watched: the caller's next look finds it, and the news word still guards this sleep.
         let alive = holder.is_none_or(|holder| self.push_lifelines(&mut lifelines, holder.index()));
         if alive {
-            self.wait_on(news, None, &lifelines, until);
+            self.wait_on(news, None, &lifelines, others, until);
             self.cascade(&lifelines);
         }
     }
@@ -298,9 +308,15 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
 
     /// The second phase's sleep, with the net under it.
     /// Gives when a slow look is due.
-    fn wait_until_recheck(&self, news: Expect<'_, P::Word>, watch: &Watch<'t, P>, now: Duration) -> Option<Duration> {
+    fn wait_until_recheck(
+        &self,
+        news: Expect<'_, P::Word>,
+        others: &[Expect<'_, P::Word>],
+        watch: &Watch<'t, P>,
+        now: Duration,
+    ) -> Option<Duration> {
         let recheck = P::recheck().map(|bound| now + bound);
-        self.wait(news, watch, earlier(self.deadline, recheck));
+        self.wait(news, others, watch, earlier(self.deadline, recheck));
         recheck
     }
 
@@ -310,12 +326,18 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         }
     }
 
-    fn wait(&self, news: Expect<'_, P::Word>, watch: &Watch<'t, P>, until: Option<Duration>) {
+    fn wait(
+        &self,
+        news: Expect<'_, P::Word>,
+        others: &[Expect<'_, P::Word>],
+        watch: &Watch<'t, P>,
+        until: Option<Duration>,
+    ) {
         if P::watches_many() {
             let membership = Expect { word: self.me.table.membership, value: watch.membership };
-            self.wait_on(news, Some(membership), &watch.lifelines, until);
+            self.wait_on(news, Some(membership), &watch.lifelines, others, until);
         } else {
-            self.wait_on(news, None, &List::new(0), until);
+            self.wait_on(news, None, &List::new(0), &[], until);
         }
         // With one other participant, and no newcomer, nobody else can sleep on its lifeline: a system call less on the way
         // from a death to the next holder.
@@ -330,11 +352,12 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         news: Expect<'_, P::Word>,
         membership: Option<Expect<'_, P::Word>>,
         lifelines: &List<Expect<'t, P::Word>>,
+        others: &[Expect<'_, P::Word>],
         until: Option<Duration>,
     ) {
         let mut words = [news; 128];
         let mut count = 1;
-        let rest = membership.into_iter().chain(lifelines.iter());
+        let rest = membership.into_iter().chain(lifelines.iter()).chain(others.iter().copied());
         for (place, expect) in words[1..P::MOST_WORDS].iter_mut().zip(rest) {
             *place = expect;
             count += 1;
