@@ -1,7 +1,7 @@
 //! The driver: runs a scenario under every placing of deaths that it is told to try.
 
 use crate::backend::{Backend, Bounds};
-use crate::kernel::{Actor, Broken, Died, Life, Model, Note, Word, Word64};
+use crate::kernel::{Actor, Broken, Died, Life, Model, Note, Script, Word, Word64};
 use outlive::platform::{WAKE_AT_DEATH, Word as _};
 use outlive::raw::table::{Participant, Slot, Table};
 use std::any::Any;
@@ -82,6 +82,7 @@ pub struct Explore<B: Backend, S: State> {
     spurious: bool,
     first_phase: bool,
     broken: Broken,
+    script: &'static [(usize, u32)],
     bounds: Bounds,
 }
 
@@ -107,6 +108,7 @@ impl<B: Backend, S: State> Explore<B, S> {
             spurious: false,
             first_phase: false,
             broken: Broken::default(),
+            script: &[],
             bounds: Bounds { preemptions: 2, schedules: 300, longest: Duration::from_millis(400) },
         }
     }
@@ -164,6 +166,11 @@ impl<B: Backend, S: State> Explore<B, S> {
         self.bounds.preemptions = bound;
         self
     }
+    /// At first each of these in its turn acts until it has done so many operations, and the others wait.
+    pub fn script(mut self, turns: &'static [(usize, u32)]) -> Self {
+        self.script = turns;
+        self
+    }
 
     fn world(&self, plan: &Plan) -> World<B> {
         let gone: Arc<[AtomicBool]> = (0..=self.participants).map(|_| AtomicBool::new(false)).collect();
@@ -211,10 +218,12 @@ impl<B: Backend, S: State> Explore<B, S> {
             counter.fetch_add(1, SeqCst);
             let world = Arc::new(this.world(&plan));
             let state = Arc::new((this.make)());
+            let script = Arc::new(Script { turns: this.script.to_vec(), at: AtomicUsize::new(0) });
             let thread = |who: usize| {
                 let (this, world, state, flag, plan) =
                     (Arc::clone(&this), Arc::clone(&world), Arc::clone(&state), Arc::clone(&flag), plan.clone());
-                move || this.thread(who, &plan, &world, &state, &flag)
+                let script = Arc::clone(&script);
+                move || this.thread(who, &plan, &world, &state, &flag, script)
             };
             let handles: Vec<_> = (1..this.participants).map(|who| B::spawn(thread(who))).collect();
             thread(0)();
@@ -227,17 +236,21 @@ impl<B: Backend, S: State> Explore<B, S> {
         (executions.load(SeqCst), happened.load(SeqCst), failure)
     }
 
-    fn thread(&self, who: usize, plan: &Plan, world: &World<B>, state: &S, happened: &AtomicBool) {
+    fn thread(&self, who: usize, plan: &Plan, world: &World<B>, state: &S, happened: &AtomicBool, script: Arc<Script>) {
         let of = |list: &[(usize, u32)]| list.iter().find(|(victim, _)| *victim == who).map(|(_, at)| *at);
         let die_at = of(&plan.deaths);
         let spurious = of(plan.spurious.as_slice());
-        let actor = Arc::new(Actor::new(die_at, spurious, self.broken, self.first_phase));
+        let mut actor = Actor::new(die_at, spurious, self.broken, self.first_phase);
+        actor.who = who;
+        actor.script = Some(script).filter(|_| !self.script.is_empty());
+        let actor = Arc::new(actor);
         if self.slots.is_none() && who < self.participants - self.newcomers {
             actor.linked.lock().expect("no panic inside").push((who, 0));
         }
         B::set_actor(Some(Arc::clone(&actor)));
         let result = catch_unwind(AssertUnwindSafe(|| (self.body)(world, who, state)));
         B::set_actor(None);
+        actor.end_turn();
         if actor.spurious_hit.load(SeqCst) {
             happened.store(true, SeqCst);
         }

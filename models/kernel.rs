@@ -68,6 +68,29 @@ pub struct Actor {
     /// Its robust list, newest last, and `list_op_pending`: slot and lifeline.
     pub(crate) linked: Mutex<Vec<(usize, usize)>>,
     pub(crate) pending: Mutex<Option<(usize, usize)>>,
+    pub(crate) who: usize,
+    pub(crate) script: Option<Arc<Script>>,
+}
+
+/// A schedule: who is to act until it has done so many operations, one after the other. After that all are free.
+#[derive(Debug)]
+pub(crate) struct Script {
+    pub(crate) turns: Vec<(usize, u32)>,
+    pub(crate) at: std::sync::atomic::AtomicUsize,
+}
+
+impl Script {
+    /// Whether it is the turn of one that has done so many operations.
+    fn lets(&self, who: usize, done: u32) -> bool {
+        loop {
+            let at = self.at.load(SeqCst);
+            match self.turns.get(at) {
+                Some((turn, until)) if *turn == who && done >= *until => _ = self.at.fetch_add(1, SeqCst),
+                Some((turn, _)) => return *turn == who,
+                None => return true,
+            }
+        }
+    }
 }
 
 impl Actor {
@@ -83,6 +106,22 @@ impl Actor {
             clock: Mutex::new(Duration::ZERO),
             linked: Mutex::default(),
             pending: Mutex::default(),
+            who: 0,
+            script: None,
+        }
+    }
+
+    /// Waits for its turn.
+    fn turn<B: Backend>(&self) {
+        while self.script.as_ref().is_some_and(|script| !script.lets(self.who, self.operations.load(SeqCst))) {
+            B::yield_now();
+        }
+    }
+
+    /// Ends its turn, if it has done what it was to do.
+    pub(crate) fn end_turn(&self) {
+        if let Some(script) = &self.script {
+            script.lets(self.who, self.operations.load(SeqCst));
         }
     }
 
@@ -102,6 +141,7 @@ impl Actor {
 /// Counts an operation, at which the actor may die. Gives what is broken for it.
 fn operation<B: Backend>() -> Broken {
     let Some(actor) = B::actor() else { return Broken::default() };
+    actor.turn::<B>();
     actor.operation();
     actor.broken
 }
@@ -203,6 +243,10 @@ impl<B: Backend> platform::Word for Word<B> {
         Self { atomic: Some(B::u32(value)), constant: value, queue: Mutex::default() }
     }
     fn load(&self, order: Ordering) -> u32 {
+        if self.atomic.is_some() && B::actor().is_some_and(|actor| actor.script.is_some()) {
+            operation::<B>();
+            return self.newest(); // a schedule counts operations, and old values would make more of them
+        }
         self.on(|value| value, |a, broken| B::load(a, broken.weaken(order)))
     }
     fn store(&self, value: u32, order: Ordering) {
@@ -363,6 +407,7 @@ impl<B: Backend> Platform for Model<B> {
 /// schedule chooses; one without sleeps until it is woken.
 fn wait<B: Backend>(words: &[Expect<'_, Word<B>>], until: Option<Duration>) {
     let actor = B::actor().expect("only actors sleep");
+    actor.turn::<B>();
     actor.operation();
     let mut queued: Vec<(&Word<B>, Arc<Entry<B>>)> = vec![];
     let mut changed = false;
@@ -392,8 +437,10 @@ fn wait<B: Backend>(words: &[Expect<'_, Word<B>>], until: Option<Duration>) {
         B::yield_now();
     } else if !changed {
         actor.operations.fetch_add(1, SeqCst);
+        actor.end_turn();
         if let Some(end) = until {
             B::yield_now();
+            actor.turn::<B>();
             *actor.clock.lock().expect("no panic inside") = end;
         } else {
             while !is_woken(&queued) {

@@ -112,6 +112,20 @@ fn truly_died<B: Backend>(world: &World<B>, cause: Option<Cause>) {
     }
 }
 
+#[cfg(feature = "loom")]
+/// 0 reads for ever, from the home of 2; 1 stops reading: 2 gets the word of 1.
+fn another_word_comes_free<B: Backend>() -> Explore<B, Guarded<B, 2>> {
+    let make = || Guarded {
+        lock: RwLock::from_lines(line(0), [line(HELD | 1 << 12), line(HELD | 1 << 12 | 1)]),
+        ..Guarded::new()
+    };
+    Explore::new(3, make, |world: &World<B>, who, state: &Guarded<B, 2>| match who {
+        0 => {}
+        1 => state.lock.unlock_read(1),
+        _ => world.act(who, |me| state.read(world, me, FOREVER).expect("waits")),
+    })
+}
+
 /// What one does in a scenario.
 type Script<B, const READERS: usize> = fn(&World<B>, &Me<'_, B>, usize, &Guarded<B, READERS>);
 
@@ -240,6 +254,7 @@ outlive_models::models! { with_loom, Loom, "loom",
     reader_and_writer_may_both_die: |n| one_reads_one_writes::<B>().victims(&[0, 1]).pairs().holds(n);
     two_readers_and_a_writer: |n| two_read_one_writes::<B>().holds(n);
     a_reader_and_two_writers: |n| one_reads_two_write::<B>().holds(n);
+    a_reader_too_many_takes_whatever_word_comes_free: |n| another_word_comes_free::<B>().holds(n);
     nested_locks_are_errors_each_time: |n| readers_away_from_home::<B>().holds(n);
     two_readers_and_a_writer_whoever_dies: |n| two_read_one_writes::<B>().preemptions(1).victims(&[0, 2]).holds(n);
     a_reader_and_two_writers_whoever_dies: |n| one_reads_two_write::<B>().preemptions(1).victims(&[0, 1]).holds(n);

@@ -181,6 +181,37 @@ fn over_release<B: Backend>() -> Explore<B, State<B>> {
 }
 
 #[cfg(feature = "loom")]
+/// 0, of the highest priority, wants two, looks when two are there, is overtaken by 3, and gives up. 1 wants one, and gets it.
+fn one_who_wants_many_is_overtaken<B: Backend>() -> Explore<B, State<B>> {
+    // As if 0 had set its wish already.
+    Explore::new(
+        4,
+        || State::with(3 << 30, 0),
+        |world: &World<B>, who, state: &State<B>| match who {
+            0 => world.act(who, |me| {
+                if state.semaphore.acquire(me, 2, Some(Duration::from_secs(1))).is_ok() {
+                    state.give(2);
+                }
+            }),
+            1 => world.act(who, |me| {
+                state.give(1);
+                let _ = state.semaphore.try_acquire(1);
+                state.take(me, 1);
+            }),
+            2 => state.give(1),
+            _ => {
+                state.give(1);
+                let _ = state.semaphore.try_acquire(1);
+            }
+        },
+    )
+}
+
+#[cfg(feature = "loom")]
+/// 0 is about to sleep; 1 sleeps; 2 has released, and not yet woken; 3 has released; 0 has looked; 3 takes; 0 sleeps; 2 wakes.
+const OVERTAKEN: &[(usize, u32)] = &[(0, 2), (1, 11), (2, 2), (3, 2), (0, 3), (3, 4), (0, 7), (2, 3)];
+
+#[cfg(feature = "loom")]
 fn newest_first() -> Broken {
     Broken { newest_first: true, ..Broken::default() }
 }
@@ -193,6 +224,8 @@ outlive_models::models! { with_loom, Loom, "loom",
     one_who_wants_many_keeps_no_wake_from_one_who_wants_one: |n| one_wants_many::<B>().victims(&[0, 2]).holds(n);
     nor_if_it_has_the_higher_priority:
         |n| one_wants_many::<B>().victims(&[2]).broken(newest_first()).holds(n);
+    nor_if_it_is_overtaken_between_look_and_take:
+        |n| one_who_wants_many_is_overtaken::<B>().script(OVERTAKEN).broken(newest_first()).holds(n);
     one_who_wants_all_gets_them: |n| both_or_one::<B>().holds(n);
     a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1]).holds(n);
     of_two_releases_too_many_one_is_refused: |n| over_release::<B>().holds(n);

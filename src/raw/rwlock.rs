@@ -15,7 +15,8 @@
 //!
 //! Each reader word is the word of a hold, 0 or `holder + WAITERS`, on a cache line of its own. A reader takes one by name. The one
 //! at its index, modulo the number of words, is its *home*, which it tries first; the others, if a living reader has that; and if
-//! the living have all, it sleeps on its home. In all of these words WAITERS is set by who is about to sleep, and cleared by
+//! the living have all, it sleeps on all of them, as far as one wait takes so many words (its home first, then the lifelines, then
+//! the others; what is left to the net is then a word that comes free). In all of these words WAITERS is set by who is about to sleep, and cleared by
 //! the release, which wakes **all**: if a writer woke one reader, it would leave the other readers asleep though nobody writes.
 //!
 //! # Who sees whom
@@ -47,7 +48,7 @@ use super::hold::{Cause, INCONSISTENT, Id, WAITERS};
 use super::mutex::{Acquired, Refusal};
 use super::table::Participant;
 use super::vigil::{Slept, Vigil};
-use crate::platform::{Platform, Word};
+use crate::platform::{Expect, Platform, Word};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::time::Duration;
 
@@ -133,6 +134,36 @@ impl<'p, 't, P: Platform> Wait<'p, 't, P> {
             return Ok(());
         }
         match vigil.sleep(word, seen | WAITERS, Some(holder)) {
+            Slept::Look => Ok(()),
+            Slept::TimedOut => Err(Refusal::TimedOut),
+        }
+    }
+
+    /// The same for one whom a change of any of `words`, all of which the living have, lets go on. The `home` is that of the `holder`.
+    fn while_all_are_held<const N: usize>(
+        &mut self,
+        words: [Expect<'_, P::Word>; N],
+        home: usize,
+        holder: Id,
+    ) -> Result<(), Refusal> {
+        let Some(vigil) = &mut self.vigil else {
+            return Err(Refusal::WouldBlock);
+        };
+        if self.spins > 0 {
+            self.spins -= 1;
+            P::spin();
+            return Ok(());
+        }
+        for Expect { word, value } in words {
+            // ORDERING: Relaxed, as above.
+            if value & WAITERS == 0 && word.compare_exchange(value, value | WAITERS, Relaxed, Relaxed).is_err() {
+                return Ok(());
+            }
+        }
+        let mut words = words.map(|Expect { word, value }| Expect { word, value: value | WAITERS });
+        words.swap(0, home);
+        let Some((first, others)) = words.split_first() else { return Ok(()) };
+        match vigil.sleep_on_any(*first, others, Some(holder)) {
             Slept::Look => Ok(()),
             Slept::TimedOut => Err(Refusal::TimedOut),
         }
@@ -235,14 +266,16 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     /// Takes the home word, or another one; or else waits a while. Every word taken is taken before a fence.
     fn take_word(&self, me: &Participant<'_, P>, wait: &mut Wait<'_, '_, P>) -> Result<Option<usize>, Refusal> {
         let home = Self::home(me.id);
-        let mut home_is_held = None;
+        let mut home_is_held_by = None;
+        let mut all: [_; READERS] = core::array::from_fn(|word| Expect { word: &self.readers[word].0, value: 0 });
         for word in (home..READERS).chain(0..home) {
             let place = &self.readers[word].0;
             // ORDERING: Acquire, before the holder's lifeline is read, as in `raw::mutex`.
             let seen = place.load(Acquire);
             match Id::holder_in(seen) {
                 Some(holder) if me.table.is_alive(holder) => {
-                    home_is_held = home_is_held.or(Some((seen, holder)));
+                    all[word].value = seen;
+                    home_is_held_by = home_is_held_by.or(Some(holder));
                 }
                 // Who sleeps on the word of a dead reader watches that reader, and looks again: no need to keep WAITERS.
                 // ORDERING: as in `read`.
@@ -252,8 +285,8 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                 }
             }
         }
-        if let Some((seen, holder)) = home_is_held {
-            wait.while_held(&self.readers[home].0, seen, holder)?;
+        if let Some(holder) = home_is_held_by {
+            wait.while_all_are_held(all, home, holder)?;
         }
         Ok(None)
     }

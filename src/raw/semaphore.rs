@@ -25,7 +25,9 @@
 //! 3. Who slept and then took wakes one more if something is left: of two releases before it ran, the second found no WAITERS.
 //! 4. Who sets MANY anew beside a count that does not suffice for it wakes everybody: a wake for one, on its way from a release
 //!    that saw no MANY, might find this sleeper, who has no use for it. The kernel wakes by priority, not by order of arrival.
-//!    This ends: MANY is set anew only after a release.
+//!    This ends: MANY is set anew only after a release. It is owed also by one that found enough when it set MANY, and was
+//!    overtaken before it took: the next look finds MANY set, by itself.
+//!    Model: `semaphore::nor_if_it_is_overtaken_between_look_and_take`.
 //!
 //! So while a sleeper's wish can be met, it has been woken, or somebody awake will wake it, whom it watches
 //! (see [`vigil`](super::vigil)).
@@ -143,11 +145,14 @@ impl<P: Platform> Semaphore<P> {
         let mut vigil = Vigil::new(&me, deadline);
         let mut spins = P::SPINS;
         let mut slept = false;
+        let mut has_set_many = false; // since it last was about to sleep
         loop {
             // ORDERING: Relaxed; `take` orders. After a sleep it is a read-modify-write, so that what is looked at is the newest
             // value, in which the wish stands: a stale one could hide the permit whose only wake ended this sleep.
             let was = if slept { self.word.fetch_or(wish, Relaxed) } else { self.word.load(Relaxed) };
             let seen = if slept { was | wish } else { was };
+            let sets_many = was & MANY < wish & MANY;
+            has_set_many |= slept && sets_many;
             if seen & COUNT >= count {
                 if self.take(seen, count) {
                     if slept {
@@ -166,9 +171,10 @@ impl<P: Platform> Semaphore<P> {
             if seen & wish != wish && self.word.compare_exchange(seen, seen | wish, Relaxed, Relaxed).is_err() {
                 continue;
             }
-            if was & MANY < wish & MANY && was & COUNT != 0 {
+            if (has_set_many || sets_many) && was & COUNT != 0 {
                 P::wake(&self.word, EVERYBODY); // invariant 4
             }
+            has_set_many = false;
             if vigil.sleep(&self.word, seen | wish, None) == Slept::TimedOut {
                 return Err(Refused::TimedOut);
             }

@@ -125,6 +125,17 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
     /// To be called in a loop, after a look at the primitive that found it not to be had, and (where the
     /// primitive has such a flag) after WAITERS was set. Some calls return at once: the caller looks, and calls again.
     pub fn sleep(&mut self, news: &P::Word, value: u32, holder: Option<Id>) -> Slept {
+        self.sleep_on_any(Expect { word: news, value }, &[], holder)
+    }
+
+    /// [`sleep`](Self::sleep) on `news`, and on as many `others` as there is room for beside everybody's lifelines, as long as all
+    /// are as expected.
+    pub(crate) fn sleep_on_any(
+        &mut self,
+        news: Expect<'_, P::Word>,
+        others: &[Expect<'_, P::Word>],
+        holder: Option<Id>,
+    ) -> Slept {
         let now = P::now();
         if self.is_over(now) {
             return Slept::TimedOut;
@@ -132,16 +143,15 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         // Here, and not after the wait: who was woken has no time to lose.
         let due = self.recheck_at.take();
         self.look_slowly_if_due(due, now);
-        let news = Expect { word: news, value };
         if self.is_in_first_phase(now) {
-            self.nap(news, holder, now);
+            self.nap(news, others, holder, now);
             return Slept::Look;
         }
         let Some(watch) = self.watch.take() else {
             self.watch = Some(self.collect(holder));
             return Slept::Look;
         };
-        self.recheck_at = self.wait_until_recheck(news, &watch, now);
+        self.recheck_at = self.wait_until_recheck(news, others, &watch, now);
         if self.first_phase.is_some() && self.me.table.membership.load(Acquire) != watch.membership {
             self.lengthen_first_phase();
         }
@@ -175,7 +185,7 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
             }
         }
         if let Some(watch) = self.watch.as_ref().filter(|_| !self.is_over(now)) {
-            let recheck = self.wait_until_recheck(news, watch, now);
+            let recheck = self.wait_until_recheck(news, &[], watch, now);
             now = P::now();
             self.look_slowly_if_due(recheck, now);
         }
@@ -200,7 +210,7 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
     }
 
     /// The first phase's sleep: on the news and the holder.
-    fn nap(&self, news: Expect<'_, P::Word>, holder: Option<Id>, now: Duration) {
+    fn nap(&self, news: Expect<'_, P::Word>, others: &[Expect<'_, P::Word>], holder: Option<Id>, now: Duration) {
         // Where the lifelines cannot be watched, no sleep is longer than a recheck, this one included.
         let recheck = if P::watches_many() { None } else { P::recheck().map(|bound| now + bound) };
         let until = earlier(recheck, earlier(self.deadline, self.first_phase_ends));
@@ -208,7 +218,12 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         // What is marked is not watched: the caller's next look finds it, and the news word still guards this sleep.
         let alive = holder.is_none_or(|holder| self.push_lifelines(&mut lifelines, holder.index()));
         if alive {
-            self.wait_on::<3>(news, lifelines.iter(), until);
+            let all = lifelines.iter().chain(others.iter().copied());
+            if others.is_empty() {
+                self.wait_on::<3>(news, all, until);
+            } else {
+                self.wait_on::<128>(news, all, until);
+            }
             self.cascade(&lifelines);
         }
     }
@@ -293,9 +308,15 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
 
     /// The second phase's sleep, with the net under it.
     /// Gives when a slow look is due.
-    fn wait_until_recheck(&self, news: Expect<'_, P::Word>, watch: &Watch<'t, P>, now: Duration) -> Option<Duration> {
+    fn wait_until_recheck(
+        &self,
+        news: Expect<'_, P::Word>,
+        others: &[Expect<'_, P::Word>],
+        watch: &Watch<'t, P>,
+        now: Duration,
+    ) -> Option<Duration> {
         let recheck = P::recheck().map(|bound| now + bound);
-        self.wait(news, watch, earlier(self.deadline, recheck));
+        self.wait(news, others, watch, earlier(self.deadline, recheck));
         recheck
     }
 
@@ -305,10 +326,17 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         }
     }
 
-    fn wait(&self, news: Expect<'_, P::Word>, watch: &Watch<'t, P>, until: Option<Duration>) {
+    fn wait(
+        &self,
+        news: Expect<'_, P::Word>,
+        others: &[Expect<'_, P::Word>],
+        watch: &Watch<'t, P>,
+        until: Option<Duration>,
+    ) {
         if P::watches_many() {
             let membership = Expect { word: self.me.table.membership, value: watch.membership };
-            self.wait_on::<128>(news, [membership].into_iter().chain(watch.lifelines.iter()), until);
+            let watched = [membership].into_iter().chain(watch.lifelines.iter()).chain(others.iter().copied());
+            self.wait_on::<128>(news, watched, until);
         } else {
             self.wait_on::<1>(news, core::iter::empty(), until);
         }
