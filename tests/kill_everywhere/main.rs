@@ -17,12 +17,20 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod barrier;
 mod broken;
+mod condvar;
+mod event;
 mod lock;
 mod mutex;
+mod once;
 mod operation;
 mod participant;
+mod permit_pool;
+mod reentrant;
+mod rwlock;
 mod segment;
+mod semaphore;
 mod stage;
 mod trace;
 mod victim;
@@ -39,10 +47,23 @@ use trace::{Care, Point, Trace};
 
 /// Every operation that is tried.
 fn operations() -> Vec<Box<dyn Operation>> {
-    [mutex::operations(), lock::operations(), participant::operations(), segment::operations()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        mutex::operations(),
+        reentrant::operations(),
+        lock::operations(),
+        semaphore::operations(),
+        permit_pool::operations(),
+        rwlock::operations(),
+        condvar::operations(),
+        event::operations(),
+        barrier::operations(),
+        once::operations(),
+        participant::operations(),
+        segment::operations(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Kills at every instruction of every operation.

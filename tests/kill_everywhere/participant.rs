@@ -25,24 +25,32 @@ fn get_in(s: &Stage<World>) -> Told {
     }
 }
 
-/// The last: no slot of the table is lost. (One that died while it left may be listed until its slot is needed.)
-fn find_room(s: &Stage<World>, slots: usize) -> Told {
+/// The last: nobody takes part that is not there. One that died while it left may be listed until its slot is needed.
+fn find_nobody_else(s: &Stage<World>, slots: usize) -> Told {
     get_in(s)?;
-    let all_are_there = std::sync::Barrier::new(slots);
-    std::thread::scope(|scope| {
-        let take_part = || {
-            let answer = s.attach();
-            all_are_there.wait();
-            answer.map(drop).map_err(|error| error.to_string())
-        };
-        let others: Vec<_> = (1..slots).map(|_| scope.spawn(take_part)).collect();
-        all_are_there.wait();
-        others.into_iter().try_for_each(|other| other.join().expect("no panic"))
-    })?;
-    match s.participants().iter().filter(|other| other.process_id != std::process::id()).count() {
+    let others = || s.participants().iter().filter(|other| other.process_id != std::process::id()).count();
+    if others() > 0 {
+        take_all(s, slots)?;
+    }
+    match others() {
         0 => Ok(""),
         more => Err(format!("{more} others are listed, and nobody else is there")),
     }
+}
+
+/// Takes part as often as there are slots.
+fn take_all(s: &Stage<World>, slots: usize) -> Result<(), String> {
+    let all_are_there = std::sync::Barrier::new(slots);
+    let take_part = || {
+        let answer = s.attach();
+        all_are_there.wait();
+        answer.map(drop).map_err(|error| error.to_string())
+    };
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (1..slots).map(|_| scope.spawn(take_part)).collect();
+        take_part()?;
+        others.into_iter().try_for_each(|other| other.join().expect("no panic"))
+    })
 }
 
 /// Holds until the victim is dead.
@@ -56,7 +64,7 @@ fn hold(s: &Stage<World>) -> Told {
 
 pub(super) fn operations() -> Vec<Box<dyn Operation>> {
     let newcomer = |slots: usize, script: Script<World>| -> Box<dyn Operation> {
-        Box::new(script.after("newcomer", get_in).last("the last", move |s| find_room(s, slots)))
+        Box::new(script.after("newcomer", get_in).last("the last", move |s| find_nobody_else(s, slots)))
     };
     vec![
         newcomer(1, script("attach, the only slot", 1).victim(|s| s.dies_in(|| s.attach())).sees(&["newcomer ok"])),
@@ -107,7 +115,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                         other => panic!("{other:?}"),
                     });
                 })
-                .last("the last", |s| find_room(s, 1)),
+                .last("the last", |s| find_nobody_else(s, 1)),
         ),
         newcomer(
             1,
