@@ -273,6 +273,48 @@ fn a_panic_is_told_apart_from_a_death() {
     assert!(shared.pair.lock().is_ok());
 }
 
+/// `Lock` has no guard that could remember what was told: the word does.
+#[test]
+fn a_panic_stays_one_until_somebody_vouches() {
+    let shared = segment();
+    let lock = &shared.lock;
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let _guard = lock.lock().expect("free");
+        std::panic::resume_unwind(Box::new("on purpose"));
+    }));
+    assert!(panicked.is_err());
+    let me = shared.attach().expect("takes part");
+    for by in [Some(me), None, None] {
+        let Err(LockError::Poisoned(left)) = lock.acquire() else { panic!("another cause") };
+        assert_eq!(left.by(), by, "who it was is told once");
+        lock.release().expect("held");
+    }
+    let Err(LockError::Poisoned(left)) = lock.lock() else { panic!("another cause") };
+    let mut guard = left.into_guard();
+    guard.mark_consistent().expect("held");
+    guard.release().expect("held");
+    lock.acquire().expect("somebody has vouched");
+    lock.release().expect("nothing is left of the panic");
+    lock.try_acquire().expect("free and consistent");
+}
+
+#[test]
+fn a_death_after_a_panic_is_a_death() {
+    let shared = segment();
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let _guard = shared.lock.lock().expect("free");
+        std::panic::resume_unwind(Box::new("on purpose"));
+    }));
+    assert!(panicked.is_err());
+    let died = fork(|| i32::from(!matches!(shared.lock.acquire(), Err(LockError::Poisoned(_)))));
+    assert_eq!(wait(died), 0);
+    let Err(LockError::OwnerDied(left)) = shared.lock.acquire() else { panic!("another cause") };
+    assert!(left.by().is_some());
+    shared.lock.release().expect("held");
+    let Err(LockError::OwnerDied(left)) = shared.lock.acquire() else { panic!("another cause") };
+    assert!(left.by().is_none());
+}
+
 #[test]
 fn who_holds_and_locks_again_is_told() {
     let shared = segment();

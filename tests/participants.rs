@@ -5,7 +5,7 @@
 mod common;
 
 use common::*;
-use outlive::{Error, Location, LockError, Mutex, Segment};
+use outlive::{Error, Event, Location, Lock, LockError, Mutex, PermitPool, Segment, Semaphore, Shareable};
 use std::cell::RefCell;
 
 #[test]
@@ -37,6 +37,34 @@ fn child() {
         }
         other => panic!("no such role: {other}"),
     }
+}
+
+/// Whoever gives back or wakes takes part, so that its death in the middle is noticed; but needs no place for it.
+#[test]
+fn who_finds_no_place_gives_back_and_wakes_all_the_same() {
+    #[derive(Shareable)]
+    #[repr(C)]
+    struct All {
+        lock: Lock,
+        semaphore: Semaphore,
+        pool: PermitPool<1>,
+        event: Event,
+    }
+    let all = Segment::<All>::options().participants(1).anonymous(|_, _| {}).expect("a segment");
+    all.lock.acquire().expect("free");
+    let (index, holder) = all.pool.acquire().expect("free").forget();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            assert!(matches!(all.attach(), Err(Error::Full { participants: 1 })));
+            all.lock.release().expect("held");
+            all.semaphore.release().expect("room");
+            all.pool.give_back(index, holder).expect("held");
+            all.event.set().expect("nothing keeps it from that");
+        });
+    });
+    all.lock.try_acquire().expect("was released");
+    all.semaphore.try_acquire().expect("was given");
+    assert!(all.pool.try_acquire().is_ok() && all.event.is_set());
 }
 
 #[test]

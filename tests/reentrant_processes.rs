@@ -224,6 +224,11 @@ fn only_a_panic_that_gives_back_the_last_hold_is_told() {
     panic_holding();
     let Err(LockError::Poisoned(left)) = shared.pair.lock() else { panic!("not told") };
     assert_eq!(left.by(), me);
+    drop(left);
+    assert!(matches!(shared.pair.acquire(), Err(LockError::Poisoned(_))));
+    shared.pair.release().expect("held");
+    let Err(LockError::Poisoned(left)) = shared.pair.lock() else { panic!("another cause") };
+    assert_eq!(left.by(), None, "`release` does not know");
     left.into_guard().mark_consistent();
     assert!(shared.pair.lock().is_ok());
 }

@@ -9,12 +9,13 @@
 //! |-------|--------------|-------------------------------------------|------------------------------------|
 //! | 0–11  | index        | with HELD: the holder's slot              | release                            |
 //! | 12–27 | generation   | with HELD: of that slot                   | release                            |
-//! | 28    | PANICKED     | a release, with INCONSISTENT, without HELD | the next acquisition              |
+//! | 28    | PANICKED     | with INCONSISTENT: a release in a panic   | with INCONSISTENT                  |
 //! | 29    | HELD         | the CAS that takes the hold               | release                            |
 //! | 30    | INCONSISTENT | a taker-over with that CAS; a panic       | its holder, by `mark_consistent`   |
 //! | 31    | WAITERS      | one about to sleep                        | release                            |
 //!
-//! Without HELD but with INCONSISTENT, bits 0–27 keep the [`Id`] of the one who died or panicked (0: not known).
+//! Without HELD but with INCONSISTENT, bits 0–27 keep the [`Id`] of the one who died or panicked (0: not known). With HELD they are
+//! the holder's, so who died or panicked is known to the holder alone, who was told; *that* it was a panic stays in the word.
 //!
 //! HELD also keeps ids apart from thread ids, which stay below 2^22: no mistake of the kernel's with one of these words
 //! could take one for the other.
@@ -23,7 +24,7 @@ use core::fmt;
 
 /// Bit 29: held, by the participant in the bits below.
 pub const HELD: u32 = 1 << 29;
-/// Bit 28, of a free and inconsistent word: the cause is a panic, not a death.
+/// Bit 28, of an inconsistent word: the cause is a panic, not a death.
 pub const PANICKED: u32 = 1 << 28;
 /// Bit 30: what is protected was left by one who died or panicked, and nobody has vouched for it since.
 pub const INCONSISTENT: u32 = 1 << 30;
@@ -108,6 +109,11 @@ impl Cause {
             Self::Died(id) => INCONSISTENT | name(id),
             Self::Panicked(id) => INCONSISTENT | PANICKED | name(id),
         }
+    }
+
+    /// The cause of a word, free or held, without the name: 0 if it is consistent. Any bit pattern is understood.
+    pub(crate) fn nameless_in(word: u32) -> u32 {
+        if word & INCONSISTENT == 0 { 0 } else { word & (INCONSISTENT | PANICKED) }
     }
 
     /// The cause that a free word gives, if it is inconsistent. Any bit pattern is understood.

@@ -9,7 +9,7 @@
 //! | 0    | 0            | 0       | free (the whole word is 0)                                                   |
 //! | 0    | 1            | 0       | free; the bits below say who left it inconsistent, by death or panic         |
 //! | 1    | 0            | 0       | held; nobody sleeps                                                          |
-//! | 1    | 1            | any     | held by one who was told of the inconsistency                                |
+//! | 1    | 1            | any     | held by one who was told of the inconsistency; PANICKED as it was told         |
 //! | 1    | 0            | 1       | held; somebody sleeps, or slept                                              |
 //! | 0    | any          | 1       | never written by this code; taken as free, and WAITERS is kept               |
 //!
@@ -21,7 +21,7 @@
 //!    take the lock with it, is on its way and is watched by the sleepers (see [`vigil`](super::vigil)).
 //! 4. The release is the last access to the word: after it the memory may be gone.
 
-use super::hold::{Cause, INCONSISTENT, Id, WAITERS};
+use super::hold::{Cause, INCONSISTENT, Id, PANICKED, WAITERS};
 use super::table::Participant;
 use super::vigil::{Slept, Vigil};
 use crate::platform::{Platform, Word};
@@ -186,7 +186,7 @@ impl<P: Platform> Mutex<P> {
     /// Takes the lock if the word, as `seen` by a load with Acquire, is free or names one who is dead.
     fn look(&self, me: &Participant<'_, P>, seen: u32, slept: u32) -> Look {
         let (new, inconsistent) = match Id::holder_in(seen) {
-            None => (seen & (INCONSISTENT | WAITERS) | slept, Cause::of_free_word(seen)),
+            None => (Cause::nameless_in(seen) | seen & WAITERS | slept, Cause::of_free_word(seen)),
             Some(holder) if holder == me.id || me.table.is_alive(holder) => {
                 return Look::HeldBy(holder);
             }
@@ -229,8 +229,8 @@ impl<P: Platform> Mutex<P> {
         self.word.compare_exchange(holder, 0, Release, Relaxed).is_ok()
     }
 
-    /// Gives the lock back on behalf of whoever holds it; `by`: only if it is that one. An inconsistency stays; its
-    /// cause is forgotten, unless `left` tells a new one.
+    /// Gives the lock back on behalf of whoever holds it; `by`: only if it is that one. An inconsistency stays, and
+    /// whether it was a death or a panic; who it was is forgotten, unless `left` tells a new cause.
     ///
     /// # Errors
     /// [`NotHeld`] if nobody, or somebody else than `by`, holds it. Nothing is changed then.
@@ -244,7 +244,7 @@ impl<P: Platform> Mutex<P> {
             if holder.is_none() || by.is_some() && holder != by {
                 return Err(NotHeld { holder });
             }
-            let free = left.map_or(seen & INCONSISTENT, Cause::word);
+            let free = left.map_or(Cause::nameless_in(seen), Cause::word);
             // ORDERING: Release, as in `unlock`.
             if self.word.compare_exchange(seen, free, Release, Relaxed).is_ok() {
                 if seen & WAITERS != 0 {
@@ -269,7 +269,7 @@ impl<P: Platform> Mutex<P> {
     /// The holder, to whom this is left, vouches for the data.
     pub fn mark_consistent(&self) {
         // ORDERING: Relaxed; the flag goes to others with the release.
-        self.word.fetch_and(!INCONSISTENT, Relaxed);
+        self.word.fetch_and(!(INCONSISTENT | PANICKED), Relaxed);
     }
 
     /// The same where others may release the lock meanwhile: only if the holder is `by`.
@@ -287,7 +287,8 @@ impl<P: Platform> Mutex<P> {
                 return Err(NotHeld { holder });
             }
             // ORDERING: Relaxed, as above.
-            if self.word.compare_exchange(seen, seen & !INCONSISTENT, Relaxed, Relaxed).is_ok() {
+            let consistent = seen & !(INCONSISTENT | PANICKED);
+            if self.word.compare_exchange(seen, consistent, Relaxed, Relaxed).is_ok() {
                 return Ok(());
             }
         }

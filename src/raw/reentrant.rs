@@ -19,7 +19,7 @@
 //!    dies before, its own successor does.
 //! 3. The first lock and the last unlock read the count and do not write it.
 
-use super::hold::{Cause, INCONSISTENT, Id, WAITERS};
+use super::hold::{Cause, Id, WAITERS};
 use super::mutex::{Acquired, Mutex, NotHeld, Refusal};
 use super::table::Participant;
 use crate::platform::{Platform, Word};
@@ -100,7 +100,7 @@ impl<P: Platform> ReentrantMutex<P> {
     }
 
     /// Gives one hold back, if the caller, who is `by`, has one. With the last one the lock is free; if it is inconsistent by then, it is left
-    /// so for the cause in `left` ([`Cause::word`]; 0: not known any more).
+    /// so for the cause in `left` ([`Cause::word`]; 0: the caller does not know; the word still tells a panic from a death).
     ///
     /// # Errors
     /// [`NotHeld`] if the caller does not hold it. Nothing is changed then.
@@ -113,7 +113,7 @@ impl<P: Platform> ReentrantMutex<P> {
             self.give_back(0);
             return Ok(());
         }
-        self.release_inconsistent(by, left | INCONSISTENT)
+        self.release_inconsistent(by, self.cause_or(left))
     }
 
     /// As [`release`](Self::release), in a panic: with the last hold, that is left as the cause.
@@ -136,6 +136,11 @@ impl<P: Platform> ReentrantMutex<P> {
         }
     }
 
+    /// `left`, or else what the word tells, for its holder.
+    fn cause_or(&self, left: u32) -> u32 {
+        if left == 0 { Cause::nameless_in(self.mutex.look_relaxed()) } else { left }
+    }
+
     #[inline(always)]
     fn give_back(&self, left: u32) {
         match self.count.load(Relaxed) {
@@ -149,7 +154,7 @@ impl<P: Platform> ReentrantMutex<P> {
     pub fn release_all(&self, left: u32) -> u32 {
         let count = self.count.load(Relaxed);
         self.begin();
-        self.mutex.unlock(if self.mutex.is_inconsistent() { left | INCONSISTENT } else { 0 });
+        self.mutex.unlock(if self.mutex.is_inconsistent() { self.cause_or(left) } else { 0 });
         count
     }
 

@@ -2,8 +2,8 @@
 //!
 //! # Words
 //!
-//! The writer word is the word of a [hold](super::hold), with two meanings more for bit 28, which a held word does not use,
-//! and a free one only together with INCONSISTENT:
+//! The writer word is the word of a [hold](super::hold), but that bit 28 of a held word is another, and a free one has
+//! a meaning for it without INCONSISTENT, too:
 //!
 //! | HELD | INCONSISTENT | bit 28    | meaning                                                                          |
 //! |------|--------------|-----------|----------------------------------------------------------------------------------|

@@ -478,7 +478,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         local::detach(self.mapping)
     }
 
-    /// Who takes part at the moment.
+    /// Who takes part at the moment. One that was killed in the middle of [`detach`](Self::detach) may be among them until its slot is
+    /// needed: it holds nothing, and nobody waits for it.
     pub fn participants(&self) -> Vec<ParticipantInfo> {
         let slots = self.body().table.slots.iter().enumerate();
         slots

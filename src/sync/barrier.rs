@@ -1,7 +1,7 @@
 //! [`Barrier`]: some meet, or all learn that they do not.
 
-use super::Patience;
 use super::stamp::Stamp;
+use super::{Patience, take_part_to_wake};
 use crate::error::{Error, WaitError};
 use crate::platform::Linux;
 use crate::raw::barrier::{Failed, Full, Passed};
@@ -244,13 +244,12 @@ impl<const N: usize> Barrier<N> {
     /// Breaks the barrier: who waits, and who comes, is told, until it is [`reset`](Self::reset).
     ///
     /// # Errors
-    /// Those of the first operation in a segment.
+    /// [`Error::NotInSegment`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn abort(&self) -> Result<(), Error> {
-        // One that dies between the word and the wake must be watched by those who sleep: it takes part.
-        local::participant(self)?;
+        take_part_to_wake(self)?;
         self.raw.abort(None);
         Ok(())
     }

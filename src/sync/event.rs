@@ -1,6 +1,6 @@
 //! [`Event`]: something has happened, or has not yet.
 
-use super::Patience;
+use super::{Patience, take_part_to_wake};
 use crate::error::{Error, WaitError};
 use crate::platform::Linux;
 use crate::raw::{self, event::TimedOut};
@@ -73,14 +73,13 @@ impl Event {
     /// by whom it releases. Where nobody waits there is no system call.
     ///
     /// # Errors
-    /// Those of the first operation in a segment: [`Error::NotInSegment`], [`Error::Full`], [`Error::Unsupported`].
+    /// [`Error::NotInSegment`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     #[inline]
     pub fn set(&self) -> Result<(), Error> {
-        // One that dies between set and wake must be watched by those who sleep: it takes part.
-        local::participant(self)?;
+        take_part_to_wake(self)?;
         self.raw.set();
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! [`Lock`]: the mutex's word without data, taken and given back by separate calls.
 
 use super::stamp::Stamp;
-use super::{LockResult, Patience};
+use super::{LockResult, Patience, take_part_to_wake};
 use crate::error::{Error, LockError};
 use crate::platform::Linux;
 use crate::raw::{self, Acquired, Cause, Id, Refusal};
@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 /// # If a process dies
 ///
 /// As with [`Mutex`](crate::Mutex#if-a-process-dies). Holder is whoever acquired it last. Everybody who acquires it is told of
-/// the death until a holder says [`mark_consistent`](Self::mark_consistent); who died is told the first time only.
+/// the death, or the panic, until a holder says [`mark_consistent`](Self::mark_consistent); who it was is told the first time only.
 #[repr(transparent)]
 pub struct Lock {
     pub(super) raw: raw::Mutex<Linux>,
@@ -111,12 +111,13 @@ impl Lock {
     /// Gives it back, whoever acquired it.
     ///
     /// # Errors
-    /// [`Error::NotHeld`] if nobody holds it.
+    /// [`Error::NotHeld`] if nobody holds it; [`Error::NotInSegment`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     #[inline]
     pub fn release(&self) -> Result<(), Error> {
+        take_part_to_wake(self)?;
         Ok(self.raw.release(None, None)?)
     }
 

@@ -25,9 +25,10 @@ pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use semaphore::{Semaphore, SemaphorePermit};
 pub use waitable::Waitable;
 
-use crate::error::LockError;
+use crate::error::{Error, LockError};
 use crate::platform::{Linux, Platform};
 use crate::raw::Refusal;
+use crate::segment::local;
 use std::time::{Duration, Instant};
 
 /// What an attempt to lock gives: the guard, or the reason why not, which may contain the guard.
@@ -48,6 +49,19 @@ impl Patience {
     }
     fn until(deadline: Instant) -> Self {
         Self::lasting(deadline.saturating_duration_since(Instant::now()))
+    }
+}
+
+/// Makes the calling thread, which may be about to wake others, a participant: those who sleep notice if it dies before it has woken
+/// them. One for which there is no room may wake them all the same; of its death there only the net tells.
+///
+/// # Errors
+/// [`Error::NotInSegment`] alone.
+#[inline(always)]
+fn take_part_to_wake<T: ?Sized>(place: &T) -> Result<(), Error> {
+    match local::participant(place) {
+        Err(Error::NotInSegment) => Err(Error::NotInSegment),
+        Ok(_) | Err(_) => Ok(()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! [`PermitPool`]: permits with numbers, held by name, that come back from the dead.
 
-use super::Patience;
 use super::stamp::Stamp;
+use super::{Patience, take_part_to_wake};
 use crate::error::{Error, WaitError};
 use crate::platform::Linux;
 use crate::raw::permits::{NoPermit, Taken};
@@ -161,12 +161,12 @@ impl<const N: usize> PermitPool<N> {
     /// If `holder` has given it back meanwhile and acquired it again, that is the permit given back.
     ///
     /// # Errors
-    /// [`Error::NotHeld`] if `holder` does not hold it, or no longer; nothing is changed. The reasons of [`WaitError::Unusable`].
+    /// [`Error::NotHeld`] if `holder` does not hold it, or no longer; nothing is changed. [`Error::NotInSegment`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn give_back(&self, index: usize, holder: Id) -> Result<(), Error> {
-        let _watched = local::participant(self)?; // so that those who wait notice if we die before we have woken them
+        take_part_to_wake(self)?;
         Ok(self.raw.release(index, holder)?)
     }
 

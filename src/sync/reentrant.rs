@@ -45,7 +45,7 @@ use std::time::{Duration, Instant};
 ///
 /// A thread that takes the lock once more is not told again of what it was told when it took it. A panic leaves the lock
 /// [`Poisoned`](LockError::Poisoned) if the last hold is given back by it. Who died or panicked is known to the guard that was told; where
-/// another one, or [`release`](Self::release), gives back the last hold, the next is told `OwnerDied` without a name.
+/// another one, or [`release`](Self::release), gives back the last hold, the next is told the same without a name.
 #[repr(C)]
 pub struct ReentrantMutex<T> {
     pub(super) raw: raw::ReentrantMutex<Linux>,

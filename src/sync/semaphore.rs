@@ -1,7 +1,7 @@
 //! [`Semaphore`]: permits that are counted, and held by nobody in particular.
 
-use super::Patience;
 use super::stamp::Stamp;
+use super::{Patience, take_part_to_wake};
 use crate::error::{Error, WaitError};
 use crate::platform::Linux;
 use crate::raw;
@@ -190,7 +190,7 @@ impl Semaphore {
     /// Gives a permit, acquired or new.
     ///
     /// # Errors
-    /// [`Error::OverRelease`] if there are as many as there can be; nothing is changed. The reasons of [`WaitError::Unusable`].
+    /// [`Error::OverRelease`] if there are as many as there can be; nothing is changed. [`Error::NotInSegment`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -202,13 +202,13 @@ impl Semaphore {
     /// Gives `count` permits, acquired or new.
     ///
     /// # Errors
-    /// [`Error::OverRelease`] if there would be more than there can be; nothing is changed. The reasons of [`WaitError::Unusable`].
+    /// [`Error::OverRelease`] if there would be more than there can be; nothing is changed. [`Error::NotInSegment`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     #[inline]
     pub fn release_many(&self, count: u32) -> Result<(), Error> {
-        let _watched = local::participant(self)?; // so that those who wait notice if we die before we have woken them
+        take_part_to_wake(self)?;
         self.give(count)
     }
 
@@ -337,8 +337,7 @@ impl SemaphorePermit<'_> {
         if !self.stamp.is_of_this_process() {
             return Ok(()); // a fork's copy
         }
-        // A thread that this was sent to takes part from now on; if it cannot, its death here would be found by the net.
-        let _watched = local::participant(self.semaphore);
+        take_part_to_wake(self.semaphore)?; // for a thread that this was sent to
         self.semaphore.give(self.stamp.own())
     }
 }

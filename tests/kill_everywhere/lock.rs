@@ -166,6 +166,16 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .sees(&["holder still holds, sleeper ok", "holder was released, sleeper ok"]),
         ),
         newcomer(
+            script("release, by one that has not taken part yet, while one sleeps")
+                .before("holder", hold_for_the_victim)
+                .before("sleeper", get_through)
+                .victim(|s| {
+                    s.until_they_sleep(&[1]);
+                    s.dies_in(|| s.release());
+                })
+                .sees(&["holder still holds, sleeper ok", "holder was released, sleeper ok"]),
+        ),
+        newcomer(
             sleeper(script("guard dropped, while one sleeps"))
                 .victim(|s| {
                     let guard = s.lock().expect("free");

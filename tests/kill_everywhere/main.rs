@@ -17,12 +17,20 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod barrier;
 mod broken;
+mod condvar;
+mod event;
 mod lock;
 mod mutex;
+mod once;
 mod operation;
 mod participant;
+mod permit_pool;
+mod reentrant;
+mod rwlock;
 mod segment;
+mod semaphore;
 mod stage;
 mod trace;
 mod victim;
@@ -39,10 +47,23 @@ use trace::{Care, Point, Trace};
 
 /// Every operation that is tried.
 fn operations() -> Vec<Box<dyn Operation>> {
-    [mutex::operations(), lock::operations(), participant::operations(), segment::operations()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        mutex::operations(),
+        reentrant::operations(),
+        lock::operations(),
+        semaphore::operations(),
+        permit_pool::operations(),
+        rwlock::operations(),
+        condvar::operations(),
+        event::operations(),
+        barrier::operations(),
+        once::operations(),
+        participant::operations(),
+        segment::operations(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Kills at every instruction of every operation.
@@ -55,12 +76,13 @@ struct Arguments {
     #[arg(long)]
     full: bool,
     /// Kills of an operation in the quick form, about
-    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(8..))]
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(8..))]
     kills: u32,
     /// Kill after this many instructions only
     #[arg(long, value_name = "INSTRUCTIONS")]
     at: Option<usize>,
-    /// Processes that work side by side, each on a processor of its own [default: all processors]
+    /// Processes that work side by side, each staying on one processor [default: as many as processors; in the quick form twice
+    /// as many]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     jobs: Option<u32>,
     /// List the operations, and do nothing
@@ -172,7 +194,9 @@ fn try_all(operations: &[Box<dyn Operation>], arguments: &Arguments) -> bool {
         (None, true) => Kills::Every,
         (None, false) => Kills::Some(arguments.kills as usize),
     };
-    let plan = Plan { jobs: arguments.jobs.map_or_else(processors, |jobs| jobs as usize), kills };
+    // Of a few kills, much of the time is waiting for others to fall asleep.
+    let jobs = if matches!(kills, Kills::Some(_)) { 2 * processors() } else { processors() };
+    let plan = Plan { jobs: arguments.jobs.map_or(jobs, |jobs| jobs as usize), kills };
     match plan.kills {
         Kills::Some(most) => println!(
             "QUICK: about {most} kills an operation: at a stride, and beside changes of what is shared, system calls and locked instructions. The whole: cargo test --release --test kill_everywhere -- --full"
@@ -345,7 +369,8 @@ fn try_one(operation: &dyn Operation, plan: &Plan, share: Share, name: &str) -> 
         Kills::At(after) => (vec![Point::After(after)], 0),
     };
     if operation.naps() {
-        points.extend([Point::FirstSleep; 8]); // each at another moment of it
+        // Each at another moment of it.
+        points.extend([Point::FirstSleep; 8].iter().take(if plan.kills == Kills::Every { 8 } else { 3 }));
     }
     tally.stride = stride;
     for (number, point) in points.into_iter().enumerate().skip(share.number).step_by(share.of) {

@@ -6,7 +6,7 @@ use outlive::{Error, LockError, Mutex, Segment};
 
 type World = Segment<Mutex<u64>>;
 
-/// With a table of so many slots that those that are left need the victim's.
+/// With a table of so many slots.
 fn script(name: &str, participants: usize) -> Script<World> {
     operation("Segment", name, move |_| {
         Segment::options().participants(participants).anonymous(|_, _| {}).expect("a segment")
@@ -25,13 +25,32 @@ fn get_in(s: &Stage<World>) -> Told {
     }
 }
 
-/// The last: nobody takes part that is not there.
-fn find_nobody_else(s: &Stage<World>) -> Told {
+/// The last: nobody takes part that is not there. One that died while it left may be listed until its slot is needed.
+fn find_nobody_else(s: &Stage<World>, slots: usize) -> Told {
     get_in(s)?;
-    match s.participants().len() {
-        1 => Ok(""),
-        more => Err(format!("{more} take part in the end, and one is there")),
+    let others = || s.participants().iter().filter(|other| other.process_id != std::process::id()).count();
+    if others() > 0 {
+        take_all(s, slots)?;
     }
+    match others() {
+        0 => Ok(""),
+        more => Err(format!("{more} others are listed, and nobody else is there")),
+    }
+}
+
+/// Takes part as often as there are slots.
+fn take_all(s: &Stage<World>, slots: usize) -> Result<(), String> {
+    let all_are_there = std::sync::Barrier::new(slots);
+    let take_part = || {
+        let answer = s.attach();
+        all_are_there.wait();
+        answer.map(drop).map_err(|error| error.to_string())
+    };
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (1..slots).map(|_| scope.spawn(take_part)).collect();
+        take_part()?;
+        others.into_iter().try_for_each(|other| other.join().expect("no panic"))
+    })
 }
 
 /// Holds until the victim is dead.
@@ -44,13 +63,14 @@ fn hold(s: &Stage<World>) -> Told {
 }
 
 pub(super) fn operations() -> Vec<Box<dyn Operation>> {
-    let newcomer = |script: Script<World>| -> Box<dyn Operation> {
-        Box::new(script.after("newcomer", get_in).last("the last", find_nobody_else))
+    let newcomer = |slots: usize, script: Script<World>| -> Box<dyn Operation> {
+        Box::new(script.after("newcomer", get_in).last("the last", move |s| find_nobody_else(s, slots)))
     };
     vec![
-        newcomer(script("attach, the only slot", 1).victim(|s| s.dies_in(|| s.attach())).sees(&["newcomer ok"])),
-        newcomer(script("attach, one of many slots", 4).victim(|s| s.dies_in(|| s.attach())).sees(&["newcomer ok"])),
+        newcomer(1, script("attach, the only slot", 1).victim(|s| s.dies_in(|| s.attach())).sees(&["newcomer ok"])),
+        newcomer(4, script("attach, one of many slots", 4).victim(|s| s.dies_in(|| s.attach())).sees(&["newcomer ok"])),
         newcomer(
+            4,
             script("detach, one of many slots", 4)
                 .victim(|s| {
                     s.attach().expect("room");
@@ -59,6 +79,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .sees(&["newcomer ok"]),
         ),
         newcomer(
+            4,
             script("attach, by a thread that is not the main one", 4)
                 .victim(|s| {
                     std::thread::scope(|scope| {
@@ -68,6 +89,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .sees(&["newcomer ok"]),
         ),
         newcomer(
+            1,
             script("attach, the slot of one that is dead", 1)
                 .before("predecessor", |s| {
                     core::mem::forget(s.lock());
@@ -77,6 +99,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .sees(&["newcomer owner died"]),
         ),
         newcomer(
+            3,
             script("attach, while one sleeps", 3)
                 .before("holder", hold)
                 .before("sleeper", get_in)
@@ -92,9 +115,10 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                         other => panic!("{other:?}"),
                     });
                 })
-                .last("the last", find_nobody_else),
+                .last("the last", |s| find_nobody_else(s, 1)),
         ),
         newcomer(
+            1,
             script("detach, the only slot", 1)
                 .victim(|s| {
                     s.attach().expect("room");
@@ -103,6 +127,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .sees(&["newcomer ok"]),
         ),
         newcomer(
+            4,
             script("detach, by a thread that is not the main one", 4)
                 .victim(|s| {
                     std::thread::scope(|scope| {
@@ -115,6 +140,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .sees(&["newcomer ok"]),
         ),
         newcomer(
+            3,
             script("detach, while one sleeps", 3)
                 .before("holder", hold)
                 .before("sleeper", get_in)
@@ -126,6 +152,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .sees(&["sleeper ok, newcomer ok"]),
         ),
         newcomer(
+            1,
             script("detach, refused to one that holds", 1)
                 .victim(|s| {
                     let guard = s.lock().expect("free");

@@ -143,12 +143,23 @@ impl<W> Stage<W> {
 
     /// The victim's operation: it is killed after every instruction of this, in one run each. What it gives is not dropped.
     pub(crate) fn dies_in<R>(&self, operation: impl FnOnce() -> R) {
+        self.dies_from_here();
+        self.dies_until_here(std::hint::black_box(operation()));
+    }
+
+    /// For the victim of an operation that calls back: begins in there what ends [outside](Self::dies_until_here).
+    pub(crate) fn dies_from_here(&self) {
         // SAFETY: gettid and getpid have no preconditions.
         let (process, thread) = unsafe { (libc::getpid(), libc::gettid()) };
         let traced = trace_me();
         self.board.victim.store(if traced { thread } else { -1 }, SeqCst);
         mark(process, thread);
-        let result = std::hint::black_box(operation());
+    }
+
+    /// The end of the victim's operation, and what came of it.
+    pub(crate) fn dies_until_here<R>(&self, result: R) {
+        // SAFETY: as above.
+        let (process, thread) = unsafe { (libc::getpid(), libc::gettid()) };
         mark(process, thread);
         core::mem::forget(result);
         self.until_the_kill();
@@ -157,6 +168,18 @@ impl<W> Stage<W> {
     /// A timeout that the victim can spend asleep: long enough to come to its sleep.
     pub(crate) fn timeout(&self) -> Duration {
         Duration::from_millis(if self.board.is_stepped.load(SeqCst) == 0 { 100 } else { 1_200 })
+    }
+
+    /// For one that is to decide, when the victim is dead, whether others are owed something: takes part by `attach` already, because
+    /// whoever comes wakes sleepers, and waits for the kill.
+    pub(crate) fn comes_back_after_the_kill<E: core::fmt::Display, R>(
+        &self,
+        attach: Result<R, E>,
+    ) -> Result<(), String> {
+        attach.map_err(|error| error.to_string())?;
+        self.ready();
+        self.until_the_kill();
+        Ok(())
     }
 
     /// Tells that the next in the cast may begin. Not needed by a role that ends, or falls asleep without a timeout.

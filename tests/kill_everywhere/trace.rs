@@ -100,8 +100,10 @@ impl Trace {
     /// About `most` points: a half evenly spread; the others before and after instructions that change what is shared,
     /// system calls and locked instructions, evenly chosen of each kind; in every sleep; at both ends. Also tells the spread.
     pub(crate) fn some_points(&self, most: usize) -> (Vec<Point>, usize) {
-        let stride = self.every_point().len().div_ceil(most / 2).max(1);
-        let mut chosen: Vec<usize> = (0..=self.length()).step_by(stride).collect();
+        let every = self.every_point();
+        let stride = every.len().div_ceil(most / 2).max(1);
+        let number = |point: &Point| if let Point::After(after) = point { Some(*after) } else { None };
+        let mut chosen: Vec<usize> = every.iter().step_by(stride).filter_map(number).collect();
         chosen.push(self.length());
         let special: Vec<usize> = (0..self.length()).filter(|at| arch::is_special(self.address(*at))).collect();
         for (kind, most) in [(&special, most / 4), (&self.changes, most / 2)] {

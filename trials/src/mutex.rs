@@ -95,9 +95,12 @@ impl MutexReference {
         Self { holder: None, holder_has_died: false, inconsistent }
     }
 
-    /// The word of a held lock says *that* it is inconsistent, not why.
-    fn without_the_cause(&self) -> Self {
-        self.free(self.inconsistent.map(|_| Cause::Died(None)))
+    /// The word of a held lock says that it is inconsistent, by death or panic, and not whose.
+    fn without_the_name(&self) -> Self {
+        self.free(self.inconsistent.map(|cause| match cause {
+            Cause::Died(_) => Cause::Died(None),
+            Cause::Panicked(_) => Cause::Panicked(None),
+        }))
     }
 }
 
@@ -127,8 +130,8 @@ impl Reference for MutexReference {
             Operation::Unlock => (Answer::Done, self.free(self.inconsistent)),
             Operation::UnlockPanicking => (Answer::Done, self.free(Some(Cause::Panicked(Some(who))))),
             Operation::MarkConsistent => (Answer::Done, Self { inconsistent: None, ..self.clone() }),
-            Operation::ReleaseForAnybody if self.holder.is_some() => (Answer::Done, self.without_the_cause()),
-            Operation::ReleaseOwn if self.holder == Some(who) => (Answer::Done, self.without_the_cause()),
+            Operation::ReleaseForAnybody if self.holder.is_some() => (Answer::Done, self.without_the_name()),
+            Operation::ReleaseOwn if self.holder == Some(who) => (Answer::Done, self.without_the_name()),
             Operation::ReleaseForAnybody | Operation::ReleaseOwn => (Answer::NotHeld(self.holder), self.clone()),
             Operation::Holder => (Answer::Holder(self.holder), self.clone()),
             Operation::IsInconsistent => (Answer::Is(self.inconsistent.is_some()), self.clone()),

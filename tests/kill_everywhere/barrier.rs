@@ -1,0 +1,208 @@
+//! Barrier. Those who wait meet all, or learn all that they do not.
+
+use super::operation::{Operation, Script, operation};
+use super::stage::{Stage, Told};
+use outlive::{Barrier, Segment, Shareable, WaitError};
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+
+const PARTIES: usize = 3;
+
+#[derive(Debug, Shareable)]
+#[repr(C)]
+pub(super) struct Shared {
+    barrier: Barrier<PARTIES>,
+    /// A bit for each answer that was given.
+    answers: AtomicU32,
+}
+
+type World = Segment<Shared>;
+
+fn script(name: &str, parties: usize) -> Script<World> {
+    operation("Barrier", name, move |_| {
+        World::anonymous(|shared| shared.barrier = Barrier::new(parties)).expect("a segment")
+    })
+}
+
+fn answer(s: &Stage<World>, answer: Result<outlive::BarrierWaitResult, WaitError>) -> Told {
+    let (bit, word) = match answer {
+        Ok(_) => (1, "met"),
+        Err(WaitError::Broken { died: Some(_) }) => (2, "was told of a death"),
+        Err(WaitError::Broken { died: None }) => (2, "was told"),
+        Err(other) => return Err(other.to_string()),
+    };
+    s.answers.fetch_or(bit, SeqCst);
+    Ok(word)
+}
+
+fn wait(s: &Stage<World>) -> Told {
+    answer(s, s.barrier.wait())
+}
+
+/// Waits as soon as the victim does.
+fn wait_later(s: &Stage<World>) -> Told {
+    s.attach().expect("room");
+    s.ready();
+    s.until_the_victim_sleeps_for_good();
+    wait(s)
+}
+
+/// Whether somebody is a member, dead or alive. (Nobody can ask for that but those who wait.)
+fn has_member(s: &Stage<World>) -> bool {
+    let words = core::ptr::from_ref(&s.barrier).cast::<AtomicU32>();
+    // SAFETY: a barrier begins with two words and one for each member, which are only accessed atomically.
+    (2..2 + PARTIES).any(|at| unsafe { &*words.add(at) }.load(SeqCst) != 0)
+}
+
+/// The two others wait for one that is dead: if it had not come yet, nobody has told them.
+fn abort_unless_it_came(s: &Stage<World>) -> Told {
+    s.comes_back_after_the_kill(s.attach())?;
+    // First the number: once it is broken, who has been told withdraws.
+    let only_they_wait = s.barrier.arrived().count() == PARTIES - 1;
+    abort_if(s, only_they_wait && !has_member(s))
+}
+
+/// The same where the victim does not come, but does something else.
+fn abort_unless_it_did(s: &Stage<World>) -> Told {
+    s.comes_back_after_the_kill(s.attach())?;
+    abort_if(s, s.barrier.n_waiting() == PARTIES - 1 && !has_member(s))
+}
+
+/// The same where one of the others may come later.
+fn abort_if_the_two_others_came(s: &Stage<World>) -> Told {
+    s.comes_back_after_the_kill(s.attach())?;
+    loop {
+        let arrived: Vec<_> = s.barrier.arrived().collect();
+        let living = s.participants();
+        let others = arrived.iter().filter(|id| living.iter().any(|one| one.id == **id)).count();
+        if s.barrier.is_broken() || s.answers.load(SeqCst) != 0 || (others, arrived.len()) == (2, 2) {
+            return abort_if(s, s.answers.load(SeqCst) == 0);
+        }
+        std::thread::yield_now();
+    }
+}
+
+fn abort_if(s: &Stage<World>, nobody_tells_them: bool) -> Told {
+    if nobody_tells_them && !s.barrier.is_broken() {
+        return s.barrier.abort().map(|()| "aborted").map_err(|error| error.to_string());
+    }
+    Ok("found it decided")
+}
+
+/// All were told the same, and after a reset it works.
+fn find_agreement(s: &Stage<World>) -> Told {
+    if s.answers.load(SeqCst) == 3 {
+        return Err("some met, and some did not".into());
+    }
+    s.barrier.reset().map_err(|error| error.to_string())?;
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (1..s.barrier.parties()).map(|_| scope.spawn(|| s.barrier.wait())).collect();
+        let all =
+            core::iter::once(s.barrier.wait()).chain(others.into_iter().map(|other| other.join().expect("no panic")));
+        let leads: Result<Vec<_>, _> = all.map(|met| met.map(|met| met.is_leader())).collect();
+        match leads {
+            Ok(leads) if leads.iter().filter(|leads| **leads).count() == 1 => Ok(""),
+            other => Err(format!("in the end: {other:?}")),
+        }
+    })
+}
+
+fn join_and_die(s: &Stage<World>) -> Told {
+    core::mem::forget(s.barrier.join());
+    Ok("")
+}
+
+/// Alone, where it was to be reset. Resets it if that was not done, or half done.
+fn meet_nobody(s: &Stage<World>) -> Told {
+    match s.barrier.wait() {
+        Ok(_) => Ok("met"),
+        Err(WaitError::Broken { .. }) => {
+            s.barrier.reset().map_err(|error| error.to_string())?;
+            s.barrier.wait().map(|_| "reset it").map_err(|error| error.to_string())
+        }
+        Err(other) => Err(other.to_string()),
+    }
+}
+
+/// The victim, a participant, does it while the two others wait.
+fn victim(act: impl Fn(&Stage<World>) + 'static) -> impl Fn(&Stage<World>) + 'static {
+    move |s| {
+        s.attach().expect("room");
+        s.until_they_sleep(&[1, 2]);
+        act(s);
+    }
+}
+
+pub(super) fn operations() -> Vec<Box<dyn Operation>> {
+    let last = |script: Script<World>| -> Box<dyn Operation> { Box::new(script.last("the last", find_agreement)) };
+    let two_wait = |name: &str, observer: fn(&Stage<World>) -> Told| {
+        script(name, PARTIES).before("observer", observer).before("first", wait).before("second", wait)
+    };
+    vec![
+        last(
+            two_wait("wait, the last to come", abort_unless_it_came)
+                .victim(victim(|s| s.dies_in(|| s.barrier.wait())))
+                .sees(&["first met, second met", "first was told of a death", "observer aborted"]),
+        ),
+        last(
+            two_wait("wait_with, the last to come, and acts", abort_unless_it_came)
+                .victim(victim(|s| s.dies_in(|| s.barrier.wait_with(core::hint::spin_loop))))
+                .sees(&["first met, second met", "first was told of a death", "observer aborted"]),
+        ),
+        last(
+            script("wait, the second of three to come", PARTIES)
+                .before("observer", abort_if_the_two_others_came)
+                .before("first", wait)
+                .before("third", wait_later)
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.until_they_sleep(&[1]);
+                    s.dies_in(|| s.barrier.wait());
+                })
+                .naps()
+                .sleeps(1)
+                .sees(&["first met, third met", "first was told of a death", "observer aborted"]),
+        ),
+        last(
+            two_wait("abort, while two wait", abort_unless_it_did)
+                .victim(victim(|s| s.dies_in(|| s.barrier.abort())))
+                .sees(&["observer aborted", "observer found it decided, first was told"]),
+        ),
+        last(
+            two_wait("abort, by one that has not taken part yet, while two wait", abort_unless_it_did)
+                .victim(|s| {
+                    s.until_they_sleep(&[1, 2]);
+                    s.dies_in(|| s.barrier.abort());
+                })
+                .sees(&["observer aborted", "observer found it decided, first was told"]),
+        ),
+        last(
+            two_wait("reset, while two wait", abort_unless_it_did)
+                .victim(victim(|s| s.dies_in(|| s.barrier.reset())))
+                .sees(&["observer aborted", "observer found it decided, first was told"]),
+        ),
+        last(
+            two_wait("join, while two wait", abort_unless_it_did)
+                .victim(victim(|s| s.dies_in(|| s.barrier.join())))
+                .sees(&["observer aborted", "first was told of a death, second was told of a death"]),
+        ),
+        last(
+            two_wait("a member dropped, while two wait", abort_unless_it_did)
+                .victim(victim(|s| {
+                    let member = s.barrier.join().expect("room");
+                    s.dies_in(|| drop(member));
+                }))
+                .sees(&["observer aborted", "first was told of a death, second was told of a death"]),
+        ),
+        Box::new(
+            script("reset, after the death of a member", 1)
+                .before("predecessor", join_and_die)
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.dies_in(|| s.barrier.reset());
+                })
+                .after("newcomer", meet_nobody)
+                .last("the last", find_agreement)
+                .sees(&["newcomer met", "newcomer reset it"]),
+        ),
+    ]
+}

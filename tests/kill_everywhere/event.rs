@@ -1,0 +1,108 @@
+//! Event, of both kinds.
+
+use super::operation::{Operation, Script, operation};
+use super::stage::{Stage, Told};
+use outlive::{Event, Segment};
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+
+type World = Segment<Event>;
+
+fn script(name: &str, event: fn() -> Event) -> Script<World> {
+    operation("Event", name, move |_| World::anonymous(|place| *place = event()).expect("a segment"))
+}
+
+/// Whether it was ever set, cleared since or not.
+fn was_set(s: &Stage<World>) -> bool {
+    const EPOCH: u32 = (1 << 27) - 1;
+    // SAFETY: an event is one word, which is only accessed atomically.
+    let word = unsafe { &*core::ptr::from_ref::<Event>(s).cast::<AtomicU32>() };
+    word.load(SeqCst) & EPOCH != 0
+}
+
+fn wait(s: &Stage<World>) -> Told {
+    s.wait().map(|()| "ok").map_err(|error| error.to_string())
+}
+
+fn wait_later(s: &Stage<World>) -> Told {
+    s.attach().expect("room"); // now: a newcomer would wake the victim
+    s.ready();
+    s.until_the_victim_sleeps_for_good();
+    wait(s)
+}
+
+/// Sets it if the victim has not.
+fn set_unless_it_did(s: &Stage<World>) -> Told {
+    s.comes_back_after_the_kill(s.attach())?;
+    if was_set(s) {
+        return Ok("found it set");
+    }
+    s.set().map(|()| "set it").map_err(|error| error.to_string())
+}
+
+/// Sets it when the victim and the second of the cast sleep for good; and once more if a set was taken by the victim, perhaps.
+fn set_when_both_sleep(s: &Stage<World>) -> Told {
+    s.attach().expect("room");
+    s.ready();
+    s.until_they_sleep(&[1]);
+    s.until_the_victim_sleeps_for_good();
+    s.set().map_err(|error| error.to_string())?;
+    s.until_the_kill();
+    if !s.is_set() {
+        s.set().map_err(|error| error.to_string())?;
+    }
+    Ok("")
+}
+
+/// It still works.
+fn set_and_wait(s: &Stage<World>) -> Told {
+    s.set().map_err(|error| error.to_string())?;
+    s.try_wait().map_err(|error| format!("set, and {error}"))?;
+    match s.is_set() {
+        set if set == s.is_auto_reset() => Err("one set for two".into()),
+        _ => Ok(""),
+    }
+}
+
+const SET_OR_NOT: &[&str] = &["observer found it set", "observer set it"];
+
+pub(super) fn operations() -> Vec<Box<dyn Operation>> {
+    let last = |script: Script<World>| -> Box<dyn Operation> { Box::new(script.last("the last", set_and_wait)) };
+    let slept_on = |name: &str, event| {
+        script(name, event).before("observer", set_unless_it_did).before("first", wait).sees(SET_OR_NOT)
+    };
+    let asleep = |name: &str, event| {
+        script(name, event)
+            .before("setter", set_when_both_sleep)
+            .before("sleeper", wait_later)
+            .victim(|s| {
+                s.attach().expect("room");
+                s.dies_in(|| s.wait());
+            })
+            .naps()
+            .sleeps(1)
+            .sees(&["sleeper ok"])
+    };
+    vec![
+        last(slept_on("set, while two sleep", Event::new).before("second", wait).victim(|s| {
+            s.attach().expect("room");
+            s.until_they_sleep(&[1, 2]);
+            s.dies_in(|| s.set());
+        })),
+        last(slept_on("set and clear, while two sleep", Event::new).before("second", wait).victim(|s| {
+            s.attach().expect("room");
+            s.until_they_sleep(&[1, 2]);
+            s.dies_in(|| s.set().map(|()| s.clear()));
+        })),
+        last(slept_on("set, by one that has not taken part yet, while one sleeps", Event::new).victim(|s| {
+            s.until_they_sleep(&[1]);
+            s.dies_in(|| s.set());
+        })),
+        last(asleep("wait, the first of two sleepers", Event::new)),
+        last(slept_on("set, for one, while it sleeps", Event::auto_reset).victim(|s| {
+            s.attach().expect("room");
+            s.until_they_sleep(&[1]);
+            s.dies_in(|| s.set());
+        })),
+        last(asleep("wait, for one, the first of two sleepers", Event::auto_reset)),
+    ]
+}

@@ -1,0 +1,135 @@
+//! PermitPool.
+
+use super::operation::{Operation, Script, operation};
+use super::stage::{Stage, Told};
+use outlive::{Error, Permit, PermitPool, Segment};
+
+type World = Segment<PermitPool<2>>;
+
+fn script(name: &str, permits: usize) -> Script<World> {
+    operation("PermitPool", name, move |_| World::anonymous(|pool| pool.set_capacity(permits)).expect("a segment"))
+}
+
+fn judge(s: &Stage<World>, permit: &Permit<'_, 2>) -> Told {
+    std::thread::yield_now();
+    let me = s.attach().expect("takes part");
+    if !s.holders().any(|holder| holder == (permit.index(), me)) {
+        return Err("two had it at once".into());
+    }
+    Ok(if permit.previous_holder_died().is_some() { "holder died" } else { "ok" })
+}
+
+/// Acquires and gives back, as anybody who is left must be able to.
+fn get_through(s: &Stage<World>) -> Told {
+    judge(s, &s.acquire().map_err(|error| error.to_string())?)
+}
+
+fn get_through_later(s: &Stage<World>) -> Told {
+    s.attach().expect("room"); // now: a newcomer would wake the victim
+    s.ready();
+    s.until_the_victim_sleeps_for_good();
+    get_through(s)
+}
+
+fn get_through_when_it_is_held(s: &Stage<World>) -> Told {
+    s.ready();
+    s.until_the_victim_is_ready();
+    get_through(s)
+}
+
+/// The last: all permits are to be had, and none twice.
+fn find_all_well(s: &Stage<World>) -> Told {
+    let permits: Vec<_> = (0..s.capacity()).map(|_| s.try_acquire()).collect::<Result<_, _>>().map_err(|error| {
+        format!("in the end: {error}") //
+    })?;
+    permits.iter().try_for_each(|permit| judge(s, permit).map(drop))?;
+    if s.try_acquire().is_ok() { Err("one permit too many".into()) } else { Ok("") }
+}
+
+/// Holds both until the victim and the second of the cast sleep for good.
+fn hold_until_both_sleep(s: &Stage<World>) -> Told {
+    let both = (s.acquire().map_err(|error| error.to_string())?, s.acquire().map_err(|error| error.to_string())?);
+    s.ready();
+    s.until_they_sleep(&[1]);
+    s.until_the_victim_sleeps_for_good();
+    drop(both);
+    Ok("")
+}
+
+/// Acquires, and leaves it to the victim to give it back. Gives back itself what was not.
+fn hold_for_the_victim(s: &Stage<World>) -> Told {
+    let (index, me) = s.acquire().map_err(|error| error.to_string())?.forget();
+    s.ready();
+    s.until_the_kill();
+    match s.give_back(index, me) {
+        Ok(()) => Ok("still holds"),
+        Err(Error::NotHeld { .. }) => Ok("was released"),
+        Err(other) => Err(other.to_string()),
+    }
+}
+
+fn die_with_it(s: &Stage<World>) -> Told {
+    core::mem::forget(s.acquire());
+    Ok("")
+}
+
+fn acquire(s: &Stage<World>) {
+    s.attach().expect("room");
+    s.dies_in(|| s.acquire());
+}
+
+fn give_back(s: &Stage<World>) {
+    let (index, holder) = s.holders().next().expect("one holds");
+    s.dies_in(|| s.give_back(index, holder));
+}
+
+pub(super) fn operations() -> Vec<Box<dyn Operation>> {
+    let newcomer = |script: Script<World>| -> Box<dyn Operation> {
+        Box::new(script.after("newcomer", get_through).last("the last", find_all_well))
+    };
+    let given_back = |name: &str| {
+        script(name, 1)
+            .before("holder", hold_for_the_victim)
+            .before("sleeper", get_through)
+            .sees(&["holder still holds, sleeper ok", "holder was released, sleeper ok"])
+    };
+    vec![
+        newcomer(script("acquire, free", 1).victim(acquire).sees(&["newcomer ok", "newcomer holder died"])),
+        newcomer(
+            script("acquire, taken over from one that is dead", 1)
+                .before("predecessor", die_with_it)
+                .victim(acquire)
+                .sees(&["newcomer holder died"]),
+        ),
+        newcomer(
+            script("acquire, the first of two sleepers, and two are given back", 2)
+                .before("holder", hold_until_both_sleep)
+                .before("sleeper", get_through_later)
+                .victim(acquire)
+                .naps()
+                .sleeps(1)
+                .sees(&["sleeper ok"]),
+        ),
+        newcomer(
+            script("release, while two sleep", 1)
+                .before("first", get_through_when_it_is_held)
+                .before("second", get_through_when_it_is_held)
+                .victim(|s| {
+                    let permit = s.acquire().expect("free");
+                    s.victim_is_ready();
+                    s.until_they_sleep(&[0, 1]);
+                    s.dies_in(|| drop(permit));
+                })
+                .sees(&["first ok", "first holder died", "second ok"]),
+        ),
+        newcomer(given_back("give_back of another's, while one sleeps").victim(|s| {
+            s.attach().expect("room");
+            s.until_they_sleep(&[1]);
+            give_back(s);
+        })),
+        newcomer(given_back("give_back, by one that has not taken part yet, while one sleeps").victim(|s| {
+            s.until_they_sleep(&[1]);
+            give_back(s);
+        })),
+    ]
+}

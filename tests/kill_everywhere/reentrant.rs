@@ -1,0 +1,166 @@
+//! ReentrantMutex.
+
+use super::operation::{Operation, Script, operation};
+use super::stage::{Stage, Told};
+use outlive::{LockError, ReentrantMutex, ReentrantMutexGuard, Segment};
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+
+type World = Segment<ReentrantMutex<[AtomicU64; 2]>>;
+
+fn script(name: &str) -> Script<World> {
+    operation("ReentrantMutex", name, |_| World::anonymous(|_| {}).expect("a segment"))
+}
+
+fn update(pair: &[AtomicU64; 2]) {
+    pair[0].fetch_add(1, SeqCst);
+    pair[1].fetch_add(1, SeqCst);
+}
+
+/// Locks twice and unlocks twice: nobody else is inside, and half an update comes with a word.
+fn get_through(s: &Stage<World>) -> Told {
+    let (guard, word) = match s.lock() {
+        Ok(pair) if pair[0].load(SeqCst) != pair[1].load(SeqCst) => {
+            return Err("half an update, and nobody said so".into());
+        }
+        Ok(guard) => (guard, "ok"),
+        Err(LockError::OwnerDied(left)) => {
+            let mut guard = left.into_guard();
+            guard[1].store(guard[0].load(SeqCst), SeqCst);
+            guard.mark_consistent();
+            (guard, "owner died")
+        }
+        Err(other) => return Err(other.to_string()),
+    };
+    let before = guard[0].load(SeqCst);
+    drop(s.lock().map_err(|error| format!("the second lock: {error}"))?);
+    std::thread::yield_now();
+    update(&guard);
+    if guard[1].load(SeqCst) != before + 1 {
+        return Err("two were inside at once".into());
+    }
+    Ok(word)
+}
+
+fn get_through_when_it_is_held(s: &Stage<World>) -> Told {
+    s.ready();
+    s.until_the_victim_is_ready();
+    get_through(s)
+}
+
+fn get_through_later(s: &Stage<World>) -> Told {
+    s.attach().expect("room"); // now: a newcomer would wake the victim
+    s.ready();
+    s.until_the_victim_sleeps_for_good();
+    get_through(s)
+}
+
+fn find_all_well(s: &Stage<World>) -> Told {
+    match s.try_lock() {
+        Ok(_) => Ok(""),
+        other => Err(format!("in the end: {other:?}")),
+    }
+}
+
+/// Holds it twice until the victim and the second of the cast sleep for good.
+fn hold_until_both_sleep(s: &Stage<World>) -> Told {
+    let _once = s.lock().map_err(|error| error.to_string())?;
+    let _twice = s.lock().map_err(|error| error.to_string())?;
+    s.ready();
+    s.until_they_sleep(&[1]);
+    s.until_the_victim_sleeps_for_good();
+    Ok("")
+}
+
+fn die_with_two(s: &Stage<World>) -> Told {
+    core::mem::forget((s.lock(), s.lock()));
+    Ok("")
+}
+
+/// The victim has locked so often, and the sleeper is asleep on it.
+fn hold<'s>(s: &'s Stage<World>, times: usize) -> Vec<ReentrantMutexGuard<'s, [AtomicU64; 2]>> {
+    let guards = (0..times).map(|_| s.lock().expect("free or ours")).collect();
+    s.victim_is_ready();
+    s.until_they_sleep(&[0]);
+    guards
+}
+
+const EITHER: &[&str] = &["newcomer ok", "newcomer owner died"];
+const EITHER_SLEEPER: &[&str] = &["sleeper ok", "sleeper owner died"];
+
+pub(super) fn operations() -> Vec<Box<dyn Operation>> {
+    let newcomer = |script: Script<World>| -> Box<dyn Operation> {
+        Box::new(script.after("newcomer", get_through).last("the last", find_all_well))
+    };
+    let slept_on = |name: &str| script(name).before("sleeper", get_through_when_it_is_held);
+    vec![
+        newcomer(
+            script("lock, free")
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.dies_in(|| s.lock());
+                })
+                .sees(EITHER),
+        ),
+        newcomer(
+            script("acquire twice, update, release twice, and two compete for what is left")
+                .meanwhile("rival", get_through)
+                .meanwhile("rival", get_through)
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.dies_in(|| {
+                        s.acquire().expect("free");
+                        update(&s.lock().expect("ours"));
+                        s.acquire().expect("ours");
+                        s.release().expect("twice");
+                        s.release().expect("once");
+                    });
+                })
+                .sees(&["rival ok", "rival owner died"]),
+        ),
+        newcomer(
+            slept_on("lock once more, while one sleeps")
+                .victim(|s| {
+                    let _guards = hold(s, 1);
+                    s.dies_in(|| s.lock());
+                })
+                .sees(&["sleeper owner died"]),
+        ),
+        newcomer(
+            slept_on("unlock of one of two, while one sleeps")
+                .victim(|s| {
+                    let mut guards = hold(s, 2);
+                    s.dies_in(|| drop(guards.pop()));
+                })
+                .sees(&["sleeper owner died"]),
+        ),
+        newcomer(
+            slept_on("unlock of the last, while one sleeps")
+                .victim(|s| {
+                    let mut guards = hold(s, 1);
+                    s.dies_in(|| drop(guards.pop()));
+                })
+                .sees(EITHER_SLEEPER),
+        ),
+        newcomer(
+            script("lock, taken over from one that died with two")
+                .before("predecessor", die_with_two)
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.dies_in(|| s.lock());
+                })
+                .sees(&["newcomer owner died"]),
+        ),
+        newcomer(
+            script("lock, handed over, the first of two sleepers")
+                .before("holder", hold_until_both_sleep)
+                .before("sleeper", get_through_later)
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.dies_in(|| s.lock());
+                })
+                .naps()
+                .sleeps(1)
+                .sees(EITHER_SLEEPER),
+        ),
+    ]
+}

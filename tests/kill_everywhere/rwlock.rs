@@ -1,0 +1,202 @@
+//! RwLock. A reader's death is told to nobody, a writer's to all until one vouches.
+
+use super::operation::{Operation, Script, operation};
+use super::stage::{Stage, Told};
+use outlive::{LockError, RwLock, RwLockWriteGuard, Segment};
+
+type World = Segment<RwLock<[u64; 2], 4>>;
+
+fn script(name: &str) -> Script<World> {
+    operation("RwLock", name, |_| World::anonymous(|_| {}).expect("a segment"))
+}
+
+fn update(pair: &mut [u64; 2]) {
+    pair[0] += 1;
+    std::hint::black_box(&mut *pair);
+    pair[1] += 1;
+}
+
+/// Writes: nobody else is there, and half an update comes with a word.
+fn write(s: &Stage<World>) -> Told {
+    let (mut guard, word) = match s.write() {
+        Ok(pair) if pair[0] != pair[1] => return Err("half an update, and nobody said so".into()),
+        Ok(guard) => (guard, "ok"),
+        Err(LockError::OwnerDied(left)) => {
+            let mut guard = left.into_guard();
+            guard[1] = guard[0];
+            guard.mark_consistent();
+            (guard, "owner died")
+        }
+        Err(other) => return Err(other.to_string()),
+    };
+    let before = guard[0];
+    guard[0] += 1;
+    std::thread::yield_now();
+    guard[1] += 1;
+    if *guard == [before + 1; 2] { Ok(word) } else { Err("two were inside at once".into()) }
+}
+
+fn read(s: &Stage<World>) -> Told {
+    match s.read() {
+        Ok(pair) if pair[0] != pair[1] => Err("half an update, and nobody said so".into()),
+        Ok(_) => Ok("ok"),
+        Err(LockError::OwnerDied(_)) => Ok("owner died"),
+        Err(other) => Err(other.to_string()),
+    }
+}
+
+fn when_it_is_held(s: &Stage<World>, act: fn(&Stage<World>) -> Told) -> Told {
+    s.ready();
+    s.until_the_victim_is_ready();
+    act(s)
+}
+
+/// Sleeps behind the victim.
+fn later(s: &Stage<World>, act: fn(&Stage<World>) -> Told) -> Told {
+    s.attach().expect("room"); // now: a newcomer would wake the victim
+    s.ready();
+    s.until_the_victim_sleeps_for_good();
+    act(s)
+}
+
+fn find_all_well(s: &Stage<World>) -> Told {
+    write(s)?;
+    match s.try_read() {
+        Ok(pair) if pair[0] == pair[1] => Ok(""),
+        other => Err(format!("in the end: {other:?}")),
+    }
+}
+
+/// Writes, or reads, until the victim and the second of the cast sleep for good.
+fn hold_until_both_sleep<G>(s: &Stage<World>, guard: Result<G, LockError<G>>) -> Told {
+    let _guard = guard.map_err(|error| error.to_string())?;
+    s.ready();
+    s.until_they_sleep(&[1]);
+    s.until_the_victim_sleeps_for_good();
+    Ok("")
+}
+
+fn die_writing(s: &Stage<World>) -> Told {
+    core::mem::forget(s.write());
+    Ok("")
+}
+
+fn victim_reads(s: &Stage<World>) {
+    s.attach().expect("room");
+    s.dies_in(|| s.read());
+}
+
+fn victim_writes(s: &Stage<World>) {
+    s.attach().expect("room");
+    s.dies_in(|| s.write());
+}
+
+/// A writer, on whom a reader and a writer sleep.
+fn slept_on(name: &str) -> Script<World> {
+    script(name).before("reader", |s| when_it_is_held(s, read)).before("writer", |s| when_it_is_held(s, write)).sees(&[
+        "reader ok",
+        "reader owner died",
+        "writer ok",
+        "writer owner died",
+    ])
+}
+
+fn updated_and_slept_on(s: &Stage<World>) -> RwLockWriteGuard<'_, [u64; 2], 4> {
+    let mut guard = s.write().expect("free");
+    update(&mut guard);
+    s.victim_is_ready();
+    s.until_they_sleep(&[0, 1]);
+    guard
+}
+
+const EITHER: &[&str] = &["newcomer ok", "newcomer owner died"];
+
+pub(super) fn operations() -> Vec<Box<dyn Operation>> {
+    let newcomer = |script: Script<World>| -> Box<dyn Operation> {
+        Box::new(script.after("newcomer", write).last("the last", find_all_well))
+    };
+    vec![
+        newcomer(script("read, free").victim(victim_reads).sees(&["newcomer ok"])),
+        newcomer(
+            script("read, and unlock, while a writer sleeps on it")
+                .before("writer", |s| when_it_is_held(s, write))
+                .victim(|s| {
+                    let guard = s.read().expect("free");
+                    s.victim_is_ready();
+                    s.until_they_sleep(&[0]);
+                    s.dies_in(|| drop(guard));
+                })
+                .sees(&["writer ok"]),
+        ),
+        newcomer(
+            script("read, while one writes, the first of two sleepers")
+                .before("writer", |s| hold_until_both_sleep(s, s.write()))
+                .before("sleeper", |s| later(s, write))
+                .victim(victim_reads)
+                .naps()
+                .sleeps(1)
+                .sees(&["sleeper ok"]),
+        ),
+        newcomer(
+            script("read, where a writer has died")
+                .before("predecessor", die_writing)
+                .victim(victim_reads)
+                .sees(&["newcomer owner died"]),
+        ),
+        newcomer(script("write, free").victim(victim_writes).sees(EITHER)),
+        newcomer(
+            script("write, update, unlock, and two compete for what is left")
+                .meanwhile("reader", read)
+                .meanwhile("writer", write)
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.dies_in(|| update(&mut s.write().expect("free")));
+                })
+                .sees(&["reader ok", "writer ok", "writer owner died"]),
+        ),
+        newcomer(
+            script("write, while one reads, and a reader sleeps behind it")
+                .before("reader", |s| hold_until_both_sleep(s, s.read()))
+                .before("sleeper", |s| later(s, read))
+                .victim(victim_writes)
+                .naps()
+                .sleeps(1)
+                .sees(&["sleeper ok", "sleeper owner died"]),
+        ),
+        newcomer(
+            script("write, while one writes, the first of two sleepers")
+                .before("holder", |s| hold_until_both_sleep(s, s.write()))
+                .before("sleeper", |s| later(s, read))
+                .victim(victim_writes)
+                .naps()
+                .sleeps(1)
+                .sees(&["sleeper ok", "sleeper owner died"]),
+        ),
+        newcomer(
+            script("write, taken over from one that is dead")
+                .before("predecessor", die_writing)
+                .victim(victim_writes)
+                .sees(&["newcomer owner died"]),
+        ),
+        newcomer(
+            script("write, taken over, marked consistent, unlock")
+                .before("predecessor", die_writing)
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.dies_in(|| match s.write() {
+                        Err(LockError::OwnerDied(left)) => left.into_guard().mark_consistent(),
+                        other => panic!("{other:?}"),
+                    });
+                })
+                .sees(EITHER),
+        ),
+        newcomer(slept_on("write unlock, while a reader and a writer sleep").victim(|s| {
+            let guard = updated_and_slept_on(s);
+            s.dies_in(|| drop(guard));
+        })),
+        newcomer(slept_on("downgrade, while a reader and a writer sleep").victim(|s| {
+            let guard = updated_and_slept_on(s);
+            s.dies_in(|| RwLockWriteGuard::downgrade(guard));
+        })),
+    ]
+}
