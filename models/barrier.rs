@@ -248,6 +248,54 @@ fn too_many<B: Backend>() -> Explore<B, Meeting<B, 1>> {
 }
 
 #[cfg(feature = "loom")]
+/// 1 declares that it will come, takes that back, and dies: nobody who comes after that misses it.
+fn a_former_member<B: Backend>() -> Explore<B, Meeting<B, 1>> {
+    Explore::new(2, Meeting::with_members, |world: &World<B>, who, state: &Meeting<B, 1>| {
+        world.act(who, |me| match who {
+            1 => {
+                let place = state.join(me);
+                state.barrier.leave(me.id, place);
+                state.resets.fetch_add(1, SeqCst); // it has left
+                step::<B>();
+            }
+            _ => {
+                let missed = state.wait(me, None).is_err();
+                assert!(!missed || state.resets.load(SeqCst) == 0, "one is missed who had taken its word back");
+            }
+        });
+    })
+}
+
+#[cfg(feature = "loom")]
+/// 2 is a member of a barrier that is broken; 0 and 1 reset it. If 2 finds it new it dies then: who comes is told, unless a second
+/// reset took place after that.
+fn two_reset<B: Backend>() -> Explore<B, Meeting<B, 1>> {
+    let new = || {
+        let new = Meeting::of([Word::new(1 << 29 | 1 << 12 | 2)]); // slot 2 in its first generation
+        new.barrier.abort(None);
+        new
+    };
+    Explore::new(3, new, |world: &World<B>, who, state: &Meeting<B, 1>| {
+        world.act(who, |me| match who {
+            2 if !state.barrier.is_broken() => {
+                state.joined.store(1, SeqCst); // in the new generation
+                step::<B>();
+                state.joined.store(0, SeqCst);
+            }
+            2 => {}
+            _ => state.barrier.reset(me),
+        });
+    })
+    .check(|state, world| {
+        if world.has_died(2) && state.joined.load(SeqCst) == 1 {
+            if let Ok(Passed::Runner { generation, .. }) = world.act(0, |me| state.barrier.wait(me, None, true)) {
+                assert_ne!(generation, 1, "one was forgiven while others waited for it");
+            }
+        }
+    })
+}
+
+#[cfg(feature = "loom")]
 fn no_acquire() -> Broken {
     Broken { no_acquire: true, ..Broken::default() }
 }
@@ -266,6 +314,8 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_second_generation_is_like_the_first: |n| two_generations::<B>().victims(&[0, 1]).preemptions(1).holds(n);
     a_reset_splits_no_verdict: |n| one_resets::<B>().victims(&[2]).holds(n);
     a_members_death_breaks_it_before_it_comes: |n| a_member::<B>().victims(&[0, 1]).holds(n);
+    a_former_member_is_not_missed: |n| a_former_member::<B>().victims(&[1]).holds(n);
+    two_resets_forgive_nobody_who_is_waited_for: |n| two_reset::<B>().victims(&[2]).holds(n);
     a_reset_forgives_dead_members: |n| a_dead_member::<B>().victims(&[1]).holds(n);
     an_action_is_run_once_before_all_are_released: |n| with_an_action::<B, 2>().victims(&[0, 1]).spurious().holds(n);
     more_threads_than_parties_get_through_one_by_one: |n| too_many::<B>().victims(&[0]).preemptions(1).holds(n);

@@ -174,6 +174,29 @@ fn set_again<B: Backend>() -> Explore<B, Announced<B>> {
 }
 
 #[cfg(feature = "loom")]
+/// The same, where one waits, and clears it so: what is set again after it has looked is seen, or is yet to be taken.
+fn set_again_and_taken<B: Backend>() -> Explore<B, Announced<B>> {
+    let new = || {
+        let new = Announced::auto_reset();
+        new.event.set();
+        new
+    };
+    Explore::new(2, new, |world: &World<B>, who, state: &Announced<B>| match who {
+        0 => {
+            state.word.store(1, Relaxed);
+            state.set();
+        }
+        _ => world.act(who, |me| {
+            state.event.wait(me, None).expect("it is set");
+            if state.word.load(Relaxed) == 0 {
+                state.released.store(1, SeqCst);
+            }
+        }),
+    })
+    .check(|state, _| assert!(state.released.load(SeqCst) == 0 || state.event.is_set(), "a set released nobody"))
+}
+
+#[cfg(feature = "loom")]
 /// 0 sets, 1 clears: 2 is released by the epoch, or by a set that came after, and reads what was written.
 fn read_after_a_clear<B: Backend>() -> Explore<B, Announced<B>> {
     Explore::new(2, Announced::cleared, |world: &World<B>, who, state: &Announced<B>| match who {
@@ -207,6 +230,7 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_set_releases_one_whoever_dies: |n| two_set_and_two_wait::<B>().victims(&[2]).preemptions(1).holds(n);
     a_set_hands_on: |n| one_hands_on::<B>().spurious().holds(n);
     a_set_is_seen_by_the_clear_after_it: |n| set_again::<B>().holds(n);
+    a_set_is_seen_by_whom_it_releases: |n| set_again_and_taken::<B>().holds(n);
     a_clear_passes_on_what_was_published: |n| read_after_a_clear::<B>().victims(&[0, 1]).holds(n);
     a_set_publishes: |n| one_hands_on::<B>().broken(no_release()).fails(n);
     a_wait_acquires: |n| one_hands_on::<B>().broken(no_acquire()).fails(n);

@@ -91,7 +91,38 @@ fn the_first_fails<B: Backend>() -> Explore<B, Lazy<B>> {
     .check(|state, world| state.done_once(world))
 }
 
+#[cfg(feature = "loom")]
+/// 2 is at it, fails, and does it at once, before the one that it woke has come by: 0 and 1 both learn that it is done.
+fn the_one_that_failed_is_quicker<B: Backend>() -> Explore<B, Lazy<B>> {
+    Explore::new(3, Lazy::new, |world: &World<B>, who, state: &Lazy<B>| {
+        world.act(who, |me| {
+            if who == 2 && state.once.begin(*me) != Ok(Begun::Complete) {
+                state.once.end(Err(None));
+            }
+            if state.once.begin(*me) != Ok(Begun::Complete) {
+                B::write(&state.value, |value| *value = (1, 1));
+                state.once.end(Ok(()));
+            }
+        });
+    })
+}
+
+#[cfg(feature = "loom")]
+/// Each tries, leaves something half done, and fails without a word: none of them is at it together with another.
+fn two_fail<B: Backend>() -> Explore<B, Lazy<B>> {
+    Explore::new(2, Lazy::new, |world: &World<B>, who, state: &Lazy<B>| {
+        world.act(who, |me| {
+            assert_ne!(state.once.begin(*me), Ok(Begun::Complete));
+            B::write(&state.value, |value| value.0 += 1);
+            state.once.end(Err(None));
+        });
+    })
+    .check(|state, _| B::read(&state.value, |value| assert_eq!(value.0, 2)))
+}
+
 outlive_models::models! { with_loom, Loom, "loom",
+    nobody_is_forgotten_when_a_failed_one_succeeds: |n| the_one_that_failed_is_quicker::<B>().victims(&[0, 1, 2]).holds(n);
+    two_that_fail_are_one_after_the_other: |n| two_fail::<B>().holds(n);
     one_at_a_time_whoever_dies: |n| initialise::<B, 3>().victims(&[0, 1]).spurious().preemptions(1).holds(n);
     two_with_every_death: |n| initialise::<B, 2>().victims(&[0, 1]).preemptions(4).holds(n);
     the_first_phase_changes_nothing: |n| initialise::<B, 2>().victims(&[0, 1]).first_phase().holds(n);

@@ -303,3 +303,38 @@ fn memory_of_zeros_is_a_barrier_of_all_and_outside_of_a_segment_there_is_an_erro
     assert!(matches!(outside.join(), Err(Error::NotInSegment)));
     assert!(catch_unwind(|| Barrier::<2>::new(3)).is_err() && catch_unwind(|| Barrier::<2>::new(0)).is_err());
 }
+
+/// Who met 65,536 generations ago is not there for that.
+#[test]
+fn a_row_of_resets_brings_nobody_back() {
+    let shared = meeting(2);
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| {
+            shared.barrier.wait().expect("two come");
+        });
+        shared.barrier.wait().expect("two come");
+        other.join().expect("it has met");
+        for _ in 1..1 << 16 {
+            shared.barrier.reset().expect("it takes part");
+        }
+        let late = scope.spawn(|| shared.barrier.wait_timeout(Duration::from_secs(20)));
+        let result = shared.barrier.wait_timeout(Duration::from_secs(20));
+        assert_eq!(outcome(result), "met");
+        assert_eq!(outcome(late.join().expect("no panic")), "met");
+    });
+}
+
+/// An action that comes to its own barrier finds no place there; after that its death is still noticed.
+#[test]
+fn a_futile_wait_in_the_action_withdraws_nothing() {
+    let shared = meeting(1);
+    shared
+        .barrier
+        .wait_with(|| {
+            assert_eq!(shared.barrier.arrived().count(), 1);
+            let nested = shared.barrier.wait_timeout(Duration::from_millis(20));
+            assert!(matches!(nested, Err(WaitError::TimedOut)), "{nested:?}");
+            assert_eq!(shared.barrier.arrived().count(), 1);
+        })
+        .expect("one comes");
+}

@@ -34,6 +34,9 @@ use crate::platform::{Long, Platform, Word};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::time::Duration;
 
+/// In a member's word, beside the name of one who resets the barrier: it stands for a dead member.
+const FORGIVING: u32 = 1 << 31;
+
 /// See the [module](self). `N`: the most parties.
 #[derive(Debug)]
 #[repr(C)]
@@ -184,10 +187,14 @@ impl<P: Platform, const N: usize> Barrier<P, N> {
                     continue;
                 }
             }
-            if vigil.sleep(&self.state, seen.0 | WAITERS, None) == Slept::TimedOut
-                && (place.is_none() || self.end(seen, seen.broken()))
-            {
-                return Err(self.told(me, generation, Failed::TimedOut));
+            if vigil.sleep(&self.state, seen.0 | WAITERS, None) == Slept::TimedOut {
+                if place.is_none() {
+                    // Nothing is withdrawn: an arrival of this thread's, whose action called us, stands.
+                    return Err(Failed::TimedOut);
+                }
+                if self.end(seen, seen.broken()) {
+                    return Err(self.told(me, generation, Failed::TimedOut));
+                }
             }
         }
     }
@@ -234,9 +241,11 @@ impl<P: Platform, const N: usize> Barrier<P, N> {
                 survey.all_there = false;
             }
         }
-        for member in &self.members {
-            let member = Id::holder_in(member.load(Acquire)); // ORDERING: as `Table::is_alive` wants it.
-            survey.died = survey.died.or(member.filter(is_dead));
+        for place in &self.members {
+            let member = place.load(Acquire); // ORDERING: as `Table::is_alive` wants it.
+            // Once more, as above: it may have left, and have died since. Model: `barrier::a_former_member_is_not_missed`.
+            let is_missed = |id: &Id| is_dead(id) && place.load(Relaxed) == member;
+            survey.died = survey.died.or(Id::holder_in(member).filter(is_missed));
         }
         survey
     }
@@ -325,10 +334,14 @@ impl<P: Platform, const N: usize> Barrier<P, N> {
     /// The caller, anywhere: the barrier is as before, or broken, or reset.
     pub fn reset(&self, me: &Participant<'_, P>) {
         let generation = self.state().generation();
+        let ours = me.id.word() | FORGIVING;
+        let mut has_forgiven = false;
         loop {
             let seen = self.state();
-            if seen.generation() != generation {
-                return; // somebody else has reset it, or it has tripped: it is new
+            // Somebody else has reset it, or it has tripped: it is new. But one whom we have forgiven may have died since, and be
+            // waited for: then it is reset once more.
+            if seen.generation() != generation && !has_forgiven {
+                return;
             }
             // ORDERING: Acquire, as `Table::is_alive` wants it.
             let named = self.members.iter().map(|member| (member, member.load(Acquire)));
@@ -340,10 +353,31 @@ impl<P: Platform, const N: usize> Barrier<P, N> {
                 continue;
             }
             for (member, word) in dead {
+                // Our name stands for it until it is certain that nobody waits for it: if we die over it, we are missed instead.
                 // ORDERING: Relaxed; goes to others with the new generation. If it fails, it was forgiven already.
-                let _forgiven_before = member.compare_exchange(word, 0, Relaxed, Relaxed);
+                // Model: `barrier::two_resets_forgive_nobody_who_is_waited_for`.
+                has_forgiven |= member.compare_exchange(word, ours, Relaxed, Relaxed).is_ok();
             }
-            self.end(seen, seen.next(End::Broken));
+            self.forget_old_arrivals(seen.generation());
+            if self.end(seen, seen.next(End::Broken)) {
+                break;
+            }
+        }
+        for member in self.members.iter().filter(|_| has_forgiven) {
+            // ORDERING: Relaxed; nobody waits for it.
+            let _not_ours = member.compare_exchange(ours, 0, Relaxed, Relaxed);
+        }
+    }
+
+    /// A trip replaces all arrivals, a reset none: those that a row of resets leaves behind must not be met again when the
+    /// generations have come round.
+    fn forget_old_arrivals(&self, generation: u16) {
+        for place in &self.arrivals[..self.parties()] {
+            // ORDERING: Relaxed for both; it counts in no generation before this and after.
+            let arrival = Arrival(place.load(Relaxed));
+            if arrival.is_long_before(generation) {
+                let _replaced = place.compare_exchange(arrival.0, arrival.told().0, Relaxed, Relaxed);
+            }
         }
     }
 

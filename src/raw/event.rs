@@ -189,7 +189,8 @@ impl<P: Platform> Event<P> {
 
     /// Goes through an event seen set: at once, or with AUTO by the CAS that clears it. False if somebody else was quicker.
     fn pass(&self, seen: u32, slept: u32) -> bool {
-        // ORDERING: Relaxed; the value was seen with Acquire, and the CAS replaces that very value.
-        seen & AUTO == 0 || self.word.compare_exchange(seen, seen & !SET | slept, Relaxed, Relaxed).is_ok()
+        // ORDERING: Acquire, though the value was seen with it: a `set` since, of an event that was set, has written the same value
+        // again, and is undone by this. Model: `event::a_set_is_seen_by_whom_it_releases`.
+        seen & AUTO == 0 || self.word.compare_exchange(seen, seen & !SET | slept, Acquire, Relaxed).is_ok()
     }
 }

@@ -101,6 +101,11 @@ impl Arrival {
     pub(super) fn is_after(self, generation: u16) -> bool {
         self.0 & Self::THERE != 0 && (1..1 << 15).contains(&(self.0 as u16).wrapping_sub(generation))
     }
+    /// Of a generation so long ago that it may soon be taken for a later one.
+    pub(super) fn is_long_before(self, generation: u16) -> bool {
+        self.0 & (Self::THERE | Self::TOLD) == Self::THERE
+            && (1 << 8..1 << 15).contains(&generation.wrapping_sub(self.0 as u16))
+    }
     pub(super) fn id(self) -> Option<Id> {
         Id::holder_in((self.0 >> 32) as u32 | HELD)
     }

@@ -109,9 +109,10 @@ impl<P: Platform> Once<P> {
                 // WAITERS: the dead may have been about to wake somebody.
                 Some(holder) => (INCONSISTENT | WAITERS, Some(Cause::Died(Some(holder)))),
             };
-            // ORDERING: Relaxed. The word that this replaces was seen with Acquire, so what an earlier initialiser left half
-            // done is seen, and can be done anew. Model: `once::one_at_a_time_whoever_dies`.
-            if self.word.compare_exchange(seen, me.id.word() | new, Relaxed, Relaxed).is_ok() {
+            // ORDERING: Acquire: what an earlier initialiser left half done is seen, and can be done anew. That the word was
+            // seen with Acquire is not enough: one may have begun and failed since, and left the same word.
+            // Models: `once::one_at_a_time_whoever_dies`, `once::two_that_fail_are_one_after_the_other`.
+            if self.word.compare_exchange(seen, me.id.word() | new, Acquire, Relaxed).is_ok() {
                 return Ok(Begun::Ours { earlier });
             }
         }
@@ -123,14 +124,16 @@ impl<P: Platform> Once<P> {
     /// # If a process dies
     /// Before the word is written: the initialiser died. After it, before the wake: the sleepers look, and see it.
     pub fn end(&self, done: Result<(), Option<Cause>>) {
-        let (left, woken) = match done {
-            Ok(()) => (COMPLETE, u32::MAX),
-            Err(cause) => (cause.map_or(0, Cause::word), 1),
+        let left = match done {
+            Ok(()) => COMPLETE,
+            Err(cause) => cause.map_or(0, Cause::word),
         };
         // ORDERING: Release. Pairs with the Acquire of `is_complete` and `begin`. Model: `once::completion_publishes`.
         let was = self.word.swap(left, Release);
         if was & WAITERS != 0 {
-            P::wake(&self.word, woken);
+            // All, after a failure, too: one alone may find it complete, by somebody quicker who knew of no sleepers, and go
+            // its way. Model: `once::nobody_is_forgotten_when_a_failed_one_succeeds`.
+            P::wake(&self.word, u32::MAX);
         }
     }
 
