@@ -16,9 +16,12 @@
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // all of this looks at the crate from outside
 
 pub mod bytes;
+pub mod event;
 pub mod mutex;
 pub mod operations;
+pub mod permits;
 pub mod reference;
+pub mod semaphore;
 pub mod soak;
 pub mod standard;
 pub mod words;
