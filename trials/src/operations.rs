@@ -315,7 +315,11 @@ pub fn run_bytes(bytes: &[u8]) {
         decode_and_run::<crate::permits::PermitsTrial>,
         decode_and_run::<crate::event::EventTrial<false>>,
         decode_and_run::<crate::event::EventTrial<true>>,
-        //OPS
+        decode_and_run::<crate::rwlock::RwLockTrial>,
+        decode_and_run::<crate::reentrant::ReentrantTrial>,
+        decode_and_run::<crate::condvar::HeapTrial>,
+        decode_and_run::<crate::barrier::BarrierTrial>,
+        decode_and_run::<crate::once::OnceTrial>,
     ];
     // Not modulo their number: a corpus keeps its meaning when primitives are added at the end.
     if let Some(run) = PRIMITIVES.get(usize::from(which % MOST_PRIMITIVES)) {
