@@ -91,13 +91,13 @@ enum Broken {
     Not,
     /// There is a reason.
     Due,
-    Broken,
+    Told,
 }
 
 impl BarrierReference {
     fn breaks(&self, broken: Broken) -> Self {
         let mut new = self.clone();
-        if new.broken != Broken::Broken {
+        if new.broken != Broken::Told {
             new.broken = broken;
         }
         new.last_broken = Some(new.generation);
@@ -114,7 +114,7 @@ impl BarrierReference {
     }
 
     fn reset(&self) -> Self {
-        let mut new = self.breaks(Broken::Broken).next_generation();
+        let mut new = self.breaks(Broken::Told).next_generation();
         new.members.retain(|member| !self.dead.contains(member));
         new
     }
@@ -163,7 +163,7 @@ impl BarrierReference {
 
     fn times_out(&self, who: Id) -> (Answer, Self) {
         let has_arrived = self.arrived.contains(&who);
-        let after = if has_arrived { self.breaks(Broken::Broken).without(who) } else { self.clone() };
+        let after = if has_arrived { self.breaks(Broken::Told).without(who) } else { self.clone() };
         (Answer::Failed(Failed::TimedOut), after)
     }
 }
@@ -194,9 +194,9 @@ impl Reference for BarrierReference {
             Operation::WaitToRun => self.wait(who, true).unwrap_or_else(|| self.times_out(who)),
             Operation::Finish if self.runner == Some(who) => (Answer::Done, self.trips(who)),
             Operation::Finish => (Answer::Failed(Failed::Broken { died: None }), self.without(who)),
-            Operation::AbortRun if self.runner == Some(who) => (Answer::Done, self.breaks(Broken::Broken).without(who)),
+            Operation::AbortRun if self.runner == Some(who) => (Answer::Done, self.breaks(Broken::Told).without(who)),
             Operation::AbortRun => (Answer::Done, self.without(who)),
-            Operation::Abort => (Answer::Done, self.breaks(Broken::Broken)),
+            Operation::Abort => (Answer::Done, self.breaks(Broken::Told)),
             Operation::Reset => (Answer::Done, self.reset()),
             Operation::Join if self.members.len() == PARTIES => (Answer::Full, self.clone()),
             Operation::Join => {
@@ -246,7 +246,7 @@ impl Reference for BarrierReference {
         let mut states = vec![self.clone(), self.begins_to_wait(who, operation), self.apply(who, operation).1];
         if matches!(operation, Operation::Reset | Operation::AbortRun) {
             // Broken already, and the first so many of the dead members forgiven.
-            let mut broken = self.breaks(Broken::Broken);
+            let mut broken = self.breaks(Broken::Told);
             states.push(broken.clone());
             while let Some(at) = broken.members.iter().position(|member| self.dead.contains(member)) {
                 broken.members.remove(at);

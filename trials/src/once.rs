@@ -179,6 +179,15 @@ impl Default for OnceTrial {
 }
 
 impl OnceTrial {
+    fn end(&self, me: Id, operation: &Operation) -> Answer {
+        self.once.end(match operation {
+            Operation::Complete | Operation::Call => Ok(()),
+            Operation::Panic | Operation::CallPanicking => Err(Some(Cause::Panicked(Some(me)))),
+            _ => Err(self.told.get()),
+        });
+        Answer::Done
+    }
+
     fn begin(&self, me: &Participant<'_, Standard>) -> Answer {
         match self.once.begin(*me) {
             Ok(Begun::Complete) => Answer::Complete,
@@ -194,25 +203,14 @@ impl OnceTrial {
 impl Trial for OnceTrial {
     type Reference = OnceReference;
 
-    fn run(&self, me: &Participant<'_, Standard>, operation: &Operation, until: Duration) -> Answer {
+    fn run(&self, me: &Participant<'_, Standard>, operation: &Operation, _: Duration) -> Answer {
         match operation {
             Operation::Begin => self.begin(me),
-            Operation::Complete => {
-                self.once.end(Ok(()));
-                Answer::Done
-            }
-            Operation::GiveUp => {
-                self.once.end(Err(self.told.get()));
-                Answer::Done
-            }
-            Operation::Panic => {
-                self.once.end(Err(Some(Cause::Panicked(Some(me.id)))));
-                Answer::Done
-            }
+            Operation::Complete | Operation::GiveUp | Operation::Panic => self.end(me.id, operation),
             Operation::Call | Operation::CallInVain | Operation::CallPanicking => {
                 let begun = self.begin(me);
-                if let (Answer::Ours(_), Some(end)) = (begun, operation.end()) {
-                    self.run(me, &end, until);
+                if let Answer::Ours(_) = begun {
+                    self.end(me.id, operation);
                 }
                 begun
             }

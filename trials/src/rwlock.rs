@@ -142,7 +142,9 @@ impl RwLockReference {
     fn without_reader(&self, who: Id) -> Self {
         let mut new = self.clone();
         new.readers.remove(&who);
-        new.kept_out.values_mut().for_each(|by| drop(by.remove(&who)));
+        for by in new.kept_out.values_mut() {
+            by.remove(&who);
+        }
         new
     }
 
