@@ -43,7 +43,8 @@ use std::time::{Duration, Instant};
 /// # How many readers
 ///
 /// Every reader takes a word of its own by name: that is how it can be told which of them died. There are `READERS` of them, 16
-/// unless said otherwise. **Readers beyond that number wait** for another to finish. Each word has a cache line (128 bytes) of
+/// unless said otherwise. **Readers beyond that number wait**: for the reader that has the word that would be theirs, or until they
+/// find another word free when they look again, which they do at least once a second. Each word has a cache line (128 bytes) of
 /// its own, so that readers on different processors do not disturb each other: the lock takes `(READERS + 1) * 128` bytes.
 ///
 /// A thread's word is chosen by its number in the segment's participant table ([`Id::index`](crate::Id::index)), and if

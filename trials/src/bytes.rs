@@ -3,7 +3,10 @@
 use crate::operations::MOST_PRIMITIVES;
 use arbitrary::Unstructured;
 use core::time::Duration;
-use outlive::{Error, Lock, LockError, Mutex, Segment, Shareable};
+use outlive::{
+    Barrier, Condvar, Error, Event, Lock, LockError, LockResult, Mutex, Once, OnceLock, PermitPool, ReentrantMutex,
+    RwLock, RwLockWriteGuard, Segment, Semaphore, Shareable,
+};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
@@ -17,6 +20,15 @@ pub struct Everything {
     lock: Lock,
     real: Mutex<f64>,
     count: AtomicU64,
+    semaphore: Semaphore,
+    pool: PermitPool<3>,
+    table: RwLock<[u64; 2], 2>,
+    nested: ReentrantMutex<u64>,
+    changed: Condvar,
+    event: Event,
+    meeting: Barrier<3>,
+    once: Once,
+    made: OnceLock<u64>,
 }
 
 /// The elements of the segment's room.
@@ -27,7 +39,8 @@ const TIMEOUT: Duration = Duration::from_micros(300);
 
 /// What can be done with each primitive: the function gets the number of an operation. It may answer anything, within
 /// its timeout. **A primitive is registered here**, at the end.
-const PRIMITIVES: &[fn(&Any, u8)] = &[segment, mutex, lock];
+const PRIMITIVES: &[fn(&Any, u8)] =
+    &[segment, mutex, lock, semaphore, pool, rwlock, reentrant, condvar, event, barrier, once];
 
 fn segment(all: &Any, operation: u8) {
     match operation % 4 {
@@ -64,6 +77,107 @@ fn lock(all: &Any, operation: u8) {
             }
         }
         _ => drop((all.lock.is_inconsistent(), all.lock.holder())),
+    }
+}
+
+fn semaphore(all: &Any, operation: u8) {
+    let count = u32::from(operation / 6 % 4);
+    match operation % 6 {
+        0 => drop(all.semaphore.try_acquire_many(count)),
+        1 => drop(all.semaphore.try_acquire_many_for(count, TIMEOUT)),
+        2 => drop(all.semaphore.try_permits_for(count, TIMEOUT).map(|permit| permit.release())),
+        3 => drop(all.semaphore.release_many(count)),
+        4 => drop(all.semaphore.try_permit().map(|permit| permit.forget())),
+        _ => drop((all.semaphore.available(), all.semaphore.maximum())),
+    }
+}
+
+fn pool(all: &Any, operation: u8) {
+    match operation % 5 {
+        0 => drop(all.pool.try_acquire().map(|permit| permit.release())),
+        1 => drop(all.pool.try_acquire_for(TIMEOUT).map(|permit| permit.forget())),
+        2 => drop(all.pool.try_acquire_for(TIMEOUT).map(|permit| permit.release())),
+        3 => {
+            for (index, holder) in all.pool.holders() {
+                let _somebody_was_quicker = all.pool.give_back(index, holder);
+            }
+        }
+        _ => assert!(all.pool.capacity() <= 3 && all.pool.held() <= 3),
+    }
+}
+
+fn guard<G>(answer: LockResult<G>) -> Option<G> {
+    answer.or_else(LockError::into_guard).ok()
+}
+
+fn rwlock(all: &Any, operation: u8) {
+    match operation % 6 {
+        0 => drop(all.table.try_read()),
+        1 => drop(all.table.try_read_for(TIMEOUT)),
+        2 => drop(guard(all.table.try_write())),
+        3 => drop(guard(all.table.try_write_for(TIMEOUT)).map(|mut table| {
+            table[0] = table[0].wrapping_add(1);
+            table.mark_consistent();
+        })),
+        // It waits only for readers that have just come, and there were none.
+        4 => drop(guard(all.table.try_write_for(TIMEOUT)).map(RwLockWriteGuard::downgrade)),
+        _ => drop(all.table.is_inconsistent()),
+    }
+}
+
+fn reentrant(all: &Any, operation: u8) {
+    match operation % 6 {
+        0 => drop((guard(all.nested.try_lock()), guard(all.nested.try_lock()))),
+        1 => drop((guard(all.nested.try_lock_for(TIMEOUT)), guard(all.nested.try_lock_for(TIMEOUT)))),
+        2 => drop(all.nested.try_acquire_for(TIMEOUT)),
+        3 => drop(all.nested.release()),
+        4 => drop(all.nested.mark_consistent()),
+        _ => drop((all.nested.is_inconsistent(), all.nested.holder())),
+    }
+}
+
+fn condvar(all: &Any, operation: u8) {
+    match operation % 5 {
+        0 => all.changed.notify_n(operation.into()),
+        1 => all.changed.notify_all(),
+        2 => drop(guard(all.pair.try_lock()).map(|guard| all.changed.wait_timeout(guard, TIMEOUT))),
+        3 => drop(guard(all.nested.try_lock()).map(|guard| all.changed.wait_timeout(guard, TIMEOUT))),
+        _ => drop(guard(all.lock.try_lock()).map(|guard| all.changed.wait_timeout(guard, TIMEOUT))),
+    }
+}
+
+fn event(all: &Any, operation: u8) {
+    match operation % 5 {
+        0 => drop(all.event.set()),
+        1 => drop(all.event.clear()),
+        2 => drop(all.event.try_wait()),
+        3 => drop(all.event.wait_timeout(TIMEOUT)),
+        _ => drop((all.event.is_set(), all.event.is_auto_reset())),
+    }
+}
+
+fn barrier(all: &Any, operation: u8) {
+    match operation % 6 {
+        0 => drop(all.meeting.wait_timeout(TIMEOUT)),
+        1 => drop(all.meeting.wait_timeout_with(TIMEOUT, || {})),
+        2 => drop(all.meeting.join().map(|member| member.wait_timeout(TIMEOUT).is_ok())),
+        3 => drop(all.meeting.abort()),
+        4 => drop(all.meeting.reset()),
+        _ => assert!(all.meeting.parties() <= 3 && all.meeting.n_waiting() <= 3 && all.meeting.arrived().count() <= 3),
+    }
+}
+
+/// There is no deadline here: so only if nobody is at it, or one might wait for a word of these bytes that happens to name a
+/// participant who is there.
+fn once(all: &Any, operation: u8) {
+    let nobody = |once: &Once| format!("{once:?}").contains("initialiser: None");
+    // SAFETY: repr(C), and its once is the first field.
+    let of_made = unsafe { &*(&raw const all.made).cast::<Once>() };
+    match operation % 4 {
+        0 if nobody(&all.once) => drop(all.once.call_once(|| {})),
+        1 if nobody(of_made) => drop(all.made.set(1)),
+        2 => drop(all.made.get()),
+        _ => drop(all.once.is_completed()),
     }
 }
 

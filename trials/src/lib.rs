@@ -15,10 +15,18 @@
 
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // all of this looks at the crate from outside
 
+pub mod barrier;
 pub mod bytes;
+pub mod condvar;
+pub mod event;
 pub mod mutex;
+pub mod once;
 pub mod operations;
+pub mod permits;
+pub mod reentrant;
 pub mod reference;
+pub mod rwlock;
+pub mod semaphore;
 pub mod soak;
 pub mod standard;
 pub mod words;

@@ -1,7 +1,8 @@
 //! Random operations of several participants, with deaths at any step of them, beside a [`Reference`].
 //!
 //! All of it happens in one thread, and is decided by the [`Scenario`] alone. While one participant sleeps the others
-//! act; it sleeps on until its futex is woken, or nobody has anything left to do: then its deadline has come. If it could have had
+//! act; it sleeps on until its futex is woken, or nobody has anything left to do: then its deadline has come (or its
+//! death, if it has none). If it could have had
 //! what it wanted by then, and nobody else was on its way to it, a wake was lost.
 
 use crate::reference::Reference;
@@ -108,7 +109,6 @@ struct Acting<O> {
     operation: O,
     until: Duration,
     steps_left: Cell<u32>,
-    begun: Cell<bool>,
     doomed: Cell<bool>,
     sleeper: RefCell<Option<Arc<Sleeper>>>,
 }
@@ -167,7 +167,6 @@ impl<T: Trial> Run<T> {
                 operation,
                 until: Standard::now() + Duration::from_secs(1),
                 steps_left: Cell::new(steps),
-                begun: Cell::new(false),
                 doomed: Cell::new(false),
                 sleeper: RefCell::default(),
             });
@@ -213,10 +212,7 @@ impl<T: Trial> Run<T> {
 
     fn judge(&self, acting: &Acting<Operation<T>>, answer: &<T::Reference as Reference>::Answer) {
         let before = self.states.borrow().clone();
-        self.each_state(|state| {
-            let (expected, after) = state.apply(acting.id, &acting.operation);
-            (expected == *answer).then_some(after).into_iter().collect()
-        });
+        self.each_state(|state| state.after(acting.id, &acting.operation, answer).into_iter().collect());
         assert!(
             !self.states.borrow().is_empty(),
             "{} is answered {answer:?} to {:?}, in one of {before:?}",
@@ -270,21 +266,22 @@ impl<T: Trial> Run<T> {
 impl<T: Trial> Script for Run<T> {
     fn asleep(&self, sleeper: &Arc<Sleeper>, until: Option<Duration>) {
         let acting = self.acting.borrow().last().cloned().expect("somebody acts");
-        if !acting.begun.replace(true) {
-            self.each_state(|state| vec![state.begins_to_wait(acting.id, &acting.operation)]);
-        }
+        self.each_state(|state| vec![state.begins_to_wait(acting.id, &acting.operation)]);
         acting.sleeper.replace(Some(Arc::clone(sleeper)));
         while !sleeper.is_woken() && !acting.doomed.get() {
             let steps_left = acting.steps_left.get();
             // The first phase ends by itself: half of the steps fall into it.
-            let is_first_phase = until != Some(acting.until);
-            let time_is_over = steps_left == 0 || is_first_phase && steps_left % 2 == 1;
+            let is_first_phase = until.is_some_and(|until| until != acting.until);
+            let time_is_over = until.is_some() && steps_left == 0 || is_first_phase && steps_left % 2 == 1;
             acting.steps_left.set(steps_left.saturating_sub(1));
             if time_is_over || !self.next() {
                 if !is_first_phase {
                     self.look_for_lost_wake(&acting);
                 }
-                standard::advance_to(until.expect("nobody waits for ever"));
+                match until {
+                    Some(until) => standard::advance_to(until),
+                    None => self.die_asleep(&acting), // what has no deadline ends so, or the others would wait for it
+                }
                 break;
             }
         }
@@ -312,7 +309,18 @@ pub const MOST_PRIMITIVES: u8 = 16;
 pub fn run_bytes(bytes: &[u8]) {
     let Some((which, rest)) = bytes.split_first() else { return };
     type Runner = fn(&[u8]);
-    const PRIMITIVES: &[Runner] = &[decode_and_run::<crate::mutex::MutexTrial>];
+    const PRIMITIVES: &[Runner] = &[
+        decode_and_run::<crate::mutex::MutexTrial>,
+        decode_and_run::<crate::semaphore::SemaphoreTrial>,
+        decode_and_run::<crate::permits::PermitsTrial>,
+        decode_and_run::<crate::event::EventTrial<false>>,
+        decode_and_run::<crate::event::EventTrial<true>>,
+        decode_and_run::<crate::rwlock::RwLockTrial>,
+        decode_and_run::<crate::reentrant::ReentrantTrial>,
+        decode_and_run::<crate::condvar::HeapTrial>,
+        decode_and_run::<crate::barrier::BarrierTrial>,
+        decode_and_run::<crate::once::OnceTrial>,
+    ];
     // Not modulo their number: a corpus keeps its meaning when primitives are added at the end.
     if let Some(run) = PRIMITIVES.get(usize::from(which % MOST_PRIMITIVES)) {
         run(rest);

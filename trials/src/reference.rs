@@ -23,7 +23,14 @@ pub trait Reference: Clone + PartialEq + Debug + Default {
     /// The operation's answer, if it does not wait (any more), and the state after it.
     fn apply(&self, who: Id, operation: &Self::Operation) -> (Self::Answer, Self);
 
-    /// What has changed when the operation begins to wait: an arrival at a barrier, say.
+    /// The state after the operation was answered so; `None` if that is no answer to it. Where the contract leaves a choice (which of
+    /// several permits), this is the one to say so.
+    fn after(&self, who: Id, operation: &Self::Operation, answer: &Self::Answer) -> Option<Self> {
+        let (expected, after) = self.apply(who, operation);
+        (expected == *answer).then_some(after)
+    }
+
+    /// What has changed when the operation begins to wait, or waits on after a look: an arrival at a barrier, say.
     #[must_use]
     fn begins_to_wait(&self, _who: Id, _operation: &Self::Operation) -> Self {
         self.clone()

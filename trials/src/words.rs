@@ -11,8 +11,9 @@ use core::time::Duration;
 use outlive::platform::linux::{AboutThread, RobustNode};
 use outlive::platform::{Lifeline, Linux, Platform, WAKE_AT_DEATH};
 use outlive::raw::hold::{INCONSISTENT, PANICKED};
+use outlive::raw::rwlock::Patience;
 use outlive::raw::table::{Newcomer, Participant, Slot, Table};
-use outlive::raw::{Cause, Id, Mutex};
+use outlive::raw::{Barrier, Cause, Condvar, Event, Id, Mutex, Once, Permits, ReentrantMutex, RwLock, Semaphore};
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Instant;
 
@@ -26,8 +27,18 @@ pub struct Primitive {
 }
 
 /// **A primitive is registered here.**
-pub const PRIMITIVES: &[Primitive] =
-    &[Primitive { name: "mutex", operate: mutex }, Primitive { name: "table", operate: table }];
+pub const PRIMITIVES: &[Primitive] = &[
+    Primitive { name: "mutex", operate: mutex },
+    Primitive { name: "table", operate: table },
+    Primitive { name: "semaphore", operate: semaphore },
+    Primitive { name: "permits", operate: permits },
+    Primitive { name: "rwlock", operate: rwlock },
+    Primitive { name: "reentrant", operate: reentrant },
+    Primitive { name: "condvar", operate: condvar },
+    Primitive { name: "event", operate: event },
+    Primitive { name: "barrier", operate: barrier },
+    Primitive { name: "once", operate: once },
+];
 
 fn mutex(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, argument: u32) {
     // SAFETY: a mutex is one atomic word.
@@ -55,6 +66,121 @@ fn table(_: &Memory, me: &Participant<'_, Linux>, operation: u8, argument: u32) 
                 let _whatever = (slot.living(index), slot.living_or_dead(index), slot.about());
             }
         }
+    }
+}
+
+fn semaphore(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, argument: u32) {
+    // SAFETY: a semaphore is two atomic words.
+    let semaphore = unsafe { memory.over::<Semaphore<Linux>>() };
+    match operation % 5 {
+        0 => drop(semaphore.try_acquire(argument)),
+        1 => drop(semaphore.acquire(me, argument % 4, deadline())),
+        2 => drop(semaphore.acquire(me, argument, deadline())),
+        3 => drop(semaphore.release(argument)),
+        _ => drop((semaphore.available(), semaphore.maximum())),
+    }
+}
+
+fn permits(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, argument: u32) {
+    // SAFETY: a pool is atomic words.
+    let pool = unsafe { memory.over::<Permits<Linux, 5>>() };
+    match operation % 5 {
+        0 => drop(pool.try_acquire(me)),
+        1 => drop(pool.acquire(me, deadline())),
+        2 => drop(pool.release(argument as usize, me.id)),
+        3 => drop(Id::holder_in(argument).map(|id| pool.release(argument as usize % 5, id))),
+        _ => assert!(pool.holders().count() <= pool.capacity() && pool.capacity() <= 5),
+    }
+}
+
+fn rwlock(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, argument: u32) {
+    // SAFETY: a lock is atomic words, with nothing between them that is ever looked at.
+    let lock = unsafe { memory.over::<RwLock<Linux, 3>>() };
+    let patience = Patience::Until(deadline());
+    let left = argument & (INCONSISTENT | (PANICKED - 1) | PANICKED);
+    match operation % 9 {
+        0 => drop(lock.read(me, Patience::None)),
+        1 => drop(lock.read(me, patience)),
+        2 => lock.unlock_read(argument as usize),
+        3 => drop(lock.write(me, Patience::None)),
+        4 => drop(lock.write(me, patience)),
+        5 => lock.unlock_write(left),
+        6 => lock.mark_consistent(),
+        // It has no deadline: only for one to whom all reader words were free.
+        7 => drop(lock.write(me, patience).map(|_| lock.downgrade(me, left))),
+        _ => drop((lock.is_inconsistent(), lock.writer())),
+    }
+}
+
+fn reentrant(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, argument: u32) {
+    // SAFETY: two atomic words.
+    let mutex = unsafe { memory.over::<ReentrantMutex<Linux>>() };
+    let left = argument & (INCONSISTENT | (PANICKED - 1) | PANICKED);
+    match operation % 7 {
+        0 => drop(mutex.try_lock(me)),
+        1 => drop(mutex.lock(me, deadline())),
+        2 => drop(mutex.release(me.id, left)),
+        3 => drop(mutex.release_in_panic(me.id)),
+        4 => mutex.mark_consistent(),
+        // It has no deadline: only for one who holds it.
+        5 if mutex.holder() == Some(me.id) => drop(mutex.lock_again(me, mutex.release_all(left))),
+        _ => drop((mutex.holder(), mutex.is_inconsistent())),
+    }
+}
+
+fn condvar(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, argument: u32) {
+    // SAFETY: one atomic word.
+    let condvar = unsafe { memory.over::<Condvar<Linux>>() };
+    match operation % 4 {
+        0 => drop(condvar.wait(me, deadline(), || {})),
+        1 => condvar.notify(argument),
+        2 => condvar.notify_all(),
+        _ => drop(condvar.has_waiters()),
+    }
+}
+
+fn event(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, _: u32) {
+    // SAFETY: one atomic word.
+    let event = unsafe { memory.over::<Event<Linux>>() };
+    match operation % 6 {
+        0 => drop(event.wait(me, deadline())),
+        1 => drop(event.wait_since(*me, deadline(), event.moment())),
+        2 => drop(event.try_wait()),
+        3 => event.set(),
+        4 => drop(event.clear()),
+        _ => drop((event.is_set(), event.is_auto_reset())),
+    }
+}
+
+fn barrier(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, argument: u32) {
+    // SAFETY: atomic integers of 32 and 64 bits.
+    let barrier = unsafe { memory.over::<Barrier<Linux, 4>>() };
+    let generation = argument as u16;
+    match operation % 11 {
+        0 => drop(barrier.wait(me, deadline(), false)),
+        1 => drop(barrier.wait(me, deadline(), true)),
+        2 => drop(barrier.finish(me, generation)),
+        3 => barrier.abort(None),
+        4 => barrier.abort(Some(generation)),
+        5 => barrier.reset(me),
+        6 => drop(barrier.join(me)),
+        7 => barrier.leave(me.id, argument as usize),
+        8 => barrier.withdraw(me.id, generation),
+        9 => drop(barrier.is_broken()),
+        _ => assert!(barrier.arrived().count() <= barrier.parties() && barrier.parties() <= 4),
+    }
+}
+
+fn once(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, argument: u32) {
+    // SAFETY: one atomic word.
+    let once = unsafe { memory.over::<Once<Linux>>() };
+    match operation % 4 {
+        // It has no deadline: only for one who seems to have nobody to wait for. If the scribbler names somebody at this very
+        // moment, it will not stay so.
+        0 if once.initialiser().is_none_or(|id| id == me.id || !me.table.is_alive(id)) => drop(once.begin(*me)),
+        0 | 1 => once.end(Err(Id::holder_in(argument).map(|id| Cause::Died(Some(id))))),
+        2 => once.end(Ok(())),
+        _ => drop((once.is_complete(), once.initialiser())),
     }
 }
 

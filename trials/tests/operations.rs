@@ -1,9 +1,17 @@
 //! Each raw primitive beside its reference: random operations, deaths at any step, sleeps in which the others act.
 
 use arbitrary::{Arbitrary, Unstructured};
+use outlive_trials::barrier::BarrierTrial;
+use outlive_trials::condvar::HeapTrial;
+use outlive_trials::event::EventTrial;
 use outlive_trials::mutex::MutexTrial;
+use outlive_trials::once::OnceTrial;
 use outlive_trials::operations::{Scenario, Trial, run};
+use outlive_trials::permits::PermitsTrial;
+use outlive_trials::reentrant::ReentrantTrial;
 use outlive_trials::reference::Reference;
+use outlive_trials::rwlock::RwLockTrial;
+use outlive_trials::semaphore::SemaphoreTrial;
 use proptest::prelude::*;
 
 /// Bytes of a scenario: Miri is a thousand times slower.
@@ -38,4 +46,13 @@ macro_rules! beside_its_reference {
 
 beside_its_reference! {
     mutex: MutexTrial;
+    semaphore: SemaphoreTrial;
+    permits: PermitsTrial;
+    event: EventTrial<false>;
+    event_that_resets_itself: EventTrial<true>;
+    rwlock: RwLockTrial;
+    reentrant: ReentrantTrial;
+    condvar: HeapTrial;
+    barrier: BarrierTrial;
+    once: OnceTrial;
 }

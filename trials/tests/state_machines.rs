@@ -3,11 +3,27 @@
 
 use arbitrary::Unstructured;
 use core::time::Duration;
+use outlive::raw::barrier::Failed;
+use outlive::raw::permits::NoPermit;
+use outlive::raw::semaphore::{OverRelease, Refused};
 use outlive::raw::{Cause, Refusal};
-use outlive::{Error, Id, Inconsistent, Lock, LockError, LockGuard, LockResult, Mutex, MutexGuard, Segment, Shareable};
+use outlive::{
+    Barrier, BarrierMember, Condvar, Error, Event, Id, Inconsistent, LazyLock, Lock, LockError, LockGuard, LockResult,
+    Mutex, MutexGuard, Once, OnceLock, Permit, PermitPool, ReentrantMutex, ReentrantMutexGuard, RwLock,
+    RwLockReadGuard, RwLockWriteGuard, Segment, Semaphore, SemaphorePermit, Shareable, WaitError,
+};
+use outlive_trials::barrier::{BarrierReference, PARTIES};
+use outlive_trials::condvar::HeapReference;
+use outlive_trials::event::EventReference;
 use outlive_trials::mutex::{Answer, MutexReference, Operation};
+use outlive_trials::once::OnceReference;
 use outlive_trials::operations::{Deed, Scenario, Step};
+use outlive_trials::permits::{PERMITS, PermitsReference};
+use outlive_trials::reentrant::ReentrantReference;
 use outlive_trials::reference::Reference;
+use outlive_trials::rwlock::{READERS, RwLockReference};
+use outlive_trials::semaphore::SemaphoreReference;
+use outlive_trials::{barrier, condvar, event, mutex, once, permits, reentrant, rwlock, semaphore};
 use proptest::prelude::*;
 use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -88,8 +104,9 @@ fn beside_its_reference<F: Face>(scenario: Scenario<OperationOf<F>>) {
             let actor = seats[seat].get_or_insert_with(|| Actor::new(scope, &segment));
             if let Some(operation) = operation.filter(|operation| state.allows(actor.id, operation)) {
                 if let Some(answer) = actor.run(&operation) {
-                    let (expected, after) = state.apply(actor.id, &operation);
-                    assert_eq!(answer, expected, "to {operation:?} by {}, in {state:?}", actor.id);
+                    let Some(after) = state.after(actor.id, &operation, &answer) else {
+                        panic!("{} is answered {answer:?} to {operation:?}, in {state:?}", actor.id);
+                    };
                     state = after;
                 }
             }
@@ -199,6 +216,427 @@ impl Face for OfLock {
     }
 }
 
+fn waited(answer: Result<(), WaitError>) -> Result<(), WaitError> {
+    match answer {
+        Err(WaitError::Unusable(other)) if !matches!(other, Error::TooMany { .. }) => panic!("{other}"),
+        answer => answer,
+    }
+}
+
+struct OfSemaphore;
+
+impl Face for OfSemaphore {
+    type Shared = Bounded;
+    type Reference = SemaphoreReference;
+    type Held<'s> = ();
+
+    fn run(shared: &Bounded, (): &mut (), operation: &semaphore::Operation) -> Option<semaphore::Answer> {
+        use semaphore::{Answer, Operation};
+        let semaphore = shared.get();
+        let taken = |answer| match waited(answer) {
+            Ok(()) => Answer::Done,
+            Err(WaitError::WouldBlock) => Answer::Refused(Refused::WouldBlock),
+            Err(WaitError::TimedOut) => Answer::Refused(Refused::TimedOut),
+            Err(WaitError::Unusable(Error::TooMany { maximum, .. })) => Answer::Refused(Refused::TooMany { maximum }),
+            Err(other) => panic!("{other}"),
+        };
+        Some(match *operation {
+            Operation::TryAcquire(1) => taken(semaphore.try_permit().map(SemaphorePermit::forget)),
+            Operation::TryAcquire(count) => taken(semaphore.try_acquire_many(count)),
+            Operation::Acquire(count) => taken(semaphore.try_acquire_many_for(count, Duration::ZERO)),
+            Operation::Release(count) => match semaphore.release_many(count) {
+                Ok(()) => Answer::Done,
+                Err(Error::OverRelease { available, maximum, .. }) => Answer::Over(OverRelease { available, maximum }),
+                Err(other) => panic!("{other}"),
+            },
+            Operation::Available => Answer::Available(semaphore.available()),
+        })
+    }
+}
+
+struct OfPermitPool;
+
+/// With guards (`TryAcquire`) and without (`Acquire`).
+impl Face for OfPermitPool {
+    type Shared = PermitPool<PERMITS>;
+    type Reference = PermitsReference;
+    type Held<'s> = [Option<Permit<'s, PERMITS>>; PERMITS];
+
+    fn run<'s>(
+        pool: &'s Self::Shared,
+        held: &mut Self::Held<'s>,
+        operation: &permits::Operation,
+    ) -> Option<permits::Answer> {
+        use permits::{Answer, Operation};
+        let given_back = |answer| match answer {
+            Ok(()) => Answer::Done,
+            Err(Error::NotHeld { holder }) => Answer::NotHeld(holder),
+            Err(other) => panic!("{other}"),
+        };
+        let refused = |error| match error {
+            WaitError::WouldBlock => Answer::Refused(NoPermit::WouldBlock),
+            WaitError::TimedOut => Answer::Refused(NoPermit::TimedOut),
+            other => panic!("{other}"),
+        };
+        Some(match *operation {
+            Operation::TryAcquire => match pool.try_acquire() {
+                Ok(permit) => {
+                    let answer = Answer::Taken(permit.index(), permit.previous_holder_died());
+                    let index = permit.index();
+                    // One that lost its permit would say so in its drop.
+                    core::mem::forget(held[index].replace(permit));
+                    answer
+                }
+                Err(error) => refused(error),
+            },
+            Operation::Acquire => match pool.try_acquire_for(Duration::ZERO) {
+                Ok(permit) => {
+                    let died = permit.previous_holder_died();
+                    Answer::Taken(permit.forget().0, died)
+                }
+                Err(error) => refused(error),
+            },
+            Operation::Release(index) => given_back(held.get_mut(index)?.take()?.release()),
+            Operation::ReleaseForAnybody(index) => match pool.holders().find(|(permit, _)| *permit == index) {
+                Some((_, holder)) => given_back(pool.give_back(index, holder)),
+                None => Answer::NotHeld(None),
+            },
+            Operation::Holders => {
+                let mut holders = [None; PERMITS];
+                pool.holders().for_each(|(index, holder)| holders[index] = Some(holder));
+                Answer::Holders(holders)
+            }
+        })
+    }
+}
+
+/// What a thread has of a reader-writer lock.
+enum Guard<'s> {
+    Read { _guard: RwLockReadGuard<'s, u64, READERS> },
+    Write(RwLockWriteGuard<'s, u64, READERS>),
+}
+
+struct OfRwLock;
+
+impl Face for OfRwLock {
+    type Shared = RwLock<u64, READERS>;
+    type Reference = RwLockReference;
+    type Held<'s> = Option<Guard<'s>>;
+
+    fn run<'s>(
+        lock: &'s Self::Shared,
+        held: &mut Self::Held<'s>,
+        operation: &rwlock::Operation,
+    ) -> Option<rwlock::Answer> {
+        use rwlock::{Answer, Operation};
+        let mut keep = |(answer, guard): (_, Option<Guard<'s>>)| {
+            assert!(guard.is_none() || held.is_none(), "one thread has two guards");
+            *held = held.take().or(guard);
+            match answer {
+                mutex::Answer::Taken(cause) => Answer::Taken(cause),
+                mutex::Answer::Refused(refusal) => Answer::Refused(refusal),
+                other => panic!("{other:?}"),
+            }
+        };
+        let read = |answer| {
+            let (answer, guard) = taken(answer);
+            (answer, guard.map(|guard| Guard::Read { _guard: guard }))
+        };
+        let write = |answer| {
+            let (answer, guard) = taken(answer);
+            (answer, guard.map(Guard::Write))
+        };
+        Some(match operation {
+            Operation::TryRead => keep(read(lock.try_read())),
+            Operation::Read => keep(read(lock.try_read_for(Duration::ZERO))),
+            Operation::TryWrite => keep(write(lock.try_write())),
+            Operation::Write => keep(write(lock.try_write_for(Duration::ZERO))),
+            Operation::UnlockRead | Operation::UnlockWrite => {
+                drop(held.take().expect("who has it has a guard"));
+                Answer::Done
+            }
+            Operation::UnlockWritePanicking => {
+                drop_panicking(held.take().expect("the writer has a guard"));
+                Answer::Done
+            }
+            Operation::MarkConsistent => {
+                let Some(Guard::Write(guard)) = held else { panic!("the writer has a guard") };
+                guard.mark_consistent();
+                Answer::Done
+            }
+            Operation::IsInconsistent => Answer::Is(lock.is_inconsistent()),
+            // It does not tell the cause, which whoever downgrades knows.
+            Operation::Downgrade => return None,
+        })
+    }
+}
+
+struct OfReentrantMutex;
+
+/// With guards (`TryLock`), and without (`Lock`).
+impl Face for OfReentrantMutex {
+    type Shared = ReentrantMutex<u64>;
+    type Reference = ReentrantReference;
+    type Held<'s> = Vec<ReentrantMutexGuard<'s, u64>>;
+
+    fn run<'s>(mutex: &'s Self::Shared, held: &mut Self::Held<'s>, operation: &reentrant::Operation) -> Option<Answer> {
+        use reentrant::Operation;
+        Some(match operation {
+            Operation::TryLock => {
+                let (answer, guard) = taken(mutex.try_lock());
+                held.extend(guard);
+                answer
+            }
+            Operation::Lock => {
+                let (answer, guard) = taken(mutex.try_lock_for(Duration::ZERO));
+                // In the order of taking, so that the one that was told of a cause goes last.
+                held.extend(guard);
+                answer
+            }
+            Operation::Release => match held.pop() {
+                Some(guard) => {
+                    drop(guard);
+                    Answer::Done
+                }
+                None => done(mutex.release()),
+            },
+            Operation::ReleaseInPanic => {
+                drop_panicking(held.pop()?);
+                Answer::Done
+            }
+            Operation::MarkConsistent => {
+                // By the guard that was told: it remembers.
+                held.first_mut().expect("the holder has a guard").mark_consistent();
+                Answer::Done
+            }
+            Operation::Holder => Answer::Holder(mutex.holder()),
+            Operation::IsInconsistent => Answer::Is(mutex.is_inconsistent()),
+            Operation::GiveWay => return None, // a condition variable's
+        })
+    }
+}
+
+struct OfEvent<const AUTO: bool>;
+
+impl<const AUTO: bool> Face for OfEvent<AUTO> {
+    type Shared = Either<AUTO>;
+    type Reference = EventReference<AUTO>;
+    type Held<'s> = ();
+
+    fn run(shared: &Self::Shared, (): &mut (), operation: &event::Operation) -> Option<event::Answer> {
+        use event::{Answer, Operation};
+        let event = shared.get();
+        assert_eq!(event.is_auto_reset(), AUTO);
+        Some(match operation {
+            Operation::Wait => match waited(event.wait_timeout(Duration::ZERO)) {
+                Ok(()) => Answer::Done,
+                Err(WaitError::TimedOut) => Answer::TimedOut,
+                Err(other) => panic!("{other}"),
+            },
+            Operation::TryWait => match waited(event.try_wait()) {
+                Ok(()) => Answer::Is(true),
+                Err(WaitError::WouldBlock) => Answer::Is(false),
+                Err(other) => panic!("{other}"),
+            },
+            Operation::Set => {
+                event.set().expect("a participant");
+                Answer::Done
+            }
+            Operation::Clear => Answer::Is(event.clear()),
+            Operation::IsSet => Answer::Is(event.is_set()),
+        })
+    }
+}
+
+struct OfBarrier;
+
+/// Nobody waits here, so nobody meets: members, their deaths, breaks and resets.
+impl Face for OfBarrier {
+    type Shared = Barrier<PARTIES>;
+    type Reference = BarrierReference;
+    type Held<'s> = Option<BarrierMember<'s, PARTIES>>;
+
+    fn run<'s>(
+        barrier: &'s Self::Shared,
+        held: &mut Self::Held<'s>,
+        operation: &barrier::Operation,
+    ) -> Option<barrier::Answer> {
+        use barrier::{Answer, Operation};
+        Some(match operation {
+            // A wait of no time breaks it, for one who has arrived.
+            Operation::Wait => match barrier.wait_timeout(Duration::ZERO) {
+                Err(WaitError::TimedOut) => {
+                    assert!(barrier.is_broken());
+                    barrier.reset().expect("a participant");
+                    return None;
+                }
+                Err(WaitError::Broken { died }) => Answer::Failed(Failed::Broken { died }),
+                other => panic!("{other:?}"),
+            },
+            Operation::Abort => {
+                barrier.abort().expect("a participant");
+                Answer::Done
+            }
+            Operation::Reset => {
+                barrier.reset().expect("a participant");
+                Answer::Done
+            }
+            Operation::Join => match barrier.join() {
+                Ok(member) => {
+                    *held = Some(member);
+                    Answer::Done
+                }
+                Err(Error::InvalidSize(_)) => Answer::Full,
+                Err(other) => panic!("{other}"),
+            },
+            Operation::Leave => {
+                drop(held.take().expect("a member has its guard"));
+                Answer::Done
+            }
+            Operation::IsBroken => Answer::Is(barrier.is_broken()),
+            Operation::WaitToRun | Operation::Finish | Operation::AbortRun => return None,
+        })
+    }
+}
+
+struct OfOnce;
+
+/// A `Once` and a `OnceLock` that go the same way.
+impl Face for OfOnce {
+    type Shared = Twins;
+    type Reference = OnceReference;
+    type Held<'s> = ();
+
+    fn run(twins: &Twins, (): &mut (), operation: &once::Operation) -> Option<once::Answer> {
+        use once::{Answer, Operation};
+        const VALUE: u64 = 7;
+        let ends = |end: Result<u64, WaitError>| {
+            let mut ours = false;
+            let answer = twins.value.get_or_try_init(|| {
+                ours = true;
+                end
+            });
+            match answer {
+                Ok(value) => assert_eq!(*value, VALUE),
+                Err(error) => assert!(matches!(error, WaitError::WouldBlock), "{error}"),
+            }
+            ours
+        };
+        let panics = |call: &mut dyn FnMut()| catch_unwind(AssertUnwindSafe(call)).is_err();
+        let mut earlier = None;
+        let ours = match operation {
+            Operation::Call => {
+                twins.once.call_once_force(|state| earlier = Some(state.earlier())).expect("free");
+                ends(Ok(VALUE))
+            }
+            Operation::CallPanicking => {
+                let mut ours = false;
+                let panicked = panics(&mut || {
+                    let call = twins.once.call_once_force(|state| {
+                        earlier = Some(state.earlier());
+                        resume_unwind(Box::new("on purpose"));
+                    });
+                    call.expect("complete");
+                });
+                assert_eq!(panicked, earlier.is_some());
+                let panicked = panics(&mut || {
+                    let lazy = LazyLock::new(&twins.value, || {
+                        resume_unwind(Box::new("on purpose"));
+                    });
+                    assert_eq!(*lazy, VALUE);
+                });
+                ours |= panicked;
+                ours
+            }
+            Operation::IsComplete => {
+                assert_eq!(twins.once.is_completed(), twins.value.get().is_some());
+                return Some(Answer::Is(twins.once.is_completed()));
+            }
+            // They take a closure: nobody begins, and ends later. And a `Once` cannot fail.
+            _ => {
+                assert!(twins.value.get().is_some() || ends(Err(WaitError::WouldBlock)));
+                return None;
+            }
+        };
+        assert_eq!(ours, earlier.is_some());
+        Some(earlier.map_or(Answer::Complete, Answer::Ours))
+    }
+}
+
+struct OfCondvar;
+
+impl Face for OfCondvar {
+    type Shared = Heap;
+    type Reference = HeapReference;
+    type Held<'s> = ();
+
+    fn run(heap: &Heap, (): &mut (), operation: &condvar::Operation) -> Option<condvar::Answer> {
+        use condvar::{Answer, Operation};
+        let items = || heap.items.lock().expect("nobody dies with it");
+        match *operation {
+            Operation::Take(count) => {
+                let waited = heap.more.wait_timeout_while(items(), Duration::ZERO, |items| *items < count);
+                let (mut items, result) = waited.expect("nobody dies with it");
+                if result.timed_out() {
+                    return Some(Answer::TimedOut);
+                }
+                *items -= count;
+            }
+            Operation::Put(count) => {
+                *items() += count;
+                heap.more.notify_n(count);
+            }
+            Operation::PutInside(count) => {
+                let mut items = items();
+                *items += count;
+                heap.more.notify_n(count);
+            }
+            Operation::PutForAll(count) => {
+                *items() += count;
+                heap.more.notify_all();
+            }
+            Operation::Notify => heap.more.notify_one(),
+            Operation::NotifyAll => heap.more.notify_all(),
+        }
+        Some(Answer::Done)
+    }
+}
+
+#[derive(Debug, Shareable)]
+#[repr(C)]
+struct Heap {
+    items: Mutex<u32>,
+    more: Condvar,
+}
+
+/// Primitives that are not all zero at first. The face that comes first makes them so; all others find it done.
+macro_rules! made_at_first_use {
+    ($($name:ident $(<const $parameter:ident: bool>)? : $inner:ty = $make:expr;)*) => {$(
+        #[derive(Debug, Shareable)]
+        #[repr(C)]
+        struct $name $(<const $parameter: bool>)? {
+            inner: OnceLock<$inner>,
+        }
+
+        impl $(<const $parameter: bool>)? $name $(<$parameter>)? {
+            fn get(&self) -> &$inner {
+                self.inner.get_or_init(|| $make).expect("a participant")
+            }
+        }
+    )*};
+}
+made_at_first_use! {
+    Bounded: Semaphore = Semaphore::bounded(0, semaphore::MAXIMUM);
+    Either<const AUTO: bool>: Event = if AUTO { Event::auto_reset() } else { Event::new() };
+}
+
+#[derive(Debug, Shareable)]
+#[repr(C)]
+struct Twins {
+    once: Once,
+    value: OnceLock<u64>,
+}
+
 fn scenarios<F: Face>() -> impl Strategy<Value = Scenario<OperationOf<F>>> {
     let decode = |bytes: Vec<u8>| arbitrary::Arbitrary::arbitrary(&mut Unstructured::new(&bytes)).ok();
     proptest::collection::vec(any::<u8>(), 16..120).prop_filter_map("no scenario", decode)
@@ -226,6 +664,15 @@ macro_rules! faces {
 faces! {
     mutex: OfMutex;
     lock: OfLock;
+    semaphore: OfSemaphore;
+    permit_pool: OfPermitPool;
+    rwlock: OfRwLock;
+    reentrant_mutex: OfReentrantMutex;
+    event: OfEvent<false>;
+    event_that_resets_itself: OfEvent<true>;
+    barrier: OfBarrier;
+    once: OfOnce;
+    condvar: OfCondvar;
 }
 
 proptest! {

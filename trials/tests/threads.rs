@@ -3,10 +3,15 @@
 
 use core::cell::UnsafeCell;
 use core::time::Duration;
+use outlive::platform::Long as _;
 use outlive::platform::{Platform, Word as _};
+use outlive::raw::barrier::Passed;
+use outlive::raw::once::Begun;
+use outlive::raw::permits::Taken;
+use outlive::raw::rwlock::{Line, Patience};
 use outlive::raw::table::{Newcomer, Participant};
-use outlive::raw::{Cause, Mutex};
-use outlive_trials::standard::{Standard, Word, World};
+use outlive::raw::{Barrier, Cause, Condvar, Event, Mutex, Once, Permits, ReentrantMutex, RwLock, Semaphore};
+use outlive_trials::standard::{Standard, Word, Word64, World};
 
 /// Memory that a primitive protects.
 #[derive(Debug, Default)]
@@ -19,6 +24,20 @@ impl<T> Protected<T> {
     fn change(&self, change: impl FnOnce(&mut T)) {
         // SAFETY: the caller has it to itself, if the primitive under test does what it should.
         change(unsafe { &mut *self.0.get() });
+    }
+
+    /// Looks at it, beside others who do so.
+    fn look(&self, look: impl FnOnce(&T)) {
+        // SAFETY: nobody changes it meanwhile, if the primitive under test does what it should.
+        look(unsafe { &*self.0.get() });
+    }
+}
+
+impl<T: Copy> Protected<T> {
+    fn get(&self) -> T {
+        let mut value = None;
+        self.look(|now| value = Some(*now));
+        value.expect("looked at")
     }
 }
 
@@ -89,6 +108,213 @@ fn mutex_with_short_timeouts() {
         }
     });
     assert_eq!(count.0.into_inner(), 3 * ROUNDS);
+}
+
+#[test]
+fn semaphore() {
+    let permits = Semaphore::<Standard>::from_words(Word::new(1), Word::new(2));
+    let count = Protected::<u64>::default();
+    in_threads(3, |_, me| {
+        for _ in 0..ROUNDS {
+            permits.acquire(me, 1, None).expect("waits");
+            count.change(|count| *count += 1);
+            permits.release(1).expect("as many as were taken");
+        }
+    });
+    assert_eq!(count.0.into_inner(), 3 * ROUNDS);
+    assert_eq!(permits.available(), 1);
+}
+
+#[test]
+fn permits_whose_holders_die() {
+    let pool = Permits::<Standard, 2>::from_words(Word::new(0), Word::new(0), [Word::new(0), Word::new(0)]);
+    let counts = [Protected::<u64>::default(), Protected::default()];
+    in_threads(4, |number, me| {
+        for _ in 0..ROUNDS {
+            let Taken { index, .. } = pool.acquire(me, None).expect("waits");
+            counts[index].change(|count| *count += 1);
+            pool.release(index, me.id).expect("held");
+        }
+        if number < 3 {
+            let _dies_with_it = pool.acquire(me, None).expect("waits");
+        }
+    });
+    assert_eq!(counts.map(|count| count.0.into_inner()).iter().sum::<u64>(), 4 * ROUNDS);
+}
+
+#[test]
+fn readers_and_writers() {
+    let line = || Line::new(Word::new(0));
+    let lock = RwLock::<Standard, 2>::from_lines(line(), [line(), line()]);
+    let pair = Protected::<[u64; 2]>::default();
+    in_threads(4, |number, me| {
+        for round in 0..ROUNDS {
+            if (round + number as u64) % 4 == 0 {
+                let _ = lock.write(me, Patience::Until(None)).expect("waits");
+                pair.change(|pair| pair.iter_mut().for_each(|half| *half += 1));
+                if round % 8 < 4 {
+                    lock.unlock_write(0);
+                    continue;
+                }
+                let reading = lock.downgrade(me, 0);
+                pair.look(|pair| assert_eq!(pair[0], pair[1]));
+                lock.unlock_read(reading.word);
+            } else {
+                let reading = lock.read(me, Patience::Until(None)).expect("waits");
+                pair.look(|pair| assert_eq!(pair[0], pair[1]));
+                lock.unlock_read(reading.word);
+            }
+        }
+    });
+}
+
+#[test]
+fn writers_and_readers_who_die() {
+    let line = || Line::new(Word::new(0));
+    let lock = RwLock::<Standard, 4>::from_lines(line(), [line(), line(), line(), line()]);
+    let pair = Protected::<[u64; 2]>::default();
+    in_threads(4, |number, me| {
+        for _ in 0..ROUNDS / 2 {
+            let reading = lock.read(me, Patience::Until(None)).expect("waits");
+            pair.look(|pair| assert!(reading.inconsistent.is_some() || pair[0] == pair[1]));
+            lock.unlock_read(reading.word);
+            let _ = lock.write(me, Patience::Until(None)).expect("waits");
+            pair.change(|pair| *pair = [pair[0] + 1; 2]);
+            lock.mark_consistent();
+            lock.unlock_write(0);
+        }
+        if number % 2 == 0 {
+            let _dies_with_it = lock.write(me, Patience::Until(None)).expect("waits");
+            pair.change(|pair| pair[0] += 1);
+        } else {
+            let _dies_with_it = lock.read(me, Patience::Until(None)).expect("waits");
+        }
+    });
+}
+
+#[test]
+fn reentrant() {
+    let mutex = ReentrantMutex::<Standard>::from_words(Word::new(0), Word::new(0));
+    let count = Protected::<u64>::default();
+    in_threads(3, |_, me| {
+        for _ in 0..ROUNDS {
+            let _ = mutex.lock(me, None).expect("waits");
+            let _ = mutex.lock(me, None).expect("once more");
+            count.change(|count| *count += 1);
+            mutex.release(me.id, 0).expect("held twice");
+            count.change(|count| *count += 1);
+            mutex.release(me.id, 0).expect("held");
+        }
+        let _dies_with_it = mutex.lock(me, None).expect("waits");
+        mutex.mark_consistent();
+    });
+    assert_eq!(count.0.into_inner(), 6 * ROUNDS);
+}
+
+#[test]
+fn items_behind_a_condvar() {
+    let (mutex, more) = (Mutex::<Standard>::from_word(Word::new(0)), Condvar::<Standard>::from_word(Word::new(0)));
+    let items = Protected::<u64>::default();
+    in_threads(4, |number, me| {
+        for _ in 0..ROUNDS {
+            let _ = mutex.lock(me, None).expect("waits");
+            if number % 2 == 0 {
+                items.change(|items| *items += 1);
+                mutex.unlock(0);
+                more.notify(1);
+                continue;
+            }
+            while items.get() == 0 {
+                // Who has taken its last item leaves, and everybody else looks: a spurious return.
+                let _whatever = more.wait(me, None, || mutex.unlock(0));
+                let _ = mutex.lock(me, None).expect("waits");
+            }
+            items.change(|items| *items -= 1);
+            mutex.unlock(0);
+        }
+    });
+    assert_eq!(items.0.into_inner(), 0);
+}
+
+#[test]
+fn an_event_that_resets_itself() {
+    let event = Event::<Standard>::from_word(Word::new(Event::<Standard>::AUTO_RESET));
+    let count = Protected::<u64>::default();
+    event.set();
+    in_threads(3, |_, me| {
+        for _ in 0..ROUNDS {
+            event.wait(me, None).expect("waits");
+            count.change(|count| *count += 1);
+            event.set();
+        }
+    });
+    assert_eq!(count.0.into_inner(), 3 * ROUNDS);
+}
+
+#[test]
+fn an_event_that_stays_set() {
+    for _ in 0..ROUNDS / 5 {
+        let event = Event::<Standard>::from_word(Word::new(0));
+        let message = Protected::<u64>::default();
+        in_threads(3, |number, me| {
+            if number == 0 {
+                message.change(|message| *message = 7);
+                event.set();
+            } else {
+                event.wait(me, None).expect("waits");
+                message.look(|message| assert_eq!(*message, 7));
+            }
+        });
+    }
+}
+
+#[test]
+fn barrier() {
+    let zero = || Word::new(0);
+    let barrier = Barrier::<Standard, 3>::from_parts(
+        zero(),
+        zero(),
+        core::array::from_fn(|_| zero()),
+        core::array::from_fn(|_| Word64::new(0)),
+    );
+    let places: [Protected<u64>; 3] = Default::default();
+    let sums: [Protected<u64>; 2] = Default::default();
+    in_threads(3, |number, me| {
+        for round in 0..ROUNDS / 5 {
+            places[number].change(|place| *place = round);
+            match barrier.wait(me, None, round % 2 == 1).expect("all of them come") {
+                Passed::Runner { generation, .. } => {
+                    sums[0].change(|sum| *sum += places.iter().map(Protected::get).sum::<u64>());
+                    barrier.finish(me, generation).expect("all of them are there");
+                }
+                Passed::Leader { .. } => sums[1].change(|sum| *sum += 1),
+                Passed::Follower { .. } => {}
+            }
+            places.iter().for_each(|place| assert_eq!(place.get(), round));
+            let _ = barrier.wait(me, None, false).expect("all of them come");
+        }
+        // Who leaves now has been released, and is not missed by the others.
+    });
+}
+
+#[test]
+fn once() {
+    for _ in 0..ROUNDS / 5 {
+        let once = Once::<Standard>::from_word(Word::new(0));
+        let value = Protected::<u64>::default();
+        in_threads(4, |number, me| {
+            while let Begun::Ours { earlier } = once.begin(*me).expect("it is not at it") {
+                value.change(|value| *value += 1);
+                match number {
+                    0 => return, // it dies over it
+                    1 if earlier.is_none() => once.end(Err(None)),
+                    _ => once.end(Ok(())),
+                }
+            }
+            value.look(|value| assert!(*value >= 1));
+            assert!(once.is_complete());
+        });
+    }
 }
 
 /// A fault that was there once, and that ThreadSanitizer sees: who left read the whole segment, also what others were writing.

@@ -1,0 +1,333 @@
+//! The barrier beside its reference.
+
+use crate::operations::Trial;
+use crate::reference::Reference;
+use crate::standard::{Standard, Word, Word64};
+use arbitrary::{Arbitrary, Unstructured};
+use core::time::Duration;
+use outlive::platform::{Long as _, Word as _};
+use outlive::raw::barrier::{Failed, Full, Passed};
+use outlive::raw::{Barrier, Id, Participant};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The parties of the barrier under trial: fewer than participants.
+pub const PARTIES: usize = 2;
+
+/// What can be done with a barrier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// Waits for the others.
+    Wait,
+    /// Waits for the others; if all are there by this, they wait on until the caller says so.
+    WaitToRun,
+    /// The runner says so.
+    Finish,
+    /// The runner says that it cannot.
+    AbortRun,
+    /// Breaks it.
+    Abort,
+    /// Mends it.
+    Reset,
+    /// Declares to come.
+    Join,
+    /// Takes that back.
+    Leave,
+    /// Looks whether it is broken.
+    IsBroken,
+}
+
+impl<'a> Arbitrary<'a> for Operation {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        use Operation::*;
+        const ALL: &[Operation] = &[
+            Wait, Wait, Wait, Wait, Wait, Wait, WaitToRun, WaitToRun, Finish, Finish, AbortRun, Abort, Reset, Reset,
+            Join, Leave, IsBroken,
+        ];
+        bytes.choose(ALL).copied()
+    }
+}
+
+/// What a barrier answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// All have arrived.
+    Follower,
+    /// All have arrived, the caller last.
+    Leader,
+    /// All have arrived, and wait for the caller.
+    Runner,
+    /// Some will not.
+    Failed(Failed),
+    /// Done.
+    Done,
+    /// There are as many members as parties.
+    Full,
+    /// The answer to a yes-or-no question.
+    Is(bool),
+}
+
+/// The barrier as it should be. It is broken here as soon as there is a reason, which somebody has yet to find.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct BarrierReference {
+    generation: u32,
+    arrived: BTreeSet<Id>,
+    runner: Option<Id>,
+    /// Those who have met, and have not returned yet, and in which generation they have.
+    released: BTreeMap<Id, u32>,
+    /// Those who have to learn that it broke.
+    failed: BTreeSet<Id>,
+    broken: Broken,
+    /// The latest generation that has ended so.
+    last_broken: Option<u32>,
+    members: Vec<Id>,
+    dead: BTreeSet<Id>,
+}
+
+/// Whether a barrier is broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Broken {
+    #[default]
+    Not,
+    /// There is a reason.
+    Due,
+    Told,
+}
+
+impl BarrierReference {
+    fn breaks(&self, broken: Broken) -> Self {
+        let mut new = self.clone();
+        if new.broken != Broken::Told {
+            new.broken = broken;
+        }
+        new.last_broken = Some(new.generation);
+        new.runner = None;
+        new.failed.append(&mut new.arrived);
+        new
+    }
+
+    fn next_generation(&self) -> Self {
+        let mut new = self.clone();
+        new.generation += 1;
+        new.broken = Broken::Not;
+        new
+    }
+
+    fn reset(&self) -> Self {
+        let mut new = self.breaks(Broken::Told).next_generation();
+        new.members.retain(|member| !self.dead.contains(member));
+        new
+    }
+
+    fn trips(&self, by: Id) -> Self {
+        let mut new = self.next_generation();
+        new.runner = None;
+        for follower in core::mem::take(&mut new.arrived) {
+            new.released.insert(follower, self.generation);
+        }
+        new.released.remove(&by);
+        new
+    }
+
+    fn with(&self, arrived: Id) -> Self {
+        let mut new = self.clone();
+        if new.broken == Broken::Not && new.arrived.len() < PARTIES {
+            new.arrived.insert(arrived);
+        }
+        new
+    }
+
+    fn without(&self, who: Id) -> Self {
+        let mut new = self.clone();
+        new.released.remove(&who);
+        new.failed.remove(&who);
+        new
+    }
+
+    /// Its end, if it does not have to wait: whose death it was is left open.
+    fn wait(&self, who: Id, runs: bool) -> Option<(Answer, Self)> {
+        let is_over = (Answer::Failed(Failed::Broken { died: None }), self.without(who));
+        if self.released.contains_key(&who) {
+            return Some((Answer::Follower, self.without(who)));
+        }
+        if self.failed.contains(&who) || self.broken != Broken::Not {
+            return Some(is_over);
+        }
+        let here = self.with(who);
+        let is_last = here.arrived.len() == PARTIES && here.arrived.contains(&who) && self.runner.is_none();
+        is_last.then(|| match runs {
+            true => (Answer::Runner, Self { runner: Some(who), ..here }),
+            false => (Answer::Leader, here.trips(who)),
+        })
+    }
+
+    fn times_out(&self, who: Id) -> (Answer, Self) {
+        let has_arrived = self.arrived.contains(&who);
+        let after = if has_arrived { self.breaks(Broken::Told).without(who) } else { self.clone() };
+        (Answer::Failed(Failed::TimedOut), after)
+    }
+}
+
+impl Reference for BarrierReference {
+    type Operation = Operation;
+    type Answer = Answer;
+
+    fn allows(&self, who: Id, operation: &Operation) -> bool {
+        // The barrier may have been broken since; then the one that runs has to learn that.
+        let runs = self.runner == Some(who) || self.failed.contains(&who);
+        match operation {
+            Operation::Finish | Operation::AbortRun => runs,
+            Operation::Wait | Operation::WaitToRun => !runs,
+            Operation::Join => !self.members.contains(&who),
+            Operation::Leave => self.members.contains(&who),
+            _ => true,
+        }
+    }
+
+    fn would_wait(&self, who: Id, operation: &Operation) -> bool {
+        matches!(operation, Operation::Wait | Operation::WaitToRun) && self.wait(who, false).is_none()
+    }
+
+    fn apply(&self, who: Id, operation: &Operation) -> (Answer, Self) {
+        match operation {
+            Operation::Wait => self.wait(who, false).unwrap_or_else(|| self.times_out(who)),
+            Operation::WaitToRun => self.wait(who, true).unwrap_or_else(|| self.times_out(who)),
+            Operation::Finish if self.runner == Some(who) => (Answer::Done, self.trips(who)),
+            Operation::Finish => (Answer::Failed(Failed::Broken { died: None }), self.without(who)),
+            Operation::AbortRun if self.runner == Some(who) => (Answer::Done, self.breaks(Broken::Told).without(who)),
+            Operation::AbortRun => (Answer::Done, self.without(who)),
+            Operation::Abort => (Answer::Done, self.breaks(Broken::Told)),
+            Operation::Reset => (Answer::Done, self.reset()),
+            Operation::Join if self.members.len() == PARTIES => (Answer::Full, self.clone()),
+            Operation::Join => {
+                let mut new = self.clone();
+                new.members.push(who);
+                (Answer::Done, new)
+            }
+            Operation::Leave => {
+                let mut new = self.clone();
+                new.members.retain(|member| *member != who);
+                (Answer::Done, new)
+            }
+            Operation::IsBroken => (Answer::Is(self.broken != Broken::Not), self.clone()),
+        }
+    }
+
+    fn after(&self, who: Id, operation: &Operation, answer: &Answer) -> Option<Self> {
+        let (expected, after) = self.apply(who, operation);
+        let is_right = match (expected, *answer) {
+            // Somebody that has died, or nobody.
+            (Answer::Failed(Failed::Broken { .. }), Answer::Failed(Failed::Broken { died })) => {
+                died.is_none_or(|died| self.dead.contains(&died))
+            }
+            // Who looks four generations later is told of another one that broke, if one did.
+            (Answer::Follower, Answer::Failed(Failed::Broken { .. })) => {
+                let met = self.released[&who];
+                self.generation - met > 3 && self.last_broken.is_some_and(|broken| broken > met)
+            }
+            (Answer::Is(_), Answer::Is(_)) if self.broken == Broken::Due => true,
+            (expected, answer) => expected == answer,
+        };
+        is_right.then_some(after)
+    }
+
+    fn begins_to_wait(&self, who: Id, operation: &Operation) -> Self {
+        match operation {
+            Operation::Wait | Operation::WaitToRun
+                if !self.released.contains_key(&who) && !self.failed.contains(&who) =>
+            {
+                self.with(who)
+            }
+            _ => self.clone(),
+        }
+    }
+
+    fn halfway(&self, who: Id, operation: &Operation) -> Vec<Self> {
+        let mut states = vec![self.clone(), self.begins_to_wait(who, operation), self.apply(who, operation).1];
+        if matches!(operation, Operation::Reset | Operation::AbortRun) {
+            // Broken already, and the first so many of the dead members forgiven.
+            let mut broken = self.breaks(Broken::Told);
+            states.push(broken.clone());
+            while let Some(at) = broken.members.iter().position(|member| self.dead.contains(member)) {
+                broken.members.remove(at);
+                states.push(broken.clone());
+            }
+        }
+        states
+    }
+
+    fn after_death_of(&self, who: Id) -> Self {
+        let mut new = self.without(who);
+        new.dead.insert(who);
+        let is_missed = new.arrived.remove(&who) || new.members.contains(&who);
+        if is_missed { new.breaks(Broken::Due) } else { new }
+    }
+}
+
+/// `raw::Barrier`, with what members and runners would remember.
+#[derive(Debug)]
+pub struct BarrierTrial {
+    barrier: Barrier<Standard, PARTIES>,
+    places: RefCell<BTreeMap<Id, usize>>,
+    generations: RefCell<BTreeMap<Id, u16>>,
+}
+
+impl Default for BarrierTrial {
+    fn default() -> Self {
+        let members = core::array::from_fn(|_| Word::new(0));
+        let arrivals = core::array::from_fn(|_| Word64::new(0));
+        let barrier = Barrier::from_parts(Word::new(0), Word::new(0), members, arrivals);
+        Self { barrier, places: RefCell::default(), generations: RefCell::default() }
+    }
+}
+
+impl BarrierTrial {
+    fn waited(&self, me: Id, answer: Result<Passed, Failed>) -> Answer {
+        let (answer, index) = match answer {
+            Ok(Passed::Follower { index }) => (Answer::Follower, index),
+            Ok(Passed::Leader { index }) => (Answer::Leader, index),
+            Ok(Passed::Runner { index, generation }) => {
+                self.generations.borrow_mut().insert(me, generation);
+                (Answer::Runner, index)
+            }
+            Err(failed) => return Answer::Failed(failed),
+        };
+        assert!(index < PARTIES, "an index of {index}");
+        answer
+    }
+}
+
+impl Trial for BarrierTrial {
+    type Reference = BarrierReference;
+
+    fn run(&self, me: &Participant<'_, Standard>, operation: &Operation, until: Duration) -> Answer {
+        let generation = || self.generations.borrow()[&me.id];
+        match operation {
+            Operation::Wait => return self.waited(me.id, self.barrier.wait(me, Some(until), false)),
+            Operation::WaitToRun => return self.waited(me.id, self.barrier.wait(me, Some(until), true)),
+            Operation::Finish => {
+                if let Err(failed) = self.barrier.finish(me, generation()) {
+                    return Answer::Failed(failed);
+                }
+            }
+            Operation::AbortRun => {
+                self.barrier.abort(Some(generation()));
+                self.barrier.withdraw(me.id, generation());
+            }
+            Operation::Abort => self.barrier.abort(None),
+            Operation::Reset => self.barrier.reset(me),
+            Operation::Join => match self.barrier.join(me) {
+                Ok(place) => {
+                    self.places.borrow_mut().insert(me.id, place);
+                }
+                Err(Full) => return Answer::Full,
+            },
+            Operation::Leave => {
+                let place = self.places.borrow_mut().remove(&me.id).expect("a member has a place");
+                self.barrier.leave(me.id, place);
+            }
+            Operation::IsBroken => return Answer::Is(self.barrier.is_broken()),
+        }
+        Answer::Done
+    }
+}

@@ -1,0 +1,169 @@
+//! The condition variable beside its reference.
+//!
+//! What it owes its users can only be said with their predicate and their lock. So what is under trial is a heap of items under a
+//! mutex: whoever wants one waits for it, and the contract is the heap's. That nobody is left asleep beside an item is the
+//! runner's to find. (A death is a spurious return to its waiters; so nothing can be said of these.)
+
+use crate::operations::Trial;
+use crate::reference::Reference;
+use crate::standard::{Standard, Word};
+use arbitrary::{Arbitrary, Unstructured};
+use core::time::Duration;
+use outlive::platform::Word as _;
+use outlive::raw::condvar::Woken;
+use outlive::raw::{Condvar, Id, Mutex, Participant};
+use std::cell::Cell;
+
+/// What can be done with the heap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// Takes so many at once, waiting until there are as many.
+    Take(u32),
+    /// Adds so many, and wakes as many.
+    Put(u32),
+    /// The same, waking before the mutex is given back.
+    PutInside(u32),
+    /// Adds so many, and wakes all.
+    PutForAll(u32),
+    /// Wakes somebody for nothing.
+    Notify,
+    /// Wakes all for nothing.
+    NotifyAll,
+}
+
+impl<'a> Arbitrary<'a> for Operation {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        use Operation::*;
+        const ALL: &[Operation] = &[
+            Take(1),
+            Take(1),
+            Take(1),
+            Take(1),
+            Put(1),
+            Put(1),
+            Put(2),
+            PutInside(1),
+            PutForAll(1),
+            PutForAll(2),
+            Notify,
+            NotifyAll,
+        ];
+        bytes.choose(ALL).copied()
+    }
+}
+
+/// What the heap answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Done.
+    Done,
+    /// There was none until the deadline.
+    TimedOut,
+}
+
+/// The heap as it should be.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct HeapReference {
+    items: u32,
+}
+
+impl Reference for HeapReference {
+    type Operation = Operation;
+    type Answer = Answer;
+
+    fn allows(&self, _: Id, _: &Operation) -> bool {
+        true
+    }
+
+    fn would_wait(&self, _: Id, operation: &Operation) -> bool {
+        matches!(*operation, Operation::Take(count) if count > self.items)
+    }
+
+    fn apply(&self, _: Id, operation: &Operation) -> (Answer, Self) {
+        let items = self.items;
+        match *operation {
+            Operation::Take(count) if count > items => (Answer::TimedOut, self.clone()),
+            Operation::Take(count) => (Answer::Done, Self { items: items - count }),
+            Operation::Put(count) | Operation::PutInside(count) | Operation::PutForAll(count) => {
+                (Answer::Done, Self { items: items + count })
+            }
+            Operation::Notify | Operation::NotifyAll => (Answer::Done, self.clone()),
+        }
+    }
+
+    fn after_death_of(&self, _: Id) -> Self {
+        self.clone()
+    }
+}
+
+/// `raw::Condvar` and `raw::Mutex`, and what they are used for.
+#[derive(Debug)]
+pub struct HeapTrial {
+    mutex: Mutex<Standard>,
+    more: Condvar<Standard>,
+    items: Cell<u32>,
+}
+
+impl Default for HeapTrial {
+    fn default() -> Self {
+        let (mutex, more) = (Mutex::from_word(Word::new(0)), Condvar::from_word(Word::new(0)));
+        Self { mutex, more, items: Cell::new(0) }
+    }
+}
+
+impl HeapTrial {
+    /// The number of items is changed in one step, so no death leaves it inconsistent.
+    fn lock(&self, me: &Participant<'_, Standard>) {
+        let _vouched_for = self.mutex.lock(me, None).expect("nobody sleeps with the mutex");
+        self.mutex.mark_consistent();
+    }
+
+    fn put(&self, me: &Participant<'_, Standard>, count: u32) {
+        self.lock(me);
+        self.items.set(self.items.get() + count);
+    }
+
+    fn take(&self, me: &Participant<'_, Standard>, count: u32, until: Duration) -> Answer {
+        self.lock(me);
+        let mut woken = Woken::Spurious;
+        while self.items.get() < count {
+            if woken == Woken::TimedOut {
+                self.mutex.unlock(0);
+                return Answer::TimedOut;
+            }
+            woken = self.more.wait(me, Some(until), || self.mutex.unlock(0));
+            self.lock(me);
+        }
+        self.items.set(self.items.get() - count);
+        self.mutex.unlock(0);
+        Answer::Done
+    }
+}
+
+impl Trial for HeapTrial {
+    type Reference = HeapReference;
+
+    fn run(&self, me: &Participant<'_, Standard>, operation: &Operation, until: Duration) -> Answer {
+        match *operation {
+            Operation::Take(count) => return self.take(me, count, until),
+            Operation::Put(count) => {
+                self.put(me, count);
+                self.mutex.unlock(0);
+                self.more.notify(count);
+            }
+            Operation::PutInside(count) => {
+                self.put(me, count);
+                self.more.notify(count);
+                self.mutex.unlock(0);
+            }
+            Operation::PutForAll(count) => {
+                self.put(me, count);
+                self.mutex.unlock(0);
+                self.more.notify_all();
+            }
+            Operation::Notify => self.more.notify(1),
+            Operation::NotifyAll => self.more.notify_all(),
+        }
+        Answer::Done
+    }
+}

@@ -1,0 +1,144 @@
+//! The semaphore beside its reference.
+
+use crate::operations::Trial;
+use crate::reference::Reference;
+use crate::standard::{Standard, Word};
+use arbitrary::{Arbitrary, Unstructured};
+use core::time::Duration;
+use outlive::platform::Word as _;
+use outlive::raw::semaphore::{OverRelease, Refused};
+use outlive::raw::{Id, Participant, Semaphore};
+
+/// The most permits of the one under trial.
+pub const MAXIMUM: u32 = 3;
+
+/// What can be done with a semaphore.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// Takes so many, if that takes no waiting.
+    TryAcquire(u32),
+    /// Takes so many, waiting.
+    Acquire(u32),
+    /// Gives so many, whoever took them.
+    Release(u32),
+    /// Looks how many there are.
+    Available,
+}
+
+impl<'a> Arbitrary<'a> for Operation {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        use Operation::*;
+        // One more than there can ever be, too.
+        const ALL: &[Operation] = &[
+            TryAcquire(0),
+            TryAcquire(1),
+            TryAcquire(2),
+            TryAcquire(MAXIMUM + 1),
+            Acquire(0),
+            Acquire(1),
+            Acquire(1),
+            Acquire(1),
+            Acquire(2),
+            Acquire(2),
+            Acquire(MAXIMUM),
+            Acquire(MAXIMUM + 1),
+            Release(0),
+            Release(1),
+            Release(1),
+            Release(1),
+            Release(2),
+            Release(2),
+            Release(MAXIMUM),
+            Release(MAXIMUM + 1),
+            Available,
+        ];
+        bytes.choose(ALL).copied()
+    }
+}
+
+/// What a semaphore answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Taken, or given.
+    Done,
+    /// Not taken.
+    Refused(Refused),
+    /// Not given.
+    Over(OverRelease),
+    /// So many there are.
+    Available(u32),
+}
+
+/// The semaphore as it should be: nobody holds a permit by name, so no death changes anything.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SemaphoreReference {
+    available: u32,
+}
+
+impl SemaphoreReference {
+    fn take(&self, count: u32, otherwise: Refused) -> (Answer, Self) {
+        if count > MAXIMUM {
+            (Answer::Refused(Refused::TooMany { maximum: MAXIMUM }), self.clone())
+        } else if count > self.available {
+            (Answer::Refused(otherwise), self.clone())
+        } else {
+            (Answer::Done, Self { available: self.available - count })
+        }
+    }
+}
+
+impl Reference for SemaphoreReference {
+    type Operation = Operation;
+    type Answer = Answer;
+
+    fn allows(&self, _: Id, _: &Operation) -> bool {
+        true
+    }
+
+    fn would_wait(&self, _: Id, operation: &Operation) -> bool {
+        matches!(*operation, Operation::Acquire(count) if count <= MAXIMUM && count > self.available)
+    }
+
+    fn apply(&self, _: Id, operation: &Operation) -> (Answer, Self) {
+        let available = self.available;
+        match *operation {
+            Operation::TryAcquire(count) => self.take(count, Refused::WouldBlock),
+            Operation::Acquire(count) => self.take(count, Refused::TimedOut),
+            Operation::Release(count) if count > 0 && available + count > MAXIMUM => {
+                (Answer::Over(OverRelease { available, maximum: MAXIMUM }), self.clone())
+            }
+            Operation::Release(count) => (Answer::Done, Self { available: available + count }),
+            Operation::Available => (Answer::Available(available), self.clone()),
+        }
+    }
+
+    fn after_death_of(&self, _: Id) -> Self {
+        self.clone()
+    }
+}
+
+/// `raw::Semaphore`, bounded, without permits at first.
+#[derive(Debug)]
+pub struct SemaphoreTrial {
+    semaphore: Semaphore<Standard>,
+}
+
+impl Default for SemaphoreTrial {
+    fn default() -> Self {
+        Self { semaphore: Semaphore::from_words(Word::new(0), Word::new(MAXIMUM)) }
+    }
+}
+
+impl Trial for SemaphoreTrial {
+    type Reference = SemaphoreReference;
+
+    fn run(&self, me: &Participant<'_, Standard>, operation: &Operation, until: Duration) -> Answer {
+        let taken = |answer: Result<(), Refused>| answer.map_or_else(Answer::Refused, |()| Answer::Done);
+        match *operation {
+            Operation::TryAcquire(count) => taken(self.semaphore.try_acquire(count)),
+            Operation::Acquire(count) => taken(self.semaphore.acquire(me, count, Some(until))),
+            Operation::Release(count) => self.semaphore.release(count).map_or_else(Answer::Over, |()| Answer::Done),
+            Operation::Available => Answer::Available(self.semaphore.available()),
+        }
+    }
+}
