@@ -131,7 +131,7 @@ impl HeapTrial {
                 self.mutex.unlock(0);
                 return Answer::TimedOut;
             }
-            woken = self.more.wait(me, Some(until), || self.mutex.unlock(0));
+            woken = self.more.wait(me, true, Some(until), || self.mutex.unlock(0));
             self.lock(me);
         }
         self.items.set(self.items.get() - count);

@@ -132,7 +132,7 @@ fn condvar(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, argument
     // SAFETY: one atomic word.
     let condvar = unsafe { memory.over::<Condvar<Linux>>() };
     match operation % 4 {
-        0 => drop(condvar.wait(me, deadline(), || {})),
+        0 => drop(condvar.wait(me, true, deadline(), || {})),
         1 => condvar.notify(argument),
         2 => condvar.notify_all(),
         _ => drop(condvar.has_waiters()),
