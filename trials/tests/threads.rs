@@ -226,7 +226,7 @@ fn items_behind_a_condvar() {
             }
             while items.get() == 0 {
                 // Who has taken its last item leaves, and everybody else looks: a spurious return.
-                let _whatever = more.wait(me, None, || mutex.unlock(0));
+                let _whatever = more.wait(me, true, None, || mutex.unlock(0));
                 let _ = mutex.lock(me, None).expect("waits");
             }
             items.change(|items| *items -= 1);
