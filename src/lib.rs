@@ -1,5 +1,5 @@
-//! Locks in memory shared between processes, that outlive the processes that use them: when any participant is killed,
-//! at any instruction, the others go on.
+//! Locks, semaphores, conditions, events and barriers in memory shared between processes, that outlive the processes that use
+//! them: when any participant is killed, at any instruction, the others go on.
 //!
 //! ```
 //! use outlive::{LockError, Mutex, Segment};
@@ -24,14 +24,22 @@
 //!
 //! # What there is, and what dies how
 //!
-//! | type                | Python's `multiprocessing`        | if its holder dies                                | if a waiter or a releaser dies |
-//! |---------------------|-----------------------------------|---------------------------------------------------|--------------------------------|
-//! | [`Mutex<T>`]        | `Lock` with `Value`, `Array`       | the next gets the guard in [`LockError::OwnerDied`] | nobody notices                |
-//! | [`Lock`]            | `Lock`                            | the same; acquire and release are separate calls  | nobody notices                 |
-//! | [`Segment<T>`]      | `shared_memory`, `sharedctypes`    | nothing half-made is ever seen                    |                                |
+//! | type                            | what it is                                  | if its holder dies                                   |
+//! |---------------------------------|---------------------------------------------|------------------------------------------------------|
+//! | [`Mutex<T>`]                    | data, for one at a time                     | the next gets the guard in [`LockError::OwnerDied`]  |
+//! | [`ReentrantMutex<T>`]           | the same; the holder may lock again         | as `Mutex`                                           |
+//! | [`Lock`]                        | without data; release by any participant    | as `Mutex`                                           |
+//! | [`RwLock<T>`]                   | many readers or one writer                  | reader: nothing; writer: as `Mutex`, readers are told too |
+//! | [`Semaphore`]                   | counts                                      | nobody holds; what the dead took is gone             |
+//! | [`PermitPool<N>`]               | N locks, any of which will do               | the next gets its permit, and can ask who died       |
+//! | [`Condvar`]                     | waiting until something under a lock is so  | nobody holds; waiters look again                     |
+//! | [`Event`]                       | waiting until somebody says so              | nobody holds; waiters look again                     |
+//! | [`Barrier<N>`]                  | waiting until all are there                 | all get [`WaitError::Broken`]                        |
+//! | [`Once`], [`OnceLock<T>`], [`LazyLock`] | made once, by whoever comes first   | the next one makes it                                |
+//! | [`Segment<T>`]                  | the memory they lie in                      | nothing half-made is ever seen                       |
 //!
-//! Differences from Python: a dead holder is told instead of hanging everybody; a thread that locks twice gets
-//! [`LockError::Deadlock`]; what may be shared is decided at compile time ([`Shareable`]); there is no tracker process.
+//! A waiter that dies, or one that was to wake others, is noticed by nobody. What each is called in Python's
+//! `multiprocessing` and in std, and where we differ and why, is in the [guide].
 //!
 //! # How it works
 //!
