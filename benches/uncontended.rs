@@ -4,7 +4,8 @@
 #![allow(clippy::disallowed_types)]
 
 use outlive::{
-    Condvar, Event, Lock, Mutex, OnceLock, PermitPool, ReentrantMutex, RwLock, Segment, Semaphore, Shareable,
+    Barrier, Condvar, Event, Lock, Mutex, Once, OnceLock, PermitPool, ReentrantMutex, RwLock, Segment, Semaphore,
+    Shareable,
 };
 use outlive_benches::compare::{candidate, group};
 use outlive_benches::peers::{Cond, Floor, Pthread, PthreadRwLock, Robustness, Sem, Std};
@@ -179,12 +180,15 @@ fn signals() -> Result<(), Box<dyn Error>> {
     struct Ours {
         event: Event,
         condvar: Condvar,
-        once: OnceLock<u64>,
+        once: Once,
+        made: OnceLock<u64>,
+        barrier: Barrier<1>,
         number: AtomicU32,
     }
     let ours = Segment::<Ours>::anonymous(|_zero| {})?;
     ours.event.set()?;
-    ours.once.get_or_init(|| 7)?;
+    ours.once.call_once(|| ())?;
+    ours.made.get_or_init(|| 7)?;
     let cond = peer::<Cond>(Cond::set_up)?;
     group(
         "nobody waits",
@@ -197,7 +201,13 @@ fn signals() -> Result<(), Box<dyn Error>> {
             })
             .at_most(1.3),
             candidate("outlive OnceLock::get", || {
-                black_box(black_box(&ours.once).get());
+                black_box(black_box(&ours.made).get());
+            }),
+            candidate("outlive Once::call_once", || {
+                black_box(&ours.once).call_once(|| ()).unwrap();
+            }),
+            candidate("outlive Barrier of one", || {
+                black_box(&ours.barrier).wait().unwrap();
             }),
             candidate("outlive Condvar::notify_one", || black_box(&ours.condvar).notify_one())
                 .at_most_of(1.0, "pthread_cond_signal"),
