@@ -107,6 +107,7 @@ fn find_agreement(s: &Stage<World>) -> Told {
 }
 
 fn join_and_die(s: &Stage<World>) -> Told {
+    s.ends_by_death();
     core::mem::forget(s.barrier.join());
     Ok("")
 }

@@ -58,6 +58,7 @@ fn hold_for_the_victim(s: &Stage<World>) -> Told {
 }
 
 fn die_with_it(s: &Stage<World>) -> Told {
+    s.ends_by_death();
     acquire(s)?;
     Ok("")
 }

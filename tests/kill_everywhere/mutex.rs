@@ -106,6 +106,7 @@ fn hold_until_both_sleep(s: &Stage<World>) -> Told {
 
 /// Ends, which is a death, when those two sleep for good.
 fn hold_and_die_when_both_sleep(s: &Stage<World>) -> Told {
+    s.ends_by_death();
     core::mem::forget(s.pair.lock().map_err(|error| error.to_string())?);
     s.ready();
     s.until_they_sleep(&[1]);
@@ -114,6 +115,7 @@ fn hold_and_die_when_both_sleep(s: &Stage<World>) -> Told {
 }
 
 fn die_with_it(s: &Stage<World>) -> Told {
+    s.ends_by_death();
     core::mem::forget(s.pair.lock().map_err(|error| error.to_string())?);
     Ok("")
 }

@@ -115,6 +115,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
         caller(
             script("call_once, done over by one that is dead")
                 .before("predecessor", |s| {
+                    s.ends_by_death();
                     // SAFETY: ends the process.
                     let process = fork(|| s.once.call_once(|| unsafe { libc::_exit(0) }).map_or(1, |()| 2));
                     if wait(process) == 0 { Ok("") } else { Err("it did not die".into()) }

@@ -80,7 +80,8 @@ impl<W> Script<W> {
         self.roles.push(Role { name, when, act: Box::new(act) });
         self
     }
-    /// One that is there before the victim. The next begins when it says [`ready`](Stage::ready), sleeps for good, or ends.
+    /// One that is there before the victim. The next begins when it says [`ready`](Stage::ready), sleeps for good, or ends
+    /// [by death](Stage::ends_by_death); otherwise it stays until all of its kind are through.
     pub(crate) fn before(self, name: &'static str, act: impl Fn(&Stage<W>) -> Told + 'static) -> Self {
         self.role(name, When::Before, act)
     }
@@ -196,6 +197,9 @@ impl<W> Script<W> {
                 Err(wrong) => (1, wrong.as_str()),
             };
             board.report(index, text);
+            if status == 0 && self.roles[index].when == When::Before {
+                stage.stay_for(self.those(When::Before));
+            }
             status
         });
         board.started(index, process);

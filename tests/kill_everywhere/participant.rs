@@ -92,6 +92,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
             1,
             script("attach, the slot of one that is dead", 1)
                 .before("predecessor", |s| {
+                    s.ends_by_death();
                     core::mem::forget(s.lock());
                     Ok("")
                 })

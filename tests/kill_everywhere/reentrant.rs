@@ -72,6 +72,7 @@ fn hold_until_both_sleep(s: &Stage<World>) -> Told {
 }
 
 fn die_with_two(s: &Stage<World>) -> Told {
+    s.ends_by_death();
     core::mem::forget((s.lock(), s.lock()));
     Ok("")
 }

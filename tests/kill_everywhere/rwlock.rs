@@ -77,6 +77,7 @@ fn hold_until_both_sleep<G>(s: &Stage<World>, guard: Result<G, LockError<G>>) ->
 }
 
 fn die_writing(s: &Stage<World>) -> Told {
+    s.ends_by_death();
     core::mem::forget(s.write());
     Ok("")
 }

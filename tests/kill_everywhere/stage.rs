@@ -116,6 +116,7 @@ pub(crate) struct Stage<W> {
     world: W,
     board: &'static Board,
     role: AtomicUsize,
+    is_mortal: AtomicU32,
     name: String,
 }
 
@@ -128,7 +129,7 @@ impl<W> Deref for Stage<W> {
 
 impl<W> Stage<W> {
     pub(crate) fn new(world: W, board: &'static Board, name: String) -> Self {
-        Self { world, board, role: AtomicUsize::new(MOST_ROLES), name }
+        Self { world, board, role: AtomicUsize::new(MOST_ROLES), is_mortal: AtomicU32::new(0), name }
     }
 
     pub(crate) fn become_role(&self, role: usize) {
@@ -180,6 +181,23 @@ impl<W> Stage<W> {
         self.ready();
         self.until_the_kill();
         Ok(())
+    }
+
+    /// For one whose end, at the end of its role, is to be a death like the victim's: it does not stay for the others.
+    pub(crate) fn ends_by_death(&self) {
+        self.is_mortal.store(1, SeqCst);
+    }
+
+    /// Stays until these have told: every end of a participant wakes all who sleep, who then would not have got through by themselves.
+    pub(crate) fn stay_for(&self, roles: impl Iterator<Item = usize>) {
+        if self.is_mortal.load(SeqCst) != 0 {
+            return;
+        }
+        for role in roles {
+            while self.board.reports[role].length.load(SeqCst) == 0 {
+                std::thread::sleep(Duration::from_micros(200));
+            }
+        }
     }
 
     /// Tells that the next in the cast may begin. Not needed by a role that ends, or falls asleep without a timeout.
