@@ -6,7 +6,9 @@
 //! It fails if a worker sees what must not be, if the books do not balance in the end, and if a worker that nobody has
 //! disturbed makes no progress.
 
+mod holds;
 pub mod shared;
+mod waits;
 mod worker;
 
 use clap::Parser;
