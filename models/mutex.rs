@@ -7,7 +7,7 @@ use outlive::platform::Word as _;
 use outlive::raw::{Cause, Mutex, Participant, Refusal};
 #[cfg(feature = "loom")]
 use outlive_models::Broken;
-use outlive_models::{Backend, Explore, Model, Word, World, step};
+use outlive_models::{Backend, Explore, Left, Model, Newborn, Word, World, step};
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
 /// A pair that is equal except in the middle of an update.
@@ -96,12 +96,48 @@ fn released_by_another<B: Backend>() -> Explore<B, Guarded<B>> {
     })
 }
 
+/// 0 tries until it has it.
+fn one_tries<B: Backend>() -> Explore<B, Guarded<B>> {
+    Explore::new(2, Guarded::new, |world: &World<B>, who, state: &Guarded<B>| {
+        world.act(who, |me| {
+            if who == 1 {
+                return state.update(me);
+            }
+            match state.mutex.try_lock(me) {
+                Ok(acquired) => state.critical_section(acquired.inconsistent),
+                Err(refusal) => assert_eq!(refusal, Refusal::WouldBlock),
+            }
+        });
+    })
+}
+
+/// 1 comes only now, into the slot that one from before left, and updates, too.
+fn a_newcomer_updates<B: Backend>() -> Explore<B, Guarded<B>> {
+    Explore::new(2, Guarded::new, |world: &World<B>, who, state: &Guarded<B>| match who {
+        0 => world.act(who, |me| state.update(me)),
+        _ => {
+            let id = world.table().register(&Newborn { world, who }).expect("there is a slot");
+            state.update(&Participant { id, table: &world.table() });
+        }
+    })
+    .newcomers(1)
+    .left(Left::Marked)
+}
+
+fn two<B: Backend>() -> Explore<B, Guarded<B>> {
+    Explore::new(2, Guarded::new, |world: &World<B>, who, state: &Guarded<B>| world.act(who, |me| state.update(me)))
+}
+
 outlive_models::models! { with_loom, Loom, "loom",
     updates_exclude_each_other_whoever_dies: |n| three::<B>().victims(&[0, 1, 2]).spurious().holds(n);
     updates_exclude_each_other_with_the_first_phase: |n| three::<B>().victims(&[0, 1]).first_phase().holds(n);
     barging_loses_no_wake_whoever_dies: |n| barging::<B>().victims(&[0, 1]).holds(n);
     a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1, 2]).holds(n);
     a_release_on_behalf_of_the_holder_wakes_the_next: |n| released_by_another::<B>().victims(&[0, 1]).holds(n);
+    one_that_tries_excludes_others: |n| one_tries::<B>().victims(&[0, 1]).holds(n);
+    a_newcomer_that_holds_is_not_judged_dead: |n| a_newcomer_updates::<B>().holds(n);
+    an_exec_is_a_death: |n| two::<B>().victims(&[0, 1]).execs().holds(n);
+    the_net_catches_lost_marks: |n| two::<B>().victims(&[0]).lost_marks().look_slowly(&[1]).holds(n);
     any_two_may_die: |n| three::<B>().victims(&[0, 1, 2]).pairs().holds(n);
     a_handoff_publishes_the_data: |n| three::<B>().broken(Broken { no_release: true, ..Broken::default() }).fails(n);
     a_handoff_acquires_the_data: |n| three::<B>().broken(Broken { no_acquire: true, ..Broken::default() }).fails(n);

@@ -6,9 +6,9 @@ use outlive::platform::Word as _;
 use outlive::raw::Id;
 #[cfg(feature = "loom")]
 use outlive_models::Broken;
-use outlive_models::{Backend, Explore, Newborn, Word, World};
+use outlive_models::{Backend, Explore, Left, Newborn, Word, World};
 use std::sync::Mutex;
-use std::sync::atomic::Ordering::{self, Acquire, Relaxed};
+use std::sync::atomic::Ordering::{self, Acquire, Relaxed, Release};
 
 /// One word that names its holder, and (unknown to the algorithm) which thread got which id.
 #[derive(Debug)]
@@ -81,9 +81,75 @@ fn a_successor<B: Backend>() -> Explore<B, Hold<B>> {
     })
 }
 
+/// Two register at once, with one slot that was left by the dead and one that is free.
+fn successors<B: Backend>(left: Left) -> Explore<B, Hold<B>> {
+    Explore::new(2, Hold::new, |world: &World<B>, who, hold: &Hold<B>| {
+        assert!(hold.register(world, who).is_some(), "there is a slot for each");
+    })
+    .free_slots(2)
+    .left(left)
+    .check(|hold, world| {
+        for (id, who) in hold.ids.lock().expect("no panic inside").iter() {
+            assert!(world.table().is_alive(*id) != world.has_died(*who), "{id} is misjudged");
+        }
+    })
+}
+
+/// 0 looks slowly, while 1 takes the slot that somebody left who is gone.
+fn a_slow_looker<B: Backend>(left: Left) -> Explore<B, Hold<B>> {
+    Explore::new(2, Hold::new, |world: &World<B>, who, hold: &Hold<B>| match who {
+        0 => world.table().look_slowly(),
+        _ => {
+            hold.register(world, who);
+        }
+    })
+    .newcomers(1)
+    .left(left)
+    .check(|hold, world| {
+        for (id, who) in hold.ids.lock().expect("no panic inside").iter() {
+            assert_eq!(id.index(), 1, "the slot of the one who is gone was to be had");
+            assert!(world.table().is_alive(*id) != world.has_died(*who), "{id} is misjudged");
+        }
+    })
+}
+
+/// 0 holds, writes, and dies somewhere; 2 takes its slot, if it is to be had; 1 takes the hold over, if it may.
+#[derive(Debug)]
+struct Estate<B: Backend> {
+    hold: Hold<B>,
+    data: B::Cell<u32>,
+}
+
+fn heirs<B: Backend>() -> Explore<B, Estate<B>> {
+    let make = || Estate { hold: Hold::new(), data: B::cell(0) };
+    Explore::new(3, make, |world: &World<B>, who, estate: &Estate<B>| match who {
+        0 => world.act(who, |me| {
+            estate.hold.word.store(me.id.word(), Release);
+            B::write(&estate.data, |data| *data = 1);
+            estate.hold.word.store(0, Release);
+        }),
+        1 => {
+            let seen = estate.hold.word.load(Acquire);
+            if Id::holder_in(seen).is_some_and(|holder| !world.table().is_alive(holder)) {
+                B::read(&estate.data, |data| assert_eq!(*data, 1));
+            }
+        }
+        _ => {
+            estate.hold.register(world, who);
+        }
+    })
+    .newcomers(1)
+    .victims(&[0])
+}
+
 outlive_models::models! { with_loom, Loom, "loom",
     a_living_holder_is_never_judged_dead: |n| takers::<B>().victims(&[0, 1]).preemptions(1).holds(n);
     the_slot_of_the_dead_is_never_lost: |n| a_successor::<B>().victims(&[1]).holds(n);
+    a_slot_that_the_dead_left_goes_to_one: |n| successors::<B>(Left::Marked).victims(&[1]).holds(n);
+    a_slot_whose_mark_was_lost_goes_to_one: |n| successors::<B>(Left::Unmarked).preemptions(1).holds(n);
+    a_slow_look_harms_no_successor: |n| a_slow_looker::<B>(Left::Unmarked).victims(&[1]).holds(n);
+    a_slow_look_harms_no_successor_of_the_unarmed: |n| a_slow_looker::<B>(Left::Unarmed).victims(&[1]).holds(n);
+    what_the_dead_wrote_is_seen_though_its_slot_has_an_owner: |n| heirs::<B>().holds(n);
     a_relaxed_look_at_the_hold_judges_the_living_dead:
         |n| careless_takers::<B>().victims(&[0, 1]).preemptions(1).fails(n);
     without_the_release_fence_the_living_are_judged_dead:

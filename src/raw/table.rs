@@ -28,7 +28,7 @@
 
 use super::hold::Id;
 use crate::platform::{About, Lifeline, Long, MARK, OWNER, Platform, WAKE_AT_DEATH, Word};
-use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 const FREE: u64 = 0;
 const CLAIMED: u64 = 1;
@@ -85,7 +85,7 @@ impl<P: Platform> Slot<P> {
 
     /// The id of the participant that has or had the slot.
     pub fn living_or_dead(&self, index: usize) -> Id {
-        Id::new(index, Claim::of(self.claim.load(Acquire)).generation)
+        Id::new(index, Claim::of(self.claim.load(Relaxed)).generation) // ORDERING: an id alone says nothing of its owner
     }
 
     /// What is known of its owner.
@@ -98,9 +98,9 @@ impl<P: Platform> Slot<P> {
     }
     /// The id of the participant that has the slot, and its thread id, if it is alive.
     pub fn living(&self, index: usize) -> Option<(Id, u32)> {
-        // ORDERING: Acquire for both, lifelines first; see `Table::is_alive`.
+        // ORDERING: lifelines first, with Acquire; see `Table::is_alive`. Who reads an armed one reads that claim, or a later.
         let armed = is_armed::<P>(&self.lifelines);
-        let claim = Claim::of(self.claim.load(Acquire));
+        let claim = Claim::of(self.claim.load(Relaxed));
         (armed && claim.state == LIVE).then(|| (Id::new(index, claim.generation), claim.thread))
     }
 }
@@ -114,8 +114,8 @@ pub(crate) fn is_owned(value: u32) -> bool {
 fn reset<P: Platform>(word: &P::Word, mut left: u32) {
     while left != 0 {
         P::wake(word, u32::MAX);
-        // ORDERING: AcqRel, though the claim already orders it: it costs nothing here.
-        match word.compare_exchange(left, 0, AcqRel, Relaxed) {
+        // ORDERING: Relaxed; the claim orders it. Whoever reads the 0 reads it as part of the mark's release sequence.
+        match word.compare_exchange(left, 0, Relaxed, Relaxed) {
             // Somebody who looked slowly has marked it meanwhile: still the predecessor's.
             Err(now) if now & MARK != 0 => left = now,
             // Anything else is a successor's, who took us for dead: we find out at CLAIMED → LIVE.
@@ -248,6 +248,8 @@ impl<'m, P: Platform> Table<'m, P> {
 
     fn claim(&self, index: usize, who: &impl Newcomer<P>) -> Option<Id> {
         let slot = &self.slots[index];
+        // ORDERING: Acquire. The lifelines that are read next are not older than this claim.
+        // Model: `table::a_slot_that_the_dead_left_goes_to_one`.
         let seen = slot.claim.load(Acquire);
         let former = Claim::of(seen);
         // Read before the claim: what is reset later is the predecessor's, and never a successor's, invariant 2.
@@ -261,8 +263,9 @@ impl<'m, P: Platform> Table<'m, P> {
             return None;
         }
         let mine = Claim { state: CLAIMED, generation: former.next_generation(), thread: who.thread(), tag: who.tag() };
-        // ORDERING: AcqRel. Acquire: the predecessor's end is seen. Release: who sees this generation sees no older one.
-        slot.claim.compare_exchange(seen, mine.word(), AcqRel, Relaxed).ok()?;
+        // ORDERING: Release. Who judges the predecessor by this generation sees all that it wrote, whose mark we have read with
+        // Acquire. Model: `table::what_the_dead_wrote_is_seen_though_its_slot_has_an_owner`.
+        slot.claim.compare_exchange(seen, mine.word(), Release, Relaxed).ok()?;
         // ORDERING: Relaxed; a hint.
         self.cursor.store((index + 1) as u32, Relaxed);
         for (lifeline, left) in slot.lifelines.iter().zip(left) {
@@ -271,17 +274,18 @@ impl<'m, P: Platform> Table<'m, P> {
         let id = Id::new(index, mine.generation);
         who.describe(&slot.about, id);
         let live = Claim { state: LIVE, ..mine };
-        // ORDERING: AcqRel. Release: the lifelines were reset before this is seen, or an old mark would be taken for ours.
-        slot.claim.compare_exchange(mine.word(), live.word(), AcqRel, Relaxed).ok()?;
+        // ORDERING: Release. The lifelines were reset before this is seen, or an old mark would be taken for ours.
+        // Model: `table::a_slot_that_the_dead_left_goes_to_one`.
+        slot.claim.compare_exchange(mine.word(), live.word(), Release, Relaxed).ok()?;
         who.arm(&slot.lifelines);
         Some(id)
     }
 
     fn announce(&self, index: usize) {
         let mut seen = self.membership.load(Relaxed);
-        // ORDERING: AcqRel. Release: a sleeper that reads the new value with Acquire finds the armed lifeline. Acquire: the
-        // value is one for all registrations before it, too.
-        while let Err(now) = self.membership.compare_exchange(seen, Membership(seen).with(index).0, AcqRel, Relaxed) {
+        // ORDERING: Release. A sleeper that reads the new value with Acquire finds the armed lifeline, and those of all
+        // registrations before it, too: they are one release sequence. Model: `vigil::a_newcomer_is_watched_too`.
+        while let Err(now) = self.membership.compare_exchange(seen, Membership(seen).with(index).0, Release, Relaxed) {
             seen = now;
         }
         P::wake(self.membership, u32::MAX);
@@ -292,8 +296,9 @@ impl<'m, P: Platform> Table<'m, P> {
 
     /// Marks a lifeline by hand, as the kernel would: of a participant that detaches, or is known to be gone.
     pub(crate) fn cut(&self, word: &P::Word, seen: u32) {
-        // ORDERING: AcqRel; stands for the kernel's own mark, which orders everything. On the value that was judged.
-        if word.compare_exchange(seen, MARK | WAKE_AT_DEATH, AcqRel, Relaxed).is_ok() {
+        // ORDERING: Release; stands for the kernel's own mark: who reads it reads all that the dead wrote, which the caller has
+        // read. On the value that was judged. Model: `mutex::the_net_catches_lost_marks`.
+        if word.compare_exchange(seen, MARK | WAKE_AT_DEATH, Release, Relaxed).is_ok() {
             P::wake(word, u32::MAX);
         }
     }
@@ -301,17 +306,20 @@ impl<'m, P: Platform> Table<'m, P> {
     /// The slow look: marks, on the kernel's behalf, the lifelines of those that are known to be gone.
     pub fn look_slowly(&self) {
         for slot in self.slots {
+            // ORDERING: Acquire. What the slot says of its owner is not older. Model: `table::a_slow_look_harms_no_successor`.
             let judged = slot.claim.load(Acquire);
             let claim = Claim::of(judged);
             if claim.state != LIVE || !P::is_gone(&slot.about, claim.thread, claim.tag) {
                 continue;
             }
             // Only now: who is gone has had its lifeline cut, if that was to be. A read-modify-write, so that it reads the
-            // newest value; and the claim again, so that it is not a successor's that is judged by the claim before.
-            // ORDERING: Acquire for both. Model: `table::a_living_holder_is_never_judged_dead`.
-            let word = slot.lifelines[0].word();
-            let seen = word.compare_exchange(0, 0, Acquire, Acquire).unwrap_or_else(|now| now);
-            if seen & MARK != 0 || slot.claim.load(Acquire) != judged {
+            // newest value (and writes nothing unless that is a mark); and the claim again, so that it is not a
+            // successor's that is judged by the claim before.
+            // ORDERING: Acquire where it fails. Pairs with the arming by a successor: who reads that finds its claim, with any load.
+            // Model: `table::a_slow_look_harms_no_successor`.
+            let (word, mark) = (slot.lifelines[0].word(), MARK | WAKE_AT_DEATH);
+            let seen = word.compare_exchange(mark, mark, Relaxed, Acquire).unwrap_or_else(|now| now);
+            if seen & MARK != 0 || slot.claim.load(Relaxed) != judged {
                 continue;
             }
             if seen & OWNER == 0 {
@@ -325,14 +333,15 @@ impl<'m, P: Platform> Table<'m, P> {
 
     fn free(&self, slot: &Slot<P>, claim: Claim) {
         let free = Claim { state: FREE, thread: 0, tag: 0, ..claim };
-        // ORDERING: AcqRel, as every change of a claim. If it fails, somebody was quicker, or the claimer lives.
-        let _ = slot.claim.compare_exchange(claim.word(), free.word(), AcqRel, Relaxed);
+        // ORDERING: Relaxed; a link of the release sequence of the claim that it ends. If it fails, somebody was quicker, or the
+        // claimer lives.
+        let _ = slot.claim.compare_exchange(claim.word(), free.word(), Relaxed, Relaxed);
     }
 
     /// Frees slots whose claimer died before it armed its lifelines.
     fn free_abandoned_claims(&self, who: &impl Newcomer<P>) {
         for slot in self.slots {
-            let claim = Claim::of(slot.claim.load(Acquire));
+            let claim = Claim::of(slot.claim.load(Relaxed)); // ORDERING: the verdict is a CAS on this very value
             if claim.state == CLAIMED && who.is_claimer_gone(claim.thread, claim.tag) {
                 self.free(slot, claim);
             }

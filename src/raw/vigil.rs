@@ -51,7 +51,7 @@
 use super::hold::Id;
 use super::table::{Membership, Participant, is_owned};
 use crate::platform::{About, Expect, Lifeline, Platform, Word};
-use core::sync::atomic::Ordering::Acquire;
+use core::sync::atomic::Ordering::{Acquire, Relaxed};
 use core::time::Duration;
 
 /// The longest that the first phase grows to.
@@ -136,7 +136,10 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         };
         let recheck = P::recheck().map(|bound| now + bound);
         self.wait(news, &watch, earlier(self.deadline, recheck));
-        if self.first_phase.is_some() && self.me.table.membership.load(Acquire) != watch.membership {
+        // ORDERING: Relaxed; a wrong answer costs time alone.
+        // EQUIVALENT(taken as equal): the length of the first phase decides how soon everybody is watched, and what that costs;
+        // whatever it is, it ends by itself.
+        if self.first_phase.is_some() && self.me.table.membership.load(Relaxed) != watch.membership {
             self.lengthen_first_phase();
         }
         if recheck.is_some_and(|at| at <= P::now()) {
@@ -218,10 +221,11 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         let slots = &slots[..used.min(slots.len())];
         let first = holder.map(Id::index).filter(|index| *index < slots.len());
         let rest = (0..slots.len()).filter(move |index| {
-            // ORDERING: Acquire. Pairs with the arming: what the slot says of its process is read after it.
+            // ORDERING: Relaxed. The membership, read with Acquire, shows all who have come until then, with what their slots say
+            // of their processes; and who comes later changes it.
             *index != self.me.id.index()
                 && Some(*index) != first
-                && is_owned(slots[*index].lifelines()[0].word().load(Acquire))
+                && is_owned(slots[*index].lifelines()[0].word().load(Relaxed))
         });
         first.into_iter().chain(rest)
     }
@@ -232,7 +236,8 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
             return false;
         };
         let [own, process] = slot.lifelines().each_ref().map(|lifeline| {
-            // ORDERING: Acquire. A mark is seen with all that the dead wrote before it.
+            // ORDERING: Acquire. A mark is seen with all that the dead wrote before it: the next look finds it.
+            // Model: `vigil::a_deed_without_news_is_seen`.
             Expect { word: lifeline.word(), value: lifeline.word().load(Acquire) }
         });
         let alive = is_owned(own.value) && (process.value == 0 || is_owned(process.value));
@@ -246,13 +251,8 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
     }
 
     fn wait(&self, news: Expect<'_, P::Word>, watch: &Watch<'t, P>, until: Option<Duration>) {
-        if P::watches_many() {
-            let membership = Expect { word: self.me.table.membership, value: watch.membership };
-            self.wait_on(news, Some(membership), &watch.lifelines, until);
-        } else {
-            self.wait_on(news, None, &List::new(0), until);
-            self.cascade(&watch.lifelines);
-        }
+        let membership = Expect { word: self.me.table.membership, value: watch.membership };
+        self.wait_on(news, Some(membership), &watch.lifelines, until);
     }
 
     fn wait_on(
@@ -273,11 +273,7 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         if let Some(slot) = slot {
             slot.about().note_waiting(Some(news.word));
         }
-        if P::watches_many() {
-            P::wait(&words[..count], until);
-        } else {
-            P::wait(&words[..1], until);
-        }
+        P::wait(&words[..if P::watches_many() { count } else { 1 }], until);
         self.cascade(lifelines);
         if let Some(slot) = slot {
             slot.about().note_waiting::<P::Word>(None);
@@ -287,7 +283,8 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
     /// Rule 2: the kernel has woken one on each lifeline that it cut; we wake the others.
     fn cascade(&self, lifelines: &List<Expect<'t, P::Word>>) {
         for lifeline in lifelines.iter() {
-            if lifeline.word.load(Acquire) != lifeline.value {
+            // ORDERING: Relaxed; nothing is read on the strength of it, and the wait has made it as new as its wake.
+            if lifeline.word.load(Relaxed) != lifeline.value {
                 P::wake(lifeline.word, u32::MAX);
             }
         }
