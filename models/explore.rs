@@ -56,6 +56,8 @@ pub enum Left {
     Unmarked,
     /// Dead before it armed its lifeline.
     Unarmed,
+    /// Dead by exec: the process is there still, but its lifeline is marked.
+    Execed,
 }
 
 /// The number of the thread from before.
@@ -234,6 +236,8 @@ impl<B: Backend, S: State> Explore<B, S> {
         let count = self.slots.unwrap_or(self.participants + 1);
         let registered =
             |who: usize| self.slots.is_none() && (who < self.participants - self.newcomers || who == self.participants);
+        // One who is not gone has the number of one who is not.
+        let before = if self.left == Some(Left::Execed) { 1 } else { FROM_BEFORE };
         let slot = |who: usize| {
             let alive = (who as u32 + 1) | WAKE_AT_DEATH;
             let process = self.processes.get(who).copied().unwrap_or(who as u32 + 100);
@@ -248,10 +252,10 @@ impl<B: Backend, S: State> Explore<B, S> {
                 }
                 (true, false) => (Word64::constant(Slot::<Model<B>>::claim_of_first(alive & 0xff)), Word::new(alive)),
                 (false, _) => {
-                    let claim = self.left.map_or(0, |_| Slot::<Model<B>>::claim_of_first(FROM_BEFORE));
+                    let claim = self.left.map_or(0, |_| Slot::<Model<B>>::claim_of_first(before));
                     let lifeline = match self.left {
                         Some(Left::Marked) => MARK | WAKE_AT_DEATH,
-                        Some(Left::Unmarked) => FROM_BEFORE | WAKE_AT_DEATH,
+                        Some(Left::Unmarked | Left::Execed) => before | WAKE_AT_DEATH,
                         Some(Left::Unarmed) | None => 0,
                     };
                     (outlive::platform::Long::new(claim), Word::new(lifeline))
@@ -260,10 +264,11 @@ impl<B: Backend, S: State> Explore<B, S> {
             let described = match (registered(who), constant(who) || self.newcomers == 0) {
                 (true, true) => Word::constant(who as u32 + 1),
                 (true, false) => Word::new(who as u32 + 1),
-                (false, _) => Word::new(FROM_BEFORE),
+                (false, _) => Word::new(before),
             };
             let process_line = match self.end {
                 End::Exec if registered(who) && !constant(who) => Word::new(alive),
+                _ if self.left == Some(Left::Execed) && !registered(who) => Word::new(MARK | WAKE_AT_DEATH),
                 _ => Word::constant(0),
             };
             let lifelines = [Life { word: own, place: (who, 0) }, Life { word: process_line, place: (who, 1) }];

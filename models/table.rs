@@ -149,6 +149,7 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_slot_whose_mark_was_lost_goes_to_one: |n| successors::<B>(Left::Unmarked).preemptions(1).holds(n);
     a_slow_look_harms_no_successor: |n| a_slow_looker::<B>(Left::Unmarked).victims(&[1]).holds(n);
     a_slow_look_harms_no_successor_of_the_unarmed: |n| a_slow_looker::<B>(Left::Unarmed).victims(&[1]).holds(n);
+    a_slot_left_by_an_exec_is_to_be_had: |n| a_slow_looker::<B>(Left::Execed).holds(n);
     what_the_dead_wrote_is_seen_though_its_slot_has_an_owner: |n| heirs::<B>().holds(n);
     a_relaxed_look_at_the_hold_judges_the_living_dead:
         |n| careless_takers::<B>().victims(&[0, 1]).preemptions(1).fails(n);

@@ -112,7 +112,7 @@ fn mutants(arguments: &Mutants) -> Result<bool> {
         return Ok(true);
     }
     instrument::copy(&root, &sources)?;
-    let models = Models::new(&root, &sources, instrument::build(&root)?)?;
+    let models = Models::new(&root, &sources, instrument::build(&root)?, &killers)?;
     let built = begin.elapsed();
     let jobs = arguments.jobs.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
     let effort = Effort { matrix: arguments.matrix, longest: Duration::from_secs(arguments.longest), jobs };

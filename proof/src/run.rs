@@ -76,14 +76,17 @@ impl Models {
     ///
     /// # Errors
     /// A file has none; a program cannot be run.
-    pub fn new(root: &Path, sources: &[Source], programs: BTreeMap<String, PathBuf>) -> Result<Self> {
+    pub fn new(
+        root: &Path,
+        sources: &[Source],
+        programs: BTreeMap<String, PathBuf>,
+        killers: &Killers,
+    ) -> Result<Self> {
         let mut of_program = BTreeMap::new();
         for (name, program) in &programs {
             let output = Command::new(program).arg("--list").output().map_err(|error| error.to_string())?;
             let list = String::from_utf8_lossy(&output.stdout).into_owned();
-            let mut tests: Vec<_> =
-                list.lines().filter_map(|line| line.strip_suffix(": test")).map(String::from).collect();
-            tests.sort_by_key(|test| test.starts_with("with_shuttle")); // loom knows weak memory
+            let tests: Vec<_> = list.lines().filter_map(|line| line.strip_suffix(": test")).map(String::from).collect();
             of_program.insert(name.clone(), tests);
         }
         let mut tests = BTreeMap::new();
@@ -96,6 +99,10 @@ impl Models {
                 let tests = of_program.get(program).into_iter().flatten();
                 of_source.extend(tests.map(|test| format!("{program}::{test}")));
             }
+            // loom knows weak memory; and those first that kill most.
+            let kills =
+                |model: &String| killers.0.values().flat_map(BTreeMap::values).filter(|by| *by == model).count();
+            of_source.sort_by_key(|model| (model.contains("::with_shuttle::"), std::cmp::Reverse(kills(model))));
             tests.insert(source.name.clone(), of_source);
         }
         Ok(Self { programs, tests, folder: place(root).join("models") })

@@ -113,6 +113,10 @@ pub(crate) fn is_owned(value: u32) -> bool {
 /// Makes a lifeline that was `left` by the slot's former owner 0, after waking all who sleep on it.
 fn reset<P: Platform>(word: &P::Word, mut left: u32) {
     while left != 0 {
+        // For the sake of those whom a stopped process should have woken.
+        // EQUIVALENT(wake#1 dropped; all to one): whoever marked the word has woken one who slept on it, and that one finds the
+        // word changed and wakes the others, or dies watched by them. If our thread has the number of the former owner's, so that
+        // it finds no change, the others sleep on a word that is ours: our death wakes one of them, and our announcement all.
         P::wake(word, u32::MAX);
         // ORDERING: Relaxed; the claim orders it. Whoever reads the 0 reads it as part of the mark's release sequence.
         match word.compare_exchange(left, 0, Relaxed, Relaxed) {
@@ -299,6 +303,8 @@ impl<'m, P: Platform> Table<'m, P> {
         // ORDERING: Release; stands for the kernel's own mark: who reads it reads all that the dead wrote, which the caller has
         // read. On the value that was judged. Model: `mutex::the_net_catches_lost_marks`.
         if word.compare_exchange(seen, MARK | WAKE_AT_DEATH, Release, Relaxed).is_ok() {
+            // EQUIVALENT(all to one): the kernel wakes one, too; that one wakes the others, or dies watched by them. All, for the
+            // sake of those whom a stopped process should have woken.
             P::wake(word, u32::MAX);
         }
     }

@@ -166,6 +166,8 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         let until = earlier(self.deadline, self.first_phase_ends);
         let mut lifelines = List::new(2);
         // What is marked is not watched: the caller's next look finds it, and the news word still guards this sleep.
+        // EQUIVALENT(look the holder is not watched): this sleep ends by itself, with the first phase. Watched is the holder so
+        // that its death is noticed at once, and not after a millisecond.
         let alive = holder.is_none_or(|holder| self.push_lifelines(&mut lifelines, holder.index()));
         if alive {
             self.wait_on(news, None, &lifelines, until);
@@ -221,11 +223,11 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         let slots = &slots[..used.min(slots.len())];
         let first = holder.map(Id::index).filter(|index| *index < slots.len());
         let rest = (0..slots.len()).filter(move |index| {
-            // ORDERING: Relaxed. The membership, read with Acquire, shows all who have come until then, with what their slots say
-            // of their processes; and who comes later changes it.
+            // ORDERING: Acquire. Who is marked is not watched, but then the next look must find all that it wrote.
+            // Model: `vigil::a_deed_without_news_is_seen`.
             *index != self.me.id.index()
                 && Some(*index) != first
-                && is_owned(slots[*index].lifelines()[0].word().load(Relaxed))
+                && is_owned(slots[*index].lifelines()[0].word().load(Acquire))
         });
         first.into_iter().chain(rest)
     }
@@ -285,6 +287,9 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         for lifeline in lifelines.iter() {
             // ORDERING: Relaxed; nothing is read on the strength of it, and the wait has made it as new as its wake.
             if lifeline.word.load(Relaxed) != lifeline.value {
+                // EQUIVALENT(all to one): each of them that returns finds the word changed and wakes the next, or dies watched by
+                // the rest; or, if it sleeps on the word of a successor, it is awake because of that one's announcement, which
+                // wakes all. So they would wake in turn, instead of at once.
                 P::wake(lifeline.word, u32::MAX);
             }
         }
