@@ -10,6 +10,7 @@
 //! `// EQUIVALENT(success AcqRel to Acquire): why`.
 
 pub mod explored;
+mod finder;
 pub mod instrument;
 pub mod killers;
 pub mod run;
