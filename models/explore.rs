@@ -261,7 +261,8 @@ impl<B: Backend, S: State> Explore<B, S> {
                     (outlive::platform::Long::new(claim), Word::new(lifeline))
                 }
             };
-            let described = match (registered(who), constant(who) || self.newcomers == 0) {
+            let is_told = self.newcomers == 0 && self.end != End::Unmarked;
+            let described = match (registered(who), constant(who) || is_told) {
                 (true, true) => Word::constant(who as u32 + 1),
                 (true, false) => Word::new(who as u32 + 1),
                 (false, _) => Word::new(before),
@@ -340,7 +341,7 @@ impl<B: Backend, S: State> Explore<B, S> {
                 let cut = |(slot, line): (usize, usize), pending| {
                     let lifelines: &[Life<B>; 2] = world.slots[slot].lifelines();
                     match self.end {
-                        End::Unmarked => lifelines[line].word.kernel_forget(),
+                        End::Unmarked => world.slots[slot].about().described.through_the_kernel(),
                         _ => lifelines[line].word.kernel_cut(thread, pending),
                     }
                 };

@@ -177,9 +177,9 @@ impl<B: Backend> Word<B> {
         sleepers.len() as u32
     }
 
-    /// A thread ends, and its mark is lost, as after `process_mrelease`. Still, who learns from the kernel that it is gone
-    /// has learnt it after all that the thread did.
-    pub(crate) fn kernel_forget(&self) {
+    /// Passes on, through the kernel, all that the caller has done or learnt from it: that somebody is gone is learnt after
+    /// all that it did. On a word that is not otherwise written at the time.
+    pub(crate) fn through_the_kernel(&self) {
         if let Some(atomic) = &self.atomic {
             let _unchanged = B::or(atomic, 0, AcqRel);
         }
@@ -367,7 +367,12 @@ impl<B: Backend> Platform for Model<B> {
     }
     fn is_gone(note: &Note<B>, thread: u32, _tag: u32) -> bool {
         // Whoever judges by another's description errs, to make it as bad as it can be, on the wrong side.
-        note.described.load(Relaxed) != thread || has_gone(&note.gone, thread)
+        let is_described = note.described.load(Relaxed) == thread;
+        let gone = has_gone(&note.gone, thread);
+        if gone && is_described {
+            note.described.through_the_kernel();
+        }
+        gone || !is_described
     }
 }
 

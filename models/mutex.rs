@@ -182,6 +182,8 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_release_by_name_publishes_the_data: |n| two_release_by_name::<B>().victims(&[0, 1]).holds(n);
     an_exec_is_a_death: |n| two::<B>().victims(&[0, 1]).execs().holds(n);
     the_net_catches_lost_marks: |n| two::<B>().victims(&[0]).lost_marks().look_slowly(&[1]).holds(n);
+    a_mark_by_hand_publishes_what_the_dead_wrote:
+        |n| two::<B>().victims(&[0]).lost_marks().after(|world, _, _, _| world.table().look_slowly()).holds(n);
     the_holder_has_room_in_a_crowd: |n| two_in_a_crowd(&[0, 1, 2, 3]).holds(n);
     the_holder_is_watched_though_a_thread_of_ours: |n| two_in_a_crowd(&[0, 1, 2, 1]).holds(n);
     any_two_may_die: |n| three::<B>().victims(&[0, 1, 2]).pairs().holds(n);

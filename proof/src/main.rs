@@ -8,7 +8,7 @@ use outlive_proof::run::{Effort, Fate, Models, Outcome};
 use outlive_proof::sites::{Mutant, Source};
 use outlive_proof::{Result, explored, instrument, read, root, run, sites};
 use std::io::Read as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
@@ -123,8 +123,10 @@ fn mutants(arguments: &Mutants) -> Result<bool> {
     for model in &unreliable {
         println!("{model} fails without any mutant, too: what it killed does not count");
     }
-    if arguments.record && unreliable.is_empty() {
-        record(&root, &mut killers, &sources, &outcomes)?;
+    if arguments.record {
+        let witnessed =
+            outcomes.iter().filter(|outcome| !outcome.matrix.iter().any(|model| unreliable.contains(model)));
+        record(&root, &mut killers, &sources, witnessed)?;
     }
     let gaps = if arguments.file.is_empty() && arguments.only.is_none() { killers.gaps(&sources) } else { vec![] };
     for gap in &gaps {
@@ -200,7 +202,12 @@ fn tell(outcomes: &[Outcome], matrix: bool) -> bool {
 }
 
 /// Keeps the killers that were found, and forgets those of mutants that are gone.
-fn record(root: &std::path::Path, killers: &mut Killers, sources: &[Source], outcomes: &[Outcome]) -> Result<()> {
+fn record<'o>(
+    root: &Path,
+    killers: &mut Killers,
+    sources: &[Source],
+    outcomes: impl Iterator<Item = &'o Outcome>,
+) -> Result<()> {
     for source in sources {
         let there: Vec<_> = source.mutants.iter().filter(|mutant| mutant.proof.is_none()).map(Mutant::key).collect();
         killers.0.entry(source.name.clone()).or_default().retain(|key, _| there.contains(key));
@@ -210,13 +217,14 @@ fn record(root: &std::path::Path, killers: &mut Killers, sources: &[Source], out
         let of_file = killers.0.entry(outcome.mutant.file.clone()).or_default();
         match &outcome.fate {
             Fate::Killed(model) => of_file.insert(outcome.mutant.key(), model.clone()),
+            Fate::Hung(_) => None, // a busy machine is no reason to forget
             _ => of_file.remove(&outcome.mutant.key()),
         };
     }
     killers.store(root)
 }
 
-fn logic(root: &std::path::Path, files: &[String]) -> Result<bool> {
+fn logic(root: &Path, files: &[String]) -> Result<bool> {
     let mut command = Command::new("cargo");
     command.arg("mutants").args(["--output", "target/mutants"]).current_dir(root);
     for file in files {

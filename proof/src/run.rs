@@ -271,7 +271,7 @@ pub fn unreliable(models: &Models, outcomes: &[Outcome], longest: Duration) -> R
     let killers: BTreeSet<_> = outcomes.iter().flat_map(|outcome| &outcome.matrix).collect();
     let mut unreliable = vec![];
     for model in killers {
-        if !matches!(models.ask(model, 0, longest)?, Verdict::Holds) {
+        if matches!(models.ask(model, 0, longest)?, Verdict::Fails { .. }) {
             unreliable.push(model.clone());
         }
     }

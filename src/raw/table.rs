@@ -301,7 +301,7 @@ impl<'m, P: Platform> Table<'m, P> {
     /// Marks a lifeline by hand, as the kernel would: of a participant that detaches, or is known to be gone.
     pub(crate) fn cut(&self, word: &P::Word, seen: u32) {
         // ORDERING: Release; stands for the kernel's own mark: who reads it reads all that the dead wrote, which the caller has
-        // read. On the value that was judged. Model: `mutex::the_net_catches_lost_marks`.
+        // read. On the value that was judged. Model: `mutex::a_mark_by_hand_publishes_what_the_dead_wrote`.
         if word.compare_exchange(seen, MARK | WAKE_AT_DEATH, Release, Relaxed).is_ok() {
             // EQUIVALENT(all to one): the kernel wakes one, too; that one wakes the others, or dies watched by them. All, for the
             // sake of those whom a stopped process should have woken.
