@@ -55,6 +55,12 @@ pub trait Backend: Debug + Send + Sync + Sized + 'static {
     fn actor() -> Option<Arc<crate::kernel::Actor>>;
     fn set_actor(actor: Option<Arc<crate::kernel::Actor>>);
 
+    /// The most words that a wait takes on this machine.
+    const MOST_WORDS: usize;
+    /// Whether the clock may cut an exploration short.
+    const IS_CLOCKED: bool;
+    /// The bounds, for people; `cut_short`: how many placings the clock has cut short.
+    fn bound(bounds: Bounds, cut_short: usize) -> String;
     /// Runs `body` under every schedule, or many. Panics with the first failure.
     fn explore(bounds: Bounds, body: impl Fn() + Send + Sync + 'static);
 }
@@ -148,12 +154,13 @@ mod with_loom {
         static ACTOR: RefCell<Option<Arc<Actor>>> = RefCell::new(None);
     }
 
-    /// The loom model checker.
+    /// The loom model checker. A wait takes `WORDS` words.
     #[derive(Debug)]
-    pub struct Loom;
+    pub struct Loom<const WORDS: usize = 128>;
 
-    impl Backend for Loom {
+    impl<const WORDS: usize> Backend for Loom<WORDS> {
         backend!(Loom, loom);
+        const MOST_WORDS: usize = WORDS;
         type Cell<T: Debug + Send + 'static> = Shared<T>;
 
         fn cell<T: Debug + Send + 'static>(value: T) -> Shared<T> {
@@ -172,6 +179,12 @@ mod with_loom {
         }
         fn set_actor(actor: Option<Arc<Actor>>) {
             ACTOR.with(|place| *place.borrow_mut() = actor);
+        }
+        const IS_CLOCKED: bool = true;
+        fn bound(bounds: Bounds, cut_short: usize) -> String {
+            let cut = |count| format!(", {count} plans cut short at {:?}", bounds.longest);
+            let cut = if cut_short > 0 { cut(cut_short) } else { ", all of it".into() };
+            format!("up to {} preemptions{cut}", bounds.preemptions)
         }
         fn explore(bounds: Bounds, body: impl Fn() + Send + Sync + 'static) {
             let mut builder = loom::model::Builder::new();
@@ -208,6 +221,7 @@ mod with_shuttle {
 
     impl Backend for Shuttle {
         backend!(Shuttle, shuttle);
+        const MOST_WORDS: usize = 128;
         type Cell<T: Debug + Send + 'static> = Mutex<T>;
 
         fn cell<T: Debug + Send + 'static>(value: T) -> Mutex<T> {
@@ -224,6 +238,10 @@ mod with_shuttle {
         }
         fn set_actor(actor: Option<Arc<Actor>>) {
             ACTOR.with(|place| *place.borrow_mut() = actor);
+        }
+        const IS_CLOCKED: bool = false;
+        fn bound(bounds: Bounds, _cut_short: usize) -> String {
+            format!("{0} random schedules and {0} of PCT's a plan", bounds.schedules)
         }
         fn explore(bounds: Bounds, body: impl Fn() + Send + Sync + 'static) {
             use shuttle::scheduler::{PctScheduler, RandomScheduler};
