@@ -11,8 +11,8 @@ pub struct Bounds {
     pub preemptions: usize,
     /// shuttle: random schedules, and as many of PCT's.
     pub schedules: usize,
-    /// loom: the longest exploration of one placing of deaths.
-    pub longest: std::time::Duration,
+    /// loom: the most executions of one placing of deaths. A count, and no time, so that a busy machine explores as much as any.
+    pub executions: usize,
 }
 
 /// A model checker.
@@ -57,9 +57,9 @@ pub trait Backend: Debug + Send + Sync + Sized + 'static {
 
     /// The most words that a wait takes on this machine.
     const MOST_WORDS: usize;
-    /// Whether the clock may cut an exploration short.
-    const IS_CLOCKED: bool;
-    /// The bounds, for people; `cut_short`: how many placings the clock has cut short.
+    /// Whether an exploration ends by itself, if it is not cut short.
+    const IS_EXHAUSTIVE: bool;
+    /// The bounds, for people; `cut_short`: how many placings were cut short.
     fn bound(bounds: Bounds, cut_short: usize) -> String;
     /// Runs `body` under every schedule, or many. Panics with the first failure.
     fn explore(bounds: Bounds, body: impl Fn() + Send + Sync + 'static);
@@ -180,9 +180,9 @@ mod with_loom {
         fn set_actor(actor: Option<Arc<Actor>>) {
             ACTOR.with(|place| *place.borrow_mut() = actor);
         }
-        const IS_CLOCKED: bool = true;
+        const IS_EXHAUSTIVE: bool = true;
         fn bound(bounds: Bounds, cut_short: usize) -> String {
-            let cut = |count| format!(", {count} plans cut short at {:?}", bounds.longest);
+            let cut = |count| format!(", {count} plans cut short after {} executions", bounds.executions);
             let cut = if cut_short > 0 { cut(cut_short) } else { ", all of it".into() };
             format!("up to {} preemptions{cut}", bounds.preemptions)
         }
@@ -190,7 +190,8 @@ mod with_loom {
             let mut builder = loom::model::Builder::new();
             builder.preemption_bound = Some(bounds.preemptions);
             builder.max_branches = 5_000;
-            builder.max_duration = Some(bounds.longest);
+            builder.max_permutations = Some(bounds.executions);
+            builder.checkpoint_interval = bounds.executions; // it looks at the bound that often
             builder.check(body);
         }
     }
@@ -239,7 +240,7 @@ mod with_shuttle {
         fn set_actor(actor: Option<Arc<Actor>>) {
             ACTOR.with(|place| *place.borrow_mut() = actor);
         }
-        const IS_CLOCKED: bool = false;
+        const IS_EXHAUSTIVE: bool = false;
         fn bound(bounds: Bounds, _cut_short: usize) -> String {
             format!("{0} random schedules and {0} of PCT's a plan", bounds.schedules)
         }

@@ -10,7 +10,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::time::{Duration, Instant};
 
 /// The segment of a scenario: participant table and membership, and who has died.
 #[derive(Debug)]
@@ -91,7 +90,7 @@ pub struct Report {
     pub plans: usize,
     /// Executions, all told.
     pub executions: usize,
-    /// Placings whose exploration was cut short by the clock. What is left of the others is nothing, within the bounds.
+    /// Placings whose exploration was cut short. What is left of the others is nothing, within the bounds.
     pub cut_short: usize,
 }
 
@@ -151,7 +150,7 @@ impl<B: Backend, S: State> Explore<B, S> {
             spurious: false,
             first_phase: false,
             broken: Broken::default(),
-            bounds: Bounds { preemptions: 2, schedules: 300, longest: Duration::from_millis(400) * thoroughness() },
+            bounds: Bounds { preemptions: 2, schedules: 300, executions: 4_000 * thoroughness() },
         }
     }
     /// Looks at the state when all have ended.
@@ -174,7 +173,7 @@ impl<B: Backend, S: State> Explore<B, S> {
     pub fn pairs(mut self) -> Self {
         self.pairs = true;
         self.bounds.preemptions = 1;
-        self.bounds.longest = Duration::from_millis(40) * thoroughness();
+        self.bounds.executions = 400 * thoroughness();
         self
     }
     /// Also: each wait of each participant returns once for no reason.
@@ -226,6 +225,11 @@ impl<B: Backend, S: State> Explore<B, S> {
     /// Breaks the platform.
     pub fn broken(mut self, broken: Broken) -> Self {
         self.broken = broken;
+        self
+    }
+    /// How many executions of each placing are enough, where that is not the usual number.
+    pub fn executions(mut self, most: usize) -> Self {
+        self.bounds.executions = most * thoroughness();
         self
     }
     /// loom's bound of preemptions, 2 unless said otherwise.
@@ -311,12 +315,12 @@ impl<B: Backend, S: State> Explore<B, S> {
             (this.check)(&state, &world);
         };
         let bounds = self.bounds;
-        let begin = Instant::now();
         let result = quietly(|| catch_unwind(AssertUnwindSafe(|| B::explore(bounds, body))));
+        let executions = executions.load(SeqCst);
         Outcome {
-            executions: executions.load(SeqCst),
+            executions,
             happened: happened.load(SeqCst),
-            cut_short: begin.elapsed() >= bounds.longest,
+            cut_short: B::IS_EXHAUSTIVE && executions + 1 >= bounds.executions,
             failure: result.err().map(|panic| message(&*panic)),
         }
     }
@@ -421,7 +425,7 @@ impl<B: Backend, S: State> Explore<B, S> {
             let Outcome { executions, happened, cut_short, failure } = self.one(plan);
             report.plans += 1;
             report.executions += executions;
-            report.cut_short += usize::from(cut_short && B::IS_CLOCKED);
+            report.cut_short += usize::from(cut_short);
             if let Some(failure) = failure {
                 panic!("{name}: {plan:?} after {} executions: {failure}", report.executions);
             }
@@ -452,7 +456,8 @@ impl<B: Backend, S: State> Explore<B, S> {
     }
 
     /// Explores until something fails, as it must.
-    pub fn fails(self, name: &str) {
+    pub fn fails(mut self, name: &str) {
+        self.bounds.executions *= 5; // it ends where it fails
         let mut found = None;
         let mut executions = 0;
         self.plans(|plan| {
@@ -469,8 +474,8 @@ impl<B: Backend, S: State> Explore<B, S> {
     }
 }
 
-/// How many times as long as usual each placing is explored: for long runs, and for machines that have other work to do.
-fn thoroughness() -> u32 {
+/// How many times as long as usual each placing is explored: for long runs.
+fn thoroughness() -> usize {
     let told = std::env::var("OUTLIVE_MODELS_THOROUGHNESS");
     told.map_or(1, |times| times.parse().expect("OUTLIVE_MODELS_THOROUGHNESS is a whole number"))
 }

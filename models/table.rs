@@ -4,9 +4,9 @@
 
 use outlive::platform::Word as _;
 use outlive::raw::Id;
+use outlive_models::{Backend, Explore, Newborn, Word, World};
 #[cfg(feature = "loom")]
 use outlive_models::{Broken, Left};
-use outlive_models::{Backend, Explore, Newborn, Word, World};
 use std::sync::Mutex;
 use std::sync::atomic::Ordering::{self, Acquire, Relaxed, Release};
 

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use comfy_table::{Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
-use outlive_proof::killers::Killers;
+use outlive_proof::killers::{Killers, Known};
 use outlive_proof::run::{Effort, Fate, Models, Outcome};
 use outlive_proof::sites::{Mutant, Source};
 use outlive_proof::{Result, explored, instrument, read, root, run, sites};
@@ -44,6 +44,9 @@ struct Mutants {
     /// Ask every model that has to do with the file, not just until one fails; those with a proof, too.
     #[arg(long)]
     matrix: bool,
+    /// Ask only the models of the file itself, and not those of files that use it: quick, for a first look.
+    #[arg(long)]
+    own: bool,
     /// Keep what was found in killers.toml.
     #[arg(long)]
     record: bool,
@@ -115,10 +118,11 @@ fn mutants(arguments: &Mutants) -> Result<bool> {
     let models = Models::new(&root, &sources, instrument::build(&root)?, &killers)?;
     let built = begin.elapsed();
     let jobs = arguments.jobs.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
-    let effort = Effort { matrix: arguments.matrix, longest: Duration::from_secs(arguments.longest), jobs };
+    let effort =
+        Effort { matrix: arguments.matrix, own: arguments.own, longest: Duration::from_secs(arguments.longest), jobs };
     let outcomes = try_all(&models, &chosen, &killers, effort)?;
     let unreliable = run::unreliable(&models, &outcomes, effort.longest)?;
-    let good = tell(&outcomes, arguments.matrix);
+    let good = tell(&outcomes, &killers, arguments.matrix);
     println!("built in {:.0} s, all in {:.0} s", built.as_secs_f64(), begin.elapsed().as_secs_f64());
     for model in &unreliable {
         println!("{model} fails without any mutant, too: what it killed does not count");
@@ -152,7 +156,7 @@ fn try_all(models: &Models, chosen: &[&Mutant], killers: &Killers, effort: Effor
     let bar = ProgressBar::new(chosen.len() as u64).with_style(style);
     let outcomes = run::all(models, chosen, killers, effort, |outcome| {
         bar.inc(1);
-        if !matches!(outcome.fate, Fate::Killed(_) | Fate::Equivalent) {
+        if !matches!(outcome.fate, Fate::Killed(_) | Fate::Equivalent | Fate::Open) {
             let mutant = &outcome.mutant;
             bar.suspend(|| eprintln!("{}.rs:{} {}: {:?}", mutant.file, mutant.line, mutant.key(), outcome.fate));
         }
@@ -162,8 +166,8 @@ fn try_all(models: &Models, chosen: &[&Mutant], killers: &Killers, effort: Effor
     outcomes
 }
 
-/// Prints the table and the sum. True if nothing survived.
-fn tell(outcomes: &[Outcome], matrix: bool) -> bool {
+/// Prints the table and the sum. True if nothing survived but what is known to be open.
+fn tell(outcomes: &[Outcome], killers: &Killers, matrix: bool) -> bool {
     let mut table = table_of(&["where", "mutant", "killed by", "executions", "how", "s"]);
     let count = |is: fn(&Fate) -> bool| outcomes.iter().filter(|outcome| is(&outcome.fate)).count();
     for outcome in outcomes {
@@ -173,10 +177,15 @@ fn tell(outcomes: &[Outcome], matrix: bool) -> bool {
             Fate::Killed(model) => model.clone(),
             Fate::Hung(model) => format!("NO VERDICT: {model} does not end"),
             Fate::Survived => "SURVIVED".into(),
+            Fate::Open => "OPEN".into(),
             Fate::Equivalent => "equivalent".into(),
             Fate::ProofIsWrong(model) => format!("PROOF IS WRONG: {model}"),
         };
-        let how = if outcome.fate == Fate::Equivalent { mutant.proof.as_deref() } else { Some(&*outcome.reason) };
+        let how = match outcome.fate {
+            Fate::Equivalent => mutant.proof.as_deref(),
+            Fate::Open => killers.open(&mutant.file, &mutant.key()).map(String::as_str),
+            _ => Some(&*outcome.reason),
+        };
         table.add_row([
             format!("{}.rs:{}", mutant.file, mutant.line),
             mutant.key(),
@@ -190,14 +199,17 @@ fn tell(outcomes: &[Outcome], matrix: bool) -> bool {
     let killed = count(|fate| matches!(fate, Fate::Killed(_)));
     let equivalent = count(|fate| *fate == Fate::Equivalent);
     let survived = count(|fate| *fate == Fate::Survived);
-    let bad = outcomes.len() - killed - equivalent;
+    let open = count(|fate| *fate == Fate::Open);
+    let bad = outcomes.len() - killed - equivalent - open;
     let others = if bad > survived {
         format!(", {} without verdict or with a wrong proof", bad - survived)
     } else {
         String::new()
     };
     let all = outcomes.len();
-    println!("{all} mutants, {killed} killed, {equivalent} equivalent (with proof), {survived} survived{others}");
+    println!(
+        "{all} mutants, {killed} killed, {equivalent} equivalent (with proof), {open} open, {survived} survived{others}"
+    );
     bad == 0
 }
 
@@ -216,8 +228,8 @@ fn record<'o>(
     for outcome in outcomes {
         let of_file = killers.0.entry(outcome.mutant.file.clone()).or_default();
         match &outcome.fate {
-            Fate::Killed(model) => of_file.insert(outcome.mutant.key(), model.clone()),
-            Fate::Hung(_) => None, // a busy machine is no reason to forget
+            Fate::Killed(model) => of_file.insert(outcome.mutant.key(), Known::Killer(model.clone())),
+            Fate::Hung(_) | Fate::Open => None, // a busy machine is no reason to forget
             _ => of_file.remove(&outcome.mutant.key()),
         };
     }

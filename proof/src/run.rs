@@ -20,6 +20,8 @@ pub enum Fate {
     Hung(String),
     /// None of the models that were tried noticed.
     Survived,
+    /// None noticed, as was known: it is open in `killers.toml`.
+    Open,
     /// None noticed, or none was asked, and the source says why.
     Equivalent,
     /// The source says that it changes nothing, and this model fails.
@@ -50,6 +52,8 @@ pub struct Outcome {
 pub struct Effort {
     /// All models that have to do with the file, and equivalent mutants too.
     pub matrix: bool,
+    /// Only the models of the file itself, and not those of files that use it.
+    pub own: bool,
     /// The longest that one model may take.
     pub longest: Duration,
     /// Mutants that are tried at once.
@@ -100,9 +104,8 @@ impl Models {
                 of_source.extend(tests.map(|test| format!("{program}::{test}")));
             }
             // loom knows weak memory; and those first that kill most.
-            let kills =
-                |model: &String| killers.0.values().flat_map(BTreeMap::values).filter(|by| *by == model).count();
-            of_source.sort_by_key(|model| (model.contains("::with_shuttle::"), std::cmp::Reverse(kills(model))));
+            of_source
+                .sort_by_key(|model| (model.contains("::with_shuttle::"), std::cmp::Reverse(killers.kills(model))));
             tests.insert(source.name.clone(), of_source);
         }
         Ok(Self { programs, tests, folder: place(root).join("models") })
@@ -190,7 +193,11 @@ fn one(models: &Models, mutant: &Mutant, killers: &Killers, effort: Effort) -> R
     let known = killers.of(&mutant.file, &mutant.key());
     let mut outcome = Outcome {
         mutant: mutant.clone(),
-        fate: if mutant.proof.is_some() { Fate::Equivalent } else { Fate::Survived },
+        fate: match (&mutant.proof, killers.open(&mutant.file, &mutant.key())) {
+            (Some(_), _) => Fate::Equivalent,
+            (None, Some(_)) => Fate::Open,
+            (None, None) => Fate::Survived,
+        },
         known: false,
         matrix: vec![],
         executions: None,
@@ -202,7 +209,8 @@ fn one(models: &Models, mutant: &Mutant, killers: &Killers, effort: Effort) -> R
     }
     let all = &models.tests[&mutant.file];
     let first = known.filter(|model| all.contains(model));
-    for model in first.into_iter().chain(all.iter().filter(|model| Some(*model) != first)) {
+    let is_asked = |model: &&String| !effort.own || model.split("::").next() == Some(&mutant.file);
+    for model in first.into_iter().chain(all.iter().filter(is_asked).filter(|model| Some(*model) != first)) {
         let failure = match models.ask(model, mutant.id, effort.longest)? {
             Verdict::Holds => continue,
             Verdict::Hangs => {
