@@ -12,7 +12,9 @@ fn every_mutant_of_the_algorithms_has_a_killer_or_a_proof() {
 
 #[test]
 fn every_algorithm_has_models() {
-    for source in sites::all(&root()).expect("the sources are read") {
+    // Where there is nothing to weaken, as in words that are only taken apart, the models of those who use it are enough.
+    let sources = sites::all(&root()).expect("the sources are read");
+    for source in sources.iter().filter(|source| !source.mutants.is_empty()) {
         let models = root().join("models").join(format!("{}.rs", source.name));
         assert!(models.is_file(), "src/raw/{0}.rs has no models/{0}.rs", source.name);
     }
