@@ -11,8 +11,8 @@ pub struct Bounds {
     pub preemptions: usize,
     /// shuttle: random schedules, and as many of PCT's.
     pub schedules: usize,
-    /// loom: the longest exploration of one placing of deaths.
-    pub longest: std::time::Duration,
+    /// loom: the most executions of one placing of deaths. A count, and no time, so that a busy machine explores as much as any.
+    pub executions: usize,
 }
 
 /// A model checker.
@@ -55,6 +55,12 @@ pub trait Backend: Debug + Send + Sync + Sized + 'static {
     fn actor() -> Option<Arc<crate::kernel::Actor>>;
     fn set_actor(actor: Option<Arc<crate::kernel::Actor>>);
 
+    /// The most words that a wait takes on this machine.
+    const MOST_WORDS: usize;
+    /// Whether an exploration ends by itself, if it is not cut short.
+    const IS_EXHAUSTIVE: bool;
+    /// The bounds, for people; `cut_short`: how many placings were cut short.
+    fn bound(bounds: Bounds, cut_short: usize) -> String;
     /// Runs `body` under every schedule, or many. Panics with the first failure.
     fn explore(bounds: Bounds, body: impl Fn() + Send + Sync + 'static);
 }
@@ -148,12 +154,13 @@ mod with_loom {
         static ACTOR: RefCell<Option<Arc<Actor>>> = RefCell::new(None);
     }
 
-    /// The loom model checker.
+    /// The loom model checker. A wait takes `WORDS` words.
     #[derive(Debug)]
-    pub struct Loom;
+    pub struct Loom<const WORDS: usize = 128>;
 
-    impl Backend for Loom {
+    impl<const WORDS: usize> Backend for Loom<WORDS> {
         backend!(Loom, loom);
+        const MOST_WORDS: usize = WORDS;
         type Cell<T: Debug + Send + 'static> = Shared<T>;
 
         fn cell<T: Debug + Send + 'static>(value: T) -> Shared<T> {
@@ -173,11 +180,18 @@ mod with_loom {
         fn set_actor(actor: Option<Arc<Actor>>) {
             ACTOR.with(|place| *place.borrow_mut() = actor);
         }
+        const IS_EXHAUSTIVE: bool = true;
+        fn bound(bounds: Bounds, cut_short: usize) -> String {
+            let cut = |count| format!(", {count} plans cut short after {} executions", bounds.executions);
+            let cut = if cut_short > 0 { cut(cut_short) } else { ", all of it".into() };
+            format!("up to {} preemptions{cut}", bounds.preemptions)
+        }
         fn explore(bounds: Bounds, body: impl Fn() + Send + Sync + 'static) {
             let mut builder = loom::model::Builder::new();
             builder.preemption_bound = Some(bounds.preemptions);
             builder.max_branches = 5_000;
-            builder.max_duration = Some(bounds.longest);
+            builder.max_permutations = Some(bounds.executions);
+            builder.checkpoint_interval = bounds.executions; // it looks at the bound that often
             builder.check(body);
         }
     }
@@ -208,6 +222,7 @@ mod with_shuttle {
 
     impl Backend for Shuttle {
         backend!(Shuttle, shuttle);
+        const MOST_WORDS: usize = 128;
         type Cell<T: Debug + Send + 'static> = Mutex<T>;
 
         fn cell<T: Debug + Send + 'static>(value: T) -> Mutex<T> {
@@ -224,6 +239,10 @@ mod with_shuttle {
         }
         fn set_actor(actor: Option<Arc<Actor>>) {
             ACTOR.with(|place| *place.borrow_mut() = actor);
+        }
+        const IS_EXHAUSTIVE: bool = false;
+        fn bound(bounds: Bounds, _cut_short: usize) -> String {
+            format!("{0} random schedules and {0} of PCT's a plan", bounds.schedules)
         }
         fn explore(bounds: Bounds, body: impl Fn() + Send + Sync + 'static) {
             use shuttle::scheduler::{PctScheduler, RandomScheduler};

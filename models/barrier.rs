@@ -306,7 +306,7 @@ fn no_release() -> Broken {
 
 outlive_models::models! { with_loom, Loom, "loom",
     two_meet_or_learn_that_they_do_not: |n| all_meet::<B, 2>().victims(&[0, 1]).spurious().holds(n);
-    three_meet_or_learn_that_they_do_not: |n| all_meet::<B, 3>().victims(&[0, 2]).preemptions(1).holds(n);
+    three_meet_or_learn_that_they_do_not: |n| all_meet::<B, 3>().victims(&[2]).preemptions(1).executions(1_000).holds(n);
     the_first_phase_changes_nothing: |n| all_meet::<B, 2>().victims(&[0, 1]).first_phase().holds(n);
     any_two_may_die: |n| with_an_action::<B, 2>().victims(&[0, 1]).pairs().holds(n);
     a_timeout_breaks_it_for_all: |n| one_times_out::<B>().victims(&[0, 1]).holds(n);
@@ -322,7 +322,7 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_trip_publishes: |n| all_meet::<B, 2>().broken(no_release()).fails(n);
     a_trip_acquires: |n| all_meet::<B, 2>().broken(no_acquire()).fails(n);
     without_the_cascade_one_stays_asleep:
-        |n| all_meet::<B, 3>().victims(&[0]).broken(Broken { no_cascade: true, ..Broken::default() }).fails(n);
+        |n| all_meet::<B, 3>().victims(&[0]).preemptions(1).broken(Broken { no_cascade: true, ..Broken::default() }).fails(n);
     watching_nobody_hangs:
         |n| all_meet::<B, 2>().victims(&[0]).broken(Broken { most_words: Some(2), ..Broken::default() }).fails(n);
     a_look_before_the_collection_hangs:

@@ -1,8 +1,8 @@
 //! The driver: runs a scenario under every placing of deaths that it is told to try.
 
 use crate::backend::{Backend, Bounds};
-use crate::kernel::{Actor, Broken, Died, Life, Model, Note, Script, Word, Word64};
-use outlive::platform::{WAKE_AT_DEATH, Word as _};
+use crate::kernel::{Actor, Broken, Died, Life, Model, Nature, Note, Script, Word, Word64};
+use outlive::platform::{MARK, WAKE_AT_DEATH, Word as _};
 use outlive::raw::table::{Participant, Slot, Table};
 use std::any::Any;
 use std::cell::Cell;
@@ -10,7 +10,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::time::Duration;
 
 /// The segment of a scenario: participant table and membership, and who has died.
 #[derive(Debug)]
@@ -19,8 +18,9 @@ pub struct World<B: Backend> {
     cursor: Word<B>,
     slots: Vec<Slot<Model<B>>>,
     died: Vec<AtomicBool>,
-    gone: Arc<[AtomicBool]>,
-    equal_thread_ids: bool,
+    pub(crate) gone: Arc<[AtomicBool]>,
+    /// From this one on all have the same thread id.
+    first_of_equal_id: usize,
 }
 
 impl<B: Backend> World<B> {
@@ -38,7 +38,7 @@ impl<B: Backend> World<B> {
     }
     /// The thread id of this modelled thread.
     pub(crate) fn thread_id(&self, who: usize) -> u32 {
-        if self.equal_thread_ids { 1 } else { who as u32 + 1 }
+        if who >= self.first_of_equal_id { FROM_BEFORE } else { who as u32 + 1 }
     }
     /// Lets a thread that has been registered from the start act.
     pub fn act<R>(&self, who: usize, act: impl FnOnce(&Participant<'_, Model<B>>) -> R) -> R {
@@ -52,11 +52,35 @@ impl<B: Backend> World<B> {
 pub trait State: Send + Sync + 'static {}
 impl<T: Send + Sync + 'static> State for T {}
 
+/// How somebody from before the scenario, who is gone, left the slots that newcomers can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// Dead, and marked by the kernel.
+    Marked,
+    /// Dead, and the mark was lost.
+    Unmarked,
+    /// Dead before it armed its lifeline.
+    Unarmed,
+}
+
+/// The number of the thread from before.
+const FROM_BEFORE: u32 = 0x7f;
+
 /// Who dies at which operation, and who returns from which wait for no reason.
 #[derive(Debug, Clone, Default)]
 struct Plan {
     deaths: Vec<(usize, u32)>,
     spurious: Option<(usize, u32)>,
+}
+
+/// In which way the victims end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Killed,
+    /// The kernel does not mark their lifelines.
+    Unmarked,
+    /// By exec, and they are not the main threads: the process's lifeline alone is marked.
+    Exec,
 }
 
 /// What was explored.
@@ -66,6 +90,17 @@ pub struct Report {
     pub plans: usize,
     /// Executions, all told.
     pub executions: usize,
+    /// Placings whose exploration was cut short. What is left of the others is nothing, within the bounds.
+    pub cut_short: usize,
+}
+
+/// What became of one placing.
+struct Outcome {
+    executions: usize,
+    /// All that was planned happened, in some execution.
+    happened: bool,
+    cut_short: bool,
+    failure: Option<String>,
 }
 
 /// A scenario and how to explore it.
@@ -73,6 +108,10 @@ pub struct Explore<B: Backend, S: State> {
     participants: usize,
     newcomers: usize,
     slots: Option<usize>,
+    left: Option<Left>,
+    processes: &'static [u32],
+    looks_slowly: &'static [usize],
+    end: End,
     make: fn() -> S,
     body: fn(&World<B>, usize, &S),
     after: fn(&World<B>, usize, usize, &S),
@@ -99,6 +138,10 @@ impl<B: Backend, S: State> Explore<B, S> {
             participants,
             newcomers: 0,
             slots: None,
+            left: None,
+            processes: &[],
+            looks_slowly: &[],
+            end: End::Killed,
             make,
             body,
             after: |_, _, _, _| {},
@@ -109,7 +152,7 @@ impl<B: Backend, S: State> Explore<B, S> {
             first_phase: false,
             broken: Broken::default(),
             script: &[],
-            bounds: Bounds { preemptions: 2, schedules: 300, longest: Duration::from_millis(400) },
+            bounds: Bounds { preemptions: 2, schedules: 300, executions: 4_000 * thoroughness() },
         }
     }
     /// Looks at the state when all have ended.
@@ -132,7 +175,7 @@ impl<B: Backend, S: State> Explore<B, S> {
     pub fn pairs(mut self) -> Self {
         self.pairs = true;
         self.bounds.preemptions = 1;
-        self.bounds.longest = Duration::from_millis(40);
+        self.bounds.executions = 400 * thoroughness();
         self
     }
     /// Also: each wait of each participant returns once for no reason.
@@ -156,9 +199,39 @@ impl<B: Backend, S: State> Explore<B, S> {
         self.newcomers = self.participants;
         self
     }
+    /// The slots for newcomers were left by somebody who is gone.
+    pub fn left(mut self, left: Left) -> Self {
+        self.left = Some(left);
+        self
+    }
+    /// The processes of the participants, as far as told; the others have one each, of higher numbers.
+    pub fn processes(mut self, processes: &'static [u32]) -> Self {
+        self.processes = processes;
+        self
+    }
+    /// These have the net under their sleep.
+    pub fn look_slowly(mut self, who: &'static [usize]) -> Self {
+        self.looks_slowly = who;
+        self
+    }
+    /// The marks of the victims are lost: to be noticed by those who look slowly.
+    pub fn lost_marks(mut self) -> Self {
+        self.end = End::Unmarked;
+        self
+    }
+    /// The victims end by exec, and are not their processes' main threads.
+    pub fn execs(mut self) -> Self {
+        self.end = End::Exec;
+        self
+    }
     /// Breaks the platform.
     pub fn broken(mut self, broken: Broken) -> Self {
         self.broken = broken;
+        self
+    }
+    /// How many executions of each placing are enough, where that is not the usual number.
+    pub fn executions(mut self, most: usize) -> Self {
+        self.bounds.executions = most * thoroughness();
         self
     }
     /// loom's bound of preemptions, 2 unless said otherwise.
@@ -178,38 +251,58 @@ impl<B: Backend, S: State> Explore<B, S> {
         let count = self.slots.unwrap_or(self.participants + 1);
         let registered =
             |who: usize| self.slots.is_none() && (who < self.participants - self.newcomers || who == self.participants);
+        // A newcomer may take a dead one's slot, or a slow look end its claim.
+        let is_freed = self.newcomers > 0 || self.end == End::Unmarked;
         let slot = |who: usize| {
             let alive = (who as u32 + 1) | WAKE_AT_DEATH;
-            let process = who as u32 + 1;
+            let process = self.processes.get(who).copied().unwrap_or(who as u32 + 100);
             let gone = Arc::clone(&gone);
             let (claim, own) = match (registered(who), constant(who)) {
-                (true, false) if self.newcomers > 0 => {
+                (true, false) if is_freed => {
                     let claim = Slot::<Model<B>>::claim_of_first(alive & 0xff);
-                    (outlive::platform::Long::new(claim), Word::new(alive)) // a newcomer may take its place
+                    (outlive::platform::Long::new(claim), Word::new(alive))
                 }
                 (true, true) => {
                     (Word64::constant(Slot::<Model<B>>::claim_of_first(alive & 0xff)), Word::constant(alive))
                 }
                 (true, false) => (Word64::constant(Slot::<Model<B>>::claim_of_first(alive & 0xff)), Word::new(alive)),
-                (false, _) => (outlive::platform::Long::new(0), Word::new(0)),
+                (false, _) => {
+                    let claim = self.left.map_or(0, |_| Slot::<Model<B>>::claim_of_first(FROM_BEFORE));
+                    let lifeline = match self.left {
+                        Some(Left::Marked) => MARK | WAKE_AT_DEATH,
+                        Some(Left::Unmarked) => FROM_BEFORE | WAKE_AT_DEATH,
+                        Some(Left::Unarmed) | None => 0,
+                    };
+                    (outlive::platform::Long::new(claim), Word::new(lifeline))
+                }
             };
-            let process_line = Life { word: Word::constant(0), place: (who, 1) };
-            Slot::from_parts(claim, [Life { word: own, place: (who, 0) }, process_line], Note { process, gone })
+            let described = match (registered(who), constant(who) || !is_freed) {
+                (true, true) => Word::constant(who as u32 + 1),
+                (true, false) => Word::new(who as u32 + 1),
+                (false, _) => Word::new(FROM_BEFORE),
+            };
+            let process_line = match self.end {
+                End::Exec if registered(who) && !constant(who) => Word::new(alive),
+                _ => Word::constant(0),
+            };
+            let lifelines = [Life { word: own, place: (who, 0) }, Life { word: process_line, place: (who, 1) }];
+            Slot::from_parts(claim, lifelines, Note { process, described, gone })
         };
         let used = if self.slots.is_some() { 0 } else { count as u32 };
-        let membership = match (self.newcomers > 0, self.broken.no_membership) {
+        let membership = match (is_freed, self.broken.no_membership) {
             (true, false) => Word::new(used),
             (true, true) => Word::constant(count as u32),
             (false, _) => Word::constant(used),
         };
         let cursor = if self.newcomers > 0 { Word::new(0) } else { Word::constant(0) };
         let died = (0..=self.participants).map(|_| AtomicBool::new(false)).collect();
-        let equal_thread_ids = self.broken.equal_thread_ids;
-        World { membership, cursor, slots: (0..count).map(slot).collect(), died, gone, equal_thread_ids }
+        let first_of_equal_id =
+            if self.broken.equal_thread_ids { self.participants - self.newcomers } else { usize::MAX };
+        World { membership, cursor, slots: (0..count).map(slot).collect(), died, gone, first_of_equal_id }
     }
 
-    /// One placing under all schedules. Gives the executions, whether all that was to happen happened, and the failure.
-    fn one(&self, plan: &Plan) -> (usize, bool, Option<String>) {
+    /// One placing under all schedules.
+    fn one(&self, plan: &Plan) -> Outcome {
         let executions = Arc::new(AtomicUsize::new(0));
         let happened = Arc::new(AtomicBool::new(false));
         let this = Arc::new(Self { victims: vec![], ..*self });
@@ -232,20 +325,26 @@ impl<B: Backend, S: State> Explore<B, S> {
         };
         let bounds = self.bounds;
         let result = quietly(|| catch_unwind(AssertUnwindSafe(|| B::explore(bounds, body))));
-        let failure = result.err().map(|panic| message(&*panic));
-        (executions.load(SeqCst), happened.load(SeqCst), failure)
+        let executions = executions.load(SeqCst);
+        Outcome {
+            executions,
+            happened: happened.load(SeqCst),
+            cut_short: B::IS_EXHAUSTIVE && executions + 1 >= bounds.executions,
+            failure: result.err().map(|panic| message(&*panic)),
+        }
     }
 
     fn thread(&self, who: usize, plan: &Plan, world: &World<B>, state: &S, happened: &AtomicBool, script: Arc<Script>) {
         let of = |list: &[(usize, u32)]| list.iter().find(|(victim, _)| *victim == who).map(|(_, at)| *at);
         let die_at = of(&plan.deaths);
         let spurious = of(plan.spurious.as_slice());
-        let mut actor = Actor::new(die_at, spurious, self.broken, self.first_phase);
+        let nature = Nature { first_phase: self.first_phase, looks_slowly: self.looks_slowly.contains(&who) };
+        let mut actor = Actor::new(die_at, spurious, self.broken, nature);
         actor.who = who;
         actor.script = Some(script).filter(|_| !self.script.is_empty());
         let actor = Arc::new(actor);
         if self.slots.is_none() && who < self.participants - self.newcomers {
-            actor.linked.lock().expect("no panic inside").push((who, 0));
+            actor.linked.lock().expect("no panic inside").push((who, usize::from(self.end == End::Exec)));
         }
         B::set_actor(Some(Arc::clone(&actor)));
         let result = catch_unwind(AssertUnwindSafe(|| (self.body)(world, who, state)));
@@ -260,22 +359,24 @@ impl<B: Backend, S: State> Explore<B, S> {
                 happened.store(true, SeqCst);
                 world.died[who].store(true, SeqCst);
                 let thread = world.thread_id(who);
-                let is_lost = self.broken.lost_marks;
                 let cut = |(slot, line): (usize, usize), pending| {
                     let lifelines: &[Life<B>; 2] = world.slots[slot].lifelines();
-                    lifelines[line].word.kernel_cut(thread, pending);
+                    match self.end {
+                        End::Unmarked => world.slots[slot].about().described.through_the_kernel(),
+                        _ => lifelines[line].word.kernel_cut(thread, pending),
+                    }
                 };
                 let pending = *actor.pending.lock().expect("no panic inside");
-                for place in actor.linked.lock().expect("no panic inside").iter().rev().filter(|_| !is_lost) {
+                for place in actor.linked.lock().expect("no panic inside").iter().rev() {
                     if Some(*place) != pending {
                         cut(*place, false);
                     }
                 }
-                if let Some(place) = pending.filter(|_| !is_lost) {
+                if let Some(place) = pending {
                     cut(place, true);
                 }
                 world.gone[who].store(true, SeqCst);
-                B::set_actor(Some(Arc::new(Actor::new(None, None, self.broken, self.first_phase))));
+                B::set_actor(Some(Arc::new(Actor::new(None, None, self.broken, nature))));
                 (self.after)(world, who, self.participants, state);
                 B::set_actor(None);
             }
@@ -302,7 +403,7 @@ impl<B: Backend, S: State> Explore<B, S> {
             }
         }
         if self.pairs {
-            let length = |victim| (0..).take_while(|at| self.one(&one(victim, *at)).1).count() as u32;
+            let length = |victim| (0..).take_while(|at| self.one(&one(victim, *at)).happened).count() as u32;
             let lengths: Vec<_> = self.victims.iter().map(|victim| (*victim, length(*victim))).collect();
             for (first, (a, a_length)) in lengths.iter().enumerate() {
                 for (b, b_length) in &lengths[first + 1..] {
@@ -328,32 +429,55 @@ impl<B: Backend, S: State> Explore<B, S> {
         }
     }
 
-    /// Explores all, and panics with the first plan that fails. Prints how much was explored.
+    /// Explores all, and panics with the first plan that fails. Prints how much was explored, and within which bounds: a line
+    /// that tools read.
     pub fn holds(self, name: &str) -> Report {
         let mut report = Report::default();
+        let mut placed = vec![];
         self.plans(|plan| {
-            let (executions, happened, failure) = self.one(plan);
+            let Outcome { executions, happened, cut_short, failure } = self.one(plan);
             report.plans += 1;
             report.executions += executions;
+            report.cut_short += usize::from(cut_short);
             if let Some(failure) = failure {
-                panic!("{name}: {plan:?} after {executions} executions: {failure}");
+                panic!("{name}: {plan:?} after {} executions: {failure}", report.executions);
+            }
+            // One execution is no exploration: then the participants share nothing that the checker sees.
+            assert!(report.executions > 1, "{name} explored one execution: it models nothing");
+            if happened {
+                placed.extend(plan.deaths.iter().map(|(victim, _)| *victim));
             }
             (happened, false)
         });
-        println!("model {name}: {} plans, {} executions", report.plans, report.executions);
-        assert!(report.executions > report.plans, "{name} explored one execution a plan: it models nothing");
+        if let Some(immortal) = self.victims.iter().find(|victim| !placed.contains(victim)) {
+            panic!("{name}: participant {immortal} was to die, and never did");
+        }
+        let Report { plans, executions, cut_short } = report;
+        println!("model {name}: {plans} plans, {executions} executions; {}", self.bound(cut_short));
         report
     }
 
+    /// What bounds the exploration.
+    fn bound(&self, cut_short: usize) -> String {
+        let deaths = match (self.victims.len(), self.pairs) {
+            (0, _) => "nobody dies".into(),
+            (_, false) => format!("each of {:?} dies at each operation", self.victims),
+            (_, true) => format!("each two of {:?} die at each two operations", self.victims),
+        };
+        let spurious = if self.spurious { ", each wait ends once for nothing" } else { "" };
+        format!("{} threads, {deaths}{spurious}; {}", self.participants, B::bound(self.bounds, cut_short))
+    }
+
     /// Explores until something fails, as it must.
-    pub fn fails(self, name: &str) {
+    pub fn fails(mut self, name: &str) {
+        self.bounds.executions *= 5; // it ends where it fails
         let mut found = None;
         let mut executions = 0;
         self.plans(|plan| {
-            let (more, happened, failure) = self.one(plan);
-            executions += more;
-            found = failure.map(|failure| (plan.clone(), failure));
-            (happened, found.is_some())
+            let outcome = self.one(plan);
+            executions += outcome.executions;
+            found = outcome.failure.map(|failure| (plan.clone(), failure));
+            (outcome.happened, found.is_some())
         });
         let Some((plan, failure)) = found else {
             panic!("{name} was to fail, and did not in {executions} executions: the model is blind");
@@ -361,6 +485,12 @@ impl<B: Backend, S: State> Explore<B, S> {
         let first_line = failure.lines().next().unwrap_or_default();
         println!("model {name}: fails as it must at {plan:?} after {executions} executions: {first_line}");
     }
+}
+
+/// How many times as long as usual each placing is explored: for long runs.
+fn thoroughness() -> usize {
+    let told = std::env::var("OUTLIVE_MODELS_THOROUGHNESS");
+    told.map_or(1, |times| times.parse().expect("OUTLIVE_MODELS_THOROUGHNESS is a whole number"))
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {

@@ -4,7 +4,7 @@ use crate::backend::Backend;
 use crate::explore::World;
 use core::marker::PhantomData;
 use core::time::Duration;
-use outlive::platform::{self, Expect, Lifeline, MARK, OWNER, Platform, WAKE_AT_DEATH};
+use outlive::platform::{self, Expect, Lifeline, MARK, OWNER, Platform, WAKE_AT_DEATH, Word as _};
 use outlive::raw::Id;
 use outlive::raw::table::Newcomer;
 use std::collections::VecDeque;
@@ -31,9 +31,7 @@ pub struct Broken {
     pub no_fence: bool,
     /// A wake finds the one that came last. Nothing is broken by that: the kernel wakes the highest priority first.
     pub newest_first: bool,
-    /// The kernel cuts no lifeline at a death, as with `process_mrelease`: nothing but the slow look tells of it.
-    pub lost_marks: bool,
-    /// All have the same thread id, as in PID namespaces of their own.
+    /// All newcomers, and the one before them, have the same thread id, as in PID namespaces of their own.
     pub equal_thread_ids: bool,
 }
 
@@ -54,13 +52,22 @@ impl Broken {
 /// The payload with which a victim's thread unwinds.
 pub(crate) struct Died;
 
+/// How a participant sleeps.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Nature {
+    /// In two phases.
+    pub(crate) first_phase: bool,
+    /// With the net under it.
+    pub(crate) looks_slowly: bool,
+}
+
 /// The participant that a modelled thread is, with its fate.
 #[derive(Debug)]
 pub struct Actor {
     pub(crate) die_at: Option<u32>,
     pub(crate) spurious_wait: Option<u32>,
     pub(crate) broken: Broken,
-    pub(crate) first_phase: bool,
+    pub(crate) nature: Nature,
     pub(crate) operations: AtomicU32,
     pub(crate) waits: AtomicU32,
     pub(crate) spurious_hit: AtomicBool,
@@ -94,12 +101,12 @@ impl Script {
 }
 
 impl Actor {
-    pub(crate) fn new(die_at: Option<u32>, spurious_wait: Option<u32>, broken: Broken, first_phase: bool) -> Self {
+    pub(crate) fn new(die_at: Option<u32>, spurious_wait: Option<u32>, broken: Broken, nature: Nature) -> Self {
         Self {
             die_at,
             spurious_wait,
             broken,
-            first_phase,
+            nature,
             operations: AtomicU32::new(0),
             waits: AtomicU32::new(0),
             spurious_hit: AtomicBool::new(false),
@@ -214,6 +221,14 @@ impl<B: Backend> Word<B> {
             B::unpark(&sleeper.thread);
         }
         sleepers.len() as u32
+    }
+
+    /// Passes on, through the kernel, all that the caller has done or learnt from it: that somebody is gone is learnt after
+    /// all that it did. On a word that is not otherwise written at the time.
+    pub(crate) fn through_the_kernel(&self) {
+        if let Some(atomic) = &self.atomic {
+            let _unchanged = B::or(atomic, 0, AcqRel);
+        }
     }
 
     /// What the kernel does with a word of a dying thread's list (`handle_futex_death`).
@@ -340,14 +355,16 @@ impl<B: Backend> Lifeline for Life<B> {
     }
 }
 
-/// Which process a participant belongs to, and the truth about who is gone, for the slow check alone.
+/// Which process a participant belongs to, and, for the slow check alone, whom the slot describes and who is gone.
 #[derive(Debug)]
-pub struct Note {
+pub struct Note<B: Backend> {
     pub(crate) process: u32,
+    /// The thread that the owner has described itself as.
+    pub(crate) described: Word<B>,
     pub(crate) gone: Arc<[AtomicBool]>,
 }
 
-impl platform::About for Note {
+impl<B: Backend> platform::About for Note<B> {
     fn process(&self) -> u32 {
         self.process
     }
@@ -362,10 +379,10 @@ impl<B: Backend> Platform for Model<B> {
     type Word = Word<B>;
     type Long = Word64<B>;
     type Lifeline = Life<B>;
-    type About = Note;
+    type About = Note<B>;
 
     const SPINS: u32 = 0;
-    const MOST_WORDS: usize = 128;
+    const MOST_WORDS: usize = B::MOST_WORDS;
 
     fn fence(order: Ordering) {
         let broken = operation::<B>();
@@ -389,17 +406,24 @@ impl<B: Backend> Platform for Model<B> {
         if broken.no_cascade && is_cascade { 0 } else { word.kernel_wake(count) }
     }
     fn first_phase() -> Option<Duration> {
-        B::actor().filter(|actor| actor.first_phase).map(|_| Duration::from_millis(1))
+        B::actor().filter(|actor| actor.nature.first_phase).map(|_| Duration::from_millis(1))
     }
     fn recheck() -> Option<Duration> {
-        None // the net is off
+        // The net is off, but for those who look slowly.
+        B::actor().filter(|actor| actor.nature.looks_slowly).map(|_| Duration::from_secs(1))
     }
     fn watches_many() -> bool {
         true
     }
-    fn is_gone(note: &Note, thread: u32, tag: u32) -> bool {
-        // Newcomers have a tag, as thread ids may be equal; those who were there from the start have none.
-        note.gone[if tag == 0 { thread } else { tag } as usize - 1].load(SeqCst)
+    fn is_gone(note: &Note<B>, thread: u32, tag: u32) -> bool {
+        // Whoever judges by another's description errs, to make it as bad as it can be, on the wrong side.
+        let who = number(thread, tag);
+        let is_described = note.described.load(Relaxed) == who;
+        let gone = has_gone(&note.gone, who);
+        if gone && is_described {
+            note.described.through_the_kernel();
+        }
+        gone || !is_described
     }
 }
 
@@ -459,6 +483,17 @@ fn wait<B: Backend>(words: &[Expect<'_, Word<B>>], until: Option<Duration>) {
     }
 }
 
+/// The number by which `gone` and descriptions know a thread: its tag, as thread ids may be equal. Those who were there from
+/// the start have none.
+fn number(thread: u32, tag: u32) -> u32 {
+    if tag == 0 { thread } else { tag }
+}
+
+/// Whether the kernel has done with a thread: one of the scenario's, or one from before.
+fn has_gone(gone: &[AtomicBool], thread: u32) -> bool {
+    gone.get(thread as usize - 1).is_none_or(|gone| gone.load(SeqCst))
+}
+
 /// One that registers in the course of a scenario.
 #[derive(Debug)]
 pub struct Newborn<'w, B: Backend> {
@@ -486,11 +521,10 @@ impl<B: Backend> Newcomer<Model<B>> for Newborn<'_, B> {
     fn tag(&self) -> u32 {
         self.who as u32 + 1
     }
-    fn describe(&self, _about: &Note, _id: Id) {
-        step::<B>();
+    fn describe(&self, about: &Note<B>, _id: Id) {
+        about.described.store(number(self.thread(), self.tag()), Relaxed);
     }
     fn arm(&self, [own, _process]: &[Life<B>; 2]) {
-        use platform::Word as _;
         let actor = B::actor().expect("only actors register");
         step::<B>();
         *actor.pending.lock().expect("no panic inside") = Some(own.place);
@@ -500,7 +534,7 @@ impl<B: Backend> Newcomer<Model<B>> for Newborn<'_, B> {
         step::<B>();
         *actor.pending.lock().expect("no panic inside") = None;
     }
-    fn is_claimer_gone(&self, _thread: u32, tag: u32) -> bool {
-        self.world.is_gone(tag as usize - 1)
+    fn is_claimer_gone(&self, thread: u32, tag: u32) -> bool {
+        has_gone(&self.world.gone, number(thread, tag))
     }
 }

@@ -8,6 +8,9 @@
 //! Death is an action: [`Explore`] runs a scenario once for each operation of each victim, at which it stops for good.
 //! Nothing in the algorithms knows of it. The recheck net is off in all models.
 //!
+//! Each model prints what it explored, and within which bounds: `cargo run -p outlive-proof -- table` makes a table of it. The
+//! clock cuts a placing of deaths short after 400 ms; OUTLIVE_MODELS_THOROUGHNESS=10 makes that 4 s.
+//!
 //! `cargo test --features loom`, `--features shuttle`, or both. A scenario that must fail is one with something broken in the
 //! platform beneath ([`Broken`]): it shows that the model can fail at all.
 
@@ -22,7 +25,7 @@ pub use backend::Backend;
 pub use backend::Loom;
 #[cfg(feature = "shuttle")]
 pub use backend::Shuttle;
-pub use explore::{Explore, Report, State, World};
+pub use explore::{Explore, Left, Report, State, World};
 pub use kernel::{Broken, Life, Model, Newborn, Note, Word, Word64, step};
 
 /// Tests of models: a module for a backend, compiled with its feature, and in it a test for each `name: |name| exploration;`.

@@ -5,9 +5,9 @@
 use core::time::Duration;
 use outlive::platform::Word as _;
 use outlive::raw::{Cause, Mutex, Participant, Refusal};
+use outlive_models::{Backend, Explore, Left, Model, Newborn, Word, World, step};
 #[cfg(feature = "loom")]
-use outlive_models::Broken;
-use outlive_models::{Backend, Explore, Model, Word, World, step};
+use outlive_models::{Broken, Loom};
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
 /// A pair that is equal except in the middle of an update.
@@ -96,12 +96,96 @@ fn released_by_another<B: Backend>() -> Explore<B, Guarded<B>> {
     })
 }
 
+/// 0 tries once, while 1 comes and goes.
+fn one_tries<B: Backend>() -> Explore<B, Guarded<B>> {
+    Explore::new(2, Guarded::new, |world: &World<B>, who, state: &Guarded<B>| {
+        world.act(who, |me| {
+            if who == 1 {
+                state.update(me);
+                return state.update(me);
+            }
+            match state.mutex.try_lock(me) {
+                Ok(acquired) => state.critical_section(acquired.inconsistent),
+                Err(refusal) => assert_eq!(refusal, Refusal::WouldBlock),
+            }
+        });
+    })
+}
+
+/// 1 comes only now, into the slot that one from before left, and updates, too.
+fn a_newcomer_updates<B: Backend>() -> Explore<B, Guarded<B>> {
+    Explore::new(2, Guarded::new, |world: &World<B>, who, state: &Guarded<B>| match who {
+        0 => world.act(who, |me| state.update(me)),
+        _ => {
+            let id = world.table().register(&Newborn { world, who }).expect("there is a slot");
+            state.update(&Participant { id, table: &world.table() });
+        }
+    })
+    .newcomers(1)
+    .left(Left::Marked)
+}
+
+/// The same; 0 tries.
+fn a_newcomer_updates_and_one_tries<B: Backend>() -> Explore<B, Guarded<B>> {
+    Explore::new(2, Guarded::new, |world: &World<B>, who, state: &Guarded<B>| match who {
+        0 => world.act(who, |me| {
+            if let Ok(acquired) = state.mutex.try_lock(me) {
+                state.critical_section(acquired.inconsistent);
+            }
+        }),
+        _ => {
+            let id = world.table().register(&Newborn { world, who }).expect("there is a slot");
+            state.update(&Participant { id, table: &world.table() });
+        }
+    })
+    .newcomers(1)
+    .left(Left::Marked)
+}
+
+/// Both update, and give the lock back by name, as `Lock` does.
+fn two_release_by_name<B: Backend>() -> Explore<B, Guarded<B>> {
+    Explore::new(2, Guarded::new, |world: &World<B>, who, state: &Guarded<B>| {
+        world.act(who, |me| {
+            let _acquired = state.mutex.lock(me, None).expect("waits");
+            B::write(&state.pair, |pair| pair.0 += 1);
+            state.mutex.release(Some(me.id), None).expect("we hold it");
+        });
+    })
+}
+
+fn two<B: Backend>() -> Explore<B, Guarded<B>> {
+    Explore::new(2, Guarded::new, |world: &World<B>, who, state: &Guarded<B>| world.act(who, |me| state.update(me)))
+}
+
+/// 3 and 1 update, on a machine where a wait has room for one lifeline, and there are two others: they do nothing.
+#[cfg(feature = "loom")]
+fn two_in_a_crowd(processes: &'static [u32]) -> Explore<Loom<4>, Guarded<Loom<4>>> {
+    Explore::new(4, Guarded::new, |world: &World<Loom<4>>, who, state: &Guarded<Loom<4>>| {
+        if who % 2 == 1 {
+            world.act(who, |me| state.update(me));
+        }
+    })
+    .processes(processes)
+    .victims(&[3])
+}
+
 outlive_models::models! { with_loom, Loom, "loom",
     updates_exclude_each_other_whoever_dies: |n| three::<B>().victims(&[0, 1, 2]).spurious().holds(n);
     updates_exclude_each_other_with_the_first_phase: |n| three::<B>().victims(&[0, 1]).first_phase().holds(n);
     barging_loses_no_wake_whoever_dies: |n| barging::<B>().victims(&[0, 1]).holds(n);
     a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1, 2]).holds(n);
     a_release_on_behalf_of_the_holder_wakes_the_next: |n| released_by_another::<B>().victims(&[0, 1]).holds(n);
+    one_that_tries_excludes_others: |n| one_tries::<B>().victims(&[0, 1]).preemptions(3).holds(n);
+    a_newcomer_that_holds_is_not_judged_dead: |n| a_newcomer_updates::<B>().holds(n);
+    a_newcomer_that_holds_is_not_judged_dead_by_one_that_tries:
+        |n| a_newcomer_updates_and_one_tries::<B>().holds(n);
+    a_release_by_name_publishes_the_data: |n| two_release_by_name::<B>().victims(&[0, 1]).holds(n);
+    an_exec_is_a_death: |n| two::<B>().victims(&[0, 1]).execs().holds(n);
+    the_net_catches_lost_marks: |n| two::<B>().victims(&[0]).lost_marks().look_slowly(&[1]).holds(n);
+    a_mark_by_hand_publishes_what_the_dead_wrote:
+        |n| two::<B>().victims(&[0]).lost_marks().after(|world, _, _, _| world.table().look_slowly()).holds(n);
+    the_holder_has_room_in_a_crowd: |n| two_in_a_crowd(&[0, 1, 2, 3]).holds(n);
+    the_holder_is_watched_though_a_thread_of_ours: |n| two_in_a_crowd(&[0, 1, 2, 1]).holds(n);
     any_two_may_die: |n| three::<B>().victims(&[0, 1, 2]).pairs().holds(n);
     a_handoff_publishes_the_data: |n| three::<B>().broken(Broken { no_release: true, ..Broken::default() }).fails(n);
     a_handoff_acquires_the_data: |n| three::<B>().broken(Broken { no_acquire: true, ..Broken::default() }).fails(n);

@@ -4,9 +4,9 @@
 
 use outlive::platform::Word as _;
 use outlive::raw::Id;
-#[cfg(feature = "loom")]
-use outlive_models::Broken;
 use outlive_models::{Backend, Explore, Newborn, Word, World};
+#[cfg(feature = "loom")]
+use outlive_models::{Broken, Left};
 use std::sync::Mutex;
 use std::sync::atomic::Ordering::{self, Acquire, Relaxed, Release};
 
@@ -47,9 +47,9 @@ impl<B: Backend> Hold<B> {
     }
 }
 
-/// Three threads, one slot fewer: a slot is used again when its owner has died.
-fn takers<B: Backend>() -> Explore<B, Hold<B>> {
-    Explore::new(3, Hold::new, |world: &World<B>, who, hold: &Hold<B>| {
+/// In two slots: with three threads one is used again when its owner has died.
+fn takers<B: Backend, const N: usize>() -> Explore<B, Hold<B>> {
+    Explore::new(N, Hold::new, |world: &World<B>, who, hold: &Hold<B>| {
         if let Some(id) = hold.register(world, who) {
             hold.try_take(world, id, Acquire);
         }
@@ -60,7 +60,7 @@ fn takers<B: Backend>() -> Explore<B, Hold<B>> {
 #[cfg(feature = "loom")]
 /// The same, but the word is looked at with Relaxed, and only the CAS acquires: this fault was in the mutex once.
 fn careless_takers<B: Backend>() -> Explore<B, Hold<B>> {
-    Explore::new(3, Hold::new, |world: &World<B>, who, hold: &Hold<B>| {
+    Explore::new(2, Hold::new, |world: &World<B>, who, hold: &Hold<B>| {
         if let Some(id) = hold.register(world, who) {
             hold.try_take(world, id, Relaxed);
         }
@@ -81,20 +81,9 @@ fn a_successor<B: Backend>() -> Explore<B, Hold<B>> {
     })
 }
 
-#[cfg(feature = "loom")]
-/// One slot for three: those who come too late look slowly, and may find the first one gone.
-fn one_slot<B: Backend>() -> Explore<B, Hold<B>> {
-    Explore::new(3, Hold::new, |world: &World<B>, who, hold: &Hold<B>| {
-        if let Some(id) = hold.register(world, who) {
-            hold.try_take(world, id, Acquire);
-        }
-    })
-    .free_slots(1)
-}
-
 /// Everybody comes, takes, and leaves again; the slot of one who left can be had at once.
-fn come_and_go<B: Backend>() -> Explore<B, Hold<B>> {
-    Explore::new(3, Hold::new, |world: &World<B>, who, hold: &Hold<B>| {
+fn come_and_go<B: Backend, const N: usize>() -> Explore<B, Hold<B>> {
+    Explore::new(N, Hold::new, |world: &World<B>, who, hold: &Hold<B>| {
         if let Some(id) = hold.register(world, who) {
             if !hold.try_take(world, id, Acquire) || hold.word.compare_exchange(id.word(), 0, Release, Relaxed).is_ok()
             {
@@ -109,25 +98,115 @@ fn come_and_go<B: Backend>() -> Explore<B, Hold<B>> {
     })
 }
 
+#[cfg(feature = "loom")]
+/// Two register at once, with one slot that was left by the dead and one that is free.
+fn successors<B: Backend>(left: Left) -> Explore<B, Hold<B>> {
+    Explore::new(2, Hold::new, |world: &World<B>, who, hold: &Hold<B>| {
+        assert!(hold.register(world, who).is_some(), "there is a slot for each");
+    })
+    .free_slots(2)
+    .left(left)
+    .check(|hold, world| {
+        for (id, who) in hold.ids.lock().expect("no panic inside").iter() {
+            assert!(world.table().is_alive(*id) != world.has_died(*who), "{id} is misjudged");
+        }
+    })
+}
+
+#[cfg(feature = "loom")]
+/// 0 looks slowly, while 1 takes the slot that somebody left who is gone.
+fn a_slow_looker<B: Backend>(left: Left) -> Explore<B, Hold<B>> {
+    Explore::new(2, Hold::new, |world: &World<B>, who, hold: &Hold<B>| match who {
+        0 => world.table().look_slowly(),
+        _ => {
+            hold.register(world, who);
+        }
+    })
+    .newcomers(1)
+    .left(left)
+    .check(|hold, world| {
+        let ids = hold.ids.lock().expect("no panic inside");
+        assert!(!ids.is_empty() || world.has_died(1), "the slot of the one who is gone was to be had");
+        for (id, who) in ids.iter() {
+            assert_eq!(id.index(), 1);
+            assert!(world.table().is_alive(*id) != world.has_died(*who), "{id} is misjudged");
+        }
+    })
+}
+
+#[cfg(feature = "loom")]
+/// 0 ends by exec; 1, who looks for a slot, may find it marked for that while the kernel is still at its other lifeline.
+fn after_an_exec<B: Backend>() -> Explore<B, Hold<B>> {
+    Explore::new(2, Hold::new, |world: &World<B>, who, hold: &Hold<B>| match who {
+        0 => hold.word.store(0, Relaxed),
+        _ => {
+            let id = hold.register(world, who).expect("there is a slot");
+            assert!(id.index() != 0 || world.is_gone(0), "the kernel has not done with that slot");
+            hold.try_take(world, id, Acquire);
+        }
+    })
+    .newcomers(1)
+    .victims(&[0])
+    .execs()
+}
+
+#[cfg(feature = "loom")]
+/// 0 holds, writes, and dies somewhere; 2 takes its slot, if it is to be had; 1 takes the hold over, if it may.
+#[derive(Debug)]
+struct Estate<B: Backend> {
+    hold: Hold<B>,
+    data: B::Cell<u32>,
+}
+
+#[cfg(feature = "loom")]
+fn heirs<B: Backend>() -> Explore<B, Estate<B>> {
+    let make = || Estate { hold: Hold::new(), data: B::cell(0) };
+    Explore::new(3, make, |world: &World<B>, who, estate: &Estate<B>| match who {
+        0 => world.act(who, |me| {
+            estate.hold.word.store(me.id.word(), Release);
+            B::write(&estate.data, |data| *data = 1);
+            estate.hold.word.store(0, Release);
+        }),
+        1 => {
+            let seen = estate.hold.word.load(Acquire);
+            if Id::holder_in(seen).is_some_and(|holder| !world.table().is_alive(holder)) {
+                B::read(&estate.data, |data| assert_eq!(*data, 1));
+            }
+        }
+        _ => {
+            estate.hold.register(world, who);
+        }
+    })
+    .newcomers(1)
+    .victims(&[0])
+}
+
+#[cfg(feature = "loom")]
+fn equal_thread_ids() -> Broken {
+    Broken { equal_thread_ids: true, ..Broken::default() }
+}
+
 outlive_models::models! { with_loom, Loom, "loom",
-    the_slow_look_finds_the_dead_and_not_the_living: |n| one_slot::<B>().victims(&[0]).preemptions(1)
-        .broken(Broken { lost_marks: true, ..Broken::default() }).holds(n);
-    equal_thread_ids_are_not_confused: |n| one_slot::<B>().victims(&[0])
-        .broken(Broken { lost_marks: true, equal_thread_ids: true, ..Broken::default() }).holds(n);
-    equal_thread_ids_are_not_confused_by_the_kernel: |n| one_slot::<B>().victims(&[0]).preemptions(1)
-        .broken(Broken { equal_thread_ids: true, ..Broken::default() }).holds(n);
-    who_comes_and_goes_is_never_confused_with_the_next: |n| come_and_go::<B>().victims(&[0]).preemptions(1)
-        .broken(Broken { equal_thread_ids: true, ..Broken::default() }).holds(n);
-    a_living_holder_is_never_judged_dead: |n| takers::<B>().victims(&[0, 1]).preemptions(1).holds(n);
+    a_living_holder_is_never_judged_dead: |n| takers::<B, 2>().left(Left::Marked).victims(&[0]).holds(n);
     the_slot_of_the_dead_is_never_lost: |n| a_successor::<B>().victims(&[1]).holds(n);
+    a_slot_that_the_dead_left_goes_to_one: |n| successors::<B>(Left::Marked).victims(&[1]).holds(n);
+    a_slot_whose_mark_was_lost_goes_to_one: |n| successors::<B>(Left::Unmarked).preemptions(1).holds(n);
+    a_slow_look_harms_no_successor: |n| a_slow_looker::<B>(Left::Unmarked).victims(&[1]).holds(n);
+    a_slow_look_harms_no_successor_of_the_unarmed: |n| a_slow_looker::<B>(Left::Unarmed).victims(&[1]).holds(n);
+    equal_thread_ids_are_not_confused:
+        |n| a_slow_looker::<B>(Left::Unmarked).victims(&[1]).broken(equal_thread_ids()).holds(n);
+    who_comes_and_goes_is_never_confused_with_the_next:
+        |n| come_and_go::<B, 2>().victims(&[0]).broken(equal_thread_ids()).holds(n);
+    the_slot_of_one_who_execs_is_not_to_be_had_before_it_is_gone: |n| after_an_exec::<B>().holds(n);
+    what_the_dead_wrote_is_seen_though_its_slot_has_an_owner: |n| heirs::<B>().holds(n);
     a_relaxed_look_at_the_hold_judges_the_living_dead:
-        |n| careless_takers::<B>().victims(&[0, 1]).preemptions(1).fails(n);
+        |n| careless_takers::<B>().left(Left::Marked).fails(n);
     without_the_release_fence_the_living_are_judged_dead:
-        |n| takers::<B>().victims(&[0]).broken(Broken { no_release: true, ..Broken::default() }).fails(n);
+        |n| takers::<B, 2>().left(Left::Marked).broken(Broken { no_release: true, ..Broken::default() }).fails(n);
 }
 
 outlive_models::models! { with_shuttle, Shuttle, "shuttle",
-    who_comes_and_goes_is_never_confused_with_the_next: |n| come_and_go::<B>().victims(&[0, 1]).holds(n);
-    a_living_holder_is_never_judged_dead: |n| takers::<B>().victims(&[0, 1]).holds(n);
+    who_comes_and_goes_is_never_confused_with_the_next: |n| come_and_go::<B, 3>().victims(&[0, 1]).holds(n);
+    a_living_holder_is_never_judged_dead: |n| takers::<B, 3>().victims(&[0, 1]).holds(n);
     the_slot_of_the_dead_is_never_lost: |n| a_successor::<B>().victims(&[1]).holds(n);
 }

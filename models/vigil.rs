@@ -7,6 +7,8 @@ use outlive::raw::Participant;
 use outlive::raw::vigil::Vigil;
 #[cfg(feature = "loom")]
 use outlive_models::Broken;
+#[cfg(feature = "loom")]
+use outlive_models::Loom;
 use outlive_models::{Backend, Explore, Model, Newborn, Word, World};
 use std::sync::atomic::Ordering::{Acquire, Release};
 
@@ -54,6 +56,15 @@ fn two_wait<B: Backend>() -> Explore<B, Flag<B>> {
     })
 }
 
+/// The same, but the mark of 0 is lost, and noticed by the supervisor's slow look.
+#[cfg(feature = "loom")]
+fn two_wait_for_a_slow_look<B: Backend>() -> Explore<B, Flag<B>> {
+    two_wait::<B>().lost_marks().after(|world, _, _, flag| match flag.raised.newest() {
+        0 => flag.raise(),
+        _ => world.table().look_slowly(),
+    })
+}
+
 /// 0 waits; 1 comes into the segment only now, raises, and dies somewhere.
 fn a_newcomer_raises<B: Backend>() -> Explore<B, Flag<B>> {
     Explore::new(2, Flag::new, |world: &World<B>, who, flag: &Flag<B>| match who {
@@ -73,11 +84,95 @@ fn a_newcomer_raises<B: Backend>() -> Explore<B, Flag<B>> {
     })
 }
 
+/// The same, with two who wait for the newcomer.
+fn two_wait_for_a_newcomer<B: Backend>() -> Explore<B, Flag<B>> {
+    Explore::new(3, Flag::new, |world: &World<B>, who, flag: &Flag<B>| match who {
+        2 => {
+            let newborn = Newborn { world, who };
+            if world.table().register(&newborn).is_ok() {
+                flag.raise();
+            }
+        }
+        _ => world.act(who, |me| flag.wait(me)),
+    })
+    .newcomers(1)
+    .after(|_, dead, _, flag| {
+        if dead == 2 {
+            flag.see_to_it();
+        }
+    })
+}
+
+/// 0 raises; 1 waits on a narrow machine, on which others take the room that there is, unless they are known to die with
+/// one who is watched: participants 2 and 3 do nothing.
+#[cfg(feature = "loom")]
+fn one_waits_in_a_crowd<const WORDS: usize>(processes: &'static [u32]) -> Explore<Loom<WORDS>, Flag<Loom<WORDS>>> {
+    Explore::new(4, Flag::new, |world: &World<Loom<WORDS>>, who, flag: &Flag<Loom<WORDS>>| match who {
+        3 => flag.raise(),
+        1 => world.act(who, |me| flag.wait(me)),
+        _ => {}
+    })
+    .after(|_, dead, _, flag| {
+        if dead == 3 {
+            flag.see_to_it();
+        }
+    })
+    .processes(processes)
+    .victims(&[3])
+}
+
+/// A primitive of two words: what is so, and the news of it.
+#[derive(Debug)]
+struct Notice<B: Backend> {
+    deed: Word<B>,
+    news: Word<B>,
+}
+
+impl<B: Backend> Notice<B> {
+    fn new() -> Self {
+        Self { deed: Word::new(0), news: Word::new(0) }
+    }
+    /// One that dies between the first two lines has done it, and the news word does not tell.
+    fn post(&self) {
+        self.deed.store(1, Release);
+        self.news.store(1, Release);
+        Model::<B>::wake(&self.news, u32::MAX);
+    }
+    fn wait(&self, me: &Participant<'_, Model<B>>) {
+        let mut vigil = Vigil::new(me, None);
+        loop {
+            let news = self.news.load(Acquire);
+            if self.deed.load(Acquire) != 0 {
+                return;
+            }
+            let _look_again = vigil.sleep(&self.news, news, None);
+        }
+    }
+}
+
+fn one_reads_the_notice<B: Backend>() -> Explore<B, Notice<B>> {
+    Explore::new(2, Notice::new, |world: &World<B>, who, notice: &Notice<B>| match who {
+        0 => notice.post(),
+        _ => world.act(who, |me| notice.wait(me)),
+    })
+    .after(|_, dead, _, notice| {
+        if dead == 0 && notice.deed.newest() == 0 {
+            notice.post();
+        }
+    })
+}
+
 outlive_models::models! { with_loom, Loom, "loom",
     all_who_wait_learn_of_it_whoever_dies: |n| two_wait::<B>().victims(&[0, 1, 2]).spurious().holds(n);
     the_first_phase_changes_nothing: |n| two_wait::<B>().victims(&[0, 1]).first_phase().holds(n);
     any_two_may_die: |n| two_wait::<B>().victims(&[0, 1, 2]).pairs().holds(n);
     a_newcomer_is_watched_too: |n| a_newcomer_raises::<B>().victims(&[0, 1]).holds(n);
+    a_newcomer_is_watched_by_all: |n| two_wait_for_a_newcomer::<B>().victims(&[2]).preemptions(1).holds(n);
+    an_exec_is_a_death: |n| two_wait::<B>().victims(&[0]).execs().holds(n);
+    a_slow_look_wakes_all: |n| two_wait_for_a_slow_look::<B>().victims(&[0]).holds(n);
+    a_deed_without_news_is_seen: |n| one_reads_the_notice::<B>().victims(&[0, 1]).spurious().holds(n);
+    own_threads_leave_the_room_to_others: |n| one_waits_in_a_crowd::<4>(&[0, 0, 0, 3]).holds(n);
+    one_thread_stands_for_its_process: |n| one_waits_in_a_crowd::<5>(&[0, 1, 0, 3]).holds(n);
     without_the_cascade_one_stays_asleep:
         |n| two_wait::<B>().victims(&[0]).broken(Broken { no_cascade: true, ..Broken::default() }).fails(n);
     watching_the_holder_alone_hangs:

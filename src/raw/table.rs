@@ -32,8 +32,8 @@
 //! lifelines are read before the generation: if they were a successor's, the generation is seen to have moved on.
 
 use super::hold::Id;
-use crate::platform::{About, Lifeline, Long, MARK, OWNER, Platform, Word};
-use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use crate::platform::{About, Lifeline, Long, MARK, OWNER, Platform, WAKE_AT_DEATH, Word};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 const FREE: u64 = 0;
 const CLAIMED: u64 = 1;
@@ -90,7 +90,7 @@ impl<P: Platform> Slot<P> {
 
     /// The id of the participant that has or had the slot.
     pub fn living_or_dead(&self, index: usize) -> Id {
-        Id::new(index, Claim::of(self.claim.load(Acquire)).generation)
+        Id::new(index, Claim::of(self.claim.load(Relaxed)).generation) // ORDERING: an id alone says nothing of its owner
     }
 
     /// What is known of its owner.
@@ -126,9 +126,13 @@ pub(crate) fn is_owned(value: u32) -> bool {
 /// Makes a lifeline that was `left` by the slot's former owner 0, after waking all who sleep on it.
 fn reset<P: Platform>(word: &P::Word, mut left: u32) {
     while left != 0 {
+        // For the sake of those whom a stopped process should have woken.
+        // EQUIVALENT(wake#1 dropped; all to one): whoever marked the word has woken one who slept on it, and that one finds the
+        // word changed and wakes the others, or dies watched by them. If our thread has the number of the former owner's, so that
+        // it finds no change, the others sleep on a word that is ours: our death wakes one of them, and our announcement all.
         P::wake(word, u32::MAX);
-        // ORDERING: AcqRel, though the claim already orders it: it costs nothing here.
-        match word.compare_exchange(left, 0, AcqRel, Relaxed) {
+        // ORDERING: Relaxed; the claim orders it. Whoever reads the 0 reads it as part of the mark's release sequence.
+        match word.compare_exchange(left, 0, Relaxed, Relaxed) {
             // The kernel has marked it meanwhile: still the predecessor's.
             Err(now) if now & MARK != 0 => left = now,
             // Anything else is a successor's, who took us for dead: we find out at CLAIMED → LIVE.
@@ -258,6 +262,8 @@ impl<'m, P: Platform> Table<'m, P> {
 
     fn claim(&self, index: usize, who: &impl Newcomer<P>) -> Option<Id> {
         let slot = &self.slots[index];
+        // ORDERING: Acquire. The lifelines that are read next are not older than this claim.
+        // Model: `table::a_slot_that_the_dead_left_goes_to_one`.
         let seen = slot.claim.load(Acquire);
         let former = Claim::of(seen);
         // Read before the claim: what is reset later is the predecessor's, and never a successor's, invariant 2.
@@ -271,8 +277,9 @@ impl<'m, P: Platform> Table<'m, P> {
             return None;
         }
         let mine = Claim { state: CLAIMED, generation: former.next_generation(), thread: who.thread(), tag: who.tag() };
-        // ORDERING: AcqRel. Acquire: the predecessor's end is seen. Release: who sees this generation sees no older one.
-        slot.claim.compare_exchange(seen, mine.word(), AcqRel, Relaxed).ok()?;
+        // ORDERING: Release. Who judges the predecessor by this generation sees all that it wrote, whose mark we have read with
+        // Acquire. Model: `table::what_the_dead_wrote_is_seen_though_its_slot_has_an_owner`.
+        slot.claim.compare_exchange(seen, mine.word(), Release, Relaxed).ok()?;
         // ORDERING: Relaxed; a hint.
         self.cursor.store((index + 1) as u32, Relaxed);
         for (lifeline, left) in slot.lifelines.iter().zip(left) {
@@ -281,8 +288,9 @@ impl<'m, P: Platform> Table<'m, P> {
         let id = Id::new(index, mine.generation);
         who.describe(&slot.about, id);
         let live = Claim { state: LIVE, ..mine };
-        // ORDERING: AcqRel. Release: the lifelines were reset before this is seen, or an old mark would be taken for ours.
-        slot.claim.compare_exchange(mine.word(), live.word(), AcqRel, Relaxed).ok()?;
+        // ORDERING: Release. The lifelines were reset before this is seen, or an old mark would be taken for ours.
+        // Model: `table::a_slot_that_the_dead_left_goes_to_one`.
+        slot.claim.compare_exchange(mine.word(), live.word(), Release, Relaxed).ok()?;
         who.arm(&slot.lifelines);
         Some(id)
     }
@@ -290,9 +298,10 @@ impl<'m, P: Platform> Table<'m, P> {
     /// Makes all sleepers look again, and collect lifelines anew: something about the slot has changed.
     fn announce(&self, index: usize) {
         let mut seen = self.membership.load(Relaxed);
-        // ORDERING: AcqRel. Release: a sleeper that reads the new value with Acquire finds the armed lifeline, or the claim
-        // that was freed. Acquire: the value is one for all announcements before it, too.
-        while let Err(now) = self.membership.compare_exchange(seen, Membership(seen).with(index).0, AcqRel, Relaxed) {
+        // ORDERING: Release. A sleeper that reads the new value with Acquire finds the armed lifeline, or the claim that was
+        // freed, and those of all announcements before it, too: they are one release sequence.
+        // Model: `vigil::a_newcomer_is_watched_too`.
+        while let Err(now) = self.membership.compare_exchange(seen, Membership(seen).with(index).0, Release, Relaxed) {
             seen = now;
         }
         P::wake(self.membership, u32::MAX);
@@ -330,11 +339,11 @@ impl<'m, P: Platform> Table<'m, P> {
                 continue;
             }
             // Where the kernel did its part there is nothing to do.
-            // ORDERING: Acquire, and a read-modify-write, so that it reads the newest value, which our Release at the claim
-            // passes on: the next owner would reset an older one, and take the mark behind it for its own.
-            // Model: `table::a_living_holder_is_never_judged_dead`.
-            let word = slot.lifelines[0].word();
-            let seen = word.compare_exchange(0, 0, Acquire, Acquire).unwrap_or_else(|now| now);
+            // ORDERING: Acquire where it fails, and a compare-exchange, so that it reads the newest value (and writes nothing unless
+            // that is a mark), which our Release at the claim passes on: the next owner would reset an older one, and take
+            // the mark behind it for its own.
+            let (word, mark) = (slot.lifelines[0].word(), MARK | WAKE_AT_DEATH);
+            let seen = word.compare_exchange(mark, mark, Relaxed, Acquire).unwrap_or_else(|now| now);
             if seen & MARK == 0 && self.free(slot, claim) {
                 // Those who sleep on its lifelines see no change there: this tells them.
                 self.announce(index);
@@ -345,8 +354,8 @@ impl<'m, P: Platform> Table<'m, P> {
     /// LIVE or CLAIMED → FREE. False if somebody was quicker, or a claimer that was taken for dead lives.
     fn free(&self, slot: &Slot<P>, claim: Claim) -> bool {
         let free = Claim { state: FREE, thread: 0, tag: 0, ..claim };
-        // ORDERING: AcqRel, as every change of a claim.
-        slot.claim.compare_exchange(claim.word(), free.word(), AcqRel, Relaxed).is_ok()
+        // ORDERING: Release.
+        slot.claim.compare_exchange(claim.word(), free.word(), Release, Relaxed).is_ok()
     }
 
     /// Declares all dead who ever took part, while nobody does: the segment is a copy, or older than the last boot.
@@ -366,7 +375,7 @@ impl<'m, P: Platform> Table<'m, P> {
     /// Frees slots whose claimer died before it armed its lifelines.
     fn free_abandoned_claims(&self, who: &impl Newcomer<P>) {
         for slot in self.slots {
-            let claim = Claim::of(slot.claim.load(Acquire));
+            let claim = Claim::of(slot.claim.load(Relaxed)); // ORDERING: the verdict is a CAS on this very value
             if claim.state == CLAIMED && who.is_claimer_gone(claim.thread, claim.tag) {
                 self.free(slot, claim); // if not, it lives, or somebody was quicker
             }

@@ -152,7 +152,10 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
             return Slept::Look;
         };
         self.recheck_at = self.wait_until_recheck(news, others, &watch, now);
-        if self.first_phase.is_some() && self.me.table.membership.load(Acquire) != watch.membership {
+        // ORDERING: Relaxed; a wrong answer costs time alone.
+        // EQUIVALENT(taken as equal): the length of the first phase decides how soon everybody is watched, and what that costs;
+        // whatever it is, it ends by itself.
+        if self.first_phase.is_some() && self.me.table.membership.load(Relaxed) != watch.membership {
             self.lengthen_first_phase();
         }
         Slept::Look
@@ -216,6 +219,8 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         let until = earlier(recheck, earlier(self.deadline, self.first_phase_ends));
         let mut lifelines = List::<_, 2>::new(2);
         // What is marked is not watched: the caller's next look finds it, and the news word still guards this sleep.
+        // EQUIVALENT(look the holder is not watched): this sleep ends by itself, with the first phase. Watched is the holder so
+        // that its death is noticed at once, and not after a millisecond.
         let alive = holder.is_none_or(|holder| self.push_lifelines(&mut lifelines, holder.index()));
         if alive {
             let all = lifelines.iter().chain(others.iter().copied());
@@ -281,7 +286,8 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         let slots = &slots[..used.min(slots.len())];
         let first = holder.map(Id::index).filter(|index| *index < slots.len());
         let rest = (0..slots.len()).filter(move |index| {
-            // ORDERING: Acquire. Pairs with the arming: what the slot says of its process is read after it.
+            // ORDERING: Acquire. Who is marked is not watched, but then the next look must find all that it wrote.
+            // Model: `vigil::a_deed_without_news_is_seen`.
             *index != self.me.id.index()
                 && Some(*index) != first
                 && is_owned(slots[*index].lifelines()[0].word().load(Acquire))
@@ -384,7 +390,11 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
     /// Rule 2: the kernel has woken one on each lifeline that it cut; we wake the others.
     fn cascade<const N: usize>(&self, lifelines: &List<Expect<'t, P::Word>, N>) {
         for lifeline in lifelines.iter() {
-            if lifeline.word.load(Acquire) != lifeline.value {
+            // ORDERING: Relaxed; nothing is read on the strength of it, and the wait has made it as new as its wake.
+            if lifeline.word.load(Relaxed) != lifeline.value {
+                // EQUIVALENT(all to one): each of them that returns finds the word changed and wakes the next, or dies watched by
+                // the rest; or, if it sleeps on the word of a successor, it is awake because of that one's announcement, which
+                // wakes all. So they would wake in turn, instead of at once.
                 P::wake(lifeline.word, u32::MAX);
             }
         }

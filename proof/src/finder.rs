@@ -1,0 +1,506 @@
+//! The rules of [`sites`](crate::sites), and the text that goes into the copy where they find something.
+
+use crate::Result;
+use crate::sites::{Insertion, Look, Mutant};
+use proc_macro2::TokenTree;
+use std::collections::{BTreeMap, BTreeSet};
+use syn::spanned::Spanned;
+use syn::visit::{self, Visit};
+
+/// The functions that wake, directly or through others; false: it also gives something back.
+pub(crate) fn wakers<'a>(files: impl Iterator<Item = &'a syn::File>) -> BTreeMap<String, bool> {
+    #[derive(Default)]
+    struct Calls {
+        of: BTreeMap<String, (BTreeSet<String>, bool)>,
+        within: Option<String>,
+    }
+    impl Calls {
+        fn function(&mut self, signature: &syn::Signature, block: &syn::Block) {
+            let name = signature.ident.to_string();
+            let unit = matches!(signature.output, syn::ReturnType::Default);
+            let (_, all_unit) = self.of.entry(name.clone()).or_insert((BTreeSet::new(), true));
+            *all_unit &= unit;
+            let outer = self.within.replace(name);
+            self.visit_block(block);
+            self.within = outer;
+        }
+        fn calls(&mut self, name: String) {
+            if let Some(within) = &self.within {
+                self.of.entry(within.clone()).or_default().0.insert(name);
+            }
+        }
+    }
+    impl<'ast> Visit<'ast> for Calls {
+        fn visit_item_fn(&mut self, item: &'ast syn::ItemFn) {
+            self.function(&item.sig, &item.block);
+        }
+        fn visit_impl_item_fn(&mut self, item: &'ast syn::ImplItemFn) {
+            self.function(&item.sig, &item.block);
+        }
+        fn visit_expr_call(&mut self, call: &'ast syn::ExprCall) {
+            if let Some(name) = last_segment(&call.func) {
+                self.calls(name);
+            }
+            visit::visit_expr_call(self, call);
+        }
+        fn visit_expr_method_call(&mut self, call: &'ast syn::ExprMethodCall) {
+            self.calls(call.method.to_string());
+            visit::visit_expr_method_call(self, call);
+        }
+    }
+    let mut calls = Calls::default();
+    files.for_each(|file| calls.visit_file(file));
+    let mut wakers = BTreeMap::new();
+    loop {
+        let more: Vec<_> = (calls.of.iter())
+            .filter(|(name, (called, _))| {
+                !wakers.contains_key(*name) && called.iter().any(|name| name == "wake" || wakers.contains_key(name))
+            })
+            .map(|(name, (_, unit))| (name.clone(), *unit))
+            .collect();
+        if more.is_empty() {
+            return wakers;
+        }
+        wakers.extend(more);
+    }
+}
+
+fn last_segment(expr: &syn::Expr) -> Option<String> {
+    let syn::Expr::Path(path) = expr else { return None };
+    path.path.segments.last().map(|segment| segment.ident.to_string())
+}
+
+fn ordering(expr: &syn::Expr) -> Option<String> {
+    last_segment(expr).filter(|name| ["Relaxed", "Acquire", "Release", "AcqRel", "SeqCst"].contains(&name.as_str()))
+}
+
+fn weaker(order: &str) -> &'static [&'static str] {
+    match order {
+        "Acquire" | "Release" => &["Relaxed"],
+        "AcqRel" => &["Relaxed", "Acquire", "Release"],
+        "SeqCst" => &["Relaxed", "AcqRel"],
+        _ => &[],
+    }
+}
+
+/// What is in one file, numbered from `first_id` on, and what to put into its copy.
+pub(crate) fn find(
+    name: &str,
+    text: &str,
+    tree: &syn::File,
+    looks: &[&Look],
+    wakers: &BTreeMap<String, bool>,
+    first_id: u32,
+) -> Result<(Vec<Mutant>, Vec<Insertion>)> {
+    let mut finder = Finder::new(name, wakers);
+    finder.next_id = first_id;
+    let mut closing = vec![];
+    for look in looks {
+        let places: Vec<_> = text.match_indices(look.text.trim_end()).map(|(at, _)| at).collect();
+        let [at] = places[..] else {
+            return Err(format!("looks.toml: `{}` is {} times in {name}.rs, not once", look.name, places.len()));
+        };
+        finder.function = look.function.clone();
+        let line = text[..at].lines().count().max(1);
+        let id = finder.mutant("look", &look.name, line, line);
+        let awake = format!("crate::mutant::is({id})");
+        finder.insert(at, look.before.trim_end().replace("MUTANT", &awake));
+        closing.push((at + look.text.trim_end().len(), look.after.trim_end().replace("MUTANT", &awake)));
+    }
+    finder.visit_file(tree);
+    for (at, after) in closing {
+        finder.insert(at, after);
+    }
+    if let Some(item) = tree.items.first() {
+        finder.insert(item.span().byte_range().start, "use crate::mutant::ThenFence as _;\n".into());
+    }
+    let Finder { mut insertions, mutants, errors, .. } = finder;
+    if let Some(error) = errors.first() {
+        return Err(format!("{name}.rs: {error}"));
+    }
+    insertions.sort_by_key(|insertion| insertion.at); // stable: of one place, outer ones open first and close last
+    Ok((mutants, insertions))
+}
+
+struct Finder<'s> {
+    file: &'s str,
+    wakers: &'s BTreeMap<String, bool>,
+    next_id: u32,
+    mutants: Vec<Mutant>,
+    insertions: Vec<Insertion>,
+    errors: Vec<String>,
+    owner: String,
+    function: String,
+    statement: usize,
+    counts: BTreeMap<(String, String), usize>,
+    /// For each loop around the place: the mutants of its loads. Empty in a closure: it may run elsewhere.
+    loops: Vec<Vec<u32>>,
+}
+
+impl<'s> Finder<'s> {
+    fn new(file: &'s str, wakers: &'s BTreeMap<String, bool>) -> Self {
+        Self {
+            file,
+            wakers,
+            next_id: 1,
+            mutants: vec![],
+            insertions: vec![],
+            errors: vec![],
+            owner: String::new(),
+            function: String::new(),
+            statement: 0,
+            counts: BTreeMap::new(),
+            loops: vec![],
+        }
+    }
+
+    fn insert(&mut self, at: usize, text: String) {
+        self.insertions.push(Insertion { at, text });
+    }
+
+    /// The next operation of that kind in this function.
+    fn count(&mut self, operation: &str) -> String {
+        let count = self.counts.entry((self.function.clone(), operation.to_owned())).or_default();
+        *count += 1;
+        format!("{operation}#{count}")
+    }
+
+    fn mutant(&mut self, operation: &str, change: &str, line: usize, statement: usize) -> u32 {
+        let id = self.next_id;
+        self.next_id += 1;
+        self.mutants.push(Mutant {
+            id,
+            file: self.file.to_owned(),
+            function: self.function.clone(),
+            operation: operation.to_owned(),
+            change: change.to_owned(),
+            line,
+            statement,
+            proof: None,
+        });
+        id
+    }
+
+    fn mutant_at(&mut self, operation: &str, change: &str, node: &impl Spanned) -> u32 {
+        self.mutant(operation, change, node.span().start().line, self.statement)
+    }
+
+    /// Puts text around `node`, and visits it meanwhile.
+    fn around<N: Spanned>(&mut self, node: &N, before: String, after: &str, visit: impl FnOnce(&mut Self, &N)) {
+        let range = node.span().byte_range();
+        self.insert(range.start, before);
+        visit(self, node);
+        self.insert(range.end, after.to_owned());
+    }
+
+    fn weaken(&mut self, operation: &str, role: &str, expr: &syn::Expr, changes: &[&str]) {
+        let Some(order) = ordering(expr) else { return };
+        let mut arms = String::new();
+        for change in changes {
+            let id = self.mutant_at(&format!("{operation}{role}"), &format!("{order} to {change}"), expr);
+            arms += &format!("{id} => core::sync::atomic::Ordering::{change}, ");
+        }
+        if !arms.is_empty() {
+            self.around(expr, format!("(match crate::mutant::awake() {{ {arms}_ => "), " })", |_, _| {});
+        }
+    }
+
+    /// Visits the arguments of a call, and weakens those that are orderings.
+    fn arguments<'a>(&mut self, operation: &str, arguments: impl Iterator<Item = &'a syn::Expr> + Clone) {
+        let orderings = arguments.clone().filter(|argument| ordering(argument).is_some()).count();
+        let mut roles = if orderings == 2 { [" success", " failure"].iter() } else { ["", ""].iter() };
+        for argument in arguments {
+            match ordering(argument) {
+                Some(order) => {
+                    let role = roles.next().copied().unwrap_or_default();
+                    self.weaken(operation, role, argument, weaker(&order));
+                }
+                None => self.visit_expr(argument),
+            }
+        }
+    }
+
+    fn wake(&mut self, call: &syn::ExprCall) {
+        let operation = self.count("wake");
+        let id = self.mutant_at(&operation, "dropped", call);
+        self.around(call, format!("(if crate::mutant::is({id}) {{ 0 }} else {{ "), " })", |this, call| {
+            for argument in &call.args {
+                if last_segment(argument).is_some_and(|name| name == "MAX") {
+                    let id = this.mutant_at(&operation, "all to one", call);
+                    let before = format!("(if crate::mutant::is({id}) {{ 1 }} else {{ ");
+                    this.around(argument, before, " })", |_, _| {});
+                } else {
+                    this.visit_expr(argument);
+                }
+            }
+        });
+    }
+
+    fn fence(&mut self, call: &syn::ExprCall) {
+        let operation = self.count("fence");
+        let id = self.mutant_at(&operation, "dropped", call);
+        self.around(call, format!("(if crate::mutant::is({id}) {{}} else {{ "), " })", |this, call| {
+            for argument in &call.args {
+                let order = ordering(argument).unwrap_or_default();
+                let changes: Vec<_> = weaker(&order).iter().copied().filter(|change| *change != "Relaxed").collect();
+                this.weaken(&operation, "", argument, &changes);
+            }
+        });
+    }
+
+    fn load(&mut self, load: &syn::ExprMethodCall) {
+        let operation = self.count("load");
+        let visit = |this: &mut Self, load: &syn::ExprMethodCall| {
+            this.visit_expr(&load.receiver);
+            this.arguments(&operation, load.args.iter());
+        };
+        if self.loops.is_empty() {
+            return visit(self, load);
+        }
+        let id = self.mutant_at(&operation, "not repeated", load);
+        if let Some(around) = self.loops.last_mut() {
+            around.push(id);
+        }
+        self.around(load, format!("crate::mutant::once({id}, &mut first_{id}, || "), ")", visit);
+    }
+
+    fn looping<N: Spanned>(&mut self, node: &N, visit: impl FnOnce(&mut Self, &N)) {
+        self.loops.push(vec![]);
+        // What comes within is written first, and opens at a later place: the order of insertions at one place is kept.
+        visit(self, node);
+        let ids = self.loops.pop().unwrap_or_default();
+        if !ids.is_empty() {
+            let lets: String = ids.iter().map(|id| format!("let mut first_{id} = None; ")).collect();
+            let range = node.span().byte_range();
+            self.insert(range.start, format!("{{ {lets}"));
+            self.insert(range.end, " }".into());
+        }
+    }
+
+    fn in_function(&mut self, name: &syn::Ident, visit: impl FnOnce(&mut Self)) {
+        let full = if self.owner.is_empty() { name.to_string() } else { format!("{}::{name}", self.owner) };
+        let outer = std::mem::replace(&mut self.function, full);
+        let loops = std::mem::take(&mut self.loops);
+        visit(self);
+        self.loops = loops;
+        self.function = outer;
+    }
+
+    /// A call that can be dropped: of a function that wakes, or a `push`, if nobody uses its value.
+    fn droppable(&mut self, expr: &syn::Expr, is_statement: bool) -> Option<String> {
+        let name = match expr {
+            syn::Expr::Call(call) => last_segment(&call.func)?,
+            syn::Expr::MethodCall(call) => call.method.to_string(),
+            _ => return None,
+        };
+        let unit = *self.wakers.get(&name).or(name.starts_with("push").then_some(&false))?;
+        (unit || is_statement).then_some(name)
+    }
+}
+
+/// Whether the expression is nothing but a load.
+fn is_load(expr: &syn::Expr) -> bool {
+    matches!(expr, syn::Expr::MethodCall(call) if call.method == "load" && call.args.len() == 1)
+}
+
+impl<'ast> Visit<'ast> for Finder<'_> {
+    fn visit_item_impl(&mut self, item: &'ast syn::ItemImpl) {
+        let name = match &*item.self_ty {
+            syn::Type::Path(path) => path.path.segments.last().map(|segment| segment.ident.to_string()),
+            _ => None,
+        };
+        let outer = std::mem::replace(&mut self.owner, name.unwrap_or_default());
+        visit::visit_item_impl(self, item);
+        self.owner = outer;
+    }
+    fn visit_item_trait(&mut self, item: &'ast syn::ItemTrait) {
+        let outer = std::mem::replace(&mut self.owner, item.ident.to_string());
+        visit::visit_item_trait(self, item);
+        self.owner = outer;
+    }
+    fn visit_item_fn(&mut self, item: &'ast syn::ItemFn) {
+        self.in_function(&item.sig.ident, |this| visit::visit_item_fn(this, item));
+    }
+    fn visit_impl_item_fn(&mut self, item: &'ast syn::ImplItemFn) {
+        self.in_function(&item.sig.ident, |this| visit::visit_impl_item_fn(this, item));
+    }
+    fn visit_trait_item_fn(&mut self, item: &'ast syn::TraitItemFn) {
+        self.in_function(&item.sig.ident, |this| visit::visit_trait_item_fn(this, item));
+    }
+
+    fn visit_stmt(&mut self, statement: &'ast syn::Stmt) {
+        let outer = std::mem::replace(&mut self.statement, statement.span().start().line);
+        match statement {
+            syn::Stmt::Expr(expr, Some(_)) if self.droppable(expr, true).is_some() => self.drop_call(expr, true),
+            _ => visit::visit_stmt(self, statement),
+        }
+        self.statement = outer;
+    }
+    fn visit_arm(&mut self, arm: &'ast syn::Arm) {
+        let outer = std::mem::replace(&mut self.statement, arm.span().start().line);
+        visit::visit_arm(self, arm);
+        self.statement = outer;
+    }
+
+    fn visit_expr(&mut self, expr: &'ast syn::Expr) {
+        match expr {
+            syn::Expr::Path(_) => {
+                let operation = ordering(expr).map(|order| (self.count("ordering"), order));
+                if let Some((operation, order)) = operation {
+                    self.weaken(&operation, "", expr, weaker(&order));
+                }
+            }
+            syn::Expr::Binary(binary) if is_comparison(binary) => {
+                let operation = self.count("comparison");
+                let id = self.mutant_at(&operation, "taken as equal", binary);
+                let equal = matches!(binary.op, syn::BinOp::Eq(_));
+                let before = format!("(if crate::mutant::is({id}) {{ {equal} }} else {{ ");
+                self.around(binary, before, " })", |this, binary| visit::visit_expr_binary(this, binary));
+            }
+            _ if self.droppable(expr, false).is_some() => self.drop_call(expr, false),
+            _ => visit::visit_expr(self, expr),
+        }
+    }
+    fn visit_expr_loop(&mut self, node: &'ast syn::ExprLoop) {
+        self.looping(node, |this, node| visit::visit_expr_loop(this, node));
+    }
+    fn visit_expr_while(&mut self, node: &'ast syn::ExprWhile) {
+        self.looping(node, |this, node| visit::visit_expr_while(this, node));
+    }
+    fn visit_expr_for_loop(&mut self, node: &'ast syn::ExprForLoop) {
+        let outer = std::mem::take(&mut self.loops);
+        visit::visit_expr_for_loop(self, node);
+        self.loops = outer;
+    }
+    fn visit_expr_closure(&mut self, node: &'ast syn::ExprClosure) {
+        let outer = std::mem::take(&mut self.loops);
+        visit::visit_expr_closure(self, node);
+        self.loops = outer;
+    }
+
+    fn visit_expr_call(&mut self, call: &'ast syn::ExprCall) {
+        match last_segment(&call.func).unwrap_or_default().as_str() {
+            "wake" if call.args.len() == 2 => self.wake(call),
+            "fence" if call.args.len() == 1 => self.fence(call),
+            name if call.args.iter().any(|argument| ordering(argument).is_some()) => {
+                let operation = self.count(name);
+                self.arguments(&operation, call.args.iter());
+            }
+            _ => visit::visit_expr_call(self, call),
+        }
+    }
+    fn visit_expr_method_call(&mut self, call: &'ast syn::ExprMethodCall) {
+        let name = call.method.to_string();
+        if name == "load" && call.args.len() == 1 {
+            return self.load(call);
+        }
+        if !call.args.iter().any(|argument| ordering(argument).is_some()) {
+            return visit::visit_expr_method_call(self, call);
+        }
+        let operation = self.count(&name);
+        self.visit_expr(&call.receiver);
+        if name.ends_with("_then_fence") {
+            let id = self.mutant_at(&operation, "without the fence", &call.method);
+            self.insert(call.method.span().byte_range().end, "_unless".into());
+            self.insert(call.paren_token.span.open().byte_range().end, format!("{id}, "));
+        }
+        self.arguments(&operation, call.args.iter());
+    }
+
+    fn visit_macro(&mut self, node: &'ast syn::Macro) {
+        fn mentions(tokens: proc_macro2::TokenStream) -> bool {
+            tokens.into_iter().any(|token| match token {
+                TokenTree::Group(group) => mentions(group.stream()),
+                TokenTree::Ident(ident) => {
+                    ["Acquire", "Release", "AcqRel", "SeqCst", "wake"].iter().any(|x| ident == x)
+                }
+                _ => false,
+            })
+        }
+        if mentions(node.tokens.clone()) {
+            let line = node.span().start().line;
+            self.errors.push(format!("line {line}: an ordering or a wake within a macro is out of reach"));
+        }
+    }
+}
+
+fn is_comparison(binary: &syn::ExprBinary) -> bool {
+    matches!(binary.op, syn::BinOp::Eq(_) | syn::BinOp::Ne(_)) && (is_load(&binary.left) || is_load(&binary.right))
+}
+
+impl Finder<'_> {
+    fn drop_call(&mut self, expr: &syn::Expr, is_statement: bool) {
+        let Some(name) = self.droppable(expr, is_statement) else { return };
+        let operation = self.count(&name);
+        let id = self.mutant_at(&operation, "dropped", expr);
+        let visit = |this: &mut Self, expr: &syn::Expr| match expr {
+            syn::Expr::Call(call) => this.visit_expr_call(call),
+            syn::Expr::MethodCall(call) => this.visit_expr_method_call(call),
+            _ => {}
+        };
+        let unused = if is_statement { "; }" } else { " }" };
+        let after = format!("{unused})");
+        self.around(expr, format!("(if crate::mutant::is({id}) {{}} else {{ "), &after, visit);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "
+        impl<P: Platform> Thing<P> {
+            fn take(&self) {
+                loop {
+                    let seen = self.word.load(Acquire);
+                    if self.word.compare_exchange(seen, 1, AcqRel, Acquire).is_ok() { break; }
+                }
+                self.word.swap_then_fence(0, Release);
+                if self.news.load(Relaxed) != 0 { self.tell(); }
+            }
+            fn tell(&self) {
+                P::wake(&self.news, u32::MAX);
+                P::fence(SeqCst);
+            }
+        }";
+
+    #[test]
+    fn every_rule_finds_its_place() {
+        let tree = syn::parse_file(TEXT).expect("it is Rust");
+        let wakers = wakers([&tree].into_iter());
+        let (mutants, insertions) = find("thing", TEXT, &tree, &[], &wakers, 1).expect("all is in reach");
+        let keys: BTreeSet<_> = mutants.iter().map(Mutant::key).collect();
+        for key in [
+            "Thing::take: load#1, not repeated",
+            "Thing::take: load#1, Acquire to Relaxed",
+            "Thing::take: compare_exchange#1 success, AcqRel to Relaxed",
+            "Thing::take: compare_exchange#1 success, AcqRel to Acquire",
+            "Thing::take: compare_exchange#1 success, AcqRel to Release",
+            "Thing::take: compare_exchange#1 failure, Acquire to Relaxed",
+            "Thing::take: swap_then_fence#1, without the fence",
+            "Thing::take: swap_then_fence#1, Release to Relaxed",
+            "Thing::take: comparison#1, taken as equal",
+            "Thing::take: tell#1, dropped",
+            "Thing::tell: wake#1, dropped",
+            "Thing::tell: wake#1, all to one",
+            "Thing::tell: fence#1, dropped",
+            "Thing::tell: fence#1, SeqCst to AcqRel",
+        ] {
+            assert!(keys.contains(key), "{key} is not among {keys:#?}");
+        }
+        assert_eq!(keys.len(), 14, "{keys:#?}");
+        let mut copy = TEXT.to_owned();
+        for insertion in insertions.iter().rev() {
+            copy.insert_str(insertion.at, &insertion.text);
+        }
+        syn::parse_file(&copy).expect("the copy is Rust");
+    }
+
+    #[test]
+    fn an_ordering_in_a_macro_is_an_error() {
+        let text = "fn f(w: &W) { assert!(w.load(Acquire) == 0); }";
+        let tree = syn::parse_file(text).expect("it is Rust");
+        let error = find("f", text, &tree, &[], &BTreeMap::new(), 1).expect_err("it is out of reach");
+        assert!(error.contains("macro"), "{error}");
+    }
+}

@@ -1,0 +1,250 @@
+//! `proof mutants`: every ordering, wake and second look in `src/raw` is needed. `proof table`: what the models explored.
+
+use clap::{Parser, Subcommand};
+use comfy_table::{Table, presets};
+use indicatif::{ProgressBar, ProgressStyle};
+use outlive_proof::killers::{Killers, Known};
+use outlive_proof::run::{Effort, Fate, Models, Outcome};
+use outlive_proof::sites::{Mutant, Source};
+use outlive_proof::{Result, explored, instrument, read, root, run, sites};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+/// Shows that nothing in outlive's algorithms is there in vain, and what the models explored.
+#[derive(Debug, Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    work: Work,
+}
+
+#[derive(Debug, Subcommand)]
+enum Work {
+    /// Weakens src/raw in every way, one at a time; a model must fail each time.
+    Mutants(Mutants),
+    /// Collects what the models print (`cargo test -p outlive-models --features loom,shuttle -- --nocapture`).
+    Table {
+        /// Logs; standard input if there are none.
+        logs: Vec<PathBuf>,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Mutants {
+    /// Only this file of src/raw; may be repeated.
+    #[arg(long)]
+    file: Vec<String>,
+    /// Only mutants in whose name this occurs, as in "Mutex::unlock" or "wake#1".
+    #[arg(long)]
+    only: Option<String>,
+    /// Only mutants of which it is not known what kills them.
+    #[arg(long)]
+    new: bool,
+    /// Ask every model that has to do with the file, not just until one fails; those with a proof, too.
+    #[arg(long)]
+    matrix: bool,
+    /// Ask only the models of the file itself, and not those of files that use it: quick, for a first look.
+    #[arg(long)]
+    own: bool,
+    /// Keep what was found in killers.toml.
+    #[arg(long)]
+    record: bool,
+    /// Only list the mutants.
+    #[arg(long)]
+    list: bool,
+    /// The longest that one model may take, in seconds; longer is no verdict.
+    #[arg(long, default_value_t = 180)]
+    longest: u64,
+    /// Mutants at once; by default as many as there are processors.
+    #[arg(long)]
+    jobs: Option<usize>,
+    /// The logic as well: cargo-mutants over src/raw, which builds for each of its mutants (hours).
+    #[arg(long)]
+    logic: bool,
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().work {
+        Work::Mutants(arguments) => mutants(&arguments),
+        Work::Table { logs } => table(&logs),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn table_of(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_BORDERS_ONLY).set_header(header);
+    table
+}
+
+fn table(logs: &[PathBuf]) -> Result<bool> {
+    let mut text = String::new();
+    for log in logs {
+        text += &read(log)?;
+    }
+    if logs.is_empty() {
+        std::io::stdin().read_to_string(&mut text).map_err(|error| error.to_string())?;
+    }
+    let lines = explored::collect(&text);
+    let mut table = table_of(&["property", "primitive", "method", "explored", "bound"]);
+    for line in &lines {
+        table.add_row([&line.property, &line.primitive, &line.method, &line.explored, &line.bound]);
+    }
+    println!("{table}\n{} models", lines.len());
+    Ok(!lines.is_empty())
+}
+
+fn mutants(arguments: &Mutants) -> Result<bool> {
+    let (root, begin) = (root(), Instant::now());
+    let sources = sites::all(&root)?;
+    let mut killers = Killers::load(&root)?;
+    let chosen = choose(arguments, &sources, &killers)?;
+    if arguments.list {
+        for mutant in &chosen {
+            let proof = if mutant.proof.is_some() { " (equivalent)" } else { "" };
+            println!("{} {}.rs:{} {}{proof}", mutant.id, mutant.file, mutant.line, mutant.key());
+        }
+        return Ok(true);
+    }
+    instrument::copy(&root, &sources)?;
+    let models = Models::new(&root, &sources, instrument::build(&root)?, &killers)?;
+    let built = begin.elapsed();
+    let jobs = arguments.jobs.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
+    let effort =
+        Effort { matrix: arguments.matrix, own: arguments.own, longest: Duration::from_secs(arguments.longest), jobs };
+    let outcomes = try_all(&models, &chosen, &killers, effort)?;
+    let unreliable = run::unreliable(&models, &outcomes, effort.longest)?;
+    let good = tell(&outcomes, &killers, arguments.matrix);
+    println!("built in {:.0} s, all in {:.0} s", built.as_secs_f64(), begin.elapsed().as_secs_f64());
+    for model in &unreliable {
+        println!("{model} fails without any mutant, too: what it killed does not count");
+    }
+    if arguments.record {
+        let witnessed =
+            outcomes.iter().filter(|outcome| !outcome.matrix.iter().any(|model| unreliable.contains(model)));
+        record(&root, &mut killers, &sources, witnessed)?;
+    }
+    let gaps = if arguments.file.is_empty() && arguments.only.is_none() { killers.gaps(&sources) } else { vec![] };
+    for gap in &gaps {
+        println!("{gap} (run with --record)");
+    }
+    let logic = !arguments.logic || logic(&root, &arguments.file)?;
+    Ok(good && unreliable.is_empty() && gaps.is_empty() && logic)
+}
+
+fn choose<'s>(arguments: &Mutants, sources: &'s [Source], killers: &Killers) -> Result<Vec<&'s Mutant>> {
+    if let Some(name) = arguments.file.iter().find(|name| sources.iter().all(|source| source.name != **name)) {
+        return Err(format!("there is no src/raw/{name}.rs"));
+    }
+    Ok((sources.iter().filter(|source| arguments.file.is_empty() || arguments.file.contains(&source.name)))
+        .flat_map(|source| &source.mutants)
+        .filter(|mutant| arguments.only.as_ref().is_none_or(|only| mutant.key().contains(only)))
+        .filter(|mutant| !arguments.new || mutant.proof.is_none() && killers.of(&mutant.file, &mutant.key()).is_none())
+        .collect())
+}
+
+fn try_all(models: &Models, chosen: &[&Mutant], killers: &Killers, effort: Effort) -> Result<Vec<Outcome>> {
+    let style = ProgressStyle::with_template("{pos}/{len} {wide_msg}").map_err(|error| error.to_string())?;
+    let bar = ProgressBar::new(chosen.len() as u64).with_style(style);
+    let outcomes = run::all(models, chosen, killers, effort, |outcome| {
+        bar.inc(1);
+        if !matches!(outcome.fate, Fate::Killed(_) | Fate::Equivalent | Fate::Open) {
+            let mutant = &outcome.mutant;
+            bar.suspend(|| eprintln!("{}.rs:{} {}: {:?}", mutant.file, mutant.line, mutant.key(), outcome.fate));
+        }
+        bar.set_message(outcome.mutant.key());
+    });
+    bar.finish_and_clear();
+    outcomes
+}
+
+/// Prints the table and the sum. True if nothing survived but what is known to be open.
+fn tell(outcomes: &[Outcome], killers: &Killers, matrix: bool) -> bool {
+    let mut table = table_of(&["where", "mutant", "killed by", "executions", "how", "s"]);
+    let count = |is: fn(&Fate) -> bool| outcomes.iter().filter(|outcome| is(&outcome.fate)).count();
+    for outcome in outcomes {
+        let mutant = &outcome.mutant;
+        let by = match &outcome.fate {
+            Fate::Killed(_) if matrix => outcome.matrix.join("\n"),
+            Fate::Killed(model) => model.clone(),
+            Fate::Hung(model) => format!("NO VERDICT: {model} does not end"),
+            Fate::Survived => "SURVIVED".into(),
+            Fate::Open => "OPEN".into(),
+            Fate::Equivalent => "equivalent".into(),
+            Fate::ProofIsWrong(model) => format!("PROOF IS WRONG: {model}"),
+        };
+        let how = match outcome.fate {
+            Fate::Equivalent => mutant.proof.as_deref(),
+            Fate::Open => killers.open(&mutant.file, &mutant.key()).map(String::as_str),
+            _ => Some(&*outcome.reason),
+        };
+        table.add_row([
+            format!("{}.rs:{}", mutant.file, mutant.line),
+            mutant.key(),
+            by,
+            outcome.executions.map(|executions| executions.to_string()).unwrap_or_default(),
+            how.unwrap_or_default().chars().take(60).collect(),
+            format!("{:.1}", outcome.took.as_secs_f64()),
+        ]);
+    }
+    println!("{table}");
+    let killed = count(|fate| matches!(fate, Fate::Killed(_)));
+    let equivalent = count(|fate| *fate == Fate::Equivalent);
+    let survived = count(|fate| *fate == Fate::Survived);
+    let open = count(|fate| *fate == Fate::Open);
+    let bad = outcomes.len() - killed - equivalent - open;
+    let others = if bad > survived {
+        format!(", {} without verdict or with a wrong proof", bad - survived)
+    } else {
+        String::new()
+    };
+    let all = outcomes.len();
+    println!(
+        "{all} mutants, {killed} killed, {equivalent} equivalent (with proof), {open} open, {survived} survived{others}"
+    );
+    bad == 0
+}
+
+/// Keeps the killers that were found, and forgets those of mutants that are gone.
+fn record<'o>(
+    root: &Path,
+    killers: &mut Killers,
+    sources: &[Source],
+    outcomes: impl Iterator<Item = &'o Outcome>,
+) -> Result<()> {
+    for source in sources {
+        let there: Vec<_> = source.mutants.iter().filter(|mutant| mutant.proof.is_none()).map(Mutant::key).collect();
+        killers.0.entry(source.name.clone()).or_default().retain(|key, _| there.contains(key));
+    }
+    killers.0.retain(|file, _| sources.iter().any(|source| source.name == *file));
+    for outcome in outcomes {
+        let of_file = killers.0.entry(outcome.mutant.file.clone()).or_default();
+        match &outcome.fate {
+            Fate::Killed(model) => of_file.insert(outcome.mutant.key(), Known::Killer(model.clone())),
+            Fate::Hung(_) | Fate::Open => None, // a busy machine is no reason to forget
+            _ => of_file.remove(&outcome.mutant.key()),
+        };
+    }
+    killers.store(root)
+}
+
+fn logic(root: &Path, files: &[String]) -> Result<bool> {
+    let mut command = Command::new("cargo");
+    command.arg("mutants").args(["--output", "target/mutants"]).current_dir(root);
+    for file in files {
+        command.arg("--file").arg(format!("src/raw/{file}.rs"));
+    }
+    let status = command.status().map_err(|error| format!("cargo mutants: {error}"))?;
+    if status.code() == Some(101) {
+        return Err("cargo-mutants is needed: `cargo install cargo-mutants --locked`".into());
+    }
+    Ok(status.success())
+}

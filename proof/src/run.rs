@@ -1,0 +1,287 @@
+//! Trying mutants: each against the model that is known to kill it, and if need be against all that may.
+
+use crate::Result;
+use crate::instrument::{VARIABLE, place};
+use crate::killers::Killers;
+use crate::sites::{Mutant, Source};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// What became of a mutant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// This model failed.
+    Killed(String),
+    /// This model did not come to an end in time, and no other failed: that is no verdict.
+    Hung(String),
+    /// None of the models that were tried noticed.
+    Survived,
+    /// None noticed, as was known: it is open in `killers.toml`.
+    Open,
+    /// None noticed, or none was asked, and the source says why.
+    Equivalent,
+    /// The source says that it changes nothing, and this model fails.
+    ProofIsWrong(String),
+}
+
+/// What became of a mutant, and at what price.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// Which.
+    pub mutant: Mutant,
+    /// What became of it.
+    pub fate: Fate,
+    /// Whether the killer is the one that was known.
+    pub known: bool,
+    /// All models that kill it, if all were asked.
+    pub matrix: Vec<String>,
+    /// How the last model that was asked failed: executions until then, if it tells, and the reason.
+    pub executions: Option<usize>,
+    /// In its own words.
+    pub reason: String,
+    /// All that this mutant took.
+    pub took: Duration,
+}
+
+/// How far to go.
+#[derive(Debug, Clone, Copy)]
+pub struct Effort {
+    /// All models that have to do with the file, and equivalent mutants too.
+    pub matrix: bool,
+    /// Only the models of the file itself, and not those of files that use it.
+    pub own: bool,
+    /// The longest that one model may take.
+    pub longest: Duration,
+    /// Mutants that are tried at once.
+    pub jobs: usize,
+}
+
+/// The models: for each file of `src/raw` the tests that may kill its mutants, in the order in which to ask.
+#[derive(Debug)]
+pub struct Models {
+    programs: BTreeMap<String, PathBuf>,
+    tests: BTreeMap<String, Vec<String>>,
+    folder: PathBuf,
+}
+
+/// What a model says.
+enum Verdict {
+    Holds,
+    Fails { executions: Option<usize>, reason: String },
+    Hangs,
+}
+
+impl Models {
+    /// Every file in which there is something to weaken needs a program of its name, `models/NAME.rs`.
+    ///
+    /// # Errors
+    /// A file has none; a program cannot be run.
+    pub fn new(
+        root: &Path,
+        sources: &[Source],
+        programs: BTreeMap<String, PathBuf>,
+        killers: &Killers,
+    ) -> Result<Self> {
+        let mut of_program = BTreeMap::new();
+        for (name, program) in &programs {
+            let output = Command::new(program).arg("--list").output().map_err(|error| error.to_string())?;
+            let list = String::from_utf8_lossy(&output.stdout).into_owned();
+            let tests: Vec<_> = list.lines().filter_map(|line| line.strip_suffix(": test")).map(String::from).collect();
+            of_program.insert(name.clone(), tests);
+        }
+        let mut tests = BTreeMap::new();
+        for source in sources {
+            if !source.mutants.is_empty() && !of_program.contains_key(&source.name) {
+                return Err(format!("src/raw/{0}.rs has no models: write models/{0}.rs", source.name));
+            }
+            let mut of_source = vec![];
+            for program in [&source.name].into_iter().chain(users(&source.name, sources).iter()) {
+                let tests = of_program.get(program).into_iter().flatten();
+                of_source.extend(tests.map(|test| format!("{program}::{test}")));
+            }
+            // loom knows weak memory; and those first that kill most.
+            of_source
+                .sort_by_key(|model| (model.contains("::with_shuttle::"), std::cmp::Reverse(killers.kills(model))));
+            tests.insert(source.name.clone(), of_source);
+        }
+        Ok(Self { programs, tests, folder: place(root).join("models") })
+    }
+
+    fn ask(&self, model: &str, id: u32, longest: Duration) -> Result<Verdict> {
+        let (program, test) = model.split_once("::").ok_or("a model is `program::test`")?;
+        let program = self.programs.get(program).ok_or_else(|| format!("there is no program for {model}"))?;
+        let mut child = Command::new(program)
+            .args(["--exact", test, "--nocapture", "--test-threads", "1"])
+            .current_dir(&self.folder)
+            .env(VARIABLE, id.to_string())
+            .env("RUST_BACKTRACE", "0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("{}: {error}", program.display()))?;
+        let (out, err) = (child.stdout.take(), child.stderr.take());
+        let reader = std::thread::spawn(move || {
+            let mut text = String::new();
+            let _cut_off = err.map(|mut pipe| pipe.read_to_string(&mut text));
+            text
+        });
+        let other = std::thread::spawn(move || {
+            let mut text = String::new();
+            let _cut_off = out.map(|mut pipe| pipe.read_to_string(&mut text));
+            text
+        });
+        let begin = Instant::now();
+        let status = loop {
+            match child.try_wait().map_err(|error| error.to_string())? {
+                Some(status) => break Some(status),
+                None if begin.elapsed() > longest => break None,
+                None => std::thread::sleep(Duration::from_millis(5)),
+            }
+        };
+        if status.is_none() {
+            child.kill().and_then(|()| child.wait()).map_err(|error| error.to_string())?;
+        }
+        let text = reader.join().unwrap_or_default() + &other.join().unwrap_or_default();
+        Ok(match status {
+            None => Verdict::Hangs,
+            Some(_) if text.contains("running 0 tests") => return Err(format!("there is no model {model}")),
+            Some(status) if status.success() => Verdict::Holds,
+            // A model that must fail and does not is no witness against a mutant.
+            Some(_) if text.contains("the model is blind") => Verdict::Holds,
+            Some(status) => {
+                let line = text.lines().find(|line| line.contains(" executions: "));
+                let executions = line.and_then(|line| line.split(" after ").last()?.split(' ').next()?.parse().ok());
+                let told = line.and_then(|line| line.split(" executions: ").nth(1)).map(str::to_owned);
+                let reason = told.unwrap_or_else(|| panic_message(&text).unwrap_or_else(|| status.to_string()));
+                Verdict::Fails { executions, reason }
+            }
+        })
+    }
+}
+
+fn panic_message(text: &str) -> Option<String> {
+    let mut lines = text.lines().skip_while(|line| !line.contains(" panicked at "));
+    lines.next()?;
+    lines.next().map(str::to_owned)
+}
+
+/// The files that use this one, directly or through others: their models may kill its mutants, too.
+fn users(name: &str, sources: &[Source]) -> Vec<String> {
+    let mut users: Vec<String> = vec![];
+    let mut known = BTreeSet::from([name.to_owned()]);
+    loop {
+        let more: Vec<_> = (sources.iter())
+            .filter(|source| !known.contains(&source.name) && source.uses.iter().any(|used| known.contains(used)))
+            .map(|source| source.name.clone())
+            .collect();
+        if more.is_empty() {
+            return users;
+        }
+        known.extend(more.iter().cloned());
+        users.extend(more);
+    }
+}
+
+/// Asks one mutant's models.
+fn one(models: &Models, mutant: &Mutant, killers: &Killers, effort: Effort) -> Result<Outcome> {
+    let begin = Instant::now();
+    let known = killers.of(&mutant.file, &mutant.key());
+    let mut outcome = Outcome {
+        mutant: mutant.clone(),
+        fate: match (&mutant.proof, killers.open(&mutant.file, &mutant.key())) {
+            (Some(_), _) => Fate::Equivalent,
+            (None, Some(_)) => Fate::Open,
+            (None, None) => Fate::Survived,
+        },
+        known: false,
+        matrix: vec![],
+        executions: None,
+        reason: String::new(),
+        took: Duration::ZERO,
+    };
+    if mutant.proof.is_some() && !effort.matrix {
+        return Ok(outcome);
+    }
+    let all = &models.tests[&mutant.file];
+    let first = known.filter(|model| all.contains(model));
+    let is_asked = |model: &&String| !effort.own || model.split("::").next() == Some(&mutant.file);
+    for model in first.into_iter().chain(all.iter().filter(is_asked).filter(|model| Some(*model) != first)) {
+        let failure = match models.ask(model, mutant.id, effort.longest)? {
+            Verdict::Holds => continue,
+            Verdict::Hangs => {
+                if outcome.fate == Fate::Survived {
+                    outcome.fate = Fate::Hung(model.clone());
+                }
+                continue;
+            }
+            Verdict::Fails { executions, reason } => (executions, reason),
+        };
+        if outcome.matrix.is_empty() {
+            outcome.known = Some(model) == known;
+            let is_equivalent = mutant.proof.is_some();
+            outcome.fate = if is_equivalent { Fate::ProofIsWrong } else { Fate::Killed }(model.clone());
+            (outcome.executions, outcome.reason) = failure;
+        }
+        outcome.matrix.push(model.clone());
+        if !effort.matrix {
+            break;
+        }
+    }
+    outcome.took = begin.elapsed();
+    Ok(outcome)
+}
+
+/// Tries all of these. `told` is called as each is done.
+///
+/// # Errors
+/// A model could not be run.
+pub fn all(
+    models: &Models,
+    mutants: &[&Mutant],
+    killers: &Killers,
+    effort: Effort,
+    told: impl Fn(&Outcome) + Sync,
+) -> Result<Vec<Outcome>> {
+    let queue = Mutex::new(mutants.iter());
+    let outcomes = Mutex::new(vec![]);
+    let work = || {
+        loop {
+            let next = queue.lock().map_err(|_| "a worker panicked")?.next();
+            let Some(mutant) = next else { return Ok(()) };
+            let outcome = one(models, mutant, killers, effort);
+            if let Ok(outcome) = &outcome {
+                told(outcome);
+            }
+            outcomes.lock().map_err(|_| "a worker panicked")?.push(outcome);
+        }
+    };
+    let results: Vec<Result<()>> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..effort.jobs.max(1)).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| Err("a worker panicked".into()))).collect()
+    });
+    results.into_iter().collect::<Result<()>>()?;
+    let mut outcomes: Vec<_> =
+        outcomes.into_inner().map_err(|_| "a worker panicked")?.into_iter().collect::<Result<_>>()?;
+    outcomes.sort_by_key(|outcome: &Outcome| (outcome.mutant.file.clone(), outcome.mutant.line, outcome.mutant.id));
+    Ok(outcomes)
+}
+
+/// Runs the models that kill without any mutant awake: one that fails by itself is no witness. Gives those that fail.
+///
+/// # Errors
+/// A model could not be run.
+pub fn unreliable(models: &Models, outcomes: &[Outcome], longest: Duration) -> Result<Vec<String>> {
+    let killers: BTreeSet<_> = outcomes.iter().flat_map(|outcome| &outcome.matrix).collect();
+    let mut unreliable = vec![];
+    for model in killers {
+        if matches!(models.ask(model, 0, longest)?, Verdict::Fails { .. }) {
+            unreliable.push(model.clone());
+        }
+    }
+    Ok(unreliable)
+}

@@ -1,0 +1,176 @@
+//! Where something can be weakened or taken away.
+//!
+//! # The rules
+//!
+//! | what                                                         | mutants                                                     |
+//! |--------------------------------------------------------------|-------------------------------------------------------------|
+//! | an ordering that is the argument of a call                   | Relaxed; AcqRel also Acquire and Release; SeqCst also AcqRel |
+//! | a fence                                                      | dropped; one that is SeqCst also AcqRel                     |
+//! | `swap_then_fence` and the like                               | without the fence                                           |
+//! | `P::wake`                                                    | dropped; one of all also a wake of one                      |
+//! | a call of a function that wakes, whose value nobody uses     | dropped: the cascade is one of them                         |
+//! | a load in a `loop` or a `while`                              | its first value is used again: nobody looks twice           |
+//! | a load that is compared with a value                         | taken as equal: the second look is not taken                |
+//! | a `push`                                                     | dropped: something is not watched                           |
+//!
+//! A mutant is known by the function in which it is and the n-th such operation there, not by its line.
+
+use crate::{Result, finder, read};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// One way to weaken the algorithms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mutant {
+    /// The number that wakes it.
+    pub id: u32,
+    /// The file in `src/raw`, without its ending.
+    pub file: String,
+    /// `Type::function`.
+    pub function: String,
+    /// The operation, as `load#2` or `compare_exchange#1 success`.
+    pub operation: String,
+    /// What is done to it.
+    pub change: String,
+    /// The line of the operation, from 1 on.
+    pub line: usize,
+    /// The line on which its statement begins.
+    pub statement: usize,
+    /// Why it changes nothing, if the source says so.
+    pub proof: Option<String>,
+}
+
+impl Mutant {
+    /// By what it is known, within its file.
+    #[must_use]
+    pub fn key(&self) -> String {
+        format!("{}: {}, {}", self.function, self.operation, self.change)
+    }
+}
+
+/// A piece of text that goes into the copy of a source.
+#[derive(Debug)]
+pub(crate) struct Insertion {
+    pub(crate) at: usize,
+    pub(crate) text: String,
+}
+
+/// A source with all that can be done to it.
+#[derive(Debug)]
+pub struct Source {
+    /// The name, without the ending.
+    pub name: String,
+    /// Its mutants.
+    pub mutants: Vec<Mutant>,
+    /// The names of the other files of `src/raw` that it uses.
+    pub uses: BTreeSet<String>,
+    text: String,
+    insertions: Vec<Insertion>,
+}
+
+impl Source {
+    /// The source in which all mutants are present, and asleep.
+    #[must_use]
+    pub fn instrumented(&self) -> String {
+        let mut out = String::with_capacity(self.text.len() * 2);
+        let mut from = 0;
+        for insertion in &self.insertions {
+            out.push_str(&self.text[from..insertion.at]);
+            out.push_str(&insertion.text);
+            from = insertion.at;
+        }
+        out + &self.text[from..]
+    }
+}
+
+/// A place that no rule finds: text to look for, which must be there once, and what to put before and after it.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Look {
+    file: String,
+    pub(crate) function: String,
+    pub(crate) name: String,
+    pub(crate) text: String,
+    #[serde(default)]
+    pub(crate) before: String,
+    #[serde(default)]
+    pub(crate) after: String,
+}
+
+/// All of `src/raw`, in order of their names.
+///
+/// # Errors
+/// A file that cannot be read or parsed; a proof or a look that belongs to nothing; an ordering out of reach.
+pub fn all(root: &Path) -> Result<Vec<Source>> {
+    #[derive(serde::Deserialize)]
+    struct Looks {
+        look: Vec<Look>,
+    }
+    let looks: Looks = toml::from_str(&read(&root.join("proof/looks.toml"))?).map_err(|error| error.to_string())?;
+    let mut files = BTreeMap::new();
+    for entry in std::fs::read_dir(root.join("src/raw")).map_err(|error| error.to_string())? {
+        let path = entry.map_err(|error| error.to_string())?.path();
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        if path.extension().is_some_and(|ending| ending == "rs") && name != "mod" {
+            let text = read(&path)?;
+            let tree = syn::parse_file(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+            files.insert(name, (text, tree));
+        }
+    }
+    if let Some(look) = looks.look.iter().find(|look| !files.contains_key(&look.file)) {
+        return Err(format!("looks.toml: there is no src/raw/{}.rs", look.file));
+    }
+    let wakers = finder::wakers(files.values().map(|(_, tree)| tree));
+    let mut next_id = 1;
+    let names: BTreeSet<_> = files.keys().cloned().collect();
+    let mut sources = vec![];
+    for (name, (text, tree)) in files {
+        let uses = names.iter().filter(|other| text.contains(&format!("super::{other}::"))).cloned().collect();
+        let looks: Vec<_> = looks.look.iter().filter(|look| look.file == name).collect();
+        let (mut mutants, insertions) = finder::find(&name, &text, &tree, &looks, &wakers, next_id)?;
+        attach_proofs(&name, &text, &mut mutants)?;
+        next_id += mutants.len() as u32;
+        sources.push(Source { name, mutants, uses, text, insertions });
+    }
+    Ok(sources)
+}
+
+/// Gives each mutant the proof that stands above its line or statement, if it is about that mutant.
+fn attach_proofs(name: &str, text: &str, mutants: &mut [Mutant]) -> Result<()> {
+    let lines: Vec<_> = text.lines().map(str::trim).collect();
+    let comment = |index: usize| lines.get(index)?.strip_prefix("//").map(|rest| rest.trim_start_matches('/').trim());
+    let begins = |index: usize| comment(index)?.strip_prefix("EQUIVALENT(")?.split_once("):");
+    for begin in 0..lines.len() {
+        let Some((about, proof)) = begins(begin) else { continue };
+        let mut proof = proof.trim().to_owned();
+        let mut end = begin + 1;
+        while let Some(more) = comment(end) {
+            if begins(end).is_none() && !more.starts_with("ORDERING:") && !proof.ends_with('\u{1f}') {
+                proof = proof + " " + more;
+            } else {
+                proof.push('\u{1f}'); // what follows is about something else
+            }
+            end += 1;
+        }
+        let proof = proof.trim_end_matches('\u{1f}').trim().to_owned();
+        let attributes = lines[end..].iter().take_while(|line| line.starts_with("#[")).count();
+        let line = end + attributes + 1;
+        for about in about.split(';').map(str::trim) {
+            let mut found = false;
+            for mutant in mutants.iter_mut().filter(|mutant| mutant.line == line || mutant.statement == line) {
+                let full = format!("{} {}", mutant.operation, mutant.change);
+                if full == about || full.ends_with(&format!(" {about}")) {
+                    mutant.proof = Some(proof.clone());
+                    found = true;
+                }
+            }
+            if !found {
+                return Err(format!("{name}.rs, line {}: no mutant below is `{about}`", begin + 1));
+            }
+        }
+        if proof.len() < 20 {
+            return Err(format!("{name}.rs, line {}: that is no proof", begin + 1));
+        }
+    }
+    Ok(())
+}
