@@ -321,8 +321,6 @@ outlive_models::models! { with_loom, Loom, "loom",
     more_threads_than_parties_get_through_one_by_one: |n| too_many::<B>().victims(&[0]).preemptions(1).holds(n);
     a_trip_publishes: |n| all_meet::<B, 2>().broken(no_release()).fails(n);
     a_trip_acquires: |n| all_meet::<B, 2>().broken(no_acquire()).fails(n);
-    without_the_cascade_one_stays_asleep:
-        |n| all_meet::<B, 3>().victims(&[0]).preemptions(1).broken(Broken { no_cascade: true, ..Broken::default() }).fails(n);
     watching_nobody_hangs:
         |n| all_meet::<B, 2>().victims(&[0]).broken(Broken { most_words: Some(2), ..Broken::default() }).fails(n);
     a_look_before_the_collection_hangs:

@@ -237,8 +237,6 @@ outlive_models::models! { with_loom, Loom, "loom",
         |n| publication::<B>(false).broken(Broken { no_acquire: true, ..Broken::default() }).fails(n);
     a_look_before_the_collection_hangs:
         |n| two_releases::<B>().victims(&[0, 1, 2]).broken(Broken { late_collection: true, ..Broken::default() }).fails(n);
-    without_the_cascade_one_stays_asleep:
-        |n| one_release_of_two::<B>().victims(&[0]).broken(Broken { no_cascade: true, ..Broken::default() }).fails(n);
     watching_nobody_hangs:
         |n| two_releases::<B>().victims(&[0]).broken(Broken { most_words: Some(2), ..Broken::default() }).fails(n);
 }

@@ -245,12 +245,16 @@ impl Reference for BarrierReference {
     fn halfway(&self, who: Id, operation: &Operation) -> Vec<Self> {
         let mut states = vec![self.clone(), self.begins_to_wait(who, operation), self.apply(who, operation).1];
         if matches!(operation, Operation::Reset | Operation::AbortRun) {
-            // Broken already, and the first so many of the dead members forgiven.
+            // Broken already, and the first so many of the dead members forgiven: with the forgiver's own name in their places,
+            // until it has reset.
             let mut broken = self.breaks(Broken::Told);
+            let mut reset = self.apply(who, operation).1;
             states.push(broken.clone());
             while let Some(at) = broken.members.iter().position(|member| self.dead.contains(member)) {
-                broken.members.remove(at);
+                broken.members[at] = who;
                 states.push(broken.clone());
+                reset.members.push(who);
+                states.push(reset.clone());
             }
         }
         states
