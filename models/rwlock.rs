@@ -8,9 +8,9 @@ use outlive::platform::Word as _;
 use outlive::raw::hold::HELD;
 use outlive::raw::rwlock::{Line, Patience};
 use outlive::raw::{Cause, Participant, Refusal, RwLock};
-#[cfg(feature = "loom")]
-use outlive_models::Broken;
 use outlive_models::{Backend, Explore, Model, Word, World, step};
+#[cfg(feature = "loom")]
+use outlive_models::{Broken, Left, Newborn};
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
 type Me<'a, B> = Participant<'a, Model<B>>;
@@ -235,6 +235,26 @@ scenario!(two_just_try, 3, 1, |world, me, who, state| match who {
     _ => state.read(world, me, FOREVER).expect("waits"),
 });
 
+#[cfg(feature = "loom")]
+/// 1 comes only now, into the slot that one from before left; both read, and write.
+fn a_newcomer_reads_and_writes<B: Backend>() -> Explore<B, Guarded<B, 1>> {
+    Explore::new(2, Guarded::new, |world: &World<B>, who, state: &Guarded<B, 1>| {
+        let both = |me: &Me<'_, B>| {
+            state.read(world, me, FOREVER).expect("waits");
+            state.write(world, me, FOREVER).expect("waits");
+        };
+        match who {
+            0 => world.act(who, both),
+            _ => {
+                let id = world.table().register(&Newborn { world, who }).expect("there is a slot");
+                both(&Participant { id, table: &world.table() });
+            }
+        }
+    })
+    .newcomers(1)
+    .left(Left::Marked)
+}
+
 outlive_models::models! { with_loom, Loom, "loom",
     reader_and_writer_exclude_each_other_whoever_dies: |n| one_reads_one_writes::<B>().victims(&[0, 1]).spurious().holds(n);
     reader_and_writer_may_both_die: |n| one_reads_one_writes::<B>().victims(&[0, 1]).pairs().holds(n);
@@ -253,6 +273,7 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_writer_that_gives_up_leaves_the_warning: |n| a_writer_gives_up_what_the_dead_left::<B>().victims(&[1]).holds(n);
     a_reader_that_gives_up_loses_nothing: |n| a_reader_gives_up::<B>().preemptions(1).victims(&[0, 1]).holds(n);
     who_just_tries_leaves_nothing_behind: |n| two_just_try::<B>().preemptions(1).victims(&[0, 1]).holds(n);
+    a_newcomer_that_holds_is_not_judged_dead: |n| a_newcomer_reads_and_writes::<B>().executions(20_000).holds(n);
     without_fences_reader_and_writer_miss_each_other:
         |n| one_reads_one_writes::<B>().broken(Broken { no_fence: true, ..Broken::default() }).fails(n);
     a_writer_publishes_to_readers:

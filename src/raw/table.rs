@@ -342,11 +342,10 @@ impl<'m, P: Platform> Table<'m, P> {
                 continue;
             }
             // Where the kernel did its part there is nothing to do.
-            // ORDERING: Acquire where it fails, and a compare-exchange, so that it reads the newest value (and writes nothing unless
-            // that is a mark), which our Release at the claim passes on: the next owner would reset an older one, and take
-            // the mark behind it for its own.
+            // ORDERING: Relaxed; what the dead wrote is known with its end. A compare-exchange, so that it reads the newest value,
+            // and one that writes nothing unless that is a mark.
             let (word, mark) = (slot.lifelines[0].word(), MARK | WAKE_AT_DEATH);
-            let seen = word.compare_exchange(mark, mark, Relaxed, Acquire).unwrap_or_else(|now| now);
+            let seen = word.compare_exchange(mark, mark, Relaxed, Relaxed).unwrap_or_else(|now| now);
             // EQUIVALENT(look who was marked is freed): a slot is given away with its mark as well as without; it is so that nobody is
             // woken for a death that the kernel has told of.
             if seen & MARK == 0 && self.free(slot, claim) {
