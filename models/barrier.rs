@@ -8,9 +8,9 @@ use core::time::Duration;
 use outlive::platform::{Long as _, Word as _};
 use outlive::raw::barrier::{Failed, Passed};
 use outlive::raw::{Barrier, Participant};
-#[cfg(feature = "loom")]
-use outlive_models::Broken;
 use outlive_models::{Backend, Explore, Model, Word, Word64, World, step};
+#[cfg(feature = "loom")]
+use outlive_models::{Broken, Left, Newborn};
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -296,6 +296,22 @@ fn two_reset<B: Backend>() -> Explore<B, Meeting<B, 1>> {
 }
 
 #[cfg(feature = "loom")]
+/// 1 comes only now, into the slot that one from before left, and declares to come before it comes.
+fn a_newcomer_joins<B: Backend>() -> Explore<B, Meeting<B, 2>> {
+    Explore::new(2, Meeting::with_members, |world: &World<B>, who, state: &Meeting<B, 2>| match who {
+        0 => assert!(world.act(who, |me| state.wait(me, None)).is_ok(), "the living are called dead"),
+        _ => {
+            let id = world.table().register(&Newborn { world, who }).expect("there is a slot");
+            let (table, place) = (world.table(), state.barrier.join(&Participant { id, table: &world.table() }));
+            assert!(state.wait(&Participant { id, table: &table }, None).is_ok());
+            state.barrier.leave(id, place.expect("there is a place"));
+        }
+    })
+    .newcomers(1)
+    .left(Left::Marked)
+}
+
+#[cfg(feature = "loom")]
 fn no_acquire() -> Broken {
     Broken { no_acquire: true, ..Broken::default() }
 }
@@ -319,6 +335,7 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_reset_forgives_dead_members: |n| a_dead_member::<B>().victims(&[1]).holds(n);
     an_action_is_run_once_before_all_are_released: |n| with_an_action::<B, 2>().victims(&[0, 1]).spurious().holds(n);
     more_threads_than_parties_get_through_one_by_one: |n| too_many::<B>().victims(&[0]).preemptions(1).holds(n);
+    a_newcomer_is_not_judged_dead: |n| a_newcomer_joins::<B>().holds(n);
     a_trip_publishes: |n| all_meet::<B, 2>().broken(no_release()).fails(n);
     a_trip_acquires: |n| all_meet::<B, 2>().broken(no_acquire()).fails(n);
     watching_nobody_hangs:

@@ -213,6 +213,18 @@ fn read_after_a_clear<B: Backend>() -> Explore<B, Announced<B>> {
 }
 
 #[cfg(feature = "loom")]
+/// 0 writes and sets; 1 and 2 only look. Who finds it set without taking it, or takes it, reads what was written.
+fn two_only_look<B: Backend>() -> Explore<B, Announced<B>> {
+    Explore::new(3, Announced::auto_reset, |_, who, state: &Announced<B>| {
+        if who == 0 {
+            state.announce();
+        } else if who == 1 && state.event.is_set() || state.event.try_wait() {
+            B::read(&state.news, |news| assert_eq!(*news, 42));
+        }
+    })
+}
+
+#[cfg(feature = "loom")]
 fn no_acquire() -> Broken {
     Broken { no_acquire: true, ..Broken::default() }
 }
@@ -232,6 +244,7 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_set_is_seen_by_the_clear_after_it: |n| set_again::<B>().holds(n);
     a_set_is_seen_by_whom_it_releases: |n| set_again_and_taken::<B>().holds(n);
     a_clear_passes_on_what_was_published: |n| read_after_a_clear::<B>().victims(&[0, 1]).holds(n);
+    who_only_looks_acquires: |n| two_only_look::<B>().holds(n);
     a_set_publishes: |n| one_hands_on::<B>().broken(no_release()).fails(n);
     a_wait_acquires: |n| one_hands_on::<B>().broken(no_acquire()).fails(n);
     a_set_again_publishes: |n| set_again::<B>().broken(no_release()).fails(n);

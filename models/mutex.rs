@@ -153,6 +153,20 @@ fn two_release_by_name<B: Backend>() -> Explore<B, Guarded<B>> {
     })
 }
 
+/// The same, as `Lock` does it if nobody waits; each vouches for the data first.
+fn two_vouch_and_release_plainly<B: Backend>() -> Explore<B, Guarded<B>> {
+    Explore::new(2, Guarded::new, |world: &World<B>, who, state: &Guarded<B>| {
+        world.act(who, |me| {
+            let _acquired = state.mutex.lock(me, None).expect("waits");
+            B::write(&state.pair, |pair| pair.0 += 1);
+            state.mutex.mark_consistent_by(me.id).expect("we hold it");
+            if !state.mutex.release_plain(me.id.word()) {
+                state.mutex.release(Some(me.id), None).expect("we hold it");
+            }
+        });
+    })
+}
+
 fn two<B: Backend>() -> Explore<B, Guarded<B>> {
     Explore::new(2, Guarded::new, |world: &World<B>, who, state: &Guarded<B>| world.act(who, |me| state.update(me)))
 }
@@ -180,6 +194,7 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_newcomer_that_holds_is_not_judged_dead_by_one_that_tries:
         |n| a_newcomer_updates_and_one_tries::<B>().holds(n);
     a_release_by_name_publishes_the_data: |n| two_release_by_name::<B>().victims(&[0, 1]).holds(n);
+    a_plain_release_publishes_the_data: |n| two_vouch_and_release_plainly::<B>().victims(&[0, 1]).holds(n);
     an_exec_is_a_death: |n| two::<B>().victims(&[0, 1]).execs().holds(n);
     the_net_catches_lost_marks: |n| two::<B>().victims(&[0]).lost_marks().look_slowly(&[1]).holds(n);
     a_mark_by_hand_publishes_what_the_dead_wrote:

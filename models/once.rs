@@ -5,9 +5,9 @@
 use outlive::platform::Word as _;
 use outlive::raw::once::{Begun, Deadlock};
 use outlive::raw::{Cause, Once, Participant};
-#[cfg(feature = "loom")]
-use outlive_models::Broken;
 use outlive_models::{Backend, Explore, Model, Word, World, step};
+#[cfg(feature = "loom")]
+use outlive_models::{Broken, Left, Newborn};
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
 /// A value of two parts, half written in between.
@@ -120,6 +120,20 @@ fn two_fail<B: Backend>() -> Explore<B, Lazy<B>> {
     .check(|state, _| B::read(&state.value, |value| assert_eq!(value.0, 2)))
 }
 
+#[cfg(feature = "loom")]
+/// 1 comes only now, into the slot that one from before left.
+fn a_newcomer_initialises<B: Backend>() -> Explore<B, Lazy<B>> {
+    Explore::new(2, Lazy::new, |world: &World<B>, who, state: &Lazy<B>| match who {
+        0 => world.act(who, |me| state.get_or_init(world, me, None)),
+        _ => {
+            let id = world.table().register(&Newborn { world, who }).expect("there is a slot");
+            state.get_or_init(world, &Participant { id, table: &world.table() }, None);
+        }
+    })
+    .newcomers(1)
+    .left(Left::Marked)
+}
+
 outlive_models::models! { with_loom, Loom, "loom",
     nobody_is_forgotten_when_a_failed_one_succeeds: |n| the_one_that_failed_is_quicker::<B>().victims(&[0, 1, 2]).holds(n);
     two_that_fail_are_one_after_the_other: |n| two_fail::<B>().holds(n);
@@ -129,6 +143,7 @@ outlive_models::models! { with_loom, Loom, "loom",
     any_two_may_die: |n| initialise::<B, 3>().victims(&[0, 1]).pairs().holds(n);
     after_a_panic_the_next_is_told: |n| the_first_panics::<B>().holds(n);
     after_a_failure_the_next_tries_whoever_dies: |n| the_first_fails::<B>().victims(&[1]).holds(n);
+    a_newcomer_that_is_at_it_is_not_judged_dead: |n| a_newcomer_initialises::<B>().holds(n);
     completion_publishes:
         |n| initialise::<B, 2>().broken(Broken { no_release: true, ..Broken::default() }).fails(n);
     who_finds_it_complete_acquires:

@@ -6,9 +6,9 @@ use outlive::platform::Word as _;
 use outlive::raw::hold::HELD;
 use outlive::raw::permits::{NoPermit, Taken};
 use outlive::raw::{Participant, Permits};
-#[cfg(feature = "loom")]
-use outlive_models::Broken;
 use outlive_models::{Backend, Explore, Model, Word, World, step};
+#[cfg(feature = "loom")]
+use outlive_models::{Broken, Left, Newborn};
 
 /// Two permits, each for a number of its own.
 #[derive(Debug)]
@@ -123,6 +123,25 @@ fn left_by_the_dead<B: Backend>() -> Explore<B, State<B>> {
     })
 }
 
+#[cfg(feature = "loom")]
+/// 1 comes only now, into the slot that one from before left, and uses the only permit; 0 tries.
+fn a_newcomer_uses_it<B: Backend>() -> Explore<B, State<B>> {
+    let make = || State::with(1, [0, 0]);
+    Explore::new(2, make, |world: &World<B>, who, state: &State<B>| match who {
+        0 => world.act(who, |me| {
+            if let Ok(taken) = state.permits.try_acquire(me) {
+                state.use_and_give_back(me, taken);
+            }
+        }),
+        _ => {
+            let id = world.table().register(&Newborn { world, who }).expect("there is a slot");
+            state.take_and_use(&Participant { id, table: &world.table() });
+        }
+    })
+    .newcomers(1)
+    .left(Left::Marked)
+}
+
 outlive_models::models! { with_loom, Loom, "loom",
     two_permits_go_round_whoever_dies: |n| two_permits::<B>().victims(&[0, 1]).holds(n);
     one_permit_is_a_lock_whoever_dies: |n| one_permit::<B>().victims(&[0]).spurious().holds(n);
@@ -132,6 +151,7 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1]).holds(n);
     a_handover_publishes: |n| handover::<B>(true).victims(&[0, 1]).spurious().holds(n);
     a_handover_publishes_without_waiting: |n| handover::<B>(false).holds(n);
+    a_newcomer_that_holds_is_not_judged_dead: |n| a_newcomer_uses_it::<B>().holds(n);
     a_permit_of_the_dead_is_had_without_waiting: |n| left_by_the_dead::<B>().victims(&[0]).holds(n);
     a_permit_publishes_what_its_holder_wrote:
         |n| handover::<B>(false).broken(Broken { no_release: true, ..Broken::default() }).fails(n);

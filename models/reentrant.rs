@@ -2,6 +2,8 @@
 #![cfg(any(feature = "loom", feature = "shuttle"))]
 
 use outlive::platform::Word as _;
+#[cfg(feature = "loom")]
+use outlive::raw::Cause;
 use outlive::raw::{Participant, ReentrantMutex, Refusal};
 use outlive_models::{Backend, Explore, Model, Word, World, step};
 
@@ -65,9 +67,44 @@ fn a_stranger_releases<B: Backend>() -> Explore<B, Guarded<B>> {
     })
 }
 
+/// A count beside a free word, as only scribbling leaves it; who takes the word makes the count 0.
+#[cfg(feature = "loom")]
+fn with_a_count_of_nobody<B: Backend>() -> Explore<B, Guarded<B>> {
+    let make = || Guarded { lock: ReentrantMutex::from_words(Word::new(0), Word::new(5)), ..Guarded::new() };
+    Explore::new(2, make, |world: &World<B>, who, state: &Guarded<B>| {
+        world.act(who, |me| {
+            let taken = if who == 0 { state.lock.try_lock(me) } else { state.lock.lock(me, None) };
+            if taken.is_ok() {
+                B::write(&state.pair, |pair| pair.0 += 1);
+                state.lock.release(me.id, 0).expect("held");
+                assert_ne!(state.lock.holder(), Some(me.id), "held more often than it was taken");
+            }
+        });
+    })
+}
+
+/// Left inconsistent by somebody from before; nobody vouches for it, and all are told.
+#[cfg(feature = "loom")]
+fn never_vouched_for<B: Backend>() -> Explore<B, Guarded<B>> {
+    let make = || {
+        let word = Word::new(Cause::Died(None).word());
+        Guarded { lock: ReentrantMutex::from_words(word, Word::new(0)), ..Guarded::new() }
+    };
+    Explore::new(2, make, |world: &World<B>, who, state: &Guarded<B>| {
+        world.act(who, |me| {
+            assert!(state.lock.lock(me, None).expect("waits").inconsistent.is_some(), "a warning is lost");
+            B::write(&state.pair, |pair| pair.0 += 1);
+            state.lock.release(me.id, 0).expect("held");
+            assert_ne!(state.lock.holder(), Some(me.id));
+        });
+    })
+}
+
 outlive_models::models! { with_loom, Loom, "loom",
     holds_exclude_each_other_whoever_dies: |n| all_update::<B>(2).victims(&[0, 1]).spurious().holds(n);
     three_exclude_each_other_whoever_dies: |n| all_update::<B>(3).victims(&[0]).preemptions(1).holds(n);
+    a_count_of_nobody_is_nobodys: |n| with_a_count_of_nobody::<B>().holds(n);
+    an_inconsistent_one_is_given_back: |n| never_vouched_for::<B>().holds(n);
     a_release_by_a_stranger_changes_nothing: |n| a_stranger_releases::<B>().preemptions(1).victims(&[0]).holds(n);
 }
 

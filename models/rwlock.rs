@@ -8,9 +8,9 @@ use outlive::platform::Word as _;
 use outlive::raw::hold::HELD;
 use outlive::raw::rwlock::{Line, Patience};
 use outlive::raw::{Cause, Participant, Refusal, RwLock};
-#[cfg(feature = "loom")]
-use outlive_models::Broken;
 use outlive_models::{Backend, Explore, Model, Word, World, step};
+#[cfg(feature = "loom")]
+use outlive_models::{Broken, Left, Newborn};
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
 type Me<'a, B> = Participant<'a, Model<B>>;
@@ -19,6 +19,9 @@ const A_WHILE: Patience = Patience::Until(Some(Duration::from_secs(1)));
 
 /// Bit 28 of the word of a writer that waits for readers.
 const DRAINING: u32 = 1 << 28;
+/// The same bit, of a word without writer: a reader is, or was, away from home.
+#[cfg(feature = "loom")]
+const DISPLACED: u32 = 1 << 28;
 
 fn line<B: Backend>(value: u32) -> Line<Word<B>> {
     Line::new(Word::new(value))
@@ -48,6 +51,13 @@ impl<B: Backend, const READERS: usize> Guarded<B, READERS> {
         let (nobody_any_more, first_of_slot_0) = (HELD | 9 << 12, HELD | 1 << 12);
         let lines = core::array::from_fn(|word| line(if word + 1 == READERS { first_of_slot_0 } else { 0 }));
         Self { lock: RwLock::from_lines(line(nobody_any_more | DRAINING), lines), ..Self::new() }
+    }
+
+    /// Participant 0 reads, and there is a sign of one that read away from home.
+    #[cfg(feature = "loom")]
+    fn read_by_one() -> Self {
+        let lines = core::array::from_fn(|_| line(HELD | 1 << 12));
+        Self { lock: RwLock::from_lines(line(DISPLACED), lines), ..Self::new() }
     }
 
     fn with(writer: u32) -> Self {
@@ -249,6 +259,42 @@ scenario!(two_just_try, 3, 1, |world, me, who, state| match who {
     _ => state.read(world, me, FOREVER).expect("waits"),
 });
 
+#[cfg(feature = "loom")]
+/// 1 writes, and dies somewhere while it waits for 0, who reads, or after that.
+fn a_writer_dies_while_it_waits<B: Backend>() -> Explore<B, Guarded<B, 1>> {
+    Explore::new(2, Guarded::read_by_one, |world: &World<B>, who, state: &Guarded<B, 1>| {
+        world.act(who, |me| match who {
+            0 => state.lock.unlock_read(0),
+            _ => state.write(world, me, FOREVER).expect("waits"),
+        });
+    })
+    .victims(&[1])
+    .check(|state, world| {
+        let told = world.act(2, |me| state.lock.write(me, Patience::None).expect("free").inconsistent.is_some());
+        B::read(&state.pair, |pair| assert!(!told || *pair != (0, 0), "told of one that had changed nothing"));
+    })
+}
+
+#[cfg(feature = "loom")]
+/// 1 comes only now, into the slot that one from before left; both read, and write.
+fn a_newcomer_reads_and_writes<B: Backend>() -> Explore<B, Guarded<B, 1>> {
+    Explore::new(2, Guarded::new, |world: &World<B>, who, state: &Guarded<B, 1>| {
+        let both = |me: &Me<'_, B>| {
+            state.read(world, me, FOREVER).expect("waits");
+            state.write(world, me, FOREVER).expect("waits");
+        };
+        match who {
+            0 => world.act(who, both),
+            _ => {
+                let id = world.table().register(&Newborn { world, who }).expect("there is a slot");
+                both(&Participant { id, table: &world.table() });
+            }
+        }
+    })
+    .newcomers(1)
+    .left(Left::Marked)
+}
+
 outlive_models::models! { with_loom, Loom, "loom",
     reader_and_writer_exclude_each_other_whoever_dies: |n| one_reads_one_writes::<B>().victims(&[0, 1]).spurious().holds(n);
     reader_and_writer_may_both_die: |n| one_reads_one_writes::<B>().victims(&[0, 1]).pairs().holds(n);
@@ -268,6 +314,8 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_writer_that_gives_up_leaves_the_warning: |n| a_writer_gives_up_what_the_dead_left::<B>().victims(&[1]).holds(n);
     a_reader_that_gives_up_loses_nothing: |n| a_reader_gives_up::<B>().preemptions(1).victims(&[0, 1]).holds(n);
     who_just_tries_leaves_nothing_behind: |n| two_just_try::<B>().preemptions(1).victims(&[0, 1]).holds(n);
+    nobody_is_told_of_a_writer_that_died_while_it_waited: |n| a_writer_dies_while_it_waits::<B>().holds(n);
+    a_newcomer_that_holds_is_not_judged_dead: |n| a_newcomer_reads_and_writes::<B>().executions(20_000).holds(n);
     without_fences_reader_and_writer_miss_each_other:
         |n| one_reads_one_writes::<B>().broken(Broken { no_fence: true, ..Broken::default() }).fails(n);
     a_writer_publishes_to_readers:

@@ -162,12 +162,55 @@ fn one_reads_the_notice<B: Backend>() -> Explore<B, Notice<B>> {
     })
 }
 
+/// 0 posts; 2 reads; 1 waits, but not for long, on another word of which 0 is the holder: the wake that tells of the death
+/// of 0 may be given to 1, who has no use for the notice.
+#[cfg(feature = "loom")]
+fn one_naps_beside_a_reader<B: Backend>() -> Explore<B, (Notice<B>, Word<B>)> {
+    let make = || (Notice::new(), Word::new(0));
+    Explore::new(3, make, |world: &World<B>, who, (notice, other): &(Notice<B>, Word<B>)| match who {
+        0 => notice.post(),
+        1 => world.act(who, |me| {
+            let holder = me.table.slots[0].living_or_dead(0);
+            let _once = Vigil::new(me, None).sleep(other, 0, Some(holder));
+        }),
+        _ => world.act(who, |me| notice.wait(me)),
+    })
+    .first_phase()
+    .after(|_, dead, _, (notice, _)| {
+        if dead == 0 && notice.deed.newest() == 0 {
+            notice.post();
+        }
+    })
+}
+
+/// All come only now; 0 raises, the others wait. There is no supervisor among them: at first, one may be alone with 0.
+#[cfg(feature = "loom")]
+fn two_come_and_wait<B: Backend>() -> Explore<B, Flag<B>> {
+    Explore::new(3, Flag::new, |world: &World<B>, who, flag: &Flag<B>| {
+        let table = world.table();
+        let id = table.register(&Newborn { world, who }).expect("there is a slot for each");
+        match who {
+            0 => flag.raise(),
+            _ => flag.wait(&Participant { id, table: &table }),
+        }
+    })
+    .free_slots(3)
+    .after(|_, dead, _, flag| {
+        if dead == 0 {
+            flag.see_to_it();
+        }
+    })
+}
+
 outlive_models::models! { with_loom, Loom, "loom",
     all_who_wait_learn_of_it_whoever_dies: |n| two_wait::<B>().victims(&[0, 1, 2]).spurious().holds(n);
     the_first_phase_changes_nothing: |n| two_wait::<B>().victims(&[0, 1]).first_phase().holds(n);
     any_two_may_die: |n| two_wait::<B>().victims(&[0, 1, 2]).pairs().holds(n);
     a_newcomer_is_watched_too: |n| a_newcomer_raises::<B>().victims(&[0, 1]).holds(n);
     a_newcomer_is_watched_by_all: |n| two_wait_for_a_newcomer::<B>().victims(&[2]).preemptions(1).holds(n);
+    who_naps_passes_the_death_on: |n| one_naps_beside_a_reader::<B>().victims(&[0]).holds(n);
+    who_was_alone_with_the_dead_passes_the_death_on_to_a_newcomer:
+        |n| two_come_and_wait::<B>().victims(&[0]).preemptions(1).executions(2_000).holds(n);
     an_exec_is_a_death: |n| two_wait::<B>().victims(&[0]).execs().holds(n);
     a_slow_look_wakes_all: |n| two_wait_for_a_slow_look::<B>().victims(&[0]).holds(n);
     a_deed_without_news_is_seen: |n| one_reads_the_notice::<B>().victims(&[0, 1]).spurious().holds(n);

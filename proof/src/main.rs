@@ -44,9 +44,9 @@ struct Mutants {
     /// Ask every model that has to do with the file, not just until one fails; those with a proof, too.
     #[arg(long)]
     matrix: bool,
-    /// Ask only the models of the file itself, and not those of files that use it: quick, for a first look.
+    /// Ask only the models in this program, and not all that have to do with the file: quick, for a first look; may be repeated.
     #[arg(long)]
-    own: bool,
+    models: Vec<String>,
     /// Keep what was found in killers.toml.
     #[arg(long)]
     record: bool,
@@ -115,11 +115,13 @@ fn mutants(arguments: &Mutants) -> Result<bool> {
         return Ok(true);
     }
     instrument::copy(&root, &sources)?;
-    let models = Models::new(&root, &sources, instrument::build(&root)?, &killers)?;
+    let mut models = Models::new(&root, &sources, instrument::build(&root)?, &killers)?;
+    if !arguments.models.is_empty() {
+        models.retain(&arguments.models);
+    }
     let built = begin.elapsed();
     let jobs = arguments.jobs.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
-    let effort =
-        Effort { matrix: arguments.matrix, own: arguments.own, longest: Duration::from_secs(arguments.longest), jobs };
+    let effort = Effort { matrix: arguments.matrix, longest: Duration::from_secs(arguments.longest), jobs };
     let outcomes = try_all(&models, &chosen, &killers, effort)?;
     let unreliable = run::unreliable(&models, &outcomes, effort.longest)?;
     let good = tell(&outcomes, &killers, arguments.matrix);

@@ -52,8 +52,6 @@ pub struct Outcome {
 pub struct Effort {
     /// All models that have to do with the file, and equivalent mutants too.
     pub matrix: bool,
-    /// Only the models of the file itself, and not those of files that use it.
-    pub own: bool,
     /// The longest that one model may take.
     pub longest: Duration,
     /// Mutants that are tried at once.
@@ -109,6 +107,12 @@ impl Models {
             tests.insert(source.name.clone(), of_source);
         }
         Ok(Self { programs, tests, folder: place(root).join("models") })
+    }
+
+    /// Forgets the models that are not in these programs.
+    pub fn retain(&mut self, programs: &[String]) {
+        let is_in = |model: &String| programs.iter().any(|program| model.split("::").next() == Some(program));
+        self.tests.values_mut().for_each(|models| models.retain(is_in));
     }
 
     fn ask(&self, model: &str, id: u32, longest: Duration) -> Result<Verdict> {
@@ -209,8 +213,7 @@ fn one(models: &Models, mutant: &Mutant, killers: &Killers, effort: Effort) -> R
     }
     let all = &models.tests[&mutant.file];
     let first = known.filter(|model| all.contains(model));
-    let is_asked = |model: &&String| !effort.own || model.split("::").next() == Some(&mutant.file);
-    for model in first.into_iter().chain(all.iter().filter(is_asked).filter(|model| Some(*model) != first)) {
+    for model in first.into_iter().chain(all.iter().filter(|model| Some(*model) != first)) {
         let failure = match models.ask(model, mutant.id, effort.longest)? {
             Verdict::Holds => continue,
             Verdict::Hangs => {

@@ -141,7 +141,8 @@ impl<P: Platform> Event<P> {
 
     /// What [`wait_since`](Self::wait_since) takes.
     pub fn moment(&self) -> Moment {
-        Moment(self.word.load(Acquire) & EPOCH)
+        // ORDERING: Relaxed; an epoch alone says nothing, and `wait_since` looks again.
+        Moment(self.word.load(Relaxed) & EPOCH)
     }
 
     /// As [`wait`](Self::wait), but a set since that moment is enough. (With AUTO it makes no difference.)

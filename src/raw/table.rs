@@ -319,9 +319,12 @@ impl<'m, P: Platform> Table<'m, P> {
             return; // somebody has scribbled on it
         }
         for lifeline in slot.lifelines() {
-            // ORDERING: Release. Who judges by it sees what this participant wrote. Nobody else writes it before it is free.
+            // ORDERING: Relaxed; who leaves has told of all that it did, and nobody else writes it before it is free.
+            // EQUIVALENT(taken as equal): the next owner resets what is left there.
             if lifeline.word().load(Relaxed) != 0 {
-                lifeline.word().store(0, Release);
+                lifeline.word().store(0, Relaxed);
+                // EQUIVALENT(dropped; all to one): nobody has to learn that somebody has left; of the next owner the announcement
+                // tells all. It is so that nobody goes on watching a word for nothing.
                 P::wake(lifeline.word(), u32::MAX);
             }
         }
@@ -339,11 +342,12 @@ impl<'m, P: Platform> Table<'m, P> {
                 continue;
             }
             // Where the kernel did its part there is nothing to do.
-            // ORDERING: Acquire where it fails, and a compare-exchange, so that it reads the newest value (and writes nothing unless
-            // that is a mark), which our Release at the claim passes on: the next owner would reset an older one, and take
-            // the mark behind it for its own.
+            // ORDERING: Relaxed; what the dead wrote is known with its end. A compare-exchange, so that it reads the newest value,
+            // and one that writes nothing unless that is a mark.
             let (word, mark) = (slot.lifelines[0].word(), MARK | WAKE_AT_DEATH);
-            let seen = word.compare_exchange(mark, mark, Relaxed, Acquire).unwrap_or_else(|now| now);
+            let seen = word.compare_exchange(mark, mark, Relaxed, Relaxed).unwrap_or_else(|now| now);
+            // EQUIVALENT(look who was marked is freed): a slot is given away with its mark as well as without; it is so that nobody is
+            // woken for a death that the kernel has told of.
             if seen & MARK == 0 && self.free(slot, claim) {
                 // Those who sleep on its lifelines see no change there: this tells them.
                 self.announce(index);
@@ -354,7 +358,8 @@ impl<'m, P: Platform> Table<'m, P> {
     /// LIVE or CLAIMED → FREE. False if somebody was quicker, or a claimer that was taken for dead lives.
     fn free(&self, slot: &Slot<P>, claim: Claim) -> bool {
         let free = Claim { state: FREE, thread: 0, tag: 0, ..claim };
-        // ORDERING: Release.
+        // ORDERING: Release. Who judges by the free claim sees what the dead wrote, of whose end the caller knows.
+        // Model: `mutex::a_mark_by_hand_publishes_what_the_dead_wrote`.
         slot.claim.compare_exchange(claim.word(), free.word(), Release, Relaxed).is_ok()
     }
 

@@ -183,6 +183,7 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
                 now = P::now();
             }
             // ORDERING: Relaxed; a value too old only leads to a second wait, which the kernel refuses.
+            // EQUIVALENT(taken as equal): for the same reason; the second wait does not begin.
             if news.word.load(Relaxed) != value || ends.is_some_and(|ends| now < ends) {
                 return Slept::Look;
             }
@@ -190,6 +191,8 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         if let Some(watch) = self.watch.as_ref().filter(|_| !self.is_over(now)) {
             let recheck = self.wait_until_recheck(news, &[], watch, now);
             now = P::now();
+            // EQUIVALENT(dropped): the caller looks at its predicate in any case, and whoever waits for the lock of one whose mark
+            // was lost looks slowly itself. So it would come, but later.
             self.look_slowly_if_due(recheck, now);
         }
         if self.is_over(now) { Slept::TimedOut } else { Slept::Look }
@@ -339,16 +342,14 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         watch: &Watch<'t, P>,
         until: Option<Duration>,
     ) {
-        if P::watches_many() {
-            let membership = Expect { word: self.me.table.membership, value: watch.membership };
-            let watched = [membership].into_iter().chain(watch.lifelines.iter()).chain(others.iter().copied());
-            self.wait_on::<128>(news, watched, until);
-        } else {
-            self.wait_on::<1>(news, core::iter::empty(), until);
-        }
+        let membership = Expect { word: self.me.table.membership, value: watch.membership };
+        let watched = [membership].into_iter().chain(watch.lifelines.iter()).chain(others.iter().copied());
+        self.wait_on::<128>(news, watched, until);
         // With one other participant, and no newcomer, nobody else can sleep on its lifeline: a system call less on the way
         // from a death to the next holder.
-        let is_of_two = watch.everybody == Some(1) && self.me.table.membership.load(Acquire) == watch.membership;
+        // ORDERING: Relaxed; whoever slept on it before the death had changed the membership before, and the wait has made
+        // that as new as its wake.
+        let is_of_two = watch.everybody == Some(1) && self.me.table.membership.load(Relaxed) == watch.membership;
         if !is_of_two {
             self.cascade(&watch.lifelines);
         }
