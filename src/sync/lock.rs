@@ -114,7 +114,8 @@ impl Lock {
     /// [`Error::NotHeld`] if nobody holds it.
     ///
     /// # If a process dies
-    /// See [above](Self#if-a-process-dies).
+    /// See [above](Self#if-a-process-dies). If it was the holder, and nobody has acquired the lock since, this frees it as consistent, and the
+    /// next is told nothing: whoever releases on behalf of the dead vouches for what the lock protects.
     #[inline]
     pub fn release(&self) -> Result<(), Error> {
         Ok(self.raw.release(None, None)?)

@@ -11,6 +11,7 @@
 //! | the typed face beside the same reference              | `tests/state_machines.rs`               |
 //! | hours of kills                                        | `soak::shared::Shared` and its `DEEDS`  |
 //!
+//! With real threads, for Miri and ThreadSanitizer, each has a test of its own in `tests/threads.rs`.
 //! What a primitive should do is written once, as a [`Reference`].
 
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // all of this looks at the crate from outside

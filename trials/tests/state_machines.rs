@@ -8,11 +8,12 @@ use outlive::raw::permits::NoPermit;
 use outlive::raw::semaphore::{OverRelease, Refused};
 use outlive::raw::{Cause, Refusal};
 use outlive::{
-    Barrier, BarrierMember, Error, Event, Id, Inconsistent, LazyLock, Lock, LockError, LockGuard, LockResult, Mutex,
-    MutexGuard, Once, OnceLock, Permit, PermitPool, ReentrantMutex, ReentrantMutexGuard, RwLock, RwLockReadGuard,
-    RwLockWriteGuard, Segment, Semaphore, SemaphorePermit, Shareable, WaitError,
+    Barrier, BarrierMember, Condvar, Error, Event, Id, Inconsistent, LazyLock, Lock, LockError, LockGuard, LockResult,
+    Mutex, MutexGuard, Once, OnceLock, Permit, PermitPool, ReentrantMutex, ReentrantMutexGuard, RwLock,
+    RwLockReadGuard, RwLockWriteGuard, Segment, Semaphore, SemaphorePermit, Shareable, WaitError,
 };
 use outlive_trials::barrier::{BarrierReference, PARTIES};
+use outlive_trials::condvar::HeapReference;
 use outlive_trials::event::EventReference;
 use outlive_trials::mutex::{Answer, MutexReference, Operation};
 use outlive_trials::once::OnceReference;
@@ -22,7 +23,7 @@ use outlive_trials::reentrant::ReentrantReference;
 use outlive_trials::reference::Reference;
 use outlive_trials::rwlock::{READERS, RwLockReference};
 use outlive_trials::semaphore::SemaphoreReference;
-use outlive_trials::{barrier, event, mutex, once, permits, reentrant, rwlock, semaphore};
+use outlive_trials::{barrier, condvar, event, mutex, once, permits, reentrant, rwlock, semaphore};
 use proptest::prelude::*;
 use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -562,6 +563,52 @@ impl Face for OfOnce {
     }
 }
 
+struct OfCondvar;
+
+impl Face for OfCondvar {
+    type Shared = Heap;
+    type Reference = HeapReference;
+    type Held<'s> = ();
+
+    fn run(heap: &Heap, (): &mut (), operation: &condvar::Operation) -> Option<condvar::Answer> {
+        use condvar::{Answer, Operation};
+        let items = || heap.items.lock().expect("nobody dies with it");
+        match *operation {
+            Operation::Take(count) => {
+                let waited = heap.more.wait_timeout_while(items(), Duration::ZERO, |items| *items < count);
+                let (mut items, result) = waited.expect("nobody dies with it");
+                if result.timed_out() {
+                    return Some(Answer::TimedOut);
+                }
+                *items -= count;
+            }
+            Operation::Put(count) => {
+                *items() += count;
+                heap.more.notify_n(count);
+            }
+            Operation::PutInside(count) => {
+                let mut items = items();
+                *items += count;
+                heap.more.notify_n(count);
+            }
+            Operation::PutForAll(count) => {
+                *items() += count;
+                heap.more.notify_all();
+            }
+            Operation::Notify => heap.more.notify_one(),
+            Operation::NotifyAll => heap.more.notify_all(),
+        }
+        Some(Answer::Done)
+    }
+}
+
+#[derive(Debug, Shareable)]
+#[repr(C)]
+struct Heap {
+    items: Mutex<u32>,
+    more: Condvar,
+}
+
 /// Primitives that are not all zero at first. The face that comes first makes them so; all others find it done.
 macro_rules! made_at_first_use {
     ($($name:ident $(<const $parameter:ident: bool>)? : $inner:ty = $make:expr;)*) => {$(
@@ -625,6 +672,7 @@ faces! {
     event_that_resets_itself: OfEvent<true>;
     barrier: OfBarrier;
     once: OfOnce;
+    condvar: OfCondvar;
 }
 
 proptest! {

@@ -6,7 +6,9 @@
 //! It fails if a worker sees what must not be, if the books do not balance in the end, and if a worker that nobody has
 //! disturbed makes no progress.
 
+mod holds;
 pub mod shared;
+mod waits;
 mod worker;
 
 use clap::Parser;
@@ -115,6 +117,8 @@ struct Soak {
     net: bool,
     workers: Vec<Worker>,
     deaths: u64,
+    /// For how many of the deaths that was done which [`Shared::tend`] does.
+    tended: u64,
     stops: u64,
 }
 
@@ -131,9 +135,19 @@ impl Soak {
         // Two: a worker's main thread, and one that it starts, and lets end with a hold.
         let slots = arguments.slots.unwrap_or(arguments.processes * 2 + 1);
         println!("soak: {} processes, {slots} slots, --seed {seed}", arguments.processes);
-        let segment = Segment::<Shared>::options().participants(slots as usize).anonymous(|_zero, _| {})?;
-        let mut soak =
-            Self { segment, random: Random::new(seed), net: arguments.net, workers: vec![], deaths: 0, stops: 0 };
+        let segment =
+            Segment::<Shared>::options().participants(slots as usize).anonymous(|shared, _| shared.prepare())?;
+        // It tends what the dead have left, so it takes part, before the slots are all taken.
+        segment.attach()?;
+        let mut soak = Self {
+            segment,
+            random: Random::new(seed),
+            net: arguments.net,
+            workers: vec![],
+            deaths: 0,
+            tended: 0,
+            stops: 0,
+        };
         for number in 0..arguments.processes as usize {
             let worker = soak.start(number)?;
             soak.workers.push(worker);
@@ -167,6 +181,7 @@ impl Soak {
         while begin.elapsed() < time {
             std::thread::sleep(Duration::from_micros(self.random.below(20_000)));
             self.strike()?;
+            self.tend()?;
             self.look_for_the_stuck()?;
             if self.random.below(16) == 0 {
                 self.wait_for_all()?;
@@ -234,6 +249,12 @@ impl Soak {
         Ok(())
     }
 
+    fn tend(&mut self) -> Faults<()> {
+        let deaths = self.deaths - self.tended;
+        self.tended = self.deaths;
+        Ok(self.segment.tend(deaths)?)
+    }
+
     fn look_for_the_stuck(&mut self) -> Faults<()> {
         for (number, worker) in self.workers.iter_mut().enumerate() {
             let now = self.segment.progress[number].load(SeqCst);
@@ -256,6 +277,7 @@ impl Soak {
         while !(0..self.workers.len()).all(|number| has_progressed(self, number)) {
             std::thread::sleep(Duration::from_millis(1));
             self.replace_the_dead()?;
+            self.tend()?;
             self.look_for_the_stuck()?;
             if self.segment.full.load(SeqCst) > 0 {
                 // More workers than slots: who has one keeps it, until it is killed.

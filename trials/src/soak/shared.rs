@@ -2,8 +2,19 @@
 //! and its deeds in [`DEEDS`].
 
 use super::Random;
+use super::holds::{
+    all_permits_come_back, end_a_thread, go_inside, have_a_permit, nested_adds_up, pair_adds_up, read_the_table,
+    table_adds_up, try_to_update, update, update_nested, write_the_table,
+};
+use super::waits::{
+    all_values_are_right, as_many_leaders, give_tokens, go_through, have_a_turn, heap_adds_up, make_once, meet,
+    put_and_take, swing_the_gate, take_tokens, tokens_add_up, whole_heap,
+};
 use core::time::Duration;
-use outlive::{Error, Lock, LockError, LockResult, Mutex, MutexGuard, Shareable};
+use outlive::{
+    Barrier, Condvar, Error, Event, Lock, LockError, Mutex, OnceLock, PermitPool, ReentrantMutex, RwLock, Semaphore,
+    Shareable, WaitError,
+};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
 
 /// The most workers.
@@ -21,15 +32,68 @@ pub struct Shared {
     pub full: AtomicU64,
 
     /// Two numbers that are equal unless somebody died between.
-    pair: Mutex<[u64; 2]>,
+    pub(super) pair: Mutex<[u64; 2]>,
     /// Updates of the pair that were done for sure.
-    updates: AtomicU64,
+    pub(super) updates: AtomicU64,
 
     /// Protects `inside`.
-    lock: Lock,
+    pub(super) lock: Lock,
     /// Who is inside, 1 and the worker's number; 0 for nobody, or if one died there.
-    inside: AtomicU32,
+    pub(super) inside: AtomicU32,
+
+    /// Nobody holds one by name, so the dead take theirs along; the supervisor gives others.
+    pub(super) tokens: Semaphore,
+    pub(super) tokens_taken: AtomicU64,
+    pub(super) tokens_given: AtomicU64,
+
+    pub(super) pool: PermitPool<PERMITS>,
+    /// Who has each permit, as `inside`.
+    pub(super) permitted: [AtomicU32; PERMITS],
+
+    /// As `pair`. Fewer reader words than readers.
+    pub(super) table: RwLock<[u64; 2], 4>,
+    pub(super) table_updates: AtomicU64,
+
+    /// As `pair`, and shared with its holder's inner holds.
+    pub(super) nested: ReentrantMutex<[AtomicU64; 2]>,
+    pub(super) nested_updates: AtomicU64,
+
+    pub(super) heap: Mutex<Heap>,
+    pub(super) not_empty: Condvar,
+    pub(super) not_full: Condvar,
+    pub(super) put: AtomicU64,
+    pub(super) taken: AtomicU64,
+
+    /// Set and cleared by workers, and set by the supervisor where all might wait.
+    pub(super) gate: Event,
+    /// Set: it is nobody's turn. Where the one whose turn it is may have died, the supervisor sets it.
+    pub(super) turn: Event,
+
+    pub(super) meeting: Barrier<2>,
+    pub(super) leaders: AtomicU64,
+    pub(super) followers: AtomicU64,
+
+    /// Made one after the other, as long as there are any. Not by each deed, so that they last.
+    pub(super) once: [OnceLock<u64>; ONCE],
+    pub(super) once_next: AtomicU64,
 }
+
+pub(super) const PERMITS: usize = 3;
+pub(super) const TOKENS: u32 = 4;
+pub(super) const ONCE: usize = 1 << 14;
+
+/// Items, and how many were ever put and taken. Whoever dies has changed the latter first.
+#[derive(Debug, Shareable)]
+#[repr(C)]
+pub(super) struct Heap {
+    pub(super) items: u64,
+    pub(super) put: u64,
+    pub(super) taken: u64,
+    /// By the supervisor.
+    pub(super) thrown_away: u64,
+}
+
+pub(super) const FULL_HEAP: u64 = 4;
 
 /// One thing that a worker can do.
 #[derive(Debug)]
@@ -59,128 +123,90 @@ pub const DEEDS: &[Deed] = &[
     Deed { name: "try to update the pair", run: try_to_update, check: nothing },
     Deed { name: "go inside", run: go_inside, check: nothing },
     Deed { name: "a thread ends with a hold", run: end_a_thread, check: nothing },
+    Deed { name: "take and give tokens", run: take_tokens, check: tokens_add_up },
+    Deed { name: "have a permit", run: have_a_permit, check: all_permits_come_back },
+    Deed { name: "read the table", run: read_the_table, check: nothing },
+    Deed { name: "write the table", run: write_the_table, check: table_adds_up },
+    Deed { name: "update what is nested", run: update_nested, check: nested_adds_up },
+    Deed { name: "put and take an item", run: put_and_take, check: heap_adds_up },
+    Deed { name: "open or shut the gate", run: swing_the_gate, check: nothing },
+    Deed { name: "go through the gate", run: go_through, check: nothing },
+    Deed { name: "have a turn", run: have_a_turn, check: nothing },
+    Deed { name: "meet another", run: meet, check: as_many_leaders },
+    Deed { name: "make a value once", run: make_once, check: all_values_are_right },
 ];
+
+impl Shared {
+    /// What is not all zero at first.
+    pub fn prepare(&mut self) {
+        self.tokens = Semaphore::bounded(TOKENS, TOKENS);
+        self.turn = Event::auto_reset();
+    }
+
+    /// What the supervisor does again and again, who outlives all workers: where the dead may have taken along what others have to wait
+    /// for (a token, a turn, an item), it gives that back. It wakes nobody who would not have to be woken.
+    ///
+    /// # Errors
+    /// A fault.
+    pub fn tend(&self, deaths: u64) -> Result<(), String> {
+        self.gate.set().map_err(|error| error.to_string())?;
+        if deaths == 0 {
+            return Ok(());
+        }
+        self.turn.set().map_err(|error| error.to_string())?;
+        for _ in 0..2 * deaths {
+            if !give_tokens(self, 1)? {
+                break;
+            }
+        }
+        let mut heap = whole_heap(self.heap.try_lock_for(TIMEOUT)).map_err(|outcome| format!("{outcome:?}"))?;
+        let half = FULL_HEAP / 2;
+        if heap.items > half {
+            let more = heap.items - half;
+            heap.thrown_away += more;
+            heap.items = half;
+            self.not_full.notify_n(more as u32);
+        } else if heap.items < half {
+            let more = half - heap.items;
+            heap.put += more;
+            heap.items = half;
+            self.put.fetch_add(more, SeqCst);
+            self.not_empty.notify_n(more as u32);
+        }
+        Ok(())
+    }
+}
 
 /// Longer than anything may take on a machine with much else to do, a stopped holder included.
 pub const TIMEOUT: Duration = Duration::from_secs(60);
 
-fn nothing(_: &Shared, _: u64) -> Result<(), String> {
+pub(super) fn nothing(_: &Shared, _: u64) -> Result<(), String> {
     Ok(())
 }
 
 /// What an error of a lock comes to, for somebody who has waited for as long as it takes.
-fn refused<G>(error: &LockError<G>) -> Outcome {
+pub(super) fn refused<G>(error: &LockError<G>) -> Outcome {
     match error {
         LockError::Unusable(Error::Full { .. }) => Outcome::Full,
         other => Outcome::Fault(other.to_string()),
     }
 }
 
-/// The pair, repaired if its last holder died.
-fn whole(answer: LockResult<MutexGuard<'_, [u64; 2]>>) -> Result<MutexGuard<'_, [u64; 2]>, Outcome> {
-    match answer {
-        Ok(pair) if pair[0] == pair[1] => Ok(pair),
-        Ok(pair) => Err(Outcome::Fault(format!("half an update, and nobody said so: {pair:?}"))),
-        Err(LockError::OwnerDied(left)) => {
-            let mut pair = left.into_guard();
-            if pair[0] != pair[1] && pair[0] != pair[1] + 1 {
-                return Err(Outcome::Fault(format!("two were inside: {pair:?}")));
-            }
-            pair[1] = pair[0];
-            pair.mark_consistent();
-            Ok(pair)
-        }
-        Err(other) => Err(refused(&other)),
+pub(super) fn unmet(error: &WaitError) -> Outcome {
+    match error {
+        WaitError::Unusable(Error::Full { .. }) => Outcome::Full,
+        other => Outcome::Fault(other.to_string()),
     }
 }
 
-fn update_with(shared: &Shared, answer: LockResult<MutexGuard<'_, [u64; 2]>>, random: &mut Random) -> Outcome {
-    match whole(answer) {
-        Ok(mut pair) => {
-            pair[0] += 1;
-            for _ in 0..random.below(200) {
-                std::hint::spin_loop();
-            }
-            pair[1] += 1;
-            drop(pair);
-            shared.updates.fetch_add(1, SeqCst);
-            Outcome::Done
-        }
-        Err(outcome) => outcome,
+pub(super) fn spin(random: &mut Random) {
+    for _ in 0..random.below(200) {
+        std::hint::spin_loop();
     }
 }
 
-fn update(shared: &Shared, random: &mut Random, _: u32) -> Outcome {
-    update_with(shared, shared.pair.try_lock_for(TIMEOUT), random)
-}
-
-fn try_to_update(shared: &Shared, random: &mut Random, _: u32) -> Outcome {
-    let answer = match random.below(2) {
-        0 => shared.pair.try_lock(),
-        _ => shared.pair.try_lock_for(Duration::from_micros(random.below(2_000))),
-    };
-    match answer {
-        Err(LockError::WouldBlock | LockError::TimedOut) => Outcome::Done,
-        other => update_with(shared, other, random),
-    }
-}
-
-fn pair_adds_up(shared: &Shared, deaths: u64) -> Result<(), String> {
-    let (done, sure) = match whole(shared.pair.try_lock_for(TIMEOUT)) {
-        Ok(pair) => (pair[0], shared.updates.load(SeqCst)),
-        Err(outcome) => return Err(format!("{outcome:?}")),
-    };
+pub(super) fn as_reported(done: u64, reported: &AtomicU64, deaths: u64) -> Result<(), String> {
+    let sure = reported.load(SeqCst);
     // Who died may have done so between its update and its report.
     if sure <= done && done <= sure + deaths { Ok(()) } else { Err(format!("{done} updates, {sure} reported")) }
-}
-
-fn go_inside(shared: &Shared, _: &mut Random, me: u32) -> Outcome {
-    let died = match shared.lock.try_acquire_for(TIMEOUT) {
-        Ok(()) => false,
-        Err(LockError::OwnerDied(_)) => true,
-        Err(other) => return refused(&other),
-    };
-    let inside = shared.inside.swap(me + 1, SeqCst);
-    if inside != 0 && !died {
-        return Outcome::Fault(format!("worker {} is inside, too", inside - 1));
-    }
-    if died {
-        if let Err(error) = shared.lock.mark_consistent() {
-            return Outcome::Fault(error.to_string());
-        }
-    }
-    std::hint::spin_loop();
-    if let Err(other) = shared.inside.compare_exchange(me + 1, 0, SeqCst, SeqCst) {
-        return Outcome::Fault(format!("worker {} came inside, too", other.wrapping_sub(1)));
-    }
-    match shared.lock.release() {
-        Ok(()) => Outcome::Done,
-        Err(error) => Outcome::Fault(error.to_string()),
-    }
-}
-
-/// One deed of fifty of its kind: a thread takes the pair, and ends. Its process lives on.
-fn end_a_thread(shared: &Shared, random: &mut Random, _: u32) -> Outcome {
-    if random.below(50) != 0 {
-        return Outcome::Done;
-    }
-    let seed = random.any();
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().spawn_scoped(scope, || {
-            let mut random = Random::new(seed);
-            match whole(shared.pair.try_lock_for(TIMEOUT)) {
-                Ok(mut pair) => {
-                    shared.thread_deaths.fetch_add(1, SeqCst);
-                    pair[0] += random.below(2);
-                    core::mem::forget(pair);
-                    Outcome::Done
-                }
-                Err(outcome) => outcome,
-            }
-        });
-        match thread {
-            Ok(thread) => thread.join().unwrap_or_else(|_| Outcome::Fault("a panic".into())),
-            Err(_short_of_memory) => Outcome::Done,
-        }
-    })
 }
