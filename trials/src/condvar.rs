@@ -34,7 +34,12 @@ pub enum Operation {
 impl<'a> Arbitrary<'a> for Operation {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         use Operation::*;
+        // More are wanted than there are, so that they wait.
         const ALL: &[Operation] = &[
+            Take(1),
+            Take(1),
+            Take(1),
+            Take(1),
             Take(1),
             Take(1),
             Take(1),

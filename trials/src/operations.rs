@@ -41,6 +41,8 @@ pub struct Scenario<O> {
     pub first_phase: bool,
     /// Whether the kernel wakes who fell asleep last, as it does if that one's priority is higher.
     pub last_first: bool,
+    /// Whether who is woken does not run before another step has been done.
+    pub lingers: bool,
     /// The steps, in the order in which they begin.
     pub steps: Vec<Step<O>>,
 }
@@ -76,7 +78,7 @@ impl<'a, O: Arbitrary<'a>> Arbitrary<'a> for Scenario<O> {
         while let (false, Ok(step)) = (bytes.is_empty(), bytes.arbitrary()) {
             steps.push(step);
         }
-        Ok(Self { first_phase: kind & 1 != 0, last_first: kind & 2 != 0, steps })
+        Ok(Self { first_phase: kind & 1 != 0, last_first: kind & 2 != 0, lingers: kind & 4 != 0, steps })
     }
 }
 
@@ -118,6 +120,7 @@ struct Run<T: Trial> {
     subject: T,
     /// The states in which it may be. More than one after a death in the middle of an operation.
     states: RefCell<Vec<T::Reference>>,
+    lingers: bool,
     steps: RefCell<std::vec::IntoIter<Step<Operation<T>>>>,
     seats: RefCell<[Option<Seated>; SEATS]>,
     acting: RefCell<Vec<Rc<Acting<Operation<T>>>>>,
@@ -129,6 +132,7 @@ pub fn run<T: Trial>(scenario: Scenario<Operation<T>>) {
         world: World::new(SLOTS),
         subject: T::default(),
         states: RefCell::new(vec![T::Reference::default()]),
+        lingers: scenario.lingers,
         steps: RefCell::new(scenario.steps.into_iter()),
         seats: RefCell::default(),
         acting: RefCell::default(),
@@ -284,6 +288,9 @@ impl<T: Trial> Script for Run<T> {
                 }
                 break;
             }
+        }
+        if self.lingers && sleeper.is_woken() {
+            let _something_happens = self.next();
         }
         acting.sleeper.replace(None);
         if acting.doomed.get() {
