@@ -6,7 +6,7 @@ use outlive_trials::condvar::HeapTrial;
 use outlive_trials::event::EventTrial;
 use outlive_trials::mutex::MutexTrial;
 use outlive_trials::once::OnceTrial;
-use outlive_trials::operations::{Scenario, Trial, run};
+use outlive_trials::operations::{Deed, Scenario, Step, Trial, run};
 use outlive_trials::permits::PermitsTrial;
 use outlive_trials::reentrant::ReentrantTrial;
 use outlive_trials::reference::Reference;
@@ -30,7 +30,7 @@ macro_rules! beside_its_reference {
     ($($name:ident: $trial:ty;)*) => {
         proptest! {
             #![proptest_config(ProptestConfig {
-                cases: if cfg!(miri) { 5 } else { 2_000 },
+                cases: if cfg!(miri) { 5 } else { 5_000 },
                 failure_persistence: None,
                 ..ProptestConfig::default()
             })]
@@ -55,4 +55,24 @@ beside_its_reference! {
     condvar: HeapTrial;
     barrier: BarrierTrial;
     once: OnceTrial;
+}
+
+/// A fault that was there once: one gives up, and wakes one of two; another completes it before that one runs, and finds nobody to wake.
+#[test]
+fn who_was_woken_by_one_who_gave_up_finds_it_complete_and_tells_the_others() {
+    use outlive_trials::once::Operation;
+    for last_first in [false, true] {
+        let step = |seat, operation| Step { seat, deed: Deed::Do(operation) };
+        let steps = vec![
+            // A newcomer would wake those who sleep.
+            step(1, Operation::IsComplete),
+            step(2, Operation::IsComplete),
+            step(0, Operation::Begin),
+            step(1, Operation::Begin), // sleeps
+            step(2, Operation::Begin), // sleeps
+            step(0, Operation::GiveUp),
+            step(0, Operation::Call),
+        ];
+        run::<OnceTrial>(Scenario { first_phase: false, last_first, lingers: true, steps });
+    }
 }
