@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering::SeqCst;
 /// Two threads that registered at once wrote to one pin: one by overtaking the other between its look and its store, later
 /// by taking a pin that was just being filled in for one whose process was gone.
 #[test]
+#[cfg_attr(miri, ignore = "Miri has no memfd")]
 fn two_who_register_at_once_get_a_pin_each() {
     const ROUNDS: u64 = 1_000_000;
     let segment = Segment::<AtomicU64>::anonymous(|_| {}).expect("a segment");
@@ -52,6 +53,7 @@ extern "C" fn on_fault(_signal: i32) {
 /// Whoever sees an orphan may take it down, and map another segment in its place: caches must be void by then. The change of
 /// the epoch is stopped by a fault, and the state looked at.
 #[test]
+#[cfg_attr(miri, ignore = "Miri has no fork")]
 fn caches_are_void_before_a_mapping_can_be_replaced() {
     // SAFETY: the child does what is below, and ends without returning.
     let pid = unsafe { libc::fork() };
