@@ -145,7 +145,7 @@ impl<P: Platform> Event<P> {
         Moment(self.word.load(Relaxed) & EPOCH)
     }
 
-    /// As [`wait`](Self::wait), but a set since that moment is enough. (With AUTO it makes no difference.)
+    /// As [`wait`](Self::wait), but a set since that moment is enough, if the event was not set at that moment. (With AUTO it makes no difference.)
     ///
     /// # Errors
     /// [`TimedOut`].

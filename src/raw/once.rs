@@ -8,7 +8,7 @@
 //! |------|--------------|--------|----------------------------------------------------------------------------------------|
 //! | 0    | 0            | 0      | not begun (the whole word is 0)                                                         |
 //! | 0    | 1            | any    | begun, and not finished: the bits below say who died or panicked over it ([`Cause`])    |
-//! | 1    | any          | any    | being done by the one named (bit 28 belongs to the name); WAITERS if somebody sleeps    |
+//! | 1    | any          | any    | being done by the one named (bit 28 says nothing); WAITERS if somebody sleeps    |
 //! | 0    | 0            | 1      | **complete**, if it is the only bit. It never changes again                             |
 //!
 //! Other words are never written by this code; they count as not begun.
@@ -19,8 +19,7 @@
 //! 2. HELD with the id of a dead one: whoever's CAS replaces that very word initialises anew, and is told.
 //! 3. COMPLETE is written by a holder that has finished, with Release, and whoever sees it sees all that was done.
 //! 4. While anybody sleeps on a held word, WAITERS is set in it, or somebody who was woken, and who will set it again or
-//!    take the hold with it, is on its way and is watched by the sleepers (see [`vigil`](super::vigil)). If it finds the word
-//!    complete by then, it wakes all others.
+//!    take the hold with it, is on its way and is watched by the sleepers (see [`vigil`](super::vigil)).
 
 use super::hold::{Cause, INCONSISTENT, Id, WAITERS};
 use super::table::Participant;
@@ -86,10 +85,6 @@ impl<P: Platform> Once<P> {
             // ORDERING: Acquire, as in `is_complete`; and before the holder's lifeline is read, as in `Mutex::lock`.
             let seen = self.word.load(Acquire);
             if seen == COMPLETE {
-                if slept != 0 {
-                    // Who completed it may have found no WAITERS, since the wake that we were given, by one who gave up, had taken it along.
-                    P::wake(&self.word, u32::MAX);
-                }
                 return Ok(Begun::Complete);
             }
             let (new, earlier) = match Id::holder_in(seen) {

@@ -1,7 +1,7 @@
 //! A pool of permits that are held by name: "N locks, any of which will do".
 //!
 //! Unlike a [semaphore](super::semaphore)'s, each permit is a [hold](super::hold) of its own with an index. So the permit of one who died is
-//! taken over by the next who looks, and who has number 3 has the third connection, device or buffer to itself.
+//! taken over by the next who looks, and who has number 3 has connection, device or buffer number 3 to itself.
 //!
 //! # State
 //!

@@ -42,7 +42,8 @@
 //!
 //! A reader: its word is cleared by the writer that waits for it, or taken over by the next reader. A writer: whoever looks next,
 //! reader or writer, puts the cause into the writer word, and it stays there until a writer vouches for the data. A
-//! writer that dies while DRAINING has changed nothing, and nobody is told.
+//! writer that dies while DRAINING has changed nothing, and nobody is told (but that it died, where the word was inconsistent
+//! already). One that dies between its CAS and that flag is told as one that wrote.
 
 use super::hold::{Cause, INCONSISTENT, Id, WAITERS};
 use super::mutex::{Acquired, Refusal};

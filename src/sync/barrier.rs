@@ -121,7 +121,7 @@ impl<const N: usize> Barrier<N> {
         self.wait_here(Patience::until(deadline), None::<fn()>)
     }
 
-    /// Waits; the one that completes the number, the leader, runs its action before anybody is released.
+    /// Waits; one that sees that all have arrived, the leader, runs its action before anybody is released.
     ///
     /// Functions cannot be shared between processes, so each party brings the action: usually all the same.
     ///

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// Up to `N` permits in memory that processes share: "N locks, any of which will do". 8 + 4 N bytes.
 ///
 /// Each [`Permit`] has an [index](Permit::index), so that a pool of connections, devices or buffers is direct: who has permit 3
-/// has the third to itself. And each names its holder: when that dies, the next one to look has the permit, and can
+/// has number 3 to itself. And each names its holder: when that dies, the next one to look has the permit, and can
 /// ask [who died](Permit::previous_holder_died), and put the connection in order. Permits that are only counted, and not held,
 /// are those of a [`Semaphore`](crate::Semaphore).
 ///
@@ -224,7 +224,7 @@ pub struct Permit<'a, const N: usize> {
 unsafe impl<const N: usize> Sync for Permit<'_, N> {}
 
 impl<const N: usize> Permit<'_, N> {
-    /// Which permit it is, from 0 to the pool's capacity.
+    /// Which permit it is, from 0 up to, and without, the pool's capacity.
     #[inline]
     pub fn index(&self) -> usize {
         self.index as usize

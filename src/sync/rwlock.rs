@@ -43,8 +43,7 @@ use std::time::{Duration, Instant};
 /// # How many readers
 ///
 /// Every reader takes a word of its own by name: that is how it can be told which of them died. There are `READERS` of them, 16
-/// unless said otherwise. **Readers beyond that number wait**: for the reader that has the word that would be theirs, or until they
-/// find another word free when they look again, which they do at least once a second. Each word has a cache line (128 bytes) of
+/// unless said otherwise. **Readers beyond that number wait** for any word to come free. Each word has a cache line (128 bytes) of
 /// its own, so that readers on different processors do not disturb each other: the lock takes `(READERS + 1) * 128` bytes.
 ///
 /// A thread's word is chosen by its number in the segment's participant table ([`Id::index`](crate::Id::index)), and if
@@ -58,7 +57,7 @@ use std::time::{Duration, Instant};
 /// that follow each other without a pause may keep them waiting. Among writers, and among readers beyond `READERS`, there is
 /// no order either.
 ///
-/// A thread cannot read twice at a time, nor read and write: it gets [`LockError::Deadlock`], each time and at once, where other locks
+/// A thread cannot read twice at a time, nor read and write: it gets [`LockError::Deadlock`] (from the `try_` forms without a timeout: `WouldBlock`), each time and at once, where other locks
 /// hang if a writer happens to wait in between. [`RwLockWriteGuard::downgrade`] makes a writer a reader. There is no upgrade
 /// the other way: two readers who wish for it would wait for each other, so that it would have to fail in the middle.
 ///
@@ -68,7 +67,7 @@ use std::time::{Duration, Instant};
 /// |-------------------------------------------------|--------------------------------------------------------------------------------|
 /// | a reader (SIGKILL, exit, exec, end of thread)    | nothing: the writer that waits for it goes on, its word is taken by others      |
 /// | a writer                                        | `OwnerDied` with the guard, until a writer says `mark_consistent`              |
-/// | a writer that waits for readers to finish       | nothing                                                                        |
+/// | a writer that waits for readers to finish       | nothing; or, if it died before it had seen them, as a writer                    |
 /// | one that waits for a writer                     | nothing                                                                        |
 /// | one that unlocks, before or after the release    | as a holder, or nothing; those who wait go on                                  |
 ///
