@@ -312,6 +312,48 @@ fn a_newcomer_joins<B: Backend>() -> Explore<B, Meeting<B, 2>> {
 }
 
 #[cfg(feature = "loom")]
+/// 1 breaks it, and then asks why it is broken; 0 is told of that, and dies only after it, which is no cause.
+fn who_was_told_dies<B: Backend>() -> Explore<B, Meeting<B, 2>> {
+    Explore::new(2, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 2>| match who {
+        0 => {
+            assert!(world.act(who, |me| state.wait(me, None)).is_err());
+            step::<B>();
+        }
+        _ => {
+            state.barrier.abort(None);
+            let told = world.act(who, |me| state.barrier.wait(me, None, false));
+            let is_named = matches!(told, Err(Failed::Broken { died: Some(_) }));
+            assert!(!is_named || state.failed.load(SeqCst) == 0, "who was told, and died later, is named as the cause");
+        }
+    })
+    .victims(&[0])
+}
+
+#[cfg(feature = "loom")]
+/// 1 declares that it will come, and dies; 0 resets, whether or not anybody has noticed.
+fn a_reset_beside_a_member<B: Backend>() -> Explore<B, Meeting<B, 2>> {
+    Explore::new(2, Meeting::with_members, |world: &World<B>, who, state: &Meeting<B, 2>| {
+        world.act(who, |me| match who {
+            0 => state.barrier.reset(me),
+            _ => {
+                let place = state.join(me);
+                state.barrier.leave(me.id, place);
+            }
+        });
+    })
+    .victims(&[1])
+    .check(|state, _| assert!(!state.barrier.is_broken()))
+}
+
+#[cfg(feature = "loom")]
+/// Each passes alone, and 1 does so twice: 0 may be late for the generation that it has seen.
+fn one_passes_twice<B: Backend>() -> Explore<B, Meeting<B, 1>> {
+    Explore::new(2, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 1>| {
+        (0..=who).for_each(|_| assert!(world.act(who, |me| state.wait(me, None)).is_ok()));
+    })
+}
+
+#[cfg(feature = "loom")]
 fn no_acquire() -> Broken {
     Broken { no_acquire: true, ..Broken::default() }
 }
@@ -336,6 +378,9 @@ outlive_models::models! { with_loom, Loom, "loom",
     an_action_is_run_once_before_all_are_released: |n| with_an_action::<B, 2>().victims(&[0, 1]).spurious().holds(n);
     more_threads_than_parties_get_through_one_by_one: |n| too_many::<B>().victims(&[0]).preemptions(1).holds(n);
     a_newcomer_is_not_judged_dead: |n| a_newcomer_joins::<B>().holds(n);
+    who_was_told_is_no_cause: |n| who_was_told_dies::<B>().holds(n);
+    a_reset_comes_to_an_end: |n| a_reset_beside_a_member::<B>().holds(n);
+    who_is_late_displaces_nobody: |n| one_passes_twice::<B>().preemptions(3).holds(n);
     a_trip_publishes: |n| all_meet::<B, 2>().broken(no_release()).fails(n);
     a_trip_acquires: |n| all_meet::<B, 2>().broken(no_acquire()).fails(n);
     watching_nobody_hangs:

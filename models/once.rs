@@ -3,6 +3,8 @@
 #![allow(clippy::disallowed_types)] // counters beside the model, not part of it
 
 use outlive::platform::Word as _;
+#[cfg(feature = "loom")]
+use outlive::raw::hold::HELD;
 use outlive::raw::once::{Begun, Deadlock};
 use outlive::raw::{Cause, Once, Participant};
 use outlive_models::{Backend, Explore, Model, Word, World, step};
@@ -57,8 +59,8 @@ impl<B: Backend> Lazy<B> {
         B::read(&self.value, |(one, other)| assert!(one == other && *one != 0, "half a value was seen"));
     }
 
-    fn done_once(&self, world: &World<B>) {
-        let died = (0..3).filter(|who| world.has_died(*who)).count() as u32;
+    fn done_once(&self, world: &World<B>, participants: usize) {
+        let died = (0..participants).filter(|who| world.has_died(*who)).count() as u32;
         let completed = self.completed.load(SeqCst);
         assert!(completed <= 1 && completed + died >= 1, "{completed} times, with {died} dead");
     }
@@ -70,7 +72,7 @@ fn initialise<B: Backend, const N: usize>() -> Explore<B, Lazy<B>> {
     })
     .check(|state, world| {
         if (0..N).any(|who| !world.has_died(who)) {
-            state.done_once(world);
+            state.done_once(world, N);
         }
     })
 }
@@ -80,7 +82,7 @@ fn the_first_panics<B: Backend>() -> Explore<B, Lazy<B>> {
     Explore::new(3, Lazy::new, |world: &World<B>, who, state: &Lazy<B>| {
         world.act(who, |me| state.get_or_init(world, me, Some(Some(Cause::Panicked(None)))));
     })
-    .check(|state, world| state.done_once(world))
+    .check(|state, world| state.done_once(world, 3))
 }
 
 /// The first attempt fails, and says nothing.
@@ -88,7 +90,7 @@ fn the_first_fails<B: Backend>() -> Explore<B, Lazy<B>> {
     Explore::new(3, Lazy::new, |world: &World<B>, who, state: &Lazy<B>| {
         world.act(who, |me| state.get_or_init(world, me, Some(None)));
     })
-    .check(|state, world| state.done_once(world))
+    .check(|state, world| state.done_once(world, 3))
 }
 
 #[cfg(feature = "loom")]
@@ -134,6 +136,27 @@ fn a_newcomer_initialises<B: Backend>() -> Explore<B, Lazy<B>> {
     .left(Left::Marked)
 }
 
+#[cfg(feature = "loom")]
+/// 0 is at it from the start, and 1 and 2 most likely asleep; it panics, and begins again at once, before anybody else does.
+fn one_begins_again<B: Backend>() -> Explore<B, Lazy<B>> {
+    let make = || Lazy { once: Once::from_word(Word::new(HELD | 1 << 12)), ..Lazy::new() }; // slot 0 in its first generation
+    Explore::new(3, make, |world: &World<B>, who, state: &Lazy<B>| {
+        world.act(who, |me| match who {
+            0 => {
+                state.once.end(Err(Some(Cause::Panicked(None))));
+                if let Ok(Begun::Ours { .. }) = state.once.begin(*me) {
+                    state.once.end(Ok(()));
+                }
+            }
+            _ => {
+                if let Ok(Begun::Ours { .. }) = state.once.begin(*me) {
+                    state.once.end(Ok(()));
+                }
+            }
+        });
+    })
+}
+
 outlive_models::models! { with_loom, Loom, "loom",
     nobody_is_forgotten_when_a_failed_one_succeeds: |n| the_one_that_failed_is_quicker::<B>().victims(&[0, 1, 2]).holds(n);
     two_that_fail_are_one_after_the_other: |n| two_fail::<B>().holds(n);
@@ -142,6 +165,7 @@ outlive_models::models! { with_loom, Loom, "loom",
     the_first_phase_changes_nothing: |n| initialise::<B, 2>().victims(&[0, 1]).first_phase().holds(n);
     any_two_may_die: |n| initialise::<B, 3>().victims(&[0, 1]).pairs().holds(n);
     after_a_panic_the_next_is_told: |n| the_first_panics::<B>().holds(n);
+    after_a_panic_nobody_stays_asleep: |n| one_begins_again::<B>().holds(n);
     after_a_failure_the_next_tries_whoever_dies: |n| the_first_fails::<B>().victims(&[1]).holds(n);
     a_newcomer_that_is_at_it_is_not_judged_dead: |n| a_newcomer_initialises::<B>().holds(n);
     completion_publishes:

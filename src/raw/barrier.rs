@@ -171,6 +171,7 @@ impl<P: Platform, const N: usize> Barrier<P, N> {
                 return Ok(if has_action { Passed::Runner { index, generation } } else { Passed::Leader { index } });
             }
             if spins > 0 && !in_order {
+                // EQUIVALENT(comparison#1 taken as equal; load#1 not repeated): the count ends it in any case.
                 while spins > 0 && self.state.load(Relaxed) == seen.0 {
                     spins -= 1;
                     P::spin();
@@ -183,6 +184,8 @@ impl<P: Platform, const N: usize> Barrier<P, N> {
                 // Model: `barrier::two_meet_or_learn_that_they_do_not`.
                 let noted = self.state.compare_exchange(seen.0, seen.0 | WAITERS, Release, Relaxed).is_ok();
                 in_order |= noted && place.is_some();
+                // EQUIVALENT(look no look between the arrival in order and the sleep): a vigil's first sleep is none, or a short one;
+                // after it comes a look.
                 if place.is_some() || !noted {
                     continue;
                 }
@@ -265,6 +268,7 @@ impl<P: Platform, const N: usize> Barrier<P, N> {
         let mine = Arrival::of(generation, id);
         for place in &self.arrivals[..self.parties()] {
             // ORDERING: Relaxed; it matters to those alone who see its owner dead.
+            // EQUIVALENT(comparison#1 taken as equal): the exchange compares once more; without the look it would fetch each line to write.
             if place.load(Relaxed) == mine.0 {
                 let _taken_by_a_later_one = place.compare_exchange(mine.0, mine.told().0, Relaxed, Relaxed);
             }

@@ -119,6 +119,7 @@ impl<P: Platform> Condvar<P> {
     fn notify_slow(&self, count: u32) {
         let Some(now) = self.advance(WAITERS) else { return };
         if P::wake(&self.word, count) < count {
+            // EQUIVALENT(look WAITERS stays): WAITERS with nobody waiting costs the next notification a system call, and nothing else.
             // Invariant 3. If it fails somebody has arrived, or another notification sees to it.
             let _ = self.word.compare_exchange(now, now & SEQUENCE, Relaxed, Relaxed);
         }

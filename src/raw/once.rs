@@ -18,8 +18,8 @@
 //! 1. HELD with the id of a living participant: that one alone initialises. The words that it writes are nobody else's.
 //! 2. HELD with the id of a dead one: whoever's CAS replaces that very word initialises anew, and is told.
 //! 3. COMPLETE is written by a holder that has finished, with Release, and whoever sees it sees all that was done.
-//! 4. While anybody sleeps on a held word, WAITERS is set in it, or somebody who was woken, and who will set it again or
-//!    take the hold with it, is on its way and is watched by the sleepers (see [`vigil`](super::vigil)).
+//! 4. While anybody sleeps on a word, it is held and WAITERS is set in it, or somebody is about to wake all, and is watched by
+//!    the sleepers (see [`vigil`](super::vigil)).
 
 use super::hold::{Cause, INCONSISTENT, Id, WAITERS};
 use super::table::Participant;
@@ -79,8 +79,6 @@ impl<P: Platform> Once<P> {
     pub fn begin(&self, me: Participant<'_, P>) -> Result<Begun, Deadlock> {
         let mut vigil = Vigil::new(&me, None);
         let mut spins = P::SPINS;
-        // WAITERS once we have slept: others may sleep still, and the wake that we were given was theirs, too.
-        let mut slept = 0;
         loop {
             // ORDERING: Acquire, as in `is_complete`; and before the holder's lifeline is read, as in `Mutex::lock`.
             let seen = self.word.load(Acquire);
@@ -88,7 +86,7 @@ impl<P: Platform> Once<P> {
                 return Ok(Begun::Complete);
             }
             let (new, earlier) = match Id::holder_in(seen) {
-                None => (seen & INCONSISTENT | seen & WAITERS | slept, Cause::of_free_word(seen)),
+                None => (seen & (INCONSISTENT | WAITERS), Cause::of_free_word(seen)),
                 Some(holder) if holder == me.id => return Err(Deadlock),
                 Some(holder) if me.table.is_alive(holder) => {
                     if spins > 0 && seen & WAITERS == 0 {
@@ -102,7 +100,6 @@ impl<P: Platform> Once<P> {
                     if noted {
                         // Without a deadline every answer means: look again.
                         let _look = vigil.sleep(&self.word, seen | WAITERS, Some(holder));
-                        slept = WAITERS;
                     }
                     continue;
                 }
