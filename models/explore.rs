@@ -108,6 +108,7 @@ pub struct Explore<B: Backend, S: State> {
     participants: usize,
     newcomers: usize,
     slots: Option<usize>,
+    unsupervised: bool,
     left: Option<Left>,
     processes: &'static [u32],
     looks_slowly: &'static [usize],
@@ -138,6 +139,7 @@ impl<B: Backend, S: State> Explore<B, S> {
             participants,
             newcomers: 0,
             slots: None,
+            unsupervised: false,
             left: None,
             processes: &[],
             looks_slowly: &[],
@@ -199,6 +201,11 @@ impl<B: Backend, S: State> Explore<B, S> {
         self.newcomers = self.participants;
         self
     }
+    /// The supervisor is no participant: for scenarios about who is alone with whom.
+    pub fn unsupervised(mut self) -> Self {
+        self.unsupervised = true;
+        self
+    }
     /// The slots for newcomers were left by somebody who is gone.
     pub fn left(mut self, left: Left) -> Self {
         self.left = Some(left);
@@ -249,8 +256,9 @@ impl<B: Backend, S: State> Explore<B, S> {
         let gone: Arc<[AtomicBool]> = (0..=self.participants).map(|_| AtomicBool::new(false)).collect();
         let constant = |who: usize| !plan.deaths.iter().any(|(victim, _)| *victim == who);
         let count = self.slots.unwrap_or(self.participants + 1);
+        let is_supervisor = |who: usize| who == self.participants && !self.unsupervised;
         let registered =
-            |who: usize| self.slots.is_none() && (who < self.participants - self.newcomers || who == self.participants);
+            |who: usize| self.slots.is_none() && (who < self.participants - self.newcomers || is_supervisor(who));
         // A newcomer may take a dead one's slot, or a slow look end its claim.
         let is_freed = self.newcomers > 0 || self.end == End::Unmarked;
         let slot = |who: usize| {

@@ -172,8 +172,6 @@ outlive_models::models! { with_loom, Loom, "loom",
         |n| initialise::<B, 2>().broken(Broken { no_release: true, ..Broken::default() }).fails(n);
     who_finds_it_complete_acquires:
         |n| initialise::<B, 2>().broken(Broken { no_acquire: true, ..Broken::default() }).fails(n);
-    without_the_cascade_one_stays_asleep:
-        |n| initialise::<B, 3>().victims(&[0, 1]).broken(Broken { no_cascade: true, ..Broken::default() }).fails(n);
     watching_nobody_hangs:
         |n| initialise::<B, 2>().victims(&[0]).broken(Broken { most_words: Some(2), ..Broken::default() }).fails(n);
     a_look_before_the_collection_hangs:

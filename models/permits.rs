@@ -145,7 +145,7 @@ fn a_newcomer_uses_it<B: Backend>() -> Explore<B, State<B>> {
 outlive_models::models! { with_loom, Loom, "loom",
     two_permits_go_round_whoever_dies: |n| two_permits::<B>().victims(&[0, 1]).holds(n);
     one_permit_is_a_lock_whoever_dies: |n| one_permit::<B>().victims(&[0]).spurious().holds(n);
-    two_releases_reach_two_sleepers_whoever_dies: |n| both_come_back::<B>().victims(&[0, 1]).holds(n);
+    two_releases_reach_two_sleepers_whoever_dies: |n| both_come_back::<B>().victims(&[0, 1]).executions(1_500).holds(n);
     the_first_phase_changes_nothing: |n| both_come_back::<B>().victims(&[0]).first_phase().holds(n);
     any_two_may_die: |n| one_permit::<B>().victims(&[0, 1]).pairs().holds(n);
     a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1]).holds(n);

@@ -83,6 +83,25 @@ fn with_a_count_of_nobody<B: Backend>() -> Explore<B, Guarded<B>> {
     })
 }
 
+/// Both hold it three times, give it back whole, and take it again as it was, as a wait for a condition does.
+#[cfg(feature = "loom")]
+fn given_back_whole<B: Backend>() -> Explore<B, Guarded<B>> {
+    Explore::new(2, Guarded::new, |world: &World<B>, who, state: &Guarded<B>| {
+        world.act(who, |me| {
+            for _ in 0..3 {
+                let _acquired = state.lock.lock(me, None).expect("waits");
+            }
+            B::write(&state.pair, |pair| pair.0 += 1);
+            let count = state.lock.release_all(0);
+            assert_ne!(state.lock.holder(), Some(me.id), "not given back");
+            let _acquired = state.lock.lock_again(me, count).expect("waits");
+            B::write(&state.pair, |pair| pair.0 += 1);
+            (0..3).for_each(|_| state.lock.release(me.id, 0).expect("held"));
+            assert_ne!(state.lock.holder(), Some(me.id), "held more often than it was taken");
+        });
+    })
+}
+
 /// Left inconsistent by somebody from before; nobody vouches for it, and all are told.
 #[cfg(feature = "loom")]
 fn never_vouched_for<B: Backend>() -> Explore<B, Guarded<B>> {
@@ -104,6 +123,7 @@ outlive_models::models! { with_loom, Loom, "loom",
     holds_exclude_each_other_whoever_dies: |n| all_update::<B>(2).victims(&[0, 1]).spurious().holds(n);
     three_exclude_each_other_whoever_dies: |n| all_update::<B>(3).victims(&[0]).preemptions(1).holds(n);
     a_count_of_nobody_is_nobodys: |n| with_a_count_of_nobody::<B>().holds(n);
+    it_is_given_back_whole_and_taken_again: |n| given_back_whole::<B>().victims(&[0]).holds(n);
     an_inconsistent_one_is_given_back: |n| never_vouched_for::<B>().holds(n);
     a_release_by_a_stranger_changes_nothing: |n| a_stranger_releases::<B>().preemptions(1).victims(&[0]).holds(n);
 }

@@ -217,17 +217,18 @@ fn newest_first() -> Broken {
 }
 
 outlive_models::models! { with_loom, Loom, "loom",
-    two_releases_reach_two_sleepers_whoever_dies: |n| two_releases::<B>().victims(&[0, 1]).spurious().holds(n);
+    two_releases_reach_two_sleepers_whoever_dies: |n| two_releases::<B>().victims(&[0, 1]).spurious().executions(2_000).holds(n);
     the_first_phase_changes_nothing: |n| two_releases::<B>().victims(&[0]).first_phase().holds(n);
     any_two_may_die: |n| two_releases::<B>().victims(&[0, 1]).pairs().holds(n);
     a_release_of_two_wakes_two_whoever_dies: |n| one_release_of_two::<B>().victims(&[0]).holds(n);
-    one_who_wants_many_keeps_no_wake_from_one_who_wants_one: |n| one_wants_many::<B>().victims(&[0, 2]).holds(n);
+    one_who_wants_many_keeps_no_wake_from_one_who_wants_one:
+        |n| one_wants_many::<B>().victims(&[0, 2]).executions(2_000).holds(n);
     nor_if_it_has_the_higher_priority:
-        |n| one_wants_many::<B>().victims(&[2]).broken(newest_first()).holds(n);
+        |n| one_wants_many::<B>().victims(&[2]).broken(newest_first()).executions(2_000).holds(n);
     nor_if_it_is_overtaken_between_look_and_take:
         |n| one_who_wants_many_is_overtaken::<B>().script(OVERTAKEN).broken(newest_first()).holds(n);
     one_who_wants_all_gets_them: |n| both_or_one::<B>().holds(n);
-    a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1]).holds(n);
+    a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1]).executions(2_000).holds(n);
     of_two_releases_too_many_one_is_refused: |n| over_release::<B>().holds(n);
     what_was_written_before_a_release_is_seen: |n| publication::<B>(true).spurious().holds(n);
     what_was_written_before_a_release_is_seen_without_waiting: |n| publication::<B>(false).holds(n);

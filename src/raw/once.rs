@@ -104,6 +104,8 @@ impl<P: Platform> Once<P> {
                     continue;
                 }
                 // WAITERS: the dead may have been about to wake somebody.
+                // EQUIVALENT(look who takes over does not set WAITERS): where all can be watched, whoever sleeps here is woken by
+                // that death, too, and sets WAITERS itself. It is for those who cannot watch, so that they need not wait for the net.
                 Some(holder) => (INCONSISTENT | WAITERS, Some(Cause::Died(Some(holder)))),
             };
             // ORDERING: Acquire: what an earlier initialiser left half done is seen, and can be done anew. That the word was

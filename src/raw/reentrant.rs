@@ -153,6 +153,7 @@ impl<P: Platform> ReentrantMutex<P> {
     /// with the count that this gives.
     pub fn release_all(&self, left: u32) -> u32 {
         let count = self.count.load(Relaxed);
+        // EQUIVALENT(dropped): whoever takes the word makes the count 0, invariant 2; it is so that the word is free beside a 0.
         self.begin();
         self.mutex.unlock(if self.mutex.is_inconsistent() { self.cause_or(left) } else { 0 });
         count
