@@ -42,6 +42,7 @@ mod sealed {
         fn into_hold(self) -> Self::Hold;
     }
 
+    #[allow(unreachable_pub)] // a bound of a public trait's type: Rust 1.85 takes it for unreachable
     pub trait Hold<G> {
         fn release(&mut self);
         fn take_again(self, me: &Participant<'_, Linux>) -> LockResult<G>;
