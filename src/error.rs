@@ -26,7 +26,7 @@ pub enum Error {
     AlreadyExists(PathBuf),
     /// A name that no segment can have.
     InvalidName(String),
-    /// What was asked for cannot be: too many participants, a length that overflows.
+    /// What was asked for cannot be: too many participants, a length that overflows, more members of a barrier than parties.
     InvalidSize(String),
     /// It is not a regular file, or its first bytes are not those of a segment.
     NotASegment,

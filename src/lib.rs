@@ -34,11 +34,11 @@
 //! | [`PermitPool<N>`]               | N locks, any of which will do               | the next gets its permit, and can ask who died       |
 //! | [`Condvar`]                     | waiting until something under a lock is so  | nobody holds; waiters look again                     |
 //! | [`Event`]                       | waiting until somebody says so              | nobody holds; waiters look again                     |
-//! | [`Barrier<N>`]                  | waiting until all are there                 | all get [`WaitError::Broken`]                        |
+//! | [`Barrier<N>`]                  | waiting until all are there                 | if it waits there or has joined: all get [`WaitError::Broken`] |
 //! | [`Once`], [`OnceLock<T>`], [`LazyLock`] | made once, by whoever comes first   | the next one makes it                                |
 //! | [`Segment<T>`]                  | the memory they lie in                      | nothing half-made is ever seen                       |
 //!
-//! A waiter that dies, or one that was to wake others, is noticed by nobody. What each is called in Python's
+//! A waiter that dies, or one that was to wake others, harms nobody: the others look again. (At a barrier a waiter is a party.) What each is called in Python's
 //! `multiprocessing` and in std, and where we differ and why, is in the [guide].
 //!
 //! # How it works
@@ -47,8 +47,8 @@
 //!
 //! 1. **A hold is a word that names its holder** ([`raw::hold`]). The compare-and-swap that takes the lock writes the holder's
 //!    id. There is never an instant at which it is held and nobody can tell by whom: no log, no recovery pass.
-//! 2. **A lifeline is a word that the kernel cuts** ([`raw::table`]). Every participant (a thread in a segment) has one futex
-//!    word, linked once into the thread's robust list (set_robust_list(2)). When the thread ends in any way, SIGKILL and
+//! 2. **A lifeline is a word that the kernel cuts** ([`raw::table`]). Every participant (a thread in a segment) has one or two futex
+//!    words, linked once into the thread's robust list (set_robust_list(2)). When the thread ends in any way, SIGKILL and
 //!    exec included, the kernel marks the word and wakes a waiter on it. Locking and unlocking never touch that list, which is
 //!    why they cost what a bare compare-and-swap costs.
 //! 3. **The vigil: whoever sleeps for long, sleeps on everybody's lifeline** ([`raw::vigil`]), in one `futex_waitv`. So any death
@@ -76,8 +76,9 @@
 //!
 //! # Limits
 //!
-//! 64-bit little-endian Linux with glibc. x86_64 is tested; aarch64 is compiled, not run. At most 4,096 threads take part in
-//! one segment. A child of `vfork` or of a raw `clone` cannot take part (it is told), and first use inside a signal handler is
+//! 64-bit little-endian Linux with glibc. x86_64 is tested; aarch64 is compiled, not run. At most 256 threads take part in
+//! one segment, or as many as [`Options::participants`] says, up to 4,096; up to about 60 of them are watched by every sleeper,
+//! of more some deaths may be noticed a second late. A child of `vfork` or of a raw `clone` cannot take part (it is told), and first use inside a signal handler is
 //! not allowed. A core dump or a tracer delays the report of a death until it is done.
 //!
 //! # Features

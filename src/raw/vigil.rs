@@ -223,7 +223,7 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         let mut lifelines = List::<_, 2>::new(2);
         // What is marked is not watched: the caller's next look finds it, and the news word still guards this sleep.
         // EQUIVALENT(look the holder is not watched): this sleep ends by itself, with the first phase. Watched is the holder so
-        // that its death is noticed at once, and not after a millisecond.
+        // that its death is noticed at once, and not when it is over.
         let alive = holder.is_none_or(|holder| self.push_lifelines(&mut lifelines, holder.index()));
         if alive {
             let all = lifelines.iter().chain(others.iter().copied());

@@ -34,7 +34,7 @@ use std::time::{Duration, Instant};
 /// What an attempt to lock gives: the guard, or the reason why not, which may contain the guard.
 pub type LockResult<G> = Result<G, LockError<G>>;
 
-/// How long an operation may wait. `Deadline::Never` also stands for a moment further away than clocks count.
+/// How long an operation may wait. `Until(None)` also stands for a moment further away than clocks count.
 #[derive(Clone, Copy)]
 enum Patience {
     None,

@@ -45,7 +45,8 @@ use std::time::{Duration, Instant};
 /// | one that waits                                   | nothing                                                                  |
 /// | one that unlocks, before or after the release     | `OwnerDied`, or nothing; those who wait go on                            |
 ///
-/// All of this takes as long as the kernel takes to end the thread: tens of microseconds, unless it writes a core dump first.
+/// All of this takes as long as the kernel takes to end the thread: tens of microseconds, unless it writes a core dump first. (One
+/// that was only to wake somebody is noticed within ten milliseconds. See [`raw::vigil`](crate::raw::vigil) for the limits.)
 #[repr(C)]
 pub struct Mutex<T> {
     pub(super) raw: raw::Mutex<Linux>,

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 /// A mutual exclusion around data that its holder may lock again, in memory that processes share. Eight bytes and the data.
 ///
 /// A function that locks may call another one that locks, too. The lock is free when as many holds were given back as were taken.
-/// Since one thread can have several guards at a time, they give `&T` alone: what is to be changed is an atomic, or a `Cell`, as in
+/// Since one thread can have several guards at a time, they give `&T` alone: what is to be changed is an atomic, as in
 /// parking_lot's lock of this name and std's `ReentrantLock`.
 ///
 /// `ReentrantMutex<()>` is Python's `multiprocessing.RLock`, with [`acquire`](Self::acquire) and [`release`](Self::release) as separate calls, but that

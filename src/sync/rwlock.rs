@@ -71,7 +71,8 @@ use std::time::{Duration, Instant};
 /// | one that waits for a writer                     | nothing                                                                        |
 /// | one that unlocks, before or after the release    | as a holder, or nothing; those who wait go on                                  |
 ///
-/// All of this takes as long as the kernel takes to end the thread: tens of microseconds, unless it writes a core dump first.
+/// All of this takes as long as the kernel takes to end the thread: tens of microseconds, unless it writes a core dump first. (One
+/// that was only to wake somebody is noticed within ten milliseconds. See [`raw::vigil`](crate::raw::vigil) for the limits.)
 #[repr(C)]
 pub struct RwLock<T, const READERS: usize = 16> {
     raw: raw::RwLock<Linux, READERS>,
