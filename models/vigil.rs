@@ -212,7 +212,7 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_newcomer_is_watched_by_all: |n| two_wait_for_a_newcomer::<B>().victims(&[2]).preemptions(1).holds(n);
     who_naps_passes_the_death_on: |n| one_naps_beside_a_reader::<B>().victims(&[0]).holds(n);
     who_was_alone_with_the_dead_passes_the_death_on_to_a_newcomer:
-        |n| one_comes_and_waits::<B>().victims(&[0]).executions(10_000).holds(n);
+        |n| one_comes_and_waits::<B>().victims(&[0]).executions(60_000).holds(n);
     an_exec_is_a_death: |n| two_wait::<B>().victims(&[0]).execs().holds(n);
     a_slow_look_wakes_all: |n| two_wait_for_a_slow_look::<B>().victims(&[0]).holds(n);
     a_deed_without_news_is_seen: |n| one_reads_the_notice::<B>().victims(&[0, 1]).spurious().holds(n);
