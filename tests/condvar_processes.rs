@@ -204,19 +204,7 @@ fn sixty_kills_at_random_moments_and_the_others_go_on() {
         const KILLS: u64 = 60;
         let shared = buffer();
         let roles = ["put for ever", "put for ever", "take for ever", "take for ever"];
-        let mut workers = roles.map(|role| Actor::start(&shared, role, waitv));
-        let mut random = 0x9e37_79b9_7f4a_7c15u64;
-        for _ in 0..KILLS {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            let progress = shared.taken.load(SeqCst) + random % 50;
-            until("the workers to go on", || shared.taken.load(SeqCst) > progress);
-            let victim = (random >> 32) as usize % workers.len();
-            workers[victim].kill();
-            workers[victim] = Actor::start(&shared, roles[victim], waitv);
-        }
-        workers.iter_mut().for_each(Actor::kill);
+        kill_at_random(&shared, &roles, waitv, (KILLS, 50), &shared.taken);
     });
 }
 

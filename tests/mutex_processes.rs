@@ -182,19 +182,7 @@ fn two_hundred_kills_at_random_moments_and_the_counter_adds_up() {
 fn two_hundred_kills(waitv: bool) {
     const KILLS: u64 = 200;
     let shared = segment();
-    let mut workers: Vec<_> = (0..3).map(|_| Actor::start(&shared, "update for ever", waitv)).collect();
-    let mut random = 0x9e37_79b9_7f4a_7c15u64;
-    for _ in 0..KILLS {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        let progress = shared.reported.load(SeqCst) + random % 500;
-        until("the workers to go on", || shared.reported.load(SeqCst) > progress);
-        let victim = &mut workers[(random >> 32) as usize % 3];
-        victim.kill();
-        *victim = Actor::start(&shared, "update for ever", waitv);
-    }
-    workers.iter_mut().for_each(Actor::kill);
+    kill_at_random(&shared, &["update for ever"; 3], waitv, (KILLS, 500), &shared.reported);
     let updates = lock_and_repair(&shared)[0];
     let reported = shared.reported.load(SeqCst);
     // Each victim may have died between its update and its report.

@@ -3,7 +3,9 @@
 
 mod common;
 
-use common::{Actor, each_way, entry, fork, inherited_of, role, say, segment_of, until, until_asleep, wait};
+use common::{
+    Actor, each_way, entry, fork, inherited_of, kill_at_random, role, say, segment_of, until, until_asleep, wait,
+};
 use outlive::{Error, PermitPool, Segment, Shareable, WaitError};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
@@ -105,19 +107,7 @@ fn kills_at_random_moments_and_all_permits_come_back() {
     each_way(|waitv| {
         const KILLS: u64 = 40;
         let shared = segment(2);
-        let mut workers: Vec<_> = (0..4).map(|_| Actor::start(&shared, "use for ever", waitv)).collect();
-        let mut random = 0x9e37_79b9_7f4a_7c15u64;
-        for _ in 0..KILLS {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            let progress = shared.reported.load(SeqCst) + random % 300;
-            until("the workers to go on", || shared.reported.load(SeqCst) > progress);
-            let victim = &mut workers[(random >> 32) as usize % 4];
-            victim.kill();
-            *victim = Actor::start(&shared, "use for ever", waitv);
-        }
-        workers.iter_mut().for_each(Actor::kill);
+        kill_at_random(&shared, &["use for ever"; 4], waitv, (KILLS, 300), &shared.reported);
         let permits: Vec<_> = (0..2).map(|_| shared.pool.try_acquire().expect("free or left by the dead")).collect();
         let updates: u64 = shared.pairs.iter().map(|pair| pair[0].load(SeqCst)).sum();
         let reported = shared.reported.load(SeqCst);

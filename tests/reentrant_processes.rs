@@ -112,19 +112,7 @@ fn sixty_kills_at_random_moments_and_the_counter_adds_up() {
     each_way(|waitv| {
         const KILLS: u64 = 60;
         let shared = shared();
-        let mut workers: Vec<_> = (0..3).map(|_| Actor::start(&shared, "update for ever", waitv)).collect();
-        let mut random = 0x9e37_79b9_7f4a_7c15u64;
-        for _ in 0..KILLS {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            let progress = shared.reported.load(SeqCst) + random % 500;
-            until("the workers to go on", || shared.reported.load(SeqCst) > progress);
-            let victim = &mut workers[(random >> 32) as usize % 3];
-            victim.kill();
-            *victim = Actor::start(&shared, "update for ever", waitv);
-        }
-        workers.iter_mut().for_each(Actor::kill);
+        kill_at_random(&shared, &["update for ever"; 3], waitv, (KILLS, 500), &shared.reported);
         add(&shared, 0);
         let [one, other] = [0, 1].map(|index| shared.pair.lock().expect("mended")[index].load(SeqCst));
         let reported = shared.reported.load(SeqCst);

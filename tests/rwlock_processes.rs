@@ -218,19 +218,7 @@ fn forty_kills_at_random_moments_and_the_counter_adds_up() {
     each_way(|waitv| {
         const KILLS: u64 = 40;
         let board = board();
-        let mut workers: Vec<_> = (0..3).map(|_| Actor::start(&board, "update and look for ever", waitv)).collect();
-        let mut random = 0x9e37_79b9_7f4a_7c15u64;
-        for _ in 0..KILLS {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            let progress = board.updates.load(SeqCst) + random % 200;
-            until("the workers to go on", || board.updates.load(SeqCst) > progress);
-            let victim = &mut workers[(random >> 32) as usize % 3];
-            victim.kill();
-            *victim = Actor::start(&board, "update and look for ever", waitv);
-        }
-        workers.iter_mut().for_each(Actor::kill);
+        kill_at_random(&board, &["update and look for ever"; 3], waitv, (KILLS, 200), &board.updates);
         let updates = write_and_repair(&board)[0];
         let reported = board.updates.load(SeqCst);
         // Each victim may have died between its update and its report.

@@ -209,3 +209,29 @@ pub fn each_way(test: impl Fn(bool)) {
         test(waitv);
     }
 }
+
+/// Workers, one in each of the `roles`, of which one is killed at a random moment and replaced, so many `kills`; then all of them are
+/// killed. Between two kills they report up to `pace` deeds.
+pub fn kill_at_random<T: Shareable + Sync>(
+    segment: &Segment<T>,
+    roles: &[&str],
+    waitv: bool,
+    (kills, pace): (u64, u64),
+    reported: &std::sync::atomic::AtomicU64,
+) {
+    use std::sync::atomic::Ordering::SeqCst;
+    let start = |role: &&str| Actor::start(segment, role, waitv);
+    let mut workers: Vec<_> = roles.iter().map(start).collect();
+    let mut random = 0x9e37_79b9_7f4a_7c15u64;
+    for _ in 0..kills {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        let progress = reported.load(SeqCst) + random % pace;
+        until("the workers to go on", || reported.load(SeqCst) > progress);
+        let victim = (random >> 32) as usize % workers.len();
+        workers[victim].kill();
+        workers[victim] = start(&roles[victim]);
+    }
+    workers.iter_mut().for_each(Actor::kill);
+}
