@@ -346,6 +346,25 @@ fn a_reset_beside_a_member<B: Backend>() -> Explore<B, Meeting<B, 2>> {
 }
 
 #[cfg(feature = "loom")]
+/// 1 comes only now, into the slot that one from before left, and declares that it will come, while 0 resets: it is alive, and not
+/// forgiven.
+fn a_reset_beside_a_newcomer<B: Backend>() -> Explore<B, Meeting<B, 1>> {
+    Explore::new(2, Meeting::with_members, |world: &World<B>, who, state: &Meeting<B, 1>| match who {
+        0 => world.act(who, |me| state.barrier.reset(me)),
+        _ => {
+            let id = world.table().register(&Newborn { world, who }).expect("there is a slot");
+            state.barrier.join(&Participant { id, table: &world.table() }).expect("there is a place");
+        }
+    })
+    .newcomers(1)
+    .left(Left::Marked)
+    .check(|state, world| {
+        let full = world.act(0, |me| state.barrier.join(me).is_err());
+        assert!(full, "a living member was forgiven");
+    })
+}
+
+#[cfg(feature = "loom")]
 /// Each passes alone, and 1 does so twice: 0 may be late for the generation that it has seen.
 fn one_passes_twice<B: Backend>() -> Explore<B, Meeting<B, 1>> {
     Explore::new(2, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 1>| {
@@ -378,6 +397,7 @@ outlive_models::models! { with_loom, Loom, "loom",
     an_action_is_run_once_before_all_are_released: |n| with_an_action::<B, 2>().victims(&[0, 1]).spurious().holds(n);
     more_threads_than_parties_get_through_one_by_one: |n| too_many::<B>().victims(&[0]).preemptions(1).holds(n);
     a_newcomer_is_not_judged_dead: |n| a_newcomer_joins::<B>().holds(n);
+    a_newcomer_is_not_forgiven: |n| a_reset_beside_a_newcomer::<B>().holds(n);
     who_was_told_is_no_cause: |n| who_was_told_dies::<B>().holds(n);
     a_reset_comes_to_an_end: |n| a_reset_beside_a_member::<B>().holds(n);
     who_is_late_displaces_nobody: |n| one_passes_twice::<B>().preemptions(3).holds(n);

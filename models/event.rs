@@ -225,6 +225,18 @@ fn two_only_look<B: Backend>() -> Explore<B, Announced<B>> {
 }
 
 #[cfg(feature = "loom")]
+/// 0 writes and sets; 1 only tries, and nothing is taken by that: who finds it set reads what was written.
+fn one_only_tries<B: Backend>() -> Explore<B, Announced<B>> {
+    Explore::new(2, Announced::cleared, |_, who, state: &Announced<B>| {
+        if who == 0 {
+            state.announce();
+        } else if state.event.try_wait() {
+            B::read(&state.news, |news| assert_eq!(*news, 42));
+        }
+    })
+}
+
+#[cfg(feature = "loom")]
 fn no_acquire() -> Broken {
     Broken { no_acquire: true, ..Broken::default() }
 }
@@ -245,6 +257,7 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_set_is_seen_by_whom_it_releases: |n| set_again_and_taken::<B>().holds(n);
     a_clear_passes_on_what_was_published: |n| read_after_a_clear::<B>().victims(&[0, 1]).holds(n);
     who_only_looks_acquires: |n| two_only_look::<B>().holds(n);
+    who_only_tries_acquires: |n| one_only_tries::<B>().holds(n);
     a_set_publishes: |n| one_hands_on::<B>().broken(no_release()).fails(n);
     a_wait_acquires: |n| one_hands_on::<B>().broken(no_acquire()).fails(n);
     a_set_again_publishes: |n| set_again::<B>().broken(no_release()).fails(n);

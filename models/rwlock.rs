@@ -301,6 +301,7 @@ outlive_models::models! { with_loom, Loom, "loom",
     two_readers_and_a_writer: |n| two_read_one_writes::<B>().holds(n);
     a_reader_and_two_writers: |n| one_reads_two_write::<B>().holds(n);
     a_reader_too_many_takes_whatever_word_comes_free: |n| another_word_comes_free::<B>().holds(n);
+    a_reader_too_many_naps_for_whatever_word_comes_free: |n| another_word_comes_free::<B>().first_phase().holds(n);
     nested_locks_are_errors_each_time: |n| readers_away_from_home::<B>().holds(n);
     two_readers_and_a_writer_whoever_dies: |n| two_read_one_writes::<B>().preemptions(1).victims(&[0, 2]).holds(n);
     a_reader_and_two_writers_whoever_dies: |n| one_reads_two_write::<B>().preemptions(1).victims(&[0, 1]).holds(n);
