@@ -1,6 +1,7 @@
 //! The rules of [`sites`](crate::sites), and the text that goes into the copy where they find something.
 
 use crate::Result;
+use crate::logic::{Genre, Given, Logic};
 use crate::sites::{Insertion, Look, Mutant};
 use proc_macro2::TokenTree;
 use std::collections::{BTreeMap, BTreeSet};
@@ -83,17 +84,30 @@ fn weaker(order: &str) -> &'static [&'static str] {
     }
 }
 
+/// What was found in a file.
+pub(crate) struct Found {
+    pub(crate) mutants: Vec<Mutant>,
+    pub(crate) insertions: Vec<Insertion>,
+    /// The names of those which cargo-mutants has given.
+    pub(crate) reached: BTreeSet<String>,
+    /// The first number that is free.
+    pub(crate) next: u32,
+}
+
 /// What is in one file, numbered from `first_id` on, and what to put into its copy.
 pub(crate) fn find(
     name: &str,
     text: &str,
     tree: &syn::File,
-    looks: &[&Look],
+    (looks, logic): (&[&Look], &Logic),
     wakers: &BTreeMap<String, bool>,
     first_id: u32,
-) -> Result<(Vec<Mutant>, Vec<Insertion>)> {
+) -> Result<Found> {
     let mut finder = Finder::new(name, wakers);
     finder.next_id = first_id;
+    finder.given = logic.of(name);
+    finder.logic = Some(logic);
+    finder.text = text;
     let mut closing = vec![];
     for look in looks {
         let places: Vec<_> = text.match_indices(look.text.trim_end()).map(|(at, _)| at).collect();
@@ -102,7 +116,7 @@ pub(crate) fn find(
         };
         finder.function = look.function.clone();
         let line = text[..at].lines().count().max(1);
-        let id = finder.mutant("look", &look.name, line, line);
+        let id = finder.mutant("look", &look.name, line, line, false);
         let awake = format!("crate::mutant::is({id})");
         finder.insert(at, look.before.trim_end().replace("MUTANT", &awake));
         closing.push((at + look.text.trim_end().len(), look.after.trim_end().replace("MUTANT", &awake)));
@@ -114,12 +128,12 @@ pub(crate) fn find(
     if let Some(item) = tree.items.first() {
         finder.insert(item.span().byte_range().start, "use crate::mutant::ThenFence as _;\n".into());
     }
-    let Finder { mut insertions, mutants, errors, .. } = finder;
+    let Finder { mut insertions, mutants, errors, reached, next_id: next, .. } = finder;
     if let Some(error) = errors.first() {
         return Err(format!("{name}.rs: {error}"));
     }
     insertions.sort_by_key(|insertion| insertion.at); // stable: of one place, outer ones open first and close last
-    Ok((mutants, insertions))
+    Ok(Found { mutants, insertions, reached, next })
 }
 
 struct Finder<'s> {
@@ -135,6 +149,15 @@ struct Finder<'s> {
     counts: BTreeMap<(String, String), usize>,
     /// For each loop around the place: the mutants of its loads. Empty in a closure: it may run elsewhere.
     loops: Vec<Vec<u32>>,
+    /// What cargo-mutants would do, by the place.
+    given: BTreeMap<(usize, usize), Vec<&'s Given>>,
+    logic: Option<&'s Logic>,
+    reached: BTreeSet<String>,
+    text: &'s str,
+    /// What is here is computed while it is compiled.
+    is_const: bool,
+    /// What the fields are taken from that a struct expression does not name.
+    base: Option<String>,
 }
 
 impl<'s> Finder<'s> {
@@ -151,11 +174,17 @@ impl<'s> Finder<'s> {
             statement: 0,
             counts: BTreeMap::new(),
             loops: vec![],
+            given: BTreeMap::new(),
+            logic: None,
+            reached: BTreeSet::new(),
+            text: "",
+            is_const: false,
+            base: None,
         }
     }
 
     fn insert(&mut self, at: usize, text: String) {
-        self.insertions.push(Insertion { at, text });
+        self.insertions.push(Insertion { at, text, skip: 0, of: vec![] });
     }
 
     /// The next operation of that kind in this function.
@@ -165,7 +194,7 @@ impl<'s> Finder<'s> {
         format!("{operation}#{count}")
     }
 
-    fn mutant(&mut self, operation: &str, change: &str, line: usize, statement: usize) -> u32 {
+    fn mutant(&mut self, operation: &str, change: &str, line: usize, statement: usize, is_logic: bool) -> u32 {
         let id = self.next_id;
         self.next_id += 1;
         self.mutants.push(Mutant {
@@ -177,12 +206,13 @@ impl<'s> Finder<'s> {
             line,
             statement,
             proof: None,
+            is_logic,
         });
         id
     }
 
     fn mutant_at(&mut self, operation: &str, change: &str, node: &impl Spanned) -> u32 {
-        self.mutant(operation, change, node.span().start().line, self.statement)
+        self.mutant(operation, change, node.span().start().line, self.statement, false)
     }
 
     /// Puts text around `node`, and visits it meanwhile.
@@ -320,10 +350,26 @@ impl<'ast> Visit<'ast> for Finder<'_> {
         self.owner = outer;
     }
     fn visit_item_fn(&mut self, item: &'ast syn::ItemFn) {
-        self.in_function(&item.sig.ident, |this| visit::visit_item_fn(this, item));
+        self.in_function(&item.sig.ident, |this| {
+            this.function(&item.sig, &item.block, |this| visit::visit_item_fn(this, item));
+        });
     }
     fn visit_impl_item_fn(&mut self, item: &'ast syn::ImplItemFn) {
-        self.in_function(&item.sig.ident, |this| visit::visit_impl_item_fn(this, item));
+        self.in_function(&item.sig.ident, |this| {
+            this.function(&item.sig, &item.block, |this| visit::visit_impl_item_fn(this, item));
+        });
+    }
+    fn visit_item_const(&mut self, item: &'ast syn::ItemConst) {
+        self.at_compile_time(|this| visit::visit_item_const(this, item));
+    }
+    fn visit_impl_item_const(&mut self, item: &'ast syn::ImplItemConst) {
+        self.at_compile_time(|this| visit::visit_impl_item_const(this, item));
+    }
+    fn visit_type_array(&mut self, item: &'ast syn::TypeArray) {
+        self.at_compile_time(|this| visit::visit_type_array(this, item));
+    }
+    fn visit_pat(&mut self, pattern: &'ast syn::Pat) {
+        self.at_compile_time(|this| visit::visit_pat(this, pattern));
     }
     fn visit_trait_item_fn(&mut self, item: &'ast syn::TraitItemFn) {
         self.in_function(&item.sig.ident, |this| visit::visit_trait_item_fn(this, item));
@@ -339,12 +385,22 @@ impl<'ast> Visit<'ast> for Finder<'_> {
     }
     fn visit_arm(&mut self, arm: &'ast syn::Arm) {
         let outer = std::mem::replace(&mut self.statement, arm.span().start().line);
-        visit::visit_arm(self, arm);
+        self.arm(arm);
         self.statement = outer;
+    }
+    fn visit_field_value(&mut self, field: &'ast syn::FieldValue) {
+        self.field(field);
+    }
+    fn visit_expr_struct(&mut self, node: &'ast syn::ExprStruct) {
+        let base = node.rest.as_ref().map(|base| self.text[base.span().byte_range()].to_owned());
+        let outer = std::mem::replace(&mut self.base, base);
+        visit::visit_expr_struct(self, node);
+        self.base = outer;
     }
 
     fn visit_expr(&mut self, expr: &'ast syn::Expr) {
         match expr {
+            syn::Expr::Unary(unary) if self.has(&unary.op, Genre::UnaryOperator) => self.unary(unary),
             syn::Expr::Path(_) => {
                 let operation = ordering(expr).map(|order| (self.count("ordering"), order));
                 if let Some((operation, order)) = operation {
@@ -356,8 +412,9 @@ impl<'ast> Visit<'ast> for Finder<'_> {
                 let id = self.mutant_at(&operation, "taken as equal", binary);
                 let equal = matches!(binary.op, syn::BinOp::Eq(_));
                 let before = format!("(if crate::mutant::is({id}) {{ {equal} }} else {{ ");
-                self.around(binary, before, " })", |this, binary| visit::visit_expr_binary(this, binary));
+                self.around(binary, before, " })", |this, binary| this.binary(binary));
             }
+            syn::Expr::Binary(binary) => self.binary(binary),
             _ if self.droppable(expr, false).is_some() => self.drop_call(expr, false),
             _ => visit::visit_expr(self, expr),
         }
@@ -445,6 +502,164 @@ impl Finder<'_> {
     }
 }
 
+/// The mutants of the logic.
+impl<'s> Finder<'s> {
+    fn at_compile_time(&mut self, visit: impl FnOnce(&mut Self)) {
+        let outer = std::mem::replace(&mut self.is_const, true);
+        visit(self);
+        self.is_const = outer;
+    }
+
+    fn has(&self, node: &impl Spanned, genre: Genre) -> bool {
+        let start = node.span().start();
+        let given = self.given.get(&(start.line, start.column));
+        !self.is_const && given.is_some_and(|given| given.iter().any(|given| given.genre == genre))
+    }
+
+    /// What is given for this place, each with its number; those which do not build are left out.
+    fn take(&mut self, node: &impl Spanned, genre: Genre, operation: &str) -> Vec<(u32, &'s Given)> {
+        if !self.has(node, genre) {
+            return vec![];
+        }
+        let start = node.span().start();
+        let given: Vec<_> = self.given[&(start.line, start.column)].clone();
+        let operation = self.count(operation);
+        let mut taken = vec![];
+        for given in given.into_iter().filter(|given| given.genre == genre) {
+            self.reached.insert(given.name.clone());
+            let change =
+                if given.replacement.is_empty() { "deleted".into() } else { format!("to {}", given.replacement) };
+            let key = format!("{}: {operation}, {change}", self.function);
+            if self.logic.is_some_and(|logic| logic.is_viable(self.file, &key)) {
+                taken.push((self.mutant(&operation, &change, start.line, self.statement, true), given));
+            }
+        }
+        taken
+    }
+
+    /// `match` on which mutant is awake. `arm` gives what each does; `usual` is what happens otherwise.
+    fn choice(&mut self, at: usize, skip: usize, start: &str, arms: Vec<(u32, String)>, usual: &str) {
+        let mut text = format!("{start}match crate::mutant::awake() {{ ");
+        let mut of = vec![];
+        for (id, arm) in arms {
+            text += &format!("{id} => ");
+            of.push((text.len()..text.len() + arm.len(), id));
+            text += &arm;
+            text += ", ";
+        }
+        text += usual;
+        self.insertions.push(Insertion { at, text, skip, of });
+    }
+
+    fn function(&mut self, signature: &syn::Signature, block: &syn::Block, visit: impl FnOnce(&mut Self)) {
+        let is_opaque =
+            matches!(&signature.output, syn::ReturnType::Type(_, of) if matches!(**of, syn::Type::ImplTrait(_)));
+        let outer = std::mem::replace(&mut self.is_const, signature.constness.is_some());
+        if let Some(first) = block.stmts.first().filter(|_| !is_opaque) {
+            let line = std::mem::replace(&mut self.statement, signature.span().start().line);
+            let taken = self.take(first, Genre::FnValue, "value");
+            self.statement = line;
+            if !taken.is_empty() {
+                let arms = taken.iter().map(|(id, given)| (*id, format!("return {}", given.replacement))).collect();
+                self.choice(block.brace_token.span.open().byte_range().end, 0, " ", arms, "_ => {} }\n");
+            }
+        }
+        visit(self);
+        self.is_const = outer;
+    }
+
+    /// `a & b`: both are computed, and then put together in one of several ways. `a && b`: see below.
+    fn binary(&mut self, binary: &syn::ExprBinary) {
+        use syn::BinOp as Op;
+        let operator = self.text[binary.op.span().byte_range()].to_owned();
+        let taken = self.take(&binary.op, Genre::BinaryOperator, &operator);
+        if taken.is_empty() {
+            return visit::visit_expr_binary(self, binary);
+        }
+        let (whole, middle) = (binary.span().byte_range(), binary.op.span().byte_range());
+        let is_assignment = operator.ends_with('=') && !["==", "!=", "<=", ">="].contains(&&*operator);
+        let arms =
+            |of: &dyn Fn(&str) -> String| taken.iter().map(|(id, given)| (*id, of(&given.replacement))).collect();
+        let (before, between, after): (String, String, Option<(Vec<_>, String)>) = match binary.op {
+            // a && b is `if a { b } else { false }`, a || b is `if !a { b } else { true }`.
+            Op::And(_) => ("(if (".into(), format!(") != crate::mutant::is({}) {{", taken[0].0), None),
+            Op::Or(_) => ("(if (".into(), format!(") == crate::mutant::is({}) {{", taken[0].0), None),
+            _ if is_assignment => {
+                let arms = arms(&|operator| format!("*left {operator} right"));
+                (
+                    "{ let left = &mut (".into(),
+                    "); let right = (".into(),
+                    Some((arms, format!("_ => *left {operator} right }} }}"))),
+                )
+            }
+            _ => {
+                let arms = arms(&|operator| format!("*left {operator} *right"));
+                ("(match (&(".into(), "), &(".into(), Some((arms, format!("_ => *left {operator} *right }} }})"))))
+            }
+        };
+        self.insert(whole.start, before);
+        self.visit_expr(&binary.left);
+        self.insertions.push(Insertion { at: middle.start, text: between, skip: middle.len(), of: vec![] });
+        self.visit_expr(&binary.right);
+        match after {
+            None => {
+                let not = if matches!(binary.op, Op::Or(_)) { "!" } else { "" };
+                self.insert(whole.end, format!(" }} else {{ {not}crate::mutant::is({}) }})", taken[0].0));
+            }
+            Some((arms, usual)) => {
+                let start = if is_assignment { "); " } else { ")) { (left, right) => " };
+                self.choice(whole.end, 0, start, arms, &usual);
+            }
+        }
+    }
+
+    fn unary(&mut self, unary: &syn::ExprUnary) {
+        let operator = self.text[unary.op.span().byte_range()].to_owned();
+        let taken = self.take(&unary.op, Genre::UnaryOperator, &operator);
+        let Some((id, _)) = taken.first() else { return visit::visit_expr_unary(self, unary) };
+        let (whole, sign) = (unary.span().byte_range(), unary.op.span().byte_range());
+        self.insertions.push(Insertion { at: sign.start, text: "(match (".into(), skip: sign.len(), of: vec![] });
+        self.visit_expr(&unary.expr);
+        self.insert(
+            whole.end,
+            format!(") {{ value => if crate::mutant::is({id}) {{ value }} else {{ {operator}value }} }})"),
+        );
+    }
+
+    fn arm(&mut self, arm: &syn::Arm) {
+        let deleted = self.take(arm, Genre::MatchArm, "arm");
+        self.visit_pat(&arm.pat);
+        let is_there = deleted.first().map(|(id, _)| format!("!crate::mutant::is({id})"));
+        match (&arm.guard, is_there) {
+            (Some((_, guard)), is_there) => {
+                let guards = self.take(&**guard, Genre::MatchArmGuard, "guard");
+                let range = guard.span().byte_range();
+                let arms = guards.iter().map(|(id, given)| (*id, given.replacement.clone())).collect();
+                self.choice(range.start, 0, &is_there.map_or(String::new(), |there| there + " && "), arms, "_ => (");
+                self.visit_expr(guard);
+                self.insert(range.end, ") }".into());
+            }
+            (None, Some(is_there)) => self.insert(arm.pat.span().byte_range().end, format!(" if {is_there}")),
+            (None, None) => {}
+        }
+        self.visit_expr(&arm.body);
+    }
+
+    fn field(&mut self, field: &syn::FieldValue) {
+        let taken = self.take(field, Genre::StructField, "field");
+        let range = field.expr.span().byte_range();
+        match (taken.first(), self.base.clone()) {
+            (Some((id, _)), Some(base)) => {
+                let syn::Member::Named(name) = &field.member else { return self.visit_expr(&field.expr) };
+                self.insert(range.start, format!("if crate::mutant::is({id}) {{ ({base}).{name} }} else {{ "));
+                self.visit_expr(&field.expr);
+                self.insert(range.end, " }".into());
+            }
+            _ => self.visit_expr(&field.expr),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -469,7 +684,9 @@ mod tests {
     fn every_rule_finds_its_place() {
         let tree = syn::parse_file(TEXT).expect("it is Rust");
         let wakers = wakers([&tree].into_iter());
-        let (mutants, insertions) = find("thing", TEXT, &tree, &[], &wakers, 1).expect("all is in reach");
+        let nothing = Logic::default();
+        let found = find("thing", TEXT, &tree, (&[], &nothing), &wakers, 1).expect("all is in reach");
+        let Found { mutants, insertions, .. } = found;
         let keys: BTreeSet<_> = mutants.iter().map(Mutant::key).collect();
         for key in [
             "Thing::take: load#1, not repeated",
@@ -501,7 +718,8 @@ mod tests {
     fn an_ordering_in_a_macro_is_an_error() {
         let text = "fn f(w: &W) { assert!(w.load(Acquire) == 0); }";
         let tree = syn::parse_file(text).expect("it is Rust");
-        let error = find("f", text, &tree, &[], &BTreeMap::new(), 1).expect_err("it is out of reach");
+        let error =
+            find("f", text, &tree, (&[], &Logic::default()), &BTreeMap::new(), 1).err().expect("it is out of reach");
         assert!(error.contains("macro"), "{error}");
     }
 }

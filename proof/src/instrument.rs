@@ -57,14 +57,17 @@ fn write(path: &Path, text: &str) -> Result<()> {
     std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// Builds the models in the copy. Gives the program of each, by its name.
-///
-/// # Errors
-/// It does not build.
-pub fn build(root: &Path) -> Result<BTreeMap<String, PathBuf>> {
+/// What can be run, by name, each with the folder where it wants to be.
+pub type Programs = BTreeMap<String, (PathBuf, PathBuf)>;
+
+/// The name under which the unit tests of `src/raw` are known.
+pub const UNIT_TESTS: &str = "outlive";
+
+/// cargo, in the copy; gives what it says of each step.
+fn cargo(root: &Path, arguments: &[&str]) -> Result<(bool, Vec<serde_json::Value>, String)> {
     let output = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()))
-        .args(["test", "--no-run", "--package", "outlive-models", "--features", "loom,shuttle"])
-        .args(["--message-format", "json-render-diagnostics"])
+        .args(arguments)
+        .args(["--message-format", "json"])
         .current_dir(place(root))
         .env("CARGO_TARGET_DIR", root.join("target/mutants/build"))
         .env("RUSTFLAGS", "--cap-lints warn -A warnings") // it is not read by people
@@ -72,16 +75,62 @@ pub fn build(root: &Path) -> Result<BTreeMap<String, PathBuf>> {
         .env_remove(VARIABLE)
         .output()
         .map_err(|error| format!("cargo: {error}"))?;
-    if !output.status.success() {
-        return Err(format!("the copy does not build:\n{}", String::from_utf8_lossy(&output.stderr)));
-    }
-    let programs = String::from_utf8_lossy(&output.stdout);
-    Ok(programs.lines().filter_map(program).collect())
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let messages: Vec<serde_json::Value> =
+        messages.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let errors = messages.iter().filter(|message| message["message"]["level"] == "error");
+    let rendered: Vec<_> = errors.filter_map(|error| error["message"]["rendered"].as_str()).collect();
+    let told = rendered.concat() + &String::from_utf8_lossy(&output.stderr);
+    Ok((output.status.success(), messages, told))
 }
 
-fn program(line: &str) -> Option<(String, PathBuf)> {
-    let message: serde_json::Value = serde_json::from_str(line).ok()?;
-    let is_test = message["target"]["kind"][0] == "test";
+/// Programs with tests that take no time: the primitives beside their references. Of all files.
+pub const REFERENCES: [&str; 2] = ["operations", "state_machines"];
+
+/// Builds the models, the unit tests, and the trials that run beside references, in the copy.
+///
+/// # Errors
+/// They do not build.
+pub fn build(root: &Path) -> Result<Programs> {
+    let mut programs = Programs::new();
+    let models: &[&str] = &["test", "--no-run", "--package", "outlive-models", "--features", "loom,shuttle"];
+    let [first, second] = REFERENCES;
+    let trials: &[&str] = &["test", "--no-run", "--package", "outlive-trials", "--test", first, "--test", second];
+    for arguments in [models, &["test", "--no-run", "--package", "outlive", "--lib"], trials] {
+        let (built, messages, told) = cargo(root, arguments)?;
+        if !built {
+            return Err(format!("the copy does not build:\n{told}"));
+        }
+        programs.extend(messages.iter().filter_map(program));
+    }
+    Ok(programs)
+}
+
+fn program(message: &serde_json::Value) -> Option<(String, (PathBuf, PathBuf))> {
+    let name = message["target"]["name"].as_str()?;
+    let is_test = message["target"]["kind"][0] == "test" || name == UNIT_TESTS;
     let path = message["executable"].as_str().filter(|_| is_test)?;
-    Some((message["target"]["name"].as_str()?.to_owned(), path.into()))
+    let folder = Path::new(message["manifest_path"].as_str()?).parent()?;
+    Some((name.to_owned(), (path.into(), folder.into())))
+}
+
+/// Those mutants for whose sake the copy does not build, by file and key. Empty: it builds.
+///
+/// # Errors
+/// It does not build for another reason.
+pub fn unviable(root: &Path, sources: &[Source]) -> Result<Vec<(String, String)>> {
+    let (built, messages, told) = cargo(root, &["check", "--package", "outlive", "--lib"])?;
+    if built {
+        return Ok(vec![]);
+    }
+    let errors = messages.iter().filter(|message| message["message"]["level"] == "error");
+    let places = errors.flat_map(|error| error["message"]["spans"].as_array().into_iter().flatten());
+    let guilty = places.filter(|place| place["is_primary"] == true).filter_map(|place| {
+        let file = Path::new(place["file_name"].as_str()?).file_stem()?.to_str()?;
+        let source = sources.iter().find(|source| source.name == file)?;
+        let mutant = source.mutant_at(usize::try_from(place["byte_start"].as_u64()?).ok()?)?;
+        Some((mutant.file.clone(), mutant.key()))
+    });
+    let guilty: Vec<_> = guilty.collect();
+    if guilty.is_empty() { Err(format!("the copy does not build:\n{told}")) } else { Ok(guilty) }
 }

@@ -9,10 +9,12 @@
 //! A mutant that changes nothing needs a proof, which stands in the source, right above the line:
 //! `// EQUIVALENT(success AcqRel to Acquire): why`.
 
+pub mod evidence;
 pub mod explored;
 mod finder;
 pub mod instrument;
 pub mod killers;
+pub mod logic;
 pub mod run;
 pub mod sites;
 

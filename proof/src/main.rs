@@ -3,11 +3,13 @@
 use clap::{Parser, Subcommand};
 use comfy_table::{Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
+use outlive_proof::evidence::{COLUMNS, Logs, ROWS, cells, whole};
 use outlive_proof::killers::{Killers, Known};
+use outlive_proof::logic::Logic;
 use outlive_proof::run::{Effort, Fate, Models, Outcome};
 use outlive_proof::sites::{Mutant, Source};
-use outlive_proof::{Result, explored, instrument, read, root, run, sites};
-use std::io::Read as _;
+use outlive_proof::{Result, explored, instrument, root, run, sites};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
@@ -23,10 +25,13 @@ struct Arguments {
 enum Work {
     /// Weakens src/raw in every way, one at a time; a model must fail each time.
     Mutants(Mutants),
-    /// Collects what the models print (`cargo test -p outlive-models --features loom,shuttle -- --nocapture`).
+    /// Collects what was shown from what the parts of `scripts/verify all` have printed.
     Table {
-        /// Logs; standard input if there are none.
-        logs: Vec<PathBuf>,
+        /// The folder with their logs.
+        logs: PathBuf,
+        /// Each model by itself, instead.
+        #[arg(long)]
+        models: bool,
     },
 }
 
@@ -59,15 +64,18 @@ struct Mutants {
     /// Mutants at once; by default as many as there are processors.
     #[arg(long)]
     jobs: Option<usize>,
-    /// The logic as well: cargo-mutants over src/raw, which builds for each of its mutants (hours).
+    /// The logic as well: what cargo-mutants finds in src/raw.
     #[arg(long)]
     logic: bool,
+    /// Of the logic also what cannot be tried within one build, by cargo-mutants itself (tens of minutes).
+    #[arg(long, requires = "logic")]
+    constants: bool,
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().work {
         Work::Mutants(arguments) => mutants(&arguments),
-        Work::Table { logs } => table(&logs),
+        Work::Table { logs, models } => table(&logs, models),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,
@@ -85,27 +93,41 @@ fn table_of(header: &[&str]) -> Table {
     table
 }
 
-fn table(logs: &[PathBuf]) -> Result<bool> {
-    let mut text = String::new();
-    for log in logs {
-        text += &read(log)?;
+fn table(logs: &Path, each_model: bool) -> Result<bool> {
+    // What was not run has no log, and a dash in the table.
+    let log = |name: &str| std::fs::read_to_string(logs.join(name)).unwrap_or_default();
+    let names = ["models", "kills", "mutants", "references", "fuzz", "miri", "thread", "soak"].map(log);
+    let [models, kills, mutants, references, fuzz, miri, thread, soak] = names.each_ref().map(String::as_str);
+    let logs = Logs { models, kills, mutants, references, fuzz, miri, thread, soak };
+    if each_model {
+        let lines = explored::collect(logs.models);
+        let mut table = table_of(&["property", "primitive", "method", "explored", "bound"]);
+        for line in &lines {
+            table.add_row([&line.property, &line.primitive, &line.method, &line.explored, &line.bound]);
+        }
+        println!("{table}\n{} models", lines.len());
+        return Ok(!lines.is_empty());
     }
-    if logs.is_empty() {
-        std::io::stdin().read_to_string(&mut text).map_err(|error| error.to_string())?;
+    let mut table = Table::new();
+    table.load_preset(presets::ASCII_MARKDOWN);
+    table.set_header([String::new()].into_iter().chain(COLUMNS.map(|(property, _)| property.to_owned())));
+    table.add_row(["*by*".to_owned()].into_iter().chain(COLUMNS.map(|(_, method)| format!("*{method}*"))));
+    for row in &ROWS {
+        table.add_row([row.name.to_owned()].into_iter().chain(cells(row, &logs)));
     }
-    let lines = explored::collect(&text);
-    let mut table = table_of(&["property", "primitive", "method", "explored", "bound"]);
-    for line in &lines {
-        table.add_row([&line.property, &line.primitive, &line.method, &line.explored, &line.bound]);
-    }
-    println!("{table}\n{} models", lines.len());
-    Ok(!lines.is_empty())
+    println!("{table}\n");
+    let mut table = Table::new();
+    table.load_preset(presets::ASCII_MARKDOWN).set_header(["of the whole", "by", "explored"]);
+    table.add_rows(whole(&logs));
+    println!("{table}");
+    Ok(true)
 }
 
 fn mutants(arguments: &Mutants) -> Result<bool> {
     let (root, begin) = (root(), Instant::now());
-    let sources = sites::all(&root)?;
     let mut killers = Killers::load(&root)?;
+    let mut logic = if arguments.logic { Logic::ask(&root)? } else { Logic::default() };
+    let sources = viable(&root, &mut logic)?;
     let chosen = choose(arguments, &sources, &killers)?;
     if arguments.list {
         for mutant in &chosen {
@@ -114,8 +136,7 @@ fn mutants(arguments: &Mutants) -> Result<bool> {
         }
         return Ok(true);
     }
-    instrument::copy(&root, &sources)?;
-    let mut models = Models::new(&root, &sources, instrument::build(&root)?, &killers)?;
+    let mut models = Models::new(&sources, instrument::build(&root)?, &killers)?;
     if !arguments.models.is_empty() {
         models.retain(&arguments.models);
     }
@@ -138,8 +159,30 @@ fn mutants(arguments: &Mutants) -> Result<bool> {
     for gap in &gaps {
         println!("{gap} (run with --record)");
     }
-    let logic = !arguments.logic || logic(&root, &arguments.file)?;
-    Ok(good && unreliable.is_empty() && gaps.is_empty() && logic)
+    let reached = sources.iter().flat_map(|source| source.reached.iter().cloned()).collect();
+    let out_of_reach = logic.out_of_reach(&reached);
+    if arguments.logic {
+        println!(
+            "of cargo-mutants' own {} do not build, {} are constants and the like",
+            logic.unviable(),
+            out_of_reach.len()
+        );
+    }
+    let constants = !arguments.constants || by_itself(&root, &out_of_reach)?;
+    Ok(good && unreliable.is_empty() && gaps.is_empty() && constants)
+}
+
+/// Writes the copy, without those mutants for whose sake it would not build.
+fn viable(root: &Path, logic: &mut Logic) -> Result<Vec<Source>> {
+    loop {
+        let sources = sites::all(root, logic)?;
+        instrument::copy(root, &sources)?;
+        let unviable = if logic.is_empty() { vec![] } else { instrument::unviable(root, &sources)? };
+        if unviable.is_empty() {
+            return Ok(sources);
+        }
+        logic.forget(unviable);
+    }
 }
 
 fn choose<'s>(arguments: &Mutants, sources: &'s [Source], killers: &Killers) -> Result<Vec<&'s Mutant>> {
@@ -149,7 +192,7 @@ fn choose<'s>(arguments: &Mutants, sources: &'s [Source], killers: &Killers) -> 
     Ok((sources.iter().filter(|source| arguments.file.is_empty() || arguments.file.contains(&source.name)))
         .flat_map(|source| &source.mutants)
         .filter(|mutant| arguments.only.as_ref().is_none_or(|only| mutant.key().contains(only)))
-        .filter(|mutant| !arguments.new || mutant.proof.is_none() && killers.of(&mutant.file, &mutant.key()).is_none())
+        .filter(|mutant| !arguments.new || killers.of(mutant).is_none() && killers.proof(mutant).is_none())
         .collect())
 }
 
@@ -184,8 +227,8 @@ fn tell(outcomes: &[Outcome], killers: &Killers, matrix: bool) -> bool {
             Fate::ProofIsWrong(model) => format!("PROOF IS WRONG: {model}"),
         };
         let how = match outcome.fate {
-            Fate::Equivalent => mutant.proof.as_deref(),
-            Fate::Open => killers.open(&mutant.file, &mutant.key()).map(String::as_str),
+            Fate::Equivalent => killers.proof(mutant).map(String::as_str),
+            Fate::Open => killers.open(mutant).map(String::as_str),
             _ => Some(&*outcome.reason),
         };
         table.add_row([
@@ -198,6 +241,7 @@ fn tell(outcomes: &[Outcome], killers: &Killers, matrix: bool) -> bool {
         ]);
     }
     println!("{table}");
+    tell_of_each_file(outcomes);
     let killed = count(|fate| matches!(fate, Fate::Killed(_)));
     let equivalent = count(|fate| *fate == Fate::Equivalent);
     let survived = count(|fate| *fate == Fate::Survived);
@@ -215,6 +259,25 @@ fn tell(outcomes: &[Outcome], killers: &Killers, matrix: bool) -> bool {
     bad == 0
 }
 
+/// Lines that `evidence` reads.
+fn tell_of_each_file(outcomes: &[Outcome]) {
+    let mut counts = BTreeMap::<_, [usize; 4]>::new();
+    for Outcome { mutant, fate, .. } in outcomes {
+        let kind = if mutant.is_logic { "logic" } else { "orderings" };
+        let place = match fate {
+            Fate::Killed(_) => 0,
+            Fate::Equivalent => 1,
+            Fate::Open => 2,
+            Fate::Hung(_) | Fate::Survived | Fate::ProofIsWrong(_) => 3,
+        };
+        counts.entry((kind, &mutant.file)).or_default()[place] += 1;
+    }
+    for ((kind, file), [killed, equivalent, open, others]) in counts {
+        let others = if others > 0 { format!(", {others} OTHERS") } else { String::new() };
+        println!("{kind} of {file}: {killed} killed, {equivalent} equivalent, {open} open{others}");
+    }
+}
+
 /// Keeps the killers that were found, and forgets those of mutants that are gone.
 fn record<'o>(
     root: &Path,
@@ -222,31 +285,28 @@ fn record<'o>(
     sources: &[Source],
     outcomes: impl Iterator<Item = &'o Outcome>,
 ) -> Result<()> {
-    for source in sources {
-        let there: Vec<_> = source.mutants.iter().filter(|mutant| mutant.proof.is_none()).map(Mutant::key).collect();
-        killers.0.entry(source.name.clone()).or_default().retain(|key, _| there.contains(key));
-    }
-    killers.0.retain(|file, _| sources.iter().any(|source| source.name == *file));
-    for outcome in outcomes {
-        let of_file = killers.0.entry(outcome.mutant.file.clone()).or_default();
-        match &outcome.fate {
-            Fate::Killed(model) => of_file.insert(outcome.mutant.key(), Known::Killer(model.clone())),
-            Fate::Hung(_) | Fate::Open => None, // a busy machine is no reason to forget
-            _ => of_file.remove(&outcome.mutant.key()),
-        };
+    killers.keep_only(sources);
+    for Outcome { mutant, fate, .. } in outcomes {
+        match fate {
+            Fate::Killed(model) => killers.note(mutant, Some(Known::Killer(model.clone()))),
+            Fate::Hung(_) | Fate::Open | Fate::Equivalent => {} // a busy machine is no reason to forget
+            Fate::Survived | Fate::ProofIsWrong(_) => killers.note(mutant, None),
+        }
     }
     killers.store(root)
 }
 
-fn logic(root: &Path, files: &[String]) -> Result<bool> {
+/// What cannot be switched while a program runs: cargo-mutants builds it.
+fn by_itself(root: &Path, names: &[String]) -> Result<bool> {
     let mut command = Command::new("cargo");
     command.arg("mutants").args(["--output", "target/mutants"]).current_dir(root);
-    for file in files {
-        command.arg("--file").arg(format!("src/raw/{file}.rs"));
+    for name in names {
+        let literal: String = name
+            .chars()
+            .map(|c| if c.is_alphanumeric() { c.into() } else { format!("\\x{{{:x}}}", c as u32) })
+            .collect();
+        command.arg("--re").arg(format!("^{literal}$"));
     }
     let status = command.status().map_err(|error| format!("cargo mutants: {error}"))?;
-    if status.code() == Some(101) {
-        return Err("cargo-mutants is needed: `cargo install cargo-mutants --locked`".into());
-    }
     Ok(status.success())
 }

@@ -1,12 +1,11 @@
 //! Trying mutants: each against the model that is known to kill it, and if need be against all that may.
 
 use crate::Result;
-use crate::instrument::{VARIABLE, place};
+use crate::instrument::{Programs, REFERENCES, UNIT_TESTS, VARIABLE};
 use crate::killers::Killers;
 use crate::sites::{Mutant, Source};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -61,9 +60,8 @@ pub struct Effort {
 /// The models: for each file of `src/raw` the tests that may kill its mutants, in the order in which to ask.
 #[derive(Debug)]
 pub struct Models {
-    programs: BTreeMap<String, PathBuf>,
+    programs: Programs,
     tests: BTreeMap<String, Vec<String>>,
-    folder: PathBuf,
 }
 
 /// What a model says.
@@ -78,14 +76,9 @@ impl Models {
     ///
     /// # Errors
     /// A file has none; a program cannot be run.
-    pub fn new(
-        root: &Path,
-        sources: &[Source],
-        programs: BTreeMap<String, PathBuf>,
-        killers: &Killers,
-    ) -> Result<Self> {
+    pub fn new(sources: &[Source], programs: Programs, killers: &Killers) -> Result<Self> {
         let mut of_program = BTreeMap::new();
-        for (name, program) in &programs {
+        for (name, (program, _)) in &programs {
             let output = Command::new(program).arg("--list").output().map_err(|error| error.to_string())?;
             let list = String::from_utf8_lossy(&output.stdout).into_owned();
             let tests: Vec<_> = list.lines().filter_map(|line| line.strip_suffix(": test")).map(String::from).collect();
@@ -93,20 +86,24 @@ impl Models {
         }
         let mut tests = BTreeMap::new();
         for source in sources {
-            if !source.mutants.is_empty() && !of_program.contains_key(&source.name) {
+            if source.mutants.iter().any(|mutant| !mutant.is_logic) && !of_program.contains_key(&source.name) {
                 return Err(format!("src/raw/{0}.rs has no models: write models/{0}.rs", source.name));
             }
-            let mut of_source = vec![];
-            for program in [&source.name].into_iter().chain(users(&source.name, sources).iter()) {
+            let unit = format!("raw::{}::", source.name);
+            let unit_tests = of_program.get(UNIT_TESTS).into_iter().flatten().filter(|test| test.starts_with(&unit));
+            let mut of_source: Vec<_> = unit_tests.map(|test| format!("{UNIT_TESTS}::{test}")).collect();
+            let references = REFERENCES.map(String::from);
+            for program in references.iter().chain([&source.name]).chain(users(&source.name, sources).iter()) {
                 let tests = of_program.get(program).into_iter().flatten();
                 of_source.extend(tests.map(|test| format!("{program}::{test}")));
             }
-            // loom knows weak memory; and those first that kill most.
-            of_source
-                .sort_by_key(|model| (model.contains("::with_shuttle::"), std::cmp::Reverse(killers.kills(model))));
+            // Those first that take no time; loom knows weak memory; and those that kill most.
+            of_source.sort_by_key(|model| {
+                (!is_quick(model), model.contains("::with_shuttle::"), std::cmp::Reverse(killers.kills(model)))
+            });
             tests.insert(source.name.clone(), of_source);
         }
-        Ok(Self { programs, tests, folder: place(root).join("models") })
+        Ok(Self { programs, tests })
     }
 
     /// Forgets the models that are not in these programs.
@@ -117,12 +114,14 @@ impl Models {
 
     fn ask(&self, model: &str, id: u32, longest: Duration) -> Result<Verdict> {
         let (program, test) = model.split_once("::").ok_or("a model is `program::test`")?;
-        let program = self.programs.get(program).ok_or_else(|| format!("there is no program for {model}"))?;
+        let of_it = self.programs.get(program);
+        let (program, folder) = of_it.ok_or_else(|| format!("there is no program for {model}"))?;
         let mut child = Command::new(program)
             .args(["--exact", test, "--nocapture", "--test-threads", "1"])
-            .current_dir(&self.folder)
+            .current_dir(folder)
             .env(VARIABLE, id.to_string())
             .env("RUST_BACKTRACE", "0")
+            .env("PROPTEST_MAX_SHRINK_ITERS", "0") // one scenario that fails is enough
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -191,13 +190,19 @@ fn users(name: &str, sources: &[Source]) -> Vec<String> {
     }
 }
 
+/// Tests that take no time, unlike the models. One that takes so long all the same does not end.
+fn is_quick(model: &str) -> bool {
+    !model.contains("::with_")
+}
+const LONGEST_OF_QUICK: Duration = Duration::from_secs(10);
+
 /// Asks one mutant's models.
 fn one(models: &Models, mutant: &Mutant, killers: &Killers, effort: Effort) -> Result<Outcome> {
     let begin = Instant::now();
-    let known = killers.of(&mutant.file, &mutant.key());
+    let (known, proof) = (killers.of(mutant), killers.proof(mutant));
     let mut outcome = Outcome {
         mutant: mutant.clone(),
-        fate: match (&mutant.proof, killers.open(&mutant.file, &mutant.key())) {
+        fate: match (proof, killers.open(mutant)) {
             (Some(_), _) => Fate::Equivalent,
             (None, Some(_)) => Fate::Open,
             (None, None) => Fate::Survived,
@@ -208,14 +213,18 @@ fn one(models: &Models, mutant: &Mutant, killers: &Killers, effort: Effort) -> R
         reason: String::new(),
         took: Duration::ZERO,
     };
-    if mutant.proof.is_some() && !effort.matrix {
+    if proof.is_some() && !effort.matrix {
         return Ok(outcome);
     }
     let all = &models.tests[&mutant.file];
     let first = known.filter(|model| all.contains(model));
     for model in first.into_iter().chain(all.iter().filter(|model| Some(*model) != first)) {
-        let failure = match models.ask(model, mutant.id, effort.longest)? {
+        let longest = if is_quick(model) { effort.longest.min(LONGEST_OF_QUICK) } else { effort.longest };
+        let failure = match models.ask(model, mutant.id, longest)? {
             Verdict::Holds => continue,
+            Verdict::Hangs if is_quick(model) && Some(model) == known => {
+                (None, format!("does not end in {} s", longest.as_secs()))
+            }
             Verdict::Hangs => {
                 if outcome.fate == Fate::Survived {
                     outcome.fate = Fate::Hung(model.clone());
@@ -226,13 +235,20 @@ fn one(models: &Models, mutant: &Mutant, killers: &Killers, effort: Effort) -> R
         };
         if outcome.matrix.is_empty() {
             outcome.known = Some(model) == known;
-            let is_equivalent = mutant.proof.is_some();
-            outcome.fate = if is_equivalent { Fate::ProofIsWrong } else { Fate::Killed }(model.clone());
+            outcome.fate = if proof.is_some() { Fate::ProofIsWrong } else { Fate::Killed }(model.clone());
             (outcome.executions, outcome.reason) = failure;
         }
         outcome.matrix.push(model.clone());
         if !effort.matrix {
             break;
+        }
+    }
+    // A test that is over at once otherwise, and now does not end, has noticed, too.
+    if let Fate::Hung(model) = &outcome.fate {
+        if is_quick(model) {
+            outcome.reason = format!("does not end in {} s", LONGEST_OF_QUICK.as_secs());
+            outcome.matrix.push(model.clone());
+            outcome.fate = Fate::Killed(model.clone());
         }
     }
     outcome.took = begin.elapsed();

@@ -12,11 +12,14 @@
 //! | a load in a `loop` or a `while`                              | its first value is used again: nobody looks twice           |
 //! | a load that is compared with a value                         | taken as equal: the second look is not taken                |
 //! | a `push`                                                     | dropped: something is not watched                           |
+//! | what cargo-mutants finds                                     | other operators, guards, values: see [`logic`](crate::logic) |
 //!
 //! A mutant is known by the function in which it is and the n-th such operation there, not by its line.
 
+use crate::logic::Logic;
 use crate::{Result, finder, read};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::Path;
 
 /// One way to weaken the algorithms.
@@ -38,6 +41,8 @@ pub struct Mutant {
     pub statement: usize,
     /// Why it changes nothing, if the source says so.
     pub proof: Option<String>,
+    /// One of cargo-mutants', and no ordering, wake or second look.
+    pub is_logic: bool,
 }
 
 impl Mutant {
@@ -53,6 +58,10 @@ impl Mutant {
 pub(crate) struct Insertion {
     pub(crate) at: usize,
     pub(crate) text: String,
+    /// How much of the source goes out in its stead.
+    pub(crate) skip: usize,
+    /// Which part of the text is which mutant's, for those that may not build.
+    pub(crate) of: Vec<(Range<usize>, u32)>,
 }
 
 /// A source with all that can be done to it.
@@ -64,6 +73,8 @@ pub struct Source {
     pub mutants: Vec<Mutant>,
     /// The names of the other files of `src/raw` that it uses.
     pub uses: BTreeSet<String>,
+    /// What cargo-mutants calls those that are its own.
+    pub reached: BTreeSet<String>,
     text: String,
     insertions: Vec<Insertion>,
 }
@@ -72,14 +83,29 @@ impl Source {
     /// The source in which all mutants are present, and asleep.
     #[must_use]
     pub fn instrumented(&self) -> String {
+        self.instrument().0
+    }
+
+    /// The same, and the mutant in which this byte of it is, or next to which.
+    #[must_use]
+    pub fn mutant_at(&self, byte: usize) -> Option<&Mutant> {
+        let places = self.instrument().1;
+        let id = places.iter().find(|(range, _)| range.contains(&byte) || range.end == byte).map(|(_, id)| *id)?;
+        self.mutants.iter().find(|mutant| mutant.id == id)
+    }
+
+    fn instrument(&self) -> (String, Vec<(Range<usize>, u32)>) {
         let mut out = String::with_capacity(self.text.len() * 2);
+        let mut places = vec![];
         let mut from = 0;
         for insertion in &self.insertions {
             out.push_str(&self.text[from..insertion.at]);
+            let begin = out.len();
+            places.extend(insertion.of.iter().map(|(range, id)| (begin + range.start..begin + range.end, *id)));
             out.push_str(&insertion.text);
-            from = insertion.at;
+            from = insertion.at + insertion.skip;
         }
-        out + &self.text[from..]
+        (out + &self.text[from..], places)
     }
 }
 
@@ -97,11 +123,11 @@ pub struct Look {
     pub(crate) after: String,
 }
 
-/// All of `src/raw`, in order of their names.
+/// All of `src/raw`, in order of their names; with the logic's mutants or without.
 ///
 /// # Errors
 /// A file that cannot be read or parsed; a proof or a look that belongs to nothing; an ordering out of reach.
-pub fn all(root: &Path) -> Result<Vec<Source>> {
+pub fn all(root: &Path, logic: &Logic) -> Result<Vec<Source>> {
     #[derive(serde::Deserialize)]
     struct Looks {
         look: Vec<Look>,
@@ -127,10 +153,11 @@ pub fn all(root: &Path) -> Result<Vec<Source>> {
     for (name, (text, tree)) in files {
         let uses = names.iter().filter(|other| text.contains(&format!("super::{other}::"))).cloned().collect();
         let looks: Vec<_> = looks.look.iter().filter(|look| look.file == name).collect();
-        let (mut mutants, insertions) = finder::find(&name, &text, &tree, &looks, &wakers, next_id)?;
+        let found = finder::find(&name, &text, &tree, (&looks, logic), &wakers, next_id)?;
+        let finder::Found { mut mutants, insertions, reached, next } = found;
         attach_proofs(&name, &text, &mut mutants)?;
-        next_id += mutants.len() as u32;
-        sources.push(Source { name, mutants, uses, text, insertions });
+        next_id = next;
+        sources.push(Source { name, mutants, uses, reached, text, insertions });
     }
     Ok(sources)
 }

@@ -1,11 +1,12 @@
 //! Quick: nothing is run, only read. Whoever adds an ordering, a wake or a second look to `src/raw` is told here.
 
 use outlive_proof::killers::Killers;
+use outlive_proof::logic::Logic;
 use outlive_proof::{root, sites};
 
 #[test]
 fn every_mutant_of_the_algorithms_has_a_killer_or_a_proof() {
-    let sources = sites::all(&root()).expect("the sources are read");
+    let sources = sites::all(&root(), &Logic::default()).expect("the sources are read");
     let gaps = Killers::load(&root()).expect("killers.toml is read").gaps(&sources);
     assert!(gaps.is_empty(), "{}\n\nrun `cargo run -p outlive-proof -- mutants --new --record`", gaps.join("\n"));
 }
@@ -13,9 +14,21 @@ fn every_mutant_of_the_algorithms_has_a_killer_or_a_proof() {
 #[test]
 fn every_algorithm_has_models() {
     // Where there is nothing to weaken, as in words that are only taken apart, the models of those who use it are enough.
-    let sources = sites::all(&root()).expect("the sources are read");
+    let sources = sites::all(&root(), &Logic::default()).expect("the sources are read");
     for source in sources.iter().filter(|source| !source.mutants.is_empty()) {
         let models = root().join("models").join(format!("{}.rs", source.name));
         assert!(models.is_file(), "src/raw/{0}.rs has no models/{0}.rs", source.name);
+    }
+}
+
+#[test]
+fn every_algorithm_is_in_the_table_of_what_was_shown() {
+    let named: Vec<_> = outlive_proof::evidence::ROWS.iter().flat_map(|row| row.files).collect();
+    for source in sites::all(&root(), &Logic::default()).expect("the sources are read") {
+        assert!(
+            named.iter().any(|name| **name == source.name),
+            "src/raw/{}.rs is in no row of proof/src/evidence.rs",
+            source.name
+        );
     }
 }

@@ -195,3 +195,6 @@ impl<P: Platform> Event<P> {
         seen & AUTO == 0 || self.word.compare_exchange(seen, seen & !SET | slept, Acquire, Relaxed).is_ok()
     }
 }
+
+#[cfg(test)]
+mod tests;

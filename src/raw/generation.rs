@@ -110,3 +110,6 @@ impl Arrival {
         Id::holder_in((self.0 >> 32) as u32 | HELD)
     }
 }
+
+#[cfg(test)]
+mod tests;

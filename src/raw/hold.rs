@@ -127,3 +127,6 @@ impl Cause {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -209,6 +209,7 @@ fn try_all(operations: &[Box<dyn Operation>], arguments: &Arguments) -> bool {
         "operation", "instructions", "sleeps", "stride", "kills", "s"
     );
     let mut all = Tally::default();
+    let mut of_primitives = BTreeMap::<_, [usize; 3]>::new();
     let mut well = true;
     try_each(operations, &plan, |operation, mut tally| {
         if plan.kills == Kills::Every && tally.violations.is_empty() {
@@ -240,7 +241,13 @@ fn try_all(operations: &[Box<dyn Operation>], arguments: &Arguments) -> bool {
         well &= tally.violations.is_empty();
         all.instructions += tally.instructions;
         all.kills += tally.kills;
+        let primitive = operation.name().split(':').next().unwrap_or_default().to_owned();
+        let [count, instructions, kills] = of_primitives.entry(primitive).or_default();
+        (*count, *instructions, *kills) = (*count + 1, *instructions + tally.instructions, *kills + tally.kills);
     });
+    for (primitive, [count, instructions, kills]) in of_primitives {
+        println!("kills of {primitive}: {count} operations, {instructions} instructions, {kills} kills");
+    }
     println!(
         "{} operations, {} instructions, {} kills: {}",
         operations.len(),

@@ -1,5 +1,7 @@
 //! Each raw primitive beside its reference: random operations, deaths at any step, sleeps in which the others act.
 
+mod beside;
+
 use arbitrary::{Arbitrary, Unstructured};
 use outlive_trials::barrier::BarrierTrial;
 use outlive_trials::condvar::HeapTrial;
@@ -28,19 +30,13 @@ fn scenarios<T: Trial>() -> impl Strategy<Value = Scenario<Operation<T>>> {
 /// **A primitive is registered here**, under its name.
 macro_rules! beside_its_reference {
     ($($name:ident: $trial:ty;)*) => {
-        proptest! {
-            #![proptest_config(ProptestConfig {
-                cases: if cfg!(miri) { 5 } else { 5_000 },
-                failure_persistence: None,
-                ..ProptestConfig::default()
-            })]
-            $(
-                #[test]
-                fn $name(scenario in scenarios::<$trial>()) {
-                    run::<$trial>(scenario);
-                }
-            )*
-        }
+        $(
+            #[test]
+            fn $name() {
+                let cases = if cfg!(miri) { 5 } else { 5_000 };
+                beside::its_reference(stringify!($name), cases, scenarios::<$trial>(), run::<$trial>);
+            }
+        )*
     };
 }
 

@@ -1,6 +1,8 @@
 //! The typed primitives beside the references: participants are threads in a real segment, and they die by ending, with what they
 //! hold. And the segment itself: what is made can be opened, and nothing else.
 
+mod beside;
+
 use arbitrary::Unstructured;
 use core::time::Duration;
 use outlive::raw::barrier::Failed;
@@ -649,15 +651,13 @@ fn configuration(cases: u32) -> ProptestConfig {
 /// **A primitive is registered here**, under its name.
 macro_rules! faces {
     ($($name:ident: $face:ty;)*) => {
-        proptest! {
-            #![proptest_config(configuration(60))]
-            $(
-                #[test]
-                fn $name(scenario in scenarios::<$face>()) {
-                    beside_its_reference::<$face>(scenario);
-                }
-            )*
-        }
+        $(
+            #[test]
+            fn $name() {
+                let run = beside_its_reference::<$face>;
+                beside::its_reference(stringify!($name), 60, scenarios::<$face>(), run);
+            }
+        )*
     };
 }
 

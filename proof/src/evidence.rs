@@ -1,0 +1,194 @@
+//! What a long run has shown, collected from what its parts print, as the table of the README.
+//!
+//! Each number comes from a line that the part printed when it had done the work; where there is none, the cell says so.
+
+use crate::explored;
+
+/// A row: a primitive, under the names that it has in the parts.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// What people call it.
+    pub name: &'static str,
+    /// Its files in `src/raw`, and models of those names.
+    pub files: &'static [&'static str],
+    /// The beginnings of its operations' names in `tests/kill_everywhere`.
+    pub kills: &'static [&'static str],
+    /// Its tests beside references.
+    pub references: &'static [&'static str],
+}
+
+/// **A primitive is registered here**.
+pub const ROWS: [Row; 11] = [
+    Row { name: "`Mutex`, `Lock`", files: &["mutex"], kills: &["Mutex", "Lock"], references: &["mutex", "lock"] },
+    Row {
+        name: "`ReentrantMutex`",
+        files: &["reentrant"],
+        kills: &["ReentrantMutex"],
+        references: &["reentrant", "reentrant_mutex"],
+    },
+    Row { name: "`RwLock`", files: &["rwlock"], kills: &["RwLock"], references: &["rwlock"] },
+    Row { name: "`Semaphore`", files: &["semaphore"], kills: &["Semaphore"], references: &["semaphore"] },
+    Row { name: "`PermitPool`", files: &["permits"], kills: &["PermitPool"], references: &["permits", "permit_pool"] },
+    Row { name: "`Condvar`", files: &["condvar"], kills: &["Condvar"], references: &["condvar"] },
+    Row { name: "`Event`", files: &["event"], kills: &["Event"], references: &["event", "event_that_resets_itself"] },
+    Row { name: "`Barrier`", files: &["barrier", "generation"], kills: &["Barrier"], references: &["barrier"] },
+    Row { name: "`Once`, `OnceLock`, `LazyLock`", files: &["once"], kills: &["Once"], references: &["once"] },
+    Row { name: "`Segment`, participants", files: &["table", "hold"], kills: &["Segment"], references: &[] },
+    Row { name: "sleepers (`raw::vigil`)", files: &["vigil"], kills: &[], references: &[] },
+];
+
+/// What is shown of a primitive, one column each.
+pub const COLUMNS: [(&str, &str); 6] = [
+    ("no death, schedule or memory order breaks it", "loom: models, executions"),
+    ("nor with more threads", "shuttle: models, executions"),
+    ("nor SIGKILL after any instruction, in any sleep", "ptrace: operations, instructions, kills"),
+    ("each ordering, wake and second look is needed", "mutants: killed, shown to be equivalent, open"),
+    ("its tests notice other logic", "mutants: killed, shown to be equivalent, open"),
+    ("it answers as a plain reference, deaths included", "proptest: scenarios"),
+];
+
+/// The whole of it: what the parts printed.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Logs<'a> {
+    /// `cargo test -p outlive-models -- --nocapture`.
+    pub models: &'a str,
+    /// `kill_everywhere -- --full`.
+    pub kills: &'a str,
+    /// `proof mutants --logic`.
+    pub mutants: &'a str,
+    /// The trials beside references, with `--nocapture`.
+    pub references: &'a str,
+    /// `scripts/verify fuzz`.
+    pub fuzz: &'a str,
+    /// `scripts/verify miri`.
+    pub miri: &'a str,
+    /// `scripts/verify thread`.
+    pub thread: &'a str,
+    /// `scripts/verify soak`.
+    pub soak: &'a str,
+}
+
+/// A number as people read it.
+fn readable(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(|group| String::from_utf8_lossy(group)).collect();
+    groups.join(",")
+}
+
+/// The numbers in a line, in order; those with commas, too.
+fn numbers(line: &str) -> Vec<u64> {
+    let parts = line.split(|c: char| !c.is_ascii_digit() && c != ',');
+    parts.filter_map(|part| part.trim_matches(',').replace(',', "").parse().ok()).collect()
+}
+
+/// Adds up the numbers of those lines that begin with one of these names and a colon.
+fn sum<const N: usize>(log: &str, prefix: &str, names: &[&str]) -> Option<[u64; N]> {
+    let mut sums = None;
+    for line in log.lines() {
+        // The test harness may have printed the beginning of a line of its own: "test ... ".
+        let Some((name, rest)) = line.split_once(prefix).and_then(|(_, line)| line.split_once(": ")) else { continue };
+        if !names.contains(&name) {
+            continue;
+        }
+        let of_line = numbers(rest);
+        if of_line.len() < N {
+            continue;
+        }
+        let sums = sums.get_or_insert([0; N]);
+        sums.iter_mut().zip(of_line).for_each(|(sum, number)| *sum += number);
+    }
+    sums
+}
+
+fn joined(numbers: &[u64]) -> String {
+    numbers.iter().map(|number| readable(*number)).collect::<Vec<_>>().join(", ")
+}
+
+/// The cells of a row; what was not run is a dash.
+#[must_use]
+pub fn cells(row: &Row, logs: &Logs<'_>) -> [String; 6] {
+    let models = explored::collect(logs.models);
+    let by = |method: &str| {
+        let of_it = models.iter().filter(|line| line.method == method && row.files.contains(&line.primitive.as_str()));
+        let executions: Vec<_> = of_it.map(|line| numbers(&line.explored).last().copied().unwrap_or(0)).collect();
+        (!executions.is_empty()).then(|| joined(&[executions.len() as u64, executions.iter().sum()]))
+    };
+    let mutants = |prefix| sum::<3>(logs.mutants, prefix, row.files).map(|counts| joined(&counts));
+    [
+        by("loom"),
+        by("shuttle"),
+        sum::<3>(logs.kills, "kills of ", row.kills).map(|counts| joined(&counts)),
+        mutants("orderings of "),
+        mutants("logic of "),
+        sum::<1>(logs.references, "beside its reference, ", row.references).map(|counts| joined(&counts)),
+    ]
+    .map(|cell| cell.unwrap_or_else(|| "–".into()))
+}
+
+/// What is shown of the crate as a whole: property, method, and what was explored; what was not run is a dash.
+#[must_use]
+pub fn whole(logs: &Logs<'_>) -> Vec<[String; 3]> {
+    let mut target = "";
+    let mut fuzzed = vec![];
+    for line in logs.fuzz.lines() {
+        target = line.strip_prefix("fuzz: ").unwrap_or(target);
+        if let Some(runs) = line.strip_prefix("Done ").and_then(|line| numbers(line).first().copied()) {
+            fuzzed.push(format!("{target} {}", readable(runs)));
+        }
+    }
+    let passed = |log: &str| {
+        let results = log.lines().filter_map(|line| line.split_once("test result: ok. "));
+        let passed: u64 = results.filter_map(|(_, rest)| numbers(rest).first().copied()).sum();
+        (passed > 0).then(|| format!("{} tests run", readable(passed)))
+    };
+    let soaked = logs.soak.lines().filter_map(|line| line.strip_prefix("soak: ")).find(|line| line.contains("deeds"));
+    let row = |property: &str, method: &str, explored: Option<String>| {
+        [property.to_owned(), method.to_owned(), explored.unwrap_or_else(|| "–".into())]
+    };
+    vec![
+        row(
+            "no bytes in a segment, no words under a primitive, no order of operations make it panic, hang or leave its memory",
+            "cargo-fuzz, AddressSanitizer: runs",
+            (!fuzzed.is_empty()).then(|| fuzzed.join(", ")),
+        ),
+        row("no undefined behaviour, no data race", "Miri, each test of threads with many seeds", passed(logs.miri)),
+        row("no data race", "ThreadSanitizer", passed(logs.thread)),
+        row(
+            "all primitives at once, with kills, stops, shortages of descriptors, memory and slots",
+            "soak",
+            soaked.map(str::to_owned),
+        ),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_run_is_not_claimed() {
+        assert!(ROWS.iter().flat_map(|row| cells(row, &Logs::default())).all(|cell| cell == "–"));
+        assert!(whole(&Logs::default()).iter().all(|row| row[2] == "–"));
+    }
+
+    #[test]
+    fn numbers_are_taken_from_the_lines_of_the_primitive() {
+        let logs = Logs {
+            models: "model event::with_loom::a_set: 2 plans, 1000 executions; 3 threads\n\
+                     model event::with_loom::no_set: fails as it must at Plan { deaths: [] } after 13 executions: deadlock\n\
+                     model mutex::with_loom::a_set: 2 plans, 5000 executions; 3 threads\n",
+            kills: "kills of Event: 6 operations, 1,200 instructions, 2,400 kills\nkills of Mutex: 1 operations, 2 instructions, 3 kills\n",
+            mutants: "orderings of event: 12 killed, 1 equivalent, 0 open\nlogic of event: 70 killed, 13 equivalent, 0 open\n",
+            references: "test event ... beside its reference, event: 5000 scenarios\nbeside its reference, event: 60 scenarios\n\
+                         beside its reference, event_that_resets_itself: 60 scenarios\n",
+            fuzz: "fuzz: words\n#1 INITED\nDone 12345 runs in 11 second(s)\nfuzz: bytes\nDone 7 runs in 11 second(s)\n",
+            thread: "test result: ok. 9 passed; 0 failed\ntest result: FAILED. 3 passed\ntest result: ok. 2 passed;\n",
+            ..Logs::default()
+        };
+        let whole: Vec<_> = whole(&logs).into_iter().map(|[_, _, explored]| explored).collect();
+        assert_eq!(whole, ["words 12,345, bytes 7", "–", "11 tests run", "–"].map(String::from));
+        let row = ROWS.iter().find(|row| row.files.contains(&"event")).expect("it is there");
+        let cells = cells(row, &logs);
+        assert_eq!(cells, ["2, 1,013", "–", "6, 1,200, 2,400", "12, 1, 0", "70, 13, 0", "5,120"].map(String::from));
+    }
+}

@@ -1,0 +1,59 @@
+//! The parts of an event's word, each for itself.
+
+use super::*;
+use crate::platform::linux::Linux;
+use std::sync::atomic::AtomicU32;
+
+type Bare = Event<Linux>;
+
+/// Every combination of flags, with the epochs where something may overflow into them.
+fn words() -> impl Iterator<Item = u32> {
+    let epochs = [0, 1, EPOCH - 1, EPOCH];
+    (0..8).flat_map(move |flags| {
+        let flag = move |bit: u32, flag| if flags >> bit & 1 == 1 { flag } else { 0 };
+        epochs.map(|epoch| epoch | flag(0, AUTO) | flag(1, SET) | flag(2, WAITERS))
+    })
+}
+
+fn after(word: u32, act: impl FnOnce(&Bare)) -> u32 {
+    let event = Bare::from_word(AtomicU32::new(word));
+    act(&event);
+    event.word.into_inner()
+}
+
+#[test]
+fn a_set_counts_and_keeps_the_kind() {
+    for word in words() {
+        let counted = if word & SET == 0 { (word & EPOCH) + 1 } else { word & EPOCH };
+        let epoch = if counted > EPOCH { 0 } else { counted };
+        assert_eq!(after(word, Bare::set), epoch | SET | word & AUTO, "{word:#x}");
+    }
+}
+
+#[test]
+fn a_clear_takes_nothing_but_set() {
+    for word in words() {
+        let cleared = after(word, |event| assert_eq!(event.clear(), word & SET != 0, "{word:#x}"));
+        assert_eq!(cleared, word & !SET, "{word:#x}");
+    }
+}
+
+#[test]
+fn looks_change_nothing() {
+    for word in words() {
+        let same = after(word, |event| {
+            assert_eq!(event.is_set(), word & SET != 0, "{word:#x}");
+            assert_eq!(event.is_auto_reset(), word & AUTO != 0, "{word:#x}");
+            assert_eq!(event.moment(), Moment(word & EPOCH), "{word:#x}");
+        });
+        assert_eq!(same, word);
+    }
+}
+
+#[test]
+fn who_passes_takes_the_set_of_its_own_kind_alone() {
+    for word in words().filter(|word| word & SET != 0) {
+        let passed = after(word, |event| assert!(event.try_wait()));
+        assert_eq!(passed, if word & AUTO == 0 { word } else { word & !SET }, "{word:#x}");
+    }
+}
