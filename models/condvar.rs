@@ -199,6 +199,21 @@ fn one_gives_up<B: Backend>() -> Explore<B, Buffer<B>> {
     .after(supervise_one)
 }
 
+/// 0 waits for what does not come, on a condition variable that was notified before, and gives up; 1 comes and goes.
+fn nobody_notifies<B: Backend>() -> Explore<B, Buffer<B>> {
+    let make = || Buffer { filled: Condvar::from_word(Word::new(WAITERS_AND_FRESH | 5)), ..Buffer::new() };
+    Explore::new(2, make, |world: &World<B>, who, buffer: &Buffer<B>| {
+        world.act(who, |me| {
+            buffer.lock(me);
+            if who == 0 {
+                let woken = buffer.wait(me, &mut true, Some(Duration::from_secs(1)));
+                assert_ne!(woken, Woken::Notified, "there was no notification");
+            }
+            buffer.mutex.unlock(0);
+        });
+    })
+}
+
 /// 1 raises a flag under a reentrant lock that it holds twice; 0 waits for it, holding it three times.
 #[derive(Debug)]
 struct Reentrant<B: Backend> {
@@ -313,7 +328,9 @@ outlive_models::models! { with_loom, Loom, "loom",
     notified_under_the_lock_whoever_dies: |n| two_items_at_once::<B>().victims(&[0, 2]).preemptions(1).holds(n);
     the_first_phase_changes_nothing: |n| two_items::<B>().victims(&[2]).preemptions(1).first_phase().holds(n);
     all_are_notified_whoever_dies: |n| one_for_all::<B>().victims(&[0, 2]).preemptions(1).holds(n);
+    any_two_may_die: |n| one_for_all::<B>().victims(&[0, 2]).pairs().holds(n);
     who_gives_up_leaves_the_notification: |n| one_gives_up::<B>().victims(&[2]).holds(n);
+    who_was_not_notified_is_not_told_so: |n| nobody_notifies::<B>().victims(&[1]).holds(n);
     a_lock_held_three_times_is_given_back_whole: |n| held_three_times::<B>().victims(&[0, 1]).spurious().holds(n);
     clearing_waiters_without_fresh_loses_a_wake: |n| without_fresh::<B>().fails(n);
     without_the_cascade_one_stays_asleep:

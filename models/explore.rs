@@ -154,7 +154,7 @@ impl<B: Backend, S: State> Explore<B, S> {
             first_phase: false,
             broken: Broken::default(),
             script: &[],
-            bounds: Bounds { preemptions: 2, schedules: 300, executions: 4_000 * thoroughness() },
+            bounds: Bounds { preemptions: 2, schedules: times(300), executions: times(4_000) },
         }
     }
     /// Looks at the state when all have ended.
@@ -177,7 +177,7 @@ impl<B: Backend, S: State> Explore<B, S> {
     pub fn pairs(mut self) -> Self {
         self.pairs = true;
         self.bounds.preemptions = 1;
-        self.bounds.executions = 400 * thoroughness();
+        self.bounds.executions = times(400);
         self
     }
     /// Also: each wait of each participant returns once for no reason.
@@ -238,7 +238,7 @@ impl<B: Backend, S: State> Explore<B, S> {
     }
     /// How many executions of each placing are enough, where that is not the usual number.
     pub fn executions(mut self, most: usize) -> Self {
-        self.bounds.executions = most * thoroughness();
+        self.bounds.executions = times(most);
         self
     }
     /// loom's bound of preemptions, 2 unless said otherwise.
@@ -495,10 +495,11 @@ impl<B: Backend, S: State> Explore<B, S> {
     }
 }
 
-/// How many times as long as usual each placing is explored: for long runs.
-fn thoroughness() -> usize {
+/// So many executions, or for long runs that times as many, or for a brief look that part of them.
+fn times(executions: usize) -> usize {
     let told = std::env::var("OUTLIVE_MODELS_THOROUGHNESS");
-    told.map_or(1, |times| times.parse().expect("OUTLIVE_MODELS_THOROUGHNESS is a whole number"))
+    let thoroughness: f64 = told.map_or(1.0, |times| times.parse().expect("OUTLIVE_MODELS_THOROUGHNESS is a number"));
+    ((executions as f64 * thoroughness) as usize).max(20)
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {

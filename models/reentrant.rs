@@ -76,11 +76,13 @@ fn with_a_count_of_nobody<B: Backend>() -> Explore<B, Guarded<B>> {
             let taken = if who == 0 { state.lock.try_lock(me) } else { state.lock.lock(me, None) };
             if taken.is_ok() {
                 B::write(&state.pair, |pair| pair.0 += 1);
-                state.lock.release(me.id, 0).expect("held");
+                // The cause is for one that is left inconsistent.
+                state.lock.release(me.id, Cause::Died(None).word()).expect("held");
                 assert_ne!(state.lock.holder(), Some(me.id), "held more often than it was taken");
             }
         });
     })
+    .check(|state, _| assert!(!state.lock.is_inconsistent(), "nothing had happened to it"))
 }
 
 /// Both hold it three times, give it back whole, and take it again as it was, as a wait for a condition does.
@@ -122,6 +124,7 @@ fn never_vouched_for<B: Backend>() -> Explore<B, Guarded<B>> {
 outlive_models::models! { with_loom, Loom, "loom",
     holds_exclude_each_other_whoever_dies: |n| all_update::<B>(2).victims(&[0, 1]).spurious().holds(n);
     three_exclude_each_other_whoever_dies: |n| all_update::<B>(3).victims(&[0]).preemptions(1).holds(n);
+    any_two_may_die: |n| all_update::<B>(2).victims(&[0, 1]).pairs().holds(n);
     a_count_of_nobody_is_nobodys: |n| with_a_count_of_nobody::<B>().holds(n);
     it_is_given_back_whole_and_taken_again: |n| given_back_whole::<B>().victims(&[0]).holds(n);
     an_inconsistent_one_is_given_back: |n| never_vouched_for::<B>().holds(n);

@@ -117,6 +117,23 @@ fn both_or_one<B: Backend>() -> Explore<B, State<B>> {
     )
 }
 
+#[cfg(feature = "loom")]
+/// 0 and 1 want both permits, of which one is there; they must fall asleep beside it, and not wake each other without end. (By their
+/// numbers, so that the first schedules are those in which they do.)
+fn two_want_both<B: Backend>() -> Explore<B, State<B>> {
+    Explore::new(
+        3,
+        || State::with(1, 2),
+        |world: &World<B>, who, state: &State<B>| match who {
+            2 => state.give(1),
+            _ => world.act(who, |me| {
+                state.take(me, 2);
+                state.give(2);
+            }),
+        },
+    )
+}
+
 /// 1 gives up at some moment, and gives back what it took before that; 0 releases one, 2 takes one.
 fn one_times_out<B: Backend>() -> Explore<B, State<B>> {
     Explore::new(3, State::empty, |world: &World<B>, who, state: &State<B>| match who {
@@ -217,6 +234,7 @@ fn newest_first() -> Broken {
 }
 
 outlive_models::models! { with_loom, Loom, "loom",
+    two_that_want_both_fall_asleep_beside_one: |n| two_want_both::<B>().holds(n);
     two_releases_reach_two_sleepers_whoever_dies: |n| two_releases::<B>().victims(&[0, 1]).spurious().executions(2_000).holds(n);
     the_first_phase_changes_nothing: |n| two_releases::<B>().victims(&[0]).first_phase().holds(n);
     any_two_may_die: |n| two_releases::<B>().victims(&[0, 1]).pairs().holds(n);

@@ -52,7 +52,10 @@ struct Mutants {
     /// Ask only the models in this program, and not all that have to do with the file: quick, for a first look; may be repeated.
     #[arg(long)]
     models: Vec<String>,
-    /// Keep what was found in killers.toml.
+    /// Each model explores a small part only: what survives may not survive the whole.
+    #[arg(long)]
+    brief: bool,
+    /// Keep what was found, in killers.toml and logic.toml.
     #[arg(long)]
     record: bool,
     /// Only list the mutants.
@@ -142,7 +145,12 @@ fn mutants(arguments: &Mutants) -> Result<bool> {
     }
     let built = begin.elapsed();
     let jobs = arguments.jobs.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
-    let effort = Effort { matrix: arguments.matrix, longest: Duration::from_secs(arguments.longest), jobs };
+    let effort = Effort {
+        matrix: arguments.matrix,
+        brief: arguments.brief,
+        longest: Duration::from_secs(arguments.longest),
+        jobs,
+    };
     let outcomes = try_all(&models, &chosen, &killers, effort)?;
     let unreliable = run::unreliable(&models, &outcomes, effort.longest)?;
     let good = tell(&outcomes, &killers, arguments.matrix);

@@ -1,6 +1,7 @@
 //! Trying mutants: each against the model that is known to kill it, and if need be against all that may.
 
 use crate::Result;
+use crate::evidence::ROWS;
 use crate::instrument::{Programs, REFERENCES, UNIT_TESTS, VARIABLE};
 use crate::killers::Killers;
 use crate::sites::{Mutant, Source};
@@ -51,6 +52,8 @@ pub struct Outcome {
 pub struct Effort {
     /// All models that have to do with the file, and equivalent mutants too.
     pub matrix: bool,
+    /// Every model explores a small part of its executions only.
+    pub brief: bool,
     /// The longest that one model may take.
     pub longest: Duration,
     /// Mutants that are tried at once.
@@ -92,9 +95,16 @@ impl Models {
             let unit = format!("raw::{}::", source.name);
             let unit_tests = of_program.get(UNIT_TESTS).into_iter().flatten().filter(|test| test.starts_with(&unit));
             let mut of_source: Vec<_> = unit_tests.map(|test| format!("{UNIT_TESTS}::{test}")).collect();
-            let references = REFERENCES.map(String::from);
-            for program in references.iter().chain([&source.name]).chain(users(&source.name, sources).iter()) {
+            let concerned: Vec<_> = [source.name.clone()].into_iter().chain(users(&source.name, sources)).collect();
+            for program in &concerned {
                 let tests = of_program.get(program).into_iter().flatten();
+                of_source.extend(tests.map(|test| format!("{program}::{test}")));
+            }
+            let rows = ROWS.iter().filter(|row| row.files.iter().any(|file| concerned.iter().any(|name| name == file)));
+            let names: Vec<_> = rows.flat_map(|row| row.references).collect();
+            for program in REFERENCES {
+                let tests = of_program.get(program).into_iter().flatten();
+                let tests = tests.filter(|test| names.iter().any(|name| test == *name));
                 of_source.extend(tests.map(|test| format!("{program}::{test}")));
             }
             // Those first that take no time; loom knows weak memory; and those that kill most.
@@ -112,7 +122,7 @@ impl Models {
         self.tests.values_mut().for_each(|models| models.retain(is_in));
     }
 
-    fn ask(&self, model: &str, id: u32, longest: Duration) -> Result<Verdict> {
+    fn ask(&self, model: &str, id: u32, longest: Duration, brief: bool) -> Result<Verdict> {
         let (program, test) = model.split_once("::").ok_or("a model is `program::test`")?;
         let of_it = self.programs.get(program);
         let (program, folder) = of_it.ok_or_else(|| format!("there is no program for {model}"))?;
@@ -121,6 +131,7 @@ impl Models {
             .current_dir(folder)
             .env(VARIABLE, id.to_string())
             .env("RUST_BACKTRACE", "0")
+            .env("OUTLIVE_MODELS_THOROUGHNESS", if brief { "0.03" } else { "1" })
             .env("PROPTEST_MAX_SHRINK_ITERS", "0") // one scenario that fails is enough
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -218,13 +229,17 @@ fn one(models: &Models, mutant: &Mutant, killers: &Killers, effort: Effort) -> R
     }
     let all = &models.tests[&mutant.file];
     let first = known.filter(|model| all.contains(model));
-    for model in first.into_iter().chain(all.iter().filter(|model| Some(*model) != first)) {
+    // Most are killed early by some model: all of them get a brief look before any is explored to its end.
+    let others = || all.iter().filter(|model| Some(*model) != first);
+    let briefly = others().filter(|_| !effort.matrix).map(|model| (model, true));
+    let wholly =
+        others().filter(|model| !effort.brief && (effort.matrix || !is_quick(model))).map(|model| (model, false));
+    for (model, brief) in first.map(|model| (model, effort.brief)).into_iter().chain(briefly).chain(wholly) {
         let longest = if is_quick(model) { effort.longest.min(LONGEST_OF_QUICK) } else { effort.longest };
-        let failure = match models.ask(model, mutant.id, longest)? {
+        let failure = match models.ask(model, mutant.id, longest, brief)? {
             Verdict::Holds => continue,
-            Verdict::Hangs if is_quick(model) && Some(model) == known => {
-                (None, format!("does not end in {} s", longest.as_secs()))
-            }
+            // A test that is over at once otherwise, and now does not end, has noticed, too.
+            Verdict::Hangs if is_quick(model) => (None, format!("does not end in {} s", longest.as_secs())),
             Verdict::Hangs => {
                 if outcome.fate == Fate::Survived {
                     outcome.fate = Fate::Hung(model.clone());
@@ -241,14 +256,6 @@ fn one(models: &Models, mutant: &Mutant, killers: &Killers, effort: Effort) -> R
         outcome.matrix.push(model.clone());
         if !effort.matrix {
             break;
-        }
-    }
-    // A test that is over at once otherwise, and now does not end, has noticed, too.
-    if let Fate::Hung(model) = &outcome.fate {
-        if is_quick(model) {
-            outcome.reason = format!("does not end in {} s", LONGEST_OF_QUICK.as_secs());
-            outcome.matrix.push(model.clone());
-            outcome.fate = Fate::Killed(model.clone());
         }
     }
     outcome.took = begin.elapsed();
@@ -298,7 +305,7 @@ pub fn unreliable(models: &Models, outcomes: &[Outcome], longest: Duration) -> R
     let killers: BTreeSet<_> = outcomes.iter().flat_map(|outcome| &outcome.matrix).collect();
     let mut unreliable = vec![];
     for model in killers {
-        if matches!(models.ask(model, 0, longest)?, Verdict::Fails { .. }) {
+        if matches!(models.ask(model, 0, longest, false)?, Verdict::Fails { .. }) {
             unreliable.push(model.clone());
         }
     }

@@ -1,8 +1,9 @@
 //! Quick: nothing is run, only read. Whoever adds an ordering, a wake or a second look to `src/raw` is told here.
 
+use outlive_proof::evidence::ROWS;
 use outlive_proof::killers::Killers;
 use outlive_proof::logic::Logic;
-use outlive_proof::{root, sites};
+use outlive_proof::{read, root, sites};
 
 #[test]
 fn every_mutant_of_the_algorithms_has_a_killer_or_a_proof() {
@@ -21,9 +22,28 @@ fn every_algorithm_has_models() {
     }
 }
 
+/// A primitive's models: on loom and shuttle, with one that dies, and with two.
+#[test]
+fn every_primitive_has_models_of_deaths() {
+    for row in ROWS.iter().filter(|row| !row.references.is_empty()) {
+        let models = read(&root().join("models").join(format!("{}.rs", row.files[0]))).expect("it has models");
+        for part in ["with_loom", "with_shuttle", ".victims(", ".pairs()"] {
+            assert!(models.contains(part), "models/{}.rs has no `{part}`", row.files[0]);
+        }
+    }
+}
+
+#[test]
+fn the_readme_has_a_row_for_each() {
+    let readme = read(&root().join("README.md")).expect("it is there");
+    let missing: Vec<_> =
+        ROWS.iter().map(|row| row.name).filter(|name| !readme.contains(&format!("| {name} "))).collect();
+    assert!(missing.is_empty(), "not in the README's table of what was shown: {missing:?}");
+}
+
 #[test]
 fn every_algorithm_is_in_the_table_of_what_was_shown() {
-    let named: Vec<_> = outlive_proof::evidence::ROWS.iter().flat_map(|row| row.files).collect();
+    let named: Vec<_> = ROWS.iter().flat_map(|row| row.files).collect();
     for source in sites::all(&root(), &Logic::default()).expect("the sources are read") {
         assert!(
             named.iter().any(|name| **name == source.name),

@@ -417,3 +417,6 @@ impl<P: Platform, const N: usize> Barrier<P, N> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

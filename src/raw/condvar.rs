@@ -156,3 +156,6 @@ impl<P: Platform> Condvar<P> {
         None
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -240,3 +240,6 @@ impl<P: Platform> Semaphore<P> {
         self.maximum.load(Relaxed).wrapping_sub(1).min(COUNT - 1) + 1
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -394,3 +394,6 @@ impl<P: Platform> Participant<'_, P> {
         self.table.slot(self.id).map_or(0, |slot| slot.about.process())
     }
 }
+
+#[cfg(test)]
+mod tests;

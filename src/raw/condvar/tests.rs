@@ -1,0 +1,38 @@
+//! What notifications do to the word.
+
+use super::*;
+use crate::platform::linux::Linux;
+use std::sync::atomic::AtomicU32;
+
+type Bare = Condvar<Linux>;
+
+fn words() -> impl Iterator<Item = u32> {
+    let sequences = [0, 1, SEQUENCE - 1, SEQUENCE];
+    [0, FRESH, WAITERS, WAITERS | FRESH].into_iter().flat_map(move |flags| sequences.map(|sequence| flags | sequence))
+}
+
+fn after(word: u32, act: impl FnOnce(&Bare)) -> u32 {
+    let condvar = Bare::from_word(AtomicU32::new(word));
+    act(&condvar);
+    condvar.word.into_inner()
+}
+
+#[test]
+fn a_notification_of_none_is_none() {
+    for word in words() {
+        assert_eq!(after(word, |condvar| condvar.notify(0)), word, "{word:#x}");
+    }
+}
+
+/// Nobody sleeps in fact, so a notification of some finds too few, and says so in the word.
+#[test]
+fn a_notification_counts_if_somebody_waits() {
+    for word in words() {
+        let counted = if word & SEQUENCE == SEQUENCE { 0 } else { (word & SEQUENCE) + 1 };
+        let expected = if word & WAITERS == 0 { word } else { counted };
+        assert_eq!(after(word, |condvar| assert_eq!(condvar.has_waiters(), word & WAITERS != 0)), word);
+        assert_eq!(after(word, |condvar| condvar.notify(1)), expected, "{word:#x}");
+        assert_eq!(after(word, |condvar| condvar.notify(3)), expected, "{word:#x}");
+        assert_eq!(after(word, Bare::notify_all), expected, "{word:#x}");
+    }
+}

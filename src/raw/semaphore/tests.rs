@@ -1,0 +1,38 @@
+//! What is in the words, and what becomes of it while nobody waits.
+
+use super::*;
+use crate::platform::linux::Linux;
+use std::sync::atomic::AtomicU32;
+
+type Bare = Semaphore<Linux>;
+
+fn of(word: u32, maximum: u32) -> Bare {
+    Bare::from_words(AtomicU32::new(word), AtomicU32::new(maximum))
+}
+
+#[test]
+fn every_maximum_means_something() {
+    for (maximum, means) in
+        [(0, COUNT), (1, 1), (2, 2), (COUNT - 1, COUNT - 1), (COUNT, COUNT), (MANY, COUNT), (u32::MAX, COUNT)]
+    {
+        assert_eq!(of(0, maximum).maximum(), means);
+        assert_eq!(of(0, maximum).try_acquire(means.saturating_add(1)), Err(Refused::TooMany { maximum: means }));
+        assert_eq!(of(means, maximum).release(1), Err(OverRelease { available: means, maximum: means }));
+        assert_eq!(of(means - 1, maximum).release(1), Ok(()));
+    }
+}
+
+#[test]
+fn a_taker_leaves_the_wishes_of_others_and_a_release_answers_them() {
+    for wishes in [0, WAITERS, WAITERS | MANY] {
+        let semaphore = of(7 | wishes, 0);
+        assert_eq!(semaphore.available(), 7);
+        assert_eq!(semaphore.try_acquire(8), Err(Refused::WouldBlock));
+        assert_eq!(semaphore.try_acquire(3), Ok(()));
+        assert_eq!(semaphore.word.load(Relaxed), 4 | wishes);
+        assert_eq!(semaphore.release(0), Ok(()));
+        assert_eq!(semaphore.word.load(Relaxed), 4 | wishes, "a release of none answers nobody");
+        assert_eq!(semaphore.release(2), Ok(()));
+        assert_eq!(semaphore.word.load(Relaxed), 6);
+    }
+}
