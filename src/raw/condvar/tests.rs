@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::platform::linux::Linux;
-use std::sync::atomic::AtomicU32;
 
 type Bare = Condvar<Linux>;
 
@@ -12,9 +11,9 @@ fn words() -> impl Iterator<Item = u32> {
 }
 
 fn after(word: u32, act: impl FnOnce(&Bare)) -> u32 {
-    let condvar = Bare::from_word(AtomicU32::new(word));
+    let condvar = Bare::from_word(Word::new(word));
     act(&condvar);
-    condvar.word.into_inner()
+    condvar.word.load(Relaxed)
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::platform::linux::Linux;
-use std::sync::atomic::AtomicU32;
 
 type Bare = Event<Linux>;
 
@@ -16,9 +15,9 @@ fn words() -> impl Iterator<Item = u32> {
 }
 
 fn after(word: u32, act: impl FnOnce(&Bare)) -> u32 {
-    let event = Bare::from_word(AtomicU32::new(word));
+    let event = Bare::from_word(Word::new(word));
     act(&event);
-    event.word.into_inner()
+    event.word.load(Relaxed)
 }
 
 #[test]

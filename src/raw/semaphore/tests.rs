@@ -2,12 +2,11 @@
 
 use super::*;
 use crate::platform::linux::Linux;
-use std::sync::atomic::AtomicU32;
 
 type Bare = Semaphore<Linux>;
 
 fn of(word: u32, maximum: u32) -> Bare {
-    Bare::from_words(AtomicU32::new(word), AtomicU32::new(maximum))
+    Bare::from_words(Word::new(word), Word::new(maximum))
 }
 
 #[test]
