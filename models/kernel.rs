@@ -265,7 +265,10 @@ impl<B: Backend> platform::Word for Word<B> {
         self.on(|value| value, |a, broken| B::load(a, broken.weaken(order)))
     }
     fn store(&self, value: u32, order: Ordering) {
-        self.on(|_| unreachable!("a constant is stored to"), |a, broken| B::store(a, value, broken.weaken(order)))
+        self.on(
+            |constant| assert_eq!(constant, value, "a constant is stored to"),
+            |a, broken| B::store(a, value, broken.weaken(order)),
+        )
     }
     fn swap(&self, value: u32, order: Ordering) -> u32 {
         self.on(|_| unreachable!("a constant is swapped"), |a, broken| B::swap(a, value, broken.weaken(order)))

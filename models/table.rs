@@ -2,6 +2,8 @@
 #![cfg(any(feature = "loom", feature = "shuttle"))]
 #![allow(clippy::disallowed_types)] // counters beside the model, not part of it
 
+#[cfg(feature = "loom")]
+use outlive::platform::Lifeline as _;
 use outlive::platform::Word as _;
 use outlive::raw::Id;
 use outlive_models::{Backend, Explore, Newborn, Word, World};
@@ -27,6 +29,8 @@ impl<B: Backend> Hold<B> {
     }
     fn register(&self, world: &World<B>, who: usize) -> Option<Id> {
         let id = world.table().register(&Newborn { world, who }).ok()?;
+        let slot = world.table().slot(id).expect("it has a slot");
+        assert_eq!(slot.living(id.index()).map(|(living, _)| living), Some(id), "it lives, and is told so");
         let mut ids = self.ids.lock().expect("no panic inside");
         assert!(ids.iter().all(|(known, _)| *known != id), "{id} was given twice");
         ids.push((id, who));
@@ -95,6 +99,25 @@ fn come_and_go<B: Backend, const N: usize>() -> Explore<B, Hold<B>> {
     .check(|hold, world| {
         let ids = hold.ids.lock().expect("no panic inside");
         assert!(ids.iter().all(|(id, owner)| world.has_died(*owner) || !world.table().is_alive(*id)));
+    })
+}
+
+#[cfg(feature = "loom")]
+/// Two have registered, and then all this is a copy: nobody is alive in it, and both slots are free.
+fn all_end<B: Backend>() -> Explore<B, Hold<B>> {
+    Explore::new(2, Hold::new, |world: &World<B>, who, hold: &Hold<B>| {
+        hold.register(world, who);
+    })
+    .free_slots(2)
+    .check(|hold, world| {
+        let table = world.table();
+        table.end_all();
+        let ids = hold.ids.lock().expect("no panic inside").clone();
+        for (id, _) in &ids {
+            let slot = table.slot(*id).expect("it has a slot");
+            assert!(!table.is_alive(*id) && slot.living(id.index()).is_none(), "{id} lives on in a copy");
+            assert_eq!(slot.lifelines().each_ref().map(|line| line.word().load(Relaxed)), [0, 0]);
+        }
     })
 }
 
@@ -198,6 +221,7 @@ outlive_models::models! { with_loom, Loom, "loom",
     who_comes_and_goes_is_never_confused_with_the_next:
         |n| come_and_go::<B, 2>().victims(&[0]).broken(equal_thread_ids()).holds(n);
     the_slot_of_one_who_execs_is_not_to_be_had_before_it_is_gone: |n| after_an_exec::<B>().holds(n);
+    in_a_copy_nobody_is_alive: |n| all_end::<B>().holds(n);
     what_the_dead_wrote_is_seen_though_its_slot_has_an_owner: |n| heirs::<B>().holds(n);
     a_relaxed_look_at_the_hold_judges_the_living_dead:
         |n| careless_takers::<B>().left(Left::Marked).fails(n);

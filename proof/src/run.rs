@@ -205,7 +205,7 @@ fn users(name: &str, sources: &[Source]) -> Vec<String> {
 fn is_quick(model: &str) -> bool {
     !model.contains("::with_")
 }
-const LONGEST_OF_QUICK: Duration = Duration::from_secs(10);
+const LONGEST_OF_QUICK: Duration = Duration::from_secs(20);
 
 /// Asks one mutant's models.
 fn one(models: &Models, mutant: &Mutant, killers: &Killers, effort: Effort) -> Result<Outcome> {

@@ -21,7 +21,7 @@
 //! 4. While anybody sleeps on a word, it is held and WAITERS is set in it, or somebody is about to wake all, and is watched by
 //!    the sleepers (see [`vigil`](super::vigil)).
 
-use super::hold::{Cause, INCONSISTENT, Id, WAITERS};
+use super::hold::{Cause, Id, WAITERS};
 use super::table::Participant;
 use super::vigil::Vigil;
 use crate::platform::{Platform, Word};
@@ -86,7 +86,8 @@ impl<P: Platform> Once<P> {
                 return Ok(Begun::Complete);
             }
             let (new, earlier) = match Id::holder_in(seen) {
-                None => (seen & (INCONSISTENT | WAITERS), Cause::of_free_word(seen)),
+                // Nothing of it need stay: `end` has left no WAITERS, and says by itself how it ended.
+                None => (0, Cause::of_free_word(seen)),
                 Some(holder) if holder == me.id => return Err(Deadlock),
                 Some(holder) if me.table.is_alive(holder) => {
                     if spins > 0 && seen & WAITERS == 0 {
@@ -106,7 +107,7 @@ impl<P: Platform> Once<P> {
                 // WAITERS: the dead may have been about to wake somebody.
                 // EQUIVALENT(look who takes over does not set WAITERS): where all can be watched, whoever sleeps here is woken by
                 // that death, too, and sets WAITERS itself. It is for those who cannot watch, so that they need not wait for the net.
-                Some(holder) => (INCONSISTENT | WAITERS, Some(Cause::Died(Some(holder)))),
+                Some(holder) => (WAITERS, Some(Cause::Died(Some(holder)))),
             };
             // ORDERING: Acquire: what an earlier initialiser left half done is seen, and can be done anew. That the word was
             // seen with Acquire is not enough: one may have begun and failed since, and left the same word.

@@ -47,6 +47,21 @@ impl About for AboutThread {
 }
 
 impl AboutThread {
+    /// Nothing is known but the [`About::process`] number.
+    #[cfg(test)]
+    pub(crate) fn of_process(process: u32) -> Self {
+        let zero = || AtomicU32::new(0);
+        Self {
+            pid_namespace: zero(),
+            time_namespace: zero(),
+            start: AtomicU64::new(0),
+            process_id: zero(),
+            process: AtomicU32::new(process),
+            waits_for: AtomicU64::new(0),
+            waits_since: AtomicU64::new(0),
+        }
+    }
+
     /// Writes what is known of the owner. `process` is the [`About::process`] number.
     pub(crate) fn set(&self, me: &Myself, process: u32) {
         self.pid_namespace.store(me.pid_namespace, FACT);

@@ -32,6 +32,13 @@ pub struct RobustNode {
 }
 
 impl RobustNode {
+    /// In no list.
+    #[cfg(test)]
+    pub(crate) fn unlinked(word: u32) -> Self {
+        let [previous, next] = [AtomicU64::new(0), AtomicU64::new(0)];
+        Self { word: AtomicU32::new(word), unused: [0; 5], previous, next }
+    }
+
     /// By which a list names it: that of its next link.
     pub(crate) fn address(&self) -> u64 {
         &raw const self.next as u64

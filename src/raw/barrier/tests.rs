@@ -14,3 +14,23 @@ fn any_word_is_a_number_of_parties() {
         assert_eq!(barrier.parties(), parties, "{word}");
     }
 }
+
+/// A reset replaces no arrivals: what is old must go before its generation comes round.
+#[test]
+fn arrivals_of_long_ago_are_forgotten() {
+    let id = Id::new(7, 1);
+    for (ago, is_forgotten) in [(0, false), (1, false), (0xff, false), (0x100, true), (0x7fff, true)] {
+        let now = 40_000;
+        let arrival = Arrival::of(now - ago, id);
+        let barrier = Barrier::<Linux, 1>::from_parts(
+            Word::new(State(u32::from(now)).0),
+            Word::new(0),
+            [Word::new(0)],
+            [Long::new(arrival.0)],
+        );
+        barrier.forget_old_arrivals(now);
+        let left = Arrival(barrier.arrivals[0].load(Relaxed));
+        assert_eq!(left.is_in(now - ago), !is_forgotten, "{ago}");
+        assert_eq!(left.id(), Some(id));
+    }
+}
