@@ -33,6 +33,8 @@ pub struct Broken {
     pub newest_first: bool,
     /// All newcomers, and the one before them, have the same thread id, as in PID namespaces of their own.
     pub equal_thread_ids: bool,
+    /// Claimers that have not armed their lifelines yet are taken for gone, whether they are or not.
+    pub claimers_seem_gone: bool,
 }
 
 impl Broken {
@@ -426,7 +428,9 @@ impl<B: Backend> Platform for Model<B> {
         if gone && is_described {
             note.described.through_the_kernel();
         }
-        gone || !is_described
+        // But where one that was taken for gone may have described itself in a slot that it has lost, the tag in the claim tells.
+        let is_told_by_tag = B::actor().is_some_and(|actor| actor.broken.claimers_seem_gone);
+        gone || !is_described && !is_told_by_tag
     }
 }
 
@@ -538,6 +542,7 @@ impl<B: Backend> Newcomer<Model<B>> for Newborn<'_, B> {
         *actor.pending.lock().expect("no panic inside") = None;
     }
     fn is_claimer_gone(&self, thread: u32, tag: u32) -> bool {
-        has_gone(&self.world.gone, number(thread, tag))
+        let is_taken_for_gone = B::actor().is_some_and(|actor| actor.broken.claimers_seem_gone);
+        is_taken_for_gone || has_gone(&self.world.gone, number(thread, tag))
     }
 }

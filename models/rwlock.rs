@@ -276,6 +276,27 @@ fn a_writer_dies_while_it_waits<B: Backend>() -> Explore<B, Guarded<B, 1>> {
 }
 
 #[cfg(feature = "loom")]
+/// 0 writes, and becomes a reader of what it leaves inconsistent, perhaps away from home, where 2 has come and will withdraw.
+fn a_warning_is_left_by_one_who_reads_on<B: Backend>() -> Explore<B, Guarded<B, 2>> {
+    Explore::new(3, Guarded::new, |world: &World<B>, who, state: &Guarded<B, 2>| {
+        world.act(who, |me| match who {
+            0 => {
+                let _acquired = state.lock.write(me, FOREVER).expect("waits");
+                let reading = state.lock.downgrade(me, Cause::Died(None).word());
+                assert!(reading.inconsistent.is_some());
+                state.lock.unlock_read(reading.word);
+            }
+            1 => {}
+            _ => {
+                let reading = state.lock.read(me, FOREVER).expect("waits");
+                state.lock.unlock_read(reading.word);
+            }
+        });
+    })
+    .check(|state, _| assert!(state.lock.is_inconsistent(), "a warning is lost"))
+}
+
+#[cfg(feature = "loom")]
 /// 1 comes only now, into the slot that one from before left; both read, and write.
 fn a_newcomer_reads_and_writes<B: Backend>() -> Explore<B, Guarded<B, 1>> {
     Explore::new(2, Guarded::new, |world: &World<B>, who, state: &Guarded<B, 1>| {
@@ -309,6 +330,7 @@ outlive_models::models! { with_loom, Loom, "loom",
     nested_locks_are_errors_each_time_whoever_dies: |n| readers_away_from_home::<B>().preemptions(1).victims(&[0, 1]).holds(n);
     a_writer_that_locks_again_is_told: |n| a_writer_locks_again::<B>().victims(&[0]).holds(n);
     no_writer_comes_between_downgrade_and_reading: |n| a_writer_becomes_a_reader::<B>().preemptions(1).victims(&[0, 1]).holds(n);
+    who_becomes_a_reader_leaves_its_warning: |n| a_warning_is_left_by_one_who_reads_on::<B>().holds(n);
     a_writer_that_gives_up_loses_nothing: |n| a_writer_gives_up::<B>().preemptions(1).victims(&[0, 1, 2]).holds(n);
     a_writer_overtaken_by_a_writer_sees_the_last_update: |n| one_writes_twice::<B>().preemptions(4).holds(n);
     who_died_while_it_waited_is_told_to_nobody: |n| a_writer_died_while_it_waited::<B>().holds(n);

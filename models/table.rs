@@ -103,6 +103,22 @@ fn come_and_go<B: Backend, const N: usize>() -> Explore<B, Hold<B>> {
 }
 
 #[cfg(feature = "loom")]
+/// Two want the only slot, and each may take the other for gone before it has armed its lifelines.
+fn hasty_newcomers<B: Backend>() -> Explore<B, Hold<B>> {
+    Explore::new(2, Hold::new, |world: &World<B>, who, hold: &Hold<B>| {
+        hold.register(world, who);
+    })
+    .free_slots(1)
+    .left(Left::Marked)
+    .broken(Broken { claimers_seem_gone: true, ..Broken::default() })
+    .check(|hold, world| {
+        let ids = hold.ids.lock().expect("no panic inside").clone();
+        assert!(!ids.is_empty(), "nobody got the slot");
+        assert!(ids.iter().all(|(id, _)| world.table().is_alive(*id)), "a living one was taken for gone");
+    })
+}
+
+#[cfg(feature = "loom")]
 /// Two have registered, and then all this is a copy: nobody is alive in it, and both slots are free.
 fn all_end<B: Backend>() -> Explore<B, Hold<B>> {
     Explore::new(2, Hold::new, |world: &World<B>, who, hold: &Hold<B>| {
@@ -221,6 +237,7 @@ outlive_models::models! { with_loom, Loom, "loom",
     who_comes_and_goes_is_never_confused_with_the_next:
         |n| come_and_go::<B, 2>().victims(&[0]).broken(equal_thread_ids()).holds(n);
     the_slot_of_one_who_execs_is_not_to_be_had_before_it_is_gone: |n| after_an_exec::<B>().holds(n);
+    who_was_taken_for_gone_harms_no_successor: |n| hasty_newcomers::<B>().holds(n);
     in_a_copy_nobody_is_alive: |n| all_end::<B>().holds(n);
     what_the_dead_wrote_is_seen_though_its_slot_has_an_owner: |n| heirs::<B>().holds(n);
     a_relaxed_look_at_the_hold_judges_the_living_dead:

@@ -124,20 +124,17 @@ pub(crate) fn is_owned(value: u32) -> bool {
 }
 
 /// Makes a lifeline that was `left` by the slot's former owner 0, after waking all who sleep on it.
-fn reset<P: Platform>(word: &P::Word, mut left: u32) {
-    while left != 0 {
+fn reset<P: Platform>(word: &P::Word, left: u32) {
+    if left != 0 {
         // For the sake of those whom a stopped process should have woken.
         // EQUIVALENT(wake#1 dropped; all to one): whoever marked the word has woken one who slept on it, and that one finds the
         // word changed and wakes the others, or dies watched by them. If our thread has the number of the former owner's, so that
         // it finds no change, the others sleep on a word that is ours: our death wakes one of them, and our announcement all.
         P::wake(word, u32::MAX);
+        // The kernel has done with the former owner (invariant 1). So what is there now, if not that, is a successor's, who took us
+        // for dead: we find out at CLAIMED → LIVE. Model: `table::who_was_taken_for_gone_harms_no_successor`.
         // ORDERING: Relaxed; the claim orders it. Whoever reads the 0 reads it as part of the mark's release sequence.
-        match word.compare_exchange(left, 0, Relaxed, Relaxed) {
-            // The kernel has marked it meanwhile: still the predecessor's.
-            Err(now) if now & MARK != 0 => left = now,
-            // Anything else is a successor's, who took us for dead: we find out at CLAIMED → LIVE.
-            _ => return,
-        }
+        let _successors = word.compare_exchange(left, 0, Relaxed, Relaxed);
     }
 }
 

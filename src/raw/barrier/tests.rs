@@ -1,7 +1,8 @@
 //! How many must meet.
 
 use super::*;
-use crate::platform::linux::Linux;
+use crate::platform::linux::{AboutThread, Linux, RobustNode};
+use crate::raw::table::{Slot, Table};
 use core::array::from_fn;
 
 #[test]
@@ -33,4 +34,20 @@ fn arrivals_of_long_ago_are_forgotten() {
         assert_eq!(left.is_in(now - ago), !is_forgotten, "{ago}");
         assert_eq!(left.id(), Some(id));
     }
+}
+
+/// As only scribbling leaves it: nobody must wait for the generation to come.
+#[test]
+fn an_arrival_from_the_future_is_a_free_place() {
+    let slots = [Slot::<Linux>::from_parts(
+        Long::new(Slot::<Linux>::claim_of_first(1)),
+        [1, 0].map(RobustNode::unlinked),
+        AboutThread::of_process(1),
+    )];
+    let (membership, cursor) = (Word::new(1), Word::new(0));
+    let table = Table { membership: &membership, cursor: &cursor, slots: &slots };
+    let me = Participant { id: Id::new(0, 1), table: &table };
+    let future = Arrival::of(5, Id::new(3, 1));
+    let barrier = Barrier::<Linux, 1>::from_parts(Word::new(0), Word::new(0), [Word::new(0)], [Long::new(future.0)]);
+    assert_eq!(barrier.wait(&me, None, false), Ok(Passed::Leader { index: 0 }));
 }
