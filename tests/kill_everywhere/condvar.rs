@@ -43,10 +43,10 @@ fn take(s: &Stage<World>) -> Told {
 }
 
 /// Sleeps behind the victim.
-fn take_later(s: &Stage<World>) -> Told {
+fn take_later(s: &Stage<World>, until: fn(&Stage<World>)) -> Told {
     s.attach().expect("room"); // now: a newcomer would wake the victim
     s.ready();
-    s.until_the_victim_sleeps_for_good();
+    until(s);
     take(s)
 }
 
@@ -66,10 +66,14 @@ fn fill_unless_it_did(s: &Stage<World>) -> Told {
 
 /// Brings items when the victim and the second of the cast sleep for good; and more if they are gone, perhaps with the victim.
 fn bring_when_both_sleep(s: &Stage<World>, count: u64) -> Told {
+    bring_when(s, count, Stage::until_the_victim_sleeps_for_good)
+}
+
+fn bring_when(s: &Stage<World>, count: u64, until: fn(&Stage<World>)) -> Told {
     s.attach().expect("room");
     s.ready();
     s.until_they_sleep(&[1]);
-    s.until_the_victim_sleeps_for_good();
+    until(s);
     bring_if_there_is_none(s, count)?;
     s.until_the_kill();
     bring_if_there_is_none(s, count)
@@ -83,6 +87,17 @@ fn bring_if_there_is_none(s: &Stage<World>, count: u64) -> Told {
         drop(items);
     }
     Ok("")
+}
+
+/// Brings one when the victim is dead, whatever that did. The one notification is the sleeper's.
+fn bring_after_the_kill(s: &Stage<World>) -> Told {
+    s.comes_back_after_the_kill(s.attach())?;
+    bring_if_there_is_none(s, 1)
+}
+
+/// Locks what the victim has taken again, perhaps.
+fn look(s: &Stage<World>) -> Told {
+    whatever_died(s.items.lock()).map(|(_, word)| word)
 }
 
 fn find_all_well(s: &Stage<World>) -> Told {
@@ -112,6 +127,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
     let last = |script: Script<World>| -> Box<dyn Operation> { Box::new(script.last("the last", find_all_well)) };
     vec![
         last(told_of("notify_one, while two wait", Condvar::notify_one)),
+        last(told_of("notify_n, while two wait", |came| came.notify_n(2))),
         last(told_of("notify_all, while two wait", Condvar::notify_all)),
         last(
             script("lock, fill, notify_one, unlock, while two wait")
@@ -130,9 +146,20 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .sees(&["observer found it filled", "observer filled it"]),
         ),
         last(
-            script("wait, notified, relock, the first of two")
+            script("wait in a loop, notified, relock, the first of two")
                 .before("bringer", |s| bring_when_both_sleep(s, 1))
-                .before("sleeper", take_later)
+                .before("sleeper", |s| take_later(s, Stage::until_the_victim_sleeps_for_good))
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.dies_in(|| take(s));
+                })
+                .naps()
+                .sees(&["sleeper ok", "sleeper owner died"]),
+        ),
+        last(
+            script("wait_while, notified, relock, the first of two")
+                .before("bringer", |s| bring_when_both_sleep(s, 1))
+                .before("sleeper", |s| take_later(s, Stage::until_the_victim_sleeps_for_good))
                 .victim(|s| {
                     let items = s.items.lock().expect("free");
                     s.dies_in(|| s.came.wait_while(items, |items| *items == 0).map(|mut items| *items -= 1));
@@ -141,7 +168,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .sees(&["sleeper ok"]),
         ),
         last(
-            script("wait, notified, relock, the last of two who are woken at once")
+            script("wait_while, notified, relock, the last of two who are woken at once")
                 .before("bringer", |s| bring_when_both_sleep(s, 2))
                 .before("sleeper", take)
                 .victim(|s| {
@@ -149,6 +176,60 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                     s.until_they_sleep(&[1]);
                     let items = s.items.lock().expect("it waits");
                     s.dies_in(|| s.came.wait_while(items, |items| *items == 0).map(|mut items| *items -= 1));
+                })
+                .naps()
+                .sees(&["sleeper ok"]),
+        ),
+        last(
+            script("wait_timeout, times out, alone")
+                .victim(|s| {
+                    let items = s.items.lock().expect("free");
+                    s.dies_in(|| s.came.wait_timeout(items, s.timeout()));
+                })
+                .naps()
+                .sleeps(1)
+                .after("newcomer", look)
+                .sees(&["newcomer ok", "newcomer owner died"]),
+        ),
+        last(
+            script("wait_timeout, times out, while another waits")
+                .before("bringer", bring_after_the_kill)
+                .before("sleeper", take)
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.until_they_sleep(&[1]);
+                    let items = s.items.lock().expect("it waits");
+                    s.dies_in(|| s.came.wait_timeout(items, s.timeout()));
+                })
+                .naps()
+                .sleeps(1)
+                .sees(&["sleeper ok"]),
+        ),
+        last(
+            script("wait_timeout_while, times out, while another waits")
+                .before("bringer", bring_after_the_kill)
+                .before("sleeper", take)
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.until_they_sleep(&[1]);
+                    let items = s.items.lock().expect("it waits");
+                    s.dies_in(|| s.came.wait_timeout_while(items, s.timeout(), |items| *items == 0));
+                })
+                .naps()
+                .sleeps(1)
+                .sees(&["sleeper ok"]),
+        ),
+        last(
+            script("wait_timeout_while, in time, relock, the first of two")
+                .before("bringer", |s| bring_when(s, 1, Stage::until_the_victim_sleeps))
+                .before("sleeper", |s| take_later(s, Stage::until_the_victim_sleeps))
+                .victim(|s| {
+                    let items = s.items.lock().expect("free");
+                    s.dies_in(|| {
+                        let waited = s.came.wait_timeout_while(items, s.timeout(), |items| *items == 0);
+                        let (mut items, _) = waited.expect("nobody else dies");
+                        *items = items.saturating_sub(1);
+                    });
                 })
                 .naps()
                 .sees(&["sleeper ok"]),
