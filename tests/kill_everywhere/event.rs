@@ -131,12 +131,6 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
         last(asleep("wait, for one, the first of two sleepers", Event::auto_reset)),
         last(script("wait_timeout, times out, alone", Event::new).victim(victim_waits_for_a_while).naps().sleeps(1)),
         last(
-            beside_a_sleeper("wait_timeout, times out, while another sleeps", Event::new)
-                .victim(victim_waits_for_a_while_behind_a_sleeper)
-                .naps()
-                .sleeps(1),
-        ),
-        last(
             beside_a_sleeper("wait_timeout, for one, times out, while another sleeps", Event::auto_reset)
                 .victim(victim_waits_for_a_while_behind_a_sleeper)
                 .naps()

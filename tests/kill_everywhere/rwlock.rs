@@ -283,12 +283,6 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .sleeps(1),
         ),
         newcomer(
-            written("try_write_for, times out, while one writes, and a reader sleeps", read)
-                .victim(beside_a_sleeper(victim_writes_in_time))
-                .naps()
-                .sleeps(1),
-        ),
-        newcomer(
             script("try_write_for, times out, while one reads")
                 .before("reader", |s| hold(s, s.read()))
                 .victim(victim_writes_in_time)

@@ -263,12 +263,6 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .sees(&["sleeper ok, newcomer found one", "sleeper ok, newcomer found none"]),
         ),
         newcomer(
-            slept_on("try_acquire_many_for, times out, while another sleeps who wants one", 0)
-                .victim(beside_a_sleeper(|s| s.dies_in(|| s.try_acquire_many_for(2, s.timeout()))))
-                .naps()
-                .sleeps(1),
-        ),
-        newcomer(
             script("try_acquire_many_for, times out beside one, while another sleeps who wants two", 1)
                 .before("releaser", |s| release_after_the_kill(s, 1))
                 .before("sleeper", |s| acquire(s, 2))
