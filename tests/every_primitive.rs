@@ -1,9 +1,11 @@
 //! That no public primitive is missing from any of the places where the crate's claim is shown. A primitive is what lies in a
-//! segment: a type in `src/sync` that is `Shareable`. Who adds one is told here what else it needs.
+//! segment: a type in `src/sync` that is `Shareable`. Who adds one is told here what else it needs. Nor is any public method that
+//! says what happens if a process dies missing from the operations that are killed at every instruction.
 //!
 //! (That each algorithm in `src/raw` has models, and each of its orderings and wakes a model that needs it, is checked by
 //! `proof/tests/complete.rs`.)
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Where each primitive must be named, and what is missing if it is not.
@@ -85,4 +87,100 @@ fn every_primitive_is_shown_in_every_way() {
     }
     let list: String = missing.iter().map(|(name, place, what)| format!("\n{name}: {what} ({place})")).collect();
     assert!(missing.is_empty(), "missing:{list}");
+}
+
+/// Methods that are no operation in `tests/kill_everywhere`, and need not be.
+const SHOWN_BY_OTHERS: [&str; 8] = [
+    // Until a moment is for the time until then (`Patience::until`): what follows is the code of the form with a timeout.
+    "try_acquire_many_until",
+    "try_acquire_until",
+    "try_lock_until",
+    "try_permits_until",
+    "try_read_until",
+    "try_write_until",
+    "wait_until",
+    "wait_until_with",
+];
+
+/// The name that a text begins with.
+fn name_at(text: &str) -> &str {
+    &text[..text.find(|c: char| !c.is_alphanumeric() && c != '_' && c != '$').unwrap_or(text.len())]
+}
+
+/// The type of a line that begins an `impl`.
+fn type_of(line: &str) -> Option<&str> {
+    let generics = line.strip_prefix("impl")?;
+    let mut depth = 0;
+    let end = generics.char_indices().find(|(_, c)| {
+        depth += i32::from(*c == '<') - i32::from(*c == '>');
+        depth == 0 && *c == ' '
+    });
+    Some(name_at(&generics[end?.0 + 1..]))
+}
+
+/// The public methods of a file that say what happens if a process dies, each after its type.
+fn methods(text: &str) -> Vec<(&str, &str)> {
+    let (mut found, mut of, mut says) = (vec![], "", false);
+    for line in text.lines() {
+        of = type_of(line).or(line.strip_prefix("pub struct ").map(name_at)).unwrap_or(of);
+        let line = line.trim();
+        if let (true, Some((_, after))) = (says && line.starts_with("pub "), line.split_once("fn ")) {
+            match name_at(after) {
+                parameter if parameter.starts_with('$') => {
+                    let list =
+                        text.lines().find(|line| line.contains(&format!("{parameter}:ident"))).expect("of a macro");
+                    let place = list.split(',').position(|one| one.contains(&format!("{parameter}:"))).expect("in it");
+                    let calls = text.lines().filter_map(|line| line.trim().strip_prefix("family!("));
+                    found.extend(calls.map(|call| (of, name_at(call.split(',').nth(place).expect("given").trim()))));
+                }
+                name => found.push((of, name)),
+            }
+        }
+        says = line.contains("# If a process dies") || says && (line.starts_with("///") || line.starts_with("#["));
+    }
+    found
+}
+
+/// The names of the operations in a file of `tests/kill_everywhere`: what is given to functions and closures whose first parameter is a name.
+fn operations(text: &str) -> Vec<&str> {
+    let functions = text.split("fn ").skip(1).map(|after| (name_at(after), after)).filter(|(name, after)| {
+        after[name.len()..].starts_with("(name: &str") //
+    });
+    let closures = text.split("let ").skip(1).map(|after| (name_at(after), after)).filter(|(name, after)| {
+        after[name.len()..].starts_with(" = |name: &str") //
+    });
+    let makers: BTreeSet<_> = functions.chain(closures).map(|(name, _)| name).collect();
+    let given = |(at, _): (usize, &str)| {
+        let maker = text[..at].rsplit(|c: char| !c.is_alphanumeric() && c != '_').next()?;
+        let literal = text[at + 1..].trim_start().strip_prefix('"')?;
+        makers.contains(maker).then_some(&literal[..literal.find('"')?])
+    };
+    text.match_indices('(').filter_map(given).collect()
+}
+
+#[test]
+fn every_operation_is_killed_at_every_instruction() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (mut missing, mut seen) = (vec![], BTreeSet::new());
+    for file in std::fs::read_dir(root.join("src/sync")).expect("a directory") {
+        let file = file.expect("an entry");
+        let text = text_of(&file.path());
+        let killed = root.join("tests/kill_everywhere").join(file.file_name());
+        let killed = if killed.exists() { text_of(&killed) } else { String::new() };
+        let mut of_file = BTreeSet::new();
+        for (of, method) in methods(&text) {
+            // Where two types have a method of that name, the operations of the second name the type, too.
+            let is_first = of_file.insert(method.to_owned());
+            let is_killed = |name: &&str| names(name, method) && (is_first || names(name, of));
+            if !SHOWN_BY_OTHERS.contains(&method) && !operations(&killed).iter().any(is_killed) {
+                missing.push(format!("\n{of}::{method}"));
+            }
+        }
+        seen.extend(of_file);
+    }
+    for known in SHOWN_BY_OTHERS.into_iter().chain(["lock", "try_read_for", "wait_timeout_while", "downgrade", "force"])
+    {
+        assert!(seen.contains(known), "no method {known} was found: {seen:?}");
+    }
+    assert!(missing.is_empty(), "in no operation's name in tests/kill_everywhere:{}", missing.concat());
 }

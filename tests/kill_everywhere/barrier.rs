@@ -4,13 +4,17 @@ use super::operation::{Operation, Script, operation};
 use super::stage::{Stage, Told};
 use outlive::{Barrier, Segment, Shareable, WaitError};
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use std::time::Duration;
 
 const PARTIES: usize = 3;
+
+/// More parties than come where somebody waits in vain.
+const MOST_PARTIES: usize = PARTIES + 1;
 
 #[derive(Debug, Shareable)]
 #[repr(C)]
 pub(super) struct Shared {
-    barrier: Barrier<PARTIES>,
+    barrier: Barrier<MOST_PARTIES>,
     /// A bit for each answer that was given.
     answers: AtomicU32,
 }
@@ -50,7 +54,7 @@ fn wait_later(s: &Stage<World>) -> Told {
 fn has_member(s: &Stage<World>) -> bool {
     let words = core::ptr::from_ref(&s.barrier).cast::<AtomicU32>();
     // SAFETY: a barrier begins with two words and one for each member, which are only accessed atomically.
-    (2..2 + PARTIES).any(|at| unsafe { &*words.add(at) }.load(SeqCst) != 0)
+    (2..2 + MOST_PARTIES).any(|at| unsafe { &*words.add(at) }.load(SeqCst) != 0)
 }
 
 /// The two others wait for one that is dead: if it had not come yet, nobody has told them.
@@ -59,6 +63,14 @@ fn abort_unless_it_came(s: &Stage<World>) -> Told {
     // First the number: once it is broken, who has been told withdraws.
     let only_they_wait = s.barrier.arrived().count() == PARTIES - 1;
     abort_if(s, only_they_wait && !has_member(s))
+}
+
+/// The victim alone has come, perhaps, and has given up, perhaps.
+fn come_for_a_moment(s: &Stage<World>) -> Told {
+    match s.barrier.wait_timeout(Duration::ZERO) {
+        Err(WaitError::TimedOut) => Ok("waited in vain"),
+        other => answer(s, other),
+    }
 }
 
 /// The same where the victim does not come, but does something else.
@@ -148,6 +160,36 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
             two_wait("wait_with, the last to come, and acts", abort_unless_it_came)
                 .victim(victim(|s| s.dies_in(|| s.barrier.wait_with(core::hint::spin_loop))))
                 .sees(&["first met, second met", "first was told of a death", "observer aborted"]),
+        ),
+        last(
+            two_wait("wait_timeout_with, the last to come, and acts", abort_unless_it_came)
+                .victim(victim(|s| s.dies_in(|| s.barrier.wait_timeout_with(s.timeout(), core::hint::spin_loop))))
+                .sees(&["first met, second met", "first was told of a death", "observer aborted"]),
+        ),
+        last(
+            script("wait_timeout, times out, while two wait", MOST_PARTIES)
+                .before("observer", abort_unless_it_came)
+                .before("first", wait)
+                .before("second", wait)
+                .victim(victim(|s| s.dies_in(|| s.barrier.wait_timeout(s.timeout()))))
+                .naps()
+                .sleeps(1)
+                .sees(&[
+                    "observer found it decided, first was told, second was told",
+                    "first was told of a death",
+                    "observer aborted",
+                ]),
+        ),
+        last(
+            script("wait_timeout, times out, alone", PARTIES)
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.dies_in(|| s.barrier.wait_timeout(s.timeout()));
+                })
+                .naps()
+                .sleeps(1)
+                .after("newcomer", come_for_a_moment)
+                .sees(&["newcomer was told", "newcomer was told of a death", "newcomer waited in vain"]),
         ),
         last(
             script("wait, the second of three to come", PARTIES)

@@ -1,14 +1,20 @@
-//! Condvar, with a Mutex. Nobody is left asleep beside a predicate that is true.
+//! Condvar, with a Mutex, and with the two other locks. Nobody is left asleep beside a predicate that is true.
 
 use super::operation::{Operation, Script, operation};
 use super::stage::{Stage, Told};
-use outlive::{Condvar, LockError, LockResult, Mutex, MutexGuard, Segment, Shareable};
+use outlive::{Condvar, Lock, LockError, LockGuard, LockResult, Mutex, MutexGuard, Segment, Shareable, Waitable};
+use outlive::{ReentrantMutex, ReentrantMutexGuard};
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 #[derive(Debug, Shareable)]
 #[repr(C)]
 pub(super) struct Shared {
     items: Mutex<u64>,
     came: Condvar,
+    counted: ReentrantMutex<()>,
+    plain: Lock,
+    /// Items under one of these two, which give no `&mut`.
+    beside: AtomicU64,
 }
 
 type World = Segment<Shared>;
@@ -19,11 +25,15 @@ fn script(name: &str) -> Script<World> {
 
 /// One number cannot be half updated.
 fn whatever_died(answer: LockResult<MutexGuard<'_, u64>>) -> Result<(MutexGuard<'_, u64>, &'static str), String> {
+    vouched_for(answer, MutexGuard::mark_consistent)
+}
+
+fn vouched_for<G>(answer: LockResult<G>, vouch: impl FnOnce(&mut G)) -> Result<(G, &'static str), String> {
     match answer {
         Ok(guard) => Ok((guard, "ok")),
         Err(LockError::OwnerDied(left)) => {
             let mut guard = left.into_guard();
-            guard.mark_consistent();
+            vouch(&mut guard);
             Ok((guard, "owner died"))
         }
         Err(other) => Err(other.to_string()),
@@ -43,11 +53,11 @@ fn take(s: &Stage<World>) -> Told {
 }
 
 /// Sleeps behind the victim.
-fn take_later(s: &Stage<World>) -> Told {
+fn later(s: &Stage<World>, until: fn(&Stage<World>), act: fn(&Stage<World>) -> Told) -> Told {
     s.attach().expect("room"); // now: a newcomer would wake the victim
     s.ready();
-    s.until_the_victim_sleeps_for_good();
-    take(s)
+    until(s);
+    act(s)
 }
 
 /// Brings two items if the victim has not.
@@ -66,10 +76,14 @@ fn fill_unless_it_did(s: &Stage<World>) -> Told {
 
 /// Brings items when the victim and the second of the cast sleep for good; and more if they are gone, perhaps with the victim.
 fn bring_when_both_sleep(s: &Stage<World>, count: u64) -> Told {
+    bring_when(s, count, Stage::until_the_victim_sleeps_for_good)
+}
+
+fn bring_when(s: &Stage<World>, count: u64, until: fn(&Stage<World>)) -> Told {
     s.attach().expect("room");
     s.ready();
     s.until_they_sleep(&[1]);
-    s.until_the_victim_sleeps_for_good();
+    until(s);
     bring_if_there_is_none(s, count)?;
     s.until_the_kill();
     bring_if_there_is_none(s, count)
@@ -85,12 +99,74 @@ fn bring_if_there_is_none(s: &Stage<World>, count: u64) -> Told {
     Ok("")
 }
 
+/// [`take`], with a lock of another kind.
+fn take_beside<G: Waitable>(s: &Stage<World>, lock: impl Fn() -> LockResult<G>, vouch: impl Fn(&mut G)) -> Told {
+    let (mut guard, mut word) = vouched_for(lock(), &vouch)?;
+    while s.beside.load(SeqCst) == 0 {
+        let (again, told) = vouched_for(s.came.wait(guard), &vouch)?;
+        guard = again;
+        word = if told == "ok" { word } else { told };
+    }
+    s.beside.fetch_sub(1, SeqCst);
+    Ok(word)
+}
+
+/// With two holds, both of which are given back meanwhile.
+fn take_counted(s: &Stage<World>) -> Told {
+    let (_first, word) = vouched_for(s.counted.lock(), ReentrantMutexGuard::mark_consistent)?;
+    let told = take_beside(s, || s.counted.lock(), ReentrantMutexGuard::mark_consistent)?;
+    Ok(if told == "ok" { word } else { told })
+}
+
+fn take_plain(s: &Stage<World>) -> Told {
+    take_beside(s, || s.plain.lock(), vouch_plainly)
+}
+
+fn vouch_plainly(guard: &mut LockGuard<'_>) {
+    guard.mark_consistent().expect("held");
+}
+
+/// [`bring_when_both_sleep`], one, with a lock of another kind.
+fn bring_beside<G>(s: &Stage<World>, lock: impl Fn() -> LockResult<G>, vouch: impl Fn(&mut G)) -> Told {
+    s.attach().expect("room");
+    s.ready();
+    s.until_they_sleep(&[1]);
+    s.until_the_victim_sleeps_for_good();
+    for _before_and_after_the_kill in 0..2 {
+        let (guard, _) = vouched_for(lock(), &vouch)?;
+        if s.beside.load(SeqCst) == 0 {
+            s.beside.store(1, SeqCst);
+            s.came.notify_one();
+        }
+        drop(guard);
+        s.until_the_kill();
+    }
+    Ok("")
+}
+
+/// Brings one when the victim is dead, whatever that did. The one notification is the sleeper's.
+fn bring_after_the_kill(s: &Stage<World>) -> Told {
+    s.comes_back_after_the_kill(s.attach())?;
+    bring_if_there_is_none(s, 1)
+}
+
+/// Locks what the victim has taken again, perhaps.
+fn look(s: &Stage<World>) -> Told {
+    whatever_died(s.items.lock()).map(|(_, word)| word)
+}
+
 fn find_all_well(s: &Stage<World>) -> Told {
     drop(whatever_died(s.items.lock())?);
     s.came.notify_all();
     match s.items.try_lock() {
-        Ok(_) => Ok(""),
-        other => Err(format!("in the end: {other:?}")),
+        Ok(_) => {}
+        other => return Err(format!("in the end: {other:?}")),
+    }
+    drop(vouched_for(s.counted.lock(), ReentrantMutexGuard::mark_consistent)?);
+    drop(vouched_for(s.plain.lock(), vouch_plainly)?);
+    match (s.counted.try_lock(), s.plain.try_lock()) {
+        (Ok(_), Ok(_)) => Ok(""),
+        others => Err(format!("in the end: {others:?}")),
     }
 }
 
@@ -112,6 +188,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
     let last = |script: Script<World>| -> Box<dyn Operation> { Box::new(script.last("the last", find_all_well)) };
     vec![
         last(told_of("notify_one, while two wait", Condvar::notify_one)),
+        last(told_of("notify_n, while two wait", |came| came.notify_n(2))),
         last(told_of("notify_all, while two wait", Condvar::notify_all)),
         last(
             script("lock, fill, notify_one, unlock, while two wait")
@@ -130,9 +207,20 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .sees(&["observer found it filled", "observer filled it"]),
         ),
         last(
-            script("wait, notified, relock, the first of two")
+            script("wait in a loop, notified, relock, the first of two")
                 .before("bringer", |s| bring_when_both_sleep(s, 1))
-                .before("sleeper", take_later)
+                .before("sleeper", |s| later(s, Stage::until_the_victim_sleeps_for_good, take))
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.dies_in(|| take(s));
+                })
+                .naps()
+                .sees(&["sleeper ok", "sleeper owner died"]),
+        ),
+        last(
+            script("wait_while, notified, relock, the first of two")
+                .before("bringer", |s| bring_when_both_sleep(s, 1))
+                .before("sleeper", |s| later(s, Stage::until_the_victim_sleeps_for_good, take))
                 .victim(|s| {
                     let items = s.items.lock().expect("free");
                     s.dies_in(|| s.came.wait_while(items, |items| *items == 0).map(|mut items| *items -= 1));
@@ -141,7 +229,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .sees(&["sleeper ok"]),
         ),
         last(
-            script("wait, notified, relock, the last of two who are woken at once")
+            script("wait_while, notified, relock, the last of two who are woken at once")
                 .before("bringer", |s| bring_when_both_sleep(s, 2))
                 .before("sleeper", take)
                 .victim(|s| {
@@ -149,6 +237,82 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                     s.until_they_sleep(&[1]);
                     let items = s.items.lock().expect("it waits");
                     s.dies_in(|| s.came.wait_while(items, |items| *items == 0).map(|mut items| *items -= 1));
+                })
+                .naps()
+                .sees(&["sleeper ok"]),
+        ),
+        last(
+            script("wait, with a ReentrantMutex held twice, notified, relock, the first of two")
+                .before("bringer", |s| bring_beside(s, || s.counted.lock(), ReentrantMutexGuard::mark_consistent))
+                .before("sleeper", |s| later(s, Stage::until_the_victim_sleeps_for_good, take_counted))
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.dies_in(|| take_counted(s));
+                })
+                .naps()
+                .sees(&["sleeper ok", "sleeper owner died"]),
+        ),
+        last(
+            script("wait, with a Lock, notified, relock, the first of two")
+                .before("bringer", |s| bring_beside(s, || s.plain.lock(), vouch_plainly))
+                .before("sleeper", |s| later(s, Stage::until_the_victim_sleeps_for_good, take_plain))
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.dies_in(|| take_plain(s));
+                })
+                .naps()
+                .sees(&["sleeper ok", "sleeper owner died"]),
+        ),
+        last(
+            script("wait_timeout, times out, alone")
+                .victim(|s| {
+                    let items = s.items.lock().expect("free");
+                    s.dies_in(|| s.came.wait_timeout(items, s.timeout()));
+                })
+                .naps()
+                .sleeps(1)
+                .after("newcomer", look)
+                .sees(&["newcomer ok", "newcomer owner died"]),
+        ),
+        last(
+            script("wait_timeout, times out, while another waits")
+                .before("bringer", bring_after_the_kill)
+                .before("sleeper", take)
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.until_they_sleep(&[1]);
+                    let items = s.items.lock().expect("it waits");
+                    s.dies_in(|| s.came.wait_timeout(items, s.timeout()));
+                })
+                .naps()
+                .sleeps(1)
+                .sees(&["sleeper ok"]),
+        ),
+        last(
+            script("wait_timeout_while, times out, while another waits")
+                .before("bringer", bring_after_the_kill)
+                .before("sleeper", take)
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.until_they_sleep(&[1]);
+                    let items = s.items.lock().expect("it waits");
+                    s.dies_in(|| s.came.wait_timeout_while(items, s.timeout(), |items| *items == 0));
+                })
+                .naps()
+                .sleeps(1)
+                .sees(&["sleeper ok"]),
+        ),
+        last(
+            script("wait_timeout_while, in time, relock, the first of two")
+                .before("bringer", |s| bring_when(s, 1, Stage::until_the_victim_sleeps))
+                .before("sleeper", |s| later(s, Stage::until_the_victim_sleeps, take))
+                .victim(|s| {
+                    let items = s.items.lock().expect("free");
+                    s.dies_in(|| {
+                        let waited = s.came.wait_timeout_while(items, s.timeout(), |items| *items == 0);
+                        let (mut items, _) = waited.expect("nobody else dies");
+                        *items = items.saturating_sub(1);
+                    });
                 })
                 .naps()
                 .sees(&["sleeper ok"]),

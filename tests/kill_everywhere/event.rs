@@ -23,11 +23,18 @@ fn wait(s: &Stage<World>) -> Told {
     s.wait().map(|()| "ok").map_err(|error| error.to_string())
 }
 
-fn wait_later(s: &Stage<World>) -> Told {
+/// Sleeps behind the victim.
+fn wait_later(s: &Stage<World>, until: fn(&Stage<World>)) -> Told {
     s.attach().expect("room"); // now: a newcomer would wake the victim
     s.ready();
-    s.until_the_victim_sleeps_for_good();
+    until(s);
     wait(s)
+}
+
+/// Sets it when the victim is dead, whatever that did.
+fn set_after_the_kill(s: &Stage<World>) -> Told {
+    s.comes_back_after_the_kill(s.attach())?;
+    s.set().map(|()| "").map_err(|error| error.to_string())
 }
 
 /// Sets it if the victim has not.
@@ -39,18 +46,33 @@ fn set_unless_it_did(s: &Stage<World>) -> Told {
     s.set().map(|()| "set it").map_err(|error| error.to_string())
 }
 
-/// Sets it when the victim and the second of the cast sleep for good; and once more if a set was taken by the victim, perhaps.
+/// Sets it when the second of the cast sleeps for good behind the victim; and once more if a set was taken by the victim, perhaps.
 fn set_when_both_sleep(s: &Stage<World>) -> Told {
     s.attach().expect("room");
     s.ready();
     s.until_they_sleep(&[1]);
-    s.until_the_victim_sleeps_for_good();
     s.set().map_err(|error| error.to_string())?;
     s.until_the_kill();
     if !s.is_set() {
         s.set().map_err(|error| error.to_string())?;
     }
     Ok("")
+}
+
+fn look(s: &Stage<World>) -> Told {
+    Ok(if s.is_set() { "found it set" } else { "found it clear" })
+}
+
+fn victim_waits_for_a_while(s: &Stage<World>) {
+    s.attach().expect("room");
+    s.dies_in(|| s.wait_timeout(s.timeout()));
+}
+
+/// The same, behind the second of the cast.
+fn victim_waits_for_a_while_behind_a_sleeper(s: &Stage<World>) {
+    s.attach().expect("room");
+    s.until_they_sleep(&[1]);
+    s.dies_in(|| s.wait_timeout(s.timeout()));
 }
 
 /// It still works.
@@ -73,7 +95,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
     let asleep = |name: &str, event| {
         script(name, event)
             .before("setter", set_when_both_sleep)
-            .before("sleeper", wait_later)
+            .before("sleeper", |s| wait_later(s, Stage::until_the_victim_sleeps_for_good))
             .victim(|s| {
                 s.attach().expect("room");
                 s.dies_in(|| s.wait());
@@ -81,6 +103,9 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
             .naps()
             .sleeps(1)
             .sees(&["sleeper ok"])
+    };
+    let beside_a_sleeper = |name: &str, event| {
+        script(name, event).before("setter", set_after_the_kill).before("sleeper", wait).sees(&["sleeper ok"])
     };
     vec![
         last(slept_on("set, while two sleep", Event::new).before("second", wait).victim(|s| {
@@ -104,5 +129,49 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
             s.dies_in(|| s.set());
         })),
         last(asleep("wait, for one, the first of two sleepers", Event::auto_reset)),
+        last(script("wait_timeout, times out, alone", Event::new).victim(victim_waits_for_a_while).naps().sleeps(1)),
+        last(
+            beside_a_sleeper("wait_timeout, for one, times out, while another sleeps", Event::auto_reset)
+                .victim(victim_waits_for_a_while_behind_a_sleeper)
+                .naps()
+                .sleeps(1),
+        ),
+        last(
+            script("wait_timeout, for one, in time, the first of two sleepers", Event::auto_reset)
+                .before("setter", set_when_both_sleep)
+                .before("sleeper", |s| wait_later(s, Stage::until_the_victim_sleeps))
+                .victim(victim_waits_for_a_while)
+                .naps()
+                .sleeps(1)
+                .sees(&["sleeper ok"]),
+        ),
+        last(
+            script("try_wait, for one, set", Event::auto_reset)
+                .victim(|s| {
+                    s.set().expect("in a segment");
+                    s.dies_in(|| s.try_wait());
+                })
+                .after("newcomer", look)
+                .sees(&["newcomer found it set", "newcomer found it clear"]),
+        ),
+        last(beside_a_sleeper("try_wait, for one, not set, while another sleeps", Event::auto_reset).victim(|s| {
+            s.attach().expect("room");
+            s.until_they_sleep(&[1]);
+            s.dies_in(|| s.try_wait());
+        })),
+        last(
+            script("clear, set", Event::new)
+                .victim(|s| {
+                    s.set().expect("in a segment");
+                    s.dies_in(|| s.clear());
+                })
+                .after("newcomer", look)
+                .sees(&["newcomer found it set", "newcomer found it clear"]),
+        ),
+        last(beside_a_sleeper("clear, not set, while another sleeps", Event::new).victim(|s| {
+            s.attach().expect("room");
+            s.until_they_sleep(&[1]);
+            s.dies_in(|| s.clear());
+        })),
     ]
 }

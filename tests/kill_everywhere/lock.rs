@@ -76,6 +76,9 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
             get_through(s)
         })
     };
+    let beside_a_sleeper = |name: &str| {
+        script(name).before("holder", hold).before("sleeper", get_through).sees(&["sleeper ok, newcomer ok"])
+    };
     vec![
         newcomer(
             script("acquire, free")
@@ -125,17 +128,60 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .sees(EITHER),
         ),
         newcomer(
-            script("try_acquire_for, times out, while another sleeps")
-                .before("holder", hold)
-                .before("sleeper", get_through)
+            script("try_acquire, free")
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.dies_in(|| s.try_acquire());
+                })
+                .sees(EITHER),
+        ),
+        newcomer(
+            script("try_acquire, taken over from one that is dead")
+                .before("predecessor", die_with_it)
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.dies_in(|| s.try_acquire());
+                })
+                .sees(&["newcomer owner died"]),
+        ),
+        newcomer(beside_a_sleeper("try_acquire, held, while another sleeps").victim(|s| {
+            s.attach().expect("room");
+            s.until_they_sleep(&[1]);
+            s.dies_in(|| s.try_acquire());
+        })),
+        newcomer(
+            beside_a_sleeper("try_acquire_for, times out, while another sleeps")
                 .victim(|s| {
                     s.attach().expect("room");
                     s.until_they_sleep(&[1]);
                     s.dies_in(|| s.try_acquire_for(s.timeout()));
                 })
                 .naps()
-                .sleeps(1)
-                .sees(&["sleeper ok, newcomer ok"]),
+                .sleeps(1),
+        ),
+        newcomer(
+            script("lock, free")
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.dies_in(|| s.lock());
+                })
+                .sees(EITHER),
+        ),
+        newcomer(
+            script("try_lock, free")
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.dies_in(|| s.try_lock());
+                })
+                .sees(EITHER),
+        ),
+        newcomer(
+            script("try_lock_for, free")
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.dies_in(|| s.try_lock_for(s.timeout()));
+                })
+                .sees(EITHER),
         ),
         newcomer(
             script("release")
@@ -183,6 +229,16 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                     s.victim_is_ready();
                     s.until_they_sleep(&[0]);
                     s.dies_in(|| drop(guard));
+                })
+                .sees(&["sleeper ok", "sleeper owner died"]),
+        ),
+        newcomer(
+            sleeper(script("LockGuard release, while one sleeps"))
+                .victim(|s| {
+                    let guard = s.lock().expect("free");
+                    s.victim_is_ready();
+                    s.until_they_sleep(&[0]);
+                    s.dies_in(|| guard.release());
                 })
                 .sees(&["sleeper ok", "sleeper owner died"]),
         ),

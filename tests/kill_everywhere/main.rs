@@ -81,8 +81,8 @@ struct Arguments {
     /// Kill after this many instructions only
     #[arg(long, value_name = "INSTRUCTIONS")]
     at: Option<usize>,
-    /// Processes that work side by side, each staying on one processor [default: as many as processors; in the quick form twice
-    /// as many]
+    /// Processes that work side by side, each staying on one processor [default: as many as processors; in the quick form four
+    /// times as many]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     jobs: Option<u32>,
     /// List the operations, and do nothing
@@ -194,8 +194,8 @@ fn try_all(operations: &[Box<dyn Operation>], arguments: &Arguments) -> bool {
         (None, true) => Kills::Every,
         (None, false) => Kills::Some(arguments.kills as usize),
     };
-    // Of a few kills, much of the time is waiting for others to fall asleep.
-    let jobs = if matches!(kills, Kills::Some(_)) { 2 * processors() } else { processors() };
+    // Of a few kills, most of the time is waiting for others to fall asleep, or for timeouts.
+    let jobs = if matches!(kills, Kills::Some(_)) { 4 * processors() } else { processors() };
     let plan = Plan { jobs: arguments.jobs.map_or(jobs, |jobs| jobs as usize), kills };
     match plan.kills {
         Kills::Some(most) => println!(

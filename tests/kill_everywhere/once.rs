@@ -3,7 +3,7 @@
 use super::operation::{Operation, Script, operation};
 use super::stage::{Stage, Told};
 use crate::common::{fork, wait};
-use outlive::{LazyLock, Once, OnceLock, Segment, Shareable};
+use outlive::{LazyLock, Once, OnceLock, Segment, Shareable, WaitError};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 #[derive(Debug, Shareable)]
@@ -62,6 +62,19 @@ fn get_or_init(s: &Stage<World>) -> Told {
     }
 }
 
+fn get_or_init_when_it_is_begun(s: &Stage<World>) -> Told {
+    s.ready();
+    s.until_the_victim_is_ready();
+    get_or_init(s)
+}
+
+fn die_over_it(s: &Stage<World>) -> Told {
+    s.ends_by_death();
+    // SAFETY: ends the process.
+    let process = fork(|| s.once.call_once(|| unsafe { libc::_exit(0) }).map_or(1, |()| 2));
+    if wait(process) == 0 { Ok("") } else { Err("it did not die".into()) }
+}
+
 /// Is at it until the victim and the second of the cast sleep for good.
 fn do_it_when_both_sleep(s: &Stage<World>) -> Told {
     let answer = s.once.call_once(|| {
@@ -114,13 +127,22 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
         ])),
         caller(
             script("call_once, done over by one that is dead")
-                .before("predecessor", |s| {
-                    s.ends_by_death();
-                    // SAFETY: ends the process.
-                    let process = fork(|| s.once.call_once(|| unsafe { libc::_exit(0) }).map_or(1, |()| 2));
-                    if wait(process) == 0 { Ok("") } else { Err("it did not die".into()) }
-                })
+                .before("predecessor", die_over_it)
                 .victim(victim_calls)
+                .sees(&["newcomer did it anew", "newcomer found it done"]),
+        ),
+        caller(
+            script("call_once_force, done over by one that is dead")
+                .before("predecessor", die_over_it)
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.dies_in(|| {
+                        s.once.call_once_force(|earlier| {
+                            assert!(earlier.is_poisoned(), "one has died over it");
+                            work(s);
+                        })
+                    });
+                })
                 .sees(&["newcomer did it anew", "newcomer found it done"]),
         ),
         caller(
@@ -168,6 +190,29 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
             script("OnceLock get_or_init, with the first use")
                 .victim(|s| s.dies_in(|| s.value.get_or_init(|| [1, 1]).map(drop)))
                 .sees(FOUND_OR_MADE),
+        ),
+        reader(
+            script("OnceLock get_or_try_init, makes it")
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.dies_in(|| s.value.get_or_try_init(|| Ok::<_, WaitError>([1, 1])).map(drop));
+                })
+                .sees(FOUND_OR_MADE),
+        ),
+        reader(
+            script("the end of OnceLock get_or_try_init, fails, while two wait")
+                .before("first", get_or_init_when_it_is_begun)
+                .before("second", get_or_init_when_it_is_begun)
+                .victim(|s| {
+                    let answer = s.value.get_or_try_init(|| {
+                        s.victim_is_ready();
+                        s.until_they_sleep(&[0, 1]);
+                        s.dies_from_here();
+                        Err(WaitError::WouldBlock)
+                    });
+                    s.dies_until_here(answer.map(drop));
+                })
+                .sees(&["first made its own, second made its own"]),
         ),
         reader(
             script("LazyLock force")

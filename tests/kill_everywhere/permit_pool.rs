@@ -24,6 +24,15 @@ fn get_through(s: &Stage<World>) -> Told {
     judge(s, &s.acquire().map_err(|error| error.to_string())?)
 }
 
+/// Holds until the victim is dead.
+fn hold(s: &Stage<World>) -> Told {
+    let permit = s.acquire().map_err(|error| error.to_string())?;
+    s.ready();
+    s.until_the_kill();
+    drop(permit);
+    Ok("")
+}
+
 fn get_through_later(s: &Stage<World>) -> Told {
     s.attach().expect("room"); // now: a newcomer would wake the victim
     s.ready();
@@ -79,6 +88,19 @@ fn acquire(s: &Stage<World>) {
     s.dies_in(|| s.acquire());
 }
 
+fn try_acquire(s: &Stage<World>) {
+    s.attach().expect("room");
+    s.dies_in(|| s.try_acquire());
+}
+
+/// The victim has a permit on which two sleep.
+fn slept_on(s: &Stage<World>) -> Permit<'_, 2> {
+    let permit = s.acquire().expect("free");
+    s.victim_is_ready();
+    s.until_they_sleep(&[0, 1]);
+    permit
+}
+
 fn give_back(s: &Stage<World>) {
     let (index, holder) = s.holders().next().expect("one holds");
     s.dies_in(|| s.give_back(index, holder));
@@ -87,6 +109,15 @@ fn give_back(s: &Stage<World>) {
 pub(super) fn operations() -> Vec<Box<dyn Operation>> {
     let newcomer = |script: Script<World>| -> Box<dyn Operation> {
         Box::new(script.after("newcomer", get_through).last("the last", find_all_well))
+    };
+    let two_sleep = |name: &str| {
+        script(name, 1)
+            .before("first", get_through_when_it_is_held)
+            .before("second", get_through_when_it_is_held)
+            .sees(&["first ok", "first holder died", "second ok"])
+    };
+    let beside_a_sleeper = |name: &str| {
+        script(name, 1).before("holder", hold).before("sleeper", get_through).sees(&["sleeper ok, newcomer ok"])
     };
     let given_back = |name: &str| {
         script(name, 1)
@@ -111,17 +142,46 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .sleeps(1)
                 .sees(&["sleeper ok"]),
         ),
+        newcomer(two_sleep("a permit dropped, while two sleep").victim(|s| {
+            let permit = slept_on(s);
+            s.dies_in(|| drop(permit));
+        })),
+        newcomer(two_sleep("release, while two sleep").victim(|s| {
+            let permit = slept_on(s);
+            s.dies_in(|| permit.release());
+        })),
+        newcomer(script("try_acquire, free", 1).victim(try_acquire).sees(&["newcomer ok", "newcomer holder died"])),
         newcomer(
-            script("release, while two sleep", 1)
-                .before("first", get_through_when_it_is_held)
-                .before("second", get_through_when_it_is_held)
+            script("try_acquire, taken over from one that is dead", 1)
+                .before("predecessor", die_with_it)
+                .victim(try_acquire)
+                .sees(&["newcomer holder died"]),
+        ),
+        newcomer(beside_a_sleeper("try_acquire, held, while another sleeps").victim(|s| {
+            s.attach().expect("room");
+            s.until_they_sleep(&[1]);
+            s.dies_in(|| s.try_acquire());
+        })),
+        newcomer(
+            script("try_acquire_for, times out, alone", 1)
+                .before("holder", hold)
                 .victim(|s| {
-                    let permit = s.acquire().expect("free");
-                    s.victim_is_ready();
-                    s.until_they_sleep(&[0, 1]);
-                    s.dies_in(|| drop(permit));
+                    s.attach().expect("room");
+                    s.dies_in(|| s.try_acquire_for(s.timeout()));
                 })
-                .sees(&["first ok", "first holder died", "second ok"]),
+                .naps()
+                .sleeps(1)
+                .sees(&["newcomer ok"]),
+        ),
+        newcomer(
+            beside_a_sleeper("try_acquire_for, times out, while another sleeps")
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.until_they_sleep(&[1]);
+                    s.dies_in(|| s.try_acquire_for(s.timeout()));
+                })
+                .naps()
+                .sleeps(1),
         ),
         newcomer(given_back("give_back of another's, while one sleeps").victim(|s| {
             s.attach().expect("room");

@@ -71,6 +71,15 @@ fn hold_until_both_sleep(s: &Stage<World>) -> Told {
     Ok("")
 }
 
+/// Holds it twice until the victim is dead.
+fn hold_twice(s: &Stage<World>) -> Told {
+    let _once = s.lock().map_err(|error| error.to_string())?;
+    let _twice = s.lock().map_err(|error| error.to_string())?;
+    s.ready();
+    s.until_the_kill();
+    Ok("")
+}
+
 fn die_with_two(s: &Stage<World>) -> Told {
     s.ends_by_death();
     core::mem::forget((s.lock(), s.lock()));
@@ -93,6 +102,9 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
         Box::new(script.after("newcomer", get_through).last("the last", find_all_well))
     };
     let slept_on = |name: &str| script(name).before("sleeper", get_through_when_it_is_held);
+    let beside_a_sleeper = |name: &str| {
+        script(name).before("holder", hold_twice).before("sleeper", get_through).sees(&["sleeper ok, newcomer ok"])
+    };
     vec![
         newcomer(
             script("lock, free")
@@ -162,6 +174,89 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .naps()
                 .sleeps(1)
                 .sees(EITHER_SLEEPER),
+        ),
+        newcomer(
+            script("lock, taken over, marked consistent, unlock")
+                .before("predecessor", die_with_two)
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.dies_in(|| match s.lock() {
+                        Err(LockError::OwnerDied(left)) => left.into_guard().mark_consistent(),
+                        other => panic!("{other:?}"),
+                    });
+                })
+                .sees(EITHER),
+        ),
+        newcomer(
+            script("acquire, mark_consistent, release, after a death")
+                .before("predecessor", die_with_two)
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.dies_in(|| {
+                        let Err(LockError::OwnerDied(_)) = s.acquire() else { panic!("it died") };
+                        s.mark_consistent().expect("held");
+                        s.release().expect("held");
+                    });
+                })
+                .sees(EITHER),
+        ),
+        newcomer(
+            script("try_lock, free")
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.dies_in(|| s.try_lock());
+                })
+                .sees(EITHER),
+        ),
+        newcomer(
+            slept_on("try_lock once more, while one sleeps")
+                .victim(|s| {
+                    let _guards = hold(s, 1);
+                    s.dies_in(|| s.try_lock());
+                })
+                .sees(&["sleeper owner died"]),
+        ),
+        newcomer(beside_a_sleeper("try_lock, held, while another sleeps").victim(|s| {
+            s.attach().expect("room");
+            s.until_they_sleep(&[1]);
+            s.dies_in(|| s.try_lock());
+        })),
+        newcomer(
+            script("try_lock_for, times out, alone")
+                .before("holder", hold_twice)
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.dies_in(|| s.try_lock_for(s.timeout()));
+                })
+                .naps()
+                .sleeps(1)
+                .sees(&["newcomer ok"]),
+        ),
+        newcomer(
+            beside_a_sleeper("try_lock_for, times out, while another sleeps")
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.until_they_sleep(&[1]);
+                    s.dies_in(|| s.try_lock_for(s.timeout()));
+                })
+                .naps()
+                .sleeps(1),
+        ),
+        newcomer(
+            script("try_acquire twice, free")
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.dies_in(|| s.try_acquire().and_then(|()| s.try_acquire()));
+                })
+                .sees(EITHER),
+        ),
+        newcomer(
+            script("try_acquire_for, twice, free")
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.dies_in(|| s.try_acquire_for(s.timeout()).and_then(|()| s.try_acquire_for(s.timeout())));
+                })
+                .sees(EITHER),
         ),
     ]
 }

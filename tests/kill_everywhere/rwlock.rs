@@ -53,9 +53,18 @@ fn when_it_is_held(s: &Stage<World>, act: fn(&Stage<World>) -> Told) -> Told {
 
 /// Sleeps behind the victim.
 fn later(s: &Stage<World>, act: fn(&Stage<World>) -> Told) -> Told {
+    when(s, Stage::until_the_victim_sleeps_for_good, act)
+}
+
+/// The same, where the victim sleeps for a while only.
+fn soon(s: &Stage<World>, act: fn(&Stage<World>) -> Told) -> Told {
+    when(s, Stage::until_the_victim_sleeps, act)
+}
+
+fn when(s: &Stage<World>, until: fn(&Stage<World>), act: fn(&Stage<World>) -> Told) -> Told {
     s.attach().expect("room"); // now: a newcomer would wake the victim
     s.ready();
-    s.until_the_victim_sleeps_for_good();
+    until(s);
     act(s)
 }
 
@@ -76,6 +85,14 @@ fn hold_until_both_sleep<G>(s: &Stage<World>, guard: Result<G, LockError<G>>) ->
     Ok("")
 }
 
+/// Writes, or reads, until the victim is dead.
+fn hold<G>(s: &Stage<World>, guard: Result<G, LockError<G>>) -> Told {
+    let _guard = guard.map_err(|error| error.to_string())?;
+    s.ready();
+    s.until_the_kill();
+    Ok("")
+}
+
 fn die_writing(s: &Stage<World>) -> Told {
     s.ends_by_death();
     core::mem::forget(s.write());
@@ -90,6 +107,35 @@ fn victim_reads(s: &Stage<World>) {
 fn victim_writes(s: &Stage<World>) {
     s.attach().expect("room");
     s.dies_in(|| s.write());
+}
+
+fn victim_tries_to_read(s: &Stage<World>) {
+    s.attach().expect("room");
+    s.dies_in(|| s.try_read());
+}
+
+fn victim_tries_to_write(s: &Stage<World>) {
+    s.attach().expect("room");
+    s.dies_in(|| s.try_write());
+}
+
+fn victim_reads_in_time(s: &Stage<World>) {
+    s.attach().expect("room");
+    s.dies_in(|| s.try_read_for(s.timeout()));
+}
+
+fn victim_writes_in_time(s: &Stage<World>) {
+    s.attach().expect("room");
+    s.dies_in(|| s.try_write_for(s.timeout()));
+}
+
+/// The victim does so while the second of the cast sleeps.
+fn beside_a_sleeper(act: fn(&Stage<World>)) -> impl Fn(&Stage<World>) + 'static {
+    move |s| {
+        s.attach().expect("room");
+        s.until_they_sleep(&[1]);
+        act(s);
+    }
 }
 
 /// A writer, on whom a reader and a writer sleep.
@@ -115,6 +161,9 @@ const EITHER: &[&str] = &["newcomer ok", "newcomer owner died"];
 pub(super) fn operations() -> Vec<Box<dyn Operation>> {
     let newcomer = |script: Script<World>| -> Box<dyn Operation> {
         Box::new(script.after("newcomer", write).last("the last", find_all_well))
+    };
+    let written = |name: &str, act: fn(&Stage<World>) -> Told| {
+        script(name).before("writer", |s| hold(s, s.write())).before("sleeper", act).sees(&["sleeper ok, newcomer ok"])
     };
     vec![
         newcomer(script("read, free").victim(victim_reads).sees(&["newcomer ok"])),
@@ -190,6 +239,65 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                     });
                 })
                 .sees(EITHER),
+        ),
+        newcomer(script("try_read, free").victim(victim_tries_to_read).sees(&["newcomer ok"])),
+        newcomer(
+            script("try_read, where a writer has died")
+                .before("predecessor", die_writing)
+                .victim(victim_tries_to_read)
+                .sees(&["newcomer owner died"]),
+        ),
+        newcomer(
+            written("try_read, while one writes, and a reader sleeps", read)
+                .victim(beside_a_sleeper(victim_tries_to_read)),
+        ),
+        newcomer(script("try_write, free").victim(victim_tries_to_write).sees(EITHER)),
+        newcomer(
+            script("try_write, taken over from one that is dead")
+                .before("predecessor", die_writing)
+                .victim(victim_tries_to_write)
+                .sees(&["newcomer owner died"]),
+        ),
+        newcomer(
+            written("try_write, while one writes, and a writer sleeps", write)
+                .victim(beside_a_sleeper(victim_tries_to_write)),
+        ),
+        newcomer(
+            script("try_write, while one reads")
+                .before("reader", |s| hold(s, s.read()))
+                .victim(victim_tries_to_write)
+                .sees(EITHER),
+        ),
+        newcomer(
+            script("try_read_for, times out, alone")
+                .before("writer", |s| hold(s, s.write()))
+                .victim(victim_reads_in_time)
+                .naps()
+                .sleeps(1)
+                .sees(&["newcomer ok"]),
+        ),
+        newcomer(
+            written("try_read_for, times out, while a writer sleeps", write)
+                .victim(beside_a_sleeper(victim_reads_in_time))
+                .naps()
+                .sleeps(1),
+        ),
+        newcomer(
+            script("try_write_for, times out, while one reads")
+                .before("reader", |s| hold(s, s.read()))
+                .victim(victim_writes_in_time)
+                .naps()
+                .sleeps(1)
+                .sees(EITHER),
+        ),
+        newcomer(
+            script("try_write_for, times out, while one reads, and a reader sleeps behind it")
+                .before("reader", |s| hold(s, s.read()))
+                .before("sleeper", |s| soon(s, read))
+                .victim(victim_writes_in_time)
+                .naps()
+                .sleeps(1)
+                .sees(&["sleeper ok", "sleeper owner died"]),
         ),
         newcomer(slept_on("write unlock, while a reader and a writer sleep").victim(|s| {
             let guard = updated_and_slept_on(s);

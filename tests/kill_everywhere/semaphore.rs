@@ -2,7 +2,7 @@
 
 use super::operation::{Operation, Script, operation};
 use super::stage::{Stage, Told};
-use outlive::{Segment, Semaphore};
+use outlive::{Segment, Semaphore, SemaphorePermit};
 
 type World = Segment<Semaphore>;
 
@@ -18,20 +18,39 @@ fn acquire(s: &Stage<World>, count: u32) -> Told {
 
 /// Sleeps behind the victim.
 fn acquire_later(s: &Stage<World>, count: u32) -> Told {
+    acquire_when(s, count, Stage::until_the_victim_sleeps_for_good)
+}
+
+fn acquire_when(s: &Stage<World>, count: u32, until: fn(&Stage<World>)) -> Told {
     s.attach().expect("room"); // now: a newcomer would wake the victim
     s.ready();
-    s.until_the_victim_sleeps_for_good();
+    until(s);
     acquire(s, count)
+}
+
+/// Sleeps while the victim has permits.
+fn acquire_when_none_is_left(s: &Stage<World>) -> Told {
+    acquire_when(s, 1, Stage::until_the_victim_is_ready)
 }
 
 /// Releases one after the other when the victim and the second of the cast sleep for good.
 fn release_when_both_sleep(s: &Stage<World>, count: u32) -> Told {
+    release_when(s, count, Stage::until_the_victim_sleeps_for_good)
+}
+
+fn release_when(s: &Stage<World>, count: u32, until: fn(&Stage<World>)) -> Told {
     s.attach().expect("room");
     s.ready();
     s.until_they_sleep(&[1]);
-    s.until_the_victim_sleeps_for_good();
+    until(s);
     (0..count).try_for_each(|_| s.release()).map_err(|error| error.to_string())?;
     Ok("")
+}
+
+/// Releases when the victim is dead, whatever that did.
+fn release_after_the_kill(s: &Stage<World>, count: u32) -> Told {
+    s.comes_back_after_the_kill(s.attach())?;
+    s.release_many(count).map(|()| "").map_err(|error| error.to_string())
 }
 
 /// Releases what the victim has not. (More than the sleepers want, so that it can be told.)
@@ -52,10 +71,47 @@ fn count_the_rest(s: &Stage<World>) -> Told {
     }
 }
 
+/// Where two are acquired at once, or none.
+fn count_both_or_none(s: &Stage<World>) -> Told {
+    match count_the_rest(s)? {
+        "found one" => Err("one of two was acquired".into()),
+        word => Ok(word),
+    }
+}
+
+/// The victim, a participant, does it while the second of the cast sleeps.
+fn beside_a_sleeper(act: impl Fn(&Stage<World>) + 'static) -> impl Fn(&Stage<World>) + 'static {
+    move |s| {
+        s.attach().expect("room");
+        s.until_they_sleep(&[1]);
+        act(s);
+    }
+}
+
+/// The victim has two permits when the second of the cast falls asleep.
+fn permits_slept_on(s: &Stage<World>) -> SemaphorePermit<'_> {
+    let permits = s.try_permits_for(2, s.timeout()).expect("free");
+    s.victim_is_ready();
+    s.until_they_sleep(&[1]);
+    permits
+}
+
 const RELEASED_OR_NOT: &[&str] = &["observer found it released", "observer released"];
 
 pub(super) fn operations() -> Vec<Box<dyn Operation>> {
     let newcomer = |script: Script<World>| -> Box<dyn Operation> { Box::new(script.after("newcomer", count_the_rest)) };
+    let slept_on = |name: &str, permits| {
+        script(name, permits)
+            .before("releaser", |s| release_after_the_kill(s, 1))
+            .before("sleeper", |s| acquire(s, 1))
+            .sees(&["sleeper ok, newcomer found none"])
+    };
+    let given_back = |name: &str| {
+        script(name, 2)
+            .before("observer", |s| release_unless_it_did(s, 1))
+            .before("sleeper", acquire_when_none_is_left)
+            .sees(RELEASED_OR_NOT)
+    };
     vec![
         newcomer(
             script("acquire, free", 1)
@@ -110,7 +166,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .sees(&["sleeper ok, newcomer found two", "sleeper ok, newcomer found none"]),
         ),
         newcomer(
-            script("release, while one sleeps", 0)
+            script("release_many, while one sleeps", 0)
                 .before("observer", |s| release_unless_it_did(s, 1))
                 .before("sleeper", |s| acquire(s, 1))
                 .victim(|s| {
@@ -121,7 +177,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .sees(RELEASED_OR_NOT),
         ),
         newcomer(
-            script("release, by one that has not taken part yet, while one sleeps", 0)
+            script("release_many, by one that has not taken part yet, while one sleeps", 0)
                 .before("observer", |s| release_unless_it_did(s, 1))
                 .before("sleeper", |s| acquire(s, 1))
                 .victim(|s| {
@@ -131,7 +187,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .sees(RELEASED_OR_NOT),
         ),
         newcomer(
-            script("release, while two sleep, one of whom wants two", 0)
+            script("release_many, while two sleep, one of whom wants two", 0)
                 .before("observer", |s| release_unless_it_did(s, 3))
                 .before("sleeper for two", |s| acquire(s, 2))
                 .before("sleeper", |s| acquire(s, 1))
@@ -142,5 +198,111 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 })
                 .sees(RELEASED_OR_NOT),
         ),
+        newcomer(
+            script("release, twice, while one sleeps", 0)
+                .before("observer", |s| release_unless_it_did(s, 1))
+                .before("sleeper", |s| acquire(s, 1))
+                .victim(beside_a_sleeper(|s| s.dies_in(|| s.release().and_then(|()| s.release()))))
+                .sees(RELEASED_OR_NOT),
+        ),
+        newcomer(
+            script("try_acquire, free", 1)
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.dies_in(|| s.try_acquire());
+                })
+                .sees(&["newcomer found one", "newcomer found none"]),
+        ),
+        newcomer(
+            slept_on("try_acquire, none, while another sleeps", 0)
+                .victim(beside_a_sleeper(|s| s.dies_in(|| s.try_acquire()))),
+        ),
+        Box::new(
+            script("try_acquire_many, free", 2)
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.dies_in(|| s.try_acquire_many(2));
+                })
+                .after("newcomer", count_both_or_none)
+                .sees(&["newcomer found two", "newcomer found none"]),
+        ),
+        newcomer(
+            script("try_acquire_many, too few, while another sleeps who wants two", 1)
+                .before("releaser", |s| release_after_the_kill(s, 1))
+                .before("sleeper", |s| acquire(s, 2))
+                .victim(beside_a_sleeper(|s| s.dies_in(|| s.try_acquire_many(2))))
+                .sees(&["sleeper ok, newcomer found none"]),
+        ),
+        newcomer(
+            script("try_acquire_for, times out, alone", 0)
+                .before("releaser", |s| release_after_the_kill(s, 1))
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.dies_in(|| s.try_acquire_for(s.timeout()));
+                })
+                .naps()
+                .sleeps(1)
+                .sees(&["newcomer found one"]),
+        ),
+        newcomer(
+            slept_on("try_acquire_for, times out, while another sleeps", 0)
+                .victim(beside_a_sleeper(|s| s.dies_in(|| s.try_acquire_for(s.timeout()))))
+                .naps()
+                .sleeps(1),
+        ),
+        newcomer(
+            script("try_acquire_for, in time, the first of two sleepers, for two releases", 0)
+                .before("releaser", |s| release_when(s, 2, Stage::until_the_victim_sleeps))
+                .before("sleeper", |s| acquire_when(s, 1, Stage::until_the_victim_sleeps))
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.dies_in(|| s.try_acquire_for(s.timeout()));
+                })
+                .naps()
+                .sleeps(1)
+                .sees(&["sleeper ok, newcomer found one", "sleeper ok, newcomer found none"]),
+        ),
+        newcomer(
+            script("try_acquire_many_for, times out beside one, while another sleeps who wants two", 1)
+                .before("releaser", |s| release_after_the_kill(s, 1))
+                .before("sleeper", |s| acquire(s, 2))
+                .victim(beside_a_sleeper(|s| s.dies_in(|| s.try_acquire_many_for(3, s.timeout()))))
+                .naps()
+                .sleeps(1)
+                .sees(&["sleeper ok, newcomer found none"]),
+        ),
+        newcomer(
+            script("permit, free", 1)
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.dies_in(|| s.permit());
+                })
+                .sees(&["newcomer found one", "newcomer found none"]),
+        ),
+        newcomer(
+            script("try_permit, free", 1)
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.dies_in(|| s.try_permit());
+                })
+                .sees(&["newcomer found one", "newcomer found none"]),
+        ),
+        Box::new(
+            script("try_permits_for, free", 2)
+                .victim(|s| {
+                    s.attach().expect("room");
+                    s.dies_in(|| s.try_permits_for(2, s.timeout()));
+                })
+                .after("newcomer", count_both_or_none)
+                .sees(&["newcomer found two", "newcomer found none"]),
+        ),
+        newcomer(given_back("SemaphorePermit release, of two, while one sleeps").victim(|s| {
+            let permits = permits_slept_on(s);
+            s.dies_in(|| permits.release());
+        })),
+        newcomer(given_back("SemaphorePermit dropped, of two, while one sleeps").victim(|s| {
+            let permits = permits_slept_on(s);
+            s.dies_in(|| drop(permits));
+        })),
     ]
 }

@@ -168,7 +168,7 @@ impl<W> Stage<W> {
 
     /// A timeout that the victim can spend asleep: long enough to come to its sleep.
     pub(crate) fn timeout(&self) -> Duration {
-        Duration::from_millis(if self.board.is_stepped.load(SeqCst) == 0 { 100 } else { 1_200 })
+        Duration::from_millis(if self.board.is_stepped.load(SeqCst) == 0 { 100 } else { 1_000 })
     }
 
     /// For one that is to decide, when the victim is dead, whether others are owed something: takes part by `attach` already, because

@@ -96,7 +96,7 @@ impl Victim {
             if begin.elapsed() > STOPS_WITHIN {
                 return Err("the victim did not begin".into());
             }
-            pause();
+            pause(begin);
             self.thread = board.victim.load(SeqCst);
         }
         if self.thread < 0 {
@@ -231,7 +231,7 @@ impl Victim {
             if begin.elapsed() > STOPS_WITHIN {
                 return Err("the victim came to no end: it does not get through itself".into());
             }
-            pause();
+            pause(begin);
         }
         unreachable!("rounds do not run out");
     }
@@ -255,9 +255,9 @@ impl Drop for Victim {
     }
 }
 
-/// A moment in which others run.
-pub(crate) fn pause() {
-    std::thread::sleep(Duration::from_micros(20));
+/// A moment in which others run: a short one, but where one has waited for long already, which takes processors from others.
+pub(crate) fn pause(since: Instant) {
+    std::thread::sleep((since.elapsed() / 16).clamp(Duration::from_micros(20), Duration::from_millis(1)));
 }
 
 #[cfg(target_arch = "x86_64")]
