@@ -41,7 +41,7 @@ pub const ROWS: [Row; 11] = [
 pub const COLUMNS: [(&str, &str); 6] = [
     ("no death, schedule or memory order breaks it", "loom: models, executions"),
     ("nor with more threads", "shuttle: models, executions"),
-    ("nor SIGKILL after any instruction, in any sleep", "ptrace: operations, instructions, kills"),
+    ("nor SIGKILL amid an operation, in or beside a sleep", "ptrace: operations, their instructions, kills"),
     ("each ordering, wake and second look is needed", "mutants: killed, shown to be equivalent, open"),
     ("its tests notice other logic", "mutants: killed, shown to be equivalent, open"),
     ("it answers as a plain reference, deaths included", "proptest: scenarios"),

@@ -101,6 +101,8 @@ fn the_holder_comes_first_even_if_it_is_a_thread_of_ours() {
         let (places, _) = watched_by_the_first(&threads, threads.len(), Some(Id::new(place, 1)));
         assert_eq!(places, expected);
     }
+    let (places, _) = watched_by_the_first(&threads, threads.len(), Some(Id::new(threads.len(), 1)));
+    assert_eq!(places, [1, 2, 3], "there is no such slot");
     let few: Vec<_> = (0..4).map(main_of).collect();
     assert_eq!(watched_by_the_first(&few, 4, Some(Id::new(2, 1))), (vec![2, 1, 3], true));
     assert_eq!(watched_by_the_first(&few, 4, Some(Id::new(99, 1))), (vec![1, 2, 3], true), "there is no such slot");
