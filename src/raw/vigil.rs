@@ -267,9 +267,9 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         let mut lifelines = List::new(P::MOST_WORDS - 2);
         let mut processes = List::<u32, 128>::new(P::MOST_WORDS);
         processes.push(self.me.process());
-        for (place, index) in self.others(holder, used).enumerate() {
+        for index in self.others(holder, used) {
             let process = self.me.table.slots[index].about().process();
-            let is_the_holder = place == 0 && holder.is_some();
+            let is_the_holder = holder.is_some_and(|holder| holder.index() == index);
             if !is_the_holder && processes.iter().any(|seen| seen == process) {
                 continue;
             }
