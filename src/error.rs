@@ -88,7 +88,8 @@ pub enum Error {
     },
     /// A condition variable and the lock that it was to wait with are in different segments.
     OtherSegment,
-    /// The participant cannot leave: at this offset of the segment a word says that it holds something.
+    /// The participant cannot leave: at this offset of the segment a word says that it holds something. Plain data that happens to
+    /// say so counts, too.
     StillHolding {
         /// Offset in bytes from the segment's start.
         offset: usize,

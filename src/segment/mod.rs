@@ -472,7 +472,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// Threads that end need not do this: the kernel sees to it.
     ///
     /// # Errors
-    /// [`Error::StillHolding`] while any word of the segment names this thread; [`Error::Unsupported`] if its lifeline cannot be
+    /// [`Error::StillHolding`] while any word of the segment names this thread: also one of plain data that happens to, which of random
+    /// 32-bit words one in 2^29 does; then let the thread end, or change that word. [`Error::Unsupported`] if its lifeline cannot be
     /// taken out of its robust list, because other processes have scribbled on the links.
     pub fn detach(&self) -> Result<()> {
         local::detach(self.mapping)

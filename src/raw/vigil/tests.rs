@@ -29,7 +29,7 @@ fn watched_by_the_first(threads: &[Thread], used: usize, holder: Option<Id>) -> 
         let own = if thread.is_alive { alive } else { MARK | WAKE_AT_DEATH };
         let lifelines = [own, if thread.is_main { 0 } else { alive }].map(RobustNode::unlinked);
         let claim = Slot::<Linux>::claim_of_first(place as u32 + 1);
-        Slot::from_parts(Long::new(claim), lifelines, AboutThread::of_process(thread.process))
+        Slot::from_parts(Long::new(claim), lifelines, AboutThread::of_process(10 + thread.process))
     };
     let slots: Vec<Slot<Linux>> = threads.iter().enumerate().map(slot).collect();
     let (membership, cursor) = (Word::new(used as u32), Word::new(0));
