@@ -31,3 +31,10 @@ pub use reentrant::ReentrantMutex;
 pub use rwlock::RwLock;
 pub use semaphore::Semaphore;
 pub use table::{Participant, Slot, Table};
+
+/// Of the unit tests: nothing is written into the sources, and Miri is a thousand times slower.
+#[cfg(test)]
+fn random_cases() -> proptest::test_runner::Config {
+    let cases = if cfg!(miri) { 4 } else { 256 };
+    proptest::test_runner::Config { cases, failure_persistence: None, ..Default::default() }
+}

@@ -15,6 +15,8 @@ fn histories() -> impl Strategy<Value = Vec<End>> {
 }
 
 proptest! {
+    #![proptest_config(crate::raw::random_cases())]
+
     #[test]
     fn the_last_ends_are_remembered(first in any::<u16>(), flags in 0..8u32, ends in histories()) {
         let flags = [RUNNING, BROKEN, WAITERS].iter().enumerate().filter(|(i, _)| flags >> i & 1 == 1);

@@ -4,6 +4,8 @@ use super::*;
 use proptest::prelude::*;
 
 proptest! {
+    #![proptest_config(crate::raw::random_cases())]
+
     #[test]
     fn a_word_that_is_consistent_has_no_cause(word in any::<u32>()) {
         let cause = Cause::nameless_in(word);

@@ -4,6 +4,8 @@ use super::*;
 use proptest::prelude::*;
 
 proptest! {
+    #![proptest_config(crate::raw::random_cases())]
+
     #[test]
     fn a_claim_is_its_parts(state in 0..4u64, generation in any::<u16>(), thread in any::<u32>(), tag in any::<u32>()) {
         let claim = Claim { state, generation, thread, tag };
