@@ -92,10 +92,10 @@ impl Models {
             if source.mutants.iter().any(|mutant| !mutant.is_logic) && !of_program.contains_key(&source.name) {
                 return Err(format!("src/raw/{0}.rs has no models: write models/{0}.rs", source.name));
             }
-            let unit = format!("raw::{}::", source.name);
-            let unit_tests = of_program.get(UNIT_TESTS).into_iter().flatten().filter(|test| test.starts_with(&unit));
-            let mut of_source: Vec<_> = unit_tests.map(|test| format!("{UNIT_TESTS}::{test}")).collect();
             let concerned: Vec<_> = [source.name.clone()].into_iter().chain(users(&source.name, sources)).collect();
+            let units = of_program.get(UNIT_TESTS).into_iter().flatten();
+            let units = units.filter(|test| concerned.iter().any(|name| test.starts_with(&format!("raw::{name}::"))));
+            let mut of_source: Vec<_> = units.map(|test| format!("{UNIT_TESTS}::{test}")).collect();
             for program in &concerned {
                 let tests = of_program.get(program).into_iter().flatten();
                 of_source.extend(tests.map(|test| format!("{program}::{test}")));
@@ -205,7 +205,7 @@ fn users(name: &str, sources: &[Source]) -> Vec<String> {
 fn is_quick(model: &str) -> bool {
     !model.contains("::with_")
 }
-const LONGEST_OF_QUICK: Duration = Duration::from_secs(20);
+const LONGEST_OF_QUICK: Duration = Duration::from_secs(10);
 
 /// Asks one mutant's models.
 fn one(models: &Models, mutant: &Mutant, killers: &Killers, effort: Effort) -> Result<Outcome> {
