@@ -1,6 +1,7 @@
 //! The words of the table, taken apart and put together.
 
 use super::*;
+use crate::platform::linux::{AboutThread, Linux, RobustNode};
 use proptest::prelude::*;
 
 proptest! {
@@ -42,5 +43,23 @@ proptest! {
         prop_assert!(!is_owned(value | MARK));
         prop_assert!(!is_owned(value & !OWNER));
         prop_assert_eq!(is_owned(value & !MARK), value & OWNER != 0);
+    }
+}
+
+#[test]
+fn in_a_copy_every_slot_is_free() {
+    let slots: Vec<_> = (0..4)
+        .map(|state| {
+            let claim = Claim { state, generation: 7, thread: 5, tag: 3 };
+            let lifelines = [5 | WAKE_AT_DEATH, MARK].map(RobustNode::unlinked);
+            Slot::<Linux>::from_parts(Long::new(claim.word()), lifelines, AboutThread::of_process(1))
+        })
+        .collect();
+    let (membership, cursor) = (Word::new(4), Word::new(0));
+    Table { membership: &membership, cursor: &cursor, slots: &slots }.end_all();
+    for slot in &slots {
+        let claim = Claim::of(slot.claim.load(Relaxed));
+        assert_eq!((claim.state, claim.generation), (FREE, 7));
+        assert_eq!(slot.lifelines.each_ref().map(|lifeline| lifeline.word().load(Relaxed)), [0, 0]);
     }
 }
