@@ -178,6 +178,8 @@ impl Soak {
 
     fn run(mut self, time: Duration) -> Faults<()> {
         let begin = Instant::now();
+        // The first turn is nobody's, and would come with the first death alone: before it all may wait for each other.
+        self.segment.turn.set()?;
         while begin.elapsed() < time {
             std::thread::sleep(Duration::from_micros(self.random.below(20_000)));
             self.strike()?;
