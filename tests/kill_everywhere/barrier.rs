@@ -182,10 +182,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
         ),
         last(
             script("wait_timeout, times out, alone", PARTIES)
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| s.barrier.wait_timeout(s.timeout()));
-                })
+                .joined_victim(|s| s.dies_in(|| s.barrier.wait_timeout(s.timeout())))
                 .naps()
                 .sleeps(1)
                 .after("newcomer", come_for_a_moment)
@@ -196,11 +193,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("observer", abort_if_the_two_others_came)
                 .before("first", wait)
                 .before("third", wait_later)
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.until_they_sleep(&[1]);
-                    s.dies_in(|| s.barrier.wait());
-                })
+                .victim_beside_a_sleeper(|s| s.dies_in(|| s.barrier.wait()))
                 .naps()
                 .sleeps(1)
                 .sees(&["first met, third met", "first was told of a death", "observer aborted"]),
@@ -239,10 +232,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
         Box::new(
             script("reset, after the death of a member", 1)
                 .before("predecessor", join_and_die)
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| s.barrier.reset());
-                })
+                .joined_victim(|s| s.dies_in(|| s.barrier.reset()))
                 .after("newcomer", meet_nobody)
                 .last("the last", find_agreement)
                 .sees(&["newcomer met", "newcomer reset it"]),

@@ -195,8 +195,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("observer", fill_unless_it_did)
                 .before("first", take)
                 .before("second", take)
-                .victim(|s| {
-                    s.attach().expect("room");
+                .joined_victim(|s| {
                     s.until_they_sleep(&[1, 2]);
                     s.dies_in(|| {
                         let mut items = s.items.lock().expect("they wait");
@@ -210,10 +209,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
             script("wait in a loop, notified, relock, the first of two")
                 .before("bringer", |s| bring_when_both_sleep(s, 1))
                 .before("sleeper", |s| later(s, Stage::until_the_victim_sleeps_for_good, take))
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| take(s));
-                })
+                .joined_victim(|s| s.dies_in(|| take(s)))
                 .naps()
                 .sees(&["sleeper ok", "sleeper owner died"]),
         ),
@@ -232,9 +228,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
             script("wait_while, notified, relock, the last of two who are woken at once")
                 .before("bringer", |s| bring_when_both_sleep(s, 2))
                 .before("sleeper", take)
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.until_they_sleep(&[1]);
+                .victim_beside_a_sleeper(|s| {
                     let items = s.items.lock().expect("it waits");
                     s.dies_in(|| s.came.wait_while(items, |items| *items == 0).map(|mut items| *items -= 1));
                 })
@@ -245,10 +239,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
             script("wait, with a ReentrantMutex held twice, notified, relock, the first of two")
                 .before("bringer", |s| bring_beside(s, || s.counted.lock(), ReentrantMutexGuard::mark_consistent))
                 .before("sleeper", |s| later(s, Stage::until_the_victim_sleeps_for_good, take_counted))
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| take_counted(s));
-                })
+                .joined_victim(|s| s.dies_in(|| take_counted(s)))
                 .naps()
                 .sees(&["sleeper ok", "sleeper owner died"]),
         ),
@@ -256,10 +247,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
             script("wait, with a Lock, notified, relock, the first of two")
                 .before("bringer", |s| bring_beside(s, || s.plain.lock(), vouch_plainly))
                 .before("sleeper", |s| later(s, Stage::until_the_victim_sleeps_for_good, take_plain))
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| take_plain(s));
-                })
+                .joined_victim(|s| s.dies_in(|| take_plain(s)))
                 .naps()
                 .sees(&["sleeper ok", "sleeper owner died"]),
         ),
@@ -278,9 +266,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
             script("wait_timeout, times out, while another waits")
                 .before("bringer", bring_after_the_kill)
                 .before("sleeper", take)
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.until_they_sleep(&[1]);
+                .victim_beside_a_sleeper(|s| {
                     let items = s.items.lock().expect("it waits");
                     s.dies_in(|| s.came.wait_timeout(items, s.timeout()));
                 })
@@ -292,9 +278,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
             script("wait_timeout_while, times out, while another waits")
                 .before("bringer", bring_after_the_kill)
                 .before("sleeper", take)
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.until_they_sleep(&[1]);
+                .victim_beside_a_sleeper(|s| {
                     let items = s.items.lock().expect("it waits");
                     s.dies_in(|| s.came.wait_timeout_while(items, s.timeout(), |items| *items == 0));
                 })

@@ -96,10 +96,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
         script(name, event)
             .before("setter", set_when_both_sleep)
             .before("sleeper", |s| wait_later(s, Stage::until_the_victim_sleeps_for_good))
-            .victim(|s| {
-                s.attach().expect("room");
-                s.dies_in(|| s.wait());
-            })
+            .joined_victim(|s| s.dies_in(|| s.wait()))
             .naps()
             .sleeps(1)
             .sees(&["sleeper ok"])
@@ -108,13 +105,11 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
         script(name, event).before("setter", set_after_the_kill).before("sleeper", wait).sees(&["sleeper ok"])
     };
     vec![
-        last(slept_on("set, while two sleep", Event::new).before("second", wait).victim(|s| {
-            s.attach().expect("room");
+        last(slept_on("set, while two sleep", Event::new).before("second", wait).joined_victim(|s| {
             s.until_they_sleep(&[1, 2]);
             s.dies_in(|| s.set());
         })),
-        last(slept_on("set and clear, while two sleep", Event::new).before("second", wait).victim(|s| {
-            s.attach().expect("room");
+        last(slept_on("set and clear, while two sleep", Event::new).before("second", wait).joined_victim(|s| {
             s.until_they_sleep(&[1, 2]);
             s.dies_in(|| s.set().map(|()| s.clear()));
         })),
@@ -123,11 +118,10 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
             s.dies_in(|| s.set());
         })),
         last(asleep("wait, the first of two sleepers", Event::new)),
-        last(slept_on("set, for one, while it sleeps", Event::auto_reset).victim(|s| {
-            s.attach().expect("room");
-            s.until_they_sleep(&[1]);
-            s.dies_in(|| s.set());
-        })),
+        last(
+            slept_on("set, for one, while it sleeps", Event::auto_reset)
+                .victim_beside_a_sleeper(|s| s.dies_in(|| s.set())),
+        ),
         last(asleep("wait, for one, the first of two sleepers", Event::auto_reset)),
         last(script("wait_timeout, times out, alone", Event::new).victim(victim_waits_for_a_while).naps().sleeps(1)),
         last(
@@ -154,11 +148,10 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .after("newcomer", look)
                 .sees(&["newcomer found it set", "newcomer found it clear"]),
         ),
-        last(beside_a_sleeper("try_wait, for one, not set, while another sleeps", Event::auto_reset).victim(|s| {
-            s.attach().expect("room");
-            s.until_they_sleep(&[1]);
-            s.dies_in(|| s.try_wait());
-        })),
+        last(
+            beside_a_sleeper("try_wait, for one, not set, while another sleeps", Event::auto_reset)
+                .victim_beside_a_sleeper(|s| s.dies_in(|| s.try_wait())),
+        ),
         last(
             script("clear, set", Event::new)
                 .victim(|s| {
@@ -168,10 +161,9 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .after("newcomer", look)
                 .sees(&["newcomer found it set", "newcomer found it clear"]),
         ),
-        last(beside_a_sleeper("clear, not set, while another sleeps", Event::new).victim(|s| {
-            s.attach().expect("room");
-            s.until_they_sleep(&[1]);
-            s.dies_in(|| s.clear());
-        })),
+        last(
+            beside_a_sleeper("clear, not set, while another sleeps", Event::new)
+                .victim_beside_a_sleeper(|s| s.dies_in(|| s.clear())),
+        ),
     ]
 }

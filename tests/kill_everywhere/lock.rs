@@ -80,28 +80,17 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
         script(name).before("holder", hold).before("sleeper", get_through).sees(&["sleeper ok, newcomer ok"])
     };
     vec![
-        newcomer(
-            script("acquire, free")
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| s.acquire());
-                })
-                .sees(EITHER),
-        ),
+        newcomer(script("acquire, free").joined_victim(|s| s.dies_in(|| s.acquire())).sees(EITHER)),
         newcomer(
             script("acquire, taken over from one that is dead")
                 .before("predecessor", die_with_it)
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| s.acquire());
-                })
+                .joined_victim(|s| s.dies_in(|| s.acquire()))
                 .sees(&["newcomer owner died"]),
         ),
         Box::new(
             script("acquire, release, after a death, and nobody vouches")
                 .before("predecessor", die_with_it)
-                .victim(|s| {
-                    s.attach().expect("room");
+                .joined_victim(|s| {
                     s.dies_in(|| {
                         let Err(LockError::OwnerDied(_)) = s.acquire() else { panic!("it died") };
                         s.release().expect("held");
@@ -117,8 +106,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
         newcomer(
             script("acquire, mark_consistent, release, after a death")
                 .before("predecessor", die_with_it)
-                .victim(|s| {
-                    s.attach().expect("room");
+                .joined_victim(|s| {
                     s.dies_in(|| {
                         let Err(LockError::OwnerDied(_)) = s.acquire() else { panic!("it died") };
                         s.mark_consistent().expect("held");
@@ -127,61 +115,27 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 })
                 .sees(EITHER),
         ),
-        newcomer(
-            script("try_acquire, free")
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| s.try_acquire());
-                })
-                .sees(EITHER),
-        ),
+        newcomer(script("try_acquire, free").joined_victim(|s| s.dies_in(|| s.try_acquire())).sees(EITHER)),
         newcomer(
             script("try_acquire, taken over from one that is dead")
                 .before("predecessor", die_with_it)
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| s.try_acquire());
-                })
+                .joined_victim(|s| s.dies_in(|| s.try_acquire()))
                 .sees(&["newcomer owner died"]),
         ),
-        newcomer(beside_a_sleeper("try_acquire, held, while another sleeps").victim(|s| {
-            s.attach().expect("room");
-            s.until_they_sleep(&[1]);
-            s.dies_in(|| s.try_acquire());
-        })),
+        newcomer(
+            beside_a_sleeper("try_acquire, held, while another sleeps")
+                .victim_beside_a_sleeper(|s| s.dies_in(|| s.try_acquire())),
+        ),
         newcomer(
             beside_a_sleeper("try_acquire_for, times out, while another sleeps")
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.until_they_sleep(&[1]);
-                    s.dies_in(|| s.try_acquire_for(s.timeout()));
-                })
+                .victim_beside_a_sleeper(|s| s.dies_in(|| s.try_acquire_for(s.timeout())))
                 .naps()
                 .sleeps(1),
         ),
+        newcomer(script("lock, free").joined_victim(|s| s.dies_in(|| s.lock())).sees(EITHER)),
+        newcomer(script("try_lock, free").joined_victim(|s| s.dies_in(|| s.try_lock())).sees(EITHER)),
         newcomer(
-            script("lock, free")
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| s.lock());
-                })
-                .sees(EITHER),
-        ),
-        newcomer(
-            script("try_lock, free")
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| s.try_lock());
-                })
-                .sees(EITHER),
-        ),
-        newcomer(
-            script("try_lock_for, free")
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| s.try_lock_for(s.timeout()));
-                })
-                .sees(EITHER),
+            script("try_lock_for, free").joined_victim(|s| s.dies_in(|| s.try_lock_for(s.timeout()))).sees(EITHER),
         ),
         newcomer(
             script("release")
@@ -205,11 +159,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
             script("release of what another acquired, while one sleeps")
                 .before("holder", hold_for_the_victim)
                 .before("sleeper", get_through)
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.until_they_sleep(&[1]);
-                    s.dies_in(|| s.release());
-                })
+                .victim_beside_a_sleeper(|s| s.dies_in(|| s.release()))
                 .sees(&["holder still holds, sleeper ok", "holder was released, sleeper ok"]),
         ),
         newcomer(
@@ -244,8 +194,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
         ),
         newcomer(
             script("release of what nobody holds")
-                .victim(|s| {
-                    s.attach().expect("room");
+                .joined_victim(|s| {
                     s.dies_in(|| match s.release() {
                         Err(Error::NotHeld { holder: None }) => {}
                         other => panic!("{other:?}"),

@@ -172,18 +172,8 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .sees(&["resident ok", "resident owner died"]),
         ),
         newcomer(script("lock, free, with the first use").victim(|s| s.dies_in(|| s.pair.lock())).sees(EITHER)),
-        newcomer(
-            script("try_lock, free")
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| s.pair.try_lock());
-                })
-                .sees(EITHER),
-        ),
-        newcomer(script("try_lock, held").before("holder", hold).victim(|s| {
-            s.attach().expect("room");
-            s.dies_in(|| s.pair.try_lock());
-        })),
+        newcomer(script("try_lock, free").joined_victim(|s| s.dies_in(|| s.pair.try_lock())).sees(EITHER)),
+        newcomer(script("try_lock, held").before("holder", hold).joined_victim(|s| s.dies_in(|| s.pair.try_lock()))),
         newcomer(
             script("unlock")
                 .before("resident", come_back)
@@ -211,10 +201,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
             script("lock, update, unlock, and two compete for what is left")
                 .meanwhile("rival", get_through)
                 .meanwhile("rival", get_through)
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| update(&mut s.pair.lock().expect("free")));
-                })
+                .joined_victim(|s| s.dies_in(|| update(&mut s.pair.lock().expect("free"))))
                 .sees(&["rival ok", "rival owner died"]),
         ),
         told_newcomer(
@@ -227,8 +214,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
             script("lock, taken over, marked consistent, unlock")
                 .before("predecessor", die_with_it)
                 .before("resident", come_back)
-                .victim(|s| {
-                    s.attach().expect("room");
+                .joined_victim(|s| {
                     s.dies_in(|| match s.pair.lock() {
                         Err(LockError::OwnerDied(left)) => left.into_guard().mark_consistent(),
                         other => panic!("{other:?}"),
@@ -239,10 +225,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
         told_newcomer(
             script("lock, taken over and left inconsistent")
                 .before("predecessor", die_with_it)
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| drop(s.pair.lock().map_err(|error| error.to_string())));
-                })
+                .joined_victim(|s| s.dies_in(|| drop(s.pair.lock().map_err(|error| error.to_string()))))
                 .sees(&["newcomer owner died"]),
         ),
         newcomer(
@@ -293,11 +276,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
             script("try_lock_for, times out, while another sleeps")
                 .before("holder", hold)
                 .before("sleeper", get_through)
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.until_they_sleep(&[1]);
-                    s.dies_in(|| s.pair.try_lock_for(s.timeout()));
-                })
+                .victim_beside_a_sleeper(|s| s.dies_in(|| s.pair.try_lock_for(s.timeout())))
                 .naps()
                 .sleeps(1)
                 .sees(&["sleeper ok, newcomer ok"]),
@@ -305,10 +284,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
         newcomer(
             script("try_lock_for, times out, alone")
                 .before("holder", hold)
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| s.pair.try_lock_for(s.timeout()));
-                })
+                .joined_victim(|s| s.dies_in(|| s.pair.try_lock_for(s.timeout())))
                 .naps()
                 .sleeps(1)
                 .sees(&["newcomer ok"]),

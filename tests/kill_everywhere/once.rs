@@ -134,8 +134,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
         caller(
             script("call_once_force, done over by one that is dead")
                 .before("predecessor", die_over_it)
-                .victim(|s| {
-                    s.attach().expect("room");
+                .joined_victim(|s| {
                     s.dies_in(|| {
                         s.once.call_once_force(|earlier| {
                             assert!(earlier.is_poisoned(), "one has died over it");
@@ -178,14 +177,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .sleeps(1)
                 .sees(&["sleeper did it anew"]),
         ),
-        reader(
-            script("OnceLock set")
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| s.value.set([1, 1]));
-                })
-                .sees(FOUND_OR_MADE),
-        ),
+        reader(script("OnceLock set").joined_victim(|s| s.dies_in(|| s.value.set([1, 1]))).sees(FOUND_OR_MADE)),
         reader(
             script("OnceLock get_or_init, with the first use")
                 .victim(|s| s.dies_in(|| s.value.get_or_init(|| [1, 1]).map(drop)))
@@ -193,10 +185,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
         ),
         reader(
             script("OnceLock get_or_try_init, makes it")
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| s.value.get_or_try_init(|| Ok::<_, WaitError>([1, 1])).map(drop));
-                })
+                .joined_victim(|s| s.dies_in(|| s.value.get_or_try_init(|| Ok::<_, WaitError>([1, 1])).map(drop)))
                 .sees(FOUND_OR_MADE),
         ),
         reader(
@@ -216,8 +205,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
         ),
         reader(
             script("LazyLock force")
-                .victim(|s| {
-                    s.attach().expect("room");
+                .joined_victim(|s| {
                     let lazy = LazyLock::new(&s.value, || [1, 1]);
                     s.dies_in(|| lazy.force().map(drop));
                 })

@@ -18,6 +18,7 @@ use super::stage::{Board, MOST_ROLES, Sleep, Stage, Told, has_ended, sleep_of};
 use super::trace::{Care, Point, Trace};
 use super::victim::{Victim, pause};
 use crate::common::fork;
+use outlive::{Segment, Shareable};
 use std::time::{Duration, Instant};
 
 /// How long survivors may take, which typically takes microseconds. The net is off.
@@ -185,6 +186,23 @@ pub(crate) fn fork_bound(body: impl FnOnce() -> i32) -> i32 {
         }
         body()
     })
+}
+
+impl<T: Shareable + Sync + 'static> Script<Segment<T>> {
+    /// The victim, which takes part in the segment before it begins.
+    pub(crate) fn joined_victim(self, act: impl Fn(&Stage<Segment<T>>) + 'static) -> Self {
+        self.victim(move |s| {
+            s.attach().expect("room");
+            act(s);
+        })
+    }
+    /// The same, which begins when the second of the cast sleeps.
+    pub(crate) fn victim_beside_a_sleeper(self, act: impl Fn(&Stage<Segment<T>>) + 'static) -> Self {
+        self.joined_victim(move |s| {
+            s.until_they_sleep(&[1]);
+            act(s);
+        })
+    }
 }
 
 impl<W> Script<W> {

@@ -71,12 +71,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
         newcomer(4, script("attach, one of many slots", 4).victim(|s| s.dies_in(|| s.attach())).sees(&["newcomer ok"])),
         newcomer(
             4,
-            script("detach, one of many slots", 4)
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| s.detach());
-                })
-                .sees(&["newcomer ok"]),
+            script("detach, one of many slots", 4).joined_victim(|s| s.dies_in(|| s.detach())).sees(&["newcomer ok"]),
         ),
         newcomer(
             4,
@@ -120,12 +115,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
         ),
         newcomer(
             1,
-            script("detach, the only slot", 1)
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| s.detach());
-                })
-                .sees(&["newcomer ok"]),
+            script("detach, the only slot", 1).joined_victim(|s| s.dies_in(|| s.detach())).sees(&["newcomer ok"]),
         ),
         newcomer(
             4,
@@ -145,11 +135,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
             script("detach, while one sleeps", 3)
                 .before("holder", hold)
                 .before("sleeper", get_in)
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.until_they_sleep(&[1]);
-                    s.dies_in(|| s.detach());
-                })
+                .victim_beside_a_sleeper(|s| s.dies_in(|| s.detach()))
                 .sees(&["sleeper ok, newcomer ok"]),
         ),
         newcomer(

@@ -157,35 +157,25 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .victim(try_acquire)
                 .sees(&["newcomer holder died"]),
         ),
-        newcomer(beside_a_sleeper("try_acquire, held, while another sleeps").victim(|s| {
-            s.attach().expect("room");
-            s.until_they_sleep(&[1]);
-            s.dies_in(|| s.try_acquire());
-        })),
+        newcomer(
+            beside_a_sleeper("try_acquire, held, while another sleeps")
+                .victim_beside_a_sleeper(|s| s.dies_in(|| s.try_acquire())),
+        ),
         newcomer(
             script("try_acquire_for, times out, alone", 1)
                 .before("holder", hold)
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| s.try_acquire_for(s.timeout()));
-                })
+                .joined_victim(|s| s.dies_in(|| s.try_acquire_for(s.timeout())))
                 .naps()
                 .sleeps(1)
                 .sees(&["newcomer ok"]),
         ),
         newcomer(
             beside_a_sleeper("try_acquire_for, times out, while another sleeps")
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.until_they_sleep(&[1]);
-                    s.dies_in(|| s.try_acquire_for(s.timeout()));
-                })
+                .victim_beside_a_sleeper(|s| s.dies_in(|| s.try_acquire_for(s.timeout())))
                 .naps()
                 .sleeps(1),
         ),
-        newcomer(given_back("give_back of another's, while one sleeps").victim(|s| {
-            s.attach().expect("room");
-            s.until_they_sleep(&[1]);
+        newcomer(given_back("give_back of another's, while one sleeps").victim_beside_a_sleeper(|s| {
             give_back(s);
         })),
         newcomer(given_back("give_back, by one that has not taken part yet, while one sleeps").victim(|s| {

@@ -106,20 +106,12 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
         script(name).before("holder", hold_twice).before("sleeper", get_through).sees(&["sleeper ok, newcomer ok"])
     };
     vec![
-        newcomer(
-            script("lock, free")
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| s.lock());
-                })
-                .sees(EITHER),
-        ),
+        newcomer(script("lock, free").joined_victim(|s| s.dies_in(|| s.lock())).sees(EITHER)),
         newcomer(
             script("acquire twice, update, release twice, and two compete for what is left")
                 .meanwhile("rival", get_through)
                 .meanwhile("rival", get_through)
-                .victim(|s| {
-                    s.attach().expect("room");
+                .joined_victim(|s| {
                     s.dies_in(|| {
                         s.acquire().expect("free");
                         update(&s.lock().expect("ours"));
@@ -157,20 +149,14 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
         newcomer(
             script("lock, taken over from one that died with two")
                 .before("predecessor", die_with_two)
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| s.lock());
-                })
+                .joined_victim(|s| s.dies_in(|| s.lock()))
                 .sees(&["newcomer owner died"]),
         ),
         newcomer(
             script("lock, handed over, the first of two sleepers")
                 .before("holder", hold_until_both_sleep)
                 .before("sleeper", get_through_later)
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| s.lock());
-                })
+                .joined_victim(|s| s.dies_in(|| s.lock()))
                 .naps()
                 .sleeps(1)
                 .sees(EITHER_SLEEPER),
@@ -178,8 +164,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
         newcomer(
             script("lock, taken over, marked consistent, unlock")
                 .before("predecessor", die_with_two)
-                .victim(|s| {
-                    s.attach().expect("room");
+                .joined_victim(|s| {
                     s.dies_in(|| match s.lock() {
                         Err(LockError::OwnerDied(left)) => left.into_guard().mark_consistent(),
                         other => panic!("{other:?}"),
@@ -190,8 +175,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
         newcomer(
             script("acquire, mark_consistent, release, after a death")
                 .before("predecessor", die_with_two)
-                .victim(|s| {
-                    s.attach().expect("room");
+                .joined_victim(|s| {
                     s.dies_in(|| {
                         let Err(LockError::OwnerDied(_)) = s.acquire() else { panic!("it died") };
                         s.mark_consistent().expect("held");
@@ -200,14 +184,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 })
                 .sees(EITHER),
         ),
-        newcomer(
-            script("try_lock, free")
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| s.try_lock());
-                })
-                .sees(EITHER),
-        ),
+        newcomer(script("try_lock, free").joined_victim(|s| s.dies_in(|| s.try_lock())).sees(EITHER)),
         newcomer(
             slept_on("try_lock once more, while one sleeps")
                 .victim(|s| {
@@ -216,45 +193,33 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 })
                 .sees(&["sleeper owner died"]),
         ),
-        newcomer(beside_a_sleeper("try_lock, held, while another sleeps").victim(|s| {
-            s.attach().expect("room");
-            s.until_they_sleep(&[1]);
-            s.dies_in(|| s.try_lock());
-        })),
+        newcomer(
+            beside_a_sleeper("try_lock, held, while another sleeps")
+                .victim_beside_a_sleeper(|s| s.dies_in(|| s.try_lock())),
+        ),
         newcomer(
             script("try_lock_for, times out, alone")
                 .before("holder", hold_twice)
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| s.try_lock_for(s.timeout()));
-                })
+                .joined_victim(|s| s.dies_in(|| s.try_lock_for(s.timeout())))
                 .naps()
                 .sleeps(1)
                 .sees(&["newcomer ok"]),
         ),
         newcomer(
             beside_a_sleeper("try_lock_for, times out, while another sleeps")
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.until_they_sleep(&[1]);
-                    s.dies_in(|| s.try_lock_for(s.timeout()));
-                })
+                .victim_beside_a_sleeper(|s| s.dies_in(|| s.try_lock_for(s.timeout())))
                 .naps()
                 .sleeps(1),
         ),
         newcomer(
             script("try_acquire twice, free")
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| s.try_acquire().and_then(|()| s.try_acquire()));
-                })
+                .joined_victim(|s| s.dies_in(|| s.try_acquire().and_then(|()| s.try_acquire())))
                 .sees(EITHER),
         ),
         newcomer(
             script("try_acquire_for, twice, free")
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| s.try_acquire_for(s.timeout()).and_then(|()| s.try_acquire_for(s.timeout())));
+                .joined_victim(|s| {
+                    s.dies_in(|| s.try_acquire_for(s.timeout()).and_then(|()| s.try_acquire_for(s.timeout())))
                 })
                 .sees(EITHER),
         ),

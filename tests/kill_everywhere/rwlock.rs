@@ -100,42 +100,27 @@ fn die_writing(s: &Stage<World>) -> Told {
 }
 
 fn victim_reads(s: &Stage<World>) {
-    s.attach().expect("room");
     s.dies_in(|| s.read());
 }
 
 fn victim_writes(s: &Stage<World>) {
-    s.attach().expect("room");
     s.dies_in(|| s.write());
 }
 
 fn victim_tries_to_read(s: &Stage<World>) {
-    s.attach().expect("room");
     s.dies_in(|| s.try_read());
 }
 
 fn victim_tries_to_write(s: &Stage<World>) {
-    s.attach().expect("room");
     s.dies_in(|| s.try_write());
 }
 
 fn victim_reads_in_time(s: &Stage<World>) {
-    s.attach().expect("room");
     s.dies_in(|| s.try_read_for(s.timeout()));
 }
 
 fn victim_writes_in_time(s: &Stage<World>) {
-    s.attach().expect("room");
     s.dies_in(|| s.try_write_for(s.timeout()));
-}
-
-/// The victim does so while the second of the cast sleeps.
-fn beside_a_sleeper(act: fn(&Stage<World>)) -> impl Fn(&Stage<World>) + 'static {
-    move |s| {
-        s.attach().expect("room");
-        s.until_they_sleep(&[1]);
-        act(s);
-    }
 }
 
 /// A writer, on whom a reader and a writer sleep.
@@ -166,7 +151,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
         script(name).before("writer", |s| hold(s, s.write())).before("sleeper", act).sees(&["sleeper ok, newcomer ok"])
     };
     vec![
-        newcomer(script("read, free").victim(victim_reads).sees(&["newcomer ok"])),
+        newcomer(script("read, free").joined_victim(victim_reads).sees(&["newcomer ok"])),
         newcomer(
             script("read, and unlock, while a writer sleeps on it")
                 .before("writer", |s| when_it_is_held(s, write))
@@ -182,7 +167,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
             script("read, while one writes, the first of two sleepers")
                 .before("writer", |s| hold_until_both_sleep(s, s.write()))
                 .before("sleeper", |s| later(s, write))
-                .victim(victim_reads)
+                .joined_victim(victim_reads)
                 .naps()
                 .sleeps(1)
                 .sees(&["sleeper ok"]),
@@ -190,25 +175,22 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
         newcomer(
             script("read, where a writer has died")
                 .before("predecessor", die_writing)
-                .victim(victim_reads)
+                .joined_victim(victim_reads)
                 .sees(&["newcomer owner died"]),
         ),
-        newcomer(script("write, free").victim(victim_writes).sees(EITHER)),
+        newcomer(script("write, free").joined_victim(victim_writes).sees(EITHER)),
         newcomer(
             script("write, update, unlock, and two compete for what is left")
                 .meanwhile("reader", read)
                 .meanwhile("writer", write)
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| update(&mut s.write().expect("free")));
-                })
+                .joined_victim(|s| s.dies_in(|| update(&mut s.write().expect("free"))))
                 .sees(&["reader ok", "writer ok", "writer owner died"]),
         ),
         newcomer(
             script("write, while one reads, and a reader sleeps behind it")
                 .before("reader", |s| hold_until_both_sleep(s, s.read()))
                 .before("sleeper", |s| later(s, read))
-                .victim(victim_writes)
+                .joined_victim(victim_writes)
                 .naps()
                 .sleeps(1)
                 .sees(&["sleeper ok", "sleeper owner died"]),
@@ -217,7 +199,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
             script("write, while one writes, the first of two sleepers")
                 .before("holder", |s| hold_until_both_sleep(s, s.write()))
                 .before("sleeper", |s| later(s, read))
-                .victim(victim_writes)
+                .joined_victim(victim_writes)
                 .naps()
                 .sleeps(1)
                 .sees(&["sleeper ok", "sleeper owner died"]),
@@ -225,14 +207,13 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
         newcomer(
             script("write, taken over from one that is dead")
                 .before("predecessor", die_writing)
-                .victim(victim_writes)
+                .joined_victim(victim_writes)
                 .sees(&["newcomer owner died"]),
         ),
         newcomer(
             script("write, taken over, marked consistent, unlock")
                 .before("predecessor", die_writing)
-                .victim(|s| {
-                    s.attach().expect("room");
+                .joined_victim(|s| {
                     s.dies_in(|| match s.write() {
                         Err(LockError::OwnerDied(left)) => left.into_guard().mark_consistent(),
                         other => panic!("{other:?}"),
@@ -240,52 +221,52 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 })
                 .sees(EITHER),
         ),
-        newcomer(script("try_read, free").victim(victim_tries_to_read).sees(&["newcomer ok"])),
+        newcomer(script("try_read, free").joined_victim(victim_tries_to_read).sees(&["newcomer ok"])),
         newcomer(
             script("try_read, where a writer has died")
                 .before("predecessor", die_writing)
-                .victim(victim_tries_to_read)
+                .joined_victim(victim_tries_to_read)
                 .sees(&["newcomer owner died"]),
         ),
         newcomer(
             written("try_read, while one writes, and a reader sleeps", read)
-                .victim(beside_a_sleeper(victim_tries_to_read)),
+                .victim_beside_a_sleeper(victim_tries_to_read),
         ),
-        newcomer(script("try_write, free").victim(victim_tries_to_write).sees(EITHER)),
+        newcomer(script("try_write, free").joined_victim(victim_tries_to_write).sees(EITHER)),
         newcomer(
             script("try_write, taken over from one that is dead")
                 .before("predecessor", die_writing)
-                .victim(victim_tries_to_write)
+                .joined_victim(victim_tries_to_write)
                 .sees(&["newcomer owner died"]),
         ),
         newcomer(
             written("try_write, while one writes, and a writer sleeps", write)
-                .victim(beside_a_sleeper(victim_tries_to_write)),
+                .victim_beside_a_sleeper(victim_tries_to_write),
         ),
         newcomer(
             script("try_write, while one reads")
                 .before("reader", |s| hold(s, s.read()))
-                .victim(victim_tries_to_write)
+                .joined_victim(victim_tries_to_write)
                 .sees(EITHER),
         ),
         newcomer(
             script("try_read_for, times out, alone")
                 .before("writer", |s| hold(s, s.write()))
-                .victim(victim_reads_in_time)
+                .joined_victim(victim_reads_in_time)
                 .naps()
                 .sleeps(1)
                 .sees(&["newcomer ok"]),
         ),
         newcomer(
             written("try_read_for, times out, while a writer sleeps", write)
-                .victim(beside_a_sleeper(victim_reads_in_time))
+                .victim_beside_a_sleeper(victim_reads_in_time)
                 .naps()
                 .sleeps(1),
         ),
         newcomer(
             script("try_write_for, times out, while one reads")
                 .before("reader", |s| hold(s, s.read()))
-                .victim(victim_writes_in_time)
+                .joined_victim(victim_writes_in_time)
                 .naps()
                 .sleeps(1)
                 .sees(EITHER),
@@ -294,7 +275,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
             script("try_write_for, times out, while one reads, and a reader sleeps behind it")
                 .before("reader", |s| hold(s, s.read()))
                 .before("sleeper", |s| soon(s, read))
-                .victim(victim_writes_in_time)
+                .joined_victim(victim_writes_in_time)
                 .naps()
                 .sleeps(1)
                 .sees(&["sleeper ok", "sleeper owner died"]),

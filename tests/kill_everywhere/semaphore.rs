@@ -79,15 +79,6 @@ fn count_both_or_none(s: &Stage<World>) -> Told {
     }
 }
 
-/// The victim, a participant, does it while the second of the cast sleeps.
-fn beside_a_sleeper(act: impl Fn(&Stage<World>) + 'static) -> impl Fn(&Stage<World>) + 'static {
-    move |s| {
-        s.attach().expect("room");
-        s.until_they_sleep(&[1]);
-        act(s);
-    }
-}
-
 /// The victim has two permits when the second of the cast falls asleep.
 fn permits_slept_on(s: &Stage<World>) -> SemaphorePermit<'_> {
     let permits = s.try_permits_for(2, s.timeout()).expect("free");
@@ -115,28 +106,19 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
     vec![
         newcomer(
             script("acquire, free", 1)
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| s.acquire());
-                })
+                .joined_victim(|s| s.dies_in(|| s.acquire()))
                 .sees(&["newcomer found one", "newcomer found none"]),
         ),
         newcomer(
             script("acquire_many, free", 2)
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| s.acquire_many(2));
-                })
+                .joined_victim(|s| s.dies_in(|| s.acquire_many(2)))
                 .sees(&["newcomer found two", "newcomer found none"]),
         ),
         newcomer(
             script("acquire, the first of two sleepers, for two releases", 0)
                 .before("releaser", |s| release_when_both_sleep(s, 2))
                 .before("sleeper", |s| acquire_later(s, 1))
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| s.acquire());
-                })
+                .joined_victim(|s| s.dies_in(|| s.acquire()))
                 .naps()
                 .sleeps(1)
                 .sees(&["sleeper ok, newcomer found one", "sleeper ok, newcomer found none"]),
@@ -145,11 +127,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
             script("acquire, the last of two sleepers, while the first wants two", 0)
                 .before("releaser", |s| release_when_both_sleep(s, 3))
                 .before("sleeper", |s| acquire(s, 2))
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.until_they_sleep(&[1]);
-                    s.dies_in(|| s.acquire());
-                })
+                .victim_beside_a_sleeper(|s| s.dies_in(|| s.acquire()))
                 .naps()
                 .sees(&["sleeper ok, newcomer found one", "sleeper ok, newcomer found none"]),
         ),
@@ -157,10 +135,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
             script("acquire_many, the first of two sleepers, for three releases", 0)
                 .before("releaser", |s| release_when_both_sleep(s, 3))
                 .before("sleeper", |s| acquire_later(s, 1))
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| s.acquire_many(2));
-                })
+                .joined_victim(|s| s.dies_in(|| s.acquire_many(2)))
                 .naps()
                 .sleeps(1)
                 .sees(&["sleeper ok, newcomer found two", "sleeper ok, newcomer found none"]),
@@ -169,11 +144,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
             script("release_many, while one sleeps", 0)
                 .before("observer", |s| release_unless_it_did(s, 1))
                 .before("sleeper", |s| acquire(s, 1))
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.until_they_sleep(&[1]);
-                    s.dies_in(|| s.release_many(2));
-                })
+                .victim_beside_a_sleeper(|s| s.dies_in(|| s.release_many(2)))
                 .sees(RELEASED_OR_NOT),
         ),
         newcomer(
@@ -191,8 +162,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("observer", |s| release_unless_it_did(s, 3))
                 .before("sleeper for two", |s| acquire(s, 2))
                 .before("sleeper", |s| acquire(s, 1))
-                .victim(|s| {
-                    s.attach().expect("room");
+                .joined_victim(|s| {
                     s.until_they_sleep(&[1, 2]);
                     s.dies_in(|| s.release_many(4));
                 })
@@ -202,27 +172,21 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
             script("release, twice, while one sleeps", 0)
                 .before("observer", |s| release_unless_it_did(s, 1))
                 .before("sleeper", |s| acquire(s, 1))
-                .victim(beside_a_sleeper(|s| s.dies_in(|| s.release().and_then(|()| s.release()))))
+                .victim_beside_a_sleeper(|s| s.dies_in(|| s.release().and_then(|()| s.release())))
                 .sees(RELEASED_OR_NOT),
         ),
         newcomer(
             script("try_acquire, free", 1)
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| s.try_acquire());
-                })
+                .joined_victim(|s| s.dies_in(|| s.try_acquire()))
                 .sees(&["newcomer found one", "newcomer found none"]),
         ),
         newcomer(
             slept_on("try_acquire, none, while another sleeps", 0)
-                .victim(beside_a_sleeper(|s| s.dies_in(|| s.try_acquire()))),
+                .victim_beside_a_sleeper(|s| s.dies_in(|| s.try_acquire())),
         ),
         Box::new(
             script("try_acquire_many, free", 2)
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| s.try_acquire_many(2));
-                })
+                .joined_victim(|s| s.dies_in(|| s.try_acquire_many(2)))
                 .after("newcomer", count_both_or_none)
                 .sees(&["newcomer found two", "newcomer found none"]),
         ),
@@ -230,23 +194,20 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
             script("try_acquire_many, too few, while another sleeps who wants two", 1)
                 .before("releaser", |s| release_after_the_kill(s, 1))
                 .before("sleeper", |s| acquire(s, 2))
-                .victim(beside_a_sleeper(|s| s.dies_in(|| s.try_acquire_many(2))))
+                .victim_beside_a_sleeper(|s| s.dies_in(|| s.try_acquire_many(2)))
                 .sees(&["sleeper ok, newcomer found none"]),
         ),
         newcomer(
             script("try_acquire_for, times out, alone", 0)
                 .before("releaser", |s| release_after_the_kill(s, 1))
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| s.try_acquire_for(s.timeout()));
-                })
+                .joined_victim(|s| s.dies_in(|| s.try_acquire_for(s.timeout())))
                 .naps()
                 .sleeps(1)
                 .sees(&["newcomer found one"]),
         ),
         newcomer(
             slept_on("try_acquire_for, times out, while another sleeps", 0)
-                .victim(beside_a_sleeper(|s| s.dies_in(|| s.try_acquire_for(s.timeout()))))
+                .victim_beside_a_sleeper(|s| s.dies_in(|| s.try_acquire_for(s.timeout())))
                 .naps()
                 .sleeps(1),
         ),
@@ -254,10 +215,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
             script("try_acquire_for, in time, the first of two sleepers, for two releases", 0)
                 .before("releaser", |s| release_when(s, 2, Stage::until_the_victim_sleeps))
                 .before("sleeper", |s| acquire_when(s, 1, Stage::until_the_victim_sleeps))
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| s.try_acquire_for(s.timeout()));
-                })
+                .joined_victim(|s| s.dies_in(|| s.try_acquire_for(s.timeout())))
                 .naps()
                 .sleeps(1)
                 .sees(&["sleeper ok, newcomer found one", "sleeper ok, newcomer found none"]),
@@ -266,33 +224,24 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
             script("try_acquire_many_for, times out beside one, while another sleeps who wants two", 1)
                 .before("releaser", |s| release_after_the_kill(s, 1))
                 .before("sleeper", |s| acquire(s, 2))
-                .victim(beside_a_sleeper(|s| s.dies_in(|| s.try_acquire_many_for(3, s.timeout()))))
+                .victim_beside_a_sleeper(|s| s.dies_in(|| s.try_acquire_many_for(3, s.timeout())))
                 .naps()
                 .sleeps(1)
                 .sees(&["sleeper ok, newcomer found none"]),
         ),
         newcomer(
             script("permit, free", 1)
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| s.permit());
-                })
+                .joined_victim(|s| s.dies_in(|| s.permit()))
                 .sees(&["newcomer found one", "newcomer found none"]),
         ),
         newcomer(
             script("try_permit, free", 1)
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| s.try_permit());
-                })
+                .joined_victim(|s| s.dies_in(|| s.try_permit()))
                 .sees(&["newcomer found one", "newcomer found none"]),
         ),
         Box::new(
             script("try_permits_for, free", 2)
-                .victim(|s| {
-                    s.attach().expect("room");
-                    s.dies_in(|| s.try_permits_for(2, s.timeout()));
-                })
+                .joined_victim(|s| s.dies_in(|| s.try_permits_for(2, s.timeout())))
                 .after("newcomer", count_both_or_none)
                 .sees(&["newcomer found two", "newcomer found none"]),
         ),
