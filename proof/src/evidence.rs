@@ -50,9 +50,9 @@ pub const COLUMNS: [(&str, &str); 6] = [
 /// The whole of it: what the parts printed.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Logs<'a> {
-    /// `cargo test -p outlive-models -- --nocapture`.
-    pub models: &'a str,
-    /// `kill_everywhere -- --full`.
+    /// Of `cargo test -p outlive-models -- --nocapture`, what [`explored::collect`] makes of it.
+    pub models: &'a [explored::Line],
+    /// `kill_everywhere`, in the long form or in full.
     pub kills: &'a str,
     /// `proof mutants --logic`.
     pub mutants: &'a str,
@@ -107,9 +107,9 @@ fn joined(numbers: &[u64]) -> String {
 /// The cells of a row; what was not run is a dash.
 #[must_use]
 pub fn cells(row: &Row, logs: &Logs<'_>) -> [String; 6] {
-    let models = explored::collect(logs.models);
     let by = |method: &str| {
-        let of_it = models.iter().filter(|line| line.method == method && row.files.contains(&line.primitive.as_str()));
+        let of_it =
+            logs.models.iter().filter(|line| line.method == method && row.files.contains(&line.primitive.as_str()));
         let executions: Vec<_> = of_it.map(|line| numbers(&line.explored).last().copied().unwrap_or(0)).collect();
         (!executions.is_empty()).then(|| joined(&[executions.len() as u64, executions.iter().sum()]))
     };
@@ -175,10 +175,13 @@ mod tests {
 
     #[test]
     fn numbers_are_taken_from_the_lines_of_the_primitive() {
-        let logs = Logs {
-            models: "model event::with_loom::a_set: 2 plans, 1000 executions; 3 threads\n\
+        let models = explored::collect(
+            "model event::with_loom::a_set: 2 plans, 1000 executions; 3 threads\n\
                      model event::with_loom::no_set: fails as it must at Plan { deaths: [] } after 13 executions: deadlock\n\
                      model mutex::with_loom::a_set: 2 plans, 5000 executions; 3 threads\n",
+        );
+        let logs = Logs {
+            models: &models,
             kills: "kills of Event: 6 operations, 1,200 instructions, 2,400 kills\nkills of Mutex: 1 operations, 2 instructions, 3 kills\n",
             mutants: "orderings of event: 12 killed, 1 equivalent, 0 open\nlogic of event: 70 killed, 13 equivalent, 0 open\n",
             references: "test event ... beside its reference, event: 5000 scenarios\nbeside its reference, event: 60 scenarios\n\

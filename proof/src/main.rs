@@ -101,9 +101,9 @@ fn table(logs: &Path, each_model: bool) -> Result<bool> {
     let log = |name: &str| std::fs::read_to_string(logs.join(name)).unwrap_or_default();
     let names = ["models", "kills", "mutants", "references", "fuzz", "miri", "thread", "soak"].map(log);
     let [models, kills, mutants, references, fuzz, miri, thread, soak] = names.each_ref().map(String::as_str);
-    let logs = Logs { models, kills, mutants, references, fuzz, miri, thread, soak };
+    let lines = explored::collect(models);
+    let logs = Logs { models: &lines, kills, mutants, references, fuzz, miri, thread, soak };
     if each_model {
-        let lines = explored::collect(logs.models);
         let mut table = table_of(&["property", "primitive", "method", "explored", "bound"]);
         for line in &lines {
             table.add_row([&line.property, &line.primitive, &line.method, &line.explored, &line.bound]);
