@@ -245,6 +245,13 @@ pub enum LockError<G> {
     Deadlock,
     /// The calling thread holds a reentrant lock as often as can be counted. Nothing was changed.
     TooDeep,
+    /// The holder leaked its guard (`mem::forget`, `Box::leak`), and its thread has ended. Its process
+    /// lives, or may live, and may still use a reference that the guard gave. So nobody gets the lock
+    /// before that process ends, but by an unsafe method: `lock_leaked`, `read_leaked`, `write_leaked`.
+    Leaked {
+        /// The holder.
+        by: Id,
+    },
     /// A condition variable could not wait with this guard, and gives it back: the lock was not released.
     NotWaited {
         /// The guard.
@@ -368,6 +375,7 @@ impl<G> LockError<G> {
             Self::TimedOut => LockError::TimedOut,
             Self::Deadlock => LockError::Deadlock,
             Self::TooDeep => LockError::TooDeep,
+            Self::Leaked { by } => LockError::Leaked { by },
             Self::NotWaited { guard, error } => LockError::NotWaited { guard: change(guard), error },
             Self::Unusable(error) => LockError::Unusable(error),
         }
@@ -389,6 +397,7 @@ impl<G> fmt::Debug for LockError<G> {
             Self::TimedOut => f.write_str("TimedOut"),
             Self::Deadlock => f.write_str("Deadlock"),
             Self::TooDeep => f.write_str("TooDeep"),
+            Self::Leaked { by } => f.debug_struct("Leaked").field("by", by).finish(),
             Self::NotWaited { error, .. } => f.debug_struct("NotWaited").field("error", error).finish_non_exhaustive(),
             Self::Unusable(error) => f.debug_tuple("Unusable").field(error).finish(),
         }
@@ -418,6 +427,10 @@ impl<G> fmt::Display for LockError<G> {
             Self::TimedOut => f.write_str("somebody else held the lock until the deadline"),
             Self::Deadlock => f.write_str("this thread holds the lock already; waiting for itself would be for ever"),
             Self::TooDeep => f.write_str("this thread holds the lock so often that one more cannot be counted"),
+            Self::Leaked { by } => write!(
+                f,
+                "participant {by} leaked its guard and ended; its process may still use what the guard gave: end that process, or, if nothing uses it, take the lock over with the unsafe lock_leaked (read_leaked, write_leaked)"
+            ),
             Self::NotWaited { error, .. } => write!(f, "nothing was waited for, the lock is as it was: {error}"),
             Self::Unusable(error) => write!(f, "the lock cannot be used here: {error}"),
         }

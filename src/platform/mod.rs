@@ -146,4 +146,6 @@ pub trait Platform: Debug + Sized + Send + Sync + 'static {
     /// The slow check: true only if the participant is known to be gone without its lifeline telling. When in doubt, false.
     /// `thread` and `tag` are those of its claim; see [`Newcomer`](crate::raw::table::Newcomer).
     fn is_gone(about: &Self::About, thread: u32, tag: u32) -> bool;
+    /// The same of the participant's whole process: true only if the process is known to be gone.
+    fn is_process_gone(about: &Self::About, thread: u32, tag: u32) -> bool;
 }

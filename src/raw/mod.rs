@@ -24,7 +24,7 @@ pub use barrier::Barrier;
 pub use condvar::Condvar;
 pub use event::Event;
 pub use hold::{Cause, Id};
-pub use mutex::{Acquired, Mutex, Refusal};
+pub use mutex::{Acquired, Leaked, Mutex, Refusal};
 pub use once::Once;
 pub use permits::Permits;
 pub use reentrant::ReentrantMutex;

@@ -20,6 +20,8 @@
 //! 3. While anybody sleeps on a held word, WAITERS is set in it, or somebody who was woken, and who will set it again or
 //!    take the lock with it, is on its way and is watched by the sleepers (see [`vigil`](super::vigil)).
 //! 4. The release is the last access to the word: after it the memory may be gone.
+//! 5. HELD with the id of one that has [leaked](super::table::Table::has_leaked) its hold: nobody
+//!    takes the lock, but by [`Leaked::Take`].
 
 use super::hold::{Cause, INCONSISTENT, Id, PANICKED, WAITERS};
 use super::table::Participant;
@@ -54,6 +56,20 @@ pub enum Refusal {
     Deadlock,
     /// The caller holds a [reentrant](super::reentrant) one as often as can be counted.
     TooDeep,
+    /// This participant, a thread that has ended, holds it by a guard that it leaked; and its process
+    /// lives, or may live.
+    Leaked(Id),
+}
+
+/// What is to be done about a holder that has [leaked](super::table::Table::has_leaked) its hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leaked {
+    /// Refuse: [`Refusal::Leaked`]. What its guard gave may be in use.
+    Refuse,
+    /// Wait, as for a living holder: the lock guards no data, and anybody may release it.
+    Wait,
+    /// Take the lock over, as from the dead: the caller knows that nothing of it is in use.
+    Take,
 }
 
 /// It was not held, or not by the one who was to release it.
@@ -68,6 +84,7 @@ enum Look {
     Taken(Acquired),
     Changed,
     HeldBy(Id),
+    Leaked(Id),
 }
 
 impl<P: Platform> Mutex<P> {
@@ -79,47 +96,53 @@ impl<P: Platform> Mutex<P> {
     /// Takes the lock if that takes no waiting.
     ///
     /// # Errors
-    /// [`Refusal::WouldBlock`].
+    /// [`Refusal::WouldBlock`]; [`Refusal::Leaked`] with [`Leaked::Refuse`].
     ///
     /// # If a process dies
     /// As [`lock`](Self::lock).
     #[inline]
-    pub fn try_lock(&self, me: &Participant<'_, P>) -> Result<Acquired, Refusal> {
+    pub fn try_lock(&self, me: &Participant<'_, P>, leaked: Leaked) -> Result<Acquired, Refusal> {
         if self.take_free(me) {
             return Ok(Acquired { inconsistent: None });
         }
-        self.try_lock_slow(*me)
+        self.try_lock_slow(*me, leaked)
     }
 
     /// Takes the lock, waiting until `deadline` ([`Platform::now`]'s clock; `None`: for ever).
     ///
     /// # Errors
-    /// [`Refusal::TimedOut`]; [`Refusal::Deadlock`] if the caller holds it.
+    /// [`Refusal::TimedOut`]; [`Refusal::Deadlock`] if the caller holds it; [`Refusal::Leaked`] with
+    /// [`Leaked::Refuse`].
     ///
     /// # If a process dies
     /// The holder: the next to look, sleepers included, takes the lock over, and learns of it. A waiter, or a releaser
     /// between release and wake: nobody notices, nobody is left asleep.
     #[inline]
-    pub fn lock(&self, me: &Participant<'_, P>, deadline: Option<Duration>) -> Result<Acquired, Refusal> {
+    pub fn lock(
+        &self,
+        me: &Participant<'_, P>,
+        deadline: Option<Duration>,
+        leaked: Leaked,
+    ) -> Result<Acquired, Refusal> {
         if self.take_free(me) {
             return Ok(Acquired { inconsistent: None });
         }
-        self.lock_slow(*me, deadline, false)
+        self.lock_slow(*me, deadline, false, leaked)
     }
 
     /// Takes the lock for one who was woken while another held it, who is as likely as not to wait for the same processor: without
     /// spinning, and with a first sleep that watches nobody, since it is short as a rule, and costs half then.
     ///
     /// # Errors
-    /// [`Refusal::Deadlock`] if the caller holds it.
+    /// [`Refusal::Deadlock`] if the caller holds it; [`Refusal::Leaked`] with [`Leaked::Refuse`].
     ///
     /// # If a process dies
     /// As [`lock`](Self::lock), but a holder's death may be told as late as when the [first phase](Platform::first_phase) is over.
-    pub fn lock_again(&self, me: &Participant<'_, P>) -> Result<Acquired, Refusal> {
+    pub fn lock_again(&self, me: &Participant<'_, P>, leaked: Leaked) -> Result<Acquired, Refusal> {
         if self.take_free(me) {
             return Ok(Acquired { inconsistent: None });
         }
-        self.lock_slow(*me, None, true)
+        self.lock_slow(*me, None, true, leaked)
     }
 
     /// The fast path: one CAS on a word that is free and consistent.
@@ -132,18 +155,25 @@ impl<P: Platform> Mutex<P> {
 
     // The participant by value: a reference would force it into memory before the fast path's CAS.
     #[cold]
-    fn try_lock_slow(&self, me: Participant<'_, P>) -> Result<Acquired, Refusal> {
+    fn try_lock_slow(&self, me: Participant<'_, P>, leaked: Leaked) -> Result<Acquired, Refusal> {
         loop {
-            match self.look(&me, self.word.load(Acquire), 0) {
+            match self.look(&me, self.word.load(Acquire), 0, leaked) {
                 Look::Taken(acquired) => return Ok(acquired),
                 Look::Changed => {}
-                Look::HeldBy(_) => return Err(Refusal::WouldBlock),
+                Look::Leaked(holder) if leaked == Leaked::Refuse => return Err(Refusal::Leaked(holder)),
+                Look::HeldBy(_) | Look::Leaked(_) => return Err(Refusal::WouldBlock),
             }
         }
     }
 
     #[cold]
-    fn lock_slow(&self, me: Participant<'_, P>, deadline: Option<Duration>, again: bool) -> Result<Acquired, Refusal> {
+    fn lock_slow(
+        &self,
+        me: Participant<'_, P>,
+        deadline: Option<Duration>,
+        again: bool,
+        leaked: Leaked,
+    ) -> Result<Acquired, Refusal> {
         let mut spins = if again { 0 } else { P::SPINS };
         let mut alone = again;
         let mut vigil = Vigil::new(&me, deadline);
@@ -154,14 +184,15 @@ impl<P: Platform> Mutex<P> {
             // holder's registration, or a holder that is alive could be judged by the lifeline of its slot's former owner.
             // Model: `table::a_relaxed_look_at_the_hold_judges_the_living_dead`.
             let seen = self.word.load(Acquire);
-            let holder = match self.look(&me, seen, slept) {
+            // Whose death is waited for; one that has leaked its hold is dead already.
+            let living = match self.look(&me, seen, slept, leaked) {
                 Look::Taken(acquired) => return Ok(acquired),
                 Look::Changed => continue,
-                Look::HeldBy(holder) => holder,
+                Look::HeldBy(holder) if holder == me.id => return Err(Refusal::Deadlock),
+                Look::HeldBy(holder) => Some(holder),
+                Look::Leaked(holder) if leaked == Leaked::Refuse => return Err(Refusal::Leaked(holder)),
+                Look::Leaked(_) => None,
             };
-            if holder == me.id {
-                return Err(Refusal::Deadlock);
-            }
             if spins > 0 && seen & WAITERS == 0 {
                 spins -= 1;
                 P::spin();
@@ -174,7 +205,7 @@ impl<P: Platform> Mutex<P> {
             let sleep = if core::mem::take(&mut alone) {
                 vigil.sleep_once(&self.word, seen | WAITERS)
             } else {
-                vigil.sleep(&self.word, seen | WAITERS, Some(holder))
+                vigil.sleep(&self.word, seen | WAITERS, living)
             };
             if sleep == Slept::TimedOut {
                 return Err(Refusal::TimedOut);
@@ -184,12 +215,13 @@ impl<P: Platform> Mutex<P> {
     }
 
     /// Takes the lock if the word, as `seen` by a load with Acquire, is free or names one who is dead.
-    fn look(&self, me: &Participant<'_, P>, seen: u32, slept: u32) -> Look {
+    fn look(&self, me: &Participant<'_, P>, seen: u32, slept: u32, leaked: Leaked) -> Look {
         let (new, inconsistent) = match Id::holder_in(seen) {
             None => (Cause::nameless_in(seen) | seen & WAITERS | slept, Cause::of_free_word(seen)),
             Some(holder) if holder == me.id || me.table.is_alive(holder) => {
                 return Look::HeldBy(holder);
             }
+            Some(holder) if leaked != Leaked::Take && me.table.has_leaked(holder) => return Look::Leaked(holder),
             // WAITERS: the dead may have been about to wake somebody.
             // EQUIVALENT(look who takes over does not set WAITERS): where all can be watched, whoever sleeps here is woken by that
             // death, too, and sets WAITERS itself. It is for those who cannot watch, so that they need not wait for the net.
@@ -231,28 +263,28 @@ impl<P: Platform> Mutex<P> {
         self.word.compare_exchange(holder, 0, Release, Relaxed).is_ok()
     }
 
-    /// Gives the lock back on behalf of whoever holds it; `by`: only if it is that one. An inconsistency stays, and
-    /// whether it was a death or a panic; who it was is forgotten, unless `left` tells a new cause.
+    /// Gives the lock back on behalf of whoever holds it, and gives whose hold that was; `by`: only if it is that one.
+    /// An inconsistency stays, and whether it was a death or a panic; who it was is forgotten, unless `left` tells a new cause.
     ///
     /// # Errors
     /// [`NotHeld`] if nobody, or somebody else than `by`, holds it. Nothing is changed then.
     ///
     /// # If a process dies
     /// As [`unlock`](Self::unlock).
-    pub fn release(&self, by: Option<Id>, left: Option<Cause>) -> Result<(), NotHeld> {
+    pub fn release(&self, by: Option<Id>, left: Option<Cause>) -> Result<Id, NotHeld> {
         loop {
             let seen = self.word.load(Relaxed);
-            let holder = Id::holder_in(seen);
-            if holder.is_none() || by.is_some() && holder != by {
-                return Err(NotHeld { holder });
-            }
+            let holder = match Id::holder_in(seen) {
+                Some(holder) if by.is_none_or(|by| by == holder) => holder,
+                holder => return Err(NotHeld { holder }),
+            };
             let free = left.map_or(Cause::nameless_in(seen), Cause::word);
             // ORDERING: Release, as in `unlock`.
             if self.word.compare_exchange(seen, free, Release, Relaxed).is_ok() {
                 if seen & WAITERS != 0 {
                     self.wake_one();
                 }
-                return Ok(());
+                return Ok(holder);
             }
         }
     }

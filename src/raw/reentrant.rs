@@ -20,7 +20,7 @@
 //! 3. The first lock and the last unlock read the count and do not write it.
 
 use super::hold::{Cause, Id, WAITERS};
-use super::mutex::{Acquired, Mutex, NotHeld, Refusal};
+use super::mutex::{Acquired, Leaked, Mutex, NotHeld, Refusal};
 use super::table::Participant;
 use crate::platform::{Platform, Word};
 use core::sync::atomic::Ordering::Relaxed;
@@ -43,17 +43,17 @@ impl<P: Platform> ReentrantMutex<P> {
     /// Takes the lock, or takes it once more, if that takes no waiting.
     ///
     /// # Errors
-    /// [`Refusal::WouldBlock`]; [`Refusal::TooDeep`].
+    /// [`Refusal::WouldBlock`]; [`Refusal::TooDeep`]; [`Refusal::Leaked`] with [`Leaked::Refuse`].
     ///
     /// # If a process dies
     /// As [`lock`](Self::lock).
     #[inline]
-    pub fn try_lock(&self, me: &Participant<'_, P>) -> Result<Acquired, Refusal> {
+    pub fn try_lock(&self, me: &Participant<'_, P>, leaked: Leaked) -> Result<Acquired, Refusal> {
         if self.mutex.take_free(me) {
             self.begin();
             return Ok(Acquired { inconsistent: None });
         }
-        self.lock_slow(*me, |me| self.mutex.try_lock(me))
+        self.lock_slow(*me, |me| self.mutex.try_lock(me, leaked))
     }
 
     /// Takes the lock, or takes it once more, waiting until `deadline` ([`Platform::now`]'s clock; `None`: for ever).
@@ -61,17 +61,23 @@ impl<P: Platform> ReentrantMutex<P> {
     /// Who takes it once more is not told of an inconsistency: it has been told.
     ///
     /// # Errors
-    /// [`Refusal::TimedOut`]; [`Refusal::TooDeep`] if it is held 2^32 times.
+    /// [`Refusal::TimedOut`]; [`Refusal::TooDeep`] if it is held 2^32 times; [`Refusal::Leaked`] with
+    /// [`Leaked::Refuse`].
     ///
     /// # If a process dies
     /// As [`Mutex::lock`]: however often the dead had taken it, the next one takes it over at once.
     #[inline]
-    pub fn lock(&self, me: &Participant<'_, P>, deadline: Option<Duration>) -> Result<Acquired, Refusal> {
+    pub fn lock(
+        &self,
+        me: &Participant<'_, P>,
+        deadline: Option<Duration>,
+        leaked: Leaked,
+    ) -> Result<Acquired, Refusal> {
         if self.mutex.take_free(me) {
             self.begin();
             return Ok(Acquired { inconsistent: None });
         }
-        self.lock_slow(*me, |me| self.mutex.lock(me, deadline))
+        self.lock_slow(*me, |me| self.mutex.lock(me, deadline, leaked))
     }
 
     /// Invariant 2.
@@ -163,9 +169,12 @@ impl<P: Platform> ReentrantMutex<P> {
     ///
     /// # Errors
     /// [`Refusal::Deadlock`] where the word, scribbled upon, names the caller already: then it is held all the same.
+    /// [`Refusal::Leaked`]: it is not held.
     pub fn lock_again(&self, me: &Participant<'_, P>, count: u32) -> Result<Acquired, Refusal> {
-        let answer = self.mutex.lock_again(me);
-        self.count.store(count, Relaxed);
+        let answer = self.mutex.lock_again(me, Leaked::Refuse);
+        if !matches!(answer, Err(Refusal::Leaked(_))) {
+            self.count.store(count, Relaxed);
+        }
         answer
     }
 

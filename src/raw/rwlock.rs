@@ -44,9 +44,12 @@
 //! reader or writer, puts the cause into the writer word, and it stays there until a writer vouches for the data. A
 //! writer that dies while DRAINING has changed nothing, and nobody is told (but that it died, where the word was inconsistent
 //! already). One that dies between its CAS and that flag is told as one that wrote.
+//!
+//! A hold that was [leaked](super::table::Table::has_leaked) is nobody's: a writer is refused because of
+//! a leaked reader or writer, a reader because of a leaked writer, or if all reader words are leaked.
 
 use super::hold::{Cause, INCONSISTENT, Id, WAITERS};
-use super::mutex::{Acquired, Refusal};
+use super::mutex::{Acquired, Leaked, Refusal};
 use super::table::Participant;
 use super::vigil::{Slept, Vigil};
 use crate::platform::{Expect, Platform, Word};
@@ -98,7 +101,10 @@ pub enum Patience {
 }
 
 /// The writer word as one look at it found it.
+#[derive(Clone, Copy)]
 enum Writer {
+    /// The writer has leaked its hold.
+    Leaked(Id),
     /// There is no living one: this would be the word without the dead one, if it is not that already.
     Gone { left: u32 },
     /// There is.
@@ -109,15 +115,21 @@ enum Writer {
 struct Wait<'p, 't, P: Platform> {
     vigil: Option<Vigil<'p, 't, P>>,
     spins: u32,
+    leaked: Leaked,
 }
 
 impl<'p, 't, P: Platform> Wait<'p, 't, P> {
-    fn new(me: &'p Participant<'t, P>, patience: Patience) -> Self {
+    fn new(me: &'p Participant<'t, P>, patience: Patience, leaked: Leaked) -> Self {
         let vigil = match patience {
             Patience::None => None,
             Patience::Until(deadline) => Some(Vigil::new(me, deadline)),
         };
-        Self { vigil, spins: P::SPINS }
+        Self { vigil, spins: P::SPINS, leaked }
+    }
+
+    /// Whether that holder, which is not alive, has leaked its hold, and that matters.
+    fn has_leaked(&self, me: &Participant<'_, P>, holder: Id) -> bool {
+        self.leaked != Leaked::Take && me.table.has_leaked(holder)
     }
 
     /// Waits a while for a word of that value, which a living `holder` has, to change.
@@ -140,11 +152,12 @@ impl<'p, 't, P: Platform> Wait<'p, 't, P> {
         }
     }
 
-    /// The same for one whom a change of any of `words`, all of which the living have, lets go on. The `home` is that of the `holder`.
+    /// As `while_held`, for a reader that can go on when any of `words` changes. Living readers hold
+    /// them, or have leaked their holds; `holder`, which lives, holds `words[first]`.
     fn while_all_are_held<const N: usize>(
         &mut self,
         words: [Expect<'_, P::Word>; N],
-        home: usize,
+        first: usize,
         holder: Id,
     ) -> Result<(), Refusal> {
         let Some(vigil) = &mut self.vigil else {
@@ -162,7 +175,7 @@ impl<'p, 't, P: Platform> Wait<'p, 't, P> {
             }
         }
         let mut words = words.map(|Expect { word, value }| Expect { word, value: value | WAITERS });
-        words.swap(0, home);
+        words.swap(0, first);
         let Some((first, others)) = words.split_first() else { return Ok(()) };
         match vigil.sleep_on_any(*first, others, Some(holder)) {
             Slept::Look => Ok(()),
@@ -186,12 +199,13 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     ///
     /// # Errors
     /// [`Refusal::WouldBlock`] or [`Refusal::TimedOut`], by `patience`; [`Refusal::Deadlock`] if the caller reads or writes
-    /// already (`WouldBlock` with [`Patience::None`]).
+    /// already (`WouldBlock` with [`Patience::None`]). [`Refusal::Leaked`] with [`Leaked::Refuse`] and
+    /// [`Leaked::Wait`]: of a writer, or if all reader words are leaked.
     ///
     /// # If a process dies
     /// A writer: this reader is told. Others: nobody notices.
     #[inline]
-    pub fn read(&self, me: &Participant<'_, P>, patience: Patience) -> Result<Reading, Refusal> {
+    pub fn read(&self, me: &Participant<'_, P>, patience: Patience, leaked: Leaked) -> Result<Reading, Refusal> {
         let home = Self::home(me.id);
         // ORDERING: Relaxed, then the fence. What the last writer wrote comes with the writer word.
         let taken = self.readers[home].0.compare_exchange_then_fence(0, me.id.word(), Relaxed, Relaxed).is_ok();
@@ -201,7 +215,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         if taken && self.writer.0.load(Acquire) == 0 {
             return Ok(Reading { word: home, inconsistent: None });
         }
-        self.read_slow(*me, taken.then_some(home), patience)
+        self.read_slow(*me, taken.then_some(home), patience, leaked)
     }
 
     #[inline(always)]
@@ -217,8 +231,9 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         me: Participant<'_, P>,
         mut taken: Option<usize>,
         patience: Patience,
+        leaked: Leaked,
     ) -> Result<Reading, Refusal> {
-        let mut wait = Wait::new(&me, patience);
+        let mut wait = Wait::new(&me, patience, leaked);
         let answer =
             if self.reads(me.id, taken) { Err(wait.deadlock()) } else { self.settle(&me, &mut taken, &mut wait) };
         if let (Err(_), Some(word)) = (answer, taken) {
@@ -237,7 +252,8 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         loop {
             // ORDERING: Acquire, as in `read`; and before a writer's lifeline is read, as in `raw::mutex`.
             let seen = self.writer.0.load(Acquire);
-            match (self.judge(me, seen), *taken) {
+            match (self.judge(me, seen, wait), *taken) {
+                (Writer::Leaked(writer), _) => return Err(Refusal::Leaked(writer)),
                 (Writer::Living(writer), _) => {
                     if let Some(word) = taken.take() {
                         self.unlock_read(word);
@@ -267,7 +283,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     /// Takes the home word, or another one; or else waits a while. Every word taken is taken before a fence.
     fn take_word(&self, me: &Participant<'_, P>, wait: &mut Wait<'_, '_, P>) -> Result<Option<usize>, Refusal> {
         let home = Self::home(me.id);
-        let mut home_is_held_by = None;
+        let (mut held_by, mut leaked_by) = (None, None);
         let mut all: [_; READERS] = core::array::from_fn(|word| Expect { word: &self.readers[word].0, value: 0 });
         for word in (home..READERS).chain(0..home) {
             let place = &self.readers[word].0;
@@ -276,7 +292,11 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
             match Id::holder_in(seen) {
                 Some(holder) if me.table.is_alive(holder) => {
                     all[word].value = seen;
-                    home_is_held_by = home_is_held_by.or(Some(holder));
+                    held_by = held_by.or(Some((word, holder)));
+                }
+                Some(holder) if wait.has_leaked(me, holder) => {
+                    all[word].value = seen;
+                    leaked_by = Some(holder);
                 }
                 // Who sleeps on the word of a dead reader watches that reader, and looks again: no need to keep WAITERS.
                 // ORDERING: as in `read`.
@@ -286,8 +306,10 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                 }
             }
         }
-        if let Some(holder) = home_is_held_by {
-            wait.while_all_are_held(all, home, holder)?;
+        match (held_by, leaked_by) {
+            (Some((word, holder)), _) => wait.while_all_are_held(all, word, holder)?,
+            (None, Some(holder)) => return Err(Refusal::Leaked(holder)),
+            (None, None) => {}
         }
         Ok(None)
     }
@@ -309,12 +331,12 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     /// Takes the writer word, and waits for readers to go.
     ///
     /// # Errors
-    /// Those of [`read`](Self::read).
+    /// Those of [`read`](Self::read); [`Refusal::Leaked`] of a writer, or of any reader.
     ///
     /// # If a process dies
     /// A writer that had the data: this writer is told. Others: nobody notices.
     #[inline]
-    pub fn write(&self, me: &Participant<'_, P>, patience: Patience) -> Result<Acquired, Refusal> {
+    pub fn write(&self, me: &Participant<'_, P>, patience: Patience, leaked: Leaked) -> Result<Acquired, Refusal> {
         // ORDERING: Relaxed, then the fence, which pairs with the one of `read`; and as it acquires, too, with the Release of
         // `unlock_write`. Model: `rwlock::a_writer_overtaken_by_a_writer_sees_the_last_update`.
         let taken = self.writer.0.compare_exchange_then_fence(0, me.id.word(), Relaxed, Relaxed).is_ok();
@@ -322,12 +344,18 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         if taken && self.readers.iter().all(|reader| reader.0.load(Acquire) == 0) {
             return Ok(Acquired { inconsistent: None });
         }
-        self.write_slow(*me, taken, patience)
+        self.write_slow(*me, taken, patience, leaked)
     }
 
     #[cold]
-    fn write_slow(&self, me: Participant<'_, P>, taken: bool, patience: Patience) -> Result<Acquired, Refusal> {
-        let mut wait = Wait::new(&me, patience);
+    fn write_slow(
+        &self,
+        me: Participant<'_, P>,
+        taken: bool,
+        patience: Patience,
+        leaked: Leaked,
+    ) -> Result<Acquired, Refusal> {
+        let mut wait = Wait::new(&me, patience, leaked);
         let reads = self.reads(me.id, None);
         let left = match (taken, reads) {
             (true, _) => {
@@ -353,7 +381,8 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         loop {
             // ORDERING: Acquire, before the holder's lifeline is read, as in `raw::mutex`.
             let seen = self.writer.0.load(Acquire);
-            match self.judge(me, seen) {
+            match self.judge(me, seen, wait) {
+                Writer::Leaked(writer) => return Err(Refusal::Leaked(writer)),
                 Writer::Living(writer) if writer == me.id => return Err(wait.deadlock()),
                 Writer::Living(writer) => wait.while_held(&self.writer.0, seen, writer)?,
                 Writer::Gone { left } => {
@@ -377,6 +406,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                 match Id::holder_in(seen) {
                     None => break,
                     Some(holder) if me.table.is_alive(holder) => wait.while_held(&reader.0, seen, holder)?,
+                    Some(holder) if wait.has_leaked(me, holder) => return Err(Refusal::Leaked(holder)),
                     // ORDERING: Relaxed: that the dead has done reading goes to the next writer with the writer word.
                     Some(_) => {
                         let _or_look_again = reader.0.compare_exchange(seen, 0, Relaxed, Relaxed);
@@ -407,7 +437,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     /// # If a process dies
     /// As [`unlock_write`](Self::unlock_write); after it, a reader died.
     pub fn downgrade(&self, me: &Participant<'_, P>, left: u32) -> Reading {
-        let mut wait = Wait::new(me, Patience::Until(None));
+        let mut wait = Wait::new(me, Patience::Until(None), Leaked::Take); // nothing is left of readers here
         loop {
             if let Ok(Some(word)) = self.take_word(me, &mut wait) {
                 let displaced = left == 0 && word != Self::home(me.id);
@@ -430,10 +460,11 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     }
 
     /// Who has the writer word, as `seen` by a load with Acquire. Any bits are understood.
-    fn judge(&self, me: &Participant<'_, P>, seen: u32) -> Writer {
+    fn judge(&self, me: &Participant<'_, P>, seen: u32, wait: &Wait<'_, '_, P>) -> Writer {
         match Id::holder_in(seen) {
             None => Writer::Gone { left: seen & !WAITERS },
             Some(holder) if holder == me.id || me.table.is_alive(holder) => Writer::Living(holder),
+            Some(holder) if wait.has_leaked(me, holder) => Writer::Leaked(holder),
             // It had touched nothing. There may be a displaced reader that it waited for.
             Some(_) if seen & (DRAINING | INCONSISTENT) == DRAINING => Writer::Gone { left: DISPLACED },
             Some(holder) => Writer::Gone { left: Cause::Died(Some(holder)).word() },

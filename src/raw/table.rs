@@ -11,7 +11,10 @@
 //! | 0–21  | thread     | id of the claiming thread, in its own PID namespace                              |
 //! | 22–45 | tag        | a hash by which a claimer that died at once can be told from its successors      |
 //! | 46–61 | generation | how many have claimed the slot, from 1, modulo 2^16, leaving out 0               |
-//! | 62–63 | state      | FREE, CLAIMED (lifelines are the predecessor's), LIVE (lifelines are this one's); 3 counts as FREE |
+//! | 62–63 | state      | FREE, CLAIMED (lifelines are the predecessor's), LIVE and LEAKED (lifelines are this one's) |
+//!
+//! LEAKED is LIVE with a warning. The owner writes it before it ends by itself while a guard of its
+//! own may be leaked: another thread of its process may still use what that guard gave.
 //!
 //! # Invariants
 //!
@@ -27,9 +30,12 @@
 //!    proves nothing: thread ids are reused, and equal in two PID namespaces.
 //! 5. A mark is never overwritten before all who sleep on it were woken; a newcomer changes the membership word, and wakes
 //!    all on it, after it is armed and before its first operation.
+//! 6. Only the owner changes LIVE to LEAKED, before its lifelines are cut. LEAKED becomes FREE only
+//!    when the owner's process is known to be gone.
 //!
-//! So a word's holder is alive if and only if its slot is LIVE in the named generation, and neither lifeline is marked. The
+//! So a word's holder is alive if and only if its slot is LIVE or LEAKED in the named generation, and neither lifeline is marked. The
 //! lifelines are read before the generation: if they were a successor's, the generation is seen to have moved on.
+//! A holder that is dead in LEAKED has *leaked* its hold: see [`Table::has_leaked`].
 
 use super::hold::Id;
 use crate::platform::{About, Lifeline, Long, MARK, OWNER, Platform, WAKE_AT_DEATH, Word};
@@ -38,6 +44,7 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 const FREE: u64 = 0;
 const CLAIMED: u64 = 1;
 const LIVE: u64 = 2;
+const LEAKED: u64 = 3;
 
 /// The claim word, taken apart.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,6 +69,10 @@ impl Claim {
             | u64::from(self.generation) << 46
             | u64::from(self.tag & 0xff_ffff) << 22
             | u64::from(self.thread & 0x3f_ffff)
+    }
+    /// Whether the lifelines are those of this claim.
+    fn is_armed(self) -> bool {
+        matches!(self.state, LIVE | LEAKED)
     }
     fn next_generation(self) -> u16 {
         self.generation.wrapping_add(1).max(1)
@@ -114,7 +125,7 @@ impl<P: Platform> Slot<P> {
         // ORDERING: Acquire for all, lifelines first; see `Table::is_alive`.
         let [own, process] = self.lifelines.each_ref().map(|lifeline| lifeline.word().load(Acquire));
         let claim = Claim::of(self.claim.load(Acquire));
-        (is_owned(own) && process & MARK == 0 && claim.state == LIVE).then_some(([own, process], claim))
+        (is_owned(own) && process & MARK == 0 && claim.is_armed()).then_some(([own, process], claim))
     }
 }
 
@@ -223,6 +234,47 @@ impl<'m, P: Platform> Table<'m, P> {
         slot.alive().is_some_and(|(_, claim)| claim.generation == id.generation())
     }
 
+    /// Whether the participant, which is [not alive](Self::is_alive), ended by itself with a leaked
+    /// hold, in a process that lives, or may live.
+    ///
+    /// What such a holder held must not be given to anybody else: a reference that its guard gave may
+    /// still be in use. Once its process is known to be gone, the answer is false for all who ask.
+    pub fn has_leaked(&self, id: Id) -> bool {
+        let Some(slot) = self.slots.get(id.index()) else {
+            return false;
+        };
+        // ORDERING: Acquire. The caller has seen the mark of this generation's death, which the
+        // kernel wrote after the owner's LEAKED, or a later claim. Pairs with `free`: a judge that
+        // sees the freed claim sees what the process wrote.
+        // Model: `mutex::a_leaked_hold_is_given_to_nobody`.
+        let claim = Claim::of(slot.claim.load(Acquire));
+        if (claim.state, claim.generation) != (LEAKED, id.generation()) {
+            return false;
+        }
+        if !P::is_process_gone(&slot.about, claim.thread, claim.tag) {
+            return true;
+        }
+        if self.free(slot, claim) {
+            self.announce(id.index());
+        }
+        false
+    }
+
+    /// The participant `id`, which calls, is about to end by itself, and may leave a leaked hold.
+    ///
+    /// # If a process dies
+    /// Before or after the word is written: its holds go to the next, since its process is gone.
+    pub fn leak(&self, id: Id) {
+        let Some(slot) = self.slot(id) else { return };
+        let claim = Claim::of(slot.claim.load(Relaxed)); // ORDERING: it is our own.
+        if (claim.state, claim.generation) == (LIVE, id.generation()) {
+            let leaked = Claim { state: LEAKED, ..claim };
+            // ORDERING: Relaxed; the kernel marks the lifeline after it, and judges read the mark
+            // first, with Acquire. It fails only if somebody has scribbled on the claim.
+            let _scribbled = slot.claim.compare_exchange(claim.word(), leaked.word(), Relaxed, Relaxed);
+        }
+    }
+
     /// The slot of a participant, if there is such a slot.
     pub fn slot(&self, id: Id) -> Option<&'m Slot<P>> {
         self.slots.get(id.index())
@@ -266,9 +318,9 @@ impl<'m, P: Platform> Table<'m, P> {
         // Read before the claim: what is reset later is the predecessor's, and never a successor's, invariant 2.
         let left = slot.lifelines.each_ref().map(|lifeline| lifeline.word().load(Acquire));
         let to_be_had = match former.state {
-            CLAIMED => false,
+            FREE => true,
             LIVE => left[0] & MARK != 0, // the first alone: invariant 1
-            _ => true,
+            _ => false,                  // CLAIMED, LEAKED
         };
         if !to_be_had {
             return None;
@@ -312,7 +364,7 @@ impl<'m, P: Platform> Table<'m, P> {
     pub fn leave(&self, id: Id) {
         let Some(slot) = self.slot(id) else { return };
         let claim = Claim::of(slot.claim.load(Relaxed)); // ORDERING: it is our own.
-        if (claim.state, claim.generation) != (LIVE, id.generation()) {
+        if !claim.is_armed() || claim.generation != id.generation() {
             return; // somebody has scribbled on it
         }
         for lifeline in slot.lifelines() {
@@ -335,6 +387,10 @@ impl<'m, P: Platform> Table<'m, P> {
     pub fn look_slowly(&self) {
         for (index, slot) in self.slots.iter().enumerate().take(Id::MOST_PARTICIPANTS) {
             let claim = Claim::of(slot.claim.load(Acquire));
+            if claim.state == LEAKED {
+                self.has_leaked(Id::new(index, claim.generation)); // frees it if its process is gone
+                continue;
+            }
             if claim.state != LIVE || !P::is_gone(&slot.about, claim.thread, claim.tag) {
                 continue;
             }
@@ -352,7 +408,7 @@ impl<'m, P: Platform> Table<'m, P> {
         }
     }
 
-    /// LIVE or CLAIMED → FREE. False if somebody was quicker, or a claimer that was taken for dead lives.
+    /// LIVE, CLAIMED or LEAKED → FREE. False if somebody was quicker, or a claimer that was taken for dead lives.
     fn free(&self, slot: &Slot<P>, claim: Claim) -> bool {
         let free = Claim { state: FREE, thread: 0, tag: 0, ..claim };
         // ORDERING: Release. Who judges by the free claim sees what the dead wrote, of whose end the caller knows.

@@ -14,6 +14,18 @@
 //! No lock is needed anywhere here, because a child may have inherited it locked: lists only grow, their nodes are
 //! reused and never freed.
 //!
+//! # Leaked guards
+//!
+//! A guard that is leaked (`mem::forget`, `Box::leak`) may have given a reference that is still in use
+//! when its thread has ended. So each thread counts the holds whose guards give references, in
+//! thread-local memory. A thread that ends by itself while its count is not 0 says so in its slots
+//! ([`Table::leak`]), before the kernel cuts its lifelines. A thread that locks after that, in a
+//! destructor that runs still later, says so at once.
+//!
+//! The count may be too high, never too low: a [`Lock`](crate::Lock) that another thread released is
+//! still counted by the one that acquired it. The slot of such a thread stays taken until its process
+//! ends, or until a newcomer that finds no other slot sees that no word names it.
+//!
 //! # The end of a mapping
 //!
 //! The kernel stops walking a thread's robust list at the first address that it cannot read, so a mapping must not go while
@@ -406,14 +418,18 @@ fn cannot_leave() -> Error {
     )
 }
 
-/// The lifelines of a thread, the calling one, in all segments.
-fn own_nodes(thread: u64) -> impl Iterator<Item = &'static RobustNode> {
-    mappings().filter_map(move |mapping| Some((mapping, mapping.pin_of(thread)?))).flat_map(|(mapping, pin)| {
+/// Where a thread, the calling one, takes part, and as whom.
+fn own_slots(thread: u64) -> impl Iterator<Item = (&'static Table<'static, Linux>, Id)> {
+    mappings().filter_map(move |mapping| Some((mapping, mapping.pin_of(thread)?))).filter_map(|(mapping, pin)| {
         // SAFETY: the calling thread has a pin there.
         let table = unsafe { &mapping.body().table };
-        let slot = Id::holder_in(pin.id.load(Relaxed)).and_then(|id| table.slot(id));
-        slot.into_iter().flat_map(|slot| slot.lifelines())
+        Some((table, Id::holder_in(pin.id.load(Relaxed))?))
     })
+}
+
+/// The lifelines of a thread, the calling one, in all segments.
+fn own_nodes(thread: u64) -> impl Iterator<Item = &'static RobustNode> {
+    own_slots(thread).filter_map(|(table, id)| table.slot(id)).flat_map(|slot| slot.lifelines())
 }
 
 impl Body {
@@ -466,6 +482,10 @@ struct Local {
     process: Cell<u64>,
     /// This thread's number.
     thread: Cell<u64>,
+    /// Holds of this thread whose guards have not been dropped: see the [module](self).
+    holds: Cell<usize>,
+    /// The thread is at its end, and has said what it leaves.
+    is_ending: Cell<bool>,
     entries: [Entry; ENTRIES],
     next: Cell<usize>,
 }
@@ -484,6 +504,8 @@ thread_local! {
             epoch: Cell::new(0),
             process: Cell::new(0),
             thread: Cell::new(0),
+            holds: Cell::new(0),
+            is_ending: Cell::new(false),
             entries: [EMPTY; ENTRIES],
             next: Cell::new(0),
         }
@@ -503,6 +525,30 @@ pub(crate) fn participant<T: ?Sized>(place: &T) -> Result<Participant<'_, Linux>
         Some(participant) => Ok(participant),
         None => local.find(address),
     }
+}
+
+/// The calling thread has a hold more, whose guard can be leaked.
+#[inline(always)]
+pub(crate) fn hold_begins() {
+    LOCAL.with(|local| local.holds.set(local.holds.get().wrapping_add(1)));
+}
+
+/// A hold of the calling thread, and of this process, is over, and so is its guard.
+#[inline(always)]
+pub(crate) fn hold_ends() {
+    LOCAL.with(|local| local.holds.set(local.holds.get().wrapping_sub(1)));
+}
+
+/// The calling thread ends by itself, and whatever its destructors drop has been dropped.
+extern "C" fn thread_ends() {
+    LOCAL.with(|local| {
+        local.is_ending.set(true);
+        local.epoch.set(u64::MAX); // nobody's: whatever it locks from now on goes through `find`
+        // A forked child that has done nothing here since: slots and holds are its parent's.
+        if local.process.get() == process_number() && local.holds.get() != 0 {
+            own_slots(local.thread.get()).for_each(|(table, id)| table.leak(id));
+        }
+    });
 }
 
 /// Whether two places are in one segment, be it through two mappings. The calling thread takes part in both.
@@ -546,6 +592,9 @@ impl Local {
             Some(id) => id,
             None => self.register(mapping, table)?,
         };
+        if self.is_ending.get() {
+            table.leak(id);
+        }
         let entry = &self.entries[self.next.get() % ENTRIES];
         self.next.set(self.next.get().wrapping_add(1));
         entry.length.set(0);
@@ -558,6 +607,12 @@ impl Local {
 
     fn register(&self, mapping: &'static Mapping, table: &Table<'static, Linux>) -> Result<Id> {
         let list = linux::robust_list()?;
+        linux::call_at_thread_end(thread_ends).map_err(|errno| {
+            let error = std::io::Error::from_raw_os_error(errno);
+            Error::Unsupported(format!(
+                "the end of this thread cannot be watched for leaked guards, since the C library has no thread-specific key left: {error}"
+            ))
+        })?;
         let process = self.process.get();
         let leader = mappings()
             .filter(|other| other.is_same_segment(mapping))
@@ -581,6 +636,7 @@ impl Local {
         if self.process.get() != process {
             self.process.set(process);
             self.thread.set(new_number());
+            self.holds.set(0); // its guards are copies of its parent's
         }
         self.epoch.set(epoch);
         for orphan in mappings().filter(|mapping| mapping.state() != LIVE) {

@@ -1,10 +1,10 @@
 //! [`Lock`]: the mutex's word without data, taken and given back by separate calls.
 
 use super::stamp::Stamp;
-use super::{LockResult, Patience, take_part_to_wake};
+use super::{LockResult, Patience};
 use crate::error::{Error, LockError};
 use crate::platform::Linux;
-use crate::raw::{self, Acquired, Cause, Id, Refusal};
+use crate::raw::{self, Acquired, Cause, Id, Leaked, Refusal};
 use crate::segment::{Fingerprint, Shareable, local};
 use core::fmt;
 use core::marker::PhantomData;
@@ -32,6 +32,13 @@ use std::time::{Duration, Instant};
 ///
 /// As with [`Mutex`](crate::Mutex#if-a-process-dies). Holder is whoever acquired it last. Everybody who acquires it is told of
 /// the death, or the panic, until a holder says [`mark_consistent`](Self::mark_consistent); who it was is told the first time only.
+///
+/// # If a thread ends with it
+///
+/// The lock stays acquired as long as the thread's *process* lives, as Python's does: others wait, and
+/// any participant may release it. This is so whether there was a guard, which was leaked, or none. When
+/// that process ends, the next to acquire the lock gets [`LockError::OwnerDied`], a waiter up to a
+/// second later.
 #[repr(transparent)]
 pub struct Lock {
     pub(super) raw: raw::Mutex<Linux>,
@@ -99,11 +106,14 @@ impl Lock {
     fn acquire_with(&self, patience: Patience) -> Result<Id, LockError<()>> {
         let me = local::participant(self)?;
         let answer = match patience {
-            Patience::None => self.raw.try_lock(&me),
-            Patience::Until(deadline) => self.raw.lock(&me, deadline),
+            Patience::None => self.raw.try_lock(&me, Leaked::Wait),
+            Patience::Until(deadline) => self.raw.lock(&me, deadline, Leaked::Wait),
         };
         match answer {
-            Ok(Acquired { inconsistent: None }) => Ok(me.id),
+            Ok(Acquired { inconsistent: None }) => {
+                local::hold_begins();
+                Ok(me.id)
+            }
             other => tell(other),
         }
     }
@@ -118,8 +128,15 @@ impl Lock {
     /// next is told nothing: whoever releases on behalf of the dead vouches for what the lock protects.
     #[inline]
     pub fn release(&self) -> Result<(), Error> {
-        take_part_to_wake(self)?;
-        Ok(self.raw.release(None, None)?)
+        let me = match local::participant(self) {
+            Err(Error::NotInSegment) => return Err(Error::NotInSegment),
+            me => me.ok(), // one for which there is no room may release all the same
+        };
+        let holder = self.raw.release(None, None)?;
+        if me.is_some_and(|me| me.id == holder) {
+            local::hold_ends();
+        }
+        Ok(())
     }
 
     /// Acquires, and gives a guard that releases. As [`acquire`](Self::acquire).
@@ -205,6 +222,7 @@ impl Lock {
 fn tell(answer: Result<Acquired, Refusal>) -> Result<Id, LockError<()>> {
     match answer {
         Ok(Acquired { inconsistent }) => {
+            local::hold_begins();
             let cause = inconsistent.expect("what is consistent is told without this function");
             Err(LockError::of(cause, ()))
         }
@@ -273,6 +291,7 @@ impl<'a> LockGuard<'a> {
     fn give_back(&self) -> Result<(), Error> {
         let is_plain = self.stamp.is_of_this_process() && !self.stamp.panicked_since();
         if is_plain && self.lock.raw.release_plain(self.stamp.own()) {
+            local::hold_ends();
             return Ok(());
         }
         give_back_slowly(&self.lock.raw, self.stamp)
@@ -287,7 +306,9 @@ fn give_back_slowly(raw: &raw::Mutex<Linux>, stamp: Stamp) -> Result<(), Error> 
     }
     let id = Id::holder_in(stamp.own());
     let left = stamp.panicked_since().then_some(Cause::Panicked(id));
-    Ok(raw.release(id, left)?)
+    raw.release(id, left)?; // if somebody else did, this thread's count stays too high, which is harmless
+    local::hold_ends();
+    Ok(())
 }
 
 impl Drop for LockGuard<'_> {

@@ -72,6 +72,7 @@ impl<G> From<Refusal> for LockError<G> {
             Refusal::TimedOut => Self::TimedOut,
             Refusal::Deadlock => Self::Deadlock,
             Refusal::TooDeep => Self::TooDeep,
+            Refusal::Leaked(by) => Self::Leaked { by },
         }
     }
 }

@@ -4,7 +4,7 @@ use super::stamp::Stamp;
 use super::{LockResult, Patience};
 use crate::error::LockError;
 use crate::platform::Linux;
-use crate::raw::{self, Acquired, Cause, Refusal};
+use crate::raw::{self, Acquired, Cause, Leaked, Refusal};
 use crate::segment::{Fingerprint, Shareable, local};
 use core::cell::UnsafeCell;
 use core::fmt;
@@ -47,6 +47,15 @@ use std::time::{Duration, Instant};
 ///
 /// All of this takes as long as the kernel takes to end the thread: tens of microseconds, unless it writes a core dump first. (One
 /// that was only to wake somebody is noticed within ten milliseconds. See [`raw::vigil`](crate::raw::vigil) for the limits.)
+///
+/// # If a guard is leaked
+///
+/// Its thread holds the lock as long as it lives, as with std. If the thread ends, and its process lives
+/// on, everybody who locks gets [`LockError::Leaked`] at once: another thread of that process may still
+/// use a reference that the guard gave. When that process ends, the next to lock gets `OwnerDied`.
+/// A process that cannot be looked at, since it is in another PID namespace, may live, and so may one
+/// that has become another program by exec. [`lock_leaked`](Self::lock_leaked) is for callers that know
+/// better.
 #[repr(C)]
 pub struct Mutex<T> {
     pub(super) raw: raw::Mutex<Linux>,
@@ -75,7 +84,7 @@ impl<T> Mutex<T> {
     ///
     /// # Errors
     /// [`LockError::OwnerDied`] and [`LockError::Poisoned`], which contain the guard; [`LockError::Deadlock`];
-    /// [`LockError::Unusable`] where the thread cannot take part in the segment.
+    /// [`LockError::Leaked`]; [`LockError::Unusable`] where the thread cannot take part in the segment.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -118,13 +127,34 @@ impl<T> Mutex<T> {
         self.lock_with(Patience::until(deadline))
     }
 
+    /// As [`try_lock`](Self::try_lock), and takes the lock over from a thread that
+    /// [leaked its guard](Self#if-a-guard-is-leaked) and ended. That hold counts as a death:
+    /// [`LockError::OwnerDied`].
+    ///
+    /// # Safety
+    /// No reference that the leaked guard gave is used any more, in any process.
+    ///
+    /// # Errors
+    /// Those of [`try_lock`](Self::try_lock), but `Leaked`.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub unsafe fn lock_leaked(&self) -> LockResult<MutexGuard<'_, T>> {
+        self.guarded(self.raw.try_lock(&local::participant(self)?, Leaked::Take))
+    }
+
     #[inline(always)]
     fn lock_with(&self, patience: Patience) -> LockResult<MutexGuard<'_, T>> {
         let me = local::participant(self)?;
         let answer = match patience {
-            Patience::None => self.raw.try_lock(&me),
-            Patience::Until(deadline) => self.raw.lock(&me, deadline),
+            Patience::None => self.raw.try_lock(&me, Leaked::Refuse),
+            Patience::Until(deadline) => self.raw.lock(&me, deadline, Leaked::Refuse),
         };
+        self.guarded(answer)
+    }
+
+    #[inline(always)]
+    fn guarded(&self, answer: Result<Acquired, Refusal>) -> LockResult<MutexGuard<'_, T>> {
         match answer {
             Ok(Acquired { inconsistent: None }) => Ok(MutexGuard::new(self, None)),
             Ok(Acquired { inconsistent: Some(cause) }) => self.tell(cause),
@@ -180,6 +210,7 @@ impl<T: fmt::Debug> fmt::Debug for Mutex<T> {
                 debug.field("data", &**left.guard()).field("inconsistent", &true)
             }
             Err(LockError::WouldBlock) => debug.field("data", &format_args!("<locked>")),
+            Err(LockError::Leaked { .. }) => debug.field("data", &format_args!("<leaked>")),
             Err(_) => debug.field("data", &format_args!("<not in a segment>")),
         };
         debug.finish()
@@ -203,6 +234,7 @@ unsafe impl<T: Sync> Sync for MutexGuard<'_, T> {}
 impl<'a, T> MutexGuard<'a, T> {
     #[inline(always)]
     pub(super) fn new(lock: &'a Mutex<T>, left: Option<Cause>) -> Self {
+        local::hold_begins();
         Self { lock, stamp: Stamp::now(left.map_or(0, Cause::word)), not_send: PhantomData }
     }
 
@@ -238,6 +270,7 @@ impl<T> Drop for MutexGuard<'_, T> {
         if !self.stamp.is_of_this_process() {
             return; // a fork's copy
         }
+        local::hold_ends();
         if self.stamp.panicked_since() {
             self.stamp.set_own(Cause::Panicked(self.lock.raw.holder()).word());
         }

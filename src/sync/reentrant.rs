@@ -5,7 +5,7 @@ use super::{LockResult, Patience};
 use crate::error::{Error, LockError};
 use crate::platform::Linux;
 use crate::raw::mutex::NotHeld;
-use crate::raw::{self, Acquired, Cause, Id};
+use crate::raw::{self, Acquired, Cause, Id, Leaked};
 use crate::segment::{Fingerprint, Shareable, local};
 use core::fmt;
 use core::marker::PhantomData;
@@ -46,6 +46,12 @@ use std::time::{Duration, Instant};
 /// A thread that takes the lock once more is not told again of what it was told when it took it. A panic leaves the lock
 /// [`Poisoned`](LockError::Poisoned) if the last hold is given back by it. Who died or panicked is known to the guard that was told; where
 /// another one, or [`release`](Self::release), gives back the last hold, the next is told the same without a name.
+///
+/// # If a guard is leaked
+///
+/// As with [`Mutex`](crate::Mutex#if-a-guard-is-leaked). A hold that was taken by
+/// [`acquire`](Self::acquire) gives no reference: if its thread ends with that alone, the next to lock
+/// gets [`LockError::OwnerDied`].
 #[repr(C)]
 pub struct ReentrantMutex<T> {
     pub(super) raw: raw::ReentrantMutex<Linux>,
@@ -72,7 +78,7 @@ impl<T> ReentrantMutex<T> {
     ///
     /// # Errors
     /// [`LockError::OwnerDied`] and [`LockError::Poisoned`], which contain the guard; [`LockError::TooDeep`] if this thread holds it 2^32
-    /// times; [`LockError::Unusable`] where the thread cannot take part in the segment.
+    /// times; [`LockError::Leaked`]; [`LockError::Unusable`] where the thread cannot take part in the segment.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -185,8 +191,8 @@ impl<T> ReentrantMutex<T> {
     fn take<G>(&self, patience: Patience) -> Result<(Id, Acquired), LockError<G>> {
         let me = local::participant(self)?;
         let answer = match patience {
-            Patience::None => self.raw.try_lock(&me),
-            Patience::Until(deadline) => self.raw.lock(&me, deadline),
+            Patience::None => self.raw.try_lock(&me, Leaked::Refuse),
+            Patience::Until(deadline) => self.raw.lock(&me, deadline, Leaked::Refuse),
         };
         match answer {
             Ok(acquired) => Ok((me.id, acquired)),
@@ -209,6 +215,27 @@ impl<T> ReentrantMutex<T> {
             Ok((id, Acquired { inconsistent: None })) => Ok(ReentrantMutexGuard::new(self, id.word())),
             Ok((_, Acquired { inconsistent: Some(cause) })) => self.tell(cause),
             Err(refused) => Err(refused),
+        }
+    }
+
+    /// As [`try_lock`](Self::try_lock), and takes the lock over from a thread that
+    /// [leaked a guard](Self#if-a-guard-is-leaked) and ended. That hold counts as a death:
+    /// [`LockError::OwnerDied`].
+    ///
+    /// # Safety
+    /// No reference that a leaked guard gave is used any more, in any process.
+    ///
+    /// # Errors
+    /// Those of [`try_lock`](Self::try_lock), but `Leaked`.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub unsafe fn lock_leaked(&self) -> LockResult<ReentrantMutexGuard<'_, T>> {
+        let me = local::participant(self)?;
+        match self.raw.try_lock(&me, Leaked::Take) {
+            Ok(Acquired { inconsistent: None }) => Ok(ReentrantMutexGuard::new(self, me.id.word())),
+            Ok(Acquired { inconsistent: Some(cause) }) => self.tell(cause),
+            Err(refusal) => Err(refusal.into()),
         }
     }
 
@@ -275,6 +302,7 @@ impl<T: fmt::Debug> fmt::Debug for ReentrantMutex<T> {
                 debug.field("data", &**left.guard()).field("inconsistent", &true)
             }
             Err(LockError::WouldBlock) => debug.field("data", &format_args!("<locked>")),
+            Err(LockError::Leaked { .. }) => debug.field("data", &format_args!("<leaked>")),
             Err(_) => debug.field("data", &format_args!("<not in a segment>")),
         };
         debug.finish()
@@ -301,6 +329,7 @@ unsafe impl<T: Sync> Sync for ReentrantMutexGuard<'_, T> {}
 impl<'a, T> ReentrantMutexGuard<'a, T> {
     #[inline(always)]
     pub(super) fn new(lock: &'a ReentrantMutex<T>, own: u32) -> Self {
+        local::hold_begins();
         Self { lock, stamp: Stamp::now(own), not_send: PhantomData }
     }
 
@@ -347,6 +376,7 @@ impl<T> Drop for ReentrantMutexGuard<'_, T> {
         if !self.stamp.is_of_this_process() {
             return; // a fork's copy
         }
+        local::hold_ends();
         if let Err(lost) = self.give_back() {
             // A second panic would abort: the first one is enough to be told.
             assert!(std::thread::panicking(), "a ReentrantMutexGuard lost its hold: {}", Error::from(lost));

@@ -5,7 +5,7 @@ use super::{LockResult, Patience};
 use crate::error::LockError;
 use crate::platform::Linux;
 use crate::raw::rwlock::{self, Line, Reading};
-use crate::raw::{self, Acquired, Cause};
+use crate::raw::{self, Acquired, Cause, Leaked};
 use crate::segment::{Fingerprint, Shareable, local};
 use core::cell::UnsafeCell;
 use core::fmt;
@@ -73,6 +73,14 @@ use std::time::{Duration, Instant};
 ///
 /// All of this takes as long as the kernel takes to end the thread: tens of microseconds, unless it writes a core dump first. (One
 /// that was only to wake somebody is noticed within ten milliseconds. See [`raw::vigil`](crate::raw::vigil) for the limits.)
+///
+/// # If a guard is leaked
+///
+/// As with [`Mutex`](crate::Mutex#if-a-guard-is-leaked): if its thread ends, and its process lives on,
+/// the hold is nobody's. After a leaked write guard everybody gets [`LockError::Leaked`]; after a leaked
+/// read guard all writers do, and readers go on beside it. Readers get it, too, if no reader word is
+/// left. [`read_leaked`](Self::read_leaked) and [`write_leaked`](Self::write_leaked) are for callers
+/// that know better.
 #[repr(C)]
 pub struct RwLock<T, const READERS: usize = 16> {
     raw: raw::RwLock<Linux, READERS>,
@@ -100,7 +108,7 @@ macro_rules! family {
         ///
         /// # Errors
         /// [`LockError::OwnerDied`] and [`LockError::Poisoned`], which contain the guard; [`LockError::Deadlock`];
-        /// [`LockError::Unusable`] where the thread cannot take part in the segment.
+        /// [`LockError::Leaked`]; [`LockError::Unusable`] where the thread cannot take part in the segment.
         ///
         /// # If a process dies
         /// See [above](Self#if-a-process-dies).
@@ -160,7 +168,12 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
     #[inline(always)]
     fn read_with(&self, patience: Patience) -> LockResult<RwLockReadGuard<'_, T, READERS>> {
         let me = local::participant(self)?;
-        match self.raw.read(&me, patience.into()) {
+        self.reading(self.raw.read(&me, patience.into(), Leaked::Refuse))
+    }
+
+    #[inline(always)]
+    fn reading(&self, answer: Result<Reading, raw::Refusal>) -> LockResult<RwLockReadGuard<'_, T, READERS>> {
+        match answer {
             Ok(Reading { word, inconsistent: None }) => Ok(RwLockReadGuard::new(self, word)),
             Ok(Reading { word, inconsistent: Some(cause) }) => tell(cause, RwLockReadGuard::new(self, word)),
             Err(refusal) => refuse(refusal),
@@ -170,11 +183,50 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
     #[inline(always)]
     fn write_with(&self, patience: Patience) -> LockResult<RwLockWriteGuard<'_, T, READERS>> {
         let me = local::participant(self)?;
-        match self.raw.write(&me, patience.into()) {
+        self.writing(self.raw.write(&me, patience.into(), Leaked::Refuse))
+    }
+
+    #[inline(always)]
+    fn writing(&self, answer: Result<Acquired, raw::Refusal>) -> LockResult<RwLockWriteGuard<'_, T, READERS>> {
+        match answer {
             Ok(Acquired { inconsistent: None }) => Ok(RwLockWriteGuard::new(self, None)),
             Ok(Acquired { inconsistent: Some(cause) }) => tell(cause, RwLockWriteGuard::new(self, Some(cause))),
             Err(refusal) => refuse(refusal),
         }
+    }
+
+    /// As [`try_read`](Self::try_read), and reads beside the holds of threads that
+    /// [leaked a guard](Self#if-a-guard-is-leaked) and ended. A leaked write hold is taken away, and
+    /// counts as a death: [`LockError::OwnerDied`].
+    ///
+    /// # Safety
+    /// No reference that a leaked write guard gave is used any more, in any process.
+    ///
+    /// # Errors
+    /// Those of [`try_read`](Self::try_read), but `Leaked`.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub unsafe fn read_leaked(&self) -> LockResult<RwLockReadGuard<'_, T, READERS>> {
+        let me = local::participant(self)?;
+        self.reading(self.raw.read(&me, rwlock::Patience::None, Leaked::Take))
+    }
+
+    /// As [`try_write`](Self::try_write), and takes away the holds of threads that
+    /// [leaked a guard](Self#if-a-guard-is-leaked) and ended. A leaked write hold counts as a death:
+    /// [`LockError::OwnerDied`].
+    ///
+    /// # Safety
+    /// No reference that a leaked guard gave is used any more, in any process.
+    ///
+    /// # Errors
+    /// Those of [`try_write`](Self::try_write), but `Leaked`.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub unsafe fn write_leaked(&self) -> LockResult<RwLockWriteGuard<'_, T, READERS>> {
+        let me = local::participant(self)?;
+        self.writing(self.raw.write(&me, rwlock::Patience::None, Leaked::Take))
     }
 
     /// Whether the data is marked inconsistent at the moment.
@@ -235,6 +287,7 @@ impl<T: fmt::Debug, const READERS: usize> fmt::Debug for RwLock<T, READERS> {
                 debug.field("data", &**left.guard()).field("inconsistent", &true)
             }
             Err(LockError::WouldBlock) => debug.field("data", &format_args!("<locked>")),
+            Err(LockError::Leaked { .. }) => debug.field("data", &format_args!("<leaked>")),
             Err(_) => debug.field("data", &format_args!("<not in a segment>")),
         };
         debug.finish()
@@ -258,6 +311,7 @@ unsafe impl<T: Sync, const READERS: usize> Sync for RwLockReadGuard<'_, T, READE
 impl<'a, T, const READERS: usize> RwLockReadGuard<'a, T, READERS> {
     #[inline(always)]
     fn new(lock: &'a RwLock<T, READERS>, word: usize) -> Self {
+        local::hold_begins();
         Self { lock, stamp: Stamp::now(word as u32), not_send: PhantomData }
     }
 }
@@ -275,6 +329,7 @@ impl<T, const READERS: usize> Drop for RwLockReadGuard<'_, T, READERS> {
     #[inline]
     fn drop(&mut self) {
         if self.stamp.is_of_this_process() {
+            local::hold_ends();
             self.lock.raw.unlock_read(self.stamp.own() as usize);
         }
     }
@@ -297,6 +352,7 @@ unsafe impl<T: Sync, const READERS: usize> Sync for RwLockWriteGuard<'_, T, READ
 impl<'a, T, const READERS: usize> RwLockWriteGuard<'a, T, READERS> {
     #[inline(always)]
     fn new(lock: &'a RwLock<T, READERS>, left: Option<Cause>) -> Self {
+        local::hold_begins();
         Self { lock, stamp: Stamp::now(left.map_or(0, Cause::word)), not_send: PhantomData }
     }
 
@@ -332,6 +388,7 @@ impl<'a, T, const READERS: usize> RwLockWriteGuard<'a, T, READERS> {
             let me = local::participant(this.lock).expect("who holds takes part");
             let left = this.left();
             let word = this.lock.raw.downgrade(&me, left).word;
+            local::hold_ends(); // the writer's; the reader's begins
             return RwLockReadGuard::new(this.lock, word);
         }
         // A fork's copy: as much of the parent's, and as little of ours, as before.
@@ -369,6 +426,7 @@ impl<T, const READERS: usize> Drop for RwLockWriteGuard<'_, T, READERS> {
     #[inline]
     fn drop(&mut self) {
         if self.stamp.is_of_this_process() {
+            local::hold_ends();
             let left = self.left();
             self.lock.raw.unlock_write(left);
         }

@@ -8,7 +8,7 @@ use super::stamp::Stamp;
 use crate::error::{Error, LockError};
 use crate::platform::Linux;
 use crate::raw::mutex::Refusal;
-use crate::raw::{Acquired, Cause, Id, Participant};
+use crate::raw::{Acquired, Cause, Id, Leaked, Participant};
 use crate::segment::local;
 use core::mem::ManuallyDrop;
 
@@ -64,9 +64,17 @@ fn is_ours(stamp: Stamp, holder: Option<Id>) -> Result<(), Error> {
     if stamp.is_of_this_process() { Ok(()) } else { Err(Error::NotHeld { holder }) }
 }
 
-/// What a lock without a deadline came to, which cannot be refused but where the word, scribbled upon, names the caller already: then it is held.
-fn inconsistency(answer: Result<Acquired, Refusal>) -> Option<Cause> {
-    answer.ok().and_then(|acquired| acquired.inconsistent)
+/// What a lock without a deadline came to. If the word, scribbled upon, names the caller already, the
+/// lock is held.
+///
+/// # Errors
+/// [`LockError::Leaked`]: it is not held.
+fn inconsistency<G>(answer: Result<Acquired, Refusal>) -> Result<Option<Cause>, LockError<G>> {
+    match answer {
+        Ok(acquired) => Ok(acquired.inconsistent),
+        Err(Refusal::Leaked(by)) => Err(LockError::Leaked { by }),
+        Err(_) => Ok(None),
+    }
 }
 
 impl<'a, T> sealed::Guard for MutexGuard<'a, T> {
@@ -82,6 +90,7 @@ impl<'a, T> sealed::Guard for MutexGuard<'a, T> {
         Ok(self.lock)
     }
     fn into_hold(self) -> Self::Hold {
+        local::hold_ends(); // it begins anew with the guard that comes back
         let guard = ManuallyDrop::new(self);
         Parts { lock: guard.lock, own: guard.stamp.own(), count: 0 }
     }
@@ -92,7 +101,7 @@ impl<'a, T> Hold<MutexGuard<'a, T>> for Parts<'a, Mutex<T>> {
         self.lock.raw.unlock(self.own);
     }
     fn take_again(self, me: &Participant<'_, Linux>) -> LockResult<MutexGuard<'a, T>> {
-        let cause = inconsistency(self.lock.raw.lock_again(me));
+        let cause = inconsistency(self.lock.raw.lock_again(me, Leaked::Refuse))?;
         told(cause, MutexGuard::new(self.lock, cause))
     }
 }
@@ -111,6 +120,7 @@ impl<'a, T> sealed::Guard for ReentrantMutexGuard<'a, T> {
         if holder == Some(local::participant(self.lock)?.id) { Ok(self.lock) } else { Err(Error::NotHeld { holder }) }
     }
     fn into_hold(self) -> Self::Hold {
+        local::hold_ends(); // it begins anew with the guard that comes back
         let guard = ManuallyDrop::new(self);
         Parts { lock: guard.lock, own: guard.stamp.own(), count: 0 }
     }
@@ -122,7 +132,7 @@ impl<'a, T> Hold<ReentrantMutexGuard<'a, T>> for Parts<'a, ReentrantMutex<T>> {
         self.count = self.lock.raw.release_all(cause);
     }
     fn take_again(self, me: &Participant<'_, Linux>) -> LockResult<ReentrantMutexGuard<'a, T>> {
-        let cause = inconsistency(self.lock.raw.lock_again(me, self.count));
+        let cause = inconsistency(self.lock.raw.lock_again(me, self.count))?;
         told(cause, ReentrantMutexGuard::new(self.lock, cause.map_or(me.id.word(), Cause::word)))
     }
 }
@@ -149,10 +159,13 @@ impl<'a> sealed::Guard for LockGuard<'a> {
 
 impl<'a> Hold<LockGuard<'a>> for Parts<'a, Lock> {
     fn release(&mut self) {
-        let _released_by_another = self.lock.raw.release(Id::holder_in(self.own), None);
+        if self.lock.raw.release(Id::holder_in(self.own), None).is_ok() {
+            local::hold_ends(); // else somebody else has released it
+        }
     }
     fn take_again(self, me: &Participant<'_, Linux>) -> LockResult<LockGuard<'a>> {
-        let cause = inconsistency(self.lock.raw.lock_again(me));
+        let cause = inconsistency(self.lock.raw.lock_again(me, Leaked::Wait))?;
+        local::hold_begins();
         told(cause, LockGuard::new(self.lock, me.id))
     }
 }

@@ -82,14 +82,44 @@ impl AboutThread {
         (self.waits_for.load(FACT) != 0).then(|| self.waits_since.load(FACT))
     }
 
-    /// True only if the thread is known to have ended.
-    pub(super) fn is_gone(&self, thread: u32, claim_tag: u32) -> bool {
+    /// Whether the ids count here, and the facts are the claimer's own, not those of one that lost
+    /// the slot while it wrote them.
+    fn can_be_judged(&self, thread: u32, claim_tag: u32) -> bool {
         let namespace = self.pid_namespace.load(FACT);
-        // The facts must be the claimer's own, not those of one that lost the slot while it wrote them.
-        if claim_tag != tag(namespace, self.start.load(FACT)) {
+        claim_tag == tag(namespace, self.start.load(FACT))
+            && namespace != 0
+            && thread != 0
+            && namespace == pid_namespace()
+    }
+
+    /// True only if the process is known to have ended. A process that has become another program
+    /// by exec is not known to have.
+    pub(super) fn is_process_gone(&self, thread: u32, claim_tag: u32) -> bool {
+        let process = self.process_id.load(FACT);
+        if !self.can_be_judged(thread, claim_tag) || process == 0 {
             return false;
         }
-        if namespace == 0 || thread == 0 || namespace != pid_namespace() {
+        if is_missing(process, process) {
+            return true;
+        }
+        if !proc_is_ours() {
+            return false;
+        }
+        let Some(seen) = stat(&format!("/proc/{process}/stat")) else {
+            return false;
+        };
+        // A main thread that ended before others is a zombie, too, and they are counted beside it.
+        if matches!(seen.state, b'Z' | b'X') && seen.threads <= 1 {
+            return true;
+        }
+        // A thread is not older than its process: this is a later process of that number.
+        let (start, time) = (self.start.load(FACT), self.time_namespace.load(FACT));
+        start != 0 && time != 0 && time == time_namespace() && seen.start > start
+    }
+
+    /// True only if the thread is known to have ended.
+    pub(super) fn is_gone(&self, thread: u32, claim_tag: u32) -> bool {
+        if !self.can_be_judged(thread, claim_tag) {
             return false;
         }
         let process = self.process_id.load(FACT);

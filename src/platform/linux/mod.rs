@@ -10,12 +10,14 @@
 mod about;
 mod futex;
 mod robust;
+mod thread_end;
 
 pub use about::AboutThread;
 pub(crate) use about::{Myself, thread_has_ended};
 pub use futex::{set_recheck, set_waitv, waitv_works};
 pub use robust::RobustNode;
 pub use robust::Unsupported;
+pub(crate) use thread_end::call_at_thread_end;
 pub(crate) use robust::{Head, link, read_by_kernel, robust_list, unlink};
 
 use super::{Expect, Lifeline, Long, Platform, Word};
@@ -160,5 +162,8 @@ impl Platform for Linux {
     }
     fn is_gone(about: &AboutThread, thread: u32, tag: u32) -> bool {
         about.is_gone(thread, tag)
+    }
+    fn is_process_gone(about: &AboutThread, thread: u32, tag: u32) -> bool {
+        about.is_process_gone(thread, tag)
     }
 }
