@@ -1,7 +1,7 @@
 //! The driver: runs a scenario under every placing of deaths that it is told to try.
 
 use crate::backend::{Backend, Bounds};
-use crate::kernel::{Actor, Broken, Died, Life, Model, Nature, Note, Script, Word, Word64};
+use crate::kernel::{Actor, Broken, Died, Life, Model, Nature, Note, Script, Word, Word64, step};
 use outlive::platform::{MARK, WAKE_AT_DEATH, Word as _};
 use outlive::raw::table::{Participant, Slot, Table};
 use std::any::Any;
@@ -39,6 +39,21 @@ impl<B: Backend> World<B> {
     /// The thread id of this modelled thread.
     pub(crate) fn thread_id(&self, who: usize) -> u32 {
         if who >= self.first_of_equal_id { FROM_BEFORE } else { who as u32 + 1 }
+    }
+    /// The calling thread, `who`, ends by itself: the kernel cuts its lifelines. Its process goes on,
+    /// and what the caller does from now on is another thread of that process.
+    pub fn end(&self, who: usize) {
+        let actor = B::actor().expect("only actors end");
+        step::<B>();
+        B::set_actor(None);
+        for (slot, line) in actor.linked.lock().expect("no panic inside").drain(..).rev() {
+            self.slots[slot].lifelines()[line].word.kernel_cut(self.thread_id(who), false);
+        }
+    }
+    /// The process of a thread that has [ended](Self::end) ends, too.
+    pub fn end_process(&self, who: usize) {
+        self.slots[who].about().described.through_the_kernel();
+        self.gone[who].store(true, SeqCst);
     }
     /// Lets a thread that has been registered from the start act.
     pub fn act<R>(&self, who: usize, act: impl FnOnce(&Participant<'_, Model<B>>) -> R) -> R {
@@ -118,6 +133,7 @@ pub struct Explore<B: Backend, S: State> {
     after: fn(&World<B>, usize, usize, &S),
     check: fn(&S, &World<B>),
     victims: Vec<usize>,
+    leakers: &'static [usize],
     pairs: bool,
     spurious: bool,
     first_phase: bool,
@@ -149,6 +165,7 @@ impl<B: Backend, S: State> Explore<B, S> {
             after: |_, _, _, _| {},
             check: |_, _| {},
             victims: vec![],
+            leakers: &[],
             pairs: false,
             spurious: false,
             first_phase: false,
@@ -171,6 +188,11 @@ impl<B: Backend, S: State> Explore<B, S> {
     /// Each of these dies at each of its operations, one in an exploration.
     pub fn victims(mut self, victims: &[usize]) -> Self {
         self.victims = victims.to_vec();
+        self
+    }
+    /// These [end by themselves](World::end), and may leak what they hold.
+    pub fn leakers(mut self, leakers: &'static [usize]) -> Self {
+        self.leakers = leakers;
         self
     }
     /// Every two of the victims die, each at each of its operations, instead of one.
@@ -254,13 +276,14 @@ impl<B: Backend, S: State> Explore<B, S> {
 
     fn world(&self, plan: &Plan) -> World<B> {
         let gone: Arc<[AtomicBool]> = (0..=self.participants).map(|_| AtomicBool::new(false)).collect();
-        let constant = |who: usize| !plan.deaths.iter().any(|(victim, _)| *victim == who);
+        let leaks = |who: usize| self.leakers.contains(&who);
+        let constant = |who: usize| !leaks(who) && !plan.deaths.iter().any(|(victim, _)| *victim == who);
         let count = self.slots.unwrap_or(self.participants + 1);
         let is_supervisor = |who: usize| who == self.participants && !self.unsupervised;
         let registered =
             |who: usize| self.slots.is_none() && (who < self.participants - self.newcomers || is_supervisor(who));
         // A newcomer may take a dead one's slot, or a slow look end its claim.
-        let is_freed = self.newcomers > 0 || self.end == End::Unmarked;
+        let is_freed = self.newcomers > 0 || self.end == End::Unmarked || !self.leakers.is_empty();
         let slot = |who: usize| {
             let alive = (who as u32 + 1) | WAKE_AT_DEATH;
             let process = self.processes.get(who).copied().unwrap_or(who as u32 + 100);

@@ -432,6 +432,13 @@ impl<B: Backend> Platform for Model<B> {
         let is_told_by_tag = B::actor().is_some_and(|actor| actor.broken.claimers_seem_gone);
         gone || !is_described && !is_told_by_tag
     }
+    fn is_process_gone(note: &Note<B>, thread: u32, tag: u32) -> bool {
+        let gone = has_gone(&note.gone, number(thread, tag));
+        if gone {
+            note.described.through_the_kernel();
+        }
+        gone
+    }
 }
 
 /// `futex_waitv`: word by word in, word by word out. A wait with an end always reaches it, at any moment that the

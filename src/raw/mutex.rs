@@ -96,12 +96,24 @@ impl<P: Platform> Mutex<P> {
     /// Takes the lock if that takes no waiting.
     ///
     /// # Errors
+    /// [`Refusal::WouldBlock`]; [`Refusal::Leaked`].
+    ///
+    /// # If a process dies
+    /// As [`lock`](Self::lock).
+    #[inline]
+    pub fn try_lock(&self, me: &Participant<'_, P>) -> Result<Acquired, Refusal> {
+        self.try_lock_with(me, Leaked::Refuse)
+    }
+
+    /// [`try_lock`](Self::try_lock), by that rule for a leaked hold.
+    ///
+    /// # Errors
     /// [`Refusal::WouldBlock`]; [`Refusal::Leaked`] with [`Leaked::Refuse`].
     ///
     /// # If a process dies
     /// As [`lock`](Self::lock).
     #[inline]
-    pub fn try_lock(&self, me: &Participant<'_, P>, leaked: Leaked) -> Result<Acquired, Refusal> {
+    pub fn try_lock_with(&self, me: &Participant<'_, P>, leaked: Leaked) -> Result<Acquired, Refusal> {
         if self.take_free(me) {
             return Ok(Acquired { inconsistent: None });
         }
@@ -111,14 +123,25 @@ impl<P: Platform> Mutex<P> {
     /// Takes the lock, waiting until `deadline` ([`Platform::now`]'s clock; `None`: for ever).
     ///
     /// # Errors
-    /// [`Refusal::TimedOut`]; [`Refusal::Deadlock`] if the caller holds it; [`Refusal::Leaked`] with
-    /// [`Leaked::Refuse`].
+    /// [`Refusal::TimedOut`]; [`Refusal::Deadlock`] if the caller holds it; [`Refusal::Leaked`].
     ///
     /// # If a process dies
     /// The holder: the next to look, sleepers included, takes the lock over, and learns of it. A waiter, or a releaser
     /// between release and wake: nobody notices, nobody is left asleep.
     #[inline]
-    pub fn lock(
+    pub fn lock(&self, me: &Participant<'_, P>, deadline: Option<Duration>) -> Result<Acquired, Refusal> {
+        self.lock_with(me, deadline, Leaked::Refuse)
+    }
+
+    /// [`lock`](Self::lock), by that rule for a leaked hold.
+    ///
+    /// # Errors
+    /// Those of [`lock`](Self::lock), [`Refusal::Leaked`] with [`Leaked::Refuse`] alone.
+    ///
+    /// # If a process dies
+    /// As [`lock`](Self::lock).
+    #[inline]
+    pub fn lock_with(
         &self,
         me: &Participant<'_, P>,
         deadline: Option<Duration>,
@@ -134,11 +157,22 @@ impl<P: Platform> Mutex<P> {
     /// spinning, and with a first sleep that watches nobody, since it is short as a rule, and costs half then.
     ///
     /// # Errors
-    /// [`Refusal::Deadlock`] if the caller holds it; [`Refusal::Leaked`] with [`Leaked::Refuse`].
+    /// [`Refusal::Deadlock`] if the caller holds it; [`Refusal::Leaked`].
     ///
     /// # If a process dies
     /// As [`lock`](Self::lock), but a holder's death may be told as late as when the [first phase](Platform::first_phase) is over.
-    pub fn lock_again(&self, me: &Participant<'_, P>, leaked: Leaked) -> Result<Acquired, Refusal> {
+    pub fn lock_again(&self, me: &Participant<'_, P>) -> Result<Acquired, Refusal> {
+        self.lock_again_with(me, Leaked::Refuse)
+    }
+
+    /// [`lock_again`](Self::lock_again), by that rule for a leaked hold.
+    ///
+    /// # Errors
+    /// Those of [`lock_again`](Self::lock_again), [`Refusal::Leaked`] with [`Leaked::Refuse`] alone.
+    ///
+    /// # If a process dies
+    /// As [`lock_again`](Self::lock_again).
+    pub fn lock_again_with(&self, me: &Participant<'_, P>, leaked: Leaked) -> Result<Acquired, Refusal> {
         if self.take_free(me) {
             return Ok(Acquired { inconsistent: None });
         }

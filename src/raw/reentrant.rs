@@ -43,17 +43,29 @@ impl<P: Platform> ReentrantMutex<P> {
     /// Takes the lock, or takes it once more, if that takes no waiting.
     ///
     /// # Errors
-    /// [`Refusal::WouldBlock`]; [`Refusal::TooDeep`]; [`Refusal::Leaked`] with [`Leaked::Refuse`].
+    /// [`Refusal::WouldBlock`]; [`Refusal::TooDeep`]; [`Refusal::Leaked`].
     ///
     /// # If a process dies
     /// As [`lock`](Self::lock).
     #[inline]
-    pub fn try_lock(&self, me: &Participant<'_, P>, leaked: Leaked) -> Result<Acquired, Refusal> {
+    pub fn try_lock(&self, me: &Participant<'_, P>) -> Result<Acquired, Refusal> {
+        self.try_lock_with(me, Leaked::Refuse)
+    }
+
+    /// [`try_lock`](Self::try_lock), by that rule for a leaked hold.
+    ///
+    /// # Errors
+    /// Those of [`try_lock`](Self::try_lock), [`Refusal::Leaked`] with [`Leaked::Refuse`] alone.
+    ///
+    /// # If a process dies
+    /// As [`lock`](Self::lock).
+    #[inline]
+    pub fn try_lock_with(&self, me: &Participant<'_, P>, leaked: Leaked) -> Result<Acquired, Refusal> {
         if self.mutex.take_free(me) {
             self.begin();
             return Ok(Acquired { inconsistent: None });
         }
-        self.lock_slow(*me, |me| self.mutex.try_lock(me, leaked))
+        self.lock_slow(*me, |me| self.mutex.try_lock_with(me, leaked))
     }
 
     /// Takes the lock, or takes it once more, waiting until `deadline` ([`Platform::now`]'s clock; `None`: for ever).
@@ -61,23 +73,17 @@ impl<P: Platform> ReentrantMutex<P> {
     /// Who takes it once more is not told of an inconsistency: it has been told.
     ///
     /// # Errors
-    /// [`Refusal::TimedOut`]; [`Refusal::TooDeep`] if it is held 2^32 times; [`Refusal::Leaked`] with
-    /// [`Leaked::Refuse`].
+    /// [`Refusal::TimedOut`]; [`Refusal::TooDeep`] if it is held 2^32 times; [`Refusal::Leaked`].
     ///
     /// # If a process dies
     /// As [`Mutex::lock`]: however often the dead had taken it, the next one takes it over at once.
     #[inline]
-    pub fn lock(
-        &self,
-        me: &Participant<'_, P>,
-        deadline: Option<Duration>,
-        leaked: Leaked,
-    ) -> Result<Acquired, Refusal> {
+    pub fn lock(&self, me: &Participant<'_, P>, deadline: Option<Duration>) -> Result<Acquired, Refusal> {
         if self.mutex.take_free(me) {
             self.begin();
             return Ok(Acquired { inconsistent: None });
         }
-        self.lock_slow(*me, |me| self.mutex.lock(me, deadline, leaked))
+        self.lock_slow(*me, |me| self.mutex.lock(me, deadline))
     }
 
     /// Invariant 2.
@@ -171,7 +177,7 @@ impl<P: Platform> ReentrantMutex<P> {
     /// [`Refusal::Deadlock`] where the word, scribbled upon, names the caller already: then it is held all the same.
     /// [`Refusal::Leaked`]: it is not held.
     pub fn lock_again(&self, me: &Participant<'_, P>, count: u32) -> Result<Acquired, Refusal> {
-        let answer = self.mutex.lock_again(me, Leaked::Refuse);
+        let answer = self.mutex.lock_again(me);
         if !matches!(answer, Err(Refusal::Leaked(_))) {
             self.count.store(count, Relaxed);
         }

@@ -199,13 +199,25 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     ///
     /// # Errors
     /// [`Refusal::WouldBlock`] or [`Refusal::TimedOut`], by `patience`; [`Refusal::Deadlock`] if the caller reads or writes
-    /// already (`WouldBlock` with [`Patience::None`]). [`Refusal::Leaked`] with [`Leaked::Refuse`] and
-    /// [`Leaked::Wait`]: of a writer, or if all reader words are leaked.
+    /// already (`WouldBlock` with [`Patience::None`]). [`Refusal::Leaked`] of a writer, or
+    /// if all reader words are leaked.
     ///
     /// # If a process dies
     /// A writer: this reader is told. Others: nobody notices.
     #[inline]
-    pub fn read(&self, me: &Participant<'_, P>, patience: Patience, leaked: Leaked) -> Result<Reading, Refusal> {
+    pub fn read(&self, me: &Participant<'_, P>, patience: Patience) -> Result<Reading, Refusal> {
+        self.read_with(me, patience, Leaked::Refuse)
+    }
+
+    /// [`read`](Self::read), by that rule for leaked holds; [`Leaked::Wait`] is as [`Leaked::Refuse`].
+    ///
+    /// # Errors
+    /// Those of [`read`](Self::read), but [`Refusal::Leaked`] with [`Leaked::Take`].
+    ///
+    /// # If a process dies
+    /// As [`read`](Self::read).
+    #[inline]
+    pub fn read_with(&self, me: &Participant<'_, P>, patience: Patience, leaked: Leaked) -> Result<Reading, Refusal> {
         let home = Self::home(me.id);
         // ORDERING: Relaxed, then the fence. What the last writer wrote comes with the writer word.
         let taken = self.readers[home].0.compare_exchange_then_fence(0, me.id.word(), Relaxed, Relaxed).is_ok();
@@ -336,7 +348,19 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     /// # If a process dies
     /// A writer that had the data: this writer is told. Others: nobody notices.
     #[inline]
-    pub fn write(&self, me: &Participant<'_, P>, patience: Patience, leaked: Leaked) -> Result<Acquired, Refusal> {
+    pub fn write(&self, me: &Participant<'_, P>, patience: Patience) -> Result<Acquired, Refusal> {
+        self.write_with(me, patience, Leaked::Refuse)
+    }
+
+    /// [`write`](Self::write), by that rule for leaked holds; [`Leaked::Wait`] is as [`Leaked::Refuse`].
+    ///
+    /// # Errors
+    /// Those of [`write`](Self::write), but [`Refusal::Leaked`] with [`Leaked::Take`].
+    ///
+    /// # If a process dies
+    /// As [`write`](Self::write).
+    #[inline]
+    pub fn write_with(&self, me: &Participant<'_, P>, patience: Patience, leaked: Leaked) -> Result<Acquired, Refusal> {
         // ORDERING: Relaxed, then the fence, which pairs with the one of `read`; and as it acquires, too, with the Release of
         // `unlock_write`. Model: `rwlock::a_writer_overtaken_by_a_writer_sees_the_last_update`.
         let taken = self.writer.0.compare_exchange_then_fence(0, me.id.word(), Relaxed, Relaxed).is_ok();

@@ -106,8 +106,8 @@ impl Lock {
     fn acquire_with(&self, patience: Patience) -> Result<Id, LockError<()>> {
         let me = local::participant(self)?;
         let answer = match patience {
-            Patience::None => self.raw.try_lock(&me, Leaked::Wait),
-            Patience::Until(deadline) => self.raw.lock(&me, deadline, Leaked::Wait),
+            Patience::None => self.raw.try_lock_with(&me, Leaked::Wait),
+            Patience::Until(deadline) => self.raw.lock_with(&me, deadline, Leaked::Wait),
         };
         match answer {
             Ok(Acquired { inconsistent: None }) => {

@@ -140,15 +140,15 @@ impl<T> Mutex<T> {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub unsafe fn lock_leaked(&self) -> LockResult<MutexGuard<'_, T>> {
-        self.guarded(self.raw.try_lock(&local::participant(self)?, Leaked::Take))
+        self.guarded(self.raw.try_lock_with(&local::participant(self)?, Leaked::Take))
     }
 
     #[inline(always)]
     fn lock_with(&self, patience: Patience) -> LockResult<MutexGuard<'_, T>> {
         let me = local::participant(self)?;
         let answer = match patience {
-            Patience::None => self.raw.try_lock(&me, Leaked::Refuse),
-            Patience::Until(deadline) => self.raw.lock(&me, deadline, Leaked::Refuse),
+            Patience::None => self.raw.try_lock(&me),
+            Patience::Until(deadline) => self.raw.lock(&me, deadline),
         };
         self.guarded(answer)
     }

@@ -168,7 +168,7 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
     #[inline(always)]
     fn read_with(&self, patience: Patience) -> LockResult<RwLockReadGuard<'_, T, READERS>> {
         let me = local::participant(self)?;
-        self.reading(self.raw.read(&me, patience.into(), Leaked::Refuse))
+        self.reading(self.raw.read(&me, patience.into()))
     }
 
     #[inline(always)]
@@ -183,7 +183,7 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
     #[inline(always)]
     fn write_with(&self, patience: Patience) -> LockResult<RwLockWriteGuard<'_, T, READERS>> {
         let me = local::participant(self)?;
-        self.writing(self.raw.write(&me, patience.into(), Leaked::Refuse))
+        self.writing(self.raw.write(&me, patience.into()))
     }
 
     #[inline(always)]
@@ -209,7 +209,7 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
     /// See [above](Self#if-a-process-dies).
     pub unsafe fn read_leaked(&self) -> LockResult<RwLockReadGuard<'_, T, READERS>> {
         let me = local::participant(self)?;
-        self.reading(self.raw.read(&me, rwlock::Patience::None, Leaked::Take))
+        self.reading(self.raw.read_with(&me, rwlock::Patience::None, Leaked::Take))
     }
 
     /// As [`try_write`](Self::try_write), and takes away the holds of threads that
@@ -226,7 +226,7 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
     /// See [above](Self#if-a-process-dies).
     pub unsafe fn write_leaked(&self) -> LockResult<RwLockWriteGuard<'_, T, READERS>> {
         let me = local::participant(self)?;
-        self.writing(self.raw.write(&me, rwlock::Patience::None, Leaked::Take))
+        self.writing(self.raw.write_with(&me, rwlock::Patience::None, Leaked::Take))
     }
 
     /// Whether the data is marked inconsistent at the moment.

@@ -101,7 +101,7 @@ impl<'a, T> Hold<MutexGuard<'a, T>> for Parts<'a, Mutex<T>> {
         self.lock.raw.unlock(self.own);
     }
     fn take_again(self, me: &Participant<'_, Linux>) -> LockResult<MutexGuard<'a, T>> {
-        let cause = inconsistency(self.lock.raw.lock_again(me, Leaked::Refuse))?;
+        let cause = inconsistency(self.lock.raw.lock_again(me))?;
         told(cause, MutexGuard::new(self.lock, cause))
     }
 }
@@ -164,7 +164,7 @@ impl<'a> Hold<LockGuard<'a>> for Parts<'a, Lock> {
         }
     }
     fn take_again(self, me: &Participant<'_, Linux>) -> LockResult<LockGuard<'a>> {
-        let cause = inconsistency(self.lock.raw.lock_again(me, Leaked::Wait))?;
+        let cause = inconsistency(self.lock.raw.lock_again_with(me, Leaked::Wait))?;
         local::hold_begins();
         told(cause, LockGuard::new(self.lock, me.id))
     }

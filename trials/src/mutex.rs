@@ -178,8 +178,8 @@ impl Trial for MutexTrial {
     type Reference = MutexReference;
 
     fn run(&self, me: &Participant<'_, Standard>, operation: &Operation, until: Duration) -> Answer {
-        let released = |result: Result<(), NotHeld>| match result {
-            Ok(()) => Answer::Done,
+        let released = |result: Result<Id, NotHeld>| match result {
+            Ok(_whose) => Answer::Done,
             Err(NotHeld { holder }) => Answer::NotHeld(holder),
         };
         match operation {

@@ -318,6 +318,9 @@ impl Platform for Standard {
     fn is_gone(note: &Note, thread: u32, _tag: u32) -> bool {
         unpoisoned(&note.gone).contains(&thread)
     }
+    fn is_process_gone(note: &Note, thread: u32, tag: u32) -> bool {
+        Self::is_gone(note, thread, tag) // a thread is a process
+    }
 }
 
 /// A participant table in ordinary memory.

@@ -1,0 +1,216 @@
+//! Models of leaked holds: a thread ends by itself while it holds, and its process goes on using what
+//! the hold gave. Nobody else may get that, nobody hangs, and the process's end gives the hold back.
+#![cfg(any(feature = "loom", feature = "shuttle"))]
+
+use outlive::platform::Word as _;
+use outlive::raw::rwlock::{Line, Patience};
+use outlive::raw::{Leaked, Mutex, Participant, Refusal, RwLock};
+use outlive_models::{Backend, Explore, Model, Word, World};
+
+type Me<'a, B> = Participant<'a, Model<B>>;
+const FOREVER: Patience = Patience::Until(None);
+
+/// Data under both kinds of lock; a scenario uses one of them.
+#[derive(Debug)]
+struct Shared<B: Backend> {
+    mutex: Mutex<Model<B>>,
+    lock: RwLock<Model<B>, 1>,
+    data: B::Cell<u32>,
+}
+
+impl<B: Backend> Shared<B> {
+    fn new() -> Self {
+        let line = || Line::new(Word::new(0));
+        Self { mutex: Mutex::from_word(Word::new(0)), lock: RwLock::from_lines(line(), [line()]), data: B::cell(0) }
+    }
+
+    fn write(&self) {
+        B::write(&self.data, |data| *data += 1);
+    }
+    fn read(&self) {
+        B::read(&self.data, |data| assert!(*data < 9));
+    }
+
+    /// As a thread does that finds a leaked guard at its end; then it is gone, and its process is not.
+    fn leak(&self, world: &World<B>, who: usize, me: &Me<'_, B>) {
+        world.table().leak(me.id);
+        world.end(who);
+    }
+
+    fn update(&self, me: &Me<'_, B>) {
+        match self.mutex.lock(me, None) {
+            Ok(_even_from_the_dead) => {
+                self.write();
+                self.mutex.unlock(0);
+            }
+            Err(refusal) => assert!(matches!(refusal, Refusal::Leaked(_)), "{refusal:?}"),
+        }
+    }
+
+    fn try_update(&self, me: &Me<'_, B>) {
+        if self.mutex.try_lock(me).is_ok() {
+            self.write();
+            self.mutex.unlock(0);
+        }
+    }
+
+    fn write_locked(&self, me: &Me<'_, B>) {
+        match self.lock.write(me, FOREVER) {
+            Ok(_even_from_the_dead) => {
+                self.write();
+                self.lock.unlock_write(0);
+            }
+            Err(refusal) => assert!(matches!(refusal, Refusal::Leaked(_)), "{refusal:?}"),
+        }
+    }
+
+    fn read_locked(&self, me: &Me<'_, B>) {
+        match self.lock.read(me, FOREVER) {
+            Ok(reading) => {
+                self.read();
+                self.lock.unlock_read(reading.word);
+            }
+            Err(refusal) => assert!(matches!(refusal, Refusal::Leaked(_)), "{refusal:?}"),
+        }
+    }
+}
+
+/// 0 leaks the mutex, and its process goes on writing; the others lock, or try to.
+fn a_mutex<B: Backend, const N: usize>() -> Explore<B, Shared<B>> {
+    Explore::new(N, Shared::new, |world: &World<B>, who, shared: &Shared<B>| {
+        world.act(who, |me| match who {
+            0 => {
+                if shared.mutex.lock(me, None).is_ok() {
+                    shared.write();
+                    shared.leak(world, who, me);
+                    shared.write();
+                }
+            }
+            1 => shared.update(me),
+            _ => shared.try_update(me),
+        });
+    })
+    .leakers(&[0])
+}
+
+/// The same, but 0 says nothing at its end.
+#[cfg(feature = "loom")]
+fn a_mutex_without_a_word<B: Backend>() -> Explore<B, Shared<B>> {
+    Explore::new(2, Shared::new, |world: &World<B>, who, shared: &Shared<B>| {
+        world.act(who, |me| match who {
+            0 => {
+                let _acquired = shared.mutex.lock(me, None).expect("nobody leaks but us");
+                world.end(who);
+                shared.write();
+            }
+            _ => shared.update(me),
+        });
+    })
+    .leakers(&[0])
+}
+
+/// 0 leaks the mutex, and then its process ends: the next gets the lock, and all that 0 wrote.
+fn a_process_that_ends<B: Backend, const N: usize>() -> Explore<B, Shared<B>> {
+    Explore::new(N, Shared::new, |world: &World<B>, who, shared: &Shared<B>| {
+        world.act(who, |me| match who {
+            0 => {
+                if shared.mutex.lock(me, None).is_ok() {
+                    shared.leak(world, who, me);
+                    shared.write();
+                    world.end_process(who);
+                }
+            }
+            _ => shared.update(me),
+        });
+    })
+    .leakers(&[0])
+}
+
+/// 0 acquires a lock without data, and ends with it; another thread of its process releases it.
+fn a_lock_without_data<B: Backend>() -> Explore<B, Shared<B>> {
+    Explore::new(2, Shared::new, |world: &World<B>, who, shared: &Shared<B>| {
+        world.act(who, |me| {
+            let _acquired = shared.mutex.lock_with(me, None, Leaked::Wait).expect("waits");
+            shared.write();
+            if who == 0 {
+                shared.leak(world, who, me);
+                shared.write();
+            }
+            shared.mutex.release(Some(me.id), None).expect("nobody has taken it over");
+        });
+    })
+    .leakers(&[0])
+}
+
+/// 0 acquires a lock without data and ends with it; its process ends, and somebody looks slowly.
+fn a_lock_whose_process_ends<B: Backend>() -> Explore<B, Shared<B>> {
+    Explore::new(2, Shared::new, |world: &World<B>, who, shared: &Shared<B>| {
+        world.act(who, |me| {
+            let _acquired = shared.mutex.lock_with(me, None, Leaked::Wait).expect("waits");
+            shared.write();
+            match who {
+                0 => {
+                    shared.leak(world, who, me);
+                    shared.write();
+                    world.end_process(who);
+                    world.table().look_slowly();
+                }
+                _ => shared.mutex.unlock(0),
+            }
+        });
+    })
+    .leakers(&[0])
+}
+
+/// 0 leaks a write guard, and its process goes on writing; others read and write.
+fn a_writer<B: Backend, const N: usize>() -> Explore<B, Shared<B>> {
+    Explore::new(N, Shared::new, |world: &World<B>, who, shared: &Shared<B>| {
+        world.act(who, |me| match who {
+            0 => {
+                if shared.lock.write(me, FOREVER).is_ok() {
+                    shared.write();
+                    shared.leak(world, who, me);
+                    shared.write();
+                }
+            }
+            1 => shared.read_locked(me),
+            _ => shared.write_locked(me),
+        });
+    })
+    .leakers(&[0])
+}
+
+/// 0 leaks a read guard, and its process goes on reading; others write and read, with one word for all.
+fn a_reader<B: Backend, const N: usize>() -> Explore<B, Shared<B>> {
+    Explore::new(N, Shared::new, |world: &World<B>, who, shared: &Shared<B>| {
+        world.act(who, |me| match who {
+            0 => {
+                if shared.lock.read(me, FOREVER).is_ok() {
+                    shared.leak(world, who, me);
+                    shared.read();
+                }
+            }
+            1 => shared.write_locked(me),
+            _ => shared.read_locked(me),
+        });
+    })
+    .leakers(&[0])
+}
+
+outlive_models::models! { with_loom, Loom, "loom",
+    a_leaked_hold_is_given_to_nobody: |n| a_mutex::<B, 3>().victims(&[0, 1]).holds(n);
+    a_thread_that_ends_without_a_word_gives_its_hold_away: |n| a_mutex_without_a_word::<B>().fails(n);
+    a_leaked_hold_is_given_when_its_process_ends: |n| a_process_that_ends::<B, 2>().victims(&[0]).holds(n);
+    a_lock_without_data_stays_held_and_can_be_released: |n| a_lock_without_data::<B>().victims(&[1]).holds(n);
+    a_lock_without_data_is_given_when_its_process_ends:
+        |n| a_lock_whose_process_ends::<B>().victims(&[1]).holds(n);
+    a_leaked_write_guard_keeps_all_out: |n| a_writer::<B, 3>().victims(&[1]).holds(n);
+    a_leaked_read_guard_keeps_writers_out: |n| a_reader::<B, 3>().victims(&[1]).holds(n);
+}
+
+outlive_models::models! { with_shuttle, Shuttle, "shuttle",
+    a_leaked_hold_is_given_to_nobody: |n| a_mutex::<B, 4>().victims(&[0, 1]).holds(n);
+    a_leaked_hold_is_given_when_its_process_ends: |n| a_process_that_ends::<B, 3>().victims(&[0]).holds(n);
+    a_leaked_write_guard_keeps_all_out: |n| a_writer::<B, 3>().victims(&[1]).holds(n);
+    a_leaked_read_guard_keeps_writers_out: |n| a_reader::<B, 3>().victims(&[1]).holds(n);
+}
