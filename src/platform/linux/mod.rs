@@ -17,8 +17,8 @@ pub(crate) use about::{Myself, thread_has_ended};
 pub use futex::{set_recheck, set_waitv, waitv_works};
 pub use robust::RobustNode;
 pub use robust::Unsupported;
-pub(crate) use thread_end::call_at_thread_end;
 pub(crate) use robust::{Head, link, read_by_kernel, robust_list, unlink};
+pub(crate) use thread_end::call_at_thread_end;
 
 use super::{Expect, Lifeline, Long, Platform, Word};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};

@@ -1,0 +1,292 @@
+//! Guards that are leaked by threads that end, while their processes go on.
+#![allow(clippy::disallowed_methods)] // tests look from outside
+
+mod common;
+
+use common::*;
+use outlive::platform::atomic::AtomicU64;
+use outlive::{Error, Lock, LockError, Mutex, ReentrantMutex, RwLock, Segment, Shareable};
+use std::cell::{Cell, RefCell};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+#[derive(Shareable)]
+#[repr(C)]
+struct Locks {
+    mutex: Mutex<u64>,
+    rwlock: RwLock<u64, 2>,
+    reentrant: ReentrantMutex<AtomicU64>,
+    lock: Lock,
+}
+
+fn locks() -> &'static Segment<Locks> {
+    outlive::platform::linux::set_recheck(false);
+    let options = Segment::<Locks>::options();
+    Box::leak(Box::new(options.anonymous(|_, _| {}).expect("a segment")))
+}
+
+/// In a thread that ends.
+fn elsewhere<R: Send + 'static>(act: impl FnOnce() -> R + Send + 'static) -> R {
+    std::thread::spawn(act).join().expect("no panic")
+}
+
+#[test]
+#[ignore = "one half of other tests"]
+fn child() {
+    let Some(role) = role() else { return };
+    let shared: &'static Segment<Locks> = Box::leak(Box::new(inherited_of()));
+    match role.as_str() {
+        "leak a guard, and live on" => {
+            elsewhere(|| core::mem::forget(shared.mutex.lock().expect("free")));
+            say("leaked");
+            wait_for_the_word();
+        }
+        "acquire, and live on" => {
+            elsewhere(|| shared.lock.acquire().expect("free"));
+            say("acquired");
+            wait_for_the_word();
+        }
+        "wait for the lock" => {
+            outlive::platform::linux::set_recheck(true);
+            say("waiting");
+            assert!(matches!(shared.lock.acquire(), Err(LockError::OwnerDied(_))));
+            say("told");
+        }
+        other => panic!("no such role: {other}"),
+    }
+}
+
+/// A fault that was there once: the next to lock got a second `&mut` to data that the first still used.
+#[test]
+fn a_leaked_mutex_guard_gives_no_second_reference() {
+    let shared = locks();
+    let first: &'static mut u64 = elsewhere(|| &mut **Box::leak(Box::new(shared.mutex.lock().expect("free"))));
+    *first = 1;
+    assert!(matches!(shared.mutex.lock(), Err(LockError::Leaked { .. })));
+    assert!(matches!(shared.mutex.try_lock(), Err(LockError::Leaked { .. })));
+    assert!(matches!(shared.mutex.try_lock_for(Duration::from_secs(60)), Err(LockError::Leaked { .. })));
+    assert!(format!("{:?}", shared.mutex).contains("leaked"));
+    *first = 2;
+    // SAFETY: `first` is not used any more.
+    match unsafe { shared.mutex.lock_leaked() } {
+        Err(LockError::OwnerDied(left)) => {
+            let mut second = left.into_guard();
+            assert_eq!(*second, 2);
+            second.mark_consistent();
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(*shared.mutex.lock().expect("repaired"), 2);
+}
+
+#[test]
+fn a_leaked_write_guard_keeps_everybody_out() {
+    let shared = locks();
+    elsewhere(|| core::mem::forget(shared.rwlock.write().expect("free")));
+    assert!(matches!(shared.rwlock.read(), Err(LockError::Leaked { .. })));
+    assert!(matches!(shared.rwlock.try_read(), Err(LockError::Leaked { .. })));
+    assert!(matches!(shared.rwlock.write(), Err(LockError::Leaked { .. })));
+    assert!(matches!(shared.rwlock.try_write_for(Duration::from_secs(60)), Err(LockError::Leaked { .. })));
+    // SAFETY: nothing of the leaked guard is used.
+    assert!(matches!(unsafe { shared.rwlock.read_leaked() }, Err(LockError::OwnerDied(_))));
+    // SAFETY: as above.
+    assert!(matches!(unsafe { shared.rwlock.write_leaked() }, Err(LockError::OwnerDied(_))));
+}
+
+#[test]
+fn a_leaked_read_guard_keeps_writers_out_and_lets_readers_in() {
+    let shared = locks();
+    let first: &'static u64 = elsewhere(|| &**Box::leak(Box::new(shared.rwlock.read().expect("free"))));
+    assert!(matches!(shared.rwlock.write(), Err(LockError::Leaked { .. })));
+    assert!(matches!(shared.rwlock.try_write(), Err(LockError::Leaked { .. })));
+    assert_eq!(*shared.rwlock.read().expect("beside it"), *first);
+    // The second of two reader words goes the same way: now there is none left.
+    elsewhere(|| core::mem::forget(shared.rwlock.read().expect("a word is left")));
+    assert!(matches!(shared.rwlock.read(), Err(LockError::Leaked { .. })));
+    // SAFETY: nothing of the leaked guards is used any more.
+    let mut writer = unsafe { shared.rwlock.write_leaked() }.expect("readers change nothing");
+    *writer = 7;
+    drop(writer);
+    assert_eq!(*shared.rwlock.read().expect("free"), 7);
+}
+
+#[test]
+fn a_leaked_reentrant_guard_gives_no_second_reference() {
+    let shared = locks();
+    elsewhere(|| core::mem::forget(shared.reentrant.lock().expect("free")));
+    assert!(matches!(shared.reentrant.lock(), Err(LockError::Leaked { .. })));
+    assert!(matches!(shared.reentrant.try_lock(), Err(LockError::Leaked { .. })));
+    assert!(matches!(shared.reentrant.acquire(), Err(LockError::Leaked { .. })));
+    // SAFETY: nothing of the leaked guard is used.
+    assert!(matches!(unsafe { shared.reentrant.lock_leaked() }, Err(LockError::OwnerDied(_))));
+}
+
+/// A hold without a guard gives no reference.
+#[test]
+fn a_reentrant_lock_that_was_acquired_without_a_guard_is_handed_on() {
+    let shared = locks();
+    elsewhere(|| shared.reentrant.acquire().expect("free"));
+    assert!(matches!(shared.reentrant.lock(), Err(LockError::OwnerDied(_))));
+}
+
+#[test]
+fn all_who_sleep_are_told_of_a_leaked_guard() {
+    const SLEEPERS: usize = 8;
+    let shared = locks();
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let (held, is_held) = std::sync::mpsc::channel::<()>();
+    let leaker = std::thread::spawn(move || {
+        core::mem::forget(shared.mutex.lock().expect("free"));
+        held.send(()).expect("heard");
+        wait.recv().expect("told to go on");
+    });
+    is_held.recv().expect("held");
+    let sleepers: Vec<_> = (0..SLEEPERS)
+        .map(|_| std::thread::spawn(|| matches!(shared.mutex.lock(), Err(LockError::Leaked { .. }))))
+        .collect();
+    until("all to sleep for long", || {
+        let long = |p: &outlive::ParticipantInfo| p.asleep_for.is_some_and(|t| t.as_millis() > 20);
+        shared.participants().iter().filter(|p| long(p)).count() == SLEEPERS
+    });
+    go.send(()).expect("heard");
+    leaker.join().expect("no panic");
+    for sleeper in sleepers {
+        assert!(sleeper.join().expect("no panic"), "another answer");
+    }
+}
+
+#[test]
+fn a_leaked_hold_is_handed_on_when_its_process_ends() {
+    let shared = locks();
+    let mut other = Actor::start(shared, "leak a guard, and live on", true);
+    assert_eq!(other.hear(), "leaked");
+    assert!(matches!(shared.mutex.lock(), Err(LockError::Leaked { .. })));
+    other.kill();
+    assert!(matches!(shared.mutex.lock(), Err(LockError::OwnerDied(_))));
+}
+
+/// Python keeps a lock acquired when the thread ends that has acquired it.
+#[test]
+fn a_lock_stays_acquired_when_its_thread_ends_and_anybody_releases_it() {
+    let shared = locks();
+    elsewhere(|| shared.lock.acquire().expect("free"));
+    assert!(matches!(shared.lock.try_acquire(), Err(LockError::WouldBlock)));
+    let waiter = std::thread::spawn(|| shared.lock.acquire().map_err(|e| e.to_string()));
+    until("the waiter to sleep", || shared.participants().iter().any(|p| p.asleep_for.is_some()));
+    shared.lock.release().expect("acquired");
+    waiter.join().expect("no panic").expect("released, and consistent");
+    shared.lock.release().expect("the waiter's thread has ended with it");
+    // With a guard that is leaked it is the same.
+    elsewhere(|| core::mem::forget(shared.lock.lock().expect("free")));
+    assert!(matches!(shared.lock.try_lock(), Err(LockError::WouldBlock)));
+    shared.lock.release().expect("acquired");
+    drop(shared.lock.lock().expect("free"));
+}
+
+#[test]
+fn a_lock_whose_thread_has_ended_is_handed_on_when_its_process_ends() {
+    let shared = locks();
+    let mut holder = Actor::start(shared, "acquire, and live on", true);
+    assert_eq!(holder.hear(), "acquired");
+    assert!(matches!(shared.lock.try_acquire(), Err(LockError::WouldBlock)));
+    let mut waiter = Actor::start(shared, "wait for the lock", true);
+    assert_eq!(waiter.hear(), "waiting");
+    until_asleep(shared, waiter.id());
+    holder.kill();
+    assert_eq!(waiter.hear(), "told");
+}
+
+thread_local! {
+    static KEPT: RefCell<Option<outlive::MutexGuard<'static, u64>>> = const { RefCell::new(None) };
+}
+
+/// Dropped by the thread's own destructors, which is late, but not leaked.
+#[test]
+fn a_guard_in_a_thread_local_is_not_leaked() {
+    outlive::platform::linux::set_recheck(false);
+    let options = Segment::<Locks>::options().participants(2);
+    let shared: &'static Segment<Locks> = Box::leak(Box::new(options.anonymous(|_, _| {}).expect("a segment")));
+    for _ in 0..5 {
+        elsewhere(|| KEPT.with(|kept| *kept.borrow_mut() = Some(shared.mutex.lock().expect("free"))));
+    }
+    drop(shared.mutex.lock().expect("given back, and two slots sufficed"));
+}
+
+thread_local! {
+    static ROUND: Cell<u32> = const { Cell::new(0) };
+}
+static LATE_KEY: OnceLock<libc::pthread_key_t> = OnceLock::new();
+static LATE: OnceLock<&'static Segment<Locks>> = OnceLock::new();
+
+/// In the last of the four rounds of destructors, after the crate's own: locks, and leaks.
+extern "C" fn lock_late(value: *mut core::ffi::c_void) {
+    ROUND.set(ROUND.get() + 1);
+    if ROUND.get() < 4 {
+        // SAFETY: a key; the value is only compared with null.
+        unsafe { libc::pthread_setspecific(LATE_KEY.get().copied().unwrap_or_default(), value) };
+    } else if let Some(shared) = LATE.get() {
+        core::mem::forget(shared.mutex.lock());
+    }
+}
+
+#[test]
+fn a_guard_that_is_leaked_in_the_last_destructor_gives_no_second_reference() {
+    let shared = locks();
+    LATE.get_or_init(|| shared);
+    elsewhere(|| drop(shared.mutex.lock().expect("free"))); // now the crate's own key is the older one
+    let key = *LATE_KEY.get_or_init(|| {
+        let mut key = 0;
+        // SAFETY: writes to a live local.
+        assert_eq!(unsafe { libc::pthread_key_create(&mut key, Some(lock_late)) }, 0);
+        key
+    });
+    elsewhere(move || {
+        drop(shared.mutex.lock().expect("free"));
+        // SAFETY: a key; the value is only compared with null.
+        assert_eq!(unsafe { libc::pthread_setspecific(key, core::ptr::dangling()) }, 0);
+    });
+    assert!(matches!(shared.mutex.lock(), Err(LockError::Leaked { .. })));
+}
+
+#[test]
+fn the_slot_of_a_thread_that_leaked_is_not_given_away() {
+    outlive::platform::linux::set_recheck(false);
+    let options = Segment::<Locks>::options().participants(2);
+    let shared: &'static Segment<Locks> = Box::leak(Box::new(options.anonymous(|_, _| {}).expect("a segment")));
+    elsewhere(|| core::mem::forget(shared.mutex.lock().expect("free")));
+    shared.attach().expect("the second slot");
+    assert!(matches!(elsewhere(|| shared.attach()), Err(Error::Full { participants: 2 })));
+    assert!(matches!(shared.mutex.lock(), Err(LockError::Leaked { .. })));
+}
+
+/// The threads that end here have acquired a lock that others release for them: they leave nothing.
+#[test]
+fn slots_of_threads_whose_locks_were_released_by_others_are_used_again() {
+    outlive::platform::linux::set_recheck(false);
+    let options = Segment::<Locks>::options().participants(2);
+    let shared: &'static Segment<Locks> = Box::leak(Box::new(options.anonymous(|_, _| {}).expect("a segment")));
+    shared.attach().expect("the first slot");
+    for _ in 0..5 {
+        elsewhere(|| shared.lock.acquire().expect("free, and a slot"));
+        shared.lock.release().expect("acquired");
+    }
+}
+
+/// The child's only thread is a copy of one that holds; its end says nothing of its parent's.
+#[test]
+fn a_forked_childs_end_leaks_nothing_of_its_parents() {
+    outlive::platform::linux::set_recheck(false);
+    let options = Segment::<Locks>::options().participants(1);
+    let shared: &'static Segment<Locks> = Box::leak(Box::new(options.anonymous(|_, _| {}).expect("a segment")));
+    elsewhere(|| {
+        let guard = shared.mutex.lock().expect("free");
+        // SAFETY: the child returns from its thread's function, and so ends.
+        let pid = unsafe { libc::fork() };
+        if pid == 0 {
+            core::mem::forget(guard);
+            return;
+        }
+        assert_eq!(wait(pid), 0);
+    });
+    elsewhere(|| drop(shared.mutex.lock().expect("free, and the only slot can be had")));
+}
