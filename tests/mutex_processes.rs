@@ -28,10 +28,25 @@ fn child() {
             let error = std::os::unix::process::CommandExt::exec(std::process::Command::new("/bin/sleep").arg("20"));
             panic!("{error}");
         }
-        "hold in a thread that ends" => {
+        "leak in a thread that ends" => {
             std::thread::scope(|scope| {
                 scope.spawn(|| core::mem::forget(shared.pair.lock().expect("free"))).join().expect("ends");
             });
+            say("thread ended");
+            wait_for_the_word();
+        }
+        "hold in a thread that exits" => {
+            let shared: &'static Segment<Shared> = Box::leak(Box::new(shared));
+            let (tell, thread) = std::sync::mpsc::channel();
+            std::thread::spawn(move || {
+                core::mem::forget(shared.pair.lock().expect("free"));
+                // SAFETY: gettid has no preconditions.
+                tell.send(unsafe { libc::gettid() }).expect("heard");
+                // SAFETY: ends this thread alone; nothing of it is used any more.
+                unsafe { libc::syscall(libc::SYS_exit, 0) };
+            });
+            let thread = thread.recv().expect("told");
+            until("the thread to end", || !std::path::Path::new(&format!("/proc/self/task/{thread}")).exists());
             say("thread ended");
             wait_for_the_word();
         }
@@ -150,9 +165,19 @@ fn exec_is_a_death() {
 }
 
 #[test]
-fn the_end_of_a_thread_is_a_death_while_its_process_lives() {
+fn the_end_of_a_thread_that_leaked_its_guard_is_told_while_its_process_lives() {
     let shared = segment();
-    let mut holder = Actor::start(&shared, "hold in a thread that ends", true);
+    let mut holder = Actor::start(&shared, "leak in a thread that ends", true);
+    assert_eq!(holder.hear(), "thread ended");
+    let Err(LockError::Leaked { .. }) = shared.pair.try_lock_for(PATIENCE) else { panic!("not noticed") };
+    assert!(holder.ends_well());
+}
+
+/// No destructor runs in it: the one who ends a thread so answers for all that it used.
+#[test]
+fn a_thread_that_is_ended_by_a_system_call_is_a_death_while_its_process_lives() {
+    let shared = segment();
+    let mut holder = Actor::start(&shared, "hold in a thread that exits", true);
     assert_eq!(holder.hear(), "thread ended");
     let Err(LockError::OwnerDied(_)) = shared.pair.try_lock_for(PATIENCE) else { panic!("not noticed") };
     assert!(holder.ends_well());

@@ -147,5 +147,6 @@ pub trait Platform: Debug + Sized + Send + Sync + 'static {
     /// `thread` and `tag` are those of its claim; see [`Newcomer`](crate::raw::table::Newcomer).
     fn is_gone(about: &Self::About, thread: u32, tag: u32) -> bool;
     /// The same of the participant's whole process: true only if the process is known to be gone.
+    /// `thread` is 0 if only the thread is known to be gone already.
     fn is_process_gone(about: &Self::About, thread: u32, tag: u32) -> bool;
 }

@@ -14,7 +14,8 @@
 //! | 62–63 | state      | FREE, CLAIMED (lifelines are the predecessor's), LIVE and LEAKED (lifelines are this one's) |
 //!
 //! LEAKED is LIVE with a warning. The owner writes it before it ends by itself while a guard of its
-//! own may be leaked: another thread of its process may still use what that guard gave.
+//! own may be leaked: another thread of its process may still use what that guard gave. With the thread
+//! id 0 the slow look has found that thread gone, though the kernel has not marked its lifelines.
 //!
 //! # Invariants
 //!
@@ -70,9 +71,9 @@ impl Claim {
             | u64::from(self.tag & 0xff_ffff) << 22
             | u64::from(self.thread & 0x3f_ffff)
     }
-    /// Whether the lifelines are those of this claim.
+    /// Whether the lifelines are those of this claim, and tell whether its owner is alive.
     fn is_armed(self) -> bool {
-        matches!(self.state, LIVE | LEAKED)
+        self.state == LIVE || self.state == LEAKED && self.thread != 0
     }
     fn next_generation(self) -> u16 {
         self.generation.wrapping_add(1).max(1)
@@ -388,7 +389,7 @@ impl<'m, P: Platform> Table<'m, P> {
         for (index, slot) in self.slots.iter().enumerate().take(Id::MOST_PARTICIPANTS) {
             let claim = Claim::of(slot.claim.load(Acquire));
             if claim.state == LEAKED {
-                self.has_leaked(Id::new(index, claim.generation)); // frees it if its process is gone
+                self.look_slowly_at_leaked(index, slot, claim);
                 continue;
             }
             if claim.state != LIVE || !P::is_gone(&slot.about, claim.thread, claim.tag) {
@@ -403,6 +404,19 @@ impl<'m, P: Platform> Table<'m, P> {
             // woken for a death that the kernel has told of.
             if seen & MARK == 0 && self.free(slot, claim) {
                 // Those who sleep on its lifelines see no change there: this tells them.
+                self.announce(index);
+            }
+        }
+    }
+
+    /// Frees the slot if its owner's process is gone; else notes whether its owner is.
+    fn look_slowly_at_leaked(&self, index: usize, slot: &Slot<P>, claim: Claim) {
+        let is_kept = self.has_leaked(Id::new(index, claim.generation));
+        let is_unmarked = slot.alive().is_some_and(|(_, now)| now == claim);
+        if is_kept && is_unmarked && P::is_gone(&slot.about, claim.thread, claim.tag) {
+            let ended = Claim { thread: 0, ..claim };
+            // ORDERING: Release, as in `free`.
+            if slot.claim.compare_exchange(claim.word(), ended.word(), Release, Relaxed).is_ok() {
                 self.announce(index);
             }
         }

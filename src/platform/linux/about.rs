@@ -84,19 +84,16 @@ impl AboutThread {
 
     /// Whether the ids count here, and the facts are the claimer's own, not those of one that lost
     /// the slot while it wrote them.
-    fn can_be_judged(&self, thread: u32, claim_tag: u32) -> bool {
+    fn can_be_judged(&self, claim_tag: u32) -> bool {
         let namespace = self.pid_namespace.load(FACT);
-        claim_tag == tag(namespace, self.start.load(FACT))
-            && namespace != 0
-            && thread != 0
-            && namespace == pid_namespace()
+        claim_tag == tag(namespace, self.start.load(FACT)) && namespace != 0 && namespace == pid_namespace()
     }
 
     /// True only if the process is known to have ended. A process that has become another program
     /// by exec is not known to have.
-    pub(super) fn is_process_gone(&self, thread: u32, claim_tag: u32) -> bool {
+    pub(super) fn is_process_gone(&self, claim_tag: u32) -> bool {
         let process = self.process_id.load(FACT);
-        if !self.can_be_judged(thread, claim_tag) || process == 0 {
+        if !self.can_be_judged(claim_tag) || process == 0 {
             return false;
         }
         if is_missing(process, process) {
@@ -119,7 +116,7 @@ impl AboutThread {
 
     /// True only if the thread is known to have ended.
     pub(super) fn is_gone(&self, thread: u32, claim_tag: u32) -> bool {
-        if !self.can_be_judged(thread, claim_tag) {
+        if thread == 0 || !self.can_be_judged(claim_tag) {
             return false;
         }
         let process = self.process_id.load(FACT);

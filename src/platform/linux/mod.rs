@@ -163,7 +163,7 @@ impl Platform for Linux {
     fn is_gone(about: &AboutThread, thread: u32, tag: u32) -> bool {
         about.is_gone(thread, tag)
     }
-    fn is_process_gone(about: &AboutThread, thread: u32, tag: u32) -> bool {
-        about.is_process_gone(thread, tag)
+    fn is_process_gone(about: &AboutThread, _thread: u32, tag: u32) -> bool {
+        about.is_process_gone(tag)
     }
 }
