@@ -42,7 +42,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use trace::{Care, Point, Trace};
 
 /// Every operation that is tried.
@@ -75,9 +75,12 @@ struct Arguments {
     /// Kill after every instruction, not only after some
     #[arg(long)]
     full: bool,
-    /// Kills of an operation in the quick form, about
+    /// Kills of an operation in the quick form, about, where the budget suffices for so many
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(8..))]
     kills: u32,
+    /// How long the quick form takes, about: where a step is dear, there are fewer kills
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    budget: u64,
     /// Kill after this many instructions only
     #[arg(long, value_name = "INSTRUCTIONS")]
     at: Option<usize>,
@@ -129,12 +132,16 @@ struct Tally {
     astray: usize,
     /// Of all processes that had to do with it.
     milliseconds: usize,
+    /// There were fewer kills than planned, for lack of time.
+    is_cut: bool,
     outcomes: BTreeMap<String, usize>,
     violations: Vec<String>,
 }
 
 /// After so many violations an operation is not tried any further.
 const ENOUGH: usize = 3;
+/// So many kills an operation has, however long they take.
+const AT_LEAST: usize = 3;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -165,7 +172,8 @@ fn main() -> ExitCode {
 /// Locks that are broken on purpose must be found out, or nothing that follows means anything.
 fn check_the_check() -> bool {
     let mut well = true;
-    try_each(&broken::operations(), &Plan { jobs: processors(), kills: Kills::Some(60) }, |broken, tally| {
+    let plan = Plan { jobs: processors(), kills: Kills::Some(60), slice: None };
+    try_each(&broken::operations(), &plan, |broken, tally| {
         let found = tally.violations.iter().find(|violation| broken.sees().iter().any(|part| violation.contains(part)));
         println!("broken on purpose, {}: {}", broken.name(), found.map_or("NOT FOUND OUT", String::as_str));
         well &= found.is_some();
@@ -196,22 +204,30 @@ fn try_all(operations: &[Box<dyn Operation>], arguments: &Arguments) -> bool {
     };
     // Of a few kills, most of the time is waiting for others to fall asleep, or for timeouts.
     let jobs = if matches!(kills, Kills::Some(_)) { 4 * processors() } else { processors() };
-    let plan = Plan { jobs: arguments.jobs.map_or(jobs, |jobs| jobs as usize), kills };
+    let jobs = arguments.jobs.map_or(jobs, |jobs| jobs as usize);
+    // Each operation has its share of the budget: what it takes to write its trace down, and its kills.
+    let slice = Duration::from_secs(arguments.budget) * jobs as u32 / operations.len() as u32;
+    let slice = matches!(kills, Kills::Some(_)).then_some(slice);
+    let plan = Plan { jobs, kills, slice };
     match plan.kills {
         Kills::Some(most) => println!(
-            "QUICK: about {most} kills an operation: at a stride, and beside changes of what is shared, system calls and locked instructions. The whole: cargo test --release --test kill_everywhere -- --full"
+            "QUICK: within about {} s, up to about {most} kills an operation: at a stride, and beside changes of what is shared, system calls and locked instructions. A step costs {:.1} µs here. The whole: cargo test --release --test kill_everywhere -- --full",
+            arguments.budget,
+            victim::price_of_a_step().as_nanos() as f64 / 1_000.0
         ),
         Kills::Every => println!("a kill after every instruction, and in every sleep"),
         Kills::At(at) => println!("a kill after {at} instructions"),
     }
     println!(
-        "{:<58} {:>12} {:>6} {:>6} {:>6} {:>6}  outcomes",
-        "operation", "instructions", "sleeps", "stride", "kills", "s"
+        "{:<12}{:<58} {:>12} {:>6} {:>6} {:>6} {:>6}  outcomes",
+        "", "operation", "instructions", "sleeps", "stride", "kills", "s"
     );
     let mut all = Tally::default();
     let mut of_primitives = BTreeMap::<_, [usize; 3]>::new();
-    let mut well = true;
+    let (mut well, mut tried, mut cut) = (true, 0, 0);
     try_each(operations, &plan, |operation, mut tally| {
+        tried += 1;
+        cut += usize::from(tally.is_cut);
         if plan.kills == Kills::Every && tally.violations.is_empty() {
             let never = operation.sees().iter().filter(|word| !tally.outcomes.keys().any(|seen| seen.contains(**word)));
             tally.violations.extend(never.map(|word| format!("no kill led to \"{word}\": it shows nothing")));
@@ -226,7 +242,8 @@ fn try_all(operations: &[Box<dyn Operation>], arguments: &Arguments) -> bool {
         let outcomes: Vec<_> = tally.outcomes.iter().map(|(what, count)| format!("{count} {what}")).collect();
         let astray = if tally.astray > 0 { format!(" ({} astray)", tally.astray) } else { String::new() };
         println!(
-            "{:<58} {:>12} {:>6} {:>6} {:>6} {:>6.1}  {}{astray}",
+            "{tried:>3} of {}  {:<58} {:>12} {:>6} {:>6} {:>6} {:>6.1}  {}{astray}",
+            operations.len(),
             operation.name(),
             tally.instructions,
             tally.sleeps,
@@ -247,6 +264,9 @@ fn try_all(operations: &[Box<dyn Operation>], arguments: &Arguments) -> bool {
     });
     for (primitive, [count, instructions, kills]) in of_primitives {
         println!("kills of {primitive}: {count} operations, {instructions} instructions, {kills} kills");
+    }
+    if let (Kills::Some(most), true) = (plan.kills, cut > 0) {
+        println!("the budget did not suffice for about {most} kills of {cut} operations: they had fewer");
     }
     println!(
         "{} operations, {} instructions, {} kills: {}",
@@ -270,6 +290,8 @@ enum Kills {
 struct Plan {
     jobs: usize,
     kills: Kills,
+    /// How long an operation's kills may take, about.
+    slice: Option<Duration>,
 }
 
 /// A process at work on its share of an operation's points.
@@ -350,24 +372,37 @@ struct Share {
     of: usize,
 }
 
+/// The same in an order of which each beginning is spread over the whole: the middle, the quarters, the eighths.
+fn spread<T>(items: Vec<T>) -> Vec<T> {
+    let bits = usize::BITS - items.len().leading_zeros();
+    let mut numbered: Vec<_> = items.into_iter().enumerate().collect();
+    numbered.sort_by_key(|(number, _)| number.reverse_bits() >> (usize::BITS - bits.max(1)));
+    numbered.into_iter().map(|(_, item)| item).collect()
+}
+
 /// One process's share of the runs of one operation.
 fn try_one(operation: &dyn Operation, plan: &Plan, share: Share, name: &str) -> Tally {
     let begin = Instant::now();
     let board = Board::new();
     let mut tally = Tally::default();
-    let record = |attempt: usize| operation.run(Drive::Record, board, &format!("{name}-record-{attempt}"));
+    // Where a step is dear a victim that waits for others may go round for long: half of the time is for kills.
+    let within = plan.slice.map(|slice| slice / 2);
+    let record = |attempt| operation.run(Drive::Record { within }, board, &format!("{name}-record-{attempt}"));
     let mut recorded = record(0);
     // Held up by others, it may find its timeouts past before it sleeps.
     for attempt in 1..3 {
-        if recorded.trace.as_ref().is_some_and(|trace| trace.sleeps() < operation.sleeps()) {
+        let has_time = within.is_none_or(|within| begin.elapsed() < within);
+        if has_time && recorded.trace.as_ref().is_some_and(|trace| trace.sleeps() < operation.sleeps()) {
             recorded = record(attempt);
         }
     }
+    let recording = begin.elapsed();
     let Some(trace) = recorded.trace else {
         tally.violations.push(recorded.told.err().unwrap_or_default());
         return tally;
     };
     tally.instructions = trace.length();
+    tally.is_cut = trace.is_cut();
     tally.sleeps = trace.sleeps();
     tally.count(recorded.told, Point::After(trace.length()), &trace);
     let (mut points, stride) = match plan.kills {
@@ -380,9 +415,21 @@ fn try_one(operation: &dyn Operation, plan: &Plan, share: Share, name: &str) -> 
         points.extend([Point::FirstSleep; 8].iter().take(if plan.kills == Kills::Every { 8 } else { 3 }));
     }
     tally.stride = stride;
-    for (number, point) in points.into_iter().enumerate().skip(share.number).step_by(share.of) {
+    let mut points: Vec<_> = points.into_iter().enumerate().skip(share.number).step_by(share.of).collect();
+    if plan.slice.is_some() {
+        points = spread(points);
+    }
+    for (done, (number, point)) in points.into_iter().enumerate() {
         if tally.violations.len() >= ENOUGH {
             break;
+        }
+        // What a kill costs here, by those that there were. The trace is written down in any case.
+        if let (Some(slice), AT_LEAST..) = (plan.slice, done) {
+            let a_kill = (begin.elapsed() - recording) / done as u32;
+            if begin.elapsed() + a_kill > slice {
+                tally.is_cut = true;
+                break;
+            }
         }
         // A run that went astray has killed somewhere, too, and counts; but the point is tried again.
         for care in [Care::No, Care::Some, Care::More] {
@@ -412,7 +459,8 @@ impl Tally {
 
     /// One line for each fact, so that a process that dies in the middle is noticed: the last line is missing.
     fn write_to(&self, mut out: impl Write) {
-        let numbers = [self.instructions, self.sleeps, self.stride, self.kills, self.astray, self.milliseconds];
+        let cut = usize::from(self.is_cut);
+        let numbers = [self.instructions, self.sleeps, self.stride, self.kills, self.astray, self.milliseconds, cut];
         let mut text = format!("runs\t{}\n", numbers.map(|number| number.to_string()).join("\t"));
         for (what, count) in &self.outcomes {
             text += &format!("outcome\t{count}\t{what}\n");
@@ -437,6 +485,7 @@ impl Tally {
                     self.kills += number(4);
                     self.astray += number(5);
                     self.milliseconds += number(6);
+                    self.is_cut |= number(7) != 0;
                 }
                 "outcome" => *self.outcomes.entry(fields[2].to_owned()).or_default() += number(1),
                 "violation" => self.violations.push(fields[1..].join(" ")),

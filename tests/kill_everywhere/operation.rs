@@ -129,8 +129,8 @@ impl<W> Script<W> {
 /// Where the victim is to be led in one run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Drive<'t> {
-    /// To its end, and every instruction is written down.
-    Record,
+    /// To its end, and every instruction is written down; or as far as it gets `within` this time.
+    Record { within: Option<Duration> },
     /// To that point of the trace; how carefully.
     To { point: Point, trace: &'t Trace, care: Care },
 }
@@ -284,7 +284,7 @@ impl<W> Script<W> {
     }
 
     fn play(&self, drive: Drive<'_>, board: &'static Board, name: &str, ran: &mut Ran) -> Result<String, String> {
-        board.wipe(matches!(drive, Drive::Record | Drive::To { care: Care::Some | Care::More, .. }));
+        board.wipe(matches!(drive, Drive::Record { .. } | Drive::To { care: Care::Some | Care::More, .. }));
         let stage = Stage::new((self.set)(name), board, name.to_owned());
         let mut told = vec![String::new(); self.roles.len()];
         let mut children = Children(Vec::new());
@@ -299,7 +299,7 @@ impl<W> Script<W> {
         let mut victim = Victim::new(process);
         victim.wait_for_its_mark(board)?;
         match drive {
-            Drive::Record => ran.trace = Some(victim.record(board)?),
+            Drive::Record { within } => ran.trace = Some(victim.record(board, within)?),
             Drive::To { point, trace, care } => ran.as_led = victim.go_to(board, point, trace, care)?,
         }
         drop(victim); // by SIGKILL

@@ -14,6 +14,8 @@ pub(crate) struct Trace {
     slept: Vec<usize>,
     /// The cheapest way to each.
     legs: Vec<Leg>,
+    /// There was no time to write more of the operation down.
+    is_cut: bool,
 }
 
 /// Where a victim is killed.
@@ -57,6 +59,13 @@ impl Trace {
     /// The last instruction, or somebody else meanwhile, changed what is shared.
     pub(crate) fn note_change(&mut self) {
         self.changes.push(self.addresses.len() - 1);
+    }
+    /// The operation goes on where this trace ends.
+    pub(crate) fn end_before_the_operation(&mut self) {
+        self.is_cut = true;
+    }
+    pub(crate) fn is_cut(&self) -> bool {
+        self.is_cut
     }
     pub(crate) fn sleeps(&self) -> usize {
         self.slept.len()
@@ -104,7 +113,7 @@ impl Trace {
         let stride = every.len().div_ceil(most / 2).max(1);
         let number = |point: &Point| if let Point::After(after) = point { Some(*after) } else { None };
         let mut chosen: Vec<usize> = every.iter().step_by(stride).filter_map(number).collect();
-        chosen.push(self.length());
+        chosen.extend((!self.is_cut).then_some(self.length()));
         let special: Vec<usize> = (0..self.length()).filter(|at| arch::is_special(self.address(*at))).collect();
         for (kind, most) in [(&special, most / 4), (&self.changes, most / 2)] {
             let some = kind.iter().step_by(kind.len().div_ceil(most).max(1));
@@ -112,6 +121,9 @@ impl Trace {
         }
         chosen.sort_unstable();
         chosen.dedup();
+        if self.is_cut {
+            chosen.retain(|at| *at < self.length());
+        }
         let asleep = self.slept.iter().map(|after| Point::AsleepAfter(*after));
         (chosen.into_iter().map(Point::After).chain(asleep).collect(), stride)
     }

@@ -111,17 +111,23 @@ impl Victim {
         Ok(())
     }
 
-    /// Steps through the operation, to its end.
-    pub(crate) fn record(&self, board: &Board) -> Result<Trace, String> {
+    /// Steps through the operation, to its end, or as far as it gets `within` this time.
+    pub(crate) fn record(&self, board: &Board, within: Option<Duration>) -> Result<Trace, String> {
         let mut trace = Trace::default();
         let mut shared = Shared::look();
+        let begin = Instant::now();
         loop {
+            if trace.length().is_multiple_of(256) && within.is_some_and(|within| begin.elapsed() > within) {
+                trace.find_ways();
+                trace.end_before_the_operation();
+                return Ok(trace);
+            }
             if trace.length() == MOST_INSTRUCTIONS {
                 return Err("the victim goes round in circles".into());
             }
-            trace.note(arch::address(self.thread));
-            self.resume(libc::PTRACE_SINGLESTEP)?;
-            let mut stop = self.wait(board, true)?;
+            let address = arch::address(self.thread);
+            trace.note(address);
+            let mut stop = self.step(board, address, true)?;
             if stop == Stop::Asleep {
                 trace.note_sleep();
                 stop = self.wait(board, false)?;
@@ -162,10 +168,7 @@ impl Victim {
         for leg in way {
             let is_there = match leg {
                 Some(address) => self.run_to(board, address)?,
-                None => {
-                    self.resume(libc::PTRACE_SINGLESTEP)?;
-                    self.wait(board, false)? == Stop::Trap
-                }
+                None => self.step(board, arch::address(self.thread), false)? == Stop::Trap,
             };
             if !is_there {
                 return Ok(false);
@@ -197,6 +200,23 @@ impl Victim {
         }
     }
 
+    /// Executes the instruction at the address, at which it stands.
+    fn step(&self, board: &Board, address: u64, or_sleep: bool) -> Result<Stop, String> {
+        self.resume(libc::PTRACE_SINGLESTEP)?;
+        if !arch::is_computation(address) {
+            return self.wait(board, or_sleep);
+        }
+        // It cannot sleep there, so it is waited for without looking for that: looking costs more than
+        // the step where others want the processor, too.
+        let mut status = 0;
+        // SAFETY: our own child or its thread.
+        let answer = unsafe { libc::waitpid(self.thread, &mut status, libc::__WALL) };
+        if answer < 0 {
+            return Err(format!("the victim is lost: {}", std::io::Error::last_os_error()));
+        }
+        stop_of(status)
+    }
+
     /// Waits for the next stop; `or_sleep`: or until it sleeps on a futex. Otherwise tells the others of its sleep.
     fn wait(&self, board: &Board, or_sleep: bool) -> Result<Stop, String> {
         let begin = Instant::now();
@@ -208,15 +228,7 @@ impl Victim {
                 return Err(format!("the victim is lost: {}", std::io::Error::last_os_error()));
             }
             if answer != 0 {
-                return match () {
-                    () if libc::WIFSTOPPED(status) => match libc::WSTOPSIG(status) {
-                        libc::SIGTRAP => Ok(Stop::Trap),
-                        libc::SIGSTOP => Ok(Stop::Mark),
-                        signal => Err(format!("the victim was stopped by signal {signal}")),
-                    },
-                    () if libc::WIFEXITED(status) => Ok(Stop::Ended(libc::WEXITSTATUS(status))),
-                    () => Ok(Stop::Ended(-libc::WTERMSIG(status))),
-                };
+                return stop_of(status);
             }
             if round < 5 {
                 std::thread::yield_now();
@@ -235,6 +247,46 @@ impl Victim {
         }
         unreachable!("rounds do not run out");
     }
+}
+
+/// Why a victim of this status, as `waitpid` tells it, stands still.
+fn stop_of(status: i32) -> Result<Stop, String> {
+    match () {
+        () if libc::WIFSTOPPED(status) => match libc::WSTOPSIG(status) {
+            libc::SIGTRAP => Ok(Stop::Trap),
+            libc::SIGSTOP => Ok(Stop::Mark),
+            signal => Err(format!("the victim was stopped by signal {signal}")),
+        },
+        () if libc::WIFEXITED(status) => Ok(Stop::Ended(libc::WEXITSTATUS(status))),
+        () => Ok(Stop::Ended(-libc::WTERMSIG(status))),
+    }
+}
+
+/// What one step costs here, between a victim and this process, on whatever processors they are. Zero
+/// if it cannot be found out.
+pub(crate) fn price_of_a_step() -> Duration {
+    const STEPS: u32 = 2_000;
+    let board = Board::new();
+    let process = fork_bound(|| {
+        trace_me();
+        // SAFETY: this process's own ids.
+        let (process, thread) = unsafe { (libc::getpid(), libc::gettid()) };
+        mark(process, thread);
+        loop {
+            core::hint::spin_loop();
+        }
+    });
+    let victim = Victim { process, thread: process };
+    if victim.wait(board, false) != Ok(Stop::Mark) {
+        return Duration::ZERO;
+    }
+    let begin = Instant::now();
+    for _ in 0..STEPS {
+        if victim.step(board, arch::address(process), false) != Ok(Stop::Trap) {
+            return Duration::ZERO;
+        }
+    }
+    begin.elapsed() / STEPS
 }
 
 impl Drop for Victim {
@@ -305,14 +357,25 @@ pub(super) mod arch {
         }
     }
 
-    /// Whether the instruction is a system call or a locked one: the victim has the same code at the same place as we.
+    const SYSCALL: [u8; 2] = [0x0f, 0x05];
+
+    /// The first two bytes of the instruction: the victim has the same code at the same place as we.
+    fn code(address: u64) -> [u8; 2] {
+        // SAFETY: the victim, our copy, executes the two bytes there; code does not go away.
+        unsafe { (address as *const [u8; 2]).read_unaligned() }
+    }
+
+    /// Whether the instruction is known to be no system call.
+    pub(super) fn is_computation(address: u64) -> bool {
+        address != 0 && code(address) != SYSCALL
+    }
+
+    /// Whether the instruction is a system call or a locked one.
     pub(crate) fn is_special(address: u64) -> bool {
-        const SYSCALL: [u8; 2] = [0x0f, 0x05];
         if address == 0 {
             return false;
         }
-        // SAFETY: the victim, our copy, executed the two bytes there; code does not go away.
-        let code = unsafe { (address as *const [u8; 2]).read_unaligned() };
+        let code = code(address);
         const LOCK: u8 = 0xf0;
         code == SYSCALL || code[0] == LOCK || matches!(code, [0x86 | 0x87, _] | [0x40..=0x4f, 0x86 | 0x87]) // xchg
     }
@@ -325,6 +388,11 @@ pub(super) mod arch {
     /// Not known.
     pub(super) fn address(_thread: i32) -> u64 {
         0
+    }
+
+    /// Not known of any.
+    pub(super) fn is_computation(_address: u64) -> bool {
+        false
     }
 
     #[derive(Debug)]
