@@ -1,5 +1,6 @@
-//! Several processes write to one file under one lock: the classic first example of Python's `multiprocessing`, and what
-//! happens when one of them is killed in the middle of a line.
+//! Two processes write to one file under one lock: the classic first example of Python's `multiprocessing`,
+//! one by `with lock:`, the other by `lock.acquire()` and `lock.release()`. Each takes the lock once, and
+//! writes ten lines. And what happens when one of them is killed in the middle of a line.
 //!
 //! `cargo run --release --example two_writers -- --help`
 
@@ -17,7 +18,9 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Writers in processes of their own append lines to one file under one shared lock; the lines never interleave.
+/// Writers in processes of their own append lines to one file under one shared lock.
+///
+/// Each writer takes the lock once for all its lines: they stand together in the file.
 #[derive(Parser)]
 #[command(name = "two_writers", version)]
 struct Arguments {
@@ -29,6 +32,12 @@ struct Arguments {
     /// Number of writers
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=200))]
     writers: u32,
+    /// Take the lock for each line anew: lines of all writers mix, and each is whole
+    #[arg(long)]
+    lock_per_line: bool,
+    /// Write the writer's number and the line's number into each line
+    #[arg(long)]
+    numbers: bool,
     /// Kill the first writer (SIGKILL) in the middle of a line, while it holds the lock
     #[arg(long)]
     kill_first: bool,
@@ -72,6 +81,11 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     for number in 1..=arguments.writers {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg(&path).args(["--writer", &number.to_string(), "--lines", &arguments.lines.to_string()]);
+        for (is_set, option) in [(arguments.lock_per_line, "--lock-per-line"), (arguments.numbers, "--numbers")] {
+            if is_set {
+                command.arg(option);
+            }
+        }
         let first_to_die = arguments.kill_first && number == 1;
         if first_to_die {
             command.arg("--kill-first").stdout(Stdio::piped());
@@ -162,36 +176,59 @@ fn now() -> u64 {
 fn write_as(number: u32, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let path = arguments.file.as_ref().ok_or("a writer needs a file")?;
     let shared = Segment::<Shared>::inherit("writers")?;
-    for line in 1..=arguments.lines {
-        if number % 2 == 1 {
-            let guard = match shared.file.lock() {
-                Ok(guard) => guard,
-                Err(LockError::OwnerDied(left)) => {
-                    mend(path, number, left.by(), &shared)?;
-                    let mut guard = left.into_guard();
-                    guard.mark_consistent()?;
-                    guard
-                }
-                Err(error) => return Err(error.to_string().into()),
-            };
-            let text = format!("locked acquired via with: writer {number}, line {line}");
-            append(path, &text, arguments.kill_first && line == 2.min(arguments.lines))?;
-            drop(guard);
-        } else {
-            match shared.file.acquire() {
-                Ok(()) => {}
-                Err(LockError::OwnerDied(left)) => {
-                    mend(path, number, left.by(), &shared)?;
-                    shared.file.mark_consistent()?;
-                }
-                Err(error) => return Err(error.to_string().into()),
-            }
-            let result = append(path, &format!("Lock acquired  directory: writer {number}, line {line}"), false);
-            shared.file.release()?;
-            result?;
-        }
+    let lines = 1..=arguments.lines;
+    if arguments.lock_per_line {
+        lines.into_iter().try_for_each(|line| with_the_lock(number, &shared, path, || write(number, line, arguments)))
+    } else {
+        with_the_lock(number, &shared, path, || lines.into_iter().try_for_each(|line| write(number, line, arguments)))
     }
-    Ok(())
+}
+
+/// Does something while it holds the lock. If the last holder has died, mends the file first.
+fn with_the_lock(
+    number: u32,
+    shared: &Shared,
+    path: &Path,
+    act: impl FnOnce() -> Result<(), Box<dyn Error>>,
+) -> Result<(), Box<dyn Error>> {
+    if number % 2 == 1 {
+        let _guard = match shared.file.lock() {
+            Ok(guard) => guard,
+            Err(LockError::OwnerDied(left)) => {
+                mend(path, number, left.by(), shared)?;
+                let mut guard = left.into_guard();
+                guard.mark_consistent()?;
+                guard
+            }
+            Err(error) => return Err(error.to_string().into()),
+        };
+        act()
+    } else {
+        match shared.file.acquire() {
+            Ok(()) => {}
+            Err(LockError::OwnerDied(left)) => {
+                mend(path, number, left.by(), shared)?;
+                shared.file.mark_consistent()?;
+            }
+            Err(error) => return Err(error.to_string().into()),
+        }
+        let result = act();
+        shared.file.release()?;
+        result
+    }
+}
+
+/// Writes one line.
+fn write(number: u32, line: u32, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let path = arguments.file.as_ref().ok_or("a writer needs a file")?;
+    let numbers = format!("writer {number}, line {line}");
+    let text = match (number % 2 == 1, arguments.numbers) {
+        (true, false) => "locked acquired via with: ".to_owned(),
+        (true, true) => format!("locked acquired via with: {numbers}"),
+        (false, false) => "Lock acquired  directory".to_owned(),
+        (false, true) => format!("Lock acquired  directory: {numbers}"),
+    };
+    append(path, &text, arguments.kill_first && line == 2.min(arguments.lines))
 }
 
 /// Appends one line, in two steps, so that a lock is really needed. If told so, stops after the first for ever.

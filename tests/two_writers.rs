@@ -59,10 +59,51 @@ fn lines_by_writer(path: &Path, writers: usize) -> Vec<usize> {
     counts
 }
 
+/// The lines of a file, those that are equal and follow each other as one.
+fn groups(path: &Path) -> Vec<(String, usize)> {
+    let text = std::fs::read_to_string(path).expect("readable");
+    let mut groups: Vec<(String, usize)> = vec![];
+    for line in text.split_terminator('\n') {
+        match groups.last_mut() {
+            Some((last, count)) if last == line => *count += 1,
+            _ => groups.push((line.to_owned(), 1)),
+        }
+    }
+    groups
+}
+
+/// What Python's first example writes, to the letter: each writer takes the lock once for its ten lines.
+#[test]
+fn two_write_ten_lines_each_in_two_groups() {
+    let directory = directory();
+    let said = said(&two_writers(&["out.txt"], directory.path()));
+    assert_eq!(said[0], "end");
+    let mut groups = groups(&directory.path().join("out.txt"));
+    groups.sort();
+    assert_eq!(groups, [("Lock acquired  directory".to_owned(), 10), ("locked acquired via with: ".to_owned(), 10)]);
+}
+
+/// The first writer's one whole line stays; the second writes all of its own behind it.
+#[test]
+fn a_writer_that_is_killed_within_its_group_leaves_no_torn_line() {
+    let directory = directory();
+    said(&two_writers(&["out.txt", "--kill-first"], directory.path()));
+    let groups = groups(&directory.path().join("out.txt"));
+    assert_eq!(groups, [("locked acquired via with: ".to_owned(), 1), ("Lock acquired  directory".to_owned(), 10)]);
+}
+
+#[test]
+fn with_numbers_and_a_lock_for_each_line_all_lines_are_whole() {
+    let directory = directory();
+    let arguments = ["out.txt", "--numbers", "--lock-per-line", "--lines", "200", "--writers", "3"];
+    said(&two_writers(&arguments, directory.path()));
+    assert_eq!(lines_by_writer(&directory.path().join("out.txt"), 3), [200; 3]);
+}
+
 #[test]
 fn two_write_ten_lines_each_to_a_new_file_which_is_named() {
     let directory = directory();
-    let said = said(&two_writers(&[], directory.path()));
+    let said = said(&two_writers(&["--numbers"], directory.path()));
     assert_eq!(said.len(), 2, "{said:?}");
     assert_eq!(said[0], "end");
     let path = PathBuf::from(&said[1]);
@@ -73,7 +114,7 @@ fn two_write_ten_lines_each_to_a_new_file_which_is_named() {
 #[test]
 fn file_lines_and_writers_are_as_asked_for() {
     let directory = directory();
-    let said = said(&two_writers(&["out.txt", "--lines", "50", "--writers", "5"], directory.path()));
+    let said = said(&two_writers(&["out.txt", "--numbers", "--lines", "50", "--writers", "5"], directory.path()));
     let path = directory.path().join("out.txt");
     assert_eq!(said, ["end", path.canonicalize().expect("there").to_str().expect("text")]);
     assert_eq!(lines_by_writer(&path, 5), [50; 5]);
@@ -84,7 +125,7 @@ fn who_is_killed_in_the_middle_of_a_line_stops_nobody() {
     for (writers, lines) in [(2, 10), (3, 1), (4, 30)] {
         let directory = directory();
         let (writers_text, lines_text) = (writers.to_string(), lines.to_string());
-        let arguments = ["out.txt", "--kill-first", "--writers", &writers_text, "--lines", &lines_text];
+        let arguments = ["out.txt", "--numbers", "--kill-first", "--writers", &writers_text, "--lines", &lines_text];
         let said = said(&two_writers(&arguments, directory.path()));
         let killed = said.iter().position(|line| line.starts_with("killed writer 1 (process ")).expect("told");
         assert!(said[killed].ends_with(") in the middle of a line"));
@@ -115,7 +156,8 @@ fn a_single_writer_can_be_killed_too() {
 fn help_tells_the_arguments() {
     let directory = directory();
     let help = said(&two_writers(&["--help"], directory.path())).join("\n");
-    for word in ["[FILE]", "--lines", "--writers", "--kill-first", "--force", "--help"] {
+    for word in ["[FILE]", "--lines", "--writers", "--lock-per-line", "--numbers", "--kill-first", "--force", "--help"]
+    {
         assert!(help.contains(word), "{word} is missing: {help}");
     }
     assert!(!help.contains("internal"), "{help}");
@@ -130,7 +172,7 @@ fn a_file_that_exists_is_overwritten_only_if_asked_for() {
     let complaint = refused(&two_writers(&["out.txt"], directory.path()));
     assert!(complaint.contains("out.txt exists") && complaint.contains("--force"), "{complaint}");
     assert_eq!(std::fs::read_to_string(&path).expect("readable"), "mine\n");
-    assert_eq!(said(&two_writers(&["out.txt", "--force"], directory.path()))[0], "end");
+    assert_eq!(said(&two_writers(&["out.txt", "--force", "--numbers"], directory.path()))[0], "end");
     assert_eq!(lines_by_writer(&path, 2), [10, 10]);
 }
 
