@@ -67,6 +67,53 @@
 //! | [`Event`]            |                                                      | nothing  | waiters look; if it never came to `set`, they wait on |
 //! | [`Barrier`]          | a party that has arrived, or a declared member: all get `Broken` | as a party | nothing            |
 //! | [`Once`], [`OnceLock`] | the next caller initialises                        | nothing  | nothing                     |
+//!
+//! # Leaked guards
+//!
+//! A guard that is leaked (`mem::forget`, `Box::leak`) holds on, as in std, while its thread lives. The
+//! reference that it gave may outlive that thread. So a lock whose holder leaked its guard and ended is
+//! given to nobody while the holder's *process* lives:
+//!
+//! | primitive                     | what the others get                                                   |
+//! |-------------------------------|-----------------------------------------------------------------------|
+//! | [`Mutex`], [`ReentrantMutex`] | [`LockError::Leaked`], at once, waiters too                            |
+//! | [`RwLock`], a writer leaked   | [`LockError::Leaked`]                                                  |
+//! | [`RwLock`], a reader leaked   | writers get [`LockError::Leaked`]; readers read on                     |
+//! | [`Lock`]                      | it guards no data: they wait, and anybody may release it               |
+//! | [`PermitPool`], [`Barrier`], [`Once`] | as after a death: these give no reference                      |
+//!
+//! When that process ends, the next gets [`LockError::OwnerDied`]. A process that cannot be looked at (in
+//! another PID namespace) counts as living, and so does one that has become another program by exec. The
+//! methods `lock_leaked`, `read_leaked` and `write_leaked` take such a hold over; they are unsafe, since
+//! their caller promises that nothing uses what the guard gave.
+//!
+//! The rule needs the thread's own word, which it gives when it ends by itself: by returning, or by a
+//! panic. A thread that is ended by the system call alone (`SYS_exit`) says nothing, and counts as dead.
+//!
+//! # fork
+//!
+//! A forked child is another participant. What its parent holds stays the parent's. The child has copies
+//! of the parent's guards, and these release nothing. But a copy still gives its reference: a child that
+//! uses it reads, or writes, beside the parent, which is undefined behaviour. `fork` is an unsafe
+//! function for reasons such as this one. Its caller promises that the child uses no guard that existed
+//! at the time: neither through a variable, nor through a reference that the guard gave. The child
+//! drops or forgets such guards, and locks anew.
+//!
+//! A child of `vfork` shares all memory with its parent, and must only exec. One of a raw `clone` has no
+//! robust list, cannot take part, and is told so.
+//!
+//! # Who comes first
+//!
+//! | primitive | order |
+//! |-----------|-------|
+//! | [`Mutex`], [`Lock`], [`ReentrantMutex`] | none: a thread that comes while the lock is free takes it, also before those that have waited longer. Each release wakes one waiter. |
+//! | [`RwLock`] | a waiting writer keeps new readers out; a writer that ends wakes all, and any of them may be first |
+//! | [`Semaphore`] | none among waiters for one permit; a waiter for many takes no permits before all are there, and may be overtaken by waiters for fewer |
+//! | [`PermitPool`] | none: the first that looks takes a free permit |
+//! | [`Condvar`] | `notify_one` wakes a waiter that slept when it was called; which one, the kernel decides |
+//! | [`Event`] | all that waited at a `set` are released; an auto-reset event releases one, in no order |
+//! | [`Barrier`] | a generation has as many threads as parties; further ones wait for the next, in no order |
+//! | [`Once`], [`OnceLock`] | the first that comes; after a death or a panic any of those that wait |
 
 #[allow(unused_imports)] // for the links above
 use crate::{

@@ -249,7 +249,8 @@ impl fmt::Debug for Lock {
 /// Its drop panics if somebody else has released the lock meanwhile, which is allowed, but then what was thought to be
 /// protected was not (Python's `with` raises there, too). [`LockGuard::release`] gives an error instead.
 ///
-/// In a child that was forked while the parent held it, the copy of the guard does nothing.
+/// In a child that was forked while the parent held it, the copy of the guard releases nothing: the hold
+/// is the parent's. See [fork](crate::guide#fork).
 #[must_use = "if unused the lock is given back at once"]
 pub struct LockGuard<'a> {
     pub(super) lock: &'a Lock,

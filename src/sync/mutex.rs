@@ -219,7 +219,8 @@ impl<T: fmt::Debug> fmt::Debug for Mutex<T> {
 
 /// The lock is held as long as this lives. Dropping it unlocks.
 ///
-/// In a child that was forked while the parent held it, the copy of the guard does nothing: the hold is the parent's.
+/// In a child that was forked while the parent held it, the copy of the guard releases nothing, but it
+/// still gives the reference. See [fork](crate::guide#fork).
 #[must_use = "if unused the lock is given back at once"]
 pub struct MutexGuard<'a, T> {
     pub(super) lock: &'a Mutex<T>,

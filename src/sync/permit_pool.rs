@@ -208,7 +208,11 @@ impl<const N: usize> fmt::Debug for PermitPool<N> {
 /// Its drop panics if somebody else has [given it back](PermitPool::give_back) meanwhile: then another may have had what was
 /// thought to be this one's. [`Permit::release`] gives an error instead.
 ///
-/// In a child that was forked while the parent held it, the copy of the guard does nothing: the hold is the parent's.
+/// In a child that was forked while the parent held it, the copy of the guard releases nothing: the hold
+/// is the parent's. See [fork](crate::guide#fork).
+///
+/// A permit gives no reference. One that was leaked by a thread that has ended comes back to the pool,
+/// also while its process lives.
 #[must_use = "if unused the permit is given back at once"]
 pub struct Permit<'a, const N: usize> {
     pool: &'a PermitPool<N>,

@@ -311,7 +311,8 @@ impl<T: fmt::Debug> fmt::Debug for ReentrantMutex<T> {
 
 /// One hold of a [`ReentrantMutex`]. Dropping it gives the hold back.
 ///
-/// In a child that was forked while the parent held it, the copy of the guard does nothing.
+/// In a child that was forked while the parent held it, the copy of the guard releases nothing, but it
+/// still gives the reference. See [fork](crate::guide#fork).
 ///
 /// # Panics
 /// Its drop panics if its hold is gone, because this thread has [released](ReentrantMutex::release) more often than it had acquired.

@@ -296,7 +296,8 @@ impl<T: fmt::Debug, const READERS: usize> fmt::Debug for RwLock<T, READERS> {
 
 /// The thread reads as long as this lives. Dropping it unlocks.
 ///
-/// In a child that was forked while the parent held it, the copy of the guard does nothing: the hold is the parent's.
+/// In a child that was forked while the parent held it, the copy of the guard releases nothing, but it
+/// still gives the reference. See [fork](crate::guide#fork).
 #[must_use = "if unused the lock is given back at once"]
 pub struct RwLockReadGuard<'a, T, const READERS: usize = 16> {
     lock: &'a RwLock<T, READERS>,
@@ -337,7 +338,8 @@ impl<T, const READERS: usize> Drop for RwLockReadGuard<'_, T, READERS> {
 
 /// The thread writes as long as this lives. Dropping it unlocks.
 ///
-/// In a child that was forked while the parent held it, the copy of the guard does nothing: the hold is the parent's.
+/// In a child that was forked while the parent held it, the copy of the guard releases nothing, but it
+/// still gives the reference. See [fork](crate::guide#fork).
 #[must_use = "if unused the lock is given back at once"]
 pub struct RwLockWriteGuard<'a, T, const READERS: usize = 16> {
     lock: &'a RwLock<T, READERS>,

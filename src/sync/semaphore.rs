@@ -302,7 +302,7 @@ impl fmt::Debug for Semaphore {
 /// Its drop panics if others have released so many meanwhile that there is no room for its own (as the end of Python's `with` on
 /// a `BoundedSemaphore`). [`SemaphorePermit::release`] gives an error instead.
 ///
-/// In a child that was forked since, the copy of the guard does nothing.
+/// In a child that was forked since, the copy of the guard releases nothing: the permit is the parent's.
 #[must_use = "if unused the permit is released at once"]
 pub struct SemaphorePermit<'a> {
     semaphore: &'a Semaphore,
