@@ -136,6 +136,16 @@ fn get_through_later(s: &Stage<World>) -> Told {
     get_through(s)
 }
 
+/// Leaks the guard in a thread that ends. Its process lives until the victim is dead.
+fn leak(s: &Stage<World>) -> Told {
+    std::thread::scope(|scope| {
+        scope.spawn(|| core::mem::forget(s.pair.lock().expect("free")));
+    });
+    s.ready();
+    s.until_the_kill();
+    Ok("")
+}
+
 fn update(pair: &mut [u64; 2]) {
     pair[0] += 1;
     std::hint::black_box(&mut *pair);
@@ -172,6 +182,12 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .sees(&["resident ok", "resident owner died"]),
         ),
         newcomer(script("lock, free, with the first use").victim(|s| s.dies_in(|| s.pair.lock())).sees(EITHER)),
+        told_newcomer(script("lock_leaked, leaked by a thread that has ended").before("leaker", leak).joined_victim(
+            |s| {
+                // SAFETY: nothing of the leaked guard is used.
+                s.dies_in(|| unsafe { s.pair.lock_leaked() });
+            },
+        )),
         newcomer(script("try_lock, free").joined_victim(|s| s.dies_in(|| s.pair.try_lock())).sees(EITHER)),
         newcomer(script("try_lock, held").before("holder", hold).joined_victim(|s| s.dies_in(|| s.pair.try_lock()))),
         newcomer(

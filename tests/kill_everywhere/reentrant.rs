@@ -86,6 +86,16 @@ fn die_with_two(s: &Stage<World>) -> Told {
     Ok("")
 }
 
+/// Leaks two guards in a thread that ends. Its process lives until the victim is dead.
+fn leak_two(s: &Stage<World>) -> Told {
+    std::thread::scope(|scope| {
+        scope.spawn(|| core::mem::forget((s.lock().expect("free"), s.lock().expect("ours"))));
+    });
+    s.ready();
+    s.until_the_kill();
+    Ok("")
+}
+
 /// The victim has locked so often, and the sleeper is asleep on it.
 fn hold<'s>(s: &'s Stage<World>, times: usize) -> Vec<ReentrantMutexGuard<'s, [AtomicU64; 2]>> {
     let guards = (0..times).map(|_| s.lock().expect("free or ours")).collect();
@@ -183,6 +193,15 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                     });
                 })
                 .sees(EITHER),
+        ),
+        newcomer(
+            script("lock_leaked, leaked by a thread that has ended")
+                .before("leaker", leak_two)
+                .joined_victim(|s| {
+                    // SAFETY: nothing of the leaked guards is used.
+                    s.dies_in(|| unsafe { s.lock_leaked() });
+                })
+                .sees(&["newcomer owner died"]),
         ),
         newcomer(script("try_lock, free").joined_victim(|s| s.dies_in(|| s.try_lock())).sees(EITHER)),
         newcomer(

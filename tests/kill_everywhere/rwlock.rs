@@ -93,6 +93,24 @@ fn hold<G>(s: &Stage<World>, guard: Result<G, LockError<G>>) -> Told {
     Ok("")
 }
 
+/// Leaks a guard in a thread that ends. Its process lives until the victim is dead.
+fn leak(s: &Stage<World>, forget: fn(&Stage<World>)) -> Told {
+    std::thread::scope(|scope| {
+        scope.spawn(|| forget(s));
+    });
+    s.ready();
+    s.until_the_kill();
+    Ok("")
+}
+
+fn leak_writing(s: &Stage<World>) -> Told {
+    leak(s, |s| core::mem::forget(s.write().expect("free")))
+}
+
+fn leak_reading(s: &Stage<World>) -> Told {
+    leak(s, |s| core::mem::forget(s.read().expect("free")))
+}
+
 fn die_writing(s: &Stage<World>) -> Told {
     s.ends_by_death();
     core::mem::forget(s.write());
@@ -218,6 +236,33 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                         Err(LockError::OwnerDied(left)) => left.into_guard().mark_consistent(),
                         other => panic!("{other:?}"),
                     });
+                })
+                .sees(EITHER),
+        ),
+        newcomer(
+            script("read_leaked, where a writer has leaked its guard")
+                .before("leaker", leak_writing)
+                .joined_victim(|s| {
+                    // SAFETY: nothing of the leaked guard is used.
+                    s.dies_in(|| unsafe { s.read_leaked() });
+                })
+                .sees(&["newcomer owner died"]),
+        ),
+        newcomer(
+            script("write_leaked, where a writer has leaked its guard")
+                .before("leaker", leak_writing)
+                .joined_victim(|s| {
+                    // SAFETY: nothing of the leaked guard is used.
+                    s.dies_in(|| unsafe { s.write_leaked() });
+                })
+                .sees(&["newcomer owner died"]),
+        ),
+        newcomer(
+            script("write_leaked, where a reader has leaked its guard")
+                .before("leaker", leak_reading)
+                .joined_victim(|s| {
+                    // SAFETY: nothing of the leaked guard is used.
+                    s.dies_in(|| unsafe { s.write_leaked() });
                 })
                 .sees(EITHER),
         ),
