@@ -297,6 +297,15 @@ impl<P: Platform> Mutex<P> {
         self.word.compare_exchange(holder, 0, Release, Relaxed).is_ok()
     }
 
+    /// [`release_plain`](Self::release_plain) for a caller who may not be the holder: then it costs a
+    /// look alone.
+    #[inline(always)]
+    #[must_use]
+    pub fn release_plain_own(&self, me: Id) -> bool {
+        // ORDERING: Relaxed; the exchange decides.
+        self.word.load(Relaxed) == me.word() && self.release_plain(me.word())
+    }
+
     /// Gives the lock back on behalf of whoever holds it, and gives whose hold that was; `by`: only if it is that one.
     /// An inconsistency stays, and whether it was a death or a panic; who it was is forgotten, unless `left` tells a new cause.
     ///

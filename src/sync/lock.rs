@@ -128,12 +128,22 @@ impl Lock {
     /// next is told nothing: whoever releases on behalf of the dead vouches for what the lock protects.
     #[inline]
     pub fn release(&self) -> Result<(), Error> {
-        let me = match local::participant(self) {
-            Err(Error::NotInSegment) => return Err(Error::NotInSegment),
-            me => me.ok(), // one for which there is no room may release all the same
-        };
+        match local::participant(self) {
+            Ok(me) if self.raw.release_plain_own(me.id) => {
+                local::hold_ends();
+                Ok(())
+            }
+            Ok(me) => self.release_slow(Some(me.id)),
+            Err(Error::NotInSegment) => Err(Error::NotInSegment),
+            Err(_no_room) => self.release_slow(None), // it may release all the same
+        }
+    }
+
+    /// Gives it back, whoever acquired it and in whatever state it is. `me`: the caller, if it takes part.
+    #[cold]
+    fn release_slow(&self, me: Option<Id>) -> Result<(), Error> {
         let holder = self.raw.release(None, None)?;
-        if me.is_some_and(|me| me.id == holder) {
+        if me == Some(holder) {
             local::hold_ends();
         }
         Ok(())
