@@ -71,6 +71,9 @@
 //! - *Unlinking lifelines in a thread-local destructor*: another destructor that runs later may still hold a guard.
 //! - *Unmapping when the last handle is dropped*: the kernel stops its walk at the first unreadable entry, and the other
 //!   segments of that thread would not learn of its death.
+//! - *Asking, when a hold is taken over, whether the holder's process has ended*, to find out leaked
+//!   guards, instead of a count in each thread: of 200 killed holders 157 still looked alive in /proc
+//!   when the next had the lock. One in another PID namespace cannot be asked at all.
 //! - *Reading the hold with Relaxed, and judging its holder by the lifeline*: on weakly ordered processors a living holder can be
 //!   judged by its predecessor's mark (`models/table.rs`).
 //!
