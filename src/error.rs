@@ -79,6 +79,13 @@ pub enum Error {
         /// Number of slots.
         participants: usize,
     },
+    /// The calling thread takes part in so many segments that the kernel might not find all its lifelines when it ends.
+    TooManySegments {
+        /// How many segments the thread takes part in.
+        segments: usize,
+        /// How many other entries its robust list has: the robust mutexes that it holds, for the most part.
+        other_entries: usize,
+    },
     /// The kernel or the C library lacks something that outlive stands on.
     Unsupported(String),
     /// The lock is not held, or not by the one who was to release it or to vouch for it; nothing was changed.
@@ -195,6 +202,10 @@ impl fmt::Display for Error {
             Self::Full { participants } => write!(
                 f,
                 "all {participants} participants of the segment are taken by living threads; create it with more (Options::participants)"
+            ),
+            Self::TooManySegments { segments, other_entries } => write!(
+                f,
+                "this thread takes part in {segments} segments and has {other_entries} other entries in its robust list; of 2048 entries in all the kernel finds no more when the thread ends, and a segment takes two of them (of the main thread: one); drop segments or detach from them, release robust mutexes, or use another thread"
             ),
             Self::Unsupported(what) => f.write_str(what),
             Self::NotHeld { holder: None } => f.write_str("it is not held by anybody"),

@@ -21,13 +21,13 @@ fn two_who_register_at_once_get_a_pin_each() {
         start.wait();
         for round in 0..ROUNDS {
             let (thread, id) = (2 * round + which, Id::new(which as usize, round as u16));
-            mapping.new_pin(thread, 7, id, 0, &me);
+            Pin::take_in(&mapping.pins, 7).settle(thread, 7, id, 0, &me);
             let pin = mapping.pin_of(thread).filter(|pin| pin.id.load(SeqCst) == id.word());
             let pin = pin.unwrap_or_else(|| panic!("a pin was lost in round {round}"));
             // Back to what a new one is, which knows of no process yet.
-            pin.thread.store(TAKEN, SeqCst);
-            pin.process.store(0, SeqCst);
-            pin.thread.store(0, SeqCst);
+            pin.tenant.thread.store(TAKEN, SeqCst);
+            pin.tenant.process.store(0, SeqCst);
+            pin.tenant.thread.store(0, SeqCst);
         }
     };
     std::thread::scope(|scope| {
