@@ -502,8 +502,8 @@ impl Local {
         }
         self.epoch.set(epoch);
         for orphan in mappings().filter(|mapping| mapping.state() != LIVE) {
-            let is_mapped_elsewhere = mappings().any(|other| other.state() == LIVE && other.is_same_segment(orphan));
-            if let (Some(pin), false) = (orphan.pin_of(self.thread.get()), is_mapped_elsewhere) {
+            let Some(pin) = orphan.pin_of(self.thread.get()) else { continue };
+            if !mappings().any(|other| other.state() == LIVE && other.is_same_segment(orphan)) {
                 // Refused while something is held: then the mapping stays, and the next change of the epoch asks again.
                 let _still_holding = orphan.detach(pin);
             }

@@ -153,3 +153,9 @@ impl Thread {
         &record.anchors
     }
 }
+
+/// How many records of threads there are.
+#[cfg(test)]
+pub(super) fn count_threads() -> usize {
+    walk_threads(THREADS.load(Acquire)).count()
+}

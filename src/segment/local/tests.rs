@@ -36,6 +36,41 @@ fn two_who_register_at_once_get_a_pin_each() {
     });
 }
 
+/// A thread's record is never freed, so threads that come and go must not each make one.
+#[test]
+#[cfg_attr(miri, ignore = "Miri has no robust list")]
+fn the_anchors_of_threads_that_have_ended_are_used_again() {
+    let segment = Segment::<AtomicU64>::anonymous(|_| {}).expect("a segment");
+    // In a process of its own: other tests have threads, too.
+    // SAFETY: the child does what is below, and ends without returning.
+    let pid = unsafe { libc::fork() };
+    if pid == 0 {
+        let before = pins::count_threads();
+        for _ in 0..20 {
+            let come = || {
+                segment.attach().expect("in");
+                Myself::look().thread_id
+            };
+            let gone = std::thread::scope(|scope| scope.spawn(come).join());
+            while gone.as_ref().is_ok_and(|thread| !linux::thread_has_ended(*thread)) {
+                std::thread::yield_now();
+            }
+        }
+        let more = pins::count_threads() - before;
+        // SAFETY: ends the process.
+        unsafe { libc::_exit(more as i32) };
+    }
+    let mut status = 0;
+    // SAFETY: a child of ours.
+    assert_eq!(unsafe { libc::waitpid(pid, &mut status, 0) }, pid);
+    assert!(libc::WIFEXITED(status));
+    assert!(
+        libc::WEXITSTATUS(status) <= 1,
+        "20 threads, one after the other, made {} records",
+        libc::WEXITSTATUS(status)
+    );
+}
+
 static DROPPED: AtomicPtr<Mapping> = AtomicPtr::new(ptr::null_mut());
 static STATE_AT_FAULT: AtomicU64 = AtomicU64::new(u64::MAX);
 
