@@ -71,6 +71,17 @@ fn the_anchors_of_threads_that_have_ended_are_used_again() {
     );
 }
 
+#[test]
+#[cfg_attr(miri, ignore = "Miri has no memfd")]
+fn a_newcomer_that_finds_no_slot_leaves_no_pin() {
+    let segment = Segment::<AtomicU64>::options().participants(1).anonymous(|_, _| {}).expect("a segment");
+    segment.attach().expect("the only slot");
+    std::thread::scope(|scope| {
+        scope.spawn(|| (0..10).for_each(|_| assert!(matches!(segment.attach(), Err(Error::Full { participants: 1 })))));
+    });
+    assert_eq!(segment.mapping.pins().count(), 2);
+}
+
 static DROPPED: AtomicPtr<Mapping> = AtomicPtr::new(ptr::null_mut());
 static STATE_AT_FAULT: AtomicU64 = AtomicU64::new(u64::MAX);
 
