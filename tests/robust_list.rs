@@ -366,3 +366,28 @@ fn lifelines_and_robust_mutexes_come_and_go_in_any_order() {
         at_random(seed, false);
     }
 }
+
+/// The kernel finds what is in the list that it was told of last.
+#[test]
+fn a_thread_that_was_given_another_list_is_found_in_that() {
+    let (before, after) = (small(2), small(2));
+    let body = || {
+        attach(&before);
+        let list: &mut [u64; 3] = Box::leak(Box::new([0, -32i64 as u64, 0]));
+        list[0] = list.as_ptr() as u64;
+        // SAFETY: an empty list of the right size, which stays. The thread uses no robust mutex.
+        assert_eq!(unsafe { libc::syscall(libc::SYS_set_robust_list, list.as_ptr(), 24) }, 0);
+        core::mem::forget(after.lock().expect("free"));
+        before.detach().expect("nothing held");
+        attach(&before);
+        before.detach().expect("nothing held");
+        // SAFETY: ends this child.
+        unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+    };
+    let pid = fork(|| {
+        elsewhere(body);
+        1
+    });
+    assert_eq!(wait(pid), -libc::SIGKILL);
+    assert!(matches!(after.try_lock(), Err(LockError::OwnerDied(_))));
+}

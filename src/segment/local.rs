@@ -293,9 +293,16 @@ impl Mapping {
     /// The calling thread, which has this pin, leaves the segment: if no word of the segment names it.
     fn detach(&self, pin: &Pin) -> Result<()> {
         // SAFETY: the calling thread has a pin here.
-        let body = unsafe { self.body() };
+        pin.leave_once(|| unsafe { self.body() }.let_go(pin))
+    }
+}
+
+impl Body {
+    /// Takes the lifelines of the calling thread, which has this pin, out of its list, and gives its slot away: if no word of the
+    /// segment names it.
+    fn let_go(&self, pin: &Pin) -> Result<()> {
         let id = Id::holder_in(pin.id.load(Relaxed)).expect("a pin has an id");
-        if let Some(offset) = body.find_word_naming(id)? {
+        if let Some(offset) = self.find_word_naming(id)? {
             return Err(Error::StillHolding { offset });
         }
         let [own, process] = &pin.places;
@@ -304,13 +311,10 @@ impl Mapping {
             unsafe { linux::unlink(place) };
         }
         // Only now that both are out of the list: with this the slot is given away, and nothing of it is ours any more.
-        body.table.leave(id);
-        pin.tenant.vacate(); // from here on the mapping may go
+        self.table.leave(id);
         Ok(())
     }
-}
 
-impl Body {
     /// The offset of a word that names the participant as a holder, anywhere behind the table.
     ///
     /// A count of holds would burden every lock and unlock, and be wrong after a `mem::forget`; the words themselves tell. They

@@ -103,22 +103,44 @@ pub(super) struct Pin {
     pub(super) leader: AtomicU32,
     /// Of the thread's lifeline, and of its process's.
     pub(super) places: [Place; 2],
+    /// Not 0 while the thread leaves the segment. A signal handler in the middle of that must not do it, too: the mapping would go.
+    leaving: AtomicU32,
 }
 
 impl Pin {
     /// A pin in the list, which is the caller's to fill in.
     pub(super) fn take_in(list: &AtomicPtr<Self>, process: u64) -> &'static Self {
         let free = walk_pins(list.load(Acquire)).find(|pin| pin.tenant.take_over(process));
-        free.inspect(|pin| pin.places.iter().for_each(Place::clear)).unwrap_or_else(|| {
+        free.inspect(|pin| pin.clear()).unwrap_or_else(|| {
             let new = Self {
                 next: ptr::null(),
                 tenant: Tenant::taken(),
                 id: AtomicU32::new(0),
                 leader: AtomicU32::new(0),
                 places: [Place::empty(), Place::empty()],
+                leaving: AtomicU32::new(0),
             };
             push(list, new, |node, next| node.next = next)
         })
+    }
+
+    /// Forgets what a thread that has ended, or one of the process that we were forked from, left in it.
+    fn clear(&self) {
+        self.places.iter().for_each(Place::clear);
+        self.leaving.store(0, Relaxed);
+    }
+
+    /// Runs `leave`, unless it is running already in this thread, which has the pin.
+    pub(super) fn leave_once<E>(&self, leave: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
+        if self.leaving.swap(1, Relaxed) != 0 {
+            return Ok(());
+        }
+        let result = leave();
+        self.leaving.store(0, Relaxed);
+        if result.is_ok() {
+            self.tenant.vacate(); // from here on the mapping may go
+        }
+        result
     }
 
     /// Says whose it is, after its lifelines were linked.
