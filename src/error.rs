@@ -79,11 +79,13 @@ pub enum Error {
         /// Number of slots.
         participants: usize,
     },
-    /// The calling thread takes part in so many segments that the kernel might not find all its lifelines when it ends.
+    /// The calling thread takes part in so many segments that the kernel might not find all its
+    /// lifelines when it ends.
     TooManySegments {
         /// How many segments the thread takes part in.
         segments: usize,
-        /// How many other entries its robust list has: the robust mutexes that it holds, for the most part.
+        /// How many other entries its robust list has: the robust mutexes that it holds, for the
+        /// most part.
         other_entries: usize,
     },
     /// The kernel or the C library lacks something that outlive stands on.

@@ -119,10 +119,12 @@ fn in_a_file() -> (tempfile::TempDir, std::path::PathBuf, std::fs::File) {
     (directory, path, file)
 }
 
-/// Where slots begin, 128 bytes each: claim (8), then two nodes with futex word, previous (24) and next link (32).
+/// Where slots begin, 128 bytes each: claim (8), then two nodes with futex word, previous (24) and
+/// next link (32).
 const SLOTS: u64 = 384;
 
-/// Where the next links of a participant's two lifelines lie: of its thread's, and of its process's.
+/// Where the next links of a participant's two lifelines lie: of its thread's, and of its
+/// process's.
 fn next_links(id: outlive::Id) -> [u64; 2] {
     let own = SLOTS + 128 * id.index() as u64 + 8 + 32;
     [own, own + 40]
@@ -158,8 +160,8 @@ impl Scene {
     }
 }
 
-/// A thread joins three segments, and leaves the second after somebody `scribbled` there; then it is killed. Its death must be told
-/// in the first and third, and in one that it joined after that.
+/// A thread joins three segments, and leaves the second after somebody `scribbled` there; then it
+/// is killed. Its death must be told in the first and third, and in one that it joined after that.
 ///
 /// `scribble` gives what is to be looked at when the thread has left.
 fn leaves_although<T>(name: &str, scribble: impl FnOnce(&Scene) -> T + Send, look: impl FnOnce(T, &Scene) + Send) {
@@ -219,7 +221,8 @@ fn leaves_although<T>(name: &str, scribble: impl FnOnce(&Scene) -> T + Send, loo
     }
 }
 
-/// A fault that was there once: a thread that left followed the links, wherever they led to. Later it refused to leave.
+/// A fault that was there once: a thread that left followed the links, wherever they led to. Later
+/// it refused to leave.
 #[test]
 fn a_thread_leaves_whatever_somebody_scribbled_on_its_links() {
     let readable = [0u64; 64];
@@ -230,8 +233,8 @@ fn a_thread_leaves_whatever_somebody_scribbled_on_its_links() {
     }
 }
 
-/// A fault that was there once: a link that led to what looked like the next node made that the next one, and with the segment it was
-/// unmapped. Then the thread wrote there.
+/// A fault that was there once: a link that led to what looked like the next node made that the
+/// next one, and with the segment it was unmapped. Then the thread wrote there.
 #[test]
 fn a_link_into_memory_that_is_unmapped_later_is_not_followed() {
     let scribble = |scene: &Scene| {

@@ -100,8 +100,8 @@ fn a_forked_child_that_dies_with_the_lock_is_told_to_the_parent() {
     });
 }
 
-/// The child uses the parent's notes anew, of a thread that had two lifelines where the child has one. Leaving, it must not believe
-/// what they say of the second.
+/// The child uses the parent's notes anew, of a thread that had two lifelines where the child has
+/// one. Leaving, it must not believe what they say of the second.
 #[test]
 fn a_child_that_leaves_takes_out_what_is_its_own() {
     let (left, held) = (segment(), segment());

@@ -1,4 +1,5 @@
-//! How lifelines share a thread's robust list with the C library's robust mutexes, and how many there is room for.
+//! How lifelines share a thread's robust list with the C library's robust mutexes, and how many
+//! there is room for.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -9,7 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 type Number = Segment<Mutex<u64>>;
 
-/// Of a thread: 2,048 entries, less two anchors and the reserve, two a segment. Of a main thread one is a segment's.
+/// Of a thread: 2,048 entries, less two anchors and the reserve, two a segment. Of a main thread
+/// one is a segment's.
 const ENTRIES: usize = 2_000;
 /// So many robust mutexes may be locked after the last registration.
 const RESERVED: usize = 46;
@@ -32,10 +34,12 @@ unsafe impl Send for Mutexes {}
 unsafe impl Sync for Mutexes {}
 
 impl Mutexes {
-    /// So many, of which those that `inherit` says hand the priority of a waiter to the holder: glibc marks these in the list.
+    /// So many, of which those that `inherit` says hand the priority of a waiter to the holder:
+    /// glibc marks these in the list.
     fn new(count: usize, inherits: impl Fn(usize) -> bool) -> Self {
         let length = count * size_of::<libc::pthread_mutex_t>();
-        // SAFETY: a new mapping, large enough, zeroed; it stays until the process ends. The attributes are initialised before use.
+        // SAFETY: a new mapping, large enough, zeroed; it stays until the process ends. The
+        // attributes are initialised before use.
         unsafe {
             let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
             let memory = libc::mmap(core::ptr::null_mut(), length, protection, flags, -1, 0);
@@ -115,7 +119,8 @@ fn elsewhere<T: Send>(body: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| scope.spawn(body).join().expect("no panic"))
 }
 
-/// Joins one segment after the other until that is refused. Gives how many it joined, and how many other entries were counted.
+/// Joins one segment after the other until that is refused. Gives how many it joined, and how many
+/// other entries were counted.
 fn join_all(segments: &[Number]) -> (usize, usize) {
     for (joined, segment) in segments.iter().enumerate() {
         match segment.attach() {
@@ -130,7 +135,8 @@ fn join_all(segments: &[Number]) -> (usize, usize) {
     panic!("never refused");
 }
 
-/// A fault that was there once: a thread could join more segments than the kernel looks for at its end.
+/// A fault that was there once: a thread could join more segments than the kernel looks for at its
+/// end.
 #[test]
 fn one_segment_more_than_the_kernel_could_find_is_refused() {
     with_descriptors(3_000, || {
@@ -187,8 +193,8 @@ fn robust_mutexes_that_a_thread_holds_take_the_room_of_segments() {
     });
 }
 
-/// Kills a process whose thread, in as many segments as it may be, holds the lock of each, and as many robust mutexes as are
-/// reserved for. All those deaths must be told.
+/// Kills a process whose thread, in as many segments as it may be, holds the lock of each, and as
+/// many robust mutexes as are reserved for. All those deaths must be told.
 fn all_deaths_are_told(is_main: bool) {
     with_descriptors(3_000, || {
         let each = if is_main { 1 } else { 2 };
@@ -297,7 +303,8 @@ impl Expected {
         assert_eq!(found, self.entries);
         let of_glibc = |entry: u64| (0..MANY).any(|index| mutexes.address(index) == entry);
         for (index, entry) in found.iter().enumerate() {
-            // glibc follows the previous links of its own nodes, and writes those of their neighbours.
+            // glibc follows the previous links of its own nodes, and writes those of their
+            // neighbours.
             let is_first_anchor = self.anchors.is_some_and(|[first, _]| first == *entry);
             if of_glibc(*entry) || is_first_anchor {
                 let newer = if index == 0 { head } else { found[index - 1] };

@@ -298,8 +298,8 @@ impl Mapping {
 }
 
 impl Body {
-    /// Takes the lifelines of the calling thread, which has this pin, out of its list, and gives its slot away: if no word of the
-    /// segment names it.
+    /// Takes the lifelines of the calling thread, which has this pin, out of its list, and gives
+    /// its slot away: if no word of the segment names it.
     fn let_go(&self, pin: &Pin) -> Result<()> {
         let id = Id::holder_in(pin.id.load(Relaxed)).expect("a pin has an id");
         if let Some(offset) = self.find_word_naming(id)? {
@@ -307,7 +307,8 @@ impl Body {
         }
         let [own, process] = &pin.places;
         for place in [process, own] {
-            // SAFETY: the calling thread's pin has the places, and its other pins the neighbours: their mappings stay.
+            // SAFETY: the calling thread's pin has the places, and its other pins the neighbours:
+            // their mappings stay.
             unsafe { linux::unlink(place) };
         }
         // Only now that both are out of the list: with this the slot is given away, and nothing of it is ours any more.
@@ -483,7 +484,8 @@ impl Local {
 
     /// The thread's anchors in its list.
     fn anchors_in(&self, list: ptr::NonNull<linux::Head>, me: &Myself) -> &'static Anchors {
-        // A thread that was given another list needs others: the kernel does not find the first any more.
+        // A thread that was given another list needs others: the kernel does not find the first any
+        // more.
         let anchors = self.anchors.get().filter(|anchors| anchors.are_in(list)).unwrap_or_else(|| {
             // A signal handler in the middle of this registers nowhere, so it needs none.
             Thread::new_anchors(self.thread.get(), self.process.get(), me, list)
@@ -559,8 +561,9 @@ impl Newcomer<Linux> for Registration {
     fn arm(&self, [own, process]: &[RobustNode; 2]) {
         let me = &self.myself;
         let [own_place, process_place] = &self.pin.places;
-        // SAFETY: the anchors are in the calling thread's list. The slot was claimed, so its nodes are in no living list and
-        // their words without owner. The mapping stays as long as the pin, which was taken by this thread.
+        // SAFETY: the anchors are in the calling thread's list. The slot was claimed, so its nodes
+        // are in no living list and their words without owner. The mapping stays as long as the
+        // pin, which was taken by this thread.
         unsafe {
             self.anchors.link(own_place, own, me.thread_id, true);
             if !me.is_main_thread() {

@@ -6,26 +6,28 @@
 //! head → glibc's newer robust mutexes → anchor → lifelines, newest first → anchor → glibc's older ones → head
 //! ```
 //!
-//! glibc links a mutex in at the head. It changes the links of that mutex's neighbours when it locks and unlocks the mutex,
-//! and no others. So no neighbour of a lifeline is ever glibc's, and an anchor's links are all that glibc and this
-//! module share. The anchors lie in memory that is private to the process, and that is never freed.
+//! glibc links a mutex in at the head. It changes the links of that mutex's neighbours when it
+//! locks and unlocks the mutex, and no others. So no neighbour of a lifeline is ever glibc's, and
+//! an anchor's links are all that glibc and this module share. The anchors lie in memory that is
+//! private to the process, and that is never freed.
 //!
 //! # Invariants
 //!
-//! 1. The order of the lifelines is what the [`Place`]s say, in private memory. No link in a segment is ever read by this
-//!    process: other processes may have written anything there.
-//! 2. Written to are the anchors, and the nodes of linked places. Their memory is mapped and writable, by the contract of
-//!    [`Anchors::link`].
-//! 3. At every instruction, the kernel finds either the list as it was or the list as it will be. One store to the `next`
-//!    link of the newer neighbour makes the change.
+//! 1. The order of the lifelines is what the [`Place`]s say, in private memory. No link in a
+//!    segment is ever read by this process: other processes may have written anything there.
+//! 2. Written to are the anchors, and the nodes of linked places. Their memory is mapped and
+//!    writable, by the contract of [`Anchors::link`].
+//! 3. At every instruction, the kernel finds either the list as it was or the list as it will be.
+//!    One store to the `next` link of the newer neighbour makes the change.
 //!
 //! That one store also repairs the link that it writes, if another process has written there.
 //!
 //! # How many entries
 //!
-//! The kernel follows 2,048 entries, newest first, and forgets the others. A registration is refused before the list
-//! becomes that long, see [`Anchors::check_room`]. All entries count: the two anchors, the lifelines, and those of
-//! others, which are the robust mutexes that the thread holds, and the lifelines of a second copy of this crate.
+//! The kernel follows 2,048 entries, newest first, and forgets the others. A registration is
+//! refused before the list becomes that long, see [`Anchors::check_room`]. All entries count: the
+//! two anchors, the lifelines, and those of others, which are the robust mutexes that the thread
+//! holds, and the lifelines of a second copy of this crate.
 
 use super::robust::{Head, RobustNode, read_by_kernel, with_signals_blocked};
 use crate::platform::WAKE_AT_DEATH;
@@ -41,9 +43,10 @@ const FOLLOWED: usize = 2048;
 /// So many of them are left for robust mutexes that the thread locks after its last registration.
 const RESERVED: usize = 46;
 
-// ORDERING of all accesses: Relaxed, with compiler fences between. Only this thread changes its stretch of the list, and
-// the kernel walks it in this thread's own exit: program order is all there is. Atomics because the kernel reads
-// the links, because glibc writes to the anchors, and because records are used anew by later threads.
+// ORDERING of all accesses: Relaxed, with compiler fences between. Only this thread changes its
+// stretch of the list, and the kernel walks it in this thread's own exit: program order is all
+// there is. Atomics because the kernel reads the links, because glibc writes to the anchors, and
+// because records are used anew by later threads.
 const PRIVATE: Ordering = Ordering::Relaxed;
 
 /// What a thread remembers of one node in its list. It is never freed.
@@ -67,7 +70,7 @@ impl Place {
         }
     }
 
-    /// Forgets what a thread that has ended left in it.
+    /// Forgets what the thread that had it left in it.
     pub(crate) fn clear(&self) {
         self.node.store(ptr::null_mut(), PRIVATE);
     }
@@ -75,7 +78,8 @@ impl Place {
     /// # Safety
     /// It is linked, in the calling thread's list.
     unsafe fn node(&self) -> &RobustNode {
-        // SAFETY: the node of a linked place is mapped, by the contract of `Anchors::link`; an anchor's is never freed.
+        // SAFETY: the node of a linked place is mapped, by the contract of `Anchors::link`; an
+        // anchor's is never freed.
         unsafe { &*self.node.load(PRIVATE) }
     }
 
@@ -87,7 +91,8 @@ impl Place {
     }
 }
 
-/// The two ends of one thread's lifelines in its list, and what the thread remembers of these. It is never freed.
+/// The two ends of one thread's lifelines in its list, and what the thread remembers of these. It
+/// is never freed.
 #[derive(Debug)]
 pub(crate) struct Anchors {
     /// The newest entry first, as in the list.
@@ -126,7 +131,8 @@ impl Anchors {
     /// Puts them into the calling thread's list, with nothing between.
     ///
     /// # Safety
-    /// `list` is the calling thread's. The anchors are in no list of a living thread, and this thread alone uses them.
+    /// `list` is the calling thread's. The anchors are in no list of a living thread, and this
+    /// thread alone uses them.
     pub(crate) unsafe fn moor(&'static self, list: NonNull<Head>) {
         // SAFETY: passed on.
         with_signals_blocked(|| unsafe { self.insert_at(list) });
@@ -156,8 +162,8 @@ impl Anchors {
         oldest.next.store(below, PRIVATE);
         compiler_fence(Ordering::SeqCst);
         if below & !1 != list.as_ptr() as u64 {
-            // SAFETY: glibc's head, which is private memory, names a robust mutex that this thread holds, by its next link.
-            // Its previous link lies right before that.
+            // SAFETY: glibc's head, which is private memory, names a robust mutex that this thread
+            // holds, by its next link. Its previous link lies right before that.
             let previous = unsafe { &*((below & !1) as *const AtomicU64).sub(1) };
             previous.store(oldest.address(), PRIVATE);
         }
@@ -165,7 +171,8 @@ impl Anchors {
         compiler_fence(Ordering::SeqCst);
     }
 
-    /// Whether the kernel is sure to find all entries of the list after `more` lifelines were linked.
+    /// Whether the kernel is sure to find all entries of the list after `more` lifelines were
+    /// linked.
     ///
     /// # Errors
     /// [`Crowded`] if it is not.
@@ -185,17 +192,19 @@ impl Anchors {
         entries_between(first, newest.address()) + entries_between(oldest.next.load(PRIVATE), list as u64)
     }
 
-    /// Puts `owner` (a thread or process id) into the node's word, and the node into the calling thread's list.
+    /// Puts `owner` (a thread or process id) into the node's word, and the node into the calling
+    /// thread's list.
     ///
-    /// `covered`: killed at any instruction of it, the word is either still without an owner, or gets marked.
-    /// `list_op_pending` covers the time when the word has its owner but is not in the list yet. The kernel looks at that
-    /// one last of all. So a second node of one slot must not be covered, or it is looked at after the slot was given away with
-    /// the mark on the first.
+    /// `covered`: killed at any instruction of it, the word is either still without an owner, or
+    /// gets marked. `list_op_pending` covers the time when the word has its owner but is not in the
+    /// list yet. The kernel looks at that one last of all. So a second node of one slot must not be
+    /// covered, or it is looked at after the slot was given away with the mark on the first.
     ///
     /// # Safety
-    /// The anchors are in the calling thread's list, and `place` is in none and stays this thread's while it is linked. The
-    /// node is in no list, and its memory stays mapped and writable until the thread has ended or unlinked it. The word has no
-    /// owner: `pending` on a word that held another's id could get that one marked.
+    /// The anchors are in the calling thread's list, and `place` is in none and stays this thread's
+    /// while it is linked. The node is in no list, and its memory stays mapped and writable until
+    /// the thread has ended or unlinked it. The word has no owner: `pending` on a word that held
+    /// another's id could get that one marked.
     pub(crate) unsafe fn link(&'static self, place: &'static Place, node: &RobustNode, owner: u32, covered: bool) {
         // SAFETY: passed on.
         with_signals_blocked(|| unsafe { self.insert(place, node, owner, covered) });
@@ -215,7 +224,8 @@ impl Anchors {
             head.pending.store(node.address(), PRIVATE);
         }
         compiler_fence(Ordering::SeqCst);
-        // ORDERING: Release. Pairs with the Acquire of those who collect lifelines: they see what the slot says.
+        // ORDERING: Release. Pairs with the Acquire of those who collect lifelines: they see what
+        // the slot says.
         node.word.store(owner | WAKE_AT_DEATH, Ordering::Release);
         node.next.store(next, PRIVATE);
         compiler_fence(Ordering::SeqCst);
@@ -234,7 +244,8 @@ impl Anchors {
     }
 }
 
-/// Takes the place's node, if it has one, out of the calling thread's list. The node's word stays as it is.
+/// Takes the place's node, if it has one, out of the calling thread's list. The node's word stays
+/// as it is.
 ///
 /// # Safety
 /// If the place is linked, it is in the calling thread's list.
@@ -266,8 +277,8 @@ unsafe fn take_out(place: &Place) {
 
 /// How many entries lie between the one at `next` and the one at `end`, the former included.
 ///
-/// They are others', and their links may lie in memory that other processes write to. So the kernel reads the links, and
-/// the count ends where it cannot, and where it would not follow them itself.
+/// They are others', and their links may lie in memory that other processes write to. So the kernel
+/// reads the links, and the count ends where it cannot, and where it would not follow them itself.
 fn entries_between(mut next: u64, end: u64) -> usize {
     let mut found = 0;
     while next & !1 != end && found < FOLLOWED {

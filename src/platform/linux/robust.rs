@@ -1,20 +1,23 @@
-//! The robust list as the kernel and glibc have it: its nodes, its head, and what is asked of the kernel about it.
+//! The robust list as the kernel and glibc have it: its nodes, its head, and what is asked of the
+//! kernel about it.
 //!
-//! A node has the layout of a glibc `pthread_mutex_t`: futex word at 0, previous link at 24, next link at 32. Links name
-//! the neighbours by the addresses of their next links. The kernel reads only `next`, and the word 32 bytes before it
-//! (`futex_offset`). It follows at most 2,048 entries (`ROBUST_LIST_LIMIT`), newest first. How lifelines share the list with
-//! glibc's own robust mutexes is told in [`anchors`](super::anchors).
+//! A node has the layout of a glibc `pthread_mutex_t`: futex word at 0, previous link at 24, next
+//! link at 32. Links name the neighbours by the addresses of their next links. The kernel reads
+//! only `next`, and the word 32 bytes before it (`futex_offset`). It follows at most 2,048 entries
+//! (`ROBUST_LIST_LIMIT`), newest first. How lifelines share the list with glibc's own robust
+//! mutexes is told in [`anchors`](super::anchors).
 //!
 //! # If somebody scribbles on the links
 //!
-//! The `next` links of lifelines lie in shared memory, because the kernel wants them beside the word. This process writes
-//! them and never reads them, so no link leads it astray.
+//! The `next` links of lifelines lie in shared memory, because the kernel wants them beside the
+//! word. This process writes them and never reads them, so no link leads it astray.
 //!
-//! The kernel reads them when the thread ends. A link that another process wrote can stop its walk, or send it elsewhere. Then
-//! the older entries of the thread are not found: its lifelines in segments that it joined earlier, and the robust mutexes that
-//! it locked before. Sleepers learn of such a death from the slow look. The kernel marks what it is led to only if the
-//! word there equals the dying thread's id, and lies in memory that the dying process can write. When a thread leaves a segment it
-//! repairs the link that led there.
+//! The kernel reads them when the thread ends. A link that another process wrote can stop its walk,
+//! or send it elsewhere. Then the older entries of the thread are not found: its lifelines in
+//! segments that it joined earlier, and the robust mutexes that it locked before. Sleepers learn of
+//! such a death from the slow look. The kernel marks what it is led to only if the word there
+//! equals the dying thread's id, and lies in memory that the dying process can write. When a thread
+//! leaves a segment it repairs the link that led there.
 
 use core::fmt;
 use core::mem::{MaybeUninit, offset_of};
@@ -29,7 +32,8 @@ use core::sync::atomic::{AtomicU32, AtomicU64};
 pub struct RobustNode {
     pub(super) word: AtomicU32,
     unused: [u32; 5],
-    /// Written by glibc, in a node that is its mutex's neighbour; read by glibc alone. A lifeline has no use for it.
+    /// Written by glibc, in a node that is its mutex's neighbour; read by glibc alone. A lifeline
+    /// has no use for it.
     pub(super) previous: AtomicU64,
     pub(super) next: AtomicU64,
 }
@@ -126,8 +130,8 @@ pub(crate) fn robust_list() -> Result<NonNull<Head>, Unsupported> {
     Ok(list)
 }
 
-/// Runs `change` with all signals blocked: a handler in the middle of it that locked a robust mutex, or left
-/// a segment, would tear the list.
+/// Runs `change` with all signals blocked: a handler in the middle of it that locked a robust
+/// mutex, or left a segment, would tear the list.
 pub(super) fn with_signals_blocked<R>(change: impl FnOnce() -> R) -> R {
     let mut all = MaybeUninit::<libc::sigset_t>::uninit();
     let mut before = MaybeUninit::<libc::sigset_t>::uninit();

@@ -1,6 +1,8 @@
-//! Which threads have lifelines where: the records that stay when their thread has ended, and are used anew.
+//! Which threads have lifelines where: the records that stay when their thread has ended, and are
+//! used anew.
 //!
-//! A record is a thread's as long as its [`Tenant`] says so. Records are leaked, and found in lists that only grow.
+//! A record is a thread's as long as its [`Tenant`] says so. Records are leaked, and found in lists
+//! that only grow.
 
 #![allow(clippy::disallowed_types)] // process-local bookkeeping, never in shared memory, never in an algorithm
 
@@ -17,7 +19,8 @@ macro_rules! leaked_list {
         /// Walks a list whose nodes are never freed.
         pub(super) fn $name(mut node: *const $node) -> impl Iterator<Item = &'static $node> {
             core::iter::from_fn(move || {
-                // SAFETY: nodes are leaked: the pointer is null or valid for ever, and fully written before publication.
+                // SAFETY: nodes are leaked: the pointer is null or valid for ever, and fully
+                // written before publication.
                 let found = unsafe { node.as_ref() }?;
                 node = found.next;
                 Some(found)
@@ -61,14 +64,15 @@ impl Tenant {
         Self { thread: AtomicU64::new(TAKEN), process: AtomicU64::new(0), system_thread: AtomicU32::new(0) }
     }
 
-    /// Takes the record for a thread of this process, if it is unused, or if its thread has ended (fork's leftovers have, for
-    /// this process).
+    /// Takes the record for a thread of this process, if it is unused, or if its thread has ended
+    /// (fork's leftovers have, for this process).
     fn take_over(&self, process: u64) -> bool {
         let thread = self.thread.load(Acquire);
         let over = thread == 0
             || self.process.load(Relaxed) != process
             || linux::thread_has_ended(self.system_thread.load(Relaxed));
-        // By CAS, so that two threads that find it do not both take it; and one that is being filled in is not over.
+        // By CAS, so that two threads that find it do not both take it; and one that is being
+        // filled in is not over.
         thread != TAKEN && over && self.thread.compare_exchange(thread, TAKEN, AcqRel, Relaxed).is_ok()
     }
 
@@ -86,7 +90,8 @@ impl Tenant {
 
     /// Whether it is a thread of this process that may still run.
     pub(super) fn is_there(&self, process: u64) -> bool {
-        // A thread of the process that we were forked from is linked in that one's mapping, not in ours.
+        // A thread of the process that we were forked from is linked in that one's mapping, not in
+        // ours.
         let ours = self.thread.load(Acquire) != 0 && self.process.load(Relaxed) == process;
         // A robust list is walked before the id is given back.
         ours && !linux::thread_has_ended(self.system_thread.load(Relaxed))
@@ -103,7 +108,8 @@ pub(super) struct Pin {
     pub(super) leader: AtomicU32,
     /// Of the thread's lifeline, and of its process's.
     pub(super) places: [Place; 2],
-    /// Not 0 while the thread leaves the segment. A signal handler in the middle of that must not do it, too: the mapping would go.
+    /// Not 0 from when the thread begins to leave the segment until the pin is used anew. A signal
+    /// handler in the middle of that must not leave, too: the mapping would go.
     leaving: AtomicU32,
 }
 
@@ -124,7 +130,7 @@ impl Pin {
         })
     }
 
-    /// Forgets what a thread that has ended, or one of the process that we were forked from, left in it.
+    /// Forgets what the thread that had it left in it.
     fn clear(&self) {
         self.places.iter().for_each(Place::clear);
         self.leaving.store(0, Relaxed);
@@ -136,9 +142,9 @@ impl Pin {
             return Ok(());
         }
         let result = leave();
-        self.leaving.store(0, Relaxed);
-        if result.is_ok() {
-            self.tenant.vacate(); // from here on the mapping may go
+        match result {
+            Ok(()) => self.tenant.vacate(), // from here on the mapping may go, and the pin be another's
+            Err(_) => self.leaving.store(0, Relaxed),
         }
         result
     }
@@ -169,7 +175,8 @@ impl Thread {
             let new = Self { next: ptr::null(), tenant: Tenant::taken(), anchors: Anchors::new() };
             push(&THREADS, new, |node, next| node.next = next)
         });
-        // SAFETY: the caller's own list. The record is this thread's: its former one has ended, or was another process's.
+        // SAFETY: the caller's own list. The record is this thread's: its former one has ended, or
+        // was another process's.
         unsafe { record.anchors.moor(list) };
         record.tenant.settle(thread, process, me);
         &record.anchors

@@ -140,11 +140,13 @@ extern "C" fn on_fault_of_the_leaver(_signal: i32) {
         unsafe { libc::_exit(1) };
     }
     protect_left(libc::PROT_READ | libc::PROT_WRITE);
-    // SAFETY: from a box that was leaked. The thread leaves all orphans now, too, and what is unused goes.
+    // SAFETY: from a box that was leaked. The thread leaves all orphans now, too, and what is
+    // unused goes.
     drop(unsafe { Box::from_raw(other) });
 }
 
-/// A signal handler in the middle of a detachment must not finish it: the thread has still to write there.
+/// A signal handler in the middle of a detachment must not finish it: the thread has still to write
+/// there.
 #[test]
 #[cfg_attr(miri, ignore = "Miri has no fork")]
 fn a_signal_handler_does_not_take_away_what_the_thread_is_just_leaving() {
@@ -156,7 +158,8 @@ fn a_signal_handler_does_not_take_away_what_the_thread_is_just_leaving() {
         left.attach().expect("in");
         LEFT.store(ptr::from_ref(left.mapping).cast_mut(), SeqCst);
         OTHER.store(Box::into_raw(Box::new(new())), SeqCst);
-        // SAFETY: the handler runs in the middle of no allocation: the fault is where the slot is written to.
+        // SAFETY: the handler runs in the middle of no allocation: the fault is where the slot is
+        // written to.
         unsafe { libc::signal(libc::SIGSEGV, on_fault_of_the_leaver as *const () as usize) };
         protect_left(libc::PROT_READ);
         drop(left);
