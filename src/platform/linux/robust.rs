@@ -68,7 +68,7 @@ pub(crate) struct Head {
 #[cfg(test)]
 impl Head {
     /// Of no thread, and not linked to itself yet.
-    pub(super) fn empty() -> Self {
+    pub(super) const fn empty() -> Self {
         Self { first: AtomicU64::new(0), offset: OFFSET, pending: AtomicU64::new(0) }
     }
 }

@@ -4,10 +4,11 @@
 
 use super::*;
 
-/// A robust mutex, or a lifeline.
-fn node() -> &'static RobustNode {
-    Box::leak(Box::new(RobustNode::unlinked(0)))
-}
+static LIST: Head = Head::empty();
+static MUTEXES: [RobustNode; 2] = [const { RobustNode::unlinked(0) }; 2];
+static LIFELINES: [RobustNode; 4] = [const { RobustNode::unlinked(0) }; 4];
+static PLACES: [Place; 4] = [const { Place::empty() }; 4];
+static ANCHORS: Anchors = Anchors::new();
 
 /// Links it in at the head, as glibc does.
 fn lock(list: &Head, mutex: &'static RobustNode) {
@@ -37,12 +38,9 @@ fn walk(list: &Head) -> Vec<u64> {
 
 #[test]
 fn lifelines_come_and_go_between_the_anchors() {
-    let list: &Head = Box::leak(Box::new(Head::empty()));
-    let head = ptr::from_ref(list) as u64;
-    list.first.store(head, PRIVATE);
-    let (older, newer) = (node(), node());
+    let (list, anchors, [older, newer]) = (&LIST, &ANCHORS, &MUTEXES);
+    list.first.store(ptr::from_ref(list) as u64, PRIVATE);
     lock(list, older);
-    let anchors: &Anchors = Box::leak(Box::new(Anchors::new()));
     // SAFETY: the list is this test's, and nobody walks it while it is changed.
     unsafe { anchors.insert_at(NonNull::from(list)) };
     lock(list, newer);
@@ -51,30 +49,28 @@ fn lifelines_come_and_go_between_the_anchors() {
     assert_eq!(anchors.nodes[0].previous.load(PRIVATE), newer.address(), "what glibc writes when it unlocks");
     assert_eq!(older.previous.load(PRIVATE), last, "where glibc writes when it unlocks");
 
-    let lines = [(); 4].map(|()| node());
     // Every order of leaving.
     for order in 0..24 {
-        let places: [&Place; 4] = [(); 4].map(|()| &*Box::leak(Box::new(Place::empty())));
-        for (line, place) in lines.iter().zip(places) {
+        for (line, place) in LIFELINES.iter().zip(&PLACES) {
             line.word.store(0, PRIVATE);
-            // SAFETY: as above; lifelines and places are leaked.
+            // SAFETY: as above; all are statics.
             unsafe { anchors.insert(place, line, 7, true) };
             assert_eq!(line.word.load(PRIVATE), 7 | WAKE_AT_DEATH);
         }
         let mut there: Vec<_> = (0..4).rev().collect();
         let mut rest = order;
         for left in (1..=4).rev() {
-            let expected = there.iter().map(|line: &usize| lines[*line].address());
+            let expected = there.iter().map(|line: &usize| LIFELINES[*line].address());
             let expected: Vec<_> =
                 [newer.address(), first].into_iter().chain(expected).chain([last, older.address()]).collect();
             assert_eq!(walk(list), expected);
             let leaver = there.remove(rest % left);
             rest /= left;
-            lines[leaver].next.store(0xdead, PRIVATE); // whatever is there
+            LIFELINES[leaver].next.store(0xdead, PRIVATE); // whatever is there
             // SAFETY: as above.
-            unsafe { take_out(places[leaver]) };
+            unsafe { take_out(&PLACES[leaver]) };
             // SAFETY: as above; it is in no list any more.
-            unsafe { take_out(places[leaver]) };
+            unsafe { take_out(&PLACES[leaver]) };
             assert_eq!(anchors.lifelines.load(PRIVATE), left - 1);
         }
         assert_eq!(walk(list), [newer.address(), first, last, older.address()]);
