@@ -1,6 +1,6 @@
 //! What can go wrong with a segment, and with a lock.
 
-use crate::platform::linux::Unsupported as RobustListMissing;
+use crate::platform::linux::{ROBUST_LIST_LIMIT, Unsupported as RobustListMissing};
 use crate::raw::hold::{Cause, Id};
 use crate::raw::mutex::NotHeld;
 use std::fmt;
@@ -207,7 +207,7 @@ impl fmt::Display for Error {
             ),
             Self::TooManySegments { segments, other_entries } => write!(
                 f,
-                "this thread takes part in {segments} segments and has {other_entries} other entries in its robust list; of 2048 entries in all the kernel finds no more when the thread ends, and a segment takes two of them (of the main thread: one); drop segments or detach from them, release robust mutexes, or use another thread"
+                "this thread takes part in {segments} segments, and its robust list has {other_entries} other entries, such as robust mutexes that it holds; the kernel follows {ROBUST_LIST_LIMIT} entries when the thread ends, and a segment takes two of them, or one in a main thread; drop segments or detach from them, release robust mutexes, or use another thread"
             ),
             Self::Unsupported(what) => f.write_str(what),
             Self::NotHeld { holder: None } => f.write_str("it is not held by anybody"),

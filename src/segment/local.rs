@@ -468,7 +468,9 @@ impl Local {
         let myself = Myself::look();
         let anchors = self.anchors_in(list, &myself);
         let entries = if myself.is_main_thread() { 1 } else { 2 };
-        anchors.check_room(entries).map_err(|crowded| Error::TooManySegments {
+        // SAFETY: they are in the calling thread's list.
+        let room = unsafe { anchors.check_room(entries) };
+        room.map_err(|crowded| Error::TooManySegments {
             segments: crowded.lifelines / entries,
             other_entries: crowded.others,
         })?;

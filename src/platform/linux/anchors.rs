@@ -15,8 +15,8 @@
 //!
 //! 1. The order of the lifelines is what the [`Place`]s say, in private memory. No link in a
 //!    segment is ever read by this process: other processes may have written anything there.
-//! 2. Written to are the anchors, and the nodes of linked places. Their memory is mapped and
-//!    writable, by the contract of [`Anchors::link`].
+//! 2. This process writes to the anchors and to the nodes of linked places, and nowhere else. Their
+//!    memory is mapped and writable, by the contract of [`Anchors::link`].
 //! 3. At every instruction, the kernel finds either the list as it was or the list as it will be.
 //!    One store to the `next` link of the newer neighbour makes the change.
 //!
@@ -38,8 +38,8 @@ use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering, compiler_f
 #[cfg(test)]
 mod tests;
 
-/// How many entries of a list the kernel follows (`ROBUST_LIST_LIMIT`).
-const FOLLOWED: usize = 2048;
+/// How many entries of a list the kernel follows; its own name for it.
+pub(crate) const ROBUST_LIST_LIMIT: usize = 2048;
 /// So many of them are left for robust mutexes that the thread locks after its last registration.
 const RESERVED: usize = 46;
 
@@ -176,15 +176,22 @@ impl Anchors {
     ///
     /// # Errors
     /// [`Crowded`] if it is not.
-    pub(crate) fn check_room(&self, more: usize) -> Result<(), Crowded> {
+    ///
+    /// # Safety
+    /// The anchors are in the calling thread's list.
+    pub(crate) unsafe fn check_room(&self, more: usize) -> Result<(), Crowded> {
         let lifelines = self.lifelines.load(PRIVATE);
-        let others = self.entries_of_others();
+        // SAFETY: passed on.
+        let others = unsafe { self.entries_of_others() };
         let all = others + self.nodes.len() + lifelines + more;
-        if all > FOLLOWED - RESERVED { Err(Crowded { lifelines, others }) } else { Ok(()) }
+        if all > ROBUST_LIST_LIMIT - RESERVED { Err(Crowded { lifelines, others }) } else { Ok(()) }
     }
 
     /// How many entries are newer and older than the anchors.
-    fn entries_of_others(&self) -> usize {
+    ///
+    /// # Safety
+    /// The anchors are in the calling thread's list.
+    unsafe fn entries_of_others(&self) -> usize {
         let [newest, oldest] = &self.nodes;
         let list = self.list.load(PRIVATE);
         // SAFETY: the list is the calling thread's, which is running.
@@ -281,7 +288,7 @@ unsafe fn take_out(place: &Place) {
 /// reads the links, and the count ends where it cannot, and where it would not follow them itself.
 fn entries_between(mut next: u64, end: u64) -> usize {
     let mut found = 0;
-    while next & !1 != end && found < FOLLOWED {
+    while next & !1 != end && found < ROBUST_LIST_LIMIT {
         found += 1;
         let mut link = [0; 8];
         if read_by_kernel((next & !1) as usize, &mut link).is_err() {

@@ -14,7 +14,7 @@ mod robust;
 
 pub use about::AboutThread;
 pub(crate) use about::{Myself, thread_has_ended};
-pub(crate) use anchors::{Anchors, Place, unlink};
+pub(crate) use anchors::{Anchors, Place, ROBUST_LIST_LIMIT, unlink};
 pub use futex::{set_recheck, set_waitv, waitv_works};
 pub use robust::RobustNode;
 pub use robust::Unsupported;
