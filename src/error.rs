@@ -1,6 +1,6 @@
 //! What can go wrong with a segment, and with a lock.
 
-use crate::platform::linux::Unsupported as RobustListMissing;
+use crate::platform::linux::{ROBUST_LIST_LIMIT, Unsupported as RobustListMissing};
 use crate::raw::hold::{Cause, Id};
 use crate::raw::mutex::NotHeld;
 use std::fmt;
@@ -78,6 +78,15 @@ pub enum Error {
     Full {
         /// Number of slots.
         participants: usize,
+    },
+    /// The calling thread takes part in so many segments that the kernel might not find all its
+    /// lifelines when it ends.
+    TooManySegments {
+        /// How many segments the thread takes part in.
+        segments: usize,
+        /// How many other entries its robust list has: the robust mutexes that it holds, for the
+        /// most part.
+        other_entries: usize,
     },
     /// The kernel or the C library lacks something that outlive stands on.
     Unsupported(String),
@@ -195,6 +204,10 @@ impl fmt::Display for Error {
             Self::Full { participants } => write!(
                 f,
                 "all {participants} participants of the segment are taken by living threads; create it with more (Options::participants)"
+            ),
+            Self::TooManySegments { segments, other_entries } => write!(
+                f,
+                "this thread takes part in {segments} segments, and its robust list has {other_entries} other entries, such as robust mutexes that it holds; the kernel follows {ROBUST_LIST_LIMIT} entries when the thread ends, and a segment takes two of them, or one in a main thread; drop segments or detach from them, release robust mutexes, or use another thread"
             ),
             Self::Unsupported(what) => f.write_str(what),
             Self::NotHeld { holder: None } => f.write_str("it is not held by anybody"),

@@ -81,8 +81,11 @@
 //!
 //! 64-bit little-endian Linux with glibc. x86_64 is tested; aarch64 is compiled, not run. At most 256 threads take part in
 //! one segment, or as many as [`Options::participants`] says, up to 4,096; up to about 60 of them are watched by every sleeper,
-//! of more some deaths may be noticed a second late. A child of `vfork` or of a raw `clone` cannot take part (it is told), and first use inside a signal handler is
-//! not allowed. A core dump or a tracer delays the report of a death until it is done.
+//! of more some deaths may be noticed a second late. A thread takes part in at most 1,000 segments
+//! at a time, a main thread in 2,000, less the robust mutexes of the C library that it holds: see
+//! [`segment`](segment#how-many-segments). A child of `vfork` or of a raw `clone` cannot take part
+//! (it is told), and first use inside a signal handler is not allowed. A core dump or a tracer
+//! delays the report of a death until it is done.
 //!
 //! # Features
 //!

@@ -119,36 +119,175 @@ fn in_a_file() -> (tempfile::TempDir, std::path::PathBuf, std::fs::File) {
     (directory, path, file)
 }
 
-/// A fault that was there once: a thread that left followed the links, wherever they led to.
-#[test]
-fn links_that_somebody_scribbled_on_are_not_followed() {
-    // Slots begin at 384, 128 bytes each: claim, then two nodes with futex word, previous (24) and next link (32).
-    let own = |id: outlive::Id| 384 + 128 * id.index() as u64 + 8;
-    let process = |id| own(id) + 40;
-    let (_directory, path, file) = in_a_file();
-    let scribbled = |offset: u64, garbage: u64, segment: &Counter| {
-        let mut right = [0; 8];
-        file.read_exact_at(&mut right, offset).expect("read");
-        file.write_all_at(&garbage.to_le_bytes(), offset).expect("written");
-        let refused = matches!(segment.detach(), Err(Error::Unsupported(what)) if what.contains("links"));
-        file.write_all_at(&right, offset).expect("written");
-        refused
-    };
-    let test = || {
-        let segment = Counter::open(&path).expect("there");
-        let readable = [0u64; 64];
-        for garbage in [0, 8, 1, 0xdead_beef_0000, u64::MAX, u64::MAX - 7, &raw const readable[32] as u64] {
-            let id = segment.attach().expect("in");
-            for offset in [process(id) + 32, own(id) + 24, own(id) + 32] {
-                assert!(scribbled(offset, garbage, &segment), "{garbage:x} at {offset}");
-                assert_eq!(segment.attach().expect("in"), id, "it is still in");
-            }
-            segment.detach().expect("the links are right again");
-            assert!(segment.participants().is_empty());
+/// Where slots begin, 128 bytes each: claim (8), then two nodes with futex word, previous (24) and
+/// next link (32).
+const SLOTS: u64 = 384;
+
+/// Where the next links of a participant's two lifelines lie: of its thread's, and of its
+/// process's.
+fn next_links(id: outlive::Id) -> [u64; 2] {
+    let own = SLOTS + 128 * id.index() as u64 + 8 + 32;
+    [own, own + 40]
+}
+
+/// Where a segment with 256 slots and a mutex is mapped.
+fn base_of<T>(root: &Mutex<T>) -> u64 {
+    core::ptr::from_ref(root) as u64 - (SLOTS + 256 * 128)
+}
+
+type Numbers = Segment<Mutex<[u64; 64]>>;
+
+/// A thread's slot in a segment, in a file that other participants write to.
+struct Scene {
+    file: std::fs::File,
+    /// The addresses of the thread's two next links, and their offsets in the file.
+    addresses: [u64; 2],
+    offsets: [u64; 2],
+    /// The same of the segment that the thread joined next.
+    newer_file: std::fs::File,
+    newer_offsets: [u64; 2],
+    /// One in which the thread has nothing.
+    bystander: Numbers,
+}
+
+impl Scene {
+    /// The next link of one of the two lifelines becomes this.
+    fn scribble(&self, which: usize, link: u64) {
+        self.file.write_all_at(&link.to_le_bytes(), self.offsets[which]).expect("written");
+    }
+    fn scribble_on_the_newer(&self, which: usize, link: u64) {
+        self.newer_file.write_all_at(&link.to_le_bytes(), self.newer_offsets[which]).expect("written");
+    }
+}
+
+/// A thread joins three segments, and leaves the second after somebody `scribbled` there; then it
+/// is killed. Its death must be told in the first and third, and in one that it joined after that.
+///
+/// `scribble` gives what is to be looked at when the thread has left.
+fn leaves_although<T>(name: &str, scribble: impl FnOnce(&Scene) -> T + Send, look: impl FnOnce(T, &Scene) + Send) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("segment");
+    drop(Numbers::create(&path, |_| {}).expect("made"));
+    let [older, newer, last] = [(); 3].map(|()| segment_of::<Mutex<[u64; 64]>>(|_| {}));
+    let attacked = || {
+        let hold = |segment: &Numbers| core::mem::forget(segment.lock().expect("free"));
+        hold(&older);
+        let segment = Numbers::open(&path).expect("there");
+        let offsets = next_links(segment.attach().expect("in"));
+        hold(&newer);
+        let memory = std::os::fd::AsFd::as_fd(&newer).try_clone_to_owned().expect("a descriptor");
+        let scene = Scene {
+            file: std::fs::OpenOptions::new().read(true).write(true).open(&path).expect("writable"),
+            addresses: offsets.map(|offset| base_of(&segment) + offset),
+            offsets,
+            newer_file: memory.into(),
+            newer_offsets: next_links(newer.attach().expect("in")),
+            bystander: Numbers::anonymous(|_| {}).expect("a segment"),
+        };
+        let left = scribble(&scene);
+        segment.detach().expect("no link keeps it from that");
+        drop(segment);
+        // One of these will be where the segment was.
+        let fresh: Vec<_> = (0..30).map(|_| Numbers::anonymous(|_| {}).expect("a segment")).collect();
+        hold(&last);
+        for (index, segment) in fresh.iter().enumerate() {
+            assert_eq!(*segment.lock().expect("free"), [0; 64], "written to the fresh segment {index}");
         }
+        look(left, &scene);
     };
-    // A thread that is not the main one has two lifelines.
-    std::thread::scope(|scope| scope.spawn(test).join().expect("no panic"));
+    let pid = fork(|| {
+        // A thread that is not the main one has two lifelines.
+        let panicked = std::thread::scope(|scope| {
+            let (done, told) = std::sync::mpsc::channel();
+            scope.spawn(move || {
+                attacked();
+                done.send(()).expect("heard");
+                loop {
+                    std::thread::park();
+                }
+            });
+            if told.recv().is_ok() {
+                // SAFETY: ends this child.
+                unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+            }
+            true
+        });
+        i32::from(panicked)
+    });
+    assert_eq!(wait(pid), -libc::SIGKILL, "{name}: the thread did not come through");
+    for (segment, which) in [(&older, "older"), (&newer, "newer"), (&last, "last")] {
+        // It is reaped, and nobody looks slowly: so only the kernel can have told of it.
+        assert!(matches!(segment.try_lock(), Err(LockError::OwnerDied(_))), "{name}: no death in the {which} one");
+    }
+}
+
+/// A fault that was there once: a thread that left followed the links, wherever they led to. Later
+/// it refused to leave.
+#[test]
+fn a_thread_leaves_whatever_somebody_scribbled_on_its_links() {
+    let readable = [0u64; 64];
+    for garbage in [0, 8, 1, 0xdead_beef_0000, u64::MAX, u64::MAX - 7, &raw const readable[32] as u64] {
+        for which in [0, 1] {
+            leaves_although(&format!("{garbage:x} in {which}"), |scene| scene.scribble(which, garbage), |(), _| {});
+        }
+    }
+}
+
+/// A fault that was there once: a link that led to what looked like the next node made that the
+/// next one, and with the segment it was unmapped. Then the thread wrote there.
+#[test]
+fn a_link_into_memory_that_is_unmapped_later_is_not_followed() {
+    let scribble = |scene: &Scene| {
+        let data = SLOTS + 256 * 128 + 8;
+        let address = scene.addresses[0] - scene.offsets[0] + data;
+        scene.file.write_all_at(&scene.addresses[0].to_le_bytes(), data).expect("written");
+        scene.scribble(0, address + 8);
+    };
+    leaves_although("into the segment itself", scribble, |(), _| {});
+}
+
+/// A fault that was there once: it wrote to what looked like the next node.
+#[test]
+fn a_link_into_another_segment_does_not_get_that_written_to() {
+    let scribble = |scene: &Scene| {
+        let mut numbers = scene.bystander.lock().expect("free");
+        numbers[0] = scene.addresses[0];
+        scene.scribble(0, &raw const numbers[1] as u64);
+    };
+    let look = |(), scene: &Scene| {
+        assert_eq!(scene.bystander.lock().expect("free")[0], scene.addresses[0], "written to the bystander");
+    };
+    leaves_although("into another segment", scribble, look);
+}
+
+/// A fault that was there once: what could be read was written to.
+#[test]
+fn a_link_into_memory_that_can_only_be_read_does_not_crash() {
+    let scribble = |scene: &Scene| {
+        let mut page = memmap2::MmapMut::map_anon(4096).expect("a page");
+        page[..8].copy_from_slice(&scene.addresses[0].to_le_bytes());
+        let page = page.make_read_only().expect("protected");
+        scene.scribble(0, page.as_ptr() as u64 + 8);
+        page
+    };
+    leaves_although("into memory that can only be read", scribble, |_page, _| {});
+}
+
+#[test]
+fn a_link_to_a_node_of_the_thread_itself_does_not_matter() {
+    for (from, to) in [(0, 0), (0, 1), (1, 1)] {
+        let scribble = |scene: &Scene| scene.scribble(from, scene.addresses[to]);
+        leaves_although(&format!("a cycle from {from} to {to}"), scribble, |(), _| {});
+    }
+}
+
+/// The link of the newer neighbour is written anew, whatever was there.
+#[test]
+fn a_thread_that_leaves_repairs_the_link_that_led_there() {
+    for garbage in [0, 0xdead_beef_0000, u64::MAX] {
+        let scribble = |scene: &Scene| scene.scribble_on_the_newer(0, garbage);
+        leaves_although(&format!("{garbage:x} in the newer one"), scribble, |(), _| {});
+    }
 }
 
 #[test]
@@ -185,9 +324,8 @@ fn the_kernel_comes_to_the_first_lifeline_last() {
     };
     let test = || {
         let segment = Counter::open(&path).expect("there");
-        let own = 384 + 128 * segment.attach().expect("in").index() as u64 + 8;
-        let (next_of_second, previous_of_first) = (link(own + 40 + 32), link(own + 24));
-        assert_eq!(next_of_second + 40, previous_of_first, "the second node does not come right before the first");
+        let [first, second] = next_links(segment.attach().expect("in"));
+        assert_eq!(link(second), base_of(&segment) + first, "the second node does not come right before the first");
     };
     std::thread::scope(|scope| scope.spawn(test).join().expect("no panic"));
 }

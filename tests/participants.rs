@@ -100,6 +100,30 @@ fn a_forked_child_that_dies_with_the_lock_is_told_to_the_parent() {
     });
 }
 
+/// The child uses the parent's notes anew, of a thread that had two lifelines where the child has
+/// one. Leaving, it must not believe what they say of the second.
+#[test]
+fn a_child_that_leaves_takes_out_what_is_its_own() {
+    let (left, held) = (segment(), segment());
+    let told = std::thread::scope(|scope| {
+        let parent = || {
+            left.attach().expect("in, with two lifelines");
+            let pid = fork(|| {
+                left.attach().expect("in, with one");
+                core::mem::forget(held.pair.lock().expect("free"));
+                left.detach().expect("nothing held");
+                // SAFETY: ends this child, and nothing else.
+                unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+                1
+            });
+            assert_eq!(wait(pid), -libc::SIGKILL);
+            matches!(held.pair.try_lock(), Err(LockError::OwnerDied(_)))
+        };
+        scope.spawn(parent).join().expect("no panic")
+    });
+    assert!(told, "the kernel did not find the lifeline that was not left");
+}
+
 #[test]
 fn a_raw_clone_is_refused_with_what_is_missing() {
     let shared = segment();

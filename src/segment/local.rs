@@ -40,7 +40,7 @@
 use super::header::{self, Layout};
 use crate::error::{Error, Result};
 use crate::platform::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
-use crate::platform::linux::{self, Linux, Myself};
+use crate::platform::linux::{self, Anchors, Linux, Myself};
 use crate::platform::{Platform, linux::AboutThread, linux::RobustNode};
 use crate::raw::Id;
 use crate::raw::table::{Newcomer, Participant, Slot, Table};
@@ -48,8 +48,10 @@ use core::cell::{Cell, UnsafeCell};
 use core::ptr;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use memmap2::MmapRaw;
+use pins::{Pin, TAKEN, Thread, push, walk_mappings, walk_pins};
 use std::fs::File;
 
+mod pins;
 #[cfg(test)]
 mod tests;
 
@@ -142,22 +144,6 @@ pub(super) struct Body {
     pub(super) table: Table<'static, Linux>,
 }
 
-/// One thread's registration through this mapping: its lifelines are linked here.
-#[derive(Debug)]
-struct Pin {
-    next: *const Pin,
-    /// The thread's number; 0 when unused.
-    thread: AtomicU64,
-    process: AtomicU64,
-    id: AtomicU32,
-    /// `About::process` of its process in this segment.
-    leader: AtomicU32,
-    system_thread: AtomicU32,
-}
-
-/// In `Pin::thread`: being filled in. Nobody's number.
-const TAKEN: u64 = u64::MAX;
-
 static MAPPINGS: AtomicPtr<Mapping> = AtomicPtr::new(ptr::null_mut());
 
 // SAFETY: all fields but `body` and `file` are atomics or written before publication; these two are written only by who brought
@@ -167,38 +153,8 @@ unsafe impl Sync for Mapping {}
 // SAFETY: as above; nothing in it belongs to one thread.
 unsafe impl Send for Mapping {}
 
-macro_rules! leaked_list {
-    ($name:ident, $node:ty) => {
-        /// Walks a list whose nodes are never freed.
-        fn $name(mut node: *const $node) -> impl Iterator<Item = &'static $node> {
-            core::iter::from_fn(move || {
-                // SAFETY: nodes are leaked: the pointer is null or valid for ever, and fully written before publication.
-                let found = unsafe { node.as_ref() }?;
-                node = found.next;
-                Some(found)
-            })
-        }
-    };
-}
-leaked_list!(walk_mappings, Mapping);
-leaked_list!(walk_pins, Pin);
-
 fn mappings() -> impl Iterator<Item = &'static Mapping> {
     walk_mappings(MAPPINGS.load(Acquire)) // ORDERING: pairs with the push.
-}
-
-/// Pushes a leaked node.
-fn push<N>(list: &AtomicPtr<N>, node: N, link: impl Fn(&mut N, *const N)) -> &'static N {
-    let node = Box::leak(Box::new(node));
-    let mut first = list.load(Acquire);
-    loop {
-        link(node, first);
-        // ORDERING: Release publishes the node; the failure's Acquire lets us link to what we see.
-        match list.compare_exchange_weak(first, node, AcqRel, Acquire) {
-            Ok(_) => return node,
-            Err(now) => first = now,
-        }
-    }
 }
 
 impl Mapping {
@@ -327,17 +283,13 @@ impl Mapping {
         if !self.change_state(ORPHAN, BUSY) {
             return;
         }
-        let is_used = self.pins().any(|pin| {
-            // A thread of the process that we were forked from is linked in that one's mapping, not in ours.
-            let ours = pin.thread.load(Acquire) != 0 && pin.process.load(Relaxed) == process;
-            ours && !has_ended(pin.system_thread.load(Relaxed))
-        });
+        let is_used = self.pins().any(|pin| pin.tenant.is_there(process));
         if is_used {
             self.change_state(BUSY, ORPHAN);
             return;
         }
         for pin in self.pins() {
-            pin.thread.store(0, Relaxed);
+            pin.tenant.vacate();
         }
         self.length.store(0, Relaxed);
         // SAFETY: BUSY by our CAS, and no thread of this process has a lifeline linked here.
@@ -345,77 +297,16 @@ impl Mapping {
         self.change_state(BUSY, FREE);
     }
 
-    fn new_pin(&self, thread: u64, process: u64, id: Id, leader: u32, me: &Myself) {
-        // A pin is free if unused, or if its thread has ended (fork's leftovers have, for this process).
-        let free = self.pins().find(|pin| {
-            let thread_there = pin.thread.load(Acquire);
-            let over =
-                thread_there == 0 || pin.process.load(Relaxed) != process || has_ended(pin.system_thread.load(Relaxed));
-            // By CAS, so that two who find it do not both take it; and one that is being filled in is not over.
-            thread_there != TAKEN && over && pin.thread.compare_exchange(thread_there, TAKEN, AcqRel, Relaxed).is_ok()
-        });
-        let pin = free.unwrap_or_else(|| {
-            let new = Pin {
-                next: ptr::null(),
-                thread: AtomicU64::new(TAKEN),
-                process: AtomicU64::new(0),
-                id: AtomicU32::new(0),
-                leader: AtomicU32::new(0),
-                system_thread: AtomicU32::new(0),
-            };
-            push(&self.pins, new, |node, next| node.next = next)
-        });
-        pin.process.store(process, Relaxed);
-        pin.id.store(id.word(), Relaxed);
-        pin.leader.store(leader, Relaxed);
-        pin.system_thread.store(me.thread_id, Relaxed);
-        pin.thread.store(thread, Release); // ORDERING: publishes the fields above.
-    }
-
     /// The participant that the thread is through this very mapping.
     fn pin_of(&self, thread: u64) -> Option<&'static Pin> {
-        self.pins().find(|pin| pin.thread.load(Acquire) == thread)
+        self.pins().find(|pin| pin.tenant.thread.load(Acquire) == thread)
     }
 
     /// The calling thread, which has this pin, leaves the segment: if no word of the segment names it.
     fn detach(&self, pin: &Pin) -> Result<()> {
         // SAFETY: the calling thread has a pin here.
-        let body = unsafe { self.body() };
-        let id = Id::holder_in(pin.id.load(Relaxed)).expect("a pin has an id");
-        if let Some(offset) = body.find_word_naming(id)? {
-            return Err(Error::StillHolding { offset });
-        }
-        let list = linux::robust_list()?;
-        let slot = body.table.slot(id).expect("a registered participant has a slot");
-        let [own, process] = slot.lifelines();
-        let thread = pin.thread.load(Relaxed);
-        let is_own = |address| own_nodes(thread).any(|node| node.address() == address);
-        let process_id = std::process::id();
-        // Not by the word: somebody may have scribbled on it.
-        let has_two = pin.system_thread.load(Relaxed) != process_id;
-        // SAFETY: it is this thread's own list, and its own nodes are mapped, by their pins.
-        if has_two && !unsafe { linux::unlink(list, process, is_own) } {
-            return Err(cannot_leave());
-        }
-        // SAFETY: as above.
-        if !unsafe { linux::unlink(list, own, is_own) } {
-            if has_two {
-                // SAFETY: it was in this list just now, and is in none; the word is still this thread's.
-                unsafe { linux::link(list, process, process_id, false) };
-            }
-            return Err(cannot_leave());
-        }
-        // Only now that both are out of the list: with this the slot is given away, and nothing of it is ours any more.
-        body.table.leave(id);
-        pin.thread.store(0, Release); // from here on the mapping may go
-        Ok(())
+        pin.leave_once(|| unsafe { self.body() }.let_go(pin))
     }
-}
-
-fn cannot_leave() -> Error {
-    Error::Unsupported(
-        "this thread's lifeline cannot be taken out of its robust list: so many robust mutexes are held that it is out of the kernel's reach (release some first), or another process has overwritten the links".into(),
-    )
 }
 
 /// Where a thread, the calling one, takes part, and as whom.
@@ -427,12 +318,25 @@ fn own_slots(thread: u64) -> impl Iterator<Item = (&'static Table<'static, Linux
     })
 }
 
-/// The lifelines of a thread, the calling one, in all segments.
-fn own_nodes(thread: u64) -> impl Iterator<Item = &'static RobustNode> {
-    own_slots(thread).filter_map(|(table, id)| table.slot(id)).flat_map(|slot| slot.lifelines())
-}
-
 impl Body {
+    /// Takes the lifelines of the calling thread, which has this pin, out of its list, and gives
+    /// its slot away: if no word of the segment names it.
+    fn let_go(&self, pin: &Pin) -> Result<()> {
+        let id = Id::holder_in(pin.id.load(Relaxed)).expect("a pin has an id");
+        if let Some(offset) = self.find_word_naming(id)? {
+            return Err(Error::StillHolding { offset });
+        }
+        let [own, process] = &pin.places;
+        for place in [process, own] {
+            // SAFETY: the calling thread's pin has the places, and its other pins the neighbours:
+            // their mappings stay.
+            unsafe { linux::unlink(place) };
+        }
+        // Only now that both are out of the list: with this the slot is given away, and nothing of it is ours any more.
+        self.table.leave(id);
+        Ok(())
+    }
+
     /// The offset of a word that names the participant as a holder, anywhere behind the table.
     ///
     /// A count of holds would burden every lock and unlock, and be wrong after a `mem::forget`; the words themselves tell. They
@@ -451,11 +355,6 @@ impl Body {
         }
         Ok(None)
     }
-}
-
-/// Whether this process has no such thread any more. A robust list is walked before the id is given back.
-fn has_ended(system_thread: u32) -> bool {
-    linux::thread_has_ended(system_thread)
 }
 
 /// Gives back the orphans that nobody is linked in.
@@ -486,6 +385,8 @@ struct Local {
     holds: Cell<usize>,
     /// The thread is at its end, and has said what it leaves.
     is_ending: Cell<bool>,
+    /// Where its lifelines are, once it has any.
+    anchors: Cell<Option<&'static Anchors>>,
     entries: [Entry; ENTRIES],
     next: Cell<usize>,
 }
@@ -506,6 +407,7 @@ thread_local! {
             thread: Cell::new(0),
             holds: Cell::new(0),
             is_ending: Cell::new(false),
+            anchors: Cell::new(None),
             entries: [EMPTY; ENTRIES],
             next: Cell::new(0),
         }
@@ -617,13 +519,41 @@ impl Local {
         let leader = mappings()
             .filter(|other| other.is_same_segment(mapping))
             .flat_map(Mapping::pins)
-            .find(|pin| !matches!(pin.thread.load(Acquire), 0 | TAKEN) && pin.process.load(Relaxed) == process)
+            .find(|pin| {
+                let tenant = &pin.tenant;
+                !matches!(tenant.thread.load(Acquire), 0 | TAKEN) && tenant.process.load(Relaxed) == process
+            })
             .map(|pin| pin.leader.load(Relaxed))
             .filter(|leader| *leader != 0);
-        let me = Registration { myself: Myself::look(), list, leader };
-        let id = table.register(&me).map_err(|_full| Error::Full { participants: table.slots.len() })?;
-        mapping.new_pin(self.thread.get(), process, id, leader.unwrap_or(id.word()), &me.myself);
+        let myself = Myself::look();
+        let anchors = self.anchors_in(list, &myself);
+        let entries = if myself.is_main_thread() { 1 } else { 2 };
+        // SAFETY: they are in the calling thread's list.
+        let room = unsafe { anchors.check_room(entries) };
+        room.map_err(|crowded| Error::TooManySegments {
+            segments: crowded.lifelines / entries,
+            other_entries: crowded.others,
+        })?;
+        let pin = Pin::take_in(&mapping.pins, process);
+        let me = Registration { myself, anchors, pin, leader };
+        let Ok(id) = table.register(&me) else {
+            pin.tenant.vacate();
+            return Err(Error::Full { participants: table.slots.len() });
+        };
+        pin.settle(self.thread.get(), process, id, leader.unwrap_or(id.word()), &me.myself);
         Ok(id)
+    }
+
+    /// The thread's anchors in its list.
+    fn anchors_in(&self, list: ptr::NonNull<linux::Head>, me: &Myself) -> &'static Anchors {
+        // A thread that was given another list needs others: the kernel does not find the first any
+        // more.
+        let anchors = self.anchors.get().filter(|anchors| anchors.are_in(list)).unwrap_or_else(|| {
+            // A signal handler in the middle of this registers nowhere, so it needs none.
+            Thread::new_anchors(self.thread.get(), self.process.get(), me, list)
+        });
+        self.anchors.set(Some(anchors));
+        anchors
     }
 
     /// Forgets all entries, becomes a new thread after a fork, and leaves orphans.
@@ -637,11 +567,12 @@ impl Local {
             self.process.set(process);
             self.thread.set(new_number());
             self.holds.set(0); // its guards are copies of its parent's
+            self.anchors.set(None);
         }
         self.epoch.set(epoch);
         for orphan in mappings().filter(|mapping| mapping.state() != LIVE) {
-            let is_mapped_elsewhere = mappings().any(|other| other.state() == LIVE && other.is_same_segment(orphan));
-            if let (Some(pin), false) = (orphan.pin_of(self.thread.get()), is_mapped_elsewhere) {
+            let Some(pin) = orphan.pin_of(self.thread.get()) else { continue };
+            if !mappings().any(|other| other.state() == LIVE && other.is_same_segment(orphan)) {
                 // Refused while something is held: then the mapping stays, and the next change of the epoch asks again.
                 let _still_holding = orphan.detach(pin);
             }
@@ -672,7 +603,8 @@ pub(super) fn detach(mapping: &Mapping) -> Result<()> {
 
 struct Registration {
     myself: Myself,
-    list: ptr::NonNull<linux::Head>,
+    anchors: &'static Anchors,
+    pin: &'static Pin,
     leader: Option<u32>,
 }
 
@@ -691,12 +623,14 @@ impl Newcomer<Linux> for Registration {
     /// Who collects between the two is told by the membership word.
     fn arm(&self, [own, process]: &[RobustNode; 2]) {
         let me = &self.myself;
-        // SAFETY: the list is the calling thread's. The slot was claimed, so its nodes are in no living list and their
-        // words without owner; the mapping stays as long as the pin, which is made next, by this thread itself.
+        let [own_place, process_place] = &self.pin.places;
+        // SAFETY: the anchors are in the calling thread's list. The slot was claimed, so its nodes
+        // are in no living list and their words without owner. The mapping stays as long as the
+        // pin, which was taken by this thread.
         unsafe {
-            linux::link(self.list, own, me.thread_id, true);
+            self.anchors.link(own_place, own, me.thread_id, true);
             if !me.is_main_thread() {
-                linux::link(self.list, process, me.process_id, false);
+                self.anchors.link(process_place, process, me.process_id, false);
             }
         }
     }

@@ -35,6 +35,20 @@
 //! of plain data, no undefined behaviour, no panic, no endless loop. One thing cannot be caught: a *file* (not a memfd, which is
 //! sealed) that is truncated while it is mapped raises SIGBUS in those who touch it. Default mode 0600, ownership is
 //! checked, and symbolic links are not followed.
+//!
+//! # How many segments
+//!
+//! A thread takes part in at most 1,000 segments at a time, the main thread of a process in 2,000.
+//! With one segment more its first operation there gives [`Error::TooManySegments`]. A segment
+//! counts from the thread's first operation in it until the thread leaves it, by
+//! [`Segment::detach`] or after the [`Segment`] was dropped.
+//!
+//! The bound is the kernel's. It follows 2,048 entries of a thread's robust list when the thread
+//! ends, and a death behind them would be told late or never. A segment takes two entries, of a
+//! main thread one. Each robust mutex of the C library that the thread holds takes another one. Of
+//! the 48 entries that remain, two are the crate's own. The other 46 are left for robust mutexes
+//! that the thread locks after it joined its last segment. With more of those, the kernel does not
+//! find the thread's oldest entries.
 
 mod header;
 pub(crate) mod local;
@@ -473,8 +487,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     ///
     /// # Errors
     /// [`Error::StillHolding`] while any word of the segment names this thread: also one of plain data that happens to, which of random
-    /// 32-bit words one in 2^29 does; then let the thread end, or change that word. [`Error::Unsupported`] if its lifeline cannot be
-    /// taken out of its robust list, because other processes have scribbled on the links.
+    /// 32-bit words one in 2^29 does; then let the thread end, or change that word. [`Error::Io`]
+    /// if a sandbox refuses process_vm_readv(2), by which the segment is read.
     pub fn detach(&self) -> Result<()> {
         local::detach(self.mapping)
     }
@@ -496,7 +510,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// Makes the calling thread a participant now, instead of with its first operation.
     ///
     /// # Errors
-    /// [`Error::Full`], [`Error::Unsupported`].
+    /// [`Error::Full`], [`Error::TooManySegments`], [`Error::Unsupported`].
     pub fn attach(&self) -> Result<Id> {
         let base = self.body().map.as_mut_ptr().cast_const();
         // SAFETY: the first byte of the mapping; only its address is used.

@@ -62,11 +62,109 @@ fn hold(s: &Stage<World>) -> Told {
     Ok("")
 }
 
+/// One thread's list: a robust mutex of the C library, and segments, the oldest first.
+struct Company {
+    mutex: *mut libc::pthread_mutex_t,
+    segments: [World; 3],
+}
+
+// SAFETY: a pthread_mutex_t that is shared between processes may be used by any thread.
+unsafe impl Sync for Company {}
+
+fn with_company(name: &str) -> Script<Company> {
+    operation("Segment", name, |_| {
+        // SAFETY: a new page, never unmapped, which the run's processes share; attributes and mutex are initialised before use.
+        let mutex = unsafe {
+            let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
+            let page = libc::mmap(core::ptr::null_mut(), 4096, protection, flags, -1, 0);
+            assert_ne!(page, libc::MAP_FAILED, "a page of memory");
+            let mut attributes = core::mem::zeroed();
+            assert_eq!(libc::pthread_mutexattr_init(&mut attributes), 0);
+            assert_eq!(libc::pthread_mutexattr_setpshared(&mut attributes, libc::PTHREAD_PROCESS_SHARED), 0);
+            assert_eq!(libc::pthread_mutexattr_setrobust(&mut attributes, libc::PTHREAD_MUTEX_ROBUST), 0);
+            assert_eq!(libc::pthread_mutex_init(page.cast(), &attributes), 0);
+            page.cast()
+        };
+        let segments = [(); 3].map(|()| Segment::anonymous(|_| {}).expect("a segment"));
+        Company { mutex, segments }
+    })
+}
+
+impl Company {
+    /// The victim: in a thread that is not the main one, and has two lifelines in each segment.
+    fn in_another_thread(&self, body: impl FnOnce(&[World; 3]) + Send) {
+        let all = || {
+            // SAFETY: initialised, and free.
+            assert_eq!(unsafe { libc::pthread_mutex_lock(self.mutex) }, 0);
+            body(&self.segments);
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(all);
+        });
+    }
+
+    /// Its death is told by the mutex and by these segments, in which it held the lock.
+    fn tells_the_death(&self, held: &[usize]) -> Told {
+        // SAFETY: initialised, and never destroyed.
+        match unsafe { libc::pthread_mutex_trylock(self.mutex) } {
+            libc::EOWNERDEAD => {}
+            other => return Err(format!("the robust mutex: {}", std::io::Error::from_raw_os_error(other))),
+        }
+        for index in held {
+            match self.segments[*index].try_lock() {
+                Err(LockError::OwnerDied(_)) => {}
+                other => return Err(format!("segment {index}: {other:?}")),
+            }
+        }
+        Ok("all told")
+    }
+}
+
+fn hold_for_ever(segment: &World) {
+    core::mem::forget(segment.lock().expect("free"));
+}
+
+/// Whatever is half linked or unlinked, the kernel finds all else in the thread's list.
+fn in_company() -> [Box<dyn Operation>; 3] {
+    [
+        Box::new(
+            with_company("attach, a thread's first, which holds a robust mutex")
+                .victim(|s| s.in_another_thread(|[segment, ..]| s.dies_in(|| segment.attach())))
+                .last("the last", |s| s.tells_the_death(&[]))
+                .sees(&["the last all told"]),
+        ),
+        Box::new(
+            with_company("attach, with a hold elsewhere")
+                .victim(|s| {
+                    s.in_another_thread(|[older, segment, _]| {
+                        hold_for_ever(older);
+                        s.dies_in(|| segment.attach());
+                    });
+                })
+                .last("the last", |s| s.tells_the_death(&[0]))
+                .sees(&["the last all told"]),
+        ),
+        Box::new(
+            with_company("detach, with holds elsewhere")
+                .victim(|s| {
+                    s.in_another_thread(|[older, segment, newer]| {
+                        hold_for_ever(older);
+                        segment.attach().expect("room");
+                        hold_for_ever(newer);
+                        s.dies_in(|| segment.detach());
+                    });
+                })
+                .last("the last", |s| s.tells_the_death(&[0, 2]))
+                .sees(&["the last all told"]),
+        ),
+    ]
+}
+
 pub(super) fn operations() -> Vec<Box<dyn Operation>> {
     let newcomer = |slots: usize, script: Script<World>| -> Box<dyn Operation> {
         Box::new(script.after("newcomer", get_in).last("the last", move |s| find_nobody_else(s, slots)))
     };
-    vec![
+    let alone: Vec<Box<dyn Operation>> = vec![
         newcomer(1, script("attach, the only slot", 1).victim(|s| s.dies_in(|| s.attach())).sees(&["newcomer ok"])),
         newcomer(4, script("attach, one of many slots", 4).victim(|s| s.dies_in(|| s.attach())).sees(&["newcomer ok"])),
         newcomer(
@@ -151,5 +249,6 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 })
                 .sees(&["newcomer owner died"]),
         ),
-    ]
+    ];
+    alone.into_iter().chain(in_company()).collect()
 }

@@ -8,16 +8,18 @@
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // this is the seam
 
 mod about;
+mod anchors;
 mod futex;
 mod robust;
 mod thread_end;
 
 pub use about::AboutThread;
 pub(crate) use about::{Myself, thread_has_ended};
+pub(crate) use anchors::{Anchors, Place, ROBUST_LIST_LIMIT, unlink};
 pub use futex::{set_recheck, set_waitv, waitv_works};
 pub use robust::RobustNode;
 pub use robust::Unsupported;
-pub(crate) use robust::{Head, link, read_by_kernel, robust_list, unlink};
+pub(crate) use robust::{Head, read_by_kernel, robust_list};
 pub(crate) use thread_end::call_at_thread_end;
 
 use super::{Expect, Lifeline, Long, Platform, Word};

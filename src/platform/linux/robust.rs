@@ -1,23 +1,28 @@
-//! Lifelines in the thread's robust list, which it shares with glibc's own robust mutexes.
+//! The robust list as the kernel and glibc have it: its nodes, its head, and what is asked of the
+//! kernel about it.
 //!
-//! A node has the layout of a glibc `pthread_mutex_t`: futex word at 0, previous link at 24, next link at 32. Links point
-//! at the neighbours' next links; glibc rewrites those of its neighbours when it locks and unlocks. The kernel reads
+//! A node has the layout of a glibc `pthread_mutex_t`: futex word at 0, previous link at 24, next
+//! link at 32. Links name the neighbours by the addresses of their next links. The kernel reads
 //! only `next`, and the word 32 bytes before it (`futex_offset`). It follows at most 2,048 entries
-//! (`ROBUST_LIST_LIMIT`), newest first.
+//! (`ROBUST_LIST_LIMIT`), newest first. How lifelines share the list with glibc's own robust
+//! mutexes is told in [`anchors`](super::anchors).
 //!
 //! # If somebody scribbles on the links
 //!
-//! They lie in shared memory, because the kernel wants them beside the word. Our own walk, in [`unlink`], survives anything
-//! that is found there. The kernel's walk, at the thread's end, survives it too, but it stops at what it cannot read, or is led
-//! astray: lifelines behind the scribbled one are then not cut, those of other segments included, and their sleepers are left
-//! to the slow look. What it is led to is marked only if it equals the dying thread's id, and lies in memory that
-//! the dying process can write. glibc follows no link of ours: it writes to the nodes next to its own mutexes'.
+//! The `next` links of lifelines lie in shared memory, because the kernel wants them beside the
+//! word. This process writes them and never reads them, so no link leads it astray.
+//!
+//! The kernel reads them when the thread ends. A link that another process wrote can stop its walk,
+//! or send it elsewhere. Then the older entries of the thread are not found: its lifelines in
+//! segments that it joined earlier, and the robust mutexes that it locked before. Sleepers learn of
+//! such a death from the slow look. The kernel marks what it is led to only if the word there
+//! equals the dying thread's id, and lies in memory that the dying process can write. When a thread
+//! leaves a segment it repairs the link that led there.
 
-use super::super::WAKE_AT_DEATH;
 use core::fmt;
 use core::mem::{MaybeUninit, offset_of};
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, compiler_fence};
+use core::sync::atomic::{AtomicU32, AtomicU64};
 
 /// A futex word with the links by which the kernel finds it when its thread ends.
 ///
@@ -27,21 +32,22 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, compiler_fence};
 pub struct RobustNode {
     pub(super) word: AtomicU32,
     unused: [u32; 5],
-    previous: AtomicU64,
-    next: AtomicU64,
+    /// Written by glibc, in a node that is its mutex's neighbour; read by glibc alone. A lifeline
+    /// has no use for it.
+    pub(super) previous: AtomicU64,
+    pub(super) next: AtomicU64,
 }
 
 impl RobustNode {
     /// In no list.
-    #[cfg(test)]
-    pub(crate) fn unlinked(word: u32) -> Self {
+    pub(crate) const fn unlinked(word: u32) -> Self {
         let [previous, next] = [AtomicU64::new(0), AtomicU64::new(0)];
         Self { word: AtomicU32::new(word), unused: [0; 5], previous, next }
     }
 
     /// By which a list names it: that of its next link.
-    pub(crate) fn address(&self) -> u64 {
-        &raw const self.next as u64
+    pub(super) fn address(&self) -> u64 {
+        core::ptr::from_ref(self) as u64 + offset_of!(Self, next) as u64
     }
 }
 
@@ -54,9 +60,17 @@ const _: () = {
 /// The kernel's `struct robust_list_head`, one for each thread, in the thread's own memory.
 #[repr(C)]
 pub(crate) struct Head {
-    first: AtomicU64,
+    pub(super) first: AtomicU64,
     offset: i64,
-    pending: AtomicU64,
+    pub(super) pending: AtomicU64,
+}
+
+#[cfg(test)]
+impl Head {
+    /// Of no thread, and not linked to itself yet.
+    pub(super) const fn empty() -> Self {
+        Self { first: AtomicU64::new(0), offset: OFFSET, pending: AtomicU64::new(0) }
+    }
 }
 
 /// Why this thread cannot have a lifeline.
@@ -116,8 +130,9 @@ pub(crate) fn robust_list() -> Result<NonNull<Head>, Unsupported> {
     Ok(list)
 }
 
-/// Runs `change` with all signals blocked: a handler that locked a robust mutex in the middle would tear the list.
-fn with_signals_blocked<R>(change: impl FnOnce() -> R) -> R {
+/// Runs `change` with all signals blocked: a handler in the middle of it that locked a robust
+/// mutex, or left a segment, would tear the list.
+pub(super) fn with_signals_blocked<R>(change: impl FnOnce() -> R) -> R {
     let mut all = MaybeUninit::<libc::sigset_t>::uninit();
     let mut before = MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: both sets are written before they are read; the calls cannot fail with these arguments.
@@ -131,24 +146,6 @@ fn with_signals_blocked<R>(change: impl FnOnce() -> R) -> R {
     result
 }
 
-/// The previous and the next link of a linked node.
-///
-/// # Safety
-/// `next` is the address of its next link (bit 0 aside, with which glibc marks one kind of mutex).
-unsafe fn links_at<'a>(next: u64) -> [&'a AtomicU64; 2] {
-    let next = next & !1;
-    // SAFETY: in glibc's layout and in ours the two links are adjacent.
-    unsafe { [&*((next - 8) as *const AtomicU64), &*(next as *const AtomicU64)] }
-}
-
-/// Whether the two links of a node can be read, if its next link is at this address; asked of the kernel, which does not crash.
-fn are_links(next: u64) -> bool {
-    let Some(start) = (next & !1).checked_sub(8).filter(|start| start % 8 == 0) else {
-        return false;
-    };
-    read_by_kernel(start as usize, &mut [0; 16]).is_ok()
-}
-
 /// Reads this process's own memory by the kernel's hand: what cannot be read is an error, what is written meanwhile no race.
 pub(crate) fn read_by_kernel(start: usize, bytes: &mut [u8]) -> std::io::Result<()> {
     let here = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
@@ -160,96 +157,4 @@ pub(crate) fn read_by_kernel(start: usize, bytes: &mut [u8]) -> std::io::Result<
         Ok(_) => Err(std::io::ErrorKind::UnexpectedEof.into()),
         Err(_) => Err(std::io::Error::last_os_error()),
     }
-}
-
-// ORDERING of all list accesses: Relaxed, with compiler fences between. Only this thread changes the list, and the
-// kernel walks it in this thread's own exit: program order is all there is. Atomics because glibc rewrites the links
-// beside its own, and because the memory is shared.
-const PRIVATE: Ordering = Ordering::Relaxed;
-
-/// Puts `owner` (a thread or process id) into the node's word, and the node into the calling thread's list.
-///
-/// `covered`: killed at any instruction of it, the word is either still without an owner, or gets marked. `list_op_pending`
-/// covers the time when the word has its owner but is not in the list yet. The kernel looks at that one last of all: so a
-/// second node of one slot must not be covered, or it is looked at after the slot was given away with the mark on the first.
-///
-/// # Safety
-/// `list` is the calling thread's. The node is in no list, and its memory stays mapped and writable until the thread has
-/// ended or unlinked it. The word has no owner: `pending` on a word that held another's id could get that one marked.
-pub(crate) unsafe fn link(list: NonNull<Head>, node: &RobustNode, owner: u32, covered: bool) {
-    // SAFETY: the list is the calling thread's and outlives this call.
-    let head = unsafe { list.as_ref() };
-    let node_address = node.address();
-    let head_address = list.as_ptr() as u64;
-    with_signals_blocked(|| {
-        if covered {
-            head.pending.store(node_address, PRIVATE);
-        }
-        compiler_fence(Ordering::SeqCst);
-        // ORDERING: Release. Pairs with the Acquire of those who collect lifelines: they see what the slot says.
-        node.word.store(owner | WAKE_AT_DEATH, Ordering::Release);
-        let first = head.first.load(PRIVATE);
-        node.next.store(first, PRIVATE);
-        node.previous.store(head_address, PRIVATE);
-        compiler_fence(Ordering::SeqCst);
-        if first & !1 != head_address {
-            // SAFETY: `first` is a linked node of this thread's list: the head is the thread's own, nobody else writes to it.
-            let [previous, _] = unsafe { links_at(first) };
-            previous.store(node_address, PRIVATE);
-        }
-        head.first.store(node_address, PRIVATE);
-        compiler_fence(Ordering::SeqCst);
-        if covered {
-            head.pending.store(0, PRIVATE);
-        }
-    });
-}
-
-/// Takes the node out of the calling thread's list; its word stays as it is. False if that cannot be, and nothing is changed:
-/// it was not found among as many entries as the kernel would follow, or the links do not fit together.
-///
-/// The links of lifelines lie in memory that others may write. So none is followed but to one of the thread's own
-/// lifelines (`is_own`, by [`RobustNode::address`]) or to what the kernel says can be read, and none is changed but where
-/// both neighbours name each other.
-///
-/// # Safety
-/// `list` is the calling thread's. Whatever `is_own` says yes to is mapped.
-pub(crate) unsafe fn unlink(list: NonNull<Head>, node: &RobustNode, is_own: impl Fn(u64) -> bool) -> bool {
-    const LIMIT: u32 = 2048;
-    // SAFETY: the list is the calling thread's and outlives this call.
-    let head = unsafe { list.as_ref() };
-    let head_address = list.as_ptr() as u64;
-    let links = |next: u64| {
-        let is_there = is_own(next & !1) || are_links(next);
-        // SAFETY: readable, and aligned, as was just found.
-        is_there.then(|| unsafe { links_at(next) })
-    };
-    with_signals_blocked(|| {
-        let mut link = &head.first;
-        for _ in 0..LIMIT {
-            let next = link.load(PRIVATE);
-            if next & !1 == node.address() {
-                let after = node.next.load(PRIVATE);
-                if after & !1 != head_address {
-                    match links(after) {
-                        Some([back, _]) if back.load(PRIVATE) & !1 == node.address() => {
-                            back.store(link.as_ptr() as u64, PRIVATE);
-                        }
-                        _ => return false,
-                    }
-                }
-                compiler_fence(Ordering::SeqCst);
-                link.store(after, PRIVATE);
-                return true;
-            }
-            if next & !1 == head_address {
-                return false;
-            }
-            match links(next) {
-                Some([back, forth]) if back.load(PRIVATE) & !1 == link.as_ptr() as u64 => link = forth,
-                _ => return false,
-            }
-        }
-        false
-    })
 }

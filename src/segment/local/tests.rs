@@ -21,19 +21,65 @@ fn two_who_register_at_once_get_a_pin_each() {
         start.wait();
         for round in 0..ROUNDS {
             let (thread, id) = (2 * round + which, Id::new(which as usize, round as u16));
-            mapping.new_pin(thread, 7, id, 0, &me);
+            Pin::take_in(&mapping.pins, 7).settle(thread, 7, id, 0, &me);
             let pin = mapping.pin_of(thread).filter(|pin| pin.id.load(SeqCst) == id.word());
             let pin = pin.unwrap_or_else(|| panic!("a pin was lost in round {round}"));
             // Back to what a new one is, which knows of no process yet.
-            pin.thread.store(TAKEN, SeqCst);
-            pin.process.store(0, SeqCst);
-            pin.thread.store(0, SeqCst);
+            pin.tenant.thread.store(TAKEN, SeqCst);
+            pin.tenant.process.store(0, SeqCst);
+            pin.tenant.thread.store(0, SeqCst);
         }
     };
     std::thread::scope(|scope| {
         scope.spawn(|| come_and_go(1));
         scope.spawn(|| come_and_go(2));
     });
+}
+
+/// A thread's record is never freed, so threads that come and go must not each make one.
+#[test]
+#[cfg_attr(miri, ignore = "Miri has no robust list")]
+fn the_anchors_of_threads_that_have_ended_are_used_again() {
+    let segment = Segment::<AtomicU64>::anonymous(|_| {}).expect("a segment");
+    // In a process of its own: other tests have threads, too.
+    // SAFETY: the child does what is below, and ends without returning.
+    let pid = unsafe { libc::fork() };
+    if pid == 0 {
+        let before = pins::count_threads();
+        for _ in 0..20 {
+            let come = || {
+                segment.attach().expect("in");
+                Myself::look().thread_id
+            };
+            let gone = std::thread::scope(|scope| scope.spawn(come).join());
+            while gone.as_ref().is_ok_and(|thread| !linux::thread_has_ended(*thread)) {
+                std::thread::yield_now();
+            }
+        }
+        let more = pins::count_threads() - before;
+        // SAFETY: ends the process.
+        unsafe { libc::_exit(more as i32) };
+    }
+    let mut status = 0;
+    // SAFETY: a child of ours.
+    assert_eq!(unsafe { libc::waitpid(pid, &mut status, 0) }, pid);
+    assert!(libc::WIFEXITED(status));
+    assert!(
+        libc::WEXITSTATUS(status) <= 1,
+        "20 threads, one after the other, made {} records",
+        libc::WEXITSTATUS(status)
+    );
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "Miri has no memfd")]
+fn a_newcomer_that_finds_no_slot_leaves_no_pin() {
+    let segment = Segment::<AtomicU64>::options().participants(1).anonymous(|_, _| {}).expect("a segment");
+    segment.attach().expect("the only slot");
+    std::thread::scope(|scope| {
+        scope.spawn(|| (0..10).for_each(|_| assert!(matches!(segment.attach(), Err(Error::Full { participants: 1 })))));
+    });
+    assert_eq!(segment.mapping.pins().count(), 2);
 }
 
 static DROPPED: AtomicPtr<Mapping> = AtomicPtr::new(ptr::null_mut());
@@ -72,4 +118,60 @@ fn caches_are_void_before_a_mapping_can_be_replaced() {
     assert_eq!(unsafe { libc::waitpid(pid, &mut status, 0) }, pid);
     assert!(libc::WIFEXITED(status));
     assert_eq!(libc::WEXITSTATUS(status) as u64, BUSY, "an orphan already, or no change of the epoch at all");
+}
+
+static LEFT: AtomicPtr<Mapping> = AtomicPtr::new(ptr::null_mut());
+static OTHER: AtomicPtr<Segment<AtomicU64>> = AtomicPtr::new(ptr::null_mut());
+
+fn protect_left(protection: i32) {
+    // SAFETY: records are leaked; the whole of the mapping that one is of.
+    let result = unsafe {
+        let mapping = &*LEFT.load(SeqCst);
+        let (start, length) = (mapping.start.load(SeqCst), mapping.length.load(SeqCst));
+        libc::mprotect(start as *mut libc::c_void, length, protection)
+    };
+    assert_eq!(result, 0);
+}
+
+extern "C" fn on_fault_of_the_leaver(_signal: i32) {
+    let other = OTHER.swap(ptr::null_mut(), SeqCst);
+    if other.is_null() {
+        // SAFETY: ends the process. It was mapped no more.
+        unsafe { libc::_exit(1) };
+    }
+    protect_left(libc::PROT_READ | libc::PROT_WRITE);
+    // SAFETY: from a box that was leaked. The thread leaves all orphans now, too, and what is
+    // unused goes.
+    drop(unsafe { Box::from_raw(other) });
+}
+
+/// A signal handler in the middle of a detachment must not finish it: the thread has still to write
+/// there.
+#[test]
+#[cfg_attr(miri, ignore = "Miri has no fork")]
+fn a_signal_handler_does_not_take_away_what_the_thread_is_just_leaving() {
+    // SAFETY: the child does what is below, and ends without returning.
+    let pid = unsafe { libc::fork() };
+    if pid == 0 {
+        let new = || Segment::<AtomicU64>::anonymous(|_| {}).expect("a segment");
+        let left = new();
+        left.attach().expect("in");
+        LEFT.store(ptr::from_ref(left.mapping).cast_mut(), SeqCst);
+        OTHER.store(Box::into_raw(Box::new(new())), SeqCst);
+        // SAFETY: the handler runs in the middle of no allocation: the fault is where the slot is
+        // written to.
+        unsafe { libc::signal(libc::SIGSEGV, on_fault_of_the_leaver as *const () as usize) };
+        protect_left(libc::PROT_READ);
+        drop(left);
+        let handler_ran = OTHER.load(SeqCst).is_null();
+        // SAFETY: records are leaked.
+        let is_gone = unsafe { &*LEFT.load(SeqCst) }.state() == FREE;
+        // SAFETY: ends the process.
+        unsafe { libc::_exit(if handler_ran && is_gone { 0 } else { 2 }) };
+    }
+    let mut status = 0;
+    // SAFETY: a child of ours.
+    assert_eq!(unsafe { libc::waitpid(pid, &mut status, 0) }, pid);
+    assert!(libc::WIFEXITED(status));
+    assert_eq!(libc::WEXITSTATUS(status), 0, "1: written to where nothing was mapped any more");
 }

@@ -1,0 +1,300 @@
+//! The stretch of a thread's robust list in which its lifelines lie, between two anchors.
+//!
+//! From the list's head on, the kernel finds:
+//!
+//! ```text
+//! head → glibc's newer robust mutexes → anchor → lifelines, newest first → anchor → glibc's older ones → head
+//! ```
+//!
+//! glibc links a mutex in at the head. It changes the links of that mutex's neighbours when it
+//! locks and unlocks the mutex, and no others. So no neighbour of a lifeline is ever glibc's, and
+//! an anchor's links are all that glibc and this module share. The anchors lie in memory that is
+//! private to the process, and that is never freed.
+//!
+//! # Invariants
+//!
+//! 1. The order of the lifelines is what the [`Place`]s say, in private memory. No link in a
+//!    segment is ever read by this process: other processes may have written anything there.
+//! 2. This process writes to the anchors and to the nodes of linked places, and nowhere else. Their
+//!    memory is mapped and writable, by the contract of [`Anchors::link`].
+//! 3. At every instruction, the kernel finds either the list as it was or the list as it will be.
+//!    One store to the `next` link of the newer neighbour makes the change.
+//!
+//! That one store also repairs the link that it writes, if another process has written there.
+//!
+//! # How many entries
+//!
+//! The kernel follows 2,048 entries, newest first, and forgets the others. A registration is
+//! refused before the list becomes that long, see [`Anchors::check_room`]. All entries count: the
+//! two anchors, the lifelines, and those of others, which are the robust mutexes that the thread
+//! holds, and the lifelines of a second copy of this crate.
+
+use super::robust::{Head, RobustNode, read_by_kernel, with_signals_blocked};
+use crate::platform::WAKE_AT_DEATH;
+use core::ptr;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering, compiler_fence};
+
+#[cfg(test)]
+mod tests;
+
+/// How many entries of a list the kernel follows; its own name for it.
+pub(crate) const ROBUST_LIST_LIMIT: usize = 2048;
+/// So many of them are left for robust mutexes that the thread locks after its last registration.
+const RESERVED: usize = 46;
+
+// ORDERING of all accesses: Relaxed, with compiler fences between. Only this thread changes its
+// stretch of the list, and the kernel walks it in this thread's own exit: program order is all
+// there is. Atomics because the kernel reads the links, because glibc writes to the anchors, and
+// because records are used anew by later threads.
+const PRIVATE: Ordering = Ordering::Relaxed;
+
+/// What a thread remembers of one node in its list. It is never freed.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// Null while it is in no list.
+    node: AtomicPtr<RobustNode>,
+    newer: AtomicPtr<Place>,
+    older: AtomicPtr<Place>,
+    anchors: AtomicPtr<Anchors>,
+}
+
+impl Place {
+    /// In no list.
+    pub(crate) const fn empty() -> Self {
+        Self {
+            node: AtomicPtr::new(ptr::null_mut()),
+            newer: AtomicPtr::new(ptr::null_mut()),
+            older: AtomicPtr::new(ptr::null_mut()),
+            anchors: AtomicPtr::new(ptr::null_mut()),
+        }
+    }
+
+    /// Forgets what the thread that had it left in it.
+    pub(crate) fn clear(&self) {
+        self.node.store(ptr::null_mut(), PRIVATE);
+    }
+
+    /// # Safety
+    /// It is linked, in the calling thread's list.
+    unsafe fn node(&self) -> &RobustNode {
+        // SAFETY: the node of a linked place is mapped, by the contract of `Anchors::link`; an
+        // anchor's is never freed.
+        unsafe { &*self.node.load(PRIVATE) }
+    }
+
+    /// # Safety
+    /// It is linked, or an anchor's, in the calling thread's list. It is not the oldest anchor's.
+    unsafe fn older(&self) -> &'static Self {
+        // SAFETY: a linked place has linked neighbours, and places are never freed.
+        unsafe { &*self.older.load(PRIVATE) }
+    }
+}
+
+/// The two ends of one thread's lifelines in its list, and what the thread remembers of these. It
+/// is never freed.
+#[derive(Debug)]
+pub(crate) struct Anchors {
+    /// The newest entry first, as in the list.
+    nodes: [RobustNode; 2],
+    places: [Place; 2],
+    /// The head of the list that they are in; null before they are in one.
+    list: AtomicPtr<Head>,
+    lifelines: AtomicUsize,
+}
+
+/// The kernel might not follow the list to its end if more lifelines were linked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Crowded {
+    /// The thread's lifelines.
+    pub(crate) lifelines: usize,
+    /// The entries that are neither lifelines nor anchors.
+    pub(crate) others: usize,
+}
+
+impl Anchors {
+    /// In no list.
+    pub(crate) const fn new() -> Self {
+        Self {
+            nodes: [RobustNode::unlinked(0), RobustNode::unlinked(0)],
+            places: [Place::empty(), Place::empty()],
+            list: AtomicPtr::new(ptr::null_mut()),
+            lifelines: AtomicUsize::new(0),
+        }
+    }
+
+    /// Whether this list is where they are, or were last.
+    pub(crate) fn are_in(&self, list: NonNull<Head>) -> bool {
+        self.list.load(PRIVATE) == list.as_ptr()
+    }
+
+    /// Puts them into the calling thread's list, with nothing between.
+    ///
+    /// # Safety
+    /// `list` is the calling thread's. The anchors are in no list of a living thread, and this
+    /// thread alone uses them.
+    pub(crate) unsafe fn moor(&'static self, list: NonNull<Head>) {
+        // SAFETY: passed on.
+        with_signals_blocked(|| unsafe { self.insert_at(list) });
+    }
+
+    /// [`Anchors::moor`], with signals blocked.
+    ///
+    /// # Safety
+    /// As there.
+    unsafe fn insert_at(&'static self, list: NonNull<Head>) {
+        // SAFETY: the list is the calling thread's and outlives this call.
+        let head = unsafe { list.as_ref() };
+        let ([newest, oldest], [first, last]) = (&self.nodes, &self.places);
+        for (place, node) in [(first, newest), (last, oldest)] {
+            place.node.store(ptr::from_ref(node).cast_mut(), PRIVATE);
+            place.anchors.store(ptr::from_ref(self).cast_mut(), PRIVATE);
+        }
+        first.older.store(ptr::from_ref(last).cast_mut(), PRIVATE);
+        last.newer.store(ptr::from_ref(first).cast_mut(), PRIVATE);
+        self.list.store(list.as_ptr(), PRIVATE);
+        self.lifelines.store(0, PRIVATE);
+
+        let below = head.first.load(PRIVATE);
+        newest.previous.store(list.as_ptr() as u64, PRIVATE);
+        newest.next.store(oldest.address(), PRIVATE);
+        oldest.previous.store(newest.address(), PRIVATE);
+        oldest.next.store(below, PRIVATE);
+        compiler_fence(Ordering::SeqCst);
+        if below & !1 != list.as_ptr() as u64 {
+            // SAFETY: glibc's head, which is private memory, names a robust mutex that this thread
+            // holds, by its next link. Its previous link lies right before that.
+            let previous = unsafe { &*((below & !1) as *const AtomicU64).sub(1) };
+            previous.store(oldest.address(), PRIVATE);
+        }
+        head.first.store(newest.address(), PRIVATE);
+        compiler_fence(Ordering::SeqCst);
+    }
+
+    /// Whether the kernel is sure to find all entries of the list after `more` lifelines were
+    /// linked.
+    ///
+    /// # Errors
+    /// [`Crowded`] if it is not.
+    ///
+    /// # Safety
+    /// The anchors are in the calling thread's list.
+    pub(crate) unsafe fn check_room(&self, more: usize) -> Result<(), Crowded> {
+        let lifelines = self.lifelines.load(PRIVATE);
+        // SAFETY: passed on.
+        let others = unsafe { self.entries_of_others() };
+        let all = others + self.nodes.len() + lifelines + more;
+        if all > ROBUST_LIST_LIMIT - RESERVED { Err(Crowded { lifelines, others }) } else { Ok(()) }
+    }
+
+    /// How many entries are newer and older than the anchors.
+    ///
+    /// # Safety
+    /// The anchors are in the calling thread's list.
+    unsafe fn entries_of_others(&self) -> usize {
+        let [newest, oldest] = &self.nodes;
+        let list = self.list.load(PRIVATE);
+        // SAFETY: the list is the calling thread's, which is running.
+        let first = unsafe { &*list }.first.load(PRIVATE);
+        entries_between(first, newest.address()) + entries_between(oldest.next.load(PRIVATE), list as u64)
+    }
+
+    /// Puts `owner` (a thread or process id) into the node's word, and the node into the calling
+    /// thread's list.
+    ///
+    /// `covered`: killed at any instruction of it, the word is either still without an owner, or
+    /// gets marked. `list_op_pending` covers the time when the word has its owner but is not in the
+    /// list yet. The kernel looks at that one last of all. So a second node of one slot must not be
+    /// covered, or it is looked at after the slot was given away with the mark on the first.
+    ///
+    /// # Safety
+    /// The anchors are in the calling thread's list, and `place` is in none and stays this thread's
+    /// while it is linked. The node is in no list, and its memory stays mapped and writable until
+    /// the thread has ended or unlinked it. The word has no owner: `pending` on a word that held
+    /// another's id could get that one marked.
+    pub(crate) unsafe fn link(&'static self, place: &'static Place, node: &RobustNode, owner: u32, covered: bool) {
+        // SAFETY: passed on.
+        with_signals_blocked(|| unsafe { self.insert(place, node, owner, covered) });
+    }
+
+    /// [`Anchors::link`], with signals blocked.
+    ///
+    /// # Safety
+    /// As there.
+    unsafe fn insert(&'static self, place: &'static Place, node: &RobustNode, owner: u32, covered: bool) {
+        let [first, _] = &self.places;
+        // SAFETY: the anchors are in the calling thread's list.
+        let (head, older) = unsafe { (&*self.list.load(PRIVATE), first.older()) };
+        // SAFETY: a neighbour in the list.
+        let next = unsafe { older.node() }.address();
+        if covered {
+            head.pending.store(node.address(), PRIVATE);
+        }
+        compiler_fence(Ordering::SeqCst);
+        // ORDERING: Release. Pairs with the Acquire of those who collect lifelines: they see what
+        // the slot says.
+        node.word.store(owner | WAKE_AT_DEATH, Ordering::Release);
+        node.next.store(next, PRIVATE);
+        compiler_fence(Ordering::SeqCst);
+        self.nodes[0].next.store(node.address(), PRIVATE);
+        compiler_fence(Ordering::SeqCst);
+        if covered {
+            head.pending.store(0, PRIVATE);
+        }
+        place.node.store(ptr::from_ref(node).cast_mut(), PRIVATE);
+        place.anchors.store(ptr::from_ref(self).cast_mut(), PRIVATE);
+        place.newer.store(ptr::from_ref(first).cast_mut(), PRIVATE);
+        place.older.store(ptr::from_ref(older).cast_mut(), PRIVATE);
+        older.newer.store(ptr::from_ref(place).cast_mut(), PRIVATE);
+        first.older.store(ptr::from_ref(place).cast_mut(), PRIVATE);
+        self.lifelines.store(self.lifelines.load(PRIVATE) + 1, PRIVATE);
+    }
+}
+
+/// Takes the place's node, if it has one, out of the calling thread's list. The node's word stays
+/// as it is.
+///
+/// # Safety
+/// If the place is linked, it is in the calling thread's list.
+pub(crate) unsafe fn unlink(place: &Place) {
+    // SAFETY: passed on.
+    with_signals_blocked(|| unsafe { take_out(place) });
+}
+
+/// [`unlink`], with signals blocked.
+///
+/// # Safety
+/// As there.
+unsafe fn take_out(place: &Place) {
+    if place.node.load(PRIVATE).is_null() {
+        return;
+    }
+    // SAFETY: a linked place has linked neighbours and anchors, which are never freed.
+    let (newer, older, anchors) =
+        unsafe { (&*place.newer.load(PRIVATE), place.older(), &*place.anchors.load(PRIVATE)) };
+    // SAFETY: both are linked in the calling thread's list.
+    let (newer_node, older_node) = unsafe { (newer.node(), older.node()) };
+    newer_node.next.store(older_node.address(), PRIVATE);
+    compiler_fence(Ordering::SeqCst);
+    newer.older.store(ptr::from_ref(older).cast_mut(), PRIVATE);
+    older.newer.store(ptr::from_ref(newer).cast_mut(), PRIVATE);
+    place.node.store(ptr::null_mut(), PRIVATE);
+    anchors.lifelines.store(anchors.lifelines.load(PRIVATE) - 1, PRIVATE);
+}
+
+/// How many entries lie between the one at `next` and the one at `end`, the former included.
+///
+/// They are others', and their links may lie in memory that other processes write to. So the kernel
+/// reads the links, and the count ends where it cannot, and where it would not follow them itself.
+fn entries_between(mut next: u64, end: u64) -> usize {
+    let mut found = 0;
+    while next & !1 != end && found < ROBUST_LIST_LIMIT {
+        found += 1;
+        let mut link = [0; 8];
+        if read_by_kernel((next & !1) as usize, &mut link).is_err() {
+            break;
+        }
+        next = u64::from_ne_bytes(link);
+    }
+    found
+}

@@ -1,0 +1,400 @@
+//! How lifelines share a thread's robust list with the C library's robust mutexes, and how many
+//! there is room for.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
+
+mod common;
+
+use common::*;
+use outlive::{Error, LockError, Mutex, Segment};
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+
+type Number = Segment<Mutex<u64>>;
+
+/// Of a thread: 2,048 entries, less two anchors and the reserve, two a segment. Of a main thread
+/// one is a segment's.
+const ENTRIES: usize = 2_000;
+/// So many robust mutexes may be locked after the last registration.
+const RESERVED: usize = 46;
+
+/// So small as can be: one page.
+fn small(participants: usize) -> Number {
+    outlive::platform::linux::set_recheck(false);
+    Number::options().participants(participants).anonymous(|_, _| {}).expect("a segment")
+}
+
+/// Robust mutexes of the C library, in memory that forked children share.
+#[derive(Clone, Copy)]
+struct Mutexes {
+    first: *mut libc::pthread_mutex_t,
+    count: usize,
+}
+// SAFETY: a pthread_mutex_t that is shared between processes may be used by any thread.
+unsafe impl Send for Mutexes {}
+// SAFETY: as above.
+unsafe impl Sync for Mutexes {}
+
+impl Mutexes {
+    /// So many, of which those that `inherit` says hand the priority of a waiter to the holder:
+    /// glibc marks these in the list.
+    fn new(count: usize, inherits: impl Fn(usize) -> bool) -> Self {
+        let length = count * size_of::<libc::pthread_mutex_t>();
+        // SAFETY: a new mapping, large enough, zeroed; it stays until the process ends. The
+        // attributes are initialised before use.
+        unsafe {
+            let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
+            let memory = libc::mmap(core::ptr::null_mut(), length, protection, flags, -1, 0);
+            assert_ne!(memory, libc::MAP_FAILED);
+            let all = Self { first: memory.cast(), count };
+            for index in 0..count {
+                let mut attributes = core::mem::zeroed();
+                assert_eq!(libc::pthread_mutexattr_init(&mut attributes), 0);
+                assert_eq!(libc::pthread_mutexattr_setpshared(&mut attributes, libc::PTHREAD_PROCESS_SHARED), 0);
+                assert_eq!(libc::pthread_mutexattr_setrobust(&mut attributes, libc::PTHREAD_MUTEX_ROBUST), 0);
+                if inherits(index) {
+                    assert_eq!(libc::pthread_mutexattr_setprotocol(&mut attributes, libc::PTHREAD_PRIO_INHERIT), 0);
+                }
+                assert_eq!(libc::pthread_mutex_init(all.get(index), &attributes), 0);
+            }
+            all
+        }
+    }
+    fn get(self, index: usize) -> *mut libc::pthread_mutex_t {
+        assert!(index < self.count);
+        // SAFETY: within the mapping.
+        unsafe { self.first.add(index) }
+    }
+    fn lock(self, index: usize) {
+        // SAFETY: initialised, and never destroyed.
+        assert_eq!(unsafe { libc::pthread_mutex_lock(self.get(index)) }, 0);
+    }
+    fn unlock(self, index: usize) {
+        // SAFETY: held by this thread.
+        assert_eq!(unsafe { libc::pthread_mutex_unlock(self.get(index)) }, 0);
+    }
+    fn lock_all(self) {
+        (0..self.count).for_each(|index| self.lock(index));
+    }
+    /// Whether the holder of this one has died. It is held afterwards.
+    fn try_lock_finds_a_death(self, index: usize) -> bool {
+        // SAFETY: initialised, and never destroyed.
+        match unsafe { libc::pthread_mutex_trylock(self.get(index)) } {
+            0 => false,
+            libc::EOWNERDEAD => true,
+            other => panic!("{}", std::io::Error::from_raw_os_error(other)),
+        }
+    }
+    /// As the robust list has it: the address of its next link.
+    fn address(self, index: usize) -> u64 {
+        self.get(index) as u64 + 32
+    }
+}
+
+fn attach(segment: &Number) {
+    segment.attach().expect("in");
+}
+
+/// Runs `body` in a forked child that may have so many descriptors.
+fn with_descriptors(count: u64, body: impl FnOnce()) {
+    let pid = fork(|| {
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: a live local.
+        assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) }, 0);
+        if limit.rlim_max < count {
+            return 77;
+        }
+        limit.rlim_cur = limit.rlim_cur.max(count);
+        // SAFETY: as above; of this child alone.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);
+        body();
+        0
+    });
+    match wait(pid) {
+        77 => skipped("a process may not have enough descriptors here (ulimit -Hn)"),
+        status => assert_eq!(status, 0),
+    }
+}
+
+/// In another thread than the main one.
+fn elsewhere<T: Send>(body: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| scope.spawn(body).join().expect("no panic"))
+}
+
+/// Joins one segment after the other until that is refused. Gives how many it joined, and how many
+/// other entries were counted.
+fn join_all(segments: &[Number]) -> (usize, usize) {
+    for (joined, segment) in segments.iter().enumerate() {
+        match segment.attach() {
+            Ok(_) => {}
+            Err(Error::TooManySegments { segments, other_entries }) => {
+                assert_eq!(segments, joined, "it names the number");
+                return (joined, other_entries);
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+    panic!("never refused");
+}
+
+/// A fault that was there once: a thread could join more segments than the kernel looks for at its
+/// end.
+#[test]
+fn one_segment_more_than_the_kernel_could_find_is_refused() {
+    with_descriptors(3_000, || {
+        let segments: Vec<_> = (0..=ENTRIES).map(|_| small(2)).collect();
+        elsewhere(|| {
+            assert_eq!(join_all(&segments), (ENTRIES / 2, 0));
+            let next = &segments[ENTRIES / 2];
+            assert!(matches!(next.lock(), Err(LockError::Unusable(Error::TooManySegments { .. }))));
+            let text = next.attach().expect_err("refused").to_string();
+            for part in ["1000 segments", "2048", "detach", "another thread"] {
+                assert!(text.contains(part), "{part} is not in: {text}");
+            }
+            assert!(next.participants().is_empty(), "the refused one took no place");
+            segments[7].detach().expect("nothing held");
+            attach(next);
+            assert!(matches!(segments[7].attach(), Err(Error::TooManySegments { segments: 1_000, other_entries: 0 })));
+        });
+        // This thread is its process's main one.
+        assert_eq!(join_all(&segments), (ENTRIES, 0));
+    });
+}
+
+#[test]
+fn a_dropped_segment_makes_room_for_another() {
+    with_descriptors(3_000, || {
+        let mut segments: Vec<_> = (0..=ENTRIES).map(|_| small(1)).collect();
+        assert_eq!(join_all(&segments), (ENTRIES, 0));
+        segments.swap_remove(5);
+        attach(&segments[5]); // the one that was refused
+    });
+}
+
+#[test]
+fn robust_mutexes_that_a_thread_holds_take_the_room_of_segments() {
+    with_descriptors(3_000, || {
+        let segments: Vec<_> = (0..=ENTRIES).map(|_| small(2)).collect();
+        let (older, newer) = (Mutexes::new(10, |_| false), Mutexes::new(21, |_| false));
+        let test = |each: usize| {
+            older.lock_all();
+            attach(&segments[0]); // between them in the list
+            newer.lock_all();
+            let joined = (ENTRIES - 31) / each;
+            assert_eq!(join_all(&segments), (joined, 31));
+            // Room for one more, where there was none, or for half a one.
+            newer.unlock(3);
+            attach(&segments[joined]);
+            assert!(matches!(segments[joined + 1].attach(), Err(Error::TooManySegments { other_entries: 30, .. })));
+            (0..10).for_each(|index| older.unlock(index));
+            (0..21).filter(|index| *index != 3).for_each(|index| newer.unlock(index));
+            assert_eq!(join_all(&segments), (ENTRIES / each, 0));
+        };
+        elsewhere(|| test(2));
+        test(1);
+    });
+}
+
+/// Kills a process whose thread, in as many segments as it may be, holds the lock of each, and as
+/// many robust mutexes as are reserved for. All those deaths must be told.
+fn all_deaths_are_told(is_main: bool) {
+    with_descriptors(3_000, || {
+        let each = if is_main { 1 } else { 2 };
+        let segments: Vec<_> = (0..ENTRIES / each).map(|_| small(3)).collect();
+        let mutexes = Mutexes::new(RESERVED, |_| false);
+        let ready = Segment::<AtomicU64>::anonymous(|_| {}).expect("a segment");
+        let hold_all = || {
+            segments.iter().for_each(|segment| core::mem::forget(segment.lock().expect("free")));
+            mutexes.lock_all();
+            ready.store(1, SeqCst);
+            loop {
+                std::thread::park();
+            }
+        };
+        let victim = fork(|| if is_main { hold_all() } else { elsewhere(hold_all) });
+        until("the victim to hold all", || ready.load(SeqCst) == 1);
+        let (oldest, newest) = (&segments[0], &segments[segments.len() - 1]);
+        let sleep = |segment: &Number| matches!(segment.lock(), Err(LockError::OwnerDied(_)));
+        std::thread::scope(|scope| {
+            let sleepers = [oldest, newest].map(|segment| scope.spawn(move || sleep(segment)));
+            for segment in [oldest, newest] {
+                until("a sleeper", || segment.participants().iter().any(|p| p.asleep_for.is_some()));
+            }
+            // SAFETY: our own child.
+            unsafe { libc::kill(victim, libc::SIGKILL) };
+            assert_eq!(wait(victim), -libc::SIGKILL);
+            for sleeper in sleepers {
+                assert!(sleeper.join().expect("no panic"), "a sleeper was told something else");
+            }
+        });
+        // It is reaped, and nobody looks slowly: so only the kernel can have told of it.
+        for (index, segment) in segments.iter().enumerate() {
+            assert!(matches!(segment.try_lock(), Err(LockError::OwnerDied(_))), "no death in the segment {index}");
+        }
+        assert!((0..RESERVED).all(|index| mutexes.try_lock_finds_a_death(index)));
+    });
+}
+
+#[test]
+fn all_deaths_of_a_thread_in_as_many_segments_as_it_may_be_are_told() {
+    all_deaths_are_told(false);
+}
+
+#[test]
+fn all_deaths_of_a_main_thread_in_as_many_segments_as_it_may_be_are_told() {
+    all_deaths_are_told(true);
+}
+
+/// The addresses in the calling thread's list, newest first, without glibc's marks; and the head's.
+fn walk() -> (Vec<u64>, u64) {
+    let (mut head, mut length) = (0u64, 0usize);
+    // SAFETY: both results are written to live locals.
+    assert_eq!(unsafe { libc::syscall(libc::SYS_get_robust_list, 0, &mut head, &mut length) }, 0);
+    let mut found = Vec::new();
+    let mut next = read(head);
+    while next & !1 != head {
+        found.push(next & !1);
+        assert!(found.len() < 100, "a cycle");
+        next = read(next & !1);
+    }
+    (found, head)
+}
+
+/// A link in this process's memory.
+fn read(address: u64) -> u64 {
+    // SAFETY: the list's head, or what an entry of the list has; all are this thread's.
+    unsafe { core::ptr::with_exposed_provenance::<AtomicU64>(address as usize).as_ref() }.expect("a link").load(SeqCst)
+}
+
+const MANY: usize = 8;
+
+/// What a thread has in its list, newest first.
+struct Expected {
+    entries: Vec<u64>,
+    anchors: Option<[u64; 2]>,
+    is_main: bool,
+}
+
+impl Expected {
+    fn lock(&mut self, mutex: u64) {
+        self.entries.insert(0, mutex);
+    }
+    fn join(&mut self, segment: &Number) {
+        let index = segment.attach().expect("in").index() as u64;
+        let [first, last] = *self.anchors.get_or_insert_with(|| {
+            // New, in front of all others, with the new lifelines between.
+            let (found, _) = walk();
+            let both = [found[0], found[if self.is_main { 2 } else { 3 }]];
+            self.entries.splice(0..0, both);
+            both
+        });
+        assert_ne!(first, last);
+        let own = (core::ptr::from_ref::<Mutex<u64>>(segment) as u64 & !4095) + 384 + 128 * index + 8 + 32;
+        let at = 1 + self.entries.iter().position(|entry| *entry == first).expect("an anchor");
+        let lifelines = [own + 40, own];
+        self.entries.splice(at..at, lifelines[usize::from(self.is_main)..].iter().copied());
+    }
+    fn leave(&mut self, segment: &Number) {
+        segment.detach().expect("nothing held");
+        let page = core::ptr::from_ref::<Mutex<u64>>(segment) as u64 & !4095;
+        self.entries.retain(|entry| entry & !4095 != page);
+    }
+    /// What glibc and the kernel find is what there should be.
+    fn check(&self, mutexes: Mutexes) {
+        let (found, head) = walk();
+        assert_eq!(found, self.entries);
+        let of_glibc = |entry: u64| (0..MANY).any(|index| mutexes.address(index) == entry);
+        for (index, entry) in found.iter().enumerate() {
+            // glibc follows the previous links of its own nodes, and writes those of their
+            // neighbours.
+            let is_first_anchor = self.anchors.is_some_and(|[first, _]| first == *entry);
+            if of_glibc(*entry) || is_first_anchor {
+                let newer = if index == 0 { head } else { found[index - 1] };
+                assert_eq!(read(*entry - 8) & !1, newer, "the previous link of entry {index}");
+            }
+        }
+    }
+}
+
+/// Joins and leaves, locks and unlocks at random, looks at the list after each step, and is killed.
+fn at_random(seed: u64, is_main: bool) {
+    let segments: Vec<_> = (0..MANY).map(|_| small(4)).collect();
+    let mutexes = Mutexes::new(MANY, |index| index % 4 == 3);
+    let held = Segment::<[AtomicU64; 2 * MANY]>::anonymous(|_| {}).expect("a segment");
+    let body = || {
+        let mut expected = Expected { entries: Vec::new(), anchors: None, is_main };
+        let mut random = seed;
+        for _ in 0..2_000 {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            let which = (random >> 20) as usize % (2 * MANY);
+            let index = which / 2;
+            let has = held[which].fetch_xor(1, SeqCst) == 1;
+            match (which % 2, has) {
+                (0, false) => {
+                    mutexes.lock(index);
+                    expected.lock(mutexes.address(index));
+                }
+                (0, true) => {
+                    mutexes.unlock(index);
+                    expected.entries.retain(|entry| *entry != mutexes.address(index));
+                }
+                (_, false) => expected.join(&segments[index]),
+                (_, true) => expected.leave(&segments[index]),
+            }
+            expected.check(mutexes);
+        }
+        for (index, segment) in segments.iter().enumerate().filter(|(index, _)| held[2 * index + 1].load(SeqCst) == 1) {
+            core::mem::forget(segment.lock().unwrap_or_else(|error| panic!("{index}: {error}")));
+        }
+        // SAFETY: ends this child.
+        unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+    };
+    let pid = fork(|| {
+        if is_main {
+            body()
+        } else {
+            elsewhere(body)
+        }
+        1
+    });
+    assert_eq!(wait(pid), -libc::SIGKILL, "seed {seed:x}");
+    for index in 0..MANY {
+        let [mutex, segment] = [0, 1].map(|which| held[2 * index + which].load(SeqCst) == 1);
+        assert_eq!(mutexes.try_lock_finds_a_death(index), mutex, "mutex {index}, seed {seed:x}");
+        let told = matches!(segments[index].try_lock(), Err(LockError::OwnerDied(_)));
+        assert_eq!(told, segment, "segment {index}, seed {seed:x}");
+    }
+}
+
+#[test]
+fn lifelines_and_robust_mutexes_come_and_go_in_any_order() {
+    for seed in [0x9e37_79b9_7f4a_7c15, 0xdead_beef_cafe_f00d, 0x0123_4567_89ab_cdef] {
+        at_random(seed, true);
+        at_random(seed, false);
+    }
+}
+
+/// The kernel finds what is in the list that it was told of last.
+#[test]
+fn a_thread_that_was_given_another_list_is_found_in_that() {
+    let (before, after) = (small(2), small(2));
+    let body = || {
+        attach(&before);
+        let list: &mut [u64; 3] = Box::leak(Box::new([0, -32i64 as u64, 0]));
+        list[0] = list.as_ptr() as u64;
+        // SAFETY: an empty list of the right size, which stays. The thread uses no robust mutex.
+        assert_eq!(unsafe { libc::syscall(libc::SYS_set_robust_list, list.as_ptr(), 24) }, 0);
+        core::mem::forget(after.lock().expect("free"));
+        before.detach().expect("nothing held");
+        attach(&before);
+        before.detach().expect("nothing held");
+        // SAFETY: ends this child.
+        unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+    };
+    let pid = fork(|| {
+        elsewhere(body);
+        1
+    });
+    assert_eq!(wait(pid), -libc::SIGKILL);
+    assert!(matches!(after.try_lock(), Err(LockError::OwnerDied(_))));
+}
