@@ -36,12 +36,14 @@
 //! sealed) that is truncated while it is mapped raises SIGBUS in those who touch it. Default mode 0600, ownership is
 //! checked, and symbolic links are not followed.
 
+mod definition;
 mod header;
 pub(crate) mod local;
 mod naming;
 #[allow(clippy::disallowed_types)] // atomics are named there as what may be stored
 mod shareable;
 
+pub use definition::{Definition, Fingerprint, Part};
 pub use header::FORMAT;
 pub use naming::Location;
 pub use shareable::*;
