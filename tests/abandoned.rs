@@ -145,8 +145,8 @@ fn in_a_copy_all_slots_are_free() {
         file.write_all_at(&u64::to_le_bytes(claim), 384).expect("written");
         file.write_all_at(&[0xff; 4], 128).expect("written"); // the membership word, too
         let mut identity = [0; 8];
-        file.read_exact_at(&mut identity, 72).expect("read");
-        file.write_all_at(&[identity[0] ^ 1], 72).expect("written"); // of another boot
+        file.read_exact_at(&mut identity, 112).expect("read");
+        file.write_all_at(&[identity[0] ^ 1], 112).expect("written"); // of another boot
         let revived = Counter::open(&path).expect("there");
         assert!(revived.attach().is_ok(), "{claim:x} keeps the only slot");
         assert_eq!(revived.participants().len(), 1);

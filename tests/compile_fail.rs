@@ -5,3 +5,10 @@
 fn what_cannot_be_shared_is_refused_with_advice() {
     trybuild::TestCases::new().compile_fail("tests/compile_fail/**/*.rs");
 }
+
+/// A fault that was there once: `Plain` of atomics and `Plain` of bytes opened the same segment.
+#[cfg(all(feature = "bytemuck", feature = "zerocopy"))]
+#[test]
+fn wrapped_plain_data_has_nothing_that_changes_behind_a_reference() {
+    trybuild::TestCases::new().compile_fail("tests/compile_fail_wrapped/*.rs");
+}

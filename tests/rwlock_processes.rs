@@ -5,7 +5,7 @@
 mod common;
 
 use common::*;
-use outlive::{Error, LockError, RwLock, RwLockReadGuard, RwLockWriteGuard, Segment, Shareable};
+use outlive::{Error, Fingerprint, LockError, RwLock, RwLockReadGuard, RwLockWriteGuard, Segment, Shareable};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -463,7 +463,7 @@ fn outside_of_a_segment_there_is_an_error_and_in_it_a_layout() {
     assert!(format!("{lock:?}").contains("<not in a segment>"));
     assert_eq!(size_of::<RwLock<u64>>(), 18 * 128);
     assert_eq!(align_of::<RwLock<u64, 1>>(), 128);
-    assert_ne!(RwLock::<u64, 1>::FINGERPRINT, RwLock::<u64, 2>::FINGERPRINT);
+    assert_ne!(Fingerprint::of::<RwLock<u64, 1>>(), Fingerprint::of::<RwLock<u64, 2>>());
     assert_eq!(size_of::<RwLockReadGuard<'_, u64>>(), 2 * size_of::<usize>());
     let in_segment = Segment::<RwLock<u64>>::anonymous(|new| *new.get_mut() = 7).expect("a segment");
     assert_eq!(*in_segment.read().expect("free"), 7);

@@ -122,10 +122,13 @@ fn what_is_wrong_with_a_header_is_told_apart() {
     patched(8, &|e| matches!(e, Error::Version { .. }));
     patched(12, &|e| matches!(e, Error::WordSize { .. }));
     patched(16, &|e| matches!(e, Error::Type { .. }));
-    patched(24, &|e| matches!(e, Error::Type { .. }));
-    patched(32, &|e| matches!(e, Error::RoomType { .. }));
-    patched(40, &|e| matches!(e, Error::RoomType { .. }));
-    for at in [56, 63, 64, 71] {
+    patched(47, &|e| matches!(e, Error::Type { .. }));
+    patched(48, &|e| matches!(e, Error::Type { .. }));
+    patched(56, &|e| matches!(e, Error::RoomType { .. }));
+    patched(87, &|e| matches!(e, Error::RoomType { .. }));
+    patched(88, &|e| matches!(e, Error::RoomType { .. }));
+    patched(108, &|e| matches!(e, Error::Type { .. }));
+    for at in [96, 103, 104, 107] {
         patched(at, &|e| matches!(e, Error::Size { .. }));
     }
     assert_eq!(*Counter::open(&path).expect("as it was").lock().expect("free"), 7);
@@ -146,11 +149,11 @@ fn what_is_no_segment_is_refused() {
     let path = made(&directory);
     let file = std::fs::OpenOptions::new().write(true).open(&path).expect("writable");
     let length = file.metadata().expect("there").len();
-    for wrong in [length - 1, length + 1, length * 2, 4_096, 88] {
+    for wrong in [length - 1, length + 1, length * 2, 4_096, 128] {
         file.set_len(wrong).expect("resized");
         assert!(matches!(refused(&path), Error::Size { .. }));
     }
-    for wrong in [0, 1, 87] {
+    for wrong in [0, 1, 127] {
         file.set_len(wrong).expect("resized");
         assert!(matches!(refused(&path), Error::NotASegment));
     }
@@ -332,7 +335,7 @@ fn after_a_reboot_all_holders_are_dead() {
     let later = directory.path().join("later");
     std::fs::write(&later, &image).expect("written");
     let file = std::fs::OpenOptions::new().write(true).open(&later).expect("writable");
-    file.write_all_at(&[image[72] ^ 1], 72).expect("written");
+    file.write_all_at(&[image[112] ^ 1], 112).expect("written");
     let reopened = Counter::open(&later).expect("there");
     assert!(matches!(reopened.try_lock(), Err(LockError::OwnerDied(_))));
     drop(reopened);
@@ -362,7 +365,7 @@ fn after_a_reboot_the_slots_of_half_registered_participants_are_free() {
     let full = Counter::open(&path).expect("there");
     assert!(matches!(full.attach(), Err(Error::Full { participants: 2 })), "they may be at it");
     drop(full);
-    file.write_all_at(&[1; 8], 72).expect("another identity");
+    file.write_all_at(&[1; 8], 112).expect("another identity");
     let reopened = Counter::open(&path).expect("there");
     assert!(reopened.lock().is_ok());
 }

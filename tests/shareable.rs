@@ -1,12 +1,12 @@
 //! What the derive accepts, and what its fingerprints tell apart. What it refuses is in `compile_fail/`.
-#![forbid(unsafe_code)] // the derive asks no `unsafe` of its users
+#![deny(unsafe_code)] // the derive asks no `unsafe` of its users
 #![allow(clippy::disallowed_types, reason = "atomics as what is stored")]
 
 use core::marker::PhantomData;
 use core::num::Wrapping;
-use outlive::{Fingerprint, Mutex, Segment, Shareable};
-use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::SeqCst};
+use outlive::{Definition, Event, Fingerprint, Mutex, Part, ReentrantMutex, RwLock, Segment, Shareable};
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering::SeqCst};
 
 /// Each definition in a module of its own, so that all can have one name.
 macro_rules! definition {
@@ -36,25 +36,25 @@ definition!(raw_name: #[repr(C)] pub(crate) struct Point { r#x: u32, r#y: u32 })
 
 #[test]
 fn equal_definitions_have_equal_fingerprints() {
-    assert_eq!(original::Point::FINGERPRINT, same::Point::FINGERPRINT);
-    assert_eq!(original::Point::FINGERPRINT, raw_name::Point::FINGERPRINT);
+    assert_eq!(Fingerprint::of::<original::Point>(), Fingerprint::of::<same::Point>());
+    assert_eq!(Fingerprint::of::<original::Point>(), Fingerprint::of::<raw_name::Point>());
 }
 
 #[test]
 fn each_difference_between_definitions_shows() {
     let all = [
-        ("original", original::Point::FINGERPRINT),
-        ("other name", other_name::Spot::FINGERPRINT),
-        ("other field name", other_field_name::Point::FINGERPRINT),
-        ("other order", other_order::Point::FINGERPRINT),
-        ("other type", other_type::Point::FINGERPRINT),
-        ("other size", other_size::Point::FINGERPRINT),
-        ("other alignment", other_alignment::Point::FINGERPRINT),
-        ("one field more", one_field_more::Point::FINGERPRINT),
-        ("without names", without_names::Point::FINGERPRINT),
-        ("as array", as_array::Point::FINGERPRINT),
-        ("as longer array", as_longer_array::Point::FINGERPRINT),
-        ("without fields", without_fields::Point::FINGERPRINT),
+        ("original", Fingerprint::of::<original::Point>()),
+        ("other name", Fingerprint::of::<other_name::Spot>()),
+        ("other field name", Fingerprint::of::<other_field_name::Point>()),
+        ("other order", Fingerprint::of::<other_order::Point>()),
+        ("other type", Fingerprint::of::<other_type::Point>()),
+        ("other size", Fingerprint::of::<other_size::Point>()),
+        ("other alignment", Fingerprint::of::<other_alignment::Point>()),
+        ("one field more", Fingerprint::of::<one_field_more::Point>()),
+        ("without names", Fingerprint::of::<without_names::Point>()),
+        ("as array", Fingerprint::of::<as_array::Point>()),
+        ("as longer array", Fingerprint::of::<as_longer_array::Point>()),
+        ("without fields", Fingerprint::of::<without_fields::Point>()),
     ];
     for (at, (one, fingerprint)) in all.iter().enumerate() {
         for (other, of_other) in &all[at + 1..] {
@@ -65,12 +65,12 @@ fn each_difference_between_definitions_shows() {
 
 #[test]
 fn a_difference_deep_inside_shows() {
-    fn around<T: Shareable>() -> u64 {
-        <[Wrapping<[T; 2]>; 3]>::FINGERPRINT
+    fn around<T: Shareable>() -> Fingerprint {
+        Fingerprint::of::<[Wrapping<[T; 2]>; 3]>()
     }
     assert_eq!(around::<original::Point>(), around::<same::Point>());
     assert_ne!(around::<original::Point>(), around::<other_field_name::Point>());
-    assert_ne!(Mutex::<original::Point>::FINGERPRINT, Mutex::<other_field_name::Point>::FINGERPRINT);
+    assert_ne!(Fingerprint::of::<Mutex<original::Point>>(), Fingerprint::of::<Mutex<other_field_name::Point>>());
 }
 
 #[derive(Shareable)]
@@ -96,13 +96,13 @@ struct Scaled<const BY: i64, const LOG: bool = false, const UNIT: char = 'm'>(f6
 
 #[test]
 fn parameters_are_part_of_the_fingerprint() {
-    assert_eq!(Ring::<u32, 8>::FINGERPRINT, Ring::<u32, 8>::FINGERPRINT);
-    assert_ne!(Ring::<u32, 8>::FINGERPRINT, Ring::<i32, 8>::FINGERPRINT);
-    assert_ne!(Ring::<u32, 8>::FINGERPRINT, Ring::<u32, 9>::FINGERPRINT);
-    assert_ne!(Id::<u8>::FINGERPRINT, Id::<i8>::FINGERPRINT);
-    assert_ne!(Scaled::<1>::FINGERPRINT, Scaled::<-1>::FINGERPRINT);
-    assert_ne!(Scaled::<1>::FINGERPRINT, Scaled::<1, true>::FINGERPRINT);
-    assert_ne!(Scaled::<1>::FINGERPRINT, Scaled::<1, false, 's'>::FINGERPRINT);
+    assert_eq!(Fingerprint::of::<Ring<u32, 8>>(), Fingerprint::of::<Ring<u32, 8>>());
+    assert_ne!(Fingerprint::of::<Ring<u32, 8>>(), Fingerprint::of::<Ring<i32, 8>>());
+    assert_ne!(Fingerprint::of::<Ring<u32, 8>>(), Fingerprint::of::<Ring<u32, 9>>());
+    assert_ne!(Fingerprint::of::<Id<u8>>(), Fingerprint::of::<Id<i8>>());
+    assert_ne!(Fingerprint::of::<Scaled<1>>(), Fingerprint::of::<Scaled<-1>>());
+    assert_ne!(Fingerprint::of::<Scaled<1>>(), Fingerprint::of::<Scaled<1, true>>());
+    assert_ne!(Fingerprint::of::<Scaled<1>>(), Fingerprint::of::<Scaled<1, false, 's'>>());
 
     let ring = Ring { head: 1, items: [2_u32; 8] };
     let id = Id::<u8> { number: 3, of: PhantomData };
@@ -113,17 +113,17 @@ fn parameters_are_part_of_the_fingerprint() {
 #[test]
 fn types_of_one_size_and_alignment_differ() {
     let of_eight_bytes = [
-        u64::FINGERPRINT,
-        i64::FINGERPRINT,
-        usize::FINGERPRINT,
-        isize::FINGERPRINT,
-        f64::FINGERPRINT,
-        AtomicU64::FINGERPRINT,
-        AtomicI64::FINGERPRINT,
-        <[u64; 1]>::FINGERPRINT,
-        Wrapping::<u64>::FINGERPRINT,
+        Fingerprint::of::<u64>(),
+        Fingerprint::of::<i64>(),
+        Fingerprint::of::<usize>(),
+        Fingerprint::of::<isize>(),
+        Fingerprint::of::<f64>(),
+        Fingerprint::of::<AtomicU64>(),
+        Fingerprint::of::<AtomicI64>(),
+        Fingerprint::of::<[u64; 1]>(),
+        Fingerprint::of::<Wrapping<u64>>(),
     ];
-    let different: BTreeSet<_> = of_eight_bytes.into_iter().collect();
+    let different: HashSet<_> = of_eight_bytes.into_iter().collect();
     assert_eq!(different.len(), of_eight_bytes.len());
 }
 
@@ -142,27 +142,154 @@ fn a_generic_struct_is_shared() {
     assert_eq!(*segment.rows[2].lock().expect("free"), 10);
 }
 
-/// Programs built years apart meet in one file: these values are part of the format.
+/// A fault that was there once: the value was cast to 64 bits.
+#[test]
+fn const_parameters_of_128_bits_are_told_apart() {
+    #[derive(Shareable)]
+    #[repr(transparent)]
+    struct Of<const N: u128>(u8);
+
+    assert_ne!(Fingerprint::of::<Of<1>>(), Fingerprint::of::<Of<{ (1 << 64) + 1 }>>());
+    assert_eq!(Of::<1>(2).0, 2);
+}
+
+/// A fault that was there once. The fingerprint was a 64-bit FNV hash, and these two are what a search of 14 minutes found.
+mod collision {
+    use std::sync::atomic::AtomicU64;
+
+    pub(crate) mod atomic {
+        #[derive(outlive::Shareable)]
+        #[repr(C)]
+        #[allow(non_snake_case, reason = "as it was found")]
+        pub(crate) struct S {
+            pub(crate) ppxlBsztFfuzc: super::AtomicU64,
+        }
+    }
+    pub(crate) mod plain {
+        #[derive(outlive::Shareable)]
+        #[repr(C)]
+        #[allow(non_snake_case, reason = "as it was found")]
+        pub(crate) struct S {
+            pub(crate) wEgjmrlbCczlm: u64,
+        }
+    }
+}
+
+#[test]
+fn a_search_finds_no_two_types_of_one_fingerprint() {
+    assert_ne!(Fingerprint::of::<collision::atomic::S>(), Fingerprint::of::<collision::plain::S>());
+}
+
+#[cfg_attr(miri, ignore = "no memfd there")]
+#[test]
+fn no_segment_opens_as_a_type_that_disagrees_on_what_may_change() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("segment");
+    let atomic = Segment::<collision::atomic::S>::create(&path, |_| {}).expect("a segment");
+    assert!(matches!(Segment::<collision::plain::S>::open(&path), Err(outlive::Error::Type { .. })));
+    atomic.ppxlBsztFfuzc.store(7, SeqCst);
+    let found = Segment::<collision::atomic::S>::open(&path).expect("the same type");
+    assert_eq!(found.ppxlBsztFfuzc.load(SeqCst), 7);
+    drop((atomic, found));
+    let other = directory.path().join("other");
+    let plain = Segment::<collision::plain::S>::create(&other, |new| new.wEgjmrlbCczlm = 9).expect("a segment");
+    assert!(matches!(Segment::<collision::atomic::S>::open(&other), Err(outlive::Error::Type { .. })));
+    assert_eq!(plain.wEgjmrlbCczlm, 9);
+}
+
+#[test]
+fn what_may_change_behind_a_reference_is_known_of_each_type() {
+    #[derive(Shareable)]
+    #[repr(C)]
+    #[allow(dead_code, reason = "only the definition is looked at")]
+    struct Deep<T> {
+        plain: u64,
+        deep: [Wrapping<[T; 2]>; 3],
+    }
+    fn changes<T: Shareable>() -> bool {
+        T::DEFINITION.has_interior_mutability()
+    }
+    assert!(changes::<AtomicU8>() && changes::<[AtomicU64; 4]>() && changes::<Deep<AtomicI64>>());
+    assert!(
+        changes::<Mutex<u64>>() && changes::<RwLock<u64>>() && changes::<ReentrantMutex<()>>() && changes::<Event>()
+    );
+    assert!(!changes::<u64>() && !changes::<()>() && !changes::<[f64; 4]>() && !changes::<Deep<u64>>());
+    // Only in name: there is no byte of it.
+    assert!(!changes::<PhantomData<AtomicU64>>() && !changes::<Id<AtomicU64>>());
+}
+
+#[derive(Shareable)]
+#[repr(C)]
+struct Pair<T> {
+    one: T,
+    other: T,
+}
+
+/// Looked at leaf by leaf it would take years.
+#[test]
+fn a_type_with_as_many_leaves_as_bytes_in_a_terabyte_has_a_fingerprint() {
+    type Four<T> = Pair<Pair<T>>;
+    type Many<T> = Four<Four<Four<Four<Four<T>>>>>;
+    type Most<T> = Many<Many<Many<Many<T>>>>;
+    assert_eq!(size_of::<Most<u8>>(), 1 << 40);
+    assert_ne!(Fingerprint::of::<Most<u8>>(), Fingerprint::of::<Most<i8>>());
+    let pair = Pair { one: 1, other: 2 };
+    assert_eq!(pair.one + pair.other, 3);
+}
+
+/// Programs built years apart meet in one file: these values are part of the format. They were computed by another program,
+/// from what the documentation says.
 #[test]
 #[cfg(all(target_pointer_width = "64", target_endian = "little"))]
 fn fingerprints_never_change() {
-    assert_eq!(u64::FINGERPRINT, 0x48e5_28eb_2d11_d5c9);
-    assert_eq!(original::Point::FINGERPRINT, 0xe585_490d_3fab_08df);
-    assert_eq!(Ring::<u32, 8>::FINGERPRINT, 0xdf6d_03fb_c9be_a850);
+    let of_number = "1f663d02d330f6963e4cb28c39286e337011587251adf447a68487d3a5ea7bae";
+    assert_eq!(Fingerprint::of::<u64>().to_string(), of_number);
+    let of_ring = "2f9108ac9fffac5584582937d151b19747748319e3654c4cd45a0a87fbdb74be";
+    assert_eq!(Fingerprint::of::<Ring<u32, 8>>().to_string(), of_ring);
+}
+
+/// Stated by hand, for types that exist in the tests alone.
+macro_rules! by_hand {
+    ($($name:ident: $definition:expr;)*) => {$(
+        #[allow(dead_code, reason = "only the definition is looked at")]
+        #[repr(transparent)]
+        struct $name(u64);
+        // SAFETY: transparent around a u64.
+        #[allow(unsafe_code, reason = "by hand")]
+        unsafe impl Shareable for $name {
+            const DEFINITION: &'static Definition = &$definition;
+        }
+    )*};
+}
+
+by_hand! {
+    OfTwoFields: Definition::structure::<u64>("T", &[Part::field::<()>("ab", 0), Part::field::<()>("c", 0)]);
+    WithOtherNames: Definition::structure::<u64>("T", &[Part::field::<()>("a", 0), Part::field::<()>("bc", 0)]);
+    WithAField: Definition::structure::<u64>("T", &[Part::field::<u64>("a", 0)]);
+    WithACell: Definition::structure::<u64>("T", &[Part::cell::<u64>("a", 0)]);
+    WithAParameter: Definition::structure::<u64>("T", &[Part::type_parameter::<u64>("a")]);
+    WithAConstant: Definition::structure::<u64>("T", &[Part::const_parameter("a", 0)]);
+    OfWords: Definition::atomic::<u64>("T");
+    OfBytes: Definition::bytes::<u64>("T");
 }
 
 #[test]
 fn names_cannot_run_into_each_other() {
-    let one = Fingerprint::of::<()>("T").field("ab", 0, 1).field("c", 0, 1);
-    let other = Fingerprint::of::<()>("T").field("a", 0, 1).field("bc", 0, 1);
-    assert_ne!(one.finish(), other.finish());
+    assert_ne!(Fingerprint::of::<OfTwoFields>(), Fingerprint::of::<WithOtherNames>());
 }
 
 #[test]
-fn a_field_is_not_a_parameter() {
-    let field = Fingerprint::of::<()>("T").field("a", 0, 1).finish();
-    let parameter = Fingerprint::of::<()>("T").parameter("a", 1).finish();
-    assert_ne!(field, parameter);
+fn a_field_a_cell_and_a_parameter_are_three_things() {
+    let all = [
+        Fingerprint::of::<WithAField>(),
+        Fingerprint::of::<WithACell>(),
+        Fingerprint::of::<WithAParameter>(),
+        Fingerprint::of::<WithAConstant>(),
+        Fingerprint::of::<OfWords>(),
+        Fingerprint::of::<OfBytes>(),
+    ];
+    assert_eq!(all.iter().collect::<HashSet<_>>().len(), all.len());
+    assert!(WithACell::DEFINITION.has_interior_mutability() && !WithAField::DEFINITION.has_interior_mutability());
 }
 
 #[cfg(feature = "bytemuck")]
@@ -176,10 +303,10 @@ fn types_of_bytemuck_come_in_wrapped() {
         place: Pod<[f32; 3]>,
     }
     assert_eq!(Body { place: Pod([1.0, 2.0, 3.0]) }.place.0[2], 3.0);
-    assert_ne!(Body::FINGERPRINT, 0);
-    assert_eq!(Pod::<u32>::FINGERPRINT, Pod::<f32>::FINGERPRINT);
-    assert_ne!(Pod::<u32>::FINGERPRINT, Pod::<u64>::FINGERPRINT);
-    assert_ne!(Pod::<u32>::FINGERPRINT, Pod::<[u8; 4]>::FINGERPRINT);
+    assert!(!Body::DEFINITION.has_interior_mutability());
+    assert_eq!(Fingerprint::of::<Pod<u32>>(), Fingerprint::of::<Pod<f32>>());
+    assert_ne!(Fingerprint::of::<Pod<u32>>(), Fingerprint::of::<Pod<u64>>());
+    assert_ne!(Fingerprint::of::<Pod<u32>>(), Fingerprint::of::<Pod<[u8; 4]>>());
 }
 
 #[cfg(feature = "zerocopy")]
@@ -194,7 +321,7 @@ fn types_of_zerocopy_come_in_wrapped() {
         address: Plain<U32>,
     }
     assert_eq!(Peer { address: Plain(U32::new(7)) }.address.0.get(), 7);
-    assert_ne!(Peer::FINGERPRINT, 0);
-    assert_eq!(Plain::<u32>::FINGERPRINT, Plain::<f32>::FINGERPRINT);
-    assert_ne!(Plain::<U32>::FINGERPRINT, Plain::<u32>::FINGERPRINT);
+    assert!(!Peer::DEFINITION.has_interior_mutability());
+    assert_eq!(Fingerprint::of::<Plain<u32>>(), Fingerprint::of::<Plain<f32>>());
+    assert_ne!(Fingerprint::of::<Plain<U32>>(), Fingerprint::of::<Plain<u32>>());
 }

@@ -6,18 +6,21 @@ use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{
-    Attribute, Data, DataStruct, DeriveInput, Error, Fields, GenericParam, Generics, Index, Member, Result, Type,
-    parse_macro_input, parse_quote_spanned,
+    Attribute, Data, DataStruct, DeriveInput, Error, Fields, GenericParam, Generics, Ident, Index, Member, Result,
+    Type, parse_macro_input, parse_quote_spanned,
 };
 
 /// Implements `outlive::Shareable` for a struct, after checking all that the trait's contract asks for.
 ///
 /// The struct must be `#[repr(C)]` or `#[repr(transparent)]`, without `packed`; have neither `Drop` nor lifetime
 /// parameters; and every field must be `Shareable` itself. So must the type parameters: the derive adds that bound, and
-/// their fingerprints, as well as the values of const parameters, become part of the struct's own.
+/// their definitions, as well as the values of const parameters, become part of the struct's own.
+///
+/// An attribute macro that stands below the derive may change the struct after the derive has seen it. The fields and
+/// their types are those of the struct in the end: one that was added is a compile error. Put such an attribute above.
 ///
 /// ```
-/// use outlive::Shareable;
+/// use outlive::{Fingerprint, Shareable};
 ///
 /// #[derive(Shareable)]
 /// #[repr(C)]
@@ -27,8 +30,8 @@ use syn::{
 ///     items: [T; N],
 /// }
 ///
-/// assert_eq!(Ring::<u32, 8>::FINGERPRINT, Ring::<u32, 8>::FINGERPRINT);
-/// assert_ne!(Ring::<u32, 8>::FINGERPRINT, Ring::<i32, 8>::FINGERPRINT);
+/// assert_eq!(Fingerprint::of::<Ring<u32, 8>>(), Fingerprint::of::<Ring<u32, 8>>());
+/// assert_ne!(Fingerprint::of::<Ring<u32, 8>>(), Fingerprint::of::<Ring<i32, 8>>());
 /// ```
 ///
 /// What is refused says what to use instead:
@@ -60,10 +63,18 @@ fn shareable(input: &DeriveInput) -> Result<TokenStream> {
             Member::Named(name) => name.unraw().to_string(),
             Member::Unnamed(index) => index.index.to_string(),
         };
-        let ty = &field.ty;
-        let fingerprint = quote_spanned!(ty.span()=> <#ty as ::outlive::Shareable>::FINGERPRINT);
-        quote!(.field(#field_name, ::core::mem::offset_of!(Self, #member), #fingerprint))
+        // The type is inferred. An attribute below the derive may have made another one of it than was shown here.
+        let found = Ident::new("__outlive_field", Span::mixed_site());
+        let inferred = quote_spanned! {field.ty.span()=>
+            ::outlive::Part::inferred(
+                #field_name,
+                ::core::mem::offset_of!(Self, #member),
+                |whole: &Self| { let Self { #member: #found, .. } = whole; #found },
+            )
+        };
+        quote!(#inferred,)
     });
+    let all_fields = members(&data.fields);
     let parameters = input.generics.params.iter().filter_map(parameter);
 
     let mut generics = input.generics.clone();
@@ -80,25 +91,29 @@ fn shareable(input: &DeriveInput) -> Result<TokenStream> {
     let no_drop_glue = quote_spanned! {name.span()=>
         ::core::assert!(!::core::mem::needs_drop::<Self>(), #no_drop_glue);
     };
+    // An attribute below the derive may have added fields. Not at the name's span: the compiler would propose changes there.
+    let no_field_more = quote! {
+        let _no_field_more: fn(&Self) = |whole| { let Self { #(#all_fields: _),* } = whole; };
+    };
     // Without parameters all is known here, so it need not wait until somebody makes a segment of it.
     let all_is_known = input.generics.params.is_empty();
-    let check_now = all_is_known.then(|| quote!(const _: u64 = <#name as ::outlive::Shareable>::FINGERPRINT;));
+    let check_now =
+        all_is_known.then(|| quote!(const _: &::outlive::Definition = <#name as ::outlive::Shareable>::DEFINITION;));
     // Keeps it out of the compiler's list of "other types that implement". With parameters it would also hide which of
     // them is refused.
     let not_advice = all_is_known.then(|| quote!(#[diagnostic::do_not_recommend]));
 
     Ok(quote! {
-        // SAFETY: repr(C) or transparent, not packed; each field is asked for its fingerprint, and so is `Shareable`:
+        // SAFETY: repr(C) or transparent. The patterns name each field that the struct has in the end, and refer to it, so
+        // it is not packed, and no enum or union. Each field's type is asked for its definition, and so is `Shareable`:
         // valid for all bytes, free of pointers, of stable layout. Drop glue is refused by the assertion.
         #[automatically_derived]
         #not_advice
         unsafe impl #impl_generics ::outlive::Shareable for #name #type_generics #where_clause {
-            const FINGERPRINT: u64 = {
+            const DEFINITION: &'static ::outlive::Definition = {
                 #no_drop_glue
-                ::outlive::Fingerprint::of::<Self>(#plain_name)
-                    #(#parameters)*
-                    #(#fields)*
-                    .finish()
+                #no_field_more
+                &::outlive::Definition::structure::<Self>(#plain_name, const { &[#(#parameters,)* #(#fields)*] })
             };
         }
         #check_now
@@ -199,19 +214,19 @@ fn members(fields: &Fields) -> impl Iterator<Item = Member> + '_ {
     })
 }
 
-/// What a parameter adds to the fingerprint, even if no field shows it.
+/// What a parameter adds to the definition, even if no field shows it.
 fn parameter(parameter: &GenericParam) -> Option<TokenStream> {
     match parameter {
         GenericParam::Type(ty) => {
             let ident = &ty.ident;
             let name = ident.unraw().to_string();
-            Some(quote!(.parameter(#name, <#ident as ::outlive::Shareable>::FINGERPRINT)))
+            Some(quote!(::outlive::Part::type_parameter::<#ident>(#name)))
         }
         GenericParam::Const(constant) => {
             let ident = &constant.ident;
             let name = ident.unraw().to_string();
             // Integers, `bool` and `char` are what a const parameter may be, and all of them can be cast.
-            Some(quote!(.parameter(#name, #ident as u64)))
+            Some(quote!(::outlive::Part::const_parameter(#name, #ident as u128)))
         }
         GenericParam::Lifetime(_) => None,
     }

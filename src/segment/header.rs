@@ -5,15 +5,15 @@
 //! | 0      | 8     | magic, `outlive` and a zero byte                                 |
 //! | 8      | 4     | format version                                                   |
 //! | 12     | 4     | bits of `usize`                                                  |
-//! | 16     | 8     | fingerprint of the root type                                     |
-//! | 24     | 8     | its size                                                         |
-//! | 32     | 8     | fingerprint of the room's element type                           |
-//! | 40     | 8     | its size                                                         |
-//! | 48     | 8     | number of elements of the room                                   |
-//! | 56     | 8     | number of participants                                           |
-//! | 64     | 8     | length of the whole segment                                      |
-//! | 72     | 8     | identity: a hash of boot id, device and inode                    |
-//! | 80     | 8     | a hash of the bytes before the identity                          |
+//! | 16     | 32    | fingerprint of the root type                                     |
+//! | 48     | 8     | its size                                                         |
+//! | 56     | 32    | fingerprint of the room's element type                           |
+//! | 88     | 8     | its size                                                         |
+//! | 96     | 8     | number of elements of the room                                   |
+//! | 104    | 4     | number of participants                                           |
+//! | 108    | 4     | 1 if the root has interior mutability, plus 2 if the room has    |
+//! | 112    | 8     | identity: a hash of boot id, device and inode                    |
+//! | 120    | 8     | a hash of the bytes before the identity                          |
 //! | 128    | 4     | membership word                                                  |
 //! | 256    | 4     | cursor                                                           |
 //! | 384    | 128 n | participant table                                                |
@@ -23,21 +23,28 @@
 //! All numbers are little-endian. The identity alone is ever changed after publication: when the segment is found to be a
 //! copy, or older than the last boot, all its participants are dead, and it gets the new one.
 
-use super::Shareable;
+use super::{Fingerprint, Shareable};
 use crate::error::{Error, Result};
 use crate::raw::Id;
+use sha2::{Digest, Sha256};
 
 /// The format's version. It changes with every change of the header, the slots or the words of the primitives.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 const MAGIC: [u8; 8] = *b"outlive\0";
 /// Bytes that are read to judge a segment.
-pub(super) const LENGTH: usize = 88;
-pub(super) const IDENTITY: usize = 72;
-const CHECK: usize = 80;
-pub(super) const MEMBERSHIP: usize = 128;
-pub(super) const CURSOR: usize = 256;
-pub(super) const TABLE: usize = 384;
+pub(super) const LENGTH: usize = CHECK + 8;
+const ROOT: usize = 16;
+const ROOM: usize = ROOT + Fingerprint::LENGTH + 8;
+const ROOM_LENGTH: usize = ROOM + Fingerprint::LENGTH + 8;
+const PARTICIPANTS: usize = ROOM_LENGTH + 8;
+const CHANGES: usize = PARTICIPANTS + 4;
+pub(super) const IDENTITY: usize = CHANGES + 4;
+const CHECK: usize = IDENTITY + 8;
+/// From here on a cache line each, or more.
+pub(super) const MEMBERSHIP: usize = LENGTH.next_multiple_of(SLOT);
+pub(super) const CURSOR: usize = MEMBERSHIP + SLOT;
+pub(super) const TABLE: usize = CURSOR + SLOT;
 pub(super) const SLOT: usize = 128;
 const PAGE: usize = 4096;
 
@@ -72,20 +79,13 @@ impl Layout {
         bytes[..8].copy_from_slice(&MAGIC);
         bytes[8..12].copy_from_slice(&FORMAT.to_le_bytes());
         bytes[12..16].copy_from_slice(&usize::BITS.to_le_bytes());
-        let rest = [
-            T::FINGERPRINT,
-            size_of::<T>() as u64,
-            R::FINGERPRINT,
-            size_of::<R>() as u64,
-            self.room_length as u64,
-            self.participants as u64,
-            self.total as u64,
-            identity,
-        ];
-        for (place, value) in bytes[16..CHECK].chunks_exact_mut(8).zip(rest) {
-            place.copy_from_slice(&value.to_le_bytes());
-        }
-        let check = hash(bytes[..IDENTITY].iter().copied());
+        bytes[ROOT..ROOM].copy_from_slice(&about::<T>());
+        bytes[ROOM..ROOM_LENGTH].copy_from_slice(&about::<R>());
+        bytes[ROOM_LENGTH..PARTICIPANTS].copy_from_slice(&(self.room_length as u64).to_le_bytes());
+        bytes[PARTICIPANTS..CHANGES].copy_from_slice(&(self.participants as u32).to_le_bytes());
+        bytes[CHANGES..IDENTITY].copy_from_slice(&changes::<T, R>().to_le_bytes());
+        bytes[IDENTITY..CHECK].copy_from_slice(&identity.to_le_bytes());
+        let check = hash(&bytes[..IDENTITY]);
         bytes[CHECK..].copy_from_slice(&check.to_le_bytes());
         bytes
     }
@@ -103,21 +103,23 @@ impl Layout {
         if word(12) != usize::BITS {
             return Err(Error::WordSize { found: word(12) });
         }
-        if long(16) != T::FINGERPRINT || long(24) != size_of::<T>() as u64 {
-            return Err(Error::Type { found_size: long(24), expected_size: size_of::<T>() as u64 });
+        let size = |at: usize| long(at + Fingerprint::LENGTH);
+        // Interior mutability is part of the fingerprint, and compared once more as what it is: a `&T` into bytes that others
+        // may change would be undefined behaviour.
+        let may_change = word(CHANGES) ^ changes::<T, R>();
+        if bytes[ROOT..ROOM] != about::<T>() || may_change & ROOT_CHANGES != 0 {
+            return Err(Error::Type { found_size: size(ROOT), expected_size: size_of::<T>() as u64 });
         }
-        if long(32) != R::FINGERPRINT || long(40) != size_of::<R>() as u64 {
-            return Err(Error::RoomType { found_size: long(40), expected_size: size_of::<R>() as u64 });
+        if bytes[ROOM..ROOM_LENGTH] != about::<R>() || may_change & ROOM_CHANGES != 0 {
+            return Err(Error::RoomType { found_size: size(ROOM), expected_size: size_of::<R>() as u64 });
         }
-        let number = |at| usize::try_from(long(at)).ok();
-        // Only the two counts are believed, and only if all that follows from them agrees with header and file. The length alone
-        // would not do: it is a multiple of the page's, and another number of participants, with the root elsewhere, may
+        // Only the two counts are believed, and only if all that follows from them agrees with the hash and the file. The length
+        // alone would not do: it is a multiple of the page's, and another number of participants, with the root elsewhere, may
         // give the same.
-        let layout = number(56)
-            .zip(number(48))
-            .and_then(|(participants, room)| Self::of::<T, R>(participants, room))
-            .filter(|layout| layout.total as u64 == long(64))
-            .filter(|_| long(CHECK) == hash(bytes[..IDENTITY].iter().copied()));
+        let layout = usize::try_from(long(ROOM_LENGTH))
+            .ok()
+            .and_then(|room| Self::of::<T, R>(word(PARTICIPANTS) as usize, room))
+            .filter(|_| long(CHECK) == hash(&bytes[..IDENTITY]));
         match layout {
             Some(layout) if layout.total as u64 == file => Ok((layout, long(IDENTITY))),
             other => Err(Error::Size { found: file, expected: other.map(|l| l.total as u64) }),
@@ -125,14 +127,33 @@ impl Layout {
     }
 }
 
-/// The identity of a file on a running system. Never 0.
-pub(super) fn identity(boot: &[u8], device: u64, inode: u64) -> u64 {
-    hash(boot.iter().copied().chain(device.to_le_bytes()).chain(inode.to_le_bytes())).max(1)
+/// What is compared of a type: fingerprint and size.
+fn about<T: Shareable>() -> [u8; Fingerprint::LENGTH + 8] {
+    let mut bytes = [0; Fingerprint::LENGTH + 8];
+    bytes[..Fingerprint::LENGTH].copy_from_slice(&Fingerprint::of::<T>().to_bytes());
+    bytes[Fingerprint::LENGTH..].copy_from_slice(&(size_of::<T>() as u64).to_le_bytes());
+    bytes
 }
 
-/// FNV-1a.
-fn hash(bytes: impl Iterator<Item = u8>) -> u64 {
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+const ROOT_CHANGES: u32 = 1;
+const ROOM_CHANGES: u32 = 2;
+
+/// Which of the two has interior mutability.
+fn changes<T: Shareable, R: Shareable>() -> u32 {
+    let flag = |changes: bool, flag: u32| if changes { flag } else { 0 };
+    flag(T::DEFINITION.has_interior_mutability(), ROOT_CHANGES)
+        | flag(R::DEFINITION.has_interior_mutability(), ROOM_CHANGES)
+}
+
+/// The identity of a file on a running system. Never 0.
+pub(super) fn identity(boot: &[u8], device: u64, inode: u64) -> u64 {
+    hash(&[boot, &device.to_le_bytes(), &inode.to_le_bytes()].concat()).max(1)
+}
+
+/// The first bytes of SHA-256.
+fn hash(bytes: &[u8]) -> u64 {
+    let digest = Sha256::digest(bytes);
+    u64::from_le_bytes(digest[..8].try_into().expect("eight bytes"))
 }
 
 #[cfg(test)]

@@ -50,12 +50,14 @@
 //! that the thread locks after it joined its last segment. With more of those, the kernel does not
 //! find the thread's oldest entries.
 
+mod definition;
 mod header;
 pub(crate) mod local;
 mod naming;
 #[allow(clippy::disallowed_types)] // atomics are named there as what may be stored
 mod shareable;
 
+pub use definition::{Definition, Fingerprint, Part};
 pub use header::FORMAT;
 pub use naming::Location;
 pub use shareable::*;
@@ -379,11 +381,11 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     fn build(file: File, layout: Layout, init: impl FnOnce(&mut T, &mut [R])) -> Result<Self> {
         use std::os::unix::fs::FileExt;
         let identity = naming::identity(&file)?;
-        file.write_all_at(&layout.header::<T, R>(identity), 0).map_err(|e| Error::io("write the header", None, e))?;
         let segment = Self::of(Mapping::new(file, layout)?);
         let base = segment.body().map.as_mut_ptr();
         // SAFETY: both lie within the mapping and aligned, by `Layout`; zero bytes are a valid value of every Shareable type.
-        // Nobody else has this memory: it has no name, and its descriptor was given to nobody.
+        // Nobody else has a reference into this memory: it is no segment before it has its header. (A name or a descriptor would
+        // not be needed to open it: this process has it under /proc/self/fd.)
         let (root, room) = unsafe {
             (
                 &mut *base.add(layout.root).cast::<T>(),
@@ -391,6 +393,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
             )
         };
         init(root, room);
+        let header = layout.header::<T, R>(identity);
+        segment.file().write_all_at(&header, 0).map_err(|e| Error::io("write the header", None, e))?;
         Ok(segment)
     }
 

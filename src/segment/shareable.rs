@@ -1,6 +1,6 @@
-//! What may lie in a segment: [`Shareable`], decided at compile time, and the [`Fingerprint`] by which two programs
-//! notice that they do not mean the same type.
+//! What may lie in a segment: [`Shareable`], decided at compile time.
 
+use super::{Definition, Part};
 #[allow(clippy::disallowed_types, reason = "named for what may be stored, and not operated on")]
 use crate::platform::atomic::{
     AtomicI8, AtomicI16, AtomicI32, AtomicI64, AtomicIsize, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize,
@@ -24,7 +24,7 @@ use core::num::Wrapping;
 ///     total: u64,
 ///     name: [u8; 32],
 /// }
-/// # assert_ne!(Progress::FINGERPRINT, 0);
+/// # let _both = (Progress::DEFINITION, |p: Progress| (p.done, p.total, p.name));
 /// ```
 ///
 /// # What is `Shareable`, and what to use instead
@@ -59,7 +59,8 @@ use core::num::Wrapping;
 /// - it has no drop glue;
 /// - if it is `Sync`, sharing `&Self` between processes is as sound as between threads: it relies on no thread-local
 ///   and on no state outside of itself;
-/// - [`FINGERPRINT`](Self::FINGERPRINT) differs when the layout or the meaning of the fields does.
+/// - [`DEFINITION`](Self::DEFINITION) is that of this type. It differs when the layout or the meaning of the fields does,
+///   and it states every place that may change behind a shared reference, as [`Definition::atomic`] or [`Part::cell`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be shared between processes",
     label = "not `Shareable`",
@@ -69,153 +70,9 @@ use core::num::Wrapping;
     note = "instead of a tuple use a struct; a struct of your own needs `#[derive(Shareable)]` and `#[repr(C)]`"
 )]
 pub unsafe trait Shareable: Send + 'static {
-    /// Names the definition of the type: equal in two programs if they agree on names, order, offsets, sizes and
-    /// alignments all the way down. It is checked when a segment is opened.
-    ///
-    /// ```
-    /// use outlive::Shareable;
-    ///
-    /// mod one {
-    ///     #[derive(outlive::Shareable)]
-    ///     #[repr(C)]
-    ///     pub struct Size { pub width: u32, pub height: u32 }
-    /// }
-    /// mod other {
-    ///     #[derive(outlive::Shareable)]
-    ///     #[repr(C)]
-    ///     pub struct Size { pub height: u32, pub width: u32 }
-    /// }
-    /// assert_ne!(one::Size::FINGERPRINT, other::Size::FINGERPRINT);
-    /// ```
-    const FINGERPRINT: u64;
-}
-
-/// Builds a [`Shareable::FINGERPRINT`], for implementations by hand.
-///
-/// It is FNV-1a with 64 bits over the width of `usize`, the byte order, the type's name, size and alignment, and then
-/// each field's name, offset and own fingerprint. All numbers go in as eight bytes, little end first, and names behind
-/// their length, so the result depends on no compiler, and no two lists of fields give the same bytes. It finds
-/// mistakes and does not withstand malice; it need not, since a `Shareable` type is sound whatever its bytes are.
-///
-/// ```
-/// use core::cell::UnsafeCell;
-/// use core::mem::offset_of;
-/// use outlive::{Fingerprint, Shareable};
-///
-/// #[repr(C)]
-/// struct Guarded {
-///     value: UnsafeCell<u64>,
-/// }
-///
-/// // SAFETY: repr(C) around a u64, which accepts every bit pattern and has no drop glue; UnsafeCell is transparent.
-/// unsafe impl Shareable for Guarded {
-///     const FINGERPRINT: u64 = Fingerprint::of::<Self>("Guarded")
-///         .field("value", offset_of!(Guarded, value), u64::FINGERPRINT)
-///         .finish();
-/// }
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[must_use = "a fingerprint is built up step by step: use what is returned"]
-pub struct Fingerprint {
-    hash: u64,
-}
-
-impl Fingerprint {
-    const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
-    const PRIME: u64 = 0x0000_0100_0000_01b3;
-
-    const FIELD: u8 = 1;
-    const PARAMETER: u8 = 2;
-
-    /// Starts with the type itself. The name is the type's own without a path, so that it can move between modules.
-    ///
-    /// ```
-    /// use outlive::Fingerprint;
-    ///
-    /// assert_ne!(Fingerprint::of::<u32>("Metres"), Fingerprint::of::<u32>("Feet"));
-    /// assert_ne!(Fingerprint::of::<u32>("Metres"), Fingerprint::of::<u64>("Metres"));
-    /// ```
-    pub const fn of<T>(name: &str) -> Self {
-        Self { hash: Self::OFFSET_BASIS }
-            .number(usize::BITS as u64)
-            .byte(cfg!(target_endian = "big") as u8)
-            .text(name)
-            .number(size_of::<T>() as u64)
-            .number(align_of::<T>() as u64)
-    }
-
-    /// Adds a field: its name, its offset, and the fingerprint of its type.
-    ///
-    /// ```
-    /// use core::mem::offset_of;
-    /// use outlive::{Fingerprint, Shareable};
-    ///
-    /// #[repr(C)]
-    /// struct Point { x: f64, y: f64 }
-    ///
-    /// let point = Fingerprint::of::<Point>("Point")
-    ///     .field("x", offset_of!(Point, x), f64::FINGERPRINT)
-    ///     .field("y", offset_of!(Point, y), f64::FINGERPRINT);
-    /// # assert_ne!(point, Fingerprint::of::<Point>("Point"));
-    /// ```
-    pub const fn field(self, name: &str, offset: usize, fingerprint: u64) -> Self {
-        self.byte(Self::FIELD).text(name).number(offset as u64).number(fingerprint)
-    }
-
-    /// Adds what the layout does not show but the meaning depends on: the fingerprint of a type parameter that is only
-    /// in a [`PhantomData`], or the value of a const parameter. The derive adds all parameters.
-    ///
-    /// ```
-    /// use outlive::Fingerprint;
-    ///
-    /// struct Scaled<const BY: u32>(u64);
-    ///
-    /// fn print<const BY: u32>() -> u64 {
-    ///     Fingerprint::of::<Scaled<BY>>("Scaled").parameter("BY", BY as u64).finish()
-    /// }
-    /// assert_ne!(print::<10>(), print::<100>());
-    /// ```
-    pub const fn parameter(self, name: &str, value: u64) -> Self {
-        self.byte(Self::PARAMETER).text(name).number(value)
-    }
-
-    /// The fingerprint of all that was added.
-    ///
-    /// ```
-    /// use outlive::Fingerprint;
-    ///
-    /// const UNIT: u64 = Fingerprint::of::<()>("Unit").finish();
-    /// # assert_ne!(UNIT, 0);
-    /// ```
-    #[must_use]
-    pub const fn finish(self) -> u64 {
-        self.hash
-    }
-
-    const fn byte(self, byte: u8) -> Self {
-        Self { hash: (self.hash ^ byte as u64).wrapping_mul(Self::PRIME) }
-    }
-
-    const fn number(mut self, number: u64) -> Self {
-        let bytes = number.to_le_bytes();
-        let mut at = 0;
-        while at < bytes.len() {
-            self = self.byte(bytes[at]);
-            at += 1;
-        }
-        self
-    }
-
-    const fn text(mut self, text: &str) -> Self {
-        let bytes = text.as_bytes();
-        self = self.number(bytes.len() as u64);
-        let mut at = 0;
-        while at < bytes.len() {
-            self = self.byte(bytes[at]);
-            at += 1;
-        }
-        self
-    }
+    /// What the type is made of. When a segment is opened, its [`Fingerprint`](crate::Fingerprint) is compared with that of
+    /// the creator's type, and so is whether the type has [interior mutability](Definition::has_interior_mutability).
+    const DEFINITION: &'static Definition;
 }
 
 // `do_not_recommend` keeps these out of the compiler's list of "other types that implement", which would bury the advice
@@ -226,7 +83,7 @@ macro_rules! plain_numbers {
         // SAFETY: a primitive number: all bit patterns are values (of floats too), one layout for a target, no drop glue.
         #[diagnostic::do_not_recommend]
         unsafe impl Shareable for $number {
-            const FINGERPRINT: u64 = Fingerprint::of::<Self>(stringify!($number)).finish();
+            const DEFINITION: &'static Definition = &Definition::number::<Self>(stringify!($number));
         }
     )*};
 }
@@ -240,7 +97,7 @@ macro_rules! atomic_numbers {
         #[diagnostic::do_not_recommend]
         #[allow(clippy::disallowed_types, reason = "named for what may be stored, and not operated on")]
         unsafe impl Shareable for $atomic {
-            const FINGERPRINT: u64 = Fingerprint::of::<Self>(stringify!($atomic)).finish();
+            const DEFINITION: &'static Definition = &Definition::atomic::<Self>(stringify!($atomic));
         }
     )*};
 }
@@ -252,32 +109,31 @@ atomic_numbers! {
 // SAFETY: no bytes, so nothing to be invalid.
 #[diagnostic::do_not_recommend]
 unsafe impl Shareable for () {
-    const FINGERPRINT: u64 = Fingerprint::of::<Self>("()").finish();
+    const DEFINITION: &'static Definition = &Definition::structure::<Self>("()", &[]);
 }
 
 // SAFETY: elements lie one behind the other without a gap, and an array has what drop glue and validity they have.
 unsafe impl<T: Shareable, const N: usize> Shareable for [T; N] {
-    const FINGERPRINT: u64 =
-        Fingerprint::of::<Self>("array").field("element", 0, T::FINGERPRINT).parameter("length", N as u64).finish();
+    const DEFINITION: &'static Definition = &Definition::array::<Self>(&[Part::elements::<T>(N)]);
 }
 
 // SAFETY: repr(transparent) around one public field, with arithmetic alone as operations.
 #[diagnostic::do_not_recommend]
 unsafe impl<T: Shareable> Shareable for Wrapping<T> {
-    const FINGERPRINT: u64 = Fingerprint::of::<Self>("Wrapping").field("0", 0, T::FINGERPRINT).finish();
+    const DEFINITION: &'static Definition = &Definition::structure::<Self>("Wrapping", &[Part::field::<T>("0", 0)]);
 }
 
-/// The fingerprint says nothing of `T`, which need not be `Shareable`: nothing of it is there.
+/// The definition says nothing of `T`, which need not be `Shareable`: nothing of it is there.
 // SAFETY: no bytes, so nothing to be invalid, and nothing is dropped.
 #[diagnostic::do_not_recommend]
 unsafe impl<T: ?Sized + Send + 'static> Shareable for PhantomData<T> {
-    const FINGERPRINT: u64 = Fingerprint::of::<Self>("PhantomData").finish();
+    const DEFINITION: &'static Definition = &Definition::structure::<Self>("PhantomData", &[]);
 }
 
 /// Lets the plain data of crates that know [`bytemuck`] into a segment.
 ///
 /// A wrapper, because a blanket implementation for all of bytemuck's types and one for all of zerocopy's would collide.
-/// The fingerprint covers size and alignment only, no names: bytemuck does not tell more. A `T` without `repr(C)` may
+/// The definition has size and alignment only, no names: bytemuck does not tell more. A `T` without `repr(C)` may
 /// be laid out differently by another compiler; that gives wrong values, as any bytes do, and is not unsound.
 ///
 /// ```
@@ -310,20 +166,23 @@ pub struct Pod<T: bytemuck::AnyBitPattern + Send + 'static>(
     pub T,
 );
 
-// SAFETY: `AnyBitPattern` states that every bit pattern is valid, and excludes pointers and interior mutability; it wants
-// `Copy`, which excludes drop glue.
+// SAFETY: `AnyBitPattern` states that every bit pattern is valid, and excludes pointers and interior mutability. It wants
+// `Copy`, which the compiler gives to nothing that has drop glue or contains an `UnsafeCell`: so the plain data of two types
+// may be read as each other, and does not change behind a shared reference.
 #[cfg(feature = "bytemuck")]
 #[diagnostic::do_not_recommend]
 unsafe impl<T: bytemuck::AnyBitPattern + Send + 'static> Shareable for Pod<T> {
-    const FINGERPRINT: u64 = Fingerprint::of::<T>("Pod").finish();
+    const DEFINITION: &'static Definition = &Definition::bytes::<Self>("Pod");
 }
 
 /// Lets the plain data of crates that know [`zerocopy`] into a segment.
 ///
 /// A wrapper, because a blanket implementation for all of bytemuck's types and one for all of zerocopy's would collide.
-/// The fingerprint covers size and alignment only, no names: zerocopy does not tell more. A `T` without `repr(C)` may
+/// The definition has size and alignment only, no names: zerocopy does not tell more. A `T` without `repr(C)` may
 /// be laid out differently by another compiler; that gives wrong values, as any bytes do, and is not unsound. A `T`
-/// with drop glue is refused when the fingerprint is first used, at compile time.
+/// with drop glue is refused where a segment of it is made, at compile time. So that two types of one size cannot
+/// disagree on what may change, `T` is `Immutable`, which means without interior mutability: an atomic stands beside
+/// the plain data, not in it.
 ///
 /// ```
 /// use outlive::{Plain, Shareable};
@@ -342,21 +201,16 @@ unsafe impl<T: bytemuck::AnyBitPattern + Send + 'static> Shareable for Pod<T> {
 #[cfg(feature = "zerocopy")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
-pub struct Plain<T: zerocopy::FromBytes + Send + 'static>(
+pub struct Plain<T: zerocopy::FromBytes + zerocopy::Immutable + Send + 'static>(
     /// The value.
     pub T,
 );
 
-// SAFETY: `FromBytes` states that every sequence of bytes is a valid value, which no pointer to anything is; drop glue is
-// refused by the assertion, without which there is no fingerprint and so no segment.
+// SAFETY: `FromBytes` states that every sequence of bytes is a valid value, which no pointer to anything is; `Immutable`
+// states that there is no interior mutability, so the plain data of two types may be read as each other. Drop glue is
+// refused by the definition, without which there is no segment.
 #[cfg(feature = "zerocopy")]
 #[diagnostic::do_not_recommend]
-unsafe impl<T: zerocopy::FromBytes + Send + 'static> Shareable for Plain<T> {
-    const FINGERPRINT: u64 = {
-        assert!(
-            !core::mem::needs_drop::<T>(),
-            "a type with drop glue cannot be shared: a process that dies drops nothing"
-        );
-        Fingerprint::of::<T>("Plain").finish()
-    };
+unsafe impl<T: zerocopy::FromBytes + zerocopy::Immutable + Send + 'static> Shareable for Plain<T> {
+    const DEFINITION: &'static Definition = &Definition::bytes::<Self>("Plain");
 }

@@ -6,7 +6,7 @@ use crate::error::{Error, WaitError};
 use crate::platform::Linux;
 use crate::raw::barrier::{Failed, Full, Passed};
 use crate::raw::{self, Id, Participant};
-use crate::segment::{Fingerprint, Shareable, local};
+use crate::segment::{Definition, Part, Shareable, local};
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::offset_of;
@@ -57,12 +57,15 @@ pub struct Barrier<const N: usize> {
 
 // SAFETY: repr(C) around words that are understood whatever their bits; no pointers, no Drop.
 unsafe impl<const N: usize> Shareable for Barrier<N> {
-    const FINGERPRINT: u64 = {
-        assert!(0 < N && N <= Id::MOST_PARTICIPANTS, "a barrier has 1 to 4096 parties");
-        Fingerprint::of::<Self>("outlive::Barrier")
-            .field("words", offset_of!(Self, raw), u32::FINGERPRINT)
-            .parameter("N", N as u64)
-            .finish()
+    const DEFINITION: &'static Definition = {
+        const { assert!(0 < N && N <= Id::MOST_PARTICIPANTS, "a barrier has 1 to 4096 parties") };
+        &Definition::structure::<Self>(
+            "outlive::Barrier",
+            &[
+                Part::const_parameter("N", N as u128),
+                Part::words::<raw::Barrier<Linux, N>>("raw", offset_of!(Self, raw)),
+            ],
+        )
     };
 }
 

@@ -6,7 +6,7 @@ use crate::error::{Error, LockError};
 use crate::platform::{Linux, Platform};
 use crate::raw::condvar::Woken;
 use crate::raw::{self, Participant};
-use crate::segment::{Fingerprint, Shareable, local};
+use crate::segment::{Definition, Shareable, local};
 use core::fmt;
 use std::time::{Duration, Instant};
 
@@ -61,7 +61,7 @@ pub struct Condvar {
 
 // SAFETY: one word, understood whatever its bits; repr(transparent), no pointers, no Drop.
 unsafe impl Shareable for Condvar {
-    const FINGERPRINT: u64 = Fingerprint::of::<Self>("outlive::Condvar").finish();
+    const DEFINITION: &'static Definition = &Definition::atomic::<Self>("outlive::Condvar");
 }
 
 /// Whether a wait ended because its time was over.

@@ -4,7 +4,7 @@ use super::{Patience, take_part_to_wake};
 use crate::error::{Error, WaitError};
 use crate::platform::Linux;
 use crate::raw::{self, event::TimedOut};
-use crate::segment::{Fingerprint, Shareable, local};
+use crate::segment::{Definition, Shareable, local};
 use core::fmt;
 use std::time::{Duration, Instant};
 
@@ -45,7 +45,7 @@ pub struct Event {
 
 // SAFETY: one word, understood whatever its bits; repr(transparent), no pointers, no Drop.
 unsafe impl Shareable for Event {
-    const FINGERPRINT: u64 = Fingerprint::of::<Self>("outlive::Event").finish();
+    const DEFINITION: &'static Definition = &Definition::atomic::<Self>("outlive::Event");
 }
 
 impl Event {

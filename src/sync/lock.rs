@@ -5,7 +5,7 @@ use super::{LockResult, Patience};
 use crate::error::{Error, LockError};
 use crate::platform::Linux;
 use crate::raw::{self, Acquired, Cause, Id, Leaked, Refusal};
-use crate::segment::{Fingerprint, Shareable, local};
+use crate::segment::{Definition, Shareable, local};
 use core::fmt;
 use core::marker::PhantomData;
 use std::time::{Duration, Instant};
@@ -46,7 +46,7 @@ pub struct Lock {
 
 // SAFETY: one word, understood whatever its bits; repr(transparent), no pointers, no Drop.
 unsafe impl Shareable for Lock {
-    const FINGERPRINT: u64 = Fingerprint::of::<Self>("outlive::Lock").finish();
+    const DEFINITION: &'static Definition = &Definition::atomic::<Self>("outlive::Lock");
 }
 
 impl Lock {

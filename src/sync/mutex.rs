@@ -5,10 +5,11 @@ use super::{LockResult, Patience};
 use crate::error::LockError;
 use crate::platform::Linux;
 use crate::raw::{self, Acquired, Cause, Leaked, Refusal};
-use crate::segment::{Fingerprint, Shareable, local};
+use crate::segment::{Definition, Part, Shareable, local};
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::marker::PhantomData;
+use core::mem::offset_of;
 use core::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
@@ -64,9 +65,13 @@ pub struct Mutex<T> {
 
 // SAFETY: repr(C); the word is understood whatever its bits, the data is Shareable; no pointers, no Drop but T's (none).
 unsafe impl<T: Shareable> Shareable for Mutex<T> {
-    const FINGERPRINT: u64 = Fingerprint::of::<Self>("outlive::Mutex")
-        .field("data", core::mem::offset_of!(Self, data), T::FINGERPRINT)
-        .finish();
+    const DEFINITION: &'static Definition = &Definition::structure::<Self>(
+        "outlive::Mutex",
+        &[
+            Part::words::<raw::Mutex<Linux>>("raw", offset_of!(Self, raw)),
+            Part::cell::<T>("data", offset_of!(Self, data)),
+        ],
+    );
 }
 
 // SAFETY: the lock gives the data to one thread at a time (raw::mutex, invariants 1 and 2), as std's Mutex does.

@@ -4,7 +4,7 @@ use super::stamp::Stamp;
 use crate::error::WaitError;
 use crate::platform::Linux;
 use crate::raw::{self, Cause, Id, once::Begun, once::Deadlock};
-use crate::segment::{Fingerprint, Shareable, local};
+use crate::segment::{Definition, Part, Shareable, local};
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::mem::{MaybeUninit, offset_of};
@@ -40,7 +40,7 @@ pub struct Once {
 
 // SAFETY: one word, understood whatever its bits; repr(transparent), no pointers, no Drop.
 unsafe impl Shareable for Once {
-    const FINGERPRINT: u64 = Fingerprint::of::<Self>("outlive::Once").finish();
+    const DEFINITION: &'static Definition = &Definition::atomic::<Self>("outlive::Once");
 }
 
 impl Once {
@@ -215,8 +215,10 @@ pub struct OnceLock<T> {
 
 // SAFETY: repr(C); the word is understood whatever its bits, the value is Shareable; no pointers, no Drop but T's (none).
 unsafe impl<T: Shareable> Shareable for OnceLock<T> {
-    const FINGERPRINT: u64 =
-        Fingerprint::of::<Self>("outlive::OnceLock").field("value", offset_of!(Self, value), T::FINGERPRINT).finish();
+    const DEFINITION: &'static Definition = &Definition::structure::<Self>(
+        "outlive::OnceLock",
+        &[Part::field::<Once>("once", offset_of!(Self, once)), Part::cell::<T>("value", offset_of!(Self, value))],
+    );
 }
 
 // SAFETY: the value is written by one thread at a time (raw::once, invariants 1 and 2), before anybody has a reference to it

@@ -6,9 +6,10 @@ use crate::error::{Error, WaitError};
 use crate::platform::Linux;
 use crate::raw::permits::{NoPermit, Taken};
 use crate::raw::{self, Id};
-use crate::segment::{Fingerprint, Shareable, local};
+use crate::segment::{Definition, Part, Shareable, local};
 use core::fmt;
 use core::marker::PhantomData;
+use core::mem::offset_of;
 use std::time::{Duration, Instant};
 
 /// Up to `N` permits in memory that processes share: "N locks, any of which will do". 8 + 4 N bytes.
@@ -54,7 +55,10 @@ pub struct PermitPool<const N: usize> {
 
 // SAFETY: words alone, understood whatever their bits; repr(transparent) over repr(C), no pointers, no Drop.
 unsafe impl<const N: usize> Shareable for PermitPool<N> {
-    const FINGERPRINT: u64 = Fingerprint::of::<Self>("outlive::PermitPool").finish();
+    const DEFINITION: &'static Definition = &Definition::structure::<Self>(
+        "outlive::PermitPool",
+        &[Part::const_parameter("N", N as u128), Part::words::<raw::Permits<Linux, N>>("raw", offset_of!(Self, raw))],
+    );
 }
 
 impl<const N: usize> PermitPool<N> {

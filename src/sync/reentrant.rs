@@ -6,9 +6,10 @@ use crate::error::{Error, LockError};
 use crate::platform::Linux;
 use crate::raw::mutex::NotHeld;
 use crate::raw::{self, Acquired, Cause, Id, Leaked};
-use crate::segment::{Fingerprint, Shareable, local};
+use crate::segment::{Definition, Part, Shareable, local};
 use core::fmt;
 use core::marker::PhantomData;
+use core::mem::offset_of;
 use core::ops::Deref;
 use std::time::{Duration, Instant};
 
@@ -60,9 +61,13 @@ pub struct ReentrantMutex<T> {
 
 // SAFETY: repr(C); the words are understood whatever their bits, the data is Shareable; no pointers, no Drop but T's (none).
 unsafe impl<T: Shareable> Shareable for ReentrantMutex<T> {
-    const FINGERPRINT: u64 = Fingerprint::of::<Self>("outlive::ReentrantMutex")
-        .field("data", core::mem::offset_of!(Self, data), T::FINGERPRINT)
-        .finish();
+    const DEFINITION: &'static Definition = &Definition::structure::<Self>(
+        "outlive::ReentrantMutex",
+        &[
+            Part::words::<raw::ReentrantMutex<Linux>>("raw", offset_of!(Self, raw)),
+            Part::field::<T>("data", offset_of!(Self, data)),
+        ],
+    );
 }
 
 // SAFETY: `&T` is given to the one thread that holds the lock (raw::mutex, invariants 1 and 2), never to two at a time.

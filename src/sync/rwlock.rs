@@ -6,10 +6,11 @@ use crate::error::LockError;
 use crate::platform::Linux;
 use crate::raw::rwlock::{self, Line, Reading};
 use crate::raw::{self, Acquired, Cause, Leaked};
-use crate::segment::{Fingerprint, Shareable, local};
+use crate::segment::{Definition, Part, Shareable, local};
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::marker::PhantomData;
+use core::mem::offset_of;
 use core::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
@@ -89,10 +90,14 @@ pub struct RwLock<T, const READERS: usize = 16> {
 
 // SAFETY: repr(C); the words are understood whatever their bits, the data is Shareable; no pointers, no Drop but T's (none).
 unsafe impl<T: Shareable, const READERS: usize> Shareable for RwLock<T, READERS> {
-    const FINGERPRINT: u64 = Fingerprint::of::<Self>("outlive::RwLock")
-        .parameter("READERS", READERS as u64)
-        .field("data", core::mem::offset_of!(Self, data), T::FINGERPRINT)
-        .finish();
+    const DEFINITION: &'static Definition = &Definition::structure::<Self>(
+        "outlive::RwLock",
+        &[
+            Part::const_parameter("READERS", READERS as u128),
+            Part::words::<raw::RwLock<Linux, READERS>>("raw", offset_of!(Self, raw)),
+            Part::cell::<T>("data", offset_of!(Self, data)),
+        ],
+    );
 }
 
 // SAFETY: the lock gives the data to one writer, or to readers (raw::rwlock, invariants 1 and 2), as std's RwLock does: Send because

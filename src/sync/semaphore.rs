@@ -6,7 +6,7 @@ use crate::error::{Error, WaitError};
 use crate::platform::Linux;
 use crate::raw;
 use crate::raw::semaphore::Refused;
-use crate::segment::{Fingerprint, Shareable, local};
+use crate::segment::{Definition, Shareable, local};
 use core::fmt;
 use std::time::{Duration, Instant};
 
@@ -50,7 +50,7 @@ pub struct Semaphore {
 
 // SAFETY: two words, understood whatever their bits; repr(transparent) over repr(C), no pointers, no Drop.
 unsafe impl Shareable for Semaphore {
-    const FINGERPRINT: u64 = Fingerprint::of::<Self>("outlive::Semaphore").finish();
+    const DEFINITION: &'static Definition = &Definition::atomic::<Self>("outlive::Semaphore");
 }
 
 impl Semaphore {

@@ -7,6 +7,7 @@ use outlive::{
     Barrier, Condvar, Error, Event, Lock, LockError, LockResult, Mutex, Once, OnceLock, PermitPool, ReentrantMutex,
     RwLock, RwLockWriteGuard, Segment, Semaphore, Shareable,
 };
+use sha2::{Digest, Sha256};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
@@ -221,11 +222,11 @@ impl Input {
 const LONGEST: Duration = Duration::from_secs(20);
 
 /// The length of the header that is judged.
-const HEADER: usize = 88;
+const HEADER: usize = 128;
 /// Where in it the number of participants is, and the hash of the first so many bytes.
-const PARTICIPANTS: usize = 56;
-const HASH: usize = 80;
-const HASHED: usize = 72;
+const PARTICIPANTS: usize = 104;
+const HASH: usize = 120;
+const HASHED: usize = 112;
 /// Where the participant table is, and what one participant takes there.
 const TABLE: usize = 384;
 const SLOT: usize = 128;
@@ -283,10 +284,8 @@ fn overwrite(path: &Path, input: &Input) -> Vec<u8> {
         image[usize::from(*at) % HEADER] ^= change;
     }
     if input.hashed {
-        let hash = image[..HASHED]
-            .iter()
-            .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3));
-        image[HASH..HEADER].copy_from_slice(&hash.to_le_bytes());
+        let digest = Sha256::digest(&image[..HASHED]);
+        image[HASH..HEADER].copy_from_slice(&digest[..HEADER - HASH]);
     }
     let length = image.len().saturating_add_signed(input.length);
     image.resize(length, 0);
@@ -299,9 +298,9 @@ fn overwrite(path: &Path, input: &Input) -> Vec<u8> {
 /// Takes this thread out again, whatever names it as a holder: fuzzers do this a million times.
 fn leave(segment: &Any, path: &Path) {
     let file = std::fs::OpenOptions::new().read(true).write(true).open(path).expect("there");
-    let mut participants = [0; 8];
+    let mut participants = [0; 4];
     file.read_exact_at(&mut participants, PARTICIPANTS as u64).expect("a header");
-    let root = TABLE + SLOT * u64::from_le_bytes(participants) as usize;
+    let root = TABLE + SLOT * u32::from_le_bytes(participants) as usize;
     let length = file.metadata().expect("there").len() as usize;
     file.write_all_at(&vec![0; length - root], root as u64).expect("written");
     segment.detach().expect("nothing is held any more");

@@ -5,7 +5,7 @@
 
 use super::Guarded;
 use libc::{c_int, pthread_cond_t, pthread_mutex_t, pthread_rwlock_t, sem_t};
-use outlive::{Fingerprint, Shareable};
+use outlive::{Definition, Shareable};
 use std::cell::UnsafeCell;
 use std::io;
 use std::mem::MaybeUninit;
@@ -31,7 +31,7 @@ unsafe impl Sync for Pthread {}
 
 // SAFETY: repr(C) around bytes and a u64, no drop glue; see the module.
 unsafe impl Shareable for Pthread {
-    const FINGERPRINT: u64 = Fingerprint::of::<Self>("Pthread").finish();
+    const DEFINITION: &'static Definition = &Definition::atomic::<Self>("Pthread");
 }
 
 impl std::fmt::Debug for Pthread {
@@ -141,7 +141,7 @@ macro_rules! object {
 
         // SAFETY: repr(C) around bytes, no drop glue; see the module.
         unsafe impl Shareable for $name {
-            const FINGERPRINT: u64 = Fingerprint::of::<Self>(stringify!($name)).finish();
+            const DEFINITION: &'static Definition = &Definition::atomic::<Self>(stringify!($name));
         }
 
         impl std::fmt::Debug for $name {

@@ -7,7 +7,7 @@ mod glibc;
 pub use flock::{Flock, FlockFile};
 pub use glibc::{Cond, Pthread, PthreadRwLock, Robustness, Sem};
 
-use outlive::{Fingerprint, LockError, Mutex, Shareable};
+use outlive::{Definition, LockError, Mutex, Shareable};
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -77,7 +77,7 @@ pub struct Std {
 // SAFETY: room for bytes, without drop glue. They become a mutex only in `set_up`, and are used as one only by a caller that
 // vouches for it.
 unsafe impl Shareable for Std {
-    const FINGERPRINT: u64 = Fingerprint::of::<Self>("Std").finish();
+    const DEFINITION: &'static Definition = &Definition::atomic::<Self>("Std");
 }
 
 impl Std {

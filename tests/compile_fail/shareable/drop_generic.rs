@@ -10,6 +10,6 @@ impl<T> Drop for Count<T> {
     fn drop(&mut self) {}
 }
 
-const _: u64 = Count::<u32>::FINGERPRINT;
+const _: &outlive::Definition = Count::<u32>::DEFINITION;
 
 fn main() {}

@@ -1,0 +1,11 @@
+use outlive::Shareable;
+use outlive_test_attributes::becomes;
+
+#[derive(Shareable)]
+#[repr(C)]
+#[becomes(#[repr(C)] struct Job { number: bool })]
+struct Job {
+    number: u64,
+}
+
+fn main() {}
