@@ -26,6 +26,12 @@ pub enum Error {
     AlreadyExists(PathBuf),
     /// A name that no segment can have.
     InvalidName(String),
+    /// A path that no file can have.
+    InvalidPath(PathBuf),
+    /// A name under which no segment can be passed.
+    InvalidPassedName(String),
+    /// A mode or an owner that no segment can have.
+    InvalidOption(String),
     /// What was asked for cannot be: too many participants, a length that overflows, more members of a barrier than parties.
     InvalidSize(String),
     /// It is not a regular file, or its first bytes are not those of a segment.
@@ -68,10 +74,41 @@ pub enum Error {
         /// User id of this process.
         expected: u32,
     },
+    /// It belongs to a user whom this user namespace does not map. All of those have this one id, so it proves nothing.
+    UnmappedOwner {
+        /// That id.
+        found: u32,
+    },
+    /// Others could put segments of their own into the directory of [`Location::persistent`](crate::Location::persistent).
+    UntrustedDirectory {
+        /// The directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        found: String,
+    },
+    /// The file system, or the user's part of it, is full.
+    NoSpace {
+        /// The segment's file, if it has a name, or is to have one.
+        path: Option<PathBuf>,
+        /// Length of the segment in bytes.
+        needed: u64,
+    },
+    /// This process may not make files that long (RLIMIT_FSIZE).
+    FileSizeLimit {
+        /// The limit in bytes.
+        limit: u64,
+        /// Length of the segment in bytes.
+        needed: u64,
+    },
     /// It comes from before a reboot, or is a copy, and somebody else is just seeing to that, or does not finish.
     Busy,
     /// No segment was passed to this process under that name.
     NotPassed(String),
+    /// What came over the socket was no segment.
+    NotReceived {
+        /// What came.
+        found: String,
+    },
     /// The primitive is not in a segment: it lives on a stack or heap where no other process can see it.
     NotInSegment,
     /// Every slot of the participant table is taken by a living thread.
@@ -148,7 +185,14 @@ impl fmt::Display for Error {
                 f,
                 "{name:?} cannot name a segment; use 1 to 200 bytes without '/' or NUL, and not beginning with '.'"
             ),
-            Self::InvalidSize(what) => f.write_str(what),
+            Self::InvalidPath(path) => write!(
+                f,
+                "{path:?} cannot be a segment's file; give a path that ends in a file name of at most 255 bytes, without NUL"
+            ),
+            Self::InvalidPassedName(name) => {
+                write!(f, "a segment cannot be passed as {name:?}; use 1 to 100 bytes without '=' or NUL")
+            }
+            Self::InvalidSize(what) | Self::InvalidOption(what) => f.write_str(what),
             Self::NotASegment => f.write_str(
                 "this is no segment: not a regular file that begins with outlive's magic number; check the name",
             ),
@@ -182,12 +226,37 @@ impl fmt::Display for Error {
                 f,
                 "the segment belongs to user {found}, not to user {expected}; if that user is trusted, say so with Options::owner"
             ),
+            Self::UnmappedOwner { found } => write!(
+                f,
+                "the segment belongs to a user whom this user namespace does not map; all such users have the id {found} here, so it may be anybody's: map its owner (uid_map)"
+            ),
+            Self::UntrustedDirectory { path, found } => write!(
+                f,
+                "{} must be a directory of this user's with mode 0700, but it {found}; put that right, or use Location::file",
+                path.display()
+            ),
+            Self::NoSpace { path: Some(path), needed } => write!(
+                f,
+                "there is no space for the {needed} bytes of {}: its file system or the user's quota is full; free some, or ask for less",
+                path.display()
+            ),
+            Self::NoSpace { path: None, needed } => {
+                write!(f, "there is no memory for the {needed} bytes of the segment; free some, or ask for less")
+            }
+            Self::FileSizeLimit { limit, needed } => write!(
+                f,
+                "the segment needs {needed} bytes, but this process may make files of at most {limit}; raise the limit (RLIMIT_FSIZE, `ulimit -f`), or ask for less"
+            ),
             Self::Busy => f.write_str(
                 "somebody else is opening or replacing this segment and does not finish; look for a stopped process that has it open",
             ),
             Self::NotPassed(name) => write!(
                 f,
                 "no segment was passed to this process as {name:?}; the parent passes it with Segment::pass_to before it spawns"
+            ),
+            Self::NotReceived { found } => write!(
+                f,
+                "expected a segment that the other side sends with Segment::send_to, but {found} came; let nothing else use this socket"
             ),
             Self::NotInSegment => f.write_str(
                 "this primitive is not in a segment, so no other process could see it; put it into a Segment",

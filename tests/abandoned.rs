@@ -78,7 +78,9 @@ fn who_replaces_takes_the_name_from_nobody_who_uses_it() {
     let path = made(&directory);
     let stop = AtomicBool::new(false);
     let inode = |segment: &Counter| {
-        let file = std::fs::File::from(std::os::fd::AsFd::as_fd(segment).try_clone_to_owned().expect("duplicated"));
+        // SAFETY: it is only asked for its inode.
+        let descriptor = unsafe { segment.borrow_fd() };
+        let file = std::fs::File::from(descriptor.try_clone_to_owned().expect("duplicated"));
         file.metadata().expect("open").ino()
     };
     std::thread::scope(|scope| {

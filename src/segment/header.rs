@@ -52,10 +52,14 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// `None` if it does not fit into the address space, or there are no or too many participants.
+    /// `None` if it does not fit into the address space, there are no or too many participants, or the room has elements without
+    /// a size: there could be 2^64 of those, and a loop over them would not end.
     pub(super) fn of<T: Shareable, R: Shareable>(participants: usize, room_length: usize) -> Option<Self> {
         const { assert!(align_of::<T>() <= PAGE && align_of::<R>() <= PAGE, "alignment above a page's") };
         if participants == 0 || participants > Id::MOST_PARTICIPANTS {
+            return None;
+        }
+        if size_of::<R>() == 0 && room_length > 0 {
             return None;
         }
         let up = |at: usize, align: usize| at.checked_next_multiple_of(align.max(SLOT));
@@ -144,6 +148,15 @@ mod tests {
 
     fn judge(bytes: &[u8; LENGTH], file: u64) -> Judged {
         Layout::judge::<u64, u16>(bytes, file)
+    }
+
+    /// A fault that was there once: 2^64 - 1 of them fit into a page, and a loop over them never ended.
+    #[test]
+    fn room_for_elements_without_a_size_cannot_be() {
+        assert_eq!(Layout::of::<u64, ()>(1, usize::MAX), None);
+        let empty = Layout::of::<u64, ()>(1, 0).expect("no room at all");
+        let bytes = Layout { room_length: 5, ..empty }.header::<u64, ()>(7);
+        assert!(matches!(Layout::judge::<u64, ()>(&bytes, empty.total as u64), Err(Error::Size { .. })));
     }
 
     proptest! {

@@ -275,6 +275,11 @@ impl Mapping {
         unsafe { (*self.file.get()).as_ref() }.expect("a live mapping has a file")
     }
 
+    /// Device and inode of its file.
+    pub(super) fn inode(&self) -> (u64, u64) {
+        (self.device.load(Relaxed), self.inode.load(Relaxed)) // ORDERING: written before LIVE, which the caller has seen.
+    }
+
     /// Whether a LIVE mapping contains this address. Consistent even while the record is being reused.
     fn covers(&self, address: usize) -> bool {
         let before = self.state.load(Acquire);

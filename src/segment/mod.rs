@@ -19,11 +19,14 @@
 //!
 //! # Three kinds
 //!
-//! | kind      | made by                            | found by others                             | lives until                     |
-//! |-----------|------------------------------------|---------------------------------------------|---------------------------------|
-//! | anonymous | [`Segment::anonymous`]             | fork, or [`Segment::pass_to`] a child        | its last descriptor is closed   |
-//! | named     | [`Segment::create`] with a name     | its name in `/dev/shm`                       | it is removed, or a reboot      |
-//! | file      | [`Segment::create`] with a path     | its path                                    | it is removed                   |
+//! | kind      | made by                              | found by others                      | lives until                          |
+//! |-----------|--------------------------------------|--------------------------------------|--------------------------------------|
+//! | anonymous | [`Segment::anonymous`]               | fork, or it is passed on             | its last descriptor is closed        |
+//! | named     | [`Segment::create`] with a name      | its name in `/dev/shm`               | it is removed, its user logs out ([`Location::named`]), or a reboot |
+//! | kept      | the same, at [`Location::persistent`] | its name, by processes of that user | it is removed                        |
+//! | file      | [`Segment::create`] with a path      | its path                             | it is removed                        |
+//!
+//! All of them can be passed on: to a child by [`Segment::pass_to`], to any process by [`Segment::send_to`].
 //!
 //! A segment is built without a name and published in one atomic step: nobody ever sees half of one, and a creator that is
 //! killed anywhere leaves nothing behind that blocks the next. There is no init lock and no tracker process.
@@ -36,14 +39,18 @@
 //! sealed) that is truncated while it is mapped raises SIGBUS in those who touch it. Default mode 0600, ownership is
 //! checked, and symbolic links are not followed.
 
+mod allocation;
+mod checks;
 mod header;
 pub(crate) mod local;
 mod naming;
+mod passing;
+mod place;
 #[allow(clippy::disallowed_types)] // atomics are named there as what may be stored
 mod shareable;
 
 pub use header::FORMAT;
-pub use naming::Location;
+pub use place::Location;
 pub use shareable::*;
 
 use crate::error::{Error, Result};
@@ -59,8 +66,6 @@ use header::Layout;
 use local::Mapping;
 use naming::Unpublished;
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::process::Command;
 
 /// Slots in the participant table unless [`Options::participants`] says otherwise.
 const PARTICIPANTS: usize = 256;
@@ -108,12 +113,18 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     }
 
     /// Permission bits of a named or file-backed segment, 0600 unless said otherwise. The umask does not count.
+    ///
+    /// Nothing but permission bits, at most 0777, and the owner must be able to read and write. Another mode gives
+    /// [`Error::InvalidOption`] as soon as something is made or opened with it.
     pub fn mode(mut self, mode: u32) -> Self {
         self.mode = mode;
         self
     }
 
     /// Opens segments that belong to this user id, instead of the process's own.
+    ///
+    /// In a user namespace, the id that stands for all users without one (usually 65534) is never accepted:
+    /// [`Error::UnmappedOwner`]. The id `u32::MAX` is nobody's: [`Error::InvalidOption`].
     pub fn owner(mut self, user: u32) -> Self {
         self.owner = Some(user);
         self
@@ -128,8 +139,18 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
         self
     }
 
-    fn layout(&self) -> Result<Layout> {
+    /// Refuses what can never work, before anything is made or looked at. Gives the layout of a new segment.
+    fn check(&self) -> Result<Layout> {
+        checks::mode(self.mode)?;
+        self.owner.map_or(Ok(()), checks::user)?;
         Layout::of::<T, R>(self.participants, self.room).ok_or_else(|| {
+            if size_of::<R>() == 0 && self.room > 0 {
+                return Error::InvalidSize(format!(
+                    "a room of {} elements without a size ({}) cannot be: they would have no place; use a type with a size, or no room",
+                    self.room,
+                    core::any::type_name::<R>()
+                ));
+            }
             Error::InvalidSize(format!(
                 "a segment with {} participants and room for {} elements cannot be; participants go from 1 to {}, and all must fit into the address space",
                 self.participants,
@@ -148,12 +169,12 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     /// `init` gets the value and the room in place, all zero, before anybody else can see them.
     ///
     /// # Errors
-    /// [`Error::InvalidSize`], or [`Error::Io`] when memory is short.
+    /// [`Error::InvalidSize`], [`Error::InvalidOption`], [`Error::FileSizeLimit`], [`Error::NoSpace`] or [`Error::Io`].
     ///
     /// # If a process dies
     /// A creator that dies leaves nothing behind.
     pub fn anonymous(&self, init: impl FnOnce(&mut T, &mut [R])) -> Result<Segment<T, R>> {
-        let layout = self.layout()?;
+        let layout = self.check()?;
         let file = naming::memfd(layout.total)?;
         naming::share(&file)?;
         Segment::build(file, layout, init)
@@ -163,13 +184,14 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     ///
     /// # Errors
     /// [`Error::AlreadyExists`]; [`Error::Owner`] for one of another user's that was to be replaced;
-    /// [`Error::InvalidName`], [`Error::InvalidSize`], [`Error::Unsupported`], [`Error::Io`].
+    /// [`Error::InvalidName`], [`Error::InvalidPath`], [`Error::InvalidSize`], [`Error::InvalidOption`];
+    /// [`Error::FileSizeLimit`], [`Error::NoSpace`]; [`Error::UntrustedDirectory`], [`Error::Unsupported`], [`Error::Io`].
     ///
     /// # If a process dies
     /// Before the name is given, nothing is left behind; after it the segment is complete.
     pub fn create(&self, place: impl Into<Location>, init: impl FnOnce(&mut T, &mut [R])) -> Result<Segment<T, R>> {
-        let path = place.into().path()?;
-        let layout = self.layout()?;
+        let layout = self.check()?;
+        let path = place.into().path_to_create()?;
         if !self.replace && std::fs::symlink_metadata(&path).is_ok() {
             return Err(Error::AlreadyExists(path));
         }
@@ -188,14 +210,16 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     ///
     /// # Errors
     /// [`Error::NotFound`], and one of its own for everything that may be wrong with what was found: [`Error::NotASegment`],
-    /// [`Error::Version`], [`Error::WordSize`], [`Error::Type`], [`Error::RoomType`], [`Error::Size`], [`Error::Owner`].
-    /// Nothing is changed in what is refused. [`Error::Busy`] after five seconds, if somebody has stopped in the middle
+    /// [`Error::Version`], [`Error::WordSize`], [`Error::Type`], [`Error::RoomType`], [`Error::Size`], [`Error::Owner`],
+    /// [`Error::UnmappedOwner`]. [`Error::NoSpace`] for a copy with holes that the file system has no room to fill. What cannot be
+    /// asked for is refused as by [`create`](Self::create). Nothing is changed in what is refused. [`Error::Busy`] after five seconds, if somebody has stopped in the middle
     /// of replacing or reviving it.
     ///
     /// # If a process dies
     /// Somebody who opens it and dies changes nothing. If the segment is a copy, or older than the last boot, all that the
     /// dead held there is handed to the next who locks it, as [`OwnerDied`](crate::LockError::OwnerDied).
     pub fn open(&self, place: impl Into<Location>) -> Result<Segment<T, R>> {
+        self.check()?;
         let path = place.into().path()?;
         // A segment that had to be revived could be replaced in a gap between two locks: then the name is asked again.
         for _ in 0..1_000 {
@@ -229,36 +253,6 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
         }
         Err(Error::Busy)
     }
-
-    /// Opens the segment that the parent process [passed](Segment::pass_to) under this name.
-    ///
-    /// # Errors
-    /// [`Error::NotPassed`], and those of [`open`](Self::open).
-    pub fn inherit(&self, name: &str) -> Result<Segment<T, R>> {
-        let not_passed = || Error::NotPassed(name.into());
-        let value = std::env::var(variable(name)).map_err(|_| not_passed())?;
-        let mut numbers = value.split(':').map(str::parse::<u64>);
-        let mut next = || numbers.next().and_then(|n| n.ok()).ok_or_else(not_passed);
-        let (descriptor, device, inode) = (next()?, next()?, next()?);
-        let descriptor = i32::try_from(descriptor).ok().filter(|d| *d > 2).ok_or_else(not_passed)?;
-        // SAFETY: only asked for its flags, its inode and a duplicate, which fail on a number that is not open; the inode
-        // tells whether it is what the parent meant.
-        let passed = unsafe { BorrowedFd::borrow_raw(descriptor) };
-        // Opened anew, not duplicated: a duplicate would share the parent's lock on the file, and could give it up.
-        let file = naming::reopen(passed).map_err(|_| not_passed())?;
-        if naming::inode(&file)? != (device, inode) {
-            return Err(not_passed());
-        }
-        // It has arrived: our own children get it only if it is passed on.
-        rustix::io::fcntl_setfd(passed, rustix::io::FdFlags::CLOEXEC)
-            .map_err(|e| Error::io("set a flag of the passed descriptor", None, e))?;
-        naming::share(&file)?;
-        Segment::adopt(file)
-    }
-}
-
-fn variable(name: &str) -> String {
-    format!("OUTLIVE_SEGMENT_{name}")
 }
 
 /// A value of type `T` in memory that processes share, with room for elements of type `R` behind it.
@@ -334,14 +328,6 @@ impl<T: Shareable + Sync> Segment<T> {
         Self::options().open_or_create(place, |root, _| init(root))
     }
 
-    /// Opens the segment that the parent [passed](Self::pass_to) under this name. See [`Options::inherit`].
-    ///
-    /// # Errors
-    /// Those of [`Options::inherit`].
-    pub fn inherit(name: &str) -> Result<Self> {
-        Self::options().inherit(name)
-    }
-
     /// Options to make or open a segment with.
     pub fn options() -> Options<T> {
         Options { participants: PARTICIPANTS, room: 0, mode: 0o600, owner: None, replace: false, types: PhantomData }
@@ -384,6 +370,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     fn adopt(file: File) -> Result<Self> {
         let (bytes, length) = naming::read_header(&file)?;
         let (layout, _) = Layout::judge::<T, R>(&bytes, length)?;
+        allocation::fill_holes(&file, layout.total)?;
         let identity = naming::identity(&file)?;
         let segment = Self::of(Mapping::new(file, layout)?);
         let body = segment.body();
@@ -430,40 +417,33 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         }
     }
 
-    /// Lets a child process that is about to be spawned open this segment, whatever its kind, with
-    /// [`Segment::inherit`] under the same name.
+    /// Whether this place still stands for this very segment: false if the name was removed, or is another segment's by now.
     ///
-    /// The child gets the descriptor, under the number that it has here, and the environment variable
-    /// `OUTLIVE_SEGMENT_<name>`. Nobody else gets it: it stays close-on-exec in this process.
+    /// A name can go while the segment is in use: by [`remove`](Segment::remove) or `rm`, and for segments in
+    /// `/dev/shm` when their user logs out ([`Location::named`]). Those who have the segment go on with it, but whoever opens the
+    /// name finds nothing, or makes another. A process that runs for long can ask, and then end, or open the name anew.
     ///
-    /// ```no_run
+    /// ```
     /// use outlive::{Lock, Segment};
-    /// use std::process::Command;
     ///
-    /// // parent
-    /// let segment = Segment::<Lock>::anonymous(|_lock| {})?;
-    /// let mut child = Command::new("worker");
-    /// segment.pass_to(&mut child, "jobs")?;
-    /// child.spawn()?;
-    ///
-    /// // child
-    /// let segment = Segment::<Lock>::inherit("jobs")?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # let name = &format!("outlive-doc-has-name-{}", std::process::id());
+    /// let segment = Segment::<Lock>::create(name, |_lock| {})?;
+    /// assert!(segment.has_name(name)?);
+    /// Segment::<Lock>::remove(name)?;
+    /// assert!(!segment.has_name(name)?);
+    /// # Ok::<(), outlive::Error>(())
     /// ```
     ///
     /// # Errors
-    /// [`Error::Io`] when there are no descriptors left.
-    pub fn pass_to(&self, command: &mut Command, name: &str) -> Result<()> {
-        use std::os::unix::process::CommandExt;
-        let own = rustix::io::fcntl_dupfd_cloexec(self.file(), 3)
-            .map_err(|e| Error::io("duplicate the descriptor", None, e))?;
-        let (device, inode) = naming::inode(self.file())?;
-        command.env(variable(name), format!("{}:{device}:{inode}", own.as_raw_fd()));
-        // SAFETY: between fork and exec only one system call is made, fcntl, on a descriptor that the closure owns.
-        unsafe {
-            command.pre_exec(move || Ok(rustix::io::fcntl_setfd(&own, rustix::io::FdFlags::empty())?));
+    /// Those of [`Location::path`]; [`Error::Io`] if the place cannot be looked at.
+    pub fn has_name(&self, place: impl Into<Location>) -> Result<bool> {
+        use std::os::unix::fs::MetadataExt;
+        let path = place.into().path()?;
+        match std::fs::symlink_metadata(&path) {
+            Ok(found) => Ok((found.dev(), found.ino()) == self.mapping.inode()),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(e) => Err(Error::io("look at", Some(&path), e)),
         }
-        Ok(())
     }
 
     /// Takes the calling thread out of the segment, for threads that live on but have done with it. It comes back with its
@@ -510,13 +490,6 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Deref for Segment<T, R> {
     fn deref(&self) -> &T {
         // SAFETY: within the mapping, aligned, by `Layout`. Any bytes are a valid T; T is Sync; only `&T` is given out.
         unsafe { self.root.as_ref() }
-    }
-}
-
-/// The descriptor, to pass it on by other means.
-impl<T: Shareable + Sync, R: Shareable + Sync> AsFd for Segment<T, R> {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.file().as_fd()
     }
 }
 

@@ -13,87 +13,16 @@
 //! has the name. The second name is `.outlive-NEW-OLD`, by the inodes of the two, and nobody else's; what
 //! a replacer that was killed leaves there is removed by the next one, if it is one of these two inodes and not locked.
 
-use super::header;
+use super::allocation::allocate;
+use super::{checks, header};
 use crate::error::{Error, Result};
 use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
-
-/// Where a segment is to be found by others.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Location(Kind);
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Kind {
-    Named(String),
-    File(PathBuf),
-}
-
-impl Location {
-    /// A name in the shared-memory file system (`/dev/shm`): gone with the next boot.
-    pub fn named(name: impl Into<String>) -> Self {
-        Self(Kind::Named(name.into()))
-    }
-    /// A file of its own, which outlives a reboot (its participants do not).
-    pub fn file(path: impl Into<PathBuf>) -> Self {
-        Self(Kind::File(path.into()))
-    }
-
-    /// The file of this location.
-    ///
-    /// # Errors
-    /// [`Error::InvalidName`].
-    pub fn path(&self) -> Result<PathBuf> {
-        match &self.0 {
-            Kind::Named(name) => {
-                let fits = (1..=200).contains(&name.len());
-                if !fits || name.starts_with('.') || name.contains(['/', '\0']) {
-                    return Err(Error::InvalidName(name.clone()));
-                }
-                Ok(Path::new("/dev/shm").join(name))
-            }
-            Kind::File(path) => match path.file_name() {
-                Some(_) => Ok(path.clone()),
-                None => Err(Error::InvalidName(path.display().to_string())),
-            },
-        }
-    }
-}
-
-/// A [`Location::named`].
-impl From<&str> for Location {
-    fn from(name: &str) -> Self {
-        Self::named(name)
-    }
-}
-/// A [`Location::named`].
-impl From<&String> for Location {
-    fn from(name: &String) -> Self {
-        Self::named(name)
-    }
-}
-/// A [`Location::file`].
-impl From<&Path> for Location {
-    fn from(path: &Path) -> Self {
-        Self::file(path)
-    }
-}
-/// A [`Location::file`].
-impl From<&PathBuf> for Location {
-    fn from(path: &PathBuf) -> Self {
-        Self::file(path)
-    }
-}
-/// A [`Location::file`].
-impl From<PathBuf> for Location {
-    fn from(path: PathBuf) -> Self {
-        Self::file(path)
-    }
-}
 
 /// How long others may take over something that takes microseconds, unless they are stopped.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -133,16 +62,10 @@ pub(super) fn memfd(total: usize) -> Result<File> {
 }
 
 /// A child's standard streams take the numbers 0 to 2: a descriptor to be passed on must not have one of them.
-fn away_from_stdio(file: File) -> Result<File> {
+pub(super) fn away_from_stdio(file: File) -> Result<File> {
     rustix::io::fcntl_dupfd_cloexec(&file, 3)
         .map(File::from)
         .map_err(|e| Error::io("duplicate the descriptor", None, e))
-}
-
-/// A file of that length with all its room allocated: a full disk is an error here, and not a SIGBUS later.
-fn allocate(file: &File, total: usize, path: Option<&Path>) -> Result<()> {
-    rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), 0, total as u64)
-        .map_err(|e| Error::io("allocate the segment", path, e))
 }
 
 /// A file on the file system of `path` that has no name yet.
@@ -311,12 +234,11 @@ fn open(path: &Path) -> Result<File> {
     }
 }
 
-fn check_owner(file: &File, owner: u32) -> Result<()> {
-    let found = metadata(file)?.uid();
-    if found == owner { Ok(()) } else { Err(Error::Owner { found, expected: owner }) }
+pub(super) fn check_owner(file: &File, owner: u32) -> Result<()> {
+    checks::owner(metadata(file)?.uid(), owner)
 }
 
-fn metadata(file: &File) -> Result<std::fs::Metadata> {
+pub(super) fn metadata(file: &File) -> Result<std::fs::Metadata> {
     file.metadata().map_err(|e| Error::io("look at the segment", None, e))
 }
 
