@@ -10,6 +10,8 @@
 //! number, which is the file offset of what was passed, and of nothing else. (Nobody reads at that offset.) A number is
 //! looked at before anything is done with it; where all three fit, it was passed, and it is the library's to close.
 
+#![allow(clippy::disallowed_types)] // process-local, never in shared memory, never in an algorithm
+
 use super::{Options, Segment, Shareable, checks, naming};
 use crate::error::{Error, Result};
 use crate::platform::atomic::AtomicU64;
