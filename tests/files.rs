@@ -25,7 +25,7 @@ fn is_root() -> bool {
 /// Runs a test in a child whose mounts nobody else sees. They go with it, even when the test fails.
 fn with_mounts_of_its_own(test: impl FnOnce()) {
     const NOT_PERMITTED: i32 = 77;
-    let child = fork(|| {
+    let status = in_a_child(|| {
         // SAFETY: two system calls about the calling process, which has one thread.
         let is_permitted = unsafe {
             libc::unshare(libc::CLONE_NEWNS) == 0
@@ -43,7 +43,7 @@ fn with_mounts_of_its_own(test: impl FnOnce()) {
         test();
         0
     });
-    match wait(child) {
+    match status {
         NOT_PERMITTED => skipped("only root can mount file systems"),
         status => assert_eq!(status, 0, "minus a number: killed by that signal"),
     }
@@ -147,7 +147,7 @@ fn a_file_system_that_cannot_allocate_is_named_with_those_that_can() {
 #[test]
 fn the_limit_of_file_sizes_is_an_error_and_not_a_signal() {
     let directory = directory();
-    let child = fork(|| {
+    let status = in_a_child(|| {
         let limit = libc::rlimit { rlim_cur: 65_536, rlim_max: libc::RLIM_INFINITY };
         // SAFETY: only for this process.
         assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &limit) }, 0);
@@ -157,7 +157,7 @@ fn the_limit_of_file_sizes_is_an_error_and_not_a_signal() {
         assert!(Counter::options().participants(8).anonymous(|_, _| {}).is_ok(), "shorter than the limit");
         0
     });
-    assert_eq!(wait(child), 0, "minus a number: killed by that signal");
+    assert_eq!(status, 0, "minus a number: killed by that signal");
 }
 
 /// From here on all allocations of more than a MiB are interrupted in this process. (Not by signals: only some kernels let
@@ -192,7 +192,7 @@ fn interrupt_long_allocations() {
 fn an_interrupted_allocation_does_not_end_create() {
     const BYTES: usize = 9 << 20;
     let directory = directory();
-    let child = fork(|| {
+    let status = in_a_child(|| {
         interrupt_long_allocations();
         let plain = rustix::fs::memfd_create("plain", rustix::fs::MemfdFlags::CLOEXEC).expect("a memfd");
         let answer = rustix::fs::fallocate(&plain, rustix::fs::FallocateFlags::empty(), 0, BYTES as u64);
@@ -207,7 +207,7 @@ fn an_interrupted_allocation_does_not_end_create() {
         assert!(about.blocks() * 512 >= about.len(), "not all of it was allocated");
         0
     });
-    assert_eq!(wait(child), 0);
+    assert_eq!(status, 0);
 }
 
 #[test]
@@ -340,7 +340,7 @@ fn a_strangers_file_does_not_pass_for_ours_in_a_user_namespace_that_maps_neither
     let path = directory.path().join("segment");
     drop(Counter::options().mode(0o666).create(&path, |_, _| {}).expect("made"));
     std::os::unix::fs::chown(&path, Some(STRANGER), None).expect("root");
-    let child = fork(|| {
+    let status = in_a_child(|| {
         // SAFETY: two system calls about the calling process, which has one thread.
         unsafe {
             assert_eq!(libc::setuid(US), 0);
@@ -355,7 +355,7 @@ fn a_strangers_file_does_not_pass_for_ours_in_a_user_namespace_that_maps_neither
             other => panic!("{other:?}"),
         }
     });
-    match wait(child) {
+    match status {
         NOT_PERMITTED => skipped("no user namespaces here"),
         status => assert_eq!(status, 0),
     }
@@ -375,12 +375,12 @@ fn the_overflow_user_may_use_its_own_segments_where_everybody_is_mapped() {
     let directory = directory();
     std::fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o777)).expect("ours");
     let path = directory.path().join("segment");
-    let child = fork(|| {
+    let status = in_a_child(|| {
         // SAFETY: a system call about the calling process, which has one thread.
         assert_eq!(unsafe { libc::setuid(65_534) }, 0);
         drop(Counter::create(&path, |_| {}).expect("made"));
         assert!(Counter::open(&path).is_ok());
         0
     });
-    assert_eq!(wait(child), 0);
+    assert_eq!(status, 0);
 }

@@ -389,7 +389,7 @@ fn a_segment_sent_over_a_socket_is_the_same_in_another_process() {
 fn what_is_no_segment_is_refused_by_the_receiver_and_closed() {
     const S: u8 = b'S';
     // One thread, so that descriptors can be counted.
-    let child = fork(|| {
+    let status = in_a_child(|| {
         let (here, there) = UnixStream::pair().expect("a pair");
         let directory = directory();
         let path = made(&directory);
@@ -409,7 +409,7 @@ fn what_is_no_segment_is_refused_by_the_receiver_and_closed() {
             ("another byte", b'T', &[good]),
             ("a FIFO", S, &[fifo.as_fd()]),
             ("a socket", S, &[here.as_fd()]),
-            ("a directory's", S, &[unopened.as_fd()]),
+            ("a path's", S, &[unopened.as_fd()]),
             ("one for reading", S, &[read_only.as_fd()]),
             ("another byte, and none", 0, &[]),
         ];
@@ -432,7 +432,7 @@ fn what_is_no_segment_is_refused_by_the_receiver_and_closed() {
         assert!(matches!(error, Error::NotReceived { .. }), "{error:?}");
         0
     });
-    assert_eq!(wait(child), 0);
+    assert_eq!(status, 0);
 }
 
 #[test]
@@ -460,7 +460,7 @@ fn a_segment_that_was_sent_and_not_received_is_not_in_use_for_that() {
 
 #[test]
 fn nobody_to_receive_it_is_an_error_and_no_signal() {
-    let child = fork(|| {
+    let status = in_a_child(|| {
         // SAFETY: the default, under which a write to nobody kills.
         unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
         let (here, there) = UnixStream::pair().expect("a pair");
@@ -469,7 +469,7 @@ fn nobody_to_receive_it_is_an_error_and_no_signal() {
         assert!(matches!(answer, Err(Error::Io { .. })), "{answer:?}");
         0
     });
-    assert_eq!(wait(child), 0);
+    assert_eq!(status, 0);
 }
 
 static SIGNALS: std::sync::OnceLock<Segment<AtomicU64>> = std::sync::OnceLock::new();
@@ -490,7 +490,7 @@ fn a_receiver_that_is_interrupted_by_signals_waits_on() {
         unsafe {
             let mut action: libc::sigaction = std::mem::zeroed();
             action.sa_sigaction = count_signal as extern "C" fn(libc::c_int) as usize;
-            assert_eq!(libc::sigaction(libc::SIGALRM, &action, std::ptr::null_mut()), 0);
+            assert_eq!(libc::sigaction(libc::SIGUSR1, &action, std::ptr::null_mut()), 0);
         }
         let received = Counter::receive_from(&there);
         *received.unwrap_or_else(|error| panic!("{error}")).lock().expect("free") += 1;
@@ -498,7 +498,7 @@ fn a_receiver_that_is_interrupted_by_signals_waits_on() {
     });
     until("signals that interrupt the receiver", || {
         // SAFETY: our own child, which is reaped below.
-        unsafe { libc::kill(child, if sleeps(child) { libc::SIGALRM } else { 0 }) };
+        unsafe { libc::kill(child, if sleeps(child) { libc::SIGUSR1 } else { 0 }) };
         signals.load(SeqCst) >= 3
     });
     segment.send_to(&here).expect("sent");
@@ -506,12 +506,12 @@ fn a_receiver_that_is_interrupted_by_signals_waits_on() {
     assert_eq!(*segment.lock().expect("free"), 1);
 }
 
-/// Whether it sleeps, and handles SIGALRM by then.
+/// Whether it sleeps, and handles SIGUSR1 by then.
 fn sleeps(process: i32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim();
     let caught = u64::from_str_radix(line("SigCgt:"), 16).unwrap_or(0);
-    line("State:").starts_with('S') && caught & 1 << (libc::SIGALRM - 1) != 0
+    line("State:").starts_with('S') && caught & 1 << (libc::SIGUSR1 - 1) != 0
 }
 
 #[test]

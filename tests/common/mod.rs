@@ -190,6 +190,16 @@ pub fn wait(pid: i32) -> i32 {
     if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { -libc::WTERMSIG(status) }
 }
 
+/// Runs `body` in a forked child, and gives its status as [`wait`] does. A child that hangs is ended: one that is forked while another
+/// test prints has that one's lock, and hangs if it panics.
+pub fn in_a_child(body: impl FnOnce() -> i32) -> i32 {
+    wait(fork(|| {
+        // SAFETY: nobody handles its signal, which ends the process.
+        unsafe { libc::alarm(2 * PATIENCE.as_secs() as u32) };
+        body()
+    }))
+}
+
 /// Runs a test twice in a process of its own, without the net: with `futex_waitv`, and without it, where sleepers look again
 /// every now and then instead.
 pub fn each_way_in_a_process_of_its_own(test: impl Fn()) {
