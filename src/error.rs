@@ -74,12 +74,14 @@ pub enum Error {
         /// User id of this process.
         expected: u32,
     },
-    /// It belongs to a user whom this user namespace does not map. All of those have this one id, so it proves nothing.
+    /// It belongs to a user that this user namespace does not map. All such users have this one id
+    /// here.
     UnmappedOwner {
         /// That id.
         found: u32,
     },
-    /// Others could put segments of their own into the directory of [`Location::persistent`](crate::Location::persistent).
+    /// Other users could change the directory of
+    /// [`Location::persistent`](crate::Location::persistent).
     UntrustedDirectory {
         /// The directory.
         path: PathBuf,
@@ -228,7 +230,7 @@ impl fmt::Display for Error {
             ),
             Self::UnmappedOwner { found } => write!(
                 f,
-                "the segment belongs to a user whom this user namespace does not map; all such users have the id {found} here, so it may be anybody's: map its owner (uid_map)"
+                "the segment belongs to a user that this user namespace does not map; all such users have the id {found} here, so it may be anybody's: map its owner (uid_map)"
             ),
             Self::UntrustedDirectory { path, found } => write!(
                 f,

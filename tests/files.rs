@@ -1,4 +1,5 @@
-//! What can go wrong with files: full disks, limits, modes, users without an id, places that are not what they seem.
+//! What can go wrong with files: full disks, limits, modes, users without an id, places that are
+//! not what they seem.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -160,8 +161,8 @@ fn the_limit_of_file_sizes_is_an_error_and_not_a_signal() {
     assert_eq!(status, 0, "minus a number: killed by that signal");
 }
 
-/// From here on all allocations of more than a MiB are interrupted in this process. (Not by signals: only some kernels let
-/// them interrupt a file system that is in memory.)
+/// From here on all allocations of more than a MiB are interrupted in this process. (Not by
+/// signals: only some kernels let them interrupt a file system that is in memory.)
 fn interrupt_long_allocations() {
     use libc::{BPF_ABS, BPF_JEQ, BPF_JGT, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W};
     const NUMBER: u32 = 0; // offsets in struct seccomp_data, little-endian

@@ -125,7 +125,8 @@ fn has_a_controlling_terminal() -> bool {
     rustix::fs::open("/dev/tty", OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOCTTY, Mode::empty()).is_ok()
 }
 
-/// A child that was passed nothing itself, and has `other` where its parent had the passed descriptor.
+/// A child that was passed nothing itself, and has `other` where its parent had the passed
+/// descriptor.
 fn grandchild(other: BorrowedFd<'_>) -> Vec<String> {
     let (number, other) = (passed_number(), other.as_raw_fd());
     let mut command = command("look whether something was passed");
@@ -308,7 +309,8 @@ fn a_segment_is_passed_on_and_on() {
     assert_eq!(*segment.lock().expect("free"), 6);
 }
 
-/// A fault that was there once: the child could not open the file a second time, and was told that nothing was passed.
+/// A fault that was there once: the child could not open the file a second time, and was told that
+/// nothing was passed.
 #[test]
 fn a_child_of_another_user_gets_what_it_was_passed() {
     // SAFETY: no preconditions.
@@ -486,7 +488,8 @@ fn a_receiver_that_is_interrupted_by_signals_waits_on() {
     let segment = Counter::anonymous(|_| {}).expect("a segment");
     let (here, there) = UnixStream::pair().expect("a pair");
     let child = fork(|| {
-        // SAFETY: all bytes of this structure may be zero; without SA_RESTART; the handler only counts.
+        // SAFETY: all bytes of this structure may be zero; without SA_RESTART; the handler only
+        // counts.
         unsafe {
             let mut action: libc::sigaction = std::mem::zeroed();
             action.sa_sigaction = count_signal as extern "C" fn(libc::c_int) as usize;

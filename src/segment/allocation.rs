@@ -1,4 +1,5 @@
-//! Room for a segment: allocated before anybody maps it, so that a full disk is an error and not a SIGBUS.
+//! Room for a segment: allocated before the segment is mapped, so that a full disk is an error and
+//! not a SIGBUS.
 
 use super::naming::metadata;
 use crate::error::{Error, Result};
@@ -20,22 +21,26 @@ const MEMORY: [u64; 2] = [0x0102_1994, 0x8584_58f6];
 /// Gives a new file that length, with all its room allocated.
 pub(super) fn allocate(file: &File, total: usize, path: Option<&Path>) -> Result<()> {
     let needed = total as u64;
-    // Asked before: whoever exceeds this limit gets SIGXFSZ, which kills unless it is handled.
+    // Checked first: a process that exceeds this limit gets SIGXFSZ, which kills it unless it has a
+    // handler.
     if let Some(limit) = getrlimit(Resource::Fsize).current.filter(|limit| *limit < needed) {
         return Err(Error::FileSizeLimit { limit, needed });
     }
     allocate_all(file, needed, path)
 }
 
-/// Allocates what an existing segment of `total` bytes lacks: a copy may have holes (`cp --sparse`).
+/// Allocates what an existing segment of `total` bytes lacks: a copy may have holes (`cp
+/// --sparse`).
 pub(super) fn fill_holes(file: &File, total: usize) -> Result<()> {
     let (length, about) = (total as u64, metadata(file)?);
     let has_holes = if rustix::fs::fstatfs(file).is_ok_and(|system| is_memory(&system)) && about.blksize() == PAGE {
-        // The count is exact there. What is allocated and was never written counts as a hole to SEEK_HOLE.
+        // The count of blocks is exact there. SEEK_HOLE is not: it takes allocated pages that were
+        // never written for holes.
         about.blocks().saturating_mul(BLOCK) < length
     } else {
-        // Elsewhere blocks are counted that hold no data, or data behind the end. Asked through an opening of its own: the
-        // answer moves the offset, which is a mark of what was passed.
+        // Elsewhere the count includes blocks without data, and blocks behind the end. SEEK_HOLE
+        // moves the file offset, by which a passed descriptor is known; so it is asked through a
+        // separate open file.
         let hole = super::naming::reopen(file).ok().and_then(|again| rustix::fs::seek(again, SeekFrom::Hole(0)).ok());
         hole.is_none_or(|hole| hole < length)
     };
@@ -63,8 +68,9 @@ fn allocate_all(file: &File, needed: u64, path: Option<&Path>) -> Result<()> {
     })
 }
 
-/// Allocates all of it, in one step if nothing interrupts. tmpfs gives back what an interrupted step has allocated; so after each
-/// signal the steps are half as long, and a signal that comes every millisecond does not keep it from coming to an end.
+/// Allocates all of it, in one step if no signal interrupts. tmpfs gives back what an interrupted
+/// step has allocated. So each signal halves the steps, and a signal every millisecond cannot keep
+/// the allocation from completing.
 fn in_steps(total: u64, mut allocate: impl FnMut(u64, u64) -> rustix::io::Result<()>) -> rustix::io::Result<()> {
     let (mut at, mut step) = (0, total);
     while at < total {

@@ -1,4 +1,5 @@
-//! What cannot work is refused where it is said: modes, owners, names under which segments are passed.
+//! What cannot work is refused where it is said: modes, owners, names under which segments are
+//! passed.
 
 use crate::error::{Error, Result};
 
@@ -31,12 +32,13 @@ pub(super) fn passed_name(name: &str) -> Result<()> {
     Err(Error::InvalidPassedName(name.into()))
 }
 
-/// Whether a file of the user `found` passes for one of the user `expected`.
+/// Refuses a file of the user `found` where one of the user `expected` is wanted.
 pub(super) fn owner(found: u32, expected: u32) -> Result<()> {
     if found != expected {
         return Err(Error::Owner { found, expected });
     }
-    // In a user namespace all users that it does not map have one id: equal numbers prove nothing there.
+    // A user namespace shows all users that it does not map under one id. Equal ids prove nothing
+    // there.
     if found == overflow_user() && !maps_every_user(&std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default())
     {
         return Err(Error::UnmappedOwner { found });
@@ -44,7 +46,7 @@ pub(super) fn owner(found: u32, expected: u32) -> Result<()> {
     Ok(())
 }
 
-/// The id that stands for all users without one in this user namespace.
+/// The id under which a user namespace shows all users that it does not map.
 fn overflow_user() -> u32 {
     const DEFAULT: u32 = 65_534;
     let said = std::fs::read_to_string("/proc/sys/kernel/overflowuid").ok();

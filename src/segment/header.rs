@@ -52,8 +52,9 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// `None` if it does not fit into the address space, there are no or too many participants, or the room has elements without
-    /// a size: there could be 2^64 of those, and a loop over them would not end.
+    /// `None` if it does not fit into the address space, there are no or too many participants, or
+    /// the room has elements without a size: there could be 2^64 of those, and a loop over them
+    /// would not end.
     pub(super) fn of<T: Shareable, R: Shareable>(participants: usize, room_length: usize) -> Option<Self> {
         const { assert!(align_of::<T>() <= PAGE && align_of::<R>() <= PAGE, "alignment above a page's") };
         if participants == 0 || participants > Id::MOST_PARTICIPANTS {
@@ -150,7 +151,8 @@ mod tests {
         Layout::judge::<u64, u16>(bytes, file)
     }
 
-    /// A fault that was there once: 2^64 - 1 of them fit into a page, and a loop over them never ended.
+    /// A fault that was there once: 2^64 - 1 of them fit into a page, and a loop over them never
+    /// ended.
     #[test]
     fn room_for_elements_without_a_size_cannot_be() {
         assert_eq!(Layout::of::<u64, ()>(1, usize::MAX), None);

@@ -23,10 +23,11 @@
 //! |-----------|--------------------------------------|--------------------------------------|--------------------------------------|
 //! | anonymous | [`Segment::anonymous`]               | fork, or it is passed on             | its last descriptor is closed        |
 //! | named     | [`Segment::create`] with a name      | its name in `/dev/shm`               | it is removed, its user logs out ([`Location::named`]), or a reboot |
-//! | kept      | the same, at [`Location::persistent`] | its name, by processes of that user | it is removed                        |
+//! | persistent | the same, at [`Location::persistent`] | its name, by processes of that user | it is removed                        |
 //! | file      | [`Segment::create`] with a path      | its path                             | it is removed                        |
 //!
-//! All of them can be passed on: to a child by [`Segment::pass_to`], to any process by [`Segment::send_to`].
+//! All of them can be passed on: to a child by [`Segment::pass_to`], to any process by
+//! [`Segment::send_to`].
 //!
 //! A segment is built without a name and published in one atomic step: nobody ever sees half of one, and a creator that is
 //! killed anywhere leaves nothing behind that blocks the next. There is no init lock and no tracker process.
@@ -114,8 +115,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
 
     /// Permission bits of a named or file-backed segment, 0600 unless said otherwise. The umask does not count.
     ///
-    /// Nothing but permission bits, at most 0777, and the owner must be able to read and write. Another mode gives
-    /// [`Error::InvalidOption`] as soon as something is made or opened with it.
+    /// Only permission bits count, at most 0777, and the owner must be able to read and write. With
+    /// another mode nothing can be made or opened: [`Error::InvalidOption`].
     pub fn mode(mut self, mode: u32) -> Self {
         self.mode = mode;
         self
@@ -123,8 +124,9 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
 
     /// Opens segments that belong to this user id, instead of the process's own.
     ///
-    /// In a user namespace, the id that stands for all users without one (usually 65534) is never accepted:
-    /// [`Error::UnmappedOwner`]. The id `u32::MAX` is nobody's: [`Error::InvalidOption`].
+    /// A user namespace shows all users that it does not map under one id, usually 65534. There
+    /// that id is never accepted: [`Error::UnmappedOwner`]. No user has the id `u32::MAX`:
+    /// [`Error::InvalidOption`].
     pub fn owner(mut self, user: u32) -> Self {
         self.owner = Some(user);
         self
@@ -139,7 +141,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
         self
     }
 
-    /// Refuses what can never work, before anything is made or looked at. Gives the layout of a new segment.
+    /// Refuses options that can never work, before anything is made or looked at. Gives the layout
+    /// of a new segment.
     fn check(&self) -> Result<Layout> {
         checks::mode(self.mode)?;
         self.owner.map_or(Ok(()), checks::user)?;
@@ -169,7 +172,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     /// `init` gets the value and the room in place, all zero, before anybody else can see them.
     ///
     /// # Errors
-    /// [`Error::InvalidSize`], [`Error::InvalidOption`], [`Error::FileSizeLimit`], [`Error::NoSpace`] or [`Error::Io`].
+    /// [`Error::InvalidSize`], [`Error::InvalidOption`], [`Error::FileSizeLimit`],
+    /// [`Error::NoSpace`] or [`Error::Io`].
     ///
     /// # If a process dies
     /// A creator that dies leaves nothing behind.
@@ -183,9 +187,10 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     /// Makes a named or file-backed segment. See [`anonymous`](Self::anonymous) for `init`.
     ///
     /// # Errors
-    /// [`Error::AlreadyExists`]; [`Error::Owner`] for one of another user's that was to be replaced;
-    /// [`Error::InvalidName`], [`Error::InvalidPath`], [`Error::InvalidSize`], [`Error::InvalidOption`];
-    /// [`Error::FileSizeLimit`], [`Error::NoSpace`]; [`Error::UntrustedDirectory`], [`Error::Unsupported`], [`Error::Io`].
+    /// [`Error::AlreadyExists`]; [`Error::Owner`] for one of another user's that was to be
+    /// replaced; [`Error::InvalidName`], [`Error::InvalidPath`], [`Error::InvalidSize`],
+    /// [`Error::InvalidOption`]; [`Error::FileSizeLimit`], [`Error::NoSpace`];
+    /// [`Error::UntrustedDirectory`], [`Error::Unsupported`], [`Error::Io`].
     ///
     /// # If a process dies
     /// Before the name is given, nothing is left behind; after it the segment is complete.
@@ -209,11 +214,13 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     /// Opens a named or file-backed segment.
     ///
     /// # Errors
-    /// [`Error::NotFound`], and one of its own for everything that may be wrong with what was found: [`Error::NotASegment`],
-    /// [`Error::Version`], [`Error::WordSize`], [`Error::Type`], [`Error::RoomType`], [`Error::Size`], [`Error::Owner`],
-    /// [`Error::UnmappedOwner`]. [`Error::NoSpace`] for a copy with holes that the file system has no room to fill. What cannot be
-    /// asked for is refused as by [`create`](Self::create). Nothing is changed in what is refused. [`Error::Busy`] after five seconds, if somebody has stopped in the middle
-    /// of replacing or reviving it.
+    /// [`Error::NotFound`], and one of its own for everything that may be wrong with what was
+    /// found: [`Error::NotASegment`], [`Error::Version`], [`Error::WordSize`], [`Error::Type`],
+    /// [`Error::RoomType`], [`Error::Size`], [`Error::Owner`], [`Error::UnmappedOwner`].
+    /// [`Error::NoSpace`] for a copy with holes that the file system has no room to fill. Options
+    /// that can never work are refused as by [`create`](Self::create). Nothing is changed in what
+    /// is refused. [`Error::Busy`] after five seconds, if somebody has stopped in the middle of
+    /// replacing or reviving it.
     ///
     /// # If a process dies
     /// Somebody who opens it and dies changes nothing. If the segment is a copy, or older than the last boot, all that the
@@ -417,11 +424,13 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         }
     }
 
-    /// Whether this place still stands for this very segment: false if the name was removed, or is another segment's by now.
+    /// Whether this place still stands for this very segment. It does not if the name was removed,
+    /// or names another segment by now.
     ///
-    /// A name can go while the segment is in use: by [`remove`](Segment::remove) or `rm`, and for segments in
-    /// `/dev/shm` when their user logs out ([`Location::named`]). Those who have the segment go on with it, but whoever opens the
-    /// name finds nothing, or makes another. A process that runs for long can ask, and then end, or open the name anew.
+    /// A name can go while the segment is in use: by [`remove`](Segment::remove), by `rm`, and from
+    /// `/dev/shm` when its user logs out ([`Location::named`]). Processes that have the segment
+    /// open go on with it, but newcomers find nothing, or make another. A process that runs for
+    /// long can ask, and then open the name anew.
     ///
     /// ```
     /// use outlive::{Lock, Segment};

@@ -1,14 +1,17 @@
 //! Passing segments on: to children that are spawned, and over Unix sockets.
 //!
-//! What is passed is an open file of its own. It has no lock, so whoever keeps it, such as a [`Command`] that is spawned again
-//! and again, does not keep the segment in use. The one that it arrives at opens the file once more if it may, for a lock of its own.
+//! What is passed is a separate open file, without a lock. So a [`Command`] that is kept, to be
+//! spawned again, does not keep the segment in use. The process at which it arrives opens the file
+//! once more, if permissions allow, for a lock of its own.
 //!
 //! # The mark
 //!
-//! A child finds the number of its descriptor in an environment variable, which its own children inherit, too. The number
-//! may be any other descriptor there. So the variable also has device and inode, and a *mark*: a random
-//! number, which is the file offset of what was passed, and of nothing else. (Nobody reads at that offset.) A number is
-//! looked at before anything is done with it; where all three fit, it was passed, and it is the library's to close.
+//! A child finds the number of its descriptor in an environment variable. Its own children inherit
+//! the variable, too, and there the number may be any other descriptor. So the variable also has
+//! device and inode, and a *mark*. The mark is a random number, and the file offset of the passed
+//! descriptor. No other descriptor has it, and nothing reads at that offset. The number is looked
+//! at before anything is done with it. If all three fit, it was passed, and this module may close
+//! it.
 
 #![allow(clippy::disallowed_types)] // process-local, never in shared memory, never in an algorithm
 
@@ -66,13 +69,15 @@ impl FromStr for Ticket {
             text.split(':').map(str::parse).collect::<core::result::Result<_, _>>().map_err(drop)?;
         let [number, device, inode, mark] = numbers[..] else { return Err(()) };
         let number = RawFd::try_from(number).map_err(drop)?;
-        // The standard streams are never passed; an offset of 0 is that of every file that was just opened.
+        // The standard streams are never passed; an offset of 0 is that of every file that was just
+        // opened.
         if number > 2 && mark > 0 { Ok(Self { number, device, inode, mark }) } else { Err(()) }
     }
 }
 
 impl Ticket {
-    /// Whether the number is what was passed. Nothing happens to it, whatever it is: a FIFO, a terminal, a file of somebody else's.
+    /// Whether the number is what was passed. If it is a FIFO, a terminal or another file, nothing
+    /// happens to that.
     fn fits(&self) -> bool {
         // SAFETY: all bytes of this structure may be zero.
         let mut about: libc::stat = unsafe { core::mem::zeroed() };
@@ -84,14 +89,16 @@ impl Ticket {
         is_open && is_the_file && unsafe { libc::lseek(self.number, 0, libc::SEEK_CUR) } == self.mark as i64
     }
 
-    /// What was passed, for a handle of ours. The number stays open, for a caller with another type.
+    /// An open file for a new handle. The number stays open, in case this caller is refused, and
+    /// the next has the right type.
     fn open(&self) -> Result<Option<File>> {
         if !self.fits() {
             return Ok(None);
         }
-        // SAFETY: it is open, and what was passed to this process by its mark, which nobody but this module closes.
+        // SAFETY: it is open, and by its mark what was passed to this process. Only this module
+        // closes that.
         let passed = unsafe { BorrowedFd::borrow_raw(self.number) };
-        // It has arrived: our own children get it only if it is passed on.
+        // Children of this process get it only if it is passed on.
         rustix::io::fcntl_setfd(passed, FdFlags::CLOEXEC)
             .map_err(|e| Error::io("set a flag of the passed descriptor", None, e))?;
         can_be_written(passed).then(|| opening_of(passed)).transpose()
@@ -102,7 +109,8 @@ impl Ticket {
         one_at_a_time(|| {
             let fits = self.fits();
             if fits {
-                // SAFETY: it is what was passed, which nobody but this module closes, by one thread at a time.
+                // SAFETY: by its mark it is what was passed. Only this module closes that, one
+                // thread at a time.
                 unsafe { libc::close(self.number) };
             }
             fits
@@ -110,14 +118,17 @@ impl Ticket {
     }
 }
 
-/// Runs `body`, which takes microseconds, in one thread of this process at a time. Not with a mutex: a forked child would
-/// inherit it locked if another thread was in there. Here it finds the number of another process, and goes in.
+/// Runs `body`, which takes microseconds, in one thread of this process at a time. The caller has a
+/// mapping, and so its process has a number. With a mutex, a child that is forked at the wrong
+/// moment would inherit it locked. Here that child finds the number of another process, and goes
+/// in.
 fn one_at_a_time<V>(body: impl FnOnce() -> V) -> V {
     static INSIDE: AtomicU64 = AtomicU64::new(0);
     let process = super::local::process_number();
     loop {
         let inside = INSIDE.load(Relaxed);
-        // ORDERING: Acquire and Release as those of a lock, though all that is inside are system calls.
+        // ORDERING: Acquire; pairs with the Release below: the system calls of two threads do not
+        // mix. They publish no memory.
         if inside != process && INSIDE.compare_exchange(inside, process, Acquire, Relaxed).is_ok() {
             break;
         }
@@ -128,25 +139,38 @@ fn one_at_a_time<V>(body: impl FnOnce() -> V) -> V {
     value
 }
 
-/// Another open file of the same inode, without a lock. A process that may not open it again gets a duplicate.
+/// A separate open file of the same inode, without a lock. A process that may not open it again
+/// gets a duplicate.
 fn opening_of(descriptor: impl AsFd) -> Result<File> {
     match naming::reopen(&descriptor) {
         Ok(file) => naming::away_from_stdio(file),
-        Err(_) => rustix::io::fcntl_dupfd_cloexec(descriptor, above_the_known())
-            .map(File::from)
-            .map_err(|e| Error::io("duplicate the descriptor", None, e)),
+        Err(_) => duplicate(descriptor.as_fd(), &known_numbers()),
     }
 }
 
-/// The first number above all that are named in our own environment. Those are of what was passed to us; once they are closed,
-/// no descriptor with the same mark may get such a number.
-fn above_the_known() -> RawFd {
+/// The numbers that this process's own environment names. They were passed to this process, and are
+/// closed when they have been inherited.
+fn known_numbers() -> Vec<RawFd> {
     let known = std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(VARIABLE.as_bytes()));
-    let numbers = known.filter_map(|(_, value)| Some(value.to_str()?.parse::<Ticket>().ok()?.number));
-    numbers.max().map_or(3, |number| number.saturating_add(1))
+    known.filter_map(|(_, value)| Some(value.to_str()?.parse::<Ticket>().ok()?.number)).collect()
 }
 
-/// The mark of an open file; a new one if it has none. A duplicate may have been passed to others before.
+/// A duplicate, which has the same mark. So it must not get one of the `known` numbers: it would be
+/// taken for what was passed.
+fn duplicate(descriptor: BorrowedFd<'_>, known: &[RawFd]) -> Result<File> {
+    let mut least = 3;
+    loop {
+        let new = rustix::io::fcntl_dupfd_cloexec(descriptor, least)
+            .map_err(|e| Error::io("duplicate the descriptor", None, e))?;
+        if !known.contains(&new.as_raw_fd()) {
+            return Ok(File::from(new));
+        }
+        least = new.as_raw_fd() + 1;
+    }
+}
+
+/// The mark of an open file, or a new one if it has none. A duplicate shares its mark, and may have
+/// been passed before.
 fn mark(file: &File) -> Result<u64> {
     let failed = |e: Errno| Error::io("mark the descriptor", None, e);
     match rustix::fs::tell(file).map_err(failed)? {
@@ -160,7 +184,8 @@ fn mark(file: &File) -> Result<u64> {
     }
 }
 
-/// What may only be read proves no right to write, though we may have it.
+/// Whether the sender could write. A descriptor for reading proves no right to write, even if the
+/// receiver has that right.
 fn can_be_written(descriptor: BorrowedFd<'_>) -> bool {
     rustix::fs::fcntl_getfl(descriptor)
         .is_ok_and(|flags| flags & OFlags::RWMODE == OFlags::RDWR && !flags.contains(OFlags::PATH))
@@ -169,7 +194,7 @@ fn can_be_written(descriptor: BorrowedFd<'_>) -> bool {
 /// The file of a message that came.
 fn receive(stream: &UnixStream) -> Result<File> {
     let not_received = |found: String| Error::NotReceived { found };
-    // Room for more than one: so that what came too much is counted, and closed.
+    // Room for more than one, so that surplus descriptors are counted and closed.
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(8), ScmCredentials(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut byte = [0];
@@ -210,14 +235,19 @@ fn receive(stream: &UnixStream) -> Result<File> {
 impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     /// Opens the segment that the parent process [passed](Segment::pass_to) under this name.
     ///
-    /// Once for each time that it was passed: the passed descriptor is closed, so that it does not keep the segment in use. The
-    /// environment variable stays. The next call gives [`Error::NotPassed`], in children of this process, too.
+    /// A segment that was passed is inherited once. Then the passed descriptor is closed, so that
+    /// it does not keep the segment in use. The environment variable stays, and means nothing any
+    /// more: the next call gives [`Error::NotPassed`], in this process and in its children.
     ///
-    /// The owner counts only if [`owner`](Self::owner) names one: the parent has chosen the segment.
+    /// The file's owner is checked only if [`owner`](Self::owner) was called: the parent has chosen
+    /// the segment.
     ///
     /// # Errors
-    /// [`Error::NotPassed`], [`Error::InvalidPassedName`], and those of [`open`](Self::open), after which
-    /// the segment can still be inherited, with the right type for example.
+    /// [`Error::NotPassed`], [`Error::InvalidPassedName`], and those of [`open`](Self::open). After
+    /// one of the latter the segment can still be inherited, for example with the right type.
+    ///
+    /// # If a process dies
+    /// The segment stays as it is, also if the parent has died.
     pub fn inherit(&self, name: &str) -> Result<Segment<T, R>> {
         self.check()?;
         checks::passed_name(name)?;
@@ -228,16 +258,22 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
         if ticket.close() { Ok(segment) } else { Err(not_passed()) }
     }
 
-    /// Opens the segment that another process [sends](Segment::send_to) over this socket. Waits for it, as the
-    /// stream's own timeouts and modes say.
+    /// Opens the segment that another process [sends](Segment::send_to) over this socket. The
+    /// socket's timeout and its non-blocking mode say how long the call waits for a message.
     ///
-    /// The sender is trusted as much as the content: a sender that is no friend can write anything into the segment at any time,
-    /// and can truncate the file, unless it is a sealed memfd, which raises SIGBUS here. The owner counts only
-    /// if [`owner`](Self::owner) names one.
+    /// To receive from a stranger is to trust that stranger with the content. The sender can write
+    /// anything into the segment at any time. It can also truncate the file, unless that is a
+    /// sealed memfd, and a truncated file raises SIGBUS here. The file's owner is checked only if
+    /// [`owner`](Self::owner) was called.
     ///
     /// # Errors
-    /// [`Error::NotReceived`] if a message comes that is none of [`send_to`](Segment::send_to)'s. It is used up: all descriptors that
-    /// came with it are closed. Else those of [`open`](Self::open); [`Error::Io`] if nothing can be received.
+    /// [`Error::NotReceived`] if another message came than one of [`send_to`](Segment::send_to)'s.
+    /// One byte of it is used up, and all descriptors that came with that byte are closed.
+    /// Otherwise those of [`open`](Self::open); [`Error::Io`] if nothing can be received.
+    ///
+    /// # If a process dies
+    /// A message that was sent arrives even if its sender has died. A receiver that dies may have
+    /// used it up.
     pub fn receive_from(&self, stream: &UnixStream) -> Result<Segment<T, R>> {
         self.check()?;
         self.adopt_passed(receive(stream)?)
@@ -253,7 +289,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
 }
 
 impl<T: Shareable + Sync> Segment<T> {
-    /// Opens the segment that the parent [passed](Self::pass_to) under this name. See [`Options::inherit`].
+    /// Opens the segment that the parent [passed](Self::pass_to) under this name. See
+    /// [`Options::inherit`].
     ///
     /// # Errors
     /// Those of [`Options::inherit`].
@@ -261,7 +298,8 @@ impl<T: Shareable + Sync> Segment<T> {
         Self::options().inherit(name)
     }
 
-    /// Opens the segment that another process [sends](Self::send_to). See [`Options::receive_from`].
+    /// Opens the segment that another process [sends](Self::send_to). See
+    /// [`Options::receive_from`].
     ///
     /// # Errors
     /// Those of [`Options::receive_from`].
@@ -274,13 +312,15 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// Lets a child process that is about to be spawned open this segment, whatever its kind, with
     /// [`Segment::inherit`] under the same name.
     ///
-    /// The child gets a descriptor, and the environment variable `OUTLIVE_SEGMENT_<name>` (so `env_clear` comes
-    /// before this). Nobody else gets the descriptor: it stays close-on-exec in this process. The child may be of another user,
-    /// who could not open the segment by name.
+    /// The child gets a descriptor, and the environment variable `OUTLIVE_SEGMENT_<name>`: call
+    /// `env_clear` before this, not after. Other children do not get the descriptor: it stays
+    /// close-on-exec in this process. The child may run as another user, even one that could not
+    /// open the segment by name.
     ///
-    /// A command that is kept, to be spawned again, does not keep the segment in use. The exception is a process
-    /// that may not open the file of its own segment again, as one to which another user has passed it: then the command
-    /// has the lock, too, as long as it lasts.
+    /// A command can be kept, and spawned again; it does not keep the segment in use. There is one
+    /// exception: a process that may not open the segment's file again, because another user has
+    /// passed it the segment. Its commands share its lock on the file, and the segment stays in use
+    /// as long as they last.
     ///
     /// ```no_run
     /// use outlive::{Lock, Segment};
@@ -307,15 +347,17 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         let (device, inode) = (about.dev(), about.ino());
         let ticket = Ticket { number: own.as_raw_fd(), device, inode, mark: mark(&own)? };
         command.env(variable(name), ticket.to_string());
-        // SAFETY: between fork and exec only one system call is made, fcntl, on a descriptor that the closure owns.
+        // SAFETY: between fork and exec only one system call is made, fcntl, on a descriptor that
+        // the closure owns.
         unsafe {
             command.pre_exec(move || Ok(rustix::io::fcntl_setfd(&own, FdFlags::empty())?));
         }
         Ok(())
     }
 
-    /// Sends this segment, whatever its kind, over a Unix socket, to a process that calls [`Segment::receive_from`] there.
-    /// Nothing else may be sent in between: it is one byte of the stream, with a descriptor.
+    /// Sends this segment, whatever its kind, over a Unix socket, to a process that calls
+    /// [`Segment::receive_from`] there. It takes one byte of the stream, with a descriptor; the
+    /// receiver must know when to expect it.
     ///
     /// ```
     /// use outlive::{Mutex, Segment};
@@ -330,13 +372,15 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// The receiver can do whatever a participant can, and that for ever: nobody can take a descriptor back.
+    /// The receiver may do everything that a participant may, and forever: a descriptor cannot be
+    /// taken back. Send a segment only to processes that would be trusted with its name.
     ///
     /// # Errors
-    /// [`Error::Io`] if it cannot be sent. Then nothing was.
+    /// [`Error::Io`] if it cannot be sent. Then nothing was sent.
     ///
     /// # If a process dies
-    /// A segment that was sent and not received is not in use for that.
+    /// Either the whole message was sent, or nothing. A message that nobody receives does not keep
+    /// the segment in use.
     pub fn send_to(&self, stream: &UnixStream) -> Result<()> {
         let own = opening_of(self.file())?;
         let rights = [own.as_fd()];
@@ -350,14 +394,15 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         Ok(())
     }
 
-    /// The descriptor of the segment's file, for system calls that this library has no method for. To pass the segment on there are
-    /// [`pass_to`](Self::pass_to) and [`send_to`](Self::send_to), which are safe.
+    /// The descriptor of the segment's file, for system calls that this library has no method for.
+    /// To pass the segment on, use [`pass_to`](Self::pass_to) and [`send_to`](Self::send_to), which
+    /// are safe.
     ///
     /// # Safety
-    /// Everybody who has the segment open has references into this file. Neither through the descriptor, nor through a duplicate of
-    /// it, nor through what is opened or mapped by it (`/proc/self/fd`), may its content or its length be changed while
-    /// anybody does. Nor may its locks be changed: they say that the segment is in use. Allowed is to ask
-    /// (fstat(2), fcntl(2)), and to give it to a process that keeps to the same.
+    /// All processes that have the segment open have references into this file. The caller must not
+    /// change its content, its length, its seals or its locks: not through the descriptor, not
+    /// through a duplicate of it, and not through a mapping or an open file that comes from it.
+    /// Asking is fine, as fstat(2) does, and so is passing it to a process that keeps to the same.
     pub unsafe fn borrow_fd(&self) -> BorrowedFd<'_> {
         self.file().as_fd()
     }
@@ -366,6 +411,15 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_duplicate_does_not_get_a_number_that_was_passed() {
+        let file = File::open("/dev/null").expect("there");
+        // Whatever number is free, it is known, until there are only others.
+        let known: Vec<RawFd> = (0..500).collect();
+        let duplicate = duplicate(file.as_fd(), &known).expect("a descriptor");
+        assert!(duplicate.as_raw_fd() >= 500);
+    }
 
     #[test]
     fn what_a_variable_says_is_judged() {

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 /// Where names are, by shm_open(3) and by custom.
 const MEMORY: &str = "/dev/shm";
-/// Where the directories of [`Location::persistent`] are: survives reboots, and everybody may write there.
+/// Where the directories of [`Location::persistent`] are. It survives reboots, and all users may
+/// write there.
 const KEPT: &str = "/var/tmp";
 /// The longest name in a directory, on Linux.
 const LONGEST_FILE_NAME: usize = 255;
@@ -33,27 +34,32 @@ impl Location {
     ///
     /// # When the user logs out
     ///
-    /// With `RemoveIPC=yes` in logind.conf(5), which is systemd's default, systemd-logind removes all files of a user below
-    /// `/dev/shm` as soon as the last session of that user ends. System users and root are spared. Processes that go on
-    /// (in `tmux`, by `nohup`, a job of cron) keep the segment that they have, without its name: the next
-    /// [`open_or_create`](crate::Options::open_or_create) makes a second one beside it.
+    /// systemd-logind removes all files of a user in `/dev/shm` and its subdirectories when the
+    /// last session of that user ends. That is `RemoveIPC=yes` in logind.conf(5), the default; root
+    /// and system users are spared. Processes that go on (started by `nohup`, `tmux` or cron) keep
+    /// the segment that they have open, but its name is gone. The next
+    /// [`open_or_create`](crate::Options::open_or_create) makes a second segment of that name.
     ///
-    /// [`Segment::has_name`](crate::Segment::has_name) tells whether that has happened. Against it help a system user
-    /// for the service, `loginctl enable-linger` for the user, `RemoveIPC=no`, or [`Location::persistent`].
+    /// [`Segment::has_name`](crate::Segment::has_name) tells whether that has happened. To prevent
+    /// it, run the service as a system user, say `loginctl enable-linger` for the user, set
+    /// `RemoveIPC=no`, or use [`Location::persistent`].
     pub fn named(name: impl Into<String>) -> Self {
         Self(Kind::Named(name.into()))
     }
 
-    /// A name that stays when its user logs out: a file in `/var/tmp/outlive-UID`, a directory of this user's alone.
+    /// A name that stays when its user logs out: a file in the directory `/var/tmp/outlive-UID`,
+    /// which belongs to this user alone.
     ///
-    /// It is made when the first segment is created there, and must be a directory of this user's with mode 0700.
-    /// No privileges are needed. Processes of other users do not find the segment; it can be
-    /// [passed](crate::Segment::pass_to) to them.
+    /// The directory is made when the first segment is created there, without privileges. It must
+    /// belong to the effective user, have mode 0700, and be no symbolic link. Processes of other
+    /// users cannot open the segment by name, but it can be [passed](crate::Segment::pass_to) to
+    /// them.
     ///
-    /// What it costs: the segment is on disk, not in memory, so the kernel writes changed pages back from time to time, and a
-    /// write may wait for the disk. It survives reboots, after which all its participants are dead. systemd-tmpfiles(8)
-    /// removes what nobody has used for thirty days below `/var/tmp`, unless a line such as `x /var/tmp/outlive-*` in
-    /// tmpfiles.d(5) says otherwise.
+    /// It has a price. The segment is on disk: the kernel writes changed pages back from time to
+    /// time, and a thread that changes one may have to wait for the disk. The segment survives
+    /// reboots, after which all its participants are dead. systemd-tmpfiles(8) removes files below
+    /// `/var/tmp` that were not used for thirty days, unless tmpfiles.d(5) has a line such as `x
+    /// /var/tmp/outlive-*`.
     pub fn persistent(name: impl Into<String>) -> Self {
         Self(Kind::Persistent(name.into()))
     }
@@ -66,8 +72,9 @@ impl Location {
     /// The file of this location. Nothing is made.
     ///
     /// # Errors
-    /// [`Error::InvalidName`] or [`Error::InvalidPath`] for what cannot be; [`Error::Unsupported`] if `/dev/shm` is not in
-    /// memory; [`Error::UntrustedDirectory`] if that of [`persistent`](Self::persistent) could be changed by others.
+    /// [`Error::InvalidName`] or [`Error::InvalidPath`] if no file can have it;
+    /// [`Error::Unsupported`] if `/dev/shm` is not in memory; [`Error::UntrustedDirectory`] if
+    /// other users could change the directory of [`persistent`](Self::persistent).
     pub fn path(&self) -> Result<PathBuf> {
         match &self.0 {
             Kind::Named(name) => {
@@ -115,7 +122,8 @@ fn can_be_a_file(path: &Path) -> bool {
     is_name && bytes.len() < TOO_LONG_A_PATH && !bytes.contains(&0)
 }
 
-/// On a disk below an empty mount point, names would outlive a boot, and fill that disk.
+/// If nothing is mounted there, named segments would land on the disk below, outlive the boot, and
+/// fill that disk.
 fn must_be_in_memory(directory: &Path) -> Result<()> {
     if rustix::fs::statfs(directory).is_ok_and(|system| allocation::is_memory(&system)) {
         return Ok(());
@@ -130,7 +138,8 @@ fn kept_directory() -> PathBuf {
     Path::new(KEPT).join(format!("outlive-{}", rustix::process::geteuid().as_raw()))
 }
 
-/// Who could write there could put another segment in the place of ours. A directory that is not there yet is not wrong.
+/// A user that could write there could put another segment in the place of ours. The directory need
+/// not exist yet.
 fn must_be_ours_alone(directory: &Path) -> Result<()> {
     let about = match std::fs::symlink_metadata(directory) {
         Ok(about) => about,

@@ -190,8 +190,8 @@ pub fn wait(pid: i32) -> i32 {
     if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { -libc::WTERMSIG(status) }
 }
 
-/// Runs `body` in a forked child, and gives its status as [`wait`] does. A child that hangs is ended: one that is forked while another
-/// test prints has that one's lock, and hangs if it panics.
+/// Runs `body` in a forked child, and gives its status as [`wait`] does. A child that hangs is
+/// ended: one that is forked while another test prints has that one's lock, and hangs if it panics.
 pub fn in_a_child(body: impl FnOnce() -> i32) -> i32 {
     wait(fork(|| {
         // SAFETY: nobody handles its signal, which ends the process.

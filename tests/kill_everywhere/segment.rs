@@ -179,7 +179,8 @@ fn use_what_was_passed(s: &Stage<Passed>) -> Told {
     Ok("ok")
 }
 
-/// A segment, and a socket that it can be sent over, with its other end, at which nobody waits for what has not come.
+/// A segment, and a socket that it can be sent over, with its other end, at which nobody waits for
+/// what has not come.
 type Sent = (Made, UnixStream, UnixStream);
 
 fn to_be_sent(_name: &str) -> Sent {
