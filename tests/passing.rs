@@ -105,6 +105,12 @@ fn descriptors_of(inode: u64) -> usize {
     .count()
 }
 
+/// Takes all numbers below this one, which is free itself.
+fn taken_below(number: RawFd) -> Vec<OwnedFd> {
+    let open = || open_as_it_is(Path::new("/dev/null"), OFlags::RDONLY);
+    std::iter::repeat_with(open).take_while(|taken| taken.as_raw_fd() < number).collect()
+}
+
 fn open_as_it_is(path: &Path, flags: OFlags) -> OwnedFd {
     rustix::fs::open(path, flags | OFlags::CLOEXEC, Mode::empty()).expect("opened")
 }
@@ -228,6 +234,8 @@ fn child() {
             let segment = Counter::inherit(NAME).expect("passed");
             *segment.lock().expect("free") += 1;
             let mut next = command("inherit and add one");
+            // The number that was passed is the next free one.
+            let _taken = taken_below(passed_number());
             segment.pass_to(&mut next, NAME).expect("passed on");
             assert_eq!(told(Counter::inherit(NAME)), "NotPassed", "what is to be passed on is not what was passed");
             for _ in 0..2 {
@@ -290,7 +298,7 @@ fn what_was_passed_once_is_inherited_once() {
 fn grandchildren_that_were_passed_nothing_are_told_so_and_nothing_of_theirs_is_touched() {
     for segment in [Counter::anonymous(|_| {}).expect("a segment"), {
         let directory = directory();
-        Counter::open(&made(&directory)).expect("there")
+        Counter::open(made(&directory)).expect("there")
     }] {
         let mut command = command("have children who were not passed it");
         segment.pass_to(&mut command, NAME).expect("passed");
@@ -370,7 +378,7 @@ fn open_descriptors() -> usize {
 #[test]
 fn a_segment_sent_over_a_socket_is_the_same_in_another_process() {
     let directory = directory();
-    for segment in [Counter::anonymous(|_| {}).expect("a segment"), Counter::open(&made(&directory)).expect("there")] {
+    for segment in [Counter::anonymous(|_| {}).expect("a segment"), Counter::open(made(&directory)).expect("there")] {
         let (here, there) = UnixStream::pair().expect("a pair");
         let before = *segment.lock().expect("free");
         let child = fork(|| {
