@@ -33,7 +33,7 @@ use crate::error::{Error, Result};
 use crate::raw::Id;
 
 /// The format's version. It changes with every change of the header, the slots or the words of the primitives.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 const MAGIC: [u8; 8] = *b"outlive\0";
 /// Bytes that are written when a segment is made.

@@ -21,7 +21,7 @@
 //!
 //! | kind      | made by                            | found by others                             | lives until                     |
 //! |-----------|------------------------------------|---------------------------------------------|---------------------------------|
-//! | anonymous | [`Segment::anonymous`]             | fork, or [`Segment::pass_to`] a child        | its last mapping is gone        |
+//! | anonymous | [`Segment::anonymous`]             | fork, or [`Segment::pass_to`] a child        | nobody maps it or has it open   |
 //! | named     | [`Segment::create`] with a name     | its name in `/dev/shm`                       | it is removed, or a reboot      |
 //! | file      | [`Segment::create`] with a path     | its path                                    | it is removed                   |
 //!
@@ -123,8 +123,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
         self
     }
 
-    /// On creation, takes the place of a segment that nobody uses any more. One that is in use stays, and is an error; so does
-    /// and is everything that is no segment.
+    /// On creation, takes the place of a segment that nobody uses any more. One that is in use stays, and is an error. So is
+    /// everything that is no segment.
     ///
     /// In use is what any process has mapped: by a [`Segment`], also in a child that was forked; or because a thread that took
     /// part lives on, and has not done anything with any segment since the last [`Segment`] was dropped. (A shared lock of a process
