@@ -10,6 +10,7 @@ use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 type Counter = Segment<Mutex<u64>>;
@@ -378,7 +379,8 @@ fn of_many_who_open_a_copy_at_once_one_revives_it_and_all_succeed() {
     const MANY: usize = 32;
     type Roomy = Segment<(), Mutex<u64>>;
     let directory = directory();
-    let options = Segment::<()>::options().room::<Mutex<u64>>(MANY);
+    // A large table takes long to free: they meet in the middle of it.
+    let options = Segment::<()>::options().participants(4_096).room::<Mutex<u64>>(MANY);
     let (path, copy) = (directory.path().join("segment"), directory.path().join("copy"));
     drop(options.create(&path, |(), _| {}).expect("made"));
     let holder = fork(|| {
@@ -388,22 +390,32 @@ fn of_many_who_open_a_copy_at_once_one_revives_it_and_all_succeed() {
         0
     });
     assert_eq!(wait(holder), 0);
-    let barrier = std::sync::Barrier::new(MANY);
+    // They gather behind somebody who has the turn, so that they really come at once.
+    let first = File::options().read(true).write(true).open(&copy).expect("there");
+    assert!(lock(&first, TURN, libc::F_WRLCK));
+    let meetings = [const { AtomicUsize::new(0) }; 3];
+    let meet = |which: usize, all: usize| {
+        meetings[which].fetch_add(1, SeqCst);
+        until("the others to come", || meetings[which].load(SeqCst) == all);
+    };
     let take = |mine: usize| {
-        barrier.wait();
+        meet(0, MANY + 1);
         let segment: Roomy = options.open(&copy).expect("one of them wins, and the others join");
         match segment.room()[mine].try_lock() {
             Err(LockError::OwnerDied(left)) => left.into_guard().mark_consistent(),
             other => panic!("{mine}: a dead one had it: {other:?}"),
         }
         core::mem::forget(segment.room()[mine].lock().expect("free"));
-        barrier.wait();
+        meet(1, MANY);
         let held = |lock: &Mutex<u64>| matches!(lock.try_lock(), Err(LockError::WouldBlock | LockError::Deadlock));
         assert!(segment.room().iter().all(held), "{mine}: revived twice, and a lock was given away");
-        barrier.wait();
+        meet(2, MANY);
     };
     std::thread::scope(|scope| {
+        let take = &take;
         let all: Vec<_> = (0..MANY).map(|mine| scope.spawn(move || take(mine))).collect();
+        meet(0, MANY + 1);
+        drop(first);
         all.into_iter().for_each(|thread| thread.join().expect("no panic"));
     });
 }
