@@ -6,6 +6,7 @@ use crate::raw::mutex::NotHeld;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Why a segment could not be made, opened or used. Each tells what was expected, what was found, and what to do.
 #[derive(Debug)]
@@ -102,8 +103,27 @@ pub enum Error {
         /// Length of the segment in bytes.
         needed: u64,
     },
-    /// It comes from before a reboot, or is a copy, and somebody else is just seeing to that, or does not finish.
-    Busy,
+    /// Others were opening or replacing the segment for longer than [`Options::patience`](crate::segment::Options::patience)
+    /// allows; nothing was changed.
+    Busy {
+        /// For how long was waited.
+        waited: Duration,
+        /// Whether a shared lock is in the way. That is no opener's: a process takes it that may perhaps only read the file.
+        by_reader: bool,
+    },
+    /// No lock says that the segment is in use, but a participant on record is known to live: the file is seen through two views
+    /// with locks of their own, such as an overlay and its upper directory. Nothing was changed.
+    SeenTwice {
+        /// The participant.
+        id: Id,
+        /// The id of its process, as this process sees it.
+        process_id: u32,
+    },
+    /// This process has closed the segment's descriptor without asking. The segment can be used on, but not passed on.
+    DescriptorLost {
+        /// The number that the descriptor had.
+        number: i32,
+    },
     /// No segment was passed to this process under that name.
     NotPassed(String),
     /// What came over the socket was no segment.
@@ -249,8 +269,21 @@ impl fmt::Display for Error {
                 f,
                 "the segment needs {needed} bytes, but this process may make files of at most {limit}; raise the limit (RLIMIT_FSIZE, `ulimit -f`), or ask for less"
             ),
-            Self::Busy => f.write_str(
-                "somebody else is opening or replacing this segment and does not finish; look for a stopped process that has it open",
+            Self::Busy { waited, by_reader: false } => write!(
+                f,
+                "the turn to open or replace the segment takes microseconds, and did not come within {waited:?}: another process has it and does not finish; look with fuser or lsof for a stopped process that has the file open, or for a child that it forked, and continue or end it; or wait longer (Options::patience)"
+            ),
+            Self::Busy { waited, by_reader: true } => write!(
+                f,
+                "the turn to open or replace the segment takes microseconds, and did not come within {waited:?}: a process has a shared lock on it, which no participant takes; look with fuser or lsof for who reads the file, and end it or take the permission to read away"
+            ),
+            Self::SeenTwice { id, process_id } => write!(
+                f,
+                "nobody was expected to use the segment, because no lock says so, but participant {id} on record lives in process {process_id}: the two see one file through two views (an overlay and its upper directory, a network file system), or that process has closed all descriptors on an overlay; open it by the path that the others use, or end that process, or, if nobody uses the segment, say so with Options::vouch_unused"
+            ),
+            Self::DescriptorLost { number } => write!(
+                f,
+                "the segment's descriptor was expected at number {number}, and is there no more: this process has closed descriptors that it had not opened; keep that one open, or open the segment again"
             ),
             Self::NotPassed(name) => write!(
                 f,

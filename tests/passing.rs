@@ -159,7 +159,7 @@ fn child() {
         "inherit and drop" => {
             let segment = Counter::inherit(NAME).expect("passed");
             // SAFETY: it is only asked for its inode.
-            let inode = rustix::fs::fstat(unsafe { segment.borrow_fd() }).expect("open").st_ino;
+            let inode = rustix::fs::fstat(unsafe { segment.borrow_fd() }.expect("open")).expect("open").st_ino;
             *segment.lock().expect("free") += 1;
             segment.detach().expect("nothing is held");
             drop(segment);
@@ -172,7 +172,7 @@ fn child() {
             // Another descriptor of the same file gets the number that is free now.
             let number = passed_number();
             // SAFETY: it is only duplicated.
-            let descriptor = unsafe { segment.borrow_fd() }.as_raw_fd();
+            let descriptor = unsafe { segment.borrow_fd() }.expect("open").as_raw_fd();
             if descriptor != number {
                 // SAFETY: the number is not open, or the test fails.
                 assert_eq!(unsafe { libc::fcntl(number, libc::F_GETFD) }, -1);
@@ -226,7 +226,7 @@ fn child() {
             let file = open_as_it_is(&directory.path().join("file"), OFlags::RDWR | OFlags::CREATE);
             assert_eq!(grandchild(file.as_fd()), expected, "a file");
             // SAFETY: it is only passed to a process of this test.
-            let same = unsafe { segment.borrow_fd() };
+            let same = unsafe { segment.borrow_fd() }.expect("open");
             assert_eq!(grandchild(same), expected, "the segment itself, for other purposes");
             say("as expected");
         }
@@ -385,7 +385,7 @@ fn a_segment_sent_over_a_socket_is_the_same_in_another_process() {
             let received = Counter::receive_from(&there).unwrap_or_else(|error| panic!("{error}"));
             *received.lock().expect("free") += 1;
             // SAFETY: it is only asked for its flags.
-            let flags = rustix::io::fcntl_getfd(unsafe { received.borrow_fd() }).expect("open");
+            let flags = rustix::io::fcntl_getfd(unsafe { received.borrow_fd() }.expect("open")).expect("open");
             assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
             0
         });

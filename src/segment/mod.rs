@@ -21,7 +21,7 @@
 //!
 //! | kind      | made by                              | found by others                      | lives until                          |
 //! |-----------|--------------------------------------|--------------------------------------|--------------------------------------|
-//! | anonymous | [`Segment::anonymous`]               | fork, or it is passed on             | its last descriptor is closed        |
+//! | anonymous | [`Segment::anonymous`]               | fork, or it is passed on             | nobody maps it or has it open        |
 //! | named     | [`Segment::create`] with a name      | its name in `/dev/shm`               | it is removed, its user logs out ([`Location::named`]), or a reboot |
 //! | persistent | the same, at [`Location::persistent`] | its name, by processes of that user | it is removed                        |
 //! | file      | [`Segment::create`] with a path      | its path                             | it is removed                        |
@@ -61,12 +61,13 @@ use crate::raw::Id;
 use core::marker::PhantomData;
 use core::ops::Deref;
 use core::ptr::NonNull;
-use core::sync::atomic::Ordering::{Acquire, Release};
+use core::sync::atomic::Ordering::{Relaxed, Release};
 use core::time::Duration;
 use header::Layout;
 use local::Mapping;
-use naming::Unpublished;
+use naming::{Patience, Replacer};
 use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// Slots in the participant table unless [`Options::participants`] says otherwise.
 const PARTICIPANTS: usize = 256;
@@ -80,6 +81,8 @@ pub struct Options<T, R = ()> {
     mode: u32,
     owner: Option<u32>,
     replace: bool,
+    patience: Duration,
+    vouched: bool,
     types: PhantomData<fn() -> (T, R)>,
 }
 
@@ -101,6 +104,8 @@ impl<T: Shareable + Sync> Options<T, ()> {
             mode: self.mode,
             owner: self.owner,
             replace: self.replace,
+            patience: self.patience,
+            vouched: self.vouched,
             types: PhantomData,
         }
     }
@@ -132,12 +137,31 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
         self
     }
 
-    /// On creation, takes the place of a segment that nobody has open any more. One that is in use stays, and is an error.
+    /// On creation, takes the place of a segment that nobody uses any more. One that is in use stays, and is an error. So is
+    /// everything that is no segment.
     ///
-    /// In use is what any process has a [`Segment`] of. A thread that took part, and idles since the last one was dropped, does
-    /// not count, nor what it may still hold there. The file system must be able to exchange names (renameat2(2)).
+    /// In use is what any process has mapped: by a [`Segment`], also in a child that was forked; or because a thread that took
+    /// part lives on, and has not done anything with any segment since the last [`Segment`] was dropped. (A shared lock of a process
+    /// that may read the file makes it look in use, too.) The file system must be able to exchange names (renameat2(2)).
     pub fn replace_abandoned(mut self, yes: bool) -> Self {
         self.replace = yes;
+        self
+    }
+
+    /// How long to wait for others who are just opening or replacing the segment, which takes them microseconds; 5 seconds unless
+    /// said otherwise. Then it is [`Error::Busy`].
+    ///
+    /// Who may read the file can keep others waiting, by a shared lock; the default mode 0600 does not let them.
+    pub fn patience(mut self, bound: Duration) -> Self {
+        self.patience = bound;
+        self
+    }
+
+    /// Vouches that nobody uses the segment if no lock says so, whoever is on record: the way out of [`Error::SeenTwice`].
+    ///
+    /// If that is wrong, locks that are held are given to others, and two hold them at once.
+    pub fn vouch_unused(mut self, yes: bool) -> Self {
+        self.vouched = yes;
         self
     }
 
@@ -179,36 +203,40 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     /// A creator that dies leaves nothing behind.
     pub fn anonymous(&self, init: impl FnOnce(&mut T, &mut [R])) -> Result<Segment<T, R>> {
         let layout = self.check()?;
-        let file = naming::memfd(layout.total)?;
-        naming::share(&file)?;
-        Segment::build(file, layout, init)
+        Segment::build(naming::memfd(layout.total)?, layout, init)
     }
 
     /// Makes a named or file-backed segment. See [`anonymous`](Self::anonymous) for `init`.
     ///
     /// # Errors
-    /// [`Error::AlreadyExists`]; [`Error::Owner`] for one of another user's that was to be
-    /// replaced; [`Error::InvalidName`], [`Error::InvalidPath`], [`Error::InvalidSize`],
-    /// [`Error::InvalidOption`]; [`Error::FileSizeLimit`], [`Error::NoSpace`];
-    /// [`Error::UntrustedDirectory`], [`Error::Unsupported`], [`Error::Io`].
+    /// [`Error::AlreadyExists`]; [`Error::InvalidName`], [`Error::InvalidPath`],
+    /// [`Error::InvalidSize`], [`Error::InvalidOption`]; [`Error::FileSizeLimit`],
+    /// [`Error::NoSpace`]; [`Error::UntrustedDirectory`], [`Error::Unsupported`], [`Error::Io`]. If
+    /// a segment was to be [replaced](Self::replace_abandoned), also: [`Error::NotASegment`],
+    /// [`Error::Version`], [`Error::WordSize`], [`Error::Owner`], [`Error::UnmappedOwner`],
+    /// [`Error::Busy`], [`Error::SeenTwice`]. Nothing is changed in what is refused.
     ///
     /// # If a process dies
     /// Before the name is given, nothing is left behind; after it the segment is complete.
     pub fn create(&self, place: impl Into<Location>, init: impl FnOnce(&mut T, &mut [R])) -> Result<Segment<T, R>> {
         let layout = self.check()?;
         let path = place.into().path_to_create()?;
-        if !self.replace && std::fs::symlink_metadata(&path).is_ok() {
-            return Err(Error::AlreadyExists(path));
+        let replacer = self.replace.then_some(Replacer {
+            path: &path,
+            owner: self.expected_owner(),
+            is_vouched_for: self.vouched,
+        });
+        match &replacer {
+            Some(replacer) => replacer.expect_segment_or_nothing()?,
+            None if std::fs::symlink_metadata(&path).is_ok() => return Err(Error::AlreadyExists(path)),
+            None => {}
         }
-        let new = Unpublished::new(&path, self.mode, layout.total)?;
-        // The same open file, and so the same lock on it.
-        let file = new.file.try_clone().map_err(|e| Error::io("duplicate the descriptor", None, e))?;
-        let segment = Segment::build(file, layout, init)?;
-        if new.publish()? || self.replace && new.replace_abandoned(self.expected_owner())? {
-            Ok(segment)
-        } else {
-            Err(Error::AlreadyExists(path))
-        }
+        let segment = Segment::build(naming::unnamed(&path, self.mode, layout.total)?, layout, init)?;
+        let has_the_name = match &replacer {
+            Some(replacer) => replacer.replace(segment.file()?, &mut Patience::new(self.patience))?,
+            None => naming::publish(segment.file()?, &path)?,
+        };
+        if has_the_name { Ok(segment) } else { Err(Error::AlreadyExists(path)) }
     }
 
     /// Opens a named or file-backed segment.
@@ -216,26 +244,36 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     /// # Errors
     /// [`Error::NotFound`], and one of its own for everything that may be wrong with what was
     /// found: [`Error::NotASegment`], [`Error::Version`], [`Error::WordSize`], [`Error::Type`],
-    /// [`Error::RoomType`], [`Error::Size`], [`Error::Owner`], [`Error::UnmappedOwner`].
-    /// [`Error::NoSpace`] for a copy with holes that the file system has no room to fill. Options
-    /// that can never work are refused as by [`create`](Self::create). Nothing is changed in what
-    /// is refused. [`Error::Busy`] after five seconds, if somebody has stopped in the middle of
-    /// replacing or reviving it.
+    /// [`Error::RoomType`], [`Error::Size`], [`Error::Owner`], [`Error::UnmappedOwner`],
+    /// [`Error::SeenTwice`]. [`Error::NoSpace`] for a copy with holes that the file system has no
+    /// room to fill. Options that can never work are refused as by [`create`](Self::create).
+    /// Nothing is changed in what is refused. [`Error::Busy`] when [`patience`](Self::patience)
+    /// ends.
     ///
     /// # If a process dies
-    /// Somebody who opens it and dies changes nothing. If the segment is a copy, or older than the last boot, all that the
-    /// dead held there is handed to the next who locks it, as [`OwnerDied`](crate::LockError::OwnerDied).
+    /// Somebody who opens it and dies changes nothing. If nobody has the segment mapped (all have died, the system was started
+    /// anew, it is a copy or a backup), all that the dead held there is handed to the next who locks it, as
+    /// [`OwnerDied`](crate::LockError::OwnerDied).
     pub fn open(&self, place: impl Into<Location>) -> Result<Segment<T, R>> {
         self.check()?;
         let path = place.into().path()?;
-        // A segment that had to be revived could be replaced in a gap between two locks: then the name is asked again.
-        for _ in 0..1_000 {
-            let segment: Segment<T, R> = Segment::adopt(naming::open_shared(&path, self.expected_owner())?)?;
-            if naming::is_named(segment.file(), &path)? {
-                return Ok(segment);
-            }
+        let mut patience = Patience::new(self.patience);
+        let (_turn, file) = naming::open(&path, self.expected_owner(), &mut patience)?;
+        let (header, length) = naming::read_header(&file)?;
+        let layout = Layout::judge::<T, R>(&header, length)?;
+        allocation::fill_holes(&file, layout.total)?;
+        naming::share(&file, &mut patience)?;
+        let is_in_use = naming::is_in_use(file.as_fd())?;
+        if is_in_use && !header::is_half_revived(&header) {
+            return Ok(Segment::of(Mapping::new(file, layout)?));
         }
-        Err(Error::Busy)
+        if !self.vouched {
+            naming::expect_nobody_alive(&file, &header)?;
+        }
+        let origin = naming::origin_of(&file)?;
+        let segment: Segment<T, R> = Segment::of(Mapping::new(file, layout)?);
+        segment.revive(origin);
+        Ok(segment)
     }
 
     /// Opens the segment, or makes it if there is none.
@@ -247,8 +285,9 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     /// As those two.
     pub fn open_or_create(&self, place: impl Into<Location>, init: impl Fn(&mut T, &mut [R])) -> Result<Segment<T, R>> {
         let place = place.into();
+        let mut patience = Patience::new(self.patience);
         // Each round but the last, somebody else made or removed it between our two looks.
-        for _ in 0..1_000 {
+        loop {
             match self.open(place.clone()) {
                 Err(Error::NotFound(_)) => {}
                 other => return other,
@@ -257,8 +296,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
                 Err(Error::AlreadyExists(_)) => {}
                 other => return other,
             }
+            patience.nap(None)?;
         }
-        Err(Error::Busy)
     }
 }
 
@@ -337,7 +376,16 @@ impl<T: Shareable + Sync> Segment<T> {
 
     /// Options to make or open a segment with.
     pub fn options() -> Options<T> {
-        Options { participants: PARTICIPANTS, room: 0, mode: 0o600, owner: None, replace: false, types: PhantomData }
+        Options {
+            participants: PARTICIPANTS,
+            room: 0,
+            mode: 0o600,
+            owner: None,
+            replace: false,
+            patience: Duration::from_secs(5),
+            vouched: false,
+            types: PhantomData,
+        }
     }
 
     /// Removes the name of a segment. Those who have it open go on with it; whoever opens the name next finds nothing.
@@ -357,8 +405,10 @@ impl<T: Shareable + Sync> Segment<T> {
 impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     fn build(file: File, layout: Layout, init: impl FnOnce(&mut T, &mut [R])) -> Result<Self> {
         use std::os::unix::fs::FileExt;
-        let identity = naming::identity(&file)?;
-        file.write_all_at(&layout.header::<T, R>(identity), 0).map_err(|e| Error::io("write the header", None, e))?;
+        // Nobody else has this file: the lock cannot be refused.
+        naming::share(&file, &mut Patience::new(Duration::ZERO))?;
+        let header = layout.header::<T, R>(naming::origin_of(&file)?);
+        file.write_all_at(&header, 0).map_err(|e| Error::io("write the header", None, e))?;
         let segment = Self::of(Mapping::new(file, layout)?);
         let base = segment.body().map.as_mut_ptr();
         // SAFETY: both lie within the mapping and aligned, by `Layout`; zero bytes are a valid value of every Shareable type.
@@ -373,25 +423,32 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         Ok(segment)
     }
 
-    /// Takes a file that has the shared lock: judges, maps, and declares the participants of another life dead.
+    /// Takes a file that has the lock that says "in use", and is in use by others: judges, and maps.
     fn adopt(file: File) -> Result<Self> {
         let (bytes, length) = naming::read_header(&file)?;
-        let (layout, _) = Layout::judge::<T, R>(&bytes, length)?;
+        let layout = Layout::judge::<T, R>(&bytes, length)?;
         allocation::fill_holes(&file, layout.total)?;
-        let identity = naming::identity(&file)?;
-        let segment = Self::of(Mapping::new(file, layout)?);
-        let body = segment.body();
+        Ok(Self::of(Mapping::new(file, layout)?))
+    }
+
+    /// Declares all dead who are on record. Nobody else has the segment mapped, the turn at it is ours, and it is handed to nobody
+    /// before this is done.
+    fn revive(&self, origin: header::Origin) {
+        let body = self.body();
+        let base = body.map.as_mut_ptr();
         // SAFETY: within the mapping, aligned, and changed by atomic stores alone once published.
-        let found = unsafe { &*body.map.as_mut_ptr().add(header::IDENTITY).cast::<<Linux as Platform>::Long>() };
-        naming::with_exclusive(
-            segment.file(),
-            || Ok(found.load(Acquire) == identity),
-            || {
-                body.table.end_all();
-                found.store(identity, Release); // last: until then the next opener begins again
-            },
-        )?;
-        Ok(segment)
+        let mark = unsafe { &*base.add(header::MARK).cast::<<Linux as Platform>::Word>() };
+        // ORDERING: Relaxed, then a Release fence; Release at the end. Other openers come after us by a lock of the kernel, which
+        // orders all. These keep the compiler from moving the marks past what is done between them: we may die there.
+        mark.store(header::REVIVING, Relaxed);
+        Linux::fence(Release);
+        body.table.end_all();
+        for (at, value) in origin.places() {
+            // SAFETY: as above.
+            let place = unsafe { &*base.add(at).cast::<<Linux as Platform>::Long>() };
+            place.store(value, Relaxed);
+        }
+        mark.store(0, Release);
     }
 
     fn of(mapping: &'static Mapping) -> Self {
@@ -407,9 +464,12 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         unsafe { self.mapping.body() }
     }
 
-    fn file(&self) -> &File {
-        // SAFETY: the mapping is LIVE as long as this handle is not dropped.
-        unsafe { self.mapping.file() }
+    /// The descriptor of its file.
+    ///
+    /// # Errors
+    /// [`Error::DescriptorLost`].
+    fn file(&self) -> Result<BorrowedFd<'_>> {
+        self.body().file.get()
     }
 
     /// The elements behind the root value, as many as were asked for with [`Options::room`] when the segment was made.

@@ -22,8 +22,8 @@ use core::fmt;
 use core::mem::MaybeUninit;
 use core::str::FromStr;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use rustix::fs::{OFlags, SeekFrom};
-use rustix::io::{Errno, FdFlags};
+use rustix::fs::OFlags;
+use rustix::io::FdFlags;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendAncillaryMessage,
     SendFlags, recvmsg, sendmsg,
@@ -39,8 +39,6 @@ use std::process::Command;
 const VARIABLE: &str = "OUTLIVE_SEGMENT_";
 /// The byte that a descriptor is sent with.
 const PAYLOAD: u8 = b'S';
-/// Marks are below this: an offset that a file may have on every file system, 8 GiB at most.
-const MARKS: u64 = 1 << 33;
 
 fn variable(name: &str) -> String {
     format!("{VARIABLE}{name}")
@@ -169,21 +167,6 @@ fn duplicate(descriptor: BorrowedFd<'_>, known: &[RawFd]) -> Result<File> {
     }
 }
 
-/// The mark of an open file, or a new one if it has none. A duplicate shares its mark, and may have
-/// been passed before.
-fn mark(file: &File) -> Result<u64> {
-    let failed = |e: Errno| Error::io("mark the descriptor", None, e);
-    match rustix::fs::tell(file).map_err(failed)? {
-        0 => {
-            let mut random = [0; 8];
-            rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty()).map_err(failed)?;
-            let mark = u64::from_ne_bytes(random) % (MARKS - 1) + 1;
-            rustix::fs::seek(file, SeekFrom::Start(mark)).map_err(failed)
-        }
-        mark => Ok(mark),
-    }
-}
-
 /// Whether the sender could write. A descriptor for reading proves no right to write, even if the
 /// receiver has that right.
 fn can_be_written(descriptor: BorrowedFd<'_>) -> bool {
@@ -281,9 +264,9 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
 
     fn adopt_passed(&self, file: File) -> Result<Segment<T, R>> {
         if let Some(owner) = self.owner {
-            naming::check_owner(&file, owner)?;
+            checks::owner(naming::metadata(&file)?.uid(), owner)?;
         }
-        naming::share(&file)?;
+        naming::share(&file, &mut naming::Patience::new(self.patience))?;
         Segment::adopt(file)
     }
 }
@@ -338,14 +321,15 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidPassedName`]; [`Error::Io`] when there are no descriptors left.
+    /// [`Error::InvalidPassedName`]; [`Error::DescriptorLost`]; [`Error::Io`] when there are no
+    /// descriptors left.
     pub fn pass_to(&self, command: &mut Command, name: &str) -> Result<()> {
         use std::os::unix::process::CommandExt;
         checks::passed_name(name)?;
-        let own = opening_of(self.file())?;
+        let own = opening_of(self.file()?)?;
         let about = naming::metadata(&own)?;
         let (device, inode) = (about.dev(), about.ino());
-        let ticket = Ticket { number: own.as_raw_fd(), device, inode, mark: mark(&own)? };
+        let ticket = Ticket { number: own.as_raw_fd(), device, inode, mark: naming::mark(&own)? };
         command.env(variable(name), ticket.to_string());
         // SAFETY: between fork and exec only one system call is made, fcntl, on a descriptor that
         // the closure owns.
@@ -376,13 +360,13 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// taken back. Send a segment only to processes that would be trusted with its name.
     ///
     /// # Errors
-    /// [`Error::Io`] if it cannot be sent. Then nothing was sent.
+    /// [`Error::DescriptorLost`]; [`Error::Io`] if it cannot be sent. Then nothing was sent.
     ///
     /// # If a process dies
     /// Either the whole message was sent, or nothing. A message that nobody receives does not keep
     /// the segment in use.
     pub fn send_to(&self, stream: &UnixStream) -> Result<()> {
-        let own = opening_of(self.file())?;
+        let own = opening_of(self.file()?)?;
         let rights = [own.as_fd()];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = SendAncillaryBuffer::new(&mut space);
@@ -398,13 +382,16 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// To pass the segment on, use [`pass_to`](Self::pass_to) and [`send_to`](Self::send_to), which
     /// are safe.
     ///
+    /// # Errors
+    /// [`Error::DescriptorLost`].
+    ///
     /// # Safety
     /// All processes that have the segment open have references into this file. The caller must not
     /// change its content, its length, its seals or its locks: not through the descriptor, not
     /// through a duplicate of it, and not through a mapping or an open file that comes from it.
     /// Asking is fine, as fstat(2) does, and so is passing it to a process that keeps to the same.
-    pub unsafe fn borrow_fd(&self) -> BorrowedFd<'_> {
-        self.file().as_fd()
+    pub unsafe fn borrow_fd(&self) -> Result<BorrowedFd<'_>> {
+        self.file()
     }
 }
 

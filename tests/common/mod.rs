@@ -114,6 +114,12 @@ impl Actor {
         }
     }
 
+    /// Tells it a line, for one that reads its input line by line.
+    pub fn tell(&mut self) {
+        use std::io::Write;
+        self.child.stdin.as_mut().expect("piped").write_all(b"\n").expect("heard");
+    }
+
     /// Tells it to go on: ends its [`wait_for_the_word`].
     pub fn go_on(&mut self) {
         drop(self.child.stdin.take());

@@ -254,7 +254,7 @@ pub fn run_bytes(bytes: &[u8]) {
         }
         Err(error) => {
             let _told = error.to_string();
-            assert!(!matches!(error, Error::NotFound(_) | Error::AlreadyExists(_) | Error::Busy), "{error:?}");
+            assert!(!matches!(error, Error::NotFound(_) | Error::AlreadyExists(_) | Error::Busy { .. }), "{error:?}");
             assert_eq!(std::fs::read(&path).expect("there"), written, "what was refused was changed");
         }
     }

@@ -8,11 +8,13 @@
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // this is the seam
 
 mod about;
+mod byte_lock;
 mod futex;
 mod robust;
 
 pub use about::AboutThread;
 pub(crate) use about::{Myself, thread_has_ended};
+pub(crate) use byte_lock::{Lock, lock_byte, others_lock, unlock_byte};
 pub use futex::{set_recheck, set_waitv, waitv_works};
 pub use robust::RobustNode;
 pub use robust::Unsupported;
