@@ -468,6 +468,37 @@ fn a_segment_that_was_sent_and_not_received_is_not_in_use_for_that() {
     assert_eq!(*Counter::receive_from(&there).expect("sent before").lock().expect("free"), 7);
 }
 
+/// A pass does not say that the segment is in use. So what the dead have left is taken from them on
+/// arrival, too, and not while an opener by name is at it.
+#[test]
+fn a_segment_that_nobody_has_mapped_is_revived_when_it_arrives_in_turn() {
+    const TURN: i64 = i64::MAX - 2;
+    const CLAIMED: u64 = 1 << 62;
+    let directory = directory();
+    let path = directory.path().join("segment");
+    drop(Counter::options().participants(1).create(&path, |_, _| {}).expect("made"));
+    let file = open_as_it_is(&path, OFlags::RDWR);
+    let (here, there) = UnixStream::pair().expect("a pair");
+    // Thread 1 lives always. The tag is that of no PID namespace of this boot.
+    rustix::io::pwrite(&file, &(CLAIMED | 1 << 46 | 1).to_le_bytes(), 384).expect("written");
+    // SAFETY: all bytes of this structure may be zero.
+    let mut turn: libc::flock64 = unsafe { std::mem::zeroed() };
+    (turn.l_type, turn.l_start, turn.l_len) = (libc::F_WRLCK as i16, TURN, 1);
+    // SAFETY: the structure is there.
+    assert_eq!(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &turn) }, 0);
+    send(&here, b'S', &[file.as_fd()]);
+    let impatient = Counter::options().patience(std::time::Duration::from_millis(5));
+    assert!(matches!(impatient.receive_from(&there), Err(Error::Busy { .. })), "not its turn");
+    turn.l_type = libc::F_UNLCK as i16;
+    // SAFETY: as above.
+    assert_eq!(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &turn) }, 0);
+    // Children that other tests are just starting have it mapped until they execute their program.
+    until("nobody to have it mapped", || {
+        send(&here, b'S', &[file.as_fd()]);
+        Counter::receive_from(&there).expect("sent").attach().is_ok()
+    });
+}
+
 #[test]
 fn nobody_to_receive_it_is_an_error_and_no_signal() {
     let status = in_a_child(|| {

@@ -259,11 +259,18 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
         let path = place.into().path()?;
         let mut patience = Patience::new(self.patience);
         let (_turn, file) = naming::open(&path, self.expected_owner(), &mut patience)?;
+        self.join_or_revive(file, false, &mut patience)
+    }
+
+    /// Takes a file, in the caller's turn at it: judges, maps, and revives it if nobody else has it
+    /// mapped. If the open file is shared with other processes, the kernel shows none of their
+    /// locks: then it is joined.
+    fn join_or_revive(&self, file: File, is_shared: bool, patience: &mut Patience) -> Result<Segment<T, R>> {
         let (header, length) = naming::read_header(&file)?;
         let layout = Layout::judge::<T, R>(&header, length)?;
         allocation::fill_holes(&file, layout.total)?;
-        naming::share(&file, &mut patience)?;
-        let is_in_use = naming::is_in_use(file.as_fd())?;
+        naming::share(&file, patience)?;
+        let is_in_use = is_shared || naming::is_in_use(file.as_fd())?;
         if is_in_use && !header::is_half_revived(&header) {
             return Ok(Segment::of(Mapping::new(file, layout)?));
         }
@@ -421,14 +428,6 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         };
         init(root, room);
         Ok(segment)
-    }
-
-    /// Takes a file that has the lock that says "in use", and is in use by others: judges, and maps.
-    fn adopt(file: File) -> Result<Self> {
-        let (bytes, length) = naming::read_header(&file)?;
-        let layout = Layout::judge::<T, R>(&bytes, length)?;
-        allocation::fill_holes(&file, layout.total)?;
-        Ok(Self::of(Mapping::new(file, layout)?))
     }
 
     /// Declares all dead who are on record. Nobody else has the segment mapped, the turn at it is ours, and it is handed to nobody

@@ -75,7 +75,7 @@ mod turn;
 pub(super) use descriptor::{Descriptor, mark, reopen};
 pub(super) use record::{expect_nobody_alive, origin_of};
 pub(super) use replace::Replacer;
-pub(super) use turn::{Patience, is_in_use, open, share};
+pub(super) use turn::{Patience, is_in_use, open, share, turn_at};
 
 use super::allocation::allocate;
 use super::{checks, header};

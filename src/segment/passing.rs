@@ -89,7 +89,7 @@ impl Ticket {
 
     /// An open file for a new handle. The number stays open, in case this caller is refused, and
     /// the next has the right type.
-    fn open(&self) -> Result<Option<File>> {
+    fn open(&self) -> Result<Option<(File, bool)>> {
         if !self.fits() {
             return Ok(None);
         }
@@ -138,11 +138,11 @@ fn one_at_a_time<V>(body: impl FnOnce() -> V) -> V {
 }
 
 /// A separate open file of the same inode, without a lock. A process that may not open it again
-/// gets a duplicate.
-fn opening_of(descriptor: impl AsFd) -> Result<File> {
+/// gets a duplicate, and true: that is the same open file, with the same locks.
+fn opening_of(descriptor: impl AsFd) -> Result<(File, bool)> {
     match naming::reopen(&descriptor) {
-        Ok(file) => naming::away_from_stdio(file),
-        Err(_) => duplicate(descriptor.as_fd(), &known_numbers()),
+        Ok(file) => Ok((naming::away_from_stdio(file)?, false)),
+        Err(_) => Ok((duplicate(descriptor.as_fd(), &known_numbers())?, true)),
     }
 }
 
@@ -175,7 +175,7 @@ fn can_be_written(descriptor: BorrowedFd<'_>) -> bool {
 }
 
 /// The file of a message that came.
-fn receive(stream: &UnixStream) -> Result<File> {
+fn receive(stream: &UnixStream) -> Result<(File, bool)> {
     let not_received = |found: String| Error::NotReceived { found };
     // Room for more than one, so that surplus descriptors are counted and closed.
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(8), ScmCredentials(1))];
@@ -262,12 +262,15 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
         self.adopt_passed(receive(stream)?)
     }
 
-    fn adopt_passed(&self, file: File) -> Result<Segment<T, R>> {
+    fn adopt_passed(&self, (file, is_shared): (File, bool)) -> Result<Segment<T, R>> {
         if let Some(owner) = self.owner {
             checks::owner(naming::metadata(&file)?.uid(), owner)?;
         }
-        naming::share(&file, &mut naming::Patience::new(self.patience))?;
-        Segment::adopt(file)
+        let mut patience = naming::Patience::new(self.patience);
+        // A pass does not keep the segment in use: nobody may have it mapped, and an opener by name may
+        // be reviving it.
+        let _turn = naming::turn_at(|| opening_of(&file).map(|(own, _)| own), &mut patience)?;
+        self.join_or_revive(file, is_shared, &mut patience)
     }
 }
 
@@ -326,7 +329,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     pub fn pass_to(&self, command: &mut Command, name: &str) -> Result<()> {
         use std::os::unix::process::CommandExt;
         checks::passed_name(name)?;
-        let own = opening_of(self.file()?)?;
+        let (own, _) = opening_of(self.file()?)?;
         let about = naming::metadata(&own)?;
         let (device, inode) = (about.dev(), about.ino());
         let ticket = Ticket { number: own.as_raw_fd(), device, inode, mark: naming::mark(&own)? };
@@ -366,7 +369,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// Either the whole message was sent, or nothing. A message that nobody receives does not keep
     /// the segment in use.
     pub fn send_to(&self, stream: &UnixStream) -> Result<()> {
-        let own = opening_of(self.file()?)?;
+        let (own, _) = opening_of(self.file()?)?;
         let rights = [own.as_fd()];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = SendAncillaryBuffer::new(&mut space);

@@ -101,6 +101,16 @@ pub(in crate::segment) fn open(path: &Path, owner: u32, patience: &mut Patience)
     }
 }
 
+/// The turn at a file that was not opened by its name, by open files of its own.
+pub(in crate::segment) fn turn_at(again: impl Fn() -> Result<File>, patience: &mut Patience) -> Result<Turn> {
+    loop {
+        match Turn::try_take(again()?)? {
+            Ok(turn) => return Ok(turn),
+            Err(by) => patience.nap(by)?,
+        }
+    }
+}
+
 /// Says of an open file that the mapping that will be made through it is one that counts.
 pub(in crate::segment) fn share(file: &File, patience: &mut Patience) -> Result<()> {
     while !lock_byte(file.as_fd(), USE, Lock::Shared).map_err(refused)? {
