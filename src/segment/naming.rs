@@ -48,8 +48,10 @@
 //! birth.) And it tells another boot, in which an equal thread would be one by chance. A wrong origin can
 //! only lead to a refusal too many, or leave out this last look; the locks decide.
 //!
-//! The look sees participants in the opener's own PID namespace, and in those below it. It does not see
-//! from a container what lives outside of it.
+//! The look sees participants in the opener's own PID namespace, and in those below it. What is out of sight
+//! does not count, unless the file is seen through an overlay: there it is known that a second view exists,
+//! and the opener refuses, too. So a participant is overlooked only if it is out of sight of an opener
+//! that has the file not through an overlay.
 //!
 //! # Readers
 //!

@@ -2,11 +2,14 @@
 
 use super::{Path, metadata};
 use crate::error::{Error, Result};
-use crate::platform::linux::Linux;
+use crate::platform::linux::{Linux, Sight};
 use crate::raw::table::Slot;
 use crate::segment::header::{self, Origin};
 use std::fs::File;
 use std::os::unix::fs::{FileExt, MetadataExt};
+
+/// What statfs(2) says of a file that is seen through an overlay.
+const OVERLAYFS: rustix::fs::FsWord = 0x794c_7630;
 
 /// What this file is now: what an opener that revives it writes into its header.
 pub(in crate::segment) fn origin_of(file: &File) -> Result<Origin> {
@@ -49,12 +52,15 @@ pub(in crate::segment) fn expect_nobody_alive(file: &File, header: &[u8; header:
     // SAFETY: so many slots lie within the copy, aligned to its page; they consist of atomics and unused integers, so any bytes are
     // valid; nobody else has this memory, and it is not touched otherwise while they are borrowed.
     let slots = unsafe { core::slice::from_raw_parts(copy.as_ptr().cast::<Slot<Linux>>(), participants) };
+    // Where it is known that there is a second view, whoever is out of sight may be there.
+    let is_overlay = rustix::fs::fstatfs(file).is_ok_and(|about| about.f_type == OVERLAYFS);
     let living = slots.iter().enumerate().find_map(|(index, slot)| {
         let (id, thread) = slot.living(index)?;
-        Some((id, slot.about().known_to_live(thread)?))
+        match slot.about().look(thread) {
+            Sight::Alive(process_id) => Some(Error::SeenTwice { id, process_id: Some(process_id) }),
+            Sight::OutOfSight if is_overlay => Some(Error::SeenTwice { id, process_id: None }),
+            Sight::OutOfSight | Sight::NotThere => None,
+        }
     });
-    match living {
-        Some((id, process_id)) => Err(Error::SeenTwice { id, process_id }),
-        None => Ok(()),
-    }
+    living.map_or(Ok(()), Err)
 }
