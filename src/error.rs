@@ -69,24 +69,27 @@ pub enum Error {
         /// User id of this process.
         expected: u32,
     },
-    /// Others were opening or replacing the segment for longer than [`Options::patience`](crate::segment::Options::patience)
-    /// allows; nothing was changed.
+    /// Others were opening or replacing the segment for longer than
+    /// [`Options::patience`](crate::segment::Options::patience) allows; nothing was changed.
     Busy {
         /// For how long was waited.
         waited: Duration,
-        /// Whether a shared lock is in the way. That is no opener's: a process takes it that may perhaps only read the file.
+        /// Whether a shared lock is in the way. That is no opener's: a process takes it that may
+        /// perhaps only read the file.
         by_reader: bool,
     },
-    /// No lock says that the segment is in use, but a participant on record is known to live: the file is seen through two views
-    /// with locks of their own, such as an overlay and its upper directory. On an overlay, it is enough that a participant is
-    /// on record and cannot be looked at. Nothing was changed.
+    /// No lock says that the segment is in use, but a participant on record is known to live: the
+    /// file is seen through two views with locks of their own, such as an overlay and its upper
+    /// directory. On an overlay, it is enough that a participant is on record and cannot be looked
+    /// at. Nothing was changed.
     SeenTwice {
         /// The participant.
         id: Id,
         /// The id of its process, as this process sees it; `None` if it cannot be looked at.
         process_id: Option<u32>,
     },
-    /// This process has closed the segment's descriptor without asking. The segment can be used on, but not passed on.
+    /// This process has closed the segment's descriptor without asking. The segment can be used on,
+    /// but not passed on.
     DescriptorLost {
         /// The number that the descriptor had.
         number: i32,

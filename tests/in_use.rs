@@ -1,4 +1,5 @@
-//! What says that a segment is in use: set-ups in which inode, boot id or a descriptor say something else than what is so.
+//! What says that a segment is in use: set-ups in which inode, boot id or a descriptor say
+//! something else than what is so.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -43,7 +44,8 @@ fn child() {
         "hold, with all descriptors closed" => {
             let segment = Counter::open(&path).expect("there");
             let guard = segment.lock().expect("free");
-            // SAFETY: of these numbers only the segment's is in use by code of this process, which is what is tried here.
+            // SAFETY: of these numbers only the segment's is in use by code of this process, which
+            // is what is tried here.
             assert_eq!(unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) }, 0);
             // Their numbers go to others, of the very same file.
             let others: Vec<_> = (0..8).map(|_| File::open(&path).expect("there")).collect();
@@ -128,7 +130,8 @@ fn refuse_to_unlink() {
     }
 }
 
-/// Gives the calling thread mounts of its own, which go with its process. False if that is not permitted.
+/// Gives the calling thread mounts of its own, which go with its process. False if that is not
+/// permitted.
 fn own_mounts() -> bool {
     // SAFETY: no preconditions.
     let alone = unsafe { libc::unshare(libc::CLONE_NEWNS) } == 0;
@@ -158,15 +161,16 @@ fn made(directory: &Path) -> PathBuf {
     path
 }
 
-/// Tests run one after the other: a child that one of them forks has the mappings of all, and so keeps their segments in use. And
-/// they use the environment.
+/// Tests run one after the other: a child that one of them forks has the mappings of all, and so
+/// keeps their segments in use. And they use the environment.
 fn alone() -> std::sync::MutexGuard<'static, ()> {
     static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
     ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 fn actor(path: &Path, role: &str) -> Actor {
-    // SAFETY: no other thread of this test binary reads or writes the environment but while it is `alone`, or by `std`.
+    // SAFETY: no other thread of this test binary reads or writes the environment but while it is
+    // `alone`, or by `std`.
     unsafe { std::env::set_var("OUTLIVE_PATH", path) };
     Actor::start(&segment(), role, true)
 }
@@ -238,8 +242,9 @@ fn expect_seen_twice(path: &Path, process: u32) {
     assert_eq!(std::fs::read(path).expect("readable"), before, "changed, though refused");
 }
 
-/// A fault that was there once: with its descriptor closed by a daemon the segment was told abandoned, and replaced while a lock in
-/// it was held; later its drop aborted, or closed what had got the number.
+/// A fault that was there once: with its descriptor closed by a daemon the segment was told
+/// abandoned, and replaced while a lock in it was held; later its drop aborted, or closed what had
+/// got the number.
 #[test]
 fn who_closes_all_descriptors_uses_the_segment_as_before_and_closes_nothing_foreign() {
     let _alone = alone();
@@ -253,7 +258,8 @@ fn who_closes_all_descriptors_uses_the_segment_as_before_and_closes_nothing_fore
     }
 }
 
-/// A fault that was there once: containers with boot ids of their own gave each other's locks away, or were Busy for each other.
+/// A fault that was there once: containers with boot ids of their own gave each other's locks away,
+/// or were Busy for each other.
 #[test]
 fn a_participant_with_another_boot_id_is_joined() {
     let _alone = alone();
@@ -273,7 +279,8 @@ fn a_participant_with_another_boot_id_is_joined() {
     assert!(holder.ends_well());
 }
 
-/// A fault that was there once: through an overlay's upper directory the locks of those who came through the overlay were given away.
+/// A fault that was there once: through an overlay's upper directory the locks of those who came
+/// through the overlay were given away.
 #[test]
 fn a_living_holder_seen_through_an_overlay_keeps_its_lock() {
     let _alone = alone();
@@ -365,8 +372,9 @@ fn a_living_holder_on_the_host_keeps_its_lock_from_a_container() {
     });
 }
 
-/// A fault that was there once: a backup put back in the same inode was not told from the file that was in use. A hold of a process
-/// that had died, and in another PID namespace than ours so that we cannot look for it, stayed for ever.
+/// A fault that was there once: a backup put back in the same inode was not told from the file that
+/// was in use. A hold of a process that had died, and in another PID namespace than ours so that we
+/// cannot look for it, stayed for ever.
 #[test]
 fn in_a_backup_that_was_put_back_the_holders_are_dead() {
     let _alone = alone();
@@ -394,8 +402,8 @@ fn in_a_backup_that_was_put_back_the_holders_are_dead() {
     }
 }
 
-/// A fault that was there once: those who found a copy at once stood in each other's way until all gave up. (With 32 of them it was
-/// so about one time in ten, so it is tried many times.)
+/// A fault that was there once: those who found a copy at once stood in each other's way until all
+/// gave up. (With 32 of them it was so about one time in ten, so it is tried many times.)
 #[test]
 fn of_many_who_open_a_copy_at_once_one_revives_it_and_all_succeed() {
     let _alone = alone();
@@ -533,7 +541,8 @@ fn a_segment_of_another_format_is_not_replaced() {
     until("nobody to have it mapped", || replaced(&path).is_ok());
 }
 
-/// A fault that was there once: the name had been exchanged, the old file could not be removed, and that was said to be a failure.
+/// A fault that was there once: the name had been exchanged, the old file could not be removed, and
+/// that was said to be a failure.
 #[test]
 fn a_replacement_that_cannot_clean_up_is_a_success() {
     let _alone = alone();
@@ -557,7 +566,8 @@ fn expect_busy(path: &Path, reader: bool) {
     }
 }
 
-/// A fault that was there once: a process that may only read took the lock exclusively, and kept everybody out.
+/// A fault that was there once: a process that may only read took the lock exclusively, and kept
+/// everybody out.
 #[test]
 fn a_mere_reader_can_make_a_segment_look_in_use_and_keep_nobody_waiting_for_ever() {
     let _alone = alone();

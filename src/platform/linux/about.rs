@@ -127,7 +127,8 @@ impl AboutThread {
         if namespace == pid_namespace() {
             return if lives(process, thread) { Sight::Alive(process) } else { Sight::NotThere };
         }
-        // A PID namespace below ours (a container, seen from its host): its processes have ids of ours as well.
+        // A PID namespace below ours (a container, seen from its host): its processes have ids of
+        // ours as well.
         ids_in(Path::new("/proc"))
             .filter(|seen| self::namespace(&format!("/proc/{seen}/ns/pid")) == namespace)
             .filter(|seen| innermost_id(&format!("/proc/{seen}/status")) == Some(process))
@@ -157,7 +158,8 @@ fn ids_in(directory: &Path) -> impl Iterator<Item = u32> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
-/// The id that a thread has in its own PID namespace: the last number of `NSpid` in a status file (proc(5)).
+/// The id that a thread has in its own PID namespace: the last number of `NSpid` in a status file
+/// (proc(5)).
 fn innermost_id(path: &str) -> Option<u32> {
     let text = fs::read_to_string(path).ok()?;
     let ids = text.lines().find_map(|line| line.strip_prefix("NSpid:"))?;

@@ -1,4 +1,5 @@
-//! Who is on record in a segment that nobody is seen to use, and is known to live all the same. See the [module above](super).
+//! Who is on record in a segment that nobody is seen to use, and is known to live all the same. See
+//! the [module above](super).
 
 use super::{Path, metadata};
 use crate::error::{Error, Result};
@@ -24,7 +25,8 @@ pub(in crate::segment) fn origin_of(file: &File) -> Result<Origin> {
     })
 }
 
-/// Refuses a segment that nobody has mapped, as far as the locks tell, while a participant on record is known to live.
+/// Refuses a segment that nobody has mapped, as far as the locks tell, while a participant on
+/// record is known to live.
 ///
 /// # Errors
 /// [`Error::SeenTwice`].
@@ -38,7 +40,8 @@ pub(in crate::segment) fn expect_nobody_alive(file: &File, header: &[u8; header:
     if length == 0 {
         return Ok(());
     }
-    // A copy: what is mapped by nobody may be truncated meanwhile, and a mapping of it would raise SIGBUS.
+    // A copy: what is mapped by nobody may be truncated meanwhile, and a mapping of it would raise
+    // SIGBUS.
     let mut copy = memmap2::MmapMut::map_anon(length).map_err(|e| Error::io("map memory", None, e))?;
     let mut filled = 0;
     while filled < length {
@@ -49,8 +52,9 @@ pub(in crate::segment) fn expect_nobody_alive(file: &File, header: &[u8; header:
             Err(e) => return Err(Error::io("read the participants of the segment", None, e)),
         }
     }
-    // SAFETY: so many slots lie within the copy, aligned to its page; they consist of atomics and unused integers, so any bytes are
-    // valid; nobody else has this memory, and it is not touched otherwise while they are borrowed.
+    // SAFETY: so many slots lie within the copy, aligned to its page; they consist of atomics and
+    // unused integers, so any bytes are valid; nobody else has this memory, and it is not touched
+    // otherwise while they are borrowed.
     let slots = unsafe { core::slice::from_raw_parts(copy.as_ptr().cast::<Slot<Linux>>(), participants) };
     // Where it is known that there is a second view, whoever is out of sight may be there.
     let is_overlay = rustix::fs::fstatfs(file).is_ok_and(|about| about.f_type == OVERLAYFS);
