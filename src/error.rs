@@ -103,23 +103,27 @@ pub enum Error {
         /// Length of the segment in bytes.
         needed: u64,
     },
-    /// Others were opening or replacing the segment for longer than [`Options::patience`](crate::segment::Options::patience)
-    /// allows; nothing was changed.
+    /// Others were opening or replacing the segment for longer than
+    /// [`Options::patience`](crate::segment::Options::patience) allows; nothing was changed.
     Busy {
         /// For how long was waited.
         waited: Duration,
-        /// Whether a shared lock is in the way. That is no opener's: a process takes it that may perhaps only read the file.
+        /// Whether a shared lock is in the way. That is no opener's: a process takes it that may
+        /// perhaps only read the file.
         by_reader: bool,
     },
-    /// No lock says that the segment is in use, but a participant on record is known to live: the file is seen through two views
-    /// with locks of their own, such as an overlay and its upper directory. Nothing was changed.
+    /// No lock says that the segment is in use, but a participant on record is known to live: the
+    /// file is seen through two views with locks of their own, such as an overlay and its upper
+    /// directory. On an overlay, it is enough that a participant is on record and cannot be looked
+    /// at. Nothing was changed.
     SeenTwice {
         /// The participant.
         id: Id,
-        /// The id of its process, as this process sees it.
-        process_id: u32,
+        /// The id of its process, as this process sees it; `None` if it cannot be looked at.
+        process_id: Option<u32>,
     },
-    /// This process has closed the segment's descriptor without asking. The segment can be used on, but not passed on.
+    /// This process has closed the segment's descriptor without asking. The segment can be used on,
+    /// but not passed on.
     DescriptorLost {
         /// The number that the descriptor had.
         number: i32,
@@ -277,7 +281,11 @@ impl fmt::Display for Error {
                 f,
                 "the turn to open or replace the segment takes microseconds, and did not come within {waited:?}: a process has a shared lock on it, which no participant takes; look with fuser or lsof for who reads the file, and end it or take the permission to read away"
             ),
-            Self::SeenTwice { id, process_id } => write!(
+            Self::SeenTwice { id, process_id: None } => write!(
+                f,
+                "nobody was expected to use the segment, because no lock says so, but participant {id} on record may live: it is in another PID namespace, and through an overlay the locks of those are not seen who use the directory below it; open it by the path that the others use, or, if nobody uses the segment, say so with Options::vouch_unused"
+            ),
+            Self::SeenTwice { id, process_id: Some(process_id) } => write!(
                 f,
                 "nobody was expected to use the segment, because no lock says so, but participant {id} on record lives in process {process_id}: the two see one file through two views (an overlay and its upper directory, a network file system), or that process has closed all descriptors on an overlay; open it by the path that the others use, or end that process, or, if nobody uses the segment, say so with Options::vouch_unused"
             ),

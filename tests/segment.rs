@@ -327,7 +327,8 @@ fn after_a_reboot_all_holders_are_dead() {
     let path = made(&directory);
     let segment = Counter::open(&path).expect("there");
     core::mem::forget(segment.lock().expect("free"));
-    // As if it were another boot: another boot id, and the one who held is not known any more by its lifeline.
+    // As if it were another boot: another boot id, and the one who held is not known any more by
+    // its lifeline.
     let image = std::fs::read(&path).expect("readable");
     let later = directory.path().join("later");
     std::fs::write(&later, &image).expect("written");

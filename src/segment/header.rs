@@ -24,9 +24,10 @@
 //! | …      |       | root value, at a multiple of 128 and of its alignment            |
 //! | …      |       | room, at a multiple of its elements' alignment and of 128        |
 //!
-//! All numbers are little-endian. Only the origin and the mark `REVIVING` are ever changed after publication, by an opener
-//! that finds that nobody has the segment mapped: it frees the table, and writes the origin anew. What the origin is good for,
-//! and what it is not good for, is told in [`naming`](super::naming).
+//! All numbers are little-endian. Only the origin and the mark `REVIVING` are ever changed after
+//! publication, by an opener that finds that nobody has the segment mapped: it frees the table, and
+//! writes the origin anew. What the origin is good for, and what it is not good for, is told in
+//! [`naming`](super::naming).
 
 use super::Shareable;
 use crate::error::{Error, Result};
@@ -136,7 +137,8 @@ impl Layout {
     }
 }
 
-/// Whether this is the header of a segment at all, and one whose words and table this program knows.
+/// Whether this is the header of a segment at all, and one whose words and table this program
+/// knows.
 pub(super) fn judge_format(bytes: &[u8; LENGTH]) -> Result<()> {
     if bytes[..8] != MAGIC {
         return Err(Error::NotASegment);
@@ -148,7 +150,8 @@ pub(super) fn judge_format(bytes: &[u8; LENGTH]) -> Result<()> {
     }
 }
 
-/// How many participants a header speaks of. Believed by those who look at so many slots as there are in the file.
+/// How many participants a header speaks of. Believed by those who look at so many slots as there
+/// are in the file.
 pub(super) fn participants(bytes: &[u8; LENGTH]) -> usize {
     usize::try_from(long(bytes, 56)).unwrap_or(usize::MAX).min(Id::MOST_PARTICIPANTS)
 }
@@ -186,8 +189,8 @@ impl Origin {
         [(BOOT, self.boot), (BIRTH, self.birth), (DEVICE, self.device), (INODE, self.inode)]
     }
 
-    /// Whether it is a fact that the other is another file, in the same boot. (An overlay shows a file under another device,
-    /// and perhaps another inode, but with the same time of birth.)
+    /// Whether it is a fact that the other is another file, in the same boot. (An overlay shows a
+    /// file under another device, and perhaps another inode, but with the same time of birth.)
     pub(super) fn is_other_file(self, other: Self) -> bool {
         let other_birth = self.birth != 0 && other.birth != 0 && self.birth != other.birth;
         other_birth || self.device == other.device && self.inode != other.inode

@@ -16,11 +16,13 @@
 //!
 //! # The end of a mapping
 //!
-//! The kernel stops walking a thread's robust list at the first address that it cannot read, so a mapping must not go while
-//! any thread's lifeline is linked in it. Only the thread itself can unlink it. A dropped [`Segment`](super::Segment) becomes an
-//! *orphan*; each thread detaches from orphans at its next operation on any segment, and whoever passes by gives back those
-//! that no living thread is linked in. As long as it is mapped the segment is in use, for everybody: see [`naming`](super::naming).
-//! So a thread that took part and idles keeps the segment from being replaced or revived.
+//! The kernel stops walking a thread's robust list at the first address that it cannot read, so a
+//! mapping must not go while any thread's lifeline is linked in it. Only the thread itself can
+//! unlink it. A dropped [`Segment`](super::Segment) becomes an *orphan*; each thread detaches from
+//! orphans at its next operation on any segment, and whoever passes by gives back those that no
+//! living thread is linked in. As long as it is mapped the segment is in use, for everybody: see
+//! [`naming`](super::naming). So a thread that took part and idles keeps the segment from being
+//! replaced or revived.
 
 #![allow(clippy::disallowed_types)] // process-local bookkeeping, never in shared memory, never in an algorithm
 
@@ -125,7 +127,8 @@ pub(super) struct Body {
     pub(super) map: MmapRaw,
     pub(super) layout: Layout,
     pub(super) table: Table<'static, Linux>,
-    /// The file that it was mapped through. Where a mapping does not keep it open (overlayfs) this does, and the lock on it.
+    /// The file that it was mapped through. Where a mapping does not keep it open (overlayfs) this
+    /// does, and the lock on it.
     pub(super) file: Descriptor,
 }
 
@@ -147,8 +150,9 @@ const TAKEN: u64 = u64::MAX;
 
 static MAPPINGS: AtomicPtr<Mapping> = AtomicPtr::new(ptr::null_mut());
 
-// SAFETY: all fields but `body` are atomics or written before publication; that one is written only by who brought the state to
-// BUSY by CAS, and read by those for whom it is LIVE, or who have a pin in it (then it is not taken down).
+// SAFETY: all fields but `body` are atomics or written before publication; that one is written only
+// by who brought the state to BUSY by CAS, and read by those for whom it is LIVE, or who have a pin
+// in it (then it is not taken down).
 unsafe impl Sync for Mapping {}
 // SAFETY: as above; nothing in it belongs to one thread.
 unsafe impl Send for Mapping {}
@@ -188,7 +192,8 @@ fn push<N>(list: &AtomicPtr<N>, node: N, link: impl Fn(&mut N, *const N)) -> &'s
 }
 
 impl Mapping {
-    /// Maps the file, whose header was judged, and which has the lock that says "in use", and makes it known to this process.
+    /// Maps the file, whose header was judged, and which has the lock that says "in use", and makes
+    /// it known to this process.
     pub(super) fn new(file: File, layout: Layout) -> Result<&'static Self> {
         ensure_page()?;
         sweep();

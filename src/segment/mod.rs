@@ -137,27 +137,30 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
         self
     }
 
-    /// On creation, takes the place of a segment that nobody uses any more. One that is in use stays, and is an error. So is
-    /// everything that is no segment.
+    /// On creation, takes the place of a segment that nobody uses any more. One that is in use
+    /// stays, and is an error. So is everything that is no segment.
     ///
-    /// In use is what any process has mapped: by a [`Segment`], also in a child that was forked; or because a thread that took
-    /// part lives on, and has not done anything with any segment since the last [`Segment`] was dropped. (A shared lock of a process
-    /// that may read the file makes it look in use, too.) The file system must be able to exchange names (renameat2(2)).
+    /// In use is what any process has mapped: by a [`Segment`], also in a child that was forked; or
+    /// because a thread that took part lives on, and has not done anything with any segment since
+    /// the last [`Segment`] was dropped. (A shared lock of a process that may read the file makes
+    /// it look in use, too.) The file system must be able to exchange names (renameat2(2)).
     pub fn replace_abandoned(mut self, yes: bool) -> Self {
         self.replace = yes;
         self
     }
 
-    /// How long to wait for others who are just opening or replacing the segment, which takes them microseconds; 5 seconds unless
-    /// said otherwise. Then it is [`Error::Busy`].
+    /// How long to wait for others who are just opening or replacing the segment, which takes them
+    /// microseconds; 5 seconds unless said otherwise. Then it is [`Error::Busy`].
     ///
-    /// Who may read the file can keep others waiting, by a shared lock; the default mode 0600 does not let them.
+    /// Who may read the file can keep others waiting, by a shared lock; the default mode 0600 does
+    /// not let them.
     pub fn patience(mut self, bound: Duration) -> Self {
         self.patience = bound;
         self
     }
 
-    /// Vouches that nobody uses the segment if no lock says so, whoever is on record: the way out of [`Error::SeenTwice`].
+    /// Vouches that nobody uses the segment if no lock says so, whoever is on record: the way out
+    /// of [`Error::SeenTwice`].
     ///
     /// If that is wrong, locks that are held are given to others, and two hold them at once.
     pub fn vouch_unused(mut self, yes: bool) -> Self {
@@ -251,9 +254,9 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     /// ends.
     ///
     /// # If a process dies
-    /// Somebody who opens it and dies changes nothing. If nobody has the segment mapped (all have died, the system was started
-    /// anew, it is a copy or a backup), all that the dead held there is handed to the next who locks it, as
-    /// [`OwnerDied`](crate::LockError::OwnerDied).
+    /// Somebody who opens it and dies changes nothing. If nobody has the segment mapped (all have
+    /// died, the system was started anew, it is a copy or a backup), all that the dead held there
+    /// is handed to the next who locks it, as [`OwnerDied`](crate::LockError::OwnerDied).
     pub fn open(&self, place: impl Into<Location>) -> Result<Segment<T, R>> {
         self.check()?;
         let path = place.into().path()?;
@@ -430,15 +433,16 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         Ok(segment)
     }
 
-    /// Declares all dead who are on record. Nobody else has the segment mapped, the turn at it is ours, and it is handed to nobody
-    /// before this is done.
+    /// Declares all dead who are on record. Nobody else has the segment mapped, the turn at it is
+    /// ours, and it is handed to nobody before this is done.
     fn revive(&self, origin: header::Origin) {
         let body = self.body();
         let base = body.map.as_mut_ptr();
         // SAFETY: within the mapping, aligned, and changed by atomic stores alone once published.
         let mark = unsafe { &*base.add(header::MARK).cast::<<Linux as Platform>::Word>() };
-        // ORDERING: Relaxed, then a Release fence; Release at the end. Other openers come after us by a lock of the kernel, which
-        // orders all. These keep the compiler from moving the marks past what is done between them: we may die there.
+        // ORDERING: Relaxed, then a Release fence; Release at the end. Other openers come after us
+        // by a lock of the kernel, which orders all. These keep the compiler from moving the marks
+        // past what is done between them: we may die there.
         mark.store(header::REVIVING, Relaxed);
         Linux::fence(Release);
         body.table.end_all();

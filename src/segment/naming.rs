@@ -1,4 +1,5 @@
-//! Files behind segments: where they are, how they get their names, and what says that one is in use.
+//! Files behind segments: where they are, how they get their names, and what says that one is in
+//! use.
 //!
 //! # What says that this memory has been in use without interruption
 //!
@@ -12,7 +13,9 @@
 //! shared lock, `USE`. It is a lock of the open file (`F_OFD_SETLK`, fcntl(2)). The mapping keeps
 //! the open file, and the open file keeps the lock. So the kernel gives the lock back when the last
 //! mapping goes: by unmapping, by exec, or by any death. No descriptor is needed for it: a daemon
-//! may close them all. A child that is forked has the mapping, and with it the lock.
+//! may close them all. A child that is forked has the mapping, and with it the lock. A descriptor
+//! that is passed on belongs to the same open file: it keeps the lock until its receiver has locked
+//! an open file of its own.
 //!
 //! 1. A participant on record takes part through a mapping, which is not unmapped before its thread
 //!    has left or ended. So as long as one participant lives, the lock is held.
@@ -21,8 +24,9 @@
 //!    the opener of each moment found others there, or revived. The opener joins.
 //!
 //! The boot, the name, the inode and the contents of the file say nothing in this argument. That
-//! somebody has it mapped who does not take part (a thread that idles, a child that was forked) makes
-//! it look in use, and it is joined. That harms nobody: the kernel marks the lifelines of those who die.
+//! somebody has it mapped who does not take part (a thread that idles, a child that was forked)
+//! makes it look in use, and it is joined. That harms nobody: the kernel marks the lifelines of
+//! those who die.
 //!
 //! # Turns
 //!
@@ -30,42 +34,48 @@
 //! until it has joined or revived. So openers never stand in each other's way, and one of them
 //! revives. Nobody ever takes `USE` exclusively: the opener asks for the locks of others
 //! (`F_OFD_GETLK`). A killed opener gives its turn back by dying. It may have died in the middle of
-//! the revival, and a child that it forked in that moment may keep the mapping. So a mark in the header
-//! says that a revival has begun: an opener that finds it revives again. Nobody can have registered
-//! meanwhile, because segments are handed to users only after the mark is cleared.
+//! the revival, and a child that it forked in that moment may keep the mapping. So a mark in the
+//! header says that a revival has begun: an opener that finds it revives again. Nobody can have
+//! registered meanwhile, because segments are handed to users only after the mark is cleared.
 //!
 //! # Two views of one file
 //!
-//! Locks fail where one file is seen through two views, each with locks of its own: an overlay and its upper
-//! directory, a network file system and the directory that it exports. On an overlay, besides, the
-//! lock goes with the last descriptor, because the mapping is made through the file below. So before a revival, and before
-//! a replacement, the opener looks for a participant on record that is known to live: its lifeline
-//! is not cut, its thread is there, and the thread began when the one on record did. If there is one,
-//! the opener refuses ([`Error::SeenTwice`]). The user may vouch that nobody uses the segment.
+//! Locks fail where one file is seen through two views, each with locks of its own: an overlay and
+//! its upper directory, a network file system and the directory that it exports. On an overlay,
+//! besides, the lock goes with the last descriptor, because the mapping is made through the file
+//! below. So before a revival, and before a replacement, the opener looks for a participant on
+//! record that is known to live: its lifeline is not cut, its thread is there, and the thread began
+//! when the one on record did. If there is one, the opener refuses ([`Error::SeenTwice`]). The user
+//! may vouch that nobody uses the segment.
 //!
-//! The header's *origin* narrows this look. It tells a copy, whose participants live elsewhere: the file has
-//! another time of birth, or another inode on the same device. (An overlay changes the device, and keeps the time of
-//! birth.) And it tells another boot, in which an equal thread would be one by chance. A wrong origin can
-//! only lead to a refusal too many, or leave out this last look; the locks decide.
+//! The header's *origin* narrows this look. It tells a copy, whose participants live elsewhere: the
+//! file has another time of birth, or another inode on the same device. (An overlay changes the
+//! device, and keeps the time of birth.) And it tells another boot, in which an equal thread would
+//! be one by chance. A wrong origin can only lead to a refusal too many, or leave out this last
+//! look; the locks decide.
 //!
-//! The look sees participants in the opener's own PID namespace, and in those below it. It does not see
-//! from a container what lives outside of it.
+//! The look sees participants in the opener's own PID namespace, and in those below it. What is out
+//! of sight does not count, unless the file is seen through an overlay: there it is known that a
+//! second view exists, and the opener refuses, too. So a participant is overlooked only if it is
+//! out of sight of an opener that has the file not through an overlay.
 //!
 //! # Readers
 //!
-//! A process that may only read the file can take shared locks only. A shared lock on `USE` makes the
-//! segment look in use: it is joined, not revived, and not replaced. A shared lock on `TURN` makes openers
-//! and replacers fail with [`Error::Busy`] when their patience ends. Mode 0600 keeps readers away.
+//! A process that may only read the file can take shared locks only. A shared lock on `USE` makes
+//! the segment look in use: it is joined, not revived, and not replaced. A shared lock on `TURN`
+//! makes openers and replacers fail with [`Error::Busy`] when their patience ends. Mode 0600 keeps
+//! readers away.
 //!
 //! # Replacing
 //!
-//! A replacer holds the turns at the old file and at the new one. The new file gets a second name, and the
-//! two names are *exchanged* (renameat2(2)), so that what the name really stood for at that moment can be
-//! looked at afterwards, under the second name. If it is not the abandoned file (somebody has removed the name
-//! and given it anew meanwhile), the names are exchanged back. A plain rename would take the name from that one
-//! without a trace. Whoever opens the new file waits for its turn, and then looks whether it still has the name.
-//! The second name is `.outlive-NEW-OLD`, by the inodes of the two. What a replacer that was killed leaves there
-//! is removed by the next one, if it is one of these two inodes, a segment, and abandoned.
+//! A replacer holds the turns at the old file and at the new one. The new file gets a second name,
+//! and the two names are *exchanged* (renameat2(2)), so that what the name really stood for at that
+//! moment can be looked at afterwards, under the second name. If it is not the abandoned file
+//! (somebody has removed the name and given it anew meanwhile), the names are exchanged back. A
+//! plain rename would take the name from that one without a trace. Whoever opens the new file waits
+//! for its turn, and then looks whether it still has the name. The second name is
+//! `.outlive-NEW-OLD`, by the inodes of the two. What a replacer that was killed leaves there is
+//! removed by the next one, if it is one of these two inodes, a segment, and abandoned.
 
 mod descriptor;
 mod record;
@@ -133,7 +143,8 @@ pub(super) fn unnamed(path: &Path, mode: u32, total: usize) -> Result<File> {
 /// Gives an unnamed file a name, in one step. False if the name is taken.
 pub(super) fn publish(file: impl AsFd, to: &Path) -> Result<bool> {
     use std::os::fd::AsRawFd;
-    // Linking by descriptor alone needs a capability; by its name in /proc it does not (open(2), O_TMPFILE).
+    // Linking by descriptor alone needs a capability; by its name in /proc it does not (open(2),
+    // O_TMPFILE).
     let from = format!("/proc/self/fd/{}", file.as_fd().as_raw_fd());
     match rustix::fs::linkat(CWD, &*from, CWD, to, AtFlags::SYMLINK_FOLLOW) {
         Ok(()) => Ok(true),
@@ -142,8 +153,8 @@ pub(super) fn publish(file: impl AsFd, to: &Path) -> Result<bool> {
     }
 }
 
-/// Opens a regular file of that owner as it is, without following a symbolic link. Looks before it opens: to open a device may
-/// do something to it.
+/// Opens a regular file of that owner as it is, without following a symbolic link. Looks before it
+/// opens: to open a device may do something to it.
 fn look(path: &Path, owner: u32) -> Result<File> {
     let refused = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => Error::NotFound(path.into()),
@@ -174,7 +185,8 @@ pub(super) fn read_header(file: &File) -> Result<([u8; header::LENGTH], u64)> {
         return Err(Error::NotASegment);
     }
     let mut bytes = [0; header::LENGTH];
-    // What is missing of a header that was cut off is zero: by its length the file is refused later.
+    // What is missing of a header that was cut off is zero: by its length the file is refused
+    // later.
     let there = about.len().min(header::LENGTH as u64) as usize;
     if there < header::LEAST {
         return Err(Error::NotASegment);

@@ -1,8 +1,9 @@
 //! Locks on single bytes of a file, owned by an open file (`F_OFD_SETLK`, fcntl(2)).
 //!
-//! Such a lock belongs to the open file, not to a process or a descriptor. It lasts as long as any descriptor of that open
-//! file, in whatever process, or any mapping that was made through it. The bytes need not exist in the file. An exclusive
-//! lock needs a file that is open for writing. No call here waits.
+//! Such a lock belongs to the open file, not to a process or a descriptor. It lasts as long as any
+//! descriptor of that open file, in whatever process, or any mapping that was made through it. The
+//! bytes need not exist in the file. An exclusive lock needs a file that is open for writing. No
+//! call here waits.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};

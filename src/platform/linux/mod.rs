@@ -13,7 +13,7 @@ mod futex;
 mod robust;
 
 pub use about::AboutThread;
-pub(crate) use about::{Myself, thread_has_ended};
+pub(crate) use about::{Myself, Sight, thread_has_ended};
 pub(crate) use byte_lock::{Lock, lock_byte, others_lock, unlock_byte};
 pub use futex::{set_recheck, set_waitv, waitv_works};
 pub use robust::RobustNode;

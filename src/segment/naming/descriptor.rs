@@ -1,8 +1,9 @@
 //! A descriptor that others in this process may close without asking.
 //!
-//! A daemon closes all descriptors that it inherited, and more. The number may then stand for something else, for this very file
-//! included. So a number is asked what it stands for before it is used or closed: the device, the inode, and the *file position*,
-//! which belongs to the open file. Nothing here reads or writes at the position, so it serves as a mark that no other open
+//! A daemon closes all descriptors that it inherited, and more. The number may then stand for
+//! something else, for this very file included. So a number is asked what it stands for before it
+//! is used or closed: the device, the inode, and the *file position*, which belongs to the open
+//! file. Nothing here reads or writes at the position, so it serves as a mark that no other open
 //! file of the same file has.
 
 use crate::error::{Error, Result};
@@ -32,7 +33,8 @@ impl Descriptor {
     /// # Errors
     /// [`Error::DescriptorLost`].
     pub(in crate::segment) fn get(&self) -> Result<BorrowedFd<'_>> {
-        // SAFETY: asked what it stands for, and handed on only if that is ours. Nobody has a reason to close it in between.
+        // SAFETY: asked what it stands for, and handed on only if that is ours. Nobody has a reason
+        // to close it in between.
         let descriptor = unsafe { BorrowedFd::borrow_raw(self.number) };
         let about = rustix::fs::fstat(descriptor);
         let is_file = about.is_ok_and(|about| (about.st_dev, about.st_ino) == (self.device, self.inode));

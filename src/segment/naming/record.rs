@@ -1,12 +1,16 @@
-//! Who is on record in a segment that nobody is seen to use, and is known to live all the same. See the [module above](super).
+//! Who is on record in a segment that nobody is seen to use, and is known to live all the same. See
+//! the [module above](super).
 
 use super::{Path, metadata};
 use crate::error::{Error, Result};
-use crate::platform::linux::Linux;
+use crate::platform::linux::{Linux, Sight};
 use crate::raw::table::Slot;
 use crate::segment::header::{self, Origin};
 use std::fs::File;
 use std::os::unix::fs::{FileExt, MetadataExt};
+
+/// What statfs(2) says of a file that is seen through an overlay.
+const OVERLAYFS: rustix::fs::FsWord = 0x794c_7630;
 
 /// What this file is now: what an opener that revives it writes into its header.
 pub(in crate::segment) fn origin_of(file: &File) -> Result<Origin> {
@@ -21,7 +25,8 @@ pub(in crate::segment) fn origin_of(file: &File) -> Result<Origin> {
     })
 }
 
-/// Refuses a segment that nobody has mapped, as far as the locks tell, while a participant on record is known to live.
+/// Refuses a segment that nobody has mapped, as far as the locks tell, while a participant on
+/// record is known to live.
 ///
 /// # Errors
 /// [`Error::SeenTwice`].
@@ -35,7 +40,8 @@ pub(in crate::segment) fn expect_nobody_alive(file: &File, header: &[u8; header:
     if length == 0 {
         return Ok(());
     }
-    // A copy: what is mapped by nobody may be truncated meanwhile, and a mapping of it would raise SIGBUS.
+    // A copy: what is mapped by nobody may be truncated meanwhile, and a mapping of it would raise
+    // SIGBUS.
     let mut copy = memmap2::MmapMut::map_anon(length).map_err(|e| Error::io("map memory", None, e))?;
     let mut filled = 0;
     while filled < length {
@@ -46,15 +52,19 @@ pub(in crate::segment) fn expect_nobody_alive(file: &File, header: &[u8; header:
             Err(e) => return Err(Error::io("read the participants of the segment", None, e)),
         }
     }
-    // SAFETY: so many slots lie within the copy, aligned to its page; they consist of atomics and unused integers, so any bytes are
-    // valid; nobody else has this memory, and it is not touched otherwise while they are borrowed.
+    // SAFETY: so many slots lie within the copy, aligned to its page; they consist of atomics and
+    // unused integers, so any bytes are valid; nobody else has this memory, and it is not touched
+    // otherwise while they are borrowed.
     let slots = unsafe { core::slice::from_raw_parts(copy.as_ptr().cast::<Slot<Linux>>(), participants) };
+    // Where it is known that there is a second view, whoever is out of sight may be there.
+    let is_overlay = rustix::fs::fstatfs(file).is_ok_and(|about| about.f_type == OVERLAYFS);
     let living = slots.iter().enumerate().find_map(|(index, slot)| {
         let (id, thread) = slot.living(index)?;
-        Some((id, slot.about().known_to_live(thread)?))
+        match slot.about().look(thread) {
+            Sight::Alive(process_id) => Some(Error::SeenTwice { id, process_id: Some(process_id) }),
+            Sight::OutOfSight if is_overlay => Some(Error::SeenTwice { id, process_id: None }),
+            Sight::OutOfSight | Sight::NotThere => None,
+        }
     });
-    match living {
-        Some((id, process_id)) => Err(Error::SeenTwice { id, process_id }),
-        None => Ok(()),
-    }
+    living.map_or(Ok(()), Err)
 }

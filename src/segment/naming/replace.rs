@@ -29,10 +29,12 @@ impl Replacer<'_> {
         }
     }
 
-    /// Gives the name to the new file, in one step, if nobody has it, or an abandoned segment. False if that one is in use.
+    /// Gives the name to the new file, in one step, if nobody has it, or an abandoned segment.
+    /// False if that one is in use.
     pub(in crate::segment) fn replace(&self, new: BorrowedFd<'_>, patience: &mut Patience) -> Result<bool> {
         let new = reopen(new).map_err(|e| Error::io("open the new segment anew", None, e))?;
-        // Until it is certain that the name is ours, nobody shall use it. Nobody else can have it open yet.
+        // Until it is certain that the name is ours, nobody shall use it. Nobody else can have it
+        // open yet.
         let turn = reopen(&new).map_err(|e| Error::io("open the new segment anew", None, e))?;
         let Ok(_turn) = Turn::try_take(turn)? else { return Err(patience.over(None)) };
         loop {
@@ -71,7 +73,8 @@ impl Replacer<'_> {
         for _ in 0..1_000 {
             match rustix::fs::renameat_with(CWD, &beside, CWD, self.path, RenameFlags::EXCHANGE) {
                 Ok(()) => {}
-                // The name has been removed: whatever is beside it now takes it, unless somebody else is quicker.
+                // The name has been removed: whatever is beside it now takes it, unless somebody
+                // else is quicker.
                 Err(Errno::NOENT) => match self.give_free_name(&beside, new) {
                     Ok(Some(is_ours)) => return Ok(is_ours),
                     Ok(None) => continue,
@@ -79,8 +82,8 @@ impl Replacer<'_> {
                 },
                 Err(errno) => return Err(self.failed(errno, &beside, new)),
             }
-            // From here on the name is ours if the old file is beside it. Whether that goes away is no matter: the next replacer
-            // removes what is left of it.
+            // From here on the name is ours if the old file is beside it. Whether that goes away is
+            // no matter: the next replacer removes what is left of it.
             if is_named(old, &beside).unwrap_or(false) {
                 let _removed_by_the_next = std::fs::remove_file(&beside);
                 return Ok(true);
@@ -93,7 +96,8 @@ impl Replacer<'_> {
         Err(self.failed(Errno::BUSY, &beside, new))
     }
 
-    /// Gives a name that nobody has to what is beside it. Tells whether that is the new file; or nothing if the name is taken.
+    /// Gives a name that nobody has to what is beside it. Tells whether that is the new file; or
+    /// nothing if the name is taken.
     fn give_free_name(&self, beside: &Path, new: &File) -> core::result::Result<Option<bool>, Errno> {
         let is_new = is_named(new, beside).unwrap_or(false); // others touch it only while nobody has its turn
         match rustix::fs::renameat_with(CWD, beside, CWD, self.path, RenameFlags::NOREPLACE) {
@@ -122,7 +126,8 @@ impl Replacer<'_> {
         }
     }
 
-    /// Removes what replacers that were killed have left in the directory. Whatever cannot be looked at stays.
+    /// Removes what replacers that were killed have left in the directory. Whatever cannot be
+    /// looked at stays.
     fn remove_leftovers(&self) {
         let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {

@@ -51,10 +51,12 @@ fn refused(e: std::io::Error) -> Error {
     Error::io("lock a byte of the segment", None, e)
 }
 
-/// The turn at a file: no other opener or replacer acts while it lasts. Given back when dropped, or by the end of the process.
+/// The turn at a file: no other opener or replacer acts while it lasts. Given back when dropped, or
+/// by the end of the process.
 ///
-/// It is had through an open file of its own: a child that is forked meanwhile has that one, too, but no mapping of it, and loses
-/// it with exec or when it closes its descriptors. To give it back is to unlock it, for such children, too.
+/// It is had through an open file of its own: a child that is forked meanwhile has that one, too,
+/// but no mapping of it, and loses it with exec or when it closes its descriptors. To give it back
+/// is to unlock it, for such children, too.
 #[derive(Debug)]
 pub(in crate::segment) struct Turn(Descriptor);
 
@@ -79,8 +81,9 @@ impl Drop for Turn {
     }
 }
 
-/// Opens the segment of that name, in its turn: nobody else opens or replaces it, and no replacement takes its name, before the turn
-/// is dropped. Only a segment, by its header, and only one of that owner.
+/// Opens the segment of that name, in its turn: nobody else opens or replaces it, and no
+/// replacement takes its name, before the turn is dropped. Only a segment, by its header, and only
+/// one of that owner.
 pub(in crate::segment) fn open(path: &Path, owner: u32, patience: &mut Patience) -> Result<(Turn, File)> {
     loop {
         let candidate = look(path, owner)?;
@@ -88,7 +91,8 @@ pub(in crate::segment) fn open(path: &Path, owner: u32, patience: &mut Patience)
         let wanted = inode(&candidate)?;
         let in_the_way = match Turn::try_take(candidate)? {
             Ok(turn) => {
-                // An open file of its own, for the use. It is opened by the name, to see that this still is the file's.
+                // An open file of its own, for the use. It is opened by the name, to see that this
+                // still is the file's.
                 let file = look(path, owner)?;
                 if inode(&file)? == wanted {
                     return Ok((turn, file));
