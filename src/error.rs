@@ -6,6 +6,7 @@ use crate::raw::mutex::NotHeld;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Why a segment could not be made, opened or used. Each tells what was expected, what was found, and what to do.
 #[derive(Debug)]
@@ -26,6 +27,12 @@ pub enum Error {
     AlreadyExists(PathBuf),
     /// A name that no segment can have.
     InvalidName(String),
+    /// A path that no file can have.
+    InvalidPath(PathBuf),
+    /// A name under which no segment can be passed.
+    InvalidPassedName(String),
+    /// A mode or an owner that no segment can have.
+    InvalidOption(String),
     /// What was asked for cannot be: too many participants, a length that overflows, more members of a barrier than parties.
     InvalidSize(String),
     /// It is not a regular file, or its first bytes are not those of a segment.
@@ -68,10 +75,66 @@ pub enum Error {
         /// User id of this process.
         expected: u32,
     },
-    /// It comes from before a reboot, or is a copy, and somebody else is just seeing to that, or does not finish.
-    Busy,
+    /// It belongs to a user that this user namespace does not map. All such users have this one id
+    /// here.
+    UnmappedOwner {
+        /// That id.
+        found: u32,
+    },
+    /// Other users could change the directory of
+    /// [`Location::persistent`](crate::Location::persistent).
+    UntrustedDirectory {
+        /// The directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        found: String,
+    },
+    /// The file system, or the user's part of it, is full.
+    NoSpace {
+        /// The segment's file, if it has a name, or is to have one.
+        path: Option<PathBuf>,
+        /// Length of the segment in bytes.
+        needed: u64,
+    },
+    /// This process may not make files that long (RLIMIT_FSIZE).
+    FileSizeLimit {
+        /// The limit in bytes.
+        limit: u64,
+        /// Length of the segment in bytes.
+        needed: u64,
+    },
+    /// Others were opening or replacing the segment for longer than
+    /// [`Options::patience`](crate::segment::Options::patience) allows; nothing was changed.
+    Busy {
+        /// For how long was waited.
+        waited: Duration,
+        /// Whether a shared lock is in the way. That is no opener's: a process takes it that may
+        /// perhaps only read the file.
+        by_reader: bool,
+    },
+    /// No lock says that the segment is in use, but a participant on record is known to live: the
+    /// file is seen through two views with locks of their own, such as an overlay and its upper
+    /// directory. On an overlay, it is enough that a participant is on record and cannot be looked
+    /// at. Nothing was changed.
+    SeenTwice {
+        /// The participant.
+        id: Id,
+        /// The id of its process, as this process sees it; `None` if it cannot be looked at.
+        process_id: Option<u32>,
+    },
+    /// This process has closed the segment's descriptor without asking. The segment can be used on,
+    /// but not passed on.
+    DescriptorLost {
+        /// The number that the descriptor had.
+        number: i32,
+    },
     /// No segment was passed to this process under that name.
     NotPassed(String),
+    /// What came over the socket was no segment.
+    NotReceived {
+        /// What came.
+        found: String,
+    },
     /// The primitive is not in a segment: it lives on a stack or heap where no other process can see it.
     NotInSegment,
     /// Every slot of the participant table is taken by a living thread.
@@ -157,7 +220,14 @@ impl fmt::Display for Error {
                 f,
                 "{name:?} cannot name a segment; use 1 to 200 bytes without '/' or NUL, and not beginning with '.'"
             ),
-            Self::InvalidSize(what) => f.write_str(what),
+            Self::InvalidPath(path) => write!(
+                f,
+                "{path:?} cannot be a segment's file; give a path that ends in a file name of at most 255 bytes, without NUL"
+            ),
+            Self::InvalidPassedName(name) => {
+                write!(f, "a segment cannot be passed as {name:?}; use 1 to 100 bytes without '=' or NUL")
+            }
+            Self::InvalidSize(what) | Self::InvalidOption(what) => f.write_str(what),
             Self::NotASegment => f.write_str(
                 "this is no segment: not a regular file that begins with outlive's magic number; check the name",
             ),
@@ -191,12 +261,54 @@ impl fmt::Display for Error {
                 f,
                 "the segment belongs to user {found}, not to user {expected}; if that user is trusted, say so with Options::owner"
             ),
-            Self::Busy => f.write_str(
-                "somebody else is opening or replacing this segment and does not finish; look for a stopped process that has it open",
+            Self::UnmappedOwner { found } => write!(
+                f,
+                "the segment belongs to a user that this user namespace does not map; all such users have the id {found} here, so it may be anybody's: map its owner (uid_map)"
+            ),
+            Self::UntrustedDirectory { path, found } => write!(
+                f,
+                "{} must be a directory of this user's with mode 0700, but it {found}; put that right, or use Location::file",
+                path.display()
+            ),
+            Self::NoSpace { path: Some(path), needed } => write!(
+                f,
+                "there is no space for the {needed} bytes of {}: its file system or the user's quota is full; free some, or ask for less",
+                path.display()
+            ),
+            Self::NoSpace { path: None, needed } => {
+                write!(f, "there is no memory for the {needed} bytes of the segment; free some, or ask for less")
+            }
+            Self::FileSizeLimit { limit, needed } => write!(
+                f,
+                "the segment needs {needed} bytes, but this process may make files of at most {limit}; raise the limit (RLIMIT_FSIZE, `ulimit -f`), or ask for less"
+            ),
+            Self::Busy { waited, by_reader: false } => write!(
+                f,
+                "the turn to open or replace the segment takes microseconds, and did not come within {waited:?}: another process has it and does not finish; look with fuser or lsof for a stopped process that has the file open, or for a child that it forked, and continue or end it; or wait longer (Options::patience)"
+            ),
+            Self::Busy { waited, by_reader: true } => write!(
+                f,
+                "the turn to open or replace the segment takes microseconds, and did not come within {waited:?}: a process has a shared lock on it, which no participant takes; look with fuser or lsof for who reads the file, and end it or take the permission to read away"
+            ),
+            Self::SeenTwice { id, process_id: None } => write!(
+                f,
+                "nobody was expected to use the segment, because no lock says so, but participant {id} on record may live: it is in another PID namespace, and through an overlay the locks of those are not seen who use the directory below it; open it by the path that the others use, or, if nobody uses the segment, say so with Options::vouch_unused"
+            ),
+            Self::SeenTwice { id, process_id: Some(process_id) } => write!(
+                f,
+                "nobody was expected to use the segment, because no lock says so, but participant {id} on record lives in process {process_id}: the two see one file through two views (an overlay and its upper directory, a network file system), or that process has closed all descriptors on an overlay; open it by the path that the others use, or end that process, or, if nobody uses the segment, say so with Options::vouch_unused"
+            ),
+            Self::DescriptorLost { number } => write!(
+                f,
+                "the segment's descriptor was expected at number {number}, and is there no more: this process has closed descriptors that it had not opened; keep that one open, or open the segment again"
             ),
             Self::NotPassed(name) => write!(
                 f,
                 "no segment was passed to this process as {name:?}; the parent passes it with Segment::pass_to before it spawns"
+            ),
+            Self::NotReceived { found } => write!(
+                f,
+                "expected a segment that the other side sends with Segment::send_to, but {found} came; let nothing else use this socket"
             ),
             Self::NotInSegment => f.write_str(
                 "this primitive is not in a segment, so no other process could see it; put it into a Segment",

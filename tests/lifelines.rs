@@ -121,7 +121,7 @@ fn in_a_file() -> (tempfile::TempDir, std::path::PathBuf, std::fs::File) {
 
 /// Where slots begin, 128 bytes each: claim (8), then two nodes with futex word, previous (24) and
 /// next link (32).
-const SLOTS: u64 = 384;
+const SLOTS: u64 = 512;
 
 /// Where the next links of a participant's two lifelines lie: of its thread's, and of its
 /// process's.
@@ -175,7 +175,8 @@ fn leaves_although<T>(name: &str, scribble: impl FnOnce(&Scene) -> T + Send, loo
         let segment = Numbers::open(&path).expect("there");
         let offsets = next_links(segment.attach().expect("in"));
         hold(&newer);
-        let memory = std::os::fd::AsFd::as_fd(&newer).try_clone_to_owned().expect("a descriptor");
+        // SAFETY: what is written through it are links, which nobody reads but the kernel.
+        let memory = unsafe { newer.borrow_fd() }.expect("open").try_clone_to_owned().expect("a descriptor");
         let scene = Scene {
             file: std::fs::OpenOptions::new().read(true).write(true).open(&path).expect("writable"),
             addresses: offsets.map(|offset| base_of(&segment) + offset),
@@ -295,12 +296,12 @@ fn any_bits_in_the_membership_word_leave_the_holder_watched() {
     for garbage in [0u32, 1, u32::MAX, 0x1fff, 0xffff_e000, 0x8000_1001] {
         let (_directory, path, file) = in_a_file();
         let segment = Counter::open(&path).expect("there");
-        file.write_all_at(&garbage.to_le_bytes(), 128).expect("written");
+        file.write_all_at(&garbage.to_le_bytes(), 256).expect("written");
         // SAFETY: only the test that is the parent of such a child reads or writes the environment here.
         unsafe { std::env::set_var("OUTLIVE_PATH", &path) };
         let mut holder = Actor::start(&segment, "hold the file's", true);
         assert_eq!(holder.hear(), "held");
-        file.write_all_at(&garbage.to_le_bytes(), 128).expect("written");
+        file.write_all_at(&garbage.to_le_bytes(), 256).expect("written");
         std::thread::scope(|scope| {
             let waiter = scope.spawn(|| matches!(segment.lock(), Err(LockError::OwnerDied(_))));
             until("the waiter to sleep for long", || {

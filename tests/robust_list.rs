@@ -287,7 +287,7 @@ impl Expected {
             both
         });
         assert_ne!(first, last);
-        let own = (core::ptr::from_ref::<Mutex<u64>>(segment) as u64 & !4095) + 384 + 128 * index + 8 + 32;
+        let own = (core::ptr::from_ref::<Mutex<u64>>(segment) as u64 & !4095) + 512 + 128 * index + 8 + 32;
         let at = 1 + self.entries.iter().position(|entry| *entry == first).expect("an anchor");
         let lifelines = [own + 40, own];
         self.entries.splice(at..at, lifelines[usize::from(self.is_main)..].iter().copied());

@@ -12,16 +12,22 @@
 //! | 96     | 8     | number of elements of the room                                   |
 //! | 104    | 4     | number of participants                                           |
 //! | 108    | 4     | 1 if the root has interior mutability, plus 2 if the room has    |
-//! | 112    | 8     | identity: a hash of boot id, device and inode                    |
-//! | 120    | 8     | a hash of the bytes before the identity                          |
-//! | 128    | 4     | membership word                                                  |
-//! | 256    | 4     | cursor                                                           |
-//! | 384    | 128 n | participant table                                                |
+//! | 112    | 8     | a hash of the bytes before                                       |
+//! | 120    | 8     | origin: a hash of the boot id, 0 unknown                         |
+//! | 128    | 8     | origin: the file's time of birth, 0 unknown                      |
+//! | 136    | 8     | origin: its device                                               |
+//! | 144    | 8     | origin: its inode                                                |
+//! | 152    | 4     | `REVIVING` while a revival is under way or was broken off        |
+//! | 256    | 4     | membership word                                                  |
+//! | 384    | 4     | cursor                                                           |
+//! | 512    | 128 n | participant table                                                |
 //! | …      |       | root value, at a multiple of 128 and of its alignment            |
 //! | …      |       | room, at a multiple of its elements' alignment and of 128        |
 //!
-//! All numbers are little-endian. The identity alone is ever changed after publication: when the segment is found to be a
-//! copy, or older than the last boot, all its participants are dead, and it gets the new one.
+//! All numbers are little-endian. Only the origin and the mark `REVIVING` are ever changed after
+//! publication, by an opener that finds that nobody has the segment mapped: it frees the table, and
+//! writes the origin anew. What the origin is good for, and what it is not good for, is told in
+//! [`naming`](super::naming).
 
 use super::{Fingerprint, Shareable};
 use crate::error::{Error, Result};
@@ -32,15 +38,23 @@ use sha2::{Digest, Sha256};
 pub const FORMAT: u32 = 2;
 
 const MAGIC: [u8; 8] = *b"outlive\0";
-/// Bytes that are read to judge a segment.
-pub(super) const LENGTH: usize = CHECK + 8;
+/// Bytes that are written when a segment is made.
+pub(super) const LENGTH: usize = MARK + 4;
+/// So many of them must be there for the others to be judged.
+pub(super) const LEAST: usize = BOOT;
 const ROOT: usize = 16;
 const ROOM: usize = ROOT + Fingerprint::LENGTH + 8;
 const ROOM_LENGTH: usize = ROOM + Fingerprint::LENGTH + 8;
 const PARTICIPANTS: usize = ROOM_LENGTH + 8;
 const CHANGES: usize = PARTICIPANTS + 4;
-pub(super) const IDENTITY: usize = CHANGES + 4;
-const CHECK: usize = IDENTITY + 8;
+const CHECK: usize = CHANGES + 4;
+pub(super) const BOOT: usize = CHECK + 8;
+pub(super) const BIRTH: usize = BOOT + 8;
+pub(super) const DEVICE: usize = BIRTH + 8;
+pub(super) const INODE: usize = DEVICE + 8;
+pub(super) const MARK: usize = INODE + 8;
+/// At [`MARK`]: an opener has begun to free the table, and has not finished.
+pub(super) const REVIVING: u32 = 0x7276_6976;
 /// From here on a cache line each, or more.
 pub(super) const MEMBERSHIP: usize = LENGTH.next_multiple_of(SLOT);
 pub(super) const CURSOR: usize = MEMBERSHIP + SLOT;
@@ -59,10 +73,15 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// `None` if it does not fit into the address space, or there are no or too many participants.
+    /// `None` if it does not fit into the address space, there are no or too many participants, or
+    /// the room has elements without a size: there could be 2^64 of those, and a loop over them
+    /// would not end.
     pub(super) fn of<T: Shareable, R: Shareable>(participants: usize, room_length: usize) -> Option<Self> {
         const { assert!(align_of::<T>() <= PAGE && align_of::<R>() <= PAGE, "alignment above a page's") };
         if participants == 0 || participants > Id::MOST_PARTICIPANTS {
+            return None;
+        }
+        if size_of::<R>() == 0 && room_length > 0 {
             return None;
         }
         let up = |at: usize, align: usize| at.checked_next_multiple_of(align.max(SLOT));
@@ -74,7 +93,7 @@ impl Layout {
     }
 
     /// The header's bytes.
-    pub(super) fn header<T: Shareable, R: Shareable>(&self, identity: u64) -> [u8; LENGTH] {
+    pub(super) fn header<T: Shareable, R: Shareable>(&self, origin: Origin) -> [u8; LENGTH] {
         let mut bytes = [0; LENGTH];
         bytes[..8].copy_from_slice(&MAGIC);
         bytes[8..12].copy_from_slice(&FORMAT.to_le_bytes());
@@ -83,30 +102,23 @@ impl Layout {
         bytes[ROOM..ROOM_LENGTH].copy_from_slice(&about::<R>());
         bytes[ROOM_LENGTH..PARTICIPANTS].copy_from_slice(&(self.room_length as u64).to_le_bytes());
         bytes[PARTICIPANTS..CHANGES].copy_from_slice(&(self.participants as u32).to_le_bytes());
-        bytes[CHANGES..IDENTITY].copy_from_slice(&changes::<T, R>().to_le_bytes());
-        bytes[IDENTITY..CHECK].copy_from_slice(&identity.to_le_bytes());
-        let check = hash(&bytes[..IDENTITY]);
-        bytes[CHECK..].copy_from_slice(&check.to_le_bytes());
+        bytes[CHANGES..CHECK].copy_from_slice(&changes::<T, R>().to_le_bytes());
+        let check = hash(&bytes[..CHECK]);
+        bytes[CHECK..BOOT].copy_from_slice(&check.to_le_bytes());
+        for (at, value) in origin.places() {
+            bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
+        }
         bytes
     }
 
-    /// Judges a header, and the length of the file that has it. Gives the layout and the identity it states.
-    pub(super) fn judge<T: Shareable, R: Shareable>(bytes: &[u8; LENGTH], file: u64) -> Result<(Self, u64)> {
-        let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
-        let long = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
-        if bytes[..8] != MAGIC {
-            return Err(Error::NotASegment);
-        }
-        if word(8) != FORMAT {
-            return Err(Error::Version { found: word(8) });
-        }
-        if word(12) != usize::BITS {
-            return Err(Error::WordSize { found: word(12) });
-        }
+    /// Judges a header, and the length of the file that has it.
+    pub(super) fn judge<T: Shareable, R: Shareable>(bytes: &[u8; LENGTH], file: u64) -> Result<Self> {
+        let long = |at| long(bytes, at);
+        judge_format(bytes)?;
         let size = |at: usize| long(at + Fingerprint::LENGTH);
         // Interior mutability is part of the fingerprint, and compared once more as what it is: a `&T` into bytes that others
         // may change would be undefined behaviour.
-        let may_change = word(CHANGES) ^ changes::<T, R>();
+        let may_change = word(bytes, CHANGES) ^ changes::<T, R>();
         if bytes[ROOT..ROOM] != about::<T>() || may_change & ROOT_CHANGES != 0 {
             return Err(Error::Type { found_size: size(ROOT), expected_size: size_of::<T>() as u64 });
         }
@@ -118,12 +130,72 @@ impl Layout {
         // give the same.
         let layout = usize::try_from(long(ROOM_LENGTH))
             .ok()
-            .and_then(|room| Self::of::<T, R>(word(PARTICIPANTS) as usize, room))
-            .filter(|_| long(CHECK) == hash(&bytes[..IDENTITY]));
+            .and_then(|room| Self::of::<T, R>(word(bytes, PARTICIPANTS) as usize, room))
+            .filter(|_| long(CHECK) == hash(&bytes[..CHECK]));
         match layout {
-            Some(layout) if layout.total as u64 == file => Ok((layout, long(IDENTITY))),
+            Some(layout) if layout.total as u64 == file => Ok(layout),
             other => Err(Error::Size { found: file, expected: other.map(|l| l.total as u64) }),
         }
+    }
+}
+
+/// Whether this is the header of a segment at all, and one whose words and table this program
+/// knows.
+pub(super) fn judge_format(bytes: &[u8; LENGTH]) -> Result<()> {
+    if bytes[..8] != MAGIC {
+        return Err(Error::NotASegment);
+    }
+    match (word(bytes, 8), word(bytes, 12)) {
+        (FORMAT, usize::BITS) => Ok(()),
+        (FORMAT, found) => Err(Error::WordSize { found }),
+        (found, _) => Err(Error::Version { found }),
+    }
+}
+
+/// How many participants a header speaks of. Believed by those who look at so many slots as there
+/// are in the file.
+pub(super) fn participants(bytes: &[u8; LENGTH]) -> usize {
+    (word(bytes, PARTICIPANTS) as usize).min(Id::MOST_PARTICIPANTS)
+}
+
+/// Whether a revival was broken off.
+pub(super) fn is_half_revived(bytes: &[u8; LENGTH]) -> bool {
+    word(bytes, MARK) == REVIVING
+}
+
+fn word(bytes: &[u8; LENGTH], at: usize) -> u32 {
+    u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
+}
+
+fn long(bytes: &[u8; LENGTH], at: usize) -> u64 {
+    u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
+}
+
+/// Which file this was, and in which boot, when the segment was made or last revived. 0 is unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Origin {
+    pub(super) boot: u64,
+    pub(super) birth: u64,
+    pub(super) device: u64,
+    pub(super) inode: u64,
+}
+
+impl Origin {
+    pub(super) fn of(bytes: &[u8; LENGTH]) -> Self {
+        let long = |at| long(bytes, at);
+        Self { boot: long(BOOT), birth: long(BIRTH), device: long(DEVICE), inode: long(INODE) }
+    }
+
+    /// The values, and where they are in the header.
+    pub(super) fn places(self) -> [(usize, u64); 4] {
+        [(BOOT, self.boot), (BIRTH, self.birth), (DEVICE, self.device), (INODE, self.inode)]
+    }
+
+    /// Whether it is a fact that the other is another file, in the same boot. (An overlay shows a
+    /// file under another device, and perhaps another inode, but with the same time of birth.)
+    pub(super) fn is_other_file(self, other: Self) -> bool {
+        let other_birth = self.birth != 0 && other.birth != 0 && self.birth != other.birth;
+        other_birth || self.device == other.device && self.inode != other.inode
     }
 }
 
@@ -145,9 +217,9 @@ fn changes<T: Shareable, R: Shareable>() -> u32 {
         | flag(R::DEFINITION.has_interior_mutability(), ROOM_CHANGES)
 }
 
-/// The identity of a file on a running system. Never 0.
-pub(super) fn identity(boot: &[u8], device: u64, inode: u64) -> u64 {
-    hash(&[boot, &device.to_le_bytes(), &inode.to_le_bytes()].concat()).max(1)
+/// A hash of what names a boot of the system. Never 0.
+pub(super) fn boot(id: &[u8]) -> u64 {
+    hash(id).max(1)
 }
 
 /// The first bytes of SHA-256.
@@ -161,10 +233,20 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    type Judged = Result<(Layout, u64)>;
+    const ORIGIN: Origin = Origin { boot: 1, birth: 2, device: 3, inode: 4 };
 
-    fn judge(bytes: &[u8; LENGTH], file: u64) -> Judged {
+    fn judge(bytes: &[u8; LENGTH], file: u64) -> Result<Layout> {
         Layout::judge::<u64, u16>(bytes, file)
+    }
+
+    /// A fault that was there once: 2^64 - 1 of them fit into a page, and a loop over them never
+    /// ended.
+    #[test]
+    fn room_for_elements_without_a_size_cannot_be() {
+        assert_eq!(Layout::of::<u64, ()>(1, usize::MAX), None);
+        let empty = Layout::of::<u64, ()>(1, 0).expect("no room at all");
+        let bytes = Layout { room_length: 5, ..empty }.header::<u64, ()>(ORIGIN);
+        assert!(matches!(Layout::judge::<u64, ()>(&bytes, empty.total as u64), Err(Error::Size { .. })));
     }
 
     proptest! {
@@ -175,33 +257,40 @@ mod tests {
         })]
 
         #[test]
-        fn what_was_written_is_read(participants in 1..4_097usize, room in 0..1usize << 50, identity: u64) {
+        fn what_was_written_is_read(
+            participants in 1..4_097usize, room in 0..1usize << 50, origin: [u64; 4],
+        ) {
             let layout = Layout::of::<u64, u16>(participants, room).expect("it fits");
-            let bytes = layout.header::<u64, u16>(identity);
-            prop_assert_eq!(judge(&bytes, layout.total as u64).expect("good"), (layout, identity));
+            let [boot, birth, device, inode] = origin;
+            let origin = Origin { boot, birth, device, inode };
+            let bytes = layout.header::<u64, u16>(origin);
+            prop_assert_eq!(judge(&bytes, layout.total as u64).expect("good"), layout);
+            prop_assert_eq!(Origin::of(&bytes), origin);
+            prop_assert_eq!(super::participants(&bytes), participants);
+            prop_assert!(!is_half_revived(&bytes));
             prop_assert!(judge(&bytes, layout.total as u64 + 1).is_err());
         }
 
         /// A fault that was there once: another number of participants, and so another place of the root, was taken for good
         /// if the length in whole pages was the same.
         #[test]
-        fn any_damage_but_to_the_identity_is_noticed(
+        fn any_damage_but_to_the_origin_is_noticed(
             participants in 1..4_097usize, room in 0..10_000usize, at in 0..LENGTH, change in 1..=255u8,
         ) {
             let layout = Layout::of::<u64, u16>(participants, room).expect("it fits");
-            let mut bytes = layout.header::<u64, u16>(7);
+            let mut bytes = layout.header::<u64, u16>(ORIGIN);
             bytes[at] ^= change;
-            let is_identity = (IDENTITY..CHECK).contains(&at);
-            prop_assert_eq!(judge(&bytes, layout.total as u64).is_ok(), is_identity);
+            let is_origin = at >= BOOT;
+            prop_assert_eq!(judge(&bytes, layout.total as u64).is_ok(), is_origin);
         }
 
         #[test]
         fn whatever_is_found_is_judged(rest: [[u8; 24]; 3], check: u64, file: u64, good_until in 0..LENGTH) {
-            let mut bytes = Layout::of::<u64, u16>(1, 0).expect("it fits").header::<u64, u16>(0);
+            let mut bytes = Layout::of::<u64, u16>(1, 0).expect("it fits").header::<u64, u16>(ORIGIN);
             let (rest, check) = (rest.concat(), check.to_le_bytes());
             let found = rest.iter().chain(&check).cycle().take(LENGTH);
             bytes.iter_mut().zip(found).skip(good_until).for_each(|(place, byte)| *place = *byte);
-            if let Ok((layout, _)) = judge(&bytes, file) {
+            if let Ok(layout) = judge(&bytes, file) {
                 prop_assert!(layout.room + 2 * layout.room_length <= layout.total && layout.total as u64 == file);
             }
         }

@@ -28,16 +28,18 @@
 //!
 //! # The end of a mapping
 //!
-//! The kernel stops walking a thread's robust list at the first address that it cannot read, so a mapping must not go while
-//! any thread's lifeline is linked in it. Only the thread itself can unlink it. A dropped [`Segment`](super::Segment) becomes an
-//! *orphan*; each thread detaches from orphans at its next operation on any segment, and whoever passes by gives back those
-//! that no living thread is linked in. The file is closed at once, and with it goes the lock that says "in use": a thread that
-//! idles does not keep a segment from being told abandoned, and replaced. It stays a participant of what it is
-//! linked in, which nobody else may have.
+//! The kernel stops walking a thread's robust list at the first address that it cannot read, so a
+//! mapping must not go while any thread's lifeline is linked in it. Only the thread itself can
+//! unlink it. A dropped [`Segment`](super::Segment) becomes an *orphan*; each thread detaches from
+//! orphans at its next operation on any segment, and whoever passes by gives back those that no
+//! living thread is linked in. As long as it is mapped the segment is in use, for everybody: see
+//! [`naming`](super::naming). So a thread that took part and idles keeps the segment from being
+//! replaced or revived.
 
 #![allow(clippy::disallowed_types)] // process-local bookkeeping, never in shared memory, never in an algorithm
 
 use super::header::{self, Layout};
+use super::naming::Descriptor;
 use crate::error::{Error, Result};
 use crate::platform::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
 use crate::platform::linux::{self, Anchors, Linux, Myself};
@@ -126,9 +128,6 @@ pub(super) struct Mapping {
     inode: AtomicU64,
     pins: AtomicPtr<Pin>,
     body: UnsafeCell<Option<Body>>,
-    /// Its file, with the shared lock by which others see that it is open. Closed with the handle: a thread that is still linked
-    /// in an orphan, and perhaps never comes by, needs the memory alone.
-    file: UnsafeCell<Option<File>>,
 }
 
 const FREE: u64 = 0;
@@ -142,13 +141,16 @@ pub(super) struct Body {
     pub(super) map: MmapRaw,
     pub(super) layout: Layout,
     pub(super) table: Table<'static, Linux>,
+    /// The file that it was mapped through. Where a mapping does not keep it open (overlayfs) this
+    /// does, and the lock on it.
+    pub(super) file: Descriptor,
 }
 
 static MAPPINGS: AtomicPtr<Mapping> = AtomicPtr::new(ptr::null_mut());
 
-// SAFETY: all fields but `body` and `file` are atomics or written before publication; these two are written only by who brought
-// the state to BUSY by CAS. `body` is read by those for whom it is LIVE, or who have a pin in it (then it is not taken
-// down), `file` by those for whom it is LIVE.
+// SAFETY: all fields but `body` are atomics or written before publication; that one is written only
+// by who brought the state to BUSY by CAS, and read by those for whom it is LIVE, or who have a pin
+// in it (then it is not taken down).
 unsafe impl Sync for Mapping {}
 // SAFETY: as above; nothing in it belongs to one thread.
 unsafe impl Send for Mapping {}
@@ -158,18 +160,18 @@ fn mappings() -> impl Iterator<Item = &'static Mapping> {
 }
 
 impl Mapping {
-    /// Maps the file, whose header was judged, and makes it known to this process.
+    /// Maps the file, whose header was judged, and which has the lock that says "in use", and makes
+    /// it known to this process.
     pub(super) fn new(file: File, layout: Layout) -> Result<&'static Self> {
         ensure_page()?;
         sweep();
         let (device, inode) = super::naming::inode(&file)?;
-        // Through an opening of its own: a mapping keeps its open file, and the lock of that, as long as it lasts itself. Who may
-        // not open it a second time has the lock that long, too.
-        let unlocked = super::naming::reopen(&file);
+        // Through this very open file: the mapping keeps it, and with it the lock.
         let map = memmap2::MmapOptions::new()
             .len(layout.total)
-            .map_raw(unlocked.as_ref().unwrap_or(&file))
+            .map_raw(&file)
             .map_err(|e| Error::io("map the segment", None, e))?;
+        let file = Descriptor::new(file)?;
         let base = map.as_mut_ptr();
         // SAFETY: the file has `total` bytes; the words and the table lie within them, aligned, and consist of atomics and
         // unused integers, so any bytes there are valid. The references live as long as the mapping: they are handed out only
@@ -183,10 +185,7 @@ impl Mapping {
         };
         let mapping = Self::take_free_record();
         // SAFETY: the record is BUSY by our CAS or our making: nobody else looks at its body.
-        unsafe {
-            *mapping.body.get() = Some(Body { map, layout, table });
-            *mapping.file.get() = Some(file);
-        }
+        unsafe { *mapping.body.get() = Some(Body { map, layout, table, file }) };
         mapping.start.store(base as usize, Relaxed);
         mapping.length.store(layout.total, Relaxed);
         mapping.device.store(device, Relaxed);
@@ -209,7 +208,6 @@ impl Mapping {
                 inode: AtomicU64::new(0),
                 pins: AtomicPtr::new(ptr::null_mut()),
                 body: UnsafeCell::new(None),
-                file: UnsafeCell::new(None),
             };
             push(&MAPPINGS, new, |node, next| node.next = next)
         })
@@ -234,13 +232,9 @@ impl Mapping {
         unsafe { (*self.body.get()).as_ref() }.expect("a mapping in use has a body")
     }
 
-    /// Its file.
-    ///
-    /// # Safety
-    /// The mapping is LIVE until the result is dropped.
-    pub(super) unsafe fn file(&self) -> &File {
-        // SAFETY: not BUSY for as long, so nobody writes it; it was filled before LIVE.
-        unsafe { (*self.file.get()).as_ref() }.expect("a live mapping has a file")
+    /// Device and inode of its file.
+    pub(super) fn inode(&self) -> (u64, u64) {
+        (self.device.load(Relaxed), self.inode.load(Relaxed)) // ORDERING: written before LIVE, which the caller has seen.
     }
 
     /// Whether a LIVE mapping contains this address. Consistent even while the record is being reused.
@@ -272,8 +266,6 @@ impl Mapping {
         // Every cache entry of this process for the range ends here, before anything else can be mapped there.
         // ORDERING: Release; who is handed a later mapping sees the new epoch, by whatever it was handed over with.
         page.epoch.store(new_number(), Release);
-        // SAFETY: BUSY by our CAS, and the handle, the only one that asks for the file, is being dropped.
-        unsafe { *self.file.get() = None };
         self.change_state(BUSY, ORPHAN);
         LOCAL.with(|local| local.refresh(page));
     }

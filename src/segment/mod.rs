@@ -19,11 +19,15 @@
 //!
 //! # Three kinds
 //!
-//! | kind      | made by                            | found by others                             | lives until                     |
-//! |-----------|------------------------------------|---------------------------------------------|---------------------------------|
-//! | anonymous | [`Segment::anonymous`]             | fork, or [`Segment::pass_to`] a child        | its last descriptor is closed   |
-//! | named     | [`Segment::create`] with a name     | its name in `/dev/shm`                       | it is removed, or a reboot      |
-//! | file      | [`Segment::create`] with a path     | its path                                    | it is removed                   |
+//! | kind      | made by                              | found by others                      | lives until                          |
+//! |-----------|--------------------------------------|--------------------------------------|--------------------------------------|
+//! | anonymous | [`Segment::anonymous`]               | fork, or it is passed on             | nobody maps it or has it open        |
+//! | named     | [`Segment::create`] with a name      | its name in `/dev/shm`               | it is removed, its user logs out ([`Location::named`]), or a reboot |
+//! | persistent | the same, at [`Location::persistent`] | its name, by processes of that user | it is removed                        |
+//! | file      | [`Segment::create`] with a path      | its path                             | it is removed                        |
+//!
+//! All of them can be passed on: to a child by [`Segment::pass_to`], to any process by
+//! [`Segment::send_to`].
 //!
 //! A segment is built without a name and published in one atomic step: nobody ever sees half of one, and a creator that is
 //! killed anywhere leaves nothing behind that blocks the next. There is no init lock and no tracker process.
@@ -50,16 +54,20 @@
 //! that the thread locks after it joined its last segment. With more of those, the kernel does not
 //! find the thread's oldest entries.
 
+mod allocation;
+mod checks;
 mod definition;
 mod header;
 pub(crate) mod local;
 mod naming;
+mod passing;
+mod place;
 #[allow(clippy::disallowed_types)] // atomics are named there as what may be stored
 mod shareable;
 
 pub use definition::{Definition, Fingerprint, Part};
 pub use header::FORMAT;
-pub use naming::Location;
+pub use place::Location;
 pub use shareable::*;
 
 use crate::error::{Error, Result};
@@ -69,14 +77,13 @@ use crate::raw::Id;
 use core::marker::PhantomData;
 use core::ops::Deref;
 use core::ptr::NonNull;
-use core::sync::atomic::Ordering::{Acquire, Release};
+use core::sync::atomic::Ordering::{Relaxed, Release};
 use core::time::Duration;
 use header::Layout;
 use local::Mapping;
-use naming::Unpublished;
+use naming::{Patience, Replacer};
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::process::Command;
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// Slots in the participant table unless [`Options::participants`] says otherwise.
 const PARTICIPANTS: usize = 256;
@@ -90,6 +97,8 @@ pub struct Options<T, R = ()> {
     mode: u32,
     owner: Option<u32>,
     replace: bool,
+    patience: Duration,
+    vouched: bool,
     types: PhantomData<fn() -> (T, R)>,
 }
 
@@ -111,6 +120,8 @@ impl<T: Shareable + Sync> Options<T, ()> {
             mode: self.mode,
             owner: self.owner,
             replace: self.replace,
+            patience: self.patience,
+            vouched: self.vouched,
             types: PhantomData,
         }
     }
@@ -124,28 +135,68 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     }
 
     /// Permission bits of a named or file-backed segment, 0600 unless said otherwise. The umask does not count.
+    ///
+    /// Only permission bits count, at most 0777, and the owner must be able to read and write. With
+    /// another mode nothing can be made or opened: [`Error::InvalidOption`].
     pub fn mode(mut self, mode: u32) -> Self {
         self.mode = mode;
         self
     }
 
     /// Opens segments that belong to this user id, instead of the process's own.
+    ///
+    /// A user namespace shows all users that it does not map under one id, usually 65534. There
+    /// that id is never accepted: [`Error::UnmappedOwner`]. No user has the id `u32::MAX`:
+    /// [`Error::InvalidOption`].
     pub fn owner(mut self, user: u32) -> Self {
         self.owner = Some(user);
         self
     }
 
-    /// On creation, takes the place of a segment that nobody has open any more. One that is in use stays, and is an error.
+    /// On creation, takes the place of a segment that nobody uses any more. One that is in use
+    /// stays, and is an error. So is everything that is no segment.
     ///
-    /// In use is what any process has a [`Segment`] of. A thread that took part, and idles since the last one was dropped, does
-    /// not count, nor what it may still hold there. The file system must be able to exchange names (renameat2(2)).
+    /// In use is what any process has mapped: by a [`Segment`], also in a child that was forked; or
+    /// because a thread that took part lives on, and has not done anything with any segment since
+    /// the last [`Segment`] was dropped. (A shared lock of a process that may read the file makes
+    /// it look in use, too.) The file system must be able to exchange names (renameat2(2)).
     pub fn replace_abandoned(mut self, yes: bool) -> Self {
         self.replace = yes;
         self
     }
 
-    fn layout(&self) -> Result<Layout> {
+    /// How long to wait for others who are just opening or replacing the segment, which takes them
+    /// microseconds; 5 seconds unless said otherwise. Then it is [`Error::Busy`].
+    ///
+    /// Who may read the file can keep others waiting, by a shared lock; the default mode 0600 does
+    /// not let them.
+    pub fn patience(mut self, bound: Duration) -> Self {
+        self.patience = bound;
+        self
+    }
+
+    /// Vouches that nobody uses the segment if no lock says so, whoever is on record: the way out
+    /// of [`Error::SeenTwice`].
+    ///
+    /// If that is wrong, locks that are held are given to others, and two hold them at once.
+    pub fn vouch_unused(mut self, yes: bool) -> Self {
+        self.vouched = yes;
+        self
+    }
+
+    /// Refuses options that can never work, before anything is made or looked at. Gives the layout
+    /// of a new segment.
+    fn check(&self) -> Result<Layout> {
+        checks::mode(self.mode)?;
+        self.owner.map_or(Ok(()), checks::user)?;
         Layout::of::<T, R>(self.participants, self.room).ok_or_else(|| {
+            if size_of::<R>() == 0 && self.room > 0 {
+                return Error::InvalidSize(format!(
+                    "a room of {} elements without a size ({}) cannot be: they would have no place; use a type with a size, or no room",
+                    self.room,
+                    core::any::type_name::<R>()
+                ));
+            }
             Error::InvalidSize(format!(
                 "a segment with {} participants and room for {} elements cannot be; participants go from 1 to {}, and all must fit into the address space",
                 self.participants,
@@ -164,63 +215,91 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     /// `init` gets the value and the room in place, all zero, before anybody else can see them.
     ///
     /// # Errors
-    /// [`Error::InvalidSize`], or [`Error::Io`] when memory is short.
+    /// [`Error::InvalidSize`], [`Error::InvalidOption`], [`Error::FileSizeLimit`],
+    /// [`Error::NoSpace`] or [`Error::Io`].
     ///
     /// # If a process dies
     /// A creator that dies leaves nothing behind.
     pub fn anonymous(&self, init: impl FnOnce(&mut T, &mut [R])) -> Result<Segment<T, R>> {
-        let layout = self.layout()?;
-        let file = naming::memfd(layout.total)?;
-        naming::share(&file)?;
-        Segment::build(file, layout, init)
+        let layout = self.check()?;
+        Segment::build(naming::memfd(layout.total)?, layout, init)
     }
 
     /// Makes a named or file-backed segment. See [`anonymous`](Self::anonymous) for `init`.
     ///
     /// # Errors
-    /// [`Error::AlreadyExists`]; [`Error::Owner`] for one of another user's that was to be replaced;
-    /// [`Error::InvalidName`], [`Error::InvalidSize`], [`Error::Unsupported`], [`Error::Io`].
+    /// [`Error::AlreadyExists`]; [`Error::InvalidName`], [`Error::InvalidPath`],
+    /// [`Error::InvalidSize`], [`Error::InvalidOption`]; [`Error::FileSizeLimit`],
+    /// [`Error::NoSpace`]; [`Error::UntrustedDirectory`], [`Error::Unsupported`], [`Error::Io`]. If
+    /// a segment was to be [replaced](Self::replace_abandoned), also: [`Error::NotASegment`],
+    /// [`Error::Version`], [`Error::WordSize`], [`Error::Owner`], [`Error::UnmappedOwner`],
+    /// [`Error::Busy`], [`Error::SeenTwice`]. Nothing is changed in what is refused.
     ///
     /// # If a process dies
     /// Before the name is given, nothing is left behind; after it the segment is complete.
     pub fn create(&self, place: impl Into<Location>, init: impl FnOnce(&mut T, &mut [R])) -> Result<Segment<T, R>> {
-        let path = place.into().path()?;
-        let layout = self.layout()?;
-        if !self.replace && std::fs::symlink_metadata(&path).is_ok() {
-            return Err(Error::AlreadyExists(path));
+        let layout = self.check()?;
+        let path = place.into().path_to_create()?;
+        let replacer = self.replace.then_some(Replacer {
+            path: &path,
+            owner: self.expected_owner(),
+            is_vouched_for: self.vouched,
+        });
+        match &replacer {
+            Some(replacer) => replacer.expect_segment_or_nothing()?,
+            None if std::fs::symlink_metadata(&path).is_ok() => return Err(Error::AlreadyExists(path)),
+            None => {}
         }
-        let new = Unpublished::new(&path, self.mode, layout.total)?;
-        // The same open file, and so the same lock on it.
-        let file = new.file.try_clone().map_err(|e| Error::io("duplicate the descriptor", None, e))?;
-        let segment = Segment::build(file, layout, init)?;
-        if new.publish()? || self.replace && new.replace_abandoned(self.expected_owner())? {
-            Ok(segment)
-        } else {
-            Err(Error::AlreadyExists(path))
-        }
+        let segment = Segment::build(naming::unnamed(&path, self.mode, layout.total)?, layout, init)?;
+        let has_the_name = match &replacer {
+            Some(replacer) => replacer.replace(segment.file()?, &mut Patience::new(self.patience))?,
+            None => naming::publish(segment.file()?, &path)?,
+        };
+        if has_the_name { Ok(segment) } else { Err(Error::AlreadyExists(path)) }
     }
 
     /// Opens a named or file-backed segment.
     ///
     /// # Errors
-    /// [`Error::NotFound`], and one of its own for everything that may be wrong with what was found: [`Error::NotASegment`],
-    /// [`Error::Version`], [`Error::WordSize`], [`Error::Type`], [`Error::RoomType`], [`Error::Size`], [`Error::Owner`].
-    /// Nothing is changed in what is refused. [`Error::Busy`] after five seconds, if somebody has stopped in the middle
-    /// of replacing or reviving it.
+    /// [`Error::NotFound`], and one of its own for everything that may be wrong with what was
+    /// found: [`Error::NotASegment`], [`Error::Version`], [`Error::WordSize`], [`Error::Type`],
+    /// [`Error::RoomType`], [`Error::Size`], [`Error::Owner`], [`Error::UnmappedOwner`],
+    /// [`Error::SeenTwice`]. [`Error::NoSpace`] for a copy with holes that the file system has no
+    /// room to fill. Options that can never work are refused as by [`create`](Self::create).
+    /// Nothing is changed in what is refused. [`Error::Busy`] when [`patience`](Self::patience)
+    /// ends.
     ///
     /// # If a process dies
-    /// Somebody who opens it and dies changes nothing. If the segment is a copy, or older than the last boot, all that the
-    /// dead held there is handed to the next who locks it, as [`OwnerDied`](crate::LockError::OwnerDied).
+    /// Somebody who opens it and dies changes nothing. If nobody has the segment mapped (all have
+    /// died, the system was started anew, it is a copy or a backup), all that the dead held there
+    /// is handed to the next who locks it, as [`OwnerDied`](crate::LockError::OwnerDied).
     pub fn open(&self, place: impl Into<Location>) -> Result<Segment<T, R>> {
+        self.check()?;
         let path = place.into().path()?;
-        // A segment that had to be revived could be replaced in a gap between two locks: then the name is asked again.
-        for _ in 0..1_000 {
-            let segment: Segment<T, R> = Segment::adopt(naming::open_shared(&path, self.expected_owner())?)?;
-            if naming::is_named(segment.file(), &path)? {
-                return Ok(segment);
-            }
+        let mut patience = Patience::new(self.patience);
+        let (_turn, file) = naming::open(&path, self.expected_owner(), &mut patience)?;
+        self.join_or_revive(file, false, &mut patience)
+    }
+
+    /// Takes a file, in the caller's turn at it: judges, maps, and revives it if nobody else has it
+    /// mapped. If the open file is shared with other processes, the kernel shows none of their
+    /// locks: then it is joined.
+    fn join_or_revive(&self, file: File, is_shared: bool, patience: &mut Patience) -> Result<Segment<T, R>> {
+        let (header, length) = naming::read_header(&file)?;
+        let layout = Layout::judge::<T, R>(&header, length)?;
+        allocation::fill_holes(&file, layout.total)?;
+        naming::share(&file, patience)?;
+        let is_in_use = is_shared || naming::is_in_use(file.as_fd())?;
+        if is_in_use && !header::is_half_revived(&header) {
+            return Ok(Segment::of(Mapping::new(file, layout)?));
         }
-        Err(Error::Busy)
+        if !self.vouched {
+            naming::expect_nobody_alive(&file, &header)?;
+        }
+        let origin = naming::origin_of(&file)?;
+        let segment: Segment<T, R> = Segment::of(Mapping::new(file, layout)?);
+        segment.revive(origin);
+        Ok(segment)
     }
 
     /// Opens the segment, or makes it if there is none.
@@ -232,8 +311,9 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     /// As those two.
     pub fn open_or_create(&self, place: impl Into<Location>, init: impl Fn(&mut T, &mut [R])) -> Result<Segment<T, R>> {
         let place = place.into();
+        let mut patience = Patience::new(self.patience);
         // Each round but the last, somebody else made or removed it between our two looks.
-        for _ in 0..1_000 {
+        loop {
             match self.open(place.clone()) {
                 Err(Error::NotFound(_)) => {}
                 other => return other,
@@ -242,39 +322,9 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
                 Err(Error::AlreadyExists(_)) => {}
                 other => return other,
             }
+            patience.nap(None)?;
         }
-        Err(Error::Busy)
     }
-
-    /// Opens the segment that the parent process [passed](Segment::pass_to) under this name.
-    ///
-    /// # Errors
-    /// [`Error::NotPassed`], and those of [`open`](Self::open).
-    pub fn inherit(&self, name: &str) -> Result<Segment<T, R>> {
-        let not_passed = || Error::NotPassed(name.into());
-        let value = std::env::var(variable(name)).map_err(|_| not_passed())?;
-        let mut numbers = value.split(':').map(str::parse::<u64>);
-        let mut next = || numbers.next().and_then(|n| n.ok()).ok_or_else(not_passed);
-        let (descriptor, device, inode) = (next()?, next()?, next()?);
-        let descriptor = i32::try_from(descriptor).ok().filter(|d| *d > 2).ok_or_else(not_passed)?;
-        // SAFETY: only asked for its flags, its inode and a duplicate, which fail on a number that is not open; the inode
-        // tells whether it is what the parent meant.
-        let passed = unsafe { BorrowedFd::borrow_raw(descriptor) };
-        // Opened anew, not duplicated: a duplicate would share the parent's lock on the file, and could give it up.
-        let file = naming::reopen(passed).map_err(|_| not_passed())?;
-        if naming::inode(&file)? != (device, inode) {
-            return Err(not_passed());
-        }
-        // It has arrived: our own children get it only if it is passed on.
-        rustix::io::fcntl_setfd(passed, rustix::io::FdFlags::CLOEXEC)
-            .map_err(|e| Error::io("set a flag of the passed descriptor", None, e))?;
-        naming::share(&file)?;
-        Segment::adopt(file)
-    }
-}
-
-fn variable(name: &str) -> String {
-    format!("OUTLIVE_SEGMENT_{name}")
 }
 
 /// A value of type `T` in memory that processes share, with room for elements of type `R` behind it.
@@ -350,17 +400,18 @@ impl<T: Shareable + Sync> Segment<T> {
         Self::options().open_or_create(place, |root, _| init(root))
     }
 
-    /// Opens the segment that the parent [passed](Self::pass_to) under this name. See [`Options::inherit`].
-    ///
-    /// # Errors
-    /// Those of [`Options::inherit`].
-    pub fn inherit(name: &str) -> Result<Self> {
-        Self::options().inherit(name)
-    }
-
     /// Options to make or open a segment with.
     pub fn options() -> Options<T> {
-        Options { participants: PARTICIPANTS, room: 0, mode: 0o600, owner: None, replace: false, types: PhantomData }
+        Options {
+            participants: PARTICIPANTS,
+            room: 0,
+            mode: 0o600,
+            owner: None,
+            replace: false,
+            patience: Duration::from_secs(5),
+            vouched: false,
+            types: PhantomData,
+        }
     }
 
     /// Removes the name of a segment. Those who have it open go on with it; whoever opens the name next finds nothing.
@@ -380,7 +431,10 @@ impl<T: Shareable + Sync> Segment<T> {
 impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     fn build(file: File, layout: Layout, init: impl FnOnce(&mut T, &mut [R])) -> Result<Self> {
         use std::os::unix::fs::FileExt;
-        let identity = naming::identity(&file)?;
+        // Nobody else has this file: the lock cannot be refused.
+        naming::share(&file, &mut Patience::new(Duration::ZERO))?;
+        let header = layout.header::<T, R>(naming::origin_of(&file)?);
+        let of_the_header = file.try_clone().map_err(|e| Error::io("duplicate the descriptor", None, e))?;
         let segment = Self::of(Mapping::new(file, layout)?);
         let base = segment.body().map.as_mut_ptr();
         // SAFETY: both lie within the mapping and aligned, by `Layout`; zero bytes are a valid value of every Shareable type.
@@ -393,29 +447,29 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
             )
         };
         init(root, room);
-        let header = layout.header::<T, R>(identity);
-        segment.file().write_all_at(&header, 0).map_err(|e| Error::io("write the header", None, e))?;
+        of_the_header.write_all_at(&header, 0).map_err(|e| Error::io("write the header", None, e))?;
         Ok(segment)
     }
 
-    /// Takes a file that has the shared lock: judges, maps, and declares the participants of another life dead.
-    fn adopt(file: File) -> Result<Self> {
-        let (bytes, length) = naming::read_header(&file)?;
-        let (layout, _) = Layout::judge::<T, R>(&bytes, length)?;
-        let identity = naming::identity(&file)?;
-        let segment = Self::of(Mapping::new(file, layout)?);
-        let body = segment.body();
+    /// Declares all dead who are on record. Nobody else has the segment mapped, the turn at it is
+    /// ours, and it is handed to nobody before this is done.
+    fn revive(&self, origin: header::Origin) {
+        let body = self.body();
+        let base = body.map.as_mut_ptr();
         // SAFETY: within the mapping, aligned, and changed by atomic stores alone once published.
-        let found = unsafe { &*body.map.as_mut_ptr().add(header::IDENTITY).cast::<<Linux as Platform>::Long>() };
-        naming::with_exclusive(
-            segment.file(),
-            || Ok(found.load(Acquire) == identity),
-            || {
-                body.table.end_all();
-                found.store(identity, Release); // last: until then the next opener begins again
-            },
-        )?;
-        Ok(segment)
+        let mark = unsafe { &*base.add(header::MARK).cast::<<Linux as Platform>::Word>() };
+        // ORDERING: Relaxed, then a Release fence; Release at the end. Other openers come after us
+        // by a lock of the kernel, which orders all. These keep the compiler from moving the marks
+        // past what is done between them: we may die there.
+        mark.store(header::REVIVING, Relaxed);
+        Linux::fence(Release);
+        body.table.end_all();
+        for (at, value) in origin.places() {
+            // SAFETY: as above.
+            let place = unsafe { &*base.add(at).cast::<<Linux as Platform>::Long>() };
+            place.store(value, Relaxed);
+        }
+        mark.store(0, Release);
     }
 
     fn of(mapping: &'static Mapping) -> Self {
@@ -431,9 +485,12 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         unsafe { self.mapping.body() }
     }
 
-    fn file(&self) -> &File {
-        // SAFETY: the mapping is LIVE as long as this handle is not dropped.
-        unsafe { self.mapping.file() }
+    /// The descriptor of its file.
+    ///
+    /// # Errors
+    /// [`Error::DescriptorLost`].
+    fn file(&self) -> Result<BorrowedFd<'_>> {
+        self.body().file.get()
     }
 
     /// The elements behind the root value, as many as were asked for with [`Options::room`] when the segment was made.
@@ -448,40 +505,35 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         }
     }
 
-    /// Lets a child process that is about to be spawned open this segment, whatever its kind, with
-    /// [`Segment::inherit`] under the same name.
+    /// Whether this place still stands for this very segment. It does not if the name was removed,
+    /// or names another segment by now.
     ///
-    /// The child gets the descriptor, under the number that it has here, and the environment variable
-    /// `OUTLIVE_SEGMENT_<name>`. Nobody else gets it: it stays close-on-exec in this process.
+    /// A name can go while the segment is in use: by [`remove`](Segment::remove), by `rm`, and from
+    /// `/dev/shm` when its user logs out ([`Location::named`]). Processes that have the segment
+    /// open go on with it, but newcomers find nothing, or make another. A process that runs for
+    /// long can ask, and then open the name anew.
     ///
-    /// ```no_run
+    /// ```
     /// use outlive::{Lock, Segment};
-    /// use std::process::Command;
     ///
-    /// // parent
-    /// let segment = Segment::<Lock>::anonymous(|_lock| {})?;
-    /// let mut child = Command::new("worker");
-    /// segment.pass_to(&mut child, "jobs")?;
-    /// child.spawn()?;
-    ///
-    /// // child
-    /// let segment = Segment::<Lock>::inherit("jobs")?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # let name = &format!("outlive-doc-has-name-{}", std::process::id());
+    /// let segment = Segment::<Lock>::create(name, |_lock| {})?;
+    /// assert!(segment.has_name(name)?);
+    /// Segment::<Lock>::remove(name)?;
+    /// assert!(!segment.has_name(name)?);
+    /// # Ok::<(), outlive::Error>(())
     /// ```
     ///
     /// # Errors
-    /// [`Error::Io`] when there are no descriptors left.
-    pub fn pass_to(&self, command: &mut Command, name: &str) -> Result<()> {
-        use std::os::unix::process::CommandExt;
-        let own = rustix::io::fcntl_dupfd_cloexec(self.file(), 3)
-            .map_err(|e| Error::io("duplicate the descriptor", None, e))?;
-        let (device, inode) = naming::inode(self.file())?;
-        command.env(variable(name), format!("{}:{device}:{inode}", own.as_raw_fd()));
-        // SAFETY: between fork and exec only one system call is made, fcntl, on a descriptor that the closure owns.
-        unsafe {
-            command.pre_exec(move || Ok(rustix::io::fcntl_setfd(&own, rustix::io::FdFlags::empty())?));
+    /// Those of [`Location::path`]; [`Error::Io`] if the place cannot be looked at.
+    pub fn has_name(&self, place: impl Into<Location>) -> Result<bool> {
+        use std::os::unix::fs::MetadataExt;
+        let path = place.into().path()?;
+        match std::fs::symlink_metadata(&path) {
+            Ok(found) => Ok((found.dev(), found.ino()) == self.mapping.inode()),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(e) => Err(Error::io("look at", Some(&path), e)),
         }
-        Ok(())
     }
 
     /// Takes the calling thread out of the segment, for threads that live on but have done with it. It comes back with its
@@ -528,13 +580,6 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Deref for Segment<T, R> {
     fn deref(&self) -> &T {
         // SAFETY: within the mapping, aligned, by `Layout`. Any bytes are a valid T; T is Sync; only `&T` is given out.
         unsafe { self.root.as_ref() }
-    }
-}
-
-/// The descriptor, to pass it on by other means.
-impl<T: Shareable + Sync, R: Shareable + Sync> AsFd for Segment<T, R> {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.file().as_fd()
     }
 }
 

@@ -114,6 +114,12 @@ impl Actor {
         }
     }
 
+    /// Tells it a line, for one that reads its input line by line.
+    pub fn tell(&mut self) {
+        use std::io::Write;
+        self.child.stdin.as_mut().expect("piped").write_all(b"\n").expect("heard");
+    }
+
     /// Tells it to go on: ends its [`wait_for_the_word`].
     pub fn go_on(&mut self) {
         drop(self.child.stdin.take());
@@ -188,6 +194,16 @@ pub fn wait(pid: i32) -> i32 {
     // SAFETY: a child of ours.
     assert_eq!(unsafe { libc::waitpid(pid, &mut status, 0) }, pid);
     if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { -libc::WTERMSIG(status) }
+}
+
+/// Runs `body` in a forked child, and gives its status as [`wait`] does. A child that hangs is
+/// ended: one that is forked while another test prints has that one's lock, and hangs if it panics.
+pub fn in_a_child(body: impl FnOnce() -> i32) -> i32 {
+    wait(fork(|| {
+        // SAFETY: nobody handles its signal, which ends the process.
+        unsafe { libc::alarm(2 * PATIENCE.as_secs() as u32) };
+        body()
+    }))
 }
 
 /// Runs a test twice in a process of its own, without the net: with `futex_waitv`, and without it, where sleepers look again

@@ -179,6 +179,34 @@ fn use_what_was_passed(s: &Stage<Passed>) -> Told {
     Ok("ok")
 }
 
+/// A segment, and a socket that it can be sent over, with its other end, at which nobody waits for
+/// what has not come.
+type Sent = (Made, UnixStream, UnixStream);
+
+fn to_be_sent(_name: &str) -> Sent {
+    let (here, there) = UnixStream::pair().expect("a pair of sockets");
+    there.set_nonblocking(true).expect("a socket");
+    (Made::anonymous(fill(1)).expect("a segment"), here, there)
+}
+
+fn sent(name: &str) -> Sent {
+    let sent = to_be_sent(name);
+    sent.0.send_to(&sent.1).expect("room for one");
+    sent
+}
+
+/// Receives what was sent, if it was; and then what is sent now.
+fn receive(s: &Stage<Sent>) -> Told {
+    let came = match Made::receive_from(&s.2) {
+        Ok(segment) => use_it(&segment, false).map(|_| true)?,
+        Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::WouldBlock => false,
+        Err(other) => return Err(other.to_string()),
+    };
+    s.0.send_to(&s.1).map_err(text)?;
+    use_it(&Made::receive_from(&s.2).map_err(text)?, false)?;
+    Ok(if came { "it came" } else { "it did not come" })
+}
+
 pub(super) fn operations() -> Vec<Box<dyn Operation>> {
     let old_or_none = &["found nothing", "found the old one"];
     vec![
@@ -266,6 +294,18 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 })
                 .after("newcomer", use_what_was_passed)
                 .sees(&["ok"]),
+        ),
+        Box::new(
+            operation("Segment", "send_to", to_be_sent)
+                .victim(|s| s.dies_in(|| s.0.send_to(&s.1)))
+                .after("newcomer", receive)
+                .sees(&["it did not come", "it came"]),
+        ),
+        Box::new(
+            operation("Segment", "receive_from", sent)
+                .victim(|s| s.dies_in(|| Made::receive_from(&s.2)))
+                .after("newcomer", receive)
+                .sees(&["it came", "it did not come"]),
         ),
     ]
 }

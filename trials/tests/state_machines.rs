@@ -682,7 +682,7 @@ proptest! {
     fn what_is_made_can_be_opened_and_nothing_else(
         participants in 1..200usize,
         room in 0..2_000usize,
-        at in 0..128usize,
+        at in 0..156usize,
         change in 1..=255u8,
     ) {
         let directory = tempfile::tempdir().expect("a directory");
@@ -707,7 +707,7 @@ proptest! {
         let mut byte = [0];
         file.read_exact_at(&mut byte, at as u64).expect("there");
         file.write_all_at(&[byte[0] ^ change], at as u64).expect("written");
-        // Eight bytes say on which boot it was used, and may change.
-        prop_assert_eq!(open().is_ok(), (112..120).contains(&at));
+        // The last bytes say what file it was, and on which boot, and may change.
+        prop_assert_eq!(open().is_ok(), at >= 120);
     }
 }

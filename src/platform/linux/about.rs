@@ -9,6 +9,7 @@ use core::mem::size_of;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 /// Facts about a participant's thread, in its slot of the segment.
 #[derive(Debug)]
@@ -136,6 +137,60 @@ impl AboutThread {
         let (start, time) = (self.start.load(FACT), self.time_namespace.load(FACT));
         start != 0 && time != 0 && time == time_namespace() && seen.start != start
     }
+
+    /// Looks whether the thread lives: it is there now, and it began when the thread on record did.
+    ///
+    /// The facts must have been written in the present boot of the system.
+    pub(crate) fn look(&self, thread: u32) -> Sight {
+        let (namespace, process) = (self.pid_namespace.load(FACT), self.process_id.load(FACT));
+        let (start, time) = (self.start.load(FACT), self.time_namespace.load(FACT));
+        if namespace == 0 || start == 0 || time != time_namespace() || !proc_is_ours() {
+            return Sight::OutOfSight;
+        }
+        let lives = |process: u32, thread: u32| {
+            stat(&format!("/proc/{process}/task/{thread}/stat"))
+                .is_some_and(|seen| seen.start == start && !matches!(seen.state, b'Z' | b'X'))
+        };
+        if namespace == pid_namespace() {
+            return if lives(process, thread) { Sight::Alive(process) } else { Sight::NotThere };
+        }
+        // A PID namespace below ours (a container, seen from its host): its processes have ids of
+        // ours as well.
+        ids_in(Path::new("/proc"))
+            .filter(|seen| self::namespace(&format!("/proc/{seen}/ns/pid")) == namespace)
+            .filter(|seen| innermost_id(&format!("/proc/{seen}/status")) == Some(process))
+            .find(|seen| {
+                let tasks = format!("/proc/{seen}/task");
+                ids_in(Path::new(&tasks))
+                    .any(|task| innermost_id(&format!("{tasks}/{task}/status")) == Some(thread) && lives(*seen, task))
+            })
+            .map_or(Sight::OutOfSight, Sight::Alive)
+    }
+}
+
+/// What is seen of a thread on record: [`AboutThread::look`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sight {
+    /// It lives, in the process that has this id for us.
+    Alive(u32),
+    /// It is not there, where it should be.
+    NotThere,
+    /// We cannot look where it should be.
+    OutOfSight,
+}
+
+/// The numbers in a directory of /proc: processes, or the threads of one.
+fn ids_in(directory: &Path) -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+/// The id that a thread has in its own PID namespace: the last number of `NSpid` in a status file
+/// (proc(5)).
+fn innermost_id(path: &str) -> Option<u32> {
+    let text = fs::read_to_string(path).ok()?;
+    let ids = text.lines().find_map(|line| line.strip_prefix("NSpid:"))?;
+    ids.split_whitespace().next_back()?.parse().ok()
 }
 
 /// The calling thread, as its [`AboutThread`] will say.

@@ -9,13 +9,15 @@
 
 mod about;
 mod anchors;
+mod byte_lock;
 mod futex;
 mod robust;
 mod thread_end;
 
 pub use about::AboutThread;
-pub(crate) use about::{Myself, thread_has_ended};
+pub(crate) use about::{Myself, Sight, thread_has_ended};
 pub(crate) use anchors::{Anchors, Place, ROBUST_LIST_LIMIT, unlink};
+pub(crate) use byte_lock::{Lock, lock_byte, others_lock, unlock_byte};
 pub use futex::{set_recheck, set_waitv, waitv_works};
 pub use robust::RobustNode;
 pub use robust::Unsupported;

@@ -1,0 +1,127 @@
+//! Room for a segment: allocated before the segment is mapped, so that a full disk is an error and
+//! not a SIGBUS.
+
+use super::naming::metadata;
+use crate::error::{Error, Result};
+use rustix::fs::{FallocateFlags, SeekFrom};
+use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// The smallest step of an allocation that signals interrupt again and again.
+const PAGE: u64 = 4096;
+/// The unit of `st_blocks`, on every file system.
+const BLOCK: u64 = 512;
+/// `f_type` of tmpfs and ramfs.
+const MEMORY: [u64; 2] = [0x0102_1994, 0x8584_58f6];
+
+/// Gives a new file that length, with all its room allocated.
+pub(super) fn allocate(file: &File, total: usize, path: Option<&Path>) -> Result<()> {
+    let needed = total as u64;
+    // Checked first: a process that exceeds this limit gets SIGXFSZ, which kills it unless it has a
+    // handler.
+    if let Some(limit) = getrlimit(Resource::Fsize).current.filter(|limit| *limit < needed) {
+        return Err(Error::FileSizeLimit { limit, needed });
+    }
+    allocate_all(file, needed, path)
+}
+
+/// Allocates what an existing segment of `total` bytes lacks: a copy may have holes (`cp
+/// --sparse`).
+pub(super) fn fill_holes(file: &File, total: usize) -> Result<()> {
+    let (length, about) = (total as u64, metadata(file)?);
+    let has_holes = if rustix::fs::fstatfs(file).is_ok_and(|system| is_memory(&system)) && about.blksize() == PAGE {
+        // The count of blocks is exact there. SEEK_HOLE is not: it takes allocated pages that were
+        // never written for holes.
+        about.blocks().saturating_mul(BLOCK) < length
+    } else {
+        // Elsewhere the count includes blocks without data, and blocks behind the end. SEEK_HOLE
+        // moves the file offset, by which a passed descriptor is known; so it is asked through a
+        // separate open file.
+        let hole = super::naming::reopen(file).ok().and_then(|again| rustix::fs::seek(again, SeekFrom::Hole(0)).ok());
+        hole.is_none_or(|hole| hole < length)
+    };
+    if !has_holes {
+        return Ok(());
+    }
+    let path: Option<PathBuf> = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).ok();
+    allocate_all(file, length, path.as_deref())
+}
+
+/// Whether a file system is nothing but memory.
+pub(super) fn is_memory(system: &rustix::fs::StatFs) -> bool {
+    MEMORY.contains(&(system.f_type as u64))
+}
+
+fn allocate_all(file: &File, needed: u64, path: Option<&Path>) -> Result<()> {
+    let step = |at, length| rustix::fs::fallocate(file, FallocateFlags::empty(), at, length);
+    in_steps(needed, step).map_err(|errno| match errno {
+        Errno::NOSPC | Errno::DQUOT => Error::NoSpace { path: path.map(Into::into), needed },
+        Errno::OPNOTSUPP | Errno::NOSYS => Error::Unsupported(format!(
+            "the file system{} cannot allocate room in advance (fallocate), without which a full disk would kill those who use the segment; use another, such as tmpfs, ext4, xfs, btrfs or f2fs",
+            path.map(|path| format!(" of {}", path.display())).unwrap_or_default()
+        )),
+        other => Error::io("allocate the segment", path, other),
+    })
+}
+
+/// Allocates all of it, in one step if no signal interrupts. tmpfs gives back what an interrupted
+/// step has allocated. So each signal halves the steps, and a signal every millisecond cannot keep
+/// the allocation from completing.
+fn in_steps(total: u64, mut allocate: impl FnMut(u64, u64) -> rustix::io::Result<()>) -> rustix::io::Result<()> {
+    let (mut at, mut step) = (0, total);
+    while at < total {
+        let length = step.min(total - at);
+        match allocate(at, length) {
+            Ok(()) => at += length,
+            Err(Errno::INTR) => step = (step / 2).next_multiple_of(PAGE),
+            Err(other) => return Err(other),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Allocations of more than `most` bytes are always interrupted, and leave nothing.
+    fn allocated(total: u64, most: u64) -> Vec<(u64, u64)> {
+        let mut done = vec![];
+        let answer = in_steps(total, |at, length| {
+            if length > most {
+                return Err(Errno::INTR);
+            }
+            done.push((at, length));
+            Ok(())
+        });
+        answer.expect("it comes to an end");
+        done
+    }
+
+    #[test]
+    fn an_interrupted_allocation_goes_on_in_shorter_steps() {
+        assert_eq!(allocated(1 << 20, 1 << 30), [(0, 1 << 20)], "one step if nothing interrupts");
+        for (total, most) in [(1 << 20, 1 << 18), (5 * PAGE, PAGE), (7 * PAGE, 2 * PAGE), (PAGE, PAGE)] {
+            let mut end = 0;
+            for (at, length) in allocated(total, most) {
+                assert_eq!(at, end, "without a gap");
+                end += length;
+            }
+            assert_eq!(end, total);
+        }
+    }
+
+    #[test]
+    fn another_refusal_ends_an_allocation() {
+        let mut calls = 0;
+        let answer = in_steps(1 << 20, |_, _| {
+            calls += 1;
+            Err(Errno::NOSPC)
+        });
+        assert_eq!((answer, calls), (Err(Errno::NOSPC), 1));
+    }
+}

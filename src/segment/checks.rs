@@ -1,0 +1,77 @@
+//! What cannot work is refused where it is said: modes, owners, names under which segments are
+//! passed.
+
+use crate::error::{Error, Result};
+
+/// The most bytes of a name that a segment is passed under.
+const LONGEST_PASSED_NAME: usize = 100;
+
+/// Permission bits that let the owner open what they have made, and nothing but permission bits.
+pub(super) fn mode(mode: u32) -> Result<()> {
+    if mode & !0o777 == 0 && mode & 0o600 == 0o600 {
+        return Ok(());
+    }
+    Err(Error::InvalidOption(format!(
+        "the mode {mode:#o} cannot be a segment's; expected are permission bits alone (at most 0o777), with which its owner may read and write (0o600)"
+    )))
+}
+
+/// A user id that somebody can have.
+pub(super) fn user(user: u32) -> Result<()> {
+    if user != u32::MAX {
+        return Ok(());
+    }
+    Err(Error::InvalidOption(format!("no user has the id {user}; give the user id of the segment's owner")))
+}
+
+/// A name that can be part of an environment variable's.
+pub(super) fn passed_name(name: &str) -> Result<()> {
+    if (1..=LONGEST_PASSED_NAME).contains(&name.len()) && !name.contains(['=', '\0']) {
+        return Ok(());
+    }
+    Err(Error::InvalidPassedName(name.into()))
+}
+
+/// Refuses a file of the user `found` where one of the user `expected` is wanted.
+pub(super) fn owner(found: u32, expected: u32) -> Result<()> {
+    if found != expected {
+        return Err(Error::Owner { found, expected });
+    }
+    // A user namespace shows all users that it does not map under one id. Equal ids prove nothing
+    // there.
+    if found == overflow_user() && !maps_every_user(&std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default())
+    {
+        return Err(Error::UnmappedOwner { found });
+    }
+    Ok(())
+}
+
+/// The id under which a user namespace shows all users that it does not map.
+fn overflow_user() -> u32 {
+    const DEFAULT: u32 = 65_534;
+    let said = std::fs::read_to_string("/proc/sys/kernel/overflowuid").ok();
+    said.and_then(|number| number.trim().parse().ok()).unwrap_or(DEFAULT)
+}
+
+/// Whether this map of a user namespace gives every user their own id.
+fn maps_every_user(map: &str) -> bool {
+    map.split_whitespace().eq(["0", "0", "4294967295"])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_full_identity_maps_every_user() {
+        assert!(maps_every_user("         0          0 4294967295\n"));
+        let others = ["", "0 0 1\n", "0 1000 4294967295", "0 100000 65536\n", "0 0 65534\n65535 65535 1\n"];
+        assert!(others.iter().all(|map| !maps_every_user(map)));
+    }
+
+    #[test]
+    fn an_owner_is_equal_and_mapped() {
+        assert!(owner(7, 7).is_ok());
+        assert!(matches!(owner(7, 8), Err(Error::Owner { found: 7, expected: 8 })));
+    }
+}

@@ -1,0 +1,71 @@
+//! A descriptor that others in this process may close without asking.
+//!
+//! A daemon closes all descriptors that it inherited, and more. The number may then stand for
+//! something else, for this very file included. So a number is asked what it stands for before it
+//! is used or closed: the device, the inode, and the *file position*, which belongs to the open
+//! file. Nothing here reads or writes at the position, so it serves as a mark that no other open
+//! file of the same file has.
+
+use crate::error::{Error, Result};
+use rustix::fs::SeekFrom;
+use std::fs::File;
+use std::hash::{BuildHasher, Hasher};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, RawFd};
+
+/// The number of an open file, which is closed with this if it is still ours by then.
+#[derive(Debug)]
+pub(in crate::segment) struct Descriptor {
+    number: RawFd,
+    device: u64,
+    inode: u64,
+    position: u64,
+}
+
+impl Descriptor {
+    pub(in crate::segment) fn new(file: File) -> Result<Self> {
+        let (device, inode) = super::inode(&file)?;
+        let position = mark(&file)?;
+        Ok(Self { number: file.into_raw_fd(), device, inode, position })
+    }
+
+    /// The descriptor, if it still is what it was.
+    ///
+    /// # Errors
+    /// [`Error::DescriptorLost`].
+    pub(in crate::segment) fn get(&self) -> Result<BorrowedFd<'_>> {
+        // SAFETY: asked what it stands for, and handed on only if that is ours. Nobody has a reason
+        // to close it in between.
+        let descriptor = unsafe { BorrowedFd::borrow_raw(self.number) };
+        let about = rustix::fs::fstat(descriptor);
+        let is_file = about.is_ok_and(|about| (about.st_dev, about.st_ino) == (self.device, self.inode));
+        let is_ours = is_file && rustix::fs::seek(descriptor, SeekFrom::Current(0)).is_ok_and(|at| at == self.position);
+        is_ours.then_some(descriptor).ok_or(Error::DescriptorLost { number: self.number })
+    }
+}
+
+impl Drop for Descriptor {
+    fn drop(&mut self) {
+        if self.get().is_ok() {
+            // SAFETY: it is ours by the check just now, and is not used after this.
+            unsafe { rustix::io::close(self.number) };
+        }
+    }
+}
+
+/// The mark of an open file: its position, or a new one if it has none. One that was passed keeps its
+/// own: the parent's descriptor is the same open file if it could not be opened anew.
+pub(in crate::segment) fn mark(file: &File) -> Result<u64> {
+    let failed = |e: rustix::io::Errno| Error::io("mark the segment's file", None, e);
+    let random = std::hash::RandomState::new().build_hasher().finish();
+    match rustix::fs::tell(file).map_err(failed)? {
+        // Above what is read or written, below the largest file of any file system.
+        0 => rustix::fs::seek(file, SeekFrom::Start(1 << 40 | random >> 25)).map_err(failed),
+        mark => Ok(mark),
+    }
+}
+
+/// Opens anew what a descriptor stands for: another open file, without the locks of the first.
+pub(in crate::segment) fn reopen(descriptor: impl AsFd) -> std::io::Result<File> {
+    let path = format!("/proc/self/fd/{}", descriptor.as_fd().as_raw_fd());
+    std::fs::OpenOptions::new().read(true).write(true).open(path)
+}

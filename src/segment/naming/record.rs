@@ -1,0 +1,70 @@
+//! Who is on record in a segment that nobody is seen to use, and is known to live all the same. See
+//! the [module above](super).
+
+use super::{Path, metadata};
+use crate::error::{Error, Result};
+use crate::platform::linux::{Linux, Sight};
+use crate::raw::table::Slot;
+use crate::segment::header::{self, Origin};
+use std::fs::File;
+use std::os::unix::fs::{FileExt, MetadataExt};
+
+/// What statfs(2) says of a file that is seen through an overlay.
+const OVERLAYFS: rustix::fs::FsWord = 0x794c_7630;
+
+/// What this file is now: what an opener that revives it writes into its header.
+pub(in crate::segment) fn origin_of(file: &File) -> Result<Origin> {
+    let about = metadata(file)?;
+    let birth = about.created().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+    let boot = std::fs::read(Path::new("/proc/sys/kernel/random/boot_id")).ok();
+    Ok(Origin {
+        boot: boot.map_or(0, |id| header::boot(id.trim_ascii())),
+        birth: birth.map_or(0, |since| since.as_nanos() as u64),
+        device: about.dev(),
+        inode: about.ino(),
+    })
+}
+
+/// Refuses a segment that nobody has mapped, as far as the locks tell, while a participant on
+/// record is known to live.
+///
+/// # Errors
+/// [`Error::SeenTwice`].
+pub(in crate::segment) fn expect_nobody_alive(file: &File, header: &[u8; header::LENGTH]) -> Result<()> {
+    let (written, now) = (Origin::of(header), origin_of(file)?);
+    if written.boot == 0 || written.boot != now.boot || written.is_other_file(now) {
+        return Ok(()); // nothing is known of anybody, or what is on record is on record of another file
+    }
+    let participants = header::participants(header);
+    let length = participants * header::SLOT;
+    if length == 0 {
+        return Ok(());
+    }
+    // A copy: what is mapped by nobody may be truncated meanwhile, and a mapping of it would raise
+    // SIGBUS.
+    let mut copy = memmap2::MmapMut::map_anon(length).map_err(|e| Error::io("map memory", None, e))?;
+    let mut filled = 0;
+    while filled < length {
+        match file.read_at(&mut copy[filled..], (header::TABLE + filled) as u64) {
+            Ok(0) => break, // truncated: the rest of the slots are free
+            Ok(count) => filled += count,
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(Error::io("read the participants of the segment", None, e)),
+        }
+    }
+    // SAFETY: so many slots lie within the copy, aligned to its page; they consist of atomics and
+    // unused integers, so any bytes are valid; nobody else has this memory, and it is not touched
+    // otherwise while they are borrowed.
+    let slots = unsafe { core::slice::from_raw_parts(copy.as_ptr().cast::<Slot<Linux>>(), participants) };
+    // Where it is known that there is a second view, whoever is out of sight may be there.
+    let is_overlay = rustix::fs::fstatfs(file).is_ok_and(|about| about.f_type == OVERLAYFS);
+    let living = slots.iter().enumerate().find_map(|(index, slot)| {
+        let (id, thread) = slot.living(index)?;
+        match slot.about().look(thread) {
+            Sight::Alive(process_id) => Some(Error::SeenTwice { id, process_id: Some(process_id) }),
+            Sight::OutOfSight if is_overlay => Some(Error::SeenTwice { id, process_id: None }),
+            Sight::OutOfSight | Sight::NotThere => None,
+        }
+    });
+    living.map_or(Ok(()), Err)
+}

@@ -1,0 +1,172 @@
+//! Replacing an abandoned segment. See the [module above](super).
+
+use super::turn::{self, Patience, Turn, is_in_use, is_named};
+use super::{inode, look, publish, read_header, record, reopen};
+use crate::error::{Error, Result};
+use crate::segment::header;
+use rustix::fs::{CWD, RenameFlags};
+use rustix::io::Errno;
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
+
+/// Who replaces, and what is asked of the segment that is replaced.
+#[derive(Debug)]
+pub(in crate::segment) struct Replacer<'a> {
+    pub(in crate::segment) path: &'a Path,
+    pub(in crate::segment) owner: u32,
+    /// The user has said that nobody uses it, whatever is on record.
+    pub(in crate::segment) is_vouched_for: bool,
+}
+
+impl Replacer<'_> {
+    /// Refuses what can never be replaced, before anything is made.
+    pub(in crate::segment) fn expect_segment_or_nothing(&self) -> Result<()> {
+        match look(self.path, self.owner) {
+            Ok(file) => header::judge_format(&read_header(&file)?.0),
+            Err(Error::NotFound(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Gives the name to the new file, in one step, if nobody has it, or an abandoned segment.
+    /// False if that one is in use.
+    pub(in crate::segment) fn replace(&self, new: BorrowedFd<'_>, patience: &mut Patience) -> Result<bool> {
+        let new = reopen(new).map_err(|e| Error::io("open the new segment anew", None, e))?;
+        // Until it is certain that the name is ours, nobody shall use it. Nobody else can have it
+        // open yet.
+        let turn = reopen(&new).map_err(|e| Error::io("open the new segment anew", None, e))?;
+        let Ok(_turn) = Turn::try_take(turn)? else { return Err(patience.over(None)) };
+        loop {
+            if publish(&new, self.path)? {
+                return Ok(true);
+            }
+            match turn::open(self.path, self.owner, patience) {
+                Ok((_turn, old)) => return Ok(self.is_abandoned(&old)? && self.take_name_of(&old, &new)?),
+                Err(Error::NotFound(_)) => patience.nap(None)?, // it went between our two looks
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Whether nobody uses this segment, of which the caller has the turn.
+    fn is_abandoned(&self, old: &File) -> Result<bool> {
+        let (header, _) = read_header(old)?;
+        header::judge_format(&header)?;
+        if is_in_use(old.as_fd())? {
+            return Ok(false);
+        }
+        if !self.is_vouched_for {
+            record::expect_nobody_alive(old, &header)?;
+        }
+        Ok(true)
+    }
+
+    /// The turns at both files are ours.
+    fn take_name_of(&self, old: &File, new: &File) -> Result<bool> {
+        self.remove_leftovers();
+        let beside = self.path.with_file_name(Beside { new: inode(new)?.1, old: inode(old)?.1 }.name());
+        if !publish(new, &beside)? {
+            return Err(Error::AlreadyExists(beside));
+        }
+        // An adversary that gives the name anew between each two of our steps is not waited for.
+        for _ in 0..1_000 {
+            match rustix::fs::renameat_with(CWD, &beside, CWD, self.path, RenameFlags::EXCHANGE) {
+                Ok(()) => {}
+                // The name has been removed: whatever is beside it now takes it, unless somebody
+                // else is quicker.
+                Err(Errno::NOENT) => match self.give_free_name(&beside, new) {
+                    Ok(Some(is_ours)) => return Ok(is_ours),
+                    Ok(None) => continue,
+                    Err(errno) => return Err(self.failed(errno, &beside, new)),
+                },
+                Err(errno) => return Err(self.failed(errno, &beside, new)),
+            }
+            // From here on the name is ours if the old file is beside it. Whether that goes away is
+            // no matter: the next replacer removes what is left of it.
+            if is_named(old, &beside).unwrap_or(false) {
+                let _removed_by_the_next = std::fs::remove_file(&beside);
+                return Ok(true);
+            }
+            if is_named(new, &beside).unwrap_or(false) {
+                let _removed_by_the_next = std::fs::remove_file(&beside);
+                return Ok(false);
+            }
+        }
+        Err(self.failed(Errno::BUSY, &beside, new))
+    }
+
+    /// Gives a name that nobody has to what is beside it. Tells whether that is the new file; or
+    /// nothing if the name is taken.
+    fn give_free_name(&self, beside: &Path, new: &File) -> core::result::Result<Option<bool>, Errno> {
+        let is_new = is_named(new, beside).unwrap_or(false); // others touch it only while nobody has its turn
+        match rustix::fs::renameat_with(CWD, beside, CWD, self.path, RenameFlags::NOREPLACE) {
+            Ok(()) => Ok(Some(is_new)),
+            Err(Errno::EXIST) => Ok(None),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// The exchange could not be made, or not be made undone.
+    fn failed(&self, errno: Errno, beside: &Path, new: &File) -> Error {
+        if !is_named(new, beside).unwrap_or(false) {
+            return Error::io(
+                "give back its name to the file that has been exchanged for another, and is now",
+                Some(beside),
+                errno,
+            );
+        }
+        let _removed_by_the_next = std::fs::remove_file(beside);
+        match errno {
+            Errno::INVAL | Errno::NOSYS => Error::Unsupported(format!(
+                "the file system of {} cannot exchange two names (RENAME_EXCHANGE), which replacing needs",
+                self.path.display()
+            )),
+            other => Error::io("replace", Some(self.path), other),
+        }
+    }
+
+    /// Removes what replacers that were killed have left in the directory. Whatever cannot be
+    /// looked at stays.
+    fn remove_leftovers(&self) {
+        let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
+            let Some(beside) = entry.file_name().to_str().and_then(Beside::of) else { continue };
+            let _stays = self.remove_leftover(&entry.path(), &beside);
+        }
+    }
+
+    fn remove_leftover(&self, path: &Path, name: &Beside) -> Result<()> {
+        let file = look(path, self.owner)?;
+        let (_, inode) = inode(&file)?;
+        if inode != name.new && inode != name.old {
+            return Ok(());
+        }
+        // A replacer that is still at it has the turns at both.
+        let turn = reopen(&file).map_err(|e| Error::io("open anew", Some(path), e))?;
+        let Ok(_turn) = Turn::try_take(turn)? else { return Ok(()) };
+        if self.is_abandoned(&file)? && is_named(&file, path)? {
+            std::fs::remove_file(path).map_err(|e| Error::io("remove", Some(path), e))?;
+        }
+        Ok(())
+    }
+}
+
+/// The second name of a file that is about to replace another: see the [module above](super).
+#[derive(Debug, PartialEq, Eq)]
+struct Beside {
+    new: u64,
+    old: u64,
+}
+
+impl Beside {
+    fn name(&self) -> String {
+        format!(".outlive-{:x}-{:x}", self.new, self.old)
+    }
+    /// The two inodes of a name, if it is such a name.
+    fn of(name: &str) -> Option<Self> {
+        let (new, old) = name.strip_prefix(".outlive-")?.split_once('-')?;
+        let this = Self { new: u64::from_str_radix(new, 16).ok()?, old: u64::from_str_radix(old, 16).ok()? };
+        (this.name() == name).then_some(this)
+    }
+}

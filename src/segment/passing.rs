@@ -1,0 +1,422 @@
+//! Passing segments on: to children that are spawned, and over Unix sockets.
+//!
+//! What is passed is a separate open file, without a lock. So a [`Command`] that is kept, to be
+//! spawned again, does not keep the segment in use. The process at which it arrives opens the file
+//! once more, if permissions allow, for a lock of its own.
+//!
+//! # The mark
+//!
+//! A child finds the number of its descriptor in an environment variable. Its own children inherit
+//! the variable, too, and there the number may be any other descriptor. So the variable also has
+//! device and inode, and a *mark*. The mark is a random number, and the file offset of the passed
+//! descriptor. No other descriptor has it, and nothing reads at that offset. The number is looked
+//! at before anything is done with it. If all three fit, it was passed, and this module may close
+//! it.
+
+#![allow(clippy::disallowed_types)] // process-local, never in shared memory, never in an algorithm
+
+use super::{Options, Segment, Shareable, checks, naming};
+use crate::error::{Error, Result};
+use crate::platform::atomic::AtomicU64;
+use core::fmt;
+use core::mem::MaybeUninit;
+use core::str::FromStr;
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use rustix::fs::OFlags;
+use rustix::io::FdFlags;
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, recvmsg, sendmsg,
+};
+use std::fs::File;
+use std::io::{IoSlice, IoSliceMut};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
+use std::process::Command;
+
+/// Begins the environment variable of each segment that is passed.
+const VARIABLE: &str = "OUTLIVE_SEGMENT_";
+/// The byte that a descriptor is sent with.
+const PAYLOAD: u8 = b'S';
+
+fn variable(name: &str) -> String {
+    format!("{VARIABLE}{name}")
+}
+
+/// What a child is told of a descriptor that it was passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Ticket {
+    number: RawFd,
+    device: u64,
+    inode: u64,
+    mark: u64,
+}
+
+impl fmt::Display for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}:{}", self.number, self.device, self.inode, self.mark)
+    }
+}
+
+impl FromStr for Ticket {
+    type Err = ();
+
+    fn from_str(text: &str) -> core::result::Result<Self, ()> {
+        let numbers: Vec<u64> =
+            text.split(':').map(str::parse).collect::<core::result::Result<_, _>>().map_err(drop)?;
+        let [number, device, inode, mark] = numbers[..] else { return Err(()) };
+        let number = RawFd::try_from(number).map_err(drop)?;
+        // The standard streams are never passed; an offset of 0 is that of every file that was just
+        // opened.
+        if number > 2 && mark > 0 { Ok(Self { number, device, inode, mark }) } else { Err(()) }
+    }
+}
+
+impl Ticket {
+    /// Whether the number is what was passed. If it is a FIFO, a terminal or another file, nothing
+    /// happens to that.
+    fn fits(&self) -> bool {
+        // SAFETY: all bytes of this structure may be zero.
+        let mut about: libc::stat = unsafe { core::mem::zeroed() };
+        // SAFETY: the structure is there to be written; a number that is not open is an error.
+        let is_open = unsafe { libc::fstat(self.number, &mut about) } == 0;
+        let is_the_file =
+            about.st_mode & libc::S_IFMT == libc::S_IFREG && (about.st_dev, about.st_ino) == (self.device, self.inode);
+        // SAFETY: it asks for the offset, and sets nothing.
+        is_open && is_the_file && unsafe { libc::lseek(self.number, 0, libc::SEEK_CUR) } == self.mark as i64
+    }
+
+    /// An open file for a new handle. The number stays open, in case this caller is refused, and
+    /// the next has the right type.
+    fn open(&self) -> Result<Option<(File, bool)>> {
+        if !self.fits() {
+            return Ok(None);
+        }
+        // SAFETY: it is open, and by its mark what was passed to this process. Only this module
+        // closes that.
+        let passed = unsafe { BorrowedFd::borrow_raw(self.number) };
+        // Children of this process get it only if it is passed on.
+        rustix::io::fcntl_setfd(passed, FdFlags::CLOEXEC)
+            .map_err(|e| Error::io("set a flag of the passed descriptor", None, e))?;
+        can_be_written(passed).then(|| opening_of(passed)).transpose()
+    }
+
+    /// Closes the number, unless another thread was first.
+    fn close(&self) -> bool {
+        one_at_a_time(|| {
+            let fits = self.fits();
+            if fits {
+                // SAFETY: by its mark it is what was passed. Only this module closes that, one
+                // thread at a time.
+                unsafe { libc::close(self.number) };
+            }
+            fits
+        })
+    }
+}
+
+/// Runs `body`, which takes microseconds, in one thread of this process at a time. The caller has a
+/// mapping, and so its process has a number. With a mutex, a child that is forked at the wrong
+/// moment would inherit it locked. Here that child finds the number of another process, and goes
+/// in.
+fn one_at_a_time<V>(body: impl FnOnce() -> V) -> V {
+    static INSIDE: AtomicU64 = AtomicU64::new(0);
+    let process = super::local::process_number();
+    loop {
+        let inside = INSIDE.load(Relaxed);
+        // ORDERING: Acquire; pairs with the Release below: the system calls of two threads do not
+        // mix. They publish no memory.
+        if inside != process && INSIDE.compare_exchange(inside, process, Acquire, Relaxed).is_ok() {
+            break;
+        }
+        std::thread::yield_now();
+    }
+    let value = body();
+    INSIDE.store(0, Release);
+    value
+}
+
+/// A separate open file of the same inode, without a lock. A process that may not open it again
+/// gets a duplicate, and true: that is the same open file, with the same locks.
+fn opening_of(descriptor: impl AsFd) -> Result<(File, bool)> {
+    match naming::reopen(&descriptor) {
+        Ok(file) => Ok((naming::away_from_stdio(file)?, false)),
+        Err(_) => Ok((duplicate(descriptor.as_fd(), &known_numbers())?, true)),
+    }
+}
+
+/// The numbers that this process's own environment names. They were passed to this process, and are
+/// closed when they have been inherited.
+fn known_numbers() -> Vec<RawFd> {
+    let known = std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(VARIABLE.as_bytes()));
+    known.filter_map(|(_, value)| Some(value.to_str()?.parse::<Ticket>().ok()?.number)).collect()
+}
+
+/// A duplicate, which has the same mark. So it must not get one of the `known` numbers: it would be
+/// taken for what was passed.
+fn duplicate(descriptor: BorrowedFd<'_>, known: &[RawFd]) -> Result<File> {
+    let mut least = 3;
+    loop {
+        let new = rustix::io::fcntl_dupfd_cloexec(descriptor, least)
+            .map_err(|e| Error::io("duplicate the descriptor", None, e))?;
+        if !known.contains(&new.as_raw_fd()) {
+            return Ok(File::from(new));
+        }
+        least = new.as_raw_fd() + 1;
+    }
+}
+
+/// Whether the sender could write. A descriptor for reading proves no right to write, even if the
+/// receiver has that right.
+fn can_be_written(descriptor: BorrowedFd<'_>) -> bool {
+    rustix::fs::fcntl_getfl(descriptor)
+        .is_ok_and(|flags| flags & OFlags::RWMODE == OFlags::RDWR && !flags.contains(OFlags::PATH))
+}
+
+/// The file of a message that came.
+fn receive(stream: &UnixStream) -> Result<(File, bool)> {
+    let not_received = |found: String| Error::NotReceived { found };
+    // Room for more than one, so that surplus descriptors are counted and closed.
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(8), ScmCredentials(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let mut byte = [0];
+    let message = rustix::io::retry_on_intr(|| {
+        recvmsg(stream, &mut [IoSliceMut::new(&mut byte)], &mut control, RecvFlags::CMSG_CLOEXEC)
+    })
+    .map_err(|e| Error::io("receive a segment", None, e))?;
+    let mut came: Vec<OwnedFd> = vec![];
+    for part in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(descriptors) = part {
+            came.extend(descriptors);
+        }
+    }
+    if message.bytes == 0 {
+        return Err(not_received("the end of the stream".into()));
+    }
+    if message.flags.contains(ReturnFlags::CTRUNC) {
+        return Err(not_received(
+            "more descriptors than can be taken (more than one was sent, or this process may have no more)".into(),
+        ));
+    }
+    let [descriptor] = came.as_slice() else {
+        return Err(not_received(format!("{} descriptors", came.len())));
+    };
+    if byte != [PAYLOAD] {
+        return Err(not_received("a descriptor that was sent by something else".into()));
+    }
+    let about = rustix::fs::fstat(descriptor).map_err(|e| Error::io("look at what was received", None, e))?;
+    if rustix::fs::FileType::from_raw_mode(about.st_mode) != rustix::fs::FileType::RegularFile {
+        return Err(not_received("a descriptor that is no regular file".into()));
+    }
+    if !can_be_written(descriptor.as_fd()) {
+        return Err(not_received("a descriptor that is not open for reading and writing".into()));
+    }
+    opening_of(descriptor)
+}
+
+impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
+    /// Opens the segment that the parent process [passed](Segment::pass_to) under this name.
+    ///
+    /// A segment that was passed is inherited once. Then the passed descriptor is closed, so that
+    /// it does not keep the segment in use. The environment variable stays, and means nothing any
+    /// more: the next call gives [`Error::NotPassed`], in this process and in its children.
+    ///
+    /// The file's owner is checked only if [`owner`](Self::owner) was called: the parent has chosen
+    /// the segment.
+    ///
+    /// # Errors
+    /// [`Error::NotPassed`], [`Error::InvalidPassedName`], and those of [`open`](Self::open). After
+    /// one of the latter the segment can still be inherited, for example with the right type.
+    ///
+    /// # If a process dies
+    /// The segment stays as it is, also if the parent has died.
+    pub fn inherit(&self, name: &str) -> Result<Segment<T, R>> {
+        self.check()?;
+        checks::passed_name(name)?;
+        let not_passed = || Error::NotPassed(name.into());
+        let ticket: Ticket =
+            std::env::var(variable(name)).ok().and_then(|value| value.parse().ok()).ok_or_else(not_passed)?;
+        let segment = self.adopt_passed(ticket.open()?.ok_or_else(not_passed)?)?;
+        if ticket.close() { Ok(segment) } else { Err(not_passed()) }
+    }
+
+    /// Opens the segment that another process [sends](Segment::send_to) over this socket. The
+    /// socket's timeout and its non-blocking mode say how long the call waits for a message.
+    ///
+    /// To receive from a stranger is to trust that stranger with the content. The sender can write
+    /// anything into the segment at any time. It can also truncate the file, unless that is a
+    /// sealed memfd, and a truncated file raises SIGBUS here. The file's owner is checked only if
+    /// [`owner`](Self::owner) was called.
+    ///
+    /// # Errors
+    /// [`Error::NotReceived`] if another message came than one of [`send_to`](Segment::send_to)'s.
+    /// One byte of it is used up, and all descriptors that came with that byte are closed.
+    /// Otherwise those of [`open`](Self::open); [`Error::Io`] if nothing can be received.
+    ///
+    /// # If a process dies
+    /// A message that was sent arrives even if its sender has died. A receiver that dies may have
+    /// used it up.
+    pub fn receive_from(&self, stream: &UnixStream) -> Result<Segment<T, R>> {
+        self.check()?;
+        self.adopt_passed(receive(stream)?)
+    }
+
+    fn adopt_passed(&self, (file, is_shared): (File, bool)) -> Result<Segment<T, R>> {
+        if let Some(owner) = self.owner {
+            checks::owner(naming::metadata(&file)?.uid(), owner)?;
+        }
+        let mut patience = naming::Patience::new(self.patience);
+        // A pass does not keep the segment in use: nobody may have it mapped, and an opener by name may
+        // be reviving it.
+        let _turn = naming::turn_at(|| opening_of(&file).map(|(own, _)| own), &mut patience)?;
+        self.join_or_revive(file, is_shared, &mut patience)
+    }
+}
+
+impl<T: Shareable + Sync> Segment<T> {
+    /// Opens the segment that the parent [passed](Self::pass_to) under this name. See
+    /// [`Options::inherit`].
+    ///
+    /// # Errors
+    /// Those of [`Options::inherit`].
+    pub fn inherit(name: &str) -> Result<Self> {
+        Self::options().inherit(name)
+    }
+
+    /// Opens the segment that another process [sends](Self::send_to). See
+    /// [`Options::receive_from`].
+    ///
+    /// # Errors
+    /// Those of [`Options::receive_from`].
+    pub fn receive_from(stream: &UnixStream) -> Result<Self> {
+        Self::options().receive_from(stream)
+    }
+}
+
+impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
+    /// Lets a child process that is about to be spawned open this segment, whatever its kind, with
+    /// [`Segment::inherit`] under the same name.
+    ///
+    /// The child gets a descriptor, and the environment variable `OUTLIVE_SEGMENT_<name>`: call
+    /// `env_clear` before this, not after. Other children do not get the descriptor: it stays
+    /// close-on-exec in this process. The child may run as another user, even one that could not
+    /// open the segment by name.
+    ///
+    /// A command can be kept, and spawned again; it does not keep the segment in use. There is one
+    /// exception: a process that may not open the segment's file again, because another user has
+    /// passed it the segment. Its commands share its lock on the file, and the segment stays in use
+    /// as long as they last.
+    ///
+    /// ```no_run
+    /// use outlive::{Lock, Segment};
+    /// use std::process::Command;
+    ///
+    /// // parent
+    /// let segment = Segment::<Lock>::anonymous(|_lock| {})?;
+    /// let mut child = Command::new("worker");
+    /// segment.pass_to(&mut child, "jobs")?;
+    /// child.spawn()?;
+    ///
+    /// // child
+    /// let segment = Segment::<Lock>::inherit("jobs")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::InvalidPassedName`]; [`Error::DescriptorLost`]; [`Error::Io`] when there are no
+    /// descriptors left.
+    pub fn pass_to(&self, command: &mut Command, name: &str) -> Result<()> {
+        use std::os::unix::process::CommandExt;
+        checks::passed_name(name)?;
+        let (own, _) = opening_of(self.file()?)?;
+        let about = naming::metadata(&own)?;
+        let (device, inode) = (about.dev(), about.ino());
+        let ticket = Ticket { number: own.as_raw_fd(), device, inode, mark: naming::mark(&own)? };
+        command.env(variable(name), ticket.to_string());
+        // SAFETY: between fork and exec only one system call is made, fcntl, on a descriptor that
+        // the closure owns.
+        unsafe {
+            command.pre_exec(move || Ok(rustix::io::fcntl_setfd(&own, FdFlags::empty())?));
+        }
+        Ok(())
+    }
+
+    /// Sends this segment, whatever its kind, over a Unix socket, to a process that calls
+    /// [`Segment::receive_from`] there. It takes one byte of the stream, with a descriptor; the
+    /// receiver must know when to expect it.
+    ///
+    /// ```
+    /// use outlive::{Mutex, Segment};
+    /// use std::os::unix::net::UnixStream;
+    ///
+    /// let (here, there) = UnixStream::pair()?; // or connected by a path
+    /// let segment = Segment::<Mutex<u64>>::anonymous(|count| *count.get_mut() = 7)?;
+    /// segment.send_to(&here)?;
+    ///
+    /// let same = Segment::<Mutex<u64>>::receive_from(&there)?; // in any other process
+    /// assert_eq!(*same.lock().unwrap(), 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// The receiver may do everything that a participant may, and forever: a descriptor cannot be
+    /// taken back. Send a segment only to processes that would be trusted with its name.
+    ///
+    /// # Errors
+    /// [`Error::DescriptorLost`]; [`Error::Io`] if it cannot be sent. Then nothing was sent.
+    ///
+    /// # If a process dies
+    /// Either the whole message was sent, or nothing. A message that nobody receives does not keep
+    /// the segment in use.
+    pub fn send_to(&self, stream: &UnixStream) -> Result<()> {
+        let (own, _) = opening_of(self.file()?)?;
+        let rights = [own.as_fd()];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        let fits = control.push(SendAncillaryMessage::ScmRights(&rights));
+        debug_assert!(fits, "there is room for one");
+        // One byte is sent whole, or not at all.
+        rustix::io::retry_on_intr(|| sendmsg(stream, &[IoSlice::new(&[PAYLOAD])], &mut control, SendFlags::NOSIGNAL))
+            .map_err(|e| Error::io("send the segment", None, e))?;
+        Ok(())
+    }
+
+    /// The descriptor of the segment's file, for system calls that this library has no method for.
+    /// To pass the segment on, use [`pass_to`](Self::pass_to) and [`send_to`](Self::send_to), which
+    /// are safe.
+    ///
+    /// # Errors
+    /// [`Error::DescriptorLost`].
+    ///
+    /// # Safety
+    /// All processes that have the segment open have references into this file. The caller must not
+    /// change its content, its length, its seals or its locks: not through the descriptor, not
+    /// through a duplicate of it, and not through a mapping or an open file that comes from it.
+    /// Asking is fine, as fstat(2) does, and so is passing it to a process that keeps to the same.
+    pub unsafe fn borrow_fd(&self) -> Result<BorrowedFd<'_>> {
+        self.file()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duplicate_does_not_get_a_number_that_was_passed() {
+        let file = File::open("/dev/null").expect("there");
+        // Whatever number is free, it is known, until there are only others.
+        let known: Vec<RawFd> = (0..500).collect();
+        let duplicate = duplicate(file.as_fd(), &known).expect("a descriptor");
+        assert!(duplicate.as_raw_fd() >= 500);
+    }
+
+    #[test]
+    fn what_a_variable_says_is_judged() {
+        let ticket = Ticket { number: 7, device: 1, inode: u64::MAX, mark: 9 };
+        assert_eq!(ticket.to_string().parse(), Ok(ticket));
+        for wrong in ["", "7", "7:1:2", "7:1:2:3:4", "7:1:2:0", "2:1:2:3", "-7:1:2:3", "4294967303:1:2:3", "7:1:x:3"] {
+            assert!(wrong.parse::<Ticket>().is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,567 @@
+//! Segments that are passed on: to children, to theirs, to other users', and over sockets.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
+
+mod common;
+
+use common::*;
+use outlive::{Error, Lock, Mutex, Segment};
+use rustix::fs::{Mode, OFlags, inotify};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
+use std::io::{IoSlice, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+
+type Counter = Segment<Mutex<u64>>;
+
+const NAME: &str = "counter";
+const VARIABLE: &str = "OUTLIVE_SEGMENT_counter";
+
+fn directory() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a directory")
+}
+
+fn made(directory: &tempfile::TempDir) -> PathBuf {
+    let path = directory.path().join("segment");
+    drop(Counter::create(&path, |m| *m.get_mut() = 7).expect("made"));
+    path
+}
+
+/// This test binary, in a role. By a name that any user can run it by.
+fn command(role: &str) -> Command {
+    let mut command = Command::new("/proc/self/exe");
+    command.args(["--ignored", "--exact", "child", "--nocapture", "--test-threads=1"]);
+    command.env("OUTLIVE_ROLE", role).stdin(Stdio::piped()).stdout(Stdio::piped());
+    command
+}
+
+/// What a child that runs to its end has said.
+fn said(command: &mut Command) -> Vec<String> {
+    let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().expect("runs");
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert!(output.status.success(), "{}: {text}", output.status);
+    text.lines().filter_map(|line| Some(line.split_once("SAYS ")?.1.to_owned())).collect()
+}
+
+/// A child, killed and reaped when it is dropped.
+struct Running(Child);
+
+impl Running {
+    fn start(command: &mut Command) -> Self {
+        Self(command.spawn().expect("runs"))
+    }
+    fn hear(&mut self) -> String {
+        let mut line = String::new();
+        let mut byte = [0];
+        let output = self.0.stdout.as_mut().expect("piped");
+        loop {
+            assert_eq!(output.read(&mut byte).expect("readable"), 1, "it ended without a word");
+            match byte {
+                [b'\n'] => match line.split_once("SAYS ") {
+                    Some((_, said)) => return said.to_owned(),
+                    None => line.clear(),
+                },
+                [other] => line.push(other.into()),
+            }
+        }
+    }
+    fn ends_well(&mut self) -> bool {
+        drop(self.0.stdin.take());
+        self.0.wait().expect("waited").success()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ended_before = self.0.kill();
+        let _reaped_before = self.0.wait();
+    }
+}
+
+fn told<T>(answer: Result<T, Error>) -> String {
+    match answer {
+        Ok(_) => "opened".into(),
+        Err(error) => format!("{error:?}").split(['(', ' ']).next().expect("a word").into(),
+    }
+}
+
+/// The number of the descriptor that was passed.
+fn passed_number() -> RawFd {
+    let value = std::env::var(VARIABLE).expect("passed");
+    value.split(':').next().and_then(|number| number.parse().ok()).expect("a number")
+}
+
+/// Descriptors of this process that stand for this file.
+fn descriptors_of(inode: u64) -> usize {
+    let all = std::fs::read_dir("/proc/self/fd").expect("readable");
+    all.filter(|entry| {
+        let path = entry.as_ref().expect("an entry").path();
+        std::fs::metadata(path).is_ok_and(|about| about.ino() == inode)
+    })
+    .count()
+}
+
+/// Takes all numbers below this one, which is free itself.
+fn taken_below(number: RawFd) -> Vec<OwnedFd> {
+    let open = || open_as_it_is(Path::new("/dev/null"), OFlags::RDONLY);
+    std::iter::repeat_with(open).take_while(|taken| taken.as_raw_fd() < number).collect()
+}
+
+fn open_as_it_is(path: &Path, flags: OFlags) -> OwnedFd {
+    rustix::fs::open(path, flags | OFlags::CLOEXEC, Mode::empty()).expect("opened")
+}
+
+/// A terminal: its two ends.
+fn terminal() -> (OwnedFd, OwnedFd) {
+    let (mut master, mut slave) = (-1, -1);
+    let none = std::ptr::null_mut();
+    // SAFETY: both numbers are there to be written, and what is left out may be.
+    unsafe {
+        assert_eq!(libc::openpty(&mut master, &mut slave, none, none.cast(), none.cast()), 0);
+        let own = |number| std::os::fd::FromRawFd::from_raw_fd(number);
+        (own(master), own(slave))
+    }
+}
+
+fn has_a_controlling_terminal() -> bool {
+    rustix::fs::open("/dev/tty", OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOCTTY, Mode::empty()).is_ok()
+}
+
+/// A child that was passed nothing itself, and has `other` where its parent had the passed
+/// descriptor.
+fn grandchild(other: BorrowedFd<'_>) -> Vec<String> {
+    let (number, other) = (passed_number(), other.as_raw_fd());
+    let mut command = command("look whether something was passed");
+    // SAFETY: system calls alone, between fork and exec.
+    unsafe {
+        command.pre_exec(move || {
+            libc::setsid();
+            if other == number {
+                libc::fcntl(number, libc::F_SETFD, 0);
+            } else {
+                libc::dup2(other, number);
+            }
+            Ok(())
+        });
+    }
+    said(&mut command)
+}
+
+#[test]
+#[ignore = "one half of other tests"]
+fn child() {
+    let Some(role) = role() else { return };
+    match role.as_str() {
+        "inherit and drop" => {
+            let segment = Counter::inherit(NAME).expect("passed");
+            // SAFETY: it is only asked for its inode.
+            let inode = rustix::fs::fstat(unsafe { segment.borrow_fd() }.expect("open")).expect("open").st_ino;
+            *segment.lock().expect("free") += 1;
+            segment.detach().expect("nothing is held");
+            drop(segment);
+            say(&descriptors_of(inode).to_string());
+            wait_for_the_word();
+        }
+        "inherit twice" => {
+            let segment = Counter::inherit(NAME).expect("passed");
+            say(&told(Counter::inherit(NAME)));
+            // Another descriptor of the same file gets the number that is free now.
+            let number = passed_number();
+            // SAFETY: it is only duplicated.
+            let descriptor = unsafe { segment.borrow_fd() }.expect("open").as_raw_fd();
+            if descriptor != number {
+                // SAFETY: the number is not open, or the test fails.
+                assert_eq!(unsafe { libc::fcntl(number, libc::F_GETFD) }, -1);
+                // SAFETY: as above.
+                assert_eq!(unsafe { libc::dup2(descriptor, number) }, number);
+            }
+            say(&told(Counter::inherit(NAME)));
+            // SAFETY: it asks for flags.
+            say(if unsafe { libc::fcntl(number, libc::F_GETFD) } >= 0 { "still open" } else { "closed" });
+        }
+        "inherit as another type" => {
+            say(&told(Segment::<Lock>::inherit(NAME)));
+            say(&told(Counter::inherit(NAME)));
+            say(&told(Counter::inherit(NAME)));
+        }
+        "inherit in two threads" => {
+            let answers: Vec<String> = std::thread::scope(|scope| {
+                let all = [(); 4].map(|()| scope.spawn(|| told(Counter::inherit(NAME))));
+                all.map(|thread| thread.join().expect("no panic")).into()
+            });
+            say(&answers.iter().filter(|answer| *answer == "opened").count().to_string());
+        }
+        "look whether something was passed" => {
+            let about = |number: RawFd| std::fs::metadata(format!("/proc/self/fd/{number}")).map(|about| about.ino());
+            let before = about(passed_number()).ok();
+            say(&told(Counter::inherit(NAME)));
+            assert_eq!(about(passed_number()).ok(), before, "it is not ours to close");
+            say(if has_a_controlling_terminal() { "a terminal" } else { "no terminal" });
+        }
+        "have children who were not passed it" => {
+            let segment = Counter::inherit(NAME).expect("passed");
+            let expected = ["NotPassed", "no terminal"];
+            let directory = directory();
+            let nothing = open_as_it_is(Path::new("/dev/null"), OFlags::RDONLY);
+            assert_eq!(grandchild(nothing.as_fd()), expected, "a device");
+
+            let fifo = directory.path().join("fifo");
+            rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, Mode::from_raw_mode(0o600)).expect("made");
+            let unopened = open_as_it_is(&fifo, OFlags::PATH);
+            let watch = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK).expect("a watch");
+            inotify::add_watch(&watch, &fifo, inotify::WatchFlags::OPEN).expect("watched");
+            assert_eq!(grandchild(unopened.as_fd()), expected, "a FIFO");
+            let mut events = [0; 1024];
+            let none = rustix::io::read(&watch, &mut events);
+            assert_eq!(none, Err(rustix::io::Errno::AGAIN), "the FIFO was opened, which its other end notices");
+            drop(open_as_it_is(&fifo, OFlags::RDWR));
+            assert!(rustix::io::read(&watch, &mut events).is_ok(), "the watch notices an opening");
+
+            let (_master, slave) = terminal();
+            assert_eq!(grandchild(slave.as_fd()), expected, "a terminal");
+            let file = open_as_it_is(&directory.path().join("file"), OFlags::RDWR | OFlags::CREATE);
+            assert_eq!(grandchild(file.as_fd()), expected, "a file");
+            // SAFETY: it is only passed to a process of this test.
+            let same = unsafe { segment.borrow_fd() }.expect("open");
+            assert_eq!(grandchild(same), expected, "the segment itself, for other purposes");
+            say("as expected");
+        }
+        "inherit, add one, and pass it on" => {
+            let segment = Counter::inherit(NAME).expect("passed");
+            *segment.lock().expect("free") += 1;
+            let mut next = command("inherit and add one");
+            // The number that was passed is the next free one.
+            let _taken = taken_below(passed_number());
+            segment.pass_to(&mut next, NAME).expect("passed on");
+            assert_eq!(told(Counter::inherit(NAME)), "NotPassed", "what is to be passed on is not what was passed");
+            for _ in 0..2 {
+                assert_eq!(said(&mut next), ["opened"]);
+            }
+            say("passed on");
+        }
+        "inherit and add one" => {
+            let segment = Counter::inherit(NAME);
+            say(&told(segment.as_ref().map_err(|error| panic!("{error}"))));
+            *segment.expect("passed").lock().expect("free") += 1;
+        }
+        other => panic!("no such role: {other}"),
+    }
+}
+
+#[test]
+fn a_child_that_has_inherited_and_dropped_a_segment_keeps_neither_descriptor_nor_lock() {
+    let directory = directory();
+    let path = made(&directory);
+    let segment = Counter::open(&path).expect("there");
+    let mut command = command("inherit and drop");
+    segment.pass_to(&mut command, NAME).expect("passed");
+    drop(segment);
+    let mut child = Running::start(&mut command);
+    assert_eq!(child.hear(), "0", "descriptors of the segment are left");
+    let options = Counter::options().replace_abandoned(true);
+    until("the segment to be told abandoned", || options.create(&path, |_, _| {}).is_ok());
+    assert!(child.ends_well());
+}
+
+#[test]
+fn a_kept_command_does_not_keep_a_segment_in_use() {
+    let directory = directory();
+    let path = made(&directory);
+    let mut command = command("inherit and add one");
+    Counter::open(&path).expect("there").pass_to(&mut command, NAME).expect("passed");
+    for _ in 0..2 {
+        assert_eq!(said(&mut command), ["opened"], "spawned again and again");
+    }
+    let options = Counter::options().replace_abandoned(true);
+    until("the segment to be told abandoned", || options.create(&path, |_, _| {}).is_ok());
+    drop(command);
+}
+
+#[test]
+fn what_was_passed_once_is_inherited_once() {
+    let segment = Counter::anonymous(|_| {}).expect("a segment");
+    let answers = |role| {
+        let mut command = command(role);
+        segment.pass_to(&mut command, NAME).expect("passed");
+        said(&mut command)
+    };
+    assert_eq!(answers("inherit twice"), ["NotPassed", "NotPassed", "still open"]);
+    assert_eq!(answers("inherit as another type"), ["Type", "opened", "NotPassed"]);
+    assert_eq!(answers("inherit in two threads"), ["1"]);
+}
+
+#[test]
+fn grandchildren_that_were_passed_nothing_are_told_so_and_nothing_of_theirs_is_touched() {
+    for segment in [Counter::anonymous(|_| {}).expect("a segment"), {
+        let directory = directory();
+        Counter::open(made(&directory)).expect("there")
+    }] {
+        let mut command = command("have children who were not passed it");
+        segment.pass_to(&mut command, NAME).expect("passed");
+        assert_eq!(said(&mut command), ["as expected"]);
+    }
+}
+
+#[test]
+fn a_segment_is_passed_on_and_on() {
+    let segment = Counter::anonymous(|_| {}).expect("a segment");
+    let mut command = command("inherit, add one, and pass it on");
+    segment.pass_to(&mut command, NAME).expect("passed");
+    for _ in 0..2 {
+        assert_eq!(said(&mut command), ["passed on"]);
+    }
+    assert_eq!(*segment.lock().expect("free"), 6);
+}
+
+/// A fault that was there once: the child could not open the file a second time, and was told that
+/// nothing was passed.
+#[test]
+fn a_child_of_another_user_gets_what_it_was_passed() {
+    // SAFETY: no preconditions.
+    if unsafe { libc::geteuid() } != 0 {
+        skipped("only root can start children of other users");
+        return;
+    }
+    let name = format!("outlive-test-passing-{}", std::process::id());
+    let segment = Counter::create(&name, |_| {}).expect("made");
+    Counter::remove(&name).expect("there");
+    let mut command = command("inherit, add one, and pass it on");
+    segment.pass_to(&mut command, NAME).expect("passed");
+    for _ in 0..2 {
+        assert_eq!(said(command.uid(12_345).gid(12_345)), ["passed on"]);
+    }
+    assert_eq!(*segment.lock().expect("free"), 6);
+}
+
+#[test]
+fn a_name_that_could_never_be_inherited_is_refused_when_it_is_passed() {
+    let segment = Counter::anonymous(|_| {}).expect("a segment");
+    let longest = "x".repeat(100);
+    for name in ["", "a=b", "nul\0", &format!("{longest}x")] {
+        let mut command = command("never spawned");
+        for answer in [segment.pass_to(&mut command, name), Counter::inherit(name).map(drop)] {
+            assert!(matches!(&answer, Err(Error::InvalidPassedName(found)) if found == name), "{name:?}: {answer:?}");
+        }
+    }
+    assert!(segment.pass_to(&mut command("never spawned"), &longest).is_ok());
+    assert!(matches!(Counter::inherit(&longest), Err(Error::NotPassed(_))));
+}
+
+/// What is set in our environment that is no pass is no pass.
+#[test]
+fn nonsense_in_the_variable_is_told_as_nothing_passed() {
+    for value in ["", "x", "3", "1:2:3:4", "99999:1:2:3", "3:1:2:0"] {
+        let mut command = command("look whether something was passed");
+        // The role asks for the number.
+        command.env(VARIABLE, if value.contains(':') { value } else { "7:1:2" });
+        assert_eq!(said(&mut command)[0], "NotPassed", "{value:?}");
+    }
+}
+
+/// Sends one byte with these descriptors, as something other than this library.
+fn send(stream: &UnixStream, byte: u8, descriptors: &[BorrowedFd<'_>]) {
+    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(20))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    assert!(descriptors.is_empty() || control.push(SendAncillaryMessage::ScmRights(descriptors)));
+    let sent = rustix::net::sendmsg(stream, &[IoSlice::new(&[byte])], &mut control, SendFlags::empty());
+    assert_eq!(sent, Ok(1));
+}
+
+fn open_descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").expect("readable").count()
+}
+
+#[test]
+fn a_segment_sent_over_a_socket_is_the_same_in_another_process() {
+    let directory = directory();
+    for segment in [Counter::anonymous(|_| {}).expect("a segment"), Counter::open(made(&directory)).expect("there")] {
+        let (here, there) = UnixStream::pair().expect("a pair");
+        let before = *segment.lock().expect("free");
+        let child = fork(|| {
+            let received = Counter::receive_from(&there).unwrap_or_else(|error| panic!("{error}"));
+            *received.lock().expect("free") += 1;
+            // SAFETY: it is only asked for its flags.
+            let flags = rustix::io::fcntl_getfd(unsafe { received.borrow_fd() }.expect("open")).expect("open");
+            assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
+            0
+        });
+        segment.send_to(&here).expect("sent");
+        assert_eq!(wait(child), 0);
+        assert_eq!(*segment.lock().expect("free"), before + 1);
+    }
+}
+
+#[test]
+fn what_is_no_segment_is_refused_by_the_receiver_and_closed() {
+    const S: u8 = b'S';
+    // One thread, so that descriptors can be counted.
+    let status = in_a_child(|| {
+        let (here, there) = UnixStream::pair().expect("a pair");
+        let directory = directory();
+        let path = made(&directory);
+        let file = open_as_it_is(&path, OFlags::RDWR);
+        let plain = open_as_it_is(&directory.path().join("plain"), OFlags::RDWR | OFlags::CREATE);
+        let fifo = directory.path().join("fifo");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, Mode::from_raw_mode(0o600)).expect("made");
+        let fifo = open_as_it_is(&fifo, OFlags::RDWR);
+        let read_only = open_as_it_is(&path, OFlags::RDONLY);
+        let unopened = open_as_it_is(&path, OFlags::PATH);
+        let good = file.as_fd();
+        let before = open_descriptors();
+        let not_received: [(&str, u8, &[BorrowedFd<'_>]); 9] = [
+            ("none", S, &[]),
+            ("two", S, &[good, good]),
+            ("more than fit", S, &[good; 20]),
+            ("another byte", b'T', &[good]),
+            ("a FIFO", S, &[fifo.as_fd()]),
+            ("a socket", S, &[here.as_fd()]),
+            ("a path's", S, &[unopened.as_fd()]),
+            ("one for reading", S, &[read_only.as_fd()]),
+            ("another byte, and none", 0, &[]),
+        ];
+        for (what, byte, descriptors) in not_received {
+            send(&here, byte, descriptors);
+            let error = Counter::receive_from(&there).expect_err(what);
+            assert!(matches!(error, Error::NotReceived { .. }), "{what}: {error:?}");
+            assert_eq!(open_descriptors(), before, "{what}: not closed");
+        }
+        send(&here, S, &[plain.as_fd()]);
+        assert!(matches!(Counter::receive_from(&there), Err(Error::NotASegment)));
+        send(&here, S, &[good]);
+        assert!(matches!(Segment::<Lock>::receive_from(&there), Err(Error::Type { .. })));
+        assert_eq!(open_descriptors(), before, "not closed");
+        send(&here, S, &[good]);
+        let segment = Counter::receive_from(&there).expect("a good one, after all of these");
+        assert_eq!(*segment.lock().expect("free"), 7);
+        drop(here);
+        let error = Counter::receive_from(&there).expect_err("the end");
+        assert!(matches!(error, Error::NotReceived { .. }), "{error:?}");
+        0
+    });
+    assert_eq!(status, 0);
+}
+
+#[test]
+fn only_an_owner_that_was_asked_for_is_looked_at_in_what_is_passed() {
+    let (here, there) = UnixStream::pair().expect("a pair");
+    let segment = Counter::anonymous(|_| {}).expect("a segment");
+    segment.send_to(&here).expect("sent");
+    let of_another = Counter::options().owner(12_345);
+    assert!(matches!(of_another.receive_from(&there), Err(Error::Owner { expected: 12_345, .. })));
+    segment.send_to(&here).expect("sent");
+    assert!(Counter::options().mode(0o4755).receive_from(&there).is_err(), "refused before anything is taken");
+    assert!(Counter::receive_from(&there).is_ok());
+}
+
+#[test]
+fn a_segment_that_was_sent_and_not_received_is_not_in_use_for_that() {
+    let directory = directory();
+    let path = made(&directory);
+    let (here, there) = UnixStream::pair().expect("a pair");
+    Counter::open(&path).expect("there").send_to(&here).expect("sent");
+    let options = Counter::options().replace_abandoned(true);
+    until("the segment to be told abandoned", || options.create(&path, |_, _| {}).is_ok());
+    assert_eq!(*Counter::receive_from(&there).expect("sent before").lock().expect("free"), 7);
+}
+
+/// A pass does not say that the segment is in use. So what the dead have left is taken from them on
+/// arrival, too, and not while an opener by name is at it.
+#[test]
+fn a_segment_that_nobody_has_mapped_is_revived_when_it_arrives_in_turn() {
+    const TURN: i64 = i64::MAX - 2;
+    const CLAIMED: u64 = 1 << 62;
+    let directory = directory();
+    let path = directory.path().join("segment");
+    drop(Counter::options().participants(1).create(&path, |_, _| {}).expect("made"));
+    let file = open_as_it_is(&path, OFlags::RDWR);
+    let (here, there) = UnixStream::pair().expect("a pair");
+    // Thread 1 lives always. The tag is that of no PID namespace of this boot.
+    rustix::io::pwrite(&file, &(CLAIMED | 1 << 46 | 1).to_le_bytes(), 512).expect("written");
+    // SAFETY: all bytes of this structure may be zero.
+    let mut turn: libc::flock64 = unsafe { std::mem::zeroed() };
+    (turn.l_type, turn.l_start, turn.l_len) = (libc::F_WRLCK as i16, TURN, 1);
+    // SAFETY: the structure is there.
+    assert_eq!(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &turn) }, 0);
+    send(&here, b'S', &[file.as_fd()]);
+    let impatient = Counter::options().patience(std::time::Duration::from_millis(5));
+    assert!(matches!(impatient.receive_from(&there), Err(Error::Busy { .. })), "not its turn");
+    turn.l_type = libc::F_UNLCK as i16;
+    // SAFETY: as above.
+    assert_eq!(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &turn) }, 0);
+    // Children that other tests are just starting have it mapped until they execute their program.
+    until("nobody to have it mapped", || {
+        send(&here, b'S', &[file.as_fd()]);
+        Counter::receive_from(&there).expect("sent").attach().is_ok()
+    });
+}
+
+#[test]
+fn nobody_to_receive_it_is_an_error_and_no_signal() {
+    let status = in_a_child(|| {
+        // SAFETY: the default, under which a write to nobody kills.
+        unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+        let (here, there) = UnixStream::pair().expect("a pair");
+        drop(there);
+        let answer = Counter::anonymous(|_| {}).expect("a segment").send_to(&here);
+        assert!(matches!(answer, Err(Error::Io { .. })), "{answer:?}");
+        0
+    });
+    assert_eq!(status, 0);
+}
+
+static SIGNALS: std::sync::OnceLock<Segment<AtomicU64>> = std::sync::OnceLock::new();
+
+extern "C" fn count_signal(_signal: libc::c_int) {
+    if let Some(signals) = SIGNALS.get() {
+        signals.fetch_add(1, SeqCst);
+    }
+}
+
+#[test]
+fn a_receiver_that_is_interrupted_by_signals_waits_on() {
+    let signals = SIGNALS.get_or_init(|| Segment::anonymous(|_| {}).expect("a segment"));
+    let segment = Counter::anonymous(|_| {}).expect("a segment");
+    let (here, there) = UnixStream::pair().expect("a pair");
+    let child = fork(|| {
+        // SAFETY: all bytes of this structure may be zero; without SA_RESTART; the handler only
+        // counts.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = count_signal as extern "C" fn(libc::c_int) as usize;
+            assert_eq!(libc::sigaction(libc::SIGUSR1, &action, std::ptr::null_mut()), 0);
+        }
+        let received = Counter::receive_from(&there);
+        *received.unwrap_or_else(|error| panic!("{error}")).lock().expect("free") += 1;
+        0
+    });
+    until("signals that interrupt the receiver", || {
+        // SAFETY: our own child, which is reaped below.
+        unsafe { libc::kill(child, if sleeps(child) { libc::SIGUSR1 } else { 0 }) };
+        signals.load(SeqCst) >= 3
+    });
+    segment.send_to(&here).expect("sent");
+    assert_eq!(wait(child), 0);
+    assert_eq!(*segment.lock().expect("free"), 1);
+}
+
+/// Whether it sleeps, and handles SIGUSR1 by then.
+fn sleeps(process: i32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim();
+    let caught = u64::from_str_radix(line("SigCgt:"), 16).unwrap_or(0);
+    line("State:").starts_with('S') && caught & 1 << (libc::SIGUSR1 - 1) != 0
+}
+
+#[test]
+fn a_socket_with_other_words_on_it_is_used_up_by_one_byte() {
+    let (mut here, mut there) = UnixStream::pair().expect("a pair");
+    here.write_all(b"hello").expect("sent");
+    assert!(matches!(Counter::receive_from(&there), Err(Error::NotReceived { .. })));
+    let mut rest = [0; 4];
+    there.read_exact(&mut rest).expect("there");
+    assert_eq!(&rest, b"ello");
+}
