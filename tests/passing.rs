@@ -565,3 +565,12 @@ fn a_socket_with_other_words_on_it_is_used_up_by_one_byte() {
     there.read_exact(&mut rest).expect("there");
     assert_eq!(&rest, b"ello");
 }
+
+#[test]
+fn a_duplicate_of_the_descriptor_cannot_make_the_memory_shorter() {
+    let segment = Segment::<Mutex<u64>>::anonymous(|_| {}).expect("a segment");
+    // SAFETY: nothing is written through it.
+    let duplicate = unsafe { segment.borrow_fd() }.expect("open").try_clone_to_owned().expect("a descriptor");
+    drop(segment);
+    assert!(std::fs::File::from(duplicate).set_len(0).is_err(), "it is sealed");
+}

@@ -9,7 +9,6 @@ use outlive::{
     Condvar, Error, Inconsistent, LazyLock, LockError, Mutex, MutexGuard, OnceLock, PermitPool, ReentrantMutex, RwLock,
     RwLockWriteGuard, Segment, Shareable,
 };
-use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
@@ -342,17 +341,6 @@ fn the_memory_of_a_dropped_segment_is_no_segment_for_its_successor() {
         });
         assert_eq!((segment.mutex.lock().expect("free").one, segment.plain), (round, 7));
     }
-}
-
-#[test]
-#[cfg_attr(miri, ignore = "no mapped files there")]
-fn a_duplicate_of_the_descriptor_outlives_the_segment_alone() {
-    let segment = shared();
-    // SAFETY: nothing is written through it.
-    let duplicate = unsafe { segment.borrow_fd() }.expect("open").try_clone_to_owned().expect("a descriptor");
-    drop(segment);
-    // The memory of an anonymous segment is sealed: nobody makes it shorter under those who have it mapped.
-    assert!(std::fs::File::from(duplicate).set_len(0).is_err());
 }
 
 #[test]
