@@ -707,7 +707,7 @@ proptest! {
         let mut byte = [0];
         file.read_exact_at(&mut byte, at as u64).expect("there");
         file.write_all_at(&[byte[0] ^ change], at as u64).expect("written");
-        // Eight bytes say on which boot it was used, and may change.
+        // Eight bytes say in which boot it was made or revived, and may change.
         prop_assert_eq!(open().is_ok(), (72..80).contains(&at));
     }
 }
