@@ -145,7 +145,7 @@ impl AboutThread {
         let (namespace, process) = (self.pid_namespace.load(FACT), self.process_id.load(FACT));
         let (start, time) = (self.start.load(FACT), self.time_namespace.load(FACT));
         if namespace == 0 || start == 0 || time != time_namespace() || !proc_is_ours() {
-            return Sight::OutOfSight;
+            return Sight::Unseen;
         }
         let lives = |process: u32, thread: u32| {
             stat(&format!("/proc/{process}/task/{thread}/stat"))
@@ -164,7 +164,7 @@ impl AboutThread {
                 ids_in(Path::new(&tasks))
                     .any(|task| innermost_id(&format!("{tasks}/{task}/status")) == Some(thread) && lives(*seen, task))
             })
-            .map_or(Sight::OutOfSight, Sight::Alive)
+            .map_or(Sight::Unseen, Sight::Alive)
     }
 }
 
@@ -176,7 +176,7 @@ pub(crate) enum Sight {
     /// It is not there, where it should be.
     NotThere,
     /// We cannot look where it should be.
-    OutOfSight,
+    Unseen,
 }
 
 /// The numbers in a directory of /proc: processes, or the threads of one.

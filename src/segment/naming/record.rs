@@ -62,8 +62,8 @@ pub(in crate::segment) fn expect_nobody_alive(file: &File, header: &[u8; header:
         let (id, thread) = slot.living(index)?;
         match slot.about().look(thread) {
             Sight::Alive(process_id) => Some(Error::SeenTwice { id, process_id: Some(process_id) }),
-            Sight::OutOfSight if is_overlay => Some(Error::SeenTwice { id, process_id: None }),
-            Sight::OutOfSight | Sight::NotThere => None,
+            Sight::Unseen if is_overlay => Some(Error::SeenTwice { id, process_id: None }),
+            Sight::Unseen | Sight::NotThere => None,
         }
     });
     living.map_or(Ok(()), Err)
