@@ -301,3 +301,6 @@ impl<P: Platform> Mutex<P> {
         Id::holder_in(self.word.load(Relaxed))
     }
 }
+
+#[cfg(test)]
+mod waits;

@@ -185,3 +185,6 @@ impl<P: Platform> ReentrantMutex<P> {
         self.mutex.holder()
     }
 }
+
+#[cfg(test)]
+mod waits;
