@@ -13,7 +13,7 @@ use outlive::raw::vigil::Vigil;
 use outlive::raw::{Condvar, Mutex, Participant, ReentrantMutex};
 #[cfg(feature = "loom")]
 use outlive_models::Broken;
-use outlive_models::{Backend, Explore, Model, Word, World, step};
+use outlive_models::{Backend, DEADLINE, Explore, Model, Word, World, is_over, step};
 #[cfg(feature = "loom")]
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
@@ -185,7 +185,8 @@ fn one_gives_up<B: Backend>() -> Explore<B, Buffer<B>> {
                 let mut watch = false;
                 while B::read(&buffer.items, |items| *items == 0) {
                     // The answer is trusted, without another look.
-                    if buffer.wait(me, &mut watch, Some(Duration::from_secs(1))) == Woken::TimedOut {
+                    if buffer.wait(me, &mut watch, Some(DEADLINE)) == Woken::TimedOut {
+                        assert!(is_over::<B>(), "told of a timeout before its time");
                         buffer.mutex.unlock(0);
                         return;
                     }
@@ -206,7 +207,7 @@ fn nobody_notifies<B: Backend>() -> Explore<B, Buffer<B>> {
         world.act(who, |me| {
             buffer.lock(me);
             if who == 0 {
-                let woken = buffer.wait(me, &mut true, Some(Duration::from_secs(1)));
+                let woken = buffer.wait(me, &mut true, Some(DEADLINE));
                 assert_ne!(woken, Woken::Notified, "there was no notification");
             }
             buffer.mutex.unlock(0);

@@ -1,11 +1,13 @@
 //! The driver: runs a scenario under every placing of deaths that it is told to try.
 
 use crate::backend::{Backend, Bounds};
-use crate::kernel::{Actor, Broken, Died, Life, Model, Nature, Note, Script, Word, Word64, step};
+use crate::kernel::{Actor, Broken, Died, Facts, Fate, Life, Model, Nature, Note, Script, Word, Word64, step};
+use crate::time::Time;
+use core::ops::ControlFlow::{self, Break, Continue};
 use outlive::platform::{MARK, WAKE_AT_DEATH, Word as _};
 use outlive::raw::table::{Participant, Slot, Table};
 use std::any::Any;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::Once;
@@ -21,6 +23,7 @@ pub struct World<B: Backend> {
     pub(crate) gone: Arc<[AtomicBool]>,
     /// From this one on all have the same thread id.
     first_of_equal_id: usize,
+    second_threads: &'static [usize],
 }
 
 impl<B: Backend> World<B> {
@@ -38,7 +41,13 @@ impl<B: Backend> World<B> {
     }
     /// The thread id of this modelled thread.
     pub(crate) fn thread_id(&self, who: usize) -> u32 {
-        if who >= self.first_of_equal_id { FROM_BEFORE } else { who as u32 + 1 }
+        let is_equal = who >= self.first_of_equal_id && !self.second_threads.contains(&who);
+        if is_equal { FROM_BEFORE } else { who as u32 + 1 }
+    }
+    /// The process id of this modelled thread, if it is not its process's main one, and so has
+    /// another thread id.
+    pub(crate) fn process_id(&self, who: usize) -> Option<u32> {
+        self.second_threads.contains(&who).then(|| process_id(who, self.first_of_equal_id))
     }
     /// The calling thread, `who`, ends by itself: the kernel cuts its lifelines. Its process goes on,
     /// and what the caller does from now on is another thread of that process.
@@ -52,7 +61,7 @@ impl<B: Backend> World<B> {
     }
     /// The process of a thread that has [ended](Self::end) ends, too.
     pub fn end_process(&self, who: usize) {
-        self.slots[who].about().described.through_the_kernel();
+        self.slots[who].about().facts.thread.through_the_kernel();
         self.gone[who].store(true, SeqCst);
     }
     /// Lets a thread that has been registered from the start act.
@@ -76,16 +85,42 @@ pub enum Left {
     Unmarked,
     /// Dead before it armed its lifeline.
     Unarmed,
+    /// Ended by exec, not as its process's main thread: its own lifeline is as if it lived.
+    Exec,
 }
 
 /// The number of the thread from before.
 const FROM_BEFORE: u32 = 0x7f;
+
+/// The process id of a thread that is not its process's main one: where ids may be equal, that of
+/// the others.
+fn process_id(who: usize, first_of_equal_id: usize) -> u32 {
+    if first_of_equal_id < usize::MAX { FROM_BEFORE } else { who as u32 + 0x81 }
+}
 
 /// Who dies at which operation, and who returns from which wait for no reason.
 #[derive(Debug, Clone, Default)]
 struct Plan {
     deaths: Vec<(usize, u32)>,
     spurious: Option<(usize, u32)>,
+    /// How many waits of each do not end by their deadline before somebody wakes the sleeper.
+    patience: u32,
+}
+
+/// What `each` of [`Explore::plans`] has seen.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    happened: bool,
+    /// Somebody slept towards a deadline.
+    is_timed: bool,
+}
+
+/// The same of one thread, as they are set in the course of an exploration.
+#[derive(Debug, Default)]
+struct Flags {
+    died: AtomicBool,
+    is_hit: AtomicBool,
+    is_timed: AtomicBool,
 }
 
 /// In which way the victims end.
@@ -107,6 +142,8 @@ pub struct Report {
     pub executions: usize,
     /// Placings whose exploration was cut short. What is left of the others is nothing, within the bounds.
     pub cut_short: usize,
+    /// Somebody slept towards a deadline.
+    pub is_timed: bool,
 }
 
 /// What became of one placing.
@@ -114,6 +151,7 @@ struct Outcome {
     executions: usize,
     /// All that was planned happened, in some execution.
     happened: bool,
+    is_timed: bool,
     cut_short: bool,
     failure: Option<String>,
 }
@@ -126,6 +164,7 @@ pub struct Explore<B: Backend, S: State> {
     unsupervised: bool,
     left: Option<Left>,
     processes: &'static [u32],
+    second_threads: &'static [usize],
     looks_slowly: &'static [usize],
     end: End,
     make: fn() -> S,
@@ -158,6 +197,7 @@ impl<B: Backend, S: State> Explore<B, S> {
             unsupervised: false,
             left: None,
             processes: &[],
+            second_threads: &[],
             looks_slowly: &[],
             end: End::Killed,
             make,
@@ -248,7 +288,13 @@ impl<B: Backend, S: State> Explore<B, S> {
         self.end = End::Unmarked;
         self
     }
-    /// The victims end by exec, and are not their processes' main threads.
+    /// These are not their processes' main threads, and so have two lifelines.
+    pub fn second_threads(mut self, who: &'static [usize]) -> Self {
+        self.second_threads = who;
+        self
+    }
+    /// The victims, who are to be [second threads](Self::second_threads), end by exec. One that is
+    /// only being registered is ended by another's exec, and so like any thread.
     pub fn execs(mut self) -> Self {
         self.end = End::Exec;
         self
@@ -284,9 +330,13 @@ impl<B: Backend, S: State> Explore<B, S> {
             |who: usize| self.slots.is_none() && (who < self.participants - self.newcomers || is_supervisor(who));
         // A newcomer may take a dead one's slot, or a slow look end its claim.
         let is_freed = self.newcomers > 0 || self.end == End::Unmarked || !self.leakers.is_empty();
+        // The second lifelines of slots that may go from one to another are memory if anybody who
+        // comes has one.
+        let has_two = !self.second_threads.is_empty() || self.left == Some(Left::Exec);
+        let first_of_equal_id =
+            if self.broken.equal_thread_ids { self.participants - self.newcomers } else { usize::MAX };
         let slot = |who: usize| {
             let alive = (who as u32 + 1) | WAKE_AT_DEATH;
-            let process = self.processes.get(who).copied().unwrap_or(who as u32 + 100);
             let gone = Arc::clone(&gone);
             let (claim, own) = match (registered(who), constant(who)) {
                 (true, false) if is_freed => {
@@ -301,23 +351,31 @@ impl<B: Backend, S: State> Explore<B, S> {
                     let claim = self.left.map_or(0, |_| Slot::<Model<B>>::claim_of_first(FROM_BEFORE));
                     let lifeline = match self.left {
                         Some(Left::Marked) => MARK | WAKE_AT_DEATH,
-                        Some(Left::Unmarked) => FROM_BEFORE | WAKE_AT_DEATH,
+                        Some(Left::Unmarked | Left::Exec) => FROM_BEFORE | WAKE_AT_DEATH,
                         Some(Left::Unarmed) | None => 0,
                     };
                     (outlive::platform::Long::new(claim), Word::new(lifeline))
                 }
             };
-            let described = match (registered(who), constant(who) || !is_freed) {
-                (true, true) => Word::constant(who as u32 + 1),
-                (true, false) => Word::new(who as u32 + 1),
-                (false, _) => Word::new(FROM_BEFORE),
+            let facts = |number| Facts::of(number, self.processes);
+            let facts = match (registered(who), constant(who) || !is_freed) {
+                (true, true) => facts(who as u32 + 1).map(Word::constant),
+                (true, false) => facts(who as u32 + 1).map(Word::new),
+                (false, _) => facts(FROM_BEFORE).map(Word::new),
             };
-            let process_line = match self.end {
-                End::Exec if registered(who) && !constant(who) => Word::new(alive),
-                _ => Word::constant(0),
+            let is_second = self.second_threads.contains(&who);
+            let process_line = match (registered(who), self.left) {
+                (true, _) if is_second => process_id(who, first_of_equal_id) | WAKE_AT_DEATH,
+                (true, _) | (false, None | Some(Left::Unarmed)) => 0,
+                (false, Some(Left::Exec)) => MARK | WAKE_AT_DEATH,
+                (false, _) if has_two => (FROM_BEFORE + 1) | WAKE_AT_DEATH,
+                (false, _) => 0,
             };
+            let is_written =
+                if registered(who) { !constant(who) && (is_second || is_freed && has_two) } else { has_two };
+            let process_line = if is_written { Word::new(process_line) } else { Word::constant(process_line) };
             let lifelines = [Life { word: own, place: (who, 0) }, Life { word: process_line, place: (who, 1) }];
-            Slot::from_parts(claim, lifelines, Note { process, described, gone })
+            Slot::from_parts(claim, lifelines, Note { facts, processes: self.processes, gone })
         };
         let used = if self.slots.is_some() { 0 } else { count as u32 };
         let membership = match (is_freed, self.broken.no_membership) {
@@ -327,27 +385,32 @@ impl<B: Backend, S: State> Explore<B, S> {
         };
         let cursor = if self.newcomers > 0 { Word::new(0) } else { Word::constant(0) };
         let died = (0..=self.participants).map(|_| AtomicBool::new(false)).collect();
-        let first_of_equal_id =
-            if self.broken.equal_thread_ids { self.participants - self.newcomers } else { usize::MAX };
-        World { membership, cursor, slots: (0..count).map(slot).collect(), died, gone, first_of_equal_id }
+        let slots = (0..count).map(slot).collect();
+        World { membership, cursor, slots, died, gone, first_of_equal_id, second_threads: self.second_threads }
     }
 
     /// One placing under all schedules.
     fn one(&self, plan: &Plan) -> Outcome {
         let executions = Arc::new(AtomicUsize::new(0));
-        let happened = Arc::new(AtomicBool::new(false));
+        let seen = Arc::new(Flags::default());
+        let dies = !plan.deaths.is_empty();
         let this = Arc::new(Self { victims: vec![], ..*self });
-        let (counter, flag, plan) = (Arc::clone(&executions), Arc::clone(&happened), plan.clone());
+        let (counter, flag, plan) = (Arc::clone(&executions), Arc::clone(&seen), plan.clone());
         let body = move || {
             counter.fetch_add(1, SeqCst);
             let world = Arc::new(this.world(&plan));
             let state = Arc::new((this.make)());
             let script = Arc::new(Script { turns: this.script.to_vec(), at: AtomicUsize::new(0) });
+            let time = Time::new(this.participants);
             let thread = |who: usize| {
-                let (this, world, state, flag, plan) =
-                    (Arc::clone(&this), Arc::clone(&world), Arc::clone(&state), Arc::clone(&flag), plan.clone());
-                let script = Arc::clone(&script);
-                move || this.thread(who, &plan, &world, &state, &flag, script)
+                let (this, world, state, flag) =
+                    (Arc::clone(&this), Arc::clone(&world), Arc::clone(&state), Arc::clone(&flag));
+                let actor = Arc::new(this.actor(who, &plan, &script, &time));
+                let time = Arc::clone(&time);
+                move || {
+                    this.thread(actor, &world, &state, &flag, &time);
+                    time.one_less();
+                }
             };
             let handles: Vec<_> = (1..this.participants).map(|who| B::spawn(thread(who))).collect();
             thread(0)();
@@ -359,46 +422,60 @@ impl<B: Backend, S: State> Explore<B, S> {
         let executions = executions.load(SeqCst);
         Outcome {
             executions,
-            happened: happened.load(SeqCst),
+            happened: if dies { &seen.died } else { &seen.is_hit }.load(SeqCst),
+            is_timed: seen.is_timed.load(SeqCst),
             cut_short: B::IS_EXHAUSTIVE && executions + 1 >= bounds.executions,
             failure: result.err().map(|panic| message(&*panic)),
         }
     }
 
-    fn thread(&self, who: usize, plan: &Plan, world: &World<B>, state: &S, happened: &AtomicBool, script: Arc<Script>) {
+    /// The participant that a thread is, and what is to befall it.
+    fn actor(&self, who: usize, plan: &Plan, script: &Arc<Script>, time: &Arc<Time>) -> Actor {
         let of = |list: &[(usize, u32)]| list.iter().find(|(victim, _)| *victim == who).map(|(_, at)| *at);
-        let die_at = of(&plan.deaths);
-        let spurious = of(plan.spurious.as_slice());
-        let nature = Nature { first_phase: self.first_phase, looks_slowly: self.looks_slowly.contains(&who) };
-        let mut actor = Actor::new(die_at, spurious, self.broken, nature);
+        let fate =
+            Fate { die_at: of(&plan.deaths), spurious_wait: of(plan.spurious.as_slice()), patience: plan.patience };
+        let mut actor = Actor::new(fate, self.broken, self.nature(who), Arc::clone(time));
         actor.who = who;
-        actor.script = Some(script).filter(|_| !self.script.is_empty());
-        let actor = Arc::new(actor);
+        actor.script = Some(Arc::clone(script)).filter(|_| !self.script.is_empty());
         if self.slots.is_none() && who < self.participants - self.newcomers {
-            actor.linked.lock().expect("no panic inside").push((who, usize::from(self.end == End::Exec)));
+            let lines = if self.second_threads.contains(&who) { 0..2 } else { 0..1 };
+            *actor.linked.get_mut().expect("no panic inside") = lines.map(|line| (who, line)).collect();
         }
+        actor
+    }
+
+    fn nature(&self, who: usize) -> Nature {
+        Nature { first_phase: self.first_phase, looks_slowly: self.looks_slowly.contains(&who) }
+    }
+
+    fn thread(&self, actor: Arc<Actor>, world: &World<B>, state: &S, seen: &Flags, time: &Arc<Time>) {
+        let who = actor.who;
         B::set_actor(Some(Arc::clone(&actor)));
         let result = catch_unwind(AssertUnwindSafe(|| (self.body)(world, who, state)));
         B::set_actor(None);
         actor.end_turn();
-        if actor.spurious_hit.load(SeqCst) {
-            happened.store(true, SeqCst);
-        }
+        seen.is_hit.fetch_or(actor.is_hit.load(SeqCst), SeqCst);
+        seen.is_timed.fetch_or(actor.is_timed.load(SeqCst), SeqCst);
         match result {
             Ok(()) => {}
             Err(panic) if panic.is::<Died>() => {
-                happened.store(true, SeqCst);
+                seen.died.store(true, SeqCst);
                 world.died[who].store(true, SeqCst);
-                let thread = world.thread_id(who);
+                let linked = actor.linked.lock().expect("no panic inside").clone();
+                // By exec it takes over the id of its process's main thread, before its list is
+                // walked.
+                let taken_over = world.process_id(who).filter(|_| self.end == End::Exec);
+                let is_armed = linked.iter().any(|(_, line)| *line == 1);
+                let thread = taken_over.filter(|_| is_armed).unwrap_or(world.thread_id(who));
                 let cut = |(slot, line): (usize, usize), pending| {
                     let lifelines: &[Life<B>; 2] = world.slots[slot].lifelines();
                     match self.end {
-                        End::Unmarked => world.slots[slot].about().described.through_the_kernel(),
+                        End::Unmarked => world.slots[slot].about().facts.thread.through_the_kernel(),
                         _ => lifelines[line].word.kernel_cut(thread, pending),
                     }
                 };
                 let pending = *actor.pending.lock().expect("no panic inside");
-                for place in actor.linked.lock().expect("no panic inside").iter().rev() {
+                for place in linked.iter().rev() {
                     if Some(*place) != pending {
                         cut(*place, false);
                     }
@@ -407,7 +484,8 @@ impl<B: Backend, S: State> Explore<B, S> {
                     cut(place, true);
                 }
                 world.gone[who].store(true, SeqCst);
-                B::set_actor(Some(Arc::new(Actor::new(None, None, self.broken, nature))));
+                let supervisor = Actor::new(Fate::default(), self.broken, self.nature(who), Arc::clone(time));
+                B::set_actor(Some(Arc::new(supervisor)));
                 (self.after)(world, who, self.participants, state);
                 B::set_actor(None);
             }
@@ -415,61 +493,66 @@ impl<B: Backend, S: State> Explore<B, S> {
         }
     }
 
-    /// Every plan until one of `each` says stop.
-    fn plans(&self, mut each: impl FnMut(&Plan) -> (bool, bool)) {
-        // `each` gives: did what was planned happen; stop?
-        if each(&Plan::default()).1 {
-            return;
-        }
-        let one = |victim, at| Plan { deaths: vec![(victim, at)], spurious: None };
-        for victim in self.victims.iter().copied().filter(|_| !self.pairs) {
-            for at in 0.. {
-                let (happened, stop) = each(&one(victim, at));
-                if stop {
-                    return;
-                }
-                if !happened {
-                    break;
-                }
+    /// Every plan, until `each` breaks off.
+    fn plans(&self, each: impl FnMut(&Plan) -> ControlFlow<(), Seen>) -> ControlFlow<()> {
+        let (each, is_timed) = (RefCell::new(each), Cell::new(false));
+        let tried = |plan: Plan| {
+            let seen = each.borrow_mut()(&plan)?;
+            is_timed.set(is_timed.get() || seen.is_timed);
+            Continue(seen.happened)
+        };
+        // One after the other, as long as what is planned happens.
+        let row = |plan: &dyn Fn(u32) -> Plan| {
+            let mut at = 0;
+            while tried(plan(at))? {
+                at += 1;
             }
+            Continue(())
+        };
+        let one = |victim, at, patience| Plan { deaths: vec![(victim, at)], patience, ..Plan::default() };
+        tried(Plan::default())?;
+        for victim in self.victims.iter().filter(|_| !self.pairs) {
+            row(&|at| one(*victim, at, 0))?;
         }
         if self.pairs {
-            let length = |victim| (0..).take_while(|at| self.one(&one(victim, *at)).happened).count() as u32;
+            let length = |victim| (0..).take_while(|at| self.one(&one(victim, *at, 0)).happened).count() as u32;
             let lengths: Vec<_> = self.victims.iter().map(|victim| (*victim, length(*victim))).collect();
             for (first, (a, a_length)) in lengths.iter().enumerate() {
                 for (b, b_length) in &lengths[first + 1..] {
                     for (at_a, at_b) in (0..*a_length).flat_map(|i| (0..*b_length).map(move |j| (i, j))) {
-                        let plan = Plan { deaths: vec![(*a, at_a), (*b, at_b)], spurious: None };
-                        if each(&plan).1 {
-                            return;
-                        }
+                        tried(Plan { deaths: vec![(*a, at_a), (*b, at_b)], ..Plan::default() })?;
                     }
                 }
             }
         }
         for who in (0..self.participants).filter(|_| self.spurious) {
-            for wait in 0.. {
-                let (happened, stop) = each(&Plan { deaths: vec![], spurious: Some((who, wait)) });
-                if stop {
-                    return;
-                }
-                if !happened {
-                    break;
-                }
+            row(&|wait| Plan { spurious: Some((who, wait)), ..Plan::default() })?;
+        }
+        if is_timed.get() {
+            row(&|before| Plan { patience: before + 1, ..Plan::default() })?;
+            for victim in self.victims.iter().filter(|_| !self.pairs) {
+                row(&|at| one(*victim, at, 1))?;
             }
         }
+        Continue(())
     }
 
     /// Explores all, and panics with the first plan that fails. Prints how much was explored, and within which bounds: a line
     /// that tools read.
     pub fn holds(self, name: &str) -> Report {
+        let has_two = |victim| self.second_threads.contains(victim);
+        assert!(
+            self.end != End::Exec || self.victims.iter().all(has_two),
+            "{name}: who ends by exec is a second thread"
+        );
         let mut report = Report::default();
         let mut placed = vec![];
-        self.plans(|plan| {
-            let Outcome { executions, happened, cut_short, failure } = self.one(plan);
+        let _to_the_end = self.plans(|plan| {
+            let Outcome { executions, happened, is_timed, cut_short, failure } = self.one(plan);
             report.plans += 1;
             report.executions += executions;
             report.cut_short += usize::from(cut_short);
+            report.is_timed |= is_timed;
             if let Some(failure) = failure {
                 panic!("{name}: {plan:?} after {} executions: {failure}", report.executions);
             }
@@ -478,25 +561,27 @@ impl<B: Backend, S: State> Explore<B, S> {
             if happened {
                 placed.extend(plan.deaths.iter().map(|(victim, _)| *victim));
             }
-            (happened, false)
+            Continue(Seen { happened, is_timed })
         });
         if let Some(immortal) = self.victims.iter().find(|victim| !placed.contains(victim)) {
             panic!("{name}: participant {immortal} was to die, and never did");
         }
-        let Report { plans, executions, cut_short } = report;
-        println!("model {name}: {plans} plans, {executions} executions; {}", self.bound(cut_short));
+        let Report { plans, executions, .. } = report;
+        println!("model {name}: {plans} plans, {executions} executions; {}", self.bound(&report));
         report
     }
 
     /// What bounds the exploration.
-    fn bound(&self, cut_short: usize) -> String {
+    fn bound(&self, report: &Report) -> String {
         let deaths = match (self.victims.len(), self.pairs) {
             (0, _) => "nobody dies".into(),
             (_, false) => format!("each of {:?} dies at each operation", self.victims),
             (_, true) => format!("each two of {:?} die at each two operations", self.victims),
         };
         let spurious = if self.spurious { ", each wait ends once for nothing" } else { "" };
-        format!("{} threads, {deaths}{spurious}; {}", self.participants, B::bound(self.bounds, cut_short))
+        let timed = if report.is_timed { ", sleepers with a deadline are woken before it or not" } else { "" };
+        let bound = B::bound(self.bounds, report.cut_short);
+        format!("{} threads, {deaths}{spurious}{timed}; {bound}", self.participants)
     }
 
     /// Explores until something fails, as it must.
@@ -504,11 +589,12 @@ impl<B: Backend, S: State> Explore<B, S> {
         self.bounds.executions *= 5; // it ends where it fails
         let mut found = None;
         let mut executions = 0;
-        self.plans(|plan| {
+        let _broken_off = self.plans(|plan| {
             let outcome = self.one(plan);
             executions += outcome.executions;
             found = outcome.failure.map(|failure| (plan.clone(), failure));
-            (outcome.happened, found.is_some())
+            let Outcome { happened, is_timed, .. } = outcome;
+            if found.is_some() { Break(()) } else { Continue(Seen { happened, is_timed }) }
         });
         let Some((plan, failure)) = found else {
             panic!("{name} was to fail, and did not in {executions} executions: the model is blind");

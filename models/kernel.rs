@@ -2,6 +2,7 @@
 
 use crate::backend::Backend;
 use crate::explore::World;
+use crate::time::{Sleeper, Time};
 use core::marker::PhantomData;
 use core::time::Duration;
 use outlive::platform::{self, Expect, Lifeline, MARK, OWNER, Platform, WAKE_AT_DEATH, Word as _};
@@ -63,16 +64,31 @@ pub(crate) struct Nature {
     pub(crate) looks_slowly: bool,
 }
 
+/// What is to befall a participant.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Fate {
+    /// It dies at this operation.
+    pub(crate) die_at: Option<u32>,
+    /// This wait returns for no reason.
+    pub(crate) spurious_wait: Option<u32>,
+    /// So many waits with an end do not end by it, as long as anybody else can run.
+    pub(crate) patience: u32,
+}
+
 /// The participant that a modelled thread is, with its fate.
 #[derive(Debug)]
 pub struct Actor {
-    pub(crate) die_at: Option<u32>,
-    pub(crate) spurious_wait: Option<u32>,
+    pub(crate) fate: Fate,
     pub(crate) broken: Broken,
     pub(crate) nature: Nature,
     pub(crate) operations: AtomicU32,
-    pub(crate) waits: AtomicU32,
-    pub(crate) spurious_hit: AtomicBool,
+    waits: AtomicU32,
+    timed_waits: AtomicU32,
+    /// It has returned for no reason, or was woken early, as its fate says.
+    pub(crate) is_hit: AtomicBool,
+    /// It has slept towards an end.
+    pub(crate) is_timed: AtomicBool,
+    time: Arc<Time>,
     clock: Mutex<Duration>,
     /// Its robust list, newest last, and `list_op_pending`: slot and lifeline.
     pub(crate) linked: Mutex<Vec<(usize, usize)>>,
@@ -103,15 +119,17 @@ impl Script {
 }
 
 impl Actor {
-    pub(crate) fn new(die_at: Option<u32>, spurious_wait: Option<u32>, broken: Broken, nature: Nature) -> Self {
+    pub(crate) fn new(fate: Fate, broken: Broken, nature: Nature, time: Arc<Time>) -> Self {
         Self {
-            die_at,
-            spurious_wait,
+            fate,
             broken,
             nature,
             operations: AtomicU32::new(0),
             waits: AtomicU32::new(0),
-            spurious_hit: AtomicBool::new(false),
+            timed_waits: AtomicU32::new(0),
+            is_hit: AtomicBool::new(false),
+            is_timed: AtomicBool::new(false),
+            time,
             clock: Mutex::new(Duration::ZERO),
             linked: Mutex::default(),
             pending: Mutex::default(),
@@ -135,7 +153,7 @@ impl Actor {
     }
 
     fn dies_now(&self) -> bool {
-        self.die_at == Some(self.operations.load(SeqCst))
+        self.fate.die_at == Some(self.operations.load(SeqCst))
     }
 
     fn operation(&self) {
@@ -160,9 +178,17 @@ pub fn step<B: Backend>() {
     operation::<B>();
 }
 
+/// The deadline of those who may give up.
+pub const DEADLINE: Duration = Duration::from_secs(1);
+
+/// Whether it is over for the caller. Who is told so was not merely woken before.
+pub fn is_over<B: Backend>() -> bool {
+    Model::<B>::now() >= DEADLINE
+}
+
 /// One sleeper on one word.
-struct Entry<B: Backend> {
-    thread: B::Thread,
+struct Entry {
+    sleeper: Arc<Sleeper>,
     woken: AtomicBool,
 }
 
@@ -170,7 +196,7 @@ struct Entry<B: Backend> {
 pub struct Word<B: Backend> {
     atomic: Option<B::U32>,
     constant: u32,
-    queue: Mutex<VecDeque<Arc<Entry<B>>>>,
+    queue: Mutex<VecDeque<Arc<Entry>>>,
 }
 
 impl<B: Backend> core::fmt::Debug for Word<B> {
@@ -211,18 +237,18 @@ impl<B: Backend> Word<B> {
     fn kernel_wake(&self, count: u32) -> u32 {
         // A read-modify-write on the word itself, so that the checker sees the dependency.
         self.newest();
-        let sleepers: Vec<_> = {
+        let entries: Vec<_> = {
             let mut queue = self.queue.lock().expect("no panic inside");
             let count = queue.len().min(count as usize);
             let newest_first = B::actor().is_some_and(|actor| actor.broken.newest_first);
             let first = if newest_first { queue.len() - count } else { 0 };
             queue.drain(first..first + count).collect()
         };
-        for sleeper in &sleepers {
-            sleeper.woken.store(true, SeqCst);
-            B::unpark(&sleeper.thread);
+        for entry in &entries {
+            entry.woken.store(true, SeqCst);
+            entry.sleeper.wake();
         }
-        sleepers.len() as u32
+        entries.len() as u32
     }
 
     /// Passes on, through the kernel, all that the caller has done or learnt from it: that somebody is gone is learnt after
@@ -360,18 +386,38 @@ impl<B: Backend> Lifeline for Life<B> {
     }
 }
 
-/// Which process a participant belongs to, and, for the slow check alone, whom the slot describes and who is gone.
+/// What a slot says of its owner, and, for the slow check alone, who is gone.
 #[derive(Debug)]
 pub struct Note<B: Backend> {
-    pub(crate) process: u32,
-    /// The thread that the owner has described itself as.
-    pub(crate) described: Word<B>,
+    /// What the owner has described itself as, one after the other.
+    pub(crate) facts: Facts<Word<B>>,
+    pub(crate) processes: &'static [u32],
     pub(crate) gone: Arc<[AtomicBool]>,
+}
+
+/// What is known of a thread: in more than one word, so that half of it may be another's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Facts<W> {
+    pub(crate) thread: W,
+    pub(crate) process: W,
+}
+
+impl Facts<u32> {
+    /// Those of the thread of this number. `processes`: the numbers of the first threads'
+    /// processes.
+    pub(crate) fn of(thread: u32, processes: &[u32]) -> Self {
+        let who = thread - 1;
+        Self { thread, process: processes.get(who as usize).copied().unwrap_or(who + 100) }
+    }
+
+    pub(crate) fn map<W>(self, each: impl Fn(u32) -> W) -> Facts<W> {
+        Facts { thread: each(self.thread), process: each(self.process) }
+    }
 }
 
 impl<B: Backend> platform::About for Note<B> {
     fn process(&self) -> u32 {
-        self.process
+        self.facts.process.load(Relaxed)
     }
     fn note_waiting<W>(&self, _word: Option<&W>) {}
 }
@@ -423,10 +469,13 @@ impl<B: Backend> Platform for Model<B> {
     fn is_gone(note: &Note<B>, thread: u32, tag: u32) -> bool {
         // Whoever judges by another's description errs, to make it as bad as it can be, on the wrong side.
         let who = number(thread, tag);
-        let is_described = note.described.load(Relaxed) == who;
+        // Half of one description and half of another describe nobody.
+        let Facts { thread, process } = &note.facts;
+        let described = Facts { thread: thread.load(Relaxed), process: process.load(Relaxed) };
+        let is_described = described == Facts::of(who, note.processes);
         let gone = has_gone(&note.gone, who);
         if gone && is_described {
-            note.described.through_the_kernel();
+            note.facts.thread.through_the_kernel();
         }
         // But where one that was taken for gone may have described itself in a slot that it has lost, the tag in the claim tells.
         let is_told_by_tag = B::actor().is_some_and(|actor| actor.broken.claimers_seem_gone);
@@ -435,20 +484,23 @@ impl<B: Backend> Platform for Model<B> {
     fn is_process_gone(note: &Note<B>, thread: u32, tag: u32) -> bool {
         let gone = has_gone(&note.gone, number(thread, tag));
         if gone {
-            note.described.through_the_kernel();
+            note.facts.thread.through_the_kernel();
         }
         gone
     }
 }
 
-/// `futex_waitv`: word by word in, word by word out. A wait with an end always reaches it, at any moment that the
-/// schedule chooses; one without sleeps until it is woken.
+/// `futex_waitv`: word by word in, word by word out. A wait with an end reaches it at any moment
+/// that the schedule chooses, or, if it is to be patient, when nobody else can run; one without
+/// sleeps until it is woken.
 fn wait<B: Backend>(words: &[Expect<'_, Word<B>>], until: Option<Duration>) {
     let actor = B::actor().expect("only actors sleep");
     actor.turn::<B>();
     actor.operation();
-    let mut queued: Vec<(&Word<B>, Arc<Entry<B>>)> = vec![];
+    let mut queued: Vec<(&Word<B>, Arc<Entry>)> = vec![];
     let mut changed = false;
+    let is_patient = until.is_some() && actor.timed_waits.load(SeqCst) < actor.fate.patience;
+    let sleeper = Sleeper::new::<B>(&actor.time, until.filter(|_| is_patient));
     let most = actor.broken.most_words.unwrap_or(words.len());
     for (index, expect) in words.iter().enumerate().take(most) {
         let now = expect.word.newest();
@@ -460,30 +512,39 @@ fn wait<B: Backend>(words: &[Expect<'_, Word<B>>], until: Option<Duration>) {
             changed = true;
             break;
         }
-        let entry = Arc::new(Entry { thread: B::current(), woken: AtomicBool::new(false) });
+        let entry = Arc::new(Entry { sleeper: Arc::clone(&sleeper), woken: AtomicBool::new(false) });
         expect.word.queue.lock().expect("no panic inside").push_back(Arc::clone(&entry));
         queued.push((expect.word, entry));
     }
-    let is_woken = |queued: &[(_, Arc<Entry<B>>)]| queued.iter().any(|(_, e)| e.woken.load(SeqCst));
     let wait_number = actor.waits.fetch_add(1, SeqCst);
     let dies_asleep = !changed && actor.dies_now();
-    let spurious = !changed && actor.spurious_wait == Some(wait_number);
+    let spurious = !changed && actor.fate.spurious_wait == Some(wait_number);
     if spurious {
-        actor.spurious_hit.store(true, SeqCst);
+        actor.is_hit.store(true, SeqCst);
     }
     if dies_asleep || spurious {
         B::yield_now();
     } else if !changed {
         actor.operations.fetch_add(1, SeqCst);
         actor.end_turn();
-        if let Some(end) = until {
-            B::yield_now();
-            actor.turn::<B>();
-            *actor.clock.lock().expect("no panic inside") = end;
-        } else {
-            while !is_woken(&queued) {
-                B::park();
+        let is_woken_early = match until {
+            Some(_) if !is_patient => {
+                B::yield_now();
+                actor.turn::<B>();
+                false
             }
+            _ => sleeper.sleep::<B>(|| queued.iter().any(|(_, entry)| entry.woken.load(SeqCst))),
+        };
+        if let Some(end) = until {
+            actor.is_timed.store(true, SeqCst);
+            let is_last_of_patience = actor.timed_waits.fetch_add(1, SeqCst) + 1 == actor.fate.patience;
+            match is_woken_early {
+                true => actor.is_hit.fetch_or(is_last_of_patience, SeqCst),
+                false => {
+                    *actor.clock.lock().expect("no panic inside") = end;
+                    false
+                }
+            };
         }
     }
     for (word, entry) in &queued {
@@ -518,13 +579,36 @@ pub struct Newborn<'w, B: Backend> {
 }
 
 impl<B: Backend> Newborn<'_, B> {
-    /// Leaves the table, in which it is `id`: its lifeline out of its list first.
+    /// Leaves the table, in which it is `id`: its lifelines out of its list first, the last one
+    /// first.
     pub fn leave(&self, id: Id) {
         let actor = B::actor().expect("only actors leave");
-        step::<B>();
-        actor.linked.lock().expect("no panic inside").retain(|(slot, _)| *slot != id.index());
+        for line in [1, 0] {
+            let place = (id.index(), line);
+            if actor.linked.lock().expect("no panic inside").contains(&place) {
+                step::<B>();
+                actor.linked.lock().expect("no panic inside").retain(|other| *other != place);
+            }
+        }
         step::<B>();
         self.world.table().leave(id);
+    }
+
+    /// Arms a lifeline. `covered`: the kernel finds it also before it is in the list, last of all.
+    fn link(&self, line: &Life<B>, owner: u32, covered: bool) {
+        let actor = B::actor().expect("only actors register");
+        let cover = |place| *actor.pending.lock().expect("no panic inside") = place;
+        step::<B>();
+        if covered {
+            cover(Some(line.place));
+        }
+        line.word.store(owner | WAKE_AT_DEATH, Release);
+        step::<B>();
+        actor.linked.lock().expect("no panic inside").push(line.place);
+        if covered {
+            step::<B>();
+            cover(None);
+        }
     }
 }
 
@@ -536,17 +620,15 @@ impl<B: Backend> Newcomer<Model<B>> for Newborn<'_, B> {
         self.who as u32 + 1
     }
     fn describe(&self, about: &Note<B>, _id: Id) {
-        about.described.store(number(self.thread(), self.tag()), Relaxed);
+        let facts = Facts::of(number(self.thread(), self.tag()), about.processes);
+        about.facts.thread.store(facts.thread, Relaxed);
+        about.facts.process.store(facts.process, Relaxed);
     }
-    fn arm(&self, [own, _process]: &[Life<B>; 2]) {
-        let actor = B::actor().expect("only actors register");
-        step::<B>();
-        *actor.pending.lock().expect("no panic inside") = Some(own.place);
-        own.word.store(self.thread() | WAKE_AT_DEATH, Release);
-        step::<B>();
-        actor.linked.lock().expect("no panic inside").push(own.place);
-        step::<B>();
-        *actor.pending.lock().expect("no panic inside") = None;
+    fn arm(&self, [own, process]: &[Life<B>; 2]) {
+        self.link(own, self.thread(), true);
+        if let Some(id) = self.world.process_id(self.who) {
+            self.link(process, id, false);
+        }
     }
     fn is_claimer_gone(&self, thread: u32, tag: u32) -> bool {
         let is_taken_for_gone = B::actor().is_some_and(|actor| actor.broken.claimers_seem_gone);

@@ -8,8 +8,13 @@
 //! Death is an action: [`Explore`] runs a scenario once for each operation of each victim, at which it stops for good.
 //! Nothing in the algorithms knows of it. The recheck net is off in all models.
 //!
-//! Each model prints what it explored, and within which bounds: `cargo run -p outlive-proof -- table` makes a table of it. The
-//! clock cuts a placing of deaths short after 400 ms; OUTLIVE_MODELS_THOROUGHNESS=10 makes that 4 s.
+//! A sleep with a deadline is tried both ways: it reaches its end at any moment; or it is ended by
+//! a wake before that, the sleeper is perhaps overtaken, and sleeps again towards the same
+//! deadline. Then time passes only when nobody else can run.
+//!
+//! Each model prints what it explored, and within which bounds: `cargo run -p outlive-proof --
+//! table` makes a table of it. A placing of deaths is cut short after so many executions;
+//! OUTLIVE_MODELS_THOROUGHNESS=10 makes that ten times as many.
 //!
 //! `cargo test --features loom`, `--features shuttle`, or both. A scenario that must fail is one with something broken in the
 //! platform beneath ([`Broken`]): it shows that the model can fail at all.
@@ -19,6 +24,7 @@
 mod backend;
 mod explore;
 mod kernel;
+mod time;
 
 pub use backend::Backend;
 #[cfg(feature = "loom")]
@@ -26,7 +32,7 @@ pub use backend::Loom;
 #[cfg(feature = "shuttle")]
 pub use backend::Shuttle;
 pub use explore::{Explore, Left, Report, State, World};
-pub use kernel::{Broken, Life, Model, Newborn, Note, Word, Word64, step};
+pub use kernel::{Broken, DEADLINE, Life, Model, Newborn, Note, Word, Word64, is_over, step};
 
 /// Tests of models: a module for a backend, compiled with its feature, and in it a test for each `name: |name| exploration;`.
 #[macro_export]

@@ -2,10 +2,10 @@
 #![cfg(any(feature = "loom", feature = "shuttle"))]
 #![allow(clippy::disallowed_types)] // counters beside the model, not part of it
 
-use core::time::Duration;
 use outlive::platform::Word as _;
+use outlive::raw::hold::HELD;
 use outlive::raw::{Cause, Mutex, Participant, Refusal};
-use outlive_models::{Backend, Explore, Left, Model, Newborn, Word, World, step};
+use outlive_models::{Backend, DEADLINE, Explore, Left, Model, Newborn, Word, World, is_over, step};
 #[cfg(feature = "loom")]
 use outlive_models::{Broken, Loom};
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
@@ -20,7 +20,16 @@ struct Guarded<B: Backend> {
 
 impl<B: Backend> Guarded<B> {
     fn new() -> Self {
-        Self { mutex: Mutex::from_word(Word::new(0)), pair: B::cell((0, 0)), done: AtomicU32::new(0) }
+        Self::with(0)
+    }
+
+    /// Participant 2 holds it from the start.
+    fn held_by_2() -> Self {
+        Self::with(HELD | 1 << 12 | 2) // slot 2 in its first generation
+    }
+
+    fn with(word: u32) -> Self {
+        Self { mutex: Mutex::from_word(Word::new(word)), pair: B::cell((0, 0)), done: AtomicU32::new(0) }
     }
 
     fn critical_section(&self, inconsistent: Option<Cause>) {
@@ -69,10 +78,28 @@ fn barging<B: Backend>() -> Explore<B, Guarded<B>> {
 fn one_times_out<B: Backend>() -> Explore<B, Guarded<B>> {
     Explore::new(3, Guarded::new, |world: &World<B>, who, state: &Guarded<B>| {
         world.act(who, |me| {
-            let deadline = (who == 1).then_some(Duration::from_secs(1));
+            let deadline = (who == 1).then_some(DEADLINE);
             match state.mutex.lock(me, deadline) {
                 Ok(acquired) => state.critical_section(acquired.inconsistent),
-                Err(refusal) => assert_eq!((refusal, who), (Refusal::TimedOut, 1)),
+                Err(refusal) => assert_eq!((refusal, who, is_over::<B>()), (Refusal::TimedOut, 1, true)),
+            }
+        });
+    })
+}
+
+/// 2 holds it from the start, gives it back, and takes it again at once, knowing of no sleepers:
+/// the one that it woke, who may be 0, is overtaken, and may give up or sleep on. 1 waits for ever.
+fn one_is_overtaken_and_times_out<B: Backend>() -> Explore<B, Guarded<B>> {
+    Explore::new(3, Guarded::held_by_2, |world: &World<B>, who, state: &Guarded<B>| {
+        world.act(who, |me| match who {
+            0 => match state.mutex.lock(me, Some(DEADLINE)) {
+                Ok(acquired) => state.critical_section(acquired.inconsistent),
+                Err(refusal) => assert_eq!((refusal, is_over::<B>()), (Refusal::TimedOut, true)),
+            },
+            1 => state.update(me),
+            _ => {
+                state.critical_section(None);
+                state.update(me);
             }
         });
     })
@@ -188,6 +215,8 @@ outlive_models::models! { with_loom, Loom, "loom",
     updates_exclude_each_other_with_the_first_phase: |n| three::<B>().victims(&[0, 1]).first_phase().holds(n);
     barging_loses_no_wake_whoever_dies: |n| barging::<B>().victims(&[0, 1]).holds(n);
     a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1, 2]).holds(n);
+    who_is_overtaken_and_times_out_loses_no_wake:
+        |n| one_is_overtaken_and_times_out::<B>().victims(&[0, 2]).executions(300).holds(n);
     a_release_on_behalf_of_the_holder_wakes_the_next: |n| released_by_another::<B>().victims(&[0, 1]).holds(n);
     one_that_tries_excludes_others: |n| one_tries::<B>().victims(&[0, 1]).preemptions(3).holds(n);
     a_newcomer_that_holds_is_not_judged_dead: |n| a_newcomer_updates::<B>().holds(n);
@@ -195,7 +224,7 @@ outlive_models::models! { with_loom, Loom, "loom",
         |n| a_newcomer_updates_and_one_tries::<B>().holds(n);
     a_release_by_name_publishes_the_data: |n| two_release_by_name::<B>().victims(&[0, 1]).holds(n);
     a_plain_release_publishes_the_data: |n| two_vouch_and_release_plainly::<B>().victims(&[0, 1]).holds(n);
-    an_exec_is_a_death: |n| two::<B>().victims(&[0, 1]).execs().holds(n);
+    an_exec_is_a_death: |n| two::<B>().victims(&[0, 1]).second_threads(&[0, 1]).execs().holds(n);
     the_net_catches_lost_marks: |n| two::<B>().victims(&[0]).lost_marks().look_slowly(&[1]).holds(n);
     a_mark_by_hand_publishes_what_the_dead_wrote:
         |n| two::<B>().victims(&[0]).lost_marks().after(|world, _, _, _| world.table().look_slowly()).holds(n);
@@ -214,6 +243,7 @@ outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     updates_exclude_each_other_whoever_dies: |n| three::<B>().victims(&[0, 1, 2]).spurious().holds(n);
     barging_loses_no_wake_whoever_dies: |n| barging::<B>().victims(&[0, 1]).first_phase().holds(n);
     a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1, 2]).holds(n);
+    who_is_overtaken_and_times_out_loses_no_wake: |n| one_is_overtaken_and_times_out::<B>().victims(&[0, 2]).holds(n);
     five_exclude_each_other_whoever_dies: |n| Explore::<B, Guarded<B>>::new(5, Guarded::new,
         |world, who, state| world.act(who, |me| state.update(me))).victims(&[0, 4]).holds(n);
 }

@@ -1,12 +1,11 @@
 //! Models of `raw::Permits`: each permit excludes, publishes, comes back from the dead; no lost wake; a death at every operation.
 #![cfg(any(feature = "loom", feature = "shuttle"))]
 
-use core::time::Duration;
 use outlive::platform::Word as _;
 use outlive::raw::hold::HELD;
 use outlive::raw::permits::{NoPermit, Taken};
 use outlive::raw::{Participant, Permits};
-use outlive_models::{Backend, Explore, Model, Word, World, step};
+use outlive_models::{Backend, DEADLINE, Explore, Model, Word, World, is_over, step};
 #[cfg(feature = "loom")]
 use outlive_models::{Broken, Left, Newborn};
 
@@ -69,9 +68,9 @@ fn one_times_out<B: Backend>() -> Explore<B, State<B>> {
     Explore::new(3, make, |world: &World<B>, who, state: &State<B>| {
         world.act(who, |me| match who {
             0 => state.permits.release(0, me.id).expect("held from the start"),
-            1 => match state.permits.acquire(me, Some(Duration::from_secs(1))) {
+            1 => match state.permits.acquire(me, Some(DEADLINE)) {
                 Ok(taken) => state.use_and_give_back(me, taken),
-                Err(no_permit) => assert_eq!(no_permit, NoPermit::TimedOut),
+                Err(no_permit) => assert_eq!((no_permit, is_over::<B>()), (NoPermit::TimedOut, true)),
             },
             _ => state.take_and_use(me),
         });

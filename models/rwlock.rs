@@ -3,24 +3,22 @@
 #![cfg(any(feature = "loom", feature = "shuttle"))]
 #![allow(clippy::disallowed_types)] // counters beside the model, not part of it
 
-use core::time::Duration;
 use outlive::platform::Word as _;
 use outlive::raw::hold::HELD;
 use outlive::raw::rwlock::{Line, Patience};
 use outlive::raw::{Cause, Participant, Refusal, RwLock};
-use outlive_models::{Backend, Explore, Model, Word, World, step};
+use outlive_models::{Backend, DEADLINE, Explore, Model, Word, World, is_over, step};
 #[cfg(feature = "loom")]
 use outlive_models::{Broken, Left, Newborn};
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
 type Me<'a, B> = Participant<'a, Model<B>>;
 const FOREVER: Patience = Patience::Until(None);
-const A_WHILE: Patience = Patience::Until(Some(Duration::from_secs(1)));
+const A_WHILE: Patience = Patience::Until(Some(DEADLINE));
 
 /// Bit 28 of the word of a writer that waits for readers.
 const DRAINING: u32 = 1 << 28;
 /// The same bit, of a word without writer: a reader is, or was, away from home.
-#[cfg(feature = "loom")]
 const DISPLACED: u32 = 1 << 28;
 
 fn line<B: Backend>(value: u32) -> Line<Word<B>> {
@@ -57,6 +55,12 @@ impl<B: Backend, const READERS: usize> Guarded<B, READERS> {
     #[cfg(feature = "loom")]
     fn read_by_one() -> Self {
         let lines = core::array::from_fn(|_| line(HELD | 1 << 12));
+        Self { lock: RwLock::from_lines(line(DISPLACED), lines), ..Self::new() }
+    }
+
+    /// The same; nobody writes, and the sign of a reader away from home is there.
+    fn read_away_from_home() -> Self {
+        let lines = core::array::from_fn(|word| line(if word + 1 == READERS { HELD | 1 << 12 } else { 0 }));
         Self { lock: RwLock::from_lines(line(DISPLACED), lines), ..Self::new() }
     }
 
@@ -112,6 +116,11 @@ impl<B: Backend, const READERS: usize> Guarded<B, READERS> {
             assert!(done <= pair.0 && pair.1 <= pair.0, "{done} updates done, {pair:?} there");
         });
     }
+}
+
+/// That is how one that waits a while may be refused, and no sooner.
+fn timed_out<B: Backend>(refusal: &Refusal) {
+    assert_eq!((*refusal, is_over::<B>()), (Refusal::TimedOut, true));
 }
 
 fn truly_died<B: Backend>(world: &World<B>, cause: Option<Cause>) {
@@ -207,7 +216,7 @@ scenario!(a_writer_becomes_a_reader, 3, 2, |world, me, who, state| match who {
 scenario!(a_writer_gives_up, 3, 1, |world, me, who, state| match who {
     0 => state.read(world, me, FOREVER).expect("waits"),
     1 => state.write(world, me, FOREVER).expect("waits"),
-    _ => drop(state.write(world, me, A_WHILE).inspect_err(|refusal| assert_eq!(*refusal, Refusal::TimedOut))),
+    _ => drop(state.write(world, me, A_WHILE).inspect_err(timed_out::<B>)),
 });
 // 0 reads away from home from the start.
 scenario!(a_writer_died_while_it_waited, 2, 2, left_by_one_who_waited, |_, me, who, state| match who {
@@ -223,6 +232,22 @@ scenario!(a_writer_died_while_it_waited, 2, 2, left_by_one_who_waited, |_, me, w
         state.lock.unlock_read(reading.word);
     }
 });
+// The same, where a writer that may give up waits for it.
+scenario!(
+    a_writer_gives_up_beside_a_reader_away_from_home,
+    2,
+    2,
+    read_away_from_home,
+    |world, me, who, state| match who {
+        0 => {
+            assert_eq!(state.lock.read(me, FOREVER), Err(Refusal::Deadlock));
+            step::<B>();
+            assert_eq!(state.lock.read(me, FOREVER), Err(Refusal::Deadlock));
+            state.lock.unlock_read(1);
+        }
+        _ => drop(state.write(world, me, A_WHILE).inspect_err(timed_out::<B>)),
+    }
+);
 // Between the other one's look at the writer word and its taking it, 0 may have written a second time.
 scenario!(one_writes_twice, 2, 1, |world, me, who, state| {
     state.write(world, me, FOREVER).expect("waits");
@@ -251,7 +276,7 @@ scenario!(a_writer_gives_up_what_the_dead_left, 2, 1, left_by_the_dead, |world, 
 scenario!(a_reader_gives_up, 3, 1, |world, me, who, state| match who {
     0 => state.read(world, me, FOREVER).expect("waits"),
     1 => state.write(world, me, FOREVER).expect("waits"),
-    _ => drop(state.read(world, me, A_WHILE).inspect_err(|refusal| assert_eq!(*refusal, Refusal::TimedOut))),
+    _ => drop(state.read(world, me, A_WHILE).inspect_err(timed_out::<B>)),
 });
 scenario!(two_just_try, 3, 1, |world, me, who, state| match who {
     0 => drop(state.read(world, me, Patience::None).inspect_err(|refusal| assert_eq!(*refusal, Refusal::WouldBlock))),
@@ -335,6 +360,8 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_writer_overtaken_by_a_writer_sees_the_last_update: |n| one_writes_twice::<B>().preemptions(4).holds(n);
     who_died_while_it_waited_is_told_to_nobody: |n| a_writer_died_while_it_waited::<B>().holds(n);
     a_writer_that_gives_up_leaves_the_warning: |n| a_writer_gives_up_what_the_dead_left::<B>().victims(&[1]).holds(n);
+    a_writer_that_gives_up_leaves_the_sign_of_a_reader_away_from_home:
+        |n| a_writer_gives_up_beside_a_reader_away_from_home::<B>().victims(&[0, 1]).holds(n);
     a_reader_that_gives_up_loses_nothing: |n| a_reader_gives_up::<B>().preemptions(1).victims(&[0, 1]).holds(n);
     who_just_tries_leaves_nothing_behind: |n| two_just_try::<B>().preemptions(1).victims(&[0, 1]).holds(n);
     nobody_is_told_of_a_writer_that_died_while_it_waited: |n| a_writer_dies_while_it_waits::<B>().holds(n);
@@ -360,4 +387,6 @@ outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     nested_locks_are_errors_each_time_whoever_dies: |n| readers_away_from_home::<B>().victims(&[0, 1, 2]).holds(n);
     no_writer_comes_between_downgrade_and_reading: |n| a_writer_becomes_a_reader::<B>().victims(&[0, 1, 2]).holds(n);
     a_writer_that_gives_up_loses_nothing: |n| a_writer_gives_up::<B>().victims(&[0, 1, 2]).holds(n);
+    a_writer_that_gives_up_leaves_the_sign_of_a_reader_away_from_home:
+        |n| a_writer_gives_up_beside_a_reader_away_from_home::<B>().victims(&[0, 1]).holds(n);
 }

@@ -3,13 +3,12 @@
 #![cfg(any(feature = "loom", feature = "shuttle"))]
 #![allow(clippy::disallowed_types)] // counters beside the model, not part of it
 
-use core::time::Duration;
 use outlive::platform::Word as _;
 use outlive::raw::semaphore::{OverRelease, Refused};
 use outlive::raw::{Participant, Semaphore};
 #[cfg(feature = "loom")]
 use outlive_models::Broken;
-use outlive_models::{Backend, Explore, Model, Word, World};
+use outlive_models::{Backend, DEADLINE, Explore, Model, Word, World, is_over};
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
 #[derive(Debug)]
@@ -138,9 +137,9 @@ fn two_want_both<B: Backend>() -> Explore<B, State<B>> {
 fn one_times_out<B: Backend>() -> Explore<B, State<B>> {
     Explore::new(3, State::empty, |world: &World<B>, who, state: &State<B>| match who {
         0 => state.give(1),
-        1 => world.act(who, |me| match state.semaphore.acquire(me, 1, Some(Duration::from_secs(1))) {
+        1 => world.act(who, |me| match state.semaphore.acquire(me, 1, Some(DEADLINE)) {
             Ok(()) => state.give(1),
-            Err(refused) => assert_eq!(refused, Refused::TimedOut),
+            Err(refused) => assert_eq!((refused, is_over::<B>()), (Refused::TimedOut, true)),
         }),
         _ => world.act(who, |me| state.take(me, 1)),
     })
@@ -206,7 +205,7 @@ fn one_who_wants_many_is_overtaken<B: Backend>() -> Explore<B, State<B>> {
         || State::with(3 << 30, 0),
         |world: &World<B>, who, state: &State<B>| match who {
             0 => world.act(who, |me| {
-                if state.semaphore.acquire(me, 2, Some(Duration::from_secs(1))).is_ok() {
+                if state.semaphore.acquire(me, 2, Some(DEADLINE)).is_ok() {
                     state.give(2);
                 }
             }),

@@ -186,6 +186,7 @@ fn after_an_exec<B: Backend>() -> Explore<B, Hold<B>> {
     })
     .newcomers(1)
     .victims(&[0])
+    .second_threads(&[0])
     .execs()
 }
 
@@ -236,6 +237,16 @@ outlive_models::models! { with_loom, Loom, "loom",
         |n| a_slow_looker::<B>(Left::Unmarked).victims(&[1]).broken(equal_thread_ids()).holds(n);
     who_comes_and_goes_is_never_confused_with_the_next:
         |n| come_and_go::<B, 2>().victims(&[0]).broken(equal_thread_ids()).holds(n);
+    who_comes_and_goes_with_two_lifelines_is_never_confused_with_the_next:
+        |n| come_and_go::<B, 2>().victims(&[0]).second_threads(&[0]).broken(equal_thread_ids()).executions(1_000).holds(n);
+    one_with_two_lifelines_is_never_judged_dead:
+        |n| takers::<B, 2>().left(Left::Marked).victims(&[0]).second_threads(&[0, 1]).executions(1_000).holds(n);
+    nor_if_it_may_end_by_exec:
+        |n| takers::<B, 2>().left(Left::Marked).victims(&[0]).second_threads(&[0, 1]).execs().executions(1_000).holds(n);
+    a_slot_that_was_left_by_exec_goes_to_one: |n| successors::<B>(Left::Exec).second_threads(&[0]).preemptions(1).holds(n);
+    a_slow_look_after_an_exec_harms_no_successor:
+        |n| a_slow_looker::<B>(Left::Exec).victims(&[1]).second_threads(&[1]).broken(equal_thread_ids()).holds(n);
+    the_kernel_takes_no_successor_for_one_that_execs: |n| after_an_exec::<B>().broken(equal_thread_ids()).holds(n);
     the_slot_of_one_who_execs_is_not_to_be_had_before_it_is_gone: |n| after_an_exec::<B>().holds(n);
     who_was_taken_for_gone_harms_no_successor: |n| hasty_newcomers::<B>().holds(n);
     in_a_copy_nobody_is_alive: |n| all_end::<B>().holds(n);

@@ -10,6 +10,8 @@ use outlive_models::Broken;
 #[cfg(feature = "loom")]
 use outlive_models::Loom;
 use outlive_models::{Backend, Explore, Model, Newborn, Word, World};
+#[cfg(feature = "loom")]
+use outlive_models::{Left, step};
 use std::sync::atomic::Ordering::{Acquire, Release};
 
 #[derive(Debug)]
@@ -62,6 +64,22 @@ fn two_wait_for_a_slow_look<B: Backend>() -> Explore<B, Flag<B>> {
     two_wait::<B>().lost_marks().after(|world, _, _, flag| match flag.raised.newest() {
         0 => flag.raise(),
         _ => world.table().look_slowly(),
+    })
+}
+
+/// 0 waits, and may be the one that the kernel wakes for two deaths: that of 1, and that of 3, who
+/// raises; 2 waits, perhaps only since 1 was dead, and then on the lifeline of 3 alone.
+#[cfg(feature = "loom")]
+fn one_is_woken_for_two_deaths<B: Backend>() -> Explore<B, Flag<B>> {
+    Explore::new(4, Flag::new, |world: &World<B>, who, flag: &Flag<B>| match who {
+        1 => step::<B>(),
+        3 => flag.raise(),
+        _ => world.act(who, |me| flag.wait(me)),
+    })
+    .after(|_, dead, _, flag| {
+        if dead == 3 {
+            flag.see_to_it();
+        }
     })
 }
 
@@ -213,7 +231,13 @@ outlive_models::models! { with_loom, Loom, "loom",
     who_naps_passes_the_death_on: |n| one_naps_beside_a_reader::<B>().victims(&[0]).holds(n);
     who_was_alone_with_the_dead_passes_the_death_on_to_a_newcomer:
         |n| one_comes_and_waits::<B>().victims(&[0]).executions(60_000).holds(n);
-    an_exec_is_a_death: |n| two_wait::<B>().victims(&[0]).execs().holds(n);
+    who_is_woken_for_two_deaths_passes_both_on:
+        |n| one_is_woken_for_two_deaths::<B>().victims(&[1, 3]).pairs().executions(2_000).holds(n);
+    one_of_two_lifelines_is_enough: |n| two_wait::<B>().victims(&[0]).second_threads(&[0, 1]).holds(n);
+    a_newcomer_with_two_lifelines_is_watched_too:
+        |n| a_newcomer_raises::<B>().victims(&[1]).second_threads(&[1]).left(Left::Exec).executions(500).holds(n);
+    the_exec_of_a_newcomer_is_a_death: |n| a_newcomer_raises::<B>().victims(&[1]).second_threads(&[1]).execs().holds(n);
+    an_exec_is_a_death: |n| two_wait::<B>().victims(&[0]).second_threads(&[0]).execs().holds(n);
     a_slow_look_wakes_all: |n| two_wait_for_a_slow_look::<B>().victims(&[0]).holds(n);
     a_deed_without_news_is_seen: |n| one_reads_the_notice::<B>().victims(&[0, 1]).spurious().holds(n);
     own_threads_leave_the_room_to_others: |n| one_waits_in_a_crowd::<4>(&[0, 0, 0, 3]).holds(n);

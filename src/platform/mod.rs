@@ -35,6 +35,9 @@ compile_error!(
     "outlive needs 64-bit little-endian Linux with glibc: it stands on the robust list as glibc lays it out, and on futexes"
 );
 
+#[cfg(test)]
+pub(crate) mod puppet;
+
 /// Bit of a lifeline that the kernel sets when its owner dies (`FUTEX_OWNER_DIED`).
 pub const MARK: u32 = 0x4000_0000;
 /// Bit of a lifeline without which the kernel marks but wakes nobody (`FUTEX_WAITERS`): always set.

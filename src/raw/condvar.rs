@@ -159,3 +159,5 @@ impl<P: Platform> Condvar<P> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod waits;

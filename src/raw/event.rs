@@ -198,3 +198,5 @@ impl<P: Platform> Event<P> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod waits;

@@ -376,3 +376,6 @@ impl<P: Platform> Mutex<P> {
         Id::holder_in(self.word.load(Relaxed))
     }
 }
+
+#[cfg(test)]
+mod waits;

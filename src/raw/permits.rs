@@ -258,3 +258,6 @@ impl<P: Platform, const N: usize> Permits<P, N> {
         self.holds[..self.capacity()].iter().enumerate().filter_map(holder)
     }
 }
+
+#[cfg(test)]
+mod waits;

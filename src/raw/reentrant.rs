@@ -200,3 +200,6 @@ impl<P: Platform> ReentrantMutex<P> {
         self.mutex.holder()
     }
 }
+
+#[cfg(test)]
+mod waits;

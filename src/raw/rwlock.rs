@@ -511,3 +511,6 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         Id::holder_in(self.writer.0.load(Relaxed))
     }
 }
+
+#[cfg(test)]
+mod waits;

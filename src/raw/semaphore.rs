@@ -243,3 +243,5 @@ impl<P: Platform> Semaphore<P> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod waits;

@@ -1,0 +1,164 @@
+//! A platform for unit tests, on which the test is the kernel: it says what happens during each
+//! wait, what time it is after it, and is told of each wake. So what needs a certain order of four
+//! processes on a real machine is three lines, and always happens.
+//!
+//! It stands for one thread. What others do meanwhile the test does in their place, on the words.
+
+#![allow(clippy::disallowed_types)] // a backend of the seam
+
+use super::linux::{AboutThread, RobustNode};
+use super::{Expect, MARK, Platform, WAKE_AT_DEATH};
+use crate::raw::{Id, Participant, Slot, Table};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::time::Duration;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+
+/// See the [module](self).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Puppet;
+
+/// A deadline, for those who give up. The clock begins at 0.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(1);
+
+/// What happens during one wait.
+pub(crate) type Scene = Box<dyn FnOnce(&Sleep<'_>)>;
+
+/// A wait, as its scene sees it.
+#[derive(Debug)]
+pub(crate) struct Sleep<'a> {
+    words: &'a [Expect<'a, AtomicU32>],
+    until: Option<Duration>,
+}
+
+impl Sleep<'_> {
+    /// The word of the primitive.
+    pub(crate) fn news(&self) -> &AtomicU32 {
+        self.words[0].word
+    }
+    /// Those words that come after the primitive's and the membership.
+    pub(crate) fn others(&self) -> impl Iterator<Item = &AtomicU32> {
+        self.words[2..].iter().map(|expect| expect.word)
+    }
+    /// Until when it is to last.
+    pub(crate) fn until(&self) -> Option<Duration> {
+        self.until
+    }
+    /// It lasts to its end, whatever else has happened.
+    pub(crate) fn lasts(&self) {
+        self.ends_at(self.until.expect("it has an end"));
+    }
+    /// It is over at this moment.
+    pub(crate) fn ends_at(&self, moment: Duration) {
+        STAGE.with_borrow_mut(|stage| stage.now = moment);
+    }
+    /// The kernel cuts the lifeline of one that dies.
+    pub(crate) fn dies(&self, lifeline: &AtomicU32) {
+        lifeline.store(MARK | WAKE_AT_DEATH, Ordering::Relaxed);
+    }
+}
+
+/// What happens during a wait.
+pub(crate) fn scene(what: impl FnOnce(&Sleep<'_>) + 'static) -> Scene {
+    Box::new(what)
+}
+
+#[derive(Default)]
+struct Stage {
+    now: Duration,
+    scenes: VecDeque<Scene>,
+    wakes: Vec<(usize, u32)>,
+}
+
+thread_local! {
+    static STAGE: RefCell<Stage> = RefCell::default();
+}
+
+/// All wakes in a play: on which word, and of how many.
+#[derive(Debug)]
+pub(crate) struct Wakes(Vec<(usize, u32)>);
+
+impl Wakes {
+    /// Those on this word.
+    pub(crate) fn on(&self, word: &AtomicU32) -> Vec<u32> {
+        let place = &raw const *word as usize;
+        self.0.iter().filter(|(on, _)| *on == place).map(|(_, count)| *count).collect()
+    }
+    /// How many each was for.
+    pub(crate) fn counts(&self) -> impl Iterator<Item = u32> {
+        self.0.iter().map(|(_, count)| *count)
+    }
+    /// The address of the word of each.
+    pub(crate) fn places(&self) -> impl Iterator<Item = usize> {
+        self.0.iter().map(|(on, _)| *on)
+    }
+}
+
+/// Acts as the first of `participants`. The n-th wait is the n-th scene: there must be as many of
+/// the one as of the other.
+pub(crate) fn play<R>(
+    participants: usize,
+    scenes: Vec<Scene>,
+    act: impl FnOnce(&Participant<'_, Puppet>) -> R,
+) -> (R, Wakes) {
+    STAGE.set(Stage { scenes: scenes.into(), ..Stage::default() });
+    let slot = |place: usize| {
+        let thread = place as u32 + 1;
+        let lifelines = [thread | WAKE_AT_DEATH, 0].map(RobustNode::unlinked);
+        let claim = AtomicU64::new(Slot::<Puppet>::claim_of_first(thread));
+        Slot::from_parts(claim, lifelines, AboutThread::of_process(thread))
+    };
+    let slots: Vec<_> = (0..participants).map(slot).collect();
+    let (membership, cursor) = (AtomicU32::new(participants as u32), AtomicU32::new(0));
+    let table = Table { membership: &membership, cursor: &cursor, slots: &slots };
+    let result = act(&Participant { id: id_of(0), table: &table });
+    let stage = STAGE.take();
+    assert!(stage.scenes.is_empty(), "{} scenes were not played", stage.scenes.len());
+    (result, Wakes(stage.wakes))
+}
+
+/// The id of a participant in a play.
+pub(crate) fn id_of(place: usize) -> Id {
+    Id::new(place, 1)
+}
+
+impl Platform for Puppet {
+    type Word = AtomicU32;
+    type Long = AtomicU64;
+    type Lifeline = RobustNode;
+    type About = AboutThread;
+
+    const SPINS: u32 = 0;
+    const MOST_WORDS: usize = 128;
+
+    fn fence(_order: Ordering) {}
+    fn spin() {}
+    fn now() -> Duration {
+        STAGE.with_borrow(|stage| stage.now)
+    }
+    fn wait(words: &[Expect<'_, AtomicU32>], until: Option<Duration>) {
+        if words.iter().all(|expect| expect.word.load(Ordering::Relaxed) == expect.value) {
+            let scene = STAGE.with_borrow_mut(|stage| stage.scenes.pop_front());
+            scene.expect("there is a scene for each wait")(&Sleep { words, until });
+        }
+    }
+    fn wake(word: &AtomicU32, count: u32) -> u32 {
+        STAGE.with_borrow_mut(|stage| stage.wakes.push((&raw const *word as usize, count)));
+        0
+    }
+    fn first_phase() -> Option<Duration> {
+        None
+    }
+    fn recheck() -> Option<Duration> {
+        None
+    }
+    fn watches_many() -> bool {
+        true
+    }
+    fn is_gone(_about: &AboutThread, _thread: u32, _tag: u32) -> bool {
+        false
+    }
+    fn is_process_gone(_about: &Self::About, _thread: u32, _tag: u32) -> bool {
+        false
+    }
+}

@@ -1,0 +1,64 @@
+//! What a waiter does, step by step: its last look, and what it leaves when it gives up.
+
+use super::*;
+use crate::platform::puppet::{DEADLINE, Puppet, Scene, play, scene};
+
+/// Waits for an event of that word. Gives the answer, and the word that is left.
+fn wait(word: u32, scenes: Vec<Scene>) -> (Result<(), TimedOut>, u32) {
+    let event = Event::<Puppet>::from_word(Word::new(word));
+    let (answer, _) = play(2, scenes, |me| event.wait(me, Some(DEADLINE)));
+    (answer, event.word.load(Relaxed))
+}
+
+/// The wait during which the word becomes this, and the deadline passes.
+fn becomes_at_last(word: u32) -> Scene {
+    scene(move |sleep| {
+        sleep.news().store(word, Relaxed);
+        sleep.lasts();
+    })
+}
+
+#[test]
+fn who_is_there_at_a_set_as_the_deadline_passes_is_released() {
+    for (word, is_set) in [(0, SET | 1), (0, 1), (EPOCH, SET), (EPOCH, 0), (AUTO, AUTO | SET | 1)] {
+        let (answer, left) = wait(word, vec![becomes_at_last(is_set)]);
+        assert_eq!(answer, Ok(()), "{word:#x} to {is_set:#x}");
+        assert_eq!(left & SET, if word & AUTO == 0 { is_set & SET } else { 0 });
+    }
+}
+
+/// The set that woke it took WAITERS away, another one has taken the set, and the others, who were
+/// not woken, still sleep.
+#[test]
+fn who_was_woken_overtaken_and_gives_up_leaves_word_of_those_who_sleep() {
+    assert_eq!(wait(AUTO, vec![becomes_at_last(AUTO | 1)]), (Err(TimedOut), AUTO | 1 | WAITERS));
+}
+
+#[test]
+fn who_was_never_woken_and_gives_up_leaves_word_of_those_who_sleep() {
+    for word in [0, AUTO, WAITERS, AUTO | WAITERS, AUTO | 7] {
+        assert_eq!(wait(word, vec![scene(|sleep| sleep.lasts())]), (Err(TimedOut), word | WAITERS));
+    }
+}
+
+#[test]
+fn who_was_woken_early_and_overtaken_sleeps_on_towards_the_same_deadline() {
+    let early = scene(|sleep| {
+        sleep.news().store(AUTO | 1, Relaxed);
+        sleep.ends_at(DEADLINE / 2);
+    });
+    let last = scene(|sleep| {
+        assert_eq!((sleep.until(), sleep.news().load(Relaxed)), (Some(DEADLINE), AUTO | 1 | WAITERS));
+        sleep.lasts();
+    });
+    assert_eq!(wait(AUTO, vec![early, last]), (Err(TimedOut), AUTO | 1 | WAITERS));
+}
+
+#[test]
+fn a_set_wakes_all_or_the_one_that_it_releases() {
+    for (word, expected) in [(0, vec![]), (WAITERS, vec![u32::MAX]), (AUTO, vec![]), (AUTO | WAITERS, vec![1])] {
+        let event = Event::<Puppet>::from_word(Word::new(word));
+        let ((), wakes) = play(1, vec![], |_| event.set());
+        assert_eq!(wakes.on(&event.word), expected, "{word:#x}");
+    }
+}

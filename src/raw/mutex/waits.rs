@@ -1,0 +1,83 @@
+//! What a waiter does, step by step: its last look, and what it leaves when it gives up.
+
+use super::*;
+use crate::platform::puppet::{DEADLINE, Puppet, Scene, id_of, play, scene};
+
+fn held_by(place: usize) -> Mutex<Puppet> {
+    Mutex::from_word(Word::new(id_of(place).word()))
+}
+
+/// Waits for what participant 1 holds. Gives the answer, and the word that is left.
+fn wait(scenes: Vec<Scene>) -> (Result<Acquired, Refusal>, u32) {
+    let mutex = held_by(1);
+    let (answer, _) = play(3, scenes, |me| mutex.lock(me, Some(DEADLINE)));
+    (answer, mutex.word.load(Relaxed))
+}
+
+#[test]
+fn a_lock_that_comes_free_as_the_deadline_passes_is_had() {
+    let by_death = Cause::Died(Some(id_of(2)));
+    for (left, inconsistent) in [(0, None), (WAITERS, None), (by_death.word(), Some(by_death))] {
+        let (answer, _) = wait(vec![scene(move |sleep| {
+            sleep.news().store(left, Relaxed);
+            sleep.lasts();
+        })]);
+        assert_eq!(answer, Ok(Acquired { inconsistent }), "{left:#x}");
+    }
+}
+
+#[test]
+fn a_lock_whose_holder_dies_as_the_deadline_passes_is_had() {
+    let (answer, _) = wait(vec![scene(|sleep| {
+        sleep.dies(sleep.others().next().expect("the holder is watched"));
+        sleep.lasts();
+    })]);
+    assert_eq!(answer, Ok(Acquired { inconsistent: Some(Cause::Died(Some(id_of(1)))) }));
+}
+
+/// A waiter is woken, a newcomer who knows of no sleepers is quicker, and the waiter's time is
+/// over. The others, who were not woken, still sleep: the newcomer's release must wake one.
+#[test]
+fn who_was_woken_overtaken_and_gives_up_leaves_word_of_those_who_sleep() {
+    let (answer, left) = wait(vec![scene(|sleep| {
+        sleep.news().store(id_of(2).word(), Relaxed);
+        sleep.lasts();
+    })]);
+    assert_eq!((answer, left), (Err(Refusal::TimedOut), id_of(2).word() | WAITERS));
+}
+
+#[test]
+fn who_was_never_woken_and_gives_up_leaves_word_of_those_who_sleep() {
+    let (answer, left) = wait(vec![scene(|sleep| sleep.lasts())]);
+    assert_eq!((answer, left), (Err(Refusal::TimedOut), id_of(1).word() | WAITERS));
+}
+
+#[test]
+fn who_was_woken_early_and_overtaken_sleeps_on_towards_the_same_deadline() {
+    let early = scene(|sleep| {
+        sleep.news().store(id_of(2).word(), Relaxed);
+        sleep.ends_at(DEADLINE / 2);
+    });
+    let (answer, left) = wait(vec![
+        early,
+        scene(|sleep| {
+            assert_eq!(sleep.until(), Some(DEADLINE));
+            assert_eq!(sleep.news().load(Relaxed), id_of(2).word() | WAITERS);
+            sleep.lasts();
+        }),
+    ]);
+    assert_eq!((answer, left), (Err(Refusal::TimedOut), id_of(2).word() | WAITERS));
+}
+
+/// The release that woke it took WAITERS away, and others may have been asleep beside it.
+#[test]
+fn who_slept_and_has_the_lock_leaves_word_of_those_who_sleep() {
+    let mutex = held_by(1);
+    let (answer, wakes) = play(3, vec![scene(|sleep| sleep.news().store(0, Relaxed))], |me| {
+        let answer = mutex.lock(me, None);
+        mutex.unlock(0);
+        answer
+    });
+    assert_eq!(answer, Ok(Acquired { inconsistent: None }));
+    assert_eq!(wakes.on(&mutex.word), [1]);
+}

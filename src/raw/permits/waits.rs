@@ -1,0 +1,70 @@
+//! What a waiter does, step by step: its last look, what it leaves when it gives up, and whom it
+//! wakes.
+
+use super::*;
+use crate::platform::puppet::{DEADLINE, Puppet, Scene, id_of, play, scene};
+use std::rc::Rc;
+
+type Pool = Permits<Puppet, 2>;
+
+/// Participant 1 holds both.
+fn pool() -> Rc<Pool> {
+    let held = || Word::new(id_of(1).word());
+    Rc::new(Pool::from_words(Word::new(0), Word::new(0), [held(), held()]))
+}
+
+fn wait(pool: &Pool, scenes: Vec<Scene>) -> (Result<Taken, NoPermit>, Vec<u32>) {
+    let (answer, wakes) = play(3, scenes, |me| pool.acquire(me, Some(DEADLINE)));
+    (answer, wakes.on(&pool.news))
+}
+
+/// The wait during which participant 1 gives back so many, of which another one takes some, and the
+/// deadline passes.
+fn come_back(pool: &Rc<Pool>, count: usize, taken: usize) -> Scene {
+    let pool = Rc::clone(pool);
+    scene(move |sleep| {
+        (0..count).for_each(|index| pool.release(index, id_of(1)).expect("it holds it"));
+        (0..taken).for_each(|index| pool.holds[index].store(id_of(2).word(), Relaxed));
+        sleep.lasts();
+    })
+}
+
+#[test]
+fn a_permit_that_comes_back_as_the_deadline_passes_is_had() {
+    let pool = pool();
+    let (answer, _) = wait(&pool, vec![come_back(&pool, 1, 0)]);
+    assert_eq!(answer, Ok(Taken { index: 0, from: None }));
+}
+
+#[test]
+fn a_permit_whose_holder_dies_as_the_deadline_passes_is_had() {
+    let (answer, _) = wait(
+        &pool(),
+        vec![scene(|sleep| {
+            sleep.dies(sleep.others().next().expect("the holder is watched"));
+            sleep.lasts();
+        })],
+    );
+    assert_eq!(answer.map(|taken| taken.from), Ok(Some(id_of(1))));
+}
+
+#[test]
+fn who_gives_up_leaves_word_of_those_who_sleep() {
+    for (count, what) in [(0, "never woken"), (1, "woken, and overtaken")] {
+        let pool = pool();
+        let (answer, _) = wait(&pool, vec![come_back(&pool, count, count)]);
+        assert_eq!(answer, Err(NoPermit::TimedOut), "{what}");
+        assert_eq!(pool.news.load(Relaxed), WAITERS | count as u32, "{what}");
+    }
+}
+
+/// Two came back before it ran: the second release found no WAITERS, and woke nobody.
+#[test]
+fn who_slept_and_takes_wakes_one_more_if_one_is_left() {
+    for (count, wakes_of_it) in [(1, vec![]), (2, vec![1])] {
+        let pool = pool();
+        let (answer, wakes) = wait(&pool, vec![come_back(&pool, count, 0)]);
+        assert!(answer.is_ok());
+        assert_eq!(wakes[1..], wakes_of_it, "after the one of the release");
+    }
+}

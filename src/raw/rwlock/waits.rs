@@ -1,0 +1,149 @@
+//! What a waiter does, step by step: its last look, and what it leaves when it gives up.
+
+use super::*;
+use crate::platform::puppet::{DEADLINE, Puppet, Scene, id_of, play, scene};
+use std::rc::Rc;
+
+type Two = RwLock<Puppet, 2>;
+const A_WHILE: Patience = Patience::Until(Some(DEADLINE));
+
+fn lock(writer: u32, readers: [u32; 2]) -> Two {
+    let line = |value| Line::new(Word::new(value));
+    Two::from_lines(line(writer), readers.map(line))
+}
+
+/// The writer word, and those of the readers.
+fn words(lock: &Two) -> (u32, [u32; 2]) {
+    (lock.writer.0.load(Relaxed), lock.readers.each_ref().map(|line| line.0.load(Relaxed)))
+}
+
+fn another() -> u32 {
+    id_of(1).word()
+}
+
+/// The wait during which the word that is waited for becomes free, and the deadline passes.
+fn comes_free_at_last() -> Vec<Scene> {
+    vec![scene(|sleep| {
+        sleep.news().store(0, Relaxed);
+        sleep.lasts();
+    })]
+}
+
+fn lasts() -> Vec<Scene> {
+    vec![scene(|sleep| sleep.lasts())]
+}
+
+#[test]
+fn what_a_reader_waits_for_is_had_if_it_comes_free_as_the_deadline_passes() {
+    for (writer, readers) in [(another(), [0, 0]), (0, [another(), id_of(2).word()])] {
+        let lock = lock(writer, readers);
+        let (answer, _) = play(3, comes_free_at_last(), |me| lock.read(me, A_WHILE));
+        assert_eq!(answer, Ok(Reading { word: 0, inconsistent: None }), "{writer:#x}");
+    }
+}
+
+#[test]
+fn what_a_writer_waits_for_is_had_if_it_comes_free_as_the_deadline_passes() {
+    for (writer, readers) in
+        [(another(), [0, 0]), (0, [another(), 0]), (0, [0, another()]), (DISPLACED, [0, another()])]
+    {
+        let lock = lock(writer, readers);
+        let (answer, _) = play(3, comes_free_at_last(), |me| lock.write(me, A_WHILE));
+        assert_eq!(answer, Ok(Acquired { inconsistent: None }), "{writer:#x} {readers:#x?}");
+    }
+}
+
+/// What a writer word may be that names no writer.
+fn without_writer() -> impl Iterator<Item = u32> {
+    let causes =
+        [Cause::Died(None), Cause::Died(Some(id_of(2))), Cause::Panicked(None), Cause::Panicked(Some(id_of(2)))];
+    [0, DISPLACED].into_iter().chain(causes.map(Cause::word))
+}
+
+/// A reader away from home is told of a nested lock by the very bit that a writer might forget.
+#[test]
+fn a_writer_that_gives_up_leaves_the_words_as_they_were() {
+    for writer in without_writer() {
+        for readers in [[another(), 0], [0, another()]] {
+            let waits_on = |word: u32| if word == 0 { 0 } else { word | WAITERS };
+            for (patience, scenes, refusal, expected) in [
+                (Patience::None, vec![], Refusal::WouldBlock, readers),
+                (A_WHILE, lasts(), Refusal::TimedOut, readers.map(waits_on)),
+            ] {
+                let lock = lock(writer, readers);
+                let (answer, _) = play(3, scenes, |me| lock.write(me, patience));
+                assert_eq!(answer, Err(refusal));
+                assert_eq!(words(&lock), (writer, expected), "{writer:#x} {patience:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn one_that_reads_already_is_told_and_leaves_the_words_as_they_were() {
+    for writer in without_writer() {
+        for readers in [[id_of(0).word(), 0], [another(), id_of(0).word()]] {
+            if writer == 0 && readers[1] != 0 {
+                continue; // not so: a reader away from home has left a sign of it
+            }
+            for (patience, refusal) in [(Patience::None, Refusal::WouldBlock), (A_WHILE, Refusal::Deadlock)] {
+                let lock = lock(writer, readers);
+                let (answers, _) = play(3, vec![], |me| (lock.write(me, patience), lock.read(me, patience)));
+                assert_eq!(answers, (Err(refusal), Err(refusal)), "{writer:#x} {readers:#x?}");
+                assert_eq!(words(&lock), (writer, readers));
+            }
+        }
+    }
+}
+
+#[test]
+fn one_that_gives_up_while_another_writes_leaves_the_words_as_they_were() {
+    for readers in [[0, 0], [0, id_of(2).word()]] {
+        for (patience, scenes, expected) in
+            [(Patience::None, [vec![], vec![]], another()), (A_WHILE, [lasts(), lasts()], another() | WAITERS)]
+        {
+            let [to_read, to_write] = scenes;
+            let lock = lock(another(), readers);
+            let (answer, _) = play(3, to_read, |me| lock.read(me, patience));
+            assert!(answer.is_err());
+            assert_eq!(words(&lock), (expected, readers));
+            let (answer, _) = play(3, to_write, |me| lock.write(me, patience));
+            assert!(answer.is_err());
+            assert_eq!(words(&lock), (expected, readers));
+        }
+    }
+}
+
+#[test]
+fn a_reader_that_gives_up_while_all_words_are_held_leaves_them_as_they_were() {
+    for writer in without_writer() {
+        let readers = [another(), id_of(2).word()];
+        let lock = lock(writer, readers);
+        let (answer, _) = play(3, lasts(), |me| lock.read(me, A_WHILE));
+        assert_eq!(answer, Err(Refusal::TimedOut));
+        assert_eq!(words(&lock), (writer, readers.map(|word| word | WAITERS)));
+    }
+}
+
+/// Whoever gives a word back wakes all who sleep on it, a writer that gives up included; and it
+/// leaves word of those who sleep on another's.
+#[test]
+fn whoever_gives_up_or_is_done_wakes_all_who_wait_for_it() {
+    for writer in without_writer() {
+        let lock = Rc::new(lock(writer, [another(), 0]));
+        let beside = Rc::clone(&lock);
+        let during = scene(move |sleep| {
+            beside.writer.0.fetch_or(WAITERS, Relaxed); // somebody waits for this writer
+            sleep.lasts();
+        });
+        let (answer, wakes) = play(3, vec![during], |me| {
+            let answer = lock.write(me, A_WHILE);
+            lock.unlock_read(0);
+            answer
+        });
+        assert_eq!(answer, Err(Refusal::TimedOut));
+        assert_eq!(wakes.on(&lock.writer.0), [u32::MAX]);
+        assert_eq!(wakes.on(&lock.readers[0].0), [u32::MAX]);
+        assert_eq!(words(&lock), (writer, [0, 0]));
+    }
+}

@@ -1,0 +1,293 @@
+//! What a death or a panic has left inconsistent stays so until somebody vouches for it, however
+//! its guard is given back: dropped, or given away for a while by an operation that takes it again,
+//! or turned into another guard. And so does what is told of it.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
+
+mod common;
+
+use common::{fork, segment_of, wait};
+use outlive::raw::Id;
+use outlive::{
+    Condvar, Error, Lock, LockError, LockResult, Mutex, ReentrantMutex, RwLock, RwLockWriteGuard, Segment, Shareable,
+    Waitable,
+};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+#[derive(Debug, Shareable)]
+#[repr(C)]
+struct Shared {
+    mutex: Mutex<u64>,
+    nested: ReentrantMutex<AtomicU64>,
+    lock: Lock,
+    both: RwLock<u64>,
+    changed: Condvar,
+}
+
+fn shared() -> Segment<Shared> {
+    segment_of(|_zero| {})
+}
+
+/// What one is told who locks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Nothing,
+    Died(Option<Id>),
+    Panicked(Option<Id>),
+}
+
+impl Told {
+    fn without_name(self) -> Self {
+        match self {
+            Self::Nothing => Self::Nothing,
+            Self::Died(_) => Self::Died(None),
+            Self::Panicked(_) => Self::Panicked(None),
+        }
+    }
+}
+
+fn told<G>(result: LockResult<G>) -> (Told, G) {
+    match result {
+        Ok(guard) => (Told::Nothing, guard),
+        Err(LockError::OwnerDied(left)) => (Told::Died(left.by()), left.into_guard()),
+        Err(LockError::Poisoned(left)) => (Told::Panicked(left.by()), left.into_guard()),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+/// A way to give a guard back, and to have it again.
+type Way<'a, G> = (&'static str, Box<dyn Fn(&Shared, G) -> (Told, G) + 'a>);
+
+/// An operation that locks.
+type Locking<'a, G> = &'a (dyn Fn() -> LockResult<G> + Sync);
+
+fn ways<'a, G: Waitable + 'a>([lock, try_lock]: [Locking<'a, G>; 2], elsewhere: &'a Shared) -> Vec<Way<'a, G>> {
+    const SHORT: Duration = Duration::from_millis(1);
+    // Another thread has the lock meanwhile, and gives it back unrepaired, too.
+    let beside = |shared: &Shared, wait: &dyn Fn() -> (Told, G)| {
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over.load(SeqCst) {
+                    if !matches!(try_lock(), Err(LockError::WouldBlock)) {
+                        shared.changed.notify_all();
+                    }
+                    std::thread::yield_now();
+                }
+            });
+            let answer = wait();
+            is_over.store(true, SeqCst);
+            answer
+        })
+    };
+    let once = |guard: G| std::cell::Cell::new(Some(guard));
+    vec![
+        (
+            "dropped",
+            Box::new(move |_, guard| {
+                drop(guard);
+                told(lock())
+            }),
+        ),
+        (
+            "a wait that is over at once",
+            Box::new(|shared, guard| {
+                let (told, (guard, _)) = told(shared.changed.wait_timeout(guard, Duration::ZERO));
+                (told, guard)
+            }),
+        ),
+        (
+            "a short wait",
+            Box::new(|shared, guard| {
+                let (told, (guard, _)) = told(shared.changed.wait_timeout(guard, SHORT));
+                (told, guard)
+            }),
+        ),
+        (
+            "a wait until a moment",
+            Box::new(|shared, guard| {
+                let (told, (guard, _)) = told(shared.changed.wait_until(guard, Instant::now() + SHORT));
+                (told, guard)
+            }),
+        ),
+        (
+            "a short wait while something is so",
+            Box::new(|shared, guard| {
+                let (told, (guard, _)) = told(shared.changed.wait_timeout_while(guard, SHORT, |_| true));
+                (told, guard)
+            }),
+        ),
+        (
+            "a wait while something is so",
+            Box::new(move |shared, guard| {
+                let guard = once(guard);
+                beside(shared, &|| {
+                    let mut looks = 0;
+                    told(shared.changed.wait_while(guard.take().expect("one wait"), |_| {
+                        looks += 1;
+                        looks == 1
+                    }))
+                })
+            }),
+        ),
+        (
+            "a wait for a notification",
+            Box::new(move |shared, guard| {
+                let guard = once(guard);
+                beside(shared, &|| told(shared.changed.wait(guard.take().expect("one wait"))))
+            }),
+        ),
+        (
+            "a wait that is refused",
+            Box::new(move |_, guard| {
+                let Err(LockError::NotWaited { guard, error: Error::OtherSegment }) = elsewhere.changed.wait(guard)
+                else {
+                    panic!("waited across segments");
+                };
+                drop(guard);
+                told(lock())
+            }),
+        ),
+    ]
+}
+
+/// Whoever holds it dies, or panics.
+fn leaves<G>(lock: Locking<'_, G>, by_death: bool) {
+    if by_death {
+        let child = fork(|| {
+            core::mem::forget(told(lock()));
+            0
+        });
+        assert_eq!(wait(child), 0);
+    } else {
+        let panics = || {
+            let _guard = told(lock());
+            std::panic::resume_unwind(Box::new("on purpose"));
+        };
+        assert!(std::thread::scope(|scope| scope.spawn(panics).join()).is_err());
+    }
+}
+
+/// Each way for a lock that was left so. `names`: it still knows who it was after a guard was given
+/// back.
+fn stays_inconsistent<'a, G: Waitable + 'a>(
+    shared: &Shared,
+    locking: [Locking<'a, G>; 2],
+    elsewhere: &'a Shared,
+    names: bool,
+    vouch: impl Fn(&mut G),
+) {
+    let [lock, _] = locking;
+    for by_death in [true, false] {
+        for (name, way) in ways(locking, elsewhere) {
+            leaves(lock, by_death);
+            let (first, guard) = told(lock());
+            assert!(matches!((by_death, first), (true, Told::Died(Some(_))) | (false, Told::Panicked(Some(_)))));
+            let expected = if names { first } else { first.without_name() };
+            let (again, mut guard) = way(shared, guard);
+            assert_eq!(again, expected, "{name}");
+            vouch(&mut guard);
+            // And what is vouched for stays so.
+            let (again, guard) = way(shared, guard);
+            assert_eq!(again, Told::Nothing, "{name}, vouched for");
+            drop(guard);
+            assert_eq!(told(lock()).0, Told::Nothing, "{name}, vouched for");
+        }
+    }
+}
+
+#[test]
+fn a_mutex_whose_guard_was_given_back_unrepaired_is_inconsistent() {
+    let (shared, elsewhere) = (&*shared(), &*shared());
+    stays_inconsistent(shared, [&|| shared.mutex.lock(), &|| shared.mutex.try_lock()], elsewhere, true, |guard| {
+        guard.mark_consistent()
+    });
+}
+
+#[test]
+fn a_reentrant_mutex_whose_guard_was_given_back_unrepaired_is_inconsistent() {
+    let (shared, elsewhere) = (&*shared(), &*shared());
+    stays_inconsistent(shared, [&|| shared.nested.lock(), &|| shared.nested.try_lock()], elsewhere, true, |guard| {
+        guard.mark_consistent()
+    });
+}
+
+#[test]
+fn a_lock_whose_guard_was_given_back_unrepaired_is_inconsistent() {
+    let (shared, elsewhere) = (&*shared(), &*shared());
+    let vouch = |guard: &mut outlive::LockGuard<'_>| guard.mark_consistent().expect("held");
+    stays_inconsistent(shared, [&|| shared.lock.lock(), &|| shared.lock.try_lock()], elsewhere, false, vouch);
+}
+
+/// A second guard of the same hold is told nothing, and gives nothing back but its own hold.
+#[test]
+fn a_nested_guard_of_an_inconsistent_lock_repairs_nothing() {
+    let shared = shared();
+    for by_death in [true, false] {
+        leaves(&|| shared.nested.lock(), by_death);
+        let (first, outer) = told(shared.nested.lock());
+        let (nested, inner) = told(shared.nested.lock());
+        assert_eq!(nested, Told::Nothing);
+        let waited = shared.changed.wait_timeout(inner, Duration::ZERO);
+        let (again, (inner, _)) = told(waited);
+        assert_eq!(again.without_name(), first.without_name(), "all holds were given back");
+        drop((inner, outer));
+        let (again, mut guard) = told(shared.nested.lock());
+        assert_eq!(again.without_name(), first.without_name());
+        guard.mark_consistent();
+    }
+}
+
+#[test]
+fn a_read_write_lock_whose_guard_was_given_back_unrepaired_is_inconsistent() {
+    let shared = shared();
+    let write = || shared.both.write();
+    for by_death in [true, false] {
+        for name in ["dropped", "become a reader", "read"] {
+            leaves(&write, by_death);
+            let (first, guard) = told(write());
+            assert_ne!(first, Told::Nothing);
+            match name {
+                "become a reader" => {
+                    let reading = RwLockWriteGuard::downgrade(guard);
+                    let beside = std::thread::scope(|scope| scope.spawn(|| told(shared.both.read()).0).join());
+                    assert_eq!(beside.expect("no panic"), first, "beside one that has become a reader");
+                    drop(reading);
+                }
+                "read" => {
+                    drop(guard);
+                    assert_eq!(told(shared.both.read()).0, first, "read");
+                }
+                _ => drop(guard),
+            }
+            let (again, mut guard) = told(write());
+            assert_eq!(again, first, "{name}");
+            guard.mark_consistent();
+            drop(RwLockWriteGuard::downgrade(guard));
+            assert_eq!(told(write()).0, Told::Nothing, "{name}, vouched for");
+        }
+    }
+}
+
+/// The operations without guards, as Python's.
+#[test]
+fn bare_operations_repair_nothing() {
+    let shared = shared();
+    for by_death in [true, false] {
+        leaves(&|| shared.lock.lock(), by_death);
+        leaves(&|| shared.nested.lock(), by_death);
+        for _ in 0..2 {
+            let (of_lock, ()) = told(shared.lock.acquire());
+            shared.lock.release().expect("held");
+            let (of_nested, ()) = told(shared.nested.acquire());
+            shared.nested.release().expect("held");
+            for told in [of_lock, of_nested] {
+                assert_eq!(told.without_name(), if by_death { Told::Died(None) } else { Told::Panicked(None) });
+            }
+        }
+        told(shared.lock.lock()).1.mark_consistent().expect("held");
+        told(shared.nested.lock()).1.mark_consistent();
+        assert_eq!(told(shared.lock.lock()).0, Told::Nothing);
+        assert_eq!(told(shared.nested.lock()).0, Told::Nothing);
+    }
+}
