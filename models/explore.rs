@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 pub struct World<B: Backend> {
     membership: Word<B>,
     cursor: Word<B>,
+    stamp: Word<B>,
     slots: Vec<Slot<Model<B>>>,
     died: Vec<AtomicBool>,
     pub(crate) gone: Arc<[AtomicBool]>,
@@ -26,7 +27,7 @@ pub struct World<B: Backend> {
 impl<B: Backend> World<B> {
     /// The participant table.
     pub fn table(&self) -> Table<'_, Model<B>> {
-        Table { membership: &self.membership, cursor: &self.cursor, slots: &self.slots }
+        Table { membership: &self.membership, cursor: &self.cursor, stamp: &self.stamp, slots: &self.slots }
     }
     /// Whether this modelled thread has died: the truth, which algorithms cannot see.
     pub fn has_died(&self, who: usize) -> bool {
@@ -306,7 +307,8 @@ impl<B: Backend, S: State> Explore<B, S> {
         let died = (0..=self.participants).map(|_| AtomicBool::new(false)).collect();
         let first_of_equal_id =
             if self.broken.equal_thread_ids { self.participants - self.newcomers } else { usize::MAX };
-        World { membership, cursor, slots: (0..count).map(slot).collect(), died, gone, first_of_equal_id }
+        let stamp = if self.looks_slowly.is_empty() { Word::constant(0) } else { Word::new(0) };
+        World { membership, cursor, stamp, slots: (0..count).map(slot).collect(), died, gone, first_of_equal_id }
     }
 
     /// One placing under all schedules.

@@ -137,6 +137,9 @@ impl<P: Platform> Mutex<P> {
             match self.look(&me, self.word.load(Acquire), 0) {
                 Look::Taken(acquired) => return Ok(acquired),
                 Look::Changed => {}
+                // Whoever tries in a loop, and never sleeps, learns of a death that the kernel did
+                // not tell here.
+                Look::HeldBy(holder) if holder != me.id && me.table.look_slowly_if_due(P::now()) => {}
                 Look::HeldBy(_) => return Err(Refusal::WouldBlock),
             }
         }
@@ -196,10 +199,8 @@ impl<P: Platform> Mutex<P> {
             Some(holder) => (INCONSISTENT | WAITERS, Some(Cause::Died(Some(holder)))),
         };
         // ORDERING: Acquire, as in `take_free`. What the dead wrote was seen with its lifeline's mark.
-        match self.word.compare_exchange(seen, me.id.word() | new, Acquire, Relaxed) {
-            Ok(_) => Look::Taken(Acquired { inconsistent }),
-            Err(_) => Look::Changed,
-        }
+        let take = || self.word.compare_exchange(seen, me.id.word() | new, Acquire, Relaxed).is_ok();
+        if me.inherit(&self.word, seen, take) { Look::Taken(Acquired { inconsistent }) } else { Look::Changed }
     }
 
     /// Gives the lock back, which the caller holds, and leaves the word behind that is given: 0, or

@@ -107,6 +107,7 @@ enum Writer {
 
 /// The state of one operation's waiting, on whatever words.
 struct Wait<'p, 't, P: Platform> {
+    me: &'p Participant<'t, P>,
     vigil: Option<Vigil<'p, 't, P>>,
     spins: u32,
 }
@@ -117,13 +118,13 @@ impl<'p, 't, P: Platform> Wait<'p, 't, P> {
             Patience::None => None,
             Patience::Until(deadline) => Some(Vigil::new(me, deadline)),
         };
-        Self { vigil, spins: P::SPINS }
+        Self { me, vigil, spins: P::SPINS }
     }
 
     /// Waits a while for a word of that value, which a living `holder` has, to change.
     fn while_held(&mut self, word: &P::Word, seen: u32, holder: Id) -> Result<(), Refusal> {
         let Some(vigil) = &mut self.vigil else {
-            return Err(Refusal::WouldBlock);
+            return self.would_block();
         };
         if self.spins > 0 && seen & WAITERS == 0 {
             self.spins -= 1;
@@ -148,7 +149,7 @@ impl<'p, 't, P: Platform> Wait<'p, 't, P> {
         holder: Id,
     ) -> Result<(), Refusal> {
         let Some(vigil) = &mut self.vigil else {
-            return Err(Refusal::WouldBlock);
+            return self.would_block();
         };
         if self.spins > 0 {
             self.spins -= 1;
@@ -168,6 +169,12 @@ impl<'p, 't, P: Platform> Wait<'p, 't, P> {
             Slept::Look => Ok(()),
             Slept::TimedOut => Err(Refusal::TimedOut),
         }
+    }
+
+    /// The answer to one who does not wait, or `Ok` if it is to look again: as in
+    /// `Mutex::try_lock`.
+    fn would_block(&self) -> Result<(), Refusal> {
+        if self.me.table.look_slowly_if_due(P::now()) { Ok(()) } else { Err(Refusal::WouldBlock) }
     }
 
     /// The answer to one who would wait for itself.
@@ -250,7 +257,8 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                 (Writer::Gone { left }, _) if left != seen => {
                     // ORDERING: Release: who reads this word with Acquire sees what the dead had written, as this one does by the
                     // mark. Model: `rwlock::two_readers_and_a_writer_whoever_dies`.
-                    let _or_look_again = self.writer.0.compare_exchange(seen, left, Release, Relaxed);
+                    let leave = || self.writer.0.compare_exchange(seen, left, Release, Relaxed).is_ok();
+                    let _or_look_again = me.inherit(&self.writer.0, seen, leave);
                 }
                 (Writer::Gone { .. }, None) => *taken = self.take_word(me, wait)?,
                 (Writer::Gone { left }, Some(word)) => {
@@ -281,8 +289,8 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                 // Who sleeps on the word of a dead reader watches that reader, and looks again: no need to keep WAITERS.
                 // ORDERING: as in `read`.
                 _ => {
-                    let take = place.compare_exchange_then_fence(seen, me.id.word(), Relaxed, Relaxed);
-                    return Ok(take.is_ok().then_some(word));
+                    let take = || place.compare_exchange_then_fence(seen, me.id.word(), Relaxed, Relaxed).is_ok();
+                    return Ok(me.inherit(place, seen, take).then_some(word));
                 }
             }
         }
@@ -359,7 +367,8 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                 Writer::Gone { left } => {
                     let new = me.id.word() | DRAINING | left & INCONSISTENT;
                     // ORDERING: as in `write`.
-                    if self.writer.0.compare_exchange_then_fence(seen, new, Relaxed, Relaxed).is_ok() {
+                    let take = || self.writer.0.compare_exchange_then_fence(seen, new, Relaxed, Relaxed).is_ok();
+                    if me.inherit(&self.writer.0, seen, take) {
                         return Ok(left);
                     }
                 }
@@ -379,7 +388,8 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                     Some(holder) if me.table.is_alive(holder) => wait.while_held(&reader.0, seen, holder)?,
                     // ORDERING: Relaxed: that the dead has done reading goes to the next writer with the writer word.
                     Some(_) => {
-                        let _or_look_again = reader.0.compare_exchange(seen, 0, Relaxed, Relaxed);
+                        let clear = || reader.0.compare_exchange(seen, 0, Relaxed, Relaxed).is_ok();
+                        let _or_look_again = me.inherit(&reader.0, seen, clear);
                     }
                 }
             }

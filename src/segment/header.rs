@@ -16,6 +16,7 @@
 //! | 80     | 8     | a hash of the bytes before the identity                          |
 //! | 128    | 4     | membership word                                                  |
 //! | 256    | 4     | cursor                                                           |
+//! | 320    | 4     | stamp of the last slow look                                      |
 //! | 384    | 128 n | participant table                                                |
 //! | …      |       | root value, at a multiple of 128 and of its alignment            |
 //! | …      |       | room, at a multiple of its elements' alignment and of 128        |
@@ -37,6 +38,7 @@ pub(super) const IDENTITY: usize = 72;
 const CHECK: usize = 80;
 pub(super) const MEMBERSHIP: usize = 128;
 pub(super) const CURSOR: usize = 256;
+pub(super) const STAMP: usize = 320;
 pub(super) const TABLE: usize = 384;
 pub(super) const SLOT: usize = 128;
 const PAGE: usize = 4096;

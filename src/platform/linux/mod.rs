@@ -13,7 +13,7 @@ mod robust;
 
 pub use about::AboutThread;
 pub(crate) use about::{Myself, thread_has_ended};
-pub use futex::{set_recheck, set_waitv, waitv_works};
+pub use futex::{set_recheck, set_waitv, slow_checks, waitv_works};
 pub use robust::RobustNode;
 pub use robust::Unsupported;
 pub(crate) use robust::{Head, link, read_by_kernel, robust_list, unlink};
@@ -155,10 +155,14 @@ impl Platform for Linux {
     fn recheck() -> Option<Duration> {
         futex::recheck()
     }
+    fn look_period() -> Option<Duration> {
+        futex::look_period()
+    }
     fn watches_many() -> bool {
         waitv_works()
     }
-    fn is_gone(about: &AboutThread, thread: u32, tag: u32) -> bool {
-        about.is_gone(thread, tag)
+    fn is_gone(about: &AboutThread, thread: u32) -> bool {
+        futex::count_a_slow_check();
+        about.is_gone(thread)
     }
 }
