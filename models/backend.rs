@@ -57,6 +57,8 @@ pub trait Backend: Debug + Send + Sync + Sized + 'static {
 
     /// The most words that a wait takes on this machine.
     const MOST_WORDS: usize;
+    /// How many generations a slot has in a round.
+    const LAST_GENERATION: u16;
     /// Whether an exploration ends by itself, if it is not cut short.
     const IS_EXHAUSTIVE: bool;
     /// The bounds, for people; `cut_short`: how many placings were cut short.
@@ -154,13 +156,15 @@ mod with_loom {
         static ACTOR: RefCell<Option<Arc<Actor>>> = RefCell::new(None);
     }
 
-    /// The loom model checker. A wait takes `WORDS` words.
+    /// The loom model checker. A wait takes `WORDS` words, and a slot has so many generations in a
+    /// round.
     #[derive(Debug)]
-    pub struct Loom<const WORDS: usize = 128>;
+    pub struct Loom<const WORDS: usize = 128, const GENERATIONS: u16 = { u16::MAX }>;
 
-    impl<const WORDS: usize> Backend for Loom<WORDS> {
+    impl<const WORDS: usize, const GENERATIONS: u16> Backend for Loom<WORDS, GENERATIONS> {
         backend!(Loom, loom);
         const MOST_WORDS: usize = WORDS;
+        const LAST_GENERATION: u16 = GENERATIONS;
         type Cell<T: Debug + Send + 'static> = Shared<T>;
 
         fn cell<T: Debug + Send + 'static>(value: T) -> Shared<T> {
@@ -223,6 +227,7 @@ mod with_shuttle {
     impl Backend for Shuttle {
         backend!(Shuttle, shuttle);
         const MOST_WORDS: usize = 128;
+        const LAST_GENERATION: u16 = u16::MAX;
         type Cell<T: Debug + Send + 'static> = Mutex<T>;
 
         fn cell<T: Debug + Send + 'static>(value: T) -> Mutex<T> {

@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 pub struct World<B: Backend> {
     membership: Word<B>,
     cursor: Word<B>,
+    stamp: Word<B>,
     slots: Vec<Slot<Model<B>>>,
     died: Vec<AtomicBool>,
     pub(crate) gone: Arc<[AtomicBool]>,
@@ -29,7 +30,7 @@ pub struct World<B: Backend> {
 impl<B: Backend> World<B> {
     /// The participant table.
     pub fn table(&self) -> Table<'_, Model<B>> {
-        Table { membership: &self.membership, cursor: &self.cursor, slots: &self.slots }
+        Table { membership: &self.membership, cursor: &self.cursor, stamp: &self.stamp, slots: &self.slots }
     }
     /// Whether this modelled thread has died: the truth, which algorithms cannot see.
     pub fn has_died(&self, who: usize) -> bool {
@@ -386,7 +387,9 @@ impl<B: Backend, S: State> Explore<B, S> {
         let cursor = if self.newcomers > 0 { Word::new(0) } else { Word::constant(0) };
         let died = (0..=self.participants).map(|_| AtomicBool::new(false)).collect();
         let slots = (0..count).map(slot).collect();
-        World { membership, cursor, slots, died, gone, first_of_equal_id, second_threads: self.second_threads }
+        let stamp = if self.looks_slowly.is_empty() { Word::constant(0) } else { Word::new(0) };
+        let second_threads = self.second_threads;
+        World { membership, cursor, stamp, slots, died, gone, first_of_equal_id, second_threads }
     }
 
     /// One placing under all schedules.

@@ -8,6 +8,7 @@ use core::time::Duration;
 use outlive::platform::{self, Expect, Lifeline, MARK, OWNER, Platform, WAKE_AT_DEATH, Word as _};
 use outlive::raw::Id;
 use outlive::raw::table::Newcomer;
+use outlive::raw::table::recycle::Named;
 use std::collections::VecDeque;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, Ordering::*};
@@ -34,7 +35,8 @@ pub struct Broken {
     pub newest_first: bool,
     /// All newcomers, and the one before them, have the same thread id, as in PID namespaces of their own.
     pub equal_thread_ids: bool,
-    /// Claimers that have not armed their lifelines yet are taken for gone, whether they are or not.
+    /// Claimers that have not armed their lifelines yet are taken for gone, whether they are or
+    /// not: no platform may do that.
     pub claimers_seem_gone: bool,
 }
 
@@ -434,6 +436,7 @@ impl<B: Backend> Platform for Model<B> {
 
     const SPINS: u32 = 0;
     const MOST_WORDS: usize = B::MOST_WORDS;
+    const LAST_GENERATION: u16 = B::LAST_GENERATION;
 
     fn fence(order: Ordering) {
         let broken = operation::<B>();
@@ -466,25 +469,23 @@ impl<B: Backend> Platform for Model<B> {
     fn watches_many() -> bool {
         true
     }
-    fn is_gone(note: &Note<B>, thread: u32, tag: u32) -> bool {
-        // Whoever judges by another's description errs, to make it as bad as it can be, on the wrong side.
-        let who = number(thread, tag);
-        // Half of one description and half of another describe nobody.
+    fn is_gone(note: &Note<B>, _thread: u32) -> bool {
+        // The thread id may be equal to another's. Half of one description and half of another are of
+        // a successor: then the answer does not matter, and is wrong, to make it as bad as it can be.
         let Facts { thread, process } = &note.facts;
         let described = Facts { thread: thread.load(Relaxed), process: process.load(Relaxed) };
-        let is_described = described == Facts::of(who, note.processes);
-        let gone = has_gone(&note.gone, who);
-        if gone && is_described {
-            note.facts.thread.through_the_kernel();
+        let is_whole = described == Facts::of(described.thread, note.processes);
+        let gone = has_gone(&note.gone, described.thread);
+        if gone && is_whole {
+            thread.through_the_kernel();
         }
-        // But where one that was taken for gone may have described itself in a slot that it has lost, the tag in the claim tells.
-        let is_told_by_tag = B::actor().is_some_and(|actor| actor.broken.claimers_seem_gone);
-        gone || !is_described && !is_told_by_tag
+        gone || !is_whole
     }
-    fn is_process_gone(note: &Note<B>, thread: u32, tag: u32) -> bool {
-        let gone = has_gone(&note.gone, number(thread, tag));
+    fn is_process_gone(note: &Note<B>) -> bool {
+        let thread = &note.facts.thread;
+        let gone = has_gone(&note.gone, thread.load(Relaxed));
         if gone {
-            note.facts.thread.through_the_kernel();
+            thread.through_the_kernel();
         }
         gone
     }
@@ -633,5 +634,8 @@ impl<B: Backend> Newcomer<Model<B>> for Newborn<'_, B> {
     fn is_claimer_gone(&self, thread: u32, tag: u32) -> bool {
         let is_taken_for_gone = B::actor().is_some_and(|actor| actor.broken.claimers_seem_gone);
         is_taken_for_gone || has_gone(&self.world.gone, number(thread, tag))
+    }
+    fn read_names(&self, _named: &mut Named) -> bool {
+        false // which words there are is for a scenario to tell
     }
 }

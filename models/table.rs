@@ -6,9 +6,15 @@
 use outlive::platform::Lifeline as _;
 use outlive::platform::Word as _;
 use outlive::raw::Id;
+#[cfg(feature = "loom")]
+use outlive::raw::Participant;
+#[cfg(feature = "loom")]
+use outlive::raw::hold::HELD;
+#[cfg(feature = "loom")]
+use outlive::raw::table::{Newcomer, recycle::Named};
 use outlive_models::{Backend, Explore, Newborn, Word, World};
 #[cfg(feature = "loom")]
-use outlive_models::{Broken, Left};
+use outlive_models::{Broken, Left, Life, Model, Note, step};
 use std::sync::Mutex;
 use std::sync::atomic::Ordering::{self, Acquire, Relaxed, Release};
 
@@ -103,19 +109,169 @@ fn come_and_go<B: Backend, const N: usize>() -> Explore<B, Hold<B>> {
 }
 
 #[cfg(feature = "loom")]
-/// Two want the only slot, and each may take the other for gone before it has armed its lifelines.
-fn hasty_newcomers<B: Backend>() -> Explore<B, Hold<B>> {
+/// Two of equal thread id want the only slot, which was left without a mark, and then the hold.
+fn newcomers_of_equal_id<B: Backend>() -> Explore<B, Hold<B>> {
     Explore::new(2, Hold::new, |world: &World<B>, who, hold: &Hold<B>| {
-        hold.register(world, who);
+        if let Some(id) = hold.register(world, who) {
+            hold.try_take(world, id, Acquire);
+        }
+    })
+    .free_slots(1)
+    .left(Left::Unmarked)
+    .broken(equal_thread_ids())
+    .check(|hold, world| {
+        let ids = hold.ids.lock().expect("no panic inside").clone();
+        assert!(!ids.is_empty() || world.has_died(0), "nobody got the slot");
+        for (id, who) in &ids {
+            assert!(world.table().is_alive(*id) != world.has_died(*who), "{id} is misjudged");
+        }
+    })
+}
+
+#[cfg(feature = "loom")]
+/// 0 takes the slot of one from before, who is dead from the start; 1 judges that one. In this
+/// order: loom tries to put 0's stores after 1's loads, but not the other way round, since 0 loads
+/// the same words itself.
+fn a_judge_of_the_dead<B: Backend>() -> Explore<B, Hold<B>> {
+    Explore::new(2, Hold::new, |world: &World<B>, who, hold: &Hold<B>| match who {
+        0 => _ = hold.register(world, who),
+        _ => {
+            let dead = Id::holder_in(named_from_before(0)).expect("it names somebody");
+            assert!(!world.table().is_alive(dead), "the dead one lives again");
+        }
     })
     .free_slots(1)
     .left(Left::Marked)
-    .broken(Broken { claimers_seem_gone: true, ..Broken::default() })
-    .check(|hold, world| {
-        let ids = hold.ids.lock().expect("no panic inside").clone();
-        assert!(!ids.is_empty(), "nobody got the slot");
-        assert!(ids.iter().all(|(id, _)| world.table().is_alive(*id)), "a living one was taken for gone");
+}
+
+/// The word of a hold of the one from before, who had this slot in its first generation.
+#[cfg(feature = "loom")]
+fn named_from_before(slot: u32) -> u32 {
+    HELD | 1 << 12 | slot
+}
+
+/// A newcomer that reads that word, which is all that there is in the segment; `None`: it finds no
+/// names anywhere.
+#[cfg(feature = "loom")]
+struct Reader<'w, B: Backend> {
+    newborn: Newborn<'w, B>,
+    word: Option<&'w Word<B>>,
+}
+
+#[cfg(feature = "loom")]
+impl<B: Backend> Newcomer<Model<B>> for Reader<'_, B> {
+    fn thread(&self) -> u32 {
+        self.newborn.thread()
+    }
+    fn tag(&self) -> u32 {
+        self.newborn.tag()
+    }
+    fn describe(&self, about: &Note<B>, id: Id) {
+        self.newborn.describe(about, id);
+    }
+    fn arm(&self, lifelines: &[Life<B>; 2]) {
+        self.newborn.arm(lifelines);
+    }
+    fn is_claimer_gone(&self, thread: u32, tag: u32) -> bool {
+        self.newborn.is_claimer_gone(thread, tag)
+    }
+    fn read_names(&self, named: &mut Named) -> bool {
+        if let Some(word) = self.word {
+            named.note(word.load(Relaxed)); // the kernel's read orders nothing
+        }
+        true
+    }
+}
+
+/// A slot has two generations in a round.
+#[cfg(feature = "loom")]
+type InTwo = outlive_models::Loom<128, 2>;
+/// A slot has one generation in a round.
+#[cfg(feature = "loom")]
+type InOne = outlive_models::Loom<128, 1>;
+
+/// Two come into the only slot, and leave it again. A word names the one from before in it.
+#[cfg(feature = "loom")]
+fn comers_beside_a_name<B: Backend, const READ: bool>() -> Explore<B, Word<B>> {
+    let make = || Word::new(named_from_before(0));
+    Explore::new(2, make, |world: &World<B>, who, word: &Word<B>| {
+        let reader = Reader { newborn: Newborn { world, who }, word: READ.then_some(word) };
+        if let Ok(id) = world.table().register(&reader) {
+            assert_ne!(Id::holder_in(word.load(Acquire)), Some(id), "a newcomer is taken for the dead holder");
+            reader.newborn.leave(id);
+        }
     })
+    .free_slots(1)
+    .left(Left::Marked)
+    .check(|_, world| {
+        let id = world.table().slots[0].living_or_dead(0);
+        assert!(id.generation() == 2 || world.has_died(0), "the slot is lost");
+    })
+}
+
+/// 0 takes a hold in the last generation of its slot, and dies; 1 comes then, or meanwhile.
+#[cfg(feature = "loom")]
+fn a_comer_beside_the_dying<B: Backend>() -> Explore<B, Word<B>> {
+    let make = || Word::new(0);
+    Explore::new(2, make, |world: &World<B>, who, word: &Word<B>| match who {
+        0 => world.act(who, |me| {
+            let _free = word.compare_exchange(0, me.id.word(), Acquire, Relaxed);
+            step::<B>();
+        }),
+        _ => {
+            if let Ok(id) = world.table().register(&Reader { newborn: Newborn { world, who }, word: Some(word) }) {
+                assert_ne!(Id::holder_in(word.load(Acquire)), Some(id), "a newcomer is taken for the dead holder");
+            }
+        }
+    })
+    .newcomers(1)
+    .left(Left::Marked)
+}
+
+/// A hold that is taken over from the one from before, who had the slot of 2: by 0 or 1, or by 2,
+/// which has come into that slot, with the very id that was named. How they take over is for the
+/// scenario to say.
+#[cfg(feature = "loom")]
+fn heirs_of_one<B: Backend>(body: fn(&World<B>, usize, &Word<B>)) -> Explore<B, Word<B>> {
+    Explore::new(3, || Word::new(named_from_before(2)), body).newcomers(1).left(Left::Marked)
+}
+
+#[cfg(feature = "loom")]
+fn careful_heirs<B: Backend>() -> Explore<B, Word<B>> {
+    heirs_of_one(|world, who, word| hold_once(world, who, word, |me, seen, take| me.inherit(word, seen, take)))
+}
+
+#[cfg(feature = "loom")]
+fn heirs_without_announcement<B: Backend>() -> Explore<B, Word<B>> {
+    heirs_of_one(|world, who, word| hold_once(world, who, word, |_, _, take| take()))
+}
+
+#[cfg(feature = "loom")]
+fn hold_once<B: Backend>(
+    world: &World<B>,
+    who: usize,
+    word: &Word<B>,
+    inherit: impl Fn(&Participant<'_, Model<B>>, u32, &dyn Fn() -> bool) -> bool,
+) {
+    let table = world.table();
+    let hold = |me: &Participant<'_, Model<B>>| {
+        let seen = word.load(Acquire);
+        if Id::holder_in(seen).is_some_and(|holder| table.is_alive(holder)) {
+            return;
+        }
+        let take = || word.compare_exchange(seen, me.id.word(), Acquire, Relaxed).is_ok();
+        if inherit(me, seen, &take) {
+            let released = word.compare_exchange(me.id.word(), 0, Release, Relaxed);
+            assert!(released.is_ok(), "{} was robbed of its hold", me.id);
+        }
+    };
+    if who < 2 {
+        world.act(who, hold);
+    } else if let Ok(id) = table.register(&Reader { newborn: Newborn { world, who }, word: Some(word) }) {
+        let is_the_only_one = id.word() == named_from_before(2) || world.has_died(id.index());
+        assert!(is_the_only_one, "{id} is neither the one that was named, nor a slot that the dead left");
+        hold(&Participant { id, table: &table });
+    }
 }
 
 #[cfg(feature = "loom")]
@@ -248,7 +404,20 @@ outlive_models::models! { with_loom, Loom, "loom",
         |n| a_slow_looker::<B>(Left::Exec).victims(&[1]).second_threads(&[1]).broken(equal_thread_ids()).holds(n);
     the_kernel_takes_no_successor_for_one_that_execs: |n| after_an_exec::<B>().broken(equal_thread_ids()).holds(n);
     the_slot_of_one_who_execs_is_not_to_be_had_before_it_is_gone: |n| after_an_exec::<B>().holds(n);
-    who_was_taken_for_gone_harms_no_successor: |n| hasty_newcomers::<B>().holds(n);
+    newcomers_of_equal_thread_id_are_not_confused: |n| newcomers_of_equal_id::<B>().victims(&[0]).holds(n);
+    a_claimer_taken_for_gone_in_error_makes_a_living_holder_dead: |n| newcomers_of_equal_id::<B>()
+        .broken(Broken { claimers_seem_gone: true, ..equal_thread_ids() })
+        .fails(n);
+    a_dead_participant_is_never_judged_alive: |n| a_judge_of_the_dead::<B>().holds(n);
+    no_newcomer_has_an_id_that_a_word_names: |n| comers_beside_a_name::<InTwo, true>().victims(&[0]).holds(n);
+    unless_it_reads_the_words_a_newcomer_is_taken_for_a_dead_holder:
+        |n| comers_beside_a_name::<InTwo, false>().fails(n);
+    who_takes_a_hold_and_dies_while_words_are_read_is_not_forgotten:
+        |n| a_comer_beside_the_dying::<InOne>().victims(&[0]).holds(n);
+    an_id_comes_round_after_the_last_heir: |n| careful_heirs::<InOne>().victims(&[0]).holds(n);
+    without_fences_a_late_heir_robs_the_living:
+        |n| careful_heirs::<InOne>().broken(Broken { no_fence: true, ..Broken::default() }).fails(n);
+    an_heir_that_does_not_announce_itself_robs_the_living: |n| heirs_without_announcement::<InOne>().fails(n);
     in_a_copy_nobody_is_alive: |n| all_end::<B>().holds(n);
     what_the_dead_wrote_is_seen_though_its_slot_has_an_owner: |n| heirs::<B>().holds(n);
     a_relaxed_look_at_the_hold_judges_the_living_dead:

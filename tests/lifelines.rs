@@ -43,6 +43,44 @@ fn attach_elsewhere(segment: &Counter) -> Result<(), Error> {
     std::thread::scope(|scope| scope.spawn(|| segment.attach().map(drop)).join().expect("no panic"))
 }
 
+/// A fault that was there once: the generations of a slot wrapped after 65,535 registrations, and a
+/// thread that came then was taken for the dead holder of a lock that nobody had looked at since.
+#[test]
+fn an_id_that_a_lock_still_names_does_not_come_round_again() {
+    const FIRST_OF_MANY: u16 = u16::MAX - 2;
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("segment");
+    let segment = Counter::options().participants(2).create(&path, |_, _| {}).expect("made");
+    let file = std::fs::OpenOptions::new().write(true).open(&path).expect("writable");
+    segment.attach().expect("the first slot");
+    // SAFETY: only the test that is the parent of such a child reads or writes the environment
+    // here.
+    unsafe { std::env::set_var("OUTLIVE_PATH", &path) };
+    let mut holder = Actor::start(&segment, "hold the file's", true);
+    assert_eq!(holder.hear(), "held");
+    let named = segment.participants().iter().map(|p| p.id).find(|id| id.index() == 1).expect("the holder");
+    holder.kill();
+    until("the holder's death to be told", || segment.participants().len() == 1);
+    let come =
+        || std::thread::scope(|scope| scope.spawn(|| segment.attach().expect("a slot")).join().expect("no panic"));
+    // As if so many threads had come and gone: the claim of slot 1, free, of that generation.
+    let free_after = |generation: u16| {
+        file.write_all_at(&(u64::from(generation) << 46).to_le_bytes(), 512 + 128).expect("written");
+    };
+    free_after(FIRST_OF_MANY - 1);
+    for round in [[FIRST_OF_MANY, u16::MAX - 1, u16::MAX], [2, 3, 4]] {
+        for generation in round {
+            let id = come();
+            assert!(id != named, "{id} is named by the lock, and its holder is dead");
+            assert_eq!((id.index(), id.generation()), (1, generation));
+        }
+    }
+    let Err(LockError::OwnerDied(left)) = segment.lock() else { panic!("the dead holder lives again") };
+    left.into_guard().mark_consistent();
+    free_after(u16::MAX);
+    assert_eq!(come().generation(), 1, "nothing names it any more");
+}
+
 /// A fault that was there once: with the mark on the second lifeline alone the slot was given away, though the kernel had
 /// still to read the first one: its links, and (equal thread ids in two PID namespaces) its word.
 #[test]
@@ -57,6 +95,49 @@ fn the_slot_of_one_that_became_another_program_is_kept_until_the_kernel_is_done_
     assert!(matches!(attach_elsewhere(&small), Err(Error::Full { participants: 2 })));
     other.kill();
     attach_elsewhere(&small).expect("the process has ended, and the kernel is done");
+}
+
+/// What the mark on the second lifeline would do to a successor that has no such lifeline: it would
+/// be dead from the first, and there would be two holders.
+#[test]
+fn a_main_thread_lives_in_the_slot_of_one_that_became_another_program() {
+    let small = Counter::options().participants(2).anonymous(|_, _| {}).expect("a segment");
+    small.attach().expect("the first slot");
+    let mut other = Actor::start(&small, "become another program, in a second thread", true);
+    assert_eq!(other.hear(), "in");
+    other.go_on();
+    until("the exec to be told as a death", || small.participants().len() == 1);
+    other.kill();
+    let mut ends = [0; 2];
+    // SAFETY: two descriptors are written to; the child and we each close what is open by ending,
+    // or below.
+    assert_eq!(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) }, 0);
+    let child = fork(|| {
+        let _held = small.lock().expect("free");
+        let mut byte = [0u8];
+        // SAFETY: one byte, written and read; the parent's ends are open here, too, so it is killed
+        // at the end.
+        unsafe {
+            libc::write(ends[1], byte.as_ptr().cast(), 1);
+            libc::pause();
+            libc::read(ends[0], byte.as_mut_ptr().cast(), 1);
+        }
+        0
+    });
+    let mut byte = [1u8];
+    // SAFETY: one byte, into a live local.
+    assert_eq!(unsafe { libc::read(ends[0], byte.as_mut_ptr().cast(), 1) }, 1);
+    let answer = small.try_lock();
+    let is_held = matches!(answer, Err(LockError::WouldBlock));
+    let participants = small.participants().len();
+    // SAFETY: a child of ours; descriptors of ours.
+    unsafe {
+        libc::kill(child, libc::SIGKILL);
+        ends.iter().for_each(|end| _ = libc::close(*end));
+    }
+    assert_eq!(wait(child), -libc::SIGKILL);
+    assert!(is_held, "two holders: {answer:?}");
+    assert_eq!(participants, 2);
 }
 
 /// A fault that was there once, twice: two threads that registered at once wrote to one note of who is linked in the mapping,

@@ -2,7 +2,10 @@
 //! other tests run without the net.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
-use outlive::{LockError, Mutex, Segment};
+mod common;
+
+use common::{PATIENCE, fork, until, wait};
+use outlive::{Condvar, LockError, Mutex, PermitPool, RwLock, Segment, Semaphore};
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
@@ -11,6 +14,11 @@ use std::time::{Duration, Instant};
 struct Shared {
     mutex: Mutex<u64>,
     held: AtomicU32,
+    rwlock: RwLock<u64>,
+    pool: PermitPool<1>,
+    semaphore: Semaphore,
+    condvar: Condvar,
+    of_condvar: Mutex<u64>,
 }
 
 /// An out-of-memory daemon may take the memory of a killed process away before the kernel has walked its robust list
@@ -74,4 +82,115 @@ fn the_end_of_a_thread_without_its_list_is_found_by_the_slow_look() {
     // It has leaked its guard, in a process that lives.
     let answer = segment.mutex.try_lock_for(Duration::from_secs(20));
     assert!(matches!(answer, Err(LockError::Leaked { .. })), "never told: {answer:?}");
+}
+
+/// A process that took part, did `deed`, and ended with all marks lost: its robust list was taken
+/// away. It is reaped.
+fn one_ends_untold(deed: impl FnOnce()) {
+    let pid = fork(|| {
+        deed();
+        let list = Box::leak(Box::new([0usize; 3]));
+        list[0] = list.as_ptr() as usize;
+        // SAFETY: an empty list of the right size, which stays; this process uses no robust mutex
+        // from here on.
+        unsafe { libc::syscall(libc::SYS_set_robust_list, list.as_ptr(), 24) as i32 }
+    });
+    assert_eq!(wait(pid), 0);
+}
+
+/// Tries until it succeeds, for as long as anything may take.
+fn again_and_again(what: &str, pause: Duration, mut attempt: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !attempt() {
+        assert!(begin.elapsed() < PATIENCE, "{what}: a death that the kernel did not tell is never found");
+        std::thread::sleep(pause);
+    }
+}
+
+/// One that waits in slices, each of `slice`, in every way that there is to wait. `None`: it does
+/// not wait, but tries, and tries again.
+fn finds_the_untold(slice: Option<Duration>) {
+    let segment = Segment::<Shared>::anonymous(|shared| shared.semaphore = Semaphore::new(0)).expect("a segment");
+    let pause = if slice.is_some() { Duration::ZERO } else { Duration::from_millis(10) };
+    let in_slices = |what: &str, attempt: &mut dyn FnMut() -> bool| again_and_again(what, pause, attempt);
+    segment.attach().expect("a slot");
+
+    one_ends_untold(|| core::mem::forget(segment.mutex.lock()));
+    in_slices("mutex", &mut || {
+        let locked = slice.map_or_else(|| segment.mutex.try_lock(), |slice| segment.mutex.try_lock_for(slice));
+        locked.is_err_and(|error| matches!(error, LockError::OwnerDied(_)))
+    });
+    one_ends_untold(|| core::mem::forget(segment.rwlock.read()));
+    in_slices("a dead reader", &mut || {
+        slice.map_or_else(|| segment.rwlock.try_write(), |slice| segment.rwlock.try_write_for(slice)).is_ok()
+    });
+    one_ends_untold(|| core::mem::forget(segment.rwlock.write()));
+    in_slices("a dead writer", &mut || {
+        let locked = slice.map_or_else(|| segment.rwlock.try_read(), |slice| segment.rwlock.try_read_for(slice));
+        locked.is_err_and(|error| matches!(error, LockError::OwnerDied(_)))
+    });
+    one_ends_untold(|| core::mem::forget(segment.pool.acquire()));
+    in_slices("pool", &mut || {
+        slice.map_or_else(|| segment.pool.try_acquire(), |slice| segment.pool.try_acquire_for(slice)).is_ok()
+    });
+    // These have no holders. But whoever waits here in slices sees to it that the dead are found.
+    let Some(slice) = slice else { return };
+    let is_alone = || segment.participants().len() == 1;
+    one_ends_untold(|| drop(segment.attach()));
+    in_slices("semaphore", &mut || segment.semaphore.try_acquire_for(slice).is_ok() || is_alone());
+    one_ends_untold(|| drop(segment.attach()));
+    let mut guard = Some(segment.of_condvar.lock().expect("free"));
+    in_slices("condvar", &mut || {
+        let waited = segment.condvar.wait_timeout(guard.take().expect("kept"), slice).expect("nobody dies holding");
+        guard = Some(waited.0);
+        is_alone()
+    });
+}
+
+/// A fault that was there once: only a sleep that lasted a whole second looked slowly.
+#[test]
+fn who_waits_in_slices_of_a_tenth_of_a_second_finds_a_death_that_was_not_told() {
+    finds_the_untold(Some(Duration::from_millis(100)));
+}
+
+#[test]
+fn who_waits_in_slices_of_nearly_a_second_finds_a_death_that_was_not_told() {
+    finds_the_untold(Some(Duration::from_millis(900)));
+}
+
+/// Shorter than the first phase of a sleep.
+#[test]
+fn who_waits_in_slices_of_a_few_milliseconds_finds_a_death_that_was_not_told() {
+    finds_the_untold(Some(Duration::from_millis(3)));
+}
+
+#[test]
+fn who_never_waits_but_tries_again_and_again_finds_a_death_that_was_not_told() {
+    finds_the_untold(None);
+}
+
+/// A fault that was there once: each sleeper looked at each participant, once a second.
+#[test]
+fn one_slow_look_serves_all_who_sleep() {
+    const SLEEPERS: usize = 40;
+    // In a process of its own, where nobody else looks.
+    let pid = fork(|| {
+        let segment = Segment::<Shared>::anonymous(|_| {}).expect("a segment");
+        let guard = segment.mutex.lock().expect("free");
+        let sleep = || drop(segment.mutex.lock());
+        std::thread::scope(|scope| {
+            (0..SLEEPERS).for_each(|_| _ = scope.spawn(sleep));
+            let (begin, before) = (Instant::now(), outlive::platform::linux::slow_checks());
+            let asleep = || segment.participants().iter().filter(|p| p.asleep_for.is_some()).count();
+            until("all to fall asleep", || asleep() == SLEEPERS);
+            std::thread::sleep(Duration::from_secs(3));
+            let checks = outlive::platform::linux::slow_checks() - before;
+            drop(guard);
+            let looks_due = begin.elapsed().as_secs() + 2;
+            assert!(checks > 0, "nobody looks");
+            assert!(checks <= looks_due * (SLEEPERS as u64 + 1), "{checks} checks, where {looks_due} looks were due");
+        });
+        0
+    });
+    assert_eq!(wait(pid), 0);
 }

@@ -125,6 +125,9 @@ pub trait Platform: Debug + Sized + Send + Sync + 'static {
 
     /// How often an algorithm looks at a word before it goes to sleep.
     const SPINS: u32;
+    /// The last generation that a slot of the participant table has before it begins a new round:
+    /// less in models.
+    const LAST_GENERATION: u16 = u16::MAX;
     /// The most words that one [`wait`](Self::wait) takes.
     const MOST_WORDS: usize;
 
@@ -144,12 +147,16 @@ pub trait Platform: Debug + Sized + Send + Sync + 'static {
     fn first_phase() -> Option<Duration>;
     /// The longest sleep without a look (the net); `None` switches the net off, which only tests do.
     fn recheck() -> Option<Duration>;
+    /// How often somebody looks slowly, for all; `None`: nobody, as if the net were off.
+    fn look_period() -> Option<Duration> {
+        Self::recheck()
+    }
     /// Whether one wait can watch many words. Without it [`recheck`](Self::recheck) is the contract.
     fn watches_many() -> bool;
     /// The slow check: true only if the participant is known to be gone without its lifeline telling. When in doubt, false.
-    /// `thread` and `tag` are those of its claim; see [`Newcomer`](crate::raw::table::Newcomer).
-    fn is_gone(about: &Self::About, thread: u32, tag: u32) -> bool;
+    /// `thread` is that of its claim; see [`Newcomer`](crate::raw::table::Newcomer). What it says
+    /// of itself may be a successor's: then the answer does not matter.
+    fn is_gone(about: &Self::About, thread: u32) -> bool;
     /// The same of the participant's whole process: true only if the process is known to be gone.
-    /// `thread` is 0 if only the thread is known to be gone already.
-    fn is_process_gone(about: &Self::About, thread: u32, tag: u32) -> bool;
+    fn is_process_gone(about: &Self::About) -> bool;
 }

@@ -110,7 +110,8 @@ pub(crate) fn play<R>(
     };
     let slots: Vec<_> = (0..participants).map(slot).collect();
     let (membership, cursor) = (AtomicU32::new(participants as u32), AtomicU32::new(0));
-    let table = Table { membership: &membership, cursor: &cursor, slots: &slots };
+    let stamp = AtomicU32::new(0);
+    let table = Table { membership: &membership, cursor: &cursor, stamp: &stamp, slots: &slots };
     let result = act(&Participant { id: id_of(0), table: &table });
     let stage = STAGE.take();
     assert!(stage.scenes.is_empty(), "{} scenes were not played", stage.scenes.len());
@@ -155,10 +156,10 @@ impl Platform for Puppet {
     fn watches_many() -> bool {
         true
     }
-    fn is_gone(_about: &AboutThread, _thread: u32, _tag: u32) -> bool {
+    fn is_gone(_about: &AboutThread, _thread: u32) -> bool {
         false
     }
-    fn is_process_gone(_about: &Self::About, _thread: u32, _tag: u32) -> bool {
+    fn is_process_gone(_about: &Self::About) -> bool {
         false
     }
 }

@@ -36,9 +36,9 @@ const NAME: u32 = PANICKED - 1;
 
 /// Who holds: a slot of the segment's participant table, and the slot's generation.
 ///
-/// An id is never reused while somebody may remember it: a slot is taken again with the next of 2^16 generations, and slots
-/// are taken in turn. So a word that names a participant long dead is mistaken for a living one only if it is not looked
-/// at during 65,536 registrations *of that slot*, which are as many times as there are free slots in the table, all told.
+/// An id is never reused while a word names it: a slot is taken again with the next generation, and
+/// after the last one only if no word names the id that comes next, and nobody is about to act on
+/// such a word ([`recycle`](super::table::recycle)).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id(u32);
 
@@ -71,7 +71,8 @@ impl Id {
         (self.0 & (Self::MOST_PARTICIPANTS as u32 - 1)) as usize
     }
 
-    /// How many participants had that slot before, modulo 2^16.
+    /// The number of the participant among those that have had the slot, from 1; it may begin anew
+    /// after 65,535.
     #[must_use]
     pub fn generation(self) -> u16 {
         (self.0 >> INDEX_BITS) as u16
@@ -84,7 +85,7 @@ impl fmt::Debug for Id {
     }
 }
 
-/// `slot.generation`, as in "3.1": the second participant that slot 3 ever had, counting from generation 0.
+/// `slot.generation`, as in "3.1": the first participant that slot 3 ever had.
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.index(), self.generation())

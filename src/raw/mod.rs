@@ -34,7 +34,7 @@ pub use table::{Participant, Slot, Table};
 
 /// Of the unit tests: nothing is written into the sources, and Miri is a thousand times slower.
 #[cfg(test)]
-fn random_cases() -> proptest::test_runner::Config {
+pub(crate) fn random_cases() -> proptest::test_runner::Config {
     let cases = if cfg!(miri) { 4 } else { 256 };
     proptest::test_runner::Config { cases, failure_persistence: None, ..Default::default() }
 }

@@ -194,6 +194,9 @@ impl<P: Platform> Mutex<P> {
             match self.look(&me, self.word.load(Acquire), 0, leaked) {
                 Look::Taken(acquired) => return Ok(acquired),
                 Look::Changed => {}
+                // Whoever tries in a loop, and never sleeps, learns of a death that the kernel did
+                // not tell here.
+                Look::HeldBy(holder) if holder != me.id && me.table.look_slowly_if_due(P::now()) => {}
                 Look::Leaked(holder) if leaked == Leaked::Refuse => return Err(Refusal::Leaked(holder)),
                 Look::HeldBy(_) | Look::Leaked(_) => return Err(Refusal::WouldBlock),
             }
@@ -262,10 +265,8 @@ impl<P: Platform> Mutex<P> {
             Some(holder) => (INCONSISTENT | WAITERS, Some(Cause::Died(Some(holder)))),
         };
         // ORDERING: Acquire, as in `take_free`. What the dead wrote was seen with its lifeline's mark.
-        match self.word.compare_exchange(seen, me.id.word() | new, Acquire, Relaxed) {
-            Ok(_) => Look::Taken(Acquired { inconsistent }),
-            Err(_) => Look::Changed,
-        }
+        let take = || self.word.compare_exchange(seen, me.id.word() | new, Acquire, Relaxed).is_ok();
+        if me.inherit(&self.word, seen, take) { Look::Taken(Acquired { inconsistent }) } else { Look::Changed }
     }
 
     /// Gives the lock back, which the caller holds, and leaves the word behind that is given: 0, or

@@ -112,7 +112,8 @@ impl<P: Platform> Once<P> {
             // ORDERING: Acquire: what an earlier initialiser left half done is seen, and can be done anew. That the word was
             // seen with Acquire is not enough: one may have begun and failed since, and left the same word.
             // Models: `once::one_at_a_time_whoever_dies`, `once::two_that_fail_are_one_after_the_other`.
-            if self.word.compare_exchange(seen, me.id.word() | new, Acquire, Relaxed).is_ok() {
+            let take = || self.word.compare_exchange(seen, me.id.word() | new, Acquire, Relaxed).is_ok();
+            if me.inherit(&self.word, seen, take) {
                 return Ok(Begun::Ours { earlier });
             }
         }

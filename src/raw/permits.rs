@@ -134,7 +134,10 @@ impl<P: Platform, const N: usize> Permits<P, N> {
 
     #[cold]
     fn try_acquire_slow(&self, me: Participant<'_, P>, start: usize) -> Result<Taken, NoPermit> {
-        self.look(&me, start).map_err(|_| NoPermit::WouldBlock)
+        let taken = self.look(&me, start);
+        // As `Mutex::try_lock` does.
+        let again = taken.is_err() && me.table.look_slowly_if_due(P::now());
+        if again { self.look(&me, start) } else { taken }.map_err(|_| NoPermit::WouldBlock)
     }
 
     #[cold]
@@ -194,7 +197,9 @@ impl<P: Platform, const N: usize> Permits<P, N> {
             match Id::holder_in(seen) {
                 Some(holder) if holder == me.id => {}
                 Some(holder) if me.table.is_alive(holder) => living = Some(holder),
-                from if self.take(index, seen, me) => return Ok(Taken { index, from }),
+                from if me.inherit(&self.holds[index], seen, || self.take(index, seen, me)) => {
+                    return Ok(Taken { index, from });
+                }
                 _ => {} // somebody was quicker
             }
         }

@@ -113,6 +113,7 @@ enum Writer {
 
 /// The state of one operation's waiting, on whatever words.
 struct Wait<'p, 't, P: Platform> {
+    me: &'p Participant<'t, P>,
     vigil: Option<Vigil<'p, 't, P>>,
     spins: u32,
     leaked: Leaked,
@@ -124,18 +125,18 @@ impl<'p, 't, P: Platform> Wait<'p, 't, P> {
             Patience::None => None,
             Patience::Until(deadline) => Some(Vigil::new(me, deadline)),
         };
-        Self { vigil, spins: P::SPINS, leaked }
+        Self { me, vigil, spins: P::SPINS, leaked }
     }
 
     /// Whether that holder, which is not alive, has leaked its hold, and that matters.
-    fn has_leaked(&self, me: &Participant<'_, P>, holder: Id) -> bool {
-        self.leaked != Leaked::Take && me.table.has_leaked(holder)
+    fn has_leaked(&self, holder: Id) -> bool {
+        self.leaked != Leaked::Take && self.me.table.has_leaked(holder)
     }
 
     /// Waits a while for a word of that value, which a living `holder` has, to change.
     fn while_held(&mut self, word: &P::Word, seen: u32, holder: Id) -> Result<(), Refusal> {
         let Some(vigil) = &mut self.vigil else {
-            return Err(Refusal::WouldBlock);
+            return self.would_block();
         };
         if self.spins > 0 && seen & WAITERS == 0 {
             self.spins -= 1;
@@ -161,7 +162,7 @@ impl<'p, 't, P: Platform> Wait<'p, 't, P> {
         holder: Id,
     ) -> Result<(), Refusal> {
         let Some(vigil) = &mut self.vigil else {
-            return Err(Refusal::WouldBlock);
+            return self.would_block();
         };
         if self.spins > 0 {
             self.spins -= 1;
@@ -181,6 +182,12 @@ impl<'p, 't, P: Platform> Wait<'p, 't, P> {
             Slept::Look => Ok(()),
             Slept::TimedOut => Err(Refusal::TimedOut),
         }
+    }
+
+    /// The answer to one who does not wait, or `Ok` if it is to look again: as in
+    /// `Mutex::try_lock`.
+    fn would_block(&self) -> Result<(), Refusal> {
+        if self.me.table.look_slowly_if_due(P::now()) { Ok(()) } else { Err(Refusal::WouldBlock) }
     }
 
     /// The answer to one who would wait for itself.
@@ -278,7 +285,8 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                 (Writer::Gone { left }, _) if left != seen => {
                     // ORDERING: Release: who reads this word with Acquire sees what the dead had written, as this one does by the
                     // mark. Model: `rwlock::two_readers_and_a_writer_whoever_dies`.
-                    let _or_look_again = self.writer.0.compare_exchange(seen, left, Release, Relaxed);
+                    let leave = || self.writer.0.compare_exchange(seen, left, Release, Relaxed).is_ok();
+                    let _or_look_again = me.inherit(&self.writer.0, seen, leave);
                 }
                 (Writer::Gone { .. }, None) => *taken = self.take_word(me, wait)?,
                 (Writer::Gone { left }, Some(word)) => {
@@ -306,15 +314,15 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                     all[word].value = seen;
                     held_by = held_by.or(Some((word, holder)));
                 }
-                Some(holder) if wait.has_leaked(me, holder) => {
+                Some(holder) if wait.has_leaked(holder) => {
                     all[word].value = seen;
                     leaked_by = Some(holder);
                 }
                 // Who sleeps on the word of a dead reader watches that reader, and looks again: no need to keep WAITERS.
                 // ORDERING: as in `read`.
                 _ => {
-                    let take = place.compare_exchange_then_fence(seen, me.id.word(), Relaxed, Relaxed);
-                    return Ok(take.is_ok().then_some(word));
+                    let take = || place.compare_exchange_then_fence(seen, me.id.word(), Relaxed, Relaxed).is_ok();
+                    return Ok(me.inherit(place, seen, take).then_some(word));
                 }
             }
         }
@@ -412,7 +420,8 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                 Writer::Gone { left } => {
                     let new = me.id.word() | DRAINING | left & INCONSISTENT;
                     // ORDERING: as in `write`.
-                    if self.writer.0.compare_exchange_then_fence(seen, new, Relaxed, Relaxed).is_ok() {
+                    let take = || self.writer.0.compare_exchange_then_fence(seen, new, Relaxed, Relaxed).is_ok();
+                    if me.inherit(&self.writer.0, seen, take) {
                         return Ok(left);
                     }
                 }
@@ -430,10 +439,11 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                 match Id::holder_in(seen) {
                     None => break,
                     Some(holder) if me.table.is_alive(holder) => wait.while_held(&reader.0, seen, holder)?,
-                    Some(holder) if wait.has_leaked(me, holder) => return Err(Refusal::Leaked(holder)),
+                    Some(holder) if wait.has_leaked(holder) => return Err(Refusal::Leaked(holder)),
                     // ORDERING: Relaxed: that the dead has done reading goes to the next writer with the writer word.
                     Some(_) => {
-                        let _or_look_again = reader.0.compare_exchange(seen, 0, Relaxed, Relaxed);
+                        let clear = || reader.0.compare_exchange(seen, 0, Relaxed, Relaxed).is_ok();
+                        let _or_look_again = me.inherit(&reader.0, seen, clear);
                     }
                 }
             }
@@ -488,7 +498,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         match Id::holder_in(seen) {
             None => Writer::Gone { left: seen & !WAITERS },
             Some(holder) if holder == me.id || me.table.is_alive(holder) => Writer::Living(holder),
-            Some(holder) if wait.has_leaked(me, holder) => Writer::Leaked(holder),
+            Some(holder) if wait.has_leaked(holder) => Writer::Leaked(holder),
             // It had touched nothing. There may be a displaced reader that it waited for.
             Some(_) if seen & (DRAINING | INCONSISTENT) == DRAINING => Writer::Gone { left: DISPLACED },
             Some(holder) => Writer::Gone { left: Cause::Died(Some(holder)).word() },

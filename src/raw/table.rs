@@ -8,10 +8,13 @@
 //!
 //! | bits  | name       | meaning                                                                          |
 //! |-------|------------|----------------------------------------------------------------------------------|
-//! | 0–21  | thread     | id of the claiming thread, in its own PID namespace                              |
-//! | 22–45 | tag        | a hash by which a claimer that died at once can be told from its successors      |
-//! | 46–61 | generation | how many have claimed the slot, from 1, modulo 2^16, leaving out 0               |
+//! | 0–21  | thread     | id of the claiming thread, in its own PID namespace; FREE: upper bits of the round |
+//! | 22–45 | tag        | CLAIMED: what tells the claimer from others of its id; else: the round, modulo 2^24 |
+//! | 46–61 | generation | how many have claimed the slot in this round, from 1                             |
 //! | 62–63 | state      | FREE, CLAIMED (lifelines are the predecessor's), LIVE and LEAKED (lifelines are this one's) |
+//!
+//! The generation does not wrap: what becomes of a slot in its last one, and what a round is,
+//! [`recycle`] tells.
 //!
 //! LEAKED is LIVE with a warning. The owner writes it before it ends by itself while a guard of its
 //! own may be leaked: another thread of its process may still use what that guard gave. With the thread
@@ -23,8 +26,9 @@
 //!    *first* lifeline, which the kernel walks last. With the second alone marked (exec) the owner is dead, but the kernel may
 //!    still have to read the first one's links, and compare its word with a thread id that a successor in
 //!    another PID namespace may have, too: such a slot is freed by the slow look, once the owner is gone for certain.
-//! 2. In CLAIMED only the claimer writes to the slot, and by CAS, since it may wrongly be taken for dead: then it finds
-//!    out at CLAIMED → LIVE, and starts over. Before that it is nobody's holder, so nothing is lost.
+//! 2. In CLAIMED only the claimer writes to the slot. A claimer that is alive is never taken for
+//!    gone ([`Newcomer::is_claimer_gone`]), so what it does late, it does to a slot that is still
+//!    its own.
 //! 3. A word names `(index, generation)` only after that generation's lifelines were armed (and a Release fence).
 //! 4. From LIVE on, a mark on a lifeline is this generation's death. Nobody but the kernel writes it there: who leaves, or is
 //!    found gone by the slow look, ends LIVE → FREE, by a CAS on the claim, which no successor's equals. A lifeline's value
@@ -32,15 +36,19 @@
 //! 5. A mark is never overwritten before all who sleep on it were woken; a newcomer changes the membership word, and wakes
 //!    all on it, after it is armed and before its first operation.
 //! 6. Only the owner changes LIVE to LEAKED, before its lifelines are cut. LEAKED becomes FREE only
-//!    when the owner's process is known to be gone.
+//!    when the owner's process is known to be gone, or the owner is dead and no word names it.
 //!
 //! So a word's holder is alive if and only if its slot is LIVE or LEAKED in the named generation, and neither lifeline is marked. The
 //! lifelines are read before the generation: if they were a successor's, the generation is seen to have moved on.
 //! A holder that is dead in LEAKED has *leaked* its hold: see [`Table::has_leaked`].
 
+pub mod recycle;
+pub mod slow;
+
 use super::hold::Id;
-use crate::platform::{About, Lifeline, Long, MARK, OWNER, Platform, WAKE_AT_DEATH, Word};
+use crate::platform::{About, Lifeline, Long, MARK, OWNER, Platform, Word};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use recycle::Named;
 
 const FREE: u64 = 0;
 const CLAIMED: u64 = 1;
@@ -75,8 +83,17 @@ impl Claim {
     fn is_armed(self) -> bool {
         self.state == LIVE || self.state == LEAKED && self.thread != 0
     }
-    fn next_generation(self) -> u16 {
-        self.generation.wrapping_add(1).max(1)
+    /// The word of a slot that is free after this generation of that round.
+    fn free(generation: u16, round: u32) -> Self {
+        Self { state: FREE, generation, thread: round >> 24, tag: round }
+    }
+    /// Whether the slot is not taken, if its first lifeline is `own`.
+    fn is_over(self, own: u32) -> bool {
+        match self.state {
+            FREE => true,
+            LIVE => own & MARK != 0, // the first alone: invariant 1
+            _ => false,              // CLAIMED, LEAKED
+        }
     }
 }
 
@@ -87,12 +104,17 @@ pub struct Slot<P: Platform> {
     claim: P::Long,
     lifelines: [P::Lifeline; 2],
     about: P::About,
+    /// How often the generations have begun anew. Wraps after 2^32 rounds of 65,535 registrations
+    /// of this slot; see [`recycle`].
+    round: P::Word,
+    /// Whom the owner is taking something over from; see [`recycle`].
+    heir_of: P::Word,
 }
 
 impl<P: Platform> Slot<P> {
     /// A slot of these parts; all zero is a free one.
     pub fn from_parts(claim: P::Long, lifelines: [P::Lifeline; 2], about: P::About) -> Self {
-        Self { claim, lifelines, about }
+        Self { claim, lifelines, about, round: P::Word::new(0), heir_of: P::Word::new(0) }
     }
 
     /// The claim word of a slot's first owner, alive, for those who build a table by hand.
@@ -135,18 +157,20 @@ pub(crate) fn is_owned(value: u32) -> bool {
     value & OWNER != 0 && value & MARK == 0
 }
 
-/// Makes a lifeline that was `left` by the slot's former owner 0, after waking all who sleep on it.
-fn reset<P: Platform>(word: &P::Word, left: u32) {
-    if left != 0 {
+/// Makes a lifeline of a slot that the caller has claimed 0, after waking all who sleep on it.
+fn reset<P: Platform>(word: &P::Word) {
+    // ORDERING: Relaxed; the kernel has done with the former owner (invariant 1), and nobody but
+    // the claimer writes it now.
+    if word.load(Relaxed) != 0 {
         // For the sake of those whom a stopped process should have woken.
         // EQUIVALENT(wake#1 dropped; all to one): whoever marked the word has woken one who slept on it, and that one finds the
         // word changed and wakes the others, or dies watched by them. If our thread has the number of the former owner's, so that
         // it finds no change, the others sleep on a word that is ours: our death wakes one of them, and our announcement all.
         P::wake(word, u32::MAX);
-        // The kernel has done with the former owner (invariant 1). So what is there now, if not that, is a successor's, who took us
-        // for dead: we find out at CLAIMED → LIVE. Model: `table::who_was_taken_for_gone_harms_no_successor`.
-        // ORDERING: Relaxed; the claim orders it. Whoever reads the 0 reads it as part of the mark's release sequence.
-        let _successors = word.compare_exchange(left, 0, Relaxed, Relaxed);
+        // ORDERING: Release. Whoever judges by the 0 sees what the dead wrote, whose mark the
+        // claimer has read with Acquire. Model:
+        // `table::what_the_dead_wrote_is_seen_though_its_slot_has_an_owner`.
+        word.store(0, Release);
     }
 }
 
@@ -180,6 +204,8 @@ pub struct Table<'m, P: Platform> {
     pub membership: &'m P::Word,
     /// Where the next claimer begins to look, so that slots are taken in turn. A hint.
     pub cursor: &'m P::Word,
+    /// When the last slow look was begun; see [`slow`].
+    pub stamp: &'m P::Word,
     /// The slots.
     pub slots: &'m [Slot<P>],
 }
@@ -204,19 +230,24 @@ impl<P: Platform> Copy for Participant<'_, P> {}
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full;
 
-/// Who registers, and the two things only its platform can do.
+/// Who registers, and what only its platform can do.
 pub trait Newcomer<P: Platform> {
     /// Its thread id, 22 bits.
     fn thread(&self) -> u32;
-    /// 24 bits by which it can be told from another thread of the same id; see [`Newcomer::is_claimer_gone`].
+    /// 24 bits by which it is told from other threads of the same id; see
+    /// [`Newcomer::is_claimer_gone`].
     fn tag(&self) -> u32;
     /// Writes down what is known of it.
     fn describe(&self, about: &P::About, id: Id);
     /// Arms the lifelines. Both words are without owner.
     fn arm(&self, lifelines: &[P::Lifeline; 2]);
-    /// Whether the claimer of that thread id and tag is known to be gone. When in doubt, false; but a wrong
-    /// answer does no harm.
+    /// Whether the claimer of that thread id and tag is known to be gone. When in doubt, false:
+    /// **never true for one that is alive**, or two write to one slot, and a living holder is
+    /// judged dead. Model: `table::a_claimer_taken_for_gone_in_error_makes_a_living_holder_dead`.
     fn is_claimer_gone(&self, thread: u32, tag: u32) -> bool;
+    /// Tells `named` of every word of the segment that may name a participant, and of more if it
+    /// cannot be told. False if that cannot be done: then no slot is recycled.
+    fn read_names(&self, named: &mut Named) -> bool;
 }
 
 impl<'m, P: Platform> Table<'m, P> {
@@ -252,7 +283,7 @@ impl<'m, P: Platform> Table<'m, P> {
         if (claim.state, claim.generation) != (LEAKED, id.generation()) {
             return false;
         }
-        if !P::is_process_gone(&slot.about, claim.thread, claim.tag) {
+        if !P::is_process_gone(&slot.about) {
             return true;
         }
         if self.free(slot, claim) {
@@ -289,12 +320,14 @@ impl<'m, P: Platform> Table<'m, P> {
     /// # If a process dies
     /// The newcomer, before it claims: nothing has happened. Between claim and armed lifelines: the slot stays taken until
     /// somebody who needs one finds, by a slow look, that the claimer is gone; nobody waits for it. After that: as any participant.
+    /// One that [recycles](recycle): a slot keeps its last generation, or has begun a new round.
     pub fn register(&self, who: &impl Newcomer<P>) -> Result<Id, Full> {
         let count = self.slots.len().min(Id::MOST_PARTICIPANTS);
         for slowly in [false, true] {
             if slowly {
                 self.free_abandoned_claims(who);
                 self.look_slowly();
+                self.recycle(who);
             }
             let start = self.cursor.load(Relaxed) as usize; // ORDERING: a hint
             for index in (0..count).map(|i| (start.wrapping_add(i)) % count) {
@@ -316,30 +349,32 @@ impl<'m, P: Platform> Table<'m, P> {
         // Model: `table::a_slot_that_the_dead_left_goes_to_one`.
         let seen = slot.claim.load(Acquire);
         let former = Claim::of(seen);
-        // Read before the claim: what is reset later is the predecessor's, and never a successor's, invariant 2.
-        let left = slot.lifelines.each_ref().map(|lifeline| lifeline.word().load(Acquire));
-        let to_be_had = match former.state {
-            FREE => true,
-            LIVE => left[0] & MARK != 0, // the first alone: invariant 1
-            _ => false,                  // CLAIMED, LEAKED
-        };
-        if !to_be_had {
-            return None;
+        // ORDERING: Acquire. What the dead wrote is seen with its mark.
+        let is_over = former.is_over(slot.lifelines[0].word().load(Acquire));
+        if !is_over || former.generation >= P::LAST_GENERATION {
+            return None; // taken, or to be recycled first
         }
-        let mine = Claim { state: CLAIMED, generation: former.next_generation(), thread: who.thread(), tag: who.tag() };
+        let generation = former.generation + 1;
+        let mine = Claim { state: CLAIMED, generation, thread: who.thread(), tag: who.tag() };
         // ORDERING: Release. Who judges the predecessor by this generation sees all that it wrote, whose mark we have read with
         // Acquire. Model: `table::what_the_dead_wrote_is_seen_though_its_slot_has_an_owner`.
         slot.claim.compare_exchange(seen, mine.word(), Release, Relaxed).ok()?;
         // ORDERING: Relaxed; a hint.
         self.cursor.store((index + 1) as u32, Relaxed);
-        for (lifeline, left) in slot.lifelines.iter().zip(left) {
-            reset::<P>(lifeline.word(), left);
+        // The second, too: after an exec it is marked, and a main thread, which arms the first
+        // alone, would be born dead.
+        for lifeline in &slot.lifelines {
+            reset::<P>(lifeline.word());
         }
-        let id = Id::new(index, mine.generation);
+        // ORDERING: Relaxed for both; nobody asks for them before the slot is LIVE.
+        slot.heir_of.store(0, Relaxed);
+        let round = slot.round.load(Relaxed);
+        let id = Id::new(index, generation);
         who.describe(&slot.about, id);
-        let live = Claim { state: LIVE, ..mine };
+        let live = Claim { state: LIVE, tag: round, ..mine };
         // ORDERING: Release. The lifelines were reset before this is seen, or an old mark would be taken for ours.
-        // Model: `table::a_slot_that_the_dead_left_goes_to_one`.
+        // Model: `table::a_slot_that_the_dead_left_goes_to_one`. It fails only if somebody has
+        // scribbled on the claim.
         slot.claim.compare_exchange(mine.word(), live.word(), Release, Relaxed).ok()?;
         who.arm(&slot.lifelines);
         Some(id)
@@ -381,50 +416,10 @@ impl<'m, P: Platform> Table<'m, P> {
         self.free(slot, claim); // last: from here on it may be another's
     }
 
-    /// The slow look: ends, on the kernel's behalf, the participants that are known to be gone.
-    ///
-    /// By the claim, never by a mark on the lifeline: between a look and the mark the slot may have become a successor's, whose
-    /// thread id may be equal. Model: `table::equal_thread_ids_are_not_confused`.
-    pub fn look_slowly(&self) {
-        for (index, slot) in self.slots.iter().enumerate().take(Id::MOST_PARTICIPANTS) {
-            let claim = Claim::of(slot.claim.load(Acquire));
-            if claim.state == LEAKED {
-                self.look_slowly_at_leaked(index, slot, claim);
-                continue;
-            }
-            if claim.state != LIVE || !P::is_gone(&slot.about, claim.thread, claim.tag) {
-                continue;
-            }
-            // Where the kernel did its part there is nothing to do.
-            // ORDERING: Relaxed; what the dead wrote is known with its end. A compare-exchange, so that it reads the newest value,
-            // and one that writes nothing unless that is a mark.
-            let (word, mark) = (slot.lifelines[0].word(), MARK | WAKE_AT_DEATH);
-            let seen = word.compare_exchange(mark, mark, Relaxed, Relaxed).unwrap_or_else(|now| now);
-            // EQUIVALENT(look who was marked is freed): a slot is given away with its mark as well as without; it is so that nobody is
-            // woken for a death that the kernel has told of.
-            if seen & MARK == 0 && self.free(slot, claim) {
-                // Those who sleep on its lifelines see no change there: this tells them.
-                self.announce(index);
-            }
-        }
-    }
-
-    /// Frees the slot if its owner's process is gone; else notes whether its owner is.
-    fn look_slowly_at_leaked(&self, index: usize, slot: &Slot<P>, claim: Claim) {
-        let is_kept = self.has_leaked(Id::new(index, claim.generation));
-        let is_unmarked = slot.alive().is_some_and(|(_, now)| now == claim);
-        if is_kept && is_unmarked && P::is_gone(&slot.about, claim.thread, claim.tag) {
-            let ended = Claim { thread: 0, ..claim };
-            // ORDERING: Release, as in `free`.
-            if slot.claim.compare_exchange(claim.word(), ended.word(), Release, Relaxed).is_ok() {
-                self.announce(index);
-            }
-        }
-    }
-
-    /// LIVE, CLAIMED or LEAKED → FREE. False if somebody was quicker, or a claimer that was taken for dead lives.
+    /// LIVE, CLAIMED or LEAKED → FREE. False if somebody was quicker.
     fn free(&self, slot: &Slot<P>, claim: Claim) -> bool {
-        let free = Claim { state: FREE, thread: 0, tag: 0, ..claim };
+        // ORDERING: Relaxed; it was written before the claim that the caller has read with Acquire.
+        let free = Claim::free(claim.generation, slot.round.load(Relaxed));
         // ORDERING: Release. Who judges by the free claim sees what the dead wrote, of whose end the caller knows.
         // Model: `mutex::a_mark_by_hand_publishes_what_the_dead_wrote`.
         slot.claim.compare_exchange(claim.word(), free.word(), Release, Relaxed).is_ok()
@@ -437,7 +432,7 @@ impl<'m, P: Platform> Table<'m, P> {
         for slot in self.slots {
             // ORDERING: Relaxed for all; the caller publishes it, and nobody else is there.
             let claim = Claim::of(slot.claim.load(Relaxed));
-            slot.claim.store(Claim { state: FREE, thread: 0, tag: 0, ..claim }.word(), Relaxed);
+            slot.claim.store(Claim::free(claim.generation, slot.round.load(Relaxed)).word(), Relaxed);
             for lifeline in slot.lifelines() {
                 lifeline.word().store(0, Relaxed);
             }
@@ -447,9 +442,10 @@ impl<'m, P: Platform> Table<'m, P> {
     /// Frees slots whose claimer died before it armed its lifelines.
     fn free_abandoned_claims(&self, who: &impl Newcomer<P>) {
         for slot in self.slots {
-            let claim = Claim::of(slot.claim.load(Relaxed)); // ORDERING: the verdict is a CAS on this very value
+            // ORDERING: Acquire. The round is not older.
+            let claim = Claim::of(slot.claim.load(Acquire));
             if claim.state == CLAIMED && who.is_claimer_gone(claim.thread, claim.tag) {
-                self.free(slot, claim); // if not, it lives, or somebody was quicker
+                self.free(slot, claim); // if not, somebody was quicker
             }
         }
     }

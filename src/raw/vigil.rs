@@ -30,10 +30,9 @@
 //! processes' main ones. If there are more, the holder is watched, and one representative thread for each other *process*,
 //! since its threads die together when it is killed. What is not watched then (a thread that ends by itself with a hold,
 //! after a hand-over; processes beyond the 128 words) is left to the net: no sleep lasts longer than
-//! [`Platform::recheck`] (one second) before the sleeper looks again, also slowly ([`Table::look_slowly`]). A *stopped*
-//! process that was already woken delays the others by as much.
-//!
-//! [`Table::look_slowly`]: super::table::Table::look_slowly
+//! [`Platform::recheck`] (one second) before the sleeper looks again, and one of all who wait looks
+//! also slowly ([`table::slow`](super::table::slow)). A *stopped* process that was already woken
+//! delays the others by as much.
 //!
 //! # Ways that do not work
 //!
@@ -73,8 +72,6 @@ pub struct Vigil<'p, 't, P: Platform> {
     deadline: Option<Duration>,
     first_phase: Option<Duration>,
     first_phase_ends: Option<Duration>,
-    /// When the sleep that is over was to end for the net's sake.
-    recheck_at: Option<Duration>,
     watch: Option<Watch<'t, P>>,
 }
 
@@ -116,7 +113,7 @@ impl<T: Copy, const N: usize> List<T, N> {
 impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
     /// Begins. `deadline` is on [`Platform::now`]'s clock; `None` waits for ever.
     pub fn new(me: &'p Participant<'t, P>, deadline: Option<Duration>) -> Self {
-        Self { me, deadline, first_phase: P::first_phase(), first_phase_ends: None, recheck_at: None, watch: None }
+        Self { me, deadline, first_phase: P::first_phase(), first_phase_ends: None, watch: None }
     }
 
     /// Sleeps on `news` as long as it is `value`, and nobody dies who matters. `holder` is whom the caller waits for, if it
@@ -138,20 +135,20 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
     ) -> Slept {
         let now = P::now();
         if self.is_over(now) {
-            return Slept::TimedOut;
+            // Here, too: whoever waits in slices may never come any further.
+            return if self.me.table.look_slowly_if_due(now) { Slept::Look } else { Slept::TimedOut };
         }
-        // Here, and not after the wait: who was woken has no time to lose.
-        let due = self.recheck_at.take();
-        self.look_slowly_if_due(due, now);
         if self.is_in_first_phase(now) {
             self.nap(news, others, holder, now);
             return Slept::Look;
         }
+        // Before the wait, and not after it: who was woken has no time to lose.
+        self.me.table.look_slowly_if_due(now);
         let Some(watch) = self.watch.take() else {
             self.watch = Some(self.collect(holder));
             return Slept::Look;
         };
-        self.recheck_at = self.wait_until_recheck(news, others, &watch, now);
+        self.wait_until_recheck(news, others, &watch, now);
         // ORDERING: Relaxed; a wrong answer costs time alone.
         // EQUIVALENT(taken as equal): the length of the first phase decides how soon everybody is watched, and what that costs;
         // whatever it is, it ends by itself.
@@ -189,13 +186,15 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
             }
         }
         if let Some(watch) = self.watch.as_ref().filter(|_| !self.is_over(now)) {
-            let recheck = self.wait_until_recheck(news, &[], watch, now);
+            self.me.table.look_slowly_if_due(now);
+            self.wait_until_recheck(news, &[], watch, now);
             now = P::now();
-            // EQUIVALENT(dropped): the caller looks at its predicate in any case, and whoever waits for the lock of one whose mark
-            // was lost looks slowly itself. So it would come, but later.
-            self.look_slowly_if_due(recheck, now);
         }
-        if self.is_over(now) { Slept::TimedOut } else { Slept::Look }
+        if !self.is_over(now) {
+            return Slept::Look;
+        }
+        self.me.table.look_slowly_if_due(now); // for the same reason as in `sleep`
+        Slept::TimedOut
     }
 
     fn is_over(&self, now: Duration) -> bool {
@@ -316,23 +315,15 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
     }
 
     /// The second phase's sleep, with the net under it.
-    /// Gives when a slow look is due.
     fn wait_until_recheck(
         &self,
         news: Expect<'_, P::Word>,
         others: &[Expect<'_, P::Word>],
         watch: &Watch<'t, P>,
         now: Duration,
-    ) -> Option<Duration> {
+    ) {
         let recheck = P::recheck().map(|bound| now + bound);
         self.wait(news, others, watch, earlier(self.deadline, recheck));
-        recheck
-    }
-
-    fn look_slowly_if_due(&self, due: Option<Duration>, now: Duration) {
-        if due.is_some_and(|at| at <= now) {
-            self.me.table.look_slowly();
-        }
     }
 
     fn wait(

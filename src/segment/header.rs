@@ -20,6 +20,7 @@
 //! | 152    | 4     | `REVIVING` while a revival is under way or was broken off        |
 //! | 256    | 4     | membership word                                                  |
 //! | 384    | 4     | cursor                                                           |
+//! | 448    | 4     | stamp of the last slow look                                      |
 //! | 512    | 128 n | participant table                                                |
 //! | …      |       | root value, at a multiple of 128 and of its alignment            |
 //! | …      |       | room, at a multiple of its elements' alignment and of 128        |
@@ -58,6 +59,7 @@ pub(super) const REVIVING: u32 = 0x7276_6976;
 /// From here on a cache line each, or more.
 pub(super) const MEMBERSHIP: usize = LENGTH.next_multiple_of(SLOT);
 pub(super) const CURSOR: usize = MEMBERSHIP + SLOT;
+pub(super) const STAMP: usize = CURSOR + SLOT / 2;
 pub(super) const TABLE: usize = CURSOR + SLOT;
 pub(super) const SLOT: usize = 128;
 const PAGE: usize = 4096;

@@ -45,6 +45,7 @@ use crate::platform::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
 use crate::platform::linux::{self, Anchors, Linux, Myself};
 use crate::platform::{Platform, linux::AboutThread, linux::RobustNode};
 use crate::raw::Id;
+use crate::raw::table::recycle::Named;
 use crate::raw::table::{Newcomer, Participant, Slot, Table};
 use core::cell::{Cell, UnsafeCell};
 use core::ptr;
@@ -180,6 +181,7 @@ impl Mapping {
             Table {
                 membership: &*base.add(header::MEMBERSHIP).cast::<AtomicU32>(),
                 cursor: &*base.add(header::CURSOR).cast::<AtomicU32>(),
+                stamp: &*base.add(header::STAMP).cast::<AtomicU32>(),
                 slots: core::slice::from_raw_parts(base.add(header::TABLE).cast::<Slot<Linux>>(), layout.participants),
             }
         };
@@ -335,13 +337,18 @@ impl Body {
     /// are read by the kernel: most of them are plain data that other threads may be writing to, and to look at those ourselves
     /// would be a data race.
     fn find_word_naming(&self, id: Id) -> Result<Option<usize>> {
+        self.find_word(|word| Id::holder_in(word) == Some(id))
+    }
+
+    /// The offset of the first word behind the table that is `sought`.
+    fn find_word(&self, mut sought: impl FnMut(u32) -> bool) -> Result<Option<usize>> {
         let start = self.map.as_mut_ptr() as usize;
         let mut bytes = [0; 4096];
         for at in (self.layout.root..self.layout.total).step_by(bytes.len()) {
             let bytes = &mut bytes[..(self.layout.total - at).min(4096)];
             linux::read_by_kernel(start + at, bytes).map_err(|e| Error::io("read the segment", None, e))?;
-            let words = bytes.chunks_exact(4).map(|word| u32::from_ne_bytes(word.try_into().expect("four bytes")));
-            if let Some(index) = words.into_iter().position(|word| Id::holder_in(word) == Some(id)) {
+            let mut words = bytes.chunks_exact(4).map(|word| u32::from_ne_bytes(word.try_into().expect("four bytes")));
+            if let Some(index) = words.position(&mut sought) {
                 return Ok(Some(at + index * 4));
             }
         }
@@ -484,7 +491,8 @@ impl Local {
             mappings().filter(|other| other.is_same_segment(mapping)).find_map(|other| other.pin_of(thread));
         let id = match registered.and_then(|pin| Id::holder_in(pin.id.load(Relaxed))) {
             Some(id) => id,
-            None => self.register(mapping, table)?,
+            // SAFETY: as above.
+            None => self.register(mapping, unsafe { mapping.body() })?,
         };
         if self.is_ending.get() {
             table.leak(id);
@@ -499,7 +507,8 @@ impl Local {
         Ok(Participant { id, table })
     }
 
-    fn register(&self, mapping: &'static Mapping, table: &Table<'static, Linux>) -> Result<Id> {
+    fn register(&self, mapping: &'static Mapping, body: &Body) -> Result<Id> {
+        let table = &body.table;
         let list = linux::robust_list()?;
         linux::call_at_thread_end(thread_ends).map_err(|errno| {
             let error = std::io::Error::from_raw_os_error(errno);
@@ -527,7 +536,7 @@ impl Local {
             other_entries: crowded.others,
         })?;
         let pin = Pin::take_in(&mapping.pins, process);
-        let me = Registration { myself, anchors, pin, leader };
+        let me = Registration { myself, anchors, pin, leader, body };
         let Ok(id) = table.register(&me) else {
             pin.tenant.vacate();
             return Err(Error::Full { participants: table.slots.len() });
@@ -593,14 +602,15 @@ pub(super) fn detach(mapping: &Mapping) -> Result<()> {
     })
 }
 
-struct Registration {
+struct Registration<'b> {
     myself: Myself,
     anchors: &'static Anchors,
     pin: &'static Pin,
     leader: Option<u32>,
+    body: &'b Body,
 }
 
-impl Newcomer<Linux> for Registration {
+impl Newcomer<Linux> for Registration<'_> {
     fn thread(&self) -> u32 {
         self.myself.thread_id
     }
@@ -628,5 +638,12 @@ impl Newcomer<Linux> for Registration {
     }
     fn is_claimer_gone(&self, thread: u32, tag: u32) -> bool {
         self.myself.knows_gone(thread, tag)
+    }
+    fn read_names(&self, named: &mut Named) -> bool {
+        let none_is_sought = |word| {
+            named.note(word);
+            false
+        };
+        self.body.find_word(none_is_sought).is_ok()
     }
 }

@@ -7,6 +7,7 @@
 use core::time::Duration;
 use outlive::platform::{self, Expect, Lifeline, Long, MARK, OWNER, Platform, WAKE_AT_DEATH};
 use outlive::raw::Id;
+use outlive::raw::table::recycle::Named;
 use outlive::raw::table::{Newcomer, Slot, Table};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -315,11 +316,11 @@ impl Platform for Standard {
     fn watches_many() -> bool {
         true
     }
-    fn is_gone(note: &Note, thread: u32, _tag: u32) -> bool {
+    fn is_gone(note: &Note, thread: u32) -> bool {
         unpoisoned(&note.gone).contains(&thread)
     }
-    fn is_process_gone(note: &Note, thread: u32, tag: u32) -> bool {
-        Self::is_gone(note, thread, tag) // a thread is a process
+    fn is_process_gone(_note: &Note) -> bool {
+        false // nobody leaks here
     }
 }
 
@@ -328,6 +329,7 @@ impl Platform for Standard {
 pub struct World {
     membership: Word,
     cursor: Word,
+    stamp: Word,
     slots: Vec<Slot<Standard>>,
     gone: Arc<Mutex<BTreeSet<u32>>>,
     next_thread: AtomicU32,
@@ -345,6 +347,7 @@ impl World {
         Self {
             membership: word(0),
             cursor: word(0),
+            stamp: word(0),
             slots: (0..slots).map(slot).collect(),
             gone: Arc::clone(&gone),
             next_thread: AtomicU32::new(1),
@@ -353,7 +356,7 @@ impl World {
 
     /// The participant table.
     pub fn table(&self) -> Table<'_, Standard> {
-        Table { membership: &self.membership, cursor: &self.cursor, slots: &self.slots }
+        Table { membership: &self.membership, cursor: &self.cursor, stamp: &self.stamp, slots: &self.slots }
     }
 
     /// A thread that is about to register.
@@ -393,5 +396,8 @@ impl Newcomer<Standard> for Person {
     }
     fn is_claimer_gone(&self, thread: u32, _tag: u32) -> bool {
         unpoisoned(&self.gone).contains(&thread)
+    }
+    fn read_names(&self, _named: &mut Named) -> bool {
+        false // no slot comes to its last generation
     }
 }

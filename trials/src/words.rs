@@ -12,6 +12,7 @@ use outlive::platform::linux::{AboutThread, RobustNode};
 use outlive::platform::{Lifeline, Linux, Platform, WAKE_AT_DEATH};
 use outlive::raw::hold::{INCONSISTENT, PANICKED};
 use outlive::raw::rwlock::Patience;
+use outlive::raw::table::recycle::Named;
 use outlive::raw::table::{Newcomer, Participant, Slot, Table};
 use outlive::raw::{Barrier, Cause, Condvar, Event, Id, Mutex, Once, Permits, ReentrantMutex, RwLock, Semaphore};
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
@@ -199,7 +200,8 @@ const SLOT_WORDS: usize = 32;
 const PRIMITIVE: usize = SLOTS * SLOT_WORDS + SLOT_WORDS;
 const WORDS: usize = PRIMITIVE + 256;
 
-/// The memory that all of it lies in: slots, then the membership word and the cursor, then the primitive.
+/// The memory that all of it lies in: slots, then the membership word, the cursor and the stamp,
+/// then the primitive.
 #[derive(Debug)]
 #[repr(C, align(128))]
 pub struct Memory {
@@ -235,6 +237,7 @@ impl Memory {
         Table {
             membership: &self.words[SLOTS * SLOT_WORDS],
             cursor: &self.words[SLOTS * SLOT_WORDS + 1],
+            stamp: &self.words[SLOTS * SLOT_WORDS + 2],
             // SAFETY: a slot consists of atomic and unused integers; so many fit in front of the membership word.
             slots: unsafe { core::slice::from_raw_parts(self.words.as_ptr().cast::<Slot<Linux>>(), SLOTS) },
         }
@@ -260,6 +263,10 @@ impl Newcomer<Linux> for Anybody {
     }
     fn is_claimer_gone(&self, thread: u32, tag: u32) -> bool {
         thread ^ tag & 1 == 0
+    }
+    fn read_names(&self, named: &mut Named) -> bool {
+        self.tag.to_le_bytes().iter().for_each(|byte| named.note(u32::from(*byte).wrapping_mul(0x3579_8fb1)));
+        true
     }
 }
 

@@ -24,12 +24,10 @@ pub struct AboutThread {
     process_id: AtomicU32,
     /// See [`About::process`].
     process: AtomicU32,
-    /// Address in its owner's memory of the word that it sleeps on, 0 for none.
-    waits_for: AtomicU64,
-    /// When it began to, milliseconds of the monotonic clock.
+    /// When it began to sleep, milliseconds of the monotonic clock; 0: it does not.
     waits_since: AtomicU64,
 }
-const _: () = assert!(size_of::<AboutThread>() == 40);
+const _: () = assert!(size_of::<AboutThread>() == 32);
 
 // ORDERING of all fields: Relaxed; they are published by the lifeline (Release when armed, Acquire when collected), and
 // what is read too early or too late is judged again or only shown to people.
@@ -40,10 +38,8 @@ impl About for AboutThread {
         self.process.load(FACT)
     }
     fn note_waiting<W>(&self, word: Option<&W>) {
-        if word.is_some() {
-            self.waits_since.store(super::futex::now().as_millis() as u64, FACT);
-        }
-        self.waits_for.store(word.map_or(0, |word| &raw const *word as u64), FACT);
+        let since = word.map_or(0, |_| (super::futex::now().as_millis() as u64).max(1));
+        self.waits_since.store(since, FACT);
     }
 }
 
@@ -58,7 +54,6 @@ impl AboutThread {
             start: AtomicU64::new(0),
             process_id: zero(),
             process: AtomicU32::new(process),
-            waits_for: AtomicU64::new(0),
             waits_since: AtomicU64::new(0),
         }
     }
@@ -70,7 +65,7 @@ impl AboutThread {
         self.start.store(me.start, FACT);
         self.process_id.store(me.process_id, FACT);
         self.process.store(process, FACT);
-        self.waits_for.store(0, FACT);
+        self.waits_since.store(0, FACT);
     }
 
     /// The process id in its own PID namespace.
@@ -80,21 +75,20 @@ impl AboutThread {
 
     /// Since when (milliseconds of the monotonic clock) it sleeps, if it does.
     pub(crate) fn waits_since(&self) -> Option<u64> {
-        (self.waits_for.load(FACT) != 0).then(|| self.waits_since.load(FACT))
+        Some(self.waits_since.load(FACT)).filter(|since| *since != 0)
     }
 
-    /// Whether the ids count here, and the facts are the claimer's own, not those of one that lost
-    /// the slot while it wrote them.
-    fn can_be_judged(&self, claim_tag: u32) -> bool {
+    /// Whether the ids count here.
+    fn can_be_judged(&self) -> bool {
         let namespace = self.pid_namespace.load(FACT);
-        claim_tag == tag(namespace, self.start.load(FACT)) && namespace != 0 && namespace == pid_namespace()
+        namespace != 0 && namespace == pid_namespace()
     }
 
     /// True only if the process is known to have ended. A process that has become another program
     /// by exec is not known to have.
-    pub(super) fn is_process_gone(&self, claim_tag: u32) -> bool {
+    pub(super) fn is_process_gone(&self) -> bool {
         let process = self.process_id.load(FACT);
-        if !self.can_be_judged(claim_tag) || process == 0 {
+        if !self.can_be_judged() || process == 0 {
             return false;
         }
         if is_missing(process, process) {
@@ -116,8 +110,8 @@ impl AboutThread {
     }
 
     /// True only if the thread is known to have ended.
-    pub(super) fn is_gone(&self, thread: u32, claim_tag: u32) -> bool {
-        if thread == 0 || !self.can_be_judged(claim_tag) {
+    pub(super) fn is_gone(&self, thread: u32) -> bool {
+        if thread == 0 || !self.can_be_judged() {
             return false;
         }
         let process = self.process_id.load(FACT);
@@ -220,26 +214,70 @@ impl Myself {
         self.process_id == self.thread_id
     }
 
-    /// 24 bits by which a claimer that died before it said more can be told from a later thread of the same id: 12 of the
-    /// PID namespace, 12 of the start time.
+    /// What is known of a claimer that has not described itself yet.
     pub(crate) fn tag(&self) -> u32 {
-        tag(self.pid_namespace, self.start)
+        Tag::of(self.pid_namespace, self.time_namespace, self.start).0
     }
 
-    /// Whether a claimer is known to be gone. See [`Newcomer::is_claimer_gone`](crate::raw::table::Newcomer).
+    /// Whether a claimer is known to be gone; never true for one that is alive. See
+    /// [`Newcomer::is_claimer_gone`](crate::raw::table::Newcomer).
     pub(crate) fn knows_gone(&self, thread: u32, tag: u32) -> bool {
-        if self.pid_namespace == 0 || tag >> 12 != self.tag() >> 12 {
+        let (theirs, ours) = (Tag(tag), Tag(self.tag()));
+        if theirs.namespace() == 0 || theirs.namespace() != ours.namespace() {
             return false;
         }
         // SAFETY: signal 0 only asks whether the thread exists.
         let answer = unsafe { libc::syscall(libc::SYS_tkill, thread, 0) };
-        answer != 0 && std::io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH)
+        if answer != 0 {
+            return std::io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH);
+        }
+        // There is a thread of that id. It is another one if it started at another time.
+        if !proc_is_ours() {
+            return false;
+        }
+        let seen = stat(&format!("/proc/{thread}/task/{thread}/stat"));
+        seen.is_some_and(|seen| {
+            let its = Tag::of(self.pid_namespace, self.time_namespace, seen.start);
+            let is_another = its.start() != theirs.start() && its.start() != 0 && theirs.start() != 0;
+            is_another || matches!(seen.state, b'Z' | b'X')
+        })
     }
 }
 
-fn tag(pid_namespace: u32, start: u64) -> u32 {
-    let hash = pid_namespace.wrapping_mul(0x9e37_79b9) >> 20;
-    hash << 12 | (start as u32 & 0xfff)
+/// What a claim says of a claimer beside its thread id, in 24 bits.
+///
+/// | bits | meaning                                                                                                  |
+/// |------|----------------------------------------------------------------------------------------------------------|
+/// | 0–19 | the PID namespace: its inode's number, counted from [`Tag::FIRST_INODE`]; 0: unknown, or out of range   |
+/// | 20–23 | the start of the thread in clock ticks, modulo 15, and 1; 0: unknown                                    |
+///
+/// It is exact: no two PID namespaces that exist have one number, and a thread keeps its start.
+/// What is not known is no proof of anything. The start is known only in the first time namespace:
+/// in others /proc tells another one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Tag(u32);
+
+impl Tag {
+    const NAMESPACE: u32 = (1 << 20) - 1;
+    /// Below the numbers that the kernel gives to namespaces: its first ones have fixed numbers
+    /// from 0xefff_fff8 on, and the others are the lowest that are free from 0xf000_0000 on
+    /// (`PROC_DYNAMIC_FIRST`). So 20 bits do, unless there are a million.
+    const FIRST_INODE: u32 = 0xefff_fff0;
+    /// Inode of the first time namespace (`PROC_TIME_INIT_INO`).
+    const FIRST_TIME_NAMESPACE: u32 = 0xefff_fffa;
+
+    fn of(pid_namespace: u32, time_namespace: u32, start: u64) -> Self {
+        let namespace = pid_namespace.checked_sub(Self::FIRST_INODE).filter(|number| *number <= Self::NAMESPACE);
+        let is_known = start != 0 && matches!(time_namespace, 0 | Self::FIRST_TIME_NAMESPACE);
+        let start = if is_known { start % 15 + 1 } else { 0 };
+        Self((start as u32) << 20 | namespace.unwrap_or(0))
+    }
+    fn namespace(self) -> u32 {
+        self.0 & Self::NAMESPACE
+    }
+    fn start(self) -> u32 {
+        self.0 >> 20 & 0xf
+    }
 }
 
 fn namespace(path: &str) -> u32 {
@@ -296,3 +334,6 @@ fn stat(path: &str) -> Option<Stat> {
 pub(crate) fn thread_has_ended(thread: u32) -> bool {
     is_missing(std::process::id(), thread)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! Sleeping and waking. Always shared futexes, 32 bits, deadlines absolute on `CLOCK_MONOTONIC`.
 
 use super::super::Expect;
-use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use core::time::Duration;
 use libc::{c_long, timespec};
 
@@ -14,7 +14,8 @@ const UNKNOWN: u8 = 0;
 const WORKS: u8 = 1;
 const MISSING: u8 = 2;
 
-// ORDERING of both statics: Relaxed; each is a fact about the kernel or a switch of a test, and publishes nothing.
+// ORDERING of all statics: Relaxed; each is a fact about the kernel, or a switch or a count for
+// tests, and publishes nothing.
 static WAITV: AtomicU8 = AtomicU8::new(UNKNOWN);
 static NET: AtomicU8 = AtomicU8::new(WORKS);
 
@@ -49,6 +50,17 @@ pub fn set_recheck(on: bool) {
     NET.store(if on { WORKS } else { MISSING }, Ordering::Relaxed);
 }
 
+static SLOW_CHECKS: AtomicU64 = AtomicU64::new(0);
+
+/// For tests: how often slow looks of this process have asked about a participant.
+pub fn slow_checks() -> u64 {
+    SLOW_CHECKS.load(Ordering::Relaxed)
+}
+
+pub(super) fn count_a_slow_check() {
+    SLOW_CHECKS.fetch_add(1, Ordering::Relaxed);
+}
+
 pub(super) fn recheck() -> Option<Duration> {
     if !waitv_works() {
         Some(RECHECK_WITHOUT_WAITV)
@@ -57,6 +69,12 @@ pub(super) fn recheck() -> Option<Duration> {
     } else {
         None
     }
+}
+
+/// The period of slow looks, the same with and without `futex_waitv`: a slow look costs the more
+/// the more take part.
+pub(super) fn look_period() -> Option<Duration> {
+    (NET.load(Ordering::Relaxed) == WORKS).then_some(RECHECK)
 }
 
 pub(super) fn now() -> Duration {

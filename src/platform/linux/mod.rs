@@ -18,7 +18,7 @@ pub use about::AboutThread;
 pub(crate) use about::{Myself, Sight, thread_has_ended};
 pub(crate) use anchors::{Anchors, Place, ROBUST_LIST_LIMIT, unlink};
 pub(crate) use byte_lock::{Lock, lock_byte, others_lock, unlock_byte};
-pub use futex::{set_recheck, set_waitv, waitv_works};
+pub use futex::{set_recheck, set_waitv, slow_checks, waitv_works};
 pub use robust::RobustNode;
 pub use robust::Unsupported;
 pub(crate) use robust::{Head, read_by_kernel, robust_list};
@@ -161,13 +161,17 @@ impl Platform for Linux {
     fn recheck() -> Option<Duration> {
         futex::recheck()
     }
+    fn look_period() -> Option<Duration> {
+        futex::look_period()
+    }
     fn watches_many() -> bool {
         waitv_works()
     }
-    fn is_gone(about: &AboutThread, thread: u32, tag: u32) -> bool {
-        about.is_gone(thread, tag)
+    fn is_gone(about: &AboutThread, thread: u32) -> bool {
+        futex::count_a_slow_check();
+        about.is_gone(thread)
     }
-    fn is_process_gone(about: &AboutThread, _thread: u32, tag: u32) -> bool {
-        about.is_process_gone(tag)
+    fn is_process_gone(about: &AboutThread) -> bool {
+        about.is_process_gone()
     }
 }

@@ -44,8 +44,8 @@ fn an_arrival_from_the_future_is_a_free_place() {
         [1, 0].map(RobustNode::unlinked),
         AboutThread::of_process(1),
     )];
-    let (membership, cursor) = (Word::new(1), Word::new(0));
-    let table = Table { membership: &membership, cursor: &cursor, slots: &slots };
+    let (membership, cursor, stamp) = (Word::new(1), Word::new(0), Word::new(0));
+    let table = Table { membership: &membership, cursor: &cursor, stamp: &stamp, slots: &slots };
     let me = Participant { id: Id::new(0, 1), table: &table };
     let future = Arrival::of(5, Id::new(3, 1));
     let barrier = Barrier::<Linux, 1>::from_parts(Word::new(0), Word::new(0), [Word::new(0)], [Long::new(future.0)]);

@@ -1,6 +1,7 @@
 //! The words of the table, taken apart and put together.
 
 use super::*;
+use crate::platform::WAKE_AT_DEATH;
 use crate::platform::linux::{AboutThread, Linux, RobustNode};
 use proptest::prelude::*;
 
@@ -20,9 +21,11 @@ proptest! {
     }
 
     #[test]
-    fn generations_count_from_one(generation in prop_oneof![Just(0), Just(1), Just(u16::MAX), any::<u16>()]) {
-        let next = Claim { generation, ..Claim::of(0) }.next_generation();
-        prop_assert_eq!(next, if generation == u16::MAX { 1 } else { generation + 1 });
+    fn a_free_slot_tells_its_round(generation in any::<u16>(), round in any::<u32>()) {
+        let claim = Claim::free(generation, round);
+        prop_assert_eq!((claim.state, claim.generation), (FREE, generation));
+        let kept = Claim::of(claim.word());
+        prop_assert_eq!((kept.thread << 24) | kept.tag, round);
     }
 
     #[test]
@@ -55,11 +58,88 @@ fn in_a_copy_every_slot_is_free() {
             Slot::<Linux>::from_parts(Long::new(claim.word()), lifelines, AboutThread::of_process(1))
         })
         .collect();
-    let (membership, cursor) = (Word::new(4), Word::new(0));
-    Table { membership: &membership, cursor: &cursor, slots: &slots }.end_all();
+    let (membership, cursor, stamp) = (Word::new(4), Word::new(0), Word::new(0));
+    Table { membership: &membership, cursor: &cursor, stamp: &stamp, slots: &slots }.end_all();
     for slot in &slots {
         let claim = Claim::of(slot.claim.load(Relaxed));
         assert_eq!((claim.state, claim.generation), (FREE, 7));
         assert_eq!(slot.lifelines.each_ref().map(|lifeline| lifeline.word().load(Relaxed)), [0, 0]);
+    }
+}
+
+/// A main thread, which arms its first lifeline alone, and finds these words in the segment.
+struct Somebody<'w> {
+    words: &'w [u32],
+}
+
+impl Newcomer<Linux> for Somebody<'_> {
+    fn thread(&self) -> u32 {
+        9
+    }
+    fn tag(&self) -> u32 {
+        1
+    }
+    fn describe(&self, _about: &AboutThread, _id: Id) {}
+    fn arm(&self, [own, _process]: &[RobustNode; 2]) {
+        own.word().store(9 | WAKE_AT_DEATH, Release);
+    }
+    fn is_claimer_gone(&self, _thread: u32, _tag: u32) -> bool {
+        false
+    }
+    fn read_names(&self, named: &mut Named) -> bool {
+        self.words.iter().for_each(|word| named.note(*word));
+        true
+    }
+}
+
+/// A table of one slot, with these lifelines, that one after the other of `comers` registers in and
+/// leaves, before each of whom the words of the segment are others.
+fn generations(claim: Claim, lifelines: [u32; 2], comers: &[&[u32]]) -> Vec<Option<u16>> {
+    let about = AboutThread::of_process(1);
+    let slots = [Slot::<Linux>::from_parts(Long::new(claim.word()), lifelines.map(RobustNode::unlinked), about)];
+    let (membership, cursor, stamp) = (Word::new(1), Word::new(0), Word::new(0));
+    let table = Table { membership: &membership, cursor: &cursor, stamp: &stamp, slots: &slots };
+    let come_and_go = |words: &&[u32]| {
+        let id = table.register(&Somebody { words }).ok()?;
+        assert!(table.is_alive(id), "{id} was born dead");
+        table.leave(id);
+        Some(id.generation())
+    };
+    comers.iter().map(come_and_go).collect()
+}
+
+/// A fault that was there once: the generations wrapped, and a newcomer was taken for a dead
+/// holder.
+#[test]
+fn a_generation_that_a_word_names_does_not_come_round_again() {
+    let named = |generation| Id::new(0, generation).word();
+    let free = Claim::free(u16::MAX - 1, 0);
+    let (of_before, of_the_last) = (named(7) | 1 << 31, named(u16::MAX));
+    let told = generations(free, [0, 0], &[&[], &[of_before, 3], &[of_before], &[], &[of_before]]);
+    assert_eq!(told, [u16::MAX, 8, 9, 10, 11].map(Some));
+    let told = generations(free, [0, 0], &[&[], &[of_the_last], &[of_the_last, of_before], &[], &[]]);
+    assert_eq!(told, [Some(u16::MAX), None, None, Some(1), Some(2)]);
+    // A name of another slot is none of this one's, and without HELD it is none at all.
+    let no_name = of_the_last & !super::super::hold::HELD;
+    assert_eq!(generations(free, [0, 0], &[&[], &[of_the_last | 1, no_name]]), [u16::MAX, 1].map(Some));
+}
+
+#[test]
+fn a_slot_that_the_dead_left_in_its_last_generation_begins_a_new_round() {
+    let claim = Claim { state: LIVE, generation: u16::MAX, thread: 5, tag: 0 };
+    assert_eq!(generations(claim, [MARK | WAKE_AT_DEATH, 0], &[&[Id::new(0, 3).word()]]), [Some(4)]);
+    let taken = [claim, Claim { state: CLAIMED, ..claim }, Claim { state: 3, ..claim }];
+    for claim in taken {
+        assert_eq!(generations(claim, [5 | WAKE_AT_DEATH, 0], &[&[]]), [None], "{claim:?}");
+    }
+}
+
+/// After an exec by another thread than the main one the second lifeline is marked. A main thread
+/// does not arm it.
+#[test]
+fn both_lifelines_of_a_slot_are_reset() {
+    let free = Claim::free(1, 0);
+    for left in [[5 | WAKE_AT_DEATH, MARK | WAKE_AT_DEATH], [MARK, 6], [0, MARK]] {
+        assert_eq!(generations(free, left, &[&[], &[]]), [2, 3].map(Some), "{left:x?}");
     }
 }

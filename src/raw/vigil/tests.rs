@@ -32,8 +32,8 @@ fn watched_by_the_first(threads: &[Thread], used: usize, holder: Option<Id>) -> 
         Slot::from_parts(Long::new(claim), lifelines, AboutThread::of_process(10 + thread.process))
     };
     let slots: Vec<Slot<Linux>> = threads.iter().enumerate().map(slot).collect();
-    let (membership, cursor) = (Word::new(used as u32), Word::new(0));
-    let table = Table { membership: &membership, cursor: &cursor, slots: &slots };
+    let (membership, cursor, stamp) = (Word::new(used as u32), Word::new(0), Word::new(0));
+    let table = Table { membership: &membership, cursor: &cursor, stamp: &stamp, slots: &slots };
     let me = Participant { id: Id::new(0, 1), table: &table };
     let watch = Vigil::new(&me, None).collect(holder);
     let of = |expect: Expect<'_, _>| {

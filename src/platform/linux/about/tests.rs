@@ -1,0 +1,67 @@
+//! Who is known to be gone.
+
+#![allow(clippy::disallowed_methods)] // threads are asked for by their ids
+
+use super::*;
+use proptest::prelude::*;
+
+proptest! {
+    #![proptest_config(crate::raw::random_cases())]
+
+    #[test]
+    fn two_namespaces_never_have_one_tag(one in any::<u32>(), other in prop_oneof![any::<u32>(), 0xefff_fff0..=u32::MAX]) {
+        let of = |namespace| Tag::of(namespace, 0, 0).namespace();
+        prop_assert!(of(one) == 0 || one == other || of(one) != of(other));
+    }
+
+    #[test]
+    fn a_tag_fits_into_a_claim(namespace in any::<u32>(), time in any::<u32>(), start in any::<u64>()) {
+        let tag = Tag::of(namespace, time, start);
+        prop_assert!(tag.0 < 1 << 24);
+        prop_assert_eq!(tag.namespace(), Tag::of(namespace, 0, 0).namespace());
+    }
+}
+
+/// A fault that was there once: the namespace was told by a hash of 12 bits, which two of 4,096
+/// have in common.
+#[test]
+fn the_namespaces_of_the_kernel_are_told_apart() {
+    let first = Tag::of(0xefff_fffc, 0, 7);
+    assert!(first.namespace() != 0, "the first PID namespace (PROC_PID_INIT_INO) is known");
+    for number in (0xf000_0000..).take(500_000) {
+        assert!(!matches!(Tag::of(number, 0, 7).namespace(), 0 | 12), "{number:x}");
+    }
+}
+
+#[test]
+fn a_start_in_another_time_namespace_proves_nothing() {
+    assert_eq!(Tag::of(1, 0xf000_0007, 5).start(), 0);
+    assert_eq!(Tag::of(1, 0xefff_fffa, 0).start(), 0);
+    for start in 1..100 {
+        assert!(Tag::of(1, 0xefff_fffa, start).start() != 0);
+    }
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "Miri has no /proc")]
+fn a_claimer_is_gone_once_it_has_ended_or_its_id_is_anothers_and_never_before() {
+    let look = Myself::look();
+    let tag = look.tag();
+    assert!(!look.knows_gone(look.thread_id, tag), "it is there");
+    let ended = std::thread::spawn(Myself::look).join().expect("no panic");
+    while !thread_has_ended(ended.thread_id) {
+        std::thread::yield_now(); // joined is a moment before gone
+    }
+    assert!(look.knows_gone(ended.thread_id, ended.tag()));
+    // The same thread id, with another start: as long as that is known, the claimer is gone.
+    let known = Tag(tag);
+    let another_start = Tag(known.0 & !(0xf << 20) | (known.start() % 15 + 1) << 20);
+    assert_eq!(look.knows_gone(look.thread_id, another_start.0), known.start() != 0);
+    let unknown_start = Tag(known.namespace());
+    assert!(!look.knows_gone(look.thread_id, unknown_start.0));
+    // In another namespace, known or not, it may be there.
+    for namespace in [0, known.namespace() ^ 1] {
+        assert!(!look.knows_gone(ended.thread_id, namespace));
+        assert!(!look.knows_gone(look.thread_id, another_start.0 & !Tag::NAMESPACE | namespace));
+    }
+}

@@ -1,0 +1,165 @@
+//! Slots in their last generation, and how they begin a new round.
+//!
+//! An [`Id`] has 16 bits of generation. If they wrapped, a newcomer could get an id that some word
+//! still names, and be taken for the dead holder of it. So a slot whose generation is the
+//! [last](Platform::LAST_GENERATION) is *retired* when its owner is dead: no claim takes it. It
+//! begins a new *round* only when a newcomer finds no other slot, and only above every generation
+//! that can still mean somebody:
+//!
+//! 1. The newcomer notes the claims of the retired slots.
+//! 2. It reads the whole segment. A word that names one of the dead keeps that generation, and
+//!    those below it, from coming round. No word that it has read without such a name gets one
+//!    later: none but the owner writes an id where it was not, and all owners are dead.
+//! 3. It reads, after a fence, whom the living participants are heirs of. One of these may have
+//!    judged its word before step 2, and do its CAS only after the new owner of the same id has
+//!    taken the same hold. So an heir announces whom it takes over from, then has a fence, and then
+//!    looks at the word, and judges, once more ([`Participant::inherit`]). If the newcomer does not
+//!    see the announcement, the heir sees the word no older than the newcomer did.
+//! 4. By a CAS on the claim noted in step 1 it frees the slot, with the highest generation that it
+//!    found named; the next owner has the next one. Generation 0 is nobody's.
+//!
+//! Plain data may look like a name. It costs generations, and the slot itself only while it names
+//! the last one.
+//!
+//! # Slots of threads that may have leaked a hold
+//!
+//! A thread's count of what it may have leaked can be too high. So a newcomer that finds no slot also
+//! frees those in LEAKED whose owner is dead and which no word names.
+//!
+//! # Others who compare with an old id after a stall
+//!
+//! - A waiter that sets WAITERS by CAS: if the word names a new owner of that id by then, somebody
+//!   is about to wait for that one, too.
+//! - A sleeper that expects a value: as it is set, the release of whoever is named there wakes it,
+//!   and its death does.
+//! - A newcomer's CAS on a claim: claims do not come round. A free one tells its round (32 bits).
+//!   One in LIVE tells 24 bits of it, and its thread: a newcomer that is to mistake it must be
+//!   stopped during 2^40 registrations of one slot, most of a year at full speed, and be woken
+//!   during the one of them whose thread has the same id.
+//! - A claim in CLAIMED has no round, but the claimer's thread and tag, which no other thread has
+//!   as long as it lives.
+//!
+//! # If a process dies
+//!
+//! The newcomer, before step 4: nothing has happened, but that a round is left out. An heir: it
+//! takes nothing over any more, and its announcement does not count.
+
+use super::{Claim, LEAKED, Newcomer, Participant, Table};
+use crate::platform::{Lifeline, Long, Platform, Word};
+use crate::raw::hold::Id;
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+
+/// The highest generation of each slot that some word names.
+#[derive(Debug)]
+pub struct Named {
+    highest: Vec<u16>,
+}
+
+impl Named {
+    fn of(slots: usize) -> Self {
+        Self { highest: vec![0; slots] }
+    }
+
+    /// A word that may be the word of a hold. Any word may be told.
+    #[inline]
+    pub fn note(&mut self, word: u32) {
+        let Some(id) = Id::holder_in(word) else { return };
+        if let Some(highest) = self.highest.get_mut(id.index()) {
+            *highest = id.generation().max(*highest);
+        }
+    }
+}
+
+impl<P: Platform> Table<'_, P> {
+    /// Begins a new round of all retired slots of which that is possible.
+    pub(super) fn recycle(&self, who: &impl Newcomer<P>) {
+        let slots = || self.slots.iter().enumerate().take(Id::MOST_PARTICIPANTS);
+        let retired: Vec<_> = slots()
+            .filter_map(|(index, slot)| {
+                // ORDERING: Acquire for both: the words that are read next are not older than the
+                // end of the owner. So this comes first. Model:
+                // `table::who_takes_a_hold_and_dies_while_words_are_read_is_not_forgotten`.
+                let seen = slot.claim.load(Acquire);
+                let claim = Claim::of(seen);
+                let is_retired =
+                    claim.generation >= P::LAST_GENERATION && claim.is_over(slot.lifelines[0].word().load(Acquire));
+                is_retired.then_some((index, seen))
+            })
+            .collect();
+        // Their owners are dead, and may have left a hold in a living process, or none at all.
+        let leaked: Vec<_> = slots()
+            .map(|(index, slot)| (index, slot, Claim::of(slot.claim.load(Acquire)))) // ORDERING: as above.
+            .filter(|(_, slot, claim)| claim.state == LEAKED && slot.alive().is_none())
+            .collect();
+        if retired.is_empty() && leaked.is_empty() {
+            return;
+        }
+        let mut named = Named::of(self.slots.len());
+        if !who.read_names(&mut named) {
+            return;
+        }
+        for (index, slot, claim) in leaked {
+            if named.highest[index] < claim.generation {
+                self.free(slot, claim); // no word names it: it has left nothing
+            }
+        }
+        // ORDERING: SeqCst. Pairs with the fence of `inherit_from`: step 3. Models:
+        // `table::an_id_comes_round_after_the_last_heir`,
+        // `table::without_fences_a_late_heir_robs_the_living`.
+        P::fence(SeqCst);
+        for (_, slot) in slots() {
+            // ORDERING: Acquire. Pairs with the Release of `inherit_from`: an heir that is done has
+            // done its CAS. And with the fence at the end of its registration: one that is not done
+            // is seen to be alive.
+            let heir_of = slot.heir_of.load(Acquire);
+            if heir_of != 0 && slot.alive().is_some() {
+                named.note(heir_of);
+            }
+        }
+        for (index, seen) in retired {
+            let highest = named.highest[index];
+            if highest < P::LAST_GENERATION {
+                let slot = &self.slots[index];
+                // ORDERING: Relaxed; it goes to others with the claim.
+                let round = slot.round.fetch_add(1, Relaxed).wrapping_add(1);
+                // ORDERING: Release, as in `Table::free`.
+                let _or_another_was_quicker =
+                    slot.claim.compare_exchange(seen, Claim::free(highest, round).word(), Release, Relaxed);
+            }
+        }
+    }
+}
+
+impl<P: Platform> Participant<'_, P> {
+    /// Does `take`, a CAS on a word that was `seen` by a load with Acquire, so that it cannot be
+    /// late: if the word names somebody who was found dead, that one is still named, and still
+    /// dead, and its id means nobody else until this has returned. False if it is not so, or `take`
+    /// was refused.
+    pub fn inherit(&self, word: &P::Word, seen: u32, take: impl FnOnce() -> bool) -> bool {
+        match Id::holder_in(seen) {
+            None => take(),
+            // ORDERING: Acquire, as `Table::is_alive` wants it.
+            Some(dead) => self.inherit_from(dead, || word.load(Acquire) == seen, take),
+        }
+    }
+
+    /// The same for any word, or words, which still name the dead one if `is_named`. It loads with
+    /// Acquire.
+    pub fn inherit_from(&self, dead: Id, is_named: impl FnOnce() -> bool, take: impl FnOnce() -> bool) -> bool {
+        let announcement = self.table.slot(self.id).map(|slot| &slot.heir_of);
+        if let Some(announcement) = announcement {
+            announcement.store(dead.word(), Relaxed); // ORDERING: the fence orders it.
+        }
+        // ORDERING: SeqCst. Pairs with the fence of `recycle`; model:
+        // `table::an_id_comes_round_after_the_last_heir`.
+        P::fence(SeqCst);
+        let taken = is_named() && !self.table.is_alive(dead) && take();
+        if let Some(announcement) = announcement {
+            // ORDERING: Release. Who reads it with Acquire comes after `take`, whatever processor
+            // this is. No model shows it: loom does not let an exchange come later than the store
+            // after it.
+            announcement.store(0, Release);
+        }
+        taken
+    }
+}
