@@ -1,7 +1,9 @@
-//! Attempts of safe code to see two live references to the data of a lock, a plain value that changes, or memory that is
-//! gone. Each tries one public function that gives a reference, a slice, a descriptor, or `&mut` to a closure.
+//! Attempts of safe code to see two live references to the data of a lock, a plain value that
+//! changes, or memory that is gone. Each tries one public function that gives a reference, a slice,
+//! a descriptor, or `&mut` to a closure.
 //!
-//! Here are those that compile, and are harmless. What the compiler refuses is in `compile_fail/references`.
+//! Here are those that compile, and are harmless. What the compiler refuses is in
+//! `compile_fail/references`.
 #![forbid(unsafe_code)]
 #![allow(clippy::disallowed_types, reason = "atomics as what is stored")]
 
@@ -58,8 +60,8 @@ fn publish_what_has_no_name(directory: &Path) -> Vec<std::path::PathBuf> {
     published
 }
 
-/// A fault that was there once: the header was written before the value, so the segment opened, and gave `&T` beside the
-/// `&mut T` of `init`.
+/// A fault that was there once: the header was written before the value, so the segment opened, and
+/// gave `&T` beside the `&mut T` of `init`.
 #[test]
 #[cfg_attr(miri, ignore = "no mapped files there")]
 fn nobody_opens_a_segment_that_is_being_made() {
@@ -350,7 +352,8 @@ fn a_duplicate_of_the_descriptor_outlives_the_segment_alone() {
     let segment = shared();
     let duplicate = segment.as_fd().try_clone_to_owned().expect("a descriptor");
     drop(segment);
-    // The memory of an anonymous segment is sealed: nobody makes it shorter under those who have it mapped.
+    // The memory of an anonymous segment is sealed: nobody makes it shorter under those who have it
+    // mapped.
     assert!(std::fs::File::from(duplicate).set_len(0).is_err());
 }
 
@@ -400,8 +403,8 @@ fn primitives_are_values_that_can_be_moved_and_exchanged() {
     assert_eq!(reentrant.into_inner(), 6);
 }
 
-/// Types with padding, without bytes, and with alignments of their own: the value that an empty `OnceLock` has room for is all
-/// zero.
+/// Types with padding, without bytes, and with alignments of their own: the value that an empty
+/// `OnceLock` has room for is all zero.
 #[test]
 fn an_empty_once_lock_has_no_value_to_give() {
     #[derive(Debug, PartialEq, Shareable)]
