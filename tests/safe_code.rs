@@ -368,9 +368,8 @@ fn a_permit_is_given_back_by_its_number_and_guards_nothing() {
     assert!(permit.release().is_ok() != again.release().is_ok(), "one permit was given back twice");
 }
 
-// What follows needs no segment, and runs under Miri.
-
 #[test]
+#[cfg_attr(miri, ignore = "no madvise there")]
 fn outside_of_a_segment_there_is_no_guard() {
     let (mutex, rwlock) = (Mutex::new(Twice::default()), RwLock::<Twice>::new(Twice::default()));
     let reentrant = ReentrantMutex::new(1_u64);
@@ -384,6 +383,8 @@ fn outside_of_a_segment_there_is_no_guard() {
     assert_eq!(once.into_inner(), None);
     assert!(format!("{mutex:?} {rwlock:?} {reentrant:?}").contains("<not in a segment>"));
 }
+
+// What follows needs no segment, and runs under Miri.
 
 #[test]
 fn primitives_are_values_that_can_be_moved_and_exchanged() {
