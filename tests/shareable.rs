@@ -228,6 +228,7 @@ struct Pair<T> {
 
 /// Looked at leaf by leaf it would take years.
 #[test]
+#[cfg_attr(miri, ignore = "forty definitions take minutes there")]
 fn a_type_with_as_many_leaves_as_bytes_in_a_terabyte_has_a_fingerprint() {
     type Four<T> = Pair<Pair<T>>;
     type Many<T> = Four<Four<Four<Four<Four<T>>>>>;
