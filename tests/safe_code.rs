@@ -1,7 +1,9 @@
-//! Attempts of safe code to see two live references to the data of a lock, a plain value that changes, or memory that is
-//! gone. Each tries one public function that gives a reference, a slice, a descriptor, or `&mut` to a closure.
+//! Attempts of safe code to see two live references to the data of a lock, a plain value that
+//! changes, or memory that is gone. Each tries one public function that gives a reference, a slice,
+//! a descriptor, or `&mut` to a closure.
 //!
-//! Here are those that compile, and are harmless. What the compiler refuses is in `compile_fail/references`.
+//! Here are those that compile, and are harmless. What the compiler refuses is in
+//! `compile_fail/references`.
 #![forbid(unsafe_code)]
 #![allow(clippy::disallowed_types, reason = "atomics as what is stored")]
 
@@ -57,8 +59,8 @@ fn publish_what_has_no_name(directory: &Path) -> Vec<std::path::PathBuf> {
     published
 }
 
-/// A fault that was there once: the header was written before the value, so the segment opened, and gave `&T` beside the
-/// `&mut T` of `init`.
+/// A fault that was there once: the header was written before the value, so the segment opened, and
+/// gave `&T` beside the `&mut T` of `init`.
 #[test]
 #[cfg_attr(miri, ignore = "no mapped files there")]
 fn nobody_opens_a_segment_that_is_being_made() {
@@ -354,9 +356,8 @@ fn a_permit_is_given_back_by_its_number_and_guards_nothing() {
     assert!(permit.release().is_ok() != again.release().is_ok(), "one permit was given back twice");
 }
 
-// What follows needs no segment, and runs under Miri.
-
 #[test]
+#[cfg_attr(miri, ignore = "no madvise there")]
 fn outside_of_a_segment_there_is_no_guard() {
     let (mutex, rwlock) = (Mutex::new(Twice::default()), RwLock::<Twice>::new(Twice::default()));
     let reentrant = ReentrantMutex::new(1_u64);
@@ -370,6 +371,8 @@ fn outside_of_a_segment_there_is_no_guard() {
     assert_eq!(once.into_inner(), None);
     assert!(format!("{mutex:?} {rwlock:?} {reentrant:?}").contains("<not in a segment>"));
 }
+
+// What follows needs no segment, and runs under Miri.
 
 #[test]
 fn primitives_are_values_that_can_be_moved_and_exchanged() {
@@ -389,8 +392,8 @@ fn primitives_are_values_that_can_be_moved_and_exchanged() {
     assert_eq!(reentrant.into_inner(), 6);
 }
 
-/// Types with padding, without bytes, and with alignments of their own: the value that an empty `OnceLock` has room for is all
-/// zero.
+/// Types with padding, without bytes, and with alignments of their own: the value that an empty
+/// `OnceLock` has room for is all zero.
 #[test]
 fn an_empty_once_lock_has_no_value_to_give() {
     #[derive(Debug, PartialEq, Shareable)]

@@ -153,7 +153,8 @@ fn const_parameters_of_128_bits_are_told_apart() {
     assert_eq!(Of::<1>(2).0, 2);
 }
 
-/// A fault that was there once. The fingerprint was a 64-bit FNV hash, and these two are what a search of 14 minutes found.
+/// A fault that was there once. The fingerprint was a 64-bit FNV hash, and these two are what a
+/// search of 14 minutes found.
 mod collision {
     use std::sync::atomic::AtomicU64;
 
@@ -227,6 +228,7 @@ struct Pair<T> {
 
 /// Looked at leaf by leaf it would take years.
 #[test]
+#[cfg_attr(miri, ignore = "forty definitions take minutes there")]
 fn a_type_with_as_many_leaves_as_bytes_in_a_terabyte_has_a_fingerprint() {
     type Four<T> = Pair<Pair<T>>;
     type Many<T> = Four<Four<Four<Four<Four<T>>>>>;
@@ -237,8 +239,8 @@ fn a_type_with_as_many_leaves_as_bytes_in_a_terabyte_has_a_fingerprint() {
     assert_eq!(pair.one + pair.other, 3);
 }
 
-/// Programs built years apart meet in one file: these values are part of the format. They were computed by another program,
-/// from what the documentation says.
+/// Programs built years apart meet in one file: these values are part of the format. They were
+/// computed by another program, from what the documentation says.
 #[test]
 #[cfg(all(target_pointer_width = "64", target_endian = "little"))]
 fn fingerprints_never_change() {

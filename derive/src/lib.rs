@@ -16,8 +16,9 @@ use syn::{
 /// parameters; and every field must be `Shareable` itself. So must the type parameters: the derive adds that bound, and
 /// their definitions, as well as the values of const parameters, become part of the struct's own.
 ///
-/// An attribute macro that stands below the derive may change the struct after the derive has seen it. The fields and
-/// their types are those of the struct in the end: one that was added is a compile error. Put such an attribute above.
+/// An attribute macro that stands below the derive may change the struct after the derive has seen
+/// it. The fields and their types are those of the struct in the end: one that was added is a
+/// compile error. Put such an attribute above.
 ///
 /// ```
 /// use outlive::{Fingerprint, Shareable};
@@ -63,7 +64,8 @@ fn shareable(input: &DeriveInput) -> Result<TokenStream> {
             Member::Named(name) => name.unraw().to_string(),
             Member::Unnamed(index) => index.index.to_string(),
         };
-        // The type is inferred. An attribute below the derive may have made another one of it than was shown here.
+        // The type is inferred. An attribute below the derive may have made another one of it than
+        // was shown here.
         let found = Ident::new("__outlive_field", Span::mixed_site());
         let inferred = quote_spanned! {field.ty.span()=>
             ::outlive::Part::inferred(
@@ -91,7 +93,8 @@ fn shareable(input: &DeriveInput) -> Result<TokenStream> {
     let no_drop_glue = quote_spanned! {name.span()=>
         ::core::assert!(!::core::mem::needs_drop::<Self>(), #no_drop_glue);
     };
-    // An attribute below the derive may have added fields. Not at the name's span: the compiler would propose changes there.
+    // An attribute below the derive may have added fields. Not at the name's span: the compiler
+    // would propose changes there.
     let no_field_more = quote! {
         let _no_field_more: fn(&Self) = |whole| { let Self { #(#all_fields: _),* } = whole; };
     };
@@ -104,9 +107,10 @@ fn shareable(input: &DeriveInput) -> Result<TokenStream> {
     let not_advice = all_is_known.then(|| quote!(#[diagnostic::do_not_recommend]));
 
     Ok(quote! {
-        // SAFETY: repr(C) or transparent. The patterns name each field that the struct has in the end, and refer to it, so
-        // it is not packed, and no enum or union. Each field's type is asked for its definition, and so is `Shareable`:
-        // valid for all bytes, free of pointers, of stable layout. Drop glue is refused by the assertion.
+        // SAFETY: repr(C) or transparent. The patterns name each field that the struct has in the
+        // end, and refer to it, so it is not packed, and no enum or union. Each field's type is
+        // asked for its definition, and so is `Shareable`: valid for all bytes, free of pointers,
+        // of stable layout. Drop glue is refused by the assertion.
         #[automatically_derived]
         #not_advice
         unsafe impl #impl_generics ::outlive::Shareable for #name #type_generics #where_clause {

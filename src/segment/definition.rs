@@ -1,17 +1,20 @@
-//! What two programs compare before they share a type: its [`Definition`], and the [`Fingerprint`] of that.
+//! What two programs compare before they share a type: its [`Definition`], and the [`Fingerprint`]
+//! of that.
 
 use super::Shareable;
 use core::fmt;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 
-/// What a [`Shareable`] type is made of: names, sizes, alignments, offsets, and where its bytes may change behind a
-/// shared reference.
+/// What a [`Shareable`] type is made of: names, sizes, alignments, offsets, and where its bytes may
+/// change behind a shared reference.
 ///
-/// A segment opens only if the opener's definition is that of the creator, all the way down. Otherwise the same bytes
-/// could be an `AtomicU64` for one and a `u64` for the other, and a `&u64` would change while it is read.
+/// A segment opens only if the opener's definition is that of the creator, all the way down.
+/// Otherwise the same bytes could be an `AtomicU64` for one and a `u64` for the other, and a `&u64`
+/// would change while it is read.
 ///
-/// The derive makes it. An implementation by hand states it, with the same care as everything else that is `unsafe`:
+/// The derive makes it. An implementation by hand states it, with the same care as everything else
+/// that is `unsafe`:
 ///
 /// ```
 /// use core::cell::UnsafeCell;
@@ -24,8 +27,8 @@ use std::collections::HashMap;
 ///     value: UnsafeCell<u64>,
 /// }
 ///
-/// // SAFETY: repr(C) around integers, which accept every bit pattern and have no drop glue; UnsafeCell is transparent.
-/// // The one field that is in an UnsafeCell is stated as a cell.
+/// // SAFETY: repr(C) around integers, which accept every bit pattern and have no drop glue.
+/// // UnsafeCell is transparent; the field that is one is stated as a cell.
 /// unsafe impl Shareable for Guarded {
 ///     const DEFINITION: &'static Definition = &Definition::structure::<Self>(
 ///         "Guarded",
@@ -75,15 +78,16 @@ impl Definition {
         Self::of::<T>(name, Kind::Number, false, &[])
     }
 
-    /// Bytes that may all change behind a shared reference, as an atomic and the words of a lock do, and of which only size
-    /// and alignment are to be compared.
+    /// Bytes that may all change behind a shared reference, as an atomic and the words of a lock
+    /// do, and of which only size and alignment are to be compared.
     ///
     /// The name is the type's own without a path, so that it can move between modules.
     pub const fn atomic<T>(name: &'static str) -> Self {
         Self::of::<T>(name, Kind::Atomic, true, &[])
     }
 
-    /// Plain data **without interior mutability**, of which only size and alignment are to be compared.
+    /// Plain data **without interior mutability**, of which only size and alignment are to be
+    /// compared.
     ///
     /// The name is the type's own without a path, so that it can move between modules.
     pub const fn bytes<T>(name: &'static str) -> Self {
@@ -97,11 +101,12 @@ impl Definition {
 
     /// A struct, with each of its fields and parameters.
     ///
-    /// The name is the struct's own without a path, so that it can move between modules. It has interior mutability if
-    /// a field has it, or is a [cell](Part::cell) or [words](Part::words).
+    /// The name is the struct's own without a path, so that it can move between modules. It has
+    /// interior mutability if a field has it, or is a [cell](Part::cell) or [words](Part::words).
     ///
     /// # Panics
-    /// At compile time, if a field does not lie within `T`, or not at its alignment, or `T` has drop glue.
+    /// At compile time, if a field does not lie within `T`, or not at its alignment, or `T` has
+    /// drop glue.
     pub const fn structure<T>(name: &'static str, parts: &'static [Part]) -> Self {
         let mut at = 0;
         while at < parts.len() {
@@ -124,7 +129,8 @@ impl Definition {
         self.name
     }
 
-    /// Whether any byte of a value may change while there is a shared reference to it: behind an atomic, or a lock.
+    /// Whether any byte of a value may change while there is a shared reference to it: behind an
+    /// atomic, or a lock.
     ///
     /// Computed from the parts, down to the types that state it.
     #[must_use]
@@ -166,8 +172,9 @@ pub struct Part {
     size: usize,
     alignment: usize,
     has_interior_mutability: bool,
-    /// Of its type. A function, because the compiler follows references once for each way to reach them: of a struct with
-    /// two equal fields, nested forty deep, there are 2^40 ways to the innermost.
+    /// Of its type. A function, because the compiler follows references once for each way to reach
+    /// them: of a struct with two equal fields, nested forty deep, there are 2^40 ways to the
+    /// innermost.
     definition: Option<fn() -> &'static Definition>,
 }
 
@@ -205,12 +212,14 @@ impl Part {
         Self::of::<T>(name, Role::Field { offset })
     }
 
-    /// A field that is an [`UnsafeCell`](core::cell::UnsafeCell) of a `T`: it may change behind a shared reference.
+    /// A field that is an [`UnsafeCell`](core::cell::UnsafeCell) of a `T`: it may change behind a
+    /// shared reference.
     pub const fn cell<T: Shareable>(name: &'static str, offset: usize) -> Self {
         Self::of::<T>(name, Role::Cell { offset })
     }
 
-    /// A field whose bytes may all change behind a shared reference, as the words of a lock do. `T` is its type.
+    /// A field whose bytes may all change behind a shared reference, as the words of a lock do. `T`
+    /// is its type.
     pub const fn words<T>(name: &'static str, offset: usize) -> Self {
         let role = Role::Words { offset };
         Self {
@@ -223,8 +232,8 @@ impl Part {
         }
     }
 
-    /// A field whose type is that of what `field` gives a reference to. The derive uses it: whatever an attribute has
-    /// made of the struct in the meantime, the compiler tells.
+    /// A field whose type is that of what `field` gives a reference to. The derive uses it:
+    /// whatever an attribute has made of the struct in the meantime, the compiler tells.
     ///
     /// ```
     /// use core::mem::offset_of;
@@ -244,12 +253,14 @@ impl Part {
         Self::of::<T>("element", Role::Elements { length })
     }
 
-    /// A type parameter, which the meaning may depend on even if no field shows it. The derive adds all parameters.
+    /// A type parameter, which the meaning may depend on even if no field shows it. The derive adds
+    /// all parameters.
     pub const fn type_parameter<T: Shareable>(name: &'static str) -> Self {
         Self::of::<T>(name, Role::Type)
     }
 
-    /// The value of a const parameter, cast to `u128`: integers, `bool` and `char` can be. The derive adds all parameters.
+    /// The value of a const parameter, cast to `u128`: integers, `bool` and `char` can be. The
+    /// derive adds all parameters.
     ///
     /// ```
     /// use outlive::{Definition, Fingerprint, Part, Shareable};
@@ -292,11 +303,12 @@ impl fmt::Debug for Part {
     }
 }
 
-/// A short name for a whole [`Definition`], by which programs notice that they do not mean the same type.
+/// A short name for a whole [`Definition`], by which programs notice that they do not mean the same
+/// type.
 ///
-/// It is SHA-256 over the width of `usize`, the byte order, and everything that the definition says, all the way down.
-/// Nobody can find two definitions with one fingerprint, not even on purpose. Equal ones are printed alike, so two people
-/// can compare what their programs think:
+/// It is SHA-256 over the width of `usize`, the byte order, and everything that the definition
+/// says, all the way down. Nobody can find two definitions with one fingerprint, not even on
+/// purpose. Equal ones are printed alike, so two people can compare what their programs think:
 ///
 /// ```
 /// use outlive::Fingerprint;
@@ -320,7 +332,8 @@ pub struct Fingerprint([u8; Self::LENGTH]);
 impl Fingerprint {
     pub(super) const LENGTH: usize = 32;
 
-    /// The fingerprint of a type. It is computed anew each time, once for each different type in it.
+    /// The fingerprint of a type. It is computed anew each time, once for each different type in
+    /// it.
     #[must_use]
     pub fn of<T: Shareable>() -> Self {
         let all = Digests::default().of(T::DEFINITION);
@@ -353,7 +366,8 @@ impl fmt::Debug for Fingerprint {
 
 /// The digests of definitions, by their addresses.
 ///
-/// A struct of two equal fields, nested forty deep, has 2^40 leaves and forty definitions: each is looked at once.
+/// A struct of two equal fields, nested forty deep, has 2^40 leaves and forty definitions: each is
+/// looked at once.
 #[derive(Default)]
 struct Digests(HashMap<*const Definition, [u8; Fingerprint::LENGTH]>);
 
@@ -391,7 +405,8 @@ impl Digests {
     }
 }
 
-/// Bytes that can be read in one way only: numbers have a fixed width, little end first, and texts follow their length.
+/// Bytes that can be read in one way only: numbers have a fixed width, little end first, and texts
+/// follow their length.
 #[derive(Default)]
 struct Message(Vec<u8>);
 

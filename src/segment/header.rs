@@ -118,8 +118,8 @@ impl Layout {
         let long = |at| long(bytes, at);
         judge_format(bytes)?;
         let size = |at: usize| long(at + Fingerprint::LENGTH);
-        // Interior mutability is part of the fingerprint, and compared once more as what it is: a `&T` into bytes that others
-        // may change would be undefined behaviour.
+        // Interior mutability is part of the fingerprint, and compared once more as what it is: a
+        // `&T` into bytes that others may change would be undefined behaviour.
         let may_change = word(bytes, CHANGES) ^ changes::<T, R>();
         if bytes[ROOT..ROOM] != about::<T>() || may_change & ROOT_CHANGES != 0 {
             return Err(Error::Type { found_size: size(ROOT), expected_size: size_of::<T>() as u64 });
@@ -127,9 +127,9 @@ impl Layout {
         if bytes[ROOM..ROOM_LENGTH] != about::<R>() || may_change & ROOM_CHANGES != 0 {
             return Err(Error::RoomType { found_size: size(ROOM), expected_size: size_of::<R>() as u64 });
         }
-        // Only the two counts are believed, and only if all that follows from them agrees with the hash and the file. The length
-        // alone would not do: it is a multiple of the page's, and another number of participants, with the root elsewhere, may
-        // give the same.
+        // Only the two counts are believed, and only if all that follows from them agrees with the
+        // hash and the file. The length alone would not do: it is a multiple of the page's, and
+        // another number of participants, with the root elsewhere, may give the same.
         let layout = usize::try_from(long(ROOM_LENGTH))
             .ok()
             .and_then(|room| Self::of::<T, R>(word(bytes, PARTICIPANTS) as usize, room))

@@ -437,9 +437,10 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         let of_the_header = file.try_clone().map_err(|e| Error::io("duplicate the descriptor", None, e))?;
         let segment = Self::of(Mapping::new(file, layout)?);
         let base = segment.body().map.as_mut_ptr();
-        // SAFETY: both lie within the mapping and aligned, by `Layout`; zero bytes are a valid value of every Shareable type.
-        // Nobody else has a reference into this memory: it is no segment before it has its header. (A name or a descriptor would
-        // not be needed to open it: this process has it under /proc/self/fd.)
+        // SAFETY: both lie within the mapping and aligned, by `Layout`; zero bytes are a valid
+        // value of every Shareable type. Nobody else has a reference into this memory: it is no
+        // segment before it has its header. (A name or a descriptor would not be needed to open it:
+        // this process has it under /proc/self/fd.)
         let (root, room) = unsafe {
             (
                 &mut *base.add(layout.root).cast::<T>(),

@@ -59,8 +59,9 @@ use core::num::Wrapping;
 /// - it has no drop glue;
 /// - if it is `Sync`, sharing `&Self` between processes is as sound as between threads: it relies on no thread-local
 ///   and on no state outside of itself;
-/// - [`DEFINITION`](Self::DEFINITION) is that of this type. It differs when the layout or the meaning of the fields does,
-///   and it states every place that may change behind a shared reference, as [`Definition::atomic`] or [`Part::cell`].
+/// - [`DEFINITION`](Self::DEFINITION) is that of this type. It differs when the layout or the meaning
+///   of the fields does. It states every place that may change behind a shared reference, as
+///   [`Definition::atomic`], [`Part::cell`] or [`Part::words`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be shared between processes",
     label = "not `Shareable`",
@@ -70,8 +71,9 @@ use core::num::Wrapping;
     note = "instead of a tuple use a struct; a struct of your own needs `#[derive(Shareable)]` and `#[repr(C)]`"
 )]
 pub unsafe trait Shareable: Send + 'static {
-    /// What the type is made of. When a segment is opened, its [`Fingerprint`](crate::Fingerprint) is compared with that of
-    /// the creator's type, and so is whether the type has [interior mutability](Definition::has_interior_mutability).
+    /// What the type is made of. When a segment is opened, its [`Fingerprint`](crate::Fingerprint)
+    /// is compared with that of the creator's type, and so is whether the type
+    /// [has interior mutability](Definition::has_interior_mutability).
     const DEFINITION: &'static Definition;
 }
 
@@ -132,9 +134,10 @@ unsafe impl<T: ?Sized + Send + 'static> Shareable for PhantomData<T> {
 
 /// Lets the plain data of crates that know [`bytemuck`] into a segment.
 ///
-/// A wrapper, because a blanket implementation for all of bytemuck's types and one for all of zerocopy's would collide.
-/// The definition has size and alignment only, no names: bytemuck does not tell more. A `T` without `repr(C)` may
-/// be laid out differently by another compiler; that gives wrong values, as any bytes do, and is not unsound.
+/// A wrapper, because a blanket implementation for all of bytemuck's types and one for all of
+/// zerocopy's would collide. The definition has size and alignment only, no names: bytemuck does
+/// not tell more. A `T` without `repr(C)` may be laid out differently by another compiler; that
+/// gives wrong values, as any bytes do, and is not unsound.
 ///
 /// ```
 /// use outlive::{Pod, Shareable};
@@ -166,9 +169,10 @@ pub struct Pod<T: bytemuck::AnyBitPattern + Send + 'static>(
     pub T,
 );
 
-// SAFETY: `AnyBitPattern` states that every bit pattern is valid, and excludes pointers and interior mutability. It wants
-// `Copy`, which the compiler gives to nothing that has drop glue or contains an `UnsafeCell`: so the plain data of two types
-// may be read as each other, and does not change behind a shared reference.
+// SAFETY: `AnyBitPattern` states that every bit pattern is valid, and excludes pointers and
+// interior mutability. It wants `Copy`, which the compiler gives to nothing that has drop glue or
+// contains an `UnsafeCell`: so the plain data of two types may be read as each other, and does not
+// change behind a shared reference.
 #[cfg(feature = "bytemuck")]
 #[diagnostic::do_not_recommend]
 unsafe impl<T: bytemuck::AnyBitPattern + Send + 'static> Shareable for Pod<T> {
@@ -177,11 +181,12 @@ unsafe impl<T: bytemuck::AnyBitPattern + Send + 'static> Shareable for Pod<T> {
 
 /// Lets the plain data of crates that know [`zerocopy`] into a segment.
 ///
-/// A wrapper, because a blanket implementation for all of bytemuck's types and one for all of zerocopy's would collide.
-/// The definition has size and alignment only, no names: zerocopy does not tell more. A `T` without `repr(C)` may
-/// be laid out differently by another compiler; that gives wrong values, as any bytes do, and is not unsound. A `T`
-/// with drop glue is refused where a segment of it is made, at compile time. So that two types of one size cannot
-/// disagree on what may change, `T` is `Immutable`, which means without interior mutability: an atomic stands beside
+/// A wrapper, because a blanket implementation for all of bytemuck's types and one for all of
+/// zerocopy's would collide. The definition has size and alignment only, no names: zerocopy does
+/// not tell more. A `T` without `repr(C)` may be laid out differently by another compiler; that
+/// gives wrong values, as any bytes do, and is not unsound. A `T` with drop glue is refused where a
+/// segment of it is made, at compile time. So that two types of one size cannot disagree on what
+/// may change, `T` is `Immutable`, which means without interior mutability: an atomic stands beside
 /// the plain data, not in it.
 ///
 /// ```
@@ -206,9 +211,10 @@ pub struct Plain<T: zerocopy::FromBytes + zerocopy::Immutable + Send + 'static>(
     pub T,
 );
 
-// SAFETY: `FromBytes` states that every sequence of bytes is a valid value, which no pointer to anything is; `Immutable`
-// states that there is no interior mutability, so the plain data of two types may be read as each other. Drop glue is
-// refused by the definition, without which there is no segment.
+// SAFETY: `FromBytes` states that every sequence of bytes is a valid value, which no pointer to
+// anything is; `Immutable` states that there is no interior mutability, so the plain data of two
+// types may be read as each other. Drop glue is refused by the definition, without which there is
+// no segment.
 #[cfg(feature = "zerocopy")]
 #[diagnostic::do_not_recommend]
 unsafe impl<T: zerocopy::FromBytes + zerocopy::Immutable + Send + 'static> Shareable for Plain<T> {

@@ -12,11 +12,12 @@ use crate::raw::{Acquired, Cause, Id, Leaked, Participant};
 use crate::segment::local;
 use core::mem::ManuallyDrop;
 
-/// A guard that a [`Condvar`](crate::Condvar) can wait with: of a [`Mutex`](crate::Mutex), a [`ReentrantMutex`](crate::ReentrantMutex) of data that is
-/// `Sync`, or a [`Lock`](crate::Lock). Nothing else can be one.
+/// A guard that a [`Condvar`](crate::Condvar) can wait with: of a [`Mutex`](crate::Mutex), a
+/// [`ReentrantMutex`](crate::ReentrantMutex) of data that is `Sync`, or a [`Lock`](crate::Lock).
+/// Nothing else can be one.
 ///
-/// A thread that has two guards of a `ReentrantMutex`, and waits with the one, keeps the other. So it refers to the data while
-/// another thread has the lock.
+/// A thread that has two guards of a `ReentrantMutex`, and waits with the one, keeps the other. So
+/// it refers to the data while another thread has the lock.
 pub trait Waitable: sealed::Guard {}
 
 impl<T> Waitable for MutexGuard<'_, T> {}
