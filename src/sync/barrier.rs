@@ -78,6 +78,7 @@ impl<const N: usize> Barrier<N> {
         );
         Self {
             raw: raw::Barrier::from_parts(
+                Linux::zero_long(),
                 Linux::zero(),
                 Linux::word(parties as u32),
                 [const { Linux::zero() }; N],
@@ -192,14 +193,14 @@ impl<const N: usize> Barrier<N> {
                 self.run(&me, generation, action)?;
                 Ok(BarrierWaitResult { index, leader: true })
             }
-            (Passed::Leader { index } | Passed::Runner { index, .. }, _) => {
+            (Passed::Leader { index, .. } | Passed::Runner { index, .. }, _) => {
                 Ok(BarrierWaitResult { index, leader: true })
             }
-            (Passed::Follower { index }, _) => Ok(BarrierWaitResult { index, leader: false }),
+            (Passed::Follower { index, .. }, _) => Ok(BarrierWaitResult { index, leader: false }),
         }
     }
 
-    fn run(&self, me: &Participant<'_, Linux>, generation: u16, action: impl FnOnce()) -> Result<(), WaitError> {
+    fn run(&self, me: &Participant<'_, Linux>, generation: u32, action: impl FnOnce()) -> Result<(), WaitError> {
         let running = Running { barrier: self, id: me.id, generation, stamp: Stamp::now(0) };
         action();
         let is_of_this_process = running.stamp.is_of_this_process();
@@ -250,7 +251,7 @@ impl<const N: usize> Barrier<N> {
     /// See [above](Self#if-a-process-dies).
     pub fn abort(&self) -> Result<(), Error> {
         take_part_to_wake(self)?;
-        self.raw.abort(None);
+        self.raw.abort();
         Ok(())
     }
 
@@ -342,15 +343,14 @@ impl BarrierWaitResult {
 struct Running<'a, const N: usize> {
     barrier: &'a Barrier<N>,
     id: Id,
-    generation: u16,
+    generation: u32,
     stamp: Stamp,
 }
 
 impl<const N: usize> Drop for Running<'_, N> {
     fn drop(&mut self) {
         if self.stamp.is_of_this_process() {
-            self.barrier.raw.abort(Some(self.generation));
-            self.barrier.raw.withdraw(self.id, self.generation);
+            self.barrier.raw.give_up(self.id, self.generation);
         }
     }
 }
@@ -383,7 +383,7 @@ impl<const N: usize> Drop for BarrierMember<'_, N> {
             return; // a fork's copy
         }
         if self.stamp.panicked_since() {
-            self.barrier.raw.abort(None); // it will not come, and did not decide so
+            self.barrier.raw.abort(); // it will not come, and did not decide so
         }
         self.barrier.raw.leave(self.id, self.stamp.own() as usize);
     }
