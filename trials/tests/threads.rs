@@ -272,6 +272,7 @@ fn an_event_that_stays_set() {
 fn barrier() {
     let zero = || Word::new(0);
     let barrier = Barrier::<Standard, 3>::from_parts(
+        Word64::new(0),
         zero(),
         zero(),
         core::array::from_fn(|_| zero()),

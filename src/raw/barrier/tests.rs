@@ -1,1 +1,46 @@
-//! x
+//! How many must meet; and words that were scribbled on.
+
+use super::*;
+use crate::platform::linux::{AboutThread, Linux, RobustNode};
+use crate::raw::table::{Slot, Table};
+use core::array::from_fn;
+
+fn of_one(state: u64, place: u64) -> Barrier<Linux, 1> {
+    Barrier::from_parts(Long::new(state), Word::new(0), Word::new(0), [Word::new(0)], [Long::new(place)])
+}
+
+#[test]
+fn any_word_is_a_number_of_parties() {
+    for (word, parties) in [(0, 3), (1, 1), (2, 2), (3, 3), (4, 3), (u32::MAX, 3)] {
+        let members = from_fn(|_| Word::new(0));
+        let places = from_fn(|_| Long::new(0));
+        let barrier = Barrier::<Linux, 3>::from_parts(Long::new(0), Word::new(0), Word::new(word), members, places);
+        assert_eq!(barrier.parties(), parties, "{word}");
+    }
+}
+
+/// As only scribbling leaves it: nobody must wait for a waiter that never was, in a generation to come, or for a trip that is
+/// half done.
+#[test]
+fn a_place_that_nobody_can_have_is_free() {
+    let slots = [Slot::<Linux>::from_parts(
+        Long::new(Slot::<Linux>::claim_of_first(1)),
+        [1, 0].map(RobustNode::unlinked),
+        AboutThread::of_process(1),
+    )];
+    let (membership, cursor) = (Word::new(1), Word::new(0));
+    let table = Table { membership: &membership, cursor: &cursor, slots: &slots };
+    let me = Participant { id: Id::new(0, 1), table: &table };
+    let nobody = u64::from(Id::new(3, 1).word()) << 32;
+    let stamp = 1 << 62;
+    for (state, place, generation) in [
+        (0, nobody | 5, 0),
+        (0, nobody | stamp, 0),
+        (0, nobody | stamp | 5, 0),
+        (0, 5 | stamp, 0),
+        (TRIPPING, nobody, 1),
+    ] {
+        let barrier = of_one(state, place);
+        assert_eq!(barrier.wait(&me, None, false), Ok(Passed::Leader { index: 0, generation }), "{state:x} {place:x}");
+    }
+}
