@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::platform::Linux;
-use crate::platform::Long as _;
 use crate::raw::hold::HELD;
 use proptest::prelude::*;
 
