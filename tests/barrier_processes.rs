@@ -87,7 +87,7 @@ fn child() {
             shared.has_come.store(0, SeqCst);
         },
         "meet in a hurry" => {
-            let mut random = u64::from(std::process::id()) * 0x9e37_79b9_7f4a_7c15;
+            let mut random = u64::from(std::process::id()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
             while shared.arrivals.fetch_add(1, SeqCst) < shared.rounds.load(SeqCst) {
                 random ^= random << 13;
                 random ^= random >> 7;
