@@ -3,159 +3,19 @@
 #![cfg(any(feature = "loom", feature = "shuttle"))]
 #![allow(clippy::disallowed_types)] // counters beside the model, not part of it
 
-use core::array::from_fn;
+mod meeting;
+
 use core::time::Duration;
-use outlive::platform::{Long as _, Word as _};
-use outlive::raw::barrier::{Failed, Passed};
-use outlive::raw::{Barrier, Participant};
-use outlive_models::{Backend, Explore, Model, Word, Word64, World, step};
+use meeting::Meeting;
 #[cfg(feature = "loom")]
-use outlive_models::{Broken, Left, Newborn};
-use std::sync::Mutex;
-use std::sync::atomic::AtomicU32;
+use outlive::platform::Word as _;
+#[cfg(feature = "loom")]
+use outlive::raw::Participant;
+use outlive::raw::barrier::{Failed, Passed};
+use outlive_models::{Backend, Explore, World, step};
+#[cfg(feature = "loom")]
+use outlive_models::{Broken, Left, Newborn, Word};
 use std::sync::atomic::Ordering::SeqCst;
-
-/// One that met: in which generation, at which place, and whether as its leader.
-#[derive(Debug, Clone, Copy)]
-struct Met {
-    generation: u32,
-    index: usize,
-    leads: bool,
-}
-
-/// A barrier of `N`, what each party writes before it comes, and what became of it.
-#[derive(Debug)]
-struct Meeting<B: Backend, const N: usize, const BITS: u32 = 32> {
-    barrier: Barrier<Model<B>, N, BITS>,
-    notes: [B::Cell<u32>; 3],
-    actions: B::Cell<u32>,
-    joined: AtomicU32,
-    met: Mutex<Vec<Met>>,
-    failed: AtomicU32,
-    resets: AtomicU32,
-}
-
-impl<B: Backend, const N: usize, const BITS: u32> Meeting<B, N, BITS> {
-    fn of(members: [Word<B>; N]) -> Self {
-        let places = from_fn(|_| Word64::new(0));
-        Self {
-            barrier: Barrier::from_parts(Word64::new(0), Word::new(0), Word::constant(0), members, places),
-            notes: from_fn(|_| B::cell(0)),
-            actions: B::cell(0),
-            joined: AtomicU32::new(0),
-            met: Mutex::default(),
-            failed: AtomicU32::new(0),
-            resets: AtomicU32::new(0),
-        }
-    }
-    /// Nobody will join it, so the members' words are no memory to the checker.
-    fn new() -> Self {
-        Self::of(from_fn(|_| Word::constant(0)))
-    }
-    fn with_members() -> Self {
-        Self::of(from_fn(|_| Word::new(0)))
-    }
-
-    fn join(&self, me: &Participant<'_, Model<B>>) -> usize {
-        let place = self.barrier.join(me).expect("there is a place");
-        self.joined.fetch_or(1 << me.id.index(), SeqCst);
-        step::<B>();
-        place
-    }
-
-    fn wait(&self, me: &Participant<'_, Model<B>>, deadline: Option<Duration>) -> Result<Passed, Failed> {
-        let result = self.barrier.wait(me, deadline, false);
-        self.note(result);
-        result
-    }
-
-    /// Notes what one was told.
-    fn note(&self, told: Result<Passed, Failed>) {
-        match told {
-            Ok(Passed::Follower { index, generation }) => self.note_met(Met { generation, index, leads: false }),
-            Ok(Passed::Leader { index, generation } | Passed::Runner { index, generation }) => {
-                self.note_met(Met { generation, index, leads: true });
-            }
-            Err(_) => _ = self.failed.fetch_add(1, SeqCst),
-        }
-    }
-
-    fn note_met(&self, met: Met) {
-        self.met.lock().expect("no panic inside").push(met);
-    }
-
-    fn met(&self) -> Vec<Met> {
-        self.met.lock().expect("no panic inside").clone()
-    }
-
-    /// Writes, waits, and reads what all the others wrote before they came.
-    fn meet(&self, world: &World<B>, who: usize, deadline: Option<Duration>) {
-        B::write(&self.notes[who], |note| *note += 1);
-        match world.act(who, |me| self.wait(me, deadline)) {
-            Ok(_) => {
-                for note in &self.notes[..N] {
-                    B::read(note, |note| assert_eq!(*note, 1, "one was released before another came"));
-                }
-            }
-            Err(Failed::TimedOut) => assert!(deadline.is_some()),
-            Err(Failed::Broken { died: Some(id) }) => assert!(world.has_died(id.index()), "the living are called dead"),
-            Err(Failed::Broken { died: None }) => {}
-        }
-    }
-
-    /// Meets the others, however often it is told that they did not: then it resets the barrier, if that is broken, and comes again. If one were told
-    /// that they met, and the other that they did not, the other would wait forever.
-    fn meet_at_last(&self, me: &Participant<'_, Model<B>>, mut deadline: Option<Duration>) {
-        while self.wait(me, deadline.take()).is_err() {
-            if self.barrier.is_broken() {
-                self.barrier.reset(me);
-            }
-        }
-    }
-
-    /// Who dies before it arrives, undeclared, is not missed by the barrier: somebody else must say so.
-    fn see_to_it(&self, dead: usize) {
-        if !self.barrier.arrived().any(|id| id.index() == dead) {
-            self.barrier.abort();
-        }
-    }
-
-    /// Who dies before it has joined: the same.
-    fn see_to_a_member(&self, dead: usize) {
-        if self.joined.load(SeqCst) >> dead & 1 == 0 {
-            self.barrier.abort();
-        }
-    }
-
-    /// Either all met, but for the dead, or nobody did.
-    fn all_or_none(&self, world: &World<B>) {
-        let died = (0..N).filter(|who| world.has_died(*who)).count() as u32;
-        let (met, failed) = (self.met().len() as u32, self.failed.load(SeqCst));
-        assert!(met == 0 || failed == 0, "{met} met, and {failed} were told that they did not");
-        assert!(met + failed + died >= N as u32);
-        assert!(met > 0 || failed == 0 || died > 0 || self.barrier.is_broken());
-        self.each_generation_is_one_meeting(died as usize);
-    }
-
-    /// Of each generation all were told the same, but for those that have died; they had one leader, and each a place of its own.
-    fn each_generation_is_one_meeting(&self, died: usize) {
-        let all = self.met();
-        for Met { generation, .. } in &all {
-            let of_it: Vec<_> = all.iter().filter(|met| met.generation == *generation).collect();
-            let leaders = of_it.iter().filter(|met| met.leads).count();
-            assert!(of_it.len() <= N && of_it.len() + died >= N, "of {N} parties {} met: {all:?}", of_it.len());
-            assert!(leaders == 1 || leaders == 0 && died > 0, "{leaders} leaders: {all:?}");
-            for met in &of_it {
-                assert!(met.index < N, "no such index: {all:?}");
-                assert_eq!(
-                    of_it.iter().filter(|other| other.index == met.index).count(),
-                    1,
-                    "one index for two: {all:?}"
-                );
-            }
-        }
-    }
-}
 
 fn all_meet<B: Backend, const N: usize>() -> Explore<B, Meeting<B, N>> {
     Explore::new(N, Meeting::new, |world: &World<B>, who, state: &Meeting<B, N>| state.meet(world, who, None))
@@ -222,18 +82,7 @@ fn one_resets<B: Backend>() -> Explore<B, Meeting<B, 2>> {
     .check(|state, _| state.each_generation_is_one_meeting(0))
 }
 
-/// 0 gives up at some moment; who is told that they did not meet resets it, and comes again. They meet at last.
-fn each_resets<B: Backend>() -> Explore<B, Meeting<B, 2>> {
-    Explore::new(2, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 2>| {
-        world.act(who, |me| state.meet_at_last(me, (who == 0).then_some(Duration::from_secs(1))));
-    })
-    .check(|state, _| {
-        assert_eq!(state.met().len(), 2);
-        state.each_generation_is_one_meeting(0);
-    })
-}
-
-/// The same, and others reset it, too.
+/// 0 and 1 come until they have met; the others reset it.
 fn supervisors_reset<B: Backend, const ALL: usize>() -> Explore<B, Meeting<B, 2>> {
     Explore::new(ALL, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 2>| {
         world.act(who, |me| match who {
@@ -446,47 +295,6 @@ fn a_reset_beside_a_newcomer<B: Backend>() -> Explore<B, Meeting<B, 1>> {
 }
 
 #[cfg(feature = "loom")]
-/// Each passes alone, and 1 does so so many times: 0 may be late for the generation that it has seen.
-fn one_passes_often<B: Backend, const TIMES: usize, const BITS: u32>() -> Explore<B, Meeting<B, 1, BITS>> {
-    Explore::new(2, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 1, BITS>| {
-        let times = if who == 0 { 1 } else { TIMES };
-        (0..times).for_each(|_| assert!(world.act(who, |me| state.wait(me, None)).is_ok()));
-    })
-    .check(|state, _| assert!(state.met().iter().all(|met| met.leads && met.index == 0)))
-}
-
-#[cfg(feature = "loom")]
-/// Each passes alone; 1 resets it so many times before. If 0 stalls before it ends the generation that it has seen, and all numbers
-/// pass meanwhile, it ends the one that 1 waits in.
-fn one_resets_often<B: Backend, const TIMES: usize>() -> Explore<B, Meeting<B, 1, 2>> {
-    Explore::new(2, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 1, 2>| {
-        world.act(who, |me| {
-            (0..who * TIMES).for_each(|_| state.barrier.reset(me));
-            let _told = state.wait(me, None);
-        });
-    })
-    .check(|state, _| assert!(state.met().iter().all(|met| met.leads), "one has ended another's generation"))
-}
-
-/// More threads than parties, each with little patience.
-fn all_are_hasty<B: Backend, const ALL: usize>() -> Explore<B, Meeting<B, 2>> {
-    Explore::new(ALL, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 2>| {
-        let _met_or_not = world.act(who, |me| state.wait(me, Some(Duration::from_secs(1))));
-    })
-    .check(|state, _| state.each_generation_is_one_meeting(0))
-}
-
-/// Twice as many threads as parties: all get through, two by two, but for those that die, and those that wait for them.
-fn two_by_two<B: Backend>() -> Explore<B, Meeting<B, 2>> {
-    Explore::new(4, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 2>| {
-        let told = world.act(who, |me| state.wait(me, None));
-        assert!(told.is_ok() || (0..4).any(|who| world.has_died(who)));
-    })
-    .after(|_, _, _, state| state.barrier.abort())
-    .check(|state, world| state.each_generation_is_one_meeting((0..4).filter(|who| world.has_died(*who)).count()))
-}
-
-#[cfg(feature = "loom")]
 fn no_acquire() -> Broken {
     Broken { no_acquire: true, ..Broken::default() }
 }
@@ -495,16 +303,6 @@ fn no_release() -> Broken {
     Broken { no_release: true, ..Broken::default() }
 }
 
-#[cfg(feature = "loom")]
-/// Stamps are lost.
-fn no_stamps() -> Broken {
-    Broken { lost_bits: 1 << 62, ..Broken::default() }
-}
-#[cfg(feature = "loom")]
-/// A free place is taken, whatever its number says.
-fn no_numbers() -> Broken {
-    Broken { unseen_bits: 1 << 60 | u64::from(u32::MAX), ..Broken::default() }
-}
 #[cfg(feature = "loom")]
 fn no_wake() -> Broken {
     Broken { no_wake: true, ..Broken::default() }
@@ -529,15 +327,7 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_newcomer_is_not_forgiven: |n| a_reset_beside_a_newcomer::<B>().holds(n);
     who_was_told_is_no_cause: |n| who_was_told_dies::<B>().holds(n);
     a_reset_comes_to_an_end: |n| a_reset_beside_a_member::<B>().holds(n);
-    a_stalled_arrival_displaces_nobody: |n| one_passes_often::<B, 2, 32>().preemptions(3).holds(n);
-    a_stalled_arrival_displaces_nobody_while_the_numbers_come_round: |n| one_passes_often::<B, 5, 2>().holds(n);
-    each_is_told_of_its_own_generation: |n| each_resets::<B>().preemptions(3).holds(n);
     two_supervisors_split_no_verdict: |n| supervisors_reset::<B, 4>().preemptions(1).holds(n);
-    a_stall_of_almost_all_numbers_splits_no_verdict: |n| one_resets_often::<B, 3>().holds(n);
-    a_stall_of_all_numbers_splits_verdicts: |n| one_resets_often::<B, 4>().fails(n);
-    each_has_an_index_of_its_own: |n| all_are_hasty::<B, 3>().holds(n);
-    without_stamps_a_follower_is_told_otherwise: |n| all_meet::<B, 2>().broken(no_stamps()).fails(n);
-    a_place_that_was_used_since_is_not_taken: |n| one_passes_often::<B, 2, 32>().broken(no_numbers()).fails(n);
     without_a_wake_a_follower_hangs: |n| all_meet::<B, 2>().broken(no_wake()).fails(n);
     a_trip_publishes: |n| all_meet::<B, 2>().broken(no_release()).fails(n);
     a_trip_acquires: |n| all_meet::<B, 2>().broken(no_acquire()).fails(n);
@@ -552,9 +342,6 @@ outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     a_second_generation_is_like_the_first: |n| two_generations::<B>().victims(&[0, 1]).holds(n);
     a_reset_splits_no_verdict: |n| one_resets::<B>().victims(&[2]).holds(n);
     two_supervisors_split_no_verdict: |n| supervisors_reset::<B, 4>().holds(n);
-    each_is_told_of_its_own_generation: |n| each_resets::<B>().holds(n);
-    each_has_an_index_of_its_own: |n| all_are_hasty::<B, 5>().holds(n);
-    twice_as_many_threads_get_through_two_by_two: |n| two_by_two::<B>().victims(&[0, 3]).holds(n);
     an_action_is_run_once_before_all_are_released: |n| with_an_action::<B, 3>().victims(&[0, 1]).holds(n);
     more_threads_than_parties_get_through_one_by_one: |n| too_many::<B>().victims(&[0, 1]).first_phase().holds(n);
 }

@@ -124,7 +124,7 @@ impl<'b, P: Platform, const BITS: u32> Places<'b, P, BITS> {
             loop {
                 // ORDERING: Acquire. Pairs with the Release of an arrival and of a departure: the state that
                 // is read after it is not older than the one that these were for. If the owner is judged:
-                // as `Table::is_alive` wants it. Model: `barrier::a_stalled_arrival_displaces_nobody`.
+                // as `Table::is_alive` wants it. Model: `places::a_stalled_arrival_displaces_nobody`.
                 let found = Place::<BITS>(place.load(Acquire));
                 if found.waiter_in(generation).is_some() {
                     break;
