@@ -78,26 +78,17 @@ fn no_numbers() -> Broken {
 /// 0 resets it; 1 resets it twice, and then meets 2. A generation that nobody has reset is not broken, if 0 is late or not.
 fn a_late_reset<B: Backend>() -> Explore<B, Meeting<B, 2, 2>> {
     Explore::new(3, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 2, 2>| {
-        world.act(who, |me| {
-            if who == 0 {
-                return state.barrier.reset(me);
-            }
-            if who == 1 {
+        world.act(who, |me| match who {
+            0 => state.barrier.reset(me),
+            1 => {
                 (0..2).for_each(|_| state.barrier.reset(me));
-                state.resets.store(2, SeqCst);
+                state.meet_at_last(me, None);
             }
-            let is_after = state.resets.load(SeqCst) == 2;
-            loop {
-                match state.barrier.wait(me, None, false) {
-                    Err(_) if !is_after => {}
-                    told => {
-                        state.note(told);
-                        if told.is_ok() {
-                            break;
-                        }
-                    }
+            _ => loop {
+                if let Ok(passed) = state.barrier.wait(me, None, false) {
+                    break state.note(Ok(passed));
                 }
-            }
+            },
         });
     })
     .check(|state, _| {
