@@ -376,6 +376,30 @@ fn a_stopped_waiter_is_told_that_its_own_generation_met() {
     });
 }
 
+/// A released waiter keeps its place up to its verdict. Those who need it sleep so long, and are woken when it leaves, or dies.
+#[test]
+fn one_without_a_place_gets_that_of_a_waiter_that_leaves_or_dies() {
+    each_way(|waitv| {
+        for dies in [false, true] {
+            let shared = meeting(2);
+            let mut waiter = Actor::start(&shared, "wait", waitv);
+            until_asleep(&shared, waiter.id());
+            stop(waiter.id());
+            assert_eq!(outcome(shared.barrier.wait()), "met");
+            let mut two = [(); 2].map(|()| Actor::start(&shared, "wait", waitv));
+            two.iter().for_each(|one| until_asleep(&shared, one.id()));
+            assert_eq!(shared.barrier.n_waiting(), 1, "the place is given away");
+            if dies {
+                waiter.kill();
+            } else {
+                signal(waiter.id(), libc::SIGCONT);
+                assert_eq!(waiter.hear(), "met");
+            }
+            assert!(two.iter_mut().all(|one| one.hear() == "met"));
+        }
+    });
+}
+
 /// Though others meet in its place, and more often than anybody could remember.
 #[test]
 fn a_stopped_waiter_is_told_that_its_own_generation_broke() {

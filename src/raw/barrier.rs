@@ -229,7 +229,7 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
                 continue;
             }
             if spins > 0 && !in_order {
-                // EQUIVALENT(comparison#1 taken as equal; load#1 not repeated): the count ends it in any case.
+                // EQUIVALENT(comparison#1 taken as equal; load#2 not repeated): the count ends it in any case.
                 while spins > 0 && self.state.load(Relaxed) == seen.0 {
                     spins -= 1;
                     P::spin();

@@ -43,13 +43,20 @@ use std::time::{Duration, Instant};
 /// | one that waits, or runs the action                       | [`WaitError::Broken`] with its name                                  |
 /// | one that has [joined](Self::join), before or while it waits | the same                                                          |
 /// | another, before it arrives                               | nothing: they wait on, as long as their timeout                      |
-/// | one that has been released, even if it has not run since  | nothing                                                              |
+/// | one that has been released, even if it has not run since  | nothing; its place is free                                           |
 /// | one that aborts or resets                                | it is done, or not; after a reset half done the barrier is broken     |
+///
+/// # What a waiter is told
+///
+/// The outcome of its own generation: the one in which it arrived. If one of those that met is told
+/// so, all of them are, however late they look, and whatever has become of the barrier meanwhile.
 ///
 /// # More threads than parties
 ///
-/// They may be: who finds all places taken waits for the next generation. A thread that comes to look only when the barrier
-/// has gone on since, and has been broken since, may be told of that: see [`raw::barrier`].
+/// A thread that finds all places taken waits for the next generation. A generation is drained before
+/// the next one: a released waiter keeps its place up to the moment at which it is told. So a process
+/// that is *stopped* (SIGSTOP, a debugger) after it was released holds up those that need its place.
+/// With no more threads than parties they would wait for that process anyway.
 #[repr(C)]
 pub struct Barrier<const N: usize> {
     raw: raw::Barrier<Linux, N>,
@@ -332,7 +339,7 @@ impl BarrierWaitResult {
     pub fn is_leader(&self) -> bool {
         self.leader
     }
-    /// Another number for each of them, from 0 on.
+    /// Another number for each of those that met, from 0 on, and below the number of parties.
     #[must_use]
     pub fn index(&self) -> usize {
         self.index
