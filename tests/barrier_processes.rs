@@ -343,7 +343,7 @@ fn memory_of_zeros_is_a_barrier_of_all_and_outside_of_a_segment_there_is_an_erro
 
 fn signal(process: u32, signal: i32) {
     // SAFETY: a signal to a child that is not reaped yet.
-    assert_eq!(unsafe { libc::kill(process.cast_signed(), signal) }, 0);
+    assert_eq!(unsafe { libc::kill(process as i32, signal) }, 0);
 }
 
 /// Stops a process, and waits for that.
