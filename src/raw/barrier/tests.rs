@@ -19,6 +19,22 @@ fn any_word_is_a_number_of_parties() {
     }
 }
 
+/// In three bits: a waiter that looks no more is not met again when its generation's number comes round.
+#[test]
+fn a_row_of_resets_brings_nobody_back() {
+    let table = Table { membership: &Word::new(0), cursor: &Word::new(0), slots: &[] };
+    let [me, gone] = [Id::new(0, 1), Id::new(1, 1)];
+    let places = [u64::from(gone.word()) << 32, 0].map(Long::new);
+    let members = [0; 2].map(Word::new);
+    let barrier = Barrier::<Linux, 2, 3>::from_parts(Long::new(0), Word::new(0), Word::new(0), members, places);
+    assert!(barrier.arrived().eq([gone]));
+    for reset in 1..=16 {
+        barrier.reset(&Participant { id: me, table: &table });
+        assert_eq!(barrier.state().generation(), reset % 8);
+        assert_eq!(barrier.arrived().count(), 0, "after {reset} resets");
+    }
+}
+
 /// As only scribbling leaves it: nobody must wait for a waiter that never was, in a generation to come, or for a trip that is
 /// half done.
 #[test]
