@@ -7,6 +7,8 @@ mod meeting;
 use core::time::Duration;
 use meeting::Meeting;
 #[cfg(feature = "loom")]
+use outlive::raw::barrier::Passed;
+#[cfg(feature = "loom")]
 use outlive_models::Broken;
 use outlive_models::{Backend, Explore, World};
 #[cfg(feature = "loom")]
@@ -99,9 +101,30 @@ fn a_late_reset<B: Backend>() -> Explore<B, Meeting<B, 2, 2>> {
     })
 }
 
+#[cfg(feature = "loom")]
+/// 0 resets it; 1 resets it twice, and then runs an action alone. If 0 is late, 1 keeps its place, and can say that it is done.
+fn a_late_reset_beside_a_runner<B: Backend>() -> Explore<B, Meeting<B, 1, 2>> {
+    Explore::new(2, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 1, 2>| {
+        world.act(who, |me| match who {
+            0 => state.barrier.reset(me),
+            _ => {
+                (0..2).for_each(|_| state.barrier.reset(me));
+                if let Ok(Passed::Runner { generation, .. }) = state.barrier.wait(me, None, true) {
+                    let _done_or_reset = state.barrier.finish(me, generation);
+                }
+            }
+        });
+    })
+    .check(|state, world| {
+        let met = world.act(0, |me| state.barrier.wait(me, None, false));
+        assert!(met.is_ok(), "it waits for a runner that has lost its place");
+    })
+}
+
 outlive_models::models! { with_loom, Loom, "loom",
     each_is_told_of_its_own_generation: |n| each_resets::<B>().preemptions(3).holds(n);
     a_late_reset_breaks_nothing: |n| a_late_reset::<B>().holds(n);
+    a_late_reset_takes_no_place: |n| a_late_reset_beside_a_runner::<B>().holds(n);
     a_stalled_arrival_displaces_nobody: |n| one_passes_often::<B, 2, 32>().preemptions(3).holds(n);
     a_stalled_arrival_displaces_nobody_while_the_numbers_come_round: |n| one_passes_often::<B, 3, 2>().holds(n);
     a_stall_of_almost_all_numbers_splits_no_verdict: |n| one_resets_often::<B, 3>().holds(n);

@@ -223,7 +223,8 @@ impl<'b, P: Platform, const BITS: u32> Places<'b, P, BITS> {
     /// `is_there`: whether the generation is there, now.
     pub(super) fn forget_the_long_gone(&self, generation: u32, is_there: impl Fn() -> bool) {
         for place in self.0 {
-            let found = Place::<BITS>(place.load(Acquire)); // ORDERING: as in `take`.
+            // ORDERING: Acquire, as in `take`. Model: `places::a_late_reset_takes_no_place`.
+            let found = Place::<BITS>(place.load(Acquire));
             // If the caller is late, what seems to be long gone may be new: so it looks whether it is.
             if !found.has(TRIPPED) && found.is_long_before(generation) && is_there() {
                 // ORDERING: Relaxed; it changes the number alone, for one that is past as well.
