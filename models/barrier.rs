@@ -3,101 +3,19 @@
 #![cfg(any(feature = "loom", feature = "shuttle"))]
 #![allow(clippy::disallowed_types)] // counters beside the model, not part of it
 
-use core::array::from_fn;
+mod meeting;
+
 use core::time::Duration;
-use outlive::platform::{Long as _, Word as _};
-use outlive::raw::barrier::{Failed, Passed};
-use outlive::raw::{Barrier, Participant};
-use outlive_models::{Backend, Explore, Model, Word, Word64, World, step};
+use meeting::Meeting;
 #[cfg(feature = "loom")]
-use outlive_models::{Broken, Left, Newborn};
-use std::sync::atomic::AtomicU32;
+use outlive::platform::Word as _;
+#[cfg(feature = "loom")]
+use outlive::raw::Participant;
+use outlive::raw::barrier::{Failed, Passed};
+use outlive_models::{Backend, Explore, World, step};
+#[cfg(feature = "loom")]
+use outlive_models::{Broken, Left, Newborn, Word};
 use std::sync::atomic::Ordering::SeqCst;
-
-/// A barrier of `N`, what each party writes before it comes, and what became of it.
-#[derive(Debug)]
-struct Meeting<B: Backend, const N: usize> {
-    barrier: Barrier<Model<B>, N>,
-    notes: [B::Cell<u32>; 3],
-    actions: B::Cell<u32>,
-    joined: AtomicU32,
-    met: AtomicU32,
-    failed: AtomicU32,
-    resets: AtomicU32,
-}
-
-impl<B: Backend, const N: usize> Meeting<B, N> {
-    fn of(members: [Word<B>; N]) -> Self {
-        Self {
-            barrier: Barrier::from_parts(Word::new(0), Word::constant(0), members, from_fn(|_| Word64::new(0))),
-            notes: from_fn(|_| B::cell(0)),
-            actions: B::cell(0),
-            joined: AtomicU32::new(0),
-            met: AtomicU32::new(0),
-            failed: AtomicU32::new(0),
-            resets: AtomicU32::new(0),
-        }
-    }
-    /// Nobody will join it, so the members' words are no memory to the checker.
-    fn new() -> Self {
-        Self::of(from_fn(|_| Word::constant(0)))
-    }
-    fn with_members() -> Self {
-        Self::of(from_fn(|_| Word::new(0)))
-    }
-
-    fn join(&self, me: &Participant<'_, Model<B>>) -> usize {
-        let place = self.barrier.join(me).expect("there is a place");
-        self.joined.fetch_or(1 << me.id.index(), SeqCst);
-        step::<B>();
-        place
-    }
-
-    fn wait(&self, me: &Participant<'_, Model<B>>, deadline: Option<Duration>) -> Result<Passed, Failed> {
-        let result = self.barrier.wait(me, deadline, false);
-        let count = if result.is_ok() { &self.met } else { &self.failed };
-        count.fetch_add(1, SeqCst);
-        result
-    }
-
-    /// Writes, waits, and reads what all the others wrote before they came.
-    fn meet(&self, world: &World<B>, who: usize, deadline: Option<Duration>) {
-        B::write(&self.notes[who], |note| *note += 1);
-        match world.act(who, |me| self.wait(me, deadline)) {
-            Ok(_) => {
-                for note in &self.notes[..N] {
-                    B::read(note, |note| assert_eq!(*note, 1, "one was released before another came"));
-                }
-            }
-            Err(Failed::TimedOut) => assert!(deadline.is_some()),
-            Err(Failed::Broken { died: Some(id) }) => assert!(world.has_died(id.index()), "the living are called dead"),
-            Err(Failed::Broken { died: None }) => {}
-        }
-    }
-
-    /// Who dies before it arrives, undeclared, is not missed by the barrier: somebody else must say so.
-    fn see_to_it(&self, dead: usize) {
-        if !self.barrier.arrived().any(|id| id.index() == dead) {
-            self.barrier.abort(None);
-        }
-    }
-
-    /// Who dies before it has joined: the same.
-    fn see_to_a_member(&self, dead: usize) {
-        if self.joined.load(SeqCst) >> dead & 1 == 0 {
-            self.barrier.abort(None);
-        }
-    }
-
-    /// Either all met, but for the dead, or nobody did.
-    fn all_or_none(&self, world: &World<B>) {
-        let died = (0..N).filter(|who| world.has_died(*who)).count() as u32;
-        let (met, failed) = (self.met.load(SeqCst), self.failed.load(SeqCst));
-        assert!(met == 0 || failed == 0, "{met} met, and {failed} were told that they did not");
-        assert!(met + failed + died >= N as u32);
-        assert!(met > 0 || failed == 0 || died > 0 || self.barrier.is_broken());
-    }
-}
 
 fn all_meet<B: Backend, const N: usize>() -> Explore<B, Meeting<B, N>> {
     Explore::new(N, Meeting::new, |world: &World<B>, who, state: &Meeting<B, N>| state.meet(world, who, None))
@@ -117,7 +35,7 @@ fn one_times_out<B: Backend>() -> Explore<B, Meeting<B, 2>> {
 /// 2 breaks it at some moment.
 fn one_aborts<B: Backend>() -> Explore<B, Meeting<B, 2>> {
     Explore::new(3, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 2>| match who {
-        2 => state.barrier.abort(None),
+        2 => state.barrier.abort(),
         _ => state.meet(world, who, None),
     })
     .after(|_, dead, _, state| {
@@ -149,8 +67,7 @@ fn two_generations<B: Backend>() -> Explore<B, Meeting<B, 2>> {
     .after(|_, dead, _, state| state.see_to_a_member(dead))
 }
 
-/// 2 resets it at some moment. Who is told that it broke comes again: they meet at last, unless 2 died over it. If one were told
-/// that they met, and the other that they did not, the other would wait for ever.
+/// 2 resets it at some moment. Who is told that it broke comes again: they meet at last, unless 2 died over it.
 fn one_resets<B: Backend>() -> Explore<B, Meeting<B, 2>> {
     Explore::new(3, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 2>| {
         world.act(who, |me| match who {
@@ -161,6 +78,21 @@ fn one_resets<B: Backend>() -> Explore<B, Meeting<B, 2>> {
                 }
             }
         });
+    })
+    .check(|state, _| state.each_generation_is_one_meeting(0))
+}
+
+/// 0 and 1 come until they have met; the others reset it.
+fn supervisors_reset<B: Backend, const ALL: usize>() -> Explore<B, Meeting<B, 2>> {
+    Explore::new(ALL, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 2>| {
+        world.act(who, |me| match who {
+            0 | 1 => state.meet_at_last(me, None),
+            _ => state.barrier.reset(me),
+        });
+    })
+    .check(|state, _| {
+        assert_eq!(state.met().len(), 2);
+        state.each_generation_is_one_meeting(0);
     })
 }
 
@@ -212,24 +144,22 @@ fn with_an_action<B: Backend, const N: usize>() -> Explore<B, Meeting<B, N>> {
         world.act(who, |me| {
             B::write(&state.notes[who], |note| *note = 1);
             let result = match state.barrier.wait(me, None, true) {
-                Ok(Passed::Runner { generation, .. }) => {
+                Ok(Passed::Runner { generation, index }) => {
                     for note in &state.notes[..N] {
                         B::read(note, |note| assert_eq!(*note, 1));
                     }
                     B::write(&state.actions, |actions| *actions += 1);
                     step::<B>();
-                    state.barrier.finish(me, generation)
+                    state.barrier.finish(me, generation).map(|()| Passed::Runner { generation, index })
                 }
                 Ok(Passed::Leader { .. }) => panic!("released before the action"),
-                Ok(Passed::Follower { .. }) => Ok(()),
-                Err(failed) => Err(failed),
+                other => other,
             };
             match result {
-                Ok(()) => B::read(&state.actions, |actions| assert_eq!(*actions, 1)),
+                Ok(_) => B::read(&state.actions, |actions| assert_eq!(*actions, 1)),
                 Err(_) => assert!((0..N).any(|who| world.has_died(who))),
             }
-            let count = if result.is_ok() { &state.met } else { &state.failed };
-            count.fetch_add(1, SeqCst);
+            state.note(result);
         });
     })
     .after(|_, dead, _, state| state.see_to_it(dead))
@@ -272,7 +202,7 @@ fn a_former_member<B: Backend>() -> Explore<B, Meeting<B, 1>> {
 fn two_reset<B: Backend>() -> Explore<B, Meeting<B, 1>> {
     let new = || {
         let new = Meeting::of([Word::new(1 << 29 | 1 << 12 | 2)]); // slot 2 in its first generation
-        new.barrier.abort(None);
+        new.barrier.abort();
         new
     };
     Explore::new(3, new, |world: &World<B>, who, state: &Meeting<B, 1>| {
@@ -320,7 +250,7 @@ fn who_was_told_dies<B: Backend>() -> Explore<B, Meeting<B, 2>> {
             step::<B>();
         }
         _ => {
-            state.barrier.abort(None);
+            state.barrier.abort();
             let told = world.act(who, |me| state.barrier.wait(me, None, false));
             let is_named = matches!(told, Err(Failed::Broken { died: Some(_) }));
             assert!(!is_named || state.failed.load(SeqCst) == 0, "who was told, and died later, is named as the cause");
@@ -365,20 +295,17 @@ fn a_reset_beside_a_newcomer<B: Backend>() -> Explore<B, Meeting<B, 1>> {
 }
 
 #[cfg(feature = "loom")]
-/// Each passes alone, and 1 does so twice: 0 may be late for the generation that it has seen.
-fn one_passes_twice<B: Backend>() -> Explore<B, Meeting<B, 1>> {
-    Explore::new(2, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 1>| {
-        (0..=who).for_each(|_| assert!(world.act(who, |me| state.wait(me, None)).is_ok()));
-    })
-}
-
-#[cfg(feature = "loom")]
 fn no_acquire() -> Broken {
     Broken { no_acquire: true, ..Broken::default() }
 }
 #[cfg(feature = "loom")]
 fn no_release() -> Broken {
     Broken { no_release: true, ..Broken::default() }
+}
+
+#[cfg(feature = "loom")]
+fn no_wake() -> Broken {
+    Broken { no_wake: true, ..Broken::default() }
 }
 
 outlive_models::models! { with_loom, Loom, "loom",
@@ -400,7 +327,8 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_newcomer_is_not_forgiven: |n| a_reset_beside_a_newcomer::<B>().holds(n);
     who_was_told_is_no_cause: |n| who_was_told_dies::<B>().holds(n);
     a_reset_comes_to_an_end: |n| a_reset_beside_a_member::<B>().holds(n);
-    who_is_late_displaces_nobody: |n| one_passes_twice::<B>().preemptions(3).holds(n);
+    two_supervisors_split_no_verdict: |n| supervisors_reset::<B, 4>().preemptions(1).holds(n);
+    without_a_wake_a_follower_hangs: |n| all_meet::<B, 2>().broken(no_wake()).fails(n);
     a_trip_publishes: |n| all_meet::<B, 2>().broken(no_release()).fails(n);
     a_trip_acquires: |n| all_meet::<B, 2>().broken(no_acquire()).fails(n);
     watching_nobody_hangs:
@@ -413,6 +341,7 @@ outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     three_meet_or_learn_that_they_do_not: |n| all_meet::<B, 3>().victims(&[0, 2]).holds(n);
     a_second_generation_is_like_the_first: |n| two_generations::<B>().victims(&[0, 1]).holds(n);
     a_reset_splits_no_verdict: |n| one_resets::<B>().victims(&[2]).holds(n);
+    two_supervisors_split_no_verdict: |n| supervisors_reset::<B, 4>().holds(n);
     an_action_is_run_once_before_all_are_released: |n| with_an_action::<B, 3>().victims(&[0, 1]).holds(n);
     more_threads_than_parties_get_through_one_by_one: |n| too_many::<B>().victims(&[0, 1]).first_phase().holds(n);
 }

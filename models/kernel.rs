@@ -38,6 +38,12 @@ pub struct Broken {
     /// Claimers that have not armed their lifelines yet are taken for gone, whether they are or
     /// not: no platform may do that.
     pub claimers_seem_gone: bool,
+    /// Wakes do nothing, but those of the cascade.
+    pub no_wake: bool,
+    /// A 64-bit exchange that sets any of these bits is not done, and claims that it was.
+    pub lost_bits: u64,
+    /// A 64-bit exchange does not compare these bits.
+    pub unseen_bits: u64,
 }
 
 impl Broken {
@@ -370,7 +376,14 @@ impl<B: Backend> platform::Long for Word64<B> {
     fn compare_exchange(&self, current: u64, new: u64, success: Ordering, failure: Ordering) -> Result<u64, u64> {
         let a = self.atomic.as_ref().expect("a constant is exchanged");
         let broken = operation::<B>();
-        B::cas64(a, current, new, broken.weaken(success), broken.weaken(failure))
+        if new & !current & broken.lost_bits != 0 {
+            return Ok(current);
+        }
+        let exchange = |current| B::cas64(a, current, new, broken.weaken(success), broken.weaken(failure));
+        match exchange(current) {
+            Err(now) if (now ^ current) & !broken.unseen_bits == 0 => exchange(now),
+            result => result,
+        }
     }
 }
 
@@ -457,7 +470,8 @@ impl<B: Backend> Platform for Model<B> {
     fn wake(word: &Word<B>, count: u32) -> u32 {
         let broken = operation::<B>();
         let is_cascade = count == u32::MAX && word.newest() & MARK != 0;
-        if broken.no_cascade && is_cascade { 0 } else { word.kernel_wake(count) }
+        let is_lost = if is_cascade { broken.no_cascade } else { broken.no_wake };
+        if is_lost { 0 } else { word.kernel_wake(count) }
     }
     fn first_phase() -> Option<Duration> {
         B::actor().filter(|actor| actor.nature.first_phase).map(|_| Duration::from_millis(1))

@@ -16,7 +16,12 @@ struct Meeting {
     rounds: AtomicU64,
     arrivals: AtomicU64,
     leaders: AtomicU64,
+    /// Who met, by index.
+    met: [AtomicU64; 3],
     actions: AtomicU32,
+    /// What "come and go" is to do, and does.
+    comes: AtomicU32,
+    has_come: AtomicU32,
 }
 
 fn meeting(parties: usize) -> Segment<Meeting> {
@@ -68,6 +73,42 @@ fn child() {
                 assert!((round * parties..(round + 1) * parties).contains(&arrivals), "{arrivals} in round {round}");
                 if met.is_leader() {
                     shared.leaders.fetch_add(1, SeqCst);
+                }
+            }
+        }
+        "come and go" => loop {
+            until("the word to come", || shared.comes.load(SeqCst) != 0);
+            while shared.comes.load(SeqCst) != 0 {
+                if shared.barrier.wait_timeout(Duration::ZERO).is_err() {
+                    shared.barrier.reset().expect("takes part");
+                }
+                shared.has_come.store(1, SeqCst);
+            }
+            shared.has_come.store(0, SeqCst);
+        },
+        "meet in a hurry" => {
+            let mut random = u64::from(std::process::id()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            while shared.arrivals.fetch_add(1, SeqCst) < shared.rounds.load(SeqCst) {
+                random ^= random << 13;
+                random ^= random >> 7;
+                random ^= random << 17;
+                let told = match random % 20 {
+                    0 => {
+                        shared.barrier.abort().expect("takes part");
+                        continue;
+                    }
+                    1..=4 => shared.barrier.wait_timeout(Duration::from_micros(random >> 8 & 1023)),
+                    _ => shared.barrier.wait_timeout(Duration::from_millis(200)),
+                };
+                match told {
+                    Ok(met) => {
+                        shared.met[met.index()].fetch_add(1, SeqCst);
+                        shared.leaders.fetch_add(met.is_leader().into(), SeqCst);
+                    }
+                    Err(WaitError::Broken { died: None } | WaitError::TimedOut) => {
+                        shared.barrier.reset().expect("takes part");
+                    }
+                    Err(other) => panic!("{other}"),
                 }
             }
         }
@@ -298,6 +339,129 @@ fn memory_of_zeros_is_a_barrier_of_all_and_outside_of_a_segment_there_is_an_erro
     assert!(matches!(outside.wait(), Err(WaitError::Unusable(Error::NotInSegment))));
     assert!(matches!(outside.join(), Err(Error::NotInSegment)));
     assert!(catch_unwind(|| Barrier::<2>::new(3)).is_err() && catch_unwind(|| Barrier::<2>::new(0)).is_err());
+}
+
+fn signal(process: u32, signal: i32) {
+    // SAFETY: a signal to a child that is not reaped yet.
+    assert_eq!(unsafe { libc::kill(process as i32, signal) }, 0);
+}
+
+/// Stops a process, and waits for that.
+fn stop(process: u32) {
+    signal(process, libc::SIGSTOP);
+    until("a child to stop", || {
+        let status = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("it is there");
+        status.rsplit(')').next().is_some_and(|rest| rest.starts_with(" T"))
+    });
+}
+
+/// Whatever happened to later generations, and however many there were: more than a number of 16 bits counts.
+#[test]
+fn a_stopped_waiter_is_told_that_its_own_generation_met() {
+    each_way(|waitv| {
+        for breaks in [1, 2, 3, 4, 5, 70_000] {
+            let shared = meeting(2);
+            let mut waiter = Actor::start(&shared, "wait", waitv);
+            until_asleep(&shared, waiter.id());
+            stop(waiter.id());
+            assert_eq!(outcome(shared.barrier.wait()), "met");
+            for _ in 0..breaks {
+                // The stopped one has its place as long as it has not been told: so they do not meet.
+                assert!(matches!(shared.barrier.wait_timeout(Duration::ZERO), Err(WaitError::TimedOut)));
+                shared.barrier.reset().expect("takes part");
+            }
+            signal(waiter.id(), libc::SIGCONT);
+            assert_eq!(waiter.hear(), "met", "after {breaks} broken generations");
+        }
+    });
+}
+
+/// A released waiter keeps its place up to its verdict. Those who need it sleep so long, and are woken when it leaves, or dies.
+#[test]
+fn one_without_a_place_gets_that_of_a_waiter_that_leaves_or_dies() {
+    each_way(|waitv| {
+        for dies in [false, true] {
+            let shared = meeting(2);
+            let mut waiter = Actor::start(&shared, "wait", waitv);
+            until_asleep(&shared, waiter.id());
+            stop(waiter.id());
+            assert_eq!(outcome(shared.barrier.wait()), "met");
+            let mut two = [(); 2].map(|()| Actor::start(&shared, "wait", waitv));
+            two.iter().for_each(|one| until_asleep(&shared, one.id()));
+            assert_eq!(shared.barrier.n_waiting(), 1, "the place is given away");
+            if dies {
+                waiter.kill();
+            } else {
+                signal(waiter.id(), libc::SIGCONT);
+                assert_eq!(waiter.hear(), "met");
+            }
+            assert!(two.iter_mut().all(|one| one.hear() == "met"));
+        }
+    });
+}
+
+/// Though others meet in its place, and more often than anybody could remember.
+#[test]
+fn a_stopped_waiter_is_told_that_its_own_generation_broke() {
+    each_way(|waitv| {
+        let shared = meeting(2);
+        let mut waiter = Actor::start(&shared, "wait", waitv);
+        until_asleep(&shared, waiter.id());
+        stop(waiter.id());
+        shared.barrier.abort().expect("takes part");
+        shared.barrier.reset().expect("takes part");
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| (0..300).for_each(|_| assert_eq!(outcome(shared.barrier.wait()), "met")));
+            }
+        });
+        signal(waiter.id(), libc::SIGCONT);
+        assert_eq!(waiter.hear(), "broken");
+    });
+}
+
+/// A process is stopped again and again while it comes and goes: sometimes after it has looked for a place, and before it takes
+/// that. Meanwhile half of all generations of 16 bits pass, and another comes to wait. That one must not be forgotten.
+#[test]
+fn one_that_was_stopped_before_it_arrived_displaces_nobody() {
+    const STOPS: u32 = 150;
+    let shared = meeting(2);
+    let hasty = Actor::start(&shared, "come and go", true);
+    for _ in 0..STOPS {
+        shared.comes.store(1, SeqCst);
+        until("it to come", || shared.has_come.load(SeqCst) == 1);
+        stop(hasty.id());
+        shared.comes.store(0, SeqCst);
+        (0..=1 << 15).for_each(|_| shared.barrier.reset().expect("takes part"));
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| shared.barrier.wait_timeout(2 * PATIENCE));
+            until("another to wait", || shared.barrier.n_waiting() == 1);
+            signal(hasty.id(), libc::SIGCONT);
+            until("it to go", || shared.has_come.load(SeqCst) == 0);
+            // Either the hasty one met it, or gave up beside it, or it still waits.
+            until("the waiter to be told, or met", || {
+                waiter.is_finished() || shared.barrier.n_waiting() == 1 && shared.barrier.wait().is_ok()
+            });
+            let _told = waiter.join().expect("no panic");
+        });
+        shared.barrier.reset().expect("takes part");
+    }
+}
+
+/// Nobody is killed; but they have little patience, break it, and reset it as soon as they are told. With as many processes as
+/// parties, and with more, whose ids are beyond the number of parties.
+#[test]
+fn all_are_told_what_their_leader_is_told() {
+    for processes in [3, 8] {
+        let shared = meeting(3);
+        shared.rounds.store(12_000, SeqCst);
+        let mut parties: Vec<_> = (0..processes).map(|_| Actor::start(&shared, "meet in a hurry", true)).collect();
+        assert!(parties.iter_mut().all(Actor::ends_well));
+        let leaders = shared.leaders.load(SeqCst);
+        let met = shared.met.each_ref().map(|index| index.load(SeqCst));
+        assert!(leaders > 0, "they never met");
+        assert_eq!(met, [leaders; 3], "told that they met, by index, of {processes} processes");
+    }
 }
 
 /// Who met 65,536 generations ago is not there for that.

@@ -31,7 +31,12 @@ pub const ROWS: [Row; 11] = [
     Row { name: "`PermitPool`", files: &["permits"], kills: &["PermitPool"], references: &["permits", "permit_pool"] },
     Row { name: "`Condvar`", files: &["condvar"], kills: &["Condvar"], references: &["condvar"] },
     Row { name: "`Event`", files: &["event"], kills: &["Event"], references: &["event", "event_that_resets_itself"] },
-    Row { name: "`Barrier`", files: &["barrier", "generation"], kills: &["Barrier"], references: &["barrier"] },
+    Row {
+        name: "`Barrier`",
+        files: &["barrier", "generation", "places"],
+        kills: &["Barrier"],
+        references: &["barrier"],
+    },
     Row { name: "`Once`, `OnceLock`, `LazyLock`", files: &["once"], kills: &["Once"], references: &["once"] },
     Row { name: "`Segment`, participants", files: &["table", "hold"], kills: &["Segment"], references: &[] },
     Row { name: "sleepers (`raw::vigil`)", files: &["vigil"], kills: &[], references: &[] },

@@ -1,72 +1,103 @@
-//! A barrier: as many as its parties meet, in one generation after the other, or all learn that they do not.
+//! A barrier: its parties meet, in one generation after the other, or all learn that they do not.
 //!
 //! # Words
 //!
-//! The **state** word, which sleepers sleep on: the generation, its flags, and how the last ones ended. A trip, a break and a reset
-//! are one CAS on it each. The **arrivals**, one for each party: generation and name. Both are described in
-//! [`generation`](super::generation).
-//!
-//! A **member** (a hold, one for each party): who has declared to come, so that its death counts even before it arrives.
+//! - The **state**: the [generation](super::generation) and its flags. A trip, a break and a reset are
+//!   one CAS on it each.
+//! - The **news**: what sleepers sleep on. It changes after the state has, if anybody sleeps, and after
+//!   a place has become free that somebody wants.
+//! - The [**places**](super::places), one for each party: who waits, in which generation, and whether
+//!   that has tripped.
+//! - The **members** (a hold, one for each party): who has declared to come, so that its death counts
+//!   even before it arrives.
 //!
 //! # Invariants
 //!
-//! 1. A generation ends once: tripped, or broken, by the CAS that replaces its state. It trips only after all its arrivals were
-//!    seen to be there, and their owners and all members to be alive.
-//! 2. The generations in one arrival word only grow: it is replaced, by a CAS on the value seen, only by a later generation.
-//!    So whose arrival succeeded belongs to that generation, which had not tripped before, and is not lost.
-//! 3. Who sleeps has arrived, then replaced the state word (if only by itself), then looked at all arrivals. These exchanges are in
-//!    one order, so the last of the parties sees all arrivals, and ends the generation, or dies named by its arrival.
+//! 1. A generation trips by the CAS that sets TRIPPING, after all places were seen to be those of its
+//!    waiters, and these and all members to be alive. A broken one does not trip.
+//! 2. The next generation begins when all places are stamped. Whoever sees TRIPPING stamps what is left:
+//!    nobody waits for a leader that has died, or is stopped.
+//! 3. A place is left by its waiter, which knows its verdict then. Others take it only if the waiter is
+//!    dead, or if its generation is over and the place has no stamp.
+//! 4. An arrival is a CAS on a place as it was seen while its generation was open. A place that was used
+//!    in the generation since looks different. So nobody arrives in a generation that has tripped.
+//! 5. A waiter that sleeps has arrived, then exchanged the state (with itself at least), then looked
+//!    at all places. These exchanges are in one order. So the last of the parties sees all arrivals, and
+//!    ends the generation, or dies named by its place.
+//! 6. A sleeper has read the news, then found its flag set (WAITERS in the state, or WANTED in a place)
+//!    and nothing to be done. Whoever clears the flag changes the news after that.
 //!
-//! # Who looks late
+//! # The verdict
 //!
-//! A waiter that comes to look when later generations have begun finds the outcome of its own in *recent* and *distance*: the last
-//! three exactly; earlier ones as tripped if none was broken since. If one was, it is told that the barrier broke,
-//! which then is true, though it may have been another generation. Where the threads are as many as the parties, or fewer, no
-//! generation trips without the late one, so that only resets can be missed: two of them in a row do no harm to the answer.
-//! With more threads than parties, the answer is wrong for one that was in a broken generation and did
-//! not look until 255 later ones had tripped, or whose own is exactly 2^16 generations ago.
+//! A waiter reads it from its own place, after the state. A stamp: its generation has tripped. No stamp,
+//! and the generation is broken or over: it has not (2). The place is another's: it has not (3). So each
+//! waiter is told the outcome of its own generation, however long it stalls, and whatever happens
+//! meanwhile.
+//!
+//! # More threads than parties
+//!
+//! A thread that finds no place sleeps without one. A trip needs all places, and a waiter of the
+//! last tripped generation keeps its place up to its verdict: one generation is drained before the
+//! next one trips. So a waiter that is *stopped* then holds up whoever needs its place. With no more
+//! threads than parties, these are waiting for that very thread.
+//!
+//! # What wraps
+//!
+//! Generations, after 2^32 trips and resets (2^`BITS`). No verdict depends on that. A thread that acts
+//! on a state or a place that it has read (it arrives, trips, breaks or resets) must not stall just
+//! before the CAS while that many generations pass, or a multiple of it.
+//!
+//! The news, after 2^31 changes. A sleeper that stalls just before its sleep while that many pass
+//! sleeps up to the next change or [recheck](Platform::recheck). Its verdict is the same.
 
-use super::generation::{Arrival, BROKEN, End, RUNNING, State, WAITERS};
+use super::generation::{BROKEN, RUNNING, State, TRIPPING, WAITERS, news_after};
 use super::hold::Id;
+use super::places::{Arrival, Arrived, Mine, Places, Survey};
 use super::table::Participant;
 use super::vigil::{Slept, Vigil};
 use crate::platform::{Long, Platform, Word};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::time::Duration;
 
-/// In a member's word, beside the name of one who resets the barrier: it stands for a dead member.
+/// In a member's word, beside the name of a participant that resets the barrier: that one stands for a
+/// dead member.
 const FORGIVING: u32 = 1 << 31;
 
-/// See the [module](self). `N`: the most parties.
+/// See the [module](self). `N`: the most parties. `BITS`: those of a generation's number, 2 to 32.
 #[derive(Debug)]
 #[repr(C)]
-pub struct Barrier<P: Platform, const N: usize> {
-    state: P::Word,
+pub struct Barrier<P: Platform, const N: usize, const BITS: u32 = 32> {
+    state: P::Long,
+    news: P::Word,
     parties: P::Word,
     members: [P::Word; N],
-    arrivals: [P::Long; N],
+    places: [P::Long; N],
 }
 
-/// What a wait came to.
+/// What a wait came to: all have arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Passed {
-    /// All have arrived; somebody else has ended the generation.
+    /// Somebody else has ended the generation.
     Follower {
-        /// Another for each of the parties, below their number.
+        /// Another for each of those that met, below the number of parties.
         index: usize,
+        /// The generation in which they met.
+        generation: u32,
     },
-    /// All have arrived, and the caller was the one to see it first.
+    /// The caller has ended the generation.
     Leader {
         /// As the follower's.
         index: usize,
+        /// As the follower's.
+        generation: u32,
     },
-    /// All have arrived, and wait until the caller, who asked for it, has run the action and says so:
-    /// [`Barrier::finish`], or [`Barrier::abort`].
+    /// All wait for the caller to run the action, which it asked for, and to say so:
+    /// [`Barrier::finish`], or [`Barrier::give_up`].
     Runner {
         /// As the follower's.
         index: usize,
         /// What to say it with.
-        generation: u16,
+        generation: u32,
     },
 }
 
@@ -78,7 +109,7 @@ pub enum Failed {
         /// One of them that has died, where there is one.
         died: Option<Id>,
     },
-    /// They did not meet until the deadline. Unless the caller could not even arrive, the barrier is broken now.
+    /// They had not all met by the deadline. The barrier is broken now, unless the caller had no place.
     TimedOut,
 }
 
@@ -86,25 +117,16 @@ pub enum Failed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full;
 
-/// What an attempt to arrive came to.
-enum Arrived {
-    At(usize),
-    /// All arrivals of this generation are there.
-    Full,
-    /// The generation has ended.
-    Late,
-}
-
-/// What a look at arrivals and members came to.
-struct Survey {
-    all_there: bool,
-    died: Option<Id>,
-}
-
-impl<P: Platform, const N: usize> Barrier<P, N> {
+impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
     /// A barrier of these words: all zero, and the number of parties; 0 is `N` parties.
-    pub const fn from_parts(state: P::Word, parties: P::Word, members: [P::Word; N], arrivals: [P::Long; N]) -> Self {
-        Self { state, parties, members, arrivals }
+    pub const fn from_parts(
+        state: P::Long,
+        news: P::Word,
+        parties: P::Word,
+        members: [P::Word; N],
+        places: [P::Long; N],
+    ) -> Self {
+        Self { state, news, parties, members, places }
     }
 
     /// How many must meet.
@@ -116,21 +138,43 @@ impl<P: Platform, const N: usize> Barrier<P, N> {
         }
     }
 
-    fn state(&self) -> State {
-        // ORDERING: Acquire. Pairs with the Release of a trip: who has waited sees what all others wrote before they
-        // arrived. And of a reset: the dead members that it forgave are not seen any more. Models:
-        // `barrier::a_trip_acquires`, `barrier::a_reset_forgives_dead_members`.
+    fn places(&self) -> Places<'_, P, BITS> {
+        Places(&self.places[..self.parties()])
+    }
+
+    fn state(&self) -> State<BITS> {
+        // ORDERING: Acquire. Pairs with the Release of a trip: who stamps has seen all arrivals. Of the next
+        // generation: who sees it sees all stamps. And of a reset: the dead members that it forgave are not
+        // seen any more. Models: `barrier::a_trip_acquires`, `barrier::a_reset_forgives_dead_members`.
         State(self.state.load(Acquire))
     }
 
-    /// Waits until all parties have arrived, but not longer than until `deadline` ([`Platform::now`]'s clock; `None`: for ever), at
-    /// which the barrier is broken. With `has_action`, one of those that come so is [`Passed::Runner`] before all are released.
+    /// The state, when no trip is left half done.
+    fn settled(&self) -> State<BITS> {
+        loop {
+            let seen = self.state();
+            if !seen.has(TRIPPING) {
+                return seen;
+            }
+            self.settle(seen, 0);
+        }
+    }
+
+    /// The state, read after a place: no older than what the place was last changed for.
+    fn state_now(&self) -> State<BITS> {
+        State(self.state.load(Relaxed)) // ORDERING: Relaxed; the place was read with Acquire.
+    }
+
+    /// Waits for all parties to arrive, but not beyond the `deadline` ([`Platform::now`]'s clock; `None`:
+    /// forever), at which the barrier is broken. With `has_action`, one of those that come so is
+    /// [`Passed::Runner`] before all are released.
     ///
     /// # Errors
     /// [`Failed`].
     ///
     /// # If a process dies
-    /// One that has arrived, a member, or the runner: the barrier is broken, for all. One that has been released: nothing.
+    /// A waiter, a member, or the runner: the barrier is broken, for all. A waiter whose generation has
+    /// tripped: nothing.
     pub fn wait(
         &self,
         me: &Participant<'_, P>,
@@ -139,39 +183,53 @@ impl<P: Platform, const N: usize> Barrier<P, N> {
     ) -> Result<Passed, Failed> {
         let mut vigil = Vigil::new(me, deadline);
         let mut spins = P::SPINS;
-        let mut place = None; // where we have arrived, and in which generation
-        let mut in_order = false; // invariant 3: the state word was changed since
+        let mut mine: Option<Arrival> = None;
+        let mut in_order = false; // invariant 5: the state was exchanged since the caller came here
         loop {
+            // ORDERING: Acquire. Pairs with the Release of the change: who reads new news sees what is new.
+            // Model: `barrier::two_meet_or_learn_that_they_do_not`.
+            let news = self.news.load(Acquire);
             let seen = self.state();
+            if let Some(verdict) = mine.and_then(|arrival| self.verdict(me, seen, arrival)) {
+                return verdict;
+            }
+            if seen.has(TRIPPING) {
+                self.settle(seen, mine.map_or(0, |arrival| arrival.index));
+                continue;
+            }
             let generation = seen.generation();
-            match place {
-                Some((index, arrived)) => match seen.end_of(arrived) {
-                    Some(End::Tripped) => return Ok(Passed::Follower { index }),
-                    Some(End::Broken) => return Err(self.told(me, arrived, self.why_broken(me, arrived))),
-                    None => {}
-                },
-                None if seen.has(BROKEN) => return Err(self.why_broken(me, generation)),
-                None => match self.arrive(me, generation) {
-                    Arrived::At(index) => place = Some((index, generation)),
+            if mine.is_none() {
+                if seen.has(BROKEN) {
+                    return Err(self.why_broken(me, generation));
+                }
+                match self.places().take(me, generation, || self.state_now().is_open_in(generation)) {
+                    Arrived::At(index) => {
+                        mine = Some(Arrival { index, generation, id: me.id });
+                        in_order = false;
+                    }
                     Arrived::Full => {}
                     Arrived::Late => continue,
-                },
+                }
             }
             let survey = self.survey(me, generation);
             if survey.died.is_some() {
                 if self.end(seen, seen.broken()) {
-                    return Err(self.told(me, generation, Failed::Broken { died: survey.died }));
+                    return Err(self.told(mine, Failed::Broken { died: survey.died }));
                 }
                 continue;
             }
-            if let (true, Some((index, _)), false) = (survey.all_there, place, seen.has(RUNNING)) {
-                if !self.start_or_trip(seen, has_action) {
-                    continue;
+            if let (true, Some(arrival), false) = (survey.all_there, mine, seen.has(RUNNING)) {
+                let Arrival { index, .. } = arrival;
+                if has_action && self.start(seen) {
+                    return Ok(Passed::Runner { index, generation });
                 }
-                return Ok(if has_action { Passed::Runner { index, generation } } else { Passed::Leader { index } });
+                if !has_action && self.trip(seen, arrival) {
+                    return Ok(Passed::Leader { index, generation });
+                }
+                continue;
             }
             if spins > 0 && !in_order {
-                // EQUIVALENT(comparison#1 taken as equal; load#1 not repeated): the count ends it in any case.
+                // EQUIVALENT(comparison#1 taken as equal; load#2 not repeated): the count ends it in any case.
                 while spins > 0 && self.state.load(Relaxed) == seen.0 {
                     spins -= 1;
                     P::spin();
@@ -179,120 +237,111 @@ impl<P: Platform, const N: usize> Barrier<P, N> {
                 continue;
             }
             if !in_order || !seen.has(WAITERS) {
-                // ORDERING: Release. Two who arrive at last each write an arrival and read the other's. Who comes second
-                // here, and then reads the state with Acquire, sees what the first wrote before it came here: its arrival.
-                // Model: `barrier::two_meet_or_learn_that_they_do_not`.
-                let noted = self.state.compare_exchange(seen.0, seen.0 | WAITERS, Release, Relaxed).is_ok();
-                in_order |= noted && place.is_some();
-                // EQUIVALENT(look no look between the arrival in order and the sleep): a vigil's first sleep is none, or a short one;
-                // after it comes a look.
-                if place.is_some() || !noted {
-                    continue;
-                }
+                // ORDERING: Release. Two that arrive at last each write a place and read the other's. Who comes
+                // second here, and then reads the state with Acquire, sees what the first wrote before it came
+                // here: its arrival. Model: `barrier::two_meet_or_learn_that_they_do_not`.
+                in_order |= self.state.compare_exchange(seen.0, seen.0 | WAITERS, Release, Relaxed).is_ok();
+                continue;
             }
-            if vigil.sleep(&self.state, seen.0 | WAITERS, None) == Slept::TimedOut {
-                if place.is_none() {
-                    // Nothing is withdrawn: an arrival of this thread's, whose action called us, stands.
+            if vigil.sleep(&self.news, news, None) == Slept::TimedOut {
+                if mine.is_none() {
+                    // Nothing is left: a place of this thread's, whose action called us, stands.
                     return Err(Failed::TimedOut);
                 }
                 if self.end(seen, seen.broken()) {
-                    return Err(self.told(me, generation, Failed::TimedOut));
+                    return Err(self.told(mine, Failed::TimedOut));
                 }
             }
         }
     }
 
-    /// Writes the caller's arrival into a free place of this generation.
-    fn arrive(&self, me: &Participant<'_, P>, generation: u16) -> Arrived {
-        let parties = self.parties();
-        let mine = Arrival::of(generation, me.id);
-        for index in (0..parties).map(|i| (me.id.index() + i) % parties) {
-            let place = &self.arrivals[index];
-            loop {
-                // ORDERING: Acquire. Pairs with the Release of an arrival: if it is of a later generation, so is the state
-                // that is read after it; and if its owner is judged, see `Table::is_alive`.
-                let seen = Arrival(place.load(Acquire));
-                if seen.is_in(generation) {
-                    break;
-                }
-                // What seems to be later than the state itself was never written by this code, and counts as free.
-                if seen.is_after(generation) && self.state().generation() != generation {
-                    return Arrived::Late;
-                }
-                // ORDERING: Release. Pairs with the Acquire in `survey`: who sees all arrivals, and releases their
-                // owners, passes on what they wrote. Model: `barrier::a_trip_publishes`.
-                if place.compare_exchange(seen.0, mine.0, Release, Relaxed).is_ok() {
-                    return Arrived::At(index);
-                }
+    /// What the caller's own place says, if its generation has ended.
+    fn verdict(&self, me: &Participant<'_, P>, seen: State<BITS>, mine: Arrival) -> Option<Result<Passed, Failed>> {
+        let Arrival { index, generation, .. } = mine;
+        match self.places().find(mine) {
+            Mine::Tripped => {
+                self.depart(mine);
+                Some(Ok(Passed::Follower { index, generation }))
             }
+            Mine::Waiting if seen.generation() == generation && !seen.has(BROKEN) => None,
+            Mine::Waiting | Mine::Lost => Some(Err(self.told(Some(mine), self.why_broken(me, generation)))),
         }
-        Arrived::Full
     }
 
-    /// Looks whether all arrivals of this generation are there, and their owners and all members alive.
-    fn survey(&self, me: &Participant<'_, P>, generation: u16) -> Survey {
-        let is_dead = |id: &Id| *id != me.id && !me.table.is_alive(*id);
-        let mut survey = Survey { all_there: true, died: None };
-        for place in &self.arrivals[..self.parties()] {
-            let arrival = Arrival(place.load(Acquire)); // ORDERING: as in `arrive`.
-            if arrival.is_in(generation) {
-                // Once more if it is dead: it may have been told that the barrier is broken, and have died since.
-                // ORDERING: Relaxed; what the dead wrote was seen with its mark.
-                let is_missed = |id: &Id| is_dead(id) && place.load(Relaxed) == arrival.0;
-                survey.died = survey.died.or(arrival.id().filter(is_missed));
-            } else {
-                survey.all_there = false;
-            }
-        }
+    /// Looks whether all waiters of this generation are there, and they and all members alive.
+    fn survey(&self, me: &Participant<'_, P>, generation: u32) -> Survey {
+        let mut survey = self.places().survey(me, generation);
         for place in &self.members {
             let member = place.load(Acquire); // ORDERING: as `Table::is_alive` wants it.
-            // Once more, as above: it may have left, and have died since. Model: `barrier::a_former_member_is_not_missed`.
-            let is_missed = |id: &Id| is_dead(id) && place.load(Relaxed) == member;
+            // Once more if it is dead: it may have left, and have died since.
+            // ORDERING: Relaxed; what the dead wrote was seen with its mark.
+            // Model: `barrier::a_former_member_is_not_missed`.
+            let is_missed = |id: &Id| *id != me.id && !me.table.is_alive(*id) && place.load(Relaxed) == member;
             survey.died = survey.died.or(Id::holder_in(member).filter(is_missed));
         }
         survey
     }
 
-    fn why_broken(&self, me: &Participant<'_, P>, generation: u16) -> Failed {
+    fn why_broken(&self, me: &Participant<'_, P>, generation: u32) -> Failed {
         Failed::Broken { died: self.survey(me, generation).died }
     }
 
-    /// Withdraws the caller's arrival in a generation that is broken, so that nobody takes its later death for the cause.
-    fn told(&self, me: &Participant<'_, P>, generation: u16, failed: Failed) -> Failed {
-        self.withdraw(me.id, generation);
+    /// Leaves the caller's place in a generation that has not tripped: nobody takes its later death for the
+    /// cause.
+    fn told(&self, mine: Option<Arrival>, failed: Failed) -> Failed {
+        if let Some(mine) = mine {
+            self.depart(mine);
+        }
         failed
     }
 
-    /// Withdraws an arrival in a generation that is broken.
-    pub fn withdraw(&self, id: Id, generation: u16) {
-        let mine = Arrival::of(generation, id);
-        for place in &self.arrivals[..self.parties()] {
-            // ORDERING: Relaxed; it matters to those alone who see its owner dead.
-            // EQUIVALENT(comparison#1 taken as equal): the exchange compares once more; without the look it would fetch each line to write.
-            if place.load(Relaxed) == mine.0 {
-                let _taken_by_a_later_one = place.compare_exchange(mine.0, mine.told().0, Relaxed, Relaxed);
-            }
+    fn depart(&self, mine: Arrival) {
+        if self.places().leave(mine) {
+            self.tell();
         }
     }
 
-    /// All are there: begins the action, or releases them. False if the state has changed.
-    fn start_or_trip(&self, seen: State, has_action: bool) -> bool {
-        if has_action {
-            // ORDERING: Relaxed; the runner has seen all arrivals with Acquire, and `finish` releases.
-            self.state.compare_exchange(seen.0, seen.0 | RUNNING, Relaxed, Relaxed).is_ok()
-        } else {
-            self.end(seen, seen.next(End::Tripped))
+    /// All are there: the caller runs the action. False if the state has changed.
+    fn start(&self, seen: State<BITS>) -> bool {
+        // ORDERING: Relaxed; the runner has seen all arrivals with Acquire, and `finish` releases.
+        self.state.compare_exchange(seen.0, seen.0 | RUNNING, Relaxed, Relaxed).is_ok()
+    }
+
+    /// All are there: the generation trips. False if the state has changed.
+    fn trip(&self, seen: State<BITS>, mine: Arrival) -> bool {
+        // ORDERING: Release. Pairs with the Acquire in `state`.
+        let has_tripped = self.state.compare_exchange(seen.0, seen.tripping().0, Release, Relaxed).is_ok();
+        if has_tripped {
+            self.depart(mine);
+            self.settle(seen.tripping(), mine.index);
         }
+        has_tripped
+    }
+
+    /// Stamps the places of the generation that has tripped, this one first, and begins the next.
+    fn settle(&self, tripping: State<BITS>, first: usize) {
+        self.places().stamp(tripping.generation(), first);
+        self.end(tripping, tripping.next());
     }
 
     /// Replaces the state that was seen, and wakes all. False if it has changed.
-    fn end(&self, seen: State, new: State) -> bool {
+    fn end(&self, seen: State<BITS>, new: State<BITS>) -> bool {
         // ORDERING: Release. Pairs with the Acquire in `state`.
         let ended = self.state.compare_exchange(seen.0, new.0, Release, Relaxed).is_ok();
         if ended && seen.has(WAITERS) {
-            P::wake(&self.state, u32::MAX);
+            self.tell();
         }
         ended
+    }
+
+    /// Makes all sleepers look.
+    fn tell(&self) {
+        let mut seen = self.news.load(Relaxed);
+        // ORDERING: Release. Pairs with the Acquire in `wait`.
+        while let Err(now) = self.news.compare_exchange(seen, news_after(seen), Release, Relaxed) {
+            seen = now;
+        }
+        P::wake(&self.news, u32::MAX);
     }
 
     /// The runner's action is done: releases all.
@@ -302,48 +351,66 @@ impl<P: Platform, const N: usize> Barrier<P, N> {
     ///
     /// # If a process dies
     /// As [`wait`](Self::wait).
-    pub fn finish(&self, me: &Participant<'_, P>, generation: u16) -> Result<(), Failed> {
+    pub fn finish(&self, me: &Participant<'_, P>, generation: u32) -> Result<(), Failed> {
+        let mine = self.places().arrival_of(me.id, generation);
         loop {
             let seen = self.state();
-            if seen.end_of(generation).is_some() {
-                return Err(self.told(me, generation, self.why_broken(me, generation)));
-            }
+            // Its own place too: others may have it, and run in a generation of the same number.
+            let runs = mine.filter(|mine| seen.is_running_in(generation) && self.places().find(*mine) == Mine::Waiting);
+            let Some(runner) = runs else {
+                return Err(self.told(mine, self.why_broken(me, generation)));
+            };
             let died = self.survey(me, generation).died;
-            let new = if died.is_some() { seen.broken() } else { seen.next(End::Tripped) };
-            if self.end(seen, new) {
-                let broken = Failed::Broken { died };
-                return if died.is_some() { Err(self.told(me, generation, broken)) } else { Ok(()) };
+            if died.is_some() && self.end(seen, seen.broken()) {
+                return Err(self.told(mine, Failed::Broken { died }));
+            }
+            if died.is_none() && self.trip(seen, runner) {
+                return Ok(());
             }
         }
     }
 
-    /// Breaks the barrier: all who wait, and all who come, are told, until a [`reset`](Self::reset). `only`: nothing happens if it
-    /// is in another generation.
+    /// The runner will not say that its action is done: breaks the barrier, if it was not broken meanwhile.
     ///
     /// # If a process dies
-    /// The caller, before the state is written: nothing has happened. After it, before the wake: the sleepers look, and see it.
-    pub fn abort(&self, only: Option<u16>) {
+    /// As [`abort`](Self::abort).
+    pub fn give_up(&self, id: Id, generation: u32) {
+        let Some(runner) = self.places().arrival_of(id, generation) else { return };
         loop {
             let seen = self.state();
-            let is_over = seen.has(BROKEN) || only.is_some_and(|generation| generation != seen.generation());
-            if is_over || self.end(seen, seen.broken()) {
+            if !seen.is_running_in(generation) || self.end(seen, seen.broken()) {
+                return self.depart(runner);
+            }
+        }
+    }
+
+    /// Breaks the barrier: all that wait, and all that come, are told, up to a [`reset`](Self::reset).
+    ///
+    /// # If a process dies
+    /// The caller, before the state is written: nothing has happened. After it, before the wake: the
+    /// sleepers look, and see it.
+    pub fn abort(&self) {
+        loop {
+            let seen = self.settled();
+            if seen.has(BROKEN) || self.end(seen, seen.broken()) {
                 return;
             }
         }
     }
 
-    /// Begins a new generation. Those who wait in this one are told that it is broken, members that have died are none any more.
+    /// Begins a new generation. Those that wait in this one are told that it is broken; members that have
+    /// died are none any more.
     ///
     /// # If a process dies
     /// The caller, anywhere: the barrier is as before, or broken, or reset.
     pub fn reset(&self, me: &Participant<'_, P>) {
-        let generation = self.state().generation();
+        let generation = self.settled().generation();
         let ours = me.id.word() | FORGIVING;
         let mut has_forgiven = false;
         loop {
-            let seen = self.state();
-            // Somebody else has reset it, or it has tripped: it is new. But one whom we have forgiven may have died since, and be
-            // waited for: then it is reset once more.
+            let seen = self.settled();
+            // Somebody else has reset it, or it has tripped: it is new. But a participant that stands for a
+            // dead member, ourselves, may be waited for by then: then it is reset once more.
             if seen.generation() != generation && !has_forgiven {
                 return;
             }
@@ -352,36 +419,25 @@ impl<P: Platform, const N: usize> Barrier<P, N> {
             let is_dead = |word: u32| Id::holder_in(word).is_some_and(|id| id != me.id && !me.table.is_alive(id));
             let mut dead = named.filter(|(_, word)| is_dead(*word)).peekable();
             if dead.peek().is_some() && !seen.has(BROKEN) {
-                // Broken first: a member that is forgiven while others wait for it would never be missed by them.
+                // Broken first: a member that is forgiven while others wait for it would never be missed.
                 self.end(seen, seen.broken());
                 continue;
             }
             for (member, word) in dead {
-                // Our name stands for it until it is certain that nobody waits for it: if we die over it, we are missed instead.
+                // Our name stands for it as long as somebody may wait for it: if we die over it, we are missed.
                 // ORDERING: Relaxed; goes to others with the new generation. If it fails, it was forgiven already.
                 // Model: `barrier::two_resets_forgive_nobody_who_is_waited_for`.
                 has_forgiven |= member.compare_exchange(word, ours, Relaxed, Relaxed).is_ok();
             }
-            self.forget_old_arrivals(seen.generation());
-            if self.end(seen, seen.next(End::Broken)) {
+            let now = seen.generation();
+            self.places().forget_the_long_gone(now, || self.state_now().generation() == now);
+            if self.end(seen, seen.next()) {
                 break;
             }
         }
         for member in self.members.iter().filter(|_| has_forgiven) {
             // ORDERING: Relaxed; nobody waits for it.
             let _not_ours = member.compare_exchange(ours, 0, Relaxed, Relaxed);
-        }
-    }
-
-    /// A trip replaces all arrivals, a reset none: those that a row of resets leaves behind must not be met again when the
-    /// generations have come round.
-    fn forget_old_arrivals(&self, generation: u16) {
-        for place in &self.arrivals[..self.parties()] {
-            // ORDERING: Relaxed for both; it counts in no generation before this and after.
-            let arrival = Arrival(place.load(Relaxed));
-            if arrival.is_long_before(generation) {
-                let _replaced = place.compare_exchange(arrival.0, arrival.told().0, Relaxed, Relaxed);
-            }
         }
     }
 
@@ -392,10 +448,10 @@ impl<P: Platform, const N: usize> Barrier<P, N> {
 
     /// Who has arrived, and waits for the others; if it is broken, who has not been told yet, or has died.
     pub fn arrived(&self) -> impl Iterator<Item = Id> + '_ {
-        let generation = self.state().generation();
-        // ORDERING: Relaxed; what may be otherwise when it is read.
-        let arrivals = self.arrivals[..self.parties()].iter().map(|place| Arrival(place.load(Relaxed)));
-        arrivals.filter(move |arrival| arrival.is_in(generation)).filter_map(Arrival::id)
+        let seen = self.state();
+        // Those of a generation that has tripped wait no more, even before their places are stamped.
+        let waiters = (!seen.has(TRIPPING)).then(|| self.places().waiters(seen.generation()));
+        waiters.into_iter().flatten()
     }
 
     /// Makes the caller a member. Gives its place, for [`leave`](Self::leave).

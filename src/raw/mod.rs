@@ -14,6 +14,7 @@ pub mod hold;
 pub mod mutex;
 pub mod once;
 pub mod permits;
+pub mod places;
 pub mod reentrant;
 pub mod rwlock;
 pub mod semaphore;

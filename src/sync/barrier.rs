@@ -43,13 +43,20 @@ use std::time::{Duration, Instant};
 /// | one that waits, or runs the action                       | [`WaitError::Broken`] with its name                                  |
 /// | one that has [joined](Self::join), before or while it waits | the same                                                          |
 /// | another, before it arrives                               | nothing: they wait on, as long as their timeout                      |
-/// | one that has been released, even if it has not run since  | nothing                                                              |
+/// | one that has been released, even if it has not run since  | nothing; its place is free                                           |
 /// | one that aborts or resets                                | it is done, or not; after a reset half done the barrier is broken     |
+///
+/// # What a waiter is told
+///
+/// The outcome of its own generation: the one in which it arrived. If one of those that met is told
+/// so, all of them are, however late they look, and whatever has become of the barrier meanwhile.
 ///
 /// # More threads than parties
 ///
-/// They may be: who finds all places taken waits for the next generation. A thread that comes to look only when the barrier
-/// has gone on since, and has been broken since, may be told of that: see [`raw::barrier`].
+/// A thread that finds all places taken waits for the next generation. A generation is drained before
+/// the next one: a released waiter keeps its place up to the moment at which it is told. So a process
+/// that is *stopped* (SIGSTOP, a debugger) after it was released holds up those that need its place.
+/// With no more threads than parties they would wait for that process anyway.
 #[repr(C)]
 pub struct Barrier<const N: usize> {
     raw: raw::Barrier<Linux, N>,
@@ -81,6 +88,7 @@ impl<const N: usize> Barrier<N> {
         );
         Self {
             raw: raw::Barrier::from_parts(
+                Linux::zero_long(),
                 Linux::zero(),
                 Linux::word(parties as u32),
                 [const { Linux::zero() }; N],
@@ -195,14 +203,14 @@ impl<const N: usize> Barrier<N> {
                 self.run(&me, generation, action)?;
                 Ok(BarrierWaitResult { index, leader: true })
             }
-            (Passed::Leader { index } | Passed::Runner { index, .. }, _) => {
+            (Passed::Leader { index, .. } | Passed::Runner { index, .. }, _) => {
                 Ok(BarrierWaitResult { index, leader: true })
             }
-            (Passed::Follower { index }, _) => Ok(BarrierWaitResult { index, leader: false }),
+            (Passed::Follower { index, .. }, _) => Ok(BarrierWaitResult { index, leader: false }),
         }
     }
 
-    fn run(&self, me: &Participant<'_, Linux>, generation: u16, action: impl FnOnce()) -> Result<(), WaitError> {
+    fn run(&self, me: &Participant<'_, Linux>, generation: u32, action: impl FnOnce()) -> Result<(), WaitError> {
         let running = Running { barrier: self, id: me.id, generation, stamp: Stamp::now(0) };
         action();
         let is_of_this_process = running.stamp.is_of_this_process();
@@ -253,7 +261,7 @@ impl<const N: usize> Barrier<N> {
     /// See [above](Self#if-a-process-dies).
     pub fn abort(&self) -> Result<(), Error> {
         take_part_to_wake(self)?;
-        self.raw.abort(None);
+        self.raw.abort();
         Ok(())
     }
 
@@ -334,7 +342,7 @@ impl BarrierWaitResult {
     pub fn is_leader(&self) -> bool {
         self.leader
     }
-    /// Another number for each of them, from 0 on.
+    /// Another number for each of those that met, from 0 on, and below the number of parties.
     #[must_use]
     pub fn index(&self) -> usize {
         self.index
@@ -345,15 +353,14 @@ impl BarrierWaitResult {
 struct Running<'a, const N: usize> {
     barrier: &'a Barrier<N>,
     id: Id,
-    generation: u16,
+    generation: u32,
     stamp: Stamp,
 }
 
 impl<const N: usize> Drop for Running<'_, N> {
     fn drop(&mut self) {
         if self.stamp.is_of_this_process() {
-            self.barrier.raw.abort(Some(self.generation));
-            self.barrier.raw.withdraw(self.id, self.generation);
+            self.barrier.raw.give_up(self.id, self.generation);
         }
     }
 }
@@ -386,7 +393,7 @@ impl<const N: usize> Drop for BarrierMember<'_, N> {
             return; // a fork's copy
         }
         if self.stamp.panicked_since() {
-            self.barrier.raw.abort(None); // it will not come, and did not decide so
+            self.barrier.raw.abort(); // it will not come, and did not decide so
         }
         self.barrier.raw.leave(self.id, self.stamp.own() as usize);
     }

@@ -14,6 +14,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The parties of the barrier under trial: fewer than participants.
 pub const PARTIES: usize = 2;
 
+/// The bits of its generations: so few that they come round again and again.
+const BITS: u32 = 2;
+
 /// What can be done with a barrier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
@@ -52,11 +55,11 @@ impl<'a> Arbitrary<'a> for Operation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
     /// All have arrived.
-    Follower,
+    Follower(Met),
     /// All have arrived, the caller last.
-    Leader,
+    Leader(Met),
     /// All have arrived, and wait for the caller.
-    Runner,
+    Runner(Met),
     /// Some will not.
     Failed(Failed),
     /// Done.
@@ -67,19 +70,28 @@ pub enum Answer {
     Is(bool),
 }
 
+/// Where and when they met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Met {
+    /// As far as the bits go.
+    generation: u32,
+    /// The place: whichever it is.
+    index: usize,
+}
+
 /// The barrier as it should be. It is broken here as soon as there is a reason, which somebody has yet to find.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct BarrierReference {
     generation: u32,
     arrived: BTreeSet<Id>,
     runner: Option<Id>,
-    /// Those who have met, and have not returned yet, and in which generation they have.
+    /// Those who have met, and have not returned yet, and in which generation they have. They keep their places.
     released: BTreeMap<Id, u32>,
+    /// The generation and place of all who have returned from one.
+    met: BTreeSet<(u32, usize)>,
     /// Those who have to learn that it broke.
     failed: BTreeSet<Id>,
     broken: Broken,
-    /// The latest generation that has ended so.
-    last_broken: Option<u32>,
     members: Vec<Id>,
     dead: BTreeSet<Id>,
 }
@@ -100,7 +112,6 @@ impl BarrierReference {
         if new.broken != Broken::Told {
             new.broken = broken;
         }
-        new.last_broken = Some(new.generation);
         new.runner = None;
         new.failed.append(&mut new.arrived);
         new
@@ -131,7 +142,7 @@ impl BarrierReference {
 
     fn with(&self, arrived: Id) -> Self {
         let mut new = self.clone();
-        if new.broken == Broken::Not && new.arrived.len() < PARTIES {
+        if new.broken == Broken::Not && new.arrived.len() + new.released.len() < PARTIES {
             new.arrived.insert(arrived);
         }
         new
@@ -144,11 +155,16 @@ impl BarrierReference {
         new
     }
 
+    /// An answer that says where the caller met the others, in this generation; where, is left open.
+    fn met_in(&self, generation: u32) -> Met {
+        Met { generation: generation & ((1 << BITS) - 1), index: 0 }
+    }
+
     /// Its end, if it does not have to wait: whose death it was is left open.
     fn wait(&self, who: Id, runs: bool) -> Option<(Answer, Self)> {
         let is_over = (Answer::Failed(Failed::Broken { died: None }), self.without(who));
-        if self.released.contains_key(&who) {
-            return Some((Answer::Follower, self.without(who)));
+        if let Some(generation) = self.released.get(&who) {
+            return Some((Answer::Follower(self.met_in(*generation)), self.without(who)));
         }
         if self.failed.contains(&who) || self.broken != Broken::Not {
             return Some(is_over);
@@ -156,8 +172,8 @@ impl BarrierReference {
         let here = self.with(who);
         let is_last = here.arrived.len() == PARTIES && here.arrived.contains(&who) && self.runner.is_none();
         is_last.then(|| match runs {
-            true => (Answer::Runner, Self { runner: Some(who), ..here }),
-            false => (Answer::Leader, here.trips(who)),
+            true => (Answer::Runner(self.met_in(self.generation)), Self { runner: Some(who), ..here }),
+            false => (Answer::Leader(self.met_in(self.generation)), here.trips(who)),
         })
     }
 
@@ -214,16 +230,21 @@ impl Reference for BarrierReference {
     }
 
     fn after(&self, who: Id, operation: &Operation, answer: &Answer) -> Option<Self> {
-        let (expected, after) = self.apply(who, operation);
+        let (expected, mut after) = self.apply(who, operation);
         let is_right = match (expected, *answer) {
+            // Each has an index of its own. That of a runner whose run is broken another may have again.
+            (Answer::Runner(expected), Answer::Runner(met)) => {
+                met.index < PARTIES && met.generation == expected.generation
+            }
+            (Answer::Follower(expected), Answer::Follower(met)) | (Answer::Leader(expected), Answer::Leader(met)) => {
+                let generation = self.released.get(&who).copied().unwrap_or(self.generation);
+                met.index < PARTIES
+                    && met.generation == expected.generation
+                    && after.met.insert((generation, met.index))
+            }
             // Somebody that has died, or nobody.
             (Answer::Failed(Failed::Broken { .. }), Answer::Failed(Failed::Broken { died })) => {
                 died.is_none_or(|died| self.dead.contains(&died))
-            }
-            // Who looks four generations later is told of another one that broke, if one did.
-            (Answer::Follower, Answer::Failed(Failed::Broken { .. })) => {
-                let met = self.released[&who];
-                self.generation - met > 3 && self.last_broken.is_some_and(|broken| broken > met)
             }
             (Answer::Is(_), Answer::Is(_)) if self.broken == Broken::Due => true,
             (expected, answer) => expected == answer,
@@ -271,33 +292,31 @@ impl Reference for BarrierReference {
 /// `raw::Barrier`, with what members and runners would remember.
 #[derive(Debug)]
 pub struct BarrierTrial {
-    barrier: Barrier<Standard, PARTIES>,
+    barrier: Barrier<Standard, PARTIES, BITS>,
     places: RefCell<BTreeMap<Id, usize>>,
-    generations: RefCell<BTreeMap<Id, u16>>,
+    generations: RefCell<BTreeMap<Id, u32>>,
 }
 
 impl Default for BarrierTrial {
     fn default() -> Self {
         let members = core::array::from_fn(|_| Word::new(0));
         let arrivals = core::array::from_fn(|_| Word64::new(0));
-        let barrier = Barrier::from_parts(Word::new(0), Word::new(0), members, arrivals);
+        let barrier = Barrier::from_parts(Word64::new(0), Word::new(0), Word::new(0), members, arrivals);
         Self { barrier, places: RefCell::default(), generations: RefCell::default() }
     }
 }
 
 impl BarrierTrial {
     fn waited(&self, me: Id, answer: Result<Passed, Failed>) -> Answer {
-        let (answer, index) = match answer {
-            Ok(Passed::Follower { index }) => (Answer::Follower, index),
-            Ok(Passed::Leader { index }) => (Answer::Leader, index),
+        match answer {
+            Ok(Passed::Follower { index, generation }) => Answer::Follower(Met { generation, index }),
+            Ok(Passed::Leader { index, generation }) => Answer::Leader(Met { generation, index }),
             Ok(Passed::Runner { index, generation }) => {
                 self.generations.borrow_mut().insert(me, generation);
-                (Answer::Runner, index)
+                Answer::Runner(Met { generation, index })
             }
-            Err(failed) => return Answer::Failed(failed),
-        };
-        assert!(index < PARTIES, "an index of {index}");
-        answer
+            Err(failed) => Answer::Failed(failed),
+        }
     }
 }
 
@@ -314,11 +333,8 @@ impl Trial for BarrierTrial {
                     return Answer::Failed(failed);
                 }
             }
-            Operation::AbortRun => {
-                self.barrier.abort(Some(generation()));
-                self.barrier.withdraw(me.id, generation());
-            }
-            Operation::Abort => self.barrier.abort(None),
+            Operation::AbortRun => self.barrier.give_up(me.id, generation()),
+            Operation::Abort => self.barrier.abort(),
             Operation::Reset => self.barrier.reset(me),
             Operation::Join => match self.barrier.join(me) {
                 Ok(place) => {

@@ -156,18 +156,16 @@ fn event(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, _: u32) {
 fn barrier(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, argument: u32) {
     // SAFETY: atomic integers of 32 and 64 bits.
     let barrier = unsafe { memory.over::<Barrier<Linux, 4>>() };
-    let generation = argument as u16;
-    match operation % 11 {
+    match operation % 10 {
         0 => drop(barrier.wait(me, deadline(), false)),
         1 => drop(barrier.wait(me, deadline(), true)),
-        2 => drop(barrier.finish(me, generation)),
-        3 => barrier.abort(None),
-        4 => barrier.abort(Some(generation)),
+        2 => drop(barrier.finish(me, argument)),
+        3 => barrier.abort(),
+        4 => barrier.give_up(me.id, argument),
         5 => barrier.reset(me),
         6 => drop(barrier.join(me)),
         7 => barrier.leave(me.id, argument as usize),
-        8 => barrier.withdraw(me.id, generation),
-        9 => drop(barrier.is_broken()),
+        8 => drop(barrier.is_broken()),
         _ => assert!(barrier.arrived().count() <= barrier.parties() && barrier.parties() <= 4),
     }
 }

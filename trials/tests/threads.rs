@@ -271,7 +271,9 @@ fn an_event_that_stays_set() {
 #[test]
 fn barrier() {
     let zero = || Word::new(0);
-    let barrier = Barrier::<Standard, 3>::from_parts(
+    // Two bits: the generations come round all the time.
+    let barrier = Barrier::<Standard, 3, 2>::from_parts(
+        Word64::new(0),
         zero(),
         zero(),
         core::array::from_fn(|_| zero()),

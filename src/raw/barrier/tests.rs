@@ -1,44 +1,44 @@
-//! How many must meet.
+//! How many must meet; and words that were scribbled on.
 
 use super::*;
 use crate::platform::linux::{AboutThread, Linux, RobustNode};
 use crate::raw::table::{Slot, Table};
 use core::array::from_fn;
 
+fn of_one(state: u64, place: u64) -> Barrier<Linux, 1> {
+    Barrier::from_parts(Long::new(state), Word::new(0), Word::new(0), [Word::new(0)], [Long::new(place)])
+}
+
 #[test]
 fn any_word_is_a_number_of_parties() {
     for (word, parties) in [(0, 3), (1, 1), (2, 2), (3, 3), (4, 3), (u32::MAX, 3)] {
-        let zero = || Word::new(0);
-        let members = from_fn(|_| zero());
-        let arrivals = from_fn(|_| Long::new(0));
-        let barrier = Barrier::<Linux, 3>::from_parts(zero(), Word::new(word), members, arrivals);
+        let members = from_fn(|_| Word::new(0));
+        let places = from_fn(|_| Long::new(0));
+        let barrier = Barrier::<Linux, 3>::from_parts(Long::new(0), Word::new(0), Word::new(word), members, places);
         assert_eq!(barrier.parties(), parties, "{word}");
     }
 }
 
-/// A reset replaces no arrivals: what is old must go before its generation comes round.
+/// In three bits: a waiter that looks no more is not met again when its generation's number comes round.
 #[test]
-fn arrivals_of_long_ago_are_forgotten() {
-    let id = Id::new(7, 1);
-    for (ago, is_forgotten) in [(0, false), (1, false), (0xff, false), (0x100, true), (0x7fff, true)] {
-        let now = 40_000;
-        let arrival = Arrival::of(now - ago, id);
-        let barrier = Barrier::<Linux, 1>::from_parts(
-            Word::new(State(u32::from(now)).0),
-            Word::new(0),
-            [Word::new(0)],
-            [Long::new(arrival.0)],
-        );
-        barrier.forget_old_arrivals(now);
-        let left = Arrival(barrier.arrivals[0].load(Relaxed));
-        assert_eq!(left.is_in(now - ago), !is_forgotten, "{ago}");
-        assert_eq!(left.id(), Some(id));
+fn a_row_of_resets_brings_nobody_back() {
+    let table = Table { membership: &Word::new(0), cursor: &Word::new(0), slots: &[] };
+    let [me, gone] = [Id::new(0, 1), Id::new(1, 1)];
+    let places = [u64::from(gone.word()) << 32, 0].map(Long::new);
+    let members = [0; 2].map(Word::new);
+    let barrier = Barrier::<Linux, 2, 3>::from_parts(Long::new(0), Word::new(0), Word::new(0), members, places);
+    assert!(barrier.arrived().eq([gone]));
+    for reset in 1..=16 {
+        barrier.reset(&Participant { id: me, table: &table });
+        assert_eq!(barrier.state().generation(), reset % 8);
+        assert_eq!(barrier.arrived().count(), 0, "after {reset} resets");
     }
 }
 
-/// As only scribbling leaves it: nobody must wait for the generation to come.
+/// As only scribbling leaves it: nobody must wait for a waiter that never was, in a generation to come, or for a trip that is
+/// half done.
 #[test]
-fn an_arrival_from_the_future_is_a_free_place() {
+fn a_place_that_nobody_can_have_is_free() {
     let slots = [Slot::<Linux>::from_parts(
         Long::new(Slot::<Linux>::claim_of_first(1)),
         [1, 0].map(RobustNode::unlinked),
@@ -47,7 +47,16 @@ fn an_arrival_from_the_future_is_a_free_place() {
     let (membership, cursor, stamp) = (Word::new(1), Word::new(0), Word::new(0));
     let table = Table { membership: &membership, cursor: &cursor, stamp: &stamp, slots: &slots };
     let me = Participant { id: Id::new(0, 1), table: &table };
-    let future = Arrival::of(5, Id::new(3, 1));
-    let barrier = Barrier::<Linux, 1>::from_parts(Word::new(0), Word::new(0), [Word::new(0)], [Long::new(future.0)]);
-    assert_eq!(barrier.wait(&me, None, false), Ok(Passed::Leader { index: 0 }));
+    let nobody = u64::from(Id::new(3, 1).word()) << 32;
+    let stamp = 1 << 62;
+    for (state, place, generation) in [
+        (0, nobody | 5, 0),
+        (0, nobody | stamp, 0),
+        (0, nobody | stamp | 5, 0),
+        (0, 5 | stamp, 0),
+        (TRIPPING, nobody, 1),
+    ] {
+        let barrier = of_one(state, place);
+        assert_eq!(barrier.wait(&me, None, false), Ok(Passed::Leader { index: 0, generation }), "{state:x} {place:x}");
+    }
 }

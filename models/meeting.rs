@@ -1,0 +1,155 @@
+//! What models of the barrier have in common: a barrier, and what those that came to it were told.
+
+#![allow(dead_code)] // each program of models uses its part
+
+use core::array::from_fn;
+use core::time::Duration;
+use outlive::platform::{Long as _, Word as _};
+use outlive::raw::barrier::{Failed, Passed};
+use outlive::raw::{Barrier, Participant};
+use outlive_models::{Backend, Model, Word, Word64, World, step};
+use std::sync::Mutex;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::SeqCst;
+
+/// One that met: in which generation, at which place, and whether as its leader.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Met {
+    pub(crate) generation: u32,
+    pub(crate) index: usize,
+    pub(crate) leads: bool,
+}
+
+/// A barrier of `N`, what each party writes before it comes, and what became of it.
+#[derive(Debug)]
+pub(crate) struct Meeting<B: Backend, const N: usize, const BITS: u32 = 32> {
+    pub(crate) barrier: Barrier<Model<B>, N, BITS>,
+    pub(crate) notes: [B::Cell<u32>; 3],
+    pub(crate) actions: B::Cell<u32>,
+    pub(crate) joined: AtomicU32,
+    met: Mutex<Vec<Met>>,
+    pub(crate) failed: AtomicU32,
+    pub(crate) resets: AtomicU32,
+}
+
+impl<B: Backend, const N: usize, const BITS: u32> Meeting<B, N, BITS> {
+    pub(crate) fn of(members: [Word<B>; N]) -> Self {
+        let places = from_fn(|_| Word64::new(0));
+        Self {
+            barrier: Barrier::from_parts(Word64::new(0), Word::new(0), Word::constant(0), members, places),
+            notes: from_fn(|_| B::cell(0)),
+            actions: B::cell(0),
+            joined: AtomicU32::new(0),
+            met: Mutex::default(),
+            failed: AtomicU32::new(0),
+            resets: AtomicU32::new(0),
+        }
+    }
+    /// Nobody will join it, so the members' words are no memory to the checker.
+    pub(crate) fn new() -> Self {
+        Self::of(from_fn(|_| Word::constant(0)))
+    }
+    pub(crate) fn with_members() -> Self {
+        Self::of(from_fn(|_| Word::new(0)))
+    }
+
+    pub(crate) fn join(&self, me: &Participant<'_, Model<B>>) -> usize {
+        let place = self.barrier.join(me).expect("there is a place");
+        self.joined.fetch_or(1 << me.id.index(), SeqCst);
+        step::<B>();
+        place
+    }
+
+    pub(crate) fn wait(&self, me: &Participant<'_, Model<B>>, deadline: Option<Duration>) -> Result<Passed, Failed> {
+        let result = self.barrier.wait(me, deadline, false);
+        self.note(result);
+        result
+    }
+
+    /// Notes what one was told.
+    pub(crate) fn note(&self, told: Result<Passed, Failed>) {
+        match told {
+            Ok(Passed::Follower { index, generation }) => self.note_met(Met { generation, index, leads: false }),
+            Ok(Passed::Leader { index, generation } | Passed::Runner { index, generation }) => {
+                self.note_met(Met { generation, index, leads: true });
+            }
+            Err(_) => _ = self.failed.fetch_add(1, SeqCst),
+        }
+    }
+
+    pub(crate) fn note_met(&self, met: Met) {
+        self.met.lock().expect("no panic inside").push(met);
+    }
+
+    pub(crate) fn met(&self) -> Vec<Met> {
+        self.met.lock().expect("no panic inside").clone()
+    }
+
+    /// Writes, waits, and reads what all the others wrote before they came.
+    pub(crate) fn meet(&self, world: &World<B>, who: usize, deadline: Option<Duration>) {
+        B::write(&self.notes[who], |note| *note += 1);
+        match world.act(who, |me| self.wait(me, deadline)) {
+            Ok(_) => {
+                for note in &self.notes[..N] {
+                    B::read(note, |note| assert_eq!(*note, 1, "one was released before another came"));
+                }
+            }
+            Err(Failed::TimedOut) => assert!(deadline.is_some()),
+            Err(Failed::Broken { died: Some(id) }) => assert!(world.has_died(id.index()), "the living are called dead"),
+            Err(Failed::Broken { died: None }) => {}
+        }
+    }
+
+    /// Meets the others, however often it is told that they did not: then it resets the barrier, if that is broken, and comes again. If one were told
+    /// that they met, and the other that they did not, the other would wait forever.
+    pub(crate) fn meet_at_last(&self, me: &Participant<'_, Model<B>>, mut deadline: Option<Duration>) {
+        while self.wait(me, deadline.take()).is_err() {
+            if self.barrier.is_broken() {
+                self.barrier.reset(me);
+            }
+        }
+    }
+
+    /// Who dies before it arrives, undeclared, is not missed by the barrier: somebody else must say so.
+    pub(crate) fn see_to_it(&self, dead: usize) {
+        if !self.barrier.arrived().any(|id| id.index() == dead) {
+            self.barrier.abort();
+        }
+    }
+
+    /// Who dies before it has joined: the same.
+    pub(crate) fn see_to_a_member(&self, dead: usize) {
+        if self.joined.load(SeqCst) >> dead & 1 == 0 {
+            self.barrier.abort();
+        }
+    }
+
+    /// Either all met, but for the dead, or nobody did.
+    pub(crate) fn all_or_none(&self, world: &World<B>) {
+        let died = (0..N).filter(|who| world.has_died(*who)).count() as u32;
+        let (met, failed) = (self.met().len() as u32, self.failed.load(SeqCst));
+        assert!(met == 0 || failed == 0, "{met} met, and {failed} were told that they did not");
+        assert!(met + failed + died >= N as u32);
+        assert!(met > 0 || failed == 0 || died > 0 || self.barrier.is_broken());
+        self.each_generation_is_one_meeting(died as usize);
+    }
+
+    /// Of each generation all were told the same, but for those that have died; they had one leader, and each a place of its own.
+    pub(crate) fn each_generation_is_one_meeting(&self, died: usize) {
+        let all = self.met();
+        for Met { generation, .. } in &all {
+            let of_it: Vec<_> = all.iter().filter(|met| met.generation == *generation).collect();
+            let leaders = of_it.iter().filter(|met| met.leads).count();
+            assert!(of_it.len() <= N && of_it.len() + died >= N, "of {N} parties {} met: {all:?}", of_it.len());
+            assert!(leaders == 1 || leaders == 0 && died > 0, "{leaders} leaders: {all:?}");
+            for met in &of_it {
+                assert!(met.index < N, "no such index: {all:?}");
+                assert_eq!(
+                    of_it.iter().filter(|other| other.index == met.index).count(),
+                    1,
+                    "one index for two: {all:?}"
+                );
+            }
+        }
+    }
+}
