@@ -427,7 +427,8 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
                 // Our name stands for it as long as somebody may wait for it: if we die over it, we are missed.
                 // ORDERING: Relaxed; goes to others with the new generation. If it fails, it was forgiven already.
                 // Model: `barrier::two_resets_forgive_nobody_who_is_waited_for`.
-                has_forgiven |= member.compare_exchange(word, ours, Relaxed, Relaxed).is_ok();
+                let forgive = || member.compare_exchange(word, ours, Relaxed, Relaxed).is_ok();
+                has_forgiven |= me.inherit(member, word, forgive);
             }
             let now = seen.generation();
             self.places().forget_the_long_gone(now, || self.state_now().generation() == now);

@@ -22,7 +22,7 @@ fn any_word_is_a_number_of_parties() {
 /// In three bits: a waiter that looks no more is not met again when its generation's number comes round.
 #[test]
 fn a_row_of_resets_brings_nobody_back() {
-    let table = Table { membership: &Word::new(0), cursor: &Word::new(0), slots: &[] };
+    let table = Table { membership: &Word::new(0), cursor: &Word::new(0), stamp: &Word::new(0), slots: &[] };
     let [me, gone] = [Id::new(0, 1), Id::new(1, 1)];
     let places = [u64::from(gone.word()) << 32, 0].map(Long::new);
     let members = [0; 2].map(Word::new);
