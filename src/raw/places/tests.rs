@@ -81,7 +81,8 @@ fn a_late_stamp_finds_nobody() {
     assert_eq!(words.each_ref().map(|word| word.load(Relaxed)), after);
 }
 
-/// A reset uses no places: what is old must go before its number comes round, but no stamp, and nothing if the caller is late.
+/// A reset uses no places: what is old must go before its number comes round, but no stamp, and
+/// nothing if the caller is late.
 #[test]
 fn what_is_long_gone_is_forgotten() {
     let id = Id::new(7, 1);
