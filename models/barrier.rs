@@ -323,7 +323,7 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_reset_forgives_dead_members: |n| a_dead_member::<B>().victims(&[1]).holds(n);
     an_action_is_run_once_before_all_are_released: |n| with_an_action::<B, 2>().victims(&[0, 1]).spurious().holds(n);
     more_threads_than_parties_get_through_one_by_one: |n| too_many::<B>().victims(&[0]).preemptions(1).holds(n);
-    a_newcomer_is_not_judged_dead: |n| a_newcomer_joins::<B>().holds(n);
+    a_newcomer_is_not_judged_dead: |n| a_newcomer_joins::<B>().executions(40_000).holds(n);
     a_newcomer_is_not_forgiven: |n| a_reset_beside_a_newcomer::<B>().holds(n);
     who_was_told_is_no_cause: |n| who_was_told_dies::<B>().holds(n);
     a_reset_comes_to_an_end: |n| a_reset_beside_a_member::<B>().holds(n);

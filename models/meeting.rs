@@ -100,8 +100,9 @@ impl<B: Backend, const N: usize, const BITS: u32> Meeting<B, N, BITS> {
         }
     }
 
-    /// Meets the others, however often it is told that they did not: then it resets the barrier, if that is broken, and comes again. If one were told
-    /// that they met, and the other that they did not, the other would wait forever.
+    /// Meets the others, however often it is told that they did not: then it resets the barrier, if
+    /// that is broken, and comes again. If one were told that they met, and the other that they did
+    /// not, the other would wait forever.
     pub(crate) fn meet_at_last(&self, me: &Participant<'_, Model<B>>, mut deadline: Option<Duration>) {
         while self.wait(me, deadline.take()).is_err() {
             if self.barrier.is_broken() {
@@ -110,7 +111,8 @@ impl<B: Backend, const N: usize, const BITS: u32> Meeting<B, N, BITS> {
         }
     }
 
-    /// Who dies before it arrives, undeclared, is not missed by the barrier: somebody else must say so.
+    /// Who dies before it arrives, undeclared, is not missed by the barrier: somebody else must say
+    /// so.
     pub(crate) fn see_to_it(&self, dead: usize) {
         if !self.barrier.arrived().any(|id| id.index() == dead) {
             self.barrier.abort();
@@ -134,7 +136,8 @@ impl<B: Backend, const N: usize, const BITS: u32> Meeting<B, N, BITS> {
         self.each_generation_is_one_meeting(died as usize);
     }
 
-    /// Of each generation all were told the same, but for those that have died; they had one leader, and each a place of its own.
+    /// Of each generation all were told the same, but for those that have died; they had one
+    /// leader, and each a place of its own.
     pub(crate) fn each_generation_is_one_meeting(&self, died: usize) {
         let all = self.met();
         for Met { generation, .. } in &all {

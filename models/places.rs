@@ -1,4 +1,5 @@
-//! Models of `raw::places`: nobody loses its place before it was told, and nobody gets one too late.
+//! Models of `raw::places`: nobody loses its place before it was told, and nobody gets one too
+//! late.
 #![cfg(any(feature = "loom", feature = "shuttle"))]
 #![allow(clippy::disallowed_types)] // counters beside the model, not part of it
 
@@ -14,7 +15,8 @@ use outlive_models::{Backend, Explore, World};
 #[cfg(feature = "loom")]
 use std::sync::atomic::Ordering::SeqCst;
 
-/// 0 gives up at some moment; who is told that they did not meet resets it, and comes again. They meet at last.
+/// 0 gives up at some moment; who is told that they did not meet resets it, and comes again. They
+/// meet at last.
 fn each_resets<B: Backend>() -> Explore<B, Meeting<B, 2>> {
     Explore::new(2, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 2>| {
         world.act(who, |me| state.meet_at_last(me, (who == 0).then_some(Duration::from_secs(1))));
@@ -26,8 +28,8 @@ fn each_resets<B: Backend>() -> Explore<B, Meeting<B, 2>> {
 }
 
 #[cfg(feature = "loom")]
-/// Each passes alone, and 1 does so so many times, 0 once less: each may be late for the generation that it has seen, by as many as
-/// the other passes.
+/// Each passes alone, and 1 does so so many times, 0 once less: each may be late for the generation
+/// that it has seen, by as many as the other passes.
 fn one_passes_often<B: Backend, const TIMES: usize, const BITS: u32>() -> Explore<B, Meeting<B, 1, BITS>> {
     Explore::new(2, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 1, BITS>| {
         let times = if who == 0 { TIMES - 1 } else { TIMES };
@@ -37,8 +39,8 @@ fn one_passes_often<B: Backend, const TIMES: usize, const BITS: u32>() -> Explor
 }
 
 #[cfg(feature = "loom")]
-/// Each passes alone; 1 resets it so many times before. If 0 stalls before it ends the generation that it has seen, and all numbers
-/// pass meanwhile, it ends the one that 1 waits in.
+/// Each passes alone; 1 resets it so many times before. If 0 stalls before it ends the generation
+/// that it has seen, and all numbers pass meanwhile, it ends the one that 1 waits in.
 fn one_resets_often<B: Backend, const TIMES: usize>() -> Explore<B, Meeting<B, 1, 2>> {
     Explore::new(2, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 1, 2>| {
         world.act(who, |me| {
@@ -57,7 +59,8 @@ fn all_are_hasty<B: Backend, const ALL: usize>() -> Explore<B, Meeting<B, 2>> {
     .check(|state, _| state.each_generation_is_one_meeting(0))
 }
 
-/// Twice as many threads as parties: all get through, two by two, but for those that die, and those that wait for them.
+/// Twice as many threads as parties: all get through, two by two, but for those that die, and those
+/// that wait for them.
 fn two_by_two<B: Backend>() -> Explore<B, Meeting<B, 2>> {
     Explore::new(4, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 2>| {
         let told = world.act(who, |me| state.wait(me, None));
@@ -78,7 +81,8 @@ fn no_numbers() -> Broken {
     Broken { unseen_bits: 1 << 60 | u64::from(u32::MAX), ..Broken::default() }
 }
 #[cfg(feature = "loom")]
-/// 0 resets it; 1 resets it twice, and then meets 2. A generation that nobody has reset is not broken, if 0 is late or not.
+/// 0 resets it; 1 resets it twice, and then meets 2. A generation that nobody has reset is not
+/// broken, if 0 is late or not.
 fn a_late_reset<B: Backend>() -> Explore<B, Meeting<B, 2, 2>> {
     Explore::new(3, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 2, 2>| {
         world.act(who, |me| match who {
@@ -102,7 +106,8 @@ fn a_late_reset<B: Backend>() -> Explore<B, Meeting<B, 2, 2>> {
 }
 
 #[cfg(feature = "loom")]
-/// 0 resets it; 1 resets it twice, and then runs an action alone. If 0 is late, 1 keeps its place, and can say that it is done.
+/// 0 resets it; 1 resets it twice, and then runs an action alone. If 0 is late, 1 keeps its place,
+/// and can say that it is done.
 fn a_late_reset_beside_a_runner<B: Backend>() -> Explore<B, Meeting<B, 1, 2>> {
     Explore::new(2, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 1, 2>| {
         world.act(who, |me| match who {

@@ -318,8 +318,9 @@ fn more_threads_than_parties_get_through() {
     assert_eq!(shared.leaders.load(SeqCst), u64::from(WAITS) / 2);
 }
 
-/// Exact without the net: nobody dies, and a trip wakes all on its word. That each death is told at once holds as long as one wait
-/// can watch all the others, which are about 60 threads that are not their processes' main ones (`raw::vigil`, Limits).
+/// Exact without the net: nobody dies, and a trip wakes all on its word. That each death is told at
+/// once holds as long as one wait can watch all the others, which are about 60 threads that are not
+/// their processes' main ones (`raw::vigil`, Limits).
 #[test]
 fn sixty_four_processes_meet_for_many_rounds() {
     const ROUNDS: u64 = 10_000;
@@ -355,7 +356,8 @@ fn stop(process: u32) {
     });
 }
 
-/// Whatever happened to later generations, and however many there were: more than a number of 16 bits counts.
+/// Whatever happened to later generations, and however many there were: more than a number of 16
+/// bits counts.
 #[test]
 fn a_stopped_waiter_is_told_that_its_own_generation_met() {
     each_way(|waitv| {
@@ -366,7 +368,8 @@ fn a_stopped_waiter_is_told_that_its_own_generation_met() {
             stop(waiter.id());
             assert_eq!(outcome(shared.barrier.wait()), "met");
             for _ in 0..breaks {
-                // The stopped one has its place as long as it has not been told: so they do not meet.
+                // The stopped one has its place as long as it has not been told: so they do not
+                // meet.
                 assert!(matches!(shared.barrier.wait_timeout(Duration::ZERO), Err(WaitError::TimedOut)));
                 shared.barrier.reset().expect("takes part");
             }
@@ -376,7 +379,8 @@ fn a_stopped_waiter_is_told_that_its_own_generation_met() {
     });
 }
 
-/// A released waiter keeps its place up to its verdict. Those who need it sleep so long, and are woken when it leaves, or dies.
+/// A released waiter keeps its place up to its verdict. Those who need it sleep so long, and are
+/// woken when it leaves, or dies.
 #[test]
 fn one_without_a_place_gets_that_of_a_waiter_that_leaves_or_dies() {
     each_way(|waitv| {
@@ -420,8 +424,9 @@ fn a_stopped_waiter_is_told_that_its_own_generation_broke() {
     });
 }
 
-/// A process is stopped again and again while it comes and goes: sometimes after it has looked for a place, and before it takes
-/// that. Meanwhile half of all generations of 16 bits pass, and another comes to wait. That one must not be forgotten.
+/// A process is stopped again and again while it comes and goes: sometimes after it has looked for
+/// a place, and before it takes that. Meanwhile half of all generations of 16 bits pass, and
+/// another comes to wait. That one must not be forgotten.
 #[test]
 fn one_that_was_stopped_before_it_arrived_displaces_nobody() {
     const STOPS: u32 = 150;
@@ -448,8 +453,9 @@ fn one_that_was_stopped_before_it_arrived_displaces_nobody() {
     }
 }
 
-/// Nobody is killed; but they have little patience, break it, and reset it as soon as they are told. With as many processes as
-/// parties, and with more, whose ids are beyond the number of parties.
+/// Nobody is killed; but they have little patience, break it, and reset it as soon as they are
+/// told. With as many processes as parties, and with more, whose ids are beyond the number of
+/// parties.
 #[test]
 fn all_are_told_what_their_leader_is_told() {
     for processes in [3, 8] {
@@ -484,7 +490,8 @@ fn a_row_of_resets_brings_nobody_back() {
     });
 }
 
-/// An action that comes to its own barrier finds no place there; after that its death is still noticed.
+/// An action that comes to its own barrier finds no place there; after that its death is still
+/// noticed.
 #[test]
 fn a_futile_wait_in_the_action_withdraws_nothing() {
     let shared = meeting(1);

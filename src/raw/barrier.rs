@@ -2,50 +2,51 @@
 //!
 //! # Words
 //!
-//! - The **state**: the [generation](super::generation) and its flags. A trip, a break and a reset are
-//!   one CAS on it each.
-//! - The **news**: what sleepers sleep on. It changes after the state has, if anybody sleeps, and after
-//!   a place has become free that somebody wants.
-//! - The [**places**](super::places), one for each party: who waits, in which generation, and whether
-//!   that has tripped.
-//! - The **members** (a hold, one for each party): who has declared to come, so that its death counts
-//!   even before it arrives.
+//! - The **state**: the [generation](super::generation) and its flags. A trip, a break and a reset
+//!   are one CAS on it each.
+//! - The **news**: what sleepers sleep on. It changes after the state has, if anybody sleeps, and
+//!   after a place has become free that somebody wants.
+//! - The [**places**](super::places), one for each party: who waits, in which generation, and
+//!   whether that has tripped.
+//! - The **members** (a hold, one for each party): who has declared to come, so that its death
+//!   counts even before it arrives.
 //!
 //! # Invariants
 //!
-//! 1. A generation trips by the CAS that sets TRIPPING, after all places were seen to be those of its
-//!    waiters, and these and all members to be alive. A broken one does not trip.
-//! 2. The next generation begins when all places are stamped. Whoever sees TRIPPING stamps what is left:
-//!    nobody waits for a leader that has died, or is stopped.
-//! 3. A place is left by its waiter, which knows its verdict then. Others take it only if the waiter is
-//!    dead, or if its generation is over and the place has no stamp.
-//! 4. An arrival is a CAS on a place as it was seen while its generation was open. A place that was used
-//!    in the generation since looks different. So nobody arrives in a generation that has tripped.
-//! 5. A waiter that sleeps has arrived, then exchanged the state (with itself at least), then looked
-//!    at all places. These exchanges are in one order. So the last of the parties sees all arrivals, and
-//!    ends the generation, or dies named by its place.
-//! 6. A sleeper has read the news, then found its flag set (WAITERS in the state, or WANTED in a place)
-//!    and nothing to be done. Whoever clears the flag changes the news after that.
+//! 1. A generation trips by the CAS that sets TRIPPING, after all places were seen to be those of
+//!    its waiters, and these and all members to be alive. A broken one does not trip.
+//! 2. The next generation begins when all places are stamped. Whoever sees TRIPPING stamps what is
+//!    left: nobody waits for a leader that has died, or is stopped.
+//! 3. A place is left by its waiter, which knows its verdict then. Others take it only if the
+//!    waiter is dead, or if its generation is over and the place has no stamp.
+//! 4. An arrival is a CAS on a place as it was seen while its generation was open. A place that was
+//!    used in the generation since looks different. So nobody arrives in a generation that has
+//!    tripped.
+//! 5. A waiter that sleeps has arrived, then exchanged the state (with itself at least), then
+//!    looked at all places. These exchanges are in one order. So the last of the parties sees all
+//!    arrivals, and ends the generation, or dies named by its place.
+//! 6. A sleeper has read the news, then found its flag set (WAITERS in the state, or WANTED in a
+//!    place) and nothing to be done. Whoever clears the flag changes the news after that.
 //!
 //! # The verdict
 //!
-//! A waiter reads it from its own place, after the state. A stamp: its generation has tripped. No stamp,
-//! and the generation is broken or over: it has not (2). The place is another's: it has not (3). So each
-//! waiter is told the outcome of its own generation, however long it stalls, and whatever happens
-//! meanwhile.
+//! A waiter reads it from its own place, after the state. A stamp: its generation has tripped. No
+//! stamp, and the generation is broken or over: it has not (2). The place is another's: it has not
+//! (3). So each waiter is told the outcome of its own generation, however long it stalls, and
+//! whatever happens meanwhile.
 //!
 //! # More threads than parties
 //!
 //! A thread that finds no place sleeps without one. A trip needs all places, and a waiter of the
 //! last tripped generation keeps its place up to its verdict: one generation is drained before the
-//! next one trips. So a waiter that is *stopped* then holds up whoever needs its place. With no more
-//! threads than parties, these are waiting for that very thread.
+//! next one trips. So a waiter that is *stopped* then holds up whoever needs its place. With no
+//! more threads than parties, these are waiting for that very thread.
 //!
 //! # What wraps
 //!
-//! Generations, after 2^32 trips and resets (2^`BITS`). No verdict depends on that. A thread that acts
-//! on a state or a place that it has read (it arrives, trips, breaks or resets) must not stall just
-//! before the CAS while that many generations pass, or a multiple of it.
+//! Generations, after 2^32 trips and resets (2^`BITS`). No verdict depends on that. A thread that
+//! acts on a state or a place that it has read (it arrives, trips, breaks or resets) must not stall
+//! just before the CAS while that many generations pass, or a multiple of it.
 //!
 //! The news, after 2^31 changes. A sleeper that stalls just before its sleep while that many pass
 //! sleeps up to the next change or [recheck](Platform::recheck). Its verdict is the same.
@@ -59,8 +60,8 @@ use crate::platform::{Long, Platform, Word};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::time::Duration;
 
-/// In a member's word, beside the name of a participant that resets the barrier: that one stands for a
-/// dead member.
+/// In a member's word, beside the name of a participant that resets the barrier: that one stands
+/// for a dead member.
 const FORGIVING: u32 = 1 << 31;
 
 /// See the [module](self). `N`: the most parties. `BITS`: those of a generation's number, 2 to 32.
@@ -109,7 +110,8 @@ pub enum Failed {
         /// One of them that has died, where there is one.
         died: Option<Id>,
     },
-    /// They had not all met by the deadline. The barrier is broken now, unless the caller had no place.
+    /// They had not all met by the deadline. The barrier is broken now, unless the caller had no
+    /// place.
     TimedOut,
 }
 
@@ -143,9 +145,10 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
     }
 
     fn state(&self) -> State<BITS> {
-        // ORDERING: Acquire. Pairs with the Release of a trip: who stamps has seen all arrivals. Of the next
-        // generation: who sees it sees all stamps. And of a reset: the dead members that it forgave are not
-        // seen any more. Models: `barrier::a_trip_acquires`, `barrier::a_reset_forgives_dead_members`.
+        // ORDERING: Acquire. Pairs with the Release of a trip: who stamps has seen all arrivals. Of
+        // the next generation: who sees it sees all stamps. And of a reset: the dead members that
+        // it forgave are not seen any more. Models: `barrier::a_trip_acquires`,
+        // `barrier::a_reset_forgives_dead_members`.
         State(self.state.load(Acquire))
     }
 
@@ -165,16 +168,16 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
         State(self.state.load(Relaxed)) // ORDERING: Relaxed; the place was read with Acquire.
     }
 
-    /// Waits for all parties to arrive, but not beyond the `deadline` ([`Platform::now`]'s clock; `None`:
-    /// forever), at which the barrier is broken. With `has_action`, one of those that come so is
-    /// [`Passed::Runner`] before all are released.
+    /// Waits for all parties to arrive, but not beyond the `deadline` ([`Platform::now`]'s clock;
+    /// `None`: forever), at which the barrier is broken. With `has_action`, one of those that come
+    /// so is [`Passed::Runner`] before all are released.
     ///
     /// # Errors
     /// [`Failed`].
     ///
     /// # If a process dies
-    /// A waiter, a member, or the runner: the barrier is broken, for all. A waiter whose generation has
-    /// tripped: nothing.
+    /// A waiter, a member, or the runner: the barrier is broken, for all. A waiter whose generation
+    /// has tripped: nothing.
     pub fn wait(
         &self,
         me: &Participant<'_, P>,
@@ -186,8 +189,8 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
         let mut mine: Option<Arrival> = None;
         let mut in_order = false; // invariant 5: the state was exchanged since the caller came here
         loop {
-            // ORDERING: Acquire. Pairs with the Release of the change: who reads new news sees what is new.
-            // Model: `barrier::two_meet_or_learn_that_they_do_not`.
+            // ORDERING: Acquire. Pairs with the Release of the change: who reads new news sees what
+            // is new. Model: `barrier::two_meet_or_learn_that_they_do_not`.
             let news = self.news.load(Acquire);
             let seen = self.state();
             if let Some(verdict) = mine.and_then(|arrival| self.verdict(me, seen, arrival)) {
@@ -229,7 +232,8 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
                 continue;
             }
             if spins > 0 && !in_order {
-                // EQUIVALENT(comparison#1 taken as equal; load#2 not repeated): the count ends it in any case.
+                // EQUIVALENT(comparison#1 taken as equal; load#2 not repeated): the count ends it
+                // in any case.
                 while spins > 0 && self.state.load(Relaxed) == seen.0 {
                     spins -= 1;
                     P::spin();
@@ -237,9 +241,10 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
                 continue;
             }
             if !in_order || !seen.has(WAITERS) {
-                // ORDERING: Release. Two that arrive at last each write a place and read the other's. Who comes
-                // second here, and then reads the state with Acquire, sees what the first wrote before it came
-                // here: its arrival. Model: `barrier::two_meet_or_learn_that_they_do_not`.
+                // ORDERING: Release. Two that arrive at last each write a place and read the
+                // other's. Who comes second here, and then reads the state with Acquire, sees what
+                // the first wrote before it came here: its arrival. Model:
+                // `barrier::two_meet_or_learn_that_they_do_not`.
                 in_order |= self.state.compare_exchange(seen.0, seen.0 | WAITERS, Release, Relaxed).is_ok();
                 continue;
             }
@@ -286,8 +291,8 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
         Failed::Broken { died: self.survey(me, generation).died }
     }
 
-    /// Leaves the caller's place in a generation that has not tripped: nobody takes its later death for the
-    /// cause.
+    /// Leaves the caller's place in a generation that has not tripped: nobody takes its later death
+    /// for the cause.
     fn told(&self, mine: Option<Arrival>, failed: Failed) -> Failed {
         if let Some(mine) = mine {
             self.depart(mine);
@@ -370,7 +375,8 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
         }
     }
 
-    /// The runner will not say that its action is done: breaks the barrier, if it was not broken meanwhile.
+    /// The runner will not say that its action is done: breaks the barrier, if it was not broken
+    /// meanwhile.
     ///
     /// # If a process dies
     /// As [`abort`](Self::abort).
@@ -384,11 +390,12 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
         }
     }
 
-    /// Breaks the barrier: all that wait, and all that come, are told, up to a [`reset`](Self::reset).
+    /// Breaks the barrier: all that wait, and all that come, are told, up to a
+    /// [`reset`](Self::reset).
     ///
     /// # If a process dies
-    /// The caller, before the state is written: nothing has happened. After it, before the wake: the
-    /// sleepers look, and see it.
+    /// The caller, before the state is written: nothing has happened. After it, before the wake:
+    /// the sleepers look, and see it.
     pub fn abort(&self) {
         loop {
             let seen = self.settled();
@@ -398,8 +405,8 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
         }
     }
 
-    /// Begins a new generation. Those that wait in this one are told that it is broken; members that have
-    /// died are none any more.
+    /// Begins a new generation. Those that wait in this one are told that it is broken; members
+    /// that have died are none any more.
     ///
     /// # If a process dies
     /// The caller, anywhere: the barrier is as before, or broken, or reset.
@@ -409,8 +416,9 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
         let mut has_forgiven = false;
         loop {
             let seen = self.settled();
-            // Somebody else has reset it, or it has tripped: it is new. But a participant that stands for a
-            // dead member, ourselves, may be waited for by then: then it is reset once more.
+            // Somebody else has reset it, or it has tripped: it is new. But a participant that
+            // stands for a dead member, ourselves, may be waited for by then: then it is reset once
+            // more.
             if seen.generation() != generation && !has_forgiven {
                 return;
             }
@@ -419,14 +427,16 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
             let is_dead = |word: u32| Id::holder_in(word).is_some_and(|id| id != me.id && !me.table.is_alive(id));
             let mut dead = named.filter(|(_, word)| is_dead(*word)).peekable();
             if dead.peek().is_some() && !seen.has(BROKEN) {
-                // Broken first: a member that is forgiven while others wait for it would never be missed.
+                // Broken first: a member that is forgiven while others wait for it would never be
+                // missed.
                 self.end(seen, seen.broken());
                 continue;
             }
             for (member, word) in dead {
-                // Our name stands for it as long as somebody may wait for it: if we die over it, we are missed.
-                // ORDERING: Relaxed; goes to others with the new generation. If it fails, it was forgiven already.
-                // Model: `barrier::two_resets_forgive_nobody_who_is_waited_for`.
+                // Our name stands for it as long as somebody may wait for it: if we die over it, we
+                // are missed.
+                // ORDERING: Relaxed; goes to others with the new generation. If it fails, it was
+                // forgiven already. Model: `barrier::two_resets_forgive_nobody_who_is_waited_for`.
                 let forgive = || member.compare_exchange(word, ours, Relaxed, Relaxed).is_ok();
                 has_forgiven |= me.inherit(member, word, forgive);
             }
@@ -447,10 +457,12 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
         self.state().has(BROKEN)
     }
 
-    /// Who has arrived, and waits for the others; if it is broken, who has not been told yet, or has died.
+    /// Who has arrived, and waits for the others; if it is broken, who has not been told yet, or
+    /// has died.
     pub fn arrived(&self) -> impl Iterator<Item = Id> + '_ {
         let seen = self.state();
-        // Those of a generation that has tripped wait no more, even before their places are stamped.
+        // Those of a generation that has tripped wait no more, even before their places are
+        // stamped.
         let waiters = (!seen.has(TRIPPING)).then(|| self.places().waiters(seen.generation()));
         waiters.into_iter().flatten()
     }
@@ -461,7 +473,8 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
     /// [`Full`] if there are as many as parties, dead ones included.
     pub fn join(&self, me: &Participant<'_, P>) -> Result<usize, Full> {
         let places = self.members[..self.parties()].iter();
-        // ORDERING: Relaxed; who reads the name needs no more than the registration before it (`Table::is_alive`).
+        // ORDERING: Relaxed; who reads the name needs no more than the registration before it
+        // (`Table::is_alive`).
         let mut free = places.map(|word| word.compare_exchange(0, me.id.word(), Relaxed, Relaxed).is_ok());
         free.position(|taken| taken).ok_or(Full)
     }

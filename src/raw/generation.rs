@@ -1,15 +1,15 @@
 //! The state word of a [barrier](super::barrier), and the number of its generation.
 //!
 //! A generation is a number of `BITS` bits: 2 to 31 in tests, 32 in production. It is packed into
-//! bits 0–28, 30, 31 and 60 of a word. So bit 29 of either half is left to [names](super::hold), and
-//! no number looks like a hold.
+//! bits 0–28, 30, 31 and 60 of a word. So bit 29 of either half is left to [names](super::hold),
+//! and no number looks like a hold.
 //!
-//! | bits     | name       | set by                                      | cleared by                  |
+//! | bits     | name       | set by                                      | cleared by |
 //! |----------|------------|---------------------------------------------|-----------------------------|
-//! | 0–31, 60 | generation | a reset, or the last to settle the trip before | its successor            |
-//! | 32       | RUNNING    | the waiter that runs the action             | the trip, a break, a reset  |
-//! | 33       | TRIPPING   | the trip                                    | the next generation         |
-//! | 34       | BROKEN     | a break                                     | a reset                     |
+//! | 0–31, 60 | generation | a reset, or the last to settle the trip before | its successor |
+//! | 32       | RUNNING    | the waiter that runs the action             | the trip, a break, a reset |
+//! | 33       | TRIPPING   | the trip                                    | the next generation |
+//! | 34       | BROKEN     | a break                                     | a reset |
 //! | 35       | WAITERS    | a waiter about to sleep                     | a break, the next generation |
 //!
 //! TRIPPING: the generation has tripped, and its [places](super::places) are being stamped. Whoever

@@ -11,9 +11,9 @@
 //! | 62       | TRIPPED    | the stamp: its generation has tripped                            |
 //! | 63       | WANTED     | whoever leaves the place wakes those that sleep without one      |
 //!
-//! The next generation begins only after the last stamp. So a place without a stamp whose generation
-//! is over is that of a waiter that was told to go, or will be: others may have it. A place with a
-//! stamp belongs to its waiter, as long as it lives.
+//! The next generation begins only after the last stamp. So a place without a stamp whose
+//! generation is over is that of a waiter that was told to go, or will be: others may have it. A
+//! place with a stamp belongs to its waiter, as long as it lives.
 //!
 //! A waiter of generation `g` leaves the number `g + 1` behind. So a place that was used in a
 //! generation does not look again as it did before in that generation.
@@ -63,8 +63,8 @@ impl<const BITS: u32> Place<BITS> {
     fn is_of(self, arrival: Arrival) -> bool {
         self.id() == Some(arrival.id) && self.is_in(arrival.generation)
     }
-    /// Whether it was left, or should have been, so long before this generation that this may soon have
-    /// the same number.
+    /// Whether it was left, or should have been, so long before this generation that this may soon
+    /// have the same number.
     fn is_long_before(self, generation: u32) -> bool {
         distance::<BITS>(unpack(self.0), next::<BITS>(generation)) > most::<BITS>() / 2
     }
@@ -117,14 +117,16 @@ impl<'b, P: Platform, const BITS: u32> Places<'b, P, BITS> {
         (0..count).map(move |i| (first % count + i) % count)
     }
 
-    /// Takes a place for the caller in this generation. `is_open`: whether it is there and open, now.
+    /// Takes a place for the caller in this generation. `is_open`: whether it is there and open,
+    /// now.
     pub(super) fn take(&self, me: &Participant<'_, P>, generation: u32, is_open: impl Fn() -> bool) -> Arrived {
         for index in self.from(me.id.index()) {
             let place = &self.0[index];
             loop {
-                // ORDERING: Acquire. Pairs with the Release of an arrival and of a departure: the state that
-                // is read after it is not older than the one that these were for. If the owner is judged:
-                // as `Table::is_alive` wants it. Model: `places::a_stalled_arrival_displaces_nobody`.
+                // ORDERING: Acquire. Pairs with the Release of an arrival and of a departure: the
+                // state that is read after it is not older than the one that these were for. If the
+                // owner is judged: as `Table::is_alive` wants it. Model:
+                // `places::a_stalled_arrival_displaces_nobody`.
                 let found = Place::<BITS>(place.load(Acquire));
                 if found.waiter_in(generation).is_some() {
                     break;
@@ -141,8 +143,9 @@ impl<'b, P: Platform, const BITS: u32> Places<'b, P, BITS> {
                 if !is_open() {
                     return Arrived::Late;
                 }
-                // ORDERING: Release. Pairs with the Acquire in `survey`: the leader, which sees all arrivals and
-                // releases their owners, passes on what they wrote. Model: `barrier::a_trip_publishes`.
+                // ORDERING: Release. Pairs with the Acquire in `survey`: the leader, which sees all
+                // arrivals and releases their owners, passes on what they wrote. Model:
+                // `barrier::a_trip_publishes`.
                 let mine = Place::<BITS>::waiting(generation, me.id);
                 if place.compare_exchange(found.0, mine.0, Release, Relaxed).is_ok() {
                     return Arrived::At(index);
@@ -154,8 +157,8 @@ impl<'b, P: Platform, const BITS: u32> Places<'b, P, BITS> {
 
     /// What the waiter finds in its own place.
     pub(super) fn find(&self, arrival: Arrival) -> Mine {
-        // ORDERING: Acquire. Pairs with the Release of the stamp: the waiter sees what all wrote before they
-        // arrived, as the one that stamped it does. Model: `barrier::a_trip_acquires`.
+        // ORDERING: Acquire. Pairs with the Release of the stamp: the waiter sees what all wrote
+        // before they arrived, as the one that stamped it does. Model: `barrier::a_trip_acquires`.
         let found = Place::<BITS>(self.0[arrival.index].load(Acquire));
         match (found.is_of(arrival), found.has(TRIPPED)) {
             (false, _) => Mine::Lost,
@@ -194,7 +197,8 @@ impl<'b, P: Platform, const BITS: u32> Places<'b, P, BITS> {
             let found = Place::<BITS>(place.load(Acquire)); // ORDERING: as in `take`.
             let waiter = found.waiter_in(generation);
             survey.all_there &= waiter.is_some();
-            // Once more if it is dead: it may have been told that the barrier is broken, and have died since.
+            // Once more if it is dead: it may have been told that the barrier is broken, and have
+            // died since.
             // ORDERING: Relaxed; what the dead wrote was seen with its mark.
             let is_missed = |id: &Id| !me.table.is_alive(*id) && place.load(Relaxed) == found.0;
             survey.died = survey.died.or(waiter.filter(|id| *id != me.id).filter(is_missed));
@@ -204,13 +208,13 @@ impl<'b, P: Platform, const BITS: u32> Places<'b, P, BITS> {
 
     /// Stamps all places of a generation that has tripped, from this one on.
     ///
-    /// All of them are those of its waiters, or stamped, or left. If the caller is late there is none to be
-    /// stamped: after a trip nobody arrives in its generation.
+    /// All of them are those of its waiters, or stamped, or left. If the caller is late there is
+    /// none to be stamped: after a trip nobody arrives in its generation.
     pub(super) fn stamp(&self, generation: u32, first: usize) {
         for index in self.from(first) {
             let place = &self.0[index];
-            // ORDERING: Relaxed; the caller has seen the trip, and with it all arrivals. If it finds a stamp, whoever
-            // sees the next generation finds it, too.
+            // ORDERING: Relaxed; the caller has seen the trip, and with it all arrivals. If it
+            // finds a stamp, whoever sees the next generation finds it, too.
             let found = Place::<BITS>(place.load(Relaxed));
             if found.waiter_in(generation).is_some() {
                 // ORDERING: Release. Pairs with the Acquire in `find`.
@@ -219,13 +223,14 @@ impl<'b, P: Platform, const BITS: u32> Places<'b, P, BITS> {
         }
     }
 
-    /// Clears what a row of resets has left behind, before its number comes round. (A trip uses all places.)
-    /// `is_there`: whether the generation is there, now.
+    /// Clears what a row of resets has left behind, before its number comes round. (A trip uses all
+    /// places.) `is_there`: whether the generation is there, now.
     pub(super) fn forget_the_long_gone(&self, generation: u32, is_there: impl Fn() -> bool) {
         for place in self.0 {
             // ORDERING: Acquire, as in `take`. Model: `places::a_late_reset_takes_no_place`.
             let found = Place::<BITS>(place.load(Acquire));
-            // If the caller is late, what seems to be long gone may be new: so it looks whether it is.
+            // If the caller is late, what seems to be long gone may be new: so it looks whether it
+            // is.
             if !found.has(TRIPPED) && found.is_long_before(generation) && is_there() {
                 // ORDERING: Relaxed; it changes the number alone, for one that is past as well.
                 let free = Place::<BITS>::free(generation);

@@ -61,7 +61,7 @@ proptest! {
 
 #[test]
 fn news_come_round_only_after_all_words_without_bit_29() {
-    let (first, last) = (0, u32::MAX & !HELD);
+    let (first, last) = (0, !HELD);
     assert_eq!((news_after(last), news_after(HELD - 1)), (first, 2 * HELD));
     assert_eq!(news_after(3 * HELD - 1 - HELD), 2 * HELD, "bit 29 is passed over");
 }

@@ -40,7 +40,7 @@ proptest! {
 
     #[test]
     fn all_places_are_gone_through_from_any(count in 1..6usize, first in any::<usize>()) {
-        let words: Vec<_> = (0..count).map(|_| core::sync::atomic::AtomicU64::new(0)).collect();
+        let words: Vec<_> = (0..count).map(|_| <Linux as Platform>::Long::new(0)).collect();
         let order: Vec<_> = Places32::from(&Places(&words), first).collect();
         prop_assert_eq!(order[0], first % count);
         prop_assert!((0..count).all(|index| order.contains(&index)) && order.len() == count);
@@ -73,15 +73,16 @@ fn a_late_stamp_finds_nobody() {
     let id = Id::new(3, 1);
     let words =
         [Place::<32>::waiting(8, id), Place::free(8), Place::waiting(7, id).with(TRIPPED), Place::waiting(7, id)]
-            .map(|place| Long::new(place.0));
-    let before = words.each_ref().map(|word: &core::sync::atomic::AtomicU64| word.load(Relaxed));
+            .map(|place| <<Linux as Platform>::Long as Long>::new(place.0));
+    let before = words.each_ref().map(|word: &<Linux as Platform>::Long| word.load(Relaxed));
     Places32::stamp(&Places(&words), 7, 2);
     let mut after = before;
     after[3] |= TRIPPED;
     assert_eq!(words.each_ref().map(|word| word.load(Relaxed)), after);
 }
 
-/// A reset uses no places: what is old must go before its number comes round, but no stamp, and nothing if the caller is late.
+/// A reset uses no places: what is old must go before its number comes round, but no stamp, and
+/// nothing if the caller is late.
 #[test]
 fn what_is_long_gone_is_forgotten() {
     let id = Id::new(7, 1);
