@@ -122,7 +122,8 @@ impl<P: Platform> Table<'_, P> {
                 let slot = &self.slots[index];
                 // ORDERING: Relaxed; it goes to others with the claim.
                 let round = slot.round.fetch_add(1, Relaxed).wrapping_add(1);
-                // ORDERING: Release, as in `Table::free`.
+                // ORDERING: Release, for the round. What the dead wrote goes along by the fence: it was
+                // seen before that.
                 let _or_another_was_quicker =
                     slot.claim.compare_exchange(seen, Claim::free(highest, round).word(), Release, Relaxed);
             }
