@@ -23,7 +23,7 @@
 //! |-----------------------------------------|-------------------------------------------------------|----------------------|
 //! | `Lock()`                                | [`Lock`]                                              | A holder that died is told to the next ([`LockError::OwnerDied`]) where Python hangs. Locking it twice in one thread is [`LockError::Deadlock`], where Python hangs. |
 //! | `lock.acquire()`, `acquire(False)`, `acquire(timeout=s)` | [`Lock::acquire`], [`try_acquire`](Lock::try_acquire), [`try_acquire_for`](Lock::try_acquire_for) | A negative timeout cannot be written; zero is the same. |
-//! | `lock.release()`, by any process or thread | [`Lock::release`], by any participant              | `ValueError` is [`Error::NotHeld`]. |
+//! | `lock.release()`, by any process or thread | [`Lock::release`], by any participant              | `ValueError` is [`Error::NotHeld`]. A lock whose thread has ended stays acquired while its process lives, as Python's. |
 //! | `with lock:`                            | [`Lock::lock`], whose guard releases                  | |
 //! | `RLock()`                               | [`ReentrantMutex<()>`](ReentrantMutex), with [`acquire`](ReentrantMutex::acquire) and [`release`](ReentrantMutex::release) | Release by another: [`Error::NotHeld`] for `AssertionError`. |
 //! | `Semaphore(n)`, `acquire`, `release`    | [`Semaphore::new`], [`acquire`](Semaphore::acquire), [`release`](Semaphore::release) | Permits of the dead are not returned, as nobody holds them; for that there is [`PermitPool`]. |
