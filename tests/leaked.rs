@@ -79,6 +79,35 @@ fn a_leaked_mutex_guard_gives_no_second_reference() {
     assert_eq!(*shared.mutex.lock().expect("repaired"), 2);
 }
 
+#[derive(Shareable)]
+#[repr(C)]
+struct Movable {
+    mutex: Mutex<u64>,
+    lock: Mutex<Lock>,
+}
+
+/// A fault that was there once: the lock's word named another thread in one segment, and ours in the
+/// other. By its release the guard was forgotten that our thread had leaked, and the next got a second
+/// `&mut`.
+#[test]
+fn the_release_of_a_lock_from_another_segment_hides_no_leaked_guard() {
+    let make = || Segment::<Movable>::anonymous(|_| {}).expect("a segment");
+    let [one, other]: [&'static Segment<Movable>; 2] = [(); 2].map(|()| &*Box::leak(Box::new(make())));
+    let moved = elsewhere(|| {
+        let mut lock = one.lock.lock().expect("free");
+        lock.acquire().expect("free");
+        core::mem::take(&mut *lock)
+    });
+    elsewhere(move || {
+        let mut lock = other.lock.lock().expect("free");
+        *lock = moved;
+        assert_eq!(lock.holder(), Some(other.attach().expect("in")), "the first in each segment");
+        core::mem::forget(other.mutex.lock().expect("free"));
+        lock.release().expect("held");
+    });
+    assert!(matches!(other.mutex.lock(), Err(LockError::Leaked { .. })));
+}
+
 #[test]
 fn a_leaked_write_guard_keeps_everybody_out() {
     let shared = locks();
