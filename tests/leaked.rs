@@ -277,6 +277,47 @@ fn a_guard_that_is_leaked_in_the_last_destructor_gives_no_second_reference() {
     assert!(matches!(shared.mutex.lock(), Err(LockError::Leaked { .. })));
 }
 
+static FIRST_KEY: OnceLock<libc::pthread_key_t> = OnceLock::new();
+static LATE_SEGMENTS: OnceLock<[&'static Segment<Locks>; 2]> = OnceLock::new();
+
+/// `value`: in how many rounds from now to lock, in a segment where the thread was not before.
+extern "C" fn lock_for_the_first_time(value: *mut core::ffi::c_void) {
+    let shared = LATE_SEGMENTS.get().expect("set before");
+    match value.addr() {
+        1 => core::mem::forget(shared[0].mutex.lock()),
+        2 => core::mem::forget(shared[1].mutex.lock()),
+        more => {
+            let key = FIRST_KEY.get().copied().expect("set before");
+            // SAFETY: a key; the value is only a number.
+            unsafe { libc::pthread_setspecific(key, core::ptr::without_provenance(more - 2)) };
+        }
+    }
+}
+
+/// A fault that was there once: where a thread took part for the first time in a destructor of one of
+/// its keys, or went into one more segment there, its end was not noticed. The next got a second `&mut`.
+#[test]
+fn a_guard_that_is_leaked_by_a_newcomer_in_a_destructor_gives_no_second_reference() {
+    let [new, another, known] = [locks(), locks(), locks()];
+    LATE_SEGMENTS.get_or_init(|| [new, another]);
+    elsewhere(|| drop(known.mutex.lock().expect("free"))); // now the crate's own key is the older one
+    let key = *FIRST_KEY.get_or_init(|| {
+        let mut key = 0;
+        // SAFETY: writes to a live local.
+        assert_eq!(unsafe { libc::pthread_key_create(&mut key, Some(lock_for_the_first_time)) }, 0);
+        key
+    });
+    // SAFETY: a key; the value is only a number.
+    let set = move |value| unsafe { libc::pthread_setspecific(key, core::ptr::without_provenance(value)) };
+    elsewhere(move || assert_eq!(set(1), 0)); // in the first round
+    assert!(matches!(new.mutex.lock(), Err(LockError::Leaked { .. })));
+    elsewhere(move || {
+        drop(known.mutex.lock().expect("free"));
+        assert_eq!(set(4), 0); // in the second
+    });
+    assert!(matches!(another.mutex.lock(), Err(LockError::Leaked { .. })));
+}
+
 #[test]
 fn the_slot_of_a_thread_that_leaked_is_not_given_away() {
     outlive::platform::linux::set_recheck(false);

@@ -462,7 +462,8 @@ pub(crate) fn lock_ends() {
     LOCAL.with(|local| local.locks.set(local.locks.get().wrapping_sub(1)));
 }
 
-/// The calling thread ends by itself, and whatever its destructors drop has been dropped.
+/// The calling thread ends by itself. Its thread-local variables have been dropped, and of what
+/// belongs to the C library's keys some; called again when more of that may have been.
 extern "C" fn thread_ends() {
     LOCAL.with(|local| {
         local.is_ending.set(true);
