@@ -469,9 +469,15 @@ extern "C" fn thread_ends() {
         local.is_ending.set(true);
         local.epoch.set(u64::MAX); // nobody's: whatever it locks from now on goes through `find`
         // A forked child that has done nothing here since: slots and holds are its parent's.
-        let may_have_left = local.holds.get() != 0 || local.locks.get() != 0;
-        if local.process.get() == process_number() && may_have_left {
+        if local.process.get() != process_number() {
+            return;
+        }
+        if local.holds.get() != 0 || local.locks.get() != 0 {
             own_slots(local.thread.get()).for_each(|(table, id)| table.leak(id));
+        }
+        if let Some(anchors) = local.anchors.get() {
+            // SAFETY: this thread's, of this process.
+            unsafe { anchors.repair() };
         }
     });
 }
