@@ -264,8 +264,12 @@ impl<P: Platform> Mutex<P> {
             // death, too, and sets WAITERS itself. It is for those who cannot watch, so that they need not wait for the net.
             Some(holder) => (INCONSISTENT | WAITERS, Some(Cause::Died(Some(holder)))),
         };
+        // Once more, now that the id means nobody else any more: it may have come round since, and be
+        // that of one that has leaked the lock. Model: `leaked::a_late_heir_is_given_no_leaked_hold`.
+        let is_kept =
+            || leaked != Leaked::Take && Id::holder_in(seen).is_some_and(|holder| me.table.has_leaked(holder));
         // ORDERING: Acquire, as in `take_free`. What the dead wrote was seen with its lifeline's mark.
-        let take = || self.word.compare_exchange(seen, me.id.word() | new, Acquire, Relaxed).is_ok();
+        let take = || !is_kept() && self.word.compare_exchange(seen, me.id.word() | new, Acquire, Relaxed).is_ok();
         if me.inherit(&self.word, seen, take) { Look::Taken(Acquired { inconsistent }) } else { Look::Changed }
     }
 

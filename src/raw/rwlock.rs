@@ -133,6 +133,13 @@ impl<'p, 't, P: Platform> Wait<'p, 't, P> {
         self.leaked != Leaked::Take && self.me.table.has_leaked(holder)
     }
 
+    /// [`Participant::inherit`], if the one that is named has not leaked its hold: asked once more,
+    /// since before that its id may have come round. Model: `leaked::a_late_writer_is_given_no_leaked_hold`.
+    fn inherit(&self, word: &P::Word, seen: u32, take: impl FnOnce() -> bool) -> bool {
+        let is_kept = || Id::holder_in(seen).is_some_and(|holder| self.has_leaked(holder));
+        self.me.inherit(word, seen, || !is_kept() && take())
+    }
+
     /// Waits a while for a word of that value, which a living `holder` has, to change.
     fn while_held(&mut self, word: &P::Word, seen: u32, holder: Id) -> Result<(), Refusal> {
         let Some(vigil) = &mut self.vigil else {
@@ -286,7 +293,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                     // ORDERING: Release: who reads this word with Acquire sees what the dead had written, as this one does by the
                     // mark. Model: `rwlock::two_readers_and_a_writer_whoever_dies`.
                     let leave = || self.writer.0.compare_exchange(seen, left, Release, Relaxed).is_ok();
-                    let _or_look_again = me.inherit(&self.writer.0, seen, leave);
+                    let _or_look_again = wait.inherit(&self.writer.0, seen, leave);
                 }
                 (Writer::Gone { .. }, None) => *taken = self.take_word(me, wait)?,
                 (Writer::Gone { left }, Some(word)) => {
@@ -322,7 +329,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                 // ORDERING: as in `read`.
                 _ => {
                     let take = || place.compare_exchange_then_fence(seen, me.id.word(), Relaxed, Relaxed).is_ok();
-                    return Ok(me.inherit(place, seen, take).then_some(word));
+                    return Ok(wait.inherit(place, seen, take).then_some(word));
                 }
             }
         }
@@ -421,7 +428,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                     let new = me.id.word() | DRAINING | left & INCONSISTENT;
                     // ORDERING: as in `write`.
                     let take = || self.writer.0.compare_exchange_then_fence(seen, new, Relaxed, Relaxed).is_ok();
-                    if me.inherit(&self.writer.0, seen, take) {
+                    if wait.inherit(&self.writer.0, seen, take) {
                         return Ok(left);
                     }
                 }
@@ -443,7 +450,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                     // ORDERING: Relaxed: that the dead has done reading goes to the next writer with the writer word.
                     Some(_) => {
                         let clear = || reader.0.compare_exchange(seen, 0, Relaxed, Relaxed).is_ok();
-                        let _or_look_again = me.inherit(&reader.0, seen, clear);
+                        let _or_look_again = wait.inherit(&reader.0, seen, clear);
                     }
                 }
             }

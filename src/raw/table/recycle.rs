@@ -135,7 +135,7 @@ impl<P: Platform> Participant<'_, P> {
     /// Does `take`, a CAS on a word that was `seen` by a load with Acquire, so that it cannot be
     /// late: if the word names somebody who was found dead, that one is still named, and still
     /// dead, and its id means nobody else until this has returned. False if it is not so, or `take`
-    /// was refused.
+    /// was refused. Who must not take what was leaked asks for that, too, in `take`.
     pub fn inherit(&self, word: &P::Word, seen: u32, take: impl FnOnce() -> bool) -> bool {
         match Id::holder_in(seen) {
             None => take(),
