@@ -203,6 +203,29 @@ fn a_reader<B: Backend, const N: usize>() -> Explore<B, Shared<B>> {
     .leakers(&[0])
 }
 
+/// 0 leaks a read guard, and its process goes on reading; 1 reads beside it, with one word for all, as
+/// one may who knows that no write guard was leaked.
+fn a_reader_beside_a_leaked_one<B: Backend>() -> Explore<B, Shared<B>> {
+    Explore::new(3, Shared::new, |world: &World<B>, who, shared: &Shared<B>| {
+        world.act(who, |me| match who {
+            0 => {
+                if shared.lock.read(me, FOREVER).is_ok() {
+                    shared.leak(world, who, me);
+                    shared.read();
+                }
+            }
+            1 => {
+                if let Ok(reading) = shared.lock.read_with(me, Patience::None, Leaked::Take) {
+                    shared.read();
+                    shared.lock.unlock_read(reading.word);
+                }
+            }
+            _ => shared.write_locked(me),
+        });
+    })
+    .leakers(&[0])
+}
+
 /// A slot has one generation in a round.
 #[cfg(feature = "loom")]
 type InOne = outlive_models::Loom<128, 1>;
@@ -294,6 +317,7 @@ outlive_models::models! { with_loom, Loom, "loom",
         |n| a_lock_whose_process_ends::<B>().victims(&[1]).holds(n);
     a_leaked_write_guard_keeps_all_out: |n| a_writer::<B, 3>().victims(&[1]).holds(n);
     a_leaked_read_guard_keeps_writers_out: |n| a_reader::<B, 3>().victims(&[1]).holds(n);
+    who_reads_beside_a_leaked_read_guard_leaves_it_there: |n| a_reader_beside_a_leaked_one::<B>().victims(&[1]).holds(n);
     a_late_heir_is_given_no_leaked_hold: |n| a_mutex_of_one_that_comes_round::<InOne>().holds(n);
     a_late_writer_is_given_no_leaked_hold: |n| a_writer_that_comes_round::<InOne>().holds(n);
 }

@@ -223,10 +223,11 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         self.read_with(me, patience, Leaked::Refuse)
     }
 
-    /// [`read`](Self::read), by that rule for leaked holds; [`Leaked::Wait`] is as [`Leaked::Refuse`].
+    /// [`read`](Self::read), by that rule for leaked holds of writers; [`Leaked::Wait`] is as
+    /// [`Leaked::Refuse`]. Those of readers are left to them.
     ///
     /// # Errors
-    /// Those of [`read`](Self::read), but [`Refusal::Leaked`] with [`Leaked::Take`].
+    /// Those of [`read`](Self::read), but [`Refusal::Leaked`] of a writer with [`Leaked::Take`].
     ///
     /// # If a process dies
     /// As [`read`](Self::read).
@@ -321,15 +322,20 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                     all[word].value = seen;
                     held_by = held_by.or(Some((word, holder)));
                 }
-                Some(holder) if wait.has_leaked(holder) => {
+                // Whatever the caller knows of leaked writers: a leaked reader may read.
+                Some(holder) if me.table.has_leaked(holder) => {
                     all[word].value = seen;
                     leaked_by = Some(holder);
                 }
                 // Who sleeps on the word of a dead reader watches that reader, and looks again: no need to keep WAITERS.
                 // ORDERING: as in `read`.
                 _ => {
-                    let take = || place.compare_exchange_then_fence(seen, me.id.word(), Relaxed, Relaxed).is_ok();
-                    return Ok(wait.inherit(place, seen, take).then_some(word));
+                    // Once more, as in `Wait::inherit`.
+                    let is_kept = || Id::holder_in(seen).is_some_and(|holder| me.table.has_leaked(holder));
+                    let take = || {
+                        !is_kept() && place.compare_exchange_then_fence(seen, me.id.word(), Relaxed, Relaxed).is_ok()
+                    };
+                    return Ok(me.inherit(place, seen, take).then_some(word));
                 }
             }
         }
