@@ -190,13 +190,17 @@ impl<P: Platform> Mutex<P> {
     // The participant by value: a reference would force it into memory before the fast path's CAS.
     #[cold]
     fn try_lock_slow(&self, me: Participant<'_, P>, leaked: Leaked) -> Result<Acquired, Refusal> {
+        let mut may_look_slowly = true; // once: `table::slow` says why
         loop {
             match self.look(&me, self.word.load(Acquire), 0, leaked) {
                 Look::Taken(acquired) => return Ok(acquired),
                 Look::Changed => {}
                 // Whoever tries in a loop, and never sleeps, learns of a death that the kernel did
                 // not tell here.
-                Look::HeldBy(holder) if holder != me.id && me.table.look_slowly_if_due(P::now()) => {}
+                Look::HeldBy(holder)
+                    if holder != me.id
+                        && core::mem::take(&mut may_look_slowly)
+                        && me.table.look_slowly_if_due(P::now()) => {}
                 Look::Leaked(holder) if leaked == Leaked::Refuse => return Err(Refusal::Leaked(holder)),
                 Look::HeldBy(_) | Look::Leaked(_) => return Err(Refusal::WouldBlock),
             }

@@ -117,6 +117,8 @@ struct Wait<'p, 't, P: Platform> {
     vigil: Option<Vigil<'p, 't, P>>,
     spins: u32,
     leaked: Leaked,
+    /// One who does not wait looks slowly once: `table::slow` says why.
+    may_look_slowly: bool,
 }
 
 impl<'p, 't, P: Platform> Wait<'p, 't, P> {
@@ -125,7 +127,7 @@ impl<'p, 't, P: Platform> Wait<'p, 't, P> {
             Patience::None => None,
             Patience::Until(deadline) => Some(Vigil::new(me, deadline)),
         };
-        Self { me, vigil, spins: P::SPINS, leaked }
+        Self { me, vigil, spins: P::SPINS, leaked, may_look_slowly: true }
     }
 
     /// Whether that holder, which is not alive, has leaked its hold, and that matters.
@@ -193,8 +195,9 @@ impl<'p, 't, P: Platform> Wait<'p, 't, P> {
 
     /// The answer to one who does not wait, or `Ok` if it is to look again: as in
     /// `Mutex::try_lock`.
-    fn would_block(&self) -> Result<(), Refusal> {
-        if self.me.table.look_slowly_if_due(P::now()) { Ok(()) } else { Err(Refusal::WouldBlock) }
+    fn would_block(&mut self) -> Result<(), Refusal> {
+        let has_looked = core::mem::take(&mut self.may_look_slowly) && self.me.table.look_slowly_if_due(P::now());
+        if has_looked { Ok(()) } else { Err(Refusal::WouldBlock) }
     }
 
     /// The answer to one who would wait for itself.
