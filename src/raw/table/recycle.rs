@@ -45,7 +45,7 @@
 //! takes nothing over any more, and its announcement does not count.
 
 use super::{Claim, LEAKED, Newcomer, Participant, Table};
-use crate::platform::{Lifeline, Long, Platform, Word};
+use crate::platform::{Lifeline, Long, MARK, Platform, Word};
 use crate::raw::hold::Id;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
@@ -86,10 +86,12 @@ impl<P: Platform> Table<'_, P> {
                 is_retired.then_some((index, seen))
             })
             .collect();
-        // Their owners are dead, and may have left a hold in a living process, or none at all.
+        // Their owners are dead, and may have left a hold in a living process, or none at all. The
+        // second lifeline alone does not do: invariant 1.
         let leaked: Vec<_> = slots()
             .map(|(index, slot)| (index, slot, Claim::of(slot.claim.load(Acquire)))) // ORDERING: as above.
-            .filter(|(_, slot, claim)| claim.state == LEAKED && slot.alive().is_none())
+            .filter(|(_, _, claim)| claim.state == LEAKED)
+            .filter(|(_, slot, claim)| claim.thread == 0 || slot.lifelines[0].word().load(Acquire) & MARK != 0)
             .collect();
         if retired.is_empty() && leaked.is_empty() {
             return;

@@ -85,7 +85,9 @@ impl<P: Platform> Table<'_, P> {
     /// is.
     fn look_slowly_at_leaked(&self, index: usize, slot: &Slot<P>, claim: Claim) {
         let is_kept = self.has_leaked(Id::new(index, claim.generation));
-        let is_unmarked = slot.alive().is_some_and(|(_, now)| now == claim);
+        // The first lifeline: with the second alone marked the kernel was not done. If it is a
+        // successor's, the claim has changed.
+        let is_unmarked = claim.thread != 0 && slot.lifelines[0].word().load(Acquire) & MARK == 0;
         if is_kept && is_unmarked && P::is_gone(&slot.about, claim.thread) {
             let ended = Claim { thread: 0, ..claim };
             // ORDERING: Release, as in `free`.

@@ -143,3 +143,21 @@ fn both_lifelines_of_a_slot_are_reset() {
         assert_eq!(generations(free, left, &[&[], &[]]), [2, 3].map(Some), "{left:x?}");
     }
 }
+
+/// With the second lifeline alone marked, by an exec, the kernel may still be at the first.
+#[test]
+fn a_leaked_slot_that_no_word_names_is_had_when_the_kernel_has_done_with_it() {
+    let of_a_thread = Claim { state: LEAKED, generation: 1, thread: 5, tag: 0 };
+    let gone = Claim { thread: 0, ..of_a_thread };
+    let (armed, marked) = (5 | WAKE_AT_DEATH, MARK | WAKE_AT_DEATH);
+    for (claim, lifelines, had) in [
+        (of_a_thread, [marked, 0], Some(2)),
+        (gone, [armed, marked], Some(2)),
+        (of_a_thread, [armed, 0], None),
+        (of_a_thread, [armed, marked], None),
+    ] {
+        assert_eq!(generations(claim, lifelines, &[&[]]), [had], "{claim:?}, {lifelines:x?}");
+        let named = Id::new(0, 1).word();
+        assert_eq!(generations(claim, lifelines, &[&[named]]), [None], "{claim:?}, {lifelines:x?}");
+    }
+}
