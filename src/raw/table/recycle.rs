@@ -49,6 +49,10 @@ use crate::platform::{Lifeline, Long, MARK, Platform, Word};
 use crate::raw::hold::Id;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
+/// Announced by an heir in a signal handler that has interrupted an heir: no round begins meanwhile.
+/// No id's word.
+const OF_MANY: u32 = u32::MAX;
+
 /// The highest generation of each slot that some word names.
 #[derive(Debug)]
 pub struct Named {
@@ -115,6 +119,9 @@ impl<P: Platform> Table<'_, P> {
             // is seen to be alive.
             let heir_of = slot.heir_of.load(Acquire);
             if heir_of != 0 && slot.alive().is_some() {
+                if heir_of == OF_MANY {
+                    return;
+                }
                 named.note(heir_of);
             }
         }
@@ -150,8 +157,11 @@ impl<P: Platform> Participant<'_, P> {
     /// Acquire.
     pub fn inherit_from(&self, dead: Id, is_named: impl FnOnce() -> bool, take: impl FnOnce() -> bool) -> bool {
         let announcement = self.table.slot(self.id).map(|slot| &slot.heir_of);
+        // Not 0 in a signal handler that has interrupted this very function: what it announced stands.
+        let before = announcement.map_or(0, |announcement| announcement.load(Relaxed));
         if let Some(announcement) = announcement {
-            announcement.store(dead.word(), Relaxed); // ORDERING: the fence orders it.
+            let announced = if before == 0 { dead.word() } else { OF_MANY };
+            announcement.store(announced, Relaxed); // ORDERING: the fence orders it.
         }
         // ORDERING: SeqCst. Pairs with the fence of `recycle`; model:
         // `table::an_id_comes_round_after_the_last_heir`.
@@ -161,7 +171,7 @@ impl<P: Platform> Participant<'_, P> {
             // ORDERING: Release. Who reads it with Acquire comes after `take`, whatever processor
             // this is. No model shows it: loom does not let an exchange come later than the store
             // after it.
-            announcement.store(0, Release);
+            announcement.store(before, Release);
         }
         taken
     }
