@@ -68,10 +68,17 @@ struct Stage {
     now: Duration,
     scenes: VecDeque<Scene>,
     wakes: Vec<(usize, u32)>,
+    looks_take_a_period: bool,
+    asked: usize,
 }
 
 thread_local! {
     static STAGE: RefCell<Stage> = RefCell::default();
+}
+
+/// From now on each slow look takes so long that the next is due when it is done.
+pub(crate) fn looks_take_a_period() {
+    STAGE.with_borrow_mut(|stage| stage.looks_take_a_period = true);
 }
 
 /// All wakes in a play: on which word, and of how many.
@@ -156,7 +163,12 @@ impl Platform for Puppet {
     fn watches_many() -> bool {
         true
     }
+    fn look_period() -> Option<Duration> {
+        STAGE.with_borrow(|stage| stage.looks_take_a_period).then_some(Duration::ZERO)
+    }
     fn is_gone(_about: &AboutThread, _thread: u32) -> bool {
+        STAGE.with_borrow_mut(|stage| stage.asked += 1);
+        assert!(STAGE.with_borrow(|stage| stage.asked) < 100, "slow looks without end");
         false
     }
     fn is_process_gone(_about: &Self::About) -> bool {

@@ -73,6 +73,8 @@ pub struct Vigil<'p, 't, P: Platform> {
     first_phase: Option<Duration>,
     first_phase_ends: Option<Duration>,
     watch: Option<Watch<'t, P>>,
+    /// Nobody has looked slowly since the deadline, for this operation.
+    may_look_slowly: bool,
 }
 
 /// The words of one wait, at most as many as the platform takes.
@@ -113,7 +115,7 @@ impl<T: Copy, const N: usize> List<T, N> {
 impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
     /// Begins. `deadline` is on [`Platform::now`]'s clock; `None` waits for ever.
     pub fn new(me: &'p Participant<'t, P>, deadline: Option<Duration>) -> Self {
-        Self { me, deadline, first_phase: P::first_phase(), first_phase_ends: None, watch: None }
+        Self { me, deadline, first_phase: P::first_phase(), first_phase_ends: None, watch: None, may_look_slowly: true }
     }
 
     /// Sleeps on `news` as long as it is `value`, and nobody dies who matters. `holder` is whom the caller waits for, if it
@@ -135,8 +137,9 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
     ) -> Slept {
         let now = P::now();
         if self.is_over(now) {
-            // Here, too: whoever waits in slices may never come any further.
-            return if self.me.table.look_slowly_if_due(now) { Slept::Look } else { Slept::TimedOut };
+            // Here, too: whoever waits in slices may never come any further. Once: `table::slow` says why.
+            let has_looked = core::mem::take(&mut self.may_look_slowly) && self.me.table.look_slowly_if_due(now);
+            return if has_looked { Slept::Look } else { Slept::TimedOut };
         }
         if self.is_in_first_phase(now) {
             self.nap(news, others, holder, now);

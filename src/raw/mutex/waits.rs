@@ -1,7 +1,7 @@
 //! What a waiter does, step by step: its last look, and what it leaves when it gives up.
 
 use super::*;
-use crate::platform::puppet::{DEADLINE, Puppet, Scene, id_of, play, scene};
+use crate::platform::puppet::{DEADLINE, Puppet, Scene, id_of, looks_take_a_period, play, scene};
 
 fn held_by(place: usize) -> Mutex<Puppet> {
     Mutex::from_word(Word::new(id_of(place).word()))
@@ -80,4 +80,15 @@ fn who_slept_and_has_the_lock_leaves_word_of_those_who_sleep() {
     });
     assert_eq!(answer, Ok(Acquired { inconsistent: None }));
     assert_eq!(wakes.on(&mutex.word), [1]);
+}
+
+/// Two that look in two time namespaces find the look due each time, too.
+#[test]
+fn who_gives_up_does_so_however_often_a_slow_look_is_due() {
+    let mutex = held_by(1);
+    let (answers, _) = play(3, vec![], |me| {
+        looks_take_a_period();
+        [mutex.try_lock(me), mutex.lock(me, Some(Duration::ZERO))]
+    });
+    assert_eq!(answers, [Err(Refusal::WouldBlock), Err(Refusal::TimedOut)]);
 }

@@ -45,9 +45,13 @@
 //! takes nothing over any more, and its announcement does not count.
 
 use super::{Claim, LEAKED, Newcomer, Participant, Table};
-use crate::platform::{Lifeline, Long, Platform, Word};
+use crate::platform::{Lifeline, Long, MARK, Platform, Word};
 use crate::raw::hold::Id;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+
+/// Announced by an heir in a signal handler that has interrupted an heir: no round begins meanwhile.
+/// No id's word.
+const OF_MANY: u32 = u32::MAX;
 
 /// The highest generation of each slot that some word names.
 #[derive(Debug)]
@@ -86,10 +90,12 @@ impl<P: Platform> Table<'_, P> {
                 is_retired.then_some((index, seen))
             })
             .collect();
-        // Their owners are dead, and may have left a hold in a living process, or none at all.
+        // Their owners are dead, and may have left a hold in a living process, or none at all. The
+        // second lifeline alone does not do: invariant 1.
         let leaked: Vec<_> = slots()
             .map(|(index, slot)| (index, slot, Claim::of(slot.claim.load(Acquire)))) // ORDERING: as above.
-            .filter(|(_, slot, claim)| claim.state == LEAKED && slot.alive().is_none())
+            .filter(|(_, _, claim)| claim.state == LEAKED)
+            .filter(|(_, slot, claim)| claim.thread == 0 || slot.lifelines[0].word().load(Acquire) & MARK != 0)
             .collect();
         if retired.is_empty() && leaked.is_empty() {
             return;
@@ -113,6 +119,9 @@ impl<P: Platform> Table<'_, P> {
             // is seen to be alive.
             let heir_of = slot.heir_of.load(Acquire);
             if heir_of != 0 && slot.alive().is_some() {
+                if heir_of == OF_MANY {
+                    return;
+                }
                 named.note(heir_of);
             }
         }
@@ -135,7 +144,7 @@ impl<P: Platform> Participant<'_, P> {
     /// Does `take`, a CAS on a word that was `seen` by a load with Acquire, so that it cannot be
     /// late: if the word names somebody who was found dead, that one is still named, and still
     /// dead, and its id means nobody else until this has returned. False if it is not so, or `take`
-    /// was refused.
+    /// was refused. Who must not take what was leaked asks for that, too, in `take`.
     pub fn inherit(&self, word: &P::Word, seen: u32, take: impl FnOnce() -> bool) -> bool {
         match Id::holder_in(seen) {
             None => take(),
@@ -148,8 +157,11 @@ impl<P: Platform> Participant<'_, P> {
     /// Acquire.
     pub fn inherit_from(&self, dead: Id, is_named: impl FnOnce() -> bool, take: impl FnOnce() -> bool) -> bool {
         let announcement = self.table.slot(self.id).map(|slot| &slot.heir_of);
+        // Not 0 in a signal handler that has interrupted this very function: what it announced stands.
+        let before = announcement.map_or(0, |announcement| announcement.load(Relaxed));
         if let Some(announcement) = announcement {
-            announcement.store(dead.word(), Relaxed); // ORDERING: the fence orders it.
+            let announced = if before == 0 { dead.word() } else { OF_MANY };
+            announcement.store(announced, Relaxed); // ORDERING: the fence orders it.
         }
         // ORDERING: SeqCst. Pairs with the fence of `recycle`; model:
         // `table::an_id_comes_round_after_the_last_heir`.
@@ -159,7 +171,7 @@ impl<P: Platform> Participant<'_, P> {
             // ORDERING: Release. Who reads it with Acquire comes after `take`, whatever processor
             // this is. No model shows it: loom does not let an exchange come later than the store
             // after it.
-            announcement.store(0, Release);
+            announcement.store(before, Release);
         }
         taken
     }
