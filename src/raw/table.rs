@@ -442,8 +442,9 @@ impl<'m, P: Platform> Table<'m, P> {
     /// Frees slots whose claimer died before it armed its lifelines.
     fn free_abandoned_claims(&self, who: &impl Newcomer<P>) {
         for slot in self.slots {
-            // ORDERING: Acquire. The round is not older.
-            let claim = Claim::of(slot.claim.load(Acquire));
+            // ORDERING: Relaxed; what the claimer knew is known with its end, and so is the round. If the
+            // claim is old, it has changed, and the exchange is refused.
+            let claim = Claim::of(slot.claim.load(Relaxed));
             if claim.state == CLAIMED && who.is_claimer_gone(claim.thread, claim.tag) {
                 self.free(slot, claim); // if not, somebody was quicker
             }
