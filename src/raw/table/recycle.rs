@@ -132,10 +132,9 @@ impl<P: Platform> Table<'_, P> {
 }
 
 impl<P: Platform> Participant<'_, P> {
-    /// Does `take`, a CAS on a word that was `seen` by a load with Acquire, so that it cannot be
-    /// late: if the word names somebody who was found dead, that one is still named, and still
-    /// dead, and its id means nobody else until this has returned. False if it is not so, or `take`
-    /// was refused.
+    /// Does `take`, a CAS on a word that was `seen`, so that it cannot be late: if the word names
+    /// somebody, that one is named still, and dead, and its id means nobody else until this has
+    /// returned. False if it is not so, or `take` was refused.
     pub fn inherit(&self, word: &P::Word, seen: u32, take: impl FnOnce() -> bool) -> bool {
         match Id::holder_in(seen) {
             None => take(),
