@@ -135,6 +135,10 @@ impl<P: Platform> Slot<P> {
     pub fn lifelines(&self) -> &[P::Lifeline; 2] {
         &self.lifelines
     }
+    /// The round of its generations, modulo 2^24, as the claim of a slot in LIVE tells.
+    pub fn round(&self) -> u32 {
+        Claim::of(self.claim.load(Relaxed)).tag // ORDERING: as above.
+    }
     /// The id of the participant that has the slot, and its thread id, if it is alive.
     pub fn living(&self, index: usize) -> Option<(Id, u32)> {
         self.alive().map(|(_, claim)| (Id::new(index, claim.generation), claim.thread))
