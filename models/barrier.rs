@@ -272,6 +272,28 @@ fn who_was_told_dies<B: Backend>() -> Explore<B, Meeting<B, 2>> {
 }
 
 #[cfg(feature = "loom")]
+/// 0 runs the action, gives up, and dies only after that; 1 comes at any time, and is told of no such death.
+fn a_runner_gives_up<B: Backend>() -> Explore<B, Meeting<B, 1>> {
+    Explore::new(2, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 1>| {
+        world.act(who, |me| match (who, state.barrier.wait(me, None, who == 0)) {
+            (0, Ok(Passed::Runner { generation, .. })) => {
+                state.barrier.give_up(me.id, generation);
+                state.failed.fetch_add(1, SeqCst);
+                step::<B>();
+            }
+            (0, other) => panic!("0 is the only one with an action: {other:?}"),
+            (_, Ok(_)) => {} // before 0, and alone
+            (_, Err(failed)) => {
+                let is_named = matches!(failed, Failed::Broken { died: Some(_) });
+                let is_over = state.failed.load(SeqCst) > 0;
+                assert!(!is_named || !is_over, "who gave up, and died later, is named as the cause");
+            }
+        });
+    })
+    .victims(&[0])
+}
+
+#[cfg(feature = "loom")]
 /// 1 declares that it will come, and dies; 0 resets, whether or not anybody has noticed.
 fn a_reset_beside_a_member<B: Backend>() -> Explore<B, Meeting<B, 2>> {
     Explore::new(2, Meeting::with_members, |world: &World<B>, who, state: &Meeting<B, 2>| {
@@ -341,6 +363,7 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_newcomer_is_not_judged_dead: |n| a_newcomer_joins::<B>().executions(40_000).holds(n);
     a_newcomer_is_not_forgiven: |n| a_reset_beside_a_newcomer::<B>().holds(n);
     who_was_told_is_no_cause: |n| who_was_told_dies::<B>().holds(n);
+    who_gave_up_is_no_cause: |n| a_runner_gives_up::<B>().holds(n);
     a_reset_comes_to_an_end: |n| a_reset_beside_a_member::<B>().holds(n);
     two_supervisors_split_no_verdict: |n| supervisors_reset::<B, 4>().preemptions(1).holds(n);
     without_a_wake_a_follower_hangs: |n| all_meet::<B, 2>().broken(no_wake()).fails(n);

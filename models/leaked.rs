@@ -308,6 +308,70 @@ fn a_writer_that_comes_round<B: Backend>() -> Explore<B, Shared<B>> {
     })
 }
 
+/// 1 comes, holds, says that it may leak, and gives back after all. 0 comes upon it somehow, and is
+/// not told of a leaked hold: 1 is alive, and its lifelines are not cut.
+#[cfg(feature = "loom")]
+fn one_that_may_leak<B: Backend>(body: fn(&World<B>, usize, &Shared<B>)) -> Explore<B, Shared<B>> {
+    Explore::new(2, Shared::new, body).newcomers(1).left(Left::Marked)
+}
+
+#[cfg(feature = "loom")]
+fn come<B: Backend>(world: &World<B>, who: usize, act: impl FnOnce(&Me<'_, B>)) {
+    let id = world.table().register(&Newborn { world, who }).expect("there is a slot");
+    act(&Participant { id, table: &world.table() });
+}
+
+#[cfg(feature = "loom")]
+fn a_mutex_that_may_leak<B: Backend, const TRIES: bool>() -> Explore<B, Shared<B>> {
+    one_that_may_leak(|world, who, shared| match who {
+        0 => world.act(who, |me| {
+            let answer = if TRIES { shared.mutex.try_lock(me) } else { shared.mutex.lock(me, None) };
+            assert!(!matches!(answer, Err(Refusal::Leaked(_))), "{answer:?}");
+            if answer.is_ok() {
+                shared.write();
+                shared.mutex.unlock(0);
+            }
+        }),
+        _ => come(world, who, |me| {
+            let _acquired = shared.mutex.lock(me, None).expect("nobody leaks");
+            shared.write();
+            world.table().leak(me.id);
+            shared.mutex.unlock(0);
+        }),
+    })
+}
+
+/// 0 writes, or reads, and so does 1.
+#[cfg(feature = "loom")]
+fn a_lock_that_may_leak<B: Backend, const WRITES: bool, const IS_READ: bool>() -> Explore<B, Shared<B>> {
+    one_that_may_leak(|world, who, shared| match who {
+        0 => world.act(who, |me| {
+            if WRITES {
+                let _acquired = shared.lock.write(me, FOREVER).expect("nobody leaks");
+                shared.write();
+                shared.lock.unlock_write(0);
+            } else {
+                let reading = shared.lock.read(me, FOREVER).expect("nobody leaks");
+                shared.read();
+                shared.lock.unlock_read(reading.word);
+            }
+        }),
+        _ => come(world, who, |me| {
+            if IS_READ {
+                let reading = shared.lock.read(me, FOREVER).expect("nobody leaks");
+                shared.read();
+                world.table().leak(me.id);
+                shared.lock.unlock_read(reading.word);
+            } else {
+                let _acquired = shared.lock.write(me, FOREVER).expect("nobody leaks");
+                shared.write();
+                world.table().leak(me.id);
+                shared.lock.unlock_write(0);
+            }
+        }),
+    })
+}
+
 outlive_models::models! { with_loom, Loom, "loom",
     a_leaked_hold_is_given_to_nobody: |n| a_mutex::<B, 3>().victims(&[0, 1]).holds(n);
     a_thread_that_ends_without_a_word_gives_its_hold_away: |n| a_mutex_without_a_word::<B>().fails(n);
@@ -320,6 +384,12 @@ outlive_models::models! { with_loom, Loom, "loom",
     who_reads_beside_a_leaked_read_guard_leaves_it_there: |n| a_reader_beside_a_leaked_one::<B>().victims(&[1]).holds(n);
     a_late_heir_is_given_no_leaked_hold: |n| a_mutex_of_one_that_comes_round::<InOne>().holds(n);
     a_late_writer_is_given_no_leaked_hold: |n| a_writer_that_comes_round::<InOne>().holds(n);
+    whoever_locks_is_refused_because_of_nobody_who_lives: |n| a_mutex_that_may_leak::<B, false>().holds(n);
+    whoever_tries_is_refused_because_of_nobody_who_lives: |n| a_mutex_that_may_leak::<B, true>().holds(n);
+    a_writer_is_refused_because_of_no_living_writer: |n| a_lock_that_may_leak::<B, true, false>().holds(n);
+    a_writer_is_refused_because_of_no_living_reader: |n| a_lock_that_may_leak::<B, true, true>().holds(n);
+    a_reader_is_refused_because_of_no_living_writer: |n| a_lock_that_may_leak::<B, false, false>().holds(n);
+    a_reader_is_refused_because_of_no_living_reader: |n| a_lock_that_may_leak::<B, false, true>().holds(n);
 }
 
 outlive_models::models! { with_shuttle, Shuttle, "shuttle",

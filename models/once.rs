@@ -110,6 +110,21 @@ fn the_one_that_failed_is_quicker<B: Backend>() -> Explore<B, Lazy<B>> {
 }
 
 #[cfg(feature = "loom")]
+/// Whoever is told by `begin` that it is complete looks at once.
+fn two_begin<B: Backend>() -> Explore<B, Lazy<B>> {
+    Explore::new(2, Lazy::new, |world: &World<B>, who, state: &Lazy<B>| {
+        world.act(who, |me| match state.once.begin(*me) {
+            Ok(Begun::Complete) => B::read(&state.value, |value| assert_eq!(*value, (1, 1))),
+            begun => {
+                assert_eq!(begun, Ok(Begun::Ours { earlier: None }));
+                B::write(&state.value, |value| *value = (1, 1));
+                state.once.end(Ok(()));
+            }
+        });
+    })
+}
+
+#[cfg(feature = "loom")]
 /// Each tries, leaves something half done, and fails without a word: none of them is at it together with another.
 fn two_fail<B: Backend>() -> Explore<B, Lazy<B>> {
     Explore::new(2, Lazy::new, |world: &World<B>, who, state: &Lazy<B>| {
@@ -168,6 +183,7 @@ outlive_models::models! { with_loom, Loom, "loom",
     after_a_panic_nobody_stays_asleep: |n| one_begins_again::<B>().holds(n);
     after_a_failure_the_next_tries_whoever_dies: |n| the_first_fails::<B>().victims(&[1]).holds(n);
     a_newcomer_that_is_at_it_is_not_judged_dead: |n| a_newcomer_initialises::<B>().holds(n);
+    who_is_told_that_it_is_complete_acquires: |n| two_begin::<B>().holds(n);
     completion_publishes:
         |n| initialise::<B, 2>().broken(Broken { no_release: true, ..Broken::default() }).fails(n);
     who_finds_it_complete_acquires:

@@ -228,6 +228,58 @@ fn a_comer_beside_the_dying<B: Backend>() -> Explore<B, Word<B>> {
     .left(Left::Marked)
 }
 
+/// Two come into the only slot, which is in its last generation: whoever gets it is in a new round,
+/// and knows, though the other may have begun that round.
+#[cfg(feature = "loom")]
+fn comers_in_a_new_round<B: Backend>() -> Explore<B, Word<B>> {
+    let make = || Word::new(0);
+    Explore::new(2, make, |world: &World<B>, who, word: &Word<B>| {
+        let reader = Reader { newborn: Newborn { world, who }, word: Some(word) };
+        if let Ok(id) = world.table().register(&reader) {
+            assert_ne!(world.table().slots[id.index()].round(), 0, "{id} is in a round that is over");
+        }
+    })
+    .free_slots(1)
+    .left(Left::Marked)
+}
+
+/// Two come into the only slot; whoever gets it says that it may leak, and goes on living.
+#[cfg(feature = "loom")]
+fn comers_that_may_leak<B: Backend>() -> Explore<B, Hold<B>> {
+    Explore::new(2, Hold::new, |world: &World<B>, who, hold: &Hold<B>| {
+        if let Ok(id) = world.table().register(&Reader { newborn: Newborn { world, who }, word: None }) {
+            world.table().leak(id);
+            hold.ids.lock().expect("no panic inside").push((id, who));
+        }
+    })
+    .free_slots(1)
+    .check(|hold, world| {
+        let ids = hold.ids.lock().expect("no panic inside");
+        assert!(ids.iter().all(|(id, _)| world.table().is_alive(*id)), "one of {ids:?} is judged dead");
+    })
+}
+
+/// 0 leaks a hold, and ends; 1 finds no other slot than one in its last generation.
+#[cfg(feature = "loom")]
+fn a_comer_beside_the_leaked<B: Backend>() -> Explore<B, Word<B>> {
+    let make = || Word::new(0);
+    Explore::new(2, make, |world: &World<B>, who, word: &Word<B>| match who {
+        0 => world.act(who, |me| {
+            word.compare_exchange(0, me.id.word(), Acquire, Relaxed).expect("it is free");
+            world.table().leak(me.id);
+            world.end(who);
+        }),
+        _ => _ = world.table().register(&Reader { newborn: Newborn { world, who }, word: Some(word) }),
+    })
+    .newcomers(1)
+    .left(Left::Marked)
+    .leakers(&[0])
+    .check(|word, world| {
+        let leaked = Id::holder_in(word.load(Relaxed)).expect("nobody has taken it");
+        assert!(world.table().has_leaked(leaked), "the leaked hold is to be had");
+    })
+}
+
 /// A hold that is taken over from the one from before, who had the slot of 2: by 0 or 1, or by 2,
 /// which has come into that slot, with the very id that was named. How they take over is for the
 /// scenario to say.
@@ -414,6 +466,9 @@ outlive_models::models! { with_loom, Loom, "loom",
         |n| comers_beside_a_name::<InTwo, false>().fails(n);
     who_takes_a_hold_and_dies_while_words_are_read_is_not_forgotten:
         |n| a_comer_beside_the_dying::<InOne>().victims(&[0]).holds(n);
+    whoever_comes_in_a_new_round_knows: |n| comers_in_a_new_round::<InOne>().preemptions(1).holds(n);
+    a_newcomer_takes_no_slot_of_one_that_may_leak: |n| comers_that_may_leak::<B>().holds(n);
+    a_newcomer_takes_no_slot_of_one_that_has_leaked_a_hold: |n| a_comer_beside_the_leaked::<InOne>().holds(n);
     an_id_comes_round_after_the_last_heir: |n| careful_heirs::<InOne>().victims(&[0]).holds(n);
     without_fences_a_late_heir_robs_the_living:
         |n| careful_heirs::<InOne>().broken(Broken { no_fence: true, ..Broken::default() }).fails(n);

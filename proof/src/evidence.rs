@@ -9,7 +9,7 @@ use crate::explored;
 pub struct Row {
     /// What people call it.
     pub name: &'static str,
-    /// Its files in `src/raw`, and models of those names.
+    /// Its files in `src/raw`, and its models.
     pub files: &'static [&'static str],
     /// The beginnings of its operations' names in `tests/kill_everywhere`.
     pub kills: &'static [&'static str],
@@ -38,7 +38,12 @@ pub const ROWS: [Row; 11] = [
         references: &["barrier"],
     },
     Row { name: "`Once`, `OnceLock`, `LazyLock`", files: &["once"], kills: &["Once"], references: &["once"] },
-    Row { name: "`Segment`, participants", files: &["table", "hold"], kills: &["Segment"], references: &[] },
+    Row {
+        name: "`Segment`, participants",
+        files: &["table", "table/recycle", "table/slow", "hold", "leaked"],
+        kills: &["Segment"],
+        references: &[],
+    },
     Row { name: "sleepers (`raw::vigil`)", files: &["vigil"], kills: &[], references: &[] },
 ];
 

@@ -126,7 +126,7 @@ pub fn unviable(root: &Path, sources: &[Source]) -> Result<Vec<(String, String)>
     let errors = messages.iter().filter(|message| message["message"]["level"] == "error");
     let places = errors.flat_map(|error| error["message"]["spans"].as_array().into_iter().flatten());
     let guilty = places.filter(|place| place["is_primary"] == true).filter_map(|place| {
-        let file = Path::new(place["file_name"].as_str()?).file_stem()?.to_str()?;
+        let file = place["file_name"].as_str()?.strip_prefix("src/raw/")?.strip_suffix(".rs")?;
         let source = sources.iter().find(|source| source.name == file)?;
         let mutant = source.mutant_at(usize::try_from(place["byte_start"].as_u64()?).ok()?)?;
         Some((mutant.file.clone(), mutant.key()))

@@ -63,7 +63,8 @@ impl Killers {
         let store = |name: &str, begin: &str, book: &Book| {
             let mut text = begin.to_owned();
             for (file, known) in book.iter().filter(|(_, known)| !known.is_empty()) {
-                text += &format!("\n[{file}]\n");
+                let table = if file.contains('/') { format!("{file:?}") } else { file.clone() };
+                text += &format!("\n[{table}]\n");
                 for (mutant, known) in known {
                     text += &match known {
                         Known::Killer(model) => format!("{mutant:?} = {model:?}\n"),

@@ -75,7 +75,7 @@ enum Verdict {
 }
 
 impl Models {
-    /// Every file in which there is something to weaken needs a program of its name, `models/NAME.rs`.
+    /// Every module in which there is something to weaken needs a program of its name, `models/NAME.rs`.
     ///
     /// # Errors
     /// A file has none; a program cannot be run.
@@ -89,10 +89,11 @@ impl Models {
         }
         let mut tests = BTreeMap::new();
         for source in sources {
-            if source.mutants.iter().any(|mutant| !mutant.is_logic) && !of_program.contains_key(&source.name) {
-                return Err(format!("src/raw/{0}.rs has no models: write models/{0}.rs", source.name));
+            let module = source.module();
+            if source.mutants.iter().any(|mutant| !mutant.is_logic) && !of_program.contains_key(module) {
+                return Err(format!("src/raw/{}.rs has no models: write models/{module}.rs", source.name));
             }
-            let concerned: Vec<_> = [source.name.clone()].into_iter().chain(users(&source.name, sources)).collect();
+            let concerned: Vec<_> = [module.to_owned()].into_iter().chain(users(module, sources)).collect();
             let units = of_program.get(UNIT_TESTS).into_iter().flatten();
             let units = units.filter(|test| concerned.iter().any(|name| test.starts_with(&format!("raw::{name}::"))));
             let mut of_source: Vec<_> = units.map(|test| format!("{UNIT_TESTS}::{test}")).collect();
@@ -185,15 +186,19 @@ fn panic_message(text: &str) -> Option<String> {
     lines.next().map(str::to_owned)
 }
 
-/// The files that use this one, directly or through others: their models may kill its mutants, too.
-fn users(name: &str, sources: &[Source]) -> Vec<String> {
+/// Models with no module of their name, and the modules that they use.
+const OF_SEVERAL: [(&str, &[&str]); 1] = [("leaked", &["mutex", "rwlock"])];
+
+/// The modules that use this one, directly or through others: their models may kill its mutants, too.
+fn users(module: &str, sources: &[Source]) -> Vec<String> {
+    let uses = sources.iter().flat_map(|source| source.uses.iter().map(|used| (source.module(), used.as_str())));
+    let of_several = OF_SEVERAL.iter().flat_map(|(models, used)| used.iter().map(|used| (*models, *used)));
+    let uses: Vec<_> = uses.chain(of_several).collect();
     let mut users: Vec<String> = vec![];
-    let mut known = BTreeSet::from([name.to_owned()]);
+    let mut known = BTreeSet::from([module.to_owned()]);
     loop {
-        let more: Vec<_> = (sources.iter())
-            .filter(|source| !known.contains(&source.name) && source.uses.iter().any(|used| known.contains(used)))
-            .map(|source| source.name.clone())
-            .collect();
+        let more = uses.iter().filter(|(user, used)| !known.contains(*user) && known.contains(*used));
+        let more: BTreeSet<_> = more.map(|(user, _)| (*user).to_owned()).collect();
         if more.is_empty() {
             return users;
         }

@@ -27,7 +27,7 @@ use std::path::Path;
 pub struct Mutant {
     /// The number that wakes it.
     pub id: u32,
-    /// The file in `src/raw`, without its ending.
+    /// The file in `src/raw`, without its ending, as `table` or `table/slow`.
     pub file: String,
     /// `Type::function`.
     pub function: String,
@@ -67,11 +67,11 @@ pub(crate) struct Insertion {
 /// A source with all that can be done to it.
 #[derive(Debug)]
 pub struct Source {
-    /// The name, without the ending.
+    /// The name, without the ending, as `table` or `table/slow`.
     pub name: String,
     /// Its mutants.
     pub mutants: Vec<Mutant>,
-    /// The names of the other files of `src/raw` that it uses.
+    /// The names of the other modules of `src/raw` that it uses.
     pub uses: BTreeSet<String>,
     /// What cargo-mutants calls those that are its own.
     pub reached: BTreeSet<String>,
@@ -80,6 +80,12 @@ pub struct Source {
 }
 
 impl Source {
+    /// The module directly in `src/raw` of which it is a part: `table` of `table/slow`.
+    #[must_use]
+    pub fn module(&self) -> &str {
+        self.name.split('/').next().unwrap_or_default()
+    }
+
     /// The source in which all mutants are present, and asleep.
     #[must_use]
     pub fn instrumented(&self) -> String {
@@ -133,25 +139,32 @@ pub fn all(root: &Path, logic: &Logic) -> Result<Vec<Source>> {
         look: Vec<Look>,
     }
     let looks: Looks = toml::from_str(&read(&root.join("proof/looks.toml"))?).map_err(|error| error.to_string())?;
-    let mut files = BTreeMap::new();
+    let mut names = vec![];
     for entry in std::fs::read_dir(root.join("src/raw")).map_err(|error| error.to_string())? {
         let path = entry.map_err(|error| error.to_string())?.path();
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         if path.extension().is_some_and(|ending| ending == "rs") && name != "mod" {
-            let text = read(&path)?;
-            let tree = syn::parse_file(&text).map_err(|error| format!("{}: {error}", path.display()))?;
-            files.insert(name, (text, tree));
+            names.push(name);
         }
+    }
+    let mut files = BTreeMap::new();
+    while let Some(name) = names.pop() {
+        let path = root.join(format!("src/raw/{name}.rs"));
+        let text = read(&path)?;
+        let tree = syn::parse_file(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+        names.extend(parts(&tree).map(|part| format!("{name}/{part}")));
+        files.insert(name, (text, tree));
     }
     if let Some(look) = looks.look.iter().find(|look| !files.contains_key(&look.file)) {
         return Err(format!("looks.toml: there is no src/raw/{}.rs", look.file));
     }
     let wakers = finder::wakers(files.values().map(|(_, tree)| tree));
     let mut next_id = 1;
-    let names: BTreeSet<_> = files.keys().cloned().collect();
+    let names: BTreeSet<_> = files.keys().filter(|name| !name.contains('/')).cloned().collect();
     let mut sources = vec![];
     for (name, (text, tree)) in files {
-        let uses = names.iter().filter(|other| text.contains(&format!("super::{other}::"))).cloned().collect();
+        let is_used = |other: &&String| ["super", "raw"].iter().any(|of| text.contains(&format!("{of}::{other}::")));
+        let uses = names.iter().filter(is_used).cloned().collect();
         let looks: Vec<_> = looks.look.iter().filter(|look| look.file == name).collect();
         let found = finder::find(&name, &text, &tree, (&looks, logic), &wakers, next_id)?;
         let finder::Found { mut mutants, insertions, reached, next } = found;
@@ -160,6 +173,16 @@ pub fn all(root: &Path, logic: &Logic) -> Result<Vec<Source>> {
         sources.push(Source { name, mutants, uses, reached, text, insertions });
     }
     Ok(sources)
+}
+
+/// The modules of a file that are files of their own, but for those with tests.
+fn parts(tree: &syn::File) -> impl Iterator<Item = String> + '_ {
+    tree.items.iter().filter_map(|item| match item {
+        syn::Item::Mod(part) if part.content.is_none() && !part.attrs.iter().any(|it| it.path().is_ident("cfg")) => {
+            Some(part.ident.to_string())
+        }
+        _ => None,
+    })
 }
 
 /// Gives each mutant the proof that stands above its line or statement, if it is about that mutant.

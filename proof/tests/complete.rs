@@ -17,8 +17,8 @@ fn every_algorithm_has_models() {
     // Where there is nothing to weaken, as in words that are only taken apart, the models of those who use it are enough.
     let sources = sites::all(&root(), &Logic::default()).expect("the sources are read");
     for source in sources.iter().filter(|source| !source.mutants.is_empty()) {
-        let models = root().join("models").join(format!("{}.rs", source.name));
-        assert!(models.is_file(), "src/raw/{0}.rs has no models/{0}.rs", source.name);
+        let models = root().join("models").join(format!("{}.rs", source.module()));
+        assert!(models.is_file(), "src/raw/{}.rs has no models/{}.rs", source.name, source.module());
     }
 }
 

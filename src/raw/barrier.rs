@@ -440,8 +440,9 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
             if seen.generation() != generation && !has_forgiven {
                 return;
             }
-            // ORDERING: Acquire, as `Table::is_alive` wants it.
-            let named = self.members.iter().map(|member| (member, member.load(Acquire)));
+            // ORDERING: Relaxed. A living member that is judged dead so costs a break of a generation
+            // that this reset ends in any case; `inherit` judges once more, with Acquire.
+            let named = self.members.iter().map(|member| (member, member.load(Relaxed)));
             let is_dead = |word: u32| Id::holder_in(word).is_some_and(|id| id != me.id && !me.table.is_alive(id));
             let mut dead = named.filter(|(_, word)| is_dead(*word)).peekable();
             if dead.peek().is_some() && !seen.has(BROKEN) {

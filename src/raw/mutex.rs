@@ -312,6 +312,8 @@ impl<P: Platform> Mutex<P> {
     #[must_use]
     pub fn release_plain_own(&self, me: Id) -> bool {
         // ORDERING: Relaxed; the exchange decides.
+        // EQUIVALENT(taken as equal): the exchange compares the word with the same, and refuses by
+        // itself; the look is there since it costs less.
         self.word.load(Relaxed) == me.word() && self.release_plain(me.word())
     }
 

@@ -191,9 +191,9 @@ impl<P: Platform, const N: usize> Permits<P, N> {
         }
         let mut living = None;
         for index in order() {
-            // ORDERING: Acquire, before the holder's lifeline is read, as `Table::is_alive` wants it.
-            // Model: `table::a_relaxed_look_at_the_hold_judges_the_living_dead`.
-            let seen = self.holds[index].load(Acquire);
+            // ORDERING: Relaxed; `inherit` judges the holder once more, with Acquire. A living holder
+            // that is judged dead here is not watched in the first phase of a sleep.
+            let seen = self.holds[index].load(Relaxed);
             match Id::holder_in(seen) {
                 Some(holder) if holder == me.id => {}
                 Some(holder) if me.table.is_alive(holder) => living = Some(holder),

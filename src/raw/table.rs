@@ -135,6 +135,10 @@ impl<P: Platform> Slot<P> {
     pub fn lifelines(&self) -> &[P::Lifeline; 2] {
         &self.lifelines
     }
+    /// The round of its generations, modulo 2^24, as the claim of a slot in LIVE tells.
+    pub fn round(&self) -> u32 {
+        Claim::of(self.claim.load(Relaxed)).tag // ORDERING: as above.
+    }
     /// The id of the participant that has the slot, and its thread id, if it is alive.
     pub fn living(&self, index: usize) -> Option<(Id, u32)> {
         self.alive().map(|(_, claim)| (Id::new(index, claim.generation), claim.thread))
@@ -442,8 +446,9 @@ impl<'m, P: Platform> Table<'m, P> {
     /// Frees slots whose claimer died before it armed its lifelines.
     fn free_abandoned_claims(&self, who: &impl Newcomer<P>) {
         for slot in self.slots {
-            // ORDERING: Acquire. The round is not older.
-            let claim = Claim::of(slot.claim.load(Acquire));
+            // ORDERING: Relaxed; what the claimer knew is known with its end, and so is the round. If the
+            // claim is old, it has changed, and the exchange is refused.
+            let claim = Claim::of(slot.claim.load(Relaxed));
             if claim.state == CLAIMED && who.is_claimer_gone(claim.thread, claim.tag) {
                 self.free(slot, claim); // if not, somebody was quicker
             }

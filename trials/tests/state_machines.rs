@@ -46,6 +46,11 @@ trait Face {
         held: &mut Self::Held<'s>,
         operation: &OperationOf<Self>,
     ) -> Option<AnswerOf<Self>>;
+
+    /// Whether this thread's end is a death for what it holds.
+    fn dies(_shared: &Self::Shared, _who: Id) -> bool {
+        true
+    }
 }
 type OperationOf<F> = <<F as Face>::Reference as Reference>::Operation;
 type AnswerOf<F> = <<F as Face>::Reference as Reference>::Answer;
@@ -112,11 +117,28 @@ fn beside_its_reference<F: Face>(scenario: Scenario<OperationOf<F>>) {
                     state = after;
                 }
             }
-            if let Some(actor) = seats[seat].take_if(|_| dies) {
+            if let Some(actor) = seats[seat].take_if(|actor| dies && F::dies(&segment, actor.id)) {
                 state = state.after_death_of(actor.die(&segment));
             }
         }
     });
+}
+
+/// A thread that has ended has leaked its guards. Nothing uses what they gave: so `take`, which does
+/// not wait, may count them out.
+fn or_of_the_dead<G>(answer: LockResult<G>, take: impl FnOnce() -> LockResult<G>) -> LockResult<G> {
+    if matches!(answer, Err(LockError::Leaked { .. })) { take() } else { answer }
+}
+
+/// The same of a lock that refuses also where some who have it live, and others have leaked it.
+fn or_of_some_dead<G>(answer: LockResult<G>, is_patient: bool, take: impl FnOnce() -> LockResult<G>) -> LockResult<G> {
+    match answer {
+        Err(LockError::Leaked { .. } | LockError::WouldBlock | LockError::TimedOut) => match take() {
+            Err(LockError::WouldBlock) if is_patient => Err(LockError::TimedOut),
+            answer => answer,
+        },
+        answer => answer,
+    }
 }
 
 fn taken<G>(answer: LockResult<G>) -> (Answer, Option<G>) {
@@ -164,9 +186,11 @@ impl Face for OfMutex {
             *held = held.take().or(guard);
             Some(answer)
         };
+        // SAFETY: the thread with that guard has ended, and nothing uses what the guard gave.
+        let of_the_dead = || unsafe { mutex.lock_leaked() };
         match operation {
-            Operation::TryLock => lock(held, mutex.try_lock()),
-            Operation::Lock => lock(held, mutex.try_lock_for(Duration::ZERO)),
+            Operation::TryLock => lock(held, or_of_the_dead(mutex.try_lock(), of_the_dead)),
+            Operation::Lock => lock(held, or_of_the_dead(mutex.try_lock_for(Duration::ZERO), of_the_dead)),
             Operation::Unlock => {
                 drop(held.take().expect("the holder has a guard"));
                 Some(Answer::Done)
@@ -215,6 +239,11 @@ impl Face for OfLock {
             Operation::IsInconsistent => Some(Answer::Is(lock.is_inconsistent())),
             Operation::Unlock => None, // its guard forgets who died: `ReleaseOwn`
         }
+    }
+
+    /// One that has it leaves it as it is, as long as its process lives.
+    fn dies(lock: &Lock, who: Id) -> bool {
+        lock.holder() != Some(who)
     }
 }
 
@@ -340,19 +369,21 @@ impl Face for OfRwLock {
                 other => panic!("{other:?}"),
             }
         };
-        let read = |answer| {
-            let (answer, guard) = taken(answer);
+        let read = |answer, is_patient| {
+            // SAFETY: as of a mutex.
+            let (answer, guard) = taken(or_of_some_dead(answer, is_patient, || unsafe { lock.read_leaked() }));
             (answer, guard.map(|guard| Guard::Read { _guard: guard }))
         };
-        let write = |answer| {
-            let (answer, guard) = taken(answer);
+        let write = |answer, is_patient| {
+            // SAFETY: as of a mutex.
+            let (answer, guard) = taken(or_of_some_dead(answer, is_patient, || unsafe { lock.write_leaked() }));
             (answer, guard.map(Guard::Write))
         };
         Some(match operation {
-            Operation::TryRead => keep(read(lock.try_read())),
-            Operation::Read => keep(read(lock.try_read_for(Duration::ZERO))),
-            Operation::TryWrite => keep(write(lock.try_write())),
-            Operation::Write => keep(write(lock.try_write_for(Duration::ZERO))),
+            Operation::TryRead => keep(read(lock.try_read(), false)),
+            Operation::Read => keep(read(lock.try_read_for(Duration::ZERO), true)),
+            Operation::TryWrite => keep(write(lock.try_write(), false)),
+            Operation::Write => keep(write(lock.try_write_for(Duration::ZERO), true)),
             Operation::UnlockRead | Operation::UnlockWrite => {
                 drop(held.take().expect("who has it has a guard"));
                 Answer::Done
@@ -383,14 +414,16 @@ impl Face for OfReentrantMutex {
 
     fn run<'s>(mutex: &'s Self::Shared, held: &mut Self::Held<'s>, operation: &reentrant::Operation) -> Option<Answer> {
         use reentrant::Operation;
+        // SAFETY: as of a mutex.
+        let of_the_dead = || unsafe { mutex.lock_leaked() };
         Some(match operation {
             Operation::TryLock => {
-                let (answer, guard) = taken(mutex.try_lock());
+                let (answer, guard) = taken(or_of_the_dead(mutex.try_lock(), of_the_dead));
                 held.extend(guard);
                 answer
             }
             Operation::Lock => {
-                let (answer, guard) = taken(mutex.try_lock_for(Duration::ZERO));
+                let (answer, guard) = taken(or_of_the_dead(mutex.try_lock_for(Duration::ZERO), of_the_dead));
                 // In the order of taking, so that the one that was told of a cause goes last.
                 held.extend(guard);
                 answer

@@ -115,8 +115,13 @@ impl<P: Platform> Table<'_, P> {
         P::fence(SeqCst);
         for (_, slot) in slots() {
             // ORDERING: Acquire. Pairs with the Release of `inherit_from`: an heir that is done has
-            // done its CAS. And with the fence at the end of its registration: one that is not done
-            // is seen to be alive.
+            // done its CAS.
+            // EQUIVALENT(Acquire to Relaxed): where no circle of program order and reads-from is
+            // possible, as in loom and RC11. An heir whose fence came before ours is seen with its
+            // registration. One whose fence came after ours finds the word no older than we did, and
+            // needs no announcement. One that is done, and yet takes what the new owner of the id
+            // has written, would have read what was written only because it was done. It is Acquire
+            // for processors that may do a relaxed exchange after the store behind it.
             let heir_of = slot.heir_of.load(Acquire);
             if heir_of != 0 && slot.alive().is_some() {
                 if heir_of == OF_MANY {
@@ -141,7 +146,7 @@ impl<P: Platform> Table<'_, P> {
 }
 
 impl<P: Platform> Participant<'_, P> {
-    /// Does `take`, a CAS on a word that was `seen` by a load with Acquire, so that it cannot be
+    /// Does `take`, a CAS on a word that was `seen`, so that it cannot be
     /// late: if the word names somebody who was found dead, that one is still named, and still
     /// dead, and its id means nobody else until this has returned. False if it is not so, or `take`
     /// was refused. Who must not take what was leaked asks for that, too, in `take`.
@@ -169,8 +174,10 @@ impl<P: Platform> Participant<'_, P> {
         let taken = is_named() && !self.table.is_alive(dead) && take();
         if let Some(announcement) = announcement {
             // ORDERING: Release. Who reads it with Acquire comes after `take`, whatever processor
-            // this is. No model shows it: loom does not let an exchange come later than the store
-            // after it.
+            // this is.
+            // EQUIVALENT(Release to Relaxed): where no circle of program order and reads-from is
+            // possible; see `recycle`, where it is read. It is Release for processors that may do a
+            // relaxed exchange after the store behind it.
             announcement.store(before, Release);
         }
         taken
