@@ -24,7 +24,7 @@
 //!    takes the lock, but by [`Leaked::Take`].
 
 use super::hold::{Cause, INCONSISTENT, Id, PANICKED, WAITERS};
-use super::table::Participant;
+use super::table::{Kept, Participant};
 use super::vigil::{Slept, Vigil};
 use crate::platform::{Platform, Word};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -85,6 +85,8 @@ enum Look {
     Changed,
     HeldBy(Id),
     Leaked(Id),
+    /// Another thread of the dead holder's process may use the data for a moment.
+    Ending,
 }
 
 impl<P: Platform> Mutex<P> {
@@ -202,7 +204,7 @@ impl<P: Platform> Mutex<P> {
                         && core::mem::take(&mut may_look_slowly)
                         && me.table.look_slowly_if_due(P::now()) => {}
                 Look::Leaked(holder) if leaked == Leaked::Refuse => return Err(Refusal::Leaked(holder)),
-                Look::HeldBy(_) | Look::Leaked(_) => return Err(Refusal::WouldBlock),
+                Look::HeldBy(_) | Look::Leaked(_) | Look::Ending => return Err(Refusal::WouldBlock),
             }
         }
     }
@@ -233,6 +235,10 @@ impl<P: Platform> Mutex<P> {
                 Look::HeldBy(holder) => Some(holder),
                 Look::Leaked(holder) if leaked == Leaked::Refuse => return Err(Refusal::Leaked(holder)),
                 Look::Leaked(_) => None,
+                Look::Ending => match vigil.sleep_briefly(&self.word, seen) {
+                    Slept::Look => continue,
+                    Slept::TimedOut => return Err(Refusal::TimedOut),
+                },
             };
             if spins > 0 && seen & WAITERS == 0 {
                 spins -= 1;
@@ -262,11 +268,20 @@ impl<P: Platform> Mutex<P> {
             Some(holder) if holder == me.id || me.table.is_alive(holder) => {
                 return Look::HeldBy(holder);
             }
-            Some(holder) if leaked != Leaked::Take && me.table.has_leaked(holder) => return Look::Leaked(holder),
+            Some(holder) if leaked == Leaked::Wait && me.table.has_leaked(holder) => return Look::Leaked(holder),
             // WAITERS: the dead may have been about to wake somebody.
             // EQUIVALENT(look who takes over does not set WAITERS): where all can be watched, whoever sleeps here is woken by that
             // death, too, and sets WAITERS itself. It is for those who cannot watch, so that they need not wait for the net.
-            Some(holder) => (INCONSISTENT | WAITERS, Some(Cause::Died(Some(holder)))),
+            Some(holder) => {
+                if leaked == Leaked::Refuse {
+                    match me.table.why_kept(holder) {
+                        Some(Kept::Leaked) => return Look::Leaked(holder),
+                        Some(Kept::Ending) => return Look::Ending,
+                        None => {}
+                    }
+                }
+                (INCONSISTENT | WAITERS, Some(Cause::Died(Some(holder))))
+            }
         };
         // Once more, now that the id means nobody else any more: it may have come round since, and be
         // that of one that has leaked the lock. Model: `leaked::a_late_heir_is_given_no_leaked_hold`.

@@ -50,7 +50,7 @@
 
 use super::hold::{Cause, INCONSISTENT, Id, WAITERS};
 use super::mutex::{Acquired, Leaked, Refusal};
-use super::table::Participant;
+use super::table::{Kept, Participant};
 use super::vigil::{Slept, Vigil};
 use crate::platform::{Expect, Platform, Word};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -105,6 +105,8 @@ pub enum Patience {
 enum Writer {
     /// The writer has leaked its hold.
     Leaked(Id),
+    /// The writer is dead, and its process still ending.
+    Ending,
     /// There is no living one: this would be the word without the dead one, if it is not that already.
     Gone { left: u32 },
     /// There is.
@@ -133,6 +135,20 @@ impl<'p, 't, P: Platform> Wait<'p, 't, P> {
     /// Whether that holder, which is not alive, has leaked its hold, and that matters.
     fn has_leaked(&self, holder: Id) -> bool {
         self.leaked != Leaked::Take && self.me.table.has_leaked(holder)
+    }
+
+    /// The same, also if its process is still ending.
+    fn why_kept(&self, holder: Id) -> Option<Kept> {
+        if self.leaked == Leaked::Take { None } else { self.me.table.why_kept(holder) }
+    }
+
+    /// Waits a moment for the process of the dead one that this word names to end.
+    fn while_ending(&mut self, word: &P::Word, seen: u32) -> Result<(), Refusal> {
+        match self.vigil.as_mut().map(|vigil| vigil.sleep_briefly(word, seen)) {
+            None => Err(Refusal::WouldBlock),
+            Some(Slept::Look) => Ok(()),
+            Some(Slept::TimedOut) => Err(Refusal::TimedOut),
+        }
     }
 
     /// [`Participant::inherit`], if the one that is named has not leaked its hold: asked once more,
@@ -284,6 +300,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
             let seen = self.writer.0.load(Acquire);
             match (self.judge(me, seen, wait), *taken) {
                 (Writer::Leaked(writer), _) => return Err(Refusal::Leaked(writer)),
+                (Writer::Ending, _) => wait.while_ending(&self.writer.0, seen)?,
                 (Writer::Living(writer), _) => {
                     if let Some(word) = taken.take() {
                         self.unlock_read(word);
@@ -329,6 +346,11 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                 Some(holder) if me.table.has_leaked(holder) => {
                     all[word].value = seen;
                     leaked_by = Some(holder);
+                }
+                // Others of its process may still read.
+                Some(holder) if me.table.why_kept(holder) == Some(Kept::Ending) => {
+                    wait.while_ending(place, seen)?;
+                    return Ok(None);
                 }
                 // Who sleeps on the word of a dead reader watches that reader, and looks again: no need to keep WAITERS.
                 // ORDERING: as in `read`.
@@ -431,6 +453,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
             let seen = self.writer.0.load(Acquire);
             match self.judge(me, seen, wait) {
                 Writer::Leaked(writer) => return Err(Refusal::Leaked(writer)),
+                Writer::Ending => wait.while_ending(&self.writer.0, seen)?,
                 Writer::Living(writer) if writer == me.id => return Err(wait.deadlock()),
                 Writer::Living(writer) => wait.while_held(&self.writer.0, seen, writer)?,
                 Writer::Gone { left } => {
@@ -455,12 +478,15 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                 match Id::holder_in(seen) {
                     None => break,
                     Some(holder) if me.table.is_alive(holder) => wait.while_held(&reader.0, seen, holder)?,
-                    Some(holder) if wait.has_leaked(holder) => return Err(Refusal::Leaked(holder)),
-                    // ORDERING: Relaxed: that the dead has done reading goes to the next writer with the writer word.
-                    Some(_) => {
-                        let clear = || reader.0.compare_exchange(seen, 0, Relaxed, Relaxed).is_ok();
-                        let _or_look_again = wait.inherit(&reader.0, seen, clear);
-                    }
+                    Some(holder) => match wait.why_kept(holder) {
+                        Some(Kept::Leaked) => return Err(Refusal::Leaked(holder)),
+                        Some(Kept::Ending) => wait.while_ending(&reader.0, seen)?,
+                        // ORDERING: Relaxed: that the dead has done reading goes to the next writer with the writer word.
+                        None => {
+                            let clear = || reader.0.compare_exchange(seen, 0, Relaxed, Relaxed).is_ok();
+                            let _or_look_again = wait.inherit(&reader.0, seen, clear);
+                        }
+                    },
                 }
             }
         }
@@ -514,10 +540,13 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         match Id::holder_in(seen) {
             None => Writer::Gone { left: seen & !WAITERS },
             Some(holder) if holder == me.id || me.table.is_alive(holder) => Writer::Living(holder),
-            Some(holder) if wait.has_leaked(holder) => Writer::Leaked(holder),
-            // It had touched nothing. There may be a displaced reader that it waited for.
-            Some(_) if seen & (DRAINING | INCONSISTENT) == DRAINING => Writer::Gone { left: DISPLACED },
-            Some(holder) => Writer::Gone { left: Cause::Died(Some(holder)).word() },
+            Some(holder) => match wait.why_kept(holder) {
+                Some(Kept::Leaked) => Writer::Leaked(holder),
+                Some(Kept::Ending) => Writer::Ending,
+                // It had touched nothing. There may be a displaced reader that it waited for.
+                None if seen & (DRAINING | INCONSISTENT) == DRAINING => Writer::Gone { left: DISPLACED },
+                None => Writer::Gone { left: Cause::Died(Some(holder)).word() },
+            },
         }
     }
 

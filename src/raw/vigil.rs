@@ -53,6 +53,9 @@ use crate::platform::{About, Expect, Lifeline, Platform, Word};
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
 use core::time::Duration;
 
+/// How long a sleep is while a process is ending.
+const WHILE_ENDING: Duration = Duration::from_micros(100);
+
 /// The longest that the first phase grows to.
 const LONGEST_FIRST_PHASE: Duration = Duration::from_millis(32);
 
@@ -198,6 +201,17 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         }
         self.me.table.look_slowly_if_due(now); // for the same reason as in `sleep`
         Slept::TimedOut
+    }
+
+    /// Sleeps for a moment on a word that names a dead holder whose process is still
+    /// [ending](Platform::is_ending). Nothing tells when that is over.
+    pub(super) fn sleep_briefly(&mut self, word: &P::Word, value: u32) -> Slept {
+        let now = P::now();
+        if self.is_over(now) {
+            return Slept::TimedOut;
+        }
+        P::wait(&[Expect { word, value }], earlier(self.deadline, Some(now + WHILE_ENDING)));
+        Slept::Look
     }
 
     fn is_over(&self, now: Duration) -> bool {

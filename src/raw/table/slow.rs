@@ -64,7 +64,8 @@ impl<P: Platform> Table<'_, P> {
                 self.look_slowly_at_leaked(index, slot, claim);
                 continue;
             }
-            if claim.state != LIVE || !P::is_gone(&slot.about, claim.thread) {
+            if claim.state != LIVE || !P::is_gone(&slot.about, claim.thread) || P::is_ending(&slot.about, claim.thread)
+            {
                 continue;
             }
             // Where the kernel did its part there is nothing to do.
