@@ -90,6 +90,15 @@
 //! The rule needs the thread's own word, which it gives when it ends by itself: by returning, or by a
 //! panic. A thread that is ended by the system call alone (`SYS_exit`) says nothing, and counts as dead.
 //!
+//! # Threads of a killed process
+//!
+//! SIGKILL ends each thread of a process by itself. One of them may be in the middle of a long system
+//! call, such as a read of a file into what another of them held. It goes on up to the end of the call.
+//! So a [`Mutex`], [`RwLock`] or [`ReentrantMutex`] whose holder died is handed on only when SIGKILL is
+//! pending for no other thread of its process. Waiters wait for that, a moment as a rule; the `try_`
+//! forms answer [`LockError::WouldBlock`]. A process in another PID namespace, or of which /proc shows
+//! nothing, cannot be looked at: there the data may change under the next holder until the call ends.
+//!
 //! # fork
 //!
 //! A forked child is another participant. What its parent holds stays the parent's. The child has copies

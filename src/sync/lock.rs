@@ -38,7 +38,7 @@ use std::time::{Duration, Instant};
 /// The lock stays acquired as long as the thread's *process* lives, as Python's does: others wait, and
 /// any participant may release it. This is so whether there was a guard, which was leaked, or none. When
 /// that process ends, the next to acquire the lock gets [`LockError::OwnerDied`], a waiter up to a
-/// second later.
+/// second later. A process in another PID namespace is not known to end: then somebody has to release.
 #[repr(transparent)]
 pub struct Lock {
     pub(super) raw: raw::Mutex<Linux>,
