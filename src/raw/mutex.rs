@@ -269,9 +269,6 @@ impl<P: Platform> Mutex<P> {
                 return Look::HeldBy(holder);
             }
             Some(holder) if leaked == Leaked::Wait && me.table.has_leaked(holder) => return Look::Leaked(holder),
-            // WAITERS: the dead may have been about to wake somebody.
-            // EQUIVALENT(look who takes over does not set WAITERS): where all can be watched, whoever sleeps here is woken by that
-            // death, too, and sets WAITERS itself. It is for those who cannot watch, so that they need not wait for the net.
             Some(holder) => {
                 if leaked == Leaked::Refuse {
                     match me.table.why_kept(holder) {
@@ -280,6 +277,10 @@ impl<P: Platform> Mutex<P> {
                         None => {}
                     }
                 }
+                // WAITERS: the dead may have been about to wake somebody.
+                // EQUIVALENT(look who takes over does not set WAITERS): where all can be watched,
+                // whoever sleeps here is woken by that death, too, and sets WAITERS itself. It is for
+                // those who cannot watch, so that they need not wait for the net.
                 (INCONSISTENT | WAITERS, Some(Cause::Died(Some(holder))))
             }
         };
