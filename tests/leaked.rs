@@ -1,5 +1,5 @@
 //! Guards that are leaked by threads that end, while their processes go on.
-#![allow(clippy::disallowed_methods)] // tests look from outside
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
 
