@@ -279,11 +279,11 @@ impl<'m, P: Platform> Table<'m, P> {
         let Some(slot) = self.slots.get(id.index()) else {
             return false;
         };
-        // ORDERING: Acquire. The caller has seen the mark of this generation's death, which the
-        // kernel wrote after the owner's LEAKED, or a later claim. Pairs with `free`: a judge that
-        // sees the freed claim sees what the process wrote.
-        // Model: `mutex::a_leaked_hold_is_given_to_nobody`.
-        let claim = Claim::of(slot.claim.load(Acquire));
+        // ORDERING: Relaxed. The caller has seen the mark of this generation's death, which the
+        // kernel wrote after the owner's LEAKED, or a later claim. What the process wrote before
+        // somebody freed the claim is acquired by `inherit`, which reads the claim once more. Model:
+        // `leaked::a_leaked_hold_is_given_to_nobody`.
+        let claim = Claim::of(slot.claim.load(Relaxed));
         if (claim.state, claim.generation) != (LEAKED, id.generation()) {
             return false;
         }
