@@ -3,6 +3,8 @@
 #![cfg(any(feature = "loom", feature = "shuttle"))]
 
 use outlive::platform::Word as _;
+#[cfg(feature = "loom")]
+use outlive::raw::hold::HELD;
 use outlive::raw::rwlock::{Line, Patience};
 use outlive::raw::{Leaked, Mutex, Participant, Refusal, RwLock};
 use outlive_models::{Backend, Explore, Model, Word, World};
@@ -186,6 +188,27 @@ fn an_end_without_marks<B: Backend>() -> Explore<B, Shared<B>> {
     .leakers(&[0])
 }
 
+/// 0 has a lock without data, ends with it, and so does its process; somebody looks slowly. 1 is most
+/// likely asleep.
+#[cfg(feature = "loom")]
+fn a_sleeper_beside_the_leaked<B: Backend>() -> Explore<B, Shared<B>> {
+    let make = || Shared { mutex: Mutex::from_word(Word::new(HELD | 1 << 12)), ..Shared::new() };
+    Explore::new(2, make, |world: &World<B>, who, shared: &Shared<B>| {
+        world.act(who, |me| match who {
+            0 => {
+                shared.leak(world, who, me);
+                world.end_process(who);
+                world.table().look_slowly();
+            }
+            _ => {
+                let _acquired = shared.mutex.lock_with(me, None, Leaked::Wait).expect("waits");
+                shared.mutex.unlock(0);
+            }
+        });
+    })
+    .leakers(&[0])
+}
+
 /// 0 leaks a write guard, and its process goes on writing; others read and write.
 fn a_writer<B: Backend, const N: usize>() -> Explore<B, Shared<B>> {
     Explore::new(N, Shared::new, |world: &World<B>, who, shared: &Shared<B>| {
@@ -292,6 +315,7 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_lock_without_data_stays_held_and_can_be_released: |n| a_lock_without_data::<B>().victims(&[1]).holds(n);
     a_lock_without_data_is_given_when_its_process_ends:
         |n| a_lock_whose_process_ends::<B>().victims(&[1]).executions(1_500).holds(n);
+    whoever_sleeps_is_told_that_the_process_has_ended: |n| a_sleeper_beside_the_leaked::<B>().holds(n);
     a_thread_whose_marks_are_lost_has_leaked_all_the_same: |n| an_end_without_marks::<B>().holds(n);
     a_leaked_write_guard_keeps_all_out: |n| a_writer::<B, 3>().victims(&[1]).executions(1_500).holds(n);
     a_leaked_read_guard_keeps_writers_out: |n| a_reader::<B, 3>().victims(&[1]).executions(1_500).holds(n);
