@@ -22,6 +22,8 @@ pub struct World<B: Backend> {
     slots: Vec<Slot<Model<B>>>,
     died: Vec<AtomicBool>,
     pub(crate) gone: Arc<[AtomicBool]>,
+    /// Threads of living processes that have ended, and the kernel's marks were lost.
+    ended: Arc<[AtomicBool]>,
     /// From this one on all have the same thread id.
     first_of_equal_id: usize,
     second_threads: &'static [usize],
@@ -59,6 +61,15 @@ impl<B: Backend> World<B> {
         for (slot, line) in actor.linked.lock().expect("no panic inside").drain(..).rev() {
             self.slots[slot].lifelines()[line].word.kernel_cut(self.thread_id(who), false);
         }
+    }
+    /// The same, but the marks are lost.
+    pub fn end_unmarked(&self, who: usize) {
+        let actor = B::actor().expect("only actors end");
+        step::<B>();
+        B::set_actor(None);
+        actor.linked.lock().expect("no panic inside").clear();
+        self.slots[who].about().facts.thread.through_the_kernel();
+        self.ended[who].store(true, SeqCst);
     }
     /// The process of a thread that has [ended](Self::end) ends, too.
     pub fn end_process(&self, who: usize) {
@@ -322,7 +333,8 @@ impl<B: Backend, S: State> Explore<B, S> {
     }
 
     fn world(&self, plan: &Plan) -> World<B> {
-        let gone: Arc<[AtomicBool]> = (0..=self.participants).map(|_| AtomicBool::new(false)).collect();
+        let nobody = || (0..=self.participants).map(|_| AtomicBool::new(false)).collect();
+        let (gone, ended): (Arc<[AtomicBool]>, Arc<[AtomicBool]>) = (nobody(), nobody());
         let leaks = |who: usize| self.leakers.contains(&who);
         let constant = |who: usize| !leaks(who) && !plan.deaths.iter().any(|(victim, _)| *victim == who);
         let count = self.slots.unwrap_or(self.participants + 1);
@@ -338,7 +350,7 @@ impl<B: Backend, S: State> Explore<B, S> {
             if self.broken.equal_thread_ids { self.participants - self.newcomers } else { usize::MAX };
         let slot = |who: usize| {
             let alive = (who as u32 + 1) | WAKE_AT_DEATH;
-            let gone = Arc::clone(&gone);
+            let (gone, ended) = (Arc::clone(&gone), Arc::clone(&ended));
             let (claim, own) = match (registered(who), constant(who)) {
                 (true, false) if is_freed => {
                     let claim = Slot::<Model<B>>::claim_of_first(alive & 0xff);
@@ -376,7 +388,7 @@ impl<B: Backend, S: State> Explore<B, S> {
                 if registered(who) { !constant(who) && (is_second || is_freed && has_two) } else { has_two };
             let process_line = if is_written { Word::new(process_line) } else { Word::constant(process_line) };
             let lifelines = [Life { word: own, place: (who, 0) }, Life { word: process_line, place: (who, 1) }];
-            Slot::from_parts(claim, lifelines, Note { facts, processes: self.processes, gone })
+            Slot::from_parts(claim, lifelines, Note { facts, processes: self.processes, gone, ended })
         };
         let used = if self.slots.is_some() { 0 } else { count as u32 };
         let membership = match (is_freed, self.broken.no_membership) {
@@ -389,7 +401,7 @@ impl<B: Backend, S: State> Explore<B, S> {
         let slots = (0..count).map(slot).collect();
         let stamp = if self.looks_slowly.is_empty() { Word::constant(0) } else { Word::new(0) };
         let second_threads = self.second_threads;
-        World { membership, cursor, stamp, slots, died, gone, first_of_equal_id, second_threads }
+        World { membership, cursor, stamp, slots, died, gone, ended, first_of_equal_id, second_threads }
     }
 
     /// One placing under all schedules.

@@ -408,6 +408,7 @@ pub struct Note<B: Backend> {
     pub(crate) facts: Facts<Word<B>>,
     pub(crate) processes: &'static [u32],
     pub(crate) gone: Arc<[AtomicBool]>,
+    pub(crate) ended: Arc<[AtomicBool]>,
 }
 
 /// What is known of a thread: in more than one word, so that half of it may be another's.
@@ -489,7 +490,7 @@ impl<B: Backend> Platform for Model<B> {
         let Facts { thread, process } = &note.facts;
         let described = Facts { thread: thread.load(Relaxed), process: process.load(Relaxed) };
         let is_whole = described == Facts::of(described.thread, note.processes);
-        let gone = has_gone(&note.gone, described.thread);
+        let gone = has_gone(&note.gone, described.thread) || has_gone(&note.ended, described.thread);
         if gone && is_whole {
             thread.through_the_kernel();
         }

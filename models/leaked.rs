@@ -168,6 +168,49 @@ fn a_lock_whose_process_ends<B: Backend>() -> Explore<B, Shared<B>> {
     .leakers(&[0])
 }
 
+/// 0 leaks the mutex, and the kernel's marks are lost; another thread of its process looks slowly. 1
+/// takes over even what is leaked.
+#[cfg(feature = "loom")]
+fn an_end_without_marks<B: Backend>() -> Explore<B, Shared<B>> {
+    Explore::new(2, Shared::new, |world: &World<B>, who, shared: &Shared<B>| {
+        world.act(who, |me| {
+            let acquired = shared.mutex.lock_with(me, None, Leaked::Take);
+            assert!(acquired.is_ok(), "{acquired:?}");
+            shared.write();
+            match who {
+                0 => {
+                    world.table().leak(me.id);
+                    world.end_unmarked(who);
+                    world.table().look_slowly();
+                }
+                _ => shared.mutex.unlock(0),
+            }
+        });
+    })
+    .leakers(&[0])
+}
+
+/// 0 has a lock without data, ends with it, and so does its process; somebody looks slowly. 1 is most
+/// likely asleep.
+#[cfg(feature = "loom")]
+fn a_sleeper_beside_the_leaked<B: Backend>() -> Explore<B, Shared<B>> {
+    let make = || Shared { mutex: Mutex::from_word(Word::new(HELD | 1 << 12)), ..Shared::new() };
+    Explore::new(2, make, |world: &World<B>, who, shared: &Shared<B>| {
+        world.act(who, |me| match who {
+            0 => {
+                shared.leak(world, who, me);
+                world.end_process(who);
+                world.table().look_slowly();
+            }
+            _ => {
+                let _acquired = shared.mutex.lock_with(me, None, Leaked::Wait).expect("waits");
+                shared.mutex.unlock(0);
+            }
+        });
+    })
+    .leakers(&[0])
+}
+
 /// 0 leaks a write guard, and its process goes on writing; others read and write.
 fn a_writer<B: Backend, const N: usize>() -> Explore<B, Shared<B>> {
     Explore::new(N, Shared::new, |world: &World<B>, who, shared: &Shared<B>| {
@@ -373,14 +416,16 @@ fn a_lock_that_may_leak<B: Backend, const WRITES: bool, const IS_READ: bool>() -
 }
 
 outlive_models::models! { with_loom, Loom, "loom",
-    a_leaked_hold_is_given_to_nobody: |n| a_mutex::<B, 3>().victims(&[0, 1]).holds(n);
+    a_leaked_hold_is_given_to_nobody: |n| a_mutex::<B, 3>().victims(&[0, 1]).executions(2_000).holds(n);
     a_thread_that_ends_without_a_word_gives_its_hold_away: |n| a_mutex_without_a_word::<B>().fails(n);
     a_leaked_hold_is_given_when_its_process_ends: |n| a_process_that_ends::<B, 2>().victims(&[0]).holds(n);
     a_lock_without_data_stays_held_and_can_be_released: |n| a_lock_without_data::<B>().victims(&[1]).holds(n);
     a_lock_without_data_is_given_when_its_process_ends:
-        |n| a_lock_whose_process_ends::<B>().victims(&[1]).holds(n);
-    a_leaked_write_guard_keeps_all_out: |n| a_writer::<B, 3>().victims(&[1]).holds(n);
-    a_leaked_read_guard_keeps_writers_out: |n| a_reader::<B, 3>().victims(&[1]).holds(n);
+        |n| a_lock_whose_process_ends::<B>().victims(&[1]).executions(1_500).holds(n);
+    whoever_sleeps_is_told_that_the_process_has_ended: |n| a_sleeper_beside_the_leaked::<B>().holds(n);
+    a_thread_whose_marks_are_lost_has_leaked_all_the_same: |n| an_end_without_marks::<B>().holds(n);
+    a_leaked_write_guard_keeps_all_out: |n| a_writer::<B, 3>().victims(&[1]).executions(1_500).holds(n);
+    a_leaked_read_guard_keeps_writers_out: |n| a_reader::<B, 3>().victims(&[1]).executions(1_500).holds(n);
     who_reads_beside_a_leaked_read_guard_leaves_it_there: |n| a_reader_beside_a_leaked_one::<B>().victims(&[1]).holds(n);
     a_late_heir_is_given_no_leaked_hold: |n| a_mutex_of_one_that_comes_round::<InOne>().holds(n);
     a_late_writer_is_given_no_leaked_hold: |n| a_writer_that_comes_round::<InOne>().holds(n);

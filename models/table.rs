@@ -228,6 +228,27 @@ fn a_comer_beside_the_dying<B: Backend>() -> Explore<B, Word<B>> {
     .left(Left::Marked)
 }
 
+/// The same, but the mark of 0 is lost: 1, who looks slowly, frees its slot, while 2 comes.
+#[cfg(feature = "loom")]
+fn a_comer_beside_the_freed<B: Backend>() -> Explore<B, Word<B>> {
+    let make = || Word::new(0);
+    Explore::new(3, make, |world: &World<B>, who, word: &Word<B>| match who {
+        0 => world.act(who, |me| {
+            let _free = word.compare_exchange(0, me.id.word(), Acquire, Relaxed);
+            step::<B>();
+        }),
+        1 => world.table().look_slowly(),
+        _ => {
+            if let Ok(id) = world.table().register(&Reader { newborn: Newborn { world, who }, word: Some(word) }) {
+                assert_ne!(Id::holder_in(word.newest()), Some(id), "a newcomer is taken for the dead holder");
+            }
+        }
+    })
+    .newcomers(1)
+    .left(Left::Marked)
+    .lost_marks()
+}
+
 /// Two come into the only slot, which is in its last generation: whoever gets it is in a new round,
 /// and knows, though the other may have begun that round.
 #[cfg(feature = "loom")]
@@ -466,6 +487,8 @@ outlive_models::models! { with_loom, Loom, "loom",
         |n| comers_beside_a_name::<InTwo, false>().fails(n);
     who_takes_a_hold_and_dies_while_words_are_read_is_not_forgotten:
         |n| a_comer_beside_the_dying::<InOne>().victims(&[0]).holds(n);
+    a_slot_that_a_slow_look_freed_keeps_the_names_of_its_dead:
+        |n| a_comer_beside_the_freed::<InOne>().victims(&[0]).executions(40_000).holds(n);
     whoever_comes_in_a_new_round_knows: |n| comers_in_a_new_round::<InOne>().preemptions(1).holds(n);
     a_newcomer_takes_no_slot_of_one_that_may_leak: |n| comers_that_may_leak::<B>().holds(n);
     a_newcomer_takes_no_slot_of_one_that_has_leaked_a_hold: |n| a_comer_beside_the_leaked::<InOne>().holds(n);

@@ -75,6 +75,7 @@ pub(crate) fn scene(what: impl FnOnce(&Sleep<'_>) + 'static) -> Scene {
 #[derive(Default)]
 struct Stage {
     now: Duration,
+    look_period: Option<Duration>,
     scenes: VecDeque<Scene>,
     wakes: Vec<(usize, u32)>,
     looks_take_a_period: bool,
@@ -134,6 +135,11 @@ pub(crate) fn play<R>(
     (result, Wakes(stage.wakes))
 }
 
+/// From now on a slow look is due after so long.
+pub(crate) fn look_slowly_each(period: Duration) {
+    STAGE.with_borrow_mut(|stage| stage.look_period = Some(period));
+}
+
 /// The id of a participant in a play.
 pub(crate) fn id_of(place: usize) -> Id {
     Id::new(place, 1)
@@ -168,6 +174,9 @@ impl Platform for Puppet {
     }
     fn recheck() -> Option<Duration> {
         None
+    }
+    fn look_period() -> Option<Duration> {
+        STAGE.with_borrow(|stage| stage.look_period)
     }
     fn watches_many() -> bool {
         true

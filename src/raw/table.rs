@@ -283,8 +283,9 @@ impl<'m, P: Platform> Table<'m, P> {
     /// anybody else now, if that is so: a reference that its guard gave may be in use.
     pub fn why_kept(&self, id: Id) -> Option<Kept> {
         let slot = self.slots.get(id.index())?;
-        // ORDERING: Acquire, as in `has_leaked`. A slot is not given away while its process is ending.
-        let claim = Claim::of(slot.claim.load(Acquire));
+        // ORDERING: Relaxed, as in `has_leaked`. A slot is not given away while its process is ending, so
+        // the facts are still those of `id` if that matters.
+        let claim = Claim::of(slot.claim.load(Relaxed));
         match claim.state {
             _ if claim.generation != id.generation() => None,
             LIVE if P::is_ending(&slot.about, claim.thread) => Some(Kept::Ending),
@@ -302,11 +303,11 @@ impl<'m, P: Platform> Table<'m, P> {
         let Some(slot) = self.slots.get(id.index()) else {
             return false;
         };
-        // ORDERING: Acquire. The caller has seen the mark of this generation's death, which the
-        // kernel wrote after the owner's LEAKED, or a later claim. Pairs with `free`: a judge that
-        // sees the freed claim sees what the process wrote.
-        // Model: `mutex::a_leaked_hold_is_given_to_nobody`.
-        let claim = Claim::of(slot.claim.load(Acquire));
+        // ORDERING: Relaxed. The caller has seen the mark of this generation's death, which the
+        // kernel wrote after the owner's LEAKED, or a later claim. What the process wrote before
+        // somebody freed the claim is acquired by `inherit`, which reads the claim once more. Model:
+        // `leaked::a_leaked_hold_is_given_to_nobody`.
+        let claim = Claim::of(slot.claim.load(Relaxed));
         (claim.state, claim.generation) == (LEAKED, id.generation()) && self.is_leaked(id, slot, claim)
     }
 

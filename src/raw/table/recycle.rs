@@ -80,10 +80,11 @@ impl<P: Platform> Table<'_, P> {
         let slots = || self.slots.iter().enumerate().take(Id::MOST_PARTICIPANTS);
         let retired: Vec<_> = slots()
             .filter_map(|(index, slot)| {
-                // ORDERING: Acquire for both: the words that are read next are not older than the
-                // end of the owner. So this comes first. Model:
+                // ORDERING: Relaxed for the claim, which is read once more below, with Acquire, and
+                // Acquire for the mark: the words that are read next are not older than the end of
+                // the owner. So this comes first. Model:
                 // `table::who_takes_a_hold_and_dies_while_words_are_read_is_not_forgotten`.
-                let seen = slot.claim.load(Acquire);
+                let seen = slot.claim.load(Relaxed);
                 let claim = Claim::of(seen);
                 let is_retired =
                     claim.generation >= P::LAST_GENERATION && claim.is_over(slot.lifelines[0].word().load(Acquire));
@@ -93,7 +94,11 @@ impl<P: Platform> Table<'_, P> {
         // Their owners are dead, and may have left a hold in a living process, or none at all. The
         // second lifeline alone does not do: invariant 1.
         let leaked: Vec<_> = slots()
-            .map(|(index, slot)| (index, slot, Claim::of(slot.claim.load(Acquire)))) // ORDERING: as above.
+            // ORDERING: Acquire. Whoever freed a retired slot knew of the end of its owner; and one
+            // that may leak has armed its lifelines. Models:
+            // `table::a_slot_that_a_slow_look_freed_keeps_the_names_of_its_dead`,
+            // `table::a_newcomer_takes_no_slot_of_one_that_may_leak`.
+            .map(|(index, slot)| (index, slot, Claim::of(slot.claim.load(Acquire))))
             .filter(|(_, _, claim)| claim.state == LEAKED)
             .filter(|(_, slot, claim)| claim.thread == 0 || slot.lifelines[0].word().load(Acquire) & MARK != 0)
             .collect();
