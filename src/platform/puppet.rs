@@ -176,13 +176,10 @@ impl Platform for Puppet {
         None
     }
     fn look_period() -> Option<Duration> {
-        STAGE.with_borrow(|stage| stage.look_period)
+        STAGE.with_borrow(|stage| stage.look_period.or(stage.looks_take_a_period.then_some(Duration::ZERO)))
     }
     fn watches_many() -> bool {
         true
-    }
-    fn look_period() -> Option<Duration> {
-        STAGE.with_borrow(|stage| stage.looks_take_a_period).then_some(Duration::ZERO)
     }
     fn is_gone(_about: &AboutThread, _thread: u32) -> bool {
         STAGE.with_borrow_mut(|stage| stage.asked += 1);
