@@ -61,6 +61,7 @@ fn all_are_hasty<B: Backend, const ALL: usize>() -> Explore<B, Meeting<B, 2>> {
 
 /// Twice as many threads as parties: all get through, two by two, but for those that die, and those
 /// that wait for them.
+#[cfg(feature = "shuttle")]
 fn two_by_two<B: Backend>() -> Explore<B, Meeting<B, 2>> {
     Explore::new(4, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 2>| {
         let told = world.act(who, |me| state.wait(me, None));

@@ -489,7 +489,7 @@ outlive_models::models! { with_loom, Loom, "loom",
         |n| a_comer_beside_the_dying::<InOne>().victims(&[0]).holds(n);
     a_slot_that_a_slow_look_freed_keeps_the_names_of_its_dead:
         |n| a_comer_beside_the_freed::<InOne>().victims(&[0]).executions(40_000).holds(n);
-    whoever_comes_in_a_new_round_knows: |n| comers_in_a_new_round::<InOne>().preemptions(1).holds(n);
+    whoever_comes_in_a_new_round_knows: |n| comers_in_a_new_round::<InOne>().preemptions(1).executions(20_000).holds(n);
     a_newcomer_takes_no_slot_of_one_that_may_leak: |n| comers_that_may_leak::<B>().holds(n);
     a_newcomer_takes_no_slot_of_one_that_has_leaked_a_hold: |n| a_comer_beside_the_leaked::<InOne>().holds(n);
     an_id_comes_round_after_the_last_heir: |n| careful_heirs::<InOne>().victims(&[0]).holds(n);

@@ -295,14 +295,18 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
     }
 
     fn dead_member(&self, me: &Participant<'_, P>) -> Option<Id> {
-        self.members.iter().find_map(|place| {
+        for place in &self.members {
             let member = place.load(Acquire); // ORDERING: as `Table::is_alive` wants it.
             // Once more if it is dead: it may have left, and have died since.
             // ORDERING: Relaxed; what the dead wrote was seen with its mark.
             // Model: `barrier::a_former_member_is_not_missed`.
             let is_missed = |id: &Id| *id != me.id && !me.table.is_alive(*id) && place.load(Relaxed) == member;
-            Id::holder_in(member).filter(is_missed)
-        })
+            let missed = Id::holder_in(member).filter(is_missed);
+            if missed.is_some() {
+                return missed;
+            }
+        }
+        None
     }
 
     fn why_broken(&self, me: &Participant<'_, P>, generation: u32) -> Failed {
