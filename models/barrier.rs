@@ -167,13 +167,25 @@ fn with_an_action<B: Backend, const N: usize>() -> Explore<B, Meeting<B, N>> {
 }
 
 /// More threads than parties: who finds no place waits for the next generation, and all get through, one by one.
-fn too_many<B: Backend>() -> Explore<B, Meeting<B, 1>> {
+/// Those before `ACTING` come with an action.
+fn too_many<B: Backend, const ACTING: usize>() -> Explore<B, Meeting<B, 1>> {
     Explore::new(3, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 1>| {
-        if let Err(failed) = world.act(who, |me| state.wait(me, None)) {
+        let told = world.act(who, |me| match state.barrier.wait(me, None, who < ACTING) {
+            Ok(Passed::Runner { index, generation }) => {
+                B::write(&state.actions, |actions| *actions += 1);
+                state.barrier.finish(me, generation).map(|()| Passed::Leader { index, generation })
+            }
+            told => told,
+        });
+        state.note(told);
+        if let Err(failed) = told {
             let Failed::Broken { died } = failed else { panic!("without a deadline it waits") };
             assert!(died.is_none_or(|id| world.has_died(id.index())));
             assert!((0..3).any(|who| world.has_died(who)));
         }
+    })
+    .check(|state, world| {
+        state.each_generation_is_one_meeting((0..3).filter(|who| world.has_died(*who)).count());
     })
 }
 
@@ -344,7 +356,10 @@ outlive_models::models! { with_loom, Loom, "loom",
     two_resets_forgive_nobody_who_is_waited_for: |n| two_reset::<B>().victims(&[2]).holds(n);
     a_reset_forgives_dead_members: |n| a_dead_member::<B>().victims(&[1]).holds(n);
     an_action_is_run_once_before_all_are_released: |n| with_an_action::<B, 2>().victims(&[0, 1]).spurious().holds(n);
-    more_threads_than_parties_get_through_one_by_one: |n| too_many::<B>().victims(&[0]).preemptions(1).holds(n);
+    more_threads_than_parties_get_through_one_by_one:
+        |n| too_many::<B, 3>().victims(&[0]).preemptions(1).holds(n);
+    one_that_needs_no_place_passes_one_that_acts: |n| too_many::<B, 1>().victims(&[0, 1]).holds(n);
+    of_one_party_each_meets_alone: |n| too_many::<B, 0>().victims(&[0]).holds(n);
     a_newcomer_is_not_judged_dead: |n| a_newcomer_joins::<B>().executions(40_000).holds(n);
     a_newcomer_is_not_forgiven: |n| a_reset_beside_a_newcomer::<B>().holds(n);
     who_was_told_is_no_cause: |n| who_was_told_dies::<B>().holds(n);
@@ -366,5 +381,7 @@ outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     a_reset_splits_no_verdict: |n| one_resets::<B>().victims(&[2]).holds(n);
     two_supervisors_split_no_verdict: |n| supervisors_reset::<B, 4>().holds(n);
     an_action_is_run_once_before_all_are_released: |n| with_an_action::<B, 3>().victims(&[0, 1]).holds(n);
-    more_threads_than_parties_get_through_one_by_one: |n| too_many::<B>().victims(&[0, 1]).first_phase().holds(n);
+    more_threads_than_parties_get_through_one_by_one:
+        |n| too_many::<B, 3>().victims(&[0, 1]).first_phase().holds(n);
+    one_that_needs_no_place_passes_one_that_acts: |n| too_many::<B, 1>().victims(&[0, 1]).holds(n);
 }

@@ -4,12 +4,14 @@
 
 use outlive::platform::Word as _;
 #[cfg(feature = "loom")]
-use outlive::raw::hold::HELD;
+use outlive::raw::hold::{HELD, Id};
 use outlive::raw::rwlock::{Line, Patience};
+#[cfg(feature = "loom")]
+use outlive::raw::table::{Newcomer, recycle::Named};
 use outlive::raw::{Leaked, Mutex, Participant, Refusal, RwLock};
 use outlive_models::{Backend, Explore, Model, Word, World};
 #[cfg(feature = "loom")]
-use outlive_models::{Left, Newborn};
+use outlive_models::{Left, Life, Newborn, Note};
 
 type Me<'a, B> = Participant<'a, Model<B>>;
 const FOREVER: Patience = Patience::Until(None);
@@ -244,6 +246,111 @@ fn a_reader<B: Backend, const N: usize>() -> Explore<B, Shared<B>> {
     .leakers(&[0])
 }
 
+/// 0 leaks a read guard, and its process goes on reading; 1 reads beside it, with one word for all, as
+/// one may who knows that no write guard was leaked.
+fn a_reader_beside_a_leaked_one<B: Backend>() -> Explore<B, Shared<B>> {
+    Explore::new(3, Shared::new, |world: &World<B>, who, shared: &Shared<B>| {
+        world.act(who, |me| match who {
+            0 => {
+                if shared.lock.read(me, FOREVER).is_ok() {
+                    shared.leak(world, who, me);
+                    shared.read();
+                }
+            }
+            1 => {
+                if let Ok(reading) = shared.lock.read_with(me, Patience::None, Leaked::Take) {
+                    shared.read();
+                    shared.lock.unlock_read(reading.word);
+                }
+            }
+            _ => shared.write_locked(me),
+        });
+    })
+    .leakers(&[0])
+}
+
+/// A slot has one generation in a round.
+#[cfg(feature = "loom")]
+type InOne = outlive_models::Loom<128, 1>;
+
+/// The word of a hold of the one from before, who had slot 2 in its first generation.
+#[cfg(feature = "loom")]
+const FROM_BEFORE: u32 = HELD | 1 << 12 | 2;
+
+/// A newcomer that reads all words that name holders.
+#[cfg(feature = "loom")]
+struct Reader<'w, B: Backend> {
+    newborn: Newborn<'w, B>,
+    shared: &'w Shared<B>,
+}
+
+#[cfg(feature = "loom")]
+impl<B: Backend> Newcomer<Model<B>> for Reader<'_, B> {
+    fn thread(&self) -> u32 {
+        self.newborn.thread()
+    }
+    fn tag(&self) -> u32 {
+        self.newborn.tag()
+    }
+    fn describe(&self, about: &Note<B>, id: Id) {
+        self.newborn.describe(about, id);
+    }
+    fn arm(&self, lifelines: &[Life<B>; 2]) {
+        self.newborn.arm(lifelines);
+    }
+    fn is_claimer_gone(&self, thread: u32, tag: u32) -> bool {
+        self.newborn.is_claimer_gone(thread, tag)
+    }
+    fn read_names(&self, named: &mut Named) -> bool {
+        let holders = [self.shared.mutex.holder(), self.shared.lock.writer()];
+        holders.into_iter().flatten().for_each(|id| named.note(id.word()));
+        true
+    }
+}
+
+/// The lock was left by the one from before. 2 comes, with the very id of that one if no word names
+/// it any more, and leaks the lock; the others take it, and may have judged the one from before.
+#[cfg(feature = "loom")]
+fn an_id_that_comes_round<B: Backend, const MUTEX: u32, const WRITER: u32>(
+    body: fn(&World<B>, usize, &Shared<B>),
+) -> Explore<B, Shared<B>> {
+    let make = || {
+        let line = |word| Line::new(Word::new(word));
+        let lock = RwLock::from_lines(line(WRITER), [line(0)]);
+        Shared { mutex: Mutex::from_word(Word::new(MUTEX)), lock, data: B::cell(0) }
+    };
+    Explore::new(3, make, body).newcomers(1).left(Left::Marked).executions(12_000)
+}
+
+#[cfg(feature = "loom")]
+fn leaker_that_comes<B: Backend>(world: &World<B>, shared: &Shared<B>, lock: impl FnOnce(&Me<'_, B>) -> bool) {
+    let table = world.table();
+    let reader = Reader { newborn: Newborn { world, who: 2 }, shared };
+    let Ok(id) = table.register(&reader) else { return };
+    let me = Participant { id, table: &table };
+    if lock(&me) {
+        shared.write();
+        shared.leak(world, 2, &me);
+        shared.write();
+    }
+}
+
+#[cfg(feature = "loom")]
+fn a_mutex_of_one_that_comes_round<B: Backend>() -> Explore<B, Shared<B>> {
+    an_id_that_comes_round::<B, FROM_BEFORE, 0>(|world, who, shared| match who {
+        2 => leaker_that_comes(world, shared, |me| shared.mutex.lock(me, None).is_ok()),
+        _ => world.act(who, |me| shared.update(me)),
+    })
+}
+
+#[cfg(feature = "loom")]
+fn a_writer_that_comes_round<B: Backend>() -> Explore<B, Shared<B>> {
+    an_id_that_comes_round::<B, 0, FROM_BEFORE>(|world, who, shared| match who {
+        2 => leaker_that_comes(world, shared, |me| shared.lock.write(me, FOREVER).is_ok()),
+        _ => world.act(who, |me| shared.write_locked(me)),
+    })
+}
+
 /// 1 comes, holds, says that it may leak, and gives back after all. 0 comes upon it somehow, and is
 /// not told of a leaked hold: 1 is alive, and its lifelines are not cut.
 #[cfg(feature = "loom")]
@@ -319,6 +426,9 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_thread_whose_marks_are_lost_has_leaked_all_the_same: |n| an_end_without_marks::<B>().holds(n);
     a_leaked_write_guard_keeps_all_out: |n| a_writer::<B, 3>().victims(&[1]).executions(1_500).holds(n);
     a_leaked_read_guard_keeps_writers_out: |n| a_reader::<B, 3>().victims(&[1]).executions(1_500).holds(n);
+    who_reads_beside_a_leaked_read_guard_leaves_it_there: |n| a_reader_beside_a_leaked_one::<B>().victims(&[1]).holds(n);
+    a_late_heir_is_given_no_leaked_hold: |n| a_mutex_of_one_that_comes_round::<InOne>().holds(n);
+    a_late_writer_is_given_no_leaked_hold: |n| a_writer_that_comes_round::<InOne>().holds(n);
     whoever_locks_is_refused_because_of_nobody_who_lives: |n| a_mutex_that_may_leak::<B, false>().holds(n);
     whoever_tries_is_refused_because_of_nobody_who_lives: |n| a_mutex_that_may_leak::<B, true>().holds(n);
     a_writer_is_refused_because_of_no_living_writer: |n| a_lock_that_may_leak::<B, true, false>().holds(n);

@@ -23,7 +23,7 @@
 //! |-----------------------------------------|-------------------------------------------------------|----------------------|
 //! | `Lock()`                                | [`Lock`]                                              | A holder that died is told to the next ([`LockError::OwnerDied`]) where Python hangs. Locking it twice in one thread is [`LockError::Deadlock`], where Python hangs. |
 //! | `lock.acquire()`, `acquire(False)`, `acquire(timeout=s)` | [`Lock::acquire`], [`try_acquire`](Lock::try_acquire), [`try_acquire_for`](Lock::try_acquire_for) | A negative timeout cannot be written; zero is the same. |
-//! | `lock.release()`, by any process or thread | [`Lock::release`], by any participant              | `ValueError` is [`Error::NotHeld`]. |
+//! | `lock.release()`, by any process or thread | [`Lock::release`], by any participant              | `ValueError` is [`Error::NotHeld`]. A lock whose thread has ended stays acquired while its process lives, as Python's. |
 //! | `with lock:`                            | [`Lock::lock`], whose guard releases                  | |
 //! | `RLock()`                               | [`ReentrantMutex<()>`](ReentrantMutex), with [`acquire`](ReentrantMutex::acquire) and [`release`](ReentrantMutex::release) | Release by another: [`Error::NotHeld`] for `AssertionError`. |
 //! | `Semaphore(n)`, `acquire`, `release`    | [`Semaphore::new`], [`acquire`](Semaphore::acquire), [`release`](Semaphore::release) | Permits of the dead are not returned, as nobody holds them; for that there is [`PermitPool`]. |
@@ -89,6 +89,15 @@
 //!
 //! The rule needs the thread's own word, which it gives when it ends by itself: by returning, or by a
 //! panic. A thread that is ended by the system call alone (`SYS_exit`) says nothing, and counts as dead.
+//!
+//! # Threads of a killed process
+//!
+//! SIGKILL ends each thread of a process by itself. One of them may be in the middle of a long system
+//! call, such as a read of a file into what another of them held. It goes on up to the end of the call.
+//! So a [`Mutex`], [`RwLock`] or [`ReentrantMutex`] whose holder died is handed on only when SIGKILL is
+//! pending for no other thread of its process. Waiters wait for that, a moment as a rule; the `try_`
+//! forms answer [`LockError::WouldBlock`]. A process in another PID namespace, or of which /proc shows
+//! nothing, cannot be looked at: there the data may change under the next holder until the call ends.
 //!
 //! # fork
 //!

@@ -88,7 +88,13 @@ fn child() {
         },
         "meet in a hurry" => {
             let mut random = u64::from(std::process::id()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            while shared.arrivals.fetch_add(1, SeqCst) < shared.rounds.load(SeqCst) {
+            // One that has the processors for itself comes and goes alone: so they go on until they
+            // have met, too.
+            let goes_on = || {
+                let (arrivals, rounds) = (shared.arrivals.fetch_add(1, SeqCst), shared.rounds.load(SeqCst));
+                arrivals < rounds || arrivals < 100 * rounds && shared.leaders.load(SeqCst) < 100
+            };
+            while goes_on() {
                 random ^= random << 13;
                 random ^= random >> 7;
                 random ^= random << 17;

@@ -1,5 +1,5 @@
 //! Guards that are leaked by threads that end, while their processes go on.
-#![allow(clippy::disallowed_methods)] // tests look from outside
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
 
@@ -77,6 +77,35 @@ fn a_leaked_mutex_guard_gives_no_second_reference() {
         other => panic!("{other:?}"),
     }
     assert_eq!(*shared.mutex.lock().expect("repaired"), 2);
+}
+
+#[derive(Shareable)]
+#[repr(C)]
+struct Movable {
+    mutex: Mutex<u64>,
+    lock: Mutex<Lock>,
+}
+
+/// A fault that was there once: the lock's word named another thread in one segment, and ours in the
+/// other. By its release the guard was forgotten that our thread had leaked, and the next got a second
+/// `&mut`.
+#[test]
+fn the_release_of_a_lock_from_another_segment_hides_no_leaked_guard() {
+    let make = || Segment::<Movable>::anonymous(|_| {}).expect("a segment");
+    let [one, other]: [&'static Segment<Movable>; 2] = [(); 2].map(|()| &*Box::leak(Box::new(make())));
+    let moved = elsewhere(|| {
+        let mut lock = one.lock.lock().expect("free");
+        lock.acquire().expect("free");
+        core::mem::take(&mut *lock)
+    });
+    elsewhere(move || {
+        let mut lock = other.lock.lock().expect("free");
+        *lock = moved;
+        assert_eq!(lock.holder(), Some(other.attach().expect("in")), "the first in each segment");
+        core::mem::forget(other.mutex.lock().expect("free"));
+        lock.release().expect("held");
+    });
+    assert!(matches!(other.mutex.lock(), Err(LockError::Leaked { .. })));
 }
 
 #[test]
@@ -246,6 +275,47 @@ fn a_guard_that_is_leaked_in_the_last_destructor_gives_no_second_reference() {
         assert_eq!(unsafe { libc::pthread_setspecific(key, core::ptr::dangling()) }, 0);
     });
     assert!(matches!(shared.mutex.lock(), Err(LockError::Leaked { .. })));
+}
+
+static FIRST_KEY: OnceLock<libc::pthread_key_t> = OnceLock::new();
+static LATE_SEGMENTS: OnceLock<[&'static Segment<Locks>; 2]> = OnceLock::new();
+
+/// `value`: in how many rounds from now to lock, in a segment where the thread was not before.
+extern "C" fn lock_for_the_first_time(value: *mut core::ffi::c_void) {
+    let shared = LATE_SEGMENTS.get().expect("set before");
+    match value.addr() {
+        1 => core::mem::forget(shared[0].mutex.lock()),
+        2 => core::mem::forget(shared[1].mutex.lock()),
+        more => {
+            let key = FIRST_KEY.get().copied().expect("set before");
+            // SAFETY: a key; the value is only a number.
+            unsafe { libc::pthread_setspecific(key, core::ptr::without_provenance(more - 2)) };
+        }
+    }
+}
+
+/// A fault that was there once: where a thread took part for the first time in a destructor of one of
+/// its keys, or went into one more segment there, its end was not noticed. The next got a second `&mut`.
+#[test]
+fn a_guard_that_is_leaked_by_a_newcomer_in_a_destructor_gives_no_second_reference() {
+    let [new, another, known] = [locks(), locks(), locks()];
+    LATE_SEGMENTS.get_or_init(|| [new, another]);
+    elsewhere(|| drop(known.mutex.lock().expect("free"))); // now the crate's own key is the older one
+    let key = *FIRST_KEY.get_or_init(|| {
+        let mut key = 0;
+        // SAFETY: writes to a live local.
+        assert_eq!(unsafe { libc::pthread_key_create(&mut key, Some(lock_for_the_first_time)) }, 0);
+        key
+    });
+    // SAFETY: a key; the value is only a number.
+    let set = move |value| unsafe { libc::pthread_setspecific(key, core::ptr::without_provenance(value)) };
+    elsewhere(move || assert_eq!(set(1), 0)); // in the first round
+    assert!(matches!(new.mutex.lock(), Err(LockError::Leaked { .. })));
+    elsewhere(move || {
+        drop(known.mutex.lock().expect("free"));
+        assert_eq!(set(4), 0); // in the second
+    });
+    assert!(matches!(another.mutex.lock(), Err(LockError::Leaked { .. })));
 }
 
 #[test]

@@ -398,3 +398,39 @@ fn a_thread_that_was_given_another_list_is_found_in_that() {
     assert_eq!(wait(pid), -libc::SIGKILL);
     assert!(matches!(after.try_lock(), Err(LockError::OwnerDied(_))));
 }
+
+/// Behind a link: where the kernel looks for the word of a node, and the next link.
+#[repr(C)]
+struct Elsewhere {
+    word: AtomicU64,
+    unused: [u64; 3],
+    next: AtomicU64,
+}
+static ELSEWHERE: Elsewhere = Elsewhere { word: AtomicU64::new(0), unused: [0; 3], next: AtomicU64::new(0) };
+
+/// A fault that was there once: the kernel followed a link that somebody had written who was gone, and
+/// changed a word of the process that had nothing to do with any segment.
+#[test]
+fn a_link_that_the_dead_have_written_leads_a_thread_that_ends_nowhere() {
+    use std::os::unix::fs::FileExt;
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("segment");
+    let segment = Number::options().participants(1).create(&*path, |_, _| {}).expect("a segment");
+    let thread = elsewhere(|| {
+        attach(&segment);
+        // SAFETY: no preconditions.
+        let thread = unsafe { libc::gettid() } as u64;
+        ELSEWHERE.word.store(thread, SeqCst);
+        let file = std::fs::OpenOptions::new().write(true).open(&path).expect("there");
+        let link = ELSEWHERE.next.as_ptr() as u64;
+        // Of both lifelines of the first slot.
+        for node in [512 + 8, 512 + 48] {
+            file.write_all_at(&link.to_le_bytes(), node + 32).expect("written");
+        }
+        thread
+    });
+    let has_ended = || !std::path::Path::new(&format!("/proc/self/task/{thread}")).exists();
+    until("the thread to end", has_ended);
+    assert_eq!(ELSEWHERE.word.load(SeqCst), thread);
+    assert_eq!(ELSEWHERE.unused, [0; 3]);
+}

@@ -157,6 +157,13 @@ pub trait Platform: Debug + Sized + Send + Sync + 'static {
     /// `thread` is that of its claim; see [`Newcomer`](crate::raw::table::Newcomer). What it says
     /// of itself may be a successor's: then the answer does not matter.
     fn is_gone(about: &Self::About, thread: u32) -> bool;
-    /// The same of the participant's whole process: true only if the process is known to be gone.
+    /// Whether the process of a dead participant is still ending: another of its threads is killed, and
+    /// may be in a system call that writes or reads what the dead one held. When in doubt, false.
+    /// `thread` is that of the participant's claim.
+    fn is_ending(about: &Self::About, thread: u32) -> bool {
+        let _nobody_has_siblings = (about, thread);
+        false
+    }
+    /// As [`is_gone`](Self::is_gone), of the participant's whole process.
     fn is_process_gone(about: &Self::About) -> bool;
 }

@@ -11,7 +11,7 @@ use super::{Expect, MARK, Platform, WAKE_AT_DEATH};
 use crate::raw::{Id, Participant, Slot, Table};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use core::time::Duration;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
 /// See the [module](self).
@@ -20,6 +20,15 @@ pub(crate) struct Puppet;
 
 /// A deadline, for those who give up. The clock begins at 0.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(1);
+
+thread_local! {
+    static ENDING: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Processes of the dead are still ending for the next so many who ask.
+pub(crate) fn still_ending(asks: u32) {
+    ENDING.set(asks);
+}
 
 /// What happens during one wait.
 pub(crate) type Scene = Box<dyn FnOnce(&Sleep<'_>)>;
@@ -69,10 +78,17 @@ struct Stage {
     look_period: Option<Duration>,
     scenes: VecDeque<Scene>,
     wakes: Vec<(usize, u32)>,
+    looks_take_a_period: bool,
+    asked: usize,
 }
 
 thread_local! {
     static STAGE: RefCell<Stage> = RefCell::default();
+}
+
+/// From now on each slow look takes so long that the next is due when it is done.
+pub(crate) fn looks_take_a_period() {
+    STAGE.with_borrow_mut(|stage| stage.looks_take_a_period = true);
 }
 
 /// All wakes in a play: on which word, and of how many.
@@ -160,13 +176,22 @@ impl Platform for Puppet {
         None
     }
     fn look_period() -> Option<Duration> {
-        STAGE.with_borrow(|stage| stage.look_period)
+        STAGE.with_borrow(|stage| stage.look_period.or(stage.looks_take_a_period.then_some(Duration::ZERO)))
     }
     fn watches_many() -> bool {
         true
     }
     fn is_gone(_about: &AboutThread, _thread: u32) -> bool {
+        STAGE.with_borrow_mut(|stage| stage.asked += 1);
+        assert!(STAGE.with_borrow(|stage| stage.asked) < 100, "slow looks without end");
         false
+    }
+    fn is_ending(_about: &AboutThread, _thread: u32) -> bool {
+        ENDING.with(|ending| {
+            let left = ending.get();
+            ending.set(left.saturating_sub(1));
+            left > 0
+        })
     }
     fn is_process_gone(_about: &Self::About) -> bool {
         false

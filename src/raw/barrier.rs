@@ -27,6 +27,9 @@
 //!    arrivals, and ends the generation, or dies named by its place.
 //! 6. A sleeper has read the news, then found its flag set (WAITERS in the state, or WANTED in a
 //!    place) and nothing to be done. Whoever clears the flag changes the news after that.
+//! 7. Of one party, whoever comes without an action ends the generation by one CAS, and needs no
+//!    place. So a thread that has taken the place for its action may find its generation over, and
+//!    itself not counted: it comes again, as if it had come later.
 //!
 //! # The verdict
 //!
@@ -194,6 +197,11 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
             let news = self.news.load(Acquire);
             let seen = self.state();
             if let Some(verdict) = mine.and_then(|arrival| self.verdict(me, seen, arrival)) {
+                // Of one party: another came meanwhile, and needed no place (invariant 7).
+                if self.parties() == 1 && verdict.is_err() && !seen.has(BROKEN) {
+                    mine = None;
+                    continue;
+                }
                 return verdict;
             }
             if seen.has(TRIPPING) {
@@ -204,6 +212,12 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
             if mine.is_none() {
                 if seen.has(BROKEN) {
                     return Err(self.why_broken(me, generation));
+                }
+                if !has_action && self.parties() == 1 && !seen.has(RUNNING) && self.dead_member(me).is_none() {
+                    if self.end(seen, seen.next()) {
+                        return Ok(Passed::Leader { index: 0, generation });
+                    }
+                    continue;
                 }
                 match self.places().take(me, generation, || self.state_now().is_open_in(generation)) {
                     Arrived::At(index) => {
@@ -276,15 +290,19 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
     /// Looks whether all waiters of this generation are there, and they and all members alive.
     fn survey(&self, me: &Participant<'_, P>, generation: u32) -> Survey {
         let mut survey = self.places().survey(me, generation);
-        for place in &self.members {
+        survey.died = survey.died.or_else(|| self.dead_member(me));
+        survey
+    }
+
+    fn dead_member(&self, me: &Participant<'_, P>) -> Option<Id> {
+        self.members.iter().find_map(|place| {
             let member = place.load(Acquire); // ORDERING: as `Table::is_alive` wants it.
             // Once more if it is dead: it may have left, and have died since.
             // ORDERING: Relaxed; what the dead wrote was seen with its mark.
             // Model: `barrier::a_former_member_is_not_missed`.
             let is_missed = |id: &Id| *id != me.id && !me.table.is_alive(*id) && place.load(Relaxed) == member;
-            survey.died = survey.died.or(Id::holder_in(member).filter(is_missed));
-        }
-        survey
+            Id::holder_in(member).filter(is_missed)
+        })
     }
 
     fn why_broken(&self, me: &Participant<'_, P>, generation: u32) -> Failed {

@@ -24,7 +24,7 @@
 //!    takes the lock, but by [`Leaked::Take`].
 
 use super::hold::{Cause, INCONSISTENT, Id, PANICKED, WAITERS};
-use super::table::Participant;
+use super::table::{Kept, Participant};
 use super::vigil::{Slept, Vigil};
 use crate::platform::{Platform, Word};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -85,6 +85,8 @@ enum Look {
     Changed,
     HeldBy(Id),
     Leaked(Id),
+    /// Another thread of the dead holder's process may use the data for a moment.
+    Ending,
 }
 
 impl<P: Platform> Mutex<P> {
@@ -190,15 +192,19 @@ impl<P: Platform> Mutex<P> {
     // The participant by value: a reference would force it into memory before the fast path's CAS.
     #[cold]
     fn try_lock_slow(&self, me: Participant<'_, P>, leaked: Leaked) -> Result<Acquired, Refusal> {
+        let mut may_look_slowly = true; // once: `table::slow` says why
         loop {
             match self.look(&me, self.word.load(Acquire), 0, leaked) {
                 Look::Taken(acquired) => return Ok(acquired),
                 Look::Changed => {}
                 // Whoever tries in a loop, and never sleeps, learns of a death that the kernel did
                 // not tell here.
-                Look::HeldBy(holder) if holder != me.id && me.table.look_slowly_if_due(P::now()) => {}
+                Look::HeldBy(holder)
+                    if holder != me.id
+                        && core::mem::take(&mut may_look_slowly)
+                        && me.table.look_slowly_if_due(P::now()) => {}
                 Look::Leaked(holder) if leaked == Leaked::Refuse => return Err(Refusal::Leaked(holder)),
-                Look::HeldBy(_) | Look::Leaked(_) => return Err(Refusal::WouldBlock),
+                Look::HeldBy(_) | Look::Leaked(_) | Look::Ending => return Err(Refusal::WouldBlock),
             }
         }
     }
@@ -229,6 +235,10 @@ impl<P: Platform> Mutex<P> {
                 Look::HeldBy(holder) => Some(holder),
                 Look::Leaked(holder) if leaked == Leaked::Refuse => return Err(Refusal::Leaked(holder)),
                 Look::Leaked(_) => None,
+                Look::Ending => match vigil.sleep_briefly(&self.word, seen) {
+                    Slept::Look => continue,
+                    Slept::TimedOut => return Err(Refusal::TimedOut),
+                },
             };
             if spins > 0 && seen & WAITERS == 0 {
                 spins -= 1;
@@ -258,14 +268,28 @@ impl<P: Platform> Mutex<P> {
             Some(holder) if holder == me.id || me.table.is_alive(holder) => {
                 return Look::HeldBy(holder);
             }
-            Some(holder) if leaked != Leaked::Take && me.table.has_leaked(holder) => return Look::Leaked(holder),
-            // WAITERS: the dead may have been about to wake somebody.
-            // EQUIVALENT(look who takes over does not set WAITERS): where all can be watched, whoever sleeps here is woken by that
-            // death, too, and sets WAITERS itself. It is for those who cannot watch, so that they need not wait for the net.
-            Some(holder) => (INCONSISTENT | WAITERS, Some(Cause::Died(Some(holder)))),
+            Some(holder) if leaked == Leaked::Wait && me.table.has_leaked(holder) => return Look::Leaked(holder),
+            Some(holder) => {
+                if leaked == Leaked::Refuse {
+                    match me.table.why_kept(holder) {
+                        Some(Kept::Leaked) => return Look::Leaked(holder),
+                        Some(Kept::Ending) => return Look::Ending,
+                        None => {}
+                    }
+                }
+                // WAITERS: the dead may have been about to wake somebody.
+                // EQUIVALENT(look who takes over does not set WAITERS): where all can be watched,
+                // whoever sleeps here is woken by that death, too, and sets WAITERS itself. It is for
+                // those who cannot watch, so that they need not wait for the net.
+                (INCONSISTENT | WAITERS, Some(Cause::Died(Some(holder))))
+            }
         };
+        // Once more, now that the id means nobody else any more: it may have come round since, and be
+        // that of one that has leaked the lock. Model: `leaked::a_late_heir_is_given_no_leaked_hold`.
+        let is_kept =
+            || leaked != Leaked::Take && Id::holder_in(seen).is_some_and(|holder| me.table.has_leaked(holder));
         // ORDERING: Acquire, as in `take_free`. What the dead wrote was seen with its lifeline's mark.
-        let take = || self.word.compare_exchange(seen, me.id.word() | new, Acquire, Relaxed).is_ok();
+        let take = || !is_kept() && self.word.compare_exchange(seen, me.id.word() | new, Acquire, Relaxed).is_ok();
         if me.inherit(&self.word, seen, take) { Look::Taken(Acquired { inconsistent }) } else { Look::Changed }
     }
 

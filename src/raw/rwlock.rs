@@ -50,7 +50,7 @@
 
 use super::hold::{Cause, INCONSISTENT, Id, WAITERS};
 use super::mutex::{Acquired, Leaked, Refusal};
-use super::table::Participant;
+use super::table::{Kept, Participant};
 use super::vigil::{Slept, Vigil};
 use crate::platform::{Expect, Platform, Word};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -105,6 +105,8 @@ pub enum Patience {
 enum Writer {
     /// The writer has leaked its hold.
     Leaked(Id),
+    /// The writer is dead, and its process still ending.
+    Ending,
     /// There is no living one: this would be the word without the dead one, if it is not that already.
     Gone { left: u32 },
     /// There is.
@@ -117,6 +119,8 @@ struct Wait<'p, 't, P: Platform> {
     vigil: Option<Vigil<'p, 't, P>>,
     spins: u32,
     leaked: Leaked,
+    /// One who does not wait looks slowly once: `table::slow` says why.
+    may_look_slowly: bool,
 }
 
 impl<'p, 't, P: Platform> Wait<'p, 't, P> {
@@ -125,12 +129,33 @@ impl<'p, 't, P: Platform> Wait<'p, 't, P> {
             Patience::None => None,
             Patience::Until(deadline) => Some(Vigil::new(me, deadline)),
         };
-        Self { me, vigil, spins: P::SPINS, leaked }
+        Self { me, vigil, spins: P::SPINS, leaked, may_look_slowly: true }
     }
 
     /// Whether that holder, which is not alive, has leaked its hold, and that matters.
     fn has_leaked(&self, holder: Id) -> bool {
         self.leaked != Leaked::Take && self.me.table.has_leaked(holder)
+    }
+
+    /// The same, also if its process is still ending.
+    fn why_kept(&self, holder: Id) -> Option<Kept> {
+        if self.leaked == Leaked::Take { None } else { self.me.table.why_kept(holder) }
+    }
+
+    /// Waits a moment for the process of the dead one that this word names to end.
+    fn while_ending(&mut self, word: &P::Word, seen: u32) -> Result<(), Refusal> {
+        match self.vigil.as_mut().map(|vigil| vigil.sleep_briefly(word, seen)) {
+            None => Err(Refusal::WouldBlock),
+            Some(Slept::Look) => Ok(()),
+            Some(Slept::TimedOut) => Err(Refusal::TimedOut),
+        }
+    }
+
+    /// [`Participant::inherit`], if the one that is named has not leaked its hold: asked once more,
+    /// since before that its id may have come round. Model: `leaked::a_late_writer_is_given_no_leaked_hold`.
+    fn inherit(&self, word: &P::Word, seen: u32, take: impl FnOnce() -> bool) -> bool {
+        let is_kept = || Id::holder_in(seen).is_some_and(|holder| self.has_leaked(holder));
+        self.me.inherit(word, seen, || !is_kept() && take())
     }
 
     /// Waits a while for a word of that value, which a living `holder` has, to change.
@@ -186,8 +211,9 @@ impl<'p, 't, P: Platform> Wait<'p, 't, P> {
 
     /// The answer to one who does not wait, or `Ok` if it is to look again: as in
     /// `Mutex::try_lock`.
-    fn would_block(&self) -> Result<(), Refusal> {
-        if self.me.table.look_slowly_if_due(P::now()) { Ok(()) } else { Err(Refusal::WouldBlock) }
+    fn would_block(&mut self) -> Result<(), Refusal> {
+        let has_looked = core::mem::take(&mut self.may_look_slowly) && self.me.table.look_slowly_if_due(P::now());
+        if has_looked { Ok(()) } else { Err(Refusal::WouldBlock) }
     }
 
     /// The answer to one who would wait for itself.
@@ -216,10 +242,11 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         self.read_with(me, patience, Leaked::Refuse)
     }
 
-    /// [`read`](Self::read), by that rule for leaked holds; [`Leaked::Wait`] is as [`Leaked::Refuse`].
+    /// [`read`](Self::read), by that rule for leaked holds of writers; [`Leaked::Wait`] is as
+    /// [`Leaked::Refuse`]. Those of readers are left to them.
     ///
     /// # Errors
-    /// Those of [`read`](Self::read), but [`Refusal::Leaked`] with [`Leaked::Take`].
+    /// Those of [`read`](Self::read), but [`Refusal::Leaked`] of a writer with [`Leaked::Take`].
     ///
     /// # If a process dies
     /// As [`read`](Self::read).
@@ -273,6 +300,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
             let seen = self.writer.0.load(Acquire);
             match (self.judge(me, seen, wait), *taken) {
                 (Writer::Leaked(writer), _) => return Err(Refusal::Leaked(writer)),
+                (Writer::Ending, _) => wait.while_ending(&self.writer.0, seen)?,
                 (Writer::Living(writer), _) => {
                     if let Some(word) = taken.take() {
                         self.unlock_read(word);
@@ -286,7 +314,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                     // ORDERING: Release: who reads this word with Acquire sees what the dead had written, as this one does by the
                     // mark. Model: `rwlock::two_readers_and_a_writer_whoever_dies`.
                     let leave = || self.writer.0.compare_exchange(seen, left, Release, Relaxed).is_ok();
-                    let _or_look_again = me.inherit(&self.writer.0, seen, leave);
+                    let _or_look_again = wait.inherit(&self.writer.0, seen, leave);
                 }
                 (Writer::Gone { .. }, None) => *taken = self.take_word(me, wait)?,
                 (Writer::Gone { left }, Some(word)) => {
@@ -314,14 +342,24 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                     all[word].value = seen;
                     held_by = held_by.or(Some((word, holder)));
                 }
-                Some(holder) if wait.has_leaked(holder) => {
+                // Whatever the caller knows of leaked writers: a leaked reader may read.
+                Some(holder) if me.table.has_leaked(holder) => {
                     all[word].value = seen;
                     leaked_by = Some(holder);
+                }
+                // Others of its process may still read.
+                Some(holder) if me.table.why_kept(holder) == Some(Kept::Ending) => {
+                    wait.while_ending(place, seen)?;
+                    return Ok(None);
                 }
                 // Who sleeps on the word of a dead reader watches that reader, and looks again: no need to keep WAITERS.
                 // ORDERING: as in `read`.
                 _ => {
-                    let take = || place.compare_exchange_then_fence(seen, me.id.word(), Relaxed, Relaxed).is_ok();
+                    // Once more, as in `Wait::inherit`.
+                    let is_kept = || Id::holder_in(seen).is_some_and(|holder| me.table.has_leaked(holder));
+                    let take = || {
+                        !is_kept() && place.compare_exchange_then_fence(seen, me.id.word(), Relaxed, Relaxed).is_ok()
+                    };
                     return Ok(me.inherit(place, seen, take).then_some(word));
                 }
             }
@@ -415,13 +453,14 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
             let seen = self.writer.0.load(Acquire);
             match self.judge(me, seen, wait) {
                 Writer::Leaked(writer) => return Err(Refusal::Leaked(writer)),
+                Writer::Ending => wait.while_ending(&self.writer.0, seen)?,
                 Writer::Living(writer) if writer == me.id => return Err(wait.deadlock()),
                 Writer::Living(writer) => wait.while_held(&self.writer.0, seen, writer)?,
                 Writer::Gone { left } => {
                     let new = me.id.word() | DRAINING | left & INCONSISTENT;
                     // ORDERING: as in `write`.
                     let take = || self.writer.0.compare_exchange_then_fence(seen, new, Relaxed, Relaxed).is_ok();
-                    if me.inherit(&self.writer.0, seen, take) {
+                    if wait.inherit(&self.writer.0, seen, take) {
                         return Ok(left);
                     }
                 }
@@ -439,12 +478,15 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                 match Id::holder_in(seen) {
                     None => break,
                     Some(holder) if me.table.is_alive(holder) => wait.while_held(&reader.0, seen, holder)?,
-                    Some(holder) if wait.has_leaked(holder) => return Err(Refusal::Leaked(holder)),
-                    // ORDERING: Relaxed: that the dead has done reading goes to the next writer with the writer word.
-                    Some(_) => {
-                        let clear = || reader.0.compare_exchange(seen, 0, Relaxed, Relaxed).is_ok();
-                        let _or_look_again = me.inherit(&reader.0, seen, clear);
-                    }
+                    Some(holder) => match wait.why_kept(holder) {
+                        Some(Kept::Leaked) => return Err(Refusal::Leaked(holder)),
+                        Some(Kept::Ending) => wait.while_ending(&reader.0, seen)?,
+                        // ORDERING: Relaxed: that the dead has done reading goes to the next writer with the writer word.
+                        None => {
+                            let clear = || reader.0.compare_exchange(seen, 0, Relaxed, Relaxed).is_ok();
+                            let _or_look_again = wait.inherit(&reader.0, seen, clear);
+                        }
+                    },
                 }
             }
         }
@@ -498,10 +540,13 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         match Id::holder_in(seen) {
             None => Writer::Gone { left: seen & !WAITERS },
             Some(holder) if holder == me.id || me.table.is_alive(holder) => Writer::Living(holder),
-            Some(holder) if wait.has_leaked(holder) => Writer::Leaked(holder),
-            // It had touched nothing. There may be a displaced reader that it waited for.
-            Some(_) if seen & (DRAINING | INCONSISTENT) == DRAINING => Writer::Gone { left: DISPLACED },
-            Some(holder) => Writer::Gone { left: Cause::Died(Some(holder)).word() },
+            Some(holder) => match wait.why_kept(holder) {
+                Some(Kept::Leaked) => Writer::Leaked(holder),
+                Some(Kept::Ending) => Writer::Ending,
+                // It had touched nothing. There may be a displaced reader that it waited for.
+                None if seen & (DRAINING | INCONSISTENT) == DRAINING => Writer::Gone { left: DISPLACED },
+                None => Writer::Gone { left: Cause::Died(Some(holder)).word() },
+            },
         }
     }
 

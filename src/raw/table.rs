@@ -230,6 +230,15 @@ impl<P: Platform> Clone for Participant<'_, P> {
 }
 impl<P: Platform> Copy for Participant<'_, P> {}
 
+/// Why nobody may have what a dead participant held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// It ended by itself, with a [leaked](Table::has_leaked) hold, and its process lives.
+    Leaked,
+    /// Its process is still [ending](Platform::is_ending). That is over in a moment.
+    Ending,
+}
+
 /// Every slot is taken by the living.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full;
@@ -270,6 +279,21 @@ impl<'m, P: Platform> Table<'m, P> {
         slot.alive().is_some_and(|(_, claim)| claim.generation == id.generation())
     }
 
+    /// Why what the participant held, which is [not alive](Self::is_alive), must not be given to
+    /// anybody else now, if that is so: a reference that its guard gave may be in use.
+    pub fn why_kept(&self, id: Id) -> Option<Kept> {
+        let slot = self.slots.get(id.index())?;
+        // ORDERING: Relaxed, as in `has_leaked`. A slot is not given away while its process is ending, so
+        // the facts are still those of `id` if that matters.
+        let claim = Claim::of(slot.claim.load(Relaxed));
+        match claim.state {
+            _ if claim.generation != id.generation() => None,
+            LIVE if P::is_ending(&slot.about, claim.thread) => Some(Kept::Ending),
+            LEAKED if self.is_leaked(id, slot, claim) => Some(Kept::Leaked),
+            _ => None,
+        }
+    }
+
     /// Whether the participant, which is [not alive](Self::is_alive), ended by itself with a leaked
     /// hold, in a process that lives, or may live.
     ///
@@ -284,16 +308,16 @@ impl<'m, P: Platform> Table<'m, P> {
         // somebody freed the claim is acquired by `inherit`, which reads the claim once more. Model:
         // `leaked::a_leaked_hold_is_given_to_nobody`.
         let claim = Claim::of(slot.claim.load(Relaxed));
-        if (claim.state, claim.generation) != (LEAKED, id.generation()) {
-            return false;
-        }
-        if !P::is_process_gone(&slot.about) {
-            return true;
-        }
-        if self.free(slot, claim) {
+        (claim.state, claim.generation) == (LEAKED, id.generation()) && self.is_leaked(id, slot, claim)
+    }
+
+    /// Whether a claim in LEAKED keeps what was leaked. Frees the slot if its process is gone.
+    fn is_leaked(&self, id: Id, slot: &Slot<P>, claim: Claim) -> bool {
+        let is_gone = P::is_process_gone(&slot.about);
+        if is_gone && self.free(slot, claim) {
             self.announce(id.index());
         }
-        false
+        !is_gone
     }
 
     /// The participant `id`, which calls, is about to end by itself, and may leave a leaked hold.
@@ -357,6 +381,10 @@ impl<'m, P: Platform> Table<'m, P> {
         let is_over = former.is_over(slot.lifelines[0].word().load(Acquire));
         if !is_over || former.generation >= P::LAST_GENERATION {
             return None; // taken, or to be recycled first
+        }
+        // What it says of its owner is needed as long as others of its process may use what it held.
+        if former.state == LIVE && P::is_ending(&slot.about, former.thread) {
+            return None;
         }
         let generation = former.generation + 1;
         let mine = Claim { state: CLAIMED, generation, thread: who.thread(), tag: who.tag() };

@@ -53,6 +53,9 @@ use crate::platform::{About, Expect, Lifeline, Platform, Word};
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
 use core::time::Duration;
 
+/// How long a sleep is while a process is ending.
+const WHILE_ENDING: Duration = Duration::from_micros(100);
+
 /// The longest that the first phase grows to.
 const LONGEST_FIRST_PHASE: Duration = Duration::from_millis(32);
 
@@ -73,6 +76,8 @@ pub struct Vigil<'p, 't, P: Platform> {
     first_phase: Option<Duration>,
     first_phase_ends: Option<Duration>,
     watch: Option<Watch<'t, P>>,
+    /// Nobody has looked slowly since the deadline, for this operation.
+    may_look_slowly: bool,
 }
 
 /// The words of one wait, at most as many as the platform takes.
@@ -113,7 +118,7 @@ impl<T: Copy, const N: usize> List<T, N> {
 impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
     /// Begins. `deadline` is on [`Platform::now`]'s clock; `None` waits for ever.
     pub fn new(me: &'p Participant<'t, P>, deadline: Option<Duration>) -> Self {
-        Self { me, deadline, first_phase: P::first_phase(), first_phase_ends: None, watch: None }
+        Self { me, deadline, first_phase: P::first_phase(), first_phase_ends: None, watch: None, may_look_slowly: true }
     }
 
     /// Sleeps on `news` as long as it is `value`, and nobody dies who matters. `holder` is whom the caller waits for, if it
@@ -135,8 +140,9 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
     ) -> Slept {
         let now = P::now();
         if self.is_over(now) {
-            // Here, too: whoever waits in slices may never come any further.
-            return if self.me.table.look_slowly_if_due(now) { Slept::Look } else { Slept::TimedOut };
+            // Here, too: whoever waits in slices may never come any further. Once: `table::slow` says why.
+            let has_looked = core::mem::take(&mut self.may_look_slowly) && self.me.table.look_slowly_if_due(now);
+            return if has_looked { Slept::Look } else { Slept::TimedOut };
         }
         if self.is_in_first_phase(now) {
             self.nap(news, others, holder, now);
@@ -195,6 +201,17 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         }
         self.me.table.look_slowly_if_due(now); // for the same reason as in `sleep`
         Slept::TimedOut
+    }
+
+    /// Sleeps for a moment on a word that names a dead holder whose process is still
+    /// [ending](Platform::is_ending). Nothing tells when that is over.
+    pub(super) fn sleep_briefly(&mut self, word: &P::Word, value: u32) -> Slept {
+        let now = P::now();
+        if self.is_over(now) {
+            return Slept::TimedOut;
+        }
+        P::wait(&[Expect { word, value }], earlier(self.deadline, Some(now + WHILE_ENDING)));
+        Slept::Look
     }
 
     fn is_over(&self, now: Duration) -> bool {

@@ -22,9 +22,16 @@
 //! ([`Table::leak`]), before the kernel cuts its lifelines. A thread that locks after that, in a
 //! destructor that runs still later, says so at once.
 //!
-//! The count may be too high, never too low: a [`Lock`](crate::Lock) that another thread released is
-//! still counted by the one that acquired it. The slot of such a thread stays taken until its process
-//! ends, or until a newcomer that finds no other slot sees that no word names it.
+//! That count may be too high, never too low: a guard is counted when it is made and when it is
+//! dropped, whatever any word says. Holds of a [`Lock`](crate::Lock) have a count of their own, since
+//! there the word alone tells whose hold is released. It can tell a wrong one: a `Lock` that is data of a
+//! mutex can be moved to another segment, where its word names another thread, and the dead may have
+//! written any word. With one count for both, the release of such a lock would hide a leaked guard. The
+//! count of locks is too high if another thread has released one, and too low after such a move: then
+//! the next gets `OwnerDied` where it should wait, for a lock that gives no reference.
+//!
+//! The slot of a thread whose count was too high stays taken until its process ends, or until a
+//! newcomer that finds no other slot sees that no word names it.
 //!
 //! # The end of a mapping
 //!
@@ -382,6 +389,8 @@ struct Local {
     thread: Cell<u64>,
     /// Holds of this thread whose guards have not been dropped: see the [module](self).
     holds: Cell<usize>,
+    /// Holds of a [`Lock`](crate::Lock) that this thread has taken and has not given back.
+    locks: Cell<usize>,
     /// The thread is at its end, and has said what it leaves.
     is_ending: Cell<bool>,
     /// Where its lifelines are, once it has any.
@@ -405,6 +414,7 @@ thread_local! {
             process: Cell::new(0),
             thread: Cell::new(0),
             holds: Cell::new(0),
+            locks: Cell::new(0),
             is_ending: Cell::new(false),
             anchors: Cell::new(None),
             entries: [EMPTY; ENTRIES],
@@ -440,14 +450,34 @@ pub(crate) fn hold_ends() {
     LOCAL.with(|local| local.holds.set(local.holds.get().wrapping_sub(1)));
 }
 
-/// The calling thread ends by itself, and whatever its destructors drop has been dropped.
+/// The calling thread has acquired a [`Lock`](crate::Lock).
+#[inline(always)]
+pub(crate) fn lock_begins() {
+    LOCAL.with(|local| local.locks.set(local.locks.get().wrapping_add(1)));
+}
+
+/// A [`Lock`](crate::Lock) whose word named the calling thread has been released.
+#[inline(always)]
+pub(crate) fn lock_ends() {
+    LOCAL.with(|local| local.locks.set(local.locks.get().wrapping_sub(1)));
+}
+
+/// The calling thread ends by itself. Its thread-local variables have been dropped, and of what
+/// belongs to the C library's keys some; called again when more of that may have been.
 extern "C" fn thread_ends() {
     LOCAL.with(|local| {
         local.is_ending.set(true);
         local.epoch.set(u64::MAX); // nobody's: whatever it locks from now on goes through `find`
         // A forked child that has done nothing here since: slots and holds are its parent's.
-        if local.process.get() == process_number() && local.holds.get() != 0 {
+        if local.process.get() != process_number() {
+            return;
+        }
+        if local.holds.get() != 0 || local.locks.get() != 0 {
             own_slots(local.thread.get()).for_each(|(table, id)| table.leak(id));
+        }
+        if let Some(anchors) = local.anchors.get() {
+            // SAFETY: this thread's, of this process.
+            unsafe { anchors.repair() };
         }
     });
 }
@@ -568,6 +598,7 @@ impl Local {
             self.process.set(process);
             self.thread.set(new_number());
             self.holds.set(0); // its guards are copies of its parent's
+            self.locks.set(0);
             self.anchors.set(None);
         }
         self.epoch.set(epoch);

@@ -76,6 +76,8 @@
 //! for its turn, and then looks whether it still has the name. The second name is
 //! `.outlive-NEW-OLD`, by the inodes of the two. What a replacer that was killed leaves there is
 //! removed by the next one, if it is one of these two inodes, a segment, and abandoned.
+//! Whatever else had the name at the moment of the exchange stays there if the replacer is killed
+//! before it has exchanged them back: nobody can tell then that it had the name.
 
 mod descriptor;
 mod record;

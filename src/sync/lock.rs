@@ -38,7 +38,7 @@ use std::time::{Duration, Instant};
 /// The lock stays acquired as long as the thread's *process* lives, as Python's does: others wait, and
 /// any participant may release it. This is so whether there was a guard, which was leaked, or none. When
 /// that process ends, the next to acquire the lock gets [`LockError::OwnerDied`], a waiter up to a
-/// second later.
+/// second later. A process in another PID namespace is not known to end: then somebody has to release.
 #[repr(transparent)]
 pub struct Lock {
     pub(super) raw: raw::Mutex<Linux>,
@@ -111,7 +111,7 @@ impl Lock {
         };
         match answer {
             Ok(Acquired { inconsistent: None }) => {
-                local::hold_begins();
+                local::lock_begins();
                 Ok(me.id)
             }
             other => tell(other),
@@ -130,7 +130,7 @@ impl Lock {
     pub fn release(&self) -> Result<(), Error> {
         match local::participant(self) {
             Ok(me) if self.raw.release_plain_own(me.id) => {
-                local::hold_ends();
+                local::lock_ends();
                 Ok(())
             }
             Ok(me) => self.release_slow(Some(me.id)),
@@ -144,7 +144,7 @@ impl Lock {
     fn release_slow(&self, me: Option<Id>) -> Result<(), Error> {
         let holder = self.raw.release(None, None)?;
         if me == Some(holder) {
-            local::hold_ends();
+            local::lock_ends();
         }
         Ok(())
     }
@@ -232,7 +232,7 @@ impl Lock {
 fn tell(answer: Result<Acquired, Refusal>) -> Result<Id, LockError<()>> {
     match answer {
         Ok(Acquired { inconsistent }) => {
-            local::hold_begins();
+            local::lock_begins();
             let cause = inconsistent.expect("what is consistent is told without this function");
             Err(LockError::of(cause, ()))
         }
@@ -302,7 +302,7 @@ impl<'a> LockGuard<'a> {
     fn give_back(&self) -> Result<(), Error> {
         let is_plain = self.stamp.is_of_this_process() && !self.stamp.panicked_since();
         if is_plain && self.lock.raw.release_plain(self.stamp.own()) {
-            local::hold_ends();
+            local::lock_ends();
             return Ok(());
         }
         give_back_slowly(&self.lock.raw, self.stamp)
@@ -318,7 +318,7 @@ fn give_back_slowly(raw: &raw::Mutex<Linux>, stamp: Stamp) -> Result<(), Error> 
     let id = Id::holder_in(stamp.own());
     let left = stamp.panicked_since().then_some(Cause::Panicked(id));
     raw.release(id, left)?; // if somebody else did, this thread's count stays too high, which is harmless
-    local::hold_ends();
+    local::lock_ends();
     Ok(())
 }
 

@@ -202,13 +202,13 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
 
     /// As [`try_read`](Self::try_read), and reads beside the holds of threads that
     /// [leaked a guard](Self#if-a-guard-is-leaked) and ended. A leaked write hold is taken away, and
-    /// counts as a death: [`LockError::OwnerDied`].
+    /// counts as a death: [`LockError::OwnerDied`]. Leaked read holds stay.
     ///
     /// # Safety
     /// No reference that a leaked write guard gave is used any more, in any process.
     ///
     /// # Errors
-    /// Those of [`try_read`](Self::try_read), but `Leaked`.
+    /// Those of [`try_read`](Self::try_read); `Leaked` only if leaked read holds have all reader words.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).

@@ -164,12 +164,12 @@ impl<'a> sealed::Guard for LockGuard<'a> {
 impl<'a> Hold<LockGuard<'a>> for Parts<'a, Lock> {
     fn release(&mut self) {
         if self.lock.raw.release(Id::holder_in(self.own), None).is_ok() {
-            local::hold_ends(); // else somebody else has released it
+            local::lock_ends(); // else somebody else has released it
         }
     }
     fn take_again(self, me: &Participant<'_, Linux>) -> LockResult<LockGuard<'a>> {
         let cause = inconsistency(self.lock.raw.lock_again_with(me, Leaked::Wait))?;
-        local::hold_begins();
+        local::lock_begins();
         told(cause, LockGuard::new(self.lock, me.id))
     }
 }

@@ -117,7 +117,7 @@ impl Victim {
         let mut shared = Shared::look();
         let begin = Instant::now();
         loop {
-            if trace.length().is_multiple_of(256) && within.is_some_and(|within| begin.elapsed() > within) {
+            if trace.length() % 256 == 0 && within.is_some_and(|within| begin.elapsed() > within) {
                 trace.find_ways();
                 trace.end_before_the_operation();
                 return Ok(trace);

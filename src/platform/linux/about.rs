@@ -109,6 +109,32 @@ impl AboutThread {
         start != 0 && time != 0 && time == time_namespace() && seen.start > start
     }
 
+    /// Whether another thread of the process is killed, and has not come out of the kernel since.
+    ///
+    /// The kernel cuts the lifelines of each thread when that thread ends. Another thread of the same
+    /// process may be in the middle of a long system call, such as a read of a file into what the dead
+    /// one held, and SIGKILL waits for its end. As long as SIGKILL is pending for a thread, it may still
+    /// write. What becomes another program (exec) waits for its threads before that.
+    pub(super) fn is_ending(&self, thread: u32) -> bool {
+        const KILLED: u64 = 1 << (libc::SIGKILL - 1);
+        let process = self.process_id.load(FACT);
+        // First what is nearly always the answer: of a killed process with one thread, that thread is left.
+        let Some(seen) = stat(&format!("/proc/{process}/stat")) else {
+            return false;
+        };
+        if seen.threads <= 1 && process == thread || !self.can_be_judged() || !proc_is_ours() {
+            return false;
+        }
+        let Ok(tasks) = fs::read_dir(format!("/proc/{process}/task")) else {
+            return false;
+        };
+        tasks.flatten().any(|task| {
+            let is_another = task.file_name().to_str().is_some_and(|id| id != thread.to_string());
+            let stat = || stat(task.path().join("stat").to_str()?);
+            is_another && stat().is_some_and(|seen| seen.pending & KILLED != 0)
+        })
+    }
+
     /// True only if the thread is known to have ended.
     pub(super) fn is_gone(&self, thread: u32) -> bool {
         if thread == 0 || !self.can_be_judged() {
@@ -317,9 +343,11 @@ struct Stat {
     state: u8,
     threads: u32,
     start: u64,
+    /// The signals that are pending for the thread alone, the first in bit 0.
+    pending: u64,
 }
 
-/// Fields 3, 20 and 22 of a stat file (proc(5)). The name in field 2 may contain anything, `)` included.
+/// Fields 3, 20, 22 and 31 of a stat file (proc(5)). The name in field 2 may contain anything, `)` included.
 fn stat(path: &str) -> Option<Stat> {
     let text = fs::read(path).ok()?;
     let after_name = &text[text.iter().rposition(|b| *b == b')')? + 1..];
@@ -327,7 +355,8 @@ fn stat(path: &str) -> Option<Stat> {
     let state = *fields.next()?.first()?;
     let threads = core::str::from_utf8(fields.nth(16)?).ok()?.parse().ok()?;
     let start = core::str::from_utf8(fields.nth(1)?).ok()?.parse().ok()?;
-    Some(Stat { state, threads, start })
+    let pending = core::str::from_utf8(fields.nth(8)?).ok()?.parse().ok()?;
+    Some(Stat { state, threads, start, pending })
 }
 
 /// Whether this process has no thread of that id any more.

@@ -20,7 +20,8 @@
 //! 3. At every instruction, the kernel finds either the list as it was or the list as it will be.
 //!    One store to the `next` link of the newer neighbour makes the change.
 //!
-//! That one store also repairs the link that it writes, if another process has written there.
+//! That one store also repairs the link that it writes, if another process has written there. A
+//! thread that ends by itself repairs all of them before, see [`Anchors::repair`].
 //!
 //! # How many entries
 //!
@@ -185,6 +186,25 @@ impl Anchors {
         let others = unsafe { self.entries_of_others() };
         let all = others + self.nodes.len() + lifelines + more;
         if all > ROBUST_LIST_LIMIT - RESERVED { Err(Crowded { lifelines, others }) } else { Ok(()) }
+    }
+
+    /// Writes the links of all lifelines anew, as the kernel is to find them: another process may have
+    /// written there.
+    ///
+    /// # Safety
+    /// The anchors are the calling thread's.
+    pub(crate) unsafe fn repair(&self) {
+        with_signals_blocked(|| {
+            let [first, last] = &self.places;
+            let mut place = first;
+            while !ptr::eq(place, last) {
+                // SAFETY: linked, or an anchor's, in the calling thread's list.
+                let (node, older) = unsafe { (place.node(), place.older()) };
+                // SAFETY: as above.
+                node.next.store(unsafe { older.node() }.address(), PRIVATE);
+                place = older;
+            }
+        });
     }
 
     /// How many entries are newer and older than the anchors.

@@ -171,6 +171,9 @@ impl Platform for Linux {
         futex::count_a_slow_check();
         about.is_gone(thread)
     }
+    fn is_ending(about: &AboutThread, thread: u32) -> bool {
+        about.is_ending(thread)
+    }
     fn is_process_gone(about: &AboutThread) -> bool {
         about.is_process_gone()
     }

@@ -17,7 +17,8 @@
 //! segments that it joined earlier, and the robust mutexes that it locked before. Sleepers learn of
 //! such a death from the slow look. The kernel marks what it is led to only if the word there
 //! equals the dying thread's id, and lies in memory that the dying process can write. When a thread
-//! leaves a segment it repairs the link that led there.
+//! leaves a segment it repairs the link that led there. When it ends by itself it repairs all: what the
+//! dead have left in a link changes nothing in a process that lives on.
 
 use core::fmt;
 use core::mem::{MaybeUninit, offset_of};

@@ -1,10 +1,13 @@
 //! Being called at the end of a thread that ends by itself.
 //!
 //! The C library calls the destructors of a thread's keys (pthread_key_create(3)) after those of its
-//! thread-local variables, in up to four rounds, as long as some key has a value. So a value that is
-//! set again in each round but the last makes the last call of all but certain: whatever is dropped by
-//! other destructors has been dropped by then. A thread that is killed, and one whose process ends,
-//! exits or becomes another program, calls nothing.
+//! thread-local variables, in up to four rounds, as long as some key has a value. The hook is called in
+//! each of them. Which round it is cannot be told: a value may have been set for the first time by
+//! another key's destructor. So there is no waiting for the last one, which may never come.
+//!
+//! One case is left out: a thread that calls this for the first time in the fourth round, in the
+//! destructor of a younger key. A thread that is killed, and one whose process ends, exits or becomes
+//! another program, calls nothing either.
 
 use core::ffi::{c_int, c_void};
 use core::ptr;
@@ -18,7 +21,8 @@ static KEY: AtomicU64 = AtomicU64::new(0);
 /// What is to be called: an `extern "C" fn()`.
 static HOOK: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
 
-/// Has `hook` called when the calling thread ends by itself. It is the same in all calls.
+/// Has `hook` called when the calling thread ends by itself, once or several times: other destructors
+/// may run before, between and after. It is the same in all calls.
 ///
 /// # Errors
 /// The error number of a C library that has no key left.
@@ -54,22 +58,17 @@ fn key() -> Result<libc::pthread_key_t, c_int> {
     }
 }
 
-/// `value`: which round it is, from 1.
+/// `value`: which call it is, from 1.
 extern "C" fn at_thread_end(value: *mut c_void) {
-    let round = value.addr();
-    if round < ROUNDS {
-        // Without a key, or memory for its value, this round is the last.
-        let is_set = key().is_ok_and(|key| {
-            // SAFETY: as in `call_at_thread_end`.
-            unsafe { libc::pthread_setspecific(key, ptr::without_provenance(round + 1)) == 0 }
-        });
-        if is_set {
-            return;
-        }
-    }
     // ORDERING: Relaxed; this thread has stored it before it set the key's value.
     let hook = HOOK.load(Ordering::Relaxed);
     // SAFETY: a function of that type, stored in `call_at_thread_end`.
     let hook = unsafe { core::mem::transmute::<*mut (), extern "C" fn()>(hook) };
     hook();
+    let calls = value.addr();
+    if let (true, Ok(key)) = (calls < ROUNDS, key()) {
+        // Without memory for its value this call is the last.
+        // SAFETY: as in `call_at_thread_end`.
+        unsafe { libc::pthread_setspecific(key, ptr::without_provenance(calls + 1)) };
+    }
 }

@@ -1,7 +1,8 @@
 //! What a waiter does, step by step: its last look, and what it leaves when it gives up.
 
 use super::*;
-use crate::platform::puppet::{DEADLINE, Puppet, Scene, id_of, play, scene};
+use crate::platform::puppet::{DEADLINE, Puppet, Scene, id_of, looks_take_a_period, play, scene, still_ending};
+use crate::platform::{Lifeline, MARK};
 
 fn held_by(place: usize) -> Mutex<Puppet> {
     Mutex::from_word(Word::new(id_of(place).word()))
@@ -80,4 +81,50 @@ fn who_slept_and_has_the_lock_leaves_word_of_those_who_sleep() {
     });
     assert_eq!(answer, Ok(Acquired { inconsistent: None }));
     assert_eq!(wakes.on(&mutex.word), [1]);
+}
+
+/// Two that look in two time namespaces find the look due each time, too.
+#[test]
+fn who_gives_up_does_so_however_often_a_slow_look_is_due() {
+    let mutex = held_by(1);
+    let (answers, _) = play(3, vec![], |me| {
+        looks_take_a_period();
+        [mutex.try_lock(me), mutex.lock(me, Some(Duration::ZERO))]
+    });
+    assert_eq!(answers, [Err(Refusal::WouldBlock), Err(Refusal::TimedOut)]);
+}
+
+fn holder_dies() -> Scene {
+    scene(|sleep| sleep.dies(sleep.others().next().expect("the holder is watched")))
+}
+
+#[test]
+fn what_the_dead_held_is_had_when_others_of_their_process_have_ended() {
+    still_ending(2);
+    let moment = || scene(|sleep| sleep.lasts());
+    let (answer, _) = wait(vec![holder_dies(), moment(), moment()]);
+    assert_eq!(answer, Ok(Acquired { inconsistent: Some(Cause::Died(Some(id_of(1)))) }));
+}
+
+#[test]
+fn a_process_that_is_long_in_ending_is_waited_for_up_to_the_deadline() {
+    still_ending(u32::MAX);
+    let late = scene(|sleep| {
+        assert!(sleep.until().is_some_and(|until| until < DEADLINE), "a moment");
+        sleep.ends_at(DEADLINE);
+    });
+    assert_eq!(wait(vec![holder_dies(), late]).0, Err(Refusal::TimedOut));
+    still_ending(0);
+}
+
+#[test]
+fn who_tries_does_not_wait_for_a_process_that_is_ending() {
+    still_ending(1);
+    let mutex = held_by(1);
+    let (answers, _) = play(3, vec![], |me| {
+        me.table.slots[1].lifelines()[0].word().store(MARK, Relaxed);
+        [mutex.try_lock(me), mutex.try_lock(me)]
+    });
+    let died = Acquired { inconsistent: Some(Cause::Died(Some(id_of(1)))) };
+    assert_eq!(answers, [Err(Refusal::WouldBlock), Ok(died)]);
 }

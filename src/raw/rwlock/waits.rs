@@ -1,7 +1,7 @@
 //! What a waiter does, step by step: its last look, and what it leaves when it gives up.
 
 use super::*;
-use crate::platform::puppet::{DEADLINE, Puppet, Scene, id_of, play, scene};
+use crate::platform::puppet::{DEADLINE, Puppet, Scene, id_of, looks_take_a_period, play, scene};
 use std::rc::Rc;
 
 type Two = RwLock<Puppet, 2>;
@@ -146,4 +146,15 @@ fn whoever_gives_up_or_is_done_wakes_all_who_wait_for_it() {
         assert_eq!(wakes.on(&lock.readers[0].0), [u32::MAX]);
         assert_eq!(words(&lock), (writer, [0, 0]));
     }
+}
+
+/// As with the mutex.
+#[test]
+fn who_gives_up_does_so_however_often_a_slow_look_is_due() {
+    let lock = lock(another(), [0, 0]);
+    let (answers, _) = play(3, vec![], |me| {
+        looks_take_a_period();
+        [lock.read(me, Patience::None).map(drop), lock.write(me, Patience::None).map(drop)]
+    });
+    assert_eq!(answers, [Err(Refusal::WouldBlock); 2]);
 }

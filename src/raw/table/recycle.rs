@@ -45,9 +45,13 @@
 //! takes nothing over any more, and its announcement does not count.
 
 use super::{Claim, LEAKED, Newcomer, Participant, Table};
-use crate::platform::{Lifeline, Long, Platform, Word};
+use crate::platform::{Lifeline, Long, MARK, Platform, Word};
 use crate::raw::hold::Id;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+
+/// Announced by an heir in a signal handler that has interrupted an heir: no round begins meanwhile.
+/// No id's word.
+const OF_MANY: u32 = u32::MAX;
 
 /// The highest generation of each slot that some word names.
 #[derive(Debug)]
@@ -87,14 +91,16 @@ impl<P: Platform> Table<'_, P> {
                 is_retired.then_some((index, seen))
             })
             .collect();
-        // Their owners are dead, and may have left a hold in a living process, or none at all.
+        // Their owners are dead, and may have left a hold in a living process, or none at all. The
+        // second lifeline alone does not do: invariant 1.
         let leaked: Vec<_> = slots()
             // ORDERING: Acquire. Whoever freed a retired slot knew of the end of its owner; and one
             // that may leak has armed its lifelines. Models:
             // `table::a_slot_that_a_slow_look_freed_keeps_the_names_of_its_dead`,
             // `table::a_newcomer_takes_no_slot_of_one_that_may_leak`.
             .map(|(index, slot)| (index, slot, Claim::of(slot.claim.load(Acquire))))
-            .filter(|(_, slot, claim)| claim.state == LEAKED && slot.alive().is_none())
+            .filter(|(_, _, claim)| claim.state == LEAKED)
+            .filter(|(_, slot, claim)| claim.thread == 0 || slot.lifelines[0].word().load(Acquire) & MARK != 0)
             .collect();
         if retired.is_empty() && leaked.is_empty() {
             return;
@@ -123,6 +129,9 @@ impl<P: Platform> Table<'_, P> {
             // for processors that may do a relaxed exchange after the store behind it.
             let heir_of = slot.heir_of.load(Acquire);
             if heir_of != 0 && slot.alive().is_some() {
+                if heir_of == OF_MANY {
+                    return;
+                }
                 named.note(heir_of);
             }
         }
@@ -142,9 +151,10 @@ impl<P: Platform> Table<'_, P> {
 }
 
 impl<P: Platform> Participant<'_, P> {
-    /// Does `take`, a CAS on a word that was `seen`, so that it cannot be late: if the word names
-    /// somebody, that one is named still, and dead, and its id means nobody else until this has
-    /// returned. False if it is not so, or `take` was refused.
+    /// Does `take`, a CAS on a word that was `seen`, so that it cannot be
+    /// late: if the word names somebody who was found dead, that one is still named, and still
+    /// dead, and its id means nobody else until this has returned. False if it is not so, or `take`
+    /// was refused. Who must not take what was leaked asks for that, too, in `take`.
     pub fn inherit(&self, word: &P::Word, seen: u32, take: impl FnOnce() -> bool) -> bool {
         match Id::holder_in(seen) {
             None => take(),
@@ -157,8 +167,11 @@ impl<P: Platform> Participant<'_, P> {
     /// Acquire.
     pub fn inherit_from(&self, dead: Id, is_named: impl FnOnce() -> bool, take: impl FnOnce() -> bool) -> bool {
         let announcement = self.table.slot(self.id).map(|slot| &slot.heir_of);
+        // Not 0 in a signal handler that has interrupted this very function: what it announced stands.
+        let before = announcement.map_or(0, |announcement| announcement.load(Relaxed));
         if let Some(announcement) = announcement {
-            announcement.store(dead.word(), Relaxed); // ORDERING: the fence orders it.
+            let announced = if before == 0 { dead.word() } else { OF_MANY };
+            announcement.store(announced, Relaxed); // ORDERING: the fence orders it.
         }
         // ORDERING: SeqCst. Pairs with the fence of `recycle`; model:
         // `table::an_id_comes_round_after_the_last_heir`.
@@ -170,7 +183,7 @@ impl<P: Platform> Participant<'_, P> {
             // EQUIVALENT(Release to Relaxed): where no circle of program order and reads-from is
             // possible; see `recycle`, where it is read. It is Release for processors that may do a
             // relaxed exchange after the store behind it.
-            announcement.store(0, Release);
+            announcement.store(before, Release);
         }
         taken
     }

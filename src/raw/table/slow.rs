@@ -11,7 +11,9 @@
 //!
 //! The stamp wraps after 49 days. A stamp that is as old as that seems to be new: the look comes a
 //! period later. The clock of another time namespace may be far ahead or behind: then the stamp is
-//! due, too, and the look comes too often.
+//! due, too, and the look comes too often. Two that look by turns, one in each, find it due each time;
+//! and so does one whose look takes longer than a period. So who looks in order to give up looks once
+//! in an operation.
 //!
 //! # If a process dies
 //!
@@ -62,7 +64,8 @@ impl<P: Platform> Table<'_, P> {
                 self.look_slowly_at_leaked(index, slot, claim);
                 continue;
             }
-            if claim.state != LIVE || !P::is_gone(&slot.about, claim.thread) {
+            if claim.state != LIVE || !P::is_gone(&slot.about, claim.thread) || P::is_ending(&slot.about, claim.thread)
+            {
                 continue;
             }
             // Where the kernel did its part there is nothing to do.
@@ -83,7 +86,9 @@ impl<P: Platform> Table<'_, P> {
     /// is.
     fn look_slowly_at_leaked(&self, index: usize, slot: &Slot<P>, claim: Claim) {
         let is_kept = self.has_leaked(Id::new(index, claim.generation));
-        let is_unmarked = slot.alive().is_some_and(|(_, now)| now == claim);
+        // The first lifeline: with the second alone marked the kernel was not done. If it is a
+        // successor's, the claim has changed.
+        let is_unmarked = claim.thread != 0 && slot.lifelines[0].word().load(Acquire) & MARK == 0;
         if is_kept && is_unmarked && P::is_gone(&slot.about, claim.thread) {
             let ended = Claim { thread: 0, ..claim };
             // ORDERING: Release, as in `free`.

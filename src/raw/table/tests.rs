@@ -143,3 +143,41 @@ fn both_lifelines_of_a_slot_are_reset() {
         assert_eq!(generations(free, left, &[&[], &[]]), [2, 3].map(Some), "{left:x?}");
     }
 }
+
+/// With the second lifeline alone marked, by an exec, the kernel may still be at the first.
+#[test]
+fn a_leaked_slot_that_no_word_names_is_had_when_the_kernel_has_done_with_it() {
+    let of_a_thread = Claim { state: LEAKED, generation: 1, thread: 5, tag: 0 };
+    let gone = Claim { thread: 0, ..of_a_thread };
+    let (armed, marked) = (5 | WAKE_AT_DEATH, MARK | WAKE_AT_DEATH);
+    for (claim, lifelines, had) in [
+        (of_a_thread, [marked, 0], Some(2)),
+        (gone, [armed, marked], Some(2)),
+        (of_a_thread, [armed, 0], None),
+        (of_a_thread, [armed, marked], None),
+    ] {
+        assert_eq!(generations(claim, lifelines, &[&[]]), [had], "{claim:?}, {lifelines:x?}");
+        let named = Id::new(0, 1).word();
+        assert_eq!(generations(claim, lifelines, &[&[named]]), [None], "{claim:?}, {lifelines:x?}");
+    }
+}
+
+#[test]
+fn an_heir_in_a_signal_handler_leaves_the_interrupted_heirs_announcement() {
+    let slot = |claim: Claim, own| {
+        let lifelines = [own, 0].map(RobustNode::unlinked);
+        Slot::<Linux>::from_parts(Long::new(claim.word()), lifelines, AboutThread::of_process(1))
+    };
+    let living = Claim { state: LIVE, generation: 1, thread: 5, tag: 0 };
+    let retired = Claim { generation: u16::MAX, ..living };
+    let slots = [slot(living, 5 | WAKE_AT_DEATH), slot(retired, MARK | WAKE_AT_DEATH)];
+    let (membership, cursor, stamp) = (Word::new(2), Word::new(0), Word::new(0));
+    let table = Table { membership: &membership, cursor: &cursor, stamp: &stamp, slots: &slots };
+    let me = Participant { id: Id::new(0, 1), table: &table };
+    let is_full = || table.register(&Somebody { words: &[] }).is_err();
+    let (interrupted, other) = (Id::new(1, u16::MAX), Id::new(1, 3));
+    let handler = || me.inherit_from(other, || true, is_full);
+    assert!(me.inherit_from(interrupted, handler, is_full));
+    assert!(me.inherit_from(interrupted, || true, is_full));
+    assert!(!is_full(), "no heir is left");
+}

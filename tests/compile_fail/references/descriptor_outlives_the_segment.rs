@@ -1,9 +1,9 @@
 use outlive::Segment;
-use std::os::fd::AsFd;
 
 fn main() {
     let segment = Segment::<u64>::anonymous(|_zero| {}).unwrap();
-    let descriptor = segment.as_fd();
+    // SAFETY: nothing is done with it.
+    let descriptor = unsafe { segment.borrow_fd() }.unwrap();
     drop(segment);
     println!("{descriptor:?}");
 }

@@ -24,8 +24,26 @@ fn whole(answer: LockResult<MutexGuard<'_, [u64; 2]>>) -> Result<MutexGuard<'_, 
     }
 }
 
-fn update_with(shared: &Shared, answer: LockResult<MutexGuard<'_, [u64; 2]>>, random: &mut Random) -> Outcome {
-    match whole(answer) {
+/// The same answer, or the pair of a thread that has ended with it: its guard was forgotten.
+fn from_the_ended<'s>(
+    shared: &'s Shared,
+    answer: LockResult<MutexGuard<'s, [u64; 2]>>,
+) -> LockResult<MutexGuard<'s, [u64; 2]>> {
+    match answer {
+        Err(LockError::Leaked { .. }) => {
+            // SAFETY: `end_a_thread` alone leaks guards, and uses nothing that they gave.
+            match unsafe { shared.pair.lock_leaked() } {
+                // Another was quicker.
+                Err(LockError::WouldBlock) => from_the_ended(shared, shared.pair.try_lock_for(TIMEOUT)),
+                taken => taken,
+            }
+        }
+        other => other,
+    }
+}
+
+fn update_with<'s>(shared: &'s Shared, answer: LockResult<MutexGuard<'s, [u64; 2]>>, random: &mut Random) -> Outcome {
+    match whole(from_the_ended(shared, answer)) {
         Ok(mut pair) => {
             pair[0] += 1;
             for _ in 0..random.below(200) {
@@ -56,7 +74,8 @@ pub(super) fn try_to_update(shared: &Shared, random: &mut Random, _: u32) -> Out
 }
 
 pub(super) fn pair_adds_up(shared: &Shared, deaths: u64) -> Result<(), String> {
-    let pair = whole(shared.pair.try_lock_for(TIMEOUT)).map_err(|outcome| format!("{outcome:?}"))?;
+    let answer = from_the_ended(shared, shared.pair.try_lock_for(TIMEOUT));
+    let pair = whole(answer).map_err(|outcome| format!("{outcome:?}"))?;
     as_reported(pair[0], &shared.updates, deaths)
 }
 
@@ -85,7 +104,8 @@ pub(super) fn go_inside(shared: &Shared, _: &mut Random, me: u32) -> Outcome {
     }
 }
 
-/// One deed of fifty of its kind: a thread takes the pair, and ends. Its process lives on.
+/// One deed of fifty of its kind: a thread takes the pair, leaks its guard, and ends. Its process lives
+/// on. Nothing that the guard gave is used after that.
 pub(super) fn end_a_thread(shared: &Shared, random: &mut Random, _: u32) -> Outcome {
     if random.below(50) != 0 {
         return Outcome::Done;
@@ -94,7 +114,7 @@ pub(super) fn end_a_thread(shared: &Shared, random: &mut Random, _: u32) -> Outc
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().spawn_scoped(scope, || {
             let mut random = Random::new(seed);
-            match whole(shared.pair.try_lock_for(TIMEOUT)) {
+            match whole(from_the_ended(shared, shared.pair.try_lock_for(TIMEOUT))) {
                 Ok(mut pair) => {
                     shared.thread_deaths.fetch_add(1, SeqCst);
                     pair[0] += random.below(2);
