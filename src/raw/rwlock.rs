@@ -311,10 +311,9 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                     wait.while_held(&self.writer.0, seen, writer)?;
                 }
                 (Writer::Gone { left }, _) if left != seen => {
-                    // ORDERING: Relaxed. What the dead had written was seen with its mark, and `inherit` has a fence after
-                    // that: whoever reads this word with Acquire sees it, too.
-                    // Model: `rwlock::two_readers_and_a_writer_whoever_dies`.
-                    let leave = || self.writer.0.compare_exchange(seen, left, Relaxed, Relaxed).is_ok();
+                    // ORDERING: Release: who reads this word with Acquire sees what the dead had written, as this one does by the
+                    // mark. Model: `rwlock::two_readers_and_a_writer_whoever_dies`.
+                    let leave = || self.writer.0.compare_exchange(seen, left, Release, Relaxed).is_ok();
                     let _or_look_again = wait.inherit(&self.writer.0, seen, leave);
                 }
                 (Writer::Gone { .. }, None) => *taken = self.take_word(me, wait)?,
