@@ -71,8 +71,8 @@ fn two_by_two<B: Backend>() -> Explore<B, Meeting<B, 2>> {
     .check(|state, world| state.each_generation_is_one_meeting((0..4).filter(|who| world.has_died(*who)).count()))
 }
 
-#[cfg(feature = "loom")]
 /// Stamps are lost.
+#[cfg(feature = "loom")]
 fn no_stamps() -> Broken {
     Broken { lost_bits: 1 << 62, ..Broken::default() }
 }

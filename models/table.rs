@@ -280,14 +280,20 @@ fn comers_that_may_leak<B: Backend>() -> Explore<B, Hold<B>> {
     })
 }
 
-/// 0 leaks a hold, and ends; 1 finds no other slot than one in its last generation.
+/// 0 leaks a hold, which it takes before or after it says that it may leak, and ends; 1 finds no
+/// other slot than one in its last generation.
 #[cfg(feature = "loom")]
-fn a_comer_beside_the_leaked<B: Backend>() -> Explore<B, Word<B>> {
+fn a_comer_beside_the_leaked<B: Backend, const SAYS_FIRST: bool>() -> Explore<B, Word<B>> {
     let make = || Word::new(0);
     Explore::new(2, make, |world: &World<B>, who, word: &Word<B>| match who {
         0 => world.act(who, |me| {
+            if SAYS_FIRST {
+                world.table().leak(me.id);
+            }
             word.compare_exchange(0, me.id.word(), Acquire, Relaxed).expect("it is free");
-            world.table().leak(me.id);
+            if !SAYS_FIRST {
+                world.table().leak(me.id);
+            }
             world.end(who);
         }),
         _ => _ = world.table().register(&Reader { newborn: Newborn { world, who }, word: Some(word) }),
@@ -491,7 +497,8 @@ outlive_models::models! { with_loom, Loom, "loom",
         |n| a_comer_beside_the_freed::<InOne>().victims(&[0]).executions(40_000).holds(n);
     whoever_comes_in_a_new_round_knows: |n| comers_in_a_new_round::<InOne>().preemptions(1).executions(20_000).holds(n);
     a_newcomer_takes_no_slot_of_one_that_may_leak: |n| comers_that_may_leak::<B>().holds(n);
-    a_newcomer_takes_no_slot_of_one_that_has_leaked_a_hold: |n| a_comer_beside_the_leaked::<InOne>().holds(n);
+    a_newcomer_takes_no_slot_of_one_that_has_leaked_a_hold: |n| a_comer_beside_the_leaked::<InOne, false>().holds(n);
+    a_newcomer_takes_no_slot_of_one_that_says_so_and_leaks_a_hold: |n| a_comer_beside_the_leaked::<InOne, true>().holds(n);
     an_id_comes_round_after_the_last_heir: |n| careful_heirs::<InOne>().victims(&[0]).holds(n);
     without_fences_a_late_heir_robs_the_living:
         |n| careful_heirs::<InOne>().broken(Broken { no_fence: true, ..Broken::default() }).fails(n);

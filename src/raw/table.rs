@@ -283,9 +283,8 @@ impl<'m, P: Platform> Table<'m, P> {
     /// anybody else now, if that is so: a reference that its guard gave may be in use.
     pub fn why_kept(&self, id: Id) -> Option<Kept> {
         let slot = self.slots.get(id.index())?;
-        // ORDERING: Relaxed, as in `has_leaked`. A slot is not given away while its process is ending, so
-        // the facts are still those of `id` if that matters.
-        let claim = Claim::of(slot.claim.load(Relaxed));
+        // ORDERING: Acquire, as in `has_leaked`.
+        let claim = Claim::of(slot.claim.load(Acquire));
         match claim.state {
             _ if claim.generation != id.generation() => None,
             LIVE if P::is_ending(&slot.about, claim.thread) => Some(Kept::Ending),
@@ -303,11 +302,11 @@ impl<'m, P: Platform> Table<'m, P> {
         let Some(slot) = self.slots.get(id.index()) else {
             return false;
         };
-        // ORDERING: Relaxed. The caller has seen the mark of this generation's death, which the
-        // kernel wrote after the owner's LEAKED, or a later claim. What the process wrote before
-        // somebody freed the claim is acquired by `inherit`, which reads the claim once more. Model:
-        // `leaked::a_leaked_hold_is_given_to_nobody`.
-        let claim = Claim::of(slot.claim.load(Relaxed));
+        // ORDERING: Acquire. The claim may be that of a new owner of the same id, whom the caller does
+        // not know yet: the facts must be no older than the claim, or a living process is taken for gone.
+        // And who sees the freed claim sees what the process wrote. Models:
+        // `leaked::a_leaked_hold_is_given_to_nobody`, `leaked::a_late_heir_is_given_no_leaked_hold`.
+        let claim = Claim::of(slot.claim.load(Acquire));
         (claim.state, claim.generation) == (LEAKED, id.generation()) && self.is_leaked(id, slot, claim)
     }
 

@@ -100,6 +100,8 @@ impl<P: Platform> Table<'_, P> {
             // `table::a_newcomer_takes_no_slot_of_one_that_may_leak`.
             .map(|(index, slot)| (index, slot, Claim::of(slot.claim.load(Acquire))))
             .filter(|(_, _, claim)| claim.state == LEAKED)
+            // ORDERING: Acquire: the words that are read next are not older than the end of the owner.
+            // Model: `table::a_newcomer_takes_no_slot_of_one_that_says_so_and_leaks_a_hold`.
             .filter(|(_, slot, claim)| claim.thread == 0 || slot.lifelines[0].word().load(Acquire) & MARK != 0)
             .collect();
         if retired.is_empty() && leaked.is_empty() {

@@ -88,7 +88,8 @@ impl<P: Platform> Table<'_, P> {
         let is_kept = self.has_leaked(Id::new(index, claim.generation));
         // The first lifeline: with the second alone marked the kernel was not done. If it is a
         // successor's, the claim has changed.
-        let is_unmarked = claim.thread != 0 && slot.lifelines[0].word().load(Acquire) & MARK == 0;
+        // ORDERING: Relaxed. If a mark is not seen yet, the same end is noted in the claim as well.
+        let is_unmarked = claim.thread != 0 && slot.lifelines[0].word().load(Relaxed) & MARK == 0;
         if is_kept && is_unmarked && P::is_gone(&slot.about, claim.thread) {
             let ended = Claim { thread: 0, ..claim };
             // ORDERING: Release, as in `free`.
