@@ -51,6 +51,11 @@ trait Face {
     fn dies(_shared: &Self::Shared, _who: Id) -> bool {
         true
     }
+
+    /// What a thread does with what it holds, at its end.
+    fn leave(held: Self::Held<'_>) {
+        core::mem::forget(held);
+    }
 }
 type OperationOf<F> = <<F as Face>::Reference as Reference>::Operation;
 type AnswerOf<F> = <<F as Face>::Reference as Reference>::Answer;
@@ -74,7 +79,7 @@ impl<'scope, F: Face + 'scope> Actor<'scope, F> {
             for operation in receive {
                 answer.send(F::run(segment, &mut held, &operation)).expect("heard");
             }
-            core::mem::forget(held);
+            F::leave(held);
         });
         Self { id: told.recv().expect("it begins"), orders, answers, thread }
     }
@@ -401,6 +406,14 @@ impl Face for OfRwLock {
             // It does not tell the cause, which whoever downgrades knows.
             Operation::Downgrade => return None,
         })
+    }
+
+    /// A word of a leaked reader is not to be had while its process lives: one such reader less could
+    /// read. `models/leaked.rs` and `tests/leaked.rs` are about those.
+    fn leave(held: Self::Held<'_>) {
+        if matches!(held, Some(Guard::Write(_))) {
+            core::mem::forget(held);
+        }
     }
 }
 
