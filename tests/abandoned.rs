@@ -4,23 +4,10 @@
 mod common;
 
 use common::*;
-use outlive::{Error, Mutex, Segment};
+use outlive::Error;
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
-
-type Counter = Segment<Mutex<u64>>;
-
-fn directory() -> tempfile::TempDir {
-    tempfile::tempdir().expect("a directory")
-}
-
-fn made(directory: &tempfile::TempDir) -> PathBuf {
-    let path = directory.path().join("segment");
-    drop(Counter::create(&path, |m| *m.get_mut() = 7).expect("made"));
-    path
-}
 
 #[test]
 fn an_abandoned_segment_is_replaced_and_one_in_use_is_not() {

@@ -14,10 +14,6 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 type Counter = Segment<Mutex<u64>>;
 
-fn directory() -> tempfile::TempDir {
-    tempfile::tempdir().expect("a directory")
-}
-
 fn is_root() -> bool {
     // SAFETY: no preconditions.
     unsafe { libc::geteuid() == 0 }

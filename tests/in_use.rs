@@ -146,10 +146,6 @@ fn mount(what: &Path, at: &Path, kind: &str, flags: libc::c_ulong, data: &str) -
     unsafe { libc::mount(what.as_ptr(), at.as_ptr(), kind.as_ptr(), flags, data.as_ptr().cast()) == 0 }
 }
 
-fn directory() -> tempfile::TempDir {
-    tempfile::tempdir().expect("a directory")
-}
-
 /// One on the disk, and one in memory.
 fn directories() -> [tempfile::TempDir; 2] {
     [directory(), tempfile::tempdir_in("/dev/shm").expect("a directory")]

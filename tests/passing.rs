@@ -12,24 +12,12 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
-type Counter = Segment<Mutex<u64>>;
-
 const NAME: &str = "counter";
 const VARIABLE: &str = "OUTLIVE_SEGMENT_counter";
-
-fn directory() -> tempfile::TempDir {
-    tempfile::tempdir().expect("a directory")
-}
-
-fn made(directory: &tempfile::TempDir) -> PathBuf {
-    let path = directory.path().join("segment");
-    drop(Counter::create(&path, |m| *m.get_mut() = 7).expect("made"));
-    path
-}
 
 /// This test binary, in a role. By a name that any user can run it by.
 fn command(role: &str) -> Command {

@@ -10,18 +10,6 @@ use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-type Counter = Segment<Mutex<u64>>;
-
-fn directory() -> tempfile::TempDir {
-    tempfile::tempdir().expect("a directory")
-}
-
-fn made(directory: &tempfile::TempDir) -> PathBuf {
-    let path = directory.path().join("segment");
-    drop(Counter::create(&path, |m| *m.get_mut() = 7).expect("made"));
-    path
-}
-
 /// Opening it must fail, and leave it as it was.
 fn refused(path: &Path) -> Error {
     let before = std::fs::read(path).expect("readable");

@@ -251,3 +251,16 @@ pub fn kill_at_random<T: Shareable + Sync>(
     }
     workers.iter_mut().for_each(Actor::kill);
 }
+
+pub type Counter = outlive::Segment<outlive::Mutex<u64>>;
+
+pub fn directory() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a directory")
+}
+
+/// A segment of this directory, with the number 7.
+pub fn made(directory: &tempfile::TempDir) -> std::path::PathBuf {
+    let path = directory.path().join("segment");
+    drop(Counter::create(&path, |m| *m.get_mut() = 7).expect("made"));
+    path
+}
