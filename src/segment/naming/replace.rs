@@ -92,6 +92,11 @@ impl Replacer<'_> {
                 let _removed_by_the_next = std::fs::remove_file(&beside);
                 return Ok(false);
             }
+            // Two names of one file are exchanged without any effect: that file has this name already.
+            if are_one_file(&beside, self.path) {
+                let _removed_by_the_next = std::fs::remove_file(&beside);
+                return Ok(false);
+            }
         }
         Err(self.failed(Errno::BUSY, &beside, new))
     }
@@ -169,4 +174,9 @@ impl Beside {
         let this = Self { new: u64::from_str_radix(new, 16).ok()?, old: u64::from_str_radix(old, 16).ok()? };
         (this.name() == name).then_some(this)
     }
+}
+
+fn are_one_file(one: &Path, other: &Path) -> bool {
+    let what = |path| rustix::fs::lstat(path).map(|stat| (stat.st_dev, stat.st_ino));
+    matches!((what(one), what(other)), (Ok(one), Ok(other)) if one == other)
 }
