@@ -70,6 +70,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri has no /proc")]
     fn an_owner_is_equal_and_mapped() {
         assert!(owner(7, 7).is_ok());
         assert!(matches!(owner(7, 8), Err(Error::Owner { found: 7, expected: 8 })));

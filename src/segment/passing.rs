@@ -403,6 +403,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri opens no files")]
     fn a_duplicate_does_not_get_a_number_that_was_passed() {
         let file = File::open("/dev/null").expect("there");
         // Whatever number is free, it is known, until there are only others.
