@@ -253,7 +253,7 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig {
-            cases: if cfg!(miri) { 30 } else { 2_000 },
+            cases: if cfg!(miri) { 8 } else { 2_000 },
             failure_persistence: None,
             ..ProptestConfig::default()
         })]

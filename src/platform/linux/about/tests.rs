@@ -28,7 +28,8 @@ proptest! {
 fn the_namespaces_of_the_kernel_are_told_apart() {
     let first = Tag::of(0xefff_fffc, 0, 7);
     assert!(first.namespace() != 0, "the first PID namespace (PROC_PID_INIT_INO) is known");
-    for number in (0xf000_0000..).take(500_000) {
+    let numbers = if cfg!(miri) { 5_000 } else { 500_000 }; // it is slow there
+    for number in (0xf000_0000..).take(numbers) {
         assert!(!matches!(Tag::of(number, 0, 7).namespace(), 0 | 12), "{number:x}");
     }
 }
