@@ -66,3 +66,16 @@ fn a_claimer_is_gone_once_it_has_ended_or_its_id_is_anothers_and_never_before() 
         assert!(!look.knows_gone(look.thread_id, another_start.0 & !Tag::NAMESPACE | namespace));
     }
 }
+
+#[test]
+#[cfg_attr(miri, ignore = "Miri has no /proc")]
+fn the_directory_of_a_process_has_a_link_for_each_thread() {
+    use std::process::{Command, Stdio};
+    let links = |process| fs::metadata(format!("/proc/{process}/task")).expect("it lives").nlink();
+    let mut other = Command::new("cat").stdin(Stdio::piped()).spawn().expect("a program without threads");
+    assert_eq!(links(other.id()), 3);
+    drop(other.stdin.take());
+    assert!(other.wait().expect("it ends").success());
+    let ours = std::thread::spawn(move || links(std::process::id())).join().expect("no panic");
+    assert!(ours >= 2 + 2, "this thread, and the one that asked: {ours} links");
+}
