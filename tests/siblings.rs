@@ -24,17 +24,18 @@ struct LargeToo {
     rwlock: RwLock<[u8; BYTES]>,
 }
 
-fn file_of(process: u32) -> PathBuf {
-    PathBuf::from(format!("/dev/shm/outlive-test-siblings-{process}"))
+/// Of the test in this process whose child has this role.
+fn file_of(process: u32, role: &str) -> PathBuf {
+    PathBuf::from(format!("/dev/shm/outlive-test-siblings-{process} {role}"))
 }
 
 /// Another thread reads a file into the data.
-fn fill(data: &mut [u8]) {
+fn fill(role: &str, data: &mut [u8]) {
     // SAFETY: no preconditions.
     let parent = unsafe { libc::getppid() } as u32;
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            let mut file = std::fs::File::open(file_of(parent)).expect("the parent's");
+            let mut file = std::fs::File::open(file_of(parent, role)).expect("the parent's");
             say("reading");
             file.read_exact(data).expect("as long as the data");
             wait_for_the_word();
@@ -47,8 +48,8 @@ fn fill(data: &mut [u8]) {
 fn child() {
     let Some(role) = role() else { return };
     match role.as_str() {
-        "fill what a mutex guards" => fill(&mut *inherited_of::<Large>().mutex.lock().expect("free")),
-        "fill what a lock guards" => fill(&mut *inherited_of::<LargeToo>().rwlock.write().expect("free")),
+        "fill what a mutex guards" => fill(&role, &mut *inherited_of::<Large>().mutex.lock().expect("free")),
+        "fill what a lock guards" => fill(&role, &mut *inherited_of::<LargeToo>().rwlock.write().expect("free")),
         other => panic!("no such role: {other}"),
     }
 }
@@ -57,8 +58,8 @@ fn child() {
 struct Ones(PathBuf);
 
 impl Ones {
-    fn new() -> Self {
-        let ones = Self(file_of(std::process::id()));
+    fn new(role: &str) -> Self {
+        let ones = Self(file_of(std::process::id(), role));
         let mut file = std::fs::File::create(&ones.0).expect("made");
         let part = vec![1; 1 << 20];
         (0..BYTES >> 20).for_each(|_| file.write_all(&part).expect("room"));
@@ -88,7 +89,7 @@ fn kill_while_it_fills<T: Shareable + Sync>(role: &str, take: impl Fn(&Segment<T
     if !has_room() {
         return skipped("no reads into what the dead held: /dev/shm has less than 1 GiB");
     }
-    let _ones = Ones::new();
+    let _ones = Ones::new(role);
     let mut caught = 0;
     for _ in 0..4 {
         let directory = tempfile::tempdir_in("/dev/shm").expect("a directory");
