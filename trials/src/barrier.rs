@@ -178,8 +178,10 @@ impl BarrierReference {
     }
 
     fn times_out(&self, who: Id) -> (Answer, Self) {
-        let has_arrived = self.arrived.contains(&who);
-        let after = if has_arrived { self.breaks(Broken::Told).without(who) } else { self.clone() };
+        // In its last look it takes a place if there is one: then it has arrived, and gives up.
+        let here = self.with(who);
+        let has_arrived = here.arrived.contains(&who);
+        let after = if has_arrived { here.breaks(Broken::Told).without(who) } else { self.clone() };
         (Answer::Failed(Failed::TimedOut), after)
     }
 }
