@@ -322,6 +322,23 @@ fn names_do_not_land_on_a_disk_where_dev_shm_is_not_mounted() {
     });
 }
 
+/// As in a unit of systemd with `ProcSubset=pid`, or a chroot: the boot id cannot be read there.
+#[test]
+fn a_segment_needs_no_proc_sys() {
+    let (empty, directory) = (directory(), directory());
+    with_mounts_of_its_own(|| {
+        bind(empty.path(), Path::new("/proc/sys"));
+        assert!(std::fs::read("/proc/sys/kernel/random/boot_id").is_err(), "what this test is about");
+        let anonymous = Counter::anonymous(|_| {}).expect("made");
+        *anonymous.lock().expect("free") += 1;
+        let path = directory.path().join("segment");
+        let first = Counter::create(&path, |count| *count.get_mut() = 7).expect("made");
+        assert_eq!(*Counter::open(&path).expect("there").lock().expect("free"), 7);
+        drop(first);
+        assert_eq!(*Counter::open(&path).expect("there").lock().expect("free"), 7, "nobody had it mapped");
+    });
+}
+
 /// In a user namespace all users without an id there look like user 65534.
 #[test]
 fn a_strangers_file_does_not_pass_for_ours_in_a_user_namespace_that_maps_neither() {

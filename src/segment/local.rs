@@ -49,7 +49,7 @@ use super::header::{self, Layout};
 use super::naming::Descriptor;
 use crate::error::{Error, Result};
 use crate::platform::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
-use crate::platform::linux::{self, Anchors, Linux, Myself};
+use crate::platform::linux::{self, Anchors, Linux, Myself, OwnMemory};
 use crate::platform::{Platform, linux::AboutThread, linux::RobustNode};
 use crate::raw::Id;
 use crate::raw::table::recycle::Named;
@@ -350,10 +350,11 @@ impl Body {
     /// The offset of the first word behind the table that is `sought`.
     fn find_word(&self, mut sought: impl FnMut(u32) -> bool) -> Result<Option<usize>> {
         let start = self.map.as_mut_ptr() as usize;
-        let mut bytes = [0; 4096];
+        let mut memory = OwnMemory::open().map_err(|e| Error::io("open a pipe to read the segment", None, e))?;
+        let mut bytes = [0; OwnMemory::MOST];
         for at in (self.layout.root..self.layout.total).step_by(bytes.len()) {
-            let bytes = &mut bytes[..(self.layout.total - at).min(4096)];
-            linux::read_by_kernel(start + at, bytes).map_err(|e| Error::io("read the segment", None, e))?;
+            let bytes = &mut bytes[..(self.layout.total - at).min(OwnMemory::MOST)];
+            memory.read(start + at, bytes).map_err(|e| Error::io("read the segment", None, e))?;
             let mut words = bytes.chunks_exact(4).map(|word| u32::from_ne_bytes(word.try_into().expect("four bytes")));
             if let Some(index) = words.position(&mut sought) {
                 return Ok(Some(at + index * 4));

@@ -545,7 +545,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// # Errors
     /// [`Error::StillHolding`] while any word of the segment names this thread: also one of plain data that happens to, which of random
     /// 32-bit words one in 2^29 does; then let the thread end, or change that word. [`Error::Io`]
-    /// if a sandbox refuses process_vm_readv(2), by which the segment is read.
+    /// if there is no descriptor left for the pipe through which the segment is read.
     pub fn detach(&self) -> Result<()> {
         local::detach(self.mapping)
     }

@@ -30,7 +30,8 @@
 //! two anchors, the lifelines, and those of others, which are the robust mutexes that the thread
 //! holds, and the lifelines of a second copy of this crate.
 
-use super::robust::{Head, RobustNode, read_by_kernel, with_signals_blocked};
+use super::own_memory::OwnMemory;
+use super::robust::{Head, RobustNode, with_signals_blocked};
 use crate::platform::WAKE_AT_DEATH;
 use core::ptr;
 use core::ptr::NonNull;
@@ -306,12 +307,18 @@ unsafe fn take_out(place: &Place) {
 ///
 /// They are others', and their links may lie in memory that other processes write to. So the kernel
 /// reads the links, and the count ends where it cannot, and where it would not follow them itself.
+/// Without a descriptor to be had one counts for all.
 fn entries_between(mut next: u64, end: u64) -> usize {
     let mut found = 0;
+    let mut memory = None;
     while next & !1 != end && found < ROBUST_LIST_LIMIT {
         found += 1;
         let mut link = [0; 8];
-        if read_by_kernel((next & !1) as usize, &mut link).is_err() {
+        if memory.is_none() {
+            memory = OwnMemory::open().ok();
+        }
+        let read = memory.as_mut().map(|memory| memory.read((next & !1) as usize, &mut link));
+        if !matches!(read, Some(Ok(()))) {
             break;
         }
         next = u64::from_ne_bytes(link);

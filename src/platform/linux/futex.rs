@@ -19,9 +19,18 @@ const MISSING: u8 = 2;
 static WAITV: AtomicU8 = AtomicU8::new(UNKNOWN);
 static NET: AtomicU8 = AtomicU8::new(WORKS);
 
-/// Whether `futex_waitv` is used in this process: the kernel has it, no sandbox refuses it, and no test switched it off.
+/// The environment variable by which a process does without `futex_waitv`: its value `off` is as
+/// [`set_waitv`]`(false)` before the first wait. It is read once.
+pub const WAITV_VARIABLE: &str = "OUTLIVE_FUTEX_WAITV";
+
+/// Whether `futex_waitv` is used in this process: the kernel has it, no sandbox refuses it, and
+/// neither [`WAITV_VARIABLE`] nor [`set_waitv`] switched it off.
 pub fn waitv_works() -> bool {
     match WAITV.load(Ordering::Relaxed) {
+        UNKNOWN if std::env::var_os(WAITV_VARIABLE).is_some_and(|value| value == "off") => {
+            set_waitv(false);
+            false
+        }
         UNKNOWN => {
             // With no words the kernel answers EINVAL; without the call ENOSYS; a sandbox often EPERM.
             // SAFETY: zero words are read; the kernel refuses before it looks at any pointer.
@@ -36,7 +45,8 @@ pub fn waitv_works() -> bool {
     }
 }
 
-/// For tests: pretends, in this process, that `futex_waitv` is there or is not.
+/// Switches `futex_waitv` off in this process, or on again. Off is for sandboxes that answer the
+/// call by ending the process, and for tests.
 ///
 /// Without it a sleeper watches its primitive's word alone and looks again every 20 ms: that is then how late it may
 /// learn of a death.
@@ -99,8 +109,8 @@ struct WaitV {
 }
 const FUTEX2_SIZE_U32: u32 = 2;
 
-pub(super) fn wait(words: &[Expect<'_, AtomicU32>], until: Option<Duration>) {
-    let until = until.and_then(timespec_of);
+pub(super) fn wait(words: &[Expect<'_, AtomicU32>], until_given: Option<Duration>) {
+    let until = until_given.and_then(timespec_of);
     let until = until.as_ref().map_or(core::ptr::null(), |t| t as *const timespec);
     match words {
         [] => {}
@@ -131,14 +141,18 @@ pub(super) fn wait(words: &[Expect<'_, AtomicU32>], until: Option<Duration>) {
             let answer: c_long = unsafe {
                 libc::syscall(libc::SYS_futex_waitv, list.as_ptr(), count as u32, 0u32, until, libc::CLOCK_MONOTONIC)
             };
-            // Every other answer (woken, EAGAIN, EINTR, ETIMEDOUT) means: look again, as the caller does anyhow. A
-            // sandbox that was entered since the first question may refuse the call: then it is not asked again.
-            if answer < 0 {
-                let errno = std::io::Error::last_os_error().raw_os_error();
-                if matches!(errno, Some(libc::ENOSYS | libc::EPERM)) {
-                    set_waitv(false);
-                }
+            // These answers, and woken, mean: look again, as the caller does anyhow. A kernel that is short of
+            // memory for this wait may have some for the next. Every other one is a refusal, by a sandbox that
+            // was entered since the first question: then it is not asked again. Whatever it is, there
+            // must be a sleep, or the caller spins.
+            let refusal = if answer < 0 { std::io::Error::last_os_error().raw_os_error() } else { None };
+            match refusal {
+                None | Some(libc::EAGAIN | libc::EINTR | libc::ETIMEDOUT) => return,
+                Some(libc::ENOMEM) => {}
+                Some(_) => set_waitv(false),
             }
+            let soon = now() + RECHECK_WITHOUT_WAITV;
+            wait(&many[..1], Some(until_given.map_or(soon, |until| until.min(soon))));
         }
     }
 }

@@ -11,6 +11,7 @@ mod about;
 mod anchors;
 mod byte_lock;
 mod futex;
+mod own_memory;
 mod robust;
 mod thread_end;
 
@@ -18,10 +19,11 @@ pub use about::AboutThread;
 pub(crate) use about::{Myself, Sight, thread_has_ended};
 pub(crate) use anchors::{Anchors, Place, ROBUST_LIST_LIMIT, unlink};
 pub(crate) use byte_lock::{Lock, lock_byte, others_lock, unlock_byte};
-pub use futex::{set_recheck, set_waitv, slow_checks, waitv_works};
+pub use futex::{WAITV_VARIABLE, set_recheck, set_waitv, slow_checks, waitv_works};
+pub(crate) use own_memory::OwnMemory;
 pub use robust::RobustNode;
 pub use robust::Unsupported;
-pub(crate) use robust::{Head, read_by_kernel, robust_list};
+pub(crate) use robust::{Head, robust_list};
 pub(crate) use thread_end::call_at_thread_end;
 
 use super::{Expect, Lifeline, Long, Platform, Word};

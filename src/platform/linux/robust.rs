@@ -146,16 +146,3 @@ pub(super) fn with_signals_blocked<R>(change: impl FnOnce() -> R) -> R {
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), core::ptr::null_mut()) };
     result
 }
-
-/// Reads this process's own memory by the kernel's hand: what cannot be read is an error, what is written meanwhile no race.
-pub(crate) fn read_by_kernel(start: usize, bytes: &mut [u8]) -> std::io::Result<()> {
-    let here = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
-    let there = libc::iovec { iov_base: start as *mut libc::c_void, iov_len: bytes.len() };
-    // SAFETY: writes to the live bytes alone; what it reads it checks itself.
-    let read = unsafe { libc::process_vm_readv(libc::getpid(), &here, 1, &there, 1, 0) };
-    match usize::try_from(read) {
-        Ok(read) if read == bytes.len() => Ok(()),
-        Ok(_) => Err(std::io::ErrorKind::UnexpectedEof.into()),
-        Err(_) => Err(std::io::Error::last_os_error()),
-    }
-}

@@ -1,0 +1,94 @@
+//! Sandboxes that refuse some system calls.
+#![allow(clippy::disallowed_methods)] // tests look from outside
+
+mod common;
+
+use common::*;
+use outlive::LockError;
+use outlive::platform::linux::{WAITV_VARIABLE, waitv_works};
+use std::process::Command;
+use std::time::Duration;
+
+/// From here on this process gets an error where it makes that system call.
+fn refuse(call: libc::c_long, error: i32) {
+    use libc::{BPF_ABS, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W};
+    let step = |code: u32, k: u32, jt, jf| libc::sock_filter { code: code as u16, jt, jf, k };
+    let mut program = [
+        step(BPF_LD | BPF_W | BPF_ABS, 0, 0, 0), // the number of the call
+        step(BPF_JMP | BPF_JEQ | BPF_K, call as u32, 0, 1),
+        step(BPF_RET | BPF_K, libc::SECCOMP_RET_ERRNO | error as u32, 0, 0),
+        step(BPF_RET | BPF_K, libc::SECCOMP_RET_ALLOW, 0, 0),
+    ];
+    let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
+    // SAFETY: the program is there, and binds this process alone.
+    unsafe {
+        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+        assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &program), 0);
+    }
+}
+
+/// A fault that was there once: an answer that the library did not know, after the first question had been answered
+/// well, made a wait spin.
+#[test]
+fn whatever_refuses_futex_waitv_later_means_the_fallback() {
+    for error in [libc::EACCES, libc::EPERM, libc::ENOSYS, libc::EINVAL] {
+        let status = in_a_child(|| {
+            if !waitv_works() {
+                skipped("no refusals after the first question: futex_waitv is refused already");
+                return 0;
+            }
+            refuse(libc::SYS_futex_waitv, error);
+            let shared = segment();
+            let holder = fork(|| {
+                let _held = shared.pair.lock().expect("free");
+                loop {
+                    // SAFETY: only sleeps.
+                    unsafe { libc::pause() };
+                }
+            });
+            until("it to be held", || matches!(shared.pair.try_lock(), Err(LockError::WouldBlock)));
+            let answer = shared.pair.try_lock_for(Duration::from_millis(60));
+            assert!(matches!(answer, Err(LockError::TimedOut)), "it is held");
+            assert!(!waitv_works(), "it was refused, and is asked for again and again");
+            // SAFETY: a child of ours.
+            unsafe { libc::kill(holder, libc::SIGKILL) };
+            assert!(matches!(shared.pair.lock(), Err(LockError::OwnerDied(_))));
+            assert_eq!(wait(holder), -libc::SIGKILL);
+            0
+        });
+        assert_eq!(status, 0, "{error}");
+    }
+}
+
+/// Docker refused it before version 20.10.
+#[test]
+fn a_thread_leaves_without_process_vm_readv() {
+    let status = in_a_child(|| {
+        refuse(libc::SYS_process_vm_readv, libc::EPERM);
+        let shared = segment();
+        let held = shared.pair.lock().expect("free");
+        assert!(shared.detach().is_err(), "it holds something");
+        drop(held);
+        shared.detach().expect("it holds nothing");
+        assert_eq!(shared.participants().len(), 0);
+        0
+    });
+    assert_eq!(status, 0);
+}
+
+#[test]
+fn a_variable_switches_futex_waitv_off() {
+    for (value, expected) in [("off", false), ("on", waitv_works())] {
+        let this = std::env::current_exe().expect("this program");
+        let arguments = ["--exact", "says_whether_it_works", "--ignored", "--nocapture"];
+        let output = Command::new(this).args(arguments).env(WAITV_VARIABLE, value).output().expect("it runs");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(text.contains(&format!("works: {expected}")), "{value}: {text}");
+    }
+}
+
+#[test]
+#[ignore = "one half of another test"]
+fn says_whether_it_works() {
+    println!("works: {}", waitv_works());
+}
