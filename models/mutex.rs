@@ -3,6 +3,8 @@
 #![allow(clippy::disallowed_types)] // counters beside the model, not part of it
 
 use outlive::platform::Word as _;
+#[cfg(feature = "loom")]
+use outlive::raw::Leaked;
 use outlive::raw::hold::HELD;
 use outlive::raw::{Cause, Mutex, Participant, Refusal};
 use outlive_models::{Backend, DEADLINE, Explore, Left, Model, Newborn, Word, World, is_over, step};
@@ -123,6 +125,24 @@ fn released_by_another<B: Backend>() -> Explore<B, Guarded<B>> {
     })
 }
 
+#[cfg(feature = "loom")]
+/// Participant 0 has acquired it and acquires it again, as with `Lock`; 1 releases it, and 2 wants it, too.
+fn one_waits_for_its_own_hold<B: Backend>() -> Explore<B, Guarded<B>> {
+    let held_by_0 = || Guarded::with(HELD | 1 << 12); // slot 0 in its first generation
+    Explore::new(3, held_by_0, |world: &World<B>, who, state: &Guarded<B>| {
+        world.act(who, |me| match who {
+            1 => {
+                let _released = state.mutex.release(None, None);
+            }
+            _ => {
+                let _had_before = state.mutex.lock_with(me, None, Leaked::Wait).expect("waits");
+                step::<B>();
+                let _taken_from_us = state.mutex.release(Some(me.id), None);
+            }
+        });
+    })
+}
+
 /// 0 tries once, while 1 comes and goes.
 fn one_tries<B: Backend>() -> Explore<B, Guarded<B>> {
     Explore::new(2, Guarded::new, |world: &World<B>, who, state: &Guarded<B>| {
@@ -218,6 +238,7 @@ outlive_models::models! { with_loom, Loom, "loom",
     who_is_overtaken_and_times_out_loses_no_wake:
         |n| one_is_overtaken_and_times_out::<B>().victims(&[0, 2]).executions(300).holds(n);
     a_release_on_behalf_of_the_holder_wakes_the_next: |n| released_by_another::<B>().victims(&[0, 1]).holds(n);
+    who_waits_for_its_own_hold_is_woken_by_a_release: |n| one_waits_for_its_own_hold::<B>().victims(&[0, 2]).holds(n);
     one_that_tries_excludes_others: |n| one_tries::<B>().victims(&[0, 1]).preemptions(3).holds(n);
     a_newcomer_that_holds_is_not_judged_dead: |n| a_newcomer_updates::<B>().holds(n);
     a_newcomer_that_holds_is_not_judged_dead_by_one_that_tries:

@@ -21,7 +21,7 @@
 //!
 //! | Python                                  | here                                                  | differences, and why |
 //! |-----------------------------------------|-------------------------------------------------------|----------------------|
-//! | `Lock()`                                | [`Lock`]                                              | A holder that died is told to the next ([`LockError::OwnerDied`]) where Python hangs. Locking it twice in one thread is [`LockError::Deadlock`], where Python hangs. |
+//! | `Lock()`                                | [`Lock`]                                              | A holder that died is told to the next ([`LockError::OwnerDied`]) where Python hangs. Acquiring it twice in one thread waits until another thread releases it, as in Python; with a guard that is [`LockError::Deadlock`]. |
 //! | `lock.acquire()`, `acquire(False)`, `acquire(timeout=s)` | [`Lock::acquire`], [`try_acquire`](Lock::try_acquire), [`try_acquire_for`](Lock::try_acquire_for) | A negative timeout cannot be written; zero is the same. |
 //! | `lock.release()`, by any process or thread | [`Lock::release`], by any participant              | `ValueError` is [`Error::NotHeld`]. A lock whose thread has ended stays acquired while its process lives, as Python's. |
 //! | `with lock:`                            | [`Lock::lock`], whose guard releases                  | |

@@ -338,6 +338,29 @@ fn who_holds_and_locks_again_is_told() {
     assert!(format!("{:?}", shared.pair).contains("<locked>"));
 }
 
+/// As Python's own tests do with theirs.
+#[test]
+fn who_has_acquired_a_lock_waits_for_another_to_release_it() {
+    each_way_in_a_process_of_its_own(|| {
+        let shared = segment();
+        shared.lock.acquire().expect("free");
+        assert!(matches!(shared.lock.try_acquire(), Err(LockError::WouldBlock)));
+        let begun = Instant::now();
+        assert!(matches!(shared.lock.try_acquire_for(Duration::from_millis(40)), Err(LockError::TimedOut)));
+        assert!(begun.elapsed() >= Duration::from_millis(40), "it did not wait");
+        assert!(matches!(shared.lock.lock(), Err(LockError::Deadlock)), "only this thread can drop a guard");
+        assert!(matches!(shared.lock.try_lock(), Err(LockError::WouldBlock)));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                until("it to wait", || shared.participants().iter().any(|one| one.asleep_for.is_some()));
+                shared.lock.release().expect("it is acquired");
+            });
+            shared.lock.acquire().expect("it was released");
+        });
+        shared.lock.release().expect("it is acquired");
+    });
+}
+
 #[test]
 fn a_lock_is_released_by_anybody() {
     let shared = segment();

@@ -66,7 +66,8 @@ pub enum Refusal {
 pub enum Leaked {
     /// Refuse: [`Refusal::Leaked`]. What its guard gave may be in use.
     Refuse,
-    /// Wait, as for a living holder: the lock guards no data, and anybody may release it.
+    /// Wait, as for a living holder: the lock guards no data, and anybody may release it. So the
+    /// caller waits for a hold of its own, too.
     Wait,
     /// Take the lock over, as from the dead: the caller knows that nothing of it is in use.
     Take,
@@ -138,7 +139,8 @@ impl<P: Platform> Mutex<P> {
     /// [`lock`](Self::lock), by that rule for a leaked hold.
     ///
     /// # Errors
-    /// Those of [`lock`](Self::lock), [`Refusal::Leaked`] with [`Leaked::Refuse`] alone.
+    /// Those of [`lock`](Self::lock), [`Refusal::Leaked`] with [`Leaked::Refuse`] alone, and
+    /// [`Refusal::Deadlock`] not with [`Leaked::Wait`].
     ///
     /// # If a process dies
     /// As [`lock`](Self::lock).
@@ -183,7 +185,7 @@ impl<P: Platform> Mutex<P> {
 
     /// The fast path: one CAS on a word that is free and consistent.
     #[inline(always)]
-    pub(super) fn take_free(&self, me: &Participant<'_, P>) -> bool {
+    pub(crate) fn take_free(&self, me: &Participant<'_, P>) -> bool {
         // ORDERING: Acquire. Pairs with the Release of `unlock`: this holder sees what the last one wrote.
         // Model: `mutex::a_handoff_publishes_the_data`.
         self.word.compare_exchange(0, me.id.word(), Acquire, Relaxed).is_ok()
@@ -231,8 +233,10 @@ impl<P: Platform> Mutex<P> {
             let living = match self.look(&me, seen, slept, leaked) {
                 Look::Taken(acquired) => return Ok(acquired),
                 Look::Changed => continue,
-                Look::HeldBy(holder) if holder == me.id => return Err(Refusal::Deadlock),
-                Look::HeldBy(holder) => Some(holder),
+                Look::HeldBy(holder) if holder == me.id && (again || leaked != Leaked::Wait) => {
+                    return Err(Refusal::Deadlock);
+                }
+                Look::HeldBy(holder) => Some(holder).filter(|holder| *holder != me.id),
                 Look::Leaked(holder) if leaked == Leaked::Refuse => return Err(Refusal::Leaked(holder)),
                 Look::Leaked(_) => None,
                 Look::Ending => match vigil.sleep_briefly(&self.word, seen) {

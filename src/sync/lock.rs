@@ -55,11 +55,12 @@ impl Lock {
         Self { raw: raw::Mutex::from_word(Linux::zero()) }
     }
 
-    /// Acquires, waiting as long as it takes. Signals do not end the wait.
+    /// Acquires, waiting as long as it takes. Signals do not end the wait. A thread that has acquired
+    /// it already waits until another releases it, as with Python's.
     ///
     /// # Errors
     /// [`LockError::OwnerDied`] and [`LockError::Poisoned`]: **it is acquired**, but a former holder died or panicked.
-    /// [`LockError::Deadlock`] if this thread acquired it last; [`LockError::Unusable`].
+    /// [`LockError::Unusable`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -71,7 +72,7 @@ impl Lock {
     /// Acquires if that takes no waiting. A dead holder is no reason to wait.
     ///
     /// # Errors
-    /// Those of [`acquire`](Self::acquire), but [`LockError::WouldBlock`] instead of `Deadlock`.
+    /// Those of [`acquire`](Self::acquire), and [`LockError::WouldBlock`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -149,10 +150,12 @@ impl Lock {
         Ok(())
     }
 
-    /// Acquires, and gives a guard that releases. As [`acquire`](Self::acquire).
+    /// Acquires, and gives a guard that releases. As [`acquire`](Self::acquire), but a guard is
+    /// dropped by its own thread as a rule: who has acquired the lock already is told.
     ///
     /// # Errors
-    /// Those of [`acquire`](Self::acquire), with the guard inside where it was acquired.
+    /// Those of [`acquire`](Self::acquire), with the guard inside where it was acquired;
+    /// [`LockError::Deadlock`] if this thread acquired it last.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -196,6 +199,20 @@ impl Lock {
 
     #[inline(always)]
     fn lock_with(&self, patience: Patience) -> LockResult<LockGuard<'_>> {
+        let me = local::participant(self)?;
+        if self.raw.take_free(&me) {
+            local::lock_begins();
+            return Ok(LockGuard::new(self, me.id));
+        }
+        self.lock_slow(me.id, patience)
+    }
+
+    #[cold]
+    fn lock_slow(&self, me: Id, patience: Patience) -> LockResult<LockGuard<'_>> {
+        // Should another release it between this look and the wait, it is had at once.
+        if matches!(patience, Patience::Until(_)) && self.raw.holder() == Some(me) {
+            return Err(LockError::Deadlock);
+        }
         match self.acquire_with(patience) {
             Ok(id) => Ok(LockGuard::new(self, id)),
             Err(error) => self.tell_with_guard(error),
