@@ -88,12 +88,7 @@ fn die_with_two(s: &Stage<World>) -> Told {
 
 /// Leaks two guards in a thread that ends. Its process lives until the victim is dead.
 fn leak_two(s: &Stage<World>) -> Told {
-    std::thread::scope(|scope| {
-        scope.spawn(|| core::mem::forget((s.lock().expect("free"), s.lock().expect("ours"))));
-    });
-    s.ready();
-    s.until_the_kill();
-    Ok("")
+    s.leaks_in_a_thread(|| core::mem::forget((s.lock().expect("free"), s.lock().expect("ours"))))
 }
 
 /// The victim has locked so often, and the sleeper is asleep on it.

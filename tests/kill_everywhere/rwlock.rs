@@ -93,22 +93,12 @@ fn hold<G>(s: &Stage<World>, guard: Result<G, LockError<G>>) -> Told {
     Ok("")
 }
 
-/// Leaks a guard in a thread that ends. Its process lives until the victim is dead.
-fn leak(s: &Stage<World>, forget: fn(&Stage<World>)) -> Told {
-    std::thread::scope(|scope| {
-        scope.spawn(|| forget(s));
-    });
-    s.ready();
-    s.until_the_kill();
-    Ok("")
-}
-
 fn leak_writing(s: &Stage<World>) -> Told {
-    leak(s, |s| core::mem::forget(s.write().expect("free")))
+    s.leaks_in_a_thread(|| core::mem::forget(s.write().expect("free")))
 }
 
 fn leak_reading(s: &Stage<World>) -> Told {
-    leak(s, |s| core::mem::forget(s.read().expect("free")))
+    s.leaks_in_a_thread(|| core::mem::forget(s.read().expect("free")))
 }
 
 fn die_writing(s: &Stage<World>) -> Told {

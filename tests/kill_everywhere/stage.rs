@@ -221,6 +221,23 @@ impl<W> Stage<W> {
         self.until(|| roles.iter().all(sleeps));
     }
 
+    /// For a role whose thread ends with what `leak` has leaked, and whose process lives until the victim is dead.
+    ///
+    /// It waits for that thread awake: whoever sleeps without a timeout counts as [ready](Self::ready), as one does
+    /// that joins a thread, and the victim would come before the leak.
+    pub(crate) fn leaks_in_a_thread(&self, leak: impl FnOnce() + Send) -> Told {
+        let threads = || std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
+        std::thread::scope(|scope| {
+            scope.spawn(leak);
+            while threads() > 1 {
+                std::thread::yield_now();
+            }
+        });
+        self.ready();
+        self.until_the_kill();
+        Ok("")
+    }
+
     fn is_over(&self) -> bool {
         self.board.killed.load(SeqCst) != 0
     }
