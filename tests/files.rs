@@ -165,24 +165,17 @@ fn interrupt_long_allocations() {
     const LENGTH: u32 = 16 + 3 * 8;
     const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
     const INTERRUPT: u32 = libc::SECCOMP_RET_ERRNO | libc::EINTR as u32;
-    let step = |code: u32, k: u32, jt, jf| libc::sock_filter { code: code as u16, jt, jf, k };
-    let load = |at| step(BPF_LD | BPF_W | BPF_ABS, at, 0, 0);
-    let mut program = [
+    let load = |at| step(BPF_LD | BPF_W | BPF_ABS, at, [0, 0]);
+    filter_system_calls(&mut [
         load(NUMBER),
-        step(BPF_JMP | BPF_JEQ | BPF_K, libc::SYS_fallocate as u32, 0, 4),
+        step(BPF_JMP | BPF_JEQ | BPF_K, libc::SYS_fallocate as u32, [0, 4]),
         load(LENGTH + 4),
-        step(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 3),
+        step(BPF_JMP | BPF_JEQ | BPF_K, 0, [0, 3]),
         load(LENGTH),
-        step(BPF_JMP | BPF_JGT | BPF_K, 1 << 20, 1, 0),
-        step(BPF_RET | BPF_K, ALLOW, 0, 0),
-        step(BPF_RET | BPF_K, INTERRUPT, 0, 0),
-    ];
-    let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
-    // SAFETY: the program is there, and binds this process alone.
-    unsafe {
-        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-        assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &program), 0);
-    }
+        step(BPF_JMP | BPF_JGT | BPF_K, 1 << 20, [1, 0]),
+        step(BPF_RET | BPF_K, ALLOW, [0, 0]),
+        step(BPF_RET | BPF_K, INTERRUPT, [0, 0]),
+    ]);
 }
 
 #[test]

@@ -110,9 +110,8 @@ fn lock(file: &File, byte: i64, kind: libc::c_int) -> bool {
 
 /// From here on this thread cannot remove a file: unlink and unlinkat fail with EACCES.
 fn refuse_to_unlink() {
-    let step = |code: u32, k: u32, [jt, jf]: [u8; 2]| libc::sock_filter { code: code as u16, jt, jf, k };
     let is = |call: libc::c_long, hops: u8| step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, call as u32, [hops, 0]);
-    let mut filter = [
+    filter_system_calls(&mut [
         step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, [0, 0]),
         is(libc::SYS_unlinkat, 2),
         #[cfg(target_arch = "x86_64")]
@@ -121,13 +120,7 @@ fn refuse_to_unlink() {
         is(libc::SYS_unlinkat, 1),
         step(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, [0, 0]),
         step(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ERRNO | libc::EACCES as u32, [0, 0]),
-    ];
-    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
-    // SAFETY: the program lives for the call, and is as long as it says.
-    unsafe {
-        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-        assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program), 0);
-    }
+    ]);
 }
 
 /// Gives the calling thread mounts of its own, which go with its process. False if that is not

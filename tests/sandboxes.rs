@@ -12,23 +12,16 @@ use std::time::Duration;
 /// From here on this process gets an error where it makes that system call.
 fn refuse(call: libc::c_long, error: i32) {
     use libc::{BPF_ABS, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W};
-    let step = |code: u32, k: u32, jt, jf| libc::sock_filter { code: code as u16, jt, jf, k };
-    let mut program = [
-        step(BPF_LD | BPF_W | BPF_ABS, 0, 0, 0), // the number of the call
-        step(BPF_JMP | BPF_JEQ | BPF_K, call as u32, 0, 1),
-        step(BPF_RET | BPF_K, libc::SECCOMP_RET_ERRNO | error as u32, 0, 0),
-        step(BPF_RET | BPF_K, libc::SECCOMP_RET_ALLOW, 0, 0),
-    ];
-    let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
-    // SAFETY: the program is there, and binds this process alone.
-    unsafe {
-        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-        assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &program), 0);
-    }
+    filter_system_calls(&mut [
+        step(BPF_LD | BPF_W | BPF_ABS, 0, [0, 0]), // the number of the call
+        step(BPF_JMP | BPF_JEQ | BPF_K, call as u32, [0, 1]),
+        step(BPF_RET | BPF_K, libc::SECCOMP_RET_ERRNO | error as u32, [0, 0]),
+        step(BPF_RET | BPF_K, libc::SECCOMP_RET_ALLOW, [0, 0]),
+    ]);
 }
 
-/// A fault that was there once: an answer that the library did not know, after the first question had been answered
-/// well, made a wait spin.
+/// A fault that was there once: an answer that the library did not know, after the first question
+/// had been answered well, made a wait spin.
 #[test]
 fn whatever_refuses_futex_waitv_later_means_the_fallback() {
     for error in [libc::EACCES, libc::EPERM, libc::ENOSYS, libc::EINVAL] {

@@ -252,6 +252,21 @@ pub fn kill_at_random<T: Shareable + Sync>(
     workers.iter_mut().for_each(Actor::kill);
 }
 
+/// From here on the calling thread, and what it starts, makes its system calls under this filter (seccomp(2)).
+pub fn filter_system_calls(program: &mut [libc::sock_filter]) {
+    let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
+    // SAFETY: the program lives for the call, and is as long as it says.
+    unsafe {
+        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+        assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program), 0);
+    }
+}
+
+/// A step of such a filter, which hops over so many if the answer is yes, or no.
+pub fn step(code: u32, k: u32, [yes, no]: [u8; 2]) -> libc::sock_filter {
+    libc::sock_filter { code: code as u16, jt: yes, jf: no, k }
+}
+
 pub type Counter = outlive::Segment<outlive::Mutex<u64>>;
 
 pub fn directory() -> tempfile::TempDir {
