@@ -27,7 +27,16 @@ impl<B: Backend> Guarded<B> {
 
     /// Participant 2 holds it from the start.
     fn held_by_2() -> Self {
-        Self::with(HELD | 1 << 12 | 2) // slot 2 in its first generation
+        Self::held_by(2)
+    }
+
+    #[cfg(feature = "loom")]
+    fn held_by_0() -> Self {
+        Self::held_by(0)
+    }
+
+    fn held_by(slot: u32) -> Self {
+        Self::with(HELD | 1 << 12 | slot) // in its first generation
     }
 
     fn with(word: u32) -> Self {
@@ -108,34 +117,18 @@ fn one_is_overtaken_and_times_out<B: Backend>() -> Explore<B, Guarded<B>> {
 }
 
 #[cfg(feature = "loom")]
-/// Participant 0 acquires, participant 1 releases on its behalf, as with `Lock`.
-fn released_by_another<B: Backend>() -> Explore<B, Guarded<B>> {
-    Explore::new(3, Guarded::new, |world: &World<B>, who, state: &Guarded<B>| {
+/// Participants 0 and 2 acquire, participant 1 releases on behalf of whoever holds it, as with `Lock`;
+/// with its rule for who holds it already, or without.
+fn released_by_another<B: Backend, const WAITS: bool>(new: fn() -> Guarded<B>) -> Explore<B, Guarded<B>> {
+    Explore::new(3, new, |world: &World<B>, who, state: &Guarded<B>| {
         world.act(who, |me| match who {
             1 => {
                 // A release that finds it free is refused, and changes nothing.
                 let _refused = state.mutex.release(None, None);
             }
             _ => {
-                let _had_before = state.mutex.lock(me, None).expect("waits");
-                step::<B>();
-                let _taken_from_us = state.mutex.release(Some(me.id), None);
-            }
-        });
-    })
-}
-
-#[cfg(feature = "loom")]
-/// Participant 0 has acquired it and acquires it again, as with `Lock`; 1 releases it, and 2 wants it, too.
-fn one_waits_for_its_own_hold<B: Backend>() -> Explore<B, Guarded<B>> {
-    let held_by_0 = || Guarded::with(HELD | 1 << 12); // slot 0 in its first generation
-    Explore::new(3, held_by_0, |world: &World<B>, who, state: &Guarded<B>| {
-        world.act(who, |me| match who {
-            1 => {
-                let _released = state.mutex.release(None, None);
-            }
-            _ => {
-                let _had_before = state.mutex.lock_with(me, None, Leaked::Wait).expect("waits");
+                let leaked = if WAITS { Leaked::Wait } else { Leaked::Refuse };
+                let _had_before = state.mutex.lock_with(me, None, leaked).expect("waits");
                 step::<B>();
                 let _taken_from_us = state.mutex.release(Some(me.id), None);
             }
@@ -237,8 +230,9 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1, 2]).holds(n);
     who_is_overtaken_and_times_out_loses_no_wake:
         |n| one_is_overtaken_and_times_out::<B>().victims(&[0, 2]).executions(300).holds(n);
-    a_release_on_behalf_of_the_holder_wakes_the_next: |n| released_by_another::<B>().victims(&[0, 1]).holds(n);
-    who_waits_for_its_own_hold_is_woken_by_a_release: |n| one_waits_for_its_own_hold::<B>().victims(&[0, 2]).holds(n);
+    a_release_on_behalf_of_the_holder_wakes_the_next: |n| released_by_another::<B, false>(Guarded::new).victims(&[0, 1]).holds(n);
+    who_waits_for_its_own_hold_is_woken_by_a_release:
+        |n| released_by_another::<B, true>(Guarded::held_by_0).victims(&[0, 2]).holds(n);
     one_that_tries_excludes_others: |n| one_tries::<B>().victims(&[0, 1]).preemptions(3).holds(n);
     a_newcomer_that_holds_is_not_judged_dead: |n| a_newcomer_updates::<B>().holds(n);
     a_newcomer_that_holds_is_not_judged_dead_by_one_that_tries:
