@@ -73,22 +73,25 @@ fn who_was_woken_by_one_who_gave_up_finds_it_complete_and_tells_the_others() {
     }
 }
 
-/// A find of the random scenarios, which the reference did not know: a reset makes room for one that waits for a place,
-/// and dies before it wakes it. As its time is over, that one looks once more, arrives, and gives up: so
-/// it breaks the new generation.
+/// A find of the random scenarios, which the reference did not know: a reset makes room for one that
+/// waits for a place, and dies before it wakes it. As its time is over, that one looks once more,
+/// arrives, and gives up: so it breaks the new generation.
 #[test]
 fn who_gets_a_place_as_its_time_is_over_breaks_the_barrier() {
     use outlive_trials::barrier::Operation::{IsBroken, Reset, Wait, WaitToRun};
     let step = |seat, deed| Step { seat, deed };
     for life in 0..32 {
-        let mut steps: Vec<_> = [0, 1, 2].into_iter().map(|seat| step(seat, Deed::Do(IsBroken))).collect(); // all are there
-        steps.extend([
+        let steps = vec![
+            // All are there: a newcomer would wake those who sleep.
+            step(0, Deed::Do(IsBroken)),
+            step(1, Deed::Do(IsBroken)),
+            step(2, Deed::Do(IsBroken)),
             step(1, Deed::Do(Wait)),
             step(0, Deed::Do(WaitToRun)),
             step(2, Deed::DoFor(Wait, 1)),
             step(0, Deed::DieAt(Reset, life)),
             step(2, Deed::Do(IsBroken)),
-        ]);
+        ];
         run::<BarrierTrial>(Scenario { first_phase: false, last_first: false, lingers: true, steps });
     }
 }

@@ -118,10 +118,11 @@ impl AboutThread {
     pub(super) fn is_ending(&self, thread: u32) -> bool {
         const KILLED: u64 = 1 << (libc::SIGKILL - 1);
         let process = self.process_id.load(FACT);
-        // First what is nearly always the answer: of a killed process with one thread, that thread is left.
-        // A directory has two links, and this one has one more for each thread (`proc_task_getattr` in
-        // the kernel's fs/proc/base.c). Asking for that takes 4 µs on a processor that was idle, where /proc was
-        // looked at before, as each participant does when it registers. A stat file takes 20.
+        // First what is nearly always the answer: of a killed process with one thread, that thread is
+        // left. A directory has two links, and this one has one more for each thread
+        // (`proc_task_getattr` in the kernel's fs/proc/base.c). Asking for that takes 4 µs on a processor
+        // that was idle, where /proc was looked at before, as each participant does when it registers. A
+        // stat file takes 20.
         let tasks = format!("/proc/{process}/task");
         let Ok(seen) = fs::metadata(&tasks) else {
             return false;

@@ -309,16 +309,17 @@ unsafe fn take_out(place: &Place) {
 /// reads the links, and the count ends where it cannot, and where it would not follow them itself.
 /// Without a descriptor to be had one counts for all.
 fn entries_between(mut next: u64, end: u64) -> usize {
+    if next & !1 == end {
+        return 0; // as a rule
+    }
+    let Ok(mut memory) = OwnMemory::open() else {
+        return 1;
+    };
     let mut found = 0;
-    let mut memory = None;
     while next & !1 != end && found < ROBUST_LIST_LIMIT {
         found += 1;
         let mut link = [0; 8];
-        if memory.is_none() {
-            memory = OwnMemory::open().ok();
-        }
-        let read = memory.as_mut().map(|memory| memory.read((next & !1) as usize, &mut link));
-        if !matches!(read, Some(Ok(()))) {
+        if memory.read((next & !1) as usize, &mut link).is_err() {
             break;
         }
         next = u64::from_ne_bytes(link);

@@ -141,10 +141,10 @@ pub(super) fn wait(words: &[Expect<'_, AtomicU32>], until_given: Option<Duration
             let answer: c_long = unsafe {
                 libc::syscall(libc::SYS_futex_waitv, list.as_ptr(), count as u32, 0u32, until, libc::CLOCK_MONOTONIC)
             };
-            // These answers, and woken, mean: look again, as the caller does anyhow. A kernel that is short of
-            // memory for this wait may have some for the next. Every other one is a refusal, by a sandbox that
-            // was entered since the first question: then it is not asked again. Whatever it is, there
-            // must be a sleep, or the caller spins.
+            // These answers, and woken, mean: look again, as the caller does anyhow. A kernel that is
+            // short of memory for this wait may have some for the next. Every other one is a refusal, by
+            // a sandbox that was entered since the first question: then it is not asked again. Whatever
+            // it is, there must be a sleep, or the caller spins.
             let refusal = if answer < 0 { std::io::Error::last_os_error().raw_os_error() } else { None };
             match refusal {
                 None | Some(libc::EAGAIN | libc::EINTR | libc::ETIMEDOUT) => return,
