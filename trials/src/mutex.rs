@@ -76,16 +76,17 @@ pub enum Answer {
     Is(bool),
 }
 
-/// The mutex as it should be.
+/// The mutex as it should be. With `IS_LOCK` as `Lock` is: who has acquired it waits for another to
+/// release it; otherwise that is told as a deadlock.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct MutexReference {
+pub struct MutexReference<const IS_LOCK: bool> {
     holder: Option<Id>,
     holder_has_died: bool,
     /// Why the data may be inconsistent: what a holder was told, or what the next one will be.
     inconsistent: Option<Cause>,
 }
 
-impl MutexReference {
+impl<const IS_LOCK: bool> MutexReference<IS_LOCK> {
     fn take(&self, who: Id) -> (Answer, Self) {
         let told = if self.holder_has_died { Some(Cause::Died(self.holder)) } else { self.inconsistent };
         (Answer::Taken(told), Self { holder: Some(who), holder_has_died: false, inconsistent: told })
@@ -104,7 +105,7 @@ impl MutexReference {
     }
 }
 
-impl Reference for MutexReference {
+impl<const IS_LOCK: bool> Reference for MutexReference<IS_LOCK> {
     type Operation = Operation;
     type Answer = Answer;
 
@@ -116,7 +117,9 @@ impl Reference for MutexReference {
     }
 
     fn would_wait(&self, who: Id, operation: &Operation) -> bool {
-        *operation == Operation::Lock && self.holder.is_some_and(|holder| holder != who) && !self.holder_has_died
+        *operation == Operation::Lock
+            && self.holder.is_some_and(|holder| IS_LOCK || holder != who)
+            && !self.holder_has_died
     }
 
     fn apply(&self, who: Id, operation: &Operation) -> (Answer, Self) {
@@ -125,7 +128,7 @@ impl Reference for MutexReference {
         match operation {
             Operation::TryLock | Operation::Lock if is_to_be_had => self.take(who),
             Operation::TryLock => refused(Refusal::WouldBlock),
-            Operation::Lock if self.holder == Some(who) => refused(Refusal::Deadlock),
+            Operation::Lock if !IS_LOCK && self.holder == Some(who) => refused(Refusal::Deadlock),
             Operation::Lock => refused(Refusal::TimedOut),
             Operation::Unlock => (Answer::Done, self.free(self.inconsistent)),
             Operation::UnlockPanicking => (Answer::Done, self.free(Some(Cause::Panicked(Some(who))))),
@@ -175,7 +178,7 @@ impl MutexTrial {
 }
 
 impl Trial for MutexTrial {
-    type Reference = MutexReference;
+    type Reference = MutexReference<false>;
 
     fn run(&self, me: &Participant<'_, Standard>, operation: &Operation, until: Duration) -> Answer {
         let released = |result: Result<Id, NotHeld>| match result {

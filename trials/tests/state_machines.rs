@@ -181,7 +181,7 @@ struct OfMutex;
 
 impl Face for OfMutex {
     type Shared = Mutex<u64>;
-    type Reference = MutexReference;
+    type Reference = MutexReference<false>;
     type Held<'s> = Option<MutexGuard<'s, u64>>;
 
     fn run<'s>(mutex: &'s Mutex<u64>, held: &mut Self::Held<'s>, operation: &Operation) -> Option<Answer> {
@@ -219,7 +219,7 @@ struct OfLock;
 /// With guards (`TryLock`) and without (`Lock`).
 impl Face for OfLock {
     type Shared = Lock;
-    type Reference = MutexReference;
+    type Reference = MutexReference<true>;
     type Held<'s> = Option<LockGuard<'s>>;
 
     fn run<'s>(lock: &'s Lock, held: &mut Self::Held<'s>, operation: &Operation) -> Option<Answer> {
