@@ -69,6 +69,24 @@ fn a_thread_leaves_without_process_vm_readv() {
     assert_eq!(status, 0);
 }
 
+/// A fault of the first mend of that: all read through a pipe, and a process without a descriptor to
+/// spare could not leave. The soak found it.
+#[test]
+fn a_thread_leaves_without_a_descriptor_left() {
+    let status = in_a_child(|| {
+        let shared = segment();
+        drop(shared.pair.lock().expect("free"));
+        let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: the limit lives for the call, and binds this process alone.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &none) }, 0);
+        assert!(std::fs::File::open("/dev/null").is_err(), "what this test is about");
+        shared.detach().expect("it holds nothing");
+        assert_eq!(shared.participants().len(), 0);
+        0
+    });
+    assert_eq!(status, 0);
+}
+
 #[test]
 fn a_variable_switches_futex_waitv_off() {
     for (value, expected) in [("off", false), ("on", waitv_works())] {

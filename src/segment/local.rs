@@ -350,7 +350,7 @@ impl Body {
     /// The offset of the first word behind the table that is `sought`.
     fn find_word(&self, mut sought: impl FnMut(u32) -> bool) -> Result<Option<usize>> {
         let start = self.map.as_mut_ptr() as usize;
-        let mut memory = OwnMemory::open().map_err(|e| Error::io("open a pipe to read the segment", None, e))?;
+        let mut memory = OwnMemory::default();
         let mut bytes = [0; OwnMemory::MOST];
         for at in (self.layout.root..self.layout.total).step_by(bytes.len()) {
             let bytes = &mut bytes[..(self.layout.total - at).min(OwnMemory::MOST)];

@@ -545,7 +545,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// # Errors
     /// [`Error::StillHolding`] while any word of the segment names this thread: also one of plain data that happens to, which of random
     /// 32-bit words one in 2^29 does; then let the thread end, or change that word. [`Error::Io`]
-    /// if there is no descriptor left for the pipe through which the segment is read.
+    /// where a sandbox refuses process_vm_readv(2), and there is no descriptor left for a pipe instead.
     pub fn detach(&self) -> Result<()> {
         local::detach(self.mapping)
     }

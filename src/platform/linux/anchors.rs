@@ -307,14 +307,8 @@ unsafe fn take_out(place: &Place) {
 ///
 /// They are others', and their links may lie in memory that other processes write to. So the kernel
 /// reads the links, and the count ends where it cannot, and where it would not follow them itself.
-/// Without a descriptor to be had one counts for all.
 fn entries_between(mut next: u64, end: u64) -> usize {
-    if next & !1 == end {
-        return 0; // as a rule
-    }
-    let Ok(mut memory) = OwnMemory::open() else {
-        return 1;
-    };
+    let mut memory = OwnMemory::default();
     let mut found = 0;
     while next & !1 != end && found < ROBUST_LIST_LIMIT {
         found += 1;
