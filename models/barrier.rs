@@ -347,16 +347,16 @@ outlive_models::models! { with_loom, Loom, "loom",
     two_meet_or_learn_that_they_do_not: |n| all_meet::<B, 2>().victims(&[0, 1]).spurious().holds(n);
     three_meet_or_learn_that_they_do_not: |n| all_meet::<B, 3>().victims(&[2]).preemptions(1).executions(1_000).holds(n);
     the_first_phase_changes_nothing: |n| all_meet::<B, 2>().victims(&[0, 1]).first_phase().holds(n);
-    any_two_may_die: |n| with_an_action::<B, 2>().victims(&[0, 1]).pairs().executions(1_000).holds(n);
-    a_timeout_breaks_it_for_all: |n| one_times_out::<B>().victims(&[0, 1]).executions(1_000).holds(n);
+    any_two_may_die: |n| with_an_action::<B, 2>().victims(&[0, 1]).pairs().holds(n);
+    a_timeout_breaks_it_for_all: |n| one_times_out::<B>().victims(&[0, 1]).holds(n);
     an_abort_breaks_it_for_all: |n| one_aborts::<B>().victims(&[2]).holds(n);
-    a_second_generation_is_like_the_first: |n| two_generations::<B>().victims(&[0, 1]).preemptions(1).executions(1_000).holds(n);
+    a_second_generation_is_like_the_first: |n| two_generations::<B>().victims(&[0, 1]).preemptions(1).holds(n);
     a_reset_splits_no_verdict: |n| one_resets::<B>().victims(&[2]).holds(n);
     a_members_death_breaks_it_before_it_comes: |n| a_member::<B>().victims(&[0, 1]).holds(n);
     a_former_member_is_not_missed: |n| a_former_member::<B>().victims(&[1]).holds(n);
     two_resets_forgive_nobody_who_is_waited_for: |n| two_reset::<B>().victims(&[2]).holds(n);
     a_reset_forgives_dead_members: |n| a_dead_member::<B>().victims(&[1]).holds(n);
-    an_action_is_run_once_before_all_are_released: |n| with_an_action::<B, 2>().victims(&[0, 1]).spurious().executions(1_000).holds(n);
+    an_action_is_run_once_before_all_are_released: |n| with_an_action::<B, 2>().victims(&[0, 1]).spurious().holds(n);
     more_threads_than_parties_get_through_one_by_one:
         |n| too_many::<B, 3>().victims(&[0]).preemptions(1).holds(n);
     one_that_needs_no_place_passes_one_that_acts: |n| too_many::<B, 1>().victims(&[0, 1]).holds(n);

@@ -24,6 +24,8 @@
 mod backend;
 mod explore;
 mod kernel;
+#[cfg(all(feature = "loom", not(miri)))]
+mod stacks;
 mod time;
 
 pub use backend::Backend;
