@@ -5,7 +5,10 @@ mod common;
 
 use common::*;
 use outlive::platform::atomic::AtomicU64;
-use outlive::{Error, Lock, LockError, Mutex, ReentrantMutex, RwLock, Segment, Shareable};
+use outlive::{
+    Condvar, Error, Lock, LockError, LockResult, Mutex, ReentrantMutex, RwLock, RwLockWriteGuard, Segment, Shareable,
+    Waitable,
+};
 use std::cell::{Cell, RefCell};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -17,6 +20,7 @@ struct Locks {
     rwlock: RwLock<u64, 2>,
     reentrant: ReentrantMutex<AtomicU64>,
     lock: Lock,
+    condvar: Condvar,
 }
 
 fn locks() -> &'static Segment<Locks> {
@@ -148,6 +152,130 @@ fn a_leaked_reentrant_guard_gives_no_second_reference() {
     assert!(matches!(shared.reentrant.acquire(), Err(LockError::Leaked { .. })));
     // SAFETY: nothing of the leaked guard is used.
     assert!(matches!(unsafe { shared.reentrant.lock_leaked() }, Err(LockError::OwnerDied(_))));
+}
+
+/// One thread waits on a condition variable, another takes the lock meanwhile and ends with it.
+/// Whether the first is told.
+fn who_comes_back_from_a_wait<G: Waitable + 'static>(lock: fn() -> LockResult<G>, condvar: &'static Condvar) -> bool {
+    let (held, is_held) = std::sync::mpsc::channel::<()>();
+    let waiter = std::thread::spawn(move || {
+        let guard = lock().map_err(drop).expect("free");
+        held.send(()).expect("heard");
+        matches!(condvar.wait(guard), Err(LockError::Leaked { .. }))
+    });
+    is_held.recv().expect("held");
+    // It gets the lock when the other waits.
+    elsewhere(move || core::mem::forget(lock().map_err(drop).expect("given back by the wait")));
+    condvar.notify_all();
+    waiter.join().expect("no panic")
+}
+
+/// The wait takes the lock again, by another way than `lock`.
+#[test]
+fn who_comes_back_from_a_wait_is_told_of_a_leaked_guard() {
+    static SHARED: OnceLock<&'static Segment<Locks>> = OnceLock::new();
+    let shared = SHARED.get_or_init(locks);
+    let lock = || SHARED.get().expect("set").mutex.lock();
+    assert!(who_comes_back_from_a_wait(lock, &shared.condvar), "mutex");
+    let lock = || SHARED.get().expect("set").reentrant.lock();
+    assert!(who_comes_back_from_a_wait(lock, &shared.condvar), "reentrant mutex");
+}
+
+/// A `Lock` guards no data: it stays acquired, and the wait goes on until somebody releases it.
+#[test]
+fn who_comes_back_from_a_wait_waits_until_a_leaked_lock_is_released() {
+    let shared = locks();
+    let (held, is_held) = std::sync::mpsc::channel::<()>();
+    let waiter = std::thread::spawn(move || {
+        let guard = shared.lock.lock().expect("free");
+        held.send(()).expect("heard");
+        shared.condvar.wait(guard).map(drop).map_err(|error| error.to_string())
+    });
+    is_held.recv().expect("held");
+    elsewhere(|| shared.lock.acquire().expect("given back by the wait"));
+    shared.condvar.notify_all();
+    shared.lock.release().expect("acquired");
+    waiter.join().expect("no panic").expect("consistent");
+    drop(shared.lock.lock().expect("free"));
+}
+
+/// The count of holds follows a guard wherever it goes: one end too many would hide a leak.
+#[test]
+fn a_guard_is_leaked_whatever_became_of_it_before() {
+    const SOON: Duration = Duration::from_millis(1);
+    type Leak = fn(&'static Locks);
+    let mutexes: [(&str, Leak); 4] = [
+        ("after a wait", |locks| {
+            let guard = locks.mutex.lock().expect("free");
+            core::mem::forget(locks.condvar.wait_timeout(guard, SOON).expect("consistent"));
+        }),
+        ("the second, while the first was dropped", |locks| {
+            let other = locks.rwlock.write().expect("free");
+            let guard = locks.mutex.lock().expect("free");
+            drop(other);
+            core::mem::forget(guard);
+        }),
+        ("before another was taken and dropped", |locks| {
+            core::mem::forget(locks.mutex.lock().expect("free"));
+            drop(locks.rwlock.read().expect("free"));
+        }),
+        ("after it was poisoned", |locks| {
+            let guard = locks.mutex.lock().expect("free");
+            let poisoning = std::panic::AssertUnwindSafe(|| {
+                let _guard = guard;
+                std::panic::resume_unwind(Box::new(()));
+            });
+            assert!(std::panic::catch_unwind(poisoning).is_err());
+            match locks.mutex.lock() {
+                Err(LockError::Poisoned(left)) => core::mem::forget(left.into_guard()),
+                other => panic!("{other:?}"),
+            }
+        }),
+    ];
+    for (how, leak) in mutexes {
+        let shared = locks();
+        elsewhere(move || leak(shared));
+        assert!(matches!(shared.mutex.lock(), Err(LockError::Leaked { .. })), "{how}");
+    }
+
+    let shared = locks();
+    elsewhere(|| {
+        let guard = shared.reentrant.lock().expect("free");
+        core::mem::forget(shared.condvar.wait_timeout(guard, SOON).expect("consistent"));
+    });
+    assert!(matches!(shared.reentrant.lock(), Err(LockError::Leaked { .. })), "reentrant, after a wait");
+
+    let shared = locks();
+    elsewhere(|| {
+        let outer = shared.reentrant.lock().expect("free");
+        core::mem::forget(shared.reentrant.lock().expect("again"));
+        drop(outer);
+    });
+    assert!(matches!(shared.reentrant.lock(), Err(LockError::Leaked { .. })), "the second of two holds");
+
+    let shared = locks();
+    elsewhere(|| {
+        let writer = shared.rwlock.write().expect("free");
+        core::mem::forget(RwLockWriteGuard::downgrade(writer));
+    });
+    assert!(matches!(shared.rwlock.write(), Err(LockError::Leaked { .. })), "after a downgrade");
+    drop(shared.rwlock.read().expect("a reader's reference allows others"));
+}
+
+/// As above: nothing is left of a guard that was dropped, whatever became of it before.
+#[test]
+fn a_guard_that_was_dropped_is_not_leaked_whatever_became_of_it_before() {
+    let shared = locks();
+    elsewhere(|| {
+        let guard = shared.mutex.lock().expect("free");
+        drop(shared.condvar.wait_timeout(guard, Duration::from_millis(1)).expect("consistent"));
+        let guard = shared.reentrant.lock().expect("free");
+        drop(shared.condvar.wait_timeout(guard, Duration::from_millis(1)).expect("consistent"));
+        drop(RwLockWriteGuard::downgrade(shared.rwlock.write().expect("free")));
+        // Without a guard: by the thread's end the lock is handed on, unless the thread is thought to leak.
+        shared.reentrant.acquire().expect("free");
+    });
+    assert!(matches!(shared.reentrant.lock(), Err(LockError::OwnerDied(_))));
 }
 
 /// A hold without a guard gives no reference.
