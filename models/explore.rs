@@ -20,6 +20,8 @@ pub struct World<B: Backend> {
     cursor: Word<B>,
     stamp: Word<B>,
     slots: Vec<Slot<Model<B>>>,
+    /// Whoever dies, and whoever asks whether a claimer is gone, goes through the kernel here.
+    pub(crate) ends: Word<B>,
     died: Vec<AtomicBool>,
     pub(crate) gone: Arc<[AtomicBool]>,
     /// Threads of living processes that have ended, and the kernel's marks were lost.
@@ -400,8 +402,9 @@ impl<B: Backend, S: State> Explore<B, S> {
         let died = (0..=self.participants).map(|_| AtomicBool::new(false)).collect();
         let slots = (0..count).map(slot).collect();
         let stamp = if self.looks_slowly.is_empty() { Word::constant(0) } else { Word::new(0) };
+        let ends = if self.newcomers > 0 { Word::new(0) } else { Word::constant(0) };
         let second_threads = self.second_threads;
-        World { membership, cursor, stamp, slots, died, gone, ended, first_of_equal_id, second_threads }
+        World { ends, membership, cursor, stamp, slots, died, gone, ended, first_of_equal_id, second_threads }
     }
 
     /// One placing under all schedules.
@@ -498,6 +501,7 @@ impl<B: Backend, S: State> Explore<B, S> {
                 if let Some(place) = pending {
                     cut(place, true);
                 }
+                world.ends.through_the_kernel();
                 world.gone[who].store(true, SeqCst);
                 let supervisor = Actor::new(Fate::default(), self.broken, self.nature(who), Arc::clone(time));
                 B::set_actor(Some(Arc::new(supervisor)));

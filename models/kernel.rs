@@ -418,12 +418,17 @@ pub(crate) struct Facts<W> {
     pub(crate) process: W,
 }
 
+/// The number of the process of a modelled thread, where a scenario tells no other.
+pub fn process_of(who: usize) -> u32 {
+    who as u32 + 100
+}
+
 impl Facts<u32> {
     /// Those of the thread of this number. `processes`: the numbers of the first threads'
     /// processes.
     pub(crate) fn of(thread: u32, processes: &[u32]) -> Self {
-        let who = thread - 1;
-        Self { thread, process: processes.get(who as usize).copied().unwrap_or(who + 100) }
+        let who = thread as usize - 1;
+        Self { thread, process: processes.get(who).copied().unwrap_or_else(|| process_of(who)) }
     }
 
     pub(crate) fn map<W>(self, each: impl Fn(u32) -> W) -> Facts<W> {
@@ -648,7 +653,11 @@ impl<B: Backend> Newcomer<Model<B>> for Newborn<'_, B> {
     }
     fn is_claimer_gone(&self, thread: u32, tag: u32) -> bool {
         let is_taken_for_gone = B::actor().is_some_and(|actor| actor.broken.claimers_seem_gone);
-        is_taken_for_gone || has_gone(&self.world.gone, number(thread, tag))
+        let is_gone = has_gone(&self.world.gone, number(thread, tag));
+        if is_gone {
+            self.world.ends.through_the_kernel();
+        }
+        is_gone || is_taken_for_gone
     }
     fn read_names(&self, _named: &mut Named) -> bool {
         false // which words there are is for a scenario to tell

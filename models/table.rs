@@ -2,9 +2,9 @@
 #![cfg(any(feature = "loom", feature = "shuttle"))]
 #![allow(clippy::disallowed_types)] // counters beside the model, not part of it
 
-#[cfg(feature = "loom")]
-use outlive::platform::Lifeline as _;
 use outlive::platform::Word as _;
+#[cfg(feature = "loom")]
+use outlive::platform::{About as _, Lifeline as _};
 use outlive::raw::Id;
 #[cfg(feature = "loom")]
 use outlive::raw::Participant;
@@ -14,7 +14,7 @@ use outlive::raw::hold::HELD;
 use outlive::raw::table::{Newcomer, recycle::Named};
 use outlive_models::{Backend, Explore, Newborn, Word, World};
 #[cfg(feature = "loom")]
-use outlive_models::{Broken, Left, Life, Model, Note, step};
+use outlive_models::{Broken, Left, Life, Model, Note, process_of, step};
 use std::sync::Mutex;
 use std::sync::atomic::Ordering::{self, Acquire, Relaxed, Release};
 
@@ -124,6 +124,25 @@ fn newcomers_of_equal_id<B: Backend>() -> Explore<B, Hold<B>> {
         assert!(!ids.is_empty() || world.has_died(0), "nobody got the slot");
         for (id, who) in &ids {
             assert!(world.table().is_alive(*id) != world.has_died(*who), "{id} is misjudged");
+        }
+    })
+}
+
+#[cfg(feature = "loom")]
+/// The same: what the slot says of its owner was written by its owner, and not by one who was late.
+fn facts_of_newcomers_of_equal_id<B: Backend>() -> Explore<B, Hold<B>> {
+    Explore::new(2, Hold::new, |world: &World<B>, who, hold: &Hold<B>| {
+        let _full = hold.register(world, who);
+    })
+    .free_slots(1)
+    .left(Left::Unmarked)
+    .broken(equal_thread_ids())
+    .check(|hold, world| {
+        for (id, who) in &*hold.ids.lock().expect("no panic inside") {
+            let slot = world.table().slot(*id).expect("it has a slot");
+            if slot.living(id.index()).is_some_and(|(living, _)| living == *id) {
+                assert_eq!(slot.about().process(), process_of(*who), "another has written into the slot of {who}");
+            }
         }
     })
 }
@@ -485,6 +504,10 @@ outlive_models::models! { with_loom, Loom, "loom",
     the_slot_of_one_who_execs_is_not_to_be_had_before_it_is_gone: |n| after_an_exec::<B>().holds(n);
     newcomers_of_equal_thread_id_are_not_confused: |n| newcomers_of_equal_id::<B>().victims(&[0]).holds(n);
     a_claimer_taken_for_gone_in_error_makes_a_living_holder_dead: |n| newcomers_of_equal_id::<B>()
+        .broken(Broken { claimers_seem_gone: true, ..equal_thread_ids() })
+        .fails(n);
+    what_a_slot_says_of_its_owner_is_the_owners: |n| facts_of_newcomers_of_equal_id::<B>().victims(&[0]).holds(n);
+    a_claimer_taken_for_gone_in_error_writes_into_its_successors_slot: |n| facts_of_newcomers_of_equal_id::<B>()
         .broken(Broken { claimers_seem_gone: true, ..equal_thread_ids() })
         .fails(n);
     a_dead_participant_is_never_judged_alive: |n| a_judge_of_the_dead::<B>().holds(n);

@@ -35,7 +35,7 @@ pub enum Error {
     InvalidOption(String),
     /// What was asked for cannot be: too many participants, a length that overflows, more members of a barrier than parties.
     InvalidSize(String),
-    /// It is not a regular file, or its first bytes are not those of a segment.
+    /// It is not a regular file (a symbolic link is not followed), or its first bytes are not those of a segment.
     NotASegment,
     /// It has this version of the format; this crate reads [`FORMAT`](crate::segment::FORMAT).
     Version {
@@ -229,7 +229,7 @@ impl fmt::Display for Error {
             }
             Self::InvalidSize(what) | Self::InvalidOption(what) => f.write_str(what),
             Self::NotASegment => f.write_str(
-                "this is no segment: not a regular file that begins with outlive's magic number; check the name",
+                "this is no segment: not a regular file that begins with outlive's magic number (symbolic links are not followed); check the name",
             ),
             Self::Version { found } => write!(
                 f,

@@ -80,7 +80,10 @@
 //! | [`RwLock`], a writer leaked   | [`LockError::Leaked`]                                                  |
 //! | [`RwLock`], a reader leaked   | writers get [`LockError::Leaked`]; readers read on                     |
 //! | [`Lock`]                      | it guards no data: they wait, and anybody may release it               |
-//! | [`PermitPool`], [`Barrier`], [`Once`] | as after a death: these give no reference                      |
+//! | [`PermitPool`], [`Barrier`]   | as after a death: these give no reference                             |
+//! | [`Semaphore`]                 | its permits stay acquired, as after a death, until somebody releases them |
+//! | [`Condvar`]                   | who comes back from a wait: what its lock says, as above               |
+//! | [`Once`], [`OnceLock`], [`Event`] | there is no guard to leak                                          |
 //!
 //! When that process ends, the next gets [`LockError::OwnerDied`]. A process that cannot be looked at (in
 //! another PID namespace) counts as living, and so does one that has become another program by exec. The
@@ -89,6 +92,8 @@
 //!
 //! The rule needs the thread's own word, which it gives when it ends by itself: by returning, or by a
 //! panic. A thread that is ended by the system call alone (`SYS_exit`) says nothing, and counts as dead.
+//! So does one that locks for the first time in the last of the C library's four rounds of destructors of
+//! `pthread_key_create`, and leaks that guard: do not lock in such a destructor.
 //!
 //! # Threads of a killed process
 //!

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{PATIENCE, fork, until, wait};
-use outlive::{Condvar, LockError, Mutex, PermitPool, RwLock, Segment, Semaphore};
+use outlive::{Condvar, Event, Lock, LockError, Mutex, PermitPool, ReentrantMutex, RwLock, Segment, Semaphore};
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,9 @@ struct Shared {
     semaphore: Semaphore,
     condvar: Condvar,
     of_condvar: Mutex<u64>,
+    lock: Lock,
+    reentrant: ReentrantMutex<u64>,
+    event: Event,
 }
 
 /// An out-of-memory daemon may take the memory of a killed process away before the kernel has walked its robust list
@@ -120,6 +123,16 @@ fn finds_the_untold(slice: Option<Duration>) {
         let locked = slice.map_or_else(|| segment.mutex.try_lock(), |slice| segment.mutex.try_lock_for(slice));
         locked.is_err_and(|error| matches!(error, LockError::OwnerDied(_)))
     });
+    one_ends_untold(|| _ = segment.lock.acquire());
+    in_slices("lock", &mut || {
+        let locked = slice.map_or_else(|| segment.lock.try_acquire(), |slice| segment.lock.try_acquire_for(slice));
+        locked.is_err_and(|error| matches!(error, LockError::OwnerDied(_)))
+    });
+    one_ends_untold(|| core::mem::forget(segment.reentrant.lock()));
+    in_slices("reentrant mutex", &mut || {
+        let locked = slice.map_or_else(|| segment.reentrant.try_lock(), |slice| segment.reentrant.try_lock_for(slice));
+        locked.is_err_and(|error| matches!(error, LockError::OwnerDied(_)))
+    });
     one_ends_untold(|| core::mem::forget(segment.rwlock.read()));
     in_slices("a dead reader", &mut || {
         slice.map_or_else(|| segment.rwlock.try_write(), |slice| segment.rwlock.try_write_for(slice)).is_ok()
@@ -138,6 +151,8 @@ fn finds_the_untold(slice: Option<Duration>) {
     let is_alone = || segment.participants().len() == 1;
     one_ends_untold(|| drop(segment.attach()));
     in_slices("semaphore", &mut || segment.semaphore.try_acquire_for(slice).is_ok() || is_alone());
+    one_ends_untold(|| drop(segment.attach()));
+    in_slices("event", &mut || segment.event.wait_timeout(slice).is_ok() || is_alone());
     one_ends_untold(|| drop(segment.attach()));
     let mut guard = Some(segment.of_condvar.lock().expect("free"));
     in_slices("condvar", &mut || {

@@ -160,10 +160,11 @@ pub(super) fn publish(file: impl AsFd, to: &Path) -> Result<bool> {
 fn look(path: &Path, owner: u32) -> Result<File> {
     let refused = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => Error::NotFound(path.into()),
+        // It has become a symbolic link since the look at it.
+        _ if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => Error::NotASegment,
         _ => Error::io("open the segment", Some(path), error),
     };
     let expect = |about: &std::fs::Metadata| match about.uid() {
-        _ if about.is_symlink() => Err(refused(Errno::LOOP.into())),
         _ if !about.is_file() => Err(Error::NotASegment),
         found => checks::owner(found, owner),
     };

@@ -367,7 +367,11 @@ impl<const N: usize> Drop for Running<'_, N> {
 
 /// The declaration that the thread will come to a [`Barrier`]: see [`Barrier::join`]. It derefs to the barrier.
 ///
-/// In a child that was forked while the parent had joined, the copy does nothing: the member is the parent.
+/// It gives no reference to data. When a thread ends that has leaked its declaration, that is a death of
+/// the member: the others get [`WaitError::Broken`].
+///
+/// In a child that was forked while the parent had joined, the copy still derefs to the barrier. When it
+/// is dropped it takes nothing back: the member is the parent.
 #[must_use = "if unused the declaration is taken back at once"]
 pub struct BarrierMember<'a, const N: usize> {
     barrier: &'a Barrier<N>,

@@ -87,6 +87,7 @@ impl Condvar {
     ///
     /// # Errors
     /// [`LockError::OwnerDied`] and [`LockError::Poisoned`], which contain the guard, if the lock was found so when it was taken again.
+    /// [`LockError::Leaked`], which contains no guard, if another thread took the lock meanwhile, leaked its guard, and ended.
     /// [`LockError::NotWaited`], which contains the guard, too, if the lock is [in another segment](Error::OtherSegment), or if this thread does not
     /// [hold](Error::NotHeld) it, being a child that was forked meanwhile.
     ///

@@ -38,6 +38,8 @@ use std::time::{Duration, Instant};
 /// | one that sets, anywhere in it                | the event is set and those who wait are released, or nothing has happened       |
 /// | one that waits, or was just being woken      | nothing; with `auto_reset` a set that it had not taken releases another          |
 /// | one that was to set it, and never did        | nothing: who may not wait for ever waits with a timeout, or on a [`Barrier`](crate::Barrier) |
+///
+/// Nobody holds an event: there is no guard to leak.
 #[repr(transparent)]
 pub struct Event {
     raw: raw::Event<Linux>,

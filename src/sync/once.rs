@@ -33,6 +33,8 @@ use core::ops::Deref;
 /// |-----------------------------------------------------|----------------------------------------------------------------------|
 /// | the initialiser (SIGKILL, exit, exec, end of thread) | one of those who wait, or the next caller, does it, and can be told   |
 /// | one that waits, or one that has finished             | nothing                                                              |
+///
+/// There is no guard to leak: the hold is the call itself.
 #[repr(transparent)]
 pub struct Once {
     raw: raw::Once<Linux>,

@@ -43,6 +43,11 @@ use std::time::{Duration, Instant};
 /// | one that has acquired, before it released     | **its permits are gone**: nobody holds them by name, so nobody can know that they are not to be released by another. Permits that come back are those of a [`PermitPool`](crate::PermitPool) |
 /// | one that waits, woken or not                 | nothing: the wake that it was given goes to another who waits          |
 /// | one that releases                            | it has released or has not; who waits for what it released gets it    |
+///
+/// # If a permit is leaked
+///
+/// A [`SemaphorePermit`] gives no reference. One that is leaked stays acquired, until somebody calls
+/// [`release`](Self::release) for it: also when its thread ends, and when its process does.
 #[repr(transparent)]
 pub struct Semaphore {
     raw: raw::Semaphore<Linux>,
