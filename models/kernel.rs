@@ -470,8 +470,8 @@ impl<B: Backend> Platform for Model<B> {
     fn now() -> Duration {
         B::actor().map_or(Duration::ZERO, |actor| *actor.clock.lock().expect("no panic inside"))
     }
-    fn wait(words: &[Expect<'_, Word<B>>], until: Option<Duration>) {
-        wait(words, until);
+    fn wait<'w>(words: impl Iterator<Item = Expect<'w, Word<B>>>, until: Option<Duration>) {
+        wait(&words.collect::<Vec<_>>(), until);
     }
     fn wake(word: &Word<B>, count: u32) -> u32 {
         let broken = operation::<B>();

@@ -94,6 +94,10 @@ pub trait About: Debug + Send + Sync {
     fn process(&self) -> u32;
     /// Notes, for people who look, that the owner sleeps on `word` (`None`: no longer). Nothing depends on it.
     fn note_waiting<W>(&self, word: Option<&W>);
+    /// Whether the owner has noted that it sleeps. A hint.
+    fn is_waiting(&self) -> bool {
+        false
+    }
 }
 
 /// One word of a [`Platform::wait`], and what it must contain for the sleep to begin.
@@ -139,7 +143,11 @@ pub trait Platform: Debug + Sized + Send + Sync + 'static {
     fn now() -> Duration;
     /// Sleeps until woken on one of `words`, or one of them differs from its expected value, or `until` has
     /// passed on [`now`](Self::now)'s clock, or for no reason at all.
-    fn wait(words: &[Expect<'_, Self::Word>], until: Option<Duration>);
+    ///
+    /// An iterator, so that each platform makes the list that its kernel wants, and there is no second one on the stack.
+    fn wait<'w>(words: impl Iterator<Item = Expect<'w, Self::Word>>, until: Option<Duration>)
+    where
+        Self::Word: 'w;
     /// Wakes up to `count` of those that sleep on `word`. Gives how many it found asleep there.
     fn wake(word: &Self::Word, count: u32) -> u32;
 

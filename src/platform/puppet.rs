@@ -80,6 +80,9 @@ struct Stage {
     wakes: Vec<(usize, u32)>,
     looks_take_a_period: bool,
     asked: usize,
+    recheck: Option<Duration>,
+    watches_one: bool,
+    gone: Option<u32>,
 }
 
 thread_local! {
@@ -140,6 +143,21 @@ pub(crate) fn look_slowly_each(period: Duration) {
     STAGE.with_borrow_mut(|stage| stage.look_period = Some(period));
 }
 
+/// From now on no sleep lasts longer than so.
+pub(crate) fn recheck_each(period: Duration) {
+    STAGE.with_borrow_mut(|stage| stage.recheck = Some(period));
+}
+
+/// From now on one wait watches one word.
+pub(crate) fn watch_one() {
+    STAGE.with_borrow_mut(|stage| stage.watches_one = true);
+}
+
+/// From now on the thread of this id is known to be gone.
+pub(crate) fn is_gone_from_now_on(thread: u32) {
+    STAGE.with_borrow_mut(|stage| stage.gone = Some(thread));
+}
+
 /// The id of a participant in a play.
 pub(crate) fn id_of(place: usize) -> Id {
     Id::new(place, 1)
@@ -159,7 +177,8 @@ impl Platform for Puppet {
     fn now() -> Duration {
         STAGE.with_borrow(|stage| stage.now)
     }
-    fn wait(words: &[Expect<'_, AtomicU32>], until: Option<Duration>) {
+    fn wait<'w>(words: impl Iterator<Item = Expect<'w, AtomicU32>>, until: Option<Duration>) {
+        let words = &words.collect::<Vec<_>>()[..];
         if words.iter().all(|expect| expect.word.load(Ordering::Relaxed) == expect.value) {
             let scene = STAGE.with_borrow_mut(|stage| stage.scenes.pop_front());
             scene.expect("there is a scene for each wait")(&Sleep { words, until });
@@ -173,18 +192,18 @@ impl Platform for Puppet {
         None
     }
     fn recheck() -> Option<Duration> {
-        None
+        STAGE.with_borrow(|stage| stage.recheck)
     }
     fn look_period() -> Option<Duration> {
         STAGE.with_borrow(|stage| stage.look_period.or(stage.looks_take_a_period.then_some(Duration::ZERO)))
     }
     fn watches_many() -> bool {
-        true
+        STAGE.with_borrow(|stage| !stage.watches_one)
     }
-    fn is_gone(_about: &AboutThread, _thread: u32) -> bool {
+    fn is_gone(_about: &AboutThread, thread: u32) -> bool {
         STAGE.with_borrow_mut(|stage| stage.asked += 1);
         assert!(STAGE.with_borrow(|stage| stage.asked) < 100, "slow looks without end");
-        false
+        STAGE.with_borrow(|stage| stage.gone == Some(thread))
     }
     fn is_ending(_about: &AboutThread, _thread: u32) -> bool {
         ENDING.with(|ending| {

@@ -29,10 +29,20 @@
 //! One wait takes 128 words. As long as they suffice, everybody is watched: about 60 threads, or 126 if all are their
 //! processes' main ones. If there are more, the holder is watched, and one representative thread for each other *process*,
 //! since its threads die together when it is killed. What is not watched then (a thread that ends by itself with a hold,
-//! after a hand-over; processes beyond the 128 words) is left to the net: no sleep lasts longer than
-//! [`Platform::recheck`] (one second) before the sleeper looks again, and one of all who wait looks
-//! also slowly ([`table::slow`](super::table::slow)). A *stopped* process that was already woken
-//! delays the others by as much.
+//! after a hand-over; processes beyond the 128 words) is left to the net.
+//!
+//! # The net
+//!
+//! Once in a [`Platform::recheck`] (one second) one of all who wait looks
+//! [slowly](super::table::slow), for all: it frees the slots of the dead, and tells everybody. It does so also where the
+//! kernel has marked a death, since those whom the kernel woke may be stopped, or may be none.
+//!
+//! A sleeper wakes once in a second to see whether that look is due. Where many sleep, they share this duty:
+//! of 64 or more each wakes once in four seconds, at a moment of its own, so that at least sixteen of
+//! them wake in each second. If nearly all the others have left meanwhile, the look may come up to four seconds late.
+//!
+//! Without one wait for many words the recheck is 20 ms, and is the sleeper's own: nothing else can wake
+//! it. It grows to an eighth of the time waited, and at most to 80 ms.
 //!
 //! # Ways that do not work
 //!
@@ -59,6 +69,16 @@ const WHILE_ENDING: Duration = Duration::from_micros(100);
 /// The longest that the first phase grows to.
 const LONGEST_FIRST_PHASE: Duration = Duration::from_millis(32);
 
+/// With one wait for many words: each so many sleepers, of all that are watched, look again once in a
+/// period, together.
+const SLEEPERS_FOR_EACH_RECHECK: u32 = 16;
+
+/// Without it: a sleep lasts this part of the time that was waited already.
+const WAITED_FOR_EACH_RECHECK: u32 = 8;
+
+/// The longest sleep without a cause, in [rechecks](Platform::recheck).
+const MOST_SHARED: u32 = 4;
+
 /// How a [`Vigil::sleep`] ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Slept {
@@ -75,30 +95,43 @@ pub struct Vigil<'p, 't, P: Platform> {
     deadline: Option<Duration>,
     first_phase: Option<Duration>,
     first_phase_ends: Option<Duration>,
-    watch: Option<Watch<'t, P>>,
+    /// When the first sleep began.
+    begun: Option<Duration>,
+    watch: Option<Watch>,
     /// Nobody has looked slowly since the deadline, for this operation.
     may_look_slowly: bool,
 }
 
 /// The words of one wait, at most as many as the platform takes.
 #[derive(Debug)]
-struct Watch<'t, P: Platform> {
+struct Watch {
     membership: u32,
-    lifelines: List<Expect<'t, P::Word>>,
+    lifelines: List<Watched>,
     /// How many participants these are the lifelines of, where they are those of everybody.
     everybody: Option<usize>,
+    /// How many of the others were asleep.
+    asleep: u32,
+}
+
+/// A lifeline of a slot, and its value. A quarter of the length of an [`Expect`]: a list of them lies
+/// on the stack of whoever sleeps.
+#[derive(Debug, Clone, Copy, Default)]
+struct Watched {
+    slot: u16,
+    line: u8,
+    value: u32,
 }
 
 #[derive(Debug)]
 struct List<T, const N: usize = 128> {
-    items: [Option<T>; N],
+    items: [T; N],
     length: usize,
     limit: usize,
 }
 
-impl<T: Copy, const N: usize> List<T, N> {
+impl<T: Copy + Default, const N: usize> List<T, N> {
     fn new(limit: usize) -> Self {
-        Self { items: [None; N], length: 0, limit: limit.min(N) }
+        Self { items: [T::default(); N], length: 0, limit: limit.min(N) }
     }
     fn has_room_for(&self, more: usize) -> bool {
         self.length + more <= self.limit
@@ -106,19 +139,27 @@ impl<T: Copy, const N: usize> List<T, N> {
     /// Adds an item, if there is room.
     fn push(&mut self, item: T) {
         if self.has_room_for(1) {
-            self.items[self.length] = Some(item);
+            self.items[self.length] = item;
             self.length += 1;
         }
     }
     fn iter(&self) -> impl Iterator<Item = T> + '_ {
-        self.items[..self.length].iter().copied().flatten()
+        self.items[..self.length].iter().copied()
     }
 }
 
 impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
     /// Begins. `deadline` is on [`Platform::now`]'s clock; `None` waits for ever.
     pub fn new(me: &'p Participant<'t, P>, deadline: Option<Duration>) -> Self {
-        Self { me, deadline, first_phase: P::first_phase(), first_phase_ends: None, watch: None, may_look_slowly: true }
+        Self {
+            me,
+            deadline,
+            first_phase: P::first_phase(),
+            first_phase_ends: None,
+            begun: None,
+            watch: None,
+            may_look_slowly: true,
+        }
     }
 
     /// Sleeps on `news` as long as it is `value`, and nobody dies who matters. `holder` is whom the caller waits for, if it
@@ -144,6 +185,7 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
             let has_looked = core::mem::take(&mut self.may_look_slowly) && self.me.table.look_slowly_if_due(now);
             return if has_looked { Slept::Look } else { Slept::TimedOut };
         }
+        self.begun.get_or_insert(now);
         if self.is_in_first_phase(now) {
             self.nap(news, others, holder, now);
             return Slept::Look;
@@ -182,7 +224,7 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         if let Some(length) = self.first_phase {
             let ends = earlier(self.deadline, Some(now + length));
             if !self.is_over(now) {
-                P::wait(&[news], ends); // not noted: too short for people to see
+                P::wait([news].into_iter(), ends); // not noted: too short for people to see
                 now = P::now();
             }
             // ORDERING: Relaxed; a value too old only leads to a second wait, which the kernel refuses.
@@ -210,7 +252,7 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         if self.is_over(now) {
             return Slept::TimedOut;
         }
-        P::wait(&[Expect { word, value }], earlier(self.deadline, Some(now + WHILE_ENDING)));
+        P::wait([Expect { word, value }].into_iter(), earlier(self.deadline, Some(now + WHILE_ENDING)));
         Slept::Look
     }
 
@@ -242,31 +284,35 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         // that its death is noticed at once, and not when it is over.
         let alive = holder.is_none_or(|holder| self.push_lifelines(&mut lifelines, holder.index()));
         if alive {
-            let all = lifelines.iter().chain(others.iter().copied());
-            if others.is_empty() {
-                self.wait_on::<3>(news, all, until);
-            } else {
-                self.wait_on::<128>(news, all, until);
-            }
+            self.wait_on(news, self.expected(&lifelines).chain(others.iter().copied()), until);
             self.cascade(&lifelines);
         }
     }
 
     /// Rule 1: reads the membership, then the lifelines that are alive.
-    fn collect(&self, holder: Option<Id>) -> Watch<'t, P> {
+    #[inline(never)] // its lists are off the stack when the sleep begins
+    fn collect(&self, holder: Option<Id>) -> Watch {
         let table = self.me.table;
         // ORDERING: Acquire. Pairs with a newcomer's change of it: who reads the new value finds its lifeline armed.
         let membership = table.membership.load(Acquire);
         let used = Membership(membership).used();
-        let mut watch = Watch { membership, lifelines: List::new(P::MOST_WORDS - 2), everybody: None };
+        let mut watch = Watch { membership, lifelines: List::new(P::MOST_WORDS - 2), everybody: None, asleep: 0 };
         if !self.everybody(holder, used, &mut watch) {
             watch.lifelines = self.one_of_each_process(holder, used);
         }
+        watch.asleep = self.asleep(&watch.lifelines);
         watch
     }
 
+    /// How many of those who are watched sleep, too.
+    fn asleep(&self, lifelines: &List<Watched>) -> u32 {
+        let owners = lifelines.iter().filter(|watched| watched.line == 0);
+        let slots = owners.filter_map(|watched| self.me.table.slots.get(usize::from(watched.slot)));
+        slots.map(|slot| u32::from(slot.about().is_waiting())).sum()
+    }
+
     /// Lists the lifelines of all who live. False if they are too many for one wait.
-    fn everybody(&self, holder: Option<Id>, used: usize, watch: &mut Watch<'t, P>) -> bool {
+    fn everybody(&self, holder: Option<Id>, used: usize, watch: &mut Watch) -> bool {
         let mut count = 0;
         for index in self.others(holder, used) {
             if !watch.lifelines.has_room_for(2) {
@@ -279,7 +325,7 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
     }
 
     /// The holder's lifelines, and those of one thread of each other process, as many as fit.
-    fn one_of_each_process(&self, holder: Option<Id>, used: usize) -> List<Expect<'t, P::Word>> {
+    fn one_of_each_process(&self, holder: Option<Id>, used: usize) -> List<Watched> {
         let mut lifelines = List::new(P::MOST_WORDS - 2);
         let mut processes = List::<u32, 128>::new(P::MOST_WORDS);
         processes.push(self.me.process());
@@ -315,7 +361,7 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
     }
 
     /// Adds the lifelines of a slot whose owner lives. False if it is dead.
-    fn push_lifelines<const N: usize>(&self, list: &mut List<Expect<'t, P::Word>, N>, index: usize) -> bool {
+    fn push_lifelines<const N: usize>(&self, list: &mut List<Watched, N>, index: usize) -> bool {
         let Some(slot) = self.me.table.slots.get(index) else {
             return false;
         };
@@ -323,12 +369,21 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         let Some(values) = slot.armed() else {
             return false;
         };
-        for (lifeline, value) in slot.lifelines().iter().zip(values) {
+        for (line, value) in (0..).zip(values) {
             if value != 0 {
-                list.push(Expect { word: lifeline.word(), value });
+                list.push(Watched { slot: index as u16, line, value });
             }
         }
         true
+    }
+
+    /// The words of a list, and what they are to contain.
+    fn expected<'l, const N: usize>(&'l self, list: &'l List<Watched, N>) -> impl Iterator<Item = Expect<'l, P::Word>> {
+        let slots = self.me.table.slots;
+        list.iter().filter_map(move |Watched { slot, line, value }| {
+            let lifeline = slots.get(usize::from(slot))?.lifelines().get(usize::from(line))?;
+            Some(Expect { word: lifeline.word(), value })
+        })
     }
 
     /// The second phase's sleep, with the net under it.
@@ -336,23 +391,27 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         &self,
         news: Expect<'_, P::Word>,
         others: &[Expect<'_, P::Word>],
-        watch: &Watch<'t, P>,
+        watch: &Watch,
         now: Duration,
     ) {
-        let recheck = P::recheck().map(|bound| now + bound);
-        self.wait(news, others, watch, earlier(self.deadline, recheck));
+        self.wait(news, others, watch, earlier(self.deadline, self.recheck_at(watch.asleep, now)));
     }
 
-    fn wait(
-        &self,
-        news: Expect<'_, P::Word>,
-        others: &[Expect<'_, P::Word>],
-        watch: &Watch<'t, P>,
-        until: Option<Duration>,
-    ) {
+    /// When a sleep that begins now ends without a cause, if `asleep` others sleep, too.
+    fn recheck_at(&self, asleep: u32, now: Duration) -> Option<Duration> {
+        let shortest = P::recheck()?;
+        if !P::watches_many() {
+            let waited = self.begun.map_or(Duration::ZERO, |begun| now.saturating_sub(begun));
+            return Some(now + (waited / WAITED_FOR_EACH_RECHECK).clamp(shortest, shortest * MOST_SHARED));
+        }
+        let shared = (asleep / SLEEPERS_FOR_EACH_RECHECK).clamp(1, MOST_SHARED);
+        Some(if shared == 1 { now + shortest } else { turn(self.me.id.index(), shortest, shared, now) })
+    }
+
+    fn wait(&self, news: Expect<'_, P::Word>, others: &[Expect<'_, P::Word>], watch: &Watch, until: Option<Duration>) {
         let membership = Expect { word: self.me.table.membership, value: watch.membership };
-        let watched = [membership].into_iter().chain(watch.lifelines.iter()).chain(others.iter().copied());
-        self.wait_on::<128>(news, watched, until);
+        let watched = [membership].into_iter().chain(self.expected(&watch.lifelines)).chain(others.iter().copied());
+        self.wait_on(news, watched, until);
         // With one other participant, and no newcomer, nobody else can sleep on its lifeline: a system call less on the way
         // from a death to the next holder.
         // ORDERING: Relaxed; whoever slept on it before the death had changed the membership before, and the wait has made
@@ -363,8 +422,8 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         }
     }
 
-    /// Sleeps on at most `N` words, news first.
-    fn wait_on<'w, const N: usize>(
+    /// Sleeps on as many words as one wait takes, news first.
+    fn wait_on<'w>(
         &self,
         news: Expect<'w, P::Word>,
         rest: impl Iterator<Item = Expect<'w, P::Word>>,
@@ -372,16 +431,8 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
     ) where
         P::Word: 'w,
     {
-        let mut words = [news; N];
-        let mut count = 1;
-        for (place, expect) in words[1..N.min(P::MOST_WORDS)].iter_mut().zip(rest) {
-            *place = expect;
-            count += 1;
-        }
-        if !P::watches_many() {
-            count = 1;
-        }
-        self.noting(news.word, || P::wait(&words[..count], until));
+        let most = if P::watches_many() { P::MOST_WORDS } else { 1 };
+        self.noting(news.word, || P::wait([news].into_iter().chain(rest).take(most), until));
     }
 
     /// Sleeps, and says so in the slot, for people who look.
@@ -397,8 +448,8 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
     }
 
     /// Rule 2: the kernel has woken one on each lifeline that it cut; we wake the others.
-    fn cascade<const N: usize>(&self, lifelines: &List<Expect<'t, P::Word>, N>) {
-        for lifeline in lifelines.iter() {
+    fn cascade<const N: usize>(&self, lifelines: &List<Watched, N>) {
+        for lifeline in self.expected(lifelines) {
             // ORDERING: Relaxed; nothing is read on the strength of it, and the wait has made it as new as its wake.
             if lifeline.word.load(Relaxed) != lifeline.value {
                 // EQUIVALENT(all to one): each of them that returns finds the word changed and wakes the next, or dies watched by
@@ -408,6 +459,17 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
             }
         }
     }
+}
+
+/// The next of the moments that a slot has for itself, `shared` periods away from each other. Those of
+/// different slots are spread evenly, whenever their owners fell asleep.
+fn turn(slot: usize, period: Duration, shared: u32, now: Duration) -> Duration {
+    const GOLDEN_RATIO: u64 = 0x9e37_79b9_7f4a_7c15; // its multiples, modulo one, leave no large gap (Knuth, TAOCP 3, 6.4)
+    let cycle = u64::try_from((period * shared).as_nanos()).unwrap_or(u64::MAX).max(1);
+    let place = (u128::from((slot as u64).wrapping_mul(GOLDEN_RATIO)) * u128::from(cycle) >> 64) as u64;
+    let into = (now.as_nanos() % u128::from(cycle)) as u64;
+    let to_go = if place > into { place - into } else { cycle - into + place };
+    now + Duration::from_nanos(to_go)
 }
 
 fn earlier(a: Option<Duration>, b: Option<Duration>) -> Option<Duration> {

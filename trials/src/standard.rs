@@ -278,7 +278,8 @@ impl Platform for Standard {
             None => START.get_or_init(Instant::now).elapsed(),
         }
     }
-    fn wait(words: &[Expect<'_, Word>], until: Option<Duration>) {
+    fn wait<'w>(words: impl Iterator<Item = Expect<'w, Word>>, until: Option<Duration>) {
+        let words: Vec<_> = words.collect();
         struct Leave(Arc<Sleeper>);
         impl Drop for Leave {
             fn drop(&mut self) {

@@ -41,6 +41,9 @@ impl About for AboutThread {
         let since = word.map_or(0, |_| (super::futex::now().as_millis() as u64).max(1));
         self.waits_since.store(since, FACT);
     }
+    fn is_waiting(&self) -> bool {
+        self.waits_since.load(FACT) != 0
+    }
 }
 
 impl AboutThread {

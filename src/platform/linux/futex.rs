@@ -109,52 +109,73 @@ struct WaitV {
 }
 const FUTEX2_SIZE_U32: u32 = 2;
 
-pub(super) fn wait(words: &[Expect<'_, AtomicU32>], until_given: Option<Duration>) {
-    let until = until_given.and_then(timespec_of);
-    let until = until.as_ref().map_or(core::ptr::null(), |t| t as *const timespec);
-    match words {
-        [] => {}
-        // One word needs no waitv, and the older call is cheaper. BITSET takes an absolute monotonic deadline.
-        [one] => {
-            // SAFETY: the word is a live, aligned u32; the deadline is null or valid for the call.
-            unsafe {
-                libc::syscall(
-                    libc::SYS_futex,
-                    one.word.as_ptr(),
-                    libc::FUTEX_WAIT_BITSET,
-                    one.value,
-                    until,
-                    core::ptr::null::<u32>(),
-                    libc::FUTEX_BITSET_MATCH_ANY,
-                )
-            };
-        }
-        many => {
-            let empty = WaitV { value: 0, address: 0, flags: FUTEX2_SIZE_U32, reserved: 0 };
-            let mut list = [empty; 128];
-            let count = many.len().min(list.len());
-            for (entry, expect) in list.iter_mut().zip(many) {
-                entry.value = expect.value.into();
-                entry.address = expect.word.as_ptr() as u64;
-            }
-            // SAFETY: `count` entries are initialised and name live, aligned u32; the deadline is null or valid.
-            let answer: c_long = unsafe {
-                libc::syscall(libc::SYS_futex_waitv, list.as_ptr(), count as u32, 0u32, until, libc::CLOCK_MONOTONIC)
-            };
-            // These answers, and woken, mean: look again, as the caller does anyhow. A kernel that is
-            // short of memory for this wait may have some for the next. Every other one is a refusal, by
-            // a sandbox that was entered since the first question: then it is not asked again. Whatever
-            // it is, there must be a sleep, or the caller spins.
-            let refusal = if answer < 0 { std::io::Error::last_os_error().raw_os_error() } else { None };
-            match refusal {
-                None | Some(libc::EAGAIN | libc::EINTR | libc::ETIMEDOUT) => return,
-                Some(libc::ENOMEM) => {}
-                Some(_) => set_waitv(false),
-            }
-            let soon = now() + RECHECK_WITHOUT_WAITV;
-            wait(&many[..1], Some(until_given.map_or(soon, |until| until.min(soon))));
-        }
+pub(super) fn wait<'w>(mut words: impl Iterator<Item = Expect<'w, AtomicU32>>, until: Option<Duration>) {
+    match (words.next(), words.next()) {
+        (None, _) => {}
+        // One word needs no waitv, and the older call is cheaper.
+        (Some(one), None) => wait_on_one(one, until),
+        (Some(first), Some(second)) => wait_on_many(first, [first, second].into_iter().chain(words), until),
     }
+}
+
+fn wait_on_one(one: Expect<'_, AtomicU32>, until: Option<Duration>) {
+    let until = until.and_then(timespec_of);
+    // BITSET takes an absolute monotonic deadline.
+    // SAFETY: the word is a live, aligned u32; the deadline is null or valid for the call.
+    unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            one.word.as_ptr(),
+            libc::FUTEX_WAIT_BITSET,
+            one.value,
+            until.as_ref().map_or(core::ptr::null(), core::ptr::from_ref),
+            core::ptr::null::<u32>(),
+            libc::FUTEX_BITSET_MATCH_ANY,
+        )
+    };
+}
+
+fn wait_on_many<'w>(
+    first: Expect<'w, AtomicU32>,
+    all: impl Iterator<Item = Expect<'w, AtomicU32>>,
+    until: Option<Duration>,
+) {
+    let Some(refusal) = ask_to_wait_on_many(all, until) else { return };
+    // A kernel that is short of memory for this wait may have some for the next. Every other answer is a
+    // refusal, by a sandbox that was entered since the first question: then it is not asked again.
+    if refusal != libc::ENOMEM {
+        set_waitv(false);
+    }
+    // Whatever it is, there must be a sleep, or the caller spins.
+    let soon = now() + RECHECK_WITHOUT_WAITV;
+    wait_on_one(first, Some(until.map_or(soon, |until| until.min(soon))));
+}
+
+/// Sleeps, and gives the error of a wait that did not come about.
+#[inline(never)] // the list is 3 KiB, and has gone when the caller goes on
+fn ask_to_wait_on_many<'w>(all: impl Iterator<Item = Expect<'w, AtomicU32>>, until: Option<Duration>) -> Option<i32> {
+    let until = until.and_then(timespec_of);
+    let mut list = [WaitV { value: 0, address: 0, flags: FUTEX2_SIZE_U32, reserved: 0 }; 128];
+    let mut count = 0u32;
+    for (entry, expect) in list.iter_mut().zip(all) {
+        entry.value = expect.value.into();
+        entry.address = expect.word.as_ptr() as u64;
+        count += 1;
+    }
+    // SAFETY: `count` entries are initialised and name live, aligned u32; the deadline is null or valid.
+    let answer: c_long = unsafe {
+        libc::syscall(
+            libc::SYS_futex_waitv,
+            list.as_ptr(),
+            count,
+            0u32,
+            until.as_ref().map_or(core::ptr::null(), core::ptr::from_ref),
+            libc::CLOCK_MONOTONIC,
+        )
+    };
+    // These, and woken, mean: look again, as the caller does anyhow.
+    let error = if answer < 0 { std::io::Error::last_os_error().raw_os_error() } else { None };
+    error.filter(|error| !matches!(*error, libc::EAGAIN | libc::EINTR | libc::ETIMEDOUT))
 }
 
 pub(super) fn wake(word: &AtomicU32, count: u32) -> u32 {

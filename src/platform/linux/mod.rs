@@ -149,7 +149,7 @@ impl Platform for Linux {
     fn now() -> Duration {
         futex::now()
     }
-    fn wait(words: &[Expect<'_, AtomicU32>], until: Option<Duration>) {
+    fn wait<'w>(words: impl Iterator<Item = Expect<'w, AtomicU32>>, until: Option<Duration>) {
         futex::wait(words, until);
     }
     fn wake(word: &AtomicU32, count: u32) -> u32 {

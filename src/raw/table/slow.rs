@@ -21,7 +21,7 @@
 //! by as much.
 
 use super::{Claim, LEAKED, LIVE, Slot, Table};
-use crate::platform::{Lifeline, Long, MARK, Platform, WAKE_AT_DEATH, Word};
+use crate::platform::{Lifeline, Long, MARK, Platform, Word};
 use crate::raw::hold::Id;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::time::Duration;
@@ -68,14 +68,8 @@ impl<P: Platform> Table<'_, P> {
             {
                 continue;
             }
-            // Where the kernel did its part there is nothing to do.
-            // ORDERING: Relaxed; what the dead wrote is known with its end. A compare-exchange, so
-            // that it reads the newest value, and one that writes nothing unless that is a mark.
-            let (word, mark) = (slot.lifelines[0].word(), MARK | WAKE_AT_DEATH);
-            let seen = word.compare_exchange(mark, mark, Relaxed, Relaxed).unwrap_or_else(|now| now);
-            // EQUIVALENT(look who was marked is freed): a slot is given away with its mark as well
-            // as without; it is so that nobody is woken for a death that the kernel has told of.
-            if seen & MARK == 0 && self.free(slot, claim) {
+            // Also where the kernel did its part: whom it woke may be stopped, or may be nobody.
+            if self.free(slot, claim) {
                 // Those who sleep on its lifelines see no change there: this tells them.
                 self.announce(index);
             }

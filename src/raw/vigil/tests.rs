@@ -36,14 +36,7 @@ fn watched_by_the_first(threads: &[Thread], used: usize, holder: Option<Id>) -> 
     let table = Table { membership: &membership, cursor: &cursor, stamp: &stamp, slots: &slots };
     let me = Participant { id: Id::new(0, 1), table: &table };
     let watch = Vigil::new(&me, None).collect(holder);
-    let of = |expect: Expect<'_, _>| {
-        let is_in = |slot: &Slot<Linux>| {
-            let lines = slot.lifelines().each_ref().map(crate::platform::Lifeline::word);
-            lines.iter().any(|line| core::ptr::eq(*line, expect.word))
-        };
-        slots.iter().position(is_in).expect("it is a lifeline")
-    };
-    let mut places: Vec<_> = watch.lifelines.iter().map(of).collect();
+    let mut places: Vec<_> = watch.lifelines.iter().map(|watched| usize::from(watched.slot)).collect();
     places.dedup();
     assert_eq!(watch.everybody.unwrap_or(places.len()), places.len(), "those who are watched are counted");
     (places, watch.everybody.is_some())

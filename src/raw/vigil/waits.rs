@@ -1,7 +1,9 @@
-//! Whom one wakes that finds lifelines cut, and when one looks slowly.
+//! Whom one wakes that finds lifelines cut, how long one sleeps, and when one looks slowly.
 
 use super::*;
-use crate::platform::puppet::{DEADLINE, Puppet, Scene, look_slowly_each, play, scene};
+use crate::platform::puppet::{
+    DEADLINE, Puppet, Scene, is_gone_from_now_on, look_slowly_each, play, recheck_each, scene, watch_one,
+};
 use crate::raw::Slot;
 
 /// The lifelines on which all were woken after a sleep during which these participants died.
@@ -59,4 +61,93 @@ fn whoever_sleeps_once_looks_slowly_before_if_a_look_is_due() {
 #[test]
 fn whoever_gives_up_a_single_sleep_looks_slowly_if_a_look_is_due() {
     assert_eq!(stamps_of_sleeps_once(Some(DEADLINE), vec![scene(|sleep| sleep.lasts())]), [1000]);
+}
+
+/// The kernel woke one, which may be stopped since: nobody else knows of that death.
+#[test]
+fn a_slow_look_tells_everybody_of_a_death_that_the_kernel_has_marked() {
+    let (is_free, wakes) = play(3, vec![], |me| {
+        let slot = &me.table.slots[1];
+        slot.lifelines()[0].word().store(crate::platform::MARK, Relaxed);
+        is_gone_from_now_on(2);
+        let before = me.table.membership.load(Relaxed);
+        me.table.look_slowly();
+        assert_ne!(me.table.membership.load(Relaxed), before, "sleepers see no change");
+        me.table.look_slowly(); // once
+        slot.living(1).is_none()
+    });
+    assert!(is_free);
+    assert_eq!(wakes.counts().collect::<Vec<_>>(), [u32::MAX]);
+}
+
+/// How long a sleep lasts that begins at this moment, if so many others sleep.
+fn length_beside(sleepers: usize, now: Duration) -> Duration {
+    let news: <Puppet as Platform>::Word = Word::new(0);
+    let scenes = vec![
+        scene(move |sleep| sleep.ends_at(now)),
+        scene(move |sleep| sleep.ends_at(now + (sleep.until().expect("a recheck") - now))),
+    ];
+    let (ends, _wakes) = play(sleepers + 3, scenes, |me| {
+        recheck_each(Duration::from_secs(1));
+        for slot in &me.table.slots[3..] {
+            slot.about().note_waiting(Some(&news));
+        }
+        let mut vigil = Vigil::new(me, None);
+        for _ in 0..4 {
+            vigil.sleep(&news, 0, None); // each second time it collects
+        }
+        Puppet::now()
+    });
+    ends - now
+}
+
+#[test]
+fn the_more_sleep_the_less_often_each_looks_again() {
+    let second = Duration::from_secs(1);
+    for (sleepers, most) in [(0, 1), (1, 1), (31, 1), (32, 2), (48, 3), (64, 4), (100, 4)] {
+        for now in [5_000, 5_001, 5_999, 6_250] {
+            let length = length_beside(sleepers, Duration::from_millis(now));
+            assert!(length > Duration::ZERO && length <= second * most, "{sleepers} at {now}: {length:?}");
+            assert!(most > 1 || length == second, "{sleepers} at {now}: {length:?}");
+        }
+    }
+}
+
+#[test]
+fn each_slot_has_its_turn_once_in_a_cycle_and_they_are_spread() {
+    let (second, cycle) = (Duration::from_secs(1), Duration::from_secs(4));
+    let mut turns = vec![];
+    for slot in 0..64 {
+        let first = turn(slot, second, 4, Duration::ZERO);
+        assert!(first > Duration::ZERO && first <= cycle);
+        assert_eq!(turn(slot, second, 4, first), first + cycle, "the next after its own moment");
+        assert_eq!(turn(slot, second, 4, first - Duration::from_nanos(1)), first);
+        turns.push(first);
+    }
+    turns.sort();
+    let gaps = turns.windows(2).map(|pair| pair[1] - pair[0]);
+    assert!(gaps.max() < Some(cycle / 20), "there are moments when nobody looks");
+}
+
+#[test]
+fn where_one_word_is_watched_who_has_waited_for_long_looks_less_often() {
+    let news: <Puppet as Platform>::Word = Word::new(0);
+    let shortest = Duration::from_millis(20);
+    let until = std::rc::Rc::new(std::cell::RefCell::new(vec![]));
+    let note = |now: u64| {
+        let (until, now) = (until.clone(), Duration::from_millis(now));
+        scene(move |sleep: &crate::platform::puppet::Sleep<'_>| {
+            until.borrow_mut().push(sleep.until().expect("a recheck"));
+            sleep.ends_at(now);
+        })
+    };
+    let ((), _wakes) = play(2, vec![note(20), note(400), note(700), note(9_000)], |me| {
+        (recheck_each(shortest), watch_one());
+        let mut vigil = Vigil::new(me, None);
+        for _ in 0..8 {
+            vigil.sleep(&news, 0, None); // each second time it collects
+        }
+    });
+    let ends = until.borrow().iter().map(Duration::as_millis).collect::<Vec<_>>();
+    assert_eq!(ends, [20, 20 + 20, 400 + 50, 700 + 80]);
 }
