@@ -59,12 +59,6 @@ fn once(count: usize, waitv: bool, mode: Mode) -> Result<f64, Box<dyn Error>> {
     Ok(part * 100.0)
 }
 
-/// On a processor, as /proc/PID/schedstat says to the nanosecond.
 fn time_used(of: &[Child]) -> Result<Duration, Box<dyn Error>> {
-    let mut sum = 0;
-    for child in of {
-        let text = std::fs::read_to_string(format!("/proc/{}/schedstat", child.id()))?;
-        sum += text.split_whitespace().next().ok_or("schedstat is empty")?.parse::<u64>()?;
-    }
-    Ok(Duration::from_nanos(sum))
+    of.iter().map(Child::time_used).sum::<Result<_, _>>().map_err(Into::into)
 }

@@ -55,6 +55,16 @@ impl Child {
         self.id as u32 // positive
     }
 
+    /// How long it was on a processor, as /proc/PID/schedstat says to the nanosecond.
+    ///
+    /// # Errors
+    /// When /proc does not tell, as when it was reaped.
+    pub fn time_used(&self) -> io::Result<Duration> {
+        let text = std::fs::read_to_string(format!("/proc/{}/schedstat", self.id))?;
+        let first = text.split_whitespace().next().and_then(|nanoseconds| nanoseconds.parse().ok());
+        first.map(Duration::from_nanos).ok_or_else(|| io::Error::other(format!("schedstat is {text:?}")))
+    }
+
     /// Sends SIGKILL, and does not wait.
     pub fn kill(&self) {
         if self.status.is_none() {

@@ -1,0 +1,173 @@
+//! What happens beside many sleepers, and costs them something: a process that comes and goes, a death,
+//! a notification. Each makes sleepers look again, or watch others.
+
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)] // a moment in shared memory is no algorithm
+
+use outlive::{Condvar, Mutex, Segment, Shareable};
+use outlive_benches::Mode;
+use outlive_benches::process::{self, Child, OthersLoad, monotonic_nanoseconds};
+use outlive_benches::report::Table;
+use std::error::Error;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+const MANY: [usize; 5] = [0, 10, 100, 250, 1_000];
+const COMERS: usize = 1_000;
+const TIMES: usize = 20;
+/// Longer than the first phase of a sleep may become.
+const SETTLE: Duration = Duration::from_millis(100);
+const ENOUGH: Duration = Duration::from_secs(20);
+
+#[derive(Shareable)]
+#[repr(C)]
+struct Shared {
+    /// The crowd waits for this one.
+    crowded: Mutex<u64>,
+    /// One other waits for this one.
+    lock: Mutex<u64>,
+    condvar: Condvar,
+    /// When that other was awake, on the monotonic clock; 0 before.
+    awake_at: AtomicU64,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mode = Mode::of_arguments();
+    if mode == Mode::List {
+        return Ok(());
+    }
+    let load = OthersLoad::since_now()?;
+    let columns = [
+        "asleep",
+        "comer: of the sleepers",
+        "all",
+        "death: told after",
+        "of the sleepers",
+        "notify: told after",
+        "of the sleepers",
+    ];
+    let mut table = Table::new("beside sleepers; µs for each, the sleepers' processor time all together", &columns);
+    for count in if mode == Mode::Measure { &MANY[..] } else { &MANY[1..2] } {
+        table.row(row(*count, mode)?);
+    }
+    println!("{table}");
+    println!("Others used {:.0} % of the processors meanwhile.", load.part()? * 100.0);
+    Ok(())
+}
+
+fn row(count: usize, mode: Mode) -> Result<Vec<String>, Box<dyn Error>> {
+    let segment = Segment::<Shared>::options().participants(count + 64).anonymous(|_free, _| {})?;
+    let held = segment.crowded.lock().map_err(|error| error.to_string())?;
+    let crowd: Result<Vec<_>, _> = (0..count).map(|_| process::fork(|| drop(segment.crowded.lock()))).collect();
+    let crowd = crowd?;
+    for sleeper in &crowd {
+        asleep(sleeper)?;
+    }
+    std::thread::sleep(SETTLE);
+
+    let (comers, times) = (if mode == Mode::Measure { COMERS } else { 2 }, mode.rounds(TIMES));
+    let (begun, before) = (Instant::now(), time_used(&crowd)?);
+    for _ in 0..comers {
+        process::fork(|| drop(segment.lock.lock()))?.join(ENOUGH)?;
+    }
+    let all = begun.elapsed();
+    std::thread::sleep(SETTLE);
+    let of_comers = time_used(&crowd)? - before;
+
+    let (mut death, mut notify) = (Event::default(), Event::default());
+    for _ in 0..times {
+        death.add(&crowd, &segment, died)?;
+        notify.add(&crowd, &segment, notified)?;
+    }
+    let each = |time: Duration, of: usize| format!("{:.0}", time.as_secs_f64() * 1e6 / of.max(1) as f64);
+    let cells = [
+        count.to_string(),
+        each(of_comers, comers),
+        each(all, comers),
+        each(death.told_after(), 1),
+        each(death.of_crowd, times),
+        each(notify.told_after(), 1),
+        each(notify.of_crowd, times),
+    ];
+    drop(crowd); // killed
+    drop(held);
+    Ok(cells.into())
+}
+
+#[derive(Default)]
+struct Event {
+    told_after: Vec<Duration>,
+    of_crowd: Duration,
+}
+
+/// Those who act, and what is to happen.
+type Prepared<'a> = (Vec<Child>, Box<dyn FnOnce() + 'a>);
+
+impl Event {
+    fn add<'a>(
+        &mut self,
+        crowd: &[Child],
+        segment: &'a Segment<Shared>,
+        prepare: fn(&'a Segment<Shared>) -> Result<Prepared<'a>, Box<dyn Error>>,
+    ) -> Result<(), Box<dyn Error>> {
+        let awake_at = &segment.awake_at;
+        awake_at.store(0, SeqCst);
+        let (mut children, happen) = prepare(segment)?;
+        asleep(children.last().ok_or("nobody waits")?)?;
+        std::thread::sleep(SETTLE);
+        let before = time_used(crowd)?;
+        let at = monotonic_nanoseconds();
+        happen();
+        children.last_mut().ok_or("nobody waits")?.join(ENOUGH)?;
+        self.told_after.push(Duration::from_nanos(awake_at.load(SeqCst) - at));
+        std::thread::sleep(SETTLE);
+        self.of_crowd += time_used(crowd)? - before;
+        Ok(())
+    }
+
+    /// The middle one of all.
+    fn told_after(&mut self) -> Duration {
+        self.told_after.sort();
+        self.told_after.get(self.told_after.len() / 2).copied().unwrap_or_default()
+    }
+}
+
+/// A holder dies, for whose lock one waits.
+fn died(segment: &Segment<Shared>) -> Result<Prepared<'_>, Box<dyn Error>> {
+    let holder = process::fork(|| {
+        core::mem::forget(segment.lock.lock());
+        std::thread::sleep(ENOUGH);
+    })?;
+    holder.wait_until_asleep_in(&[libc::SYS_clock_nanosleep], Duration::ZERO)?;
+    let waiter = process::fork(|| {
+        match segment.lock.lock() {
+            Err(outlive::LockError::OwnerDied(left)) => left.into_guard().mark_consistent(),
+            other => panic!("{other:?}"),
+        }
+        segment.awake_at.store(monotonic_nanoseconds(), SeqCst);
+    })?;
+    let id = holder.id() as libc::pid_t;
+    // SAFETY: a child of ours that is not reaped before.
+    Ok((vec![holder, waiter], Box::new(move || _ = unsafe { libc::kill(id, libc::SIGKILL) })))
+}
+
+/// One waits to be notified.
+fn notified(segment: &Segment<Shared>) -> Result<Prepared<'_>, Box<dyn Error>> {
+    let waiter = process::fork(|| {
+        let guard = segment.lock.lock().expect("free");
+        drop(segment.condvar.wait_while(guard, |count| core::mem::take(count) == 0).expect("consistent"));
+        segment.awake_at.store(monotonic_nanoseconds(), SeqCst);
+    })?;
+    let notify = || {
+        *segment.lock.lock().expect("free") = 1;
+        segment.condvar.notify_one();
+    };
+    Ok((vec![waiter], Box::new(notify)))
+}
+
+fn asleep(child: &Child) -> Result<(), Box<dyn Error>> {
+    Ok(child.wait_until_asleep_in(&[libc::SYS_futex, libc::SYS_futex_waitv], Duration::ZERO)?)
+}
+
+fn time_used(of: &[Child]) -> Result<Duration, Box<dyn Error>> {
+    of.iter().map(Child::time_used).sum::<Result<_, _>>().map_err(Into::into)
+}
