@@ -446,3 +446,102 @@ fn equal_process_ids_in_two_namespaces_are_two_participants() {
         }
     });
 }
+
+/// More than a thread keeps as ranges of addresses, and in the pages that it knows beside these.
+const MANY: usize = 40;
+
+fn many() -> Vec<Segment<Lock>> {
+    let one = |_| Segment::<Lock>::options().participants(8).anonymous(|_, _| {}).expect("a segment");
+    (0..MANY).map(one).collect()
+}
+
+/// Each lock names the thread that the segment's own list gives.
+fn is_itself_in_each(segments: &[Segment<Lock>]) {
+    // SAFETY: asks for numbers.
+    let (process_id, thread_id) = unsafe { (libc::getpid() as u32, libc::gettid() as u32) };
+    for _ in 0..3 {
+        for segment in segments {
+            segment.acquire().expect("free");
+            let me = |p: &&outlive::ParticipantInfo| (p.process_id, p.thread_id) == (process_id, thread_id);
+            let all = segment.participants();
+            assert_eq!(segment.holder(), all.iter().find(me).map(|p| p.id), "among {all:?}");
+            segment.release().expect("acquired");
+        }
+    }
+}
+
+#[test]
+fn a_thread_is_itself_in_each_of_many_segments() {
+    is_itself_in_each(&many());
+}
+
+/// It has another slot then, and its old one may be somebody else's.
+#[test]
+fn who_has_left_many_segments_comes_back_as_another() {
+    let segments = many();
+    is_itself_in_each(&segments);
+    for segment in &segments {
+        let before = segment.attach().expect("in");
+        segment.detach().expect("holds nothing");
+        std::thread::scope(|scope| {
+            scope.spawn(|| segment.attach().expect("takes the slot"));
+        });
+        assert_ne!(segment.attach().expect("in again"), before);
+    }
+    is_itself_in_each(&segments);
+}
+
+/// The kernel maps what is new where something old was.
+#[test]
+fn what_is_mapped_where_a_dropped_segment_was_is_not_taken_for_it() {
+    let mut segments = many();
+    for round in 0..20 {
+        is_itself_in_each(&segments);
+        for place in (round % 2..MANY).step_by(2) {
+            segments[place] = Segment::<Lock>::options().participants(8).anonymous(|_, _| {}).expect("a segment");
+            // In another slot than before, so that an old id would be wrong.
+            std::thread::scope(|scope| {
+                (0..place % 4).for_each(|_| _ = scope.spawn(|| segments[place].attach()));
+            });
+        }
+    }
+}
+
+#[test]
+fn another_thread_drops_some_of_many_segments_and_the_rest_stay_known() {
+    let mut segments = many();
+    is_itself_in_each(&segments);
+    let rest = segments.split_off(MANY / 2);
+    std::thread::spawn(move || drop(segments)).join().expect("no panic");
+    is_itself_in_each(&rest);
+}
+
+#[test]
+fn threads_one_after_the_other_are_each_themselves_in_many_segments() {
+    let segments = many();
+    for _ in 0..4 {
+        std::thread::scope(|scope| scope.spawn(|| is_itself_in_each(&segments)).join()).expect("no panic");
+    }
+    is_itself_in_each(&segments);
+}
+
+#[test]
+fn a_forked_child_is_itself_in_each_of_many_segments() {
+    let segments = many();
+    is_itself_in_each(&segments);
+    let child = fork(|| {
+        is_itself_in_each(&segments);
+        0
+    });
+    assert_eq!(wait(child), 0);
+    is_itself_in_each(&segments);
+    // One that begins with dropping what it inherited: its parent stays what it is.
+    let mut segments = segments;
+    let child = fork(|| {
+        segments.truncate(MANY / 2);
+        is_itself_in_each(&segments);
+        0
+    });
+    assert_eq!(wait(child), 0);
+    is_itself_in_each(&segments);
+}

@@ -58,9 +58,11 @@ use core::cell::{Cell, UnsafeCell};
 use core::ptr;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use memmap2::MmapRaw;
+use pages::Pages;
 use pins::{Pin, TAKEN, Thread, push, walk_mappings, walk_pins};
 use std::fs::File;
 
+mod pages;
 mod pins;
 #[cfg(test)]
 mod tests;
@@ -155,6 +157,10 @@ pub(super) struct Body {
 }
 
 static MAPPINGS: AtomicPtr<Mapping> = AtomicPtr::new(ptr::null_mut());
+/// How many mappings may be orphans: never less than there are.
+static ORPHANS: AtomicUsize = AtomicUsize::new(0);
+/// A record that was free. A hint.
+static FREED: AtomicPtr<Mapping> = AtomicPtr::new(ptr::null_mut());
 
 // SAFETY: all fields but `body` are atomics or written before publication; that one is written only
 // by who brought the state to BUSY by CAS, and read by those for whom it is LIVE, or who have a pin
@@ -206,8 +212,10 @@ impl Mapping {
     }
 
     fn take_free_record() -> &'static Self {
-        let reused = mappings().find(|mapping| mapping.change_state(FREE, BUSY));
-        reused.unwrap_or_else(|| {
+        // SAFETY: null, or a record, and those are never freed.
+        let freed = unsafe { FREED.swap(ptr::null_mut(), AcqRel).as_ref() };
+        let mut free = freed.into_iter().chain(mappings());
+        free.find(|mapping| mapping.change_state(FREE, BUSY)).unwrap_or_else(|| {
             let new = Self {
                 next: ptr::null(),
                 state: AtomicU64::new(BUSY),
@@ -224,6 +232,18 @@ impl Mapping {
 
     fn state(&self) -> u64 {
         self.state.load(Acquire) & 3
+    }
+
+    /// What [`is_still`](Self::is_still) compares.
+    fn state_and_version(&self) -> u64 {
+        self.state.load(Relaxed) // ORDERING: the caller borrows a primitive in it, so it does not change.
+    }
+
+    /// Whether it is LIVE, and what it was when its state was that.
+    #[inline(always)]
+    fn is_still(&self, state: u64) -> bool {
+        // ORDERING: Relaxed; see `abandon`.
+        self.state.load(Relaxed) == state && state & 3 == LIVE
     }
 
     fn change_state(&self, from: u64, to: u64) -> bool {
@@ -269,14 +289,23 @@ impl Mapping {
     pub(super) fn abandon(&self) {
         let Ok(page) = ensure_page() else { return };
         // BUSY until the epoch has changed: nobody may take the mapping down, and map another in its place, before that.
+        // Every cache entry of this process for the range ends here: those by page with the state, those by range with the epoch.
+        // ORDERING: AcqRel, and Release; who is handed a later mapping sees both, by whatever it was handed over with.
         if !self.change_state(LIVE, BUSY) {
             return;
         }
-        // Every cache entry of this process for the range ends here, before anything else can be mapped there.
-        // ORDERING: Release; who is handed a later mapping sees the new epoch, by whatever it was handed over with.
+        ORPHANS.fetch_add(1, Relaxed); // ORDERING: seen with the epoch.
         page.epoch.store(new_number(), Release);
         self.change_state(BUSY, ORPHAN);
-        LOCAL.with(|local| local.refresh(page));
+        LOCAL.with(|local| {
+            // At first this one, so that as a rule nobody has to look for it. Not in a forked child that is still its parent.
+            let process = page.process.load(Relaxed);
+            if local.process.get() == process {
+                local.leave_orphan(self);
+                self.take_down_if_unused(process);
+            }
+            local.refresh(page);
+        });
     }
 
     /// Takes down an orphan that nobody is linked in.
@@ -296,6 +325,8 @@ impl Mapping {
         // SAFETY: BUSY by our CAS, and no thread of this process has a lifeline linked here.
         unsafe { *self.body.get() = None };
         self.change_state(BUSY, FREE);
+        ORPHANS.fetch_sub(1, Relaxed); // ORDERING: while it is too high somebody looks for nothing.
+        FREED.store(ptr::from_ref(self).cast_mut(), Release);
     }
 
     /// The participant that the thread is through this very mapping.
@@ -366,6 +397,10 @@ impl Body {
 
 /// Gives back the orphans that nobody is linked in.
 fn sweep() {
+    // ORDERING: Relaxed; who has seen the epoch of an orphan's end has seen its count. Another finds it later.
+    if ORPHANS.load(Relaxed) == 0 {
+        return;
+    }
     let process = process_number();
     for mapping in mappings() {
         mapping.take_down_if_unused(process);
@@ -379,6 +414,9 @@ struct Entry {
     length: Cell<usize>,
     id: Cell<Option<Id>>,
     table: Cell<Option<&'static Table<'static, Linux>>>,
+    mapping: Cell<Option<&'static Mapping>>,
+    /// Of the mapping.
+    state: Cell<u64>,
 }
 
 /// The calling thread's cache. Without a destructor, so that it can be used in those of other thread-locals.
@@ -398,6 +436,10 @@ struct Local {
     anchors: Cell<Option<&'static Anchors>>,
     entries: [Entry; ENTRIES],
     next: Cell<usize>,
+    /// What it knows beyond the entries, once it uses more segments than those.
+    pages: Cell<Option<&'static Pages>>,
+    /// What is noted there under another stamp is not true any more.
+    stamp: Cell<u64>,
 }
 const ENTRIES: usize = 4;
 
@@ -409,6 +451,8 @@ thread_local! {
             length: Cell::new(0),
             id: Cell::new(None),
             table: Cell::new(None),
+            mapping: Cell::new(None),
+            state: Cell::new(0),
         };
         Local {
             epoch: Cell::new(0),
@@ -420,6 +464,8 @@ thread_local! {
             anchors: Cell::new(None),
             entries: [EMPTY; ENTRIES],
             next: Cell::new(0),
+            pages: Cell::new(None),
+            stamp: Cell::new(0),
         }
     };
 }
@@ -468,7 +514,7 @@ pub(crate) fn lock_ends() {
 extern "C" fn thread_ends() {
     LOCAL.with(|local| {
         local.is_ending.set(true);
-        local.epoch.set(u64::MAX); // nobody's: whatever it locks from now on goes through `find`
+        local.forget(); // whatever it locks from now on goes through `find`
         // A forked child that has done nothing here since: slots and holds are its parent's.
         if local.process.get() != process_number() {
             return;
@@ -505,7 +551,7 @@ impl Local {
                 return Some(Participant { id: entry.id.get()?, table: entry.table.get()? });
             }
         }
-        None
+        self.pages.get()?.find(address, self.stamp.get())
     }
 
     #[cold]
@@ -528,14 +574,28 @@ impl Local {
         if self.is_ending.get() {
             table.leak(id);
         }
+        let me = Participant { id, table };
         let entry = &self.entries[self.next.get() % ENTRIES];
         self.next.set(self.next.get().wrapping_add(1));
+        if entry.length.get() != 0 || self.pages.get().is_some() {
+            let pages = self.pages.get().or_else(|| Thread::pages_of(self.thread.get()));
+            self.pages.set(pages);
+            pages.into_iter().for_each(|pages| pages.note(address, self.stamp.get(), mapping, &me));
+        }
         entry.length.set(0);
         entry.start.set(mapping.start.load(Relaxed));
         entry.id.set(Some(id));
         entry.table.set(Some(table));
+        entry.mapping.set(Some(mapping));
+        entry.state.set(mapping.state_and_version());
         entry.length.set(mapping.length.load(Relaxed));
-        Ok(Participant { id, table })
+        Ok(me)
+    }
+
+    /// Forgets who the thread is where.
+    fn forget(&self) {
+        self.entries.iter().for_each(|entry| entry.length.set(0));
+        self.stamp.set(new_number());
     }
 
     fn register(&self, mapping: &'static Mapping, body: &Body) -> Result<Id> {
@@ -588,29 +648,39 @@ impl Local {
         anchors
     }
 
-    /// Forgets all entries, becomes a new thread after a fork, and leaves orphans.
+    /// Forgets the entries of mappings that were dropped, becomes a new thread after a fork, and leaves orphans.
     #[cold]
     fn refresh(&self, page: &Page) {
         let (epoch, process) = (page.epoch.load(Acquire), page.process.load(Acquire));
         for entry in &self.entries {
-            entry.length.set(0);
+            if !entry.mapping.get().is_some_and(|mapping| mapping.is_still(entry.state.get())) {
+                entry.length.set(0);
+            }
         }
         if self.process.get() != process {
+            self.forget();
             self.process.set(process);
             self.thread.set(new_number());
             self.holds.set(0); // its guards are copies of its parent's
             self.locks.set(0);
             self.anchors.set(None);
+            self.pages.set(None);
         }
         self.epoch.set(epoch);
-        for orphan in mappings().filter(|mapping| mapping.state() != LIVE) {
-            let Some(pin) = orphan.pin_of(self.thread.get()) else { continue };
-            if !mappings().any(|other| other.state() == LIVE && other.is_same_segment(orphan)) {
-                // Refused while something is held: then the mapping stays, and the next change of the epoch asks again.
-                let _still_holding = orphan.detach(pin);
-            }
+        // ORDERING: Relaxed; seen with the epoch.
+        if ORPHANS.load(Relaxed) != 0 {
+            mappings().filter(|mapping| mapping.state() != LIVE).for_each(|orphan| self.leave_orphan(orphan));
+            sweep();
         }
-        sweep();
+    }
+
+    /// Leaves a segment that was dropped, if the thread takes part there, and has no other mapping of it.
+    fn leave_orphan(&self, orphan: &Mapping) {
+        let Some(pin) = orphan.pin_of(self.thread.get()) else { return };
+        if !mappings().any(|other| other.state() == LIVE && other.is_same_segment(orphan)) {
+            // Refused while something is held: then the mapping stays, and the next change of the epoch asks again.
+            let _still_holding = orphan.detach(pin);
+        }
     }
 }
 
@@ -627,9 +697,7 @@ pub(super) fn detach(mapping: &Mapping) -> Result<()> {
                 other.detach(pin)?;
             }
         }
-        for entry in &local.entries {
-            entry.length.set(0);
-        }
+        local.forget();
         Ok(())
     })
 }

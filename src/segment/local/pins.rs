@@ -7,6 +7,7 @@
 #![allow(clippy::disallowed_types)] // process-local bookkeeping, never in shared memory, never in an algorithm
 
 use super::Mapping;
+use super::pages::Pages;
 use crate::platform::atomic::{AtomicPtr, AtomicU32, AtomicU64};
 use crate::platform::linux::{self, Anchors, Head, Myself, Place};
 use crate::raw::Id;
@@ -163,6 +164,8 @@ pub(super) struct Thread {
     next: *const Thread,
     tenant: Tenant,
     anchors: Anchors,
+    /// Null until a tenant uses many segments.
+    pages: AtomicPtr<Pages>,
 }
 
 static THREADS: AtomicPtr<Thread> = AtomicPtr::new(ptr::null_mut());
@@ -172,7 +175,12 @@ impl Thread {
     pub(super) fn new_anchors(thread: u64, process: u64, me: &Myself, list: NonNull<Head>) -> &'static Anchors {
         let over = walk_threads(THREADS.load(Acquire)).find(|thread| thread.tenant.take_over(process));
         let record = over.unwrap_or_else(|| {
-            let new = Self { next: ptr::null(), tenant: Tenant::taken(), anchors: Anchors::new() };
+            let new = Self {
+                next: ptr::null(),
+                tenant: Tenant::taken(),
+                anchors: Anchors::new(),
+                pages: AtomicPtr::default(),
+            };
             push(&THREADS, new, |node, next| node.next = next)
         });
         // SAFETY: the caller's own list. The record is this thread's: its former one has ended, or
@@ -180,6 +188,20 @@ impl Thread {
         unsafe { record.anchors.moor(list) };
         record.tenant.settle(thread, process, me);
         &record.anchors
+    }
+
+    /// The pages of the calling thread, which has this number, if it has a record.
+    pub(super) fn pages_of(thread: u64) -> Option<&'static Pages> {
+        let all = || walk_threads(THREADS.load(Acquire));
+        let record = all().find(|record| record.tenant.thread.load(Acquire) == thread)?;
+        // SAFETY: null, or the record's own, never freed.
+        let kept = unsafe { record.pages.load(Acquire).as_ref() };
+        Some(kept.unwrap_or_else(|| {
+            let new = Box::leak(Box::new(Pages::new()));
+            // Should a signal handler have been quicker, its table is lost.
+            record.pages.store(new, Release);
+            new
+        }))
     }
 }
 
