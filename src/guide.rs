@@ -95,6 +95,15 @@
 //! So does one that locks for the first time in the last of the C library's four rounds of destructors of
 //! `pthread_key_create`, and leaks that guard: do not lock in such a destructor.
 //!
+//! # What a wait costs
+//!
+//! A sleeper costs nothing but a look once in a second, which many sleepers share: 250 of them take
+//! less than one per cent of a processor, all together. A wait takes at most 8 KiB of the thread's stack, the
+//! thread's registration in the segment included.
+//!
+//! Without `futex_waitv` each sleeper looks by itself, every 20 ms at first, and less often the longer it has
+//! waited: every 80 ms at last. Deaths are told as late as that.
+//!
 //! # Threads of a killed process
 //!
 //! SIGKILL ends each thread of a process by itself. One of them may be in the middle of a long system

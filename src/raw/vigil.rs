@@ -44,6 +44,25 @@
 //! Without one wait for many words the recheck is 20 ms, and is the sleeper's own: nothing else can wake
 //! it. It grows to an eighth of the time waited, and at most to 80 ms.
 //!
+//! # Why more than 128 words are not watched exactly
+//!
+//! A sleeper can watch about 126 processes. If it sleeps alone among 1,000, nobody else sleeps who could watch the rest
+//! for it, and the kernel wakes nobody for a lifeline on which nobody waits. So no division of labour among
+//! sleepers is exact: groups that watch themselves and one word of each other group, a ring in which
+//! each watches its successors, a watcher by name. All of them fail when the last sleeper of a group
+//! goes on with its work: it must find another who takes its place, among threads that do not sleep.
+//!
+//! Only more words for one sleeper would do. Each way to have them was looked at:
+//!
+//! - io_uring (`IORING_OP_FUTEX_WAITV`, Linux 6.7) takes several waits at once. It needs a ring and its descriptor in each
+//!   thread that sleeps, and containers' default filters refuse it: it could not be relied on.
+//! - `poll` on a pidfd for each process sees no thread's end, costs a descriptor for each pair of
+//!   processes, and leaves out those of other PID namespaces.
+//! - A thread in each process that only watches would sleep always, and so could stand for its group. Then the crate would
+//!   start threads behind its user's back, which a fork does not copy, and whose death must be watched in turn.
+//!
+//! So what is beyond is told within a second, by the net; and the holder, whom one waits for, is watched always.
+//!
 //! # Ways that do not work
 //!
 //! Each was found by a model or an experiment, and should not be gone again without a new idea.

@@ -48,8 +48,8 @@ pub fn waitv_works() -> bool {
 /// Switches `futex_waitv` off in this process, or on again. Off is for sandboxes that answer the
 /// call by ending the process, and for tests.
 ///
-/// Without it a sleeper watches its primitive's word alone and looks again every 20 ms: that is then how late it may
-/// learn of a death.
+/// Without it a sleeper watches its primitive's word alone and looks again every 20 ms, or every 80 ms when it
+/// has waited for long: that is then how late it may learn of a death.
 pub fn set_waitv(works: bool) {
     WAITV.store(if works { WORKS } else { MISSING }, Ordering::Relaxed);
 }
