@@ -1,0 +1,236 @@
+//! How many instructions each fast path takes: exact numbers, the same on every machine of one architecture, for the
+//! toolchain in `rust-toolchain.toml`. Each operation is done in a child that is stepped through it by ptrace(2).
+//!
+//! `cargo bench -p outlive-benches --bench instructions` fails if an operation takes more than
+//! `instructions.txt` says. After a change that is meant: `-- --record`.
+
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)] // a process is traced
+
+use libc::{c_void, pid_t};
+use outlive::{
+    Barrier, Condvar, Event, Lock, Mutex, Once, OnceLock, PermitPool, ReentrantMutex, RwLock, Segment, Semaphore,
+    Shareable,
+};
+use outlive_benches::peers::{Floor, Pthread, Robustness, Sem};
+use outlive_benches::report::Table;
+use outlive_benches::{Mode, process};
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt::Write;
+use std::hint::black_box;
+use std::process::ExitCode;
+
+const RECORD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/instructions.txt");
+/// After so many an operation is thought to hang.
+const MOST: usize = 100_000;
+
+#[derive(Shareable)]
+#[repr(C)]
+struct All {
+    mutex: Mutex<u64>,
+    lock: Lock,
+    reentrant: ReentrantMutex<u64>,
+    rwlock: RwLock<u64>,
+    semaphore: Semaphore,
+    pool: PermitPool<4>,
+    condvar: Condvar,
+    event: Event,
+    barrier: Barrier<1>,
+    once: Once,
+    made: OnceLock<u64>,
+}
+
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let mode = Mode::of_arguments();
+    if mode == Mode::List {
+        return Ok(ExitCode::SUCCESS);
+    }
+    if !cfg!(target_arch = "x86_64") {
+        println!("SKIPPED: instructions are counted on x86_64 alone");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let counts = match counts() {
+        Ok(counts) => counts,
+        Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
+            println!("SKIPPED: no process can be traced here: {error}");
+            return Ok(ExitCode::SUCCESS);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if std::env::args().any(|argument| argument == "--record") {
+        let text = counts.iter().filter(|count| count.is_ours).fold(String::new(), |mut text, count| {
+            _ = writeln!(text, "{} = {}", count.name, count.instructions);
+            text
+        });
+        std::fs::write(RECORD, text)?;
+    }
+    let known = known()?;
+    let mut table =
+        Table::new("instructions of each operation where nobody else wants anything", &["", "now", "recorded"]);
+    let mut more = vec![];
+    for Count { name, instructions, is_ours } in &counts {
+        let recorded = known.get(*name).copied();
+        table.row([(*name).to_owned(), instructions.to_string(), recorded.map_or_else(String::new, |n| n.to_string())]);
+        // Unoptimised, as with `cargo test --benches`, they are not those.
+        if mode == Mode::Measure && *is_ours && recorded.is_none_or(|recorded| recorded < *instructions) {
+            more.push(format!("{name}: {instructions}, recorded {recorded:?}"));
+        }
+    }
+    println!("{table}");
+    if more.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    eprintln!("more instructions than recorded in benches/instructions.txt (`-- --record` records them anew):");
+    more.iter().for_each(|line| eprintln!("  {line}"));
+    Ok(ExitCode::FAILURE)
+}
+
+/// What was recorded: a line `name = number` for each.
+fn known() -> Result<BTreeMap<String, usize>, Box<dyn Error>> {
+    let text = std::fs::read_to_string(RECORD).unwrap_or_default();
+    let line = |line: &str| {
+        let (name, number) = line.split_once(" = ").ok_or(format!("{RECORD}: not `name = number`: {line:?}"))?;
+        Ok((name.to_owned(), number.parse::<usize>()?))
+    };
+    text.lines().map(line).collect()
+}
+
+struct Count {
+    name: &'static str,
+    instructions: usize,
+    /// One of this crate's, and no peer of it.
+    is_ours: bool,
+}
+
+fn counts() -> std::io::Result<Vec<Count>> {
+    let other = std::io::Error::other::<String>;
+    let segment = Segment::<All>::anonymous(|new| {
+        new.semaphore = Semaphore::new(1);
+        new.event = Event::auto_reset();
+    });
+    let segment = segment.map_err(|error| other(error.to_string()))?;
+    let mut set_up = Ok(());
+    let pthread = Segment::<Pthread>::anonymous(|new| set_up = new.set_up(Robustness::Stalled));
+    let pthread = pthread.map_err(|error| other(error.to_string()))?;
+    set_up?;
+    let mut set_up = Ok(());
+    let sem = Segment::<Sem>::anonymous(|new| set_up = new.set_up(1)).map_err(|error| other(error.to_string()))?;
+    set_up?;
+    let floor = Segment::<Floor>::anonymous(|_free| {}).map_err(|error| other(error.to_string()))?;
+    let all = &*segment;
+    let ours: [(&str, &dyn Fn()); 18] = [
+        ("Mutex::lock", &|| *all.mutex.lock().expect("free") += 1),
+        ("Mutex::try_lock", &|| *all.mutex.try_lock().expect("free") += 1),
+        ("Lock::acquire and release", &|| {
+            all.lock.acquire().expect("free");
+            all.lock.release().expect("acquired");
+        }),
+        ("Lock::lock", &|| drop(all.lock.lock().expect("free"))),
+        ("ReentrantMutex::lock", &|| drop(all.reentrant.lock().expect("free"))),
+        ("RwLock::read", &|| _ = black_box(*all.rwlock.read().expect("free"))),
+        ("RwLock::write", &|| *all.rwlock.write().expect("free") += 1),
+        ("Semaphore::acquire and release", &|| {
+            all.semaphore.acquire().expect("one");
+            all.semaphore.release().expect("acquired");
+        }),
+        ("Semaphore::permit", &|| drop(all.semaphore.permit().expect("one"))),
+        ("PermitPool::acquire", &|| drop(all.pool.acquire().expect("free"))),
+        ("Condvar::notify_one", &|| all.condvar.notify_one()),
+        ("Condvar::notify_all", &|| all.condvar.notify_all()),
+        ("Event::set and wait", &|| {
+            all.event.set().expect("in the segment");
+            all.event.wait().expect("set");
+        }),
+        ("Event::is_set", &|| _ = black_box(all.event.is_set())),
+        ("Barrier::wait", &|| _ = black_box(all.barrier.wait().expect("alone").is_leader())),
+        ("Once::call_once", &|| all.once.call_once(|| ()).expect("done")),
+        ("OnceLock::get_or_init", &|| _ = black_box(all.made.get_or_init(|| 7).expect("made"))),
+        ("OnceLock::get", &|| _ = black_box(all.made.get())),
+    ];
+    let peers: [(&str, &dyn Fn()); 3] = [
+        ("(a compare-exchange and a swap)", &|| {
+            assert!(floor.take(black_box(7)));
+            floor.give_back();
+        }),
+        ("(pthread_mutex, process-shared)", &|| {
+            assert_eq!(pthread.lock(), 0);
+            // SAFETY: locked by this thread, just now.
+            unsafe { pthread.unlock() };
+        }),
+        ("(sem_wait, sem_post)", &|| {
+            assert_eq!(sem.wait(), 0);
+            assert_eq!(sem.post(), 0);
+        }),
+    ];
+    let nothing = count(&|| ())?;
+    let of = |is_ours: bool| {
+        move |(name, work): &(&'static str, &dyn Fn())| {
+            Ok(Count { name, instructions: count(work)?.saturating_sub(nothing), is_ours })
+        }
+    };
+    ours.iter().map(of(true)).chain(peers.iter().map(of(false))).collect()
+}
+
+/// Where the counted part begins and ends: a system call that does nothing.
+fn mark() {
+    // SAFETY: asks for a number.
+    unsafe { libc::syscall(libc::SYS_getppid) };
+}
+
+/// The instructions from mark to mark, in a child.
+fn count(work: &dyn Fn()) -> std::io::Result<usize> {
+    let mut child = process::fork(|| {
+        // The first time a thread registers, which is not fast.
+        (0..3).for_each(|_| black_box(work)());
+        // SAFETY: asks to be traced, and stops.
+        unsafe {
+            libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0);
+            libc::raise(libc::SIGSTOP);
+        }
+        mark();
+        black_box(work)();
+        mark();
+    })?;
+    let id = child.id() as pid_t;
+    stopped(id)?;
+    let (mut marks, mut instructions) = (0, 0);
+    while marks < 2 {
+        // SAFETY: a child of ours that is stopped; `registers` is valid.
+        let registers = unsafe {
+            let mut registers: libc::user_regs_struct = core::mem::zeroed();
+            answer(libc::ptrace(libc::PTRACE_GETREGS, id, 0, &raw mut registers))?;
+            registers
+        };
+        // SAFETY: as above; what is at an instruction pointer can be read.
+        let code = unsafe { libc::ptrace(libc::PTRACE_PEEKTEXT, id, registers.rip as *mut c_void, 0) };
+        let is_system_call = code & 0xffff == 0x050f;
+        marks += usize::from(is_system_call && registers.rax == libc::SYS_getppid as u64);
+        instructions += usize::from(marks == 1);
+        if instructions > MOST {
+            return Err(std::io::Error::other("an operation does not end"));
+        }
+        // SAFETY: a child of ours that is stopped.
+        answer(unsafe { libc::ptrace(libc::PTRACE_SINGLESTEP, id, 0, 0) })?;
+        stopped(id)?;
+    }
+    // SAFETY: as above.
+    answer(unsafe { libc::ptrace(libc::PTRACE_DETACH, id, 0, 0) })?;
+    child.join(std::time::Duration::from_secs(10))?;
+    Ok(instructions)
+}
+
+fn answer(answer: libc::c_long) -> std::io::Result<()> {
+    if answer == -1 { Err(std::io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Waits for the child to stop.
+fn stopped(id: pid_t) -> std::io::Result<()> {
+    let mut status = 0;
+    // SAFETY: a child of ours; `status` is valid.
+    answer(unsafe { libc::waitpid(id, &mut status, 0) }.into())?;
+    if libc::WIFSTOPPED(status) {
+        Ok(())
+    } else {
+        Err(std::io::Error::other(format!("the child ended with status {status:#x}: its work failed")))
+    }
+}
