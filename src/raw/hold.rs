@@ -46,9 +46,9 @@ impl Id {
     /// The most participants that a segment can have: what an id can number.
     pub const MOST_PARTICIPANTS: usize = 1 << INDEX_BITS;
 
-    pub(crate) fn new(index: usize, generation: u16) -> Self {
+    pub(crate) const fn new(index: usize, generation: u16) -> Self {
         debug_assert!(index < Self::MOST_PARTICIPANTS);
-        Self(HELD | u32::from(generation) << INDEX_BITS | index as u32)
+        Self(HELD | (generation as u32) << INDEX_BITS | index as u32)
     }
 
     /// The holder that a word names, if it is held.

@@ -74,7 +74,9 @@ struct Page {
     process: AtomicU64,
 }
 
-static PAGE: AtomicPtr<Page> = AtomicPtr::new(ptr::null_mut());
+/// What [`PAGE`] points to before there is a page: the numbers of nobody.
+static NOBODYS: Page = Page { epoch: AtomicU64::new(0), process: AtomicU64::new(0) };
+static PAGE: AtomicPtr<Page> = AtomicPtr::new(ptr::from_ref(&NOBODYS).cast_mut());
 /// Source of epochs, process numbers and thread numbers: never the same twice, in a process and all its descendants.
 static NUMBER: AtomicU64 = AtomicU64::new(1);
 
@@ -83,15 +85,16 @@ fn new_number() -> u64 {
 }
 
 #[inline(always)]
-fn page() -> Option<&'static Page> {
-    // SAFETY: once published the page is never unmapped. ORDERING: Acquire; pairs with the publication in `ensure_page`.
-    unsafe { PAGE.load(Acquire).as_ref() }
+fn page() -> &'static Page {
+    // SAFETY: a static, or a page that is never unmapped once it was published. ORDERING: Acquire; pairs with the
+    // publication in `ensure_page`.
+    unsafe { &*PAGE.load(Acquire) }
 }
 
 fn ensure_page() -> Result<&'static Page> {
     let page = match page() {
-        Some(page) => page,
-        None => {
+        page if !ptr::eq(page, &NOBODYS) => page,
+        nobodys => {
             let map = memmap2::MmapMut::map_anon(4096).map_err(|e| Error::io("map a page", None, e))?;
             let new = map.as_ptr().cast_mut().cast::<Page>();
             // SAFETY: exactly the page that was just mapped, private and anonymous.
@@ -101,7 +104,7 @@ fn ensure_page() -> Result<&'static Page> {
                     "the kernel cannot wipe a page on fork (it can since Linux 4.14): {error}"
                 )));
             }
-            match PAGE.compare_exchange(ptr::null_mut(), new, AcqRel, Acquire) {
+            match PAGE.compare_exchange(ptr::from_ref(nobodys).cast_mut(), new, AcqRel, Acquire) {
                 Ok(_) => {
                     core::mem::forget(map); // for the life of the process
                     // SAFETY: page-aligned, zeroed, published just now, and never unmapped.
@@ -123,7 +126,7 @@ fn ensure_page() -> Result<&'static Page> {
 /// The number of this process: 0 in a forked child at first, then another than its parent's.
 #[inline(always)]
 pub(crate) fn process_number() -> u64 {
-    page().map_or(0, |page| page.process.load(Relaxed)) // ORDERING: it changes only by a fork.
+    page().process.load(Relaxed) // ORDERING: it changes only by a fork.
 }
 
 /// A mapping of a segment.
@@ -412,12 +415,16 @@ fn sweep() {
 struct Entry {
     start: Cell<usize>,
     length: Cell<usize>,
-    id: Cell<Option<Id>>,
-    table: Cell<Option<&'static Table<'static, Linux>>>,
+    id: Cell<Id>,
+    table: Cell<&'static Table<'static, Linux>>,
     mapping: Cell<Option<&'static Mapping>>,
     /// Of the mapping.
     state: Cell<u64>,
 }
+
+/// Of an entry of no length.
+static NO_WORD: AtomicU32 = AtomicU32::new(0);
+static NO_TABLE: Table<'static, Linux> = Table { membership: &NO_WORD, cursor: &NO_WORD, stamp: &NO_WORD, slots: &[] };
 
 /// The calling thread's cache. Without a destructor, so that it can be used in those of other thread-locals.
 #[derive(Debug)]
@@ -449,13 +456,13 @@ thread_local! {
         const EMPTY: Entry = Entry {
             start: Cell::new(0),
             length: Cell::new(0),
-            id: Cell::new(None),
-            table: Cell::new(None),
+            id: Cell::new(Id::new(0, 0)),
+            table: Cell::new(&NO_TABLE),
             mapping: Cell::new(None),
             state: Cell::new(0),
         };
         Local {
-            epoch: Cell::new(0),
+            epoch: Cell::new(u64::MAX), // no epoch: that of nobody's page is 0
             process: Cell::new(0),
             thread: Cell::new(0),
             holds: Cell::new(0),
@@ -543,12 +550,12 @@ impl Local {
     #[inline(always)]
     fn cached(&self, address: usize) -> Option<Participant<'static, Linux>> {
         // ORDERING: Relaxed; see `Mapping::abandon`. In a forked child it is 0, and no thread's.
-        if page()?.epoch.load(Relaxed) != self.epoch.get() {
+        if page().epoch.load(Relaxed) != self.epoch.get() {
             return None;
         }
         for entry in &self.entries {
             if address.wrapping_sub(entry.start.get()) < entry.length.get() {
-                return Some(Participant { id: entry.id.get()?, table: entry.table.get()? });
+                return Some(Participant { id: entry.id.get(), table: entry.table.get() });
             }
         }
         self.pages.get()?.find(address, self.stamp.get())
@@ -584,8 +591,8 @@ impl Local {
         }
         entry.length.set(0);
         entry.start.set(mapping.start.load(Relaxed));
-        entry.id.set(Some(id));
-        entry.table.set(Some(table));
+        entry.id.set(id);
+        entry.table.set(table);
         entry.mapping.set(Some(mapping));
         entry.state.set(mapping.state_and_version());
         entry.length.set(mapping.length.load(Relaxed));
