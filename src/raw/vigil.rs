@@ -485,7 +485,7 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
 fn turn(slot: usize, period: Duration, shared: u32, now: Duration) -> Duration {
     const GOLDEN_RATIO: u64 = 0x9e37_79b9_7f4a_7c15; // its multiples, modulo one, leave no large gap (Knuth, TAOCP 3, 6.4)
     let cycle = u64::try_from((period * shared).as_nanos()).unwrap_or(u64::MAX).max(1);
-    let place = (u128::from((slot as u64).wrapping_mul(GOLDEN_RATIO)) * u128::from(cycle) >> 64) as u64;
+    let place = ((u128::from((slot as u64).wrapping_mul(GOLDEN_RATIO)) * u128::from(cycle)) >> 64) as u64;
     let into = (now.as_nanos() % u128::from(cycle)) as u64;
     let to_go = if place > into { place - into } else { cycle - into + place };
     now + Duration::from_nanos(to_go)
