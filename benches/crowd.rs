@@ -101,13 +101,14 @@ struct Event {
 
 /// Those who act, and what is to happen.
 type Prepared<'a> = (Vec<Child>, Box<dyn FnOnce() + 'a>);
+type Prepare<'a> = fn(&'a Segment<Shared>) -> Result<Prepared<'a>, Box<dyn Error>>;
 
 impl Event {
     fn add<'a>(
         &mut self,
         crowd: &[Child],
         segment: &'a Segment<Shared>,
-        prepare: fn(&'a Segment<Shared>) -> Result<Prepared<'a>, Box<dyn Error>>,
+        prepare: Prepare<'a>,
     ) -> Result<(), Box<dyn Error>> {
         let awake_at = &segment.awake_at;
         awake_at.store(0, SeqCst);

@@ -142,7 +142,8 @@ fn where_one_word_is_watched_who_has_waited_for_long_looks_less_often() {
         })
     };
     let ((), _wakes) = play(2, vec![note(20), note(400), note(700), note(9_000)], |me| {
-        (recheck_each(shortest), watch_one());
+        recheck_each(shortest);
+        watch_one();
         let mut vigil = Vigil::new(me, None);
         for _ in 0..8 {
             vigil.sleep(&news, 0, None); // each second time it collects
