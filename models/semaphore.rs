@@ -21,11 +21,20 @@ struct State<B: Backend> {
 
 impl<B: Backend> State<B> {
     fn with(count: u32, maximum: u32) -> Self {
-        let semaphore = Semaphore::from_words(Word::new(count), Word::constant(maximum));
+        Self::of(Semaphore::from_words(Word::new(count), Word::constant(0), Word::constant(maximum)), count)
+    }
+    /// Where some want more than one.
+    fn for_many(count: u32, maximum: u32) -> Self {
+        Self::of(Semaphore::from_words(Word::new(count), Word::new(0), Word::constant(maximum)), count)
+    }
+    fn of(semaphore: Semaphore<Model<B>>, count: u32) -> Self {
         Self { semaphore, written: B::cell(0), taken: AtomicU32::new(0), given: AtomicU32::new(count) }
     }
     fn empty() -> Self {
         Self::with(0, 0)
+    }
+    fn empty_for_many() -> Self {
+        Self::for_many(0, 0)
     }
     fn take(&self, me: &Participant<'_, Model<B>>, count: u32) {
         self.semaphore.acquire(me, count, None).expect("without a deadline it waits");
@@ -86,7 +95,7 @@ fn one_release_of_two<B: Backend>() -> Explore<B, State<B>> {
 
 /// 1 takes one, and releases two more than that; 2 wants two at once. Whoever of 0 and 1 dies, a supervisor releases enough.
 fn one_wants_many<B: Backend>() -> Explore<B, State<B>> {
-    Explore::new(3, State::empty, |world: &World<B>, who, state: &State<B>| match who {
+    Explore::new(3, State::empty_for_many, |world: &World<B>, who, state: &State<B>| match who {
         0 => state.give(1),
         1 => world.act(who, |me| {
             state.take(me, 1);
@@ -105,7 +114,7 @@ fn one_wants_many<B: Backend>() -> Explore<B, State<B>> {
 fn both_or_one<B: Backend>() -> Explore<B, State<B>> {
     Explore::new(
         3,
-        || State::with(2, 2),
+        || State::for_many(2, 2),
         |world: &World<B>, who, state: &State<B>| {
             let count = if who == 2 { 2 } else { 1 };
             world.act(who, |me| {
@@ -122,7 +131,7 @@ fn both_or_one<B: Backend>() -> Explore<B, State<B>> {
 fn two_want_both<B: Backend>() -> Explore<B, State<B>> {
     Explore::new(
         3,
-        || State::with(1, 2),
+        || State::for_many(1, 2),
         |world: &World<B>, who, state: &State<B>| match who {
             2 => state.give(1),
             _ => world.act(who, |me| {
@@ -177,7 +186,7 @@ fn publication<B: Backend>(at_once: bool) -> Explore<B, State<B>> {
             }),
         }
     };
-    Explore::new(2, State::empty, body)
+    Explore::new(2, State::empty_for_many, body)
 }
 
 /// Two release at the same time where there is room for one.
@@ -196,36 +205,53 @@ fn over_release<B: Backend>() -> Explore<B, State<B>> {
     })
 }
 
-#[cfg(feature = "loom")]
-/// 0, of the highest priority, wants two, looks when two are there, is overtaken by 3, and gives up. 1 wants one, and gets it.
-fn one_who_wants_many_is_overtaken<B: Backend>() -> Explore<B, State<B>> {
-    // As if 0 had set its wish already.
-    Explore::new(
-        4,
-        || State::with(3 << 30, 0),
-        |world: &World<B>, who, state: &State<B>| match who {
-            0 => world.act(who, |me| {
-                if state.semaphore.acquire(me, 2, Some(DEADLINE)).is_ok() {
-                    state.give(2);
-                }
-            }),
-            1 => world.act(who, |me| {
-                state.give(1);
-                let _ = state.semaphore.try_acquire(1);
-                state.take(me, 1);
-            }),
-            2 => state.give(1),
-            _ => {
-                state.give(1);
-                let _ = state.semaphore.try_acquire(1);
-            }
-        },
-    )
+/// 0 and 1 release one each, 2 wants both at once.
+fn two_releases_for_one<B: Backend>() -> Explore<B, State<B>> {
+    Explore::new(3, State::empty_for_many, |world: &World<B>, who, state: &State<B>| match who {
+        2 => world.act(who, |me| state.take(me, 2)),
+        _ => state.give(1),
+    })
+    .after(|_, dead, _, state| {
+        if dead < 2 {
+            state.see_to_it(2);
+        }
+    })
+    .check(|state, world| {
+        if !(0..3).any(|who| world.has_died(who)) {
+            state.adds_up();
+        }
+    })
 }
 
-#[cfg(feature = "loom")]
-/// 0 is about to sleep; 1 sleeps; 2 has released, and not yet woken; 3 has released; 0 has looked; 3 takes; 0 sleeps; 2 wakes.
-const OVERTAKEN: &[(usize, u32)] = &[(0, 2), (1, 11), (2, 2), (3, 2), (0, 3), (3, 4), (0, 7), (2, 3)];
+/// 0 wants two and 1 wants three; 2 releases two, and then three.
+fn two_wishes<B: Backend>() -> Explore<B, State<B>> {
+    Explore::new(3, State::empty_for_many, |world: &World<B>, who, state: &State<B>| match who {
+        2 => [2, 3].into_iter().for_each(|count| state.give(count)),
+        _ => world.act(who, |me| state.take(me, who as u32 + 2)),
+    })
+    .after(|_, dead, _, state| {
+        if dead == 2 {
+            state.see_to_it(5);
+        }
+    })
+}
+
+/// 0 wants two, and gives up at some moment, or gives back what it took; 1 wants three; 2 releases three.
+fn one_of_two_wishes_times_out<B: Backend>() -> Explore<B, State<B>> {
+    Explore::new(3, State::empty_for_many, |world: &World<B>, who, state: &State<B>| match who {
+        0 => world.act(who, |me| match state.semaphore.acquire(me, 2, Some(DEADLINE)) {
+            Ok(()) => state.give(2),
+            Err(refused) => assert_eq!((refused, is_over::<B>()), (Refused::TimedOut, true)),
+        }),
+        1 => world.act(who, |me| state.take(me, 3)),
+        _ => state.give(3),
+    })
+    .after(|_, dead, _, state| {
+        if dead != 1 {
+            state.see_to_it(3);
+        }
+    })
+}
 
 #[cfg(feature = "loom")]
 fn newest_first() -> Broken {
@@ -242,8 +268,12 @@ outlive_models::models! { with_loom, Loom, "loom",
         |n| one_wants_many::<B>().victims(&[0, 2]).executions(2_000).holds(n);
     nor_if_it_has_the_higher_priority:
         |n| one_wants_many::<B>().victims(&[2]).broken(newest_first()).executions(2_000).holds(n);
-    nor_if_it_is_overtaken_between_look_and_take:
-        |n| one_who_wants_many_is_overtaken::<B>().script(OVERTAKEN).broken(newest_first()).holds(n);
+    one_who_wants_many_is_woken_when_there_are_as_many:
+        |n| two_releases_for_one::<B>().victims(&[0, 1]).spurious().executions(2_000).holds(n);
+    one_who_wants_many_naps_like_others: |n| two_releases_for_one::<B>().victims(&[0]).first_phase().holds(n);
+    of_two_wishes_each_is_met: |n| two_wishes::<B>().victims(&[0, 1, 2]).executions(2_000).holds(n);
+    any_two_may_die_who_want_many: |n| two_wishes::<B>().victims(&[0, 1, 2]).pairs().executions(100).holds(n);
+    a_wish_that_is_given_up_harms_no_other: |n| one_of_two_wishes_times_out::<B>().victims(&[0, 2]).executions(2_000).holds(n);
     one_who_wants_all_gets_them: |n| both_or_one::<B>().holds(n);
     a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1]).executions(2_000).holds(n);
     of_two_releases_too_many_one_is_refused: |n| over_release::<B>().holds(n);
@@ -264,5 +294,8 @@ outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     a_release_of_two_wakes_two_whoever_dies: |n| one_release_of_two::<B>().victims(&[0, 1]).first_phase().holds(n);
     one_who_wants_many_keeps_no_wake_from_one_who_wants_one: |n| one_wants_many::<B>().victims(&[0, 1, 2]).holds(n);
     a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1, 2]).holds(n);
+    one_who_wants_many_is_woken_when_there_are_as_many: |n| two_releases_for_one::<B>().victims(&[0, 1, 2]).holds(n);
+    of_two_wishes_each_is_met: |n| two_wishes::<B>().victims(&[0, 1, 2]).holds(n);
+    a_wish_that_is_given_up_harms_no_other: |n| one_of_two_wishes_times_out::<B>().victims(&[0, 1, 2]).holds(n);
     of_two_releases_too_many_one_is_refused: |n| over_release::<B>().holds(n);
 }

@@ -211,10 +211,12 @@ fn a_guard_without_room_for_its_permit_says_so() {
 
 #[test]
 fn any_words_are_understood() {
-    for words in [[0u32, 0], [u32::MAX; 2], [1 << 31, 1], [3 << 30, u32::MAX], [5, 2], [1 << 29, 1 << 30]] {
+    let words = [[0u32, 0], [u32::MAX; 2], [1 << 31, 1], [3 << 30, u32::MAX], [5, 2], [1 << 29, 1 << 30]];
+    let wishes = [0, 1, 2, 3 << 30, u32::MAX];
+    for (wish, [word, maximum]) in wishes.into_iter().flat_map(|wish| words.map(|words| (wish, words))) {
         let shared = segment_of(|semaphore: &mut Semaphore| {
-            // SAFETY: a semaphore is two words, and Shareable says that all patterns are valid.
-            *semaphore = unsafe { core::mem::transmute::<[u32; 2], Semaphore>(words) };
+            // SAFETY: a semaphore is three words, and Shareable says that all patterns are valid.
+            *semaphore = unsafe { core::mem::transmute::<[u32; 3], Semaphore>([word, wish, maximum]) };
         });
         let there = shared.available();
         assert_eq!(shared.try_acquire().is_ok(), there > 0);

@@ -1,18 +1,23 @@
-//! A counting semaphore of 8 bytes: permits that nobody holds by name.
+//! A counting semaphore of 12 bytes: permits that nobody holds by name.
 //!
 //! Any participant may release, as in POSIX and Python; so a permit taken by one who then died is gone, because nobody can know
 //! whether somebody else was to release it. Where permits should come back, they must be named: [`Permits`](super::permits).
 //! What the dead never take along is a wake.
 //!
-//! # State word
+//! # State
 //!
-//! | bits  | name    | set by                                                   | cleared by  |
-//! |-------|---------|----------------------------------------------------------|-------------|
-//! | 0–29  | count   | releases add, acquisitions take away                     |             |
-//! | 30    | MANY    | one about to sleep who wants more than one permit         | a release   |
-//! | 31    | WAITERS | one about to sleep; one who slept and then took           | a release   |
+//! The first word:
 //!
-//! A second word is the maximum of the count, 0 for the largest there is; it does not change while the semaphore is in use. Any
+//! | bits  | name    | set by                                                         | cleared by |
+//! |-------|---------|----------------------------------------------------------------|------------|
+//! | 0–30  | count   | releases add, acquisitions take away                           |            |
+//! | 31    | WAITERS | one about to sleep for one permit; one who slept and then took | a release  |
+//!
+//! The second word is the *wish*: the fewest permits that one of those wants who sleep for more than one, or 0
+//! if nobody does. It may be less than that, never more. They sleep on this word, and those who want one
+//! permit on the first.
+//!
+//! The third is the maximum of the count, 0 for the largest there is; it does not change while the semaphore is in use. Any
 //! other value means itself, or the largest if it is larger. A count above the maximum, which this code never writes,
 //! can be taken from, and is not added to.
 //!
@@ -20,34 +25,38 @@
 //!
 //! 1. A permit is taken and given by one CAS on the count; every change of the word is a read-modify-write, so who takes a
 //!    permit sees what was written before any release that it may have come from.
-//! 2. A release clears WAITERS and MANY, and then wakes: everybody if MANY was set, else as many as it released. Every return from
-//!    a sleep sets them again, *before* the look.
-//! 3. Who slept and then took wakes one more if something is left: of two releases before it ran, the second found no WAITERS.
-//! 4. Who sets MANY anew beside a count that does not suffice for it wakes everybody: a wake for one, on its way from a release
-//!    that saw no MANY, might find this sleeper, who has no use for it. The kernel wakes by priority, not by order of arrival.
-//!    This ends: MANY is set anew only after a release. It is owed also by one that found enough when it set MANY, and was
-//!    overtaken before it took: the next look finds MANY set, by itself.
-//!    Model: `semaphore::nor_if_it_is_overtaken_between_look_and_take`.
+//! 2. A release clears WAITERS, and then wakes as many on the count as it released. Every return from a sleep there
+//!    sets WAITERS again, *before* the look.
+//! 3. Who slept on the count and then took wakes one more if something is left: of two releases before it ran, the second found
+//!    no WAITERS.
+//! 4. Who wants many lowers the wish to its own, then looks at the count by a read-modify-write, and sleeps as long as the wish is as
+//!    it left it. A release adds to the count, then looks at the wish. So one of the two sees what the other did.
+//! 5. A release that finds the wish not above the count takes the wish away, and wakes all who sleep on it. Each of them
+//!    takes, or lowers the wish again. A release that finds it above the count wakes none of them.
 //!
 //! So while a sleeper's wish can be met, it has been woken, or somebody awake will wake it, whom it watches
 //! (see [`vigil`](super::vigil)).
+//!
+//! # Ways that do not work
+//!
+//! One word to sleep on for all: a wake for one, on its way, may find a sleeper that wants many and has no use for it,
+//! since the kernel wakes by priority. Then each release must wake everybody as long as one wants many.
 
 use super::hold::WAITERS;
 use super::table::Participant;
 use super::vigil::{Slept, Vigil};
 use crate::platform::{Platform, Word};
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use core::time::Duration;
 
-const MANY: u32 = 1 << 30;
-const COUNT: u32 = MANY - 1;
-const EVERYBODY: u32 = u32::MAX;
+const COUNT: u32 = WAITERS - 1;
 
 /// See the [module](self).
 #[derive(Debug)]
 #[repr(C)]
 pub struct Semaphore<P: Platform> {
     word: P::Word,
+    wish: P::Word,
     maximum: P::Word,
 }
 
@@ -78,9 +87,9 @@ impl<P: Platform> Semaphore<P> {
     /// The most permits that any semaphore can have.
     pub const MOST: u32 = COUNT;
 
-    /// A semaphore of a count and a maximum, 0 for none. Two words of 0 are one without permits and without limit.
-    pub const fn from_words(count: P::Word, maximum: P::Word) -> Self {
-        Self { word: count, maximum }
+    /// A semaphore of a count, a word that is 0, and a maximum, 0 for none. Three words of 0 are one without permits and without limit.
+    pub const fn from_words(count: P::Word, wish: P::Word, maximum: P::Word) -> Self {
+        Self { word: count, wish, maximum }
     }
 
     /// Takes `count` permits if that takes no waiting.
@@ -141,22 +150,21 @@ impl<P: Platform> Semaphore<P> {
     #[cold]
     fn acquire_slow(&self, me: Participant<'_, P>, count: u32, deadline: Option<Duration>) -> Result<(), Refused> {
         self.can_ever_be(count)?;
-        let wish = if count > 1 { WAITERS | MANY } else { WAITERS };
         let mut vigil = Vigil::new(&me, deadline);
+        if count > 1 { self.acquire_many(count, &mut vigil) } else { self.acquire_one(&mut vigil) }
+    }
+
+    fn acquire_one(&self, vigil: &mut Vigil<'_, '_, P>) -> Result<(), Refused> {
         let mut spins = P::SPINS;
         let mut slept = false;
-        let mut has_set_many = false; // since it last was about to sleep
         loop {
             // ORDERING: Relaxed; `take` orders. After a sleep it is a read-modify-write, so that what is looked at is the newest
-            // value, in which the wish stands: a stale one could hide the permit whose only wake ended this sleep.
-            let was = if slept { self.word.fetch_or(wish, Relaxed) } else { self.word.load(Relaxed) };
-            let seen = if slept { was | wish } else { was };
-            let sets_many = was & MANY < wish & MANY;
-            has_set_many |= slept && sets_many;
-            if seen & COUNT >= count {
-                if self.take(seen, count) {
+            // value, in which WAITERS stands: a stale one could hide the permit whose only wake ended this sleep.
+            let seen = if slept { self.word.fetch_or(WAITERS, Relaxed) | WAITERS } else { self.word.load(Relaxed) };
+            if seen & COUNT != 0 {
+                if self.take(seen, 1) {
                     if slept {
-                        self.pass_on(seen - count);
+                        self.pass_on(seen - 1);
                     }
                     return Ok(());
                 }
@@ -167,15 +175,11 @@ impl<P: Platform> Semaphore<P> {
                 P::spin();
                 continue;
             }
-            // ORDERING: Relaxed; it is releases that act on the wish, and they read the word itself.
-            if seen & wish != wish && self.word.compare_exchange(seen, seen | wish, Relaxed, Relaxed).is_err() {
+            // ORDERING: Relaxed; it is releases that act on WAITERS, and they read the word itself.
+            if seen & WAITERS == 0 && self.word.compare_exchange(seen, seen | WAITERS, Relaxed, Relaxed).is_err() {
                 continue;
             }
-            if (has_set_many || sets_many) && was & COUNT != 0 {
-                P::wake(&self.word, EVERYBODY); // invariant 4
-            }
-            has_set_many = false;
-            if vigil.sleep(&self.word, seen | wish, None) == Slept::TimedOut {
+            if vigil.sleep(&self.word, seen | WAITERS, None) == Slept::TimedOut {
                 return Err(Refused::TimedOut);
             }
             slept = true;
@@ -185,8 +189,49 @@ impl<P: Platform> Semaphore<P> {
     /// Invariant 3, for one who slept and has left this word behind.
     fn pass_on(&self, left: u32) {
         if left & COUNT != 0 {
-            P::wake(&self.word, if left & MANY != 0 { EVERYBODY } else { 1 });
+            P::wake(&self.word, 1);
         }
+    }
+
+    fn acquire_many(&self, count: u32, vigil: &mut Vigil<'_, '_, P>) -> Result<(), Refused> {
+        let mut spins = P::SPINS;
+        loop {
+            let seen = self.word.load(Relaxed); // ORDERING: a look that misses something is followed by another.
+            if seen & COUNT >= count {
+                if self.take(seen, count) {
+                    return Ok(());
+                }
+                continue;
+            }
+            if spins > 0 {
+                spins -= 1;
+                P::spin();
+                continue;
+            }
+            let wish = self.lower_wish(count);
+            // ORDERING: Release, a read-modify-write that changes nothing: a release that adds after it sees the wish. Model:
+            // `semaphore::one_who_wants_many_is_woken_when_there_are_as_many`.
+            let newest = self.word.fetch_or(0, Release);
+            if newest & COUNT >= count {
+                continue;
+            }
+            if vigil.sleep(&self.wish, wish, None) == Slept::TimedOut {
+                return Err(Refused::TimedOut);
+            }
+        }
+    }
+
+    /// Makes the wish no more than `count`, and gives what it is then.
+    fn lower_wish(&self, count: u32) -> u32 {
+        let mut seen = self.wish.load(Relaxed);
+        // ORDERING: Relaxed for all; it is published by the look at the count.
+        while seen == 0 || seen > count {
+            match self.wish.compare_exchange(seen, count, Relaxed, Relaxed) {
+                Ok(_) => return count,
+                Err(now) => seen = now,
+            }
+        }
+        seen
     }
 
     /// Gives `count` permits, whoever took them.
@@ -212,20 +257,36 @@ impl<P: Platform> Semaphore<P> {
             }
             // ORDERING: Release. Pairs with the Acquire of `take`.
             // Model: `semaphore::a_release_publishes_what_was_written_before_it`.
-            match self.word.compare_exchange(seen, available + count, Release, Relaxed) {
-                Ok(_) if seen & WAITERS == 0 => return Ok(()),
-                Ok(_) => {
-                    self.wake(seen, count);
-                    return Ok(());
-                }
+            // Acquire, too: the wish that is looked at next is not older than the count, see `acquire_many`.
+            match self.word.compare_exchange(seen, available + count, AcqRel, Relaxed) {
+                Ok(_) => break,
                 Err(now) => seen = now,
             }
         }
+        let wish = self.wish.load(Relaxed); // ORDERING: as said.
+        if seen & WAITERS != 0 || wish != 0 {
+            self.wake(seen, count, wish);
+        }
+        Ok(())
     }
 
+    /// Wakes whom a release concerns that found these words, and has added to the count.
     #[cold]
-    fn wake(&self, seen: u32, released: u32) {
-        P::wake(&self.word, if seen & MANY != 0 { EVERYBODY } else { released });
+    fn wake(&self, seen: u32, released: u32, mut wish: u32) {
+        if seen & WAITERS != 0 {
+            P::wake(&self.word, released);
+        }
+        let available = (seen & COUNT) + released;
+        while wish != 0 && wish <= available {
+            // ORDERING: Relaxed; those that are woken look at the count.
+            match self.wish.compare_exchange(wish, 0, Relaxed, Relaxed) {
+                Ok(_) => {
+                    P::wake(&self.wish, u32::MAX);
+                    return;
+                }
+                Err(now) => wish = now,
+            }
+        }
     }
 
     /// The number of permits that can be had at the moment.

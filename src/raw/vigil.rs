@@ -275,7 +275,8 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         Slept::Look
     }
 
-    fn is_over(&self, now: Duration) -> bool {
+    /// Whether the deadline has passed.
+    pub(super) fn is_over(&self, now: Duration) -> bool {
         self.deadline.is_some_and(|deadline| deadline <= now)
     }
 

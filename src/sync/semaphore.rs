@@ -10,7 +10,7 @@ use crate::segment::{Definition, Shareable, local};
 use core::fmt;
 use std::time::{Duration, Instant};
 
-/// A counting semaphore in memory that processes share. Eight bytes.
+/// A counting semaphore in memory that processes share. Twelve bytes.
 ///
 /// [`new`](Self::new) makes what Python's `multiprocessing.Semaphore` is, `bounded(n, n)` what its `BoundedSemaphore` is. **Any**
 /// participant may release, whether it has acquired or not. [`permit`](Self::permit) gives a guard that releases (Python's `with`).
@@ -53,13 +53,13 @@ pub struct Semaphore {
     raw: raw::Semaphore<Linux>,
 }
 
-// SAFETY: two words, understood whatever their bits; repr(transparent) over repr(C), no pointers, no Drop.
+// SAFETY: three words, understood whatever their bits; repr(transparent) over repr(C), no pointers, no Drop.
 unsafe impl Shareable for Semaphore {
     const DEFINITION: &'static Definition = &Definition::atomic::<Self>("outlive::Semaphore");
 }
 
 impl Semaphore {
-    /// The most permits that a semaphore can have: 2^30 - 1.
+    /// The most permits that a semaphore can have: 2^31 - 1, as Linux's `SEM_VALUE_MAX`.
     pub const MOST: u32 = raw::Semaphore::<Linux>::MOST;
 
     /// A semaphore of so many permits, and no other maximum than [`MOST`](Self::MOST). Memory of zeros is one of none.
@@ -68,7 +68,7 @@ impl Semaphore {
     /// If there are more than [`MOST`](Self::MOST).
     pub const fn new(permits: u32) -> Self {
         assert!(permits <= Self::MOST, "more permits than a semaphore can have");
-        Self { raw: raw::Semaphore::from_words(Linux::word(permits), Linux::zero()) }
+        Self { raw: raw::Semaphore::from_words(Linux::word(permits), Linux::zero(), Linux::zero()) }
     }
 
     /// A semaphore of so many permits, of which there can never be more than `maximum`.
@@ -77,8 +77,8 @@ impl Semaphore {
     /// If there are more permits than `maximum`, or that is more than [`MOST`](Self::MOST), or 0.
     pub const fn bounded(permits: u32, maximum: u32) -> Self {
         assert!(permits <= maximum, "more permits than the maximum");
-        assert!(maximum != 0 && maximum <= Self::MOST, "a maximum is 1 to 2^30 - 1");
-        Self { raw: raw::Semaphore::from_words(Linux::word(permits), Linux::word(maximum)) }
+        assert!(maximum != 0 && maximum <= Self::MOST, "a maximum is 1 to 2^31 - 1");
+        Self { raw: raw::Semaphore::from_words(Linux::word(permits), Linux::zero(), Linux::word(maximum)) }
     }
 
     /// Acquires a permit, waiting as long as it takes. Signals do not end the wait.
