@@ -236,6 +236,19 @@ fn two_wishes<B: Backend>() -> Explore<B, State<B>> {
     })
 }
 
+/// 0 and 1 want two each; 2 releases four at once.
+fn one_release_for_two_wishes<B: Backend>() -> Explore<B, State<B>> {
+    Explore::new(3, State::empty_for_many, |world: &World<B>, who, state: &State<B>| match who {
+        2 => state.give(4),
+        _ => world.act(who, |me| state.take(me, 2)),
+    })
+    .after(|_, dead, _, state| {
+        if dead == 2 {
+            state.see_to_it(4);
+        }
+    })
+}
+
 /// 0 wants two, and gives up at some moment, or gives back what it took; 1 wants three; 2 releases three.
 fn one_of_two_wishes_times_out<B: Backend>() -> Explore<B, State<B>> {
     Explore::new(3, State::empty_for_many, |world: &World<B>, who, state: &State<B>| match who {
@@ -272,6 +285,8 @@ outlive_models::models! { with_loom, Loom, "loom",
         |n| two_releases_for_one::<B>().victims(&[0, 1]).spurious().executions(2_000).holds(n);
     one_who_wants_many_naps_like_others: |n| two_releases_for_one::<B>().victims(&[0]).first_phase().holds(n);
     of_two_wishes_each_is_met: |n| two_wishes::<B>().victims(&[0, 1, 2]).executions(2_000).holds(n);
+    one_release_meets_two_equal_wishes:
+        |n| one_release_for_two_wishes::<B>().victims(&[0, 2]).preemptions(3).executions(2_000).holds(n);
     any_two_may_die_who_want_many: |n| two_wishes::<B>().victims(&[0, 1, 2]).pairs().executions(100).holds(n);
     a_wish_that_is_given_up_harms_no_other: |n| one_of_two_wishes_times_out::<B>().victims(&[0, 2]).executions(2_000).holds(n);
     one_who_wants_all_gets_them: |n| both_or_one::<B>().holds(n);
@@ -296,6 +311,7 @@ outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1, 2]).holds(n);
     one_who_wants_many_is_woken_when_there_are_as_many: |n| two_releases_for_one::<B>().victims(&[0, 1, 2]).holds(n);
     of_two_wishes_each_is_met: |n| two_wishes::<B>().victims(&[0, 1, 2]).holds(n);
+    one_release_meets_two_equal_wishes: |n| one_release_for_two_wishes::<B>().victims(&[0, 1, 2]).holds(n);
     a_wish_that_is_given_up_harms_no_other: |n| one_of_two_wishes_times_out::<B>().victims(&[0, 1, 2]).holds(n);
     of_two_releases_too_many_one_is_refused: |n| over_release::<B>().holds(n);
 }

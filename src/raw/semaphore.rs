@@ -33,6 +33,9 @@
 //!    it left it. A release adds to the count, then looks at the wish. So one of the two sees what the other did.
 //! 5. A release that finds the wish not above the count takes the wish away, and wakes all who sleep on it. Each of them
 //!    takes, or lowers the wish again. A release that finds it above the count wakes none of them.
+//! 6. Who has lowered the wish, and then takes, does as a release does with what is left. It may have set the wish back to
+//!    the value that another still expects, who falls asleep only now, and missed the wake between.
+//!    Model: `semaphore::one_release_meets_two_equal_wishes`.
 //!
 //! So while a sleeper's wish can be met, it has been woken, or somebody awake will wake it, whom it watches
 //! (see [`vigil`](super::vigil)).
@@ -151,7 +154,11 @@ impl<P: Platform> Semaphore<P> {
     fn acquire_slow(&self, me: Participant<'_, P>, count: u32, deadline: Option<Duration>) -> Result<(), Refused> {
         self.can_ever_be(count)?;
         let mut vigil = Vigil::new(&me, deadline);
-        if count > 1 { self.acquire_many(count, &mut vigil) } else { self.acquire_one(&mut vigil) }
+        match count {
+            0 => Ok(()), // the word had changed
+            1 => self.acquire_one(&mut vigil),
+            _ => self.acquire_many(count, &mut vigil),
+        }
     }
 
     fn acquire_one(&self, vigil: &mut Vigil<'_, '_, P>) -> Result<(), Refused> {
@@ -195,10 +202,14 @@ impl<P: Platform> Semaphore<P> {
 
     fn acquire_many(&self, count: u32, vigil: &mut Vigil<'_, '_, P>) -> Result<(), Refused> {
         let mut spins = P::SPINS;
+        let mut has_wished = false;
         loop {
             let seen = self.word.load(Relaxed); // ORDERING: a look that misses something is followed by another.
             if seen & COUNT >= count {
                 if self.take(seen, count) {
+                    if has_wished {
+                        self.answer_wish((seen & COUNT) - count); // invariant 6
+                    }
                     return Ok(());
                 }
                 continue;
@@ -209,6 +220,7 @@ impl<P: Platform> Semaphore<P> {
                 continue;
             }
             let wish = self.lower_wish(count);
+            has_wished = true;
             // ORDERING: Release, a read-modify-write that changes nothing: a release that adds after it sees the wish. Model:
             // `semaphore::one_who_wants_many_is_woken_when_there_are_as_many`.
             let newest = self.word.fetch_or(0, Release);
@@ -265,18 +277,23 @@ impl<P: Platform> Semaphore<P> {
         }
         let wish = self.wish.load(Relaxed); // ORDERING: as said.
         if seen & WAITERS != 0 || wish != 0 {
-            self.wake(seen, count, wish);
+            self.wake(seen, count);
         }
         Ok(())
     }
 
     /// Wakes whom a release concerns that found these words, and has added to the count.
     #[cold]
-    fn wake(&self, seen: u32, released: u32, mut wish: u32) {
+    fn wake(&self, seen: u32, released: u32) {
         if seen & WAITERS != 0 {
             P::wake(&self.word, released);
         }
-        let available = (seen & COUNT) + released;
+        self.answer_wish((seen & COUNT) + released);
+    }
+
+    /// Wakes those who want many, if somebody among them wants no more than are available.
+    fn answer_wish(&self, available: u32) {
+        let mut wish = self.wish.load(Relaxed); // ORDERING: it is as new as the caller's last CAS on the count.
         while wish != 0 && wish <= available {
             // ORDERING: Relaxed; those that are woken look at the count.
             match self.wish.compare_exchange(wish, 0, Relaxed, Relaxed) {

@@ -109,6 +109,33 @@ fn who_slept_for_one_and_takes_wakes_one_more_if_something_is_left() {
     }
 }
 
+/// A fault that was there once: another had seen the wish as it is now, and a release between took it away, and woke
+/// nobody, since the other slept only after that. (What it wants is here in the scene.)
+#[test]
+fn who_has_lowered_the_wish_and_takes_wakes_those_for_whom_what_is_left_suffices() {
+    for (available, wish, expected, left) in
+        [(4, 2, vec![u32::MAX], 0), (5, 2, vec![u32::MAX], 0), (3, 2, vec![], 2), (4, 3, vec![], 3), (4, 0, vec![], 0)]
+    {
+        let others = |semaphore: &'static Semaphore<Puppet>| {
+            vec![scene(move |sleep| {
+                semaphore.word.store(available, Relaxed);
+                semaphore.wish.store(wish, Relaxed);
+                sleep.ends_at(DEADLINE / 2);
+            })]
+        };
+        let (answer, words, wakes) = wait_beside(0, 0, 2, others);
+        assert_eq!((answer, words, wakes), (Ok(()), [available - 2, left], [vec![], expected]), "{available}, {wish}");
+    }
+}
+
+/// A fault that was there once: it took one.
+#[test]
+fn who_wants_none_takes_none_though_the_word_changes() {
+    let semaphore = Semaphore::<Puppet>::from_words(Word::new(3), Word::new(0), Word::new(0));
+    let (answer, _) = play(2, vec![], |me| semaphore.acquire_slow(*me, 0, None));
+    assert_eq!((answer, semaphore.available()), (Ok(()), 3));
+}
+
 /// A fault of efficiency that was there once: as long as one wanted many, each release woke everybody.
 #[test]
 fn a_release_wakes_those_whose_wish_can_be_met() {
