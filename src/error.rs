@@ -448,6 +448,7 @@ pub struct Inconsistent<G> {
 
 impl<G> Inconsistent<G> {
     /// Who died or panicked: slot and generation in the participant table; `None` where that is no longer known.
+    /// [`Segment::participant`](crate::Segment::participant) tells which process and thread that was.
     pub fn by(&self) -> Option<Id> {
         self.by
     }

@@ -68,6 +68,18 @@
 //! | [`Barrier`]          | a party that has arrived, or a declared member: all get `Broken` | as a party | nothing            |
 //! | [`Once`], [`OnceLock`] | the next caller initialises                        | nothing  | nothing                     |
 //!
+//! # Which process is it?
+//!
+//! A lock tells its holder ([`Lock::holder`], [`Mutex::holder`], [`RwLock::writer`]), and an error tells
+//! who died ([`Inconsistent::by`](crate::Inconsistent::by)). Both are an [`Id`](crate::Id), since a lock has
+//! no room for more. [`Segment::participant`] tells what is known of that id: process id, thread id, whether
+//! it is alive, how long ago its thread began, and for how long it has been asleep. For how long it has
+//! held the lock is written nowhere. Once its slot is another's, the answer is `None`.
+//!
+//! Whether a lock is the caller's own is told by
+//! [`is_owned_by_current_thread`](Mutex::is_owned_by_current_thread), for writers by
+//! [`is_written_by_current_thread`](RwLock::is_written_by_current_thread).
+//!
 //! # Leaked guards
 //!
 //! A guard that is leaked (`mem::forget`, `Box::leak`) holds on, as in std, while its thread lives. The

@@ -462,7 +462,7 @@ fn is_itself_in_each(segments: &[Segment<Lock>]) {
     for _ in 0..3 {
         for segment in segments {
             segment.acquire().expect("free");
-            let me = |p: &&outlive::ParticipantInfo| (p.process_id, p.thread_id) == (process_id, thread_id);
+            let me = |p: &&outlive::ParticipantInfo| (p.process_id, p.thread_id) == (process_id, Some(thread_id));
             let all = segment.participants();
             assert_eq!(segment.holder(), all.iter().find(me).map(|p| p.id), "among {all:?}");
             segment.release().expect("acquired");

@@ -127,6 +127,16 @@ impl<P: Platform> Slot<P> {
         Id::new(index, Claim::of(self.claim.load(Relaxed)).generation) // ORDERING: an id alone says nothing of its owner
     }
 
+    /// The id of the last participant that had the slot to itself, alive or dead, and its thread id while
+    /// the slot tells: a slot that was freed does not. `None` before the first owner, and while a
+    /// newcomer claims the slot.
+    pub fn last_owner(&self, index: usize) -> Option<(Id, Option<u32>)> {
+        let claim = Claim::of(self.claim.load(Relaxed)); // ORDERING: as above.
+        let is_settled = claim.state != CLAIMED && claim.generation != 0;
+        let thread = (claim.is_armed() && claim.thread != 0).then_some(claim.thread);
+        is_settled.then(|| (Id::new(index, claim.generation), thread))
+    }
+
     /// What is known of its owner.
     pub fn about(&self) -> &P::About {
         &self.about

@@ -492,6 +492,15 @@ pub(crate) fn participant<T: ?Sized>(place: &T) -> Result<Participant<'_, Linux>
     }
 }
 
+/// Who the calling thread is in the segment that contains `place`, if it takes part there.
+pub(crate) fn known_as<T: ?Sized>(place: &T) -> Option<Id> {
+    let address = ptr::from_ref(place).cast::<u8>() as usize;
+    LOCAL.with(|local| match local.cached(address) {
+        Some(participant) => Some(participant.id),
+        None => local.look_up(address).ok()?.1,
+    })
+}
+
 /// The calling thread has a hold more, whose guard can be leaked.
 #[inline(always)]
 pub(crate) fn hold_begins() {
@@ -561,19 +570,25 @@ impl Local {
         self.pages.get()?.find(address, self.stamp.get())
     }
 
-    #[cold]
-    fn find(&self, address: usize) -> Result<Participant<'static, Linux>> {
+    /// The mapping that contains the address, and who the thread is in its segment, if it takes part.
+    fn look_up(&self, address: usize) -> Result<(&'static Mapping, Option<Id>)> {
         let page = ensure_page()?;
         if page.epoch.load(Acquire) != self.epoch.get() {
             self.refresh(page);
         }
         let mapping = mappings().find(|mapping| mapping.covers(address)).ok_or(Error::NotInSegment)?;
-        // SAFETY: the caller borrows a primitive at this address, so the segment is not dropped and stays LIVE.
-        let table = unsafe { &mapping.body().table };
         let thread = self.thread.get();
         let registered =
             mappings().filter(|other| other.is_same_segment(mapping)).find_map(|other| other.pin_of(thread));
-        let id = match registered.and_then(|pin| Id::holder_in(pin.id.load(Relaxed))) {
+        Ok((mapping, registered.and_then(|pin| Id::holder_in(pin.id.load(Relaxed)))))
+    }
+
+    #[cold]
+    fn find(&self, address: usize) -> Result<Participant<'static, Linux>> {
+        let (mapping, known) = self.look_up(address)?;
+        // SAFETY: the caller borrows a primitive at this address, so the segment is not dropped and stays LIVE.
+        let table = unsafe { &mapping.body().table };
+        let id = match known {
             Some(id) => id,
             // SAFETY: as above.
             None => self.register(mapping, unsafe { mapping.body() })?,

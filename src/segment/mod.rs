@@ -60,6 +60,7 @@ mod definition;
 mod header;
 pub(crate) mod local;
 mod naming;
+mod participants;
 mod passing;
 mod place;
 #[allow(clippy::disallowed_types)] // atomics are named there as what may be stored
@@ -67,6 +68,7 @@ mod shareable;
 
 pub use definition::{Definition, Fingerprint, Part};
 pub use header::FORMAT;
+pub use participants::ParticipantInfo;
 pub use place::Location;
 pub use shareable::*;
 
@@ -343,20 +345,6 @@ unsafe impl<T: Shareable + Sync, R: Shareable + Sync> Send for Segment<T, R> {}
 // SAFETY: as above.
 unsafe impl<T: Shareable + Sync, R: Shareable + Sync> Sync for Segment<T, R> {}
 
-/// A participant of a segment, for people to look at: [`Segment::participants`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ParticipantInfo {
-    /// Slot and generation: what [`Inconsistent::by`](crate::Inconsistent::by) names.
-    pub id: Id,
-    /// Its process id, in its own PID namespace.
-    pub process_id: u32,
-    /// Its thread id, likewise.
-    pub thread_id: u32,
-    /// For how long it has been asleep in this segment, if it is.
-    pub asleep_for: Option<Duration>,
-}
-
 impl<T: Shareable + Sync> Segment<T> {
     /// A segment without a name; `init` gets its value in place, all zero. See [`Options::anonymous`].
     ///
@@ -553,15 +541,37 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// Who takes part at the moment. One that was killed in the middle of [`detach`](Self::detach) may be among them until its slot is
     /// needed: it holds nothing, and nobody waits for it.
     pub fn participants(&self) -> Vec<ParticipantInfo> {
-        let slots = self.body().table.slots.iter().enumerate();
-        slots
-            .filter_map(|(index, slot)| {
-                let (id, thread_id) = slot.living(index)?;
-                let asleep_for =
-                    slot.about().waits_since().map(|since| Linux::now().saturating_sub(Duration::from_millis(since)));
-                Some(ParticipantInfo { id, process_id: slot.about().process_id(), thread_id, asleep_for })
-            })
-            .collect()
+        participants::living(self.body().table.slots)
+    }
+
+    /// What is known of the participant that an id names, dead or alive: which process, which thread.
+    ///
+    /// Ids come from locks and errors: [`Lock::holder`](crate::Lock::holder),
+    /// [`Inconsistent::by`](crate::Inconsistent::by), [`Permit::previous_holder_died`](crate::Permit::previous_holder_died),
+    /// and others. A participant leaves a slot behind, which speaks of it until the next participant
+    /// takes that slot. Slots are taken in turn. From then on the answer is `None`, and never somebody
+    /// else. (Only who keeps an id while its slot has 65,535 further owners may be told of the last
+    /// of these.)
+    ///
+    /// ```
+    /// use outlive::{LockError, Mutex, Segment};
+    ///
+    /// let accounts = Segment::<Mutex<u64>>::anonymous(|_zero| {})?;
+    /// # std::thread::scope(|scope| scope.spawn(|| std::mem::forget(accounts.lock())).join()).unwrap();
+    /// match accounts.lock() {
+    ///     Err(LockError::Leaked { by }) => match accounts.participant(by) {
+    ///         Some(who) => println!("thread {:?} of process {} left the lock", who.thread_id, who.process_id),
+    ///         None => println!("participant {by} left the lock, long ago"),
+    ///     },
+    ///     other => unreachable!("{other:?}"),
+    /// }
+    /// # Ok::<(), outlive::Error>(())
+    /// ```
+    ///
+    /// # If a process dies
+    /// What it left is told; it says so by [`is_alive`](ParticipantInfo::is_alive).
+    pub fn participant(&self, id: Id) -> Option<ParticipantInfo> {
+        participants::info(self.body().table.slot(id)?, id)
     }
 
     /// Makes the calling thread a participant now, instead of with its first operation.

@@ -1,7 +1,7 @@
 //! [`Lock`]: the mutex's word without data, taken and given back by separate calls.
 
 use super::stamp::Stamp;
-use super::{LockResult, Patience};
+use super::{LockResult, Patience, is_current_thread};
 use crate::error::{Error, LockError};
 use crate::platform::Linux;
 use crate::raw::{self, Acquired, Cause, Id, Leaked, Refusal};
@@ -239,9 +239,26 @@ impl Lock {
         self.raw.is_inconsistent()
     }
 
-    /// Who acquired it last and has not released it, dead or alive.
+    /// Who acquired it last, if nobody has released it since; dead or alive.
+    /// [`Segment::participant`](crate::Segment::participant) tells which process that is.
     pub fn holder(&self) -> Option<Id> {
         self.raw.holder()
+    }
+
+    /// Whether the calling thread acquired it last, and nobody has released it since.
+    ///
+    /// ```
+    /// use outlive::{Lock, Segment};
+    ///
+    /// let lock = Segment::<Lock>::anonymous(|_free| {})?;
+    /// lock.acquire().unwrap();
+    /// assert!(lock.is_owned_by_current_thread());
+    /// lock.release()?;
+    /// assert!(!lock.is_owned_by_current_thread());
+    /// # Ok::<(), outlive::Error>(())
+    /// ```
+    pub fn is_owned_by_current_thread(&self) -> bool {
+        is_current_thread(self, self.raw.holder())
     }
 }
 

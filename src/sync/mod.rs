@@ -27,7 +27,7 @@ pub use waitable::Waitable;
 
 use crate::error::{Error, LockError};
 use crate::platform::{Linux, Platform};
-use crate::raw::Refusal;
+use crate::raw::{Id, Refusal};
 use crate::segment::local;
 use std::time::{Duration, Instant};
 
@@ -63,6 +63,12 @@ fn take_part_to_wake<T: ?Sized>(place: &T) -> Result<(), Error> {
         Err(Error::NotInSegment) => Err(Error::NotInSegment),
         Ok(_) | Err(_) => Ok(()),
     }
+}
+
+/// Whether a holder in the segment of `place` is the calling thread. One that does not take part there
+/// holds nothing, and is not registered for the question.
+fn is_current_thread<T: ?Sized>(place: &T, holder: Option<Id>) -> bool {
+    holder.is_some() && holder == local::known_as(place)
 }
 
 impl<G> From<Refusal> for LockError<G> {

@@ -1,10 +1,10 @@
 //! [`Mutex`]: data under a lock that outlives its holder.
 
 use super::stamp::Stamp;
-use super::{LockResult, Patience};
+use super::{LockResult, Patience, is_current_thread};
 use crate::error::LockError;
 use crate::platform::Linux;
-use crate::raw::{self, Acquired, Cause, Leaked, Refusal};
+use crate::raw::{self, Acquired, Cause, Id, Leaked, Refusal};
 use crate::segment::{Definition, Part, Shareable, local};
 use core::cell::UnsafeCell;
 use core::fmt;
@@ -180,6 +180,27 @@ impl<T> Mutex<T> {
     /// Whether the data is marked inconsistent at the moment.
     pub fn is_inconsistent(&self) -> bool {
         self.raw.is_inconsistent()
+    }
+
+    /// Who holds it at the moment, dead or alive. [`Segment::participant`](crate::Segment::participant)
+    /// tells which process that is.
+    pub fn holder(&self) -> Option<Id> {
+        self.raw.holder()
+    }
+
+    /// Whether the calling thread holds it.
+    ///
+    /// ```
+    /// use outlive::{Mutex, Segment};
+    ///
+    /// let counter = Segment::<Mutex<u64>>::anonymous(|_zero| {})?;
+    /// assert!(!counter.is_owned_by_current_thread());
+    /// let _guard = counter.lock().unwrap();
+    /// assert!(counter.is_owned_by_current_thread());
+    /// # Ok::<(), outlive::Error>(())
+    /// ```
+    pub fn is_owned_by_current_thread(&self) -> bool {
+        is_current_thread(self, self.raw.holder())
     }
 
     /// The data, without locking: the borrow shows that nobody else has it.

@@ -1,7 +1,7 @@
 //! [`ReentrantMutex`]: a lock that its holder may take again.
 
 use super::stamp::Stamp;
-use super::{LockResult, Patience};
+use super::{LockResult, Patience, is_current_thread};
 use crate::error::{Error, LockError};
 use crate::platform::Linux;
 use crate::raw::mutex::NotHeld;
@@ -269,9 +269,26 @@ impl<T> ReentrantMutex<T> {
         }
     }
 
-    /// Who holds it at the moment, dead or alive.
+    /// Who holds it at the moment, dead or alive. [`Segment::participant`](crate::Segment::participant)
+    /// tells which process that is.
     pub fn holder(&self) -> Option<Id> {
         self.raw.holder()
+    }
+
+    /// Whether the calling thread holds it, once or several times.
+    ///
+    /// ```
+    /// use outlive::{ReentrantMutex, Segment};
+    ///
+    /// let lock = Segment::<ReentrantMutex<()>>::anonymous(|_free| {})?;
+    /// lock.acquire().unwrap();
+    /// assert!(lock.is_owned_by_current_thread());
+    /// lock.release()?;
+    /// assert!(!lock.is_owned_by_current_thread());
+    /// # Ok::<(), outlive::Error>(())
+    /// ```
+    pub fn is_owned_by_current_thread(&self) -> bool {
+        is_current_thread(self, self.raw.holder())
     }
 
     /// The data, without locking: the borrow shows that nobody else has it.

@@ -1,11 +1,11 @@
 //! [`RwLock`]: data that many read or one writes, under a lock that outlives them all.
 
 use super::stamp::Stamp;
-use super::{LockResult, Patience};
+use super::{LockResult, Patience, is_current_thread};
 use crate::error::LockError;
 use crate::platform::Linux;
 use crate::raw::rwlock::{self, Line, Reading};
-use crate::raw::{self, Acquired, Cause, Leaked};
+use crate::raw::{self, Acquired, Cause, Id, Leaked};
 use crate::segment::{Definition, Part, Shareable, local};
 use core::cell::UnsafeCell;
 use core::fmt;
@@ -237,6 +237,28 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
     /// Whether the data is marked inconsistent at the moment.
     pub fn is_inconsistent(&self) -> bool {
         self.raw.is_inconsistent()
+    }
+
+    /// Who writes at the moment, or waits for the readers that are left, dead or alive.
+    /// [`Segment::participant`](crate::Segment::participant) tells which process that is.
+    pub fn writer(&self) -> Option<Id> {
+        self.raw.writer()
+    }
+
+    /// Whether the calling thread has it for writing. (Readers are not looked at.)
+    ///
+    /// ```
+    /// use outlive::{RwLock, RwLockWriteGuard, Segment};
+    ///
+    /// let limits = Segment::<RwLock<u64>>::anonymous(|_zero| {})?;
+    /// let limit = limits.write().unwrap();
+    /// assert!(limits.is_written_by_current_thread());
+    /// let _reader = RwLockWriteGuard::downgrade(limit);
+    /// assert!(!limits.is_written_by_current_thread());
+    /// # Ok::<(), outlive::Error>(())
+    /// ```
+    pub fn is_written_by_current_thread(&self) -> bool {
+        is_current_thread(self, self.raw.writer())
     }
 
     /// The data, without locking: the borrow shows that nobody else has it.

@@ -10,6 +10,7 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::Duration;
 
 /// Facts about a participant's thread, in its slot of the segment.
 #[derive(Debug)]
@@ -63,6 +64,9 @@ impl AboutThread {
 
     /// Writes what is known of the owner. `process` is the [`About::process`] number.
     pub(crate) fn set(&self, me: &Myself, process: u32) {
+        // ORDERING: Release. Pairs with the last Acquire fence of `segment::participants::info`: whoever
+        // reads one of the facts below in the place of the former owner's sees the new claim, too.
+        core::sync::atomic::fence(Ordering::Release);
         self.pid_namespace.store(me.pid_namespace, FACT);
         self.time_namespace.store(me.time_namespace, FACT);
         self.start.store(me.start, FACT);
@@ -79,6 +83,19 @@ impl AboutThread {
     /// Since when (milliseconds of the monotonic clock) it sleeps, if it does.
     pub(crate) fn waits_since(&self) -> Option<u64> {
         Some(self.waits_since.load(FACT)).filter(|since| *since != 0)
+    }
+
+    /// How long ago the thread began, if that can be told: it began in this boot of the system, and
+    /// its clock is ours. To the hundredth of a second.
+    pub(crate) fn age(&self) -> Option<Duration> {
+        let (start, time) = (self.start.load(FACT), self.time_namespace.load(FACT));
+        if start == 0 || time != time_namespace() {
+            return None;
+        }
+        // SAFETY: it asks for a number.
+        let ticks = u64::try_from(unsafe { libc::sysconf(libc::_SC_CLK_TCK) }).ok().filter(|ticks| *ticks != 0)?;
+        let start = Duration::from_secs(start / ticks) + Duration::from_secs(start % ticks) / ticks as u32;
+        Some(super::futex::now_since_boot().saturating_sub(start)) // the clock that /proc tells the start by
     }
 
     /// Whether the ids count here.

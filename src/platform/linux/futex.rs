@@ -88,9 +88,19 @@ pub(super) fn look_period() -> Option<Duration> {
 }
 
 pub(super) fn now() -> Duration {
+    time_by(libc::CLOCK_MONOTONIC)
+}
+
+/// The time since the start of the system, with that during which it was suspended.
+pub(super) fn now_since_boot() -> Duration {
+    time_by(libc::CLOCK_BOOTTIME)
+}
+
+/// By one of the clocks that every kernel has, and that do not run backwards.
+fn time_by(clock: libc::clockid_t) -> Duration {
     let mut t = timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `t` is a valid timespec; CLOCK_MONOTONIC always exists.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut t) };
+    // SAFETY: `t` is a valid timespec; the clock exists.
+    unsafe { libc::clock_gettime(clock, &mut t) };
     Duration::new(t.tv_sec as u64, t.tv_nsec as u32)
 }
 

@@ -50,6 +50,24 @@ proptest! {
 }
 
 #[test]
+fn a_slot_tells_its_last_owner_and_the_thread_until_it_is_freed() {
+    let told = |state, generation, thread| {
+        let claim = Claim { state, generation, thread, tag: 3 };
+        let lifelines = [0, MARK].map(RobustNode::unlinked);
+        let slot = Slot::<Linux>::from_parts(Long::new(claim.word()), lifelines, AboutThread::of_process(1));
+        slot.last_owner(9)
+    };
+    let owner = Id::new(9, 7);
+    assert_eq!(told(LIVE, 7, 5), Some((owner, Some(5))));
+    assert_eq!(told(LEAKED, 7, 5), Some((owner, Some(5))));
+    assert_eq!(told(LEAKED, 7, 0), Some((owner, None)), "a slow look has found it gone");
+    assert_eq!(told(FREE, 7, 5), Some((owner, None)), "that is a part of the round");
+    assert_eq!(told(CLAIMED, 7, 5), None, "the facts may be those of the owner before");
+    assert_eq!(told(FREE, 0, 0), None, "nobody ever had it");
+    assert_eq!(told(LIVE, 7, 0), Some((owner, None)));
+}
+
+#[test]
 fn in_a_copy_every_slot_is_free() {
     let slots: Vec<_> = (0..4)
         .map(|state| {
