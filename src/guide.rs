@@ -28,7 +28,7 @@
 //! | `RLock()`                               | [`ReentrantMutex<()>`](ReentrantMutex), with [`acquire`](ReentrantMutex::acquire) and [`release`](ReentrantMutex::release) | Release by another: [`Error::NotHeld`] for `AssertionError`. |
 //! | `Semaphore(n)`, `acquire`, `release`    | [`Semaphore::new`], [`acquire`](Semaphore::acquire), [`release`](Semaphore::release) | Permits of the dead are not returned, as nobody holds them; for that there is [`PermitPool`]. |
 //! | `BoundedSemaphore(n)`                   | [`Semaphore::bounded`]                                | `ValueError` is [`Error::OverRelease`]. |
-//! | `get_value()`                           | [`Semaphore::available`]                              | |
+//! | `get_value()`                           | [`Semaphore::available`]                              | The largest value, `SEM_VALUE_MAX`, is [`Semaphore::MAX_PERMITS`]. |
 //! | `Condition(lock)`                       | [`Condvar`], with a [`Lock`], [`Mutex`] or [`ReentrantMutex`] | The data lies in the mutex; the guard goes into the wait and comes back. |
 //! | `cond.wait()`, `wait(timeout)`          | [`Condvar::wait`], [`wait_timeout`](Condvar::wait_timeout) | Returns may be spurious, as everywhere but in Python's documentation; a death is one. |
 //! | `cond.wait_for(p, timeout)`             | [`Condvar::wait_while`], [`wait_timeout_while`](Condvar::wait_timeout_while) | The predicate is negated, as in std. |

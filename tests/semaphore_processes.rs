@@ -160,10 +160,10 @@ fn more_than_the_maximum_is_an_error_and_changes_nothing() {
     assert_eq!((bounded.available(), bounded.maximum()), (2, 2));
     bounded.acquire_many(0).expect("none are there always");
     bounded.release_many(0).expect("none fit always");
-    assert_eq!((shared.semaphore.available(), shared.semaphore.maximum()), (0, Semaphore::MOST));
-    shared.semaphore.release_many(Semaphore::MOST).expect("as many as there can be");
-    assert!(matches!(shared.semaphore.release(), Err(Error::OverRelease { available: Semaphore::MOST, .. })));
-    shared.semaphore.acquire_many(Semaphore::MOST).expect("there");
+    assert_eq!((shared.semaphore.available(), shared.semaphore.maximum()), (0, Semaphore::MAX_PERMITS));
+    shared.semaphore.release_many(Semaphore::MAX_PERMITS).expect("as many as there can be");
+    assert!(matches!(shared.semaphore.release(), Err(Error::OverRelease { available: Semaphore::MAX_PERMITS, .. })));
+    shared.semaphore.acquire_many(Semaphore::MAX_PERMITS).expect("there");
 }
 
 #[test]

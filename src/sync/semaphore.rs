@@ -60,24 +60,24 @@ unsafe impl Shareable for Semaphore {
 
 impl Semaphore {
     /// The most permits that a semaphore can have: 2^31 - 1, as Linux's `SEM_VALUE_MAX`.
-    pub const MOST: u32 = raw::Semaphore::<Linux>::MOST;
+    pub const MAX_PERMITS: u32 = raw::Semaphore::<Linux>::MOST;
 
-    /// A semaphore of so many permits, and no other maximum than [`MOST`](Self::MOST). Memory of zeros is one of none.
+    /// A semaphore of so many permits, and no other maximum than [`MAX_PERMITS`](Self::MAX_PERMITS). Memory of zeros is one of none.
     ///
     /// # Panics
-    /// If there are more than [`MOST`](Self::MOST).
+    /// If there are more than [`MAX_PERMITS`](Self::MAX_PERMITS).
     pub const fn new(permits: u32) -> Self {
-        assert!(permits <= Self::MOST, "more permits than a semaphore can have");
+        assert!(permits <= Self::MAX_PERMITS, "more permits than a semaphore can have");
         Self { raw: raw::Semaphore::from_words(Linux::word(permits), Linux::zero(), Linux::zero()) }
     }
 
     /// A semaphore of so many permits, of which there can never be more than `maximum`.
     ///
     /// # Panics
-    /// If there are more permits than `maximum`, or that is more than [`MOST`](Self::MOST), or 0.
+    /// If there are more permits than `maximum`, or that is more than [`MAX_PERMITS`](Self::MAX_PERMITS), or 0.
     pub const fn bounded(permits: u32, maximum: u32) -> Self {
         assert!(permits <= maximum, "more permits than the maximum");
-        assert!(maximum != 0 && maximum <= Self::MOST, "a maximum is 1 to 2^31 - 1");
+        assert!(maximum != 0 && maximum <= Self::MAX_PERMITS, "a maximum is 1 to 2^31 - 1");
         Self { raw: raw::Semaphore::from_words(Linux::word(permits), Linux::zero(), Linux::word(maximum)) }
     }
 
