@@ -80,6 +80,12 @@
 //! [`is_owned_by_current_thread`](Mutex::is_owned_by_current_thread), for writers by
 //! [`is_written_by_current_thread`](RwLock::is_written_by_current_thread).
 //!
+//! # What is in a segment?
+//!
+//! [`inspect`](crate::inspect) tells of a segment, by its place: the names, sizes and fingerprints of its
+//! types, who takes part, whether anybody has it mapped, when it was made. It need not know the types,
+//! needs only the right to read, and takes no part.
+//!
 //! # Leaked guards
 //!
 //! A guard that is leaked (`mem::forget`, `Box::leak`) holds on, as in std, while its thread lives. The

@@ -345,6 +345,10 @@ impl Fingerprint {
         Self(message.digest())
     }
 
+    pub(super) const fn from_bytes(bytes: [u8; Self::LENGTH]) -> Self {
+        Self(bytes)
+    }
+
     /// Its bytes, as they stand in a segment's header.
     #[must_use]
     pub const fn to_bytes(self) -> [u8; 32] {

@@ -18,6 +18,8 @@
 //! | 136    | 8     | origin: its device                                               |
 //! | 144    | 8     | origin: its inode                                                |
 //! | 152    | 4     | `REVIVING` while a revival is under way or was broken off        |
+//! | 160    | 48    | name of the root type, zeros behind it; for people alone         |
+//! | 208    | 48    | name of the room's element type, likewise                        |
 //! | 256    | 4     | membership word                                                  |
 //! | 384    | 4     | cursor                                                           |
 //! | 448    | 4     | stamp of the last slow look                                      |
@@ -30,17 +32,18 @@
 //! writes the origin anew. What the origin is good for, and what it is not good for, is told in
 //! [`naming`](super::naming).
 
-use super::{Fingerprint, Shareable};
+use super::{Fingerprint, Shareable, TypeInfo};
 use crate::error::{Error, Result};
 use crate::raw::Id;
 use sha2::{Digest, Sha256};
+use std::time::{Duration, SystemTime};
 
 /// The format's version. It changes with every change of the header, the slots or the words of the primitives.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 const MAGIC: [u8; 8] = *b"outlive\0";
 /// Bytes that are written when a segment is made.
-pub(super) const LENGTH: usize = MARK + 4;
+pub(super) const LENGTH: usize = NAMES[1] + LONGEST_NAME;
 /// So many of them must be there for the others to be judged.
 pub(super) const LEAST: usize = BOOT;
 const ROOT: usize = 16;
@@ -54,6 +57,10 @@ pub(super) const BIRTH: usize = BOOT + 8;
 pub(super) const DEVICE: usize = BIRTH + 8;
 pub(super) const INODE: usize = DEVICE + 8;
 pub(super) const MARK: usize = INODE + 8;
+/// Where the names of root type and room type are.
+const NAMES: [usize; 2] = [(MARK + 4).next_multiple_of(32), (MARK + 4).next_multiple_of(32) + LONGEST_NAME];
+/// The bytes of a name that is longer are cut off.
+const LONGEST_NAME: usize = 48;
 /// At [`MARK`]: an opener has begun to free the table, and has not finished.
 pub(super) const REVIVING: u32 = 0x7276_6976;
 /// From here on a cache line each, or more.
@@ -110,6 +117,10 @@ impl Layout {
         for (at, value) in origin.places() {
             bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
         }
+        for (at, name) in NAMES.into_iter().zip([T::DEFINITION.name(), R::DEFINITION.name()]) {
+            let length = whole_characters(name, LONGEST_NAME);
+            bytes[at..at + length].copy_from_slice(&name.as_bytes()[..length]);
+        }
         bytes
     }
 
@@ -139,6 +150,58 @@ impl Layout {
             other => Err(Error::Size { found: file, expected: other.map(|l| l.total as u64) }),
         }
     }
+}
+
+/// What a header says of a segment, to those who do not know its types.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Contents {
+    pub(super) root: TypeInfo,
+    pub(super) room: TypeInfo,
+    pub(super) room_length: u64,
+    pub(super) participants: usize,
+}
+
+impl Contents {
+    /// Judges a header, and the length of the file that has it, as [`Layout::judge`] does: as far as
+    /// that is possible without the types, whose alignments the header does not tell.
+    pub(super) fn judge(bytes: &[u8; LENGTH], file: u64) -> Result<Self> {
+        judge_format(bytes)?;
+        let about = |at: usize, name: usize, changes: u32| TypeInfo {
+            name: printable(&bytes[name..name + LONGEST_NAME]),
+            fingerprint: Fingerprint::from_bytes(bytes[at..at + Fingerprint::LENGTH].try_into().expect("as many")),
+            size: long(bytes, at + Fingerprint::LENGTH),
+            has_interior_mutability: word(bytes, CHANGES) & changes != 0,
+        };
+        let (root, room) = (about(ROOT, NAMES[0], ROOT_CHANGES), about(ROOM, NAMES[1], ROOM_CHANGES));
+        let (room_length, participants) = (long(bytes, ROOM_LENGTH), word(bytes, PARTICIPANTS) as usize);
+        let is_whole =
+            long(bytes, CHECK) == hash(&bytes[..CHECK]) && (1..=Id::MOST_PARTICIPANTS).contains(&participants);
+        let least = room_length.checked_mul(room.size).and_then(|room| {
+            let table = (TABLE + participants * SLOT) as u64;
+            table.checked_add(root.size)?.checked_add(room)?.checked_next_multiple_of(PAGE as u64)
+        });
+        // Root and room begin at their alignments, of up to a page each.
+        match least.filter(|_| is_whole) {
+            Some(least)
+                if file % PAGE as u64 == 0 && (least..=least.saturating_add(2 * PAGE as u64)).contains(&file) =>
+            {
+                Ok(Self { root, room, room_length, participants })
+            }
+            other => Err(Error::Size { found: file, expected: other }),
+        }
+    }
+}
+
+/// The text of a name, up to the first zero byte. What nobody could read is replaced.
+fn printable(name: &[u8]) -> String {
+    let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
+    let readable = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    String::from_utf8_lossy(name).chars().map(readable).collect()
+}
+
+/// The most bytes of a text, of at most so many, that are whole characters.
+fn whole_characters(text: &str, most: usize) -> usize {
+    (0..=text.len().min(most)).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0)
 }
 
 /// Whether this is the header of a segment at all, and one whose words and table this program
@@ -191,6 +254,11 @@ impl Origin {
     /// The values, and where they are in the header.
     pub(super) fn places(self) -> [(usize, u64); 4] {
         [(BOOT, self.boot), (BIRTH, self.birth), (DEVICE, self.device), (INODE, self.inode)]
+    }
+
+    /// When the file was made.
+    pub(super) fn made(self) -> Option<SystemTime> {
+        SystemTime::UNIX_EPOCH.checked_add(Duration::from_nanos(self.birth)).filter(|_| self.birth != 0)
     }
 
     /// Whether it is a fact that the other is another file, in the same boot. (An overlay shows a

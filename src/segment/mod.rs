@@ -58,6 +58,7 @@ mod allocation;
 mod checks;
 mod definition;
 mod header;
+mod inspect;
 pub(crate) mod local;
 mod naming;
 mod participants;
@@ -68,6 +69,7 @@ mod shareable;
 
 pub use definition::{Definition, Fingerprint, Part};
 pub use header::FORMAT;
+pub use inspect::{SegmentInfo, TypeInfo, inspect, inspect_fd};
 pub use participants::ParticipantInfo;
 pub use place::Location;
 pub use shareable::*;

@@ -85,7 +85,7 @@ mod replace;
 mod turn;
 
 pub(super) use descriptor::{Descriptor, mark, reopen};
-pub(super) use record::{expect_nobody_alive, origin_of};
+pub(super) use record::{TableCopy, expect_nobody_alive, origin_of};
 pub(super) use replace::Replacer;
 pub(super) use turn::{Patience, is_in_use, open, share, turn_at};
 
@@ -95,7 +95,7 @@ use crate::error::{Error, Result};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::File;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
@@ -155,9 +155,14 @@ pub(super) fn publish(file: impl AsFd, to: &Path) -> Result<bool> {
     }
 }
 
-/// Opens a regular file of that owner as it is, without following a symbolic link. Looks before it
-/// opens: to open a device may do something to it.
+/// Opens a regular file of that owner as it is, for reading and writing.
 fn look(path: &Path, owner: u32) -> Result<File> {
+    open_as_it_is(path, OFlags::RDWR, Some(owner))
+}
+
+/// Opens a regular file as it is, without following a symbolic link, whoever owns it or by that owner.
+/// Looks before it opens: to open a device may do something to it.
+pub(super) fn open_as_it_is(path: &Path, access: OFlags, owner: Option<u32>) -> Result<File> {
     let refused = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => Error::NotFound(path.into()),
         // It has become a symbolic link since the look at it.
@@ -166,11 +171,11 @@ fn look(path: &Path, owner: u32) -> Result<File> {
     };
     let expect = |about: &std::fs::Metadata| match about.uid() {
         _ if !about.is_file() => Err(Error::NotASegment),
-        found => checks::owner(found, owner),
+        found => owner.map_or(Ok(()), |owner| checks::owner(found, owner)),
     };
     expect(&std::fs::symlink_metadata(path).map_err(refused)?)?;
     // NONBLOCK: should it have become a fifo meanwhile, that must not hang us.
-    let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let flags = access | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
     let fd = rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(|errno| refused(errno.into()))?;
     let file = away_from_stdio(File::from(fd))?;
     expect(&metadata(&file)?)?;
@@ -179,6 +184,15 @@ fn look(path: &Path, owner: u32) -> Result<File> {
 
 pub(super) fn metadata(file: &File) -> Result<std::fs::Metadata> {
     file.metadata().map_err(|e| Error::io("look at the segment", None, e))
+}
+
+/// Refuses what is no regular file, before anything is done with it.
+pub(super) fn expect_regular(file: BorrowedFd<'_>) -> Result<()> {
+    let about = rustix::fs::fstat(file).map_err(|e| Error::io("look at the segment", None, e))?;
+    match rustix::fs::FileType::from_raw_mode(about.st_mode) {
+        rustix::fs::FileType::RegularFile => Ok(()),
+        _ => Err(Error::NotASegment),
+    }
 }
 
 /// What the header says, and the file's length. The mapping comes after the judgement.

@@ -257,8 +257,10 @@ pub fn run_bytes(bytes: &[u8]) {
     // as it can be. If nobody has, the table is freed.
     let kept = Some(options.create(&path, |_, _| {}).expect("a new segment")).filter(|_| input.joined);
     let written = overwrite(&path, &input);
+    let inspected = outlive::inspect(&path);
     match options.open(&path) {
         Ok(segment) => {
+            assert!(inspected.is_ok(), "it can be opened, but not looked at: {inspected:?}");
             std::thread::scope(|scope| {
                 let other = scope.spawn(|| all(&segment, &input.in_another_thread));
                 all(&segment, &input.here);

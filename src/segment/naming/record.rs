@@ -35,30 +35,10 @@ pub(in crate::segment) fn expect_nobody_alive(file: &File, header: &[u8; header:
     if written.boot == 0 || written.boot != now.boot || written.is_other_file(now) {
         return Ok(()); // nothing is known of anybody, or what is on record is on record of another file
     }
-    let participants = header::participants(header);
-    let length = participants * header::SLOT;
-    if length == 0 {
-        return Ok(());
-    }
-    // A copy: what is mapped by nobody may be truncated meanwhile, and a mapping of it would raise
-    // SIGBUS.
-    let mut copy = memmap2::MmapMut::map_anon(length).map_err(|e| Error::io("map memory", None, e))?;
-    let mut filled = 0;
-    while filled < length {
-        match file.read_at(&mut copy[filled..], (header::TABLE + filled) as u64) {
-            Ok(0) => break, // truncated: the rest of the slots are free
-            Ok(count) => filled += count,
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(Error::io("read the participants of the segment", None, e)),
-        }
-    }
-    // SAFETY: so many slots lie within the copy, aligned to its page; they consist of atomics and
-    // unused integers, so any bytes are valid; nobody else has this memory, and it is not touched
-    // otherwise while they are borrowed.
-    let slots = unsafe { core::slice::from_raw_parts(copy.as_ptr().cast::<Slot<Linux>>(), participants) };
+    let table = TableCopy::of(file, header::participants(header))?;
     // Where it is known that there is a second view, whoever is out of sight may be there.
     let is_overlay = rustix::fs::fstatfs(file).is_ok_and(|about| about.f_type == OVERLAYFS);
-    let living = slots.iter().enumerate().find_map(|(index, slot)| {
+    let living = table.slots().iter().enumerate().find_map(|(index, slot)| {
         let (id, thread) = slot.living(index)?;
         match slot.about().look(thread) {
             Sight::Alive(process_id) => Some(Error::SeenTwice { id, process_id: Some(process_id) }),
@@ -67,4 +47,41 @@ pub(in crate::segment) fn expect_nobody_alive(file: &File, header: &[u8; header:
         }
     });
     living.map_or(Ok(()), Err)
+}
+
+/// A copy of a participant table in a file that may be truncated at any time: a mapping of it would
+/// raise SIGBUS.
+#[derive(Debug)]
+pub(in crate::segment) struct TableCopy {
+    bytes: Option<memmap2::MmapMut>,
+    slots: usize,
+}
+
+impl TableCopy {
+    /// Slots that the file does not contain are free.
+    pub(in crate::segment) fn of(file: &File, slots: usize) -> Result<Self> {
+        let length = slots * header::SLOT;
+        if length == 0 {
+            return Ok(Self { bytes: None, slots });
+        }
+        let mut bytes = memmap2::MmapMut::map_anon(length).map_err(|e| Error::io("map memory", None, e))?;
+        let mut filled = 0;
+        while filled < length {
+            match file.read_at(&mut bytes[filled..], (header::TABLE + filled) as u64) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(Error::io("read the participants of the segment", None, e)),
+            }
+        }
+        Ok(Self { bytes: Some(bytes), slots })
+    }
+
+    pub(in crate::segment) fn slots(&self) -> &[Slot<Linux>] {
+        let Some(bytes) = &self.bytes else { return &[] };
+        // SAFETY: so many slots lie within the copy, aligned to its page; they consist of atomics and
+        // unused integers, so any bytes are valid; nobody else has this memory, and it is not touched
+        // otherwise while they are borrowed.
+        unsafe { core::slice::from_raw_parts(bytes.as_ptr().cast::<Slot<Linux>>(), self.slots) }
+    }
 }

@@ -1,0 +1,142 @@
+//! What is in a segment, for people and for monitors that do not know its type.
+
+use super::header::{Contents, Origin};
+use super::{Fingerprint, Location, ParticipantInfo, naming, participants};
+use crate::error::{Error, Result};
+use rustix::fs::OFlags;
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::MetadataExt;
+use std::time::SystemTime;
+
+/// What a segment contains, and who uses it: [`inspect`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SegmentInfo {
+    /// The type of its root value: `T` of a [`Segment<T, R>`](crate::Segment).
+    pub root: TypeInfo,
+    /// The type of the room's elements, `R`.
+    pub room: TypeInfo,
+    /// How many elements the room has.
+    pub room_length: u64,
+    /// Length of the whole segment in bytes.
+    pub length: u64,
+    /// The most threads that can take part at the same time.
+    pub most_participants: usize,
+    /// Who takes part. Nobody does where the segment is not [in use](Self::is_in_use), whoever is on
+    /// record.
+    pub participants: Vec<ParticipantInfo>,
+    /// Whether any process has it mapped, as far as this view of the file tells. (A process that may
+    /// read the file can make it look so, by a shared lock.)
+    pub is_in_use: bool,
+    /// When the segment was made; of a copy that was opened since, when the copy was. `None` where the
+    /// file system does not tell.
+    pub created: Option<SystemTime>,
+    /// User id of its owner.
+    pub owner: u32,
+    /// Permission bits of its file.
+    pub mode: u32,
+}
+
+/// A type that a segment contains.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TypeInfo {
+    /// Its own name, as in [`Definition::name`](crate::Definition::name): the first 48 bytes of that,
+    /// with what is not printable replaced. Nothing checks it, so it is for people alone.
+    pub name: String,
+    /// Its fingerprint: equal to [`Fingerprint::of`] in programs that mean the same type.
+    pub fingerprint: Fingerprint,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Whether bytes of it may change behind a shared reference.
+    pub has_interior_mutability: bool,
+}
+
+/// Looks what the segment at a place contains, without knowing its type.
+///
+/// It reads the file, and does nothing else: it takes no part, writes nothing, takes no lock, and keeps
+/// nobody waiting. It needs the right to read the file. Whoever owns it is no matter, since nothing of
+/// what is found is believed without a check. What it tells is of the moment, or of several moments
+/// that follow each other.
+///
+/// ```
+/// use outlive::{Fingerprint, Mutex, Segment};
+///
+/// # let name = &format!("outlive-doc-inspect-{}", std::process::id());
+/// let segment = Segment::<Mutex<u64>>::create(name, |_zero| {})?;
+/// segment.attach()?;
+///
+/// let found = outlive::inspect(name)?; // in any other process
+/// assert_eq!(found.root.name, "outlive::Mutex");
+/// assert_eq!(found.root.fingerprint, Fingerprint::of::<Mutex<u64>>());
+/// assert_eq!(found.participants[0].process_id, std::process::id());
+/// # Segment::<Mutex<u64>>::remove(name)?;
+/// # Ok::<(), outlive::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::NotFound`]; [`Error::NotASegment`] for what is no regular file (a symbolic link is none), or
+/// has no whole header;
+/// [`Error::Version`], [`Error::WordSize`]; [`Error::Size`] for a segment that was truncated or
+/// damaged; those of [`Location::path`]; [`Error::Io`].
+///
+/// # If a process dies
+/// One that looks and dies changes nothing. The dead are not among the participants, once the kernel
+/// has told of their death.
+pub fn inspect(place: impl Into<Location>) -> Result<SegmentInfo> {
+    look_into(&naming::open_as_it_is(&place.into().path()?, OFlags::RDONLY, None)?)
+}
+
+/// As [`inspect`], of a file that is open for reading: one that has no name, or came over a socket. The
+/// file offset of the descriptor stays as it is.
+///
+/// ```
+/// use outlive::{Event, Segment};
+///
+/// # let name = &format!("outlive-doc-inspect-fd-{}", std::process::id());
+/// let segment = Segment::<Event>::create(name, |_event| {})?;
+/// let file = std::fs::File::open(outlive::Location::named(name.as_str()).path()?)?;
+/// assert_eq!(outlive::inspect_fd(&file)?.root.name, "outlive::Event");
+/// # Segment::<Event>::remove(name)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// Those of [`inspect`], as far as they concern what is open.
+///
+/// # If a process dies
+/// As [`inspect`].
+pub fn inspect_fd(file: impl AsFd) -> Result<SegmentInfo> {
+    let file = file.as_fd();
+    naming::expect_regular(file)?;
+    // A separate open file: the locks of this one would not be told.
+    let again = File::open(format!("/proc/self/fd/{}", file.as_raw_fd()));
+    let own = match again {
+        Ok(file) => file,
+        Err(_) => {
+            file.try_clone_to_owned().map(File::from).map_err(|e| Error::io("duplicate the descriptor", None, e))?
+        }
+    };
+    look_into(&own)
+}
+
+fn look_into(file: &File) -> Result<SegmentInfo> {
+    let (header, length) = naming::read_header(file)?;
+    let Contents { root, room, room_length, participants } = Contents::judge(&header, length)?;
+    let about = naming::metadata(file)?;
+    let is_in_use = naming::is_in_use(file.as_fd())?;
+    let table = naming::TableCopy::of(file, if is_in_use { participants } else { 0 })?;
+    Ok(SegmentInfo {
+        root,
+        room,
+        room_length,
+        length,
+        most_participants: participants,
+        participants: participants::living(table.slots()),
+        is_in_use,
+        created: Origin::of(&header).made(),
+        owner: about.uid(),
+        mode: about.mode() & 0o7777,
+    })
+}
