@@ -40,7 +40,7 @@
 //! | `Value(type)`, `Array(type, n)`         | `Mutex<T>`, `Mutex<[T; N]>`, or [room](crate::Options::room) of run-time length | Typed, and checked when it is opened. |
 //! | `RawValue`, `RawArray`                  | the [atomics](crate::platform::atomic)                | A race on plain memory is no value in Rust. |
 //! | `shared_memory.SharedMemory`            | [`Segment<T>`]                                        | No tracker process; nobody sees half of one. |
-//! | passing to `Process(args=...)`          | fork, or [`Segment::pass_to`] and [`Segment::inherit`] | To processes that are no children: [`Segment::send_to`] and [`Segment::receive_from`]. |
+//! | passing to `Process(args=...)`          | fork, or [`Segment::pass_to`] and [`Segment::inherit`] | To processes that are no children: [`Segment::send_to`] and [`Segment::receive_from`]; a descriptor that came otherwise: [`Segment::from_fd`]. |
 //!
 //! # From `std::sync`
 //!

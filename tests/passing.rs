@@ -4,10 +4,12 @@
 mod common;
 
 use common::*;
-use outlive::{Error, Lock, Mutex, Segment};
+use outlive::{Error, Lock, LockError, Mutex, Segment};
 use rustix::fs::{Mode, OFlags, inotify};
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
-use std::io::{IoSlice, Read, Write};
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recvmsg,
+};
+use std::io::{IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
@@ -431,6 +433,144 @@ fn what_is_no_segment_is_refused_by_the_receiver_and_closed() {
         0
     });
     assert_eq!(status, 0);
+}
+
+/// The one descriptor of a message, received as something other than this library.
+fn receive(stream: &UnixStream) -> OwnedFd {
+    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let mut bytes = [0; 16];
+    recvmsg(stream, &mut [IoSliceMut::new(&mut bytes)], &mut control, RecvFlags::CMSG_CLOEXEC).expect("received");
+    let mut came = control.drain().filter_map(|part| match part {
+        RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors),
+        _ => None,
+    });
+    came.next().and_then(|mut descriptors| descriptors.next()).expect("a descriptor came")
+}
+
+#[test]
+fn a_descriptor_that_came_by_another_protocol_is_a_segment_in_another_process() {
+    let directory = directory();
+    for segment in [Counter::anonymous(|_| {}).expect("a segment"), Counter::open(made(&directory)).expect("there")] {
+        let (here, there) = UnixStream::pair().expect("a pair");
+        let before = *segment.lock().expect("free");
+        let child = fork(|| {
+            let came = receive(&there);
+            let received = Counter::from_fd(&came).unwrap_or_else(|error| panic!("{error}"));
+            drop(came); // it is needed no more
+            *received.lock().expect("free") += 1;
+            i32::from(received.participants().len() != 2)
+        });
+        // SAFETY: it is only sent to a process of this test.
+        send(&here, b'x', &[unsafe { segment.borrow_fd() }.expect("open")]);
+        assert_eq!(wait(child), 0);
+        assert_eq!(*segment.lock().expect("free"), before + 1);
+        // SAFETY: it is only opened once more.
+        let second = Counter::from_fd(unsafe { segment.borrow_fd() }.expect("open")).expect("the same");
+        assert_eq!(*second.lock().expect("free"), before + 1);
+    }
+}
+
+#[test]
+fn what_is_no_segment_is_refused_as_a_descriptor_and_not_touched() {
+    // One thread, so that descriptors can be counted.
+    let status = in_a_child(|| {
+        let directory = directory();
+        let path = made(&directory);
+        let open = |name: &str, flags| open_as_it_is(&directory.path().join(name), flags);
+        let content = std::fs::read(&path).expect("readable");
+        let file = |name: &str, content: &[u8]| {
+            std::fs::write(directory.path().join(name), content).expect("written");
+            open(name, OFlags::RDWR)
+        };
+        let patched = |at: usize| {
+            let mut content = content.clone();
+            content[at] ^= 0x55;
+            file(&format!("patched at {at}"), &content)
+        };
+        let fifo = directory.path().join("fifo");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, Mode::from_raw_mode(0o600)).expect("made");
+        let unopened_fifo = open("fifo", OFlags::PATH);
+        let watch = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK).expect("a watch");
+        inotify::add_watch(&watch, &fifo, inotify::WatchFlags::OPEN).expect("watched");
+        let (socket, _other) = UnixStream::pair().expect("a pair");
+        let descriptors: [(&str, OwnedFd, &str); 14] = [
+            ("a FIFO's path", unopened_fifo, "NotASegment"),
+            ("a directory", open("", OFlags::RDONLY), "NotASegment"),
+            ("a device", open_as_it_is(Path::new("/dev/null"), OFlags::RDWR), "NotASegment"),
+            ("a socket", socket.into(), "NotASegment"),
+            ("an empty file", file("empty", b""), "NotASegment"),
+            ("another file", file("other", &[b'x'; 9_000]), "NotASegment"),
+            ("other magic", patched(0), "NotASegment"),
+            ("another version", patched(8), "Version"),
+            ("another type", patched(16), "Type"),
+            ("another number of participants", patched(104), "Size"),
+            ("one that was cut off", file("short", &content[..content.len() - 1]), "Size"),
+            ("one for reading", open("segment", OFlags::RDONLY), "Io"),
+            ("one for writing", open("segment", OFlags::WRONLY), "Io"),
+            ("a path's", open("segment", OFlags::PATH), "Io"),
+        ];
+        let (before, times) = (open_descriptors(), || std::fs::metadata(&path).expect("there").mtime_nsec());
+        let unchanged = times();
+        for (what, descriptor, error) in &descriptors {
+            assert_eq!(told(Counter::from_fd(descriptor)), *error, "{what}");
+            assert_eq!(open_descriptors(), before, "{what}: one is left open");
+        }
+        assert_eq!(rustix::io::read(&watch, &mut [0; 64]), Err(rustix::io::Errno::AGAIN), "the FIFO was opened");
+        let good = open("segment", OFlags::RDWR);
+        assert_eq!(told(Segment::<Lock>::from_fd(&good)), "Type");
+        assert_eq!(told(Counter::options().room::<u32>(0).from_fd(&good)), "RoomType");
+        assert_eq!(told(Counter::options().owner(12_345).from_fd(&good)), "Owner");
+        assert_eq!(told(Counter::options().mode(0o4755).from_fd(&good)), "InvalidOption");
+        assert_eq!((times(), std::fs::read(&path).expect("readable")), (unchanged, content.clone()));
+        assert_eq!(rustix::fs::tell(&good), Ok(0), "the offset is the caller's");
+        let segment = Counter::from_fd(&good).expect("a good one, after all of these");
+        assert_eq!((*segment.lock().expect("free"), rustix::fs::tell(&good)), (7, Ok(0)));
+        0
+    });
+    assert_eq!(status, 0);
+}
+
+#[test]
+fn another_users_segment_is_refused_as_a_descriptor_unless_that_user_was_named() {
+    let directory = directory();
+    let path = made(&directory);
+    if std::os::unix::fs::chown(&path, Some(12_345), None).is_err() {
+        skipped("only root can give a file away");
+        return;
+    }
+    let file = open_as_it_is(&path, OFlags::RDWR);
+    assert!(matches!(Counter::from_fd(&file), Err(Error::Owner { found: 12_345, .. })));
+    assert!(Counter::options().owner(12_345).from_fd(&file).is_ok());
+}
+
+/// The descriptor is no mapping: it does not say that the segment is in use.
+#[test]
+fn a_kept_descriptor_does_not_keep_a_segment_in_use_and_the_dead_are_told() {
+    let directory = directory();
+    let path = made(&directory);
+    let file = open_as_it_is(&path, OFlags::RDWR);
+    let status = in_a_child(|| {
+        let segment = Counter::from_fd(&file).expect("a segment");
+        std::mem::forget(segment.lock().expect("free"));
+        0 // ends without a destructor
+    });
+    assert_eq!(status, 0);
+    let segment = Counter::from_fd(&file).expect("a segment");
+    assert!(matches!(segment.try_lock(), Err(LockError::OwnerDied(_))));
+    segment.detach().expect("nothing is held");
+    drop(segment);
+    let options = Counter::options().replace_abandoned(true);
+    until("the segment to be told abandoned", || options.create(&path, |_, _| {}).is_ok());
+}
+
+#[test]
+fn a_segment_is_sent_over_any_kind_of_unix_socket() {
+    let segment = Counter::anonymous(|count| *count.get_mut() = 7).expect("a segment");
+    let (here, there) = std::os::unix::net::UnixDatagram::pair().expect("a pair");
+    segment.send_to(&here).expect("sent");
+    assert_eq!(*Counter::receive_from(&there).expect("sent before").lock().expect("free"), 7);
+    assert!(matches!(segment.send_to(std::fs::File::open("/dev/null").expect("there")), Err(Error::Io { .. })));
 }
 
 #[test]

@@ -27,7 +27,7 @@
 //! | file      | [`Segment::create`] with a path      | its path                             | it is removed                        |
 //!
 //! All of them can be passed on: to a child by [`Segment::pass_to`], to any process by
-//! [`Segment::send_to`].
+//! [`Segment::send_to`]. A descriptor that came in another way is opened by [`Segment::from_fd`].
 //!
 //! A segment is built without a name and published in one atomic step: nobody ever sees half of one, and a creator that is
 //! killed anywhere leaves nothing behind that blocks the next. There is no init lock and no tracker process.

@@ -186,11 +186,11 @@ pub(super) fn metadata(file: &File) -> Result<std::fs::Metadata> {
     file.metadata().map_err(|e| Error::io("look at the segment", None, e))
 }
 
-/// Refuses what is no regular file, before anything is done with it.
-pub(super) fn expect_regular(file: BorrowedFd<'_>) -> Result<()> {
+/// Refuses what is no regular file, before anything is done with it. Gives the user id of its owner.
+pub(super) fn expect_regular(file: BorrowedFd<'_>) -> Result<u32> {
     let about = rustix::fs::fstat(file).map_err(|e| Error::io("look at the segment", None, e))?;
     match rustix::fs::FileType::from_raw_mode(about.st_mode) {
-        rustix::fs::FileType::RegularFile => Ok(()),
+        rustix::fs::FileType::RegularFile => Ok(about.st_uid),
         _ => Err(Error::NotASegment),
     }
 }

@@ -15,7 +15,7 @@
 
 #![allow(clippy::disallowed_types)] // process-local, never in shared memory, never in an algorithm
 
-use super::{Options, Segment, Shareable, checks, naming};
+use super::{Options, Segment, Shareable, checks, header, naming};
 use crate::error::{Error, Result};
 use crate::platform::atomic::AtomicU64;
 use core::fmt;
@@ -32,7 +32,6 @@ use std::fs::File;
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::net::UnixStream;
 use std::process::Command;
 
 /// Begins the environment variable of each segment that is passed.
@@ -175,14 +174,14 @@ fn can_be_written(descriptor: BorrowedFd<'_>) -> bool {
 }
 
 /// The file of a message that came.
-fn receive(stream: &UnixStream) -> Result<(File, bool)> {
+fn receive(socket: BorrowedFd<'_>) -> Result<(File, bool)> {
     let not_received = |found: String| Error::NotReceived { found };
     // Room for more than one, so that surplus descriptors are counted and closed.
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(8), ScmCredentials(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut byte = [0];
     let message = rustix::io::retry_on_intr(|| {
-        recvmsg(stream, &mut [IoSliceMut::new(&mut byte)], &mut control, RecvFlags::CMSG_CLOEXEC)
+        recvmsg(socket, &mut [IoSliceMut::new(&mut byte)], &mut control, RecvFlags::CMSG_CLOEXEC)
     })
     .map_err(|e| Error::io("receive a segment", None, e))?;
     let mut came: Vec<OwnedFd> = vec![];
@@ -241,7 +240,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
         if ticket.close() { Ok(segment) } else { Err(not_passed()) }
     }
 
-    /// Opens the segment that another process [sends](Segment::send_to) over this socket. The
+    /// Opens the segment that another process [sends](Segment::send_to) over this Unix socket. The
     /// socket's timeout and its non-blocking mode say how long the call waits for a message.
     ///
     /// To receive from a stranger is to trust that stranger with the content. The sender can write
@@ -257,15 +256,69 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     /// # If a process dies
     /// A message that was sent arrives even if its sender has died. A receiver that dies may have
     /// used it up.
-    pub fn receive_from(&self, stream: &UnixStream) -> Result<Segment<T, R>> {
+    pub fn receive_from(&self, socket: impl AsFd) -> Result<Segment<T, R>> {
         self.check()?;
-        self.adopt_passed(receive(stream)?)
+        self.adopt_passed(receive(socket.as_fd())?)
+    }
+
+    /// Opens the segment that an open file is: for a descriptor that came by a protocol of the
+    /// program's own, or from a library that knows descriptors alone.
+    ///
+    /// It is checked as [`open`](Self::open) checks what it finds by a name. What is no regular file is
+    /// refused before anything is done with it. The owner must be this process's user, or the one that
+    /// [`owner`](Self::owner) says. The descriptor must be open for reading and writing: one for reading
+    /// proves no right to write.
+    ///
+    /// The descriptor stays the caller's, who may close it, and it does not keep the segment in use:
+    /// the file is opened once more. A process that may not do that uses the same open file, whose file
+    /// offset then changes.
+    ///
+    /// As with [`receive_from`](Self::receive_from), the sender of a descriptor must be trusted with the
+    /// content, and not to truncate the file.
+    ///
+    /// ```
+    /// use outlive::{Location, Mutex, Segment};
+    /// use std::os::fd::OwnedFd;
+    ///
+    /// # let name = &format!("outlive-doc-from-fd-{}", std::process::id());
+    /// let segment = Segment::<Mutex<u64>>::create(name, |count| *count.get_mut() = 7)?;
+    /// let path = Location::named(name).path()?;
+    /// let came: OwnedFd = std::fs::File::options().read(true).write(true).open(path)?.into();
+    ///
+    /// let same = Segment::<Mutex<u64>>::from_fd(came)?;
+    /// assert_eq!(*same.lock().unwrap(), 7);
+    /// # Segment::<Mutex<u64>>::remove(name)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open), as far as they concern what is open. [`Error::Io`] if it is not
+    /// open for reading and writing.
+    ///
+    /// # If a process dies
+    /// As [`open`](Self::open).
+    pub fn from_fd(&self, file: impl AsFd) -> Result<Segment<T, R>> {
+        self.check()?;
+        let file = file.as_fd();
+        checks::owner(naming::expect_regular(file)?, self.expected_owner())?;
+        if !can_be_written(file) {
+            let found = "it is not open for reading and writing; open it with O_RDWR";
+            let refusal = std::io::Error::new(std::io::ErrorKind::PermissionDenied, found);
+            return Err(Error::io("use the descriptor of the segment", None, refusal));
+        }
+        self.adopt(opening_of(file)?)
     }
 
     fn adopt_passed(&self, (file, is_shared): (File, bool)) -> Result<Segment<T, R>> {
         if let Some(owner) = self.owner {
             checks::owner(naming::metadata(&file)?.uid(), owner)?;
         }
+        self.adopt((file, is_shared))
+    }
+
+    /// Opens what is open, in its turn. Nothing is locked but a segment.
+    fn adopt(&self, (file, is_shared): (File, bool)) -> Result<Segment<T, R>> {
+        header::judge_format(&naming::read_header(&file)?.0)?;
         let mut patience = naming::Patience::new(self.patience);
         // A pass does not keep the segment in use: nobody may have it mapped, and an opener by name may
         // be reviving it.
@@ -289,8 +342,16 @@ impl<T: Shareable + Sync> Segment<T> {
     ///
     /// # Errors
     /// Those of [`Options::receive_from`].
-    pub fn receive_from(stream: &UnixStream) -> Result<Self> {
-        Self::options().receive_from(stream)
+    pub fn receive_from(socket: impl AsFd) -> Result<Self> {
+        Self::options().receive_from(socket)
+    }
+
+    /// Opens the segment that an open file is. See [`Options::from_fd`].
+    ///
+    /// # Errors
+    /// Those of [`Options::from_fd`].
+    pub fn from_fd(file: impl AsFd) -> Result<Self> {
+        Self::options().from_fd(file)
     }
 }
 
@@ -343,8 +404,9 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     }
 
     /// Sends this segment, whatever its kind, over a Unix socket, to a process that calls
-    /// [`Segment::receive_from`] there. It takes one byte of the stream, with a descriptor; the
-    /// receiver must know when to expect it.
+    /// [`Segment::receive_from`] there. It takes one byte of the stream (or one datagram), with a
+    /// descriptor; the receiver must know when to expect it. `examples/strangers.rs` has two processes
+    /// that have nothing in common but the path of such a socket.
     ///
     /// ```
     /// use outlive::{Mutex, Segment};
@@ -368,7 +430,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// # If a process dies
     /// Either the whole message was sent, or nothing. A message that nobody receives does not keep
     /// the segment in use.
-    pub fn send_to(&self, stream: &UnixStream) -> Result<()> {
+    pub fn send_to(&self, socket: impl AsFd) -> Result<()> {
         let (own, _) = opening_of(self.file()?)?;
         let rights = [own.as_fd()];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
@@ -376,14 +438,14 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         let fits = control.push(SendAncillaryMessage::ScmRights(&rights));
         debug_assert!(fits, "there is room for one");
         // One byte is sent whole, or not at all.
-        rustix::io::retry_on_intr(|| sendmsg(stream, &[IoSlice::new(&[PAYLOAD])], &mut control, SendFlags::NOSIGNAL))
+        rustix::io::retry_on_intr(|| sendmsg(&socket, &[IoSlice::new(&[PAYLOAD])], &mut control, SendFlags::NOSIGNAL))
             .map_err(|e| Error::io("send the segment", None, e))?;
         Ok(())
     }
 
     /// The descriptor of the segment's file, for system calls that this library has no method for.
     /// To pass the segment on, use [`pass_to`](Self::pass_to) and [`send_to`](Self::send_to), which
-    /// are safe.
+    /// are safe. Who gets a duplicate by other means opens it with [`Segment::from_fd`].
     ///
     /// # Errors
     /// [`Error::DescriptorLost`].
