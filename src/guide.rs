@@ -86,6 +86,10 @@
 //! types, who takes part, whether anybody has it mapped, when it was made. It need not know the types,
 //! needs only the right to read, and takes no part.
 //!
+//! A [`Monitor`](crate::Monitor) knows the types, and tells of their fields: values of atomics, holders of
+//! locks, permits of semaphores. It never writes, so it also works on a file of mode 0444, on a read-only
+//! mount, and through a descriptor that is open for reading: [`Segment::monitor`].
+//!
 //! # Leaked guards
 //!
 //! A guard that is leaked (`mem::forget`, `Box::leak`) holds on, as in std, while its thread lives. The

@@ -103,7 +103,7 @@ pub use outlive_derive::Shareable;
 pub use raw::{Cause, Id};
 pub use segment::*;
 pub use sync::{
-    Barrier, BarrierMember, BarrierWaitResult, Condvar, Event, LazyLock, Lock, LockGuard, LockResult, Mutex,
+    Barrier, BarrierMember, BarrierWaitResult, Condvar, Event, LazyLock, Lock, LockGuard, LockResult, LockState, Mutex,
     MutexGuard, Once, OnceLock, OnceState, Permit, PermitPool, ReentrantMutex, ReentrantMutexGuard, RwLock,
     RwLockReadGuard, RwLockWriteGuard, Semaphore, SemaphorePermit, SetError, WaitTimeoutResult, Waitable,
 };

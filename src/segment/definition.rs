@@ -139,6 +139,39 @@ impl Definition {
     }
 }
 
+impl Definition {
+    /// Whether a value of this type has such a value at that offset, at whatever depth, that is no part
+    /// of what a cell contains or of the words of a lock.
+    pub(super) fn shows(&self, offset: usize, sought: &Self) -> bool {
+        if offset == 0 && self.is_like(sought) {
+            return true;
+        }
+        // Plain data of which no parts are known never changes, so any number may be seen in it.
+        if self.kind == Kind::Bytes && sought.kind == Kind::Number {
+            return !self.has_interior_mutability
+                && offset % sought.alignment == 0
+                && self.size.checked_sub(sought.size).is_some_and(|last| offset <= last);
+        }
+        self.parts.iter().any(|part| {
+            let inside = match part.role {
+                Role::Field { offset: begin } => offset.checked_sub(begin).filter(|inside| *inside < part.size),
+                Role::Elements { .. } => offset.checked_rem(part.size),
+                Role::Cell { .. } | Role::Words { .. } | Role::Type | Role::Constant { .. } => None,
+            };
+            inside.zip(part.definition).is_some_and(|(inside, definition)| definition().shows(inside, sought))
+        })
+    }
+
+    /// Whether it is the same type, as far as can be told without its parts.
+    fn is_like(&self, other: &Self) -> bool {
+        let told = |definition: &Self| {
+            let Self { name, size, alignment, kind, has_interior_mutability, .. } = *definition;
+            (name, size, alignment, kind, has_interior_mutability)
+        };
+        told(self) == told(other)
+    }
+}
+
 const fn has_interior_mutability(parts: &[Part]) -> bool {
     let mut at = 0;
     while at < parts.len() {

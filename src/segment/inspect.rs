@@ -2,10 +2,12 @@
 
 use super::header::{Contents, Origin};
 use super::{Fingerprint, Location, ParticipantInfo, naming, participants};
-use crate::error::{Error, Result};
+#[allow(unused_imports)] // for the links below
+use crate::error::Error;
+use crate::error::Result;
 use rustix::fs::OFlags;
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::time::SystemTime;
 
@@ -111,14 +113,7 @@ pub fn inspect_fd(file: impl AsFd) -> Result<SegmentInfo> {
     let file = file.as_fd();
     naming::expect_regular(file)?;
     // A separate open file: the locks of this one would not be told.
-    let again = File::open(format!("/proc/self/fd/{}", file.as_raw_fd()));
-    let own = match again {
-        Ok(file) => file,
-        Err(_) => {
-            file.try_clone_to_owned().map(File::from).map_err(|e| Error::io("duplicate the descriptor", None, e))?
-        }
-    };
-    look_into(&own)
+    look_into(&naming::reopen_to_read(file)?)
 }
 
 fn look_into(file: &File) -> Result<SegmentInfo> {

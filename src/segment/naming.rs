@@ -84,7 +84,7 @@ mod record;
 mod replace;
 mod turn;
 
-pub(super) use descriptor::{Descriptor, mark, reopen};
+pub(super) use descriptor::{Descriptor, mark, reopen, reopen_to_read};
 pub(super) use record::{TableCopy, expect_nobody_alive, origin_of};
 pub(super) use replace::Replacer;
 pub(super) use turn::{Patience, is_in_use, open, share, turn_at};
@@ -193,6 +193,22 @@ pub(super) fn expect_regular(file: BorrowedFd<'_>) -> Result<u32> {
         rustix::fs::FileType::RegularFile => Ok(about.st_uid),
         _ => Err(Error::NotASegment),
     }
+}
+
+/// Whether a descriptor is open for one of these kinds of access.
+pub(super) fn is_open_for(file: BorrowedFd<'_>, kinds: &[OFlags]) -> bool {
+    rustix::fs::fcntl_getfl(file)
+        .is_ok_and(|flags| kinds.contains(&(flags & OFlags::RWMODE)) && !flags.contains(OFlags::PATH))
+}
+
+/// What is said of a descriptor that is not open for that.
+pub(super) fn not_open_for(what: &str) -> Error {
+    let found = format!("it is not open for {what}; open it so");
+    Error::io(
+        "use the descriptor of the segment",
+        None,
+        std::io::Error::new(std::io::ErrorKind::PermissionDenied, found),
+    )
 }
 
 /// What the header says, and the file's length. The mapping comes after the judgement.

@@ -169,8 +169,7 @@ fn duplicate(descriptor: BorrowedFd<'_>, known: &[RawFd]) -> Result<File> {
 /// Whether the sender could write. A descriptor for reading proves no right to write, even if the
 /// receiver has that right.
 fn can_be_written(descriptor: BorrowedFd<'_>) -> bool {
-    rustix::fs::fcntl_getfl(descriptor)
-        .is_ok_and(|flags| flags & OFlags::RWMODE == OFlags::RDWR && !flags.contains(OFlags::PATH))
+    naming::is_open_for(descriptor, &[OFlags::RDWR])
 }
 
 /// The file of a message that came.
@@ -302,9 +301,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
         let file = file.as_fd();
         checks::owner(naming::expect_regular(file)?, self.expected_owner())?;
         if !can_be_written(file) {
-            let found = "it is not open for reading and writing; open it with O_RDWR";
-            let refusal = std::io::Error::new(std::io::ErrorKind::PermissionDenied, found);
-            return Err(Error::io("use the descriptor of the segment", None, refusal));
+            return Err(naming::not_open_for("reading and writing"));
         }
         self.adopt(opening_of(file)?)
     }

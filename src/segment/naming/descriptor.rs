@@ -69,3 +69,11 @@ pub(in crate::segment) fn reopen(descriptor: impl AsFd) -> std::io::Result<File>
     let path = format!("/proc/self/fd/{}", descriptor.as_fd().as_raw_fd());
     std::fs::OpenOptions::new().read(true).write(true).open(path)
 }
+
+/// The same for reading alone. Where the file may not be opened anew, another descriptor of the same
+/// open file.
+pub(in crate::segment) fn reopen_to_read(descriptor: BorrowedFd<'_>) -> Result<File> {
+    let again = File::open(format!("/proc/self/fd/{}", descriptor.as_raw_fd()));
+    let file = again.or_else(|_| descriptor.try_clone_to_owned().map(File::from));
+    super::away_from_stdio(file.map_err(|e| Error::io("duplicate the descriptor", None, e))?)
+}

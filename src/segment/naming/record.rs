@@ -7,7 +7,8 @@ use crate::platform::linux::{Linux, Sight};
 use crate::raw::table::Slot;
 use crate::segment::header::{self, Origin};
 use std::fs::File;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 
 /// What statfs(2) says of a file that is seen through an overlay.
 const OVERLAYFS: rustix::fs::FsWord = 0x794c_7630;
@@ -59,7 +60,7 @@ pub(in crate::segment) struct TableCopy {
 
 impl TableCopy {
     /// Slots that the file does not contain are free.
-    pub(in crate::segment) fn of(file: &File, slots: usize) -> Result<Self> {
+    pub(in crate::segment) fn of(file: impl AsFd, slots: usize) -> Result<Self> {
         let length = slots * header::SLOT;
         if length == 0 {
             return Ok(Self { bytes: None, slots });
@@ -67,10 +68,10 @@ impl TableCopy {
         let mut bytes = memmap2::MmapMut::map_anon(length).map_err(|e| Error::io("map memory", None, e))?;
         let mut filled = 0;
         while filled < length {
-            match file.read_at(&mut bytes[filled..], (header::TABLE + filled) as u64) {
+            match rustix::io::pread(&file, &mut bytes[filled..], (header::TABLE + filled) as u64) {
                 Ok(0) => break,
                 Ok(count) => filled += count,
-                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(rustix::io::Errno::INTR) => {}
                 Err(e) => return Err(Error::io("read the participants of the segment", None, e)),
             }
         }
