@@ -104,7 +104,7 @@ pub enum Left {
 }
 
 /// The number of the thread from before.
-const FROM_BEFORE: u32 = 0x7f;
+pub const FROM_BEFORE: u32 = 0x7f;
 
 /// The process id of a thread that is not its process's main one: where ids may be equal, that of
 /// the others.

@@ -33,7 +33,7 @@ pub use backend::Backend;
 pub use backend::Loom;
 #[cfg(feature = "shuttle")]
 pub use backend::Shuttle;
-pub use explore::{Explore, Left, Report, State, World};
+pub use explore::{Explore, FROM_BEFORE, Left, Report, State, World};
 pub use kernel::{Broken, DEADLINE, Life, Model, Newborn, Note, Word, Word64, is_over, process_of, step};
 
 /// Tests of models: a module for a backend, compiled with its feature, and in it a test for each `name: |name| exploration;`.

@@ -14,7 +14,7 @@ use outlive::raw::hold::HELD;
 use outlive::raw::table::{Newcomer, recycle::Named};
 use outlive_models::{Backend, Explore, Newborn, Word, World};
 #[cfg(feature = "loom")]
-use outlive_models::{Broken, Left, Life, Model, Note, process_of, step};
+use outlive_models::{Broken, FROM_BEFORE, Left, Life, Model, Note, process_of, step};
 use std::sync::Mutex;
 use std::sync::atomic::Ordering::{self, Acquire, Relaxed, Release};
 
@@ -145,6 +145,23 @@ fn facts_of_newcomers_of_equal_id<B: Backend>() -> Explore<B, Hold<B>> {
             }
         }
     })
+}
+
+#[cfg(feature = "loom")]
+/// 0 takes the slot of one from before; 1 asks that slot for both of them.
+fn one_that_asks_who_it_was<B: Backend>() -> Explore<B, Hold<B>> {
+    Explore::new(2, Hold::new, |world: &World<B>, who, hold: &Hold<B>| match who {
+        0 => _ = hold.register(world, who),
+        _ => {
+            for (generation, process) in [(1, process_of(FROM_BEFORE as usize - 1)), (2, process_of(0))] {
+                let id = Id::holder_in(HELD | generation << 12).expect("it names somebody");
+                let told = world.table().slots[0].told_of(id, |about, _| about.process());
+                assert!(told.is_none_or(|told| told == process), "{id} was told as another");
+            }
+        }
+    })
+    .free_slots(1)
+    .left(Left::Marked)
 }
 
 #[cfg(feature = "loom")]
@@ -510,6 +527,7 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_claimer_taken_for_gone_in_error_writes_into_its_successors_slot: |n| facts_of_newcomers_of_equal_id::<B>()
         .broken(Broken { claimers_seem_gone: true, ..equal_thread_ids() })
         .fails(n);
+    nobody_is_told_of_in_the_place_of_another: |n| one_that_asks_who_it_was::<B>().victims(&[0]).holds(n);
     a_dead_participant_is_never_judged_alive: |n| a_judge_of_the_dead::<B>().holds(n);
     no_newcomer_has_an_id_that_a_word_names: |n| comers_beside_a_name::<InTwo, true>().victims(&[0]).holds(n);
     unless_it_reads_the_words_a_newcomer_is_taken_for_a_dead_holder:

@@ -127,14 +127,24 @@ impl<P: Platform> Slot<P> {
         Id::new(index, Claim::of(self.claim.load(Relaxed)).generation) // ORDERING: an id alone says nothing of its owner
     }
 
-    /// The id of the last participant that had the slot to itself, alive or dead, and its thread id while
-    /// the slot tells: a slot that was freed does not. `None` before the first owner, and while a
-    /// newcomer claims the slot.
-    pub fn last_owner(&self, index: usize) -> Option<(Id, Option<u32>)> {
-        let claim = Claim::of(self.claim.load(Relaxed)); // ORDERING: as above.
-        let is_settled = claim.state != CLAIMED && claim.generation != 0;
-        let thread = (claim.is_armed() && claim.thread != 0).then_some(claim.thread);
-        is_settled.then(|| (Id::new(index, claim.generation), thread))
+    /// What `read` finds in the facts about the participant `id`, if the slot speaks of it: from the time
+    /// when that one has described itself until the next one claims the slot. `read` also gets its thread
+    /// id, which a slot that was freed does not tell. It may be run in vain.
+    pub fn told_of<V>(&self, id: Id, read: impl FnOnce(&P::About, Option<u32>) -> V) -> Option<V> {
+        let speaks_of_it = |claim: Claim| {
+            claim.state != CLAIMED && claim.generation == id.generation() && claim.generation != 0 // 0 is nobody's
+        };
+        // ORDERING: Acquire. Pairs with the Release by which the claim became LIVE: the facts are not those
+        // of the owner before. Model: `table::nobody_is_told_of_in_the_place_of_another`.
+        let claim = Claim::of(self.claim.load(Acquire));
+        if !speaks_of_it(claim) {
+            return None;
+        }
+        let told = read(&self.about, Some(claim.thread).filter(|thread| claim.is_armed() && *thread != 0));
+        // ORDERING: Acquire. Pairs with the Release fence of `claim`: if one of the facts was the next
+        // owner's, so is the claim that is looked at now. Model: the same.
+        P::fence(Acquire);
+        speaks_of_it(Claim::of(self.claim.load(Relaxed))).then_some(told) // ORDERING: Relaxed, after the fence.
     }
 
     /// What is known of its owner.
@@ -411,6 +421,9 @@ impl<'m, P: Platform> Table<'m, P> {
         slot.heir_of.store(0, Relaxed);
         let round = slot.round.load(Relaxed);
         let id = Id::new(index, generation);
+        // ORDERING: Release. Pairs with the Acquire fence of `told_of`: who reads one of the facts that are
+        // written now sees the claim, too. Model: `table::nobody_is_told_of_in_the_place_of_another`.
+        P::fence(Release);
         who.describe(&slot.about, id);
         let live = Claim { state: LIVE, tag: round, ..mine };
         // ORDERING: Release. The lifelines were reset before this is seen, or an old mark would be taken for ours.

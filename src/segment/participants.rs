@@ -4,7 +4,6 @@ use crate::platform::Platform;
 use crate::platform::linux::Linux;
 use crate::raw::Id;
 use crate::raw::table::Slot;
-use core::sync::atomic::Ordering::Acquire;
 use core::time::Duration;
 
 /// A participant of a segment, for people to look at: [`Segment::participants`](crate::Segment::participants),
@@ -37,25 +36,17 @@ pub(super) fn living(slots: &[Slot<Linux>]) -> Vec<ParticipantInfo> {
 
 /// What a slot says of that participant, if it speaks of it.
 pub(super) fn info(slot: &Slot<Linux>, id: Id) -> Option<ParticipantInfo> {
-    let of_it = || slot.last_owner(id.index()).filter(|(owner, _)| *owner == id);
-    let (_, thread_id) = of_it()?;
-    // ORDERING: Acquire. Pairs with the Release by which a claim becomes LIVE: the facts that are read
-    // next are not older than the claim.
-    Linux::fence(Acquire);
-    let about = slot.about();
-    let is_alive = slot.living(id.index()).is_some_and(|(living, _)| living == id);
-    let asleep_for = about.waits_since().filter(|_| is_alive);
-    let info = ParticipantInfo {
-        id,
-        process_id: about.process_id(),
-        thread_id,
-        is_alive,
-        // A slot may have been freed because the segment is of another boot.
-        age: thread_id.and_then(|_| about.age()),
-        asleep_for: asleep_for.map(|since| Linux::now().saturating_sub(Duration::from_millis(since))),
-    };
-    // ORDERING: Acquire. Pairs with the Release fence of `AboutThread::set`: if one of these facts is a
-    // successor's, the claim that is read next is the successor's, too.
-    Linux::fence(Acquire);
-    of_it().map(|_| info)
+    slot.told_of(id, |about, thread_id| {
+        let is_alive = slot.living(id.index()).is_some_and(|(living, _)| living == id);
+        let asleep_for = about.waits_since().filter(|_| is_alive);
+        ParticipantInfo {
+            id,
+            process_id: about.process_id(),
+            thread_id,
+            is_alive,
+            // A slot may have been freed because the segment is of another boot.
+            age: thread_id.and_then(|_| about.age()),
+            asleep_for: asleep_for.map(|since| Linux::now().saturating_sub(Duration::from_millis(since))),
+        }
+    })
 }

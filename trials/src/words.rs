@@ -64,7 +64,12 @@ fn table(_: &Memory, me: &Participant<'_, Linux>, operation: u8, argument: u32) 
         2 => drop(Id::holder_in(argument).map(|id| me.table.is_alive(id))),
         _ => {
             for (index, slot) in me.table.slots.iter().enumerate() {
-                let _whatever = (slot.living(index), slot.living_or_dead(index), slot.last_owner(index), slot.about());
+                let _whatever = (
+                    slot.living(index),
+                    slot.living_or_dead(index),
+                    slot.told_of(me.id, |_, thread| thread),
+                    slot.about(),
+                );
             }
         }
     }

@@ -64,9 +64,6 @@ impl AboutThread {
 
     /// Writes what is known of the owner. `process` is the [`About::process`] number.
     pub(crate) fn set(&self, me: &Myself, process: u32) {
-        // ORDERING: Release. Pairs with the last Acquire fence of `segment::participants::info`: whoever
-        // reads one of the facts below in the place of the former owner's sees the new claim, too.
-        core::sync::atomic::fence(Ordering::Release);
         self.pid_namespace.store(me.pid_namespace, FACT);
         self.time_namespace.store(me.time_namespace, FACT);
         self.start.store(me.start, FACT);

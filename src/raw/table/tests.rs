@@ -50,21 +50,40 @@ proptest! {
 }
 
 #[test]
-fn a_slot_tells_its_last_owner_and_the_thread_until_it_is_freed() {
+fn a_slot_speaks_of_its_last_owner_and_of_the_thread_until_it_is_freed() {
     let told = |state, generation, thread| {
         let claim = Claim { state, generation, thread, tag: 3 };
         let lifelines = [0, MARK].map(RobustNode::unlinked);
         let slot = Slot::<Linux>::from_parts(Long::new(claim.word()), lifelines, AboutThread::of_process(1));
-        slot.last_owner(9)
+        let [of_it, before, after] = [7, 6, 8].map(|of| slot.told_of(Id::new(9, of), |about, t| (about.process(), t)));
+        assert_eq!((before, after), (None, None), "that is another's");
+        of_it
     };
-    let owner = Id::new(9, 7);
-    assert_eq!(told(LIVE, 7, 5), Some((owner, Some(5))));
-    assert_eq!(told(LEAKED, 7, 5), Some((owner, Some(5))));
-    assert_eq!(told(LEAKED, 7, 0), Some((owner, None)), "a slow look has found it gone");
-    assert_eq!(told(FREE, 7, 5), Some((owner, None)), "that is a part of the round");
+    assert_eq!(told(LIVE, 7, 5), Some((1, Some(5))));
+    assert_eq!(told(LEAKED, 7, 5), Some((1, Some(5))));
+    assert_eq!(told(LEAKED, 7, 0), Some((1, None)), "a slow look has found it gone");
+    assert_eq!(told(FREE, 7, 5), Some((1, None)), "that is a part of the round");
     assert_eq!(told(CLAIMED, 7, 5), None, "the facts may be those of the owner before");
-    assert_eq!(told(FREE, 0, 0), None, "nobody ever had it");
-    assert_eq!(told(LIVE, 7, 0), Some((owner, None)));
+    assert_eq!(told(LIVE, 7, 0), Some((1, None)), "no thread has that id");
+}
+
+#[test]
+fn generation_0_is_nobodys() {
+    let lifelines = [0, 0].map(RobustNode::unlinked);
+    let slot = Slot::<Linux>::from_parts(Long::new(0), lifelines, AboutThread::of_process(1));
+    assert_eq!(slot.told_of(Id::new(9, 0), |_, _| ()), None);
+}
+
+/// Somebody claims the slot while its facts are read.
+#[test]
+fn what_was_read_while_the_slot_was_claimed_is_not_told() {
+    for state in [CLAIMED, LIVE] {
+        let claim = |state, generation| Claim { state, generation, thread: 5, tag: 3 }.word();
+        let lifelines = [0, 0].map(RobustNode::unlinked);
+        let slot = Slot::<Linux>::from_parts(Long::new(claim(FREE, 7)), lifelines, AboutThread::of_process(1));
+        let told = slot.told_of(Id::new(9, 7), |_, _| slot.claim.store(claim(state, 8), Relaxed));
+        assert_eq!(told, None);
+    }
 }
 
 #[test]
