@@ -487,9 +487,8 @@ impl<B: Backend, S: State> Explore<B, S> {
                 let thread = taken_over.filter(|_| is_armed).unwrap_or(world.thread_id(who));
                 let cut = |(slot, line): (usize, usize), pending| {
                     let lifelines: &[Life<B>; 2] = world.slots[slot].lifelines();
-                    match self.end {
-                        End::Unmarked => world.slots[slot].about().facts.thread.through_the_kernel(),
-                        _ => lifelines[line].word.kernel_cut(thread, pending),
+                    if !matches!(self.end, End::Unmarked) {
+                        lifelines[line].word.kernel_cut(thread, pending);
                     }
                 };
                 let pending = *actor.pending.lock().expect("no panic inside");
@@ -501,6 +500,8 @@ impl<B: Backend, S: State> Explore<B, S> {
                 if let Some(place) = pending {
                     cut(place, true);
                 }
+                // Whoever finds it gone comes after all that it, and the kernel for it, has done.
+                world.slots.iter().for_each(|slot| slot.about().facts.thread.through_the_kernel());
                 world.ends.through_the_kernel();
                 world.gone[who].store(true, SeqCst);
                 let supervisor = Actor::new(Fate::default(), self.broken, self.nature(who), Arc::clone(time));
