@@ -56,7 +56,8 @@ use crate::raw::table::recycle::Named;
 use crate::raw::table::{Newcomer, Participant, Slot, Table};
 use core::cell::{Cell, UnsafeCell};
 use core::ptr;
-use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
+use core::sync::atomic::compiler_fence;
 use memmap2::MmapRaw;
 use pages::Pages;
 use pins::{Pin, TAKEN, Thread, push, walk_mappings, walk_pins};
@@ -293,12 +294,13 @@ impl Mapping {
         let Ok(page) = ensure_page() else { return };
         // BUSY until the epoch has changed: nobody may take the mapping down, and map another in its place, before that.
         // Every cache entry of this process for the range ends here: those by page with the state, those by range with the epoch.
-        // ORDERING: AcqRel, and Release; who is handed a later mapping sees both, by whatever it was handed over with.
+        // ORDERING: AcqRel for both; who is handed a later mapping sees both, by whatever it was handed over with. The epoch by a
+        // read-modify-write, so that who sees that of a later drop sees this one, too.
         if !self.change_state(LIVE, BUSY) {
             return;
         }
         ORPHANS.fetch_add(1, Relaxed); // ORDERING: seen with the epoch.
-        page.epoch.store(new_number(), Release);
+        page.epoch.swap(new_number(), AcqRel);
         self.change_state(BUSY, ORPHAN);
         LOCAL.with(|local| {
             // At first this one, so that as a rule nobody has to look for it. Not in a forked child that is still its parent.
@@ -339,8 +341,38 @@ impl Mapping {
 
     /// The calling thread, which has this pin, leaves the segment: if no word of the segment names it.
     fn detach(&self, pin: &Pin) -> Result<()> {
+        // A signal handler would lock something behind the look for what is held, or as who the thread was.
+        let _blocked = SignalsBlocked::now();
         // SAFETY: the calling thread has a pin here.
-        pin.leave_once(|| unsafe { self.body() }.let_go(pin))
+        let left = pin.leave_once(|| unsafe { self.body() }.let_go(pin));
+        LOCAL.with(Local::forget);
+        left
+    }
+}
+
+/// No signal handler runs in the calling thread until this is dropped, but for what the thread itself does wrong.
+struct SignalsBlocked(libc::sigset_t);
+
+impl SignalsBlocked {
+    fn now() -> Self {
+        // SAFETY: both sets are valid, and the answer cannot be an error for these arguments (pthread_sigmask(3)).
+        unsafe {
+            let (mut all, mut before) = (core::mem::zeroed(), core::mem::zeroed());
+            libc::sigfillset(&mut all);
+            // Blocked, these end the process without a word (signal(7)).
+            for signal in [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS] {
+                libc::sigdelset(&mut all, signal);
+            }
+            libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before);
+            Self(before)
+        }
+    }
+}
+
+impl Drop for SignalsBlocked {
+    fn drop(&mut self) {
+        // SAFETY: the set that the thread had.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, core::ptr::null_mut()) };
     }
 }
 
@@ -416,7 +448,8 @@ struct Entry {
     start: Cell<usize>,
     length: Cell<usize>,
     id: Cell<Id>,
-    table: Cell<&'static Table<'static, Linux>>,
+    /// [`NO_TABLE`], or the mapping's. (A pointer, because Rust 1.85 takes no such reference in a constant.)
+    table: Cell<*const Table<'static, Linux>>,
     mapping: Cell<Option<&'static Mapping>>,
     /// Of the mapping.
     state: Cell<u64>,
@@ -447,6 +480,8 @@ struct Local {
     pages: Cell<Option<&'static Pages>>,
     /// What is noted there under another stamp is not true any more.
     stamp: Cell<u64>,
+    /// Something is being noted in the entries or the pages.
+    is_noting: Cell<bool>,
 }
 const ENTRIES: usize = 4;
 
@@ -457,7 +492,7 @@ thread_local! {
             start: Cell::new(0),
             length: Cell::new(0),
             id: Cell::new(Id::new(0, 0)),
-            table: Cell::new(&NO_TABLE),
+            table: Cell::new(&raw const NO_TABLE),
             mapping: Cell::new(None),
             state: Cell::new(0),
         };
@@ -473,6 +508,7 @@ thread_local! {
             next: Cell::new(0),
             pages: Cell::new(None),
             stamp: Cell::new(0),
+            is_noting: Cell::new(false),
         }
     };
 }
@@ -563,8 +599,13 @@ impl Local {
             return None;
         }
         for entry in &self.entries {
-            if address.wrapping_sub(entry.start.get()) < entry.length.get() {
-                return Some(Participant { id: entry.id.get(), table: entry.table.get() });
+            let start = entry.start.get();
+            if address.wrapping_sub(start) < entry.length.get() {
+                // SAFETY: a static, or the table of a mapping that the caller borrows from.
+                let me = Participant { id: entry.id.get(), table: unsafe { &*entry.table.get() } };
+                // A signal handler may have put another segment in its place between the looks.
+                compiler_fence(SeqCst);
+                return (entry.start.get() == start).then_some(me);
             }
         }
         self.pages.get()?.find(address, self.stamp.get())
@@ -573,7 +614,7 @@ impl Local {
     /// The mapping that contains the address, and who the thread is in its segment, if it takes part.
     fn look_up(&self, address: usize) -> Result<(&'static Mapping, Option<Id>)> {
         let page = ensure_page()?;
-        if page.epoch.load(Acquire) != self.epoch.get() {
+        if page.epoch.load(Acquire) != self.epoch.get() || page.process.load(Relaxed) != self.process.get() {
             self.refresh(page);
         }
         let mapping = mappings().find(|mapping| mapping.covers(address)).ok_or(Error::NotInSegment)?;
@@ -597,6 +638,10 @@ impl Local {
             table.leak(id);
         }
         let me = Participant { id, table };
+        // What a signal handler finds in the middle of this it does not note.
+        if self.is_noting.replace(true) {
+            return Ok(me);
+        }
         let entry = &self.entries[self.next.get() % ENTRIES];
         self.next.set(self.next.get().wrapping_add(1));
         if entry.length.get() != 0 || self.pages.get().is_some() {
@@ -605,12 +650,15 @@ impl Local {
             pages.into_iter().for_each(|pages| pages.note(address, self.stamp.get(), mapping, &me));
         }
         entry.length.set(0);
+        compiler_fence(SeqCst);
         entry.start.set(mapping.start.load(Relaxed));
         entry.id.set(id);
         entry.table.set(table);
         entry.mapping.set(Some(mapping));
         entry.state.set(mapping.state_and_version());
+        compiler_fence(SeqCst);
         entry.length.set(mapping.length.load(Relaxed));
+        self.is_noting.set(false);
         Ok(me)
     }
 
@@ -680,6 +728,8 @@ impl Local {
             }
         }
         if self.process.get() != process {
+            // A signal handler in the middle of it would be the thread of before.
+            let _blocked = SignalsBlocked::now();
             self.forget();
             self.process.set(process);
             self.thread.set(new_number());
@@ -714,13 +764,10 @@ pub(super) fn detach(mapping: &Mapping) -> Result<()> {
             local.refresh(page);
         }
         let thread = local.thread.get();
-        for other in mappings().filter(|other| other.is_same_segment(mapping)) {
-            if let Some(pin) = other.pin_of(thread) {
-                other.detach(pin)?;
-            }
-        }
-        local.forget();
-        Ok(())
+        let mut all = mappings().filter(|other| other.is_same_segment(mapping));
+        let left = all.try_for_each(|other| other.pin_of(thread).map_or(Ok(()), |pin| other.detach(pin)));
+        sweep(); // it may have been the last one in a mapping that was dropped
+        left
     })
 }
 

@@ -72,7 +72,10 @@ impl Pages {
         if !entry.is_good() {
             return None;
         }
-        Some(Participant { id: entry.id.get()?, table: entry.table.get()? })
+        let me = Participant { id: entry.id.get()?, table: entry.table.get()? };
+        // A signal handler may have put another page in its place between the looks.
+        compiler_fence(SeqCst);
+        is_it(&entry).then_some(me)
     }
 
     /// Notes it, in place of what is not good any more, or else of another.
