@@ -35,6 +35,17 @@ pub enum Error {
     InvalidOption(String),
     /// What was asked for cannot be: too many participants, a length that overflows, more members of a barrier than parties.
     InvalidSize(String),
+    /// A number that a primitive was to be made with is too small or too large. Nothing was made.
+    OutOfRange {
+        /// Of what it was to be the number.
+        what: &'static str,
+        /// The number.
+        found: u64,
+        /// The least that it can be.
+        least: u64,
+        /// The most that it can be.
+        most: u64,
+    },
     /// It is not a regular file (a symbolic link is not followed), or its first bytes are not those of a segment.
     NotASegment,
     /// It has this version of the format; this crate reads [`FORMAT`](crate::segment::FORMAT).
@@ -228,6 +239,10 @@ impl fmt::Display for Error {
                 write!(f, "a segment cannot be passed as {name:?}; use 1 to 100 bytes without '=' or NUL")
             }
             Self::InvalidSize(what) | Self::InvalidOption(what) => f.write_str(what),
+            Self::OutOfRange { what, found, least, most } => write!(
+                f,
+                "{what} was expected to be {least} to {most}, but is {found}; give a number in this range, or use a type with more room"
+            ),
             Self::NotASegment => f.write_str(
                 "this is no segment: not a regular file that begins with outlive's magic number (symbolic links are not followed); check the name",
             ),
@@ -405,6 +420,44 @@ pub enum WaitError {
     },
     /// This thread cannot take part in the segment, or what was asked for can never be.
     Unusable(Error),
+}
+
+/// Why a wait at a barrier with an action that can fail did not succeed:
+/// [`Barrier::wait_then`](crate::Barrier::wait_then).
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ActionError<E> {
+    /// The calling thread's own action failed, with this. The barrier is broken: the others got
+    /// [`WaitError::Broken`].
+    Failed(E),
+    /// The parties did not meet; the calling thread's action was not run, or was in vain.
+    Wait(WaitError),
+}
+
+impl<E: fmt::Display> fmt::Display for ActionError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(error) => {
+                write!(f, "the action failed, and the barrier is broken; reset it when all know: {error}")
+            }
+            Self::Wait(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<E: std::error::Error + 'static> std::error::Error for ActionError<E> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Failed(error) => Some(error),
+            Self::Wait(error) => error.source(),
+        }
+    }
+}
+
+impl<E> From<WaitError> for ActionError<E> {
+    fn from(error: WaitError) -> Self {
+        Self::Wait(error)
+    }
 }
 
 impl fmt::Display for WaitError {

@@ -98,7 +98,7 @@ pub mod raw;
 pub mod segment;
 pub mod sync;
 
-pub use error::{Error, Inconsistent, LockError, Result, WaitError};
+pub use error::{ActionError, Error, Inconsistent, LockError, Result, WaitError};
 pub use outlive_derive::Shareable;
 pub use raw::{Cause, Id};
 pub use segment::*;

@@ -4,7 +4,7 @@
 mod common;
 
 use common::*;
-use outlive::{Barrier, Error, Segment, Shareable, WaitError};
+use outlive::{ActionError, Barrier, Error, Segment, Shareable, WaitError};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
@@ -260,6 +260,53 @@ fn an_action_is_run_by_one_and_its_panic_breaks_the_barrier() {
     let wait = || shared.barrier.wait_with(|| resume_unwind(Box::new("on purpose")));
     assert!(catch_unwind(AssertUnwindSafe(wait)).is_err());
     assert_eq!((outcome(shared.barrier.wait()), shared.barrier.is_broken()), ("broken".into(), true));
+}
+
+/// The error goes to the party whose action failed, and to no other.
+#[test]
+fn an_action_that_fails_breaks_the_barrier_and_gives_its_error() {
+    each_way(|waitv| {
+        let shared = meeting(3);
+        let mut others = [(); 2].map(|()| Actor::start(&shared, "wait", waitv));
+        others.iter().for_each(|other| until_asleep(&shared, other.id()));
+        match shared.barrier.wait_then(|| Err(String::from("no disk"))) {
+            Err(ActionError::Failed(error)) => assert_eq!(error, "no disk"),
+            other => panic!("{other:?}"),
+        }
+        assert!(others.iter_mut().all(|other| other.hear() == "broken"));
+        assert!(shared.barrier.is_broken());
+        shared.barrier.reset().expect("takes part");
+        // The action of a party that is told that it is broken does not run.
+        shared.barrier.abort().expect("takes part");
+        let never = || -> Result<(), String> { panic!("nobody met") };
+        let told = shared.barrier.wait_then(never).map_err(|error| error.to_string());
+        assert_eq!(told, Err(WaitError::Broken { died: None }.to_string()));
+    });
+    let alone = meeting(1);
+    let soon = Instant::now() + Duration::from_secs(60);
+    assert!(matches!(alone.barrier.wait_timeout_then(Duration::ZERO, || Err(7)), Err(ActionError::Failed(7))));
+    alone.barrier.reset().expect("takes part");
+    assert!(matches!(alone.barrier.wait_until_then(soon, || Err(7)), Err(ActionError::Failed(7))));
+    alone.barrier.reset().expect("takes part");
+    assert!(alone.barrier.wait_until_then(soon, || Ok::<(), i32>(())).expect("alone").is_leader());
+    assert!(alone.barrier.wait_timeout_then(Duration::ZERO, || Ok::<(), i32>(())).expect("alone").is_leader());
+    // One that waits in vain is told so, whatever its action would say.
+    let two = meeting(2);
+    let waited = two.barrier.wait_timeout_then(Duration::ZERO, || Err(7));
+    assert!(matches!(waited, Err(ActionError::Wait(WaitError::TimedOut))), "{waited:?}");
+}
+
+/// It breaks the generation in which it ran, and no other.
+#[test]
+fn an_action_that_fails_after_a_reset_breaks_nothing() {
+    let shared = meeting(1);
+    let reset_and_fail = || {
+        shared.barrier.reset().expect("takes part");
+        Err("late")
+    };
+    assert!(matches!(shared.barrier.wait_then(reset_and_fail), Err(ActionError::Failed("late"))));
+    assert!(!shared.barrier.is_broken());
+    assert_eq!(outcome(shared.barrier.wait()), "met");
 }
 
 #[test]

@@ -90,7 +90,7 @@ fn every_primitive_is_shown_in_every_way() {
 }
 
 /// Methods that are no operation in `tests/kill_everywhere`, and need not be.
-const SHOWN_BY_OTHERS: [&str; 8] = [
+const SHOWN_BY_OTHERS: [&str; 9] = [
     // Until a moment is for the time until then (`Patience::until`): what follows is the code of the form with a timeout.
     "try_acquire_many_until",
     "try_acquire_until",
@@ -99,6 +99,7 @@ const SHOWN_BY_OTHERS: [&str; 8] = [
     "try_read_until",
     "try_write_until",
     "wait_until",
+    "wait_until_then",
     "wait_until_with",
 ];
 

@@ -143,6 +143,11 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
         }
     }
 
+    /// The members' words that are in use: one for each party.
+    fn members(&self) -> &[P::Word] {
+        &self.members[..self.parties()]
+    }
+
     fn places(&self) -> Places<'_, P, BITS> {
         Places(&self.places[..self.parties()])
     }
@@ -295,7 +300,7 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
     }
 
     fn dead_member(&self, me: &Participant<'_, P>) -> Option<Id> {
-        for place in &self.members {
+        for place in self.members() {
             let member = place.load(Acquire); // ORDERING: as `Table::is_alive` wants it.
             // Once more if it is dead: it may have left, and have died since.
             // ORDERING: Relaxed; what the dead wrote was seen with its mark.
@@ -446,7 +451,7 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
             }
             // ORDERING: Relaxed. A living member that is judged dead so costs a break of a generation
             // that this reset ends in any case; `inherit` judges once more, with Acquire.
-            let named = self.members.iter().map(|member| (member, member.load(Relaxed)));
+            let named = self.members().iter().map(|member| (member, member.load(Relaxed)));
             let is_dead = |word: u32| Id::holder_in(word).is_some_and(|id| id != me.id && !me.table.is_alive(id));
             let mut dead = named.filter(|(_, word)| is_dead(*word)).peekable();
             if dead.peek().is_some() && !seen.has(BROKEN) {
@@ -469,7 +474,7 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
                 break;
             }
         }
-        for member in self.members.iter().filter(|_| has_forgiven) {
+        for member in self.members().iter().filter(|_| has_forgiven) {
             // ORDERING: Relaxed; nobody waits for it.
             let _not_ours = member.compare_exchange(ours, 0, Relaxed, Relaxed);
         }
@@ -495,7 +500,7 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
     /// # Errors
     /// [`Full`] if there are as many as parties, dead ones included.
     pub fn join(&self, me: &Participant<'_, P>) -> Result<usize, Full> {
-        let places = self.members[..self.parties()].iter();
+        let places = self.members().iter();
         // ORDERING: Relaxed; who reads the name needs no more than the registration before it
         // (`Table::is_alive`).
         let mut free = places.map(|word| word.compare_exchange(0, me.id.word(), Relaxed, Relaxed).is_ok());

@@ -2,32 +2,35 @@
 
 use super::stamp::Stamp;
 use super::{Patience, take_part_to_wake};
-use crate::error::{Error, WaitError};
+use crate::error::{ActionError, Error, WaitError};
 use crate::platform::Linux;
 use crate::raw::barrier::{Failed, Full, Passed};
 use crate::raw::{self, Id, Participant};
 use crate::segment::{Definition, Part, Shareable, local};
+use core::convert::Infallible;
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::offset_of;
 use core::ops::Deref;
 use std::time::{Duration, Instant};
 
-/// A place where a number of parties meet, again and again, in memory that processes share. `N` is the most parties that there
-/// can be; each takes twelve bytes.
+/// A place where a number of parties meet, again and again, in memory that processes share.
+///
+/// The number of parties is chosen when the barrier is made, at run time: any from 1 to `N`, for which
+/// [`try_new`](Self::try_new) has room. See [how many](#how-many-parties).
 ///
 /// As [`std::sync::Barrier`] and Python's `multiprocessing.Barrier`, with one more answer: if a party **dies** while it waits,
 /// the barrier is broken, and all who wait get [`WaitError::Broken`] with the name of the dead. Python's hangs. A party that is to
 /// be missed even *before* it arrives says so by [`join`](Self::join).
 ///
-/// The barrier is also broken by a timeout, by [`abort`](Self::abort), and by the panic of an action. It stays so, and refuses
-/// whoever comes, until it is [`reset`](Self::reset).
+/// The barrier is also broken by a timeout, by [`abort`](Self::abort), and by an action that
+/// [fails](Self::wait_then) or panics. It stays so, and refuses whoever comes, until it is
+/// [`reset`](Self::reset).
 ///
 /// ```
 /// use outlive::{Barrier, Segment};
 ///
-/// // Room for 8; memory of zeros is a barrier of all 8.
-/// let meeting = Segment::<Barrier<8>>::anonymous(|meeting| *meeting = Barrier::new(2))?;
+/// let meeting = Segment::<Barrier>::anonymous(|meeting| *meeting = Barrier::new(2))?;
 /// std::thread::scope(|scope| {
 ///     let other = scope.spawn(|| meeting.wait().unwrap().is_leader());
 ///     let leads = meeting.wait().unwrap().is_leader();
@@ -46,6 +49,21 @@ use std::time::{Duration, Instant};
 /// | one that has been released, even if it has not run since  | nothing; its place is free                                           |
 /// | one that aborts or resets                                | it is done, or not; after a reset half done the barrier is broken     |
 ///
+/// # How many parties
+///
+/// `N` is room, and nothing else: the parties are as many as [`new`](Self::new) was told, and memory of
+/// zeros is a barrier of `N`. Operations look at the room of the parties alone, so room that is not used
+/// costs memory and no time.
+///
+/// | type            | parties    | bytes  | takes all participants of a segment                       |
+/// |-----------------|------------|--------|-----------------------------------------------------------|
+/// | `Barrier<8>`    | 1 to 8     | 112    |                                                           |
+/// | `Barrier`       | 1 to 256   | 3,088  | as made by default                                        |
+/// | `Barrier<4096>` | 1 to 4,096 | 49,168 | of the most [`participants`](crate::Options::participants) |
+///
+/// That is 16 bytes, and 12 for each party. A party is a thread, and a thread that waits is a
+/// participant: a barrier of more parties than its segment has participants never trips.
+///
 /// # What a waiter is told
 ///
 /// The outcome of its own generation: the one in which it arrived. If one of those that met is told
@@ -58,7 +76,7 @@ use std::time::{Duration, Instant};
 /// that is *stopped* (SIGSTOP, a debugger) after it was released holds up those that need its place.
 /// With no more threads than parties they would wait for that process anyway.
 #[repr(C)]
-pub struct Barrier<const N: usize> {
+pub struct Barrier<const N: usize = 256> {
     raw: raw::Barrier<Linux, N>,
 }
 
@@ -80,12 +98,41 @@ impl<const N: usize> Barrier<N> {
     /// A barrier of so many parties.
     ///
     /// # Panics
-    /// If `parties` is 0, or more than `N`.
+    /// If `parties` is 0, or more than `N`. [`try_new`](Self::try_new) gives an error instead.
     pub const fn new(parties: usize) -> Self {
         assert!(
             0 < parties && parties <= N,
             "a barrier has at least one party, and at most as many as it has room for"
         );
+        Self::of(parties)
+    }
+
+    /// As [`new`](Self::new), with an answer for each number: for one that comes from outside.
+    ///
+    /// ```
+    /// use outlive::{Barrier, Error, Segment};
+    ///
+    /// let parties: usize = "3".parse().expect("a number"); // an argument, say
+    /// let of_three = Barrier::try_new(parties)?;
+    /// let meeting = Segment::<Barrier>::anonymous(|meeting| *meeting = of_three)?;
+    /// assert_eq!(meeting.parties(), 3);
+    ///
+    /// let refused = Barrier::<8>::try_new(9).unwrap_err();
+    /// assert!(matches!(refused, Error::OutOfRange { found: 9, least: 1, most: 8, .. }));
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] where `new` panics.
+    pub const fn try_new(parties: usize) -> Result<Self, Error> {
+        if parties == 0 || parties > N {
+            let what = "the number of a barrier's parties";
+            return Err(Error::OutOfRange { what, found: parties as u64, least: 1, most: N as u64 });
+        }
+        Ok(Self::of(parties))
+    }
+
+    const fn of(parties: usize) -> Self {
         Self {
             raw: raw::Barrier::from_parts(
                 Linux::zero_long(),
@@ -105,7 +152,7 @@ impl<const N: usize> Barrier<N> {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn wait(&self) -> Result<BarrierWaitResult, WaitError> {
-        self.wait_here(Patience::FOREVER, None::<fn()>)
+        self.wait_plainly(Patience::FOREVER)
     }
 
     /// Waits at most that long (monotonic time), and then breaks the barrier. [`Duration::MAX`] is for ever.
@@ -118,7 +165,7 @@ impl<const N: usize> Barrier<N> {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn wait_timeout(&self, timeout: Duration) -> Result<BarrierWaitResult, WaitError> {
-        self.wait_here(Patience::lasting(timeout), None::<fn()>)
+        self.wait_plainly(Patience::lasting(timeout))
     }
 
     /// Waits at most until then. As [`wait_timeout`](Self::wait_timeout).
@@ -129,7 +176,7 @@ impl<const N: usize> Barrier<N> {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn wait_until(&self, deadline: Instant) -> Result<BarrierWaitResult, WaitError> {
-        self.wait_here(Patience::until(deadline), None::<fn()>)
+        self.wait_plainly(Patience::until(deadline))
     }
 
     /// Waits; one that sees that all have arrived, the leader, runs its action before anybody is released.
@@ -160,7 +207,7 @@ impl<const N: usize> Barrier<N> {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn wait_with(&self, action: impl FnOnce()) -> Result<BarrierWaitResult, WaitError> {
-        self.wait_here(Patience::FOREVER, Some(action))
+        self.wait_simply(Patience::FOREVER, action)
     }
 
     /// [`wait_with`](Self::wait_with) and [`wait_timeout`](Self::wait_timeout). The time that the action takes counts for those
@@ -175,7 +222,7 @@ impl<const N: usize> Barrier<N> {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn wait_timeout_with(&self, timeout: Duration, action: impl FnOnce()) -> Result<BarrierWaitResult, WaitError> {
-        self.wait_here(Patience::lasting(timeout), Some(action))
+        self.wait_simply(Patience::lasting(timeout), action)
     }
 
     /// [`wait_with`](Self::wait_with) and [`wait_until`](Self::wait_until).
@@ -189,36 +236,122 @@ impl<const N: usize> Barrier<N> {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn wait_until_with(&self, deadline: Instant, action: impl FnOnce()) -> Result<BarrierWaitResult, WaitError> {
-        self.wait_here(Patience::until(deadline), Some(action))
+        self.wait_simply(Patience::until(deadline), action)
     }
 
-    fn wait_here(&self, patience: Patience, action: Option<impl FnOnce()>) -> Result<BarrierWaitResult, WaitError> {
+    /// Waits; as [`wait_with`](Self::wait_with), with an action that can fail. If it does, nobody has met:
+    /// its caller gets the error, and all others get [`WaitError::Broken`].
+    ///
+    /// ```
+    /// use outlive::{ActionError, Barrier, Segment, WaitError};
+    ///
+    /// let meeting = Segment::<Barrier<2>>::anonymous(|_two| {})?;
+    /// std::thread::scope(|scope| {
+    ///     let other = scope.spawn(|| meeting.wait_then(|| Err("no disk")));
+    ///     let answers = [meeting.wait_then(|| Err("no disk")), other.join().unwrap()];
+    ///     let failed = |answer: &Result<_, _>| matches!(answer, Err(ActionError::Failed("no disk")));
+    ///     let broken = |answer: &Result<_, _>| matches!(answer, Err(ActionError::Wait(WaitError::Broken { .. })));
+    ///     assert!(answers.iter().any(failed) && answers.iter().any(broken));
+    /// });
+    /// meeting.reset()?;
+    /// # Ok::<(), outlive::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ActionError::Failed`] if the action of the calling thread was run, and failed. The barrier is
+    /// broken then, unless somebody has [reset](Self::reset) it during the action. [`ActionError::Wait`]
+    /// with the errors of [`wait`](Self::wait).
+    ///
+    /// # Panics
+    /// If the action does. The barrier is broken then.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn wait_then<E>(&self, action: impl FnOnce() -> Result<(), E>) -> Result<BarrierWaitResult, ActionError<E>> {
+        self.wait_here(Patience::FOREVER, action)
+    }
+
+    /// [`wait_then`](Self::wait_then) and [`wait_timeout`](Self::wait_timeout). The time that the action
+    /// takes counts for those who wait for it.
+    ///
+    /// # Errors
+    /// Those of [`wait_then`](Self::wait_then), and [`WaitError::TimedOut`] in [`ActionError::Wait`].
+    ///
+    /// # Panics
+    /// If the action does. The barrier is broken then.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn wait_timeout_then<E>(
+        &self,
+        timeout: Duration,
+        action: impl FnOnce() -> Result<(), E>,
+    ) -> Result<BarrierWaitResult, ActionError<E>> {
+        self.wait_here(Patience::lasting(timeout), action)
+    }
+
+    /// [`wait_then`](Self::wait_then) and [`wait_until`](Self::wait_until).
+    ///
+    /// # Errors
+    /// Those of [`wait_timeout_then`](Self::wait_timeout_then).
+    ///
+    /// # Panics
+    /// If the action does. The barrier is broken then.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn wait_until_then<E>(
+        &self,
+        deadline: Instant,
+        action: impl FnOnce() -> Result<(), E>,
+    ) -> Result<BarrierWaitResult, ActionError<E>> {
+        self.wait_here(Patience::until(deadline), action)
+    }
+
+    fn wait_plainly(&self, patience: Patience) -> Result<BarrierWaitResult, WaitError> {
         let me = local::participant(self)?;
-        let deadline = match patience {
-            Patience::None => Some(Duration::ZERO),
-            Patience::Until(deadline) => deadline,
-        };
-        match (self.raw.wait(&me, deadline, action.is_some())?, action) {
-            (Passed::Runner { index, generation }, Some(action)) => {
-                self.run(&me, generation, action)?;
-                Ok(BarrierWaitResult { index, leader: true })
-            }
-            (Passed::Leader { index, .. } | Passed::Runner { index, .. }, _) => {
-                Ok(BarrierWaitResult { index, leader: true })
-            }
-            (Passed::Follower { index, .. }, _) => Ok(BarrierWaitResult { index, leader: false }),
-        }
+        Ok(self.raw.wait(&me, patience.deadline(), false)?.into())
     }
 
-    fn run(&self, me: &Participant<'_, Linux>, generation: u32, action: impl FnOnce()) -> Result<(), WaitError> {
+    /// With an action that cannot fail.
+    fn wait_simply(&self, patience: Patience, action: impl FnOnce()) -> Result<BarrierWaitResult, WaitError> {
+        let action = || {
+            action();
+            Ok::<(), Infallible>(())
+        };
+        self.wait_here(patience, action).map_err(|error| match error {
+            ActionError::Wait(error) => error,
+            ActionError::Failed(never) => match never {},
+        })
+    }
+
+    fn wait_here<E>(
+        &self,
+        patience: Patience,
+        action: impl FnOnce() -> Result<(), E>,
+    ) -> Result<BarrierWaitResult, ActionError<E>> {
+        let me = local::participant(self).map_err(WaitError::from)?;
+        let passed = self.raw.wait(&me, patience.deadline(), true).map_err(WaitError::from)?;
+        if let Passed::Runner { generation, .. } = passed {
+            self.run(&me, generation, action)?;
+        }
+        Ok(passed.into())
+    }
+
+    fn run<E>(
+        &self,
+        me: &Participant<'_, Linux>,
+        generation: u32,
+        action: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), ActionError<E>> {
         let running = Running { barrier: self, id: me.id, generation, stamp: Stamp::now(0) };
-        action();
+        action().map_err(ActionError::Failed)?; // with `running` dropped, as by a panic
         let is_of_this_process = running.stamp.is_of_this_process();
         core::mem::forget(running);
         if !is_of_this_process {
-            return Err(WaitError::Broken { died: None }); // forked by the action: the copy is no party
+            return Err(WaitError::Broken { died: None }.into()); // forked by the action: the copy is no party
         }
-        Ok(self.raw.finish(me, generation)?)
+        Ok(self.raw.finish(me, generation).map_err(WaitError::from)?)
     }
 
     /// Declares that the calling thread will come: if it dies before, those who wait are told. Dropping the member takes the
@@ -320,6 +453,15 @@ impl<const N: usize> fmt::Debug for Barrier<N> {
     }
 }
 
+impl From<Passed> for BarrierWaitResult {
+    fn from(passed: Passed) -> Self {
+        match passed {
+            Passed::Leader { index, .. } | Passed::Runner { index, .. } => Self { index, leader: true },
+            Passed::Follower { index, .. } => Self { index, leader: false },
+        }
+    }
+}
+
 impl From<Failed> for WaitError {
     fn from(failed: Failed) -> Self {
         match failed {
@@ -349,7 +491,7 @@ impl BarrierWaitResult {
     }
 }
 
-/// An action runs. Dropped only by its panic.
+/// An action runs. Dropped only if it panics or fails.
 struct Running<'a, const N: usize> {
     barrier: &'a Barrier<N>,
     id: Id,

@@ -52,6 +52,13 @@ impl Patience {
     fn until(deadline: Instant) -> Self {
         Self::lasting(deadline.saturating_duration_since(Instant::now()))
     }
+    /// Of an operation that always waits.
+    fn deadline(self) -> Option<Duration> {
+        match self {
+            Self::None => Some(Duration::ZERO),
+            Self::Until(deadline) => deadline,
+        }
+    }
 }
 
 /// Makes the calling thread, which may be about to wake others, a participant: those who sleep notice if it dies before it has woken

@@ -167,6 +167,16 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .sees(&["first met, second met", "first was told of a death", "observer aborted"]),
         ),
         last(
+            two_wait("wait_then, the last to come, and its action fails", abort_unless_it_came)
+                .victim(victim(|s| s.dies_in(|| s.barrier.wait_then(|| Err("on purpose")))))
+                .sees(&["first was told, second was told", "first was told of a death", "observer aborted"]),
+        ),
+        last(
+            two_wait("wait_timeout_then, the last to come, and acts", abort_unless_it_came)
+                .victim(victim(|s| s.dies_in(|| s.barrier.wait_timeout_then(s.timeout(), || Ok::<(), ()>(())))))
+                .sees(&["first met, second met", "first was told of a death", "observer aborted"]),
+        ),
+        last(
             script("wait_timeout, times out, while two wait", MOST_PARTIES)
                 .before("observer", abort_unless_it_came)
                 .before("first", wait)
