@@ -70,10 +70,32 @@ impl<const N: usize> PermitPool<N> {
     /// A pool of `capacity` free permits.
     ///
     /// # Panics
-    /// If that is 0, or more than `N`.
+    /// If that is 0, or more than `N`. [`try_with_capacity`](Self::try_with_capacity) gives an error
+    /// instead.
     pub const fn with_capacity(capacity: usize) -> Self {
         assert!(capacity != 0 && capacity <= N, "a capacity is 1 to N");
         Self::from_capacity_word(capacity as u32)
+    }
+
+    /// As [`with_capacity`](Self::with_capacity), with an answer for each number.
+    ///
+    /// ```
+    /// use outlive::{Error, PermitPool};
+    ///
+    /// let refused = PermitPool::<64>::try_with_capacity(65).unwrap_err();
+    /// assert!(matches!(refused, Error::OutOfRange { found: 65, least: 1, most: 64, .. }));
+    /// assert_eq!(PermitPool::<64>::try_with_capacity(2)?.capacity(), 2);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] where `with_capacity` panics.
+    pub const fn try_with_capacity(capacity: usize) -> Result<Self, Error> {
+        if capacity == 0 || capacity > N {
+            let what = "the capacity of a permit pool";
+            return Err(Error::OutOfRange { what, found: capacity as u64, least: 1, most: N as u64 });
+        }
+        Ok(Self::from_capacity_word(capacity as u32))
     }
 
     const fn from_capacity_word(capacity: u32) -> Self {
@@ -85,9 +107,29 @@ impl<const N: usize> PermitPool<N> {
     /// Makes it a pool of `capacity` free permits, in place: for the moment in which a segment is created.
     ///
     /// # Panics
-    /// If that is 0, or more than `N`.
+    /// If that is 0, or more than `N`. [`try_set_capacity`](Self::try_set_capacity) gives an error
+    /// instead.
     pub fn set_capacity(&mut self, capacity: usize) {
         *self = Self::with_capacity(capacity);
+    }
+
+    /// As [`set_capacity`](Self::set_capacity), with an answer for each number.
+    ///
+    /// ```
+    /// use outlive::{PermitPool, Segment};
+    ///
+    /// let mut answer = Ok(());
+    /// let pool = Segment::<PermitPool<64>>::anonymous(|pool| answer = pool.try_set_capacity(65))?;
+    /// assert!(answer.is_err());
+    /// assert_eq!(pool.capacity(), 64, "unchanged");
+    /// # Ok::<(), outlive::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] where `set_capacity` panics; nothing is changed.
+    pub fn try_set_capacity(&mut self, capacity: usize) -> Result<(), Error> {
+        *self = Self::try_with_capacity(capacity)?;
+        Ok(())
     }
 
     /// How many permits there are, free or held.

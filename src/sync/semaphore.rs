@@ -65,20 +65,73 @@ impl Semaphore {
     /// A semaphore of so many permits, and no other maximum than [`MAX_PERMITS`](Self::MAX_PERMITS). Memory of zeros is one of none.
     ///
     /// # Panics
-    /// If there are more than [`MAX_PERMITS`](Self::MAX_PERMITS).
+    /// If there are more than [`MAX_PERMITS`](Self::MAX_PERMITS). [`try_new`](Self::try_new) gives an error instead.
     pub const fn new(permits: u32) -> Self {
         assert!(permits <= Self::MAX_PERMITS, "more permits than a semaphore can have");
-        Self { raw: raw::Semaphore::from_words(Linux::word(permits), Linux::zero(), Linux::zero()) }
+        Self::from_numbers(permits, 0)
+    }
+
+    /// As [`new`](Self::new), with an answer for each number.
+    ///
+    /// ```
+    /// use outlive::{Error, Segment, Semaphore};
+    ///
+    /// assert!(matches!(Semaphore::try_new(u32::MAX), Err(Error::OutOfRange { most, .. }) if most == Semaphore::MAX_PERMITS.into()));
+    /// let of_three = Semaphore::try_new(3)?;
+    /// let slots = Segment::<Semaphore>::anonymous(|slots| *slots = of_three)?;
+    /// assert_eq!(slots.available(), 3);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] where `new` panics.
+    pub const fn try_new(permits: u32) -> Result<Self, Error> {
+        if permits > Self::MAX_PERMITS {
+            return Err(Self::out_of_range("the number of a semaphore's permits", permits, 0, Self::MAX_PERMITS));
+        }
+        Ok(Self::from_numbers(permits, 0))
     }
 
     /// A semaphore of so many permits, of which there can never be more than `maximum`.
     ///
     /// # Panics
     /// If there are more permits than `maximum`, or that is more than [`MAX_PERMITS`](Self::MAX_PERMITS), or 0.
+    /// [`try_bounded`](Self::try_bounded) gives an error instead.
     pub const fn bounded(permits: u32, maximum: u32) -> Self {
         assert!(permits <= maximum, "more permits than the maximum");
         assert!(maximum != 0 && maximum <= Self::MAX_PERMITS, "a maximum is 1 to 2^31 - 1");
+        Self::from_numbers(permits, maximum)
+    }
+
+    /// As [`bounded`](Self::bounded), with an answer for each pair of numbers.
+    ///
+    /// ```
+    /// use outlive::{Error, Semaphore};
+    ///
+    /// assert!(matches!(Semaphore::try_bounded(3, 2), Err(Error::OutOfRange { found: 3, most: 2, .. })));
+    /// assert!(matches!(Semaphore::try_bounded(0, 0), Err(Error::OutOfRange { found: 0, least: 1, .. })));
+    /// assert!(Semaphore::try_bounded(2, 2).is_ok());
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] where `bounded` panics: of the maximum, or else of the permits.
+    pub const fn try_bounded(permits: u32, maximum: u32) -> Result<Self, Error> {
+        if maximum == 0 || maximum > Self::MAX_PERMITS {
+            return Err(Self::out_of_range("the maximum of a semaphore", maximum, 1, Self::MAX_PERMITS));
+        }
+        if permits > maximum {
+            return Err(Self::out_of_range("the number of a bounded semaphore's permits", permits, 0, maximum));
+        }
+        Ok(Self::from_numbers(permits, maximum))
+    }
+
+    /// `maximum`: 0 for none.
+    const fn from_numbers(permits: u32, maximum: u32) -> Self {
         Self { raw: raw::Semaphore::from_words(Linux::word(permits), Linux::zero(), Linux::word(maximum)) }
+    }
+
+    const fn out_of_range(what: &'static str, found: u32, least: u32, most: u32) -> Error {
+        Error::OutOfRange { what, found: found as u64, least: least as u64, most: most as u64 }
     }
 
     /// Acquires a permit, waiting as long as it takes. Signals do not end the wait.
