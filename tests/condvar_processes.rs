@@ -61,6 +61,14 @@ fn child() {
             say("put");
             wait_for_the_word();
         }
+        "put beside the lock when told" => {
+            say("ready");
+            wait_for_the_word();
+            shared.lock.acquire().expect("given back by the wait");
+            shared.taken.store(1, SeqCst);
+            shared.changed.notify_one();
+            shared.lock.release().expect("acquired");
+        }
         "hold" => {
             let _guard = shared.items.lock().expect("free");
             say("held");
@@ -161,6 +169,27 @@ fn a_waiter_that_is_killed_with_its_notification_leaves_it_to_another() {
         victim.kill();
         drop(items);
         assert_eq!(survivor.hear(), "took");
+    });
+}
+
+/// As Python's `Condition`, whose lock is acquired and released by calls of its own.
+#[test]
+fn one_that_has_acquired_without_a_guard_waits_with_an_adopted_one() {
+    each_way(|waitv| {
+        let shared = buffer();
+        let mut notifier = Actor::start(&shared, "put beside the lock when told", waitv);
+        assert_eq!(notifier.hear(), "ready");
+        shared.lock.acquire().expect("free");
+        let me = shared.lock.holder();
+        notifier.go_on();
+        let mut guard = shared.lock.adopt().expect("acquired");
+        while shared.taken.load(SeqCst) == 0 {
+            guard = shared.changed.wait(guard).expect("consistent");
+        }
+        guard.forget();
+        assert_eq!(shared.lock.holder(), me);
+        shared.lock.release().expect("acquired");
+        assert!(notifier.ends_well());
     });
 }
 

@@ -278,6 +278,53 @@ fn a_guard_that_was_dropped_is_not_leaked_whatever_became_of_it_before() {
     assert!(matches!(shared.reentrant.lock(), Err(LockError::OwnerDied(_))));
 }
 
+/// The counts follow a hold from guard to no guard and back: what is given back is not leaked, and what is leaked is.
+#[test]
+fn what_was_adopted_or_forgotten_is_leaked_if_it_had_a_guard_in_the_end() {
+    let not_leaked: [fn(&Locks); 4] = [
+        |locks| {
+            locks.lock.acquire().expect("free");
+            drop(locks.lock.adopt().expect("acquired"));
+        },
+        |locks| {
+            locks.lock.lock().expect("free").forget();
+            locks.lock.adopt().expect("acquired").forget();
+            locks.lock.release().expect("acquired");
+        },
+        |locks| {
+            locks.reentrant.acquire().expect("free");
+            locks.reentrant.adopt().expect("acquired").forget();
+            drop(locks.reentrant.adopt().expect("acquired"));
+        },
+        |locks| {
+            locks.lock.acquire().expect("free");
+            let guard = locks.lock.adopt().expect("acquired");
+            let (guard, _) = locks.condvar.wait_timeout(guard, Duration::from_millis(1)).expect("consistent");
+            guard.forget();
+            locks.lock.release().expect("acquired");
+        },
+    ];
+    for (index, act) in not_leaked.into_iter().enumerate() {
+        let shared = locks();
+        elsewhere(move || {
+            act(shared);
+            // Handed on by the thread's end, unless the thread is thought to leak.
+            shared.reentrant.lock().expect("free").forget();
+        });
+        assert!(matches!(shared.reentrant.lock(), Err(LockError::OwnerDied(_))), "{index}");
+    }
+    let shared = locks();
+    elsewhere(|| {
+        shared.reentrant.lock().expect("free").forget();
+        core::mem::forget(shared.reentrant.adopt().expect("held"));
+    });
+    assert!(matches!(shared.reentrant.lock(), Err(LockError::Leaked { .. })), "adopted, and leaked");
+    // A lock stays acquired, by whatever way it came there.
+    elsewhere(|| shared.lock.lock().expect("free").forget());
+    assert!(matches!(shared.lock.try_acquire(), Err(LockError::WouldBlock)));
+    shared.lock.release().expect("acquired");
+}
+
 /// A hold without a guard gives no reference.
 #[test]
 fn a_reentrant_lock_that_was_acquired_without_a_guard_is_handed_on() {

@@ -375,6 +375,48 @@ fn a_lock_is_released_by_anybody() {
 }
 
 #[test]
+fn who_has_acquired_a_lock_gets_a_guard_for_it_and_nobody_else_does() {
+    let shared = segment();
+    assert!(matches!(shared.lock.adopt(), Err(Error::NotHeld { holder: None })), "free");
+    shared.lock.acquire().expect("free");
+    let me = shared.lock.holder();
+    std::thread::scope(|scope| {
+        scope.spawn(|| assert!(matches!(shared.lock.adopt(), Err(Error::NotHeld { holder }) if holder == me)));
+    });
+    shared.lock.adopt().expect("acquired").forget();
+    assert_eq!(shared.lock.holder(), me, "acquired on");
+    drop(shared.lock.adopt().expect("acquired"));
+    assert_eq!(shared.lock.holder(), None);
+    // The reverse: a guard, and then none.
+    shared.lock.lock().expect("free").forget();
+    shared.lock.release().expect("acquired");
+    // A panic with an adopted guard is told, as with any other.
+    shared.lock.acquire().expect("free");
+    let panicking = std::panic::AssertUnwindSafe(|| {
+        let _guard = shared.lock.adopt().expect("acquired");
+        std::panic::resume_unwind(Box::new("on purpose"));
+    });
+    assert!(std::panic::catch_unwind(panicking).is_err());
+    assert!(matches!(shared.lock.lock(), Err(LockError::Poisoned(_))));
+}
+
+/// The hold is the parent's.
+#[test]
+fn a_forked_child_adopts_nothing_and_forgets_nothing() {
+    let shared = segment();
+    let guard = shared.lock.lock().expect("free");
+    let child = fork(|| {
+        let refused = matches!(shared.lock.adopt(), Err(Error::NotHeld { holder: Some(_) }));
+        // SAFETY: the child's own copy; the parent's is dropped by the parent.
+        unsafe { core::ptr::read(&guard) }.forget();
+        if refused && shared.lock.holder().is_some() { 0 } else { 1 }
+    });
+    assert_eq!(wait(child), 0);
+    drop(guard);
+    assert_eq!(shared.lock.holder(), None);
+}
+
+#[test]
 fn a_guard_that_lost_its_lock_says_so() {
     let shared = segment();
     let guard = shared.lock.lock().expect("free");

@@ -160,6 +160,42 @@ fn a_release_by_a_stranger_is_an_error_and_changes_nothing() {
 }
 
 #[test]
+fn a_hold_is_adopted_by_its_thread_and_by_nobody_else() {
+    let shared = shared();
+    assert!(matches!(shared.pair.adopt(), Err(Error::NotHeld { holder: None })), "free");
+    shared.pair.acquire().expect("free");
+    let me = shared.pair.holder();
+    std::thread::scope(|scope| {
+        scope.spawn(|| assert!(matches!(shared.pair.adopt(), Err(Error::NotHeld { holder }) if holder == me)));
+    });
+    shared.pair.acquire().expect("ours");
+    let guard = shared.pair.adopt().expect("acquired");
+    guard[0].fetch_add(1, SeqCst);
+    drop(guard);
+    assert_eq!(shared.pair.holder(), me, "one hold is left");
+    shared.pair.adopt().expect("acquired").forget();
+    assert_eq!(shared.pair.holder(), me, "one hold is left still");
+    shared.pair.release().expect("the last");
+    assert_eq!(shared.pair.holder(), None);
+}
+
+/// Its hold is the parent's, and its count of guards that can be leaked is its own.
+#[test]
+fn a_forked_child_forgets_nothing() {
+    let shared = shared();
+    let guard = shared.pair.lock().expect("free");
+    let child = fork(|| {
+        let refused = matches!(shared.pair.adopt(), Err(Error::NotHeld { holder: Some(_) }));
+        // SAFETY: the child's own copy; the parent's is dropped by the parent.
+        unsafe { core::ptr::read(&guard) }.forget();
+        if refused { 0 } else { 1 }
+    });
+    assert_eq!(wait(child), 0);
+    drop(guard);
+    assert_eq!(shared.pair.holder(), None);
+}
+
+#[test]
 fn a_guard_whose_hold_was_released_says_so() {
     let shared = shared();
     let guard = shared.pair.lock().expect("free");

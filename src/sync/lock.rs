@@ -225,6 +225,46 @@ impl Lock {
         Err(error.map_guard(|()| LockGuard::new(self, local::participant(self).expect("acquired by this thread").id)))
     }
 
+    /// A guard for the lock that this thread has [acquired](Self::acquire), which releases it when it is
+    /// dropped: to wait on a [`Condvar`](crate::Condvar) with, for one. [`LockGuard::forget`] is the
+    /// reverse.
+    ///
+    /// ```
+    /// use outlive::{Condvar, Lock, Segment, Shareable};
+    /// use std::time::Duration;
+    ///
+    /// #[derive(Shareable)]
+    /// #[repr(C)]
+    /// struct Condition {
+    ///     lock: Lock,
+    ///     changed: Condvar,
+    /// }
+    ///
+    /// let condition = Segment::<Condition>::anonymous(|_free| {})?;
+    /// condition.lock.acquire().unwrap();
+    /// let guard = condition.lock.adopt()?;
+    /// let (guard, _) = condition.changed.wait_timeout(guard, Duration::from_millis(1)).unwrap();
+    /// guard.forget(); // acquired, as before the wait
+    /// condition.lock.release()?;
+    /// # Ok::<(), outlive::Error>(())
+    /// ```
+    ///
+    /// One acquisition is for one guard. Where two were made, or the lock is released beside the guard,
+    /// the guard that is dropped last panics, as one does whose lock somebody else has released.
+    ///
+    /// # Errors
+    /// [`Error::NotHeld`] unless the calling thread acquired it last; [`LockError::Unusable`]'s reasons.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies). Nothing is changed by this.
+    pub fn adopt(&self) -> Result<LockGuard<'_>, Error> {
+        let me = local::participant(self)?.id;
+        match self.raw.holder() {
+            Some(holder) if holder == me => Ok(LockGuard::new(self, me)),
+            holder => Err(Error::NotHeld { holder }),
+        }
+    }
+
     /// Says, as the holder, that what the lock protects is right again.
     ///
     /// # Errors
@@ -318,6 +358,18 @@ impl<'a> LockGuard<'a> {
     /// [`Error::NotHeld`] if somebody has released the lock meanwhile.
     pub fn mark_consistent(&mut self) -> Result<(), Error> {
         self.lock.mark_consistent()
+    }
+
+    /// Keeps the lock acquired without a guard, as after [`Lock::acquire`]: until it is
+    /// [released](Lock::release). [`Lock::adopt`] gives a guard again.
+    ///
+    /// A panic after this leaves the lock acquired, and tells nobody. In a child that was forked since
+    /// the lock was taken, this does nothing: the hold is the parent's.
+    ///
+    /// # If a process dies
+    /// See [`Lock`](Lock#if-a-process-dies). Nothing is changed by this.
+    pub fn forget(self) {
+        core::mem::forget(self); // the word and the count of locks are as after `acquire`
     }
 
     /// Gives the lock back, and says if that was still to be done.

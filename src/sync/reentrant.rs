@@ -191,6 +191,40 @@ impl<T> ReentrantMutex<T> {
         Ok(self.raw.release(me.id, 0)?)
     }
 
+    /// A guard for a hold that this thread has [acquired](Self::acquire), which gives it back when it is
+    /// dropped. [`ReentrantMutexGuard::forget`] is the reverse.
+    ///
+    /// To wait on a [`Condvar`](crate::Condvar) no hold need be adopted: [`lock`](Self::lock) gives a guard
+    /// at once, and the wait gives all holds back. As [`release`](Self::release) this asks for `T: Sync`,
+    /// since it cannot tell for which holds there are guards already.
+    ///
+    /// ```
+    /// # let lock = outlive::Segment::<outlive::ReentrantMutex<()>>::anonymous(|_| {})?;
+    /// lock.acquire().unwrap();
+    /// {
+    ///     let _guard = lock.adopt()?;
+    /// }
+    /// assert_eq!(lock.holder(), None);
+    /// assert!(lock.adopt().is_err());
+    /// # Ok::<(), outlive::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::NotHeld`] unless the calling thread holds it; [`LockError::Unusable`]'s reasons.
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies). Nothing is changed by this.
+    pub fn adopt(&self) -> Result<ReentrantMutexGuard<'_, T>, Error>
+    where
+        T: Sync,
+    {
+        let me = local::participant(self)?.id;
+        match self.raw.holder() {
+            Some(holder) if holder == me => Ok(ReentrantMutexGuard::new(self, me.word())),
+            holder => Err(Error::NotHeld { holder }),
+        }
+    }
+
     /// A hold: who has it, and what there is to be told.
     #[inline(always)]
     fn take<G>(&self, patience: Patience) -> Result<(Id, Acquired), LockError<G>> {
@@ -360,6 +394,22 @@ impl<'a, T> ReentrantMutexGuard<'a, T> {
     pub fn mark_consistent(&mut self) {
         if self.stamp.is_of_this_process() {
             self.lock.raw.mark_consistent();
+        }
+    }
+
+    /// Keeps the hold without a guard, as after [`ReentrantMutex::acquire`]: until it is
+    /// [released](ReentrantMutex::release). [`ReentrantMutex::adopt`] gives a guard again.
+    ///
+    /// A hold without a guard gives no reference: if its thread ends, it is handed on, and not
+    /// [leaked](ReentrantMutex#if-a-guard-is-leaked). In a child that was forked since the hold was taken,
+    /// this does nothing: the hold is the parent's.
+    ///
+    /// # If a process dies
+    /// See [`ReentrantMutex`](ReentrantMutex#if-a-process-dies). Nothing is changed by this.
+    pub fn forget(self) {
+        let guard = core::mem::ManuallyDrop::new(self);
+        if guard.stamp.is_of_this_process() {
+            local::hold_ends(); // of the guard alone: the words are as after `acquire`
         }
     }
 

@@ -138,6 +138,26 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
             script("try_lock_for, free").joined_victim(|s| s.dies_in(|| s.try_lock_for(s.timeout()))).sees(EITHER),
         ),
         newcomer(
+            script("acquire, adopt, dropped")
+                .joined_victim(|s| {
+                    s.dies_in(|| {
+                        s.acquire().expect("free");
+                        drop(s.adopt().expect("acquired"));
+                    });
+                })
+                .sees(EITHER),
+        ),
+        newcomer(
+            script("lock, forget, release")
+                .joined_victim(|s| {
+                    s.dies_in(|| {
+                        s.lock().expect("free").forget();
+                        s.release().expect("acquired");
+                    });
+                })
+                .sees(EITHER),
+        ),
+        newcomer(
             script("release")
                 .victim(|s| {
                     s.acquire().expect("free");

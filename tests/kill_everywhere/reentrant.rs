@@ -128,6 +128,17 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .sees(&["rival ok", "rival owner died"]),
         ),
         newcomer(
+            script("acquire, adopt, forget, release")
+                .joined_victim(|s| {
+                    s.dies_in(|| {
+                        s.acquire().expect("free");
+                        s.adopt().expect("acquired").forget();
+                        s.release().expect("acquired");
+                    });
+                })
+                .sees(EITHER),
+        ),
+        newcomer(
             slept_on("lock once more, while one sleeps")
                 .victim(|s| {
                     let _guards = hold(s, 1);
