@@ -33,7 +33,7 @@ impl<B: Backend> Buffer<B> {
     fn new() -> Self {
         Self {
             mutex: Mutex::from_word(Word::new(0)),
-            filled: Condvar::from_word(Word::new(0)),
+            filled: Condvar::from_words(Word::new(0), Word::new(0)),
             items: B::cell(0),
             made: AtomicU32::new(0),
         }
@@ -42,9 +42,9 @@ impl<B: Backend> Buffer<B> {
         let _inconsistent_is_fine = self.mutex.lock(me, None).expect("waits");
     }
     /// One that dies behind the unlock has made it true, and told nobody.
-    fn put(&self, me: &Me<'_, B>, notify: impl FnOnce(&Condvar<Model<B>>)) {
+    fn put(&self, me: &Me<'_, B>, notify: impl FnOnce(&Condvar<Model<B>>, &Me<'_, B>)) {
         self.put_silently(me);
-        notify(&self.filled);
+        notify(&self.filled, me);
     }
     fn put_silently(&self, me: &Me<'_, B>) {
         self.lock(me);
@@ -54,9 +54,10 @@ impl<B: Backend> Buffer<B> {
     }
     /// With the lock held. `watch` as the last wait ended.
     fn wait(&self, me: &Me<'_, B>, watch: &mut bool, deadline: Option<Duration>) -> Woken {
-        let woken = self.filled.wait(me, *watch, deadline, || self.mutex.unlock(0));
-        *watch = woken == Woken::Spurious;
+        let waited = self.filled.wait(me, *watch, deadline, || self.mutex.unlock(0));
         let _inconsistent_is_fine = self.mutex.lock_again(me).expect("waits");
+        let woken = self.filled.leave(me, waited);
+        *watch = woken == Woken::Neither;
         woken
     }
     fn take(&self, me: &Me<'_, B>) {
@@ -100,7 +101,7 @@ impl<B: Backend> Buffer<B> {
         self.mutex.unlock(0);
     }
     /// What a dead producer has not made, a supervisor makes; what it made and did not tell of is for the waiters to find.
-    fn make_up_to(&self, wanted: u32, me: &Me<'_, B>, notify: fn(&Condvar<Model<B>>)) {
+    fn make_up_to(&self, wanted: u32, me: &Me<'_, B>, notify: fn(&Condvar<Model<B>>, &Me<'_, B>)) {
         while self.made.load(SeqCst) < wanted {
             self.put(me, notify);
         }
@@ -111,7 +112,7 @@ impl<B: Backend> Buffer<B> {
 fn two_items<B: Backend>() -> Explore<B, Buffer<B>> {
     Explore::new(3, Buffer::new, |world: &World<B>, who, buffer: &Buffer<B>| {
         world.act(who, |me| match who {
-            2 => (0..2).for_each(|_| buffer.put(me, |filled| filled.notify(1))),
+            2 => (0..2).for_each(|_| buffer.put(me, |filled, me| filled.notify(Some(me.table), 1))),
             _ => buffer.take(me),
         });
     })
@@ -120,16 +121,16 @@ fn two_items<B: Backend>() -> Explore<B, Buffer<B>> {
 
 fn supervise_two<B: Backend>(world: &World<B>, dead: usize, supervisor: usize, buffer: &Buffer<B>) {
     if dead + 1 == supervisor {
-        world.act(supervisor, |me| buffer.make_up_to(2, me, |filled| filled.notify(1)));
+        world.act(supervisor, |me| buffer.make_up_to(2, me, |filled, me| filled.notify(Some(me.table), 1)));
     }
 }
 
 /// 0 takes two, 1 puts both, on a condition variable that another one has waited on and left: the first notification finds nobody.
 fn left_by_another<B: Backend>() -> Explore<B, Buffer<B>> {
-    let make = || Buffer { filled: Condvar::from_word(Word::new(WAITERS_AND_FRESH)), ..Buffer::new() };
+    let make = || Buffer { filled: Condvar::from_words(Word::new(WAITERS_AND_FRESH), Word::new(0)), ..Buffer::new() };
     Explore::new(2, make, |world: &World<B>, who, buffer: &Buffer<B>| {
         world.act(who, |me| match who {
-            1 => (0..2).for_each(|_| buffer.put(me, |filled| filled.notify(1))),
+            1 => (0..2).for_each(|_| buffer.put(me, |filled, me| filled.notify(Some(me.table), 1))),
             _ => (0..2).for_each(|_| buffer.take(me)),
         });
     })
@@ -148,7 +149,7 @@ fn two_items_at_once<B: Backend>() -> Explore<B, Buffer<B>> {
                 B::write(&buffer.items, |items| *items += 2);
                 buffer.made.fetch_add(2, SeqCst);
                 step::<B>();
-                buffer.filled.notify(2);
+                buffer.filled.notify(Some(me.table), 2);
                 buffer.mutex.unlock(0);
             }
             _ => buffer.take(me),
@@ -161,7 +162,7 @@ fn two_items_at_once<B: Backend>() -> Explore<B, Buffer<B>> {
 fn one_for_all<B: Backend>() -> Explore<B, Buffer<B>> {
     Explore::new(3, Buffer::new, |world: &World<B>, who, buffer: &Buffer<B>| {
         world.act(who, |me| match who {
-            2 => buffer.put(me, Condvar::notify_all),
+            2 => buffer.put(me, |filled, _| filled.notify_all()),
             _ => buffer.see(me),
         });
     })
@@ -170,7 +171,7 @@ fn one_for_all<B: Backend>() -> Explore<B, Buffer<B>> {
 
 fn supervise_one<B: Backend>(world: &World<B>, dead: usize, supervisor: usize, buffer: &Buffer<B>) {
     if dead + 1 == supervisor {
-        world.act(supervisor, |me| buffer.make_up_to(1, me, Condvar::notify_all));
+        world.act(supervisor, |me| buffer.make_up_to(1, me, |filled, _| filled.notify_all()));
     }
 }
 
@@ -179,7 +180,7 @@ fn supervise_one<B: Backend>(world: &World<B>, dead: usize, supervisor: usize, b
 fn one_gives_up<B: Backend>() -> Explore<B, Buffer<B>> {
     Explore::new(3, Buffer::new, |world: &World<B>, who, buffer: &Buffer<B>| {
         world.act(who, |me| match who {
-            2 => buffer.put(me, |filled| filled.notify(1)),
+            2 => buffer.put(me, |filled, me| filled.notify(Some(me.table), 1)),
             0 => {
                 buffer.lock(me);
                 let mut watch = false;
@@ -192,7 +193,7 @@ fn one_gives_up<B: Backend>() -> Explore<B, Buffer<B>> {
                     }
                 }
                 buffer.mutex.unlock(0);
-                buffer.filled.notify(1);
+                buffer.filled.notify(Some(me.table), 1);
             }
             _ => buffer.see(me),
         });
@@ -202,7 +203,8 @@ fn one_gives_up<B: Backend>() -> Explore<B, Buffer<B>> {
 
 /// 0 waits for what does not come, on a condition variable that was notified before, and gives up; 1 comes and goes.
 fn nobody_notifies<B: Backend>() -> Explore<B, Buffer<B>> {
-    let make = || Buffer { filled: Condvar::from_word(Word::new(WAITERS_AND_FRESH | 5)), ..Buffer::new() };
+    let make =
+        || Buffer { filled: Condvar::from_words(Word::new(WAITERS_AND_FRESH | 5), Word::new(0)), ..Buffer::new() };
     Explore::new(2, make, |world: &World<B>, who, buffer: &Buffer<B>| {
         world.act(who, |me| {
             buffer.lock(me);
@@ -211,6 +213,100 @@ fn nobody_notifies<B: Backend>() -> Explore<B, Buffer<B>> {
                 assert_ne!(woken, Woken::Notified, "there was no notification");
             }
             buffer.mutex.unlock(0);
+        });
+    })
+}
+
+/// Two wait once, with a deadline, and are told why they came back; the third notifies, with the lock held or after it.
+#[derive(Debug)]
+struct Told<B: Backend> {
+    buffer: Buffer<B>,
+    /// Under the lock: who waits.
+    waiting: B::Cell<u32>,
+    /// For how many of them notifications were: as many as were asked for, or as there were.
+    owed: AtomicU32,
+    told: AtomicU32,
+}
+
+impl<B: Backend> Told<B> {
+    fn new() -> Self {
+        let [owed, told] = [(); 2].map(|()| AtomicU32::new(0));
+        Self { buffer: Buffer::new(), waiting: B::cell(0), owed, told }
+    }
+    /// Waits until `deadline`, as often as it is told neither.
+    fn wait(&self, me: &Me<'_, B>, deadline: Option<Duration>) {
+        self.buffer.lock(me);
+        B::write(&self.waiting, |waiting| *waiting += 1);
+        let told = loop {
+            match self.buffer.wait(me, &mut true, deadline) {
+                Woken::Neither => {}
+                told => break told,
+            }
+        };
+        B::write(&self.waiting, |waiting| *waiting -= 1);
+        self.told.fetch_add(u32::from(told == Woken::Notified), SeqCst);
+        self.buffer.mutex.unlock(0);
+    }
+    fn notify(&self, me: &Me<'_, B>, count: u32) {
+        self.buffer.lock(me);
+        // Those that were notified before, and have not come back to be told, are owed nothing more.
+        let without = B::read(&self.waiting, |waiting| *waiting) + self.told.load(SeqCst) - self.owed.load(SeqCst);
+        self.owed.fetch_add(without.min(count), SeqCst);
+        self.buffer.filled.notify(Some(me.table), count);
+        self.buffer.mutex.unlock(0);
+    }
+    /// As many as were asked for, and were there; fewer only if somebody died who may have been one of them.
+    fn check(&self, world: &World<B>) {
+        let (owed, told) = (self.owed.load(SeqCst), self.told.load(SeqCst));
+        assert!(told <= owed, "{told} were told, and {owed} were to be");
+        let nobody_died = (0..3).all(|who| !world.has_died(who));
+        assert!(told == owed || !nobody_died, "{told} were told of {owed}");
+    }
+}
+
+/// 0 and 1 wait, 2 notifies one.
+fn one_is_told<B: Backend>() -> Explore<B, Told<B>> {
+    Explore::new(3, Told::new, |world: &World<B>, who, state: &Told<B>| {
+        world.act(who, |me| if who == 2 { state.notify(me, 1) } else { state.wait(me, Some(DEADLINE)) });
+    })
+    .check(Told::check)
+}
+
+/// 0 waits twice, 1 once; 2 notifies two, perhaps when one waits, and then one.
+fn more_are_asked_for_than_wait<B: Backend>() -> Explore<B, Told<B>> {
+    Explore::new(3, Told::new, |world: &World<B>, who, state: &Told<B>| {
+        world.act(who, |me| match who {
+            2 => [2, 1].into_iter().for_each(|count| state.notify(me, count)),
+            _ => (who..2).for_each(|_| state.wait(me, Some(DEADLINE))),
+        });
+    })
+    .check(Told::check)
+}
+
+/// 0 and 1 wait, 2 notifies one, and then one: perhaps when both are awake, and have not had the lock.
+fn two_are_told_one_by_one<B: Backend>() -> Explore<B, Told<B>> {
+    Explore::new(3, Told::new, |world: &World<B>, who, state: &Told<B>| {
+        world.act(who, |me| match who {
+            2 => (0..2).for_each(|_| state.notify(me, 1)),
+            _ => state.wait(me, Some(DEADLINE)),
+        });
+    })
+    .check(Told::check)
+}
+
+/// 0 waits for a flag, without a deadline; 1 raises it, and notifies when it has given the lock back.
+fn told_without_the_lock<B: Backend>() -> Explore<B, Told<B>> {
+    Explore::new(2, Told::new, |world: &World<B>, who, state: &Told<B>| {
+        world.act(who, |me| match who {
+            1 => state.buffer.put(me, |filled, me| filled.notify(Some(me.table), 1)),
+            _ => {
+                state.buffer.lock(me);
+                if B::read(&state.buffer.items, |items| *items == 0) {
+                    let woken = state.buffer.wait(me, &mut true, None);
+                    assert_eq!(woken, Woken::Notified, "nothing else has happened");
+                }
+                state.buffer.mutex.unlock(0);
+            }
         });
     })
 }
@@ -227,7 +323,7 @@ impl<B: Backend> Reentrant<B> {
     fn new() -> Self {
         Self {
             lock: ReentrantMutex::from_words(Word::new(0), Word::new(0)),
-            changed: Condvar::from_word(Word::new(0)),
+            changed: Condvar::from_words(Word::new(0), Word::new(0)),
             flag: B::cell(false),
         }
     }
@@ -243,14 +339,15 @@ impl<B: Backend> Reentrant<B> {
         self.lock(me, 2);
         B::write(&self.flag, |flag| *flag = true);
         self.release(me, 2);
-        self.changed.notify(1);
+        self.changed.notify(Some(me.table), 1);
     }
     fn wait(&self, me: &Me<'_, B>) {
         self.lock(me, 3);
         while B::read(&self.flag, |flag| !flag) {
             let mut count = 0;
-            self.changed.wait(me, true, None, || count = self.lock.release_all(0));
+            let waited = self.changed.wait(me, true, None, || count = self.lock.release_all(0));
             assert!(self.lock.lock_again(me, count).is_ok());
+            self.changed.leave(me, waited);
         }
         self.release(me, 3);
         assert_ne!(self.lock.holder(), Some(me.id));
@@ -332,6 +429,11 @@ outlive_models::models! { with_loom, Loom, "loom",
     any_two_may_die: |n| one_for_all::<B>().victims(&[0, 2]).pairs().holds(n);
     who_gives_up_leaves_the_notification: |n| one_gives_up::<B>().victims(&[2]).holds(n);
     who_was_not_notified_is_not_told_so: |n| nobody_notifies::<B>().victims(&[1]).holds(n);
+    as_many_are_told_as_were_notified: |n| one_is_told::<B>().spurious().holds(n);
+    no_more_are_told_than_were_notified_whoever_dies: |n| one_is_told::<B>().victims(&[0, 2]).preemptions(1).holds(n);
+    who_is_awake_is_notified_as_well: |n| two_are_told_one_by_one::<B>().holds(n);
+    tickets_of_too_many_are_not_kept: |n| more_are_asked_for_than_wait::<B>().holds(n);
+    who_is_woken_without_the_lock_held_finds_the_ticket: |n| told_without_the_lock::<B>().holds(n);
     a_lock_held_three_times_is_given_back_whole: |n| held_three_times::<B>().victims(&[0, 1]).spurious().holds(n);
     clearing_waiters_without_fresh_loses_a_wake: |n| without_fresh::<B>().fails(n);
     without_the_cascade_one_stays_asleep:
@@ -343,4 +445,5 @@ outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     two_items_find_two_takers_whoever_dies: |n| two_items::<B>().victims(&[0, 2]).spurious().holds(n);
     all_are_notified_whoever_dies: |n| one_for_all::<B>().victims(&[0, 2]).first_phase().holds(n);
     who_gives_up_leaves_the_notification: |n| one_gives_up::<B>().holds(n);
+    as_many_are_told_as_were_notified: |n| one_is_told::<B>().spurious().holds(n);
 }

@@ -390,7 +390,11 @@ impl<B: Backend, S: State> Explore<B, S> {
                 if registered(who) { !constant(who) && (is_second || is_freed && has_two) } else { has_two };
             let process_line = if is_written { Word::new(process_line) } else { Word::constant(process_line) };
             let lifelines = [Life { word: own, place: (who, 0) }, Life { word: process_line, place: (who, 1) }];
-            Slot::from_parts(claim, lifelines, Note { facts, processes: self.processes, gone, ended })
+            Slot::from_parts(
+                claim,
+                lifelines,
+                Note { facts, waits_at: outlive::platform::Word::new(0), processes: self.processes, gone, ended },
+            )
         };
         let used = if self.slots.is_some() { 0 } else { count as u32 };
         let membership = match (is_freed, self.broken.no_membership) {

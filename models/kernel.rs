@@ -406,6 +406,8 @@ impl<B: Backend> Lifeline for Life<B> {
 pub struct Note<B: Backend> {
     /// What the owner has described itself as, one after the other.
     pub(crate) facts: Facts<Word<B>>,
+    /// See [`platform::About::waits_at`].
+    pub(crate) waits_at: Word<B>,
     pub(crate) processes: &'static [u32],
     pub(crate) gone: Arc<[AtomicBool]>,
     pub(crate) ended: Arc<[AtomicBool]>,
@@ -441,6 +443,12 @@ impl<B: Backend> platform::About for Note<B> {
         self.facts.process.load(Relaxed)
     }
     fn note_waiting<W>(&self, _word: Option<&W>) {}
+    fn waits_at(&self) -> u32 {
+        self.waits_at.load(Relaxed)
+    }
+    fn set_waits_at(&self, number: u32) {
+        self.waits_at.store(number, Relaxed);
+    }
 }
 
 /// The modelled platform. See the [crate](crate).

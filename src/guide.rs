@@ -30,9 +30,9 @@
 //! | `BoundedSemaphore(n)`                   | [`Semaphore::bounded`]                                | `ValueError` of a release is [`Error::OverRelease`], that of a wrong number [`Error::OutOfRange`] from [`try_new`](Semaphore::try_new) and [`try_bounded`](Semaphore::try_bounded). |
 //! | `get_value()`                           | [`Semaphore::available`]                              | The largest value, `SEM_VALUE_MAX`, is [`Semaphore::MAX_PERMITS`]. |
 //! | `Condition(lock)`                       | [`Condvar`], with a [`Lock`], [`Mutex`] or [`ReentrantMutex`] | The data lies in the mutex; the guard goes into the wait and comes back. A `Lock` that was acquired without a guard gets one from [`adopt`](Lock::adopt). |
-//! | `cond.wait()`, `wait(timeout)`          | [`Condvar::wait`], [`wait_timeout`](Condvar::wait_timeout) | Returns may be spurious, as everywhere but in Python's documentation; a death is one. |
+//! | `cond.wait()`, `wait(timeout)`          | [`Condvar::wait`], [`wait_timeout`](Condvar::wait_timeout) | Returns may be spurious, as everywhere but in Python's documentation; a death is one. [`wait_told`](Condvar::wait_told) and [`wait_timeout_told`](Condvar::wait_timeout_told) tell whether the wait was notified; [a loop](Condvar#who-is-notified) around them is Python's `wait`. |
 //! | `cond.wait_for(p, timeout)`             | [`Condvar::wait_while`], [`wait_timeout_while`](Condvar::wait_timeout_while) | The predicate is negated, as in std. |
-//! | `cond.notify(n)`, `notify_all()`        | [`notify_one`](Condvar::notify_one), [`notify_n`](Condvar::notify_n), [`notify_all`](Condvar::notify_all) | Needs no lock held (Python raises `RuntimeError`). Never waits for the woken, so a killed waiter cannot hang it. |
+//! | `cond.notify(n)`, `notify_all()`        | [`notify_one`](Condvar::notify_one), [`notify_n`](Condvar::notify_n), [`notify_all`](Condvar::notify_all) | Needs no lock held (Python raises `RuntimeError`), but [whose waits are told so](Condvar#who-is-notified) is exact with it only. Never waits for the woken, so a killed waiter cannot hang it. |
 //! | `Event()`: `is_set`, `set`, `clear`, `wait(timeout)` | [`Event`], [`Event::wait_timeout`]       | `set` never waits for the woken. Who was waiting at a `set` is released even if `clear` follows at once. |
 //! | `Barrier(parties, action, timeout)`     | [`Barrier<N>`], [`wait_with`](Barrier::wait_with)     | The action and the timeout are given at the call: a function has no address that two programs share. A party that dies while it waits, or after it has [joined](Barrier::join), breaks it. An action that raises is [`wait_then`](Barrier::wait_then). `parties` is any number up to `N`, 256 unless said otherwise; a wrong one is an error of [`try_new`](Barrier::try_new). |
 //! | `barrier.wait(timeout)` → index         | [`Barrier::wait`], [`wait_timeout`](Barrier::wait_timeout) → [`BarrierWaitResult::index`] | `BrokenBarrierError` is [`WaitError::Broken`]. |
@@ -155,7 +155,7 @@
 //! | [`RwLock`] | a waiting writer keeps new readers out; a writer that ends wakes all, and any of them may be first |
 //! | [`Semaphore`] | none among waiters for one permit; a waiter for many takes no permits before all are there, and may be overtaken by waiters for fewer |
 //! | [`PermitPool`] | none: the first that looks takes a free permit |
-//! | [`Condvar`] | `notify_one` wakes a waiter that slept when it was called; which one, the kernel decides |
+//! | [`Condvar`] | `notify_one` wakes a waiter that slept when it was called; which one, the kernel decides. [`Woken::Notified`] is told to one that waited then: the first that has the lock again |
 //! | [`Event`] | all that waited at a `set` are released; an auto-reset event releases one, in no order |
 //! | [`Barrier`] | a generation has as many threads as parties; further ones wait for the next, in no order |
 //! | [`Once`], [`OnceLock`] | the first that comes; after a death or a panic any of those that wait |
@@ -163,5 +163,5 @@
 #[allow(unused_imports)] // for the links above
 use crate::{
     Barrier, BarrierWaitResult, Condvar, Error, Event, LazyLock, Lock, LockError, Mutex, Once, OnceLock, PermitPool,
-    ReentrantMutex, RwLock, Segment, Semaphore, WaitError,
+    ReentrantMutex, RwLock, Segment, Semaphore, WaitError, Woken,
 };

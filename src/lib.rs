@@ -105,5 +105,5 @@ pub use segment::*;
 pub use sync::{
     Barrier, BarrierMember, BarrierWaitResult, Condvar, Event, LazyLock, Lock, LockGuard, LockResult, LockState, Mutex,
     MutexGuard, Once, OnceLock, OnceState, Permit, PermitPool, ReentrantMutex, ReentrantMutexGuard, RwLock,
-    RwLockReadGuard, RwLockWriteGuard, Semaphore, SemaphorePermit, SetError, WaitTimeoutResult, Waitable,
+    RwLockReadGuard, RwLockWriteGuard, Semaphore, SemaphorePermit, SetError, WaitTimeoutResult, Waitable, Woken,
 };

@@ -4,7 +4,7 @@
 mod common;
 
 use common::*;
-use outlive::{Condvar, Error, Lock, LockError, LockResult, Mutex, ReentrantMutex, Segment, Shareable};
+use outlive::{Condvar, Error, Lock, LockError, LockResult, Mutex, ReentrantMutex, Segment, Shareable, Woken};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,7 @@ struct Buffer {
     nested: ReentrantMutex<AtomicU64>,
     lock: Lock,
     taken: AtomicU64,
+    round: AtomicU64,
 }
 
 /// The guard, whatever died.
@@ -59,6 +60,24 @@ fn child() {
         "put into the nested one and stop" => {
             shared.nested.lock().expect("free").fetch_add(1, SeqCst);
             say("put");
+            wait_for_the_word();
+        }
+        // Without a predicate, and whatever else ends its waits.
+        "wait to be notified" => {
+            let mut items = shared.items.lock().expect("free");
+            loop {
+                let woken;
+                (items, woken) = shared.changed.wait_told(items).expect("nobody dies with the lock");
+                match woken {
+                    Woken::Notified => return say("notified"),
+                    Woken::Neither => say(&format!("neither, in round {}", shared.round.load(SeqCst))),
+                    Woken::TimedOut => panic!("there is no deadline"),
+                }
+            }
+        }
+        "stand by" => {
+            shared.attach().expect("room");
+            say("stands by");
             wait_for_the_word();
         }
         "put beside the lock when told" => {
@@ -169,6 +188,91 @@ fn a_waiter_that_is_killed_with_its_notification_leaves_it_to_another() {
         victim.kill();
         drop(items);
         assert_eq!(survivor.hear(), "took");
+    });
+}
+
+/// Notifies so many, in a new round; and then a bystander dies, so that all waits end. Whether each waiter was notified.
+fn notified_in_a_new_round(shared: &Segment<Buffer>, count: u32, waiters: &mut [Actor], waitv: bool) -> Vec<bool> {
+    let mut bystander = Actor::start(shared, "stand by", waitv);
+    assert_eq!(bystander.hear(), "stands by");
+    let locked = shared.items.lock().expect("free");
+    let round = shared.round.fetch_add(1, SeqCst) + 1;
+    shared.changed.notify_n(count);
+    drop(locked);
+    bystander.kill();
+    let neither = format!("neither, in round {round}");
+    let answers = waiters.iter_mut().map(|waiter| {
+        loop {
+            match waiter.hear() {
+                notified if notified == "notified" => return true,
+                told if told == neither => return false,
+                before => assert!(before.starts_with("neither"), "{before}"),
+            }
+        }
+    });
+    answers.collect()
+}
+
+/// Though each of them wakes when somebody comes or dies, and whoever has died in its wait before.
+#[test]
+fn the_notified_are_as_many_as_were_asked_for() {
+    each_way(|waitv| {
+        let shared = buffer();
+        let wait = || {
+            let waiter = Actor::start(&shared, "wait to be notified", waitv);
+            until_asleep(&shared, waiter.id());
+            waiter
+        };
+        let mut waiters: Vec<_> = (0..5).map(|_| wait()).collect();
+        let told = notified_in_a_new_round(&shared, 2, &mut waiters, waitv);
+        assert_eq!(told.iter().filter(|told| **told).count(), 2, "{told:?}");
+        let mut left: Vec<_> = waiters.into_iter().zip(told).filter(|(_, told)| !told).map(|(left, _)| left).collect();
+        let mut victim = left.pop().expect("three are left");
+        until_asleep(&shared, victim.id()); // it does not die with the lock
+        victim.kill();
+        let told = notified_in_a_new_round(&shared, 9, &mut left, waitv);
+        assert_eq!(told, [true, true], "all that live");
+        let told = notified_in_a_new_round(&shared, 1, &mut [], waitv);
+        assert_eq!(told, [], "nobody waits");
+        // What was asked for in excess is no later waiter's.
+        let mut waiters = [wait(), wait(), wait()];
+        let told = notified_in_a_new_round(&shared, 1, &mut waiters, waitv);
+        assert_eq!(told.iter().filter(|told| **told).count(), 1, "{told:?}");
+    });
+}
+
+/// A fault that was there once: whoever's time was over after a notification was told that it was notified.
+#[test]
+fn one_whose_time_is_over_is_notified_only_if_the_notification_was_for_it() {
+    each_way(|_waitv| {
+        let shared = buffer();
+        let told = std::thread::scope(|scope| {
+            let waiters: Vec<_> = (0..4)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let mut items = shared.items.lock().expect("free");
+                        *items += 1;
+                        let deadline = Instant::now() + Duration::from_millis(300);
+                        loop {
+                            let woken;
+                            (items, woken) = shared.changed.wait_until_told(items, deadline).expect("consistent");
+                            if woken != Woken::Neither {
+                                *items -= 1;
+                                return woken;
+                            }
+                        }
+                    })
+                })
+                .collect();
+            until("all to wait", || *shared.items.lock().expect("free") == 4);
+            let waiting = shared.items.lock().expect("free");
+            let owed = (*waiting).min(2);
+            shared.changed.notify_n(2);
+            drop(waiting);
+            let told = waiters.into_iter().map(|waiter| waiter.join().expect("no panic"));
+            (owed, told.filter(|woken| *woken == Woken::Notified).count())
+        });
+        assert_eq!(told.1 as u64, told.0);
     });
 }
 

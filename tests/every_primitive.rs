@@ -90,7 +90,7 @@ fn every_primitive_is_shown_in_every_way() {
 }
 
 /// Methods that are no operation in `tests/kill_everywhere`, and need not be.
-const SHOWN_BY_OTHERS: [&str; 9] = [
+const SHOWN_BY_OTHERS: [&str; 10] = [
     // Until a moment is for the time until then (`Patience::until`): what follows is the code of the form with a timeout.
     "try_acquire_many_until",
     "try_acquire_until",
@@ -100,6 +100,7 @@ const SHOWN_BY_OTHERS: [&str; 9] = [
     "try_write_until",
     "wait_until",
     "wait_until_then",
+    "wait_until_told",
     "wait_until_with",
 ];
 

@@ -98,6 +98,11 @@ pub trait About: Debug + Send + Sync {
     fn is_waiting(&self) -> bool {
         false
     }
+    /// At which primitive the owner waits, by a number that says so to others; 0: at none of those
+    /// that ask. Relaxed.
+    fn waits_at(&self) -> u32;
+    /// Says what [`waits_at`](Self::waits_at) tells. By the owner alone.
+    fn set_waits_at(&self, number: u32);
 }
 
 /// One word of a [`Platform::wait`], and what it must contain for the sleep to begin.

@@ -354,6 +354,13 @@ impl<'m, P: Platform> Table<'m, P> {
         }
     }
 
+    /// The slots that were ever used: the others have no owner.
+    pub(crate) fn slots_in_use(&self) -> impl Iterator<Item = &'m Slot<P>> + use<'m, P> {
+        // ORDERING: Relaxed; a newcomer that the caller has to know of is known with what it did.
+        let used = Membership(self.membership.load(Relaxed)).used();
+        self.slots.iter().take(used)
+    }
+
     /// The slot of a participant, if there is such a slot.
     pub fn slot(&self, id: Id) -> Option<&'m Slot<P>> {
         self.slots.get(id.index())

@@ -4,13 +4,13 @@ use super::LockResult;
 use super::waitable::{Hold, Waitable};
 use crate::error::{Error, LockError};
 use crate::platform::{Linux, Platform};
-use crate::raw::condvar::Woken;
+pub use crate::raw::condvar::Woken;
 use crate::raw::{self, Participant};
 use crate::segment::{Definition, Shareable, local};
 use core::fmt;
 use std::time::{Duration, Instant};
 
-/// A condition variable in memory that processes share. Four bytes.
+/// A condition variable in memory that processes share. Eight bytes.
 ///
 /// As [`std::sync::Condvar`], with [guards](Waitable) of [`Mutex`](crate::Mutex), [`ReentrantMutex`](crate::ReentrantMutex) (all holds are given back
 /// and taken again) and [`Lock`](crate::Lock). As Python's `multiprocessing.Condition`: `wait_for` is [`wait_while`](Self::wait_while) with the
@@ -51,6 +51,61 @@ use std::time::{Duration, Instant};
 /// | anybody else in the segment                                         | the same: a wait that ends for no reason                |
 /// | one that holds the lock                                             | whoever takes it next gets [`LockError::OwnerDied`], who comes back from a wait included |
 ///
+/// # Who is notified
+///
+/// [`wait_told`](Self::wait_told) and its timed forms tell why a wait ended: [`Woken`]. At most as many waits
+/// end as [`Woken::Notified`] as were asked for, by [`notify_one`](Self::notify_one),
+/// [`notify_n`](Self::notify_n) and [`notify_all`](Self::notify_all) together; and exactly as many, or all
+/// that wait if they are fewer, where
+///
+/// - the notifier has the lock that the waiters wait with; and
+/// - no waiter is killed when it has taken its notification already.
+///
+/// A wait lasts from the release of the lock up to the moment at which it is had again: a waiter that has
+/// just been woken by a death, and is still without the lock, is notified as well as a sleeper. If a waiter
+/// is killed that was notified, and had not taken the lock again, another that waited beside it is told
+/// instead. So whoever wants a notification, and has no predicate, waits in a loop; it misses none, if
+/// notifiers have the lock:
+///
+/// ```
+/// use outlive::{Condvar, Lock, LockError, LockResult, Segment, Shareable, Woken};
+///
+/// # #[derive(Shareable)]
+/// # #[repr(C)]
+/// # struct Condition { lock: Lock, changed: Condvar }
+/// /// Python's `Condition.wait()`.
+/// fn wait(condition: &Condition) -> LockResult<()> {
+///     let mut guard = condition.lock.adopt()?; // `wait` is called with the lock acquired
+///     loop {
+///         let (again, woken) = match condition.changed.wait_told(guard) {
+///             Ok(waited) => waited,
+///             // Who holds the lock now, and is to be told, may be done otherwise.
+///             Err(error) => error.into_guard().unwrap_or_else(|error| panic!("{error}")),
+///         };
+///         guard = again;
+///         if woken == Woken::Notified {
+///             guard.forget(); // the lock stays acquired
+///             return Ok(());
+///         }
+///     }
+/// }
+///
+/// let condition = Segment::<Condition>::anonymous(|_free| {})?;
+/// std::thread::scope(|scope| {
+///     condition.lock.acquire().unwrap();
+///     scope.spawn(|| {
+///         let _guard = condition.lock.lock().unwrap(); // once the wait has released it
+///         condition.changed.notify_one();
+///     });
+///     wait(&condition).unwrap();
+///     condition.lock.release().unwrap();
+/// });
+/// # Ok::<(), outlive::Error>(())
+/// ```
+///
+/// A loop that waits for [`Woken::Notified`] alone does not learn that the notifier was killed before it
+/// notified. With a predicate it would.
+///
 /// A wait tells of a death within ten milliseconds, or as soon as the kernel does if it has waited longer than that. [`wait_while`](Self::wait_while)
 /// is cheaper than [`wait`](Self::wait) in a loop: it can look at the condition again after ten milliseconds, and so need not look at each
 /// participant of the segment before it knows that the wait is a long one.
@@ -59,12 +114,12 @@ pub struct Condvar {
     raw: raw::Condvar<Linux>,
 }
 
-// SAFETY: one word, understood whatever its bits; repr(transparent), no pointers, no Drop.
+// SAFETY: two words, understood whatever their bits; repr(transparent) over repr(C), no pointers, no Drop.
 unsafe impl Shareable for Condvar {
     const DEFINITION: &'static Definition = &Definition::atomic::<Self>("outlive::Condvar");
 }
 
-/// Whether a wait ended because its time was over.
+/// Whether a wait ended because its time was over. [`Woken`] says more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WaitTimeoutResult(bool);
 
@@ -80,7 +135,7 @@ impl WaitTimeoutResult {
 impl Condvar {
     /// One that nobody waits on. Memory of zeros is one.
     pub const fn new() -> Self {
-        Self { raw: raw::Condvar::from_word(Linux::zero()) }
+        Self { raw: raw::Condvar::from_words(Linux::zero(), Linux::zero()) }
     }
 
     /// Gives the lock back, waits to be notified, and takes the lock again. May return for no reason.
@@ -95,6 +150,59 @@ impl Condvar {
     /// See [above](Self#if-a-process-dies). The wait returns, whoever it is.
     pub fn wait<G: Waitable>(&self, guard: G) -> LockResult<G> {
         without_answer(self.wait_to(guard, true, None))
+    }
+
+    /// As [`wait`](Self::wait), and tells [why it ended](Self#who-is-notified).
+    ///
+    /// # Errors
+    /// Those of [`wait`](Self::wait). The guard is beside the reason for which the wait ended; with
+    /// [`LockError::NotWaited`] that is [`Woken::Neither`].
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies). The wait returns, whoever it is: [`Woken::Neither`].
+    pub fn wait_told<G: Waitable>(&self, guard: G) -> LockResult<(G, Woken)> {
+        self.wait_to(guard, true, None)
+    }
+
+    /// As [`wait_timeout`](Self::wait_timeout), and tells [why it ended](Self#who-is-notified). One that was
+    /// notified is told so, even if its time is over.
+    ///
+    /// ```
+    /// use outlive::{Condvar, Mutex, Segment, Shareable, Woken};
+    /// use std::time::Duration;
+    ///
+    /// #[derive(Shareable)]
+    /// #[repr(C)]
+    /// struct Tank {
+    ///     liters: Mutex<u64>,
+    ///     filled: Condvar,
+    /// }
+    ///
+    /// let tank = Segment::<Tank>::anonymous(|_empty| {})?;
+    /// let liters = tank.liters.lock().unwrap();
+    /// let (_liters, woken) = tank.filled.wait_timeout_told(liters, Duration::from_millis(1)).unwrap();
+    /// assert_eq!(woken, Woken::TimedOut);
+    /// # Ok::<(), outlive::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`wait_told`](Self::wait_told).
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies). The wait returns, whoever it is: [`Woken::Neither`].
+    pub fn wait_timeout_told<G: Waitable>(&self, guard: G, timeout: Duration) -> LockResult<(G, Woken)> {
+        self.wait_to(guard, true, deadline_after(timeout))
+    }
+
+    /// As [`wait_timeout_told`](Self::wait_timeout_told), until a moment.
+    ///
+    /// # Errors
+    /// Those of [`wait_told`](Self::wait_told).
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies). The wait returns, whoever it is: [`Woken::Neither`].
+    pub fn wait_until_told<G: Waitable>(&self, guard: G, deadline: Instant) -> LockResult<(G, Woken)> {
+        self.wait_timeout_told(guard, deadline.saturating_duration_since(Instant::now()))
     }
 
     /// Waits as long as the condition is true. It is looked at with the lock held, at least once.
@@ -185,11 +293,13 @@ impl Condvar {
     fn wait_to<G: Waitable>(&self, guard: G, watch: bool, deadline: Option<Duration>) -> LockResult<(G, Woken)> {
         let me = match self.participant_with(&guard) {
             Ok(me) => me,
-            Err(error) => return Err(LockError::NotWaited { guard: (guard, Woken::Spurious), error }),
+            Err(error) => return Err(LockError::NotWaited { guard: (guard, Woken::Neither), error }),
         };
         let mut hold = guard.into_hold();
-        let woken = self.raw.wait(&me, watch, deadline, || hold.release());
-        match hold.take_again(&me) {
+        let waited = self.raw.wait(&me, watch, deadline, || hold.release());
+        let taken = hold.take_again(&me);
+        let woken = self.raw.leave(&me, waited);
+        match taken {
             Ok(guard) => Ok((guard, woken)),
             Err(error) => Err(error.map_guard(|guard| (guard, woken))),
         }
@@ -217,8 +327,7 @@ impl Condvar {
     #[inline]
     pub fn notify_n(&self, count: u32) {
         if self.raw.has_waiters() {
-            self.take_part();
-            self.raw.notify(count);
+            self.notify_slow(count);
         }
     }
 
@@ -229,15 +338,21 @@ impl Condvar {
     #[inline]
     pub fn notify_all(&self) {
         if self.raw.has_waiters() {
-            self.take_part();
-            self.raw.notify_all();
+            self.notify_all_slow();
         }
     }
 
-    /// Who notifies is watched by those that wait, even if it has never locked anything here. One that cannot be watched notifies as well.
+    // Who notifies is watched by those that wait, even if it has never locked anything here. One that cannot be watched notifies as well.
     #[cold]
-    fn take_part(&self) {
+    fn notify_slow(&self, count: u32) {
+        let me = local::participant(self).ok();
+        self.raw.notify(me.map(|me| me.table), count);
+    }
+
+    #[cold]
+    fn notify_all_slow(&self) {
         let _unwatched = local::participant(self);
+        self.raw.notify_all();
     }
 }
 

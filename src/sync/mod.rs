@@ -15,7 +15,7 @@ mod stamp;
 mod waitable;
 
 pub use barrier::{Barrier, BarrierMember, BarrierWaitResult};
-pub use condvar::{Condvar, WaitTimeoutResult};
+pub use condvar::{Condvar, WaitTimeoutResult, Woken};
 pub use event::Event;
 pub use lock::{Lock, LockGuard};
 pub use mutex::{Mutex, MutexGuard};

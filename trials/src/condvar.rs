@@ -111,7 +111,7 @@ pub struct HeapTrial {
 
 impl Default for HeapTrial {
     fn default() -> Self {
-        let (mutex, more) = (Mutex::from_word(Word::new(0)), Condvar::from_word(Word::new(0)));
+        let (mutex, more) = (Mutex::from_word(Word::new(0)), Condvar::from_words(Word::new(0), Word::new(0)));
         Self { mutex, more, items: Cell::new(0) }
     }
 }
@@ -130,14 +130,15 @@ impl HeapTrial {
 
     fn take(&self, me: &Participant<'_, Standard>, count: u32, until: Duration) -> Answer {
         self.lock(me);
-        let mut woken = Woken::Spurious;
+        let mut woken = Woken::Neither;
         while self.items.get() < count {
             if woken == Woken::TimedOut {
                 self.mutex.unlock(0);
                 return Answer::TimedOut;
             }
-            woken = self.more.wait(me, true, Some(until), || self.mutex.unlock(0));
+            let waited = self.more.wait(me, true, Some(until), || self.mutex.unlock(0));
             self.lock(me);
+            woken = self.more.leave(me, waited);
         }
         self.items.set(self.items.get() - count);
         self.mutex.unlock(0);
@@ -154,11 +155,11 @@ impl Trial for HeapTrial {
             Operation::Put(count) => {
                 self.put(me, count);
                 self.mutex.unlock(0);
-                self.more.notify(count);
+                self.more.notify(Some(me.table), count);
             }
             Operation::PutInside(count) => {
                 self.put(me, count);
-                self.more.notify(count);
+                self.more.notify(Some(me.table), count);
                 self.mutex.unlock(0);
             }
             Operation::PutForAll(count) => {
@@ -166,7 +167,7 @@ impl Trial for HeapTrial {
                 self.mutex.unlock(0);
                 self.more.notify_all();
             }
-            Operation::Notify => self.more.notify(1),
+            Operation::Notify => self.more.notify(Some(me.table), 1),
             Operation::NotifyAll => self.more.notify_all(),
         }
         Answer::Done

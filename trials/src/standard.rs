@@ -187,6 +187,7 @@ impl Lifeline for Life {
 #[derive(Debug)]
 pub struct Note {
     process: AtomicU32,
+    waits_at: AtomicU32,
     gone: Arc<Mutex<BTreeSet<u32>>>,
 }
 
@@ -195,6 +196,14 @@ impl platform::About for Note {
         self.process.load(SeqCst)
     }
     fn note_waiting<W>(&self, _word: Option<&W>) {}
+    fn waits_at(&self) -> u32 {
+        operation();
+        self.waits_at.load(SeqCst)
+    }
+    fn set_waits_at(&self, number: u32) {
+        operation();
+        self.waits_at.store(number, SeqCst);
+    }
 }
 
 /// One who sleeps in [`Platform::wait`].
@@ -342,7 +351,7 @@ impl World {
         let word = <Word as platform::Word>::new;
         let gone = Arc::new(Mutex::default());
         let slot = |_| {
-            let about = Note { process: AtomicU32::new(0), gone: Arc::clone(&gone) };
+            let about = Note { process: AtomicU32::new(0), waits_at: AtomicU32::new(0), gone: Arc::clone(&gone) };
             Slot::from_parts(Word64::new(0), [Life(word(0)), Life(word(0))], about)
         };
         Self {
@@ -391,6 +400,7 @@ impl Newcomer<Standard> for Person {
     fn describe(&self, about: &Note, _id: Id) {
         operation();
         about.process.store(self.thread, SeqCst);
+        about.waits_at.store(0, SeqCst);
     }
     fn arm(&self, [own, _process]: &[Life; 2]) {
         platform::Word::store(&own.0, self.thread | WAKE_AT_DEATH, Ordering::Release);

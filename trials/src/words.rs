@@ -135,11 +135,14 @@ fn reentrant(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, argume
 }
 
 fn condvar(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, argument: u32) {
-    // SAFETY: one atomic word.
+    // SAFETY: two atomic words.
     let condvar = unsafe { memory.over::<Condvar<Linux>>() };
     match operation % 4 {
-        0 => drop(condvar.wait(me, true, deadline(), || {})),
-        1 => condvar.notify(argument),
+        0 => {
+            let waited = condvar.wait(me, true, deadline(), || {});
+            condvar.leave(me, waited);
+        }
+        1 => condvar.notify((argument & 1 == 0).then_some(me.table), argument),
         2 => condvar.notify_all(),
         _ => drop(condvar.has_waiters()),
     }

@@ -213,7 +213,8 @@ fn reentrant() {
 
 #[test]
 fn items_behind_a_condvar() {
-    let (mutex, more) = (Mutex::<Standard>::from_word(Word::new(0)), Condvar::<Standard>::from_word(Word::new(0)));
+    let (mutex, more) =
+        (Mutex::<Standard>::from_word(Word::new(0)), Condvar::<Standard>::from_words(Word::new(0), Word::new(0)));
     let items = Protected::<u64>::default();
     in_threads(4, |number, me| {
         for _ in 0..ROUNDS {
@@ -221,13 +222,14 @@ fn items_behind_a_condvar() {
             if number % 2 == 0 {
                 items.change(|items| *items += 1);
                 mutex.unlock(0);
-                more.notify(1);
+                more.notify(Some(me.table), 1);
                 continue;
             }
             while items.get() == 0 {
                 // Who has taken its last item leaves, and everybody else looks: a spurious return.
-                let _whatever = more.wait(me, true, None, || mutex.unlock(0));
+                let waited = more.wait(me, true, None, || mutex.unlock(0));
                 let _ = mutex.lock(me, None).expect("waits");
+                let _whatever = more.leave(me, waited);
             }
             items.change(|items| *items -= 1);
             mutex.unlock(0);

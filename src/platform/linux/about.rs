@@ -25,8 +25,11 @@ pub struct AboutThread {
     process_id: AtomicU32,
     /// See [`About::process`].
     process: AtomicU32,
-    /// When it began to sleep, milliseconds of the monotonic clock; 0: it does not.
-    waits_since: AtomicU64,
+    /// When it began to sleep, milliseconds of the monotonic clock modulo 2^32; 0: it does not. A
+    /// sleep of more than 24 days is told as one that has just begun.
+    waits_since: AtomicU32,
+    /// See [`About::waits_at`].
+    waits_at: AtomicU32,
 }
 const _: () = assert!(size_of::<AboutThread>() == 32);
 
@@ -39,11 +42,17 @@ impl About for AboutThread {
         self.process.load(FACT)
     }
     fn note_waiting<W>(&self, word: Option<&W>) {
-        let since = word.map_or(0, |_| (super::futex::now().as_millis() as u64).max(1));
+        let since = word.map_or(0, |_| (super::futex::now().as_millis() as u32).max(1));
         self.waits_since.store(since, FACT);
     }
     fn is_waiting(&self) -> bool {
         self.waits_since.load(FACT) != 0
+    }
+    fn waits_at(&self) -> u32 {
+        self.waits_at.load(FACT)
+    }
+    fn set_waits_at(&self, number: u32) {
+        self.waits_at.store(number, FACT);
     }
 }
 
@@ -58,7 +67,8 @@ impl AboutThread {
             start: AtomicU64::new(0),
             process_id: zero(),
             process: AtomicU32::new(process),
-            waits_since: AtomicU64::new(0),
+            waits_since: zero(),
+            waits_at: zero(),
         }
     }
 
@@ -70,6 +80,7 @@ impl AboutThread {
         self.process_id.store(me.process_id, FACT);
         self.process.store(process, FACT);
         self.waits_since.store(0, FACT);
+        self.waits_at.store(0, FACT);
     }
 
     /// The process id in its own PID namespace.
@@ -79,7 +90,11 @@ impl AboutThread {
 
     /// Since when (milliseconds of the monotonic clock) it sleeps, if it does.
     pub(crate) fn waits_since(&self) -> Option<u64> {
-        Some(self.waits_since.load(FACT)).filter(|since| *since != 0)
+        let since = Some(self.waits_since.load(FACT)).filter(|since| *since != 0)?;
+        let now = super::futex::now().as_millis() as u64;
+        // Before 0 is a beginning that is newer than `now`.
+        let lasts = ((now as u32).wrapping_sub(since) as i32).max(0);
+        Some(now.saturating_sub(lasts as u64))
     }
 
     /// How long ago the thread began, if that can be told: it began in this boot of the system, and

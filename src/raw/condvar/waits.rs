@@ -1,38 +1,155 @@
 //! What a waiter is told, step by step.
 
 use super::*;
+use crate::platform::Lifeline;
 use crate::platform::puppet::{DEADLINE, Puppet, Scene, play, scene};
 
-fn wait(word: u32, during: Scene) -> (Woken, u32) {
-    let condvar = Condvar::<Puppet>::from_word(Word::new(word));
-    let (woken, _) = play(2, vec![during], |me| condvar.wait(me, true, Some(DEADLINE), || {}));
-    (woken, condvar.word.load(Relaxed))
+/// With so many tickets before, and during the wait.
+fn wait(word: u32, [before, given]: [u32; 2], during: Scene) -> (Woken, [u32; 2]) {
+    let condvar = Condvar::<Puppet>::from_words(Word::new(word), Word::new(before));
+    let (woken, _) = play(2, vec![during], |me| {
+        let waited = condvar.wait(me, true, Some(DEADLINE), || condvar.tickets.store(given, Relaxed));
+        condvar.leave(me, waited)
+    });
+    (woken, [&condvar.word, &condvar.tickets].map(|word| word.load(Relaxed)))
 }
 
 #[test]
 fn who_is_notified_as_the_deadline_passes_is_told_so() {
     for (word, notified) in [(0, 1), (7, 8 | WAITERS), (SEQUENCE, WAITERS | FRESH), (SEQUENCE, 0)] {
+        for tickets in [1, 2] {
+            let (woken, left) = wait(
+                word,
+                [0, tickets],
+                scene(move |sleep| {
+                    sleep.news().store(notified, Relaxed);
+                    sleep.lasts();
+                }),
+            );
+            assert_eq!((woken, left), (Woken::Notified, [notified, tickets - 1]), "{word:#x} to {notified:#x}");
+        }
+    }
+}
+
+/// Others had it.
+#[test]
+fn who_finds_no_ticket_is_not_notified() {
+    for (ends, told) in [(DEADLINE, Woken::TimedOut), (DEADLINE / 2, Woken::Neither)] {
         let (woken, left) = wait(
-            word,
+            7,
+            [0, 0],
             scene(move |sleep| {
-                sleep.news().store(notified, Relaxed);
-                sleep.lasts();
+                sleep.news().store(8 | WAITERS, Relaxed);
+                sleep.ends_at(ends);
             }),
         );
-        assert_eq!((woken, left), (Woken::Notified, notified), "{word:#x} to {notified:#x}");
+        assert_eq!((woken, left), (told, [8 | WAITERS, 0]));
     }
 }
 
 #[test]
-fn who_gives_up_leaves_word_of_those_who_wait() {
+fn who_gives_up_leaves_word_of_those_who_wait_and_their_tickets() {
     for word in [0, WAITERS, WAITERS | FRESH | 7] {
-        let (woken, left) = wait(word, scene(|sleep| sleep.lasts()));
-        assert_eq!((woken, left), (Woken::TimedOut, word | WAITERS | FRESH), "{word:#x}");
+        for tickets in [0, 1] {
+            let (woken, left) = wait(word, [0, tickets], scene(|sleep| sleep.lasts()));
+            assert_eq!((woken, left), (Woken::TimedOut, [word | WAITERS | FRESH, tickets]), "{word:#x}");
+        }
     }
 }
 
 #[test]
 fn who_returns_early_without_a_notification_is_not_told_of_one() {
-    let (woken, _) = wait(0, scene(|sleep| sleep.ends_at(DEADLINE / 2)));
-    assert_eq!(woken, Woken::Spurious);
+    let (woken, _) = wait(0, [0, 1], scene(|sleep| sleep.ends_at(DEADLINE / 2)));
+    assert_eq!(woken, Woken::Neither);
+}
+
+/// The slots of the others say at what they wait.
+fn with_waiters<R>(condvar: &Condvar<Puppet>, waiters: &[usize], act: impl FnOnce(&Participant<'_, Puppet>) -> R) -> R {
+    let play_it = |me: &Participant<'_, Puppet>| {
+        for waiter in waiters {
+            me.table.slots[*waiter].about().set_waits_at(condvar.number(me.table));
+        }
+        act(me)
+    };
+    play(6, vec![], play_it).0
+}
+
+#[test]
+fn a_notification_gives_as_many_tickets_as_it_was_asked_for_and_one_of_all_as_there_can_be_waiters() {
+    for (before, count, expected) in [(0, 1, 1), (0, 3, 3), (1, 1, 2), (4_000, 500, 4_096), (u32::MAX, 1, 4_096)] {
+        let condvar = Condvar::<Puppet>::from_words(Word::new(WAITERS), Word::new(before));
+        condvar.notify(None, count);
+        assert_eq!(condvar.tickets.load(Relaxed), expected, "{before} and {count}");
+        assert!(Id::holder_in(expected).is_none(), "the word names nobody");
+        condvar.notify_all();
+        assert_eq!(condvar.tickets.load(Relaxed), 4_096);
+    }
+}
+
+#[test]
+fn the_dead_and_those_who_wait_elsewhere_do_not_count() {
+    let [condvar, other] = [(); 2].map(|()| Condvar::<Puppet>::from_words(Word::new(0), Word::new(0)));
+    let count = with_waiters(&condvar, &[1, 2, 3, 5], |me| {
+        me.table.slots[2].lifelines()[0].word().store(crate::platform::MARK, Relaxed);
+        me.table.slots[3].about().set_waits_at(other.number(me.table));
+        condvar.count_waiters(me.table)
+    });
+    assert_eq!(count, 2);
+}
+
+/// Those of the others that wait are kept.
+#[test]
+fn an_arrival_leaves_a_ticket_for_each_that_waits() {
+    for (before, expected) in [(0, 0), (1, 1), (2, 2), (3, 2), (9, 2)] {
+        let condvar = Condvar::<Puppet>::from_words(Word::new(WAITERS), Word::new(before));
+        let (left, _) = play(4, vec![scene(|_| {})], |me| {
+            for waiter in [1, 3] {
+                me.table.slots[waiter].about().set_waits_at(condvar.number(me.table));
+            }
+            let mut left = 0;
+            let waited = condvar.wait(me, true, Some(DEADLINE), || left = condvar.tickets.load(Relaxed));
+            assert_eq!(condvar.count_waiters(me.table), 3, "with the one that has arrived");
+            assert_eq!(condvar.leave(me, waited), Woken::Neither);
+            assert_eq!(condvar.count_waiters(me.table), 2, "without");
+            left
+        });
+        assert_eq!(left, expected, "of {before}");
+    }
+}
+
+/// They are those of one that was killed with its ticket.
+#[test]
+fn an_arrival_forgets_tickets_for_which_nobody_waits() {
+    let (woken, [_, left]) = wait(
+        7,
+        [2, 1],
+        scene(|sleep| {
+            sleep.news().store(8 | WAITERS, Relaxed);
+            sleep.ends_at(DEADLINE / 2);
+        }),
+    );
+    assert_eq!((woken, left), (Woken::Notified, 0), "its own is given after it has arrived");
+    let condvar = Condvar::<Puppet>::from_words(Word::new(0), Word::new(2));
+    let during = scene(|sleep| {
+        sleep.news().store(1 | WAITERS, Relaxed);
+        sleep.ends_at(DEADLINE / 2);
+    });
+    let (woken, _) = play(2, vec![during], |me| {
+        let waited = condvar.wait(me, true, Some(DEADLINE), || {});
+        condvar.leave(me, waited)
+    });
+    assert_eq!((woken, condvar.tickets.load(Relaxed)), (Woken::Neither, 0));
+}
+
+/// WAITERS stays as long as somebody that waits, without sleeping, has no ticket: the next notification is for it.
+#[test]
+fn waiters_is_cleared_when_all_have_their_tickets() {
+    for (count, left) in [(1, 1 | WAITERS), (2, 1), (3, 1)] {
+        let condvar = Condvar::<Puppet>::from_words(Word::new(WAITERS | FRESH), Word::new(0));
+        with_waiters(&condvar, &[1, 2], |me| condvar.notify(Some(me.table), count));
+        assert_eq!((condvar.word.load(Relaxed), condvar.tickets.load(Relaxed)), (left, count), "{count}");
+    }
+    let condvar = Condvar::<Puppet>::from_words(Word::new(WAITERS | FRESH), Word::new(0));
+    condvar.notify(None, 1);
+    assert_eq!(condvar.word.load(Relaxed), 1 | WAITERS, "one that takes no part cannot know");
 }
