@@ -505,7 +505,9 @@ impl<B: Backend, S: State> Explore<B, S> {
                     cut(place, true);
                 }
                 // Whoever finds it gone comes after all that it, and the kernel for it, has done.
-                world.slots.iter().for_each(|slot| slot.about().facts.thread.through_the_kernel());
+                for (slot, _) in &linked {
+                    world.slots[*slot].about().facts.thread.through_the_kernel();
+                }
                 world.ends.through_the_kernel();
                 world.gone[who].store(true, SeqCst);
                 let supervisor = Actor::new(Fate::default(), self.broken, self.nature(who), Arc::clone(time));

@@ -34,7 +34,7 @@
 //!    since it arrived.
 //! 7. If WAITERS is clear, each waiter that has not left has its ticket.
 //!
-//! The accesses are Relaxed but for two: the words publish nothing, the lock does. A notifier that made the predicate true under the lock sees the
+//! The words publish nothing of the user's, the lock does: what is not Relaxed is for the counting of waiters and tickets. A notifier that made the predicate true under the lock sees the
 //! arrival of each waiter that had the lock before it; a waiter that has the lock after it sees the predicate.
 //!
 //! # Who takes a ticket
@@ -50,7 +50,7 @@
 //! # What is not exact
 //!
 //! A thread of higher (real-time) priority that begins to sleep between a notification's CAS and its wake can be given that wake instead of one
-//! who was there before. It returns, and is told [`Woken::Neither`].
+//! who was there before. It returns, passes the wake on, and is told [`Woken::Neither`].
 //!
 //! Two condition variables of one segment whose places differ by a multiple of 4 GiB count each other's
 //! waiters as theirs: each may keep tickets for which it has no waiters.
@@ -62,7 +62,7 @@ use super::hold::Id;
 use super::table::{Participant, Slot, Table};
 use super::vigil::{Slept, Vigil};
 use crate::platform::{About, Platform, Word};
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use core::time::Duration;
 
 const WAITERS: u32 = 1 << 31;
@@ -131,7 +131,8 @@ impl<P: Platform> Condvar<P> {
         if let Some(slot) = me.table.slot(me.id) {
             slot.about().set_waits_at(self.number(me.table));
         }
-        let arrived = self.word.fetch_or(WAITERS | FRESH, Relaxed) | WAITERS | FRESH;
+        // ORDERING: Release. A notification that comes after it finds what the slot says.
+        let arrived = self.word.fetch_or(WAITERS | FRESH, Release) | WAITERS | FRESH;
         release();
         let slept = vigil.sleep_once(&self.word, arrived);
         Waited { arrived, is_over: slept == Slept::TimedOut }
@@ -148,6 +149,12 @@ impl<P: Platform> Condvar<P> {
         // Model: `condvar::who_is_woken_without_the_lock_held_finds_the_ticket`.
         let was_there = (self.word.load(Acquire) ^ waited.arrived) & SEQUENCE != 0;
         let is_notified = was_there && self.take_ticket();
+        // It may have been given the wake of one that was there, which sleeps on. ORDERING: Relaxed; as new as the wake.
+        if !was_there && self.tickets.load(Relaxed) > 0 {
+            P::wake(&self.word, 1);
+        }
+        // ORDERING: Release. Pairs with the fence in `has_tickets_for_all`.
+        P::fence(Release);
         if let Some(slot) = me.table.slot(me.id) {
             slot.about().set_waits_at(0);
         }
@@ -178,7 +185,8 @@ impl<P: Platform> Condvar<P> {
     /// How many wait, and live.
     fn count_waiters(&self, table: &Table<'_, P>) -> u32 {
         let number = self.number(table);
-        let waits_here = |slot: &&Slot<P>| slot.about().waits_at() == number && slot.armed().is_some();
+        // In this order: if the slot has got another owner meanwhile, what it says is that one's.
+        let waits_here = |slot: &&Slot<P>| slot.armed().is_some() && slot.about().waits_at() == number;
         table.slots_in_use().filter(waits_here).count() as u32
     }
 
@@ -225,7 +233,12 @@ impl<P: Platform> Condvar<P> {
 
     /// Whether nobody that waits needs a notification more.
     fn has_tickets_for_all(&self, table: Option<&Table<'_, P>>) -> bool {
-        table.is_some_and(|table| self.count_waiters(table) <= self.tickets.load(Relaxed))
+        table.is_some_and(|table| {
+            let waiters = self.count_waiters(table);
+            // ORDERING: Acquire. Who is not counted any more has taken its ticket: the tickets are no older than that.
+            P::fence(Acquire);
+            waiters <= self.tickets.load(Relaxed)
+        })
     }
 
     /// Wakes all that wait.
@@ -252,8 +265,8 @@ impl<P: Platform> Condvar<P> {
         let mut seen = self.word.load(Relaxed);
         while seen & WAITERS != 0 {
             let new = seen.wrapping_add(1) & SEQUENCE | seen & keep;
-            // ORDERING: Release. Pairs with the Acquire in `leave`.
-            match self.word.compare_exchange(seen, new, Release, Relaxed) {
+            // ORDERING: Release. Pairs with the Acquire in `leave`. Acquire: pairs with the Release of an arrival.
+            match self.word.compare_exchange(seen, new, AcqRel, Relaxed) {
                 Ok(_) => return Some(new),
                 Err(now) => seen = now,
             }

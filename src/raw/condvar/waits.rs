@@ -153,3 +153,21 @@ fn waiters_is_cleared_when_all_have_their_tickets() {
     condvar.notify(None, 1);
     assert_eq!(condvar.word.load(Relaxed), 1 | WAITERS, "one that takes no part cannot know");
 }
+
+/// A fault that was there once: the one that was there slept on, until the net.
+#[test]
+fn who_was_given_the_wake_of_one_that_was_there_passes_it_on() {
+    for (tickets, after, expected) in [(1, 7, vec![1]), (0, 7, vec![]), (1, 8, vec![])] {
+        let condvar = Condvar::<Puppet>::from_words(Word::new(7 | WAITERS), Word::new(0));
+        let early = scene(move |sleep| {
+            sleep.news().store(after | WAITERS | FRESH, Relaxed);
+            sleep.ends_at(DEADLINE / 2);
+        });
+        let (_, wakes) = play(2, vec![early], |me| {
+            // Of a notification before it arrived, whose wake is on its way.
+            let waited = condvar.wait(me, true, None, || condvar.tickets.store(tickets, Relaxed));
+            condvar.leave(me, waited)
+        });
+        assert_eq!(wakes.on(&condvar.word), expected, "{tickets} tickets, then {after}");
+    }
+}
