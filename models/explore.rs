@@ -505,8 +505,9 @@ impl<B: Backend, S: State> Explore<B, S> {
                     cut(place, true);
                 }
                 // Whoever finds it gone comes after all that it, and the kernel for it, has done.
-                for (slot, _) in &linked {
-                    world.slots[*slot].about().facts.thread.through_the_kernel();
+                let described = actor.described.lock().expect("no panic inside").clone();
+                for slot in linked.iter().map(|(slot, _)| *slot).chain(described) {
+                    world.slots[slot].about().facts.thread.through_the_kernel();
                 }
                 world.ends.through_the_kernel();
                 world.gone[who].store(true, SeqCst);

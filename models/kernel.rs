@@ -101,6 +101,8 @@ pub struct Actor {
     /// Its robust list, newest last, and `list_op_pending`: slot and lifeline.
     pub(crate) linked: Mutex<Vec<(usize, usize)>>,
     pub(crate) pending: Mutex<Option<(usize, usize)>>,
+    /// The slots that it has described as its own.
+    pub(crate) described: Mutex<Vec<usize>>,
     pub(crate) who: usize,
     pub(crate) script: Option<Arc<Script>>,
 }
@@ -140,6 +142,7 @@ impl Actor {
             time,
             clock: Mutex::new(Duration::ZERO),
             linked: Mutex::default(),
+            described: Mutex::default(),
             pending: Mutex::default(),
             who: 0,
             script: None,
@@ -648,7 +651,9 @@ impl<B: Backend> Newcomer<Model<B>> for Newborn<'_, B> {
     fn tag(&self) -> u32 {
         self.who as u32 + 1
     }
-    fn describe(&self, about: &Note<B>, _id: Id) {
+    fn describe(&self, about: &Note<B>, id: Id) {
+        let actor = B::actor().expect("only actors register");
+        actor.described.lock().expect("no panic inside").push(id.index());
         let facts = Facts::of(number(self.thread(), self.tag()), about.processes);
         about.facts.thread.store(facts.thread, Relaxed);
         about.facts.process.store(facts.process, Relaxed);
