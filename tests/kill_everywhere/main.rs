@@ -17,6 +17,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod arch;
 mod barrier;
 mod broken;
 mod condvar;

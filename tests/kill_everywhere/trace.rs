@@ -1,6 +1,6 @@
 //! Where a victim came by, from mark to mark: the instructions after which the next ones are killed, and the ways there.
 
-use super::victim::arch;
+use super::arch;
 use std::collections::HashMap;
 
 /// Where a victim came by, from mark to mark.

@@ -5,6 +5,7 @@
 //! each in a virtual machine; elsewhere by single steps. A run that takes another way (it waits longer, finds a slot
 //! elsewhere) and misses its breakpoint is tried again, more carefully.
 
+use super::arch;
 use super::operation::fork_bound;
 use super::stage::{Board, has_ended, sleep_of};
 use super::trace::{Care, Point, Shared, Trace};
@@ -310,104 +311,4 @@ impl Drop for Victim {
 /// A moment in which others run: a short one, but where one has waited for long already, which takes processors from others.
 pub(crate) fn pause(since: Instant) {
     std::thread::sleep((since.elapsed() / 16).clamp(Duration::from_micros(20), Duration::from_millis(1)));
-}
-
-#[cfg(target_arch = "x86_64")]
-pub(super) mod arch {
-    use core::mem::offset_of;
-
-    pub(crate) const HAS_BREAKPOINTS: bool = true;
-    const RIP: usize = offset_of!(libc::user, regs) + offset_of!(libc::user_regs_struct, rip);
-
-    /// Where a stopped thread is.
-    pub(super) fn address(thread: i32) -> u64 {
-        // SAFETY: a stopped thread that we trace.
-        unsafe { libc::ptrace(libc::PTRACE_PEEKUSER, thread, RIP, 0) as u64 }
-    }
-
-    /// A breakpoint in a stopped thread's memory, which is a private copy of ours.
-    #[derive(Debug)]
-    pub(super) struct Breakpoint {
-        thread: i32,
-        address: u64,
-        code: i64,
-    }
-
-    impl Breakpoint {
-        pub(super) fn insert(thread: i32, address: u64) -> Self {
-            const INT3: i64 = 0xcc;
-            // SAFETY: a stopped thread that we trace; one byte is changed, and put back by `remove`.
-            unsafe {
-                let code = libc::ptrace(libc::PTRACE_PEEKTEXT, thread, address, 0);
-                libc::ptrace(libc::PTRACE_POKETEXT, thread, address, code & !0xff | INT3);
-                Self { thread, address, code }
-            }
-        }
-        /// Where a thread is found that ran into it.
-        pub(super) fn seen_at(&self) -> u64 {
-            self.address + 1
-        }
-        /// Takes it away, and puts the thread that ran into it back before it.
-        pub(super) fn remove(&self) {
-            // SAFETY: as above.
-            unsafe {
-                libc::ptrace(libc::PTRACE_POKETEXT, self.thread, self.address, self.code);
-                libc::ptrace(libc::PTRACE_POKEUSER, self.thread, RIP, self.address);
-            }
-        }
-    }
-
-    const SYSCALL: [u8; 2] = [0x0f, 0x05];
-
-    /// The first two bytes of the instruction: the victim has the same code at the same place as we.
-    fn code(address: u64) -> [u8; 2] {
-        // SAFETY: the victim, our copy, executes the two bytes there; code does not go away.
-        unsafe { (address as *const [u8; 2]).read_unaligned() }
-    }
-
-    /// Whether the instruction is known to be no system call.
-    pub(super) fn is_computation(address: u64) -> bool {
-        address != 0 && code(address) != SYSCALL
-    }
-
-    /// Whether the instruction is a system call or a locked one.
-    pub(crate) fn is_special(address: u64) -> bool {
-        if address == 0 {
-            return false;
-        }
-        let code = code(address);
-        const LOCK: u8 = 0xf0;
-        code == SYSCALL || code[0] == LOCK || matches!(code, [0x86 | 0x87, _] | [0x40..=0x4f, 0x86 | 0x87]) // xchg
-    }
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-pub(super) mod arch {
-    pub(crate) const HAS_BREAKPOINTS: bool = false;
-
-    /// Not known.
-    pub(super) fn address(_thread: i32) -> u64 {
-        0
-    }
-
-    /// Not known of any.
-    pub(super) fn is_computation(_address: u64) -> bool {
-        false
-    }
-
-    #[derive(Debug)]
-    pub(super) struct Breakpoint;
-    impl Breakpoint {
-        pub(super) fn insert(_thread: i32, _address: u64) -> Self {
-            Self
-        }
-        pub(super) fn seen_at(&self) -> u64 {
-            0
-        }
-        pub(super) fn remove(&self) {}
-    }
-
-    pub(crate) fn is_special(_address: u64) -> bool {
-        false
-    }
 }
