@@ -7,9 +7,9 @@ mod common;
 use common::*;
 use outlive::{Error, LockError, Mutex, Segment};
 use std::ffi::CString;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
@@ -197,7 +197,13 @@ impl Views {
             skipped("no overlay can be mounted here");
             return None;
         }
-        Some(Self { merged, upper, _directory: directory })
+        let views = Self { merged, upper, _directory: directory };
+        let unnamed = OpenOptions::new().write(true).custom_flags(libc::O_TMPFILE).open(&views.merged);
+        if unnamed.is_err_and(|error| error.raw_os_error() == Some(libc::EOPNOTSUPP)) {
+            skipped("this kernel's overlays have no unnamed files (O_TMPFILE), so no segment can be made there");
+            return None;
+        }
+        Some(views)
     }
 }
 
