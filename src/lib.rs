@@ -79,7 +79,9 @@
 //!
 //! # Limits
 //!
-//! 64-bit little-endian Linux with glibc. x86_64 is tested; aarch64 is compiled, not run. At most 256 threads take part in
+//! 64-bit little-endian Linux with glibc. x86_64 is tested. aarch64 is tested on an emulated machine
+//! with a real kernel, never on real hardware: the emulator hides most of a weak memory order, which
+//! the models explore. At most 256 threads take part in
 //! one segment, or as many as [`Options::participants`] says, up to 4,096; up to about 60 of them are watched by every sleeper,
 //! of more some deaths may be noticed a second late. A thread takes part in at most 1,000 segments
 //! at a time, a main thread in 2,000, less the robust mutexes of the C library that it holds: see

@@ -76,6 +76,8 @@ pub struct Logs<'a> {
     pub thread: &'a str,
     /// `scripts/verify soak`.
     pub soak: &'a str,
+    /// `scripts/verify aarch64`.
+    pub aarch64: &'a str,
 }
 
 /// A number as people read it.
@@ -170,6 +172,7 @@ pub fn whole(logs: &Logs<'_>) -> Vec<[String; 3]> {
             "soak",
             soaked.map(str::to_owned),
         ),
+        row("the tests pass on aarch64", "QEMU: an emulated machine, and user mode", passed(logs.aarch64)),
     ]
 }
 
@@ -198,10 +201,11 @@ mod tests {
                          beside its reference, event_that_resets_itself: 60 scenarios\n",
             fuzz: "fuzz: words\n#1 INITED\nDone 12345 runs in 11 second(s)\nfuzz: bytes\nDone 7 runs in 11 second(s)\n",
             thread: "test result: ok. 9 passed; 0 failed\ntest result: FAILED. 3 passed\ntest result: ok. 2 passed;\n",
+            aarch64: "== abandoned, in the emulated machine\ntest result: ok. 5 passed; 0 failed\n-- abandoned: passed, 2 s\n",
             ..Logs::default()
         };
         let whole: Vec<_> = whole(&logs).into_iter().map(|[_, _, explored]| explored).collect();
-        assert_eq!(whole, ["words 12,345, bytes 7", "–", "11 tests run", "–"].map(String::from));
+        assert_eq!(whole, ["words 12,345, bytes 7", "–", "11 tests run", "–", "5 tests run"].map(String::from));
         let row = ROWS.iter().find(|row| row.files.contains(&"event")).expect("it is there");
         let cells = cells(row, &logs);
         assert_eq!(cells, ["2, 1,013", "–", "6, 1,200, 2,400", "12, 1, 0", "70, 13, 0", "5,120"].map(String::from));

@@ -99,10 +99,10 @@ fn table_of(header: &[&str]) -> Table {
 fn table(logs: &Path, each_model: bool) -> Result<bool> {
     // What was not run has no log, and a dash in the table.
     let log = |name: &str| std::fs::read_to_string(logs.join(name)).unwrap_or_default();
-    let names = ["models", "kills", "mutants", "references", "fuzz", "miri", "thread", "soak"].map(log);
-    let [models, kills, mutants, references, fuzz, miri, thread, soak] = names.each_ref().map(String::as_str);
+    let names = ["models", "kills", "mutants", "references", "fuzz", "miri", "thread", "soak", "aarch64"].map(log);
+    let [models, kills, mutants, references, fuzz, miri, thread, soak, aarch64] = names.each_ref().map(String::as_str);
     let lines = explored::collect(models);
-    let logs = Logs { models: &lines, kills, mutants, references, fuzz, miri, thread, soak };
+    let logs = Logs { models: &lines, kills, mutants, references, fuzz, miri, thread, soak, aarch64 };
     if each_model {
         let mut table = table_of(&["property", "primitive", "method", "explored", "bound"]);
         for line in &lines {
