@@ -3,6 +3,10 @@
 
 use super::*;
 use crate::platform::puppet::{DEADLINE, Puppet, Scene, play, scene};
+use std::rc::Rc;
+
+/// Scenes have it, too.
+type Shared = Rc<Semaphore<Puppet>>;
 
 /// Waits for permits where the words were `word` and `wish`. Gives the answer, the words that are left, and the
 /// wakes on each.
@@ -10,11 +14,10 @@ fn wait_beside(
     word: u32,
     wish: u32,
     count: u32,
-    scenes: impl FnOnce(&'static Semaphore<Puppet>) -> Vec<Scene>,
+    scenes: impl FnOnce(Shared) -> Vec<Scene>,
 ) -> (Result<(), Refused>, [u32; 2], [Vec<u32>; 2]) {
-    let words = Semaphore::<Puppet>::from_words(Word::new(word), Word::new(wish), Word::new(0));
-    let semaphore: &'static _ = Box::leak(Box::new(words));
-    let (answer, wakes) = play(2, scenes(semaphore), |me| semaphore.acquire(me, count, Some(DEADLINE)));
+    let semaphore = Rc::new(Semaphore::<Puppet>::from_words(Word::new(word), Word::new(wish), Word::new(0)));
+    let (answer, wakes) = play(2, scenes(Rc::clone(&semaphore)), |me| semaphore.acquire(me, count, Some(DEADLINE)));
     let words = [&semaphore.word, &semaphore.wish];
     (answer, words.map(|word| word.load(Relaxed)), words.map(|word| wakes.on(word)))
 }
@@ -46,7 +49,7 @@ fn permits_that_are_there_as_the_deadline_passes_are_had() {
     let (answer, left, _) = wait(0, vec![becomes_at_last(1)]);
     assert_eq!((answer, left & COUNT), (Ok(()), 0));
     let released = |count| {
-        move |semaphore: &'static Semaphore<Puppet>| {
+        move |semaphore: Shared| {
             vec![scene(move |sleep| {
                 semaphore.release(count).expect("far from the maximum");
                 sleep.lasts();
@@ -64,7 +67,7 @@ fn permits_that_are_there_as_the_deadline_passes_are_had() {
 #[test]
 fn who_was_woken_overtaken_and_gives_up_leaves_word_of_those_who_sleep() {
     assert_eq!(wait(0, vec![becomes_at_last(0)]), (Err(Refused::TimedOut), WAITERS, vec![]));
-    let overtaken = |semaphore: &'static Semaphore<Puppet>| {
+    let overtaken = |semaphore: Shared| {
         vec![scene(move |sleep| {
             semaphore.release(2).expect("far from the maximum");
             semaphore.try_acquire(2).expect("there are two");
@@ -81,7 +84,7 @@ fn who_was_never_woken_and_gives_up_leaves_word_of_those_who_sleep() {
         let lasts = scene(|sleep| sleep.lasts());
         assert_eq!(wait(others, vec![lasts]), (Err(Refused::TimedOut), WAITERS, vec![]));
         for (wish, left) in [(0, 3), (9, 3), (3, 3), (2, 2)] {
-            let lasts = |_: &_| vec![scene(|sleep| sleep.lasts())];
+            let lasts = |_: Shared| vec![scene(|sleep| sleep.lasts())];
             let expected = (Err(Refused::TimedOut), [others, left], [vec![], vec![]]);
             assert_eq!(wait_beside(others, wish, 3, lasts), expected, "beside a wish of {wish}");
         }
@@ -116,7 +119,7 @@ fn who_has_lowered_the_wish_and_takes_wakes_those_for_whom_what_is_left_suffices
     for (available, wish, expected, left) in
         [(4, 2, vec![u32::MAX], 0), (5, 2, vec![u32::MAX], 0), (3, 2, vec![], 2), (4, 3, vec![], 3), (4, 0, vec![], 0)]
     {
-        let others = |semaphore: &'static Semaphore<Puppet>| {
+        let others = |semaphore: Shared| {
             vec![scene(move |sleep| {
                 semaphore.word.store(available, Relaxed);
                 semaphore.wish.store(wish, Relaxed);
