@@ -1,5 +1,5 @@
-//! What happens beside many sleepers, and costs them something: a process that comes and goes, a death,
-//! a notification. Each makes sleepers look again, or watch others.
+//! What happens beside many sleepers, and costs them something: a process that comes and goes, a
+//! death, a notification. Each makes sleepers look again, or watch others.
 
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // a moment in shared memory is no algorithm
 
@@ -65,13 +65,13 @@ fn row(count: usize, mode: Mode) -> Result<Vec<String>, Box<dyn Error>> {
     std::thread::sleep(SETTLE);
 
     let (comers, times) = (if mode == Mode::Measure { COMERS } else { 2 }, mode.rounds(TIMES));
-    let (begun, before) = (Instant::now(), time_used(&crowd)?);
+    let (begun, before) = (Instant::now(), process::time_used(&crowd)?);
     for _ in 0..comers {
         process::fork(|| drop(segment.lock.lock()))?.join(ENOUGH)?;
     }
     let all = begun.elapsed();
     std::thread::sleep(SETTLE);
-    let of_comers = time_used(&crowd)? - before;
+    let of_comers = process::time_used(&crowd)? - before;
 
     let (mut death, mut notify) = (Event::default(), Event::default());
     for _ in 0..times {
@@ -115,13 +115,13 @@ impl Event {
         let (mut children, happen) = prepare(segment)?;
         asleep(children.last().ok_or("nobody waits")?)?;
         std::thread::sleep(SETTLE);
-        let before = time_used(crowd)?;
+        let before = process::time_used(crowd)?;
         let at = monotonic_nanoseconds();
         happen();
         children.last_mut().ok_or("nobody waits")?.join(ENOUGH)?;
         self.told_after.push(Duration::from_nanos(awake_at.load(SeqCst) - at));
         std::thread::sleep(SETTLE);
-        self.of_crowd += time_used(crowd)? - before;
+        self.of_crowd += process::time_used(crowd)? - before;
         Ok(())
     }
 
@@ -167,8 +167,4 @@ fn notified(segment: &Segment<Shared>) -> Result<Prepared<'_>, Box<dyn Error>> {
 
 fn asleep(child: &Child) -> Result<(), Box<dyn Error>> {
     Ok(child.wait_until_asleep_in(&[libc::SYS_futex, libc::SYS_futex_waitv], Duration::ZERO)?)
-}
-
-fn time_used(of: &[Child]) -> Result<Duration, Box<dyn Error>> {
-    of.iter().map(Child::time_used).sum::<Result<_, _>>().map_err(Into::into)
 }

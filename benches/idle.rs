@@ -3,7 +3,7 @@
 
 use outlive::platform::linux::set_waitv;
 use outlive::{Mutex, Segment};
-use outlive_benches::process::{Child, OthersLoad};
+use outlive_benches::process::OthersLoad;
 use outlive_benches::report::Table;
 use outlive_benches::{Mode, process};
 use std::error::Error;
@@ -50,15 +50,11 @@ fn once(count: usize, waitv: bool, mode: Mode) -> Result<f64, Box<dyn Error>> {
     }
     std::thread::sleep(settle);
     let begun = Instant::now();
-    let before = time_used(&sleepers)?;
+    let before = process::time_used(&sleepers)?;
     std::thread::sleep(round);
-    let used = time_used(&sleepers)? - before;
+    let used = process::time_used(&sleepers)? - before;
     let part = used.as_secs_f64() / begun.elapsed().as_secs_f64();
     drop(sleepers); // killed
     drop(held);
     Ok(part * 100.0)
-}
-
-fn time_used(of: &[Child]) -> Result<Duration, Box<dyn Error>> {
-    of.iter().map(Child::time_used).sum::<Result<_, _>>().map_err(Into::into)
 }

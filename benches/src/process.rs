@@ -157,6 +157,14 @@ impl Drop for Child {
     }
 }
 
+/// How long all of these were on a processor.
+///
+/// # Errors
+/// Those of [`Child::time_used`].
+pub fn time_used(of: &[Child]) -> io::Result<Duration> {
+    of.iter().map(Child::time_used).sum()
+}
+
 /// Fills in all pages of what this process has mapped, as they are in a process that has run for a while: a fork's child
 /// begins without those of its code. A wish, too: it needs a `RLIMIT_MEMLOCK` of as much.
 pub fn map_all_code() {
