@@ -30,34 +30,10 @@ fn child() {
     let path = PathBuf::from(std::env::var("OUTLIVE_PATH").expect("set by the parent"));
     match role.as_str() {
         "hold" => hold(&path),
-        "hold, under another boot id" => {
-            let other = path.with_file_name("boot_id");
-            std::fs::write(&other, "11111111-2222-3333-4444-555555555555\n").expect("written");
-            let alone =
-                own_mounts() && mount(&other, Path::new("/proc/sys/kernel/random/boot_id"), "", libc::MS_BIND, "");
-            if alone {
-                hold(&path);
-            } else {
-                say("lacks a permission");
-            }
-        }
-        "hold, with all descriptors closed" => {
-            let segment = Counter::open(&path).expect("there");
-            let guard = segment.lock().expect("free");
-            // SAFETY: of these numbers only the segment's is in use by code of this process, which
-            // is what is tried here.
-            assert_eq!(unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) }, 0);
-            // Their numbers go to others, of the very same file.
-            let others: Vec<_> = (0..8).map(|_| File::open(&path).expect("there")).collect();
-            say("held");
-            wait_for_the_word();
-            drop(guard);
-            *segment.lock().expect("free") += 1;
-            let mut command = std::process::Command::new("/bin/true");
-            let refused = segment.pass_to(&mut command, "x").expect_err("has no descriptor");
-            assert!(matches!(refused, Error::DescriptorLost { .. }), "{refused}");
-            drop(segment);
-            assert!(others.iter().all(|file| file.metadata().is_ok()), "somebody else's descriptor was closed");
+        "hold, under another boot id" => under_another_boot_id(&path, hold),
+        "hold, with all descriptors closed" => hold_without_descriptors(&path),
+        "hold, under another boot id, with all descriptors closed" => {
+            under_another_boot_id(&path, hold_without_descriptors);
         }
         "read, and lock what a reader can" => {
             // SAFETY: this process does nothing but this role.
@@ -89,6 +65,37 @@ fn child() {
         }
         other => panic!("no such role: {other}"),
     }
+}
+
+/// Does it where the kernel seems to have been started at another time.
+fn under_another_boot_id(path: &Path, what: fn(&Path)) {
+    let other = path.with_file_name("boot_id");
+    std::fs::write(&other, "11111111-2222-3333-4444-555555555555\n").expect("written");
+    if own_mounts() && mount(&other, Path::new("/proc/sys/kernel/random/boot_id"), "", libc::MS_BIND, "") {
+        what(path);
+    } else {
+        say("lacks a permission");
+    }
+}
+
+/// The role of a daemon that has the lock, and closes what it does not know.
+fn hold_without_descriptors(path: &Path) {
+    let segment = Counter::open(path).expect("there");
+    let guard = segment.lock().expect("free");
+    // SAFETY: of these numbers only the segment's is in use by code of this process, which
+    // is what is tried here.
+    assert_eq!(unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) }, 0);
+    // Their numbers go to others, of the very same file.
+    let others: Vec<_> = (0..8).map(|_| File::open(path).expect("there")).collect();
+    say("held");
+    wait_for_the_word();
+    drop(guard);
+    *segment.lock().expect("free") += 1;
+    let mut command = std::process::Command::new("/bin/true");
+    let refused = segment.pass_to(&mut command, "x").expect_err("has no descriptor");
+    assert!(matches!(refused, Error::DescriptorLost { .. }), "{refused}");
+    drop(segment);
+    assert!(others.iter().all(|file| file.metadata().is_ok()), "somebody else's descriptor was closed");
 }
 
 /// The role of one that has the lock.
@@ -272,6 +279,23 @@ fn a_participant_with_another_boot_id_is_joined() {
     assert_eq!(holder.hear(), "held");
     assert!(matches!(segment.try_lock(), Err(LockError::WouldBlock)));
     assert!(holder.ends_well());
+}
+
+/// A fault that was there once: a daemon without descriptors, seen from under another boot id, was
+/// told dead by a plain `open`, and its lock was given away.
+#[test]
+fn a_holder_without_descriptors_and_with_another_boot_id_keeps_its_lock() {
+    let _alone = alone();
+    for directory in directories() {
+        let path = made(directory.path());
+        let mut holder = actor(&path, "hold, under another boot id, with all descriptors closed");
+        if holder.hear() != "held" {
+            return skipped("only root can mount another boot id");
+        }
+        expect_held(&path);
+        assert!(holder.ends_well());
+        assert_eq!(*Counter::open(&path).expect("there").lock().expect("free"), 8);
+    }
 }
 
 /// A fault that was there once: through an overlay's upper directory the locks of those who came
