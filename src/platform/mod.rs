@@ -177,6 +177,11 @@ pub trait Platform: Debug + Sized + Send + Sync + 'static {
         let _nobody_has_siblings = (about, thread);
         false
     }
+    /// The caller is about to sleep until a participant releases, or dies. Whatever makes
+    /// [`is_ending`](Self::is_ending) answer sooner then is done now, when there is time.
+    fn prepare_for_end(about: &Self::About) {
+        let _nothing_helps = about;
+    }
     /// As [`is_gone`](Self::is_gone), of the participant's whole process.
     fn is_process_gone(about: &Self::About) -> bool;
 }

@@ -212,6 +212,9 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         // Before the wait, and not after it: who was woken has no time to lose.
         self.me.table.look_slowly_if_due(now);
         let Some(watch) = self.watch.take() else {
+            if let Some(slot) = holder.and_then(|holder| self.me.table.slot(holder)) {
+                P::prepare_for_end(slot.about());
+            }
             self.watch = Some(self.collect(holder));
             return Slept::Look;
         };

@@ -176,6 +176,9 @@ impl Platform for Linux {
     fn is_ending(about: &AboutThread, thread: u32) -> bool {
         about.is_ending(thread)
     }
+    fn prepare_for_end(about: &AboutThread) {
+        about.prepare_for_end();
+    }
     fn is_process_gone(about: &AboutThread) -> bool {
         about.is_process_gone()
     }
