@@ -133,11 +133,12 @@ pub enum Error {
         /// The id of its process, as this process sees it; `None` if it cannot be looked at.
         process_id: Option<u32>,
     },
-    /// This process has closed the segment's descriptor without asking. The segment can be used on,
-    /// but not passed on.
+    /// This process has closed the segment's descriptor. The segment can be used on, but not passed
+    /// on.
     DescriptorLost {
-        /// The number that the descriptor had.
-        number: i32,
+        /// The number that the descriptor had; `None` if it was closed by
+        /// [`Segment::close_descriptor`](crate::Segment::close_descriptor).
+        number: Option<i32>,
     },
     /// No segment was passed to this process under that name.
     NotPassed(String),
@@ -313,7 +314,10 @@ impl fmt::Display for Error {
                 f,
                 "nobody was expected to use the segment, because no lock says so, but participant {id} on record lives in process {process_id}: the two see one file through two views (an overlay and its upper directory, a network file system), or that process has closed all descriptors on an overlay; open it by the path that the others use, or end that process, or, if nobody uses the segment, say so with Options::vouch_unused"
             ),
-            Self::DescriptorLost { number } => write!(
+            Self::DescriptorLost { number: None } => f.write_str(
+                "the segment's descriptor was expected to be open, and was closed by Segment::close_descriptor; pass the segment on before that, or open it again by its name",
+            ),
+            Self::DescriptorLost { number: Some(number) } => write!(
                 f,
                 "the segment's descriptor was expected at number {number}, and is there no more: this process has closed descriptors that it had not opened; keep that one open, or open the segment again"
             ),

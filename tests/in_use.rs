@@ -351,6 +351,20 @@ fn who_closes_all_descriptors_on_an_overlay_keeps_its_lock() {
     });
 }
 
+#[test]
+fn on_an_overlay_a_segment_keeps_its_descriptor() {
+    let _alone = alone();
+    with_own_mounts(|| {
+        let Some(views) = Views::new() else { return };
+        let path = made(&views.merged);
+        let mut segment = Counter::open(&path).expect("there");
+        let refused = segment.close_descriptor().expect_err("it keeps the lock");
+        assert!(matches!(refused, Error::Unsupported(_)), "{refused}");
+        let refused = replaced(&path).expect_err("in use");
+        assert!(matches!(refused, Error::AlreadyExists(_)), "{refused}");
+    });
+}
+
 /// In a process of its own, whose children are in a PID namespace of their own.
 fn with_own_processes(test: impl FnOnce()) {
     with_own_mounts(|| {

@@ -56,8 +56,32 @@ fn child() {
             // Stays open until the parent has looked.
             std::thread::park_timeout(PATIENCE);
         }
+        "have more segments than descriptors" => {
+            let few = libc::rlimit { rlim_cur: 32, rlim_max: 32 };
+            // SAFETY: a valid limit, of a process that does nothing but this role.
+            assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &few) }, 0);
+            let with_descriptors: Vec<_> = std::iter::from_fn(|| Counter::open(&path).ok()).take(100).collect();
+            assert!(with_descriptors.len() < 32, "the limit is not kept");
+            drop(with_descriptors);
+            let segments: Vec<_> = (0..500).map(|number| without_descriptor(number, &path)).collect();
+            segments.iter().for_each(|segment| *segment.lock().expect("free") += 1);
+            say("have them");
+            wait_for_the_word();
+        }
         other => panic!("no such role: {other}"),
     }
+}
+
+/// Every second one is the segment at `path`, once more.
+fn without_descriptor(number: usize, path: &Path) -> Counter {
+    let made = if number % 2 == 0 { Counter::open(path) } else { Counter::anonymous(|_| {}) };
+    let mut segment = made.expect("one descriptor, for a moment");
+    segment.close_descriptor().expect("on no overlay");
+    segment.close_descriptor().expect("closed already");
+    let refused = segment.pass_to(&mut std::process::Command::new("/bin/true"), "x");
+    assert!(matches!(refused, Err(Error::DescriptorLost { number: None })), "{refused:?}");
+    assert_eq!(segment.has_name(path).expect("can be looked at"), number % 2 == 0);
+    segment
 }
 
 /// The environment of the next children: tests that use it run one after the other.
@@ -226,6 +250,19 @@ fn children_get_a_segment_only_if_it_is_passed() {
     shared.pass_to(&mut with, "x").expect("passed");
     assert_eq!(count(&mut with), 1);
     assert!(matches!(Counter::inherit("never-passed"), Err(Error::NotPassed(_))));
+}
+
+#[test]
+fn a_segment_needs_no_descriptor_and_is_in_use_without_one() {
+    let directory = directory();
+    let path = directory.path().join("segment");
+    drop(Counter::create(&path, |_| {}).expect("made"));
+    let mut other = with_path(&path, || Actor::start(&segment(), "have more segments than descriptors", true));
+    assert_eq!(other.hear(), "have them");
+    let refused = Counter::options().replace_abandoned(true).create(&path, |_, _| {}).expect_err("in use");
+    assert!(matches!(refused, Error::AlreadyExists(_)), "{refused}");
+    assert_eq!(*Counter::open(&path).expect("joined").lock().expect("free"), 250);
+    assert!(other.ends_well());
 }
 
 #[test]

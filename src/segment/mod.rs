@@ -530,6 +530,41 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         }
     }
 
+    /// Closes the file descriptor that the segment has had so far, for processes that have many
+    /// segments open at once (`ulimit -n`). The segment is used as before. It cannot be passed on any
+    /// more: [`pass_to`](Self::pass_to) and [`send_to`](Self::send_to) answer
+    /// [`Error::DescriptorLost`]. One that has a name can be opened anew for that.
+    ///
+    /// ```
+    /// use outlive::{Mutex, Segment};
+    ///
+    /// let mut counts = vec![];
+    /// for _ in 0..100 {
+    ///     let mut count = Segment::<Mutex<u64>>::anonymous(|_zero| {})?;
+    ///     count.close_descriptor()?;
+    ///     counts.push(count); // without a descriptor
+    /// }
+    /// *counts[99].lock().unwrap() += 1;
+    /// # Ok::<(), outlive::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] on an overlay: only the descriptor keeps the lock there that says "in
+    /// use". The descriptor stays open then.
+    pub fn close_descriptor(&mut self) -> Result<()> {
+        match self.file() {
+            Ok(file) if naming::is_on_overlay(file) => Err(Error::Unsupported(
+                "a segment on an overlay is in use only as long as its descriptor is open; keep it open, or put the segment on another file system".into(),
+            )),
+            Ok(_) => {
+                // SAFETY: whoever borrows it borrows this handle, which is the caller's alone.
+                unsafe { self.body().file.close() };
+                Ok(())
+            }
+            Err(_closed_before) => Ok(()),
+        }
+    }
+
     /// Takes the calling thread out of the segment, for threads that live on but have done with it. It comes back with its
     /// next operation. Reads the whole segment once.
     ///

@@ -85,7 +85,7 @@ mod replace;
 mod turn;
 
 pub(super) use descriptor::{Descriptor, mark, reopen, reopen_to_read};
-pub(super) use record::{TableCopy, expect_nobody_alive, origin_of};
+pub(super) use record::{TableCopy, expect_nobody_alive, is_on_overlay, origin_of};
 pub(super) use replace::Replacer;
 pub(super) use turn::{Patience, is_in_use, open, share, turn_at};
 

@@ -6,7 +6,11 @@
 //! file. Nothing here reads or writes at the position, so it serves as a mark that no other open
 //! file of the same file has.
 
+#![allow(clippy::disallowed_types)] // process-local bookkeeping, never in shared memory, never in an algorithm
+
 use crate::error::{Error, Result};
+use crate::platform::atomic::AtomicI32;
+use core::sync::atomic::Ordering::Relaxed;
 use rustix::fs::SeekFrom;
 use std::fs::File;
 use std::hash::{BuildHasher, Hasher};
@@ -15,17 +19,21 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, RawFd};
 /// The number of an open file, which is closed with this if it is still ours by then.
 #[derive(Debug)]
 pub(in crate::segment) struct Descriptor {
-    number: RawFd,
+    /// [`CLOSED`] once it was closed on purpose.
+    number: AtomicI32,
     device: u64,
     inode: u64,
     position: u64,
 }
 
+/// No descriptor's number.
+const CLOSED: RawFd = -1;
+
 impl Descriptor {
     pub(in crate::segment) fn new(file: File) -> Result<Self> {
         let (device, inode) = super::inode(&file)?;
         let position = mark(&file)?;
-        Ok(Self { number: file.into_raw_fd(), device, inode, position })
+        Ok(Self { number: AtomicI32::new(file.into_raw_fd()), device, inode, position })
     }
 
     /// The descriptor, if it still is what it was.
@@ -33,22 +41,38 @@ impl Descriptor {
     /// # Errors
     /// [`Error::DescriptorLost`].
     pub(in crate::segment) fn get(&self) -> Result<BorrowedFd<'_>> {
+        // ORDERING: Relaxed; who closes it has the only handle of the segment to itself.
+        let number = self.number.load(Relaxed);
+        if number == CLOSED {
+            return Err(Error::DescriptorLost { number: None });
+        }
         // SAFETY: asked what it stands for, and handed on only if that is ours. Nobody has a reason
         // to close it in between.
-        let descriptor = unsafe { BorrowedFd::borrow_raw(self.number) };
+        let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
         let about = rustix::fs::fstat(descriptor);
         let is_file = about.is_ok_and(|about| (about.st_dev, about.st_ino) == (self.device, self.inode));
         let is_ours = is_file && rustix::fs::seek(descriptor, SeekFrom::Current(0)).is_ok_and(|at| at == self.position);
-        is_ours.then_some(descriptor).ok_or(Error::DescriptorLost { number: self.number })
+        is_ours.then_some(descriptor).ok_or(Error::DescriptorLost { number: Some(number) })
+    }
+
+    /// Closes it, if it is still ours.
+    ///
+    /// # Safety
+    /// Nobody has borrowed it.
+    pub(in crate::segment) unsafe fn close(&self) {
+        if self.get().is_ok() {
+            // ORDERING: Relaxed, as in `get`.
+            let number = self.number.swap(CLOSED, Relaxed);
+            // SAFETY: it is ours by the check just now, and is not used after this.
+            unsafe { rustix::io::close(number) };
+        }
     }
 }
 
 impl Drop for Descriptor {
     fn drop(&mut self) {
-        if self.get().is_ok() {
-            // SAFETY: it is ours by the check just now, and is not used after this.
-            unsafe { rustix::io::close(self.number) };
-        }
+        // SAFETY: a borrow would have to outlive it.
+        unsafe { self.close() };
     }
 }
 

@@ -26,6 +26,12 @@ pub(in crate::segment) fn origin_of(file: &File) -> Result<Origin> {
     })
 }
 
+/// Whether the file is seen through an overlay: then a mapping is made through another file, and does
+/// not keep the locks of this one.
+pub(in crate::segment) fn is_on_overlay(file: impl AsFd) -> bool {
+    rustix::fs::fstatfs(file).is_ok_and(|about| about.f_type == OVERLAYFS)
+}
+
 /// Refuses a segment that nobody has mapped, as far as the locks tell, while a participant on
 /// record is known to live.
 ///
@@ -38,7 +44,7 @@ pub(in crate::segment) fn expect_nobody_alive(file: &File, header: &[u8; header:
     }
     let table = TableCopy::of(file, header::participants(header))?;
     // Where it is known that there is a second view, whoever is out of sight may be there.
-    let is_overlay = rustix::fs::fstatfs(file).is_ok_and(|about| about.f_type == OVERLAYFS);
+    let is_overlay = is_on_overlay(file);
     let living = table.slots().iter().enumerate().find_map(|(index, slot)| {
         let (id, thread) = slot.living(index)?;
         match slot.about().look(thread) {
