@@ -1,4 +1,4 @@
-//! What a long run has shown, collected from what its parts print, as the table of the README.
+//! What a long run has shown, collected from what its parts print, as the table in `docs/EVIDENCE.md`.
 //!
 //! Each number comes from a line that the part printed when it had done the work; where there is none, the cell says so.
 
