@@ -93,6 +93,10 @@
 //!
 //! `bytemuck` and `zerocopy` let those crates' plain data into a segment, in the wrappers `Pod` and `Plain`.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 pub mod error;
 pub mod guide;
 pub mod platform;
