@@ -48,7 +48,7 @@
 use super::header::{self, Layout};
 use super::naming::Descriptor;
 use crate::error::{Error, Result};
-use crate::platform::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
+use crate::platform::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
 use crate::platform::linux::{self, Anchors, Linux, Myself, OwnMemory};
 use crate::platform::{Platform, linux::AboutThread, linux::RobustNode};
 use crate::raw::Id;
@@ -70,14 +70,32 @@ mod tests;
 
 /// The two numbers that a fork wipes.
 #[derive(Debug)]
+#[repr(align(64))]
 struct Page {
     epoch: AtomicU64,
     process: AtomicU64,
 }
 
-/// What [`PAGE`] points to before there is a page: the numbers of nobody.
-static NOBODYS: Page = Page { epoch: AtomicU64::new(0), process: AtomicU64::new(0) };
-static PAGE: AtomicPtr<Page> = AtomicPtr::new(ptr::from_ref(&NOBODYS).cast_mut());
+/// The largest page that this processor's kernels use: what surrounds the two numbers on both sides, so
+/// that nothing else is in their page.
+const LARGEST_PAGE: usize = if cfg!(any(target_arch = "x86_64", target_arch = "x86")) { 4 << 10 } else { 64 << 10 };
+
+/// The page, within the program's zeroed memory (`.bss`), which is anonymous there: at a place that is
+/// known when the program is linked, since a pointer to it would be read twice at every lock.
+#[repr(C)]
+struct Wiped {
+    _before: [u8; LARGEST_PAGE],
+    page: Page,
+    _after: [u8; LARGEST_PAGE],
+}
+
+static WIPED: Wiped = Wiped {
+    _before: [0; LARGEST_PAGE],
+    page: Page { epoch: AtomicU64::new(0), process: AtomicU64::new(0) },
+    _after: [0; LARGEST_PAGE],
+};
+/// Whether the kernel wipes it by now.
+static IS_WIPED: AtomicBool = AtomicBool::new(false);
 /// Source of epochs, process numbers and thread numbers: never the same twice, in a process and all its descendants.
 static NUMBER: AtomicU64 = AtomicU64::new(1);
 
@@ -87,35 +105,32 @@ fn new_number() -> u64 {
 
 #[inline(always)]
 fn page() -> &'static Page {
-    // SAFETY: a static, or a page that is never unmapped once it was published. ORDERING: Acquire; pairs with the
-    // publication in `ensure_page`.
-    unsafe { &*PAGE.load(Acquire) }
+    &WIPED.page
+}
+
+/// Where the page of the two numbers begins, and its size.
+fn wiped_memory() -> (*mut libc::c_void, usize) {
+    // SAFETY: sysconf has no preconditions, and knows the size of a page.
+    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
+    let within = ptr::from_ref(page()) as usize & !(size - 1);
+    (ptr::from_ref(&WIPED).with_addr(within).cast_mut().cast(), size)
 }
 
 fn ensure_page() -> Result<&'static Page> {
-    let page = match page() {
-        page if !ptr::eq(page, &NOBODYS) => page,
-        nobodys => {
-            let map = memmap2::MmapMut::map_anon(4096).map_err(|e| Error::io("map a page", None, e))?;
-            let new = map.as_ptr().cast_mut().cast::<Page>();
-            // SAFETY: exactly the page that was just mapped, private and anonymous.
-            if unsafe { libc::madvise(new.cast(), 4096, libc::MADV_WIPEONFORK) } != 0 {
-                let error = std::io::Error::last_os_error();
-                return Err(Error::Unsupported(format!(
-                    "the kernel cannot wipe a page on fork (it can since Linux 4.14): {error}"
-                )));
-            }
-            match PAGE.compare_exchange(ptr::from_ref(nobodys).cast_mut(), new, AcqRel, Acquire) {
-                Ok(_) => {
-                    core::mem::forget(map); // for the life of the process
-                    // SAFETY: page-aligned, zeroed, published just now, and never unmapped.
-                    unsafe { &*new }
-                }
-                // SAFETY: another thread published its own, as above.
-                Err(other) => unsafe { &*other },
-            }
+    // ORDERING: Acquire; pairs with the Release below: who sees it set may write numbers there.
+    if !IS_WIPED.load(Acquire) {
+        let (start, size) = wiped_memory();
+        // SAFETY: this page lies within WIPED, and holds nothing but the two numbers, which are 0 as
+        // long as nobody has got past this. Whoever does it once more changes nothing.
+        if size > LARGEST_PAGE || unsafe { libc::madvise(start, size, libc::MADV_WIPEONFORK) } != 0 {
+            let error = std::io::Error::last_os_error();
+            return Err(Error::Unsupported(format!(
+                "the kernel cannot wipe a page of {size} bytes on fork (it can since Linux 4.14): {error}"
+            )));
         }
-    };
+        IS_WIPED.store(true, Release);
+    }
+    let page = page();
     if page.process.load(Acquire) == 0 {
         // First use, or the first in a forked child, which has one thread.
         let _ = page.epoch.compare_exchange(0, new_number(), AcqRel, Relaxed);

@@ -86,8 +86,9 @@ static DROPPED: AtomicPtr<Mapping> = AtomicPtr::new(ptr::null_mut());
 static STATE_AT_FAULT: AtomicU64 = AtomicU64::new(u64::MAX);
 
 fn protect(protection: i32) {
-    // SAFETY: the whole of the page that `ensure_page` mapped.
-    assert_eq!(unsafe { libc::mprotect(PAGE.load(SeqCst).cast(), 4096, protection) }, 0);
+    let (start, size) = wiped_memory();
+    // SAFETY: the whole of a page that holds nothing but the two numbers.
+    assert_eq!(unsafe { libc::mprotect(start, size, protection) }, 0);
 }
 
 extern "C" fn on_fault(_signal: i32) {
