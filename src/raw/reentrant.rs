@@ -121,6 +121,15 @@ impl<P: Platform> ReentrantMutex<P> {
     /// As [`Mutex::unlock`].
     #[inline]
     pub fn release(&self, by: Id, left: u32) -> Result<(), NotHeld> {
+        // If the count is another's, the word is as well, and the exchange refuses.
+        if self.count.load(Relaxed) == 0 && self.mutex.release_plain(by.word()) {
+            return Ok(());
+        }
+        self.release_nested(by, left)
+    }
+
+    /// One of several holds, or the last one where somebody sleeps, or the data is inconsistent.
+    fn release_nested(&self, by: Id, left: u32) -> Result<(), NotHeld> {
         if self.mutex.look_relaxed() & !WAITERS == by.word() {
             self.give_back(0);
             return Ok(());

@@ -130,7 +130,7 @@ impl Lock {
     #[inline]
     pub fn release(&self) -> Result<(), Error> {
         match local::participant(self) {
-            Ok(me) if self.raw.release_plain_own(me.id) => {
+            Ok(me) if self.raw.release_plain(me.id.word()) => {
                 local::lock_ends();
                 Ok(())
             }

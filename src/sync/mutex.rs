@@ -297,11 +297,12 @@ impl<T> Drop for MutexGuard<'_, T> {
         if !self.stamp.is_of_this_process() {
             return; // a fork's copy
         }
-        local::hold_ends();
         if self.stamp.panicked_since() {
             self.stamp.set_own(Cause::Panicked(self.lock.raw.holder()).word());
         }
         self.lock.raw.unlock(self.stamp.own());
+        // Only now: an exchange waits for the stores before it. The count is too high for a moment, as it may be.
+        local::hold_ends();
     }
 }
 

@@ -449,8 +449,9 @@ impl<T> Drop for ReentrantMutexGuard<'_, T> {
         if !self.stamp.is_of_this_process() {
             return; // a fork's copy
         }
-        local::hold_ends();
-        if let Err(lost) = self.give_back() {
+        let given_back = self.give_back();
+        local::hold_ends(); // only now, as in `Mutex`
+        if let Err(lost) = given_back {
             // A second panic would abort: the first one is enough to be told.
             assert!(std::thread::panicking(), "a ReentrantMutexGuard lost its hold: {}", Error::from(lost));
         }

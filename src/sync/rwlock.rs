@@ -357,8 +357,8 @@ impl<T, const READERS: usize> Drop for RwLockReadGuard<'_, T, READERS> {
     #[inline]
     fn drop(&mut self) {
         if self.stamp.is_of_this_process() {
-            local::hold_ends();
             self.lock.raw.unlock_read(self.stamp.own() as usize);
+            local::hold_ends(); // only now, as in `Mutex`
         }
     }
 }
@@ -455,9 +455,9 @@ impl<T, const READERS: usize> Drop for RwLockWriteGuard<'_, T, READERS> {
     #[inline]
     fn drop(&mut self) {
         if self.stamp.is_of_this_process() {
-            local::hold_ends();
             let left = self.left();
             self.lock.raw.unlock_write(left);
+            local::hold_ends(); // only now, as in `Mutex`
         }
     }
 }
