@@ -2,23 +2,19 @@
 //!
 //! The number under the lock counts the turns: at the end it must be the sum of what the processes have counted themselves.
 
-// The words by which the processes begin and end together are no part of an algorithm.
-#![allow(clippy::disallowed_types)]
-
-use outlive::{Mutex, Segment, Shareable};
+use outlive::{Mutex, Segment};
+use outlive_benches::Mode;
+use outlive_benches::contest::{Control, compete, steps_in, take_turns};
 use outlive_benches::peers::{FlockFile, Guarded, Pthread, Robustness};
 use outlive_benches::process::OthersLoad;
 use outlive_benches::report::{Samples, Table, Target, verdict, with_interval};
-use outlive_benches::{Mode, process};
 use std::error::Error;
-use std::hint::black_box;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 const ROUNDS: usize = 7;
 const ROUND: Duration = Duration::from_secs(1);
 const HELD: Duration = Duration::from_nanos(100);
-const MOST_PROCESSES: usize = 4;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
@@ -35,23 +31,6 @@ const KINDS: [(Kind, &str); 4] = [
     (Kind::Flock, "flock"),
 ];
 
-/// How the processes begin and end together. All zero at first.
-#[derive(Shareable)]
-#[repr(C)]
-struct Control {
-    stage: AtomicU32,
-    ready: AtomicU32,
-    /// What is written meanwhile must not lie beside `stage`, which all of them read in every turn.
-    apart: [u64; 31],
-    counts: [AtomicU64; MOST_PROCESSES],
-    /// The number under flock.
-    number: AtomicU64,
-}
-
-// Stages. ORDERING of all words in `Control`: Release where something is said, Acquire where it is heard.
-const RUN: u32 = 1;
-const STOP: u32 = 2;
-
 /// One run of one kind.
 struct Outcome {
     per_second: f64,
@@ -66,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let steps = steps_in(HELD);
     let round = if mode == Mode::Measure { ROUND } else { ROUND / 20 };
-    for processes in [2, MOST_PROCESSES] {
+    for processes in [2, 4] {
         let load = OthersLoad::since_now()?;
         let mut outcomes = KINDS.map(|_| vec![]);
         for number in 0..mode.rounds(ROUNDS) {
@@ -119,76 +98,6 @@ fn run(kind: Kind, processes: usize, round: Duration, steps: u64) -> Result<Outc
     })
 }
 
-/// Has so many processes do `work` between the same two moments.
-fn compete(
-    control: &Control,
-    processes: usize,
-    round: Duration,
-    work: impl Fn(usize),
-) -> Result<Duration, Box<dyn Error>> {
-    let mut children = vec![];
-    for me in 0..processes {
-        children.push(process::fork(|| work(me))?);
-    }
-    let begun = Instant::now();
-    while control.ready.load(Ordering::Acquire) as usize != processes {
-        if begun.elapsed() > Duration::from_secs(5) {
-            return Err("the processes do not begin".into());
-        }
-        std::thread::sleep(Duration::from_micros(200));
-    }
-    let begun = Instant::now();
-    control.stage.store(RUN, Ordering::Release);
-    std::thread::sleep(round);
-    control.stage.store(STOP, Ordering::Release);
-    let elapsed = begun.elapsed();
-    for child in &mut children {
-        child.join(Duration::from_secs(10))?;
-    }
-    Ok(elapsed)
-}
-
-/// One process.
-fn take_turns(lock: &impl Guarded, control: &Control, me: usize, steps: u64) {
-    lock.with(|_number| {}); // what is done once is done now
-    control.ready.fetch_add(1, Ordering::AcqRel);
-    while control.stage.load(Ordering::Acquire) != RUN {
-        std::thread::sleep(Duration::from_micros(50)); // `fork` bounds the life of a child
-    }
-    let mut turns = 0;
-    while control.stage.load(Ordering::Relaxed) == RUN {
-        lock.with(|number| {
-            be_busy(*number, steps);
-            *number += 1;
-        });
-        turns += 1;
-    }
-    control.counts[me].store(turns, Ordering::Release);
-}
-
-/// A chain of multiplications, each of which needs the one before, and the first the seed: with one from under the lock, the
-/// processor cannot begin before it has the lock.
-#[inline(never)] // the same code where it is measured and where it is used
-fn be_busy(seed: u64, steps: u64) {
-    let mut x = seed;
-    for _ in 0..steps {
-        x = x.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
-    }
-    black_box(x);
-}
-
-/// How many steps take that long, when nothing disturbs them.
-fn steps_in(time: Duration) -> u64 {
-    const STEPS: u64 = 100_000;
-    let best = (0..50).map(|_| {
-        let begun = Instant::now();
-        be_busy(black_box(1), black_box(STEPS));
-        begun.elapsed()
-    });
-    let best = best.min().expect("50 attempts").as_secs_f64();
-    (time.as_secs_f64() / best * STEPS as f64).round() as u64
-}
-
 fn show(processes: usize, outcomes: &[Vec<Outcome>; KINDS.len()]) {
     let speeds = outcomes.each_ref().map(|of| of.iter().map(|outcome| outcome.per_second).collect::<Vec<_>>());
     let index_of = |kind| KINDS.iter().position(|k| k.0 == kind).expect("one of the kinds");
@@ -198,7 +107,7 @@ fn show(processes: usize, outcomes: &[Vec<Outcome>; KINDS.len()]) {
             "{processes} processes, {HELD:?} held, {} rounds; medians, [95 % interval] of ratios within a round",
             speeds[0].len()
         ),
-        &["", "M/s", "x pthread pshared", "x robust", "", "smallest share", "least ever", ""],
+        &["", "M/s", "x pthread pshared", "x robust", "", "smallest share", "least ever"],
     );
     for (which, (kind, name)) in KINDS.iter().enumerate() {
         let to_robust = Samples::ratios(&speeds[which], &speeds[robust]);
@@ -215,7 +124,6 @@ fn show(processes: usize, outcomes: &[Vec<Outcome>; KINDS.len()]) {
             judge(&to_robust, 1.3),
             format!("{:.2}", shares.median()),
             format!("{:.2}", shares.least()),
-            judge(&shares, 0.2),
         ]);
     }
     println!("{table}");

@@ -14,6 +14,7 @@
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
 pub mod compare;
+pub mod contest;
 pub mod peers;
 pub mod process;
 pub mod report;

@@ -1,0 +1,140 @@
+//! Processes that want one lock all the time: how they begin and end together, and what each has had.
+
+// The words by which they begin and end together are no part of an algorithm.
+#![allow(clippy::disallowed_types)]
+
+use crate::peers::Guarded;
+use crate::process;
+use outlive::Shareable;
+use std::error::Error;
+use std::hint::black_box;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// The most processes that compete.
+pub const MOST_PROCESSES: usize = 32;
+
+/// How the processes begin and end together. All zero at first.
+#[derive(Debug, Shareable)]
+#[repr(C)]
+pub struct Control {
+    stage: AtomicU32,
+    ready: AtomicU32,
+    /// What is written meanwhile must not lie beside `stage`, which all of them read in every turn.
+    apart: [u64; 31],
+    /// The turns of each process.
+    pub counts: [AtomicU64; MOST_PROCESSES],
+    /// The longest that each has waited for a turn, in nanoseconds.
+    pub longest: [AtomicU64; MOST_PROCESSES],
+    /// The number under flock.
+    pub number: AtomicU64,
+}
+
+// Stages. ORDERING of all words in `Control`: Release where something is said, Acquire where it is heard.
+const RUN: u32 = 1;
+const STOP: u32 = 2;
+
+/// Has so many processes do `work` between the same two moments.
+///
+/// # Errors
+/// If they do not begin or end, or one of them fails.
+pub fn compete(
+    control: &Control,
+    processes: usize,
+    round: Duration,
+    work: impl Fn(usize),
+) -> Result<Duration, Box<dyn Error>> {
+    let mut children = vec![];
+    for me in 0..processes {
+        children.push(process::fork(|| work(me))?);
+    }
+    let begun = Instant::now();
+    while control.ready.load(Ordering::Acquire) as usize != processes {
+        if begun.elapsed() > Duration::from_secs(5) {
+            return Err("the processes do not begin".into());
+        }
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    let begun = Instant::now();
+    control.stage.store(RUN, Ordering::Release);
+    std::thread::sleep(round);
+    control.stage.store(STOP, Ordering::Release);
+    let elapsed = begun.elapsed();
+    for child in &mut children {
+        child.join(Duration::from_secs(10))?;
+    }
+    Ok(elapsed)
+}
+
+/// One process: each turn it is busy for so many steps under the lock.
+pub fn take_turns(lock: &impl Guarded, control: &Control, me: usize, steps: u64) {
+    compete_for(
+        control,
+        me,
+        || lock.with(|_number| {}),
+        || {
+            lock.with(|number| {
+                be_busy(*number, steps);
+                *number += 1;
+            });
+        },
+    );
+}
+
+/// As [`take_turns`]; the clock is read in each turn, before the lock and under it.
+pub fn take_turns_by_the_clock(lock: &impl Guarded, control: &Control, me: usize, steps: u64) {
+    let mut longest = Duration::ZERO;
+    compete_for(
+        control,
+        me,
+        || lock.with(|_number| {}),
+        || {
+            let begun = Instant::now();
+            lock.with(|number| {
+                longest = longest.max(begun.elapsed());
+                be_busy(*number, steps);
+                *number += 1;
+            });
+        },
+    );
+    control.longest[me].store(longest.as_nanos() as u64, Ordering::Release);
+}
+
+/// Takes turns from the beginning to the end, and counts them. `first`: what is done once is done before.
+fn compete_for(control: &Control, me: usize, first: impl FnOnce(), mut turn: impl FnMut()) {
+    first();
+    control.ready.fetch_add(1, Ordering::AcqRel);
+    while control.stage.load(Ordering::Acquire) != RUN {
+        std::thread::sleep(Duration::from_micros(50)); // `fork` bounds the life of a child
+    }
+    let mut turns = 0;
+    while control.stage.load(Ordering::Relaxed) == RUN {
+        turn();
+        turns += 1;
+    }
+    control.counts[me].store(turns, Ordering::Release);
+}
+
+/// A chain of multiplications, each of which needs the one before, and the first the seed: with one from under the lock, the
+/// processor cannot begin before it has the lock.
+#[inline(never)] // the same code where it is measured and where it is used
+fn be_busy(seed: u64, steps: u64) {
+    let mut x = seed;
+    for _ in 0..steps {
+        x = x.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+    }
+    black_box(x);
+}
+
+/// How many steps take that long, when nothing disturbs them.
+#[must_use]
+pub fn steps_in(time: Duration) -> u64 {
+    const STEPS: u64 = 100_000;
+    let best = (0..50).map(|_| {
+        let begun = Instant::now();
+        be_busy(black_box(1), black_box(STEPS));
+        begun.elapsed()
+    });
+    let best = best.min().expect("50 attempts").as_secs_f64();
+    (time.as_secs_f64() / best * STEPS as f64).round() as u64
+}
