@@ -144,8 +144,12 @@ fn read_write_locks() -> Result<(), Box<dyn Error>> {
     const WRITE: &str = "pthread_rwlock write";
     let ours = Segment::<RwLock<u64>>::anonymous(|_free| {})?;
     let floor = Segment::<Floor>::anonymous(|_free| {})?;
+    let collided = Segment::<RwLock<u64>>::anonymous(|_free| {})?;
+    collide(&collided)?;
     let theirs = peer::<PthreadRwLock>(PthreadRwLock::set_up)?;
     let id = ours.attach()?.word();
+    // Loaded by each turn from wherever a segment lies on the stack, the address would be a part of what is measured.
+    let (ours, collided) = (&*ours, &*collided);
     let unlock = |lock: &PthreadRwLock| {
         // SAFETY: locked by the caller.
         assert_eq!(unsafe { lock.unlock() }, 0);
@@ -154,10 +158,13 @@ fn read_write_locks() -> Result<(), Box<dyn Error>> {
         "read lock + unlock, write lock + unlock",
         vec![
             candidate(FLOOR, || pay_the_floor(&floor, id)),
-            candidate("outlive RwLock read", || drop(black_box(&*ours).read().unwrap()))
+            candidate("outlive RwLock read", || drop(black_box(ours).read().unwrap()))
                 .at_most(1.7)
                 .at_most_of(1.0, READ),
-            candidate("outlive RwLock write", || drop(black_box(&*ours).write().unwrap())).at_most_of(1.0, WRITE),
+            candidate("outlive RwLock read, after a collision", || drop(black_box(collided).read().unwrap()))
+                .at_most(1.7)
+                .at_most_of(1.0, READ),
+            candidate("outlive RwLock write", || drop(black_box(ours).write().unwrap())).at_most_of(1.0, WRITE),
             candidate(READ, || {
                 let lock = black_box(&*theirs);
                 assert_eq!(lock.read(), 0);
@@ -170,6 +177,21 @@ fn read_write_locks() -> Result<(), Box<dyn Error>> {
             }),
         ],
     );
+    Ok(())
+}
+
+/// A thread whose number is the caller's, modulo the number of reader words, reads while the caller does.
+fn collide(ours: &Segment<RwLock<u64>>) -> Result<(), Box<dyn Error>> {
+    let own = ours.attach()?.index();
+    let _guard = ours.read().map_err(|error| error.to_string())?;
+    let collides = || -> Result<bool, outlive::Error> {
+        let collides = ours.attach()?.index() % 16 == own % 16;
+        if collides {
+            drop(ours.read().expect("nobody writes"));
+        }
+        Ok(collides)
+    };
+    while !std::thread::scope(|scope| scope.spawn(collides).join()).expect("it does not panic")? {}
     Ok(())
 }
 

@@ -5,11 +5,13 @@
 
 use outlive::platform::Word as _;
 use outlive::raw::hold::HELD;
-use outlive::raw::rwlock::{Line, Patience};
+use outlive::raw::mutex::Leaked;
+use outlive::raw::rwlock::{Home, Line, Patience, Reading};
 use outlive::raw::{Cause, Participant, Refusal, RwLock};
 use outlive_models::{Backend, DEADLINE, Explore, Model, Word, World, is_over, step};
 #[cfg(feature = "loom")]
 use outlive_models::{Broken, Left, Newborn};
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
 type Me<'a, B> = Participant<'a, Model<B>>;
@@ -284,6 +286,129 @@ scenario!(two_just_try, 3, 1, |world, me, who, state| match who {
     _ => state.read(world, me, FOREVER).expect("waits"),
 });
 
+/// The shift of one thread, and its reads that have begun and not ended.
+#[derive(Debug, Default)]
+struct Homes {
+    shift: Cell<usize>,
+    reads: Cell<usize>,
+    /// It moves whatever other words the thread has.
+    moves_always: bool,
+}
+
+impl Home for &Homes {
+    fn shift(self) -> usize {
+        self.shift.get()
+    }
+
+    fn move_by(self, by: usize) -> bool {
+        let may = self.moves_always || self.reads.get() == 1;
+        self.shift.set(self.shift.get() + if may { by } else { 0 });
+        may
+    }
+}
+
+impl Homes {
+    /// As a guard reads.
+    fn read<B: Backend, const READERS: usize>(
+        &self,
+        lock: &RwLock<Model<B>, READERS>,
+        me: &Me<'_, B>,
+    ) -> Result<Reading, Refusal> {
+        self.reads.set(self.reads.get() + 1);
+        let answer = lock.read_from(self, me, FOREVER, Leaked::Refuse);
+        if answer.is_err() {
+            self.reads.set(self.reads.get() - 1);
+        }
+        answer
+    }
+
+    fn unlock<B: Backend, const READERS: usize>(&self, lock: &RwLock<Model<B>, READERS>, reading: Reading) {
+        lock.unlock_read(reading.word);
+        self.reads.set(self.reads.get() - 1);
+    }
+}
+
+// 0 and 2 have the same home at first. Each reads twice, and the second time where it read the first time, or where it moved to.
+scenario!(readers_whose_homes_move, 3, 2, |world, me, who, state| match who {
+    1 => state.write(world, me, FOREVER).expect("waits"),
+    _ => {
+        let homes = Homes::default();
+        for _ in 0..2 {
+            let reading = homes.read(&state.lock, me).expect("waits");
+            assert_eq!(reading.word, (who + homes.shift.get()) % 2, "it is at home");
+            assert_eq!(homes.read(&state.lock, me), Err(Refusal::Deadlock));
+            assert_eq!(state.lock.write(me, FOREVER), Err(Refusal::Deadlock));
+            truly_died(world, reading.inconsistent);
+            state.look(reading.inconsistent);
+            homes.unlock(&state.lock, reading);
+        }
+    }
+});
+
+scenario!(a_writer_becomes_a_reader_and_moves, 3, 2, |world, me, who, state| match who {
+    0 => {
+        let homes = Homes::default();
+        let acquired = state.lock.write(me, FOREVER).expect("waits");
+        truly_died(world, acquired.inconsistent);
+        state.update(acquired.inconsistent);
+        homes.reads.set(1);
+        let reading = state.lock.downgrade_from(&homes, me, 0);
+        assert_eq!(reading.word, homes.shift.get() % 2, "it is at home");
+        assert_eq!(homes.read(&state.lock, me), Err(Refusal::Deadlock));
+        homes.unlock(&state.lock, reading);
+    }
+    1 => state.write(world, me, FOREVER).expect("waits"),
+    _ => state.read(world, me, FOREVER).expect("waits"), // from the same home as 0
+});
+
+/// Two locks, read by one who collides in the second.
+#[cfg(feature = "loom")]
+#[derive(Debug)]
+struct Both<B: Backend> {
+    first: RwLock<Model<B>, 2>,
+    second: RwLock<Model<B>, 2>,
+    /// As in [`Homes`].
+    moves_always: bool,
+}
+
+#[cfg(feature = "loom")]
+impl<B: Backend> Both<B> {
+    fn new() -> Self {
+        let free = || RwLock::from_lines(line(0), core::array::from_fn(|_| line(0)));
+        Self { first: free(), second: free(), moves_always: false }
+    }
+
+    fn where_homes_move_always() -> Self {
+        Self { moves_always: true, ..Self::new() }
+    }
+}
+
+/// 0 reads both, and each again while it does; 1 writes the second, if it comes to that; 2 reads it, from the same home as 0.
+#[cfg(feature = "loom")]
+fn one_collides_while_it_reads_another_lock<B: Backend>(make: fn() -> Both<B>) -> Explore<B, Both<B>> {
+    Explore::new(3, make, |world: &World<B>, who, state: &Both<B>| {
+        world.act(who, |me| match who {
+            0 => {
+                let homes = Homes { moves_always: state.moves_always, ..Homes::default() };
+                let first = homes.read(&state.first, me).expect("waits");
+                let second = homes.read(&state.second, me).expect("waits");
+                assert_eq!(homes.read(&state.first, me), Err(Refusal::Deadlock));
+                assert_eq!(homes.read(&state.second, me), Err(Refusal::Deadlock));
+                homes.unlock(&state.second, second);
+                homes.unlock(&state.first, first);
+            }
+            1 => {
+                let written = state.second.write(me, A_WHILE).inspect_err(timed_out::<B>);
+                written.into_iter().for_each(|_| state.second.unlock_write(0));
+            }
+            _ => {
+                let reading = state.second.read(me, FOREVER).expect("waits");
+                state.second.unlock_read(reading.word);
+            }
+        });
+    })
+}
+
 #[cfg(feature = "loom")]
 /// 1 writes, and dies somewhere while it waits for 0, who reads, or after that.
 fn a_writer_dies_while_it_waits<B: Backend>() -> Explore<B, Guarded<B, 1>> {
@@ -349,6 +474,14 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_reader_too_many_takes_whatever_word_comes_free: |n| another_word_comes_free::<B>().holds(n);
     a_reader_too_many_naps_for_whatever_word_comes_free: |n| another_word_comes_free::<B>().first_phase().holds(n);
     nested_locks_are_errors_each_time: |n| readers_away_from_home::<B>().holds(n);
+    readers_that_collide_get_homes_of_their_own: |n| readers_whose_homes_move::<B>().preemptions(2).holds(n);
+    readers_that_collide_get_homes_of_their_own_whoever_dies:
+        |n| readers_whose_homes_move::<B>().preemptions(1).victims(&[0, 1]).holds(n);
+    a_writer_becomes_a_reader_with_a_home_of_its_own:
+        |n| a_writer_becomes_a_reader_and_moves::<B>().preemptions(1).victims(&[0, 1]).holds(n);
+    a_home_stays_while_another_word_is_held: |n| one_collides_while_it_reads_another_lock::<B>(Both::new).holds(n);
+    a_home_that_moves_while_another_word_is_held_hides_a_nested_lock:
+        |n| one_collides_while_it_reads_another_lock::<B>(Both::where_homes_move_always).fails(n);
     two_readers_and_a_writer_whoever_dies: |n| two_read_one_writes::<B>().preemptions(1).victims(&[0, 2]).holds(n);
     a_reader_and_two_writers_whoever_dies: |n| one_reads_two_write::<B>().preemptions(1).victims(&[0, 1]).holds(n);
     a_reader_too_many_waits_whoever_dies: |n| a_reader_too_many::<B>().preemptions(1).victims(&[0, 2]).holds(n);
@@ -385,6 +518,8 @@ outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     a_reader_and_two_writers_whoever_dies: |n| one_reads_two_write::<B>().victims(&[0, 1, 2]).first_phase().holds(n);
     a_reader_too_many_waits_whoever_dies: |n| a_reader_too_many::<B>().victims(&[0, 1, 2]).holds(n);
     nested_locks_are_errors_each_time_whoever_dies: |n| readers_away_from_home::<B>().victims(&[0, 1, 2]).holds(n);
+    readers_that_collide_get_homes_of_their_own_whoever_dies:
+        |n| readers_whose_homes_move::<B>().victims(&[0, 1, 2]).holds(n);
     no_writer_comes_between_downgrade_and_reading: |n| a_writer_becomes_a_reader::<B>().victims(&[0, 1, 2]).holds(n);
     a_writer_that_gives_up_loses_nothing: |n| a_writer_gives_up::<B>().victims(&[0, 1, 2]).holds(n);
     a_writer_that_gives_up_leaves_the_sign_of_a_reader_away_from_home:

@@ -5,8 +5,8 @@
 mod common;
 
 use common::*;
-use outlive::{Error, Fingerprint, LockError, RwLock, RwLockReadGuard, RwLockWriteGuard, Segment, Shareable};
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use outlive::{Error, Fingerprint, Id, LockError, RwLock, RwLockReadGuard, RwLockWriteGuard, Segment, Shareable};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -310,6 +310,128 @@ fn nested_locks_are_errors_wherever_the_reader_word_is() {
     deadlocks();
     drop(guard);
     assert_eq!(answer(board.two.read()), "ok");
+}
+
+/// The writer word of a lock, and its reader words.
+fn words<const READERS: usize>(lock: &RwLock<u64, READERS>) -> (u32, [u32; READERS]) {
+    let start = std::ptr::from_ref(lock).cast::<u8>();
+    // SAFETY: the lock begins with so many words, each on 128 bytes of its own.
+    let word = |number: usize| unsafe { (*start.add(128 * number).cast::<AtomicU32>()).load(SeqCst) };
+    (word(0), std::array::from_fn(|reader| word(1 + reader)))
+}
+
+/// Calls the function in a thread of the same home as the caller's, after other threads that have come and gone.
+fn collide<const READERS: usize>(board: &Segment<Board>, own: usize, act: impl FnOnce(Id) + Send) {
+    let mut act = Some(act);
+    while let Some(ready) = act.take() {
+        let act = &mut act;
+        std::thread::scope(|scope| {
+            scope.spawn(move || match board.attach().expect("room") {
+                id if id.index() % READERS == own % READERS => ready(id),
+                _another => *act = Some(ready),
+            });
+        });
+    }
+}
+
+/// What a read by the fast path alone leaves behind: the reader's own word, and nothing else. A reader that
+/// looks at all words says so in the writer word.
+#[test]
+fn two_who_have_collided_read_by_the_fast_path_from_then_on() {
+    let board = board();
+    let lock = &board.two;
+    let own = board.attach().expect("room");
+    let home = own.index() % 2;
+    let other = home ^ 1;
+    let expect = |reading: &[(usize, Id)]| {
+        let mut readers = [0; 2];
+        reading.iter().for_each(|(word, who)| readers[*word] = who.word());
+        assert_eq!(words(lock), (0, readers));
+    };
+    std::thread::scope(|scope| {
+        let (begin, to_begin) = mpsc::channel();
+        let (end, to_end) = mpsc::channel();
+        let (say, hear) = mpsc::channel();
+        let board = &board;
+        scope.spawn(move || {
+            collide::<2>(board, own.index(), move |id| {
+                while to_begin.recv().is_ok() {
+                    let guard = board.two.read().expect("no writer");
+                    assert!(matches!(board.two.read(), Err(LockError::Deadlock)));
+                    say.send(id).expect("heard");
+                    to_end.recv().expect("said");
+                    drop(guard);
+                    say.send(id).expect("heard");
+                }
+            });
+        });
+        for _ in 0..200 {
+            let guard = lock.read().expect("no writer");
+            expect(&[(home, own)]);
+            begin.send(()).expect("heard");
+            let colliding = hear.recv().expect("said");
+            expect(&[(home, own), (other, colliding)]);
+            assert!(matches!(lock.read(), Err(LockError::Deadlock)));
+            drop(guard);
+            expect(&[(other, colliding)]);
+            end.send(()).expect("heard");
+            hear.recv().expect("said");
+            expect(&[]);
+        }
+    });
+}
+
+/// Else a nested lock of the other one would not be noticed.
+#[test]
+fn who_reads_another_lock_meanwhile_stays_at_home() {
+    let board = board();
+    let own = board.attach().expect("room");
+    let home = own.index() % 2;
+    let guard = board.two.read().expect("no writer");
+    collide::<2>(&board, own.index(), |id| {
+        let elsewhere = board.pair.read().expect("no writer");
+        let collided = board.two.read().expect("no writer");
+        assert_ne!(words(&board.two).0, 0, "a sign that a reader is away from home");
+        assert_eq!(words(&board.two).1[home ^ 1], id.word());
+        assert!(matches!(board.pair.read(), Err(LockError::Deadlock)));
+        assert!(matches!(board.two.read(), Err(LockError::Deadlock)));
+        drop(collided);
+        drop(elsewhere);
+        drop(board.two.read().expect("no writer")); // nothing is held, so it moves
+        drop(board.two.try_read_for(Duration::ZERO).expect("no writer"));
+    });
+    drop(guard);
+    drop(board.two.write().expect("nobody reads"));
+    // With nothing else held, another one leaves no sign.
+    let guard = board.two.read().expect("no writer");
+    collide::<2>(&board, own.index(), |id| {
+        drop(board.two.read().expect("no writer"));
+        assert_eq!(words(&board.two), (0, std::array::from_fn(|word| if word == home { own.word() } else { 0 })));
+        let moved = board.two.read().expect("no writer");
+        assert_eq!(words(&board.two).1[home ^ 1], id.word());
+        drop(moved);
+    });
+    drop(guard);
+}
+
+/// In a forked child the reads of its parent are no reads of its own.
+#[test]
+fn a_forked_child_moves_although_its_parent_reads() {
+    let board = board();
+    let own = board.attach().expect("room").index();
+    let guard = board.two.read().expect("no writer");
+    let mut moved = false;
+    for _ in 0..2 {
+        let child = fork(|| {
+            let id = board.attach().expect("room");
+            drop(board.two.read().expect("no writer"));
+            assert_eq!(words(&board.two).0, 0, "no sign of a reader away from home");
+            i32::from(id.index() % 2 == own % 2)
+        });
+        moved |= wait(child) == 1;
+    }
+    assert!(moved, "one of two children in a row has the parent's home");
+    drop(guard);
 }
 
 #[test]

@@ -13,11 +13,23 @@
 //! | 1    | any          | DRAINING  | a writer that waits for the readers to go, and has not touched the data yet      |
 //! | 1    | any          | 0         | a writer that has the data (or is about to: it looks for readers)                |
 //!
-//! Each reader word is the word of a hold, 0 or `holder + WAITERS`, on a cache line of its own. A reader takes one by name. The one
-//! at its index, modulo the number of words, is its *home*, which it tries first; the others, if a living reader has that; and if
-//! the living have all, it sleeps on all of them, as far as one wait takes so many words (its home first, then the lifelines, then
-//! the others; what is left to the net is then a word that comes free). In all of these words WAITERS is set by who is about to sleep, and cleared by
-//! the release, which wakes **all**: if a writer woke one reader, it would leave the other readers asleep though nobody writes.
+//! Each reader word is the word of a hold, 0 or `holder + WAITERS`, on a cache line of its own. A reader
+//! takes one by name. It tries its *home* first; the others, if a living reader has that; and if the
+//! living have all, it sleeps on all of them, as far as one wait takes so many words (its home first,
+//! then the lifelines, then the others; what is left to the net is then a word that comes free). In all
+//! of these words WAITERS is set by who is about to sleep, and cleared by the release, which wakes
+//! **all**: if a writer woke one reader, it would leave the other readers asleep though nobody writes.
+//!
+//! # Homes
+//!
+//! A thread's home is the word at its index plus its *shift*, modulo the number of words. The shift is
+//! the thread's own ([`Home`]), the same for all locks, and 0 at first. A reader that finds a living
+//! reader in its home takes another word, and makes that its home if it may. So two living threads
+//! collide once, and from then on both read by the fast path. Threads that come and go cannot make two
+//! of the living collide for ever.
+//!
+//! A shift moves all homes of the thread. So it moves only while the thread has no other reader word,
+//! in any lock: else invariant 3 would not hold there. A reader that must not move is *away from home*.
 //!
 //! # Who sees whom
 //!
@@ -31,10 +43,12 @@
 //!    the data before that word changes.
 //! 2. The writer word names a living writer, without DRAINING, which has seen every reader word without a living holder
 //!    after its fence: that writer alone touches the data.
-//! 3. While a reader has another word than its home, the writer word is not 0: the reader saw it so after its fence, only a writer
-//!    that has the data makes it 0 again, and one that gives up leaves it as it was. So a thread that reads already and takes
-//!    its home a second time finds the writer word changed, looks at all words, and finds its own id. This is what makes nested
-//!    read locks an error each time, and not only sometimes.
+//! 3. While a reader has another word than its home, the writer word is not 0: the reader saw it so after
+//!    its fence, only a writer that has the data makes it 0 again, and one that gives up leaves it as it
+//!    was. While a thread has a reader word, its homes do not move, but to that word with its taking. So a
+//!    thread that reads already and takes its home a second time finds the writer word changed, looks at
+//!    all words, and finds its own id. This is what makes nested read locks an error each time, and not
+//!    only sometimes. Model: `rwlock::a_home_that_moves_while_another_word_is_held_hides_a_nested_lock`.
 //! 4. Who sleeps on a word has set WAITERS in it, or somebody who is watched is about to wake all on it.
 //! 5. The release is the last access to a word: after it the memory may be gone.
 //!
@@ -89,6 +103,32 @@ pub struct Reading {
     pub word: usize,
     /// Why the data may be inconsistent, if it may be.
     pub inconsistent: Option<Cause>,
+}
+
+/// What moves a thread's homes: see the [module](self#homes).
+pub trait Home: Copy {
+    /// The thread's shift. It changes by [`move_by`](Self::move_by) alone.
+    fn shift(self) -> usize;
+
+    /// Adds that to the thread's shift, and says so. Does nothing if the thread has a reader word, of any
+    /// lock, but for the one that it has just taken, or is about to take another, in what a signal handler
+    /// has interrupted.
+    fn move_by(self, by: usize) -> bool;
+}
+
+/// Homes that do not move: a reader that does not find its home free is away from home.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fixed;
+
+impl Home for Fixed {
+    #[inline(always)]
+    fn shift(self) -> usize {
+        0
+    }
+
+    fn move_by(self, _by: usize) -> bool {
+        false
+    }
 }
 
 /// How long an operation waits where it must.
@@ -252,7 +292,25 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     /// As [`read`](Self::read).
     #[inline]
     pub fn read_with(&self, me: &Participant<'_, P>, patience: Patience, leaked: Leaked) -> Result<Reading, Refusal> {
-        let home = Self::home(me.id);
+        self.read_from(Fixed, me, patience, leaked)
+    }
+
+    /// [`read_with`](Self::read_with), from a home that may move.
+    ///
+    /// # Errors
+    /// As [`read_with`](Self::read_with).
+    ///
+    /// # If a process dies
+    /// As [`read`](Self::read).
+    #[inline]
+    pub fn read_from(
+        &self,
+        from: impl Home,
+        me: &Participant<'_, P>,
+        patience: Patience,
+        leaked: Leaked,
+    ) -> Result<Reading, Refusal> {
+        let home = Self::home(me.id, from);
         // ORDERING: Relaxed, then the fence. What the last writer wrote comes with the writer word.
         let taken = self.readers[home].0.compare_exchange_then_fence(0, me.id.word(), Relaxed, Relaxed).is_ok();
         // ORDERING: the load must not be older than the fence: it pairs with the one of `write`, model
@@ -261,19 +319,27 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         if taken && self.writer.0.load(Acquire) == 0 {
             return Ok(Reading { word: home, inconsistent: None });
         }
-        self.read_slow(*me, taken.then_some(home), patience, leaked)
+        self.read_slow(from, *me, taken.then_some(home), patience, leaked)
     }
 
     #[inline(always)]
-    fn home(id: Id) -> usize {
+    fn home(id: Id, from: impl Home) -> usize {
         const { assert!(READERS > 0, "a RwLock needs a reader word") };
-        id.index() % READERS
+        // The sum does not wrap: a shift grows by less than READERS with each collision.
+        id.index().wrapping_add(from.shift()) % READERS
+    }
+
+    /// Whether a reader that has taken that word is at home, if need be because its home moves there.
+    fn is_at_home(id: Id, from: impl Home, word: usize) -> bool {
+        let home = Self::home(id, from);
+        word == home || from.move_by((word + READERS - home) % READERS)
     }
 
     // The participant by value: a reference would force it into memory before the fast path's CAS.
     #[cold]
     fn read_slow(
         &self,
+        from: impl Home,
         me: Participant<'_, P>,
         mut taken: Option<usize>,
         patience: Patience,
@@ -281,7 +347,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     ) -> Result<Reading, Refusal> {
         let mut wait = Wait::new(&me, patience, leaked);
         let answer =
-            if self.reads(me.id, taken) { Err(wait.deadlock()) } else { self.settle(&me, &mut taken, &mut wait) };
+            if self.reads(me.id, taken) { Err(wait.deadlock()) } else { self.settle(from, &me, &mut taken, &mut wait) };
         if let (Err(_), Some(word)) = (answer, taken) {
             self.unlock_read(word);
         }
@@ -291,6 +357,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     /// Takes a word if none is `taken`, and looks whether there is a writer, until there is a word and no writer.
     fn settle(
         &self,
+        from: impl Home,
         me: &Participant<'_, P>,
         taken: &mut Option<usize>,
         wait: &mut Wait<'_, '_, P>,
@@ -316,9 +383,9 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                     let leave = || self.writer.0.compare_exchange(seen, left, Release, Relaxed).is_ok();
                     let _or_look_again = wait.inherit(&self.writer.0, seen, leave);
                 }
-                (Writer::Gone { .. }, None) => *taken = self.take_word(me, wait)?,
+                (Writer::Gone { .. }, None) => *taken = self.take_word(from, me, wait)?,
                 (Writer::Gone { left }, Some(word)) => {
-                    if left != 0 || word == Self::home(me.id) {
+                    if Self::is_at_home(me.id, from, word) || left != 0 {
                         return Ok(Reading { word, inconsistent: Cause::of_free_word(left) });
                     }
                     // ORDERING: Relaxed; invariant 3 is about what this thread itself will see.
@@ -329,8 +396,13 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     }
 
     /// Takes the home word, or another one; or else waits a while. Every word taken is taken before a fence.
-    fn take_word(&self, me: &Participant<'_, P>, wait: &mut Wait<'_, '_, P>) -> Result<Option<usize>, Refusal> {
-        let home = Self::home(me.id);
+    fn take_word(
+        &self,
+        from: impl Home,
+        me: &Participant<'_, P>,
+        wait: &mut Wait<'_, '_, P>,
+    ) -> Result<Option<usize>, Refusal> {
+        let home = Self::home(me.id, from);
         let (mut held_by, mut leaked_by) = (None, None);
         let mut all: [_; READERS] = core::array::from_fn(|word| Expect { word: &self.readers[word].0, value: 0 });
         for word in (home..READERS).chain(0..home) {
@@ -513,10 +585,18 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     /// # If a process dies
     /// As [`unlock_write`](Self::unlock_write); after it, a reader died.
     pub fn downgrade(&self, me: &Participant<'_, P>, left: u32) -> Reading {
+        self.downgrade_from(Fixed, me, left)
+    }
+
+    /// [`downgrade`](Self::downgrade), to a home that may move.
+    ///
+    /// # If a process dies
+    /// As [`downgrade`](Self::downgrade).
+    pub fn downgrade_from(&self, from: impl Home, me: &Participant<'_, P>, left: u32) -> Reading {
         let mut wait = Wait::new(me, Patience::Until(None), Leaked::Take); // nothing is left of readers here
         loop {
-            if let Ok(Some(word)) = self.take_word(me, &mut wait) {
-                let displaced = left == 0 && word != Self::home(me.id);
+            if let Ok(Some(word)) = self.take_word(from, me, &mut wait) {
+                let displaced = !Self::is_at_home(me.id, from, word) && left == 0;
                 self.unlock_write(if displaced { DISPLACED } else { left });
                 return Reading { word, inconsistent: Cause::of_free_word(left) };
             }

@@ -6,7 +6,8 @@ use crate::error::LockError;
 use crate::platform::Linux;
 use crate::raw::rwlock::{self, Line, Reading};
 use crate::raw::{self, Acquired, Cause, Id, Leaked};
-use crate::segment::{Definition, Part, Shareable, local};
+use crate::segment::local::{self, OwnHome};
+use crate::segment::{Definition, Part, Shareable};
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::marker::PhantomData;
@@ -47,9 +48,14 @@ use std::time::{Duration, Instant};
 /// unless said otherwise. **Readers beyond that number wait** for any word to come free. Each word has a cache line (128 bytes) of
 /// its own, so that readers on different processors do not disturb each other: the lock takes `(READERS + 1) * 128` bytes.
 ///
-/// A thread's word is chosen by its number in the segment's participant table ([`Id::index`](crate::Id::index)), and if
-/// another reader has that one, it takes a free one. From then on until the next write, reading is slower (all words are looked
-/// at). So choose `READERS` not below the number of threads in the segment, if reads are to be as fast as they can.
+/// A thread's word is chosen by its number in the segment's participant table
+/// ([`Id::index`](crate::Id::index)). If another reader has that one, the thread takes a free one, and
+/// begins with that from then on. So threads that read at a time come to have words of their own, and
+/// each read is as fast as the first. Choose `READERS` not below the number of threads that read at a
+/// time: else each that finds its word taken looks for another one.
+///
+/// A thread that reads another lock, of whatever segment, keeps its word for that time. If another reader
+/// has it, reading this lock is slower from then on until the next write: all words are looked at.
 ///
 /// # Who comes first
 ///
@@ -173,15 +179,20 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
     #[inline(always)]
     fn read_with(&self, patience: Patience) -> LockResult<RwLockReadGuard<'_, T, READERS>> {
         let me = local::participant(self)?;
-        self.reading(self.raw.read(&me, patience.into()))
+        local::read_begins();
+        self.reading(self.raw.read_from(OwnHome, &me, patience.into(), Leaked::Refuse))
     }
 
+    /// After `read_begins`.
     #[inline(always)]
     fn reading(&self, answer: Result<Reading, raw::Refusal>) -> LockResult<RwLockReadGuard<'_, T, READERS>> {
         match answer {
             Ok(Reading { word, inconsistent: None }) => Ok(RwLockReadGuard::new(self, word)),
             Ok(Reading { word, inconsistent: Some(cause) }) => tell(cause, RwLockReadGuard::new(self, word)),
-            Err(refusal) => refuse(refusal),
+            Err(refusal) => {
+                local::read_ends();
+                refuse(refusal)
+            }
         }
     }
 
@@ -214,7 +225,8 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
     /// See [above](Self#if-a-process-dies).
     pub unsafe fn read_leaked(&self) -> LockResult<RwLockReadGuard<'_, T, READERS>> {
         let me = local::participant(self)?;
-        self.reading(self.raw.read_with(&me, rwlock::Patience::None, Leaked::Take))
+        local::read_begins();
+        self.reading(self.raw.read_from(OwnHome, &me, rwlock::Patience::None, Leaked::Take))
     }
 
     /// As [`try_write`](Self::try_write), and takes away the holds of threads that
@@ -337,9 +349,9 @@ pub struct RwLockReadGuard<'a, T, const READERS: usize = 16> {
 unsafe impl<T: Sync, const READERS: usize> Sync for RwLockReadGuard<'_, T, READERS> {}
 
 impl<'a, T, const READERS: usize> RwLockReadGuard<'a, T, READERS> {
+    /// After `read_begins`.
     #[inline(always)]
     fn new(lock: &'a RwLock<T, READERS>, word: usize) -> Self {
-        local::hold_begins();
         Self { lock, stamp: Stamp::now(word as u32), not_send: PhantomData }
     }
 }
@@ -358,7 +370,7 @@ impl<T, const READERS: usize> Drop for RwLockReadGuard<'_, T, READERS> {
     fn drop(&mut self) {
         if self.stamp.is_of_this_process() {
             self.lock.raw.unlock_read(self.stamp.own() as usize);
-            local::hold_ends(); // only now, as in `Mutex`
+            local::read_ends(); // only now, as in `Mutex`
         }
     }
 }
@@ -416,8 +428,9 @@ impl<'a, T, const READERS: usize> RwLockWriteGuard<'a, T, READERS> {
             // It has had its place in the segment since it locked, and cannot leave while it holds.
             let me = local::participant(this.lock).expect("who holds takes part");
             let left = this.left();
-            let word = this.lock.raw.downgrade(&me, left).word;
-            local::hold_ends(); // the writer's; the reader's begins
+            local::read_begins();
+            let word = this.lock.raw.downgrade_from(OwnHome, &me, left).word;
+            local::hold_ends(); // the writer's
             return RwLockReadGuard::new(this.lock, word);
         }
         // A fork's copy: as much of the parent's, and as little of ours, as before.

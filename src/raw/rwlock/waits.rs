@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::platform::puppet::{DEADLINE, Puppet, Scene, id_of, looks_take_a_period, play, scene};
+use std::cell::Cell;
 use std::rc::Rc;
 
 type Two = RwLock<Puppet, 2>;
@@ -157,4 +158,86 @@ fn who_gives_up_does_so_however_often_a_slow_look_is_due() {
         [lock.read(me, Patience::None).map(drop), lock.write(me, Patience::None).map(drop)]
     });
     assert_eq!(answers, [Err(Refusal::WouldBlock); 2]);
+}
+
+/// A thread's shift, and whether it may move.
+impl Home for (&Cell<usize>, bool) {
+    fn shift(self) -> usize {
+        self.0.get()
+    }
+
+    fn move_by(self, by: usize) -> bool {
+        self.0.set(self.0.get() + if self.1 { by } else { 0 });
+        self.1
+    }
+}
+
+fn three(readers: [u32; 3]) -> RwLock<Puppet, 3> {
+    RwLock::from_lines(Line::new(Word::new(0)), readers.map(|value| Line::new(Word::new(value))))
+}
+
+fn three_words(lock: &RwLock<Puppet, 3>) -> (u32, [u32; 3]) {
+    (lock.writer.0.load(Relaxed), lock.readers.each_ref().map(|line| line.0.load(Relaxed)))
+}
+
+#[test]
+fn a_reader_that_finds_its_home_taken_has_another_one_from_then_on() {
+    let me = id_of(0).word();
+    // Its home before, by shift, and the word that is free.
+    for (shift, free) in [(0, 1), (0, 2), (1, 0), (2, 0), (2, 1), (4, 0)] {
+        let lock = three(core::array::from_fn(|word| if word == free { 0 } else { another() }));
+        let shift = Cell::new(shift);
+        let (answers, _) = play(3, vec![], |by| {
+            let read = |lock: &RwLock<Puppet, 3>| lock.read_from((&shift, true), by, Patience::None, Leaked::Refuse);
+            let first = read(&lock);
+            let taken = three_words(&lock);
+            lock.unlock_read(free);
+            let nobody_reads = three([0, 0, 0]);
+            (first, taken, read(&nobody_reads))
+        });
+        let reading = Ok(Reading { word: free, inconsistent: None });
+        let words = core::array::from_fn(|word| if word == free { me } else { another() });
+        assert_eq!(answers, (reading, (0, words), reading), "no sign is left, and it begins there");
+    }
+}
+
+#[test]
+fn a_reader_whose_home_must_not_move_leaves_a_sign_and_begins_where_it_did() {
+    for (first, left) in [(0, DISPLACED), (Cause::Died(None).word(), Cause::Died(None).word())] {
+        let lock = three([another(), 0, 0]);
+        lock.writer.0.store(first, Relaxed);
+        let shift = Cell::new(0);
+        let (answer, _) = play(3, vec![], |by| {
+            lock.read_from((&shift, false), by, Patience::None, Leaked::Refuse).map(|reading| reading.word)
+        });
+        assert_eq!((answer, shift.get()), (Ok(1), 0));
+        assert_eq!(three_words(&lock), (left, [another(), id_of(0).word(), 0]));
+    }
+}
+
+/// Inconsistent data is no reason to stay where another one is.
+#[test]
+fn a_reader_moves_whatever_the_writer_word_is_without_a_writer() {
+    for writer in without_writer() {
+        let lock = three([another(), 0, 0]);
+        lock.writer.0.store(writer, Relaxed);
+        let shift = Cell::new(0);
+        let (answer, _) = play(3, vec![], |by| {
+            lock.read_from((&shift, true), by, Patience::None, Leaked::Refuse).map(|reading| reading.word)
+        });
+        assert_eq!((answer, shift.get()), (Ok(1), 1));
+        assert_eq!(three_words(&lock), (writer, [another(), id_of(0).word(), 0]));
+    }
+}
+
+#[test]
+fn who_becomes_a_reader_moves_or_leaves_a_sign() {
+    for (may_move, shift_after, writer_after) in [(true, 1, 0), (false, 0, DISPLACED)] {
+        let lock = three([another(), 0, 0]);
+        let shift = Cell::new(0);
+        lock.writer.0.store(id_of(0).word(), Relaxed);
+        let (reading, _) = play(3, vec![], |by| lock.downgrade_from((&shift, may_move), by, 0));
+        assert_eq!((reading.word, shift.get()), (1, shift_after));
+        assert_eq!(three_words(&lock), (writer_after, [another(), id_of(0).word(), 0]));
+    }
 }
