@@ -73,8 +73,12 @@
 //! A lock tells its holder ([`Lock::holder`], [`Mutex::holder`], [`RwLock::writer`]), and an error tells
 //! who died ([`Inconsistent::by`](crate::Inconsistent::by)). Both are an [`Id`](crate::Id), since a lock has
 //! no room for more. [`Segment::participant`] tells what is known of that id: process id, thread id, whether
-//! it is alive, how long ago its thread began, and for how long it has been asleep. For how long it has
-//! held the lock is written nowhere. Once its slot is another's, the answer is `None`.
+//! it is alive, how long ago its thread began, and for how long it has been asleep; it prints all that for
+//! people. Once its slot is another's, the answer is `None`.
+//!
+//! For how long it has held the lock is written nowhere. It is not longer than its thread's age. One who
+//! waits, or looks from time to time, can tell for how long it has seen the same holder:
+//! [`HolderWatch`](crate::HolderWatch).
 //!
 //! Whether a lock is the caller's own is told by
 //! [`is_owned_by_current_thread`](Mutex::is_owned_by_current_thread), for writers by

@@ -5,8 +5,8 @@ mod common;
 
 use common::*;
 use outlive::raw::hold::HELD;
-use outlive::{Id, Lock, LockError, Mutex, ParticipantInfo, ReentrantMutex, RwLock, Segment, Shareable};
-use std::time::Duration;
+use outlive::{HolderWatch, Id, Lock, LockError, Mutex, ParticipantInfo, ReentrantMutex, RwLock, Segment, Shareable};
+use std::time::{Duration, Instant};
 
 #[derive(Shareable)]
 #[repr(C)]
@@ -133,6 +133,51 @@ fn what_participants_tells_of_each_is_what_is_told_of_its_id() {
     assert_eq!(first.len(), 1);
     let same = |a: &ParticipantInfo, b: &ParticipantInfo| (a.id, a.thread_id) == (b.id, b.thread_id) && b.is_alive;
     assert!(same(&first[0], &all.participant(first[0].id).expect("there")));
+}
+
+#[test]
+fn a_holder_is_seen_for_as_long_as_each_look_finds_it() {
+    let all = segment_of::<All>(|_| {});
+    let mut watch = HolderWatch::new();
+    assert_eq!(watch.observe(all.mutex.holder()), None);
+    let guard = all.mutex.lock().expect("free");
+    let own = all.attach().expect("in");
+    assert_eq!(watch.observe(all.mutex.holder()), Some((own, Duration::ZERO)));
+    let (begun, mut last) = (Instant::now(), Duration::ZERO);
+    while begun.elapsed() < Duration::from_millis(2) {
+        let (who, seen_for) = watch.observe(all.mutex.holder()).expect("held");
+        assert!(who == own && seen_for >= last);
+        last = seen_for;
+    }
+    assert!(last > Duration::ZERO);
+
+    drop(guard);
+    let another = std::thread::scope(|scope| {
+        let another = scope.spawn(|| {
+            let _guard = all.mutex.lock().expect("free");
+            (all.attach().expect("in"), watch.observe(all.mutex.holder()))
+        });
+        another.join().expect("no panic")
+    });
+    assert_eq!(another.1, Some((another.0, Duration::ZERO)), "another holder, a new beginning");
+    assert_eq!(watch.observe(all.mutex.holder()), None);
+    let _guard = all.mutex.lock().expect("free");
+    assert_eq!(watch.observe(all.mutex.holder()), Some((own, Duration::ZERO)), "it was free between");
+}
+
+#[test]
+fn a_participant_is_told_to_people_as_far_as_it_is_known() {
+    let all = segment_of::<All>(|_| {});
+    let id = all.attach().expect("in");
+    let (process, thread) = (std::process::id(), thread_id());
+    let who = all.participant(id).expect("there");
+    let age = who.age.expect("of this boot").as_secs_f64();
+    assert_eq!(who.to_string(), format!("thread {thread} of process {process}, alive, begun {age:.1} s ago"));
+    let mut asleep = who;
+    asleep.asleep_for = Some(Duration::from_millis(2_500));
+    assert!(asleep.to_string().ends_with(" s ago, asleep for 2.5 s"));
+    all.detach().expect("nothing held");
+    assert_eq!(all.participant(id).expect("there").to_string(), format!("process {process}, gone"));
 }
 
 /// Each lock, and whether the calling thread has it.

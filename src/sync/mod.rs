@@ -19,7 +19,7 @@ pub use condvar::{Condvar, WaitTimeoutResult, Woken};
 pub use event::Event;
 pub use lock::{Lock, LockGuard};
 pub use mutex::{Mutex, MutexGuard};
-pub use observe::LockState;
+pub use observe::{HolderWatch, LockState};
 pub use once::{LazyLock, Once, OnceLock, OnceState, SetError};
 pub use permit_pool::{Permit, PermitPool};
 pub use reentrant::{ReentrantMutex, ReentrantMutexGuard};

@@ -6,6 +6,7 @@ use crate::raw::{self, Id};
 use crate::segment::{Observe, Shareable, sealed};
 use core::ptr;
 use core::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
 
 /// What a [`Monitor`](crate::Monitor) tells of a lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +16,78 @@ pub struct LockState {
     pub holder: Option<Id>,
     /// Whether what it protects was left inconsistent.
     pub is_inconsistent: bool,
+}
+
+/// For how long a lock has been seen with one holder, by a caller who looks again and again.
+///
+/// For people who wait, and want to know for whom: after each timeout the waiter looks who holds the
+/// lock. A [`Monitor`](crate::Monitor) does it with [`LockState::holder`].
+///
+/// No lock notes when it was taken, since that would make each lock and unlock slower. So this does not
+/// know:
+///
+/// * since when the lock was held before the first look. It cannot be longer than the holder's
+///   [`age`](crate::ParticipantInfo::age);
+/// * what happened between two looks. The holder may have released the lock, and taken it again.
+///
+/// ```
+/// use outlive::{HolderWatch, LockError, Mutex, Segment};
+/// use std::time::Duration;
+///
+/// let account = Segment::<Mutex<u64>>::anonymous(|_zero| {})?;
+/// # std::thread::scope(|scope| -> Result<(), outlive::Error> {
+/// # let (held, is_held) = std::sync::mpsc::channel();
+/// # let (end, is_over) = std::sync::mpsc::channel::<()>();
+/// # let account = &account;
+/// # scope.spawn(move || {
+/// #     let _guard = account.lock().unwrap();
+/// #     held.send(()).unwrap();
+/// #     let _ = is_over.recv();
+/// # });
+/// # is_held.recv().unwrap();
+/// # let mut end = Some(end);
+/// let mut watch = HolderWatch::new();
+/// let guard = loop {
+///     match account.try_lock_for(Duration::from_millis(10)) {
+///         Err(LockError::TimedOut) => {
+///             if let Some((holder, seen_for)) = watch.observe(account.holder()) {
+///                 match account.participant(holder) {
+///                     Some(who) => println!("seen with {who}, for {seen_for:?}"),
+///                     None => println!("seen with participant {holder}, who has gone, for {seen_for:?}"),
+///                 }
+/// #               drop(end.take());
+///             }
+///         }
+///         answer => break answer,
+///     }
+/// };
+/// # assert!(guard.is_ok());
+/// # Ok(())
+/// # })?;
+/// # Ok::<(), outlive::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+pub struct HolderWatch {
+    seen: Option<(Id, Instant)>,
+}
+
+impl HolderWatch {
+    /// One that has seen nobody.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { seen: None }
+    }
+
+    /// Notes who holds the lock now. Tells that holder, and how long ago the first of those looks in a row
+    /// was that have all found this holder: zero, if this is the first one. `None` if nobody holds it.
+    ///
+    /// A dead holder is one as long as the lock names it. The next participant in its slot has another id.
+    pub fn observe(&mut self, holder: Option<Id>) -> Option<(Id, Duration)> {
+        let now = Instant::now();
+        let same = self.seen.filter(|(id, _)| holder == Some(*id));
+        self.seen = same.or(holder.map(|id| (id, now)));
+        self.seen.map(|(id, since)| (id, now.saturating_duration_since(since)))
+    }
 }
 
 macro_rules! locks {
