@@ -62,6 +62,7 @@ mod inspect;
 pub(crate) mod local;
 mod monitor;
 mod naming;
+mod options;
 mod participants;
 mod passing;
 mod place;
@@ -73,6 +74,7 @@ pub use header::FORMAT;
 pub use inspect::{SegmentInfo, TypeInfo, inspect, inspect_fd};
 pub(crate) use monitor::sealed;
 pub use monitor::{Monitor, Observe};
+pub use options::Options;
 pub use participants::ParticipantInfo;
 pub use place::Location;
 pub use shareable::*;
@@ -88,251 +90,9 @@ use core::sync::atomic::Ordering::{Relaxed, Release};
 use core::time::Duration;
 use header::Layout;
 use local::Mapping;
-use naming::{Patience, Replacer};
+use naming::Patience;
 use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd};
-
-/// Slots in the participant table unless [`Options::participants`] says otherwise.
-const PARTICIPANTS: usize = 256;
-
-/// How a segment is made or opened: [`Segment::options`].
-#[derive(Debug, Clone)]
-#[must_use]
-pub struct Options<T, R = ()> {
-    participants: usize,
-    room: usize,
-    mode: u32,
-    owner: Option<u32>,
-    replace: bool,
-    patience: Duration,
-    vouched: bool,
-    types: PhantomData<fn() -> (T, R)>,
-}
-
-impl<T: Shareable + Sync> Options<T, ()> {
-    /// Adds room for `length` elements of type `R` behind the root value, all zero at first: [`Segment::room`]. When a
-    /// segment is opened, its own length counts.
-    ///
-    /// ```
-    /// use outlive::{Mutex, Segment};
-    ///
-    /// let segment = Segment::<()>::options().room::<Mutex<u64>>(1_000).anonymous(|(), _room| {})?;
-    /// *segment.room()[999].lock().unwrap() = 7;
-    /// # Ok::<(), outlive::Error>(())
-    /// ```
-    pub fn room<R: Shareable + Sync>(self, length: usize) -> Options<T, R> {
-        Options {
-            participants: self.participants,
-            room: length,
-            mode: self.mode,
-            owner: self.owner,
-            replace: self.replace,
-            patience: self.patience,
-            vouched: self.vouched,
-            types: PhantomData,
-        }
-    }
-}
-
-impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
-    /// The most threads that can take part at the same time, 1 to 4,096 (128 bytes each); 256 unless said otherwise.
-    pub fn participants(mut self, participants: usize) -> Self {
-        self.participants = participants;
-        self
-    }
-
-    /// Permission bits of a named or file-backed segment, 0600 unless said otherwise. The umask does not count.
-    ///
-    /// Only permission bits count, at most 0777, and the owner must be able to read and write. With
-    /// another mode nothing can be made or opened: [`Error::InvalidOption`].
-    pub fn mode(mut self, mode: u32) -> Self {
-        self.mode = mode;
-        self
-    }
-
-    /// Opens segments that belong to this user id, instead of the process's own.
-    ///
-    /// A user namespace shows all users that it does not map under one id, usually 65534. There
-    /// that id is never accepted: [`Error::UnmappedOwner`]. No user has the id `u32::MAX`:
-    /// [`Error::InvalidOption`].
-    pub fn owner(mut self, user: u32) -> Self {
-        self.owner = Some(user);
-        self
-    }
-
-    /// On creation, takes the place of a segment that nobody uses any more. One that is in use
-    /// stays, and is an error. So is everything that is no segment.
-    ///
-    /// In use is what any process has mapped: by a [`Segment`], also in a child that was forked; or
-    /// because a thread that took part lives on, and has not done anything with any segment since
-    /// the last [`Segment`] was dropped. (A shared lock of a process that may read the file makes
-    /// it look in use, too.) The file system must be able to exchange names (renameat2(2)).
-    pub fn replace_abandoned(mut self, yes: bool) -> Self {
-        self.replace = yes;
-        self
-    }
-
-    /// How long to wait for others who are just opening or replacing the segment, which takes them
-    /// microseconds; 5 seconds unless said otherwise. Then it is [`Error::Busy`].
-    ///
-    /// Who may read the file can keep others waiting, by a shared lock; the default mode 0600 does
-    /// not let them.
-    pub fn patience(mut self, bound: Duration) -> Self {
-        self.patience = bound;
-        self
-    }
-
-    /// Vouches that nobody uses the segment if no lock says so, whoever is on record: the way out
-    /// of [`Error::SeenTwice`].
-    ///
-    /// If that is wrong, locks that are held are given to others, and two hold them at once.
-    pub fn vouch_unused(mut self, yes: bool) -> Self {
-        self.vouched = yes;
-        self
-    }
-
-    /// Refuses options that can never work, before anything is made or looked at. Gives the layout
-    /// of a new segment.
-    fn check(&self) -> Result<Layout> {
-        checks::mode(self.mode)?;
-        self.owner.map_or(Ok(()), checks::user)?;
-        Layout::of::<T, R>(self.participants, self.room).ok_or_else(|| {
-            if size_of::<R>() == 0 && self.room > 0 {
-                return Error::InvalidSize(format!(
-                    "a room of {} elements without a size ({}) cannot be: they would have no place; use a type with a size, or no room",
-                    self.room,
-                    core::any::type_name::<R>()
-                ));
-            }
-            Error::InvalidSize(format!(
-                "a segment with {} participants and room for {} elements cannot be; participants go from 1 to {}, and all must fit into the address space",
-                self.participants,
-                self.room,
-                Id::MOST_PARTICIPANTS
-            ))
-        })
-    }
-
-    fn expected_owner(&self) -> u32 {
-        self.owner.unwrap_or_else(|| rustix::process::geteuid().as_raw())
-    }
-
-    /// A segment without a name: for children that are forked, or that it is [passed](Segment::pass_to) to.
-    ///
-    /// `init` gets the value and the room in place, all zero, before anybody else can see them.
-    ///
-    /// # Errors
-    /// [`Error::InvalidSize`], [`Error::InvalidOption`], [`Error::FileSizeLimit`],
-    /// [`Error::NoSpace`] or [`Error::Io`].
-    ///
-    /// # If a process dies
-    /// A creator that dies leaves nothing behind.
-    pub fn anonymous(&self, init: impl FnOnce(&mut T, &mut [R])) -> Result<Segment<T, R>> {
-        let layout = self.check()?;
-        Segment::build(naming::memfd(layout.total)?, layout, init)
-    }
-
-    /// Makes a named or file-backed segment. See [`anonymous`](Self::anonymous) for `init`.
-    ///
-    /// # Errors
-    /// [`Error::AlreadyExists`]; [`Error::InvalidName`], [`Error::InvalidPath`],
-    /// [`Error::InvalidSize`], [`Error::InvalidOption`]; [`Error::FileSizeLimit`],
-    /// [`Error::NoSpace`]; [`Error::UntrustedDirectory`], [`Error::Unsupported`], [`Error::Io`]. If
-    /// a segment was to be [replaced](Self::replace_abandoned), also: [`Error::NotASegment`],
-    /// [`Error::Version`], [`Error::WordSize`], [`Error::Owner`], [`Error::UnmappedOwner`],
-    /// [`Error::Busy`], [`Error::SeenTwice`]. Nothing is changed in what is refused.
-    ///
-    /// # If a process dies
-    /// Before the name is given, nothing is left behind; after it the segment is complete.
-    pub fn create(&self, place: impl Into<Location>, init: impl FnOnce(&mut T, &mut [R])) -> Result<Segment<T, R>> {
-        let layout = self.check()?;
-        let path = place.into().path_to_create()?;
-        let replacer = self.replace.then_some(Replacer {
-            path: &path,
-            owner: self.expected_owner(),
-            is_vouched_for: self.vouched,
-        });
-        match &replacer {
-            Some(replacer) => replacer.expect_segment_or_nothing()?,
-            None if std::fs::symlink_metadata(&path).is_ok() => return Err(Error::AlreadyExists(path)),
-            None => {}
-        }
-        let segment = Segment::build(naming::unnamed(&path, self.mode, layout.total)?, layout, init)?;
-        let has_the_name = match &replacer {
-            Some(replacer) => replacer.replace(segment.file()?, &mut Patience::new(self.patience))?,
-            None => naming::publish(segment.file()?, &path)?,
-        };
-        if has_the_name { Ok(segment) } else { Err(Error::AlreadyExists(path)) }
-    }
-
-    /// Opens a named or file-backed segment.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`], and one of its own for everything that may be wrong with what was
-    /// found: [`Error::NotASegment`], [`Error::Version`], [`Error::WordSize`], [`Error::Type`],
-    /// [`Error::RoomType`], [`Error::Size`], [`Error::Owner`], [`Error::UnmappedOwner`],
-    /// [`Error::SeenTwice`]. [`Error::NoSpace`] for a copy with holes that the file system has no
-    /// room to fill. Options that can never work are refused as by [`create`](Self::create).
-    /// Nothing is changed in what is refused. [`Error::Busy`] when [`patience`](Self::patience)
-    /// ends.
-    ///
-    /// # If a process dies
-    /// Somebody who opens it and dies changes nothing. If nobody has the segment mapped (all have
-    /// died, the system was started anew, it is a copy or a backup), all that the dead held there
-    /// is handed to the next who locks it, as [`OwnerDied`](crate::LockError::OwnerDied).
-    pub fn open(&self, place: impl Into<Location>) -> Result<Segment<T, R>> {
-        self.check()?;
-        let path = place.into().path()?;
-        let mut patience = Patience::new(self.patience);
-        let (_turn, file) = naming::open(&path, self.expected_owner(), &mut patience)?;
-        self.join_or_revive(file, false, &mut patience)
-    }
-
-    /// Takes a file, in the caller's turn at it: judges, maps, and revives it if nobody else has it
-    /// mapped. If the open file is shared with other processes, the kernel shows none of their
-    /// locks: then it is joined.
-    fn join_or_revive(&self, file: File, is_shared: bool, patience: &mut Patience) -> Result<Segment<T, R>> {
-        let (header, length) = naming::read_header(&file)?;
-        let layout = Layout::judge::<T, R>(&header, length)?;
-        allocation::fill_holes(&file, layout.total)?;
-        naming::share(&file, patience)?;
-        let is_in_use = is_shared || naming::is_in_use(file.as_fd())?;
-        if is_in_use && !header::is_half_revived(&header) {
-            return Ok(Segment::of(Mapping::new(file, layout)?));
-        }
-        if !self.vouched {
-            naming::expect_nobody_alive(&file, &header)?;
-        }
-        let origin = naming::origin_of(&file)?;
-        let segment: Segment<T, R> = Segment::of(Mapping::new(file, layout)?);
-        segment.revive(origin);
-        Ok(segment)
-    }
-
-    /// Opens the segment, or makes it if there is none.
-    ///
-    /// # Errors
-    /// Those of [`open`](Self::open) and [`create`](Self::create).
-    ///
-    /// # If a process dies
-    /// As those two.
-    pub fn open_or_create(&self, place: impl Into<Location>, init: impl Fn(&mut T, &mut [R])) -> Result<Segment<T, R>> {
-        let place = place.into();
-        let mut patience = Patience::new(self.patience);
-        // Each round but the last, somebody else made or removed it between our two looks.
-        loop {
-            match self.open(place.clone()) {
-                Err(Error::NotFound(_)) => {}
-                other => return other,
-            }
-            match self.create(place.clone(), &init) {
-                Err(Error::AlreadyExists(_)) => {}
-                other => return other,
-            }
-            patience.nap(None)?;
-        }
-    }
-}
+use std::os::fd::BorrowedFd;
 
 /// A value of type `T` in memory that processes share, with room for elements of type `R` behind it.
 ///
@@ -395,16 +155,7 @@ impl<T: Shareable + Sync> Segment<T> {
 
     /// Options to make or open a segment with.
     pub fn options() -> Options<T> {
-        Options {
-            participants: PARTICIPANTS,
-            room: 0,
-            mode: 0o600,
-            owner: None,
-            replace: false,
-            patience: Duration::from_secs(5),
-            vouched: false,
-            types: PhantomData,
-        }
+        Options::new()
     }
 
     /// Removes the name of a segment. Those who have it open go on with it; whoever opens the name next finds nothing.
