@@ -113,6 +113,100 @@ fn a_member<B: Backend>() -> Explore<B, Meeting<B, 2>> {
     .check(|state, world| state.all_or_none(world))
 }
 
+/// 0 is interrupted, and comes again: nobody is told that the barrier is broken.
+fn one_is_interrupted<B: Backend, const N: usize>() -> Explore<B, Meeting<B, N>> {
+    Explore::new(N, Meeting::new, |world: &World<B>, who, state: &Meeting<B, N>| {
+        B::write(&state.notes[who], |note| *note = 1);
+        let told = world.act(who, |me| state.wait_on(me, false));
+        state.note(told);
+        match told {
+            Ok(_) => {
+                for note in &state.notes[..N] {
+                    B::read(note, |note| assert_eq!(*note, 1, "one was released before another came"));
+                }
+            }
+            Err(_) => assert!((0..N).any(|who| world.has_died(who)), "an interruption broke the barrier"),
+        }
+    })
+    .after(|_, dead, _, state| state.see_to_it(dead))
+    .check(|state, world| state.all_or_none(world))
+    .interrupted(&[0])
+}
+
+/// The same, but 0 does not come again: it was told that it is counted, or it is not.
+fn one_goes_away<B: Backend>() -> Explore<B, Meeting<B, 2>> {
+    Explore::new(2, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 2>| {
+        let told = world.act(who, |me| state.barrier.wait(me, None, false));
+        match told {
+            Err(Failed::Interrupted) => {
+                // A supervisor comes in its stead.
+                state.interruptions.fetch_add(1, SeqCst);
+                assert!(!state.barrier.is_broken() || world.has_died(1), "an interruption broke the barrier");
+                step::<B>();
+                state.barrier.abort();
+            }
+            told => state.note(told),
+        }
+    })
+    .after(|_, dead, _, state| state.see_to_it(dead))
+    .check(|state, world| {
+        let (met, gone) = (state.met().len(), state.interruptions.load(SeqCst));
+        assert!(met == 0 || gone == 0, "{met} met, and one of two had gone away");
+        assert!(met != 1 || world.has_died(0) || world.has_died(1), "one met alone");
+    })
+    .interrupted(&[0])
+}
+
+/// 0 is interrupted, perhaps while 1 or itself runs the action: that is run once each time that they meet.
+fn one_is_interrupted_at_an_action<B: Backend>() -> Explore<B, Meeting<B, 2>> {
+    Explore::new(2, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 2>| {
+        world.act(who, |me| {
+            let told = match state.wait_on(me, true) {
+                Ok(Passed::Runner { generation, index }) => {
+                    B::write(&state.actions, |actions| *actions += 1);
+                    step::<B>();
+                    state.barrier.finish(me, generation).map(|()| Passed::Runner { generation, index })
+                }
+                told => told,
+            };
+            match told {
+                Ok(_) => B::read(&state.actions, |actions| assert_eq!(*actions, 1)),
+                Err(_) => assert!((0..2).any(|who| world.has_died(who)), "an interruption broke the barrier"),
+            }
+            state.note(told);
+        });
+    })
+    .after(|_, dead, _, state| state.see_to_it(dead))
+    .check(|state, world| state.all_or_none(world))
+    .interrupted(&[0, 1])
+}
+
+/// More threads than parties: 0 and 1 come, 0 goes away when it is interrupted, and 2 has its place.
+fn one_leaves_its_place<B: Backend>() -> Explore<B, Meeting<B, 2>> {
+    Explore::new(3, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 2>| {
+        let told = world.act(who, |me| state.barrier.wait(me, None, false));
+        match told {
+            Err(Failed::Interrupted) => _ = state.interruptions.fetch_add(1, SeqCst),
+            Ok(_) => {
+                state.note(told);
+                // Of three who met in twos, one is left: without an interruption it would wait forever.
+                if state.met().len() == 2 && state.interruptions.load(SeqCst) == 0 {
+                    state.barrier.abort();
+                }
+            }
+            Err(_) => {}
+        }
+    })
+    .after(|_, _, _, state| state.barrier.abort())
+    .check(|state, world| {
+        let has_died = (0..3).any(|who| world.has_died(who));
+        let met = state.met().len();
+        assert!(has_died || met == 2, "{met} met");
+        state.each_generation_is_one_meeting(usize::from(has_died));
+    })
+    .interrupted(&[0])
+}
+
 #[cfg(feature = "loom")]
 /// 1 declares that it will come, and dies. Each of the others can pass alone; 0, if it is told, resets. After that nobody finds the
 /// barrier broken by that death once more.
@@ -368,6 +462,10 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_reset_comes_to_an_end: |n| a_reset_beside_a_member::<B>().holds(n);
     two_supervisors_split_no_verdict: |n| supervisors_reset::<B, 4>().preemptions(1).holds(n);
     without_a_wake_a_follower_hangs: |n| all_meet::<B, 2>().broken(no_wake()).fails(n);
+    one_that_withdraws_comes_again: |n| one_is_interrupted::<B, 2>().victims(&[0, 1]).executions(1_500).holds(n);
+    one_that_withdraws_is_not_counted: |n| one_goes_away::<B>().victims(&[0, 1]).executions(1_500).holds(n);
+    nobody_withdraws_from_an_action: |n| one_is_interrupted_at_an_action::<B>().victims(&[0, 1]).executions(1_500).holds(n);
+    one_that_withdraws_leaves_its_place_to_another: |n| one_leaves_its_place::<B>().holds(n);
     a_trip_publishes: |n| all_meet::<B, 2>().broken(no_release()).fails(n);
     a_trip_acquires: |n| all_meet::<B, 2>().broken(no_acquire()).fails(n);
     watching_nobody_hangs:
@@ -385,4 +483,7 @@ outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     more_threads_than_parties_get_through_one_by_one:
         |n| too_many::<B, 3>().victims(&[0, 1]).first_phase().holds(n);
     one_that_needs_no_place_passes_one_that_acts: |n| too_many::<B, 1>().victims(&[0, 1]).holds(n);
+    one_that_withdraws_comes_again: |n| one_is_interrupted::<B, 3>().victims(&[0, 1]).holds(n);
+    nobody_withdraws_from_an_action: |n| one_is_interrupted_at_an_action::<B>().victims(&[0, 1]).executions(1_500).holds(n);
+    one_that_withdraws_leaves_its_place_to_another: |n| one_leaves_its_place::<B>().victims(&[1]).holds(n);
 }

@@ -8,6 +8,7 @@ use core::time::Duration;
 use outlive::platform::Platform as _;
 use outlive::platform::Word as _;
 use outlive::raw::condvar::Woken;
+use outlive::raw::mutex::Refusal;
 #[cfg(feature = "loom")]
 use outlive::raw::vigil::Vigil;
 use outlive::raw::{Condvar, Mutex, Participant, ReentrantMutex};
@@ -39,7 +40,11 @@ impl<B: Backend> Buffer<B> {
         }
     }
     fn lock(&self, me: &Me<'_, B>) {
-        let _inconsistent_is_fine = self.mutex.lock(me, None).expect("waits");
+        let mut taken = Err(Refusal::Interrupted);
+        while taken == Err(Refusal::Interrupted) {
+            taken = self.mutex.lock(me, None);
+        }
+        let _inconsistent_is_fine = taken.expect("waits");
     }
     /// One that dies behind the unlock has made it true, and told nobody.
     fn put(&self, me: &Me<'_, B>, notify: impl FnOnce(&Condvar<Model<B>>, &Me<'_, B>)) {
@@ -199,6 +204,33 @@ fn one_gives_up<B: Backend>() -> Explore<B, Buffer<B>> {
         });
     })
     .after(supervise_one)
+}
+
+/// 2 puts one; 0 and 1 see it, and each tells the other. 0 is interrupted, and goes away: it has lost no notification.
+fn one_is_interrupted<B: Backend>() -> Explore<B, Buffer<B>> {
+    Explore::new(3, Buffer::new, |world: &World<B>, who, buffer: &Buffer<B>| {
+        world.act(who, |me| match who {
+            2 => buffer.put(me, |filled, me| filled.notify(Some(me.table), 1)),
+            0 => {
+                buffer.lock(me);
+                let mut watch = false;
+                while B::read(&buffer.items, |items| *items == 0) {
+                    if buffer.wait(me, &mut watch, None) == Woken::Interrupted {
+                        buffer.mutex.unlock(0);
+                        return;
+                    }
+                }
+                buffer.mutex.unlock(0);
+                buffer.filled.notify(Some(me.table), 1);
+            }
+            _ => {
+                buffer.see(me);
+                buffer.filled.notify(Some(me.table), 1);
+            }
+        });
+    })
+    .after(supervise_one)
+    .interrupted(&[0])
 }
 
 /// 0 waits for what does not come, on a condition variable that was notified before, and gives up; 1 comes and goes.
@@ -428,6 +460,7 @@ outlive_models::models! { with_loom, Loom, "loom",
     all_are_notified_whoever_dies: |n| one_for_all::<B>().victims(&[0, 2]).preemptions(1).holds(n);
     any_two_may_die: |n| one_for_all::<B>().victims(&[0, 2]).pairs().holds(n);
     who_gives_up_leaves_the_notification: |n| one_gives_up::<B>().victims(&[2]).holds(n);
+    who_is_interrupted_leaves_the_notification: |n| one_is_interrupted::<B>().victims(&[2]).executions(1_000).holds(n);
     who_was_not_notified_is_not_told_so: |n| nobody_notifies::<B>().victims(&[1]).holds(n);
     as_many_are_told_as_were_notified: |n| one_is_told::<B>().spurious().holds(n);
     no_more_are_told_than_were_notified_whoever_dies: |n| one_is_told::<B>().victims(&[0, 2]).preemptions(1).holds(n);
@@ -445,5 +478,6 @@ outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     two_items_find_two_takers_whoever_dies: |n| two_items::<B>().victims(&[0, 2]).spurious().holds(n);
     all_are_notified_whoever_dies: |n| one_for_all::<B>().victims(&[0, 2]).first_phase().holds(n);
     who_gives_up_leaves_the_notification: |n| one_gives_up::<B>().holds(n);
+    who_is_interrupted_leaves_the_notification: |n| one_is_interrupted::<B>().holds(n);
     as_many_are_told_as_were_notified: |n| one_is_told::<B>().spurious().holds(n);
 }

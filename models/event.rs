@@ -5,6 +5,7 @@
 
 use outlive::platform::Word as _;
 use outlive::raw::Event;
+use outlive::raw::event::NotSet;
 #[cfg(feature = "loom")]
 use outlive_models::Broken;
 use outlive_models::{Backend, DEADLINE, Explore, Model, Word, World, is_over, step};
@@ -120,6 +121,22 @@ fn one_times_out<B: Backend>() -> Explore<B, Announced<B>> {
         // It may have taken what it was to give on.
         _ => state.event.set(),
     })
+}
+
+/// 0 is interrupted and goes away, 1 waits for ever, 2 sets; each set releases one, who sets for the other.
+fn one_is_interrupted<B: Backend>() -> Explore<B, Announced<B>> {
+    Explore::new(3, Announced::auto_reset, |world: &World<B>, who, state: &Announced<B>| match who {
+        2 => state.set(),
+        _ => world.act(who, |me| match state.event.wait(me, None) {
+            Ok(()) => state.event.set(),
+            Err(not_set) => assert_eq!((who, not_set), (0, NotSet::Interrupted)),
+        }),
+    })
+    .after(|_, dead, _, state| match dead {
+        2 => state.see_to_it(),
+        _ => state.event.set(),
+    })
+    .interrupted(&[0])
 }
 
 /// 0 and 1 set, 2 and 3 wait; who is released first sets once more, so that both are released, however many of the sets were one.
@@ -251,6 +268,7 @@ outlive_models::models! { with_loom, Loom, "loom",
     any_two_may_die: |n| set_then_clear::<B>().victims(&[0, 1]).pairs().holds(n);
     who_is_there_is_released_though_cleared_at_once: |n| set_then_clear::<B>().victims(&[0, 1]).holds(n);
     a_timeout_loses_no_set_whoever_dies: |n| one_times_out::<B>().victims(&[0, 2]).preemptions(1).holds(n);
+    an_interruption_loses_no_set: |n| one_is_interrupted::<B>().victims(&[0, 2]).preemptions(1).executions(1_000).holds(n);
     a_set_releases_one_whoever_dies: |n| two_set_and_two_wait::<B>().victims(&[2]).preemptions(1).holds(n);
     a_set_hands_on: |n| one_hands_on::<B>().spurious().holds(n);
     a_set_is_seen_by_the_clear_after_it: |n| set_again::<B>().holds(n);
@@ -273,4 +291,5 @@ outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     who_is_there_is_released_though_cleared_at_once: |n| set_then_clear::<B>().victims(&[0, 1]).holds(n);
     a_set_releases_one_whoever_dies: |n| two_set_and_two_wait::<B>().victims(&[0, 2]).spurious().holds(n);
     a_timeout_loses_no_set_whoever_dies: |n| one_times_out::<B>().victims(&[0, 2]).first_phase().holds(n);
+    an_interruption_loses_no_set: |n| one_is_interrupted::<B>().victims(&[0, 2]).holds(n);
 }

@@ -117,6 +117,7 @@ fn process_id(who: usize, first_of_equal_id: usize) -> u32 {
 struct Plan {
     deaths: Vec<(usize, u32)>,
     spurious: Option<(usize, u32)>,
+    interrupted: Option<(usize, u32)>,
     /// How many waits of each do not end by their deadline before somebody wakes the sleeper.
     patience: u32,
 }
@@ -189,6 +190,7 @@ pub struct Explore<B: Backend, S: State> {
     leakers: &'static [usize],
     pairs: bool,
     spurious: bool,
+    interrupted: &'static [usize],
     first_phase: bool,
     broken: Broken,
     script: &'static [(usize, u32)],
@@ -222,6 +224,7 @@ impl<B: Backend, S: State> Explore<B, S> {
             leakers: &[],
             pairs: false,
             spurious: false,
+            interrupted: &[],
             first_phase: false,
             broken: Broken::default(),
             script: &[],
@@ -259,6 +262,12 @@ impl<B: Backend, S: State> Explore<B, S> {
     /// Also: each wait of each participant returns once for no reason.
     pub fn spurious(mut self) -> Self {
         self.spurious = true;
+        self
+    }
+    /// Also: each wait of each of these that can be interrupted is, and the first of them while each of
+    /// the victims dies.
+    pub fn interrupted(mut self, who: &'static [usize]) -> Self {
+        self.interrupted = who;
         self
     }
     /// Sleepers begin with the short first phase.
@@ -454,8 +463,12 @@ impl<B: Backend, S: State> Explore<B, S> {
     /// The participant that a thread is, and what is to befall it.
     fn actor(&self, who: usize, plan: &Plan, script: &Arc<Script>, time: &Arc<Time>) -> Actor {
         let of = |list: &[(usize, u32)]| list.iter().find(|(victim, _)| *victim == who).map(|(_, at)| *at);
-        let fate =
-            Fate { die_at: of(&plan.deaths), spurious_wait: of(plan.spurious.as_slice()), patience: plan.patience };
+        let fate = Fate {
+            die_at: of(&plan.deaths),
+            spurious_wait: of(plan.spurious.as_slice()),
+            interrupted_wait: of(plan.interrupted.as_slice()),
+            patience: plan.patience,
+        };
         let mut actor = Actor::new(fate, self.broken, self.nature(who), Arc::clone(time));
         actor.who = who;
         actor.script = Some(Arc::clone(script)).filter(|_| !self.script.is_empty());
@@ -555,6 +568,12 @@ impl<B: Backend, S: State> Explore<B, S> {
         for who in (0..self.participants).filter(|_| self.spurious) {
             row(&|wait| Plan { spurious: Some((who, wait)), ..Plan::default() })?;
         }
+        for who in self.interrupted {
+            row(&|wait| Plan { interrupted: Some((*who, wait)), ..Plan::default() })?;
+            for victim in self.victims.iter().filter(|_| !self.pairs) {
+                row(&|at| Plan { interrupted: Some((*who, 0)), ..one(*victim, at, 0) })?;
+            }
+        }
         if is_timed.get() {
             row(&|before| Plan { patience: before + 1, ..Plan::default() })?;
             for victim in self.victims.iter().filter(|_| !self.pairs) {
@@ -606,9 +625,13 @@ impl<B: Backend, S: State> Explore<B, S> {
             (_, true) => format!("each two of {:?} die at each two operations", self.victims),
         };
         let spurious = if self.spurious { ", each wait ends once for nothing" } else { "" };
+        let interrupted = match self.interrupted {
+            [] => String::new(),
+            who => format!(", each wait of {who:?} is interrupted once"),
+        };
         let timed = if report.is_timed { ", sleepers with a deadline are woken before it or not" } else { "" };
         let bound = B::bound(self.bounds, report.cut_short);
-        format!("{} threads, {deaths}{spurious}{timed}; {bound}", self.participants)
+        format!("{} threads, {deaths}{spurious}{interrupted}{timed}; {bound}", self.participants)
     }
 
     /// Explores until something fails, as it must.

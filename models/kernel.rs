@@ -79,6 +79,8 @@ pub(crate) struct Fate {
     pub(crate) die_at: Option<u32>,
     /// This wait returns for no reason.
     pub(crate) spurious_wait: Option<u32>,
+    /// This one, of those that can be, is interrupted.
+    pub(crate) interrupted_wait: Option<u32>,
     /// So many waits with an end do not end by it, as long as anybody else can run.
     pub(crate) patience: u32,
 }
@@ -92,7 +94,8 @@ pub struct Actor {
     pub(crate) operations: AtomicU32,
     waits: AtomicU32,
     timed_waits: AtomicU32,
-    /// It has returned for no reason, or was woken early, as its fate says.
+    interruptible_waits: AtomicU32,
+    /// It has returned for no reason, or was interrupted or woken early, as its fate says.
     pub(crate) is_hit: AtomicBool,
     /// It has slept towards an end.
     pub(crate) is_timed: AtomicBool,
@@ -137,6 +140,7 @@ impl Actor {
             operations: AtomicU32::new(0),
             waits: AtomicU32::new(0),
             timed_waits: AtomicU32::new(0),
+            interruptible_waits: AtomicU32::new(0),
             is_hit: AtomicBool::new(false),
             is_timed: AtomicBool::new(false),
             time,
@@ -482,7 +486,14 @@ impl<B: Backend> Platform for Model<B> {
         B::actor().map_or(Duration::ZERO, |actor| *actor.clock.lock().expect("no panic inside"))
     }
     fn wait<'w>(words: impl Iterator<Item = Expect<'w, Word<B>>>, until: Option<Duration>) {
-        wait(&words.collect::<Vec<_>>(), until);
+        wait(&words.collect::<Vec<_>>(), until, false);
+    }
+    fn wait_interruptibly<'w>(words: impl Iterator<Item = Expect<'w, Word<B>>>, until: Option<Duration>) -> bool {
+        let actor = B::actor().expect("only actors sleep");
+        let wait_number = actor.interruptible_waits.fetch_add(1, SeqCst);
+        let is_interrupted = actor.fate.interrupted_wait == Some(wait_number);
+        wait(&words.collect::<Vec<_>>(), until, is_interrupted);
+        is_interrupted
     }
     fn wake(word: &Word<B>, count: u32) -> u32 {
         let broken = operation::<B>();
@@ -524,8 +535,9 @@ impl<B: Backend> Platform for Model<B> {
 
 /// `futex_waitv`: word by word in, word by word out. A wait with an end reaches it at any moment
 /// that the schedule chooses, or, if it is to be patient, when nobody else can run; one without
-/// sleeps until it is woken.
-fn wait<B: Backend>(words: &[Expect<'_, Word<B>>], until: Option<Duration>) {
+/// sleeps until it is woken. One that is interrupted ends for no other reason; it may have absorbed a
+/// wake.
+fn wait<B: Backend>(words: &[Expect<'_, Word<B>>], until: Option<Duration>, is_interrupted: bool) {
     let actor = B::actor().expect("only actors sleep");
     actor.turn::<B>();
     actor.operation();
@@ -550,7 +562,7 @@ fn wait<B: Backend>(words: &[Expect<'_, Word<B>>], until: Option<Duration>) {
     }
     let wait_number = actor.waits.fetch_add(1, SeqCst);
     let dies_asleep = !changed && actor.dies_now();
-    let spurious = !changed && actor.fate.spurious_wait == Some(wait_number);
+    let spurious = is_interrupted || !changed && actor.fate.spurious_wait == Some(wait_number);
     if spurious {
         actor.is_hit.store(true, SeqCst);
     }

@@ -30,6 +30,7 @@ pub(crate) struct Meeting<B: Backend, const N: usize, const BITS: u32 = 32> {
     met: Mutex<Vec<Met>>,
     pub(crate) failed: AtomicU32,
     pub(crate) resets: AtomicU32,
+    pub(crate) interruptions: AtomicU32,
 }
 
 impl<B: Backend, const N: usize, const BITS: u32> Meeting<B, N, BITS> {
@@ -43,6 +44,7 @@ impl<B: Backend, const N: usize, const BITS: u32> Meeting<B, N, BITS> {
             met: Mutex::default(),
             failed: AtomicU32::new(0),
             resets: AtomicU32::new(0),
+            interruptions: AtomicU32::new(0),
         }
     }
     /// Nobody will join it, so the members' words are no memory to the checker.
@@ -95,8 +97,19 @@ impl<B: Backend, const N: usize, const BITS: u32> Meeting<B, N, BITS> {
                 }
             }
             Err(Failed::TimedOut) => assert!(deadline.is_some()),
+            Err(Failed::Interrupted) => panic!("nobody interrupts"),
             Err(Failed::Broken { died: Some(id) }) => assert!(world.has_died(id.index()), "the living are called dead"),
             Err(Failed::Broken { died: None }) => {}
+        }
+    }
+
+    /// As [`wait`](Self::wait), and comes again whenever it is interrupted.
+    pub(crate) fn wait_on(&self, me: &Participant<'_, Model<B>>, has_action: bool) -> Result<Passed, Failed> {
+        loop {
+            match self.barrier.wait(me, None, has_action) {
+                Err(Failed::Interrupted) => self.interruptions.fetch_add(1, SeqCst),
+                told => return told,
+            };
         }
     }
 

@@ -116,6 +116,21 @@ fn one_is_overtaken_and_times_out<B: Backend>() -> Explore<B, Guarded<B>> {
     })
 }
 
+/// 2 holds it from the start, and gives it back; 0 is interrupted, and goes away; 1 waits for ever.
+fn one_is_interrupted<B: Backend>() -> Explore<B, Guarded<B>> {
+    Explore::new(3, Guarded::held_by_2, |world: &World<B>, who, state: &Guarded<B>| {
+        world.act(who, |me| match who {
+            0 => match state.mutex.lock(me, None) {
+                Ok(acquired) => state.critical_section(acquired.inconsistent),
+                Err(refusal) => assert_eq!(refusal, Refusal::Interrupted),
+            },
+            1 => state.update(me),
+            _ => state.critical_section(None),
+        });
+    })
+    .interrupted(&[0])
+}
+
 #[cfg(feature = "loom")]
 /// Participants 0 and 2 acquire, participant 1 releases on behalf of whoever holds it, as with `Lock`;
 /// with its rule for who holds it already, or without.
@@ -228,6 +243,7 @@ outlive_models::models! { with_loom, Loom, "loom",
     updates_exclude_each_other_with_the_first_phase: |n| three::<B>().victims(&[0, 1]).first_phase().holds(n);
     barging_loses_no_wake_whoever_dies: |n| barging::<B>().victims(&[0, 1]).holds(n);
     a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1, 2]).holds(n);
+    an_interruption_loses_no_wake: |n| one_is_interrupted::<B>().victims(&[0, 2]).executions(1_000).holds(n);
     who_is_overtaken_and_times_out_loses_no_wake:
         |n| one_is_overtaken_and_times_out::<B>().victims(&[0, 2]).executions(300).holds(n);
     a_release_on_behalf_of_the_holder_wakes_the_next: |n| released_by_another::<B, false>(Guarded::new).victims(&[0, 1]).holds(n);
@@ -258,6 +274,7 @@ outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     updates_exclude_each_other_whoever_dies: |n| three::<B>().victims(&[0, 1, 2]).spurious().holds(n);
     barging_loses_no_wake_whoever_dies: |n| barging::<B>().victims(&[0, 1]).first_phase().holds(n);
     a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1, 2]).holds(n);
+    an_interruption_loses_no_wake: |n| one_is_interrupted::<B>().victims(&[0, 2]).holds(n);
     who_is_overtaken_and_times_out_loses_no_wake: |n| one_is_overtaken_and_times_out::<B>().victims(&[0, 2]).holds(n);
     five_exclude_each_other_whoever_dies: |n| Explore::<B, Guarded<B>>::new(5, Guarded::new,
         |world, who, state| world.act(who, |me| state.update(me))).victims(&[0, 4]).holds(n);

@@ -5,7 +5,7 @@
 use outlive::platform::Word as _;
 #[cfg(feature = "loom")]
 use outlive::raw::hold::HELD;
-use outlive::raw::once::{Begun, Deadlock};
+use outlive::raw::once::{Begun, NotBegun};
 use outlive::raw::{Cause, Once, Participant};
 use outlive_models::{Backend, Explore, Model, Word, World, step};
 #[cfg(feature = "loom")]
@@ -34,7 +34,11 @@ impl<B: Backend> Lazy<B> {
     /// As `OnceLock::get_or_init`; the first attempt of all panics, or fails, if so.
     fn get_or_init(&self, world: &World<B>, me: &Participant<'_, Model<B>>, first_fails: Option<Option<Cause>>) {
         while !self.once.is_complete() {
-            match self.once.begin(*me).expect("who is not at it can begin") {
+            let begun = match self.once.begin(*me) {
+                Err(NotBegun::Interrupted) => continue,
+                begun => begun.expect("who is not at it can begin"),
+            };
+            match begun {
                 Begun::Complete => {}
                 Begun::Ours { earlier } => {
                     let before = self.begun.fetch_add(1, SeqCst);
@@ -43,7 +47,7 @@ impl<B: Backend> Lazy<B> {
                         Some(cause) => assert_eq!(first_fails, Some(Some(cause))),
                         None => assert!(before == 0 || first_fails == Some(None)),
                     }
-                    assert_eq!(self.once.begin(*me), Err(Deadlock), "it began twice");
+                    assert_eq!(self.once.begin(*me), Err(NotBegun::Deadlock), "it began twice");
                     B::write(&self.value, |value| value.0 = me.id.index() as u32 + 1);
                     step::<B>();
                     if let (0, Some(cause)) = (before, first_fails) {
@@ -176,6 +180,8 @@ outlive_models::models! { with_loom, Loom, "loom",
     nobody_is_forgotten_when_a_failed_one_succeeds: |n| the_one_that_failed_is_quicker::<B>().victims(&[0, 1, 2]).holds(n);
     two_that_fail_are_one_after_the_other: |n| two_fail::<B>().holds(n);
     one_at_a_time_whoever_dies: |n| initialise::<B, 3>().victims(&[0, 1]).spurious().preemptions(1).holds(n);
+    an_interruption_leaves_nobody_asleep:
+        |n| initialise::<B, 3>().victims(&[0]).interrupted(&[0, 1]).preemptions(1).executions(500).holds(n);
     two_with_every_death: |n| initialise::<B, 2>().victims(&[0, 1]).preemptions(4).holds(n);
     the_first_phase_changes_nothing: |n| initialise::<B, 2>().victims(&[0, 1]).first_phase().holds(n);
     any_two_may_die: |n| initialise::<B, 3>().victims(&[0, 1]).pairs().holds(n);
@@ -196,6 +202,7 @@ outlive_models::models! { with_loom, Loom, "loom",
 
 outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     one_at_a_time_whoever_dies: |n| initialise::<B, 3>().victims(&[0, 1, 2]).holds(n);
+    an_interruption_leaves_nobody_asleep: |n| initialise::<B, 3>().victims(&[0]).interrupted(&[0, 1]).holds(n);
     after_a_panic_the_next_is_told: |n| the_first_panics::<B>().holds(n);
     five_initialise_once: |n| initialise::<B, 5>().victims(&[0, 4]).holds(n);
 }

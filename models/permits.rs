@@ -77,6 +77,22 @@ fn one_times_out<B: Backend>() -> Explore<B, State<B>> {
     })
 }
 
+/// 0 holds the only permit from the start, and gives it back; 1 is interrupted, and goes away.
+fn one_is_interrupted<B: Backend>() -> Explore<B, State<B>> {
+    let make = || State::with(1, [HELD | 1 << 12, 0]);
+    Explore::new(3, make, |world: &World<B>, who, state: &State<B>| {
+        world.act(who, |me| match who {
+            0 => state.permits.release(0, me.id).expect("held from the start"),
+            1 => match state.permits.acquire(me, None) {
+                Ok(taken) => state.use_and_give_back(me, taken),
+                Err(no_permit) => assert_eq!(no_permit, NoPermit::Interrupted),
+            },
+            _ => state.take_and_use(me),
+        });
+    })
+    .interrupted(&[1])
+}
+
 #[cfg(feature = "loom")]
 /// 0 holds the only permit from the start, has written, and gives it back; 1 waits for it, or only tries.
 fn handover<B: Backend>(waits: bool) -> Explore<B, State<B>> {
@@ -148,6 +164,7 @@ outlive_models::models! { with_loom, Loom, "loom",
     the_first_phase_changes_nothing: |n| both_come_back::<B>().victims(&[0]).first_phase().holds(n);
     any_two_may_die: |n| one_permit::<B>().victims(&[0, 1]).pairs().holds(n);
     a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1]).holds(n);
+    an_interruption_loses_no_wake: |n| one_is_interrupted::<B>().victims(&[0, 1]).executions(1_000).holds(n);
     a_handover_publishes: |n| handover::<B>(true).victims(&[0, 1]).spurious().holds(n);
     a_handover_publishes_without_waiting: |n| handover::<B>(false).holds(n);
     a_newcomer_that_holds_is_not_judged_dead: |n| a_newcomer_uses_it::<B>().holds(n);
@@ -170,6 +187,7 @@ outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     two_permits_go_round_whoever_dies: |n| two_permits::<B>().victims(&[0]).holds(n);
     two_releases_reach_two_sleepers_whoever_dies: |n| both_come_back::<B>().victims(&[0, 1]).holds(n);
     a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1]).holds(n);
+    an_interruption_loses_no_wake: |n| one_is_interrupted::<B>().victims(&[0, 1]).holds(n);
     five_go_round_whoever_dies: |n| Explore::<B, State<B>>::new(5, || State::with(0, [0, 0]),
         |world, who, state| world.act(who, |me| state.take_and_use(me))).victims(&[0]).holds(n);
 }

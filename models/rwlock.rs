@@ -183,6 +183,18 @@ scenario!(a_reader_too_many, 3, 1, |world, me, who, state| match who {
     0 | 1 => state.read(world, me, FOREVER).expect("waits"),
     _ => state.write(world, me, FOREVER).expect("waits"),
 });
+// 1, which writes, and 2, which reads, go away when they are interrupted.
+scenario!(some_are_interrupted, 3, 1, |world, me, who, state| {
+    let answer = match who {
+        0 => state.read(world, me, FOREVER),
+        1 => state.write(world, me, FOREVER),
+        _ => state.read(world, me, FOREVER),
+    };
+    match answer {
+        Ok(()) => {}
+        Err(refusal) => assert_eq!((refusal, who > 0), (Refusal::Interrupted, true)),
+    }
+});
 // 0 and 2 have the same home, and each tries to read again, and to write.
 scenario!(readers_away_from_home, 3, 2, |world, me, who, state| match who {
     1 => state.write(world, me, FOREVER).expect("waits"),
@@ -496,6 +508,8 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_writer_that_gives_up_leaves_the_sign_of_a_reader_away_from_home:
         |n| a_writer_gives_up_beside_a_reader_away_from_home::<B>().victims(&[0, 1]).holds(n);
     a_reader_that_gives_up_loses_nothing: |n| a_reader_gives_up::<B>().preemptions(1).victims(&[0, 1]).holds(n);
+    an_interruption_loses_nothing:
+        |n| some_are_interrupted::<B>().interrupted(&[1, 2]).preemptions(1).victims(&[0]).executions(1_000).holds(n);
     who_just_tries_leaves_nothing_behind: |n| two_just_try::<B>().preemptions(1).victims(&[0, 1]).holds(n);
     nobody_is_told_of_a_writer_that_died_while_it_waited: |n| a_writer_dies_while_it_waits::<B>().holds(n);
     a_newcomer_that_holds_is_not_judged_dead: |n| a_newcomer_reads_and_writes::<B>().executions(20_000).holds(n);
@@ -522,6 +536,7 @@ outlive_models::models! { with_shuttle, Shuttle, "shuttle",
         |n| readers_whose_homes_move::<B>().victims(&[0, 1, 2]).holds(n);
     no_writer_comes_between_downgrade_and_reading: |n| a_writer_becomes_a_reader::<B>().victims(&[0, 1, 2]).holds(n);
     a_writer_that_gives_up_loses_nothing: |n| a_writer_gives_up::<B>().victims(&[0, 1, 2]).holds(n);
+    an_interruption_loses_nothing: |n| some_are_interrupted::<B>().interrupted(&[1, 2]).victims(&[0]).holds(n);
     a_writer_that_gives_up_leaves_the_sign_of_a_reader_away_from_home:
         |n| a_writer_gives_up_beside_a_reader_away_from_home::<B>().victims(&[0, 1]).holds(n);
 }

@@ -159,6 +159,41 @@ fn one_times_out<B: Backend>() -> Explore<B, State<B>> {
     })
 }
 
+/// 1 is interrupted, and goes away, or gives back what it took before that; 0 releases one, 2 takes one and gives it back.
+fn one_is_interrupted<B: Backend>() -> Explore<B, State<B>> {
+    Explore::new(3, State::empty, |world: &World<B>, who, state: &State<B>| match who {
+        0 => state.give(1),
+        1 => world.act(who, |me| match state.semaphore.acquire(me, 1, None) {
+            Ok(()) => state.give(1),
+            Err(refused) => assert_eq!(refused, Refused::Interrupted),
+        }),
+        _ => world.act(who, |me| {
+            state.take(me, 1);
+            state.semaphore.release(1).expect("far from the maximum");
+        }),
+    })
+    .after(|_, _, _, state| state.give(1))
+    .interrupted(&[1])
+}
+
+/// 0 wants two, and is interrupted and goes away, or gives back what it took; 1 wants three and gives them back; 2 releases
+/// three.
+fn one_of_two_wishes_is_interrupted<B: Backend>() -> Explore<B, State<B>> {
+    Explore::new(3, State::empty_for_many, |world: &World<B>, who, state: &State<B>| match who {
+        0 => world.act(who, |me| match state.semaphore.acquire(me, 2, None) {
+            Ok(()) => state.give(2),
+            Err(refused) => assert_eq!(refused, Refused::Interrupted),
+        }),
+        1 => world.act(who, |me| {
+            state.take(me, 3);
+            state.semaphore.release(3).expect("far from the maximum");
+        }),
+        _ => state.give(3),
+    })
+    .after(|_, _, _, state| state.give(3))
+    .interrupted(&[0])
+}
+
 #[cfg(feature = "loom")]
 /// 0 and 1 each write, and release; 2 takes both permits, one by one or at once, and reads.
 fn publication<B: Backend>(at_once: bool) -> Explore<B, State<B>> {
@@ -291,6 +326,8 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_wish_that_is_given_up_harms_no_other: |n| one_of_two_wishes_times_out::<B>().victims(&[0, 2]).executions(2_000).holds(n);
     one_who_wants_all_gets_them: |n| both_or_one::<B>().holds(n);
     a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1]).executions(2_000).holds(n);
+    an_interruption_loses_no_wake: |n| one_is_interrupted::<B>().victims(&[0, 1]).executions(1_000).holds(n);
+    nor_that_of_one_who_wants_many: |n| one_of_two_wishes_is_interrupted::<B>().victims(&[0]).executions(1_000).holds(n);
     of_two_releases_too_many_one_is_refused: |n| over_release::<B>().holds(n);
     what_was_written_before_a_release_is_seen: |n| publication::<B>(true).spurious().holds(n);
     what_was_written_before_a_release_is_seen_without_waiting: |n| publication::<B>(false).holds(n);
@@ -309,6 +346,8 @@ outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     a_release_of_two_wakes_two_whoever_dies: |n| one_release_of_two::<B>().victims(&[0, 1]).first_phase().holds(n);
     one_who_wants_many_keeps_no_wake_from_one_who_wants_one: |n| one_wants_many::<B>().victims(&[0, 1, 2]).holds(n);
     a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1, 2]).holds(n);
+    an_interruption_loses_no_wake: |n| one_is_interrupted::<B>().victims(&[0, 1, 2]).holds(n);
+    nor_that_of_one_who_wants_many: |n| one_of_two_wishes_is_interrupted::<B>().victims(&[0, 1, 2]).holds(n);
     one_who_wants_many_is_woken_when_there_are_as_many: |n| two_releases_for_one::<B>().victims(&[0, 1, 2]).holds(n);
     of_two_wishes_each_is_met: |n| two_wishes::<B>().victims(&[0, 1, 2]).holds(n);
     one_release_meets_two_equal_wishes: |n| one_release_for_two_wishes::<B>().victims(&[0, 1, 2]).holds(n);

@@ -385,6 +385,11 @@ pub enum LockError<G> {
     WouldBlock,
     /// Somebody alive held it until the deadline.
     TimedOut,
+    /// Somebody alive held it until the caller was [interrupted](crate::interruptible). The lock was not taken.
+    Interrupted,
+    /// A wait with a condition variable was [interrupted](crate::interruptible), and gives the guard back. No notification is
+    /// lost by that. The lock was given back meanwhile, and is held again.
+    WaitInterrupted(G),
     /// The calling thread holds it already: waiting would be for ever.
     Deadlock,
     /// The calling thread holds a reentrant lock as often as can be counted. Nothing was changed.
@@ -415,6 +420,8 @@ pub enum WaitError {
     WouldBlock,
     /// It was not there until the deadline.
     TimedOut,
+    /// It was not there until the caller was [interrupted](crate::interruptible). Nothing was taken, and no barrier is broken.
+    Interrupted,
     /// The calling thread is itself at what it would wait for: waiting would be for ever.
     Deadlock,
     /// The barrier is broken: a party died, gave up or said so. It stays so until it is reset.
@@ -469,6 +476,9 @@ impl fmt::Display for WaitError {
         match self {
             Self::WouldBlock => f.write_str("it is not there, and was not to be waited for"),
             Self::TimedOut => f.write_str("it did not come until the deadline"),
+            Self::Interrupted => f.write_str(
+                "it did not come until this thread was interrupted, and nothing was taken; see to the signal, then wait again or give up",
+            ),
             Self::Deadlock => f.write_str("this thread is itself at what it would wait for; that would be for ever"),
             Self::Broken { died: None } => f.write_str("the barrier is broken; reset it when all know"),
             Self::Broken { died: Some(id) } => {
@@ -531,15 +541,15 @@ impl<G> LockError<G> {
         }
     }
 
-    /// The guard, if there is one: after [`OwnerDied`](Self::OwnerDied), [`Poisoned`](Self::Poisoned) and
-    /// [`NotWaited`](Self::NotWaited).
+    /// The guard, if there is one: after [`OwnerDied`](Self::OwnerDied), [`Poisoned`](Self::Poisoned),
+    /// [`NotWaited`](Self::NotWaited) and [`WaitInterrupted`](Self::WaitInterrupted).
     ///
     /// # Errors
     /// The error itself, if it came without the lock.
     pub fn into_guard(self) -> std::result::Result<G, Self> {
         match self {
             Self::OwnerDied(left) | Self::Poisoned(left) => Ok(left.guard),
-            Self::NotWaited { guard, .. } => Ok(guard),
+            Self::NotWaited { guard, .. } | Self::WaitInterrupted(guard) => Ok(guard),
             other => Err(other),
         }
     }
@@ -556,6 +566,8 @@ impl<G> LockError<G> {
             }
             Self::WouldBlock => LockError::WouldBlock,
             Self::TimedOut => LockError::TimedOut,
+            Self::Interrupted => LockError::Interrupted,
+            Self::WaitInterrupted(guard) => LockError::WaitInterrupted(change(guard)),
             Self::Deadlock => LockError::Deadlock,
             Self::TooDeep => LockError::TooDeep,
             Self::Leaked { by } => LockError::Leaked { by },
@@ -578,6 +590,8 @@ impl<G> fmt::Debug for LockError<G> {
             Self::Poisoned(left) => f.debug_tuple("Poisoned").field(left).finish(),
             Self::WouldBlock => f.write_str("WouldBlock"),
             Self::TimedOut => f.write_str("TimedOut"),
+            Self::Interrupted => f.write_str("Interrupted"),
+            Self::WaitInterrupted(_) => f.write_str("WaitInterrupted(..)"),
             Self::Deadlock => f.write_str("Deadlock"),
             Self::TooDeep => f.write_str("TooDeep"),
             Self::Leaked { by } => f.debug_struct("Leaked").field("by", by).finish(),
@@ -608,6 +622,12 @@ impl<G> fmt::Display for LockError<G> {
             }
             Self::WouldBlock => f.write_str("somebody else holds the lock"),
             Self::TimedOut => f.write_str("somebody else held the lock until the deadline"),
+            Self::Interrupted => f.write_str(
+                "somebody else held the lock until this thread was interrupted; see to the signal, then lock again or give up",
+            ),
+            Self::WaitInterrupted(_) => f.write_str(
+                "this thread was interrupted before it was notified; you hold the lock again: see to the signal, then wait again or give up",
+            ),
             Self::Deadlock => f.write_str("this thread holds the lock already; waiting for itself would be for ever"),
             Self::TooDeep => f.write_str("this thread holds the lock so often that one more cannot be counted"),
             Self::Leaked { by } => write!(

@@ -109,8 +109,8 @@ pub use outlive_derive::Shareable;
 pub use raw::{Cause, Id};
 pub use segment::*;
 pub use sync::{
-    Barrier, BarrierMember, BarrierWaitResult, Condvar, Event, HolderWatch, LazyLock, Lock, LockGuard, LockResult,
-    LockState, Mutex, MutexGuard, Once, OnceLock, OnceState, Permit, PermitPool, ReentrantMutex, ReentrantMutexGuard,
-    RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore, SemaphorePermit, SetError, WaitTimeoutResult, Waitable,
-    Woken,
+    Barrier, BarrierMember, BarrierWaitResult, Condvar, Event, HolderWatch, Interrupter, LazyLock, Lock, LockGuard,
+    LockResult, LockState, Mutex, MutexGuard, Once, OnceLock, OnceState, Permit, PermitPool, ReentrantMutex,
+    ReentrantMutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore, SemaphorePermit, SetError,
+    WaitTimeoutResult, Waitable, Woken, interruptible, interruptible_by,
 };

@@ -71,7 +71,7 @@ fn child() {
                 match woken {
                     Woken::Notified => return say("notified"),
                     Woken::Neither => say(&format!("neither, in round {}", shared.round.load(SeqCst))),
-                    Woken::TimedOut => panic!("there is no deadline"),
+                    Woken::TimedOut | Woken::Interrupted => panic!("there is no deadline, nor any interruption"),
                 }
             }
         }

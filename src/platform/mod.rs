@@ -153,6 +153,21 @@ pub trait Platform: Debug + Sized + Send + Sync + 'static {
     fn wait<'w>(words: impl Iterator<Item = Expect<'w, Self::Word>>, until: Option<Duration>)
     where
         Self::Word: 'w;
+    /// As [`wait`](Self::wait), and tells whether the caller is to give up: it is in a scope that
+    /// [allows that](crate::interruptible), and was interrupted. Then, too, it may have been given a
+    /// wake. Without such scopes it is `wait`.
+    fn wait_interruptibly<'w>(words: impl Iterator<Item = Expect<'w, Self::Word>>, until: Option<Duration>) -> bool
+    where
+        Self::Word: 'w,
+    {
+        Self::wait(words, until);
+        false
+    }
+    /// The most words that one wait of the calling thread takes now: a scope may need one of
+    /// [them all](Self::MOST_WORDS) for itself.
+    fn most_words() -> usize {
+        Self::MOST_WORDS
+    }
     /// Wakes up to `count` of those that sleep on `word`. Gives how many it found asleep there.
     fn wake(word: &Self::Word, count: u32) -> u32;
 

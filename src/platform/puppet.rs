@@ -61,6 +61,10 @@ impl Sleep<'_> {
     pub(crate) fn ends_at(&self, moment: Duration) {
         STAGE.with_borrow_mut(|stage| stage.now = moment);
     }
+    /// It is interrupted, if it can be.
+    pub(crate) fn is_interrupted(&self) {
+        STAGE.with_borrow_mut(|stage| stage.is_interrupted = true);
+    }
     /// The kernel cuts the lifeline of one that dies.
     pub(crate) fn dies(&self, lifeline: &AtomicU32) {
         lifeline.store(MARK | WAKE_AT_DEATH, Ordering::Relaxed);
@@ -83,6 +87,7 @@ struct Stage {
     recheck: Option<Duration>,
     watches_one: bool,
     gone: Option<u32>,
+    is_interrupted: bool,
 }
 
 thread_local! {
@@ -183,6 +188,10 @@ impl Platform for Puppet {
             let scene = STAGE.with_borrow_mut(|stage| stage.scenes.pop_front());
             scene.expect("there is a scene for each wait")(&Sleep { words, until });
         }
+    }
+    fn wait_interruptibly<'w>(words: impl Iterator<Item = Expect<'w, AtomicU32>>, until: Option<Duration>) -> bool {
+        Self::wait(words, until);
+        STAGE.with_borrow_mut(|stage| core::mem::take(&mut stage.is_interrupted))
     }
     fn wake(word: &AtomicU32, count: u32) -> u32 {
         STAGE.with_borrow_mut(|stage| stage.wakes.push((&raw const *word as usize, count)));

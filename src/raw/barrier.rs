@@ -45,6 +45,25 @@
 //! next one trips. So a waiter that is *stopped* then holds up whoever needs its place. With no
 //! more threads than parties, these are waiting for that very thread.
 //!
+//! # Withdrawing
+//!
+//! A waiter that is interrupted takes its arrival back. It does that in three steps, each of them one
+//! CAS: it marks its own place, changes the state (which counts those that withdraw), and leaves the
+//! place.
+//!
+//! - A trip looks at the places between a look at the state and its CAS. If it has seen the place
+//!   before the mark, and its CAS comes first, all have met: the waiter finds that, and is told so. If
+//!   the change of the state comes first, the CAS of the trip fails, and it looks again.
+//! - Between the first step and the last the place is the waiter's (3): nobody else has been counted
+//!   in its stead when it finds that all have met. Its death counts as one of a waiter.
+//! - Those that sleep without a place are told when it is free.
+//!
+//! While the action runs all have met, and nobody withdraws: an interruption waits until the action
+//! is done. After an interruption the waiter comes as anew: there is no turn to be lost.
+//!
+//! A waiter that is *stopped* between the first step and the last holds up others as in
+//! [the section before](#more-threads-than-parties).
+//!
 //! # What wraps
 //!
 //! Generations, after 2^32 trips and resets (2^`BITS`). No verdict depends on that. A thread that
@@ -116,6 +135,9 @@ pub enum Failed {
     /// They had not all met by the deadline. The barrier is broken now, unless the caller had no
     /// place.
     TimedOut,
+    /// They had not all met when the caller was [interrupted](crate::interruptible). It has
+    /// [withdrawn](self#withdrawing); the barrier is not broken.
+    Interrupted,
 }
 
 /// Every place for a member is taken.
@@ -192,7 +214,7 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
         deadline: Option<Duration>,
         has_action: bool,
     ) -> Result<Passed, Failed> {
-        let mut vigil = Vigil::new(me, deadline);
+        let mut vigil = None;
         let mut spins = P::SPINS;
         let mut mine: Option<Arrival> = None;
         let mut in_order = false; // invariant 5: the state was exchanged since the caller came here
@@ -267,14 +289,18 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
                 in_order |= self.state.compare_exchange(seen.0, seen.0 | WAITERS, Release, Relaxed).is_ok();
                 continue;
             }
-            if vigil.sleep(&self.news, news, None) == Slept::TimedOut {
-                if mine.is_none() {
-                    // Nothing is left: a place of this thread's, whose action called us, stands.
-                    return Err(Failed::TimedOut);
-                }
-                if self.end(seen, seen.broken()) {
+            let vigil = vigil.get_or_insert_with(|| Vigil::new(me, deadline));
+            // Where all have met, and wait for the action, the caller cannot withdraw.
+            vigil.set_interruptible(mine.is_none() || !seen.has(RUNNING));
+            match (vigil.sleep(&self.news, news, None), mine) {
+                // Nothing is left: a place of this thread's, whose action called us, stands.
+                (Slept::TimedOut, None) => return Err(Failed::TimedOut),
+                (Slept::TimedOut, Some(_)) if self.end(seen, seen.broken()) => {
                     return Err(self.told(mine, Failed::TimedOut));
                 }
+                (Slept::Interrupted, None) => return Err(Failed::Interrupted),
+                (Slept::Interrupted, Some(arrival)) if self.withdraw(arrival) => return Err(Failed::Interrupted),
+                (Slept::TimedOut | Slept::Interrupted | Slept::Look, _) => {}
             }
         }
     }
@@ -331,6 +357,31 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
         if self.places().leave(mine) {
             self.tell();
         }
+    }
+
+    /// Takes the caller's arrival back, as if it had not come. False if its generation has ended
+    /// meanwhile, or all have met and one runs the action.
+    #[cold]
+    fn withdraw(&self, mine: Arrival) -> bool {
+        if !self.places().begin_to_withdraw(mine) {
+            return false;
+        }
+        loop {
+            let seen = self.state();
+            if !seen.is_open_in(mine.generation) || seen.has(RUNNING) {
+                self.places().stay(mine);
+                return false;
+            }
+            // ORDERING: Release. Pairs with the Acquire in `state`: one that looks at the places after
+            // it finds that the caller withdraws. One that has looked before finds another state.
+            // Model: `barrier::one_that_withdraws_comes_again`.
+            if self.state.compare_exchange(seen.0, seen.one_withdrawn().0, Release, Relaxed).is_ok() {
+                break;
+            }
+        }
+        self.places().withdraw(mine);
+        self.tell(); // one may sleep that has found no place
+        true
     }
 
     /// All are there: the caller runs the action. False if the state has changed.
@@ -518,3 +569,5 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod waits;

@@ -84,6 +84,8 @@ pub enum Woken {
     Notified,
     /// The time is over, and the waiter was not notified.
     TimedOut,
+    /// The waiter was [interrupted](crate::interruptible), and was not notified.
+    Interrupted,
     /// Neither: somebody has died or come, another waiter took the notification, or there was no reason.
     /// The caller looks at what it waits for.
     Neither,
@@ -94,7 +96,15 @@ pub enum Woken {
 #[must_use]
 pub struct Waited {
     arrived: u32,
-    is_over: bool,
+    slept: Slept,
+}
+
+impl Waited {
+    /// Whether the waiter was [interrupted](crate::interruptible), even if it is found to be notified.
+    #[must_use]
+    pub fn was_interrupted(&self) -> bool {
+        self.slept == Slept::Interrupted
+    }
 }
 
 impl<P: Platform> Condvar<P> {
@@ -135,7 +145,7 @@ impl<P: Platform> Condvar<P> {
         let arrived = self.word.fetch_or(WAITERS | FRESH, Release) | WAITERS | FRESH;
         release();
         let slept = vigil.sleep_once(&self.word, arrived);
-        Waited { arrived, is_over: slept == Slept::TimedOut }
+        Waited { arrived, slept }
     }
 
     /// Ends a wait, with the lock held again, and tells why it ended.
@@ -158,10 +168,11 @@ impl<P: Platform> Condvar<P> {
         if let Some(slot) = me.table.slot(me.id) {
             slot.about().set_waits_at(0);
         }
-        match (is_notified, waited.is_over) {
-            (true, _) => Woken::Notified,
-            (false, true) => Woken::TimedOut,
-            (false, false) => Woken::Neither,
+        match waited.slept {
+            _ if is_notified => Woken::Notified,
+            Slept::TimedOut => Woken::TimedOut,
+            Slept::Interrupted => Woken::Interrupted,
+            Slept::Look => Woken::Neither,
         }
     }
 

@@ -41,9 +41,14 @@ pub struct Event<P: Platform> {
     word: P::Word,
 }
 
-/// The event was not set until the deadline.
+/// The event was not set while the caller waited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TimedOut;
+pub enum NotSet {
+    /// It was not until the deadline.
+    TimedOut,
+    /// It was not until the caller was [interrupted](crate::interruptible).
+    Interrupted,
+}
 
 /// A moment between two sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,12 +129,12 @@ impl<P: Platform> Event<P> {
     /// for ever). With AUTO, clears it by the same step.
     ///
     /// # Errors
-    /// [`TimedOut`].
+    /// [`NotSet`].
     ///
     /// # If a process dies
     /// As [`set`](Self::set).
     #[inline]
-    pub fn wait(&self, me: &Participant<'_, P>, deadline: Option<Duration>) -> Result<(), TimedOut> {
+    pub fn wait(&self, me: &Participant<'_, P>, deadline: Option<Duration>) -> Result<(), NotSet> {
         // ORDERING: Acquire. Pairs with the Release of `set`: who is released sees what the setter wrote.
         // Model: `event::a_wait_acquires`.
         let seen = self.word.load(Acquire);
@@ -148,18 +153,13 @@ impl<P: Platform> Event<P> {
     /// As [`wait`](Self::wait), but a set since that moment is enough, if the event was not set at that moment. (With AUTO it makes no difference.)
     ///
     /// # Errors
-    /// [`TimedOut`].
+    /// [`NotSet`].
     ///
     /// # If a process dies
     /// As [`set`](Self::set).
     #[cold]
-    pub fn wait_since(
-        &self,
-        me: Participant<'_, P>,
-        deadline: Option<Duration>,
-        moment: Moment,
-    ) -> Result<(), TimedOut> {
-        let mut vigil = Vigil::new(&me, deadline);
+    pub fn wait_since(&self, me: Participant<'_, P>, deadline: Option<Duration>, moment: Moment) -> Result<(), NotSet> {
+        let mut vigil = None;
         let mut spins = P::SPINS;
         // WAITERS once we have slept: others may sleep still, and the wake that we were given was theirs, too.
         let mut slept = 0;
@@ -181,8 +181,11 @@ impl<P: Platform> Event<P> {
             if seen & WAITERS == 0 && self.word.compare_exchange(seen, seen | WAITERS, Relaxed, Relaxed).is_err() {
                 continue;
             }
-            if vigil.sleep(&self.word, seen | WAITERS, None) == Slept::TimedOut {
-                return Err(TimedOut);
+            let vigil = vigil.get_or_insert_with(|| Vigil::new(&me, deadline));
+            match vigil.sleep(&self.word, seen | WAITERS, None) {
+                Slept::Look => {}
+                Slept::TimedOut => return Err(NotSet::TimedOut),
+                Slept::Interrupted => return Err(NotSet::Interrupted),
             }
             slept = WAITERS;
         }

@@ -11,9 +11,14 @@
 //! | 33       | TRIPPING   | the trip                                    | the next generation |
 //! | 34       | BROKEN     | a break                                     | a reset |
 //! | 35       | WAITERS    | a waiter about to sleep                     | a break, the next generation |
+//! | 36–59    | withdrawn  | counts those that have withdrawn            | the next generation |
 //!
 //! TRIPPING: the generation has tripped, and its [places](super::places) are being stamped. Whoever
 //! finds it helps with that, and begins the next generation.
+//!
+//! The count of those that have withdrawn wraps after 2^24 of them in one generation. It is there so
+//! that an exchange fails of one that has seen the state before a withdrawal. That one must not stall
+//! just before its exchange while so many withdraw, or a multiple of it.
 
 use super::hold::HELD;
 
@@ -21,6 +26,8 @@ pub(super) const RUNNING: u64 = 1 << 32;
 pub(super) const TRIPPING: u64 = 1 << 33;
 pub(super) const BROKEN: u64 = 1 << 34;
 pub(super) const WAITERS: u64 = 1 << 35;
+const ONE_WITHDRAWN: u64 = 1 << 36;
+const WITHDRAWN: u64 = (1 << 60) - ONE_WITHDRAWN;
 
 /// Where a generation is in a word.
 pub(super) fn pack(generation: u32) -> u64 {
@@ -76,6 +83,11 @@ impl<const BITS: u32> State<BITS> {
     /// Whether one of this generation's waiters runs the action.
     pub(super) fn is_running_in(self, generation: u32) -> bool {
         self.is_open_in(generation) && self.has(RUNNING)
+    }
+
+    /// This generation, with one more that has withdrawn.
+    pub(super) fn one_withdrawn(self) -> Self {
+        Self(self.0 & !WITHDRAWN | self.0.wrapping_add(ONE_WITHDRAWN) & WITHDRAWN)
     }
 
     /// This generation, broken.

@@ -52,6 +52,8 @@ pub enum Refusal {
     WouldBlock,
     /// A living participant held it until the deadline.
     TimedOut,
+    /// A living participant held it until the caller was [interrupted](crate::interruptible).
+    Interrupted,
     /// The caller holds it.
     Deadlock,
     /// The caller holds a [reentrant](super::reentrant) one as often as can be counted.
@@ -126,7 +128,7 @@ impl<P: Platform> Mutex<P> {
     /// Takes the lock, waiting until `deadline` ([`Platform::now`]'s clock; `None`: for ever).
     ///
     /// # Errors
-    /// [`Refusal::TimedOut`]; [`Refusal::Deadlock`] if the caller holds it; [`Refusal::Leaked`].
+    /// [`Refusal::TimedOut`]; [`Refusal::Interrupted`]; [`Refusal::Deadlock`] if the caller holds it; [`Refusal::Leaked`].
     ///
     /// # If a process dies
     /// The holder: the next to look, sleepers included, takes the lock over, and learns of it. A waiter, or a releaser
@@ -158,7 +160,7 @@ impl<P: Platform> Mutex<P> {
     }
 
     /// Takes the lock for one who was woken while another held it, who is as likely as not to wait for the same processor: without
-    /// spinning, and with a first sleep that watches nobody, since it is short as a rule, and costs half then.
+    /// spinning, and with a first sleep that watches nobody, since it is short as a rule, and costs half then. No interruption ends it.
     ///
     /// # Errors
     /// [`Refusal::Deadlock`] if the caller holds it; [`Refusal::Leaked`].
@@ -222,6 +224,9 @@ impl<P: Platform> Mutex<P> {
         let mut spins = if again { 0 } else { P::SPINS };
         let mut alone = again;
         let mut vigil = Vigil::new(&me, deadline);
+        if again {
+            vigil = vigil.to_the_end();
+        }
         // WAITERS once we have slept: others may sleep still, and the wake that we were given was theirs, too.
         let mut slept = 0;
         loop {
@@ -242,6 +247,7 @@ impl<P: Platform> Mutex<P> {
                 Look::Ending => match vigil.sleep_briefly(&self.word, seen) {
                     Slept::Look => continue,
                     Slept::TimedOut => return Err(Refusal::TimedOut),
+                    Slept::Interrupted => return Err(Refusal::Interrupted),
                 },
             };
             if spins > 0 && seen & WAITERS == 0 {
@@ -258,8 +264,10 @@ impl<P: Platform> Mutex<P> {
             } else {
                 vigil.sleep(&self.word, seen | WAITERS, living)
             };
-            if sleep == Slept::TimedOut {
-                return Err(Refusal::TimedOut);
+            match sleep {
+                Slept::Look => {}
+                Slept::TimedOut => return Err(Refusal::TimedOut),
+                Slept::Interrupted => return Err(Refusal::Interrupted),
             }
             slept = WAITERS;
         }

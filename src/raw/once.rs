@@ -23,7 +23,7 @@
 
 use super::hold::{Cause, Id, WAITERS};
 use super::table::Participant;
-use super::vigil::Vigil;
+use super::vigil::{Slept, Vigil};
 use crate::platform::{Platform, Word};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
@@ -49,9 +49,14 @@ pub enum Begun {
     },
 }
 
-/// The caller is itself doing what it would wait for.
+/// It is not the caller's to do, and was not waited for to the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Deadlock;
+pub enum NotBegun {
+    /// The caller is itself doing what it would wait for.
+    Deadlock,
+    /// The caller was [interrupted](crate::interruptible).
+    Interrupted,
+}
 
 impl<P: Platform> Once<P> {
     /// One around this word; 0 is one that was not begun.
@@ -70,13 +75,13 @@ impl<P: Platform> Once<P> {
     /// Takes it upon the caller to do it, or waits until a living initialiser has done it.
     ///
     /// # Errors
-    /// [`Deadlock`] if the caller is the initialiser.
+    /// [`NotBegun::Deadlock`] if the caller is the initialiser; [`NotBegun::Interrupted`].
     ///
     /// # If a process dies
     /// The initialiser: the next to look, sleepers included, initialises, and is told. A waiter, or an initialiser between
     /// completion and wake: nobody notices, nobody is left asleep.
     #[cold]
-    pub fn begin(&self, me: Participant<'_, P>) -> Result<Begun, Deadlock> {
+    pub fn begin(&self, me: Participant<'_, P>) -> Result<Begun, NotBegun> {
         let mut vigil = Vigil::new(&me, None);
         let mut spins = P::SPINS;
         loop {
@@ -88,7 +93,7 @@ impl<P: Platform> Once<P> {
             let (new, earlier) = match Id::holder_in(seen) {
                 // Nothing of it need stay: `end` has left no WAITERS, and says by itself how it ended.
                 None => (0, Cause::of_free_word(seen)),
-                Some(holder) if holder == me.id => return Err(Deadlock),
+                Some(holder) if holder == me.id => return Err(NotBegun::Deadlock),
                 Some(holder) if me.table.is_alive(holder) => {
                     if spins > 0 && seen & WAITERS == 0 {
                         spins -= 1;
@@ -98,11 +103,10 @@ impl<P: Platform> Once<P> {
                     // ORDERING: Relaxed; only the holder's `end` acts on WAITERS, and it reads the word itself.
                     let noted = seen & WAITERS != 0
                         || self.word.compare_exchange(seen, seen | WAITERS, Relaxed, Relaxed).is_ok();
-                    if noted {
-                        // Without a deadline every answer means: look again.
-                        let _look = vigil.sleep(&self.word, seen | WAITERS, Some(holder));
+                    if noted && vigil.sleep(&self.word, seen | WAITERS, Some(holder)) == Slept::Interrupted {
+                        return Err(NotBegun::Interrupted);
                     }
-                    continue;
+                    continue; // without a deadline every other answer means: look again
                 }
                 // WAITERS: the dead may have been about to wake somebody.
                 // EQUIVALENT(look who takes over does not set WAITERS): where all can be watched, whoever sleeps here is woken by

@@ -66,6 +66,8 @@ pub enum NoPermit {
     WouldBlock,
     /// So it was until the deadline.
     TimedOut,
+    /// So it was until the caller was [interrupted](crate::interruptible).
+    Interrupted,
 }
 
 impl<P: Platform, const N: usize> Permits<P, N> {
@@ -110,7 +112,7 @@ impl<P: Platform, const N: usize> Permits<P, N> {
     /// Takes a permit, waiting until `deadline` ([`Platform::now`]'s clock; `None`: for ever).
     ///
     /// # Errors
-    /// [`NoPermit::TimedOut`].
+    /// [`NoPermit::TimedOut`], [`NoPermit::Interrupted`].
     ///
     /// # If a process dies
     /// A holder: the next to look, sleepers included, takes its permits over, and learns of it. A waiter, or a releaser between
@@ -172,8 +174,10 @@ impl<P: Platform, const N: usize> Permits<P, N> {
                 }
                 Err(holder) => holder,
             };
-            if vigil.sleep(&self.news, news, holder) == Slept::TimedOut {
-                return Err(NoPermit::TimedOut);
+            match vigil.sleep(&self.news, news, holder) {
+                Slept::Look => {}
+                Slept::TimedOut => return Err(NoPermit::TimedOut),
+                Slept::Interrupted => return Err(NoPermit::Interrupted),
             }
             slept = true;
         }

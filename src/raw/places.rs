@@ -9,14 +9,25 @@
 //! | 32–59    | name       | the waiter, with HELD                                            |
 //! | 61       | HELD       | there is a waiter                                                |
 //! | 62       | TRIPPED    | the stamp: its generation has tripped                            |
-//! | 63       | WANTED     | whoever leaves the place wakes those that sleep without one      |
+//! | 63       | WANTED     | with a stamp: whoever leaves the place wakes those that sleep without one |
+//! |          |            | without: its waiter is about to withdraw                         |
 //!
 //! The next generation begins only after the last stamp. So a place without a stamp whose
 //! generation is over is that of a waiter that was told to go, or will be: others may have it. A
 //! place with a stamp belongs to its waiter, as long as it lives.
 //!
 //! A waiter of generation `g` leaves the number `g + 1` behind. So a place that was used in a
-//! generation does not look again as it did before in that generation.
+//! generation that has tripped does not look again as it did before in that generation.
+//!
+//! # Withdrawing
+//!
+//! A generation does not trip by a look that finds a waiter about to withdraw. Its death counts, and
+//! nobody else takes its place, as long as the generation is open. If that trips nevertheless, the
+//! place is stamped as all are.
+//!
+//! A waiter that has withdrawn from generation `g` leaves the number `g` behind. So the place may look
+//! again as it did before in that generation. Whoever takes it by an old look arrives, and is not
+//! late: while the place looks so the generation cannot trip, and after the trip it does not look so.
 
 use super::generation::{distance, most, next, pack, unpack};
 use super::hold::Id;
@@ -59,6 +70,13 @@ impl<const BITS: u32> Place<BITS> {
     /// The waiter in this generation, if that has not tripped.
     fn waiter_in(self, generation: u32) -> Option<Id> {
         self.id().filter(|_| self.is_in(generation) && !self.has(TRIPPED))
+    }
+    fn without(self, flag: u64) -> Self {
+        Self(self.0 & !flag)
+    }
+    /// Whether it is that of a waiter, perhaps, who is about to withdraw.
+    fn is_withdrawing(self) -> bool {
+        self.0 & (TRIPPED | WANTED) == WANTED
     }
     fn is_of(self, arrival: Arrival) -> bool {
         self.id() == Some(arrival.id) && self.is_in(arrival.generation)
@@ -190,13 +208,45 @@ impl<'b, P: Platform, const BITS: u32> Places<'b, P, BITS> {
         false
     }
 
+    /// The caller is about to withdraw. False if it has a stamp, or others have its place.
+    #[must_use]
+    pub(super) fn begin_to_withdraw(&self, mine: Arrival) -> bool {
+        // ORDERING: Relaxed; the state, which is exchanged next, passes it on.
+        self.change(mine, |waiting| waiting.with(WANTED))
+    }
+
+    /// The caller, which was about to withdraw, waits on as before.
+    pub(super) fn stay(&self, mine: Arrival) {
+        let _or_it_has_a_stamp = self.change(mine, |withdrawing| withdrawing.without(WANTED));
+    }
+
+    /// The caller, which was about to withdraw, leaves its place. To be told to those that sleep.
+    pub(super) fn withdraw(&self, mine: Arrival) {
+        let _it_has_no_stamp = self.change(mine, |_| Place::free(mine.generation));
+    }
+
+    /// Changes the caller's own place, if it still has it, and without a stamp.
+    fn change(&self, mine: Arrival, change: impl Fn(Place<BITS>) -> Place<BITS>) -> bool {
+        let place = &self.0[mine.index];
+        let mut found = Place::<BITS>(place.load(Relaxed));
+        while found.waiter_in(mine.generation) == Some(mine.id) {
+            // ORDERING: Relaxed. An exchange keeps what the arrival has released; to leave publishes
+            // nothing more.
+            match place.compare_exchange(found.0, change(found).0, Relaxed, Relaxed) {
+                Ok(_) => return true,
+                Err(now) => found = Place(now),
+            }
+        }
+        false
+    }
+
     /// Looks whether all places are those of waiters of this generation, and they are alive.
     pub(super) fn survey(&self, me: &Participant<'_, P>, generation: u32) -> Survey {
         let mut survey = Survey { all_there: true, died: None };
         for place in self.0 {
             let found = Place::<BITS>(place.load(Acquire)); // ORDERING: as in `take`.
             let waiter = found.waiter_in(generation);
-            survey.all_there &= waiter.is_some();
+            survey.all_there &= waiter.is_some() && !found.is_withdrawing();
             // Once more if it is dead: it may have been told that the barrier is broken, and have
             // died since.
             // ORDERING: Relaxed; what the dead wrote was seen with its mark.
@@ -215,10 +265,14 @@ impl<'b, P: Platform, const BITS: u32> Places<'b, P, BITS> {
             let place = &self.0[index];
             // ORDERING: Relaxed; the caller has seen the trip, and with it all arrivals. If it
             // finds a stamp, whoever sees the next generation finds it, too.
-            let found = Place::<BITS>(place.load(Relaxed));
-            if found.waiter_in(generation).is_some() {
+            let mut found = Place::<BITS>(place.load(Relaxed));
+            while found.waiter_in(generation).is_some() {
                 // ORDERING: Release. Pairs with the Acquire in `find`.
-                let _by_another = place.compare_exchange(found.0, found.with(TRIPPED).0, Release, Relaxed);
+                match place.compare_exchange(found.0, found.with(TRIPPED).0, Release, Relaxed) {
+                    Ok(_) => break,
+                    // Stamped by another; or its waiter is about to withdraw, or to stay.
+                    Err(now) => found = Place(now),
+                }
             }
         }
     }

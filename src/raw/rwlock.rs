@@ -188,6 +188,7 @@ impl<'p, 't, P: Platform> Wait<'p, 't, P> {
             None => Err(Refusal::WouldBlock),
             Some(Slept::Look) => Ok(()),
             Some(Slept::TimedOut) => Err(Refusal::TimedOut),
+            Some(Slept::Interrupted) => Err(Refusal::Interrupted),
         }
     }
 
@@ -215,6 +216,7 @@ impl<'p, 't, P: Platform> Wait<'p, 't, P> {
         match vigil.sleep(word, seen | WAITERS, Some(holder)) {
             Slept::Look => Ok(()),
             Slept::TimedOut => Err(Refusal::TimedOut),
+            Slept::Interrupted => Err(Refusal::Interrupted),
         }
     }
 
@@ -246,6 +248,7 @@ impl<'p, 't, P: Platform> Wait<'p, 't, P> {
         match vigil.sleep_on_any(*first, others, Some(holder)) {
             Slept::Look => Ok(()),
             Slept::TimedOut => Err(Refusal::TimedOut),
+            Slept::Interrupted => Err(Refusal::Interrupted),
         }
     }
 
@@ -271,8 +274,8 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     /// Takes a reader word, and waits for writers to go.
     ///
     /// # Errors
-    /// [`Refusal::WouldBlock`] or [`Refusal::TimedOut`], by `patience`; [`Refusal::Deadlock`] if the caller reads or writes
-    /// already (`WouldBlock` with [`Patience::None`]). [`Refusal::Leaked`] of a writer, or
+    /// [`Refusal::WouldBlock`], or [`Refusal::TimedOut`] or [`Refusal::Interrupted`], by `patience`; [`Refusal::Deadlock`] if
+    /// the caller reads or writes already (`WouldBlock` with [`Patience::None`]). [`Refusal::Leaked`] of a writer, or
     /// if all reader words are leaked.
     ///
     /// # If a process dies
@@ -594,6 +597,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     /// As [`downgrade`](Self::downgrade).
     pub fn downgrade_from(&self, from: impl Home, me: &Participant<'_, P>, left: u32) -> Reading {
         let mut wait = Wait::new(me, Patience::Until(None), Leaked::Take); // nothing is left of readers here
+        wait.vigil = wait.vigil.map(Vigil::to_the_end); // nor can it be given up
         loop {
             if let Ok(Some(word)) = self.take_word(from, me, &mut wait) {
                 let displaced = !Self::is_at_home(me.id, from, word) && left == 0;

@@ -70,6 +70,8 @@ pub enum Refused {
     WouldBlock,
     /// There were too few until the deadline.
     TimedOut,
+    /// There were too few until the caller was [interrupted](crate::interruptible).
+    Interrupted,
     /// There can never be as many.
     TooMany {
         /// The most that there can be.
@@ -112,7 +114,7 @@ impl<P: Platform> Semaphore<P> {
     /// Who wants many may be overtaken by those who want fewer, without end.
     ///
     /// # Errors
-    /// [`Refused::TimedOut`], [`Refused::TooMany`].
+    /// [`Refused::TimedOut`], [`Refused::Interrupted`], [`Refused::TooMany`].
     ///
     /// # If a process dies
     /// One that has taken permits: they are gone. A waiter, or a releaser between release and wake: nobody notices, nobody is
@@ -186,8 +188,10 @@ impl<P: Platform> Semaphore<P> {
             if seen & WAITERS == 0 && self.word.compare_exchange(seen, seen | WAITERS, Relaxed, Relaxed).is_err() {
                 continue;
             }
-            if vigil.sleep(&self.word, seen | WAITERS, None) == Slept::TimedOut {
-                return Err(Refused::TimedOut);
+            match vigil.sleep(&self.word, seen | WAITERS, None) {
+                Slept::Look => {}
+                Slept::TimedOut => return Err(Refused::TimedOut),
+                Slept::Interrupted => return Err(Refused::Interrupted),
             }
             slept = true;
         }
@@ -227,8 +231,10 @@ impl<P: Platform> Semaphore<P> {
             if newest & COUNT >= count {
                 continue;
             }
-            if vigil.sleep(&self.wish, wish, None) == Slept::TimedOut {
-                return Err(Refused::TimedOut);
+            match vigil.sleep(&self.wish, wish, None) {
+                Slept::Look => {}
+                Slept::TimedOut => return Err(Refused::TimedOut),
+                Slept::Interrupted => return Err(Refused::Interrupted),
             }
         }
     }

@@ -16,7 +16,8 @@
 //! 2. **Cascade**: after every return, whatever caused it, wake all on each watched lifeline that has changed.
 //! 3. **Everybody** is watched, not the holder alone: after a hand-over the new holder would be watched by nobody.
 //! 4. **Membership** is watched and read before the slots, so that newcomers are watched, too.
-//! 5. Who gives up makes the same last look as if woken: it may have been given the only wake ([`Slept::TimedOut`]).
+//! 5. Who gives up makes the same last look as if woken: it may have been given the only wake ([`Slept::TimedOut`],
+//!    [`Slept::Interrupted`]).
 //!
 //! # Two phases
 //!
@@ -79,6 +80,7 @@
 use super::hold::Id;
 use super::table::{Membership, Participant, is_owned};
 use crate::platform::{About, Expect, Lifeline, Platform, Word};
+use core::cell::Cell;
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
 use core::time::Duration;
 
@@ -105,6 +107,9 @@ pub enum Slept {
     Look,
     /// The deadline has passed, and the caller has looked after that: it may give up.
     TimedOut,
+    /// The caller was [interrupted](Platform::wait_interruptibly), and has looked after that: it is to
+    /// give up, as if its time were over. Not told by a vigil [to the end](Vigil::to_the_end).
+    Interrupted,
 }
 
 /// What one waits for to change. One vigil serves one operation from its first sleep to its end.
@@ -119,6 +124,10 @@ pub struct Vigil<'p, 't, P: Platform> {
     watch: Option<Watch>,
     /// Nobody has looked slowly since the deadline, for this operation.
     may_look_slowly: bool,
+    /// An interruption ends it.
+    is_interruptible: bool,
+    /// There was one, while it could.
+    is_interrupted: Cell<bool>,
 }
 
 /// The words of one wait, at most as many as the platform takes.
@@ -178,7 +187,21 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
             begun: None,
             watch: None,
             may_look_slowly: true,
+            is_interruptible: true,
+            is_interrupted: Cell::new(false),
         }
+    }
+
+    /// One that no interruption ends: for what cannot be given up.
+    #[must_use]
+    pub fn to_the_end(mut self) -> Self {
+        self.set_interruptible(false);
+        self
+    }
+
+    /// Whether an interruption ends it from now on: one that there was before, too.
+    pub(super) fn set_interruptible(&mut self, is_interruptible: bool) {
+        self.is_interruptible = is_interruptible;
     }
 
     /// Sleeps on `news` as long as it is `value`, and nobody dies who matters. `holder` is whom the caller waits for, if it
@@ -199,10 +222,11 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         holder: Option<Id>,
     ) -> Slept {
         let now = P::now();
-        if self.is_over(now) {
-            // Here, too: whoever waits in slices may never come any further. Once: `table::slow` says why.
+        if let Some(end) = self.end(now) {
+            // Here, too: whoever waits in slices, or is interrupted often, may never come any further. Once: `table::slow`
+            // says why.
             let has_looked = core::mem::take(&mut self.may_look_slowly) && self.me.table.look_slowly_if_due(now);
-            return if has_looked { Slept::Look } else { Slept::TimedOut };
+            return if has_looked { Slept::Look } else { end };
         }
         self.begun.get_or_insert(now);
         if self.is_in_first_phase(now) {
@@ -246,36 +270,43 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         if let Some(length) = self.first_phase {
             let ends = earlier(self.deadline, Some(now + length));
             if !self.is_over(now) {
-                P::wait([news].into_iter(), ends); // not noted: too short for people to see
+                self.wait_on_words([news].into_iter(), ends); // not noted: too short for people to see
                 now = P::now();
             }
             // ORDERING: Relaxed; a value too old only leads to a second wait, which the kernel refuses.
             // EQUIVALENT(taken as equal): for the same reason; the second wait does not begin.
-            if news.word.load(Relaxed) != value || ends.is_some_and(|ends| now < ends) {
+            let is_woken = news.word.load(Relaxed) != value || ends.is_some_and(|ends| now < ends);
+            if is_woken && !self.is_interrupted.get() {
                 return Slept::Look;
             }
         }
-        if let Some(watch) = self.watch.as_ref().filter(|_| !self.is_over(now)) {
+        if let Some(watch) = self.watch.as_ref().filter(|_| self.end(now).is_none()) {
             self.me.table.look_slowly_if_due(now);
             self.wait_until_recheck(news, &[], watch, now);
             now = P::now();
         }
-        if !self.is_over(now) {
-            return Slept::Look;
-        }
+        let Some(end) = self.end(now) else { return Slept::Look };
         self.me.table.look_slowly_if_due(now); // for the same reason as in `sleep`
-        Slept::TimedOut
+        end
     }
 
     /// Sleeps for a moment on a word that names a dead holder whose process is still
     /// [ending](Platform::is_ending). Nothing tells when that is over.
     pub(super) fn sleep_briefly(&mut self, word: &P::Word, value: u32) -> Slept {
         let now = P::now();
-        if self.is_over(now) {
-            return Slept::TimedOut;
+        if let Some(end) = self.end(now) {
+            return end;
         }
-        P::wait([Expect { word, value }].into_iter(), earlier(self.deadline, Some(now + WHILE_ENDING)));
+        self.wait_on_words([Expect { word, value }].into_iter(), earlier(self.deadline, Some(now + WHILE_ENDING)));
         Slept::Look
+    }
+
+    /// Why the caller is to give up, if it is.
+    fn end(&self, now: Duration) -> Option<Slept> {
+        if self.is_over(now) {
+            return Some(Slept::TimedOut);
+        }
+        (self.is_interruptible && self.is_interrupted.get()).then_some(Slept::Interrupted)
     }
 
     /// Whether the deadline has passed.
@@ -319,7 +350,7 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         // ORDERING: Acquire. Pairs with a newcomer's change of it: who reads the new value finds its lifeline armed.
         let membership = table.membership.load(Acquire);
         let used = Membership(membership).used();
-        let mut watch = Watch { membership, lifelines: List::new(P::MOST_WORDS - 2), everybody: None, asleep: 0 };
+        let mut watch = Watch { membership, lifelines: List::new(P::most_words() - 2), everybody: None, asleep: 0 };
         if !self.everybody(holder, used, &mut watch) {
             watch.lifelines = self.one_of_each_process(holder, used);
         }
@@ -349,7 +380,7 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
 
     /// The holder's lifelines, and those of one thread of each other process, as many as fit.
     fn one_of_each_process(&self, holder: Option<Id>, used: usize) -> List<Watched> {
-        let mut lifelines = List::new(P::MOST_WORDS - 2);
+        let mut lifelines = List::new(P::most_words() - 2);
         let mut processes = List::<u32, 128>::new(P::MOST_WORDS);
         processes.push(self.me.process());
         for index in self.others(holder, used) {
@@ -454,8 +485,8 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
     ) where
         P::Word: 'w,
     {
-        let most = if P::watches_many() { P::MOST_WORDS } else { 1 };
-        self.noting(news.word, || P::wait([news].into_iter().chain(rest).take(most), until));
+        let most = if P::watches_many() { P::most_words() } else { 1 };
+        self.noting(news.word, || self.wait_on_words([news].into_iter().chain(rest).take(most), until));
     }
 
     /// Sleeps, and says so in the slot, for people who look.
@@ -467,6 +498,18 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         sleep();
         if let Some(slot) = slot {
             slot.about().note_waiting::<P::Word>(None);
+        }
+    }
+
+    /// Sleeps, and keeps in mind whether it was interrupted.
+    fn wait_on_words<'w>(&self, words: impl Iterator<Item = Expect<'w, P::Word>>, until: Option<Duration>)
+    where
+        P::Word: 'w,
+    {
+        if !self.is_interruptible {
+            P::wait(words, until);
+        } else if P::wait_interruptibly(words, until) {
+            self.is_interrupted.set(true);
         }
     }
 

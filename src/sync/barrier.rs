@@ -69,6 +69,13 @@ use std::time::{Duration, Instant};
 /// The outcome of its own generation: the one in which it arrived. If one of those that met is told
 /// so, all of them are, however late they look, and whatever has become of the barrier meanwhile.
 ///
+/// # Interruptions
+///
+/// A wait that is [interrupted](crate::interruptible) takes the arrival back and breaks nothing: it is as if
+/// that party had not come yet. If all have met meanwhile it is told so instead. While an action runs all
+/// have met: then a wait is not interrupted before the action has ended. A thread that dies in the midst
+/// of that has died waiting. If it is *stopped* there, its place is nobody else's until it goes on.
+///
 /// # More threads than parties
 ///
 /// A thread that finds all places taken waits for the next generation. A generation is drained before
@@ -147,7 +154,8 @@ impl<const N: usize> Barrier<N> {
     /// Waits until all parties have come, as long as it takes. What each wrote before is seen by all after.
     ///
     /// # Errors
-    /// [`WaitError::Broken`]; [`WaitError::Unusable`].
+    /// [`WaitError::Broken`]; [`WaitError::Unusable`]. [`WaitError::Interrupted`], in an
+    /// [interruptible scope](crate::interruptible): [the arrival is taken back](Self#interruptions).
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -467,6 +475,7 @@ impl From<Failed> for WaitError {
         match failed {
             Failed::Broken { died } => Self::Broken { died },
             Failed::TimedOut => Self::TimedOut,
+            Failed::Interrupted => Self::Interrupted,
         }
     }
 }

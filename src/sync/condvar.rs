@@ -144,7 +144,8 @@ impl Condvar {
     /// [`LockError::OwnerDied`] and [`LockError::Poisoned`], which contain the guard, if the lock was found so when it was taken again.
     /// [`LockError::Leaked`], which contains no guard, if another thread took the lock meanwhile, leaked its guard, and ended.
     /// [`LockError::NotWaited`], which contains the guard, too, if the lock is [in another segment](Error::OtherSegment), or if this thread does not
-    /// [hold](Error::NotHeld) it, being a child that was forked meanwhile.
+    /// [hold](Error::NotHeld) it, being a child that was forked meanwhile. [`LockError::WaitInterrupted`], which contains the
+    /// guard, in an [interruptible scope](crate::interruptible).
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies). The wait returns, whoever it is.
@@ -155,8 +156,8 @@ impl Condvar {
     /// As [`wait`](Self::wait), and tells [why it ended](Self#who-is-notified).
     ///
     /// # Errors
-    /// Those of [`wait`](Self::wait). The guard is beside the reason for which the wait ended; with
-    /// [`LockError::NotWaited`] that is [`Woken::Neither`].
+    /// Those of [`wait`](Self::wait), but [`Woken::Interrupted`] for an interruption. The guard is beside the reason for which
+    /// the wait ended; with [`LockError::NotWaited`] that is [`Woken::Neither`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies). The wait returns, whoever it is: [`Woken::Neither`].
@@ -217,14 +218,15 @@ impl Condvar {
         mut guard: G,
         mut condition: impl FnMut(&mut G::Seen) -> bool,
     ) -> LockResult<G> {
-        let mut watch = false;
+        let (mut woken, mut is_interrupted) = (Woken::Notified, false);
         while condition(guard.seen()) {
-            let (again, woken) = match self.wait_to(guard, watch, None) {
+            if is_interrupted {
+                return Err(LockError::WaitInterrupted(guard));
+            }
+            (guard, woken) = match self.wait_noting(guard, woken != Woken::Notified, None, &mut is_interrupted) {
                 Ok(waited) => waited,
                 error => return without_answer(error),
             };
-            guard = again;
-            watch = woken != Woken::Notified;
         }
         Ok(guard)
     }
@@ -240,6 +242,7 @@ impl Condvar {
     /// See [above](Self#if-a-process-dies).
     pub fn wait_timeout<G: Waitable>(&self, guard: G, timeout: Duration) -> LockResult<(G, WaitTimeoutResult)> {
         match self.wait_to(guard, true, deadline_after(timeout)) {
+            Ok((guard, Woken::Interrupted)) => Err(LockError::WaitInterrupted((guard, WaitTimeoutResult(false)))),
             Ok((guard, woken)) => Ok((guard, WaitTimeoutResult(woken == Woken::TimedOut))),
             Err(error) => Err(error.map_guard(|(guard, woken)| (guard, WaitTimeoutResult(woken == Woken::TimedOut)))),
         }
@@ -271,7 +274,7 @@ impl Condvar {
     ) -> LockResult<(G, WaitTimeoutResult)> {
         let deadline = deadline_after(timeout);
         let mut is_over = WaitTimeoutResult(timeout.is_zero());
-        let mut watch = false;
+        let (mut woken, mut is_interrupted) = (Woken::Notified, false);
         loop {
             if !condition(guard.seen()) {
                 return Ok((guard, WaitTimeoutResult(false)));
@@ -279,24 +282,37 @@ impl Condvar {
             if is_over.timed_out() {
                 return Ok((guard, is_over));
             }
-            let woken;
-            (guard, woken) = match self.wait_to(guard, watch, deadline) {
+            if is_interrupted {
+                return Err(LockError::WaitInterrupted((guard, WaitTimeoutResult(false))));
+            }
+            (guard, woken) = match self.wait_noting(guard, woken != Woken::Notified, deadline, &mut is_interrupted) {
                 Ok(waited) => waited,
                 Err(error) => return Err(error.map_guard(|(guard, _)| (guard, WaitTimeoutResult(false)))),
             };
-            watch = woken != Woken::Notified;
             is_over = WaitTimeoutResult(deadline.is_some_and(|deadline| deadline <= Linux::now()));
         }
     }
 
     /// `watch`: everybody, from before the lock is given back. Else the wait is cheaper, and over after ten milliseconds.
     fn wait_to<G: Waitable>(&self, guard: G, watch: bool, deadline: Option<Duration>) -> LockResult<(G, Woken)> {
+        self.wait_noting(guard, watch, deadline, &mut false)
+    }
+
+    /// The same, and notes an interruption even of one that was notified.
+    fn wait_noting<G: Waitable>(
+        &self,
+        guard: G,
+        watch: bool,
+        deadline: Option<Duration>,
+        is_interrupted: &mut bool,
+    ) -> LockResult<(G, Woken)> {
         let me = match self.participant_with(&guard) {
             Ok(me) => me,
             Err(error) => return Err(LockError::NotWaited { guard: (guard, Woken::Neither), error }),
         };
         let mut hold = guard.into_hold();
         let waited = self.raw.wait(&me, watch, deadline, || hold.release());
+        *is_interrupted = waited.was_interrupted();
         let taken = hold.take_again(&me);
         let woken = self.raw.leave(&me, waited);
         match taken {
@@ -356,8 +372,13 @@ impl Condvar {
     }
 }
 
+/// For those who ask for no reason: an interruption alone is told them.
 fn without_answer<G>(waited: LockResult<(G, Woken)>) -> LockResult<G> {
-    waited.map(|(guard, _)| guard).map_err(|error| error.map_guard(|(guard, _)| guard))
+    match waited {
+        Ok((guard, Woken::Interrupted)) => Err(LockError::WaitInterrupted(guard)),
+        Ok((guard, _)) => Ok(guard),
+        Err(error) => Err(error.map_guard(|(guard, _)| guard)),
+    }
 }
 
 fn deadline_after(timeout: Duration) -> Option<Duration> {

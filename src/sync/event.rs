@@ -3,7 +3,7 @@
 use super::{Patience, take_part_to_wake};
 use crate::error::{Error, WaitError};
 use crate::platform::Linux;
-use crate::raw::{self, event::TimedOut};
+use crate::raw::{self, event::NotSet};
 use crate::segment::{Definition, Shareable, local};
 use core::fmt;
 use std::time::{Duration, Instant};
@@ -102,10 +102,11 @@ impl Event {
         self.raw.is_set()
     }
 
-    /// Waits until it is set, as long as it takes. Signals do not end the wait.
+    /// Waits until it is set, as long as it takes. A signal ends the wait in an
+    /// [interruptible scope](crate::interruptible) alone.
     ///
     /// # Errors
-    /// [`WaitError::Unusable`].
+    /// [`WaitError::Interrupted`]; [`WaitError::Unusable`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -129,7 +130,7 @@ impl Event {
     /// Waits until it is set, at most that long (monotonic time). [`Duration::MAX`] is for ever.
     ///
     /// # Errors
-    /// [`WaitError::TimedOut`], [`WaitError::Unusable`].
+    /// [`WaitError::TimedOut`], [`WaitError::Interrupted`], [`WaitError::Unusable`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -140,7 +141,7 @@ impl Event {
     /// Waits until it is set, at most until then. A moment that has passed is as good as now.
     ///
     /// # Errors
-    /// [`WaitError::TimedOut`], [`WaitError::Unusable`].
+    /// [`WaitError::TimedOut`], [`WaitError::Interrupted`], [`WaitError::Unusable`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -154,7 +155,15 @@ impl Event {
         match patience {
             Patience::None if self.raw.try_wait() => Ok(()),
             Patience::None => Err(WaitError::WouldBlock),
-            Patience::Until(deadline) => self.raw.wait(&me, deadline).map_err(|TimedOut| WaitError::TimedOut),
+            Patience::Until(deadline) => self.raw.wait(&me, deadline).map_err(Self::refuse),
+        }
+    }
+
+    #[cold]
+    fn refuse(not_set: NotSet) -> WaitError {
+        match not_set {
+            NotSet::TimedOut => WaitError::TimedOut,
+            NotSet::Interrupted => WaitError::Interrupted,
         }
     }
 

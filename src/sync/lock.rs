@@ -55,12 +55,12 @@ impl Lock {
         Self { raw: raw::Mutex::from_word(Linux::zero()) }
     }
 
-    /// Acquires, waiting as long as it takes. Signals do not end the wait. A thread that has acquired
-    /// it already waits until another releases it, as with Python's.
+    /// Acquires, waiting as long as it takes. Signals end the wait in an
+    /// [interruptible scope](crate::interruptible) alone. A thread that has acquired it already waits until another releases it, as with Python's.
     ///
     /// # Errors
     /// [`LockError::OwnerDied`] and [`LockError::Poisoned`]: **it is acquired**, but a former holder died or panicked.
-    /// [`LockError::Unusable`].
+    /// [`LockError::Interrupted`]; [`LockError::Unusable`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).

@@ -3,6 +3,7 @@
 mod barrier;
 mod condvar;
 mod event;
+mod interruptible;
 mod lock;
 mod mutex;
 mod observe;
@@ -17,6 +18,7 @@ mod waitable;
 pub use barrier::{Barrier, BarrierMember, BarrierWaitResult};
 pub use condvar::{Condvar, WaitTimeoutResult, Woken};
 pub use event::Event;
+pub use interruptible::{Interrupter, interruptible, interruptible_by};
 pub use lock::{Lock, LockGuard};
 pub use mutex::{Mutex, MutexGuard};
 pub use observe::{HolderWatch, LockState};
@@ -85,6 +87,7 @@ impl<G> From<Refusal> for LockError<G> {
         match refusal {
             Refusal::WouldBlock => Self::WouldBlock,
             Refusal::TimedOut => Self::TimedOut,
+            Refusal::Interrupted => Self::Interrupted,
             Refusal::Deadlock => Self::Deadlock,
             Refusal::TooDeep => Self::TooDeep,
             Refusal::Leaked(by) => Self::Leaked { by },

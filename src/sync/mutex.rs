@@ -85,11 +85,12 @@ impl<T> Mutex<T> {
 
     /// Locks, waiting as long as it takes.
     ///
-    /// Signals do not end the wait. A thread that holds the lock already gets [`LockError::Deadlock`] at once.
+    /// Signals end the wait in an [interruptible scope](crate::interruptible) alone. A thread that holds the lock already gets [`LockError::Deadlock`] at once.
     ///
     /// # Errors
     /// [`LockError::OwnerDied`] and [`LockError::Poisoned`], which contain the guard; [`LockError::Deadlock`];
-    /// [`LockError::Leaked`]; [`LockError::Unusable`] where the thread cannot take part in the segment.
+    /// [`LockError::Leaked`]; [`LockError::Interrupted`]; [`LockError::Unusable`] where the thread cannot take part in the
+    /// segment.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).

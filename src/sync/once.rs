@@ -3,7 +3,8 @@
 use super::stamp::Stamp;
 use crate::error::WaitError;
 use crate::platform::Linux;
-use crate::raw::{self, Cause, Id, once::Begun, once::Deadlock};
+use crate::platform::linux::never;
+use crate::raw::{self, Cause, Id, once::Begun, once::NotBegun};
 use crate::segment::{Definition, Part, Shareable, local};
 use core::cell::UnsafeCell;
 use core::fmt;
@@ -54,7 +55,7 @@ impl Once {
     /// Does it, unless it was done; waits for a living initialiser that is at it. What it wrote is seen by all who return.
     ///
     /// # Errors
-    /// [`WaitError::Deadlock`] when called by the initialiser itself; [`WaitError::Unusable`].
+    /// [`WaitError::Deadlock`] when called by the initialiser itself; [`WaitError::Interrupted`] of a wait for it; [`WaitError::Unusable`].
     ///
     /// # Panics
     /// If `action` does. Then the next caller does it.
@@ -124,7 +125,8 @@ impl Once {
     fn attempt(&self) -> Result<Option<Attempt<'_>>, WaitError> {
         let me = local::participant(self)?;
         match self.raw.begin(me) {
-            Err(Deadlock) => Err(WaitError::Deadlock),
+            Err(NotBegun::Deadlock) => Err(WaitError::Deadlock),
+            Err(NotBegun::Interrupted) => Err(WaitError::Interrupted),
             Ok(Begun::Complete) => Ok(None),
             Ok(Begun::Ours { earlier }) => {
                 Ok(Some(Attempt { once: self, id: me.id, state: OnceState { earlier }, stamp: Stamp::now(0) }))
@@ -265,7 +267,7 @@ impl<T> OnceLock<T> {
     /// The value; made by `make` if there is none. Waits for a living initialiser that is at it.
     ///
     /// # Errors
-    /// [`WaitError::Deadlock`] when called by the initialiser itself; [`WaitError::Unusable`].
+    /// [`WaitError::Deadlock`] when called by the initialiser itself; [`WaitError::Interrupted`] of a wait for it; [`WaitError::Unusable`].
     ///
     /// # Panics
     /// If `make` does. Then the next caller makes it.
@@ -412,7 +414,7 @@ impl<'a, T, F: Fn() -> T> LazyLock<'a, T, F> {
     /// The value, made now if nobody has made it.
     ///
     /// # Errors
-    /// [`WaitError::Deadlock`] when called by `make` itself; [`WaitError::Unusable`].
+    /// [`WaitError::Deadlock`] when called by `make` itself; [`WaitError::Interrupted`] of a wait for another; [`WaitError::Unusable`].
     ///
     /// # Panics
     /// If `make` does. Then the next who looks makes it.
@@ -425,13 +427,19 @@ impl<'a, T, F: Fn() -> T> LazyLock<'a, T, F> {
     }
 }
 
+/// Cannot say that it was [interrupted](crate::interruptible), and waits on then.
+///
 /// # Panics
-/// Where [`LazyLock::force`] gives an error.
+/// Where [`LazyLock::force`] gives another error.
 impl<T, F: Fn() -> T> Deref for LazyLock<'_, T, F> {
     type Target = T;
     #[inline]
     fn deref(&self) -> &T {
-        match self.force() {
+        let forced = match self.force() {
+            Err(WaitError::Interrupted) => never(|| self.force()),
+            forced => forced,
+        };
+        match forced {
             Ok(value) => value,
             Err(error) => panic!("a LazyLock has no value: {error}"),
         }

@@ -137,10 +137,11 @@ impl<const N: usize> PermitPool<N> {
         self.raw.capacity()
     }
 
-    /// Acquires a permit, waiting as long as it takes. Signals do not end the wait.
+    /// Acquires a permit, waiting as long as it takes. Signals end the wait in an
+    /// [interruptible scope](crate::interruptible) alone.
     ///
     /// # Errors
-    /// [`WaitError::Unusable`] where the thread cannot take part in the segment.
+    /// [`WaitError::Interrupted`]; [`WaitError::Unusable`] where the thread cannot take part in the segment.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -198,6 +199,7 @@ impl<const N: usize> PermitPool<N> {
             }
             Err(NoPermit::WouldBlock) => Err(WaitError::WouldBlock),
             Err(NoPermit::TimedOut) => Err(WaitError::TimedOut),
+            Err(NoPermit::Interrupted) => Err(WaitError::Interrupted),
         }
     }
 

@@ -79,11 +79,12 @@ impl<T> ReentrantMutex<T> {
         Self { raw: raw::ReentrantMutex::from_words(Linux::zero(), Linux::zero()), data }
     }
 
-    /// Locks, waiting as long as it takes; at once, if this thread holds it already. Signals do not end the wait.
+    /// Locks, waiting as long as it takes; at once, if this thread holds it already. Signals end the wait in an
+    /// [interruptible scope](crate::interruptible) alone.
     ///
     /// # Errors
     /// [`LockError::OwnerDied`] and [`LockError::Poisoned`], which contain the guard; [`LockError::TooDeep`] if this thread holds it 2^32
-    /// times; [`LockError::Leaked`]; [`LockError::Unusable`] where the thread cannot take part in the segment.
+    /// times; [`LockError::Leaked`]; [`LockError::Interrupted`]; [`LockError::Unusable`] where the thread cannot take part in the segment.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).

@@ -115,11 +115,12 @@ macro_rules! family {
     ($what:literal, $with:ident, $guard:ident, $wait:ident, $try_now:ident, $try_for:ident, $try_until:ident) => {
         #[doc = concat!("Locks for ", $what, ", waiting as long as it takes.")]
         ///
-        /// Signals do not end the wait. A thread that reads or writes already gets [`LockError::Deadlock`] at once.
+        /// Signals end the wait in an [interruptible scope](crate::interruptible) alone. A thread that reads or writes already gets [`LockError::Deadlock`] at once.
         ///
         /// # Errors
         /// [`LockError::OwnerDied`] and [`LockError::Poisoned`], which contain the guard; [`LockError::Deadlock`];
-        /// [`LockError::Leaked`]; [`LockError::Unusable`] where the thread cannot take part in the segment.
+        /// [`LockError::Leaked`]; [`LockError::Interrupted`]; [`LockError::Unusable`] where the thread cannot take part in the
+        /// segment.
         ///
         /// # If a process dies
         /// See [above](Self#if-a-process-dies).

@@ -134,10 +134,11 @@ impl Semaphore {
         Error::OutOfRange { what, found: found as u64, least: least as u64, most: most as u64 }
     }
 
-    /// Acquires a permit, waiting as long as it takes. Signals do not end the wait.
+    /// Acquires a permit, waiting as long as it takes. Signals end the wait in an
+    /// [interruptible scope](crate::interruptible) alone.
     ///
     /// # Errors
-    /// [`WaitError::Unusable`] where the thread cannot take part in the segment.
+    /// [`WaitError::Interrupted`]; [`WaitError::Unusable`] where the thread cannot take part in the segment.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -241,6 +242,7 @@ impl Semaphore {
         match refused {
             Refused::WouldBlock => WaitError::WouldBlock,
             Refused::TimedOut => WaitError::TimedOut,
+            Refused::Interrupted => WaitError::Interrupted,
             Refused::TooMany { maximum } => Error::TooMany { wanted, maximum }.into(),
         }
     }

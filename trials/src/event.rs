@@ -6,7 +6,7 @@ use crate::standard::{Standard, Word};
 use arbitrary::{Arbitrary, Unstructured};
 use core::time::Duration;
 use outlive::platform::Word as _;
-use outlive::raw::event::TimedOut;
+use outlive::raw::event::NotSet;
 use outlive::raw::{Event, Id, Participant};
 use std::collections::BTreeSet;
 
@@ -132,7 +132,8 @@ impl<const AUTO: bool> Trial for EventTrial<AUTO> {
         match operation {
             Operation::Wait => match self.event.wait(me, Some(until)) {
                 Ok(()) => Answer::Done,
-                Err(TimedOut) => Answer::TimedOut,
+                Err(NotSet::TimedOut) => Answer::TimedOut,
+                Err(NotSet::Interrupted) => unreachable!("nobody interrupts"),
             },
             Operation::TryWait => Answer::Is(self.event.try_wait()),
             Operation::Set => {

@@ -6,7 +6,7 @@ use crate::standard::{Standard, Word};
 use arbitrary::{Arbitrary, Unstructured};
 use core::time::Duration;
 use outlive::platform::Word as _;
-use outlive::raw::once::{Begun, Deadlock};
+use outlive::raw::once::{Begun, NotBegun};
 use outlive::raw::{Cause, Id, Once, Participant};
 use std::cell::Cell;
 
@@ -195,7 +195,8 @@ impl OnceTrial {
                 self.told.set(earlier);
                 Answer::Ours(earlier)
             }
-            Err(Deadlock) => Answer::Deadlock,
+            Err(NotBegun::Deadlock) => Answer::Deadlock,
+            Err(NotBegun::Interrupted) => unreachable!("nobody interrupts"),
         }
     }
 }

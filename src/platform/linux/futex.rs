@@ -119,20 +119,34 @@ struct WaitV {
 }
 const FUTEX2_SIZE_U32: u32 = 2;
 
-pub(super) fn wait<'w>(mut words: impl Iterator<Item = Expect<'w, AtomicU32>>, until: Option<Duration>) {
+/// How a wait ended, as far as the kernel says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    Somehow,
+    /// A signal handler has run.
+    ByHandler,
+}
+
+impl Ended {
+    fn with(error: Option<i32>) -> Self {
+        if error == Some(libc::EINTR) { Self::ByHandler } else { Self::Somehow }
+    }
+}
+
+pub(super) fn wait<'w>(mut words: impl Iterator<Item = Expect<'w, AtomicU32>>, until: Option<Duration>) -> Ended {
     match (words.next(), words.next()) {
-        (None, _) => {}
+        (None, _) => Ended::Somehow,
         // One word needs no waitv, and the older call is cheaper.
         (Some(one), None) => wait_on_one(one, until),
         (Some(first), Some(second)) => wait_on_many(first, [first, second].into_iter().chain(words), until),
     }
 }
 
-fn wait_on_one(one: Expect<'_, AtomicU32>, until: Option<Duration>) {
+fn wait_on_one(one: Expect<'_, AtomicU32>, until: Option<Duration>) -> Ended {
     let until = until.and_then(timespec_of);
     // BITSET takes an absolute monotonic deadline.
     // SAFETY: the word is a live, aligned u32; the deadline is null or valid for the call.
-    unsafe {
+    let answer = unsafe {
         libc::syscall(
             libc::SYS_futex,
             one.word.as_ptr(),
@@ -143,14 +157,23 @@ fn wait_on_one(one: Expect<'_, AtomicU32>, until: Option<Duration>) {
             libc::FUTEX_BITSET_MATCH_ANY,
         )
     };
+    Ended::with(error_of(answer))
+}
+
+/// The error of a system call that gave this answer.
+fn error_of(answer: c_long) -> Option<i32> {
+    if answer < 0 { std::io::Error::last_os_error().raw_os_error() } else { None }
 }
 
 fn wait_on_many<'w>(
     first: Expect<'w, AtomicU32>,
     all: impl Iterator<Item = Expect<'w, AtomicU32>>,
     until: Option<Duration>,
-) {
-    let Some(refusal) = ask_to_wait_on_many(all, until) else { return };
+) -> Ended {
+    let refusal = match ask_to_wait_on_many(all, until) {
+        Ok(ended) => return ended,
+        Err(refusal) => refusal,
+    };
     // A kernel that is short of memory for this wait may have some for the next. Every other answer is a
     // refusal, by a sandbox that was entered since the first question: then it is not asked again.
     if refusal != libc::ENOMEM {
@@ -158,12 +181,15 @@ fn wait_on_many<'w>(
     }
     // Whatever it is, there must be a sleep, or the caller spins.
     let soon = now() + RECHECK_WITHOUT_WAITV;
-    wait_on_one(first, Some(until.map_or(soon, |until| until.min(soon))));
+    wait_on_one(first, Some(until.map_or(soon, |until| until.min(soon))))
 }
 
 /// Sleeps, and gives the error of a wait that did not come about.
 #[inline(never)] // the list is 3 KiB, and has gone when the caller goes on
-fn ask_to_wait_on_many<'w>(all: impl Iterator<Item = Expect<'w, AtomicU32>>, until: Option<Duration>) -> Option<i32> {
+fn ask_to_wait_on_many<'w>(
+    all: impl Iterator<Item = Expect<'w, AtomicU32>>,
+    until: Option<Duration>,
+) -> Result<Ended, i32> {
     let until = until.and_then(timespec_of);
     let mut list = [WaitV { value: 0, address: 0, flags: FUTEX2_SIZE_U32, reserved: 0 }; 128];
     let mut count = 0u32;
@@ -183,9 +209,11 @@ fn ask_to_wait_on_many<'w>(all: impl Iterator<Item = Expect<'w, AtomicU32>>, unt
             libc::CLOCK_MONOTONIC,
         )
     };
-    // These, and woken, mean: look again, as the caller does anyhow.
-    let error = if answer < 0 { std::io::Error::last_os_error().raw_os_error() } else { None };
-    error.filter(|error| !matches!(*error, libc::EAGAIN | libc::EINTR | libc::ETIMEDOUT))
+    match error_of(answer) {
+        // These, and woken, mean: look again, as the caller does anyhow.
+        error @ (None | Some(libc::EAGAIN | libc::EINTR | libc::ETIMEDOUT)) => Ok(Ended::with(error)),
+        Some(refusal) => Err(refusal),
+    }
 }
 
 pub(super) fn wake(word: &AtomicU32, count: u32) -> u32 {

@@ -11,6 +11,7 @@ mod about;
 mod anchors;
 mod byte_lock;
 mod futex;
+mod interruption;
 mod own_memory;
 mod robust;
 mod thread_end;
@@ -20,6 +21,7 @@ pub(crate) use about::{Myself, Sight, thread_has_ended};
 pub(crate) use anchors::{Anchors, Place, ROBUST_LIST_LIMIT, unlink};
 pub(crate) use byte_lock::{Lock, lock_byte, others_lock, unlock_byte};
 pub use futex::{WAITV_VARIABLE, set_recheck, set_waitv, slow_checks, waitv_works};
+pub(crate) use interruption::{Interrupter, by, by_handlers, never};
 pub(crate) use own_memory::OwnMemory;
 pub use robust::RobustNode;
 pub use robust::Unsupported;
@@ -151,6 +153,12 @@ impl Platform for Linux {
     }
     fn wait<'w>(words: impl Iterator<Item = Expect<'w, AtomicU32>>, until: Option<Duration>) {
         futex::wait(words, until);
+    }
+    fn wait_interruptibly<'w>(words: impl Iterator<Item = Expect<'w, AtomicU32>>, until: Option<Duration>) -> bool {
+        interruption::wait(words, until)
+    }
+    fn most_words() -> usize {
+        Self::MOST_WORDS - interruption::words()
     }
     fn wake(word: &AtomicU32, count: u32) -> u32 {
         futex::wake(word, count)

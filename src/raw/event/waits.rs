@@ -4,7 +4,7 @@ use super::*;
 use crate::platform::puppet::{DEADLINE, Puppet, Scene, play, scene};
 
 /// Waits for an event of that word. Gives the answer, and the word that is left.
-fn wait(word: u32, scenes: Vec<Scene>) -> (Result<(), TimedOut>, u32) {
+fn wait(word: u32, scenes: Vec<Scene>) -> (Result<(), NotSet>, u32) {
     let event = Event::<Puppet>::from_word(Word::new(word));
     let (answer, _) = play(2, scenes, |me| event.wait(me, Some(DEADLINE)));
     (answer, event.word.load(Relaxed))
@@ -31,13 +31,13 @@ fn who_is_there_at_a_set_as_the_deadline_passes_is_released() {
 /// not woken, still sleep.
 #[test]
 fn who_was_woken_overtaken_and_gives_up_leaves_word_of_those_who_sleep() {
-    assert_eq!(wait(AUTO, vec![becomes_at_last(AUTO | 1)]), (Err(TimedOut), AUTO | 1 | WAITERS));
+    assert_eq!(wait(AUTO, vec![becomes_at_last(AUTO | 1)]), (Err(NotSet::TimedOut), AUTO | 1 | WAITERS));
 }
 
 #[test]
 fn who_was_never_woken_and_gives_up_leaves_word_of_those_who_sleep() {
     for word in [0, AUTO, WAITERS, AUTO | WAITERS, AUTO | 7] {
-        assert_eq!(wait(word, vec![scene(|sleep| sleep.lasts())]), (Err(TimedOut), word | WAITERS));
+        assert_eq!(wait(word, vec![scene(|sleep| sleep.lasts())]), (Err(NotSet::TimedOut), word | WAITERS));
     }
 }
 
@@ -51,7 +51,7 @@ fn who_was_woken_early_and_overtaken_sleeps_on_towards_the_same_deadline() {
         assert_eq!((sleep.until(), sleep.news().load(Relaxed)), (Some(DEADLINE), AUTO | 1 | WAITERS));
         sleep.lasts();
     });
-    assert_eq!(wait(AUTO, vec![early, last]), (Err(TimedOut), AUTO | 1 | WAITERS));
+    assert_eq!(wait(AUTO, vec![early, last]), (Err(NotSet::TimedOut), AUTO | 1 | WAITERS));
 }
 
 #[test]

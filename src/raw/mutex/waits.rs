@@ -48,6 +48,35 @@ fn who_was_woken_overtaken_and_gives_up_leaves_word_of_those_who_sleep() {
 }
 
 #[test]
+fn who_was_woken_overtaken_and_interrupted_leaves_word_of_those_who_sleep() {
+    let (answer, left) = wait(vec![scene(|sleep| {
+        sleep.news().store(id_of(2).word(), Relaxed);
+        sleep.is_interrupted();
+    })]);
+    assert_eq!((answer, left), (Err(Refusal::Interrupted), id_of(2).word() | WAITERS));
+}
+
+#[test]
+fn a_lock_that_comes_free_at_an_interruption_is_had() {
+    let (answer, _) = wait(vec![scene(|sleep| {
+        sleep.news().store(0, Relaxed);
+        sleep.is_interrupted();
+    })]);
+    assert_eq!(answer, Ok(Acquired { inconsistent: None }));
+}
+
+#[test]
+fn nothing_interrupts_one_that_takes_the_lock_again() {
+    let mutex = held_by(1);
+    let comes_free = scene(|sleep| {
+        sleep.is_interrupted();
+        sleep.news().store(0, Relaxed);
+    });
+    let (answer, _) = play(3, vec![scene(|sleep| sleep.is_interrupted()), comes_free], |me| mutex.lock_again(me));
+    assert_eq!(answer, Ok(Acquired { inconsistent: None }));
+}
+
+#[test]
 fn who_was_never_woken_and_gives_up_leaves_word_of_those_who_sleep() {
     let (answer, left) = wait(vec![scene(|sleep| sleep.lasts())]);
     assert_eq!((answer, left), (Err(Refusal::TimedOut), id_of(1).word() | WAITERS));

@@ -152,3 +152,81 @@ fn where_one_word_is_watched_who_has_waited_for_long_looks_less_often() {
     let ends = until.borrow().iter().map(Duration::as_millis).collect::<Vec<_>>();
     assert_eq!(ends, [20, 20 + 20, 400 + 50, 700 + 80]);
 }
+
+/// How these sleeps of a vigil end: of one that first collects, or of the other kind.
+fn sleeps(scenes: Vec<Scene>, deadline: Option<Duration>, is_to_the_end: bool, once: bool) -> (Vec<Slept>, u32) {
+    let news: <Puppet as Platform>::Word = Word::new(0);
+    let count = scenes.len();
+    let (answer, _wakes) = play(2, scenes, |me| {
+        look_slowly_each(DEADLINE);
+        let mut vigil = Vigil::new(me, deadline);
+        if is_to_the_end {
+            vigil = vigil.to_the_end();
+        }
+        if once {
+            vigil.watch_from_now();
+            return (vec![vigil.sleep_once(&news, 0)], me.table.stamp.load(Relaxed));
+        }
+        let slept: Vec<_> = (0..count + 2).map(|_| vigil.sleep(&news, 0, None)).collect();
+        (slept, me.table.stamp.load(Relaxed))
+    });
+    answer
+}
+
+fn interrupted_at(moment: Duration) -> Scene {
+    scene(move |sleep| {
+        sleep.ends_at(moment);
+        sleep.is_interrupted();
+    })
+}
+
+#[test]
+fn an_interrupted_sleeper_looks_once_more_before_it_is_told() {
+    use Slept::{Interrupted, Look};
+    let (slept, _) = sleeps(vec![interrupted_at(DEADLINE / 4)], Some(DEADLINE), false, false);
+    assert_eq!(slept, [Look, Look, Interrupted]);
+}
+
+#[test]
+fn one_that_is_interrupted_at_its_deadline_has_timed_out() {
+    use Slept::{Look, TimedOut};
+    let (slept, _) = sleeps(vec![interrupted_at(DEADLINE / 2)], Some(DEADLINE / 2), false, false);
+    assert_eq!(slept, [Look, Look, TimedOut]);
+    assert_eq!(sleeps(vec![interrupted_at(DEADLINE / 2)], Some(DEADLINE / 2), false, true).0, [TimedOut]);
+}
+
+/// One that is interrupted often may never come further than that.
+#[test]
+fn an_interrupted_sleeper_looks_slowly_first_if_a_look_is_due() {
+    use Slept::{Interrupted, Look};
+    let (slept, stamp) = sleeps(vec![interrupted_at(DEADLINE)], None, false, false);
+    assert_eq!((slept, stamp), (vec![Look, Look, Look], 1000));
+    let (slept, stamp) = sleeps(vec![interrupted_at(DEADLINE)], None, false, true);
+    assert_eq!((slept, stamp), (vec![Interrupted], 1000));
+}
+
+#[test]
+fn nothing_interrupts_a_vigil_to_the_end() {
+    let scenes = || (0..3).map(|_| scene(|sleep| sleep.is_interrupted())).collect::<Vec<_>>();
+    let (slept, _) = {
+        let news: <Puppet as Platform>::Word = Word::new(0);
+        play(2, scenes(), |me| {
+            let mut vigil = Vigil::new(me, None).to_the_end();
+            let _collected = vigil.sleep(&news, 0, None);
+            let mut briefly = || vigil.sleep_briefly(&news, 0);
+            [briefly(), briefly(), briefly()]
+        })
+    };
+    assert_eq!(slept, [Slept::Look; 3]);
+    assert_eq!(sleeps(scenes().split_off(2), None, true, true).0, [Slept::Look]);
+}
+
+#[test]
+fn a_brief_sleep_can_be_interrupted() {
+    let news: <Puppet as Platform>::Word = Word::new(0);
+    let (slept, _) = play(2, vec![scene(|sleep| sleep.is_interrupted())], |me| {
+        let mut vigil = Vigil::new(me, None);
+        [vigil.sleep_briefly(&news, 0), vigil.sleep_briefly(&news, 0)]
+    });
+    assert_eq!(slept, [Slept::Look, Slept::Interrupted]);
+}

@@ -1,0 +1,141 @@
+//! What an interrupted waiter does, step by step, and what those find that come beside it.
+
+use super::super::generation::pack;
+use super::*;
+use crate::platform::Lifeline;
+use crate::platform::puppet::{Puppet, Scene, Wakes, id_of, play, scene};
+use core::array::from_fn;
+use std::sync::Arc;
+
+const STAMP: u64 = 1 << 62;
+const WANTED: u64 = 1 << 63;
+
+/// Of two parties: the state, the news and the places are to be changed by scenes.
+fn of_two(places: [u64; 2]) -> Arc<Barrier<Puppet, 2>> {
+    let members = from_fn(|_| Word::new(0));
+    Arc::new(Barrier::from_parts(Long::new(0), Word::new(0), Word::new(0), members, places.map(Long::new)))
+}
+
+/// The place of a waiter.
+fn waiting(place: usize, generation: u32) -> u64 {
+    u64::from(id_of(place).word()) << 32 | pack(generation)
+}
+
+/// That of one that is about to withdraw.
+fn withdrawing(place: usize, generation: u32) -> u64 {
+    waiting(place, generation) | WANTED
+}
+
+/// Waits, without an action and without a deadline.
+fn wait(barrier: &Barrier<Puppet, 2>, scenes: Vec<Scene>) -> (Result<Passed, Failed>, Wakes) {
+    play(3, scenes, |me| barrier.wait(me, None, false))
+}
+
+fn words_of<const N: usize>(barrier: &Barrier<Puppet, N>) -> (u64, [u64; N]) {
+    (barrier.state.load(Relaxed), from_fn(|index| barrier.places[index].load(Relaxed)))
+}
+
+#[test]
+fn an_interrupted_waiter_takes_its_arrival_back_and_tells_those_without_a_place() {
+    let barrier = of_two([0, 0]);
+    let (answer, wakes) = wait(&barrier, vec![scene(|sleep| sleep.is_interrupted())]);
+    assert_eq!(answer, Err(Failed::Interrupted));
+    assert_eq!(words_of(&barrier), (WAITERS | 1 << 36, [pack(0), 0]));
+    assert_eq!(wakes.on(&barrier.news), [u32::MAX]);
+    assert_eq!(barrier.news.load(Relaxed), 1);
+}
+
+/// The count of those that withdraw begins anew after the last.
+#[test]
+fn any_number_may_withdraw() {
+    let barrier = of_two([0, 0]);
+    barrier.state.store((1 << 60) - (1 << 36), Relaxed);
+    let (answer, _) = wait(&barrier, vec![scene(|sleep| sleep.is_interrupted())]);
+    assert_eq!((answer, words_of(&barrier).0), (Err(Failed::Interrupted), WAITERS));
+}
+
+#[test]
+fn an_interrupted_waiter_whose_party_has_come_meanwhile_ends_the_generation() {
+    let barrier = of_two([0, 0]);
+    let others = Arc::clone(&barrier);
+    let comes = scene(move |sleep| {
+        others.places[1].store(waiting(1, 0), Relaxed);
+        sleep.is_interrupted();
+    });
+    let (answer, _) = wait(&barrier, vec![comes]);
+    assert_eq!(answer, Ok(Passed::Leader { index: 0, generation: 0 }));
+}
+
+#[test]
+fn an_interrupted_waiter_that_was_released_or_told_that_it_broke_is_told_that() {
+    for (state, place, answer) in [
+        (pack(1), waiting(0, 0) | STAMP, Ok(Passed::Follower { index: 0, generation: 0 })),
+        (BROKEN, waiting(0, 0), Err(Failed::Broken { died: None })),
+        (pack(1), waiting(0, 0), Err(Failed::Broken { died: None })), // a reset
+    ] {
+        let barrier = of_two([0, 0]);
+        let others = Arc::clone(&barrier);
+        let ends = scene(move |sleep| {
+            others.places[0].store(place, Relaxed);
+            others.state.store(state, Relaxed);
+            sleep.is_interrupted();
+        });
+        assert_eq!(wait(&barrier, vec![ends]).0, answer);
+        assert_eq!(words_of(&barrier).1[0], pack(1), "it has left its place");
+    }
+}
+
+#[test]
+fn while_an_action_runs_an_interrupted_waiter_sleeps_on() {
+    let barrier = of_two([0, 0]);
+    let [runner, ends] = [(); 2].map(|()| Arc::clone(&barrier));
+    let scenes = vec![
+        scene(move |sleep| {
+            runner.places[1].store(waiting(1, 0), Relaxed);
+            runner.state.store(RUNNING, Relaxed);
+            sleep.is_interrupted();
+        }),
+        scene(move |sleep| {
+            ends.places[0].store(waiting(0, 0) | STAMP, Relaxed);
+            ends.state.store(pack(1), Relaxed);
+            sleep.is_interrupted(); // which it cannot be
+        }),
+    ];
+    assert_eq!(wait(&barrier, scenes).0, Ok(Passed::Follower { index: 0, generation: 0 }));
+}
+
+#[test]
+fn one_that_dies_while_it_withdraws_is_missed_whether_an_action_runs_or_not() {
+    for state in [0, RUNNING] {
+        let barrier = of_two([0, withdrawing(1, 0)]);
+        barrier.state.store(state, Relaxed);
+        let dies = scene(|sleep| sleep.dies(sleep.others().next().expect("it is watched")));
+        assert_eq!(wait(&barrier, vec![dies]).0, Err(Failed::Broken { died: Some(id_of(1)) }), "{state:x}");
+    }
+}
+
+/// Another one, who would be counted in its stead, has not come before the action.
+#[test]
+fn nobody_has_the_place_of_one_that_withdraws() {
+    let barrier = Barrier::<Puppet, 1>::from_parts(
+        Long::new(0),
+        Word::new(0),
+        Word::new(0),
+        [Word::new(0)],
+        [Long::new(withdrawing(1, 0))],
+    );
+    let (answer, _) = play(2, vec![], |me| {
+        me.table.slots[1].lifelines()[0].word().store(crate::platform::MARK, Relaxed);
+        barrier.wait(me, None, true)
+    });
+    assert_eq!(answer, Err(Failed::Broken { died: Some(id_of(1)) }));
+}
+
+/// The trip that it could not hold back counts it: its place has a stamp.
+#[test]
+fn one_that_withdraws_too_late_is_stamped() {
+    let barrier = of_two([waiting(2, 0), withdrawing(1, 0)]);
+    barrier.state.store(TRIPPING, Relaxed);
+    assert_eq!(barrier.settled().generation(), 1);
+    assert_eq!(words_of(&barrier).1, [waiting(2, 0) | STAMP, withdrawing(1, 0) | STAMP]);
+}
