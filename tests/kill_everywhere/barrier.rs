@@ -6,22 +6,22 @@ use outlive::{Barrier, Segment, Shareable, WaitError};
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
-const PARTIES: usize = 3;
+pub(super) const PARTIES: usize = 3;
 
 /// More parties than come where somebody waits in vain.
-const MOST_PARTIES: usize = PARTIES + 1;
+pub(super) const MOST_PARTIES: usize = PARTIES + 1;
 
 #[derive(Debug, Shareable)]
 #[repr(C)]
 pub(super) struct Shared {
-    barrier: Barrier<MOST_PARTIES>,
+    pub(super) barrier: Barrier<MOST_PARTIES>,
     /// A bit for each answer that was given.
     answers: AtomicU32,
 }
 
 type World = Segment<Shared>;
 
-fn script(name: &str, parties: usize) -> Script<World> {
+pub(super) fn script(name: &str, parties: usize) -> Script<World> {
     operation("Barrier", name, move |_| {
         World::anonymous(|shared| shared.barrier = Barrier::new(parties)).expect("a segment")
     })
@@ -38,7 +38,7 @@ fn answer(s: &Stage<World>, answer: Result<outlive::BarrierWaitResult, WaitError
     Ok(word)
 }
 
-fn wait(s: &Stage<World>) -> Told {
+pub(super) fn wait(s: &Stage<World>) -> Told {
     answer(s, s.barrier.wait())
 }
 
@@ -58,7 +58,7 @@ fn has_member(s: &Stage<World>) -> bool {
 }
 
 /// The two others wait for one that is dead: if it had not come yet, nobody has told them.
-fn abort_unless_it_came(s: &Stage<World>) -> Told {
+pub(super) fn abort_unless_it_came(s: &Stage<World>) -> Told {
     s.comes_back_after_the_kill(s.attach())?;
     // First the number: once it is broken, who has been told withdraws.
     let only_they_wait = s.barrier.arrived().count() == PARTIES - 1;
@@ -137,7 +137,7 @@ fn meet_nobody(s: &Stage<World>) -> Told {
 }
 
 /// The victim, a participant, does it while the two others wait.
-fn victim(act: impl Fn(&Stage<World>) + 'static) -> impl Fn(&Stage<World>) + 'static {
+pub(super) fn victim(act: impl Fn(&Stage<World>) + 'static) -> impl Fn(&Stage<World>) + 'static {
     move |s| {
         s.attach().expect("room");
         s.until_they_sleep(&[1, 2]);
@@ -145,8 +145,11 @@ fn victim(act: impl Fn(&Stage<World>) + 'static) -> impl Fn(&Stage<World>) + 'st
     }
 }
 
+pub(super) fn last(script: Script<World>) -> Box<dyn Operation> {
+    Box::new(script.last("the last", find_agreement))
+}
+
 pub(super) fn operations() -> Vec<Box<dyn Operation>> {
-    let last = |script: Script<World>| -> Box<dyn Operation> { Box::new(script.last("the last", find_agreement)) };
     let two_wait = |name: &str, observer: fn(&Stage<World>) -> Told| {
         script(name, PARTIES).before("observer", observer).before("first", wait).before("second", wait)
     };

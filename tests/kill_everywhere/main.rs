@@ -22,6 +22,7 @@ mod barrier;
 mod broken;
 mod condvar;
 mod event;
+mod interruptible;
 mod lock;
 mod mutex;
 mod once;
@@ -58,6 +59,7 @@ fn operations() -> Vec<Box<dyn Operation>> {
         condvar::operations(),
         event::operations(),
         barrier::operations(),
+        interruptible::operations(),
         once::operations(),
         participant::operations(),
         segment::operations(),

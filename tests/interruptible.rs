@@ -1,0 +1,619 @@
+//! Waits that a signal ends, of each primitive: with real handlers, real signals, and with nothing lost.
+//!
+//! A signal is sent when the kernel says that the thread sleeps. One that ends sleeps by `EINTR` alone may come
+//! just before a sleep begins: that is sent again. One with an [`Interrupter`] is sent once.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
+
+mod common;
+
+use common::*;
+use outlive::{
+    Barrier, Condvar, Event, Interrupter, LazyLock, Lock, LockError, Mutex, Once, OnceLock, PermitPool, ReentrantMutex,
+    RwLock, Segment, Semaphore, Shareable, WaitError, Woken, interruptible, interruptible_by,
+};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::SeqCst};
+use std::sync::mpsc;
+use std::time::Duration;
+
+#[derive(Debug, Shareable)]
+#[repr(C)]
+struct All {
+    mutex: Mutex<u64>,
+    nested: ReentrantMutex<u64>,
+    lock: Lock,
+    written: RwLock<u64>,
+    read: RwLock<u64>,
+    semaphore: Semaphore,
+    pool: PermitPool<1>,
+    event: Event,
+    bell: Event,
+    barrier: Barrier<2>,
+    free: Mutex<u64>,
+    free_lock: Lock,
+    changed: Condvar,
+    once: Once,
+    made: OnceLock<u64>,
+}
+
+fn all() -> Segment<All> {
+    segment_of(|new: &mut All| new.bell = Event::auto_reset())
+}
+
+/// How a wait ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    WithIt,
+    Interrupted,
+    TimedOut,
+}
+
+fn of<T>(answer: Result<T, WaitError>) -> Ended {
+    match answer {
+        Ok(_) => Ended::WithIt,
+        Err(WaitError::Interrupted) => Ended::Interrupted,
+        Err(WaitError::TimedOut) => Ended::TimedOut,
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
+fn of_lock<T>(answer: Result<T, LockError<T>>) -> Ended {
+    match answer {
+        Ok(_) => Ended::WithIt,
+        Err(LockError::Interrupted) => Ended::Interrupted,
+        Err(LockError::TimedOut) => Ended::TimedOut,
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
+/// Of a condition variable: the guard came back.
+fn of_condvar<T>(answer: Result<T, LockError<T>>) -> Ended {
+    match answer {
+        Ok(_) => Ended::WithIt,
+        Err(LockError::WaitInterrupted(_held_again)) => Ended::Interrupted,
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
+type Wait = fn(&All) -> Ended;
+const LONG: Duration = Duration::from_secs(3_600);
+
+/// Every wait of every primitive. What it waits for is held, or does not come.
+const WAITS: [(&str, Wait); 34] = [
+    ("Mutex::lock", |all| of_lock(all.mutex.lock())),
+    ("Mutex::try_lock_for", |all| of_lock(all.mutex.try_lock_for(LONG))),
+    ("ReentrantMutex::lock", |all| of_lock(all.nested.lock())),
+    ("ReentrantMutex::acquire", |all| of_lock(all.nested.acquire())),
+    ("Lock::lock", |all| of_lock(all.lock.lock())),
+    ("Lock::acquire", |all| of_lock(all.lock.acquire())),
+    ("Lock::try_acquire_for", |all| of_lock(all.lock.try_acquire_for(LONG))),
+    ("RwLock::read", |all| of_lock(all.written.read())),
+    ("RwLock::try_read_for", |all| of_lock(all.written.try_read_for(LONG))),
+    ("RwLock::write beside a writer", |all| of_lock(all.written.write())),
+    ("RwLock::write beside a reader", |all| of_lock(all.read.write())),
+    ("RwLock::try_write_for", |all| of_lock(all.read.try_write_for(LONG))),
+    ("Semaphore::acquire", |all| of(all.semaphore.acquire())),
+    ("Semaphore::acquire_many", |all| of(all.semaphore.acquire_many(2))),
+    ("Semaphore::permit", |all| of(all.semaphore.permit())),
+    ("Semaphore::try_permits_for", |all| of(all.semaphore.try_permits_for(3, LONG))),
+    ("PermitPool::acquire", |all| of(all.pool.acquire())),
+    ("PermitPool::try_acquire_for", |all| of(all.pool.try_acquire_for(LONG))),
+    ("Event::wait", |all| of(all.event.wait())),
+    ("Event::wait_timeout", |all| of(all.event.wait_timeout(LONG))),
+    ("Event::wait, auto-reset", |all| of(all.bell.wait())),
+    ("Barrier::wait", |all| of(all.barrier.wait())),
+    ("Barrier::wait_timeout", |all| of(all.barrier.wait_timeout(LONG))),
+    ("Barrier::wait_with", |all| of(all.barrier.wait_with(|| panic!("nobody else comes")))),
+    ("Condvar::wait", |all| of_condvar(all.changed.wait(all.free.lock().expect("free")))),
+    ("Condvar::wait, Lock", |all| of_condvar(all.changed.wait(all.free_lock.lock().expect("free")))),
+    ("Condvar::wait_timeout", |all| of_condvar(all.changed.wait_timeout(all.free.lock().expect("free"), LONG))),
+    ("Condvar::wait_while", |all| of_condvar(all.changed.wait_while(all.free.lock().expect("free"), |_| true))),
+    ("Condvar::wait_timeout_while", |all| {
+        of_condvar(all.changed.wait_timeout_while(all.free.lock().expect("free"), LONG, |_| true))
+    }),
+    ("Condvar::wait_told", |all| {
+        let (_held_again, woken) = all.changed.wait_told(all.free.lock().expect("free")).expect("nobody died");
+        if woken == Woken::Interrupted { Ended::Interrupted } else { Ended::WithIt }
+    }),
+    ("Condvar::wait_timeout_told", |all| {
+        let told = all.changed.wait_timeout_told(all.free.lock().expect("free"), LONG);
+        if told.expect("nobody died").1 == Woken::Interrupted { Ended::Interrupted } else { Ended::WithIt }
+    }),
+    ("Once::call_once", |all| of(all.once.call_once(|| panic!("another is at it")))),
+    ("OnceLock::get_or_init", |all| of(all.made.get_or_init(|| panic!("another is at it")))),
+    ("LazyLock::force", |all| of(LazyLock::new(&all.made, || panic!("another is at it")).force())),
+];
+
+/// Holds whatever can be held, and runs `body`.
+fn while_all_is_held(all: &All, body: impl FnOnce()) {
+    let _mutex = all.mutex.lock().expect("free");
+    let _nested = all.nested.lock().expect("free");
+    let _lock = all.lock.lock().expect("free");
+    let _written = all.written.write().expect("free");
+    let _read = all.read.read().expect("free");
+    let _permit = all.pool.acquire().expect("free");
+    all.once
+        .call_once(|| {
+            all.made
+                .get_or_init(|| {
+                    body();
+                    7
+                })
+                .expect("not made");
+        })
+        .expect("not begun");
+}
+
+/// Nothing is left of those that were interrupted.
+fn is_as_if_nobody_had_waited(all: &All) {
+    assert!(!all.barrier.is_broken());
+    assert_eq!(all.barrier.n_waiting(), 0, "an arrival was not taken back");
+    assert_eq!(all.semaphore.available(), 0);
+    all_is_free(all);
+    std::thread::scope(|scope| {
+        scope.spawn(|| all.barrier.wait().expect("two come"));
+        all.barrier.wait().expect("two come");
+    });
+}
+
+fn all_is_free(all: &All) {
+    assert!(all.mutex.try_lock().is_ok() && all.nested.try_lock().is_ok() && all.lock.try_lock().is_ok());
+    assert!(all.written.try_write().is_ok() && all.read.try_write().is_ok());
+    assert!(all.pool.try_acquire().is_ok() && all.free.try_lock().is_ok() && all.free_lock.try_lock().is_ok());
+}
+
+// ---- handlers ----
+
+static TOLD: Interrupter = Interrupter::new();
+static HANDLED: AtomicU64 = AtomicU64::new(0);
+
+extern "C" fn says_nothing(_signal: i32) {
+    HANDLED.fetch_add(1, SeqCst);
+}
+
+extern "C" fn tells(_signal: i32) {
+    TOLD.interrupt();
+    HANDLED.fetch_add(1, SeqCst);
+}
+
+/// Of whom the signals are here.
+const PLAIN: i32 = libc::SIGUSR1;
+const TELLING: i32 = libc::SIGUSR2;
+const PLAIN_RESTARTING: i32 = libc::SIGURG;
+const TELLING_RESTARTING: i32 = libc::SIGWINCH;
+
+fn install_handlers() {
+    let install = |signal, handler: extern "C" fn(i32), flags| {
+        // SAFETY: the action is initialised, and the handlers do what a handler may.
+        unsafe {
+            let mut action: libc::sigaction = core::mem::zeroed();
+            action.sa_sigaction = handler as usize;
+            action.sa_flags = flags;
+            assert_eq!(libc::sigaction(signal, &action, core::ptr::null_mut()), 0);
+        }
+    };
+    install(PLAIN, says_nothing, 0);
+    install(TELLING, tells, 0);
+    install(PLAIN_RESTARTING, says_nothing, libc::SA_RESTART);
+    install(TELLING_RESTARTING, tells, libc::SA_RESTART);
+}
+
+// ---- a thread that waits ----
+
+struct Waiter<'s, R> {
+    handle: std::thread::ScopedJoinHandle<'s, R>,
+    thread: i32,
+    pthread: libc::pthread_t,
+}
+
+impl<'s, R: Send + 's> Waiter<'s, R> {
+    fn start<'e>(scope: &'s std::thread::Scope<'s, 'e>, wait: impl FnOnce() -> R + Send + 's) -> Self {
+        let (tell, told) = mpsc::channel();
+        let handle = scope.spawn(move || {
+            // SAFETY: they ask for what the calling thread is.
+            tell.send(unsafe { (libc::gettid(), libc::pthread_self()) }).expect("the starter listens");
+            wait()
+        });
+        let (thread, pthread) = told.recv().expect("it tells");
+        Self { handle, thread, pthread }
+    }
+
+    /// Whether it sleeps in a futex call.
+    fn is_asleep(&self) -> bool {
+        let at =
+            |file: &str| std::fs::read_to_string(format!("/proc/self/task/{}/{file}", self.thread)).unwrap_or_default();
+        let sleeps = at("stat").rsplit(')').next().is_some_and(|rest| rest.starts_with(" S"));
+        let call: Option<i64> = at("syscall").split(' ').next().and_then(|number| number.parse().ok());
+        sleeps && call.is_some_and(|call| [libc::SYS_futex, libc::SYS_futex_waitv].contains(&call))
+    }
+
+    fn until_asleep(&self) {
+        until("a thread to fall asleep", || self.is_asleep() || self.handle.is_finished());
+        assert!(!self.handle.is_finished(), "it does not wait");
+    }
+
+    fn signal(&self, signal: i32) {
+        // SAFETY: the thread was not joined.
+        assert_eq!(unsafe { libc::pthread_kill(self.pthread, signal) }, 0);
+    }
+
+    /// Sends the signal whenever it sleeps, until it is back.
+    fn signal_until_back(self, signal: i32) -> R {
+        until("a thread to come back", || {
+            if !self.handle.is_finished() && self.is_asleep() {
+                self.signal(signal);
+            }
+            self.handle.is_finished()
+        });
+        self.join()
+    }
+
+    fn join(self) -> R {
+        until("a thread to come back", || self.handle.is_finished());
+        self.handle.join().expect("no panic")
+    }
+}
+
+/// Each wait, all its resources being held, as `try_one` does it.
+fn each_wait(try_one: impl Fn(&All, &str, Wait)) {
+    each_way_in_a_process_of_its_own(|| {
+        install_handlers();
+        let all = all();
+        while_all_is_held(&all, || {
+            for (name, wait) in WAITS {
+                try_one(&all, name, wait);
+            }
+        });
+        is_as_if_nobody_had_waited(&all);
+    });
+}
+
+#[test]
+fn a_handler_ends_every_wait_in_a_scope() {
+    each_wait(|all, name, wait| {
+        let ended =
+            std::thread::scope(|scope| Waiter::start(scope, || interruptible(|| wait(all))).signal_until_back(PLAIN));
+        assert_eq!(ended, Ended::Interrupted, "{name}");
+    });
+}
+
+#[test]
+fn an_interrupter_is_told_once_by_a_handler_of_any_kind() {
+    each_wait(|all, name, wait| {
+        for signal in [TELLING, TELLING_RESTARTING] {
+            TOLD.clear();
+            let ended = std::thread::scope(|scope| {
+                let waiter = Waiter::start(scope, || interruptible_by(&TOLD, || wait(all)));
+                waiter.until_asleep();
+                waiter.signal(signal);
+                waiter.join()
+            });
+            assert_eq!(ended, Ended::Interrupted, "{name}, signal {signal}");
+        }
+    });
+}
+
+#[test]
+fn an_interrupter_is_told_by_another_thread_before_or_after_the_sleep_began() {
+    each_wait(|all, name, wait| {
+        for before in [false, true] {
+            let stop = Interrupter::new();
+            let ended = std::thread::scope(|scope| {
+                if before {
+                    stop.interrupt();
+                }
+                let waiter = Waiter::start(scope, || interruptible_by(&stop, || wait(all)));
+                if !before {
+                    waiter.until_asleep();
+                    stop.interrupt();
+                }
+                waiter.join()
+            });
+            assert_eq!(ended, Ended::Interrupted, "{name}, told before: {before}");
+            assert!(stop.is_interrupted() && stop.clear() && !stop.clear());
+        }
+    });
+}
+
+/// A handler may run between the last look and the system call: that instant is met by signals that come at any time.
+#[test]
+fn no_signal_comes_too_early_for_an_interrupter() {
+    each_way_in_a_process_of_its_own(|| {
+        install_handlers();
+        let all = all();
+        for round in 0..1_000 {
+            TOLD.clear();
+            let ended = std::thread::scope(|scope| {
+                let waiter = Waiter::start(scope, || interruptible_by(&TOLD, || of(all.event.wait())));
+                for _ in 0..round * 7 % 4_000 {
+                    std::hint::spin_loop();
+                }
+                waiter.signal(if round % 2 == 0 { TELLING } else { TELLING_RESTARTING });
+                waiter.join()
+            });
+            assert_eq!(ended, Ended::Interrupted);
+        }
+    });
+}
+
+#[test]
+fn outside_of_a_scope_and_for_other_handlers_a_wait_goes_on() {
+    each_way_in_a_process_of_its_own(|| {
+        install_handlers();
+        let never = Interrupter::new();
+        let inner = |wait: &dyn Fn() -> Ended| interruptible(|| interruptible_by(&never, wait));
+        type Scope<'a> = &'a (dyn Fn(&dyn Fn() -> Ended) -> Ended + Sync);
+        let scopes: [(&str, Scope<'_>); 4] = [
+            ("no scope", &|wait| wait()),
+            ("after a scope", &|wait| {
+                interruptible(|| ());
+                wait()
+            }),
+            ("the interrupter of another", &|wait| interruptible_by(&never, wait)),
+            ("the innermost decides", &inner),
+        ];
+        for (name, within) in scopes {
+            let all = all();
+            let ended = std::thread::scope(|scope| {
+                let waiter = Waiter::start(scope, || within(&|| of(all.event.wait())));
+                for signal in [PLAIN, TELLING, PLAIN_RESTARTING, TELLING_RESTARTING] {
+                    waiter.until_asleep();
+                    let handled = HANDLED.load(SeqCst);
+                    waiter.signal(signal);
+                    until("a handler", || HANDLED.load(SeqCst) > handled);
+                }
+                waiter.until_asleep();
+                all.event.set().expect("takes part");
+                waiter.join()
+            });
+            assert_eq!(ended, Ended::WithIt, "{name}");
+        }
+    });
+}
+
+#[test]
+fn the_outer_scope_is_back_after_an_inner_one_and_after_a_panic() {
+    let stop = Interrupter::new();
+    stop.interrupt();
+    let all = all();
+    let ended = interruptible_by(&stop, || {
+        let never = Interrupter::new();
+        interruptible_by(&never, || ());
+        let panicked = catch_unwind(AssertUnwindSafe(|| interruptible(|| panic!("on purpose"))));
+        assert!(panicked.is_err());
+        of(all.event.wait())
+    });
+    assert_eq!(ended, Ended::Interrupted);
+    assert_eq!(of(all.event.wait_timeout(Duration::from_millis(1))), Ended::TimedOut, "the scope has ended");
+}
+
+#[test]
+fn a_thread_that_is_started_in_a_scope_is_not_in_it_and_a_forked_child_is() {
+    let stop = Interrupter::new();
+    stop.interrupt();
+    let all = all();
+    let short = Duration::from_millis(1);
+    interruptible_by(&stop, || {
+        std::thread::scope(|scope| {
+            let ended = scope.spawn(|| of(all.event.wait_timeout(short))).join().expect("no panic");
+            assert_eq!(ended, Ended::TimedOut);
+        });
+        let status = in_a_child(|| i32::from(of(all.event.wait()) != Ended::Interrupted));
+        assert_eq!(status, 0, "the child waits in its copy of the scope");
+        let status = in_a_child(|| {
+            stop.clear(); // its own copy
+            i32::from(of(all.event.wait_timeout(short)) != Ended::TimedOut)
+        });
+        assert_eq!(status, 0);
+        assert_eq!(of(all.event.wait()), Ended::Interrupted, "the child has cleared its own alone");
+    });
+}
+
+#[test]
+fn what_is_there_is_had_by_an_interrupted_thread_and_what_is_late_has_timed_out() {
+    let stop = Interrupter::new();
+    stop.interrupt();
+    let all = all();
+    interruptible_by(&stop, || {
+        all.event.set().expect("takes part");
+        assert_eq!(of(all.event.wait()), Ended::WithIt);
+        assert_eq!(of_lock(all.mutex.lock()), Ended::WithIt);
+        all.event.clear();
+        assert_eq!(of(all.event.wait_timeout(Duration::ZERO)), Ended::TimedOut);
+        let guard = all.free.lock().expect("free");
+        assert!(all.changed.wait_while(guard, |_| false).is_ok());
+    });
+}
+
+#[test]
+fn a_lazy_value_that_is_looked_through_waits_on() {
+    each_way_in_a_process_of_its_own(|| {
+        let all = all();
+        let stop = Interrupter::new();
+        stop.interrupt();
+        std::thread::scope(|scope| {
+            let (started, waiter) = (mpsc::channel(), mpsc::channel::<()>());
+            let all = &all;
+            scope.spawn(move || {
+                all.made.get_or_init(|| {
+                    started.0.send(()).expect("the other listens");
+                    waiter.1.recv().expect("the other tells");
+                    7
+                })
+            });
+            started.1.recv().expect("it starts");
+            let looks = Waiter::start(scope, || interruptible_by(&stop, || *LazyLock::new(&all.made, || 8)));
+            looks.until_asleep();
+            waiter.0.send(()).expect("the maker listens");
+            assert_eq!(looks.join(), 7);
+        });
+    });
+}
+
+#[test]
+fn nobody_is_interrupted_while_the_action_of_a_barrier_runs() {
+    each_way_in_a_process_of_its_own(|| {
+        let all = all();
+        let stop = Interrupter::new();
+        std::thread::scope(|scope| {
+            let waiter = Waiter::start(scope, || interruptible_by(&stop, || of(all.barrier.wait())));
+            until("an arrival", || all.barrier.n_waiting() == 1);
+            let met = all.barrier.wait_with(|| {
+                stop.interrupt();
+                // It is woken, finds that all have met, and sleeps on: it does not burn the processor.
+                waiter.until_asleep();
+                assert!(!waiter.handle.is_finished(), "one went away from the action");
+            });
+            assert!(met.expect("two met").is_leader());
+            assert_eq!(waiter.join(), Ended::WithIt);
+        });
+    });
+}
+
+/// Signals at any time, at parties that come again: each meets all the others in each round.
+#[test]
+fn a_barrier_beneath_signals_loses_no_party_and_counts_none_twice() {
+    #[derive(Debug, Shareable)]
+    #[repr(C)]
+    struct Rounds {
+        barrier: Barrier<3>,
+        arrived: [AtomicU32; 3],
+        actions: AtomicU32,
+        interrupted: AtomicU32,
+    }
+    const ROUNDS: u32 = 1_500;
+    each_way_in_a_process_of_its_own(|| {
+        install_handlers();
+        let shared = segment_of(|_new: &mut Rounds| {});
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let party = |me: usize| {
+                let shared = &shared;
+                move || {
+                    for round in 1..=ROUNDS {
+                        shared.arrived[me].store(round, SeqCst);
+                        loop {
+                            let action = || {
+                                assert!(shared.arrived.iter().all(|at| at.load(SeqCst) == round), "not all are there");
+                                shared.actions.fetch_add(1, SeqCst);
+                            };
+                            match interruptible(|| shared.barrier.wait_with(action)) {
+                                Ok(_) => break,
+                                Err(WaitError::Interrupted) => _ = shared.interrupted.fetch_add(1, SeqCst),
+                                Err(other) => panic!("{other}"),
+                            }
+                        }
+                        assert_eq!(shared.actions.load(SeqCst), round, "released before the action");
+                        // Nobody is counted for the next round before all have seen this one.
+                        loop {
+                            match interruptible(|| shared.barrier.wait()) {
+                                Ok(_) => break,
+                                Err(WaitError::Interrupted) => _ = shared.interrupted.fetch_add(1, SeqCst),
+                                Err(other) => panic!("{other}"),
+                            }
+                        }
+                    }
+                }
+            };
+            let parties: Vec<_> = (0..3).map(|me| Waiter::start(scope, party(me))).collect();
+            let targets: Vec<_> = parties.iter().map(|party| party.pthread).collect();
+            let is_over = &is_over;
+            scope.spawn(move || {
+                while !is_over.load(SeqCst) {
+                    for target in &targets {
+                        // SAFETY: they are joined after this thread was told.
+                        unsafe { libc::pthread_kill(*target, PLAIN) };
+                    }
+                    std::thread::yield_now();
+                }
+            });
+            until("the rounds", || parties.iter().all(|party| party.handle.is_finished()));
+            is_over.store(true, SeqCst);
+        });
+        assert_eq!(shared.actions.load(SeqCst), ROUNDS);
+        assert!(shared.interrupted.load(SeqCst) > 0, "no signal has met a sleep");
+        assert!(!shared.barrier.is_broken());
+    });
+}
+
+/// Consumers beneath signals: each permit that is given finds one who takes it.
+#[test]
+fn semaphores_and_conditions_beneath_signals_lose_no_wake() {
+    #[derive(Debug, Shareable)]
+    #[repr(C)]
+    struct Store {
+        tokens: Semaphore,
+        items: Mutex<u64>,
+        filled: Condvar,
+        taken: AtomicU64,
+    }
+    const EACH: u64 = 2_000;
+    each_way_in_a_process_of_its_own(|| {
+        install_handlers();
+        let shared = segment_of(|_new: &mut Store| {});
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let shared = &shared;
+            let consume = || {
+                for _ in 0..EACH {
+                    while let Err(error) = interruptible(|| shared.tokens.acquire()) {
+                        assert!(matches!(error, WaitError::Interrupted), "{error}");
+                    }
+                    let mut guard = shared.items.lock().expect("free");
+                    guard = loop {
+                        match interruptible(|| shared.filled.wait_while(guard, |items| *items == 0)) {
+                            Ok(guard) => break guard,
+                            Err(LockError::WaitInterrupted(again)) => guard = again,
+                            Err(other) => panic!("{other:?}"),
+                        }
+                    };
+                    *guard -= 1;
+                    drop(guard);
+                    shared.taken.fetch_add(1, SeqCst);
+                }
+            };
+            let consumers: Vec<_> = (0..2).map(|_| Waiter::start(scope, consume)).collect();
+            let targets: Vec<_> = consumers.iter().map(|one| one.pthread).collect();
+            let is_over = &is_over;
+            scope.spawn(move || {
+                while !is_over.load(SeqCst) {
+                    for target in &targets {
+                        // SAFETY: they are joined after this thread was told.
+                        unsafe { libc::pthread_kill(*target, PLAIN) };
+                    }
+                    std::thread::yield_now();
+                }
+            });
+            // One at a time, so that they sleep.
+            for given in 1..=2 * EACH {
+                shared.tokens.release().expect("far from the maximum");
+                *shared.items.lock().expect("free") += 1;
+                shared.filled.notify_one();
+                until("an item to be taken", || shared.taken.load(SeqCst) == given);
+            }
+            until("the consumers", || consumers.iter().all(|one| one.handle.is_finished()));
+            is_over.store(true, SeqCst);
+        });
+    });
+}
+
+/// As Ctrl-C does it: a signal to a process whose only thread waits at a barrier.
+#[test]
+fn a_process_that_is_signalled_at_a_barrier_leaves_it_whole() {
+    let all = all();
+    let child = fork(|| {
+        install_handlers();
+        i32::from(interruptible(|| of(all.barrier.wait())) != Ended::Interrupted)
+    });
+    until_asleep(&all, child as u32);
+    let mut status = 0;
+    until("the child to come back", || {
+        // SAFETY: a child of ours, not yet reaped.
+        unsafe {
+            libc::kill(child, PLAIN);
+            libc::waitpid(child, &mut status, libc::WNOHANG) == child
+        }
+    });
+    assert_eq!(status, 0);
+    is_as_if_nobody_had_waited(&all);
+}
