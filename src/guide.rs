@@ -37,6 +37,7 @@
 //! | `Barrier(parties, action, timeout)`     | [`Barrier<N>`], [`wait_with`](Barrier::wait_with)     | The action and the timeout are given at the call: a function has no address that two programs share. A party that dies while it waits, or after it has [joined](Barrier::join), breaks it. An action that raises is [`wait_then`](Barrier::wait_then). `parties` is any number up to `N`, 256 unless said otherwise; a wrong one is an error of [`try_new`](Barrier::try_new). |
 //! | `barrier.wait(timeout)` → index         | [`Barrier::wait`], [`wait_timeout`](Barrier::wait_timeout) → [`BarrierWaitResult::index`] | `BrokenBarrierError` is [`WaitError::Broken`]. |
 //! | `reset()`, `abort()`, `parties`, `n_waiting`, `broken` | [`reset`](Barrier::reset), [`abort`](Barrier::abort), [`parties`](Barrier::parties), [`n_waiting`](Barrier::n_waiting), [`is_broken`](Barrier::is_broken) | |
+//! | Ctrl-C (`KeyboardInterrupt`) in any wait | [`interruptible`](crate::interruptible) around the call; [`Interrupter`](crate::Interrupter) | The wait ends as `Interrupted`; the binding calls `PyErr_CheckSignals`, and waits again if that says nothing: [more](#waits-that-a-signal-ends). |
 //! | `Value(type)`, `Array(type, n)`         | `Mutex<T>`, `Mutex<[T; N]>`, or [room](crate::Options::room) of run-time length | Typed, and checked when it is opened. |
 //! | `RawValue`, `RawArray`                  | the [atomics](crate::platform::atomic)                | A race on plain memory is no value in Rust. |
 //! | `shared_memory.SharedMemory`            | [`Segment<T>`]                                        | No tracker process; nobody sees half of one. |
@@ -120,6 +121,23 @@
 //! panic. A thread that is ended by the system call alone (`SYS_exit`) says nothing, and counts as dead.
 //! So does one that locks for the first time in the last of the C library's four rounds of destructors of
 //! `pthread_key_create`, and leaks that guard: do not lock in such a destructor.
+//!
+//! # Waits that a signal ends
+//!
+//! A wait goes on when a signal handler has run, as in std. In the scope of
+//! [`interruptible`](crate::interruptible) it ends, whatever the primitive:
+//!
+//! | primitive | what the caller gets | what is undone |
+//! |-----------|----------------------|----------------|
+//! | [`Mutex`], [`Lock`], [`ReentrantMutex`], [`RwLock`] | [`LockError::Interrupted`] | |
+//! | [`Semaphore`], [`PermitPool`], [`Event`] | [`WaitError::Interrupted`] | |
+//! | [`Barrier`] | [`WaitError::Interrupted`] | its arrival; nothing is broken |
+//! | [`Condvar`] | [`LockError::WaitInterrupted`] with the guard, or [`Woken::Interrupted`]; a notification comes first | the lock is held again |
+//! | [`Once`], [`OnceLock`] | [`WaitError::Interrupted`] | |
+//!
+//! [`interruptible`](crate::interruptible) needs nothing but handlers without SA_RESTART, as Python's are. It
+//! misses a handler that runs just before the sleep, as `sem_wait` does. [`interruptible_by`](crate::interruptible_by)
+//! an [`Interrupter`](crate::Interrupter) misses none, and serves threads that are to be stopped by others, too.
 //!
 //! # What a wait costs
 //!
