@@ -122,6 +122,15 @@
 //! So does one that locks for the first time in the last of the C library's four rounds of destructors of
 //! `pthread_key_create`, and leaks that guard: do not lock in such a destructor.
 //!
+//! # In a signal handler
+//!
+//! A handler may use the segments that its thread has used before; a first use there is not allowed. It
+//! gives back all that it takes before it returns. The operation that it has interrupted may be in the
+//! middle of counting the thread's holds: a hold that is kept beyond the handler may be lost to that count,
+//! and then a leaked guard is not noticed, or a [`ReentrantMutex`] is free too early. A handler that
+//! forks lets the child end, or exec. To return there into an operation of the parent's would be to act in
+//! the parent's name. (Installing a handler is `unsafe`, and this is a part of what its author promises.)
+//!
 //! # Waits that a signal ends
 //!
 //! A wait goes on when a signal handler has run, as in std. In the scope of

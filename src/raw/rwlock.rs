@@ -386,6 +386,8 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                     let leave = || self.writer.0.compare_exchange(seen, left, Release, Relaxed).is_ok();
                     let _or_look_again = wait.inherit(&self.writer.0, seen, leave);
                 }
+                // Since the first look, a signal handler may have taken one while this waited.
+                (Writer::Gone { .. }, None) if self.reads(me.id, None) => return Err(wait.deadlock()),
                 (Writer::Gone { .. }, None) => *taken = self.take_word(from, me, wait)?,
                 (Writer::Gone { left }, Some(word)) => {
                     if Self::is_at_home(me.id, from, word) || left != 0 {
@@ -552,6 +554,8 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                 let seen = reader.0.load(Acquire);
                 match Id::holder_in(seen) {
                     None => break,
+                    // Taken by a signal handler while this waited for another writer.
+                    Some(holder) if holder == me.id => return Err(wait.deadlock()),
                     Some(holder) if me.table.is_alive(holder) => wait.while_held(&reader.0, seen, holder)?,
                     Some(holder) => match wait.why_kept(holder) {
                         Some(Kept::Leaked) => return Err(Refusal::Leaked(holder)),

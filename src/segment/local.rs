@@ -485,10 +485,9 @@ struct Local {
     thread: Cell<u64>,
     /// Holds of this thread whose guards have not been dropped, but for read holds: see the [module](self).
     holds: Cell<usize>,
-    /// Read holds of a [`RwLock`](crate::RwLock) that this thread has begun to take.
-    reads_begun: Cell<usize>,
-    /// Those whose guards have been dropped, or that came to nothing.
-    reads_ended: Cell<usize>,
+    /// Read holds of a [`RwLock`](crate::RwLock) that this thread has begun to take, and whose guards
+    /// have not been dropped.
+    reads: Cell<usize>,
     /// By how much the thread's homes have moved: see [`rwlock`](crate::raw::rwlock#homes).
     shift: Cell<usize>,
     /// Holds of a [`Lock`](crate::Lock) that this thread has taken and has not given back.
@@ -524,8 +523,7 @@ thread_local! {
             process: Cell::new(0),
             thread: Cell::new(0),
             holds: Cell::new(0),
-            reads_begun: Cell::new(0),
-            reads_ended: Cell::new(0),
+            reads: Cell::new(0),
             shift: Cell::new(0),
             locks: Cell::new(0),
             is_ending: Cell::new(false),
@@ -582,11 +580,12 @@ pub(crate) fn hold_ends() {
 /// The calling thread is about to take a reader word, before it looks which. What it gets, a guard or a
 /// refusal, ends with [`read_ends`].
 ///
-/// What has begun and what has ended are counted in two words. So no update between lock and unlock
-/// waits for another: see [`hold_ends`].
+/// One count, up and down: a signal handler in the middle of an update takes back what it adds, so that
+/// the update is right whether the handler's is lost or not. (With a count of each, one would be lost, and
+/// the other not.)
 #[inline(always)]
 pub(crate) fn read_begins() {
-    LOCAL.with(|local| local.reads_begun.set(local.reads_begun.get().wrapping_add(1)));
+    LOCAL.with(|local| local.reads.set(local.reads.get().wrapping_add(1)));
     compiler_fence(SeqCst); // a signal handler that comes from now on leaves the thread's home where it is
 }
 
@@ -594,7 +593,7 @@ pub(crate) fn read_begins() {
 #[inline(always)]
 pub(crate) fn read_ends() {
     compiler_fence(SeqCst); // as above, up to now
-    LOCAL.with(|local| local.reads_ended.set(local.reads_ended.get().wrapping_add(1)));
+    LOCAL.with(|local| local.reads.set(local.reads.get().wrapping_sub(1)));
 }
 
 /// The homes of the calling thread, between `read_begins` and `read_ends`.
@@ -613,7 +612,7 @@ impl Home for OwnHome {
         let _blocked = SignalsBlocked::now();
         LOCAL.with(|local| {
             // One is that of the caller. A forgotten guard counts for ever.
-            let may = local.reads_begun.get().wrapping_sub(local.reads_ended.get()) == 1;
+            let may = local.reads.get() == 1;
             if may {
                 local.shift.set(local.shift.get().wrapping_add(by));
             }
@@ -644,8 +643,7 @@ extern "C" fn thread_ends() {
         if local.process.get() != process_number() {
             return;
         }
-        let reads = local.reads_begun.get() != local.reads_ended.get();
-        if local.holds.get() != 0 || reads || local.locks.get() != 0 {
+        if local.holds.get() != 0 || local.reads.get() != 0 || local.locks.get() != 0 {
             own_slots(local.thread.get()).for_each(|(table, id)| table.leak(id));
         }
         if let Some(anchors) = local.anchors.get() {
@@ -808,7 +806,7 @@ impl Local {
             self.process.set(process);
             self.thread.set(new_number());
             self.holds.set(0); // its guards are copies of its parent's
-            self.reads_ended.set(self.reads_begun.get());
+            self.reads.set(0);
             self.locks.set(0);
             self.anchors.set(None);
             self.pages.set(None);

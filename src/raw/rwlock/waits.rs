@@ -54,6 +54,30 @@ fn what_a_writer_waits_for_is_had_if_it_comes_free_as_the_deadline_passes() {
     }
 }
 
+/// A fault that was there once: the caller's own word was looked for only at the beginning. A signal
+/// handler that took a reader word during a wait, and kept it, made the writer wait for itself.
+#[test]
+fn a_reader_word_that_the_caller_gets_while_it_waits_is_a_deadlock() {
+    for others_word in [false, true] {
+        for writes in [false, true] {
+            let lock = Rc::new(lock(another(), [0, 0]));
+            let handler = Rc::clone(&lock);
+            let takes_one = scene(move |sleep| {
+                sleep.news().store(0, Relaxed);
+                handler.readers[usize::from(others_word)].0.store(id_of(0).word(), Relaxed);
+            });
+            let (answer, _) = play(3, vec![takes_one], |me| match writes {
+                true => lock.write(me, Patience::Until(None)).map(drop),
+                false => lock.read(me, Patience::Until(None)).map(drop),
+            });
+            assert_eq!(answer, Err(Refusal::Deadlock), "{writes} {others_word}");
+            let mut readers = [0, 0];
+            readers[usize::from(others_word)] = id_of(0).word();
+            assert_eq!(words(&lock), (0, readers));
+        }
+    }
+}
+
 /// What a writer word may be that names no writer.
 fn without_writer() -> impl Iterator<Item = u32> {
     let causes =
