@@ -1,6 +1,8 @@
-//! One lock that two and four processes want all the time: take it, hold it for 100 ns, give it back, and again.
+//! One lock that two and four processes want all the time: take it, hold it for 100 ns, give it
+//! back, and again.
 //!
-//! The number under the lock counts the turns: at the end it must be the sum of what the processes have counted themselves.
+//! The number under the lock counts the turns: at the end it must be the sum of what the processes
+//! have counted themselves.
 
 use outlive::{Mutex, Segment};
 use outlive_benches::Mode;

@@ -1,12 +1,15 @@
 //! How long it takes from the SIGKILL of a holder until the one that waits for the lock has it.
 //!
-//! Per round and kind: a holder takes the lock and says so through a pipe; a waiter falls asleep on it; the parent looks at the
-//! clock and kills; the waiter looks at the clock as the first thing that it does with the lock.
+//! Per round and kind: a holder takes the lock and says so through a pipe; a waiter falls asleep on
+//! it; the parent looks at the clock and kills; the waiter looks at the clock as the first thing
+//! that it does with the lock.
 //!
-//! A process that was just forked has no page of its code mapped, and would pay for each page that it comes to, most where it
-//! comes to code for the first time: after the death. That is no property of a lock, so the waiter maps all of them before.
+//! A process that was just forked has no page of its code mapped, and would pay for each page that
+//! it comes to, most where it comes to code for the first time: after the death. That is no
+//! property of a lock, so the waiter maps all of them before.
 
-// The moment of waking is no part of an algorithm; that a pidfd wants a raw system call is not clippy's business either.
+// The moment of waking is no part of an algorithm; that a pidfd wants a raw system call is not
+// clippy's business either.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
 use outlive::{Mutex, Segment};
@@ -20,7 +23,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 const ROUNDS: usize = 400;
-/// How long a waiter has slept at least: longer than outlive's first phase, so that it watches all that it ever does.
+/// How long a waiter has slept at least: longer than outlive's first phase, so that it watches all
+/// that it ever does.
 const SETTLE: Duration = Duration::from_millis(15);
 
 #[derive(Clone, Copy, PartialEq)]

@@ -1,8 +1,9 @@
-//! Who gets a lock that several processes want all the time: the share of the one that got least, and the longest that
-//! anybody has waited for a turn. Judged is the worst second of all rounds, not the middle one.
+//! Who gets a lock that several processes want all the time: the share of the one that got least,
+//! and the longest that anybody has waited for a turn. Judged is the worst second of all rounds,
+//! not the middle one.
 //!
-//! The waits are taken in a round of their own: who reads the clock between two turns leaves the lock to
-//! others meanwhile, and the shares would be too good.
+//! The waits are taken in a round of their own: who reads the clock between two turns leaves the
+//! lock to others meanwhile, and the shares would be too good.
 
 use outlive::{Mutex, Segment};
 use outlive_benches::Mode;

@@ -1,5 +1,5 @@
-//! What sleepers cost while nothing happens: processor time of many processes that wait for one lock,
-//! with and without `futex_waitv`.
+//! What sleepers cost while nothing happens: processor time of many processes that wait for one
+//! lock, with and without `futex_waitv`.
 
 use outlive::platform::linux::set_waitv;
 use outlive::{Mutex, Segment};

@@ -1,5 +1,6 @@
-//! How many instructions each fast path takes: exact numbers, the same on every machine of one architecture, for the
-//! toolchain in `rust-toolchain.toml`. Each operation is done in a child that is stepped through it by ptrace(2).
+//! How many instructions each fast path takes: exact numbers, the same on every machine of one
+//! architecture, for the toolchain in `rust-toolchain.toml`. Each operation is done in a child that
+//! is stepped through it by ptrace(2).
 //!
 //! `cargo bench -p outlive-benches --bench instructions` fails if an operation takes more than
 //! `instructions.txt` says. After a change that is meant: `-- --record`.

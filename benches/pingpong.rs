@@ -1,5 +1,5 @@
-//! Two processes that play ping-pong by two conditions under one mutex: each turn is a change of the ball, a notification, and a
-//! wait.
+//! Two processes that play ping-pong by two conditions under one mutex: each turn is a change of
+//! the ball, a notification, and a wait.
 
 // The words by which the processes begin together are no part of an algorithm.
 #![allow(clippy::disallowed_types)]
@@ -96,7 +96,8 @@ fn theirs(turns: u64, pinned: bool) -> Result<f64, Box<dyn Error>> {
     play(turns, pinned, |me, turns| {
         assert_eq!(table.mutex.lock(), 0);
         for _ in 0..turns {
-            // SAFETY: the mutex is held wherever its number is looked at or changed, and while one waits.
+            // SAFETY: the mutex is held wherever its number is looked at or changed, and while one
+            // waits.
             unsafe {
                 while table.mutex.number() != me as u64 {
                     assert_eq!(table.turn_of[me].wait(&table.mutex), 0);

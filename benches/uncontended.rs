@@ -148,7 +148,8 @@ fn read_write_locks() -> Result<(), Box<dyn Error>> {
     collide(&collided)?;
     let theirs = peer::<PthreadRwLock>(PthreadRwLock::set_up)?;
     let id = ours.attach()?.word();
-    // Loaded by each turn from wherever a segment lies on the stack, the address would be a part of what is measured.
+    // Loaded by each turn from wherever a segment lies on the stack, the address would be a part of
+    // what is measured.
     let (ours, collided) = (&*ours, &*collided);
     let unlock = |lock: &PthreadRwLock| {
         // SAFETY: locked by the caller.
@@ -180,7 +181,8 @@ fn read_write_locks() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A thread whose number is the caller's, modulo the number of reader words, reads while the caller does.
+/// A thread whose number is the caller's, modulo the number of reader words, reads while the caller
+/// does.
 fn collide(ours: &Segment<RwLock<u64>>) -> Result<(), Box<dyn Error>> {
     let own = ours.attach()?.index();
     let _guard = ours.read().map_err(|error| error.to_string())?;

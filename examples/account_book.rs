@@ -1,5 +1,6 @@
-//! Processes keep accounts in one book. What they do is made of smaller things that take the same lock again, and one of them
-//! is killed in the middle of a transfer: the next one is told, and balances the book from its journal.
+//! Processes keep accounts in one book. What they do is made of smaller things that take the same
+//! lock again, and one of them is killed in the middle of a transfer: the next one is told, and
+//! balances the book from its journal.
 //!
 //! `cargo run --release --example account_book`
 
@@ -15,7 +16,8 @@ const TRANSFERS: u32 = 1_000;
 const ACCOUNTS: usize = 4;
 const MONEY: i64 = 4_000;
 
-/// A reentrant lock gives shared references only, since its holder may have several: so the numbers are atomics.
+/// A reentrant lock gives shared references only, since its holder may have several: so the numbers
+/// are atomics.
 #[derive(Shareable)]
 #[repr(C)]
 struct Book {

@@ -1,6 +1,7 @@
-//! Producers and consumers in processes of their own, with a buffer of four places between them: the textbook's condition variables, and
-//! what no textbook tells. A producer is killed between "the item is there" and "notify", when everybody else sleeps: with
-//! Python's or POSIX's condition variables that would be for ever.
+//! Producers and consumers in processes of their own, with a buffer of four places between them:
+//! the textbook's condition variables, and what no textbook tells. A producer is killed between
+//! "the item is there" and "notify", when everybody else sleeps: with Python's or POSIX's condition
+//! variables that would be for ever.
 //!
 //! `cargo run --release --example bounded_buffer`
 
@@ -64,7 +65,8 @@ impl Buffer {
     }
 }
 
-/// The guard, or an error: here nobody is killed who holds the lock. (`two_writers` shows what to do then.)
+/// The guard, or an error: here nobody is killed who holds the lock. (`two_writers` shows what to
+/// do then.)
 fn whole(result: LockResult<MutexGuard<'_, Ring>>) -> Result<MutexGuard<'_, Ring>, Box<dyn Error>> {
     result.map_err(|error: LockError<_>| error.to_string().into())
 }

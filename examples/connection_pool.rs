@@ -1,5 +1,6 @@
-//! Workers in processes of their own share two connections. One of them is killed while it uses one: the next to get that
-//! connection is told, and resets it. With a semaphore the connection would be lost for ever.
+//! Workers in processes of their own share two connections. One of them is killed while it uses
+//! one: the next to get that connection is told, and resets it. With a semaphore the connection
+//! would be lost for ever.
 //!
 //! `cargo run --release --example connection_pool`
 
@@ -65,7 +66,8 @@ fn start(segment: &Segment<Shared>, role: &str) -> Result<Child, Box<dyn Error>>
     Ok(command.spawn()?)
 }
 
-/// A worker: asks its queries, each on a connection of the pool. The victim stops in the middle of the first.
+/// A worker: asks its queries, each on a connection of the pool. The victim stops in the middle of
+/// the first.
 fn work(stops: bool) -> Result<(), Box<dyn Error>> {
     let shared = Segment::<Shared>::inherit("pool")?;
     let process = std::process::id();

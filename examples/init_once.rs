@@ -1,5 +1,5 @@
-//! Processes share a table that is dear to make. Whoever needs it first makes it; the others wait for that one, and for nobody
-//! else. The first is killed over it: the next makes it, once.
+//! Processes share a table that is dear to make. Whoever needs it first makes it; the others wait
+//! for that one, and for nobody else. The first is killed over it: the next makes it, once.
 //!
 //! `cargo run --release --example init_once`
 

@@ -1,6 +1,6 @@
-//! Two workers and their parent meet at a barrier after each step. One worker is asked to stop (SIGTERM) while it
-//! waits there: it takes its arrival back, tidies up and goes. The barrier is whole, and a new worker comes in its
-//! stead.
+//! Two workers and their parent meet at a barrier after each step. One worker is asked to stop
+//! (SIGTERM) while it waits there: it takes its arrival back, tidies up and goes. The barrier is
+//! whole, and a new worker comes in its stead.
 //!
 //! `cargo run --release --example leave_in_peace`
 

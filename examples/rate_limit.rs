@@ -1,7 +1,9 @@
-//! Processes that together may send ten requests in a tenth of a second: a parent pours tokens into a semaphore, children take one for
-//! each request. One child is killed while it waits: the tokens and wakes go to the others.
+//! Processes that together may send ten requests in a tenth of a second: a parent pours tokens into
+//! a semaphore, children take one for each request. One child is killed while it waits: the tokens
+//! and wakes go to the others.
 //!
-//! Tokens are used up and never come back, so it is right that nobody holds them: this is what a semaphore is for.
+//! Tokens are used up and never come back, so it is right that nobody holds them: this is what a
+//! semaphore is for.
 //!
 //! `cargo run --release --example rate_limit`
 

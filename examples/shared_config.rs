@@ -1,5 +1,6 @@
-//! A configuration that many processes read all the time and one changes now and then; the one that changes it is killed in
-//! the middle of a change. The readers never see half of it as if it were whole, nobody hangs, and the next to change it repairs it.
+//! A configuration that many processes read all the time and one changes now and then; the one that
+//! changes it is killed in the middle of a change. The readers never see half of it as if it were
+//! whole, nobody hangs, and the next to change it repairs it.
 //!
 //! `cargo run --release --example shared_config`
 
@@ -86,7 +87,8 @@ fn run() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Reads until it has seen the repaired configuration. What it is told not to believe, it does not use.
+/// Reads until it has seen the repaired configuration. What it is told not to believe, it does not
+/// use.
 fn read() -> Result<(), Box<dyn Error>> {
     let config = Segment::<Shared>::inherit("config")?;
     let begin = Instant::now();

@@ -1,5 +1,6 @@
-//! Workers in processes of their own start at the same moment, work in rounds, and meet after each. One is killed in the middle:
-//! the others learn who is missing within a moment, agree to go on without it, and finish. Python's workers would wait for ever.
+//! Workers in processes of their own start at the same moment, work in rounds, and meet after each.
+//! One is killed in the middle: the others learn who is missing within a moment, agree to go on
+//! without it, and finish. Python's workers would wait for ever.
 //!
 //! `cargo run --release --example start_together`
 
@@ -72,7 +73,8 @@ fn run() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A worker. It declares that it will come to each meeting: so its death is noticed while it works, too.
+/// A worker. It declares that it will come to each meeting: so its death is noticed while it works,
+/// too.
 fn work(number: &str) -> Result<(), Box<dyn Error>> {
     let shared = Segment::<Shared>::inherit("workers")?;
     let all = shared.round.join()?;

@@ -1,6 +1,7 @@
-//! Two processes that have nothing in common but the path of a socket share a segment. The desk makes it, without a name, and
-//! sends it to whoever connects. The customer asks and is answered through it, without another byte over the socket. Then
-//! the customer is killed with the lock in its hands: the desk is told at once, and by which process.
+//! Two processes that have nothing in common but the path of a socket share a segment. The desk
+//! makes it, without a name, and sends it to whoever connects. The customer asks and is answered
+//! through it, without another byte over the socket. Then the customer is killed with the lock in
+//! its hands: the desk is told at once, and by which process.
 //!
 //! `cargo run --release --example strangers`
 

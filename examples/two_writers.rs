@@ -1,6 +1,7 @@
-//! Two processes write to one file under one lock: the classic first example of Python's `multiprocessing`,
-//! one by `with lock:`, the other by `lock.acquire()` and `lock.release()`. Each takes the lock once, and
-//! writes ten lines. And what happens when one of them is killed in the middle of a line.
+//! Two processes write to one file under one lock: the classic first example of Python's
+//! `multiprocessing`, one by `with lock:`, the other by `lock.acquire()` and `lock.release()`. Each
+//! takes the lock once, and writes ten lines. And what happens when one of them is killed in the
+//! middle of a line.
 //!
 //! `cargo run --release --example two_writers -- --help`
 
@@ -231,7 +232,8 @@ fn write(number: u32, line: u32, arguments: &Arguments) -> Result<(), Box<dyn Er
     append(path, &text, arguments.kill_first && line == 2.min(arguments.lines))
 }
 
-/// Appends one line, in two steps, so that a lock is really needed. If told so, stops after the first for ever.
+/// Appends one line, in two steps, so that a lock is really needed. If told so, stops after the
+/// first for ever.
 fn append(path: &Path, text: &str, stop_in_the_middle: bool) -> Result<(), Box<dyn Error>> {
     let mut file = OpenOptions::new().append(true).open(path)?;
     let (first, second) = text.split_at(text.len() / 2);

@@ -1,4 +1,5 @@
-//! What loom and shuttle have in common: atomics, threads, a cell that notices races, and an exploration.
+//! What loom and shuttle have in common: atomics, threads, a cell that notices races, and an
+//! exploration.
 
 use core::fmt::Debug;
 use std::sync::Arc;
@@ -11,7 +12,8 @@ pub struct Bounds {
     pub preemptions: usize,
     /// shuttle: random schedules, and as many of PCT's.
     pub schedules: usize,
-    /// loom: the most executions of one placing of deaths. A count, and no time, so that a busy machine explores as much as any.
+    /// loom: the most executions of one placing of deaths. A count, and no time, so that a busy
+    /// machine explores as much as any.
     pub executions: usize,
 }
 
@@ -137,8 +139,9 @@ macro_rules! backend {
     };
 }
 
-/// Lets the checkers install their panic hooks now, so that ours, installed after them, decides whether anything is printed.
-/// shuttle's says something of every panic, also of those in loom's models that are to fail.
+/// Lets the checkers install their panic hooks now, so that ours, installed after them, decides
+/// whether anything is printed. shuttle's says something of every panic, also of those in loom's
+/// models that are to fail.
 pub(crate) fn install_hooks() {
     #[cfg(feature = "shuttle")]
     shuttle::check_random(|| {}, 1);
@@ -171,11 +174,13 @@ mod with_loom {
             Shared(loom::cell::UnsafeCell::new(value))
         }
         fn read<T: Debug + Send + 'static, R>(cell: &Shared<T>, look: impl FnOnce(&T) -> R) -> R {
-            // SAFETY: loom panics before the closure runs if another modelled thread writes concurrently.
+            // SAFETY: loom panics before the closure runs if another modelled thread writes
+            // concurrently.
             cell.0.with(|value| look(unsafe { &*value }))
         }
         fn write<T: Debug + Send + 'static, R>(cell: &Shared<T>, change: impl FnOnce(&mut T) -> R) -> R {
-            // SAFETY: loom panics before the closure runs if another modelled thread has access concurrently.
+            // SAFETY: loom panics before the closure runs if another modelled thread has access
+            // concurrently.
             cell.0.with_mut(|value| change(unsafe { &mut *value }))
         }
         fn actor() -> Option<Arc<Actor>> {
@@ -220,7 +225,8 @@ mod with_shuttle {
         static ACTOR: RefCell<Option<Arc<Actor>>> = RefCell::new(None);
     }
 
-    /// The shuttle scheduler. It knows no weak memory and no data races, but copes with many threads.
+    /// The shuttle scheduler. It knows no weak memory and no data races, but copes with many
+    /// threads.
     #[derive(Debug)]
     pub struct Shuttle;
 

@@ -1,5 +1,5 @@
-//! Models of `raw::Barrier`: all meet, or all learn that they do not, whoever dies, gives up, aborts or resets; and what was
-//! written before is seen after.
+//! Models of `raw::Barrier`: all meet, or all learn that they do not, whoever dies, gives up,
+//! aborts or resets; and what was written before is seen after.
 #![cfg(any(feature = "loom", feature = "shuttle"))]
 #![allow(clippy::disallowed_types)] // counters beside the model, not part of it
 
@@ -46,7 +46,8 @@ fn one_aborts<B: Backend>() -> Explore<B, Meeting<B, 2>> {
     .check(|state, world| state.all_or_none(world))
 }
 
-/// Two members meet twice. Where one has met once and dies, the other learns it in the second generation.
+/// Two members meet twice. Where one has met once and dies, the other learns it in the second
+/// generation.
 fn two_generations<B: Backend>() -> Explore<B, Meeting<B, 2>> {
     Explore::new(2, Meeting::with_members, |world: &World<B>, who, state: &Meeting<B, 2>| {
         let place = world.act(who, |me| state.join(me));
@@ -67,7 +68,8 @@ fn two_generations<B: Backend>() -> Explore<B, Meeting<B, 2>> {
     .after(|_, dead, _, state| state.see_to_a_member(dead))
 }
 
-/// 2 resets it at some moment. Who is told that it broke comes again: they meet at last, unless 2 died over it.
+/// 2 resets it at some moment. Who is told that it broke comes again: they meet at last, unless 2
+/// died over it.
 fn one_resets<B: Backend>() -> Explore<B, Meeting<B, 2>> {
     Explore::new(3, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 2>| {
         world.act(who, |me| match who {
@@ -96,7 +98,8 @@ fn supervisors_reset<B: Backend, const ALL: usize>() -> Explore<B, Meeting<B, 2>
     })
 }
 
-/// 1 declares that it will come; its death is noticed by the barrier itself, and no supervisor says so.
+/// 1 declares that it will come; its death is noticed by the barrier itself, and no supervisor says
+/// so.
 fn a_member<B: Backend>() -> Explore<B, Meeting<B, 2>> {
     Explore::new(2, Meeting::with_members, |world: &World<B>, who, state: &Meeting<B, 2>| match who {
         0 => state.meet(world, 0, None),
@@ -157,7 +160,8 @@ fn one_goes_away<B: Backend>() -> Explore<B, Meeting<B, 2>> {
     .interrupted(&[0])
 }
 
-/// 0 is interrupted, perhaps while 1 or itself runs the action: that is run once each time that they meet.
+/// 0 is interrupted, perhaps while 1 or itself runs the action: that is run once each time that
+/// they meet.
 fn one_is_interrupted_at_an_action<B: Backend>() -> Explore<B, Meeting<B, 2>> {
     Explore::new(2, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 2>| {
         world.act(who, |me| {
@@ -181,7 +185,8 @@ fn one_is_interrupted_at_an_action<B: Backend>() -> Explore<B, Meeting<B, 2>> {
     .interrupted(&[0, 1])
 }
 
-/// More threads than parties: 0 and 1 come, 0 goes away when it is interrupted, and 2 has its place.
+/// More threads than parties: 0 and 1 come, 0 goes away when it is interrupted, and 2 has its
+/// place.
 fn one_leaves_its_place<B: Backend>() -> Explore<B, Meeting<B, 2>> {
     Explore::new(3, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 2>| {
         let told = world.act(who, |me| state.barrier.wait(me, None, false));
@@ -189,7 +194,8 @@ fn one_leaves_its_place<B: Backend>() -> Explore<B, Meeting<B, 2>> {
             Err(Failed::Interrupted) => _ = state.interruptions.fetch_add(1, SeqCst),
             Ok(_) => {
                 state.note(told);
-                // Of three who met in twos, one is left: without an interruption it would wait forever.
+                // Of three who met in twos, one is left: without an interruption it would wait
+                // forever.
                 if state.met().len() == 2 && state.interruptions.load(SeqCst) == 0 {
                     state.barrier.abort();
                 }
@@ -208,8 +214,8 @@ fn one_leaves_its_place<B: Backend>() -> Explore<B, Meeting<B, 2>> {
 }
 
 #[cfg(feature = "loom")]
-/// 1 declares that it will come, and dies. Each of the others can pass alone; 0, if it is told, resets. After that nobody finds the
-/// barrier broken by that death once more.
+/// 1 declares that it will come, and dies. Each of the others can pass alone; 0, if it is told,
+/// resets. After that nobody finds the barrier broken by that death once more.
 fn a_dead_member<B: Backend>() -> Explore<B, Meeting<B, 1>> {
     Explore::new(3, Meeting::with_members, |world: &World<B>, who, state: &Meeting<B, 1>| {
         world.act(who, |me| match who {
@@ -260,8 +266,8 @@ fn with_an_action<B: Backend, const N: usize>() -> Explore<B, Meeting<B, N>> {
     .check(|state, world| state.all_or_none(world))
 }
 
-/// More threads than parties: who finds no place waits for the next generation, and all get through, one by one.
-/// Those before `ACTING` come with an action.
+/// More threads than parties: who finds no place waits for the next generation, and all get
+/// through, one by one. Those before `ACTING` come with an action.
 fn too_many<B: Backend, const ACTING: usize>() -> Explore<B, Meeting<B, 1>> {
     Explore::new(3, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 1>| {
         let told = world.act(who, |me| match state.barrier.wait(me, None, who < ACTING) {
@@ -295,7 +301,8 @@ fn a_former_member<B: Backend>() -> Explore<B, Meeting<B, 1>> {
                 step::<B>();
             }
             _ => {
-                // With an action: one that passes alone without it looks twice before it misses anybody.
+                // With an action: one that passes alone without it looks twice before it misses
+                // anybody.
                 let missed = state.barrier.wait(me, None, true).is_err();
                 assert!(!missed || state.resets.load(SeqCst) == 0, "one is missed who had taken its word back");
             }
@@ -304,8 +311,8 @@ fn a_former_member<B: Backend>() -> Explore<B, Meeting<B, 1>> {
 }
 
 #[cfg(feature = "loom")]
-/// 2 is a member of a barrier that is broken; 0 and 1 reset it. If 2 finds it new it dies then: who comes is told, unless a second
-/// reset took place after that.
+/// 2 is a member of a barrier that is broken; 0 and 1 reset it. If 2 finds it new it dies then: who
+/// comes is told, unless a second reset took place after that.
 fn two_reset<B: Backend>() -> Explore<B, Meeting<B, 1>> {
     let new = || {
         let new = Meeting::of([Word::new(1 << 29 | 1 << 12 | 2)]); // slot 2 in its first generation
@@ -349,7 +356,8 @@ fn a_newcomer_joins<B: Backend>() -> Explore<B, Meeting<B, 2>> {
 }
 
 #[cfg(feature = "loom")]
-/// 1 breaks it, and then asks why it is broken; 0 is told of that, and dies only after it, which is no cause.
+/// 1 breaks it, and then asks why it is broken; 0 is told of that, and dies only after it, which is
+/// no cause.
 fn who_was_told_dies<B: Backend>() -> Explore<B, Meeting<B, 2>> {
     Explore::new(2, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 2>| match who {
         0 => {
@@ -367,7 +375,8 @@ fn who_was_told_dies<B: Backend>() -> Explore<B, Meeting<B, 2>> {
 }
 
 #[cfg(feature = "loom")]
-/// 0 runs the action, gives up, and dies only after that; 1 comes at any time, and is told of no such death.
+/// 0 runs the action, gives up, and dies only after that; 1 comes at any time, and is told of no
+/// such death.
 fn a_runner_gives_up<B: Backend>() -> Explore<B, Meeting<B, 1>> {
     Explore::new(2, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 1>| {
         world.act(who, |me| match (who, state.barrier.wait(me, None, who == 0)) {
@@ -405,8 +414,8 @@ fn a_reset_beside_a_member<B: Backend>() -> Explore<B, Meeting<B, 2>> {
 }
 
 #[cfg(feature = "loom")]
-/// 1 comes only now, into the slot that one from before left, and declares that it will come, while 0 resets: it is alive, and not
-/// forgiven.
+/// 1 comes only now, into the slot that one from before left, and declares that it will come, while
+/// 0 resets: it is alive, and not forgiven.
 fn a_reset_beside_a_newcomer<B: Backend>() -> Explore<B, Meeting<B, 1>> {
     Explore::new(2, Meeting::with_members, |world: &World<B>, who, state: &Meeting<B, 1>| match who {
         0 => world.act(who, |me| state.barrier.reset(me)),

@@ -1,5 +1,6 @@
-//! Models of `raw::Condvar`: no item without its consumer, whoever dies between "it is there" and "notify"; one notification for one
-//! waiter; timeouts that give nothing away; a reentrant lock given back whole.
+//! Models of `raw::Condvar`: no item without its consumer, whoever dies between "it is there" and
+//! "notify"; one notification for one waiter; timeouts that give nothing away; a reentrant lock
+//! given back whole.
 #![cfg(any(feature = "loom", feature = "shuttle"))]
 #![allow(clippy::disallowed_types)] // counters beside the model, not part of it
 
@@ -105,7 +106,8 @@ impl<B: Backend> Buffer<B> {
         }
         self.mutex.unlock(0);
     }
-    /// What a dead producer has not made, a supervisor makes; what it made and did not tell of is for the waiters to find.
+    /// What a dead producer has not made, a supervisor makes; what it made and did not tell of is
+    /// for the waiters to find.
     fn make_up_to(&self, wanted: u32, me: &Me<'_, B>, notify: fn(&Condvar<Model<B>>, &Me<'_, B>)) {
         while self.made.load(SeqCst) < wanted {
             self.put(me, notify);
@@ -113,7 +115,8 @@ impl<B: Backend> Buffer<B> {
     }
 }
 
-/// 0 and 1 take, 2 puts: by their numbers, so that the first schedules of a search are those in which somebody sleeps.
+/// 0 and 1 take, 2 puts: by their numbers, so that the first schedules of a search are those in
+/// which somebody sleeps.
 fn two_items<B: Backend>() -> Explore<B, Buffer<B>> {
     Explore::new(3, Buffer::new, |world: &World<B>, who, buffer: &Buffer<B>| {
         world.act(who, |me| match who {
@@ -130,7 +133,8 @@ fn supervise_two<B: Backend>(world: &World<B>, dead: usize, supervisor: usize, b
     }
 }
 
-/// 0 takes two, 1 puts both, on a condition variable that another one has waited on and left: the first notification finds nobody.
+/// 0 takes two, 1 puts both, on a condition variable that another one has waited on and left: the
+/// first notification finds nobody.
 fn left_by_another<B: Backend>() -> Explore<B, Buffer<B>> {
     let make = || Buffer { filled: Condvar::from_words(Word::new(WAITERS_AND_FRESH), Word::new(0)), ..Buffer::new() };
     Explore::new(2, make, |world: &World<B>, who, buffer: &Buffer<B>| {
@@ -180,8 +184,8 @@ fn supervise_one<B: Backend>(world: &World<B>, dead: usize, supervisor: usize, b
     }
 }
 
-/// 2 puts one; 0 sees it, and tells 1, or gives up at some moment; 1 sees it. So a notification that 0 was given, and took for a
-/// timeout, would leave 1 asleep.
+/// 2 puts one; 0 sees it, and tells 1, or gives up at some moment; 1 sees it. So a notification
+/// that 0 was given, and took for a timeout, would leave 1 asleep.
 fn one_gives_up<B: Backend>() -> Explore<B, Buffer<B>> {
     Explore::new(3, Buffer::new, |world: &World<B>, who, buffer: &Buffer<B>| {
         world.act(who, |me| match who {
@@ -206,7 +210,8 @@ fn one_gives_up<B: Backend>() -> Explore<B, Buffer<B>> {
     .after(supervise_one)
 }
 
-/// 2 puts one; 0 and 1 see it, and each tells the other. 0 is interrupted, and goes away: it has lost no notification.
+/// 2 puts one; 0 and 1 see it, and each tells the other. 0 is interrupted, and goes away: it has
+/// lost no notification.
 fn one_is_interrupted<B: Backend>() -> Explore<B, Buffer<B>> {
     Explore::new(3, Buffer::new, |world: &World<B>, who, buffer: &Buffer<B>| {
         world.act(who, |me| match who {
@@ -233,7 +238,8 @@ fn one_is_interrupted<B: Backend>() -> Explore<B, Buffer<B>> {
     .interrupted(&[0])
 }
 
-/// 0 waits for what does not come, on a condition variable that was notified before, and gives up; 1 comes and goes.
+/// 0 waits for what does not come, on a condition variable that was notified before, and gives up;
+/// 1 comes and goes.
 fn nobody_notifies<B: Backend>() -> Explore<B, Buffer<B>> {
     let make =
         || Buffer { filled: Condvar::from_words(Word::new(WAITERS_AND_FRESH | 5), Word::new(0)), ..Buffer::new() };
@@ -249,7 +255,8 @@ fn nobody_notifies<B: Backend>() -> Explore<B, Buffer<B>> {
     })
 }
 
-/// Two wait once, with a deadline, and are told why they came back; the third notifies, with the lock held or after it.
+/// Two wait once, with a deadline, and are told why they came back; the third notifies, with the
+/// lock held or after it.
 #[derive(Debug)]
 struct Told<B: Backend> {
     buffer: Buffer<B>,
@@ -281,13 +288,15 @@ impl<B: Backend> Told<B> {
     }
     fn notify(&self, me: &Me<'_, B>, count: u32) {
         self.buffer.lock(me);
-        // Those that were notified before, and have not come back to be told, are owed nothing more.
+        // Those that were notified before, and have not come back to be told, are owed nothing
+        // more.
         let without = B::read(&self.waiting, |waiting| *waiting) + self.told.load(SeqCst) - self.owed.load(SeqCst);
         self.owed.fetch_add(without.min(count), SeqCst);
         self.buffer.filled.notify(Some(me.table), count);
         self.buffer.mutex.unlock(0);
     }
-    /// As many as were asked for, and were there; fewer only if somebody died who may have been one of them.
+    /// As many as were asked for, and were there; fewer only if somebody died who may have been one
+    /// of them.
     fn check(&self, world: &World<B>) {
         let (owed, told) = (self.owed.load(SeqCst), self.told.load(SeqCst));
         assert!(told <= owed, "{told} were told, and {owed} were to be");
@@ -315,7 +324,8 @@ fn more_are_asked_for_than_wait<B: Backend>() -> Explore<B, Told<B>> {
     .check(Told::check)
 }
 
-/// 0 and 1 wait, 2 notifies one, and then one: perhaps when both are awake, and have not had the lock.
+/// 0 and 1 wait, 2 notifies one, and then one: perhaps when both are awake, and have not had the
+/// lock.
 fn two_are_told_one_by_one<B: Backend>() -> Explore<B, Told<B>> {
     Explore::new(3, Told::new, |world: &World<B>, who, state: &Told<B>| {
         world.act(who, |me| match who {
@@ -326,7 +336,8 @@ fn two_are_told_one_by_one<B: Backend>() -> Explore<B, Told<B>> {
     .check(Told::check)
 }
 
-/// 0 waits for a flag, without a deadline; 1 raises it, and notifies when it has given the lock back.
+/// 0 waits for a flag, without a deadline; 1 raises it, and notifies when it has given the lock
+/// back.
 fn told_without_the_lock<B: Backend>() -> Explore<B, Told<B>> {
     Explore::new(2, Told::new, |world: &World<B>, who, state: &Told<B>| {
         world.act(who, |me| match who {
@@ -343,7 +354,8 @@ fn told_without_the_lock<B: Backend>() -> Explore<B, Told<B>> {
     })
 }
 
-/// 1 raises a flag under a reentrant lock that it holds twice; 0 waits for it, holding it three times.
+/// 1 raises a flag under a reentrant lock that it holds twice; 0 waits for it, holding it three
+/// times.
 #[derive(Debug)]
 struct Reentrant<B: Backend> {
     lock: ReentrantMutex<Model<B>>,
@@ -391,7 +403,8 @@ fn held_three_times<B: Backend>() -> Explore<B, Reentrant<B>> {
         world.act(who, |me| if who == 1 { state.raise(me) } else { state.wait(me) });
     })
     .after(|world, dead, supervisor, state| {
-        // The flag may be looked at: its writer is dead, and if it died before it wrote, nobody writes it now.
+        // The flag may be looked at: its writer is dead, and if it died before it wrote, nobody
+        // writes it now.
         if dead == 1 && !B::read(&state.flag, |flag| *flag) {
             world.act(supervisor, |me| state.raise(me));
         }
@@ -430,7 +443,8 @@ fn without_fresh<B: Backend>() -> Explore<B, (Buffer<B>, Word<B>)> {
     })
 }
 
-/// 0 takes one, 1 puts it. The taker collects after it has given the lock back: a producer that dies in between is watched by nobody.
+/// 0 takes one, 1 puts it. The taker collects after it has given the lock back: a producer that
+/// dies in between is watched by nobody.
 #[cfg(feature = "loom")]
 fn collecting_late<B: Backend>() -> Explore<B, (Buffer<B>, Word<B>)> {
     let make = || (Buffer::new(), Word::new(0));

@@ -1,5 +1,6 @@
-//! Models of `raw::Event`: whoever is there at a set is released, a set is taken by one where one alone is released, nothing
-//! is lost to timeouts and deaths, and what was written before a set is seen after it.
+//! Models of `raw::Event`: whoever is there at a set is released, a set is taken by one where one
+//! alone is released, nothing is lost to timeouts and deaths, and what was written before a set is
+//! seen after it.
 #![cfg(any(feature = "loom", feature = "shuttle"))]
 #![allow(clippy::disallowed_types)] // counters beside the model, not part of it
 
@@ -78,7 +79,8 @@ fn all_are_released<B: Backend>() -> Explore<B, Announced<B>> {
     })
 }
 
-/// 1 and 2 wait. If 0 sees that both are there, it sets and clears at once; otherwise it leaves it set.
+/// 1 and 2 wait. If 0 sees that both are there, it sets and clears at once; otherwise it leaves it
+/// set.
 fn set_then_clear<B: Backend>() -> Explore<B, Announced<B>> {
     Explore::new(3, Announced::cleared, |world: &World<B>, who, state: &Announced<B>| match who {
         0 => {
@@ -123,7 +125,8 @@ fn one_times_out<B: Backend>() -> Explore<B, Announced<B>> {
     })
 }
 
-/// 0 is interrupted and goes away, 1 waits for ever, 2 sets; each set releases one, who sets for the other.
+/// 0 is interrupted and goes away, 1 waits for ever, 2 sets; each set releases one, who sets for
+/// the other.
 fn one_is_interrupted<B: Backend>() -> Explore<B, Announced<B>> {
     Explore::new(3, Announced::auto_reset, |world: &World<B>, who, state: &Announced<B>| match who {
         2 => state.set(),
@@ -139,7 +142,8 @@ fn one_is_interrupted<B: Backend>() -> Explore<B, Announced<B>> {
     .interrupted(&[0])
 }
 
-/// 0 and 1 set, 2 and 3 wait; who is released first sets once more, so that both are released, however many of the sets were one.
+/// 0 and 1 set, 2 and 3 wait; who is released first sets once more, so that both are released,
+/// however many of the sets were one.
 fn two_set_and_two_wait<B: Backend>() -> Explore<B, Announced<B>> {
     Explore::new(4, Announced::auto_reset, |world: &World<B>, who, state: &Announced<B>| match who {
         0 | 1 => state.set(),
@@ -160,7 +164,8 @@ fn two_set_and_two_wait<B: Backend>() -> Explore<B, Announced<B>> {
     })
 }
 
-/// 0 writes and sets; 1 and 2, released one after the other, write too and set again: nobody else has access meanwhile.
+/// 0 writes and sets; 1 and 2, released one after the other, write too and set again: nobody else
+/// has access meanwhile.
 fn one_hands_on<B: Backend>() -> Explore<B, Announced<B>> {
     Explore::new(3, Announced::auto_reset, |world: &World<B>, who, state: &Announced<B>| match who {
         0 => state.announce(),
@@ -174,7 +179,8 @@ fn one_hands_on<B: Backend>() -> Explore<B, Announced<B>> {
 }
 
 #[cfg(feature = "loom")]
-/// A producer leaves work and sets an event that is set already; a consumer clears it, and then looks for work.
+/// A producer leaves work and sets an event that is set already; a consumer clears it, and then
+/// looks for work.
 fn set_again<B: Backend>() -> Explore<B, Announced<B>> {
     Explore::new(2, Announced::set_before, |world: &World<B>, who, state: &Announced<B>| match who {
         0 => {
@@ -191,7 +197,8 @@ fn set_again<B: Backend>() -> Explore<B, Announced<B>> {
 }
 
 #[cfg(feature = "loom")]
-/// The same, where one waits, and clears it so: what is set again after it has looked is seen, or is yet to be taken.
+/// The same, where one waits, and clears it so: what is set again after it has looked is seen, or
+/// is yet to be taken.
 fn set_again_and_taken<B: Backend>() -> Explore<B, Announced<B>> {
     let new = || {
         let new = Announced::auto_reset();
@@ -214,7 +221,8 @@ fn set_again_and_taken<B: Backend>() -> Explore<B, Announced<B>> {
 }
 
 #[cfg(feature = "loom")]
-/// 0 sets, 1 clears: 2 is released by the epoch, or by a set that came after, and reads what was written.
+/// 0 sets, 1 clears: 2 is released by the epoch, or by a set that came after, and reads what was
+/// written.
 fn read_after_a_clear<B: Backend>() -> Explore<B, Announced<B>> {
     Explore::new(2, Announced::cleared, |world: &World<B>, who, state: &Announced<B>| match who {
         0 => {
@@ -230,7 +238,8 @@ fn read_after_a_clear<B: Backend>() -> Explore<B, Announced<B>> {
 }
 
 #[cfg(feature = "loom")]
-/// 0 writes and sets; 1 and 2 only look. Who finds it set without taking it, or takes it, reads what was written.
+/// 0 writes and sets; 1 and 2 only look. Who finds it set without taking it, or takes it, reads
+/// what was written.
 fn two_only_look<B: Backend>() -> Explore<B, Announced<B>> {
     Explore::new(3, Announced::auto_reset, |_, who, state: &Announced<B>| {
         if who == 0 {
@@ -242,7 +251,8 @@ fn two_only_look<B: Backend>() -> Explore<B, Announced<B>> {
 }
 
 #[cfg(feature = "loom")]
-/// 0 writes and sets; 1 only tries, and nothing is taken by that: who finds it set reads what was written.
+/// 0 writes and sets; 1 only tries, and nothing is taken by that: who finds it set reads what was
+/// written.
 fn one_only_tries<B: Backend>() -> Explore<B, Announced<B>> {
     Explore::new(2, Announced::cleared, |_, who, state: &Announced<B>| {
         if who == 0 {

@@ -54,8 +54,8 @@ impl<B: Backend> World<B> {
     pub(crate) fn process_id(&self, who: usize) -> Option<u32> {
         self.second_threads.contains(&who).then(|| process_id(who, self.first_of_equal_id))
     }
-    /// The calling thread, `who`, ends by itself: the kernel cuts its lifelines. Its process goes on,
-    /// and what the caller does from now on is another thread of that process.
+    /// The calling thread, `who`, ends by itself: the kernel cuts its lifelines. Its process goes
+    /// on, and what the caller does from now on is another thread of that process.
     pub fn end(&self, who: usize) {
         let actor = B::actor().expect("only actors end");
         step::<B>();
@@ -155,7 +155,8 @@ pub struct Report {
     pub plans: usize,
     /// Executions, all told.
     pub executions: usize,
-    /// Placings whose exploration was cut short. What is left of the others is nothing, within the bounds.
+    /// Placings whose exploration was cut short. What is left of the others is nothing, within the
+    /// bounds.
     pub cut_short: usize,
     /// Somebody slept towards a deadline.
     pub is_timed: bool,
@@ -236,8 +237,9 @@ impl<B: Backend, S: State> Explore<B, S> {
         self.check = check;
         self
     }
-    /// What a supervisor does after the death of one, so that nobody waits for what will legitimately never come: it acts as
-    /// participant number `participants`. Arguments: world, the dead one, the supervisor, state.
+    /// What a supervisor does after the death of one, so that nobody waits for what will
+    /// legitimately never come: it acts as participant number `participants`. Arguments: world, the
+    /// dead one, the supervisor, state.
     pub fn after(mut self, after: fn(&World<B>, usize, usize, &S)) -> Self {
         self.after = after;
         self
@@ -264,8 +266,8 @@ impl<B: Backend, S: State> Explore<B, S> {
         self.spurious = true;
         self
     }
-    /// Also: each wait of each of these that can be interrupted is, and the first of them while each of
-    /// the victims dies.
+    /// Also: each wait of each of these that can be interrupted is, and the first of them while
+    /// each of the victims dies.
     pub fn interrupted(mut self, who: &'static [usize]) -> Self {
         self.interrupted = who;
         self
@@ -296,7 +298,8 @@ impl<B: Backend, S: State> Explore<B, S> {
         self.left = Some(left);
         self
     }
-    /// The processes of the participants, as far as told; the others have one each, of higher numbers.
+    /// The processes of the participants, as far as told; the others have one each, of higher
+    /// numbers.
     pub fn processes(mut self, processes: &'static [u32]) -> Self {
         self.processes = processes;
         self
@@ -337,7 +340,8 @@ impl<B: Backend, S: State> Explore<B, S> {
         self.bounds.preemptions = bound;
         self
     }
-    /// At first each of these in its turn acts until it has done so many operations, and the others wait.
+    /// At first each of these in its turn acts until it has done so many operations, and the others
+    /// wait.
     pub fn script(mut self, turns: &'static [(usize, u32)]) -> Self {
         self.script = turns;
         self
@@ -583,8 +587,8 @@ impl<B: Backend, S: State> Explore<B, S> {
         Continue(())
     }
 
-    /// Explores all, and panics with the first plan that fails. Prints how much was explored, and within which bounds: a line
-    /// that tools read.
+    /// Explores all, and panics with the first plan that fails. Prints how much was explored, and
+    /// within which bounds: a line that tools read.
     pub fn holds(self, name: &str) -> Report {
         let has_two = |victim| self.second_threads.contains(victim);
         assert!(
@@ -602,7 +606,8 @@ impl<B: Backend, S: State> Explore<B, S> {
             if let Some(failure) = failure {
                 panic!("{name}: {plan:?} after {} executions: {failure}", report.executions);
             }
-            // One execution is no exploration: then the participants share nothing that the checker sees.
+            // One execution is no exploration: then the participants share nothing that the checker
+            // sees.
             assert!(report.executions > 1, "{name} explored one execution: it models nothing");
             if happened {
                 placed.extend(plan.deaths.iter().map(|(victim, _)| *victim));
@@ -670,7 +675,8 @@ thread_local! {
     static QUIET: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Keeps the panics of this thread's models off the terminal: a failure is told with its plan instead.
+/// Keeps the panics of this thread's models off the terminal: a failure is told with its plan
+/// instead.
 fn quietly<R>(run: impl FnOnce() -> R) -> R {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

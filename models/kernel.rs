@@ -1,4 +1,5 @@
-//! The modelled kernel: words with queues, waits that compare and enqueue word by word, deaths that cut lifelines.
+//! The modelled kernel: words with queues, waits that compare and enqueue word by word, deaths that
+//! cut lifelines.
 
 use crate::backend::Backend;
 use crate::explore::World;
@@ -31,9 +32,11 @@ pub struct Broken {
     pub no_release: bool,
     /// Fences that are sequentially consistent do nothing.
     pub no_fence: bool,
-    /// A wake finds the one that came last. Nothing is broken by that: the kernel wakes the highest priority first.
+    /// A wake finds the one that came last. Nothing is broken by that: the kernel wakes the highest
+    /// priority first.
     pub newest_first: bool,
-    /// All newcomers, and the one before them, have the same thread id, as in PID namespaces of their own.
+    /// All newcomers, and the one before them, have the same thread id, as in PID namespaces of
+    /// their own.
     pub equal_thread_ids: bool,
     /// Claimers that have not armed their lifelines yet are taken for gone, whether they are or
     /// not: no platform may do that.
@@ -110,7 +113,8 @@ pub struct Actor {
     pub(crate) script: Option<Arc<Script>>,
 }
 
-/// A schedule: who is to act until it has done so many operations, one after the other. After that all are free.
+/// A schedule: who is to act until it has done so many operations, one after the other. After that
+/// all are free.
 #[derive(Debug)]
 pub(crate) struct Script {
     pub(crate) turns: Vec<(usize, u32)>,
@@ -207,7 +211,8 @@ struct Entry {
     woken: AtomicBool,
 }
 
-/// A futex word. A constant one is no memory to the model checker: for what cannot change in a scenario.
+/// A futex word. A constant one is no memory to the model checker: for what cannot change in a
+/// scenario.
 pub struct Word<B: Backend> {
     atomic: Option<B::U32>,
     constant: u32,
@@ -220,7 +225,8 @@ impl<B: Backend> core::fmt::Debug for Word<B> {
     }
 }
 
-/// A value that nobody writes: a compare-exchange with it reads the newest value and changes nothing.
+/// A value that nobody writes: a compare-exchange with it reads the newest value and changes
+/// nothing.
 const NEVER: u32 = 0x1bad_beef;
 
 impl<B: Backend> Word<B> {
@@ -266,8 +272,9 @@ impl<B: Backend> Word<B> {
         entries.len() as u32
     }
 
-    /// Passes on, through the kernel, all that the caller has done or learnt from it: that somebody is gone is learnt after
-    /// all that it did. On a word that is not otherwise written at the time.
+    /// Passes on, through the kernel, all that the caller has done or learnt from it: that somebody
+    /// is gone is learnt after all that it did. On a word that is not otherwise written at the
+    /// time.
     pub(crate) fn through_the_kernel(&self) {
         if let Some(atomic) = &self.atomic {
             let _unchanged = B::or(atomic, 0, AcqRel);
@@ -512,8 +519,9 @@ impl<B: Backend> Platform for Model<B> {
         true
     }
     fn is_gone(note: &Note<B>, _thread: u32) -> bool {
-        // The thread id may be equal to another's. Half of one description and half of another are of
-        // a successor: then the answer does not matter, and is wrong, to make it as bad as it can be.
+        // The thread id may be equal to another's. Half of one description and half of another are
+        // of a successor: then the answer does not matter, and is wrong, to make it as bad as it
+        // can be.
         let Facts { thread, process } = &note.facts;
         let described = Facts { thread: thread.load(Relaxed), process: process.load(Relaxed) };
         let is_whole = described == Facts::of(described.thread, note.processes);
@@ -535,8 +543,8 @@ impl<B: Backend> Platform for Model<B> {
 
 /// `futex_waitv`: word by word in, word by word out. A wait with an end reaches it at any moment
 /// that the schedule chooses, or, if it is to be patient, when nobody else can run; one without
-/// sleeps until it is woken. One that is interrupted ends for no other reason; it may have absorbed a
-/// wake.
+/// sleeps until it is woken. One that is interrupted ends for no other reason; it may have absorbed
+/// a wake.
 fn wait<B: Backend>(words: &[Expect<'_, Word<B>>], until: Option<Duration>, is_interrupted: bool) {
     let actor = B::actor().expect("only actors sleep");
     actor.turn::<B>();
@@ -602,8 +610,8 @@ fn wait<B: Backend>(words: &[Expect<'_, Word<B>>], until: Option<Duration>, is_i
     }
 }
 
-/// The number by which `gone` and descriptions know a thread: its tag, as thread ids may be equal. Those who were there from
-/// the start have none.
+/// The number by which `gone` and descriptions know a thread: its tag, as thread ids may be equal.
+/// Those who were there from the start have none.
 fn number(thread: u32, tag: u32) -> u32 {
     if tag == 0 { thread } else { tag }
 }

@@ -1,5 +1,6 @@
-//! Models of leaked holds: a thread ends by itself while it holds, and its process goes on using what
-//! the hold gave. Nobody else may get that, nobody hangs, and the process's end gives the hold back.
+//! Models of leaked holds: a thread ends by itself while it holds, and its process goes on using
+//! what the hold gave. Nobody else may get that, nobody hangs, and the process's end gives the hold
+//! back.
 #![cfg(any(feature = "loom", feature = "shuttle"))]
 
 use outlive::platform::Word as _;
@@ -37,7 +38,8 @@ impl<B: Backend> Shared<B> {
         B::read(&self.data, |data| assert!(*data < 9));
     }
 
-    /// As a thread does that finds a leaked guard at its end; then it is gone, and its process is not.
+    /// As a thread does that finds a leaked guard at its end; then it is gone, and its process is
+    /// not.
     fn leak(&self, world: &World<B>, who: usize, me: &Me<'_, B>) {
         world.table().leak(me.id);
         world.end(who);
@@ -168,8 +170,8 @@ fn a_lock_whose_process_ends<B: Backend>() -> Explore<B, Shared<B>> {
     .leakers(&[0])
 }
 
-/// 0 leaks the mutex, and the kernel's marks are lost; another thread of its process looks slowly. 1
-/// takes over even what is leaked.
+/// 0 leaks the mutex, and the kernel's marks are lost; another thread of its process looks slowly.
+/// 1 takes over even what is leaked.
 #[cfg(feature = "loom")]
 fn an_end_without_marks<B: Backend>() -> Explore<B, Shared<B>> {
     Explore::new(2, Shared::new, |world: &World<B>, who, shared: &Shared<B>| {
@@ -190,8 +192,8 @@ fn an_end_without_marks<B: Backend>() -> Explore<B, Shared<B>> {
     .leakers(&[0])
 }
 
-/// 0 has a lock without data, ends with it, and so does its process; somebody looks slowly. 1 is most
-/// likely asleep.
+/// 0 has a lock without data, ends with it, and so does its process; somebody looks slowly. 1 is
+/// most likely asleep.
 #[cfg(feature = "loom")]
 fn a_sleeper_beside_the_leaked<B: Backend>() -> Explore<B, Shared<B>> {
     let make = || Shared { mutex: Mutex::from_word(Word::new(HELD | 1 << 12)), ..Shared::new() };
@@ -229,7 +231,8 @@ fn a_writer<B: Backend, const N: usize>() -> Explore<B, Shared<B>> {
     .leakers(&[0])
 }
 
-/// 0 leaks a read guard, and its process goes on reading; others write and read, with one word for all.
+/// 0 leaks a read guard, and its process goes on reading; others write and read, with one word for
+/// all.
 fn a_reader<B: Backend, const N: usize>() -> Explore<B, Shared<B>> {
     Explore::new(N, Shared::new, |world: &World<B>, who, shared: &Shared<B>| {
         world.act(who, |me| match who {
@@ -246,8 +249,8 @@ fn a_reader<B: Backend, const N: usize>() -> Explore<B, Shared<B>> {
     .leakers(&[0])
 }
 
-/// 0 leaks a read guard, and its process goes on reading; 1 reads beside it, with one word for all, as
-/// one may who knows that no write guard was leaked.
+/// 0 leaks a read guard, and its process goes on reading; 1 reads beside it, with one word for all,
+/// as one may who knows that no write guard was leaked.
 fn a_reader_beside_a_leaked_one<B: Backend>() -> Explore<B, Shared<B>> {
     Explore::new(3, Shared::new, |world: &World<B>, who, shared: &Shared<B>| {
         world.act(who, |me| match who {

@@ -1,4 +1,5 @@
-//! Models of `raw::Mutex`: mutual exclusion, publication, no lost wake, timeouts, and a death at every operation.
+//! Models of `raw::Mutex`: mutual exclusion, publication, no lost wake, timeouts, and a death at
+//! every operation.
 #![cfg(any(feature = "loom", feature = "shuttle"))]
 #![allow(clippy::disallowed_types)] // counters beside the model, not part of it
 
@@ -132,8 +133,8 @@ fn one_is_interrupted<B: Backend>() -> Explore<B, Guarded<B>> {
 }
 
 #[cfg(feature = "loom")]
-/// Participants 0 and 2 acquire, participant 1 releases on behalf of whoever holds it, as with `Lock`;
-/// with its rule for who holds it already, or without.
+/// Participants 0 and 2 acquire, participant 1 releases on behalf of whoever holds it, as with
+/// `Lock`; with its rule for who holds it already, or without.
 fn released_by_another<B: Backend, const WAITS: bool>(new: fn() -> Guarded<B>) -> Explore<B, Guarded<B>> {
     Explore::new(3, new, |world: &World<B>, who, state: &Guarded<B>| {
         world.act(who, |me| match who {
@@ -226,7 +227,8 @@ fn two<B: Backend>() -> Explore<B, Guarded<B>> {
     Explore::new(2, Guarded::new, |world: &World<B>, who, state: &Guarded<B>| world.act(who, |me| state.update(me)))
 }
 
-/// 3 and 1 update, on a machine where a wait has room for one lifeline, and there are two others: they do nothing.
+/// 3 and 1 update, on a machine where a wait has room for one lifeline, and there are two others:
+/// they do nothing.
 #[cfg(feature = "loom")]
 fn two_in_a_crowd(processes: &'static [u32]) -> Explore<Loom<4>, Guarded<Loom<4>>> {
     Explore::new(4, Guarded::new, |world: &World<Loom<4>>, who, state: &Guarded<Loom<4>>| {

@@ -1,4 +1,5 @@
-//! Models of `raw::Once`: one initialises at a time, whoever dies is succeeded, and what was done is seen by all.
+//! Models of `raw::Once`: one initialises at a time, whoever dies is succeeded, and what was done
+//! is seen by all.
 #![cfg(any(feature = "loom", feature = "shuttle"))]
 #![allow(clippy::disallowed_types)] // counters beside the model, not part of it
 
@@ -98,7 +99,8 @@ fn the_first_fails<B: Backend>() -> Explore<B, Lazy<B>> {
 }
 
 #[cfg(feature = "loom")]
-/// 2 is at it, fails, and does it at once, before the one that it woke has come by: 0 and 1 both learn that it is done.
+/// 2 is at it, fails, and does it at once, before the one that it woke has come by: 0 and 1 both
+/// learn that it is done.
 fn the_one_that_failed_is_quicker<B: Backend>() -> Explore<B, Lazy<B>> {
     Explore::new(3, Lazy::new, |world: &World<B>, who, state: &Lazy<B>| {
         world.act(who, |me| {
@@ -129,7 +131,8 @@ fn two_begin<B: Backend>() -> Explore<B, Lazy<B>> {
 }
 
 #[cfg(feature = "loom")]
-/// Each tries, leaves something half done, and fails without a word: none of them is at it together with another.
+/// Each tries, leaves something half done, and fails without a word: none of them is at it together
+/// with another.
 fn two_fail<B: Backend>() -> Explore<B, Lazy<B>> {
     Explore::new(2, Lazy::new, |world: &World<B>, who, state: &Lazy<B>| {
         world.act(who, |me| {
@@ -156,7 +159,8 @@ fn a_newcomer_initialises<B: Backend>() -> Explore<B, Lazy<B>> {
 }
 
 #[cfg(feature = "loom")]
-/// 0 is at it from the start, and 1 and 2 most likely asleep; it panics, and begins again at once, before anybody else does.
+/// 0 is at it from the start, and 1 and 2 most likely asleep; it panics, and begins again at once,
+/// before anybody else does.
 fn one_begins_again<B: Backend>() -> Explore<B, Lazy<B>> {
     let make = || Lazy { once: Once::from_word(Word::new(HELD | 1 << 12)), ..Lazy::new() }; // slot 0 in its first generation
     Explore::new(3, make, |world: &World<B>, who, state: &Lazy<B>| {

@@ -1,4 +1,5 @@
-//! Models of `raw::Permits`: each permit excludes, publishes, comes back from the dead; no lost wake; a death at every operation.
+//! Models of `raw::Permits`: each permit excludes, publishes, comes back from the dead; no lost
+//! wake; a death at every operation.
 #![cfg(any(feature = "loom", feature = "shuttle"))]
 
 use outlive::platform::Word as _;
@@ -47,8 +48,8 @@ fn one_permit<B: Backend>() -> Explore<B, State<B>> {
     three_share(|| State::with(1, [0, 0]))
 }
 
-/// 0 holds both from the start and gives them back; 1 and 2 take one each and keep it. Whichever of them dies, and wherever
-/// 0 does: a permit comes to each.
+/// 0 holds both from the start and gives them back; 1 and 2 take one each and keep it. Whichever of
+/// them dies, and wherever 0 does: a permit comes to each.
 fn both_come_back<B: Backend>() -> Explore<B, State<B>> {
     let make = || State::with(0, [HELD | 1 << 12; 2]); // slot 0 in its first generation
     Explore::new(3, make, |world: &World<B>, who, state: &State<B>| {
@@ -94,7 +95,8 @@ fn one_is_interrupted<B: Backend>() -> Explore<B, State<B>> {
 }
 
 #[cfg(feature = "loom")]
-/// 0 holds the only permit from the start, has written, and gives it back; 1 waits for it, or only tries.
+/// 0 holds the only permit from the start, has written, and gives it back; 1 waits for it, or only
+/// tries.
 fn handover<B: Backend>(waits: bool) -> Explore<B, State<B>> {
     let make = || State::with(1, [HELD | 1 << 12, 0]);
     let body: fn(&World<B>, usize, &State<B>) = if waits {
@@ -119,7 +121,8 @@ fn handover<B: Backend>(waits: bool) -> Explore<B, State<B>> {
 }
 
 #[cfg(feature = "loom")]
-/// 0 holds the only permit, and dies at once; 1 only tries, and must be told from whom it was, if it succeeds.
+/// 0 holds the only permit, and dies at once; 1 only tries, and must be told from whom it was, if
+/// it succeeds.
 fn left_by_the_dead<B: Backend>() -> Explore<B, State<B>> {
     let make = || State::with(1, [HELD | 1 << 12, 0]);
     Explore::new(2, make, |world: &World<B>, who, state: &State<B>| match who {

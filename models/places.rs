@@ -39,8 +39,9 @@ fn one_passes_often<B: Backend, const TIMES: usize, const BITS: u32>() -> Explor
 }
 
 #[cfg(feature = "loom")]
-/// Each passes alone; 1 resets it so many times before. 0 may stall before it ends the generation that
-/// it has seen, while all numbers pass: nobody waits in the one that it ends, since each ends its own.
+/// Each passes alone; 1 resets it so many times before. 0 may stall before it ends the generation
+/// that it has seen, while all numbers pass: nobody waits in the one that it ends, since each ends
+/// its own.
 fn one_resets_often<B: Backend, const TIMES: usize>() -> Explore<B, Meeting<B, 1, 2>> {
     Explore::new(2, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 1, 2>| {
         world.act(who, |me| {

@@ -85,7 +85,8 @@ fn with_a_count_of_nobody<B: Backend>() -> Explore<B, Guarded<B>> {
     .check(|state, _| assert!(!state.lock.is_inconsistent(), "nothing had happened to it"))
 }
 
-/// Both hold it three times, give it back whole, and take it again as it was, as a wait for a condition does.
+/// Both hold it three times, give it back whole, and take it again as it was, as a wait for a
+/// condition does.
 #[cfg(feature = "loom")]
 fn given_back_whole<B: Backend>() -> Explore<B, Guarded<B>> {
     Explore::new(2, Guarded::new, |world: &World<B>, who, state: &Guarded<B>| {

@@ -1,5 +1,5 @@
-//! Models of `raw::RwLock`: readers and writers exclude each other, publication both ways, no lost wake, timeouts, readers away
-//! from home, nested locks, downgrade, and a death at every operation.
+//! Models of `raw::RwLock`: readers and writers exclude each other, publication both ways, no lost
+//! wake, timeouts, readers away from home, nested locks, downgrade, and a death at every operation.
 #![cfg(any(feature = "loom", feature = "shuttle"))]
 #![allow(clippy::disallowed_types)] // counters beside the model, not part of it
 
@@ -108,7 +108,8 @@ impl<B: Backend, const READERS: usize> Guarded<B, READERS> {
         self.done.fetch_add(1, SeqCst);
     }
 
-    /// Nobody living has left anything behind, and nothing is lost; `bystander` is a participant that did nothing yet.
+    /// Nobody living has left anything behind, and nothing is lost; `bystander` is a participant
+    /// that did nothing yet.
     fn is_left_in_order(&self, world: &World<B>, bystander: usize) {
         let inconsistent = world.act(bystander, |me| self.lock.write(me, Patience::None).expect("free").inconsistent);
         truly_died(world, inconsistent);
@@ -262,7 +263,8 @@ scenario!(
         _ => drop(state.write(world, me, A_WHILE).inspect_err(timed_out::<B>)),
     }
 );
-// Between the other one's look at the writer word and its taking it, 0 may have written a second time.
+// Between the other one's look at the writer word and its taking it, 0 may have written a second
+// time.
 scenario!(one_writes_twice, 2, 1, |world, me, who, state| {
     state.write(world, me, FOREVER).expect("waits");
     if who == 0 {
@@ -340,7 +342,8 @@ impl Homes {
     }
 }
 
-// 0 and 2 have the same home at first. Each reads twice, and the second time where it read the first time, or where it moved to.
+// 0 and 2 have the same home at first. Each reads twice, and the second time where it read the
+// first time, or where it moved to.
 scenario!(readers_whose_homes_move, 3, 2, |world, me, who, state| match who {
     1 => state.write(world, me, FOREVER).expect("waits"),
     _ => {
@@ -395,7 +398,8 @@ impl<B: Backend> Both<B> {
     }
 }
 
-/// 0 reads both, and each again while it does; 1 writes the second, if it comes to that; 2 reads it, from the same home as 0.
+/// 0 reads both, and each again while it does; 1 writes the second, if it comes to that; 2 reads
+/// it, from the same home as 0.
 #[cfg(feature = "loom")]
 fn one_collides_while_it_reads_another_lock<B: Backend>(make: fn() -> Both<B>) -> Explore<B, Both<B>> {
     Explore::new(3, make, |world: &World<B>, who, state: &Both<B>| {
@@ -438,7 +442,8 @@ fn a_writer_dies_while_it_waits<B: Backend>() -> Explore<B, Guarded<B, 1>> {
 }
 
 #[cfg(feature = "loom")]
-/// 0 writes, and becomes a reader of what it leaves inconsistent, perhaps away from home, where 2 has come and will withdraw.
+/// 0 writes, and becomes a reader of what it leaves inconsistent, perhaps away from home, where 2
+/// has come and will withdraw.
 fn a_warning_is_left_by_one_who_reads_on<B: Backend>() -> Explore<B, Guarded<B, 2>> {
     Explore::new(3, Guarded::new, |world: &World<B>, who, state: &Guarded<B, 2>| {
         world.act(who, |me| match who {

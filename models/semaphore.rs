@@ -1,5 +1,5 @@
-//! Models of `raw::Semaphore`: no permit lost or made up, publication, no lost wake, requests for many, timeouts, and a death
-//! at every operation.
+//! Models of `raw::Semaphore`: no permit lost or made up, publication, no lost wake, requests for
+//! many, timeouts, and a death at every operation.
 #![cfg(any(feature = "loom", feature = "shuttle"))]
 #![allow(clippy::disallowed_types)] // counters beside the model, not part of it
 
@@ -44,7 +44,8 @@ impl<B: Backend> State<B> {
         self.semaphore.release(count).expect("far from the maximum");
         self.given.fetch_add(count, SeqCst);
     }
-    /// Releases until so many are there or were taken: without that, those that wait would rightly wait for ever.
+    /// Releases until so many are there or were taken: without that, those that wait would rightly
+    /// wait for ever.
     fn see_to_it(&self, count: u32) {
         loop {
             let taken = self.taken.load(SeqCst);
@@ -55,7 +56,8 @@ impl<B: Backend> State<B> {
             self.give(1);
         }
     }
-    /// What is there and what was taken is what was given, if nobody died between doing and counting.
+    /// What is there and what was taken is what was given, if nobody died between doing and
+    /// counting.
     fn adds_up(&self) {
         let (given, taken) = (self.given.load(SeqCst), self.taken.load(SeqCst));
         assert_eq!(given, taken + self.semaphore.available(), "{given} given, {taken} taken");
@@ -93,7 +95,8 @@ fn one_release_of_two<B: Backend>() -> Explore<B, State<B>> {
     })
 }
 
-/// 1 takes one, and releases two more than that; 2 wants two at once. Whoever of 0 and 1 dies, a supervisor releases enough.
+/// 1 takes one, and releases two more than that; 2 wants two at once. Whoever of 0 and 1 dies, a
+/// supervisor releases enough.
 fn one_wants_many<B: Backend>() -> Explore<B, State<B>> {
     Explore::new(3, State::empty_for_many, |world: &World<B>, who, state: &State<B>| match who {
         0 => state.give(1),
@@ -126,8 +129,9 @@ fn both_or_one<B: Backend>() -> Explore<B, State<B>> {
 }
 
 #[cfg(feature = "loom")]
-/// 0 and 1 want both permits, of which one is there; they must fall asleep beside it, and not wake each other without end. (By their
-/// numbers, so that the first schedules are those in which they do.)
+/// 0 and 1 want both permits, of which one is there; they must fall asleep beside it, and not wake
+/// each other without end. (By their numbers, so that the first schedules are those in which they
+/// do.)
 fn two_want_both<B: Backend>() -> Explore<B, State<B>> {
     Explore::new(
         3,
@@ -159,7 +163,8 @@ fn one_times_out<B: Backend>() -> Explore<B, State<B>> {
     })
 }
 
-/// 1 is interrupted, and goes away, or gives back what it took before that; 0 releases one, 2 takes one and gives it back.
+/// 1 is interrupted, and goes away, or gives back what it took before that; 0 releases one, 2 takes
+/// one and gives it back.
 fn one_is_interrupted<B: Backend>() -> Explore<B, State<B>> {
     Explore::new(3, State::empty, |world: &World<B>, who, state: &State<B>| match who {
         0 => state.give(1),
@@ -176,8 +181,8 @@ fn one_is_interrupted<B: Backend>() -> Explore<B, State<B>> {
     .interrupted(&[1])
 }
 
-/// 0 wants two, and is interrupted and goes away, or gives back what it took; 1 wants three and gives them back; 2 releases
-/// three.
+/// 0 wants two, and is interrupted and goes away, or gives back what it took; 1 wants three and
+/// gives them back; 2 releases three.
 fn one_of_two_wishes_is_interrupted<B: Backend>() -> Explore<B, State<B>> {
     Explore::new(3, State::empty_for_many, |world: &World<B>, who, state: &State<B>| match who {
         0 => world.act(who, |me| match state.semaphore.acquire(me, 2, None) {
@@ -284,7 +289,8 @@ fn one_release_for_two_wishes<B: Backend>() -> Explore<B, State<B>> {
     })
 }
 
-/// 0 wants two, and gives up at some moment, or gives back what it took; 1 wants three; 2 releases three.
+/// 0 wants two, and gives up at some moment, or gives back what it took; 1 wants three; 2 releases
+/// three.
 fn one_of_two_wishes_times_out<B: Backend>() -> Explore<B, State<B>> {
     Explore::new(3, State::empty_for_many, |world: &World<B>, who, state: &State<B>| match who {
         0 => world.act(who, |me| match state.semaphore.acquire(me, 2, Some(DEADLINE)) {

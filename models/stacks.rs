@@ -1,10 +1,10 @@
 //! The stacks of loom's threads, kept from one execution to the next.
 //!
-//! loom makes each modelled thread anew in each execution. Its `generator` maps, protects and unmaps
-//! a stack for each: two thirds of the time of an exploration, and more where two tests of one
-//! process do so side by side, since the kernel interrupts the other processor for each of these calls. There is
-//! no option for it, so this module takes the place of the three functions of libc in the programs
-//! of the models. What they do to anything but such a stack is what libc's do.
+//! loom makes each modelled thread anew in each execution. Its `generator` maps, protects and
+//! unmaps a stack for each: two thirds of the time of an exploration, and more where two tests of
+//! one process do so side by side, since the kernel interrupts the other processor for each of
+//! these calls. There is no option for it, so this module takes the place of the three functions of
+//! libc in the programs of the models. What they do to anything but such a stack is what libc's do.
 
 use std::ffi::{c_int, c_long, c_void};
 use std::sync::{Mutex, MutexGuard};

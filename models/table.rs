@@ -1,4 +1,5 @@
-//! Models of the participant table: slots are claimed once, reused safely, and the living are never judged dead.
+//! Models of the participant table: slots are claimed once, reused safely, and the living are never
+//! judged dead.
 #![cfg(any(feature = "loom", feature = "shuttle"))]
 #![allow(clippy::disallowed_types)] // counters beside the model, not part of it
 
@@ -68,7 +69,8 @@ fn takers<B: Backend, const N: usize>() -> Explore<B, Hold<B>> {
 }
 
 #[cfg(feature = "loom")]
-/// The same, but the word is looked at with Relaxed, and only the CAS acquires: this fault was in the mutex once.
+/// The same, but the word is looked at with Relaxed, and only the CAS acquires: this fault was in
+/// the mutex once.
 fn careless_takers<B: Backend>() -> Explore<B, Hold<B>> {
     Explore::new(2, Hold::new, |world: &World<B>, who, hold: &Hold<B>| {
         if let Some(id) = hold.register(world, who) {
@@ -78,7 +80,8 @@ fn careless_takers<B: Backend>() -> Explore<B, Hold<B>> {
     .free_slots(2)
 }
 
-/// Two register at once in a table of two: a slot left by the one that dies, anywhere in it, can be had again at once.
+/// Two register at once in a table of two: a slot left by the one that dies, anywhere in it, can be
+/// had again at once.
 fn a_successor<B: Backend>() -> Explore<B, Hold<B>> {
     Explore::new(2, Hold::new, |world: &World<B>, who, hold: &Hold<B>| {
         assert!(hold.register(world, who).is_some(), "there is a slot for each");
@@ -390,7 +393,8 @@ fn hold_once<B: Backend>(
 }
 
 #[cfg(feature = "loom")]
-/// Two have registered, and then all this is a copy: nobody is alive in it, and both slots are free.
+/// Two have registered, and then all this is a copy: nobody is alive in it, and both slots are
+/// free.
 fn all_end<B: Backend>() -> Explore<B, Hold<B>> {
     Explore::new(2, Hold::new, |world: &World<B>, who, hold: &Hold<B>| {
         hold.register(world, who);
@@ -445,7 +449,8 @@ fn a_slow_looker<B: Backend>(left: Left) -> Explore<B, Hold<B>> {
 }
 
 #[cfg(feature = "loom")]
-/// 0 ends by exec; 1, who looks for a slot, may find it marked for that while the kernel is still at its other lifeline.
+/// 0 ends by exec; 1, who looks for a slot, may find it marked for that while the kernel is still
+/// at its other lifeline.
 fn after_an_exec<B: Backend>() -> Explore<B, Hold<B>> {
     Explore::new(2, Hold::new, |world: &World<B>, who, hold: &Hold<B>| match who {
         0 => hold.word.store(0, Relaxed),
@@ -462,7 +467,8 @@ fn after_an_exec<B: Backend>() -> Explore<B, Hold<B>> {
 }
 
 #[cfg(feature = "loom")]
-/// 0 holds, writes, and dies somewhere; 2 takes its slot, if it is to be had; 1 takes the hold over, if it may.
+/// 0 holds, writes, and dies somewhere; 2 takes its slot, if it is to be had; 1 takes the hold
+/// over, if it may.
 #[derive(Debug)]
 struct Estate<B: Backend> {
     hold: Hold<B>,

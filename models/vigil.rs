@@ -1,5 +1,6 @@
-//! Models of the vigil on the barest primitive that one can sleep on: a flag that is raised once. Whoever dies, those who
-//! sleep are woken; with any of its rules taken away, some placing of a death leaves them asleep.
+//! Models of the vigil on the barest primitive that one can sleep on: a flag that is raised once.
+//! Whoever dies, those who sleep are woken; with any of its rules taken away, some placing of a
+//! death leaves them asleep.
 #![cfg(any(feature = "loom", feature = "shuttle"))]
 
 use outlive::platform::{Platform, Word as _};
@@ -37,7 +38,8 @@ impl<B: Backend> Flag<B> {
         }
         B::read(&self.news, |news| assert_eq!(*news, 42));
     }
-    /// If the raiser died before it could, a supervisor raises: to wait for ever would be right otherwise.
+    /// If the raiser died before it could, a supervisor raises: to wait for ever would be right
+    /// otherwise.
     fn see_to_it(&self) {
         if self.raised.newest() == 0 {
             self.raise();
@@ -121,8 +123,8 @@ fn two_wait_for_a_newcomer<B: Backend>() -> Explore<B, Flag<B>> {
     })
 }
 
-/// 0 raises; 1 waits on a narrow machine, on which others take the room that there is, unless they are known to die with
-/// one who is watched: participants 2 and 3 do nothing.
+/// 0 raises; 1 waits on a narrow machine, on which others take the room that there is, unless they
+/// are known to die with one who is watched: participants 2 and 3 do nothing.
 #[cfg(feature = "loom")]
 fn one_waits_in_a_crowd<const WORDS: usize>(processes: &'static [u32]) -> Explore<Loom<WORDS>, Flag<Loom<WORDS>>> {
     Explore::new(4, Flag::new, |world: &World<Loom<WORDS>>, who, flag: &Flag<Loom<WORDS>>| match who {
@@ -180,8 +182,8 @@ fn one_reads_the_notice<B: Backend>() -> Explore<B, Notice<B>> {
     })
 }
 
-/// 0 posts; 2 reads; 1 waits, but not for long, on another word of which 0 is the holder: the wake that tells of the death
-/// of 0 may be given to 1, who has no use for the notice.
+/// 0 posts; 2 reads; 1 waits, but not for long, on another word of which 0 is the holder: the wake
+/// that tells of the death of 0 may be given to 1, who has no use for the notice.
 #[cfg(feature = "loom")]
 fn one_naps_beside_a_reader<B: Backend>() -> Explore<B, (Notice<B>, Word<B>)> {
     let make = || (Notice::new(), Word::new(0));

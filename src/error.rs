@@ -8,7 +8,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Why a segment could not be made, opened or used. Each tells what was expected, what was found, and what to do.
+/// Why a segment could not be made, opened or used. Each tells what was expected, what was found,
+/// and what to do.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
@@ -33,7 +34,8 @@ pub enum Error {
     InvalidPassedName(String),
     /// A mode or an owner that no segment can have.
     InvalidOption(String),
-    /// What was asked for cannot be: too many participants, a length that overflows, more members of a barrier than parties.
+    /// What was asked for cannot be: too many participants, a length that overflows, more members
+    /// of a barrier than parties.
     InvalidSize(String),
     /// A number that a primitive was to be made with is too small or too large. Nothing was made.
     OutOfRange {
@@ -46,7 +48,8 @@ pub enum Error {
         /// The most that it can be.
         most: u64,
     },
-    /// It is not a regular file (a symbolic link is not followed), or its first bytes are not those of a segment.
+    /// It is not a regular file (a symbolic link is not followed), or its first bytes are not those
+    /// of a segment.
     NotASegment,
     /// It has this version of the format; this crate reads [`FORMAT`](crate::segment::FORMAT).
     Version {
@@ -72,7 +75,8 @@ pub enum Error {
         /// Size in bytes of one element of the type that was to be opened.
         expected_size: u64,
     },
-    /// Its length is not what its header says, or the header's numbers fit nothing: it was truncated or damaged.
+    /// Its length is not what its header says, or the header's numbers fit nothing: it was
+    /// truncated or damaged.
     Size {
         /// Length of the file in bytes.
         found: u64,
@@ -147,7 +151,8 @@ pub enum Error {
         /// What came.
         found: String,
     },
-    /// The primitive is not in a segment: it lives on a stack or heap where no other process can see it.
+    /// The primitive is not in a segment: it lives on a stack or heap where no other process can
+    /// see it.
     NotInSegment,
     /// Every slot of the participant table is taken by a living thread.
     Full {
@@ -165,15 +170,16 @@ pub enum Error {
     },
     /// The kernel or the C library lacks something that outlive stands on.
     Unsupported(String),
-    /// The lock is not held, or not by the one who was to release it or to vouch for it; nothing was changed.
+    /// The lock is not held, or not by the one who was to release it or to vouch for it; nothing
+    /// was changed.
     NotHeld {
         /// Who holds it, if anybody does.
         holder: Option<Id>,
     },
     /// A condition variable and the lock that it was to wait with are in different segments.
     OtherSegment,
-    /// The participant cannot leave: at this offset of the segment a word says that it holds something. Plain data that happens to
-    /// say so counts, too.
+    /// The participant cannot leave: at this offset of the segment a word says that it holds
+    /// something. Plain data that happens to say so counts, too.
     StillHolding {
         /// Offset in bytes from the segment's start.
         offset: usize,
@@ -377,31 +383,37 @@ impl std::error::Error for Error {
 /// Why a lock did not simply come: `G` is the guard, where the lock was taken nevertheless.
 #[non_exhaustive]
 pub enum LockError<G> {
-    /// The lock is yours, but a former holder died while it held: what it protects may be half changed.
+    /// The lock is yours, but a former holder died while it held: what it protects may be half
+    /// changed.
     OwnerDied(Inconsistent<G>),
-    /// The lock is yours, but a former holder panicked while it held: what it protects may be half changed.
+    /// The lock is yours, but a former holder panicked while it held: what it protects may be half
+    /// changed.
     Poisoned(Inconsistent<G>),
     /// Somebody alive holds it (`try_lock`).
     WouldBlock,
     /// Somebody alive held it until the deadline.
     TimedOut,
-    /// Somebody alive held it until the caller was [interrupted](crate::interruptible). The lock was not taken.
+    /// Somebody alive held it until the caller was [interrupted](crate::interruptible). The lock
+    /// was not taken.
     Interrupted,
-    /// A wait with a condition variable was [interrupted](crate::interruptible), and gives the guard back. No notification is
-    /// lost by that. The lock was given back meanwhile, and is held again.
+    /// A wait with a condition variable was [interrupted](crate::interruptible), and gives the
+    /// guard back. No notification is lost by that. The lock was given back meanwhile, and is held
+    /// again.
     WaitInterrupted(G),
     /// The calling thread holds it already: waiting would be for ever.
     Deadlock,
     /// The calling thread holds a reentrant lock as often as can be counted. Nothing was changed.
     TooDeep,
-    /// The holder leaked its guard (`mem::forget`, `Box::leak`), and its thread has ended. Its process
-    /// lives, or may live, and may still use a reference that the guard gave. So nobody gets the lock
-    /// before that process ends, but by an unsafe method: `lock_leaked`, `read_leaked`, `write_leaked`.
+    /// The holder leaked its guard (`mem::forget`, `Box::leak`), and its thread has ended. Its
+    /// process lives, or may live, and may still use a reference that the guard gave. So nobody
+    /// gets the lock before that process ends, but by an unsafe method: `lock_leaked`,
+    /// `read_leaked`, `write_leaked`.
     Leaked {
         /// The holder.
         by: Id,
     },
-    /// A condition variable could not wait with this guard, and gives it back: the lock was not released.
+    /// A condition variable could not wait with this guard, and gives it back: the lock was not
+    /// released.
     NotWaited {
         /// The guard.
         guard: G,
@@ -412,7 +424,8 @@ pub enum LockError<G> {
     Unusable(Error),
 }
 
-/// Why what one waited for did not come, where there is no guard to be had: permits of a semaphore, an event, a barrier.
+/// Why what one waited for did not come, where there is no guard to be had: permits of a semaphore,
+/// an event, a barrier.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum WaitError {
@@ -420,7 +433,8 @@ pub enum WaitError {
     WouldBlock,
     /// It was not there until the deadline.
     TimedOut,
-    /// It was not there until the caller was [interrupted](crate::interruptible). Nothing was taken, and no barrier is broken.
+    /// It was not there until the caller was [interrupted](crate::interruptible). Nothing was
+    /// taken, and no barrier is broken.
     Interrupted,
     /// The calling thread is itself at what it would wait for: waiting would be for ever.
     Deadlock,
@@ -507,15 +521,17 @@ impl From<Error> for WaitError {
 /// A guard of something that may be inconsistent, and why it may be.
 ///
 /// The state stays, and everybody who locks is told, until somebody who knows the data says
-/// [`MutexGuard::mark_consistent`](crate::MutexGuard::mark_consistent), or the like of another guard.
+/// [`MutexGuard::mark_consistent`](crate::MutexGuard::mark_consistent), or the like of another
+/// guard.
 pub struct Inconsistent<G> {
     guard: G,
     by: Option<Id>,
 }
 
 impl<G> Inconsistent<G> {
-    /// Who died or panicked: slot and generation in the participant table; `None` where that is no longer known.
-    /// [`Segment::participant`](crate::Segment::participant) tells which process and thread that was.
+    /// Who died or panicked: slot and generation in the participant table; `None` where that is no
+    /// longer known. [`Segment::participant`](crate::Segment::participant) tells which process and
+    /// thread that was.
     pub fn by(&self) -> Option<Id> {
         self.by
     }
@@ -541,8 +557,9 @@ impl<G> LockError<G> {
         }
     }
 
-    /// The guard, if there is one: after [`OwnerDied`](Self::OwnerDied), [`Poisoned`](Self::Poisoned),
-    /// [`NotWaited`](Self::NotWaited) and [`WaitInterrupted`](Self::WaitInterrupted).
+    /// The guard, if there is one: after [`OwnerDied`](Self::OwnerDied),
+    /// [`Poisoned`](Self::Poisoned), [`NotWaited`](Self::NotWaited) and
+    /// [`WaitInterrupted`](Self::WaitInterrupted).
     ///
     /// # Errors
     /// The error itself, if it came without the lock.

@@ -1,4 +1,5 @@
-//! A guide: which primitive for which need, and what each is called elsewhere. Nothing to call here.
+//! A guide: which primitive for which need, and what each is called elsewhere. Nothing to call
+//! here.
 //!
 //! # Which one?
 //!
@@ -17,7 +18,8 @@
 //!
 //! # From Python's `multiprocessing`
 //!
-//! What its documentation says of these classes can be had here; where we differ, the reason is beside it.
+//! What its documentation says of these classes can be had here; where we differ, the reason is
+//! beside it.
 //!
 //! | Python                                  | here                                                  | differences, and why |
 //! |-----------------------------------------|-------------------------------------------------------|----------------------|
@@ -71,14 +73,15 @@
 //!
 //! # Which process is it?
 //!
-//! A lock tells its holder ([`Lock::holder`], [`Mutex::holder`], [`RwLock::writer`]), and an error tells
-//! who died ([`Inconsistent::by`](crate::Inconsistent::by)). Both are an [`Id`](crate::Id), since a lock has
-//! no room for more. [`Segment::participant`] tells what is known of that id: process id, thread id, whether
-//! it is alive, how long ago its thread began, and for how long it has been asleep; it prints all that for
-//! people. Once its slot is another's, the answer is `None`.
+//! A lock tells its holder ([`Lock::holder`], [`Mutex::holder`], [`RwLock::writer`]), and an error
+//! tells who died ([`Inconsistent::by`](crate::Inconsistent::by)). Both are an [`Id`](crate::Id),
+//! since a lock has no room for more. [`Segment::participant`] tells what is known of that id:
+//! process id, thread id, whether it is alive, how long ago its thread began, and for how long it
+//! has been asleep; it prints all that for people. Once its slot is another's, the answer is
+//! `None`.
 //!
-//! For how long it has held the lock is written nowhere. It is not longer than its thread's age. One who
-//! waits, or looks from time to time, can tell for how long it has seen the same holder:
+//! For how long it has held the lock is written nowhere. It is not longer than its thread's age.
+//! One who waits, or looks from time to time, can tell for how long it has seen the same holder:
 //! [`HolderWatch`](crate::HolderWatch).
 //!
 //! Whether a lock is the caller's own is told by
@@ -87,19 +90,20 @@
 //!
 //! # What is in a segment?
 //!
-//! [`inspect`](crate::inspect) tells of a segment, by its place: the names, sizes and fingerprints of its
-//! types, who takes part, whether anybody has it mapped, when it was made. It need not know the types,
-//! needs only the right to read, and takes no part.
+//! [`inspect`](crate::inspect) tells of a segment, by its place: the names, sizes and fingerprints
+//! of its types, who takes part, whether anybody has it mapped, when it was made. It need not know
+//! the types, needs only the right to read, and takes no part.
 //!
-//! A [`Monitor`](crate::Monitor) knows the types, and tells of their fields: values of atomics, holders of
-//! locks, permits of semaphores. It never writes, so it also works on a file of mode 0444, on a read-only
-//! mount, and through a descriptor that is open for reading: [`Segment::monitor`].
+//! A [`Monitor`](crate::Monitor) knows the types, and tells of their fields: values of atomics,
+//! holders of locks, permits of semaphores. It never writes, so it also works on a file of mode
+//! 0444, on a read-only mount, and through a descriptor that is open for reading:
+//! [`Segment::monitor`].
 //!
 //! # Leaked guards
 //!
-//! A guard that is leaked (`mem::forget`, `Box::leak`) holds on, as in std, while its thread lives. The
-//! reference that it gave may outlive that thread. So a lock whose holder leaked its guard and ended is
-//! given to nobody while the holder's *process* lives:
+//! A guard that is leaked (`mem::forget`, `Box::leak`) holds on, as in std, while its thread lives.
+//! The reference that it gave may outlive that thread. So a lock whose holder leaked its guard and
+//! ended is given to nobody while the holder's *process* lives:
 //!
 //! | primitive                     | what the others get                                                   |
 //! |-------------------------------|-----------------------------------------------------------------------|
@@ -112,24 +116,25 @@
 //! | [`Condvar`]                   | who comes back from a wait: what its lock says, as above               |
 //! | [`Once`], [`OnceLock`], [`Event`] | there is no guard to leak                                          |
 //!
-//! When that process ends, the next gets [`LockError::OwnerDied`]. A process that cannot be looked at (in
-//! another PID namespace) counts as living, and so does one that has become another program by exec. The
-//! methods `lock_leaked`, `read_leaked` and `write_leaked` take such a hold over; they are unsafe, since
-//! their caller promises that nothing uses what the guard gave.
+//! When that process ends, the next gets [`LockError::OwnerDied`]. A process that cannot be looked
+//! at (in another PID namespace) counts as living, and so does one that has become another program
+//! by exec. The methods `lock_leaked`, `read_leaked` and `write_leaked` take such a hold over; they
+//! are unsafe, since their caller promises that nothing uses what the guard gave.
 //!
-//! The rule needs the thread's own word, which it gives when it ends by itself: by returning, or by a
-//! panic. A thread that is ended by the system call alone (`SYS_exit`) says nothing, and counts as dead.
-//! So does one that locks for the first time in the last of the C library's four rounds of destructors of
-//! `pthread_key_create`, and leaks that guard: do not lock in such a destructor.
+//! The rule needs the thread's own word, which it gives when it ends by itself: by returning, or by
+//! a panic. A thread that is ended by the system call alone (`SYS_exit`) says nothing, and counts
+//! as dead. So does one that locks for the first time in the last of the C library's four rounds of
+//! destructors of `pthread_key_create`, and leaks that guard: do not lock in such a destructor.
 //!
 //! # In a signal handler
 //!
-//! A handler may use the segments that its thread has used before; a first use there is not allowed. It
-//! gives back all that it takes before it returns. The operation that it has interrupted may be in the
-//! middle of counting the thread's holds: a hold that is kept beyond the handler may be lost to that count,
-//! and then a leaked guard is not noticed, or a [`ReentrantMutex`] is free too early. A handler that
-//! forks lets the child end, or exec. To return there into an operation of the parent's would be to act in
-//! the parent's name. (Installing a handler is `unsafe`, and this is a part of what its author promises.)
+//! A handler may use the segments that its thread has used before; a first use there is not
+//! allowed. It gives back all that it takes before it returns. The operation that it has
+//! interrupted may be in the middle of counting the thread's holds: a hold that is kept beyond the
+//! handler may be lost to that count, and then a leaked guard is not noticed, or a
+//! [`ReentrantMutex`] is free too early. A handler that forks lets the child end, or exec. To
+//! return there into an operation of the parent's would be to act in the parent's name. (Installing
+//! a handler is `unsafe`, and this is a part of what its author promises.)
 //!
 //! # Waits that a signal ends
 //!
@@ -144,39 +149,41 @@
 //! | [`Condvar`] | [`LockError::WaitInterrupted`] with the guard, or [`Woken::Interrupted`]; a notification comes first | the lock is held again |
 //! | [`Once`], [`OnceLock`] | [`WaitError::Interrupted`] | |
 //!
-//! [`interruptible`](crate::interruptible) needs nothing but handlers without SA_RESTART, as Python's are. It
-//! misses a handler that runs just before the sleep, as `sem_wait` does. [`interruptible_by`](crate::interruptible_by)
-//! an [`Interrupter`](crate::Interrupter) misses none, and serves threads that are to be stopped by others, too.
+//! [`interruptible`](crate::interruptible) needs nothing but handlers without SA_RESTART, as
+//! Python's are. It misses a handler that runs just before the sleep, as `sem_wait` does.
+//! [`interruptible_by`](crate::interruptible_by) an [`Interrupter`](crate::Interrupter) misses
+//! none, and serves threads that are to be stopped by others, too.
 //!
 //! # What a wait costs
 //!
 //! A sleeper costs nothing but a look once in a second, which many sleepers share: 250 of them take
-//! less than one per cent of a processor, all together. A wait takes at most 8 KiB of the thread's stack, the
-//! thread's registration in the segment included.
+//! less than one per cent of a processor, all together. A wait takes at most 8 KiB of the thread's
+//! stack, the thread's registration in the segment included.
 //!
-//! Without `futex_waitv` each sleeper looks by itself, every 20 ms at first, and less often the longer it has
-//! waited: every 80 ms at last. Deaths are told as late as that.
+//! Without `futex_waitv` each sleeper looks by itself, every 20 ms at first, and less often the
+//! longer it has waited: every 80 ms at last. Deaths are told as late as that.
 //!
 //! # Threads of a killed process
 //!
-//! SIGKILL ends each thread of a process by itself. One of them may be in the middle of a long system
-//! call, such as a read of a file into what another of them held. It goes on up to the end of the call.
-//! So a [`Mutex`], [`RwLock`] or [`ReentrantMutex`] whose holder died is handed on only when SIGKILL is
-//! pending for no other thread of its process. Waiters wait for that, a moment as a rule; the `try_`
-//! forms answer [`LockError::WouldBlock`]. A process in another PID namespace, or of which /proc shows
-//! nothing, cannot be looked at: there the data may change under the next holder until the call ends.
+//! SIGKILL ends each thread of a process by itself. One of them may be in the middle of a long
+//! system call, such as a read of a file into what another of them held. It goes on up to the end
+//! of the call. So a [`Mutex`], [`RwLock`] or [`ReentrantMutex`] whose holder died is handed on
+//! only when SIGKILL is pending for no other thread of its process. Waiters wait for that, a moment
+//! as a rule; the `try_` forms answer [`LockError::WouldBlock`]. A process in another PID
+//! namespace, or of which /proc shows nothing, cannot be looked at: there the data may change under
+//! the next holder until the call ends.
 //!
 //! # fork
 //!
-//! A forked child is another participant. What its parent holds stays the parent's. The child has copies
-//! of the parent's guards, and these release nothing. But a copy still gives its reference: a child that
-//! uses it reads, or writes, beside the parent, which is undefined behaviour. `fork` is an unsafe
-//! function for reasons such as this one. Its caller promises that the child uses no guard that existed
-//! at the time: neither through a variable, nor through a reference that the guard gave. The child
-//! drops or forgets such guards, and locks anew.
+//! A forked child is another participant. What its parent holds stays the parent's. The child has
+//! copies of the parent's guards, and these release nothing. But a copy still gives its reference:
+//! a child that uses it reads, or writes, beside the parent, which is undefined behaviour. `fork`
+//! is an unsafe function for reasons such as this one. Its caller promises that the child uses no
+//! guard that existed at the time: neither through a variable, nor through a reference that the
+//! guard gave. The child drops or forgets such guards, and locks anew.
 //!
-//! A child of `vfork` shares all memory with its parent, and must only exec. One of a raw `clone` has no
-//! robust list, cannot take part, and is told so.
+//! A child of `vfork` shares all memory with its parent, and must only exec. One of a raw `clone`
+//! has no robust list, cannot take part, and is told so.
 //!
 //! # Who comes first
 //!

@@ -1,4 +1,5 @@
-//! Segments that nobody uses any more: replaced without anybody losing a name, and revived with all slots free.
+//! Segments that nobody uses any more: replaced without anybody losing a name, and revived with all
+//! slots free.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -58,7 +59,8 @@ fn leftovers_of_killed_replacers_go_and_nothing_else_does() {
     assert!(users.iter().all(|path| path.exists()), "somebody's file is gone");
 }
 
-/// A fault that was there once: a rename put the new segment in the place of whatever had the name by then.
+/// A fault that was there once: a rename put the new segment in the place of whatever had the name
+/// by then.
 #[test]
 fn who_replaces_takes_the_name_from_nobody_who_uses_it() {
     let directory = directory();
@@ -114,13 +116,15 @@ fn a_thread_that_idles_keeps_a_dropped_segment_in_use_until_it_ends() {
     until("the segment to be told abandoned", || options.create(&path, |_, _| {}).is_ok());
 }
 
-/// A fault that was there once: a slot that was just being claimed when the copy was made was nobody's, for ever.
+/// A fault that was there once: a slot that was just being claimed when the copy was made was
+/// nobody's, for ever.
 #[test]
 fn in_a_segment_that_nobody_has_mapped_all_slots_are_free() {
     let directory = directory();
     // SAFETY: no preconditions.
     let thread = unsafe { libc::gettid() } as u64;
-    // Claimed by one that lives; the same with an odd tag; live, and not armed yet; a state that is none.
+    // Claimed by one that lives; the same with an odd tag; live, and not armed yet; a state that is
+    // none.
     let claims = [1 << 62 | 3 << 46 | thread, 1 << 62 | 0xfff << 22 | thread, 2 << 62 | 9 << 46 | thread, 3 << 62 | 1];
     for claim in claims {
         let path = directory.path().join(format!("{claim:x}"));

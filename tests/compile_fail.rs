@@ -1,5 +1,6 @@
-//! What must not compile, and the message that says what to use instead. The messages are the compiler's of
-//! `rust-toolchain.toml`; `TRYBUILD=overwrite cargo test --test compile_fail` writes them anew.
+//! What must not compile, and the message that says what to use instead. The messages are the
+//! compiler's of `rust-toolchain.toml`; `TRYBUILD=overwrite cargo test --test compile_fail` writes
+//! them anew.
 
 #[test]
 fn what_cannot_be_shared_is_refused_with_advice() {

@@ -1,4 +1,5 @@
-//! The condition variable between real processes that are really killed. The net is off wherever the contract is exact.
+//! The condition variable between real processes that are really killed. The net is off wherever
+//! the contract is exact.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -191,7 +192,8 @@ fn a_waiter_that_is_killed_with_its_notification_leaves_it_to_another() {
     });
 }
 
-/// Notifies so many, in a new round; and then a bystander dies, so that all waits end. Whether each waiter was notified.
+/// Notifies so many, in a new round; and then a bystander dies, so that all waits end. Whether each
+/// waiter was notified.
 fn notified_in_a_new_round(shared: &Segment<Buffer>, count: u32, waiters: &mut [Actor], waitv: bool) -> Vec<bool> {
     let mut bystander = Actor::start(shared, "stand by", waitv);
     assert_eq!(bystander.hear(), "stands by");
@@ -241,7 +243,8 @@ fn the_notified_are_as_many_as_were_asked_for() {
     });
 }
 
-/// A fault that was there once: whoever's time was over after a notification was told that it was notified.
+/// A fault that was there once: whoever's time was over after a notification was told that it was
+/// notified.
 #[test]
 fn one_whose_time_is_over_is_notified_only_if_the_notification_was_for_it() {
     each_way(|_waitv| {
@@ -379,7 +382,8 @@ fn a_reentrant_mutex_is_given_back_whole_and_taken_again_whole() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             until("the waiter to fall asleep", || sleepers(&shared) == 1);
-            // SAFETY: the second word of a reentrant mutex, as its documentation says, and an atomic one.
+            // SAFETY: the second word of a reentrant mutex, as its documentation says, and an
+            // atomic one.
             let count = unsafe { &*(&raw const shared.nested).cast::<AtomicU32>().add(1) };
             assert_eq!(count.load(SeqCst), 0, "free, and counted");
             // It has it only while the other waits.

@@ -1,5 +1,5 @@
-//! The README and its companions speak of the repository as it is: each file that they name is there,
-//! and so is each test. The README is short.
+//! The README and its companions speak of the repository as it is: each file that they name is
+//! there, and so is each test. The README is short. Prose wraps, in comments too.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -80,21 +80,33 @@ fn is_path(word: &str) -> bool {
     is_in_alphabet && (is_file || word.contains('/')) && !word.starts_with('/') && !is_made && !is_placeholder
 }
 
-/// The text of all sources in which tests are.
-fn sources() -> String {
-    fn read(place: &Path, text: &mut String) {
+/// All sources in these folders, without what is built in one of them.
+fn sources_in(folders: &[&str]) -> Vec<Document> {
+    fn read(place: &Path, all: &mut Vec<Document>) {
         for entry in std::fs::read_dir(place).expect("a folder") {
             let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                read(&path, text);
+            if path.is_dir() && !path.ends_with("target") {
+                read(&path, all);
             } else if path.extension().is_some_and(|end| end == "rs") {
-                text.push_str(&std::fs::read_to_string(&path).expect("readable"));
+                let name = path.strip_prefix(root()).expect("within").display().to_string();
+                all.push(Document { name, text: std::fs::read_to_string(&path).expect("readable") });
             }
         }
     }
-    let mut text = String::new();
-    ["src", "tests", "models", "trials", "proof"].iter().for_each(|folder| read(&root().join(folder), &mut text));
-    text
+    let mut all = vec![];
+    folders.iter().for_each(|folder| read(&root().join(folder), &mut all));
+    all
+}
+
+/// The text of all sources in which tests are.
+fn sources() -> String {
+    sources_in(&["src", "tests", "models", "trials", "proof"]).iter().map(|source| &*source.text).collect()
+}
+
+/// The comment that a line is, without its marks.
+fn comment(line: &str) -> Option<&str> {
+    let text = line.trim_start().strip_prefix("//")?;
+    Some(text.strip_prefix(['/', '!']).unwrap_or(text).trim_start())
 }
 
 /// The name of a test, if the word looks like one: it is a sentence.
@@ -201,4 +213,28 @@ fn prose_wraps() {
         long.map(|(number, line, _)| (&*document.name, number, format!("{} columns", line.chars().count())))
     });
     expect_none("these lines are longer than 100 columns", long.collect());
+}
+
+/// Code in examples, and the rows of tables, may be longer.
+#[test]
+fn comments_wrap() {
+    let folders = ["src", "derive/src", "models", "trials", "proof", "benches", "tests", "examples", "fuzz"];
+    let (sources, mut count) = (sources_in(&folders), 0);
+    let mut long = vec![];
+    for source in &sources {
+        let mut is_code = false;
+        for (index, line) in source.text.lines().enumerate() {
+            let Some(text) = comment(line) else {
+                is_code = false;
+                continue;
+            };
+            is_code ^= text.starts_with("```");
+            count += 1;
+            if !is_code && !text.starts_with('|') && line.chars().count() > COLUMNS {
+                long.push((&*source.name, index + 1, format!("{} columns", line.chars().count())));
+            }
+        }
+    }
+    assert!(count > 5_000, "only {count} lines of comments were found: the search is blind");
+    expect_none("these comments are longer than 100 columns", long);
 }

@@ -1,4 +1,5 @@
-//! The event between real processes that are really killed. The net is off wherever the contract is exact.
+//! The event between real processes that are really killed. The net is off wherever the contract is
+//! exact.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -48,7 +49,8 @@ fn child() {
             shared.heard.fetch_add(1, SeqCst);
         },
         "wait in twenty threads" => {
-            // All take part before anybody sleeps: a thousand newcomers would each wake all who sleep already.
+            // All take part before anybody sleeps: a thousand newcomers would each wake all who
+            // sleep already.
             let (here, go) = (Barrier::new(THREADS as usize + 1), Barrier::new(THREADS as usize + 1));
             std::thread::scope(|scope| {
                 for _ in 0..THREADS {
@@ -140,8 +142,9 @@ fn killed_setters_and_waiters_leave_the_others_going() {
     });
 }
 
-/// Exact without the net: nobody dies, and a set wakes all on its word however many they are. With so many threads a *death* would be
-/// told exactly only where one wait can watch the dead one's process; the net does the rest (`raw::vigil`, Limits).
+/// Exact without the net: nobody dies, and a set wakes all on its word however many they are. With
+/// so many threads a *death* would be told exactly only where one wait can watch the dead one's
+/// process; the net does the rest (`raw::vigil`, Limits).
 #[test]
 fn a_thousand_waiters_in_fifty_processes_are_released_by_one_set() {
     outlive::platform::linux::set_recheck(false);

@@ -1,9 +1,10 @@
-//! That no public primitive is missing from any of the places where the crate's claim is shown. A primitive is what lies in a
-//! segment: a type in `src/sync` that is `Shareable`. Who adds one is told here what else it needs. Nor is any public method that
-//! says what happens if a process dies missing from the operations that are killed at every instruction.
+//! That no public primitive is missing from any of the places where the crate's claim is shown. A
+//! primitive is what lies in a segment: a type in `src/sync` that is `Shareable`. Who adds one is
+//! told here what else it needs. Nor is any public method that says what happens if a process dies
+//! missing from the operations that are killed at every instruction.
 //!
-//! (That each algorithm in `src/raw` has models, and each of its orderings and wakes a model that needs it, is checked by
-//! `proof/tests/complete.rs`.)
+//! (That each algorithm in `src/raw` has models, and each of its orderings and wakes a model that
+//! needs it, is checked by `proof/tests/complete.rs`.)
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -91,7 +92,8 @@ fn every_primitive_is_shown_in_every_way() {
 
 /// Methods that are no operation in `tests/kill_everywhere`, and need not be.
 const SHOWN_BY_OTHERS: [&str; 10] = [
-    // Until a moment is for the time until then (`Patience::until`): what follows is the code of the form with a timeout.
+    // Until a moment is for the time until then (`Patience::until`): what follows is the code of
+    // the form with a timeout.
     "try_acquire_many_until",
     "try_acquire_until",
     "try_lock_until",
@@ -143,7 +145,8 @@ fn methods(text: &str) -> Vec<(&str, &str)> {
     found
 }
 
-/// The names of the operations in a file of `tests/kill_everywhere`: what is given to functions and closures whose first parameter is a name.
+/// The names of the operations in a file of `tests/kill_everywhere`: what is given to functions and
+/// closures whose first parameter is a name.
 fn operations(text: &str) -> Vec<&str> {
     let functions = text.split("fn ").skip(1).map(|after| (name_at(after), after)).filter(|(name, after)| {
         after[name.len()..].starts_with("(name: &str") //
@@ -171,7 +174,8 @@ fn every_operation_is_killed_at_every_instruction() {
         let killed = if killed.exists() { text_of(&killed) } else { String::new() };
         let mut of_file = BTreeSet::new();
         for (of, method) in methods(&text) {
-            // Where two types have a method of that name, the operations of the second name the type, too.
+            // Where two types have a method of that name, the operations of the second name the
+            // type, too.
             let is_first = of_file.insert(method.to_owned());
             let is_killed = |name: &&str| names(name, method) && (is_first || names(name, of));
             if !SHOWN_BY_OTHERS.contains(&method) && !operations(&killed).iter().any(is_killed) {

@@ -1,7 +1,9 @@
-//! Waits that a signal ends, of each primitive: with real handlers, real signals, and with nothing lost.
+//! Waits that a signal ends, of each primitive: with real handlers, real signals, and with nothing
+//! lost.
 //!
-//! A signal is sent when the kernel says that the thread sleeps. One that ends sleeps by `EINTR` alone may come
-//! just before a sleep begins: that is sent again. One with an [`Interrupter`] is sent once.
+//! A signal is sent when the kernel says that the thread sleeps. One that ends sleeps by `EINTR`
+//! alone may come just before a sleep begins: that is sent again. One with an [`Interrupter`] is
+//! sent once.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -315,7 +317,8 @@ fn an_interrupter_is_told_by_another_thread_before_or_after_the_sleep_began() {
     });
 }
 
-/// A handler may run between the last look and the system call: that instant is met by signals that come at any time.
+/// A handler may run between the last look and the system call: that instant is met by signals that
+/// come at any time.
 #[test]
 fn no_signal_comes_too_early_for_an_interrupter() {
     each_way_in_a_process_of_its_own(|| {
@@ -460,7 +463,8 @@ fn nobody_is_interrupted_while_the_action_of_a_barrier_runs() {
             until("an arrival", || all.barrier.n_waiting() == 1);
             let met = all.barrier.wait_with(|| {
                 stop.interrupt();
-                // It is woken, finds that all have met, and sleeps on: it does not burn the processor.
+                // It is woken, finds that all have met, and sleeps on: it does not burn the
+                // processor.
                 waiter.until_asleep();
                 assert!(!waiter.handle.is_finished(), "one went away from the action");
             });

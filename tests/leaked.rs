@@ -61,7 +61,8 @@ fn child() {
     }
 }
 
-/// A fault that was there once: the next to lock got a second `&mut` to data that the first still used.
+/// A fault that was there once: the next to lock got a second `&mut` to data that the first still
+/// used.
 #[test]
 fn a_leaked_mutex_guard_gives_no_second_reference() {
     let shared = locks();
@@ -91,9 +92,9 @@ struct Movable {
     lock: Mutex<Lock>,
 }
 
-/// A fault that was there once: the lock's word named another thread in one segment, and ours in the
-/// other. By its release the guard was forgotten that our thread had leaked, and the next got a second
-/// `&mut`.
+/// A fault that was there once: the lock's word named another thread in one segment, and ours in
+/// the other. By its release the guard was forgotten that our thread had leaked, and the next got a
+/// second `&mut`.
 #[test]
 fn the_release_of_a_lock_from_another_segment_hides_no_leaked_guard() {
     let make = || Segment::<Movable>::anonymous(|_| {}).expect("a segment");
@@ -172,7 +173,8 @@ fn who_comes_back_from_a_wait<G: Waitable + 'static>(
                 Err(LockError::Leaked { .. }) => return Ok(()),
                 Err(other) => return Err(other.to_string()),
                 Ok(_) if is_taken.load(SeqCst) => return Err("the lock is its own".to_owned()),
-                // Where processors are slow, the wait ends without a reason before the other has come.
+                // Where processors are slow, the wait ends without a reason before the other has
+                // come.
                 Ok(again) => guard = again,
             }
         }
@@ -290,13 +292,15 @@ fn a_guard_that_was_dropped_is_not_leaked_whatever_became_of_it_before() {
         let guard = shared.reentrant.lock().expect("free");
         drop(shared.condvar.wait_timeout(guard, Duration::from_millis(1)).expect("consistent"));
         drop(RwLockWriteGuard::downgrade(shared.rwlock.write().expect("free")));
-        // Without a guard: by the thread's end the lock is handed on, unless the thread is thought to leak.
+        // Without a guard: by the thread's end the lock is handed on, unless the thread is thought
+        // to leak.
         shared.reentrant.acquire().expect("free");
     });
     assert!(matches!(shared.reentrant.lock(), Err(LockError::OwnerDied(_))));
 }
 
-/// The counts follow a hold from guard to no guard and back: what is given back is not leaked, and what is leaked is.
+/// The counts follow a hold from guard to no guard and back: what is given back is not leaked, and
+/// what is leaked is.
 #[test]
 fn what_was_adopted_or_forgotten_is_leaked_if_it_had_a_guard_in_the_end() {
     let not_leaked: [fn(&Locks); 4] = [
@@ -487,8 +491,9 @@ extern "C" fn lock_for_the_first_time(value: *mut core::ffi::c_void) {
     }
 }
 
-/// A fault that was there once: where a thread took part for the first time in a destructor of one of
-/// its keys, or went into one more segment there, its end was not noticed. The next got a second `&mut`.
+/// A fault that was there once: where a thread took part for the first time in a destructor of one
+/// of its keys, or went into one more segment there, its end was not noticed. The next got a second
+/// `&mut`.
 #[test]
 fn a_guard_that_is_leaked_by_a_newcomer_in_a_destructor_gives_no_second_reference() {
     let [new, another, known] = [locks(), locks(), locks()];

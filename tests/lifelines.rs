@@ -1,4 +1,5 @@
-//! What a thread's lifelines, its slot and its notes are up to when threads come and go at once, and when others scribble.
+//! What a thread's lifelines, its slot and its notes are up to when threads come and go at once,
+//! and when others scribble.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -81,8 +82,9 @@ fn an_id_that_a_lock_still_names_does_not_come_round_again() {
     assert_eq!(come().generation(), 1, "nothing names it any more");
 }
 
-/// A fault that was there once: with the mark on the second lifeline alone the slot was given away, though the kernel had
-/// still to read the first one: its links, and (equal thread ids in two PID namespaces) its word.
+/// A fault that was there once: with the mark on the second lifeline alone the slot was given away,
+/// though the kernel had still to read the first one: its links, and (equal thread ids in two PID
+/// namespaces) its word.
 #[test]
 fn the_slot_of_one_that_became_another_program_is_kept_until_the_kernel_is_done_for_certain() {
     let small = Counter::options().participants(2).anonymous(|_, _| {}).expect("a segment");
@@ -140,8 +142,8 @@ fn a_main_thread_lives_in_the_slot_of_one_that_became_another_program() {
     assert_eq!(participants, 2);
 }
 
-/// A fault that was there once, twice: two threads that registered at once wrote to one note of who is linked in the mapping,
-/// and the one whose note was lost got a second id.
+/// A fault that was there once, twice: two threads that registered at once wrote to one note of who
+/// is linked in the mapping, and the one whose note was lost got a second id.
 #[test]
 fn threads_that_register_at_once_each_keep_their_id() {
     const THREADS: usize = 4;
@@ -162,7 +164,8 @@ fn threads_that_register_at_once_each_keep_their_id() {
     }
 }
 
-/// A fault that was there once: a thread that left gave its slot away before its second lifeline was out of its list.
+/// A fault that was there once: a thread that left gave its slot away before its second lifeline
+/// was out of its list.
 #[test]
 fn threads_that_come_and_go_at_once_exclude_each_other() {
     const ROUNDS: u64 = 4_000;
@@ -378,7 +381,8 @@ fn any_bits_in_the_membership_word_leave_the_holder_watched() {
         let (_directory, path, file) = in_a_file();
         let segment = Counter::open(&path).expect("there");
         file.write_all_at(&garbage.to_le_bytes(), 256).expect("written");
-        // SAFETY: only the test that is the parent of such a child reads or writes the environment here.
+        // SAFETY: only the test that is the parent of such a child reads or writes the environment
+        // here.
         unsafe { std::env::set_var("OUTLIVE_PATH", &path) };
         let mut holder = Actor::start(&segment, "hold the file's", true);
         assert_eq!(holder.hear(), "held");
@@ -394,8 +398,8 @@ fn any_bits_in_the_membership_word_leave_the_holder_watched() {
     }
 }
 
-/// With the mark on the first lifeline the slot is given away. A fault that was there once: the kernel had then still to read
-/// the links of the second. It walks the newest first.
+/// With the mark on the first lifeline the slot is given away. A fault that was there once: the
+/// kernel had then still to read the links of the second. It walks the newest first.
 #[test]
 fn the_kernel_comes_to_the_first_lifeline_last() {
     let (_directory, path, file) = in_a_file();

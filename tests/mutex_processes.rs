@@ -1,5 +1,5 @@
-//! The mutex between real processes that are really killed. The net is off wherever the contract is exact, so that what
-//! passes here does not rest on it.
+//! The mutex between real processes that are really killed. The net is off wherever the contract is
+//! exact, so that what passes here does not rest on it.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -160,7 +160,8 @@ fn exec_is_a_death() {
     let mut holder = Actor::start(&shared, "hold and exec", true);
     assert_eq!(holder.hear(), "held");
     holder.go_on();
-    // The test runner calls the role in a thread that is not the process's main one: the second lifeline is what tells.
+    // The test runner calls the role in a thread that is not the process's main one: the second
+    // lifeline is what tells.
     let Err(LockError::OwnerDied(_)) = shared.pair.try_lock_for(PATIENCE) else { panic!("exec was not noticed") };
 }
 

@@ -1,5 +1,5 @@
-//! The safety net: where the kernel loses the mark of a death, the slow look finds it. In a program of its own, because the
-//! other tests run without the net.
+//! The safety net: where the kernel loses the mark of a death, the slow look finds it. In a program
+//! of its own, because the other tests run without the net.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -24,8 +24,9 @@ struct Shared {
     event: Event,
 }
 
-/// An out-of-memory daemon may take the memory of a killed process away before the kernel has walked its robust list
-/// (process_mrelease(2)): then the death is never reported, and only a look at the process itself tells.
+/// An out-of-memory daemon may take the memory of a killed process away before the kernel has
+/// walked its robust list (process_mrelease(2)): then the death is never reported, and only a look
+/// at the process itself tells.
 #[test]
 fn a_death_whose_mark_the_kernel_lost_is_found_by_the_slow_look() {
     let segment = Segment::<Shared>::anonymous(|_| {}).expect("a segment");
@@ -67,8 +68,8 @@ fn a_death_whose_mark_the_kernel_lost_is_found_by_the_slow_look() {
     println!("the kernel lost {lost} of 3 marks");
 }
 
-/// A thread that ends alone, and whose robust list the kernel cannot find (here it was taken away; elsewhere its links were
-/// scribbled on): the slow look finds it missing in a process that lives.
+/// A thread that ends alone, and whose robust list the kernel cannot find (here it was taken away;
+/// elsewhere its links were scribbled on): the slow look finds it missing in a process that lives.
 #[test]
 fn the_end_of_a_thread_without_its_list_is_found_by_the_slow_look() {
     let segment = Segment::<Shared>::anonymous(|_| {}).expect("a segment");
@@ -77,7 +78,8 @@ fn the_end_of_a_thread_without_its_list_is_found_by_the_slow_look() {
             core::mem::forget(segment.mutex.lock());
             let list = Box::leak(Box::new([0usize; 3]));
             list[0] = list.as_ptr() as usize;
-            // SAFETY: an empty list of the right size, which stays; this thread uses no robust mutex from here on.
+            // SAFETY: an empty list of the right size, which stays; this thread uses no robust
+            // mutex from here on.
             let answer = unsafe { libc::syscall(libc::SYS_set_robust_list, list.as_ptr(), 24) };
             assert_eq!(answer, 0);
         });

@@ -1,5 +1,5 @@
-//! What costs no system call: every operation where nobody else wants anything. Run under seccomp's strict mode, in which the kernel
-//! kills at the first call but read, write and exit.
+//! What costs no system call: every operation where nobody else wants anything. Run under seccomp's
+//! strict mode, in which the kernel kills at the first call but read, write and exit.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;

@@ -163,7 +163,8 @@ fn values_are_set_failed_for_and_taken_out() {
     assert_eq!((lazy[0], lazy.force().expect("made")[1], shared.made.load(SeqCst)), (7, 7, 1));
 }
 
-/// The child comes back from the initialiser too, with a copy of the attempt: it waits for the parent, and writes nothing.
+/// The child comes back from the initialiser too, with a copy of the attempt: it waits for the
+/// parent, and writes nothing.
 #[test]
 fn a_fork_in_an_initialiser_leaves_it_to_the_parent() {
     let shared = lazies();

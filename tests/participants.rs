@@ -1,5 +1,5 @@
-//! Who takes part: threads that end, processes that fork, exec and are killed, several segments, several mappings, full
-//! tables, other PID namespaces.
+//! Who takes part: threads that end, processes that fork, exec and are killed, several segments,
+//! several mappings, full tables, other PID namespaces.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -39,7 +39,8 @@ fn child() {
     }
 }
 
-/// Whoever gives back or wakes takes part, so that its death in the middle is noticed; but needs no place for it.
+/// Whoever gives back or wakes takes part, so that its death in the middle is noticed; but needs no
+/// place for it.
 #[test]
 fn who_finds_no_place_gives_back_and_wakes_all_the_same() {
     #[derive(Shareable)]
@@ -128,7 +129,8 @@ fn a_child_that_leaves_takes_out_what_is_its_own() {
 fn a_raw_clone_is_refused_with_what_is_missing() {
     let shared = segment();
     let guard = shared.pair.lock().expect("free");
-    // SAFETY: as fork, without what the C library does in the child; it makes system calls and ends.
+    // SAFETY: as fork, without what the C library does in the child; it makes system calls and
+    // ends.
     let pid = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) } as i32;
     if pid == 0 {
         let answer = shared.attach();
@@ -333,7 +335,8 @@ fn a_location_can_be_made_of_names_and_paths() {
     assert!(matches!(Location::named("a/b").path(), Err(Error::InvalidName(_))));
 }
 
-/// A fault that was there once: sleepers watched one thread of each process, and not the one that got the lock next.
+/// A fault that was there once: sleepers watched one thread of each process, and not the one that
+/// got the lock next.
 #[test]
 fn the_end_of_a_thread_that_was_handed_the_lock_is_noticed() {
     each_way_in_a_process_of_its_own(|| {
@@ -360,7 +363,8 @@ fn the_end_of_a_thread_that_was_handed_the_lock_is_noticed() {
     });
 }
 
-/// A fault that was there once: while another thread looked whether the old mapping could go, its pin was not found.
+/// A fault that was there once: while another thread looked whether the old mapping could go, its
+/// pin was not found.
 #[test]
 fn a_thread_keeps_its_id_while_others_drop_segments() {
     let name = format!("outlive-test-keeps-{}", std::process::id());

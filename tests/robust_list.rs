@@ -408,8 +408,8 @@ struct Elsewhere {
 }
 static ELSEWHERE: Elsewhere = Elsewhere { word: AtomicU64::new(0), unused: [0; 3], next: AtomicU64::new(0) };
 
-/// A fault that was there once: the kernel followed a link that somebody had written who was gone, and
-/// changed a word of the process that had nothing to do with any segment.
+/// A fault that was there once: the kernel followed a link that somebody had written who was gone,
+/// and changed a word of the process that had nothing to do with any segment.
 #[test]
 fn a_link_that_the_dead_have_written_leads_a_thread_that_ends_nowhere() {
     use std::os::unix::fs::FileExt;

@@ -1,5 +1,5 @@
-//! The read-write lock between real processes that are really killed. The net is off wherever the contract is exact, so that
-//! what passes here does not rest on it.
+//! The read-write lock between real processes that are really killed. The net is off wherever the
+//! contract is exact, so that what passes here does not rest on it.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -69,7 +69,8 @@ fn child() {
         "read for ever" => loop {
             let _guard = look(&board);
             board.looks.fetch_add(1, SeqCst);
-            // Longer than the way back to the next read: with a second reader there is always one that reads.
+            // Longer than the way back to the next read: with a second reader there is always one
+            // that reads.
             let begin = Instant::now();
             while begin.elapsed() < Duration::from_micros(20) {
                 std::hint::spin_loop();
@@ -320,7 +321,8 @@ fn words<const READERS: usize>(lock: &RwLock<u64, READERS>) -> (u32, [u32; READE
     (word(0), std::array::from_fn(|reader| word(1 + reader)))
 }
 
-/// Calls the function in a thread of the same home as the caller's, after other threads that have come and gone.
+/// Calls the function in a thread of the same home as the caller's, after other threads that have
+/// come and gone.
 fn collide<const READERS: usize>(board: &Segment<Board>, own: usize, act: impl FnOnce(Id) + Send) {
     let mut act = Some(act);
     while let Some(ready) = act.take() {
@@ -334,8 +336,8 @@ fn collide<const READERS: usize>(board: &Segment<Board>, own: usize, act: impl F
     }
 }
 
-/// What a read by the fast path alone leaves behind: the reader's own word, and nothing else. A reader that
-/// looks at all words says so in the writer word.
+/// What a read by the fast path alone leaves behind: the reader's own word, and nothing else. A
+/// reader that looks at all words says so in the writer word.
 #[test]
 fn two_who_have_collided_read_by_the_fast_path_from_then_on() {
     let board = board();
@@ -565,7 +567,8 @@ fn whatever_is_in_the_words_nothing_breaks() {
     for round in 0..3_000 {
         for line in 0..3 {
             let value = if round % 3 == line { next() } else { next() & (7 << 28 | 1 << 31) };
-            // SAFETY: the lock begins with lines of 128 bytes, in each a word first; atomic, as all that is done to them.
+            // SAFETY: the lock begins with lines of 128 bytes, in each a word first; atomic, as all
+            // that is done to them.
             unsafe { &*words.add(line * 32).cast::<std::sync::atomic::AtomicU32>() }.store(value, SeqCst);
         }
         for _ in 0..2 {

@@ -69,8 +69,8 @@ fn a_thread_leaves_without_process_vm_readv() {
     assert_eq!(status, 0);
 }
 
-/// A fault of the first mend of that: all read through a pipe, and a process without a descriptor to
-/// spare could not leave. The soak found it.
+/// A fault of the first mend of that: all read through a pipe, and a process without a descriptor
+/// to spare could not leave. The soak found it.
 #[test]
 fn a_thread_leaves_without_a_descriptor_left() {
     let status = in_a_child(|| {

@@ -1,4 +1,5 @@
-//! Segments: made complete or not at all, judged before they are mapped, never changed when they are refused.
+//! Segments: made complete or not at all, judged before they are mapped, never changed when they
+//! are refused.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -88,7 +89,8 @@ fn without_descriptor(number: usize, path: &Path) -> Counter {
 static PATH: std::sync::Mutex<()> = std::sync::Mutex::new(());
 fn with_path<R>(path: &Path, test: impl FnOnce() -> R) -> R {
     let _one_at_a_time = PATH.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    // SAFETY: no other thread of this test binary reads or writes the environment but under this lock, or by `std`.
+    // SAFETY: no other thread of this test binary reads or writes the environment but under this
+    // lock, or by `std`.
     unsafe { std::env::set_var("OUTLIVE_PATH", path) };
     test()
 }
@@ -372,8 +374,8 @@ fn after_a_reboot_all_holders_are_dead() {
     assert!(matches!(segment.lock(), Err(LockError::Deadlock)));
 }
 
-/// A fault that was there once: who was killed in the middle of its registration, and whose ids mean nothing any more after a
-/// reboot or in a copy, kept its slot for ever.
+/// A fault that was there once: who was killed in the middle of its registration, and whose ids
+/// mean nothing any more after a reboot or in a copy, kept its slot for ever.
 #[test]
 fn after_a_reboot_the_slots_of_half_registered_participants_are_free() {
     const CLAIMED: u64 = 1 << 62;

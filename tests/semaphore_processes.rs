@@ -43,7 +43,8 @@ fn child() {
             shared.semaphore.acquire().expect("waits");
             shared.taken.fetch_add(1, SeqCst);
         },
-        // Never a second permit while one is there: if the one for it is left asleep, nobody goes on.
+        // Never a second permit while one is there: if the one for it is left asleep, nobody goes
+        // on.
         "release for ever" => loop {
             until("it to be taken", || shared.semaphore.available() == 0);
             shared.semaphore.release().expect("no maximum");
@@ -67,7 +68,8 @@ fn what_the_dead_acquired_is_gone_and_can_be_replaced_by_anybody() {
 fn killed_waiters_take_no_wake_along() {
     each_way(|waitv| {
         let shared = segment(0);
-        // The first to fall asleep are the first to be woken: they are killed while the wakes are on their way.
+        // The first to fall asleep are the first to be woken: they are killed while the wakes are
+        // on their way.
         let mut victims: Vec<_> = (0..4).map(|_| Actor::start(&shared, "acquire", waitv)).collect();
         victims.iter().for_each(|victim| until_asleep(&shared, victim.id()));
         let mut survivor = Actor::start(&shared, "acquire", waitv);
@@ -76,8 +78,8 @@ fn killed_waiters_take_no_wake_along() {
             shared.semaphore.release().expect("no maximum");
             victim.kill();
         }
-        // Each victim may have taken one before it died, and there were as many: what the survivor needs is one more, whose
-        // wake must reach it wherever the others went.
+        // Each victim may have taken one before it died, and there were as many: what the survivor
+        // needs is one more, whose wake must reach it wherever the others went.
         shared.semaphore.release().expect("no maximum");
         assert_eq!(survivor.hear(), "acquired");
         assert!(survivor.ends_well());

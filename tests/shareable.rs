@@ -1,4 +1,5 @@
-//! What the derive accepts, and what its fingerprints tell apart. What it refuses is in `compile_fail/`.
+//! What the derive accepts, and what its fingerprints tell apart. What it refuses is in
+//! `compile_fail/`.
 #![deny(unsafe_code)] // the derive asks no `unsafe` of its users
 #![allow(clippy::disallowed_types, reason = "atomics as what is stored")]
 

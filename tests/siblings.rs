@@ -83,8 +83,8 @@ fn has_room() -> bool {
     about.f_bavail * about.f_frsize >= 8 * BYTES as u64
 }
 
-/// Kills a process in the middle of the read. `written` says how much is written, once the lock can be had,
-/// and `again` says it when the process has ended.
+/// Kills a process in the middle of the read. `written` says how much is written, once the lock can
+/// be had, and `again` says it when the process has ended.
 fn kill_while_it_fills<T: Shareable + Sync>(role: &str, take: impl Fn(&Segment<T>, &mut dyn FnMut())) {
     if !has_room() {
         return skipped("no reads into what the dead held: /dev/shm has less than 1 GiB");
@@ -116,8 +116,8 @@ fn written(data: &[u8; BYTES]) -> usize {
     std::hint::black_box(data).partition_point(|byte| *byte == 1)
 }
 
-/// A fault that was there once: the lock was handed on with the end of the thread that held it, and what the next
-/// holder saw went on changing.
+/// A fault that was there once: the lock was handed on with the end of the thread that held it, and
+/// what the next holder saw went on changing.
 #[test]
 fn what_a_mutex_guards_is_handed_on_when_no_thread_of_the_dead_writes_to_it() {
     kill_while_it_fills::<Large>("fill what a mutex guards", |shared, reap| match shared.mutex.lock() {

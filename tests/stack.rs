@@ -23,8 +23,8 @@ fn depth(mut work: impl FnMut()) -> usize {
     let mut stack = memmap2::MmapMut::map_anon(LENGTH).expect("memory");
     stack.fill(PATTERN);
     let mut work: &mut dyn FnMut() = &mut work;
-    // SAFETY: the attributes are initialised; the stack is mapped, long enough, aligned, and nobody else's until the
-    // thread was joined; so is `work`.
+    // SAFETY: the attributes are initialised; the stack is mapped, long enough, aligned, and nobody
+    // else's until the thread was joined; so is `work`.
     unsafe {
         let (mut attributes, mut thread) = core::mem::zeroed();
         assert_eq!(libc::pthread_attr_init(&mut attributes), 0);
@@ -37,8 +37,8 @@ fn depth(mut work: impl FnMut()) -> usize {
     LENGTH - unused
 }
 
-/// A fault that was there once: a wait needed 17 KiB, and a thread with the least stack that there is got a
-/// segmentation fault.
+/// A fault that was there once: a wait needed 17 KiB, and a thread with the least stack that there
+/// is got a segmentation fault.
 #[test]
 fn a_wait_is_not_deep() {
     let segment = segment();

@@ -37,7 +37,8 @@ fn refused(output: &Output) -> String {
     complaint
 }
 
-/// How many lines each writer has in the file, the first writer's first; each of its lines whole, and in order.
+/// How many lines each writer has in the file, the first writer's first; each of its lines whole,
+/// and in order.
 fn lines_by_writer(path: &Path, writers: usize) -> Vec<usize> {
     let text = std::fs::read_to_string(path).expect("readable");
     assert!(text.ends_with('\n'));
@@ -72,7 +73,8 @@ fn groups(path: &Path) -> Vec<(String, usize)> {
     groups
 }
 
-/// What Python's first example writes, to the letter: each writer takes the lock once for its ten lines.
+/// What Python's first example writes, to the letter: each writer takes the lock once for its ten
+/// lines.
 #[test]
 fn two_write_ten_lines_each_in_two_groups() {
     let directory = directory();

@@ -1,7 +1,8 @@
 //! Candidates that are compared round by round, within one process.
 //!
-//! Criterion gives the figures; then a comparison of our own, since two of criterion's figures are seconds apart, and the machine
-//! is not the same any more: many short rounds, in each of them every candidate, and the median of the ratios in one round.
+//! Criterion gives the figures; then a comparison of our own, since two of criterion's figures are
+//! seconds apart, and the machine is not the same any more: many short rounds, in each of them
+//! every candidate, and the median of the ratios in one round.
 
 use crate::Mode;
 use crate::report::{Samples, Table, Target, verdict, with_interval};

@@ -1,4 +1,5 @@
-//! Processes that want one lock all the time: how they begin and end together, and what each has had.
+//! Processes that want one lock all the time: how they begin and end together, and what each has
+//! had.
 
 // The words by which they begin and end together are no part of an algorithm.
 #![allow(clippy::disallowed_types)]
@@ -30,7 +31,8 @@ pub struct Control {
     pub number: AtomicU64,
 }
 
-// Stages. ORDERING of all words in `Control`: Release where something is said, Acquire where it is heard.
+// Stages. ORDERING of all words in `Control`: Release where something is said, Acquire where it is
+// heard.
 const RUN: u32 = 1;
 const STOP: u32 = 2;
 
@@ -100,7 +102,8 @@ pub fn take_turns_by_the_clock(lock: &impl Guarded, control: &Control, me: usize
     control.longest[me].store(longest.as_nanos() as u64, Ordering::Release);
 }
 
-/// Takes turns from the beginning to the end, and counts them. `first`: what is done once is done before.
+/// Takes turns from the beginning to the end, and counts them. `first`: what is done once is done
+/// before.
 fn compete_for(control: &Control, me: usize, first: impl FnOnce(), mut turn: impl FnMut()) {
     first();
     control.ready.fetch_add(1, Ordering::AcqRel);
@@ -115,8 +118,8 @@ fn compete_for(control: &Control, me: usize, first: impl FnOnce(), mut turn: imp
     control.counts[me].store(turns, Ordering::Release);
 }
 
-/// A chain of multiplications, each of which needs the one before, and the first the seed: with one from under the lock, the
-/// processor cannot begin before it has the lock.
+/// A chain of multiplications, each of which needs the one before, and the first the seed: with one
+/// from under the lock, the processor cannot begin before it has the lock.
 #[inline(never)] // the same code where it is measured and where it is used
 fn be_busy(seed: u64, steps: u64) {
     let mut x = seed;

@@ -1,16 +1,18 @@
-//! What the benchmarks of outlive have in common: the [peers] that it is measured against, the [processes](process) that they
-//! are measured in, and the [figures](report) that are shown.
+//! What the benchmarks of outlive have in common: the [peers] that it is measured against, the
+//! [processes](process) that they are measured in, and the [figures](report) that are shown.
 //!
 //! # What counts
 //!
-//! Only ratios within one run. Every benchmark interleaves its candidates, round by round in a rotating order, takes the ratio
-//! in each round, and shows the median of the ratios: what else the machine was doing falls on all of them. No time is ever
-//! asserted; a benchmark fails only where a lock does not do what locks do.
+//! Only ratios within one run. Every benchmark interleaves its candidates, round by round in a
+//! rotating order, takes the ratio in each round, and shows the median of the ratios: what else the
+//! machine was doing falls on all of them. No time is ever asserted; a benchmark fails only where a
+//! lock does not do what locks do.
 //!
-//! `cargo bench -p outlive-benches` measures. Without `--bench` among the arguments (`cargo test --benches`), every benchmark
-//! makes a few rounds only, to show that it still runs.
+//! `cargo bench -p outlive-benches` measures. Without `--bench` among the arguments
+//! (`cargo test --benches`), every benchmark makes a few rounds only, to show that it still runs.
 
-// The peers are system calls and words outside of any algorithm: what clippy.toml forbids in the crate, is measured here.
+// The peers are system calls and words outside of any algorithm: what clippy.toml forbids in the
+// crate, is measured here.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
 pub mod compare;

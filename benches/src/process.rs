@@ -17,19 +17,20 @@ pub struct Child {
     status: Option<i32>,
 }
 
-/// Forks a child that does `work` and exits: with 0, or with 101 if it panicked. It never comes back from here, runs no destructors of
-/// the parent's, and dies with the parent.
+/// Forks a child that does `work` and exits: with 0, or with 101 if it panicked. It never comes
+/// back from here, runs no destructors of the parent's, and dies with the parent.
 ///
 /// # Errors
-/// What fork answers; and if this process has more than one thread, since the child of such a process may do hardly
-/// anything.
+/// What fork answers; and if this process has more than one thread, since the child of such a
+/// process may do hardly anything.
 pub fn fork(work: impl FnOnce()) -> io::Result<Child> {
     if std::fs::read_dir("/proc/self/task")?.count() != 1 {
         return Err(io::Error::other("only a process of one thread is forked here"));
     }
     // SAFETY: always succeeds.
     let parent = unsafe { libc::getpid() };
-    // SAFETY: this process has one thread, so the child finds no lock that is held by a thread it does not have.
+    // SAFETY: this process has one thread, so the child finds no lock that is held by a thread it
+    // does not have.
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),
         0 => {
@@ -41,7 +42,8 @@ pub fn fork(work: impl FnOnce()) -> io::Result<Child> {
             };
             // The closure is not used after a panic: the process ends.
             let failed = orphaned || catch_unwind(AssertUnwindSafe(work)).is_err();
-            // SAFETY: ends the process, without destructors and exit handlers, which are the parent's.
+            // SAFETY: ends the process, without destructors and exit handlers, which are the
+            // parent's.
             unsafe { libc::_exit(if failed { 101 } else { 0 }) }
         }
         id => Ok(Child { id, status: None }),
@@ -120,7 +122,8 @@ impl Child {
     /// When /proc does not tell, as when it has ended.
     pub fn is_asleep_in(&self, calls: &[i64]) -> io::Result<bool> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id))?;
-        // "1234 (the name) S ...": the name may contain anything, the state follows its last parenthesis.
+        // "1234 (the name) S ...": the name may contain anything, the state follows its last
+        // parenthesis.
         let state = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().next());
         if matches!(state, Some("Z" | "X")) {
             return Err(io::Error::other("a child has ended that was to sleep"));
@@ -165,8 +168,9 @@ pub fn time_used(of: &[Child]) -> io::Result<Duration> {
     of.iter().map(Child::time_used).sum()
 }
 
-/// Fills in all pages of what this process has mapped, as they are in a process that has run for a while: a fork's child
-/// begins without those of its code. A wish, too: it needs a `RLIMIT_MEMLOCK` of as much.
+/// Fills in all pages of what this process has mapped, as they are in a process that has run for a
+/// while: a fork's child begins without those of its code. A wish, too: it needs a `RLIMIT_MEMLOCK`
+/// of as much.
 pub fn map_all_code() {
     // SAFETY: nothing changes but the moment at which pages are mapped.
     unsafe {
@@ -199,7 +203,8 @@ pub fn monotonic_nanoseconds() -> u64 {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64 // neither is negative
 }
 
-/// Keeps the calling thread on the processor that it runs on. A wish: where it is refused, nothing changes.
+/// Keeps the calling thread on the processor that it runs on. A wish: where it is refused, nothing
+/// changes.
 pub fn stay_on_this_processor() {
     // SAFETY: asks for a number.
     if let Ok(processor) = usize::try_from(unsafe { libc::sched_getcpu() }) {
@@ -217,8 +222,8 @@ pub fn stay_on_processor(processor: usize) {
     }
 }
 
-/// How much of the machine others have used since. Where processes compete that is a disturbance no ratio cancels: with one
-/// processor taken by somebody else, two processes hardly meet at a lock.
+/// How much of the machine others have used since. Where processes compete that is a disturbance no
+/// ratio cancels: with one processor taken by somebody else, two processes hardly meet at a lock.
 #[derive(Debug)]
 pub struct OthersLoad {
     busy: f64,
@@ -234,7 +239,8 @@ impl OthersLoad {
     pub fn since_now() -> io::Result<Self> {
         let stat = std::fs::read_to_string("/proc/stat")?;
         let first = stat.lines().next().unwrap_or_default();
-        // user, nice, system, idle, iowait, irq, softirq, steal, in ticks of all processors together
+        // user, nice, system, idle, iowait, irq, softirq, steal, in ticks of all processors
+        // together
         let ticks: Vec<f64> = first.split_whitespace().skip(1).take(8).filter_map(|n| n.parse().ok()).collect();
         let [user, nice, system, idle, io_wait, irq, soft_irq, steal] = ticks[..] else {
             return Err(io::Error::other("/proc/stat does not begin with eight numbers"));

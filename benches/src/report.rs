@@ -43,8 +43,8 @@ impl Samples {
         self.quantile(0.0)
     }
 
-    /// Where the median of very many rounds would lie, with a confidence of 95 in 100 (by order statistics); with few samples,
-    /// the least and the greatest.
+    /// Where the median of very many rounds would lie, with a confidence of 95 in 100 (by order
+    /// statistics); with few samples, the least and the greatest.
     #[must_use]
     pub fn median_interval(&self) -> (f64, f64) {
         let half = 0.98 / (self.sorted.len() as f64).sqrt();
@@ -59,7 +59,8 @@ pub fn with_interval(samples: &Samples) -> String {
     format!("{:.2} [{low:.2}, {high:.2}]", samples.median())
 }
 
-/// How a median stands to what was wished for: nothing depends on it. `~` where the interval reaches to both sides.
+/// How a median stands to what was wished for: nothing depends on it. `~` where the interval
+/// reaches to both sides.
 #[must_use]
 pub fn verdict(samples: &Samples, target: Target) -> String {
     let (median, (low, high)) = (samples.median(), samples.median_interval());

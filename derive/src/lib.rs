@@ -1,5 +1,5 @@
-//! The derive macro of `outlive`'s `Shareable`. Use it through that crate, which exports the trait and the macro under
-//! one name.
+//! The derive macro of `outlive`'s `Shareable`. Use it through that crate, which exports the trait
+//! and the macro under one name.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -10,11 +10,13 @@ use syn::{
     Type, parse_macro_input, parse_quote_spanned,
 };
 
-/// Implements `outlive::Shareable` for a struct, after checking all that the trait's contract asks for.
+/// Implements `outlive::Shareable` for a struct, after checking all that the trait's contract asks
+/// for.
 ///
-/// The struct must be `#[repr(C)]` or `#[repr(transparent)]`, without `packed`; have neither `Drop` nor lifetime
-/// parameters; and every field must be `Shareable` itself. So must the type parameters: the derive adds that bound, and
-/// their definitions, as well as the values of const parameters, become part of the struct's own.
+/// The struct must be `#[repr(C)]` or `#[repr(transparent)]`, without `packed`; have neither `Drop`
+/// nor lifetime parameters; and every field must be `Shareable` itself. So must the type
+/// parameters: the derive adds that bound, and their definitions, as well as the values of const
+/// parameters, become part of the struct's own.
 ///
 /// An attribute macro that stands below the derive may change the struct after the derive has seen
 /// it. The fields and their types are those of the struct in the end: one that was added is a
@@ -98,12 +100,13 @@ fn shareable(input: &DeriveInput) -> Result<TokenStream> {
     let no_field_more = quote! {
         let _no_field_more: fn(&Self) = |whole| { let Self { #(#all_fields: _),* } = whole; };
     };
-    // Without parameters all is known here, so it need not wait until somebody makes a segment of it.
+    // Without parameters all is known here, so it need not wait until somebody makes a segment of
+    // it.
     let all_is_known = input.generics.params.is_empty();
     let check_now =
         all_is_known.then(|| quote!(const _: &::outlive::Definition = <#name as ::outlive::Shareable>::DEFINITION;));
-    // Keeps it out of the compiler's list of "other types that implement". With parameters it would also hide which of
-    // them is refused.
+    // Keeps it out of the compiler's list of "other types that implement". With parameters it would
+    // also hide which of them is refused.
     let not_advice = all_is_known.then(|| quote!(#[diagnostic::do_not_recommend]));
 
     Ok(quote! {
@@ -186,8 +189,8 @@ fn no_lifetimes(generics: &Generics) -> Result<()> {
     generics.lifetimes().map(refusal).reduce(both).map_or(Ok(()), Err)
 }
 
-/// Only spares their users the compiler's first complaint, that a pointer is not `Send`: what hides behind a name is
-/// refused by the bounds.
+/// Only spares their users the compiler's first complaint, that a pointer is not `Send`: what hides
+/// behind a name is refused by the bounds.
 fn no_pointers(fields: &Fields) -> Result<()> {
     let refusal = |field: &syn::Field| {
         let kind = pointer_kind(&field.ty)?;
@@ -229,7 +232,8 @@ fn parameter(parameter: &GenericParam) -> Option<TokenStream> {
         GenericParam::Const(constant) => {
             let ident = &constant.ident;
             let name = ident.unraw().to_string();
-            // Integers, `bool` and `char` are what a const parameter may be, and all of them can be cast.
+            // Integers, `bool` and `char` are what a const parameter may be, and all of them can be
+            // cast.
             Some(quote!(::outlive::Part::const_parameter(#name, #ident as u128)))
         }
         GenericParam::Lifetime(_) => None,

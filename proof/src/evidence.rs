@@ -1,6 +1,8 @@
-//! What a long run has shown, collected from what its parts print, as the table in `docs/EVIDENCE.md`.
+//! What a long run has shown, collected from what its parts print, as the table in
+//! `docs/EVIDENCE.md`.
 //!
-//! Each number comes from a line that the part printed when it had done the work; where there is none, the cell says so.
+//! Each number comes from a line that the part printed when it had done the work; where there is
+//! none, the cell says so.
 
 use crate::explored;
 
@@ -137,7 +139,8 @@ pub fn cells(row: &Row, logs: &Logs<'_>) -> [String; 6] {
     .map(|cell| cell.unwrap_or_else(|| "–".into()))
 }
 
-/// What is shown of the crate as a whole: property, method, and what was explored; what was not run is a dash.
+/// What is shown of the crate as a whole: property, method, and what was explored; what was not run
+/// is a dash.
 #[must_use]
 pub fn whole(logs: &Logs<'_>) -> Vec<[String; 3]> {
     let mut target = "";

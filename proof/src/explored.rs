@@ -1,4 +1,5 @@
-//! What the models explored, collected from what they print: `model NAME: P plans, E executions, ...`.
+//! What the models explored, collected from what they print:
+//! `model NAME: P plans, E executions, ...`.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +41,8 @@ pub fn parse(line: &str) -> Option<Line> {
     })
 }
 
-/// All models' lines in a text, ordered by primitive, property and method; of several runs the last counts.
+/// All models' lines in a text, ordered by primitive, property and method; of several runs the last
+/// counts.
 #[must_use]
 pub fn collect(text: &str) -> Vec<Line> {
     let lines: BTreeMap<_, _> = (text.lines().filter_map(parse))

@@ -1,4 +1,5 @@
-//! The rules of [`sites`](crate::sites), and the text that goes into the copy where they find something.
+//! The rules of [`sites`](crate::sites), and the text that goes into the copy where they find
+//! something.
 
 use crate::Result;
 use crate::logic::{Genre, Given, Logic};
@@ -147,7 +148,8 @@ struct Finder<'s> {
     function: String,
     statement: usize,
     counts: BTreeMap<(String, String), usize>,
-    /// For each loop around the place: the mutants of its loads. Empty in a closure: it may run elsewhere.
+    /// For each loop around the place: the mutants of its loads. Empty in a closure: it may run
+    /// elsewhere.
     loops: Vec<Vec<u32>>,
     /// What cargo-mutants would do, by the place.
     given: BTreeMap<(usize, usize), Vec<&'s Given>>,
@@ -296,7 +298,8 @@ impl<'s> Finder<'s> {
 
     fn looping<N: Spanned>(&mut self, node: &N, visit: impl FnOnce(&mut Self, &N)) {
         self.loops.push(vec![]);
-        // What comes within is written first, and opens at a later place: the order of insertions at one place is kept.
+        // What comes within is written first, and opens at a later place: the order of insertions
+        // at one place is kept.
         visit(self, node);
         let ids = self.loops.pop().unwrap_or_default();
         if !ids.is_empty() {
@@ -537,7 +540,8 @@ impl<'s> Finder<'s> {
         taken
     }
 
-    /// `match` on which mutant is awake. `arm` gives what each does; `usual` is what happens otherwise.
+    /// `match` on which mutant is awake. `arm` gives what each does; `usual` is what happens
+    /// otherwise.
     fn choice(&mut self, at: usize, skip: usize, start: &str, arms: Vec<(u32, String)>, usual: &str) {
         let mut text = format!("{start}match crate::mutant::awake() {{ ");
         let mut of = vec![];
@@ -568,7 +572,8 @@ impl<'s> Finder<'s> {
         self.is_const = outer;
     }
 
-    /// `a & b`: both are computed, and then put together in one of several ways. `a && b`: see below.
+    /// `a & b`: both are computed, and then put together in one of several ways. `a && b`: see
+    /// below.
     fn binary(&mut self, binary: &syn::ExprBinary) {
         use syn::BinOp as Op;
         let operator = self.text[binary.op.span().byte_range()].to_owned();

@@ -15,7 +15,8 @@ pub fn place(root: &Path) -> PathBuf {
     root.join("target/mutants/tree")
 }
 
-/// Writes the copy. Files that are there already with the same content are left alone, so that little is built again.
+/// Writes the copy. Files that are there already with the same content are left alone, so that
+/// little is built again.
 ///
 /// # Errors
 /// A file that cannot be read or written.

@@ -1,4 +1,5 @@
-//! `killers.toml`: which model kills which mutant. `logic.toml`: the same for cargo-mutants' mutants of the logic.
+//! `killers.toml`: which model kills which mutant. `logic.toml`: the same for cargo-mutants'
+//! mutants of the logic.
 
 use crate::sites::{Mutant, Source};
 use crate::{Result, read};
@@ -11,12 +12,14 @@ use std::path::Path;
 pub enum Known {
     /// The test that kills it: `mutex::with_loom::its_name`.
     Killer(String),
-    /// Nothing kills it, nothing shows that it changes nothing, and somebody has looked: a gap that is known.
+    /// Nothing kills it, nothing shows that it changes nothing, and somebody has looked: a gap that
+    /// is known.
     Open {
         /// What is known of it all the same.
         open: String,
     },
-    /// It changes nothing. Of an ordering, a wake or a second look that must be shown beside its line instead.
+    /// It changes nothing. Of an ordering, a wake or a second look that must be shown beside its
+    /// line instead.
     Equivalent {
         /// Why.
         equivalent: String,
@@ -163,7 +166,8 @@ impl Killers {
         }
     }
 
-    /// What is missing, or is not there any more: mutants without killer or proof, killers without mutant.
+    /// What is missing, or is not there any more: mutants without killer or proof, killers without
+    /// mutant.
     #[must_use]
     pub fn gaps(&self, sources: &[Source]) -> Vec<String> {
         let mut gaps = vec![];

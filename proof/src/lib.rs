@@ -1,10 +1,12 @@
-//! Shows that nothing in outlive's algorithms is there in vain: each ordering, wake, fence and second look in `src/raw` is
-//! weakened or taken away, one at a time, and a model that has a name must fail.
+//! Shows that nothing in outlive's algorithms is there in vain: each ordering, wake, fence and
+//! second look in `src/raw` is weakened or taken away, one at a time, and a model that has a name
+//! must fail.
 //!
-//! The sources are never touched. [`instrument`] writes a copy in which every mutant is present and asleep; which one is
-//! awake is told by an environment variable, so that all of them cost one build. [`sites`] finds the places, by
-//! general rules; what no rule can find is in `looks.toml`. [`run`] tries each mutant with the model
-//! that is known to kill it (`killers.toml`), and if that one does not, with all that have to do with the file.
+//! The sources are never touched. [`instrument`] writes a copy in which every mutant is present and
+//! asleep; which one is awake is told by an environment variable, so that all of them cost one
+//! build. [`sites`] finds the places, by general rules; what no rule can find is in `looks.toml`.
+//! [`run`] tries each mutant with the model that is known to kill it (`killers.toml`), and if that
+//! one does not, with all that have to do with the file.
 //!
 //! A mutant that changes nothing needs a proof, which stands in the source, right above the line:
 //! `// EQUIVALENT(success AcqRel to Acquire): why`.

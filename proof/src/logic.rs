@@ -1,8 +1,9 @@
 //! The logic: what cargo-mutants would change, in the same one build.
 //!
-//! [cargo-mutants](https://mutants.rs) finds the places and thinks of the changes; `.cargo/mutants.toml` tells it which are in vain. It would
-//! build anew for each of a thousand. What cannot be switched while a program runs (constants, functions that return
-//! an `impl Trait`) is left to it: [`Logic::out_of_reach`].
+//! [cargo-mutants](https://mutants.rs) finds the places and thinks of the changes;
+//! `.cargo/mutants.toml` tells it which are in vain. It would build anew for each of a thousand.
+//! What cannot be switched while a program runs (constants, functions that return an `impl Trait`)
+//! is left to it: [`Logic::out_of_reach`].
 
 use crate::Result;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,5 @@
-//! `proof mutants`: every ordering, wake and second look in `src/raw` is needed. `proof table`: what the models explored.
+//! `proof mutants`: every ordering, wake and second look in `src/raw` is needed. `proof table`:
+//! what the models explored.
 
 use clap::{Parser, Subcommand};
 use comfy_table::{Table, presets};
@@ -46,10 +47,12 @@ struct Mutants {
     /// Only mutants of which it is not known what kills them.
     #[arg(long)]
     new: bool,
-    /// Ask every model that has to do with the file, not just until one fails; those with a proof, too.
+    /// Ask every model that has to do with the file, not just until one fails; those with a proof,
+    /// too.
     #[arg(long)]
     matrix: bool,
-    /// Ask only the models in this program, and not all that have to do with the file: quick, for a first look; may be repeated.
+    /// Ask only the models in this program, and not all that have to do with the file: quick, for a
+    /// first look; may be repeated.
     #[arg(long)]
     models: Vec<String>,
     /// Each model explores a small part only: what survives may not survive the whole.
@@ -70,7 +73,8 @@ struct Mutants {
     /// The logic as well: what cargo-mutants finds in src/raw.
     #[arg(long)]
     logic: bool,
-    /// Of the logic also what cannot be tried within one build, by cargo-mutants itself (more than an hour).
+    /// Of the logic also what cannot be tried within one build, by cargo-mutants itself (more than
+    /// an hour).
     #[arg(long, requires = "logic")]
     constants: bool,
 }
@@ -307,7 +311,8 @@ fn record<'o>(
 /// What cannot be switched while a program runs: cargo-mutants builds it.
 fn by_itself(root: &Path, names: &[String]) -> Result<bool> {
     let mut command = Command::new("cargo");
-    // The quick tests are of two packages, which only one of both has; so without a run of none first, and with a bound of our own.
+    // The quick tests are of two packages, which only one of both has; so without a run of none
+    // first, and with a bound of our own.
     command.args(["mutants", "--output", "target/mutants", "--baseline", "skip", "--timeout", "60"]).current_dir(root);
     for name in names {
         let literal: String = name

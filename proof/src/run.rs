@@ -1,4 +1,5 @@
-//! Trying mutants: each against the model that is known to kill it, and if need be against all that may.
+//! Trying mutants: each against the model that is known to kill it, and if need be against all that
+//! may.
 
 use crate::Result;
 use crate::evidence::ROWS;
@@ -39,7 +40,8 @@ pub struct Outcome {
     pub known: bool,
     /// All models that kill it, if all were asked.
     pub matrix: Vec<String>,
-    /// How the last model that was asked failed: executions until then, if it tells, and the reason.
+    /// How the last model that was asked failed: executions until then, if it tells, and the
+    /// reason.
     pub executions: Option<usize>,
     /// In its own words.
     pub reason: String,
@@ -60,7 +62,8 @@ pub struct Effort {
     pub jobs: usize,
 }
 
-/// The models: for each file of `src/raw` the tests that may kill its mutants, in the order in which to ask.
+/// The models: for each file of `src/raw` the tests that may kill its mutants, in the order in
+/// which to ask.
 #[derive(Debug)]
 pub struct Models {
     programs: Programs,
@@ -75,7 +78,8 @@ enum Verdict {
 }
 
 impl Models {
-    /// Every module in which there is something to weaken needs a program of its name, `models/NAME.rs`.
+    /// Every module in which there is something to weaken needs a program of its name,
+    /// `models/NAME.rs`.
     ///
     /// # Errors
     /// A file has none; a program cannot be run.
@@ -189,7 +193,8 @@ fn panic_message(text: &str) -> Option<String> {
 /// Models with no module of their name, and the modules that they use.
 const OF_SEVERAL: [(&str, &[&str]); 1] = [("leaked", &["mutex", "rwlock"])];
 
-/// The modules that use this one, directly or through others: their models may kill its mutants, too.
+/// The modules that use this one, directly or through others: their models may kill its mutants,
+/// too.
 fn users(module: &str, sources: &[Source]) -> Vec<String> {
     let uses = sources.iter().flat_map(|source| source.uses.iter().map(|used| (source.module(), used.as_str())));
     let of_several = OF_SEVERAL.iter().flat_map(|(models, used)| used.iter().map(|used| (*models, *used)));
@@ -235,7 +240,8 @@ fn one(models: &Models, mutant: &Mutant, killers: &Killers, effort: Effort) -> R
     }
     let all = &models.tests[&mutant.file];
     let first = known.filter(|model| all.contains(model));
-    // Most are killed early by some model: all of them get a brief look before any is explored to its end.
+    // Most are killed early by some model: all of them get a brief look before any is explored to
+    // its end.
     let others = || all.iter().filter(|model| Some(*model) != first);
     let briefly = others().filter(|_| !effort.matrix).map(|model| (model, true));
     let wholly =
@@ -303,7 +309,8 @@ pub fn all(
     Ok(outcomes)
 }
 
-/// Runs the models that kill without any mutant awake: one that fails by itself is no witness. Gives those that fail.
+/// Runs the models that kill without any mutant awake: one that fails by itself is no witness.
+/// Gives those that fail.
 ///
 /// # Errors
 /// A model could not be run.

@@ -14,7 +14,8 @@
 //! | a `push`                                                     | dropped: something is not watched                           |
 //! | what cargo-mutants finds                                     | other operators, guards, values: see [`logic`](crate::logic) |
 //!
-//! A mutant is known by the function in which it is and the n-th such operation there, not by its line.
+//! A mutant is known by the function in which it is and the n-th such operation there, not by its
+//! line.
 
 use crate::logic::Logic;
 use crate::{Result, finder, read};
@@ -115,7 +116,8 @@ impl Source {
     }
 }
 
-/// A place that no rule finds: text to look for, which must be there once, and what to put before and after it.
+/// A place that no rule finds: text to look for, which must be there once, and what to put before
+/// and after it.
 #[derive(Debug, Clone, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Look {
@@ -132,7 +134,8 @@ pub struct Look {
 /// All of `src/raw`, in order of their names; with the logic's mutants or without.
 ///
 /// # Errors
-/// A file that cannot be read or parsed; a proof or a look that belongs to nothing; an ordering out of reach.
+/// A file that cannot be read or parsed; a proof or a look that belongs to nothing; an ordering out
+/// of reach.
 pub fn all(root: &Path, logic: &Logic) -> Result<Vec<Source>> {
     #[derive(serde::Deserialize)]
     struct Looks {

@@ -1,4 +1,5 @@
-//! Quick: nothing is run, only read. Whoever adds an ordering, a wake or a second look to `src/raw` is told here.
+//! Quick: nothing is run, only read. Whoever adds an ordering, a wake or a second look to `src/raw`
+//! is told here.
 
 use outlive_proof::evidence::ROWS;
 use outlive_proof::killers::Killers;
@@ -14,7 +15,8 @@ fn every_mutant_of_the_algorithms_has_a_killer_or_a_proof() {
 
 #[test]
 fn every_algorithm_has_models() {
-    // Where there is nothing to weaken, as in words that are only taken apart, the models of those who use it are enough.
+    // Where there is nothing to weaken, as in words that are only taken apart, the models of those
+    // who use it are enough.
     let sources = sites::all(&root(), &Logic::default()).expect("the sources are read");
     for source in sources.iter().filter(|source| !source.mutants.is_empty()) {
         let models = root().join("models").join(format!("{}.rs", source.module()));

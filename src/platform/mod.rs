@@ -1,23 +1,26 @@
 //! The seam: the only door to atomics, fences, futexes, lifelines, time and spinning.
 //!
-//! Everything in [`raw`](crate::raw) is generic over [`Platform`] and uses nothing else. In production the platform is
-//! [`Linux`]: atomics in mapped memory, `futex_waitv`, the robust list. In the project's models it is a
-//! modelled kernel on loom's or shuttle's atomics, where death is an action that may happen at every operation. The
-//! code that ships is therefore the code that was explored.
+//! Everything in [`raw`](crate::raw) is generic over [`Platform`] and uses nothing else. In
+//! production the platform is [`Linux`]: atomics in mapped memory, `futex_waitv`, the robust list.
+//! In the project's models it is a modelled kernel on loom's or shuttle's atomics, where death is
+//! an action that may happen at every operation. The code that ships is therefore the code that was
+//! explored.
 //!
 //! # What a platform promises
 //!
-//! 1. [`Platform::wait`] compares and enqueues word by word, in the order given, and then sleeps. A wake on a word
-//!    after its comparison is not lost. Every return may be spurious, and says nothing about its cause.
-//! 2. When a participant dies, each of its armed [lifelines](Lifeline) gets [`MARK`] set, after all that the
-//!    participant wrote, and **one** of those that wait on it is woken.
+//! 1. [`Platform::wait`] compares and enqueues word by word, in the order given, and then sleeps. A
+//!    wake on a word after its comparison is not lost. Every return may be spurious, and says
+//!    nothing about its cause.
+//! 2. When a participant dies, each of its armed [lifelines](Lifeline) gets [`MARK`] set, after all
+//!    that the participant wrote, and **one** of those that wait on it is woken.
 //! 3. Time is monotonic.
 
 use core::fmt::Debug;
 use core::sync::atomic::Ordering;
 use core::time::Duration;
 
-/// The standard atomics, for what is plain data in a segment. Synchronization goes through [`Platform`].
+/// The standard atomics, for what is plain data in a segment. Synchronization goes through
+/// [`Platform`].
 #[allow(clippy::disallowed_types)] // this is where they come from
 pub mod atomic {
     pub use core::sync::atomic::{
@@ -42,10 +45,12 @@ pub(crate) mod puppet;
 pub const MARK: u32 = 0x4000_0000;
 /// Bit of a lifeline without which the kernel marks but wakes nobody (`FUTEX_WAITERS`): always set.
 pub const WAKE_AT_DEATH: u32 = 0x8000_0000;
-/// The bits of a lifeline that hold its owner's thread (or process) id, 0 for none (`FUTEX_TID_MASK`).
+/// The bits of a lifeline that hold its owner's thread (or process) id, 0 for none
+/// (`FUTEX_TID_MASK`).
 pub const OWNER: u32 = 0x3fff_ffff;
 
-/// A 32-bit atomic that can be waited on. The methods are those of [`core::sync::atomic::AtomicU32`].
+/// A 32-bit atomic that can be waited on. The methods are those of
+/// [`core::sync::atomic::AtomicU32`].
 #[allow(missing_docs)] // the standard library's names and meaning
 pub trait Word: Debug + Send + Sync {
     fn new(value: u32) -> Self;
@@ -56,9 +61,10 @@ pub trait Word: Debug + Send + Sync {
     fn fetch_add(&self, value: u32, order: Ordering) -> u32;
     fn fetch_or(&self, value: u32, order: Ordering) -> u32;
     fn fetch_and(&self, value: u32, order: Ordering) -> u32;
-    /// `compare_exchange`, and if it succeeds a [`Platform::fence`] that is sequentially consistent: what is read after it is
-    /// not older than what others had done before *their* such fence. Together they cost no more than the exchange where
-    /// locked instructions are fences, as on x86-64.
+    /// `compare_exchange`, and if it succeeds a [`Platform::fence`] that is sequentially
+    /// consistent: what is read after it is not older than what others had done before *their* such
+    /// fence. Together they cost no more than the exchange where locked instructions are fences, as
+    /// on x86-64.
     fn compare_exchange_then_fence(
         &self,
         current: u32,
@@ -83,16 +89,19 @@ pub trait Long: Debug + Send + Sync {
 pub trait Lifeline: Debug + Send + Sync {
     /// Its word.
     type Word: Word;
-    /// The word that sleepers watch: the owner's id with [`WAKE_AT_DEATH`], and [`MARK`] alone once it has died.
+    /// The word that sleepers watch: the owner's id with [`WAKE_AT_DEATH`], and [`MARK`] alone once
+    /// it has died.
     fn word(&self) -> &Self::Word;
 }
 
-/// What a slot of the participant table says about its owner, beside the words that algorithms judge by.
+/// What a slot of the participant table says about its owner, beside the words that algorithms
+/// judge by.
 pub trait About: Debug + Send + Sync {
-    /// A number that all participants of one process share, and no two living processes: [`Id`](crate::raw::Id)
-    /// of the process's first participant in this segment.
+    /// A number that all participants of one process share, and no two living processes:
+    /// [`Id`](crate::raw::Id) of the process's first participant in this segment.
     fn process(&self) -> u32;
-    /// Notes, for people who look, that the owner sleeps on `word` (`None`: no longer). Nothing depends on it.
+    /// Notes, for people who look, that the owner sleeps on `word` (`None`: no longer). Nothing
+    /// depends on it.
     fn note_waiting<W>(&self, word: Option<&W>);
     /// Whether the owner has noted that it sleeps. A hint.
     fn is_waiting(&self) -> bool {
@@ -146,16 +155,17 @@ pub trait Platform: Debug + Sized + Send + Sync + 'static {
     fn spin();
     /// Time since some fixed moment, monotonic.
     fn now() -> Duration;
-    /// Sleeps until woken on one of `words`, or one of them differs from its expected value, or `until` has
-    /// passed on [`now`](Self::now)'s clock, or for no reason at all.
+    /// Sleeps until woken on one of `words`, or one of them differs from its expected value, or
+    /// `until` has passed on [`now`](Self::now)'s clock, or for no reason at all.
     ///
-    /// An iterator, so that each platform makes the list that its kernel wants, and there is no second one on the stack.
+    /// An iterator, so that each platform makes the list that its kernel wants, and there is no
+    /// second one on the stack.
     fn wait<'w>(words: impl Iterator<Item = Expect<'w, Self::Word>>, until: Option<Duration>)
     where
         Self::Word: 'w;
     /// As [`wait`](Self::wait), and tells whether the caller is to give up: it is in a scope that
-    /// [allows that](crate::interruptible), and was interrupted. Then, too, it may have been given a
-    /// wake. Without such scopes it is `wait`.
+    /// [allows that](crate::interruptible), and was interrupted. Then, too, it may have been given
+    /// a wake. Without such scopes it is `wait`.
     fn wait_interruptibly<'w>(words: impl Iterator<Item = Expect<'w, Self::Word>>, until: Option<Duration>) -> bool
     where
         Self::Word: 'w,
@@ -171,23 +181,27 @@ pub trait Platform: Debug + Sized + Send + Sync + 'static {
     /// Wakes up to `count` of those that sleep on `word`. Gives how many it found asleep there.
     fn wake(word: &Self::Word, count: u32) -> u32;
 
-    /// The longest first sleep, in which only the primitive's own word and its holder are watched; `None`: no such phase.
+    /// The longest first sleep, in which only the primitive's own word and its holder are watched;
+    /// `None`: no such phase.
     fn first_phase() -> Option<Duration>;
-    /// The longest sleep without a look (the net); `None` switches the net off, which only tests do.
+    /// The longest sleep without a look (the net); `None` switches the net off, which only tests
+    /// do.
     fn recheck() -> Option<Duration>;
     /// How often somebody looks slowly, for all; `None`: nobody, as if the net were off.
     fn look_period() -> Option<Duration> {
         Self::recheck()
     }
-    /// Whether one wait can watch many words. Without it [`recheck`](Self::recheck) is the contract.
+    /// Whether one wait can watch many words. Without it [`recheck`](Self::recheck) is the
+    /// contract.
     fn watches_many() -> bool;
-    /// The slow check: true only if the participant is known to be gone without its lifeline telling. When in doubt, false.
-    /// `thread` is that of its claim; see [`Newcomer`](crate::raw::table::Newcomer). What it says
-    /// of itself may be a successor's: then the answer does not matter.
+    /// The slow check: true only if the participant is known to be gone without its lifeline
+    /// telling. When in doubt, false. `thread` is that of its claim; see
+    /// [`Newcomer`](crate::raw::table::Newcomer). What it says of itself may be a successor's: then
+    /// the answer does not matter.
     fn is_gone(about: &Self::About, thread: u32) -> bool;
-    /// Whether the process of a dead participant is still ending: another of its threads is killed, and
-    /// may be in a system call that writes or reads what the dead one held. When in doubt, false.
-    /// `thread` is that of the participant's claim.
+    /// Whether the process of a dead participant is still ending: another of its threads is killed,
+    /// and may be in a system call that writes or reads what the dead one held. When in doubt,
+    /// false. `thread` is that of the participant's claim.
     fn is_ending(about: &Self::About, thread: u32) -> bool {
         let _nobody_has_siblings = (about, thread);
         false

@@ -47,15 +47,15 @@
 //!
 //! # Withdrawing
 //!
-//! A waiter that is interrupted takes its arrival back. It does that in three steps, each of them one
-//! CAS: it marks its own place, changes the state (which counts those that withdraw), and leaves the
-//! place.
+//! A waiter that is interrupted takes its arrival back. It does that in three steps, each of them
+//! one CAS: it marks its own place, changes the state (which counts those that withdraw), and
+//! leaves the place.
 //!
 //! - A trip looks at the places between a look at the state and its CAS. If it has seen the place
-//!   before the mark, and its CAS comes first, all have met: the waiter finds that, and is told so. If
-//!   the change of the state comes first, the CAS of the trip fails, and it looks again.
-//! - Between the first step and the last the place is the waiter's (3): nobody else has been counted
-//!   in its stead when it finds that all have met. Its death counts as one of a waiter.
+//!   before the mark, and its CAS comes first, all have met: the waiter finds that, and is told so.
+//!   If the change of the state comes first, the CAS of the trip fails, and it looks again.
+//! - Between the first step and the last the place is the waiter's (3): nobody else has been
+//!   counted in its stead when it finds that all have met. Its death counts as one of a waiter.
 //! - Those that sleep without a place are told when it is free.
 //!
 //! While the action runs all have met, and nobody withdraws: an interruption waits until the action
@@ -372,9 +372,9 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
                 self.places().stay(mine);
                 return false;
             }
-            // ORDERING: Release. Pairs with the Acquire in `state`: one that looks at the places after
-            // it finds that the caller withdraws. One that has looked before finds another state.
-            // Model: `barrier::one_that_withdraws_comes_again`.
+            // ORDERING: Release. Pairs with the Acquire in `state`: one that looks at the places
+            // after it finds that the caller withdraws. One that has looked before finds another
+            // state. Model: `barrier::one_that_withdraws_comes_again`.
             if self.state.compare_exchange(seen.0, seen.one_withdrawn().0, Release, Relaxed).is_ok() {
                 break;
             }
@@ -500,8 +500,9 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
             if seen.generation() != generation && !has_forgiven {
                 return;
             }
-            // ORDERING: Relaxed. A living member that is judged dead so costs a break of a generation
-            // that this reset ends in any case; `inherit` judges once more, with Acquire.
+            // ORDERING: Relaxed. A living member that is judged dead so costs a break of a
+            // generation that this reset ends in any case; `inherit` judges once more, with
+            // Acquire.
             let named = self.members().iter().map(|member| (member, member.load(Relaxed)));
             let is_dead = |word: u32| Id::holder_in(word).is_some_and(|id| id != me.id && !me.table.is_alive(id));
             let mut dead = named.filter(|(_, word)| is_dead(*word)).peekable();

@@ -12,51 +12,60 @@
 //!
 //! The tickets: how many more waiters are to be told that they were notified.
 //!
-//! The sequence wraps after 2^30 notifications. That is harmless unless all of them fall into one waiter's way from its arrival
-//! to its sleep, and the last of them leaves WAITERS and FRESH as they were; the net would end that sleep.
+//! The sequence wraps after 2^30 notifications. That is harmless unless all of them fall into one
+//! waiter's way from its arrival to its sleep, and the last of them leaves WAITERS and FRESH as
+//! they were; the net would end that sleep.
 //!
 //! # Invariants
 //!
-//! 1. From a waiter's arrival to the next notification the state is the arrival's value: later arrivals change nothing in it, and WAITERS
-//!    cannot be cleared without a notification. So nothing but a notification, or a death, ends a sleep that is about to begin.
-//! 2. Who arrived before a notification's CAS either sleeps, and is woken in its turn, or finds the state changed and does not sleep.
-//! 3. WAITERS is cleared only on the very value that a notification wrote, after its wake had found nobody left. An arrival since that
-//!    notification has set FRESH, and only another notification could have cleared that: the clearing CAS fails. (The
-//!    same rule without FRESH loses a wake with nobody dying: `condvar::clearing_waiters_without_fresh_loses_a_wake`.)
-//! 4. What a waiter watches was collected while it held the lock under which its user had looked at the predicate. Whoever makes the predicate true
-//!    does so under that lock, later: it is watched, and if it dies before it notifies, its waiters return. A waiter that watches nobody
+//! 1. From a waiter's arrival to the next notification the state is the arrival's value: later
+//!    arrivals change nothing in it, and WAITERS cannot be cleared without a notification. So
+//!    nothing but a notification, or a death, ends a sleep that is about to begin.
+//! 2. Who arrived before a notification's CAS either sleeps, and is woken in its turn, or finds the
+//!    state changed and does not sleep.
+//! 3. WAITERS is cleared only on the very value that a notification wrote, after its wake had found
+//!    nobody left. An arrival since that notification has set FRESH, and only another notification
+//!    could have cleared that: the clearing CAS fails. (The same rule without FRESH loses a wake
+//!    with nobody dying: `condvar::clearing_waiters_without_fresh_loses_a_wake`.)
+//! 4. What a waiter watches was collected while it held the lock under which its user had looked at
+//!    the predicate. Whoever makes the predicate true does so under that lock, later: it is
+//!    watched, and if it dies before it notifies, its waiters return. A waiter that watches nobody
 //!    returns after a first phase, whatever happens.
-//! 5. A wait lasts from [`wait`](Condvar::wait) to [`leave`](Condvar::leave), both with the lock held, and
-//!    the waiter's slot says so. So an arrival finds the exact number of living waiters.
-//! 6. When a waiter arrives there are no more tickets than others wait. A notification adds as many as it
-//!    was asked to notify: if that is more than wait without one, all who wait have theirs, and the rest
-//!    is forgotten with the next arrival. A waiter takes at most one, and only if there was a notification
-//!    since it arrived.
+//! 5. A wait lasts from [`wait`](Condvar::wait) to [`leave`](Condvar::leave), both with the lock
+//!    held, and the waiter's slot says so. So an arrival finds the exact number of living waiters.
+//! 6. When a waiter arrives there are no more tickets than others wait. A notification adds as many
+//!    as it was asked to notify: if that is more than wait without one, all who wait have theirs,
+//!    and the rest is forgotten with the next arrival. A waiter takes at most one, and only if
+//!    there was a notification since it arrived.
 //! 7. If WAITERS is clear, each waiter that has not left has its ticket.
 //!
-//! The words publish nothing of the user's, the lock does: what is not Relaxed is for the counting of waiters and tickets. A notifier that made the predicate true under the lock sees the
-//! arrival of each waiter that had the lock before it; a waiter that has the lock after it sees the predicate.
+//! The words publish nothing of the user's, the lock does: what is not Relaxed is for the counting
+//! of waiters and tickets. A notifier that made the predicate true under the lock sees the arrival
+//! of each waiter that had the lock before it; a waiter that has the lock after it sees the
+//! predicate.
 //!
 //! # Who takes a ticket
 //!
-//! Any waiter that was there, the first that has the lock again: not always one that the kernel has woken for
-//! it. The woken one that finds none is told [`Woken::Neither`], though it slept until it was notified.
-//! Nobody is left asleep by that: there are as many wakes as tickets, and a waiter that takes a ticket
-//! without a wake is awake.
+//! Any waiter that was there, the first that has the lock again: not always one that the kernel has
+//! woken for it. The woken one that finds none is told [`Woken::Neither`], though it slept until it
+//! was notified. Nobody is left asleep by that: there are as many wakes as tickets, and a waiter
+//! that takes a ticket without a wake is awake.
 //!
-//! A waiter that is killed with its wake, and before it has its ticket, leaves the ticket to another that
-//! was there.
+//! A waiter that is killed with its wake, and before it has its ticket, leaves the ticket to
+//! another that was there.
 //!
 //! # What is not exact
 //!
-//! A thread of higher (real-time) priority that begins to sleep between a notification's CAS and its wake can be given that wake instead of one
-//! who was there before. It returns, passes the wake on, and is told [`Woken::Neither`].
+//! A thread of higher (real-time) priority that begins to sleep between a notification's CAS and
+//! its wake can be given that wake instead of one who was there before. It returns, passes the wake
+//! on, and is told [`Woken::Neither`].
 //!
-//! Two condition variables of one segment whose places differ by a multiple of 4 GiB count each other's
-//! waiters as theirs: each may keep tickets for which it has no waiters.
+//! Two condition variables of one segment whose places differ by a multiple of 4 GiB count each
+//! other's waiters as theirs: each may keep tickets for which it has no waiters.
 //!
-//! A notification without the lock meets waiters that come and go. One that gives up between its ticket
-//! and its CAS is told that its time is over. Its ticket may go to one that would have got none.
+//! A notification without the lock meets waiters that come and go. One that gives up between its
+//! ticket and its CAS is told that its time is over. Its ticket may go to one that would have got
+//! none.
 
 use super::hold::Id;
 use super::table::{Participant, Slot, Table};
@@ -86,8 +95,8 @@ pub enum Woken {
     TimedOut,
     /// The waiter was [interrupted](crate::interruptible), and was not notified.
     Interrupted,
-    /// Neither: somebody has died or come, another waiter took the notification, or there was no reason.
-    /// The caller looks at what it waits for.
+    /// Neither: somebody has died or come, another waiter took the notification, or there was no
+    /// reason. The caller looks at what it waits for.
     Neither,
 }
 
@@ -100,7 +109,8 @@ pub struct Waited {
 }
 
 impl Waited {
-    /// Whether the waiter was [interrupted](crate::interruptible), even if it is found to be notified.
+    /// Whether the waiter was [interrupted](crate::interruptible), even if it is found to be
+    /// notified.
     #[must_use]
     pub fn was_interrupted(&self) -> bool {
         self.slept == Slept::Interrupted
@@ -108,20 +118,24 @@ impl Waited {
 }
 
 impl<P: Platform> Condvar<P> {
-    /// A condition variable around these words. All values are some state: without waiters, or with waiters that have died.
+    /// A condition variable around these words. All values are some state: without waiters, or with
+    /// waiters that have died.
     pub const fn from_words(word: P::Word, tickets: P::Word) -> Self {
         Self { word, tickets }
     }
 
-    /// Waits to be notified, until `deadline` ([`Platform::now`]'s clock; `None`: for ever). The caller holds a lock, gives it back in `release`,
-    /// takes it again when this has returned, and then [leaves](Self::leave).
+    /// Waits to be notified, until `deadline` ([`Platform::now`]'s clock; `None`: for ever). The
+    /// caller holds a lock, gives it back in `release`, takes it again when this has returned, and
+    /// then [leaves](Self::leave).
     ///
     /// # If a process dies
-    /// Any participant, at any time from the call on: this returns, at once if it is to `watch`, else when a first phase is over
-    /// ([`Platform::first_phase`]). The caller, in `release`: it died holding, as the lock says.
+    /// Any participant, at any time from the call on: this returns, at once if it is to `watch`,
+    /// else when a first phase is over ([`Platform::first_phase`]). The caller, in `release`: it
+    /// died holding, as the lock says.
     ///
-    /// Without `watch` a wait costs no more than elsewhere, and ends as [`Woken::Neither`] when that phase is over. The next wait for the
-    /// same predicate must `watch` then, or it would be a loop of looks.
+    /// Without `watch` a wait costs no more than elsewhere, and ends as [`Woken::Neither`] when
+    /// that phase is over. The next wait for the same predicate must `watch` then, or it would be a
+    /// loop of looks.
     pub fn wait(
         &self,
         me: &Participant<'_, P>,
@@ -151,15 +165,17 @@ impl<P: Platform> Condvar<P> {
     /// Ends a wait, with the lock held again, and tells why it ended.
     ///
     /// # If a process dies
-    /// The caller, before it has its ticket: that is another's. After it: nobody else is told of that
-    /// notification, and all waiters return.
+    /// The caller, before it has its ticket: that is another's. After it: nobody else is told of
+    /// that notification, and all waiters return.
     pub fn leave(&self, me: &Participant<'_, P>, waited: Waited) -> Woken {
-        // After the sleep: whoever was given a wake before its deadline finds the notification here.
-        // ORDERING: Acquire. Pairs with the Release of the notification's CAS: its tickets are seen.
-        // Model: `condvar::who_is_woken_without_the_lock_held_finds_the_ticket`.
+        // After the sleep: whoever was given a wake before its deadline finds the notification
+        // here.
+        // ORDERING: Acquire. Pairs with the Release of the notification's CAS: its tickets are
+        // seen. Model: `condvar::who_is_woken_without_the_lock_held_finds_the_ticket`.
         let was_there = (self.word.load(Acquire) ^ waited.arrived) & SEQUENCE != 0;
         let is_notified = was_there && self.take_ticket();
-        // It may have been given the wake of one that was there, which sleeps on. ORDERING: Relaxed; as new as the wake.
+        // It may have been given the wake of one that was there, which sleeps on. ORDERING:
+        // Relaxed; as new as the wake.
         if !was_there && self.tickets.load(Relaxed) > 0 {
             P::wake(&self.word, 1);
         }
@@ -187,7 +203,8 @@ impl<P: Platform> Condvar<P> {
         false
     }
 
-    /// What a waiter's slot says of this one: its place in the segment, the same in all mappings. Not 0.
+    /// What a waiter's slot says of this one: its place in the segment, the same in all mappings.
+    /// Not 0.
     fn number(&self, table: &Table<'_, P>) -> u32 {
         let (here, start) = (core::ptr::from_ref(self) as usize, table.slots.as_ptr() as usize);
         here.wrapping_sub(start) as u32 | 1
@@ -213,14 +230,16 @@ impl<P: Platform> Condvar<P> {
         }
     }
 
-    /// Whether a notification would have anything to do. A caller that has made a predicate true, under the lock, may skip it otherwise.
+    /// Whether a notification would have anything to do. A caller that has made a predicate true,
+    /// under the lock, may skip it otherwise.
     #[inline]
     pub fn has_waiters(&self) -> bool {
         self.word.load(Relaxed) & WAITERS != 0
     }
 
-    /// Wakes `count` of those that wait, or as many as there are. `table`: the segment's, if the caller takes part. (Without it, the
-    /// next notification costs a system call, though nobody waits.)
+    /// Wakes `count` of those that wait, or as many as there are. `table`: the segment's, if the
+    /// caller takes part. (Without it, the next notification costs a system call, though nobody
+    /// waits.)
     ///
     /// # If a process dies
     /// The notifier: all waiters return. One that was woken: all others return.
@@ -236,8 +255,9 @@ impl<P: Platform> Condvar<P> {
         self.change_tickets(|tickets| tickets.saturating_add(count));
         let Some(now) = self.advance(WAITERS) else { return };
         if P::wake(&self.word, count) < count && self.has_tickets_for_all(table) {
-            // EQUIVALENT(look WAITERS stays): WAITERS with nobody waiting costs the next notification a system call, and nothing else.
-            // Invariant 3. If it fails somebody has arrived, or another notification sees to it.
+            // EQUIVALENT(look WAITERS stays): WAITERS with nobody waiting costs the next
+            // notification a system call, and nothing else. Invariant 3. If it fails somebody has
+            // arrived, or another notification sees to it.
             let _ = self.word.compare_exchange(now, now & SEQUENCE, Relaxed, Relaxed);
         }
     }
@@ -246,7 +266,8 @@ impl<P: Platform> Condvar<P> {
     fn has_tickets_for_all(&self, table: Option<&Table<'_, P>>) -> bool {
         table.is_some_and(|table| {
             let waiters = self.count_waiters(table);
-            // ORDERING: Acquire. Who is not counted any more has taken its ticket: the tickets are no older than that.
+            // ORDERING: Acquire. Who is not counted any more has taken its ticket: the tickets are
+            // no older than that.
             P::fence(Acquire);
             waiters <= self.tickets.load(Relaxed)
         })
@@ -276,7 +297,8 @@ impl<P: Platform> Condvar<P> {
         let mut seen = self.word.load(Relaxed);
         while seen & WAITERS != 0 {
             let new = seen.wrapping_add(1) & SEQUENCE | seen & keep;
-            // ORDERING: Release. Pairs with the Acquire in `leave`. Acquire: pairs with the Release of an arrival.
+            // ORDERING: Release. Pairs with the Acquire in `leave`. Acquire: pairs with the Release
+            // of an arrival.
             match self.word.compare_exchange(seen, new, AcqRel, Relaxed) {
                 Ok(_) => return Some(new),
                 Err(now) => seen = now,

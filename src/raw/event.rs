@@ -15,13 +15,17 @@
 //!
 //! # Invariants
 //!
-//! 1. Without AUTO: whoever has seen a word with another epoch, or without SET and then with it, was there at a `set`. So a
-//!    waiter is released by a `set` that happens after its first look, even if a `clear` follows at once: it compares epochs.
-//!    The epoch wraps after 2^27 sets, each with a clear in between: harmless unless all of them fall between two looks.
-//! 2. With AUTO: each change of SET from 1 to 0 is a `clear`, or the CAS of the one waiter that it releases.
-//! 3. While anybody sleeps on a word without SET, WAITERS is set in it, or somebody who was woken, and who will set it again or
-//!    take SET with it, is on its way and is watched by the sleepers (see [`vigil`](super::vigil)).
-//! 4. Every change of the word is a read-modify-write, so what one `set` published goes along with all later ones.
+//! 1. Without AUTO: whoever has seen a word with another epoch, or without SET and then with it,
+//!    was there at a `set`. So a waiter is released by a `set` that happens after its first look,
+//!    even if a `clear` follows at once: it compares epochs. The epoch wraps after 2^27 sets, each
+//!    with a clear in between: harmless unless all of them fall between two looks.
+//! 2. With AUTO: each change of SET from 1 to 0 is a `clear`, or the CAS of the one waiter that it
+//!    releases.
+//! 3. While anybody sleeps on a word without SET, WAITERS is set in it, or somebody who was woken,
+//!    and who will set it again or take SET with it, is on its way and is watched by the sleepers
+//!    (see [`vigil`](super::vigil)).
+//! 4. Every change of the word is a read-modify-write, so what one `set` published goes along with
+//!    all later ones.
 
 use super::table::Participant;
 use super::vigil::{Slept, Vigil};
@@ -66,17 +70,19 @@ impl<P: Platform> Event<P> {
     /// Sets it. Releases all who wait; with AUTO one of them, or the next to come.
     ///
     /// # If a process dies
-    /// The setter, before the word is written: nothing was set. After it, before the wake: the sleepers look, and see it. A
-    /// waiter: nobody notices; the wake that it was given is not needed by the others, who look.
+    /// The setter, before the word is written: nothing was set. After it, before the wake: the
+    /// sleepers look, and see it. A waiter: nobody notices; the wake that it was given is not
+    /// needed by the others, who look.
     #[inline]
     pub fn set(&self) {
         let mut seen = self.word.load(Relaxed);
         loop {
             let counted = if seen & SET == 0 { seen.wrapping_add(1) & EPOCH } else { seen & EPOCH };
             let new = seen & AUTO | SET | counted;
-            // ORDERING: Release, and written even if it is set already: pairs with the Acquire of whom it releases, and of
-            // the `clear` that ends it. A mere load would let a producer believe in a SET that a consumer has cleared before
-            // it looked for work. Models: `event::a_set_publishes`, `event::a_set_is_seen_by_the_clear_after_it`.
+            // ORDERING: Release, and written even if it is set already: pairs with the Acquire of
+            // whom it releases, and of the `clear` that ends it. A mere load would let a producer
+            // believe in a SET that a consumer has cleared before it looked for work. Models:
+            // `event::a_set_publishes`, `event::a_set_is_seen_by_the_clear_after_it`.
             match self.word.compare_exchange(seen, new, Release, Relaxed) {
                 Ok(_) => break,
                 Err(now) => seen = now,
@@ -95,8 +101,9 @@ impl<P: Platform> Event<P> {
     /// Clears it. Gives whether it was set.
     #[inline]
     pub fn clear(&self) -> bool {
-        // ORDERING: Acquire. Pairs with the Release of the `set` that this ends: who clears, and then looks for work, sees the
-        // work of every setter whose set is undone by this. Model: `event::a_clear_acquires`.
+        // ORDERING: Acquire. Pairs with the Release of the `set` that this ends: who clears, and
+        // then looks for work, sees the work of every setter whose set is undone by this. Model:
+        // `event::a_clear_acquires`.
         self.word.fetch_and(!SET, Acquire) & SET != 0
     }
 
@@ -125,8 +132,8 @@ impl<P: Platform> Event<P> {
         }
     }
 
-    /// Waits until it is set, or was set since the call, but not longer than until `deadline` ([`Platform::now`]'s clock; `None`:
-    /// for ever). With AUTO, clears it by the same step.
+    /// Waits until it is set, or was set since the call, but not longer than until `deadline`
+    /// ([`Platform::now`]'s clock; `None`: for ever). With AUTO, clears it by the same step.
     ///
     /// # Errors
     /// [`NotSet`].
@@ -135,8 +142,8 @@ impl<P: Platform> Event<P> {
     /// As [`set`](Self::set).
     #[inline]
     pub fn wait(&self, me: &Participant<'_, P>, deadline: Option<Duration>) -> Result<(), NotSet> {
-        // ORDERING: Acquire. Pairs with the Release of `set`: who is released sees what the setter wrote.
-        // Model: `event::a_wait_acquires`.
+        // ORDERING: Acquire. Pairs with the Release of `set`: who is released sees what the setter
+        // wrote. Model: `event::a_wait_acquires`.
         let seen = self.word.load(Acquire);
         if seen & (SET | AUTO) == SET {
             return Ok(());
@@ -150,7 +157,8 @@ impl<P: Platform> Event<P> {
         Moment(self.word.load(Relaxed) & EPOCH)
     }
 
-    /// As [`wait`](Self::wait), but a set since that moment is enough, if the event was not set at that moment. (With AUTO it makes no difference.)
+    /// As [`wait`](Self::wait), but a set since that moment is enough, if the event was not set at
+    /// that moment. (With AUTO it makes no difference.)
     ///
     /// # Errors
     /// [`NotSet`].
@@ -161,7 +169,8 @@ impl<P: Platform> Event<P> {
     pub fn wait_since(&self, me: Participant<'_, P>, deadline: Option<Duration>, moment: Moment) -> Result<(), NotSet> {
         let mut vigil = None;
         let mut spins = P::SPINS;
-        // WAITERS once we have slept: others may sleep still, and the wake that we were given was theirs, too.
+        // WAITERS once we have slept: others may sleep still, and the wake that we were given was
+        // theirs, too.
         let mut slept = 0;
         loop {
             let seen = self.word.load(Acquire); // ORDERING: as in `wait`.
@@ -191,10 +200,12 @@ impl<P: Platform> Event<P> {
         }
     }
 
-    /// Goes through an event seen set: at once, or with AUTO by the CAS that clears it. False if somebody else was quicker.
+    /// Goes through an event seen set: at once, or with AUTO by the CAS that clears it. False if
+    /// somebody else was quicker.
     fn pass(&self, seen: u32, slept: u32) -> bool {
-        // ORDERING: Acquire, though the value was seen with it: a `set` since, of an event that was set, has written the same value
-        // again, and is undone by this. Model: `event::a_set_is_seen_by_whom_it_releases`.
+        // ORDERING: Acquire, though the value was seen with it: a `set` since, of an event that was
+        // set, has written the same value again, and is undone by this. Model:
+        // `event::a_set_is_seen_by_whom_it_releases`.
         seen & AUTO == 0 || self.word.compare_exchange(seen, seen & !SET | slept, Acquire, Relaxed).is_ok()
     }
 }

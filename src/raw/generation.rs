@@ -16,9 +16,9 @@
 //! TRIPPING: the generation has tripped, and its [places](super::places) are being stamped. Whoever
 //! finds it helps with that, and begins the next generation.
 //!
-//! The count of those that have withdrawn wraps after 2^24 of them in one generation. It is there so
-//! that an exchange fails of one that has seen the state before a withdrawal. That one must not stall
-//! just before its exchange while so many withdraw, or a multiple of it.
+//! The count of those that have withdrawn wraps after 2^24 of them in one generation. It is there
+//! so that an exchange fails of one that has seen the state before a withdrawal. That one must not
+//! stall just before its exchange while so many withdraw, or a multiple of it.
 
 use super::hold::HELD;
 

@@ -1,7 +1,8 @@
 //! A hold is a word that names its holder.
 //!
-//! Whatever can be held is a 32-bit word that the same compare-and-swap fills with the holder's [`Id`] that takes the
-//! hold. There is no instant at which something is held and nobody can tell by whom; so there is no log and no recovery.
+//! Whatever can be held is a 32-bit word that the same compare-and-swap fills with the holder's
+//! [`Id`] that takes the hold. There is no instant at which something is held and nobody can tell
+//! by whom; so there is no log and no recovery.
 //!
 //! # The word of a hold
 //!
@@ -14,11 +15,12 @@
 //! | 30    | INCONSISTENT | a taker-over with that CAS; a panic       | its holder, by `mark_consistent`   |
 //! | 31    | WAITERS      | one about to sleep                        | release                            |
 //!
-//! Without HELD but with INCONSISTENT, bits 0–27 keep the [`Id`] of the one who died or panicked (0: not known). With HELD they are
-//! the holder's, so who died or panicked is known to the holder alone, who was told; *that* it was a panic stays in the word.
+//! Without HELD but with INCONSISTENT, bits 0–27 keep the [`Id`] of the one who died or panicked
+//! (0: not known). With HELD they are the holder's, so who died or panicked is known to the holder
+//! alone, who was told; *that* it was a panic stays in the word.
 //!
-//! HELD also keeps ids apart from thread ids, which stay below 2^22: no mistake of the kernel's with one of these words
-//! could take one for the other.
+//! HELD also keeps ids apart from thread ids, which stay below 2^22: no mistake of the kernel's
+//! with one of these words could take one for the other.
 
 use core::fmt;
 
@@ -26,7 +28,8 @@ use core::fmt;
 pub const HELD: u32 = 1 << 29;
 /// Bit 28, of an inconsistent word: the cause is a panic, not a death.
 pub const PANICKED: u32 = 1 << 28;
-/// Bit 30: what is protected was left by one who died or panicked, and nobody has vouched for it since.
+/// Bit 30: what is protected was left by one who died or panicked, and nobody has vouched for it
+/// since.
 pub const INCONSISTENT: u32 = 1 << 30;
 /// Bit 31: somebody sleeps, or is about to.
 pub const WAITERS: u32 = 1 << 31;
@@ -112,14 +115,16 @@ impl Cause {
         }
     }
 
-    /// The cause of a word, free or held, without the name: 0 if it is consistent. Any bit pattern is understood.
+    /// The cause of a word, free or held, without the name: 0 if it is consistent. Any bit pattern
+    /// is understood.
     pub(crate) fn nameless_in(word: u32) -> u32 {
         if word & INCONSISTENT == 0 { 0 } else { word & (INCONSISTENT | PANICKED) }
     }
 
     /// The cause that a free word gives, if it is inconsistent. Any bit pattern is understood.
     pub(crate) fn of_free_word(word: u32) -> Option<Self> {
-        // The name 0 is also slot 0 in its generation 0: generations count from 1 on (`table`), so it is nobody's.
+        // The name 0 is also slot 0 in its generation 0: generations count from 1 on (`table`), so
+        // it is nobody's.
         let id = (word & NAME != 0).then_some(Id(HELD | word & NAME));
         match (word & INCONSISTENT != 0, word & PANICKED != 0) {
             (false, _) => None,

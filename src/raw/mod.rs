@@ -1,8 +1,9 @@
-//! The algorithms, generic over [`Platform`](crate::platform::Platform), without unsafe code and without a
-//! participant of their own: who acts is an argument.
+//! The algorithms, generic over [`Platform`](crate::platform::Platform), without unsafe code and
+//! without a participant of their own: who acts is an argument.
 //!
-//! Three mechanisms, and nothing else: a [hold] names its holder, a [lifeline](table) is a word that the kernel cuts,
-//! and a [vigil] is kept by whoever sleeps for long. Most users want the typed faces in [`sync`](crate::sync).
+//! Three mechanisms, and nothing else: a [hold] names its holder, a [lifeline](table) is a word
+//! that the kernel cuts, and a [vigil] is kept by whoever sleeps for long. Most users want the
+//! typed faces in [`sync`](crate::sync).
 
 #![forbid(unsafe_code)]
 

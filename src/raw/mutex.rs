@@ -16,9 +16,11 @@
 //! # Invariants
 //!
 //! 1. HELD with the id of a living participant: that one alone may touch the data.
-//! 2. HELD with the id of a dead one: whoever's CAS replaces that very word holds the lock, and is told.
-//! 3. While anybody sleeps on a held word, WAITERS is set in it, or somebody who was woken, and who will set it again or
-//!    take the lock with it, is on its way and is watched by the sleepers (see [`vigil`](super::vigil)).
+//! 2. HELD with the id of a dead one: whoever's CAS replaces that very word holds the lock, and is
+//!    told.
+//! 3. While anybody sleeps on a held word, WAITERS is set in it, or somebody who was woken, and who
+//!    will set it again or take the lock with it, is on its way and is watched by the sleepers (see
+//!    [`vigil`](super::vigil)).
 //! 4. The release is the last access to the word: after it the memory may be gone.
 //! 5. HELD with the id of one that has [leaked](super::table::Table::has_leaked) its hold: nobody
 //!    takes the lock, but by [`Leaked::Take`].
@@ -58,8 +60,8 @@ pub enum Refusal {
     Deadlock,
     /// The caller holds a [reentrant](super::reentrant) one as often as can be counted.
     TooDeep,
-    /// This participant, a thread that has ended, holds it by a guard that it leaked; and its process
-    /// lives, or may live.
+    /// This participant, a thread that has ended, holds it by a guard that it leaked; and its
+    /// process lives, or may live.
     Leaked(Id),
 }
 
@@ -93,7 +95,8 @@ enum Look {
 }
 
 impl<P: Platform> Mutex<P> {
-    /// A mutex around this word. The word 0 is a free mutex; every other value is some state of the table above.
+    /// A mutex around this word. The word 0 is a free mutex; every other value is some state of the
+    /// table above.
     pub const fn from_word(word: P::Word) -> Self {
         Self { word }
     }
@@ -128,11 +131,12 @@ impl<P: Platform> Mutex<P> {
     /// Takes the lock, waiting until `deadline` ([`Platform::now`]'s clock; `None`: for ever).
     ///
     /// # Errors
-    /// [`Refusal::TimedOut`]; [`Refusal::Interrupted`]; [`Refusal::Deadlock`] if the caller holds it; [`Refusal::Leaked`].
+    /// [`Refusal::TimedOut`]; [`Refusal::Interrupted`]; [`Refusal::Deadlock`] if the caller holds
+    /// it; [`Refusal::Leaked`].
     ///
     /// # If a process dies
-    /// The holder: the next to look, sleepers included, takes the lock over, and learns of it. A waiter, or a releaser
-    /// between release and wake: nobody notices, nobody is left asleep.
+    /// The holder: the next to look, sleepers included, takes the lock over, and learns of it. A
+    /// waiter, or a releaser between release and wake: nobody notices, nobody is left asleep.
     #[inline]
     pub fn lock(&self, me: &Participant<'_, P>, deadline: Option<Duration>) -> Result<Acquired, Refusal> {
         self.lock_with(me, deadline, Leaked::Refuse)
@@ -159,14 +163,16 @@ impl<P: Platform> Mutex<P> {
         self.lock_slow(*me, deadline, false, leaked)
     }
 
-    /// Takes the lock for one who was woken while another held it, who is as likely as not to wait for the same processor: without
-    /// spinning, and with a first sleep that watches nobody, since it is short as a rule, and costs half then. No interruption ends it.
+    /// Takes the lock for one who was woken while another held it, who is as likely as not to wait
+    /// for the same processor: without spinning, and with a first sleep that watches nobody, since
+    /// it is short as a rule, and costs half then. No interruption ends it.
     ///
     /// # Errors
     /// [`Refusal::Deadlock`] if the caller holds it; [`Refusal::Leaked`].
     ///
     /// # If a process dies
-    /// As [`lock`](Self::lock), but a holder's death may be told as late as when the [first phase](Platform::first_phase) is over.
+    /// As [`lock`](Self::lock), but a holder's death may be told as late as when the
+    /// [first phase](Platform::first_phase) is over.
     pub fn lock_again(&self, me: &Participant<'_, P>) -> Result<Acquired, Refusal> {
         self.lock_again_with(me, Leaked::Refuse)
     }
@@ -174,7 +180,8 @@ impl<P: Platform> Mutex<P> {
     /// [`lock_again`](Self::lock_again), by that rule for a leaked hold.
     ///
     /// # Errors
-    /// Those of [`lock_again`](Self::lock_again), [`Refusal::Leaked`] with [`Leaked::Refuse`] alone.
+    /// Those of [`lock_again`](Self::lock_again), [`Refusal::Leaked`] with [`Leaked::Refuse`]
+    /// alone.
     ///
     /// # If a process dies
     /// As [`lock_again`](Self::lock_again).
@@ -188,8 +195,8 @@ impl<P: Platform> Mutex<P> {
     /// The fast path: one CAS on a word that is free and consistent.
     #[inline(always)]
     pub(crate) fn take_free(&self, me: &Participant<'_, P>) -> bool {
-        // ORDERING: Acquire. Pairs with the Release of `unlock`: this holder sees what the last one wrote.
-        // Model: `mutex::a_handoff_publishes_the_data`.
+        // ORDERING: Acquire. Pairs with the Release of `unlock`: this holder sees what the last one
+        // wrote. Model: `mutex::a_handoff_publishes_the_data`.
         self.word.compare_exchange(0, me.id.word(), Acquire, Relaxed).is_ok()
     }
 
@@ -227,12 +234,14 @@ impl<P: Platform> Mutex<P> {
         if again {
             vigil = vigil.to_the_end();
         }
-        // WAITERS once we have slept: others may sleep still, and the wake that we were given was theirs, too.
+        // WAITERS once we have slept: others may sleep still, and the wake that we were given was
+        // theirs, too.
         let mut slept = 0;
         loop {
-            // ORDERING: Acquire, before the holder's lifeline is read: pairs with the Release fence at the end of the
-            // holder's registration, or a holder that is alive could be judged by the lifeline of its slot's former owner.
-            // Model: `table::a_relaxed_look_at_the_hold_judges_the_living_dead`.
+            // ORDERING: Acquire, before the holder's lifeline is read: pairs with the Release fence
+            // at the end of the holder's registration, or a holder that is alive could be judged by
+            // the lifeline of its slot's former owner. Model:
+            // `table::a_relaxed_look_at_the_hold_judges_the_living_dead`.
             let seen = self.word.load(Acquire);
             // Whose death is waited for; one that has leaked its hold is dead already.
             let living = match self.look(&me, seen, slept, leaked) {
@@ -255,7 +264,8 @@ impl<P: Platform> Mutex<P> {
                 P::spin();
                 continue;
             }
-            // ORDERING: Relaxed; only the holder's release acts on WAITERS, and it reads the word itself.
+            // ORDERING: Relaxed; only the holder's release acts on WAITERS, and it reads the word
+            // itself.
             if seen & WAITERS == 0 && self.word.compare_exchange(seen, seen | WAITERS, Relaxed, Relaxed).is_err() {
                 continue;
             }
@@ -273,7 +283,8 @@ impl<P: Platform> Mutex<P> {
         }
     }
 
-    /// Takes the lock if the word, as `seen` by a load with Acquire, is free or names one who is dead.
+    /// Takes the lock if the word, as `seen` by a load with Acquire, is free or names one who is
+    /// dead.
     fn look(&self, me: &Participant<'_, P>, seen: u32, slept: u32, leaked: Leaked) -> Look {
         let (new, inconsistent) = match Id::holder_in(seen) {
             None => (Cause::nameless_in(seen) | seen & WAITERS | slept, Cause::of_free_word(seen)),
@@ -291,16 +302,18 @@ impl<P: Platform> Mutex<P> {
                 }
                 // WAITERS: the dead may have been about to wake somebody.
                 // EQUIVALENT(look who takes over does not set WAITERS): where all can be watched,
-                // whoever sleeps here is woken by that death, too, and sets WAITERS itself. It is for
-                // those who cannot watch, so that they need not wait for the net.
+                // whoever sleeps here is woken by that death, too, and sets WAITERS itself. It is
+                // for those who cannot watch, so that they need not wait for the net.
                 (INCONSISTENT | WAITERS, Some(Cause::Died(Some(holder))))
             }
         };
-        // Once more, now that the id means nobody else any more: it may have come round since, and be
-        // that of one that has leaked the lock. Model: `leaked::a_late_heir_is_given_no_leaked_hold`.
+        // Once more, now that the id means nobody else any more: it may have come round since, and
+        // be that of one that has leaked the lock. Model:
+        // `leaked::a_late_heir_is_given_no_leaked_hold`.
         let is_kept =
             || leaked != Leaked::Take && Id::holder_in(seen).is_some_and(|holder| me.table.has_leaked(holder));
-        // ORDERING: Acquire, as in `take_free`. What the dead wrote was seen with its lifeline's mark.
+        // ORDERING: Acquire, as in `take_free`. What the dead wrote was seen with its lifeline's
+        // mark.
         let take = || !is_kept() && self.word.compare_exchange(seen, me.id.word() | new, Acquire, Relaxed).is_ok();
         if me.inherit(&self.word, seen, take) { Look::Taken(Acquired { inconsistent }) } else { Look::Changed }
     }
@@ -309,7 +322,8 @@ impl<P: Platform> Mutex<P> {
     /// [`Cause::word`] if what it protects may be inconsistent.
     ///
     /// # If a process dies
-    /// Before the word is written: the holder died. After it, before the wake: the sleepers look, and see it free.
+    /// Before the word is written: the holder died. After it, before the wake: the sleepers look,
+    /// and see it free.
     #[inline]
     pub fn unlock(&self, left: u32) {
         debug_assert!(Id::holder_in(left).is_none() && left & WAITERS == 0);
@@ -325,9 +339,9 @@ impl<P: Platform> Mutex<P> {
         P::wake(&self.word, 1);
     }
 
-    /// Gives the lock back if the word is nothing but [that of its holder](Id::word): then nobody sleeps, and nothing is
-    /// inconsistent. Nobody looks at the word before: such a look waits for the exchange that took the
-    /// lock, and costs as much as a third of it.
+    /// Gives the lock back if the word is nothing but [that of its holder](Id::word): then nobody
+    /// sleeps, and nothing is inconsistent. Nobody looks at the word before: such a look waits for
+    /// the exchange that took the lock, and costs as much as a third of it.
     #[inline(always)]
     #[must_use]
     pub fn release_plain(&self, holder: u32) -> bool {
@@ -335,8 +349,9 @@ impl<P: Platform> Mutex<P> {
         self.word.compare_exchange(holder, 0, Release, Relaxed).is_ok()
     }
 
-    /// Gives the lock back on behalf of whoever holds it, and gives whose hold that was; `by`: only if it is that one.
-    /// An inconsistency stays, and whether it was a death or a panic; who it was is forgotten, unless `left` tells a new cause.
+    /// Gives the lock back on behalf of whoever holds it, and gives whose hold that was; `by`: only
+    /// if it is that one. An inconsistency stays, and whether it was a death or a panic; who it was
+    /// is forgotten, unless `left` tells a new cause.
     ///
     /// # Errors
     /// [`NotHeld`] if nobody, or somebody else than `by`, holds it. Nothing is changed then.
@@ -384,7 +399,8 @@ impl<P: Platform> Mutex<P> {
     /// [`NotHeld`]. Nothing is changed then.
     ///
     /// # If a process dies
-    /// Before the word is written it is as inconsistent as it was; after it, consistent, and left by the dead once more.
+    /// Before the word is written it is as inconsistent as it was; after it, consistent, and left
+    /// by the dead once more.
     pub fn mark_consistent_by(&self, by: Id) -> Result<(), NotHeld> {
         loop {
             let seen = self.word.load(Relaxed);

@@ -15,11 +15,14 @@
 //!
 //! # Invariants
 //!
-//! 1. HELD with the id of a living participant: that one alone initialises. The words that it writes are nobody else's.
-//! 2. HELD with the id of a dead one: whoever's CAS replaces that very word initialises anew, and is told.
-//! 3. COMPLETE is written by a holder that has finished, with Release, and whoever sees it sees all that was done.
-//! 4. While anybody sleeps on a word, it is held and WAITERS is set in it, or somebody is about to wake all, and is watched by
-//!    the sleepers (see [`vigil`](super::vigil)).
+//! 1. HELD with the id of a living participant: that one alone initialises. The words that it
+//!    writes are nobody else's.
+//! 2. HELD with the id of a dead one: whoever's CAS replaces that very word initialises anew, and
+//!    is told.
+//! 3. COMPLETE is written by a holder that has finished, with Release, and whoever sees it sees all
+//!    that was done.
+//! 4. While anybody sleeps on a word, it is held and WAITERS is set in it, or somebody is about to
+//!    wake all, and is watched by the sleepers (see [`vigil`](super::vigil)).
 
 use super::hold::{Cause, Id, WAITERS};
 use super::table::Participant;
@@ -67,8 +70,8 @@ impl<P: Platform> Once<P> {
     /// Whether it is complete.
     #[inline(always)]
     pub fn is_complete(&self) -> bool {
-        // ORDERING: Acquire. Pairs with the Release of `end`: who sees it complete sees what was done.
-        // Model: `once::who_finds_it_complete_acquires`.
+        // ORDERING: Acquire. Pairs with the Release of `end`: who sees it complete sees what was
+        // done. Model: `once::who_finds_it_complete_acquires`.
         self.word.load(Acquire) == COMPLETE
     }
 
@@ -78,20 +81,22 @@ impl<P: Platform> Once<P> {
     /// [`NotBegun::Deadlock`] if the caller is the initialiser; [`NotBegun::Interrupted`].
     ///
     /// # If a process dies
-    /// The initialiser: the next to look, sleepers included, initialises, and is told. A waiter, or an initialiser between
-    /// completion and wake: nobody notices, nobody is left asleep.
+    /// The initialiser: the next to look, sleepers included, initialises, and is told. A waiter, or
+    /// an initialiser between completion and wake: nobody notices, nobody is left asleep.
     #[cold]
     pub fn begin(&self, me: Participant<'_, P>) -> Result<Begun, NotBegun> {
         let mut vigil = Vigil::new(&me, None);
         let mut spins = P::SPINS;
         loop {
-            // ORDERING: Acquire, as in `is_complete`; and before the holder's lifeline is read, as in `Mutex::lock`.
+            // ORDERING: Acquire, as in `is_complete`; and before the holder's lifeline is read, as
+            // in `Mutex::lock`.
             let seen = self.word.load(Acquire);
             if seen == COMPLETE {
                 return Ok(Begun::Complete);
             }
             let (new, earlier) = match Id::holder_in(seen) {
-                // Nothing of it need stay: `end` has left no WAITERS, and says by itself how it ended.
+                // Nothing of it need stay: `end` has left no WAITERS, and says by itself how it
+                // ended.
                 None => (0, Cause::of_free_word(seen)),
                 Some(holder) if holder == me.id => return Err(NotBegun::Deadlock),
                 Some(holder) if me.table.is_alive(holder) => {
@@ -100,7 +105,8 @@ impl<P: Platform> Once<P> {
                         P::spin();
                         continue;
                     }
-                    // ORDERING: Relaxed; only the holder's `end` acts on WAITERS, and it reads the word itself.
+                    // ORDERING: Relaxed; only the holder's `end` acts on WAITERS, and it reads the
+                    // word itself.
                     let noted = seen & WAITERS != 0
                         || self.word.compare_exchange(seen, seen | WAITERS, Relaxed, Relaxed).is_ok();
                     if noted && vigil.sleep(&self.word, seen | WAITERS, Some(holder)) == Slept::Interrupted {
@@ -109,13 +115,15 @@ impl<P: Platform> Once<P> {
                     continue; // without a deadline every other answer means: look again
                 }
                 // WAITERS: the dead may have been about to wake somebody.
-                // EQUIVALENT(look who takes over does not set WAITERS): where all can be watched, whoever sleeps here is woken by
-                // that death, too, and sets WAITERS itself. It is for those who cannot watch, so that they need not wait for the net.
+                // EQUIVALENT(look who takes over does not set WAITERS): where all can be watched,
+                // whoever sleeps here is woken by that death, too, and sets WAITERS itself. It is
+                // for those who cannot watch, so that they need not wait for the net.
                 Some(holder) => (WAITERS, Some(Cause::Died(Some(holder)))),
             };
-            // ORDERING: Acquire: what an earlier initialiser left half done is seen, and can be done anew. That the word was
-            // seen with Acquire is not enough: one may have begun and failed since, and left the same word.
-            // Models: `once::one_at_a_time_whoever_dies`, `once::two_that_fail_are_one_after_the_other`.
+            // ORDERING: Acquire: what an earlier initialiser left half done is seen, and can be
+            // done anew. That the word was seen with Acquire is not enough: one may have begun and
+            // failed since, and left the same word. Models: `once::one_at_a_time_whoever_dies`,
+            // `once::two_that_fail_are_one_after_the_other`.
             let take = || self.word.compare_exchange(seen, me.id.word() | new, Acquire, Relaxed).is_ok();
             if me.inherit(&self.word, seen, take) {
                 return Ok(Begun::Ours { earlier });
@@ -123,21 +131,24 @@ impl<P: Platform> Once<P> {
         }
     }
 
-    /// Ends what [`begin`](Self::begin) gave to the caller: complete, or to be done by the next to come, for whom `left` is the
-    /// cause if there is one to be told.
+    /// Ends what [`begin`](Self::begin) gave to the caller: complete, or to be done by the next to
+    /// come, for whom `left` is the cause if there is one to be told.
     ///
     /// # If a process dies
-    /// Before the word is written: the initialiser died. After it, before the wake: the sleepers look, and see it.
+    /// Before the word is written: the initialiser died. After it, before the wake: the sleepers
+    /// look, and see it.
     pub fn end(&self, done: Result<(), Option<Cause>>) {
         let left = match done {
             Ok(()) => COMPLETE,
             Err(cause) => cause.map_or(0, Cause::word),
         };
-        // ORDERING: Release. Pairs with the Acquire of `is_complete` and `begin`. Model: `once::completion_publishes`.
+        // ORDERING: Release. Pairs with the Acquire of `is_complete` and `begin`. Model:
+        // `once::completion_publishes`.
         let was = self.word.swap(left, Release);
         if was & WAITERS != 0 {
-            // All, after a failure, too: one alone may find it complete, by somebody quicker who knew of no sleepers, and go
-            // its way. Model: `once::nobody_is_forgotten_when_a_failed_one_succeeds`.
+            // All, after a failure, too: one alone may find it complete, by somebody quicker who
+            // knew of no sleepers, and go its way. Model:
+            // `once::nobody_is_forgotten_when_a_failed_one_succeeds`.
             P::wake(&self.word, u32::MAX);
         }
     }

@@ -1,36 +1,39 @@
 //! A pool of permits that are held by name: "N locks, any of which will do".
 //!
-//! Unlike a [semaphore](super::semaphore)'s, each permit is a [hold](super::hold) of its own with an index. So the permit of one who died is
-//! taken over by the next who looks, and who has number 3 has connection, device or buffer number 3 to itself.
+//! Unlike a [semaphore](super::semaphore)'s, each permit is a [hold](super::hold) of its own with
+//! an index. So the permit of one who died is taken over by the next who looks, and who has number
+//! 3 has connection, device or buffer number 3 to itself.
 //!
 //! # State
 //!
-//! N words of holds, of which only `0` (free) and a holder's id are ever written; a word with the bit HELD not set counts as free.
-//! The capacity, how many of them are in use: 0 for all, and not more than N whatever it says; it does not change while the pool
-//! is in use. And one news word:
+//! N words of holds, of which only `0` (free) and a holder's id are ever written; a word with the
+//! bit HELD not set counts as free. The capacity, how many of them are in use: 0 for all, and not
+//! more than N whatever it says; it does not change while the pool is in use. And one news word:
 //!
 //! | bits  | name    | set by                       | cleared by                                            |
 //! |-------|---------|------------------------------|-------------------------------------------------------|
 //! | 0–30  | edition | a release that found WAITERS adds 1 |                                                |
 //! | 31    | WAITERS | one about to sleep           | a release that finds it, before it wakes one          |
 //!
-//! The edition wraps after 2^31 releases that each found sleepers: harmless unless all of them fall between the look of
-//! one sleeper and its sleep.
+//! The edition wraps after 2^31 releases that each found sleepers: harmless unless all of them fall
+//! between the look of one sleeper and its sleep.
 //!
 //! # Invariants
 //!
-//! 1. A hold with the id of a living participant: that one alone has the permit. With the id of a dead one: whoever's CAS replaces
-//!    that very word has it, and is told.
-//! 2. A release frees the hold, *then* looks at the news word; a sleeper sets WAITERS, *then* looks at all the holds; a fence between in
-//!    both. So at least one of them sees what the other did.
-//! 3. A sleeper sleeps on the edition in which it set WAITERS, before its last look. A release that answers WAITERS makes a
-//!    new edition, so nobody falls asleep on a WAITERS that another has set since.
-//! 4. Every return from a sleep sets WAITERS again before the look. Who slept and then took wakes one more if a permit is
-//!    left: of two releases before it ran, the second found no WAITERS.
+//! 1. A hold with the id of a living participant: that one alone has the permit. With the id of a
+//!    dead one: whoever's CAS replaces that very word has it, and is told.
+//! 2. A release frees the hold, *then* looks at the news word; a sleeper sets WAITERS, *then* looks
+//!    at all the holds; a fence between in both. So at least one of them sees what the other did.
+//! 3. A sleeper sleeps on the edition in which it set WAITERS, before its last look. A release that
+//!    answers WAITERS makes a new edition, so nobody falls asleep on a WAITERS that another has set
+//!    since.
+//! 4. Every return from a sleep sets WAITERS again before the look. Who slept and then took wakes
+//!    one more if a permit is left: of two releases before it ran, the second found no WAITERS.
 //!
 //! # Ways that do not work
 //!
-//! A news word for each permit: two wakes on two words can fall on one sleeper, and another sleeps on beside a free permit.
+//! A news word for each permit: two wakes on two words can fall on one sleeper, and another sleeps
+//! on beside a free permit.
 
 use super::hold::{Id, WAITERS};
 use super::mutex::NotHeld;
@@ -80,12 +83,13 @@ impl<P: Platform, const N: usize> Permits<P, N> {
     #[inline(always)]
     pub fn capacity(&self) -> usize {
         const { assert!(N > 0 && N <= 1 << 30, "a pool has at least one permit, and at most 2^30") };
-        // ORDERING: Relaxed; it was written before anybody else could see the pool. 0 wraps around to N.
+        // ORDERING: Relaxed; it was written before anybody else could see the pool. 0 wraps around
+        // to N.
         (self.capacity.load(Relaxed).wrapping_sub(1) as usize).min(N - 1) + 1
     }
 
-    /// Where the caller looks first: another place for each participant, so that they do not get in each other's way, and
-    /// always the same, so that it finds its former permit in its cache.
+    /// Where the caller looks first: another place for each participant, so that they do not get in
+    /// each other's way, and always the same, so that it finds its former permit in its cache.
     #[inline(always)]
     fn start(&self, me: &Participant<'_, P>) -> usize {
         // Multiples of the golden ratio lie far from each other; scaled without a division.
@@ -115,8 +119,8 @@ impl<P: Platform, const N: usize> Permits<P, N> {
     /// [`NoPermit::TimedOut`], [`NoPermit::Interrupted`].
     ///
     /// # If a process dies
-    /// A holder: the next to look, sleepers included, takes its permits over, and learns of it. A waiter, or a releaser between
-    /// release and wake: nobody notices, nobody is left asleep.
+    /// A holder: the next to look, sleepers included, takes its permits over, and learns of it. A
+    /// waiter, or a releaser between release and wake: nobody notices, nobody is left asleep.
     #[inline]
     pub fn acquire(&self, me: &Participant<'_, P>, deadline: Option<Duration>) -> Result<Taken, NoPermit> {
         let start = self.start(me);
@@ -129,8 +133,8 @@ impl<P: Platform, const N: usize> Permits<P, N> {
     /// Takes the permit if its word is `seen`.
     #[inline(always)]
     fn take(&self, index: usize, seen: u32, me: &Participant<'_, P>) -> bool {
-        // ORDERING: Acquire. Pairs with the Release of `release`: this holder sees what the last one wrote.
-        // Model: `permits::a_permit_acquires_what_its_last_holder_wrote`.
+        // ORDERING: Acquire. Pairs with the Release of `release`: this holder sees what the last
+        // one wrote. Model: `permits::a_permit_acquires_what_its_last_holder_wrote`.
         self.holds[index].compare_exchange(seen, me.id.word(), Acquire, Relaxed).is_ok()
     }
 
@@ -161,8 +165,9 @@ impl<P: Platform, const N: usize> Permits<P, N> {
         let mut vigil = Vigil::new(&me, deadline);
         let mut slept = false;
         loop {
-            // ORDERING: Relaxed, and then the fence, before the holds are looked at: invariant 2. It pairs with the one of `release`.
-            // Model: `permits::without_fences_a_release_and_a_sleeper_miss_each_other`.
+            // ORDERING: Relaxed, and then the fence, before the holds are looked at: invariant 2.
+            // It pairs with the one of `release`. Model:
+            // `permits::without_fences_a_release_and_a_sleeper_miss_each_other`.
             let news = self.news.fetch_or(WAITERS, Relaxed) | WAITERS;
             P::fence(SeqCst);
             let holder = match self.look(&me, start) {
@@ -183,8 +188,8 @@ impl<P: Platform, const N: usize> Permits<P, N> {
         }
     }
 
-    /// Takes a permit that is free, or else one that a dead participant holds. Otherwise: somebody else who holds one, if
-    /// anybody but the caller does.
+    /// Takes a permit that is free, or else one that a dead participant holds. Otherwise: somebody
+    /// else who holds one, if anybody but the caller does.
     fn look(&self, me: &Participant<'_, P>, start: usize) -> Result<Taken, Option<Id>> {
         let order = || (start..self.capacity()).chain(0..start);
         for index in order() {
@@ -195,8 +200,8 @@ impl<P: Platform, const N: usize> Permits<P, N> {
         }
         let mut living = None;
         for index in order() {
-            // ORDERING: Relaxed; `inherit` judges the holder once more, with Acquire. A living holder
-            // that is judged dead here is not watched in the first phase of a sleep.
+            // ORDERING: Relaxed; `inherit` judges the holder once more, with Acquire. A living
+            // holder that is judged dead here is not watched in the first phase of a sleep.
             let seen = self.holds[index].load(Relaxed);
             match Id::holder_in(seen) {
                 Some(holder) if holder == me.id => {}
@@ -220,20 +225,23 @@ impl<P: Platform, const N: usize> Permits<P, N> {
 
     /// Gives the permit back, on behalf of `holder` if that is not the caller.
     ///
-    /// To be called by a participant: the death of anybody else between release and wake is found by the net alone.
+    /// To be called by a participant: the death of anybody else between release and wake is found
+    /// by the net alone.
     ///
     /// # Errors
     /// [`NotHeld`] if somebody else than `holder`, or nobody, holds it. Nothing is changed then.
     ///
     /// # If a process dies
-    /// Before the word is written: the holder died. After it, before the wake: the sleepers look, and see it free.
+    /// Before the word is written: the holder died. After it, before the wake: the sleepers look,
+    /// and see it free.
     #[inline]
     pub fn release(&self, index: usize, holder: Id) -> Result<(), NotHeld> {
         let Some(hold) = self.holds.get(index) else {
             return Err(NotHeld { holder: None });
         };
-        // ORDERING: Release. Pairs with the Acquire of `take`; model: `permits::a_permit_publishes_what_its_holder_wrote`. Then the
-        // fence of invariant 2, before the news.
+        // ORDERING: Release. Pairs with the Acquire of `take`; model:
+        // `permits::a_permit_publishes_what_its_holder_wrote`. Then the fence of invariant 2,
+        // before the news.
         match hold.compare_exchange_then_fence(holder.word(), 0, Release, Relaxed) {
             Ok(_) => {
                 let news = self.news.load(Relaxed);
@@ -250,7 +258,8 @@ impl<P: Platform, const N: usize> Permits<P, N> {
     fn tell_one(&self, mut seen: u32) {
         // Once it is clear somebody else has answered, and wakes one, who passes on what is left.
         while seen & WAITERS != 0 {
-            // ORDERING: Relaxed; the fence before it and the one after a sleeper's WAITERS order it.
+            // ORDERING: Relaxed; the fence before it and the one after a sleeper's WAITERS order
+            // it.
             match self.news.compare_exchange(seen, seen.wrapping_add(1) & !WAITERS, Relaxed, Relaxed) {
                 Ok(_) => {
                     P::wake(&self.news, 1);

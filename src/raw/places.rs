@@ -21,13 +21,14 @@
 //!
 //! # Withdrawing
 //!
-//! A generation does not trip by a look that finds a waiter about to withdraw. Its death counts, and
-//! nobody else takes its place, as long as the generation is open. If that trips nevertheless, the
-//! place is stamped as all are.
+//! A generation does not trip by a look that finds a waiter about to withdraw. Its death counts,
+//! and nobody else takes its place, as long as the generation is open. If that trips nevertheless,
+//! the place is stamped as all are.
 //!
-//! A waiter that has withdrawn from generation `g` leaves the number `g` behind. So the place may look
-//! again as it did before in that generation. Whoever takes it by an old look arrives, and is not
-//! late: while the place looks so the generation cannot trip, and after the trip it does not look so.
+//! A waiter that has withdrawn from generation `g` leaves the number `g` behind. So the place may
+//! look again as it did before in that generation. Whoever takes it by an old look arrives, and is
+//! not late: while the place looks so the generation cannot trip, and after the trip it does not
+//! look so.
 
 use super::generation::{distance, most, next, pack, unpack};
 use super::hold::Id;
@@ -230,8 +231,8 @@ impl<'b, P: Platform, const BITS: u32> Places<'b, P, BITS> {
         let place = &self.0[mine.index];
         let mut found = Place::<BITS>(place.load(Relaxed));
         while found.waiter_in(mine.generation) == Some(mine.id) {
-            // ORDERING: Relaxed. An exchange keeps what the arrival has released; to leave publishes
-            // nothing more.
+            // ORDERING: Relaxed. An exchange keeps what the arrival has released; to leave
+            // publishes nothing more.
             match place.compare_exchange(found.0, change(found).0, Relaxed, Relaxed) {
                 Ok(_) => return true,
                 Err(now) => found = Place(now),

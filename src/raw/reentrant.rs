@@ -13,10 +13,11 @@
 //!
 //! # Invariants
 //!
-//! 1. Only the holder reads or writes the count, and it is 0 when the word becomes free. So the count goes from holder to holder with the word, as the
-//!    data does, and all accesses to it are Relaxed.
-//! 2. Whoever takes the word, from one who released it or from the dead, looks at the count before anything else, and makes it 0 if it is not. If it
-//!    dies before, its own successor does.
+//! 1. Only the holder reads or writes the count, and it is 0 when the word becomes free. So the
+//!    count goes from holder to holder with the word, as the data does, and all accesses to it are
+//!    Relaxed.
+//! 2. Whoever takes the word, from one who released it or from the dead, looks at the count before
+//!    anything else, and makes it 0 if it is not. If it dies before, its own successor does.
 //! 3. The first lock and the last unlock read the count and do not write it.
 
 use super::hold::{Cause, Id, WAITERS};
@@ -35,7 +36,8 @@ pub struct ReentrantMutex<P: Platform> {
 }
 
 impl<P: Platform> ReentrantMutex<P> {
-    /// A lock around these words; 0 and 0 are a free one. Every other value is some state of the table above.
+    /// A lock around these words; 0 and 0 are a free one. Every other value is some state of the
+    /// table above.
     pub const fn from_words(mutex: P::Word, count: P::Word) -> Self {
         Self { mutex: Mutex::from_word(mutex), count }
     }
@@ -68,7 +70,8 @@ impl<P: Platform> ReentrantMutex<P> {
         self.lock_slow(*me, |me| self.mutex.try_lock_with(me, leaked))
     }
 
-    /// Takes the lock, or takes it once more, waiting until `deadline` ([`Platform::now`]'s clock; `None`: for ever).
+    /// Takes the lock, or takes it once more, waiting until `deadline` ([`Platform::now`]'s clock;
+    /// `None`: for ever).
     ///
     /// Who takes it once more is not told of an inconsistency: it has been told.
     ///
@@ -111,8 +114,9 @@ impl<P: Platform> ReentrantMutex<P> {
         Ok(Acquired { inconsistent: None })
     }
 
-    /// Gives one hold back, if the caller, who is `by`, has one. With the last one the lock is free; if it is inconsistent by then, it is left
-    /// so for the cause in `left` ([`Cause::word`]; 0: the caller does not know; the word still tells a panic from a death).
+    /// Gives one hold back, if the caller, who is `by`, has one. With the last one the lock is
+    /// free; if it is inconsistent by then, it is left so for the cause in `left` ([`Cause::word`];
+    /// 0: the caller does not know; the word still tells a panic from a death).
     ///
     /// # Errors
     /// [`NotHeld`] if the caller does not hold it. Nothing is changed then.
@@ -170,21 +174,23 @@ impl<P: Platform> ReentrantMutex<P> {
         }
     }
 
-    /// Gives all holds back, as the last [`release`](Self::release) does, for a holder who will [take them again](Self::lock_again)
-    /// with the count that this gives.
+    /// Gives all holds back, as the last [`release`](Self::release) does, for a holder who will
+    /// [take them again](Self::lock_again) with the count that this gives.
     pub fn release_all(&self, left: u32) -> u32 {
         let count = self.count.load(Relaxed);
-        // EQUIVALENT(dropped): whoever takes the word makes the count 0, invariant 2; it is so that the word is free beside a 0.
+        // EQUIVALENT(dropped): whoever takes the word makes the count 0, invariant 2; it is so that
+        // the word is free beside a 0.
         self.begin();
         self.mutex.unlock(if self.mutex.is_inconsistent() { self.cause_or(left) } else { 0 });
         count
     }
 
-    /// Takes the lock for one who has given back all holds, and makes its hold as many as they were.
+    /// Takes the lock for one who has given back all holds, and makes its hold as many as they
+    /// were.
     ///
     /// # Errors
-    /// [`Refusal::Deadlock`] where the word, scribbled upon, names the caller already: then it is held all the same.
-    /// [`Refusal::Leaked`]: it is not held.
+    /// [`Refusal::Deadlock`] where the word, scribbled upon, names the caller already: then it is
+    /// held all the same. [`Refusal::Leaked`]: it is not held.
     pub fn lock_again(&self, me: &Participant<'_, P>, count: u32) -> Result<Acquired, Refusal> {
         let answer = self.mutex.lock_again(me);
         if !matches!(answer, Err(Refusal::Leaked(_))) {

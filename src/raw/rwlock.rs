@@ -2,8 +2,8 @@
 //!
 //! # Words
 //!
-//! The writer word is the word of a [hold](super::hold), but that bit 28 of a held word is another, and a free one has
-//! a meaning for it without INCONSISTENT, too:
+//! The writer word is the word of a [hold](super::hold), but that bit 28 of a held word is another,
+//! and a free one has a meaning for it without INCONSISTENT, too:
 //!
 //! | HELD | INCONSISTENT | bit 28    | meaning                                                                          |
 //! |------|--------------|-----------|----------------------------------------------------------------------------------|
@@ -13,54 +13,61 @@
 //! | 1    | any          | DRAINING  | a writer that waits for the readers to go, and has not touched the data yet      |
 //! | 1    | any          | 0         | a writer that has the data (or is about to: it looks for readers)                |
 //!
-//! Each reader word is the word of a hold, 0 or `holder + WAITERS`, on a cache line of its own. A reader
-//! takes one by name. It tries its *home* first; the others, if a living reader has that; and if the
-//! living have all, it sleeps on all of them, as far as one wait takes so many words (its home first,
-//! then the lifelines, then the others; what is left to the net is then a word that comes free). In all
-//! of these words WAITERS is set by who is about to sleep, and cleared by the release, which wakes
-//! **all**: if a writer woke one reader, it would leave the other readers asleep though nobody writes.
+//! Each reader word is the word of a hold, 0 or `holder + WAITERS`, on a cache line of its own. A
+//! reader takes one by name. It tries its *home* first; the others, if a living reader has that;
+//! and if the living have all, it sleeps on all of them, as far as one wait takes so many words
+//! (its home first, then the lifelines, then the others; what is left to the net is then a word
+//! that comes free). In all of these words WAITERS is set by who is about to sleep, and cleared by
+//! the release, which wakes **all**: if a writer woke one reader, it would leave the other readers
+//! asleep though nobody writes.
 //!
 //! # Homes
 //!
-//! A thread's home is the word at its index plus its *shift*, modulo the number of words. The shift is
-//! the thread's own ([`Home`]), the same for all locks, and 0 at first. A reader that finds a living
-//! reader in its home takes another word, and makes that its home if it may. So two living threads
-//! collide once, and from then on both read by the fast path. Threads that come and go cannot make two
-//! of the living collide for ever.
+//! A thread's home is the word at its index plus its *shift*, modulo the number of words. The shift
+//! is the thread's own ([`Home`]), the same for all locks, and 0 at first. A reader that finds a
+//! living reader in its home takes another word, and makes that its home if it may. So two living
+//! threads collide once, and from then on both read by the fast path. Threads that come and go
+//! cannot make two of the living collide for ever.
 //!
-//! A shift moves all homes of the thread. So it moves only while the thread has no other reader word,
-//! in any lock: else invariant 3 would not hold there. A reader that must not move is *away from home*.
+//! A shift moves all homes of the thread. So it moves only while the thread has no other reader
+//! word, in any lock: else invariant 3 would not hold there. A reader that must not move is *away
+//! from home*.
 //!
 //! # Who sees whom
 //!
-//! A reader takes its word, then looks at the writer word. A writer takes the writer word, then looks at the reader words. Each
-//! has a sequentially consistent fence between the two, so that at least one sees the other: the reader then withdraws, the
-//! writer waits. Since readers give way, writers do not starve.
+//! A reader takes its word, then looks at the writer word. A writer takes the writer word, then
+//! looks at the reader words. Each has a sequentially consistent fence between the two, so that at
+//! least one sees the other: the reader then withdraws, the writer waits. Since readers give way,
+//! writers do not starve.
 //!
 //! # Invariants
 //!
-//! 1. A reader word that names a living reader which has seen the writer word without holder after its fence: no writer touches
-//!    the data before that word changes.
-//! 2. The writer word names a living writer, without DRAINING, which has seen every reader word without a living holder
-//!    after its fence: that writer alone touches the data.
-//! 3. While a reader has another word than its home, the writer word is not 0: the reader saw it so after
-//!    its fence, only a writer that has the data makes it 0 again, and one that gives up leaves it as it
-//!    was. While a thread has a reader word, its homes do not move, but to that word with its taking. So a
-//!    thread that reads already and takes its home a second time finds the writer word changed, looks at
-//!    all words, and finds its own id. This is what makes nested read locks an error each time, and not
-//!    only sometimes. Model: `rwlock::a_home_that_moves_while_another_word_is_held_hides_a_nested_lock`.
-//! 4. Who sleeps on a word has set WAITERS in it, or somebody who is watched is about to wake all on it.
+//! 1. A reader word that names a living reader which has seen the writer word without holder after
+//!    its fence: no writer touches the data before that word changes.
+//! 2. The writer word names a living writer, without DRAINING, which has seen every reader word
+//!    without a living holder after its fence: that writer alone touches the data.
+//! 3. While a reader has another word than its home, the writer word is not 0: the reader saw it so
+//!    after its fence, only a writer that has the data makes it 0 again, and one that gives up
+//!    leaves it as it was. While a thread has a reader word, its homes do not move, but to that
+//!    word with its taking. So a thread that reads already and takes its home a second time finds
+//!    the writer word changed, looks at all words, and finds its own id. This is what makes nested
+//!    read locks an error each time, and not only sometimes. Model:
+//!    `rwlock::a_home_that_moves_while_another_word_is_held_hides_a_nested_lock`.
+//! 4. Who sleeps on a word has set WAITERS in it, or somebody who is watched is about to wake all
+//!    on it.
 //! 5. The release is the last access to a word: after it the memory may be gone.
 //!
 //! # If a process dies
 //!
-//! A reader: its word is cleared by the writer that waits for it, or taken over by the next reader. A writer: whoever looks next,
-//! reader or writer, puts the cause into the writer word, and it stays there until a writer vouches for the data. A
-//! writer that dies while DRAINING has changed nothing, and nobody is told (but that it died, where the word was inconsistent
-//! already). One that dies between its CAS and that flag is told as one that wrote.
+//! A reader: its word is cleared by the writer that waits for it, or taken over by the next reader.
+//! A writer: whoever looks next, reader or writer, puts the cause into the writer word, and it
+//! stays there until a writer vouches for the data. A writer that dies while DRAINING has changed
+//! nothing, and nobody is told (but that it died, where the word was inconsistent already). One
+//! that dies between its CAS and that flag is told as one that wrote.
 //!
-//! A hold that was [leaked](super::table::Table::has_leaked) is nobody's: a writer is refused because of
-//! a leaked reader or writer, a reader because of a leaked writer, or if all reader words are leaked.
+//! A hold that was [leaked](super::table::Table::has_leaked) is nobody's: a writer is refused
+//! because of a leaked reader or writer, a reader because of a leaked writer, or if all reader
+//! words are leaked.
 
 use super::hold::{Cause, INCONSISTENT, Id, WAITERS};
 use super::mutex::{Acquired, Leaked, Refusal};
@@ -110,9 +117,9 @@ pub trait Home: Copy {
     /// The thread's shift. It changes by [`move_by`](Self::move_by) alone.
     fn shift(self) -> usize;
 
-    /// Adds that to the thread's shift, and says so. Does nothing if the thread has a reader word, of any
-    /// lock, but for the one that it has just taken, or is about to take another, in what a signal handler
-    /// has interrupted.
+    /// Adds that to the thread's shift, and says so. Does nothing if the thread has a reader word,
+    /// of any lock, but for the one that it has just taken, or is about to take another, in what a
+    /// signal handler has interrupted.
     fn move_by(self, by: usize) -> bool;
 }
 
@@ -147,7 +154,8 @@ enum Writer {
     Leaked(Id),
     /// The writer is dead, and its process still ending.
     Ending,
-    /// There is no living one: this would be the word without the dead one, if it is not that already.
+    /// There is no living one: this would be the word without the dead one, if it is not that
+    /// already.
     Gone { left: u32 },
     /// There is.
     Living(Id),
@@ -193,7 +201,8 @@ impl<'p, 't, P: Platform> Wait<'p, 't, P> {
     }
 
     /// [`Participant::inherit`], if the one that is named has not leaked its hold: asked once more,
-    /// since before that its id may have come round. Model: `leaked::a_late_writer_is_given_no_leaked_hold`.
+    /// since before that its id may have come round. Model:
+    /// `leaked::a_late_writer_is_given_no_leaked_hold`.
     fn inherit(&self, word: &P::Word, seen: u32, take: impl FnOnce() -> bool) -> bool {
         let is_kept = || Id::holder_in(seen).is_some_and(|holder| self.has_leaked(holder));
         self.me.inherit(word, seen, || !is_kept() && take())
@@ -209,7 +218,8 @@ impl<'p, 't, P: Platform> Wait<'p, 't, P> {
             P::spin();
             return Ok(());
         }
-        // ORDERING: Relaxed; only the holder's release acts on WAITERS, and it reads the word itself.
+        // ORDERING: Relaxed; only the holder's release acts on WAITERS, and it reads the word
+        // itself.
         if seen & WAITERS == 0 && word.compare_exchange(seen, seen | WAITERS, Relaxed, Relaxed).is_err() {
             return Ok(());
         }
@@ -220,8 +230,8 @@ impl<'p, 't, P: Platform> Wait<'p, 't, P> {
         }
     }
 
-    /// As `while_held`, for a reader that can go on when any of `words` changes. Living readers hold
-    /// them, or have leaked their holds; `holder`, which lives, holds `words[first]`.
+    /// As `while_held`, for a reader that can go on when any of `words` changes. Living readers
+    /// hold them, or have leaked their holds; `holder`, which lives, holds `words[first]`.
     fn while_all_are_held<const N: usize>(
         &mut self,
         words: [Expect<'_, P::Word>; N],
@@ -266,7 +276,8 @@ impl<'p, 't, P: Platform> Wait<'p, 't, P> {
 }
 
 impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
-    /// A lock of these words. 0 in all of them is a free one; any other values are some state or other.
+    /// A lock of these words. 0 in all of them is a free one; any other values are some state or
+    /// other.
     pub const fn from_lines(writer: Line<P::Word>, readers: [Line<P::Word>; READERS]) -> Self {
         Self { writer, readers }
     }
@@ -274,9 +285,9 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     /// Takes a reader word, and waits for writers to go.
     ///
     /// # Errors
-    /// [`Refusal::WouldBlock`], or [`Refusal::TimedOut`] or [`Refusal::Interrupted`], by `patience`; [`Refusal::Deadlock`] if
-    /// the caller reads or writes already (`WouldBlock` with [`Patience::None`]). [`Refusal::Leaked`] of a writer, or
-    /// if all reader words are leaked.
+    /// [`Refusal::WouldBlock`], or [`Refusal::TimedOut`] or [`Refusal::Interrupted`], by
+    /// `patience`; [`Refusal::Deadlock`] if the caller reads or writes already (`WouldBlock` with
+    /// [`Patience::None`]). [`Refusal::Leaked`] of a writer, or if all reader words are leaked.
     ///
     /// # If a process dies
     /// A writer: this reader is told. Others: nobody notices.
@@ -316,9 +327,9 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         let home = Self::home(me.id, from);
         // ORDERING: Relaxed, then the fence. What the last writer wrote comes with the writer word.
         let taken = self.readers[home].0.compare_exchange_then_fence(0, me.id.word(), Relaxed, Relaxed).is_ok();
-        // ORDERING: the load must not be older than the fence: it pairs with the one of `write`, model
-        // `rwlock::without_fences_reader_and_writer_miss_each_other`. Acquire: pairs with the Release of `unlock_write`.
-        // Model: `rwlock::a_writer_publishes_to_readers`.
+        // ORDERING: the load must not be older than the fence: it pairs with the one of `write`,
+        // model `rwlock::without_fences_reader_and_writer_miss_each_other`. Acquire: pairs with the
+        // Release of `unlock_write`. Model: `rwlock::a_writer_publishes_to_readers`.
         if taken && self.writer.0.load(Acquire) == 0 {
             return Ok(Reading { word: home, inconsistent: None });
         }
@@ -332,7 +343,8 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         id.index().wrapping_add(from.shift()) % READERS
     }
 
-    /// Whether a reader that has taken that word is at home, if need be because its home moves there.
+    /// Whether a reader that has taken that word is at home, if need be because its home moves
+    /// there.
     fn is_at_home(id: Id, from: impl Home, word: usize) -> bool {
         let home = Self::home(id, from);
         word == home || from.move_by((word + READERS - home) % READERS)
@@ -357,7 +369,8 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         answer
     }
 
-    /// Takes a word if none is `taken`, and looks whether there is a writer, until there is a word and no writer.
+    /// Takes a word if none is `taken`, and looks whether there is a writer, until there is a word
+    /// and no writer.
     fn settle(
         &self,
         from: impl Home,
@@ -366,7 +379,8 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         wait: &mut Wait<'_, '_, P>,
     ) -> Result<Reading, Refusal> {
         loop {
-            // ORDERING: Acquire, as in `read`; and before a writer's lifeline is read, as in `raw::mutex`.
+            // ORDERING: Acquire, as in `read`; and before a writer's lifeline is read, as in
+            // `raw::mutex`.
             let seen = self.writer.0.load(Acquire);
             match (self.judge(me, seen, wait), *taken) {
                 (Writer::Leaked(writer), _) => return Err(Refusal::Leaked(writer)),
@@ -381,8 +395,9 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                     wait.while_held(&self.writer.0, seen, writer)?;
                 }
                 (Writer::Gone { left }, _) if left != seen => {
-                    // ORDERING: Release: who reads this word with Acquire sees what the dead had written, as this one does by the
-                    // mark. Model: `rwlock::two_readers_and_a_writer_whoever_dies`.
+                    // ORDERING: Release: who reads this word with Acquire sees what the dead had
+                    // written, as this one does by the mark. Model:
+                    // `rwlock::two_readers_and_a_writer_whoever_dies`.
                     let leave = || self.writer.0.compare_exchange(seen, left, Release, Relaxed).is_ok();
                     let _or_look_again = wait.inherit(&self.writer.0, seen, leave);
                 }
@@ -400,7 +415,8 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         }
     }
 
-    /// Takes the home word, or another one; or else waits a while. Every word taken is taken before a fence.
+    /// Takes the home word, or another one; or else waits a while. Every word taken is taken before
+    /// a fence.
     fn take_word(
         &self,
         from: impl Home,
@@ -429,7 +445,8 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                     wait.while_ending(place, seen)?;
                     return Ok(None);
                 }
-                // Who sleeps on the word of a dead reader watches that reader, and looks again: no need to keep WAITERS.
+                // Who sleeps on the word of a dead reader watches that reader, and looks again: no
+                // need to keep WAITERS.
                 // ORDERING: as in `read`.
                 _ => {
                     // Once more, as in `Wait::inherit`.
@@ -452,12 +469,14 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     /// Gives a reader word back, which the caller has.
     ///
     /// # If a process dies
-    /// Before the word is written: a reader died. After it, before the wake: the sleepers look, and see it free.
+    /// Before the word is written: a reader died. After it, before the wake: the sleepers look, and
+    /// see it free.
     #[inline]
     pub fn unlock_read(&self, word: usize) {
         let Some(place) = self.readers.get(word) else { return };
-        // ORDERING: Release. Pairs with the Acquire of the writer's look in `write` and `drain`: it writes after this reader
-        // has read. Model: `rwlock::a_reader_is_done_before_the_writer_writes`.
+        // ORDERING: Release. Pairs with the Acquire of the writer's look in `write` and `drain`: it
+        // writes after this reader has read. Model:
+        // `rwlock::a_reader_is_done_before_the_writer_writes`.
         if place.0.swap(0, Release) & WAITERS != 0 {
             Self::wake_all(&place.0);
         }
@@ -475,7 +494,8 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         self.write_with(me, patience, Leaked::Refuse)
     }
 
-    /// [`write`](Self::write), by that rule for leaked holds; [`Leaked::Wait`] is as [`Leaked::Refuse`].
+    /// [`write`](Self::write), by that rule for leaked holds; [`Leaked::Wait`] is as
+    /// [`Leaked::Refuse`].
     ///
     /// # Errors
     /// Those of [`write`](Self::write), but [`Refusal::Leaked`] with [`Leaked::Take`].
@@ -484,8 +504,9 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     /// As [`write`](Self::write).
     #[inline]
     pub fn write_with(&self, me: &Participant<'_, P>, patience: Patience, leaked: Leaked) -> Result<Acquired, Refusal> {
-        // ORDERING: Relaxed, then the fence, which pairs with the one of `read`; and as it acquires, too, with the Release of
-        // `unlock_write`. Model: `rwlock::a_writer_overtaken_by_a_writer_sees_the_last_update`.
+        // ORDERING: Relaxed, then the fence, which pairs with the one of `read`; and as it
+        // acquires, too, with the Release of `unlock_write`. Model:
+        // `rwlock::a_writer_overtaken_by_a_writer_sees_the_last_update`.
         let taken = self.writer.0.compare_exchange_then_fence(0, me.id.word(), Relaxed, Relaxed).is_ok();
         // ORDERING: Acquire. Pairs with the Release of `unlock_read`.
         if taken && self.readers.iter().all(|reader| reader.0.load(Acquire) == 0) {
@@ -518,12 +539,14 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
             self.unlock_write(left);
             return Err(refusal);
         }
-        // ORDERING: Relaxed; as above, and the mark of our death, if it comes, comes with all that we wrote.
+        // ORDERING: Relaxed; as above, and the mark of our death, if it comes, comes with all that
+        // we wrote.
         self.writer.0.fetch_and(!DRAINING, Relaxed);
         Ok(Acquired { inconsistent: Cause::of_free_word(left) })
     }
 
-    /// Takes the writer word from nobody or from a dead writer. Gives the word that is to be put back if this comes to nothing.
+    /// Takes the writer word from nobody or from a dead writer. Gives the word that is to be put
+    /// back if this comes to nothing.
     fn take_writer(&self, me: &Participant<'_, P>, wait: &mut Wait<'_, '_, P>) -> Result<u32, Refusal> {
         loop {
             // ORDERING: Acquire, before the holder's lifeline is read, as in `raw::mutex`.
@@ -549,8 +572,8 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     fn drain(&self, me: &Participant<'_, P>, wait: &mut Wait<'_, '_, P>) -> Result<(), Refusal> {
         for reader in &self.readers {
             loop {
-                // ORDERING: Acquire. Pairs with the Release of `unlock_read`; and before the reader's lifeline is read, as in
-                // `raw::mutex`.
+                // ORDERING: Acquire. Pairs with the Release of `unlock_read`; and before the
+                // reader's lifeline is read, as in `raw::mutex`.
                 let seen = reader.0.load(Acquire);
                 match Id::holder_in(seen) {
                     None => break,
@@ -560,7 +583,8 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                     Some(holder) => match wait.why_kept(holder) {
                         Some(Kept::Leaked) => return Err(Refusal::Leaked(holder)),
                         Some(Kept::Ending) => wait.while_ending(&reader.0, seen)?,
-                        // ORDERING: Relaxed: that the dead has done reading goes to the next writer with the writer word.
+                        // ORDERING: Relaxed: that the dead has done reading goes to the next writer
+                        // with the writer word.
                         None => {
                             let clear = || reader.0.compare_exchange(seen, 0, Relaxed, Relaxed).is_ok();
                             let _or_look_again = wait.inherit(&reader.0, seen, clear);
@@ -572,22 +596,24 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         Ok(())
     }
 
-    /// Gives the writer word back, which the caller has, and leaves the word behind that is given: 0, or [`Cause::word`]
-    /// if the data may be inconsistent.
+    /// Gives the writer word back, which the caller has, and leaves the word behind that is given:
+    /// 0, or [`Cause::word`] if the data may be inconsistent.
     ///
     /// # If a process dies
-    /// Before the word is written: the writer died. After it, before the wake: the sleepers look, and see it free.
+    /// Before the word is written: the writer died. After it, before the wake: the sleepers look,
+    /// and see it free.
     #[inline]
     pub fn unlock_write(&self, left: u32) {
         debug_assert!(Id::holder_in(left).is_none() && left & WAITERS == 0);
-        // ORDERING: Release. Pairs with the Acquire in `read` and `settle`, and with the fence in `write` and `take_writer`.
+        // ORDERING: Release. Pairs with the Acquire in `read` and `settle`, and with the fence in
+        // `write` and `take_writer`.
         if self.writer.0.swap(left, Release) & WAITERS != 0 {
             Self::wake_all(&self.writer.0);
         }
     }
 
-    /// Makes the caller, who writes, a reader, with no writer between. Waits only for readers that have just come, and withdraw.
-    /// `left` as in [`unlock_write`](Self::unlock_write).
+    /// Makes the caller, who writes, a reader, with no writer between. Waits only for readers that
+    /// have just come, and withdraw. `left` as in [`unlock_write`](Self::unlock_write).
     ///
     /// # If a process dies
     /// As [`unlock_write`](Self::unlock_write); after it, a reader died.
@@ -618,7 +644,8 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
 
     /// Whether a reader word, but for that one, names the participant, who asks for itself.
     fn reads(&self, id: Id, except: Option<usize>) -> bool {
-        // ORDERING: Relaxed; its own writes it sees, and nobody else writes a word that names a living reader.
+        // ORDERING: Relaxed; its own writes it sees, and nobody else writes a word that names a
+        // living reader.
         let names = |word: &Line<P::Word>| Id::holder_in(word.0.load(Relaxed)) == Some(id);
         self.readers.iter().enumerate().any(|(index, word)| Some(index) != except && names(word))
     }

@@ -1,8 +1,8 @@
 //! A counting semaphore of 12 bytes: permits that nobody holds by name.
 //!
-//! Any participant may release, as in POSIX and Python; so a permit taken by one who then died is gone, because nobody can know
-//! whether somebody else was to release it. Where permits should come back, they must be named: [`Permits`](super::permits).
-//! What the dead never take along is a wake.
+//! Any participant may release, as in POSIX and Python; so a permit taken by one who then died is
+//! gone, because nobody can know whether somebody else was to release it. Where permits should come
+//! back, they must be named: [`Permits`](super::permits). What the dead never take along is a wake.
 //!
 //! # State
 //!
@@ -13,37 +13,41 @@
 //! | 0–30  | count   | releases add, acquisitions take away                           |            |
 //! | 31    | WAITERS | one about to sleep for one permit; one who slept and then took | a release  |
 //!
-//! The second word is the *wish*: the fewest permits that one of those wants who sleep for more than one, or 0
-//! if nobody does. It may be less than that, never more. They sleep on this word, and those who want one
-//! permit on the first.
+//! The second word is the *wish*: the fewest permits that one of those wants who sleep for more
+//! than one, or 0 if nobody does. It may be less than that, never more. They sleep on this word,
+//! and those who want one permit on the first.
 //!
-//! The third is the maximum of the count, 0 for the largest there is; it does not change while the semaphore is in use. Any
-//! other value means itself, or the largest if it is larger. A count above the maximum, which this code never writes,
-//! can be taken from, and is not added to.
+//! The third is the maximum of the count, 0 for the largest there is; it does not change while the
+//! semaphore is in use. Any other value means itself, or the largest if it is larger. A count above
+//! the maximum, which this code never writes, can be taken from, and is not added to.
 //!
 //! # Invariants
 //!
-//! 1. A permit is taken and given by one CAS on the count; every change of the word is a read-modify-write, so who takes a
-//!    permit sees what was written before any release that it may have come from.
-//! 2. A release clears WAITERS, and then wakes as many on the count as it released. Every return from a sleep there
-//!    sets WAITERS again, *before* the look.
-//! 3. Who slept on the count and then took wakes one more if something is left: of two releases before it ran, the second found
-//!    no WAITERS.
-//! 4. Who wants many lowers the wish to its own, then looks at the count by a read-modify-write, and sleeps as long as the wish is as
-//!    it left it. A release adds to the count, then looks at the wish. So one of the two sees what the other did.
-//! 5. A release that finds the wish not above the count takes the wish away, and wakes all who sleep on it. Each of them
-//!    takes, or lowers the wish again. A release that finds it above the count wakes none of them.
-//! 6. Who has lowered the wish, and then takes, does as a release does with what is left. It may have set the wish back to
-//!    the value that another still expects, who falls asleep only now, and missed the wake between.
-//!    Model: `semaphore::one_release_meets_two_equal_wishes`.
+//! 1. A permit is taken and given by one CAS on the count; every change of the word is a
+//!    read-modify-write, so who takes a permit sees what was written before any release that it may
+//!    have come from.
+//! 2. A release clears WAITERS, and then wakes as many on the count as it released. Every return
+//!    from a sleep there sets WAITERS again, *before* the look.
+//! 3. Who slept on the count and then took wakes one more if something is left: of two releases
+//!    before it ran, the second found no WAITERS.
+//! 4. Who wants many lowers the wish to its own, then looks at the count by a read-modify-write,
+//!    and sleeps as long as the wish is as it left it. A release adds to the count, then looks at
+//!    the wish. So one of the two sees what the other did.
+//! 5. A release that finds the wish not above the count takes the wish away, and wakes all who
+//!    sleep on it. Each of them takes, or lowers the wish again. A release that finds it above the
+//!    count wakes none of them.
+//! 6. Who has lowered the wish, and then takes, does as a release does with what is left. It may
+//!    have set the wish back to the value that another still expects, who falls asleep only now,
+//!    and missed the wake between. Model: `semaphore::one_release_meets_two_equal_wishes`.
 //!
-//! So while a sleeper's wish can be met, it has been woken, or somebody awake will wake it, whom it watches
-//! (see [`vigil`](super::vigil)).
+//! So while a sleeper's wish can be met, it has been woken, or somebody awake will wake it, whom it
+//! watches (see [`vigil`](super::vigil)).
 //!
 //! # Ways that do not work
 //!
-//! One word to sleep on for all: a wake for one, on its way, may find a sleeper that wants many and has no use for it,
-//! since the kernel wakes by priority. Then each release must wake everybody as long as one wants many.
+//! One word to sleep on for all: a wake for one, on its way, may find a sleeper that wants many and
+//! has no use for it, since the kernel wakes by priority. Then each release must wake everybody as
+//! long as one wants many.
 
 use super::hold::WAITERS;
 use super::table::Participant;
@@ -92,7 +96,8 @@ impl<P: Platform> Semaphore<P> {
     /// The most permits that any semaphore can have.
     pub const MOST: u32 = COUNT;
 
-    /// A semaphore of a count, a word that is 0, and a maximum, 0 for none. Three words of 0 are one without permits and without limit.
+    /// A semaphore of a count, a word that is 0, and a maximum, 0 for none. Three words of 0 are
+    /// one without permits and without limit.
     pub const fn from_words(count: P::Word, wish: P::Word, maximum: P::Word) -> Self {
         Self { word: count, wish, maximum }
     }
@@ -109,7 +114,8 @@ impl<P: Platform> Semaphore<P> {
         if self.take(self.word.load(Relaxed), count) { Ok(()) } else { self.try_acquire_slow(count) }
     }
 
-    /// Takes `count` permits, all or none, waiting until `deadline` ([`Platform::now`]'s clock; `None`: for ever).
+    /// Takes `count` permits, all or none, waiting until `deadline` ([`Platform::now`]'s clock;
+    /// `None`: for ever).
     ///
     /// Who wants many may be overtaken by those who want fewer, without end.
     ///
@@ -117,8 +123,8 @@ impl<P: Platform> Semaphore<P> {
     /// [`Refused::TimedOut`], [`Refused::Interrupted`], [`Refused::TooMany`].
     ///
     /// # If a process dies
-    /// One that has taken permits: they are gone. A waiter, or a releaser between release and wake: nobody notices, nobody is
-    /// left asleep beside permits that it wants.
+    /// One that has taken permits: they are gone. A waiter, or a releaser between release and wake:
+    /// nobody notices, nobody is left asleep beside permits that it wants.
     #[inline]
     pub fn acquire(&self, me: &Participant<'_, P>, count: u32, deadline: Option<Duration>) -> Result<(), Refused> {
         if self.take(self.word.load(Relaxed), count) { Ok(()) } else { self.acquire_slow(*me, count, deadline) }
@@ -127,8 +133,9 @@ impl<P: Platform> Semaphore<P> {
     /// Takes permits from the word as `seen`. False if they are too few, or the word has changed.
     #[inline(always)]
     fn take(&self, seen: u32, count: u32) -> bool {
-        // ORDERING: Acquire. Pairs with the Release of `release`: who takes a permit sees what was written before it was given.
-        // Model: `semaphore::a_permit_acquires_what_was_written_before_its_release`.
+        // ORDERING: Acquire. Pairs with the Release of `release`: who takes a permit sees what was
+        // written before it was given. Model:
+        // `semaphore::a_permit_acquires_what_was_written_before_its_release`.
         seen & COUNT >= count && self.word.compare_exchange(seen, seen - count, Acquire, Relaxed).is_ok()
     }
 
@@ -167,8 +174,9 @@ impl<P: Platform> Semaphore<P> {
         let mut spins = P::SPINS;
         let mut slept = false;
         loop {
-            // ORDERING: Relaxed; `take` orders. After a sleep it is a read-modify-write, so that what is looked at is the newest
-            // value, in which WAITERS stands: a stale one could hide the permit whose only wake ended this sleep.
+            // ORDERING: Relaxed; `take` orders. After a sleep it is a read-modify-write, so that
+            // what is looked at is the newest value, in which WAITERS stands: a stale one could
+            // hide the permit whose only wake ended this sleep.
             let seen = if slept { self.word.fetch_or(WAITERS, Relaxed) | WAITERS } else { self.word.load(Relaxed) };
             if seen & COUNT != 0 {
                 if self.take(seen, 1) {
@@ -225,7 +233,8 @@ impl<P: Platform> Semaphore<P> {
             }
             let wish = self.lower_wish(count);
             has_wished = true;
-            // ORDERING: Release, a read-modify-write that changes nothing: a release that adds after it sees the wish. Model:
+            // ORDERING: Release, a read-modify-write that changes nothing: a release that adds
+            // after it sees the wish. Model:
             // `semaphore::one_who_wants_many_is_woken_when_there_are_as_many`.
             let newest = self.word.fetch_or(0, Release);
             if newest & COUNT >= count {
@@ -254,13 +263,15 @@ impl<P: Platform> Semaphore<P> {
 
     /// Gives `count` permits, whoever took them.
     ///
-    /// To be called by a participant: the death of anybody else between release and wake is found by the net alone.
+    /// To be called by a participant: the death of anybody else between release and wake is found
+    /// by the net alone.
     ///
     /// # Errors
     /// [`OverRelease`] if there would be more than the maximum. Nothing is changed then.
     ///
     /// # If a process dies
-    /// Before the CAS: nothing has happened. After it, before the wake: the sleepers look, and find the permits.
+    /// Before the CAS: nothing has happened. After it, before the wake: the sleepers look, and find
+    /// the permits.
     #[inline]
     pub fn release(&self, count: u32) -> Result<(), OverRelease> {
         if count == 0 {
@@ -273,9 +284,9 @@ impl<P: Platform> Semaphore<P> {
             if maximum.saturating_sub(available) < count {
                 return Err(OverRelease { available, maximum });
             }
-            // ORDERING: Release. Pairs with the Acquire of `take`.
-            // Model: `semaphore::a_release_publishes_what_was_written_before_it`.
-            // Acquire, too: the wish that is looked at next is not older than the count, see `acquire_many`.
+            // ORDERING: Release. Pairs with the Acquire of `take`. Model:
+            // `semaphore::a_release_publishes_what_was_written_before_it`. Acquire, too: the wish
+            // that is looked at next is not older than the count, see `acquire_many`.
             match self.word.compare_exchange(seen, available + count, AcqRel, Relaxed) {
                 Ok(_) => break,
                 Err(now) => seen = now,
@@ -320,7 +331,8 @@ impl<P: Platform> Semaphore<P> {
     /// The most permits that there can be.
     #[inline(always)]
     pub fn maximum(&self) -> u32 {
-        // ORDERING: Relaxed; it was written before anybody else could see the semaphore. 0 wraps around to the largest.
+        // ORDERING: Relaxed; it was written before anybody else could see the semaphore. 0 wraps
+        // around to the largest.
         self.maximum.load(Relaxed).wrapping_sub(1).min(COUNT - 1) + 1
     }
 }

@@ -1,8 +1,9 @@
 //! The participant table: who takes part in a segment, and who of them is alive.
 //!
-//! A participant is one thread in one segment. It owns a [`Slot`], and in it two lifelines: the first holds its thread id;
-//! the second, of every thread but a process's main one, holds the process id, because on exec such a thread takes the main
-//! thread's id before its list is walked, and the first would never be marked. **Either one marked means dead.**
+//! A participant is one thread in one segment. It owns a [`Slot`], and in it two lifelines: the
+//! first holds its thread id; the second, of every thread but a process's main one, holds the
+//! process id, because on exec such a thread takes the main thread's id before its list is walked,
+//! and the first would never be marked. **Either one marked means dead.**
 //!
 //! # The claim word
 //!
@@ -17,30 +18,35 @@
 //! [`recycle`] tells.
 //!
 //! LEAKED is LIVE with a warning. The owner writes it before it ends by itself while a guard of its
-//! own may be leaked: another thread of its process may still use what that guard gave. With the thread
-//! id 0 the slow look has found that thread gone, though the kernel has not marked its lifelines.
+//! own may be leaked: another thread of its process may still use what that guard gave. With the
+//! thread id 0 the slow look has found that thread gone, though the kernel has not marked its
+//! lifelines.
 //!
 //! # Invariants
 //!
-//! 1. Only the CAS FREE or LIVE-and-marked → CLAIMED gives a slot away, and it changes the generation. Marked is then the
-//!    *first* lifeline, which the kernel walks last. With the second alone marked (exec) the owner is dead, but the kernel may
-//!    still have to read the first one's links, and compare its word with a thread id that a successor in
-//!    another PID namespace may have, too: such a slot is freed by the slow look, once the owner is gone for certain.
+//! 1. Only the CAS FREE or LIVE-and-marked → CLAIMED gives a slot away, and it changes the
+//!    generation. Marked is then the *first* lifeline, which the kernel walks last. With the second
+//!    alone marked (exec) the owner is dead, but the kernel may still have to read the first one's
+//!    links, and compare its word with a thread id that a successor in another PID namespace may
+//!    have, too: such a slot is freed by the slow look, once the owner is gone for certain.
 //! 2. In CLAIMED only the claimer writes to the slot. A claimer that is alive is never taken for
 //!    gone ([`Newcomer::is_claimer_gone`]), so what it does late, it does to a slot that is still
 //!    its own.
-//! 3. A word names `(index, generation)` only after that generation's lifelines were armed (and a Release fence).
-//! 4. From LIVE on, a mark on a lifeline is this generation's death. Nobody but the kernel writes it there: who leaves, or is
-//!    found gone by the slow look, ends LIVE → FREE, by a CAS on the claim, which no successor's equals. A lifeline's value
-//!    proves nothing: thread ids are reused, and equal in two PID namespaces.
-//! 5. A mark is never overwritten before all who sleep on it were woken; a newcomer changes the membership word, and wakes
-//!    all on it, after it is armed and before its first operation.
+//! 3. A word names `(index, generation)` only after that generation's lifelines were armed (and a
+//!    Release fence).
+//! 4. From LIVE on, a mark on a lifeline is this generation's death. Nobody but the kernel writes
+//!    it there: who leaves, or is found gone by the slow look, ends LIVE → FREE, by a CAS on the
+//!    claim, which no successor's equals. A lifeline's value proves nothing: thread ids are reused,
+//!    and equal in two PID namespaces.
+//! 5. A mark is never overwritten before all who sleep on it were woken; a newcomer changes the
+//!    membership word, and wakes all on it, after it is armed and before its first operation.
 //! 6. Only the owner changes LIVE to LEAKED, before its lifelines are cut. LEAKED becomes FREE only
 //!    when the owner's process is known to be gone, or the owner is dead and no word names it.
 //!
-//! So a word's holder is alive if and only if its slot is LIVE or LEAKED in the named generation, and neither lifeline is marked. The
-//! lifelines are read before the generation: if they were a successor's, the generation is seen to have moved on.
-//! A holder that is dead in LEAKED has *leaked* its hold: see [`Table::has_leaked`].
+//! So a word's holder is alive if and only if its slot is LIVE or LEAKED in the named generation,
+//! and neither lifeline is marked. The lifelines are read before the generation: if they were a
+//! successor's, the generation is seen to have moved on. A holder that is dead in LEAKED has
+//! *leaked* its hold: see [`Table::has_leaked`].
 
 pub mod recycle;
 pub mod slow;
@@ -127,22 +133,22 @@ impl<P: Platform> Slot<P> {
         Id::new(index, Claim::of(self.claim.load(Relaxed)).generation) // ORDERING: an id alone says nothing of its owner
     }
 
-    /// What `read` finds in the facts about the participant `id`, if the slot speaks of it: from the time
-    /// when that one has described itself until the next one claims the slot. `read` also gets its thread
-    /// id, which a slot that was freed does not tell. It may be run in vain.
+    /// What `read` finds in the facts about the participant `id`, if the slot speaks of it: from
+    /// the time when that one has described itself until the next one claims the slot. `read` also
+    /// gets its thread id, which a slot that was freed does not tell. It may be run in vain.
     pub fn told_of<V>(&self, id: Id, read: impl FnOnce(&P::About, Option<u32>) -> V) -> Option<V> {
         let speaks_of_it = |claim: Claim| {
             claim.state != CLAIMED && claim.generation == id.generation() && claim.generation != 0 // 0 is nobody's
         };
-        // ORDERING: Acquire. Pairs with the Release by which the claim became LIVE: the facts are not those
-        // of the owner before. Model: `table::nobody_is_told_of_in_the_place_of_another`.
+        // ORDERING: Acquire. Pairs with the Release by which the claim became LIVE: the facts are
+        // not those of the owner before. Model: `table::nobody_is_told_of_in_the_place_of_another`.
         let claim = Claim::of(self.claim.load(Acquire));
         if !speaks_of_it(claim) {
             return None;
         }
         let told = read(&self.about, Some(claim.thread).filter(|thread| claim.is_armed() && *thread != 0));
-        // ORDERING: Acquire. Pairs with the Release fence of `claim`: if one of the facts was the next
-        // owner's, so is the claim that is looked at now. Model: the same.
+        // ORDERING: Acquire. Pairs with the Release fence of `claim`: if one of the facts was the
+        // next owner's, so is the claim that is looked at now. Model: the same.
         P::fence(Acquire);
         speaks_of_it(Claim::of(self.claim.load(Relaxed))).then_some(told) // ORDERING: Relaxed, after the fence.
     }
@@ -187,9 +193,11 @@ fn reset<P: Platform>(word: &P::Word) {
     // the claimer writes it now.
     if word.load(Relaxed) != 0 {
         // For the sake of those whom a stopped process should have woken.
-        // EQUIVALENT(wake#1 dropped; all to one): whoever marked the word has woken one who slept on it, and that one finds the
-        // word changed and wakes the others, or dies watched by them. If our thread has the number of the former owner's, so that
-        // it finds no change, the others sleep on a word that is ours: our death wakes one of them, and our announcement all.
+        // EQUIVALENT(wake#1 dropped; all to one): whoever marked the word has woken one who slept
+        // on it, and that one finds the word changed and wakes the others, or dies watched by them.
+        // If our thread has the number of the former owner's, so that it finds no change, the
+        // others sleep on a word that is ours: our death wakes one of them, and our announcement
+        // all.
         P::wake(word, u32::MAX);
         // ORDERING: Release. Whoever judges by the 0 sees what the dead wrote, whose mark the
         // claimer has read with Acquire. Model:
@@ -224,7 +232,8 @@ impl Membership {
 /// The participants of a segment.
 #[derive(Debug)]
 pub struct Table<'m, P: Platform> {
-    /// Changes with every registration; sleepers watch it so that newcomers are watched, too. Its low 13 bits say how many slots were ever used.
+    /// Changes with every registration; sleepers watch it so that newcomers are watched, too. Its
+    /// low 13 bits say how many slots were ever used.
     pub membership: &'m P::Word,
     /// Where the next claimer begins to look, so that slots are taken in turn. A hint.
     pub cursor: &'m P::Word,
@@ -286,16 +295,17 @@ pub trait Newcomer<P: Platform> {
 impl<'m, P: Platform> Table<'m, P> {
     /// Whether the participant is alive. Ids that never were count as dead.
     ///
-    /// The caller has read the word that names `id` with Acquire, and acts on the verdict by a CAS on the value that it
-    /// read: an Acquire at the CAS alone would come too late.
+    /// The caller has read the word that names `id` with Acquire, and acts on the verdict by a CAS
+    /// on the value that it read: an Acquire at the CAS alone would come too late.
     pub fn is_alive(&self, id: Id) -> bool {
         let Some(slot) = self.slots.get(id.index()) else {
             return false;
         };
-        // ORDERING: Acquire on the lifelines, then Acquire on the claim. The holder's CAS came after its Release fence, so
-        // who has seen that CAS with Acquire sees lifelines and claim of this generation at least; and if the lifelines
-        // are a successor's, the claim, read after them, is the successor's too. A mark seen is seen with all that the
-        // dead wrote before. Model: `table::a_living_holder_is_never_judged_dead`.
+        // ORDERING: Acquire on the lifelines, then Acquire on the claim. The holder's CAS came
+        // after its Release fence, so who has seen that CAS with Acquire sees lifelines and claim
+        // of this generation at least; and if the lifelines are a successor's, the claim, read
+        // after them, is the successor's too. A mark seen is seen with all that the dead wrote
+        // before. Model: `table::a_living_holder_is_never_judged_dead`.
         slot.alive().is_some_and(|(_, claim)| claim.generation == id.generation())
     }
 
@@ -316,16 +326,18 @@ impl<'m, P: Platform> Table<'m, P> {
     /// Whether the participant, which is [not alive](Self::is_alive), ended by itself with a leaked
     /// hold, in a process that lives, or may live.
     ///
-    /// What such a holder held must not be given to anybody else: a reference that its guard gave may
-    /// still be in use. Once its process is known to be gone, the answer is false for all who ask.
+    /// What such a holder held must not be given to anybody else: a reference that its guard gave
+    /// may still be in use. Once its process is known to be gone, the answer is false for all who
+    /// ask.
     pub fn has_leaked(&self, id: Id) -> bool {
         let Some(slot) = self.slots.get(id.index()) else {
             return false;
         };
-        // ORDERING: Acquire. The claim may be that of a new owner of the same id, whom the caller does
-        // not know yet: the facts must be no older than the claim, or a living process is taken for gone.
-        // And who sees the freed claim sees what the process wrote. Models:
-        // `leaked::a_leaked_hold_is_given_to_nobody`, `leaked::a_late_heir_is_given_no_leaked_hold`.
+        // ORDERING: Acquire. The claim may be that of a new owner of the same id, whom the caller
+        // does not know yet: the facts must be no older than the claim, or a living process is
+        // taken for gone. And who sees the freed claim sees what the process wrote. Models:
+        // `leaked::a_leaked_hold_is_given_to_nobody`,
+        // `leaked::a_late_heir_is_given_no_leaked_hold`.
         let claim = Claim::of(slot.claim.load(Acquire));
         (claim.state, claim.generation) == (LEAKED, id.generation()) && self.is_leaked(id, slot, claim)
     }
@@ -372,9 +384,10 @@ impl<'m, P: Platform> Table<'m, P> {
     /// [`Full`] if no slot is free or left by the dead.
     ///
     /// # If a process dies
-    /// The newcomer, before it claims: nothing has happened. Between claim and armed lifelines: the slot stays taken until
-    /// somebody who needs one finds, by a slow look, that the claimer is gone; nobody waits for it. After that: as any participant.
-    /// One that [recycles](recycle): a slot keeps its last generation, or has begun a new round.
+    /// The newcomer, before it claims: nothing has happened. Between claim and armed lifelines: the
+    /// slot stays taken until somebody who needs one finds, by a slow look, that the claimer is
+    /// gone; nobody waits for it. After that: as any participant. One that [recycles](recycle): a
+    /// slot keeps its last generation, or has begun a new round.
     pub fn register(&self, who: &impl Newcomer<P>) -> Result<Id, Full> {
         let count = self.slots.len().min(Id::MOST_PARTICIPANTS);
         for slowly in [false, true] {
@@ -387,8 +400,9 @@ impl<'m, P: Platform> Table<'m, P> {
             for index in (0..count).map(|i| (start.wrapping_add(i)) % count) {
                 if let Some(id) = self.claim(index, who) {
                     self.announce(index);
-                    // ORDERING: Release fence. Pairs with the Acquire by which a judge reads a word that names us: whatever we
-                    // write after this, with whatever ordering, is seen together with our armed lifeline and our claim.
+                    // ORDERING: Release fence. Pairs with the Acquire by which a judge reads a word
+                    // that names us: whatever we write after this, with whatever ordering, is seen
+                    // together with our armed lifeline and our claim.
                     P::fence(Release);
                     return Ok(id);
                 }
@@ -408,14 +422,16 @@ impl<'m, P: Platform> Table<'m, P> {
         if !is_over || former.generation >= P::LAST_GENERATION {
             return None; // taken, or to be recycled first
         }
-        // What it says of its owner is needed as long as others of its process may use what it held.
+        // What it says of its owner is needed as long as others of its process may use what it
+        // held.
         if former.state == LIVE && P::is_ending(&slot.about, former.thread) {
             return None;
         }
         let generation = former.generation + 1;
         let mine = Claim { state: CLAIMED, generation, thread: who.thread(), tag: who.tag() };
-        // ORDERING: Release. Who judges the predecessor by this generation sees all that it wrote, whose mark we have read with
-        // Acquire. Model: `table::what_the_dead_wrote_is_seen_though_its_slot_has_an_owner`.
+        // ORDERING: Release. Who judges the predecessor by this generation sees all that it wrote,
+        // whose mark we have read with Acquire. Model:
+        // `table::what_the_dead_wrote_is_seen_though_its_slot_has_an_owner`.
         slot.claim.compare_exchange(seen, mine.word(), Release, Relaxed).ok()?;
         // ORDERING: Relaxed; a hint.
         self.cursor.store((index + 1) as u32, Relaxed);
@@ -428,36 +444,39 @@ impl<'m, P: Platform> Table<'m, P> {
         slot.heir_of.store(0, Relaxed);
         let round = slot.round.load(Relaxed);
         let id = Id::new(index, generation);
-        // ORDERING: Release. Pairs with the Acquire fence of `told_of`: who reads one of the facts that are
-        // written now sees the claim, too. Model: `table::nobody_is_told_of_in_the_place_of_another`.
+        // ORDERING: Release. Pairs with the Acquire fence of `told_of`: who reads one of the facts
+        // that are written now sees the claim, too. Model:
+        // `table::nobody_is_told_of_in_the_place_of_another`.
         P::fence(Release);
         who.describe(&slot.about, id);
         let live = Claim { state: LIVE, tag: round, ..mine };
-        // ORDERING: Release. The lifelines were reset before this is seen, or an old mark would be taken for ours.
-        // Model: `table::a_slot_that_the_dead_left_goes_to_one`. It fails only if somebody has
-        // scribbled on the claim.
+        // ORDERING: Release. The lifelines were reset before this is seen, or an old mark would be
+        // taken for ours. Model: `table::a_slot_that_the_dead_left_goes_to_one`. It fails only if
+        // somebody has scribbled on the claim.
         slot.claim.compare_exchange(mine.word(), live.word(), Release, Relaxed).ok()?;
         who.arm(&slot.lifelines);
         Some(id)
     }
 
-    /// Makes all sleepers look again, and collect lifelines anew: something about the slot has changed.
+    /// Makes all sleepers look again, and collect lifelines anew: something about the slot has
+    /// changed.
     fn announce(&self, index: usize) {
         let mut seen = self.membership.load(Relaxed);
-        // ORDERING: Release. A sleeper that reads the new value with Acquire finds the armed lifeline, or the claim that was
-        // freed, and those of all announcements before it, too: they are one release sequence.
-        // Model: `vigil::a_newcomer_is_watched_too`.
+        // ORDERING: Release. A sleeper that reads the new value with Acquire finds the armed
+        // lifeline, or the claim that was freed, and those of all announcements before it, too:
+        // they are one release sequence. Model: `vigil::a_newcomer_is_watched_too`.
         while let Err(now) = self.membership.compare_exchange(seen, Membership(seen).with(index).0, Release, Relaxed) {
             seen = now;
         }
         P::wake(self.membership, u32::MAX);
     }
 
-    /// The participant `id`, who calls, gives its slot away. No word names it, and the kernel finds its lifelines no more.
+    /// The participant `id`, who calls, gives its slot away. No word names it, and the kernel finds
+    /// its lifelines no more.
     ///
     /// # If a process dies
-    /// Before the slot is free: nothing tells of it but the slow look, which every newcomer takes who finds no slot. Nobody waits
-    /// for one who holds nothing.
+    /// Before the slot is free: nothing tells of it but the slow look, which every newcomer takes
+    /// who finds no slot. Nobody waits for one who holds nothing.
     pub fn leave(&self, id: Id) {
         let Some(slot) = self.slot(id) else { return };
         let claim = Claim::of(slot.claim.load(Relaxed)); // ORDERING: it is our own.
@@ -465,12 +484,14 @@ impl<'m, P: Platform> Table<'m, P> {
             return; // somebody has scribbled on it
         }
         for lifeline in slot.lifelines() {
-            // ORDERING: Relaxed; who leaves has told of all that it did, and nobody else writes it before it is free.
+            // ORDERING: Relaxed; who leaves has told of all that it did, and nobody else writes it
+            // before it is free.
             // EQUIVALENT(taken as equal): the next owner resets what is left there.
             if lifeline.word().load(Relaxed) != 0 {
                 lifeline.word().store(0, Relaxed);
-                // EQUIVALENT(dropped; all to one): nobody has to learn that somebody has left; of the next owner the announcement
-                // tells all. It is so that nobody goes on watching a word for nothing.
+                // EQUIVALENT(dropped; all to one): nobody has to learn that somebody has left; of
+                // the next owner the announcement tells all. It is so that nobody goes on watching
+                // a word for nothing.
                 P::wake(lifeline.word(), u32::MAX);
             }
         }
@@ -481,12 +502,13 @@ impl<'m, P: Platform> Table<'m, P> {
     fn free(&self, slot: &Slot<P>, claim: Claim) -> bool {
         // ORDERING: Relaxed; it was written before the claim that the caller has read with Acquire.
         let free = Claim::free(claim.generation, slot.round.load(Relaxed));
-        // ORDERING: Release. Who judges by the free claim sees what the dead wrote, of whose end the caller knows.
-        // Model: `mutex::a_mark_by_hand_publishes_what_the_dead_wrote`.
+        // ORDERING: Release. Who judges by the free claim sees what the dead wrote, of whose end
+        // the caller knows. Model: `mutex::a_mark_by_hand_publishes_what_the_dead_wrote`.
         slot.claim.compare_exchange(claim.word(), free.word(), Release, Relaxed).is_ok()
     }
 
-    /// Declares all dead who ever took part, while nobody does: the segment is a copy, or older than the last boot.
+    /// Declares all dead who ever took part, while nobody does: the segment is a copy, or older
+    /// than the last boot.
     ///
     /// Those who were just being registered, too: their thread ids mean others now, or nobody.
     pub fn end_all(&self) {
@@ -503,8 +525,8 @@ impl<'m, P: Platform> Table<'m, P> {
     /// Frees slots whose claimer died before it armed its lifelines.
     fn free_abandoned_claims(&self, who: &impl Newcomer<P>) {
         for slot in self.slots {
-            // ORDERING: Relaxed; what the claimer knew is known with its end, and so is the round. If the
-            // claim is old, it has changed, and the exchange is refused.
+            // ORDERING: Relaxed; what the claimer knew is known with its end, and so is the round.
+            // If the claim is old, it has changed, and the exchange is refused.
             let claim = Claim::of(slot.claim.load(Relaxed));
             if claim.state == CLAIMED && who.is_claimer_gone(claim.thread, claim.tag) {
                 self.free(slot, claim); // if not, somebody was quicker

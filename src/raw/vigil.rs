@@ -1,81 +1,94 @@
 //! The vigil: whoever sleeps for long, sleeps on everybody's lifeline.
 //!
-//! A sleeper waits, in one wait, on the one news word of its primitive, on the membership word of the segment, and on the
-//! lifelines of the others. So any death in the segment makes every sleeper look at its primitive again, and decide anew.
-//! What a dead process took along (a wake that it should have given, or was given, a turn) need not be known, recorded
-//! or passed on: the living look again.
+//! A sleeper waits, in one wait, on the one news word of its primitive, on the membership word of
+//! the segment, and on the lifelines of the others. So any death in the segment makes every sleeper
+//! look at its primitive again, and decide anew. What a dead process took along (a wake that it
+//! should have given, or was given, a turn) need not be known, recorded or passed on: the living
+//! look again.
 //!
-//! Why it holds, for any number of deaths: for a sleeper, each other participant was either dead before its last look,
-//! or is watched by it. The kernel wakes **one** on a cut lifeline. That one wakes all the others there before it does
-//! anything else, or dies; its own death is watched by them, and the kernel wakes the next.
+//! Why it holds, for any number of deaths: for a sleeper, each other participant was either dead
+//! before its last look, or is watched by it. The kernel wakes **one** on a cut lifeline. That one
+//! wakes all the others there before it does anything else, or dies; its own death is watched by
+//! them, and the kernel wakes the next.
 //!
 //! # The rules, each needed by some primitive (taken away, a model in `models/vigil.rs` fails)
 //!
-//! 1. **Collect, look again, wait**, in this order, with the collected values as the expected ones. A look before the
-//!    collection misses a death between.
-//! 2. **Cascade**: after every return, whatever caused it, wake all on each watched lifeline that has changed.
-//! 3. **Everybody** is watched, not the holder alone: after a hand-over the new holder would be watched by nobody.
+//! 1. **Collect, look again, wait**, in this order, with the collected values as the expected ones.
+//!    A look before the collection misses a death between.
+//! 2. **Cascade**: after every return, whatever caused it, wake all on each watched lifeline that
+//!    has changed.
+//! 3. **Everybody** is watched, not the holder alone: after a hand-over the new holder would be
+//!    watched by nobody.
 //! 4. **Membership** is watched and read before the slots, so that newcomers are watched, too.
-//! 5. Who gives up makes the same last look as if woken: it may have been given the only wake ([`Slept::TimedOut`],
-//!    [`Slept::Interrupted`]).
+//! 5. Who gives up makes the same last look as if woken: it may have been given the only wake
+//!    ([`Slept::TimedOut`], [`Slept::Interrupted`]).
 //!
 //! # Two phases
 //!
-//! Most sleeps are short. For the [first phase](Platform::first_phase) a sleeper watches its word and the holder's lifelines
-//! alone: a tenth of the price. If processes come and go while it waits, that phase grows, up to 32 ms, so that sleepers
-//! do not spend their time on arming anew.
+//! Most sleeps are short. For the [first phase](Platform::first_phase) a sleeper watches its word
+//! and the holder's lifelines alone: a tenth of the price. If processes come and go while it waits,
+//! that phase grows, up to 32 ms, so that sleepers do not spend their time on arming anew.
 //!
 //! # Limits
 //!
-//! One wait takes 128 words. As long as they suffice, everybody is watched: about 60 threads, or 126 if all are their
-//! processes' main ones. If there are more, the holder is watched, and one representative thread for each other *process*,
-//! since its threads die together when it is killed. What is not watched then (a thread that ends by itself with a hold,
-//! after a hand-over; processes beyond the 128 words) is left to the net.
+//! One wait takes 128 words. As long as they suffice, everybody is watched: about 60 threads, or
+//! 126 if all are their processes' main ones. If there are more, the holder is watched, and one
+//! representative thread for each other *process*, since its threads die together when it is
+//! killed. What is not watched then (a thread that ends by itself with a hold, after a hand-over;
+//! processes beyond the 128 words) is left to the net.
 //!
 //! # The net
 //!
 //! Once in a [`Platform::recheck`] (one second) one of all who wait looks
-//! [slowly](super::table::slow), for all: it frees the slots of the dead, and tells everybody. It does so also where the
-//! kernel has marked a death, since those whom the kernel woke may be stopped, or may be none.
+//! [slowly](super::table::slow), for all: it frees the slots of the dead, and tells everybody. It
+//! does so also where the kernel has marked a death, since those whom the kernel woke may be
+//! stopped, or may be none.
 //!
-//! A sleeper wakes once in a second to see whether that look is due. Where many sleep, they share this duty:
-//! of 64 or more each wakes once in four seconds, at a moment of its own, so that at least sixteen of
-//! them wake in each second. If nearly all the others have left meanwhile, the look may come up to four seconds late.
+//! A sleeper wakes once in a second to see whether that look is due. Where many sleep, they share
+//! this duty: of 64 or more each wakes once in four seconds, at a moment of its own, so that at
+//! least sixteen of them wake in each second. If nearly all the others have left meanwhile, the
+//! look may come up to four seconds late.
 //!
-//! Without one wait for many words the recheck is 20 ms, and is the sleeper's own: nothing else can wake
-//! it. It grows to an eighth of the time waited, and at most to 80 ms.
+//! Without one wait for many words the recheck is 20 ms, and is the sleeper's own: nothing else can
+//! wake it. It grows to an eighth of the time waited, and at most to 80 ms.
 //!
 //! # Why more than 128 words are not watched exactly
 //!
-//! A sleeper can watch about 126 processes. If it sleeps alone among 1,000, nobody else sleeps who could watch the rest
-//! for it, and the kernel wakes nobody for a lifeline on which nobody waits. So no division of labour among
-//! sleepers is exact: groups that watch themselves and one word of each other group, a ring in which
-//! each watches its successors, a watcher by name. All of them fail when the last sleeper of a group
-//! goes on with its work: it must find another who takes its place, among threads that do not sleep.
+//! A sleeper can watch about 126 processes. If it sleeps alone among 1,000, nobody else sleeps who
+//! could watch the rest for it, and the kernel wakes nobody for a lifeline on which nobody waits.
+//! So no division of labour among sleepers is exact: groups that watch themselves and one word of
+//! each other group, a ring in which each watches its successors, a watcher by name. All of them
+//! fail when the last sleeper of a group goes on with its work: it must find another who takes its
+//! place, among threads that do not sleep.
 //!
 //! Only more words for one sleeper would do. Each way to have them was looked at:
 //!
-//! - io_uring (`IORING_OP_FUTEX_WAITV`, Linux 6.7) takes several waits at once. It needs a ring and its descriptor in each
-//!   thread that sleeps, and containers' default filters refuse it: it could not be relied on.
+//! - io_uring (`IORING_OP_FUTEX_WAITV`, Linux 6.7) takes several waits at once. It needs a ring and
+//!   its descriptor in each thread that sleeps, and containers' default filters refuse it: it could
+//!   not be relied on.
 //! - `poll` on a pidfd for each process sees no thread's end, costs a descriptor for each pair of
 //!   processes, and leaves out those of other PID namespaces.
-//! - A thread in each process that only watches would sleep always, and so could stand for its group. Then the crate would
-//!   start threads behind its user's back, which a fork does not copy, and whose death must be watched in turn.
+//! - A thread in each process that only watches would sleep always, and so could stand for its
+//!   group. Then the crate would start threads behind its user's back, which a fork does not copy,
+//!   and whose death must be watched in turn.
 //!
-//! So what is beyond is told within a second, by the net; and the holder, whom one waits for, is watched always.
+//! So what is beyond is told within a second, by the net; and the holder, whom one waits for, is
+//! watched always.
 //!
 //! # Ways that do not work
 //!
 //! Each was found by a model or an experiment, and should not be gone again without a new idea.
 //!
-//! - Watching only the holder that was there when one fell asleep: rule 3; one death and three threads hang.
-//! - Passing wakes on by the robust list's `list_op_pending`: such a wake is lost on a waiter that is not queued yet, is in a
-//!   signal handler, or is stopped; there is one such pointer for a thread; and a producer that dies before it notifies
-//!   passes nothing on.
-//! - `list_op_pending` at a lock word: the kernel compares the low 30 bits with the dying thread's id, and would mark a hold
-//!   whose number happened to be equal.
+//! - Watching only the holder that was there when one fell asleep: rule 3; one death and three
+//!   threads hang.
+//! - Passing wakes on by the robust list's `list_op_pending`: such a wake is lost on a waiter that
+//!   is not queued yet, is in a signal handler, or is stopped; there is one such pointer for a
+//!   thread; and a producer that dies before it notifies passes nothing on.
+//! - `list_op_pending` at a lock word: the kernel compares the low 30 bits with the dying thread's
+//!   id, and would mark a hold whose number happened to be equal.
 //! - "The wake found nobody, so clear WAITERS": loses a wake without any death.
-//! - Reading a meaning into the index that `futex_waitv` returns: wakes on its other words are swallowed meanwhile.
+//! - Reading a meaning into the index that `futex_waitv` returns: wakes on its other words are
+//!   swallowed meanwhile.
 
 use super::hold::Id;
 use super::table::{Membership, Participant, is_owned};
@@ -90,8 +103,8 @@ const WHILE_ENDING: Duration = Duration::from_micros(100);
 /// The longest that the first phase grows to.
 const LONGEST_FIRST_PHASE: Duration = Duration::from_millis(32);
 
-/// With one wait for many words: each so many sleepers, of all that are watched, look again once in a
-/// period, together.
+/// With one wait for many words: each so many sleepers, of all that are watched, look again once in
+/// a period, together.
 const SLEEPERS_FOR_EACH_RECHECK: u32 = 16;
 
 /// Without it: a sleep lasts this part of the time that was waited already.
@@ -107,8 +120,8 @@ pub enum Slept {
     Look,
     /// The deadline has passed, and the caller has looked after that: it may give up.
     TimedOut,
-    /// The caller was [interrupted](Platform::wait_interruptibly), and has looked after that: it is to
-    /// give up, as if its time were over. Not told by a vigil [to the end](Vigil::to_the_end).
+    /// The caller was [interrupted](Platform::wait_interruptibly), and has looked after that: it is
+    /// to give up, as if its time were over. Not told by a vigil [to the end](Vigil::to_the_end).
     Interrupted,
 }
 
@@ -141,8 +154,8 @@ struct Watch {
     asleep: u32,
 }
 
-/// A lifeline of a slot, and its value. A quarter of the length of an [`Expect`]: a list of them lies
-/// on the stack of whoever sleeps.
+/// A lifeline of a slot, and its value. A quarter of the length of an [`Expect`]: a list of them
+/// lies on the stack of whoever sleeps.
 #[derive(Debug, Clone, Copy, Default)]
 struct Watched {
     slot: u16,
@@ -204,17 +217,18 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         self.is_interruptible = is_interruptible;
     }
 
-    /// Sleeps on `news` as long as it is `value`, and nobody dies who matters. `holder` is whom the caller waits for, if it
-    /// waits for somebody.
+    /// Sleeps on `news` as long as it is `value`, and nobody dies who matters. `holder` is whom the
+    /// caller waits for, if it waits for somebody.
     ///
-    /// To be called in a loop, after a look at the primitive that found it not to be had, and (where the
-    /// primitive has such a flag) after WAITERS was set. Some calls return at once: the caller looks, and calls again.
+    /// To be called in a loop, after a look at the primitive that found it not to be had, and
+    /// (where the primitive has such a flag) after WAITERS was set. Some calls return at once: the
+    /// caller looks, and calls again.
     pub fn sleep(&mut self, news: &P::Word, value: u32, holder: Option<Id>) -> Slept {
         self.sleep_on_any(Expect { word: news, value }, &[], holder)
     }
 
-    /// [`sleep`](Self::sleep) on `news`, and on as many `others` as there is room for beside everybody's lifelines, as long as all
-    /// are as expected.
+    /// [`sleep`](Self::sleep) on `news`, and on as many `others` as there is room for beside
+    /// everybody's lifelines, as long as all are as expected.
     pub(crate) fn sleep_on_any(
         &mut self,
         news: Expect<'_, P::Word>,
@@ -223,8 +237,8 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
     ) -> Slept {
         let now = P::now();
         if let Some(end) = self.end(now) {
-            // Here, too: whoever waits in slices, or is interrupted often, may never come any further. Once: `table::slow`
-            // says why.
+            // Here, too: whoever waits in slices, or is interrupted often, may never come any
+            // further. Once: `table::slow` says why.
             let has_looked = core::mem::take(&mut self.may_look_slowly) && self.me.table.look_slowly_if_due(now);
             return if has_looked { Slept::Look } else { end };
         }
@@ -244,8 +258,8 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         };
         self.wait_until_recheck(news, others, &watch, now);
         // ORDERING: Relaxed; a wrong answer costs time alone.
-        // EQUIVALENT(taken as equal): the length of the first phase decides how soon everybody is watched, and what that costs;
-        // whatever it is, it ends by itself.
+        // EQUIVALENT(taken as equal): the length of the first phase decides how soon everybody is
+        // watched, and what that costs; whatever it is, it ends by itself.
         if self.first_phase.is_some() && self.me.table.membership.load(Relaxed) != watch.membership {
             self.lengthen_first_phase();
         }
@@ -254,16 +268,18 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
 
     /// Collects now, for one [`sleep_once`](Self::sleep_once).
     ///
-    /// Where the look is the user's, as with a condition variable's predicate, it cannot be repeated between collection and sleep. It was
-    /// made under a lock that is released after this; so whatever changes what was seen is done later, by one who is watched.
+    /// Where the look is the user's, as with a condition variable's predicate, it cannot be
+    /// repeated between collection and sleep. It was made under a lock that is released after this;
+    /// so whatever changes what was seen is done later, by one who is watched.
     pub fn watch_from_now(&mut self) {
         self.watch = Some(self.collect(None));
     }
 
     /// Sleeps on `news` as long as it is `value`; whatever ends it is for the user to look at.
     ///
-    /// For a [first phase](Platform::first_phase), which tells of no death, and after [`watch_from_now`](Self::watch_from_now) longer, as
-    /// long as nobody has died or come since. With neither it returns at once.
+    /// For a [first phase](Platform::first_phase), which tells of no death, and after
+    /// [`watch_from_now`](Self::watch_from_now) longer, as long as nobody has died or come since.
+    /// With neither it returns at once.
     pub fn sleep_once(&mut self, news: &P::Word, value: u32) -> Slept {
         let news = Expect { word: news, value };
         let mut now = P::now();
@@ -273,7 +289,8 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
                 self.wait_on_words([news].into_iter(), ends); // not noted: too short for people to see
                 now = P::now();
             }
-            // ORDERING: Relaxed; a value too old only leads to a second wait, which the kernel refuses.
+            // ORDERING: Relaxed; a value too old only leads to a second wait, which the kernel
+            // refuses.
             // EQUIVALENT(taken as equal): for the same reason; the second wait does not begin.
             let is_woken = news.word.load(Relaxed) != value || ends.is_some_and(|ends| now < ends);
             if is_woken && !self.is_interrupted.get() {
@@ -329,13 +346,16 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
 
     /// The first phase's sleep: on the news and the holder.
     fn nap(&self, news: Expect<'_, P::Word>, others: &[Expect<'_, P::Word>], holder: Option<Id>, now: Duration) {
-        // Where the lifelines cannot be watched, no sleep is longer than a recheck, this one included.
+        // Where the lifelines cannot be watched, no sleep is longer than a recheck, this one
+        // included.
         let recheck = if P::watches_many() { None } else { P::recheck().map(|bound| now + bound) };
         let until = earlier(recheck, earlier(self.deadline, self.first_phase_ends));
         let mut lifelines = List::<_, 2>::new(2);
-        // What is marked is not watched: the caller's next look finds it, and the news word still guards this sleep.
-        // EQUIVALENT(look the holder is not watched): this sleep ends by itself, with the first phase. Watched is the holder so
-        // that its death is noticed at once, and not when it is over.
+        // What is marked is not watched: the caller's next look finds it, and the news word still
+        // guards this sleep.
+        // EQUIVALENT(look the holder is not watched): this sleep ends by itself, with the first
+        // phase. Watched is the holder so that its death is noticed at once, and not when it is
+        // over.
         let alive = holder.is_none_or(|holder| self.push_lifelines(&mut lifelines, holder.index()));
         if alive {
             self.wait_on(news, self.expected(&lifelines).chain(others.iter().copied()), until);
@@ -347,7 +367,8 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
     #[inline(never)] // its lists are off the stack when the sleep begins
     fn collect(&self, holder: Option<Id>) -> Watch {
         let table = self.me.table;
-        // ORDERING: Acquire. Pairs with a newcomer's change of it: who reads the new value finds its lifeline armed.
+        // ORDERING: Acquire. Pairs with a newcomer's change of it: who reads the new value finds
+        // its lifeline armed.
         let membership = table.membership.load(Acquire);
         let used = Membership(membership).used();
         let mut watch = Watch { membership, lifelines: List::new(P::most_words() - 2), everybody: None, asleep: 0 };
@@ -399,14 +420,15 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         lifelines
     }
 
-    /// Those of the first `used` slots that somebody else has, the holder's first, if there is a holder and its slot.
+    /// Those of the first `used` slots that somebody else has, the holder's first, if there is a
+    /// holder and its slot.
     fn others(&self, holder: Option<Id>, used: usize) -> impl Iterator<Item = usize> + '_ {
         let slots = self.me.table.slots;
         let slots = &slots[..used.min(slots.len())];
         let first = holder.map(Id::index).filter(|index| *index < slots.len());
         let rest = (0..slots.len()).filter(move |index| {
-            // ORDERING: Acquire. Who is marked is not watched, but then the next look must find all that it wrote.
-            // Model: `vigil::a_deed_without_news_is_seen`.
+            // ORDERING: Acquire. Who is marked is not watched, but then the next look must find all
+            // that it wrote. Model: `vigil::a_deed_without_news_is_seen`.
             *index != self.me.id.index()
                 && Some(*index) != first
                 && is_owned(slots[*index].lifelines()[0].word().load(Acquire))
@@ -466,10 +488,10 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         let membership = Expect { word: self.me.table.membership, value: watch.membership };
         let watched = [membership].into_iter().chain(self.expected(&watch.lifelines)).chain(others.iter().copied());
         self.wait_on(news, watched, until);
-        // With one other participant, and no newcomer, nobody else can sleep on its lifeline: a system call less on the way
-        // from a death to the next holder.
-        // ORDERING: Relaxed; whoever slept on it before the death had changed the membership before, and the wait has made
-        // that as new as its wake.
+        // With one other participant, and no newcomer, nobody else can sleep on its lifeline: a
+        // system call less on the way from a death to the next holder.
+        // ORDERING: Relaxed; whoever slept on it before the death had changed the membership
+        // before, and the wait has made that as new as its wake.
         let is_of_two = watch.everybody == Some(1) && self.me.table.membership.load(Relaxed) == watch.membership;
         if !is_of_two {
             self.cascade(&watch.lifelines);
@@ -516,19 +538,21 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
     /// Rule 2: the kernel has woken one on each lifeline that it cut; we wake the others.
     fn cascade<const N: usize>(&self, lifelines: &List<Watched, N>) {
         for lifeline in self.expected(lifelines) {
-            // ORDERING: Relaxed; nothing is read on the strength of it, and the wait has made it as new as its wake.
+            // ORDERING: Relaxed; nothing is read on the strength of it, and the wait has made it as
+            // new as its wake.
             if lifeline.word.load(Relaxed) != lifeline.value {
-                // EQUIVALENT(all to one): each of them that returns finds the word changed and wakes the next, or dies watched by
-                // the rest; or, if it sleeps on the word of a successor, it is awake because of that one's announcement, which
-                // wakes all. So they would wake in turn, instead of at once.
+                // EQUIVALENT(all to one): each of them that returns finds the word changed and
+                // wakes the next, or dies watched by the rest; or, if it sleeps on the word of a
+                // successor, it is awake because of that one's announcement, which wakes all. So
+                // they would wake in turn, instead of at once.
                 P::wake(lifeline.word, u32::MAX);
             }
         }
     }
 }
 
-/// The next of the moments that a slot has for itself, `shared` periods away from each other. Those of
-/// different slots are spread evenly, whenever their owners fell asleep.
+/// The next of the moments that a slot has for itself, `shared` periods away from each other. Those
+/// of different slots are spread evenly, whenever their owners fell asleep.
 fn turn(slot: usize, period: Duration, shared: u32, now: Duration) -> Duration {
     const GOLDEN_RATIO: u64 = 0x9e37_79b9_7f4a_7c15; // its multiples, modulo one, leave no large gap (Knuth, TAOCP 3, 6.4)
     let cycle = u64::try_from((period * shared).as_nanos()).unwrap_or(u64::MAX).max(1);

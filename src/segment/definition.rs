@@ -140,8 +140,8 @@ impl Definition {
 }
 
 impl Definition {
-    /// Whether a value of this type has such a value at that offset, at whatever depth, that is no part
-    /// of what a cell contains or of the words of a lock.
+    /// Whether a value of this type has such a value at that offset, at whatever depth, that is no
+    /// part of what a cell contains or of the words of a lock.
     pub(super) fn shows(&self, offset: usize, sought: &Self) -> bool {
         if offset == 0 && self.is_like(sought) {
             return true;

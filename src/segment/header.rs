@@ -38,7 +38,8 @@ use crate::raw::Id;
 use sha2::{Digest, Sha256};
 use std::time::{Duration, SystemTime};
 
-/// The format's version. It changes with every change of the header, the slots or the words of the primitives.
+/// The format's version. It changes with every change of the header, the slots or the words of the
+/// primitives.
 pub const FORMAT: u32 = 3;
 
 const MAGIC: [u8; 8] = *b"outlive\0";
@@ -162,8 +163,8 @@ pub(super) struct Contents {
 }
 
 impl Contents {
-    /// Judges a header, and the length of the file that has it, as [`Layout::judge`] does: as far as
-    /// that is possible without the types, whose alignments the header does not tell.
+    /// Judges a header, and the length of the file that has it, as [`Layout::judge`] does: as far
+    /// as that is possible without the types, whose alignments the header does not tell.
     pub(super) fn judge(bytes: &[u8; LENGTH], file: u64) -> Result<Self> {
         judge_format(bytes)?;
         let about = |at: usize, name: usize, changes: u32| TypeInfo {
@@ -341,8 +342,8 @@ mod tests {
             prop_assert!(judge(&bytes, layout.total as u64 + 1).is_err());
         }
 
-        /// A fault that was there once: another number of participants, and so another place of the root, was taken for good
-        /// if the length in whole pages was the same.
+        /// A fault that was there once: another number of participants, and so another place of the
+        /// root, was taken for good if the length in whole pages was the same.
         #[test]
         fn any_damage_but_to_the_origin_is_noticed(
             participants in 1..4_097usize, room in 0..10_000usize, at in 0..LENGTH, change in 1..=255u8,

@@ -25,14 +25,14 @@ pub struct SegmentInfo {
     pub length: u64,
     /// The most threads that can take part at the same time.
     pub most_participants: usize,
-    /// Who takes part. Nobody does where the segment is not [in use](Self::is_in_use), whoever is on
-    /// record.
+    /// Who takes part. Nobody does where the segment is not [in use](Self::is_in_use), whoever is
+    /// on record.
     pub participants: Vec<ParticipantInfo>,
-    /// Whether any process has it mapped, as far as this view of the file tells. (A process that may
-    /// read the file can make it look so, by a shared lock.)
+    /// Whether any process has it mapped, as far as this view of the file tells. (A process that
+    /// may read the file can make it look so, by a shared lock.)
     pub is_in_use: bool,
-    /// When the segment was made; of a copy that was opened since, when the copy was. `None` where the
-    /// file system does not tell.
+    /// When the segment was made; of a copy that was opened since, when the copy was. `None` where
+    /// the file system does not tell.
     pub created: Option<SystemTime>,
     /// User id of its owner.
     pub owner: u32,
@@ -44,8 +44,8 @@ pub struct SegmentInfo {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TypeInfo {
-    /// Its own name, as in [`Definition::name`](crate::Definition::name): the first 48 bytes of that,
-    /// with what is not printable replaced. Nothing checks it, so it is for people alone.
+    /// Its own name, as in [`Definition::name`](crate::Definition::name): the first 48 bytes of
+    /// that, with what is not printable replaced. Nothing checks it, so it is for people alone.
     pub name: String,
     /// Its fingerprint: equal to [`Fingerprint::of`] in programs that mean the same type.
     pub fingerprint: Fingerprint,
@@ -57,10 +57,10 @@ pub struct TypeInfo {
 
 /// Looks what the segment at a place contains, without knowing its type.
 ///
-/// It reads the file, and does nothing else: it takes no part, writes nothing, takes no lock, and keeps
-/// nobody waiting. It needs the right to read the file. Whoever owns it is no matter, since nothing of
-/// what is found is believed without a check. What it tells is of the moment, or of several moments
-/// that follow each other.
+/// It reads the file, and does nothing else: it takes no part, writes nothing, takes no lock, and
+/// keeps nobody waiting. It needs the right to read the file. Whoever owns it is no matter, since
+/// nothing of what is found is believed without a check. What it tells is of the moment, or of
+/// several moments that follow each other.
 ///
 /// ```
 /// use outlive::{Fingerprint, Mutex, Segment};
@@ -78,20 +78,19 @@ pub struct TypeInfo {
 /// ```
 ///
 /// # Errors
-/// [`Error::NotFound`]; [`Error::NotASegment`] for what is no regular file (a symbolic link is none), or
-/// has no whole header;
-/// [`Error::Version`], [`Error::WordSize`]; [`Error::Size`] for a segment that was truncated or
-/// damaged; those of [`Location::path`]; [`Error::Io`].
+/// [`Error::NotFound`]; [`Error::NotASegment`] for what is no regular file (a symbolic link is
+/// none), or has no whole header; [`Error::Version`], [`Error::WordSize`]; [`Error::Size`] for a
+/// segment that was truncated or damaged; those of [`Location::path`]; [`Error::Io`].
 ///
 /// # If a process dies
-/// One that looks and dies changes nothing. The dead are not among the participants, once the kernel
-/// has told of their death.
+/// One that looks and dies changes nothing. The dead are not among the participants, once the
+/// kernel has told of their death.
 pub fn inspect(place: impl Into<Location>) -> Result<SegmentInfo> {
     look_into(&naming::open_as_it_is(&place.into().path()?, OFlags::RDONLY, None)?)
 }
 
-/// As [`inspect`], of a file that is open for reading: one that has no name, or came over a socket. The
-/// file offset of the descriptor stays as it is.
+/// As [`inspect`], of a file that is open for reading: one that has no name, or came over a socket.
+/// The file offset of the descriptor stays as it is.
 ///
 /// ```
 /// use outlive::{Event, Segment};

@@ -1,35 +1,38 @@
-//! What this process knows of its segments: which address belongs to which mapping, and which participant the calling
-//! thread is there.
+//! What this process knows of its segments: which address belongs to which mapping, and which
+//! participant the calling thread is there.
 //!
-//! A primitive is found by its address: `mutex.lock()` has nothing but `&self`. A thread-local cache of a few address ranges
-//! answers nearly always; otherwise the list of mappings is asked, and the thread registers if it must.
+//! A primitive is found by its address: `mutex.lock()` has nothing but `&self`. A thread-local
+//! cache of a few address ranges answers nearly always; otherwise the list of mappings is asked,
+//! and the thread registers if it must.
 //!
 //! # fork
 //!
-//! The child is another participant. Two numbers live in a page that the kernel wipes in a child (`MADV_WIPEONFORK`, raw
-//! clone included): the *epoch*, by which caches are judged, and the *process number*, which each guard remembers. In a child
-//! both are 0: no cache entry fits, no guard of the parent's releases anything. A `vfork` child shares all memory with its
-//! parent and must only exec.
+//! The child is another participant. Two numbers live in a page that the kernel wipes in a child
+//! (`MADV_WIPEONFORK`, raw clone included): the *epoch*, by which caches are judged, and the
+//! *process number*, which each guard remembers. In a child both are 0: no cache entry fits, no
+//! guard of the parent's releases anything. A `vfork` child shares all memory with its parent and
+//! must only exec.
 //!
-//! No lock is needed anywhere here, because a child may have inherited it locked: lists only grow, their nodes are
-//! reused and never freed.
+//! No lock is needed anywhere here, because a child may have inherited it locked: lists only grow,
+//! their nodes are reused and never freed.
 //!
 //! # Leaked guards
 //!
-//! A guard that is leaked (`mem::forget`, `Box::leak`) may have given a reference that is still in use
-//! when its thread has ended. So each thread counts the holds whose guards give references, in
+//! A guard that is leaked (`mem::forget`, `Box::leak`) may have given a reference that is still in
+//! use when its thread has ended. So each thread counts the holds whose guards give references, in
 //! thread-local memory. A thread that ends by itself while its count is not 0 says so in its slots
 //! ([`Table::leak`]), before the kernel cuts its lifelines. A thread that locks after that, in a
 //! destructor that runs still later, says so at once.
 //!
 //! That count may be too high, never too low: a guard is counted when it is made and when it is
-//! dropped, whatever any word says. A read hold is counted before its word is taken, and that count says
-//! also whether the thread's homes may move: see [`rwlock`](crate::raw::rwlock#homes). Holds of a [`Lock`](crate::Lock) have a count of their own, since
-//! there the word alone tells whose hold is released. It can tell a wrong one: a `Lock` that is data of a
-//! mutex can be moved to another segment, where its word names another thread, and the dead may have
-//! written any word. With one count for both, the release of such a lock would hide a leaked guard. The
-//! count of locks is too high if another thread has released one, and too low after such a move: then
-//! the next gets `OwnerDied` where it should wait, for a lock that gives no reference.
+//! dropped, whatever any word says. A read hold is counted before its word is taken, and that count
+//! says also whether the thread's homes may move: see [`rwlock`](crate::raw::rwlock#homes). Holds
+//! of a [`Lock`](crate::Lock) have a count of their own, since there the word alone tells whose
+//! hold is released. It can tell a wrong one: a `Lock` that is data of a mutex can be moved to
+//! another segment, where its word names another thread, and the dead may have written any word.
+//! With one count for both, the release of such a lock would hide a leaked guard. The count of
+//! locks is too high if another thread has released one, and too low after such a move: then the
+//! next gets `OwnerDied` where it should wait, for a lock that gives no reference.
 //!
 //! The slot of a thread whose count was too high stays taken until its process ends, or until a
 //! newcomer that finds no other slot sees that no word names it.
@@ -78,12 +81,12 @@ struct Page {
     process: AtomicU64,
 }
 
-/// The largest page that this processor's kernels use: what surrounds the two numbers on both sides, so
-/// that nothing else is in their page.
+/// The largest page that this processor's kernels use: what surrounds the two numbers on both
+/// sides, so that nothing else is in their page.
 const LARGEST_PAGE: usize = if cfg!(any(target_arch = "x86_64", target_arch = "x86")) { 4 << 10 } else { 64 << 10 };
 
-/// The page, within the program's zeroed memory (`.bss`), which is anonymous there: at a place that is
-/// known when the program is linked, since a pointer to it would be read twice at every lock.
+/// The page, within the program's zeroed memory (`.bss`), which is anonymous there: at a place that
+/// is known when the program is linked, since a pointer to it would be read twice at every lock.
 #[repr(C)]
 struct Wiped {
     _before: [u8; LARGEST_PAGE],
@@ -98,7 +101,8 @@ static WIPED: Wiped = Wiped {
 };
 /// Whether the kernel wipes it by now.
 static IS_WIPED: AtomicBool = AtomicBool::new(false);
-/// Source of epochs, process numbers and thread numbers: never the same twice, in a process and all its descendants.
+/// Source of epochs, process numbers and thread numbers: never the same twice, in a process and all
+/// its descendants.
 static NUMBER: AtomicU64 = AtomicU64::new(1);
 
 fn new_number() -> u64 {
@@ -122,8 +126,8 @@ fn ensure_page() -> Result<&'static Page> {
     // ORDERING: Acquire; pairs with the Release below: who sees it set may write numbers there.
     if !IS_WIPED.load(Acquire) {
         let (start, size) = wiped_memory();
-        // SAFETY: this page lies within WIPED, and holds nothing but the two numbers, which are 0 as
-        // long as nobody has got past this. Whoever does it once more changes nothing.
+        // SAFETY: this page lies within WIPED, and holds nothing but the two numbers, which are 0
+        // as long as nobody has got past this. Whoever does it once more changes nothing.
         if size > LARGEST_PAGE || unsafe { libc::madvise(start, size, libc::MADV_WIPEONFORK) } != 0 {
             let error = std::io::Error::last_os_error();
             return Err(Error::Unsupported(format!(
@@ -208,9 +212,10 @@ impl Mapping {
             .map_err(|e| Error::io("map the segment", None, e))?;
         let file = Descriptor::new(file)?;
         let base = map.as_mut_ptr();
-        // SAFETY: the file has `total` bytes; the words and the table lie within them, aligned, and consist of atomics and
-        // unused integers, so any bytes there are valid. The references live as long as the mapping: they are handed out only
-        // while it is LIVE or pinned. A file that is truncated by somebody with the right to do it raises SIGBUS (documented).
+        // SAFETY: the file has `total` bytes; the words and the table lie within them, aligned, and
+        // consist of atomics and unused integers, so any bytes there are valid. The references live
+        // as long as the mapping: they are handed out only while it is LIVE or pinned. A file that
+        // is truncated by somebody with the right to do it raises SIGBUS (documented).
         let table = unsafe {
             Table {
                 membership: &*base.add(header::MEMBERSHIP).cast::<AtomicU32>(),
@@ -227,7 +232,8 @@ impl Mapping {
         mapping.device.store(device, Relaxed);
         mapping.inode.store(inode, Relaxed);
         let version = (mapping.state.load(Relaxed) >> 2) + 1;
-        // ORDERING: Release; pairs with the Acquire in `covers` and in `state`: all of the above is seen with LIVE.
+        // ORDERING: Release; pairs with the Acquire in `covers` and in `state`: all of the above is
+        // seen with LIVE.
         mapping.state.store(version << 2 | LIVE, Release);
         Ok(mapping)
     }
@@ -269,7 +275,8 @@ impl Mapping {
 
     fn change_state(&self, from: u64, to: u64) -> bool {
         let seen = self.state.load(Relaxed);
-        // ORDERING: AcqRel: who enters BUSY sees all that was done with the record, who leaves it shows it.
+        // ORDERING: AcqRel: who enters BUSY sees all that was done with the record, who leaves it
+        // shows it.
         seen & 3 == from && self.state.compare_exchange(seen, seen & !3 | to, AcqRel, Relaxed).is_ok()
     }
 
@@ -287,7 +294,8 @@ impl Mapping {
         (self.device.load(Relaxed), self.inode.load(Relaxed)) // ORDERING: written before LIVE, which the caller has seen.
     }
 
-    /// Whether a LIVE mapping contains this address. Consistent even while the record is being reused.
+    /// Whether a LIVE mapping contains this address. Consistent even while the record is being
+    /// reused.
     fn covers(&self, address: usize) -> bool {
         let before = self.state.load(Acquire);
         let start = self.start.load(Relaxed);
@@ -296,8 +304,9 @@ impl Mapping {
         before & 3 == LIVE && address.wrapping_sub(start) < length && self.state.load(Relaxed) == before
     }
 
-    /// Whether it is, or was last, of the same segment as `other`. The state does not matter to those who look for a pin of
-    /// their own: where they have one the mapping is not taken down, even while somebody looks whether it can be.
+    /// Whether it is, or was last, of the same segment as `other`. The state does not matter to
+    /// those who look for a pin of their own: where they have one the mapping is not taken down,
+    /// even while somebody looks whether it can be.
     fn is_same_segment(&self, other: &Self) -> bool {
         self.device.load(Relaxed) == other.device.load(Relaxed) && self.inode.load(Relaxed) == other.inode.load(Relaxed)
     }
@@ -309,10 +318,12 @@ impl Mapping {
     /// The user has dropped the segment.
     pub(super) fn abandon(&self) {
         let Ok(page) = ensure_page() else { return };
-        // BUSY until the epoch has changed: nobody may take the mapping down, and map another in its place, before that.
-        // Every cache entry of this process for the range ends here: those by page with the state, those by range with the epoch.
-        // ORDERING: AcqRel for both; who is handed a later mapping sees both, by whatever it was handed over with. The epoch by a
-        // read-modify-write, so that who sees that of a later drop sees this one, too.
+        // BUSY until the epoch has changed: nobody may take the mapping down, and map another in
+        // its place, before that. Every cache entry of this process for the range ends here: those
+        // by page with the state, those by range with the epoch.
+        // ORDERING: AcqRel for both; who is handed a later mapping sees both, by whatever it was
+        // handed over with. The epoch by a read-modify-write, so that who sees that of a later drop
+        // sees this one, too.
         if !self.change_state(LIVE, BUSY) {
             return;
         }
@@ -320,7 +331,8 @@ impl Mapping {
         page.epoch.swap(new_number(), AcqRel);
         self.change_state(BUSY, ORPHAN);
         LOCAL.with(|local| {
-            // At first this one, so that as a rule nobody has to look for it. Not in a forked child that is still its parent.
+            // At first this one, so that as a rule nobody has to look for it. Not in a forked child
+            // that is still its parent.
             let process = page.process.load(Relaxed);
             if local.process.get() == process {
                 local.leave_orphan(self);
@@ -356,9 +368,11 @@ impl Mapping {
         self.pins().find(|pin| pin.tenant.thread.load(Acquire) == thread)
     }
 
-    /// The calling thread, which has this pin, leaves the segment: if no word of the segment names it.
+    /// The calling thread, which has this pin, leaves the segment: if no word of the segment names
+    /// it.
     fn detach(&self, pin: &Pin) -> Result<()> {
-        // A signal handler would lock something behind the look for what is held, or as who the thread was.
+        // A signal handler would lock something behind the look for what is held, or as who the
+        // thread was.
         let _blocked = SignalsBlocked::now();
         // SAFETY: the calling thread has a pin here.
         let left = pin.leave_once(|| unsafe { self.body() }.let_go(pin));
@@ -367,12 +381,14 @@ impl Mapping {
     }
 }
 
-/// No signal handler runs in the calling thread until this is dropped, but for what the thread itself does wrong.
+/// No signal handler runs in the calling thread until this is dropped, but for what the thread
+/// itself does wrong.
 struct SignalsBlocked(libc::sigset_t);
 
 impl SignalsBlocked {
     fn now() -> Self {
-        // SAFETY: both sets are valid, and the answer cannot be an error for these arguments (pthread_sigmask(3)).
+        // SAFETY: both sets are valid, and the answer cannot be an error for these arguments
+        // (pthread_sigmask(3)).
         unsafe {
             let (mut all, mut before) = (core::mem::zeroed(), core::mem::zeroed());
             libc::sigfillset(&mut all);
@@ -416,16 +432,17 @@ impl Body {
             // their mappings stay.
             unsafe { linux::unlink(place) };
         }
-        // Only now that both are out of the list: with this the slot is given away, and nothing of it is ours any more.
+        // Only now that both are out of the list: with this the slot is given away, and nothing of
+        // it is ours any more.
         self.table.leave(id);
         Ok(())
     }
 
     /// The offset of a word that names the participant as a holder, anywhere behind the table.
     ///
-    /// A count of holds would burden every lock and unlock, and be wrong after a `mem::forget`; the words themselves tell. They
-    /// are read by the kernel: most of them are plain data that other threads may be writing to, and to look at those ourselves
-    /// would be a data race.
+    /// A count of holds would burden every lock and unlock, and be wrong after a `mem::forget`; the
+    /// words themselves tell. They are read by the kernel: most of them are plain data that other
+    /// threads may be writing to, and to look at those ourselves would be a data race.
     fn find_word_naming(&self, id: Id) -> Result<Option<usize>> {
         self.find_word(|word| Id::holder_in(word) == Some(id))
     }
@@ -449,7 +466,8 @@ impl Body {
 
 /// Gives back the orphans that nobody is linked in.
 fn sweep() {
-    // ORDERING: Relaxed; who has seen the epoch of an orphan's end has seen its count. Another finds it later.
+    // ORDERING: Relaxed; who has seen the epoch of an orphan's end has seen its count. Another
+    // finds it later.
     if ORPHANS.load(Relaxed) == 0 {
         return;
     }
@@ -465,7 +483,8 @@ struct Entry {
     start: Cell<usize>,
     length: Cell<usize>,
     id: Cell<Id>,
-    /// [`NO_TABLE`], or the mapping's. (A pointer, because Rust 1.85 takes no such reference in a constant.)
+    /// [`NO_TABLE`], or the mapping's. (A pointer, because Rust 1.85 takes no such reference in a
+    /// constant.)
     table: Cell<*const Table<'static, Linux>>,
     mapping: Cell<Option<&'static Mapping>>,
     /// Of the mapping.
@@ -476,17 +495,19 @@ struct Entry {
 static NO_WORD: AtomicU32 = AtomicU32::new(0);
 static NO_TABLE: Table<'static, Linux> = Table { membership: &NO_WORD, cursor: &NO_WORD, stamp: &NO_WORD, slots: &[] };
 
-/// The calling thread's cache. Without a destructor, so that it can be used in those of other thread-locals.
+/// The calling thread's cache. Without a destructor, so that it can be used in those of other
+/// thread-locals.
 #[derive(Debug)]
 struct Local {
     epoch: Cell<u64>,
     process: Cell<u64>,
     /// This thread's number.
     thread: Cell<u64>,
-    /// Holds of this thread whose guards have not been dropped, but for read holds: see the [module](self).
+    /// Holds of this thread whose guards have not been dropped, but for read holds: see the
+    /// [module](self).
     holds: Cell<usize>,
-    /// Read holds of a [`RwLock`](crate::RwLock) that this thread has begun to take, and whose guards
-    /// have not been dropped.
+    /// Read holds of a [`RwLock`](crate::RwLock) that this thread has begun to take, and whose
+    /// guards have not been dropped.
     reads: Cell<usize>,
     /// By how much the thread's homes have moved: see [`rwlock`](crate::raw::rwlock#homes).
     shift: Cell<usize>,
@@ -539,12 +560,14 @@ thread_local! {
 
 /// Who the calling thread is in the segment that contains `place`; registers it there if need be.
 ///
-/// The result must not outlive the segment: it is used for one operation on a primitive that is borrowed from it.
+/// The result must not outlive the segment: it is used for one operation on a primitive that is
+/// borrowed from it.
 #[inline(always)]
 pub(crate) fn participant<T: ?Sized>(place: &T) -> Result<Participant<'_, Linux>> {
     let address = ptr::from_ref(place).cast::<u8>() as usize;
-    // SAFETY: a thread-local without a destructor is there as long as its thread; the pointer does not leave it. (A closure
-    // that did all the work would be too large to be inlined into the fast path.)
+    // SAFETY: a thread-local without a destructor is there as long as its thread; the pointer does
+    // not leave it. (A closure that did all the work would be too large to be inlined into the fast
+    // path.)
     let local = unsafe { &*LOCAL.with(ptr::from_ref) };
     match local.cached(address) {
         Some(participant) => Ok(participant),
@@ -569,20 +592,21 @@ pub(crate) fn hold_begins() {
 
 /// A hold of the calling thread, and of this process, is over, and so is its guard.
 ///
-/// Called after the release. Called before it, this and `hold_begins` are two dependent updates of one
-/// word between the locked instructions of lock and unlock, and the second instruction waits until both
-/// are stored: 0.7 to 1.7 ns. The count may be too high for that moment, as the [module](self) says.
+/// Called after the release. Called before it, this and `hold_begins` are two dependent updates of
+/// one word between the locked instructions of lock and unlock, and the second instruction waits
+/// until both are stored: 0.7 to 1.7 ns. The count may be too high for that moment, as the
+/// [module](self) says.
 #[inline(always)]
 pub(crate) fn hold_ends() {
     LOCAL.with(|local| local.holds.set(local.holds.get().wrapping_sub(1)));
 }
 
-/// The calling thread is about to take a reader word, before it looks which. What it gets, a guard or a
-/// refusal, ends with [`read_ends`].
+/// The calling thread is about to take a reader word, before it looks which. What it gets, a guard
+/// or a refusal, ends with [`read_ends`].
 ///
-/// One count, up and down: a signal handler in the middle of an update takes back what it adds, so that
-/// the update is right whether the handler's is lost or not. (With a count of each, one would be lost, and
-/// the other not.)
+/// One count, up and down: a signal handler in the middle of an update takes back what it adds, so
+/// that the update is right whether the handler's is lost or not. (With a count of each, one would
+/// be lost, and the other not.)
 #[inline(always)]
 pub(crate) fn read_begins() {
     LOCAL.with(|local| local.reads.set(local.reads.get().wrapping_add(1)));
@@ -653,7 +677,8 @@ extern "C" fn thread_ends() {
     });
 }
 
-/// Whether two places are in one segment, be it through two mappings. The calling thread takes part in both.
+/// Whether two places are in one segment, be it through two mappings. The calling thread takes part
+/// in both.
 pub(crate) fn are_in_one_segment<A, B>(one: &A, other: &B) -> Result<bool> {
     if ptr::eq(participant(one)?.table, participant(other)?.table) {
         return Ok(true);
@@ -683,7 +708,8 @@ impl Local {
         self.pages.get()?.find(address, self.stamp.get())
     }
 
-    /// The mapping that contains the address, and who the thread is in its segment, if it takes part.
+    /// The mapping that contains the address, and who the thread is in its segment, if it takes
+    /// part.
     fn look_up(&self, address: usize) -> Result<(&'static Mapping, Option<Id>)> {
         let page = ensure_page()?;
         if page.epoch.load(Acquire) != self.epoch.get() || page.process.load(Relaxed) != self.process.get() {
@@ -699,7 +725,8 @@ impl Local {
     #[cold]
     fn find(&self, address: usize) -> Result<Participant<'static, Linux>> {
         let (mapping, known) = self.look_up(address)?;
-        // SAFETY: the caller borrows a primitive at this address, so the segment is not dropped and stays LIVE.
+        // SAFETY: the caller borrows a primitive at this address, so the segment is not dropped and
+        // stays LIVE.
         let table = unsafe { &mapping.body().table };
         let id = match known {
             Some(id) => id,
@@ -790,7 +817,8 @@ impl Local {
         anchors
     }
 
-    /// Forgets the entries of mappings that were dropped, becomes a new thread after a fork, and leaves orphans.
+    /// Forgets the entries of mappings that were dropped, becomes a new thread after a fork, and
+    /// leaves orphans.
     #[cold]
     fn refresh(&self, page: &Page) {
         let (epoch, process) = (page.epoch.load(Acquire), page.process.load(Acquire));
@@ -819,11 +847,13 @@ impl Local {
         }
     }
 
-    /// Leaves a segment that was dropped, if the thread takes part there, and has no other mapping of it.
+    /// Leaves a segment that was dropped, if the thread takes part there, and has no other mapping
+    /// of it.
     fn leave_orphan(&self, orphan: &Mapping) {
         let Some(pin) = orphan.pin_of(self.thread.get()) else { return };
         if !mappings().any(|other| other.state() == LIVE && other.is_same_segment(orphan)) {
-            // Refused while something is held: then the mapping stays, and the next change of the epoch asks again.
+            // Refused while something is held: then the mapping stays, and the next change of the
+            // epoch asks again.
             let _still_holding = orphan.detach(pin);
         }
     }
@@ -862,9 +892,10 @@ impl Newcomer<Linux> for Registration<'_> {
     fn describe(&self, about: &AboutThread, id: Id) {
         about.set(&self.myself, self.leader.unwrap_or(id.word()));
     }
-    /// The thread's own node first: the kernel walks the newest first, and gives the slot away with the mark on `own`, after which
-    /// it must read nothing more of the slot. So the second is not covered by `pending` either, which is looked at last.
-    /// Who collects between the two is told by the membership word.
+    /// The thread's own node first: the kernel walks the newest first, and gives the slot away with
+    /// the mark on `own`, after which it must read nothing more of the slot. So the second is not
+    /// covered by `pending` either, which is looked at last. Who collects between the two is told
+    /// by the membership word.
     fn arm(&self, [own, process]: &[RobustNode; 2]) {
         let me = &self.myself;
         let [own_place, process_place] = &self.pin.places;

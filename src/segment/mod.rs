@@ -29,16 +29,18 @@
 //! All of them can be passed on: to a child by [`Segment::pass_to`], to any process by
 //! [`Segment::send_to`]. A descriptor that came in another way is opened by [`Segment::from_fd`].
 //!
-//! A segment is built without a name and published in one atomic step: nobody ever sees half of one, and a creator that is
-//! killed anywhere leaves nothing behind that blocks the next. There is no init lock and no tracker process.
+//! A segment is built without a name and published in one atomic step: nobody ever sees half of
+//! one, and a creator that is killed anywhere leaves nothing behind that blocks the next. There is
+//! no init lock and no tracker process.
 //!
 //! # What is trusted
 //!
-//! Participants are trusted to respect the locks: whoever may write to the segment can write anything to it. They are not
-//! trusted to leave sensible bytes: whatever is found on opening, or was left by the dead, gives an error or a wrong value
-//! of plain data, no undefined behaviour, no panic, no endless loop. One thing cannot be caught: a *file* (not a memfd, which is
-//! sealed) that is truncated while it is mapped raises SIGBUS in those who touch it. Default mode 0600, ownership is
-//! checked, and symbolic links are not followed.
+//! Participants are trusted to respect the locks: whoever may write to the segment can write
+//! anything to it. They are not trusted to leave sensible bytes: whatever is found on opening, or
+//! was left by the dead, gives an error or a wrong value of plain data, no undefined behaviour, no
+//! panic, no endless loop. One thing cannot be caught: a *file* (not a memfd, which is sealed) that
+//! is truncated while it is mapped raises SIGBUS in those who touch it. Default mode 0600,
+//! ownership is checked, and symbolic links are not followed.
 //!
 //! # How many segments
 //!
@@ -94,10 +96,12 @@ use naming::Patience;
 use std::fs::File;
 use std::os::fd::BorrowedFd;
 
-/// A value of type `T` in memory that processes share, with room for elements of type `R` behind it.
+/// A value of type `T` in memory that processes share, with room for elements of type `R` behind
+/// it.
 ///
-/// It gives `&T`. What may be changed in there is behind the primitives that `T` is made of. Dropping it unmaps the
-/// memory as soon as no thread of this process takes part in it; a named segment stays until it is [removed](Segment::remove).
+/// It gives `&T`. What may be changed in there is behind the primitives that `T` is made of.
+/// Dropping it unmaps the memory as soon as no thread of this process takes part in it; a named
+/// segment stays until it is [removed](Segment::remove).
 pub struct Segment<T: Shareable + Sync, R: Shareable + Sync = ()> {
     mapping: &'static Mapping,
     /// Where the root value is mapped: what `deref` gives without a detour.
@@ -105,13 +109,15 @@ pub struct Segment<T: Shareable + Sync, R: Shareable + Sync = ()> {
     types: PhantomData<(T, R)>,
 }
 
-// SAFETY: `root` is a shared reference in all but lifetime, and T is Send and Sync; so is R, which `room` gives.
+// SAFETY: `root` is a shared reference in all but lifetime, and T is Send and Sync; so is R, which
+// `room` gives.
 unsafe impl<T: Shareable + Sync, R: Shareable + Sync> Send for Segment<T, R> {}
 // SAFETY: as above.
 unsafe impl<T: Shareable + Sync, R: Shareable + Sync> Sync for Segment<T, R> {}
 
 impl<T: Shareable + Sync> Segment<T> {
-    /// A segment without a name; `init` gets its value in place, all zero. See [`Options::anonymous`].
+    /// A segment without a name; `init` gets its value in place, all zero. See
+    /// [`Options::anonymous`].
     ///
     /// # Errors
     /// Those of [`Options::anonymous`].
@@ -158,7 +164,8 @@ impl<T: Shareable + Sync> Segment<T> {
         Options::new()
     }
 
-    /// Removes the name of a segment. Those who have it open go on with it; whoever opens the name next finds nothing.
+    /// Removes the name of a segment. Those who have it open go on with it; whoever opens the name
+    /// next finds nothing.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::InvalidName`], [`Error::Io`].
@@ -238,10 +245,12 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         self.body().file.get()
     }
 
-    /// The elements behind the root value, as many as were asked for with [`Options::room`] when the segment was made.
+    /// The elements behind the root value, as many as were asked for with [`Options::room`] when
+    /// the segment was made.
     pub fn room(&self) -> &[R] {
         let body = self.body();
-        // SAFETY: within the mapping, aligned, by `Layout`. Any bytes are a valid R; R is Sync; only `&R` are given out.
+        // SAFETY: within the mapping, aligned, by `Layout`. Any bytes are a valid R; R is Sync;
+        // only `&R` are given out.
         unsafe {
             core::slice::from_raw_parts(
                 body.map.as_mut_ptr().add(body.layout.room).cast::<R>(),
@@ -282,8 +291,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     }
 
     /// Closes the file descriptor that the segment has had so far, for processes that have many
-    /// segments open at once (`ulimit -n`). The segment is used as before. It cannot be passed on any
-    /// more: [`pass_to`](Self::pass_to) and [`send_to`](Self::send_to) answer
+    /// segments open at once (`ulimit -n`). The segment is used as before. It cannot be passed on
+    /// any more: [`pass_to`](Self::pass_to) and [`send_to`](Self::send_to) answer
     /// [`Error::DescriptorLost`]. One that has a name can be opened anew for that.
     ///
     /// ```
@@ -316,33 +325,36 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         }
     }
 
-    /// Takes the calling thread out of the segment, for threads that live on but have done with it. It comes back with its
-    /// next operation. Reads the whole segment once.
+    /// Takes the calling thread out of the segment, for threads that live on but have done with it.
+    /// It comes back with its next operation. Reads the whole segment once.
     ///
     /// Threads that end need not do this: the kernel sees to it.
     ///
     /// # Errors
-    /// [`Error::StillHolding`] while any word of the segment names this thread: also one of plain data that happens to, which of random
-    /// 32-bit words one in 2^29 does; then let the thread end, or change that word. [`Error::Io`]
-    /// where a sandbox refuses process_vm_readv(2), and there is no descriptor left for a pipe instead.
+    /// [`Error::StillHolding`] while any word of the segment names this thread: also one of plain
+    /// data that happens to, which of random 32-bit words one in 2^29 does; then let the thread
+    /// end, or change that word. [`Error::Io`] where a sandbox refuses process_vm_readv(2), and
+    /// there is no descriptor left for a pipe instead.
     pub fn detach(&self) -> Result<()> {
         local::detach(self.mapping)
     }
 
-    /// Who takes part at the moment. One that was killed in the middle of [`detach`](Self::detach) may be among them until its slot is
-    /// needed: it holds nothing, and nobody waits for it.
+    /// Who takes part at the moment. One that was killed in the middle of [`detach`](Self::detach)
+    /// may be among them until its slot is needed: it holds nothing, and nobody waits for it.
     pub fn participants(&self) -> Vec<ParticipantInfo> {
         participants::living(self.body().table.slots)
     }
 
-    /// What is known of the participant that an id names, dead or alive: which process, which thread.
+    /// What is known of the participant that an id names, dead or alive: which process, which
+    /// thread.
     ///
     /// Ids come from locks and errors: [`Lock::holder`](crate::Lock::holder),
-    /// [`Inconsistent::by`](crate::Inconsistent::by), [`Permit::previous_holder_died`](crate::Permit::previous_holder_died),
-    /// and others. A participant leaves a slot behind, which speaks of it until the next participant
-    /// takes that slot. Slots are taken in turn. From then on the answer is `None`, and never somebody
-    /// else. (Only who keeps an id while its slot has 65,535 further owners may be told of the last
-    /// of these.)
+    /// [`Inconsistent::by`](crate::Inconsistent::by),
+    /// [`Permit::previous_holder_died`](crate::Permit::previous_holder_died), and others. A
+    /// participant leaves a slot behind, which speaks of it until the next participant takes that
+    /// slot. Slots are taken in turn. From then on the answer is `None`, and never somebody else.
+    /// (Only who keeps an id while its slot has 65,535 further owners may be told of the last of
+    /// these.)
     ///
     /// ```
     /// use outlive::{LockError, Mutex, Segment};
@@ -380,7 +392,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Deref for Segment<T, R> {
     type Target = T;
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: within the mapping, aligned, by `Layout`. Any bytes are a valid T; T is Sync; only `&T` is given out.
+        // SAFETY: within the mapping, aligned, by `Layout`. Any bytes are a valid T; T is Sync;
+        // only `&T` is given out.
         unsafe { self.root.as_ref() }
     }
 }

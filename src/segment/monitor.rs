@@ -17,12 +17,14 @@ use std::os::fd::AsFd;
 
 /// A segment, opened to be looked at: by monitors, and by processes that may do no more.
 ///
-/// A monitor needs the right to read the file, and no other: mode 0444, a read-only mount, or a descriptor
-/// that is open for reading will do. It takes no part and takes no lock. It does not keep the
-/// segment in use, and keeps nobody waiting. Its mapping is read-only, so it cannot write even by mistake.
+/// A monitor needs the right to read the file, and no other: mode 0444, a read-only mount, or a
+/// descriptor that is open for reading will do. It takes no part and takes no lock. It does not
+/// keep the segment in use, and keeps nobody waiting. Its mapping is read-only, so it cannot write
+/// even by mistake.
 ///
-/// So it gives no `&T`, whose locks and atomics would be written to. It tells what [`Observe`] tells of
-/// one field at a time: the value of an atomic or a number, who holds a lock, whether an event is set.
+/// So it gives no `&T`, whose locks and atomics would be written to. It tells what [`Observe`]
+/// tells of one field at a time: the value of an atomic or a number, who holds a lock, whether an
+/// event is set.
 ///
 /// ```
 /// use outlive::platform::atomic::{AtomicU64, Ordering};
@@ -51,12 +53,12 @@ use std::os::fd::AsFd;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// What it tells is of the moment, of each field of another one. As with a [`Segment`], a file that is
-/// truncated while it is mapped raises SIGBUS.
+/// What it tells is of the moment, of each field of another one. As with a [`Segment`], a file that
+/// is truncated while it is mapped raises SIGBUS.
 ///
 /// # If a process dies
-/// A monitor that dies changes nothing. What the dead have left is told as it is: a dead holder of a
-/// lock, until somebody takes the lock over.
+/// A monitor that dies changes nothing. What the dead have left is told as it is: a dead holder of
+/// a lock, until somebody takes the lock over.
 pub struct Monitor<T: Shareable + Sync, R: Shareable + Sync = ()> {
     map: MmapRaw,
     layout: Layout,
@@ -65,13 +67,13 @@ pub struct Monitor<T: Shareable + Sync, R: Shareable + Sync = ()> {
     element: StandIn<R>,
 }
 
-/// What a [`Monitor`] can tell of: the standard atomics, numbers, and most primitives. Nothing else can
-/// be one.
+/// What a [`Monitor`] can tell of: the standard atomics, numbers, and most primitives. Nothing else
+/// can be one.
 pub trait Observe: Shareable + sealed::Observe {
     /// What is told of it.
     type Observed;
-    /// By atomic loads with Relaxed, of at most 8 bytes each: others are not defined for memory that the
-    /// process may not write to (`core::sync::atomic`).
+    /// By atomic loads with Relaxed, of at most 8 bytes each: others are not defined for memory
+    /// that the process may not write to (`core::sync::atomic`).
     #[doc(hidden)]
     fn observed(&self) -> Self::Observed;
 }
@@ -84,8 +86,8 @@ pub(crate) mod sealed {
 macro_rules! numbers {
     ($($number:ident)*) => {$(
         impl sealed::Observe for $number {}
-        /// Its value, which is that of the time when the segment was made: nobody can change a number
-        /// that is not in a lock or an atomic.
+        /// Its value, which is that of the time when the segment was made: nobody can change a
+        /// number that is not in a lock or an atomic.
         impl Observe for $number {
             type Observed = Self;
             fn observed(&self) -> Self {
@@ -100,7 +102,8 @@ macro_rules! atomics {
     ($($atomic:ident $number:ident)*) => {$(
         #[allow(clippy::disallowed_types, reason = "plain data of users")]
         impl sealed::Observe for crate::platform::atomic::$atomic {}
-        /// Its value. What was written before that value was stored with Release is seen by later looks.
+        /// Its value. What was written before that value was stored with Release is seen by later
+        /// looks.
         #[allow(clippy::disallowed_types, reason = "plain data of users")]
         impl Observe for crate::platform::atomic::$atomic {
             type Observed = $number;
@@ -118,11 +121,12 @@ atomics! {
 impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     /// Opens a named or file-backed segment to look at it, and never writes.
     ///
-    /// It is checked as [`open`](Self::open) checks, its owner too. A monitor of another user's segments
-    /// names that user: [`owner`](Self::owner).
+    /// It is checked as [`open`](Self::open) checks, its owner too. A monitor of another user's
+    /// segments names that user: [`owner`](Self::owner).
     ///
     /// # Errors
-    /// Those of [`open`](Self::open), but [`Error::Busy`], [`Error::SeenTwice`] and [`Error::NoSpace`].
+    /// Those of [`open`](Self::open), but [`Error::Busy`], [`Error::SeenTwice`] and
+    /// [`Error::NoSpace`].
     ///
     /// # If a process dies
     /// See [`Monitor`](Monitor#if-a-process-dies).
@@ -136,8 +140,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     /// caller's, as with [`from_fd`](Self::from_fd).
     ///
     /// # Errors
-    /// Those of [`monitor`](Self::monitor), as far as they concern what is open. [`Error::Io`] if it is
-    /// not open for reading.
+    /// Those of [`monitor`](Self::monitor), as far as they concern what is open. [`Error::Io`] if
+    /// it is not open for reading.
     ///
     /// # If a process dies
     /// See [`Monitor`](Monitor#if-a-process-dies).
@@ -181,10 +185,11 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Monitor<T, R> {
         Ok(Self { map, layout, file: Descriptor::new(file)?, root: StandIn::new()?, element: StandIn::new()? })
     }
 
-    /// Tells of one field of the root value, or of the root value itself. The function names the field.
+    /// Tells of one field of the root value, or of the root value itself. The function names the
+    /// field.
     ///
-    /// That function is given a stand-in of the root value, of zeros, in memory of this process alone.
-    /// Whatever it does there changes nothing in the segment.
+    /// That function is given a stand-in of the root value, of zeros, in memory of this process
+    /// alone. Whatever it does there changes nothing in the segment.
     ///
     /// ```
     /// use outlive::{Segment, Semaphore};
@@ -198,9 +203,9 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Monitor<T, R> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::NotInSegment`] if the reference is not to a field of the root value, at any depth, that
-    /// the value's [definition](Shareable::DEFINITION) shows. What is inside of a lock or a cell is not
-    /// shown.
+    /// [`Error::NotInSegment`] if the reference is not to a field of the root value, at any depth,
+    /// that the value's [definition](Shareable::DEFINITION) shows. What is inside of a lock or a
+    /// cell is not shown.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -238,11 +243,11 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Monitor<T, R> {
     /// # Safety
     /// At this offset of the mapping is an `F` that is no part of what a lock or a cell contains.
     unsafe fn observe_at<F: Observe>(&self, offset: usize) -> F::Observed {
-        // SAFETY: within the mapping, and aligned, by `Layout`; any bytes are a valid F. What is loaded
-        // from it is atomic, or a number that nobody changes.
+        // SAFETY: within the mapping, and aligned, by `Layout`; any bytes are a valid F. What is
+        // loaded from it is atomic, or a number that nobody changes.
         let observed = unsafe { &*self.map.as_ptr().add(offset).cast::<F>() }.observed();
-        // ORDERING: Acquire. Pairs with the Release, if it was one, by which the value was written. The
-        // load itself can have no such ordering: see `Observe::observed`.
+        // ORDERING: Acquire. Pairs with the Release, if it was one, by which the value was written.
+        // The load itself can have no such ordering: see `Observe::observed`.
         Linux::fence(Acquire);
         observed
     }
@@ -250,7 +255,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Monitor<T, R> {
     /// Whether any process has the segment mapped to take part in it. Monitors do not count.
     ///
     /// # Errors
-    /// [`Error::DescriptorLost`] if this process has closed the monitor's descriptor; [`Error::Io`].
+    /// [`Error::DescriptorLost`] if this process has closed the monitor's descriptor;
+    /// [`Error::Io`].
     ///
     /// # If a process dies
     /// The dead have nothing mapped.
@@ -270,8 +276,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Monitor<T, R> {
         Ok(participants::living(TableCopy::of(self.file.get()?, slots)?.slots()))
     }
 
-    /// What is known of the participant that an id names, as [`Segment::participant`] tells. `None` also
-    /// if the segment is not [in use](Self::is_in_use).
+    /// What is known of the participant that an id names, as [`Segment::participant`] tells. `None`
+    /// also if the segment is not [in use](Self::is_in_use).
     ///
     /// # Errors
     /// Those of [`is_in_use`](Self::is_in_use).
@@ -307,11 +313,11 @@ impl<T: Shareable + Sync> StandIn<T> {
         Ok(Self { memory, of: PhantomData })
     }
 
-    /// The offset of the field that the function gives: an `F` that is no part of what a lock or a cell
-    /// contains, by the definition of `T`.
+    /// The offset of the field that the function gives: an `F` that is no part of what a lock or a
+    /// cell contains, by the definition of `T`.
     fn offset_of<F: Observe>(&self, field: impl for<'a> FnOnce(&'a T) -> &'a F) -> Result<usize> {
-        // SAFETY: as many bytes, at the begin of a page; zeros at first, and later whatever the users of
-        // `&T` have made of them, which is a valid T. Nobody else has this memory.
+        // SAFETY: as many bytes, at the begin of a page; zeros at first, and later whatever the
+        // users of `&T` have made of them, which is a valid T. Nobody else has this memory.
         let value = unsafe { &*self.memory.as_ptr().cast::<T>() };
         let offset = (ptr::from_ref(field(value)) as usize).wrapping_sub(ptr::from_ref(value) as usize);
         let is_inside = size_of::<T>().checked_sub(size_of::<F>()).is_some_and(|last| offset <= last);

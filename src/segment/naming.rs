@@ -111,7 +111,8 @@ pub(super) fn memfd(total: usize) -> Result<File> {
     Ok(file)
 }
 
-/// A child's standard streams take the numbers 0 to 2: a descriptor to be passed on must not have one of them.
+/// A child's standard streams take the numbers 0 to 2: a descriptor to be passed on must not have
+/// one of them.
 pub(super) fn away_from_stdio(file: File) -> Result<File> {
     rustix::io::fcntl_dupfd_cloexec(&file, 3)
         .map(File::from)
@@ -160,8 +161,8 @@ fn look(path: &Path, owner: u32) -> Result<File> {
     open_as_it_is(path, OFlags::RDWR, Some(owner))
 }
 
-/// Opens a regular file as it is, without following a symbolic link, whoever owns it or by that owner.
-/// Looks before it opens: to open a device may do something to it.
+/// Opens a regular file as it is, without following a symbolic link, whoever owns it or by that
+/// owner. Looks before it opens: to open a device may do something to it.
 pub(super) fn open_as_it_is(path: &Path, access: OFlags, owner: Option<u32>) -> Result<File> {
     let refused = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => Error::NotFound(path.into()),
@@ -186,7 +187,8 @@ pub(super) fn metadata(file: &File) -> Result<std::fs::Metadata> {
     file.metadata().map_err(|e| Error::io("look at the segment", None, e))
 }
 
-/// Refuses what is no regular file, before anything is done with it. Gives the user id of its owner.
+/// Refuses what is no regular file, before anything is done with it. Gives the user id of its
+/// owner.
 pub(super) fn expect_regular(file: BorrowedFd<'_>) -> Result<u32> {
     let about = rustix::fs::fstat(file).map_err(|e| Error::io("look at the segment", None, e))?;
     match rustix::fs::FileType::from_raw_mode(about.st_mode) {

@@ -44,8 +44,8 @@ impl<T> Options<T, ()> {
 }
 
 impl<T: Shareable + Sync> Options<T, ()> {
-    /// Adds room for `length` elements of type `R` behind the root value, all zero at first: [`Segment::room`]. When a
-    /// segment is opened, its own length counts.
+    /// Adds room for `length` elements of type `R` behind the root value, all zero at first:
+    /// [`Segment::room`]. When a segment is opened, its own length counts.
     ///
     /// ```
     /// use outlive::{Mutex, Segment};
@@ -69,13 +69,15 @@ impl<T: Shareable + Sync> Options<T, ()> {
 }
 
 impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
-    /// The most threads that can take part at the same time, 1 to 4,096 (128 bytes each); 256 unless said otherwise.
+    /// The most threads that can take part at the same time, 1 to 4,096 (128 bytes each); 256
+    /// unless said otherwise.
     pub fn participants(mut self, participants: usize) -> Self {
         self.participants = participants;
         self
     }
 
-    /// Permission bits of a named or file-backed segment, 0600 unless said otherwise. The umask does not count.
+    /// Permission bits of a named or file-backed segment, 0600 unless said otherwise. The umask
+    /// does not count.
     ///
     /// Only permission bits count, at most 0777, and the owner must be able to read and write. With
     /// another mode nothing can be made or opened: [`Error::InvalidOption`].
@@ -151,7 +153,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
         self.owner.unwrap_or_else(|| rustix::process::geteuid().as_raw())
     }
 
-    /// A segment without a name: for children that are forked, or that it is [passed](Segment::pass_to) to.
+    /// A segment without a name: for children that are forked, or that it is
+    /// [passed](Segment::pass_to) to.
     ///
     /// `init` gets the value and the room in place, all zero, before anybody else can see them.
     ///

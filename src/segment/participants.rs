@@ -7,7 +7,8 @@ use crate::raw::table::Slot;
 use core::fmt;
 use core::time::Duration;
 
-/// A participant of a segment, for people to look at: [`Segment::participants`](crate::Segment::participants),
+/// A participant of a segment, for people to look at:
+/// [`Segment::participants`](crate::Segment::participants),
 /// [`Segment::participant`](crate::Segment::participant).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -17,20 +18,22 @@ pub struct ParticipantInfo {
     /// Its process id, in its own PID namespace.
     pub process_id: u32,
     /// Its thread id, likewise. `None` once its slot is freed: after
-    /// [`Segment::detach`](crate::Segment::detach), and some time after a death, which is about a second
-    /// if somebody waits in the segment.
+    /// [`Segment::detach`](crate::Segment::detach), and some time after a death, which is about a
+    /// second if somebody waits in the segment.
     pub thread_id: Option<u32>,
     /// Whether it takes part at the moment. It does not if its thread has ended, or has left.
     pub is_alive: bool,
-    /// How long ago its thread began, by the clock of the system (CLOCK_BOOTTIME). `None` where that
-    /// cannot be told: in another time namespace, and wherever [`thread_id`](Self::thread_id) is not known.
+    /// How long ago its thread began, by the clock of the system (CLOCK_BOOTTIME). `None` where
+    /// that cannot be told: in another time namespace, and wherever [`thread_id`](Self::thread_id)
+    /// is not known.
     pub age: Option<Duration>,
-    /// For how long it has been asleep in this segment, if it is: since it last woke up, which some do to
-    /// look, though what they wait for has not come.
+    /// For how long it has been asleep in this segment, if it is: since it last woke up, which some
+    /// do to look, though what they wait for has not come.
     pub asleep_for: Option<Duration>,
 }
 
-/// For people: `thread 4712 of process 4711, alive, begun 3.2 s ago, asleep for 0.5 s`, as far as it is known.
+/// For people: `thread 4712 of process 4711, alive, begun 3.2 s ago, asleep for 0.5 s`, as far as
+/// it is known.
 impl fmt::Display for ParticipantInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(thread_id) = self.thread_id {

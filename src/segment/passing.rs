@@ -263,17 +263,17 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     /// Opens the segment that an open file is: for a descriptor that came by a protocol of the
     /// program's own, or from a library that knows descriptors alone.
     ///
-    /// It is checked as [`open`](Self::open) checks what it finds by a name. What is no regular file is
-    /// refused before anything is done with it. The owner must be this process's user, or the one that
-    /// [`owner`](Self::owner) says. The descriptor must be open for reading and writing: one for reading
-    /// proves no right to write.
+    /// It is checked as [`open`](Self::open) checks what it finds by a name. What is no regular
+    /// file is refused before anything is done with it. The owner must be this process's user, or
+    /// the one that [`owner`](Self::owner) says. The descriptor must be open for reading and
+    /// writing: one for reading proves no right to write.
     ///
-    /// The descriptor stays the caller's, who may close it, and it does not keep the segment in use:
-    /// the file is opened once more. A process that may not do that uses the same open file, whose file
-    /// offset then changes.
+    /// The descriptor stays the caller's, who may close it, and it does not keep the segment in
+    /// use: the file is opened once more. A process that may not do that uses the same open file,
+    /// whose file offset then changes.
     ///
-    /// As with [`receive_from`](Self::receive_from), the sender of a descriptor must be trusted with the
-    /// content, and not to truncate the file.
+    /// As with [`receive_from`](Self::receive_from), the sender of a descriptor must be trusted
+    /// with the content, and not to truncate the file.
     ///
     /// ```
     /// use outlive::{Location, Mutex, Segment};
@@ -291,8 +291,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`open`](Self::open), as far as they concern what is open. [`Error::Io`] if it is not
-    /// open for reading and writing.
+    /// Those of [`open`](Self::open), as far as they concern what is open. [`Error::Io`] if it is
+    /// not open for reading and writing.
     ///
     /// # If a process dies
     /// As [`open`](Self::open).
@@ -317,8 +317,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     fn adopt(&self, (file, is_shared): (File, bool)) -> Result<Segment<T, R>> {
         header::judge_format(&naming::read_header(&file)?.0)?;
         let mut patience = naming::Patience::new(self.patience);
-        // A pass does not keep the segment in use: nobody may have it mapped, and an opener by name may
-        // be reviving it.
+        // A pass does not keep the segment in use: nobody may have it mapped, and an opener by name
+        // may be reviving it.
         let _turn = naming::turn_at(|| opening_of(&file).map(|(own, _)| own), &mut patience)?;
         self.join_or_revive(file, is_shared, &mut patience)
     }
@@ -402,8 +402,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
 
     /// Sends this segment, whatever its kind, over a Unix socket, to a process that calls
     /// [`Segment::receive_from`] there. It takes one byte of the stream (or one datagram), with a
-    /// descriptor; the receiver must know when to expect it. `examples/strangers.rs` has two processes
-    /// that have nothing in common but the path of such a socket.
+    /// descriptor; the receiver must know when to expect it. `examples/strangers.rs` has two
+    /// processes that have nothing in common but the path of such a socket.
     ///
     /// ```
     /// use outlive::{Mutex, Segment};

@@ -10,9 +10,10 @@ use core::num::Wrapping;
 
 /// A type whose values may lie in memory shared between processes.
 ///
-/// The bytes of such a value may have been written by another program, by a process that was killed halfway, or by
-/// nobody at all: new memory is zero. So every bit pattern must be a valid value, and none may refer to anything that
-/// exists in one process only. `Copy + 'static` would not be enough: it lets `&'static str` in.
+/// The bytes of such a value may have been written by another program, by a process that was killed
+/// halfway, or by nobody at all: new memory is zero. So every bit pattern must be a valid value,
+/// and none may refer to anything that exists in one process only. `Copy + 'static` would not be
+/// enough: it lets `&'static str` in.
 ///
 /// ```
 /// use outlive::Shareable;
@@ -29,8 +30,9 @@ use core::num::Wrapping;
 ///
 /// # What is `Shareable`, and what to use instead
 ///
-/// Integers, floats, `()`, the standard atomics except `AtomicBool` and `AtomicPtr`, and arrays, [`Wrapping`] and
-/// structs with the derive whose parts are `Shareable`. [`PhantomData`] too, which has no bytes.
+/// Integers, floats, `()`, the standard atomics except `AtomicBool` and `AtomicPtr`, and arrays,
+/// [`Wrapping`] and structs with the derive whose parts are `Shareable`. [`PhantomData`] too, which
+/// has no bytes.
 ///
 /// | not                               | because                                    | use instead                                  |
 /// |-----------------------------------|--------------------------------------------|----------------------------------------------|
@@ -43,25 +45,26 @@ use core::num::Wrapping;
 /// | unions, `MaybeUninit`             | what the bytes mean is not in them         | the largest member, or bytes                 |
 /// | anything with `Drop`              | a process that dies drops nothing          | a function that is called to clean up        |
 ///
-/// Plain data of other crates comes in through the wrappers `Pod` (feature `bytemuck`) and `Plain` (feature
-/// `zerocopy`).
+/// Plain data of other crates comes in through the wrappers `Pod` (feature `bytemuck`) and `Plain`
+/// (feature `zerocopy`).
 ///
 /// # Safety
 ///
 /// Who implements this by hand states that:
 ///
-/// - every bit pattern of the type's size is a valid value, all zero included, and no operation that is safe to call
-///   is undefined behaviour for any of them. Padding is allowed: nobody reads it;
-/// - it contains no pointer, reference, file descriptor, thread id or anything else that means something in one
-///   process only;
-/// - its layout is the same in every process that was built with the same definition, whatever the compiler:
-///   `repr(C)` or `repr(transparent)`, all the way down;
+/// - every bit pattern of the type's size is a valid value, all zero included, and no operation
+///   that is safe to call is undefined behaviour for any of them. Padding is allowed: nobody reads
+///   it;
+/// - it contains no pointer, reference, file descriptor, thread id or anything else that means
+///   something in one process only;
+/// - its layout is the same in every process that was built with the same definition, whatever the
+///   compiler: `repr(C)` or `repr(transparent)`, all the way down;
 /// - it has no drop glue;
-/// - if it is `Sync`, sharing `&Self` between processes is as sound as between threads: it relies on no thread-local
-///   and on no state outside of itself;
-/// - [`DEFINITION`](Self::DEFINITION) is that of this type. It differs when the layout or the meaning
-///   of the fields does. It states every place that may change behind a shared reference, as
-///   [`Definition::atomic`], [`Part::cell`] or [`Part::words`].
+/// - if it is `Sync`, sharing `&Self` between processes is as sound as between threads: it relies
+///   on no thread-local and on no state outside of itself;
+/// - [`DEFINITION`](Self::DEFINITION) is that of this type. It differs when the layout or the
+///   meaning of the fields does. It states every place that may change behind a shared reference,
+///   as [`Definition::atomic`], [`Part::cell`] or [`Part::words`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be shared between processes",
     label = "not `Shareable`",
@@ -77,12 +80,14 @@ pub unsafe trait Shareable: Send + 'static {
     const DEFINITION: &'static Definition;
 }
 
-// `do_not_recommend` keeps these out of the compiler's list of "other types that implement", which would bury the advice
-// above. Implementations that ask something of a parameter do without: there it would hide which parameter is refused.
+// `do_not_recommend` keeps these out of the compiler's list of "other types that implement", which
+// would bury the advice above. Implementations that ask something of a parameter do without: there
+// it would hide which parameter is refused.
 
 macro_rules! plain_numbers {
     ($($number:ident)*) => {$(
-        // SAFETY: a primitive number: all bit patterns are values (of floats too), one layout for a target, no drop glue.
+        // SAFETY: a primitive number: all bit patterns are values (of floats too), one layout for a
+        // target, no drop glue.
         #[diagnostic::do_not_recommend]
         unsafe impl Shareable for $number {
             const DEFINITION: &'static Definition = &Definition::number::<Self>(stringify!($number));
@@ -94,8 +99,9 @@ plain_numbers! { u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize f32 f64 }
 
 macro_rules! atomic_numbers {
     ($($atomic:ident)*) => {$(
-        // SAFETY: std states the size and bit validity of the integer of that name. Its operations are those of the
-        // processor on the memory itself, so they are atomic between processes as they are between threads.
+        // SAFETY: std states the size and bit validity of the integer of that name. Its operations
+        // are those of the processor on the memory itself, so they are atomic between processes as
+        // they are between threads.
         #[diagnostic::do_not_recommend]
         #[allow(clippy::disallowed_types, reason = "named for what may be stored, and not operated on")]
         unsafe impl Shareable for $atomic {
@@ -114,7 +120,8 @@ unsafe impl Shareable for () {
     const DEFINITION: &'static Definition = &Definition::structure::<Self>("()", &[]);
 }
 
-// SAFETY: elements lie one behind the other without a gap, and an array has what drop glue and validity they have.
+// SAFETY: elements lie one behind the other without a gap, and an array has what drop glue and
+// validity they have.
 unsafe impl<T: Shareable, const N: usize> Shareable for [T; N] {
     const DEFINITION: &'static Definition = &Definition::array::<Self>(&[Part::elements::<T>(N)]);
 }

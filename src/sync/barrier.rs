@@ -16,12 +16,13 @@ use std::time::{Duration, Instant};
 
 /// A place where a number of parties meet, again and again, in memory that processes share.
 ///
-/// The number of parties is chosen when the barrier is made, at run time: any from 1 to `N`, for which
-/// [`try_new`](Self::try_new) has room. See [how many](#how-many-parties).
+/// The number of parties is chosen when the barrier is made, at run time: any from 1 to `N`, for
+/// which [`try_new`](Self::try_new) has room. See [how many](#how-many-parties).
 ///
-/// As [`std::sync::Barrier`] and Python's `multiprocessing.Barrier`, with one more answer: if a party **dies** while it waits,
-/// the barrier is broken, and all who wait get [`WaitError::Broken`] with the name of the dead. Python's hangs. A party that is to
-/// be missed even *before* it arrives says so by [`join`](Self::join).
+/// As [`std::sync::Barrier`] and Python's `multiprocessing.Barrier`, with one more answer: if a
+/// party **dies** while it waits, the barrier is broken, and all who wait get [`WaitError::Broken`]
+/// with the name of the dead. Python's hangs. A party that is to be missed even *before* it arrives
+/// says so by [`join`](Self::join).
 ///
 /// The barrier is also broken by a timeout, by [`abort`](Self::abort), and by an action that
 /// [fails](Self::wait_then) or panics. It stays so, and refuses whoever comes, until it is
@@ -51,9 +52,9 @@ use std::time::{Duration, Instant};
 ///
 /// # How many parties
 ///
-/// `N` is room, and nothing else: the parties are as many as [`new`](Self::new) was told, and memory of
-/// zeros is a barrier of `N`. Operations look at the room of the parties alone, so room that is not used
-/// costs memory and no time.
+/// `N` is room, and nothing else: the parties are as many as [`new`](Self::new) was told, and
+/// memory of zeros is a barrier of `N`. Operations look at the room of the parties alone, so room
+/// that is not used costs memory and no time.
 ///
 /// | type            | parties    | bytes  | takes all participants of a segment                       |
 /// |-----------------|------------|--------|-----------------------------------------------------------|
@@ -71,17 +72,18 @@ use std::time::{Duration, Instant};
 ///
 /// # Interruptions
 ///
-/// A wait that is [interrupted](crate::interruptible) takes the arrival back and breaks nothing: it is as if
-/// that party had not come yet. If all have met meanwhile it is told so instead. While an action runs all
-/// have met: then a wait is not interrupted before the action has ended. A thread that dies in the midst
-/// of that has died waiting. If it is *stopped* there, its place is nobody else's until it goes on.
+/// A wait that is [interrupted](crate::interruptible) takes the arrival back and breaks nothing: it
+/// is as if that party had not come yet. If all have met meanwhile it is told so instead. While an
+/// action runs all have met: then a wait is not interrupted before the action has ended. A thread
+/// that dies in the midst of that has died waiting. If it is *stopped* there, its place is nobody
+/// else's until it goes on.
 ///
 /// # More threads than parties
 ///
-/// A thread that finds all places taken waits for the next generation. A generation is drained before
-/// the next one: a released waiter keeps its place up to the moment at which it is told. So a process
-/// that is *stopped* (SIGSTOP, a debugger) after it was released holds up those that need its place.
-/// With no more threads than parties they would wait for that process anyway.
+/// A thread that finds all places taken waits for the next generation. A generation is drained
+/// before the next one: a released waiter keeps its place up to the moment at which it is told. So
+/// a process that is *stopped* (SIGSTOP, a debugger) after it was released holds up those that need
+/// its place. With no more threads than parties they would wait for that process anyway.
 #[repr(C)]
 pub struct Barrier<const N: usize = 256> {
     raw: raw::Barrier<Linux, N>,
@@ -151,11 +153,13 @@ impl<const N: usize> Barrier<N> {
         }
     }
 
-    /// Waits until all parties have come, as long as it takes. What each wrote before is seen by all after.
+    /// Waits until all parties have come, as long as it takes. What each wrote before is seen by
+    /// all after.
     ///
     /// # Errors
     /// [`WaitError::Broken`]; [`WaitError::Unusable`]. [`WaitError::Interrupted`], in an
-    /// [interruptible scope](crate::interruptible): [the arrival is taken back](Self#interruptions).
+    /// [interruptible scope](crate::interruptible):
+    /// [the arrival is taken back](Self#interruptions).
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -163,12 +167,14 @@ impl<const N: usize> Barrier<N> {
         self.wait_plainly(Patience::FOREVER)
     }
 
-    /// Waits at most that long (monotonic time), and then breaks the barrier. [`Duration::MAX`] is for ever.
+    /// Waits at most that long (monotonic time), and then breaks the barrier. [`Duration::MAX`] is
+    /// for ever.
     ///
     /// One that could not even arrive, because others had taken all places, breaks nothing.
     ///
     /// # Errors
-    /// Those of [`wait`](Self::wait), and [`WaitError::TimedOut`]; the others get [`WaitError::Broken`] then.
+    /// Those of [`wait`](Self::wait), and [`WaitError::TimedOut`]; the others get
+    /// [`WaitError::Broken`] then.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -187,9 +193,11 @@ impl<const N: usize> Barrier<N> {
         self.wait_plainly(Patience::until(deadline))
     }
 
-    /// Waits; one that sees that all have arrived, the leader, runs its action before anybody is released.
+    /// Waits; one that sees that all have arrived, the leader, runs its action before anybody is
+    /// released.
     ///
-    /// Functions cannot be shared between processes, so each party brings the action: usually all the same.
+    /// Functions cannot be shared between processes, so each party brings the action: usually all
+    /// the same.
     ///
     /// ```
     /// use outlive::{Barrier, Segment};
@@ -218,8 +226,8 @@ impl<const N: usize> Barrier<N> {
         self.wait_simply(Patience::FOREVER, action)
     }
 
-    /// [`wait_with`](Self::wait_with) and [`wait_timeout`](Self::wait_timeout). The time that the action takes counts for those
-    /// who wait for it.
+    /// [`wait_with`](Self::wait_with) and [`wait_timeout`](Self::wait_timeout). The time that the
+    /// action takes counts for those who wait for it.
     ///
     /// # Errors
     /// Those of [`wait_timeout`](Self::wait_timeout).
@@ -247,8 +255,8 @@ impl<const N: usize> Barrier<N> {
         self.wait_simply(Patience::until(deadline), action)
     }
 
-    /// Waits; as [`wait_with`](Self::wait_with), with an action that can fail. If it does, nobody has met:
-    /// its caller gets the error, and all others get [`WaitError::Broken`].
+    /// Waits; as [`wait_with`](Self::wait_with), with an action that can fail. If it does, nobody
+    /// has met: its caller gets the error, and all others get [`WaitError::Broken`].
     ///
     /// ```
     /// use outlive::{ActionError, Barrier, Segment, WaitError};
@@ -266,9 +274,9 @@ impl<const N: usize> Barrier<N> {
     /// ```
     ///
     /// # Errors
-    /// [`ActionError::Failed`] if the action of the calling thread was run, and failed. The barrier is
-    /// broken then, unless somebody has [reset](Self::reset) it during the action. [`ActionError::Wait`]
-    /// with the errors of [`wait`](Self::wait).
+    /// [`ActionError::Failed`] if the action of the calling thread was run, and failed. The barrier
+    /// is broken then, unless somebody has [reset](Self::reset) it during the action.
+    /// [`ActionError::Wait`] with the errors of [`wait`](Self::wait).
     ///
     /// # Panics
     /// If the action does. The barrier is broken then.
@@ -279,11 +287,12 @@ impl<const N: usize> Barrier<N> {
         self.wait_here(Patience::FOREVER, action)
     }
 
-    /// [`wait_then`](Self::wait_then) and [`wait_timeout`](Self::wait_timeout). The time that the action
-    /// takes counts for those who wait for it.
+    /// [`wait_then`](Self::wait_then) and [`wait_timeout`](Self::wait_timeout). The time that the
+    /// action takes counts for those who wait for it.
     ///
     /// # Errors
-    /// Those of [`wait_then`](Self::wait_then), and [`WaitError::TimedOut`] in [`ActionError::Wait`].
+    /// Those of [`wait_then`](Self::wait_then), and [`WaitError::TimedOut`] in
+    /// [`ActionError::Wait`].
     ///
     /// # Panics
     /// If the action does. The barrier is broken then.
@@ -362,10 +371,12 @@ impl<const N: usize> Barrier<N> {
         Ok(self.raw.finish(me, generation).map_err(WaitError::from)?)
     }
 
-    /// Declares that the calling thread will come: if it dies before, those who wait are told. Dropping the member takes the
-    /// declaration back (and breaks nothing, unless the thread is panicking).
+    /// Declares that the calling thread will come: if it dies before, those who wait are told.
+    /// Dropping the member takes the declaration back (and breaks nothing, unless the thread is
+    /// panicking).
     ///
-    /// Joining is no arrival: a member waits as everybody does. Parties that have not joined may come as well.
+    /// Joining is no arrival: a member waits as everybody does. Parties that have not joined may
+    /// come as well.
     ///
     /// ```
     /// use outlive::{Barrier, Segment};
@@ -380,8 +391,8 @@ impl<const N: usize> Barrier<N> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidSize`] if there are as many members as parties, dead ones included until a [`reset`](Self::reset); and
-    /// those of the first operation in a segment.
+    /// [`Error::InvalidSize`] if there are as many members as parties, dead ones included until a
+    /// [`reset`](Self::reset); and those of the first operation in a segment.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -406,7 +417,8 @@ impl<const N: usize> Barrier<N> {
         Ok(())
     }
 
-    /// Makes it as new. Those who wait are told that it was broken; members that have died are members no longer.
+    /// Makes it as new. Those who wait are told that it was broken; members that have died are
+    /// members no longer.
     ///
     /// # Errors
     /// Those of the first operation in a segment.
@@ -436,8 +448,8 @@ impl<const N: usize> Barrier<N> {
         if self.is_broken() { 0 } else { self.raw.arrived().count() }
     }
 
-    /// Who has come, and waits for the others; of a broken barrier, who has not been told yet, or has died. For people who
-    /// look for the missing one.
+    /// Who has come, and waits for the others; of a broken barrier, who has not been told yet, or
+    /// has died. For people who look for the missing one.
     pub fn arrived(&self) -> impl Iterator<Item = Id> + '_ {
         self.raw.arrived()
     }
@@ -488,7 +500,8 @@ pub struct BarrierWaitResult {
 }
 
 impl BarrierWaitResult {
-    /// True for exactly one of them: the one that completed the number, and ran the action if it brought one.
+    /// True for exactly one of them: the one that completed the number, and ran the action if it
+    /// brought one.
     #[must_use]
     pub fn is_leader(&self) -> bool {
         self.leader
@@ -516,13 +529,14 @@ impl<const N: usize> Drop for Running<'_, N> {
     }
 }
 
-/// The declaration that the thread will come to a [`Barrier`]: see [`Barrier::join`]. It derefs to the barrier.
+/// The declaration that the thread will come to a [`Barrier`]: see [`Barrier::join`]. It derefs to
+/// the barrier.
 ///
-/// It gives no reference to data. When a thread ends that has leaked its declaration, that is a death of
-/// the member: the others get [`WaitError::Broken`].
+/// It gives no reference to data. When a thread ends that has leaked its declaration, that is a
+/// death of the member: the others get [`WaitError::Broken`].
 ///
-/// In a child that was forked while the parent had joined, the copy still derefs to the barrier. When it
-/// is dropped it takes nothing back: the member is the parent.
+/// In a child that was forked while the parent had joined, the copy still derefs to the barrier.
+/// When it is dropped it takes nothing back: the member is the parent.
 #[must_use = "if unused the declaration is taken back at once"]
 pub struct BarrierMember<'a, const N: usize> {
     barrier: &'a Barrier<N>,
@@ -532,7 +546,8 @@ pub struct BarrierMember<'a, const N: usize> {
     not_send: PhantomData<*const ()>, // the member is a thread
 }
 
-// SAFETY: nothing can be done through a `&BarrierMember` but what everybody can do with the barrier.
+// SAFETY: nothing can be done through a `&BarrierMember` but what everybody can do with the
+// barrier.
 unsafe impl<const N: usize> Sync for BarrierMember<'_, N> {}
 
 impl<const N: usize> Deref for BarrierMember<'_, N> {

@@ -12,12 +12,16 @@ use std::time::{Duration, Instant};
 
 /// A condition variable in memory that processes share. Eight bytes.
 ///
-/// As [`std::sync::Condvar`], with [guards](Waitable) of [`Mutex`](crate::Mutex), [`ReentrantMutex`](crate::ReentrantMutex) (all holds are given back
-/// and taken again) and [`Lock`](crate::Lock). As Python's `multiprocessing.Condition`: `wait_for` is [`wait_while`](Self::wait_while) with the
-/// opposite predicate, `notify(n)` is [`notify_n`](Self::notify_n). Waits may end for no reason, as everywhere but more often: whenever a participant of
-/// the segment dies or comes. So **what is waited for is a predicate** under the lock, in a loop or in [`wait_while`](Self::wait_while).
+/// As [`std::sync::Condvar`], with [guards](Waitable) of [`Mutex`](crate::Mutex),
+/// [`ReentrantMutex`](crate::ReentrantMutex) (all holds are given back and taken again) and
+/// [`Lock`](crate::Lock). As Python's `multiprocessing.Condition`: `wait_for` is
+/// [`wait_while`](Self::wait_while) with the opposite predicate, `notify(n)` is
+/// [`notify_n`](Self::notify_n). Waits may end for no reason, as everywhere but more often:
+/// whenever a participant of the segment dies or comes. So **what is waited for is a predicate**
+/// under the lock, in a loop or in [`wait_while`](Self::wait_while).
 ///
-/// It and the lock are in the same segment. Notify with the lock held or after it, but not before the predicate is true.
+/// It and the lock are in the same segment. Notify with the lock held or after it, but not before
+/// the predicate is true.
 ///
 /// ```
 /// use outlive::{Condvar, Mutex, Segment, Shareable};
@@ -53,19 +57,19 @@ use std::time::{Duration, Instant};
 ///
 /// # Who is notified
 ///
-/// [`wait_told`](Self::wait_told) and its timed forms tell why a wait ended: [`Woken`]. At most as many waits
-/// end as [`Woken::Notified`] as were asked for, by [`notify_one`](Self::notify_one),
-/// [`notify_n`](Self::notify_n) and [`notify_all`](Self::notify_all) together; and exactly as many, or all
-/// that wait if they are fewer, where
+/// [`wait_told`](Self::wait_told) and its timed forms tell why a wait ended: [`Woken`]. At most as
+/// many waits end as [`Woken::Notified`] as were asked for, by [`notify_one`](Self::notify_one),
+/// [`notify_n`](Self::notify_n) and [`notify_all`](Self::notify_all) together; and exactly as many,
+/// or all that wait if they are fewer, where
 ///
 /// - the notifier has the lock that the waiters wait with; and
 /// - no waiter is killed when it has taken its notification already.
 ///
-/// A wait lasts from the release of the lock up to the moment at which it is had again: a waiter that has
-/// just been woken by a death, and is still without the lock, is notified as well as a sleeper. If a waiter
-/// is killed that was notified, and had not taken the lock again, another that waited beside it is told
-/// instead. So whoever wants a notification, and has no predicate, waits in a loop; it misses none, if
-/// notifiers have the lock:
+/// A wait lasts from the release of the lock up to the moment at which it is had again: a waiter
+/// that has just been woken by a death, and is still without the lock, is notified as well as a
+/// sleeper. If a waiter is killed that was notified, and had not taken the lock again, another that
+/// waited beside it is told instead. So whoever wants a notification, and has no predicate, waits
+/// in a loop; it misses none, if notifiers have the lock:
 ///
 /// ```
 /// use outlive::{Condvar, Lock, LockError, LockResult, Segment, Shareable, Woken};
@@ -103,18 +107,20 @@ use std::time::{Duration, Instant};
 /// # Ok::<(), outlive::Error>(())
 /// ```
 ///
-/// A loop that waits for [`Woken::Notified`] alone does not learn that the notifier was killed before it
-/// notified. With a predicate it would.
+/// A loop that waits for [`Woken::Notified`] alone does not learn that the notifier was killed
+/// before it notified. With a predicate it would.
 ///
-/// A wait tells of a death within ten milliseconds, or as soon as the kernel does if it has waited longer than that. [`wait_while`](Self::wait_while)
-/// is cheaper than [`wait`](Self::wait) in a loop: it can look at the condition again after ten milliseconds, and so need not look at each
+/// A wait tells of a death within ten milliseconds, or as soon as the kernel does if it has waited
+/// longer than that. [`wait_while`](Self::wait_while) is cheaper than [`wait`](Self::wait) in a
+/// loop: it can look at the condition again after ten milliseconds, and so need not look at each
 /// participant of the segment before it knows that the wait is a long one.
 #[repr(transparent)]
 pub struct Condvar {
     raw: raw::Condvar<Linux>,
 }
 
-// SAFETY: two words, understood whatever their bits; repr(transparent) over repr(C), no pointers, no Drop.
+// SAFETY: two words, understood whatever their bits; repr(transparent) over repr(C), no pointers,
+// no Drop.
 unsafe impl Shareable for Condvar {
     const DEFINITION: &'static Definition = &Definition::atomic::<Self>("outlive::Condvar");
 }
@@ -124,8 +130,9 @@ unsafe impl Shareable for Condvar {
 pub struct WaitTimeoutResult(bool);
 
 impl WaitTimeoutResult {
-    /// Whether it ended because its time was over: from [`wait_timeout`](Condvar::wait_timeout), without a notification; from
-    /// [`wait_timeout_while`](Condvar::wait_timeout_while), with the condition still true. Python's `wait` and `wait_for` give the opposite.
+    /// Whether it ended because its time was over: from [`wait_timeout`](Condvar::wait_timeout),
+    /// without a notification; from [`wait_timeout_while`](Condvar::wait_timeout_while), with the
+    /// condition still true. Python's `wait` and `wait_for` give the opposite.
     #[must_use]
     pub fn timed_out(&self) -> bool {
         self.0
@@ -138,14 +145,17 @@ impl Condvar {
         Self { raw: raw::Condvar::from_words(Linux::zero(), Linux::zero()) }
     }
 
-    /// Gives the lock back, waits to be notified, and takes the lock again. May return for no reason.
+    /// Gives the lock back, waits to be notified, and takes the lock again. May return for no
+    /// reason.
     ///
     /// # Errors
-    /// [`LockError::OwnerDied`] and [`LockError::Poisoned`], which contain the guard, if the lock was found so when it was taken again.
-    /// [`LockError::Leaked`], which contains no guard, if another thread took the lock meanwhile, leaked its guard, and ended.
-    /// [`LockError::NotWaited`], which contains the guard, too, if the lock is [in another segment](Error::OtherSegment), or if this thread does not
-    /// [hold](Error::NotHeld) it, being a child that was forked meanwhile. [`LockError::WaitInterrupted`], which contains the
-    /// guard, in an [interruptible scope](crate::interruptible).
+    /// [`LockError::OwnerDied`] and [`LockError::Poisoned`], which contain the guard, if the lock
+    /// was found so when it was taken again. [`LockError::Leaked`], which contains no guard, if
+    /// another thread took the lock meanwhile, leaked its guard, and ended.
+    /// [`LockError::NotWaited`], which contains the guard, too, if the lock is
+    /// [in another segment](Error::OtherSegment), or if this thread does not [hold](Error::NotHeld)
+    /// it, being a child that was forked meanwhile. [`LockError::WaitInterrupted`], which contains
+    /// the guard, in an [interruptible scope](crate::interruptible).
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies). The wait returns, whoever it is.
@@ -156,8 +166,9 @@ impl Condvar {
     /// As [`wait`](Self::wait), and tells [why it ended](Self#who-is-notified).
     ///
     /// # Errors
-    /// Those of [`wait`](Self::wait), but [`Woken::Interrupted`] for an interruption. The guard is beside the reason for which
-    /// the wait ended; with [`LockError::NotWaited`] that is [`Woken::Neither`].
+    /// Those of [`wait`](Self::wait), but [`Woken::Interrupted`] for an interruption. The guard is
+    /// beside the reason for which the wait ended; with [`LockError::NotWaited`] that is
+    /// [`Woken::Neither`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies). The wait returns, whoever it is: [`Woken::Neither`].
@@ -165,8 +176,8 @@ impl Condvar {
         self.wait_to(guard, true, None)
     }
 
-    /// As [`wait_timeout`](Self::wait_timeout), and tells [why it ended](Self#who-is-notified). One that was
-    /// notified is told so, even if its time is over.
+    /// As [`wait_timeout`](Self::wait_timeout), and tells [why it ended](Self#who-is-notified). One
+    /// that was notified is told so, even if its time is over.
     ///
     /// ```
     /// use outlive::{Condvar, Mutex, Segment, Shareable, Woken};
@@ -231,7 +242,8 @@ impl Condvar {
         Ok(guard)
     }
 
-    /// As [`wait`](Self::wait), at most that long (monotonic time). [`Duration::MAX`] is for ever; zero gives the lock back and takes it.
+    /// As [`wait`](Self::wait), at most that long (monotonic time). [`Duration::MAX`] is for ever;
+    /// zero gives the lock back and takes it.
     ///
     /// The time that it takes to have the lock again is not counted.
     ///
@@ -259,7 +271,8 @@ impl Condvar {
         self.wait_timeout(guard, deadline.saturating_duration_since(Instant::now()))
     }
 
-    /// As [`wait_while`](Self::wait_while), at most that long. The condition is looked at after the time is over, too.
+    /// As [`wait_while`](Self::wait_while), at most that long. The condition is looked at after the
+    /// time is over, too.
     ///
     /// # Errors
     /// Those of [`wait`](Self::wait), at once, whatever the condition.
@@ -293,7 +306,8 @@ impl Condvar {
         }
     }
 
-    /// `watch`: everybody, from before the lock is given back. Else the wait is cheaper, and over after ten milliseconds.
+    /// `watch`: everybody, from before the lock is given back. Else the wait is cheaper, and over
+    /// after ten milliseconds.
     fn wait_to<G: Waitable>(&self, guard: G, watch: bool, deadline: Option<Duration>) -> LockResult<(G, Woken)> {
         self.wait_noting(guard, watch, deadline, &mut false)
     }
@@ -358,7 +372,8 @@ impl Condvar {
         }
     }
 
-    // Who notifies is watched by those that wait, even if it has never locked anything here. One that cannot be watched notifies as well.
+    // Who notifies is watched by those that wait, even if it has never locked anything here. One
+    // that cannot be watched notifies as well.
     #[cold]
     fn notify_slow(&self, count: u32) {
         let me = local::participant(self).ok();

@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 
 /// A flag that can be waited for, in memory that processes share. Four bytes.
 ///
-/// As Python's `multiprocessing.Event`, whose `set` hangs when a process that waited was killed; this one's never does. It stays
-/// set until it is [cleared](Self::clear), and whoever waits at the moment of a [`set`](Self::set) is released by it, even if a
-/// clear follows at once.
+/// As Python's `multiprocessing.Event`, whose `set` hangs when a process that waited was killed;
+/// this one's never does. It stays set until it is [cleared](Self::clear), and whoever waits at the
+/// moment of a [`set`](Self::set) is released by it, even if a clear follows at once.
 ///
-/// An event made by [`auto_reset`](Self::auto_reset) releases one waiter for each set, or the next to come, and is clear again. It
-/// remembers *that* it was set, not how often: two sets before a waiter has taken the first are one.
+/// An event made by [`auto_reset`](Self::auto_reset) releases one waiter for each set, or the next
+/// to come, and is clear again. It remembers *that* it was set, not how often: two sets before a
+/// waiter has taken the first are one.
 ///
 /// ```
 /// use outlive::{Event, Segment};
@@ -71,8 +72,9 @@ impl Event {
         Self { raw: raw::Event::from_word(Linux::word(raw::Event::<Linux>::AUTO_RESET)) }
     }
 
-    /// Sets it, and releases those who wait (with `auto_reset` one of them, or the next to come). What was written before is seen
-    /// by whom it releases. Where nobody waits there is no system call.
+    /// Sets it, and releases those who wait (with `auto_reset` one of them, or the next to come).
+    /// What was written before is seen by whom it releases. Where nobody waits there is no system
+    /// call.
     ///
     /// # Errors
     /// [`Error::NotInSegment`].

@@ -8,8 +8,8 @@ use core::fmt;
 /// Elsewhere a handler runs and the wait goes on, as with std's locks. A binding to a language with
 /// handlers of its own (Python's for Ctrl-C) must come back to run them. Within the scope every
 /// operation that waits then ends as [`LockError::Interrupted`](crate::LockError::Interrupted) or
-/// [`WaitError::Interrupted`](crate::WaitError::Interrupted), whatever the primitive. The caller sees
-/// to the signal, and then waits again or gives up.
+/// [`WaitError::Interrupted`](crate::WaitError::Interrupted), whatever the primitive. The caller
+/// sees to the signal, and then waits again or gives up.
 ///
 /// ```
 /// use outlive::{Barrier, Segment, WaitError, interruptible};
@@ -33,42 +33,46 @@ use core::fmt;
 ///
 /// # What an interrupted operation has done
 ///
-/// Nothing: it gives up as one whose time is over, and looks once more before that. So it takes what
-/// is there rather than to say `Interrupted`. A wake that it was given is not lost for others.
+/// Nothing: it gives up as one whose time is over, and looks once more before that. So it takes
+/// what is there rather than to say `Interrupted`. A wake that it was given is not lost for others.
 ///
-/// - A **lock**, permit or event was not taken. A thread that does not have to sleep is not interrupted.
-/// - At a [`Barrier`](crate::Barrier) the arrival is taken back, and the barrier is *not* broken: the
-///   others wait on, and the caller may come again. If all have met meanwhile the caller is told
-///   that instead. While the action of another party runs all have met, and the caller is not
+/// - A **lock**, permit or event was not taken. A thread that does not have to sleep is not
+///   interrupted.
+/// - At a [`Barrier`](crate::Barrier) the arrival is taken back, and the barrier is *not* broken:
+///   the others wait on, and the caller may come again. If all have met meanwhile the caller is
+///   told that instead. While the action of another party runs all have met, and the caller is not
 ///   interrupted: it waits for the end of the action.
-/// - A wait with a [`Condvar`](crate::Condvar) takes the lock again before it returns, and waits for that
-///   as long as it takes: nothing interrupts that. A waiter that was notified is told so. A waiter that
-///   was not gets [`LockError::WaitInterrupted`](crate::LockError::WaitInterrupted) with the guard. From the
-///   forms that tell [why they ended](crate::Condvar#who-is-notified) it is
-///   [`Woken::Interrupted`](crate::Woken::Interrupted). If the lock was left by the dead or by a panic, that
-///   error comes first.
-/// - With a [`Once`](crate::Once) or [`OnceLock`](crate::OnceLock) it is another thread that initialises.
-///   A [`LazyLock`](crate::LazyLock) that is looked through has no way to say so, and waits on.
+/// - A wait with a [`Condvar`](crate::Condvar) takes the lock again before it returns, and waits
+///   for that as long as it takes: nothing interrupts that. A waiter that was notified is told so.
+///   A waiter that was not gets [`LockError::WaitInterrupted`](crate::LockError::WaitInterrupted)
+///   with the guard. From the forms that tell [why they ended](crate::Condvar#who-is-notified) it
+///   is [`Woken::Interrupted`](crate::Woken::Interrupted). If the lock was left by the dead or by a
+///   panic, that error comes first.
+/// - With a [`Once`](crate::Once) or [`OnceLock`](crate::OnceLock) it is another thread that
+///   initialises. A [`LazyLock`](crate::LazyLock) that is looked through has no way to say so, and
+///   waits on.
 ///
-/// [`RwLockWriteGuard::downgrade`](crate::RwLockWriteGuard::downgrade) waits for readers that step back, for
-/// an instant, and is not interrupted.
+/// [`RwLockWriteGuard::downgrade`](crate::RwLockWriteGuard::downgrade) waits for readers that step
+/// back, for an instant, and is not interrupted.
 ///
 /// # Which handlers, and when
 ///
 /// A handler that was installed **without** SA_RESTART, as Python installs its own, ends each sleep
-/// that it interrupts. The kernel tells nothing of a handler that ran *just before* the sleep began, as it
-/// tells nothing to `sem_wait`; then the sleep goes on until another signal comes, or what is waited for.
-/// So it is if the handler ran while a wait with a `Condvar` took its lock again. Nor is there anything to be told of a signal that another thread handled. And with SA_RESTART the
-/// kernel itself lets most sleeps go on. Where any of this matters, the handler says so by
-/// an [`Interrupter`]: see [`interruptible_by`].
+/// that it interrupts. The kernel tells nothing of a handler that ran *just before* the sleep
+/// began, as it tells nothing to `sem_wait`; then the sleep goes on until another signal comes, or
+/// what is waited for. So it is if the handler ran while a wait with a `Condvar` took its lock
+/// again. Nor is there anything to be told of a signal that another thread handled. And with
+/// SA_RESTART the kernel itself lets most sleeps go on. Where any of this matters, the handler says
+/// so by an [`Interrupter`]: see [`interruptible_by`].
 ///
 /// # Scopes
 ///
-/// A scope is the calling thread's. Threads that `body` starts are not in it. A child that `body` forks
-/// is, as it is a copy of this thread. The innermost scope decides alone, whatever those around it are.
-/// The scope ends with `body`, by a panic, too. What `body` calls is in it: a barrier's action, the
-/// condition of [`wait_while`](crate::Condvar::wait_while), destructors. Code there that cannot do with
-/// interruptions has a scope of its own by an interrupter that nobody uses.
+/// A scope is the calling thread's. Threads that `body` starts are not in it. A child that `body`
+/// forks is, as it is a copy of this thread. The innermost scope decides alone, whatever those
+/// around it are. The scope ends with `body`, by a panic, too. What `body` calls is in it: a
+/// barrier's action, the condition of [`wait_while`](crate::Condvar::wait_while), destructors. Code
+/// there that cannot do with interruptions has a scope of its own by an interrupter that nobody
+/// uses.
 ///
 /// # If a process dies
 ///
@@ -80,9 +84,10 @@ pub fn interruptible<R>(body: impl FnOnce() -> R) -> R {
 /// Runs `body`, and in it ends each sleep of the calling thread as soon as `interrupter` was
 /// [told to](Interrupter::interrupt).
 ///
-/// As [`interruptible`], but exact: a call of [`interrupt`](Interrupter::interrupt) is never missed, by which
-/// thread it ever comes, and whatever the flags of the handler. Other handlers end nothing: they run, and the
-/// wait goes on. If it was told before, an operation that would have to sleep is interrupted at once.
+/// As [`interruptible`], but exact: a call of [`interrupt`](Interrupter::interrupt) is never
+/// missed, by which thread it ever comes, and whatever the flags of the handler. Other handlers end
+/// nothing: they run, and the wait goes on. If it was told before, an operation that would have to
+/// sleep is interrupted at once.
 ///
 /// ```
 /// use outlive::{Event, Interrupter, Segment, WaitError, interruptible_by};
@@ -106,29 +111,29 @@ pub fn interruptible<R>(body: impl FnOnce() -> R) -> R {
 ///
 /// # For a binding to Python
 ///
-/// CPython's own handler knows no interrupter. There are two ways to tell it: a handler of the binding's
-/// that calls [`interrupt`](Interrupter::interrupt), and then the one that it found installed; or a thread
-/// that reads what Python's handler writes to `signal.set_wakeup_fd`.
+/// CPython's own handler knows no interrupter. There are two ways to tell it: a handler of the
+/// binding's that calls [`interrupt`](Interrupter::interrupt), and then the one that it found
+/// installed; or a thread that reads what Python's handler writes to `signal.set_wakeup_fd`.
 ///
 /// # What it costs
 ///
-/// An operation that does not sleep pays nothing. A sleep watches one word more, of the 128 that one wait
-/// takes. Without `futex_waitv` the word is looked at with the other rechecks: an interruption by another
-/// thread may come as late as [they](crate::raw::vigil#the-net).
+/// An operation that does not sleep pays nothing. A sleep watches one word more, of the 128 that
+/// one wait takes. Without `futex_waitv` the word is looked at with the other rechecks: an
+/// interruption by another thread may come as late as [they](crate::raw::vigil#the-net).
 ///
 /// # If a process dies
 ///
-/// As with [`interruptible`]. An interrupter is the process's own: a forked child has a copy of it, as it
-/// was, and nobody but the child itself tells that one.
+/// As with [`interruptible`]. An interrupter is the process's own: a forked child has a copy of it,
+/// as it was, and nobody but the child itself tells that one.
 pub fn interruptible_by<R>(interrupter: &Interrupter, body: impl FnOnce() -> R) -> R {
     linux::by(&interrupter.inner, body)
 }
 
 /// What ends the sleeps in scopes of [`interruptible_by`], of any number of threads of a process.
 ///
-/// Once told it stays so until it is [cleared](Self::clear): all sleeps in its scopes are interrupted,
-/// those that begin later, too. Usually a `static`, and one for each thread that is to be interrupted by
-/// itself. It lies in the memory of one process, not in a segment.
+/// Once told it stays so until it is [cleared](Self::clear): all sleeps in its scopes are
+/// interrupted, those that begin later, too. Usually a `static`, and one for each thread that is to
+/// be interrupted by itself. It lies in the memory of one process, not in a segment.
 ///
 /// ```
 /// use outlive::{Interrupter, Lock, LockError, Segment, interruptible_by};
@@ -153,11 +158,11 @@ impl Interrupter {
         Self { inner: linux::Interrupter::new() }
     }
 
-    /// Ends the sleeps in scopes of its, and those to come, until it is [cleared](Self::clear). What was
-    /// written before is seen by whom it interrupts.
+    /// Ends the sleeps in scopes of its, and those to come, until it is [cleared](Self::clear).
+    /// What was written before is seen by whom it interrupts.
     ///
-    /// A signal handler may call this: it is one atomic exchange, and a system call (futex(2)) if it was not
-    /// told before. It leaves `errno` as it was.
+    /// A signal handler may call this: it is one atomic exchange, and a system call (futex(2)) if
+    /// it was not told before. It leaves `errno` as it was.
     pub fn interrupt(&self) {
         self.inner.interrupt();
     }
@@ -170,8 +175,8 @@ impl Interrupter {
 
     /// From now on it interrupts nothing, until it is told again. Gives whether it was told.
     ///
-    /// To be called before one looks for what the signal was about: then a signal that comes meanwhile
-    /// ends the next sleep.
+    /// To be called before one looks for what the signal was about: then a signal that comes
+    /// meanwhile ends the next sleep.
     pub fn clear(&self) -> bool {
         self.inner.clear()
     }

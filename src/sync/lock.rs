@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 
 /// A lock that protects what is outside of it: a file, a device, a terminal. Four bytes.
 ///
-/// As Python's `multiprocessing.Lock`: [`acquire`](Self::acquire) and [`release`](Self::release) are separate calls,
-/// and **any** participant may release it. Whoever wants a guard has [`lock`](Self::lock). Unlike Python's, it outlives
-/// its holder: the next one to acquire it is told, [`LockError::OwnerDied`], and has it.
+/// As Python's `multiprocessing.Lock`: [`acquire`](Self::acquire) and [`release`](Self::release)
+/// are separate calls, and **any** participant may release it. Whoever wants a guard has
+/// [`lock`](Self::lock). Unlike Python's, it outlives its holder: the next one to acquire it is
+/// told, [`LockError::OwnerDied`], and has it.
 ///
 /// ```
 /// use outlive::{Lock, Segment};
@@ -30,15 +31,17 @@ use std::time::{Duration, Instant};
 ///
 /// # If a process dies
 ///
-/// As with [`Mutex`](crate::Mutex#if-a-process-dies). Holder is whoever acquired it last. Everybody who acquires it is told of
-/// the death, or the panic, until a holder says [`mark_consistent`](Self::mark_consistent); who it was is told the first time only.
+/// As with [`Mutex`](crate::Mutex#if-a-process-dies). Holder is whoever acquired it last. Everybody
+/// who acquires it is told of the death, or the panic, until a holder says
+/// [`mark_consistent`](Self::mark_consistent); who it was is told the first time only.
 ///
 /// # If a thread ends with it
 ///
-/// The lock stays acquired as long as the thread's *process* lives, as Python's does: others wait, and
-/// any participant may release it. This is so whether there was a guard, which was leaked, or none. When
-/// that process ends, the next to acquire the lock gets [`LockError::OwnerDied`], a waiter up to a
-/// second later. A process in another PID namespace is not known to end: then somebody has to release.
+/// The lock stays acquired as long as the thread's *process* lives, as Python's does: others wait,
+/// and any participant may release it. This is so whether there was a guard, which was leaked, or
+/// none. When that process ends, the next to acquire the lock gets [`LockError::OwnerDied`], a
+/// waiter up to a second later. A process in another PID namespace is not known to end: then
+/// somebody has to release.
 #[repr(transparent)]
 pub struct Lock {
     pub(super) raw: raw::Mutex<Linux>,
@@ -56,11 +59,12 @@ impl Lock {
     }
 
     /// Acquires, waiting as long as it takes. Signals end the wait in an
-    /// [interruptible scope](crate::interruptible) alone. A thread that has acquired it already waits until another releases it, as with Python's.
+    /// [interruptible scope](crate::interruptible) alone. A thread that has acquired it already
+    /// waits until another releases it, as with Python's.
     ///
     /// # Errors
-    /// [`LockError::OwnerDied`] and [`LockError::Poisoned`]: **it is acquired**, but a former holder died or panicked.
-    /// [`LockError::Interrupted`]; [`LockError::Unusable`].
+    /// [`LockError::OwnerDied`] and [`LockError::Poisoned`]: **it is acquired**, but a former
+    /// holder died or panicked. [`LockError::Interrupted`]; [`LockError::Unusable`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -125,8 +129,9 @@ impl Lock {
     /// [`Error::NotHeld`] if nobody holds it; [`Error::NotInSegment`].
     ///
     /// # If a process dies
-    /// See [above](Self#if-a-process-dies). If it was the holder, and nobody has acquired the lock since, this frees it as consistent, and the
-    /// next is told nothing: whoever releases on behalf of the dead vouches for what the lock protects.
+    /// See [above](Self#if-a-process-dies). If it was the holder, and nobody has acquired the lock
+    /// since, this frees it as consistent, and the next is told nothing: whoever releases on behalf
+    /// of the dead vouches for what the lock protects.
     #[inline]
     pub fn release(&self) -> Result<(), Error> {
         match local::participant(self) {
@@ -140,7 +145,8 @@ impl Lock {
         }
     }
 
-    /// Gives it back, whoever acquired it and in whatever state it is. `me`: the caller, if it takes part.
+    /// Gives it back, whoever acquired it and in whatever state it is. `me`: the caller, if it
+    /// takes part.
     #[cold]
     fn release_slow(&self, me: Option<Id>) -> Result<(), Error> {
         let holder = self.raw.release(None, None)?;
@@ -225,9 +231,9 @@ impl Lock {
         Err(error.map_guard(|()| LockGuard::new(self, local::participant(self).expect("acquired by this thread").id)))
     }
 
-    /// A guard for the lock that this thread has [acquired](Self::acquire), which releases it when it is
-    /// dropped: to wait on a [`Condvar`](crate::Condvar) with, for one. [`LockGuard::forget`] is the
-    /// reverse.
+    /// A guard for the lock that this thread has [acquired](Self::acquire), which releases it when
+    /// it is dropped: to wait on a [`Condvar`](crate::Condvar) with, for one. [`LockGuard::forget`]
+    /// is the reverse.
     ///
     /// ```
     /// use outlive::{Condvar, Lock, Segment, Shareable};
@@ -249,11 +255,13 @@ impl Lock {
     /// # Ok::<(), outlive::Error>(())
     /// ```
     ///
-    /// One acquisition is for one guard. Where two were made, or the lock is released beside the guard,
-    /// the guard that is dropped last panics, as one does whose lock somebody else has released.
+    /// One acquisition is for one guard. Where two were made, or the lock is released beside the
+    /// guard, the guard that is dropped last panics, as one does whose lock somebody else has
+    /// released.
     ///
     /// # Errors
-    /// [`Error::NotHeld`] unless the calling thread acquired it last; [`LockError::Unusable`]'s reasons.
+    /// [`Error::NotHeld`] unless the calling thread acquired it last; [`LockError::Unusable`]'s
+    /// reasons.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies). Nothing is changed by this.
@@ -268,7 +276,8 @@ impl Lock {
     /// Says, as the holder, that what the lock protects is right again.
     ///
     /// # Errors
-    /// [`Error::NotHeld`] unless the calling thread acquired it last; [`LockError::Unusable`]'s reasons.
+    /// [`Error::NotHeld`] unless the calling thread acquired it last; [`LockError::Unusable`]'s
+    /// reasons.
     pub fn mark_consistent(&self) -> Result<(), Error> {
         let me = local::participant(self)?;
         Ok(self.raw.mark_consistent_by(me.id)?)
@@ -330,11 +339,12 @@ impl fmt::Debug for Lock {
 /// The lock is held as long as this lives. Dropping it releases.
 ///
 /// # Panics
-/// Its drop panics if somebody else has released the lock meanwhile, which is allowed, but then what was thought to be
-/// protected was not (Python's `with` raises there, too). [`LockGuard::release`] gives an error instead.
+/// Its drop panics if somebody else has released the lock meanwhile, which is allowed, but then
+/// what was thought to be protected was not (Python's `with` raises there, too).
+/// [`LockGuard::release`] gives an error instead.
 ///
-/// In a child that was forked while the parent held it, the copy of the guard releases nothing: the hold
-/// is the parent's. See [fork](crate::guide#fork).
+/// In a child that was forked while the parent held it, the copy of the guard releases nothing: the
+/// hold is the parent's. See [fork](crate::guide#fork).
 #[must_use = "if unused the lock is given back at once"]
 pub struct LockGuard<'a> {
     pub(super) lock: &'a Lock,
@@ -363,8 +373,8 @@ impl<'a> LockGuard<'a> {
     /// Keeps the lock acquired without a guard, as after [`Lock::acquire`]: until it is
     /// [released](Lock::release). [`Lock::adopt`] gives a guard again.
     ///
-    /// A panic after this leaves the lock acquired, and tells nobody. In a child that was forked since
-    /// the lock was taken, this does nothing: the hold is the parent's.
+    /// A panic after this leaves the lock acquired, and tells nobody. In a child that was forked
+    /// since the lock was taken, this does nothing: the hold is the parent's.
     ///
     /// # If a process dies
     /// See [`Lock`](Lock#if-a-process-dies). Nothing is changed by this.

@@ -38,7 +38,8 @@ use std::time::{Duration, Instant};
 /// What an attempt to lock gives: the guard, or the reason why not, which may contain the guard.
 pub type LockResult<G> = Result<G, LockError<G>>;
 
-/// How long an operation may wait. `Until(None)` also stands for a moment further away than clocks count.
+/// How long an operation may wait. `Until(None)` also stands for a moment further away than clocks
+/// count.
 #[derive(Clone, Copy)]
 enum Patience {
     None,
@@ -63,8 +64,9 @@ impl Patience {
     }
 }
 
-/// Makes the calling thread, which may be about to wake others, a participant: those who sleep notice if it dies before it has woken
-/// them. One for which there is no room may wake them all the same; of its death there only the net tells.
+/// Makes the calling thread, which may be about to wake others, a participant: those who sleep
+/// notice if it dies before it has woken them. One for which there is no room may wake them all the
+/// same; of its death there only the net tells.
 ///
 /// # Errors
 /// [`Error::NotInSegment`] alone.
@@ -76,8 +78,8 @@ fn take_part_to_wake<T: ?Sized>(place: &T) -> Result<(), Error> {
     }
 }
 
-/// Whether a holder in the segment of `place` is the calling thread. One that does not take part there
-/// holds nothing, and is not registered for the question.
+/// Whether a holder in the segment of `place` is the calling thread. One that does not take part
+/// there holds nothing, and is not registered for the question.
 fn is_current_thread<T: ?Sized>(place: &T, holder: Option<Id>) -> bool {
     holder.is_some() && holder == local::known_as(place)
 }

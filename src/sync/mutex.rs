@@ -15,12 +15,13 @@ use std::time::{Duration, Instant};
 
 /// A mutual exclusion around data, in memory that processes share. Four bytes and the data.
 ///
-/// As [`std::sync::Mutex`], with one more answer: if a holder **died**, by whatever cause, the next one to lock gets the
-/// guard inside [`LockError::OwnerDied`], and so does everybody after it, until somebody who has looked at
-/// the data says [`MutexGuard::mark_consistent`].
+/// As [`std::sync::Mutex`], with one more answer: if a holder **died**, by whatever cause, the next
+/// one to lock gets the guard inside [`LockError::OwnerDied`], and so does everybody after it,
+/// until somebody who has looked at the data says [`MutexGuard::mark_consistent`].
 ///
 /// It must be in a [`Segment`](crate::Segment); elsewhere every operation answers
-/// [`Error::NotInSegment`](crate::Error::NotInSegment). A thread takes part in a segment from its first operation there.
+/// [`Error::NotInSegment`](crate::Error::NotInSegment). A thread takes part in a segment from its
+/// first operation there.
 ///
 /// ```
 /// use outlive::{LockError, Mutex, Segment};
@@ -46,24 +47,26 @@ use std::time::{Duration, Instant};
 /// | one that waits                                   | nothing                                                                  |
 /// | one that unlocks, before or after the release     | `OwnerDied`, or nothing; those who wait go on                            |
 ///
-/// All of this takes as long as the kernel takes to end the thread: tens of microseconds, unless it writes a core dump first. (One
-/// that was only to wake somebody is noticed within ten milliseconds. See [`raw::vigil`](crate::raw::vigil) for the limits.)
+/// All of this takes as long as the kernel takes to end the thread: tens of microseconds, unless it
+/// writes a core dump first. (One that was only to wake somebody is noticed within ten
+/// milliseconds. See [`raw::vigil`](crate::raw::vigil) for the limits.)
 ///
 /// # If a guard is leaked
 ///
-/// Its thread holds the lock as long as it lives, as with std. If the thread ends, and its process lives
-/// on, everybody who locks gets [`LockError::Leaked`] at once: another thread of that process may still
-/// use a reference that the guard gave. When that process ends, the next to lock gets `OwnerDied`.
-/// A process that cannot be looked at, since it is in another PID namespace, may live, and so may one
-/// that has become another program by exec. [`lock_leaked`](Self::lock_leaked) is for callers that know
-/// better.
+/// Its thread holds the lock as long as it lives, as with std. If the thread ends, and its process
+/// lives on, everybody who locks gets [`LockError::Leaked`] at once: another thread of that process
+/// may still use a reference that the guard gave. When that process ends, the next to lock gets
+/// `OwnerDied`. A process that cannot be looked at, since it is in another PID namespace, may live,
+/// and so may one that has become another program by exec. [`lock_leaked`](Self::lock_leaked) is
+/// for callers that know better.
 #[repr(C)]
 pub struct Mutex<T> {
     pub(super) raw: raw::Mutex<Linux>,
     data: UnsafeCell<T>,
 }
 
-// SAFETY: repr(C); the word is understood whatever its bits, the data is Shareable; no pointers, no Drop but T's (none).
+// SAFETY: repr(C); the word is understood whatever its bits, the data is Shareable; no pointers, no
+// Drop but T's (none).
 unsafe impl<T: Shareable> Shareable for Mutex<T> {
     const DEFINITION: &'static Definition = &Definition::structure::<Self>(
         "outlive::Mutex",
@@ -74,7 +77,8 @@ unsafe impl<T: Shareable> Shareable for Mutex<T> {
     );
 }
 
-// SAFETY: the lock gives the data to one thread at a time (raw::mutex, invariants 1 and 2), as std's Mutex does.
+// SAFETY: the lock gives the data to one thread at a time (raw::mutex, invariants 1 and 2), as
+// std's Mutex does.
 unsafe impl<T: Send> Sync for Mutex<T> {}
 
 impl<T> Mutex<T> {
@@ -85,12 +89,13 @@ impl<T> Mutex<T> {
 
     /// Locks, waiting as long as it takes.
     ///
-    /// Signals end the wait in an [interruptible scope](crate::interruptible) alone. A thread that holds the lock already gets [`LockError::Deadlock`] at once.
+    /// Signals end the wait in an [interruptible scope](crate::interruptible) alone. A thread that
+    /// holds the lock already gets [`LockError::Deadlock`] at once.
     ///
     /// # Errors
-    /// [`LockError::OwnerDied`] and [`LockError::Poisoned`], which contain the guard; [`LockError::Deadlock`];
-    /// [`LockError::Leaked`]; [`LockError::Interrupted`]; [`LockError::Unusable`] where the thread cannot take part in the
-    /// segment.
+    /// [`LockError::OwnerDied`] and [`LockError::Poisoned`], which contain the guard;
+    /// [`LockError::Deadlock`]; [`LockError::Leaked`]; [`LockError::Interrupted`];
+    /// [`LockError::Unusable`] where the thread cannot take part in the segment.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -183,8 +188,8 @@ impl<T> Mutex<T> {
         self.raw.is_inconsistent()
     }
 
-    /// Who holds it at the moment, dead or alive. [`Segment::participant`](crate::Segment::participant)
-    /// tells which process that is.
+    /// Who holds it at the moment, dead or alive.
+    /// [`Segment::participant`](crate::Segment::participant) tells which process that is.
     pub fn holder(&self) -> Option<Id> {
         self.raw.holder()
     }
@@ -246,8 +251,8 @@ impl<T: fmt::Debug> fmt::Debug for Mutex<T> {
 
 /// The lock is held as long as this lives. Dropping it unlocks.
 ///
-/// In a child that was forked while the parent held it, the copy of the guard releases nothing, but it
-/// still gives the reference. See [fork](crate::guide#fork).
+/// In a child that was forked while the parent held it, the copy of the guard releases nothing, but
+/// it still gives the reference. See [fork](crate::guide#fork).
 #[must_use = "if unused the lock is given back at once"]
 pub struct MutexGuard<'a, T> {
     pub(super) lock: &'a Mutex<T>,
@@ -266,7 +271,8 @@ impl<'a, T> MutexGuard<'a, T> {
         Self { lock, stamp: Stamp::now(left.map_or(0, Cause::word)), not_send: PhantomData }
     }
 
-    /// Says that the data is right again: the next one to lock hears nothing of the death or panic before.
+    /// Says that the data is right again: the next one to lock hears nothing of the death or panic
+    /// before.
     pub fn mark_consistent(&mut self) {
         self.stamp.set_own(0);
         if self.stamp.is_of_this_process() {
@@ -279,7 +285,8 @@ impl<T> Deref for MutexGuard<'_, T> {
     type Target = T;
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: this guard's thread holds the lock, so nobody writes the data (raw::mutex, invariants 1 and 2).
+        // SAFETY: this guard's thread holds the lock, so nobody writes the data (raw::mutex,
+        // invariants 1 and 2).
         unsafe { &*self.lock.data.get() }
     }
 }
@@ -302,7 +309,8 @@ impl<T> Drop for MutexGuard<'_, T> {
             self.stamp.set_own(Cause::Panicked(self.lock.raw.holder()).word());
         }
         self.lock.raw.unlock(self.stamp.own());
-        // Only now: an exchange waits for the stores before it. The count is too high for a moment, as it may be.
+        // Only now: an exchange waits for the stores before it. The count is too high for a moment,
+        // as it may be.
         local::hold_ends();
     }
 }

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LockState {
-    /// Who holds it, dead or alive; of a [`RwLock`](crate::RwLock) who writes, or waits for the last readers.
+    /// Who holds it, dead or alive; of a [`RwLock`](crate::RwLock) who writes, or waits for the
+    /// last readers.
     pub holder: Option<Id>,
     /// Whether what it protects was left inconsistent.
     pub is_inconsistent: bool,
@@ -20,11 +21,11 @@ pub struct LockState {
 
 /// For how long a lock has been seen with one holder, by a caller who looks again and again.
 ///
-/// For people who wait, and want to know for whom: after each timeout the waiter looks who holds the
-/// lock. A [`Monitor`](crate::Monitor) does it with [`LockState::holder`].
+/// For people who wait, and want to know for whom: after each timeout the waiter looks who holds
+/// the lock. A [`Monitor`](crate::Monitor) does it with [`LockState::holder`].
 ///
-/// No lock notes when it was taken, since that would make each lock and unlock slower. So this does not
-/// know:
+/// No lock notes when it was taken, since that would make each lock and unlock slower. So this does
+/// not know:
 ///
 /// * since when the lock was held before the first look. It cannot be longer than the holder's
 ///   [`age`](crate::ParticipantInfo::age);
@@ -78,10 +79,12 @@ impl HolderWatch {
         Self { seen: None }
     }
 
-    /// Notes who holds the lock now. Tells that holder, and how long ago the first of those looks in a row
-    /// was that have all found this holder: zero, if this is the first one. `None` if nobody holds it.
+    /// Notes who holds the lock now. Tells that holder, and how long ago the first of those looks
+    /// in a row was that have all found this holder: zero, if this is the first one. `None` if
+    /// nobody holds it.
     ///
-    /// A dead holder is one as long as the lock names it. The next participant in its slot has another id.
+    /// A dead holder is one as long as the lock names it. The next participant in its slot has
+    /// another id.
     pub fn observe(&mut self, holder: Option<Id>) -> Option<(Id, Duration)> {
         let now = Instant::now();
         let same = self.seen.filter(|(id, _)| holder == Some(*id));
@@ -125,8 +128,8 @@ impl Observe for Event {
     fn observed(&self) -> bool {
         // SAFETY: an event is a word alone, down to it `repr(transparent)`.
         let word = unsafe { &*ptr::from_ref(self).cast::<<Linux as crate::platform::Platform>::Word>() };
-        // ORDERING: Relaxed; a fence follows. The event's own look is one with Acquire, which read-only
-        // memory does not admit, so it is at a copy.
+        // ORDERING: Relaxed; a fence follows. The event's own look is one with Acquire, which
+        // read-only memory does not admit, so it is at a copy.
         raw::Event::<Linux>::from_word(Word::new(word.load(Relaxed))).is_set()
     }
 }

@@ -1,4 +1,5 @@
-//! [`Once`], [`OnceLock`], [`LazyLock`]: what is done once, by whoever comes first and does not die over it.
+//! [`Once`], [`OnceLock`], [`LazyLock`]: what is done once, by whoever comes first and does not die
+//! over it.
 
 use super::stamp::Stamp;
 use crate::error::WaitError;
@@ -13,8 +14,8 @@ use core::ops::Deref;
 
 /// Something that is done once among all processes. Four bytes.
 ///
-/// As [`std::sync::Once`], with another answer if the one that does it panics or **dies**: the next caller does it, and may
-/// [ask](Self::call_once_force) whether somebody has tried before.
+/// As [`std::sync::Once`], with another answer if the one that does it panics or **dies**: the next
+/// caller does it, and may [ask](Self::call_once_force) whether somebody has tried before.
 ///
 /// ```
 /// use outlive::{Once, Segment};
@@ -52,10 +53,12 @@ impl Once {
         Self { raw: raw::Once::from_word(Linux::zero()) }
     }
 
-    /// Does it, unless it was done; waits for a living initialiser that is at it. What it wrote is seen by all who return.
+    /// Does it, unless it was done; waits for a living initialiser that is at it. What it wrote is
+    /// seen by all who return.
     ///
     /// # Errors
-    /// [`WaitError::Deadlock`] when called by the initialiser itself; [`WaitError::Interrupted`] of a wait for it; [`WaitError::Unusable`].
+    /// [`WaitError::Deadlock`] when called by the initialiser itself; [`WaitError::Interrupted`] of
+    /// a wait for it; [`WaitError::Unusable`].
     ///
     /// # Panics
     /// If `action` does. Then the next caller does it.
@@ -67,7 +70,8 @@ impl Once {
         self.call_once_force(|_earlier| action())
     }
 
-    /// As [`call_once`](Self::call_once), and tells `action` whether somebody died or panicked over it before.
+    /// As [`call_once`](Self::call_once), and tells `action` whether somebody died or panicked over
+    /// it before.
     ///
     /// # Errors
     /// Those of [`call_once`](Self::call_once).
@@ -112,7 +116,8 @@ impl Once {
             attempt.complete();
             return Ok(());
         }
-        // Forked by `make`: the attempt is the parent's. Its own one, if the parent does not complete, has the value already.
+        // Forked by `make`: the attempt is the parent's. Its own one, if the parent does not
+        // complete, has the value already.
         drop(attempt);
         if let Some(attempt) = self.attempt()? {
             keep(value);
@@ -170,7 +175,8 @@ impl OnceState {
     }
 }
 
-/// The calling thread initialises. Dropped unfinished, by a panic or an error, it leaves it to the next.
+/// The calling thread initialises. Dropped unfinished, by a panic or an error, it leaves it to the
+/// next.
 struct Attempt<'a> {
     once: &'a Once,
     id: Id,
@@ -196,7 +202,8 @@ impl Drop for Attempt<'_> {
 
 /// A value that is written once, in memory that processes share. Four bytes and the value.
 ///
-/// As [`std::sync::OnceLock`]. If the process that makes the value **dies** over it, or panics, the next caller makes it.
+/// As [`std::sync::OnceLock`]. If the process that makes the value **dies** over it, or panics, the
+/// next caller makes it.
 ///
 /// ```
 /// use outlive::{OnceLock, Segment};
@@ -210,14 +217,16 @@ impl Drop for Attempt<'_> {
 ///
 /// # If a process dies
 ///
-/// As with [`Once`](Once#if-a-process-dies). A value that was half written is never seen: it is written anew.
+/// As with [`Once`](Once#if-a-process-dies). A value that was half written is never seen: it is
+/// written anew.
 #[repr(C)]
 pub struct OnceLock<T> {
     once: Once,
     value: UnsafeCell<T>,
 }
 
-// SAFETY: repr(C); the word is understood whatever its bits, the value is Shareable; no pointers, no Drop but T's (none).
+// SAFETY: repr(C); the word is understood whatever its bits, the value is Shareable; no pointers,
+// no Drop but T's (none).
 unsafe impl<T: Shareable> Shareable for OnceLock<T> {
     const DEFINITION: &'static Definition = &Definition::structure::<Self>(
         "outlive::OnceLock",
@@ -225,8 +234,9 @@ unsafe impl<T: Shareable> Shareable for OnceLock<T> {
     );
 }
 
-// SAFETY: the value is written by one thread at a time (raw::once, invariants 1 and 2), before anybody has a reference to it
-// (invariant 3); after that there are only shared references. As std's OnceLock.
+// SAFETY: the value is written by one thread at a time (raw::once, invariants 1 and 2), before
+// anybody has a reference to it (invariant 3); after that there are only shared references. As
+// std's OnceLock.
 unsafe impl<T: Send + Sync> Sync for OnceLock<T> {}
 
 impl<T: Shareable> OnceLock<T> {
@@ -267,7 +277,8 @@ impl<T> OnceLock<T> {
     /// The value; made by `make` if there is none. Waits for a living initialiser that is at it.
     ///
     /// # Errors
-    /// [`WaitError::Deadlock`] when called by the initialiser itself; [`WaitError::Interrupted`] of a wait for it; [`WaitError::Unusable`].
+    /// [`WaitError::Deadlock`] when called by the initialiser itself; [`WaitError::Interrupted`] of
+    /// a wait for it; [`WaitError::Unusable`].
     ///
     /// # Panics
     /// If `make` does. Then the next caller makes it.
@@ -279,7 +290,8 @@ impl<T> OnceLock<T> {
         self.get_or_try_init(|| Ok(make()))
     }
 
-    /// The value; made by `make` if there is none. If `make` fails there is still none, and the next caller makes it.
+    /// The value; made by `make` if there is none. If `make` fails there is still none, and the
+    /// next caller makes it.
     ///
     /// ```
     /// use outlive::{OnceLock, Segment};
@@ -307,8 +319,9 @@ impl<T> OnceLock<T> {
             self.once.begin(
                 |_earlier| make(),
                 |value| {
-                    // SAFETY: this thread is the initialiser, and nobody has a reference (raw::once, invariants 1 and 3). What
-                    // an earlier one left there has no drop glue, or is leaked.
+                    // SAFETY: this thread is the initialiser, and nobody has a reference
+                    // (raw::once, invariants 1 and 3). What an earlier one left there has no drop
+                    // glue, or is leaked.
                     unsafe { self.value.get().write(value) }
                 },
             )?;
@@ -384,9 +397,11 @@ impl<T> std::error::Error for SetError<T> {
     }
 }
 
-/// A [`OnceLock`] with the function that makes its value: at the first look, by whichever process looks first.
+/// A [`OnceLock`] with the function that makes its value: at the first look, by whichever process
+/// looks first.
 ///
-/// A function cannot lie in shared memory, so this is a handle of each process's own, around the shared value.
+/// A function cannot lie in shared memory, so this is a handle of each process's own, around the
+/// shared value.
 ///
 /// ```
 /// use outlive::{LazyLock, OnceLock, Segment};
@@ -414,7 +429,8 @@ impl<'a, T, F: Fn() -> T> LazyLock<'a, T, F> {
     /// The value, made now if nobody has made it.
     ///
     /// # Errors
-    /// [`WaitError::Deadlock`] when called by `make` itself; [`WaitError::Interrupted`] of a wait for another; [`WaitError::Unusable`].
+    /// [`WaitError::Deadlock`] when called by `make` itself; [`WaitError::Interrupted`] of a wait
+    /// for another; [`WaitError::Unusable`].
     ///
     /// # Panics
     /// If `make` does. Then the next who looks makes it.

@@ -12,15 +12,18 @@ use core::marker::PhantomData;
 use core::mem::offset_of;
 use std::time::{Duration, Instant};
 
-/// Up to `N` permits in memory that processes share: "N locks, any of which will do". 8 + 4 N bytes.
+/// Up to `N` permits in memory that processes share: "N locks, any of which will do". 8 + 4 N
+/// bytes.
 ///
-/// Each [`Permit`] has an [index](Permit::index), so that a pool of connections, devices or buffers is direct: who has permit 3
-/// has number 3 to itself. And each names its holder: when that dies, the next one to look has the permit, and can
-/// ask [who died](Permit::previous_holder_died), and put the connection in order. Permits that are only counted, and not held,
-/// are those of a [`Semaphore`](crate::Semaphore).
+/// Each [`Permit`] has an [index](Permit::index), so that a pool of connections, devices or buffers
+/// is direct: who has permit 3 has number 3 to itself. And each names its holder: when that dies,
+/// the next one to look has the permit, and can ask [who died](Permit::previous_holder_died), and
+/// put the connection in order. Permits that are only counted, and not held, are those of a
+/// [`Semaphore`](crate::Semaphore).
 ///
-/// It must be in a [`Segment`](crate::Segment), as a [`Mutex`](crate::Mutex). A thread may hold several permits. One that waits
-/// while it holds all of them itself waits until somebody [gives one back](Self::give_back) on its behalf.
+/// It must be in a [`Segment`](crate::Segment), as a [`Mutex`](crate::Mutex). A thread may hold
+/// several permits. One that waits while it holds all of them itself waits until somebody
+/// [gives one back](Self::give_back) on its behalf.
 ///
 /// ```
 /// use outlive::{PermitPool, Segment};
@@ -53,7 +56,8 @@ pub struct PermitPool<const N: usize> {
     raw: raw::Permits<Linux, N>,
 }
 
-// SAFETY: words alone, understood whatever their bits; repr(transparent) over repr(C), no pointers, no Drop.
+// SAFETY: words alone, understood whatever their bits; repr(transparent) over repr(C), no pointers,
+// no Drop.
 unsafe impl<const N: usize> Shareable for PermitPool<N> {
     const DEFINITION: &'static Definition = &Definition::structure::<Self>(
         "outlive::PermitPool",
@@ -70,8 +74,8 @@ impl<const N: usize> PermitPool<N> {
     /// A pool of `capacity` free permits.
     ///
     /// # Panics
-    /// If that is 0, or more than `N`. [`try_with_capacity`](Self::try_with_capacity) gives an error
-    /// instead.
+    /// If that is 0, or more than `N`. [`try_with_capacity`](Self::try_with_capacity) gives an
+    /// error instead.
     pub const fn with_capacity(capacity: usize) -> Self {
         assert!(capacity != 0 && capacity <= N, "a capacity is 1 to N");
         Self::from_capacity_word(capacity as u32)
@@ -104,7 +108,8 @@ impl<const N: usize> PermitPool<N> {
         Self { raw: raw::Permits::from_words(Linux::zero(), Linux::word(capacity), holds) }
     }
 
-    /// Makes it a pool of `capacity` free permits, in place: for the moment in which a segment is created.
+    /// Makes it a pool of `capacity` free permits, in place: for the moment in which a segment is
+    /// created.
     ///
     /// # Panics
     /// If that is 0, or more than `N`. [`try_set_capacity`](Self::try_set_capacity) gives an error
@@ -141,7 +146,8 @@ impl<const N: usize> PermitPool<N> {
     /// [interruptible scope](crate::interruptible) alone.
     ///
     /// # Errors
-    /// [`WaitError::Interrupted`]; [`WaitError::Unusable`] where the thread cannot take part in the segment.
+    /// [`WaitError::Interrupted`]; [`WaitError::Unusable`] where the thread cannot take part in the
+    /// segment.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -153,8 +159,9 @@ impl<const N: usize> PermitPool<N> {
     /// Acquires a permit if that takes no waiting. A dead holder is no reason to wait.
     ///
     /// # Errors
-    /// Those of [`acquire`](Self::acquire), and [`WaitError::WouldBlock`] if each permit, when it was looked at, was held by
-    /// somebody alive. They are looked at one after the other: one that came back meanwhile may have been missed.
+    /// Those of [`acquire`](Self::acquire), and [`WaitError::WouldBlock`] if each permit, when it
+    /// was looked at, was held by somebody alive. They are looked at one after the other: one that
+    /// came back meanwhile may have been missed.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -163,7 +170,8 @@ impl<const N: usize> PermitPool<N> {
         self.acquire_with(Patience::None)
     }
 
-    /// Acquires a permit, waiting at most that long (monotonic time). [`Duration::MAX`] is for ever.
+    /// Acquires a permit, waiting at most that long (monotonic time). [`Duration::MAX`] is for
+    /// ever.
     ///
     /// # Errors
     /// Those of [`acquire`](Self::acquire), and [`WaitError::TimedOut`].
@@ -203,13 +211,15 @@ impl<const N: usize> PermitPool<N> {
         }
     }
 
-    /// Gives back a permit without its guard, on behalf of whoever holds it: after [`Permit::forget`], or what
-    /// [`holders`](Self::holders) told.
+    /// Gives back a permit without its guard, on behalf of whoever holds it: after
+    /// [`Permit::forget`], or what [`holders`](Self::holders) told.
     ///
-    /// If `holder` has given it back meanwhile and acquired it again, that is the permit given back.
+    /// If `holder` has given it back meanwhile and acquired it again, that is the permit given
+    /// back.
     ///
     /// # Errors
-    /// [`Error::NotHeld`] if `holder` does not hold it, or no longer; nothing is changed. [`Error::NotInSegment`].
+    /// [`Error::NotHeld`] if `holder` does not hold it, or no longer; nothing is changed.
+    /// [`Error::NotInSegment`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -253,14 +263,15 @@ impl<const N: usize> fmt::Debug for PermitPool<N> {
 /// A permit of a [`PermitPool`], held as long as this lives. Dropping it gives it back.
 ///
 /// # Panics
-/// Its drop panics if somebody else has [given it back](PermitPool::give_back) meanwhile: then another may have had what was
-/// thought to be this one's. [`Permit::release`] gives an error instead.
+/// Its drop panics if somebody else has [given it back](PermitPool::give_back) meanwhile: then
+/// another may have had what was thought to be this one's. [`Permit::release`] gives an error
+/// instead.
 ///
-/// In a child that was forked while the parent held it, the copy of the guard releases nothing: the hold
-/// is the parent's. See [fork](crate::guide#fork).
+/// In a child that was forked while the parent held it, the copy of the guard releases nothing: the
+/// hold is the parent's. See [fork](crate::guide#fork).
 ///
-/// A permit gives no reference. One that was leaked by a thread that has ended comes back to the pool,
-/// also while its process lives.
+/// A permit gives no reference. One that was leaked by a thread that has ended comes back to the
+/// pool, also while its process lives.
 #[must_use = "if unused the permit is given back at once"]
 pub struct Permit<'a, const N: usize> {
     pool: &'a PermitPool<N>,
@@ -298,8 +309,8 @@ impl<const N: usize> Permit<'_, N> {
         core::mem::ManuallyDrop::new(self).give_back()
     }
 
-    /// Keeps the permit held without a guard: until it is [given back](PermitPool::give_back), for which index and holder are
-    /// needed, or the calling thread ends.
+    /// Keeps the permit held without a guard: until it is [given back](PermitPool::give_back), for
+    /// which index and holder are needed, or the calling thread ends.
     ///
     /// ```
     /// # let pool = outlive::Segment::<outlive::PermitPool<4>>::anonymous(|_| {})?;

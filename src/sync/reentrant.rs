@@ -13,14 +13,17 @@ use core::mem::offset_of;
 use core::ops::Deref;
 use std::time::{Duration, Instant};
 
-/// A mutual exclusion around data that its holder may lock again, in memory that processes share. Eight bytes and the data.
+/// A mutual exclusion around data that its holder may lock again, in memory that processes share.
+/// Eight bytes and the data.
 ///
-/// A function that locks may call another one that locks, too. The lock is free when as many holds were given back as were taken.
-/// Since one thread can have several guards at a time, they give `&T` alone: what is to be changed is an atomic, as in
-/// parking_lot's lock of this name and std's `ReentrantLock`.
+/// A function that locks may call another one that locks, too. The lock is free when as many holds
+/// were given back as were taken. Since one thread can have several guards at a time, they give
+/// `&T` alone: what is to be changed is an atomic, as in parking_lot's lock of this name and std's
+/// `ReentrantLock`.
 ///
-/// `ReentrantMutex<()>` is Python's `multiprocessing.RLock`, with [`acquire`](Self::acquire) and [`release`](Self::release) as separate calls, but that
-/// one is never released when its holder dies. Here the next one is told, as with [`Mutex`](crate::Mutex), whether the holder had it once
+/// `ReentrantMutex<()>` is Python's `multiprocessing.RLock`, with [`acquire`](Self::acquire) and
+/// [`release`](Self::release) as separate calls, but that one is never released when its holder
+/// dies. Here the next one is told, as with [`Mutex`](crate::Mutex), whether the holder had it once
 /// or many times.
 ///
 /// ```
@@ -44,22 +47,24 @@ use std::time::{Duration, Instant};
 ///
 /// As with [`Mutex`](crate::Mutex#if-a-process-dies). All holds of the dead end with it.
 ///
-/// A thread that takes the lock once more is not told again of what it was told when it took it. A panic leaves the lock
-/// [`Poisoned`](LockError::Poisoned) if the last hold is given back by it. Who died or panicked is known to the guard that was told; where
-/// another one, or [`release`](Self::release), gives back the last hold, the next is told the same without a name.
+/// A thread that takes the lock once more is not told again of what it was told when it took it. A
+/// panic leaves the lock [`Poisoned`](LockError::Poisoned) if the last hold is given back by it.
+/// Who died or panicked is known to the guard that was told; where another one, or
+/// [`release`](Self::release), gives back the last hold, the next is told the same without a name.
 ///
 /// # If a guard is leaked
 ///
 /// As with [`Mutex`](crate::Mutex#if-a-guard-is-leaked). A hold that was taken by
-/// [`acquire`](Self::acquire) gives no reference: if its thread ends with that alone, the next to lock
-/// gets [`LockError::OwnerDied`].
+/// [`acquire`](Self::acquire) gives no reference: if its thread ends with that alone, the next to
+/// lock gets [`LockError::OwnerDied`].
 #[repr(C)]
 pub struct ReentrantMutex<T> {
     pub(super) raw: raw::ReentrantMutex<Linux>,
     data: T,
 }
 
-// SAFETY: repr(C); the words are understood whatever their bits, the data is Shareable; no pointers, no Drop but T's (none).
+// SAFETY: repr(C); the words are understood whatever their bits, the data is Shareable; no
+// pointers, no Drop but T's (none).
 unsafe impl<T: Shareable> Shareable for ReentrantMutex<T> {
     const DEFINITION: &'static Definition = &Definition::structure::<Self>(
         "outlive::ReentrantMutex",
@@ -70,7 +75,8 @@ unsafe impl<T: Shareable> Shareable for ReentrantMutex<T> {
     );
 }
 
-// SAFETY: `&T` is given to the one thread that holds the lock (raw::mutex, invariants 1 and 2), never to two at a time.
+// SAFETY: `&T` is given to the one thread that holds the lock (raw::mutex, invariants 1 and 2),
+// never to two at a time.
 unsafe impl<T: Send> Sync for ReentrantMutex<T> {}
 
 impl<T> ReentrantMutex<T> {
@@ -79,12 +85,14 @@ impl<T> ReentrantMutex<T> {
         Self { raw: raw::ReentrantMutex::from_words(Linux::zero(), Linux::zero()), data }
     }
 
-    /// Locks, waiting as long as it takes; at once, if this thread holds it already. Signals end the wait in an
-    /// [interruptible scope](crate::interruptible) alone.
+    /// Locks, waiting as long as it takes; at once, if this thread holds it already. Signals end
+    /// the wait in an [interruptible scope](crate::interruptible) alone.
     ///
     /// # Errors
-    /// [`LockError::OwnerDied`] and [`LockError::Poisoned`], which contain the guard; [`LockError::TooDeep`] if this thread holds it 2^32
-    /// times; [`LockError::Leaked`]; [`LockError::Interrupted`]; [`LockError::Unusable`] where the thread cannot take part in the segment.
+    /// [`LockError::OwnerDied`] and [`LockError::Poisoned`], which contain the guard;
+    /// [`LockError::TooDeep`] if this thread holds it 2^32 times; [`LockError::Leaked`];
+    /// [`LockError::Interrupted`]; [`LockError::Unusable`] where the thread cannot take part in the
+    /// segment.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -127,7 +135,8 @@ impl<T> ReentrantMutex<T> {
         self.lock_with(Patience::until(deadline))
     }
 
-    /// Takes a hold without a guard, for Python's `acquire()`. Until it is [released](Self::release), [`lock`](Self::lock) gives guards at once.
+    /// Takes a hold without a guard, for Python's `acquire()`. Until it is
+    /// [released](Self::release), [`lock`](Self::lock) gives guards at once.
     ///
     /// # Errors
     /// Those of [`lock`](Self::lock); after `OwnerDied` and `Poisoned` **it is acquired**.
@@ -175,11 +184,13 @@ impl<T> ReentrantMutex<T> {
 
     /// Gives back a hold of this thread's, in the end one for each [`acquire`](Self::acquire).
     ///
-    /// Guards give their own holds back. Who releases one that a guard stands for has an unprotected guard: nothing can be changed
-    /// through it but what is safe to change by several threads at a time, so this asks for `T: Sync`.
+    /// Guards give their own holds back. Who releases one that a guard stands for has an
+    /// unprotected guard: nothing can be changed through it but what is safe to change by several
+    /// threads at a time, so this asks for `T: Sync`.
     ///
     /// # Errors
-    /// [`Error::NotHeld`] if the calling thread does not hold it, as Python's `release` of a lock that is not owned. Nothing is changed.
+    /// [`Error::NotHeld`] if the calling thread does not hold it, as Python's `release` of a lock
+    /// that is not owned. Nothing is changed.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -192,12 +203,12 @@ impl<T> ReentrantMutex<T> {
         Ok(self.raw.release(me.id, 0)?)
     }
 
-    /// A guard for a hold that this thread has [acquired](Self::acquire), which gives it back when it is
-    /// dropped. [`ReentrantMutexGuard::forget`] is the reverse.
+    /// A guard for a hold that this thread has [acquired](Self::acquire), which gives it back when
+    /// it is dropped. [`ReentrantMutexGuard::forget`] is the reverse.
     ///
-    /// To wait on a [`Condvar`](crate::Condvar) no hold need be adopted: [`lock`](Self::lock) gives a guard
-    /// at once, and the wait gives all holds back. As [`release`](Self::release) this asks for `T: Sync`,
-    /// since it cannot tell for which holds there are guards already.
+    /// To wait on a [`Condvar`](crate::Condvar) no hold need be adopted: [`lock`](Self::lock) gives
+    /// a guard at once, and the wait gives all holds back. As [`release`](Self::release) this asks
+    /// for `T: Sync`, since it cannot tell for which holds there are guards already.
     ///
     /// ```
     /// # let lock = outlive::Segment::<outlive::ReentrantMutex<()>>::anonymous(|_| {})?;
@@ -304,8 +315,8 @@ impl<T> ReentrantMutex<T> {
         }
     }
 
-    /// Who holds it at the moment, dead or alive. [`Segment::participant`](crate::Segment::participant)
-    /// tells which process that is.
+    /// Who holds it at the moment, dead or alive.
+    /// [`Segment::participant`](crate::Segment::participant) tells which process that is.
     pub fn holder(&self) -> Option<Id> {
         self.raw.holder()
     }
@@ -368,15 +379,17 @@ impl<T: fmt::Debug> fmt::Debug for ReentrantMutex<T> {
 
 /// One hold of a [`ReentrantMutex`]. Dropping it gives the hold back.
 ///
-/// In a child that was forked while the parent held it, the copy of the guard releases nothing, but it
-/// still gives the reference. See [fork](crate::guide#fork).
+/// In a child that was forked while the parent held it, the copy of the guard releases nothing, but
+/// it still gives the reference. See [fork](crate::guide#fork).
 ///
 /// # Panics
-/// Its drop panics if its hold is gone, because this thread has [released](ReentrantMutex::release) more often than it had acquired.
+/// Its drop panics if its hold is gone, because this thread has [released](ReentrantMutex::release)
+/// more often than it had acquired.
 #[must_use = "if unused the hold is given back at once"]
 pub struct ReentrantMutexGuard<'a, T> {
     pub(super) lock: &'a ReentrantMutex<T>,
-    /// Its own part: the word of the holder's id; or, where an inconsistency was told, the word of its cause.
+    /// Its own part: the word of the holder's id; or, where an inconsistency was told, the word of
+    /// its cause.
     pub(super) stamp: Stamp,
     not_send: PhantomData<*const ()>, // the holder is a thread
 }
@@ -391,7 +404,8 @@ impl<'a, T> ReentrantMutexGuard<'a, T> {
         Self { lock, stamp: Stamp::now(own), not_send: PhantomData }
     }
 
-    /// Says that the data is right again: the next one to lock hears nothing of the death or panic before.
+    /// Says that the data is right again: the next one to lock hears nothing of the death or panic
+    /// before.
     pub fn mark_consistent(&mut self) {
         if self.stamp.is_of_this_process() {
             self.lock.raw.mark_consistent();
@@ -402,8 +416,8 @@ impl<'a, T> ReentrantMutexGuard<'a, T> {
     /// [released](ReentrantMutex::release). [`ReentrantMutex::adopt`] gives a guard again.
     ///
     /// A hold without a guard gives no reference: if its thread ends, it is handed on, and not
-    /// [leaked](ReentrantMutex#if-a-guard-is-leaked). In a child that was forked since the hold was taken,
-    /// this does nothing: the hold is the parent's.
+    /// [leaked](ReentrantMutex#if-a-guard-is-leaked). In a child that was forked since the hold was
+    /// taken, this does nothing: the hold is the parent's.
     ///
     /// # If a process dies
     /// See [`ReentrantMutex`](ReentrantMutex#if-a-process-dies). Nothing is changed by this.

@@ -17,13 +17,15 @@ use std::time::{Duration, Instant};
 
 /// Data that many may read at a time, or one may write, in memory that processes share.
 ///
-/// As [`std::sync::RwLock`], and no death of a reader or a writer keeps the others from going on. If a **writer** died, by
-/// whatever cause, the next to come, reader or writer, gets its guard inside [`LockError::OwnerDied`], and so does everybody
-/// after it, until a writer who has looked at the data says [`RwLockWriteGuard::mark_consistent`]. A reader
-/// cannot have changed anything, so its death, and its panic, are told to nobody.
+/// As [`std::sync::RwLock`], and no death of a reader or a writer keeps the others from going on.
+/// If a **writer** died, by whatever cause, the next to come, reader or writer, gets its guard
+/// inside [`LockError::OwnerDied`], and so does everybody after it, until a writer who has looked
+/// at the data says [`RwLockWriteGuard::mark_consistent`]. A reader cannot have changed anything,
+/// so its death, and its panic, are told to nobody.
 ///
 /// It must be in a [`Segment`](crate::Segment); elsewhere every operation answers
-/// [`Error::NotInSegment`](crate::Error::NotInSegment). A thread takes part in a segment from its first operation there.
+/// [`Error::NotInSegment`](crate::Error::NotInSegment). A thread takes part in a segment from its
+/// first operation there.
 ///
 /// ```
 /// use outlive::{LockError, RwLock, Segment};
@@ -44,29 +46,33 @@ use std::time::{Duration, Instant};
 ///
 /// # How many readers
 ///
-/// Every reader takes a word of its own by name: that is how it can be told which of them died. There are `READERS` of them, 16
-/// unless said otherwise. **Readers beyond that number wait** for any word to come free. Each word has a cache line (128 bytes) of
-/// its own, so that readers on different processors do not disturb each other: the lock takes `(READERS + 1) * 128` bytes.
+/// Every reader takes a word of its own by name: that is how it can be told which of them died.
+/// There are `READERS` of them, 16 unless said otherwise. **Readers beyond that number wait** for
+/// any word to come free. Each word has a cache line (128 bytes) of its own, so that readers on
+/// different processors do not disturb each other: the lock takes `(READERS + 1) * 128` bytes.
 ///
 /// A thread's word is chosen by its number in the segment's participant table
-/// ([`Id::index`](crate::Id::index)). If another reader has that one, the thread takes a free one, and
-/// begins with that from then on. So threads that read at a time come to have words of their own, and
-/// each read is as fast as the first. Choose `READERS` not below the number of threads that read at a
-/// time: else each that finds its word taken looks for another one.
+/// ([`Id::index`](crate::Id::index)). If another reader has that one, the thread takes a free one,
+/// and begins with that from then on. So threads that read at a time come to have words of their
+/// own, and each read is as fast as the first. Choose `READERS` not below the number of threads
+/// that read at a time: else each that finds its word taken looks for another one.
 ///
-/// A thread that reads another lock, of whatever segment, keeps its word for that time. If another reader
-/// has it, reading this lock is slower from then on until the next write: all words are looked at.
+/// A thread that reads another lock, of whatever segment, keeps its word for that time. If another
+/// reader has it, reading this lock is slower from then on until the next write: all words are
+/// looked at.
 ///
 /// # Who comes first
 ///
-/// A writer that waits keeps new readers out, so writers do not starve. When a writer is done, all who wait
-/// are woken, and any of them may be first, whether it reads or writes: readers have no turn of their own, and writers
-/// that follow each other without a pause may keep them waiting. Among writers, and among readers beyond `READERS`, there is
-/// no order either.
+/// A writer that waits keeps new readers out, so writers do not starve. When a writer is done, all
+/// who wait are woken, and any of them may be first, whether it reads or writes: readers have no
+/// turn of their own, and writers that follow each other without a pause may keep them waiting.
+/// Among writers, and among readers beyond `READERS`, there is no order either.
 ///
-/// A thread cannot read twice at a time, nor read and write: it gets [`LockError::Deadlock`] (from the `try_` forms without a timeout: `WouldBlock`), each time and at once, where other locks
-/// hang if a writer happens to wait in between. [`RwLockWriteGuard::downgrade`] makes a writer a reader. There is no upgrade
-/// the other way: two readers who wish for it would wait for each other, so that it would have to fail in the middle.
+/// A thread cannot read twice at a time, nor read and write: it gets [`LockError::Deadlock`] (from
+/// the `try_` forms without a timeout: `WouldBlock`), each time and at once, where other locks hang
+/// if a writer happens to wait in between. [`RwLockWriteGuard::downgrade`] makes a writer a reader.
+/// There is no upgrade the other way: two readers who wish for it would wait for each other, so
+/// that it would have to fail in the middle.
 ///
 /// # If a process dies
 ///
@@ -78,23 +84,25 @@ use std::time::{Duration, Instant};
 /// | one that waits for a writer                     | nothing                                                                        |
 /// | one that unlocks, before or after the release    | as a holder, or nothing; those who wait go on                                  |
 ///
-/// All of this takes as long as the kernel takes to end the thread: tens of microseconds, unless it writes a core dump first. (One
-/// that was only to wake somebody is noticed within ten milliseconds. See [`raw::vigil`](crate::raw::vigil) for the limits.)
+/// All of this takes as long as the kernel takes to end the thread: tens of microseconds, unless it
+/// writes a core dump first. (One that was only to wake somebody is noticed within ten
+/// milliseconds. See [`raw::vigil`](crate::raw::vigil) for the limits.)
 ///
 /// # If a guard is leaked
 ///
-/// As with [`Mutex`](crate::Mutex#if-a-guard-is-leaked): if its thread ends, and its process lives on,
-/// the hold is nobody's. After a leaked write guard everybody gets [`LockError::Leaked`]; after a leaked
-/// read guard all writers do, and readers go on beside it. Readers get it, too, if no reader word is
-/// left. [`read_leaked`](Self::read_leaked) and [`write_leaked`](Self::write_leaked) are for callers
-/// that know better.
+/// As with [`Mutex`](crate::Mutex#if-a-guard-is-leaked): if its thread ends, and its process lives
+/// on, the hold is nobody's. After a leaked write guard everybody gets [`LockError::Leaked`]; after
+/// a leaked read guard all writers do, and readers go on beside it. Readers get it, too, if no
+/// reader word is left. [`read_leaked`](Self::read_leaked) and [`write_leaked`](Self::write_leaked)
+/// are for callers that know better.
 #[repr(C)]
 pub struct RwLock<T, const READERS: usize = 16> {
     raw: raw::RwLock<Linux, READERS>,
     data: UnsafeCell<T>,
 }
 
-// SAFETY: repr(C); the words are understood whatever their bits, the data is Shareable; no pointers, no Drop but T's (none).
+// SAFETY: repr(C); the words are understood whatever their bits, the data is Shareable; no
+// pointers, no Drop but T's (none).
 unsafe impl<T: Shareable, const READERS: usize> Shareable for RwLock<T, READERS> {
     const DEFINITION: &'static Definition = &Definition::structure::<Self>(
         "outlive::RwLock",
@@ -106,8 +114,8 @@ unsafe impl<T: Shareable, const READERS: usize> Shareable for RwLock<T, READERS>
     );
 }
 
-// SAFETY: the lock gives the data to one writer, or to readers (raw::rwlock, invariants 1 and 2), as std's RwLock does: Send because
-// a writer may take it out, Sync because readers share it.
+// SAFETY: the lock gives the data to one writer, or to readers (raw::rwlock, invariants 1 and 2),
+// as std's RwLock does: Send because a writer may take it out, Sync because readers share it.
 unsafe impl<T: Send + Sync, const READERS: usize> Sync for RwLock<T, READERS> {}
 
 /// The operations of one kind, which differ in how long they wait.
@@ -115,12 +123,13 @@ macro_rules! family {
     ($what:literal, $with:ident, $guard:ident, $wait:ident, $try_now:ident, $try_for:ident, $try_until:ident) => {
         #[doc = concat!("Locks for ", $what, ", waiting as long as it takes.")]
         ///
-        /// Signals end the wait in an [interruptible scope](crate::interruptible) alone. A thread that reads or writes already gets [`LockError::Deadlock`] at once.
+        /// Signals end the wait in an [interruptible scope](crate::interruptible) alone. A thread
+        /// that reads or writes already gets [`LockError::Deadlock`] at once.
         ///
         /// # Errors
-        /// [`LockError::OwnerDied`] and [`LockError::Poisoned`], which contain the guard; [`LockError::Deadlock`];
-        /// [`LockError::Leaked`]; [`LockError::Interrupted`]; [`LockError::Unusable`] where the thread cannot take part in the
-        /// segment.
+        /// [`LockError::OwnerDied`] and [`LockError::Poisoned`], which contain the guard;
+        /// [`LockError::Deadlock`]; [`LockError::Leaked`]; [`LockError::Interrupted`];
+        /// [`LockError::Unusable`] where the thread cannot take part in the segment.
         ///
         /// # If a process dies
         /// See [above](Self#if-a-process-dies).
@@ -213,14 +222,15 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
     }
 
     /// As [`try_read`](Self::try_read), and reads beside the holds of threads that
-    /// [leaked a guard](Self#if-a-guard-is-leaked) and ended. A leaked write hold is taken away, and
-    /// counts as a death: [`LockError::OwnerDied`]. Leaked read holds stay.
+    /// [leaked a guard](Self#if-a-guard-is-leaked) and ended. A leaked write hold is taken away,
+    /// and counts as a death: [`LockError::OwnerDied`]. Leaked read holds stay.
     ///
     /// # Safety
     /// No reference that a leaked write guard gave is used any more, in any process.
     ///
     /// # Errors
-    /// Those of [`try_read`](Self::try_read); `Leaked` only if leaked read holds have all reader words.
+    /// Those of [`try_read`](Self::try_read); `Leaked` only if leaked read holds have all reader
+    /// words.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -231,8 +241,8 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
     }
 
     /// As [`try_write`](Self::try_write), and takes away the holds of threads that
-    /// [leaked a guard](Self#if-a-guard-is-leaked) and ended. A leaked write hold counts as a death:
-    /// [`LockError::OwnerDied`].
+    /// [leaked a guard](Self#if-a-guard-is-leaked) and ended. A leaked write hold counts as a
+    /// death: [`LockError::OwnerDied`].
     ///
     /// # Safety
     /// No reference that a leaked guard gave is used any more, in any process.
@@ -336,8 +346,8 @@ impl<T: fmt::Debug, const READERS: usize> fmt::Debug for RwLock<T, READERS> {
 
 /// The thread reads as long as this lives. Dropping it unlocks.
 ///
-/// In a child that was forked while the parent held it, the copy of the guard releases nothing, but it
-/// still gives the reference. See [fork](crate::guide#fork).
+/// In a child that was forked while the parent held it, the copy of the guard releases nothing, but
+/// it still gives the reference. See [fork](crate::guide#fork).
 #[must_use = "if unused the lock is given back at once"]
 pub struct RwLockReadGuard<'a, T, const READERS: usize = 16> {
     lock: &'a RwLock<T, READERS>,
@@ -378,8 +388,8 @@ impl<T, const READERS: usize> Drop for RwLockReadGuard<'_, T, READERS> {
 
 /// The thread writes as long as this lives. Dropping it unlocks.
 ///
-/// In a child that was forked while the parent held it, the copy of the guard releases nothing, but it
-/// still gives the reference. See [fork](crate::guide#fork).
+/// In a child that was forked while the parent held it, the copy of the guard releases nothing, but
+/// it still gives the reference. See [fork](crate::guide#fork).
 #[must_use = "if unused the lock is given back at once"]
 pub struct RwLockWriteGuard<'a, T, const READERS: usize = 16> {
     lock: &'a RwLock<T, READERS>,
@@ -398,7 +408,8 @@ impl<'a, T, const READERS: usize> RwLockWriteGuard<'a, T, READERS> {
         Self { lock, stamp: Stamp::now(left.map_or(0, Cause::word)), not_send: PhantomData }
     }
 
-    /// Says that the data is right again: the next one to lock hears nothing of the death or panic before.
+    /// Says that the data is right again: the next one to lock hears nothing of the death or panic
+    /// before.
     pub fn mark_consistent(&mut self) {
         self.stamp.set_own(0);
         if self.stamp.is_of_this_process() {
@@ -406,7 +417,8 @@ impl<'a, T, const READERS: usize> RwLockWriteGuard<'a, T, READERS> {
         }
     }
 
-    /// Goes on as a reader, with no writer in between: others may read now, too. (An associated function, as std's.)
+    /// Goes on as a reader, with no writer in between: others may read now, too. (An associated
+    /// function, as std's.)
     ///
     /// If the data is inconsistent and nobody has vouched for it, the others are told, as ever.
     ///

@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 
 /// A counting semaphore in memory that processes share. Twelve bytes.
 ///
-/// [`new`](Self::new) makes what Python's `multiprocessing.Semaphore` is, `bounded(n, n)` what its `BoundedSemaphore` is. **Any**
-/// participant may release, whether it has acquired or not. [`permit`](Self::permit) gives a guard that releases (Python's `with`).
+/// [`new`](Self::new) makes what Python's `multiprocessing.Semaphore` is, `bounded(n, n)` what its
+/// `BoundedSemaphore` is. **Any** participant may release, whether it has acquired or not.
+/// [`permit`](Self::permit) gives a guard that releases (Python's `with`).
 ///
 /// It must be in a [`Segment`](crate::Segment), as a [`Mutex`](crate::Mutex).
 ///
@@ -33,8 +34,8 @@ use std::time::{Duration, Instant};
 ///
 /// # Fairness
 ///
-/// None: whoever comes first when permits are there has them. Who wants many at once may be overtaken by those who
-/// want fewer, without end.
+/// None: whoever comes first when permits are there has them. Who wants many at once may be
+/// overtaken by those who want fewer, without end.
 ///
 /// # If a process dies
 ///
@@ -46,14 +47,15 @@ use std::time::{Duration, Instant};
 ///
 /// # If a permit is leaked
 ///
-/// A [`SemaphorePermit`] gives no reference. One that is leaked stays acquired, until somebody calls
-/// [`release`](Self::release) for it: also when its thread ends, and when its process does.
+/// A [`SemaphorePermit`] gives no reference. One that is leaked stays acquired, until somebody
+/// calls [`release`](Self::release) for it: also when its thread ends, and when its process does.
 #[repr(transparent)]
 pub struct Semaphore {
     raw: raw::Semaphore<Linux>,
 }
 
-// SAFETY: three words, understood whatever their bits; repr(transparent) over repr(C), no pointers, no Drop.
+// SAFETY: three words, understood whatever their bits; repr(transparent) over repr(C), no pointers,
+// no Drop.
 unsafe impl Shareable for Semaphore {
     const DEFINITION: &'static Definition = &Definition::atomic::<Self>("outlive::Semaphore");
 }
@@ -62,10 +64,12 @@ impl Semaphore {
     /// The most permits that a semaphore can have: 2^31 - 1, as Linux's `SEM_VALUE_MAX`.
     pub const MAX_PERMITS: u32 = raw::Semaphore::<Linux>::MOST;
 
-    /// A semaphore of so many permits, and no other maximum than [`MAX_PERMITS`](Self::MAX_PERMITS). Memory of zeros is one of none.
+    /// A semaphore of so many permits, and no other maximum than
+    /// [`MAX_PERMITS`](Self::MAX_PERMITS). Memory of zeros is one of none.
     ///
     /// # Panics
-    /// If there are more than [`MAX_PERMITS`](Self::MAX_PERMITS). [`try_new`](Self::try_new) gives an error instead.
+    /// If there are more than [`MAX_PERMITS`](Self::MAX_PERMITS). [`try_new`](Self::try_new) gives
+    /// an error instead.
     pub const fn new(permits: u32) -> Self {
         assert!(permits <= Self::MAX_PERMITS, "more permits than a semaphore can have");
         Self::from_numbers(permits, 0)
@@ -95,8 +99,9 @@ impl Semaphore {
     /// A semaphore of so many permits, of which there can never be more than `maximum`.
     ///
     /// # Panics
-    /// If there are more permits than `maximum`, or that is more than [`MAX_PERMITS`](Self::MAX_PERMITS), or 0.
-    /// [`try_bounded`](Self::try_bounded) gives an error instead.
+    /// If there are more permits than `maximum`, or that is more than
+    /// [`MAX_PERMITS`](Self::MAX_PERMITS), or 0. [`try_bounded`](Self::try_bounded) gives an error
+    /// instead.
     pub const fn bounded(permits: u32, maximum: u32) -> Self {
         assert!(permits <= maximum, "more permits than the maximum");
         assert!(maximum != 0 && maximum <= Self::MAX_PERMITS, "a maximum is 1 to 2^31 - 1");
@@ -138,7 +143,8 @@ impl Semaphore {
     /// [interruptible scope](crate::interruptible) alone.
     ///
     /// # Errors
-    /// [`WaitError::Interrupted`]; [`WaitError::Unusable`] where the thread cannot take part in the segment.
+    /// [`WaitError::Interrupted`]; [`WaitError::Unusable`] where the thread cannot take part in the
+    /// segment.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -159,7 +165,8 @@ impl Semaphore {
         self.acquire_with(1, Patience::None)
     }
 
-    /// Acquires a permit, waiting at most that long (monotonic time). [`Duration::MAX`] is for ever.
+    /// Acquires a permit, waiting at most that long (monotonic time). [`Duration::MAX`] is for
+    /// ever.
     ///
     /// # Errors
     /// Those of [`acquire`](Self::acquire), and [`WaitError::TimedOut`].
@@ -184,7 +191,8 @@ impl Semaphore {
     /// Acquires `count` permits at once: all or none. See [fairness](Self#fairness).
     ///
     /// # Errors
-    /// Those of [`acquire`](Self::acquire), and [`Error::TooMany`] in `Unusable` at once if there can never be as many.
+    /// Those of [`acquire`](Self::acquire), and [`Error::TooMany`] in `Unusable` at once if there
+    /// can never be as many.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -250,7 +258,8 @@ impl Semaphore {
     /// Gives a permit, acquired or new.
     ///
     /// # Errors
-    /// [`Error::OverRelease`] if there are as many as there can be; nothing is changed. [`Error::NotInSegment`].
+    /// [`Error::OverRelease`] if there are as many as there can be; nothing is changed.
+    /// [`Error::NotInSegment`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -262,7 +271,8 @@ impl Semaphore {
     /// Gives `count` permits, acquired or new.
     ///
     /// # Errors
-    /// [`Error::OverRelease`] if there would be more than there can be; nothing is changed. [`Error::NotInSegment`].
+    /// [`Error::OverRelease`] if there would be more than there can be; nothing is changed.
+    /// [`Error::NotInSegment`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -316,7 +326,8 @@ impl Semaphore {
         self.permits_with(count, Patience::lasting(timeout))
     }
 
-    /// As [`try_acquire_many_until`](Self::try_acquire_many_until), with one guard of `count` permits.
+    /// As [`try_acquire_many_until`](Self::try_acquire_many_until), with one guard of `count`
+    /// permits.
     ///
     /// # Errors
     /// Those of [`try_acquire_many_until`](Self::try_acquire_many_until).
@@ -359,10 +370,12 @@ impl fmt::Debug for Semaphore {
 /// Permits of a [`Semaphore`] that are released when this is dropped, by whatever thread.
 ///
 /// # Panics
-/// Its drop panics if others have released so many meanwhile that there is no room for its own (as the end of Python's `with` on
-/// a `BoundedSemaphore`). [`SemaphorePermit::release`] gives an error instead.
+/// Its drop panics if others have released so many meanwhile that there is no room for its own (as
+/// the end of Python's `with` on a `BoundedSemaphore`). [`SemaphorePermit::release`] gives an error
+/// instead.
 ///
-/// In a child that was forked since, the copy of the guard releases nothing: the permit is the parent's.
+/// In a child that was forked since, the copy of the guard releases nothing: the permit is the
+/// parent's.
 #[must_use = "if unused the permit is released at once"]
 pub struct SemaphorePermit<'a> {
     semaphore: &'a Semaphore,

@@ -2,10 +2,11 @@
 
 use crate::segment::local;
 
-/// In which process a hold was taken, whether the thread was panicking then, and 32 bits of the guard's own.
+/// In which process a hold was taken, whether the thread was panicking then, and 32 bits of the
+/// guard's own.
 ///
-/// One word, because a guard travels inside a `Result`: a larger one is copied through memory at every lock, which costs half
-/// as much as the lock itself.
+/// One word, because a guard travels inside a `Result`: a larger one is copied through memory at
+/// every lock, which costs half as much as the lock itself.
 ///
 /// | bits  | meaning                                                                                          |
 /// |-------|--------------------------------------------------------------------------------------------------|
@@ -26,7 +27,8 @@ impl Stamp {
         Self(u64::from(own) << 32 | panicking | local::process_number() & PROCESS)
     }
 
-    /// False in a child that was forked since: there the guard is a copy, and the hold is the parent's.
+    /// False in a child that was forked since: there the guard is a copy, and the hold is the
+    /// parent's.
     #[inline(always)]
     pub(super) fn is_of_this_process(self) -> bool {
         local::process_number() & PROCESS == self.0 & PROCESS

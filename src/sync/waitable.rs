@@ -30,7 +30,8 @@ mod sealed {
     use super::*;
 
     pub trait Guard: Sized {
-        /// What a condition is asked about: the data of a `Mutex`; the guard of a lock that gives no `&mut`.
+        /// What a condition is asked about: the data of a `Mutex`; the guard of a lock that gives
+        /// no `&mut`.
         type Seen: ?Sized;
         #[doc(hidden)]
         type Lock;
@@ -68,8 +69,8 @@ fn is_ours(stamp: Stamp, holder: Option<Id>) -> Result<(), Error> {
     if stamp.is_of_this_process() { Ok(()) } else { Err(Error::NotHeld { holder }) }
 }
 
-/// What a lock without a deadline came to. If the word, scribbled upon, names the caller already, the
-/// lock is held.
+/// What a lock without a deadline came to. If the word, scribbled upon, names the caller already,
+/// the lock is held.
 ///
 /// # Errors
 /// [`LockError::Leaked`]: it is not held.
@@ -149,7 +150,8 @@ impl<'a> sealed::Guard for LockGuard<'a> {
     fn seen(&mut self) -> &mut Self {
         self
     }
-    /// Somebody may have released it on our behalf; if that happens after this look, it is released as it was to be.
+    /// Somebody may have released it on our behalf; if that happens after this look, it is released
+    /// as it was to be.
     fn held_lock(&self) -> Result<&Lock, Error> {
         let holder = self.lock.holder();
         is_ours(self.stamp, holder)?;

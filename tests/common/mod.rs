@@ -1,6 +1,7 @@
 //! Children for tests: the test binary itself, run again in a role, with a segment passed to it.
 //!
-//! The role is the test named in [`Family::child`]; it is ignored when tests are run, because it is only one half of one.
+//! The role is the test named in [`Family::child`]; it is ignored when tests are run, because it is
+//! only one half of one.
 
 #![allow(dead_code, unreachable_pub)] // each test file uses its part, as if this were a crate
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
@@ -77,7 +78,8 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// Starts this test binary's test `child` with `OUTLIVE_ROLE` set. `waitv`: whether it uses futex_waitv.
+    /// Starts this test binary's test `child` with `OUTLIVE_ROLE` set. `waitv`: whether it uses
+    /// futex_waitv.
     pub fn start<T: Shareable + Sync, R: Shareable + Sync>(segment: &Segment<T, R>, role: &str, waitv: bool) -> Self {
         let mut command = Command::new(std::env::current_exe().expect("own path"));
         command.args(["--ignored", "--exact", "child", "--nocapture", "--test-threads=1"]);
@@ -177,7 +179,8 @@ pub fn wait_for_the_word() {
 
 /// Forks; the child runs `body` and ends with its answer as status. Gives the child's id.
 pub fn fork(body: impl FnOnce() -> i32) -> i32 {
-    // SAFETY: the child only uses what `body` does, and ends without returning; glibc makes its allocator usable.
+    // SAFETY: the child only uses what `body` does, and ends without returning; glibc makes its
+    // allocator usable.
     let pid = unsafe { libc::fork() };
     assert!(pid >= 0);
     if pid == 0 {
@@ -206,8 +209,8 @@ pub fn in_a_child(body: impl FnOnce() -> i32) -> i32 {
     }))
 }
 
-/// Runs a test twice in a process of its own, without the net: with `futex_waitv`, and without it, where sleepers look again
-/// every now and then instead.
+/// Runs a test twice in a process of its own, without the net: with `futex_waitv`, and without it,
+/// where sleepers look again every now and then instead.
 pub fn each_way_in_a_process_of_its_own(test: impl Fn()) {
     each_way(|waitv| {
         let pid = fork(|| {
@@ -226,8 +229,8 @@ pub fn each_way(test: impl Fn(bool)) {
     }
 }
 
-/// Workers, one in each of the `roles`, of which one is killed at a random moment and replaced, so many `kills`; then all of them are
-/// killed. Between two kills they report up to `pace` deeds.
+/// Workers, one in each of the `roles`, of which one is killed at a random moment and replaced, so
+/// many `kills`; then all of them are killed. Between two kills they report up to `pace` deeds.
 pub fn kill_at_random<T: Shareable + Sync>(
     segment: &Segment<T>,
     roles: &[&str],
@@ -252,7 +255,8 @@ pub fn kill_at_random<T: Shareable + Sync>(
     workers.iter_mut().for_each(Actor::kill);
 }
 
-/// From here on the calling thread, and what it starts, makes its system calls under this filter (seccomp(2)).
+/// From here on the calling thread, and what it starts, makes its system calls under this filter
+/// (seccomp(2)).
 pub fn filter_system_calls(program: &mut [libc::sock_filter]) {
     let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
     // SAFETY: the program lives for the call, and is as long as it says.

@@ -32,7 +32,8 @@ mod x86_64 {
     impl Breakpoint {
         pub(crate) fn insert(thread: i32, address: u64) -> Self {
             const INT3: i64 = 0xcc;
-            // SAFETY: a stopped thread that we trace; one byte is changed, and put back by `remove`.
+            // SAFETY: a stopped thread that we trace; one byte is changed, and put back by
+            // `remove`.
             unsafe {
                 let code = libc::ptrace(libc::PTRACE_PEEKTEXT, thread, address, 0);
                 libc::ptrace(libc::PTRACE_POKETEXT, thread, address, code & !0xff | INT3);
@@ -55,7 +56,8 @@ mod x86_64 {
 
     const SYSCALL: [u8; 2] = [0x0f, 0x05];
 
-    /// The first two bytes of the instruction: the victim has the same code at the same place as we.
+    /// The first two bytes of the instruction: the victim has the same code at the same place as
+    /// we.
     fn code(address: u64) -> [u8; 2] {
         // SAFETY: the victim, our copy, executes the two bytes there; code does not go away.
         unsafe { (address as *const [u8; 2]).read_unaligned() }
@@ -103,7 +105,8 @@ mod aarch64 {
     impl Breakpoint {
         pub(crate) fn insert(thread: i32, address: u64) -> Self {
             const BRK: i64 = 0xd420_0000;
-            // SAFETY: a stopped thread that we trace; one instruction is changed, and put back by `remove`.
+            // SAFETY: a stopped thread that we trace; one instruction is changed, and put back by
+            // `remove`.
             unsafe {
                 let code = libc::ptrace(libc::PTRACE_PEEKTEXT, thread, address, 0);
                 libc::ptrace(libc::PTRACE_POKETEXT, thread, address, code & !0xffff_ffff | BRK);

@@ -53,7 +53,8 @@ fn wait_later(s: &Stage<World>) -> Told {
 /// Whether somebody is a member, dead or alive. (Nobody can ask for that but those who wait.)
 fn has_member(s: &Stage<World>) -> bool {
     let words = core::ptr::from_ref(&s.barrier).cast::<AtomicU32>();
-    // SAFETY: a barrier begins with four words and one for each member, which are only accessed atomically.
+    // SAFETY: a barrier begins with four words and one for each member, which are only accessed
+    // atomically.
     (4..4 + MOST_PARTIES).any(|at| unsafe { &*words.add(at) }.load(SeqCst) != 0)
 }
 

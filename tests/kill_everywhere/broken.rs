@@ -1,5 +1,5 @@
-//! Broken on purpose, each in a way of its own: the check must find them out, or it cannot find anything. What each is to
-//! *see* is in the violation.
+//! Broken on purpose, each in a way of its own: the check must find them out, or it cannot find
+//! anything. What each is to *see* is in the violation.
 
 use super::operation::{Operation, Script, operation};
 use super::stage::{Stage, Told};

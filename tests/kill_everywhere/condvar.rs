@@ -1,4 +1,5 @@
-//! Condvar, with a Mutex, and with the two other locks. Nobody is left asleep beside a predicate that is true.
+//! Condvar, with a Mutex, and with the two other locks. Nobody is left asleep beside a predicate
+//! that is true.
 
 use super::operation::{Operation, Script, operation};
 use super::stage::{Stage, Told};
@@ -74,7 +75,8 @@ fn fill_unless_it_did(s: &Stage<World>) -> Told {
     Ok("filled it")
 }
 
-/// Brings items when the victim and the second of the cast sleep for good; and more if they are gone, perhaps with the victim.
+/// Brings items when the victim and the second of the cast sleep for good; and more if they are
+/// gone, perhaps with the victim.
 fn bring_when_both_sleep(s: &Stage<World>, count: u64) -> Told {
     bring_when(s, count, Stage::until_the_victim_sleeps_for_good)
 }

@@ -46,7 +46,8 @@ fn set_unless_it_did(s: &Stage<World>) -> Told {
     s.set().map(|()| "set it").map_err(|error| error.to_string())
 }
 
-/// Sets it when the second of the cast sleeps for good behind the victim; and once more if a set was taken by the victim, perhaps.
+/// Sets it when the second of the cast sleeps for good behind the victim; and once more if a set
+/// was taken by the victim, perhaps.
 fn set_when_both_sleep(s: &Stage<World>) -> Told {
     s.attach().expect("room");
     s.ready();

@@ -1,8 +1,9 @@
 //! A kill at every instruction of every operation.
 //!
-//! For each operation of the public face, a victim is single-stepped through it once; then, for each instruction, a fresh
-//! victim in a fresh segment is killed there with SIGKILL, and those that are left must get through within the bound, in a state
-//! that the contract allows. The safety net (the look that sleepers take once a second) is off.
+//! For each operation of the public face, a victim is single-stepped through it once; then, for
+//! each instruction, a fresh victim in a fresh segment is killed there with SIGKILL, and those that
+//! are left must get through within the bound, in a state that the contract allows. The safety net
+//! (the look that sleepers take once a second) is off.
 //!
 //! `cargo test` runs a quick form, a stride over the instructions. The whole, which takes minutes:
 //!
@@ -10,8 +11,8 @@
 //! cargo test --release --test kill_everywhere -- --full
 //! ```
 //!
-//! `-- --help` tells the rest. A new operation is a few lines in a file of its primitive, see [`operation`], and a line in
-//! [`operations`] for a new file.
+//! `-- --help` tells the rest. A new operation is a few lines in a file of its primitive, see
+//! [`operation`], and a line in [`operations`] for a new file.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 #[path = "../common/mod.rs"]
@@ -87,8 +88,8 @@ struct Arguments {
     /// Kill after this many instructions only
     #[arg(long, value_name = "INSTRUCTIONS")]
     at: Option<usize>,
-    /// Processes that work side by side, each staying on one processor [default: as many as processors; in the quick form four
-    /// times as many]
+    /// Processes that work side by side, each staying on one processor [default: as many as
+    /// processors; in the quick form four times as many]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     jobs: Option<u32>,
     /// List the operations, and do nothing
@@ -130,8 +131,8 @@ struct Tally {
     sleeps: usize,
     stride: usize,
     kills: usize,
-    /// Points that no run came by again, because each took another way (mostly in loops over what /proc says). They were
-    /// killed at the end of their operation.
+    /// Points that no run came by again, because each took another way (mostly in loops over what
+    /// /proc says). They were killed at the end of their operation.
     astray: usize,
     /// Of all processes that had to do with it.
     milliseconds: usize,
@@ -212,7 +213,8 @@ fn try_all(operations: &[Box<dyn Operation>], arguments: &Arguments) -> bool {
     // Of a few kills, most of the time is waiting for others to fall asleep, or for timeouts.
     let jobs = if matches!(kills, Kills::Some(_)) { 4 * processors() } else { processors() };
     let jobs = arguments.jobs.map_or(jobs, |jobs| jobs as usize);
-    // Each operation has its share of the budget: what it takes to write its trace down, and its kills.
+    // Each operation has its share of the budget: what it takes to write its trace down, and its
+    // kills.
     let slice = Duration::from_secs(arguments.budget) * jobs as u32 / operations.len() as u32;
     let slice = matches!(kills, Kills::Some(_)).then_some(slice);
     let plan = Plan { jobs, kills, slice };
@@ -335,7 +337,8 @@ impl Worker {
 
 /// Tries operations, as many processes side by side as the plan says, and tells of each, in turn.
 fn try_each(operations: &[Box<dyn Operation>], plan: &Plan, mut tell: impl FnMut(&dyn Operation, Tally)) {
-    // In the quick form most of the time goes by writing down traces: one process for each operation. In the full form by kills.
+    // In the quick form most of the time goes by writing down traces: one process for each
+    // operation. In the full form by kills.
     let shares = if plan.kills == Kills::Every { plan.jobs } else { 1 };
     let mut to_do = (0..operations.len()).flat_map(|index| (0..shares).map(move |number| (index, number)));
     let mut at_work = VecDeque::new();
@@ -355,7 +358,8 @@ fn try_each(operations: &[Box<dyn Operation>], plan: &Plan, mut tell: impl FnMut
     }
 }
 
-/// Keeps this process, and those that it forks, on one processor: a step is a change from one to the other and back.
+/// Keeps this process, and those that it forks, on one processor: a step is a change from one to
+/// the other and back.
 fn stay_on(number: usize) {
     // SAFETY: a set of processors on the stack; if the wish is refused, it is only slower.
     unsafe {
@@ -379,7 +383,8 @@ struct Share {
     of: usize,
 }
 
-/// The same in an order of which each beginning is spread over the whole: the middle, the quarters, the eighths.
+/// The same in an order of which each beginning is spread over the whole: the middle, the quarters,
+/// the eighths.
 fn spread<T>(items: Vec<T>) -> Vec<T> {
     let bits = usize::BITS - items.len().leading_zeros();
     let mut numbered: Vec<_> = items.into_iter().enumerate().collect();
@@ -392,7 +397,8 @@ fn try_one(operation: &dyn Operation, plan: &Plan, share: Share, name: &str) -> 
     let begin = Instant::now();
     let board = Board::new();
     let mut tally = Tally::default();
-    // Where a step is dear a victim that waits for others may go round for long: half of the time is for kills.
+    // Where a step is dear a victim that waits for others may go round for long: half of the time
+    // is for kills.
     let within = plan.slice.map(|slice| slice / 2);
     let record = |attempt| operation.run(Drive::Record { within }, board, &format!("{name}-record-{attempt}"));
     let mut recorded = record(0);
@@ -438,7 +444,8 @@ fn try_one(operation: &dyn Operation, plan: &Plan, share: Share, name: &str) -> 
                 break;
             }
         }
-        // A run that went astray has killed somewhere, too, and counts; but the point is tried again.
+        // A run that went astray has killed somewhere, too, and counts; but the point is tried
+        // again.
         for care in [Care::No, Care::Some, Care::More] {
             let drive = Drive::To { point, trace: &trace, care };
             let ran = operation.run(drive, board, &format!("{name}-{number}-{care:?}"));
@@ -464,7 +471,8 @@ impl Tally {
         }
     }
 
-    /// One line for each fact, so that a process that dies in the middle is noticed: the last line is missing.
+    /// One line for each fact, so that a process that dies in the middle is noticed: the last line
+    /// is missing.
     fn write_to(&self, mut out: impl Write) {
         let cut = usize::from(self.is_cut);
         let numbers = [self.instructions, self.sleeps, self.stride, self.kills, self.astray, self.milliseconds, cut];

@@ -21,7 +21,8 @@ fn script(name: &str) -> Script<World> {
     operation("Mutex", name, |_| World::anonymous(|_| {}).expect("a segment"))
 }
 
-/// Locks and unlocks, as anybody who is left must be able to: nobody else is inside, and half an update comes with a word.
+/// Locks and unlocks, as anybody who is left must be able to: nobody else is inside, and half an
+/// update comes with a word.
 fn get_through(s: &Stage<World>) -> Told {
     judge(s, s.pair.lock())
 }

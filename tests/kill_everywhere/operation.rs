@@ -1,4 +1,5 @@
-//! An operation of the public face: who takes part, what the victim does, and what those that are left must find.
+//! An operation of the public face: who takes part, what the victim does, and what those that are
+//! left must find.
 //!
 //! ```ignore
 //! operation("Mutex", "unlock, while one sleeps", segment)           // what is shared, made anew for every run
@@ -11,8 +12,9 @@
 //!     .sees(&["newcomer ok", "newcomer owner died"])                // each of these must come about somewhere
 //! ```
 //!
-//! Each run is a fresh one: new segment, new processes, all forked by a process of one thread. A survivor *tells* a
-//! word for the table, or what is wrong; one that does not end within [`BOUND`] is wrong, too.
+//! Each run is a fresh one: new segment, new processes, all forked by a process of one thread. A
+//! survivor *tells* a word for the table, or what is wrong; one that does not end within [`BOUND`]
+//! is wrong, too.
 
 use super::stage::{Board, MOST_ROLES, Sleep, Stage, Told, has_ended, sleep_of};
 use super::trace::{Care, Point, Trace};
@@ -56,7 +58,8 @@ pub(crate) struct Script<W> {
     bound: Duration,
 }
 
-/// Begins the description of an operation. `set` makes what is shared, given a name that is free to use.
+/// Begins the description of an operation. `set` makes what is shared, given a name that is free to
+/// use.
 pub(crate) fn operation<W>(
     primitive: &'static str,
     name: impl Into<String>,
@@ -81,17 +84,20 @@ impl<W> Script<W> {
         self.roles.push(Role { name, when, act: Box::new(act) });
         self
     }
-    /// One that is there before the victim. The next begins when it says [`ready`](Stage::ready), sleeps for good, or ends
-    /// [by death](Stage::ends_by_death); otherwise it stays until all of its kind are through.
+    /// One that is there before the victim. The next begins when it says [`ready`](Stage::ready),
+    /// sleeps for good, or ends [by death](Stage::ends_by_death); otherwise it stays until all of
+    /// its kind are through.
     pub(crate) fn before(self, name: &'static str, act: impl Fn(&Stage<W>) -> Told + 'static) -> Self {
         self.role(name, When::Before, act)
     }
-    /// One that comes as soon as the victim is dead, perhaps to help those that were there before. Whoever comes wakes
-    /// sleepers: where these must get through by themselves, there is nobody of the kind.
+    /// One that comes as soon as the victim is dead, perhaps to help those that were there before.
+    /// Whoever comes wakes sleepers: where these must get through by themselves, there is nobody of
+    /// the kind.
     pub(crate) fn meanwhile(self, name: &'static str, act: impl Fn(&Stage<W>) -> Told + 'static) -> Self {
         self.role(name, When::Meanwhile, act)
     }
-    /// One that comes after the victim's death, when those that were there before have got through by themselves.
+    /// One that comes after the victim's death, when those that were there before have got through
+    /// by themselves.
     pub(crate) fn after(self, name: &'static str, act: impl Fn(&Stage<W>) -> Told + 'static) -> Self {
         self.role(name, When::After, act)
     }
@@ -104,7 +110,8 @@ impl<W> Script<W> {
         self.victim = Box::new(act);
         self
     }
-    /// Words of the table that must come about when all instructions are tried: else nothing was shown.
+    /// Words of the table that must come about when all instructions are tried: else nothing was
+    /// shown.
     pub(crate) fn sees(mut self, words: &'static [&'static str]) -> Self {
         self.sees = words;
         self
@@ -177,7 +184,8 @@ pub(crate) fn fork_bound(body: impl FnOnce() -> i32) -> i32 {
     // SAFETY: getpid has no preconditions.
     let parent = unsafe { libc::getpid() };
     fork(|| {
-        // SAFETY: a wish of this process about itself; the parent may have ended before it was heard.
+        // SAFETY: a wish of this process about itself; the parent may have ended before it was
+        // heard.
         unsafe {
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
             if libc::getppid() != parent {
@@ -259,7 +267,8 @@ impl<W> Script<W> {
                     None => at += 1,
                 }
             }
-            // Not where all have ended by now: it may be the kernel that took long, over the end of the last.
+            // Not where all have ended by now: it may be the kernel that took long, over the end of
+            // the last.
             if !children.0.is_empty() && begin.elapsed() > self.bound {
                 let left: Vec<_> = children.0.iter().map(|(index, _)| self.roles[*index].name).collect();
                 return Err(format!("not through within {:?}: {}", self.bound, left.join(", ")));

@@ -25,7 +25,8 @@ fn get_in(s: &Stage<World>) -> Told {
     }
 }
 
-/// The last: nobody takes part that is not there. One that died while it left may be listed until its slot is needed.
+/// The last: nobody takes part that is not there. One that died while it left may be listed until
+/// its slot is needed.
 fn find_nobody_else(s: &Stage<World>, slots: usize) -> Told {
     get_in(s)?;
     let others = || s.participants().iter().filter(|other| other.process_id != std::process::id()).count();
@@ -73,7 +74,8 @@ unsafe impl Sync for Company {}
 
 fn with_company(name: &str) -> Script<Company> {
     operation("Segment", name, |_| {
-        // SAFETY: a new page, never unmapped, which the run's processes share; attributes and mutex are initialised before use.
+        // SAFETY: a new page, never unmapped, which the run's processes share; attributes and mutex
+        // are initialised before use.
         let mutex = unsafe {
             let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
             let page = libc::mmap(core::ptr::null_mut(), 4096, protection, flags, -1, 0);

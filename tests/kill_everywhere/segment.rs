@@ -1,5 +1,5 @@
-//! Segments: made, opened, replaced, revived, passed on, removed. Each run has a name of its own in the shared-memory file
-//! system; what contains it and is still there in the end is a violation.
+//! Segments: made, opened, replaced, revived, passed on, removed. Each run has a name of its own in
+//! the shared-memory file system; what contains it and is still there in the end is a violation.
 
 use super::operation::{BOUND, Operation, Script, fork_bound, operation};
 use super::stage::{Stage, Told};
@@ -42,7 +42,8 @@ fn with_an_old_one(name: &str) -> Script<()> {
     operation("Segment", name, |name| drop(Made::create(name, fill(1)).expect("a new name")))
 }
 
-/// The segment's number, if it is complete and its lock can be used. `died`: its lock was held by one that is dead.
+/// The segment's number, if it is complete and its lock can be used. `died`: its lock was held by
+/// one that is dead.
 fn use_it(segment: &Made, died: bool) -> Result<u64, String> {
     if segment.seal != SEAL {
         return Err("half a segment was seen".into());
@@ -88,7 +89,8 @@ fn open_or_make(s: &Stage<()>) -> Told {
     })
 }
 
-/// What is there is the old one or the victim's. Nobody has it open, so it can be replaced. In the end removes it.
+/// What is there is the old one or the victim's. Nobody has it open, so it can be replaced. In the
+/// end removes it.
 fn open_and_replace(s: &Stage<()>) -> Told {
     let found = look(s)?;
     let new =

@@ -1,4 +1,5 @@
-//! Semaphore. Permits that the victim has acquired are gone; those that it has released, or has only waited for, are not.
+//! Semaphore. Permits that the victim has acquired are gone; those that it has released, or has
+//! only waited for, are not.
 
 use super::operation::{Operation, Script, operation};
 use super::stage::{Stage, Told};

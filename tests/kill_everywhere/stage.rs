@@ -1,4 +1,5 @@
-//! Where the processes of one run meet: a page beside the segment that is tried, and what they find out about each other.
+//! Where the processes of one run meet: a page beside the segment that is tried, and what they find
+//! out about each other.
 
 use super::victim::{mark, trace_me};
 use std::fmt::Write as _;
@@ -14,7 +15,8 @@ pub(crate) type Told = Result<&'static str, String>;
 pub(crate) const MOST_ROLES: usize = 8;
 const LONGEST_REPORT: usize = 400;
 
-/// Memory that all processes of a run share, so that they do not need what is tried in order to meet.
+/// Memory that all processes of a run share, so that they do not need what is tried in order to
+/// meet.
 #[derive(Debug)]
 pub(crate) struct Board {
     /// The thread that is to be killed, once it is ready; minus one, if it cannot be traced.
@@ -66,8 +68,8 @@ impl Board {
         self.reports.iter().for_each(|report| report.length.store(0, SeqCst));
     }
 
-    /// For who traces the victim: lets those go on who wait for this. Nobody else looks, or it could be woken before it was
-    /// seen asleep.
+    /// For who traces the victim: lets those go on who wait for this. Nobody else looks, or it
+    /// could be woken before it was seen asleep.
     pub(crate) fn tell_of_its_sleep(&self, sleep: Sleep) {
         self.asleep.fetch_max(sleep as u32, SeqCst);
     }
@@ -110,7 +112,8 @@ impl Board {
     }
 }
 
-/// What a process of a run has to do with: what was set up before anybody was there, and the others.
+/// What a process of a run has to do with: what was set up before anybody was there, and the
+/// others.
 #[derive(Debug)]
 pub(crate) struct Stage<W> {
     world: W,
@@ -136,19 +139,21 @@ impl<W> Stage<W> {
         self.role.store(role, SeqCst);
     }
 
-    /// A name that a segment can have, for this run alone. Whatever in the shared-memory file system contains it must be gone
-    /// when the last survivor has ended.
+    /// A name that a segment can have, for this run alone. Whatever in the shared-memory file
+    /// system contains it must be gone when the last survivor has ended.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// The victim's operation: it is killed after every instruction of this, in one run each. What it gives is not dropped.
+    /// The victim's operation: it is killed after every instruction of this, in one run each. What
+    /// it gives is not dropped.
     pub(crate) fn dies_in<R>(&self, operation: impl FnOnce() -> R) {
         self.dies_from_here();
         self.dies_until_here(std::hint::black_box(operation()));
     }
 
-    /// For the victim of an operation that calls back: begins in there what ends [outside](Self::dies_until_here).
+    /// For the victim of an operation that calls back: begins in there what ends
+    /// [outside](Self::dies_until_here).
     pub(crate) fn dies_from_here(&self) {
         // SAFETY: gettid and getpid have no preconditions.
         let (process, thread) = unsafe { (libc::getpid(), libc::gettid()) };
@@ -171,8 +176,8 @@ impl<W> Stage<W> {
         Duration::from_millis(if self.board.is_stepped.load(SeqCst) == 0 { 100 } else { 1_000 })
     }
 
-    /// For one that is to decide, when the victim is dead, whether others are owed something: takes part by `attach` already, because
-    /// whoever comes wakes sleepers, and waits for the kill.
+    /// For one that is to decide, when the victim is dead, whether others are owed something: takes
+    /// part by `attach` already, because whoever comes wakes sleepers, and waits for the kill.
     pub(crate) fn comes_back_after_the_kill<E: core::fmt::Display, R>(
         &self,
         attach: Result<R, E>,
@@ -183,12 +188,14 @@ impl<W> Stage<W> {
         Ok(())
     }
 
-    /// For one whose end, at the end of its role, is to be a death like the victim's: it does not stay for the others.
+    /// For one whose end, at the end of its role, is to be a death like the victim's: it does not
+    /// stay for the others.
     pub(crate) fn ends_by_death(&self) {
         self.is_mortal.store(1, SeqCst);
     }
 
-    /// Stays until these have told: every end of a participant wakes all who sleep, who then would not have got through by themselves.
+    /// Stays until these have told: every end of a participant wakes all who sleep, who then would
+    /// not have got through by themselves.
     pub(crate) fn stay_for(&self, roles: impl Iterator<Item = usize>) {
         if self.is_mortal.load(SeqCst) != 0 {
             return;
@@ -200,12 +207,14 @@ impl<W> Stage<W> {
         }
     }
 
-    /// Tells that the next in the cast may begin. Not needed by a role that ends, or falls asleep without a timeout.
+    /// Tells that the next in the cast may begin. Not needed by a role that ends, or falls asleep
+    /// without a timeout.
     pub(crate) fn ready(&self) {
         self.board.ready[self.role.load(SeqCst)].store(1, SeqCst);
     }
 
-    /// For the victim: lets those go on who wait for it to be ready, such as sleepers, who sleep on what it holds.
+    /// For the victim: lets those go on who wait for it to be ready, such as sleepers, who sleep on
+    /// what it holds.
     pub(crate) fn victim_is_ready(&self) {
         self.board.victim_is_ready.store(1, SeqCst);
     }
@@ -221,10 +230,12 @@ impl<W> Stage<W> {
         self.until(|| roles.iter().all(sleeps));
     }
 
-    /// For a role whose thread ends with what `leak` has leaked, and whose process lives until the victim is dead.
+    /// For a role whose thread ends with what `leak` has leaked, and whose process lives until the
+    /// victim is dead.
     ///
-    /// It waits for that thread awake: whoever sleeps without a timeout counts as [ready](Self::ready), as one does
-    /// that joins a thread, and the victim would come before the leak.
+    /// It waits for that thread awake: whoever sleeps without a timeout counts as
+    /// [ready](Self::ready), as one does that joins a thread, and the victim would come before the
+    /// leak.
     pub(crate) fn leaks_in_a_thread(&self, leak: impl FnOnce() + Send) -> Told {
         let threads = || std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
         std::thread::scope(|scope| {
@@ -296,8 +307,8 @@ pub(crate) fn sleep_of(thread: i32) -> Option<Sleep> {
     waits.then_some(if timeout == 0 { Sleep::ForGood } else { Sleep::ForAWhile })
 }
 
-/// The status of a child (minus the signal, if one ended it), if it has ended. It is reaped then. The stops of one that is
-/// traced stay to be waited for.
+/// The status of a child (minus the signal, if one ended it), if it has ended. It is reaped then.
+/// The stops of one that is traced stay to be waited for.
 pub(crate) fn has_ended(process: i32) -> Option<i32> {
     let only_look = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
     // SAFETY: zeros are a valid record, which is filled; a child of ours.

@@ -1,4 +1,5 @@
-//! Where a victim came by, from mark to mark: the instructions after which the next ones are killed, and the ways there.
+//! Where a victim came by, from mark to mark: the instructions after which the next ones are
+//! killed, and the ways there.
 
 use super::arch;
 use std::collections::HashMap;
@@ -25,8 +26,8 @@ pub(crate) enum Point {
     After(usize),
     /// In the instruction after so many, which is a system call, as soon as it sleeps there.
     AsleepAfter(usize),
-    /// As soon as it sleeps for the first time in a run that is not held up. (A nap of a millisecond is over before one that
-    /// is stepped comes to it.)
+    /// As soon as it sleeps for the first time in a run that is not held up. (A nap of a
+    /// millisecond is over before one that is stepped comes to it.)
     FirstSleep,
 }
 
@@ -90,8 +91,8 @@ impl Trace {
         self.addresses.get(after).copied().unwrap_or(0)
     }
 
-    /// After every instruction, and in every sleep. A repeated string instruction (`rep movsb`) stays where it is: it counts
-    /// after its 1st, 2nd, 4th, 8th… repetition.
+    /// After every instruction, and in every sleep. A repeated string instruction (`rep movsb`)
+    /// stays where it is: it counts after its 1st, 2nd, 4th, 8th… repetition.
     pub(crate) fn every_point(&self) -> Vec<Point> {
         let mut points = Vec::new();
         let mut repeated = 0usize;
@@ -106,8 +107,9 @@ impl Trace {
         points
     }
 
-    /// About `most` points: a half evenly spread; the others before and after instructions that change what is shared,
-    /// system calls and locked instructions, evenly chosen of each kind; in every sleep; at both ends. Also tells the spread.
+    /// About `most` points: a half evenly spread; the others before and after instructions that
+    /// change what is shared, system calls and locked instructions, evenly chosen of each kind; in
+    /// every sleep; at both ends. Also tells the spread.
     pub(crate) fn some_points(&self, most: usize) -> (Vec<Point>, usize) {
         let every = self.every_point();
         let stride = every.len().div_ceil(most / 2).max(1);
@@ -128,8 +130,9 @@ impl Trace {
         (chosen.into_iter().map(Point::After).chain(asleep).collect(), stride)
     }
 
-    /// Finds the cheapest way to each instruction. A hop leads to the next time that an address comes, so it may begin
-    /// anywhere after the last time. (At that time itself it would not get off the ground: there is the breakpoint.)
+    /// Finds the cheapest way to each instruction. A hop leads to the next time that an address
+    /// comes, so it may begin anywhere after the last time. (At that time itself it would not get
+    /// off the ground: there is the breakpoint.)
     pub(crate) fn find_ways(&mut self) {
         const STEP: u32 = 2;
         const HOP: u32 = 1;
@@ -156,9 +159,10 @@ impl Trace {
         }
     }
 
-    /// A way to an instruction by which few runs go astray: to an address before it that comes for the first time, and by steps
-    /// from there. (Loops over what is in /proc take another turn in every run.) With `more` care it is not the last such
-    /// address: that may be one that is not come by in every run.
+    /// A way to an instruction by which few runs go astray: to an address before it that comes for
+    /// the first time, and by steps from there. (Loops over what is in /proc take another turn in
+    /// every run.) With `more` care it is not the last such address: that may be one that is not
+    /// come by in every run.
     pub(crate) fn careful_way(&self, to: usize, more: bool) -> Vec<Option<u64>> {
         let mut landmarks = (1..=to).rev().filter(|at| !self.addresses[..*at].contains(&self.addresses[*at]));
         let landmark = landmarks.nth(if more { 20 } else { 0 }).filter(|_| arch::HAS_BREAKPOINTS);
@@ -184,7 +188,8 @@ impl Trace {
     }
 }
 
-/// The segments without a name that this process has mapped: what victims change in there can be seen from here.
+/// The segments without a name that this process has mapped: what victims change in there can be
+/// seen from here.
 #[derive(Debug)]
 pub(crate) struct Shared {
     ranges: Vec<(u64, u64)>,
@@ -205,7 +210,8 @@ impl Shared {
         let mut changed = false;
         let words = self.ranges.iter().flat_map(|(start, end)| (*start..*end).step_by(8));
         for (index, address) in words.enumerate() {
-            // SAFETY: mapped and readable, as the kernel says; whole words of plain numbers, which others write meanwhile.
+            // SAFETY: mapped and readable, as the kernel says; whole words of plain numbers, which
+            // others write meanwhile.
             let word = unsafe { (address as *const u64).read_volatile() };
             match self.seen.get_mut(index) {
                 Some(seen) => {

@@ -1,9 +1,10 @@
 //! A victim under ptrace: taken to a certain instruction of its operation, and killed there.
 //!
-//! One run is stepped through from mark to mark and written down, as a [`Trace`]. Later runs are led along it: where the
-//! processor is known to us, from breakpoint to breakpoint in as few hops as get there, because single steps cost 20 µs
-//! each in a virtual machine; elsewhere by single steps. A run that takes another way (it waits longer, finds a slot
-//! elsewhere) and misses its breakpoint is tried again, more carefully.
+//! One run is stepped through from mark to mark and written down, as a [`Trace`]. Later runs are
+//! led along it: where the processor is known to us, from breakpoint to breakpoint in as few hops
+//! as get there, because single steps cost 20 µs each in a virtual machine; elsewhere by single
+//! steps. A run that takes another way (it waits longer, finds a slot elsewhere) and misses its
+//! breakpoint is tried again, more carefully.
 
 use super::arch;
 use super::operation::fork_bound;
@@ -15,7 +16,8 @@ use std::time::{Duration, Instant};
 /// How long a victim may take from one stop to the next.
 const STOPS_WITHIN: Duration = Duration::from_secs(5);
 
-/// No operation has so many. (Where atomics are loops of load-exclusive and store-exclusive, a single-stepped one never ends.)
+/// No operation has so many. (Where atomics are loops of load-exclusive and store-exclusive, a
+/// single-stepped one never ends.)
 const MOST_INSTRUCTIONS: usize = 1_000_000;
 
 /// A process of which a thread is traced. Killed and reaped when dropped.
@@ -77,7 +79,8 @@ pub(crate) fn trace_me() -> bool {
 
 /// Stops the calling thread, which is traced, until it is led on.
 pub(crate) fn mark(process: i32, thread: i32) {
-    // SAFETY: a stop of the calling thread. A bare system call: it is part of what is stepped through.
+    // SAFETY: a stop of the calling thread. A bare system call: it is part of what is stepped
+    // through.
     unsafe { libc::syscall(libc::SYS_tgkill, process, thread, libc::SIGSTOP) };
 }
 
@@ -207,8 +210,8 @@ impl Victim {
         if !arch::is_computation(address) {
             return self.wait(board, or_sleep);
         }
-        // It cannot sleep there, so it is waited for without looking for that: looking costs more than
-        // the step where others want the processor, too.
+        // It cannot sleep there, so it is waited for without looking for that: looking costs more
+        // than the step where others want the processor, too.
         let mut status = 0;
         // SAFETY: our own child or its thread.
         let answer = unsafe { libc::waitpid(self.thread, &mut status, libc::__WALL) };
@@ -218,7 +221,8 @@ impl Victim {
         stop_of(status)
     }
 
-    /// Waits for the next stop; `or_sleep`: or until it sleeps on a futex. Otherwise tells the others of its sleep.
+    /// Waits for the next stop; `or_sleep`: or until it sleeps on a futex. Otherwise tells the
+    /// others of its sleep.
     fn wait(&self, board: &Board, or_sleep: bool) -> Result<Stop, String> {
         let begin = Instant::now();
         for round in 0u32.. {
@@ -263,8 +267,8 @@ fn stop_of(status: i32) -> Result<Stop, String> {
     }
 }
 
-/// What one step costs here, between a victim and this process, on whatever processors they are. Zero
-/// if it cannot be found out.
+/// What one step costs here, between a victim and this process, on whatever processors they are.
+/// Zero if it cannot be found out.
 pub(crate) fn price_of_a_step() -> Duration {
     const STEPS: u32 = 2_000;
     let board = Board::new();
@@ -292,11 +296,13 @@ pub(crate) fn price_of_a_step() -> Duration {
 
 impl Drop for Victim {
     fn drop(&mut self) {
-        // SAFETY: our own child. (If it was reaped already because it ended by itself, nobody else has its id this soon.)
+        // SAFETY: our own child. (If it was reaped already because it ended by itself, nobody else
+        // has its id this soon.)
         unsafe { libc::kill(self.process, libc::SIGKILL) };
         // The thread first: its process does not end before it is reaped by who traces it.
         for task in [self.thread, self.process] {
-            // The thread may be the process, and 0 is no thread. A stop from before the signal may come first.
+            // The thread may be the process, and 0 is no thread. A stop from before the signal may
+            // come first.
             let mut stopped = task > 0;
             while stopped {
                 let mut status = 0;
@@ -308,7 +314,8 @@ impl Drop for Victim {
     }
 }
 
-/// A moment in which others run: a short one, but where one has waited for long already, which takes processors from others.
+/// A moment in which others run: a short one, but where one has waited for long already, which
+/// takes processors from others.
 pub(crate) fn pause(since: Instant) {
     std::thread::sleep((since.elapsed() / 16).clamp(Duration::from_micros(20), Duration::from_millis(1)));
 }

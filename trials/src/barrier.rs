@@ -79,13 +79,15 @@ pub struct Met {
     index: usize,
 }
 
-/// The barrier as it should be. It is broken here as soon as there is a reason, which somebody has yet to find.
+/// The barrier as it should be. It is broken here as soon as there is a reason, which somebody has
+/// yet to find.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct BarrierReference {
     generation: u32,
     arrived: BTreeSet<Id>,
     runner: Option<Id>,
-    /// Those who have met, and have not returned yet, and in which generation they have. They keep their places.
+    /// Those who have met, and have not returned yet, and in which generation they have. They keep
+    /// their places.
     released: BTreeMap<Id, u32>,
     /// The generation and place of all who have returned from one.
     met: BTreeSet<(u32, usize)>,
@@ -155,7 +157,8 @@ impl BarrierReference {
         new
     }
 
-    /// An answer that says where the caller met the others, in this generation; where, is left open.
+    /// An answer that says where the caller met the others, in this generation; where, is left
+    /// open.
     fn met_in(&self, generation: u32) -> Met {
         Met { generation: generation & ((1 << BITS) - 1), index: 0 }
     }
@@ -234,7 +237,8 @@ impl Reference for BarrierReference {
     fn after(&self, who: Id, operation: &Operation, answer: &Answer) -> Option<Self> {
         let (expected, mut after) = self.apply(who, operation);
         let is_right = match (expected, *answer) {
-            // Each has an index of its own. That of a runner whose run is broken another may have again.
+            // Each has an index of its own. That of a runner whose run is broken another may have
+            // again.
             (Answer::Runner(expected), Answer::Runner(met)) => {
                 met.index < PARTIES && met.generation == expected.generation
             }
@@ -268,8 +272,8 @@ impl Reference for BarrierReference {
     fn halfway(&self, who: Id, operation: &Operation) -> Vec<Self> {
         let mut states = vec![self.clone(), self.begins_to_wait(who, operation), self.apply(who, operation).1];
         if matches!(operation, Operation::Reset | Operation::AbortRun) {
-            // Broken already, and the first so many of the dead members forgiven: with the forgiver's own name in their places,
-            // until it has reset.
+            // Broken already, and the first so many of the dead members forgiven: with the
+            // forgiver's own name in their places, until it has reset.
             let mut broken = self.breaks(Broken::Told);
             let mut reset = self.apply(who, operation).1;
             states.push(broken.clone());

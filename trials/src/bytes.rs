@@ -40,8 +40,8 @@ type Any = Segment<Everything, Room>;
 
 const TIMEOUT: Duration = Duration::from_micros(300);
 
-/// What can be done with each primitive: the function gets the number of an operation. It may answer anything, within
-/// its timeout. **A primitive is registered here**, at the end.
+/// What can be done with each primitive: the function gets the number of an operation. It may
+/// answer anything, within its timeout. **A primitive is registered here**, at the end.
 const PRIMITIVES: &[fn(&Any, u8)] =
     &[segment, mutex, lock, semaphore, pool, rwlock, reentrant, condvar, event, barrier, once];
 
@@ -139,7 +139,8 @@ fn reentrant(all: &Any, operation: u8) {
     }
 }
 
-/// With locks that nobody keeps: who comes back from a wait takes the lock again, however long that takes.
+/// With locks that nobody keeps: who comes back from a wait takes the lock again, however long that
+/// takes.
 fn condvar(all: &Any, operation: u8) {
     match operation % 5 {
         0 => all.changed.notify_n(operation.into()),
@@ -171,8 +172,8 @@ fn barrier(all: &Any, operation: u8) {
     }
 }
 
-/// There is no deadline here: so only if nobody is at it, or one might wait for a word of these bytes that happens to name a
-/// participant who is there.
+/// There is no deadline here: so only if nobody is at it, or one might wait for a word of these
+/// bytes that happens to name a participant who is there.
 fn once(all: &Any, operation: u8) {
     let nobody = |once: &Once| format!("{once:?}").contains("initialiser: None");
     // SAFETY: repr(C), and its once is the first field.
@@ -245,7 +246,8 @@ const SLOT: usize = 128;
 /// The body of the fuzz target.
 ///
 /// # Panics
-/// If an operation does, or takes much longer than its timeout; or if what is refused is changed by that.
+/// If an operation does, or takes much longer than its timeout; or if what is refused is changed by
+/// that.
 pub fn run_bytes(bytes: &[u8]) {
     let Ok(input) = Input::of(&mut Unstructured::new(bytes)) else { return };
     let directory = tempfile::tempdir().expect("a directory");
@@ -253,8 +255,8 @@ pub fn run_bytes(bytes: &[u8]) {
     let options = Segment::<Everything>::options()
         .participants(usize::from(input.participants % 8) + 1)
         .room::<Room>(usize::from(input.room % 16));
-    // As long as somebody has it mapped, who opens it joins: what is in the table is believed, as far
-    // as it can be. If nobody has, the table is freed.
+    // As long as somebody has it mapped, who opens it joins: what is in the table is believed, as
+    // far as it can be. If nobody has, the table is freed.
     let kept = Some(options.create(&path, |_, _| {}).expect("a new segment")).filter(|_| input.joined);
     let written = overwrite(&path, &input);
     let inspected = outlive::inspect(&path);

@@ -1,8 +1,9 @@
 //! The condition variable beside its reference.
 //!
-//! What it owes its users can only be said with their predicate and their lock. So what is under trial is a heap of items under a
-//! mutex: whoever wants one waits for it, and the contract is the heap's. That nobody is left asleep beside an item is the
-//! runner's to find. (A death is a spurious return to its waiters; so nothing can be said of these.)
+//! What it owes its users can only be said with their predicate and their lock. So what is under
+//! trial is a heap of items under a mutex: whoever wants one waits for it, and the contract is the
+//! heap's. That nobody is left asleep beside an item is the runner's to find. (A death is a
+//! spurious return to its waiters; so nothing can be said of these.)
 
 use crate::operations::Trial;
 use crate::reference::Reference;

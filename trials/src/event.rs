@@ -48,7 +48,8 @@ pub enum Answer {
 pub struct EventReference<const AUTO: bool> {
     is_set: bool,
     waiting: BTreeSet<Id>,
-    /// Those who were there at a set, and have not returned yet. (With AUTO nobody is released before it takes the set.)
+    /// Those who were there at a set, and have not returned yet. (With AUTO nobody is released
+    /// before it takes the set.)
     released: BTreeSet<Id>,
 }
 

@@ -1,7 +1,8 @@
 //! outlive under random operations, bytes and deaths.
 //!
-//! What is here is used more than once: by fuzzers (`fuzz/`), by ordinary tests over their corpus, by property tests, under
-//! Miri and the sanitizers, and for hours (`soak`). Each technique has one place where a primitive is registered:
+//! What is here is used more than once: by fuzzers (`fuzz/`), by ordinary tests over their corpus,
+//! by property tests, under Miri and the sanitizers, and for hours (`soak`). Each technique has one
+//! place where a primitive is registered:
 //!
 //! | technique                                             | place                                   |
 //! |-------------------------------------------------------|-----------------------------------------|
@@ -11,8 +12,8 @@
 //! | the typed face beside the same reference              | `tests/state_machines.rs`               |
 //! | hours of kills                                        | `soak::shared::Shared` and its `DEEDS`  |
 //!
-//! With real threads, for Miri and ThreadSanitizer, each has a test of its own in `tests/threads.rs`.
-//! What a primitive should do is written once, as a [`Reference`].
+//! With real threads, for Miri and ThreadSanitizer, each has a test of its own in
+//! `tests/threads.rs`. What a primitive should do is written once, as a [`Reference`].
 
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // all of this looks at the crate from outside
 

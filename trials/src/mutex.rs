@@ -18,7 +18,8 @@ pub enum Operation {
     TryLock,
     /// Takes it, waiting.
     Lock,
-    /// The holder gives it back, with the inconsistency that it was told of, unless it has vouched for the data.
+    /// The holder gives it back, with the inconsistency that it was told of, unless it has vouched
+    /// for the data.
     Unlock,
     /// The holder gives it back by a panic.
     UnlockPanicking,

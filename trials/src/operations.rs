@@ -1,9 +1,10 @@
-//! Random operations of several participants, with deaths at any step of them, beside a [`Reference`].
+//! Random operations of several participants, with deaths at any step of them, beside a
+//! [`Reference`].
 //!
-//! All of it happens in one thread, and is decided by the [`Scenario`] alone. While one participant sleeps the others
-//! act; it sleeps on until its futex is woken, or nobody has anything left to do: then its deadline has come (or its
-//! death, if it has none). If it could have had
-//! what it wanted by then, and nobody else was on its way to it, a wake was lost.
+//! All of it happens in one thread, and is decided by the [`Scenario`] alone. While one participant
+//! sleeps the others act; it sleeps on until its futex is woken, or nobody has anything left to do:
+//! then its deadline has come (or its death, if it has none). If it could have had what it wanted
+//! by then, and nobody else was on its way to it, a wake was lost.
 
 use crate::reference::Reference;
 use crate::standard::{self, Died, Person, Script, Sleeper, Standard, World};
@@ -63,8 +64,8 @@ pub enum Deed<O> {
     Do(O),
     /// An operation, waiting for so many steps of others at most.
     DoFor(O, u8),
-    /// An operation that ends with death at this access to shared memory, counted with those of the registration, if the
-    /// participant has to register first.
+    /// An operation that ends with death at this access to shared memory, counted with those of the
+    /// registration, if the participant has to register first.
     DieAt(O, u8),
     /// Death, asleep or between two operations.
     Die,
@@ -126,7 +127,8 @@ struct Run<T: Trial> {
     acting: RefCell<Vec<Rc<Acting<Operation<T>>>>>,
 }
 
-/// Runs the scenario. Panics at the first answer that the reference would not give, and at a lost wake.
+/// Runs the scenario. Panics at the first answer that the reference would not give, and at a lost
+/// wake.
 pub fn run<T: Trial>(scenario: Scenario<Operation<T>>) {
     let run = Rc::new(Run::<T> {
         world: World::new(SLOTS),
@@ -191,7 +193,8 @@ impl<T: Trial> Run<T> {
         }
     }
 
-    /// The seat's participant; a newcomer where there is none. `None` if it died of it, or if the table is full.
+    /// The seat's participant; a newcomer where there is none. `None` if it died of it, or if the
+    /// table is full.
     fn sit_down(&self, seat: usize) -> Option<Id> {
         if let Some(seated) = &self.seats.borrow()[seat] {
             return Some(seated.id);
@@ -251,7 +254,8 @@ impl<T: Trial> Run<T> {
         self.states.replace(states);
     }
 
-    /// Nobody has anything left to do, and this one's time is over: was it left asleep beside what it waits for?
+    /// Nobody has anything left to do, and this one's time is over: was it left asleep beside what
+    /// it waits for?
     fn look_for_lost_wake(&self, acting: &Acting<Operation<T>>) {
         let on_its_way = |other: &Rc<Acting<_>>| {
             !other.doomed.get() && other.sleeper.borrow().as_ref().is_some_and(|sleeper| sleeper.is_woken())
@@ -311,8 +315,8 @@ fn mortal<R>(body: impl FnOnce() -> R) -> Option<R> {
 /// No more than so many primitives can be registered with any of the techniques.
 pub const MOST_PRIMITIVES: u8 = 16;
 
-/// The body of the fuzz target: the first byte chooses the primitive, the rest is its scenario. **A primitive is registered
-/// here.**
+/// The body of the fuzz target: the first byte chooses the primitive, the rest is its scenario. **A
+/// primitive is registered here.**
 pub fn run_bytes(bytes: &[u8]) {
     let Some((which, rest)) = bytes.split_first() else { return };
     type Runner = fn(&[u8]);

@@ -27,7 +27,8 @@ pub enum Operation {
     TryWrite,
     /// Locks for writing, waiting.
     Write,
-    /// The writer gives it back, with the inconsistency that it was told of, unless it has vouched for the data.
+    /// The writer gives it back, with the inconsistency that it was told of, unless it has vouched
+    /// for the data.
     UnlockWrite,
     /// The writer gives it back by a panic.
     UnlockWritePanicking,
@@ -91,8 +92,8 @@ pub struct RwLockReference {
     draining: Option<Id>,
     /// Why the data may be inconsistent: what a writer was told, or what the next one will be.
     inconsistent: Option<Cause>,
-    /// Those who have come when all words were taken, and who had them: who sleeps does so on one of these words, so it may be that
-    /// only this one's reader wakes it.
+    /// Those who have come when all words were taken, and who had them: who sleeps does so on one
+    /// of these words, so it may be that only this one's reader wakes it.
     kept_out: BTreeMap<Id, BTreeSet<Id>>,
     /// A writer has died, and it may be that nobody has looked since.
     is_unnoticed: bool,
@@ -225,7 +226,8 @@ impl Reference for RwLockReference {
         }
         let can_be_next = self.writer.is_none() && self.draining.is_none();
         if can_be_next && matches!(operation, Operation::TryWrite | Operation::Write) {
-            // Who dies before it has seen a reader dies as a writer. Nobody can tell that it has touched nothing.
+            // Who dies before it has seen a reader dies as a writer. Nobody can tell that it has
+            // touched nothing.
             states.push(Self { writer: Some(who), ..self.clone() });
             states.push(self.begins_to_wait(who, &Operation::Write));
         }
@@ -236,7 +238,8 @@ impl Reference for RwLockReference {
         let mut new = self.without_reader(who);
         new.kept_out.remove(&who);
         let drained = new.draining.take_if(|draining| *draining == who).is_some();
-        // One that was only waiting has changed nothing; what it knew of an inconsistency's cause is lost with it.
+        // One that was only waiting has changed nothing; what it knew of an inconsistency's cause
+        // is lost with it.
         if new.writer.take_if(|writer| *writer == who).is_some() || drained && new.inconsistent.is_some() {
             new.inconsistent = Some(Cause::Died(Some(who)));
             new.is_unnoticed = true;

@@ -1,8 +1,10 @@
-//! A platform of nothing but the standard library: the algorithms in `outlive::raw` run on it under Miri and
-//! ThreadSanitizer, with real threads; and in one thread, by a [`Script`], where deaths and the passing of time are chosen.
+//! A platform of nothing but the standard library: the algorithms in `outlive::raw` run on it under
+//! Miri and ThreadSanitizer, with real threads; and in one thread, by a [`Script`], where deaths
+//! and the passing of time are chosen.
 //!
-//! The futex is a list of sleepers behind a lock. Its lock orders more than the kernel's does, so orderings on the path of a
-//! wake are for loom to judge; those of the words themselves are the algorithm's own here, too.
+//! The futex is a list of sleepers behind a lock. Its lock orders more than the kernel's does, so
+//! orderings on the path of a wake are for loom to judge; those of the words themselves are the
+//! algorithm's own here, too.
 
 use core::time::Duration;
 use outlive::platform::{self, Expect, Lifeline, Long, MARK, OWNER, Platform, WAKE_AT_DEATH};
@@ -40,10 +42,11 @@ thread_local! {
     static LIFE: Cell<Option<u32>> = const { Cell::new(None) };
 }
 
-/// Runs `body` with the script deciding over this thread's sleeps, on a clock that stands still but for them.
+/// Runs `body` with the script deciding over this thread's sleeps, on a clock that stands still but
+/// for them.
 ///
-/// `first_phase`: whether sleepers begin with the short first phase. `last_first`: whether the kernel wakes who fell asleep last,
-/// as it does if that one's priority is higher.
+/// `first_phase`: whether sleepers begin with the short first phase. `last_first`: whether the
+/// kernel wakes who fell asleep last, as it does if that one's priority is higher.
 pub fn with_script<R>(script: Rc<dyn Script>, first_phase: bool, last_first: bool, body: impl FnOnce() -> R) -> R {
     struct End;
     impl Drop for End {
@@ -269,7 +272,8 @@ impl Platform for Standard {
     type Lifeline = Life;
     type About = Note;
 
-    // Nobody else acts meanwhile. So few that a scenario is not lengthened; not 0, so that whoever does not count them is found.
+    // Nobody else acts meanwhile. So few that a scenario is not lengthened; not 0, so that whoever
+    // does not count them is found.
     const SPINS: u32 = 8;
     const MOST_WORDS: usize = 128;
 

@@ -1,8 +1,9 @@
 //! Arbitrary words under each raw primitive, and somebody who scribbles on them at the same time.
 //!
-//! Participant table, membership and the primitive's own words lie in ordinary memory, filled with whatever the input says, and
-//! flipped bit by bit by another thread. Nothing may panic, nothing may take longer than its deadline, and (under
-//! AddressSanitizer) nothing outside of that memory may be touched. What is answered does not matter.
+//! Participant table, membership and the primitive's own words lie in ordinary memory, filled with
+//! whatever the input says, and flipped bit by bit by another thread. Nothing may panic, nothing
+//! may take longer than its deadline, and (under AddressSanitizer) nothing outside of that memory
+//! may be touched. What is answered does not matter.
 
 use crate::operations::MOST_PRIMITIVES;
 use crate::soak::Random;
@@ -23,7 +24,8 @@ use std::time::Instant;
 pub struct Primitive {
     /// Its name, for people.
     pub name: &'static str,
-    /// Does one of its operations, chosen by a number, with another number to do it with; returns at the deadline.
+    /// Does one of its operations, chosen by a number, with another number to do it with; returns
+    /// at the deadline.
     pub operate: fn(&Memory, &Participant<'_, Linux>, u8, u32),
 }
 
@@ -182,8 +184,8 @@ fn once(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, argument: u
     // SAFETY: one atomic word.
     let once = unsafe { memory.over::<Once<Linux>>() };
     match operation % 4 {
-        // It has no deadline: only for one who seems to have nobody to wait for. If the scribbler names somebody at this very
-        // moment, it will not stay so.
+        // It has no deadline: only for one who seems to have nobody to wait for. If the scribbler
+        // names somebody at this very moment, it will not stay so.
         0 if once.initialiser().is_none_or(|id| id == me.id || !me.table.is_alive(id)) => drop(once.begin(*me)),
         0 | 1 => once.end(Err(Id::holder_in(argument).map(|id| Cause::Died(Some(id))))),
         2 => once.end(Ok(())),
@@ -234,7 +236,8 @@ impl Memory {
     pub unsafe fn over<T>(&self) -> &T {
         let words = &self.words[PRIMITIVE..];
         assert!(size_of::<T>() <= size_of_val(words) && align_of::<T>() <= 128);
-        // SAFETY: within the words, and aligned, by the assertion; valid for all values, by the caller's promise.
+        // SAFETY: within the words, and aligned, by the assertion; valid for all values, by the
+        // caller's promise.
         unsafe { &*words.as_ptr().cast::<T>() }
     }
 
@@ -244,13 +247,15 @@ impl Memory {
             membership: &self.words[SLOTS * SLOT_WORDS],
             cursor: &self.words[SLOTS * SLOT_WORDS + 1],
             stamp: &self.words[SLOTS * SLOT_WORDS + 2],
-            // SAFETY: a slot consists of atomic and unused integers; so many fit in front of the membership word.
+            // SAFETY: a slot consists of atomic and unused integers; so many fit in front of the
+            // membership word.
             slots: unsafe { core::slice::from_raw_parts(self.words.as_ptr().cast::<Slot<Linux>>(), SLOTS) },
         }
     }
 }
 
-/// One who registers without a lifeline that the kernel knows: the links in this memory are not to be followed by anybody.
+/// One who registers without a lifeline that the kernel knows: the links in this memory are not to
+/// be followed by anybody.
 struct Anybody {
     tag: u32,
 }

@@ -1,4 +1,5 @@
-//! The fuzz targets over their corpus, as ordinary tests: what a fuzzer has found once is tried again by everybody.
+//! The fuzz targets over their corpus, as ordinary tests: what a fuzzer has found once is tried
+//! again by everybody.
 
 use std::path::Path;
 

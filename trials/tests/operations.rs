@@ -1,4 +1,5 @@
-//! Each raw primitive beside its reference: random operations, deaths at any step, sleeps in which the others act.
+//! Each raw primitive beside its reference: random operations, deaths at any step, sleeps in which
+//! the others act.
 
 mod beside;
 
@@ -21,7 +22,8 @@ const LONGEST: usize = if cfg!(miri) { 100 } else { 400 };
 
 type Operation<T> = <<T as Trial>::Reference as Reference>::Operation;
 
-/// Scenarios as the fuzzer makes them, from bytes: so that each operation is described once, and shrinks as its bytes do.
+/// Scenarios as the fuzzer makes them, from bytes: so that each operation is described once, and
+/// shrinks as its bytes do.
 fn scenarios<T: Trial>() -> impl Strategy<Value = Scenario<Operation<T>>> {
     let decode = |bytes: Vec<u8>| Scenario::arbitrary(&mut Unstructured::new(&bytes)).ok();
     proptest::collection::vec(any::<u8>(), 16..LONGEST).prop_filter_map("no scenario", decode)
@@ -53,7 +55,8 @@ beside_its_reference! {
     once: OnceTrial;
 }
 
-/// A fault that was there once: one gives up, and wakes one of two; another completes it before that one runs, and finds nobody to wake.
+/// A fault that was there once: one gives up, and wakes one of two; another completes it before
+/// that one runs, and finds nobody to wake.
 #[test]
 fn who_was_woken_by_one_who_gave_up_finds_it_complete_and_tells_the_others() {
     use outlive_trials::once::Operation;
@@ -73,9 +76,9 @@ fn who_was_woken_by_one_who_gave_up_finds_it_complete_and_tells_the_others() {
     }
 }
 
-/// A find of the random scenarios, which the reference did not know: a reset makes room for one that
-/// waits for a place, and dies before it wakes it. As its time is over, that one looks once more,
-/// arrives, and gives up: so it breaks the new generation.
+/// A find of the random scenarios, which the reference did not know: a reset makes room for one
+/// that waits for a place, and dies before it wakes it. As its time is over, that one looks once
+/// more, arrives, and gives up: so it breaks the new generation.
 #[test]
 fn who_gets_a_place_as_its_time_is_over_breaks_the_barrier() {
     use outlive_trials::barrier::Operation::{IsBroken, Reset, Wait, WaitToRun};

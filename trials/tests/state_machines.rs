@@ -1,5 +1,6 @@
-//! The typed primitives beside the references: participants are threads in a real segment, and they die by ending, with what they
-//! hold. And the segment itself: what is made can be opened, and nothing else.
+//! The typed primitives beside the references: participants are threads in a real segment, and they
+//! die by ending, with what they hold. And the segment itself: what is made can be opened, and
+//! nothing else.
 
 mod beside;
 
@@ -129,8 +130,8 @@ fn beside_its_reference<F: Face>(scenario: Scenario<OperationOf<F>>) {
     });
 }
 
-/// A thread that has ended has leaked its guards. Nothing uses what they gave: so `take`, which does
-/// not wait, may count them out.
+/// A thread that has ended has leaked its guards. Nothing uses what they gave: so `take`, which
+/// does not wait, may count them out.
 fn or_of_the_dead<G>(answer: LockResult<G>, take: impl FnOnce() -> LockResult<G>) -> LockResult<G> {
     if matches!(answer, Err(LockError::Leaked { .. })) { take() } else { answer }
 }
@@ -408,8 +409,8 @@ impl Face for OfRwLock {
         })
     }
 
-    /// A word of a leaked reader is not to be had while its process lives: one such reader less could
-    /// read. `models/leaked.rs` and `tests/leaked.rs` are about those.
+    /// A word of a leaked reader is not to be had while its process lives: one such reader less
+    /// could read. `models/leaked.rs` and `tests/leaked.rs` are about those.
     fn leave(held: Self::Held<'_>) {
         if matches!(held, Some(Guard::Write(_))) {
             core::mem::forget(held);
@@ -657,7 +658,8 @@ struct Heap {
     more: Condvar,
 }
 
-/// Primitives that are not all zero at first. The face that comes first makes them so; all others find it done.
+/// Primitives that are not all zero at first. The face that comes first makes them so; all others
+/// find it done.
 macro_rules! made_at_first_use {
     ($($name:ident $(<const $parameter:ident: bool>)? : $inner:ty = $make:expr;)*) => {$(
         #[derive(Debug, Shareable)]

@@ -1,5 +1,6 @@
-//! Raw primitives on the standard platform with real threads, for Miri and ThreadSanitizer: data that a primitive protects is
-//! plain memory here, so that whoever sees it too early is a data race.
+//! Raw primitives on the standard platform with real threads, for Miri and ThreadSanitizer: data
+//! that a primitive protects is plain memory here, so that whoever sees it too early is a data
+//! race.
 
 use core::cell::UnsafeCell;
 use core::time::Duration;
@@ -16,7 +17,8 @@ use outlive_trials::standard::{Standard, Word, Word64, World};
 /// Memory that a primitive protects.
 #[derive(Debug, Default)]
 struct Protected<T>(UnsafeCell<T>);
-// SAFETY: the test hands it out to one thread at a time, if the primitive under test does what it should.
+// SAFETY: the test hands it out to one thread at a time, if the primitive under test does what it
+// should.
 unsafe impl<T: Send> Sync for Protected<T> {}
 
 impl<T> Protected<T> {
@@ -43,7 +45,8 @@ impl<T: Copy> Protected<T> {
 
 const ROUNDS: u64 = if cfg!(miri) { 5 } else { 2_000 };
 
-/// Runs `body` in so many threads that take part, each with its number, and ends each as the kernel would.
+/// Runs `body` in so many threads that take part, each with its number, and ends each as the kernel
+/// would.
 fn in_threads(count: usize, body: impl Fn(usize, &Participant<'_, Standard>) + Sync) {
     let world = World::new(count);
     std::thread::scope(|scope| {
@@ -321,7 +324,8 @@ fn once() {
     }
 }
 
-/// A fault that was there once, and that ThreadSanitizer sees: who left read the whole segment, also what others were writing.
+/// A fault that was there once, and that ThreadSanitizer sees: who left read the whole segment,
+/// also what others were writing.
 #[test]
 #[cfg_attr(miri, ignore = "Miri has no memfd")]
 fn a_thread_leaves_while_another_writes() {

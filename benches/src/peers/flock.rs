@@ -7,7 +7,8 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// flock(2) on a file without a name. Each process opens it for itself: such a lock belongs to the open file.
+/// flock(2) on a file without a name. Each process opens it for itself: such a lock belongs to the
+/// open file.
 #[derive(Debug)]
 pub struct FlockFile {
     file: File,
@@ -49,7 +50,8 @@ pub struct Flock<'n> {
 
 impl Flock<'_> {
     fn flock(&self, operation: c_int) {
-        // SAFETY: a descriptor of our own. Bounded: signals end the wait, and end the benchmark's children.
+        // SAFETY: a descriptor of our own. Bounded: signals end the wait, and end the benchmark's
+        // children.
         let answer = unsafe { libc::flock(self.file.as_raw_fd(), operation) };
         assert_eq!(answer, 0, "flock: {}", io::Error::last_os_error());
     }

@@ -1,7 +1,8 @@
 //! glibc's primitives, shared between processes.
 //!
-//! Each is bytes that glibc believes: thread ids, the links of a robust list. That does no harm here: in this crate they lie in
-//! anonymous segments alone, which nobody has but forks of one program, and these write to them through glibc.
+//! Each is bytes that glibc believes: thread ids, the links of a robust list. That does no harm
+//! here: in this crate they lie in anonymous segments alone, which nobody has but forks of one
+//! program, and these write to them through glibc.
 
 use super::Guarded;
 use libc::{c_int, pthread_cond_t, pthread_mutex_t, pthread_rwlock_t, sem_t};
@@ -19,14 +20,16 @@ pub enum Robustness {
     Robust,
 }
 
-/// glibc's mutex with `PTHREAD_PROCESS_SHARED`, and a number beside it. Memory of zeros is a private one, free: [`set_up`](Self::set_up) it.
+/// glibc's mutex with `PTHREAD_PROCESS_SHARED`, and a number beside it. Memory of zeros is a
+/// private one, free: [`set_up`](Self::set_up) it.
 #[repr(C, align(64))]
 pub struct Pthread {
     mutex: UnsafeCell<pthread_mutex_t>,
     data: UnsafeCell<u64>,
 }
 
-// SAFETY: the lock gives the data to one thread at a time, and the functions on the mutex itself are made for sharing.
+// SAFETY: the lock gives the data to one thread at a time, and the functions on the mutex itself
+// are made for sharing.
 unsafe impl Sync for Pthread {}
 
 // SAFETY: repr(C) around bytes and a u64, no drop glue; see the module.
@@ -41,7 +44,8 @@ impl std::fmt::Debug for Pthread {
 }
 
 impl Pthread {
-    /// Makes it a mutex of that kind, where it is. It must not be moved afterwards, and in a segment is not.
+    /// Makes it a mutex of that kind, where it is. It must not be moved afterwards, and in a
+    /// segment is not.
     ///
     /// # Errors
     /// What glibc answers.
@@ -52,8 +56,8 @@ impl Pthread {
         };
         let mut attributes = MaybeUninit::uninit();
         let attributes = attributes.as_mut_ptr();
-        // SAFETY: the attributes are initialised first, used by this thread alone, and destroyed last; the mutex is ours by
-        // `&mut self`, so nobody uses it yet.
+        // SAFETY: the attributes are initialised first, used by this thread alone, and destroyed
+        // last; the mutex is ours by `&mut self`, so nobody uses it yet.
         unsafe {
             answer(libc::pthread_mutexattr_init(attributes))?;
             answer(libc::pthread_mutexattr_setpshared(attributes, libc::PTHREAD_PROCESS_SHARED))?;
@@ -111,7 +115,8 @@ impl Guarded for Pthread {
         assert!(matches!(locked, 0 | libc::EOWNERDEAD), "pthread_mutex_lock: {locked}");
         // SAFETY: the mutex is held, so this is the only reference.
         let result = inside(unsafe { &mut *self.data.get() });
-        // SAFETY: the mutex is held by this thread, in the second case as inconsistent; the reference is gone.
+        // SAFETY: the mutex is held by this thread, in the second case as inconsistent; the
+        // reference is gone.
         unsafe {
             if locked == libc::EOWNERDEAD {
                 libc::pthread_mutex_consistent(self.mutex.get());
@@ -196,7 +201,8 @@ impl PthreadRwLock {
     pub fn set_up(&mut self) -> io::Result<()> {
         let mut attributes = MaybeUninit::uninit();
         let attributes = attributes.as_mut_ptr();
-        // SAFETY: the attributes are initialised first and destroyed last; the lock is ours by `&mut self`.
+        // SAFETY: the attributes are initialised first and destroyed last; the lock is ours by
+        // `&mut self`.
         unsafe {
             answer(libc::pthread_rwlockattr_init(attributes))?;
             answer(libc::pthread_rwlockattr_setpshared(attributes, libc::PTHREAD_PROCESS_SHARED))?;
@@ -240,7 +246,8 @@ impl Cond {
     pub fn set_up(&mut self) -> io::Result<()> {
         let mut attributes = MaybeUninit::uninit();
         let attributes = attributes.as_mut_ptr();
-        // SAFETY: the attributes are initialised first and destroyed last; the condition is ours by `&mut self`.
+        // SAFETY: the attributes are initialised first and destroyed last; the condition is ours by
+        // `&mut self`.
         unsafe {
             answer(libc::pthread_condattr_init(attributes))?;
             answer(libc::pthread_condattr_setpshared(attributes, libc::PTHREAD_PROCESS_SHARED))?;
@@ -251,8 +258,8 @@ impl Cond {
     /// `pthread_cond_wait`; 0 if it worked.
     ///
     /// # Safety
-    /// The calling thread holds the mutex, which is the only one that this condition is used with, and has no reference to its
-    /// data.
+    /// The calling thread holds the mutex, which is the only one that this condition is used with,
+    /// and has no reference to its data.
     #[inline(always)]
     pub unsafe fn wait(&self, mutex: &Pthread) -> c_int {
         // SAFETY: as the caller says; both were set up.

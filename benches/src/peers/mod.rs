@@ -1,5 +1,5 @@
-//! The locks that are measured, outlive's and the others, all in the same kind of memory: the root of an anonymous
-//! [`Segment`](outlive::Segment).
+//! The locks that are measured, outlive's and the others, all in the same kind of memory: the root
+//! of an anonymous [`Segment`](outlive::Segment).
 
 mod flock;
 mod glibc;
@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A lock around a number, for processes.
 pub trait Guarded {
-    /// Locks, does that with the number, and unlocks. The death of the last holder is repaired, `inside` comes first.
+    /// Locks, does that with the number, and unlocks. The death of the last holder is repaired,
+    /// `inside` comes first.
     ///
     /// # Panics
     /// If the lock refuses.
@@ -43,7 +44,8 @@ impl Guarded for Mutex<u64> {
     }
 }
 
-/// The least that a lock can cost: one compare-and-swap to take it, one swap to give it back. It cannot wait.
+/// The least that a lock can cost: one compare-and-swap to take it, one swap to give it back. It
+/// cannot wait.
 #[derive(Debug, Shareable)]
 #[repr(C)]
 pub struct Floor {
@@ -74,8 +76,8 @@ pub struct Std {
     mutex: MaybeUninit<std::sync::Mutex<u64>>,
 }
 
-// SAFETY: room for bytes, without drop glue. They become a mutex only in `set_up`, and are used as one only by a caller that
-// vouches for it.
+// SAFETY: room for bytes, without drop glue. They become a mutex only in `set_up`, and are used as
+// one only by a caller that vouches for it.
 unsafe impl Shareable for Std {
     const DEFINITION: &'static Definition = &Definition::atomic::<Self>("Std");
 }

@@ -1,8 +1,9 @@
 //! Who a participant is to the operating system, and the slow check of whether it is still there.
 //!
-//! The kernel's mark can be late or never come: `process_mrelease` right after SIGKILL throws the list's memory away
-//! before it is walked. So whoever sleeps looks slowly at times. A false "gone" would break mutual exclusion, so what
-//! cannot be looked at is there: another PID namespace, a `/proc` that is not ours, `hidepid`.
+//! The kernel's mark can be late or never come: `process_mrelease` right after SIGKILL throws the
+//! list's memory away before it is walked. So whoever sleeps looks slowly at times. A false "gone"
+//! would break mutual exclusion, so what cannot be looked at is there: another PID namespace, a
+//! `/proc` that is not ours, `hidepid`.
 
 use super::super::About;
 use core::mem::size_of;
@@ -33,8 +34,8 @@ pub struct AboutThread {
 }
 const _: () = assert!(size_of::<AboutThread>() == 32);
 
-// ORDERING of all fields: Relaxed; they are published by the lifeline (Release when armed, Acquire when collected), and
-// what is read too early or too late is judged again or only shown to people.
+// ORDERING of all fields: Relaxed; they are published by the lifeline (Release when armed, Acquire
+// when collected), and what is read too early or too late is judged again or only shown to people.
 const FACT: Ordering = Ordering::Relaxed;
 
 impl About for AboutThread {
@@ -143,18 +144,19 @@ impl AboutThread {
 
     /// Whether another thread of the process is killed, and has not come out of the kernel since.
     ///
-    /// The kernel cuts the lifelines of each thread when that thread ends. Another thread of the same
-    /// process may be in the middle of a long system call, such as a read of a file into what the dead
-    /// one held, and SIGKILL waits for its end. As long as SIGKILL is pending for a thread, it may still
-    /// write. What becomes another program (exec) waits for its threads before that.
+    /// The kernel cuts the lifelines of each thread when that thread ends. Another thread of the
+    /// same process may be in the middle of a long system call, such as a read of a file into what
+    /// the dead one held, and SIGKILL waits for its end. As long as SIGKILL is pending for a
+    /// thread, it may still write. What becomes another program (exec) waits for its threads before
+    /// that.
     pub(super) fn is_ending(&self, thread: u32) -> bool {
         const KILLED: u64 = 1 << (libc::SIGKILL - 1);
         let process = self.process_id.load(FACT);
-        // First what is nearly always the answer: of a killed process with one thread, that thread is
-        // left. A directory has two links, and this one has one more for each thread
-        // (`proc_task_getattr` in the kernel's fs/proc/base.c). Asking for that takes 4 µs on a processor
-        // that was idle, where /proc was looked at before, as each participant does when it registers. A
-        // stat file takes 20.
+        // First what is nearly always the answer: of a killed process with one thread, that thread
+        // is left. A directory has two links, and this one has one more for each thread
+        // (`proc_task_getattr` in the kernel's fs/proc/base.c). Asking for that takes 4 µs on a
+        // processor that was idle, where /proc was looked at before, as each participant does when
+        // it registers. A stat file takes 20.
         let tasks = format!("/proc/{process}/task");
         let Ok(seen) = fs::metadata(&tasks) else {
             return false;
@@ -188,7 +190,8 @@ impl AboutThread {
         if is_missing(process, thread) {
             return process == thread || is_past_exec(process);
         }
-        // It exists, or its id was given away. /proc tells more, if it is the /proc of our own PID namespace.
+        // It exists, or its id was given away. /proc tells more, if it is the /proc of our own PID
+        // namespace.
         if !proc_is_ours() {
             return false;
         }
@@ -361,8 +364,8 @@ fn time_namespace() -> u32 {
     namespace("/proc/self/ns/time")
 }
 
-/// Whether /proc shows this process under the id that it knows itself by. In a new PID namespace with the old /proc
-/// mounted, `/proc/2` is somebody else.
+/// Whether /proc shows this process under the id that it knows itself by. In a new PID namespace
+/// with the old /proc mounted, `/proc/2` is somebody else.
 fn proc_is_ours() -> bool {
     fs::read_link("/proc/self").is_ok_and(|p| p.to_str() == Some(&std::process::id().to_string()))
 }
@@ -374,10 +377,12 @@ fn is_missing(process: u32, thread: u32) -> bool {
     answer != 0 && std::io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH)
 }
 
-/// Whether no exec can be under way in a process of which another thread than the main one was found missing just now.
+/// Whether no exec can be under way in a process of which another thread than the main one was
+/// found missing just now.
 ///
-/// An exec by that thread looks the same for a moment: the thread has taken the main thread's id, and the kernel has its
-/// robust list still to walk. Until that is done it is its process's only thread, and no zombie.
+/// An exec by that thread looks the same for a moment: the thread has taken the main thread's id,
+/// and the kernel has its robust list still to walk. Until that is done it is its process's only
+/// thread, and no zombie.
 fn is_past_exec(process: u32) -> bool {
     let is_past = |seen: Stat| seen.threads > 1 || matches!(seen.state, b'Z' | b'X');
     is_missing(process, process) || proc_is_ours() && stat(&format!("/proc/{process}/stat")).is_some_and(is_past)
@@ -391,7 +396,8 @@ struct Stat {
     pending: u64,
 }
 
-/// Fields 3, 20, 22 and 31 of a stat file (proc(5)). The name in field 2 may contain anything, `)` included.
+/// Fields 3, 20, 22 and 31 of a stat file (proc(5)). The name in field 2 may contain anything, `)`
+/// included.
 fn stat(path: &str) -> Option<Stat> {
     let text = fs::read(path).ok()?;
     let after_name = &text[text.iter().rposition(|b| *b == b')')? + 1..];

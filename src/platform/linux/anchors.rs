@@ -189,8 +189,8 @@ impl Anchors {
         if all > ROBUST_LIST_LIMIT - RESERVED { Err(Crowded { lifelines, others }) } else { Ok(()) }
     }
 
-    /// Writes the links of all lifelines anew, as the kernel is to find them: another process may have
-    /// written there.
+    /// Writes the links of all lifelines anew, as the kernel is to find them: another process may
+    /// have written there.
     ///
     /// # Safety
     /// The anchors are the calling thread's.

@@ -32,7 +32,8 @@ pub fn waitv_works() -> bool {
             false
         }
         UNKNOWN => {
-            // With no words the kernel answers EINVAL; without the call ENOSYS; a sandbox often EPERM.
+            // With no words the kernel answers EINVAL; without the call ENOSYS; a sandbox often
+            // EPERM.
             // SAFETY: zero words are read; the kernel refuses before it looks at any pointer.
             unsafe {
                 libc::syscall(libc::SYS_futex_waitv, core::ptr::null::<u8>(), 0u32, 0u32, core::ptr::null::<u8>(), 0)
@@ -48,14 +49,15 @@ pub fn waitv_works() -> bool {
 /// Switches `futex_waitv` off in this process, or on again. Off is for sandboxes that answer the
 /// call by ending the process, and for tests.
 ///
-/// Without it a sleeper watches its primitive's word alone and looks again every 20 ms, or every 80 ms when it
-/// has waited for long: that is then how late it may learn of a death.
+/// Without it a sleeper watches its primitive's word alone and looks again every 20 ms, or every 80
+/// ms when it has waited for long: that is then how late it may learn of a death.
 pub fn set_waitv(works: bool) {
     WAITV.store(if works { WORKS } else { MISSING }, Ordering::Relaxed);
 }
 
-/// For tests: switches, in this process, the safety net off (or on), by which no sleep lasts longer than a second before
-/// the sleeper looks again. A test with the net off shows that nothing rests on it.
+/// For tests: switches, in this process, the safety net off (or on), by which no sleep lasts longer
+/// than a second before the sleeper looks again. A test with the net off shows that nothing rests
+/// on it.
 pub fn set_recheck(on: bool) {
     NET.store(if on { WORKS } else { MISSING }, Ordering::Relaxed);
 }
@@ -174,8 +176,9 @@ fn wait_on_many<'w>(
         Ok(ended) => return ended,
         Err(refusal) => refusal,
     };
-    // A kernel that is short of memory for this wait may have some for the next. Every other answer is a
-    // refusal, by a sandbox that was entered since the first question: then it is not asked again.
+    // A kernel that is short of memory for this wait may have some for the next. Every other answer
+    // is a refusal, by a sandbox that was entered since the first question: then it is not asked
+    // again.
     if refusal != libc::ENOMEM {
         set_waitv(false);
     }
@@ -198,7 +201,8 @@ fn ask_to_wait_on_many<'w>(
         entry.address = expect.word.as_ptr() as u64;
         count += 1;
     }
-    // SAFETY: `count` entries are initialised and name live, aligned u32; the deadline is null or valid.
+    // SAFETY: `count` entries are initialised and name live, aligned u32; the deadline is null or
+    // valid.
     let answer: c_long = unsafe {
         libc::syscall(
             libc::SYS_futex_waitv,
@@ -218,8 +222,8 @@ fn ask_to_wait_on_many<'w>(
 
 pub(super) fn wake(word: &AtomicU32, count: u32) -> u32 {
     let count = i32::try_from(count).unwrap_or(i32::MAX);
-    // SAFETY: FUTEX_WAKE only names the address; it reads and writes nothing there, so even a word whose memory has
-    // gone since (the last unlock frees it) does no harm beyond a spurious wake.
+    // SAFETY: FUTEX_WAKE only names the address; it reads and writes nothing there, so even a word
+    // whose memory has gone since (the last unlock frees it) does no harm beyond a spurious wake.
     let woken = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, count) };
     woken.try_into().unwrap_or(0) // refused: nobody
 }

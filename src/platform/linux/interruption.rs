@@ -3,10 +3,11 @@
 //!
 //! # What the kernel does
 //!
-//! A handler that was installed without SA_RESTART ends every futex wait with EINTR. With SA_RESTART
-//! that is so for `futex` with a deadline alone; `futex_waitv` is begun anew after the handler, and
-//! compares all words anew (kernel/futex, signal(7)). And a handler that runs just before the system
-//! call ends nothing. So what is exact is a word that the handler changes, and that the wait watches.
+//! A handler that was installed without SA_RESTART ends every futex wait with EINTR. With
+//! SA_RESTART that is so for `futex` with a deadline alone; `futex_waitv` is begun anew after the
+//! handler, and compares all words anew (kernel/futex, signal(7)). And a handler that runs just
+//! before the system call ends nothing. So what is exact is a word that the handler changes, and
+//! that the wait watches.
 
 use super::super::Expect;
 use super::futex;
@@ -26,10 +27,11 @@ impl Interrupter {
         Self { word: AtomicU32::new(0) }
     }
 
-    /// Async-signal-safe (signal-safety(7)): one exchange, and one system call that leaves `errno` as it was.
+    /// Async-signal-safe (signal-safety(7)): one exchange, and one system call that leaves `errno`
+    /// as it was.
     pub(crate) fn interrupt(&self) {
-        // ORDERING: Release. Pairs with the Acquire of `is_raised` and `clear`: who is interrupted sees
-        // what was written before.
+        // ORDERING: Release. Pairs with the Acquire of `is_raised` and `clear`: who is interrupted
+        // sees what was written before.
         if self.word.swap(1, Ordering::Release) == 0 {
             // SAFETY: the place of this thread's errno, which nobody else writes.
             let errno = unsafe { *libc::__errno_location() };
@@ -108,7 +110,8 @@ pub(super) fn wait<'w>(words: impl Iterator<Item = Expect<'w, AtomicU32>>, until
         }
         Scope::Handlers => futex::wait(words, until) == futex::Ended::ByHandler,
         Scope::By(interrupter) => {
-            // SAFETY: `by` was given a reference, and has not returned: it would have put the outer scope back.
+            // SAFETY: `by` was given a reference, and has not returned: it would have put the outer
+            // scope back.
             let interrupter = unsafe { &*interrupter };
             if futex::waitv_works() {
                 let mut words = words;

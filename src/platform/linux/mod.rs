@@ -1,9 +1,10 @@
 //! The real backend: mapped memory, `futex_waitv`, the robust list.
 //!
-//! What is relied on was measured on Linux 6.18 with glibc 2.36; the manual pages are futex(2), get_robust_list(2),
-//! set_robust_list(2), and the kernel's `Documentation/locking/robust-futex-ABI.rst` and
-//! `Documentation/userspace-api/futex2.rst`. `futex_waitv` came with Linux 5.16; without it (or where a sandbox refuses it)
-//! sleeps are short and the look is repeated: see [`set_waitv`].
+//! What is relied on was measured on Linux 6.18 with glibc 2.36; the manual pages are futex(2),
+//! get_robust_list(2), set_robust_list(2), and the kernel's
+//! `Documentation/locking/robust-futex-ABI.rst` and `Documentation/userspace-api/futex2.rst`.
+//! `futex_waitv` came with Linux 5.16; without it (or where a sandbox refuses it) sleeps are short
+//! and the look is repeated: see [`set_waitv`].
 
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // this is the seam
 
@@ -99,8 +100,9 @@ const fn full(order: Ordering) -> Ordering {
     if cfg!(target_arch = "x86_64") { Ordering::SeqCst } else { order }
 }
 
-/// On x86-64 a locked instruction orders all accesses around it, as `mfence` does (Intel SDM vol. 3, 9.2.3.9 "Loads and stores
-/// are not reordered with locked instructions"): only the compiler must be kept from moving them.
+/// On x86-64 a locked instruction orders all accesses around it, as `mfence` does (Intel SDM vol.
+/// 3, 9.2.3.9 "Loads and stores are not reordered with locked instructions"): only the compiler
+/// must be kept from moving them.
 #[inline(always)]
 fn fence_after_exchange() {
     if cfg!(target_arch = "x86_64") {
@@ -136,7 +138,8 @@ impl Platform for Linux {
     type Lifeline = RobustNode;
     type About = AboutThread;
 
-    // About two microseconds: longer than a short critical section, shorter than a trip through the kernel.
+    // About two microseconds: longer than a short critical section, shorter than a trip through the
+    // kernel.
     const SPINS: u32 = 100;
     const MOST_WORDS: usize = 128; // FUTEX_WAITV_MAX
 
@@ -163,8 +166,9 @@ impl Platform for Linux {
     fn wake(word: &AtomicU32, count: u32) -> u32 {
         futex::wake(word, count)
     }
-    // Not shorter than the kernel's tick: a timer that is to end before the next tick makes it program the hardware, and once more
-    // when the sleeper is woken before. That is 2.9 µs a sleep with an end after 1 ms, on a virtual machine, and 0.3 µs after 10 ms.
+    // Not shorter than the kernel's tick: a timer that is to end before the next tick makes it
+    // program the hardware, and once more when the sleeper is woken before. That is 2.9 µs a sleep
+    // with an end after 1 ms, on a virtual machine, and 0.3 µs after 10 ms.
     fn first_phase() -> Option<Duration> {
         Some(Duration::from_millis(10))
     }

@@ -22,8 +22,8 @@ struct Pipe {
 }
 
 impl OwnMemory {
-    /// The most bytes of one [`read`](Self::read). A pipe of the kernel's smallest size has room for
-    /// them (pipe(7)).
+    /// The most bytes of one [`read`](Self::read). A pipe of the kernel's smallest size has room
+    /// for them (pipe(7)).
     pub(crate) const MOST: usize = 4096;
 
     /// Copies what lies at the address `start`.

@@ -17,8 +17,8 @@
 //! segments that it joined earlier, and the robust mutexes that it locked before. Sleepers learn of
 //! such a death from the slow look. The kernel marks what it is led to only if the word there
 //! equals the dying thread's id, and lies in memory that the dying process can write. When a thread
-//! leaves a segment it repairs the link that led there. When it ends by itself it repairs all: what the
-//! dead have left in a link changes nothing in a process that lives on.
+//! leaves a segment it repairs the link that led there. When it ends by itself it repairs all: what
+//! the dead have left in a link changes nothing in a process that lives on.
 
 use core::fmt;
 use core::mem::{MaybeUninit, offset_of};
@@ -27,7 +27,8 @@ use core::sync::atomic::{AtomicU32, AtomicU64};
 
 /// A futex word with the links by which the kernel finds it when its thread ends.
 ///
-/// The links mean something to the thread that linked it alone; nobody else but the kernel follows them.
+/// The links mean something to the thread that linked it alone; nobody else but the kernel follows
+/// them.
 #[derive(Debug)]
 #[repr(C)]
 pub struct RobustNode {
@@ -79,7 +80,8 @@ impl Head {
 pub enum Unsupported {
     /// `get_robust_list` failed with this error number.
     NoRobustList(i32),
-    /// The C library has registered no list for this thread: it comes from a raw `clone` or a `vfork`.
+    /// The C library has registered no list for this thread: it comes from a raw `clone` or a
+    /// `vfork`.
     NotRegistered,
     /// The list of this C library has another layout than glibc's.
     Layout {
@@ -110,7 +112,8 @@ impl fmt::Display for Unsupported {
     }
 }
 
-/// The calling thread's list, as the kernel has it: never computed, so that a thread without one is found out.
+/// The calling thread's list, as the kernel has it: never computed, so that a thread without one is
+/// found out.
 pub(crate) fn robust_list() -> Result<NonNull<Head>, Unsupported> {
     let mut head: *mut Head = core::ptr::null_mut();
     let mut length = 0usize;
@@ -136,7 +139,8 @@ pub(crate) fn robust_list() -> Result<NonNull<Head>, Unsupported> {
 pub(super) fn with_signals_blocked<R>(change: impl FnOnce() -> R) -> R {
     let mut all = MaybeUninit::<libc::sigset_t>::uninit();
     let mut before = MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: both sets are written before they are read; the calls cannot fail with these arguments.
+    // SAFETY: both sets are written before they are read; the calls cannot fail with these
+    // arguments.
     unsafe {
         libc::sigfillset(all.as_mut_ptr());
         libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());

@@ -1,13 +1,14 @@
 //! Being called at the end of a thread that ends by itself.
 //!
-//! The C library calls the destructors of a thread's keys (pthread_key_create(3)) after those of its
-//! thread-local variables, in up to four rounds, as long as some key has a value. The hook is called in
-//! each of them. Which round it is cannot be told: a value may have been set for the first time by
-//! another key's destructor. So there is no waiting for the last one, which may never come.
+//! The C library calls the destructors of a thread's keys (pthread_key_create(3)) after those of
+//! its thread-local variables, in up to four rounds, as long as some key has a value. The hook is
+//! called in each of them. Which round it is cannot be told: a value may have been set for the
+//! first time by another key's destructor. So there is no waiting for the last one, which may never
+//! come.
 //!
 //! One case is left out: a thread that calls this for the first time in the fourth round, in the
-//! destructor of a younger key. A thread that is killed, and one whose process ends, exits or becomes
-//! another program, calls nothing either.
+//! destructor of a younger key. A thread that is killed, and one whose process ends, exits or
+//! becomes another program, calls nothing either.
 
 use core::ffi::{c_int, c_void};
 use core::ptr;
@@ -21,8 +22,8 @@ static KEY: AtomicU64 = AtomicU64::new(0);
 /// What is to be called: an `extern "C" fn()`.
 static HOOK: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
 
-/// Has `hook` called when the calling thread ends by itself, once or several times: other destructors
-/// may run before, between and after. It is the same in all calls.
+/// Has `hook` called when the calling thread ends by itself, once or several times: other
+/// destructors may run before, between and after. It is the same in all calls.
 ///
 /// # Errors
 /// The error number of a C library that has no key left.

@@ -141,7 +141,8 @@ fn an_arrival_forgets_tickets_for_which_nobody_waits() {
     assert_eq!((woken, condvar.tickets.load(Relaxed)), (Woken::Neither, 0));
 }
 
-/// WAITERS stays as long as somebody that waits, without sleeping, has no ticket: the next notification is for it.
+/// WAITERS stays as long as somebody that waits, without sleeping, has no ticket: the next
+/// notification is for it.
 #[test]
 fn waiters_is_cleared_when_all_have_their_tickets() {
     for (count, left) in [(1, 1 | WAITERS), (2, 1), (3, 1)] {

@@ -54,8 +54,9 @@ fn what_a_writer_waits_for_is_had_if_it_comes_free_as_the_deadline_passes() {
     }
 }
 
-/// A fault that was there once: the caller's own word was looked for only at the beginning. A signal
-/// handler that took a reader word during a wait, and kept it, made the writer wait for itself.
+/// A fault that was there once: the caller's own word was looked for only at the beginning. A
+/// signal handler that took a reader word during a wait, and kept it, made the writer wait for
+/// itself.
 #[test]
 fn a_reader_word_that_the_caller_gets_while_it_waits_is_a_deadlock() {
     for others_word in [false, true] {

@@ -8,8 +8,8 @@ use std::rc::Rc;
 /// Scenes have it, too.
 type Shared = Rc<Semaphore<Puppet>>;
 
-/// Waits for permits where the words were `word` and `wish`. Gives the answer, the words that are left, and the
-/// wakes on each.
+/// Waits for permits where the words were `word` and `wish`. Gives the answer, the words that are
+/// left, and the wakes on each.
 fn wait_beside(
     word: u32,
     wish: u32,
@@ -112,8 +112,9 @@ fn who_slept_for_one_and_takes_wakes_one_more_if_something_is_left() {
     }
 }
 
-/// A fault that was there once: another had seen the wish as it is now, and a release between took it away, and woke
-/// nobody, since the other slept only after that. (What it wants is here in the scene.)
+/// A fault that was there once: another had seen the wish as it is now, and a release between took
+/// it away, and woke nobody, since the other slept only after that. (What it wants is here in the
+/// scene.)
 #[test]
 fn who_has_lowered_the_wish_and_takes_wakes_those_for_whom_what_is_left_suffices() {
     for (available, wish, expected, left) in
@@ -139,7 +140,8 @@ fn who_wants_none_takes_none_though_the_word_changes() {
     assert_eq!((answer, semaphore.available()), (Ok(()), 3));
 }
 
-/// A fault of efficiency that was there once: as long as one wanted many, each release woke everybody.
+/// A fault of efficiency that was there once: as long as one wanted many, each release woke
+/// everybody.
 #[test]
 fn a_release_wakes_those_whose_wish_can_be_met() {
     for (word, wish, released, on_count, on_wish, left) in [

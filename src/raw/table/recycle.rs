@@ -23,8 +23,8 @@
 //!
 //! # Slots of threads that may have leaked a hold
 //!
-//! A thread's count of what it may have leaked can be too high. So a newcomer that finds no slot also
-//! frees those in LEAKED whose owner is dead and which no word names.
+//! A thread's count of what it may have leaked can be too high. So a newcomer that finds no slot
+//! also frees those in LEAKED whose owner is dead and which no word names.
 //!
 //! # Others who compare with an old id after a stall
 //!
@@ -49,8 +49,8 @@ use crate::platform::{Lifeline, Long, MARK, Platform, Word};
 use crate::raw::hold::Id;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
-/// Announced by an heir in a signal handler that has interrupted an heir: no round begins meanwhile.
-/// No id's word.
+/// Announced by an heir in a signal handler that has interrupted an heir: no round begins
+/// meanwhile. No id's word.
 const OF_MANY: u32 = u32::MAX;
 
 /// The highest generation of each slot that some word names.
@@ -100,8 +100,8 @@ impl<P: Platform> Table<'_, P> {
             // `table::a_newcomer_takes_no_slot_of_one_that_may_leak`.
             .map(|(index, slot)| (index, slot, Claim::of(slot.claim.load(Acquire))))
             .filter(|(_, _, claim)| claim.state == LEAKED)
-            // ORDERING: Acquire: the words that are read next are not older than the end of the owner.
-            // Model: `table::a_newcomer_takes_no_slot_of_one_that_says_so_and_leaks_a_hold`.
+            // ORDERING: Acquire: the words that are read next are not older than the end of the
+            // owner. Model: `table::a_newcomer_takes_no_slot_of_one_that_says_so_and_leaks_a_hold`.
             .filter(|(_, slot, claim)| claim.thread == 0 || slot.lifelines[0].word().load(Acquire) & MARK != 0)
             .collect();
         if retired.is_empty() && leaked.is_empty() {
@@ -125,10 +125,10 @@ impl<P: Platform> Table<'_, P> {
             // done its CAS.
             // EQUIVALENT(Acquire to Relaxed): where no circle of program order and reads-from is
             // possible, as in loom and RC11. An heir whose fence came before ours is seen with its
-            // registration. One whose fence came after ours finds the word no older than we did, and
-            // needs no announcement. One that is done, and yet takes what the new owner of the id
-            // has written, would have read what was written only because it was done. It is Acquire
-            // for processors that may do a relaxed exchange after the store behind it.
+            // registration. One whose fence came after ours finds the word no older than we did,
+            // and needs no announcement. One that is done, and yet takes what the new owner of the
+            // id has written, would have read what was written only because it was done. It is
+            // Acquire for processors that may do a relaxed exchange after the store behind it.
             let heir_of = slot.heir_of.load(Acquire);
             if heir_of != 0 && slot.alive().is_some() {
                 if heir_of == OF_MANY {
@@ -143,8 +143,8 @@ impl<P: Platform> Table<'_, P> {
                 let slot = &self.slots[index];
                 // ORDERING: Relaxed; it goes to others with the claim.
                 let round = slot.round.fetch_add(1, Relaxed).wrapping_add(1);
-                // ORDERING: Release, for the round. What the dead wrote goes along by the fence: it was
-                // seen before that.
+                // ORDERING: Release, for the round. What the dead wrote goes along by the fence: it
+                // was seen before that.
                 let _or_another_was_quicker =
                     slot.claim.compare_exchange(seen, Claim::free(highest, round).word(), Release, Relaxed);
             }
@@ -169,7 +169,8 @@ impl<P: Platform> Participant<'_, P> {
     /// Acquire.
     pub fn inherit_from(&self, dead: Id, is_named: impl FnOnce() -> bool, take: impl FnOnce() -> bool) -> bool {
         let announcement = self.table.slot(self.id).map(|slot| &slot.heir_of);
-        // Not 0 in a signal handler that has interrupted this very function: what it announced stands.
+        // Not 0 in a signal handler that has interrupted this very function: what it announced
+        // stands.
         let before = announcement.map_or(0, |announcement| announcement.load(Relaxed));
         if let Some(announcement) = announcement {
             let announced = if before == 0 { dead.word() } else { OF_MANY };

@@ -11,9 +11,9 @@
 //!
 //! The stamp wraps after 49 days. A stamp that is as old as that seems to be new: the look comes a
 //! period later. The clock of another time namespace may be far ahead or behind: then the stamp is
-//! due, too, and the look comes too often. Two that look by turns, one in each, find it due each time;
-//! and so does one whose look takes longer than a period. So who looks in order to give up looks once
-//! in an operation.
+//! due, too, and the look comes too often. Two that look by turns, one in each, find it due each
+//! time; and so does one whose look takes longer than a period. So who looks in order to give up
+//! looks once in an operation.
 //!
 //! # If a process dies
 //!

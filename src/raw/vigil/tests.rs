@@ -21,8 +21,8 @@ fn other_of(process: u32) -> Thread {
     Thread { is_main: false, ..main_of(process) }
 }
 
-/// The places of those whom the first of these threads would watch, and whether they are all that live. What comes after the first
-/// `used` has never registered, and is none of it.
+/// The places of those whom the first of these threads would watch, and whether they are all that
+/// live. What comes after the first `used` has never registered, and is none of it.
 fn watched_by_the_first(threads: &[Thread], used: usize, holder: Option<Id>) -> (Vec<usize>, bool) {
     let slot = |(place, thread): (usize, &Thread)| {
         let alive = (place as u32 + 1) | WAKE_AT_DEATH;
@@ -53,7 +53,8 @@ fn a_list_takes_as_many_as_it_may() {
     assert_eq!(list.iter().collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
 }
 
-/// As the README says: 126 threads, or half as many if they are not their processes' main ones, and each takes two words.
+/// As the README says: 126 threads, or half as many if they are not their processes' main ones, and
+/// each takes two words.
 #[test]
 fn everybody_is_watched_as_long_as_there_is_room() {
     for (thread, most) in [(main_of as fn(u32) -> Thread, 125), (other_of, 63)] {

@@ -1,8 +1,9 @@
 //! What a thread knows of its many segments: who it is in that one to which a page belongs.
 //!
-//! The first few segments that a thread uses are kept as ranges of addresses. A thread that uses more
-//! keeps a table as well, by the page in which a primitive lies. An entry is good as long as its mapping
-//! is what it was, which the mapping's own state tells: so a segment that is dropped costs the others nothing.
+//! The first few segments that a thread uses are kept as ranges of addresses. A thread that uses
+//! more keeps a table as well, by the page in which a primitive lies. An entry is good as long as
+//! its mapping is what it was, which the mapping's own state tells: so a segment that is dropped
+//! costs the others nothing.
 
 #![allow(clippy::disallowed_types)] // process-local bookkeeping, never in shared memory, never in an algorithm
 
@@ -18,7 +19,8 @@ const ENTRIES: usize = 1 << BITS;
 const BITS: u32 = 12;
 /// An entry lies at most so far from where its page's number leads.
 const PROBES: usize = 8;
-/// In [`Entry::page`]: it is being written, perhaps by what a signal handler has interrupted. No page's number.
+/// In [`Entry::page`]: it is being written, perhaps by what a signal handler has interrupted. No
+/// page's number.
 const WRITING: usize = usize::MAX;
 
 #[derive(Debug)]
@@ -40,7 +42,8 @@ pub(super) struct Pages {
     entries: Box<[Entry]>,
 }
 
-// SAFETY: it is used by one thread alone, the tenant of the record that it is in; the next tenant comes after the end of the last.
+// SAFETY: it is used by one thread alone, the tenant of the record that it is in; the next tenant
+// comes after the end of the last.
 unsafe impl Sync for Pages {}
 // SAFETY: as above.
 unsafe impl Send for Pages {}
@@ -63,7 +66,8 @@ impl Pages {
         (first..first + PROBES).map(|place| place % ENTRIES)
     }
 
-    /// Who the thread is in the segment to which the address belongs, if that was [noted](Self::note) under this stamp.
+    /// Who the thread is in the segment to which the address belongs, if that was
+    /// [noted](Self::note) under this stamp.
     #[inline(never)] // the entries serve most
     pub(super) fn find(&self, address: usize, stamp: u64) -> Option<Participant<'static, Linux>> {
         let page = address >> 12;

@@ -1,5 +1,5 @@
-//! Races between threads of one process over its notes, each a fault that was there once. Seen from outside they are a few
-//! nanoseconds wide: so the parts are called here.
+//! Races between threads of one process over its notes, each a fault that was there once. Seen from
+//! outside they are a few nanoseconds wide: so the parts are called here.
 
 #![allow(clippy::disallowed_methods)] // a fork, a signal, a protected page
 
@@ -7,8 +7,9 @@ use super::*;
 use crate::segment::Segment;
 use std::sync::atomic::Ordering::SeqCst;
 
-/// Two threads that registered at once wrote to one pin: one by overtaking the other between its look and its store, later
-/// by taking a pin that was just being filled in for one whose process was gone.
+/// Two threads that registered at once wrote to one pin: one by overtaking the other between its
+/// look and its store, later by taking a pin that was just being filled in for one whose process
+/// was gone.
 #[test]
 #[cfg_attr(miri, ignore = "Miri has no memfd")]
 fn two_who_register_at_once_get_a_pin_each() {
@@ -97,8 +98,8 @@ extern "C" fn on_fault(_signal: i32) {
     protect(libc::PROT_READ | libc::PROT_WRITE); // and the store is done again
 }
 
-/// Whoever sees an orphan may take it down, and map another segment in its place: caches must be void by then. The change of
-/// the epoch is stopped by a fault, and the state looked at.
+/// Whoever sees an orphan may take it down, and map another segment in its place: caches must be
+/// void by then. The change of the epoch is stopped by a fault, and the state looked at.
 #[test]
 #[cfg_attr(miri, ignore = "Miri has no fork")]
 fn caches_are_void_before_a_mapping_can_be_replaced() {

@@ -76,8 +76,8 @@ impl Drop for Descriptor {
     }
 }
 
-/// The mark of an open file: its position, or a new one if it has none. One that was passed keeps its
-/// own: the parent's descriptor is the same open file if it could not be opened anew.
+/// The mark of an open file: its position, or a new one if it has none. One that was passed keeps
+/// its own: the parent's descriptor is the same open file if it could not be opened anew.
 pub(in crate::segment) fn mark(file: &File) -> Result<u64> {
     let failed = |e: rustix::io::Errno| Error::io("mark the segment's file", None, e);
     let random = std::hash::RandomState::new().build_hasher().finish();
@@ -94,8 +94,8 @@ pub(in crate::segment) fn reopen(descriptor: impl AsFd) -> std::io::Result<File>
     std::fs::OpenOptions::new().read(true).write(true).open(path)
 }
 
-/// The same for reading alone. Where the file may not be opened anew, another descriptor of the same
-/// open file.
+/// The same for reading alone. Where the file may not be opened anew, another descriptor of the
+/// same open file.
 pub(in crate::segment) fn reopen_to_read(descriptor: BorrowedFd<'_>) -> Result<File> {
     let again = File::open(format!("/proc/self/fd/{}", descriptor.as_raw_fd()));
     let file = again.or_else(|_| descriptor.try_clone_to_owned().map(File::from));

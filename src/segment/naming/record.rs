@@ -26,8 +26,8 @@ pub(in crate::segment) fn origin_of(file: &File) -> Result<Origin> {
     })
 }
 
-/// Whether the file is seen through an overlay: then a mapping is made through another file, and does
-/// not keep the locks of this one.
+/// Whether the file is seen through an overlay: then a mapping is made through another file, and
+/// does not keep the locks of this one.
 pub(in crate::segment) fn is_on_overlay(file: impl AsFd) -> bool {
     rustix::fs::fstatfs(file).is_ok_and(|about| about.f_type == OVERLAYFS)
 }
@@ -86,9 +86,9 @@ impl TableCopy {
 
     pub(in crate::segment) fn slots(&self) -> &[Slot<Linux>] {
         let Some(bytes) = &self.bytes else { return &[] };
-        // SAFETY: so many slots lie within the copy, aligned to its page; they consist of atomics and
-        // unused integers, so any bytes are valid; nobody else has this memory, and it is not touched
-        // otherwise while they are borrowed.
+        // SAFETY: so many slots lie within the copy, aligned to its page; they consist of atomics
+        // and unused integers, so any bytes are valid; nobody else has this memory, and it is not
+        // touched otherwise while they are borrowed.
         unsafe { core::slice::from_raw_parts(bytes.as_ptr().cast::<Slot<Linux>>(), self.slots) }
     }
 }

@@ -92,7 +92,8 @@ impl Replacer<'_> {
                 let _removed_by_the_next = std::fs::remove_file(&beside);
                 return Ok(false);
             }
-            // Two names of one file are exchanged without any effect: that file has this name already.
+            // Two names of one file are exchanged without any effect: that file has this name
+            // already.
             if are_one_file(&beside, self.path) {
                 let _removed_by_the_next = std::fs::remove_file(&beside);
                 return Ok(false);

@@ -1,4 +1,5 @@
-//! Deeds with what is held: whoever comes after one who died is told, and what it protects is never touched by two.
+//! Deeds with what is held: whoever comes after one who died is told, and what it protects is never
+//! touched by two.
 
 use super::Random;
 use super::shared::{Outcome, PERMITS, Shared, TIMEOUT, as_reported, refused, spin, unmet};
@@ -104,8 +105,8 @@ pub(super) fn go_inside(shared: &Shared, _: &mut Random, me: u32) -> Outcome {
     }
 }
 
-/// One deed of fifty of its kind: a thread takes the pair, leaks its guard, and ends. Its process lives
-/// on. Nothing that the guard gave is used after that.
+/// One deed of fifty of its kind: a thread takes the pair, leaks its guard, and ends. Its process
+/// lives on. Nothing that the guard gave is used after that.
 pub(super) fn end_a_thread(shared: &Shared, random: &mut Random, _: u32) -> Outcome {
     if random.below(50) != 0 {
         return Outcome::Done;

@@ -1,10 +1,10 @@
-//! Many processes do random things with all primitives of one segment, for as long as one likes, while they are killed,
-//! stopped, starved of descriptors and memory, and started again.
+//! Many processes do random things with all primitives of one segment, for as long as one likes,
+//! while they are killed, stopped, starved of descriptors and memory, and started again.
 //!
 //! `cargo run --release -p outlive-trials --bin soak -- --help`
 //!
-//! It fails if a worker sees what must not be, if the books do not balance in the end, and if a worker that nobody has
-//! disturbed makes no progress.
+//! It fails if a worker sees what must not be, if the books do not balance in the end, and if a
+//! worker that nobody has disturbed makes no progress.
 
 mod holds;
 pub mod shared;
@@ -19,7 +19,8 @@ use std::process::{Child, Command, ExitCode, ExitStatus};
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
-/// Processes do random operations on all primitives of one segment while random ones are killed, stopped and starved.
+/// Processes do random operations on all primitives of one segment while random ones are killed,
+/// stopped and starved.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "soak")]
 pub struct Arguments {
@@ -29,15 +30,15 @@ pub struct Arguments {
     /// How many processes
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u64).range(1..=MOST_WORKERS as u64))]
     processes: u64,
-    /// Slots of the participant table [default: two for each process]. Fewer than processes: then the table is full, and
-    /// who finds it full is told so, and tries again
+    /// Slots of the participant table [default: two for each process]. Fewer than processes: then
+    /// the table is full, and who finds it full is told so, and tries again
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=4096))]
     slots: Option<u64>,
     /// What the random numbers begin with [default: the clock]
     #[arg(long)]
     seed: Option<u64>,
-    /// Leave the safety net on, by which nobody sleeps for longer than a second without a look. With more than about 40
-    /// processes one wait cannot watch all, and the net is needed
+    /// Leave the safety net on, by which nobody sleeps for longer than a second without a look.
+    /// With more than about 40 processes one wait cannot watch all, and the net is needed
     #[arg(long)]
     net: bool,
     /// (internal) be worker number N
@@ -89,7 +90,8 @@ impl Random {
     }
 }
 
-/// How long a worker that nobody disturbs may go without progress; longer than a deed's own timeout, which tells more.
+/// How long a worker that nobody disturbs may go without progress; longer than a deed's own
+/// timeout, which tells more.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The program.
@@ -178,7 +180,8 @@ impl Soak {
 
     fn run(mut self, time: Duration) -> Faults<()> {
         let begin = Instant::now();
-        // The first turn is nobody's, and would come with the first death alone: before it all may wait for each other.
+        // The first turn is nobody's, and would come with the first death alone: before it all may
+        // wait for each other.
         self.segment.turn.set()?;
         while begin.elapsed() < time {
             std::thread::sleep(Duration::from_micros(self.random.below(20_000)));
@@ -270,7 +273,8 @@ impl Soak {
         Ok(())
     }
 
-    /// Waits until each has made progress once more, undisturbed: if one was left asleep, nobody who is started anew wakes it.
+    /// Waits until each has made progress once more, undisturbed: if one was left asleep, nobody
+    /// who is started anew wakes it.
     fn wait_for_all(&mut self) -> Faults<()> {
         let before: Vec<u64> = self.segment.progress.iter().map(|progress| progress.load(SeqCst)).collect();
         let now = Instant::now();

@@ -1,5 +1,5 @@
-//! What the soak's processes share, and what they do with it. **A primitive is registered here**: a field of [`Shared`],
-//! and its deeds in [`DEEDS`].
+//! What the soak's processes share, and what they do with it. **A primitive is registered here**: a
+//! field of [`Shared`], and its deeds in [`DEEDS`].
 
 use super::Random;
 use super::holds::{
@@ -66,7 +66,8 @@ pub struct Shared {
 
     /// Set and cleared by workers, and set by the supervisor where all might wait.
     pub(super) gate: Event,
-    /// Set: it is nobody's turn. Where the one whose turn it is may have died, the supervisor sets it.
+    /// Set: it is nobody's turn. Where the one whose turn it is may have died, the supervisor sets
+    /// it.
     pub(super) turn: Event,
 
     pub(super) meeting: Barrier<2>,
@@ -143,8 +144,9 @@ impl Shared {
         self.turn = Event::auto_reset();
     }
 
-    /// What the supervisor does again and again, who outlives all workers: where the dead may have taken along what others have to wait
-    /// for (a token, a turn, an item), it gives that back. It wakes nobody who would not have to be woken.
+    /// What the supervisor does again and again, who outlives all workers: where the dead may have
+    /// taken along what others have to wait for (a token, a turn, an item), it gives that back. It
+    /// wakes nobody who would not have to be woken.
     ///
     /// # Errors
     /// A fault.

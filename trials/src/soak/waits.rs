@@ -1,4 +1,5 @@
-//! Deeds that wait for others: for tokens, items, a gate, a turn, a meeting, a value. Nobody is left asleep.
+//! Deeds that wait for others: for tokens, items, a gate, a turn, a meeting, a value. Nobody is
+//! left asleep.
 
 use super::Random;
 use super::shared::{FULL_HEAP, Heap, ONCE, Outcome, Shared, TIMEOUT, TOKENS, as_reported, refused, spin, unmet};
@@ -6,7 +7,8 @@ use core::time::Duration;
 use outlive::{Condvar, Error, LazyLock, LockError, LockResult, MutexGuard, WaitError};
 use std::sync::atomic::Ordering::SeqCst;
 
-/// Gives tokens, as many as there is room for: the supervisor may have replaced some that were not lost. False if not all.
+/// Gives tokens, as many as there is room for: the supervisor may have replaced some that were not
+/// lost. False if not all.
 pub(super) fn give_tokens(shared: &Shared, count: u32) -> Result<bool, String> {
     for _ in 0..count {
         match shared.tokens.release() {
@@ -34,7 +36,8 @@ pub(super) fn take_tokens(shared: &Shared, random: &mut Random, _: u32) -> Outco
 pub(super) fn tokens_add_up(shared: &Shared, deaths: u64) -> Result<(), String> {
     let (taken, given) = (shared.tokens_taken.load(SeqCst), shared.tokens_given.load(SeqCst));
     let available = shared.tokens.available();
-    // Who died may have done so before it reported what it took (two at most), or gave (one at a time).
+    // Who died may have done so before it reported what it took (two at most), or gave (one at a
+    // time).
     let there = u64::from(TOKENS) + given;
     let (least, most) = (there.saturating_sub(taken + 2 * deaths), (there + deaths).saturating_sub(taken));
     if (least..=most).contains(&available.into()) {
@@ -88,7 +91,8 @@ fn heap_when<'s>(
     }
 }
 
-/// Each puts one, and takes one: so not all of them can wait, unless one dies between; then the supervisor sees to it.
+/// Each puts one, and takes one: so not all of them can wait, unless one dies between; then the
+/// supervisor sees to it.
 pub(super) fn put_and_take(shared: &Shared, random: &mut Random, _: u32) -> Outcome {
     match heap_when(shared, &shared.not_full, |heap| heap.items < FULL_HEAP) {
         Ok(mut heap) => {
@@ -180,7 +184,8 @@ pub(super) fn as_many_leaders(shared: &Shared, deaths: u64) -> Result<(), String
 }
 
 fn value_of(index: u64) -> u64 {
-    // No half of it looks like a hold: a worker could not leave while plain data happens to name it.
+    // No half of it looks like a hold: a worker could not leave while plain data happens to name
+    // it.
     const LIKE_A_HOLD: u64 = (outlive::raw::hold::HELD as u64) << 32 | outlive::raw::hold::HELD as u64;
     (index.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5555_5555_5555_5555) & !LIKE_A_HOLD
 }

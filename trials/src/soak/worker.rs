@@ -58,7 +58,8 @@ fn run_short_of(shortage: Shortage) -> Vec<File> {
     }
 }
 
-/// How much is mapped, in bytes: the first number of `statm` counts pages of 4,096 (x86-64 and most others).
+/// How much is mapped, in bytes: the first number of `statm` counts pages of 4,096 (x86-64 and most
+/// others).
 fn mapped() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     statm.split(' ').next().and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(1 << 20) * 4096
