@@ -453,6 +453,101 @@ fn a_lazy_value_that_is_looked_through_waits_on() {
     });
 }
 
+/// A fault that was there once: who waited on, since a lazy value cannot tell of an interruption,
+/// had left the scope for good, and made the value outside of it.
+#[test]
+fn what_makes_a_lazy_value_can_be_interrupted_though_the_look_through_it_cannot() {
+    each_way_in_a_process_of_its_own(|| {
+        let all = all();
+        let stop = Interrupter::new();
+        stop.interrupt();
+        std::thread::scope(|scope| {
+            let (started, waiter) = (mpsc::channel(), mpsc::channel::<()>());
+            let all = &all;
+            let maker = scope.spawn(move || {
+                let make = || {
+                    started.0.send(()).expect("the other listens");
+                    waiter.1.recv().expect("the other tells");
+                    std::panic::resume_unwind(Box::new("makes nothing"))
+                };
+                catch_unwind(AssertUnwindSafe(|| all.made.get_or_init(make).map(drop))).is_err()
+            });
+            started.1.recv().expect("it starts");
+            let make = || match all.event.wait_timeout(PATIENCE) {
+                Err(WaitError::Interrupted) => 8,
+                answer => panic!("it was not interrupted: {answer:?}"),
+            };
+            let stop = &stop;
+            let looks = Waiter::start(scope, move || interruptible_by(stop, || *LazyLock::new(&all.made, make)));
+            looks.until_asleep();
+            waiter.0.send(()).expect("the maker listens");
+            assert!(maker.join().expect("it caught the panic"));
+            assert_eq!(looks.join(), 8);
+        });
+    });
+}
+
+/// After each single instruction a handler that waits itself.
+#[cfg(target_arch = "x86_64")]
+mod stepped {
+    use super::*;
+    use std::sync::OnceLock as Made;
+
+    static EVENT: Made<Segment<Event>> = Made::new();
+    static STEPS: AtomicU64 = AtomicU64::new(0);
+    static WRONG: AtomicU64 = AtomicU64::new(0);
+
+    extern "C" fn waits(_signal: i32) {
+        STEPS.fetch_add(1, SeqCst);
+        let answer = EVENT.get().expect("made before").wait_timeout(Duration::from_micros(10));
+        if !matches!(answer, Err(WaitError::TimedOut)) {
+            WRONG.fetch_add(1, SeqCst);
+        }
+    }
+
+    /// Has the processor stop after each instruction of this thread, or not (Intel SDM vol. 1,
+    /// 3.4.3.3).
+    #[inline(never)]
+    fn step(yes: bool) {
+        const TRAP: u64 = 1 << 8;
+        let [set, kept] = [if yes { TRAP } else { 0 }, !TRAP];
+        // SAFETY: changes the flag that is meant, and no other.
+        unsafe {
+            std::arch::asm!(
+                "pushfq", "and qword ptr [rsp], {kept}", "or qword ptr [rsp], {set}", "popfq",
+                set = in(reg) set, kept = in(reg) kept,
+            );
+        }
+    }
+
+    /// A fault that was there once: a scope was two words, and a handler between the two stores
+    /// found a pointer that led nowhere, or to another's memory.
+    #[test]
+    fn a_handler_at_any_instruction_finds_the_scope_whole() {
+        each_way_in_a_process_of_its_own(|| {
+            let event = EVENT.get_or_init(|| Segment::anonymous(|_cleared| {}).expect("a segment"));
+            let a_while = || assert!(matches!(event.wait_timeout(Duration::from_micros(10)), Err(WaitError::TimedOut)));
+            a_while();
+            // SAFETY: the handler waits where this thread has waited before, and touches atomics.
+            unsafe { libc::signal(libc::SIGTRAP, waits as *const () as usize) };
+            let interrupter = Interrupter::new();
+            for _ in 0..3 {
+                step(true);
+                interruptible_by(&interrupter, || step(false));
+                interruptible(|| {
+                    a_while();
+                    step(true);
+                    interruptible_by(&interrupter, || step(false));
+                    step(true);
+                });
+                step(false);
+            }
+            assert!(STEPS.load(SeqCst) > 50, "the processor does not stop");
+            assert_eq!(WRONG.load(SeqCst), 0, "of {} waits in a handler", STEPS.load(SeqCst));
+        });
+    }
+}
+
 #[test]
 fn nobody_is_interrupted_while_the_action_of_a_barrier_runs() {
     each_way_in_a_process_of_its_own(|| {

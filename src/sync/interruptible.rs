@@ -68,11 +68,11 @@ use core::fmt;
 /// # Scopes
 ///
 /// A scope is the calling thread's. Threads that `body` starts are not in it. A child that `body`
-/// forks is, as it is a copy of this thread. The innermost scope decides alone, whatever those
-/// around it are. The scope ends with `body`, by a panic, too. What `body` calls is in it: a
-/// barrier's action, the condition of [`wait_while`](crate::Condvar::wait_while), destructors. Code
-/// there that cannot do with interruptions has a scope of its own by an interrupter that nobody
-/// uses.
+/// forks is, as it is a copy of this thread. A coroutine that runs on several stacks must not leave
+/// a scope open where it is suspended. The innermost scope decides alone, whatever those around it
+/// are. The scope ends with `body`, by a panic, too. What `body` calls is in it: a barrier's
+/// action, the condition of [`wait_while`](crate::Condvar::wait_while), destructors. Code there
+/// that cannot do with interruptions has a scope of its own by an interrupter that nobody uses.
 ///
 /// # If a process dies
 ///

@@ -452,7 +452,8 @@ impl<T, F: Fn() -> T> Deref for LazyLock<'_, T, F> {
     #[inline]
     fn deref(&self) -> &T {
         let forced = match self.force() {
-            Err(WaitError::Interrupted) => never(|| self.force()),
+            // The wait alone goes on: what `make` waits for can be interrupted as before.
+            Err(WaitError::Interrupted) => never(|scope| self.cell.get_or_init(|| scope.run(&self.make))),
             forced => forced,
         };
         match forced {

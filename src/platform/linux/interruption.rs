@@ -11,8 +11,8 @@
 
 use super::super::Expect;
 use super::futex;
-use core::cell::Cell;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::ptr;
+use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering, compiler_fence};
 use core::time::Duration;
 
 /// Ends the sleeps of those that are in a [scope](crate::interruptible_by) of its.
@@ -51,77 +51,101 @@ impl Interrupter {
     }
 }
 
-/// What ends the sleeps of a thread.
-#[derive(Clone, Copy)]
-enum Scope {
-    /// Nothing but what is waited for.
-    None,
-    /// Any handler.
-    Handlers,
-    /// This alone, which lives as long as the scope.
-    By(*const Interrupter),
-}
+/// Stands for any handler; nobody raises it.
+static HANDLERS: Interrupter = Interrupter::new();
 
 thread_local! {
-    /// The innermost scope. It has no destructor, and so can be had to the thread's end.
-    static SCOPE: Cell<Scope> = const { Cell::new(Scope::None) };
+    /// What ends the sleeps of the innermost scope: null for nothing, [`HANDLERS`], or an
+    /// interrupter that lives as long as the scope. It has no destructor, and so can be had to the
+    /// thread's end.
+    ///
+    /// One word, written at once: a signal handler may wait between any two instructions of this
+    /// thread.
+    static SCOPE: AtomicPtr<Interrupter> = const { AtomicPtr::new(ptr::null_mut()) };
 }
 
-/// Puts the outer scope back, in a panic, too.
-struct Outer(Scope);
+/// What ends the sleeps of a scope: see [`SCOPE`].
+type Scope = *const Interrupter;
+
+// ORDERING: Relaxed; it is this thread's own, and that of the handlers that interrupt it. Fences
+// keep the compiler from moving what is in a scope across its ends.
+fn enter(scope: Scope) -> Scope {
+    compiler_fence(Ordering::SeqCst);
+    let outer = SCOPE.with(|current| {
+        let outer = current.load(Ordering::Relaxed);
+        current.store(scope.cast_mut(), Ordering::Relaxed);
+        outer
+    });
+    compiler_fence(Ordering::SeqCst);
+    outer
+}
+
+fn current() -> Scope {
+    SCOPE.with(|current| current.load(Ordering::Relaxed))
+}
+
+/// The scope around another one. Puts it back when that ends, in a panic, too.
+#[derive(Debug)]
+pub(crate) struct Outer(Scope);
 
 impl Drop for Outer {
     fn drop(&mut self) {
-        SCOPE.set(self.0);
+        enter(self.0);
     }
 }
 
-fn within<R>(scope: Scope, body: impl FnOnce() -> R) -> R {
-    let _outer = Outer(SCOPE.replace(scope));
-    body()
+impl Outer {
+    /// Runs `body` as if the inner scope had not begun.
+    pub(crate) fn run<R>(&self, body: impl FnOnce() -> R) -> R {
+        within(self.0, |_inner| body())
+    }
+}
+
+fn within<R>(scope: Scope, body: impl FnOnce(&Outer) -> R) -> R {
+    let outer = Outer(enter(scope));
+    body(&outer)
 }
 
 /// Runs `body` with sleeps that any handler ends.
 pub(crate) fn by_handlers<R>(body: impl FnOnce() -> R) -> R {
-    within(Scope::Handlers, body)
+    within(&raw const HANDLERS, |_outer| body())
 }
 
 /// Runs `body` with sleeps that this alone ends.
 pub(crate) fn by<R>(interrupter: &Interrupter, body: impl FnOnce() -> R) -> R {
-    within(Scope::By(interrupter), body)
+    within(interrupter, |_outer| body())
 }
 
-/// Runs `body` with sleeps that nothing interrupts.
-pub(crate) fn never<R>(body: impl FnOnce() -> R) -> R {
-    within(Scope::None, body)
+/// Runs `body` with sleeps that nothing interrupts, but for what it runs in the
+/// [scope around it](Outer::run).
+pub(crate) fn never<R>(body: impl FnOnce(&Outer) -> R) -> R {
+    within(ptr::null(), body)
 }
 
 /// How many words of a wait the scope of this thread needs.
 pub(super) fn words() -> usize {
-    usize::from(matches!(SCOPE.get(), Scope::By(_)))
+    let scope = current();
+    usize::from(!scope.is_null() && !ptr::eq(scope, &HANDLERS))
 }
 
 /// See [`Platform::wait_interruptibly`](super::Platform::wait_interruptibly).
 pub(super) fn wait<'w>(words: impl Iterator<Item = Expect<'w, AtomicU32>>, until: Option<Duration>) -> bool {
-    match SCOPE.get() {
-        Scope::None => {
-            futex::wait(words, until);
-            false
-        }
-        Scope::Handlers => futex::wait(words, until) == futex::Ended::ByHandler,
-        Scope::By(interrupter) => {
-            // SAFETY: `by` was given a reference, and has not returned: it would have put the outer
-            // scope back.
-            let interrupter = unsafe { &*interrupter };
-            if futex::waitv_works() {
-                let mut words = words;
-                let news = words.next(); // it stays the first
-                let interruption = Expect { word: &interrupter.word, value: 0 };
-                futex::wait(news.into_iter().chain([interruption]).chain(words), until);
-            } else if !interrupter.is_raised() {
-                futex::wait(words, until);
-            }
-            interrupter.is_raised()
-        }
+    // SAFETY: null, a static, or what `by` was given a reference to; that has not returned, since
+    // it would have put the outer scope back.
+    let Some(interrupter) = (unsafe { current().as_ref() }) else {
+        futex::wait(words, until);
+        return false;
+    };
+    if ptr::eq(interrupter, &HANDLERS) {
+        return futex::wait(words, until) == futex::Ended::ByHandler;
     }
+    if futex::waitv_works() {
+        let mut words = words;
+        let news = words.next(); // it stays the first
+        let interruption = Expect { word: &interrupter.word, value: 0 };
+        futex::wait(news.into_iter().chain([interruption]).chain(words), until);
+    } else if !interrupter.is_raised() {
+        futex::wait(words, until);
+    }
+    interrupter.is_raised()
 }
