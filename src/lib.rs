@@ -86,7 +86,7 @@
 //!   leaked guards, instead of a count in each thread: of 200 killed holders 157 still looked alive
 //!   in /proc when the next had the lock. One in another PID namespace cannot be asked at all.
 //! - *Reading the hold with Relaxed, and judging its holder by the lifeline*: on weakly ordered
-//!   processors a living holder can be judged by its predecessor's mark (`models/table.rs`).
+//!   processors a living holder can be judged by its predecessor's mark (`models/tests/table.rs`).
 //!
 //! # Limits
 //!

@@ -100,7 +100,7 @@ fn sources_in(folders: &[&str]) -> Vec<Document> {
 
 /// The text of all sources in which tests are.
 fn sources() -> String {
-    sources_in(&["src", "tests", "models", "trials", "proof"]).iter().map(|source| &*source.text).collect()
+    sources_in(&["src", "tests", "models", "trials", "mutants"]).iter().map(|source| &*source.text).collect()
 }
 
 /// The comment that a line is, without its marks.
@@ -173,8 +173,11 @@ fn every_test_that_is_named_exists() {
 
 #[test]
 fn every_program_of_a_command_exists() {
-    let places =
-        [("--test", &["tests", "models", "trials/tests"][..]), ("--example", &["examples"]), ("--bench", &["benches"])];
+    let places = [
+        ("--test", &["tests", "models/tests", "trials/tests"][..]),
+        ("--example", &["examples"]),
+        ("--bench", &["benches"]),
+    ];
     let documents = documents();
     let mut missing = vec![];
     for document in &documents {
@@ -218,7 +221,7 @@ fn prose_wraps() {
 /// Code in examples, and the rows of tables, may be longer.
 #[test]
 fn comments_wrap() {
-    let folders = ["src", "derive/src", "models", "trials", "proof", "benches", "tests", "examples", "fuzz"];
+    let folders = ["src", "derive/src", "models", "trials", "mutants", "benches", "tests", "examples", "fuzz"];
     let (sources, mut count) = (sources_in(&folders), 0);
     let mut long = vec![];
     for source in &sources {

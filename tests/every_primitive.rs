@@ -4,7 +4,7 @@
 //! missing from the operations that are killed at every instruction.
 //!
 //! (That each algorithm in `src/raw` has models, and each of its orderings and wakes a model that
-//! needs it, is checked by `proof/tests/complete.rs`.)
+//! needs it, is checked by `mutants/tests/complete.rs`.)
 
 use std::collections::BTreeSet;
 use std::path::Path;

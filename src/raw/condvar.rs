@@ -255,7 +255,7 @@ impl<P: Platform> Condvar<P> {
         self.change_tickets(|tickets| tickets.saturating_add(count));
         let Some(now) = self.advance(WAITERS) else { return };
         if P::wake(&self.word, count) < count && self.has_tickets_for_all(table) {
-            // EQUIVALENT(look WAITERS stays): WAITERS with nobody waiting costs the next
+            // EQUIVALENT(patch WAITERS stays): WAITERS with nobody waiting costs the next
             // notification a system call, and nothing else. Invariant 3. If it fails somebody has
             // arrived, or another notification sees to it.
             let _ = self.word.compare_exchange(now, now & SEQUENCE, Relaxed, Relaxed);

@@ -301,7 +301,7 @@ impl<P: Platform> Mutex<P> {
                     }
                 }
                 // WAITERS: the dead may have been about to wake somebody.
-                // EQUIVALENT(look who takes over does not set WAITERS): where all can be watched,
+                // EQUIVALENT(patch who takes over does not set WAITERS): where all can be watched,
                 // whoever sleeps here is woken by that death, too, and sets WAITERS itself. It is
                 // for those who cannot watch, so that they need not wait for the net.
                 (INCONSISTENT | WAITERS, Some(Cause::Died(Some(holder))))

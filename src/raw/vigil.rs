@@ -11,7 +11,7 @@
 //! wakes all the others there before it does anything else, or dies; its own death is watched by
 //! them, and the kernel wakes the next.
 //!
-//! # The rules, each needed by some primitive (taken away, a model in `models/vigil.rs` fails)
+//! # The rules, each needed by some primitive (without it, a model in `models/tests/vigil.rs` fails)
 //!
 //! 1. **Collect, look again, wait**, in this order, with the collected values as the expected ones.
 //!    A look before the collection misses a death between.
@@ -353,7 +353,7 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         let mut lifelines = List::<_, 2>::new(2);
         // What is marked is not watched: the caller's next look finds it, and the news word still
         // guards this sleep.
-        // EQUIVALENT(look the holder is not watched): this sleep ends by itself, with the first
+        // EQUIVALENT(patch the holder is not watched): this sleep ends by itself, with the first
         // phase. Watched is the holder so that its death is noticed at once, and not when it is
         // over.
         let alive = holder.is_none_or(|holder| self.push_lifelines(&mut lifelines, holder.index()));

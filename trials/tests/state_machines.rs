@@ -410,7 +410,7 @@ impl Face for OfRwLock {
     }
 
     /// A word of a leaked reader is not to be had while its process lives: one such reader less
-    /// could read. `models/leaked.rs` and `tests/leaked.rs` are about those.
+    /// could read. `models/tests/leaked.rs` and `tests/leaked.rs` are about those.
     fn leave(held: Self::Held<'_>) {
         if matches!(held, Some(Guard::Write(_))) {
             core::mem::forget(held);

@@ -120,7 +120,7 @@ impl Source {
 /// and after it.
 #[derive(Debug, Clone, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Look {
+pub struct Patch {
     file: String,
     pub(crate) function: String,
     pub(crate) name: String,
@@ -134,14 +134,15 @@ pub struct Look {
 /// All of `src/raw`, in order of their names; with the logic's mutants or without.
 ///
 /// # Errors
-/// A file that cannot be read or parsed; a proof or a look that belongs to nothing; an ordering out
-/// of reach.
+/// A file that cannot be read or parsed; a proof or a patch that belongs to nothing; an ordering
+/// out of reach.
 pub fn all(root: &Path, logic: &Logic) -> Result<Vec<Source>> {
     #[derive(serde::Deserialize)]
-    struct Looks {
-        look: Vec<Look>,
+    struct Patches {
+        patch: Vec<Patch>,
     }
-    let looks: Looks = toml::from_str(&read(&root.join("proof/looks.toml"))?).map_err(|error| error.to_string())?;
+    let patches: Patches =
+        toml::from_str(&read(&root.join("mutants/patches.toml"))?).map_err(|error| error.to_string())?;
     let mut names = vec![];
     for entry in std::fs::read_dir(root.join("src/raw")).map_err(|error| error.to_string())? {
         let path = entry.map_err(|error| error.to_string())?.path();
@@ -158,8 +159,8 @@ pub fn all(root: &Path, logic: &Logic) -> Result<Vec<Source>> {
         names.extend(parts(&tree).map(|part| format!("{name}/{part}")));
         files.insert(name, (text, tree));
     }
-    if let Some(look) = looks.look.iter().find(|look| !files.contains_key(&look.file)) {
-        return Err(format!("looks.toml: there is no src/raw/{}.rs", look.file));
+    if let Some(patch) = patches.patch.iter().find(|patch| !files.contains_key(&patch.file)) {
+        return Err(format!("patches.toml: there is no src/raw/{}.rs", patch.file));
     }
     let wakers = finder::wakers(files.values().map(|(_, tree)| tree));
     let mut next_id = 1;
@@ -168,8 +169,8 @@ pub fn all(root: &Path, logic: &Logic) -> Result<Vec<Source>> {
     for (name, (text, tree)) in files {
         let is_used = |other: &&String| ["super", "raw"].iter().any(|of| text.contains(&format!("{of}::{other}::")));
         let uses = names.iter().filter(is_used).cloned().collect();
-        let looks: Vec<_> = looks.look.iter().filter(|look| look.file == name).collect();
-        let found = finder::find(&name, &text, &tree, (&looks, logic), &wakers, next_id)?;
+        let patches: Vec<_> = patches.patch.iter().filter(|patch| patch.file == name).collect();
+        let found = finder::find(&name, &text, &tree, (&patches, logic), &wakers, next_id)?;
         let finder::Found { mut mutants, insertions, reached, next } = found;
         attach_proofs(&name, &text, &mut mutants)?;
         next_id = next;

@@ -29,7 +29,7 @@ pub fn copy(root: &Path, sources: &[Source]) -> Result<()> {
         .map(|source| (root.join(format!("src/raw/{}.rs", source.name)), source.instrumented()))
         .chain([(root.join("src/lib.rs"), read(&root.join("src/lib.rs"))? + "\nmod mutant;\n")])
         .collect();
-    for folder in ["src", "derive", "models", "proof", "trials", "benches", "examples", "tests"] {
+    for folder in ["src", "derive", "models", "mutants", "trials", "benches", "examples", "tests"] {
         copy_folder(&root.join(folder), &place.join(folder), &written)?;
     }
     write(&place.join("src/mutant.rs"), include_str!("mutant.rs.txt"))

@@ -1,15 +1,15 @@
-//! `proof mutants`: every ordering, wake and second look in `src/raw` is needed. `proof table`:
-//! what the models explored.
+//! `outlive-mutants test`: every ordering, wake and second look in `src/raw` is needed.
+//! `outlive-mutants table`: what the models explored.
 
 use clap::{Parser, Subcommand};
 use comfy_table::{Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
-use outlive_proof::evidence::{COLUMNS, Logs, ROWS, cells, whole};
-use outlive_proof::killers::{Killers, Known};
-use outlive_proof::logic::Logic;
-use outlive_proof::run::{Effort, Fate, Models, Outcome};
-use outlive_proof::sites::{Mutant, Source};
-use outlive_proof::{Result, explored, instrument, root, run, sites};
+use outlive_mutants::evidence::{COLUMNS, Logs, ROWS, cells, whole};
+use outlive_mutants::killers::{Killers, Known};
+use outlive_mutants::logic::Logic;
+use outlive_mutants::run::{Effort, Fate, Models, Outcome};
+use outlive_mutants::sites::{Mutant, Source};
+use outlive_mutants::{Result, explored, instrument, root, run, sites};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};

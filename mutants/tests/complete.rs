@@ -1,16 +1,16 @@
 //! Quick: nothing is run, only read. Whoever adds an ordering, a wake or a second look to `src/raw`
 //! is told here.
 
-use outlive_proof::evidence::ROWS;
-use outlive_proof::killers::Killers;
-use outlive_proof::logic::Logic;
-use outlive_proof::{read, root, sites};
+use outlive_mutants::evidence::ROWS;
+use outlive_mutants::killers::Killers;
+use outlive_mutants::logic::Logic;
+use outlive_mutants::{read, root, sites};
 
 #[test]
 fn every_mutant_of_the_algorithms_has_a_killer_or_a_proof() {
     let sources = sites::all(&root(), &Logic::default()).expect("the sources are read");
     let gaps = Killers::load(&root()).expect("killers.toml is read").gaps(&sources);
-    assert!(gaps.is_empty(), "{}\n\nrun `cargo run -p outlive-proof -- mutants --new --record`", gaps.join("\n"));
+    assert!(gaps.is_empty(), "{}\n\nrun `cargo run -p outlive-mutants -- test --new --record`", gaps.join("\n"));
 }
 
 #[test]
@@ -19,8 +19,8 @@ fn every_algorithm_has_models() {
     // who use it are enough.
     let sources = sites::all(&root(), &Logic::default()).expect("the sources are read");
     for source in sources.iter().filter(|source| !source.mutants.is_empty()) {
-        let models = root().join("models").join(format!("{}.rs", source.module()));
-        assert!(models.is_file(), "src/raw/{}.rs has no models/{}.rs", source.name, source.module());
+        let models = root().join("models/tests").join(format!("{}.rs", source.module()));
+        assert!(models.is_file(), "src/raw/{}.rs has no models/tests/{}.rs", source.name, source.module());
     }
 }
 
@@ -28,9 +28,9 @@ fn every_algorithm_has_models() {
 #[test]
 fn every_primitive_has_models_of_deaths() {
     for row in ROWS.iter().filter(|row| !row.references.is_empty()) {
-        let models = read(&root().join("models").join(format!("{}.rs", row.files[0]))).expect("it has models");
+        let models = read(&root().join("models/tests").join(format!("{}.rs", row.files[0]))).expect("it has models");
         for part in ["with_loom", "with_shuttle", ".victims(", ".pairs()"] {
-            assert!(models.contains(part), "models/{}.rs has no `{part}`", row.files[0]);
+            assert!(models.contains(part), "models/tests/{}.rs has no `{part}`", row.files[0]);
         }
     }
 }
@@ -49,7 +49,7 @@ fn every_algorithm_is_in_the_table_of_what_was_shown() {
     for source in sites::all(&root(), &Logic::default()).expect("the sources are read") {
         assert!(
             named.iter().any(|name| **name == source.name),
-            "src/raw/{}.rs is in no row of proof/src/evidence.rs",
+            "src/raw/{}.rs is in no row of mutants/src/evidence.rs",
             source.name
         );
     }

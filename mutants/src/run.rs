@@ -79,7 +79,7 @@ enum Verdict {
 
 impl Models {
     /// Every module in which there is something to weaken needs a program of its name,
-    /// `models/NAME.rs`.
+    /// `models/tests/NAME.rs`.
     ///
     /// # Errors
     /// A file has none; a program cannot be run.
@@ -95,7 +95,7 @@ impl Models {
         for source in sources {
             let module = source.module();
             if source.mutants.iter().any(|mutant| !mutant.is_logic) && !of_program.contains_key(module) {
-                return Err(format!("src/raw/{}.rs has no models: write models/{module}.rs", source.name));
+                return Err(format!("src/raw/{}.rs has no models: write models/tests/{module}.rs", source.name));
             }
             let concerned: Vec<_> = [module.to_owned()].into_iter().chain(users(module, sources)).collect();
             let units = of_program.get(UNIT_TESTS).into_iter().flatten();

@@ -3,7 +3,7 @@
 
 use crate::Result;
 use crate::logic::{Genre, Given, Logic};
-use crate::sites::{Insertion, Look, Mutant};
+use crate::sites::{Insertion, Mutant, Patch};
 use proc_macro2::TokenTree;
 use std::collections::{BTreeMap, BTreeSet};
 use syn::spanned::Spanned;
@@ -100,7 +100,7 @@ pub(crate) fn find(
     name: &str,
     text: &str,
     tree: &syn::File,
-    (looks, logic): (&[&Look], &Logic),
+    (patches, logic): (&[&Patch], &Logic),
     wakers: &BTreeMap<String, bool>,
     first_id: u32,
 ) -> Result<Found> {
@@ -110,17 +110,17 @@ pub(crate) fn find(
     finder.logic = Some(logic);
     finder.text = text;
     let mut closing = vec![];
-    for look in looks {
-        let places: Vec<_> = text.match_indices(look.text.trim_end()).map(|(at, _)| at).collect();
+    for patch in patches {
+        let places: Vec<_> = text.match_indices(patch.text.trim_end()).map(|(at, _)| at).collect();
         let [at] = places[..] else {
-            return Err(format!("looks.toml: `{}` is {} times in {name}.rs, not once", look.name, places.len()));
+            return Err(format!("patches.toml: `{}` is {} times in {name}.rs, not once", patch.name, places.len()));
         };
-        finder.function = look.function.clone();
+        finder.function = patch.function.clone();
         let line = text[..at].lines().count().max(1);
-        let id = finder.mutant("look", &look.name, line, line, false);
+        let id = finder.mutant("patch", &patch.name, line, line, false);
         let awake = format!("crate::mutant::is({id})");
-        finder.insert(at, look.before.trim_end().replace("MUTANT", &awake));
-        closing.push((at + look.text.trim_end().len(), look.after.trim_end().replace("MUTANT", &awake)));
+        finder.insert(at, patch.before.trim_end().replace("MUTANT", &awake));
+        closing.push((at + patch.text.trim_end().len(), patch.after.trim_end().replace("MUTANT", &awake)));
     }
     finder.visit_file(tree);
     for (at, after) in closing {

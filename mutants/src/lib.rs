@@ -4,7 +4,7 @@
 //!
 //! The sources are never touched. [`instrument`] writes a copy in which every mutant is present and
 //! asleep; which one is awake is told by an environment variable, so that all of them cost one
-//! build. [`sites`] finds the places, by general rules; what no rule can find is in `looks.toml`.
+//! build. [`sites`] finds the places, by general rules; what no rule can find is in `patches.toml`.
 //! [`run`] tries each mutant with the model that is known to kill it (`killers.toml`), and if that
 //! one does not, with all that have to do with the file.
 //!

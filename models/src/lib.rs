@@ -13,7 +13,7 @@
 //! a wake before that, the sleeper is perhaps overtaken, and sleeps again towards the same
 //! deadline. Then time passes only when nobody else can run.
 //!
-//! Each model prints what it explored, and within which bounds: `cargo run -p outlive-proof --
+//! Each model prints what it explored, and within which bounds: `cargo run -p outlive-mutants --
 //! table` makes a table of it. A placing of deaths is cut short after so many executions;
 //! OUTLIVE_MODELS_THOROUGHNESS=10 makes that ten times as many.
 //!

@@ -46,7 +46,7 @@ impl Killers {
     /// A file cannot be read, or is not as it should be.
     pub fn load(root: &Path) -> Result<Self> {
         let load = |name: &str| -> Result<Book> {
-            toml::from_str(&read(&root.join("proof").join(name))?).map_err(|error| format!("{name}: {error}"))
+            toml::from_str(&read(&root.join("mutants").join(name))?).map_err(|error| format!("{name}: {error}"))
         };
         let (orderings, logic) = (load(ORDERINGS)?, load(LOGIC)?);
         let is_misplaced = |known: &Known| matches!(known, Known::Equivalent { .. });
@@ -78,14 +78,15 @@ impl Killers {
                     };
                 }
             }
-            std::fs::write(root.join("proof").join(name), text).map_err(|error| format!("{name}: {error}"))
+            std::fs::write(root.join("mutants").join(name), text).map_err(|error| format!("{name}: {error}"))
         };
         let by_hand = "# By hand: `{ open = \"why\" }` for what is neither killed nor shown to change nothing";
-        let begin =
-            format!("# Which model kills which mutant of src/raw: written by `proof mutants --record`.\n{by_hand}.\n");
+        let begin = format!(
+            "# Which model kills which mutant of src/raw: written by `outlive-mutants test --record`.\n{by_hand}.\n"
+        );
         store(ORDERINGS, &begin, &self.orderings)?;
         let begin = format!(
-            "# Which test kills which mutant of the logic of src/raw: written by `proof mutants --logic --record`.\n{by_hand},\n# `{{ equivalent = \"why\" }}` for what changes nothing that is promised.\n"
+            "# Which test kills which mutant of the logic of src/raw: written by `outlive-mutants test --logic --record`.\n{by_hand},\n# `{{ equivalent = \"why\" }}` for what changes nothing that is promised.\n"
         );
         store(LOGIC, &begin, &self.logic)
     }

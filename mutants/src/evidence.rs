@@ -66,7 +66,7 @@ pub struct Logs<'a> {
     pub models: &'a [explored::Line],
     /// `kill_everywhere`, in the long form or in full.
     pub kills: &'a str,
-    /// `proof mutants --logic`.
+    /// `outlive-mutants test --logic`.
     pub mutants: &'a str,
     /// The trials beside references, with `--nocapture`.
     pub references: &'a str,
