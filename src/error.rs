@@ -119,7 +119,8 @@ pub enum Error {
         needed: u64,
     },
     /// Others were opening or replacing the segment for longer than
-    /// [`Options::patience`](crate::segment::Options::patience) allows; nothing was changed.
+    /// [`Options::busy_timeout`](crate::segment::Options::busy_timeout) allows; nothing was
+    /// changed.
     Busy {
         /// For how long was waited.
         waited: Duration,
@@ -306,7 +307,7 @@ impl fmt::Display for Error {
             ),
             Self::Busy { waited, by_reader: false } => write!(
                 f,
-                "the turn to open or replace the segment takes microseconds, and did not come within {waited:?}: another process has it and does not finish; look with fuser or lsof for a stopped process that has the file open, or for a child that it forked, and continue or end it; or wait longer (Options::patience)"
+                "the turn to open or replace the segment takes microseconds, and did not come within {waited:?}: another process has it and does not finish; look with fuser or lsof for a stopped process that has the file open, or for a child that it forked, and continue or end it; or wait longer (Options::busy_timeout)"
             ),
             Self::Busy { waited, by_reader: true } => write!(
                 f,

@@ -68,7 +68,7 @@ fn child() {
             let mut items = shared.items.lock().expect("free");
             loop {
                 let woken;
-                (items, woken) = shared.changed.wait_told(items).expect("nobody dies with the lock");
+                (items, woken) = shared.changed.wait_outcome(items).expect("nobody dies with the lock");
                 match woken {
                     Woken::Notified => return say("notified"),
                     Woken::Neither => say(&format!("neither, in round {}", shared.round.load(SeqCst))),
@@ -258,7 +258,7 @@ fn one_whose_time_is_over_is_notified_only_if_the_notification_was_for_it() {
                         let deadline = Instant::now() + Duration::from_millis(300);
                         loop {
                             let woken;
-                            (items, woken) = shared.changed.wait_until_told(items, deadline).expect("consistent");
+                            (items, woken) = shared.changed.wait_until_outcome(items, deadline).expect("consistent");
                             if woken != Woken::Neither {
                                 *items -= 1;
                                 return woken;

@@ -9,7 +9,7 @@ fn around(most: u64) -> impl Iterator<Item = u64> {
     [0, 1, 2, most - 1, most, most + 1, u64::from(u32::MAX)].into_iter()
 }
 
-/// Refused is what panics, and the answer says what was found, and what can be.
+/// NotAcquired is what panics, and the answer says what was found, and what can be.
 fn is_refused_as_it_panics<T>(
     number: u64,
     limits: [u64; 2],

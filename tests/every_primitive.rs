@@ -102,7 +102,7 @@ const SHOWN_BY_OTHERS: [&str; 10] = [
     "try_write_until",
     "wait_until",
     "wait_until_then",
-    "wait_until_told",
+    "wait_until_outcome",
     "wait_until_with",
 ];
 

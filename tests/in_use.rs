@@ -594,7 +594,7 @@ fn a_replacement_that_cannot_clean_up_is_a_success() {
 }
 
 fn expect_busy(path: &Path, reader: bool) {
-    let options = Counter::options().patience(Duration::from_millis(20)).replace_abandoned(true);
+    let options = Counter::options().busy_timeout(Duration::from_millis(20)).replace_abandoned(true);
     for refused in [options.open(path), options.create(path, |_, _| {}), options.open_or_create(path, |_, _| {})] {
         let refused = refused.expect_err("the turn is somebody else's");
         assert!(matches!(refused, Error::Busy { by_reader, .. } if by_reader == reader), "{refused}");
@@ -634,5 +634,5 @@ fn who_waits_for_a_turn_waits_as_long_as_it_wants_to() {
     assert!(lock(&stopped, TURN, libc::F_WRLCK));
     expect_busy(&path, false);
     drop(stopped);
-    assert!(Counter::options().patience(Duration::ZERO).open(&path).is_ok());
+    assert!(Counter::options().busy_timeout(Duration::ZERO).open(&path).is_ok());
 }

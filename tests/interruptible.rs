@@ -113,12 +113,12 @@ const WAITS: [(&str, Wait); 34] = [
     ("Condvar::wait_timeout_while", |all| {
         of_condvar(all.changed.wait_timeout_while(all.free.lock().expect("free"), LONG, |_| true))
     }),
-    ("Condvar::wait_told", |all| {
-        let (_held_again, woken) = all.changed.wait_told(all.free.lock().expect("free")).expect("nobody died");
+    ("Condvar::wait_outcome", |all| {
+        let (_held_again, woken) = all.changed.wait_outcome(all.free.lock().expect("free")).expect("nobody died");
         if woken == Woken::Interrupted { Ended::Interrupted } else { Ended::WithIt }
     }),
-    ("Condvar::wait_timeout_told", |all| {
-        let told = all.changed.wait_timeout_told(all.free.lock().expect("free"), LONG);
+    ("Condvar::wait_timeout_outcome", |all| {
+        let told = all.changed.wait_timeout_outcome(all.free.lock().expect("free"), LONG);
         if told.expect("nobody died").1 == Woken::Interrupted { Ended::Interrupted } else { Ended::WithIt }
     }),
     ("Once::call_once", |all| of(all.once.call_once(|| panic!("another is at it")))),

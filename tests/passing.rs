@@ -615,7 +615,7 @@ fn a_segment_that_nobody_has_mapped_is_revived_when_it_arrives_in_turn() {
     // SAFETY: the structure is there.
     assert_eq!(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &turn) }, 0);
     send(&here, b'S', &[file.as_fd()]);
-    let impatient = Counter::options().patience(std::time::Duration::from_millis(5));
+    let impatient = Counter::options().busy_timeout(std::time::Duration::from_millis(5));
     assert!(matches!(impatient.receive_from(&there), Err(Error::Busy { .. })), "not its turn");
     turn.l_type = libc::F_UNLCK as i16;
     // SAFETY: as above.

@@ -70,12 +70,12 @@ impl<B: Backend> World<B> {
         step::<B>();
         B::set_actor(None);
         actor.linked.lock().expect("no panic inside").clear();
-        self.slots[who].about().facts.thread.through_the_kernel();
+        self.slots[who].thread().facts.thread.through_the_kernel();
         self.ended[who].store(true, SeqCst);
     }
     /// The process of a thread that has [ended](Self::end) ends, too.
     pub fn end_process(&self, who: usize) {
-        self.slots[who].about().facts.thread.through_the_kernel();
+        self.slots[who].thread().facts.thread.through_the_kernel();
         self.gone[who].store(true, SeqCst);
     }
     /// Lets a thread that has been registered from the start act.
@@ -181,7 +181,7 @@ pub struct Explore<B: Backend, S: State> {
     left: Option<Left>,
     processes: &'static [u32],
     second_threads: &'static [usize],
-    looks_slowly: &'static [usize],
+    reaps: &'static [usize],
     end: End,
     make: fn() -> S,
     body: fn(&World<B>, usize, &S),
@@ -215,7 +215,7 @@ impl<B: Backend, S: State> Explore<B, S> {
             left: None,
             processes: &[],
             second_threads: &[],
-            looks_slowly: &[],
+            reaps: &[],
             end: End::Killed,
             make,
             body,
@@ -305,8 +305,8 @@ impl<B: Backend, S: State> Explore<B, S> {
         self
     }
     /// These have the net under their sleep.
-    pub fn look_slowly(mut self, who: &'static [usize]) -> Self {
-        self.looks_slowly = who;
+    pub fn reap_lost(mut self, who: &'static [usize]) -> Self {
+        self.reaps = who;
         self
     }
     /// The marks of the victims are lost: to be noticed by those who look slowly.
@@ -369,7 +369,7 @@ impl<B: Backend, S: State> Explore<B, S> {
             let (claim, own) = match (registered(who), constant(who)) {
                 (true, false) if is_freed => {
                     let claim = Slot::<Model<B>>::claim_of_first(alive & 0xff);
-                    (outlive::platform::Long::new(claim), Word::new(alive))
+                    (outlive::platform::Word64::new(claim), Word::new(alive))
                 }
                 (true, true) => {
                     (Word64::constant(Slot::<Model<B>>::claim_of_first(alive & 0xff)), Word::constant(alive))
@@ -382,7 +382,7 @@ impl<B: Backend, S: State> Explore<B, S> {
                         Some(Left::Unmarked | Left::Exec) => FROM_BEFORE | WAKE_AT_DEATH,
                         Some(Left::Unarmed) | None => 0,
                     };
-                    (outlive::platform::Long::new(claim), Word::new(lifeline))
+                    (outlive::platform::Word64::new(claim), Word::new(lifeline))
                 }
             };
             let facts = |number| Facts::of(number, self.processes);
@@ -418,7 +418,7 @@ impl<B: Backend, S: State> Explore<B, S> {
         let cursor = if self.newcomers > 0 { Word::new(0) } else { Word::constant(0) };
         let died = (0..=self.participants).map(|_| AtomicBool::new(false)).collect();
         let slots = (0..count).map(slot).collect();
-        let stamp = if self.looks_slowly.is_empty() { Word::constant(0) } else { Word::new(0) };
+        let stamp = if self.reaps.is_empty() { Word::constant(0) } else { Word::new(0) };
         let ends = if self.newcomers > 0 { Word::new(0) } else { Word::constant(0) };
         let second_threads = self.second_threads;
         World { ends, membership, cursor, stamp, slots, died, gone, ended, first_of_equal_id, second_threads }
@@ -484,7 +484,7 @@ impl<B: Backend, S: State> Explore<B, S> {
     }
 
     fn nature(&self, who: usize) -> Nature {
-        Nature { first_phase: self.first_phase, looks_slowly: self.looks_slowly.contains(&who) }
+        Nature { first_phase: self.first_phase, reaps: self.reaps.contains(&who) }
     }
 
     fn thread(&self, actor: Arc<Actor>, world: &World<B>, state: &S, seen: &Flags, time: &Arc<Time>) {
@@ -524,7 +524,7 @@ impl<B: Backend, S: State> Explore<B, S> {
                 // Whoever finds it gone comes after all that it, and the kernel for it, has done.
                 let described = actor.described.lock().expect("no panic inside").clone();
                 for slot in linked.iter().map(|(slot, _)| *slot).chain(described) {
-                    world.slots[slot].about().facts.thread.through_the_kernel();
+                    world.slots[slot].thread().facts.thread.through_the_kernel();
                 }
                 world.ends.through_the_kernel();
                 world.gone[who].store(true, SeqCst);

@@ -72,7 +72,7 @@ pub(crate) struct Nature {
     /// In two phases.
     pub(crate) first_phase: bool,
     /// With the net under it.
-    pub(crate) looks_slowly: bool,
+    pub(crate) reaps: bool,
 }
 
 /// What is to befall a participant.
@@ -373,7 +373,7 @@ impl<B: Backend> Word64<B> {
     }
 }
 
-impl<B: Backend> platform::Long for Word64<B> {
+impl<B: Backend> platform::Word64 for Word64<B> {
     fn new(value: u64) -> Self {
         Self { atomic: Some(B::u64(value)), constant: value }
     }
@@ -420,7 +420,7 @@ impl<B: Backend> Lifeline for Life<B> {
 pub struct Note<B: Backend> {
     /// What the owner has described itself as, one after the other.
     pub(crate) facts: Facts<Word<B>>,
-    /// See [`platform::About::waits_at`].
+    /// See [`platform::ThreadInfo::waits_at`].
     pub(crate) waits_at: Word<B>,
     pub(crate) processes: &'static [u32],
     pub(crate) gone: Arc<[AtomicBool]>,
@@ -452,7 +452,7 @@ impl Facts<u32> {
     }
 }
 
-impl<B: Backend> platform::About for Note<B> {
+impl<B: Backend> platform::ThreadInfo for Note<B> {
     fn process(&self) -> u32 {
         self.facts.process.load(Relaxed)
     }
@@ -471,9 +471,9 @@ pub struct Model<B>(PhantomData<B>);
 
 impl<B: Backend> Platform for Model<B> {
     type Word = Word<B>;
-    type Long = Word64<B>;
+    type Word64 = Word64<B>;
     type Lifeline = Life<B>;
-    type About = Note<B>;
+    type ThreadInfo = Note<B>;
 
     const SPINS: u32 = 0;
     const MOST_WORDS: usize = B::MOST_WORDS;
@@ -513,7 +513,7 @@ impl<B: Backend> Platform for Model<B> {
     }
     fn recheck() -> Option<Duration> {
         // The net is off, but for those who look slowly.
-        B::actor().filter(|actor| actor.nature.looks_slowly).map(|_| Duration::from_secs(1))
+        B::actor().filter(|actor| actor.nature.reaps).map(|_| Duration::from_secs(1))
     }
     fn watches_many() -> bool {
         true

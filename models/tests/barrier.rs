@@ -11,7 +11,7 @@ use meeting::Meeting;
 use outlive::platform::Word as _;
 #[cfg(feature = "loom")]
 use outlive::raw::Participant;
-use outlive::raw::barrier::{Failed, Passed};
+use outlive::raw::barrier::{NotPassed, Passed};
 use outlive_models::{Backend, Explore, World, step};
 #[cfg(feature = "loom")]
 use outlive_models::{Broken, Left, Newborn, Word};
@@ -141,7 +141,7 @@ fn one_goes_away<B: Backend>() -> Explore<B, Meeting<B, 2>> {
     Explore::new(2, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 2>| {
         let told = world.act(who, |me| state.barrier.wait(me, None, false));
         match told {
-            Err(Failed::Interrupted) => {
+            Err(NotPassed::Interrupted) => {
                 // A supervisor comes in its stead.
                 state.interruptions.fetch_add(1, SeqCst);
                 assert!(!state.barrier.is_broken() || world.has_died(1), "an interruption broke the barrier");
@@ -191,7 +191,7 @@ fn one_leaves_its_place<B: Backend>() -> Explore<B, Meeting<B, 2>> {
     Explore::new(3, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 2>| {
         let told = world.act(who, |me| state.barrier.wait(me, None, false));
         match told {
-            Err(Failed::Interrupted) => _ = state.interruptions.fetch_add(1, SeqCst),
+            Err(NotPassed::Interrupted) => _ = state.interruptions.fetch_add(1, SeqCst),
             Ok(_) => {
                 state.note(told);
                 // Of three who met in twos, one is left: without an interruption it would wait
@@ -224,7 +224,7 @@ fn a_dead_member<B: Backend>() -> Explore<B, Meeting<B, 1>> {
                 state.barrier.leave(me.id, place);
             }
             _ => {
-                let told = matches!(state.wait(me, None), Err(Failed::Broken { died: Some(_) }));
+                let told = matches!(state.wait(me, None), Err(NotPassed::Broken { died: Some(_) }));
                 if who == 0 && told {
                     state.barrier.reset(me);
                     state.resets.fetch_add(1, SeqCst);
@@ -279,7 +279,7 @@ fn too_many<B: Backend, const ACTING: usize>() -> Explore<B, Meeting<B, 1>> {
         });
         state.note(told);
         if let Err(failed) = told {
-            let Failed::Broken { died } = failed else { panic!("without a deadline it waits") };
+            let NotPassed::Broken { died } = failed else { panic!("without a deadline it waits") };
             assert!(died.is_none_or(|id| world.has_died(id.index())));
             assert!((0..3).any(|who| world.has_died(who)));
         }
@@ -367,7 +367,7 @@ fn who_was_told_dies<B: Backend>() -> Explore<B, Meeting<B, 2>> {
         _ => {
             state.barrier.abort();
             let told = world.act(who, |me| state.barrier.wait(me, None, false));
-            let is_named = matches!(told, Err(Failed::Broken { died: Some(_) }));
+            let is_named = matches!(told, Err(NotPassed::Broken { died: Some(_) }));
             assert!(!is_named || state.failed.load(SeqCst) == 0, "who was told, and died later, is named as the cause");
         }
     })
@@ -388,7 +388,7 @@ fn a_runner_gives_up<B: Backend>() -> Explore<B, Meeting<B, 1>> {
             (0, other) => panic!("0 is the only one with an action: {other:?}"),
             (_, Ok(_)) => {} // before 0, and alone
             (_, Err(failed)) => {
-                let is_named = matches!(failed, Failed::Broken { died: Some(_) });
+                let is_named = matches!(failed, NotPassed::Broken { died: Some(_) });
                 let is_over = state.failed.load(SeqCst) > 0;
                 assert!(!is_named || !is_over, "who gave up, and died later, is named as the cause");
             }

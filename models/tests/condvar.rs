@@ -9,7 +9,7 @@ use core::time::Duration;
 use outlive::platform::Platform as _;
 use outlive::platform::Word as _;
 use outlive::raw::condvar::Woken;
-use outlive::raw::mutex::Refusal;
+use outlive::raw::mutex::NotLocked;
 #[cfg(feature = "loom")]
 use outlive::raw::vigil::Vigil;
 use outlive::raw::{Condvar, Mutex, Participant, ReentrantMutex};
@@ -41,8 +41,8 @@ impl<B: Backend> Buffer<B> {
         }
     }
     fn lock(&self, me: &Me<'_, B>) {
-        let mut taken = Err(Refusal::Interrupted);
-        while taken == Err(Refusal::Interrupted) {
+        let mut taken = Err(NotLocked::Interrupted);
+        while taken == Err(NotLocked::Interrupted) {
             taken = self.mutex.lock(me, None);
         }
         let _inconsistent_is_fine = taken.expect("waits");

@@ -6,16 +6,16 @@
 use outlive::platform::Word as _;
 #[cfg(feature = "loom")]
 use outlive::raw::hold::{HELD, Id};
-use outlive::raw::rwlock::{Line, Patience};
+use outlive::raw::rwlock::{Deadline, Line};
 #[cfg(feature = "loom")]
 use outlive::raw::table::{Newcomer, recycle::Named};
-use outlive::raw::{Leaked, Mutex, Participant, Refusal, RwLock};
+use outlive::raw::{Leaked, Mutex, NotLocked, Participant, RwLock};
 use outlive_models::{Backend, Explore, Model, Word, World};
 #[cfg(feature = "loom")]
 use outlive_models::{Left, Life, Newborn, Note};
 
 type Me<'a, B> = Participant<'a, Model<B>>;
-const FOREVER: Patience = Patience::Until(None);
+const FOREVER: Deadline = Deadline::By(None);
 
 /// Data under both kinds of lock; a scenario uses one of them.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl<B: Backend> Shared<B> {
                 self.write();
                 self.mutex.unlock(0);
             }
-            Err(refusal) => assert!(matches!(refusal, Refusal::Leaked(_)), "{refusal:?}"),
+            Err(refusal) => assert!(matches!(refusal, NotLocked::Leaked(_)), "{refusal:?}"),
         }
     }
 
@@ -68,7 +68,7 @@ impl<B: Backend> Shared<B> {
                 self.write();
                 self.lock.unlock_write(0);
             }
-            Err(refusal) => assert!(matches!(refusal, Refusal::Leaked(_)), "{refusal:?}"),
+            Err(refusal) => assert!(matches!(refusal, NotLocked::Leaked(_)), "{refusal:?}"),
         }
     }
 
@@ -78,7 +78,7 @@ impl<B: Backend> Shared<B> {
                 self.read();
                 self.lock.unlock_read(reading.word);
             }
-            Err(refusal) => assert!(matches!(refusal, Refusal::Leaked(_)), "{refusal:?}"),
+            Err(refusal) => assert!(matches!(refusal, NotLocked::Leaked(_)), "{refusal:?}"),
         }
     }
 }
@@ -161,7 +161,7 @@ fn a_lock_whose_process_ends<B: Backend>() -> Explore<B, Shared<B>> {
                     shared.leak(world, who, me);
                     shared.write();
                     world.end_process(who);
-                    world.table().look_slowly();
+                    world.table().reap_lost();
                 }
                 _ => shared.mutex.unlock(0),
             }
@@ -183,7 +183,7 @@ fn an_end_without_marks<B: Backend>() -> Explore<B, Shared<B>> {
                 0 => {
                     world.table().leak(me.id);
                     world.end_unmarked(who);
-                    world.table().look_slowly();
+                    world.table().reap_lost();
                 }
                 _ => shared.mutex.unlock(0),
             }
@@ -202,7 +202,7 @@ fn a_sleeper_beside_the_leaked<B: Backend>() -> Explore<B, Shared<B>> {
             0 => {
                 shared.leak(world, who, me);
                 world.end_process(who);
-                world.table().look_slowly();
+                world.table().reap_lost();
             }
             _ => {
                 let _acquired = shared.mutex.lock_with(me, None, Leaked::Wait).expect("waits");
@@ -261,7 +261,7 @@ fn a_reader_beside_a_leaked_one<B: Backend>() -> Explore<B, Shared<B>> {
                 }
             }
             1 => {
-                if let Ok(reading) = shared.lock.read_with(me, Patience::None, Leaked::Take) {
+                if let Ok(reading) = shared.lock.read_with(me, Deadline::Immediate, Leaked::Take) {
                     shared.read();
                     shared.lock.unlock_read(reading.word);
                 }
@@ -372,7 +372,7 @@ fn a_mutex_that_may_leak<B: Backend, const TRIES: bool>() -> Explore<B, Shared<B
     one_that_may_leak(|world, who, shared| match who {
         0 => world.act(who, |me| {
             let answer = if TRIES { shared.mutex.try_lock(me) } else { shared.mutex.lock(me, None) };
-            assert!(!matches!(answer, Err(Refusal::Leaked(_))), "{answer:?}");
+            assert!(!matches!(answer, Err(NotLocked::Leaked(_))), "{answer:?}");
             if answer.is_ok() {
                 shared.write();
                 shared.mutex.unlock(0);

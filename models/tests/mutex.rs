@@ -7,7 +7,7 @@ use outlive::platform::Word as _;
 #[cfg(feature = "loom")]
 use outlive::raw::Leaked;
 use outlive::raw::hold::HELD;
-use outlive::raw::{Cause, Mutex, Participant, Refusal};
+use outlive::raw::{Cause, Mutex, NotLocked, Participant};
 use outlive_models::{Backend, DEADLINE, Explore, Left, Model, Newborn, Word, World, is_over, step};
 #[cfg(feature = "loom")]
 use outlive_models::{Broken, Loom};
@@ -93,7 +93,7 @@ fn one_times_out<B: Backend>() -> Explore<B, Guarded<B>> {
             let deadline = (who == 1).then_some(DEADLINE);
             match state.mutex.lock(me, deadline) {
                 Ok(acquired) => state.critical_section(acquired.inconsistent),
-                Err(refusal) => assert_eq!((refusal, who, is_over::<B>()), (Refusal::TimedOut, 1, true)),
+                Err(refusal) => assert_eq!((refusal, who, is_over::<B>()), (NotLocked::TimedOut, 1, true)),
             }
         });
     })
@@ -106,7 +106,7 @@ fn one_is_overtaken_and_times_out<B: Backend>() -> Explore<B, Guarded<B>> {
         world.act(who, |me| match who {
             0 => match state.mutex.lock(me, Some(DEADLINE)) {
                 Ok(acquired) => state.critical_section(acquired.inconsistent),
-                Err(refusal) => assert_eq!((refusal, is_over::<B>()), (Refusal::TimedOut, true)),
+                Err(refusal) => assert_eq!((refusal, is_over::<B>()), (NotLocked::TimedOut, true)),
             },
             1 => state.update(me),
             _ => {
@@ -123,7 +123,7 @@ fn one_is_interrupted<B: Backend>() -> Explore<B, Guarded<B>> {
         world.act(who, |me| match who {
             0 => match state.mutex.lock(me, None) {
                 Ok(acquired) => state.critical_section(acquired.inconsistent),
-                Err(refusal) => assert_eq!(refusal, Refusal::Interrupted),
+                Err(refusal) => assert_eq!(refusal, NotLocked::Interrupted),
             },
             1 => state.update(me),
             _ => state.critical_section(None),
@@ -162,7 +162,7 @@ fn one_tries<B: Backend>() -> Explore<B, Guarded<B>> {
             }
             match state.mutex.try_lock(me) {
                 Ok(acquired) => state.critical_section(acquired.inconsistent),
-                Err(refusal) => assert_eq!(refusal, Refusal::WouldBlock),
+                Err(refusal) => assert_eq!(refusal, NotLocked::WouldBlock),
             }
         });
     })
@@ -258,9 +258,9 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_release_by_name_publishes_the_data: |n| two_release_by_name::<B>().victims(&[0, 1]).holds(n);
     a_plain_release_publishes_the_data: |n| two_vouch_and_release_plainly::<B>().victims(&[0, 1]).holds(n);
     an_exec_is_a_death: |n| two::<B>().victims(&[0, 1]).second_threads(&[0, 1]).execs().holds(n);
-    the_net_catches_lost_marks: |n| two::<B>().victims(&[0]).lost_marks().look_slowly(&[1]).holds(n);
+    the_net_catches_lost_marks: |n| two::<B>().victims(&[0]).lost_marks().reap_lost(&[1]).holds(n);
     a_mark_by_hand_publishes_what_the_dead_wrote:
-        |n| two::<B>().victims(&[0]).lost_marks().after(|world, _, _, _| world.table().look_slowly()).holds(n);
+        |n| two::<B>().victims(&[0]).lost_marks().after(|world, _, _, _| world.table().reap_lost()).holds(n);
     the_holder_has_room_in_a_crowd: |n| two_in_a_crowd(&[0, 1, 2, 3]).holds(n);
     the_holder_is_watched_though_a_thread_of_ours: |n| two_in_a_crowd(&[0, 1, 2, 1]).holds(n);
     any_two_may_die: |n| three::<B>().victims(&[0, 1, 2]).pairs().holds(n);

@@ -4,7 +4,7 @@
 use outlive::platform::Word as _;
 #[cfg(feature = "loom")]
 use outlive::raw::Cause;
-use outlive::raw::{Participant, ReentrantMutex, Refusal};
+use outlive::raw::{NotLocked, Participant, ReentrantMutex};
 use outlive_models::{Backend, Explore, Model, Word, World, step};
 
 /// A pair that is equal except in the middle of an update.
@@ -57,7 +57,7 @@ fn a_stranger_releases<B: Backend>() -> Explore<B, Guarded<B>> {
             2 => {
                 assert!(state.lock.release(me.id, 0).is_err());
                 if let Err(refusal) = state.lock.try_lock(me) {
-                    assert_eq!(refusal, Refusal::WouldBlock);
+                    assert_eq!(refusal, NotLocked::WouldBlock);
                 } else {
                     state.lock.release(me.id, 0).expect("held");
                 }

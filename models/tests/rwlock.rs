@@ -6,8 +6,8 @@
 use outlive::platform::Word as _;
 use outlive::raw::hold::HELD;
 use outlive::raw::mutex::Leaked;
-use outlive::raw::rwlock::{Home, Line, Patience, Reading};
-use outlive::raw::{Cause, Participant, Refusal, RwLock};
+use outlive::raw::rwlock::{Deadline, Home, Line, Reading};
+use outlive::raw::{Cause, NotLocked, Participant, RwLock};
 use outlive_models::{Backend, DEADLINE, Explore, Model, Word, World, is_over, step};
 #[cfg(feature = "loom")]
 use outlive_models::{Broken, Left, Newborn};
@@ -15,8 +15,8 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
 type Me<'a, B> = Participant<'a, Model<B>>;
-const FOREVER: Patience = Patience::Until(None);
-const A_WHILE: Patience = Patience::Until(Some(DEADLINE));
+const FOREVER: Deadline = Deadline::By(None);
+const A_WHILE: Deadline = Deadline::By(Some(DEADLINE));
 
 /// Bit 28 of the word of a writer that waits for readers.
 const DRAINING: u32 = 1 << 28;
@@ -71,8 +71,8 @@ impl<B: Backend, const READERS: usize> Guarded<B, READERS> {
         Self { lock, pair: B::cell((0, 0)), done: AtomicU32::new(0) }
     }
 
-    fn read(&self, world: &World<B>, me: &Me<'_, B>, patience: Patience) -> Result<(), Refusal> {
-        let reading = self.lock.read(me, patience)?;
+    fn read(&self, world: &World<B>, me: &Me<'_, B>, deadline: Deadline) -> Result<(), NotLocked> {
+        let reading = self.lock.read(me, deadline)?;
         truly_died(world, reading.inconsistent);
         self.look(reading.inconsistent);
         self.lock.unlock_read(reading.word);
@@ -87,8 +87,8 @@ impl<B: Backend, const READERS: usize> Guarded<B, READERS> {
         assert_eq!(before, look(), "changed while it was read");
     }
 
-    fn write(&self, world: &World<B>, me: &Me<'_, B>, patience: Patience) -> Result<(), Refusal> {
-        let inconsistent = self.lock.write(me, patience)?.inconsistent;
+    fn write(&self, world: &World<B>, me: &Me<'_, B>, deadline: Deadline) -> Result<(), NotLocked> {
+        let inconsistent = self.lock.write(me, deadline)?.inconsistent;
         truly_died(world, inconsistent);
         self.update(inconsistent);
         self.lock.unlock_write(0);
@@ -111,7 +111,8 @@ impl<B: Backend, const READERS: usize> Guarded<B, READERS> {
     /// Nobody living has left anything behind, and nothing is lost; `bystander` is a participant
     /// that did nothing yet.
     fn is_left_in_order(&self, world: &World<B>, bystander: usize) {
-        let inconsistent = world.act(bystander, |me| self.lock.write(me, Patience::None).expect("free").inconsistent);
+        let inconsistent =
+            world.act(bystander, |me| self.lock.write(me, Deadline::Immediate).expect("free").inconsistent);
         truly_died(world, inconsistent);
         let done = self.done.load(SeqCst);
         B::read(&self.pair, |pair| {
@@ -122,8 +123,8 @@ impl<B: Backend, const READERS: usize> Guarded<B, READERS> {
 }
 
 /// That is how one that waits a while may be refused, and no sooner.
-fn timed_out<B: Backend>(refusal: &Refusal) {
-    assert_eq!((*refusal, is_over::<B>()), (Refusal::TimedOut, true));
+fn timed_out<B: Backend>(refusal: &NotLocked) {
+    assert_eq!((*refusal, is_over::<B>()), (NotLocked::TimedOut, true));
 }
 
 fn truly_died<B: Backend>(world: &World<B>, cause: Option<Cause>) {
@@ -193,7 +194,7 @@ scenario!(some_are_interrupted, 3, 1, |world, me, who, state| {
     };
     match answer {
         Ok(()) => {}
-        Err(refusal) => assert_eq!((refusal, who > 0), (Refusal::Interrupted, true)),
+        Err(refusal) => assert_eq!((refusal, who > 0), (NotLocked::Interrupted, true)),
     }
 });
 // 0 and 2 have the same home, and each tries to read again, and to write.
@@ -201,8 +202,8 @@ scenario!(readers_away_from_home, 3, 2, |world, me, who, state| match who {
     1 => state.write(world, me, FOREVER).expect("waits"),
     _ => {
         let reading = state.lock.read(me, FOREVER).expect("waits");
-        assert_eq!(state.lock.read(me, FOREVER), Err(Refusal::Deadlock));
-        assert_eq!(state.lock.write(me, FOREVER), Err(Refusal::Deadlock));
+        assert_eq!(state.lock.read(me, FOREVER), Err(NotLocked::Deadlock));
+        assert_eq!(state.lock.write(me, FOREVER), Err(NotLocked::Deadlock));
         state.look(reading.inconsistent);
         state.lock.unlock_read(reading.word);
     }
@@ -210,8 +211,8 @@ scenario!(readers_away_from_home, 3, 2, |world, me, who, state| match who {
 scenario!(a_writer_locks_again, 2, 1, |world, me, _, state| {
     let acquired = state.lock.write(me, FOREVER).expect("waits");
     truly_died(world, acquired.inconsistent);
-    assert_eq!(state.lock.write(me, FOREVER), Err(Refusal::Deadlock));
-    assert_eq!(state.lock.read(me, FOREVER), Err(Refusal::Deadlock));
+    assert_eq!(state.lock.write(me, FOREVER), Err(NotLocked::Deadlock));
+    assert_eq!(state.lock.read(me, FOREVER), Err(NotLocked::Deadlock));
     state.update(acquired.inconsistent);
     state.lock.unlock_write(0);
 });
@@ -221,7 +222,7 @@ scenario!(a_writer_becomes_a_reader, 3, 2, |world, me, who, state| match who {
         state.update(acquired.inconsistent);
         let written = B::read(&state.pair, |pair| *pair);
         let reading = state.lock.downgrade(me, 0);
-        assert_eq!(state.lock.read(me, FOREVER), Err(Refusal::Deadlock));
+        assert_eq!(state.lock.read(me, FOREVER), Err(NotLocked::Deadlock));
         assert_eq!(written, B::read(&state.pair, |pair| *pair), "another writer came between");
         state.lock.unlock_read(reading.word);
     }
@@ -236,9 +237,9 @@ scenario!(a_writer_gives_up, 3, 1, |world, me, who, state| match who {
 // 0 reads away from home from the start.
 scenario!(a_writer_died_while_it_waited, 2, 2, left_by_one_who_waited, |_, me, who, state| match who {
     0 => {
-        assert_eq!(state.lock.read(me, FOREVER), Err(Refusal::Deadlock));
+        assert_eq!(state.lock.read(me, FOREVER), Err(NotLocked::Deadlock));
         step::<B>();
-        assert_eq!(state.lock.read(me, FOREVER), Err(Refusal::Deadlock));
+        assert_eq!(state.lock.read(me, FOREVER), Err(NotLocked::Deadlock));
         state.lock.unlock_read(1);
     }
     _ => {
@@ -255,9 +256,9 @@ scenario!(
     read_away_from_home,
     |world, me, who, state| match who {
         0 => {
-            assert_eq!(state.lock.read(me, FOREVER), Err(Refusal::Deadlock));
+            assert_eq!(state.lock.read(me, FOREVER), Err(NotLocked::Deadlock));
             step::<B>();
-            assert_eq!(state.lock.read(me, FOREVER), Err(Refusal::Deadlock));
+            assert_eq!(state.lock.read(me, FOREVER), Err(NotLocked::Deadlock));
             state.lock.unlock_read(1);
         }
         _ => drop(state.write(world, me, A_WHILE).inspect_err(timed_out::<B>)),
@@ -295,8 +296,12 @@ scenario!(a_reader_gives_up, 3, 1, |world, me, who, state| match who {
     _ => drop(state.read(world, me, A_WHILE).inspect_err(timed_out::<B>)),
 });
 scenario!(two_just_try, 3, 1, |world, me, who, state| match who {
-    0 => drop(state.read(world, me, Patience::None).inspect_err(|refusal| assert_eq!(*refusal, Refusal::WouldBlock))),
-    1 => drop(state.write(world, me, Patience::None).inspect_err(|refusal| assert_eq!(*refusal, Refusal::WouldBlock))),
+    0 => drop(
+        state.read(world, me, Deadline::Immediate).inspect_err(|refusal| assert_eq!(*refusal, NotLocked::WouldBlock))
+    ),
+    1 => drop(
+        state.write(world, me, Deadline::Immediate).inspect_err(|refusal| assert_eq!(*refusal, NotLocked::WouldBlock))
+    ),
     _ => state.read(world, me, FOREVER).expect("waits"),
 });
 
@@ -327,7 +332,7 @@ impl Homes {
         &self,
         lock: &RwLock<Model<B>, READERS>,
         me: &Me<'_, B>,
-    ) -> Result<Reading, Refusal> {
+    ) -> Result<Reading, NotLocked> {
         self.reads.set(self.reads.get() + 1);
         let answer = lock.read_from(self, me, FOREVER, Leaked::Refuse);
         if answer.is_err() {
@@ -351,8 +356,8 @@ scenario!(readers_whose_homes_move, 3, 2, |world, me, who, state| match who {
         for _ in 0..2 {
             let reading = homes.read(&state.lock, me).expect("waits");
             assert_eq!(reading.word, (who + homes.shift.get()) % 2, "it is at home");
-            assert_eq!(homes.read(&state.lock, me), Err(Refusal::Deadlock));
-            assert_eq!(state.lock.write(me, FOREVER), Err(Refusal::Deadlock));
+            assert_eq!(homes.read(&state.lock, me), Err(NotLocked::Deadlock));
+            assert_eq!(state.lock.write(me, FOREVER), Err(NotLocked::Deadlock));
             truly_died(world, reading.inconsistent);
             state.look(reading.inconsistent);
             homes.unlock(&state.lock, reading);
@@ -369,7 +374,7 @@ scenario!(a_writer_becomes_a_reader_and_moves, 3, 2, |world, me, who, state| mat
         homes.reads.set(1);
         let reading = state.lock.downgrade_from(&homes, me, 0);
         assert_eq!(reading.word, homes.shift.get() % 2, "it is at home");
-        assert_eq!(homes.read(&state.lock, me), Err(Refusal::Deadlock));
+        assert_eq!(homes.read(&state.lock, me), Err(NotLocked::Deadlock));
         homes.unlock(&state.lock, reading);
     }
     1 => state.write(world, me, FOREVER).expect("waits"),
@@ -408,8 +413,8 @@ fn one_collides_while_it_reads_another_lock<B: Backend>(make: fn() -> Both<B>) -
                 let homes = Homes { moves_always: state.moves_always, ..Homes::default() };
                 let first = homes.read(&state.first, me).expect("waits");
                 let second = homes.read(&state.second, me).expect("waits");
-                assert_eq!(homes.read(&state.first, me), Err(Refusal::Deadlock));
-                assert_eq!(homes.read(&state.second, me), Err(Refusal::Deadlock));
+                assert_eq!(homes.read(&state.first, me), Err(NotLocked::Deadlock));
+                assert_eq!(homes.read(&state.second, me), Err(NotLocked::Deadlock));
                 homes.unlock(&state.second, second);
                 homes.unlock(&state.first, first);
             }
@@ -436,7 +441,7 @@ fn a_writer_dies_while_it_waits<B: Backend>() -> Explore<B, Guarded<B, 1>> {
     })
     .victims(&[1])
     .check(|state, world| {
-        let told = world.act(2, |me| state.lock.write(me, Patience::None).expect("free").inconsistent.is_some());
+        let told = world.act(2, |me| state.lock.write(me, Deadline::Immediate).expect("free").inconsistent.is_some());
         B::read(&state.pair, |pair| assert!(!told || *pair != (0, 0), "told of one that had changed nothing"));
     })
 }

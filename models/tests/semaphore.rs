@@ -4,7 +4,7 @@
 #![allow(clippy::disallowed_types)] // counters beside the model, not part of it
 
 use outlive::platform::Word as _;
-use outlive::raw::semaphore::{OverRelease, Refused};
+use outlive::raw::semaphore::{NotAcquired, OverRelease};
 use outlive::raw::{Participant, Semaphore};
 #[cfg(feature = "loom")]
 use outlive_models::Broken;
@@ -152,7 +152,7 @@ fn one_times_out<B: Backend>() -> Explore<B, State<B>> {
         0 => state.give(1),
         1 => world.act(who, |me| match state.semaphore.acquire(me, 1, Some(DEADLINE)) {
             Ok(()) => state.give(1),
-            Err(refused) => assert_eq!((refused, is_over::<B>()), (Refused::TimedOut, true)),
+            Err(refused) => assert_eq!((refused, is_over::<B>()), (NotAcquired::TimedOut, true)),
         }),
         _ => world.act(who, |me| state.take(me, 1)),
     })
@@ -170,7 +170,7 @@ fn one_is_interrupted<B: Backend>() -> Explore<B, State<B>> {
         0 => state.give(1),
         1 => world.act(who, |me| match state.semaphore.acquire(me, 1, None) {
             Ok(()) => state.give(1),
-            Err(refused) => assert_eq!(refused, Refused::Interrupted),
+            Err(refused) => assert_eq!(refused, NotAcquired::Interrupted),
         }),
         _ => world.act(who, |me| {
             state.take(me, 1);
@@ -187,7 +187,7 @@ fn one_of_two_wishes_is_interrupted<B: Backend>() -> Explore<B, State<B>> {
     Explore::new(3, State::empty_for_many, |world: &World<B>, who, state: &State<B>| match who {
         0 => world.act(who, |me| match state.semaphore.acquire(me, 2, None) {
             Ok(()) => state.give(2),
-            Err(refused) => assert_eq!(refused, Refused::Interrupted),
+            Err(refused) => assert_eq!(refused, NotAcquired::Interrupted),
         }),
         1 => world.act(who, |me| {
             state.take(me, 3);
@@ -295,7 +295,7 @@ fn one_of_two_wishes_times_out<B: Backend>() -> Explore<B, State<B>> {
     Explore::new(3, State::empty_for_many, |world: &World<B>, who, state: &State<B>| match who {
         0 => world.act(who, |me| match state.semaphore.acquire(me, 2, Some(DEADLINE)) {
             Ok(()) => state.give(2),
-            Err(refused) => assert_eq!((refused, is_over::<B>()), (Refused::TimedOut, true)),
+            Err(refused) => assert_eq!((refused, is_over::<B>()), (NotAcquired::TimedOut, true)),
         }),
         1 => world.act(who, |me| state.take(me, 3)),
         _ => state.give(3),

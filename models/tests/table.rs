@@ -5,7 +5,7 @@
 
 use outlive::platform::Word as _;
 #[cfg(feature = "loom")]
-use outlive::platform::{About as _, Lifeline as _};
+use outlive::platform::{Lifeline as _, ThreadInfo as _};
 use outlive::raw::Id;
 #[cfg(feature = "loom")]
 use outlive::raw::Participant;
@@ -144,7 +144,7 @@ fn facts_of_newcomers_of_equal_id<B: Backend>() -> Explore<B, Hold<B>> {
         for (id, who) in &*hold.ids.lock().expect("no panic inside") {
             let slot = world.table().slot(*id).expect("it has a slot");
             if slot.living(id.index()).is_some_and(|(living, _)| living == *id) {
-                assert_eq!(slot.about().process(), process_of(*who), "another has written into the slot of {who}");
+                assert_eq!(slot.thread().process(), process_of(*who), "another has written into the slot of {who}");
             }
         }
     })
@@ -158,7 +158,7 @@ fn one_that_asks_who_it_was<B: Backend>() -> Explore<B, Hold<B>> {
         _ => {
             for (generation, process) in [(1, process_of(FROM_BEFORE as usize - 1)), (2, process_of(0))] {
                 let id = Id::holder_in(HELD | generation << 12).expect("it names somebody");
-                let told = world.table().slots[0].told_of(id, |about, _| about.process());
+                let told = world.table().slots[0].read_record(id, |about, _| about.process());
                 assert!(told.is_none_or(|told| told == process), "{id} was told as another");
             }
         }
@@ -276,7 +276,7 @@ fn a_comer_beside_the_freed<B: Backend>() -> Explore<B, Word<B>> {
             let _free = word.compare_exchange(0, me.id.word(), Acquire, Relaxed);
             step::<B>();
         }),
-        1 => world.table().look_slowly(),
+        1 => world.table().reap_lost(),
         _ => {
             if let Ok(id) = world.table().register(&Reader { newborn: Newborn { world, who }, word: Some(word) }) {
                 assert_ne!(Id::holder_in(word.newest()), Some(id), "a newcomer is taken for the dead holder");
@@ -429,9 +429,9 @@ fn successors<B: Backend>(left: Left) -> Explore<B, Hold<B>> {
 
 #[cfg(feature = "loom")]
 /// 0 looks slowly, while 1 takes the slot that somebody left who is gone.
-fn a_slow_looker<B: Backend>(left: Left) -> Explore<B, Hold<B>> {
+fn a_reaper<B: Backend>(left: Left) -> Explore<B, Hold<B>> {
     Explore::new(2, Hold::new, |world: &World<B>, who, hold: &Hold<B>| match who {
-        0 => world.table().look_slowly(),
+        0 => world.table().reap_lost(),
         _ => {
             hold.register(world, who);
         }
@@ -508,10 +508,10 @@ outlive_models::models! { with_loom, Loom, "loom",
     the_slot_of_the_dead_is_never_lost: |n| a_successor::<B>().victims(&[1]).holds(n);
     a_slot_that_the_dead_left_goes_to_one: |n| successors::<B>(Left::Marked).victims(&[1]).holds(n);
     a_slot_whose_mark_was_lost_goes_to_one: |n| successors::<B>(Left::Unmarked).preemptions(1).holds(n);
-    a_slow_look_harms_no_successor: |n| a_slow_looker::<B>(Left::Unmarked).victims(&[1]).holds(n);
-    a_slow_look_harms_no_successor_of_the_unarmed: |n| a_slow_looker::<B>(Left::Unarmed).victims(&[1]).holds(n);
+    reaping_harms_no_successor: |n| a_reaper::<B>(Left::Unmarked).victims(&[1]).holds(n);
+    reaping_harms_no_successor_of_the_unarmed: |n| a_reaper::<B>(Left::Unarmed).victims(&[1]).holds(n);
     equal_thread_ids_are_not_confused:
-        |n| a_slow_looker::<B>(Left::Unmarked).victims(&[1]).broken(equal_thread_ids()).holds(n);
+        |n| a_reaper::<B>(Left::Unmarked).victims(&[1]).broken(equal_thread_ids()).holds(n);
     who_comes_and_goes_is_never_confused_with_the_next:
         |n| come_and_go::<B, 2>().victims(&[0]).broken(equal_thread_ids()).holds(n);
     who_comes_and_goes_with_two_lifelines_is_never_confused_with_the_next:
@@ -521,8 +521,8 @@ outlive_models::models! { with_loom, Loom, "loom",
     nor_if_it_may_end_by_exec:
         |n| takers::<B, 2>().left(Left::Marked).victims(&[0]).second_threads(&[0, 1]).execs().executions(1_000).holds(n);
     a_slot_that_was_left_by_exec_goes_to_one: |n| successors::<B>(Left::Exec).second_threads(&[0]).preemptions(1).holds(n);
-    a_slow_look_after_an_exec_harms_no_successor:
-        |n| a_slow_looker::<B>(Left::Exec).victims(&[1]).second_threads(&[1]).broken(equal_thread_ids()).holds(n);
+    reaping_after_an_exec_harms_no_successor:
+        |n| a_reaper::<B>(Left::Exec).victims(&[1]).second_threads(&[1]).broken(equal_thread_ids()).holds(n);
     the_kernel_takes_no_successor_for_one_that_execs: |n| after_an_exec::<B>().broken(equal_thread_ids()).holds(n);
     the_slot_of_one_who_execs_is_not_to_be_had_before_it_is_gone: |n| after_an_exec::<B>().holds(n);
     newcomers_of_equal_thread_id_are_not_confused: |n| newcomers_of_equal_id::<B>().victims(&[0]).holds(n);
@@ -540,7 +540,7 @@ outlive_models::models! { with_loom, Loom, "loom",
         |n| comers_beside_a_name::<InTwo, false>().fails(n);
     who_takes_a_hold_and_dies_while_words_are_read_is_not_forgotten:
         |n| a_comer_beside_the_dying::<InOne>().victims(&[0]).holds(n);
-    a_slot_that_a_slow_look_freed_keeps_the_names_of_its_dead:
+    a_slot_that_reaping_freed_keeps_the_names_of_its_dead:
         |n| a_comer_beside_the_freed::<InOne>().victims(&[0]).executions(40_000).holds(n);
     whoever_comes_in_a_new_round_knows: |n| comers_in_a_new_round::<InOne>().preemptions(1).executions(20_000).holds(n);
     a_newcomer_takes_no_slot_of_one_that_may_leak: |n| comers_that_may_leak::<B>().holds(n);

@@ -62,10 +62,10 @@ fn two_wait<B: Backend>() -> Explore<B, Flag<B>> {
 
 /// The same, but the mark of 0 is lost, and noticed by the supervisor's slow look.
 #[cfg(feature = "loom")]
-fn two_wait_for_a_slow_look<B: Backend>() -> Explore<B, Flag<B>> {
+fn two_wait_for_reaping<B: Backend>() -> Explore<B, Flag<B>> {
     two_wait::<B>().lost_marks().after(|world, _, _, flag| match flag.raised.newest() {
         0 => flag.raise(),
-        _ => world.table().look_slowly(),
+        _ => world.table().reap_lost(),
     })
 }
 
@@ -240,7 +240,7 @@ outlive_models::models! { with_loom, Loom, "loom",
         |n| a_newcomer_raises::<B>().victims(&[1]).second_threads(&[1]).left(Left::Exec).executions(500).holds(n);
     the_exec_of_a_newcomer_is_a_death: |n| a_newcomer_raises::<B>().victims(&[1]).second_threads(&[1]).execs().holds(n);
     an_exec_is_a_death: |n| two_wait::<B>().victims(&[0]).second_threads(&[0]).execs().holds(n);
-    a_slow_look_wakes_all: |n| two_wait_for_a_slow_look::<B>().victims(&[0]).holds(n);
+    reaping_wakes_all: |n| two_wait_for_reaping::<B>().victims(&[0]).holds(n);
     a_deed_without_news_is_seen: |n| one_reads_the_notice::<B>().victims(&[0, 1]).spurious().holds(n);
     own_threads_leave_the_room_to_others: |n| one_waits_in_a_crowd::<4>(&[0, 0, 0, 3]).holds(n);
     one_thread_stands_for_its_process: |n| one_waits_in_a_crowd::<5>(&[0, 1, 0, 3]).holds(n);

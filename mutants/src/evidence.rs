@@ -30,7 +30,12 @@ pub const ROWS: [Row; 11] = [
     },
     Row { name: "`RwLock`", files: &["rwlock"], kills: &["RwLock"], references: &["rwlock"] },
     Row { name: "`Semaphore`", files: &["semaphore"], kills: &["Semaphore"], references: &["semaphore"] },
-    Row { name: "`PermitPool`", files: &["permits"], kills: &["PermitPool"], references: &["permits", "permit_pool"] },
+    Row {
+        name: "`PermitPool`",
+        files: &["permit_pool"],
+        kills: &["PermitPool"],
+        references: &["permit_pool", "permit_pool"],
+    },
     Row { name: "`Condvar`", files: &["condvar"], kills: &["Condvar"], references: &["condvar"] },
     Row { name: "`Event`", files: &["event"], kills: &["Event"], references: &["event", "event_that_resets_itself"] },
     Row {
@@ -42,7 +47,7 @@ pub const ROWS: [Row; 11] = [
     Row { name: "`Once`, `OnceLock`, `LazyLock`", files: &["once"], kills: &["Once"], references: &["once"] },
     Row {
         name: "`Segment`, participants",
-        files: &["table", "table/recycle", "table/slow", "hold", "leaked"],
+        files: &["table", "table/recycle", "table/reap", "hold", "leaked"],
         kills: &["Segment"],
         references: &[],
     },

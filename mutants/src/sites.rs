@@ -28,7 +28,7 @@ use std::path::Path;
 pub struct Mutant {
     /// The number that wakes it.
     pub id: u32,
-    /// The file in `src/raw`, without its ending, as `table` or `table/slow`.
+    /// The file in `src/raw`, without its ending, as `table` or `table/reap`.
     pub file: String,
     /// `Type::function`.
     pub function: String,
@@ -68,7 +68,7 @@ pub(crate) struct Insertion {
 /// A source with all that can be done to it.
 #[derive(Debug)]
 pub struct Source {
-    /// The name, without the ending, as `table` or `table/slow`.
+    /// The name, without the ending, as `table` or `table/reap`.
     pub name: String,
     /// Its mutants.
     pub mutants: Vec<Mutant>,
@@ -81,7 +81,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// The module directly in `src/raw` of which it is a part: `table` of `table/slow`.
+    /// The module directly in `src/raw` of which it is a part: `table` of `table/reap`.
     #[must_use]
     pub fn module(&self) -> &str {
         self.name.split('/').next().unwrap_or_default()

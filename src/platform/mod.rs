@@ -78,7 +78,7 @@ pub trait Word: Debug + Send + Sync {
 
 /// A 64-bit atomic. The methods are those of [`core::sync::atomic::AtomicU64`].
 #[allow(missing_docs)] // the standard library's names and meaning
-pub trait Long: Debug + Send + Sync {
+pub trait Word64: Debug + Send + Sync {
     fn new(value: u64) -> Self;
     fn load(&self, order: Ordering) -> u64;
     fn store(&self, value: u64, order: Ordering);
@@ -96,7 +96,7 @@ pub trait Lifeline: Debug + Send + Sync {
 
 /// What a slot of the participant table says about its owner, beside the words that algorithms
 /// judge by.
-pub trait About: Debug + Send + Sync {
+pub trait ThreadInfo: Debug + Send + Sync {
     /// A number that all participants of one process share, and no two living processes:
     /// [`Id`](crate::raw::Id) of the process's first participant in this segment.
     fn process(&self) -> u32;
@@ -135,11 +135,11 @@ pub trait Platform: Debug + Sized + Send + Sync + 'static {
     /// 32-bit atomic and futex.
     type Word: Word;
     /// 64-bit atomic.
-    type Long: Long;
+    type Word64: Word64;
     /// Word that is cut at death.
     type Lifeline: Lifeline<Word = Self::Word>;
     /// Facts about a participant.
-    type About: About;
+    type ThreadInfo: ThreadInfo;
 
     /// How often an algorithm looks at a word before it goes to sleep.
     const SPINS: u32;
@@ -188,7 +188,7 @@ pub trait Platform: Debug + Sized + Send + Sync + 'static {
     /// do.
     fn recheck() -> Option<Duration>;
     /// How often somebody looks slowly, for all; `None`: nobody, as if the net were off.
-    fn look_period() -> Option<Duration> {
+    fn reap_period() -> Option<Duration> {
         Self::recheck()
     }
     /// Whether one wait can watch many words. Without it [`recheck`](Self::recheck) is the
@@ -198,19 +198,19 @@ pub trait Platform: Debug + Sized + Send + Sync + 'static {
     /// telling. When in doubt, false. `thread` is that of its claim; see
     /// [`Newcomer`](crate::raw::table::Newcomer). What it says of itself may be a successor's: then
     /// the answer does not matter.
-    fn is_gone(about: &Self::About, thread: u32) -> bool;
+    fn is_gone(about: &Self::ThreadInfo, thread: u32) -> bool;
     /// Whether the process of a dead participant is still ending: another of its threads is killed,
     /// and may be in a system call that writes or reads what the dead one held. When in doubt,
     /// false. `thread` is that of the participant's claim.
-    fn is_ending(about: &Self::About, thread: u32) -> bool {
+    fn is_ending(about: &Self::ThreadInfo, thread: u32) -> bool {
         let _nobody_has_siblings = (about, thread);
         false
     }
     /// The caller is about to sleep until a participant releases, or dies. Whatever makes
     /// [`is_ending`](Self::is_ending) answer sooner then is done now, when there is time.
-    fn prepare_for_end(about: &Self::About) {
+    fn prepare_for_end(about: &Self::ThreadInfo) {
         let _nothing_helps = about;
     }
     /// As [`is_gone`](Self::is_gone), of the participant's whole process.
-    fn is_process_gone(about: &Self::About) -> bool;
+    fn is_process_gone(about: &Self::ThreadInfo) -> bool;
 }

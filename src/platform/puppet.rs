@@ -6,7 +6,7 @@
 
 #![allow(clippy::disallowed_types)] // a backend of the seam
 
-use super::linux::{AboutThread, RobustNode};
+use super::linux::{RobustNode, ThreadRecord};
 use super::{Expect, MARK, Platform, WAKE_AT_DEATH};
 use crate::raw::{Id, Participant, Slot, Table};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -42,7 +42,7 @@ pub(crate) struct Sleep<'a> {
 
 impl Sleep<'_> {
     /// The word of the primitive.
-    pub(crate) fn news(&self) -> &AtomicU32 {
+    pub(crate) fn awaited(&self) -> &AtomicU32 {
         self.words[0].word
     }
     /// Those words that come after the primitive's and the membership.
@@ -79,10 +79,10 @@ pub(crate) fn scene(what: impl FnOnce(&Sleep<'_>) + 'static) -> Scene {
 #[derive(Default)]
 struct Stage {
     now: Duration,
-    look_period: Option<Duration>,
+    reap_period: Option<Duration>,
     scenes: VecDeque<Scene>,
     wakes: Vec<(usize, u32)>,
-    looks_take_a_period: bool,
+    reaping_takes_a_period: bool,
     asked: usize,
     recheck: Option<Duration>,
     watches_one: bool,
@@ -95,8 +95,8 @@ thread_local! {
 }
 
 /// From now on each slow look takes so long that the next is due when it is done.
-pub(crate) fn looks_take_a_period() {
-    STAGE.with_borrow_mut(|stage| stage.looks_take_a_period = true);
+pub(crate) fn reaping_takes_a_period() {
+    STAGE.with_borrow_mut(|stage| stage.reaping_takes_a_period = true);
 }
 
 /// All wakes in a play: on which word, and of how many.
@@ -131,7 +131,7 @@ pub(crate) fn play<R>(
         let thread = place as u32 + 1;
         let lifelines = [thread | WAKE_AT_DEATH, 0].map(RobustNode::unlinked);
         let claim = AtomicU64::new(Slot::<Puppet>::claim_of_first(thread));
-        Slot::from_parts(claim, lifelines, AboutThread::of_process(thread))
+        Slot::from_parts(claim, lifelines, ThreadRecord::from_process(thread))
     };
     let slots: Vec<_> = (0..participants).map(slot).collect();
     let (membership, cursor) = (AtomicU32::new(participants as u32), AtomicU32::new(0));
@@ -144,8 +144,8 @@ pub(crate) fn play<R>(
 }
 
 /// From now on a slow look is due after so long.
-pub(crate) fn look_slowly_each(period: Duration) {
-    STAGE.with_borrow_mut(|stage| stage.look_period = Some(period));
+pub(crate) fn reap_each(period: Duration) {
+    STAGE.with_borrow_mut(|stage| stage.reap_period = Some(period));
 }
 
 /// From now on no sleep lasts longer than so.
@@ -170,9 +170,9 @@ pub(crate) fn id_of(place: usize) -> Id {
 
 impl Platform for Puppet {
     type Word = AtomicU32;
-    type Long = AtomicU64;
+    type Word64 = AtomicU64;
     type Lifeline = RobustNode;
-    type About = AboutThread;
+    type ThreadInfo = ThreadRecord;
 
     const SPINS: u32 = 0;
     const MOST_WORDS: usize = 128;
@@ -203,25 +203,25 @@ impl Platform for Puppet {
     fn recheck() -> Option<Duration> {
         STAGE.with_borrow(|stage| stage.recheck)
     }
-    fn look_period() -> Option<Duration> {
-        STAGE.with_borrow(|stage| stage.look_period.or(stage.looks_take_a_period.then_some(Duration::ZERO)))
+    fn reap_period() -> Option<Duration> {
+        STAGE.with_borrow(|stage| stage.reap_period.or(stage.reaping_takes_a_period.then_some(Duration::ZERO)))
     }
     fn watches_many() -> bool {
         STAGE.with_borrow(|stage| !stage.watches_one)
     }
-    fn is_gone(_about: &AboutThread, thread: u32) -> bool {
+    fn is_gone(_about: &ThreadRecord, thread: u32) -> bool {
         STAGE.with_borrow_mut(|stage| stage.asked += 1);
         assert!(STAGE.with_borrow(|stage| stage.asked) < 100, "slow looks without end");
         STAGE.with_borrow(|stage| stage.gone == Some(thread))
     }
-    fn is_ending(_about: &AboutThread, _thread: u32) -> bool {
+    fn is_ending(_about: &ThreadRecord, _thread: u32) -> bool {
         ENDING.with(|ending| {
             let left = ending.get();
             ending.set(left.saturating_sub(1));
             left > 0
         })
     }
-    fn is_process_gone(_about: &Self::About) -> bool {
+    fn is_process_gone(_about: &Self::ThreadInfo) -> bool {
         false
     }
 }

@@ -4,8 +4,8 @@
 //!
 //! - The **state**: the [generation](super::generation) and its flags. A trip, a break and a reset
 //!   are one CAS on it each.
-//! - The **news**: what sleepers sleep on. It changes after the state has, if anybody sleeps, and
-//!   after a place has become free that somebody wants.
+//! - The **sequence**: what sleepers sleep on. It changes after the state has, if anybody sleeps,
+//!   and after a place has become free that somebody wants.
 //! - The [**places**](super::places), one for each party: who waits, in which generation, and
 //!   whether that has tripped.
 //! - The **members** (a hold, one for each party): who has declared to come, so that its death
@@ -25,8 +25,8 @@
 //! 5. A waiter that sleeps has arrived, then exchanged the state (with itself at least), then
 //!    looked at all places. These exchanges are in one order. So the last of the parties sees all
 //!    arrivals, and ends the generation, or dies named by its place.
-//! 6. A sleeper has read the news, then found its flag set (WAITERS in the state, or WANTED in a
-//!    place) and nothing to be done. Whoever clears the flag changes the news after that.
+//! 6. A sleeper has read the sequence, then found its flag set (WAITERS in the state, or WANTED in
+//!    a place) and nothing to be done. Whoever clears the flag changes the sequence after that.
 //! 7. Of one party, whoever comes without an action ends the generation by one CAS, and needs no
 //!    place. So a thread that has taken the place for its action may find its generation over, and
 //!    itself not counted: it comes again, as if it had come later.
@@ -70,15 +70,15 @@
 //! acts on a state or a place that it has read (it arrives, trips, breaks or resets) must not stall
 //! just before the CAS while that many generations pass, or a multiple of it.
 //!
-//! The news, after 2^31 changes. A sleeper that stalls just before its sleep while that many pass
-//! sleeps up to the next change or [recheck](Platform::recheck). Its verdict is the same.
+//! The sequence, after 2^31 changes. A sleeper that stalls just before its sleep while that many
+//! pass sleeps up to the next change or [recheck](Platform::recheck). Its verdict is the same.
 
-use super::generation::{BROKEN, RUNNING, State, TRIPPING, WAITERS, news_after};
+use super::generation::{BROKEN, RUNNING, State, TRIPPING, WAITERS, sequence_after};
 use super::hold::Id;
 use super::places::{Arrival, Arrived, Mine, Places, Survey};
 use super::table::Participant;
 use super::vigil::{Slept, Vigil};
-use crate::platform::{Long, Platform, Word};
+use crate::platform::{Platform, Word, Word64};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::time::Duration;
 
@@ -90,11 +90,11 @@ const FORGIVING: u32 = 1 << 31;
 #[derive(Debug)]
 #[repr(C)]
 pub struct Barrier<P: Platform, const N: usize, const BITS: u32 = 32> {
-    state: P::Long,
-    news: P::Word,
+    state: P::Word64,
+    sequence: P::Word,
     parties: P::Word,
     members: [P::Word; N],
-    places: [P::Long; N],
+    places: [P::Word64; N],
 }
 
 /// What a wait came to: all have arrived.
@@ -126,7 +126,7 @@ pub enum Passed {
 
 /// Not all of them met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failed {
+pub enum NotPassed {
     /// The barrier is broken: somebody died, gave up, or said so.
     Broken {
         /// One of them that has died, where there is one.
@@ -142,18 +142,18 @@ pub enum Failed {
 
 /// Every place for a member is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Full;
+pub struct NotJoined;
 
 impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
     /// A barrier of these words: all zero, and the number of parties; 0 is `N` parties.
     pub const fn from_parts(
-        state: P::Long,
-        news: P::Word,
+        state: P::Word64,
+        sequence: P::Word,
         parties: P::Word,
         members: [P::Word; N],
-        places: [P::Long; N],
+        places: [P::Word64; N],
     ) -> Self {
-        Self { state, news, parties, members, places }
+        Self { state, sequence, parties, members, places }
     }
 
     /// How many must meet.
@@ -203,7 +203,7 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
     /// so is [`Passed::Runner`] before all are released.
     ///
     /// # Errors
-    /// [`Failed`].
+    /// [`NotPassed`].
     ///
     /// # If a process dies
     /// A waiter, a member, or the runner: the barrier is broken, for all. A waiter whose generation
@@ -213,15 +213,15 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
         me: &Participant<'_, P>,
         deadline: Option<Duration>,
         has_action: bool,
-    ) -> Result<Passed, Failed> {
+    ) -> Result<Passed, NotPassed> {
         let mut vigil = None;
         let mut spins = P::SPINS;
         let mut mine: Option<Arrival> = None;
         let mut in_order = false; // invariant 5: the state was exchanged since the caller came here
         loop {
-            // ORDERING: Acquire. Pairs with the Release of the change: who reads new news sees what
-            // is new. Model: `barrier::two_meet_or_learn_that_they_do_not`.
-            let news = self.news.load(Acquire);
+            // ORDERING: Acquire. Pairs with the Release of the change: who reads new sequence sees
+            // what is new. Model: `barrier::two_meet_or_learn_that_they_do_not`.
+            let sequence = self.sequence.load(Acquire);
             let seen = self.state();
             if let Some(verdict) = mine.and_then(|arrival| self.verdict(me, seen, arrival)) {
                 // Of one party: another came meanwhile, and needed no place (invariant 7).
@@ -258,7 +258,7 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
             let survey = self.survey(me, generation);
             if survey.died.is_some() {
                 if self.end(seen, seen.broken()) {
-                    return Err(self.told(mine, Failed::Broken { died: survey.died }));
+                    return Err(self.departing(mine, NotPassed::Broken { died: survey.died }));
                 }
                 continue;
             }
@@ -292,21 +292,21 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
             let vigil = vigil.get_or_insert_with(|| Vigil::new(me, deadline));
             // Where all have met, and wait for the action, the caller cannot withdraw.
             vigil.set_interruptible(mine.is_none() || !seen.has(RUNNING));
-            match (vigil.sleep(&self.news, news, None), mine) {
+            match (vigil.sleep(&self.sequence, sequence, None), mine) {
                 // Nothing is left: a place of this thread's, whose action called us, stands.
-                (Slept::TimedOut, None) => return Err(Failed::TimedOut),
+                (Slept::TimedOut, None) => return Err(NotPassed::TimedOut),
                 (Slept::TimedOut, Some(_)) if self.end(seen, seen.broken()) => {
-                    return Err(self.told(mine, Failed::TimedOut));
+                    return Err(self.departing(mine, NotPassed::TimedOut));
                 }
-                (Slept::Interrupted, None) => return Err(Failed::Interrupted),
-                (Slept::Interrupted, Some(arrival)) if self.withdraw(arrival) => return Err(Failed::Interrupted),
-                (Slept::TimedOut | Slept::Interrupted | Slept::Look, _) => {}
+                (Slept::Interrupted, None) => return Err(NotPassed::Interrupted),
+                (Slept::Interrupted, Some(arrival)) if self.withdraw(arrival) => return Err(NotPassed::Interrupted),
+                (Slept::TimedOut | Slept::Interrupted | Slept::Recheck, _) => {}
             }
         }
     }
 
     /// What the caller's own place says, if its generation has ended.
-    fn verdict(&self, me: &Participant<'_, P>, seen: State<BITS>, mine: Arrival) -> Option<Result<Passed, Failed>> {
+    fn verdict(&self, me: &Participant<'_, P>, seen: State<BITS>, mine: Arrival) -> Option<Result<Passed, NotPassed>> {
         let Arrival { index, generation, .. } = mine;
         match self.places().find(mine) {
             Mine::Tripped => {
@@ -314,7 +314,7 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
                 Some(Ok(Passed::Follower { index, generation }))
             }
             Mine::Waiting if seen.generation() == generation && !seen.has(BROKEN) => None,
-            Mine::Waiting | Mine::Lost => Some(Err(self.told(Some(mine), self.why_broken(me, generation)))),
+            Mine::Waiting | Mine::Lost => Some(Err(self.departing(Some(mine), self.why_broken(me, generation)))),
         }
     }
 
@@ -340,13 +340,13 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
         None
     }
 
-    fn why_broken(&self, me: &Participant<'_, P>, generation: u32) -> Failed {
-        Failed::Broken { died: self.survey(me, generation).died }
+    fn why_broken(&self, me: &Participant<'_, P>, generation: u32) -> NotPassed {
+        NotPassed::Broken { died: self.survey(me, generation).died }
     }
 
     /// Leaves the caller's place in a generation that has not tripped: nobody takes its later death
     /// for the cause.
-    fn told(&self, mine: Option<Arrival>, failed: Failed) -> Failed {
+    fn departing(&self, mine: Option<Arrival>, failed: NotPassed) -> NotPassed {
         if let Some(mine) = mine {
             self.depart(mine);
         }
@@ -355,7 +355,7 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
 
     fn depart(&self, mine: Arrival) {
         if self.places().leave(mine) {
-            self.tell();
+            self.announce();
         }
     }
 
@@ -380,7 +380,7 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
             }
         }
         self.places().withdraw(mine);
-        self.tell(); // one may sleep that has found no place
+        self.announce(); // one may sleep that has found no place
         true
     }
 
@@ -412,40 +412,40 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
         // ORDERING: Release. Pairs with the Acquire in `state`.
         let ended = self.state.compare_exchange(seen.0, new.0, Release, Relaxed).is_ok();
         if ended && seen.has(WAITERS) {
-            self.tell();
+            self.announce();
         }
         ended
     }
 
     /// Makes all sleepers look.
-    fn tell(&self) {
-        let mut seen = self.news.load(Relaxed);
+    fn announce(&self) {
+        let mut seen = self.sequence.load(Relaxed);
         // ORDERING: Release. Pairs with the Acquire in `wait`.
-        while let Err(now) = self.news.compare_exchange(seen, news_after(seen), Release, Relaxed) {
+        while let Err(now) = self.sequence.compare_exchange(seen, sequence_after(seen), Release, Relaxed) {
             seen = now;
         }
-        P::wake(&self.news, u32::MAX);
+        P::wake(&self.sequence, u32::MAX);
     }
 
     /// The runner's action is done: releases all.
     ///
     /// # Errors
-    /// [`Failed::Broken`] if the barrier was broken meanwhile.
+    /// [`NotPassed::Broken`] if the barrier was broken meanwhile.
     ///
     /// # If a process dies
     /// As [`wait`](Self::wait).
-    pub fn finish(&self, me: &Participant<'_, P>, generation: u32) -> Result<(), Failed> {
+    pub fn finish(&self, me: &Participant<'_, P>, generation: u32) -> Result<(), NotPassed> {
         let mine = self.places().arrival_of(me.id, generation);
         loop {
             let seen = self.state();
             // Its own place too: others may have it, and run in a generation of the same number.
             let runs = mine.filter(|mine| seen.is_running_in(generation) && self.places().find(*mine) == Mine::Waiting);
             let Some(runner) = runs else {
-                return Err(self.told(mine, self.why_broken(me, generation)));
+                return Err(self.departing(mine, self.why_broken(me, generation)));
             };
             let died = self.survey(me, generation).died;
             if died.is_some() && self.end(seen, seen.broken()) {
-                return Err(self.told(mine, Failed::Broken { died }));
+                return Err(self.departing(mine, NotPassed::Broken { died }));
             }
             if died.is_none() && self.trip(seen, runner) {
                 return Ok(());
@@ -550,13 +550,13 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
     /// Makes the caller a member. Gives its place, for [`leave`](Self::leave).
     ///
     /// # Errors
-    /// [`Full`] if there are as many as parties, dead ones included.
-    pub fn join(&self, me: &Participant<'_, P>) -> Result<usize, Full> {
+    /// [`NotJoined`] if there are as many as parties, dead ones included.
+    pub fn join(&self, me: &Participant<'_, P>) -> Result<usize, NotJoined> {
         let places = self.members().iter();
         // ORDERING: Relaxed; who reads the name needs no more than the registration before it
         // (`Table::is_alive`).
         let mut free = places.map(|word| word.compare_exchange(0, me.id.word(), Relaxed, Relaxed).is_ok());
-        free.position(|taken| taken).ok_or(Full)
+        free.position(|taken| taken).ok_or(NotJoined)
     }
 
     /// Makes a member none, if it is still `me`.

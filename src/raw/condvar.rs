@@ -70,7 +70,7 @@
 use super::hold::Id;
 use super::table::{Participant, Slot, Table};
 use super::vigil::{Slept, Vigil};
-use crate::platform::{About, Platform, Word};
+use crate::platform::{Platform, ThreadInfo, Word};
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use core::time::Duration;
 
@@ -153,7 +153,7 @@ impl<P: Platform> Condvar<P> {
             self.change_tickets(|tickets| tickets.min(others));
         }
         if let Some(slot) = me.table.slot(me.id) {
-            slot.about().set_waits_at(self.number(me.table));
+            slot.thread().set_waits_at(self.number(me.table));
         }
         // ORDERING: Release. A notification that comes after it finds what the slot says.
         let arrived = self.word.fetch_or(WAITERS | FRESH, Release) | WAITERS | FRESH;
@@ -182,13 +182,13 @@ impl<P: Platform> Condvar<P> {
         // ORDERING: Release. Pairs with the fence in `has_tickets_for_all`.
         P::fence(Release);
         if let Some(slot) = me.table.slot(me.id) {
-            slot.about().set_waits_at(0);
+            slot.thread().set_waits_at(0);
         }
         match waited.slept {
             _ if is_notified => Woken::Notified,
             Slept::TimedOut => Woken::TimedOut,
             Slept::Interrupted => Woken::Interrupted,
-            Slept::Look => Woken::Neither,
+            Slept::Recheck => Woken::Neither,
         }
     }
 
@@ -214,7 +214,7 @@ impl<P: Platform> Condvar<P> {
     fn count_waiters(&self, table: &Table<'_, P>) -> u32 {
         let number = self.number(table);
         // In this order: if the slot has got another owner meanwhile, what it says is that one's.
-        let waits_here = |slot: &&Slot<P>| slot.armed().is_some() && slot.about().waits_at() == number;
+        let waits_here = |slot: &&Slot<P>| slot.armed().is_some() && slot.thread().waits_at() == number;
         table.slots_in_use().filter(waits_here).count() as u32
     }
 

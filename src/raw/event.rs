@@ -33,7 +33,7 @@ use crate::platform::{Platform, Word};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::time::Duration;
 
-const EPOCH: u32 = (1 << 27) - 1;
+const SEQUENCE: u32 = (1 << 27) - 1;
 const AUTO: u32 = 1 << 27;
 const SET: u32 = 1 << 28;
 const WAITERS: u32 = 1 << 31;
@@ -77,7 +77,7 @@ impl<P: Platform> Event<P> {
     pub fn set(&self) {
         let mut seen = self.word.load(Relaxed);
         loop {
-            let counted = if seen & SET == 0 { seen.wrapping_add(1) & EPOCH } else { seen & EPOCH };
+            let counted = if seen & SET == 0 { seen.wrapping_add(1) & SEQUENCE } else { seen & SEQUENCE };
             let new = seen & AUTO | SET | counted;
             // ORDERING: Release, and written even if it is set already: pairs with the Acquire of
             // whom it releases, and of the `clear` that ends it. A mere load would let a producer
@@ -148,13 +148,13 @@ impl<P: Platform> Event<P> {
         if seen & (SET | AUTO) == SET {
             return Ok(());
         }
-        self.wait_since(*me, deadline, Moment(seen & EPOCH))
+        self.wait_since(*me, deadline, Moment(seen & SEQUENCE))
     }
 
     /// What [`wait_since`](Self::wait_since) takes.
     pub fn moment(&self) -> Moment {
         // ORDERING: Relaxed; an epoch alone says nothing, and `wait_since` looks again.
-        Moment(self.word.load(Relaxed) & EPOCH)
+        Moment(self.word.load(Relaxed) & SEQUENCE)
     }
 
     /// As [`wait`](Self::wait), but a set since that moment is enough, if the event was not set at
@@ -174,7 +174,7 @@ impl<P: Platform> Event<P> {
         let mut slept = 0;
         loop {
             let seen = self.word.load(Acquire); // ORDERING: as in `wait`.
-            let was_set_since = seen & AUTO == 0 && seen & EPOCH != moment.0;
+            let was_set_since = seen & AUTO == 0 && seen & SEQUENCE != moment.0;
             if seen & SET != 0 || was_set_since {
                 if self.pass(seen, slept) {
                     return Ok(());
@@ -192,7 +192,7 @@ impl<P: Platform> Event<P> {
             }
             let vigil = vigil.get_or_insert_with(|| Vigil::new(&me, deadline));
             match vigil.sleep(&self.word, seen | WAITERS, None) {
-                Slept::Look => {}
+                Slept::Recheck => {}
                 Slept::TimedOut => return Err(NotSet::TimedOut),
                 Slept::Interrupted => return Err(NotSet::Interrupted),
             }

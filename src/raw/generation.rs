@@ -57,9 +57,9 @@ pub(super) fn most<const BITS: u32>() -> u32 {
     u32::MAX >> (u32::BITS - BITS)
 }
 
-/// The news after `news`: leaves out bit 29, and so begins again after 2^31.
-pub(super) fn news_after(news: u32) -> u32 {
-    (news | HELD).wrapping_add(1) & !HELD
+/// The sequence after `sequence`: leaves out bit 29, and so begins again after 2^31.
+pub(super) fn sequence_after(sequence: u32) -> u32 {
+    (sequence | HELD).wrapping_add(1) & !HELD
 }
 
 /// The state word, taken apart.

@@ -122,7 +122,7 @@ impl Cause {
     }
 
     /// The cause that a free word gives, if it is inconsistent. Any bit pattern is understood.
-    pub(crate) fn of_free_word(word: u32) -> Option<Self> {
+    pub(crate) fn from_free_word(word: u32) -> Option<Self> {
         // The name 0 is also slot 0 in its generation 0: generations count from 1 on (`table`), so
         // it is nobody's.
         let id = (word & NAME != 0).then_some(Id(HELD | word & NAME));

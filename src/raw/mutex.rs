@@ -49,7 +49,7 @@ pub struct Acquired {
 
 /// The lock is not ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+pub enum NotLocked {
     /// A living participant holds it.
     WouldBlock,
     /// A living participant held it until the deadline.
@@ -68,7 +68,7 @@ pub enum Refusal {
 /// What is to be done about a holder that has [leaked](super::table::Table::has_leaked) its hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Leaked {
-    /// Refuse: [`Refusal::Leaked`]. What its guard gave may be in use.
+    /// Refuse: [`NotLocked::Leaked`]. What its guard gave may be in use.
     Refuse,
     /// Wait, as for a living holder: the lock guards no data, and anybody may release it. So the
     /// caller waits for a hold of its own, too.
@@ -85,7 +85,7 @@ pub struct NotHeld {
 }
 
 /// What one look at the word came to.
-enum Look {
+enum Attempt {
     Taken(Acquired),
     Changed,
     HeldBy(Id),
@@ -104,24 +104,24 @@ impl<P: Platform> Mutex<P> {
     /// Takes the lock if that takes no waiting.
     ///
     /// # Errors
-    /// [`Refusal::WouldBlock`]; [`Refusal::Leaked`].
+    /// [`NotLocked::WouldBlock`]; [`NotLocked::Leaked`].
     ///
     /// # If a process dies
     /// As [`lock`](Self::lock).
     #[inline]
-    pub fn try_lock(&self, me: &Participant<'_, P>) -> Result<Acquired, Refusal> {
+    pub fn try_lock(&self, me: &Participant<'_, P>) -> Result<Acquired, NotLocked> {
         self.try_lock_with(me, Leaked::Refuse)
     }
 
     /// [`try_lock`](Self::try_lock), by that rule for a leaked hold.
     ///
     /// # Errors
-    /// [`Refusal::WouldBlock`]; [`Refusal::Leaked`] with [`Leaked::Refuse`].
+    /// [`NotLocked::WouldBlock`]; [`NotLocked::Leaked`] with [`Leaked::Refuse`].
     ///
     /// # If a process dies
     /// As [`lock`](Self::lock).
     #[inline]
-    pub fn try_lock_with(&self, me: &Participant<'_, P>, leaked: Leaked) -> Result<Acquired, Refusal> {
+    pub fn try_lock_with(&self, me: &Participant<'_, P>, leaked: Leaked) -> Result<Acquired, NotLocked> {
         if self.take_free(me) {
             return Ok(Acquired { inconsistent: None });
         }
@@ -131,22 +131,22 @@ impl<P: Platform> Mutex<P> {
     /// Takes the lock, waiting until `deadline` ([`Platform::now`]'s clock; `None`: for ever).
     ///
     /// # Errors
-    /// [`Refusal::TimedOut`]; [`Refusal::Interrupted`]; [`Refusal::Deadlock`] if the caller holds
-    /// it; [`Refusal::Leaked`].
+    /// [`NotLocked::TimedOut`]; [`NotLocked::Interrupted`]; [`NotLocked::Deadlock`] if the caller
+    /// holds it; [`NotLocked::Leaked`].
     ///
     /// # If a process dies
     /// The holder: the next to look, sleepers included, takes the lock over, and learns of it. A
     /// waiter, or a releaser between release and wake: nobody notices, nobody is left asleep.
     #[inline]
-    pub fn lock(&self, me: &Participant<'_, P>, deadline: Option<Duration>) -> Result<Acquired, Refusal> {
+    pub fn lock(&self, me: &Participant<'_, P>, deadline: Option<Duration>) -> Result<Acquired, NotLocked> {
         self.lock_with(me, deadline, Leaked::Refuse)
     }
 
     /// [`lock`](Self::lock), by that rule for a leaked hold.
     ///
     /// # Errors
-    /// Those of [`lock`](Self::lock), [`Refusal::Leaked`] with [`Leaked::Refuse`] alone, and
-    /// [`Refusal::Deadlock`] not with [`Leaked::Wait`].
+    /// Those of [`lock`](Self::lock), [`NotLocked::Leaked`] with [`Leaked::Refuse`] alone, and
+    /// [`NotLocked::Deadlock`] not with [`Leaked::Wait`].
     ///
     /// # If a process dies
     /// As [`lock`](Self::lock).
@@ -156,7 +156,7 @@ impl<P: Platform> Mutex<P> {
         me: &Participant<'_, P>,
         deadline: Option<Duration>,
         leaked: Leaked,
-    ) -> Result<Acquired, Refusal> {
+    ) -> Result<Acquired, NotLocked> {
         if self.take_free(me) {
             return Ok(Acquired { inconsistent: None });
         }
@@ -168,24 +168,24 @@ impl<P: Platform> Mutex<P> {
     /// it is short as a rule, and costs half then. No interruption ends it.
     ///
     /// # Errors
-    /// [`Refusal::Deadlock`] if the caller holds it; [`Refusal::Leaked`].
+    /// [`NotLocked::Deadlock`] if the caller holds it; [`NotLocked::Leaked`].
     ///
     /// # If a process dies
     /// As [`lock`](Self::lock), but a holder's death may be told as late as when the
     /// [first phase](Platform::first_phase) is over.
-    pub fn lock_again(&self, me: &Participant<'_, P>) -> Result<Acquired, Refusal> {
+    pub fn lock_again(&self, me: &Participant<'_, P>) -> Result<Acquired, NotLocked> {
         self.lock_again_with(me, Leaked::Refuse)
     }
 
     /// [`lock_again`](Self::lock_again), by that rule for a leaked hold.
     ///
     /// # Errors
-    /// Those of [`lock_again`](Self::lock_again), [`Refusal::Leaked`] with [`Leaked::Refuse`]
+    /// Those of [`lock_again`](Self::lock_again), [`NotLocked::Leaked`] with [`Leaked::Refuse`]
     /// alone.
     ///
     /// # If a process dies
     /// As [`lock_again`](Self::lock_again).
-    pub fn lock_again_with(&self, me: &Participant<'_, P>, leaked: Leaked) -> Result<Acquired, Refusal> {
+    pub fn lock_again_with(&self, me: &Participant<'_, P>, leaked: Leaked) -> Result<Acquired, NotLocked> {
         if self.take_free(me) {
             return Ok(Acquired { inconsistent: None });
         }
@@ -202,20 +202,18 @@ impl<P: Platform> Mutex<P> {
 
     // The participant by value: a reference would force it into memory before the fast path's CAS.
     #[cold]
-    fn try_lock_slow(&self, me: Participant<'_, P>, leaked: Leaked) -> Result<Acquired, Refusal> {
-        let mut may_look_slowly = true; // once: `table::slow` says why
+    fn try_lock_slow(&self, me: Participant<'_, P>, leaked: Leaked) -> Result<Acquired, NotLocked> {
+        let mut may_reap = true; // once: `table::reap` says why
         loop {
-            match self.look(&me, self.word.load(Acquire), 0, leaked) {
-                Look::Taken(acquired) => return Ok(acquired),
-                Look::Changed => {}
+            match self.try_take(&me, self.word.load(Acquire), 0, leaked) {
+                Attempt::Taken(acquired) => return Ok(acquired),
+                Attempt::Changed => {}
                 // Whoever tries in a loop, and never sleeps, learns of a death that the kernel did
                 // not tell here.
-                Look::HeldBy(holder)
-                    if holder != me.id
-                        && core::mem::take(&mut may_look_slowly)
-                        && me.table.look_slowly_if_due(P::now()) => {}
-                Look::Leaked(holder) if leaked == Leaked::Refuse => return Err(Refusal::Leaked(holder)),
-                Look::HeldBy(_) | Look::Leaked(_) | Look::Ending => return Err(Refusal::WouldBlock),
+                Attempt::HeldBy(holder)
+                    if holder != me.id && core::mem::take(&mut may_reap) && me.table.reap_lost_if_due(P::now()) => {}
+                Attempt::Leaked(holder) if leaked == Leaked::Refuse => return Err(NotLocked::Leaked(holder)),
+                Attempt::HeldBy(_) | Attempt::Leaked(_) | Attempt::Ending => return Err(NotLocked::WouldBlock),
             }
         }
     }
@@ -227,7 +225,7 @@ impl<P: Platform> Mutex<P> {
         deadline: Option<Duration>,
         again: bool,
         leaked: Leaked,
-    ) -> Result<Acquired, Refusal> {
+    ) -> Result<Acquired, NotLocked> {
         let mut spins = if again { 0 } else { P::SPINS };
         let mut alone = again;
         let mut vigil = Vigil::new(&me, deadline);
@@ -244,19 +242,19 @@ impl<P: Platform> Mutex<P> {
             // `table::a_relaxed_look_at_the_hold_judges_the_living_dead`.
             let seen = self.word.load(Acquire);
             // Whose death is waited for; one that has leaked its hold is dead already.
-            let living = match self.look(&me, seen, slept, leaked) {
-                Look::Taken(acquired) => return Ok(acquired),
-                Look::Changed => continue,
-                Look::HeldBy(holder) if holder == me.id && (again || leaked != Leaked::Wait) => {
-                    return Err(Refusal::Deadlock);
+            let living = match self.try_take(&me, seen, slept, leaked) {
+                Attempt::Taken(acquired) => return Ok(acquired),
+                Attempt::Changed => continue,
+                Attempt::HeldBy(holder) if holder == me.id && (again || leaked != Leaked::Wait) => {
+                    return Err(NotLocked::Deadlock);
                 }
-                Look::HeldBy(holder) => Some(holder).filter(|holder| *holder != me.id),
-                Look::Leaked(holder) if leaked == Leaked::Refuse => return Err(Refusal::Leaked(holder)),
-                Look::Leaked(_) => None,
-                Look::Ending => match vigil.sleep_briefly(&self.word, seen) {
-                    Slept::Look => continue,
-                    Slept::TimedOut => return Err(Refusal::TimedOut),
-                    Slept::Interrupted => return Err(Refusal::Interrupted),
+                Attempt::HeldBy(holder) => Some(holder).filter(|holder| *holder != me.id),
+                Attempt::Leaked(holder) if leaked == Leaked::Refuse => return Err(NotLocked::Leaked(holder)),
+                Attempt::Leaked(_) => None,
+                Attempt::Ending => match vigil.sleep_briefly(&self.word, seen) {
+                    Slept::Recheck => continue,
+                    Slept::TimedOut => return Err(NotLocked::TimedOut),
+                    Slept::Interrupted => return Err(NotLocked::Interrupted),
                 },
             };
             if spins > 0 && seen & WAITERS == 0 {
@@ -275,9 +273,9 @@ impl<P: Platform> Mutex<P> {
                 vigil.sleep(&self.word, seen | WAITERS, living)
             };
             match sleep {
-                Slept::Look => {}
-                Slept::TimedOut => return Err(Refusal::TimedOut),
-                Slept::Interrupted => return Err(Refusal::Interrupted),
+                Slept::Recheck => {}
+                Slept::TimedOut => return Err(NotLocked::TimedOut),
+                Slept::Interrupted => return Err(NotLocked::Interrupted),
             }
             slept = WAITERS;
         }
@@ -285,18 +283,18 @@ impl<P: Platform> Mutex<P> {
 
     /// Takes the lock if the word, as `seen` by a load with Acquire, is free or names one who is
     /// dead.
-    fn look(&self, me: &Participant<'_, P>, seen: u32, slept: u32, leaked: Leaked) -> Look {
+    fn try_take(&self, me: &Participant<'_, P>, seen: u32, slept: u32, leaked: Leaked) -> Attempt {
         let (new, inconsistent) = match Id::holder_in(seen) {
-            None => (Cause::nameless_in(seen) | seen & WAITERS | slept, Cause::of_free_word(seen)),
+            None => (Cause::nameless_in(seen) | seen & WAITERS | slept, Cause::from_free_word(seen)),
             Some(holder) if holder == me.id || me.table.is_alive(holder) => {
-                return Look::HeldBy(holder);
+                return Attempt::HeldBy(holder);
             }
-            Some(holder) if leaked == Leaked::Wait && me.table.has_leaked(holder) => return Look::Leaked(holder),
+            Some(holder) if leaked == Leaked::Wait && me.table.has_leaked(holder) => return Attempt::Leaked(holder),
             Some(holder) => {
                 if leaked == Leaked::Refuse {
                     match me.table.why_kept(holder) {
-                        Some(Kept::Leaked) => return Look::Leaked(holder),
-                        Some(Kept::Ending) => return Look::Ending,
+                        Some(Kept::Leaked) => return Attempt::Leaked(holder),
+                        Some(Kept::Ending) => return Attempt::Ending,
                         None => {}
                     }
                 }
@@ -315,7 +313,7 @@ impl<P: Platform> Mutex<P> {
         // ORDERING: Acquire, as in `take_free`. What the dead wrote was seen with its lifeline's
         // mark.
         let take = || !is_kept() && self.word.compare_exchange(seen, me.id.word() | new, Acquire, Relaxed).is_ok();
-        if me.inherit(&self.word, seen, take) { Look::Taken(Acquired { inconsistent }) } else { Look::Changed }
+        if me.inherit(&self.word, seen, take) { Attempt::Taken(Acquired { inconsistent }) } else { Attempt::Changed }
     }
 
     /// Gives the lock back, which the caller holds, and leaves the word behind that is given: 0, or
@@ -327,7 +325,7 @@ impl<P: Platform> Mutex<P> {
     #[inline]
     pub fn unlock(&self, left: u32) {
         debug_assert!(Id::holder_in(left).is_none() && left & WAITERS == 0);
-        // ORDERING: Release. Pairs with the Acquire in `take_free` and `look`.
+        // ORDERING: Release. Pairs with the Acquire in `take_free` and `try_take`.
         let was = self.word.swap(left, Release);
         if was & WAITERS != 0 {
             self.wake_one();
@@ -378,7 +376,7 @@ impl<P: Platform> Mutex<P> {
 
     /// The word, for its holder: the others change nothing in it but WAITERS.
     #[inline(always)]
-    pub(super) fn look_relaxed(&self) -> u32 {
+    pub(super) fn load(&self) -> u32 {
         self.word.load(Relaxed)
     }
 

@@ -97,7 +97,7 @@ impl<P: Platform> Once<P> {
             let (new, earlier) = match Id::holder_in(seen) {
                 // Nothing of it need stay: `end` has left no WAITERS, and says by itself how it
                 // ended.
-                None => (0, Cause::of_free_word(seen)),
+                None => (0, Cause::from_free_word(seen)),
                 Some(holder) if holder == me.id => return Err(NotBegun::Deadlock),
                 Some(holder) if me.table.is_alive(holder) => {
                     if spins > 0 && seen & WAITERS == 0 {

@@ -33,7 +33,7 @@
 use super::generation::{distance, most, next, pack, unpack};
 use super::hold::Id;
 use super::table::Participant;
-use crate::platform::{Long, Platform};
+use crate::platform::{Platform, Word64};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 const TRIPPED: u64 = 1 << 62;
@@ -127,7 +127,7 @@ pub(super) struct Survey {
 
 /// As many places as there are parties.
 #[derive(Debug)]
-pub(super) struct Places<'b, P: Platform, const BITS: u32>(pub(super) &'b [P::Long]);
+pub(super) struct Places<'b, P: Platform, const BITS: u32>(pub(super) &'b [P::Word64]);
 
 impl<'b, P: Platform, const BITS: u32> Places<'b, P, BITS> {
     /// The indices, this one first (modulo their number).

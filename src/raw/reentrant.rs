@@ -21,7 +21,7 @@
 //! 3. The first lock and the last unlock read the count and do not write it.
 
 use super::hold::{Cause, Id, WAITERS};
-use super::mutex::{Acquired, Leaked, Mutex, NotHeld, Refusal};
+use super::mutex::{Acquired, Leaked, Mutex, NotHeld, NotLocked};
 use super::table::Participant;
 use crate::platform::{Platform, Word};
 use core::sync::atomic::Ordering::Relaxed;
@@ -45,24 +45,24 @@ impl<P: Platform> ReentrantMutex<P> {
     /// Takes the lock, or takes it once more, if that takes no waiting.
     ///
     /// # Errors
-    /// [`Refusal::WouldBlock`]; [`Refusal::TooDeep`]; [`Refusal::Leaked`].
+    /// [`NotLocked::WouldBlock`]; [`NotLocked::TooDeep`]; [`NotLocked::Leaked`].
     ///
     /// # If a process dies
     /// As [`lock`](Self::lock).
     #[inline]
-    pub fn try_lock(&self, me: &Participant<'_, P>) -> Result<Acquired, Refusal> {
+    pub fn try_lock(&self, me: &Participant<'_, P>) -> Result<Acquired, NotLocked> {
         self.try_lock_with(me, Leaked::Refuse)
     }
 
     /// [`try_lock`](Self::try_lock), by that rule for a leaked hold.
     ///
     /// # Errors
-    /// Those of [`try_lock`](Self::try_lock), [`Refusal::Leaked`] with [`Leaked::Refuse`] alone.
+    /// Those of [`try_lock`](Self::try_lock), [`NotLocked::Leaked`] with [`Leaked::Refuse`] alone.
     ///
     /// # If a process dies
     /// As [`lock`](Self::lock).
     #[inline]
-    pub fn try_lock_with(&self, me: &Participant<'_, P>, leaked: Leaked) -> Result<Acquired, Refusal> {
+    pub fn try_lock_with(&self, me: &Participant<'_, P>, leaked: Leaked) -> Result<Acquired, NotLocked> {
         if self.mutex.take_free(me) {
             self.begin();
             return Ok(Acquired { inconsistent: None });
@@ -76,12 +76,13 @@ impl<P: Platform> ReentrantMutex<P> {
     /// Who takes it once more is not told of an inconsistency: it has been told.
     ///
     /// # Errors
-    /// [`Refusal::TimedOut`]; [`Refusal::TooDeep`] if it is held 2^32 times; [`Refusal::Leaked`].
+    /// [`NotLocked::TimedOut`]; [`NotLocked::TooDeep`] if it is held 2^32 times;
+    /// [`NotLocked::Leaked`].
     ///
     /// # If a process dies
     /// As [`Mutex::lock`]: however often the dead had taken it, the next one takes it over at once.
     #[inline]
-    pub fn lock(&self, me: &Participant<'_, P>, deadline: Option<Duration>) -> Result<Acquired, Refusal> {
+    pub fn lock(&self, me: &Participant<'_, P>, deadline: Option<Duration>) -> Result<Acquired, NotLocked> {
         if self.mutex.take_free(me) {
             self.begin();
             return Ok(Acquired { inconsistent: None });
@@ -101,15 +102,15 @@ impl<P: Platform> ReentrantMutex<P> {
     fn lock_slow(
         &self,
         me: Participant<'_, P>,
-        wait: impl FnOnce(&Participant<'_, P>) -> Result<Acquired, Refusal>,
-    ) -> Result<Acquired, Refusal> {
+        wait: impl FnOnce(&Participant<'_, P>) -> Result<Acquired, NotLocked>,
+    ) -> Result<Acquired, NotLocked> {
         // If it is us, nobody else changes that; if it is not, we do not.
         if self.mutex.holder() != Some(me.id) {
             let acquired = wait(&me)?;
             self.begin();
             return Ok(acquired);
         }
-        let more = self.count.load(Relaxed).checked_add(1).ok_or(Refusal::TooDeep)?;
+        let more = self.count.load(Relaxed).checked_add(1).ok_or(NotLocked::TooDeep)?;
         self.count.store(more, Relaxed);
         Ok(Acquired { inconsistent: None })
     }
@@ -134,7 +135,7 @@ impl<P: Platform> ReentrantMutex<P> {
 
     /// One of several holds, or the last one where somebody sleeps, or the data is inconsistent.
     fn release_nested(&self, by: Id, left: u32) -> Result<(), NotHeld> {
-        if self.mutex.look_relaxed() & !WAITERS == by.word() {
+        if self.mutex.load() & !WAITERS == by.word() {
             self.give_back(0);
             return Ok(());
         }
@@ -163,7 +164,7 @@ impl<P: Platform> ReentrantMutex<P> {
 
     /// `left`, or else what the word tells, for its holder.
     fn cause_or(&self, left: u32) -> u32 {
-        if left == 0 { Cause::nameless_in(self.mutex.look_relaxed()) } else { left }
+        if left == 0 { Cause::nameless_in(self.mutex.load()) } else { left }
     }
 
     #[inline(always)]
@@ -189,11 +190,11 @@ impl<P: Platform> ReentrantMutex<P> {
     /// were.
     ///
     /// # Errors
-    /// [`Refusal::Deadlock`] where the word, scribbled upon, names the caller already: then it is
-    /// held all the same. [`Refusal::Leaked`]: it is not held.
-    pub fn lock_again(&self, me: &Participant<'_, P>, count: u32) -> Result<Acquired, Refusal> {
+    /// [`NotLocked::Deadlock`] where the word, scribbled upon, names the caller already: then it is
+    /// held all the same. [`NotLocked::Leaked`]: it is not held.
+    pub fn lock_again(&self, me: &Participant<'_, P>, count: u32) -> Result<Acquired, NotLocked> {
         let answer = self.mutex.lock_again(me);
-        if !matches!(answer, Err(Refusal::Leaked(_))) {
+        if !matches!(answer, Err(NotLocked::Leaked(_))) {
             self.count.store(count, Relaxed);
         }
         answer

@@ -70,7 +70,7 @@
 //! words are leaked.
 
 use super::hold::{Cause, INCONSISTENT, Id, WAITERS};
-use super::mutex::{Acquired, Leaked, Refusal};
+use super::mutex::{Acquired, Leaked, NotLocked};
 use super::table::{Kept, Participant};
 use super::vigil::{Slept, Vigil};
 use crate::platform::{Expect, Platform, Word};
@@ -140,11 +140,11 @@ impl Home for Fixed {
 
 /// How long an operation waits where it must.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Patience {
+pub enum Deadline {
     /// Not at all.
-    None,
+    Immediate,
     /// Until this moment of [`Platform::now`]'s clock; `None`: for ever.
-    Until(Option<Duration>),
+    By(Option<Duration>),
 }
 
 /// The writer word as one look at it found it.
@@ -167,17 +167,17 @@ struct Wait<'p, 't, P: Platform> {
     vigil: Option<Vigil<'p, 't, P>>,
     spins: u32,
     leaked: Leaked,
-    /// One who does not wait looks slowly once: `table::slow` says why.
-    may_look_slowly: bool,
+    /// One who does not wait looks slowly once: `table::reap` says why.
+    may_reap: bool,
 }
 
 impl<'p, 't, P: Platform> Wait<'p, 't, P> {
-    fn new(me: &'p Participant<'t, P>, patience: Patience, leaked: Leaked) -> Self {
-        let vigil = match patience {
-            Patience::None => None,
-            Patience::Until(deadline) => Some(Vigil::new(me, deadline)),
+    fn new(me: &'p Participant<'t, P>, deadline: Deadline, leaked: Leaked) -> Self {
+        let vigil = match deadline {
+            Deadline::Immediate => None,
+            Deadline::By(deadline) => Some(Vigil::new(me, deadline)),
         };
-        Self { me, vigil, spins: P::SPINS, leaked, may_look_slowly: true }
+        Self { me, vigil, spins: P::SPINS, leaked, may_reap: true }
     }
 
     /// Whether that holder, which is not alive, has leaked its hold, and that matters.
@@ -191,12 +191,12 @@ impl<'p, 't, P: Platform> Wait<'p, 't, P> {
     }
 
     /// Waits a moment for the process of the dead one that this word names to end.
-    fn while_ending(&mut self, word: &P::Word, seen: u32) -> Result<(), Refusal> {
+    fn while_ending(&mut self, word: &P::Word, seen: u32) -> Result<(), NotLocked> {
         match self.vigil.as_mut().map(|vigil| vigil.sleep_briefly(word, seen)) {
-            None => Err(Refusal::WouldBlock),
-            Some(Slept::Look) => Ok(()),
-            Some(Slept::TimedOut) => Err(Refusal::TimedOut),
-            Some(Slept::Interrupted) => Err(Refusal::Interrupted),
+            None => Err(NotLocked::WouldBlock),
+            Some(Slept::Recheck) => Ok(()),
+            Some(Slept::TimedOut) => Err(NotLocked::TimedOut),
+            Some(Slept::Interrupted) => Err(NotLocked::Interrupted),
         }
     }
 
@@ -209,7 +209,7 @@ impl<'p, 't, P: Platform> Wait<'p, 't, P> {
     }
 
     /// Waits a while for a word of that value, which a living `holder` has, to change.
-    fn while_held(&mut self, word: &P::Word, seen: u32, holder: Id) -> Result<(), Refusal> {
+    fn while_held(&mut self, word: &P::Word, seen: u32, holder: Id) -> Result<(), NotLocked> {
         let Some(vigil) = &mut self.vigil else {
             return self.would_block();
         };
@@ -224,9 +224,9 @@ impl<'p, 't, P: Platform> Wait<'p, 't, P> {
             return Ok(());
         }
         match vigil.sleep(word, seen | WAITERS, Some(holder)) {
-            Slept::Look => Ok(()),
-            Slept::TimedOut => Err(Refusal::TimedOut),
-            Slept::Interrupted => Err(Refusal::Interrupted),
+            Slept::Recheck => Ok(()),
+            Slept::TimedOut => Err(NotLocked::TimedOut),
+            Slept::Interrupted => Err(NotLocked::Interrupted),
         }
     }
 
@@ -237,7 +237,7 @@ impl<'p, 't, P: Platform> Wait<'p, 't, P> {
         words: [Expect<'_, P::Word>; N],
         first: usize,
         holder: Id,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), NotLocked> {
         let Some(vigil) = &mut self.vigil else {
             return self.would_block();
         };
@@ -256,22 +256,22 @@ impl<'p, 't, P: Platform> Wait<'p, 't, P> {
         words.swap(0, first);
         let Some((first, others)) = words.split_first() else { return Ok(()) };
         match vigil.sleep_on_any(*first, others, Some(holder)) {
-            Slept::Look => Ok(()),
-            Slept::TimedOut => Err(Refusal::TimedOut),
-            Slept::Interrupted => Err(Refusal::Interrupted),
+            Slept::Recheck => Ok(()),
+            Slept::TimedOut => Err(NotLocked::TimedOut),
+            Slept::Interrupted => Err(NotLocked::Interrupted),
         }
     }
 
     /// The answer to one who does not wait, or `Ok` if it is to look again: as in
     /// `Mutex::try_lock`.
-    fn would_block(&mut self) -> Result<(), Refusal> {
-        let has_looked = core::mem::take(&mut self.may_look_slowly) && self.me.table.look_slowly_if_due(P::now());
-        if has_looked { Ok(()) } else { Err(Refusal::WouldBlock) }
+    fn would_block(&mut self) -> Result<(), NotLocked> {
+        let has_looked = core::mem::take(&mut self.may_reap) && self.me.table.reap_lost_if_due(P::now());
+        if has_looked { Ok(()) } else { Err(NotLocked::WouldBlock) }
     }
 
     /// The answer to one who would wait for itself.
-    fn deadlock(&self) -> Refusal {
-        if self.vigil.is_some() { Refusal::Deadlock } else { Refusal::WouldBlock }
+    fn deadlock(&self) -> NotLocked {
+        if self.vigil.is_some() { NotLocked::Deadlock } else { NotLocked::WouldBlock }
     }
 }
 
@@ -285,28 +285,29 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     /// Takes a reader word, and waits for writers to go.
     ///
     /// # Errors
-    /// [`Refusal::WouldBlock`], or [`Refusal::TimedOut`] or [`Refusal::Interrupted`], by
-    /// `patience`; [`Refusal::Deadlock`] if the caller reads or writes already (`WouldBlock` with
-    /// [`Patience::None`]). [`Refusal::Leaked`] of a writer, or if all reader words are leaked.
+    /// [`NotLocked::WouldBlock`], or [`NotLocked::TimedOut`] or [`NotLocked::Interrupted`], by
+    /// `patience`; [`NotLocked::Deadlock`] if the caller reads or writes already (`WouldBlock` with
+    /// [`Deadline::Immediate`]). [`NotLocked::Leaked`] of a writer, or if all reader words are
+    /// leaked.
     ///
     /// # If a process dies
     /// A writer: this reader is told. Others: nobody notices.
     #[inline]
-    pub fn read(&self, me: &Participant<'_, P>, patience: Patience) -> Result<Reading, Refusal> {
-        self.read_with(me, patience, Leaked::Refuse)
+    pub fn read(&self, me: &Participant<'_, P>, deadline: Deadline) -> Result<Reading, NotLocked> {
+        self.read_with(me, deadline, Leaked::Refuse)
     }
 
     /// [`read`](Self::read), by that rule for leaked holds of writers; [`Leaked::Wait`] is as
     /// [`Leaked::Refuse`]. Those of readers are left to them.
     ///
     /// # Errors
-    /// Those of [`read`](Self::read), but [`Refusal::Leaked`] of a writer with [`Leaked::Take`].
+    /// Those of [`read`](Self::read), but [`NotLocked::Leaked`] of a writer with [`Leaked::Take`].
     ///
     /// # If a process dies
     /// As [`read`](Self::read).
     #[inline]
-    pub fn read_with(&self, me: &Participant<'_, P>, patience: Patience, leaked: Leaked) -> Result<Reading, Refusal> {
-        self.read_from(Fixed, me, patience, leaked)
+    pub fn read_with(&self, me: &Participant<'_, P>, deadline: Deadline, leaked: Leaked) -> Result<Reading, NotLocked> {
+        self.read_from(Fixed, me, deadline, leaked)
     }
 
     /// [`read_with`](Self::read_with), from a home that may move.
@@ -321,9 +322,9 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         &self,
         from: impl Home,
         me: &Participant<'_, P>,
-        patience: Patience,
+        deadline: Deadline,
         leaked: Leaked,
-    ) -> Result<Reading, Refusal> {
+    ) -> Result<Reading, NotLocked> {
         let home = Self::home(me.id, from);
         // ORDERING: Relaxed, then the fence. What the last writer wrote comes with the writer word.
         let taken = self.readers[home].0.compare_exchange_then_fence(0, me.id.word(), Relaxed, Relaxed).is_ok();
@@ -333,7 +334,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         if taken && self.writer.0.load(Acquire) == 0 {
             return Ok(Reading { word: home, inconsistent: None });
         }
-        self.read_slow(from, *me, taken.then_some(home), patience, leaked)
+        self.read_slow(from, *me, taken.then_some(home), deadline, leaked)
     }
 
     #[inline(always)]
@@ -357,10 +358,10 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         from: impl Home,
         me: Participant<'_, P>,
         mut taken: Option<usize>,
-        patience: Patience,
+        deadline: Deadline,
         leaked: Leaked,
-    ) -> Result<Reading, Refusal> {
-        let mut wait = Wait::new(&me, patience, leaked);
+    ) -> Result<Reading, NotLocked> {
+        let mut wait = Wait::new(&me, deadline, leaked);
         let answer =
             if self.reads(me.id, taken) { Err(wait.deadlock()) } else { self.settle(from, &me, &mut taken, &mut wait) };
         if let (Err(_), Some(word)) = (answer, taken) {
@@ -377,13 +378,13 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         me: &Participant<'_, P>,
         taken: &mut Option<usize>,
         wait: &mut Wait<'_, '_, P>,
-    ) -> Result<Reading, Refusal> {
+    ) -> Result<Reading, NotLocked> {
         loop {
             // ORDERING: Acquire, as in `read`; and before a writer's lifeline is read, as in
             // `raw::mutex`.
             let seen = self.writer.0.load(Acquire);
             match (self.judge(me, seen, wait), *taken) {
-                (Writer::Leaked(writer), _) => return Err(Refusal::Leaked(writer)),
+                (Writer::Leaked(writer), _) => return Err(NotLocked::Leaked(writer)),
                 (Writer::Ending, _) => wait.while_ending(&self.writer.0, seen)?,
                 (Writer::Living(writer), _) => {
                     if let Some(word) = taken.take() {
@@ -406,7 +407,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                 (Writer::Gone { .. }, None) => *taken = self.take_word(from, me, wait)?,
                 (Writer::Gone { left }, Some(word)) => {
                     if Self::is_at_home(me.id, from, word) || left != 0 {
-                        return Ok(Reading { word, inconsistent: Cause::of_free_word(left) });
+                        return Ok(Reading { word, inconsistent: Cause::from_free_word(left) });
                     }
                     // ORDERING: Relaxed; invariant 3 is about what this thread itself will see.
                     let _or_look_again = self.writer.0.compare_exchange(0, DISPLACED, Relaxed, Relaxed);
@@ -422,7 +423,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         from: impl Home,
         me: &Participant<'_, P>,
         wait: &mut Wait<'_, '_, P>,
-    ) -> Result<Option<usize>, Refusal> {
+    ) -> Result<Option<usize>, NotLocked> {
         let home = Self::home(me.id, from);
         let (mut held_by, mut leaked_by) = (None, None);
         let mut all: [_; READERS] = core::array::from_fn(|word| Expect { word: &self.readers[word].0, value: 0 });
@@ -460,7 +461,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         }
         match (held_by, leaked_by) {
             (Some((word, holder)), _) => wait.while_all_are_held(all, word, holder)?,
-            (None, Some(holder)) => return Err(Refusal::Leaked(holder)),
+            (None, Some(holder)) => return Err(NotLocked::Leaked(holder)),
             (None, None) => {}
         }
         Ok(None)
@@ -485,25 +486,30 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     /// Takes the writer word, and waits for readers to go.
     ///
     /// # Errors
-    /// Those of [`read`](Self::read); [`Refusal::Leaked`] of a writer, or of any reader.
+    /// Those of [`read`](Self::read); [`NotLocked::Leaked`] of a writer, or of any reader.
     ///
     /// # If a process dies
     /// A writer that had the data: this writer is told. Others: nobody notices.
     #[inline]
-    pub fn write(&self, me: &Participant<'_, P>, patience: Patience) -> Result<Acquired, Refusal> {
-        self.write_with(me, patience, Leaked::Refuse)
+    pub fn write(&self, me: &Participant<'_, P>, deadline: Deadline) -> Result<Acquired, NotLocked> {
+        self.write_with(me, deadline, Leaked::Refuse)
     }
 
     /// [`write`](Self::write), by that rule for leaked holds; [`Leaked::Wait`] is as
     /// [`Leaked::Refuse`].
     ///
     /// # Errors
-    /// Those of [`write`](Self::write), but [`Refusal::Leaked`] with [`Leaked::Take`].
+    /// Those of [`write`](Self::write), but [`NotLocked::Leaked`] with [`Leaked::Take`].
     ///
     /// # If a process dies
     /// As [`write`](Self::write).
     #[inline]
-    pub fn write_with(&self, me: &Participant<'_, P>, patience: Patience, leaked: Leaked) -> Result<Acquired, Refusal> {
+    pub fn write_with(
+        &self,
+        me: &Participant<'_, P>,
+        deadline: Deadline,
+        leaked: Leaked,
+    ) -> Result<Acquired, NotLocked> {
         // ORDERING: Relaxed, then the fence, which pairs with the one of `read`; and as it
         // acquires, too, with the Release of `unlock_write`. Model:
         // `rwlock::a_writer_overtaken_by_a_writer_sees_the_last_update`.
@@ -512,7 +518,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         if taken && self.readers.iter().all(|reader| reader.0.load(Acquire) == 0) {
             return Ok(Acquired { inconsistent: None });
         }
-        self.write_slow(*me, taken, patience, leaked)
+        self.write_slow(*me, taken, deadline, leaked)
     }
 
     #[cold]
@@ -520,10 +526,10 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         &self,
         me: Participant<'_, P>,
         taken: bool,
-        patience: Patience,
+        deadline: Deadline,
         leaked: Leaked,
-    ) -> Result<Acquired, Refusal> {
-        let mut wait = Wait::new(&me, patience, leaked);
+    ) -> Result<Acquired, NotLocked> {
+        let mut wait = Wait::new(&me, deadline, leaked);
         let reads = self.reads(me.id, None);
         let left = match (taken, reads) {
             (true, _) => {
@@ -542,17 +548,17 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         // ORDERING: Relaxed; as above, and the mark of our death, if it comes, comes with all that
         // we wrote.
         self.writer.0.fetch_and(!DRAINING, Relaxed);
-        Ok(Acquired { inconsistent: Cause::of_free_word(left) })
+        Ok(Acquired { inconsistent: Cause::from_free_word(left) })
     }
 
     /// Takes the writer word from nobody or from a dead writer. Gives the word that is to be put
     /// back if this comes to nothing.
-    fn take_writer(&self, me: &Participant<'_, P>, wait: &mut Wait<'_, '_, P>) -> Result<u32, Refusal> {
+    fn take_writer(&self, me: &Participant<'_, P>, wait: &mut Wait<'_, '_, P>) -> Result<u32, NotLocked> {
         loop {
             // ORDERING: Acquire, before the holder's lifeline is read, as in `raw::mutex`.
             let seen = self.writer.0.load(Acquire);
             match self.judge(me, seen, wait) {
-                Writer::Leaked(writer) => return Err(Refusal::Leaked(writer)),
+                Writer::Leaked(writer) => return Err(NotLocked::Leaked(writer)),
                 Writer::Ending => wait.while_ending(&self.writer.0, seen)?,
                 Writer::Living(writer) if writer == me.id => return Err(wait.deadlock()),
                 Writer::Living(writer) => wait.while_held(&self.writer.0, seen, writer)?,
@@ -569,7 +575,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     }
 
     /// Waits, with the writer word, until no reader is there.
-    fn drain(&self, me: &Participant<'_, P>, wait: &mut Wait<'_, '_, P>) -> Result<(), Refusal> {
+    fn drain(&self, me: &Participant<'_, P>, wait: &mut Wait<'_, '_, P>) -> Result<(), NotLocked> {
         for reader in &self.readers {
             loop {
                 // ORDERING: Acquire. Pairs with the Release of `unlock_read`; and before the
@@ -581,7 +587,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                     Some(holder) if holder == me.id => return Err(wait.deadlock()),
                     Some(holder) if me.table.is_alive(holder) => wait.while_held(&reader.0, seen, holder)?,
                     Some(holder) => match wait.why_kept(holder) {
-                        Some(Kept::Leaked) => return Err(Refusal::Leaked(holder)),
+                        Some(Kept::Leaked) => return Err(NotLocked::Leaked(holder)),
                         Some(Kept::Ending) => wait.while_ending(&reader.0, seen)?,
                         // ORDERING: Relaxed: that the dead has done reading goes to the next writer
                         // with the writer word.
@@ -626,13 +632,13 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     /// # If a process dies
     /// As [`downgrade`](Self::downgrade).
     pub fn downgrade_from(&self, from: impl Home, me: &Participant<'_, P>, left: u32) -> Reading {
-        let mut wait = Wait::new(me, Patience::Until(None), Leaked::Take); // nothing is left of readers here
+        let mut wait = Wait::new(me, Deadline::By(None), Leaked::Take); // nothing is left of readers here
         wait.vigil = wait.vigil.map(Vigil::to_the_end); // nor can it be given up
         loop {
             if let Ok(Some(word)) = self.take_word(from, me, &mut wait) {
                 let displaced = !Self::is_at_home(me.id, from, word) && left == 0;
                 self.unlock_write(if displaced { DISPLACED } else { left });
-                return Reading { word, inconsistent: Cause::of_free_word(left) };
+                return Reading { word, inconsistent: Cause::from_free_word(left) };
             }
         }
     }

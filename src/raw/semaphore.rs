@@ -2,7 +2,8 @@
 //!
 //! Any participant may release, as in POSIX and Python; so a permit taken by one who then died is
 //! gone, because nobody can know whether somebody else was to release it. Where permits should come
-//! back, they must be named: [`Permits`](super::permits). What the dead never take along is a wake.
+//! back, they must be named: [`PermitPool`](super::permit_pool). What the dead never take along is
+//! a wake.
 //!
 //! # State
 //!
@@ -69,7 +70,7 @@ pub struct Semaphore<P: Platform> {
 
 /// Why there were no permits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refused {
+pub enum NotAcquired {
     /// There were too few.
     WouldBlock,
     /// There were too few until the deadline.
@@ -105,12 +106,12 @@ impl<P: Platform> Semaphore<P> {
     /// Takes `count` permits if that takes no waiting.
     ///
     /// # Errors
-    /// [`Refused::WouldBlock`], [`Refused::TooMany`].
+    /// [`NotAcquired::WouldBlock`], [`NotAcquired::TooMany`].
     ///
     /// # If a process dies
     /// As [`acquire`](Self::acquire).
     #[inline]
-    pub fn try_acquire(&self, count: u32) -> Result<(), Refused> {
+    pub fn try_acquire(&self, count: u32) -> Result<(), NotAcquired> {
         if self.take(self.word.load(Relaxed), count) { Ok(()) } else { self.try_acquire_slow(count) }
     }
 
@@ -120,13 +121,13 @@ impl<P: Platform> Semaphore<P> {
     /// Who wants many may be overtaken by those who want fewer, without end.
     ///
     /// # Errors
-    /// [`Refused::TimedOut`], [`Refused::Interrupted`], [`Refused::TooMany`].
+    /// [`NotAcquired::TimedOut`], [`NotAcquired::Interrupted`], [`NotAcquired::TooMany`].
     ///
     /// # If a process dies
     /// One that has taken permits: they are gone. A waiter, or a releaser between release and wake:
     /// nobody notices, nobody is left asleep beside permits that it wants.
     #[inline]
-    pub fn acquire(&self, me: &Participant<'_, P>, count: u32, deadline: Option<Duration>) -> Result<(), Refused> {
+    pub fn acquire(&self, me: &Participant<'_, P>, count: u32, deadline: Option<Duration>) -> Result<(), NotAcquired> {
         if self.take(self.word.load(Relaxed), count) { Ok(()) } else { self.acquire_slow(*me, count, deadline) }
     }
 
@@ -139,18 +140,18 @@ impl<P: Platform> Semaphore<P> {
         seen & COUNT >= count && self.word.compare_exchange(seen, seen - count, Acquire, Relaxed).is_ok()
     }
 
-    fn can_ever_be(&self, count: u32) -> Result<(), Refused> {
+    fn can_ever_be(&self, count: u32) -> Result<(), NotAcquired> {
         let maximum = self.maximum();
-        if count <= maximum { Ok(()) } else { Err(Refused::TooMany { maximum }) }
+        if count <= maximum { Ok(()) } else { Err(NotAcquired::TooMany { maximum }) }
     }
 
     #[cold]
-    fn try_acquire_slow(&self, count: u32) -> Result<(), Refused> {
+    fn try_acquire_slow(&self, count: u32) -> Result<(), NotAcquired> {
         self.can_ever_be(count)?;
         loop {
             let seen = self.word.load(Relaxed);
             if seen & COUNT < count {
-                return Err(Refused::WouldBlock);
+                return Err(NotAcquired::WouldBlock);
             }
             if self.take(seen, count) {
                 return Ok(());
@@ -160,7 +161,7 @@ impl<P: Platform> Semaphore<P> {
 
     // The participant by value: a reference would force it into memory before the fast path's CAS.
     #[cold]
-    fn acquire_slow(&self, me: Participant<'_, P>, count: u32, deadline: Option<Duration>) -> Result<(), Refused> {
+    fn acquire_slow(&self, me: Participant<'_, P>, count: u32, deadline: Option<Duration>) -> Result<(), NotAcquired> {
         self.can_ever_be(count)?;
         let mut vigil = Vigil::new(&me, deadline);
         match count {
@@ -170,7 +171,7 @@ impl<P: Platform> Semaphore<P> {
         }
     }
 
-    fn acquire_one(&self, vigil: &mut Vigil<'_, '_, P>) -> Result<(), Refused> {
+    fn acquire_one(&self, vigil: &mut Vigil<'_, '_, P>) -> Result<(), NotAcquired> {
         let mut spins = P::SPINS;
         let mut slept = false;
         loop {
@@ -197,9 +198,9 @@ impl<P: Platform> Semaphore<P> {
                 continue;
             }
             match vigil.sleep(&self.word, seen | WAITERS, None) {
-                Slept::Look => {}
-                Slept::TimedOut => return Err(Refused::TimedOut),
-                Slept::Interrupted => return Err(Refused::Interrupted),
+                Slept::Recheck => {}
+                Slept::TimedOut => return Err(NotAcquired::TimedOut),
+                Slept::Interrupted => return Err(NotAcquired::Interrupted),
             }
             slept = true;
         }
@@ -212,7 +213,7 @@ impl<P: Platform> Semaphore<P> {
         }
     }
 
-    fn acquire_many(&self, count: u32, vigil: &mut Vigil<'_, '_, P>) -> Result<(), Refused> {
+    fn acquire_many(&self, count: u32, vigil: &mut Vigil<'_, '_, P>) -> Result<(), NotAcquired> {
         let mut spins = P::SPINS;
         let mut has_wished = false;
         loop {
@@ -241,9 +242,9 @@ impl<P: Platform> Semaphore<P> {
                 continue;
             }
             match vigil.sleep(&self.wish, wish, None) {
-                Slept::Look => {}
-                Slept::TimedOut => return Err(Refused::TimedOut),
-                Slept::Interrupted => return Err(Refused::Interrupted),
+                Slept::Recheck => {}
+                Slept::TimedOut => return Err(NotAcquired::TimedOut),
+                Slept::Interrupted => return Err(NotAcquired::Interrupted),
             }
         }
     }

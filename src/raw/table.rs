@@ -48,11 +48,11 @@
 //! successor's, the generation is seen to have moved on. A holder that is dead in LEAKED has
 //! *leaked* its hold: see [`Table::has_leaked`].
 
+pub mod reap;
 pub mod recycle;
-pub mod slow;
 
 use super::hold::Id;
-use crate::platform::{About, Lifeline, Long, MARK, OWNER, Platform, Word};
+use crate::platform::{Lifeline, MARK, OWNER, Platform, ThreadInfo, Word, Word64};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use recycle::Named;
 
@@ -107,9 +107,9 @@ impl Claim {
 #[derive(Debug)]
 #[repr(C, align(128))]
 pub struct Slot<P: Platform> {
-    claim: P::Long,
+    claim: P::Word64,
     lifelines: [P::Lifeline; 2],
-    about: P::About,
+    about: P::ThreadInfo,
     /// How often the generations have begun anew. Wraps after 2^32 rounds of 65,535 registrations
     /// of this slot; see [`recycle`].
     round: P::Word,
@@ -119,7 +119,7 @@ pub struct Slot<P: Platform> {
 
 impl<P: Platform> Slot<P> {
     /// A slot of these parts; all zero is a free one.
-    pub fn from_parts(claim: P::Long, lifelines: [P::Lifeline; 2], about: P::About) -> Self {
+    pub fn from_parts(claim: P::Word64, lifelines: [P::Lifeline; 2], about: P::ThreadInfo) -> Self {
         Self { claim, lifelines, about, round: P::Word::new(0), heir_of: P::Word::new(0) }
     }
 
@@ -136,7 +136,7 @@ impl<P: Platform> Slot<P> {
     /// What `read` finds in the facts about the participant `id`, if the slot speaks of it: from
     /// the time when that one has described itself until the next one claims the slot. `read` also
     /// gets its thread id, which a slot that was freed does not tell. It may be run in vain.
-    pub fn told_of<V>(&self, id: Id, read: impl FnOnce(&P::About, Option<u32>) -> V) -> Option<V> {
+    pub fn read_record<V>(&self, id: Id, read: impl FnOnce(&P::ThreadInfo, Option<u32>) -> V) -> Option<V> {
         let speaks_of_it = |claim: Claim| {
             claim.state != CLAIMED && claim.generation == id.generation() && claim.generation != 0 // 0 is nobody's
         };
@@ -154,7 +154,7 @@ impl<P: Platform> Slot<P> {
     }
 
     /// What is known of its owner.
-    pub fn about(&self) -> &P::About {
+    pub fn thread(&self) -> &P::ThreadInfo {
         &self.about
     }
     /// The lifelines: of the thread, and of the process.
@@ -237,7 +237,7 @@ pub struct Table<'m, P: Platform> {
     pub membership: &'m P::Word,
     /// Where the next claimer begins to look, so that slots are taken in turn. A hint.
     pub cursor: &'m P::Word,
-    /// When the last slow look was begun; see [`slow`].
+    /// When the last slow look was begun; see [`reap`].
     pub stamp: &'m P::Word,
     /// The slots.
     pub slots: &'m [Slot<P>],
@@ -270,7 +270,7 @@ pub enum Kept {
 
 /// Every slot is taken by the living.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Full;
+pub struct NotRegistered;
 
 /// Who registers, and what only its platform can do.
 pub trait Newcomer<P: Platform> {
@@ -280,7 +280,7 @@ pub trait Newcomer<P: Platform> {
     /// [`Newcomer::is_claimer_gone`].
     fn tag(&self) -> u32;
     /// Writes down what is known of it.
-    fn describe(&self, about: &P::About, id: Id);
+    fn describe(&self, about: &P::ThreadInfo, id: Id);
     /// Arms the lifelines. Both words are without owner.
     fn arm(&self, lifelines: &[P::Lifeline; 2]);
     /// Whether the claimer of that thread id and tag is known to be gone. When in doubt, false:
@@ -381,19 +381,19 @@ impl<'m, P: Platform> Table<'m, P> {
     /// Makes `who` a participant.
     ///
     /// # Errors
-    /// [`Full`] if no slot is free or left by the dead.
+    /// [`NotRegistered`] if no slot is free or left by the dead.
     ///
     /// # If a process dies
     /// The newcomer, before it claims: nothing has happened. Between claim and armed lifelines: the
     /// slot stays taken until somebody who needs one finds, by a slow look, that the claimer is
     /// gone; nobody waits for it. After that: as any participant. One that [recycles](recycle): a
     /// slot keeps its last generation, or has begun a new round.
-    pub fn register(&self, who: &impl Newcomer<P>) -> Result<Id, Full> {
+    pub fn register(&self, who: &impl Newcomer<P>) -> Result<Id, NotRegistered> {
         let count = self.slots.len().min(Id::MOST_PARTICIPANTS);
         for slowly in [false, true] {
             if slowly {
                 self.free_abandoned_claims(who);
-                self.look_slowly();
+                self.reap_lost();
                 self.recycle(who);
             }
             let start = self.cursor.load(Relaxed) as usize; // ORDERING: a hint
@@ -408,7 +408,7 @@ impl<'m, P: Platform> Table<'m, P> {
                 }
             }
         }
-        Err(Full)
+        Err(NotRegistered)
     }
 
     fn claim(&self, index: usize, who: &impl Newcomer<P>) -> Option<Id> {
@@ -444,8 +444,8 @@ impl<'m, P: Platform> Table<'m, P> {
         slot.heir_of.store(0, Relaxed);
         let round = slot.round.load(Relaxed);
         let id = Id::new(index, generation);
-        // ORDERING: Release. Pairs with the Acquire fence of `told_of`: who reads one of the facts
-        // that are written now sees the claim, too. Model:
+        // ORDERING: Release. Pairs with the Acquire fence of `read_record`: who reads one of the
+        // facts that are written now sees the claim, too. Model:
         // `table::nobody_is_told_of_in_the_place_of_another`.
         P::fence(Release);
         who.describe(&slot.about, id);

@@ -1,17 +1,17 @@
 //! The vigil: whoever sleeps for long, sleeps on everybody's lifeline.
 //!
-//! A sleeper waits, in one wait, on the one news word of its primitive, on the membership word of
-//! the segment, and on the lifelines of the others. So any death in the segment makes every sleeper
-//! look at its primitive again, and decide anew. What a dead process took along (a wake that it
-//! should have given, or was given, a turn) need not be known, recorded or passed on: the living
-//! look again.
+//! A sleeper waits, in one wait, on the one awaited word of its primitive, on the membership word
+//! of the segment, and on the lifelines of the others. So any death in the segment makes every
+//! sleeper look at its primitive again, and decide anew. What a dead process took along (a wake
+//! that it should have given, or was given, a turn) need not be known, recorded or passed on: the
+//! living look again.
 //!
 //! Why it holds, for any number of deaths: for a sleeper, each other participant was either dead
 //! before its last look, or is watched by it. The kernel wakes **one** on a cut lifeline. That one
 //! wakes all the others there before it does anything else, or dies; its own death is watched by
 //! them, and the kernel wakes the next.
 //!
-//! # The rules, each needed by some primitive (without it, a model in `models/tests/vigil.rs` fails)
+//! # The rules (for each, a model in `models/tests/vigil.rs` fails without it)
 //!
 //! 1. **Collect, look again, wait**, in this order, with the collected values as the expected ones.
 //!    A look before the collection misses a death between.
@@ -40,7 +40,7 @@
 //! # The net
 //!
 //! Once in a [`Platform::recheck`] (one second) one of all who wait looks
-//! [slowly](super::table::slow), for all: it frees the slots of the dead, and tells everybody. It
+//! [slowly](super::table::reap), for all: it frees the slots of the dead, and tells everybody. It
 //! does so also where the kernel has marked a death, since those whom the kernel woke may be
 //! stopped, or may be none.
 //!
@@ -92,7 +92,7 @@
 
 use super::hold::Id;
 use super::table::{Membership, Participant, is_owned};
-use crate::platform::{About, Expect, Lifeline, Platform, Word};
+use crate::platform::{Expect, Lifeline, Platform, ThreadInfo, Word};
 use core::cell::Cell;
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
 use core::time::Duration;
@@ -117,7 +117,7 @@ const MOST_SHARED: u32 = 4;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Slept {
     /// Look at the primitive again.
-    Look,
+    Recheck,
     /// The deadline has passed, and the caller has looked after that: it may give up.
     TimedOut,
     /// The caller was [interrupted](Platform::wait_interruptibly), and has looked after that: it is
@@ -136,7 +136,7 @@ pub struct Vigil<'p, 't, P: Platform> {
     begun: Option<Duration>,
     watch: Option<Watch>,
     /// Nobody has looked slowly since the deadline, for this operation.
-    may_look_slowly: bool,
+    may_reap: bool,
     /// An interruption ends it.
     is_interruptible: bool,
     /// There was one, while it could.
@@ -199,7 +199,7 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
             first_phase_ends: None,
             begun: None,
             watch: None,
-            may_look_slowly: true,
+            may_reap: true,
             is_interruptible: true,
             is_interrupted: Cell::new(false),
         }
@@ -217,53 +217,53 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         self.is_interruptible = is_interruptible;
     }
 
-    /// Sleeps on `news` as long as it is `value`, and nobody dies who matters. `holder` is whom the
-    /// caller waits for, if it waits for somebody.
+    /// Sleeps on `awaited` as long as it is `value`, and nobody dies who matters. `holder` is whom
+    /// the caller waits for, if it waits for somebody.
     ///
     /// To be called in a loop, after a look at the primitive that found it not to be had, and
     /// (where the primitive has such a flag) after WAITERS was set. Some calls return at once: the
     /// caller looks, and calls again.
-    pub fn sleep(&mut self, news: &P::Word, value: u32, holder: Option<Id>) -> Slept {
-        self.sleep_on_any(Expect { word: news, value }, &[], holder)
+    pub fn sleep(&mut self, awaited: &P::Word, value: u32, holder: Option<Id>) -> Slept {
+        self.sleep_on_any(Expect { word: awaited, value }, &[], holder)
     }
 
-    /// [`sleep`](Self::sleep) on `news`, and on as many `others` as there is room for beside
+    /// [`sleep`](Self::sleep) on `awaited`, and on as many `others` as there is room for beside
     /// everybody's lifelines, as long as all are as expected.
     pub(crate) fn sleep_on_any(
         &mut self,
-        news: Expect<'_, P::Word>,
+        awaited: Expect<'_, P::Word>,
         others: &[Expect<'_, P::Word>],
         holder: Option<Id>,
     ) -> Slept {
         let now = P::now();
         if let Some(end) = self.end(now) {
             // Here, too: whoever waits in slices, or is interrupted often, may never come any
-            // further. Once: `table::slow` says why.
-            let has_looked = core::mem::take(&mut self.may_look_slowly) && self.me.table.look_slowly_if_due(now);
-            return if has_looked { Slept::Look } else { end };
+            // further. Once: `table::reap` says why.
+            let has_looked = core::mem::take(&mut self.may_reap) && self.me.table.reap_lost_if_due(now);
+            return if has_looked { Slept::Recheck } else { end };
         }
         self.begun.get_or_insert(now);
         if self.is_in_first_phase(now) {
-            self.nap(news, others, holder, now);
-            return Slept::Look;
+            self.sleep_in_first_phase(awaited, others, holder, now);
+            return Slept::Recheck;
         }
         // Before the wait, and not after it: who was woken has no time to lose.
-        self.me.table.look_slowly_if_due(now);
+        self.me.table.reap_lost_if_due(now);
         let Some(watch) = self.watch.take() else {
             if let Some(slot) = holder.and_then(|holder| self.me.table.slot(holder)) {
-                P::prepare_for_end(slot.about());
+                P::prepare_for_end(slot.thread());
             }
             self.watch = Some(self.collect(holder));
-            return Slept::Look;
+            return Slept::Recheck;
         };
-        self.wait_until_recheck(news, others, &watch, now);
+        self.wait_until_recheck(awaited, others, &watch, now);
         // ORDERING: Relaxed; a wrong answer costs time alone.
         // EQUIVALENT(taken as equal): the length of the first phase decides how soon everybody is
         // watched, and what that costs; whatever it is, it ends by itself.
         if self.first_phase.is_some() && self.me.table.membership.load(Relaxed) != watch.membership {
             self.lengthen_first_phase();
         }
-        Slept::Look
+        Slept::Recheck
     }
 
     /// Collects now, for one [`sleep_once`](Self::sleep_once).
@@ -275,35 +275,35 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         self.watch = Some(self.collect(None));
     }
 
-    /// Sleeps on `news` as long as it is `value`; whatever ends it is for the user to look at.
+    /// Sleeps on `awaited` as long as it is `value`; whatever ends it is for the user to look at.
     ///
     /// For a [first phase](Platform::first_phase), which tells of no death, and after
     /// [`watch_from_now`](Self::watch_from_now) longer, as long as nobody has died or come since.
     /// With neither it returns at once.
-    pub fn sleep_once(&mut self, news: &P::Word, value: u32) -> Slept {
-        let news = Expect { word: news, value };
+    pub fn sleep_once(&mut self, awaited: &P::Word, value: u32) -> Slept {
+        let awaited = Expect { word: awaited, value };
         let mut now = P::now();
         if let Some(length) = self.first_phase {
             let ends = earlier(self.deadline, Some(now + length));
             if !self.is_over(now) {
-                self.wait_on_words([news].into_iter(), ends); // not noted: too short for people to see
+                self.wait_on_words([awaited].into_iter(), ends); // not noted: too short for people to see
                 now = P::now();
             }
             // ORDERING: Relaxed; a value too old only leads to a second wait, which the kernel
             // refuses.
             // EQUIVALENT(taken as equal): for the same reason; the second wait does not begin.
-            let is_woken = news.word.load(Relaxed) != value || ends.is_some_and(|ends| now < ends);
+            let is_woken = awaited.word.load(Relaxed) != value || ends.is_some_and(|ends| now < ends);
             if is_woken && !self.is_interrupted.get() {
-                return Slept::Look;
+                return Slept::Recheck;
             }
         }
         if let Some(watch) = self.watch.as_ref().filter(|_| self.end(now).is_none()) {
-            self.me.table.look_slowly_if_due(now);
-            self.wait_until_recheck(news, &[], watch, now);
+            self.me.table.reap_lost_if_due(now);
+            self.wait_until_recheck(awaited, &[], watch, now);
             now = P::now();
         }
-        let Some(end) = self.end(now) else { return Slept::Look };
-        self.me.table.look_slowly_if_due(now); // for the same reason as in `sleep`
+        let Some(end) = self.end(now) else { return Slept::Recheck };
+        self.me.table.reap_lost_if_due(now); // for the same reason as in `sleep`
         end
     }
 
@@ -315,7 +315,7 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
             return end;
         }
         self.wait_on_words([Expect { word, value }].into_iter(), earlier(self.deadline, Some(now + WHILE_ENDING)));
-        Slept::Look
+        Slept::Recheck
     }
 
     /// Why the caller is to give up, if it is.
@@ -344,21 +344,27 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         self.first_phase_ends = None;
     }
 
-    /// The first phase's sleep: on the news and the holder.
-    fn nap(&self, news: Expect<'_, P::Word>, others: &[Expect<'_, P::Word>], holder: Option<Id>, now: Duration) {
+    /// The first phase's sleep: on the awaited and the holder.
+    fn sleep_in_first_phase(
+        &self,
+        awaited: Expect<'_, P::Word>,
+        others: &[Expect<'_, P::Word>],
+        holder: Option<Id>,
+        now: Duration,
+    ) {
         // Where the lifelines cannot be watched, no sleep is longer than a recheck, this one
         // included.
         let recheck = if P::watches_many() { None } else { P::recheck().map(|bound| now + bound) };
         let until = earlier(recheck, earlier(self.deadline, self.first_phase_ends));
         let mut lifelines = List::<_, 2>::new(2);
-        // What is marked is not watched: the caller's next look finds it, and the news word still
-        // guards this sleep.
+        // What is marked is not watched: the caller's next look finds it, and the awaited word
+        // still guards this sleep.
         // EQUIVALENT(patch the holder is not watched): this sleep ends by itself, with the first
         // phase. Watched is the holder so that its death is noticed at once, and not when it is
         // over.
         let alive = holder.is_none_or(|holder| self.push_lifelines(&mut lifelines, holder.index()));
         if alive {
-            self.wait_on(news, self.expected(&lifelines).chain(others.iter().copied()), until);
+            self.wait_on(awaited, self.expected(&lifelines).chain(others.iter().copied()), until);
             self.cascade(&lifelines);
         }
     }
@@ -383,7 +389,7 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
     fn asleep(&self, lifelines: &List<Watched>) -> u32 {
         let owners = lifelines.iter().filter(|watched| watched.line == 0);
         let slots = owners.filter_map(|watched| self.me.table.slots.get(usize::from(watched.slot)));
-        slots.map(|slot| u32::from(slot.about().is_waiting())).sum()
+        slots.map(|slot| u32::from(slot.thread().is_waiting())).sum()
     }
 
     /// Lists the lifelines of all who live. False if they are too many for one wait.
@@ -405,7 +411,7 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         let mut processes = List::<u32, 128>::new(P::MOST_WORDS);
         processes.push(self.me.process());
         for index in self.others(holder, used) {
-            let process = self.me.table.slots[index].about().process();
+            let process = self.me.table.slots[index].thread().process();
             let is_the_holder = holder.is_some_and(|holder| holder.index() == index);
             if !is_the_holder && processes.iter().any(|seen| seen == process) {
                 continue;
@@ -465,12 +471,12 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
     /// The second phase's sleep, with the net under it.
     fn wait_until_recheck(
         &self,
-        news: Expect<'_, P::Word>,
+        awaited: Expect<'_, P::Word>,
         others: &[Expect<'_, P::Word>],
         watch: &Watch,
         now: Duration,
     ) {
-        self.wait(news, others, watch, earlier(self.deadline, self.recheck_at(watch.asleep, now)));
+        self.wait(awaited, others, watch, earlier(self.deadline, self.recheck_at(watch.asleep, now)));
     }
 
     /// When a sleep that begins now ends without a cause, if `asleep` others sleep, too.
@@ -484,10 +490,16 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         Some(if shared == 1 { now + shortest } else { turn(self.me.id.index(), shortest, shared, now) })
     }
 
-    fn wait(&self, news: Expect<'_, P::Word>, others: &[Expect<'_, P::Word>], watch: &Watch, until: Option<Duration>) {
+    fn wait(
+        &self,
+        awaited: Expect<'_, P::Word>,
+        others: &[Expect<'_, P::Word>],
+        watch: &Watch,
+        until: Option<Duration>,
+    ) {
         let membership = Expect { word: self.me.table.membership, value: watch.membership };
         let watched = [membership].into_iter().chain(self.expected(&watch.lifelines)).chain(others.iter().copied());
-        self.wait_on(news, watched, until);
+        self.wait_on(awaited, watched, until);
         // With one other participant, and no newcomer, nobody else can sleep on its lifeline: a
         // system call less on the way from a death to the next holder.
         // ORDERING: Relaxed; whoever slept on it before the death had changed the membership
@@ -498,28 +510,28 @@ impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
         }
     }
 
-    /// Sleeps on as many words as one wait takes, news first.
+    /// Sleeps on as many words as one wait takes, awaited first.
     fn wait_on<'w>(
         &self,
-        news: Expect<'w, P::Word>,
+        awaited: Expect<'w, P::Word>,
         rest: impl Iterator<Item = Expect<'w, P::Word>>,
         until: Option<Duration>,
     ) where
         P::Word: 'w,
     {
         let most = if P::watches_many() { P::most_words() } else { 1 };
-        self.noting(news.word, || self.wait_on_words([news].into_iter().chain(rest).take(most), until));
+        self.noting(awaited.word, || self.wait_on_words([awaited].into_iter().chain(rest).take(most), until));
     }
 
     /// Sleeps, and says so in the slot, for people who look.
     fn noting(&self, word: &P::Word, sleep: impl FnOnce()) {
         let slot = self.me.table.slot(self.me.id);
         if let Some(slot) = slot {
-            slot.about().note_waiting(Some(word));
+            slot.thread().note_waiting(Some(word));
         }
         sleep();
         if let Some(slot) = slot {
-            slot.about().note_waiting::<P::Word>(None);
+            slot.thread().note_waiting::<P::Word>(None);
         }
     }
 

@@ -54,7 +54,7 @@ use super::naming::Descriptor;
 use crate::error::{Error, Result};
 use crate::platform::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
 use crate::platform::linux::{self, Anchors, Linux, Myself, OwnMemory};
-use crate::platform::{Platform, linux::AboutThread, linux::RobustNode};
+use crate::platform::{Platform, linux::RobustNode, linux::ThreadRecord};
 use crate::raw::Id;
 use crate::raw::rwlock::Home;
 use crate::raw::table::recycle::Named;
@@ -65,11 +65,11 @@ use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 use core::sync::atomic::compiler_fence;
 use memmap2::MmapRaw;
 use pages::Pages;
-use pins::{Pin, TAKEN, Thread, push, walk_mappings, walk_pins};
+use registrations::{Pin, TAKEN, Thread, push, walk_mappings, walk_pins};
 use std::fs::File;
 
 mod pages;
-mod pins;
+mod registrations;
 #[cfg(test)]
 mod tests;
 
@@ -852,8 +852,8 @@ impl Local {
     fn leave_orphan(&self, orphan: &Mapping) {
         let Some(pin) = orphan.pin_of(self.thread.get()) else { return };
         if !mappings().any(|other| other.state() == LIVE && other.is_same_segment(orphan)) {
-            // Refused while something is held: then the mapping stays, and the next change of the
-            // epoch asks again.
+            // NotAcquired while something is held: then the mapping stays, and the next change of
+            // the epoch asks again.
             let _still_holding = orphan.detach(pin);
         }
     }
@@ -889,7 +889,7 @@ impl Newcomer<Linux> for Registration<'_> {
     fn tag(&self) -> u32 {
         self.myself.tag()
     }
-    fn describe(&self, about: &AboutThread, id: Id) {
+    fn describe(&self, about: &ThreadRecord, id: Id) {
         about.set(&self.myself, self.leader.unwrap_or(id.word()));
     }
     /// The thread's own node first: the kernel walks the newest first, and gives the slot away with

@@ -92,7 +92,7 @@ use core::sync::atomic::Ordering::{Relaxed, Release};
 use core::time::Duration;
 use header::Layout;
 use local::Mapping;
-use naming::Patience;
+use naming::Backoff;
 use std::fs::File;
 use std::os::fd::BorrowedFd;
 
@@ -183,7 +183,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     fn build(file: File, layout: Layout, init: impl FnOnce(&mut T, &mut [R])) -> Result<Self> {
         use std::os::unix::fs::FileExt;
         // Nobody else has this file: the lock cannot be refused.
-        naming::share(&file, &mut Patience::new(Duration::ZERO))?;
+        naming::share(&file, &mut Backoff::new(Duration::ZERO))?;
         let header = layout.header::<T, R>(naming::origin_of(&file)?);
         let of_the_header = file.try_clone().map_err(|e| Error::io("duplicate the descriptor", None, e))?;
         let segment = Self::of(Mapping::new(file, layout)?);
@@ -218,7 +218,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         body.table.end_all();
         for (at, value) in origin.places() {
             // SAFETY: as above.
-            let place = unsafe { &*base.add(at).cast::<<Linux as Platform>::Long>() };
+            let place = unsafe { &*base.add(at).cast::<<Linux as Platform>::Word64>() };
             place.store(value, Relaxed);
         }
         mark.store(0, Release);

@@ -87,7 +87,7 @@ mod turn;
 pub(super) use descriptor::{Descriptor, mark, reopen, reopen_to_read};
 pub(super) use record::{TableCopy, expect_nobody_alive, is_on_overlay, origin_of};
 pub(super) use replace::Replacer;
-pub(super) use turn::{Patience, is_in_use, open, share, turn_at};
+pub(super) use turn::{Backoff, is_in_use, open, share, turn_at};
 
 use super::allocation::allocate;
 use super::{checks, header};

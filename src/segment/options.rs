@@ -2,7 +2,7 @@
 
 use super::header::{self, Layout};
 use super::local::Mapping;
-use super::naming::{self, Patience, Replacer};
+use super::naming::{self, Backoff, Replacer};
 use super::{Location, Segment, Shareable, allocation, checks};
 use crate::error::{Error, Result};
 use crate::raw::Id;
@@ -23,7 +23,7 @@ pub struct Options<T, R = ()> {
     pub(super) mode: u32,
     pub(super) owner: Option<u32>,
     pub(super) replace: bool,
-    pub(super) patience: Duration,
+    pub(super) busy_timeout: Duration,
     pub(super) vouched: bool,
     pub(super) types: PhantomData<fn() -> (T, R)>,
 }
@@ -36,7 +36,7 @@ impl<T> Options<T, ()> {
             mode: 0o600,
             owner: None,
             replace: false,
-            patience: Duration::from_secs(5),
+            busy_timeout: Duration::from_secs(5),
             vouched: false,
             types: PhantomData,
         }
@@ -61,7 +61,7 @@ impl<T: Shareable + Sync> Options<T, ()> {
             mode: self.mode,
             owner: self.owner,
             replace: self.replace,
-            patience: self.patience,
+            busy_timeout: self.busy_timeout,
             vouched: self.vouched,
             types: PhantomData,
         }
@@ -113,8 +113,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     ///
     /// Who may read the file can keep others waiting, by a shared lock; the default mode 0600 does
     /// not let them.
-    pub fn patience(mut self, bound: Duration) -> Self {
-        self.patience = bound;
+    pub fn busy_timeout(mut self, bound: Duration) -> Self {
+        self.busy_timeout = bound;
         self
     }
 
@@ -196,7 +196,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
         }
         let segment = Segment::build(naming::unnamed(&path, self.mode, layout.total)?, layout, init)?;
         let has_the_name = match &replacer {
-            Some(replacer) => replacer.replace(segment.file()?, &mut Patience::new(self.patience))?,
+            Some(replacer) => replacer.replace(segment.file()?, &mut Backoff::new(self.busy_timeout))?,
             None => naming::publish(segment.file()?, &path)?,
         };
         if has_the_name { Ok(segment) } else { Err(Error::AlreadyExists(path)) }
@@ -210,8 +210,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     /// [`Error::RoomType`], [`Error::Size`], [`Error::Owner`], [`Error::UnmappedOwner`],
     /// [`Error::SeenTwice`]. [`Error::NoSpace`] for a copy with holes that the file system has no
     /// room to fill. Options that can never work are refused as by [`create`](Self::create).
-    /// Nothing is changed in what is refused. [`Error::Busy`] when [`patience`](Self::patience)
-    /// ends.
+    /// Nothing is changed in what is refused. [`Error::Busy`] when
+    /// [`busy_timeout`](Self::busy_timeout) ends.
     ///
     /// # If a process dies
     /// Somebody who opens it and dies changes nothing. If nobody has the segment mapped (all have
@@ -220,19 +220,19 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     pub fn open(&self, place: impl Into<Location>) -> Result<Segment<T, R>> {
         self.check()?;
         let path = place.into().path()?;
-        let mut patience = Patience::new(self.patience);
-        let (_turn, file) = naming::open(&path, self.expected_owner(), &mut patience)?;
-        self.join_or_revive(file, false, &mut patience)
+        let mut backoff = Backoff::new(self.busy_timeout);
+        let (_turn, file) = naming::open(&path, self.expected_owner(), &mut backoff)?;
+        self.join_or_revive(file, false, &mut backoff)
     }
 
     /// Takes a file, in the caller's turn at it: judges, maps, and revives it if nobody else has it
     /// mapped. If the open file is shared with other processes, the kernel shows none of their
     /// locks: then it is joined.
-    pub(super) fn join_or_revive(&self, file: File, is_shared: bool, patience: &mut Patience) -> Result<Segment<T, R>> {
+    pub(super) fn join_or_revive(&self, file: File, is_shared: bool, backoff: &mut Backoff) -> Result<Segment<T, R>> {
         let (header, length) = naming::read_header(&file)?;
         let layout = Layout::judge::<T, R>(&header, length)?;
         allocation::fill_holes(&file, layout.total)?;
-        naming::share(&file, patience)?;
+        naming::share(&file, backoff)?;
         let is_in_use = is_shared || naming::is_in_use(file.as_fd())?;
         if is_in_use && !header::is_half_revived(&header) {
             return Ok(Segment::of(Mapping::new(file, layout)?));
@@ -255,7 +255,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     /// As those two.
     pub fn open_or_create(&self, place: impl Into<Location>, init: impl Fn(&mut T, &mut [R])) -> Result<Segment<T, R>> {
         let place = place.into();
-        let mut patience = Patience::new(self.patience);
+        let mut backoff = Backoff::new(self.busy_timeout);
         // Each round but the last, somebody else made or removed it between our two looks.
         loop {
             match self.open(place.clone()) {
@@ -266,7 +266,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
                 Err(Error::AlreadyExists(_)) => {}
                 other => return other,
             }
-            patience.nap(None)?;
+            backoff.pause(None)?;
         }
     }
 }

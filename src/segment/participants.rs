@@ -58,7 +58,7 @@ pub(super) fn living(slots: &[Slot<Linux>]) -> Vec<ParticipantInfo> {
 
 /// What a slot says of that participant, if it speaks of it.
 pub(super) fn info(slot: &Slot<Linux>, id: Id) -> Option<ParticipantInfo> {
-    slot.told_of(id, |about, thread_id| {
+    slot.read_record(id, |about, thread_id| {
         let is_alive = slot.living(id.index()).is_some_and(|(living, _)| living == id);
         let asleep_for = about.waits_since().filter(|_| is_alive);
         ParticipantInfo {

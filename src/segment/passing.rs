@@ -316,11 +316,11 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     /// Opens what is open, in its turn. Nothing is locked but a segment.
     fn adopt(&self, (file, is_shared): (File, bool)) -> Result<Segment<T, R>> {
         header::judge_format(&naming::read_header(&file)?.0)?;
-        let mut patience = naming::Patience::new(self.patience);
+        let mut backoff = naming::Backoff::new(self.busy_timeout);
         // A pass does not keep the segment in use: nobody may have it mapped, and an opener by name
         // may be reviving it.
-        let _turn = naming::turn_at(|| opening_of(&file).map(|(own, _)| own), &mut patience)?;
-        self.join_or_revive(file, is_shared, &mut patience)
+        let _turn = naming::turn_at(|| opening_of(&file).map(|(own, _)| own), &mut backoff)?;
+        self.join_or_revive(file, is_shared, &mut backoff)
     }
 }
 

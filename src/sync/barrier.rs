@@ -1,10 +1,10 @@
 //! [`Barrier`]: some meet, or all learn that they do not.
 
-use super::stamp::Stamp;
-use super::{Patience, take_part_to_wake};
+use super::guard_tag::GuardTag;
+use super::{Deadline, take_part_to_wake};
 use crate::error::{ActionError, Error, WaitError};
 use crate::platform::Linux;
-use crate::raw::barrier::{Failed, Full, Passed};
+use crate::raw::barrier::{NotJoined, NotPassed, Passed};
 use crate::raw::{self, Id, Participant};
 use crate::segment::{Definition, Part, Shareable, local};
 use core::convert::Infallible;
@@ -164,7 +164,7 @@ impl<const N: usize> Barrier<N> {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn wait(&self) -> Result<BarrierWaitResult, WaitError> {
-        self.wait_plainly(Patience::FOREVER)
+        self.wait_plainly(Deadline::NEVER)
     }
 
     /// Waits at most that long (monotonic time), and then breaks the barrier. [`Duration::MAX`] is
@@ -179,7 +179,7 @@ impl<const N: usize> Barrier<N> {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn wait_timeout(&self, timeout: Duration) -> Result<BarrierWaitResult, WaitError> {
-        self.wait_plainly(Patience::lasting(timeout))
+        self.wait_plainly(Deadline::after(timeout))
     }
 
     /// Waits at most until then. As [`wait_timeout`](Self::wait_timeout).
@@ -190,7 +190,7 @@ impl<const N: usize> Barrier<N> {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn wait_until(&self, deadline: Instant) -> Result<BarrierWaitResult, WaitError> {
-        self.wait_plainly(Patience::until(deadline))
+        self.wait_plainly(Deadline::at(deadline))
     }
 
     /// Waits; one that sees that all have arrived, the leader, runs its action before anybody is
@@ -223,7 +223,7 @@ impl<const N: usize> Barrier<N> {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn wait_with(&self, action: impl FnOnce()) -> Result<BarrierWaitResult, WaitError> {
-        self.wait_simply(Patience::FOREVER, action)
+        self.wait_simply(Deadline::NEVER, action)
     }
 
     /// [`wait_with`](Self::wait_with) and [`wait_timeout`](Self::wait_timeout). The time that the
@@ -238,7 +238,7 @@ impl<const N: usize> Barrier<N> {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn wait_timeout_with(&self, timeout: Duration, action: impl FnOnce()) -> Result<BarrierWaitResult, WaitError> {
-        self.wait_simply(Patience::lasting(timeout), action)
+        self.wait_simply(Deadline::after(timeout), action)
     }
 
     /// [`wait_with`](Self::wait_with) and [`wait_until`](Self::wait_until).
@@ -252,7 +252,7 @@ impl<const N: usize> Barrier<N> {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn wait_until_with(&self, deadline: Instant, action: impl FnOnce()) -> Result<BarrierWaitResult, WaitError> {
-        self.wait_simply(Patience::until(deadline), action)
+        self.wait_simply(Deadline::at(deadline), action)
     }
 
     /// Waits; as [`wait_with`](Self::wait_with), with an action that can fail. If it does, nobody
@@ -284,7 +284,7 @@ impl<const N: usize> Barrier<N> {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn wait_then<E>(&self, action: impl FnOnce() -> Result<(), E>) -> Result<BarrierWaitResult, ActionError<E>> {
-        self.wait_here(Patience::FOREVER, action)
+        self.wait_here(Deadline::NEVER, action)
     }
 
     /// [`wait_then`](Self::wait_then) and [`wait_timeout`](Self::wait_timeout). The time that the
@@ -304,7 +304,7 @@ impl<const N: usize> Barrier<N> {
         timeout: Duration,
         action: impl FnOnce() -> Result<(), E>,
     ) -> Result<BarrierWaitResult, ActionError<E>> {
-        self.wait_here(Patience::lasting(timeout), action)
+        self.wait_here(Deadline::after(timeout), action)
     }
 
     /// [`wait_then`](Self::wait_then) and [`wait_until`](Self::wait_until).
@@ -322,21 +322,21 @@ impl<const N: usize> Barrier<N> {
         deadline: Instant,
         action: impl FnOnce() -> Result<(), E>,
     ) -> Result<BarrierWaitResult, ActionError<E>> {
-        self.wait_here(Patience::until(deadline), action)
+        self.wait_here(Deadline::at(deadline), action)
     }
 
-    fn wait_plainly(&self, patience: Patience) -> Result<BarrierWaitResult, WaitError> {
+    fn wait_plainly(&self, deadline: Deadline) -> Result<BarrierWaitResult, WaitError> {
         let me = local::participant(self)?;
-        Ok(self.raw.wait(&me, patience.deadline(), false)?.into())
+        Ok(self.raw.wait(&me, deadline.deadline(), false)?.into())
     }
 
     /// With an action that cannot fail.
-    fn wait_simply(&self, patience: Patience, action: impl FnOnce()) -> Result<BarrierWaitResult, WaitError> {
+    fn wait_simply(&self, deadline: Deadline, action: impl FnOnce()) -> Result<BarrierWaitResult, WaitError> {
         let action = || {
             action();
             Ok::<(), Infallible>(())
         };
-        self.wait_here(patience, action).map_err(|error| match error {
+        self.wait_here(deadline, action).map_err(|error| match error {
             ActionError::Wait(error) => error,
             ActionError::Failed(never) => match never {},
         })
@@ -344,11 +344,11 @@ impl<const N: usize> Barrier<N> {
 
     fn wait_here<E>(
         &self,
-        patience: Patience,
+        deadline: Deadline,
         action: impl FnOnce() -> Result<(), E>,
     ) -> Result<BarrierWaitResult, ActionError<E>> {
         let me = local::participant(self).map_err(WaitError::from)?;
-        let passed = self.raw.wait(&me, patience.deadline(), true).map_err(WaitError::from)?;
+        let passed = self.raw.wait(&me, deadline.deadline(), true).map_err(WaitError::from)?;
         if let Passed::Runner { generation, .. } = passed {
             self.run(&me, generation, action)?;
         }
@@ -361,9 +361,9 @@ impl<const N: usize> Barrier<N> {
         generation: u32,
         action: impl FnOnce() -> Result<(), E>,
     ) -> Result<(), ActionError<E>> {
-        let running = Running { barrier: self, id: me.id, generation, stamp: Stamp::now(0) };
+        let running = Running { barrier: self, id: me.id, generation, tag: GuardTag::now(0) };
         action().map_err(ActionError::Failed)?; // with `running` dropped, as by a panic
-        let is_of_this_process = running.stamp.is_of_this_process();
+        let is_of_this_process = running.tag.is_of_this_process();
         core::mem::forget(running);
         if !is_of_this_process {
             return Err(WaitError::Broken { died: None }.into()); // forked by the action: the copy is no party
@@ -398,10 +398,10 @@ impl<const N: usize> Barrier<N> {
     /// See [above](Self#if-a-process-dies).
     pub fn join(&self) -> Result<BarrierMember<'_, N>, Error> {
         let me = local::participant(self)?;
-        let place = self.raw.join(&me).map_err(|Full| {
+        let place = self.raw.join(&me).map_err(|NotJoined| {
             Error::InvalidSize(format!("the barrier of {} parties has as many members already", self.parties()))
         })?;
-        Ok(BarrierMember { barrier: self, id: me.id, stamp: Stamp::now(place as u32), not_send: PhantomData })
+        Ok(BarrierMember { barrier: self, id: me.id, tag: GuardTag::now(place as u32), not_send: PhantomData })
     }
 
     /// Breaks the barrier: who waits, and who comes, is told, until it is [`reset`](Self::reset).
@@ -482,12 +482,12 @@ impl From<Passed> for BarrierWaitResult {
     }
 }
 
-impl From<Failed> for WaitError {
-    fn from(failed: Failed) -> Self {
+impl From<NotPassed> for WaitError {
+    fn from(failed: NotPassed) -> Self {
         match failed {
-            Failed::Broken { died } => Self::Broken { died },
-            Failed::TimedOut => Self::TimedOut,
-            Failed::Interrupted => Self::Interrupted,
+            NotPassed::Broken { died } => Self::Broken { died },
+            NotPassed::TimedOut => Self::TimedOut,
+            NotPassed::Interrupted => Self::Interrupted,
         }
     }
 }
@@ -518,12 +518,12 @@ struct Running<'a, const N: usize> {
     barrier: &'a Barrier<N>,
     id: Id,
     generation: u32,
-    stamp: Stamp,
+    tag: GuardTag,
 }
 
 impl<const N: usize> Drop for Running<'_, N> {
     fn drop(&mut self) {
-        if self.stamp.is_of_this_process() {
+        if self.tag.is_of_this_process() {
             self.barrier.raw.give_up(self.id, self.generation);
         }
     }
@@ -542,7 +542,7 @@ pub struct BarrierMember<'a, const N: usize> {
     barrier: &'a Barrier<N>,
     id: Id,
     /// Its own part: the member's place.
-    stamp: Stamp,
+    tag: GuardTag,
     not_send: PhantomData<*const ()>, // the member is a thread
 }
 
@@ -559,13 +559,13 @@ impl<const N: usize> Deref for BarrierMember<'_, N> {
 
 impl<const N: usize> Drop for BarrierMember<'_, N> {
     fn drop(&mut self) {
-        if !self.stamp.is_of_this_process() {
+        if !self.tag.is_of_this_process() {
             return; // a fork's copy
         }
-        if self.stamp.panicked_since() {
+        if self.tag.panicked_since() {
             self.barrier.raw.abort(); // it will not come, and did not decide so
         }
-        self.barrier.raw.leave(self.id, self.stamp.own() as usize);
+        self.barrier.raw.leave(self.id, self.tag.own() as usize);
     }
 }
 

@@ -57,10 +57,11 @@ use std::time::{Duration, Instant};
 ///
 /// # Who is notified
 ///
-/// [`wait_told`](Self::wait_told) and its timed forms tell why a wait ended: [`Woken`]. At most as
-/// many waits end as [`Woken::Notified`] as were asked for, by [`notify_one`](Self::notify_one),
-/// [`notify_n`](Self::notify_n) and [`notify_all`](Self::notify_all) together; and exactly as many,
-/// or all that wait if they are fewer, where
+/// [`wait_outcome`](Self::wait_outcome) and its timed forms tell why a wait ended: [`Woken`]. At
+/// most as many waits end as [`Woken::Notified`] as were asked for, by
+/// [`notify_one`](Self::notify_one), [`notify_n`](Self::notify_n) and
+/// [`notify_all`](Self::notify_all) together; and exactly as many, or all that wait if they are
+/// fewer, where
 ///
 /// - the notifier has the lock that the waiters wait with; and
 /// - no waiter is killed when it has taken its notification already.
@@ -81,7 +82,7 @@ use std::time::{Duration, Instant};
 /// fn wait(condition: &Condition) -> LockResult<()> {
 ///     let mut guard = condition.lock.adopt()?; // `wait` is called with the lock acquired
 ///     loop {
-///         let (again, woken) = match condition.changed.wait_told(guard) {
+///         let (again, woken) = match condition.changed.wait_outcome(guard) {
 ///             Ok(waited) => waited,
 ///             // Who holds the lock now, and is to be told, may be done otherwise.
 ///             Err(error) => error.into_guard().unwrap_or_else(|error| panic!("{error}")),
@@ -172,7 +173,7 @@ impl Condvar {
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies). The wait returns, whoever it is: [`Woken::Neither`].
-    pub fn wait_told<G: Waitable>(&self, guard: G) -> LockResult<(G, Woken)> {
+    pub fn wait_outcome<G: Waitable>(&self, guard: G) -> LockResult<(G, Woken)> {
         self.wait_to(guard, true, None)
     }
 
@@ -192,29 +193,29 @@ impl Condvar {
     ///
     /// let tank = Segment::<Tank>::anonymous(|_empty| {})?;
     /// let liters = tank.liters.lock().unwrap();
-    /// let (_liters, woken) = tank.filled.wait_timeout_told(liters, Duration::from_millis(1)).unwrap();
+    /// let (_liters, woken) = tank.filled.wait_timeout_outcome(liters, Duration::from_millis(1)).unwrap();
     /// assert_eq!(woken, Woken::TimedOut);
     /// # Ok::<(), outlive::Error>(())
     /// ```
     ///
     /// # Errors
-    /// Those of [`wait_told`](Self::wait_told).
+    /// Those of [`wait_outcome`](Self::wait_outcome).
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies). The wait returns, whoever it is: [`Woken::Neither`].
-    pub fn wait_timeout_told<G: Waitable>(&self, guard: G, timeout: Duration) -> LockResult<(G, Woken)> {
+    pub fn wait_timeout_outcome<G: Waitable>(&self, guard: G, timeout: Duration) -> LockResult<(G, Woken)> {
         self.wait_to(guard, true, deadline_after(timeout))
     }
 
-    /// As [`wait_timeout_told`](Self::wait_timeout_told), until a moment.
+    /// As [`wait_timeout_outcome`](Self::wait_timeout_outcome), until a moment.
     ///
     /// # Errors
-    /// Those of [`wait_told`](Self::wait_told).
+    /// Those of [`wait_outcome`](Self::wait_outcome).
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies). The wait returns, whoever it is: [`Woken::Neither`].
-    pub fn wait_until_told<G: Waitable>(&self, guard: G, deadline: Instant) -> LockResult<(G, Woken)> {
-        self.wait_timeout_told(guard, deadline.saturating_duration_since(Instant::now()))
+    pub fn wait_until_outcome<G: Waitable>(&self, guard: G, deadline: Instant) -> LockResult<(G, Woken)> {
+        self.wait_timeout_outcome(guard, deadline.saturating_duration_since(Instant::now()))
     }
 
     /// Waits as long as the condition is true. It is looked at with the lock held, at least once.

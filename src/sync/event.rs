@@ -1,6 +1,6 @@
 //! [`Event`]: something has happened, or has not yet.
 
-use super::{Patience, take_part_to_wake};
+use super::{Deadline, take_part_to_wake};
 use crate::error::{Error, WaitError};
 use crate::platform::Linux;
 use crate::raw::{self, event::NotSet};
@@ -114,7 +114,7 @@ impl Event {
     /// See [above](Self#if-a-process-dies).
     #[inline]
     pub fn wait(&self) -> Result<(), WaitError> {
-        self.wait_with(Patience::FOREVER)
+        self.wait_with(Deadline::NEVER)
     }
 
     /// Does not wait: whether it is set; with `auto_reset` it is then clear.
@@ -126,7 +126,7 @@ impl Event {
     /// See [above](Self#if-a-process-dies).
     #[inline]
     pub fn try_wait(&self) -> Result<(), WaitError> {
-        self.wait_with(Patience::None)
+        self.wait_with(Deadline::Immediate)
     }
 
     /// Waits until it is set, at most that long (monotonic time). [`Duration::MAX`] is for ever.
@@ -137,7 +137,7 @@ impl Event {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn wait_timeout(&self, timeout: Duration) -> Result<(), WaitError> {
-        self.wait_with(Patience::lasting(timeout))
+        self.wait_with(Deadline::after(timeout))
     }
 
     /// Waits until it is set, at most until then. A moment that has passed is as good as now.
@@ -148,16 +148,16 @@ impl Event {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn wait_until(&self, deadline: Instant) -> Result<(), WaitError> {
-        self.wait_with(Patience::until(deadline))
+        self.wait_with(Deadline::at(deadline))
     }
 
     #[inline(always)]
-    fn wait_with(&self, patience: Patience) -> Result<(), WaitError> {
+    fn wait_with(&self, deadline: Deadline) -> Result<(), WaitError> {
         let me = local::participant(self)?;
-        match patience {
-            Patience::None if self.raw.try_wait() => Ok(()),
-            Patience::None => Err(WaitError::WouldBlock),
-            Patience::Until(deadline) => self.raw.wait(&me, deadline).map_err(Self::refuse),
+        match deadline {
+            Deadline::Immediate if self.raw.try_wait() => Ok(()),
+            Deadline::Immediate => Err(WaitError::WouldBlock),
+            Deadline::By(deadline) => self.raw.wait(&me, deadline).map_err(Self::refuse),
         }
     }
 

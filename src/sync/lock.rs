@@ -1,10 +1,10 @@
 //! [`Lock`]: the mutex's word without data, taken and given back by separate calls.
 
-use super::stamp::Stamp;
-use super::{LockResult, Patience, is_current_thread};
+use super::guard_tag::GuardTag;
+use super::{Deadline, LockResult, is_current_thread};
 use crate::error::{Error, LockError};
 use crate::platform::Linux;
-use crate::raw::{self, Acquired, Cause, Id, Leaked, Refusal};
+use crate::raw::{self, Acquired, Cause, Id, Leaked, NotLocked};
 use crate::segment::{Definition, Shareable, local};
 use core::fmt;
 use core::marker::PhantomData;
@@ -70,7 +70,7 @@ impl Lock {
     /// See [above](Self#if-a-process-dies).
     #[inline]
     pub fn acquire(&self) -> LockResult<()> {
-        self.acquire_with(Patience::FOREVER).map(drop)
+        self.acquire_with(Deadline::NEVER).map(drop)
     }
 
     /// Acquires if that takes no waiting. A dead holder is no reason to wait.
@@ -82,7 +82,7 @@ impl Lock {
     /// See [above](Self#if-a-process-dies).
     #[inline]
     pub fn try_acquire(&self) -> LockResult<()> {
-        self.acquire_with(Patience::None).map(drop)
+        self.acquire_with(Deadline::Immediate).map(drop)
     }
 
     /// Acquires, waiting at most that long (monotonic time). [`Duration::MAX`] is for ever.
@@ -93,7 +93,7 @@ impl Lock {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn try_acquire_for(&self, timeout: Duration) -> LockResult<()> {
-        self.acquire_with(Patience::lasting(timeout)).map(drop)
+        self.acquire_with(Deadline::after(timeout)).map(drop)
     }
 
     /// Acquires, waiting at most until then.
@@ -104,15 +104,15 @@ impl Lock {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn try_acquire_until(&self, deadline: Instant) -> LockResult<()> {
-        self.acquire_with(Patience::until(deadline)).map(drop)
+        self.acquire_with(Deadline::at(deadline)).map(drop)
     }
 
     #[inline(always)]
-    fn acquire_with(&self, patience: Patience) -> Result<Id, LockError<()>> {
+    fn acquire_with(&self, deadline: Deadline) -> Result<Id, LockError<()>> {
         let me = local::participant(self)?;
-        let answer = match patience {
-            Patience::None => self.raw.try_lock_with(&me, Leaked::Wait),
-            Patience::Until(deadline) => self.raw.lock_with(&me, deadline, Leaked::Wait),
+        let answer = match deadline {
+            Deadline::Immediate => self.raw.try_lock_with(&me, Leaked::Wait),
+            Deadline::By(deadline) => self.raw.lock_with(&me, deadline, Leaked::Wait),
         };
         match answer {
             Ok(Acquired { inconsistent: None }) => {
@@ -167,7 +167,7 @@ impl Lock {
     /// See [above](Self#if-a-process-dies).
     #[inline]
     pub fn lock(&self) -> LockResult<LockGuard<'_>> {
-        self.lock_with(Patience::FOREVER)
+        self.lock_with(Deadline::NEVER)
     }
 
     /// As [`try_acquire`](Self::try_acquire), with a guard.
@@ -178,7 +178,7 @@ impl Lock {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn try_lock(&self) -> LockResult<LockGuard<'_>> {
-        self.lock_with(Patience::None)
+        self.lock_with(Deadline::Immediate)
     }
 
     /// As [`try_acquire_for`](Self::try_acquire_for), with a guard.
@@ -189,7 +189,7 @@ impl Lock {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn try_lock_for(&self, timeout: Duration) -> LockResult<LockGuard<'_>> {
-        self.lock_with(Patience::lasting(timeout))
+        self.lock_with(Deadline::after(timeout))
     }
 
     /// As [`try_acquire_until`](Self::try_acquire_until), with a guard.
@@ -200,26 +200,26 @@ impl Lock {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn try_lock_until(&self, deadline: Instant) -> LockResult<LockGuard<'_>> {
-        self.lock_with(Patience::until(deadline))
+        self.lock_with(Deadline::at(deadline))
     }
 
     #[inline(always)]
-    fn lock_with(&self, patience: Patience) -> LockResult<LockGuard<'_>> {
+    fn lock_with(&self, deadline: Deadline) -> LockResult<LockGuard<'_>> {
         let me = local::participant(self)?;
         if self.raw.take_free(&me) {
             local::lock_begins();
             return Ok(LockGuard::new(self, me.id));
         }
-        self.lock_slow(me.id, patience)
+        self.lock_slow(me.id, deadline)
     }
 
     #[cold]
-    fn lock_slow(&self, me: Id, patience: Patience) -> LockResult<LockGuard<'_>> {
+    fn lock_slow(&self, me: Id, deadline: Deadline) -> LockResult<LockGuard<'_>> {
         // Should another release it between this look and the wait, it is had at once.
-        if matches!(patience, Patience::Until(_)) && self.raw.holder() == Some(me) {
+        if matches!(deadline, Deadline::By(_)) && self.raw.holder() == Some(me) {
             return Err(LockError::Deadlock);
         }
-        match self.acquire_with(patience) {
+        match self.acquire_with(deadline) {
             Ok(id) => Ok(LockGuard::new(self, id)),
             Err(error) => self.tell_with_guard(error),
         }
@@ -312,7 +312,7 @@ impl Lock {
 }
 
 #[cold]
-fn tell(answer: Result<Acquired, Refusal>) -> Result<Id, LockError<()>> {
+fn tell(answer: Result<Acquired, NotLocked>) -> Result<Id, LockError<()>> {
     match answer {
         Ok(Acquired { inconsistent }) => {
             local::lock_begins();
@@ -349,7 +349,7 @@ impl fmt::Debug for Lock {
 pub struct LockGuard<'a> {
     pub(super) lock: &'a Lock,
     /// Its own part: the word of the holder's id.
-    pub(super) stamp: Stamp,
+    pub(super) tag: GuardTag,
     not_send: PhantomData<*const ()>, // the holder is a thread
 }
 
@@ -359,7 +359,7 @@ unsafe impl Sync for LockGuard<'_> {}
 impl<'a> LockGuard<'a> {
     #[inline(always)]
     pub(super) fn new(lock: &'a Lock, id: Id) -> Self {
-        Self { lock, stamp: Stamp::now(id.word()), not_send: PhantomData }
+        Self { lock, tag: GuardTag::now(id.word()), not_send: PhantomData }
     }
 
     /// Says that what the lock protects is right again.
@@ -396,23 +396,23 @@ impl<'a> LockGuard<'a> {
 
     #[inline(always)]
     fn give_back(&self) -> Result<(), Error> {
-        let is_plain = self.stamp.is_of_this_process() && !self.stamp.panicked_since();
-        if is_plain && self.lock.raw.release_plain(self.stamp.own()) {
+        let is_plain = self.tag.is_of_this_process() && !self.tag.panicked_since();
+        if is_plain && self.lock.raw.release_plain(self.tag.own()) {
             local::lock_ends();
             return Ok(());
         }
-        give_back_slowly(&self.lock.raw, self.stamp)
+        give_back_slowly(&self.lock.raw, self.tag)
     }
 }
 
-// The stamp by value: a reference would force the guard into memory before the fast path's CAS.
+// The tag by value: a reference would force the guard into memory before the fast path's CAS.
 #[cold]
-fn give_back_slowly(raw: &raw::Mutex<Linux>, stamp: Stamp) -> Result<(), Error> {
-    if !stamp.is_of_this_process() {
+fn give_back_slowly(raw: &raw::Mutex<Linux>, tag: GuardTag) -> Result<(), Error> {
+    if !tag.is_of_this_process() {
         return Ok(()); // a fork's copy
     }
-    let id = Id::holder_in(stamp.own());
-    let left = stamp.panicked_since().then_some(Cause::Panicked(id));
+    let id = Id::holder_in(tag.own());
+    let left = tag.panicked_since().then_some(Cause::Panicked(id));
     raw.release(id, left)?; // if somebody else did, this thread's count stays too high, which is harmless
     local::lock_ends();
     Ok(())

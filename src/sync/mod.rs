@@ -3,6 +3,7 @@
 mod barrier;
 mod condvar;
 mod event;
+mod guard_tag;
 mod interruptible;
 mod lock;
 mod mutex;
@@ -12,7 +13,6 @@ mod permit_pool;
 mod reentrant;
 mod rwlock;
 mod semaphore;
-mod stamp;
 mod waitable;
 
 pub use barrier::{Barrier, BarrierMember, BarrierWaitResult};
@@ -31,7 +31,7 @@ pub use waitable::Waitable;
 
 use crate::error::{Error, LockError};
 use crate::platform::{Linux, Platform};
-use crate::raw::{Id, Refusal};
+use crate::raw::{Id, NotLocked};
 use crate::segment::local;
 use std::time::{Duration, Instant};
 
@@ -41,25 +41,25 @@ pub type LockResult<G> = Result<G, LockError<G>>;
 /// How long an operation may wait. `Until(None)` also stands for a moment further away than clocks
 /// count.
 #[derive(Clone, Copy)]
-enum Patience {
-    None,
-    Until(Option<Duration>),
+enum Deadline {
+    Immediate,
+    By(Option<Duration>),
 }
 
-impl Patience {
-    const FOREVER: Self = Self::Until(None);
+impl Deadline {
+    const NEVER: Self = Self::By(None);
 
-    fn lasting(timeout: Duration) -> Self {
-        Self::Until(Linux::now().checked_add(timeout))
+    fn after(timeout: Duration) -> Self {
+        Self::By(Linux::now().checked_add(timeout))
     }
-    fn until(deadline: Instant) -> Self {
-        Self::lasting(deadline.saturating_duration_since(Instant::now()))
+    fn at(deadline: Instant) -> Self {
+        Self::after(deadline.saturating_duration_since(Instant::now()))
     }
     /// Of an operation that always waits.
     fn deadline(self) -> Option<Duration> {
         match self {
-            Self::None => Some(Duration::ZERO),
-            Self::Until(deadline) => deadline,
+            Self::Immediate => Some(Duration::ZERO),
+            Self::By(deadline) => deadline,
         }
     }
 }
@@ -84,15 +84,15 @@ fn is_current_thread<T: ?Sized>(place: &T, holder: Option<Id>) -> bool {
     holder.is_some() && holder == local::known_as(place)
 }
 
-impl<G> From<Refusal> for LockError<G> {
-    fn from(refusal: Refusal) -> Self {
+impl<G> From<NotLocked> for LockError<G> {
+    fn from(refusal: NotLocked) -> Self {
         match refusal {
-            Refusal::WouldBlock => Self::WouldBlock,
-            Refusal::TimedOut => Self::TimedOut,
-            Refusal::Interrupted => Self::Interrupted,
-            Refusal::Deadlock => Self::Deadlock,
-            Refusal::TooDeep => Self::TooDeep,
-            Refusal::Leaked(by) => Self::Leaked { by },
+            NotLocked::WouldBlock => Self::WouldBlock,
+            NotLocked::TimedOut => Self::TimedOut,
+            NotLocked::Interrupted => Self::Interrupted,
+            NotLocked::Deadlock => Self::Deadlock,
+            NotLocked::TooDeep => Self::TooDeep,
+            NotLocked::Leaked(by) => Self::Leaked { by },
         }
     }
 }

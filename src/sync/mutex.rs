@@ -1,10 +1,10 @@
 //! [`Mutex`]: data under a lock that outlives its holder.
 
-use super::stamp::Stamp;
-use super::{LockResult, Patience, is_current_thread};
+use super::guard_tag::GuardTag;
+use super::{Deadline, LockResult, is_current_thread};
 use crate::error::LockError;
 use crate::platform::Linux;
-use crate::raw::{self, Acquired, Cause, Id, Leaked, Refusal};
+use crate::raw::{self, Acquired, Cause, Id, Leaked, NotLocked};
 use crate::segment::{Definition, Part, Shareable, local};
 use core::cell::UnsafeCell;
 use core::fmt;
@@ -101,7 +101,7 @@ impl<T> Mutex<T> {
     /// See [above](Self#if-a-process-dies).
     #[inline]
     pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
-        self.lock_with(Patience::FOREVER)
+        self.lock_with(Deadline::NEVER)
     }
 
     /// Locks if that takes no waiting. A dead holder is no reason to wait.
@@ -113,7 +113,7 @@ impl<T> Mutex<T> {
     /// See [above](Self#if-a-process-dies).
     #[inline]
     pub fn try_lock(&self) -> LockResult<MutexGuard<'_, T>> {
-        self.lock_with(Patience::None)
+        self.lock_with(Deadline::Immediate)
     }
 
     /// Locks, waiting at most that long (monotonic time). [`Duration::MAX`] is for ever.
@@ -124,7 +124,7 @@ impl<T> Mutex<T> {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn try_lock_for(&self, timeout: Duration) -> LockResult<MutexGuard<'_, T>> {
-        self.lock_with(Patience::lasting(timeout))
+        self.lock_with(Deadline::after(timeout))
     }
 
     /// Locks, waiting at most until then. A moment that has passed is as good as now.
@@ -135,7 +135,7 @@ impl<T> Mutex<T> {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn try_lock_until(&self, deadline: Instant) -> LockResult<MutexGuard<'_, T>> {
-        self.lock_with(Patience::until(deadline))
+        self.lock_with(Deadline::at(deadline))
     }
 
     /// As [`try_lock`](Self::try_lock), and takes the lock over from a thread that
@@ -155,17 +155,17 @@ impl<T> Mutex<T> {
     }
 
     #[inline(always)]
-    fn lock_with(&self, patience: Patience) -> LockResult<MutexGuard<'_, T>> {
+    fn lock_with(&self, deadline: Deadline) -> LockResult<MutexGuard<'_, T>> {
         let me = local::participant(self)?;
-        let answer = match patience {
-            Patience::None => self.raw.try_lock(&me),
-            Patience::Until(deadline) => self.raw.lock(&me, deadline),
+        let answer = match deadline {
+            Deadline::Immediate => self.raw.try_lock(&me),
+            Deadline::By(deadline) => self.raw.lock(&me, deadline),
         };
         self.guarded(answer)
     }
 
     #[inline(always)]
-    fn guarded(&self, answer: Result<Acquired, Refusal>) -> LockResult<MutexGuard<'_, T>> {
+    fn guarded(&self, answer: Result<Acquired, NotLocked>) -> LockResult<MutexGuard<'_, T>> {
         match answer {
             Ok(Acquired { inconsistent: None }) => Ok(MutexGuard::new(self, None)),
             Ok(Acquired { inconsistent: Some(cause) }) => self.tell(cause),
@@ -179,7 +179,7 @@ impl<T> Mutex<T> {
     }
 
     #[cold]
-    fn refuse<'a>(refusal: Refusal) -> LockResult<MutexGuard<'a, T>> {
+    fn refuse<'a>(refusal: NotLocked) -> LockResult<MutexGuard<'a, T>> {
         Err(refusal.into())
     }
 
@@ -257,7 +257,7 @@ impl<T: fmt::Debug> fmt::Debug for Mutex<T> {
 pub struct MutexGuard<'a, T> {
     pub(super) lock: &'a Mutex<T>,
     /// Its own part: the word to leave behind, as `raw::hold` has it.
-    pub(super) stamp: Stamp,
+    pub(super) tag: GuardTag,
     not_send: PhantomData<*const ()>, // the holder is a thread
 }
 
@@ -268,14 +268,14 @@ impl<'a, T> MutexGuard<'a, T> {
     #[inline(always)]
     pub(super) fn new(lock: &'a Mutex<T>, left: Option<Cause>) -> Self {
         local::hold_begins();
-        Self { lock, stamp: Stamp::now(left.map_or(0, Cause::word)), not_send: PhantomData }
+        Self { lock, tag: GuardTag::now(left.map_or(0, Cause::word)), not_send: PhantomData }
     }
 
     /// Says that the data is right again: the next one to lock hears nothing of the death or panic
     /// before.
     pub fn mark_consistent(&mut self) {
-        self.stamp.set_own(0);
-        if self.stamp.is_of_this_process() {
+        self.tag.set_own(0);
+        if self.tag.is_of_this_process() {
             self.lock.raw.mark_consistent();
         }
     }
@@ -302,13 +302,13 @@ impl<T> DerefMut for MutexGuard<'_, T> {
 impl<T> Drop for MutexGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        if !self.stamp.is_of_this_process() {
+        if !self.tag.is_of_this_process() {
             return; // a fork's copy
         }
-        if self.stamp.panicked_since() {
-            self.stamp.set_own(Cause::Panicked(self.lock.raw.holder()).word());
+        if self.tag.panicked_since() {
+            self.tag.set_own(Cause::Panicked(self.lock.raw.holder()).word());
         }
-        self.lock.raw.unlock(self.stamp.own());
+        self.lock.raw.unlock(self.tag.own());
         // Only now: an exchange waits for the stores before it. The count is too high for a moment,
         // as it may be.
         local::hold_ends();

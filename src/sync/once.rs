@@ -1,7 +1,7 @@
 //! [`Once`], [`OnceLock`], [`LazyLock`]: what is done once, by whoever comes first and does not die
 //! over it.
 
-use super::stamp::Stamp;
+use super::guard_tag::GuardTag;
 use crate::error::WaitError;
 use crate::platform::Linux;
 use crate::platform::linux::never;
@@ -111,7 +111,7 @@ impl Once {
     ) -> Result<(), E> {
         let Some(attempt) = self.attempt()? else { return Ok(()) };
         let value = make(&attempt.state)?;
-        if attempt.stamp.is_of_this_process() {
+        if attempt.tag.is_of_this_process() {
             keep(value);
             attempt.complete();
             return Ok(());
@@ -134,7 +134,7 @@ impl Once {
             Err(NotBegun::Interrupted) => Err(WaitError::Interrupted),
             Ok(Begun::Complete) => Ok(None),
             Ok(Begun::Ours { earlier }) => {
-                Ok(Some(Attempt { once: self, id: me.id, state: OnceState { earlier }, stamp: Stamp::now(0) }))
+                Ok(Some(Attempt { once: self, id: me.id, state: OnceState { earlier }, tag: GuardTag::now(0) }))
             }
         }
     }
@@ -181,7 +181,7 @@ struct Attempt<'a> {
     once: &'a Once,
     id: Id,
     state: OnceState,
-    stamp: Stamp,
+    tag: GuardTag,
 }
 
 impl Attempt<'_> {
@@ -192,10 +192,10 @@ impl Attempt<'_> {
 
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
-        if !self.stamp.is_of_this_process() {
+        if !self.tag.is_of_this_process() {
             return; // a fork's copy
         }
-        let panicked = self.stamp.panicked_since().then_some(Cause::Panicked(Some(self.id)));
+        let panicked = self.tag.panicked_since().then_some(Cause::Panicked(Some(self.id)));
         self.once.raw.end(Err(panicked.or(self.state.earlier)));
     }
 }

@@ -1,10 +1,10 @@
 //! [`PermitPool`]: permits with numbers, held by name, that come back from the dead.
 
-use super::stamp::Stamp;
-use super::{Patience, take_part_to_wake};
+use super::guard_tag::GuardTag;
+use super::{Deadline, take_part_to_wake};
 use crate::error::{Error, WaitError};
 use crate::platform::Linux;
-use crate::raw::permits::{NoPermit, Taken};
+use crate::raw::permit_pool::{NoPermit, Taken};
 use crate::raw::{self, Id};
 use crate::segment::{Definition, Part, Shareable, local};
 use core::fmt;
@@ -53,7 +53,7 @@ use std::time::{Duration, Instant};
 /// Nothing stays marked: who takes a permit over and does not ask has lost the news.
 #[repr(transparent)]
 pub struct PermitPool<const N: usize> {
-    raw: raw::Permits<Linux, N>,
+    raw: raw::PermitPool<Linux, N>,
 }
 
 // SAFETY: words alone, understood whatever their bits; repr(transparent) over repr(C), no pointers,
@@ -61,7 +61,10 @@ pub struct PermitPool<const N: usize> {
 unsafe impl<const N: usize> Shareable for PermitPool<N> {
     const DEFINITION: &'static Definition = &Definition::structure::<Self>(
         "outlive::PermitPool",
-        &[Part::const_parameter("N", N as u128), Part::words::<raw::Permits<Linux, N>>("raw", offset_of!(Self, raw))],
+        &[
+            Part::const_parameter("N", N as u128),
+            Part::words::<raw::PermitPool<Linux, N>>("raw", offset_of!(Self, raw)),
+        ],
     );
 }
 
@@ -105,7 +108,7 @@ impl<const N: usize> PermitPool<N> {
     const fn from_capacity_word(capacity: u32) -> Self {
         const { assert!(N > 0 && N <= 1 << 30, "a pool has at least one permit, and at most 2^30") };
         let holds = [const { Linux::zero() }; N];
-        Self { raw: raw::Permits::from_words(Linux::zero(), Linux::word(capacity), holds) }
+        Self { raw: raw::PermitPool::from_words(Linux::zero(), Linux::word(capacity), holds) }
     }
 
     /// Makes it a pool of `capacity` free permits, in place: for the moment in which a segment is
@@ -153,7 +156,7 @@ impl<const N: usize> PermitPool<N> {
     /// See [above](Self#if-a-process-dies).
     #[inline]
     pub fn acquire(&self) -> Result<Permit<'_, N>, WaitError> {
-        self.acquire_with(Patience::FOREVER)
+        self.acquire_with(Deadline::NEVER)
     }
 
     /// Acquires a permit if that takes no waiting. A dead holder is no reason to wait.
@@ -167,7 +170,7 @@ impl<const N: usize> PermitPool<N> {
     /// See [above](Self#if-a-process-dies).
     #[inline]
     pub fn try_acquire(&self) -> Result<Permit<'_, N>, WaitError> {
-        self.acquire_with(Patience::None)
+        self.acquire_with(Deadline::Immediate)
     }
 
     /// Acquires a permit, waiting at most that long (monotonic time). [`Duration::MAX`] is for
@@ -179,7 +182,7 @@ impl<const N: usize> PermitPool<N> {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn try_acquire_for(&self, timeout: Duration) -> Result<Permit<'_, N>, WaitError> {
-        self.acquire_with(Patience::lasting(timeout))
+        self.acquire_with(Deadline::after(timeout))
     }
 
     /// Acquires a permit, waiting at most until then.
@@ -190,20 +193,20 @@ impl<const N: usize> PermitPool<N> {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn try_acquire_until(&self, deadline: Instant) -> Result<Permit<'_, N>, WaitError> {
-        self.acquire_with(Patience::until(deadline))
+        self.acquire_with(Deadline::at(deadline))
     }
 
     #[inline(always)]
-    fn acquire_with(&self, patience: Patience) -> Result<Permit<'_, N>, WaitError> {
+    fn acquire_with(&self, deadline: Deadline) -> Result<Permit<'_, N>, WaitError> {
         let me = local::participant(self)?;
-        let answer = match patience {
-            Patience::None => self.raw.try_acquire(&me),
-            Patience::Until(deadline) => self.raw.acquire(&me, deadline),
+        let answer = match deadline {
+            Deadline::Immediate => self.raw.try_acquire(&me),
+            Deadline::By(deadline) => self.raw.acquire(&me, deadline),
         };
         match answer {
             Ok(Taken { index, from }) => {
-                let (index, stamp) = (index as u32, Stamp::now(me.id.word()));
-                Ok(Permit { pool: self, stamp, index, from: from.map_or(0, Id::word), not_send: PhantomData })
+                let (index, tag) = (index as u32, GuardTag::now(me.id.word()));
+                Ok(Permit { pool: self, tag, index, from: from.map_or(0, Id::word), not_send: PhantomData })
             }
             Err(NoPermit::WouldBlock) => Err(WaitError::WouldBlock),
             Err(NoPermit::TimedOut) => Err(WaitError::TimedOut),
@@ -276,7 +279,7 @@ impl<const N: usize> fmt::Debug for PermitPool<N> {
 pub struct Permit<'a, const N: usize> {
     pool: &'a PermitPool<N>,
     /// Its own part: the word of the holder's id.
-    stamp: Stamp,
+    tag: GuardTag,
     index: u32,
     /// The word of the id of the dead holder before, or 0.
     from: u32,
@@ -320,13 +323,13 @@ impl<const N: usize> Permit<'_, N> {
     /// ```
     pub fn forget(self) -> (usize, Id) {
         let this = core::mem::ManuallyDrop::new(self);
-        (this.index(), Id::holder_in(this.stamp.own()).expect("a permit has a holder"))
+        (this.index(), Id::holder_in(this.tag.own()).expect("a permit has a holder"))
     }
 
     #[inline]
     fn give_back(&self) -> Result<(), Error> {
-        match Id::holder_in(self.stamp.own()) {
-            Some(holder) if self.stamp.is_of_this_process() => Ok(self.pool.raw.release(self.index(), holder)?),
+        match Id::holder_in(self.tag.own()) {
+            Some(holder) if self.tag.is_of_this_process() => Ok(self.pool.raw.release(self.index(), holder)?),
             _ => Ok(()), // a fork's copy
         }
     }

@@ -1,7 +1,7 @@
 //! [`ReentrantMutex`]: a lock that its holder may take again.
 
-use super::stamp::Stamp;
-use super::{LockResult, Patience, is_current_thread};
+use super::guard_tag::GuardTag;
+use super::{Deadline, LockResult, is_current_thread};
 use crate::error::{Error, LockError};
 use crate::platform::Linux;
 use crate::raw::mutex::NotHeld;
@@ -98,7 +98,7 @@ impl<T> ReentrantMutex<T> {
     /// See [above](Self#if-a-process-dies).
     #[inline]
     pub fn lock(&self) -> LockResult<ReentrantMutexGuard<'_, T>> {
-        self.lock_with(Patience::FOREVER)
+        self.lock_with(Deadline::NEVER)
     }
 
     /// Locks if that takes no waiting. A dead holder is no reason to wait.
@@ -110,7 +110,7 @@ impl<T> ReentrantMutex<T> {
     /// See [above](Self#if-a-process-dies).
     #[inline]
     pub fn try_lock(&self) -> LockResult<ReentrantMutexGuard<'_, T>> {
-        self.lock_with(Patience::None)
+        self.lock_with(Deadline::Immediate)
     }
 
     /// Locks, waiting at most that long (monotonic time). [`Duration::MAX`] is for ever.
@@ -121,7 +121,7 @@ impl<T> ReentrantMutex<T> {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn try_lock_for(&self, timeout: Duration) -> LockResult<ReentrantMutexGuard<'_, T>> {
-        self.lock_with(Patience::lasting(timeout))
+        self.lock_with(Deadline::after(timeout))
     }
 
     /// Locks, waiting at most until then. A moment that has passed is as good as now.
@@ -132,7 +132,7 @@ impl<T> ReentrantMutex<T> {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn try_lock_until(&self, deadline: Instant) -> LockResult<ReentrantMutexGuard<'_, T>> {
-        self.lock_with(Patience::until(deadline))
+        self.lock_with(Deadline::at(deadline))
     }
 
     /// Takes a hold without a guard, for Python's `acquire()`. Until it is
@@ -145,7 +145,7 @@ impl<T> ReentrantMutex<T> {
     /// See [above](Self#if-a-process-dies).
     #[inline]
     pub fn acquire(&self) -> LockResult<()> {
-        self.acquire_with(Patience::FOREVER)
+        self.acquire_with(Deadline::NEVER)
     }
 
     /// As [`acquire`](Self::acquire), if that takes no waiting.
@@ -157,7 +157,7 @@ impl<T> ReentrantMutex<T> {
     /// See [above](Self#if-a-process-dies).
     #[inline]
     pub fn try_acquire(&self) -> LockResult<()> {
-        self.acquire_with(Patience::None)
+        self.acquire_with(Deadline::Immediate)
     }
 
     /// As [`acquire`](Self::acquire), waiting at most that long. [`Duration::MAX`] is for ever.
@@ -168,7 +168,7 @@ impl<T> ReentrantMutex<T> {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn try_acquire_for(&self, timeout: Duration) -> LockResult<()> {
-        self.acquire_with(Patience::lasting(timeout))
+        self.acquire_with(Deadline::after(timeout))
     }
 
     /// As [`acquire`](Self::acquire), waiting at most until then.
@@ -179,7 +179,7 @@ impl<T> ReentrantMutex<T> {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn try_acquire_until(&self, deadline: Instant) -> LockResult<()> {
-        self.acquire_with(Patience::until(deadline))
+        self.acquire_with(Deadline::at(deadline))
     }
 
     /// Gives back a hold of this thread's, in the end one for each [`acquire`](Self::acquire).
@@ -239,11 +239,11 @@ impl<T> ReentrantMutex<T> {
 
     /// A hold: who has it, and what there is to be told.
     #[inline(always)]
-    fn take<G>(&self, patience: Patience) -> Result<(Id, Acquired), LockError<G>> {
+    fn take<G>(&self, deadline: Deadline) -> Result<(Id, Acquired), LockError<G>> {
         let me = local::participant(self)?;
-        let answer = match patience {
-            Patience::None => self.raw.try_lock(&me),
-            Patience::Until(deadline) => self.raw.lock(&me, deadline),
+        let answer = match deadline {
+            Deadline::Immediate => self.raw.try_lock(&me),
+            Deadline::By(deadline) => self.raw.lock(&me, deadline),
         };
         match answer {
             Ok(acquired) => Ok((me.id, acquired)),
@@ -252,8 +252,8 @@ impl<T> ReentrantMutex<T> {
     }
 
     #[inline(always)]
-    fn acquire_with(&self, patience: Patience) -> LockResult<()> {
-        match self.take(patience) {
+    fn acquire_with(&self, deadline: Deadline) -> LockResult<()> {
+        match self.take(deadline) {
             Ok((_, Acquired { inconsistent: None })) => Ok(()),
             Ok((_, Acquired { inconsistent: Some(cause) })) => Err(LockError::of(cause, ())),
             Err(refused) => Err(refused),
@@ -261,8 +261,8 @@ impl<T> ReentrantMutex<T> {
     }
 
     #[inline(always)]
-    fn lock_with(&self, patience: Patience) -> LockResult<ReentrantMutexGuard<'_, T>> {
-        match self.take(patience) {
+    fn lock_with(&self, deadline: Deadline) -> LockResult<ReentrantMutexGuard<'_, T>> {
+        match self.take(deadline) {
             Ok((id, Acquired { inconsistent: None })) => Ok(ReentrantMutexGuard::new(self, id.word())),
             Ok((_, Acquired { inconsistent: Some(cause) })) => self.tell(cause),
             Err(refused) => Err(refused),
@@ -390,7 +390,7 @@ pub struct ReentrantMutexGuard<'a, T> {
     pub(super) lock: &'a ReentrantMutex<T>,
     /// Its own part: the word of the holder's id; or, where an inconsistency was told, the word of
     /// its cause.
-    pub(super) stamp: Stamp,
+    pub(super) tag: GuardTag,
     not_send: PhantomData<*const ()>, // the holder is a thread
 }
 
@@ -401,13 +401,13 @@ impl<'a, T> ReentrantMutexGuard<'a, T> {
     #[inline(always)]
     pub(super) fn new(lock: &'a ReentrantMutex<T>, own: u32) -> Self {
         local::hold_begins();
-        Self { lock, stamp: Stamp::now(own), not_send: PhantomData }
+        Self { lock, tag: GuardTag::now(own), not_send: PhantomData }
     }
 
     /// Says that the data is right again: the next one to lock hears nothing of the death or panic
     /// before.
     pub fn mark_consistent(&mut self) {
-        if self.stamp.is_of_this_process() {
+        if self.tag.is_of_this_process() {
             self.lock.raw.mark_consistent();
         }
     }
@@ -423,16 +423,16 @@ impl<'a, T> ReentrantMutexGuard<'a, T> {
     /// See [`ReentrantMutex`](ReentrantMutex#if-a-process-dies). Nothing is changed by this.
     pub fn forget(self) {
         let guard = core::mem::ManuallyDrop::new(self);
-        if guard.stamp.is_of_this_process() {
+        if guard.tag.is_of_this_process() {
             local::hold_ends(); // of the guard alone: the words are as after `acquire`
         }
     }
 
     #[inline]
     fn give_back(&self) -> Result<(), NotHeld> {
-        let own = self.stamp.own();
+        let own = self.tag.own();
         match Id::holder_in(own) {
-            Some(id) if !self.stamp.panicked_since() => self.lock.raw.release(id, 0),
+            Some(id) if !self.tag.panicked_since() => self.lock.raw.release(id, 0),
             _ => self.give_back_slow(own),
         }
     }
@@ -442,7 +442,7 @@ impl<'a, T> ReentrantMutexGuard<'a, T> {
     fn give_back_slow(&self, cause: u32) -> Result<(), NotHeld> {
         // The one who locked is a participant; if it is none any more, it holds nothing.
         let Ok(me) = local::participant(self.lock) else { return Err(NotHeld { holder: None }) };
-        if self.stamp.panicked_since() {
+        if self.tag.panicked_since() {
             self.lock.raw.release_in_panic(me.id)
         } else {
             self.lock.raw.release(me.id, cause)
@@ -461,7 +461,7 @@ impl<T> Deref for ReentrantMutexGuard<'_, T> {
 impl<T> Drop for ReentrantMutexGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        if !self.stamp.is_of_this_process() {
+        if !self.tag.is_of_this_process() {
             return; // a fork's copy
         }
         let given_back = self.give_back();

@@ -1,7 +1,7 @@
 //! [`RwLock`]: data that many read or one writes, under a lock that outlives them all.
 
-use super::stamp::Stamp;
-use super::{LockResult, Patience, is_current_thread};
+use super::guard_tag::GuardTag;
+use super::{Deadline, LockResult, is_current_thread};
 use crate::error::LockError;
 use crate::platform::Linux;
 use crate::raw::rwlock::{self, Line, Reading};
@@ -135,7 +135,7 @@ macro_rules! family {
         /// See [above](Self#if-a-process-dies).
         #[inline]
         pub fn $wait(&self) -> LockResult<$guard<'_, T, READERS>> {
-            self.$with(Patience::FOREVER)
+            self.$with(Deadline::NEVER)
         }
 
         #[doc = concat!("Locks for ", $what, " if that takes no waiting. The dead are no reason to wait.")]
@@ -149,7 +149,7 @@ macro_rules! family {
         /// See [above](Self#if-a-process-dies).
         #[inline]
         pub fn $try_now(&self) -> LockResult<$guard<'_, T, READERS>> {
-            self.$with(Patience::None)
+            self.$with(Deadline::Immediate)
         }
 
         #[doc = concat!("Locks for ", $what, ", waiting at most that long (monotonic time). [`Duration::MAX`] is for ever.")]
@@ -160,7 +160,7 @@ macro_rules! family {
         /// # If a process dies
         /// See [above](Self#if-a-process-dies).
         pub fn $try_for(&self, timeout: Duration) -> LockResult<$guard<'_, T, READERS>> {
-            self.$with(Patience::lasting(timeout))
+            self.$with(Deadline::after(timeout))
         }
 
         #[doc = concat!("Locks for ", $what, ", waiting at most until then. A moment that has passed is as good as now.")]
@@ -171,7 +171,7 @@ macro_rules! family {
         /// # If a process dies
         /// See [above](Self#if-a-process-dies).
         pub fn $try_until(&self, deadline: Instant) -> LockResult<$guard<'_, T, READERS>> {
-            self.$with(Patience::until(deadline))
+            self.$with(Deadline::at(deadline))
         }
     };
 }
@@ -187,15 +187,15 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
     family!("writing", write_with, RwLockWriteGuard, write, try_write, try_write_for, try_write_until);
 
     #[inline(always)]
-    fn read_with(&self, patience: Patience) -> LockResult<RwLockReadGuard<'_, T, READERS>> {
+    fn read_with(&self, deadline: Deadline) -> LockResult<RwLockReadGuard<'_, T, READERS>> {
         let me = local::participant(self)?;
         local::read_begins();
-        self.reading(self.raw.read_from(OwnHome, &me, patience.into(), Leaked::Refuse))
+        self.reading(self.raw.read_from(OwnHome, &me, deadline.into(), Leaked::Refuse))
     }
 
     /// After `read_begins`.
     #[inline(always)]
-    fn reading(&self, answer: Result<Reading, raw::Refusal>) -> LockResult<RwLockReadGuard<'_, T, READERS>> {
+    fn reading(&self, answer: Result<Reading, raw::NotLocked>) -> LockResult<RwLockReadGuard<'_, T, READERS>> {
         match answer {
             Ok(Reading { word, inconsistent: None }) => Ok(RwLockReadGuard::new(self, word)),
             Ok(Reading { word, inconsistent: Some(cause) }) => tell(cause, RwLockReadGuard::new(self, word)),
@@ -207,13 +207,13 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
     }
 
     #[inline(always)]
-    fn write_with(&self, patience: Patience) -> LockResult<RwLockWriteGuard<'_, T, READERS>> {
+    fn write_with(&self, deadline: Deadline) -> LockResult<RwLockWriteGuard<'_, T, READERS>> {
         let me = local::participant(self)?;
-        self.writing(self.raw.write(&me, patience.into()))
+        self.writing(self.raw.write(&me, deadline.into()))
     }
 
     #[inline(always)]
-    fn writing(&self, answer: Result<Acquired, raw::Refusal>) -> LockResult<RwLockWriteGuard<'_, T, READERS>> {
+    fn writing(&self, answer: Result<Acquired, raw::NotLocked>) -> LockResult<RwLockWriteGuard<'_, T, READERS>> {
         match answer {
             Ok(Acquired { inconsistent: None }) => Ok(RwLockWriteGuard::new(self, None)),
             Ok(Acquired { inconsistent: Some(cause) }) => tell(cause, RwLockWriteGuard::new(self, Some(cause))),
@@ -237,7 +237,7 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
     pub unsafe fn read_leaked(&self) -> LockResult<RwLockReadGuard<'_, T, READERS>> {
         let me = local::participant(self)?;
         local::read_begins();
-        self.reading(self.raw.read_from(OwnHome, &me, rwlock::Patience::None, Leaked::Take))
+        self.reading(self.raw.read_from(OwnHome, &me, rwlock::Deadline::Immediate, Leaked::Take))
     }
 
     /// As [`try_write`](Self::try_write), and takes away the holds of threads that
@@ -254,7 +254,7 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
     /// See [above](Self#if-a-process-dies).
     pub unsafe fn write_leaked(&self) -> LockResult<RwLockWriteGuard<'_, T, READERS>> {
         let me = local::participant(self)?;
-        self.writing(self.raw.write_with(&me, rwlock::Patience::None, Leaked::Take))
+        self.writing(self.raw.write_with(&me, rwlock::Deadline::Immediate, Leaked::Take))
     }
 
     /// Whether the data is marked inconsistent at the moment.
@@ -301,16 +301,16 @@ fn tell<G>(cause: Cause, guard: G) -> LockResult<G> {
 }
 
 #[cold]
-fn refuse<G>(refusal: raw::Refusal) -> LockResult<G> {
+fn refuse<G>(refusal: raw::NotLocked) -> LockResult<G> {
     Err(refusal.into())
 }
 
-impl From<Patience> for rwlock::Patience {
+impl From<Deadline> for rwlock::Deadline {
     #[inline(always)]
-    fn from(patience: Patience) -> Self {
-        match patience {
-            Patience::None => Self::None,
-            Patience::Until(deadline) => Self::Until(deadline),
+    fn from(deadline: Deadline) -> Self {
+        match deadline {
+            Deadline::Immediate => Self::Immediate,
+            Deadline::By(deadline) => Self::By(deadline),
         }
     }
 }
@@ -352,7 +352,7 @@ impl<T: fmt::Debug, const READERS: usize> fmt::Debug for RwLock<T, READERS> {
 pub struct RwLockReadGuard<'a, T, const READERS: usize = 16> {
     lock: &'a RwLock<T, READERS>,
     /// Its own part: the number of the reader word.
-    stamp: Stamp,
+    tag: GuardTag,
     not_send: PhantomData<*const ()>, // the holder is a thread
 }
 
@@ -363,7 +363,7 @@ impl<'a, T, const READERS: usize> RwLockReadGuard<'a, T, READERS> {
     /// After `read_begins`.
     #[inline(always)]
     fn new(lock: &'a RwLock<T, READERS>, word: usize) -> Self {
-        Self { lock, stamp: Stamp::now(word as u32), not_send: PhantomData }
+        Self { lock, tag: GuardTag::now(word as u32), not_send: PhantomData }
     }
 }
 
@@ -379,8 +379,8 @@ impl<T, const READERS: usize> Deref for RwLockReadGuard<'_, T, READERS> {
 impl<T, const READERS: usize> Drop for RwLockReadGuard<'_, T, READERS> {
     #[inline]
     fn drop(&mut self) {
-        if self.stamp.is_of_this_process() {
-            self.lock.raw.unlock_read(self.stamp.own() as usize);
+        if self.tag.is_of_this_process() {
+            self.lock.raw.unlock_read(self.tag.own() as usize);
             local::read_ends(); // only now, as in `Mutex`
         }
     }
@@ -394,7 +394,7 @@ impl<T, const READERS: usize> Drop for RwLockReadGuard<'_, T, READERS> {
 pub struct RwLockWriteGuard<'a, T, const READERS: usize = 16> {
     lock: &'a RwLock<T, READERS>,
     /// Its own part: the word to leave behind, as `raw::hold` has it.
-    stamp: Stamp,
+    tag: GuardTag,
     not_send: PhantomData<*const ()>, // the holder is a thread
 }
 
@@ -405,14 +405,14 @@ impl<'a, T, const READERS: usize> RwLockWriteGuard<'a, T, READERS> {
     #[inline(always)]
     fn new(lock: &'a RwLock<T, READERS>, left: Option<Cause>) -> Self {
         local::hold_begins();
-        Self { lock, stamp: Stamp::now(left.map_or(0, Cause::word)), not_send: PhantomData }
+        Self { lock, tag: GuardTag::now(left.map_or(0, Cause::word)), not_send: PhantomData }
     }
 
     /// Says that the data is right again: the next one to lock hears nothing of the death or panic
     /// before.
     pub fn mark_consistent(&mut self) {
-        self.stamp.set_own(0);
-        if self.stamp.is_of_this_process() {
+        self.tag.set_own(0);
+        if self.tag.is_of_this_process() {
             self.lock.raw.mark_consistent();
         }
     }
@@ -437,7 +437,7 @@ impl<'a, T, const READERS: usize> RwLockWriteGuard<'a, T, READERS> {
     /// Before it is done, a writer; from then on, a reader.
     pub fn downgrade(this: Self) -> RwLockReadGuard<'a, T, READERS> {
         let mut this = core::mem::ManuallyDrop::new(this);
-        if this.stamp.is_of_this_process() {
+        if this.tag.is_of_this_process() {
             // It has had its place in the segment since it locked, and cannot leave while it holds.
             let me = local::participant(this.lock).expect("who holds takes part");
             let left = this.left();
@@ -447,16 +447,16 @@ impl<'a, T, const READERS: usize> RwLockWriteGuard<'a, T, READERS> {
             return RwLockReadGuard::new(this.lock, word);
         }
         // A fork's copy: as much of the parent's, and as little of ours, as before.
-        RwLockReadGuard { lock: this.lock, stamp: this.stamp, not_send: PhantomData }
+        RwLockReadGuard { lock: this.lock, tag: this.tag, not_send: PhantomData }
     }
 
     /// The writer word to leave behind.
     #[inline]
     fn left(&mut self) -> u32 {
-        if self.stamp.panicked_since() {
-            self.stamp.set_own(Cause::Panicked(self.lock.raw.writer()).word());
+        if self.tag.panicked_since() {
+            self.tag.set_own(Cause::Panicked(self.lock.raw.writer()).word());
         }
-        self.stamp.own()
+        self.tag.own()
     }
 }
 
@@ -480,7 +480,7 @@ impl<T, const READERS: usize> DerefMut for RwLockWriteGuard<'_, T, READERS> {
 impl<T, const READERS: usize> Drop for RwLockWriteGuard<'_, T, READERS> {
     #[inline]
     fn drop(&mut self) {
-        if self.stamp.is_of_this_process() {
+        if self.tag.is_of_this_process() {
             let left = self.left();
             self.lock.raw.unlock_write(left);
             local::hold_ends(); // only now, as in `Mutex`

@@ -1,11 +1,11 @@
 //! [`Semaphore`]: permits that are counted, and held by nobody in particular.
 
-use super::stamp::Stamp;
-use super::{Patience, take_part_to_wake};
+use super::guard_tag::GuardTag;
+use super::{Deadline, take_part_to_wake};
 use crate::error::{Error, WaitError};
 use crate::platform::Linux;
 use crate::raw;
-use crate::raw::semaphore::Refused;
+use crate::raw::semaphore::NotAcquired;
 use crate::segment::{Definition, Shareable, local};
 use core::fmt;
 use std::time::{Duration, Instant};
@@ -150,7 +150,7 @@ impl Semaphore {
     /// See [above](Self#if-a-process-dies).
     #[inline]
     pub fn acquire(&self) -> Result<(), WaitError> {
-        self.acquire_with(1, Patience::FOREVER)
+        self.acquire_with(1, Deadline::NEVER)
     }
 
     /// Acquires a permit if there is one.
@@ -162,7 +162,7 @@ impl Semaphore {
     /// See [above](Self#if-a-process-dies).
     #[inline]
     pub fn try_acquire(&self) -> Result<(), WaitError> {
-        self.acquire_with(1, Patience::None)
+        self.acquire_with(1, Deadline::Immediate)
     }
 
     /// Acquires a permit, waiting at most that long (monotonic time). [`Duration::MAX`] is for
@@ -174,7 +174,7 @@ impl Semaphore {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn try_acquire_for(&self, timeout: Duration) -> Result<(), WaitError> {
-        self.acquire_with(1, Patience::lasting(timeout))
+        self.acquire_with(1, Deadline::after(timeout))
     }
 
     /// Acquires a permit, waiting at most until then.
@@ -185,7 +185,7 @@ impl Semaphore {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn try_acquire_until(&self, deadline: Instant) -> Result<(), WaitError> {
-        self.acquire_with(1, Patience::until(deadline))
+        self.acquire_with(1, Deadline::at(deadline))
     }
 
     /// Acquires `count` permits at once: all or none. See [fairness](Self#fairness).
@@ -198,7 +198,7 @@ impl Semaphore {
     /// See [above](Self#if-a-process-dies).
     #[inline]
     pub fn acquire_many(&self, count: u32) -> Result<(), WaitError> {
-        self.acquire_with(count, Patience::FOREVER)
+        self.acquire_with(count, Deadline::NEVER)
     }
 
     /// Acquires `count` permits at once if there are as many.
@@ -210,7 +210,7 @@ impl Semaphore {
     /// See [above](Self#if-a-process-dies).
     #[inline]
     pub fn try_acquire_many(&self, count: u32) -> Result<(), WaitError> {
-        self.acquire_with(count, Patience::None)
+        self.acquire_with(count, Deadline::Immediate)
     }
 
     /// Acquires `count` permits at once, waiting at most that long.
@@ -221,7 +221,7 @@ impl Semaphore {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn try_acquire_many_for(&self, count: u32, timeout: Duration) -> Result<(), WaitError> {
-        self.acquire_with(count, Patience::lasting(timeout))
+        self.acquire_with(count, Deadline::after(timeout))
     }
 
     /// Acquires `count` permits at once, waiting at most until then.
@@ -232,26 +232,26 @@ impl Semaphore {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn try_acquire_many_until(&self, count: u32, deadline: Instant) -> Result<(), WaitError> {
-        self.acquire_with(count, Patience::until(deadline))
+        self.acquire_with(count, Deadline::at(deadline))
     }
 
     #[inline(always)]
-    fn acquire_with(&self, count: u32, patience: Patience) -> Result<(), WaitError> {
+    fn acquire_with(&self, count: u32, deadline: Deadline) -> Result<(), WaitError> {
         let me = local::participant(self)?;
-        let answer = match patience {
-            Patience::None => self.raw.try_acquire(count),
-            Patience::Until(deadline) => self.raw.acquire(&me, count, deadline),
+        let answer = match deadline {
+            Deadline::Immediate => self.raw.try_acquire(count),
+            Deadline::By(deadline) => self.raw.acquire(&me, count, deadline),
         };
         answer.map_err(|refused| Self::refuse(refused, count))
     }
 
     #[cold]
-    fn refuse(refused: Refused, wanted: u32) -> WaitError {
+    fn refuse(refused: NotAcquired, wanted: u32) -> WaitError {
         match refused {
-            Refused::WouldBlock => WaitError::WouldBlock,
-            Refused::TimedOut => WaitError::TimedOut,
-            Refused::Interrupted => WaitError::Interrupted,
-            Refused::TooMany { maximum } => Error::TooMany { wanted, maximum }.into(),
+            NotAcquired::WouldBlock => WaitError::WouldBlock,
+            NotAcquired::TimedOut => WaitError::TimedOut,
+            NotAcquired::Interrupted => WaitError::Interrupted,
+            NotAcquired::TooMany { maximum } => Error::TooMany { wanted, maximum }.into(),
         }
     }
 
@@ -300,7 +300,7 @@ impl Semaphore {
     /// See [above](Self#if-a-process-dies). A guard dies with its process and releases nothing.
     #[inline]
     pub fn permit(&self) -> Result<SemaphorePermit<'_>, WaitError> {
-        self.permits_with(1, Patience::FOREVER)
+        self.permits_with(1, Deadline::NEVER)
     }
 
     /// As [`try_acquire`](Self::try_acquire), with a guard.
@@ -312,7 +312,7 @@ impl Semaphore {
     /// See [above](Self#if-a-process-dies).
     #[inline]
     pub fn try_permit(&self) -> Result<SemaphorePermit<'_>, WaitError> {
-        self.permits_with(1, Patience::None)
+        self.permits_with(1, Deadline::Immediate)
     }
 
     /// As [`try_acquire_many_for`](Self::try_acquire_many_for), with one guard of `count` permits.
@@ -323,7 +323,7 @@ impl Semaphore {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn try_permits_for(&self, count: u32, timeout: Duration) -> Result<SemaphorePermit<'_>, WaitError> {
-        self.permits_with(count, Patience::lasting(timeout))
+        self.permits_with(count, Deadline::after(timeout))
     }
 
     /// As [`try_acquire_many_until`](Self::try_acquire_many_until), with one guard of `count`
@@ -335,12 +335,12 @@ impl Semaphore {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn try_permits_until(&self, count: u32, deadline: Instant) -> Result<SemaphorePermit<'_>, WaitError> {
-        self.permits_with(count, Patience::until(deadline))
+        self.permits_with(count, Deadline::at(deadline))
     }
 
     #[inline(always)]
-    fn permits_with(&self, count: u32, patience: Patience) -> Result<SemaphorePermit<'_>, WaitError> {
-        self.acquire_with(count, patience).map(|()| SemaphorePermit { semaphore: self, stamp: Stamp::now(count) })
+    fn permits_with(&self, count: u32, deadline: Deadline) -> Result<SemaphorePermit<'_>, WaitError> {
+        self.acquire_with(count, deadline).map(|()| SemaphorePermit { semaphore: self, tag: GuardTag::now(count) })
     }
 
     /// How many permits there are at the moment (Python's `get_value`).
@@ -380,13 +380,13 @@ impl fmt::Debug for Semaphore {
 pub struct SemaphorePermit<'a> {
     semaphore: &'a Semaphore,
     /// Its own part: how many permits.
-    stamp: Stamp,
+    tag: GuardTag,
 }
 
 impl SemaphorePermit<'_> {
     /// How many permits these are.
     pub fn count(&self) -> u32 {
-        self.stamp.own()
+        self.tag.own()
     }
 
     /// Releases, and says if that could be done.
@@ -407,11 +407,11 @@ impl SemaphorePermit<'_> {
 
     #[inline]
     fn give_back(&self) -> Result<(), Error> {
-        if !self.stamp.is_of_this_process() {
+        if !self.tag.is_of_this_process() {
             return Ok(()); // a fork's copy
         }
         take_part_to_wake(self.semaphore)?; // for a thread that this was sent to
-        self.semaphore.give(self.stamp.own())
+        self.semaphore.give(self.tag.own())
     }
 }
 

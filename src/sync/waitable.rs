@@ -1,13 +1,13 @@
 //! Guards that a condition variable gives back and takes again.
 
 use super::LockResult;
+use super::guard_tag::GuardTag;
 use super::lock::{Lock, LockGuard};
 use super::mutex::{Mutex, MutexGuard};
 use super::reentrant::{ReentrantMutex, ReentrantMutexGuard};
-use super::stamp::Stamp;
 use crate::error::{Error, LockError};
 use crate::platform::Linux;
-use crate::raw::mutex::Refusal;
+use crate::raw::mutex::NotLocked;
 use crate::raw::{Acquired, Cause, Id, Leaked, Participant};
 use crate::segment::local;
 use core::mem::ManuallyDrop;
@@ -58,15 +58,15 @@ mod sealed {
 #[derive(Debug)]
 pub struct Parts<'a, L> {
     lock: &'a L,
-    /// The guard's own part of its stamp.
+    /// The guard's own part of its tag.
     own: u32,
     /// Holds beyond the first.
     count: u32,
 }
 
 /// A fork's copy stands for nothing: the hold is the parent's.
-fn is_ours(stamp: Stamp, holder: Option<Id>) -> Result<(), Error> {
-    if stamp.is_of_this_process() { Ok(()) } else { Err(Error::NotHeld { holder }) }
+fn is_ours(tag: GuardTag, holder: Option<Id>) -> Result<(), Error> {
+    if tag.is_of_this_process() { Ok(()) } else { Err(Error::NotHeld { holder }) }
 }
 
 /// What a lock without a deadline came to. If the word, scribbled upon, names the caller already,
@@ -74,10 +74,10 @@ fn is_ours(stamp: Stamp, holder: Option<Id>) -> Result<(), Error> {
 ///
 /// # Errors
 /// [`LockError::Leaked`]: it is not held.
-fn inconsistency<G>(answer: Result<Acquired, Refusal>) -> Result<Option<Cause>, LockError<G>> {
+fn inconsistency<G>(answer: Result<Acquired, NotLocked>) -> Result<Option<Cause>, LockError<G>> {
     match answer {
         Ok(acquired) => Ok(acquired.inconsistent),
-        Err(Refusal::Leaked(by)) => Err(LockError::Leaked { by }),
+        Err(NotLocked::Leaked(by)) => Err(LockError::Leaked { by }),
         Err(_) => Ok(None),
     }
 }
@@ -91,13 +91,13 @@ impl<'a, T> sealed::Guard for MutexGuard<'a, T> {
         self
     }
     fn held_lock(&self) -> Result<&Mutex<T>, Error> {
-        is_ours(self.stamp, self.lock.raw.holder())?;
+        is_ours(self.tag, self.lock.raw.holder())?;
         Ok(self.lock)
     }
     fn into_hold(self) -> Self::Hold {
         local::hold_ends(); // it begins anew with the guard that comes back
         let guard = ManuallyDrop::new(self);
-        Parts { lock: guard.lock, own: guard.stamp.own(), count: 0 }
+        Parts { lock: guard.lock, own: guard.tag.own(), count: 0 }
     }
 }
 
@@ -121,13 +121,13 @@ impl<'a, T> sealed::Guard for ReentrantMutexGuard<'a, T> {
     }
     fn held_lock(&self) -> Result<&ReentrantMutex<T>, Error> {
         let holder = self.lock.raw.holder();
-        is_ours(self.stamp, holder)?;
+        is_ours(self.tag, holder)?;
         if holder == Some(local::participant(self.lock)?.id) { Ok(self.lock) } else { Err(Error::NotHeld { holder }) }
     }
     fn into_hold(self) -> Self::Hold {
         local::hold_ends(); // it begins anew with the guard that comes back
         let guard = ManuallyDrop::new(self);
-        Parts { lock: guard.lock, own: guard.stamp.own(), count: 0 }
+        Parts { lock: guard.lock, own: guard.tag.own(), count: 0 }
     }
 }
 
@@ -154,12 +154,12 @@ impl<'a> sealed::Guard for LockGuard<'a> {
     /// as it was to be.
     fn held_lock(&self) -> Result<&Lock, Error> {
         let holder = self.lock.holder();
-        is_ours(self.stamp, holder)?;
-        if holder == Id::holder_in(self.stamp.own()) { Ok(self.lock) } else { Err(Error::NotHeld { holder }) }
+        is_ours(self.tag, holder)?;
+        if holder == Id::holder_in(self.tag.own()) { Ok(self.lock) } else { Err(Error::NotHeld { holder }) }
     }
     fn into_hold(self) -> Self::Hold {
         let guard = ManuallyDrop::new(self);
-        Parts { lock: guard.lock, own: guard.stamp.own(), count: 0 }
+        Parts { lock: guard.lock, own: guard.tag.own(), count: 0 }
     }
 }
 

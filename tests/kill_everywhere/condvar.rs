@@ -254,14 +254,14 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .sees(&["sleeper ok", "sleeper owner died"]),
         ),
         last(
-            script("wait_told in a loop, notified, relock, the first of two")
+            script("wait_outcome in a loop, notified, relock, the first of two")
                 .before("bringer", |s| bring_when_both_sleep(s, 1))
                 .before("sleeper", |s| later(s, Stage::until_the_victim_sleeps_for_good, take))
                 .victim(|s| {
                     let mut items = s.items.lock().expect("free");
                     s.dies_in(|| {
                         while *items == 0 {
-                            (items, _) = s.came.wait_told(items).expect("nobody else dies");
+                            (items, _) = s.came.wait_outcome(items).expect("nobody else dies");
                         }
                         *items -= 1;
                         drop(items);
@@ -271,12 +271,12 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .sees(&["sleeper ok", "sleeper owner died"]),
         ),
         last(
-            script("wait_timeout_told, times out, while another waits")
+            script("wait_timeout_outcome, times out, while another waits")
                 .before("bringer", bring_after_the_kill)
                 .before("sleeper", take)
                 .victim_beside_a_sleeper(|s| {
                     let items = s.items.lock().expect("it waits");
-                    s.dies_in(|| s.came.wait_timeout_told(items, s.timeout()));
+                    s.dies_in(|| s.came.wait_timeout_outcome(items, s.timeout()));
                 })
                 .naps()
                 .sleeps(1)

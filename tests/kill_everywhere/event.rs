@@ -13,10 +13,10 @@ fn script(name: &str, event: fn() -> Event) -> Script<World> {
 
 /// Whether it was ever set, cleared since or not.
 fn was_set(s: &Stage<World>) -> bool {
-    const EPOCH: u32 = (1 << 27) - 1;
+    const SEQUENCE: u32 = (1 << 27) - 1;
     // SAFETY: an event is one word, which is only accessed atomically.
     let word = unsafe { &*core::ptr::from_ref::<Event>(s).cast::<AtomicU32>() };
-    word.load(SeqCst) & EPOCH != 0
+    word.load(SeqCst) & SEQUENCE != 0
 }
 
 fn wait(s: &Stage<World>) -> Told {

@@ -5,8 +5,8 @@ use crate::reference::Reference;
 use crate::standard::{Standard, Word, Word64};
 use arbitrary::{Arbitrary, Unstructured};
 use core::time::Duration;
-use outlive::platform::{Long as _, Word as _};
-use outlive::raw::barrier::{Failed, Full, Passed};
+use outlive::platform::{Word as _, Word64 as _};
+use outlive::raw::barrier::{NotJoined, NotPassed, Passed};
 use outlive::raw::{Barrier, Id, Participant};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,11 +61,11 @@ pub enum Answer {
     /// All have arrived, and wait for the caller.
     Runner(Met),
     /// Some will not.
-    Failed(Failed),
+    Failed(NotPassed),
     /// Done.
     Done,
     /// There are as many members as parties.
-    Full,
+    NotJoined,
     /// The answer to a yes-or-no question.
     Is(bool),
 }
@@ -165,7 +165,7 @@ impl BarrierReference {
 
     /// Its end, if it does not have to wait: whose death it was is left open.
     fn wait(&self, who: Id, runs: bool) -> Option<(Answer, Self)> {
-        let is_over = (Answer::Failed(Failed::Broken { died: None }), self.without(who));
+        let is_over = (Answer::Failed(NotPassed::Broken { died: None }), self.without(who));
         if let Some(generation) = self.released.get(&who) {
             return Some((Answer::Follower(self.met_in(*generation)), self.without(who)));
         }
@@ -185,7 +185,7 @@ impl BarrierReference {
         let here = self.with(who);
         let has_arrived = here.arrived.contains(&who);
         let after = if has_arrived { here.breaks(Broken::Told).without(who) } else { self.clone() };
-        (Answer::Failed(Failed::TimedOut), after)
+        (Answer::Failed(NotPassed::TimedOut), after)
     }
 }
 
@@ -214,12 +214,12 @@ impl Reference for BarrierReference {
             Operation::Wait => self.wait(who, false).unwrap_or_else(|| self.times_out(who)),
             Operation::WaitToRun => self.wait(who, true).unwrap_or_else(|| self.times_out(who)),
             Operation::Finish if self.runner == Some(who) => (Answer::Done, self.trips(who)),
-            Operation::Finish => (Answer::Failed(Failed::Broken { died: None }), self.without(who)),
+            Operation::Finish => (Answer::Failed(NotPassed::Broken { died: None }), self.without(who)),
             Operation::AbortRun if self.runner == Some(who) => (Answer::Done, self.breaks(Broken::Told).without(who)),
             Operation::AbortRun => (Answer::Done, self.without(who)),
             Operation::Abort => (Answer::Done, self.breaks(Broken::Told)),
             Operation::Reset => (Answer::Done, self.reset()),
-            Operation::Join if self.members.len() == PARTIES => (Answer::Full, self.clone()),
+            Operation::Join if self.members.len() == PARTIES => (Answer::NotJoined, self.clone()),
             Operation::Join => {
                 let mut new = self.clone();
                 new.members.push(who);
@@ -249,7 +249,7 @@ impl Reference for BarrierReference {
                     && after.met.insert((generation, met.index))
             }
             // Somebody that has died, or nobody.
-            (Answer::Failed(Failed::Broken { .. }), Answer::Failed(Failed::Broken { died })) => {
+            (Answer::Failed(NotPassed::Broken { .. }), Answer::Failed(NotPassed::Broken { died })) => {
                 died.is_none_or(|died| self.dead.contains(&died))
             }
             (Answer::Is(_), Answer::Is(_)) if self.broken == Broken::Due => true,
@@ -313,7 +313,7 @@ impl Default for BarrierTrial {
 }
 
 impl BarrierTrial {
-    fn waited(&self, me: Id, answer: Result<Passed, Failed>) -> Answer {
+    fn waited(&self, me: Id, answer: Result<Passed, NotPassed>) -> Answer {
         match answer {
             Ok(Passed::Follower { index, generation }) => Answer::Follower(Met { generation, index }),
             Ok(Passed::Leader { index, generation }) => Answer::Leader(Met { generation, index }),
@@ -346,7 +346,7 @@ impl Trial for BarrierTrial {
                 Ok(place) => {
                     self.places.borrow_mut().insert(me.id, place);
                 }
-                Err(Full) => return Answer::Full,
+                Err(NotJoined) => return Answer::NotJoined,
             },
             Operation::Leave => {
                 let place = self.places.borrow_mut().remove(&me.id).expect("a member has a place");

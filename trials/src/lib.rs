@@ -24,7 +24,7 @@ pub mod event;
 pub mod mutex;
 pub mod once;
 pub mod operations;
-pub mod permits;
+pub mod permit_pool;
 pub mod reentrant;
 pub mod reference;
 pub mod rwlock;

@@ -7,7 +7,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use core::time::Duration;
 use outlive::platform::Word as _;
 use outlive::raw::mutex::NotHeld;
-use outlive::raw::{Acquired, Cause, Id, Mutex, Participant, Refusal};
+use outlive::raw::{Acquired, Cause, Id, Mutex, NotLocked, Participant};
 use std::collections::BTreeMap;
 use std::sync::Mutex as StdMutex;
 
@@ -66,7 +66,7 @@ pub enum Answer {
     /// It is the caller's; why what it protects may be inconsistent.
     Taken(Option<Cause>),
     /// It is not.
-    Refused(Refusal),
+    Refused(NotLocked),
     /// Done.
     Done,
     /// It is not held, or not by the one; by whom it is.
@@ -128,9 +128,9 @@ impl<const IS_LOCK: bool> Reference for MutexReference<IS_LOCK> {
         let refused = |refusal| (Answer::Refused(refusal), self.clone());
         match operation {
             Operation::TryLock | Operation::Lock if is_to_be_had => self.take(who),
-            Operation::TryLock => refused(Refusal::WouldBlock),
-            Operation::Lock if !IS_LOCK && self.holder == Some(who) => refused(Refusal::Deadlock),
-            Operation::Lock => refused(Refusal::TimedOut),
+            Operation::TryLock => refused(NotLocked::WouldBlock),
+            Operation::Lock if !IS_LOCK && self.holder == Some(who) => refused(NotLocked::Deadlock),
+            Operation::Lock => refused(NotLocked::TimedOut),
             Operation::Unlock => (Answer::Done, self.free(self.inconsistent)),
             Operation::UnlockPanicking => (Answer::Done, self.free(Some(Cause::Panicked(Some(who))))),
             Operation::MarkConsistent => (Answer::Done, Self { inconsistent: None, ..self.clone() }),
@@ -161,7 +161,7 @@ impl Default for MutexTrial {
 }
 
 impl MutexTrial {
-    fn taken(&self, who: Id, answer: Result<Acquired, Refusal>) -> Answer {
+    fn taken(&self, who: Id, answer: Result<Acquired, NotLocked>) -> Answer {
         match answer {
             Ok(Acquired { inconsistent }) => {
                 let mut told = self.told.lock().expect("no panic inside");

@@ -13,7 +13,7 @@ use core::fmt::Debug;
 use core::time::Duration;
 use outlive::platform::Platform;
 use outlive::raw::Id;
-use outlive::raw::table::{Full, Newcomer, Participant};
+use outlive::raw::table::{Newcomer, NotRegistered, Participant};
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
@@ -205,7 +205,7 @@ impl<T: Trial> Run<T> {
                 self.seats.borrow_mut()[seat] = Some(Seated { id, thread: person.thread() });
                 Some(id)
             }
-            Some(Err(Full)) => {
+            Some(Err(NotRegistered)) => {
                 let living = self.seats.borrow().iter().flatten().count();
                 assert_eq!(living, SLOTS, "the table says that it is full");
                 None
@@ -323,7 +323,7 @@ pub fn run_bytes(bytes: &[u8]) {
     const PRIMITIVES: &[Runner] = &[
         decode_and_run::<crate::mutex::MutexTrial>,
         decode_and_run::<crate::semaphore::SemaphoreTrial>,
-        decode_and_run::<crate::permits::PermitsTrial>,
+        decode_and_run::<crate::permit_pool::PermitsTrial>,
         decode_and_run::<crate::event::EventTrial<false>>,
         decode_and_run::<crate::event::EventTrial<true>>,
         decode_and_run::<crate::rwlock::RwLockTrial>,

@@ -8,7 +8,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use core::time::Duration;
 use outlive::platform::Word as _;
 use outlive::raw::mutex::NotHeld;
-use outlive::raw::{Acquired, Cause, Id, Participant, ReentrantMutex, Refusal};
+use outlive::raw::{Acquired, Cause, Id, NotLocked, Participant, ReentrantMutex};
 use std::cell::Cell;
 
 /// What can be done with a reentrant mutex.
@@ -69,7 +69,7 @@ pub struct ReentrantReference {
 }
 
 impl ReentrantReference {
-    fn lock(&self, who: Id, otherwise: Refusal) -> (Answer, Self) {
+    fn lock(&self, who: Id, otherwise: NotLocked) -> (Answer, Self) {
         match self.holder {
             Some(holder) if self.holder_has_died => self.taken(who, Some(Cause::Died(Some(holder)))),
             Some(holder) if holder == who => (Answer::Taken(None), Self { more: self.more + 1, ..self.clone() }),
@@ -108,8 +108,8 @@ impl Reference for ReentrantReference {
 
     fn apply(&self, who: Id, operation: &Operation) -> (Answer, Self) {
         match operation {
-            Operation::TryLock => self.lock(who, Refusal::WouldBlock),
-            Operation::Lock => self.lock(who, Refusal::TimedOut),
+            Operation::TryLock => self.lock(who, NotLocked::WouldBlock),
+            Operation::Lock => self.lock(who, NotLocked::TimedOut),
             Operation::Release => self.release(who, self.inconsistent),
             Operation::ReleaseInPanic => self.release(who, Some(Cause::Panicked(Some(who)))),
             // Nobody else runs between the two.
@@ -147,7 +147,7 @@ impl Default for ReentrantTrial {
 }
 
 impl ReentrantTrial {
-    fn taken(&self, before: Option<Id>, me: Id, answer: Result<Acquired, Refusal>) -> Answer {
+    fn taken(&self, before: Option<Id>, me: Id, answer: Result<Acquired, NotLocked>) -> Answer {
         match answer {
             Ok(Acquired { inconsistent }) => {
                 if before != Some(me) {

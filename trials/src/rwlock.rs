@@ -6,8 +6,8 @@ use crate::standard::{Standard, Word};
 use arbitrary::{Arbitrary, Unstructured};
 use core::time::Duration;
 use outlive::platform::Word as _;
-use outlive::raw::rwlock::{Line, Patience, Reading};
-use outlive::raw::{Acquired, Cause, Id, Participant, Refusal, RwLock};
+use outlive::raw::rwlock::{Deadline, Line, Reading};
+use outlive::raw::{Acquired, Cause, Id, NotLocked, Participant, RwLock};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -76,7 +76,7 @@ pub enum Answer {
     /// It is the caller's; why what it protects may be inconsistent.
     Taken(Option<Cause>),
     /// It is not.
-    Refused(Refusal),
+    Refused(NotLocked),
     /// Done.
     Done,
     /// The answer to a yes-or-no question.
@@ -112,7 +112,7 @@ impl RwLockReference {
         self.writer.is_none() && self.readers.is_empty() && self.draining.is_none_or(|draining| draining == who)
     }
 
-    fn read(&self, who: Id, deadlock: Refusal, otherwise: Refusal) -> (Answer, Self) {
+    fn read(&self, who: Id, deadlock: NotLocked, otherwise: NotLocked) -> (Answer, Self) {
         if self.reads_or_writes(who) {
             (Answer::Refused(deadlock), self.clone())
         } else if self.can_read() {
@@ -128,7 +128,7 @@ impl RwLockReference {
         }
     }
 
-    fn write(&self, who: Id, deadlock: Refusal, otherwise: Refusal) -> (Answer, Self) {
+    fn write(&self, who: Id, deadlock: NotLocked, otherwise: NotLocked) -> (Answer, Self) {
         if self.reads_or_writes(who) {
             (Answer::Refused(deadlock), self.clone())
         } else if self.can_write(who) {
@@ -182,11 +182,11 @@ impl Reference for RwLockReference {
 
     fn apply(&self, who: Id, operation: &Operation) -> (Answer, Self) {
         match operation {
-            Operation::TryRead => self.read(who, Refusal::WouldBlock, Refusal::WouldBlock),
-            Operation::Read => self.read(who, Refusal::Deadlock, Refusal::TimedOut),
+            Operation::TryRead => self.read(who, NotLocked::WouldBlock, NotLocked::WouldBlock),
+            Operation::Read => self.read(who, NotLocked::Deadlock, NotLocked::TimedOut),
             Operation::UnlockRead => (Answer::Done, self.without_reader(who)),
-            Operation::TryWrite => self.write(who, Refusal::WouldBlock, Refusal::WouldBlock),
-            Operation::Write => self.write(who, Refusal::Deadlock, Refusal::TimedOut),
+            Operation::TryWrite => self.write(who, NotLocked::WouldBlock, NotLocked::WouldBlock),
+            Operation::Write => self.write(who, NotLocked::Deadlock, NotLocked::TimedOut),
             Operation::UnlockWrite => (Answer::Done, self.unlocked(self.inconsistent)),
             Operation::UnlockWritePanicking => (Answer::Done, self.unlocked(Some(Cause::Panicked(Some(who))))),
             Operation::Downgrade => {
@@ -265,7 +265,7 @@ impl Default for RwLockTrial {
 }
 
 impl RwLockTrial {
-    fn reading(&self, me: Id, answer: Result<Reading, Refusal>) -> Answer {
+    fn reading(&self, me: Id, answer: Result<Reading, NotLocked>) -> Answer {
         match answer {
             Ok(Reading { word, inconsistent }) => {
                 self.words.borrow_mut().insert(me, word);
@@ -275,7 +275,7 @@ impl RwLockTrial {
         }
     }
 
-    fn writing(&self, answer: Result<Acquired, Refusal>) -> Answer {
+    fn writing(&self, answer: Result<Acquired, NotLocked>) -> Answer {
         match answer {
             Ok(Acquired { inconsistent }) => {
                 self.told.set(inconsistent);
@@ -290,17 +290,17 @@ impl Trial for RwLockTrial {
     type Reference = RwLockReference;
 
     fn run(&self, me: &Participant<'_, Standard>, operation: &Operation, until: Duration) -> Answer {
-        let until = Patience::Until(Some(until));
+        let until = Deadline::By(Some(until));
         let told = || self.told.get().map_or(0, Cause::word);
         match operation {
-            Operation::TryRead => self.reading(me.id, self.lock.read(me, Patience::None)),
+            Operation::TryRead => self.reading(me.id, self.lock.read(me, Deadline::Immediate)),
             Operation::Read => self.reading(me.id, self.lock.read(me, until)),
             Operation::UnlockRead => {
                 let word = self.words.borrow_mut().remove(&me.id).expect("a reader has a word");
                 self.lock.unlock_read(word);
                 Answer::Done
             }
-            Operation::TryWrite => self.writing(self.lock.write(me, Patience::None)),
+            Operation::TryWrite => self.writing(self.lock.write(me, Deadline::Immediate)),
             Operation::Write => self.writing(self.lock.write(me, until)),
             Operation::UnlockWrite => {
                 self.lock.unlock_write(told());

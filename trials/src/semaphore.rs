@@ -6,7 +6,7 @@ use crate::standard::{Standard, Word};
 use arbitrary::{Arbitrary, Unstructured};
 use core::time::Duration;
 use outlive::platform::Word as _;
-use outlive::raw::semaphore::{OverRelease, Refused};
+use outlive::raw::semaphore::{NotAcquired, OverRelease};
 use outlive::raw::{Id, Participant, Semaphore};
 
 /// The most permits of the one under trial.
@@ -62,7 +62,7 @@ pub enum Answer {
     /// Taken, or given.
     Done,
     /// Not taken.
-    Refused(Refused),
+    Refused(NotAcquired),
     /// Not given.
     Over(OverRelease),
     /// So many there are.
@@ -76,9 +76,9 @@ pub struct SemaphoreReference {
 }
 
 impl SemaphoreReference {
-    fn take(&self, count: u32, otherwise: Refused) -> (Answer, Self) {
+    fn take(&self, count: u32, otherwise: NotAcquired) -> (Answer, Self) {
         if count > MAXIMUM {
-            (Answer::Refused(Refused::TooMany { maximum: MAXIMUM }), self.clone())
+            (Answer::Refused(NotAcquired::TooMany { maximum: MAXIMUM }), self.clone())
         } else if count > self.available {
             (Answer::Refused(otherwise), self.clone())
         } else {
@@ -102,8 +102,8 @@ impl Reference for SemaphoreReference {
     fn apply(&self, _: Id, operation: &Operation) -> (Answer, Self) {
         let available = self.available;
         match *operation {
-            Operation::TryAcquire(count) => self.take(count, Refused::WouldBlock),
-            Operation::Acquire(count) => self.take(count, Refused::TimedOut),
+            Operation::TryAcquire(count) => self.take(count, NotAcquired::WouldBlock),
+            Operation::Acquire(count) => self.take(count, NotAcquired::TimedOut),
             Operation::Release(count) if count > 0 && available + count > MAXIMUM => {
                 (Answer::Over(OverRelease { available, maximum: MAXIMUM }), self.clone())
             }
@@ -133,7 +133,7 @@ impl Trial for SemaphoreTrial {
     type Reference = SemaphoreReference;
 
     fn run(&self, me: &Participant<'_, Standard>, operation: &Operation, until: Duration) -> Answer {
-        let taken = |answer: Result<(), Refused>| answer.map_or_else(Answer::Refused, |()| Answer::Done);
+        let taken = |answer: Result<(), NotAcquired>| answer.map_or_else(Answer::Refused, |()| Answer::Done);
         match *operation {
             Operation::TryAcquire(count) => taken(self.semaphore.try_acquire(count)),
             Operation::Acquire(count) => taken(self.semaphore.acquire(me, count, Some(until))),

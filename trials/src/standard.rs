@@ -7,7 +7,7 @@
 //! algorithm's own here, too.
 
 use core::time::Duration;
-use outlive::platform::{self, Expect, Lifeline, Long, MARK, OWNER, Platform, WAKE_AT_DEATH};
+use outlive::platform::{self, Expect, Lifeline, MARK, OWNER, Platform, WAKE_AT_DEATH, Word64 as _};
 use outlive::raw::Id;
 use outlive::raw::table::recycle::Named;
 use outlive::raw::table::{Newcomer, Slot, Table};
@@ -164,7 +164,7 @@ impl platform::Word for Word {
 #[derive(Debug)]
 pub struct Word64(AtomicU64);
 
-impl Long for Word64 {
+impl platform::Word64 for Word64 {
     fn new(value: u64) -> Self {
         Self(AtomicU64::new(value))
     }
@@ -194,7 +194,7 @@ pub struct Note {
     gone: Arc<Mutex<BTreeSet<u32>>>,
 }
 
-impl platform::About for Note {
+impl platform::ThreadInfo for Note {
     fn process(&self) -> u32 {
         self.process.load(SeqCst)
     }
@@ -268,9 +268,9 @@ fn kernel_wake(address: usize, count: u32) -> u32 {
 
 impl Platform for Standard {
     type Word = Word;
-    type Long = Word64;
+    type Word64 = Word64;
     type Lifeline = Life;
-    type About = Note;
+    type ThreadInfo = Note;
 
     // Nobody else acts meanwhile. So few that a scenario is not lengthened; not 0, so that whoever
     // does not count them is found.

@@ -9,13 +9,13 @@ use crate::operations::MOST_PRIMITIVES;
 use crate::soak::Random;
 use arbitrary::Unstructured;
 use core::time::Duration;
-use outlive::platform::linux::{AboutThread, RobustNode};
+use outlive::platform::linux::{RobustNode, ThreadRecord};
 use outlive::platform::{Lifeline, Linux, Platform, WAKE_AT_DEATH};
 use outlive::raw::hold::{INCONSISTENT, PANICKED};
-use outlive::raw::rwlock::Patience;
+use outlive::raw::rwlock::Deadline;
 use outlive::raw::table::recycle::Named;
 use outlive::raw::table::{Newcomer, Participant, Slot, Table};
-use outlive::raw::{Barrier, Cause, Condvar, Event, Id, Mutex, Once, Permits, ReentrantMutex, RwLock, Semaphore};
+use outlive::raw::{Barrier, Cause, Condvar, Event, Id, Mutex, Once, PermitPool, ReentrantMutex, RwLock, Semaphore};
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Instant;
 
@@ -62,15 +62,15 @@ fn mutex(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, argument: 
 fn table(_: &Memory, me: &Participant<'_, Linux>, operation: u8, argument: u32) {
     match operation % 4 {
         0 => drop(me.table.register(&Anybody { tag: argument })),
-        1 => me.table.look_slowly(),
+        1 => me.table.reap_lost(),
         2 => drop(Id::holder_in(argument).map(|id| me.table.is_alive(id))),
         _ => {
             for (index, slot) in me.table.slots.iter().enumerate() {
                 let _whatever = (
                     slot.living(index),
                     slot.living_or_dead(index),
-                    slot.told_of(me.id, |_, thread| thread),
-                    slot.about(),
+                    slot.read_record(me.id, |_, thread| thread),
+                    slot.thread(),
                 );
             }
         }
@@ -91,7 +91,7 @@ fn semaphore(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, argume
 
 fn permits(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, argument: u32) {
     // SAFETY: a pool is atomic words.
-    let pool = unsafe { memory.over::<Permits<Linux, 5>>() };
+    let pool = unsafe { memory.over::<PermitPool<Linux, 5>>() };
     match operation % 5 {
         0 => drop(pool.try_acquire(me)),
         1 => drop(pool.acquire(me, deadline())),
@@ -104,18 +104,18 @@ fn permits(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, argument
 fn rwlock(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, argument: u32) {
     // SAFETY: a lock is atomic words, with nothing between them that is ever looked at.
     let lock = unsafe { memory.over::<RwLock<Linux, 3>>() };
-    let patience = Patience::Until(deadline());
+    let deadline = Deadline::By(deadline());
     let left = argument & (INCONSISTENT | (PANICKED - 1) | PANICKED);
     match operation % 9 {
-        0 => drop(lock.read(me, Patience::None)),
-        1 => drop(lock.read(me, patience)),
+        0 => drop(lock.read(me, Deadline::Immediate)),
+        1 => drop(lock.read(me, deadline)),
         2 => lock.unlock_read(argument as usize),
-        3 => drop(lock.write(me, Patience::None)),
-        4 => drop(lock.write(me, patience)),
+        3 => drop(lock.write(me, Deadline::Immediate)),
+        4 => drop(lock.write(me, deadline)),
         5 => lock.unlock_write(left),
         6 => lock.mark_consistent(),
         // It has no deadline: only for one to whom all reader words were free.
-        7 => drop(lock.write(me, patience).map(|_| lock.downgrade(me, left))),
+        7 => drop(lock.write(me, deadline).map(|_| lock.downgrade(me, left))),
         _ => drop((lock.is_inconsistent(), lock.writer())),
     }
 }
@@ -268,7 +268,7 @@ impl Newcomer<Linux> for Anybody {
     fn tag(&self) -> u32 {
         self.tag & 0xff_ffff
     }
-    fn describe(&self, _about: &AboutThread, _id: Id) {}
+    fn describe(&self, _about: &ThreadRecord, _id: Id) {}
     fn arm(&self, [own, _process]: &[RobustNode; 2]) {
         own.word().store(self.thread() | WAKE_AT_DEATH, SeqCst);
     }

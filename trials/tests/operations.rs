@@ -10,7 +10,7 @@ use outlive_trials::event::EventTrial;
 use outlive_trials::mutex::MutexTrial;
 use outlive_trials::once::OnceTrial;
 use outlive_trials::operations::{Deed, Scenario, Step, Trial, run};
-use outlive_trials::permits::PermitsTrial;
+use outlive_trials::permit_pool::PermitsTrial;
 use outlive_trials::reentrant::ReentrantTrial;
 use outlive_trials::reference::Reference;
 use outlive_trials::rwlock::RwLockTrial;

@@ -6,10 +6,10 @@ mod beside;
 
 use arbitrary::Unstructured;
 use core::time::Duration;
-use outlive::raw::barrier::Failed;
-use outlive::raw::permits::NoPermit;
-use outlive::raw::semaphore::{OverRelease, Refused};
-use outlive::raw::{Cause, Refusal};
+use outlive::raw::barrier::NotPassed;
+use outlive::raw::permit_pool::NoPermit;
+use outlive::raw::semaphore::{NotAcquired, OverRelease};
+use outlive::raw::{Cause, NotLocked};
 use outlive::{
     Barrier, BarrierMember, Condvar, Error, Event, Id, Inconsistent, LazyLock, Lock, LockError, LockGuard, LockResult,
     Mutex, MutexGuard, Once, OnceLock, Permit, PermitPool, ReentrantMutex, ReentrantMutexGuard, RwLock,
@@ -21,12 +21,12 @@ use outlive_trials::event::EventReference;
 use outlive_trials::mutex::{Answer, MutexReference, Operation};
 use outlive_trials::once::OnceReference;
 use outlive_trials::operations::{Deed, Scenario, Step};
-use outlive_trials::permits::{PERMITS, PermitsReference};
+use outlive_trials::permit_pool::{PERMITS, PermitsReference};
 use outlive_trials::reentrant::ReentrantReference;
 use outlive_trials::reference::Reference;
 use outlive_trials::rwlock::{READERS, RwLockReference};
 use outlive_trials::semaphore::SemaphoreReference;
-use outlive_trials::{barrier, condvar, event, mutex, once, permits, reentrant, rwlock, semaphore};
+use outlive_trials::{barrier, condvar, event, mutex, once, permit_pool, reentrant, rwlock, semaphore};
 use proptest::prelude::*;
 use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -153,9 +153,9 @@ fn taken<G>(answer: LockResult<G>) -> (Answer, Option<G>) {
         Ok(_) => Answer::Taken(None),
         Err(LockError::OwnerDied(left)) => Answer::Taken(Some(Cause::Died(by(left)))),
         Err(LockError::Poisoned(left)) => Answer::Taken(Some(Cause::Panicked(by(left)))),
-        Err(LockError::WouldBlock) => Answer::Refused(Refusal::WouldBlock),
-        Err(LockError::TimedOut) => Answer::Refused(Refusal::TimedOut),
-        Err(LockError::Deadlock) => Answer::Refused(Refusal::Deadlock),
+        Err(LockError::WouldBlock) => Answer::Refused(NotLocked::WouldBlock),
+        Err(LockError::TimedOut) => Answer::Refused(NotLocked::TimedOut),
+        Err(LockError::Deadlock) => Answer::Refused(NotLocked::Deadlock),
         Err(other) => panic!("{other}"),
     };
     (told, answer.or_else(LockError::into_guard).ok())
@@ -272,9 +272,11 @@ impl Face for OfSemaphore {
         let semaphore = shared.get();
         let taken = |answer| match waited(answer) {
             Ok(()) => Answer::Done,
-            Err(WaitError::WouldBlock) => Answer::Refused(Refused::WouldBlock),
-            Err(WaitError::TimedOut) => Answer::Refused(Refused::TimedOut),
-            Err(WaitError::Unusable(Error::TooMany { maximum, .. })) => Answer::Refused(Refused::TooMany { maximum }),
+            Err(WaitError::WouldBlock) => Answer::Refused(NotAcquired::WouldBlock),
+            Err(WaitError::TimedOut) => Answer::Refused(NotAcquired::TimedOut),
+            Err(WaitError::Unusable(Error::TooMany { maximum, .. })) => {
+                Answer::Refused(NotAcquired::TooMany { maximum })
+            }
             Err(other) => panic!("{other}"),
         };
         Some(match *operation {
@@ -302,9 +304,9 @@ impl Face for OfPermitPool {
     fn run<'s>(
         pool: &'s Self::Shared,
         held: &mut Self::Held<'s>,
-        operation: &permits::Operation,
-    ) -> Option<permits::Answer> {
-        use permits::{Answer, Operation};
+        operation: &permit_pool::Operation,
+    ) -> Option<permit_pool::Answer> {
+        use permit_pool::{Answer, Operation};
         let given_back = |answer| match answer {
             Ok(()) => Answer::Done,
             Err(Error::NotHeld { holder }) => Answer::NotHeld(holder),
@@ -519,7 +521,7 @@ impl Face for OfBarrier {
                     barrier.reset().expect("a participant");
                     return None;
                 }
-                Err(WaitError::Broken { died }) => Answer::Failed(Failed::Broken { died }),
+                Err(WaitError::Broken { died }) => Answer::Failed(NotPassed::Broken { died }),
                 other => panic!("{other:?}"),
             },
             Operation::Abort => {
@@ -535,7 +537,7 @@ impl Face for OfBarrier {
                     *held = Some(member);
                     Answer::Done
                 }
-                Err(Error::InvalidSize(_)) => Answer::Full,
+                Err(Error::InvalidSize(_)) => Answer::NotJoined,
                 Err(other) => panic!("{other}"),
             },
             Operation::Leave => {

@@ -4,14 +4,14 @@
 
 use core::cell::UnsafeCell;
 use core::time::Duration;
-use outlive::platform::Long as _;
+use outlive::platform::Word64 as _;
 use outlive::platform::{Platform, Word as _};
 use outlive::raw::barrier::Passed;
 use outlive::raw::once::Begun;
-use outlive::raw::permits::Taken;
-use outlive::raw::rwlock::{Line, Patience};
+use outlive::raw::permit_pool::Taken;
+use outlive::raw::rwlock::{Deadline, Line};
 use outlive::raw::table::{Newcomer, Participant};
-use outlive::raw::{Barrier, Cause, Condvar, Event, Mutex, Once, Permits, ReentrantMutex, RwLock, Semaphore};
+use outlive::raw::{Barrier, Cause, Condvar, Event, Mutex, Once, PermitPool, ReentrantMutex, RwLock, Semaphore};
 use outlive_trials::standard::{Standard, Word, Word64, World};
 
 /// Memory that a primitive protects.
@@ -130,7 +130,7 @@ fn semaphore() {
 
 #[test]
 fn permits_whose_holders_die() {
-    let pool = Permits::<Standard, 2>::from_words(Word::new(0), Word::new(0), [Word::new(0), Word::new(0)]);
+    let pool = PermitPool::<Standard, 2>::from_words(Word::new(0), Word::new(0), [Word::new(0), Word::new(0)]);
     let counts = [Protected::<u64>::default(), Protected::default()];
     in_threads(4, |number, me| {
         for _ in 0..ROUNDS {
@@ -153,7 +153,7 @@ fn readers_and_writers() {
     in_threads(4, |number, me| {
         for round in 0..ROUNDS {
             if (round + number as u64) % 4 == 0 {
-                let _ = lock.write(me, Patience::Until(None)).expect("waits");
+                let _ = lock.write(me, Deadline::By(None)).expect("waits");
                 pair.change(|pair| pair.iter_mut().for_each(|half| *half += 1));
                 if round % 8 < 4 {
                     lock.unlock_write(0);
@@ -163,7 +163,7 @@ fn readers_and_writers() {
                 pair.look(|pair| assert_eq!(pair[0], pair[1]));
                 lock.unlock_read(reading.word);
             } else {
-                let reading = lock.read(me, Patience::Until(None)).expect("waits");
+                let reading = lock.read(me, Deadline::By(None)).expect("waits");
                 pair.look(|pair| assert_eq!(pair[0], pair[1]));
                 lock.unlock_read(reading.word);
             }
@@ -178,19 +178,19 @@ fn writers_and_readers_who_die() {
     let pair = Protected::<[u64; 2]>::default();
     in_threads(4, |number, me| {
         for _ in 0..ROUNDS / 2 {
-            let reading = lock.read(me, Patience::Until(None)).expect("waits");
+            let reading = lock.read(me, Deadline::By(None)).expect("waits");
             pair.look(|pair| assert!(reading.inconsistent.is_some() || pair[0] == pair[1]));
             lock.unlock_read(reading.word);
-            let _ = lock.write(me, Patience::Until(None)).expect("waits");
+            let _ = lock.write(me, Deadline::By(None)).expect("waits");
             pair.change(|pair| *pair = [pair[0] + 1; 2]);
             lock.mark_consistent();
             lock.unlock_write(0);
         }
         if number % 2 == 0 {
-            let _dies_with_it = lock.write(me, Patience::Until(None)).expect("waits");
+            let _dies_with_it = lock.write(me, Deadline::By(None)).expect("waits");
             pair.change(|pair| pair[0] += 1);
         } else {
-            let _dies_with_it = lock.read(me, Patience::Until(None)).expect("waits");
+            let _dies_with_it = lock.read(me, Deadline::By(None)).expect("waits");
         }
     });
 }

@@ -4,8 +4,8 @@
 
 use core::array::from_fn;
 use core::time::Duration;
-use outlive::platform::{Long as _, Word as _};
-use outlive::raw::barrier::{Failed, Passed};
+use outlive::platform::{Word as _, Word64 as _};
+use outlive::raw::barrier::{NotPassed, Passed};
 use outlive::raw::{Barrier, Participant};
 use outlive_models::{Backend, Model, Word, Word64, World, step};
 use std::sync::Mutex;
@@ -62,14 +62,14 @@ impl<B: Backend, const N: usize, const BITS: u32> Meeting<B, N, BITS> {
         place
     }
 
-    pub(crate) fn wait(&self, me: &Participant<'_, Model<B>>, deadline: Option<Duration>) -> Result<Passed, Failed> {
+    pub(crate) fn wait(&self, me: &Participant<'_, Model<B>>, deadline: Option<Duration>) -> Result<Passed, NotPassed> {
         let result = self.barrier.wait(me, deadline, false);
         self.note(result);
         result
     }
 
     /// Notes what one was told.
-    pub(crate) fn note(&self, told: Result<Passed, Failed>) {
+    pub(crate) fn note(&self, told: Result<Passed, NotPassed>) {
         match told {
             Ok(Passed::Follower { index, generation }) => self.note_met(Met { generation, index, leads: false }),
             Ok(Passed::Leader { index, generation } | Passed::Runner { index, generation }) => {
@@ -96,18 +96,20 @@ impl<B: Backend, const N: usize, const BITS: u32> Meeting<B, N, BITS> {
                     B::read(note, |note| assert_eq!(*note, 1, "one was released before another came"));
                 }
             }
-            Err(Failed::TimedOut) => assert!(deadline.is_some()),
-            Err(Failed::Interrupted) => panic!("nobody interrupts"),
-            Err(Failed::Broken { died: Some(id) }) => assert!(world.has_died(id.index()), "the living are called dead"),
-            Err(Failed::Broken { died: None }) => {}
+            Err(NotPassed::TimedOut) => assert!(deadline.is_some()),
+            Err(NotPassed::Interrupted) => panic!("nobody interrupts"),
+            Err(NotPassed::Broken { died: Some(id) }) => {
+                assert!(world.has_died(id.index()), "the living are called dead")
+            }
+            Err(NotPassed::Broken { died: None }) => {}
         }
     }
 
     /// As [`wait`](Self::wait), and comes again whenever it is interrupted.
-    pub(crate) fn wait_on(&self, me: &Participant<'_, Model<B>>, has_action: bool) -> Result<Passed, Failed> {
+    pub(crate) fn wait_on(&self, me: &Participant<'_, Model<B>>, has_action: bool) -> Result<Passed, NotPassed> {
         loop {
             match self.barrier.wait(me, None, has_action) {
-                Err(Failed::Interrupted) => self.interruptions.fetch_add(1, SeqCst),
+                Err(NotPassed::Interrupted) => self.interruptions.fetch_add(1, SeqCst),
                 told => return told,
             };
         }

@@ -85,7 +85,7 @@ pub(super) fn recheck() -> Option<Duration> {
 
 /// The period of slow looks, the same with and without `futex_waitv`: a slow look costs the more
 /// the more take part.
-pub(super) fn look_period() -> Option<Duration> {
+pub(super) fn reap_period() -> Option<Duration> {
     (NET.load(Ordering::Relaxed) == WORKS).then_some(RECHECK)
 }
 

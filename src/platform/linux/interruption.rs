@@ -141,9 +141,9 @@ pub(super) fn wait<'w>(words: impl Iterator<Item = Expect<'w, AtomicU32>>, until
     }
     if futex::waitv_works() {
         let mut words = words;
-        let news = words.next(); // it stays the first
+        let awaited = words.next(); // it stays the first
         let interruption = Expect { word: &interrupter.word, value: 0 };
-        futex::wait(news.into_iter().chain([interruption]).chain(words), until);
+        futex::wait(awaited.into_iter().chain([interruption]).chain(words), until);
     } else if !interrupter.is_raised() {
         futex::wait(words, until);
     }

@@ -8,7 +8,6 @@
 
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // this is the seam
 
-mod about;
 mod anchors;
 mod byte_lock;
 mod futex;
@@ -16,9 +15,8 @@ mod interruption;
 mod own_memory;
 mod robust;
 mod thread_end;
+mod thread_record;
 
-pub use about::AboutThread;
-pub(crate) use about::{Myself, Sight, thread_has_ended};
 pub(crate) use anchors::{Anchors, Place, ROBUST_LIST_LIMIT, unlink};
 pub(crate) use byte_lock::{Lock, lock_byte, others_lock, unlock_byte};
 pub use futex::{WAITV_VARIABLE, set_recheck, set_waitv, slow_checks, waitv_works};
@@ -28,8 +26,10 @@ pub use robust::RobustNode;
 pub use robust::Unsupported;
 pub(crate) use robust::{Head, robust_list};
 pub(crate) use thread_end::call_at_thread_end;
+pub use thread_record::ThreadRecord;
+pub(crate) use thread_record::{Myself, Sight, thread_has_ended};
 
-use super::{Expect, Lifeline, Long, Platform, Word};
+use super::{Expect, Lifeline, Platform, Word, Word64};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use core::time::Duration;
 
@@ -112,7 +112,7 @@ fn fence_after_exchange() {
     }
 }
 
-impl Long for AtomicU64 {
+impl Word64 for AtomicU64 {
     #[inline(always)]
     fn new(value: u64) -> Self {
         Self::new(value)
@@ -134,9 +134,9 @@ impl Lifeline for RobustNode {
 
 impl Platform for Linux {
     type Word = AtomicU32;
-    type Long = AtomicU64;
+    type Word64 = AtomicU64;
     type Lifeline = RobustNode;
-    type About = AboutThread;
+    type ThreadInfo = ThreadRecord;
 
     // About two microseconds: longer than a short critical section, shorter than a trip through the
     // kernel.
@@ -175,23 +175,23 @@ impl Platform for Linux {
     fn recheck() -> Option<Duration> {
         futex::recheck()
     }
-    fn look_period() -> Option<Duration> {
-        futex::look_period()
+    fn reap_period() -> Option<Duration> {
+        futex::reap_period()
     }
     fn watches_many() -> bool {
         waitv_works()
     }
-    fn is_gone(about: &AboutThread, thread: u32) -> bool {
+    fn is_gone(about: &ThreadRecord, thread: u32) -> bool {
         futex::count_a_slow_check();
         about.is_gone(thread)
     }
-    fn is_ending(about: &AboutThread, thread: u32) -> bool {
+    fn is_ending(about: &ThreadRecord, thread: u32) -> bool {
         about.is_ending(thread)
     }
-    fn prepare_for_end(about: &AboutThread) {
+    fn prepare_for_end(about: &ThreadRecord) {
         about.prepare_for_end();
     }
-    fn is_process_gone(about: &AboutThread) -> bool {
+    fn is_process_gone(about: &ThreadRecord) -> bool {
         about.is_process_gone()
     }
 }

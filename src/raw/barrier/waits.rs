@@ -10,10 +10,10 @@ use std::sync::Arc;
 const STAMP: u64 = 1 << 62;
 const WANTED: u64 = 1 << 63;
 
-/// Of two parties: the state, the news and the places are to be changed by scenes.
+/// Of two parties: the state, the sequence and the places are to be changed by scenes.
 fn of_two(places: [u64; 2]) -> Arc<Barrier<Puppet, 2>> {
     let members = from_fn(|_| Word::new(0));
-    Arc::new(Barrier::from_parts(Long::new(0), Word::new(0), Word::new(0), members, places.map(Long::new)))
+    Arc::new(Barrier::from_parts(Word64::new(0), Word::new(0), Word::new(0), members, places.map(Word64::new)))
 }
 
 /// The place of a waiter.
@@ -27,7 +27,7 @@ fn withdrawing(place: usize, generation: u32) -> u64 {
 }
 
 /// Waits, without an action and without a deadline.
-fn wait(barrier: &Barrier<Puppet, 2>, scenes: Vec<Scene>) -> (Result<Passed, Failed>, Wakes) {
+fn wait(barrier: &Barrier<Puppet, 2>, scenes: Vec<Scene>) -> (Result<Passed, NotPassed>, Wakes) {
     play(3, scenes, |me| barrier.wait(me, None, false))
 }
 
@@ -39,10 +39,10 @@ fn words_of<const N: usize>(barrier: &Barrier<Puppet, N>) -> (u64, [u64; N]) {
 fn an_interrupted_waiter_takes_its_arrival_back_and_tells_those_without_a_place() {
     let barrier = of_two([0, 0]);
     let (answer, wakes) = wait(&barrier, vec![scene(|sleep| sleep.is_interrupted())]);
-    assert_eq!(answer, Err(Failed::Interrupted));
+    assert_eq!(answer, Err(NotPassed::Interrupted));
     assert_eq!(words_of(&barrier), (WAITERS | 1 << 36, [pack(0), 0]));
-    assert_eq!(wakes.on(&barrier.news), [u32::MAX]);
-    assert_eq!(barrier.news.load(Relaxed), 1);
+    assert_eq!(wakes.on(&barrier.sequence), [u32::MAX]);
+    assert_eq!(barrier.sequence.load(Relaxed), 1);
 }
 
 /// The count of those that withdraw begins anew after the last.
@@ -51,7 +51,7 @@ fn any_number_may_withdraw() {
     let barrier = of_two([0, 0]);
     barrier.state.store((1 << 60) - (1 << 36), Relaxed);
     let (answer, _) = wait(&barrier, vec![scene(|sleep| sleep.is_interrupted())]);
-    assert_eq!((answer, words_of(&barrier).0), (Err(Failed::Interrupted), WAITERS));
+    assert_eq!((answer, words_of(&barrier).0), (Err(NotPassed::Interrupted), WAITERS));
 }
 
 #[test]
@@ -70,8 +70,8 @@ fn an_interrupted_waiter_whose_party_has_come_meanwhile_ends_the_generation() {
 fn an_interrupted_waiter_that_was_released_or_told_that_it_broke_is_told_that() {
     for (state, place, answer) in [
         (pack(1), waiting(0, 0) | STAMP, Ok(Passed::Follower { index: 0, generation: 0 })),
-        (BROKEN, waiting(0, 0), Err(Failed::Broken { died: None })),
-        (pack(1), waiting(0, 0), Err(Failed::Broken { died: None })), // a reset
+        (BROKEN, waiting(0, 0), Err(NotPassed::Broken { died: None })),
+        (pack(1), waiting(0, 0), Err(NotPassed::Broken { died: None })), // a reset
     ] {
         let barrier = of_two([0, 0]);
         let others = Arc::clone(&barrier);
@@ -110,7 +110,7 @@ fn one_that_dies_while_it_withdraws_is_missed_whether_an_action_runs_or_not() {
         let barrier = of_two([0, withdrawing(1, 0)]);
         barrier.state.store(state, Relaxed);
         let dies = scene(|sleep| sleep.dies(sleep.others().next().expect("it is watched")));
-        assert_eq!(wait(&barrier, vec![dies]).0, Err(Failed::Broken { died: Some(id_of(1)) }), "{state:x}");
+        assert_eq!(wait(&barrier, vec![dies]).0, Err(NotPassed::Broken { died: Some(id_of(1)) }), "{state:x}");
     }
 }
 
@@ -118,17 +118,17 @@ fn one_that_dies_while_it_withdraws_is_missed_whether_an_action_runs_or_not() {
 #[test]
 fn nobody_has_the_place_of_one_that_withdraws() {
     let barrier = Barrier::<Puppet, 1>::from_parts(
-        Long::new(0),
+        Word64::new(0),
         Word::new(0),
         Word::new(0),
         [Word::new(0)],
-        [Long::new(withdrawing(1, 0))],
+        [Word64::new(withdrawing(1, 0))],
     );
     let (answer, _) = play(2, vec![], |me| {
         me.table.slots[1].lifelines()[0].word().store(crate::platform::MARK, Relaxed);
         barrier.wait(me, None, true)
     });
-    assert_eq!(answer, Err(Failed::Broken { died: Some(id_of(1)) }));
+    assert_eq!(answer, Err(NotPassed::Broken { died: Some(id_of(1)) }));
 }
 
 /// The trip that it could not hold back counts it: its place has a stamp.

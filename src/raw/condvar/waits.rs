@@ -22,7 +22,7 @@ fn who_is_notified_as_the_deadline_passes_is_told_so() {
                 word,
                 [0, tickets],
                 scene(move |sleep| {
-                    sleep.news().store(notified, Relaxed);
+                    sleep.awaited().store(notified, Relaxed);
                     sleep.lasts();
                 }),
             );
@@ -39,7 +39,7 @@ fn who_finds_no_ticket_is_not_notified() {
             7,
             [0, 0],
             scene(move |sleep| {
-                sleep.news().store(8 | WAITERS, Relaxed);
+                sleep.awaited().store(8 | WAITERS, Relaxed);
                 sleep.ends_at(ends);
             }),
         );
@@ -67,7 +67,7 @@ fn who_returns_early_without_a_notification_is_not_told_of_one() {
 fn with_waiters<R>(condvar: &Condvar<Puppet>, waiters: &[usize], act: impl FnOnce(&Participant<'_, Puppet>) -> R) -> R {
     let play_it = |me: &Participant<'_, Puppet>| {
         for waiter in waiters {
-            me.table.slots[*waiter].about().set_waits_at(condvar.number(me.table));
+            me.table.slots[*waiter].thread().set_waits_at(condvar.number(me.table));
         }
         act(me)
     };
@@ -91,7 +91,7 @@ fn the_dead_and_those_who_wait_elsewhere_do_not_count() {
     let [condvar, other] = [(); 2].map(|()| Condvar::<Puppet>::from_words(Word::new(0), Word::new(0)));
     let count = with_waiters(&condvar, &[1, 2, 3, 5], |me| {
         me.table.slots[2].lifelines()[0].word().store(crate::platform::MARK, Relaxed);
-        me.table.slots[3].about().set_waits_at(other.number(me.table));
+        me.table.slots[3].thread().set_waits_at(other.number(me.table));
         condvar.count_waiters(me.table)
     });
     assert_eq!(count, 2);
@@ -104,7 +104,7 @@ fn an_arrival_leaves_a_ticket_for_each_that_waits() {
         let condvar = Condvar::<Puppet>::from_words(Word::new(WAITERS), Word::new(before));
         let (left, _) = play(4, vec![scene(|_| {})], |me| {
             for waiter in [1, 3] {
-                me.table.slots[waiter].about().set_waits_at(condvar.number(me.table));
+                me.table.slots[waiter].thread().set_waits_at(condvar.number(me.table));
             }
             let mut left = 0;
             let waited = condvar.wait(me, true, Some(DEADLINE), || left = condvar.tickets.load(Relaxed));
@@ -124,14 +124,14 @@ fn an_arrival_forgets_tickets_for_which_nobody_waits() {
         7,
         [2, 1],
         scene(|sleep| {
-            sleep.news().store(8 | WAITERS, Relaxed);
+            sleep.awaited().store(8 | WAITERS, Relaxed);
             sleep.ends_at(DEADLINE / 2);
         }),
     );
     assert_eq!((woken, left), (Woken::Notified, 0), "its own is given after it has arrived");
     let condvar = Condvar::<Puppet>::from_words(Word::new(0), Word::new(2));
     let during = scene(|sleep| {
-        sleep.news().store(1 | WAITERS, Relaxed);
+        sleep.awaited().store(1 | WAITERS, Relaxed);
         sleep.ends_at(DEADLINE / 2);
     });
     let (woken, _) = play(2, vec![during], |me| {
@@ -161,7 +161,7 @@ fn who_was_given_the_wake_of_one_that_was_there_passes_it_on() {
     for (tickets, after, expected) in [(1, 7, vec![1]), (0, 7, vec![]), (1, 8, vec![])] {
         let condvar = Condvar::<Puppet>::from_words(Word::new(7 | WAITERS), Word::new(0));
         let early = scene(move |sleep| {
-            sleep.news().store(after | WAITERS | FRESH, Relaxed);
+            sleep.awaited().store(after | WAITERS | FRESH, Relaxed);
             sleep.ends_at(DEADLINE / 2);
         });
         let (_, wakes) = play(2, vec![early], |me| {

@@ -7,7 +7,7 @@ type Bare = Event<Linux>;
 
 /// Every combination of flags, with the epochs where something may overflow into them.
 fn words() -> impl Iterator<Item = u32> {
-    let epochs = [0, 1, EPOCH - 1, EPOCH];
+    let epochs = [0, 1, SEQUENCE - 1, SEQUENCE];
     (0..8).flat_map(move |flags| {
         let flag = move |bit: u32, flag| if flags >> bit & 1 == 1 { flag } else { 0 };
         epochs.map(|epoch| epoch | flag(0, AUTO) | flag(1, SET) | flag(2, WAITERS))
@@ -23,8 +23,8 @@ fn after(word: u32, act: impl FnOnce(&Bare)) -> u32 {
 #[test]
 fn a_set_counts_and_keeps_the_kind() {
     for word in words() {
-        let counted = if word & SET == 0 { (word & EPOCH) + 1 } else { word & EPOCH };
-        let epoch = if counted > EPOCH { 0 } else { counted };
+        let counted = if word & SET == 0 { (word & SEQUENCE) + 1 } else { word & SEQUENCE };
+        let epoch = if counted > SEQUENCE { 0 } else { counted };
         assert_eq!(after(word, Bare::set), epoch | SET | word & AUTO, "{word:#x}");
     }
 }
@@ -43,7 +43,7 @@ fn looks_change_nothing() {
         let same = after(word, |event| {
             assert_eq!(event.is_set(), word & SET != 0, "{word:#x}");
             assert_eq!(event.is_auto_reset(), word & AUTO != 0, "{word:#x}");
-            assert_eq!(event.moment(), Moment(word & EPOCH), "{word:#x}");
+            assert_eq!(event.moment(), Moment(word & SEQUENCE), "{word:#x}");
         });
         assert_eq!(same, word);
     }

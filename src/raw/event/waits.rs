@@ -13,14 +13,14 @@ fn wait(word: u32, scenes: Vec<Scene>) -> (Result<(), NotSet>, u32) {
 /// The wait during which the word becomes this, and the deadline passes.
 fn becomes_at_last(word: u32) -> Scene {
     scene(move |sleep| {
-        sleep.news().store(word, Relaxed);
+        sleep.awaited().store(word, Relaxed);
         sleep.lasts();
     })
 }
 
 #[test]
 fn who_is_there_at_a_set_as_the_deadline_passes_is_released() {
-    for (word, is_set) in [(0, SET | 1), (0, 1), (EPOCH, SET), (EPOCH, 0), (AUTO, AUTO | SET | 1)] {
+    for (word, is_set) in [(0, SET | 1), (0, 1), (SEQUENCE, SET), (SEQUENCE, 0), (AUTO, AUTO | SET | 1)] {
         let (answer, left) = wait(word, vec![becomes_at_last(is_set)]);
         assert_eq!(answer, Ok(()), "{word:#x} to {is_set:#x}");
         assert_eq!(left & SET, if word & AUTO == 0 { is_set & SET } else { 0 });
@@ -44,11 +44,11 @@ fn who_was_never_woken_and_gives_up_leaves_word_of_those_who_sleep() {
 #[test]
 fn who_was_woken_early_and_overtaken_sleeps_on_towards_the_same_deadline() {
     let early = scene(|sleep| {
-        sleep.news().store(AUTO | 1, Relaxed);
+        sleep.awaited().store(AUTO | 1, Relaxed);
         sleep.ends_at(DEADLINE / 2);
     });
     let last = scene(|sleep| {
-        assert_eq!((sleep.until(), sleep.news().load(Relaxed)), (Some(DEADLINE), AUTO | 1 | WAITERS));
+        assert_eq!((sleep.until(), sleep.awaited().load(Relaxed)), (Some(DEADLINE), AUTO | 1 | WAITERS));
         sleep.lasts();
     });
     assert_eq!(wait(AUTO, vec![early, last]), (Err(NotSet::TimedOut), AUTO | 1 | WAITERS));

@@ -39,7 +39,7 @@ proptest! {
         let word = pack(generation) | flags << 32;
         prop_assert_eq!(unpack(word), generation);
         prop_assert!(!looks_like_a_hold(word));
-        prop_assert!(Id::holder_in(news_after(generation)).is_none());
+        prop_assert!(Id::holder_in(sequence_after(generation)).is_none());
     }
 
     #[test]
@@ -62,6 +62,6 @@ proptest! {
 #[test]
 fn news_come_round_only_after_all_words_without_bit_29() {
     let (first, last) = (0, !HELD);
-    assert_eq!((news_after(last), news_after(HELD - 1)), (first, 2 * HELD));
-    assert_eq!(news_after(3 * HELD - 1 - HELD), 2 * HELD, "bit 29 is passed over");
+    assert_eq!((sequence_after(last), sequence_after(HELD - 1)), (first, 2 * HELD));
+    assert_eq!(sequence_after(3 * HELD - 1 - HELD), 2 * HELD, "bit 29 is passed over");
 }

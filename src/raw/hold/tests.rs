@@ -11,7 +11,7 @@ proptest! {
         let cause = Cause::nameless_in(word);
         prop_assert_eq!(cause, if word & INCONSISTENT == 0 { 0 } else { word & (INCONSISTENT | PANICKED) });
         let free = word & !HELD;
-        let nameless = Cause::of_free_word(free).map(|cause| match cause {
+        let nameless = Cause::from_free_word(free).map(|cause| match cause {
             Cause::Died(_) => Cause::Died(None).word(),
             Cause::Panicked(_) => Cause::Panicked(None).word(),
         });

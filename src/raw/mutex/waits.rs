@@ -1,7 +1,7 @@
 //! What a waiter does, step by step: its last look, and what it leaves when it gives up.
 
 use super::*;
-use crate::platform::puppet::{DEADLINE, Puppet, Scene, id_of, looks_take_a_period, play, scene, still_ending};
+use crate::platform::puppet::{DEADLINE, Puppet, Scene, id_of, play, reaping_takes_a_period, scene, still_ending};
 use crate::platform::{Lifeline, MARK};
 
 fn held_by(place: usize) -> Mutex<Puppet> {
@@ -9,7 +9,7 @@ fn held_by(place: usize) -> Mutex<Puppet> {
 }
 
 /// Waits for what participant 1 holds. Gives the answer, and the word that is left.
-fn wait(scenes: Vec<Scene>) -> (Result<Acquired, Refusal>, u32) {
+fn wait(scenes: Vec<Scene>) -> (Result<Acquired, NotLocked>, u32) {
     let mutex = held_by(1);
     let (answer, _) = play(3, scenes, |me| mutex.lock(me, Some(DEADLINE)));
     (answer, mutex.word.load(Relaxed))
@@ -20,7 +20,7 @@ fn a_lock_that_comes_free_as_the_deadline_passes_is_had() {
     let by_death = Cause::Died(Some(id_of(2)));
     for (left, inconsistent) in [(0, None), (WAITERS, None), (by_death.word(), Some(by_death))] {
         let (answer, _) = wait(vec![scene(move |sleep| {
-            sleep.news().store(left, Relaxed);
+            sleep.awaited().store(left, Relaxed);
             sleep.lasts();
         })]);
         assert_eq!(answer, Ok(Acquired { inconsistent }), "{left:#x}");
@@ -41,25 +41,25 @@ fn a_lock_whose_holder_dies_as_the_deadline_passes_is_had() {
 #[test]
 fn who_was_woken_overtaken_and_gives_up_leaves_word_of_those_who_sleep() {
     let (answer, left) = wait(vec![scene(|sleep| {
-        sleep.news().store(id_of(2).word(), Relaxed);
+        sleep.awaited().store(id_of(2).word(), Relaxed);
         sleep.lasts();
     })]);
-    assert_eq!((answer, left), (Err(Refusal::TimedOut), id_of(2).word() | WAITERS));
+    assert_eq!((answer, left), (Err(NotLocked::TimedOut), id_of(2).word() | WAITERS));
 }
 
 #[test]
 fn who_was_woken_overtaken_and_interrupted_leaves_word_of_those_who_sleep() {
     let (answer, left) = wait(vec![scene(|sleep| {
-        sleep.news().store(id_of(2).word(), Relaxed);
+        sleep.awaited().store(id_of(2).word(), Relaxed);
         sleep.is_interrupted();
     })]);
-    assert_eq!((answer, left), (Err(Refusal::Interrupted), id_of(2).word() | WAITERS));
+    assert_eq!((answer, left), (Err(NotLocked::Interrupted), id_of(2).word() | WAITERS));
 }
 
 #[test]
 fn a_lock_that_comes_free_at_an_interruption_is_had() {
     let (answer, _) = wait(vec![scene(|sleep| {
-        sleep.news().store(0, Relaxed);
+        sleep.awaited().store(0, Relaxed);
         sleep.is_interrupted();
     })]);
     assert_eq!(answer, Ok(Acquired { inconsistent: None }));
@@ -70,7 +70,7 @@ fn nothing_interrupts_one_that_takes_the_lock_again() {
     let mutex = held_by(1);
     let comes_free = scene(|sleep| {
         sleep.is_interrupted();
-        sleep.news().store(0, Relaxed);
+        sleep.awaited().store(0, Relaxed);
     });
     let (answer, _) = play(3, vec![scene(|sleep| sleep.is_interrupted()), comes_free], |me| mutex.lock_again(me));
     assert_eq!(answer, Ok(Acquired { inconsistent: None }));
@@ -79,31 +79,31 @@ fn nothing_interrupts_one_that_takes_the_lock_again() {
 #[test]
 fn who_was_never_woken_and_gives_up_leaves_word_of_those_who_sleep() {
     let (answer, left) = wait(vec![scene(|sleep| sleep.lasts())]);
-    assert_eq!((answer, left), (Err(Refusal::TimedOut), id_of(1).word() | WAITERS));
+    assert_eq!((answer, left), (Err(NotLocked::TimedOut), id_of(1).word() | WAITERS));
 }
 
 #[test]
 fn who_was_woken_early_and_overtaken_sleeps_on_towards_the_same_deadline() {
     let early = scene(|sleep| {
-        sleep.news().store(id_of(2).word(), Relaxed);
+        sleep.awaited().store(id_of(2).word(), Relaxed);
         sleep.ends_at(DEADLINE / 2);
     });
     let (answer, left) = wait(vec![
         early,
         scene(|sleep| {
             assert_eq!(sleep.until(), Some(DEADLINE));
-            assert_eq!(sleep.news().load(Relaxed), id_of(2).word() | WAITERS);
+            assert_eq!(sleep.awaited().load(Relaxed), id_of(2).word() | WAITERS);
             sleep.lasts();
         }),
     ]);
-    assert_eq!((answer, left), (Err(Refusal::TimedOut), id_of(2).word() | WAITERS));
+    assert_eq!((answer, left), (Err(NotLocked::TimedOut), id_of(2).word() | WAITERS));
 }
 
 /// The release that woke it took WAITERS away, and others may have been asleep beside it.
 #[test]
 fn who_slept_and_has_the_lock_leaves_word_of_those_who_sleep() {
     let mutex = held_by(1);
-    let (answer, wakes) = play(3, vec![scene(|sleep| sleep.news().store(0, Relaxed))], |me| {
+    let (answer, wakes) = play(3, vec![scene(|sleep| sleep.awaited().store(0, Relaxed))], |me| {
         let answer = mutex.lock(me, None);
         mutex.unlock(0);
         answer
@@ -114,13 +114,13 @@ fn who_slept_and_has_the_lock_leaves_word_of_those_who_sleep() {
 
 /// Two that look in two time namespaces find the look due each time, too.
 #[test]
-fn who_gives_up_does_so_however_often_a_slow_look_is_due() {
+fn who_gives_up_does_so_however_often_reaping_is_due() {
     let mutex = held_by(1);
     let (answers, _) = play(3, vec![], |me| {
-        looks_take_a_period();
+        reaping_takes_a_period();
         [mutex.try_lock(me), mutex.lock(me, Some(Duration::ZERO))]
     });
-    assert_eq!(answers, [Err(Refusal::WouldBlock), Err(Refusal::TimedOut)]);
+    assert_eq!(answers, [Err(NotLocked::WouldBlock), Err(NotLocked::TimedOut)]);
 }
 
 fn holder_dies() -> Scene {
@@ -142,7 +142,7 @@ fn a_process_that_is_long_in_ending_is_waited_for_up_to_the_deadline() {
         assert!(sleep.until().is_some_and(|until| until < DEADLINE), "a moment");
         sleep.ends_at(DEADLINE);
     });
-    assert_eq!(wait(vec![holder_dies(), late]).0, Err(Refusal::TimedOut));
+    assert_eq!(wait(vec![holder_dies(), late]).0, Err(NotLocked::TimedOut));
     still_ending(0);
 }
 
@@ -155,5 +155,5 @@ fn who_tries_does_not_wait_for_a_process_that_is_ending() {
         [mutex.try_lock(me), mutex.try_lock(me)]
     });
     let died = Acquired { inconsistent: Some(Cause::Died(Some(id_of(1)))) };
-    assert_eq!(answers, [Err(Refusal::WouldBlock), Ok(died)]);
+    assert_eq!(answers, [Err(NotLocked::WouldBlock), Ok(died)]);
 }

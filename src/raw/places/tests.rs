@@ -40,7 +40,7 @@ proptest! {
 
     #[test]
     fn all_places_are_gone_through_from_any(count in 1..6usize, first in any::<usize>()) {
-        let words: Vec<_> = (0..count).map(|_| <Linux as Platform>::Long::new(0)).collect();
+        let words: Vec<_> = (0..count).map(|_| <Linux as Platform>::Word64::new(0)).collect();
         let order: Vec<_> = Places32::from(&Places(&words), first).collect();
         prop_assert_eq!(order[0], first % count);
         prop_assert!((0..count).all(|index| order.contains(&index)) && order.len() == count);
@@ -56,12 +56,12 @@ fn only_who_has_a_place_leaves_it_and_it_is_told_who_wants_it() {
         (Place::waiting(5, id).with(TRIPPED), false),
         (Place::waiting(5, id).with(TRIPPED | WANTED), true),
     ] {
-        let words = [0, left.0].map(Long::new);
+        let words = [0, left.0].map(Word64::new);
         assert_eq!(Places32::leave(&Places(&words), mine), is_wanted);
         assert_eq!(words.each_ref().map(|word| word.load(Relaxed)), [0, Place::<32>::free(6).0]);
     }
     for anothers in [Place::<32>::waiting(6, id), Place::waiting(5, other).with(WANTED), Place::free(5)] {
-        let words = [0, anothers.0].map(Long::new);
+        let words = [0, anothers.0].map(Word64::new);
         assert!(!Places32::leave(&Places(&words), mine));
         assert_eq!(words[1].load(Relaxed), anothers.0);
     }
@@ -73,8 +73,8 @@ fn a_late_stamp_finds_nobody() {
     let id = Id::new(3, 1);
     let words =
         [Place::<32>::waiting(8, id), Place::free(8), Place::waiting(7, id).with(TRIPPED), Place::waiting(7, id)]
-            .map(|place| <<Linux as Platform>::Long as Long>::new(place.0));
-    let before = words.each_ref().map(|word: &<Linux as Platform>::Long| word.load(Relaxed));
+            .map(|place| <<Linux as Platform>::Word64 as Word64>::new(place.0));
+    let before = words.each_ref().map(|word: &<Linux as Platform>::Word64| word.load(Relaxed));
     Places32::stamp(&Places(&words), 7, 2);
     let mut after = before;
     after[3] |= TRIPPED;
@@ -98,7 +98,7 @@ fn what_is_long_gone_is_forgotten() {
         (Place::free(now), true, false),
         (Place::waiting(now - 1, id), true, false),
     ] {
-        let words = [place.0].map(Long::new);
+        let words = [place.0].map(Word64::new);
         Places32::forget_the_long_gone(&Places(&words), now, || is_there);
         let expected = if is_forgotten { Place::free(now) } else { place };
         assert_eq!(words[0].load(Relaxed), expected.0, "{place:?}");

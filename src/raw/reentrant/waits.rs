@@ -11,7 +11,7 @@ fn held_by_another() -> ReentrantMutex<Puppet> {
 fn a_lock_that_comes_free_as_the_deadline_passes_is_had() {
     let lock = held_by_another();
     let free = scene(|sleep| {
-        sleep.news().store(0, Relaxed);
+        sleep.awaited().store(0, Relaxed);
         sleep.lasts();
     });
     let (answer, _) = play(2, vec![free], |me| lock.lock(me, Some(DEADLINE)));
@@ -23,11 +23,11 @@ fn a_lock_that_comes_free_as_the_deadline_passes_is_had() {
 fn who_was_woken_overtaken_and_gives_up_leaves_word_of_those_who_sleep() {
     let lock = held_by_another();
     let overtaken = scene(|sleep| {
-        sleep.news().store(id_of(2).word(), Relaxed);
+        sleep.awaited().store(id_of(2).word(), Relaxed);
         sleep.lasts();
     });
     let (answer, _) = play(3, vec![overtaken], |me| lock.lock(me, Some(DEADLINE)));
-    assert_eq!(answer, Err(Refusal::TimedOut));
-    assert_eq!(lock.mutex.look_relaxed(), id_of(2).word() | WAITERS);
+    assert_eq!(answer, Err(NotLocked::TimedOut));
+    assert_eq!(lock.mutex.load(), id_of(2).word() | WAITERS);
     assert_eq!(lock.count.load(Relaxed), 3, "the count is the holder's");
 }

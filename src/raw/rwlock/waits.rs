@@ -1,12 +1,12 @@
 //! What a waiter does, step by step: its last look, and what it leaves when it gives up.
 
 use super::*;
-use crate::platform::puppet::{DEADLINE, Puppet, Scene, id_of, looks_take_a_period, play, scene};
+use crate::platform::puppet::{DEADLINE, Puppet, Scene, id_of, play, reaping_takes_a_period, scene};
 use std::cell::Cell;
 use std::rc::Rc;
 
 type Two = RwLock<Puppet, 2>;
-const A_WHILE: Patience = Patience::Until(Some(DEADLINE));
+const A_WHILE: Deadline = Deadline::By(Some(DEADLINE));
 
 fn lock(writer: u32, readers: [u32; 2]) -> Two {
     let line = |value| Line::new(Word::new(value));
@@ -25,7 +25,7 @@ fn another() -> u32 {
 /// The wait during which the word that is waited for becomes free, and the deadline passes.
 fn comes_free_at_last() -> Vec<Scene> {
     vec![scene(|sleep| {
-        sleep.news().store(0, Relaxed);
+        sleep.awaited().store(0, Relaxed);
         sleep.lasts();
     })]
 }
@@ -64,14 +64,14 @@ fn a_reader_word_that_the_caller_gets_while_it_waits_is_a_deadlock() {
             let lock = Rc::new(lock(another(), [0, 0]));
             let handler = Rc::clone(&lock);
             let takes_one = scene(move |sleep| {
-                sleep.news().store(0, Relaxed);
+                sleep.awaited().store(0, Relaxed);
                 handler.readers[usize::from(others_word)].0.store(id_of(0).word(), Relaxed);
             });
             let (answer, _) = play(3, vec![takes_one], |me| match writes {
-                true => lock.write(me, Patience::Until(None)).map(drop),
-                false => lock.read(me, Patience::Until(None)).map(drop),
+                true => lock.write(me, Deadline::By(None)).map(drop),
+                false => lock.read(me, Deadline::By(None)).map(drop),
             });
-            assert_eq!(answer, Err(Refusal::Deadlock), "{writes} {others_word}");
+            assert_eq!(answer, Err(NotLocked::Deadlock), "{writes} {others_word}");
             let mut readers = [0, 0];
             readers[usize::from(others_word)] = id_of(0).word();
             assert_eq!(words(&lock), (0, readers));
@@ -92,14 +92,14 @@ fn a_writer_that_gives_up_leaves_the_words_as_they_were() {
     for writer in without_writer() {
         for readers in [[another(), 0], [0, another()]] {
             let waits_on = |word: u32| if word == 0 { 0 } else { word | WAITERS };
-            for (patience, scenes, refusal, expected) in [
-                (Patience::None, vec![], Refusal::WouldBlock, readers),
-                (A_WHILE, lasts(), Refusal::TimedOut, readers.map(waits_on)),
+            for (deadline, scenes, refusal, expected) in [
+                (Deadline::Immediate, vec![], NotLocked::WouldBlock, readers),
+                (A_WHILE, lasts(), NotLocked::TimedOut, readers.map(waits_on)),
             ] {
                 let lock = lock(writer, readers);
-                let (answer, _) = play(3, scenes, |me| lock.write(me, patience));
+                let (answer, _) = play(3, scenes, |me| lock.write(me, deadline));
                 assert_eq!(answer, Err(refusal));
-                assert_eq!(words(&lock), (writer, expected), "{writer:#x} {patience:?}");
+                assert_eq!(words(&lock), (writer, expected), "{writer:#x} {deadline:?}");
             }
         }
     }
@@ -112,9 +112,9 @@ fn one_that_reads_already_is_told_and_leaves_the_words_as_they_were() {
             if writer == 0 && readers[1] != 0 {
                 continue; // not so: a reader away from home has left a sign of it
             }
-            for (patience, refusal) in [(Patience::None, Refusal::WouldBlock), (A_WHILE, Refusal::Deadlock)] {
+            for (deadline, refusal) in [(Deadline::Immediate, NotLocked::WouldBlock), (A_WHILE, NotLocked::Deadlock)] {
                 let lock = lock(writer, readers);
-                let (answers, _) = play(3, vec![], |me| (lock.write(me, patience), lock.read(me, patience)));
+                let (answers, _) = play(3, vec![], |me| (lock.write(me, deadline), lock.read(me, deadline)));
                 assert_eq!(answers, (Err(refusal), Err(refusal)), "{writer:#x} {readers:#x?}");
                 assert_eq!(words(&lock), (writer, readers));
             }
@@ -125,15 +125,15 @@ fn one_that_reads_already_is_told_and_leaves_the_words_as_they_were() {
 #[test]
 fn one_that_gives_up_while_another_writes_leaves_the_words_as_they_were() {
     for readers in [[0, 0], [0, id_of(2).word()]] {
-        for (patience, scenes, expected) in
-            [(Patience::None, [vec![], vec![]], another()), (A_WHILE, [lasts(), lasts()], another() | WAITERS)]
+        for (deadline, scenes, expected) in
+            [(Deadline::Immediate, [vec![], vec![]], another()), (A_WHILE, [lasts(), lasts()], another() | WAITERS)]
         {
             let [to_read, to_write] = scenes;
             let lock = lock(another(), readers);
-            let (answer, _) = play(3, to_read, |me| lock.read(me, patience));
+            let (answer, _) = play(3, to_read, |me| lock.read(me, deadline));
             assert!(answer.is_err());
             assert_eq!(words(&lock), (expected, readers));
-            let (answer, _) = play(3, to_write, |me| lock.write(me, patience));
+            let (answer, _) = play(3, to_write, |me| lock.write(me, deadline));
             assert!(answer.is_err());
             assert_eq!(words(&lock), (expected, readers));
         }
@@ -146,7 +146,7 @@ fn a_reader_that_gives_up_while_all_words_are_held_leaves_them_as_they_were() {
         let readers = [another(), id_of(2).word()];
         let lock = lock(writer, readers);
         let (answer, _) = play(3, lasts(), |me| lock.read(me, A_WHILE));
-        assert_eq!(answer, Err(Refusal::TimedOut));
+        assert_eq!(answer, Err(NotLocked::TimedOut));
         assert_eq!(words(&lock), (writer, readers.map(|word| word | WAITERS)));
     }
 }
@@ -167,7 +167,7 @@ fn whoever_gives_up_or_is_done_wakes_all_who_wait_for_it() {
             lock.unlock_read(0);
             answer
         });
-        assert_eq!(answer, Err(Refusal::TimedOut));
+        assert_eq!(answer, Err(NotLocked::TimedOut));
         assert_eq!(wakes.on(&lock.writer.0), [u32::MAX]);
         assert_eq!(wakes.on(&lock.readers[0].0), [u32::MAX]);
         assert_eq!(words(&lock), (writer, [0, 0]));
@@ -176,13 +176,13 @@ fn whoever_gives_up_or_is_done_wakes_all_who_wait_for_it() {
 
 /// As with the mutex.
 #[test]
-fn who_gives_up_does_so_however_often_a_slow_look_is_due() {
+fn who_gives_up_does_so_however_often_reaping_is_due() {
     let lock = lock(another(), [0, 0]);
     let (answers, _) = play(3, vec![], |me| {
-        looks_take_a_period();
-        [lock.read(me, Patience::None).map(drop), lock.write(me, Patience::None).map(drop)]
+        reaping_takes_a_period();
+        [lock.read(me, Deadline::Immediate).map(drop), lock.write(me, Deadline::Immediate).map(drop)]
     });
-    assert_eq!(answers, [Err(Refusal::WouldBlock); 2]);
+    assert_eq!(answers, [Err(NotLocked::WouldBlock); 2]);
 }
 
 /// A thread's shift, and whether it may move.
@@ -213,7 +213,8 @@ fn a_reader_that_finds_its_home_taken_has_another_one_from_then_on() {
         let lock = three(core::array::from_fn(|word| if word == free { 0 } else { another() }));
         let shift = Cell::new(shift);
         let (answers, _) = play(3, vec![], |by| {
-            let read = |lock: &RwLock<Puppet, 3>| lock.read_from((&shift, true), by, Patience::None, Leaked::Refuse);
+            let read =
+                |lock: &RwLock<Puppet, 3>| lock.read_from((&shift, true), by, Deadline::Immediate, Leaked::Refuse);
             let first = read(&lock);
             let taken = three_words(&lock);
             lock.unlock_read(free);
@@ -233,7 +234,7 @@ fn a_reader_whose_home_must_not_move_leaves_a_sign_and_begins_where_it_did() {
         lock.writer.0.store(first, Relaxed);
         let shift = Cell::new(0);
         let (answer, _) = play(3, vec![], |by| {
-            lock.read_from((&shift, false), by, Patience::None, Leaked::Refuse).map(|reading| reading.word)
+            lock.read_from((&shift, false), by, Deadline::Immediate, Leaked::Refuse).map(|reading| reading.word)
         });
         assert_eq!((answer, shift.get()), (Ok(1), 0));
         assert_eq!(three_words(&lock), (left, [another(), id_of(0).word(), 0]));
@@ -248,7 +249,7 @@ fn a_reader_moves_whatever_the_writer_word_is_without_a_writer() {
         lock.writer.0.store(writer, Relaxed);
         let shift = Cell::new(0);
         let (answer, _) = play(3, vec![], |by| {
-            lock.read_from((&shift, true), by, Patience::None, Leaked::Refuse).map(|reading| reading.word)
+            lock.read_from((&shift, true), by, Deadline::Immediate, Leaked::Refuse).map(|reading| reading.word)
         });
         assert_eq!((answer, shift.get()), (Ok(1), 1));
         assert_eq!(three_words(&lock), (writer, [another(), id_of(0).word(), 0]));

@@ -15,7 +15,7 @@ fn every_maximum_means_something() {
         [(0, COUNT), (1, 1), (2, 2), (COUNT - 1, COUNT - 1), (COUNT, COUNT), (COUNT + 1, COUNT), (u32::MAX, COUNT)]
     {
         assert_eq!(of(0, maximum).maximum(), means);
-        assert_eq!(of(0, maximum).try_acquire(means.saturating_add(1)), Err(Refused::TooMany { maximum: means }));
+        assert_eq!(of(0, maximum).try_acquire(means.saturating_add(1)), Err(NotAcquired::TooMany { maximum: means }));
         assert_eq!(of(means, maximum).release(1), Err(OverRelease { available: means, maximum: means }));
         assert_eq!(of(means - 1, maximum).release(1), Ok(()));
     }
@@ -26,7 +26,7 @@ fn a_taker_leaves_waiters_of_others_and_a_release_answers_them() {
     for wishes in [0, WAITERS] {
         let semaphore = of(7 | wishes, 0);
         assert_eq!(semaphore.available(), 7);
-        assert_eq!(semaphore.try_acquire(8), Err(Refused::WouldBlock));
+        assert_eq!(semaphore.try_acquire(8), Err(NotAcquired::WouldBlock));
         assert_eq!(semaphore.try_acquire(3), Ok(()));
         assert_eq!(semaphore.word.load(Relaxed), 4 | wishes);
         assert_eq!(semaphore.release(0), Ok(()));

@@ -15,7 +15,7 @@ fn wait_beside(
     wish: u32,
     count: u32,
     scenes: impl FnOnce(Shared) -> Vec<Scene>,
-) -> (Result<(), Refused>, [u32; 2], [Vec<u32>; 2]) {
+) -> (Result<(), NotAcquired>, [u32; 2], [Vec<u32>; 2]) {
     let semaphore = Rc::new(Semaphore::<Puppet>::from_words(Word::new(word), Word::new(wish), Word::new(0)));
     let (answer, wakes) = play(2, scenes(Rc::clone(&semaphore)), |me| semaphore.acquire(me, count, Some(DEADLINE)));
     let words = [&semaphore.word, &semaphore.wish];
@@ -23,7 +23,7 @@ fn wait_beside(
 }
 
 /// Waits for one permit where the word was `word`.
-fn wait(word: u32, scenes: Vec<Scene>) -> (Result<(), Refused>, u32, Vec<u32>) {
+fn wait(word: u32, scenes: Vec<Scene>) -> (Result<(), NotAcquired>, u32, Vec<u32>) {
     let (answer, [left, _], [wakes, _]) = wait_beside(word, 0, 1, |_| scenes);
     (answer, left, wakes)
 }
@@ -31,7 +31,7 @@ fn wait(word: u32, scenes: Vec<Scene>) -> (Result<(), Refused>, u32, Vec<u32>) {
 /// The wait during which the word becomes this.
 fn becomes(word: u32) -> Scene {
     scene(move |sleep| {
-        sleep.news().store(word, Relaxed);
+        sleep.awaited().store(word, Relaxed);
         sleep.ends_at(DEADLINE / 2);
     })
 }
@@ -39,7 +39,7 @@ fn becomes(word: u32) -> Scene {
 /// The same; and the deadline passes.
 fn becomes_at_last(word: u32) -> Scene {
     scene(move |sleep| {
-        sleep.news().store(word, Relaxed);
+        sleep.awaited().store(word, Relaxed);
         sleep.lasts();
     })
 }
@@ -58,7 +58,7 @@ fn permits_that_are_there_as_the_deadline_passes_are_had() {
     };
     for count in 2..4 {
         assert_eq!(wait_beside(0, 0, count, released(count)), (Ok(()), [0, 0], [vec![], vec![u32::MAX]]));
-        let too_few = (Err(Refused::TimedOut), [count - 1, count], [vec![], vec![]]);
+        let too_few = (Err(NotAcquired::TimedOut), [count - 1, count], [vec![], vec![]]);
         assert_eq!(wait_beside(0, 0, count, released(count - 1)), too_few);
     }
 }
@@ -66,7 +66,7 @@ fn permits_that_are_there_as_the_deadline_passes_are_had() {
 /// A release took WAITERS away and woke this one, and a newcomer took what was released.
 #[test]
 fn who_was_woken_overtaken_and_gives_up_leaves_word_of_those_who_sleep() {
-    assert_eq!(wait(0, vec![becomes_at_last(0)]), (Err(Refused::TimedOut), WAITERS, vec![]));
+    assert_eq!(wait(0, vec![becomes_at_last(0)]), (Err(NotAcquired::TimedOut), WAITERS, vec![]));
     let overtaken = |semaphore: Shared| {
         vec![scene(move |sleep| {
             semaphore.release(2).expect("far from the maximum");
@@ -74,7 +74,7 @@ fn who_was_woken_overtaken_and_gives_up_leaves_word_of_those_who_sleep() {
             sleep.lasts();
         })]
     };
-    let answer = (Err(Refused::TimedOut), [0, 2], [vec![], vec![u32::MAX]]);
+    let answer = (Err(NotAcquired::TimedOut), [0, 2], [vec![], vec![u32::MAX]]);
     assert_eq!(wait_beside(0, 0, 2, overtaken), answer);
 }
 
@@ -82,10 +82,10 @@ fn who_was_woken_overtaken_and_gives_up_leaves_word_of_those_who_sleep() {
 fn who_was_never_woken_and_gives_up_leaves_word_of_those_who_sleep() {
     for others in [0, WAITERS] {
         let lasts = scene(|sleep| sleep.lasts());
-        assert_eq!(wait(others, vec![lasts]), (Err(Refused::TimedOut), WAITERS, vec![]));
+        assert_eq!(wait(others, vec![lasts]), (Err(NotAcquired::TimedOut), WAITERS, vec![]));
         for (wish, left) in [(0, 3), (9, 3), (3, 3), (2, 2)] {
             let lasts = |_: Shared| vec![scene(|sleep| sleep.lasts())];
-            let expected = (Err(Refused::TimedOut), [others, left], [vec![], vec![]]);
+            let expected = (Err(NotAcquired::TimedOut), [others, left], [vec![], vec![]]);
             assert_eq!(wait_beside(others, wish, 3, lasts), expected, "beside a wish of {wish}");
         }
     }
@@ -94,10 +94,10 @@ fn who_was_never_woken_and_gives_up_leaves_word_of_those_who_sleep() {
 #[test]
 fn who_was_woken_early_and_overtaken_sleeps_on_towards_the_same_deadline() {
     let last = scene(move |sleep| {
-        assert_eq!((sleep.until(), sleep.news().load(Relaxed)), (Some(DEADLINE), WAITERS));
+        assert_eq!((sleep.until(), sleep.awaited().load(Relaxed)), (Some(DEADLINE), WAITERS));
         sleep.lasts();
     });
-    assert_eq!(wait(0, vec![becomes(0), last]), (Err(Refused::TimedOut), WAITERS, vec![]));
+    assert_eq!(wait(0, vec![becomes(0), last]), (Err(NotAcquired::TimedOut), WAITERS, vec![]));
 }
 
 /// Two releases before it ran: the second found no WAITERS, and woke nobody.

@@ -45,7 +45,7 @@
 //! takes nothing over any more, and its announcement does not count.
 
 use super::{Claim, LEAKED, Newcomer, Participant, Table};
-use crate::platform::{Lifeline, Long, MARK, Platform, Word};
+use crate::platform::{Lifeline, MARK, Platform, Word, Word64};
 use crate::raw::hold::Id;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
@@ -96,7 +96,7 @@ impl<P: Platform> Table<'_, P> {
         let leaked: Vec<_> = slots()
             // ORDERING: Acquire. Whoever freed a retired slot knew of the end of its owner; and one
             // that may leak has armed its lifelines. Models:
-            // `table::a_slot_that_a_slow_look_freed_keeps_the_names_of_its_dead`,
+            // `table::a_slot_that_reaping_freed_keeps_the_names_of_its_dead`,
             // `table::a_newcomer_takes_no_slot_of_one_that_may_leak`.
             .map(|(index, slot)| (index, slot, Claim::of(slot.claim.load(Acquire))))
             .filter(|(_, _, claim)| claim.state == LEAKED)

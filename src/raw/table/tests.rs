@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::platform::WAKE_AT_DEATH;
-use crate::platform::linux::{AboutThread, Linux, RobustNode};
+use crate::platform::linux::{Linux, RobustNode, ThreadRecord};
 use proptest::prelude::*;
 
 proptest! {
@@ -54,8 +54,9 @@ fn a_slot_speaks_of_its_last_owner_and_of_the_thread_until_it_is_freed() {
     let told = |state, generation, thread| {
         let claim = Claim { state, generation, thread, tag: 3 };
         let lifelines = [0, MARK].map(RobustNode::unlinked);
-        let slot = Slot::<Linux>::from_parts(Long::new(claim.word()), lifelines, AboutThread::of_process(1));
-        let [of_it, before, after] = [7, 6, 8].map(|of| slot.told_of(Id::new(9, of), |about, t| (about.process(), t)));
+        let slot = Slot::<Linux>::from_parts(Word64::new(claim.word()), lifelines, ThreadRecord::from_process(1));
+        let [of_it, before, after] =
+            [7, 6, 8].map(|of| slot.read_record(Id::new(9, of), |about, t| (about.process(), t)));
         assert_eq!((before, after), (None, None), "that is another's");
         of_it
     };
@@ -70,8 +71,8 @@ fn a_slot_speaks_of_its_last_owner_and_of_the_thread_until_it_is_freed() {
 #[test]
 fn generation_0_is_nobodys() {
     let lifelines = [0, 0].map(RobustNode::unlinked);
-    let slot = Slot::<Linux>::from_parts(Long::new(0), lifelines, AboutThread::of_process(1));
-    assert_eq!(slot.told_of(Id::new(9, 0), |_, _| ()), None);
+    let slot = Slot::<Linux>::from_parts(Word64::new(0), lifelines, ThreadRecord::from_process(1));
+    assert_eq!(slot.read_record(Id::new(9, 0), |_, _| ()), None);
 }
 
 /// Somebody claims the slot while its facts are read.
@@ -80,8 +81,8 @@ fn what_was_read_while_the_slot_was_claimed_is_not_told() {
     for state in [CLAIMED, LIVE] {
         let claim = |state, generation| Claim { state, generation, thread: 5, tag: 3 }.word();
         let lifelines = [0, 0].map(RobustNode::unlinked);
-        let slot = Slot::<Linux>::from_parts(Long::new(claim(FREE, 7)), lifelines, AboutThread::of_process(1));
-        let told = slot.told_of(Id::new(9, 7), |_, _| slot.claim.store(claim(state, 8), Relaxed));
+        let slot = Slot::<Linux>::from_parts(Word64::new(claim(FREE, 7)), lifelines, ThreadRecord::from_process(1));
+        let told = slot.read_record(Id::new(9, 7), |_, _| slot.claim.store(claim(state, 8), Relaxed));
         assert_eq!(told, None);
     }
 }
@@ -92,7 +93,7 @@ fn in_a_copy_every_slot_is_free() {
         .map(|state| {
             let claim = Claim { state, generation: 7, thread: 5, tag: 3 };
             let lifelines = [5 | WAKE_AT_DEATH, MARK].map(RobustNode::unlinked);
-            Slot::<Linux>::from_parts(Long::new(claim.word()), lifelines, AboutThread::of_process(1))
+            Slot::<Linux>::from_parts(Word64::new(claim.word()), lifelines, ThreadRecord::from_process(1))
         })
         .collect();
     let (membership, cursor, stamp) = (Word::new(4), Word::new(0), Word::new(0));
@@ -116,7 +117,7 @@ impl Newcomer<Linux> for Somebody<'_> {
     fn tag(&self) -> u32 {
         1
     }
-    fn describe(&self, _about: &AboutThread, _id: Id) {}
+    fn describe(&self, _about: &ThreadRecord, _id: Id) {}
     fn arm(&self, [own, _process]: &[RobustNode; 2]) {
         own.word().store(9 | WAKE_AT_DEATH, Release);
     }
@@ -132,8 +133,8 @@ impl Newcomer<Linux> for Somebody<'_> {
 /// A table of one slot, with these lifelines, that one after the other of `comers` registers in and
 /// leaves, before each of whom the words of the segment are others.
 fn generations(claim: Claim, lifelines: [u32; 2], comers: &[&[u32]]) -> Vec<Option<u16>> {
-    let about = AboutThread::of_process(1);
-    let slots = [Slot::<Linux>::from_parts(Long::new(claim.word()), lifelines.map(RobustNode::unlinked), about)];
+    let about = ThreadRecord::from_process(1);
+    let slots = [Slot::<Linux>::from_parts(Word64::new(claim.word()), lifelines.map(RobustNode::unlinked), about)];
     let (membership, cursor, stamp) = (Word::new(1), Word::new(0), Word::new(0));
     let table = Table { membership: &membership, cursor: &cursor, stamp: &stamp, slots: &slots };
     let come_and_go = |words: &&[u32]| {
@@ -203,7 +204,7 @@ fn a_leaked_slot_that_no_word_names_is_had_when_the_kernel_has_done_with_it() {
 fn an_heir_in_a_signal_handler_leaves_the_interrupted_heirs_announcement() {
     let slot = |claim: Claim, own| {
         let lifelines = [own, 0].map(RobustNode::unlinked);
-        Slot::<Linux>::from_parts(Long::new(claim.word()), lifelines, AboutThread::of_process(1))
+        Slot::<Linux>::from_parts(Word64::new(claim.word()), lifelines, ThreadRecord::from_process(1))
     };
     let living = Claim { state: LIVE, generation: 1, thread: 5, tag: 0 };
     let retired = Claim { generation: u16::MAX, ..living };

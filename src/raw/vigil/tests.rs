@@ -1,8 +1,8 @@
 //! Who is watched, in a crowd.
 
 use super::*;
-use crate::platform::linux::{AboutThread, Linux, RobustNode};
-use crate::platform::{Long, MARK, WAKE_AT_DEATH};
+use crate::platform::linux::{Linux, RobustNode, ThreadRecord};
+use crate::platform::{MARK, WAKE_AT_DEATH, Word64};
 use crate::raw::table::{Slot, Table};
 
 /// One thread: its process, whether it is that one's main thread, whether it is alive.
@@ -29,7 +29,7 @@ fn watched_by_the_first(threads: &[Thread], used: usize, holder: Option<Id>) -> 
         let own = if thread.is_alive { alive } else { MARK | WAKE_AT_DEATH };
         let lifelines = [own, if thread.is_main { 0 } else { alive }].map(RobustNode::unlinked);
         let claim = Slot::<Linux>::claim_of_first(place as u32 + 1);
-        Slot::from_parts(Long::new(claim), lifelines, AboutThread::of_process(10 + thread.process))
+        Slot::from_parts(Word64::new(claim), lifelines, ThreadRecord::from_process(10 + thread.process))
     };
     let slots: Vec<Slot<Linux>> = threads.iter().enumerate().map(slot).collect();
     let (membership, cursor, stamp) = (Word::new(used as u32), Word::new(0), Word::new(0));

@@ -2,21 +2,21 @@
 
 use super::*;
 use crate::platform::puppet::{
-    DEADLINE, Puppet, Scene, is_gone_from_now_on, look_slowly_each, play, recheck_each, scene, watch_one,
+    DEADLINE, Puppet, Scene, is_gone_from_now_on, play, reap_each, recheck_each, scene, watch_one,
 };
 use crate::raw::Slot;
 
 /// The lifelines on which all were woken after a sleep during which these participants died.
 fn woken_on(dead: &'static [usize]) -> Vec<usize> {
-    let news: <Puppet as Platform>::Word = Word::new(0);
+    let awaited: <Puppet as Platform>::Word = Word::new(0);
     let ends = scene(|sleep| {
         let others: Vec<_> = sleep.others().collect();
         dead.iter().for_each(|place| sleep.dies(others[place - 1]));
     });
     let (lines, wakes) = play(5, vec![ends], |me| {
         let mut vigil = Vigil::new(me, None);
-        let _collected = vigil.sleep(&news, 0, None);
-        let _slept = vigil.sleep(&news, 0, None);
+        let _collected = vigil.sleep(&awaited, 0, None);
+        let _slept = vigil.sleep(&awaited, 0, None);
         let line = |slot: &Slot<Puppet>| &raw const *slot.lifelines()[0].word() as usize;
         me.table.slots.iter().map(line).collect::<Vec<_>>()
     });
@@ -37,14 +37,14 @@ fn whoever_finds_several_lifelines_cut_wakes_all_on_each() {
 /// When the last slow look was begun, in milliseconds, after each of these sleeps of a
 /// [`Vigil::sleep_once`] that has collected.
 fn stamps_of_sleeps_once(deadline: Option<Duration>, scenes: Vec<Scene>) -> Vec<u32> {
-    let news: <Puppet as Platform>::Word = Word::new(0);
+    let awaited: <Puppet as Platform>::Word = Word::new(0);
     let count = scenes.len();
     let (stamps, _wakes) = play(2, scenes, |me| {
-        look_slowly_each(DEADLINE);
+        reap_each(DEADLINE);
         let mut vigil = Vigil::new(me, deadline);
         vigil.watch_from_now();
         let mut sleep = |_| {
-            let _slept = vigil.sleep_once(&news, 0);
+            let _slept = vigil.sleep_once(&awaited, 0);
             me.table.stamp.load(Relaxed)
         };
         (0..count).map(&mut sleep).collect()
@@ -53,27 +53,27 @@ fn stamps_of_sleeps_once(deadline: Option<Duration>, scenes: Vec<Scene>) -> Vec<
 }
 
 #[test]
-fn whoever_sleeps_once_looks_slowly_before_if_a_look_is_due() {
+fn whoever_sleeps_once_reaps_before_if_reaping_is_due() {
     let later = || scene(|sleep| sleep.ends_at(DEADLINE * 2));
     assert_eq!(stamps_of_sleeps_once(None, vec![later(), later()]), [0, 2000]);
 }
 
 #[test]
-fn whoever_gives_up_a_single_sleep_looks_slowly_if_a_look_is_due() {
+fn whoever_gives_up_a_single_sleep_reaps_if_reaping_is_due() {
     assert_eq!(stamps_of_sleeps_once(Some(DEADLINE), vec![scene(|sleep| sleep.lasts())]), [1000]);
 }
 
 /// The kernel woke one, which may be stopped since: nobody else knows of that death.
 #[test]
-fn a_slow_look_tells_everybody_of_a_death_that_the_kernel_has_marked() {
+fn reaping_tells_everybody_of_a_death_that_the_kernel_has_marked() {
     let (is_free, wakes) = play(3, vec![], |me| {
         let slot = &me.table.slots[1];
         slot.lifelines()[0].word().store(crate::platform::MARK, Relaxed);
         is_gone_from_now_on(2);
         let before = me.table.membership.load(Relaxed);
-        me.table.look_slowly();
+        me.table.reap_lost();
         assert_ne!(me.table.membership.load(Relaxed), before, "sleepers see no change");
-        me.table.look_slowly(); // once
+        me.table.reap_lost(); // once
         slot.living(1).is_none()
     });
     assert!(is_free);
@@ -82,7 +82,7 @@ fn a_slow_look_tells_everybody_of_a_death_that_the_kernel_has_marked() {
 
 /// How long a sleep lasts that begins at this moment, if so many others sleep.
 fn length_beside(sleepers: usize, now: Duration) -> Duration {
-    let news: <Puppet as Platform>::Word = Word::new(0);
+    let awaited: <Puppet as Platform>::Word = Word::new(0);
     let scenes = vec![
         scene(move |sleep| sleep.ends_at(now)),
         scene(move |sleep| sleep.ends_at(now + (sleep.until().expect("a recheck") - now))),
@@ -90,11 +90,11 @@ fn length_beside(sleepers: usize, now: Duration) -> Duration {
     let (ends, _wakes) = play(sleepers + 3, scenes, |me| {
         recheck_each(Duration::from_secs(1));
         for slot in &me.table.slots[3..] {
-            slot.about().note_waiting(Some(&news));
+            slot.thread().note_waiting(Some(&awaited));
         }
         let mut vigil = Vigil::new(me, None);
         for _ in 0..4 {
-            vigil.sleep(&news, 0, None); // each second time it collects
+            vigil.sleep(&awaited, 0, None); // each second time it collects
         }
         Puppet::now()
     });
@@ -131,7 +131,7 @@ fn each_slot_has_its_turn_once_in_a_cycle_and_they_are_spread() {
 
 #[test]
 fn where_one_word_is_watched_who_has_waited_for_long_looks_less_often() {
-    let news: <Puppet as Platform>::Word = Word::new(0);
+    let awaited: <Puppet as Platform>::Word = Word::new(0);
     let shortest = Duration::from_millis(20);
     let until = std::rc::Rc::new(std::cell::RefCell::new(vec![]));
     let note = |now: u64| {
@@ -146,7 +146,7 @@ fn where_one_word_is_watched_who_has_waited_for_long_looks_less_often() {
         watch_one();
         let mut vigil = Vigil::new(me, None);
         for _ in 0..8 {
-            vigil.sleep(&news, 0, None); // each second time it collects
+            vigil.sleep(&awaited, 0, None); // each second time it collects
         }
     });
     let ends = until.borrow().iter().map(Duration::as_millis).collect::<Vec<_>>();
@@ -155,19 +155,19 @@ fn where_one_word_is_watched_who_has_waited_for_long_looks_less_often() {
 
 /// How these sleeps of a vigil end: of one that first collects, or of the other kind.
 fn sleeps(scenes: Vec<Scene>, deadline: Option<Duration>, is_to_the_end: bool, once: bool) -> (Vec<Slept>, u32) {
-    let news: <Puppet as Platform>::Word = Word::new(0);
+    let awaited: <Puppet as Platform>::Word = Word::new(0);
     let count = scenes.len();
     let (answer, _wakes) = play(2, scenes, |me| {
-        look_slowly_each(DEADLINE);
+        reap_each(DEADLINE);
         let mut vigil = Vigil::new(me, deadline);
         if is_to_the_end {
             vigil = vigil.to_the_end();
         }
         if once {
             vigil.watch_from_now();
-            return (vec![vigil.sleep_once(&news, 0)], me.table.stamp.load(Relaxed));
+            return (vec![vigil.sleep_once(&awaited, 0)], me.table.stamp.load(Relaxed));
         }
-        let slept: Vec<_> = (0..count + 2).map(|_| vigil.sleep(&news, 0, None)).collect();
+        let slept: Vec<_> = (0..count + 2).map(|_| vigil.sleep(&awaited, 0, None)).collect();
         (slept, me.table.stamp.load(Relaxed))
     });
     answer
@@ -182,25 +182,25 @@ fn interrupted_at(moment: Duration) -> Scene {
 
 #[test]
 fn an_interrupted_sleeper_looks_once_more_before_it_is_told() {
-    use Slept::{Interrupted, Look};
+    use Slept::{Interrupted, Recheck};
     let (slept, _) = sleeps(vec![interrupted_at(DEADLINE / 4)], Some(DEADLINE), false, false);
-    assert_eq!(slept, [Look, Look, Interrupted]);
+    assert_eq!(slept, [Recheck, Recheck, Interrupted]);
 }
 
 #[test]
 fn one_that_is_interrupted_at_its_deadline_has_timed_out() {
-    use Slept::{Look, TimedOut};
+    use Slept::{Recheck, TimedOut};
     let (slept, _) = sleeps(vec![interrupted_at(DEADLINE / 2)], Some(DEADLINE / 2), false, false);
-    assert_eq!(slept, [Look, Look, TimedOut]);
+    assert_eq!(slept, [Recheck, Recheck, TimedOut]);
     assert_eq!(sleeps(vec![interrupted_at(DEADLINE / 2)], Some(DEADLINE / 2), false, true).0, [TimedOut]);
 }
 
 /// One that is interrupted often may never come further than that.
 #[test]
-fn an_interrupted_sleeper_looks_slowly_first_if_a_look_is_due() {
-    use Slept::{Interrupted, Look};
+fn an_interrupted_sleeper_reaps_first_if_reaping_is_due() {
+    use Slept::{Interrupted, Recheck};
     let (slept, stamp) = sleeps(vec![interrupted_at(DEADLINE)], None, false, false);
-    assert_eq!((slept, stamp), (vec![Look, Look, Look], 1000));
+    assert_eq!((slept, stamp), (vec![Recheck, Recheck, Recheck], 1000));
     let (slept, stamp) = sleeps(vec![interrupted_at(DEADLINE)], None, false, true);
     assert_eq!((slept, stamp), (vec![Interrupted], 1000));
 }
@@ -209,24 +209,24 @@ fn an_interrupted_sleeper_looks_slowly_first_if_a_look_is_due() {
 fn nothing_interrupts_a_vigil_to_the_end() {
     let scenes = || (0..3).map(|_| scene(|sleep| sleep.is_interrupted())).collect::<Vec<_>>();
     let (slept, _) = {
-        let news: <Puppet as Platform>::Word = Word::new(0);
+        let awaited: <Puppet as Platform>::Word = Word::new(0);
         play(2, scenes(), |me| {
             let mut vigil = Vigil::new(me, None).to_the_end();
-            let _collected = vigil.sleep(&news, 0, None);
-            let mut briefly = || vigil.sleep_briefly(&news, 0);
+            let _collected = vigil.sleep(&awaited, 0, None);
+            let mut briefly = || vigil.sleep_briefly(&awaited, 0);
             [briefly(), briefly(), briefly()]
         })
     };
-    assert_eq!(slept, [Slept::Look; 3]);
-    assert_eq!(sleeps(scenes().split_off(2), None, true, true).0, [Slept::Look]);
+    assert_eq!(slept, [Slept::Recheck; 3]);
+    assert_eq!(sleeps(scenes().split_off(2), None, true, true).0, [Slept::Recheck]);
 }
 
 #[test]
 fn a_brief_sleep_can_be_interrupted() {
-    let news: <Puppet as Platform>::Word = Word::new(0);
+    let awaited: <Puppet as Platform>::Word = Word::new(0);
     let (slept, _) = play(2, vec![scene(|sleep| sleep.is_interrupted())], |me| {
         let mut vigil = Vigil::new(me, None);
-        [vigil.sleep_briefly(&news, 0), vigil.sleep_briefly(&news, 0)]
+        [vigil.sleep_briefly(&awaited, 0), vigil.sleep_briefly(&awaited, 0)]
     });
-    assert_eq!(slept, [Slept::Look, Slept::Interrupted]);
+    assert_eq!(slept, [Slept::Recheck, Slept::Interrupted]);
 }

@@ -46,7 +46,7 @@ fn the_anchors_of_threads_that_have_ended_are_used_again() {
     // SAFETY: the child does what is below, and ends without returning.
     let pid = unsafe { libc::fork() };
     if pid == 0 {
-        let before = pins::count_threads();
+        let before = registrations::count_threads();
         for _ in 0..20 {
             let come = || {
                 segment.attach().expect("in");
@@ -57,7 +57,7 @@ fn the_anchors_of_threads_that_have_ended_are_used_again() {
                 std::thread::yield_now();
             }
         }
-        let more = pins::count_threads() - before;
+        let more = registrations::count_threads() - before;
         // SAFETY: ends the process.
         unsafe { libc::_exit(more as i32) };
     }

@@ -1,6 +1,6 @@
 //! Replacing an abandoned segment. See the [module above](super).
 
-use super::turn::{self, Patience, Turn, is_in_use, is_named};
+use super::turn::{self, Backoff, Turn, is_in_use, is_named};
 use super::{inode, look, publish, read_header, record, reopen};
 use crate::error::{Error, Result};
 use crate::segment::header;
@@ -31,19 +31,19 @@ impl Replacer<'_> {
 
     /// Gives the name to the new file, in one step, if nobody has it, or an abandoned segment.
     /// False if that one is in use.
-    pub(in crate::segment) fn replace(&self, new: BorrowedFd<'_>, patience: &mut Patience) -> Result<bool> {
+    pub(in crate::segment) fn replace(&self, new: BorrowedFd<'_>, backoff: &mut Backoff) -> Result<bool> {
         let new = reopen(new).map_err(|e| Error::io("open the new segment anew", None, e))?;
         // Until it is certain that the name is ours, nobody shall use it. Nobody else can have it
         // open yet.
         let turn = reopen(&new).map_err(|e| Error::io("open the new segment anew", None, e))?;
-        let Ok(_turn) = Turn::try_take(turn)? else { return Err(patience.over(None)) };
+        let Ok(_turn) = Turn::try_take(turn)? else { return Err(backoff.over(None)) };
         loop {
             if publish(&new, self.path)? {
                 return Ok(true);
             }
-            match turn::open(self.path, self.owner, patience) {
+            match turn::open(self.path, self.owner, backoff) {
                 Ok((_turn, old)) => return Ok(self.is_abandoned(&old)? && self.take_name_of(&old, &new)?),
-                Err(Error::NotFound(_)) => patience.nap(None)?, // it went between our two looks
+                Err(Error::NotFound(_)) => backoff.pause(None)?, // it went between our two looks
                 Err(error) => return Err(error),
             }
         }

@@ -16,28 +16,28 @@ const USE: i64 = i64::MAX - 1;
 
 /// How long others may take over something that takes microseconds, unless they are stopped.
 #[derive(Debug)]
-pub(in crate::segment) struct Patience {
+pub(in crate::segment) struct Backoff {
     begun: Instant,
     bound: Duration,
-    nap: Duration,
+    pause: Duration,
 }
 
-impl Patience {
+impl Backoff {
     pub(in crate::segment) fn new(bound: Duration) -> Self {
-        Self { begun: Instant::now(), bound, nap: Duration::from_micros(50) }
+        Self { begun: Instant::now(), bound, pause: Duration::from_micros(50) }
     }
 
     /// Waits a moment before the next attempt.
     ///
     /// # Errors
     /// [`Error::Busy`] when the time is over: `by` is the lock that is in the way.
-    pub(in crate::segment) fn nap(&mut self, by: Option<Lock>) -> Result<()> {
+    pub(in crate::segment) fn pause(&mut self, by: Option<Lock>) -> Result<()> {
         let left = self.bound.saturating_sub(self.begun.elapsed());
         if left.is_zero() {
             return Err(self.over(by));
         }
-        std::thread::sleep(self.nap.min(left));
-        self.nap = (self.nap * 2).min(Duration::from_millis(2));
+        std::thread::sleep(self.pause.min(left));
+        self.pause = (self.pause * 2).min(Duration::from_millis(2));
         Ok(())
     }
 
@@ -84,7 +84,7 @@ impl Drop for Turn {
 /// Opens the segment of that name, in its turn: nobody else opens or replaces it, and no
 /// replacement takes its name, before the turn is dropped. Only a segment, by its header, and only
 /// one of that owner.
-pub(in crate::segment) fn open(path: &Path, owner: u32, patience: &mut Patience) -> Result<(Turn, File)> {
+pub(in crate::segment) fn open(path: &Path, owner: u32, backoff: &mut Backoff) -> Result<(Turn, File)> {
     loop {
         let candidate = look(path, owner)?;
         header::judge_format(&read_header(&candidate)?.0)?;
@@ -101,24 +101,24 @@ pub(in crate::segment) fn open(path: &Path, owner: u32, patience: &mut Patience)
             }
             Err(by) => by,
         };
-        patience.nap(in_the_way)?;
+        backoff.pause(in_the_way)?;
     }
 }
 
 /// The turn at a file that was not opened by its name, by open files of its own.
-pub(in crate::segment) fn turn_at(again: impl Fn() -> Result<File>, patience: &mut Patience) -> Result<Turn> {
+pub(in crate::segment) fn turn_at(again: impl Fn() -> Result<File>, backoff: &mut Backoff) -> Result<Turn> {
     loop {
         match Turn::try_take(again()?)? {
             Ok(turn) => return Ok(turn),
-            Err(by) => patience.nap(by)?,
+            Err(by) => backoff.pause(by)?,
         }
     }
 }
 
 /// Says of an open file that the mapping that will be made through it is one that counts.
-pub(in crate::segment) fn share(file: &File, patience: &mut Patience) -> Result<()> {
+pub(in crate::segment) fn share(file: &File, backoff: &mut Backoff) -> Result<()> {
     while !lock_byte(file.as_fd(), USE, Lock::Shared).map_err(refused)? {
-        patience.nap(others_lock(file.as_fd(), USE).map_err(refused)?)?; // outlive never locks it exclusively
+        backoff.pause(others_lock(file.as_fd(), USE).map_err(refused)?)?; // outlive never locks it exclusively
     }
     Ok(())
 }

@@ -15,12 +15,12 @@ use crate::segment::local;
 /// | 31    | the thread was panicking                                                                         |
 /// | 32–63 | the guard's own                                                                                  |
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Stamp(u64);
+pub(super) struct GuardTag(u64);
 
 const PROCESS: u64 = (1 << 31) - 1;
 const PANICKING: u64 = 1 << 31;
 
-impl Stamp {
+impl GuardTag {
     #[inline(always)]
     pub(super) fn now(own: u32) -> Self {
         let panicking = if std::thread::panicking() { PANICKING } else { 0 };

@@ -5,7 +5,7 @@ use super::*;
 use crate::platform::puppet::{DEADLINE, Puppet, Scene, id_of, play, scene};
 use std::rc::Rc;
 
-type Pool = Permits<Puppet, 2>;
+type Pool = PermitPool<Puppet, 2>;
 
 /// Participant 1 holds both.
 fn pool() -> Rc<Pool> {
@@ -15,7 +15,7 @@ fn pool() -> Rc<Pool> {
 
 fn wait(pool: &Pool, scenes: Vec<Scene>) -> (Result<Taken, NoPermit>, Vec<u32>) {
     let (answer, wakes) = play(3, scenes, |me| pool.acquire(me, Some(DEADLINE)));
-    (answer, wakes.on(&pool.news))
+    (answer, wakes.on(&pool.sequence))
 }
 
 /// The wait during which participant 1 gives back so many, of which another one takes some, and the
@@ -54,7 +54,7 @@ fn who_gives_up_leaves_word_of_those_who_sleep() {
         let pool = pool();
         let (answer, _) = wait(&pool, vec![come_back(&pool, count, count)]);
         assert_eq!(answer, Err(NoPermit::TimedOut), "{what}");
-        assert_eq!(pool.news.load(Relaxed), WAITERS | count as u32, "{what}");
+        assert_eq!(pool.sequence.load(Relaxed), WAITERS | count as u32, "{what}");
     }
 }
 

@@ -5,7 +5,7 @@
 //! would break mutual exclusion, so what cannot be looked at is there: another PID namespace, a
 //! `/proc` that is not ours, `hidepid`.
 
-use super::super::About;
+use super::super::ThreadInfo;
 use core::mem::size_of;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::fs;
@@ -16,7 +16,7 @@ use std::time::Duration;
 /// Facts about a participant's thread, in its slot of the segment.
 #[derive(Debug)]
 #[repr(C)]
-pub struct AboutThread {
+pub struct ThreadRecord {
     /// Inode of the PID namespace in which the ids count; 0 unknown. Namespace inodes have 32 bits.
     pid_namespace: AtomicU32,
     /// Inode of the time namespace in which the start time counts; 0 unknown.
@@ -24,21 +24,21 @@ pub struct AboutThread {
     /// Start of the thread, clock ticks since boot as in /proc; 0 unknown.
     start: AtomicU64,
     process_id: AtomicU32,
-    /// See [`About::process`].
+    /// See [`ThreadInfo::process`].
     process: AtomicU32,
     /// When it began to sleep, milliseconds of the monotonic clock modulo 2^32; 0: it does not. A
     /// sleep of more than 24 days is told as one that has just begun.
     waits_since: AtomicU32,
-    /// See [`About::waits_at`].
+    /// See [`ThreadInfo::waits_at`].
     waits_at: AtomicU32,
 }
-const _: () = assert!(size_of::<AboutThread>() == 32);
+const _: () = assert!(size_of::<ThreadRecord>() == 32);
 
 // ORDERING of all fields: Relaxed; they are published by the lifeline (Release when armed, Acquire
 // when collected), and what is read too early or too late is judged again or only shown to people.
 const FACT: Ordering = Ordering::Relaxed;
 
-impl About for AboutThread {
+impl ThreadInfo for ThreadRecord {
     fn process(&self) -> u32 {
         self.process.load(FACT)
     }
@@ -57,10 +57,10 @@ impl About for AboutThread {
     }
 }
 
-impl AboutThread {
-    /// Nothing is known but the [`About::process`] number.
+impl ThreadRecord {
+    /// Nothing is known but the [`ThreadInfo::process`] number.
     #[cfg(test)]
-    pub(crate) fn of_process(process: u32) -> Self {
+    pub(crate) fn from_process(process: u32) -> Self {
         let zero = || AtomicU32::new(0);
         Self {
             pid_namespace: zero(),
@@ -73,7 +73,7 @@ impl AboutThread {
         }
     }
 
-    /// Writes what is known of the owner. `process` is the [`About::process`] number.
+    /// Writes what is known of the owner. `process` is the [`ThreadInfo::process`] number.
     pub(crate) fn set(&self, me: &Myself, process: u32) {
         self.pid_namespace.store(me.pid_namespace, FACT);
         self.time_namespace.store(me.time_namespace, FACT);
@@ -235,7 +235,7 @@ impl AboutThread {
     }
 }
 
-/// What is seen of a thread on record: [`AboutThread::look`].
+/// What is seen of a thread on record: [`ThreadRecord::look`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sight {
     /// It lives, in the process that has this id for us.
@@ -260,7 +260,7 @@ fn innermost_id(path: &str) -> Option<u32> {
     ids.split_whitespace().next_back()?.parse().ok()
 }
 
-/// The calling thread, as its [`AboutThread`] will say.
+/// The calling thread, as its [`ThreadRecord`] will say.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Myself {
     pub(crate) process_id: u32,

@@ -7,8 +7,8 @@ use arbitrary::{Arbitrary, Unstructured};
 use core::time::Duration;
 use outlive::platform::Word as _;
 use outlive::raw::mutex::NotHeld;
-use outlive::raw::permits::{NoPermit, Taken};
-use outlive::raw::{Id, Participant, Permits};
+use outlive::raw::permit_pool::{NoPermit, Taken};
+use outlive::raw::{Id, Participant, PermitPool};
 
 /// The permits of the pool under trial.
 pub const PERMITS: usize = 2;
@@ -144,15 +144,15 @@ impl Reference for PermitsReference {
     }
 }
 
-/// `raw::Permits`.
+/// `raw::PermitPool`.
 #[derive(Debug)]
 pub struct PermitsTrial {
-    pool: Permits<Standard, PERMITS>,
+    pool: PermitPool<Standard, PERMITS>,
 }
 
 impl Default for PermitsTrial {
     fn default() -> Self {
-        Self { pool: Permits::from_words(Word::new(0), Word::new(0), core::array::from_fn(|_| Word::new(0))) }
+        Self { pool: PermitPool::from_words(Word::new(0), Word::new(0), core::array::from_fn(|_| Word::new(0))) }
     }
 }
 

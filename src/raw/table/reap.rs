@@ -3,7 +3,7 @@
 //! # The stamp
 //!
 //! One word of the segment says when the last slow look was begun, in milliseconds of
-//! [`Platform::now`]. Whoever finds it a [period](Platform::look_period) away, and wins the CAS
+//! [`Platform::now`]. Whoever finds it a [period](Platform::reap_period) away, and wins the CAS
 //! that writes the present moment there, looks; so one look serves all, however many sleep. Asked
 //! are those who have begun to sleep for long, those whose deadline has passed, and those who try
 //! without waiting, and find somebody there. So a look comes also where nobody sleeps as long as a
@@ -21,7 +21,7 @@
 //! by as much.
 
 use super::{Claim, LEAKED, LIVE, Slot, Table};
-use crate::platform::{Lifeline, Long, MARK, Platform, Word};
+use crate::platform::{Lifeline, MARK, Platform, Word, Word64};
 use crate::raw::hold::Id;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::time::Duration;
@@ -37,15 +37,15 @@ fn is_due(stamp: u32, now: u32, period: Duration) -> bool {
 impl<P: Platform> Table<'_, P> {
     /// Looks slowly if nobody has done so for a period. True if the caller has, and so should look
     /// at its primitive again.
-    pub fn look_slowly_if_due(&self, now: Duration) -> bool {
-        let Some(period) = P::look_period() else { return false };
+    pub fn reap_lost_if_due(&self, now: Duration) -> bool {
+        let Some(period) = P::reap_period() else { return false };
         let now = now.as_millis() as u32;
         // ORDERING: Relaxed for both; a look too many or too late is harmless, and the exchange
         // reads the newest stamp.
         let seen = self.stamp.load(Relaxed);
         let is_ours = is_due(seen, now, period) && self.stamp.compare_exchange(seen, now, Relaxed, Relaxed).is_ok();
         if is_ours {
-            self.look_slowly();
+            self.reap_lost();
         }
         is_ours
     }
@@ -55,13 +55,13 @@ impl<P: Platform> Table<'_, P> {
     /// By the claim, never by a mark on the lifeline: between a look and the mark the slot may have
     /// become a successor's, whose thread id may be equal. Model:
     /// `table::equal_thread_ids_are_not_confused`.
-    pub fn look_slowly(&self) {
+    pub fn reap_lost(&self) {
         for (index, slot) in self.slots.iter().enumerate().take(Id::MOST_PARTICIPANTS) {
             // ORDERING: Acquire. The facts are not older than the claim. If they are a successor's,
             // the claim has changed.
             let claim = Claim::of(slot.claim.load(Acquire));
             if claim.state == LEAKED {
-                self.look_slowly_at_leaked(index, slot, claim);
+                self.reap_leaked(index, slot, claim);
                 continue;
             }
             if claim.state != LIVE || !P::is_gone(&slot.about, claim.thread) || P::is_ending(&slot.about, claim.thread)
@@ -78,7 +78,7 @@ impl<P: Platform> Table<'_, P> {
 
     /// Frees the slot of a leaked hold if its owner's process is gone; else notes whether its owner
     /// is.
-    fn look_slowly_at_leaked(&self, index: usize, slot: &Slot<P>, claim: Claim) {
+    fn reap_leaked(&self, index: usize, slot: &Slot<P>, claim: Claim) {
         let is_kept = self.has_leaked(Id::new(index, claim.generation));
         // The first lifeline: with the second alone marked the kernel was not done. If it is a
         // successor's, the claim has changed.

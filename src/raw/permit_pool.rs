@@ -8,32 +8,34 @@
 //!
 //! N words of holds, of which only `0` (free) and a holder's id are ever written; a word with the
 //! bit HELD not set counts as free. The capacity, how many of them are in use: 0 for all, and not
-//! more than N whatever it says; it does not change while the pool is in use. And one news word:
+//! more than N whatever it says; it does not change while the pool is in use. And one sequence
+//! word:
 //!
 //! | bits  | name    | set by                       | cleared by                                            |
 //! |-------|---------|------------------------------|-------------------------------------------------------|
-//! | 0–30  | edition | a release that found WAITERS adds 1 |                                                |
+//! | 0–30  | sequence | a release that found WAITERS adds 1 |                                                |
 //! | 31    | WAITERS | one about to sleep           | a release that finds it, before it wakes one          |
 //!
-//! The edition wraps after 2^31 releases that each found sleepers: harmless unless all of them fall
-//! between the look of one sleeper and its sleep.
+//! The sequence wraps after 2^31 releases that each found sleepers: harmless unless all of them
+//! fall between the look of one sleeper and its sleep.
 //!
 //! # Invariants
 //!
 //! 1. A hold with the id of a living participant: that one alone has the permit. With the id of a
 //!    dead one: whoever's CAS replaces that very word has it, and is told.
-//! 2. A release frees the hold, *then* looks at the news word; a sleeper sets WAITERS, *then* looks
-//!    at all the holds; a fence between in both. So at least one of them sees what the other did.
-//! 3. A sleeper sleeps on the edition in which it set WAITERS, before its last look. A release that
-//!    answers WAITERS makes a new edition, so nobody falls asleep on a WAITERS that another has set
-//!    since.
+//! 2. A release frees the hold, *then* looks at the sequence word; a sleeper sets WAITERS, *then*
+//!    looks at all the holds; a fence between in both. So at least one of them sees what the other
+//!    did.
+//! 3. A sleeper sleeps on the sequence in which it set WAITERS, before its last look. A release
+//!    that answers WAITERS makes a new sequence, so nobody falls asleep on a WAITERS that another
+//!    has set since.
 //! 4. Every return from a sleep sets WAITERS again before the look. Who slept and then took wakes
 //!    one more if a permit is left: of two releases before it ran, the second found no WAITERS.
 //!
 //! # Ways that do not work
 //!
-//! A news word for each permit: two wakes on two words can fall on one sleeper, and another sleeps
-//! on beside a free permit.
+//! A sequence word for each permit: two wakes on two words can fall on one sleeper, and another
+//! sleeps on beside a free permit.
 
 use super::hold::{Id, WAITERS};
 use super::mutex::NotHeld;
@@ -46,8 +48,8 @@ use core::time::Duration;
 /// See the [module](self).
 #[derive(Debug)]
 #[repr(C)]
-pub struct Permits<P: Platform, const N: usize> {
-    news: P::Word,
+pub struct PermitPool<P: Platform, const N: usize> {
+    sequence: P::Word,
     capacity: P::Word,
     holds: [P::Word; N],
 }
@@ -73,10 +75,10 @@ pub enum NoPermit {
     Interrupted,
 }
 
-impl<P: Platform, const N: usize> Permits<P, N> {
+impl<P: Platform, const N: usize> PermitPool<P, N> {
     /// A pool of these words. All 0: N permits, all free.
-    pub const fn from_words(news: P::Word, capacity: P::Word, holds: [P::Word; N]) -> Self {
-        Self { news, capacity, holds }
+    pub const fn from_words(sequence: P::Word, capacity: P::Word, holds: [P::Word; N]) -> Self {
+        Self { sequence, capacity, holds }
     }
 
     /// How many permits there are.
@@ -134,16 +136,16 @@ impl<P: Platform, const N: usize> Permits<P, N> {
     #[inline(always)]
     fn take(&self, index: usize, seen: u32, me: &Participant<'_, P>) -> bool {
         // ORDERING: Acquire. Pairs with the Release of `release`: this holder sees what the last
-        // one wrote. Model: `permits::a_permit_acquires_what_its_last_holder_wrote`.
+        // one wrote. Model: `permit_pool::a_permit_acquires_what_its_last_holder_wrote`.
         self.holds[index].compare_exchange(seen, me.id.word(), Acquire, Relaxed).is_ok()
     }
 
     #[cold]
     fn try_acquire_slow(&self, me: Participant<'_, P>, start: usize) -> Result<Taken, NoPermit> {
-        let taken = self.look(&me, start);
+        let taken = self.try_take(&me, start);
         // As `Mutex::try_lock` does.
-        let again = taken.is_err() && me.table.look_slowly_if_due(P::now());
-        if again { self.look(&me, start) } else { taken }.map_err(|_| NoPermit::WouldBlock)
+        let again = taken.is_err() && me.table.reap_lost_if_due(P::now());
+        if again { self.try_take(&me, start) } else { taken }.map_err(|_| NoPermit::WouldBlock)
     }
 
     #[cold]
@@ -155,7 +157,7 @@ impl<P: Platform, const N: usize> Permits<P, N> {
     ) -> Result<Taken, NoPermit> {
         let mut spins = P::SPINS / self.capacity() as u32;
         loop {
-            match self.look(&me, start) {
+            match self.try_take(&me, start) {
                 Ok(taken) => return Ok(taken),
                 Err(_) if spins == 0 => break,
                 Err(_) => spins -= 1,
@@ -167,10 +169,10 @@ impl<P: Platform, const N: usize> Permits<P, N> {
         loop {
             // ORDERING: Relaxed, and then the fence, before the holds are looked at: invariant 2.
             // It pairs with the one of `release`. Model:
-            // `permits::without_fences_a_release_and_a_sleeper_miss_each_other`.
-            let news = self.news.fetch_or(WAITERS, Relaxed) | WAITERS;
+            // `permit_pool::without_fences_a_release_and_a_sleeper_miss_each_other`.
+            let sequence = self.sequence.fetch_or(WAITERS, Relaxed) | WAITERS;
             P::fence(SeqCst);
-            let holder = match self.look(&me, start) {
+            let holder = match self.try_take(&me, start) {
                 Ok(taken) => {
                     if slept {
                         self.pass_on();
@@ -179,8 +181,8 @@ impl<P: Platform, const N: usize> Permits<P, N> {
                 }
                 Err(holder) => holder,
             };
-            match vigil.sleep(&self.news, news, holder) {
-                Slept::Look => {}
+            match vigil.sleep(&self.sequence, sequence, holder) {
+                Slept::Recheck => {}
                 Slept::TimedOut => return Err(NoPermit::TimedOut),
                 Slept::Interrupted => return Err(NoPermit::Interrupted),
             }
@@ -190,7 +192,7 @@ impl<P: Platform, const N: usize> Permits<P, N> {
 
     /// Takes a permit that is free, or else one that a dead participant holds. Otherwise: somebody
     /// else who holds one, if anybody but the caller does.
-    fn look(&self, me: &Participant<'_, P>, start: usize) -> Result<Taken, Option<Id>> {
+    fn try_take(&self, me: &Participant<'_, P>, start: usize) -> Result<Taken, Option<Id>> {
         let order = || (start..self.capacity()).chain(0..start);
         for index in order() {
             let seen = self.holds[index].load(Relaxed); // ORDERING: `take` orders.
@@ -219,7 +221,7 @@ impl<P: Platform, const N: usize> Permits<P, N> {
     fn pass_on(&self) {
         let is_free = |hold: &P::Word| Id::holder_in(hold.load(Relaxed)).is_none();
         if self.holds[..self.capacity()].iter().any(is_free) {
-            P::wake(&self.news, 1);
+            P::wake(&self.sequence, 1);
         }
     }
 
@@ -240,13 +242,13 @@ impl<P: Platform, const N: usize> Permits<P, N> {
             return Err(NotHeld { holder: None });
         };
         // ORDERING: Release. Pairs with the Acquire of `take`; model:
-        // `permits::a_permit_publishes_what_its_holder_wrote`. Then the fence of invariant 2,
-        // before the news.
+        // `permit_pool::a_permit_publishes_what_its_holder_wrote`. Then the fence of invariant 2,
+        // before the sequence.
         match hold.compare_exchange_then_fence(holder.word(), 0, Release, Relaxed) {
             Ok(_) => {
-                let news = self.news.load(Relaxed);
-                if news & WAITERS != 0 {
-                    self.tell_one(news);
+                let sequence = self.sequence.load(Relaxed);
+                if sequence & WAITERS != 0 {
+                    self.wake_one(sequence);
                 }
                 Ok(())
             }
@@ -255,14 +257,14 @@ impl<P: Platform, const N: usize> Permits<P, N> {
     }
 
     #[cold]
-    fn tell_one(&self, mut seen: u32) {
+    fn wake_one(&self, mut seen: u32) {
         // Once it is clear somebody else has answered, and wakes one, who passes on what is left.
         while seen & WAITERS != 0 {
             // ORDERING: Relaxed; the fence before it and the one after a sleeper's WAITERS order
             // it.
-            match self.news.compare_exchange(seen, seen.wrapping_add(1) & !WAITERS, Relaxed, Relaxed) {
+            match self.sequence.compare_exchange(seen, seen.wrapping_add(1) & !WAITERS, Relaxed, Relaxed) {
                 Ok(_) => {
-                    P::wake(&self.news, 1);
+                    P::wake(&self.sequence, 1);
                     return;
                 }
                 Err(now) => seen = now,

@@ -1,11 +1,11 @@
-//! Models of `raw::Permits`: each permit excludes, publishes, comes back from the dead; no lost
+//! Models of `raw::PermitPool`: each permit excludes, publishes, comes back from the dead; no lost
 //! wake; a death at every operation.
 #![cfg(any(feature = "loom", feature = "shuttle"))]
 
 use outlive::platform::Word as _;
 use outlive::raw::hold::HELD;
-use outlive::raw::permits::{NoPermit, Taken};
-use outlive::raw::{Participant, Permits};
+use outlive::raw::permit_pool::{NoPermit, Taken};
+use outlive::raw::{Participant, PermitPool};
 use outlive_models::{Backend, DEADLINE, Explore, Model, Word, World, is_over, step};
 #[cfg(feature = "loom")]
 use outlive_models::{Broken, Left, Newborn};
@@ -13,13 +13,13 @@ use outlive_models::{Broken, Left, Newborn};
 /// Two permits, each for a number of its own.
 #[derive(Debug)]
 struct State<B: Backend> {
-    permits: Permits<Model<B>, 2>,
+    permits: PermitPool<Model<B>, 2>,
     numbers: [B::Cell<u32>; 2],
 }
 
 impl<B: Backend> State<B> {
     fn with(capacity: u32, holds: [u32; 2]) -> Self {
-        let permits = Permits::from_words(Word::new(0), Word::constant(capacity), holds.map(Word::new));
+        let permits = PermitPool::from_words(Word::new(0), Word::constant(capacity), holds.map(Word::new));
         Self { permits, numbers: [0, 0].map(B::cell) }
     }
     fn use_and_give_back(&self, me: &Participant<'_, Model<B>>, taken: Taken) {

@@ -28,7 +28,7 @@ struct Shared {
 /// walked its robust list (process_mrelease(2)): then the death is never reported, and only a look
 /// at the process itself tells.
 #[test]
-fn a_death_whose_mark_the_kernel_lost_is_found_by_the_slow_look() {
+fn a_death_whose_mark_the_kernel_lost_is_found_by_reaping() {
     let segment = Segment::<Shared>::anonymous(|_| {}).expect("a segment");
     let mut lost = 0;
     for _ in 0..3 {
@@ -71,7 +71,7 @@ fn a_death_whose_mark_the_kernel_lost_is_found_by_the_slow_look() {
 /// A thread that ends alone, and whose robust list the kernel cannot find (here it was taken away;
 /// elsewhere its links were scribbled on): the slow look finds it missing in a process that lives.
 #[test]
-fn the_end_of_a_thread_without_its_list_is_found_by_the_slow_look() {
+fn the_end_of_a_thread_without_its_list_is_found_by_reaping() {
     let segment = Segment::<Shared>::anonymous(|_| {}).expect("a segment");
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -188,7 +188,7 @@ fn who_never_waits_but_tries_again_and_again_finds_a_death_that_was_not_told() {
 
 /// A fault that was there once: each sleeper looked at each participant, once a second.
 #[test]
-fn one_slow_look_serves_all_who_sleep() {
+fn one_reaping_serves_all_who_sleep() {
     const SLEEPERS: usize = 40;
     // In a process of its own, where nobody else looks.
     let pid = fork(|| {
@@ -203,9 +203,12 @@ fn one_slow_look_serves_all_who_sleep() {
             std::thread::sleep(Duration::from_secs(3));
             let checks = outlive::platform::linux::slow_checks() - before;
             drop(guard);
-            let looks_due = begin.elapsed().as_secs() + 2;
+            let reaping_is_due_at = begin.elapsed().as_secs() + 2;
             assert!(checks > 0, "nobody looks");
-            assert!(checks <= looks_due * (SLEEPERS as u64 + 1), "{checks} checks, where {looks_due} looks were due");
+            assert!(
+                checks <= reaping_is_due_at * (SLEEPERS as u64 + 1),
+                "{checks} checks, where {reaping_is_due_at} looks were due"
+            );
         });
         0
     });

@@ -105,7 +105,7 @@ pub(super) struct Pin {
     next: *const Pin,
     pub(super) tenant: Tenant,
     pub(super) id: AtomicU32,
-    /// `About::process` of its process in this segment.
+    /// `ThreadInfo::process` of its process in this segment.
     pub(super) leader: AtomicU32,
     /// Of the thread's lifeline, and of its process's.
     pub(super) places: [Place; 2],
