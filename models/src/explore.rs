@@ -79,10 +79,10 @@ impl<B: Backend> World<B> {
         self.gone[who].store(true, SeqCst);
     }
     /// Lets a thread that has been registered from the start act.
-    pub fn act<R>(&self, who: usize, act: impl FnOnce(&Participant<'_, Model<B>>) -> R) -> R {
+    pub fn act<R>(&self, who: usize, act: impl FnOnce(Participant<'_, Model<B>>) -> R) -> R {
         let table = self.table();
         let id = self.slots[who].living_or_dead(who);
-        act(&Participant { id, table: &table })
+        act(Participant { id, table: &table })
     }
 }
 

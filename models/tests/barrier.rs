@@ -346,8 +346,8 @@ fn a_newcomer_joins<B: Backend>() -> Explore<B, Meeting<B, 2>> {
         0 => assert!(world.act(who, |me| state.wait(me, None)).is_ok(), "the living are called dead"),
         _ => {
             let id = world.table().register(&Newborn { world, who }).expect("there is a slot");
-            let (table, place) = (world.table(), state.barrier.join(&Participant { id, table: &world.table() }));
-            assert!(state.wait(&Participant { id, table: &table }, None).is_ok());
+            let (table, place) = (world.table(), state.barrier.join(Participant { id, table: &world.table() }));
+            assert!(state.wait(Participant { id, table: &table }, None).is_ok());
             state.barrier.leave(id, place.expect("there is a place"));
         }
     })
@@ -421,7 +421,7 @@ fn a_reset_beside_a_newcomer<B: Backend>() -> Explore<B, Meeting<B, 1>> {
         0 => world.act(who, |me| state.barrier.reset(me)),
         _ => {
             let id = world.table().register(&Newborn { world, who }).expect("there is a slot");
-            state.barrier.join(&Participant { id, table: &world.table() }).expect("there is a place");
+            state.barrier.join(Participant { id, table: &world.table() }).expect("there is a place");
         }
     })
     .newcomers(1)

@@ -40,7 +40,7 @@ impl<B: Backend> Buffer<B> {
             made: AtomicU32::new(0),
         }
     }
-    fn lock(&self, me: &Me<'_, B>) {
+    fn lock(&self, me: Me<'_, B>) {
         let mut taken = Err(NotLocked::Interrupted);
         while taken == Err(NotLocked::Interrupted) {
             taken = self.mutex.lock(me, None);
@@ -48,25 +48,25 @@ impl<B: Backend> Buffer<B> {
         let _inconsistent_is_fine = taken.expect("waits");
     }
     /// One that dies behind the unlock has made it true, and told nobody.
-    fn put(&self, me: &Me<'_, B>, notify: impl FnOnce(&Condvar<Model<B>>, &Me<'_, B>)) {
+    fn put(&self, me: Me<'_, B>, notify: impl FnOnce(&Condvar<Model<B>>, Me<'_, B>)) {
         self.put_silently(me);
         notify(&self.filled, me);
     }
-    fn put_silently(&self, me: &Me<'_, B>) {
+    fn put_silently(&self, me: Me<'_, B>) {
         self.lock(me);
         B::write(&self.items, |items| *items += 1);
         self.made.fetch_add(1, SeqCst);
         self.mutex.unlock(0);
     }
     /// With the lock held. `watch` as the last wait ended.
-    fn wait(&self, me: &Me<'_, B>, watch: &mut bool, deadline: Option<Duration>) -> Woken {
+    fn wait(&self, me: Me<'_, B>, watch: &mut bool, deadline: Option<Duration>) -> Woken {
         let waited = self.filled.wait(me, *watch, deadline, || self.mutex.unlock(0));
         let _inconsistent_is_fine = self.mutex.lock_again(me).expect("waits");
         let woken = self.filled.leave(me, waited);
         *watch = woken == Woken::Neither;
         woken
     }
-    fn take(&self, me: &Me<'_, B>) {
+    fn take(&self, me: Me<'_, B>) {
         self.lock(me);
         let mut watch = false;
         while B::read(&self.items, |items| *items == 0) {
@@ -79,10 +79,10 @@ impl<B: Backend> Buffer<B> {
     #[cfg(feature = "loom")]
     fn take_by(
         &self,
-        me: &Me<'_, B>,
+        me: Me<'_, B>,
         word: &Word<B>,
-        before: fn(&mut Vigil<'_, '_, Model<B>>),
-        after: fn(&mut Vigil<'_, '_, Model<B>>),
+        before: fn(&mut Vigil<'_, Model<B>>),
+        after: fn(&mut Vigil<'_, Model<B>>),
     ) {
         self.lock(me);
         while B::read(&self.items, |items| *items == 0) {
@@ -98,7 +98,7 @@ impl<B: Backend> Buffer<B> {
         self.mutex.unlock(0);
     }
     /// Waits until there is an item, and leaves it.
-    fn see(&self, me: &Me<'_, B>) {
+    fn see(&self, me: Me<'_, B>) {
         self.lock(me);
         let mut watch = false;
         while B::read(&self.items, |items| *items == 0) {
@@ -108,7 +108,7 @@ impl<B: Backend> Buffer<B> {
     }
     /// What a dead producer has not made, a supervisor makes; what it made and did not tell of is
     /// for the waiters to find.
-    fn make_up_to(&self, wanted: u32, me: &Me<'_, B>, notify: fn(&Condvar<Model<B>>, &Me<'_, B>)) {
+    fn make_up_to(&self, wanted: u32, me: Me<'_, B>, notify: fn(&Condvar<Model<B>>, Me<'_, B>)) {
         while self.made.load(SeqCst) < wanted {
             self.put(me, notify);
         }
@@ -273,7 +273,7 @@ impl<B: Backend> Told<B> {
         Self { buffer: Buffer::new(), waiting: B::cell(0), owed, told }
     }
     /// Waits until `deadline`, as often as it is told neither.
-    fn wait(&self, me: &Me<'_, B>, deadline: Option<Duration>) {
+    fn wait(&self, me: Me<'_, B>, deadline: Option<Duration>) {
         self.buffer.lock(me);
         B::write(&self.waiting, |waiting| *waiting += 1);
         let told = loop {
@@ -286,7 +286,7 @@ impl<B: Backend> Told<B> {
         self.told.fetch_add(u32::from(told == Woken::Notified), SeqCst);
         self.buffer.mutex.unlock(0);
     }
-    fn notify(&self, me: &Me<'_, B>, count: u32) {
+    fn notify(&self, me: Me<'_, B>, count: u32) {
         self.buffer.lock(me);
         // Those that were notified before, and have not come back to be told, are owed nothing
         // more.
@@ -371,21 +371,21 @@ impl<B: Backend> Reentrant<B> {
             flag: B::cell(false),
         }
     }
-    fn lock(&self, me: &Me<'_, B>, times: u32) {
+    fn lock(&self, me: Me<'_, B>, times: u32) {
         for _ in 0..times {
             let _inconsistent_is_fine = self.lock.lock(me, None).expect("waits");
         }
     }
-    fn release(&self, me: &Me<'_, B>, times: u32) {
+    fn release(&self, me: Me<'_, B>, times: u32) {
         (0..times).for_each(|_| self.lock.release(me.id, 0).expect("held so often"));
     }
-    fn raise(&self, me: &Me<'_, B>) {
+    fn raise(&self, me: Me<'_, B>) {
         self.lock(me, 2);
         B::write(&self.flag, |flag| *flag = true);
         self.release(me, 2);
         self.changed.notify(Some(me.table), 1);
     }
-    fn wait(&self, me: &Me<'_, B>) {
+    fn wait(&self, me: Me<'_, B>) {
         self.lock(me, 3);
         while B::read(&self.flag, |flag| !flag) {
             let mut count = 0;

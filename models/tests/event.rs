@@ -93,7 +93,7 @@ fn set_then_clear<B: Backend>() -> Explore<B, Announced<B>> {
         _ => world.act(who, |me| {
             let moment = state.event.moment();
             state.word.fetch_add(1, AcqRel);
-            state.event.wait_since(*me, None, moment).expect("without a deadline it waits");
+            state.event.wait_since(me, None, moment).expect("without a deadline it waits");
         }),
     })
     .after(|_, dead, _, state| {

@@ -40,12 +40,12 @@ impl<B: Backend> Shared<B> {
 
     /// As a thread does that finds a leaked guard at its end; then it is gone, and its process is
     /// not.
-    fn leak(&self, world: &World<B>, who: usize, me: &Me<'_, B>) {
+    fn leak(&self, world: &World<B>, who: usize, me: Me<'_, B>) {
         world.table().leak(me.id);
         world.end(who);
     }
 
-    fn update(&self, me: &Me<'_, B>) {
+    fn update(&self, me: Me<'_, B>) {
         match self.mutex.lock(me, None) {
             Ok(_even_from_the_dead) => {
                 self.write();
@@ -55,14 +55,14 @@ impl<B: Backend> Shared<B> {
         }
     }
 
-    fn try_update(&self, me: &Me<'_, B>) {
+    fn try_update(&self, me: Me<'_, B>) {
         if self.mutex.try_lock(me).is_ok() {
             self.write();
             self.mutex.unlock(0);
         }
     }
 
-    fn write_locked(&self, me: &Me<'_, B>) {
+    fn write_locked(&self, me: Me<'_, B>) {
         match self.lock.write(me, FOREVER) {
             Ok(_even_from_the_dead) => {
                 self.write();
@@ -72,7 +72,7 @@ impl<B: Backend> Shared<B> {
         }
     }
 
-    fn read_locked(&self, me: &Me<'_, B>) {
+    fn read_locked(&self, me: Me<'_, B>) {
         match self.lock.read(me, FOREVER) {
             Ok(reading) => {
                 self.read();
@@ -326,14 +326,14 @@ fn an_id_that_comes_round<B: Backend, const MUTEX: u32, const WRITER: u32>(
 }
 
 #[cfg(feature = "loom")]
-fn leaker_that_comes<B: Backend>(world: &World<B>, shared: &Shared<B>, lock: impl FnOnce(&Me<'_, B>) -> bool) {
+fn leaker_that_comes<B: Backend>(world: &World<B>, shared: &Shared<B>, lock: impl FnOnce(Me<'_, B>) -> bool) {
     let table = world.table();
     let reader = Reader { newborn: Newborn { world, who: 2 }, shared };
     let Ok(id) = table.register(&reader) else { return };
     let me = Participant { id, table: &table };
-    if lock(&me) {
+    if lock(me) {
         shared.write();
-        shared.leak(world, 2, &me);
+        shared.leak(world, 2, me);
         shared.write();
     }
 }
@@ -362,9 +362,9 @@ fn one_that_may_leak<B: Backend>(body: fn(&World<B>, usize, &Shared<B>)) -> Expl
 }
 
 #[cfg(feature = "loom")]
-fn come<B: Backend>(world: &World<B>, who: usize, act: impl FnOnce(&Me<'_, B>)) {
+fn come<B: Backend>(world: &World<B>, who: usize, act: impl FnOnce(Me<'_, B>)) {
     let id = world.table().register(&Newborn { world, who }).expect("there is a slot");
-    act(&Participant { id, table: &world.table() });
+    act(Participant { id, table: &world.table() });
 }
 
 #[cfg(feature = "loom")]

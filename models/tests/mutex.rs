@@ -58,7 +58,7 @@ impl<B: Backend> Guarded<B> {
         self.mutex.unlock(0);
     }
 
-    fn update(&self, me: &Participant<'_, Model<B>>) {
+    fn update(&self, me: Participant<'_, Model<B>>) {
         let acquired = self.mutex.lock(me, None).expect("without a deadline it waits");
         self.critical_section(acquired.inconsistent);
     }
@@ -174,7 +174,7 @@ fn a_newcomer_updates<B: Backend>() -> Explore<B, Guarded<B>> {
         0 => world.act(who, |me| state.update(me)),
         _ => {
             let id = world.table().register(&Newborn { world, who }).expect("there is a slot");
-            state.update(&Participant { id, table: &world.table() });
+            state.update(Participant { id, table: &world.table() });
         }
     })
     .newcomers(1)
@@ -191,7 +191,7 @@ fn a_newcomer_updates_and_one_tries<B: Backend>() -> Explore<B, Guarded<B>> {
         }),
         _ => {
             let id = world.table().register(&Newborn { world, who }).expect("there is a slot");
-            state.update(&Participant { id, table: &world.table() });
+            state.update(Participant { id, table: &world.table() });
         }
     })
     .newcomers(1)

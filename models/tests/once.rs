@@ -33,9 +33,9 @@ impl<B: Backend> Lazy<B> {
     }
 
     /// As `OnceLock::get_or_init`; the first attempt of all panics, or fails, if so.
-    fn get_or_init(&self, world: &World<B>, me: &Participant<'_, Model<B>>, first_fails: Option<Option<Cause>>) {
+    fn get_or_init(&self, world: &World<B>, me: Participant<'_, Model<B>>, first_fails: Option<Option<Cause>>) {
         while !self.once.is_complete() {
-            let begun = match self.once.begin(*me) {
+            let begun = match self.once.begin(me) {
                 Err(NotBegun::Interrupted) => continue,
                 begun => begun.expect("who is not at it can begin"),
             };
@@ -48,7 +48,7 @@ impl<B: Backend> Lazy<B> {
                         Some(cause) => assert_eq!(first_fails, Some(Some(cause))),
                         None => assert!(before == 0 || first_fails == Some(None)),
                     }
-                    assert_eq!(self.once.begin(*me), Err(NotBegun::Deadlock), "it began twice");
+                    assert_eq!(self.once.begin(me), Err(NotBegun::Deadlock), "it began twice");
                     B::write(&self.value, |value| value.0 = me.id.index() as u32 + 1);
                     step::<B>();
                     if let (0, Some(cause)) = (before, first_fails) {
@@ -104,10 +104,10 @@ fn the_first_fails<B: Backend>() -> Explore<B, Lazy<B>> {
 fn the_one_that_failed_is_quicker<B: Backend>() -> Explore<B, Lazy<B>> {
     Explore::new(3, Lazy::new, |world: &World<B>, who, state: &Lazy<B>| {
         world.act(who, |me| {
-            if who == 2 && state.once.begin(*me) != Ok(Begun::Complete) {
+            if who == 2 && state.once.begin(me) != Ok(Begun::Complete) {
                 state.once.end(Err(None));
             }
-            if state.once.begin(*me) != Ok(Begun::Complete) {
+            if state.once.begin(me) != Ok(Begun::Complete) {
                 B::write(&state.value, |value| *value = (1, 1));
                 state.once.end(Ok(()));
             }
@@ -119,7 +119,7 @@ fn the_one_that_failed_is_quicker<B: Backend>() -> Explore<B, Lazy<B>> {
 /// Whoever is told by `begin` that it is complete looks at once.
 fn two_begin<B: Backend>() -> Explore<B, Lazy<B>> {
     Explore::new(2, Lazy::new, |world: &World<B>, who, state: &Lazy<B>| {
-        world.act(who, |me| match state.once.begin(*me) {
+        world.act(who, |me| match state.once.begin(me) {
             Ok(Begun::Complete) => B::read(&state.value, |value| assert_eq!(*value, (1, 1))),
             begun => {
                 assert_eq!(begun, Ok(Begun::Ours { earlier: None }));
@@ -136,7 +136,7 @@ fn two_begin<B: Backend>() -> Explore<B, Lazy<B>> {
 fn two_fail<B: Backend>() -> Explore<B, Lazy<B>> {
     Explore::new(2, Lazy::new, |world: &World<B>, who, state: &Lazy<B>| {
         world.act(who, |me| {
-            assert_ne!(state.once.begin(*me), Ok(Begun::Complete));
+            assert_ne!(state.once.begin(me), Ok(Begun::Complete));
             B::write(&state.value, |value| value.0 += 1);
             state.once.end(Err(None));
         });
@@ -151,7 +151,7 @@ fn a_newcomer_initialises<B: Backend>() -> Explore<B, Lazy<B>> {
         0 => world.act(who, |me| state.get_or_init(world, me, None)),
         _ => {
             let id = world.table().register(&Newborn { world, who }).expect("there is a slot");
-            state.get_or_init(world, &Participant { id, table: &world.table() }, None);
+            state.get_or_init(world, Participant { id, table: &world.table() }, None);
         }
     })
     .newcomers(1)
@@ -167,12 +167,12 @@ fn one_begins_again<B: Backend>() -> Explore<B, Lazy<B>> {
         world.act(who, |me| match who {
             0 => {
                 state.once.end(Err(Some(Cause::Panicked(None))));
-                if let Ok(Begun::Ours { .. }) = state.once.begin(*me) {
+                if let Ok(Begun::Ours { .. }) = state.once.begin(me) {
                     state.once.end(Ok(()));
                 }
             }
             _ => {
-                if let Ok(Begun::Ours { .. }) = state.once.begin(*me) {
+                if let Ok(Begun::Ours { .. }) = state.once.begin(me) {
                     state.once.end(Ok(()));
                 }
             }

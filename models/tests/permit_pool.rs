@@ -22,13 +22,13 @@ impl<B: Backend> State<B> {
         let permits = PermitPool::from_words(Word::new(0), Word::constant(capacity), holds.map(Word::new));
         Self { permits, numbers: [0, 0].map(B::cell) }
     }
-    fn use_and_give_back(&self, me: &Participant<'_, Model<B>>, taken: Taken) {
+    fn use_and_give_back(&self, me: Participant<'_, Model<B>>, taken: Taken) {
         B::write(&self.numbers[taken.index], |number| *number += 1);
         step::<B>();
         B::write(&self.numbers[taken.index], |number| *number += 1);
         self.permits.release(taken.index, me.id).expect("it was ours");
     }
-    fn take_and_use(&self, me: &Participant<'_, Model<B>>) {
+    fn take_and_use(&self, me: Participant<'_, Model<B>>) {
         let taken = self.permits.acquire(me, None).expect("without a deadline it waits");
         self.use_and_give_back(me, taken);
     }
@@ -153,7 +153,7 @@ fn a_newcomer_uses_it<B: Backend>() -> Explore<B, State<B>> {
         }),
         _ => {
             let id = world.table().register(&Newborn { world, who }).expect("there is a slot");
-            state.take_and_use(&Participant { id, table: &world.table() });
+            state.take_and_use(Participant { id, table: &world.table() });
         }
     })
     .newcomers(1)

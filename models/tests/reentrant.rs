@@ -19,7 +19,7 @@ impl<B: Backend> Guarded<B> {
         Self { lock: ReentrantMutex::from_words(Word::new(0), Word::new(0)), pair: B::cell((0, 0)) }
     }
     /// Holds it three times, and gives it back as often.
-    fn update(&self, me: &Participant<'_, Model<B>>) {
+    fn update(&self, me: Participant<'_, Model<B>>) {
         let inconsistent = self.lock.lock(me, None).expect("waits").inconsistent;
         B::write(&self.pair, |pair| {
             match inconsistent {

@@ -71,7 +71,7 @@ impl<B: Backend, const READERS: usize> Guarded<B, READERS> {
         Self { lock, pair: B::cell((0, 0)), done: AtomicU32::new(0) }
     }
 
-    fn read(&self, world: &World<B>, me: &Me<'_, B>, deadline: Deadline) -> Result<(), NotLocked> {
+    fn read(&self, world: &World<B>, me: Me<'_, B>, deadline: Deadline) -> Result<(), NotLocked> {
         let reading = self.lock.read(me, deadline)?;
         truly_died(world, reading.inconsistent);
         self.look(reading.inconsistent);
@@ -87,7 +87,7 @@ impl<B: Backend, const READERS: usize> Guarded<B, READERS> {
         assert_eq!(before, look(), "changed while it was read");
     }
 
-    fn write(&self, world: &World<B>, me: &Me<'_, B>, deadline: Deadline) -> Result<(), NotLocked> {
+    fn write(&self, world: &World<B>, me: Me<'_, B>, deadline: Deadline) -> Result<(), NotLocked> {
         let inconsistent = self.lock.write(me, deadline)?.inconsistent;
         truly_died(world, inconsistent);
         self.update(inconsistent);
@@ -150,7 +150,7 @@ fn another_word_comes_free<B: Backend>() -> Explore<B, Guarded<B, 2>> {
 }
 
 /// What one does in a scenario.
-type Script<B, const READERS: usize> = fn(&World<B>, &Me<'_, B>, usize, &Guarded<B, READERS>);
+type Script<B, const READERS: usize> = fn(&World<B>, Me<'_, B>, usize, &Guarded<B, READERS>);
 
 /// So many participants, each with its script.
 macro_rules! scenario {
@@ -331,7 +331,7 @@ impl Homes {
     fn read<B: Backend, const READERS: usize>(
         &self,
         lock: &RwLock<Model<B>, READERS>,
-        me: &Me<'_, B>,
+        me: Me<'_, B>,
     ) -> Result<Reading, NotLocked> {
         self.reads.set(self.reads.get() + 1);
         let answer = lock.read_from(self, me, FOREVER, Leaked::Refuse);
@@ -472,7 +472,7 @@ fn a_warning_is_left_by_one_who_reads_on<B: Backend>() -> Explore<B, Guarded<B, 
 /// 1 comes only now, into the slot that one from before left; both read, and write.
 fn a_newcomer_reads_and_writes<B: Backend>() -> Explore<B, Guarded<B, 1>> {
     Explore::new(2, Guarded::new, |world: &World<B>, who, state: &Guarded<B, 1>| {
-        let both = |me: &Me<'_, B>| {
+        let both = |me: Me<'_, B>| {
             state.read(world, me, FOREVER).expect("waits");
             state.write(world, me, FOREVER).expect("waits");
         };
@@ -480,7 +480,7 @@ fn a_newcomer_reads_and_writes<B: Backend>() -> Explore<B, Guarded<B, 1>> {
             0 => world.act(who, both),
             _ => {
                 let id = world.table().register(&Newborn { world, who }).expect("there is a slot");
-                both(&Participant { id, table: &world.table() });
+                both(Participant { id, table: &world.table() });
             }
         }
     })

@@ -36,7 +36,7 @@ impl<B: Backend> State<B> {
     fn empty_for_many() -> Self {
         Self::for_many(0, 0)
     }
-    fn take(&self, me: &Participant<'_, Model<B>>, count: u32) {
+    fn take(&self, me: Participant<'_, Model<B>>, count: u32) {
         self.semaphore.acquire(me, count, None).expect("without a deadline it waits");
         self.taken.fetch_add(count, SeqCst);
     }

@@ -369,10 +369,10 @@ fn hold_once<B: Backend>(
     world: &World<B>,
     who: usize,
     word: &Word<B>,
-    inherit: impl Fn(&Participant<'_, Model<B>>, u32, &dyn Fn() -> bool) -> bool,
+    inherit: impl Fn(Participant<'_, Model<B>>, u32, &dyn Fn() -> bool) -> bool,
 ) {
     let table = world.table();
-    let hold = |me: &Participant<'_, Model<B>>| {
+    let hold = |me: Participant<'_, Model<B>>| {
         let seen = word.load(Acquire);
         if Id::holder_in(seen).is_some_and(|holder| table.is_alive(holder)) {
             return;
@@ -388,7 +388,7 @@ fn hold_once<B: Backend>(
     } else if let Ok(id) = table.register(&Reader { newborn: Newborn { world, who }, word: Some(word) }) {
         let is_the_only_one = id.word() == named_from_before(2) || world.has_died(id.index());
         assert!(is_the_only_one, "{id} is neither the one that was named, nor a slot that the dead left");
-        hold(&Participant { id, table: &table });
+        hold(Participant { id, table: &table });
     }
 }
 

@@ -31,7 +31,7 @@ impl<B: Backend> Flag<B> {
         self.raised.store(1, Release);
         Model::<B>::wake(&self.raised, u32::MAX);
     }
-    fn wait(&self, me: &Participant<'_, Model<B>>) {
+    fn wait(&self, me: Participant<'_, Model<B>>) {
         let mut vigil = Vigil::new(me, None);
         while self.raised.load(Acquire) == 0 {
             let _look_again = vigil.sleep(&self.raised, 0, None);
@@ -158,7 +158,7 @@ impl<B: Backend> Notice<B> {
         self.news.store(1, Release);
         Model::<B>::wake(&self.news, u32::MAX);
     }
-    fn wait(&self, me: &Participant<'_, Model<B>>) {
+    fn wait(&self, me: Participant<'_, Model<B>>) {
         let mut vigil = Vigil::new(me, None);
         loop {
             let news = self.news.load(Acquire);
@@ -212,7 +212,7 @@ fn one_comes_and_waits<B: Backend>() -> Explore<B, Flag<B>> {
         _ => {
             let table = world.table();
             let id = table.register(&Newborn { world, who }).expect("there is a slot for each");
-            flag.wait(&Participant { id, table: &table });
+            flag.wait(Participant { id, table: &table });
         }
     })
     .newcomers(1)

@@ -124,7 +124,7 @@ impl Wakes {
 pub(crate) fn play<R>(
     participants: usize,
     scenes: Vec<Scene>,
-    act: impl FnOnce(&Participant<'_, Puppet>) -> R,
+    act: impl FnOnce(Participant<'_, Puppet>) -> R,
 ) -> (R, Wakes) {
     STAGE.set(Stage { scenes: scenes.into(), ..Stage::default() });
     let slot = |place: usize| {
@@ -137,7 +137,7 @@ pub(crate) fn play<R>(
     let (membership, cursor) = (AtomicU32::new(participants as u32), AtomicU32::new(0));
     let stamp = AtomicU32::new(0);
     let table = Table { membership: &membership, cursor: &cursor, stamp: &stamp, slots: &slots };
-    let result = act(&Participant { id: id_of(0), table: &table });
+    let result = act(Participant { id: id_of(0), table: &table });
     let stage = STAGE.take();
     assert!(stage.scenes.is_empty(), "{} scenes were not played", stage.scenes.len());
     (result, Wakes(stage.wakes))

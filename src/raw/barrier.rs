@@ -210,7 +210,7 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
     /// has tripped: nothing.
     pub fn wait(
         &self,
-        me: &Participant<'_, P>,
+        me: Participant<'_, P>,
         deadline: Option<Duration>,
         has_action: bool,
     ) -> Result<Passed, NotPassed> {
@@ -306,7 +306,7 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
     }
 
     /// What the caller's own place says, if its generation has ended.
-    fn verdict(&self, me: &Participant<'_, P>, seen: State<BITS>, mine: Arrival) -> Option<Result<Passed, NotPassed>> {
+    fn verdict(&self, me: Participant<'_, P>, seen: State<BITS>, mine: Arrival) -> Option<Result<Passed, NotPassed>> {
         let Arrival { index, generation, .. } = mine;
         match self.places().find(mine) {
             Mine::Tripped => {
@@ -319,13 +319,13 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
     }
 
     /// Looks whether all waiters of this generation are there, and they and all members alive.
-    fn survey(&self, me: &Participant<'_, P>, generation: u32) -> Survey {
+    fn survey(&self, me: Participant<'_, P>, generation: u32) -> Survey {
         let mut survey = self.places().survey(me, generation);
         survey.died = survey.died.or_else(|| self.dead_member(me));
         survey
     }
 
-    fn dead_member(&self, me: &Participant<'_, P>) -> Option<Id> {
+    fn dead_member(&self, me: Participant<'_, P>) -> Option<Id> {
         for place in self.members() {
             let member = place.load(Acquire); // ORDERING: as `Table::is_alive` wants it.
             // Once more if it is dead: it may have left, and have died since.
@@ -340,7 +340,7 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
         None
     }
 
-    fn why_broken(&self, me: &Participant<'_, P>, generation: u32) -> NotPassed {
+    fn why_broken(&self, me: Participant<'_, P>, generation: u32) -> NotPassed {
         NotPassed::Broken { died: self.survey(me, generation).died }
     }
 
@@ -434,7 +434,7 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
     ///
     /// # If a process dies
     /// As [`wait`](Self::wait).
-    pub fn finish(&self, me: &Participant<'_, P>, generation: u32) -> Result<(), NotPassed> {
+    pub fn finish(&self, me: Participant<'_, P>, generation: u32) -> Result<(), NotPassed> {
         let mine = self.places().arrival_of(me.id, generation);
         loop {
             let seen = self.state();
@@ -488,7 +488,7 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
     ///
     /// # If a process dies
     /// The caller, anywhere: the barrier is as before, or broken, or reset.
-    pub fn reset(&self, me: &Participant<'_, P>) {
+    pub fn reset(&self, me: Participant<'_, P>) {
         let generation = self.settled().generation();
         let ours = me.id.word() | FORGIVING;
         let mut has_forgiven = false;
@@ -551,7 +551,7 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
     ///
     /// # Errors
     /// [`NotJoined`] if there are as many as parties, dead ones included.
-    pub fn join(&self, me: &Participant<'_, P>) -> Result<usize, NotJoined> {
+    pub fn join(&self, me: Participant<'_, P>) -> Result<usize, NotJoined> {
         let places = self.members().iter();
         // ORDERING: Relaxed; who reads the name needs no more than the registration before it
         // (`Table::is_alive`).

@@ -138,7 +138,7 @@ impl<P: Platform> Condvar<P> {
     /// loop of looks.
     pub fn wait(
         &self,
-        me: &Participant<'_, P>,
+        me: Participant<'_, P>,
         watch: bool,
         deadline: Option<Duration>,
         release: impl FnOnce(),
@@ -167,7 +167,7 @@ impl<P: Platform> Condvar<P> {
     /// # If a process dies
     /// The caller, before it has its ticket: that is another's. After it: nobody else is told of
     /// that notification, and all waiters return.
-    pub fn leave(&self, me: &Participant<'_, P>, waited: Waited) -> Woken {
+    pub fn leave(&self, me: Participant<'_, P>, waited: Waited) -> Woken {
         // After the sleep: whoever was given a wake before its deadline finds the notification
         // here.
         // ORDERING: Acquire. Pairs with the Release of the notification's CAS: its tickets are

@@ -141,14 +141,14 @@ impl<P: Platform> Event<P> {
     /// # If a process dies
     /// As [`set`](Self::set).
     #[inline]
-    pub fn wait(&self, me: &Participant<'_, P>, deadline: Option<Duration>) -> Result<(), NotSet> {
+    pub fn wait(&self, me: Participant<'_, P>, deadline: Option<Duration>) -> Result<(), NotSet> {
         // ORDERING: Acquire. Pairs with the Release of `set`: who is released sees what the setter
         // wrote. Model: `event::a_wait_acquires`.
         let seen = self.word.load(Acquire);
         if seen & (SET | AUTO) == SET {
             return Ok(());
         }
-        self.wait_since(*me, deadline, Moment(seen & SEQUENCE))
+        self.wait_since(me, deadline, Moment(seen & SEQUENCE))
     }
 
     /// What [`wait_since`](Self::wait_since) takes.
@@ -190,7 +190,7 @@ impl<P: Platform> Event<P> {
             if seen & WAITERS == 0 && self.word.compare_exchange(seen, seen | WAITERS, Relaxed, Relaxed).is_err() {
                 continue;
             }
-            let vigil = vigil.get_or_insert_with(|| Vigil::new(&me, deadline));
+            let vigil = vigil.get_or_insert_with(|| Vigil::new(me, deadline));
             match vigil.sleep(&self.word, seen | WAITERS, None) {
                 Slept::Recheck => {}
                 Slept::TimedOut => return Err(NotSet::TimedOut),

@@ -109,7 +109,7 @@ impl<P: Platform> Mutex<P> {
     /// # If a process dies
     /// As [`lock`](Self::lock).
     #[inline]
-    pub fn try_lock(&self, me: &Participant<'_, P>) -> Result<Acquired, NotLocked> {
+    pub fn try_lock(&self, me: Participant<'_, P>) -> Result<Acquired, NotLocked> {
         self.try_lock_with(me, Leaked::Refuse)
     }
 
@@ -121,11 +121,11 @@ impl<P: Platform> Mutex<P> {
     /// # If a process dies
     /// As [`lock`](Self::lock).
     #[inline]
-    pub fn try_lock_with(&self, me: &Participant<'_, P>, leaked: Leaked) -> Result<Acquired, NotLocked> {
+    pub fn try_lock_with(&self, me: Participant<'_, P>, leaked: Leaked) -> Result<Acquired, NotLocked> {
         if self.take_free(me) {
             return Ok(Acquired { inconsistent: None });
         }
-        self.try_lock_slow(*me, leaked)
+        self.try_lock_slow(me, leaked)
     }
 
     /// Takes the lock, waiting until `deadline` ([`Platform::now`]'s clock; `None`: for ever).
@@ -138,7 +138,7 @@ impl<P: Platform> Mutex<P> {
     /// The holder: the next to look, sleepers included, takes the lock over, and learns of it. A
     /// waiter, or a releaser between release and wake: nobody notices, nobody is left asleep.
     #[inline]
-    pub fn lock(&self, me: &Participant<'_, P>, deadline: Option<Duration>) -> Result<Acquired, NotLocked> {
+    pub fn lock(&self, me: Participant<'_, P>, deadline: Option<Duration>) -> Result<Acquired, NotLocked> {
         self.lock_with(me, deadline, Leaked::Refuse)
     }
 
@@ -153,14 +153,14 @@ impl<P: Platform> Mutex<P> {
     #[inline]
     pub fn lock_with(
         &self,
-        me: &Participant<'_, P>,
+        me: Participant<'_, P>,
         deadline: Option<Duration>,
         leaked: Leaked,
     ) -> Result<Acquired, NotLocked> {
         if self.take_free(me) {
             return Ok(Acquired { inconsistent: None });
         }
-        self.lock_slow(*me, deadline, false, leaked)
+        self.lock_slow(me, deadline, false, leaked)
     }
 
     /// Takes the lock for one who was woken while another held it, who is as likely as not to wait
@@ -173,7 +173,7 @@ impl<P: Platform> Mutex<P> {
     /// # If a process dies
     /// As [`lock`](Self::lock), but a holder's death may be told as late as when the
     /// [first phase](Platform::first_phase) is over.
-    pub fn lock_again(&self, me: &Participant<'_, P>) -> Result<Acquired, NotLocked> {
+    pub fn lock_again(&self, me: Participant<'_, P>) -> Result<Acquired, NotLocked> {
         self.lock_again_with(me, Leaked::Refuse)
     }
 
@@ -185,27 +185,26 @@ impl<P: Platform> Mutex<P> {
     ///
     /// # If a process dies
     /// As [`lock_again`](Self::lock_again).
-    pub fn lock_again_with(&self, me: &Participant<'_, P>, leaked: Leaked) -> Result<Acquired, NotLocked> {
+    pub fn lock_again_with(&self, me: Participant<'_, P>, leaked: Leaked) -> Result<Acquired, NotLocked> {
         if self.take_free(me) {
             return Ok(Acquired { inconsistent: None });
         }
-        self.lock_slow(*me, None, true, leaked)
+        self.lock_slow(me, None, true, leaked)
     }
 
     /// The fast path: one CAS on a word that is free and consistent.
     #[inline(always)]
-    pub(crate) fn take_free(&self, me: &Participant<'_, P>) -> bool {
+    pub(crate) fn take_free(&self, me: Participant<'_, P>) -> bool {
         // ORDERING: Acquire. Pairs with the Release of `unlock`: this holder sees what the last one
         // wrote. Model: `mutex::a_handoff_publishes_the_data`.
         self.word.compare_exchange(0, me.id.word(), Acquire, Relaxed).is_ok()
     }
 
-    // The participant by value: a reference would force it into memory before the fast path's CAS.
     #[cold]
     fn try_lock_slow(&self, me: Participant<'_, P>, leaked: Leaked) -> Result<Acquired, NotLocked> {
         let mut may_reap = true; // once: `table::reap` says why
         loop {
-            match self.try_take(&me, self.word.load(Acquire), 0, leaked) {
+            match self.try_take(me, self.word.load(Acquire), 0, leaked) {
                 Attempt::Taken(acquired) => return Ok(acquired),
                 Attempt::Changed => {}
                 // Whoever tries in a loop, and never sleeps, learns of a death that the kernel did
@@ -228,7 +227,7 @@ impl<P: Platform> Mutex<P> {
     ) -> Result<Acquired, NotLocked> {
         let mut spins = if again { 0 } else { P::SPINS };
         let mut alone = again;
-        let mut vigil = Vigil::new(&me, deadline);
+        let mut vigil = Vigil::new(me, deadline);
         if again {
             vigil = vigil.to_the_end();
         }
@@ -242,7 +241,7 @@ impl<P: Platform> Mutex<P> {
             // `table::a_relaxed_look_at_the_hold_judges_the_living_dead`.
             let seen = self.word.load(Acquire);
             // Whose death is waited for; one that has leaked its hold is dead already.
-            let living = match self.try_take(&me, seen, slept, leaked) {
+            let living = match self.try_take(me, seen, slept, leaked) {
                 Attempt::Taken(acquired) => return Ok(acquired),
                 Attempt::Changed => continue,
                 Attempt::HeldBy(holder) if holder == me.id && (again || leaked != Leaked::Wait) => {
@@ -283,7 +282,7 @@ impl<P: Platform> Mutex<P> {
 
     /// Takes the lock if the word, as `seen` by a load with Acquire, is free or names one who is
     /// dead.
-    fn try_take(&self, me: &Participant<'_, P>, seen: u32, slept: u32, leaked: Leaked) -> Attempt {
+    fn try_take(&self, me: Participant<'_, P>, seen: u32, slept: u32, leaked: Leaked) -> Attempt {
         let (new, inconsistent) = match Id::holder_in(seen) {
             None => (Cause::nameless_in(seen) | seen & WAITERS | slept, Cause::from_free_word(seen)),
             Some(holder) if holder == me.id || me.table.is_alive(holder) => {

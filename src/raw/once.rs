@@ -85,7 +85,7 @@ impl<P: Platform> Once<P> {
     /// an initialiser between completion and wake: nobody notices, nobody is left asleep.
     #[cold]
     pub fn begin(&self, me: Participant<'_, P>) -> Result<Begun, NotBegun> {
-        let mut vigil = Vigil::new(&me, None);
+        let mut vigil = Vigil::new(me, None);
         let mut spins = P::SPINS;
         loop {
             // ORDERING: Acquire, as in `is_complete`; and before the holder's lifeline is read, as

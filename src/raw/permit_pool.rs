@@ -93,7 +93,7 @@ impl<P: Platform, const N: usize> PermitPool<P, N> {
     /// Where the caller looks first: another place for each participant, so that they do not get in
     /// each other's way, and always the same, so that it finds its former permit in its cache.
     #[inline(always)]
-    fn start(&self, me: &Participant<'_, P>) -> usize {
+    fn start(&self, me: Participant<'_, P>) -> usize {
         // Multiples of the golden ratio lie far from each other; scaled without a division.
         let scattered = (me.id.index() as u32).wrapping_mul(0x9e37_79b9);
         ((u64::from(scattered) * self.capacity() as u64) >> 32) as usize
@@ -107,12 +107,12 @@ impl<P: Platform, const N: usize> PermitPool<P, N> {
     /// # If a process dies
     /// As [`acquire`](Self::acquire).
     #[inline]
-    pub fn try_acquire(&self, me: &Participant<'_, P>) -> Result<Taken, NoPermit> {
+    pub fn try_acquire(&self, me: Participant<'_, P>) -> Result<Taken, NoPermit> {
         let start = self.start(me);
         if self.take(start, 0, me) {
             return Ok(Taken { index: start, from: None });
         }
-        self.try_acquire_slow(*me, start)
+        self.try_acquire_slow(me, start)
     }
 
     /// Takes a permit, waiting until `deadline` ([`Platform::now`]'s clock; `None`: for ever).
@@ -124,17 +124,17 @@ impl<P: Platform, const N: usize> PermitPool<P, N> {
     /// A holder: the next to look, sleepers included, takes its permits over, and learns of it. A
     /// waiter, or a releaser between release and wake: nobody notices, nobody is left asleep.
     #[inline]
-    pub fn acquire(&self, me: &Participant<'_, P>, deadline: Option<Duration>) -> Result<Taken, NoPermit> {
+    pub fn acquire(&self, me: Participant<'_, P>, deadline: Option<Duration>) -> Result<Taken, NoPermit> {
         let start = self.start(me);
         if self.take(start, 0, me) {
             return Ok(Taken { index: start, from: None });
         }
-        self.acquire_slow(*me, start, deadline)
+        self.acquire_slow(me, start, deadline)
     }
 
     /// Takes the permit if its word is `seen`.
     #[inline(always)]
-    fn take(&self, index: usize, seen: u32, me: &Participant<'_, P>) -> bool {
+    fn take(&self, index: usize, seen: u32, me: Participant<'_, P>) -> bool {
         // ORDERING: Acquire. Pairs with the Release of `release`: this holder sees what the last
         // one wrote. Model: `permit_pool::a_permit_acquires_what_its_last_holder_wrote`.
         self.holds[index].compare_exchange(seen, me.id.word(), Acquire, Relaxed).is_ok()
@@ -142,10 +142,10 @@ impl<P: Platform, const N: usize> PermitPool<P, N> {
 
     #[cold]
     fn try_acquire_slow(&self, me: Participant<'_, P>, start: usize) -> Result<Taken, NoPermit> {
-        let taken = self.try_take(&me, start);
+        let taken = self.try_take(me, start);
         // As `Mutex::try_lock` does.
         let again = taken.is_err() && me.table.reap_lost_if_due(P::now());
-        if again { self.try_take(&me, start) } else { taken }.map_err(|_| NoPermit::WouldBlock)
+        if again { self.try_take(me, start) } else { taken }.map_err(|_| NoPermit::WouldBlock)
     }
 
     #[cold]
@@ -157,14 +157,14 @@ impl<P: Platform, const N: usize> PermitPool<P, N> {
     ) -> Result<Taken, NoPermit> {
         let mut spins = P::SPINS / self.capacity() as u32;
         loop {
-            match self.try_take(&me, start) {
+            match self.try_take(me, start) {
                 Ok(taken) => return Ok(taken),
                 Err(_) if spins == 0 => break,
                 Err(_) => spins -= 1,
             }
             P::spin();
         }
-        let mut vigil = Vigil::new(&me, deadline);
+        let mut vigil = Vigil::new(me, deadline);
         let mut slept = false;
         loop {
             // ORDERING: Relaxed, and then the fence, before the holds are looked at: invariant 2.
@@ -172,7 +172,7 @@ impl<P: Platform, const N: usize> PermitPool<P, N> {
             // `permit_pool::without_fences_a_release_and_a_sleeper_miss_each_other`.
             let sequence = self.sequence.fetch_or(WAITERS, Relaxed) | WAITERS;
             P::fence(SeqCst);
-            let holder = match self.try_take(&me, start) {
+            let holder = match self.try_take(me, start) {
                 Ok(taken) => {
                     if slept {
                         self.pass_on();
@@ -192,7 +192,7 @@ impl<P: Platform, const N: usize> PermitPool<P, N> {
 
     /// Takes a permit that is free, or else one that a dead participant holds. Otherwise: somebody
     /// else who holds one, if anybody but the caller does.
-    fn try_take(&self, me: &Participant<'_, P>, start: usize) -> Result<Taken, Option<Id>> {
+    fn try_take(&self, me: Participant<'_, P>, start: usize) -> Result<Taken, Option<Id>> {
         let order = || (start..self.capacity()).chain(0..start);
         for index in order() {
             let seen = self.holds[index].load(Relaxed); // ORDERING: `take` orders.

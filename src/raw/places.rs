@@ -138,7 +138,7 @@ impl<'b, P: Platform, const BITS: u32> Places<'b, P, BITS> {
 
     /// Takes a place for the caller in this generation. `is_open`: whether it is there and open,
     /// now.
-    pub(super) fn take(&self, me: &Participant<'_, P>, generation: u32, is_open: impl Fn() -> bool) -> Arrived {
+    pub(super) fn take(&self, me: Participant<'_, P>, generation: u32, is_open: impl Fn() -> bool) -> Arrived {
         for index in self.from(me.id.index()) {
             let place = &self.0[index];
             loop {
@@ -242,7 +242,7 @@ impl<'b, P: Platform, const BITS: u32> Places<'b, P, BITS> {
     }
 
     /// Looks whether all places are those of waiters of this generation, and they are alive.
-    pub(super) fn survey(&self, me: &Participant<'_, P>, generation: u32) -> Survey {
+    pub(super) fn survey(&self, me: Participant<'_, P>, generation: u32) -> Survey {
         let mut survey = Survey { all_there: true, died: None };
         for place in self.0 {
             let found = Place::<BITS>(place.load(Acquire)); // ORDERING: as in `take`.

@@ -50,7 +50,7 @@ impl<P: Platform> ReentrantMutex<P> {
     /// # If a process dies
     /// As [`lock`](Self::lock).
     #[inline]
-    pub fn try_lock(&self, me: &Participant<'_, P>) -> Result<Acquired, NotLocked> {
+    pub fn try_lock(&self, me: Participant<'_, P>) -> Result<Acquired, NotLocked> {
         self.try_lock_with(me, Leaked::Refuse)
     }
 
@@ -62,12 +62,12 @@ impl<P: Platform> ReentrantMutex<P> {
     /// # If a process dies
     /// As [`lock`](Self::lock).
     #[inline]
-    pub fn try_lock_with(&self, me: &Participant<'_, P>, leaked: Leaked) -> Result<Acquired, NotLocked> {
+    pub fn try_lock_with(&self, me: Participant<'_, P>, leaked: Leaked) -> Result<Acquired, NotLocked> {
         if self.mutex.take_free(me) {
             self.begin();
             return Ok(Acquired { inconsistent: None });
         }
-        self.lock_slow(*me, |me| self.mutex.try_lock_with(me, leaked))
+        self.lock_slow(me, |me| self.mutex.try_lock_with(me, leaked))
     }
 
     /// Takes the lock, or takes it once more, waiting until `deadline` ([`Platform::now`]'s clock;
@@ -82,12 +82,12 @@ impl<P: Platform> ReentrantMutex<P> {
     /// # If a process dies
     /// As [`Mutex::lock`]: however often the dead had taken it, the next one takes it over at once.
     #[inline]
-    pub fn lock(&self, me: &Participant<'_, P>, deadline: Option<Duration>) -> Result<Acquired, NotLocked> {
+    pub fn lock(&self, me: Participant<'_, P>, deadline: Option<Duration>) -> Result<Acquired, NotLocked> {
         if self.mutex.take_free(me) {
             self.begin();
             return Ok(Acquired { inconsistent: None });
         }
-        self.lock_slow(*me, |me| self.mutex.lock(me, deadline))
+        self.lock_slow(me, |me| self.mutex.lock(me, deadline))
     }
 
     /// Invariant 2.
@@ -102,11 +102,11 @@ impl<P: Platform> ReentrantMutex<P> {
     fn lock_slow(
         &self,
         me: Participant<'_, P>,
-        wait: impl FnOnce(&Participant<'_, P>) -> Result<Acquired, NotLocked>,
+        wait: impl FnOnce(Participant<'_, P>) -> Result<Acquired, NotLocked>,
     ) -> Result<Acquired, NotLocked> {
         // If it is us, nobody else changes that; if it is not, we do not.
         if self.mutex.holder() != Some(me.id) {
-            let acquired = wait(&me)?;
+            let acquired = wait(me)?;
             self.begin();
             return Ok(acquired);
         }
@@ -192,7 +192,7 @@ impl<P: Platform> ReentrantMutex<P> {
     /// # Errors
     /// [`NotLocked::Deadlock`] where the word, scribbled upon, names the caller already: then it is
     /// held all the same. [`NotLocked::Leaked`]: it is not held.
-    pub fn lock_again(&self, me: &Participant<'_, P>, count: u32) -> Result<Acquired, NotLocked> {
+    pub fn lock_again(&self, me: Participant<'_, P>, count: u32) -> Result<Acquired, NotLocked> {
         let answer = self.mutex.lock_again(me);
         if !matches!(answer, Err(NotLocked::Leaked(_))) {
             self.count.store(count, Relaxed);

@@ -162,17 +162,17 @@ enum Writer {
 }
 
 /// The state of one operation's waiting, on whatever words.
-struct Wait<'p, 't, P: Platform> {
-    me: &'p Participant<'t, P>,
-    vigil: Option<Vigil<'p, 't, P>>,
+struct Wait<'t, P: Platform> {
+    me: Participant<'t, P>,
+    vigil: Option<Vigil<'t, P>>,
     spins: u32,
     leaked: Leaked,
     /// One who does not wait looks slowly once: `table::reap` says why.
     may_reap: bool,
 }
 
-impl<'p, 't, P: Platform> Wait<'p, 't, P> {
-    fn new(me: &'p Participant<'t, P>, deadline: Deadline, leaked: Leaked) -> Self {
+impl<'t, P: Platform> Wait<'t, P> {
+    fn new(me: Participant<'t, P>, deadline: Deadline, leaked: Leaked) -> Self {
         let vigil = match deadline {
             Deadline::Immediate => None,
             Deadline::By(deadline) => Some(Vigil::new(me, deadline)),
@@ -293,7 +293,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     /// # If a process dies
     /// A writer: this reader is told. Others: nobody notices.
     #[inline]
-    pub fn read(&self, me: &Participant<'_, P>, deadline: Deadline) -> Result<Reading, NotLocked> {
+    pub fn read(&self, me: Participant<'_, P>, deadline: Deadline) -> Result<Reading, NotLocked> {
         self.read_with(me, deadline, Leaked::Refuse)
     }
 
@@ -306,7 +306,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     /// # If a process dies
     /// As [`read`](Self::read).
     #[inline]
-    pub fn read_with(&self, me: &Participant<'_, P>, deadline: Deadline, leaked: Leaked) -> Result<Reading, NotLocked> {
+    pub fn read_with(&self, me: Participant<'_, P>, deadline: Deadline, leaked: Leaked) -> Result<Reading, NotLocked> {
         self.read_from(Fixed, me, deadline, leaked)
     }
 
@@ -321,7 +321,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     pub fn read_from(
         &self,
         from: impl Home,
-        me: &Participant<'_, P>,
+        me: Participant<'_, P>,
         deadline: Deadline,
         leaked: Leaked,
     ) -> Result<Reading, NotLocked> {
@@ -334,7 +334,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         if taken && self.writer.0.load(Acquire) == 0 {
             return Ok(Reading { word: home, inconsistent: None });
         }
-        self.read_slow(from, *me, taken.then_some(home), deadline, leaked)
+        self.read_slow(from, me, taken.then_some(home), deadline, leaked)
     }
 
     #[inline(always)]
@@ -351,7 +351,6 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         word == home || from.move_by((word + READERS - home) % READERS)
     }
 
-    // The participant by value: a reference would force it into memory before the fast path's CAS.
     #[cold]
     fn read_slow(
         &self,
@@ -361,9 +360,9 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         deadline: Deadline,
         leaked: Leaked,
     ) -> Result<Reading, NotLocked> {
-        let mut wait = Wait::new(&me, deadline, leaked);
+        let mut wait = Wait::new(me, deadline, leaked);
         let answer =
-            if self.reads(me.id, taken) { Err(wait.deadlock()) } else { self.settle(from, &me, &mut taken, &mut wait) };
+            if self.reads(me.id, taken) { Err(wait.deadlock()) } else { self.settle(from, me, &mut taken, &mut wait) };
         if let (Err(_), Some(word)) = (answer, taken) {
             self.unlock_read(word);
         }
@@ -375,9 +374,9 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     fn settle(
         &self,
         from: impl Home,
-        me: &Participant<'_, P>,
+        me: Participant<'_, P>,
         taken: &mut Option<usize>,
-        wait: &mut Wait<'_, '_, P>,
+        wait: &mut Wait<'_, P>,
     ) -> Result<Reading, NotLocked> {
         loop {
             // ORDERING: Acquire, as in `read`; and before a writer's lifeline is read, as in
@@ -421,8 +420,8 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     fn take_word(
         &self,
         from: impl Home,
-        me: &Participant<'_, P>,
-        wait: &mut Wait<'_, '_, P>,
+        me: Participant<'_, P>,
+        wait: &mut Wait<'_, P>,
     ) -> Result<Option<usize>, NotLocked> {
         let home = Self::home(me.id, from);
         let (mut held_by, mut leaked_by) = (None, None);
@@ -491,7 +490,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     /// # If a process dies
     /// A writer that had the data: this writer is told. Others: nobody notices.
     #[inline]
-    pub fn write(&self, me: &Participant<'_, P>, deadline: Deadline) -> Result<Acquired, NotLocked> {
+    pub fn write(&self, me: Participant<'_, P>, deadline: Deadline) -> Result<Acquired, NotLocked> {
         self.write_with(me, deadline, Leaked::Refuse)
     }
 
@@ -506,7 +505,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     #[inline]
     pub fn write_with(
         &self,
-        me: &Participant<'_, P>,
+        me: Participant<'_, P>,
         deadline: Deadline,
         leaked: Leaked,
     ) -> Result<Acquired, NotLocked> {
@@ -518,7 +517,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         if taken && self.readers.iter().all(|reader| reader.0.load(Acquire) == 0) {
             return Ok(Acquired { inconsistent: None });
         }
-        self.write_slow(*me, taken, deadline, leaked)
+        self.write_slow(me, taken, deadline, leaked)
     }
 
     #[cold]
@@ -529,7 +528,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         deadline: Deadline,
         leaked: Leaked,
     ) -> Result<Acquired, NotLocked> {
-        let mut wait = Wait::new(&me, deadline, leaked);
+        let mut wait = Wait::new(me, deadline, leaked);
         let reads = self.reads(me.id, None);
         let left = match (taken, reads) {
             (true, _) => {
@@ -538,9 +537,9 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                 0
             }
             (false, true) => return Err(wait.deadlock()),
-            (false, false) => self.take_writer(&me, &mut wait)?,
+            (false, false) => self.take_writer(me, &mut wait)?,
         };
-        let drained = if reads { Err(wait.deadlock()) } else { self.drain(&me, &mut wait) };
+        let drained = if reads { Err(wait.deadlock()) } else { self.drain(me, &mut wait) };
         if let Err(refusal) = drained {
             self.unlock_write(left);
             return Err(refusal);
@@ -553,7 +552,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
 
     /// Takes the writer word from nobody or from a dead writer. Gives the word that is to be put
     /// back if this comes to nothing.
-    fn take_writer(&self, me: &Participant<'_, P>, wait: &mut Wait<'_, '_, P>) -> Result<u32, NotLocked> {
+    fn take_writer(&self, me: Participant<'_, P>, wait: &mut Wait<'_, P>) -> Result<u32, NotLocked> {
         loop {
             // ORDERING: Acquire, before the holder's lifeline is read, as in `raw::mutex`.
             let seen = self.writer.0.load(Acquire);
@@ -575,7 +574,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     }
 
     /// Waits, with the writer word, until no reader is there.
-    fn drain(&self, me: &Participant<'_, P>, wait: &mut Wait<'_, '_, P>) -> Result<(), NotLocked> {
+    fn drain(&self, me: Participant<'_, P>, wait: &mut Wait<'_, P>) -> Result<(), NotLocked> {
         for reader in &self.readers {
             loop {
                 // ORDERING: Acquire. Pairs with the Release of `unlock_read`; and before the
@@ -623,7 +622,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     ///
     /// # If a process dies
     /// As [`unlock_write`](Self::unlock_write); after it, a reader died.
-    pub fn downgrade(&self, me: &Participant<'_, P>, left: u32) -> Reading {
+    pub fn downgrade(&self, me: Participant<'_, P>, left: u32) -> Reading {
         self.downgrade_from(Fixed, me, left)
     }
 
@@ -631,7 +630,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     ///
     /// # If a process dies
     /// As [`downgrade`](Self::downgrade).
-    pub fn downgrade_from(&self, from: impl Home, me: &Participant<'_, P>, left: u32) -> Reading {
+    pub fn downgrade_from(&self, from: impl Home, me: Participant<'_, P>, left: u32) -> Reading {
         let mut wait = Wait::new(me, Deadline::By(None), Leaked::Take); // nothing is left of readers here
         wait.vigil = wait.vigil.map(Vigil::to_the_end); // nor can it be given up
         loop {
@@ -657,7 +656,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     }
 
     /// Who has the writer word, as `seen` by a load with Acquire. Any bits are understood.
-    fn judge(&self, me: &Participant<'_, P>, seen: u32, wait: &Wait<'_, '_, P>) -> Writer {
+    fn judge(&self, me: Participant<'_, P>, seen: u32, wait: &Wait<'_, P>) -> Writer {
         match Id::holder_in(seen) {
             None => Writer::Gone { left: seen & !WAITERS },
             Some(holder) if holder == me.id || me.table.is_alive(holder) => Writer::Living(holder),

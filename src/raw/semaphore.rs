@@ -127,8 +127,8 @@ impl<P: Platform> Semaphore<P> {
     /// One that has taken permits: they are gone. A waiter, or a releaser between release and wake:
     /// nobody notices, nobody is left asleep beside permits that it wants.
     #[inline]
-    pub fn acquire(&self, me: &Participant<'_, P>, count: u32, deadline: Option<Duration>) -> Result<(), NotAcquired> {
-        if self.take(self.word.load(Relaxed), count) { Ok(()) } else { self.acquire_slow(*me, count, deadline) }
+    pub fn acquire(&self, me: Participant<'_, P>, count: u32, deadline: Option<Duration>) -> Result<(), NotAcquired> {
+        if self.take(self.word.load(Relaxed), count) { Ok(()) } else { self.acquire_slow(me, count, deadline) }
     }
 
     /// Takes permits from the word as `seen`. False if they are too few, or the word has changed.
@@ -159,11 +159,10 @@ impl<P: Platform> Semaphore<P> {
         }
     }
 
-    // The participant by value: a reference would force it into memory before the fast path's CAS.
     #[cold]
     fn acquire_slow(&self, me: Participant<'_, P>, count: u32, deadline: Option<Duration>) -> Result<(), NotAcquired> {
         self.can_ever_be(count)?;
-        let mut vigil = Vigil::new(&me, deadline);
+        let mut vigil = Vigil::new(me, deadline);
         match count {
             0 => Ok(()), // the word had changed
             1 => self.acquire_one(&mut vigil),
@@ -171,7 +170,7 @@ impl<P: Platform> Semaphore<P> {
         }
     }
 
-    fn acquire_one(&self, vigil: &mut Vigil<'_, '_, P>) -> Result<(), NotAcquired> {
+    fn acquire_one(&self, vigil: &mut Vigil<'_, P>) -> Result<(), NotAcquired> {
         let mut spins = P::SPINS;
         let mut slept = false;
         loop {
@@ -213,7 +212,7 @@ impl<P: Platform> Semaphore<P> {
         }
     }
 
-    fn acquire_many(&self, count: u32, vigil: &mut Vigil<'_, '_, P>) -> Result<(), NotAcquired> {
+    fn acquire_many(&self, count: u32, vigil: &mut Vigil<'_, P>) -> Result<(), NotAcquired> {
         let mut spins = P::SPINS;
         let mut has_wished = false;
         loop {

@@ -127,8 +127,8 @@ pub enum Slept {
 
 /// What one waits for to change. One vigil serves one operation from its first sleep to its end.
 #[derive(Debug)]
-pub struct Vigil<'p, 't, P: Platform> {
-    me: &'p Participant<'t, P>,
+pub struct Vigil<'t, P: Platform> {
+    me: Participant<'t, P>,
     deadline: Option<Duration>,
     first_phase: Option<Duration>,
     first_phase_ends: Option<Duration>,
@@ -189,9 +189,9 @@ impl<T: Copy + Default, const N: usize> List<T, N> {
     }
 }
 
-impl<'p, 't, P: Platform> Vigil<'p, 't, P> {
+impl<'t, P: Platform> Vigil<'t, P> {
     /// Begins. `deadline` is on [`Platform::now`]'s clock; `None` waits for ever.
-    pub fn new(me: &'p Participant<'t, P>, deadline: Option<Duration>) -> Self {
+    pub fn new(me: Participant<'t, P>, deadline: Option<Duration>) -> Self {
         Self {
             me,
             deadline,

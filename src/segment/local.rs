@@ -746,7 +746,7 @@ impl Local {
         if entry.length.get() != 0 || self.pages.get().is_some() {
             let pages = self.pages.get().or_else(|| Thread::pages_of(self.thread.get()));
             self.pages.set(pages);
-            pages.into_iter().for_each(|pages| pages.note(address, self.stamp.get(), mapping, &me));
+            pages.into_iter().for_each(|pages| pages.note(address, self.stamp.get(), mapping, me));
         }
         entry.length.set(0);
         compiler_fence(SeqCst);

@@ -327,7 +327,7 @@ impl<const N: usize> Barrier<N> {
 
     fn wait_plainly(&self, deadline: Deadline) -> Result<BarrierWaitResult, WaitError> {
         let me = local::participant(self)?;
-        Ok(self.raw.wait(&me, deadline.deadline(), false)?.into())
+        Ok(self.raw.wait(me, deadline.deadline(), false)?.into())
     }
 
     /// With an action that cannot fail.
@@ -348,16 +348,16 @@ impl<const N: usize> Barrier<N> {
         action: impl FnOnce() -> Result<(), E>,
     ) -> Result<BarrierWaitResult, ActionError<E>> {
         let me = local::participant(self).map_err(WaitError::from)?;
-        let passed = self.raw.wait(&me, deadline.deadline(), true).map_err(WaitError::from)?;
+        let passed = self.raw.wait(me, deadline.deadline(), true).map_err(WaitError::from)?;
         if let Passed::Runner { generation, .. } = passed {
-            self.run(&me, generation, action)?;
+            self.run(me, generation, action)?;
         }
         Ok(passed.into())
     }
 
     fn run<E>(
         &self,
-        me: &Participant<'_, Linux>,
+        me: Participant<'_, Linux>,
         generation: u32,
         action: impl FnOnce() -> Result<(), E>,
     ) -> Result<(), ActionError<E>> {
@@ -398,7 +398,7 @@ impl<const N: usize> Barrier<N> {
     /// See [above](Self#if-a-process-dies).
     pub fn join(&self) -> Result<BarrierMember<'_, N>, Error> {
         let me = local::participant(self)?;
-        let place = self.raw.join(&me).map_err(|NotJoined| {
+        let place = self.raw.join(me).map_err(|NotJoined| {
             Error::InvalidSize(format!("the barrier of {} parties has as many members already", self.parties()))
         })?;
         Ok(BarrierMember { barrier: self, id: me.id, tag: GuardTag::now(place as u32), not_send: PhantomData })
@@ -426,7 +426,7 @@ impl<const N: usize> Barrier<N> {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn reset(&self) -> Result<(), Error> {
-        self.raw.reset(&local::participant(self)?);
+        self.raw.reset(local::participant(self)?);
         Ok(())
     }
 

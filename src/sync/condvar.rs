@@ -326,10 +326,10 @@ impl Condvar {
             Err(error) => return Err(LockError::NotWaited { guard: (guard, Woken::Neither), error }),
         };
         let mut hold = guard.into_hold();
-        let waited = self.raw.wait(&me, watch, deadline, || hold.release());
+        let waited = self.raw.wait(me, watch, deadline, || hold.release());
         *is_interrupted = waited.was_interrupted();
-        let taken = hold.take_again(&me);
-        let woken = self.raw.leave(&me, waited);
+        let taken = hold.take_again(me);
+        let woken = self.raw.leave(me, waited);
         match taken {
             Ok(guard) => Ok((guard, woken)),
             Err(error) => Err(error.map_guard(|guard| (guard, woken))),

@@ -157,7 +157,7 @@ impl Event {
         match deadline {
             Deadline::Immediate if self.raw.try_wait() => Ok(()),
             Deadline::Immediate => Err(WaitError::WouldBlock),
-            Deadline::By(deadline) => self.raw.wait(&me, deadline).map_err(Self::refuse),
+            Deadline::By(deadline) => self.raw.wait(me, deadline).map_err(Self::refuse),
         }
     }
 

@@ -111,8 +111,8 @@ impl Lock {
     fn acquire_with(&self, deadline: Deadline) -> Result<Id, LockError<()>> {
         let me = local::participant(self)?;
         let answer = match deadline {
-            Deadline::Immediate => self.raw.try_lock_with(&me, Leaked::Wait),
-            Deadline::By(deadline) => self.raw.lock_with(&me, deadline, Leaked::Wait),
+            Deadline::Immediate => self.raw.try_lock_with(me, Leaked::Wait),
+            Deadline::By(deadline) => self.raw.lock_with(me, deadline, Leaked::Wait),
         };
         match answer {
             Ok(Acquired { inconsistent: None }) => {
@@ -206,7 +206,7 @@ impl Lock {
     #[inline(always)]
     fn lock_with(&self, deadline: Deadline) -> LockResult<LockGuard<'_>> {
         let me = local::participant(self)?;
-        if self.raw.take_free(&me) {
+        if self.raw.take_free(me) {
             local::lock_begins();
             return Ok(LockGuard::new(self, me.id));
         }

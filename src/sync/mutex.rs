@@ -151,15 +151,15 @@ impl<T> Mutex<T> {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub unsafe fn lock_leaked(&self) -> LockResult<MutexGuard<'_, T>> {
-        self.guarded(self.raw.try_lock_with(&local::participant(self)?, Leaked::Take))
+        self.guarded(self.raw.try_lock_with(local::participant(self)?, Leaked::Take))
     }
 
     #[inline(always)]
     fn lock_with(&self, deadline: Deadline) -> LockResult<MutexGuard<'_, T>> {
         let me = local::participant(self)?;
         let answer = match deadline {
-            Deadline::Immediate => self.raw.try_lock(&me),
-            Deadline::By(deadline) => self.raw.lock(&me, deadline),
+            Deadline::Immediate => self.raw.try_lock(me),
+            Deadline::By(deadline) => self.raw.lock(me, deadline),
         };
         self.guarded(answer)
     }

@@ -200,8 +200,8 @@ impl<const N: usize> PermitPool<N> {
     fn acquire_with(&self, deadline: Deadline) -> Result<Permit<'_, N>, WaitError> {
         let me = local::participant(self)?;
         let answer = match deadline {
-            Deadline::Immediate => self.raw.try_acquire(&me),
-            Deadline::By(deadline) => self.raw.acquire(&me, deadline),
+            Deadline::Immediate => self.raw.try_acquire(me),
+            Deadline::By(deadline) => self.raw.acquire(me, deadline),
         };
         match answer {
             Ok(Taken { index, from }) => {

@@ -242,8 +242,8 @@ impl<T> ReentrantMutex<T> {
     fn take<G>(&self, deadline: Deadline) -> Result<(Id, Acquired), LockError<G>> {
         let me = local::participant(self)?;
         let answer = match deadline {
-            Deadline::Immediate => self.raw.try_lock(&me),
-            Deadline::By(deadline) => self.raw.lock(&me, deadline),
+            Deadline::Immediate => self.raw.try_lock(me),
+            Deadline::By(deadline) => self.raw.lock(me, deadline),
         };
         match answer {
             Ok(acquired) => Ok((me.id, acquired)),
@@ -283,7 +283,7 @@ impl<T> ReentrantMutex<T> {
     /// See [above](Self#if-a-process-dies).
     pub unsafe fn lock_leaked(&self) -> LockResult<ReentrantMutexGuard<'_, T>> {
         let me = local::participant(self)?;
-        match self.raw.try_lock_with(&me, Leaked::Take) {
+        match self.raw.try_lock_with(me, Leaked::Take) {
             Ok(Acquired { inconsistent: None }) => Ok(ReentrantMutexGuard::new(self, me.id.word())),
             Ok(Acquired { inconsistent: Some(cause) }) => self.tell(cause),
             Err(refusal) => Err(refusal.into()),

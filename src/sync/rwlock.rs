@@ -190,7 +190,7 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
     fn read_with(&self, deadline: Deadline) -> LockResult<RwLockReadGuard<'_, T, READERS>> {
         let me = local::participant(self)?;
         local::read_begins();
-        self.reading(self.raw.read_from(OwnHome, &me, deadline.into(), Leaked::Refuse))
+        self.reading(self.raw.read_from(OwnHome, me, deadline.into(), Leaked::Refuse))
     }
 
     /// After `read_begins`.
@@ -209,7 +209,7 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
     #[inline(always)]
     fn write_with(&self, deadline: Deadline) -> LockResult<RwLockWriteGuard<'_, T, READERS>> {
         let me = local::participant(self)?;
-        self.writing(self.raw.write(&me, deadline.into()))
+        self.writing(self.raw.write(me, deadline.into()))
     }
 
     #[inline(always)]
@@ -237,7 +237,7 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
     pub unsafe fn read_leaked(&self) -> LockResult<RwLockReadGuard<'_, T, READERS>> {
         let me = local::participant(self)?;
         local::read_begins();
-        self.reading(self.raw.read_from(OwnHome, &me, rwlock::Deadline::Immediate, Leaked::Take))
+        self.reading(self.raw.read_from(OwnHome, me, rwlock::Deadline::Immediate, Leaked::Take))
     }
 
     /// As [`try_write`](Self::try_write), and takes away the holds of threads that
@@ -254,7 +254,7 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
     /// See [above](Self#if-a-process-dies).
     pub unsafe fn write_leaked(&self) -> LockResult<RwLockWriteGuard<'_, T, READERS>> {
         let me = local::participant(self)?;
-        self.writing(self.raw.write_with(&me, rwlock::Deadline::Immediate, Leaked::Take))
+        self.writing(self.raw.write_with(me, rwlock::Deadline::Immediate, Leaked::Take))
     }
 
     /// Whether the data is marked inconsistent at the moment.
@@ -442,7 +442,7 @@ impl<'a, T, const READERS: usize> RwLockWriteGuard<'a, T, READERS> {
             let me = local::participant(this.lock).expect("who holds takes part");
             let left = this.left();
             local::read_begins();
-            let word = this.lock.raw.downgrade_from(OwnHome, &me, left).word;
+            let word = this.lock.raw.downgrade_from(OwnHome, me, left).word;
             local::hold_ends(); // the writer's
             return RwLockReadGuard::new(this.lock, word);
         }

@@ -240,7 +240,7 @@ impl Semaphore {
         let me = local::participant(self)?;
         let answer = match deadline {
             Deadline::Immediate => self.raw.try_acquire(count),
-            Deadline::By(deadline) => self.raw.acquire(&me, count, deadline),
+            Deadline::By(deadline) => self.raw.acquire(me, count, deadline),
         };
         answer.map_err(|refused| Self::refuse(refused, count))
     }

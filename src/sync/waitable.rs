@@ -50,7 +50,7 @@ mod sealed {
     #[allow(unreachable_pub)] // a bound of a public trait's type: Rust 1.85 takes it for unreachable
     pub trait Hold<G> {
         fn release(&mut self);
-        fn take_again(self, me: &Participant<'_, Linux>) -> LockResult<G>;
+        fn take_again(self, me: Participant<'_, Linux>) -> LockResult<G>;
     }
 }
 
@@ -105,7 +105,7 @@ impl<'a, T> Hold<MutexGuard<'a, T>> for Parts<'a, Mutex<T>> {
     fn release(&mut self) {
         self.lock.raw.unlock(self.own);
     }
-    fn take_again(self, me: &Participant<'_, Linux>) -> LockResult<MutexGuard<'a, T>> {
+    fn take_again(self, me: Participant<'_, Linux>) -> LockResult<MutexGuard<'a, T>> {
         let cause = inconsistency(self.lock.raw.lock_again(me))?;
         told(cause, MutexGuard::new(self.lock, cause))
     }
@@ -136,7 +136,7 @@ impl<'a, T> Hold<ReentrantMutexGuard<'a, T>> for Parts<'a, ReentrantMutex<T>> {
         let cause = if Id::holder_in(self.own).is_some() { 0 } else { self.own };
         self.count = self.lock.raw.release_all(cause);
     }
-    fn take_again(self, me: &Participant<'_, Linux>) -> LockResult<ReentrantMutexGuard<'a, T>> {
+    fn take_again(self, me: Participant<'_, Linux>) -> LockResult<ReentrantMutexGuard<'a, T>> {
         let cause = inconsistency(self.lock.raw.lock_again(me, self.count))?;
         told(cause, ReentrantMutexGuard::new(self.lock, cause.map_or(me.id.word(), Cause::word)))
     }
@@ -169,7 +169,7 @@ impl<'a> Hold<LockGuard<'a>> for Parts<'a, Lock> {
             local::lock_ends(); // else somebody else has released it
         }
     }
-    fn take_again(self, me: &Participant<'_, Linux>) -> LockResult<LockGuard<'a>> {
+    fn take_again(self, me: Participant<'_, Linux>) -> LockResult<LockGuard<'a>> {
         let cause = inconsistency(self.lock.raw.lock_again_with(me, Leaked::Wait))?;
         local::lock_begins();
         told(cause, LockGuard::new(self.lock, me.id))

@@ -329,7 +329,7 @@ impl BarrierTrial {
 impl Trial for BarrierTrial {
     type Reference = BarrierReference;
 
-    fn run(&self, me: &Participant<'_, Standard>, operation: &Operation, until: Duration) -> Answer {
+    fn run(&self, me: Participant<'_, Standard>, operation: &Operation, until: Duration) -> Answer {
         let generation = || self.generations.borrow()[&me.id];
         match operation {
             Operation::Wait => return self.waited(me.id, self.barrier.wait(me, Some(until), false)),

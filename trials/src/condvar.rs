@@ -119,17 +119,17 @@ impl Default for HeapTrial {
 
 impl HeapTrial {
     /// The number of items is changed in one step, so no death leaves it inconsistent.
-    fn lock(&self, me: &Participant<'_, Standard>) {
+    fn lock(&self, me: Participant<'_, Standard>) {
         let _vouched_for = self.mutex.lock(me, None).expect("nobody sleeps with the mutex");
         self.mutex.mark_consistent();
     }
 
-    fn put(&self, me: &Participant<'_, Standard>, count: u32) {
+    fn put(&self, me: Participant<'_, Standard>, count: u32) {
         self.lock(me);
         self.items.set(self.items.get() + count);
     }
 
-    fn take(&self, me: &Participant<'_, Standard>, count: u32, until: Duration) -> Answer {
+    fn take(&self, me: Participant<'_, Standard>, count: u32, until: Duration) -> Answer {
         self.lock(me);
         let mut woken = Woken::Neither;
         while self.items.get() < count {
@@ -150,7 +150,7 @@ impl HeapTrial {
 impl Trial for HeapTrial {
     type Reference = HeapReference;
 
-    fn run(&self, me: &Participant<'_, Standard>, operation: &Operation, until: Duration) -> Answer {
+    fn run(&self, me: Participant<'_, Standard>, operation: &Operation, until: Duration) -> Answer {
         match *operation {
             Operation::Take(count) => return self.take(me, count, until),
             Operation::Put(count) => {

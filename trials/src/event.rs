@@ -129,7 +129,7 @@ impl<const AUTO: bool> Default for EventTrial<AUTO> {
 impl<const AUTO: bool> Trial for EventTrial<AUTO> {
     type Reference = EventReference<AUTO>;
 
-    fn run(&self, me: &Participant<'_, Standard>, operation: &Operation, until: Duration) -> Answer {
+    fn run(&self, me: Participant<'_, Standard>, operation: &Operation, until: Duration) -> Answer {
         match operation {
             Operation::Wait => match self.event.wait(me, Some(until)) {
                 Ok(()) => Answer::Done,

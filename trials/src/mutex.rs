@@ -181,7 +181,7 @@ impl MutexTrial {
 impl Trial for MutexTrial {
     type Reference = MutexReference<false>;
 
-    fn run(&self, me: &Participant<'_, Standard>, operation: &Operation, until: Duration) -> Answer {
+    fn run(&self, me: Participant<'_, Standard>, operation: &Operation, until: Duration) -> Answer {
         let released = |result: Result<Id, NotHeld>| match result {
             Ok(_whose) => Answer::Done,
             Err(NotHeld { holder }) => Answer::NotHeld(holder),

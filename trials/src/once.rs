@@ -188,8 +188,8 @@ impl OnceTrial {
         Answer::Done
     }
 
-    fn begin(&self, me: &Participant<'_, Standard>) -> Answer {
-        match self.once.begin(*me) {
+    fn begin(&self, me: Participant<'_, Standard>) -> Answer {
+        match self.once.begin(me) {
             Ok(Begun::Complete) => Answer::Complete,
             Ok(Begun::Ours { earlier }) => {
                 self.told.set(earlier);
@@ -204,7 +204,7 @@ impl OnceTrial {
 impl Trial for OnceTrial {
     type Reference = OnceReference;
 
-    fn run(&self, me: &Participant<'_, Standard>, operation: &Operation, _: Duration) -> Answer {
+    fn run(&self, me: Participant<'_, Standard>, operation: &Operation, _: Duration) -> Answer {
         match operation {
             Operation::Begin => self.begin(me),
             Operation::Complete | Operation::GiveUp | Operation::Panic => self.end(me.id, operation),

@@ -27,7 +27,7 @@ pub trait Trial: Default + Debug + 'static {
     /// Does it. What waits, waits until `until`.
     fn run(
         &self,
-        me: &Participant<'_, Standard>,
+        me: Participant<'_, Standard>,
         operation: &<Self::Reference as Reference>::Operation,
         until: Duration,
     ) -> <Self::Reference as Reference>::Answer;
@@ -178,7 +178,7 @@ impl<T: Trial> Run<T> {
             });
             self.acting.borrow_mut().push(Rc::clone(&acting));
             let me = Participant { id, table: &table };
-            let answer = mortal(|| self.subject.run(&me, &acting.operation, acting.until));
+            let answer = mortal(|| self.subject.run(me, &acting.operation, acting.until));
             self.acting.borrow_mut().pop();
             (Some(answer), Some(acting))
         });

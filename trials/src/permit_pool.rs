@@ -159,7 +159,7 @@ impl Default for PermitsTrial {
 impl Trial for PermitsTrial {
     type Reference = PermitsReference;
 
-    fn run(&self, me: &Participant<'_, Standard>, operation: &Operation, until: Duration) -> Answer {
+    fn run(&self, me: Participant<'_, Standard>, operation: &Operation, until: Duration) -> Answer {
         let taken = |answer: Result<Taken, NoPermit>| match answer {
             Ok(Taken { index, from }) => Answer::Taken(index, from),
             Err(why) => Answer::Refused(why),

@@ -163,7 +163,7 @@ impl ReentrantTrial {
 impl Trial for ReentrantTrial {
     type Reference = ReentrantReference;
 
-    fn run(&self, me: &Participant<'_, Standard>, operation: &Operation, until: Duration) -> Answer {
+    fn run(&self, me: Participant<'_, Standard>, operation: &Operation, until: Duration) -> Answer {
         let released = |result: Result<(), NotHeld>| match result {
             Ok(()) => Answer::Done,
             Err(NotHeld { holder }) => Answer::NotHeld(holder),

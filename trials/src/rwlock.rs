@@ -289,7 +289,7 @@ impl RwLockTrial {
 impl Trial for RwLockTrial {
     type Reference = RwLockReference;
 
-    fn run(&self, me: &Participant<'_, Standard>, operation: &Operation, until: Duration) -> Answer {
+    fn run(&self, me: Participant<'_, Standard>, operation: &Operation, until: Duration) -> Answer {
         let until = Deadline::By(Some(until));
         let told = || self.told.get().map_or(0, Cause::word);
         match operation {

@@ -132,7 +132,7 @@ impl Default for SemaphoreTrial {
 impl Trial for SemaphoreTrial {
     type Reference = SemaphoreReference;
 
-    fn run(&self, me: &Participant<'_, Standard>, operation: &Operation, until: Duration) -> Answer {
+    fn run(&self, me: Participant<'_, Standard>, operation: &Operation, until: Duration) -> Answer {
         let taken = |answer: Result<(), NotAcquired>| answer.map_or_else(Answer::Refused, |()| Answer::Done);
         match *operation {
             Operation::TryAcquire(count) => taken(self.semaphore.try_acquire(count)),

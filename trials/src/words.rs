@@ -26,7 +26,7 @@ pub struct Primitive {
     pub name: &'static str,
     /// Does one of its operations, chosen by a number, with another number to do it with; returns
     /// at the deadline.
-    pub operate: fn(&Memory, &Participant<'_, Linux>, u8, u32),
+    pub operate: fn(&Memory, Participant<'_, Linux>, u8, u32),
 }
 
 /// **A primitive is registered here.**
@@ -43,7 +43,7 @@ pub const PRIMITIVES: &[Primitive] = &[
     Primitive { name: "once", operate: once },
 ];
 
-fn mutex(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, argument: u32) {
+fn mutex(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument: u32) {
     // SAFETY: a mutex is one atomic word.
     let mutex = unsafe { memory.over::<Mutex<Linux>>() };
     match operation % 8 {
@@ -59,7 +59,7 @@ fn mutex(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, argument: 
 }
 
 /// What every primitive stands on: registration, verdicts, the slow look.
-fn table(_: &Memory, me: &Participant<'_, Linux>, operation: u8, argument: u32) {
+fn table(_: &Memory, me: Participant<'_, Linux>, operation: u8, argument: u32) {
     match operation % 4 {
         0 => drop(me.table.register(&Anybody { tag: argument })),
         1 => me.table.reap_lost(),
@@ -77,7 +77,7 @@ fn table(_: &Memory, me: &Participant<'_, Linux>, operation: u8, argument: u32) 
     }
 }
 
-fn semaphore(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, argument: u32) {
+fn semaphore(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument: u32) {
     // SAFETY: a semaphore is two atomic words.
     let semaphore = unsafe { memory.over::<Semaphore<Linux>>() };
     match operation % 5 {
@@ -89,7 +89,7 @@ fn semaphore(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, argume
     }
 }
 
-fn permits(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, argument: u32) {
+fn permits(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument: u32) {
     // SAFETY: a pool is atomic words.
     let pool = unsafe { memory.over::<PermitPool<Linux, 5>>() };
     match operation % 5 {
@@ -101,7 +101,7 @@ fn permits(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, argument
     }
 }
 
-fn rwlock(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, argument: u32) {
+fn rwlock(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument: u32) {
     // SAFETY: a lock is atomic words, with nothing between them that is ever looked at.
     let lock = unsafe { memory.over::<RwLock<Linux, 3>>() };
     let deadline = Deadline::By(deadline());
@@ -120,7 +120,7 @@ fn rwlock(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, argument:
     }
 }
 
-fn reentrant(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, argument: u32) {
+fn reentrant(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument: u32) {
     // SAFETY: two atomic words.
     let mutex = unsafe { memory.over::<ReentrantMutex<Linux>>() };
     let left = argument & (INCONSISTENT | (PANICKED - 1) | PANICKED);
@@ -136,7 +136,7 @@ fn reentrant(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, argume
     }
 }
 
-fn condvar(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, argument: u32) {
+fn condvar(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument: u32) {
     // SAFETY: two atomic words.
     let condvar = unsafe { memory.over::<Condvar<Linux>>() };
     match operation % 4 {
@@ -150,12 +150,12 @@ fn condvar(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, argument
     }
 }
 
-fn event(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, _: u32) {
+fn event(memory: &Memory, me: Participant<'_, Linux>, operation: u8, _: u32) {
     // SAFETY: one atomic word.
     let event = unsafe { memory.over::<Event<Linux>>() };
     match operation % 6 {
         0 => drop(event.wait(me, deadline())),
-        1 => drop(event.wait_since(*me, deadline(), event.moment())),
+        1 => drop(event.wait_since(me, deadline(), event.moment())),
         2 => drop(event.try_wait()),
         3 => event.set(),
         4 => drop(event.clear()),
@@ -163,7 +163,7 @@ fn event(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, _: u32) {
     }
 }
 
-fn barrier(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, argument: u32) {
+fn barrier(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument: u32) {
     // SAFETY: atomic integers of 32 and 64 bits.
     let barrier = unsafe { memory.over::<Barrier<Linux, 4>>() };
     match operation % 10 {
@@ -180,13 +180,13 @@ fn barrier(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, argument
     }
 }
 
-fn once(memory: &Memory, me: &Participant<'_, Linux>, operation: u8, argument: u32) {
+fn once(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument: u32) {
     // SAFETY: one atomic word.
     let once = unsafe { memory.over::<Once<Linux>>() };
     match operation % 4 {
         // It has no deadline: only for one who seems to have nobody to wait for. If the scribbler
         // names somebody at this very moment, it will not stay so.
-        0 if once.initialiser().is_none_or(|id| id == me.id || !me.table.is_alive(id)) => drop(once.begin(*me)),
+        0 if once.initialiser().is_none_or(|id| id == me.id || !me.table.is_alive(id)) => drop(once.begin(me)),
         0 | 1 => once.end(Err(Id::holder_in(argument).map(|id| Cause::Died(Some(id))))),
         2 => once.end(Ok(())),
         _ => drop((once.is_complete(), once.initialiser())),
@@ -315,7 +315,7 @@ pub fn run_bytes(bytes: &[u8]) {
             let me = Participant { id, table: &table };
             for (operation, argument) in &input.operations {
                 let begin = Instant::now();
-                (primitive.operate)(&memory, &me, *operation, *argument);
+                (primitive.operate)(&memory, me, *operation, *argument);
                 let took = begin.elapsed();
                 assert!(took < LONGEST, "{} {operation}: returned after {took:?}", primitive.name);
             }

@@ -47,7 +47,7 @@ const ROUNDS: u64 = if cfg!(miri) { 5 } else { 2_000 };
 
 /// Runs `body` in so many threads that take part, each with its number, and ends each as the kernel
 /// would.
-fn in_threads(count: usize, body: impl Fn(usize, &Participant<'_, Standard>) + Sync) {
+fn in_threads(count: usize, body: impl Fn(usize, Participant<'_, Standard>) + Sync) {
     let world = World::new(count);
     std::thread::scope(|scope| {
         for number in 0..count {
@@ -56,7 +56,7 @@ fn in_threads(count: usize, body: impl Fn(usize, &Participant<'_, Standard>) + S
                 let person = world.newcomer();
                 let table = world.table();
                 let id = table.register(&person).expect("a slot for each");
-                body(number, &Participant { id, table: &table });
+                body(number, Participant { id, table: &table });
                 world.die(person.thread());
             });
         }
@@ -310,7 +310,7 @@ fn once() {
         let once = Once::<Standard>::from_word(Word::new(0));
         let value = Protected::<u64>::default();
         in_threads(4, |number, me| {
-            while let Begun::Ours { earlier } = once.begin(*me).expect("it is not at it") {
+            while let Begun::Ours { earlier } = once.begin(me).expect("it is not at it") {
                 value.change(|value| *value += 1);
                 match number {
                     0 => return, // it dies over it

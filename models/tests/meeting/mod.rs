@@ -55,14 +55,14 @@ impl<B: Backend, const N: usize, const BITS: u32> Meeting<B, N, BITS> {
         Self::of(from_fn(|_| Word::new(0)))
     }
 
-    pub(crate) fn join(&self, me: &Participant<'_, Model<B>>) -> usize {
+    pub(crate) fn join(&self, me: Participant<'_, Model<B>>) -> usize {
         let place = self.barrier.join(me).expect("there is a place");
         self.joined.fetch_or(1 << me.id.index(), SeqCst);
         step::<B>();
         place
     }
 
-    pub(crate) fn wait(&self, me: &Participant<'_, Model<B>>, deadline: Option<Duration>) -> Result<Passed, NotPassed> {
+    pub(crate) fn wait(&self, me: Participant<'_, Model<B>>, deadline: Option<Duration>) -> Result<Passed, NotPassed> {
         let result = self.barrier.wait(me, deadline, false);
         self.note(result);
         result
@@ -106,7 +106,7 @@ impl<B: Backend, const N: usize, const BITS: u32> Meeting<B, N, BITS> {
     }
 
     /// As [`wait`](Self::wait), and comes again whenever it is interrupted.
-    pub(crate) fn wait_on(&self, me: &Participant<'_, Model<B>>, has_action: bool) -> Result<Passed, NotPassed> {
+    pub(crate) fn wait_on(&self, me: Participant<'_, Model<B>>, has_action: bool) -> Result<Passed, NotPassed> {
         loop {
             match self.barrier.wait(me, None, has_action) {
                 Err(NotPassed::Interrupted) => self.interruptions.fetch_add(1, SeqCst),
@@ -118,7 +118,7 @@ impl<B: Backend, const N: usize, const BITS: u32> Meeting<B, N, BITS> {
     /// Meets the others, however often it is told that they did not: then it resets the barrier, if
     /// that is broken, and comes again. If one were told that they met, and the other that they did
     /// not, the other would wait forever.
-    pub(crate) fn meet_at_last(&self, me: &Participant<'_, Model<B>>, mut deadline: Option<Duration>) {
+    pub(crate) fn meet_at_last(&self, me: Participant<'_, Model<B>>, mut deadline: Option<Duration>) {
         while self.wait(me, deadline.take()).is_err() {
             if self.barrier.is_broken() {
                 self.barrier.reset(me);

@@ -30,7 +30,7 @@ fn a_row_of_resets_brings_nobody_back() {
     let barrier = Barrier::<Linux, 2, 3>::from_parts(Word64::new(0), Word::new(0), Word::new(0), members, places);
     assert!(barrier.arrived().eq([gone]));
     for reset in 1..=16 {
-        barrier.reset(&Participant { id: me, table: &table });
+        barrier.reset(Participant { id: me, table: &table });
         assert_eq!(barrier.state().generation(), reset % 8);
         assert_eq!(barrier.arrived().count(), 0, "after {reset} resets");
     }
@@ -58,6 +58,6 @@ fn a_place_that_nobody_can_have_is_free() {
         (TRIPPING, nobody, 1),
     ] {
         let barrier = of_one(state, place);
-        assert_eq!(barrier.wait(&me, None, false), Ok(Passed::Leader { index: 0, generation }), "{state:x} {place:x}");
+        assert_eq!(barrier.wait(me, None, false), Ok(Passed::Leader { index: 0, generation }), "{state:x} {place:x}");
     }
 }

@@ -64,8 +64,8 @@ fn who_returns_early_without_a_notification_is_not_told_of_one() {
 }
 
 /// The slots of the others say at what they wait.
-fn with_waiters<R>(condvar: &Condvar<Puppet>, waiters: &[usize], act: impl FnOnce(&Participant<'_, Puppet>) -> R) -> R {
-    let play_it = |me: &Participant<'_, Puppet>| {
+fn with_waiters<R>(condvar: &Condvar<Puppet>, waiters: &[usize], act: impl FnOnce(Participant<'_, Puppet>) -> R) -> R {
+    let play_it = |me: Participant<'_, Puppet>| {
         for waiter in waiters {
             me.table.slots[*waiter].thread().set_waits_at(condvar.number(me.table));
         }

@@ -136,7 +136,7 @@ fn who_has_lowered_the_wish_and_takes_wakes_those_for_whom_what_is_left_suffices
 #[test]
 fn who_wants_none_takes_none_though_the_word_changes() {
     let semaphore = Semaphore::<Puppet>::from_words(Word::new(3), Word::new(0), Word::new(0));
-    let (answer, _) = play(2, vec![], |me| semaphore.acquire_slow(*me, 0, None));
+    let (answer, _) = play(2, vec![], |me| semaphore.acquire_slow(me, 0, None));
     assert_eq!((answer, semaphore.available()), (Ok(()), 3));
 }
 

@@ -35,7 +35,7 @@ fn watched_by_the_first(threads: &[Thread], used: usize, holder: Option<Id>) -> 
     let (membership, cursor, stamp) = (Word::new(used as u32), Word::new(0), Word::new(0));
     let table = Table { membership: &membership, cursor: &cursor, stamp: &stamp, slots: &slots };
     let me = Participant { id: Id::new(0, 1), table: &table };
-    let watch = Vigil::new(&me, None).collect(holder);
+    let watch = Vigil::new(me, None).collect(holder);
     let mut places: Vec<_> = watch.lifelines.iter().map(|watched| usize::from(watched.slot)).collect();
     places.dedup();
     assert_eq!(watch.everybody.unwrap_or(places.len()), places.len(), "those who are watched are counted");

@@ -83,7 +83,7 @@ impl Pages {
     }
 
     /// Notes it, in place of what is not good any more, or else of another.
-    pub(super) fn note(&self, address: usize, stamp: u64, mapping: &'static Mapping, me: &Participant<'static, Linux>) {
+    pub(super) fn note(&self, address: usize, stamp: u64, mapping: &'static Mapping, me: Participant<'static, Linux>) {
         let page = address >> 12;
         let places = || Self::places(page).map(|place| &self.entries[place]);
         let is_free = |entry: &&Entry| entry.page.get() != WRITING && (entry.stamp.get() != stamp || !entry.is_good());
@@ -119,7 +119,7 @@ mod tests {
     fn noted(pages: &Pages, address: usize, stamp: u64, generation: u16, segment: &Segment<AtomicU64>) {
         // SAFETY: the segment is there.
         let table = unsafe { &segment.mapping.body().table };
-        pages.note(address, stamp, segment.mapping, &Participant { id: Id::new(0, generation), table });
+        pages.note(address, stamp, segment.mapping, Participant { id: Id::new(0, generation), table });
     }
 
     fn generation_at(pages: &Pages, address: usize, stamp: u64) -> Option<u16> {
