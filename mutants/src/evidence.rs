@@ -51,7 +51,7 @@ pub const ROWS: [Row; 11] = [
         kills: &["Segment"],
         references: &[],
     },
-    Row { name: "sleepers (`raw::vigil`)", files: &["vigil"], kills: &[], references: &[] },
+    Row { name: "sleepers (`raw::vigil`)", files: &["vigil", "vigil/step"], kills: &[], references: &[] },
 ];
 
 /// What is shown of a primitive, one column each.

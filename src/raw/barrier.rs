@@ -77,7 +77,7 @@ use super::generation::{BROKEN, RUNNING, State, TRIPPING, WAITERS, sequence_afte
 use super::hold::Id;
 use super::places::{Arrival, Arrived, Mine, Places, Survey};
 use super::table::Participant;
-use super::vigil::{Slept, Vigil};
+use super::vigil::{Ended, Vigil};
 use crate::platform::{Platform, Word, Word64};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::time::Duration;
@@ -294,13 +294,15 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
             vigil.set_interruptible(mine.is_none() || !seen.has(RUNNING));
             match (vigil.sleep(&self.sequence, sequence, None), mine) {
                 // Nothing is left: a place of this thread's, whose action called us, stands.
-                (Slept::TimedOut, None) => return Err(NotPassed::TimedOut),
-                (Slept::TimedOut, Some(_)) if self.end(seen, seen.broken()) => {
+                (Err(Ended::TimedOut), None) => return Err(NotPassed::TimedOut),
+                (Err(Ended::TimedOut), Some(_)) if self.end(seen, seen.broken()) => {
                     return Err(self.departing(mine, NotPassed::TimedOut));
                 }
-                (Slept::Interrupted, None) => return Err(NotPassed::Interrupted),
-                (Slept::Interrupted, Some(arrival)) if self.withdraw(arrival) => return Err(NotPassed::Interrupted),
-                (Slept::TimedOut | Slept::Interrupted | Slept::Recheck, _) => {}
+                (Err(Ended::Interrupted), None) => return Err(NotPassed::Interrupted),
+                (Err(Ended::Interrupted), Some(arrival)) if self.withdraw(arrival) => {
+                    return Err(NotPassed::Interrupted);
+                }
+                (Ok(()) | Err(_), _) => {}
             }
         }
     }

@@ -69,7 +69,7 @@
 
 use super::hold::Id;
 use super::table::{Participant, Slot, Table};
-use super::vigil::{Slept, Vigil};
+use super::vigil::{Ended, Vigil};
 use crate::platform::{Platform, ThreadInfo, Word};
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use core::time::Duration;
@@ -105,7 +105,7 @@ pub enum Woken {
 #[must_use]
 pub struct Waited {
     arrived: u32,
-    slept: Slept,
+    slept: Result<(), Ended>,
 }
 
 impl Waited {
@@ -113,7 +113,7 @@ impl Waited {
     /// notified.
     #[must_use]
     pub fn was_interrupted(&self) -> bool {
-        self.slept == Slept::Interrupted
+        self.slept == Err(Ended::Interrupted)
     }
 }
 
@@ -186,9 +186,9 @@ impl<P: Platform> Condvar<P> {
         }
         match waited.slept {
             _ if is_notified => Woken::Notified,
-            Slept::TimedOut => Woken::TimedOut,
-            Slept::Interrupted => Woken::Interrupted,
-            Slept::Recheck => Woken::Neither,
+            Err(Ended::TimedOut) => Woken::TimedOut,
+            Err(Ended::Interrupted) => Woken::Interrupted,
+            Ok(()) => Woken::Neither,
         }
     }
 

@@ -28,7 +28,7 @@
 //!    all later ones.
 
 use super::table::Participant;
-use super::vigil::{Slept, Vigil};
+use super::vigil::{Ended, Vigil};
 use crate::platform::{Platform, Word};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::time::Duration;
@@ -52,6 +52,15 @@ pub enum NotSet {
     TimedOut,
     /// It was not until the caller was [interrupted](crate::interruptible).
     Interrupted,
+}
+
+impl From<Ended> for NotSet {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::TimedOut => Self::TimedOut,
+            Ended::Interrupted => Self::Interrupted,
+        }
+    }
 }
 
 /// A moment between two sets.
@@ -167,8 +176,7 @@ impl<P: Platform> Event<P> {
     /// As [`set`](Self::set).
     #[cold]
     pub fn wait_since(&self, me: Participant<'_, P>, deadline: Option<Duration>, moment: Moment) -> Result<(), NotSet> {
-        let mut vigil = None;
-        let mut spins = P::SPINS;
+        let mut vigil = Vigil::new(me, deadline);
         // WAITERS once we have slept: others may sleep still, and the wake that we were given was
         // theirs, too.
         let mut slept = 0;
@@ -181,22 +189,9 @@ impl<P: Platform> Event<P> {
                 }
                 continue;
             }
-            if spins > 0 && seen & WAITERS == 0 {
-                spins -= 1;
-                P::spin();
-                continue;
+            if vigil.wait_while(&self.word, seen, None)? {
+                slept = WAITERS;
             }
-            // ORDERING: Relaxed; only `set` acts on WAITERS, and it reads the word itself.
-            if seen & WAITERS == 0 && self.word.compare_exchange(seen, seen | WAITERS, Relaxed, Relaxed).is_err() {
-                continue;
-            }
-            let vigil = vigil.get_or_insert_with(|| Vigil::new(me, deadline));
-            match vigil.sleep(&self.word, seen | WAITERS, None) {
-                Slept::Recheck => {}
-                Slept::TimedOut => return Err(NotSet::TimedOut),
-                Slept::Interrupted => return Err(NotSet::Interrupted),
-            }
-            slept = WAITERS;
         }
     }
 

@@ -27,7 +27,7 @@
 
 use super::hold::{Cause, INCONSISTENT, Id, PANICKED, WAITERS};
 use super::table::{Kept, Participant};
-use super::vigil::{Slept, Vigil};
+use super::vigil::{Ended, Vigil};
 use crate::platform::{Platform, Word};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::time::Duration;
@@ -63,6 +63,15 @@ pub enum NotLocked {
     /// This participant, a thread that has ended, holds it by a guard that it leaked; and its
     /// process lives, or may live.
     Leaked(Id),
+}
+
+impl From<Ended> for NotLocked {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::TimedOut => Self::TimedOut,
+            Ended::Interrupted => Self::Interrupted,
+        }
+    }
 }
 
 /// What is to be done about a holder that has [leaked](super::table::Table::has_leaked) its hold.
@@ -225,12 +234,7 @@ impl<P: Platform> Mutex<P> {
         again: bool,
         leaked: Leaked,
     ) -> Result<Acquired, NotLocked> {
-        let mut spins = if again { 0 } else { P::SPINS };
-        let mut alone = again;
-        let mut vigil = Vigil::new(me, deadline);
-        if again {
-            vigil = vigil.to_the_end();
-        }
+        let mut vigil = if again { Vigil::to_lock_again(me) } else { Vigil::new(me, deadline) };
         // WAITERS once we have slept: others may sleep still, and the wake that we were given was
         // theirs, too.
         let mut slept = 0;
@@ -250,33 +254,14 @@ impl<P: Platform> Mutex<P> {
                 Attempt::HeldBy(holder) => Some(holder).filter(|holder| *holder != me.id),
                 Attempt::Leaked(holder) if leaked == Leaked::Refuse => return Err(NotLocked::Leaked(holder)),
                 Attempt::Leaked(_) => None,
-                Attempt::Ending => match vigil.sleep_briefly(&self.word, seen) {
-                    Slept::Recheck => continue,
-                    Slept::TimedOut => return Err(NotLocked::TimedOut),
-                    Slept::Interrupted => return Err(NotLocked::Interrupted),
-                },
+                Attempt::Ending => {
+                    vigil.sleep_briefly(&self.word, seen)?;
+                    continue;
+                }
             };
-            if spins > 0 && seen & WAITERS == 0 {
-                spins -= 1;
-                P::spin();
-                continue;
+            if vigil.wait_while(&self.word, seen, living)? {
+                slept = WAITERS;
             }
-            // ORDERING: Relaxed; only the holder's release acts on WAITERS, and it reads the word
-            // itself.
-            if seen & WAITERS == 0 && self.word.compare_exchange(seen, seen | WAITERS, Relaxed, Relaxed).is_err() {
-                continue;
-            }
-            let sleep = if core::mem::take(&mut alone) {
-                vigil.sleep_once(&self.word, seen | WAITERS)
-            } else {
-                vigil.sleep(&self.word, seen | WAITERS, living)
-            };
-            match sleep {
-                Slept::Recheck => {}
-                Slept::TimedOut => return Err(NotLocked::TimedOut),
-                Slept::Interrupted => return Err(NotLocked::Interrupted),
-            }
-            slept = WAITERS;
         }
     }
 

@@ -26,7 +26,7 @@
 
 use super::hold::{Cause, Id, WAITERS};
 use super::table::Participant;
-use super::vigil::{Slept, Vigil};
+use super::vigil::{Ended, Vigil};
 use crate::platform::{Platform, Word};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
@@ -86,7 +86,6 @@ impl<P: Platform> Once<P> {
     #[cold]
     pub fn begin(&self, me: Participant<'_, P>) -> Result<Begun, NotBegun> {
         let mut vigil = Vigil::new(me, None);
-        let mut spins = P::SPINS;
         loop {
             // ORDERING: Acquire, as in `is_complete`; and before the holder's lifeline is read, as
             // in `Mutex::lock`.
@@ -100,19 +99,10 @@ impl<P: Platform> Once<P> {
                 None => (0, Cause::from_free_word(seen)),
                 Some(holder) if holder == me.id => return Err(NotBegun::Deadlock),
                 Some(holder) if me.table.is_alive(holder) => {
-                    if spins > 0 && seen & WAITERS == 0 {
-                        spins -= 1;
-                        P::spin();
-                        continue;
+                    match vigil.wait_while(&self.word, seen, Some(holder)) {
+                        Err(Ended::Interrupted) => return Err(NotBegun::Interrupted),
+                        Ok(_) | Err(Ended::TimedOut) => continue, // there is no deadline
                     }
-                    // ORDERING: Relaxed; only the holder's `end` acts on WAITERS, and it reads the
-                    // word itself.
-                    let noted = seen & WAITERS != 0
-                        || self.word.compare_exchange(seen, seen | WAITERS, Relaxed, Relaxed).is_ok();
-                    if noted && vigil.sleep(&self.word, seen | WAITERS, Some(holder)) == Slept::Interrupted {
-                        return Err(NotBegun::Interrupted);
-                    }
-                    continue; // without a deadline every other answer means: look again
                 }
                 // WAITERS: the dead may have been about to wake somebody.
                 // EQUIVALENT(patch who takes over does not set WAITERS): where all can be watched,

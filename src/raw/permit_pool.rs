@@ -40,7 +40,7 @@
 use super::hold::{Id, WAITERS};
 use super::mutex::NotHeld;
 use super::table::Participant;
-use super::vigil::{Slept, Vigil};
+use super::vigil::{Ended, Vigil};
 use crate::platform::{Platform, Word};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use core::time::Duration;
@@ -73,6 +73,15 @@ pub enum NoPermit {
     TimedOut,
     /// So it was until the caller was [interrupted](crate::interruptible).
     Interrupted,
+}
+
+impl From<Ended> for NoPermit {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::TimedOut => Self::TimedOut,
+            Ended::Interrupted => Self::Interrupted,
+        }
+    }
 }
 
 impl<P: Platform, const N: usize> PermitPool<P, N> {
@@ -181,11 +190,7 @@ impl<P: Platform, const N: usize> PermitPool<P, N> {
                 }
                 Err(holder) => holder,
             };
-            match vigil.sleep(&self.sequence, sequence, holder) {
-                Slept::Recheck => {}
-                Slept::TimedOut => return Err(NoPermit::TimedOut),
-                Slept::Interrupted => return Err(NoPermit::Interrupted),
-            }
+            vigil.sleep(&self.sequence, sequence, holder)?;
             slept = true;
         }
     }

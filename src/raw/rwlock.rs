@@ -72,7 +72,7 @@
 use super::hold::{Cause, INCONSISTENT, Id, WAITERS};
 use super::mutex::{Acquired, Leaked, NotLocked};
 use super::table::{Kept, Participant};
-use super::vigil::{Slept, Vigil};
+use super::vigil::Vigil;
 use crate::platform::{Expect, Platform, Word};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::time::Duration;
@@ -165,7 +165,6 @@ enum Writer {
 struct Wait<'t, P: Platform> {
     me: Participant<'t, P>,
     vigil: Option<Vigil<'t, P>>,
-    spins: u32,
     leaked: Leaked,
     /// One who does not wait looks slowly once: `table::reap` says why.
     may_reap: bool,
@@ -177,7 +176,7 @@ impl<'t, P: Platform> Wait<'t, P> {
             Deadline::Immediate => None,
             Deadline::By(deadline) => Some(Vigil::new(me, deadline)),
         };
-        Self { me, vigil, spins: P::SPINS, leaked, may_reap: true }
+        Self { me, vigil, leaked, may_reap: true }
     }
 
     /// Whether that holder, which is not alive, has leaked its hold, and that matters.
@@ -192,12 +191,8 @@ impl<'t, P: Platform> Wait<'t, P> {
 
     /// Waits a moment for the process of the dead one that this word names to end.
     fn while_ending(&mut self, word: &P::Word, seen: u32) -> Result<(), NotLocked> {
-        match self.vigil.as_mut().map(|vigil| vigil.sleep_briefly(word, seen)) {
-            None => Err(NotLocked::WouldBlock),
-            Some(Slept::Recheck) => Ok(()),
-            Some(Slept::TimedOut) => Err(NotLocked::TimedOut),
-            Some(Slept::Interrupted) => Err(NotLocked::Interrupted),
-        }
+        let vigil = self.vigil.as_mut().ok_or(NotLocked::WouldBlock)?;
+        Ok(vigil.sleep_briefly(word, seen)?)
     }
 
     /// [`Participant::inherit`], if the one that is named has not leaked its hold: asked once more,
@@ -213,21 +208,8 @@ impl<'t, P: Platform> Wait<'t, P> {
         let Some(vigil) = &mut self.vigil else {
             return self.would_block();
         };
-        if self.spins > 0 && seen & WAITERS == 0 {
-            self.spins -= 1;
-            P::spin();
-            return Ok(());
-        }
-        // ORDERING: Relaxed; only the holder's release acts on WAITERS, and it reads the word
-        // itself.
-        if seen & WAITERS == 0 && word.compare_exchange(seen, seen | WAITERS, Relaxed, Relaxed).is_err() {
-            return Ok(());
-        }
-        match vigil.sleep(word, seen | WAITERS, Some(holder)) {
-            Slept::Recheck => Ok(()),
-            Slept::TimedOut => Err(NotLocked::TimedOut),
-            Slept::Interrupted => Err(NotLocked::Interrupted),
-        }
+        vigil.wait_while(word, seen, Some(holder))?;
+        Ok(())
     }
 
     /// As `while_held`, for a reader that can go on when any of `words` changes. Living readers
@@ -241,9 +223,7 @@ impl<'t, P: Platform> Wait<'t, P> {
         let Some(vigil) = &mut self.vigil else {
             return self.would_block();
         };
-        if self.spins > 0 {
-            self.spins -= 1;
-            P::spin();
+        if vigil.spin() {
             return Ok(());
         }
         for Expect { word, value } in words {
@@ -255,11 +235,7 @@ impl<'t, P: Platform> Wait<'t, P> {
         let mut words = words.map(|Expect { word, value }| Expect { word, value: value | WAITERS });
         words.swap(0, first);
         let Some((first, others)) = words.split_first() else { return Ok(()) };
-        match vigil.sleep_on_any(*first, others, Some(holder)) {
-            Slept::Recheck => Ok(()),
-            Slept::TimedOut => Err(NotLocked::TimedOut),
-            Slept::Interrupted => Err(NotLocked::Interrupted),
-        }
+        Ok(vigil.sleep_on_any(*first, others, Some(holder))?)
     }
 
     /// The answer to one who does not wait, or `Ok` if it is to look again: as in

@@ -52,7 +52,7 @@
 
 use super::hold::WAITERS;
 use super::table::Participant;
-use super::vigil::{Slept, Vigil};
+use super::vigil::{Ended, Vigil};
 use crate::platform::{Platform, Word};
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use core::time::Duration;
@@ -82,6 +82,15 @@ pub enum NotAcquired {
         /// The most that there can be.
         maximum: u32,
     },
+}
+
+impl From<Ended> for NotAcquired {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::TimedOut => Self::TimedOut,
+            Ended::Interrupted => Self::Interrupted,
+        }
+    }
 }
 
 /// A release would have brought the count above the maximum. Nothing was changed.
@@ -171,7 +180,6 @@ impl<P: Platform> Semaphore<P> {
     }
 
     fn acquire_one(&self, vigil: &mut Vigil<'_, P>) -> Result<(), NotAcquired> {
-        let mut spins = P::SPINS;
         let mut slept = false;
         loop {
             // ORDERING: Relaxed; `take` orders. After a sleep it is a read-modify-write, so that
@@ -187,21 +195,7 @@ impl<P: Platform> Semaphore<P> {
                 }
                 continue;
             }
-            if spins > 0 && seen & WAITERS == 0 {
-                spins -= 1;
-                P::spin();
-                continue;
-            }
-            // ORDERING: Relaxed; it is releases that act on WAITERS, and they read the word itself.
-            if seen & WAITERS == 0 && self.word.compare_exchange(seen, seen | WAITERS, Relaxed, Relaxed).is_err() {
-                continue;
-            }
-            match vigil.sleep(&self.word, seen | WAITERS, None) {
-                Slept::Recheck => {}
-                Slept::TimedOut => return Err(NotAcquired::TimedOut),
-                Slept::Interrupted => return Err(NotAcquired::Interrupted),
-            }
-            slept = true;
+            slept |= vigil.wait_while(&self.word, seen, None)?;
         }
     }
 
@@ -240,11 +234,7 @@ impl<P: Platform> Semaphore<P> {
             if newest & COUNT >= count {
                 continue;
             }
-            match vigil.sleep(&self.wish, wish, None) {
-                Slept::Recheck => {}
-                Slept::TimedOut => return Err(NotAcquired::TimedOut),
-                Slept::Interrupted => return Err(NotAcquired::Interrupted),
-            }
+            vigil.sleep(&self.wish, wish, None)?;
         }
     }
 

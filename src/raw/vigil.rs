@@ -21,7 +21,7 @@
 //!    watched by nobody.
 //! 4. **Membership** is watched and read before the slots, so that newcomers are watched, too.
 //! 5. Who gives up makes the same last look as if woken: it may have been given the only wake
-//!    ([`Slept::TimedOut`], [`Slept::Interrupted`]).
+//!    ([`Ended`]).
 //!
 //! # Two phases
 //!
@@ -113,15 +113,13 @@ const WAITED_FOR_EACH_RECHECK: u32 = 8;
 /// The longest sleep without a cause, in [rechecks](Platform::recheck).
 const MOST_SHARED: u32 = 4;
 
-/// How a [`Vigil::sleep`] ended.
+/// Why a caller is to give up. It has checked the primitive after that had come true.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Slept {
-    /// Look at the primitive again.
-    Recheck,
-    /// The deadline has passed, and the caller has looked after that: it may give up.
+pub enum Ended {
+    /// The deadline has passed.
     TimedOut,
-    /// The caller was [interrupted](Platform::wait_interruptibly), and has looked after that: it is
-    /// to give up, as if its time were over. Not told by a vigil [to the end](Vigil::to_the_end).
+    /// The caller was [interrupted](Platform::wait_interruptibly). A vigil
+    /// [to the end](Vigil::to_the_end) never gives this.
     Interrupted,
 }
 
@@ -135,6 +133,10 @@ pub struct Vigil<'t, P: Platform> {
     /// When the first sleep began.
     begun: Option<Duration>,
     watch: Option<Watch>,
+    /// How many times [`wait_while`](Self::wait_while) spins before it sleeps.
+    spins: u32,
+    /// Its first sleep watches nobody.
+    is_first_alone: bool,
     /// Nobody has looked slowly since the deadline, for this operation.
     may_reap: bool,
     /// An interruption ends it.
@@ -199,10 +201,19 @@ impl<'t, P: Platform> Vigil<'t, P> {
             first_phase_ends: None,
             begun: None,
             watch: None,
+            spins: P::SPINS,
+            is_first_alone: false,
             may_reap: true,
             is_interruptible: true,
             is_interrupted: Cell::new(false),
         }
+    }
+
+    /// The vigil of a caller that was woken while another participant held the lock. The two are
+    /// likely to wait for the same processor. So it does not spin. Its first sleep is short as a
+    /// rule, and watches nobody, which costs half. No interruption and no deadline ends it.
+    pub(super) fn to_lock_again(me: Participant<'t, P>) -> Self {
+        Self { spins: 0, is_first_alone: true, ..Self::new(me, None).to_the_end() }
     }
 
     /// One that no interruption ends: for what cannot be given up.
@@ -223,7 +234,7 @@ impl<'t, P: Platform> Vigil<'t, P> {
     /// To be called in a loop, after a look at the primitive that found it not to be had, and
     /// (where the primitive has such a flag) after WAITERS was set. Some calls return at once: the
     /// caller looks, and calls again.
-    pub fn sleep(&mut self, awaited: &P::Word, value: u32, holder: Option<Id>) -> Slept {
+    pub fn sleep(&mut self, awaited: &P::Word, value: u32, holder: Option<Id>) -> Result<(), Ended> {
         self.sleep_on_any(Expect { word: awaited, value }, &[], holder)
     }
 
@@ -234,18 +245,18 @@ impl<'t, P: Platform> Vigil<'t, P> {
         awaited: Expect<'_, P::Word>,
         others: &[Expect<'_, P::Word>],
         holder: Option<Id>,
-    ) -> Slept {
+    ) -> Result<(), Ended> {
         let now = P::now();
         if let Some(end) = self.end(now) {
             // Here, too: whoever waits in slices, or is interrupted often, may never come any
             // further. Once: `table::reap` says why.
             let has_looked = core::mem::take(&mut self.may_reap) && self.me.table.reap_lost_if_due(now);
-            return if has_looked { Slept::Recheck } else { end };
+            return if has_looked { Ok(()) } else { Err(end) };
         }
         self.begun.get_or_insert(now);
         if self.is_in_first_phase(now) {
             self.sleep_in_first_phase(awaited, others, holder, now);
-            return Slept::Recheck;
+            return Ok(());
         }
         // Before the wait, and not after it: who was woken has no time to lose.
         self.me.table.reap_lost_if_due(now);
@@ -254,7 +265,7 @@ impl<'t, P: Platform> Vigil<'t, P> {
                 P::prepare_for_end(slot.thread());
             }
             self.watch = Some(self.collect(holder));
-            return Slept::Recheck;
+            return Ok(());
         };
         self.wait_until_recheck(awaited, others, &watch, now);
         // ORDERING: Relaxed; a wrong answer costs time alone.
@@ -263,7 +274,7 @@ impl<'t, P: Platform> Vigil<'t, P> {
         if self.first_phase.is_some() && self.me.table.membership.load(Relaxed) != watch.membership {
             self.lengthen_first_phase();
         }
-        Slept::Recheck
+        Ok(())
     }
 
     /// Collects now, for one [`sleep_once`](Self::sleep_once).
@@ -280,7 +291,7 @@ impl<'t, P: Platform> Vigil<'t, P> {
     /// For a [first phase](Platform::first_phase), which tells of no death, and after
     /// [`watch_from_now`](Self::watch_from_now) longer, as long as nobody has died or come since.
     /// With neither it returns at once.
-    pub fn sleep_once(&mut self, awaited: &P::Word, value: u32) -> Slept {
+    pub fn sleep_once(&mut self, awaited: &P::Word, value: u32) -> Result<(), Ended> {
         let awaited = Expect { word: awaited, value };
         let mut now = P::now();
         if let Some(length) = self.first_phase {
@@ -294,7 +305,7 @@ impl<'t, P: Platform> Vigil<'t, P> {
             // EQUIVALENT(taken as equal): for the same reason; the second wait does not begin.
             let is_woken = awaited.word.load(Relaxed) != value || ends.is_some_and(|ends| now < ends);
             if is_woken && !self.is_interrupted.get() {
-                return Slept::Recheck;
+                return Ok(());
             }
         }
         if let Some(watch) = self.watch.as_ref().filter(|_| self.end(now).is_none()) {
@@ -302,28 +313,28 @@ impl<'t, P: Platform> Vigil<'t, P> {
             self.wait_until_recheck(awaited, &[], watch, now);
             now = P::now();
         }
-        let Some(end) = self.end(now) else { return Slept::Recheck };
+        let Some(end) = self.end(now) else { return Ok(()) };
         self.me.table.reap_lost_if_due(now); // for the same reason as in `sleep`
-        end
+        Err(end)
     }
 
     /// Sleeps for a moment on a word that names a dead holder whose process is still
     /// [ending](Platform::is_ending). Nothing tells when that is over.
-    pub(super) fn sleep_briefly(&mut self, word: &P::Word, value: u32) -> Slept {
+    pub(super) fn sleep_briefly(&mut self, word: &P::Word, value: u32) -> Result<(), Ended> {
         let now = P::now();
         if let Some(end) = self.end(now) {
-            return end;
+            return Err(end);
         }
         self.wait_on_words([Expect { word, value }].into_iter(), earlier(self.deadline, Some(now + WHILE_ENDING)));
-        Slept::Recheck
+        Ok(())
     }
 
     /// Why the caller is to give up, if it is.
-    fn end(&self, now: Duration) -> Option<Slept> {
+    fn end(&self, now: Duration) -> Option<Ended> {
         if self.is_over(now) {
-            return Some(Slept::TimedOut);
+            return Some(Ended::TimedOut);
         }
-        (self.is_interruptible && self.is_interrupted.get()).then_some(Slept::Interrupted)
+        (self.is_interruptible && self.is_interrupted.get()).then_some(Ended::Interrupted)
     }
 
     /// Whether the deadline has passed.
@@ -581,6 +592,7 @@ fn earlier(a: Option<Duration>, b: Option<Duration>) -> Option<Duration> {
     }
 }
 
+mod step;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

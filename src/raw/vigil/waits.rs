@@ -94,7 +94,7 @@ fn length_beside(sleepers: usize, now: Duration) -> Duration {
         }
         let mut vigil = Vigil::new(me, None);
         for _ in 0..4 {
-            vigil.sleep(&awaited, 0, None); // each second time it collects
+            let _collected = vigil.sleep(&awaited, 0, None); // each second time it collects
         }
         Puppet::now()
     });
@@ -146,7 +146,7 @@ fn where_one_word_is_watched_who_has_waited_for_long_looks_less_often() {
         watch_one();
         let mut vigil = Vigil::new(me, None);
         for _ in 0..8 {
-            vigil.sleep(&awaited, 0, None); // each second time it collects
+            let _collected = vigil.sleep(&awaited, 0, None); // each second time it collects
         }
     });
     let ends = until.borrow().iter().map(Duration::as_millis).collect::<Vec<_>>();
@@ -154,7 +154,7 @@ fn where_one_word_is_watched_who_has_waited_for_long_looks_less_often() {
 }
 
 /// How these sleeps of a vigil end: of one that first collects, or of the other kind.
-fn sleeps(scenes: Vec<Scene>, deadline: Option<Duration>, is_to_the_end: bool, once: bool) -> (Vec<Slept>, u32) {
+fn sleeps(scenes: Vec<Scene>, deadline: Option<Duration>, is_to_the_end: bool, once: bool) -> (Vec<Result<(), Ended>>, u32) {
     let awaited: <Puppet as Platform>::Word = Word::new(0);
     let count = scenes.len();
     let (answer, _wakes) = play(2, scenes, |me| {
@@ -182,27 +182,24 @@ fn interrupted_at(moment: Duration) -> Scene {
 
 #[test]
 fn an_interrupted_sleeper_looks_once_more_before_it_is_told() {
-    use Slept::{Interrupted, Recheck};
     let (slept, _) = sleeps(vec![interrupted_at(DEADLINE / 4)], Some(DEADLINE), false, false);
-    assert_eq!(slept, [Recheck, Recheck, Interrupted]);
+    assert_eq!(slept, [Ok(()), Ok(()), Err(Ended::Interrupted)]);
 }
 
 #[test]
 fn one_that_is_interrupted_at_its_deadline_has_timed_out() {
-    use Slept::{Recheck, TimedOut};
     let (slept, _) = sleeps(vec![interrupted_at(DEADLINE / 2)], Some(DEADLINE / 2), false, false);
-    assert_eq!(slept, [Recheck, Recheck, TimedOut]);
-    assert_eq!(sleeps(vec![interrupted_at(DEADLINE / 2)], Some(DEADLINE / 2), false, true).0, [TimedOut]);
+    assert_eq!(slept, [Ok(()), Ok(()), Err(Ended::TimedOut)]);
+    assert_eq!(sleeps(vec![interrupted_at(DEADLINE / 2)], Some(DEADLINE / 2), false, true).0, [Err(Ended::TimedOut)]);
 }
 
 /// One that is interrupted often may never come further than that.
 #[test]
 fn an_interrupted_sleeper_reaps_first_if_reaping_is_due() {
-    use Slept::{Interrupted, Recheck};
     let (slept, stamp) = sleeps(vec![interrupted_at(DEADLINE)], None, false, false);
-    assert_eq!((slept, stamp), (vec![Recheck, Recheck, Recheck], 1000));
+    assert_eq!((slept, stamp), (vec![Ok(()), Ok(()), Ok(())], 1000));
     let (slept, stamp) = sleeps(vec![interrupted_at(DEADLINE)], None, false, true);
-    assert_eq!((slept, stamp), (vec![Interrupted], 1000));
+    assert_eq!((slept, stamp), (vec![Err(Ended::Interrupted)], 1000));
 }
 
 #[test]
@@ -217,8 +214,8 @@ fn nothing_interrupts_a_vigil_to_the_end() {
             [briefly(), briefly(), briefly()]
         })
     };
-    assert_eq!(slept, [Slept::Recheck; 3]);
-    assert_eq!(sleeps(scenes().split_off(2), None, true, true).0, [Slept::Recheck]);
+    assert_eq!(slept, [Ok(()); 3]);
+    assert_eq!(sleeps(scenes().split_off(2), None, true, true).0, [Ok(())]);
 }
 
 #[test]
@@ -228,5 +225,5 @@ fn a_brief_sleep_can_be_interrupted() {
         let mut vigil = Vigil::new(me, None);
         [vigil.sleep_briefly(&awaited, 0), vigil.sleep_briefly(&awaited, 0)]
     });
-    assert_eq!(slept, [Slept::Recheck, Slept::Interrupted]);
+    assert_eq!(slept, [Ok(()), Err(Ended::Interrupted)]);
 }

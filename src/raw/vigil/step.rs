@@ -1,0 +1,43 @@
+//! The wait step that all words with a WAITERS bit share.
+
+use super::super::hold::{Id, WAITERS};
+use super::{Ended, Vigil};
+use crate::platform::{Platform, Word};
+use core::sync::atomic::Ordering::Relaxed;
+
+impl<P: Platform> Vigil<'_, P> {
+    /// Waits for `word`, which was `seen` and does not let the caller go on, to change: spins
+    /// first, as long as nobody sleeps; then sets WAITERS, and sleeps. `holder` is the living
+    /// participant that the caller waits for, if there is one.
+    ///
+    /// Returns whether the caller slept. If it did, the wake that ended the sleep may have been
+    /// meant for others, too: the caller sets WAITERS when it takes the word, or passes the wake
+    /// on.
+    pub(in crate::raw) fn wait_while(&mut self, word: &P::Word, seen: u32, holder: Option<Id>) -> Result<bool, Ended> {
+        if seen & WAITERS == 0 {
+            if self.spin() {
+                return Ok(false);
+            }
+            // ORDERING: Relaxed; only the releaser acts on WAITERS, and it reads the word itself.
+            if word.compare_exchange(seen, seen | WAITERS, Relaxed, Relaxed).is_err() {
+                return Ok(false);
+            }
+        }
+        if core::mem::take(&mut self.is_first_alone) {
+            self.sleep_once(word, seen | WAITERS)?;
+        } else {
+            self.sleep(word, seen | WAITERS, holder)?;
+        }
+        Ok(true)
+    }
+
+    /// Spins once, and says so, if the caller has not spun often enough yet.
+    pub(in crate::raw) fn spin(&mut self) -> bool {
+        let spins = self.spins > 0;
+        if spins {
+            self.spins -= 1;
+            P::spin();
+        }
+        spins
+    }
+}
