@@ -176,7 +176,7 @@ impl<P: Platform> Event<P> {
     /// As [`set`](Self::set).
     #[cold]
     pub fn wait_since(&self, me: Participant<'_, P>, deadline: Option<Duration>, moment: Moment) -> Result<(), NotSet> {
-        let mut vigil = Vigil::new(me, deadline);
+        let mut vigil = None;
         // WAITERS once we have slept: others may sleep still, and the wake that we were given was
         // theirs, too.
         let mut slept = 0;
@@ -189,6 +189,7 @@ impl<P: Platform> Event<P> {
                 }
                 continue;
             }
+            let vigil = vigil.get_or_insert_with(|| Vigil::new(me, deadline));
             if vigil.wait_while(&self.word, seen, None)? {
                 slept = WAITERS;
             }
