@@ -67,14 +67,13 @@
 //! ticket and its CAS is told that its time is over. Its ticket may go to one that would have got
 //! none.
 
-use super::hold::Id;
+use super::hold::{Id, WAITERS, has_waiters};
 use super::table::{Participant, Slot, Table};
 use super::vigil::{Ended, Vigil};
 use crate::platform::{Platform, ThreadInfo, Word};
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use core::time::Duration;
 
-const WAITERS: u32 = 1 << 31;
 const FRESH: u32 = 1 << 30;
 const SEQUENCE: u32 = FRESH - 1;
 
@@ -234,7 +233,7 @@ impl<P: Platform> Condvar<P> {
     /// under the lock, may skip it otherwise.
     #[inline]
     pub fn has_waiters(&self) -> bool {
-        self.word.load(Relaxed) & WAITERS != 0
+        has_waiters(self.word.load(Relaxed))
     }
 
     /// Wakes `count` of those that wait, or as many as there are. `table`: the segment's, if the
@@ -295,7 +294,7 @@ impl<P: Platform> Condvar<P> {
     /// Counts a notification, and keeps these flags. `None` if there are no waiters any more.
     fn advance(&self, keep: u32) -> Option<u32> {
         let mut seen = self.word.load(Relaxed);
-        while seen & WAITERS != 0 {
+        while has_waiters(seen) {
             let new = seen.wrapping_add(1) & SEQUENCE | seen & keep;
             // ORDERING: Release. Pairs with the Acquire in `leave`. Acquire: pairs with the Release
             // of an arrival.

@@ -27,6 +27,7 @@
 //! 4. Every change of the word is a read-modify-write, so what one `set` published goes along with
 //!    all later ones.
 
+use super::hold::{WAITERS, has_waiters};
 use super::table::Participant;
 use super::vigil::{Ended, Vigil};
 use crate::platform::{Platform, Word};
@@ -36,7 +37,17 @@ use core::time::Duration;
 const SEQUENCE: u32 = (1 << 27) - 1;
 const AUTO: u32 = 1 << 27;
 const SET: u32 = 1 << 28;
-const WAITERS: u32 = 1 << 31;
+
+#[inline(always)]
+fn is_set(word: u32) -> bool {
+    word & SET != 0
+}
+
+/// Whether one wait clears the event.
+#[inline(always)]
+fn is_auto(word: u32) -> bool {
+    word & AUTO != 0
+}
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -86,7 +97,7 @@ impl<P: Platform> Event<P> {
     pub fn set(&self) {
         let mut seen = self.word.load(Relaxed);
         loop {
-            let counted = if seen & SET == 0 { seen.wrapping_add(1) & SEQUENCE } else { seen & SEQUENCE };
+            let counted = if is_set(seen) { seen & SEQUENCE } else { seen.wrapping_add(1) & SEQUENCE };
             let new = seen & AUTO | SET | counted;
             // ORDERING: Release, and written even if it is set already: pairs with the Acquire of
             // whom it releases, and of the `clear` that ends it. A mere load would let a producer
@@ -97,8 +108,8 @@ impl<P: Platform> Event<P> {
                 Err(now) => seen = now,
             }
         }
-        if seen & WAITERS != 0 {
-            self.wake(if seen & AUTO == 0 { u32::MAX } else { 1 });
+        if has_waiters(seen) {
+            self.wake(if is_auto(seen) { 1 } else { u32::MAX });
         }
     }
 
@@ -113,26 +124,26 @@ impl<P: Platform> Event<P> {
         // ORDERING: Acquire. Pairs with the Release of the `set` that this ends: who clears, and
         // then looks for work, sees the work of every setter whose set is undone by this. Model:
         // `event::a_clear_acquires`.
-        self.word.fetch_and(!SET, Acquire) & SET != 0
+        is_set(self.word.fetch_and(!SET, Acquire))
     }
 
     /// Whether it is set at the moment. Takes nothing.
     #[inline]
     pub fn is_set(&self) -> bool {
         // ORDERING: Acquire, as in `wait`.
-        self.word.load(Acquire) & SET != 0
+        is_set(self.word.load(Acquire))
     }
 
     /// Whether a set releases one waiter, instead of all.
     pub fn is_auto_reset(&self) -> bool {
-        self.word.load(Relaxed) & AUTO != 0
+        is_auto(self.word.load(Relaxed))
     }
 
     /// Does not wait: whether it is set; with AUTO it is then cleared by the same step.
     pub fn try_wait(&self) -> bool {
         loop {
             let seen = self.word.load(Acquire);
-            if seen & SET == 0 {
+            if !is_set(seen) {
                 return false;
             }
             if self.pass(seen, 0) {
@@ -154,7 +165,7 @@ impl<P: Platform> Event<P> {
         // ORDERING: Acquire. Pairs with the Release of `set`: who is released sees what the setter
         // wrote. Model: `event::a_wait_acquires`.
         let seen = self.word.load(Acquire);
-        if seen & (SET | AUTO) == SET {
+        if is_set(seen) && !is_auto(seen) {
             return Ok(());
         }
         self.wait_since(me, deadline, Moment(seen & SEQUENCE))
@@ -182,8 +193,8 @@ impl<P: Platform> Event<P> {
         let mut slept = 0;
         loop {
             let seen = self.word.load(Acquire); // ORDERING: as in `wait`.
-            let was_set_since = seen & AUTO == 0 && seen & SEQUENCE != moment.0;
-            if seen & SET != 0 || was_set_since {
+            let was_set_since = !is_auto(seen) && seen & SEQUENCE != moment.0;
+            if is_set(seen) || was_set_since {
                 if self.pass(seen, slept) {
                     return Ok(());
                 }
@@ -202,7 +213,7 @@ impl<P: Platform> Event<P> {
         // ORDERING: Acquire, though the value was seen with it: a `set` since, of an event that was
         // set, has written the same value again, and is undone by this. Model:
         // `event::a_set_is_seen_by_whom_it_releases`.
-        seen & AUTO == 0 || self.word.compare_exchange(seen, seen & !SET | slept, Acquire, Relaxed).is_ok()
+        !is_auto(seen) || self.word.compare_exchange(seen, seen & !SET | slept, Acquire, Relaxed).is_ok()
     }
 }
 

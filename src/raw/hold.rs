@@ -34,6 +34,18 @@ pub const INCONSISTENT: u32 = 1 << 30;
 /// Bit 31: somebody sleeps, or is about to.
 pub const WAITERS: u32 = 1 << 31;
 
+/// Whether a participant sleeps on the word, or is about to.
+#[inline(always)]
+pub(crate) fn has_waiters(word: u32) -> bool {
+    word & WAITERS != 0
+}
+
+/// Whether what the word protects is inconsistent.
+#[inline(always)]
+pub(crate) fn is_inconsistent(word: u32) -> bool {
+    word & INCONSISTENT != 0
+}
+
 const INDEX_BITS: u32 = 12;
 const NAME: u32 = PANICKED - 1;
 
@@ -118,7 +130,7 @@ impl Cause {
     /// The cause of a word, free or held, without the name: 0 if it is consistent. Any bit pattern
     /// is understood.
     pub(crate) fn nameless_in(word: u32) -> u32 {
-        if word & INCONSISTENT == 0 { 0 } else { word & (INCONSISTENT | PANICKED) }
+        if is_inconsistent(word) { word & (INCONSISTENT | PANICKED) } else { 0 }
     }
 
     /// The cause that a free word gives, if it is inconsistent. Any bit pattern is understood.
@@ -126,7 +138,7 @@ impl Cause {
         // The name 0 is also slot 0 in its generation 0: generations count from 1 on (`table`), so
         // it is nobody's.
         let id = (word & NAME != 0).then_some(Id(HELD | word & NAME));
-        match (word & INCONSISTENT != 0, word & PANICKED != 0) {
+        match (is_inconsistent(word), word & PANICKED != 0) {
             (false, _) => None,
             (true, false) => Some(Self::Died(id)),
             (true, true) => Some(Self::Panicked(id)),

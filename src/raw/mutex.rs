@@ -25,7 +25,7 @@
 //! 5. HELD with the id of one that has [leaked](super::table::Table::has_leaked) its hold: nobody
 //!    takes the lock, but by [`Leaked::Take`].
 
-use super::hold::{Cause, INCONSISTENT, Id, PANICKED, WAITERS};
+use super::hold::{Cause, INCONSISTENT, Id, PANICKED, WAITERS, has_waiters, is_inconsistent};
 use super::table::{Kept, Participant};
 use super::vigil::{Ended, Vigil};
 use crate::platform::{Platform, Word};
@@ -308,10 +308,10 @@ impl<P: Platform> Mutex<P> {
     /// and see it free.
     #[inline]
     pub fn unlock(&self, left: u32) {
-        debug_assert!(Id::holder_in(left).is_none() && left & WAITERS == 0);
+        debug_assert!(Id::holder_in(left).is_none() && !has_waiters(left));
         // ORDERING: Release. Pairs with the Acquire in `take_free` and `try_take`.
         let was = self.word.swap(left, Release);
-        if was & WAITERS != 0 {
+        if has_waiters(was) {
             self.wake_one();
         }
     }
@@ -350,7 +350,7 @@ impl<P: Platform> Mutex<P> {
             let free = left.map_or(Cause::nameless_in(seen), Cause::word);
             // ORDERING: Release, as in `unlock`.
             if self.word.compare_exchange(seen, free, Release, Relaxed).is_ok() {
-                if seen & WAITERS != 0 {
+                if has_waiters(seen) {
                     self.wake_one();
                 }
                 return Ok(holder);
@@ -366,7 +366,7 @@ impl<P: Platform> Mutex<P> {
 
     /// Whether what it protects is marked inconsistent at the moment.
     pub fn is_inconsistent(&self) -> bool {
-        self.word.load(Relaxed) & INCONSISTENT != 0
+        is_inconsistent(self.word.load(Relaxed))
     }
 
     /// The holder, to whom this is left, vouches for the data.

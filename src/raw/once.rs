@@ -24,7 +24,7 @@
 //! 4. While anybody sleeps on a word, it is held and WAITERS is set in it, or somebody is about to
 //!    wake all, and is watched by the sleepers (see [`vigil`](super::vigil)).
 
-use super::hold::{Cause, Id, WAITERS};
+use super::hold::{Cause, Id, WAITERS, has_waiters};
 use super::table::Participant;
 use super::vigil::{Ended, Vigil};
 use crate::platform::{Platform, Word};
@@ -135,7 +135,7 @@ impl<P: Platform> Once<P> {
         // ORDERING: Release. Pairs with the Acquire of `is_complete` and `begin`. Model:
         // `once::completion_publishes`.
         let was = self.word.swap(left, Release);
-        if was & WAITERS != 0 {
+        if has_waiters(was) {
             // All, after a failure, too: one alone may find it complete, by somebody quicker who
             // knew of no sleepers, and go its way. Model:
             // `once::nobody_is_forgotten_when_a_failed_one_succeeds`.

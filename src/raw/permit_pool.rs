@@ -37,7 +37,7 @@
 //! A sequence word for each permit: two wakes on two words can fall on one sleeper, and another
 //! sleeps on beside a free permit.
 
-use super::hold::{Id, WAITERS};
+use super::hold::{Id, WAITERS, has_waiters};
 use super::mutex::NotHeld;
 use super::table::Participant;
 use super::vigil::{Ended, Vigil};
@@ -252,7 +252,7 @@ impl<P: Platform, const N: usize> PermitPool<P, N> {
         match hold.compare_exchange_then_fence(holder.word(), 0, Release, Relaxed) {
             Ok(_) => {
                 let sequence = self.sequence.load(Relaxed);
-                if sequence & WAITERS != 0 {
+                if has_waiters(sequence) {
                     self.wake_one(sequence);
                 }
                 Ok(())
@@ -264,7 +264,7 @@ impl<P: Platform, const N: usize> PermitPool<P, N> {
     #[cold]
     fn wake_one(&self, mut seen: u32) {
         // Once it is clear somebody else has answered, and wakes one, who passes on what is left.
-        while seen & WAITERS != 0 {
+        while has_waiters(seen) {
             // ORDERING: Relaxed; the fence before it and the one after a sleeper's WAITERS order
             // it.
             match self.sequence.compare_exchange(seen, seen.wrapping_add(1) & !WAITERS, Relaxed, Relaxed) {

@@ -69,7 +69,7 @@
 //! because of a leaked reader or writer, a reader because of a leaked writer, or if all reader
 //! words are leaked.
 
-use super::hold::{Cause, INCONSISTENT, Id, WAITERS};
+use super::hold::{Cause, INCONSISTENT, Id, WAITERS, has_waiters, is_inconsistent};
 use super::mutex::{Acquired, Leaked, NotLocked};
 use super::table::{Kept, Participant};
 use super::vigil::Vigil;
@@ -228,7 +228,7 @@ impl<'t, P: Platform> Wait<'t, P> {
         }
         for Expect { word, value } in words {
             // ORDERING: Relaxed, as above.
-            if value & WAITERS == 0 && word.compare_exchange(value, value | WAITERS, Relaxed, Relaxed).is_err() {
+            if !has_waiters(value) && word.compare_exchange(value, value | WAITERS, Relaxed, Relaxed).is_err() {
                 return Ok(());
             }
         }
@@ -453,7 +453,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         // ORDERING: Release. Pairs with the Acquire of the writer's look in `write` and `drain`: it
         // writes after this reader has read. Model:
         // `rwlock::a_reader_is_done_before_the_writer_writes`.
-        if place.0.swap(0, Release) & WAITERS != 0 {
+        if has_waiters(place.0.swap(0, Release)) {
             Self::wake_all(&place.0);
         }
     }
@@ -585,10 +585,10 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     /// and see it free.
     #[inline]
     pub fn unlock_write(&self, left: u32) {
-        debug_assert!(Id::holder_in(left).is_none() && left & WAITERS == 0);
+        debug_assert!(Id::holder_in(left).is_none() && !has_waiters(left));
         // ORDERING: Release. Pairs with the Acquire in `read` and `settle`, and with the fence in
         // `write` and `take_writer`.
-        if self.writer.0.swap(left, Release) & WAITERS != 0 {
+        if has_waiters(self.writer.0.swap(left, Release)) {
             Self::wake_all(&self.writer.0);
         }
     }
@@ -648,7 +648,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
 
     /// Whether the data is marked inconsistent at the moment.
     pub fn is_inconsistent(&self) -> bool {
-        self.writer.0.load(Relaxed) & INCONSISTENT != 0
+        is_inconsistent(self.writer.0.load(Relaxed))
     }
 
     /// The writer, to whom this is left, vouches for the data.

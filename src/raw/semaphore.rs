@@ -50,7 +50,7 @@
 //! has no use for it, since the kernel wakes by priority. Then each release must wake everybody as
 //! long as one wants many.
 
-use super::hold::WAITERS;
+use super::hold::{WAITERS, has_waiters};
 use super::table::Participant;
 use super::vigil::{Ended, Vigil};
 use crate::platform::{Platform, Word};
@@ -58,6 +58,12 @@ use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use core::time::Duration;
 
 const COUNT: u32 = WAITERS - 1;
+
+/// How many permits the word says that there are.
+#[inline(always)]
+fn count_in(word: u32) -> u32 {
+    word & COUNT
+}
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -146,7 +152,7 @@ impl<P: Platform> Semaphore<P> {
         // ORDERING: Acquire. Pairs with the Release of `release`: who takes a permit sees what was
         // written before it was given. Model:
         // `semaphore::a_permit_acquires_what_was_written_before_its_release`.
-        seen & COUNT >= count && self.word.compare_exchange(seen, seen - count, Acquire, Relaxed).is_ok()
+        count_in(seen) >= count && self.word.compare_exchange(seen, seen - count, Acquire, Relaxed).is_ok()
     }
 
     fn can_ever_be(&self, count: u32) -> Result<(), NotAcquired> {
@@ -159,7 +165,7 @@ impl<P: Platform> Semaphore<P> {
         self.can_ever_be(count)?;
         loop {
             let seen = self.word.load(Relaxed);
-            if seen & COUNT < count {
+            if count_in(seen) < count {
                 return Err(NotAcquired::WouldBlock);
             }
             if self.take(seen, count) {
@@ -186,7 +192,7 @@ impl<P: Platform> Semaphore<P> {
             // what is looked at is the newest value, in which WAITERS stands: a stale one could
             // hide the permit whose only wake ended this sleep.
             let seen = if slept { self.word.fetch_or(WAITERS, Relaxed) | WAITERS } else { self.word.load(Relaxed) };
-            if seen & COUNT != 0 {
+            if count_in(seen) != 0 {
                 if self.take(seen, 1) {
                     if slept {
                         self.pass_on(seen - 1);
@@ -201,7 +207,7 @@ impl<P: Platform> Semaphore<P> {
 
     /// Invariant 3, for one who slept and has left this word behind.
     fn pass_on(&self, left: u32) {
-        if left & COUNT != 0 {
+        if count_in(left) != 0 {
             P::wake(&self.word, 1);
         }
     }
@@ -211,10 +217,10 @@ impl<P: Platform> Semaphore<P> {
         let mut has_wished = false;
         loop {
             let seen = self.word.load(Relaxed); // ORDERING: a look that misses something is followed by another.
-            if seen & COUNT >= count {
+            if count_in(seen) >= count {
                 if self.take(seen, count) {
                     if has_wished {
-                        self.answer_wish((seen & COUNT) - count); // invariant 6
+                        self.answer_wish(count_in(seen) - count); // invariant 6
                     }
                     return Ok(());
                 }
@@ -231,7 +237,7 @@ impl<P: Platform> Semaphore<P> {
             // after it sees the wish. Model:
             // `semaphore::one_who_wants_many_is_woken_when_there_are_as_many`.
             let newest = self.word.fetch_or(0, Release);
-            if newest & COUNT >= count {
+            if count_in(newest) >= count {
                 continue;
             }
             vigil.sleep(&self.wish, wish, None)?;
@@ -270,7 +276,7 @@ impl<P: Platform> Semaphore<P> {
         let maximum = self.maximum();
         let mut seen = self.word.load(Relaxed);
         loop {
-            let available = seen & COUNT;
+            let available = count_in(seen);
             if maximum.saturating_sub(available) < count {
                 return Err(OverRelease { available, maximum });
             }
@@ -283,7 +289,7 @@ impl<P: Platform> Semaphore<P> {
             }
         }
         let wish = self.wish.load(Relaxed); // ORDERING: as said.
-        if seen & WAITERS != 0 || wish != 0 {
+        if has_waiters(seen) || wish != 0 {
             self.wake(seen, count);
         }
         Ok(())
@@ -292,10 +298,10 @@ impl<P: Platform> Semaphore<P> {
     /// Wakes whom a release concerns that found these words, and has added to the count.
     #[cold]
     fn wake(&self, seen: u32, released: u32) {
-        if seen & WAITERS != 0 {
+        if has_waiters(seen) {
             P::wake(&self.word, released);
         }
-        self.answer_wish((seen & COUNT) + released);
+        self.answer_wish(count_in(seen) + released);
     }
 
     /// Wakes those who want many, if somebody among them wants no more than are available.

@@ -1,6 +1,6 @@
 //! The wait step that all words with a WAITERS bit share.
 
-use super::super::hold::{Id, WAITERS};
+use super::super::hold::{Id, WAITERS, has_waiters};
 use super::{Ended, Vigil};
 use crate::platform::{Platform, Word};
 use core::sync::atomic::Ordering::Relaxed;
@@ -14,7 +14,7 @@ impl<P: Platform> Vigil<'_, P> {
     /// meant for others, too: the caller sets WAITERS when it takes the word, or passes the wake
     /// on.
     pub(in crate::raw) fn wait_while(&mut self, word: &P::Word, seen: u32, holder: Option<Id>) -> Result<bool, Ended> {
-        if seen & WAITERS == 0 {
+        if !has_waiters(seen) {
             if self.spin() {
                 return Ok(false);
             }

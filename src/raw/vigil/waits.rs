@@ -154,7 +154,12 @@ fn where_one_word_is_watched_who_has_waited_for_long_looks_less_often() {
 }
 
 /// How these sleeps of a vigil end: of one that first collects, or of the other kind.
-fn sleeps(scenes: Vec<Scene>, deadline: Option<Duration>, is_to_the_end: bool, once: bool) -> (Vec<Result<(), Ended>>, u32) {
+fn sleeps(
+    scenes: Vec<Scene>,
+    deadline: Option<Duration>,
+    is_to_the_end: bool,
+    once: bool,
+) -> (Vec<Result<(), Ended>>, u32) {
     let awaited: <Puppet as Platform>::Word = Word::new(0);
     let count = scenes.len();
     let (answer, _wakes) = play(2, scenes, |me| {
