@@ -1,93 +1,93 @@
-//! The vigil: whoever sleeps for long, sleeps on everybody's lifeline.
+//! The vigil: a participant that sleeps for long sleeps on the lifelines of all others.
 //!
-//! A sleeper waits, in one wait, on the one awaited word of its primitive, on the membership word
-//! of the segment, and on the lifelines of the others. So any death in the segment makes every
-//! sleeper look at its primitive again, and decide anew. What a dead process took along (a wake
-//! that it should have given, or was given, a turn) need not be known, recorded or passed on: the
-//! living look again.
+//! A sleeper waits, in one wait, on three kinds of words: the *awaited* word of its primitive, the
+//! membership word of the segment, and the lifelines of the other participants. So any death in the
+//! segment makes every sleeper check its primitive again and decide anew. A dead participant may
+//! have taken something along: a wake that it should have given, or was given, or its turn. None of
+//! this need be known, recorded or passed on, because the living check again.
 //!
-//! Why it holds, for any number of deaths: for a sleeper, each other participant was either dead
-//! before its last look, or is watched by it. The kernel wakes **one** on a cut lifeline. That one
-//! wakes all the others there before it does anything else, or dies; its own death is watched by
-//! them, and the kernel wakes the next.
+//! Why this holds, for any number of deaths: each other participant was either dead before the
+//! sleeper's last check, or the sleeper watches it. The kernel wakes **one** sleeper on a cut
+//! lifeline. Before that sleeper does anything else, it wakes all other sleepers on the lifeline.
+//! If it dies before that, the others watch its lifeline, too, and the kernel wakes the next.
 //!
 //! # The rules (for each, a model in `models/tests/vigil.rs` fails without it)
 //!
-//! 1. **Collect, look again, wait**, in this order, with the collected values as the expected ones.
-//!    A look before the collection misses a death between.
-//! 2. **Cascade**: after every return, whatever caused it, wake all on each watched lifeline that
-//!    has changed.
-//! 3. **Everybody** is watched, not the holder alone: after a hand-over the new holder would be
-//!    watched by nobody.
-//! 4. **Membership** is watched and read before the slots, so that newcomers are watched, too.
-//! 5. Who gives up makes the same last look as if woken: it may have been given the only wake
-//!    ([`Ended`]).
+//! 1. **Collect, check again, wait**, in this order. The collected values are the expected ones. A
+//!    check before the collection misses a death in between.
+//! 2. **Cascade**: after every return from a wait, whatever its cause, wake all sleepers on each
+//!    watched lifeline that has changed.
+//! 3. Watch **everybody**, not the holder alone. Otherwise nobody watches the new holder after a
+//!    hand-over.
+//! 4. Watch the **membership**, and read it before the slots, so that newcomers are watched, too.
+//! 5. A sleeper that gives up makes the same last check as a sleeper that was woken. It may have
+//!    been given the only wake ([`Ended`]).
 //!
 //! # Two phases
 //!
-//! Most sleeps are short. For the [first phase](Platform::first_phase) a sleeper watches its word
-//! and the holder's lifelines alone: a tenth of the price. If processes come and go while it waits,
-//! that phase grows, up to 32 ms, so that sleepers do not spend their time on arming anew.
+//! Most sleeps are short. In the [first phase](Platform::first_phase) a sleeper watches its awaited
+//! word and the holder's lifelines alone, which costs a tenth. If processes come and go while the
+//! sleeper waits, the phase grows, up to 32 ms. Otherwise sleepers would spend their time on
+//! collecting anew.
 //!
 //! # Limits
 //!
-//! One wait takes 128 words. As long as they suffice, everybody is watched: about 60 threads, or
-//! 126 if all are their processes' main ones. If there are more, the holder is watched, and one
-//! representative thread for each other *process*, since its threads die together when it is
-//! killed. What is not watched then (a thread that ends by itself with a hold, after a hand-over;
-//! processes beyond the 128 words) is left to the net.
+//! One wait takes 128 words. That is enough for everybody's lifelines if about 60 threads take
+//! part, or 126 threads that are their processes' main threads. With more, a sleeper watches the
+//! holder and one thread of each other *process*: the threads of a process die together when it is
+//! killed. Two deaths are then noticed only by a recheck: that of a thread that ends by itself with
+//! a hold, after a hand-over, and that of a process beyond the 128 words.
 //!
-//! # The net
+//! # The recheck
 //!
-//! Once in a [`Platform::recheck`] (one second) one of all who wait looks
-//! [slowly](super::table::reap), for all: it frees the slots of the dead, and tells everybody. It
-//! does so also where the kernel has marked a death, since those whom the kernel woke may be
-//! stopped, or may be none.
+//! Once in a [`Platform::recheck`] (one second) one of all waiters [reaps](super::table::reap) for
+//! all: it frees the slots of the dead and wakes everybody. It does so even for a death that the
+//! kernel has marked, because the kernel may have woken a sleeper that is stopped, or none.
 //!
-//! A sleeper wakes once in a second to see whether that look is due. Where many sleep, they share
-//! this duty: of 64 or more each wakes once in four seconds, at a moment of its own, so that at
-//! least sixteen of them wake in each second. If nearly all the others have left meanwhile, the
-//! look may come up to four seconds late.
+//! A sleeper wakes once a second to see whether reaping is due. Many sleepers share this duty. With
+//! 64 or more, each wakes once in four seconds, at a moment of its own, so that at least sixteen of
+//! them wake in each second. If nearly all others have left meanwhile, reaping may come up to four
+//! seconds late.
 //!
-//! Without one wait for many words the recheck is 20 ms, and is the sleeper's own: nothing else can
-//! wake it. It grows to an eighth of the time waited, and at most to 80 ms.
+//! A platform may be unable to wait for many words at once. The recheck is then 20 ms, and each
+//! sleeper has its own, because nothing else can wake it. It grows to an eighth of the time that
+//! the sleeper has waited, and to 80 ms at most.
 //!
 //! # Why more than 128 words are not watched exactly
 //!
-//! A sleeper can watch about 126 processes. If it sleeps alone among 1,000, nobody else sleeps who
-//! could watch the rest for it, and the kernel wakes nobody for a lifeline on which nobody waits.
-//! So no division of labour among sleepers is exact: groups that watch themselves and one word of
-//! each other group, a ring in which each watches its successors, a watcher by name. All of them
-//! fail when the last sleeper of a group goes on with its work: it must find another who takes its
-//! place, among threads that do not sleep.
+//! A sleeper can watch about 126 processes. Assume that it sleeps alone among 1,000. No other
+//! sleeper can watch the rest for it, and the kernel wakes nobody for a lifeline on which nobody
+//! waits. So no division of labour among sleepers is exact. Three were considered: groups that
+//! watch themselves and one word of each other group; a ring in which each watches its successors;
+//! a watcher by name. All fail when the last sleeper of a group goes on with its work: it would
+//! have to find a substitute among threads that do not sleep.
 //!
-//! Only more words for one sleeper would do. Each way to have them was looked at:
+//! Only more words for one sleeper would help. Each way to have them was considered:
 //!
 //! - io_uring (`IORING_OP_FUTEX_WAITV`, Linux 6.7) takes several waits at once. It needs a ring and
-//!   its descriptor in each thread that sleeps, and containers' default filters refuse it: it could
-//!   not be relied on.
-//! - `poll` on a pidfd for each process sees no thread's end, costs a descriptor for each pair of
-//!   processes, and leaves out those of other PID namespaces.
-//! - A thread in each process that only watches would sleep always, and so could stand for its
-//!   group. Then the crate would start threads behind its user's back, which a fork does not copy,
-//!   and whose death must be watched in turn.
+//!   its descriptor in each thread that sleeps. The default filters of containers refuse it, so
+//!   nothing could rely on it.
+//! - `poll` on a pidfd for each process does not notice the end of a thread. It costs a descriptor
+//!   for each pair of processes, and cannot see processes of other PID namespaces.
+//! - A thread in each process that only watches would always sleep, and could stand for its group.
+//!   But the crate would start threads without the user's knowledge. A fork does not copy them, and
+//!   their deaths would have to be watched in turn.
 //!
-//! So what is beyond is told within a second, by the net; and the holder, whom one waits for, is
-//! watched always.
+//! So the recheck notices such a death within a second. The holder is always watched.
 //!
 //! # Ways that do not work
 //!
-//! Each was found by a model or an experiment, and should not be gone again without a new idea.
+//! A model or an experiment showed each of them to fail. Do not try one again without a new idea.
 //!
-//! - Watching only the holder that was there when one fell asleep: rule 3; one death and three
-//!   threads hang.
-//! - Passing wakes on by the robust list's `list_op_pending`: such a wake is lost on a waiter that
-//!   is not queued yet, is in a signal handler, or is stopped; there is one such pointer for a
-//!   thread; and a producer that dies before it notifies passes nothing on.
-//! - `list_op_pending` at a lock word: the kernel compares the low 30 bits with the dying thread's
-//!   id, and would mark a hold whose number happened to be equal.
-//! - "The wake found nobody, so clear WAITERS": loses a wake without any death.
-//! - Reading a meaning into the index that `futex_waitv` returns: wakes on its other words are
+//! - Watching only the participant that was the holder when the sleeper fell asleep (see rule 3).
+//!   One death and three threads hang.
+//! - Passing wakes on by the robust list's `list_op_pending`. Such a wake is lost on a waiter that
+//!   is not queued yet, is in a signal handler, or is stopped. There is one such pointer for a
+//!   thread. A producer that dies before it notifies passes nothing on.
+//! - `list_op_pending` at a lock word. The kernel compares the low 30 bits with the dying thread's
+//!   id, and would mark a hold that happens to have an equal number.
+//! - "The wake found nobody, so clear WAITERS". It loses a wake without any death.
+//! - Reading a meaning into the index that `futex_waitv` returns. Wakes on the other words are
 //!   swallowed meanwhile.
 
 use super::hold::Id;
@@ -103,11 +103,10 @@ const WHILE_ENDING: Duration = Duration::from_micros(100);
 /// The longest that the first phase grows to.
 const LONGEST_FIRST_PHASE: Duration = Duration::from_millis(32);
 
-/// With one wait for many words: each so many sleepers, of all that are watched, look again once in
-/// a period, together.
+/// With one wait for many words: each group of so many watched sleepers rechecks once in a period.
 const SLEEPERS_FOR_EACH_RECHECK: u32 = 16;
 
-/// Without it: a sleep lasts this part of the time that was waited already.
+/// Without one wait for many words: a sleep lasts this part of the time waited so far.
 const WAITED_FOR_EACH_RECHECK: u32 = 8;
 
 /// The longest sleep without a cause, in [rechecks](Platform::recheck).
@@ -123,7 +122,7 @@ pub enum Ended {
     Interrupted,
 }
 
-/// What one waits for to change. One vigil serves one operation from its first sleep to its end.
+/// The state of one operation's sleeps, from the first one to the operation's end.
 #[derive(Debug)]
 pub struct Vigil<'t, P: Platform> {
     me: Participant<'t, P>,
@@ -133,15 +132,15 @@ pub struct Vigil<'t, P: Platform> {
     /// When the first sleep began.
     begun: Option<Duration>,
     watch: Option<Watch>,
-    /// How many times [`wait_while`](Self::wait_while) spins before it sleeps.
+    /// How many times [`wait_while`](Self::wait_while) still spins before it sleeps.
     spins: u32,
-    /// Its first sleep watches nobody.
+    /// The first sleep watches nobody.
     is_first_alone: bool,
-    /// Nobody has looked slowly since the deadline, for this operation.
+    /// This operation has not reaped since its deadline.
     may_reap: bool,
-    /// An interruption ends it.
+    /// An interruption ends the operation.
     is_interruptible: bool,
-    /// There was one, while it could.
+    /// There was an interruption while it could end the operation.
     is_interrupted: Cell<bool>,
 }
 
@@ -150,14 +149,14 @@ pub struct Vigil<'t, P: Platform> {
 struct Watch {
     membership: u32,
     lifelines: List<Watched>,
-    /// How many participants these are the lifelines of, where they are those of everybody.
+    /// If these are the lifelines of everybody: of how many participants.
     everybody: Option<usize>,
-    /// How many of the others were asleep.
+    /// How many of the watched participants were asleep.
     asleep: u32,
 }
 
-/// A lifeline of a slot, and its value. A quarter of the length of an [`Expect`]: a list of them
-/// lies on the stack of whoever sleeps.
+/// A lifeline of a slot, and its value. It has a quarter of the length of an [`Expect`], because a
+/// list of them lies on the sleeper's stack.
 #[derive(Debug, Clone, Copy, Default)]
 struct Watched {
     slot: u16,
@@ -192,7 +191,7 @@ impl<T: Copy + Default, const N: usize> List<T, N> {
 }
 
 impl<'t, P: Platform> Vigil<'t, P> {
-    /// Begins. `deadline` is on [`Platform::now`]'s clock; `None` waits for ever.
+    /// Begins. `deadline` is on [`Platform::now`]'s clock; `None` waits forever.
     pub fn new(me: Participant<'t, P>, deadline: Option<Duration>) -> Self {
         Self {
             me,
@@ -216,24 +215,27 @@ impl<'t, P: Platform> Vigil<'t, P> {
         Self { spins: 0, is_first_alone: true, ..Self::new(me, None).to_the_end() }
     }
 
-    /// One that no interruption ends: for what cannot be given up.
+    /// A vigil that no interruption ends, for operations that cannot be given up.
     #[must_use]
     pub fn to_the_end(mut self) -> Self {
         self.set_interruptible(false);
         self
     }
 
-    /// Whether an interruption ends it from now on: one that there was before, too.
+    /// Whether an interruption ends the operation from now on. An earlier interruption counts, too.
     pub(super) fn set_interruptible(&mut self, is_interruptible: bool) {
         self.is_interruptible = is_interruptible;
     }
 
-    /// Sleeps on `awaited` as long as it is `value`, and nobody dies who matters. `holder` is whom
-    /// the caller waits for, if it waits for somebody.
+    /// Sleeps on `awaited` as long as it is `value`, and no participant that matters dies. `holder`
+    /// is the participant that the caller waits for, if there is one.
     ///
-    /// To be called in a loop, after a look at the primitive that found it not to be had, and
-    /// (where the primitive has such a flag) after WAITERS was set. Some calls return at once: the
-    /// caller looks, and calls again.
+    /// To be called in a loop. In each turn the caller first finds that it cannot have the
+    /// primitive, and sets WAITERS if the primitive has that flag. Some calls return at once: the
+    /// caller then checks the primitive and calls again.
+    ///
+    /// # Errors
+    /// [`Ended`].
     pub fn sleep(&mut self, awaited: &P::Word, value: u32, holder: Option<Id>) -> Result<(), Ended> {
         self.sleep_on_any(Expect { word: awaited, value }, &[], holder)
     }
@@ -248,8 +250,8 @@ impl<'t, P: Platform> Vigil<'t, P> {
     ) -> Result<(), Ended> {
         let now = P::now();
         if let Some(end) = self.end(now) {
-            // Here, too: whoever waits in slices, or is interrupted often, may never come any
-            // further. Once: `table::reap` says why.
+            // A caller that waits in short slices, or is interrupted often, may never get further
+            // than this. So it reaps here, too; once, for a reason that `table::reap` gives.
             let has_looked = core::mem::take(&mut self.may_reap) && self.me.table.reap_lost_if_due(now);
             return if has_looked { Ok(()) } else { Err(end) };
         }
@@ -258,7 +260,7 @@ impl<'t, P: Platform> Vigil<'t, P> {
             self.sleep_in_first_phase(awaited, others, holder, now);
             return Ok(());
         }
-        // Before the wait, and not after it: who was woken has no time to lose.
+        // Before the wait, and not after it: a woken waiter has no time to lose.
         self.me.table.reap_lost_if_due(now);
         let Some(watch) = self.watch.take() else {
             if let Some(slot) = holder.and_then(|holder| self.me.table.slot(holder)) {
@@ -269,8 +271,8 @@ impl<'t, P: Platform> Vigil<'t, P> {
         };
         self.wait_until_recheck(awaited, others, &watch, now);
         // ORDERING: Relaxed; a wrong answer costs time alone.
-        // EQUIVALENT(taken as equal): the length of the first phase decides how soon everybody is
-        // watched, and what that costs; whatever it is, it ends by itself.
+        // EQUIVALENT(taken as equal): the length of the first phase decides only how soon everybody
+        // is watched, and what that costs. The phase ends by itself, whatever its length.
         if self.first_phase.is_some() && self.me.table.membership.load(Relaxed) != watch.membership {
             self.lengthen_first_phase();
         }
@@ -279,30 +281,35 @@ impl<'t, P: Platform> Vigil<'t, P> {
 
     /// Collects now, for one [`sleep_once`](Self::sleep_once).
     ///
-    /// Where the look is the user's, as with a condition variable's predicate, it cannot be
-    /// repeated between collection and sleep. It was made under a lock that is released after this;
-    /// so whatever changes what was seen is done later, by one who is watched.
+    /// A condition variable's predicate is checked by the caller, so it cannot be checked again
+    /// between collecting the lifelines and sleeping. That is safe: the caller checked it under a
+    /// lock that it releases only after the collection. The participant that makes it true must
+    /// take that lock first, and is therefore among those already watched.
     pub fn watch_from_now(&mut self) {
         self.watch = Some(self.collect(None));
     }
 
-    /// Sleeps on `awaited` as long as it is `value`; whatever ends it is for the user to look at.
+    /// Sleeps on `awaited` as long as it is `value`. The caller checks what ended the sleep.
     ///
-    /// For a [first phase](Platform::first_phase), which tells of no death, and after
-    /// [`watch_from_now`](Self::watch_from_now) longer, as long as nobody has died or come since.
-    /// With neither it returns at once.
+    /// The sleep lasts for a [first phase](Platform::first_phase), in which no death is noticed.
+    /// After [`watch_from_now`](Self::watch_from_now) it lasts longer: as long as no participant
+    /// has died or come since. On a platform without a first phase, and without `watch_from_now`,
+    /// it returns at once.
+    ///
+    /// # Errors
+    /// [`Ended`].
     pub fn sleep_once(&mut self, awaited: &P::Word, value: u32) -> Result<(), Ended> {
         let awaited = Expect { word: awaited, value };
         let mut now = P::now();
         if let Some(length) = self.first_phase {
             let ends = earlier(self.deadline, Some(now + length));
             if !self.is_over(now) {
-                self.wait_on_words([awaited].into_iter(), ends); // not noted: too short for people to see
+                self.wait_on_words([awaited].into_iter(), ends); // not noted: too short for an inspector to see
                 now = P::now();
             }
             // ORDERING: Relaxed; a value too old only leads to a second wait, which the kernel
             // refuses.
-            // EQUIVALENT(taken as equal): for the same reason; the second wait does not begin.
+            // EQUIVALENT(taken as equal): for the same reason, the second wait does not begin.
             let is_woken = awaited.word.load(Relaxed) != value || ends.is_some_and(|ends| now < ends);
             if is_woken && !self.is_interrupted.get() {
                 return Ok(());
@@ -318,8 +325,11 @@ impl<'t, P: Platform> Vigil<'t, P> {
         Err(end)
     }
 
-    /// Sleeps for a moment on a word that names a dead holder whose process is still
-    /// [ending](Platform::is_ending). Nothing tells when that is over.
+    /// Sleeps for a moment on a word that names a dead holder, the process of which is still
+    /// [ending](Platform::is_ending). The kernel reports the end of that to nobody.
+    ///
+    /// # Errors
+    /// [`Ended`].
     pub(super) fn sleep_briefly(&mut self, word: &P::Word, value: u32) -> Result<(), Ended> {
         let now = P::now();
         if let Some(end) = self.end(now) {
@@ -329,7 +339,7 @@ impl<'t, P: Platform> Vigil<'t, P> {
         Ok(())
     }
 
-    /// Why the caller is to give up, if it is.
+    /// Whether the caller is to give up, and why.
     fn end(&self, now: Duration) -> Option<Ended> {
         if self.is_over(now) {
             return Some(Ended::TimedOut);
@@ -355,7 +365,7 @@ impl<'t, P: Platform> Vigil<'t, P> {
         self.first_phase_ends = None;
     }
 
-    /// The first phase's sleep: on the awaited and the holder.
+    /// The first phase's sleep: on the awaited word, and on the holder's lifelines.
     fn sleep_in_first_phase(
         &self,
         awaited: Expect<'_, P::Word>,
@@ -363,16 +373,15 @@ impl<'t, P: Platform> Vigil<'t, P> {
         holder: Option<Id>,
         now: Duration,
     ) {
-        // Where the lifelines cannot be watched, no sleep is longer than a recheck, this one
+        // Where lifelines cannot be watched, no sleep may be longer than a recheck, this one
         // included.
         let recheck = if P::watches_many() { None } else { P::recheck().map(|bound| now + bound) };
         let until = earlier(recheck, earlier(self.deadline, self.first_phase_ends));
         let mut lifelines = List::<_, 2>::new(2);
-        // What is marked is not watched: the caller's next look finds it, and the awaited word
-        // still guards this sleep.
-        // EQUIVALENT(patch the holder is not watched): this sleep ends by itself, with the first
-        // phase. Watched is the holder so that its death is noticed at once, and not when it is
-        // over.
+        // A marked lifeline is not watched. The caller's next check finds the mark, and the awaited
+        // word still guards this sleep.
+        // EQUIVALENT(patch the holder is not watched): this sleep ends with the first phase anyway.
+        // The holder is watched so that its death is noticed at once, and not at the phase's end.
         let alive = holder.is_none_or(|holder| self.push_lifelines(&mut lifelines, holder.index()));
         if alive {
             self.wait_on(awaited, self.expected(&lifelines).chain(others.iter().copied()), until);
@@ -384,8 +393,8 @@ impl<'t, P: Platform> Vigil<'t, P> {
     #[inline(never)] // its lists are off the stack when the sleep begins
     fn collect(&self, holder: Option<Id>) -> Watch {
         let table = self.me.table;
-        // ORDERING: Acquire. Pairs with a newcomer's change of it: who reads the new value finds
-        // its lifeline armed.
+        // ORDERING: Acquire. Pairs with the newcomer's change of this word: a sleeper that reads
+        // the new value finds the newcomer's lifeline armed.
         let membership = table.membership.load(Acquire);
         let used = Membership(membership).used();
         let mut watch = Watch { membership, lifelines: List::new(P::most_words() - 2), everybody: None, asleep: 0 };
@@ -396,14 +405,14 @@ impl<'t, P: Platform> Vigil<'t, P> {
         watch
     }
 
-    /// How many of those who are watched sleep, too.
+    /// How many of the watched participants sleep.
     fn asleep(&self, lifelines: &List<Watched>) -> u32 {
         let owners = lifelines.iter().filter(|watched| watched.line == 0);
         let slots = owners.filter_map(|watched| self.me.table.slots.get(usize::from(watched.slot)));
         slots.map(|slot| u32::from(slot.thread().is_waiting())).sum()
     }
 
-    /// Lists the lifelines of all who live. False if they are too many for one wait.
+    /// Lists the lifelines of all living participants. False if they are too many for one wait.
     fn everybody(&self, holder: Option<Id>, used: usize, watch: &mut Watch) -> bool {
         let mut count = 0;
         for index in self.others(holder, used) {
@@ -428,7 +437,7 @@ impl<'t, P: Platform> Vigil<'t, P> {
                 continue;
             }
             if !lifelines.has_room_for(2) {
-                break; // the net covers the rest, as the module says
+                break; // the recheck covers the rest: see the module's Limits
             }
             if self.push_lifelines(&mut lifelines, index) && !is_the_holder {
                 processes.push(process);
@@ -437,15 +446,15 @@ impl<'t, P: Platform> Vigil<'t, P> {
         lifelines
     }
 
-    /// Those of the first `used` slots that somebody else has, the holder's first, if there is a
-    /// holder and its slot.
+    /// Those of the first `used` slots that other participants have. The holder's slot comes first,
+    /// if there is one.
     fn others(&self, holder: Option<Id>, used: usize) -> impl Iterator<Item = usize> + '_ {
         let slots = self.me.table.slots;
         let slots = &slots[..used.min(slots.len())];
         let first = holder.map(Id::index).filter(|index| *index < slots.len());
         let rest = (0..slots.len()).filter(move |index| {
-            // ORDERING: Acquire. Who is marked is not watched, but then the next look must find all
-            // that it wrote. Model: `vigil::a_deed_without_news_is_seen`.
+            // ORDERING: Acquire. A marked participant is not watched, so the sleeper's next check
+            // must find all that it wrote. Model: `vigil::a_deed_without_news_is_seen`.
             *index != self.me.id.index()
                 && Some(*index) != first
                 && is_owned(slots[*index].lifelines()[0].word().load(Acquire))
@@ -453,12 +462,12 @@ impl<'t, P: Platform> Vigil<'t, P> {
         first.into_iter().chain(rest)
     }
 
-    /// Adds the lifelines of a slot whose owner lives. False if it is dead.
+    /// Adds the lifelines of a slot with a living owner. False if the owner is dead.
     fn push_lifelines<const N: usize>(&self, list: &mut List<Watched, N>, index: usize) -> bool {
         let Some(slot) = self.me.table.slots.get(index) else {
             return false;
         };
-        // A mark is seen with all that the dead wrote before it (Acquire).
+        // With the mark, all that the dead participant wrote before is seen (Acquire).
         let Some(values) = slot.armed() else {
             return false;
         };
@@ -470,7 +479,7 @@ impl<'t, P: Platform> Vigil<'t, P> {
         true
     }
 
-    /// The words of a list, and what they are to contain.
+    /// The words of a list, with the values that they are expected to have.
     fn expected<'l, const N: usize>(&'l self, list: &'l List<Watched, N>) -> impl Iterator<Item = Expect<'l, P::Word>> {
         let slots = self.me.table.slots;
         list.iter().filter_map(move |Watched { slot, line, value }| {
@@ -479,7 +488,7 @@ impl<'t, P: Platform> Vigil<'t, P> {
         })
     }
 
-    /// The second phase's sleep, with the net under it.
+    /// The second phase's sleep, which the recheck bounds.
     fn wait_until_recheck(
         &self,
         awaited: Expect<'_, P::Word>,
@@ -490,7 +499,7 @@ impl<'t, P: Platform> Vigil<'t, P> {
         self.wait(awaited, others, watch, earlier(self.deadline, self.recheck_at(watch.asleep, now)));
     }
 
-    /// When a sleep that begins now ends without a cause, if `asleep` others sleep, too.
+    /// When a sleep that begins now ends without a cause, if `asleep` other participants sleep.
     fn recheck_at(&self, asleep: u32, now: Duration) -> Option<Duration> {
         let shortest = P::recheck()?;
         if !P::watches_many() {
@@ -511,17 +520,17 @@ impl<'t, P: Platform> Vigil<'t, P> {
         let membership = Expect { word: self.me.table.membership, value: watch.membership };
         let watched = [membership].into_iter().chain(self.expected(&watch.lifelines)).chain(others.iter().copied());
         self.wait_on(awaited, watched, until);
-        // With one other participant, and no newcomer, nobody else can sleep on its lifeline: a
-        // system call less on the way from a death to the next holder.
-        // ORDERING: Relaxed; whoever slept on it before the death had changed the membership
-        // before, and the wait has made that as new as its wake.
+        // With one other participant and no newcomer, nobody else can sleep on that lifeline. This
+        // saves a system call on the way from a death to the next holder.
+        // ORDERING: Relaxed; a participant that slept on the lifeline before the death had changed
+        // the membership before that. The wait has made that change as new as its wake.
         let is_of_two = watch.everybody == Some(1) && self.me.table.membership.load(Relaxed) == watch.membership;
         if !is_of_two {
             self.cascade(&watch.lifelines);
         }
     }
 
-    /// Sleeps on as many words as one wait takes, awaited first.
+    /// Sleeps on as many words as one wait takes, the awaited one first.
     fn wait_on<'w>(
         &self,
         awaited: Expect<'w, P::Word>,
@@ -534,7 +543,7 @@ impl<'t, P: Platform> Vigil<'t, P> {
         self.noting(awaited.word, || self.wait_on_words([awaited].into_iter().chain(rest).take(most), until));
     }
 
-    /// Sleeps, and says so in the slot, for people who look.
+    /// Sleeps, and notes that in the slot, for inspection.
     fn noting(&self, word: &P::Word, sleep: impl FnOnce()) {
         let slot = self.me.table.slot(self.me.id);
         if let Some(slot) = slot {
@@ -546,7 +555,7 @@ impl<'t, P: Platform> Vigil<'t, P> {
         }
     }
 
-    /// Sleeps, and keeps in mind whether it was interrupted.
+    /// Sleeps, and remembers whether the sleep was interrupted.
     fn wait_on_words<'w>(&self, words: impl Iterator<Item = Expect<'w, P::Word>>, until: Option<Duration>)
     where
         P::Word: 'w,
@@ -558,24 +567,25 @@ impl<'t, P: Platform> Vigil<'t, P> {
         }
     }
 
-    /// Rule 2: the kernel has woken one on each lifeline that it cut; we wake the others.
+    /// Rule 2: the kernel has woken one sleeper on each lifeline that it cut; this wakes the
+    /// others.
     fn cascade<const N: usize>(&self, lifelines: &List<Watched, N>) {
         for lifeline in self.expected(lifelines) {
-            // ORDERING: Relaxed; nothing is read on the strength of it, and the wait has made it as
-            // new as its wake.
+            // ORDERING: Relaxed; nothing is read on the strength of this value, and the wait has
+            // made it as new as its wake.
             if lifeline.word.load(Relaxed) != lifeline.value {
-                // EQUIVALENT(all to one): each of them that returns finds the word changed and
-                // wakes the next, or dies watched by the rest; or, if it sleeps on the word of a
-                // successor, it is awake because of that one's announcement, which wakes all. So
-                // they would wake in turn, instead of at once.
+                // EQUIVALENT(all to one): each sleeper that returns finds the word changed and
+                // wakes the next, or dies watched by the rest. If it sleeps on the word of a
+                // successor, the successor's announcement, which wakes all, has woken it. So the
+                // sleepers would wake one after the other, instead of all at once.
                 P::wake(lifeline.word, u32::MAX);
             }
         }
     }
 }
 
-/// The next of the moments that a slot has for itself, `shared` periods away from each other. Those
-/// of different slots are spread evenly, whenever their owners fell asleep.
+/// The next of a slot's own moments, which are `shared` periods apart. The moments of different
+/// slots are spread evenly, whenever their owners fell asleep.
 fn turn(slot: usize, period: Duration, shared: u32, now: Duration) -> Duration {
     const GOLDEN_RATIO: u64 = 0x9e37_79b9_7f4a_7c15; // its multiples, modulo one, leave no large gap (Knuth, TAOCP 3, 6.4)
     let cycle = u64::try_from((period * shared).as_nanos()).unwrap_or(u64::MAX).max(1);
