@@ -1,73 +1,75 @@
-//! Many readers or one writer, who outlive each other.
+//! A lock for many readers or one writer, which outlives them.
 //!
 //! # Words
 //!
-//! The writer word is the word of a [hold](super::hold), but that bit 28 of a held word is another,
-//! and a free one has a meaning for it without INCONSISTENT, too:
+//! The writer word is the word of a [hold](super::hold), with another meaning of bit 28: in a held
+//! word it is DRAINING, and in a free and consistent one DISPLACED.
 //!
 //! | HELD | INCONSISTENT | bit 28    | meaning                                                                          |
 //! |------|--------------|-----------|----------------------------------------------------------------------------------|
 //! | 0    | 0            | 0         | no writer (the whole word is 0)                                                  |
-//! | 0    | 0            | DISPLACED | no writer; a reader holds, or held, another word than its home                   |
-//! | 0    | 1            | PANICKED  | no writer; the bits below say who left the data inconsistent, by death or panic  |
+//! | 0    | 0            | DISPLACED | no writer; a reader holds, or held, a word that is not its home                  |
+//! | 0    | 1            | PANICKED  | no writer; the bits below name the participant that died or panicked             |
 //! | 1    | any          | DRAINING  | a writer that waits for the readers to go, and has not touched the data yet      |
-//! | 1    | any          | 0         | a writer that has the data (or is about to: it looks for readers)                |
+//! | 1    | any          | 0         | a writer that has the data, or is about to: it checks for readers                |
 //!
 //! Each reader word is the word of a hold, 0 or `holder + WAITERS`, on a cache line of its own. A
-//! reader takes one by name. It tries its *home* first; the others, if a living reader has that;
-//! and if the living have all, it sleeps on all of them, as far as one wait takes so many words
-//! (its home first, then the lifelines, then the others; what is left to the net is then a word
-//! that comes free). In all of these words WAITERS is set by who is about to sleep, and cleared by
-//! the release, which wakes **all**: if a writer woke one reader, it would leave the other readers
-//! asleep though nobody writes.
+//! reader takes one by name. A reader first tries its *home*. If a living reader holds it, it tries
+//! the others. If living readers hold all, it sleeps on all of them. One wait takes 128 words,
+//! filled in this order: home, lifelines, other reader words. A free word that did not fit is
+//! noticed at the next recheck.
+//!
+//! In all of these words, a participant that is about to sleep sets WAITERS, and the release clears
+//! it. The release wakes **all** sleepers: a writer that woke only one reader would leave the other
+//! readers asleep though nobody writes.
 //!
 //! # Homes
 //!
 //! A thread's home is the word at its index plus its *shift*, modulo the number of words. The shift
-//! is the thread's own ([`Home`]), the same for all locks, and 0 at first. A reader that finds a
-//! living reader in its home takes another word, and makes that its home if it may. So two living
-//! threads collide once, and from then on both read by the fast path. Threads that come and go
-//! cannot make two of the living collide for ever.
+//! belongs to the thread ([`Home`]), is the same for all locks, and is 0 at first. A reader that
+//! finds a living reader in its home takes another word, and makes that word its home if it may. So
+//! two living threads collide once, and from then on both read by the fast path. Threads that come
+//! and go cannot make two living threads collide forever.
 //!
 //! A shift moves all homes of the thread. So it moves only while the thread has no other reader
-//! word, in any lock: else invariant 3 would not hold there. A reader that must not move is *away
-//! from home*.
+//! word, in any lock; otherwise invariant 3 would not hold there. A reader that must not move its
+//! homes is *away from home*.
 //!
-//! # Who sees whom
+//! # Reader and writer notice each other
 //!
-//! A reader takes its word, then looks at the writer word. A writer takes the writer word, then
-//! looks at the reader words. Each has a sequentially consistent fence between the two, so that at
-//! least one sees the other: the reader then withdraws, the writer waits. Since readers give way,
-//! writers do not starve.
+//! A reader takes its word, then checks the writer word. A writer takes the writer word, then
+//! checks the reader words. Each has a sequentially consistent fence between the two steps, so at
+//! least one notices the other. The reader then withdraws, and the writer waits. Readers give way,
+//! so writers do not starve.
 //!
 //! # Invariants
 //!
-//! 1. A reader word that names a living reader which has seen the writer word without holder after
-//!    its fence: no writer touches the data before that word changes.
-//! 2. The writer word names a living writer, without DRAINING, which has seen every reader word
-//!    without a living holder after its fence: that writer alone touches the data.
-//! 3. While a reader has another word than its home, the writer word is not 0: the reader saw it so
-//!    after its fence, only a writer that has the data makes it 0 again, and one that gives up
-//!    leaves it as it was. While a thread has a reader word, its homes do not move, but to that
-//!    word with its taking. So a thread that reads already and takes its home a second time finds
-//!    the writer word changed, looks at all words, and finds its own id. This is what makes nested
-//!    read locks an error each time, and not only sometimes. Model:
+//! 1. If a reader word names a living reader that found no holder in the writer word after its
+//!    fence, then no writer touches the data before that reader word changes.
+//! 2. If the writer word names a living writer, without DRAINING, that found no living holder in
+//!    any reader word after its fence, then that writer alone touches the data.
+//! 3. While a reader holds a word that is not its home, the writer word is nonzero (DISPLACED, at
+//!    least). The reader checked that after its fence. Only a writer that got the data resets it to
+//!    0; a writer that gives up restores what it found. While a thread has a reader word, its homes
+//!    do not move, except to that word as it is taken. So a thread that reads already, and takes
+//!    its home a second time, finds the writer word nonzero. It then checks all words, and finds
+//!    its own id. This makes a nested read lock an error each time, and not only sometimes. Model:
 //!    `rwlock::a_home_that_moves_while_another_word_is_held_hides_a_nested_lock`.
-//! 4. Who sleeps on a word has set WAITERS in it, or somebody who is watched is about to wake all
-//!    on it.
+//! 4. A participant that sleeps on a word has set WAITERS in it, or a watched participant is about
+//!    to wake all sleepers on the word.
 //! 5. The release is the last access to a word: after it the memory may be gone.
 //!
 //! # If a process dies
 //!
-//! A reader: its word is cleared by the writer that waits for it, or taken over by the next reader.
-//! A writer: whoever looks next, reader or writer, puts the cause into the writer word, and it
-//! stays there until a writer vouches for the data. A writer that dies while DRAINING has changed
-//! nothing, and nobody is told (but that it died, where the word was inconsistent already). One
-//! that dies between its CAS and that flag is told as one that wrote.
+//! A reader: the writer that waits for its word clears the word, or the next reader takes it over.
+//! A writer: the next reader or writer puts the cause into the writer word. It stays there until a
+//! writer marks the data consistent. A writer that dies while DRAINING has changed nothing, so no
+//! error reports it; in a word that was inconsistent already, it becomes the cause. A writer that
+//! dies between its CAS and DRAINING is reported as if it had written.
 //!
-//! A hold that was [leaked](super::table::Table::has_leaked) is nobody's: a writer is refused
-//! because of a leaked reader or writer, a reader because of a leaked writer, or if all reader
-//! words are leaked.
+//! Nobody takes over a hold that was [leaked](super::table::Table::has_leaked). A leaked reader or
+//! writer makes writing fail. A leaked writer makes reading fail, and so do leaked readers if they
+//! have all reader words.
 
 use super::hold::{Cause, INCONSISTENT, Id, WAITERS, has_waiters, is_inconsistent};
 use super::mutex::{Acquired, Leaked, NotLocked};
@@ -82,13 +84,14 @@ const DISPLACED: u32 = 1 << 28;
 /// Bit 28 of a writer word that is held.
 const DRAINING: u32 = 1 << 28;
 
-/// A word with its cache line, and the neighbour that some processors fetch along.
+/// A word that has its cache line for itself, and the neighbouring line that some processors fetch
+/// with it.
 #[derive(Debug)]
 #[repr(C, align(128))]
 pub struct Line<W>(W);
 
 impl<W> Line<W> {
-    /// The word with nothing beside it.
+    /// A line with this word and nothing else.
     pub const fn new(word: W) -> Self {
         Self(word)
     }
@@ -102,11 +105,11 @@ pub struct RwLock<P: Platform, const READERS: usize> {
     readers: [Line<P::Word>; READERS],
 }
 
-/// A read hold: in which of the reader words.
+/// A read hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub struct Reading {
-    /// The word's number, for [`RwLock::unlock_read`].
+    /// The number of the reader word, for [`RwLock::unlock_read`].
     pub word: usize,
     /// Why the data may be inconsistent, if it may be.
     pub inconsistent: Option<Cause>,
@@ -117,13 +120,13 @@ pub trait Home: Copy {
     /// The thread's shift. It changes by [`move_by`](Self::move_by) alone.
     fn shift(self) -> usize;
 
-    /// Adds that to the thread's shift, and says so. Does nothing if the thread has a reader word,
-    /// of any lock, but for the one that it has just taken, or is about to take another, in what a
-    /// signal handler has interrupted.
+    /// Adds `by` to the thread's shift, and returns whether it did. It does nothing in two cases:
+    /// the thread has another reader word, of any lock, than the one just taken; or a signal
+    /// handler calls this, and has interrupted the thread as it takes a reader word.
     fn move_by(self, by: usize) -> bool;
 }
 
-/// Homes that do not move: a reader that does not find its home free is away from home.
+/// Homes that do not move. A reader that does not find its home free is away from home.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fixed;
 
@@ -143,30 +146,30 @@ impl Home for Fixed {
 pub enum Deadline {
     /// Not at all.
     Immediate,
-    /// Until this moment of [`Platform::now`]'s clock; `None`: for ever.
+    /// At most to this moment of [`Platform::now`]'s clock; `None`: forever.
     By(Option<Duration>),
 }
 
-/// The writer word as one look at it found it.
+/// What one load of the writer word found.
 #[derive(Clone, Copy)]
 enum Writer {
     /// The writer has leaked its hold.
     Leaked(Id),
-    /// The writer is dead, and its process still ending.
+    /// The writer is dead, and its process is still ending.
     Ending,
-    /// There is no living one: this would be the word without the dead one, if it is not that
-    /// already.
+    /// No living writer. `left` is the value that the writer word should have without the dead
+    /// writer; it may have it already.
     Gone { left: u32 },
-    /// There is.
+    /// A living writer.
     Living(Id),
 }
 
-/// The state of one operation's waiting, on whatever words.
+/// The state of one operation's waiting, on any of the words.
 struct Wait<'t, P: Platform> {
     me: Participant<'t, P>,
     vigil: Option<Vigil<'t, P>>,
     leaked: Leaked,
-    /// One who does not wait looks slowly once: `table::reap` says why.
+    /// An operation that does not wait reaps once, for a reason that `table::reap` gives.
     may_reap: bool,
 }
 
@@ -179,31 +182,32 @@ impl<'t, P: Platform> Wait<'t, P> {
         Self { me, vigil, leaked, may_reap: true }
     }
 
-    /// Whether that holder, which is not alive, has leaked its hold, and that matters.
+    /// Whether this holder, which is not alive, has leaked its hold, and the caller respects that.
     fn has_leaked(&self, holder: Id) -> bool {
         self.leaked != Leaked::Take && self.me.table.has_leaked(holder)
     }
 
-    /// The same, also if its process is still ending.
+    /// Why nobody may have what this holder, which is not alive, held: a leak, or a process that is
+    /// still ending.
     fn why_kept(&self, holder: Id) -> Option<Kept> {
         if self.leaked == Leaked::Take { None } else { self.me.table.why_kept(holder) }
     }
 
-    /// Waits a moment for the process of the dead one that this word names to end.
+    /// Waits a moment for the end of the process of the dead holder that this word names.
     fn while_ending(&mut self, word: &P::Word, seen: u32) -> Result<(), NotLocked> {
         let vigil = self.vigil.as_mut().ok_or(NotLocked::WouldBlock)?;
         Ok(vigil.sleep_briefly(word, seen)?)
     }
 
-    /// [`Participant::inherit`], if the one that is named has not leaked its hold: asked once more,
-    /// since before that its id may have come round. Model:
+    /// [`Participant::inherit`], unless the named holder has leaked its hold. This is checked once
+    /// more, because the holder's id may have been given out anew before. Model:
     /// `leaked::a_late_writer_is_given_no_leaked_hold`.
     fn inherit(&self, word: &P::Word, seen: u32, take: impl FnOnce() -> bool) -> bool {
         let is_kept = || Id::holder_in(seen).is_some_and(|holder| self.has_leaked(holder));
         self.me.inherit(word, seen, || !is_kept() && take())
     }
 
-    /// Waits a while for a word of that value, which a living `holder` has, to change.
+    /// Waits a while for `word` to change. Its value was `seen`, and a living `holder` has it.
     fn while_held(&mut self, word: &P::Word, seen: u32, holder: Id) -> Result<(), NotLocked> {
         let Some(vigil) = &mut self.vigil else {
             return self.would_block();
@@ -213,7 +217,7 @@ impl<'t, P: Platform> Wait<'t, P> {
     }
 
     /// As `while_held`, for a reader that can go on when any of `words` changes. Living readers
-    /// hold them, or have leaked their holds; `holder`, which lives, holds `words[first]`.
+    /// hold them, or readers that have leaked their holds. The living `holder` has `words[first]`.
     fn while_all_are_held<const N: usize>(
         &mut self,
         words: [Expect<'_, P::Word>; N],
@@ -238,22 +242,22 @@ impl<'t, P: Platform> Wait<'t, P> {
         Ok(vigil.sleep_on_any(*first, others, Some(holder))?)
     }
 
-    /// The answer to one who does not wait, or `Ok` if it is to look again: as in
+    /// The answer to a caller that does not wait. It is `Ok` if the caller is to check again, as in
     /// `Mutex::try_lock`.
     fn would_block(&mut self) -> Result<(), NotLocked> {
         let has_looked = core::mem::take(&mut self.may_reap) && self.me.table.reap_lost_if_due(P::now());
         if has_looked { Ok(()) } else { Err(NotLocked::WouldBlock) }
     }
 
-    /// The answer to one who would wait for itself.
+    /// The answer to a caller that would wait for itself.
     fn deadlock(&self) -> NotLocked {
         if self.vigil.is_some() { NotLocked::Deadlock } else { NotLocked::WouldBlock }
     }
 }
 
 impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
-    /// A lock of these words. 0 in all of them is a free one; any other values are some state or
-    /// other.
+    /// A lock of these words. If all are 0, it is free. Every other combination of values is some
+    /// state, too.
     pub const fn from_lines(writer: Line<P::Word>, readers: [Line<P::Word>; READERS]) -> Self {
         Self { writer, readers }
     }
@@ -261,23 +265,23 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     /// Takes a reader word, and waits for writers to go.
     ///
     /// # Errors
-    /// [`NotLocked::WouldBlock`], or [`NotLocked::TimedOut`] or [`NotLocked::Interrupted`], by
-    /// `patience`; [`NotLocked::Deadlock`] if the caller reads or writes already (`WouldBlock` with
-    /// [`Deadline::Immediate`]). [`NotLocked::Leaked`] of a writer, or if all reader words are
-    /// leaked.
+    /// With [`Deadline::Immediate`], [`NotLocked::WouldBlock`]. With [`Deadline::By`],
+    /// [`NotLocked::TimedOut`] and [`NotLocked::Interrupted`], and [`NotLocked::Deadlock`] if the
+    /// caller reads or writes already. [`NotLocked::Leaked`] if a writer has leaked its hold, or
+    /// readers have leaked all reader words.
     ///
     /// # If a process dies
-    /// A writer: this reader is told. Others: nobody notices.
+    /// A writer: the answer names it as the cause of the inconsistency. Others: nobody notices.
     #[inline]
     pub fn read(&self, me: Participant<'_, P>, deadline: Deadline) -> Result<Reading, NotLocked> {
         self.read_with(me, deadline, Leaked::Refuse)
     }
 
-    /// [`read`](Self::read), by that rule for leaked holds of writers; [`Leaked::Wait`] is as
-    /// [`Leaked::Refuse`]. Those of readers are left to them.
+    /// [`read`](Self::read), with this rule for the leaked hold of a writer. [`Leaked::Wait`] is as
+    /// [`Leaked::Refuse`]. Leaked holds of readers are respected in any case.
     ///
     /// # Errors
-    /// Those of [`read`](Self::read), but [`NotLocked::Leaked`] of a writer with [`Leaked::Take`].
+    /// Those of [`read`](Self::read); with [`Leaked::Take`], no [`NotLocked::Leaked`] for a writer.
     ///
     /// # If a process dies
     /// As [`read`](Self::read).
@@ -302,11 +306,12 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         leaked: Leaked,
     ) -> Result<Reading, NotLocked> {
         let home = Self::home(me.id, from);
-        // ORDERING: Relaxed, then the fence. What the last writer wrote comes with the writer word.
+        // ORDERING: Relaxed, then the fence. The load of the writer word acquires what the last
+        // writer wrote.
         let taken = self.readers[home].0.compare_exchange_then_fence(0, me.id.word(), Relaxed, Relaxed).is_ok();
-        // ORDERING: the load must not be older than the fence: it pairs with the one of `write`,
-        // model `rwlock::without_fences_reader_and_writer_miss_each_other`. Acquire: pairs with the
-        // Release of `unlock_write`. Model: `rwlock::a_writer_publishes_to_readers`.
+        // ORDERING: Acquire, after the fence. The fence pairs with the one of `write`; model:
+        // `rwlock::without_fences_reader_and_writer_miss_each_other`. The Acquire pairs with the
+        // Release of `unlock_write`; model: `rwlock::a_writer_publishes_to_readers`.
         if taken && self.writer.0.load(Acquire) == 0 {
             return Ok(Reading { word: home, inconsistent: None });
         }
@@ -320,8 +325,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         id.index().wrapping_add(from.shift()) % READERS
     }
 
-    /// Whether a reader that has taken that word is at home, if need be because its home moves
-    /// there.
+    /// Whether a reader that has taken `word` is at home. Moves its home there if it may.
     fn is_at_home(id: Id, from: impl Home, word: usize) -> bool {
         let home = Self::home(id, from);
         word == home || from.move_by((word + READERS - home) % READERS)
@@ -345,8 +349,8 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         answer
     }
 
-    /// Takes a word if none is `taken`, and looks whether there is a writer, until there is a word
-    /// and no writer.
+    /// Takes a reader word unless one is `taken`, and checks for a writer, again and again, until
+    /// the caller has a word and there is no writer.
     fn settle(
         &self,
         from: impl Home,
@@ -355,8 +359,8 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         wait: &mut Wait<'_, P>,
     ) -> Result<Reading, NotLocked> {
         loop {
-            // ORDERING: Acquire, as in `read`; and before a writer's lifeline is read, as in
-            // `raw::mutex`.
+            // ORDERING: Acquire, as in `read`. It comes before the load of a writer's lifeline, as
+            // in `raw::mutex`.
             let seen = self.writer.0.load(Acquire);
             match (self.judge(me, seen, wait), *taken) {
                 (Writer::Leaked(writer), _) => return Err(NotLocked::Leaked(writer)),
@@ -371,28 +375,28 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                     wait.while_held(&self.writer.0, seen, writer)?;
                 }
                 (Writer::Gone { left }, _) if left != seen => {
-                    // ORDERING: Release: who reads this word with Acquire sees what the dead had
-                    // written, as this one does by the mark. Model:
+                    // ORDERING: Release. This reader sees what the dead writer wrote, by its mark.
+                    // A participant that loads this word with Acquire must see it, too. Model:
                     // `rwlock::two_readers_and_a_writer_whoever_dies`.
                     let leave = || self.writer.0.compare_exchange(seen, left, Release, Relaxed).is_ok();
-                    let _or_look_again = wait.inherit(&self.writer.0, seen, leave);
+                    let _or_again = wait.inherit(&self.writer.0, seen, leave);
                 }
-                // Since the first look, a signal handler may have taken one while this waited.
+                // While this waited, a signal handler may have taken a reader word.
                 (Writer::Gone { .. }, None) if self.reads(me.id, None) => return Err(wait.deadlock()),
                 (Writer::Gone { .. }, None) => *taken = self.take_word(from, me, wait)?,
                 (Writer::Gone { left }, Some(word)) => {
                     if Self::is_at_home(me.id, from, word) || left != 0 {
                         return Ok(Reading { word, inconsistent: Cause::from_free_word(left) });
                     }
-                    // ORDERING: Relaxed; invariant 3 is about what this thread itself will see.
-                    let _or_look_again = self.writer.0.compare_exchange(0, DISPLACED, Relaxed, Relaxed);
+                    // ORDERING: Relaxed; invariant 3 is about what this thread itself will load.
+                    let _or_again = self.writer.0.compare_exchange(0, DISPLACED, Relaxed, Relaxed);
                 }
             }
         }
     }
 
-    /// Takes the home word, or another one; or else waits a while. Every word taken is taken before
-    /// a fence.
+    /// Takes the home word or another one, or else waits a while. A fence follows the CAS that
+    /// takes a word.
     fn take_word(
         &self,
         from: impl Home,
@@ -411,18 +415,19 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                     all[word].value = seen;
                     held_by = held_by.or(Some((word, holder)));
                 }
-                // Whatever the caller knows of leaked writers: a leaked reader may read.
+                // This does not depend on the rule for leaked writers: a leaked reader may still
+                // read.
                 Some(holder) if me.table.has_leaked(holder) => {
                     all[word].value = seen;
                     leaked_by = Some(holder);
                 }
-                // Others of its process may still read.
+                // Other threads of its process may still read.
                 Some(holder) if me.table.why_kept(holder) == Some(Kept::Ending) => {
                     wait.while_ending(place, seen)?;
                     return Ok(None);
                 }
-                // Who sleeps on the word of a dead reader watches that reader, and looks again: no
-                // need to keep WAITERS.
+                // WAITERS need not be kept: a sleeper on the word of a dead reader watches that
+                // reader, and checks again.
                 // ORDERING: as in `read`.
                 _ => {
                     // Once more, as in `Wait::inherit`.
@@ -442,16 +447,16 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         Ok(None)
     }
 
-    /// Gives a reader word back, which the caller has.
+    /// Gives back a reader word that the caller has.
     ///
     /// # If a process dies
-    /// Before the word is written: a reader died. After it, before the wake: the sleepers look, and
-    /// see it free.
+    /// Before the word is written: a reader died. After that, before the wake: the sleepers check,
+    /// and find the word free.
     #[inline]
     pub fn unlock_read(&self, word: usize) {
         let Some(place) = self.readers.get(word) else { return };
-        // ORDERING: Release. Pairs with the Acquire of the writer's look in `write` and `drain`: it
-        // writes after this reader has read. Model:
+        // ORDERING: Release. Pairs with the Acquire loads in `write` and `drain`: the writer writes
+        // after this reader has read. Model:
         // `rwlock::a_reader_is_done_before_the_writer_writes`.
         if has_waiters(place.0.swap(0, Release)) {
             Self::wake_all(&place.0);
@@ -461,20 +466,22 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     /// Takes the writer word, and waits for readers to go.
     ///
     /// # Errors
-    /// Those of [`read`](Self::read); [`NotLocked::Leaked`] of a writer, or of any reader.
+    /// Those of [`read`](Self::read); [`NotLocked::Leaked`] if a writer or any reader has leaked
+    /// its hold.
     ///
     /// # If a process dies
-    /// A writer that had the data: this writer is told. Others: nobody notices.
+    /// A writer that had the data: the answer names it as the cause of the inconsistency. Others:
+    /// nobody notices.
     #[inline]
     pub fn write(&self, me: Participant<'_, P>, deadline: Deadline) -> Result<Acquired, NotLocked> {
         self.write_with(me, deadline, Leaked::Refuse)
     }
 
-    /// [`write`](Self::write), by that rule for leaked holds; [`Leaked::Wait`] is as
+    /// [`write`](Self::write), with this rule for leaked holds. [`Leaked::Wait`] is as
     /// [`Leaked::Refuse`].
     ///
     /// # Errors
-    /// Those of [`write`](Self::write), but [`NotLocked::Leaked`] with [`Leaked::Take`].
+    /// Those of [`write`](Self::write); with [`Leaked::Take`], no [`NotLocked::Leaked`].
     ///
     /// # If a process dies
     /// As [`write`](Self::write).
@@ -485,8 +492,8 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         deadline: Deadline,
         leaked: Leaked,
     ) -> Result<Acquired, NotLocked> {
-        // ORDERING: Relaxed, then the fence, which pairs with the one of `read`; and as it
-        // acquires, too, with the Release of `unlock_write`. Model:
+        // ORDERING: Relaxed, then the fence. The fence pairs with the one of `read`. As it
+        // acquires, too, it also pairs with the Release of `unlock_write`. Model:
         // `rwlock::a_writer_overtaken_by_a_writer_sees_the_last_update`.
         let taken = self.writer.0.compare_exchange_then_fence(0, me.id.word(), Relaxed, Relaxed).is_ok();
         // ORDERING: Acquire. Pairs with the Release of `unlock_read`.
@@ -508,7 +515,8 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         let reads = self.reads(me.id, None);
         let left = match (taken, reads) {
             (true, _) => {
-                // ORDERING: Relaxed; who judges us dead decides by a CAS on the whole word.
+                // ORDERING: Relaxed; a participant that judges us dead takes over by a CAS on the
+                // whole word.
                 self.writer.0.fetch_or(DRAINING, Relaxed);
                 0
             }
@@ -520,14 +528,14 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
             self.unlock_write(left);
             return Err(refusal);
         }
-        // ORDERING: Relaxed; as above, and the mark of our death, if it comes, comes with all that
-        // we wrote.
+        // ORDERING: Relaxed, as above. If we die, the mark of our death publishes all that we
+        // wrote.
         self.writer.0.fetch_and(!DRAINING, Relaxed);
         Ok(Acquired { inconsistent: Cause::from_free_word(left) })
     }
 
-    /// Takes the writer word from nobody or from a dead writer. Gives the word that is to be put
-    /// back if this comes to nothing.
+    /// Takes the writer word if it is free or names a dead writer. Returns the value to restore if
+    /// the caller gives up.
     fn take_writer(&self, me: Participant<'_, P>, wait: &mut Wait<'_, P>) -> Result<u32, NotLocked> {
         loop {
             // ORDERING: Acquire, before the holder's lifeline is read, as in `raw::mutex`.
@@ -549,26 +557,26 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         }
     }
 
-    /// Waits, with the writer word, until no reader is there.
+    /// Waits until no reader has a word. The caller has the writer word.
     fn drain(&self, me: Participant<'_, P>, wait: &mut Wait<'_, P>) -> Result<(), NotLocked> {
         for reader in &self.readers {
             loop {
-                // ORDERING: Acquire. Pairs with the Release of `unlock_read`; and before the
-                // reader's lifeline is read, as in `raw::mutex`.
+                // ORDERING: Acquire. Pairs with the Release of `unlock_read`. It comes before the
+                // load of the reader's lifeline, as in `raw::mutex`.
                 let seen = reader.0.load(Acquire);
                 match Id::holder_in(seen) {
                     None => break,
-                    // Taken by a signal handler while this waited for another writer.
+                    // A signal handler took it while this waited for another writer.
                     Some(holder) if holder == me.id => return Err(wait.deadlock()),
                     Some(holder) if me.table.is_alive(holder) => wait.while_held(&reader.0, seen, holder)?,
                     Some(holder) => match wait.why_kept(holder) {
                         Some(Kept::Leaked) => return Err(NotLocked::Leaked(holder)),
                         Some(Kept::Ending) => wait.while_ending(&reader.0, seen)?,
-                        // ORDERING: Relaxed: that the dead has done reading goes to the next writer
-                        // with the writer word.
+                        // ORDERING: Relaxed; the writer word publishes to the next writer that the
+                        // dead reader no longer reads.
                         None => {
                             let clear = || reader.0.compare_exchange(seen, 0, Relaxed, Relaxed).is_ok();
-                            let _or_look_again = wait.inherit(&reader.0, seen, clear);
+                            let _or_again = wait.inherit(&reader.0, seen, clear);
                         }
                     },
                 }
@@ -577,12 +585,12 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         Ok(())
     }
 
-    /// Gives the writer word back, which the caller has, and leaves the word behind that is given:
-    /// 0, or [`Cause::word`] if the data may be inconsistent.
+    /// Gives back the writer word, which the caller has. `left` is the value that it leaves: 0, or
+    /// [`Cause::word`] if the data may be inconsistent.
     ///
     /// # If a process dies
-    /// Before the word is written: the writer died. After it, before the wake: the sleepers look,
-    /// and see it free.
+    /// Before the word is written: the writer died. After that, before the wake: the sleepers
+    /// check, and find the word free.
     #[inline]
     pub fn unlock_write(&self, left: u32) {
         debug_assert!(Id::holder_in(left).is_none() && !has_waiters(left));
@@ -593,8 +601,9 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         }
     }
 
-    /// Makes the caller, who writes, a reader, with no writer between. Waits only for readers that
-    /// have just come, and withdraw. `left` as in [`unlock_write`](Self::unlock_write).
+    /// Makes the caller, a writer, a reader, with no other writer in between. Waits only for
+    /// readers that have just come and withdraw. `left` is as in
+    /// [`unlock_write`](Self::unlock_write).
     ///
     /// # If a process dies
     /// As [`unlock_write`](Self::unlock_write); after it, a reader died.
@@ -607,7 +616,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     /// # If a process dies
     /// As [`downgrade`](Self::downgrade).
     pub fn downgrade_from(&self, from: impl Home, me: Participant<'_, P>, left: u32) -> Reading {
-        let mut wait = Wait::new(me, Deadline::By(None), Leaked::Take); // nothing is left of readers here
+        let mut wait = Wait::new(me, Deadline::By(None), Leaked::Take); // no leaked readers are left here
         wait.vigil = wait.vigil.map(Vigil::to_the_end); // nor can it be given up
         loop {
             if let Ok(Some(word)) = self.take_word(from, me, &mut wait) {
@@ -623,15 +632,16 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         P::wake(word, u32::MAX);
     }
 
-    /// Whether a reader word, but for that one, names the participant, who asks for itself.
+    /// Whether a reader word other than `except` names this participant, which is the caller.
     fn reads(&self, id: Id, except: Option<usize>) -> bool {
-        // ORDERING: Relaxed; its own writes it sees, and nobody else writes a word that names a
-        // living reader.
+        // ORDERING: Relaxed; the caller sees its own writes, and no other participant writes a word
+        // that names a living reader.
         let names = |word: &Line<P::Word>| Id::holder_in(word.0.load(Relaxed)) == Some(id);
         self.readers.iter().enumerate().any(|(index, word)| Some(index) != except && names(word))
     }
 
-    /// Who has the writer word, as `seen` by a load with Acquire. Any bits are understood.
+    /// Who has the writer word. `seen` is its value by a load with Acquire; any value is
+    /// understood.
     fn judge(&self, me: Participant<'_, P>, seen: u32, wait: &Wait<'_, P>) -> Writer {
         match Id::holder_in(seen) {
             None => Writer::Gone { left: seen & !WAITERS },
@@ -639,7 +649,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
             Some(holder) => match wait.why_kept(holder) {
                 Some(Kept::Leaked) => Writer::Leaked(holder),
                 Some(Kept::Ending) => Writer::Ending,
-                // It had touched nothing. There may be a displaced reader that it waited for.
+                // It had touched nothing. A displaced reader, for which it waited, may be there.
                 None if seen & (DRAINING | INCONSISTENT) == DRAINING => Writer::Gone { left: DISPLACED },
                 None => Writer::Gone { left: Cause::Died(Some(holder)).word() },
             },
@@ -651,9 +661,9 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         is_inconsistent(self.writer.0.load(Relaxed))
     }
 
-    /// The writer, to whom this is left, vouches for the data.
+    /// Marks the data consistent. For the writer alone.
     pub fn mark_consistent(&self) {
-        // ORDERING: Relaxed; the flag goes to others with the release.
+        // ORDERING: Relaxed; the release publishes the flag.
         self.writer.0.fetch_and(!INCONSISTENT, Relaxed);
     }
 
