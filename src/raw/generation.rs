@@ -1,8 +1,8 @@
 //! The state word of a [barrier](super::barrier), and the number of its generation.
 //!
 //! A generation is a number of `BITS` bits: 2 to 31 in tests, 32 in production. It is packed into
-//! bits 0–28, 30, 31 and 60 of a word. So bit 29 of either half is left to [names](super::hold),
-//! and no number looks like a hold.
+//! bits 0–28, 30, 31 and 60 of a word. Bit 29 of each half is reserved for [holds](super::hold), so
+//! no number looks like a hold.
 //!
 //! | bits     | name       | set by                                      | cleared by |
 //! |----------|------------|---------------------------------------------|-----------------------------|
@@ -13,12 +13,12 @@
 //! | 35       | WAITERS    | a waiter about to sleep                     | a break, the next generation |
 //! | 36–59    | withdrawn  | counts those that have withdrawn            | the next generation |
 //!
-//! TRIPPING: the generation has tripped, and its [places](super::places) are being stamped. Whoever
-//! finds it helps with that, and begins the next generation.
+//! TRIPPING: the generation has tripped, and its [places](super::places) are being stamped. A
+//! thread that finds it helps with that, and begins the next generation.
 //!
-//! The count of those that have withdrawn wraps after 2^24 of them in one generation. It is there
-//! so that an exchange fails of one that has seen the state before a withdrawal. That one must not
-//! stall just before its exchange while so many withdraw, or a multiple of it.
+//! The count of withdrawals wraps after 2^24 in one generation. Its purpose: a thread that read the
+//! state before a withdrawal fails with its exchange after it. Such a thread must not stall just
+//! before its exchange while exactly 2^24 waiters withdraw, or a multiple.
 
 use super::hold::HELD;
 
@@ -29,7 +29,7 @@ pub(super) const WAITERS: u64 = 1 << 35;
 const ONE_WITHDRAWN: u64 = 1 << 36;
 const WITHDRAWN: u64 = (1 << 60) - ONE_WITHDRAWN;
 
-/// Where a generation is in a word.
+/// A generation's bits in a word.
 pub(super) fn pack(generation: u32) -> u64 {
     let above = u64::from(generation >> 29);
     u64::from(generation & (HELD - 1)) | (above & 3) << 30 | above >> 2 << 60
@@ -41,7 +41,7 @@ pub(super) fn unpack(word: u64) -> u32 {
     word as u32 & (HELD - 1) | (above as u32) << 29
 }
 
-/// How many generations one is after another, as far as the bits go.
+/// How many generations `to` comes after `from`, modulo 2^`BITS`.
 pub(super) fn distance<const BITS: u32>(from: u32, to: u32) -> u32 {
     to.wrapping_sub(from) & most::<BITS>()
 }
@@ -51,7 +51,7 @@ pub(super) fn next<const BITS: u32>(generation: u32) -> u32 {
     generation.wrapping_add(1) & most::<BITS>()
 }
 
-/// The last one before they begin again.
+/// The last generation before the numbers begin again.
 pub(super) fn most<const BITS: u32>() -> u32 {
     const { assert!(1 < BITS && BITS <= u32::BITS, "a generation has 2 to 32 bits") };
     u32::MAX >> (u32::BITS - BITS)
@@ -75,7 +75,7 @@ impl<const BITS: u32> State<BITS> {
         self.0 & flag != 0
     }
 
-    /// Whether this generation is there, and neither tripped nor broken.
+    /// Whether this generation is current, and neither tripped nor broken.
     pub(super) fn is_open_in(self, generation: u32) -> bool {
         self.generation() == generation && !self.has(TRIPPING | BROKEN)
     }
@@ -85,7 +85,7 @@ impl<const BITS: u32> State<BITS> {
         self.is_open_in(generation) && self.has(RUNNING)
     }
 
-    /// This generation, with one more that has withdrawn.
+    /// This generation, with one more withdrawal.
     pub(super) fn one_withdrawn(self) -> Self {
         Self(self.0 & !WITHDRAWN | self.0.wrapping_add(ONE_WITHDRAWN) & WITHDRAWN)
     }

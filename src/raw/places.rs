@@ -1,7 +1,7 @@
-//! The places of a [barrier](super::barrier): one word for each party, which tells its waiter what
-//! became of the generation.
+//! The places of a [barrier](super::barrier): one word for each party, from which its waiter learns
+//! the outcome of the generation.
 //!
-//! The upper half is a [hold](super::hold) word: it names the waiter as long as there is one.
+//! The upper half is a [hold](super::hold) word. It names the waiter as long as there is one.
 //!
 //! | bits     | name       | meaning                                                          |
 //! |----------|------------|------------------------------------------------------------------|
@@ -9,26 +9,27 @@
 //! | 32–59    | name       | the waiter, with HELD                                            |
 //! | 61       | HELD       | there is a waiter                                                |
 //! | 62       | TRIPPED    | the stamp: its generation has tripped                            |
-//! | 63       | WANTED     | with a stamp: whoever leaves the place wakes those that sleep without one |
+//! | 63       | WANTED     | with a stamp: a waiter that leaves the place wakes the sleepers that have none |
 //! |          |            | without: its waiter is about to withdraw                         |
 //!
-//! The next generation begins only after the last stamp. So a place without a stamp whose
-//! generation is over is that of a waiter that was told to go, or will be: others may have it. A
-//! place with a stamp belongs to its waiter, as long as it lives.
+//! The next generation begins only after the last stamp. Assume that a place has no stamp and its
+//! generation is over: its waiter has learned, or will learn, that the generation did not trip. So
+//! others may have the place. A place with a stamp belongs to its waiter as long as the waiter
+//! lives.
 //!
 //! A waiter of generation `g` leaves the number `g + 1` behind. So a place that was used in a
 //! generation that has tripped does not look again as it did before in that generation.
 //!
 //! # Withdrawing
 //!
-//! A generation does not trip by a look that finds a waiter about to withdraw. Its death counts,
-//! and nobody else takes its place, as long as the generation is open. If that trips nevertheless,
-//! the place is stamped as all are.
+//! A thread that finds a waiter about to withdraw does not trip the generation. As long as the
+//! generation is open, the waiter's death counts, and nobody else takes its place. If the
+//! generation trips nevertheless, the place is stamped as all are.
 //!
 //! A waiter that has withdrawn from generation `g` leaves the number `g` behind. So the place may
-//! look again as it did before in that generation. Whoever takes it by an old look arrives, and is
-//! not late: while the place looks so the generation cannot trip, and after the trip it does not
-//! look so.
+//! look again as it did before in that generation. A thread may take it by an old value: it then
+//! arrives, and is not late. While the place has that value the generation cannot trip, and after
+//! the trip the place has another value.
 
 use super::generation::{distance, most, next, pack, unpack};
 use super::hold::Id;
@@ -44,15 +45,15 @@ const WANTED: u64 = 1 << 63;
 struct Place<const BITS: u32>(u64);
 
 impl<const BITS: u32> Place<BITS> {
-    /// That of a waiter.
+    /// The place of a waiter.
     fn waiting(generation: u32, id: Id) -> Self {
         Self(u64::from(id.word()) << 32 | pack(generation))
     }
-    /// One without a waiter.
+    /// A place without a waiter.
     fn free(generation: u32) -> Self {
         Self(pack(generation))
     }
-    /// What a waiter of this generation leaves.
+    /// The place as a waiter of this generation leaves it.
     fn left_in(generation: u32) -> Self {
         Self::free(next::<BITS>(generation))
     }
@@ -68,28 +69,27 @@ impl<const BITS: u32> Place<BITS> {
     fn is_in(self, generation: u32) -> bool {
         unpack(self.0) == generation
     }
-    /// The waiter in this generation, if that has not tripped.
+    /// The waiter in this generation, if the place has no stamp.
     fn waiter_in(self, generation: u32) -> Option<Id> {
         self.id().filter(|_| self.is_in(generation) && !self.has(TRIPPED))
     }
     fn without(self, flag: u64) -> Self {
         Self(self.0 & !flag)
     }
-    /// Whether it is that of a waiter, perhaps, who is about to withdraw.
+    /// Whether its waiter, if it has one, is about to withdraw.
     fn is_withdrawing(self) -> bool {
         self.0 & (TRIPPED | WANTED) == WANTED
     }
     fn is_of(self, arrival: Arrival) -> bool {
         self.id() == Some(arrival.id) && self.is_in(arrival.generation)
     }
-    /// Whether it was left, or should have been, so long before this generation that this may soon
-    /// have the same number.
+    /// Whether its last generation is so long past that `generation` may soon have the same number.
     fn is_long_before(self, generation: u32) -> bool {
         distance::<BITS>(unpack(self.0), next::<BITS>(generation)) > most::<BITS>() / 2
     }
 }
 
-/// Who waits where.
+/// A waiter, its place and its generation.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Arrival {
     pub(super) index: usize,
@@ -97,10 +97,10 @@ pub(super) struct Arrival {
     pub(super) id: Id,
 }
 
-/// What an attempt to arrive came to.
+/// How an attempt to arrive ended.
 pub(super) enum Arrived {
     At(usize),
-    /// Others have all places.
+    /// Other waiters have all places.
     Full,
     /// The generation is over.
     Late,
@@ -113,15 +113,15 @@ pub(super) enum Mine {
     Tripped,
     /// No stamp.
     Waiting,
-    /// Another has it: its generation is over, and has not tripped.
+    /// Another waiter has it: the generation is over, and has not tripped.
     Lost,
 }
 
-/// What a look at the places came to.
+/// What a check of all places found.
 pub(super) struct Survey {
-    /// All are those of waiters of the generation.
+    /// All places are those of waiters of the generation.
     pub(super) all_there: bool,
-    /// One of these that has died.
+    /// A waiter that has died.
     pub(super) died: Option<Id>,
 }
 
@@ -130,21 +130,21 @@ pub(super) struct Survey {
 pub(super) struct Places<'b, P: Platform, const BITS: u32>(pub(super) &'b [P::Word64]);
 
 impl<'b, P: Platform, const BITS: u32> Places<'b, P, BITS> {
-    /// The indices, this one first (modulo their number).
+    /// The indices, `first` first (modulo their number).
     fn from(&self, first: usize) -> impl Iterator<Item = usize> + use<P, BITS> {
         let count = self.0.len();
         (0..count).map(move |i| (first % count + i) % count)
     }
 
-    /// Takes a place for the caller in this generation. `is_open`: whether it is there and open,
-    /// now.
+    /// Takes a place for the caller in this generation. `is_open` says whether the generation is
+    /// there and open now.
     pub(super) fn take(&self, me: Participant<'_, P>, generation: u32, is_open: impl Fn() -> bool) -> Arrived {
         for index in self.from(me.id.index()) {
             let place = &self.0[index];
             loop {
                 // ORDERING: Acquire. Pairs with the Release of an arrival and of a departure: the
-                // state that is read after it is not older than the one that these were for. If the
-                // owner is judged: as `Table::is_alive` wants it. Model:
+                // state, which `is_open` reads next, is not older than theirs. It is also what
+                // `Table::is_alive` needs. Model:
                 // `places::a_stalled_arrival_displaces_nobody`.
                 let found = Place::<BITS>(place.load(Acquire));
                 if found.waiter_in(generation).is_some() {
@@ -153,7 +153,8 @@ impl<'b, P: Platform, const BITS: u32> Places<'b, P, BITS> {
                 let stands = |id: Id| found.has(TRIPPED) && id != me.id && me.table.is_alive(id);
                 if found.id().is_some_and(stands) {
                     let wanted = found.with(WANTED);
-                    // ORDERING: Relaxed; whoever leaves finds it in the word that it changes.
+                    // ORDERING: Relaxed; a waiter that leaves finds the flag in the word that it
+                    // changes.
                     if found == wanted || place.compare_exchange(found.0, wanted.0, Relaxed, Relaxed).is_ok() {
                         break;
                     }
@@ -162,8 +163,9 @@ impl<'b, P: Platform, const BITS: u32> Places<'b, P, BITS> {
                 if !is_open() {
                     return Arrived::Late;
                 }
-                // ORDERING: Release. Pairs with the Acquire in `survey`: the leader, which sees all
-                // arrivals and releases their owners, passes on what they wrote. Model:
+                // ORDERING: Release. Pairs with the Acquire in `survey`: the leader sees all
+                // arrivals and releases the waiters, and so passes on what each of them wrote.
+                // Model:
                 // `barrier::a_trip_publishes`.
                 let mine = Place::<BITS>::waiting(generation, me.id);
                 if place.compare_exchange(found.0, mine.0, Release, Relaxed).is_ok() {
@@ -176,8 +178,9 @@ impl<'b, P: Platform, const BITS: u32> Places<'b, P, BITS> {
 
     /// What the waiter finds in its own place.
     pub(super) fn find(&self, arrival: Arrival) -> Mine {
-        // ORDERING: Acquire. Pairs with the Release of the stamp: the waiter sees what all wrote
-        // before they arrived, as the one that stamped it does. Model: `barrier::a_trip_acquires`.
+        // ORDERING: Acquire. Pairs with the Release of the stamp: the waiter sees what all parties
+        // wrote before they arrived, because the stamping thread saw it. Model:
+        // `barrier::a_trip_acquires`.
         let found = Place::<BITS>(self.0[arrival.index].load(Acquire));
         match (found.is_of(arrival), found.has(TRIPPED)) {
             (false, _) => Mine::Lost,
@@ -186,14 +189,14 @@ impl<'b, P: Platform, const BITS: u32> Places<'b, P, BITS> {
         }
     }
 
-    /// The place of a waiter of this generation, itself the caller, where it has one.
+    /// The arrival of the caller in this generation, if it has a place.
     pub(super) fn arrival_of(&self, id: Id, generation: u32) -> Option<Arrival> {
         let arrivals = (0..self.0.len()).map(|index| Arrival { index, generation, id });
         // ORDERING: Relaxed; the caller wrote it.
         arrivals.into_iter().find(|arrival| Place::<BITS>(self.0[arrival.index].load(Relaxed)).is_of(*arrival))
     }
 
-    /// The caller leaves its place, if it still has it. True if others sleep that want it.
+    /// Leaves the caller's place, if it still has it. True if sleepers want the place.
     #[must_use]
     pub(super) fn leave(&self, arrival: Arrival) -> bool {
         let place = &self.0[arrival.index];
@@ -209,29 +212,30 @@ impl<'b, P: Platform, const BITS: u32> Places<'b, P, BITS> {
         false
     }
 
-    /// The caller is about to withdraw. False if it has a stamp, or others have its place.
+    /// Marks that the caller is about to withdraw. False if its place has a stamp, or is another's.
     #[must_use]
     pub(super) fn begin_to_withdraw(&self, mine: Arrival) -> bool {
-        // ORDERING: Relaxed; the state, which is exchanged next, passes it on.
+        // ORDERING: Relaxed; the exchange of the state, which follows, publishes it.
         self.change(mine, |waiting| waiting.with(WANTED))
     }
 
-    /// The caller, which was about to withdraw, waits on as before.
+    /// Takes that mark back: the caller waits on as before.
     pub(super) fn stay(&self, mine: Arrival) {
         let _or_it_has_a_stamp = self.change(mine, |withdrawing| withdrawing.without(WANTED));
     }
 
-    /// The caller, which was about to withdraw, leaves its place. To be told to those that sleep.
+    /// Leaves the place of the caller, which was about to withdraw. The caller then wakes the
+    /// sleepers.
     pub(super) fn withdraw(&self, mine: Arrival) {
         let _it_has_no_stamp = self.change(mine, |_| Place::free(mine.generation));
     }
 
-    /// Changes the caller's own place, if it still has it, and without a stamp.
+    /// Changes the caller's place, if the caller still has it, and it has no stamp.
     fn change(&self, mine: Arrival, change: impl Fn(Place<BITS>) -> Place<BITS>) -> bool {
         let place = &self.0[mine.index];
         let mut found = Place::<BITS>(place.load(Relaxed));
         while found.waiter_in(mine.generation) == Some(mine.id) {
-            // ORDERING: Relaxed. An exchange keeps what the arrival has released; to leave
+            // ORDERING: Relaxed. An exchange keeps what the arrival has released, and leaving
             // publishes nothing more.
             match place.compare_exchange(found.0, change(found).0, Relaxed, Relaxed) {
                 Ok(_) => return true,
@@ -241,62 +245,62 @@ impl<'b, P: Platform, const BITS: u32> Places<'b, P, BITS> {
         false
     }
 
-    /// Looks whether all places are those of waiters of this generation, and they are alive.
+    /// Checks whether all places are those of living waiters of this generation.
     pub(super) fn survey(&self, me: Participant<'_, P>, generation: u32) -> Survey {
         let mut survey = Survey { all_there: true, died: None };
         for place in self.0 {
             let found = Place::<BITS>(place.load(Acquire)); // ORDERING: as in `take`.
             let waiter = found.waiter_in(generation);
             survey.all_there &= waiter.is_some() && !found.is_withdrawing();
-            // Once more if it is dead: it may have been told that the barrier is broken, and have
-            // died since.
-            // ORDERING: Relaxed; what the dead wrote was seen with its mark.
+            // A dead waiter's place is read once more: the waiter may have left before it died.
+            // ORDERING: Relaxed; what the dead waiter wrote was seen with its mark.
             let is_missed = |id: &Id| !me.table.is_alive(*id) && place.load(Relaxed) == found.0;
             survey.died = survey.died.or(waiter.filter(|id| *id != me.id).filter(is_missed));
         }
         survey
     }
 
-    /// Stamps all places of a generation that has tripped, from this one on.
+    /// Stamps all places of a generation that has tripped, `first` first.
     ///
-    /// All of them are those of its waiters, or stamped, or left. If the caller is late there is
-    /// none to be stamped: after a trip nobody arrives in its generation.
+    /// Each place is that of a waiter of the generation, or stamped, or left. A late caller finds
+    /// none to stamp: after a trip nobody arrives in its generation.
     pub(super) fn stamp(&self, generation: u32, first: usize) {
         for index in self.from(first) {
             let place = &self.0[index];
             // ORDERING: Relaxed; the caller has seen the trip, and with it all arrivals. If it
-            // finds a stamp, whoever sees the next generation finds it, too.
+            // finds a stamp, every thread that sees the next generation finds it, too.
             let mut found = Place::<BITS>(place.load(Relaxed));
             while found.waiter_in(generation).is_some() {
                 // ORDERING: Release. Pairs with the Acquire in `find`.
                 match place.compare_exchange(found.0, found.with(TRIPPED).0, Release, Relaxed) {
                     Ok(_) => break,
-                    // Stamped by another; or its waiter is about to withdraw, or to stay.
+                    // Another thread has stamped it, or its waiter is about to withdraw, or to
+                    // stay.
                     Err(now) => found = Place(now),
                 }
             }
         }
     }
 
-    /// Clears what a row of resets has left behind, before its number comes round. (A trip uses all
-    /// places.) `is_there`: whether the generation is there, now.
+    /// Clears what a row of resets has left behind, before its number is used again. (A trip uses
+    /// all places.) `is_there` says whether the generation is there now.
     pub(super) fn forget_the_long_gone(&self, generation: u32, is_there: impl Fn() -> bool) {
         for place in self.0 {
             // ORDERING: Acquire, as in `take`. Model: `places::a_late_reset_takes_no_place`.
             let found = Place::<BITS>(place.load(Acquire));
-            // If the caller is late, what seems to be long gone may be new: so it looks whether it
-            // is.
+            // If the caller is late, a place that seems to be long past may be new. So it checks
+            // whether it is late.
             if !found.has(TRIPPED) && found.is_long_before(generation) && is_there() {
-                // ORDERING: Relaxed; it changes the number alone, for one that is past as well.
+                // ORDERING: Relaxed; it changes the number alone, to another one that is past.
                 let free = Place::<BITS>::free(generation);
                 let _taken = place.compare_exchange(found.0, free.0, Relaxed, Relaxed);
             }
         }
     }
 
-    /// Who waits in this generation.
+    /// The participants that wait in this generation.
     pub(super) fn waiters(self, generation: u32) -> impl Iterator<Item = Id> + use<'b, P, BITS> {
-        // ORDERING: Relaxed; what may be otherwise when it is read.
+        // ORDERING: Relaxed; the answer may be outdated as soon as it is given.
         self.0.iter().filter_map(move |place| Place::<BITS>(place.load(Relaxed)).waiter_in(generation))
     }
 }
