@@ -1,31 +1,31 @@
-//! An event of 4 bytes: set, cleared, waited for.
+//! An event of 4 bytes, which is set, cleared and waited for.
 //!
 //! # State word
 //!
-//! | bits | name    | set by                        | cleared by                                             |
-//! |------|---------|-------------------------------|--------------------------------------------------------|
-//! | 0–26 | epoch   | counted on by a `set` that finds SET clear, modulo 2^27 | never                        |
-//! | 27   | AUTO    | construction                  | never                                                  |
-//! | 28   | SET     | `set`                         | `clear`; with AUTO also the waiter that it releases    |
-//! | 29   | 0       | nobody: it would make the word look like a [hold](super::hold)  |                       |
-//! | 30   | 0       | nobody: it would make the word look like a cut lifeline        |                       |
-//! | 31   | WAITERS | a waiter about to sleep       | `set`                                                  |
+//! | bits | name     | set by                        | cleared by                                             |
+//! |------|----------|-------------------------------|--------------------------------------------------------|
+//! | 0–26 | sequence | counts each `set` that finds SET clear, modulo 2^27 | never                            |
+//! | 27   | AUTO     | construction                  | never                                                  |
+//! | 28   | SET      | `set`                         | `clear`; with AUTO also the waiter that it releases    |
+//! | 29   | 0        | nobody: it would make the word look like a [hold](super::hold)  |                      |
+//! | 30   | 0        | nobody: it would make the word look like a cut lifeline        |                       |
+//! | 31   | WAITERS  | a waiter about to sleep       | `set`                                                  |
 //!
-//! The word 0 is a cleared event of the kind that stays set. Any word is some event.
+//! The word 0 is a cleared event without AUTO. Any word is some event.
 //!
 //! # Invariants
 //!
-//! 1. Without AUTO: whoever has seen a word with another epoch, or without SET and then with it,
-//!    was there at a `set`. So a waiter is released by a `set` that happens after its first look,
-//!    even if a `clear` follows at once: it compares epochs. The epoch wraps after 2^27 sets, each
-//!    with a clear in between: harmless unless all of them fall between two looks.
+//! 1. Without AUTO: a waiter that reads another sequence than at first, or SET after a word without
+//!    SET, was there at a `set`. So a `set` after a waiter's first load releases the waiter, even
+//!    if a `clear` follows at once: the waiter compares sequences. The sequence wraps after 2^27
+//!    sets, each with a clear in between. That matters only if all of them fall between two loads.
 //! 2. With AUTO: each change of SET from 1 to 0 is a `clear`, or the CAS of the one waiter that it
 //!    releases.
-//! 3. While anybody sleeps on a word without SET, WAITERS is set in it, or somebody who was woken,
-//!    and who will set it again or take SET with it, is on its way and is watched by the sleepers
-//!    (see [`vigil`](super::vigil)).
-//! 4. Every change of the word is a read-modify-write, so what one `set` published goes along with
-//!    all later ones.
+//! 3. While a waiter sleeps on a word without SET, WAITERS is set in the word; or a woken waiter,
+//!    which the sleepers watch (see [`vigil`](super::vigil)), is about to set it again, or to take
+//!    SET with it.
+//! 4. Every change of the word is a read-modify-write. So what one `set` published is part of all
+//!    later ones.
 
 use super::hold::{WAITERS, has_waiters};
 use super::table::Participant;
@@ -38,6 +38,7 @@ const SEQUENCE: u32 = (1 << 27) - 1;
 const AUTO: u32 = 1 << 27;
 const SET: u32 = 1 << 28;
 
+/// Whether the event is set.
 #[inline(always)]
 fn is_set(word: u32) -> bool {
     word & SET != 0
@@ -56,12 +57,12 @@ pub struct Event<P: Platform> {
     word: P::Word,
 }
 
-/// The event was not set while the caller waited.
+/// Why a wait ended although the event was not set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotSet {
-    /// It was not until the deadline.
+    /// It was not set by the deadline.
     TimedOut,
-    /// It was not until the caller was [interrupted](crate::interruptible).
+    /// It was not set before the caller was [interrupted](crate::interruptible).
     Interrupted,
 }
 
@@ -79,7 +80,7 @@ impl From<Ended> for NotSet {
 pub struct Moment(u32);
 
 impl<P: Platform> Event<P> {
-    /// The word of a cleared event that each `set` releases one waiter of. The other kind's is 0.
+    /// The word of a cleared event with AUTO: each `set` releases one waiter. Without AUTO it is 0.
     pub const AUTO_RESET: u32 = AUTO;
 
     /// An event around this word.
@@ -87,22 +88,22 @@ impl<P: Platform> Event<P> {
         Self { word }
     }
 
-    /// Sets it. Releases all who wait; with AUTO one of them, or the next to come.
+    /// Sets the event. Releases all waiters; with AUTO, one of them, or the next to come.
     ///
     /// # If a process dies
-    /// The setter, before the word is written: nothing was set. After it, before the wake: the
-    /// sleepers look, and see it. A waiter: nobody notices; the wake that it was given is not
-    /// needed by the others, who look.
+    /// The setter, before the word is written: nothing was set. After that, before the wake: the
+    /// sleepers check, and find it set. A waiter: nobody notices. The others do not need the wake
+    /// that it was given, because its death makes them check.
     #[inline]
     pub fn set(&self) {
         let mut seen = self.word.load(Relaxed);
         loop {
             let counted = if is_set(seen) { seen & SEQUENCE } else { seen.wrapping_add(1) & SEQUENCE };
             let new = seen & AUTO | SET | counted;
-            // ORDERING: Release, and written even if it is set already: pairs with the Acquire of
-            // whom it releases, and of the `clear` that ends it. A mere load would let a producer
-            // believe in a SET that a consumer has cleared before it looked for work. Models:
-            // `event::a_set_publishes`, `event::a_set_is_seen_by_the_clear_after_it`.
+            // ORDERING: Release, written even if the event is set already. Pairs with the Acquire
+            // of the waiter that it releases, and of the `clear` that ends it. With a mere load, a
+            // producer could rely on a SET that a consumer has cleared before it checked for work.
+            // Models: `event::a_set_publishes`, `event::a_set_is_seen_by_the_clear_after_it`.
             match self.word.compare_exchange(seen, new, Release, Relaxed) {
                 Ok(_) => break,
                 Err(now) => seen = now,
@@ -118,16 +119,17 @@ impl<P: Platform> Event<P> {
         P::wake(&self.word, count);
     }
 
-    /// Clears it. Gives whether it was set.
+    /// Clears the event. Returns whether it was set.
     #[inline]
     pub fn clear(&self) -> bool {
-        // ORDERING: Acquire. Pairs with the Release of the `set` that this ends: who clears, and
-        // then looks for work, sees the work of every setter whose set is undone by this. Model:
+        // ORDERING: Acquire. Pairs with the Release of the `set` that this ends: a participant that
+        // clears, and then checks for work, sees the work of every setter whose set it has undone.
+        // Model:
         // `event::a_clear_acquires`.
         is_set(self.word.fetch_and(!SET, Acquire))
     }
 
-    /// Whether it is set at the moment. Takes nothing.
+    /// Whether the event is set at the moment. Clears nothing.
     #[inline]
     pub fn is_set(&self) -> bool {
         // ORDERING: Acquire, as in `wait`.
@@ -139,7 +141,7 @@ impl<P: Platform> Event<P> {
         is_auto(self.word.load(Relaxed))
     }
 
-    /// Does not wait: whether it is set; with AUTO it is then cleared by the same step.
+    /// Whether the event is set, without waiting. With AUTO, the same step clears it.
     pub fn try_wait(&self) -> bool {
         loop {
             let seen = self.word.load(Acquire);
@@ -152,8 +154,8 @@ impl<P: Platform> Event<P> {
         }
     }
 
-    /// Waits until it is set, or was set since the call, but not longer than until `deadline`
-    /// ([`Platform::now`]'s clock; `None`: for ever). With AUTO, clears it by the same step.
+    /// Waits until the event is set, or was set since the call; at most to `deadline`
+    /// ([`Platform::now`]'s clock; `None`: forever). With AUTO, the same step clears it.
     ///
     /// # Errors
     /// [`NotSet`].
@@ -162,8 +164,8 @@ impl<P: Platform> Event<P> {
     /// As [`set`](Self::set).
     #[inline]
     pub fn wait(&self, me: Participant<'_, P>, deadline: Option<Duration>) -> Result<(), NotSet> {
-        // ORDERING: Acquire. Pairs with the Release of `set`: who is released sees what the setter
-        // wrote. Model: `event::a_wait_acquires`.
+        // ORDERING: Acquire. Pairs with the Release of `set`: a released waiter sees what the
+        // setter wrote. Model: `event::a_wait_acquires`.
         let seen = self.word.load(Acquire);
         if is_set(seen) && !is_auto(seen) {
             return Ok(());
@@ -171,14 +173,14 @@ impl<P: Platform> Event<P> {
         self.wait_since(me, deadline, Moment(seen & SEQUENCE))
     }
 
-    /// What [`wait_since`](Self::wait_since) takes.
+    /// The present moment, for [`wait_since`](Self::wait_since).
     pub fn moment(&self) -> Moment {
-        // ORDERING: Relaxed; an epoch alone says nothing, and `wait_since` looks again.
+        // ORDERING: Relaxed; a sequence alone publishes nothing, and `wait_since` loads again.
         Moment(self.word.load(Relaxed) & SEQUENCE)
     }
 
-    /// As [`wait`](Self::wait), but a set since that moment is enough, if the event was not set at
-    /// that moment. (With AUTO it makes no difference.)
+    /// As [`wait`](Self::wait), but a `set` since `moment` is enough, if the event was not set at
+    /// `moment`. (With AUTO it makes no difference.)
     ///
     /// # Errors
     /// [`NotSet`].
@@ -188,8 +190,8 @@ impl<P: Platform> Event<P> {
     #[cold]
     pub fn wait_since(&self, me: Participant<'_, P>, deadline: Option<Duration>, moment: Moment) -> Result<(), NotSet> {
         let mut vigil = None;
-        // WAITERS once we have slept: others may sleep still, and the wake that we were given was
-        // theirs, too.
+        // WAITERS once the caller has slept: others may still sleep, and the wake that the caller
+        // was given was theirs, too.
         let mut slept = 0;
         loop {
             let seen = self.word.load(Acquire); // ORDERING: as in `wait`.
@@ -207,11 +209,11 @@ impl<P: Platform> Event<P> {
         }
     }
 
-    /// Goes through an event seen set: at once, or with AUTO by the CAS that clears it. False if
-    /// somebody else was quicker.
+    /// Passes an event that was seen set: at once, or with AUTO by the CAS that clears it. False if
+    /// another participant was quicker.
     fn pass(&self, seen: u32, slept: u32) -> bool {
-        // ORDERING: Acquire, though the value was seen with it: a `set` since, of an event that was
-        // set, has written the same value again, and is undone by this. Model:
+        // ORDERING: Acquire, though `seen` was loaded with Acquire: a later `set` may have written
+        // the same value again, and this CAS undoes it. Model:
         // `event::a_set_is_seen_by_whom_it_releases`.
         !is_auto(seen) || self.word.compare_exchange(seen, seen & !SET | slept, Acquire, Relaxed).is_ok()
     }

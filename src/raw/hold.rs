@@ -1,8 +1,8 @@
 //! A hold is a word that names its holder.
 //!
-//! Whatever can be held is a 32-bit word that the same compare-and-swap fills with the holder's
-//! [`Id`] that takes the hold. There is no instant at which something is held and nobody can tell
-//! by whom; so there is no log and no recovery.
+//! Everything that can be held is a 32-bit word. The compare-and-swap that takes the hold writes
+//! the holder's [`Id`] into it. So there is no instant at which something is held and its holder is
+//! unknown. There is no log, and no recovery.
 //!
 //! # The word of a hold
 //!
@@ -13,14 +13,15 @@
 //! | 28    | PANICKED     | with INCONSISTENT: a release in a panic   | with INCONSISTENT                  |
 //! | 29    | HELD         | the CAS that takes the hold               | release                            |
 //! | 30    | INCONSISTENT | a taker-over with that CAS; a panic       | its holder, by `mark_consistent`   |
-//! | 31    | WAITERS      | one about to sleep                        | release                            |
+//! | 31    | WAITERS      | a waiter about to sleep                   | release                            |
 //!
-//! Without HELD but with INCONSISTENT, bits 0–27 keep the [`Id`] of the one who died or panicked
-//! (0: not known). With HELD they are the holder's, so who died or panicked is known to the holder
-//! alone, who was told; *that* it was a panic stays in the word.
+//! Without HELD but with INCONSISTENT, bits 0–27 keep the [`Id`] of the participant that died or
+//! panicked (0: not known). With HELD they are the holder's. Only the holder then knows which
+//! participant died or panicked, because it learned that when it took the hold. PANICKED stays in
+//! the word.
 //!
-//! HELD also keeps ids apart from thread ids, which stay below 2^22: no mistake of the kernel's
-//! with one of these words could take one for the other.
+//! HELD also keeps ids apart from thread ids, which stay below 2^22. So the kernel, which looks for
+//! thread ids, cannot take one of these words for a lifeline.
 
 use core::fmt;
 
@@ -28,10 +29,10 @@ use core::fmt;
 pub const HELD: u32 = 1 << 29;
 /// Bit 28, of an inconsistent word: the cause is a panic, not a death.
 pub const PANICKED: u32 = 1 << 28;
-/// Bit 30: what is protected was left by one who died or panicked, and nobody has vouched for it
-/// since.
+/// Bit 30: a holder died or panicked, and no later holder has marked what the word protects as
+/// consistent.
 pub const INCONSISTENT: u32 = 1 << 30;
-/// Bit 31: somebody sleeps, or is about to.
+/// Bit 31: a waiter sleeps, or is about to.
 pub const WAITERS: u32 = 1 << 31;
 
 /// Whether a participant sleeps on the word, or is about to.
@@ -49,16 +50,16 @@ pub(crate) fn is_inconsistent(word: u32) -> bool {
 const INDEX_BITS: u32 = 12;
 const NAME: u32 = PANICKED - 1;
 
-/// Who holds: a slot of the segment's participant table, and the slot's generation.
+/// The name of a participant: its slot in the segment's table, and the slot's generation.
 ///
-/// An id is never reused while a word names it: a slot is taken again with the next generation, and
-/// after the last one only if no word names the id that comes next, and nobody is about to act on
-/// such a word ([`recycle`](super::table::recycle)).
+/// An id is not reused while a word names it. Each registration in a slot has the next generation.
+/// After the last generation the slot is used again only if no word names the id that comes next,
+/// and no participant is about to act on such a word ([`recycle`](super::table::recycle)).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id(u32);
 
 impl Id {
-    /// The most participants that a segment can have: what an id can number.
+    /// The largest number of participants that a segment can have.
     pub const MOST_PARTICIPANTS: usize = 1 << INDEX_BITS;
 
     pub(crate) const fn new(index: usize, generation: u16) -> Self {
@@ -73,7 +74,7 @@ impl Id {
         (word & HELD != 0).then_some(Self(word & (HELD | NAME)))
     }
 
-    /// The word of a hold of this participant's without any flag.
+    /// The word of this participant's hold, without any flag.
     #[inline(always)]
     #[must_use]
     pub fn word(self) -> u32 {
@@ -86,8 +87,8 @@ impl Id {
         (self.0 & (Self::MOST_PARTICIPANTS as u32 - 1)) as usize
     }
 
-    /// The number of the participant among those that have had the slot, from 1; it may begin anew
-    /// after 65,535.
+    /// The number of the participant among those that have had the slot, from 1. After 65,535 it
+    /// may begin anew.
     #[must_use]
     pub fn generation(self) -> u16 {
         (self.0 >> INDEX_BITS) as u16
@@ -107,7 +108,7 @@ impl fmt::Display for Id {
     }
 }
 
-/// Why what a lock protects may be inconsistent. The id is absent where it is no longer known.
+/// Why what a lock protects may be inconsistent. The id is absent if it is no longer known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
     /// The holder died while it held.
@@ -127,16 +128,16 @@ impl Cause {
         }
     }
 
-    /// The cause of a word, free or held, without the name: 0 if it is consistent. Any bit pattern
-    /// is understood.
+    /// The cause in a word, free or held, without the name. 0 if the word is consistent. Any bit
+    /// pattern is understood.
     pub(crate) fn nameless_in(word: u32) -> u32 {
         if is_inconsistent(word) { word & (INCONSISTENT | PANICKED) } else { 0 }
     }
 
     /// The cause that a free word gives, if it is inconsistent. Any bit pattern is understood.
     pub(crate) fn from_free_word(word: u32) -> Option<Self> {
-        // The name 0 is also slot 0 in its generation 0: generations count from 1 on (`table`), so
-        // it is nobody's.
+        // The name 0 would be slot 0 in generation 0. Generations count from 1 (`table`), so it is
+        // nobody's.
         let id = (word & NAME != 0).then_some(Id(HELD | word & NAME));
         match (is_inconsistent(word), word & PANICKED != 0) {
             (false, _) => None,

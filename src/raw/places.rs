@@ -274,8 +274,7 @@ impl<'b, P: Platform, const BITS: u32> Places<'b, P, BITS> {
                 // ORDERING: Release. Pairs with the Acquire in `find`.
                 match place.compare_exchange(found.0, found.with(TRIPPED).0, Release, Relaxed) {
                     Ok(_) => break,
-                    // Another thread has stamped it, or its waiter is about to withdraw, or to
-                    // stay.
+                    // Stamped by another thread, or its waiter is about to withdraw, or to stay.
                     Err(now) => found = Place(now),
                 }
             }

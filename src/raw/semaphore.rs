@@ -1,54 +1,56 @@
-//! A counting semaphore of 12 bytes: permits that nobody holds by name.
+//! A counting semaphore of 12 bytes. Its permits have no names: the word does not say who took
+//! them.
 //!
-//! Any participant may release, as in POSIX and Python; so a permit taken by one who then died is
-//! gone, because nobody can know whether somebody else was to release it. Where permits should come
-//! back, they must be named: [`PermitPool`](super::permit_pool). What the dead never take along is
-//! a wake.
+//! Any participant may release, as in POSIX and Python. So a permit is lost if the participant that
+//! took it dies: nobody can know whether another participant was to release it. Permits that come
+//! back must be named: see [`PermitPool`](super::permit_pool). A wake is never lost with a dead
+//! participant.
 //!
 //! # State
 //!
 //! The first word:
 //!
-//! | bits  | name    | set by                                                         | cleared by |
-//! |-------|---------|----------------------------------------------------------------|------------|
-//! | 0–30  | count   | releases add, acquisitions take away                           |            |
-//! | 31    | WAITERS | one about to sleep for one permit; one who slept and then took | a release  |
+//! | bits  | name    | set by                                                                  | cleared by |
+//! |-------|---------|-------------------------------------------------------------------------|------------|
+//! | 0–30  | count   | releases add, acquisitions subtract                                     |            |
+//! | 31    | WAITERS | a waiter for one permit, before it sleeps, and when it takes after that | a release  |
 //!
-//! The second word is the *wish*: the fewest permits that one of those wants who sleep for more
-//! than one, or 0 if nobody does. It may be less than that, never more. They sleep on this word,
-//! and those who want one permit on the first.
+//! The second word is the *wish*: the smallest number of permits that a waiter for more than one
+//! sleeps for, or 0 if there is no such waiter. It may be too small, but never too large. Waiters
+//! for many sleep on this word; waiters for one sleep on the first.
 //!
-//! The third is the maximum of the count, 0 for the largest there is; it does not change while the
-//! semaphore is in use. Any other value means itself, or the largest if it is larger. A count above
-//! the maximum, which this code never writes, can be taken from, and is not added to.
+//! The third word is the maximum of the count. It does not change while the semaphore is in use. 0
+//! means the largest possible maximum, and so does a value above it. This code never writes a count
+//! above the maximum. If there is one nevertheless, permits can be taken from it, and none added.
 //!
 //! # Invariants
 //!
-//! 1. A permit is taken and given by one CAS on the count; every change of the word is a
-//!    read-modify-write, so who takes a permit sees what was written before any release that it may
-//!    have come from.
-//! 2. A release clears WAITERS, and then wakes as many on the count as it released. Every return
-//!    from a sleep there sets WAITERS again, *before* the look.
-//! 3. Who slept on the count and then took wakes one more if something is left: of two releases
-//!    before it ran, the second found no WAITERS.
-//! 4. Who wants many lowers the wish to its own, then looks at the count by a read-modify-write,
-//!    and sleeps as long as the wish is as it left it. A release adds to the count, then looks at
-//!    the wish. So one of the two sees what the other did.
-//! 5. A release that finds the wish not above the count takes the wish away, and wakes all who
-//!    sleep on it. Each of them takes, or lowers the wish again. A release that finds it above the
-//!    count wakes none of them.
-//! 6. Who has lowered the wish, and then takes, does as a release does with what is left. It may
-//!    have set the wish back to the value that another still expects, who falls asleep only now,
-//!    and missed the wake between. Model: `semaphore::one_release_meets_two_equal_wishes`.
+//! 1. One CAS on the count takes or gives a permit, and every change of the word is a
+//!    read-modify-write. So a participant that takes a permit sees all that was written before any
+//!    release that the permit may come from.
+//! 2. A release clears WAITERS, and then wakes as many waiters on the count as it released permits.
+//!    A waiter that returns from a sleep there sets WAITERS again *before* it checks the count.
+//! 3. A waiter that slept on the count, and then took a permit, wakes one more waiter if permits
+//!    are left. Of two releases before it ran, the second found no WAITERS.
+//! 4. A waiter for many lowers the wish to its own, then checks the count by a read-modify-write,
+//!    and sleeps as long as the wish is as it left it. A release adds to the count, then checks the
+//!    wish. So at least one of the two notices the other.
+//! 5. A release that finds the wish not above the count clears the wish, and wakes all that sleep
+//!    on it. Each of them takes permits, or lowers the wish again. A release that finds the wish
+//!    above the count wakes none of them.
+//! 6. A waiter for many that has lowered the wish and then takes permits acts as a release does,
+//!    for the permits that are left. Another waiter may be falling asleep only now and expect the
+//!    wish that this waiter restored; it missed the wake in between. Model:
+//!    `semaphore::one_release_meets_two_equal_wishes`.
 //!
-//! So while a sleeper's wish can be met, it has been woken, or somebody awake will wake it, whom it
-//! watches (see [`vigil`](super::vigil)).
+//! So if a sleeper's wish can be met, the sleeper has been woken, or an awake participant that it
+//! watches will wake it (see [`vigil`](super::vigil)).
 //!
 //! # Ways that do not work
 //!
-//! One word to sleep on for all: a wake for one, on its way, may find a sleeper that wants many and
-//! has no use for it, since the kernel wakes by priority. Then each release must wake everybody as
-//! long as one wants many.
+//! One word on which all sleep. A wake for one may reach a waiter for many, which has no use for
+//! it, because the kernel wakes by priority. Each release would then have to wake everybody as long
+//! as one waiter wants many.
 
 use super::hold::{WAITERS, has_waiters};
 use super::table::Participant;
@@ -74,16 +76,16 @@ pub struct Semaphore<P: Platform> {
     maximum: P::Word,
 }
 
-/// Why there were no permits.
+/// Why permits were not acquired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotAcquired {
-    /// There were too few.
+    /// Too few are available.
     WouldBlock,
-    /// There were too few until the deadline.
+    /// Too few were available by the deadline.
     TimedOut,
-    /// There were too few until the caller was [interrupted](crate::interruptible).
+    /// Too few were available before the caller was [interrupted](crate::interruptible).
     Interrupted,
-    /// There can never be as many.
+    /// There can never be so many.
     TooMany {
         /// The most that there can be.
         maximum: u32,
@@ -112,8 +114,8 @@ impl<P: Platform> Semaphore<P> {
     /// The most permits that any semaphore can have.
     pub const MOST: u32 = COUNT;
 
-    /// A semaphore of a count, a word that is 0, and a maximum, 0 for none. Three words of 0 are
-    /// one without permits and without limit.
+    /// A semaphore of a count, a wish that is 0, and a maximum, where 0 means no limit. Three words
+    /// of 0 are a semaphore without permits and without limit.
     pub const fn from_words(count: P::Word, wish: P::Word, maximum: P::Word) -> Self {
         Self { word: count, wish, maximum }
     }
@@ -130,27 +132,27 @@ impl<P: Platform> Semaphore<P> {
         if self.take(self.word.load(Relaxed), count) { Ok(()) } else { self.try_acquire_slow(count) }
     }
 
-    /// Takes `count` permits, all or none, waiting until `deadline` ([`Platform::now`]'s clock;
-    /// `None`: for ever).
+    /// Takes `count` permits, all or none. Waits at most to `deadline` ([`Platform::now`]'s clock;
+    /// `None`: forever).
     ///
-    /// Who wants many may be overtaken by those who want fewer, without end.
+    /// Callers that want fewer permits can overtake a caller that wants many, without end.
     ///
     /// # Errors
     /// [`NotAcquired::TimedOut`], [`NotAcquired::Interrupted`], [`NotAcquired::TooMany`].
     ///
     /// # If a process dies
-    /// One that has taken permits: they are gone. A waiter, or a releaser between release and wake:
-    /// nobody notices, nobody is left asleep beside permits that it wants.
+    /// A participant that has taken permits: they are lost. A waiter, or a releaser between release
+    /// and wake: nobody notices, and no waiter sleeps on while there are permits for it.
     #[inline]
     pub fn acquire(&self, me: Participant<'_, P>, count: u32, deadline: Option<Duration>) -> Result<(), NotAcquired> {
         if self.take(self.word.load(Relaxed), count) { Ok(()) } else { self.acquire_slow(me, count, deadline) }
     }
 
-    /// Takes permits from the word as `seen`. False if they are too few, or the word has changed.
+    /// Takes permits if the word still is `seen`, and has enough of them.
     #[inline(always)]
     fn take(&self, seen: u32, count: u32) -> bool {
-        // ORDERING: Acquire. Pairs with the Release of `release`: who takes a permit sees what was
-        // written before it was given. Model:
+        // ORDERING: Acquire. Pairs with the Release of `release`: a participant that takes a permit
+        // sees what was written before the permit was released. Model:
         // `semaphore::a_permit_acquires_what_was_written_before_its_release`.
         count_in(seen) >= count && self.word.compare_exchange(seen, seen - count, Acquire, Relaxed).is_ok()
     }
@@ -188,9 +190,9 @@ impl<P: Platform> Semaphore<P> {
     fn acquire_one(&self, vigil: &mut Vigil<'_, P>) -> Result<(), NotAcquired> {
         let mut slept = false;
         loop {
-            // ORDERING: Relaxed; `take` orders. After a sleep it is a read-modify-write, so that
-            // what is looked at is the newest value, in which WAITERS stands: a stale one could
-            // hide the permit whose only wake ended this sleep.
+            // ORDERING: Relaxed; `take` orders. After a sleep this is a read-modify-write, which
+            // reads the newest value and sets WAITERS in it. A stale value could hide the permit
+            // whose only wake ended this sleep.
             let seen = if slept { self.word.fetch_or(WAITERS, Relaxed) | WAITERS } else { self.word.load(Relaxed) };
             if count_in(seen) != 0 {
                 if self.take(seen, 1) {
@@ -205,7 +207,7 @@ impl<P: Platform> Semaphore<P> {
         }
     }
 
-    /// Invariant 3, for one who slept and has left this word behind.
+    /// Invariant 3, for a waiter that slept and has left the word as `left`.
     fn pass_on(&self, left: u32) {
         if count_in(left) != 0 {
             P::wake(&self.word, 1);
@@ -213,10 +215,9 @@ impl<P: Platform> Semaphore<P> {
     }
 
     fn acquire_many(&self, count: u32, vigil: &mut Vigil<'_, P>) -> Result<(), NotAcquired> {
-        let mut spins = P::SPINS;
         let mut has_wished = false;
         loop {
-            let seen = self.word.load(Relaxed); // ORDERING: a look that misses something is followed by another.
+            let seen = self.word.load(Relaxed); // ORDERING: Relaxed; another check follows.
             if count_in(seen) >= count {
                 if self.take(seen, count) {
                     if has_wished {
@@ -226,14 +227,12 @@ impl<P: Platform> Semaphore<P> {
                 }
                 continue;
             }
-            if spins > 0 {
-                spins -= 1;
-                P::spin();
+            if vigil.spin() {
                 continue;
             }
             let wish = self.lower_wish(count);
             has_wished = true;
-            // ORDERING: Release, a read-modify-write that changes nothing: a release that adds
+            // ORDERING: Release; a read-modify-write that changes nothing. A release that adds
             // after it sees the wish. Model:
             // `semaphore::one_who_wants_many_is_woken_when_there_are_as_many`.
             let newest = self.word.fetch_or(0, Release);
@@ -244,10 +243,10 @@ impl<P: Platform> Semaphore<P> {
         }
     }
 
-    /// Makes the wish no more than `count`, and gives what it is then.
+    /// Lowers the wish to `count`, unless it is lower already. Returns the wish.
     fn lower_wish(&self, count: u32) -> u32 {
         let mut seen = self.wish.load(Relaxed);
-        // ORDERING: Relaxed for all; it is published by the look at the count.
+        // ORDERING: Relaxed for all; the check of the count publishes the wish.
         while seen == 0 || seen > count {
             match self.wish.compare_exchange(seen, count, Relaxed, Relaxed) {
                 Ok(_) => return count,
@@ -257,17 +256,17 @@ impl<P: Platform> Semaphore<P> {
         seen
     }
 
-    /// Gives `count` permits, whoever took them.
+    /// Gives `count` permits. It does not matter which participant took them.
     ///
-    /// To be called by a participant: the death of anybody else between release and wake is found
-    /// by the net alone.
+    /// To be called by a participant. If another thread dies between release and wake, only a
+    /// recheck finds that.
     ///
     /// # Errors
-    /// [`OverRelease`] if there would be more than the maximum. Nothing is changed then.
+    /// [`OverRelease`] if the count would exceed the maximum. Nothing is changed then.
     ///
     /// # If a process dies
-    /// Before the CAS: nothing has happened. After it, before the wake: the sleepers look, and find
-    /// the permits.
+    /// Before the CAS: nothing has happened. After it, before the wake: the sleepers check, and
+    /// find the permits.
     #[inline]
     pub fn release(&self, count: u32) -> Result<(), OverRelease> {
         if count == 0 {
@@ -281,21 +280,21 @@ impl<P: Platform> Semaphore<P> {
                 return Err(OverRelease { available, maximum });
             }
             // ORDERING: Release. Pairs with the Acquire of `take`. Model:
-            // `semaphore::a_release_publishes_what_was_written_before_it`. Acquire, too: the wish
-            // that is looked at next is not older than the count, see `acquire_many`.
+            // `semaphore::a_release_publishes_what_was_written_before_it`. Acquire, too: the wish,
+            // which is loaded next, is not older than the count (see `acquire_many`).
             match self.word.compare_exchange(seen, available + count, AcqRel, Relaxed) {
                 Ok(_) => break,
                 Err(now) => seen = now,
             }
         }
-        let wish = self.wish.load(Relaxed); // ORDERING: as said.
+        let wish = self.wish.load(Relaxed); // ORDERING: Relaxed, as just said.
         if has_waiters(seen) || wish != 0 {
             self.wake(seen, count);
         }
         Ok(())
     }
 
-    /// Wakes whom a release concerns that found these words, and has added to the count.
+    /// Wakes the waiters of a release that found the count `seen`, and has added to it.
     #[cold]
     fn wake(&self, seen: u32, released: u32) {
         if has_waiters(seen) {
@@ -304,11 +303,11 @@ impl<P: Platform> Semaphore<P> {
         self.answer_wish(count_in(seen) + released);
     }
 
-    /// Wakes those who want many, if somebody among them wants no more than are available.
+    /// Wakes the waiters for many, if one of them wants no more permits than are available.
     fn answer_wish(&self, available: u32) {
-        let mut wish = self.wish.load(Relaxed); // ORDERING: it is as new as the caller's last CAS on the count.
+        let mut wish = self.wish.load(Relaxed); // ORDERING: Relaxed; as new as the caller's last CAS on the count.
         while wish != 0 && wish <= available {
-            // ORDERING: Relaxed; those that are woken look at the count.
+            // ORDERING: Relaxed; the woken waiters check the count.
             match self.wish.compare_exchange(wish, 0, Relaxed, Relaxed) {
                 Ok(_) => {
                     P::wake(&self.wish, u32::MAX);
@@ -319,16 +318,15 @@ impl<P: Platform> Semaphore<P> {
         }
     }
 
-    /// The number of permits that can be had at the moment.
+    /// The number of permits that are available at the moment.
     pub fn available(&self) -> u32 {
-        self.word.load(Relaxed) & COUNT
+        count_in(self.word.load(Relaxed))
     }
 
     /// The most permits that there can be.
     #[inline(always)]
     pub fn maximum(&self) -> u32 {
-        // ORDERING: Relaxed; it was written before anybody else could see the semaphore. 0 wraps
-        // around to the largest.
+        // ORDERING: Relaxed; written before the semaphore was shared. 0 wraps to the largest.
         self.maximum.load(Relaxed).wrapping_sub(1).min(COUNT - 1) + 1
     }
 }
