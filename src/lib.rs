@@ -1,17 +1,17 @@
-//! Locks, semaphores, conditions, events and barriers in memory shared between processes, that
-//! outlive the processes that use them: when any participant is killed, at any instruction, the
+//! Locks, semaphores, condition variables, events and barriers for processes that share memory.
+//! They outlive the processes that use them: any process may be killed at any instruction, and the
 //! others go on.
 //!
 //! ```
 //! use outlive::{LockError, Mutex, Segment};
 //!
-//! // In one process (others open the same name, or are passed the segment):
+//! // Each process opens the same name, or is passed the segment:
 //! # let name = &format!("outlive-tour-{}", std::process::id());
 //! let counter = Segment::<Mutex<u64>>::open_or_create(name, |_zero| {})?;
 //!
 //! match counter.lock() {
 //!     Ok(mut count) => *count += 1,
-//!     // The last holder was killed. The lock is ours, and we know: repair, then vouch for it.
+//!     // The last holder was killed. We have the lock: repair the data, then mark it consistent.
 //!     Err(LockError::OwnerDied(left)) => {
 //!         let mut count = left.into_guard();
 //!         *count += 1;
@@ -23,46 +23,48 @@
 //! # Ok::<(), outlive::Error>(())
 //! ```
 //!
-//! # What there is, and what dies how
+//! # What there is, and what happens if a process dies
 //!
-//! | type                            | what it is                                  | if its holder dies                                   |
+//! | type                            | what it is                                  | if its holder or user dies                           |
 //! |---------------------------------|---------------------------------------------|------------------------------------------------------|
-//! | [`Mutex<T>`]                    | data, for one at a time                     | the next gets the guard in [`LockError::OwnerDied`]  |
-//! | [`ReentrantMutex<T>`]           | the same; the holder may lock again         | as `Mutex`                                           |
-//! | [`Lock`]                        | without data; release by any participant    | as `Mutex`                                           |
-//! | [`RwLock<T>`]                   | many readers or one writer                  | reader: nothing; writer: as `Mutex`, readers are told too |
-//! | [`Semaphore`]                   | counts                                      | nobody holds; what the dead took is gone             |
-//! | [`PermitPool<N>`]               | N locks, any of which will do               | the next gets its permit, and can ask who died       |
-//! | [`Condvar`]                     | waiting until something under a lock is so  | nobody holds; waiters look again                     |
-//! | [`Event`]                       | waiting until somebody says so              | nobody holds; waiters look again                     |
-//! | [`Barrier<N>`]                  | waiting until all are there                 | if it waits there or has joined: all get [`WaitError::Broken`] |
-//! | [`Once`], [`OnceLock<T>`], [`LazyLock`] | made once, by whoever comes first   | the next one makes it                                |
-//! | [`Segment<T>`]                  | the memory they lie in                      | nothing half-made is ever seen                       |
+//! | [`Mutex<T>`]                    | data for one at a time                      | the next locker gets the guard in [`LockError::OwnerDied`] |
+//! | [`ReentrantMutex<T>`]           | a mutex that its holder may lock again      | as `Mutex`                                           |
+//! | [`Lock`]                        | a mutex without data, which any participant may release | as `Mutex`                               |
+//! | [`RwLock<T>`]                   | many readers or one writer                  | reader: nothing; writer: as `Mutex`, for readers too |
+//! | [`Semaphore`]                   | a count                                     | the permits that it took are gone                    |
+//! | [`PermitPool<N>`]               | up to N permits, known by index             | its permit goes to the next, who can ask who died    |
+//! | [`Condvar`]                     | a wait until data under a lock is as it should be | waiters check again                            |
+//! | [`Event`]                       | a wait until somebody calls `set`           | waiters check again                                  |
+//! | [`Barrier<N>`]                  | a wait until all parties have arrived       | if it waits there or has joined: all others get [`WaitError::Broken`] |
+//! | [`Once`], [`OnceLock<T>`], [`LazyLock`] | a value that the first caller makes | the next caller makes it                             |
+//! | [`Segment<T>`]                  | the shared memory in which all of these lie | nobody ever sees half of one                         |
 //!
-//! A waiter that dies, or one that was to wake others, harms nobody: the others look again. (At a
-//! barrier a waiter is a party.) What each is called in Python's `multiprocessing` and in std, and
-//! where we differ and why, is in the [guide].
+//! The death of a waiter disturbs nobody, and so does the death of a thread that was about to wake
+//! others: the remaining waiters wake up and check again. (At a barrier, a waiter is a party.) The
+//! [guide] has the names that Python's `multiprocessing` and `std` use, the differences, and the
+//! reasons for them.
 //!
 //! # How it works
 //!
-//! Three mechanisms, and nothing else.
+//! There are three mechanisms.
 //!
 //! 1. **A hold is a word that names its holder** ([`raw::hold`]). The compare-and-swap that takes
-//!    the lock writes the holder's id. There is never an instant at which it is held and nobody can
-//!    tell by whom: no log, no recovery pass.
+//!    the lock writes the holder's id into the word. So there is no instant at which the lock is
+//!    held and nobody can tell by whom. No log is needed, and no recovery pass.
 //! 2. **A lifeline is a word that the kernel cuts** ([`raw::table`]). Every participant (a thread
-//!    in a segment) has one or two futex words, linked once into the thread's robust list
-//!    (set_robust_list(2)). When the thread ends in any way, SIGKILL and exec included, the kernel
-//!    marks the word and wakes a waiter on it. Locking and unlocking never touch that list, which
-//!    is why they cost what a bare compare-and-swap costs.
-//! 3. **The vigil: whoever sleeps for long, sleeps on everybody's lifeline** ([`raw::vigil`]), in
-//!    one `futex_waitv`. So any death makes every sleeper look again. What the dead took along (a
-//!    wake, a turn) need not be known: the living look.
+//!    in a segment) has one or two futex words. They are linked once into the thread's robust list
+//!    (set_robust_list(2)). When the thread ends, in any way, the kernel marks the word and wakes a
+//!    sleeper on it; SIGKILL and exec are no exceptions. Locking and unlocking never touch that
+//!    list. So a lock costs what a bare compare-and-swap costs.
+//! 3. **The vigil: a thread that sleeps for long sleeps on everybody's lifeline**
+//!    ([`raw::vigil`]), in one `futex_waitv`. So any death makes every sleeper check its primitive
+//!    again. The dead may have taken a wake or a turn along. Nobody needs to know which: the living
+//!    check.
 //!
-//! Under it lies a net: no sleep lasts longer than a second before the sleeper looks again. Nothing
-//! rests on it (models and kill tests run with the net off), but for what no model covers: kernels
-//! without `futex_waitv` (there it is 20 ms), more threads than one wait holds, marks that the
-//! kernel loses (`process_mrelease`).
+//! Below them is the recheck: no sleep lasts longer than a second before the sleeper checks again.
+//! The mechanisms do not rest on it, and models and kill tests run with it switched off. It covers
+//! what no model covers: kernels without `futex_waitv` (there the recheck is 20 ms), more threads
+//! than one wait can watch, and marks that the kernel loses (`process_mrelease`).
 //!
 //! The algorithms in [`raw`] are generic over [`platform::Platform`] and use nothing else. The
 //! project's models run the same code on loom and shuttle, with a modelled kernel, and with a death
@@ -70,40 +72,68 @@
 //!
 //! ## Ways that do not work
 //!
-//! Each was tried, and failed in a model or an experiment. [`raw::vigil`] has those of sleeping;
-//! the others:
+//! Each was tried, and failed in a model or an experiment. [`raw::vigil`] has those that concern
+//! sleeping. The others:
 //!
-//! - *A thread id in the lock word*, as in pthread's robust mutexes: two PID namespaces have equal
+//! - *A thread id in the lock word*, as in pthread's robust mutexes. Two PID namespaces have equal
 //!   ids, and ids are reused.
-//! - *Each lock in the robust list*: twice the price, and the kernel follows 2,048 entries at most.
-//! - *A pidfd per holder*: reported only when all memory of the dead is given back, a hundred times
-//!   later for large processes.
-//! - *Unlinking lifelines in a thread-local destructor*: another destructor that runs later may
+//! - *Each lock in the robust list.* It doubles the price of a lock, and the kernel follows 2,048
+//!   entries at most.
+//! - *A pidfd for each holder.* It reports a death only when all memory of the dead process has
+//!   been given back. For large processes that is a hundred times later.
+//! - *Unlinking lifelines in a thread-local destructor.* Another destructor that runs later may
 //!   still hold a guard.
-//! - *Unmapping when the last handle is dropped*: the kernel stops its walk at the first unreadable
-//!   entry, and the other segments of that thread would not learn of its death.
-//! - *Asking, when a hold is taken over, whether the holder's process has ended*, to find out
-//!   leaked guards, instead of a count in each thread: of 200 killed holders 157 still looked alive
-//!   in /proc when the next had the lock. One in another PID namespace cannot be asked at all.
-//! - *Reading the hold with Relaxed, and judging its holder by the lifeline*: on weakly ordered
+//! - *Unmapping when the last handle is dropped.* The kernel stops its walk at the first unreadable
+//!   entry. The other segments of that thread would not learn of its death.
+//! - *Asking the operating system, when a hold is taken over, whether the holder's process has
+//!   ended*, to find leaked guards, instead of counting in each thread. Of 200 killed holders, 157
+//!   still looked alive in /proc when the next one had the lock. A holder in another PID namespace
+//!   cannot be asked about at all.
+//! - *Reading the hold with Relaxed, and judging its holder by the lifeline.* On weakly ordered
 //!   processors a living holder can be judged by its predecessor's mark (`models/tests/table.rs`).
+//!
+//! # Glossary
+//!
+//! | word               | meaning                                                                  |
+//! |--------------------|--------------------------------------------------------------------------|
+//! | segment            | Shared memory that processes open by name or path, or inherit. A header and the participant table lie at its beginning. |
+//! | room               | Elements at the end of a segment. Its creator chooses their number at run time. |
+//! | participant        | One thread in one segment. A thread that uses two segments is two participants. |
+//! | registration       | What the first operation of a thread in a segment does: it takes a slot of the participant table and arms the lifelines there. |
+//! | slot, id           | A slot is the place of one participant in the table. An id names a slot and how often it was given away: `3.1` is slot 3, generation 1. |
+//! | hold               | A word that contains the id of the participant that holds something. Also the fact that this participant holds it. |
+//! | lifeline           | A word in a slot. The kernel *cuts* it when the thread ends: it sets a mark there and wakes one sleeper. |
+//! | awaited word       | The word of a primitive on which its waiters sleep.                      |
+//! | membership word    | A word of the segment that changes with each newcomer, so that sleepers watch the newcomer, too. |
+//! | vigil              | A sleep on the awaited word, the membership word and the lifelines of the others. |
+//! | first phase        | The first 10 ms of a wait. The sleeper watches only the awaited word and the lifelines of the holder. |
+//! | recheck            | The longest time that a sleeper sleeps before it checks again: a second. Also that check. |
+//! | reap               | To ask the operating system which participants are gone, and to free their slots. One waiter does it for all, once a second. |
+//! | sequence           | A counter beside a state. It changes with each event, so a sleeper that noted the old value misses none. |
+//! | inconsistent       | Said of a lock whose holder died or panicked, until a holder calls `mark_consistent`. |
+//! | leaked hold        | A hold whose guard was forgotten (`mem::forget`) by a thread that has ended since. Another thread of its process may still use the data. |
+//! | home               | The reader word of an [`RwLock`] that a participant tries first.         |
+//! | revival            | What an opener does with a segment that nobody has mapped: it frees the whole table. |
+//! | seam               | The trait [`platform::Platform`]: everything that the algorithms may ask of the machine. |
 //!
 //! # Limits
 //!
-//! 64-bit little-endian Linux with glibc. x86_64 is tested. aarch64 is tested on an emulated
-//! machine with a real kernel, never on real hardware: the emulator hides most of a weak memory
-//! order, which the models explore. At most 256 threads take part in one segment, or as many as
-//! [`Options::participants`] says, up to 4,096; up to about 60 of them are watched by every
-//! sleeper, of more some deaths may be noticed a second late. A thread takes part in at most 1,000
-//! segments at a time, a main thread in 2,000, less the robust mutexes of the C library that it
-//! holds: see [`segment`](segment#how-many-segments). A child of `vfork` or of a raw `clone` cannot
-//! take part (it is told), and first use inside a signal handler is not allowed. A core dump or a
-//! tracer delays the report of a death until it is done.
+//! - 64-bit little-endian Linux with glibc. x86_64 is tested. aarch64 is tested on an emulated
+//!   machine with a real kernel, never on real hardware. The emulator hides most of a weak memory
+//!   order, which the models explore.
+//! - At most 256 threads take part in one segment, or as many as [`Options::participants`] says, up
+//!   to 4,096. Every sleeper watches up to about 60 of them. If there are more, some deaths may be
+//!   noticed a second late.
+//! - A thread takes part in at most 1,000 segments at a time, a main thread in 2,000. The robust
+//!   mutexes of the C library that it holds count, too: see [`segment`](segment#how-many-segments).
+//! - A child of `vfork` or of a raw `clone` cannot take part; it gets an error. A thread must not
+//!   use a segment for the first time inside a signal handler.
+//! - A core dump or a tracer delays the report of a death until it is done.
 //!
 //! # Features
 //!
-//! `bytemuck` and `zerocopy` let those crates' plain data into a segment, in the wrappers `Pod` and
-//! `Plain`.
+//! `bytemuck` and `zerocopy` allow plain data of those crates in a segment, in the wrappers `Pod`
+//! and `Plain`.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

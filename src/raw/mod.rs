@@ -1,9 +1,10 @@
-//! The algorithms, generic over [`Platform`](crate::platform::Platform), without unsafe code and
-//! without a participant of their own: who acts is an argument.
+//! The algorithms. They are generic over [`Platform`](crate::platform::Platform) and have no unsafe
+//! code. They do not know the calling thread: the participant that acts is an argument.
 //!
-//! Three mechanisms, and nothing else: a [hold] names its holder, a [lifeline](table) is a word
-//! that the kernel cuts, and a [vigil] is kept by whoever sleeps for long. Most users want the
-//! typed faces in [`sync`](crate::sync).
+//! All of them use three mechanisms. A [hold] is a word that names its holder. A
+//! [lifeline](table) is a word that the kernel cuts when its thread ends. A [vigil] is a sleep on
+//! the lifelines of all others. Most users want the types in [`sync`](crate::sync), which use these
+//! algorithms.
 
 #![forbid(unsafe_code)]
 
@@ -34,7 +35,8 @@ pub use rwlock::RwLock;
 pub use semaphore::Semaphore;
 pub use table::{Participant, Slot, Table};
 
-/// Of the unit tests: nothing is written into the sources, and Miri is a thousand times slower.
+/// For the unit tests. Failures are not written into the sources. Miri is a thousand times slower,
+/// so it tries fewer cases.
 #[cfg(test)]
 pub(crate) fn random_cases() -> proptest::test_runner::Config {
     let cases = if cfg!(miri) { 4 } else { 256 };
