@@ -1,19 +1,19 @@
-//! The README and its companions speak of the repository as it is: each file that they name is
-//! there, and so is each test. The README is short. Prose wraps, in comments too.
+//! Are the documents right, short and readable? The README and the other documents name only files,
+//! tests and programs that exist. The README is short. Documents and comments wrap at 100 columns.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// The most words of the README, without its code.
+/// How many words the README may have, without its code.
 const MOST_WORDS: usize = 700;
-/// The longest line of prose.
+/// How long a line of prose may be.
 const COLUMNS: usize = 100;
-/// What is made by commands that the documents tell of.
+/// Files that exist only after a command of the documents has made them.
 const MADE: [&str; 2] = ["target/", "fuzz/artifacts"];
-/// Stands for the reader's own primitive.
+/// In an example, the name of the reader's own primitive.
 const PLACEHOLDER: &str = "gate";
 
-/// A document: its place in the repository, and its text.
+/// A document or source: its path in the repository, and its text.
 struct Document {
     name: String,
     text: String,
@@ -32,7 +32,7 @@ fn documents() -> Vec<Document> {
 }
 
 impl Document {
-    /// Its lines, each with its number, and whether it is code.
+    /// The lines, each with its number and whether it is code.
     fn lines(&self) -> impl Iterator<Item = (usize, &str, bool)> {
         let mut is_code = false;
         self.text.lines().enumerate().map(move |(index, line)| {
@@ -42,7 +42,7 @@ impl Document {
         })
     }
 
-    /// The words that are code: in blocks, and between backticks. Each with its line.
+    /// The words of code, in blocks and between backticks, each with its line.
     fn code(&self) -> impl Iterator<Item = (usize, &str)> {
         self.lines().flat_map(|(number, line, is_code)| {
             let parts = line.split('`').enumerate().filter(move |(index, _)| is_code || index % 2 == 1);
@@ -50,7 +50,7 @@ impl Document {
         })
     }
 
-    /// Where its links lead, each with its line.
+    /// The targets of links, each with its line.
     fn links(&self) -> impl Iterator<Item = (usize, &str)> {
         self.lines().filter(|(_, _, is_code)| !is_code).flat_map(|(number, line, _)| {
             let targets = line.split("](").skip(1).filter_map(|after| after.split_once(')'));
@@ -58,7 +58,7 @@ impl Document {
         })
     }
 
-    /// The names by which links find its headings.
+    /// The anchors of the headings, as links name them.
     fn anchors(&self) -> BTreeSet<String> {
         let headings = self.lines().filter(|(_, line, is_code)| !is_code && line.starts_with('#'));
         headings
@@ -80,7 +80,7 @@ fn is_path(word: &str) -> bool {
     is_in_alphabet && (is_file || word.contains('/')) && !word.starts_with('/') && !is_made && !is_placeholder
 }
 
-/// All sources in these folders, without what is built in one of them.
+/// All sources in these folders, without build results.
 fn sources_in(folders: &[&str]) -> Vec<Document> {
     fn read(place: &Path, all: &mut Vec<Document>) {
         for entry in std::fs::read_dir(place).expect("a folder") {
@@ -98,18 +98,18 @@ fn sources_in(folders: &[&str]) -> Vec<Document> {
     all
 }
 
-/// The text of all sources in which tests are.
+/// The text of all sources that contain tests.
 fn sources() -> String {
     sources_in(&["src", "tests", "models", "trials", "mutants"]).iter().map(|source| &*source.text).collect()
 }
 
-/// The comment that a line is, without its marks.
+/// The text of a line that is a comment, without its marks.
 fn comment(line: &str) -> Option<&str> {
     let text = line.trim_start().strip_prefix("//")?;
     Some(text.strip_prefix(['/', '!']).unwrap_or(text).trim_start())
 }
 
-/// The name of a test, if the word looks like one: it is a sentence.
+/// The name of a test, if the word is written like one, as a sentence.
 fn test_name(word: &str) -> Option<&str> {
     let name = word.rsplit("::").next()?;
     let is_sentence =
@@ -117,7 +117,7 @@ fn test_name(word: &str) -> Option<&str> {
     is_sentence.then_some(name)
 }
 
-/// Fails with all that was found, each in its place.
+/// Fails if anything was found, and lists all of it with file and line.
 fn expect_none(what: &str, found: Vec<(&str, usize, String)>) {
     let list: String = found.iter().map(|(name, line, text)| format!("\n{name}:{line}: {text}")).collect();
     assert!(found.is_empty(), "{what}:{list}");
