@@ -170,12 +170,12 @@
 //! # Threads of a killed process
 //!
 //! SIGKILL ends the threads of a process one by one. One of them may be in the middle of a long
-//! system call. The call may write into the data of a lock that another of them held, as a read from
-//! a file does. It goes on until the call ends. So a [`Mutex`], [`RwLock`] or [`ReentrantMutex`] whose holder died
-//! is handed on only when SIGKILL is pending for no other thread of its process. Waiters wait for
-//! that, usually a moment; the `try_` methods return [`LockError::WouldBlock`]. A process in
-//! another PID namespace, or one that /proc does not show, cannot be looked up. There the data may
-//! change under the next holder until the call ends.
+//! system call. The call may write into the data of a lock that another of them held, as a read
+//! from a file does. It goes on until the call ends. So a [`Mutex`], [`RwLock`] or
+//! [`ReentrantMutex`] whose holder died is handed on only when SIGKILL is pending for no other
+//! thread of its process. Waiters wait for that, usually a moment; the `try_` methods return
+//! [`LockError::WouldBlock`]. A process in another PID namespace, or one that /proc does not show,
+//! cannot be looked up. There the data may change under the next holder until the call ends.
 //!
 //! # fork
 //!
