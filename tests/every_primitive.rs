@@ -25,7 +25,7 @@ const PLACES: [(&str, &str); 10] = [
 
 /// Where the algorithm beneath must be named.
 const PLACES_OF_ALGORITHMS: [(&str, &str); 3] = [
-    ("models", "models"),
+    ("models/tests", "models"),
     ("trials/src/words.rs", "fuzzing on arbitrary words"),
     ("trials/tests/threads.rs", "threads under Miri and ThreadSanitizer"),
 ];
