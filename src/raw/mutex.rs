@@ -1,4 +1,4 @@
-//! A mutual exclusion of 4 bytes that outlives its holder.
+//! A mutual exclusion lock of 4 bytes that outlives its holder.
 //!
 //! # State word
 //!
@@ -7,23 +7,23 @@
 //! | HELD | INCONSISTENT | WAITERS | meaning                                                                      |
 //! |------|--------------|---------|------------------------------------------------------------------------------|
 //! | 0    | 0            | 0       | free (the whole word is 0)                                                   |
-//! | 0    | 1            | 0       | free; the bits below say who left it inconsistent, by death or panic         |
+//! | 0    | 1            | 0       | free; the bits below name the participant that died or panicked              |
 //! | 1    | 0            | 0       | held; nobody sleeps                                                          |
-//! | 1    | 1            | any     | held by one who was told of the inconsistency; PANICKED as it was told         |
-//! | 1    | 0            | 1       | held; somebody sleeps, or slept                                              |
+//! | 1    | 1            | any     | held by a holder that has learned of the inconsistency; PANICKED says which kind |
+//! | 1    | 0            | 1       | held; a waiter sleeps, or slept                                              |
 //! | 0    | any          | 1       | never written by this code; taken as free, and WAITERS is kept               |
 //!
 //! # Invariants
 //!
-//! 1. HELD with the id of a living participant: that one alone may touch the data.
-//! 2. HELD with the id of a dead one: whoever's CAS replaces that very word holds the lock, and is
-//!    told.
-//! 3. While anybody sleeps on a held word, WAITERS is set in it, or somebody who was woken, and who
-//!    will set it again or take the lock with it, is on its way and is watched by the sleepers (see
-//!    [`vigil`](super::vigil)).
+//! 1. HELD with the id of a living participant: that participant alone may touch the data.
+//! 2. HELD with the id of a dead participant: the participant whose CAS replaces that very word
+//!    holds the lock, and learns of the death.
+//! 3. While a waiter sleeps on a held word, WAITERS is set in the word; or a woken waiter, which
+//!    the sleepers watch (see [`vigil`](super::vigil)), is about to set it again, or to take the
+//!    lock with it.
 //! 4. The release is the last access to the word: after it the memory may be gone.
-//! 5. HELD with the id of one that has [leaked](super::table::Table::has_leaked) its hold: nobody
-//!    takes the lock, but by [`Leaked::Take`].
+//! 5. HELD with the id of a participant that has [leaked](super::table::Table::has_leaked) its
+//!    hold: nobody takes the lock, except by [`Leaked::Take`].
 
 use super::hold::{Cause, INCONSISTENT, Id, PANICKED, WAITERS, has_waiters, is_inconsistent};
 use super::table::{Kept, Participant};
@@ -39,29 +39,28 @@ pub struct Mutex<P: Platform> {
     word: P::Word,
 }
 
-/// The lock is ours.
+/// The caller has the lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub struct Acquired {
-    /// Why what it protects may be inconsistent, if it may be.
+    /// Why the data may be inconsistent, if it may be.
     pub inconsistent: Option<Cause>,
 }
 
-/// The lock is not ours.
+/// Why the caller does not have the lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotLocked {
     /// A living participant holds it.
     WouldBlock,
-    /// A living participant held it until the deadline.
+    /// A living participant still held it at the deadline.
     TimedOut,
-    /// A living participant held it until the caller was [interrupted](crate::interruptible).
+    /// The caller was [interrupted](crate::interruptible) while a living participant held it.
     Interrupted,
     /// The caller holds it.
     Deadlock,
-    /// The caller holds a [reentrant](super::reentrant) one as often as can be counted.
+    /// The caller holds a [reentrant](super::reentrant) lock as often as can be counted.
     TooDeep,
-    /// This participant, a thread that has ended, holds it by a guard that it leaked; and its
-    /// process lives, or may live.
+    /// This participant, a thread that has ended, leaked its guard. Its process lives, or may live.
     Leaked(Id),
 }
 
@@ -74,32 +73,32 @@ impl From<Ended> for NotLocked {
     }
 }
 
-/// What is to be done about a holder that has [leaked](super::table::Table::has_leaked) its hold.
+/// What the caller does about a holder that has [leaked](super::table::Table::has_leaked) its hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Leaked {
-    /// Refuse: [`NotLocked::Leaked`]. What its guard gave may be in use.
+    /// It fails with [`NotLocked::Leaked`]. The reference that the guard gave may be in use.
     Refuse,
-    /// Wait, as for a living holder: the lock guards no data, and anybody may release it. So the
-    /// caller waits for a hold of its own, too.
+    /// It waits, as for a living holder: the lock guards no data, and any participant may release
+    /// it. So the caller waits for a hold of its own, too.
     Wait,
-    /// Take the lock over, as from the dead: the caller knows that nothing of it is in use.
+    /// It takes the lock over, as from a dead holder: the caller knows that nothing is in use.
     Take,
 }
 
-/// It was not held, or not by the one who was to release it.
+/// The lock was not held, or held by another participant than the one that was to release it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotHeld {
-    /// Who holds it, if anybody does.
+    /// The holder, if there is one.
     pub holder: Option<Id>,
 }
 
-/// What one look at the word came to.
+/// How one attempt to take the lock ended.
 enum Attempt {
     Taken(Acquired),
     Changed,
     HeldBy(Id),
     Leaked(Id),
-    /// Another thread of the dead holder's process may use the data for a moment.
+    /// Another thread of the dead holder's process may still use the data for a moment.
     Ending,
 }
 
@@ -122,7 +121,7 @@ impl<P: Platform> Mutex<P> {
         self.try_lock_with(me, Leaked::Refuse)
     }
 
-    /// [`try_lock`](Self::try_lock), by that rule for a leaked hold.
+    /// [`try_lock`](Self::try_lock), with this rule for a leaked hold.
     ///
     /// # Errors
     /// [`NotLocked::WouldBlock`]; [`NotLocked::Leaked`] with [`Leaked::Refuse`].
@@ -137,25 +136,25 @@ impl<P: Platform> Mutex<P> {
         self.try_lock_slow(me, leaked)
     }
 
-    /// Takes the lock, waiting until `deadline` ([`Platform::now`]'s clock; `None`: for ever).
+    /// Takes the lock. Waits at most to `deadline` ([`Platform::now`]'s clock; `None`: forever).
     ///
     /// # Errors
     /// [`NotLocked::TimedOut`]; [`NotLocked::Interrupted`]; [`NotLocked::Deadlock`] if the caller
     /// holds it; [`NotLocked::Leaked`].
     ///
     /// # If a process dies
-    /// The holder: the next to look, sleepers included, takes the lock over, and learns of it. A
-    /// waiter, or a releaser between release and wake: nobody notices, nobody is left asleep.
+    /// The holder: the next caller or sleeper takes the lock over, and learns of the death. A
+    /// waiter, or a releaser between release and wake: nobody notices, and no waiter sleeps on.
     #[inline]
     pub fn lock(&self, me: Participant<'_, P>, deadline: Option<Duration>) -> Result<Acquired, NotLocked> {
         self.lock_with(me, deadline, Leaked::Refuse)
     }
 
-    /// [`lock`](Self::lock), by that rule for a leaked hold.
+    /// [`lock`](Self::lock), with this rule for a leaked hold.
     ///
     /// # Errors
-    /// Those of [`lock`](Self::lock), [`NotLocked::Leaked`] with [`Leaked::Refuse`] alone, and
-    /// [`NotLocked::Deadlock`] not with [`Leaked::Wait`].
+    /// Those of [`lock`](Self::lock). [`NotLocked::Leaked`] only with [`Leaked::Refuse`];
+    /// [`NotLocked::Deadlock`] never with [`Leaked::Wait`].
     ///
     /// # If a process dies
     /// As [`lock`](Self::lock).
@@ -172,25 +171,25 @@ impl<P: Platform> Mutex<P> {
         self.lock_slow(me, deadline, false, leaked)
     }
 
-    /// Takes the lock for one who was woken while another held it, who is as likely as not to wait
-    /// for the same processor: without spinning, and with a first sleep that watches nobody, since
-    /// it is short as a rule, and costs half then. No interruption ends it.
+    /// Takes the lock for a caller that was woken while another participant held it. The two are
+    /// likely to wait for the same processor. So the caller does not spin. Its first sleep is short
+    /// as a rule, and watches nobody, which costs half. No interruption ends this.
     ///
     /// # Errors
     /// [`NotLocked::Deadlock`] if the caller holds it; [`NotLocked::Leaked`].
     ///
     /// # If a process dies
-    /// As [`lock`](Self::lock), but a holder's death may be told as late as when the
-    /// [first phase](Platform::first_phase) is over.
+    /// As [`lock`](Self::lock), but the caller may notice a holder's death only at the end of the
+    /// [first phase](Platform::first_phase).
     pub fn lock_again(&self, me: Participant<'_, P>) -> Result<Acquired, NotLocked> {
         self.lock_again_with(me, Leaked::Refuse)
     }
 
-    /// [`lock_again`](Self::lock_again), by that rule for a leaked hold.
+    /// [`lock_again`](Self::lock_again), with this rule for a leaked hold.
     ///
     /// # Errors
-    /// Those of [`lock_again`](Self::lock_again), [`NotLocked::Leaked`] with [`Leaked::Refuse`]
-    /// alone.
+    /// Those of [`lock_again`](Self::lock_again). [`NotLocked::Leaked`] only with
+    /// [`Leaked::Refuse`].
     ///
     /// # If a process dies
     /// As [`lock_again`](Self::lock_again).
@@ -204,8 +203,8 @@ impl<P: Platform> Mutex<P> {
     /// The fast path: one CAS on a word that is free and consistent.
     #[inline(always)]
     pub(crate) fn take_free(&self, me: Participant<'_, P>) -> bool {
-        // ORDERING: Acquire. Pairs with the Release of `unlock`: this holder sees what the last one
-        // wrote. Model: `mutex::a_handoff_publishes_the_data`.
+        // ORDERING: Acquire. Pairs with the Release of `unlock`: this holder sees what the last
+        // holder wrote. Model: `mutex::a_handoff_publishes_the_data`.
         self.word.compare_exchange(0, me.id.word(), Acquire, Relaxed).is_ok()
     }
 
@@ -216,8 +215,8 @@ impl<P: Platform> Mutex<P> {
             match self.try_take(me, self.word.load(Acquire), 0, leaked) {
                 Attempt::Taken(acquired) => return Ok(acquired),
                 Attempt::Changed => {}
-                // Whoever tries in a loop, and never sleeps, learns of a death that the kernel did
-                // not tell here.
+                // A caller that tries in a loop, and never sleeps, learns here of a death that the
+                // kernel has not marked.
                 Attempt::HeldBy(holder)
                     if holder != me.id && core::mem::take(&mut may_reap) && me.table.reap_lost_if_due(P::now()) => {}
                 Attempt::Leaked(holder) if leaked == Leaked::Refuse => return Err(NotLocked::Leaked(holder)),
@@ -235,16 +234,17 @@ impl<P: Platform> Mutex<P> {
         leaked: Leaked,
     ) -> Result<Acquired, NotLocked> {
         let mut vigil = if again { Vigil::to_lock_again(me) } else { Vigil::new(me, deadline) };
-        // WAITERS once we have slept: others may sleep still, and the wake that we were given was
-        // theirs, too.
+        // WAITERS once the caller has slept: others may still sleep, and the wake that the caller
+        // was given was theirs, too.
         let mut slept = 0;
         loop {
-            // ORDERING: Acquire, before the holder's lifeline is read: pairs with the Release fence
-            // at the end of the holder's registration, or a holder that is alive could be judged by
-            // the lifeline of its slot's former owner. Model:
+            // ORDERING: Acquire, before the load of the holder's lifeline. Pairs with the Release
+            // fence at the end of the holder's registration. Otherwise a living holder could be
+            // judged by the lifeline of its slot's former owner. Model:
             // `table::a_relaxed_look_at_the_hold_judges_the_living_dead`.
             let seen = self.word.load(Acquire);
-            // Whose death is waited for; one that has leaked its hold is dead already.
+            // The participant whose death ends the wait. A holder that has leaked its hold is dead
+            // already.
             let living = match self.try_take(me, seen, slept, leaked) {
                 Attempt::Taken(acquired) => return Ok(acquired),
                 Attempt::Changed => continue,
@@ -265,8 +265,8 @@ impl<P: Platform> Mutex<P> {
         }
     }
 
-    /// Takes the lock if the word, as `seen` by a load with Acquire, is free or names one who is
-    /// dead.
+    /// Takes the lock if the word is free or names a dead holder. `seen` is its value by a load
+    /// with Acquire.
     fn try_take(&self, me: Participant<'_, P>, seen: u32, slept: u32, leaked: Leaked) -> Attempt {
         let (new, inconsistent) = match Id::holder_in(seen) {
             None => (Cause::nameless_in(seen) | seen & WAITERS | slept, Cause::from_free_word(seen)),
@@ -282,30 +282,30 @@ impl<P: Platform> Mutex<P> {
                         None => {}
                     }
                 }
-                // WAITERS: the dead may have been about to wake somebody.
-                // EQUIVALENT(patch who takes over does not set WAITERS): where all can be watched,
-                // whoever sleeps here is woken by that death, too, and sets WAITERS itself. It is
-                // for those who cannot watch, so that they need not wait for the net.
+                // WAITERS: the dead holder may have been about to wake a sleeper.
+                // EQUIVALENT(patch who takes over does not set WAITERS): where sleepers can watch
+                // everybody, that death wakes all that sleep here, and they set WAITERS themselves.
+                // It is for sleepers that cannot, so that they need not wait for the recheck.
                 (INCONSISTENT | WAITERS, Some(Cause::Died(Some(holder))))
             }
         };
-        // Once more, now that the id means nobody else any more: it may have come round since, and
-        // be that of one that has leaked the lock. Model:
+        // Checked once more, at a time when the id cannot be given out anew. Before, it may have
+        // been given to a participant that has leaked the lock. Model:
         // `leaked::a_late_heir_is_given_no_leaked_hold`.
         let is_kept =
             || leaked != Leaked::Take && Id::holder_in(seen).is_some_and(|holder| me.table.has_leaked(holder));
-        // ORDERING: Acquire, as in `take_free`. What the dead wrote was seen with its lifeline's
-        // mark.
+        // ORDERING: Acquire, as in `take_free`. What the dead holder wrote was seen with its
+        // lifeline's mark.
         let take = || !is_kept() && self.word.compare_exchange(seen, me.id.word() | new, Acquire, Relaxed).is_ok();
         if me.inherit(&self.word, seen, take) { Attempt::Taken(Acquired { inconsistent }) } else { Attempt::Changed }
     }
 
-    /// Gives the lock back, which the caller holds, and leaves the word behind that is given: 0, or
-    /// [`Cause::word`] if what it protects may be inconsistent.
+    /// Releases the lock, which the caller holds. `left` is the value that the word is left with:
+    /// 0, or [`Cause::word`] if the data may be inconsistent.
     ///
     /// # If a process dies
-    /// Before the word is written: the holder died. After it, before the wake: the sleepers look,
-    /// and see it free.
+    /// Before the word is written: the holder died. After that, before the wake: the sleepers
+    /// check, and find the lock free.
     #[inline]
     pub fn unlock(&self, left: u32) {
         debug_assert!(Id::holder_in(left).is_none() && !has_waiters(left));
@@ -321,9 +321,9 @@ impl<P: Platform> Mutex<P> {
         P::wake(&self.word, 1);
     }
 
-    /// Gives the lock back if the word is nothing but [that of its holder](Id::word): then nobody
-    /// sleeps, and nothing is inconsistent. Nobody looks at the word before: such a look waits for
-    /// the exchange that took the lock, and costs as much as a third of it.
+    /// Releases the lock if the word is only [that of its holder](Id::word): then nobody sleeps,
+    /// and nothing is inconsistent. The word is not loaded before that: such a load waits for the
+    /// exchange that took the lock, and costs as much as a third of it.
     #[inline(always)]
     #[must_use]
     pub fn release_plain(&self, holder: u32) -> bool {
@@ -331,12 +331,12 @@ impl<P: Platform> Mutex<P> {
         self.word.compare_exchange(holder, 0, Release, Relaxed).is_ok()
     }
 
-    /// Gives the lock back on behalf of whoever holds it, and gives whose hold that was; `by`: only
-    /// if it is that one. An inconsistency stays, and whether it was a death or a panic; who it was
-    /// is forgotten, unless `left` tells a new cause.
+    /// Releases the lock on behalf of its holder, and returns the holder. With `by`, only if `by`
+    /// is the holder. An inconsistency stays, with its kind (death or panic). The participant that
+    /// caused it is forgotten, unless `left` is a new cause.
     ///
     /// # Errors
-    /// [`NotHeld`] if nobody, or somebody else than `by`, holds it. Nothing is changed then.
+    /// [`NotHeld`] if nobody holds it, or another participant than `by`. Nothing is changed then.
     ///
     /// # If a process dies
     /// As [`unlock`](Self::unlock).
@@ -358,31 +358,32 @@ impl<P: Platform> Mutex<P> {
         }
     }
 
-    /// The word, for its holder: the others change nothing in it but WAITERS.
+    /// The word, for its holder: other participants change only WAITERS in it.
     #[inline(always)]
     pub(super) fn load(&self) -> u32 {
         self.word.load(Relaxed)
     }
 
-    /// Whether what it protects is marked inconsistent at the moment.
+    /// Whether the data is marked inconsistent at the moment.
     pub fn is_inconsistent(&self) -> bool {
         is_inconsistent(self.word.load(Relaxed))
     }
 
-    /// The holder, to whom this is left, vouches for the data.
+    /// Marks the data consistent. For the holder alone.
     pub fn mark_consistent(&self) {
-        // ORDERING: Relaxed; the flag goes to others with the release.
+        // ORDERING: Relaxed; the release publishes the flag.
         self.word.fetch_and(!(INCONSISTENT | PANICKED), Relaxed);
     }
 
-    /// The same where others may release the lock meanwhile: only if the holder is `by`.
+    /// Marks the data consistent if the holder is `by`, for locks that others may release
+    /// meanwhile.
     ///
     /// # Errors
     /// [`NotHeld`]. Nothing is changed then.
     ///
     /// # If a process dies
-    /// Before the word is written it is as inconsistent as it was; after it, consistent, and left
-    /// by the dead once more.
+    /// Before the word is written: the data stays inconsistent. After that: it is consistent, and
+    /// its holder died.
     pub fn mark_consistent_by(&self, by: Id) -> Result<(), NotHeld> {
         loop {
             let seen = self.word.load(Relaxed);
@@ -398,7 +399,7 @@ impl<P: Platform> Mutex<P> {
         }
     }
 
-    /// Who holds it at the moment, dead or alive.
+    /// The holder at the moment, dead or alive.
     pub fn holder(&self) -> Option<Id> {
         Id::holder_in(self.word.load(Relaxed))
     }

@@ -1,4 +1,4 @@
-//! Something that is done once, by whoever comes first and does not die over it.
+//! Something that is done once: by the first participant that comes and does not die over it.
 //!
 //! # State word
 //!
@@ -6,23 +6,23 @@
 //!
 //! | HELD | INCONSISTENT | bit 28 | meaning                                                                                |
 //! |------|--------------|--------|----------------------------------------------------------------------------------------|
-//! | 0    | 0            | 0      | not begun (the whole word is 0)                                                         |
-//! | 0    | 1            | any    | begun, and not finished: the bits below say who died or panicked over it ([`Cause`])    |
-//! | 1    | any          | any    | being done by the one named (bit 28 says nothing); WAITERS if somebody sleeps    |
-//! | 0    | 0            | 1      | **complete**, if it is the only bit. It never changes again                             |
+//! | 0    | 0            | 0      | not begun (the whole word is 0)                                                        |
+//! | 0    | 1            | any    | begun and not finished: the bits below name the participant that died or panicked ([`Cause`]) |
+//! | 1    | any          | any    | being done by the named participant (bit 28 means nothing); WAITERS if a waiter sleeps |
+//! | 0    | 0            | 1      | **complete**, if it is the only bit. It never changes again                            |
 //!
 //! Other words are never written by this code; they count as not begun.
 //!
 //! # Invariants
 //!
-//! 1. HELD with the id of a living participant: that one alone initialises. The words that it
-//!    writes are nobody else's.
-//! 2. HELD with the id of a dead one: whoever's CAS replaces that very word initialises anew, and
-//!    is told.
-//! 3. COMPLETE is written by a holder that has finished, with Release, and whoever sees it sees all
-//!    that was done.
-//! 4. While anybody sleeps on a word, it is held and WAITERS is set in it, or somebody is about to
-//!    wake all, and is watched by the sleepers (see [`vigil`](super::vigil)).
+//! 1. HELD with the id of a living participant: that participant alone initialises. No other
+//!    participant writes the words that it writes.
+//! 2. HELD with the id of a dead participant: the participant whose CAS replaces that very word
+//!    initialises anew, and learns of the death.
+//! 3. A holder that has finished writes COMPLETE with Release. A participant that loads it with
+//!    Acquire sees all that was done.
+//! 4. While a waiter sleeps on a word, the word is held and WAITERS is set in it; or a participant
+//!    that the sleepers watch is about to wake all (see [`vigil`](super::vigil)).
 
 use super::hold::{Cause, Id, WAITERS, has_waiters};
 use super::table::Participant;
@@ -40,19 +40,19 @@ pub struct Once<P: Platform> {
     word: P::Word,
 }
 
-/// What is to be done by one who has come to it.
+/// What the caller has to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Begun {
-    /// Nothing: it is complete.
+    /// Nothing: all is complete.
     Complete,
     /// All of it, and then [`Once::end`].
     Ours {
-        /// Who died or panicked over it before, if anybody did.
+        /// The last participant that died or panicked over it, if there is one.
         earlier: Option<Cause>,
     },
 }
 
-/// It is not the caller's to do, and was not waited for to the end.
+/// Why the caller neither has to do it nor has waited for its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotBegun {
     /// The caller is itself doing what it would wait for.
@@ -62,7 +62,7 @@ pub enum NotBegun {
 }
 
 impl<P: Platform> Once<P> {
-    /// One around this word; 0 is one that was not begun.
+    /// A once around this word. 0 means not begun.
     pub const fn from_word(word: P::Word) -> Self {
         Self { word }
     }
@@ -70,32 +70,31 @@ impl<P: Platform> Once<P> {
     /// Whether it is complete.
     #[inline(always)]
     pub fn is_complete(&self) -> bool {
-        // ORDERING: Acquire. Pairs with the Release of `end`: who sees it complete sees what was
-        // done. Model: `once::who_finds_it_complete_acquires`.
+        // ORDERING: Acquire. Pairs with the Release of `end`: a caller that finds it complete sees
+        // what was done. Model: `once::who_finds_it_complete_acquires`.
         self.word.load(Acquire) == COMPLETE
     }
 
-    /// Takes it upon the caller to do it, or waits until a living initialiser has done it.
+    /// Makes the caller the initialiser, or waits until a living initialiser has done it.
     ///
     /// # Errors
     /// [`NotBegun::Deadlock`] if the caller is the initialiser; [`NotBegun::Interrupted`].
     ///
     /// # If a process dies
-    /// The initialiser: the next to look, sleepers included, initialises, and is told. A waiter, or
-    /// an initialiser between completion and wake: nobody notices, nobody is left asleep.
+    /// The initialiser: the next caller or sleeper initialises, and learns of the death. A waiter,
+    /// or an initialiser between completion and wake: nobody notices, and no waiter sleeps on.
     #[cold]
     pub fn begin(&self, me: Participant<'_, P>) -> Result<Begun, NotBegun> {
         let mut vigil = Vigil::new(me, None);
         loop {
-            // ORDERING: Acquire, as in `is_complete`; and before the holder's lifeline is read, as
-            // in `Mutex::lock`.
+            // ORDERING: Acquire, as in `is_complete`. It comes before the load of the holder's
+            // lifeline, as in `Mutex::lock`.
             let seen = self.word.load(Acquire);
             if seen == COMPLETE {
                 return Ok(Begun::Complete);
             }
             let (new, earlier) = match Id::holder_in(seen) {
-                // Nothing of it need stay: `end` has left no WAITERS, and says by itself how it
-                // ended.
+                // No bit need stay: `end` has left no WAITERS, and writes the cause itself.
                 None => (0, Cause::from_free_word(seen)),
                 Some(holder) if holder == me.id => return Err(NotBegun::Deadlock),
                 Some(holder) if me.table.is_alive(holder) => {
@@ -104,16 +103,16 @@ impl<P: Platform> Once<P> {
                         Ok(_) | Err(Ended::TimedOut) => continue, // there is no deadline
                     }
                 }
-                // WAITERS: the dead may have been about to wake somebody.
-                // EQUIVALENT(patch who takes over does not set WAITERS): where all can be watched,
-                // whoever sleeps here is woken by that death, too, and sets WAITERS itself. It is
-                // for those who cannot watch, so that they need not wait for the net.
+                // WAITERS: the dead initialiser may have been about to wake sleepers.
+                // EQUIVALENT(patch who takes over does not set WAITERS): where sleepers can watch
+                // everybody, that death wakes all that sleep here, and they set WAITERS themselves.
+                // It is for sleepers that cannot, so that they need not wait for the recheck.
                 Some(holder) => (WAITERS, Some(Cause::Died(Some(holder)))),
             };
-            // ORDERING: Acquire: what an earlier initialiser left half done is seen, and can be
-            // done anew. That the word was seen with Acquire is not enough: one may have begun and
-            // failed since, and left the same word. Models: `once::one_at_a_time_whoever_dies`,
-            // `once::two_that_fail_are_one_after_the_other`.
+            // ORDERING: Acquire. The caller sees what an earlier initialiser left half done, and
+            // does it anew. The Acquire of the load is not enough: another participant may have
+            // begun and failed since, and left the same word. Models:
+            // `once::one_at_a_time_whoever_dies`, `once::two_that_fail_are_one_after_the_other`.
             let take = || self.word.compare_exchange(seen, me.id.word() | new, Acquire, Relaxed).is_ok();
             if me.inherit(&self.word, seen, take) {
                 return Ok(Begun::Ours { earlier });
@@ -121,12 +120,12 @@ impl<P: Platform> Once<P> {
         }
     }
 
-    /// Ends what [`begin`](Self::begin) gave to the caller: complete, or to be done by the next to
-    /// come, for whom `left` is the cause if there is one to be told.
+    /// Ends the caller's initialisation. With `Ok` it is complete. With `Err` the next caller does
+    /// it anew, and learns the cause, if there is one.
     ///
     /// # If a process dies
-    /// Before the word is written: the initialiser died. After it, before the wake: the sleepers
-    /// look, and see it.
+    /// Before the word is written: the initialiser died. After that, before the wake: the sleepers
+    /// check, and find the new word.
     pub fn end(&self, done: Result<(), Option<Cause>>) {
         let left = match done {
             Ok(()) => COMPLETE,
@@ -136,14 +135,14 @@ impl<P: Platform> Once<P> {
         // `once::completion_publishes`.
         let was = self.word.swap(left, Release);
         if has_waiters(was) {
-            // All, after a failure, too: one alone may find it complete, by somebody quicker who
-            // knew of no sleepers, and go its way. Model:
+            // All, also after a failure. A single woken waiter may find it complete, by a quicker
+            // participant that knew of no sleepers, and leave. Model:
             // `once::nobody_is_forgotten_when_a_failed_one_succeeds`.
             P::wake(&self.word, u32::MAX);
         }
     }
 
-    /// Who is at it at the moment, dead or alive.
+    /// The initialiser at the moment, dead or alive.
     pub fn initialiser(&self) -> Option<Id> {
         Id::holder_in(self.word.load(Relaxed))
     }

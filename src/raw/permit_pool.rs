@@ -1,41 +1,42 @@
-//! A pool of permits that are held by name: "N locks, any of which will do".
+//! A pool of permits with names: N locks, any of which will do.
 //!
-//! Unlike a [semaphore](super::semaphore)'s, each permit is a [hold](super::hold) of its own with
-//! an index. So the permit of one who died is taken over by the next who looks, and who has number
-//! 3 has connection, device or buffer number 3 to itself.
+//! Unlike a [semaphore](super::semaphore)'s, each permit is a [hold](super::hold) of its own, with
+//! an index. So the next caller takes over the permit of a dead holder. The holder of permit 3 has
+//! connection, device or buffer number 3 to itself.
 //!
 //! # State
 //!
-//! N words of holds, of which only `0` (free) and a holder's id are ever written; a word with the
-//! bit HELD not set counts as free. The capacity, how many of them are in use: 0 for all, and not
-//! more than N whatever it says; it does not change while the pool is in use. And one sequence
-//! word:
+//! N words of holds. This code writes only 0 (free) and a holder's id into them; a word without
+//! HELD counts as free. The capacity: how many of them are in use, 0 for all, and never more than
+//! N. It does not change while the pool is in use. And one sequence word:
 //!
-//! | bits  | name    | set by                       | cleared by                                            |
-//! |-------|---------|------------------------------|-------------------------------------------------------|
+//! | bits  | name     | set by                              | cleared by                                     |
+//! |-------|----------|-------------------------------------|------------------------------------------------|
 //! | 0–30  | sequence | a release that found WAITERS adds 1 |                                                |
-//! | 31    | WAITERS | one about to sleep           | a release that finds it, before it wakes one          |
+//! | 31    | WAITERS  | a waiter about to sleep             | a release that finds it, before it wakes one   |
 //!
-//! The sequence wraps after 2^31 releases that each found sleepers: harmless unless all of them
-//! fall between the look of one sleeper and its sleep.
+//! The sequence wraps after 2^31 releases that each found sleepers. That matters only if all of
+//! them fall between one sleeper's check and its sleep.
 //!
 //! # Invariants
 //!
-//! 1. A hold with the id of a living participant: that one alone has the permit. With the id of a
-//!    dead one: whoever's CAS replaces that very word has it, and is told.
-//! 2. A release frees the hold, *then* looks at the sequence word; a sleeper sets WAITERS, *then*
-//!    looks at all the holds; a fence between in both. So at least one of them sees what the other
-//!    did.
-//! 3. A sleeper sleeps on the sequence in which it set WAITERS, before its last look. A release
-//!    that answers WAITERS makes a new sequence, so nobody falls asleep on a WAITERS that another
-//!    has set since.
-//! 4. Every return from a sleep sets WAITERS again before the look. Who slept and then took wakes
-//!    one more if a permit is left: of two releases before it ran, the second found no WAITERS.
+//! 1. A hold with the id of a living participant: that participant alone has the permit. With the
+//!    id of a dead participant: the participant whose CAS replaces that very word has the permit,
+//!    and learns of the death.
+//! 2. A release frees the hold, *then* checks the sequence word. A sleeper sets WAITERS, *then*
+//!    checks all the holds. Both have a fence in between. So at least one of them notices the
+//!    other.
+//! 3. A sleeper sleeps on the sequence in which it set WAITERS before its last check. A release
+//!    that answers WAITERS makes a new sequence. So no sleeper relies on a WAITERS that another has
+//!    set since.
+//! 4. A waiter that returns from a sleep sets WAITERS again before it checks. A waiter that slept
+//!    and then took a permit wakes one more if a permit is free: of two releases before it ran, the
+//!    second found no WAITERS.
 //!
 //! # Ways that do not work
 //!
-//! A sequence word for each permit: two wakes on two words can fall on one sleeper, and another
-//! sleeps on beside a free permit.
+//! A sequence word for each permit. Two wakes on two words can reach the same sleeper, and another
+//! sleeps on although a permit is free.
 
 use super::hold::{Id, WAITERS, has_waiters};
 use super::mutex::NotHeld;
@@ -54,24 +55,24 @@ pub struct PermitPool<P: Platform, const N: usize> {
     holds: [P::Word; N],
 }
 
-/// A permit is ours.
+/// The caller has a permit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub struct Taken {
-    /// Which.
+    /// The permit's number.
     pub index: usize,
-    /// The holder that it was taken over from, who died.
+    /// The dead holder that it was taken over from, if there was one.
     pub from: Option<Id>,
 }
 
-/// No permit is ours.
+/// Why the caller has no permit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoPermit {
-    /// All were held by living participants, when each was looked at.
+    /// Each permit was held by a living participant when it was checked.
     WouldBlock,
-    /// So it was until the deadline.
+    /// So it was by the deadline.
     TimedOut,
-    /// So it was until the caller was [interrupted](crate::interruptible).
+    /// So it was when the caller was [interrupted](crate::interruptible).
     Interrupted,
 }
 
@@ -85,7 +86,7 @@ impl From<Ended> for NoPermit {
 }
 
 impl<P: Platform, const N: usize> PermitPool<P, N> {
-    /// A pool of these words. All 0: N permits, all free.
+    /// A pool of these words. If all are 0, it has N permits, all free.
     pub const fn from_words(sequence: P::Word, capacity: P::Word, holds: [P::Word; N]) -> Self {
         Self { sequence, capacity, holds }
     }
@@ -94,13 +95,13 @@ impl<P: Platform, const N: usize> PermitPool<P, N> {
     #[inline(always)]
     pub fn capacity(&self) -> usize {
         const { assert!(N > 0 && N <= 1 << 30, "a pool has at least one permit, and at most 2^30") };
-        // ORDERING: Relaxed; it was written before anybody else could see the pool. 0 wraps around
-        // to N.
+        // ORDERING: Relaxed; written before the pool was shared. 0 wraps to N.
         (self.capacity.load(Relaxed).wrapping_sub(1) as usize).min(N - 1) + 1
     }
 
-    /// Where the caller looks first: another place for each participant, so that they do not get in
-    /// each other's way, and always the same, so that it finds its former permit in its cache.
+    /// The permit that the caller tries first. It differs between participants, so that they do not
+    /// get in each other's way. It is always the same, so that the caller finds its former permit
+    /// in its cache.
     #[inline(always)]
     fn start(&self, me: Participant<'_, P>) -> usize {
         // Multiples of the golden ratio lie far from each other; scaled without a division.
@@ -124,14 +125,14 @@ impl<P: Platform, const N: usize> PermitPool<P, N> {
         self.try_acquire_slow(me, start)
     }
 
-    /// Takes a permit, waiting until `deadline` ([`Platform::now`]'s clock; `None`: for ever).
+    /// Takes a permit. Waits at most to `deadline` ([`Platform::now`]'s clock; `None`: forever).
     ///
     /// # Errors
     /// [`NoPermit::TimedOut`], [`NoPermit::Interrupted`].
     ///
     /// # If a process dies
-    /// A holder: the next to look, sleepers included, takes its permits over, and learns of it. A
-    /// waiter, or a releaser between release and wake: nobody notices, nobody is left asleep.
+    /// A holder: the next caller or sleeper takes its permit over, and learns of the death. A
+    /// waiter, or a releaser between release and wake: nobody notices, and no waiter sleeps on.
     #[inline]
     pub fn acquire(&self, me: Participant<'_, P>, deadline: Option<Duration>) -> Result<Taken, NoPermit> {
         let start = self.start(me);
@@ -145,7 +146,7 @@ impl<P: Platform, const N: usize> PermitPool<P, N> {
     #[inline(always)]
     fn take(&self, index: usize, seen: u32, me: Participant<'_, P>) -> bool {
         // ORDERING: Acquire. Pairs with the Release of `release`: this holder sees what the last
-        // one wrote. Model: `permit_pool::a_permit_acquires_what_its_last_holder_wrote`.
+        // holder wrote. Model: `permit_pool::a_permit_acquires_what_its_last_holder_wrote`.
         self.holds[index].compare_exchange(seen, me.id.word(), Acquire, Relaxed).is_ok()
     }
 
@@ -176,8 +177,8 @@ impl<P: Platform, const N: usize> PermitPool<P, N> {
         let mut vigil = Vigil::new(me, deadline);
         let mut slept = false;
         loop {
-            // ORDERING: Relaxed, and then the fence, before the holds are looked at: invariant 2.
-            // It pairs with the one of `release`. Model:
+            // ORDERING: Relaxed, then the fence, before the holds are checked (invariant 2). It
+            // pairs with the fence of `release`. Model:
             // `permit_pool::without_fences_a_release_and_a_sleeper_miss_each_other`.
             let sequence = self.sequence.fetch_or(WAITERS, Relaxed) | WAITERS;
             P::fence(SeqCst);
@@ -195,8 +196,8 @@ impl<P: Platform, const N: usize> PermitPool<P, N> {
         }
     }
 
-    /// Takes a permit that is free, or else one that a dead participant holds. Otherwise: somebody
-    /// else who holds one, if anybody but the caller does.
+    /// Takes a free permit, or else the permit of a dead holder. The error is another living
+    /// holder, if there is one.
     fn try_take(&self, me: Participant<'_, P>, start: usize) -> Result<Taken, Option<Id>> {
         let order = || (start..self.capacity()).chain(0..start);
         for index in order() {
@@ -216,13 +217,13 @@ impl<P: Platform, const N: usize> PermitPool<P, N> {
                 from if me.inherit(&self.holds[index], seen, || self.take(index, seen, me)) => {
                     return Ok(Taken { index, from });
                 }
-                _ => {} // somebody was quicker
+                _ => {} // another participant was quicker
             }
         }
         Err(living)
     }
 
-    /// Invariant 4. The dead need not be looked for: their death has woken everybody.
+    /// Invariant 4. Permits of dead holders do not matter here: their deaths have woken everybody.
     fn pass_on(&self) {
         let is_free = |hold: &P::Word| Id::holder_in(hold.load(Relaxed)).is_none();
         if self.holds[..self.capacity()].iter().any(is_free) {
@@ -230,17 +231,18 @@ impl<P: Platform, const N: usize> PermitPool<P, N> {
         }
     }
 
-    /// Gives the permit back, on behalf of `holder` if that is not the caller.
+    /// Releases the permit on behalf of `holder`, which may be another participant than the caller.
     ///
-    /// To be called by a participant: the death of anybody else between release and wake is found
-    /// by the net alone.
+    /// To be called by a participant. If another thread dies between release and wake, only a
+    /// recheck finds that.
     ///
     /// # Errors
-    /// [`NotHeld`] if somebody else than `holder`, or nobody, holds it. Nothing is changed then.
+    /// [`NotHeld`] if nobody holds it, or another participant than `holder`. Nothing is changed
+    /// then.
     ///
     /// # If a process dies
-    /// Before the word is written: the holder died. After it, before the wake: the sleepers look,
-    /// and see it free.
+    /// Before the word is written: the holder died. After that, before the wake: the sleepers
+    /// check, and find the permit free.
     #[inline]
     pub fn release(&self, index: usize, holder: Id) -> Result<(), NotHeld> {
         let Some(hold) = self.holds.get(index) else {
@@ -263,10 +265,11 @@ impl<P: Platform, const N: usize> PermitPool<P, N> {
 
     #[cold]
     fn wake_one(&self, mut seen: u32) {
-        // Once it is clear somebody else has answered, and wakes one, who passes on what is left.
+        // If WAITERS is clear, another release has answered, and wakes a waiter that passes the
+        // rest on.
         while has_waiters(seen) {
-            // ORDERING: Relaxed; the fence before it and the one after a sleeper's WAITERS order
-            // it.
+            // ORDERING: Relaxed; the fence before it, and the one after a sleeper sets WAITERS,
+            // order it.
             match self.sequence.compare_exchange(seen, seen.wrapping_add(1) & !WAITERS, Relaxed, Relaxed) {
                 Ok(_) => {
                     P::wake(&self.sequence, 1);
@@ -277,7 +280,7 @@ impl<P: Platform, const N: usize> PermitPool<P, N> {
         }
     }
 
-    /// Who holds which permit at the moment, dead or alive.
+    /// The permits that are held at the moment, and their holders, dead or alive.
     pub fn holders(&self) -> impl Iterator<Item = (usize, Id)> + '_ {
         let holder = |(index, hold): (usize, &P::Word)| Some((index, Id::holder_in(hold.load(Relaxed))?));
         self.holds[..self.capacity()].iter().enumerate().filter_map(holder)

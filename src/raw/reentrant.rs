@@ -1,23 +1,23 @@
-//! A mutual exclusion that its holder may take again, and that outlives its holder.
+//! A mutual exclusion lock that its holder may take again, and that outlives its holder.
 //!
 //! # State words
 //!
 //! The word of a [mutex](super::mutex), and a count of the holds beyond the first.
 //!
-//! | holder's word | count | meaning                                                                                    |
-//! |---------------|-------|--------------------------------------------------------------------------------------------|
-//! | free          | 0     | free                                                                                       |
-//! | names us      | n     | we hold it n + 1 times                                                                     |
-//! | names the dead | any  | whoever takes it over makes the count 0                                                    |
-//! | free          | not 0 | never written by this code; whoever takes it makes the count 0                             |
+//! | holder's word         | count | meaning                                                                             |
+//! |-----------------------|-------|-------------------------------------------------------------------------------------|
+//! | free                  | 0     | free                                                                                |
+//! | names the caller      | n     | the caller holds it n + 1 times                                                     |
+//! | names the dead        | any   | the participant that takes it over sets the count to 0                              |
+//! | free                  | not 0 | never written by this code; the participant that takes the word sets the count to 0 |
 //!
 //! # Invariants
 //!
-//! 1. Only the holder reads or writes the count, and it is 0 when the word becomes free. So the
-//!    count goes from holder to holder with the word, as the data does, and all accesses to it are
-//!    Relaxed.
-//! 2. Whoever takes the word, from one who released it or from the dead, looks at the count before
-//!    anything else, and makes it 0 if it is not. If it dies before, its own successor does.
+//! 1. Only the holder reads or writes the count, and the count is 0 when the word becomes free. So
+//!    the count passes from holder to holder with the word, as the data does. All accesses to it
+//!    are Relaxed.
+//! 2. A participant that takes the word, free or from a dead holder, checks the count before
+//!    anything else, and sets it to 0 if need be. If it dies before that, its successor does so.
 //! 3. The first lock and the last unlock read the count and do not write it.
 
 use super::hold::{Cause, Id, WAITERS};
@@ -36,7 +36,7 @@ pub struct ReentrantMutex<P: Platform> {
 }
 
 impl<P: Platform> ReentrantMutex<P> {
-    /// A lock around these words; 0 and 0 are a free one. Every other value is some state of the
+    /// A lock around these words. 0 and 0 are a free lock; every other value is some state of the
     /// table above.
     pub const fn from_words(mutex: P::Word, count: P::Word) -> Self {
         Self { mutex: Mutex::from_word(mutex), count }
@@ -54,10 +54,10 @@ impl<P: Platform> ReentrantMutex<P> {
         self.try_lock_with(me, Leaked::Refuse)
     }
 
-    /// [`try_lock`](Self::try_lock), by that rule for a leaked hold.
+    /// [`try_lock`](Self::try_lock), with this rule for a leaked hold.
     ///
     /// # Errors
-    /// Those of [`try_lock`](Self::try_lock), [`NotLocked::Leaked`] with [`Leaked::Refuse`] alone.
+    /// Those of [`try_lock`](Self::try_lock). [`NotLocked::Leaked`] only with [`Leaked::Refuse`].
     ///
     /// # If a process dies
     /// As [`lock`](Self::lock).
@@ -70,17 +70,18 @@ impl<P: Platform> ReentrantMutex<P> {
         self.lock_slow(me, |me| self.mutex.try_lock_with(me, leaked))
     }
 
-    /// Takes the lock, or takes it once more, waiting until `deadline` ([`Platform::now`]'s clock;
-    /// `None`: for ever).
+    /// Takes the lock, or takes it once more. Waits at most to `deadline` ([`Platform::now`]'s
+    /// clock; `None`: forever).
     ///
-    /// Who takes it once more is not told of an inconsistency: it has been told.
+    /// A caller that takes it once more does not learn of an inconsistency again.
     ///
     /// # Errors
     /// [`NotLocked::TimedOut`]; [`NotLocked::TooDeep`] if it is held 2^32 times;
     /// [`NotLocked::Leaked`].
     ///
     /// # If a process dies
-    /// As [`Mutex::lock`]: however often the dead had taken it, the next one takes it over at once.
+    /// As [`Mutex::lock`]. However often the dead holder had taken it, the next one takes it over
+    /// at once.
     #[inline]
     pub fn lock(&self, me: Participant<'_, P>, deadline: Option<Duration>) -> Result<Acquired, NotLocked> {
         if self.mutex.take_free(me) {
@@ -104,7 +105,8 @@ impl<P: Platform> ReentrantMutex<P> {
         me: Participant<'_, P>,
         wait: impl FnOnce(Participant<'_, P>) -> Result<Acquired, NotLocked>,
     ) -> Result<Acquired, NotLocked> {
-        // If it is us, nobody else changes that; if it is not, we do not.
+        // If the caller is the holder, nobody else changes that; if not, the caller has not changed
+        // it.
         if self.mutex.holder() != Some(me.id) {
             let acquired = wait(me)?;
             self.begin();
@@ -115,9 +117,9 @@ impl<P: Platform> ReentrantMutex<P> {
         Ok(Acquired { inconsistent: None })
     }
 
-    /// Gives one hold back, if the caller, who is `by`, has one. With the last one the lock is
-    /// free; if it is inconsistent by then, it is left so for the cause in `left` ([`Cause::word`];
-    /// 0: the caller does not know; the word still tells a panic from a death).
+    /// Releases one hold of the caller, which is `by`. With the last hold the lock is free. If it
+    /// is inconsistent then, it stays so, with the cause in `left` ([`Cause::word`]; 0: the caller
+    /// does not know the cause, and the word keeps its kind).
     ///
     /// # Errors
     /// [`NotHeld`] if the caller does not hold it. Nothing is changed then.
@@ -126,14 +128,15 @@ impl<P: Platform> ReentrantMutex<P> {
     /// As [`Mutex::unlock`].
     #[inline]
     pub fn release(&self, by: Id, left: u32) -> Result<(), NotHeld> {
-        // If the count is another's, the word is as well, and the exchange refuses.
+        // If the count is another holder's, so is the word, and the exchange fails.
         if self.count.load(Relaxed) == 0 && self.mutex.release_plain(by.word()) {
             return Ok(());
         }
         self.release_nested(by, left)
     }
 
-    /// One of several holds, or the last one where somebody sleeps, or the data is inconsistent.
+    /// Releases one of several holds, or the last hold while a waiter sleeps or the data is
+    /// inconsistent.
     fn release_nested(&self, by: Id, left: u32) -> Result<(), NotHeld> {
         if self.mutex.load() & !WAITERS == by.word() {
             self.give_back(0);
@@ -142,7 +145,8 @@ impl<P: Platform> ReentrantMutex<P> {
         self.release_inconsistent(by, self.cause_or(left))
     }
 
-    /// As [`release`](Self::release), in a panic: with the last hold, that is left as the cause.
+    /// As [`release`](Self::release), in a panic. With the last hold, the panic becomes the cause
+    /// of an inconsistency.
     ///
     /// # Errors
     /// As [`release`](Self::release).
@@ -162,7 +166,7 @@ impl<P: Platform> ReentrantMutex<P> {
         }
     }
 
-    /// `left`, or else what the word tells, for its holder.
+    /// `left`, or else the cause in the word. For the holder.
     fn cause_or(&self, left: u32) -> u32 {
         if left == 0 { Cause::nameless_in(self.mutex.load()) } else { left }
     }
@@ -175,23 +179,23 @@ impl<P: Platform> ReentrantMutex<P> {
         }
     }
 
-    /// Gives all holds back, as the last [`release`](Self::release) does, for a holder who will
-    /// [take them again](Self::lock_again) with the count that this gives.
+    /// Releases all holds, as the last [`release`](Self::release) does. The caller will
+    /// [take them again](Self::lock_again) with the count that this returns.
     pub fn release_all(&self, left: u32) -> u32 {
         let count = self.count.load(Relaxed);
-        // EQUIVALENT(dropped): whoever takes the word makes the count 0, invariant 2; it is so that
-        // the word is free beside a 0.
+        // EQUIVALENT(dropped): the participant that takes the word sets the count to 0 (invariant
+        // 2). This keeps the count of a free word at 0.
         self.begin();
         self.mutex.unlock(if self.mutex.is_inconsistent() { self.cause_or(left) } else { 0 });
         count
     }
 
-    /// Takes the lock for one who has given back all holds, and makes its hold as many as they
-    /// were.
+    /// Takes the lock for a caller that has released all holds, and restores their count.
     ///
     /// # Errors
-    /// [`NotLocked::Deadlock`] where the word, scribbled upon, names the caller already: then it is
-    /// held all the same. [`NotLocked::Leaked`]: it is not held.
+    /// [`NotLocked::Deadlock`] if the word names the caller already, because somebody has
+    /// overwritten it: the caller then holds the lock. [`NotLocked::Leaked`]: the caller does not
+    /// hold it.
     pub fn lock_again(&self, me: Participant<'_, P>, count: u32) -> Result<Acquired, NotLocked> {
         let answer = self.mutex.lock_again(me);
         if !matches!(answer, Err(NotLocked::Leaked(_))) {
@@ -200,18 +204,18 @@ impl<P: Platform> ReentrantMutex<P> {
         answer
     }
 
-    /// Whether what it protects is marked inconsistent at the moment.
+    /// Whether the data is marked inconsistent at the moment.
     #[inline(always)]
     pub fn is_inconsistent(&self) -> bool {
         self.mutex.is_inconsistent()
     }
 
-    /// The holder, to whom this is left, vouches for the data.
+    /// Marks the data consistent. For the holder alone.
     pub fn mark_consistent(&self) {
         self.mutex.mark_consistent();
     }
 
-    /// Who holds it at the moment, dead or alive.
+    /// The holder at the moment, dead or alive.
     pub fn holder(&self) -> Option<Id> {
         self.mutex.holder()
     }
