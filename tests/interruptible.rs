@@ -205,19 +205,24 @@ fn install_handlers() {
 struct Waiter<'s, R> {
     handle: std::thread::ScopedJoinHandle<'s, R>,
     thread: i32,
-    pthread: libc::pthread_t,
+}
+
+/// Signals one of this process's threads, by its number: unlike a `pthread_t`, it may be the number
+/// of a thread that has ended. Whether there is such a thread.
+fn signal_thread(thread: i32, signal: i32) -> bool {
+    // SAFETY: each thread of this process has handlers for the signals of these tests.
+    unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, signal) == 0 }
 }
 
 impl<'s, R: Send + 's> Waiter<'s, R> {
     fn start<'e>(scope: &'s std::thread::Scope<'s, 'e>, wait: impl FnOnce() -> R + Send + 's) -> Self {
         let (tell, told) = mpsc::channel();
         let handle = scope.spawn(move || {
-            // SAFETY: they ask for what the calling thread is.
-            tell.send(unsafe { (libc::gettid(), libc::pthread_self()) }).expect("the starter listens");
+            // SAFETY: no preconditions.
+            tell.send(unsafe { libc::gettid() }).expect("the starter listens");
             wait()
         });
-        let (thread, pthread) = told.recv().expect("it tells");
-        Self { handle, thread, pthread }
+        Self { handle, thread: told.recv().expect("it tells") }
     }
 
     /// Whether it sleeps in a futex call.
@@ -235,8 +240,8 @@ impl<'s, R: Send + 's> Waiter<'s, R> {
     }
 
     fn signal(&self, signal: i32) {
-        // SAFETY: the thread was not joined.
-        assert_eq!(unsafe { libc::pthread_kill(self.pthread, signal) }, 0);
+        // It may have come back meanwhile.
+        assert!(signal_thread(self.thread, signal) || self.handle.is_finished(), "it was not signalled");
     }
 
     /// Sends the signal whenever it sleeps, until it is back.
@@ -615,13 +620,12 @@ fn a_barrier_beneath_signals_loses_no_party_and_counts_none_twice() {
                 }
             };
             let parties: Vec<_> = (0..3).map(|me| Waiter::start(scope, party(me))).collect();
-            let targets: Vec<_> = parties.iter().map(|party| party.pthread).collect();
+            let targets: Vec<_> = parties.iter().map(|party| party.thread).collect();
             let is_over = &is_over;
             scope.spawn(move || {
                 while !is_over.load(SeqCst) {
                     for target in &targets {
-                        // SAFETY: they are joined after this thread was told.
-                        unsafe { libc::pthread_kill(*target, PLAIN) };
+                        signal_thread(*target, PLAIN); // it may have ended
                     }
                     std::thread::yield_now();
                 }
@@ -672,13 +676,12 @@ fn semaphores_and_conditions_beneath_signals_lose_no_wake() {
                 }
             };
             let consumers: Vec<_> = (0..2).map(|_| Waiter::start(scope, consume)).collect();
-            let targets: Vec<_> = consumers.iter().map(|one| one.pthread).collect();
+            let targets: Vec<_> = consumers.iter().map(|one| one.thread).collect();
             let is_over = &is_over;
             scope.spawn(move || {
                 while !is_over.load(SeqCst) {
                     for target in &targets {
-                        // SAFETY: they are joined after this thread was told.
-                        unsafe { libc::pthread_kill(*target, PLAIN) };
+                        signal_thread(*target, PLAIN); // it may have ended
                     }
                     std::thread::yield_now();
                 }

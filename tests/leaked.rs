@@ -4,6 +4,7 @@
 mod common;
 
 use common::*;
+use core::ffi::c_void;
 use outlive::platform::atomic::AtomicU64;
 use outlive::{
     Condvar, Error, Lock, LockError, LockResult, Mutex, ReentrantMutex, RwLock, RwLockWriteGuard, Segment, Shareable,
@@ -540,13 +541,30 @@ fn slots_of_threads_whose_locks_were_released_by_others_are_used_again() {
     }
 }
 
+/// In a thread that the C library starts. One that `std` starts takes a lock at its end, which in a
+/// forked child may be that of a thread that is not there.
+fn in_a_plain_thread(mut work: impl FnMut() + Send) {
+    extern "C" fn run(work: *mut c_void) -> *mut c_void {
+        // SAFETY: the pointer to what the caller waits for.
+        unsafe { (*work.cast::<&mut dyn FnMut()>())() };
+        core::ptr::null_mut()
+    }
+    let mut work: &mut dyn FnMut() = &mut work;
+    // SAFETY: `work` stays until the thread was joined.
+    unsafe {
+        let mut thread = core::mem::zeroed();
+        assert_eq!(libc::pthread_create(&mut thread, core::ptr::null(), run, (&raw mut work).cast()), 0);
+        assert_eq!(libc::pthread_join(thread, core::ptr::null_mut()), 0);
+    }
+}
+
 /// The child's only thread is a copy of one that holds; its end says nothing of its parent's.
 #[test]
 fn a_forked_childs_end_leaks_nothing_of_its_parents() {
     outlive::platform::linux::set_recheck(false);
     let options = Segment::<Locks>::options().participants(1);
     let shared: &'static Segment<Locks> = Box::leak(Box::new(options.anonymous(|_, _| {}).expect("a segment")));
-    elsewhere(|| {
+    in_a_plain_thread(|| {
         let guard = shared.mutex.lock().expect("free");
         // SAFETY: the child returns from its thread's function, and so ends.
         let pid = unsafe { libc::fork() };
