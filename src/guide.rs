@@ -177,6 +177,14 @@
 //! [`LockError::WouldBlock`]. A process in another PID namespace, or one that /proc does not show,
 //! cannot be looked up. There the data may change under the next holder until the call ends.
 //!
+//! # Robust mutexes of the C library
+//!
+//! A thread's lifelines lie in the same list as the robust mutexes that it locks
+//! (`pthread_mutex_t`). Both are told of its end, in whatever order they were locked. With musl
+//! there are two exceptions, both at the end of a thread that ends by itself. If a destructor of
+//! `pthread_key_create` locks a robust mutex, the thread's end may be told a second late. If the
+//! thread is killed in the middle of such a lock or unlock, the robust mutex may stay locked.
+//!
 //! # fork
 //!
 //! A forked child is another participant. The holds of its parent stay the parent's. The child has

@@ -118,9 +118,9 @@
 //!
 //! # Limits
 //!
-//! - 64-bit little-endian Linux with glibc. x86_64 is tested. aarch64 is tested on an emulated
-//!   machine with a real kernel, never on real hardware. The emulator hides most of a weak memory
-//!   order, which the models explore.
+//! - 64-bit little-endian Linux with glibc, or with musl on x86_64. x86_64 is tested with both.
+//!   aarch64 is tested on an emulated machine with a real kernel, never on real hardware. The
+//!   emulator hides most of a weak memory order, which the models explore.
 //! - At most 256 threads take part in one segment, or as many as [`Options::participants`] says, up
 //!   to 4,096. Every sleeper watches up to about 60 of them. If there are more, some deaths may be
 //!   noticed a second late.

@@ -203,14 +203,14 @@ fn in_a_file() -> (tempfile::TempDir, std::path::PathBuf, std::fs::File) {
     (directory, path, file)
 }
 
-/// Where slots begin, 128 bytes each: claim (8), then two nodes with futex word, previous (24) and
-/// next link (32).
+/// Where slots begin, 128 bytes each: claim (8), then two nodes of 40 bytes, with futex word and
+/// links.
 const SLOTS: u64 = 512;
 
 /// Where the next links of a participant's two lifelines lie: of its thread's, and of its
 /// process's.
 fn next_links(id: outlive::Id) -> [u64; 2] {
-    let own = SLOTS + 128 * id.index() as u64 + 8 + 32;
+    let own = SLOTS + 128 * id.index() as u64 + 8 + LINK;
     [own, own + 40]
 }
 

@@ -29,13 +29,28 @@ pub mod atomic {
     };
 }
 
-#[cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64", target_endian = "little"))]
+#[cfg(all(
+    target_os = "linux",
+    any(target_env = "gnu", all(target_env = "musl", target_arch = "x86_64")),
+    target_pointer_width = "64",
+    target_endian = "little"
+))]
 pub mod linux;
-#[cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64", target_endian = "little"))]
+#[cfg(all(
+    target_os = "linux",
+    any(target_env = "gnu", all(target_env = "musl", target_arch = "x86_64")),
+    target_pointer_width = "64",
+    target_endian = "little"
+))]
 pub use linux::Linux;
-#[cfg(not(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64", target_endian = "little")))]
+#[cfg(not(all(
+    target_os = "linux",
+    any(target_env = "gnu", all(target_env = "musl", target_arch = "x86_64")),
+    target_pointer_width = "64",
+    target_endian = "little"
+)))]
 compile_error!(
-    "outlive needs 64-bit little-endian Linux with glibc: it stands on the robust list as glibc lays it out, and on futexes"
+    "outlive needs 64-bit little-endian Linux with glibc, or with musl on x86_64: it stands on futexes, and on the robust list as the C library has it"
 );
 
 #[cfg(test)]

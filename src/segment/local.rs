@@ -665,6 +665,10 @@ extern "C" fn thread_ends() {
         local.forget(); // whatever it locks from now on goes through `find`
         // A forked child that has done nothing here since: slots and holds are its parent's.
         if local.process.get() != process_number() {
+            // Nor is what it has of its parent's list.
+            if let Ok(page) = ensure_page() {
+                local.become_of(page.process.load(Acquire));
+            }
             return;
         }
         if local.holds.get() != 0 || local.reads.get() != 0 || local.locks.get() != 0 {
@@ -672,7 +676,10 @@ extern "C" fn thread_ends() {
         }
         if let Some(anchors) = local.anchors.get() {
             // SAFETY: this thread's, of this process.
-            unsafe { anchors.repair() };
+            unsafe {
+                anchors.repair();
+                anchors.part_from_libc();
+            }
         }
     });
 }
@@ -809,7 +816,9 @@ impl Local {
     fn anchors_in(&self, list: ptr::NonNull<linux::Head>, me: &Myself) -> &'static Anchors {
         // A thread that was given another list needs others: the kernel does not find the first any
         // more.
-        let anchors = self.anchors.get().filter(|anchors| anchors.are_in(list)).unwrap_or_else(|| {
+        // SAFETY: anchors and list are this thread's.
+        let found = self.anchors.get().filter(|anchors| unsafe { anchors.are_found_by(list) });
+        let anchors = found.unwrap_or_else(|| {
             // A signal handler in the middle of this registers nowhere, so it needs none.
             Thread::new_anchors(self.thread.get(), self.process.get(), me, list)
         });
@@ -827,24 +836,32 @@ impl Local {
                 entry.length.set(0);
             }
         }
-        if self.process.get() != process {
-            // A signal handler in the middle of it would be the thread of before.
-            let _blocked = SignalsBlocked::now();
-            self.forget();
-            self.process.set(process);
-            self.thread.set(new_number());
-            self.holds.set(0); // its guards are copies of its parent's
-            self.reads.set(0);
-            self.locks.set(0);
-            self.anchors.set(None);
-            self.pages.set(None);
-        }
+        self.become_of(process);
         self.epoch.set(epoch);
         // ORDERING: Relaxed; seen with the epoch.
         if ORPHANS.load(Relaxed) != 0 {
             mappings().filter(|mapping| mapping.state() != LIVE).for_each(|orphan| self.leave_orphan(orphan));
             sweep();
         }
+    }
+
+    /// The thread is of this process. If it was another's before, in the parent, it becomes a new
+    /// one.
+    fn become_of(&self, process: u64) {
+        if self.process.get() == process {
+            return;
+        }
+        // A signal handler in the middle of it would be the thread of before.
+        let _blocked = SignalsBlocked::now();
+        self.forget();
+        self.process.set(process);
+        self.thread.set(new_number());
+        self.holds.set(0); // its guards are copies of its parent's
+        self.reads.set(0);
+        self.locks.set(0);
+        let parents = self.anchors.take();
+        self.anchors.set(parents.and_then(|anchors| Thread::keep_anchors(anchors, self.thread.get(), process)));
+        self.pages.set(None);
     }
 
     /// Leaves a segment that was dropped, if the thread takes part there, and has no other mapping

@@ -24,6 +24,9 @@ pub struct Shared {
     pub reported: std::sync::atomic::AtomicU64,
 }
 
+/// How far behind a lifeline's word its next link lies, as this program's C library has it.
+pub const LINK: u64 = if cfg!(target_env = "musl") { 28 } else { 32 };
+
 /// A segment for a test, in a process without the net.
 pub fn segment() -> Segment<Shared> {
     segment_of(|_zero| {})
@@ -282,4 +285,88 @@ pub fn made(directory: &tempfile::TempDir) -> std::path::PathBuf {
     let path = directory.path().join("segment");
     drop(Counter::create(&path, |m| *m.get_mut() = 7).expect("made"));
     path
+}
+
+/// Robust mutexes of the C library, in memory that forked children share.
+#[derive(Clone, Copy)]
+pub struct Mutexes {
+    first: *mut libc::pthread_mutex_t,
+    count: usize,
+}
+// SAFETY: a pthread_mutex_t that is shared between processes may be used by any thread.
+unsafe impl Send for Mutexes {}
+// SAFETY: as above.
+unsafe impl Sync for Mutexes {}
+
+impl Mutexes {
+    /// So many, of which those that `inherit` says hand the priority of a waiter to the holder:
+    /// glibc marks these in the list.
+    pub fn new(count: usize, inherits: impl Fn(usize) -> bool) -> Self {
+        let length = count * size_of::<libc::pthread_mutex_t>();
+        // SAFETY: a new mapping, large enough, zeroed; it stays until the process ends. The
+        // attributes are initialised before use.
+        unsafe {
+            let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
+            let memory = libc::mmap(core::ptr::null_mut(), length, protection, flags, -1, 0);
+            assert_ne!(memory, libc::MAP_FAILED);
+            let all = Self { first: memory.cast(), count };
+            for index in 0..count {
+                let mut attributes = core::mem::zeroed();
+                assert_eq!(libc::pthread_mutexattr_init(&mut attributes), 0);
+                assert_eq!(libc::pthread_mutexattr_setpshared(&mut attributes, libc::PTHREAD_PROCESS_SHARED), 0);
+                assert_eq!(libc::pthread_mutexattr_setrobust(&mut attributes, libc::PTHREAD_MUTEX_ROBUST), 0);
+                if inherits(index) {
+                    assert_eq!(libc::pthread_mutexattr_setprotocol(&mut attributes, libc::PTHREAD_PRIO_INHERIT), 0);
+                }
+                assert_eq!(libc::pthread_mutex_init(all.get(index), &attributes), 0);
+            }
+            all
+        }
+    }
+    pub fn get(self, index: usize) -> *mut libc::pthread_mutex_t {
+        assert!(index < self.count);
+        // SAFETY: within the mapping.
+        unsafe { self.first.add(index) }
+    }
+    pub fn count(self) -> usize {
+        self.count
+    }
+    pub fn lock(self, index: usize) {
+        // SAFETY: initialised, and never destroyed.
+        assert_eq!(unsafe { libc::pthread_mutex_lock(self.get(index)) }, 0);
+    }
+    pub fn unlock(self, index: usize) {
+        // SAFETY: held by this thread.
+        assert_eq!(unsafe { libc::pthread_mutex_unlock(self.get(index)) }, 0);
+    }
+    pub fn lock_all(self) {
+        (0..self.count).for_each(|index| self.lock(index));
+    }
+    /// Whether the holder of this one has died. It is held afterwards.
+    pub fn try_lock_finds_a_death(self, index: usize) -> bool {
+        // SAFETY: initialised, and never destroyed.
+        match unsafe { libc::pthread_mutex_trylock(self.get(index)) } {
+            0 => false,
+            libc::EOWNERDEAD => true,
+            other => panic!("{}", std::io::Error::from_raw_os_error(other)),
+        }
+    }
+    /// The same; false as long as its holder lives.
+    pub fn try_lock_finds_a_death_now(self, index: usize) -> bool {
+        // SAFETY: as above.
+        match unsafe { libc::pthread_mutex_trylock(self.get(index)) } {
+            libc::EBUSY => false,
+            libc::EOWNERDEAD => true,
+            other => panic!("{index}: {}", std::io::Error::from_raw_os_error(other)),
+        }
+    }
+    /// As the robust list has it: the address of its next link.
+    pub fn address(self, index: usize) -> u64 {
+        self.get(index) as u64 + 32
+    }
+}
+
+/// In another thread than the main one.
+pub fn elsewhere<T: Send>(body: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| scope.spawn(body).join().expect("no panic"))
 }

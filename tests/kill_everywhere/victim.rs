@@ -20,6 +20,12 @@ const STOPS_WITHIN: Duration = Duration::from_secs(5);
 /// single-stepped one never ends.)
 const MOST_INSTRUCTIONS: usize = 1_000_000;
 
+/// What `ptrace` takes as a request.
+#[cfg(target_env = "gnu")]
+type Request = libc::c_uint;
+#[cfg(target_env = "musl")]
+type Request = libc::c_int;
+
 /// A process of which a thread is traced. Killed and reaped when dropped.
 #[derive(Debug)]
 pub(crate) struct Victim {
@@ -196,7 +202,7 @@ impl Victim {
         Ok(true)
     }
 
-    fn resume(&self, how: libc::c_uint) -> Result<(), String> {
+    fn resume(&self, how: Request) -> Result<(), String> {
         // SAFETY: a stopped thread that we trace; no signal is passed on.
         match unsafe { libc::ptrace(how, self.thread, 0, 0) } {
             0 => Ok(()),

@@ -3,13 +3,14 @@
 //! From the list's head on, the kernel finds:
 //!
 //! ```text
-//! head → glibc's newer robust mutexes → anchor → lifelines, newest first → anchor → glibc's older ones → head
+//! head → newer robust mutexes → anchor → lifelines, newest first → anchor → older ones → head
 //! ```
 //!
-//! glibc links a mutex in at the head. It changes the links of that mutex's neighbours when it
-//! locks and unlocks the mutex, and no others. So no neighbour of a lifeline is ever glibc's, and
-//! an anchor's links are all that glibc and this module share. The anchors lie in memory that is
-//! private to the process, and that is never freed.
+//! The C library links a mutex in at the head. It changes the links of that mutex's neighbours when
+//! it locks and unlocks the mutex, and no others. So no neighbour of a lifeline is ever the C
+//! library's, and an anchor's links are all that it and this module share. The anchors lie in
+//! memory that is private to the process, and that is never freed. What else there is to know of
+//! glibc and of musl, [`neighbour`](super::neighbour) tells.
 //!
 //! # Invariants
 //!
@@ -30,12 +31,15 @@
 //! two anchors, the lifelines, and those of others, which are the robust mutexes that the thread
 //! holds, and the lifelines of a second copy of this crate.
 
+#[cfg(target_env = "musl")]
+use super::neighbour::Parting;
+use super::neighbour::{RobustNode, write_link};
 use super::own_memory::OwnMemory;
-use super::robust::{Head, RobustNode, with_signals_blocked};
+use super::robust::{Head, with_signals_blocked};
 use crate::platform::WAKE_AT_DEATH;
 use core::ptr;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering, compiler_fence};
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering, compiler_fence};
 
 #[cfg(test)]
 mod tests;
@@ -47,9 +51,9 @@ const RESERVED: usize = 46;
 
 // ORDERING of all accesses: Relaxed, with compiler fences between. Only this thread changes its
 // stretch of the list, and the kernel walks it in this thread's own exit: program order is all
-// there is. Atomics because the kernel reads the links, because glibc writes to the anchors, and
-// because records are used anew by later threads.
-const PRIVATE: Ordering = Ordering::Relaxed;
+// there is. Atomics because the kernel reads the links, because the C library writes to the
+// anchors, and because records are used anew by later threads.
+pub(super) const PRIVATE: Ordering = Ordering::Relaxed;
 
 /// What a thread remembers of one node in its list. It is never freed.
 #[derive(Debug)]
@@ -103,6 +107,8 @@ pub(crate) struct Anchors {
     /// The head of the list that they are in; null before they are in one.
     list: AtomicPtr<Head>,
     lifelines: AtomicUsize,
+    #[cfg(target_env = "musl")]
+    pub(super) parting: Parting,
 }
 
 /// The kernel might not follow the list to its end if more lifelines were linked.
@@ -122,12 +128,42 @@ impl Anchors {
             places: [Place::empty(), Place::empty()],
             list: AtomicPtr::new(ptr::null_mut()),
             lifelines: AtomicUsize::new(0),
+            #[cfg(target_env = "musl")]
+            parting: Parting::new(),
         }
     }
 
     /// Whether this list is where they are, or were last.
-    pub(crate) fn are_in(&self, list: NonNull<Head>) -> bool {
+    pub(super) fn are_in(&self, list: NonNull<Head>) -> bool {
         self.list.load(PRIVATE) == list.as_ptr()
+    }
+
+    /// The first and the last entry of the stretch.
+    #[cfg(target_env = "musl")]
+    pub(super) fn nodes(&self) -> &[RobustNode; 2] {
+        &self.nodes
+    }
+
+    /// The list that they are in, or were last.
+    #[cfg(target_env = "musl")]
+    pub(super) fn list(&self) -> *const Head {
+        self.list.load(PRIVATE)
+    }
+
+    /// The caller has made that the list that they are in.
+    #[cfg(target_env = "musl")]
+    pub(super) fn move_to(&'static self, list: &'static Head) {
+        self.list.store(ptr::from_ref(list).cast_mut(), PRIVATE);
+    }
+
+    /// The stretch has no lifelines any more. Nothing is written to those that it had.
+    #[cfg(target_env = "musl")]
+    pub(super) fn forget_lifelines(&'static self) {
+        let ([newest, oldest], [first, last]) = (&self.nodes, &self.places);
+        newest.set_next(oldest.address());
+        first.older.store(ptr::from_ref(last).cast_mut(), PRIVATE);
+        last.newer.store(ptr::from_ref(first).cast_mut(), PRIVATE);
+        self.lifelines.store(0, PRIVATE);
     }
 
     /// Puts them into the calling thread's list, with nothing between.
@@ -158,16 +194,15 @@ impl Anchors {
         self.lifelines.store(0, PRIVATE);
 
         let below = head.first.load(PRIVATE);
-        newest.previous.store(list.as_ptr() as u64, PRIVATE);
-        newest.next.store(oldest.address(), PRIVATE);
-        oldest.previous.store(newest.address(), PRIVATE);
-        oldest.next.store(below, PRIVATE);
+        newest.set_previous(list.as_ptr() as u64);
+        newest.set_next(oldest.address());
+        oldest.set_previous(newest.address());
+        oldest.set_next(below);
         compiler_fence(Ordering::SeqCst);
         if below & !1 != list.as_ptr() as u64 {
-            // SAFETY: glibc's head, which is private memory, names a robust mutex that this thread
-            // holds, by its next link. Its previous link lies right before that.
-            let previous = unsafe { &*((below & !1) as *const AtomicU64).sub(1) };
-            previous.store(oldest.address(), PRIVATE);
+            // SAFETY: the C library's head, which is private memory, names a robust mutex that this
+            // thread holds, by its next link. Its previous link lies right before that.
+            unsafe { write_link((below & !1) - 8, oldest.address()) };
         }
         head.first.store(newest.address(), PRIVATE);
         compiler_fence(Ordering::SeqCst);
@@ -202,7 +237,7 @@ impl Anchors {
                 // SAFETY: linked, or an anchor's, in the calling thread's list.
                 let (node, older) = unsafe { (place.node(), place.older()) };
                 // SAFETY: as above.
-                node.next.store(unsafe { older.node() }.address(), PRIVATE);
+                node.set_next(unsafe { older.node() }.address());
                 place = older;
             }
         });
@@ -213,11 +248,14 @@ impl Anchors {
     /// # Safety
     /// The anchors are in the calling thread's list.
     unsafe fn entries_of_others(&self) -> usize {
+        if self.are_apart() {
+            return 1; // the others come behind it
+        }
         let [newest, oldest] = &self.nodes;
         let list = self.list.load(PRIVATE);
         // SAFETY: the list is the calling thread's, which is running.
         let first = unsafe { &*list }.first.load(PRIVATE);
-        entries_between(first, newest.address()) + entries_between(oldest.next.load(PRIVATE), list as u64)
+        entries_between(first, newest.address()) + entries_between(oldest.next(), list as u64)
     }
 
     /// Puts `owner` (a thread or process id) into the node's word, and the node into the calling
@@ -255,9 +293,9 @@ impl Anchors {
         // ORDERING: Release. Pairs with the Acquire of those who collect lifelines: they see what
         // the slot says.
         node.word.store(owner | WAKE_AT_DEATH, Ordering::Release);
-        node.next.store(next, PRIVATE);
+        node.set_next(next);
         compiler_fence(Ordering::SeqCst);
-        self.nodes[0].next.store(node.address(), PRIVATE);
+        self.nodes[0].set_next(node.address());
         compiler_fence(Ordering::SeqCst);
         if covered {
             head.pending.store(0, PRIVATE);
@@ -295,7 +333,7 @@ unsafe fn take_out(place: &Place) {
         unsafe { (&*place.newer.load(PRIVATE), place.older(), &*place.anchors.load(PRIVATE)) };
     // SAFETY: both are linked in the calling thread's list.
     let (newer_node, older_node) = unsafe { (newer.node(), older.node()) };
-    newer_node.next.store(older_node.address(), PRIVATE);
+    newer_node.set_next(older_node.address());
     compiler_fence(Ordering::SeqCst);
     newer.older.store(ptr::from_ref(older).cast_mut(), PRIVATE);
     older.newer.store(ptr::from_ref(newer).cast_mut(), PRIVATE);

@@ -1,7 +1,7 @@
 //! The real backend: mapped memory, `futex_waitv`, the robust list.
 //!
-//! What is relied on was measured on Linux 6.18 with glibc 2.36; the manual pages are futex(2),
-//! get_robust_list(2), set_robust_list(2), and the kernel's
+//! What is relied on was measured on Linux 6.18 with glibc 2.36 and musl 1.2.5; the manual pages
+//! are futex(2), get_robust_list(2), set_robust_list(2), and the kernel's
 //! `Documentation/locking/robust-futex-ABI.rst` and `Documentation/userspace-api/futex2.rst`.
 //! `futex_waitv` came with Linux 5.16; without it (or where a sandbox refuses it) sleeps are short
 //! and the look is repeated: see [`set_waitv`].
@@ -12,6 +12,7 @@ mod anchors;
 mod byte_lock;
 mod futex;
 mod interruption;
+mod neighbour;
 mod own_memory;
 mod robust;
 mod thread_end;
@@ -21,19 +22,20 @@ pub(crate) use anchors::{Anchors, Place, ROBUST_LIST_LIMIT, unlink};
 pub(crate) use byte_lock::{Lock, lock_byte, others_lock, unlock_byte};
 pub use futex::{WAITV_VARIABLE, set_recheck, set_waitv, slow_checks, waitv_works};
 pub(crate) use interruption::{Interrupter, by, by_handlers, never};
+pub use neighbour::RobustNode;
+pub(crate) use neighbour::has_lists_of_parents;
 pub(crate) use own_memory::OwnMemory;
-pub use robust::RobustNode;
 pub use robust::Unsupported;
 pub(crate) use robust::{Head, robust_list};
 pub(crate) use thread_end::call_at_thread_end;
 pub use thread_record::ThreadRecord;
-pub(crate) use thread_record::{Myself, Sight, thread_has_ended};
+pub(crate) use thread_record::{Myself, Sight, thread_has_ended, thread_id};
 
 use super::{Expect, Lifeline, Platform, Word, Word64};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use core::time::Duration;
 
-/// Linux with glibc. See the [module](self).
+/// Linux with glibc or musl. See the [module](self).
 #[derive(Debug, Clone, Copy)]
 pub struct Linux;
 

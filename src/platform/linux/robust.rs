@@ -1,11 +1,13 @@
-//! The robust list as the kernel and glibc have it: its nodes, its head, and what is asked of the
+//! The robust list as the kernel and the C library have it: its head, and what is asked of the
 //! kernel about it.
 //!
-//! A node has the layout of a glibc `pthread_mutex_t`: futex word at 0, previous link at 24, next
-//! link at 32. Links name the neighbours by the addresses of their next links. The kernel reads
-//! only `next`, and the word 32 bytes before it (`futex_offset`). It follows at most 2,048 entries
-//! (`ROBUST_LIST_LIMIT`), newest first. How lifelines share the list with glibc's own robust
-//! mutexes is told in [`anchors`](super::anchors).
+//! A [node](super::RobustNode) has the layout of the C library's `pthread_mutex_t`, as far as the
+//! links matter: previous link, next link, and the futex word so many bytes before that
+//! (`futex_offset`), 32 with glibc and 28 with musl. Links name the neighbours by the addresses of
+//! their next links. The kernel reads only `next`, and the word. It follows at most 2,048 entries
+//! (`ROBUST_LIST_LIMIT`), newest first. How lifelines share the list with the C library's own
+//! robust mutexes is told in [`anchors`](super::anchors), and in what the two libraries differ, in
+//! [`neighbour`](super::neighbour).
 //!
 //! # If somebody scribbles on the links
 //!
@@ -20,58 +22,26 @@
 //! leaves a segment it repairs the link that led there. When it ends by itself it repairs all: what
 //! the dead have left in a link changes nothing in a process that lives on.
 
+use super::neighbour::{self, OFFSET};
 use core::fmt;
-use core::mem::{MaybeUninit, offset_of};
+use core::mem::MaybeUninit;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU32, AtomicU64};
-
-/// A futex word with the links by which the kernel finds it when its thread ends.
-///
-/// The links mean something to the thread that linked it alone; nobody else but the kernel follows
-/// them.
-#[derive(Debug)]
-#[repr(C)]
-pub struct RobustNode {
-    pub(super) word: AtomicU32,
-    unused: [u32; 5],
-    /// Written by glibc, in a node that is its mutex's neighbour; read by glibc alone. A lifeline
-    /// has no use for it.
-    pub(super) previous: AtomicU64,
-    pub(super) next: AtomicU64,
-}
-
-impl RobustNode {
-    /// In no list.
-    pub(crate) const fn unlinked(word: u32) -> Self {
-        let [previous, next] = [AtomicU64::new(0), AtomicU64::new(0)];
-        Self { word: AtomicU32::new(word), unused: [0; 5], previous, next }
-    }
-
-    /// By which a list names it: that of its next link.
-    pub(super) fn address(&self) -> u64 {
-        core::ptr::from_ref(self) as u64 + offset_of!(Self, next) as u64
-    }
-}
-
-const OFFSET: i64 = -32;
-const _: () = {
-    assert!(offset_of!(RobustNode, previous) == 24 && offset_of!(RobustNode, next) == 32);
-    assert!(size_of::<RobustNode>() == 40);
-};
+use core::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 /// The kernel's `struct robust_list_head`, one for each thread, in the thread's own memory.
+#[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Head {
     pub(super) first: AtomicU64,
-    offset: i64,
+    pub(super) offset: AtomicI64,
     pub(super) pending: AtomicU64,
 }
 
-#[cfg(test)]
+#[cfg(any(test, target_env = "musl"))]
 impl Head {
     /// Of no thread, and not linked to itself yet.
     pub(super) const fn empty() -> Self {
-        Self { first: AtomicU64::new(0), offset: OFFSET, pending: AtomicU64::new(0) }
+        Self { first: AtomicU64::new(0), offset: AtomicI64::new(OFFSET), pending: AtomicU64::new(0) }
     }
 }
 
@@ -80,10 +50,10 @@ impl Head {
 pub enum Unsupported {
     /// `get_robust_list` failed with this error number.
     NoRobustList(i32),
-    /// The C library has registered no list for this thread: it comes from a raw `clone` or a
-    /// `vfork`.
+    /// The kernel has no list for this thread, and it is not the C library's: it comes from a raw
+    /// `clone` or a `vfork`.
     NotRegistered,
-    /// The list of this C library has another layout than glibc's.
+    /// The list has another layout than that of the C library which the program was built for.
     Layout {
         /// The `futex_offset` found.
         offset: i64,
@@ -105,16 +75,15 @@ impl fmt::Display for Unsupported {
             ),
             Self::Layout { offset, length } => write!(
                 f,
-                "the C library's robust list has futex_offset {offset} and a head of {length} bytes; outlive fits glibc's, {OFFSET} and {}",
+                "the C library's robust list has futex_offset {offset} and a head of {length} bytes; this program fits {OFFSET} and {}",
                 size_of::<Head>()
             ),
         }
     }
 }
 
-/// The calling thread's list, as the kernel has it: never computed, so that a thread without one is
-/// found out.
-pub(crate) fn robust_list() -> Result<NonNull<Head>, Unsupported> {
+/// The calling thread's list as the kernel has it, and the length of its head.
+pub(super) fn kernels_list() -> Result<(Option<NonNull<Head>>, usize), Unsupported> {
     let mut head: *mut Head = core::ptr::null_mut();
     let mut length = 0usize;
     // SAFETY: both results are written to live locals of the sizes that the kernel expects.
@@ -123,11 +92,18 @@ pub(crate) fn robust_list() -> Result<NonNull<Head>, Unsupported> {
         let errno = std::io::Error::last_os_error().raw_os_error();
         return Err(Unsupported::NoRobustList(errno.unwrap_or(libc::ENOSYS)));
     }
-    let Some(list) = NonNull::new(head) else {
-        return Err(Unsupported::NotRegistered);
+    Ok((NonNull::new(head), length))
+}
+
+/// The calling thread's list. It is never computed where the kernel can be asked, so that a thread
+/// without one is found out.
+pub(crate) fn robust_list() -> Result<NonNull<Head>, Unsupported> {
+    let (list, length) = match kernels_list()? {
+        (Some(list), length) => (list, length),
+        (None, length) => (neighbour::registered()?, length),
     };
     // SAFETY: the kernel named this address as the thread's list head, and the thread is running.
-    let offset = unsafe { list.as_ref() }.offset;
+    let offset = unsafe { list.as_ref() }.offset.load(Ordering::Relaxed); // ORDERING: this thread's own.
     if length != size_of::<Head>() || offset != OFFSET {
         return Err(Unsupported::Layout { offset, length });
     }

@@ -14,7 +14,7 @@ use core::ffi::{c_int, c_void};
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
-/// `PTHREAD_DESTRUCTOR_ITERATIONS` of glibc.
+/// `PTHREAD_DESTRUCTOR_ITERATIONS` of glibc, and of musl.
 const ROUNDS: usize = 4;
 
 /// The key, plus 1; 0: not made yet. A forked child inherits it.

@@ -260,6 +260,12 @@ fn innermost_id(path: &str) -> Option<u32> {
     ids.split_whitespace().next_back()?.parse().ok()
 }
 
+/// The calling thread's id.
+pub(crate) fn thread_id() -> u32 {
+    // SAFETY: gettid has no preconditions and cannot fail.
+    unsafe { libc::gettid() as u32 }
+}
+
 /// The calling thread, as its [`ThreadRecord`] will say.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Myself {
@@ -272,11 +278,9 @@ pub(crate) struct Myself {
 
 impl Myself {
     pub(crate) fn look() -> Self {
-        // SAFETY: gettid has no preconditions and cannot fail.
-        let thread_id = unsafe { libc::gettid() } as u32;
         Self {
             process_id: std::process::id(),
-            thread_id,
+            thread_id: thread_id(),
             pid_namespace: pid_namespace(),
             time_namespace: time_namespace(),
             start: stat("/proc/thread-self/stat").map_or(0, |s| s.start),

@@ -77,10 +77,15 @@ impl Tenant {
         thread != TAKEN && over && self.thread.compare_exchange(thread, TAKEN, AcqRel, Relaxed).is_ok()
     }
 
+    /// Whether it is one of this process's, or nobody's.
+    fn is_of(&self, process: u64) -> bool {
+        self.thread.load(Acquire) == 0 || self.process.load(Relaxed) == process
+    }
+
     /// Names the thread, which has taken the record over.
-    fn settle(&self, thread: u64, process: u64, me: &Myself) {
+    fn settle(&self, thread: u64, process: u64, system_thread: u32) {
         self.process.store(process, Relaxed);
-        self.system_thread.store(me.thread_id, Relaxed);
+        self.system_thread.store(system_thread, Relaxed);
         self.thread.store(thread, Release); // ORDERING: publishes what else the record says.
     }
 
@@ -154,7 +159,7 @@ impl Pin {
     pub(super) fn settle(&self, thread: u64, process: u64, id: Id, leader: u32, me: &Myself) {
         self.id.store(id.word(), Relaxed);
         self.leader.store(leader, Relaxed);
-        self.tenant.settle(thread, process, me);
+        self.tenant.settle(thread, process, me.thread_id);
     }
 }
 
@@ -173,7 +178,13 @@ static THREADS: AtomicPtr<Thread> = AtomicPtr::new(ptr::null_mut());
 impl Thread {
     /// Anchors for the calling thread, which has none in this list, its own.
     pub(super) fn new_anchors(thread: u64, process: u64, me: &Myself, list: NonNull<Head>) -> &'static Anchors {
-        let over = walk_threads(THREADS.load(Acquire)).find(|thread| thread.tenant.take_over(process));
+        let is_usable = |record: &&Self| {
+            // The anchors of a parent's thread may be in the list of the child's one, where they
+            // stay.
+            !linux::has_lists_of_parents() || record.tenant.is_of(process)
+        };
+        let mut records = walk_threads(THREADS.load(Acquire)).filter(is_usable);
+        let over = records.find(|record| record.tenant.take_over(process));
         let record = over.unwrap_or_else(|| {
             let new = Self {
                 next: ptr::null(),
@@ -186,8 +197,20 @@ impl Thread {
         // SAFETY: the caller's own list. The record is this thread's: its former one has ended, or
         // was another process's.
         unsafe { record.anchors.moor(list) };
-        record.tenant.settle(thread, process, me);
+        record.tenant.settle(thread, process, me.thread_id);
         &record.anchors
+    }
+
+    /// After a fork: what the calling thread, the child's only one, keeps of the anchors that its
+    /// parent had in this list.
+    pub(super) fn keep_anchors(anchors: &'static Anchors, thread: u64, process: u64) -> Option<&'static Anchors> {
+        // SAFETY: they were this thread's before the fork.
+        if !unsafe { anchors.disown() } {
+            return None;
+        }
+        let record = walk_threads(THREADS.load(Acquire)).find(|record| ptr::eq(&record.anchors, anchors))?;
+        record.tenant.settle(thread, process, linux::thread_id());
+        Some(anchors)
     }
 
     /// The pages of the calling thread, which has this number, if it has a record.

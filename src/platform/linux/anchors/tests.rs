@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_types)] // this is behind the seam
 
+use super::super::neighbour::read_link;
 use super::*;
 
 static LIST: Head = Head::empty();
@@ -10,16 +11,16 @@ static LIFELINES: [RobustNode; 4] = [const { RobustNode::unlinked(0) }; 4];
 static PLACES: [Place; 4] = [const { Place::empty() }; 4];
 static ANCHORS: Anchors = Anchors::new();
 
-/// Links it in at the head, as glibc does.
+/// Links it in at the head, as the C library does.
 fn lock(list: &Head, mutex: &'static RobustNode) {
     let head = ptr::from_ref(list) as u64;
     let below = list.first.load(PRIVATE);
     if below != head {
         // SAFETY: a node of this test's.
-        unsafe { &*(below as *const AtomicU64).sub(1) }.store(mutex.address(), PRIVATE);
+        unsafe { write_link(below - 8, mutex.address()) };
     }
-    mutex.previous.store(head, PRIVATE);
-    mutex.next.store(below, PRIVATE);
+    mutex.set_previous(head);
+    mutex.set_next(below);
     list.first.store(mutex.address(), PRIVATE);
 }
 
@@ -31,7 +32,7 @@ fn walk(list: &Head) -> Vec<u64> {
         found.push(next);
         assert!(found.len() < 20, "a cycle");
         // SAFETY: a node of this test's.
-        next = unsafe { &*(next as *const AtomicU64) }.load(PRIVATE);
+        next = unsafe { read_link(next) };
     }
     found
 }
@@ -46,8 +47,8 @@ fn lifelines_come_and_go_between_the_anchors() {
     lock(list, newer);
     let [first, last] = anchors.nodes.each_ref().map(RobustNode::address);
     assert_eq!(walk(list), [newer.address(), first, last, older.address()]);
-    assert_eq!(anchors.nodes[0].previous.load(PRIVATE), newer.address(), "what glibc writes when it unlocks");
-    assert_eq!(older.previous.load(PRIVATE), last, "where glibc writes when it unlocks");
+    assert_eq!(anchors.nodes[0].previous(), newer.address(), "what the C library writes when it unlocks");
+    assert_eq!(older.previous(), last, "where the C library writes when it unlocks");
 
     // Every order of leaving.
     for order in 0..24 {
@@ -66,7 +67,7 @@ fn lifelines_come_and_go_between_the_anchors() {
             assert_eq!(walk(list), expected);
             let leaver = there.remove(rest % left);
             rest /= left;
-            LIFELINES[leaver].next.store(0xdead, PRIVATE); // whatever is there
+            LIFELINES[leaver].set_next(0xdead); // whatever is there
             // SAFETY: as above.
             unsafe { take_out(&PLACES[leaver]) };
             // SAFETY: as above; it is in no list any more.
