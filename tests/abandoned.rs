@@ -1,5 +1,4 @@
-//! Segments that nobody uses any more: replaced without anybody losing a name, and revived with all
-//! slots free.
+//! Abandoned segments. A replacement takes the name from no user, and a revival frees all slots.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -44,7 +43,8 @@ fn leftovers_of_killed_replacers_go_and_nothing_else_does() {
     std::fs::rename(&other, &killed_early).expect("renamed");
     let killed_late = beside(7, inode_of_other());
     std::fs::rename(&other, &killed_late).expect("renamed");
-    // One in use, one that only looks like it, and what a user might call a file.
+    // A segment in use, a file that only has the form of such a name, and what a user might call a
+    // file.
     let in_use = beside(inode_of_other(), 8);
     std::fs::rename(&other, &in_use).expect("renamed");
     let _open = Counter::open(&in_use).expect("a segment");
@@ -59,8 +59,8 @@ fn leftovers_of_killed_replacers_go_and_nothing_else_does() {
     assert!(users.iter().all(|path| path.exists()), "somebody's file is gone");
 }
 
-/// A fault that was there once: a rename put the new segment in the place of whatever had the name
-/// by then.
+/// A fault that was there once: a rename put the new segment in the place of whatever file had the
+/// name by then.
 #[test]
 fn who_replaces_takes_the_name_from_nobody_who_uses_it() {
     let directory = directory();
@@ -82,9 +82,9 @@ fn who_replaces_takes_the_name_from_nobody_who_uses_it() {
         let kept = (0..20_000).take_while(|_| begin.elapsed() < Duration::from_secs(2)).all(|_| {
             let _gone_before = Counter::remove(&path);
             if std::fs::hard_link(&other, &path).is_err() {
-                return true; // the other was quicker
+                return true; // the other replacer was quicker
             }
-            // In use from here on. Who opens it now, while nobody removes it, must find this one.
+            // In use from here on. An opener must find this segment now, as nobody removes it.
             Counter::open(&path).is_ok_and(|found| *found.lock().expect("free") == 77)
         });
         stop.store(true, SeqCst);
@@ -92,7 +92,7 @@ fn who_replaces_takes_the_name_from_nobody_who_uses_it() {
     });
 }
 
-/// In use is mapped by somebody. A thread that took part, and idles, has its lifeline in there.
+/// "In use" means mapped by a process. The lifeline of an idle participant lies in the mapping.
 #[test]
 fn a_thread_that_idles_keeps_a_dropped_segment_in_use_until_it_ends() {
     let directory = directory();
@@ -116,15 +116,15 @@ fn a_thread_that_idles_keeps_a_dropped_segment_in_use_until_it_ends() {
     until("the segment to be told abandoned", || options.create(&path, |_, _| {}).is_ok());
 }
 
-/// A fault that was there once: a slot that was just being claimed when the copy was made was
-/// nobody's, for ever.
+/// A fault that was there once: a slot that was being claimed when the copy was made stayed lost
+/// forever.
 #[test]
 fn in_a_segment_that_nobody_has_mapped_all_slots_are_free() {
     let directory = directory();
     // SAFETY: no preconditions.
     let thread = unsafe { libc::gettid() } as u64;
-    // Claimed by one that lives; the same with an odd tag; live, and not armed yet; a state that is
-    // none.
+    // Claimed by a living thread; the same with an odd tag; live, but not armed yet; a state that
+    // does not exist.
     let claims = [1 << 62 | 3 << 46 | thread, 1 << 62 | 0xfff << 22 | thread, 2 << 62 | 9 << 46 | thread, 3 << 62 | 1];
     for claim in claims {
         let path = directory.path().join(format!("{claim:x}"));

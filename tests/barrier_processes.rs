@@ -1,4 +1,4 @@
-//! The barrier between real processes that are really killed. The net is off.
+//! The barrier between real processes that are really killed. Rechecks are off.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -16,10 +16,10 @@ struct Meeting {
     rounds: AtomicU64,
     arrivals: AtomicU64,
     leaders: AtomicU64,
-    /// Who met, by index.
+    /// How often a party met the others, by its index.
     met: [AtomicU64; 3],
     actions: AtomicU32,
-    /// What "come and go" is to do, and does.
+    /// Whether "come and go" is to do so, and whether it does.
     comes: AtomicU32,
     has_come: AtomicU32,
 }
@@ -28,7 +28,7 @@ fn meeting(parties: usize) -> Segment<Meeting> {
     segment_of(|new: &mut Meeting| new.barrier = Barrier::new(parties))
 }
 
-/// What a wait came to, in words.
+/// The outcome of a wait, in words.
 fn outcome(result: Result<outlive::BarrierWaitResult, WaitError>) -> String {
     match result {
         Ok(_) => "met".into(),
@@ -38,7 +38,7 @@ fn outcome(result: Result<outlive::BarrierWaitResult, WaitError>) -> String {
     }
 }
 
-/// What children do.
+/// The roles of child processes.
 #[test]
 #[ignore = "one half of other tests"]
 fn child() {
@@ -88,8 +88,8 @@ fn child() {
         },
         "meet in a hurry" => {
             let mut random = u64::from(std::process::id()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            // One that has the processors for itself comes and goes alone: so they go on until they
-            // have met, too.
+            // A process that has the processors for itself comes and goes alone. So all go on until
+            // they have met, too.
             let goes_on = || {
                 let (arrivals, rounds) = (shared.arrivals.fetch_add(1, SeqCst), shared.rounds.load(SeqCst));
                 arrivals < rounds || arrivals < 100 * rounds && shared.leaders.load(SeqCst) < 100
@@ -175,7 +175,7 @@ fn a_member_that_dies_before_it_comes_breaks_it_for_those_asleep() {
         until_asleep(&shared, waiter.id());
         member.kill();
         assert_eq!(waiter.hear(), format!("{dead} died"));
-        // Forgiven by a reset.
+        // A reset forgives the death.
         shared.barrier.reset().expect("takes part");
         let mut waiter = Actor::start(&shared, "wait", waitv);
         assert_eq!(outcome(shared.barrier.wait()), "met");
@@ -276,7 +276,7 @@ fn an_action_that_fails_breaks_the_barrier_and_gives_its_error() {
         assert!(others.iter_mut().all(|other| other.hear() == "broken"));
         assert!(shared.barrier.is_broken());
         shared.barrier.reset().expect("takes part");
-        // The action of a party that is told that it is broken does not run.
+        // The action of a party does not run if the party learns that the barrier is broken.
         shared.barrier.abort().expect("takes part");
         let never = || -> Result<(), String> { panic!("nobody met") };
         let told = shared.barrier.wait_then(never).map_err(|error| error.to_string());
@@ -290,13 +290,13 @@ fn an_action_that_fails_breaks_the_barrier_and_gives_its_error() {
     alone.barrier.reset().expect("takes part");
     assert!(alone.barrier.wait_until_then(soon, || Ok::<(), i32>(())).expect("alone").is_leader());
     assert!(alone.barrier.wait_timeout_then(Duration::ZERO, || Ok::<(), i32>(())).expect("alone").is_leader());
-    // One that waits in vain is told so, whatever its action would say.
+    // A party whose wait times out learns that, whatever its action would return.
     let two = meeting(2);
     let waited = two.barrier.wait_timeout_then(Duration::ZERO, || Err(7));
     assert!(matches!(waited, Err(ActionError::Wait(WaitError::TimedOut))), "{waited:?}");
 }
 
-/// It breaks the generation in which it ran, and no other.
+/// The failure breaks the generation in which the action ran, and no other.
 #[test]
 fn an_action_that_fails_after_a_reset_breaks_nothing() {
     let shared = meeting(1);
@@ -332,7 +332,7 @@ fn a_timeout_breaks_it_for_all() {
     let mut other = Actor::start(&shared, "wait", true);
     assert!(shared.barrier.wait_timeout(Duration::MAX).is_ok());
     assert_eq!(other.hear(), "met");
-    // Whoever completes the number needs no time.
+    // The party that completes the number needs no time.
     let alone = meeting(1);
     assert!(alone.barrier.wait_timeout_with(Duration::ZERO, || {}).is_ok());
 }
@@ -355,7 +355,7 @@ fn abort_and_reset_tell_those_who_wait() {
 
 #[test]
 fn more_threads_than_parties_get_through() {
-    const WAITS: u32 = 600; // an even number, taken by whoever comes
+    const WAITS: u32 = 600; // an even number, which all threads count down together
     let shared = meeting(2);
     std::thread::scope(|scope| {
         for _ in 0..6 {
@@ -371,9 +371,9 @@ fn more_threads_than_parties_get_through() {
     assert_eq!(shared.leaders.load(SeqCst), u64::from(WAITS) / 2);
 }
 
-/// Exact without the net: nobody dies, and a trip wakes all on its word. That each death is told at
-/// once holds as long as one wait can watch all the others, which are about 60 threads that are not
-/// their processes' main ones (`raw::vigil`, Limits).
+/// Exact without rechecks: nobody dies, and a trip wakes all sleepers on its word. Each death is
+/// noticed at once as long as one wait can watch all the others. That is about 60 threads that are
+/// not the main ones of their processes (`raw::vigil`, Limits).
 #[test]
 fn sixty_four_processes_meet_for_many_rounds() {
     const ROUNDS: u64 = 10_000;
@@ -400,7 +400,7 @@ fn signal(process: u32, signal: i32) {
     assert_eq!(unsafe { libc::kill(process as i32, signal) }, 0);
 }
 
-/// Stops a process, and waits for that.
+/// Stops a process, and waits until it has stopped.
 fn stop(process: u32) {
     signal(process, libc::SIGSTOP);
     until("a child to stop", || {
@@ -409,8 +409,8 @@ fn stop(process: u32) {
     });
 }
 
-/// Whatever happened to later generations, and however many there were: more than a number of 16
-/// bits counts.
+/// True whatever happened to later generations. There are more of them than a number of 16 bits can
+/// count.
 #[test]
 fn a_stopped_waiter_is_told_that_its_own_generation_met() {
     each_way(|waitv| {
@@ -421,7 +421,7 @@ fn a_stopped_waiter_is_told_that_its_own_generation_met() {
             stop(waiter.id());
             assert_eq!(outcome(shared.barrier.wait()), "met");
             for _ in 0..breaks {
-                // The stopped one has its place as long as it has not been told: so they do not
+                // The stopped waiter keeps its place until it has returned. So the others do not
                 // meet.
                 assert!(matches!(shared.barrier.wait_timeout(Duration::ZERO), Err(WaitError::TimedOut)));
                 shared.barrier.reset().expect("takes part");
@@ -432,8 +432,8 @@ fn a_stopped_waiter_is_told_that_its_own_generation_met() {
     });
 }
 
-/// A released waiter keeps its place up to its verdict. Those who need it sleep so long, and are
-/// woken when it leaves, or dies.
+/// A released waiter keeps its place until it returns. A party that needs the place sleeps until
+/// then. It is woken when the waiter leaves or dies.
 #[test]
 fn one_without_a_place_gets_that_of_a_waiter_that_leaves_or_dies() {
     each_way(|waitv| {
@@ -457,7 +457,7 @@ fn one_without_a_place_gets_that_of_a_waiter_that_leaves_or_dies() {
     });
 }
 
-/// Though others meet in its place, and more often than anybody could remember.
+/// True although others meet in its place, and more often than the barrier could remember.
 #[test]
 fn a_stopped_waiter_is_told_that_its_own_generation_broke() {
     each_way(|waitv| {
@@ -477,9 +477,9 @@ fn a_stopped_waiter_is_told_that_its_own_generation_broke() {
     });
 }
 
-/// A process is stopped again and again while it comes and goes: sometimes after it has looked for
-/// a place, and before it takes that. Meanwhile half of all generations of 16 bits pass, and
-/// another comes to wait. That one must not be forgotten.
+/// A process comes and goes, and is stopped again and again. Some stops fall between its search for
+/// a place and its arrival there. Meanwhile half of all 16-bit generations pass, and another
+/// process begins to wait. That waiter must not be forgotten.
 #[test]
 fn one_that_was_stopped_before_it_arrived_displaces_nobody() {
     const STOPS: u32 = 150;
@@ -496,8 +496,9 @@ fn one_that_was_stopped_before_it_arrived_displaces_nobody() {
             until("another to wait", || shared.barrier.n_waiting() == 1);
             signal(hasty.id(), libc::SIGCONT);
             until("it to go", || shared.has_come.load(SeqCst) == 0);
-            // Either the hasty one met it, or gave up beside it, or it still waits.
-            until("the waiter to be told, or met", || {
+            // The hasty process has met the waiter, or has given up beside it, or the waiter still
+            // waits.
+            until("the waiter to return, or to be met", || {
                 waiter.is_finished() || shared.barrier.n_waiting() == 1 && shared.barrier.wait().is_ok()
             });
             let _told = waiter.join().expect("no panic");
@@ -506,9 +507,9 @@ fn one_that_was_stopped_before_it_arrived_displaces_nobody() {
     }
 }
 
-/// Nobody is killed; but they have little patience, break it, and reset it as soon as they are
-/// told. With as many processes as parties, and with more, whose ids are beyond the number of
-/// parties.
+/// Nobody is killed. The processes have short timeouts, break the barrier, and reset it as soon as
+/// they learn that it broke. First there are as many processes as parties. Then there are more,
+/// whose ids are beyond the number of parties.
 #[test]
 fn all_are_told_what_their_leader_is_told() {
     for processes in [3, 8] {
@@ -519,11 +520,11 @@ fn all_are_told_what_their_leader_is_told() {
         let leaders = shared.leaders.load(SeqCst);
         let met = shared.met.each_ref().map(|index| index.load(SeqCst));
         assert!(leaders > 0, "they never met");
-        assert_eq!(met, [leaders; 3], "told that they met, by index, of {processes} processes");
+        assert_eq!(met, [leaders; 3], "met, by index, of {processes} processes");
     }
 }
 
-/// Who met 65,536 generations ago is not there for that.
+/// A party that met 65,536 generations ago does not count as present now.
 #[test]
 fn a_row_of_resets_brings_nobody_back() {
     let shared = meeting(2);
@@ -543,8 +544,8 @@ fn a_row_of_resets_brings_nobody_back() {
     });
 }
 
-/// An action that comes to its own barrier finds no place there; after that its death is still
-/// noticed.
+/// An action that waits at its own barrier finds no place there. A death of its process is still
+/// noticed afterwards.
 #[test]
 fn a_futile_wait_in_the_action_withdraws_nothing() {
     let shared = meeting(1);

@@ -1,6 +1,6 @@
-//! What must not compile, and the message that says what to use instead. The messages are the
-//! compiler's of `rust-toolchain.toml`; `TRYBUILD=overwrite cargo test --test compile_fail` writes
-//! them anew.
+//! Code that must not compile, and the messages that say what to use instead. The messages are
+//! those of the compiler in `rust-toolchain.toml`.
+//! `TRYBUILD=overwrite cargo test --test compile_fail` writes them again.
 
 #[test]
 fn what_cannot_be_shared_is_refused_with_advice() {

@@ -1,4 +1,4 @@
-//! The condition variable between real processes that are really killed. The net is off wherever
+//! The condition variable between real processes that are really killed. Rechecks are off wherever
 //! the contract is exact.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
@@ -20,15 +20,15 @@ struct Buffer {
     round: AtomicU64,
 }
 
-/// The guard, whatever died.
+/// The guard, even if a holder died.
 fn repaired<G>(result: LockResult<G>) -> G {
     result.or_else(LockError::into_guard).expect("a guard")
 }
 
-/// As many as fit into the buffer of the random test.
+/// The size of the buffer in the random test.
 const CAPACITY: u64 = 4;
 
-/// What children do.
+/// The roles of child processes.
 #[test]
 #[ignore = "one half of other tests"]
 fn child() {
@@ -63,7 +63,7 @@ fn child() {
             say("put");
             wait_for_the_word();
         }
-        // Without a predicate, and whatever else ends its waits.
+        // Waits without a predicate, so it also returns for other reasons.
         "wait to be notified" => {
             let mut items = shared.items.lock().expect("free");
             loop {
@@ -81,7 +81,7 @@ fn child() {
             say("stands by");
             wait_for_the_word();
         }
-        "put beside the lock when told" => {
+        "put beside the lock after a word" => {
             say("ready");
             wait_for_the_word();
             shared.lock.acquire().expect("given back by the wait");
@@ -182,7 +182,7 @@ fn a_waiter_that_is_killed_with_its_notification_leaves_it_to_another() {
         until_asleep(&shared, victim.id());
         let mut survivor = Actor::start(&shared, "take", waitv);
         until_asleep(&shared, survivor.id());
-        // It is woken, and dies waiting for the lock, if it comes as far.
+        // It is woken. It dies waiting for the lock, if it gets that far.
         let mut items = shared.items.lock().expect("free");
         *items += 1;
         shared.changed.notify_one();
@@ -192,8 +192,8 @@ fn a_waiter_that_is_killed_with_its_notification_leaves_it_to_another() {
     });
 }
 
-/// Notifies so many, in a new round; and then a bystander dies, so that all waits end. Whether each
-/// waiter was notified.
+/// Notifies so many waiters in a new round. Then a bystander dies, so that all waits end. Returns
+/// for each waiter whether it was notified.
 fn notified_in_a_new_round(shared: &Segment<Buffer>, count: u32, waiters: &mut [Actor], waitv: bool) -> Vec<bool> {
     let mut bystander = Actor::start(shared, "stand by", waitv);
     assert_eq!(bystander.hear(), "stands by");
@@ -215,7 +215,8 @@ fn notified_in_a_new_round(shared: &Segment<Buffer>, count: u32, waiters: &mut [
     answers.collect()
 }
 
-/// Though each of them wakes when somebody comes or dies, and whoever has died in its wait before.
+/// True although each waiter wakes whenever a process comes or dies, and although one has died in
+/// its wait before.
 #[test]
 fn the_notified_are_as_many_as_were_asked_for() {
     each_way(|waitv| {
@@ -230,20 +231,20 @@ fn the_notified_are_as_many_as_were_asked_for() {
         assert_eq!(told.iter().filter(|told| **told).count(), 2, "{told:?}");
         let mut left: Vec<_> = waiters.into_iter().zip(told).filter(|(_, told)| !told).map(|(left, _)| left).collect();
         let mut victim = left.pop().expect("three are left");
-        until_asleep(&shared, victim.id()); // it does not die with the lock
+        until_asleep(&shared, victim.id()); // so that it does not die with the lock
         victim.kill();
         let told = notified_in_a_new_round(&shared, 9, &mut left, waitv);
         assert_eq!(told, [true, true], "all that live");
         let told = notified_in_a_new_round(&shared, 1, &mut [], waitv);
         assert_eq!(told, [], "nobody waits");
-        // What was asked for in excess is no later waiter's.
+        // Notifications in excess do not count for later waiters.
         let mut waiters = [wait(), wait(), wait()];
         let told = notified_in_a_new_round(&shared, 1, &mut waiters, waitv);
         assert_eq!(told.iter().filter(|told| **told).count(), 1, "{told:?}");
     });
 }
 
-/// A fault that was there once: whoever's time was over after a notification was told that it was
+/// A fault that was there once: a waiter whose time was over after any notification returned as
 /// notified.
 #[test]
 fn one_whose_time_is_over_is_notified_only_if_the_notification_was_for_it() {
@@ -279,12 +280,12 @@ fn one_whose_time_is_over_is_notified_only_if_the_notification_was_for_it() {
     });
 }
 
-/// As Python's `Condition`, whose lock is acquired and released by calls of its own.
+/// As Python's `Condition`, whose lock is acquired and released by separate calls.
 #[test]
 fn one_that_has_acquired_without_a_guard_waits_with_an_adopted_one() {
     each_way(|waitv| {
         let shared = buffer();
-        let mut notifier = Actor::start(&shared, "put beside the lock when told", waitv);
+        let mut notifier = Actor::start(&shared, "put beside the lock after a word", waitv);
         assert_eq!(notifier.hear(), "ready");
         shared.lock.acquire().expect("free");
         let me = shared.lock.holder();
@@ -327,7 +328,7 @@ fn as_many_are_woken_as_were_to_be() {
         *shared.items.lock().expect("free") = 3;
         shared.changed.notify_all();
         takers.iter_mut().for_each(|taker| assert_eq!(taker.hear(), "took"));
-        until("the word to tell that nobody waits", || {
+        until("the word to show that nobody waits", || {
             shared.changed.notify_one();
             format!("{:?}", shared.changed) == "Condvar { has_waiters: false }"
         });
@@ -386,7 +387,7 @@ fn a_reentrant_mutex_is_given_back_whole_and_taken_again_whole() {
             // atomic one.
             let count = unsafe { &*(&raw const shared.nested).cast::<AtomicU32>().add(1) };
             assert_eq!(count.load(SeqCst), 0, "free, and counted");
-            // It has it only while the other waits.
+            // This thread gets the lock only while the other waits.
             shared.nested.lock().expect("waits").fetch_add(1, SeqCst);
             shared.changed.notify_one();
         });
@@ -438,7 +439,7 @@ fn a_panic_of_the_holder_is_told_to_who_comes_back() {
             Err(LockError::Poisoned(left)) => drop(left.into_guard()),
             Ok(items) => {
                 drop(items); // for no reason, before the panic
-                until("the panic to be told", || matches!(shared.items.lock(), Err(LockError::Poisoned(_))));
+                until("the panic to be reported", || matches!(shared.items.lock(), Err(LockError::Poisoned(_))));
             }
             Err(other) => panic!("{other}"),
         }

@@ -1,15 +1,17 @@
-//! Each constructor that panics on a number has a twin that answers, for the same numbers.
+//! Each constructor that panics on a bad number has a twin that returns an error for the same
+//! numbers.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 use outlive::{Barrier, Error, PermitPool, Segment, Semaphore};
 use std::panic::{UnwindSafe, catch_unwind};
 
-/// The numbers at which a limit can be missed by one.
+/// The numbers at which an off-by-one error in a limit shows.
 fn around(most: u64) -> impl Iterator<Item = u64> {
     [0, 1, 2, most - 1, most, most + 1, u64::from(u32::MAX)].into_iter()
 }
 
-/// NotAcquired is what panics, and the answer says what was found, and what can be.
+/// The twin returns an error exactly where the constructor panics. The error says what was found,
+/// and what is allowed.
 fn is_refused_as_it_panics<T>(
     number: u64,
     limits: [u64; 2],
@@ -91,7 +93,7 @@ fn the_twins_are_const_as_well() {
     assert_eq!([SEMAPHORE.is_err(), BOUNDED.is_err(), POOL.is_err()], [true; 3]);
 }
 
-/// The default room is the default number of participants: all of a segment can meet.
+/// The default capacity is the default number of participants, so that all of a segment's can meet.
 #[test]
 fn a_barrier_has_room_for_all_participants_that_a_segment_has_by_default() {
     let zeros = Segment::<Barrier>::anonymous(|_zeros| {}).expect("a segment");

@@ -1,5 +1,5 @@
-//! The event between real processes that are really killed. The net is off wherever the contract is
-//! exact.
+//! The event between real processes that are really killed. Rechecks are off wherever the contract
+//! is exact.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -26,7 +26,7 @@ fn events() -> Segment<Events> {
 const PROCESSES: u32 = 50;
 const THREADS: u32 = 20;
 
-/// What children do.
+/// The roles of child processes.
 #[test]
 #[ignore = "one half of other tests"]
 fn child() {
@@ -49,8 +49,8 @@ fn child() {
             shared.heard.fetch_add(1, SeqCst);
         },
         "wait in twenty threads" => {
-            // All take part before anybody sleeps: a thousand newcomers would each wake all who
-            // sleep already.
+            // All register before any of them sleeps. Otherwise each of a thousand newcomers would
+            // wake all that sleep already.
             let (here, go) = (Barrier::new(THREADS as usize + 1), Barrier::new(THREADS as usize + 1));
             std::thread::scope(|scope| {
                 for _ in 0..THREADS {
@@ -113,11 +113,12 @@ fn a_killed_waiter_takes_no_set_along() {
             until_asleep(&shared, victim.id());
             let mut survivor = Actor::start(&shared, "wait for the bell", waitv);
             until_asleep(&shared, survivor.id());
-            // The victim has slept longer, so the wake is its; it may take the set, or die before.
+            // The victim has slept longer, so the wake goes to it. It may take the set, or die
+            // before it does.
             shared.bell.set().expect("takes part");
             victim.kill();
             if !shared.bell.is_set() {
-                shared.bell.set().expect("takes part"); // one of them has taken it
+                shared.bell.set().expect("takes part"); // one of the two has taken the first set
             }
             assert_eq!(survivor.hear(), "heard");
         }
@@ -142,9 +143,9 @@ fn killed_setters_and_waiters_leave_the_others_going() {
     });
 }
 
-/// Exact without the net: nobody dies, and a set wakes all on its word however many they are. With
-/// so many threads a *death* would be told exactly only where one wait can watch the dead one's
-/// process; the net does the rest (`raw::vigil`, Limits).
+/// Exact without rechecks: nobody dies, and a set wakes all sleepers on its word, however many they
+/// are. With so many threads, a *death* would be noticed at once only where one wait can watch the
+/// dead thread's process. Otherwise the next recheck notices it (`raw::vigil`, Limits).
 #[test]
 fn a_thousand_waiters_in_fifty_processes_are_released_by_one_set() {
     outlive::platform::linux::set_recheck(false);
@@ -196,7 +197,7 @@ fn a_set_stays_or_is_taken_by_one() {
 
     assert!(shared.bell.is_auto_reset() && !shared.ready.is_auto_reset());
     shared.bell.set().expect("takes part");
-    shared.bell.set().expect("takes part"); // the same set, as nobody has taken the first
+    shared.bell.set().expect("takes part"); // still one set, as nobody has taken the first
     shared.bell.try_wait().expect("set");
     assert!(matches!(shared.bell.try_wait(), Err(WaitError::WouldBlock)));
     assert_eq!(format!("{:?}", shared.bell), "Event { set: false, auto_reset: true }");

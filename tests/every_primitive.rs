@@ -1,15 +1,15 @@
-//! That no public primitive is missing from any of the places where the crate's claim is shown. A
-//! primitive is what lies in a segment: a type in `src/sync` that is `Shareable`. Who adds one is
-//! told here what else it needs. Nor is any public method that says what happens if a process dies
-//! missing from the operations that are killed at every instruction.
+//! No public primitive is missing from any place where the crate's claim is shown. A primitive is a
+//! type in `src/sync` that is `Shareable`, so that it can lie in a segment. This test lists what a
+//! new primitive still needs. It also checks the public methods that document what happens if a
+//! process dies. Each of them must be among the operations that are killed at every instruction.
 //!
-//! (That each algorithm in `src/raw` has models, and each of its orderings and wakes a model that
-//! needs it, is checked by `mutants/tests/complete.rs`.)
+//! (`mutants/tests/complete.rs` checks that each algorithm in `src/raw` has models, and that each
+//! of its orderings and wakes has a model that fails without it.)
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Where each primitive must be named, and what is missing if it is not.
+/// The places where each primitive must be named, and what is missing otherwise.
 const PLACES: [(&str, &str); 10] = [
     ("tests/kill_everywhere", "its operations, killed at every instruction"),
     ("tests/no_system_call.rs", "its fast paths, without a system call"),
@@ -23,7 +23,7 @@ const PLACES: [(&str, &str); 10] = [
     ("README.md", "a row in the table of what there is"),
 ];
 
-/// Where the algorithm beneath must be named.
+/// The places where the primitive's algorithm must be named.
 const PLACES_OF_ALGORITHMS: [(&str, &str); 3] = [
     ("models/tests", "models"),
     ("trials/src/words.rs", "fuzzing on arbitrary words"),
@@ -50,7 +50,7 @@ fn names(text: &str, word: &str) -> bool {
     })
 }
 
-/// Each primitive, with the algorithm beneath it.
+/// Each primitive, with its algorithm.
 fn primitives(root: &Path) -> Vec<(String, String)> {
     let mut found = vec![];
     for file in std::fs::read_dir(root.join("src/sync")).expect("a directory") {
@@ -77,7 +77,7 @@ fn every_primitive_is_shown_in_every_way() {
     let mut missing = vec![];
     for (place, what) in PLACES {
         let text = text_of(&root.join(place));
-        // The soak has the `Once` that a `OnceLock` is made of.
+        // The soak uses `Once`, of which `OnceLock` is made.
         let has =
             |name: &str| names(&text, name) || name == "Once" && place.ends_with("soak") && names(&text, "OnceLock");
         missing.extend(primitives.iter().filter(|(name, _)| !has(name)).map(|(name, _)| (name, place, what)));
@@ -90,10 +90,10 @@ fn every_primitive_is_shown_in_every_way() {
     assert!(missing.is_empty(), "missing:{list}");
 }
 
-/// Methods that are no operation in `tests/kill_everywhere`, and need not be.
+/// Methods that need no operation in `tests/kill_everywhere`.
 const SHOWN_BY_OTHERS: [&str; 10] = [
-    // Until a moment is for the time until then (`Patience::until`): what follows is the code of
-    // the form with a timeout.
+    // Each of them converts its moment into a deadline (`Deadline::at`). After that it runs the
+    // code of the form with a timeout.
     "try_acquire_many_until",
     "try_acquire_until",
     "try_lock_until",
@@ -106,7 +106,7 @@ const SHOWN_BY_OTHERS: [&str; 10] = [
     "wait_until_with",
 ];
 
-/// The name that a text begins with.
+/// The name with which a text begins.
 fn name_at(text: &str) -> &str {
     &text[..text.find(|c: char| !c.is_alphanumeric() && c != '_' && c != '$').unwrap_or(text.len())]
 }
@@ -122,7 +122,7 @@ fn type_of(line: &str) -> Option<&str> {
     Some(name_at(&generics[end?.0 + 1..]))
 }
 
-/// The public methods of a file that say what happens if a process dies, each after its type.
+/// The public methods of a file that say what happens if a process dies, each with its type.
 fn methods(text: &str) -> Vec<(&str, &str)> {
     let (mut found, mut of, mut says) = (vec![], "", false);
     for line in text.lines() {
@@ -145,8 +145,8 @@ fn methods(text: &str) -> Vec<(&str, &str)> {
     found
 }
 
-/// The names of the operations in a file of `tests/kill_everywhere`: what is given to functions and
-/// closures whose first parameter is a name.
+/// The names of the operations in a file of `tests/kill_everywhere`. They are the first arguments
+/// of functions and closures whose first parameter is a name.
 fn operations(text: &str) -> Vec<&str> {
     let functions = text.split("fn ").skip(1).map(|after| (name_at(after), after)).filter(|(name, after)| {
         after[name.len()..].starts_with("(name: &str") //
@@ -174,8 +174,8 @@ fn every_operation_is_killed_at_every_instruction() {
         let killed = if killed.exists() { text_of(&killed) } else { String::new() };
         let mut of_file = BTreeSet::new();
         for (of, method) in methods(&text) {
-            // Where two types have a method of that name, the operations of the second name the
-            // type, too.
+            // If two types have a method of this name, the operations of the second type contain
+            // the type's name, too.
             let is_first = of_file.insert(method.to_owned());
             let is_killed = |name: &&str| names(name, method) && (is_first || names(name, of));
             if !SHOWN_BY_OTHERS.contains(&method) && !operations(&killed).iter().any(is_killed) {

@@ -1,5 +1,5 @@
-//! What can go wrong with files: full disks, limits, modes, users without an id, places that are
-//! not what they seem.
+//! What can go wrong with files: full disks, limits, modes, users without an id, and places that
+//! are not what they seem.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -19,7 +19,8 @@ fn is_root() -> bool {
     unsafe { libc::geteuid() == 0 }
 }
 
-/// Runs a test in a child whose mounts nobody else sees. They go with it, even when the test fails.
+/// Runs a test in a child with mounts of its own. They vanish with the child, even when the test
+/// fails.
 fn with_mounts_of_its_own(test: impl FnOnce()) {
     const NOT_PERMITTED: i32 = 77;
     let status = in_a_child(|| {
@@ -57,7 +58,7 @@ fn mount(kind: &std::ffi::CStr, options: &std::ffi::CStr, on: &Path) {
     assert_eq!(answer, 0, "{}", std::io::Error::last_os_error());
 }
 
-/// Puts a directory of the disk over another one.
+/// Mounts a directory of the disk over another directory.
 fn bind(directory: &Path, over: &Path) {
     let (from, over) = (c_path(directory), c_path(over));
     // SAFETY: both are strings that end with NUL.
@@ -157,11 +158,11 @@ fn the_limit_of_file_sizes_is_an_error_and_not_a_signal() {
     assert_eq!(status, 0, "minus a number: killed by that signal");
 }
 
-/// From here on all allocations of more than a MiB are interrupted in this process. (Not by
-/// signals: only some kernels let them interrupt a file system that is in memory.)
+/// From here on, all allocations of more than a MiB are interrupted in this process. (Signals would
+/// not do: only some kernels let them interrupt a file system in memory.)
 fn interrupt_long_allocations() {
     use libc::{BPF_ABS, BPF_JEQ, BPF_JGT, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W};
-    const NUMBER: u32 = 0; // offsets in struct seccomp_data, little-endian
+    const NUMBER: u32 = 0; // these two are offsets in struct seccomp_data, little-endian
     const LENGTH: u32 = 16 + 3 * 8;
     const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
     const INTERRUPT: u32 = libc::SECCOMP_RET_ERRNO | libc::EINTR as u32;
@@ -265,7 +266,7 @@ fn a_persistent_segment_lies_in_a_directory_of_its_user_alone() {
         let kept = PathBuf::from(format!("/var/tmp/outlive-{}", unsafe { libc::geteuid() }));
         assert!(matches!(Counter::open(place.clone()), Err(Error::NotFound(_))));
         assert!(matches!(Counter::create(Location::persistent("a/b"), |_| {}), Err(Error::InvalidName(_))));
-        assert!(!kept.exists(), "made by one that only looked");
+        assert!(!kept.exists(), "made by a process that only opened it");
         let segment = Counter::create(place.clone(), |count| *count.get_mut() = 7).expect("made");
         assert_eq!(std::fs::metadata(&kept).expect("there").mode() & 0o7777, 0o700);
         assert!(segment.has_name(place.clone()).expect("looked"));
@@ -315,7 +316,7 @@ fn names_do_not_land_on_a_disk_where_dev_shm_is_not_mounted() {
     });
 }
 
-/// As in a unit of systemd with `ProcSubset=pid`, or a chroot: the boot id cannot be read there.
+/// As in a systemd unit with `ProcSubset=pid`, or in a chroot: the boot id cannot be read there.
 #[test]
 fn a_segment_needs_no_proc_sys() {
     let (empty, directory) = (directory(), directory());
@@ -332,7 +333,7 @@ fn a_segment_needs_no_proc_sys() {
     });
 }
 
-/// In a user namespace all users without an id there look like user 65534.
+/// In a user namespace, all users without an id in it look like user 65534.
 #[test]
 fn a_strangers_file_does_not_pass_for_ours_in_a_user_namespace_that_maps_neither() {
     const NOT_PERMITTED: i32 = 77;
@@ -368,7 +369,7 @@ fn a_strangers_file_does_not_pass_for_ours_in_a_user_namespace_that_maps_neither
     }
 }
 
-/// Where all users have their own ids, 65534 is a user like any other.
+/// Where all users have their own ids, 65534 is an ordinary user.
 #[test]
 fn the_overflow_user_may_use_its_own_segments_where_everybody_is_mapped() {
     if !is_root() {

@@ -1,5 +1,5 @@
-//! What says that a segment is in use: set-ups in which inode, boot id or a descriptor say
-//! something else than what is so.
+//! How a segment shows that it is in use. These set-ups make the inode, the boot id or a descriptor
+//! misleading.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -16,10 +16,10 @@ use std::time::Duration;
 
 type Counter = Segment<Mutex<u64>>;
 
-/// Where the header has the mark of a revival that is not finished, and its value.
+/// The offset in the header of the mark of an unfinished revival, and the mark's value.
 const MARK: u64 = 152;
 const REVIVING: u32 = 0x7276_6976;
-/// The bytes of the file that are locked.
+/// The bytes of the file on which locks are taken.
 const TURN: i64 = i64::MAX - 2;
 const USE: i64 = i64::MAX - 1;
 
@@ -40,7 +40,7 @@ fn child() {
             assert_eq!(unsafe { libc::setresuid(65_534, 65_534, 65_534) }, 0);
             assert!(File::options().write(true).open(&path).is_err(), "no mere reader");
             let file = File::open(&path).expect("readable");
-            assert!(!lock(&file, TURN, libc::F_WRLCK), "only who may write can keep out the others");
+            assert!(!lock(&file, TURN, libc::F_WRLCK), "only a process that may write can keep out others");
             assert!(lock(&file, TURN, libc::F_RDLCK) && lock(&file, USE, libc::F_RDLCK));
             say("locked both");
             std::io::stdin().read_line(&mut String::new()).expect("told");
@@ -67,7 +67,7 @@ fn child() {
     }
 }
 
-/// Does it where the kernel seems to have been started at another time.
+/// Runs `what` where the kernel seems to have booted at another time.
 fn under_another_boot_id(path: &Path, what: fn(&Path)) {
     let other = path.with_file_name("boot_id");
     std::fs::write(&other, "11111111-2222-3333-4444-555555555555\n").expect("written");
@@ -78,14 +78,14 @@ fn under_another_boot_id(path: &Path, what: fn(&Path)) {
     }
 }
 
-/// The role of a daemon that has the lock, and closes what it does not know.
+/// The role of a daemon that holds the lock, and closes all descriptors that it does not know.
 fn hold_without_descriptors(path: &Path) {
     let segment = Counter::open(path).expect("there");
     let guard = segment.lock().expect("free");
     // SAFETY: of these numbers only the segment's is in use by code of this process, which
     // is what is tried here.
     assert_eq!(unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) }, 0);
-    // Their numbers go to others, of the very same file.
+    // Their numbers go to other descriptors, of the very same file.
     let others: Vec<_> = (0..8).map(|_| File::open(path).expect("there")).collect();
     say("held");
     wait_for_the_word();
@@ -98,7 +98,7 @@ fn hold_without_descriptors(path: &Path) {
     assert!(others.iter().all(|file| file.metadata().is_ok()), "somebody else's descriptor was closed");
 }
 
-/// The role of one that has the lock.
+/// The role of a process that holds the lock.
 fn hold(path: &Path) {
     let segment = Counter::open(path).expect("there");
     let _guard = segment.lock().expect("free");
@@ -106,7 +106,7 @@ fn hold(path: &Path) {
     wait_for_the_word();
 }
 
-/// A lock of an open file on one byte, as the library takes them.
+/// Locks one byte of an open file, as the library does.
 fn lock(file: &File, byte: i64, kind: libc::c_int) -> bool {
     // SAFETY: a structure of integers.
     let mut about: libc::flock64 = unsafe { core::mem::zeroed() };
@@ -115,7 +115,7 @@ fn lock(file: &File, byte: i64, kind: libc::c_int) -> bool {
     unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &about) == 0 }
 }
 
-/// From here on this thread cannot remove a file: unlink and unlinkat fail with EACCES.
+/// From here on, this thread cannot remove a file: unlink and unlinkat fail with EACCES.
 fn refuse_to_unlink() {
     let is = |call: libc::c_long, hops: u8| step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, call as u32, [hops, 0]);
     filter_system_calls(&mut [
@@ -130,7 +130,7 @@ fn refuse_to_unlink() {
     ]);
 }
 
-/// Gives the calling thread mounts of its own, which go with its process. False if that is not
+/// Gives the calling thread mounts of its own, which vanish with its process. False if that is not
 /// permitted.
 fn own_mounts() -> bool {
     // SAFETY: no preconditions.
@@ -146,7 +146,7 @@ fn mount(what: &Path, at: &Path, kind: &str, flags: libc::c_ulong, data: &str) -
     unsafe { libc::mount(what.as_ptr(), at.as_ptr(), kind.as_ptr(), flags, data.as_ptr().cast()) == 0 }
 }
 
-/// One on the disk, and one in memory.
+/// A directory on the disk, and one in memory.
 fn directories() -> [tempfile::TempDir; 2] {
     [directory(), tempfile::tempdir_in("/dev/shm").expect("a directory")]
 }
@@ -157,21 +157,21 @@ fn made(directory: &Path) -> PathBuf {
     path
 }
 
-/// Tests run one after the other: a child that one of them forks has the mappings of all, and so
-/// keeps their segments in use. And they use the environment.
+/// The tests of this file run one after the other. A child forked by one of them inherits all
+/// mappings, and so keeps every segment in use. The tests also use the environment.
 fn alone() -> std::sync::MutexGuard<'static, ()> {
     static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
     ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 fn actor(path: &Path, role: &str) -> Actor {
-    // SAFETY: no other thread of this test binary reads or writes the environment but while it is
-    // `alone`, or by `std`.
+    // SAFETY: no other thread of this test binary reads or writes the environment, except while it
+    // is `alone`, or through `std`.
     unsafe { std::env::set_var("OUTLIVE_PATH", path) };
     Actor::start(&segment(), role, true)
 }
 
-/// In a process of its own, with mounts of its own, if that is permitted.
+/// Runs a test in a process with mounts of its own, if that is permitted.
 fn with_own_mounts(test: impl FnOnce()) {
     let pid = fork(|| {
         if own_mounts() {
@@ -184,7 +184,7 @@ fn with_own_mounts(test: impl FnOnce()) {
     assert_eq!(wait(pid), 0);
 }
 
-/// The same directory twice: through an overlay, and as the overlay's upper directory.
+/// One directory seen in two ways: through an overlay, and as the overlay's upper directory.
 struct Views {
     merged: PathBuf,
     upper: PathBuf,
@@ -244,9 +244,9 @@ fn expect_seen_twice(path: &Path, process: u32) {
     assert_eq!(std::fs::read(path).expect("readable"), before, "changed, though refused");
 }
 
-/// A fault that was there once: with its descriptor closed by a daemon the segment was told
-/// abandoned, and replaced while a lock in it was held; later its drop aborted, or closed what had
-/// got the number.
+/// A fault that was there once: a daemon closed the segment's descriptor. The segment was then
+/// considered abandoned, and was replaced while a lock in it was held. Later the daemon's drop
+/// aborted, or closed the file that had got the number.
 #[test]
 fn who_closes_all_descriptors_uses_the_segment_as_before_and_closes_nothing_foreign() {
     let _alone = alone();
@@ -261,7 +261,7 @@ fn who_closes_all_descriptors_uses_the_segment_as_before_and_closes_nothing_fore
 }
 
 /// A fault that was there once: containers with boot ids of their own gave each other's locks away,
-/// or were Busy for each other.
+/// or got Busy because of each other.
 #[test]
 fn a_participant_with_another_boot_id_is_joined() {
     let _alone = alone();
@@ -272,7 +272,7 @@ fn a_participant_with_another_boot_id_is_joined() {
         return skipped("only root can mount another boot id");
     }
     expect_held(&path);
-    // And the other way round: it joins us.
+    // The reverse: the other process joins us.
     assert!(holder.ends_well());
     let segment = Counter::open(&path).expect("there");
     let mut holder = actor(&path, "hold, under another boot id");
@@ -281,8 +281,8 @@ fn a_participant_with_another_boot_id_is_joined() {
     assert!(holder.ends_well());
 }
 
-/// A fault that was there once: a daemon without descriptors, seen from under another boot id, was
-/// told dead by a plain `open`, and its lock was given away.
+/// A fault that was there once: a daemon without descriptors and with another boot id was
+/// considered dead by a plain `open`. Its lock was given away.
 #[test]
 fn a_holder_without_descriptors_and_with_another_boot_id_keeps_its_lock() {
     let _alone = alone();
@@ -298,8 +298,8 @@ fn a_holder_without_descriptors_and_with_another_boot_id_keeps_its_lock() {
     }
 }
 
-/// A fault that was there once: through an overlay's upper directory the locks of those who came
-/// through the overlay were given away.
+/// A fault that was there once: an opener through an overlay's upper directory gave away the locks
+/// of processes that had opened through the overlay.
 #[test]
 fn a_living_holder_seen_through_an_overlay_keeps_its_lock() {
     let _alone = alone();
@@ -324,7 +324,7 @@ fn a_living_holder_seen_through_an_overlay_keeps_its_lock() {
     });
 }
 
-/// As the one before; but it is a thread of our own that holds the lock.
+/// As the test before, but a thread of our own process holds the lock.
 #[test]
 fn a_thread_of_our_own_seen_through_an_overlay_keeps_its_lock() {
     let _alone = alone();
@@ -337,7 +337,7 @@ fn a_thread_of_our_own_seen_through_an_overlay_keeps_its_lock() {
     });
 }
 
-/// On an overlay the lock goes with the last descriptor.
+/// On an overlay the segment's lock on the file is lost with its last descriptor.
 #[test]
 fn who_closes_all_descriptors_on_an_overlay_keeps_its_lock() {
     let _alone = alone();
@@ -358,14 +358,14 @@ fn on_an_overlay_a_segment_keeps_its_descriptor() {
         let Some(views) = Views::new() else { return };
         let path = made(&views.merged);
         let mut segment = Counter::open(&path).expect("there");
-        let refused = segment.close_descriptor().expect_err("it keeps the lock");
+        let refused = segment.close_descriptor().expect_err("the descriptor keeps the lock");
         assert!(matches!(refused, Error::Unsupported(_)), "{refused}");
         let refused = replaced(&path).expect_err("in use");
         assert!(matches!(refused, Error::AlreadyExists(_)), "{refused}");
     });
 }
 
-/// In a process of its own, whose children are in a PID namespace of their own.
+/// Runs a test in a process whose children are in a new PID namespace.
 fn with_own_processes(test: impl FnOnce()) {
     with_own_mounts(|| {
         // SAFETY: no preconditions.
@@ -388,7 +388,7 @@ fn a_living_holder_in_a_container_keeps_its_lock_from_the_host() {
     });
 }
 
-/// Of what is out of sight nothing is known. On an overlay it may be below.
+/// Nothing is known of a process that is out of sight. On an overlay it may use the layer below.
 #[test]
 fn a_living_holder_on_the_host_keeps_its_lock_from_a_container() {
     let _alone = alone();
@@ -405,9 +405,9 @@ fn a_living_holder_on_the_host_keeps_its_lock_from_a_container() {
     });
 }
 
-/// A fault that was there once: a backup put back in the same inode was not told from the file that
-/// was in use. A hold of a process that had died, and in another PID namespace than ours so that we
-/// cannot look for it, stayed for ever.
+/// A fault that was there once: a backup that was copied back into the same inode was taken for the
+/// file that had been in use. A holder had died, and had been in another PID namespace, so that we
+/// could not check it. Its hold stayed forever.
 #[test]
 fn in_a_backup_that_was_put_back_the_holders_are_dead() {
     let _alone = alone();
@@ -421,7 +421,8 @@ fn in_a_backup_that_was_put_back_the_holders_are_dead() {
             holder.kill();
             let inode = || std::fs::metadata(&path).expect("there").ino();
             let before = inode();
-            // cp over it, and rm with cp: on ext4 the new file gets the inode of the old one.
+            // With cp over the file, and with rm and cp: on ext4 the new file gets the inode of the
+            // old one.
             for remove in [false, true] {
                 if remove {
                     std::fs::remove_file(&path).expect("there");
@@ -435,14 +436,15 @@ fn in_a_backup_that_was_put_back_the_holders_are_dead() {
     }
 }
 
-/// A fault that was there once: those who found a copy at once stood in each other's way until all
-/// gave up. (With 32 of them it was so about one time in ten, so it is tried many times.)
+/// A fault that was there once: processes that opened a copy at the same time obstructed each other
+/// until all gave up. (With 32 of them it happened about once in ten times, so it is tried many
+/// times.)
 #[test]
 fn of_many_who_open_at_once_after_a_copy_or_a_reboot_one_revives_it_and_all_succeed() {
     let _alone = alone();
     const MANY: usize = 32;
     let directory = directory();
-    // A large table takes long to free: they meet in the middle of it.
+    // A large table takes long to free, so that the openers meet in the middle of that.
     let options = Segment::<()>::options().participants(4_096).room::<Mutex<u64>>(MANY);
     let (path, copy) = (directory.path().join("segment"), directory.path().join("copy"));
     drop(options.create(&path, |(), _| {}).expect("made"));
@@ -454,7 +456,7 @@ fn of_many_who_open_at_once_after_a_copy_or_a_reboot_one_revives_it_and_all_succ
     });
     assert_eq!(wait(holder), 0);
     let image = std::fs::read(&copy).expect("readable");
-    // As if it were another boot: another boot id.
+    // As after a reboot: the boot id is another.
     let mut of_another_boot = image.clone();
     of_another_boot[120] ^= 1;
     for round in 0..30 {
@@ -466,7 +468,7 @@ fn of_many_who_open_at_once_after_a_copy_or_a_reboot_one_revives_it_and_all_succ
 }
 
 fn all_open_at_once<const MANY: usize>(options: &outlive::segment::Options<(), Mutex<u64>>, path: &Path) {
-    // They gather behind somebody who has the turn, so that they really come at once.
+    // All openers queue behind a holder of the turn, so that they really come at once.
     let first = File::options().read(true).write(true).open(path).expect("there");
     assert!(lock(&first, TURN, libc::F_WRLCK));
     let meetings = [const { AtomicUsize::new(0) }; 3];
@@ -496,7 +498,7 @@ fn all_open_at_once<const MANY: usize>(options: &outlive::segment::Options<(), M
     });
 }
 
-/// A reviver was killed, and a child that it had forked in that moment keeps the mapping.
+/// A reviver was killed. A child that it had just forked keeps the mapping.
 #[test]
 fn a_revival_that_was_broken_off_is_done_again() {
     let _alone = alone();
@@ -512,7 +514,7 @@ fn a_revival_that_was_broken_off_is_done_again() {
     assert_eq!(Counter::open(&path).expect("is joined").participants().len(), 1, "on record, and not marked");
     file.write_all_at(&REVIVING.to_le_bytes(), MARK).expect("written");
     let opened = Counter::open(&path).expect("is revived");
-    assert!(opened.participants().is_empty(), "who is on record was killed long ago");
+    assert!(opened.participants().is_empty(), "the participant on record was killed long ago");
     assert!(matches!(opened.try_lock(), Err(LockError::OwnerDied(_))));
     let mut mark = [1; 4];
     file.read_exact_at(&mut mark, MARK).expect("read");
@@ -520,7 +522,7 @@ fn a_revival_that_was_broken_off_is_done_again() {
     drop(keeps_the_mapping);
 }
 
-/// A fault that was there once: all of these were replaced.
+/// A fault that was there once: all of these files were replaced.
 #[test]
 fn only_a_segment_is_replaced() {
     let _alone = alone();
@@ -553,7 +555,7 @@ fn only_a_segment_is_replaced() {
     for name in names {
         let before = fact(name);
         let refused = replaced(&at(name)).expect_err("is no segment");
-        // The mode keeps all out but root, who finds that it is none.
+        // The mode keeps all users out except root. Root finds that the file is no segment.
         let fits = matches!(refused, Error::NotASegment) || matches!(refused, Error::Io { .. } if name == "mode 0");
         assert!(fits, "{name}: {refused}");
         assert_eq!(fact(name), before, "{name}");
@@ -561,7 +563,7 @@ fn only_a_segment_is_replaced() {
     drop(socket);
 }
 
-/// Of another format it is not known how its users say that they use it.
+/// How the users of another format show that they use a segment is not known.
 #[test]
 fn a_segment_of_another_format_is_not_replaced() {
     let _alone = alone();
@@ -571,13 +573,13 @@ fn a_segment_of_another_format_is_not_replaced() {
     file.write_all_at(&[0xff], 8).expect("written");
     assert!(matches!(replaced(&path), Err(Error::Version { .. })));
     file.write_all_at(&outlive::segment::FORMAT.to_le_bytes(), 8).expect("written");
-    // One that was damaged otherwise can be.
+    // A segment with any other damage can be replaced.
     file.set_len(300).expect("truncated");
     until("nobody to have it mapped", || replaced(&path).is_ok());
 }
 
-/// A fault that was there once: the name had been exchanged, the old file could not be removed, and
-/// that was said to be a failure.
+/// A fault that was there once: the names had been exchanged, the old file could not be removed,
+/// and this was reported as a failure.
 #[test]
 fn a_replacement_that_cannot_clean_up_is_a_success() {
     let _alone = alone();
@@ -601,8 +603,8 @@ fn expect_busy(path: &Path, reader: bool) {
     }
 }
 
-/// A fault that was there once: a process that may only read took the lock exclusively, and kept
-/// everybody out.
+/// A fault that was there once: a process that may only read took the file's lock exclusively, and
+/// kept all others out.
 #[test]
 fn a_mere_reader_can_make_a_segment_look_in_use_and_keep_nobody_waiting_for_ever() {
     let _alone = alone();
@@ -622,7 +624,7 @@ fn a_mere_reader_can_make_a_segment_look_in_use_and_keep_nobody_waiting_for_ever
     assert_eq!(*Counter::open(&path).expect("is joined").lock().expect("free"), 7);
     assert!(matches!(replaced(&path), Err(Error::AlreadyExists(_))));
     assert!(reader.ends_well());
-    until("the segment to be told abandoned", || replaced(&path).is_ok());
+    until("the segment to be considered abandoned", || replaced(&path).is_ok());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What a segment contains, asked without knowing its type.
+//! `inspect` shows what a segment contains, without knowing its type.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -12,7 +12,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// Where the names of the two types are in the header.
+/// The offset in the header of the names of the two types.
 const NAMES: u64 = 160;
 
 #[derive(Shareable)]
@@ -25,7 +25,7 @@ fn board() -> outlive::Options<Board, Mutex<u64>> {
     Segment::<Board>::options().room::<Mutex<u64>>(9).participants(5)
 }
 
-/// Everything that a look could have changed.
+/// Everything that an inspection could have changed.
 fn state(path: &Path) -> (Vec<u8>, SystemTime, u64) {
     let about = std::fs::metadata(path).expect("there");
     (std::fs::read(path).expect("readable"), about.modified().expect("known"), about.blocks())
@@ -40,7 +40,7 @@ fn what_a_segment_contains_is_told_without_its_type() {
     let id = segment.attach().expect("in");
     let before = state(&path);
     let found = inspect(&path).expect("a segment");
-    assert_eq!(state(&path), before, "it was written to");
+    assert_eq!(state(&path), before, "the file was written to");
 
     let (root, room) = (&found.root, &found.room);
     assert_eq!((root.name.as_str(), root.fingerprint), ("Board", Fingerprint::of::<Board>()));
@@ -51,7 +51,7 @@ fn what_a_segment_contains_is_told_without_its_type() {
     assert_eq!(found.owner, std::fs::metadata(&path).expect("there").uid());
     assert!(found.is_in_use);
     assert_eq!(found.created, std::fs::metadata(&path).expect("there").created().ok(), "as the file system tells");
-    let slack = Duration::from_secs(1); // its clock ticks less often than ours
+    let slack = Duration::from_secs(1); // the file system's clock ticks less often than ours
     let is_now = |at: SystemTime| begin - slack <= at && at <= SystemTime::now() + slack;
     assert!(found.created.is_none_or(is_now), "{:?}", found.created);
     match found.participants.as_slice() {
@@ -63,7 +63,7 @@ fn what_a_segment_contains_is_told_without_its_type() {
 #[test]
 fn plain_data_and_no_room_are_told_as_such() {
     let segment = Segment::<[u64; 4]>::anonymous(|_| {}).expect("made");
-    // SAFETY: it is only looked at.
+    // SAFETY: the descriptor is only read from.
     let found = inspect_fd(unsafe { segment.borrow_fd() }.expect("there")).expect("a segment");
     assert_eq!((found.root.name.as_str(), found.root.size, found.root.has_interior_mutability), ("array", 32, false));
     assert_eq!((found.room.size, found.room_length), (0, 0));
@@ -194,7 +194,7 @@ fn a_name_that_is_too_long_loses_its_end() {
         event: Event,
     }
     let segment = Segment::<FortySevenBytesAndThenOneThatTakesTwoOfThemItIsßy>::anonymous(|_| {}).expect("made");
-    // SAFETY: it is only looked at.
+    // SAFETY: the descriptor is only read from.
     let found = inspect_fd(unsafe { segment.borrow_fd() }.expect("there")).expect("a segment");
     assert_eq!(found.root.name, "FortySevenBytesAndThenOneThatTakesTwoOfThemItIs");
     assert!(segment.event.set().is_ok());

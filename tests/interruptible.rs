@@ -1,9 +1,9 @@
-//! Waits that a signal ends, of each primitive: with real handlers, real signals, and with nothing
-//! lost.
+//! Signals end the waits of each primitive: with real handlers, with real signals, and without
+//! losing anything.
 //!
-//! A signal is sent when the kernel says that the thread sleeps. One that ends sleeps by `EINTR`
-//! alone may come just before a sleep begins: that is sent again. One with an [`Interrupter`] is
-//! sent once.
+//! A signal is sent when the kernel says that the thread sleeps. A handler that only causes `EINTR`
+//! may run just before a sleep begins, so its signal is sent again. A signal whose handler uses an
+//! [`Interrupter`] is sent once.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -68,7 +68,7 @@ fn of_lock<T>(answer: Result<T, LockError<T>>) -> Ended {
     }
 }
 
-/// Of a condition variable: the guard came back.
+/// The same for a condition variable, which gave the guard back.
 fn of_condvar<T>(answer: Result<T, LockError<T>>) -> Ended {
     match answer {
         Ok(_) => Ended::WithIt,
@@ -80,7 +80,7 @@ fn of_condvar<T>(answer: Result<T, LockError<T>>) -> Ended {
 type Wait = fn(&All) -> Ended;
 const LONG: Duration = Duration::from_secs(3_600);
 
-/// Every wait of every primitive. What it waits for is held, or does not come.
+/// Every wait of every primitive. What the wait needs is held by others, or never comes.
 const WAITS: [(&str, Wait); 34] = [
     ("Mutex::lock", |all| of_lock(all.mutex.lock())),
     ("Mutex::try_lock_for", |all| of_lock(all.mutex.try_lock_for(LONG))),
@@ -126,7 +126,7 @@ const WAITS: [(&str, Wait); 34] = [
     ("LazyLock::force", |all| of(LazyLock::new(&all.made, || panic!("another is at it")).force())),
 ];
 
-/// Holds whatever can be held, and runs `body`.
+/// Runs `body` while everything that can be held is held.
 fn while_all_is_held(all: &All, body: impl FnOnce()) {
     let _mutex = all.mutex.lock().expect("free");
     let _nested = all.nested.lock().expect("free");
@@ -146,7 +146,7 @@ fn while_all_is_held(all: &All, body: impl FnOnce()) {
         .expect("not begun");
 }
 
-/// Nothing is left of those that were interrupted.
+/// The interrupted waits have left nothing behind.
 fn is_as_if_nobody_had_waited(all: &All) {
     assert!(!all.barrier.is_broken());
     assert_eq!(all.barrier.n_waiting(), 0, "an arrival was not taken back");
@@ -178,7 +178,7 @@ extern "C" fn tells(_signal: i32) {
     HANDLED.fetch_add(1, SeqCst);
 }
 
-/// Of whom the signals are here.
+/// The signals of these tests.
 const PLAIN: i32 = libc::SIGUSR1;
 const TELLING: i32 = libc::SIGUSR2;
 const PLAIN_RESTARTING: i32 = libc::SIGURG;
@@ -225,7 +225,7 @@ impl<'s, R: Send + 's> Waiter<'s, R> {
         Self { handle, thread: told.recv().expect("it tells") }
     }
 
-    /// Whether it sleeps in a futex call.
+    /// Whether the thread sleeps in a futex call.
     fn is_asleep(&self) -> bool {
         let at =
             |file: &str| std::fs::read_to_string(format!("/proc/self/task/{}/{file}", self.thread)).unwrap_or_default();
@@ -236,7 +236,7 @@ impl<'s, R: Send + 's> Waiter<'s, R> {
 
     fn until_asleep(&self) {
         until("a thread to fall asleep", || self.is_asleep() || self.handle.is_finished());
-        assert!(!self.handle.is_finished(), "it does not wait");
+        assert!(!self.handle.is_finished(), "the thread does not wait");
     }
 
     fn signal(&self, signal: i32) {
@@ -244,7 +244,7 @@ impl<'s, R: Send + 's> Waiter<'s, R> {
         assert!(signal_thread(self.thread, signal) || self.handle.is_finished(), "it was not signalled");
     }
 
-    /// Sends the signal whenever it sleeps, until it is back.
+    /// Sends the signal whenever the thread sleeps, until the thread has returned.
     fn signal_until_back(self, signal: i32) -> R {
         until("a thread to come back", || {
             if !self.handle.is_finished() && self.is_asleep() {
@@ -261,7 +261,7 @@ impl<'s, R: Send + 's> Waiter<'s, R> {
     }
 }
 
-/// Each wait, all its resources being held, as `try_one` does it.
+/// Runs `try_one` for each wait, while all resources are held.
 fn each_wait(try_one: impl Fn(&All, &str, Wait)) {
     each_way_in_a_process_of_its_own(|| {
         install_handlers();
@@ -316,14 +316,14 @@ fn an_interrupter_is_told_by_another_thread_before_or_after_the_sleep_began() {
                 }
                 waiter.join()
             });
-            assert_eq!(ended, Ended::Interrupted, "{name}, told before: {before}");
+            assert_eq!(ended, Ended::Interrupted, "{name}, interrupted before: {before}");
             assert!(stop.is_interrupted() && stop.clear() && !stop.clear());
         }
     });
 }
 
-/// A handler may run between the last look and the system call: that instant is met by signals that
-/// come at any time.
+/// A handler may run between the last check and the system call. Signals at arbitrary times hit
+/// that instant, too.
 #[test]
 fn no_signal_comes_too_early_for_an_interrupter() {
     each_way_in_a_process_of_its_own(|| {
@@ -409,7 +409,7 @@ fn a_thread_that_is_started_in_a_scope_is_not_in_it_and_a_forked_child_is() {
         let status = in_a_child(|| i32::from(of(all.event.wait()) != Ended::Interrupted));
         assert_eq!(status, 0, "the child waits in its copy of the scope");
         let status = in_a_child(|| {
-            stop.clear(); // its own copy
+            stop.clear(); // the child's own copy
             i32::from(of(all.event.wait_timeout(short)) != Ended::TimedOut)
         });
         assert_eq!(status, 0);
@@ -458,8 +458,8 @@ fn a_lazy_value_that_is_looked_through_waits_on() {
     });
 }
 
-/// A fault that was there once: who waited on, since a lazy value cannot tell of an interruption,
-/// had left the scope for good, and made the value outside of it.
+/// A fault that was there once: a lazy value cannot report an interruption, so its waiter waited
+/// on. By that it had left the scope for good, and made the value outside of it.
 #[test]
 fn what_makes_a_lazy_value_can_be_interrupted_though_the_look_through_it_cannot() {
     each_way_in_a_process_of_its_own(|| {
@@ -492,7 +492,7 @@ fn what_makes_a_lazy_value_can_be_interrupted_though_the_look_through_it_cannot(
     });
 }
 
-/// After each single instruction a handler that waits itself.
+/// Runs a handler that waits itself, after each single instruction.
 #[cfg(target_arch = "x86_64")]
 mod stepped {
     use super::*;
@@ -510,13 +510,13 @@ mod stepped {
         }
     }
 
-    /// Has the processor stop after each instruction of this thread, or not (Intel SDM vol. 1,
+    /// Makes the processor stop after each instruction of this thread, or not (Intel SDM vol. 1,
     /// 3.4.3.3).
     #[inline(never)]
     fn step(yes: bool) {
         const TRAP: u64 = 1 << 8;
         let [set, kept] = [if yes { TRAP } else { 0 }, !TRAP];
-        // SAFETY: changes the flag that is meant, and no other.
+        // SAFETY: changes the intended flag, and no other.
         unsafe {
             std::arch::asm!(
                 "pushfq", "and qword ptr [rsp], {kept}", "or qword ptr [rsp], {set}", "popfq",
@@ -525,8 +525,8 @@ mod stepped {
         }
     }
 
-    /// A fault that was there once: a scope was two words, and a handler between the two stores
-    /// found a pointer that led nowhere, or to another's memory.
+    /// A fault that was there once: a scope was two words. A handler between the two stores found a
+    /// pointer to nowhere, or into memory of another owner.
     #[test]
     fn a_handler_at_any_instruction_finds_the_scope_whole() {
         each_way_in_a_process_of_its_own(|| {
@@ -563,10 +563,9 @@ fn nobody_is_interrupted_while_the_action_of_a_barrier_runs() {
             until("an arrival", || all.barrier.n_waiting() == 1);
             let met = all.barrier.wait_with(|| {
                 stop.interrupt();
-                // It is woken, finds that all have met, and sleeps on: it does not burn the
-                // processor.
+                // The waiter is woken, finds that all have met, and sleeps on. It does not spin.
                 waiter.until_asleep();
-                assert!(!waiter.handle.is_finished(), "one went away from the action");
+                assert!(!waiter.handle.is_finished(), "the waiter returned during the action");
             });
             assert!(met.expect("two met").is_leader());
             assert_eq!(waiter.join(), Ended::WithIt);
@@ -574,7 +573,8 @@ fn nobody_is_interrupted_while_the_action_of_a_barrier_runs() {
     });
 }
 
-/// Signals at any time, at parties that come again: each meets all the others in each round.
+/// Signals at any time, to parties that wait again after an interruption. Each party meets all the
+/// others in each round.
 #[test]
 fn a_barrier_beneath_signals_loses_no_party_and_counts_none_twice() {
     #[derive(Debug, Shareable)]
@@ -608,7 +608,7 @@ fn a_barrier_beneath_signals_loses_no_party_and_counts_none_twice() {
                             }
                         }
                         assert_eq!(shared.actions.load(SeqCst), round, "released before the action");
-                        // Nobody is counted for the next round before all have seen this one.
+                        // No party is counted for the next round before all have seen this round.
                         loop {
                             match interruptible(|| shared.barrier.wait()) {
                                 Ok(_) => break,
@@ -639,7 +639,7 @@ fn a_barrier_beneath_signals_loses_no_party_and_counts_none_twice() {
     });
 }
 
-/// Consumers beneath signals: each permit that is given finds one who takes it.
+/// Consumers that get signals: each permit that is released is acquired by a consumer.
 #[test]
 fn semaphores_and_conditions_beneath_signals_lose_no_wake() {
     #[derive(Debug, Shareable)]
@@ -686,7 +686,7 @@ fn semaphores_and_conditions_beneath_signals_lose_no_wake() {
                     std::thread::yield_now();
                 }
             });
-            // One at a time, so that they sleep.
+            // One permit at a time, so that the consumers sleep.
             for given in 1..=2 * EACH {
                 shared.tokens.release().expect("far from the maximum");
                 *shared.items.lock().expect("free") += 1;

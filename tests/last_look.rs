@@ -1,5 +1,6 @@
-//! Whoever's time is over looks once more, and has what is there. Step by step, for each primitive,
-//! in the `waits` of `src/raw`; here for what the public operations add to it.
+//! A waiter whose time is over checks once more, and takes what is available. The `waits` tests in
+//! `src/raw` show that for each primitive, step by step. The tests here show it for what the public
+//! operations add.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -30,8 +31,8 @@ fn shared() -> Segment<Shared> {
 
 const SHORT: Duration = Duration::from_millis(2);
 
-/// Passes the time of a wait before it begins: so its deadline is over as soon as it has looked,
-/// whatever the machine is busy with.
+/// Lets the time of a wait pass before the wait begins. So its deadline is over after its first
+/// check, however busy the machine is.
 fn outlast(timeout: Duration) {
     let begin = Instant::now();
     while begin.elapsed() <= timeout {
@@ -53,7 +54,7 @@ fn a_condition_that_is_no_longer_so_as_the_time_is_over_is_seen() {
             looks == 1
         })
         .expect("nobody died");
-    assert_eq!((result.timed_out(), looks), (false, 2), "no look after the end");
+    assert_eq!((result.timed_out(), looks), (false, 2), "no check after the end");
 }
 
 #[test]
@@ -68,7 +69,7 @@ fn a_condition_that_is_still_so_as_the_time_is_over_was_looked_at_after_it() {
         })
         .expect("nobody died");
     assert!(result.timed_out());
-    assert!(last - begin >= SHORT, "the last look was {:?} after the beginning", last - begin);
+    assert!(last - begin >= SHORT, "the last check was {:?} after the beginning", last - begin);
 }
 
 #[test]
@@ -86,7 +87,7 @@ fn a_condition_is_looked_at_even_if_there_is_no_time() {
     }
 }
 
-/// What is there is had, however little time there is.
+/// What is available is taken, however little time there is.
 #[test]
 fn no_time_at_all_is_enough_for_what_is_there() {
     let shared = shared();

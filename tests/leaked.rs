@@ -1,4 +1,4 @@
-//! Guards that are leaked by threads that end, while their processes go on.
+//! Guards that are leaked by threads that end, while the processes of these threads go on.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -31,7 +31,7 @@ fn locks() -> &'static Segment<Locks> {
     Box::leak(Box::new(options.anonymous(|_, _| {}).expect("a segment")))
 }
 
-/// In a thread that ends.
+/// Runs `act` in a thread that ends.
 fn elsewhere<R: Send + 'static>(act: impl FnOnce() -> R + Send + 'static) -> R {
     std::thread::spawn(act).join().expect("no panic")
 }
@@ -62,7 +62,7 @@ fn child() {
     }
 }
 
-/// A fault that was there once: the next to lock got a second `&mut` to data that the first still
+/// A fault that was there once: the next holder got a second `&mut` to data that the first still
 /// used.
 #[test]
 fn a_leaked_mutex_guard_gives_no_second_reference() {
@@ -93,9 +93,9 @@ struct Movable {
     lock: Mutex<Lock>,
 }
 
-/// A fault that was there once: the lock's word named another thread in one segment, and ours in
-/// the other. By its release the guard was forgotten that our thread had leaked, and the next got a
-/// second `&mut`.
+/// A fault that was there once: the lock's word named another thread in one segment, and our thread
+/// in the other. Its release made the crate forget the guard that our thread had leaked. The next
+/// holder got a second `&mut`.
 #[test]
 fn the_release_of_a_lock_from_another_segment_hides_no_leaked_guard() {
     let make = || Segment::<Movable>::anonymous(|_| {}).expect("a segment");
@@ -136,7 +136,7 @@ fn a_leaked_read_guard_keeps_writers_out_and_lets_readers_in() {
     assert!(matches!(shared.rwlock.write(), Err(LockError::Leaked { .. })));
     assert!(matches!(shared.rwlock.try_write(), Err(LockError::Leaked { .. })));
     assert_eq!(*shared.rwlock.read().expect("beside it"), *first);
-    // The second of two reader words goes the same way: now there is none left.
+    // The second of two reader words is leaked in the same way. Now none is left.
     elsewhere(|| core::mem::forget(shared.rwlock.read().expect("a word is left")));
     assert!(matches!(shared.rwlock.read(), Err(LockError::Leaked { .. })));
     // SAFETY: nothing of the leaked guards is used any more.
@@ -157,8 +157,8 @@ fn a_leaked_reentrant_guard_gives_no_second_reference() {
     assert!(matches!(unsafe { shared.reentrant.lock_leaked() }, Err(LockError::OwnerDied(_))));
 }
 
-/// One thread waits on a condition variable, another takes the lock meanwhile and ends with it.
-/// Whether the first is told; if not, what it is told instead.
+/// A thread waits on a condition variable. Another thread takes the lock meanwhile, leaks it and
+/// ends. Ok if the waiter learns of that; otherwise what it got instead.
 fn who_comes_back_from_a_wait<G: Waitable + 'static>(
     lock: fn() -> LockResult<G>,
     condvar: &'static Condvar,
@@ -174,14 +174,14 @@ fn who_comes_back_from_a_wait<G: Waitable + 'static>(
                 Err(LockError::Leaked { .. }) => return Ok(()),
                 Err(other) => return Err(other.to_string()),
                 Ok(_) if is_taken.load(SeqCst) => return Err("the lock is its own".to_owned()),
-                // Where processors are slow, the wait ends without a reason before the other has
-                // come.
+                // On a slow processor the wait may end without a reason, before the other thread
+                // has come.
                 Ok(again) => guard = again,
             }
         }
     });
     is_held.recv().expect("held");
-    // It gets the lock when the other waits.
+    // This thread gets the lock when the other waits.
     elsewhere(move || {
         let guard = lock().map_err(drop).expect("given back by the wait");
         taken.store(true, SeqCst);
@@ -191,7 +191,7 @@ fn who_comes_back_from_a_wait<G: Waitable + 'static>(
     waiter.join().expect("no panic")
 }
 
-/// The wait takes the lock again, by another way than `lock`.
+/// The wait takes the lock again in another way than `lock` does.
 #[test]
 fn who_comes_back_from_a_wait_is_told_of_a_leaked_guard() {
     static SHARED: OnceLock<&'static Segment<Locks>> = OnceLock::new();
@@ -220,7 +220,7 @@ fn who_comes_back_from_a_wait_waits_until_a_leaked_lock_is_released() {
     drop(shared.lock.lock().expect("free"));
 }
 
-/// The count of holds follows a guard wherever it goes: one end too many would hide a leak.
+/// The count of holds follows a guard wherever it goes. One decrement too many would hide a leak.
 #[test]
 fn a_guard_is_leaked_whatever_became_of_it_before() {
     const SOON: Duration = Duration::from_millis(1);
@@ -283,7 +283,7 @@ fn a_guard_is_leaked_whatever_became_of_it_before() {
     drop(shared.rwlock.read().expect("a reader's reference allows others"));
 }
 
-/// As above: nothing is left of a guard that was dropped, whatever became of it before.
+/// The reverse: a guard that was dropped leaves nothing behind, whatever was done with it before.
 #[test]
 fn a_guard_that_was_dropped_is_not_leaked_whatever_became_of_it_before() {
     let shared = locks();
@@ -293,15 +293,15 @@ fn a_guard_that_was_dropped_is_not_leaked_whatever_became_of_it_before() {
         let guard = shared.reentrant.lock().expect("free");
         drop(shared.condvar.wait_timeout(guard, Duration::from_millis(1)).expect("consistent"));
         drop(RwLockWriteGuard::downgrade(shared.rwlock.write().expect("free")));
-        // Without a guard: by the thread's end the lock is handed on, unless the thread is thought
-        // to leak.
+        // A hold without a guard. When the thread ends, the lock is handed on, unless the thread
+        // counts as leaking.
         shared.reentrant.acquire().expect("free");
     });
     assert!(matches!(shared.reentrant.lock(), Err(LockError::OwnerDied(_))));
 }
 
-/// The counts follow a hold from guard to no guard and back: what is given back is not leaked, and
-/// what is leaked is.
+/// The counts follow a hold from guard to no guard and back. A hold that is given back is not
+/// leaked, and a leaked hold is.
 #[test]
 fn what_was_adopted_or_forgotten_is_leaked_if_it_had_a_guard_in_the_end() {
     let not_leaked: [fn(&Locks); 4] = [
@@ -331,7 +331,7 @@ fn what_was_adopted_or_forgotten_is_leaked_if_it_had_a_guard_in_the_end() {
         let shared = locks();
         elsewhere(move || {
             act(shared);
-            // Handed on by the thread's end, unless the thread is thought to leak.
+            // Handed on when the thread ends, unless the thread counts as leaking.
             shared.reentrant.lock().expect("free").forget();
         });
         assert!(matches!(shared.reentrant.lock(), Err(LockError::OwnerDied(_))), "{index}");
@@ -342,7 +342,7 @@ fn what_was_adopted_or_forgotten_is_leaked_if_it_had_a_guard_in_the_end() {
         core::mem::forget(shared.reentrant.adopt().expect("held"));
     });
     assert!(matches!(shared.reentrant.lock(), Err(LockError::Leaked { .. })), "adopted, and leaked");
-    // A lock stays acquired, by whatever way it came there.
+    // A `Lock` stays acquired, however it was acquired.
     elsewhere(|| shared.lock.lock().expect("free").forget());
     assert!(matches!(shared.lock.try_acquire(), Err(LockError::WouldBlock)));
     shared.lock.release().expect("acquired");
@@ -392,7 +392,7 @@ fn a_leaked_hold_is_handed_on_when_its_process_ends() {
     assert!(matches!(shared.mutex.lock(), Err(LockError::OwnerDied(_))));
 }
 
-/// Python keeps a lock acquired when the thread ends that has acquired it.
+/// As in Python, a lock stays acquired when the thread that has acquired it ends.
 #[test]
 fn a_lock_stays_acquired_when_its_thread_ends_and_anybody_releases_it() {
     let shared = locks();
@@ -403,7 +403,7 @@ fn a_lock_stays_acquired_when_its_thread_ends_and_anybody_releases_it() {
     shared.lock.release().expect("acquired");
     waiter.join().expect("no panic").expect("released, and consistent");
     shared.lock.release().expect("the waiter's thread has ended with it");
-    // With a guard that is leaked it is the same.
+    // A leaked guard makes no difference.
     elsewhere(|| core::mem::forget(shared.lock.lock().expect("free")));
     assert!(matches!(shared.lock.try_lock(), Err(LockError::WouldBlock)));
     shared.lock.release().expect("acquired");
@@ -427,7 +427,7 @@ thread_local! {
     static KEPT: RefCell<Option<outlive::MutexGuard<'static, u64>>> = const { RefCell::new(None) };
 }
 
-/// Dropped by the thread's own destructors, which is late, but not leaked.
+/// Dropped by the thread's own destructors, which is late, but not a leak.
 #[test]
 fn a_guard_in_a_thread_local_is_not_leaked() {
     outlive::platform::linux::set_recheck(false);
@@ -445,7 +445,7 @@ thread_local! {
 static LATE_KEY: OnceLock<libc::pthread_key_t> = OnceLock::new();
 static LATE: OnceLock<&'static Segment<Locks>> = OnceLock::new();
 
-/// In the last of the four rounds of destructors, after the crate's own: locks, and leaks.
+/// Locks and leaks in the last of the four rounds of destructors, after the crate's own destructor.
 extern "C" fn lock_late(value: *mut core::ffi::c_void) {
     ROUND.set(ROUND.get() + 1);
     if ROUND.get() < 4 {
@@ -478,7 +478,7 @@ fn a_guard_that_is_leaked_in_the_last_destructor_gives_no_second_reference() {
 static FIRST_KEY: OnceLock<libc::pthread_key_t> = OnceLock::new();
 static LATE_SEGMENTS: OnceLock<[&'static Segment<Locks>; 2]> = OnceLock::new();
 
-/// `value`: in how many rounds from now to lock, in a segment where the thread was not before.
+/// `value` says in how many rounds from now to lock. The thread was not in that segment before.
 extern "C" fn lock_for_the_first_time(value: *mut core::ffi::c_void) {
     let shared = LATE_SEGMENTS.get().expect("set before");
     match value.addr() {
@@ -492,9 +492,8 @@ extern "C" fn lock_for_the_first_time(value: *mut core::ffi::c_void) {
     }
 }
 
-/// A fault that was there once: where a thread took part for the first time in a destructor of one
-/// of its keys, or went into one more segment there, its end was not noticed. The next got a second
-/// `&mut`.
+/// A fault that was there once: a thread registered for the first time, or in one more segment, in
+/// a destructor of one of its keys. Its end was not noticed. The next holder got a second `&mut`.
 #[test]
 fn a_guard_that_is_leaked_by_a_newcomer_in_a_destructor_gives_no_second_reference() {
     let [new, another, known] = [locks(), locks(), locks()];
@@ -508,11 +507,11 @@ fn a_guard_that_is_leaked_by_a_newcomer_in_a_destructor_gives_no_second_referenc
     });
     // SAFETY: a key; the value is only a number.
     let set = move |value| unsafe { libc::pthread_setspecific(key, core::ptr::without_provenance(value)) };
-    elsewhere(move || assert_eq!(set(1), 0)); // in the first round
+    elsewhere(move || assert_eq!(set(1), 0)); // locks in the first round
     assert!(matches!(new.mutex.lock(), Err(LockError::Leaked { .. })));
     elsewhere(move || {
         drop(known.mutex.lock().expect("free"));
-        assert_eq!(set(4), 0); // in the second
+        assert_eq!(set(4), 0); // locks in the second round
     });
     assert!(matches!(another.mutex.lock(), Err(LockError::Leaked { .. })));
 }
@@ -528,7 +527,8 @@ fn the_slot_of_a_thread_that_leaked_is_not_given_away() {
     assert!(matches!(shared.mutex.lock(), Err(LockError::Leaked { .. })));
 }
 
-/// The threads that end here have acquired a lock that others release for them: they leave nothing.
+/// The threads that end here have acquired locks that others release for them. So they leave
+/// nothing behind.
 #[test]
 fn slots_of_threads_whose_locks_were_released_by_others_are_used_again() {
     outlive::platform::linux::set_recheck(false);

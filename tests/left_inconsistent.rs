@@ -1,6 +1,6 @@
-//! What a death or a panic has left inconsistent stays so until somebody vouches for it, however
-//! its guard is given back: dropped, or given away for a while by an operation that takes it again,
-//! or turned into another guard. And so does what is told of it.
+//! Data that a death or a panic has left inconsistent stays so until a holder marks it consistent.
+//! It does not matter how the guard is given back: it may be dropped, given back for a while by a
+//! wait, or turned into another guard. The same holds for the error that reports it.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -28,7 +28,7 @@ fn shared() -> Segment<Shared> {
     segment_of(|_zero| {})
 }
 
-/// What one is told who locks.
+/// What a locking call reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Told {
     Nothing,
@@ -55,7 +55,7 @@ fn told<G>(result: LockResult<G>) -> (Told, G) {
     }
 }
 
-/// A way to give a guard back, and to have it again.
+/// A way to give a guard back, and to get it again.
 type Way<'a, G> = (&'static str, Box<dyn Fn(&Shared, G) -> (Told, G) + 'a>);
 
 /// An operation that locks.
@@ -63,7 +63,7 @@ type Locking<'a, G> = &'a (dyn Fn() -> LockResult<G> + Sync);
 
 fn ways<'a, G: Waitable + 'a>([lock, try_lock]: [Locking<'a, G>; 2], elsewhere: &'a Shared) -> Vec<Way<'a, G>> {
     const SHORT: Duration = Duration::from_millis(1);
-    // Another thread has the lock meanwhile, and gives it back unrepaired, too.
+    // Meanwhile another thread takes the lock, and also gives it back without a repair.
     let beside = |shared: &Shared, wait: &dyn Fn() -> (Told, G)| {
         let is_over = AtomicBool::new(false);
         std::thread::scope(|scope| {
@@ -111,14 +111,14 @@ fn ways<'a, G: Waitable + 'a>([lock, try_lock]: [Locking<'a, G>; 2], elsewhere: 
             }),
         ),
         (
-            "a short wait while something is so",
+            "a short wait while a condition holds",
             Box::new(|shared, guard| {
                 let (told, (guard, _)) = told(shared.changed.wait_timeout_while(guard, SHORT, |_| true));
                 (told, guard)
             }),
         ),
         (
-            "a wait while something is so",
+            "a wait while a condition holds",
             Box::new(move |shared, guard| {
                 let guard = once(guard);
                 beside(shared, &|| {
@@ -151,7 +151,7 @@ fn ways<'a, G: Waitable + 'a>([lock, try_lock]: [Locking<'a, G>; 2], elsewhere: 
     ]
 }
 
-/// Whoever holds it dies, or panics.
+/// A holder dies, or panics.
 fn leaves<G>(lock: Locking<'_, G>, by_death: bool) {
     if by_death {
         let child = fork(|| {
@@ -168,8 +168,8 @@ fn leaves<G>(lock: Locking<'_, G>, by_death: bool) {
     }
 }
 
-/// Each way for a lock that was left so. `names`: it still knows who it was after a guard was given
-/// back.
+/// Tries each way for a lock in this state. `names`: the error still names the participant after a
+/// guard was given back.
 fn stays_inconsistent<'a, G: Waitable + 'a>(
     shared: &Shared,
     locking: [Locking<'a, G>; 2],
@@ -187,7 +187,7 @@ fn stays_inconsistent<'a, G: Waitable + 'a>(
             let (again, mut guard) = way(shared, guard);
             assert_eq!(again, expected, "{name}");
             vouch(&mut guard);
-            // And what is vouched for stays so.
+            // Once marked consistent, it stays consistent.
             let (again, guard) = way(shared, guard);
             assert_eq!(again, Told::Nothing, "{name}, vouched for");
             drop(guard);
@@ -219,7 +219,7 @@ fn a_lock_whose_guard_was_given_back_unrepaired_is_inconsistent() {
     stays_inconsistent(shared, [&|| shared.lock.lock(), &|| shared.lock.try_lock()], elsewhere, false, vouch);
 }
 
-/// A second guard of the same hold is told nothing, and gives nothing back but its own hold.
+/// A second guard of the same thread reports nothing. It gives back its own hold only.
 #[test]
 fn a_nested_guard_of_an_inconsistent_lock_repairs_nothing() {
     let shared = shared();
@@ -251,7 +251,7 @@ fn a_read_write_lock_whose_guard_was_given_back_unrepaired_is_inconsistent() {
                 "become a reader" => {
                     let reading = RwLockWriteGuard::downgrade(guard);
                     let beside = std::thread::scope(|scope| scope.spawn(|| told(shared.both.read()).0).join());
-                    assert_eq!(beside.expect("no panic"), first, "beside one that has become a reader");
+                    assert_eq!(beside.expect("no panic"), first, "while a writer has become a reader");
                     drop(reading);
                 }
                 "read" => {
@@ -269,7 +269,7 @@ fn a_read_write_lock_whose_guard_was_given_back_unrepaired_is_inconsistent() {
     }
 }
 
-/// The operations without guards, as Python's.
+/// The operations without guards, as in Python.
 #[test]
 fn bare_operations_repair_nothing() {
     let shared = shared();

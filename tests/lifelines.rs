@@ -1,5 +1,5 @@
-//! What a thread's lifelines, its slot and its notes are up to when threads come and go at once,
-//! and when others scribble.
+//! Lifelines, slots and per-thread records, when threads come and go at the same time, and when
+//! other participants scribble on shared memory.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -39,13 +39,14 @@ fn child() {
     }
 }
 
-/// Attaches in a thread of its own, which then ends.
+/// Attaches in a new thread, which then ends.
 fn attach_elsewhere(segment: &Counter) -> Result<(), Error> {
     std::thread::scope(|scope| scope.spawn(|| segment.attach().map(drop)).join().expect("no panic"))
 }
 
-/// A fault that was there once: the generations of a slot wrapped after 65,535 registrations, and a
-/// thread that came then was taken for the dead holder of a lock that nobody had looked at since.
+/// A fault that was there once: the generations of a slot wrapped after 65,535 registrations. A
+/// lock still named its dead holder, because nobody had checked it since. A new thread was taken
+/// for that holder.
 #[test]
 fn an_id_that_a_lock_still_names_does_not_come_round_again() {
     const FIRST_OF_MANY: u16 = u16::MAX - 2;
@@ -61,7 +62,7 @@ fn an_id_that_a_lock_still_names_does_not_come_round_again() {
     assert_eq!(holder.hear(), "held");
     let named = segment.participants().iter().map(|p| p.id).find(|id| id.index() == 1).expect("the holder");
     holder.kill();
-    until("the holder's death to be told", || segment.participants().len() == 1);
+    until("the holder's death to be reported", || segment.participants().len() == 1);
     let come =
         || std::thread::scope(|scope| scope.spawn(|| segment.attach().expect("a slot")).join().expect("no panic"));
     // As if so many threads had come and gone: the claim of slot 1, free, of that generation.
@@ -82,9 +83,9 @@ fn an_id_that_a_lock_still_names_does_not_come_round_again() {
     assert_eq!(come().generation(), 1, "nothing names it any more");
 }
 
-/// A fault that was there once: with the mark on the second lifeline alone the slot was given away,
-/// though the kernel had still to read the first one: its links, and (equal thread ids in two PID
-/// namespaces) its word.
+/// A fault that was there once: the slot was given away when only the second lifeline had its mark.
+/// The kernel had still to read the first lifeline's links. With equal thread ids in two PID
+/// namespaces, it also had to read its word.
 #[test]
 fn the_slot_of_one_that_became_another_program_is_kept_until_the_kernel_is_done_for_certain() {
     let small = Counter::options().participants(2).anonymous(|_, _| {}).expect("a segment");
@@ -93,14 +94,14 @@ fn the_slot_of_one_that_became_another_program_is_kept_until_the_kernel_is_done_
     assert_eq!(other.hear(), "in");
     assert_eq!(small.participants().len(), 2);
     other.go_on();
-    until("the exec to be told as a death", || small.participants().len() == 1);
+    until("the exec to be reported as a death", || small.participants().len() == 1);
     assert!(matches!(attach_elsewhere(&small), Err(Error::Full { participants: 2 })));
     other.kill();
     attach_elsewhere(&small).expect("the process has ended, and the kernel is done");
 }
 
-/// What the mark on the second lifeline would do to a successor that has no such lifeline: it would
-/// be dead from the first, and there would be two holders.
+/// The mark on the second lifeline could harm a successor that has no such lifeline. The successor
+/// would count as dead from the beginning, and there would be two holders.
 #[test]
 fn a_main_thread_lives_in_the_slot_of_one_that_became_another_program() {
     let small = Counter::options().participants(2).anonymous(|_, _| {}).expect("a segment");
@@ -108,17 +109,17 @@ fn a_main_thread_lives_in_the_slot_of_one_that_became_another_program() {
     let mut other = Actor::start(&small, "become another program, in a second thread", true);
     assert_eq!(other.hear(), "in");
     other.go_on();
-    until("the exec to be told as a death", || small.participants().len() == 1);
+    until("the exec to be reported as a death", || small.participants().len() == 1);
     other.kill();
     let mut ends = [0; 2];
-    // SAFETY: two descriptors are written to; the child and we each close what is open by ending,
-    // or below.
+    // SAFETY: two descriptors are written. The child closes its descriptors by ending, and we close
+    // ours below.
     assert_eq!(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) }, 0);
     let child = fork(|| {
         let _held = small.lock().expect("free");
         let mut byte = [0u8];
-        // SAFETY: one byte, written and read; the parent's ends are open here, too, so it is killed
-        // at the end.
+        // SAFETY: one byte, written and read. The parent's ends are open here, too, so the child
+        // never sees the end of the pipe. It is killed at the end.
         unsafe {
             libc::write(ends[1], byte.as_ptr().cast(), 1);
             libc::pause();
@@ -142,8 +143,8 @@ fn a_main_thread_lives_in_the_slot_of_one_that_became_another_program() {
     assert_eq!(participants, 2);
 }
 
-/// A fault that was there once, twice: two threads that registered at once wrote to one note of who
-/// is linked in the mapping, and the one whose note was lost got a second id.
+/// A fault that was there twice: two threads that registered at the same time wrote to one record
+/// of which threads are linked in the mapping. The thread whose entry was lost got a second id.
 #[test]
 fn threads_that_register_at_once_each_keep_their_id() {
     const THREADS: usize = 4;
@@ -156,7 +157,7 @@ fn threads_that_register_at_once_each_keep_their_id() {
                     barrier.wait();
                     let id = segment.attach().expect("room");
                     barrier.wait();
-                    drop(self::segment()); // all caches are void
+                    drop(self::segment()); // this empties all caches
                     assert_eq!(segment.attach().expect("in"), id, "one thread, two ids");
                 });
             }
@@ -164,8 +165,8 @@ fn threads_that_register_at_once_each_keep_their_id() {
     }
 }
 
-/// A fault that was there once: a thread that left gave its slot away before its second lifeline
-/// was out of its list.
+/// A fault that was there once: a leaving thread gave its slot away before its second lifeline was
+/// out of its list.
 #[test]
 fn threads_that_come_and_go_at_once_exclude_each_other() {
     const ROUNDS: u64 = 4_000;
@@ -194,7 +195,7 @@ fn threads_that_come_and_go_at_once_exclude_each_other() {
     assert_eq!(*small.lock().expect("free"), done.load(SeqCst));
 }
 
-/// A segment in a file, whose bytes can be scribbled on past all types.
+/// A segment in a file. The test can write to any of its bytes, past all types.
 fn in_a_file() -> (tempfile::TempDir, std::path::PathBuf, std::fs::File) {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("segment");
@@ -207,35 +208,34 @@ fn in_a_file() -> (tempfile::TempDir, std::path::PathBuf, std::fs::File) {
 /// links.
 const SLOTS: u64 = 512;
 
-/// Where the next links of a participant's two lifelines lie: of its thread's, and of its
-/// process's.
+/// The offsets of the next links of a participant's two lifelines: the thread's, and the process's.
 fn next_links(id: outlive::Id) -> [u64; 2] {
     let own = SLOTS + 128 * id.index() as u64 + 8 + LINK;
     [own, own + 40]
 }
 
-/// Where a segment with 256 slots and a mutex is mapped.
+/// The address at which a segment with 256 slots and a mutex is mapped.
 fn base_of<T>(root: &Mutex<T>) -> u64 {
     core::ptr::from_ref(root) as u64 - (SLOTS + 256 * 128)
 }
 
 type Numbers = Segment<Mutex<[u64; 64]>>;
 
-/// A thread's slot in a segment, in a file that other participants write to.
+/// A thread's slot in a segment. Other participants write to the segment's file.
 struct Scene {
     file: std::fs::File,
     /// The addresses of the thread's two next links, and their offsets in the file.
     addresses: [u64; 2],
     offsets: [u64; 2],
-    /// The same of the segment that the thread joined next.
+    /// The file and offsets of the segment that the thread joined next.
     newer_file: std::fs::File,
     newer_offsets: [u64; 2],
-    /// One in which the thread has nothing.
+    /// A segment in which the thread has nothing.
     bystander: Numbers,
 }
 
 impl Scene {
-    /// The next link of one of the two lifelines becomes this.
+    /// Sets the next link of one of the two lifelines.
     fn scribble(&self, which: usize, link: u64) {
         self.file.write_all_at(&link.to_le_bytes(), self.offsets[which]).expect("written");
     }
@@ -244,10 +244,11 @@ impl Scene {
     }
 }
 
-/// A thread joins three segments, and leaves the second after somebody `scribbled` there; then it
-/// is killed. Its death must be told in the first and third, and in one that it joined after that.
+/// A thread joins three segments. It leaves the second after another participant has scribbled
+/// there. Then it is killed. Its death must be reported in the first and third segment, and in one
+/// that it joined after that.
 ///
-/// `scribble` gives what is to be looked at when the thread has left.
+/// `scribble` returns what `look` checks when the thread has left.
 fn leaves_although<T>(name: &str, scribble: impl FnOnce(&Scene) -> T + Send, look: impl FnOnce(T, &Scene) + Send) {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("segment");
@@ -259,7 +260,7 @@ fn leaves_although<T>(name: &str, scribble: impl FnOnce(&Scene) -> T + Send, loo
         let segment = Numbers::open(&path).expect("there");
         let offsets = next_links(segment.attach().expect("in"));
         hold(&newer);
-        // SAFETY: what is written through it are links, which nobody reads but the kernel.
+        // SAFETY: only links are written through the descriptor. Nobody but the kernel reads them.
         let memory = unsafe { newer.borrow_fd() }.expect("open").try_clone_to_owned().expect("a descriptor");
         let scene = Scene {
             file: std::fs::OpenOptions::new().read(true).write(true).open(&path).expect("writable"),
@@ -272,7 +273,7 @@ fn leaves_although<T>(name: &str, scribble: impl FnOnce(&Scene) -> T + Send, loo
         let left = scribble(&scene);
         segment.detach().expect("no link keeps it from that");
         drop(segment);
-        // One of these will be where the segment was.
+        // One of these will be mapped where the segment was.
         let fresh: Vec<_> = (0..30).map(|_| Numbers::anonymous(|_| {}).expect("a segment")).collect();
         hold(&last);
         for (index, segment) in fresh.iter().enumerate() {
@@ -301,13 +302,14 @@ fn leaves_although<T>(name: &str, scribble: impl FnOnce(&Scene) -> T + Send, loo
     });
     assert_eq!(wait(pid), -libc::SIGKILL, "{name}: the thread did not come through");
     for (segment, which) in [(&older, "older"), (&newer, "newer"), (&last, "last")] {
-        // It is reaped, and nobody looks slowly: so only the kernel can have told of it.
+        // The child is reaped, and no reaping runs here. So only the kernel can have reported the
+        // death.
         assert!(matches!(segment.try_lock(), Err(LockError::OwnerDied(_))), "{name}: no death in the {which} one");
     }
 }
 
-/// A fault that was there once: a thread that left followed the links, wherever they led to. Later
-/// it refused to leave.
+/// A fault that was there once: a leaving thread followed the links, wherever they led. Later it
+/// refused to leave.
 #[test]
 fn a_thread_leaves_whatever_somebody_scribbled_on_its_links() {
     let readable = [0u64; 64];
@@ -318,8 +320,8 @@ fn a_thread_leaves_whatever_somebody_scribbled_on_its_links() {
     }
 }
 
-/// A fault that was there once: a link that led to what looked like the next node made that the
-/// next one, and with the segment it was unmapped. Then the thread wrote there.
+/// A fault that was there once: memory that looked like the next node became the next node, because
+/// a link led to it. It was unmapped with the segment. Then the thread wrote there.
 #[test]
 fn a_link_into_memory_that_is_unmapped_later_is_not_followed() {
     let scribble = |scene: &Scene| {
@@ -331,7 +333,7 @@ fn a_link_into_memory_that_is_unmapped_later_is_not_followed() {
     leaves_although("into the segment itself", scribble, |(), _| {});
 }
 
-/// A fault that was there once: it wrote to what looked like the next node.
+/// A fault that was there once: the thread wrote to memory that looked like the next node.
 #[test]
 fn a_link_into_another_segment_does_not_get_that_written_to() {
     let scribble = |scene: &Scene| {
@@ -345,7 +347,7 @@ fn a_link_into_another_segment_does_not_get_that_written_to() {
     leaves_although("into another segment", scribble, look);
 }
 
-/// A fault that was there once: what could be read was written to.
+/// A fault that was there once: the thread wrote to memory because it could read it.
 #[test]
 fn a_link_into_memory_that_can_only_be_read_does_not_crash() {
     let scribble = |scene: &Scene| {
@@ -366,7 +368,7 @@ fn a_link_to_a_node_of_the_thread_itself_does_not_matter() {
     }
 }
 
-/// The link of the newer neighbour is written anew, whatever was there.
+/// The link of the newer neighbour is written again, whatever was there.
 #[test]
 fn a_thread_that_leaves_repairs_the_link_that_led_there() {
     for garbage in [0, 0xdead_beef_0000, u64::MAX] {
@@ -398,8 +400,9 @@ fn any_bits_in_the_membership_word_leave_the_holder_watched() {
     }
 }
 
-/// With the mark on the first lifeline the slot is given away. A fault that was there once: the
-/// kernel had then still to read the links of the second. It walks the newest first.
+/// When the first lifeline has its mark, the slot is given away. A fault that was there once: the
+/// kernel had then still to read the links of the second lifeline. The kernel walks the newest
+/// lifeline first.
 #[test]
 fn the_kernel_comes_to_the_first_lifeline_last() {
     let (_directory, path, file) = in_a_file();

@@ -1,4 +1,5 @@
-//! Looks at a segment that never write: where no more is allowed, and beside those who work there.
+//! Monitors, which never write to a segment: where only reading is allowed, and while others work
+//! there.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -139,7 +140,7 @@ fn nothing_that_a_monitor_is_asked_writes_to_the_segment() {
     let monitor = options().monitor(&path).expect("readable");
     let mappings = mappings_of(&path);
     assert!(mappings.len() == 1 && mappings[0].contains(" r--s "), "{mappings:?}");
-    // What a user's function does, it does to a stand-in.
+    // A user's function gets a stand-in, and changes only that.
     let seen = monitor.observe(|all| {
         all.inner[0].done.store(1, SeqCst);
         all.event.clear();
@@ -154,7 +155,7 @@ fn nothing_that_a_monitor_is_asked_writes_to_the_segment() {
     assert!(mappings_of(&path).is_empty());
 }
 
-/// Hand-written, with a door to what its cell contains.
+/// A hand-written type that gives access to the contents of its cells.
 #[repr(C)]
 struct Guarded {
     turn: AtomicU64,
@@ -162,7 +163,7 @@ struct Guarded {
     counter: UnsafeCell<AtomicU64>,
 }
 
-// SAFETY: it is used by one thread, in this test.
+// SAFETY: one thread uses it, in this test.
 unsafe impl Sync for Guarded {}
 // SAFETY: repr(C) around integers; the cells are stated.
 unsafe impl Shareable for Guarded {
@@ -204,7 +205,7 @@ struct WithBytes {
     bytes: Bytes,
 }
 
-/// As wrappers of other crates' plain data: no parts are stated.
+/// As wrappers of plain data of other crates: no parts are stated.
 #[repr(C)]
 struct Bytes([u64; 2]);
 
@@ -240,11 +241,11 @@ fn a_monitor_does_not_keep_a_segment_in_use() {
     let path = made(&directory);
     let monitor = Counter::monitor(&path).expect("readable");
     let options = Counter::options().replace_abandoned(true);
-    until("the segment to be told abandoned", || options.create(&path, |_, _| {}).is_ok());
-    assert!(monitor.observe(|mutex| mutex).is_ok(), "it looks at what it has opened");
+    until("the segment to be considered abandoned", || options.create(&path, |_, _| {}).is_ok());
+    assert!(monitor.observe(|mutex| mutex).is_ok(), "it shows the file that it has opened");
 }
 
-/// As a user without rights, where this one has all.
+/// Runs `body` as a user without special rights, if this user has them.
 fn without_rights(directory: &Path, body: impl FnOnce() -> i32) -> i32 {
     std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o755)).expect("set");
     in_a_child(|| {
@@ -348,7 +349,7 @@ fn what_cannot_be_opened_is_refused_as_by_open() {
 fn a_segment_that_came_over_a_socket_can_be_looked_at() {
     let segment = Counter::anonymous(|_| {}).expect("made");
     let _guard = segment.lock().expect("free");
-    // SAFETY: it is only opened anew for reading.
+    // SAFETY: the descriptor is only opened again for reading.
     let monitor = Counter::monitor_fd(unsafe { segment.borrow_fd() }.expect("there")).expect("readable");
     assert!(monitor.observe(|mutex| mutex).expect("there").holder.is_some());
     assert!(monitor.is_in_use().expect("known"), "though that is the very open file that is mapped");

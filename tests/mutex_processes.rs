@@ -1,5 +1,5 @@
-//! The mutex between real processes that are really killed. The net is off wherever the contract is
-//! exact, so that what passes here does not rest on it.
+//! The mutex between real processes that are really killed. Rechecks are off wherever the contract
+//! is exact, so that no test passes because of them.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -9,7 +9,7 @@ use outlive::{Error, LockError, Mutex, MutexGuard, Segment};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-/// What children do.
+/// The roles of child processes.
 #[test]
 #[ignore = "one half of other tests"]
 fn child() {
@@ -106,7 +106,7 @@ fn a_killed_holder_hands_the_lock_to_the_waiter() {
         holder.kill();
         assert_eq!(waiter.hear(), format!("died {dead}"));
         assert!(waiter.ends_well());
-        // Nobody has vouched for it: everybody is told, until somebody does.
+        // Nobody marks the data consistent, so every holder learns of the death until one does.
         for _ in 0..2 {
             match shared.pair.lock() {
                 Err(LockError::OwnerDied(left)) => assert_eq!(left.by(), Some(dead)),
@@ -160,8 +160,8 @@ fn exec_is_a_death() {
     let mut holder = Actor::start(&shared, "hold and exec", true);
     assert_eq!(holder.hear(), "held");
     holder.go_on();
-    // The test runner calls the role in a thread that is not the process's main one: the second
-    // lifeline is what tells.
+    // The test runner runs the role in a thread that is not the main one. So the second lifeline
+    // reports the death.
     let Err(LockError::OwnerDied(_)) = shared.pair.try_lock_for(PATIENCE) else { panic!("exec was not noticed") };
 }
 
@@ -174,7 +174,8 @@ fn the_end_of_a_thread_that_leaked_its_guard_is_told_while_its_process_lives() {
     assert!(holder.ends_well());
 }
 
-/// No destructor runs in it: the one who ends a thread so answers for all that it used.
+/// No destructor runs in the thread. A program that ends a thread like this is responsible for all
+/// that the thread used.
 #[test]
 fn a_thread_that_is_ended_by_a_system_call_is_a_death_while_its_process_lives() {
     let shared = segment();
@@ -231,7 +232,7 @@ fn deadlines_are_kept_and_lose_nothing() {
         });
         refused.join().expect("all refused");
         let patient = scope.spawn(|| shared.pair.try_lock_for(Duration::MAX).map(drop).is_ok());
-        until("the patient one to fall asleep", || shared.participants().iter().any(|p| p.asleep_for.is_some()));
+        until("the waiter to fall asleep", || shared.participants().iter().any(|p| p.asleep_for.is_some()));
         drop(guard);
         assert!(patient.join().expect("no panic"));
     });
@@ -287,7 +288,7 @@ fn a_panic_is_told_apart_from_a_death() {
     assert!(shared.pair.lock().is_ok());
 }
 
-/// `Lock` has no guard that could remember what was told: the word does.
+/// `Lock` has no guard that could remember the error. The word remembers it.
 #[test]
 fn a_panic_stays_one_until_somebody_vouches() {
     let shared = segment();
@@ -300,7 +301,7 @@ fn a_panic_stays_one_until_somebody_vouches() {
     let me = shared.attach().expect("takes part");
     for by in [Some(me), None, None] {
         let Err(LockError::Poisoned(left)) = lock.acquire() else { panic!("another cause") };
-        assert_eq!(left.by(), by, "who it was is told once");
+        assert_eq!(left.by(), by, "the name is reported once");
         lock.release().expect("held");
     }
     let Err(LockError::Poisoned(left)) = lock.lock() else { panic!("another cause") };
@@ -339,7 +340,7 @@ fn who_holds_and_locks_again_is_told() {
     assert!(format!("{:?}", shared.pair).contains("<locked>"));
 }
 
-/// As Python's own tests do with theirs.
+/// As Python's own tests do with Python's locks.
 #[test]
 fn who_has_acquired_a_lock_waits_for_another_to_release_it() {
     each_way_in_a_process_of_its_own(|| {
@@ -348,7 +349,7 @@ fn who_has_acquired_a_lock_waits_for_another_to_release_it() {
         assert!(matches!(shared.lock.try_acquire(), Err(LockError::WouldBlock)));
         let begun = Instant::now();
         assert!(matches!(shared.lock.try_acquire_for(Duration::from_millis(40)), Err(LockError::TimedOut)));
-        assert!(begun.elapsed() >= Duration::from_millis(40), "it did not wait");
+        assert!(begun.elapsed() >= Duration::from_millis(40), "the call did not wait");
         assert!(matches!(shared.lock.lock(), Err(LockError::Deadlock)), "only this thread can drop a guard");
         assert!(matches!(shared.lock.try_lock(), Err(LockError::WouldBlock)));
         std::thread::scope(|scope| {
@@ -388,10 +389,10 @@ fn who_has_acquired_a_lock_gets_a_guard_for_it_and_nobody_else_does() {
     assert_eq!(shared.lock.holder(), me, "acquired on");
     drop(shared.lock.adopt().expect("acquired"));
     assert_eq!(shared.lock.holder(), None);
-    // The reverse: a guard, and then none.
+    // The reverse: a hold that has a guard, and then none.
     shared.lock.lock().expect("free").forget();
     shared.lock.release().expect("acquired");
-    // A panic with an adopted guard is told, as with any other.
+    // A panic with an adopted guard is reported, as with any other.
     shared.lock.acquire().expect("free");
     let panicking = std::panic::AssertUnwindSafe(|| {
         let _guard = shared.lock.adopt().expect("acquired");

@@ -1,5 +1,5 @@
-//! What costs no system call: every operation where nobody else wants anything. Run under seccomp's
-//! strict mode, in which the kernel kills at the first call but read, write and exit.
+//! Every uncontended operation works without a system call. It runs under seccomp's strict mode, in
+//! which the kernel kills at the first call other than read, write and exit.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -26,10 +26,10 @@ struct All {
     made: OnceLock<u64>,
 }
 
-/// How a child ends that does `work` again and again without the right to any system call.
+/// The status of a child that does `work` repeatedly without permission for any system call.
 fn end_of_one_that(work: impl Fn()) -> i32 {
     wait(fork(|| {
-        work(); // the first time it registers, which is not free
+        work(); // the first time registers, which needs system calls
         // SAFETY: only this child is concerned, which has one thread.
         unsafe {
             if libc::prctl(libc::PR_SET_SECCOMP, 1) != 0 {

@@ -1,4 +1,5 @@
-//! What is done once, between real processes that are really killed over it. The net is off.
+//! Work that is done once, between real processes that are really killed during it. Rechecks are
+//! off.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -25,7 +26,7 @@ fn make(shared: &Lazies) -> [u64; 32] {
     [7; 32]
 }
 
-/// What children do.
+/// The roles of child processes.
 #[test]
 #[ignore = "one half of other tests"]
 fn child() {
@@ -163,7 +164,7 @@ fn values_are_set_failed_for_and_taken_out() {
     assert_eq!((lazy[0], lazy.force().expect("made")[1], shared.made.load(SeqCst)), (7, 7, 1));
 }
 
-/// The child comes back from the initialiser too, with a copy of the attempt: it waits for the
+/// The child returns from the initialiser, too, with a copy of the attempt. It waits for the
 /// parent, and writes nothing.
 #[test]
 fn a_fork_in_an_initialiser_leaves_it_to_the_parent() {

@@ -1,4 +1,4 @@
-//! Who takes part: threads that end, processes that fork, exec and are killed, several segments,
+//! Participants: threads that end; processes that fork, exec and are killed; several segments,
 //! several mappings, full tables, other PID namespaces.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
@@ -39,8 +39,8 @@ fn child() {
     }
 }
 
-/// Whoever gives back or wakes takes part, so that its death in the middle is noticed; but needs no
-/// place for it.
+/// A thread that gives back or wakes registers, so that its death in the middle is noticed. But it
+/// needs no slot for that.
 #[test]
 fn who_finds_no_place_gives_back_and_wakes_all_the_same() {
     #[derive(Shareable)]
@@ -80,7 +80,7 @@ fn a_guard_inherited_by_a_child_does_not_unlock_the_parents_hold() {
         i32::from(!(still_held && child != parent))
     });
     assert_eq!(wait(pid), 0);
-    assert!(matches!(shared.pair.lock(), Err(LockError::Deadlock)), "the parent holds it still");
+    assert!(matches!(shared.pair.lock(), Err(LockError::Deadlock)), "the parent still holds it");
     drop(guard);
     assert!(shared.pair.lock().is_ok());
 }
@@ -101,8 +101,8 @@ fn a_forked_child_that_dies_with_the_lock_is_told_to_the_parent() {
     });
 }
 
-/// The child uses the parent's notes anew, of a thread that had two lifelines where the child has
-/// one. Leaving, it must not believe what they say of the second.
+/// The child reuses the records of the parent's thread. That thread had two lifelines, and the
+/// child has one. When the child leaves, it must not believe what they say of the second.
 #[test]
 fn a_child_that_leaves_takes_out_what_is_its_own() {
     let (left, held) = (segment(), segment());
@@ -129,7 +129,7 @@ fn a_child_that_leaves_takes_out_what_is_its_own() {
 fn a_raw_clone_is_refused_with_what_is_missing() {
     let shared = segment();
     let guard = shared.pair.lock().expect("free");
-    // SAFETY: as fork, without what the C library does in the child; it makes system calls and
+    // SAFETY: as fork, without the C library's work in the child. The child makes system calls and
     // ends.
     let pid = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) } as i32;
     if pid == 0 {
@@ -140,7 +140,7 @@ fn a_raw_clone_is_refused_with_what_is_missing() {
         unsafe { libc::_exit(i32::from(!named)) };
     }
     assert_eq!(wait(pid), 0);
-    assert!(matches!(shared.pair.lock(), Err(LockError::Deadlock)), "the parent holds it still");
+    assert!(matches!(shared.pair.lock(), Err(LockError::Deadlock)), "the parent still holds it");
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn one_segment_mapped_twice_is_one_segment() {
         assert!(matches!(second.pair.lock(), Err(LockError::Deadlock)), "the same thread, the same lock");
         assert_eq!(first.attach().expect("in"), second.attach().expect("in"));
         drop(guard);
-        drop(first); // the lifeline is linked there
+        drop(first); // the lifeline is linked in the first mapping
         drop(second.pair.lock().expect("free"));
         assert_eq!(third.participants().len(), 1);
         drop(second);
@@ -201,7 +201,7 @@ fn a_segment_dropped_by_another_stays_mapped_until_its_threads_have_left() {
             drop(theirs);
             to_main.send(()).expect("heard");
             from_main.recv().expect("told");
-            drop(used.pair.lock().expect("free")); // the next operation anywhere: it leaves what was dropped
+            drop(used.pair.lock().expect("free")); // the next operation anywhere leaves the dropped segment
             to_main.send(()).expect("heard");
             from_main.recv().expect("told");
         });
@@ -306,7 +306,7 @@ fn holder_and_waiter_may_be_in_different_pid_namespaces() {
                 return 77;
             }
             let holder = fork(|| {
-                // Process 1 of its namespace, so that its ids mean others outside.
+                // Process 1 of its namespace, so that its ids mean other processes outside.
                 let _guard = shared.pair.lock().expect("free");
                 shared.reported.store(1, std::sync::atomic::Ordering::SeqCst);
                 loop {
@@ -315,7 +315,7 @@ fn holder_and_waiter_may_be_in_different_pid_namespaces() {
             });
             until("the holder to hold", || shared.reported.load(std::sync::atomic::Ordering::SeqCst) == 1);
             let outside = matches!(shared.pair.try_lock(), Err(LockError::WouldBlock));
-            // SAFETY: the holder, by its id out here.
+            // SAFETY: the holder, by its id in this namespace.
             unsafe { libc::kill(holder, libc::SIGKILL) };
             let told = matches!(shared.pair.try_lock_for(PATIENCE), Err(LockError::OwnerDied(_)));
             wait(holder);
@@ -335,8 +335,8 @@ fn a_location_can_be_made_of_names_and_paths() {
     assert!(matches!(Location::named("a/b").path(), Err(Error::InvalidName(_))));
 }
 
-/// A fault that was there once: sleepers watched one thread of each process, and not the one that
-/// got the lock next.
+/// A fault that was there once: sleepers watched one thread of each process, and not the thread
+/// that got the lock next.
 #[test]
 fn the_end_of_a_thread_that_was_handed_the_lock_is_noticed() {
     each_way_in_a_process_of_its_own(|| {
@@ -349,22 +349,22 @@ fn the_end_of_a_thread_that_was_handed_the_lock_is_noticed() {
                 Err(other) => panic!("{other}"),
             };
             let threads: Vec<_> = (0..3).map(|_| scope.spawn(lock_and_leak)).collect();
-            // Longer than the first phase; without futex_waitv no sleep lasts 20 ms.
+            // Longer than the first phase. Without futex_waitv no sleep lasts 20 ms.
             let long_enough = if outlive::platform::linux::waitv_works() { 40 } else { 10 };
             until("all three to sleep for long", || {
                 let long = |p: &outlive::ParticipantInfo| p.asleep_for.is_some_and(|t| t.as_millis() > long_enough);
                 shared.participants().iter().filter(|p| long(p)).count() == 3
             });
             drop(guard);
-            until("one to have leaked the lock, and two to be told", || {
+            until("one to have leaked the lock, and two to learn of it", || {
                 threads.iter().all(|thread| thread.is_finished())
             });
         });
     });
 }
 
-/// A fault that was there once: while another thread looked whether the old mapping could go, its
-/// pin was not found.
+/// A fault that was there once: while another thread checked whether the old mapping could be
+/// unmapped, this thread's registration was not found.
 #[test]
 fn a_thread_keeps_its_id_while_others_drop_segments() {
     let name = format!("outlive-test-keeps-{}", std::process::id());
@@ -372,7 +372,7 @@ fn a_thread_keeps_its_id_while_others_drop_segments() {
     let second = Segment::<Shared>::open(&name).expect("the same");
     Segment::<Shared>::remove(&name).expect("removed");
     let id = first.attach().expect("in");
-    drop(first); // its mapping stays, since this thread's lifeline is linked there
+    drop(first); // the mapping stays, because this thread's lifeline is linked there
     let stop = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -401,7 +401,7 @@ fn exec_by_the_main_thread_is_a_death() {
         let told = matches!(shared.pair.try_lock_for(PATIENCE), Err(LockError::OwnerDied(_)));
         // SAFETY: our own child, which lives on as another program.
         unsafe { libc::kill(pid, libc::SIGKILL) };
-        assert_eq!(wait(pid), -libc::SIGKILL, "it was alive when its death in the segment was told");
+        assert_eq!(wait(pid), -libc::SIGKILL, "it was alive when its death in the segment was reported");
         assert!(told);
     });
 }
@@ -431,7 +431,7 @@ fn equal_process_ids_in_two_namespaces_are_two_participants() {
         let holder = in_a_namespace(0, &|| {
             core::mem::forget(shared.pair.lock().expect("free"));
             shared.reported.store(1, std::sync::atomic::Ordering::SeqCst);
-            until("the other to have looked", || shared.reported.load(std::sync::atomic::Ordering::SeqCst) == 2);
+            until("the other to have finished", || shared.reported.load(std::sync::atomic::Ordering::SeqCst) == 2);
             0
         });
         let other = in_a_namespace(1, &|| {
@@ -451,7 +451,7 @@ fn equal_process_ids_in_two_namespaces_are_two_participants() {
     });
 }
 
-/// More than a thread keeps as ranges of addresses, and in the pages that it knows beside these.
+/// More than fit into a thread's list of address ranges and its cache of known pages.
 const MANY: usize = 40;
 
 fn many() -> Vec<Segment<Lock>> {
@@ -459,9 +459,9 @@ fn many() -> Vec<Segment<Lock>> {
     (0..MANY).map(one).collect()
 }
 
-/// Each lock names the thread that the segment's own list gives.
+/// Each lock names the same thread as the segment's own list.
 fn is_itself_in_each(segments: &[Segment<Lock>]) {
-    // SAFETY: asks for numbers.
+    // SAFETY: both calls only ask for numbers.
     let (process_id, thread_id) = unsafe { (libc::getpid() as u32, libc::gettid() as u32) };
     for _ in 0..3 {
         for segment in segments {
@@ -479,7 +479,7 @@ fn a_thread_is_itself_in_each_of_many_segments() {
     is_itself_in_each(&many());
 }
 
-/// It has another slot then, and its old one may be somebody else's.
+/// The thread has another slot then, and its old slot may have another owner.
 #[test]
 fn who_has_left_many_segments_comes_back_as_another() {
     let segments = many();
@@ -495,7 +495,7 @@ fn who_has_left_many_segments_comes_back_as_another() {
     is_itself_in_each(&segments);
 }
 
-/// The kernel maps what is new where something old was.
+/// The kernel maps new memory where old memory was.
 #[test]
 fn what_is_mapped_where_a_dropped_segment_was_is_not_taken_for_it() {
     let mut segments = many();
@@ -539,7 +539,7 @@ fn a_forked_child_is_itself_in_each_of_many_segments() {
     });
     assert_eq!(wait(child), 0);
     is_itself_in_each(&segments);
-    // One that begins with dropping what it inherited: its parent stays what it is.
+    // A child that begins with dropping the segments it inherited. Its parent keeps its ids.
     let mut segments = segments;
     let child = fork(|| {
         segments.truncate(MANY / 2);

@@ -1,4 +1,5 @@
-//! Segments that are passed on: to children, to theirs, to other users', and over sockets.
+//! Segments that are passed on: to children, to grandchildren, to other users' processes, and over
+//! sockets.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -21,7 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 const NAME: &str = "counter";
 const VARIABLE: &str = "OUTLIVE_SEGMENT_counter";
 
-/// This test binary, in a role. By a name that any user can run it by.
+/// This test binary in a role. Its path is one that every user can run.
 fn command(role: &str) -> Command {
     let mut command = Command::new("/proc/self/exe");
     command.args(["--ignored", "--exact", "child", "--nocapture", "--test-threads=1"]);
@@ -29,7 +30,7 @@ fn command(role: &str) -> Command {
     command
 }
 
-/// What a child that runs to its end has said.
+/// The words of a child that runs to its end.
 fn said(command: &mut Command) -> Vec<String> {
     let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().expect("runs");
     let text = String::from_utf8(output.stdout).expect("text");
@@ -37,7 +38,7 @@ fn said(command: &mut Command) -> Vec<String> {
     text.lines().filter_map(|line| Some(line.split_once("SAYS ")?.1.to_owned())).collect()
 }
 
-/// A child, killed and reaped when it is dropped.
+/// A child that is killed and reaped when dropped.
 struct Running(Child);
 
 impl Running {
@@ -49,7 +50,7 @@ impl Running {
         let mut byte = [0];
         let output = self.0.stdout.as_mut().expect("piped");
         loop {
-            assert_eq!(output.read(&mut byte).expect("readable"), 1, "it ended without a word");
+            assert_eq!(output.read(&mut byte).expect("readable"), 1, "the child ended without a word");
             match byte {
                 [b'\n'] => match line.split_once("SAYS ") {
                     Some((_, said)) => return said.to_owned(),
@@ -79,13 +80,13 @@ fn told<T>(answer: Result<T, Error>) -> String {
     }
 }
 
-/// The number of the descriptor that was passed.
+/// The number of the passed descriptor.
 fn passed_number() -> RawFd {
     let value = std::env::var(VARIABLE).expect("passed");
     value.split(':').next().and_then(|number| number.parse().ok()).expect("a number")
 }
 
-/// Descriptors of this process that stand for this file.
+/// The descriptors of this process that refer to this file.
 fn descriptors_of(inode: u64) -> usize {
     let all = std::fs::read_dir("/proc/self/fd").expect("readable");
     all.filter(|entry| {
@@ -95,7 +96,7 @@ fn descriptors_of(inode: u64) -> usize {
     .count()
 }
 
-/// Takes all numbers below this one, which is free itself.
+/// Takes all free numbers below this one, which is free itself.
 fn taken_below(number: RawFd) -> Vec<OwnedFd> {
     let open = || open_as_it_is(Path::new("/dev/null"), OFlags::RDONLY);
     std::iter::repeat_with(open).take_while(|taken| taken.as_raw_fd() < number).collect()
@@ -105,11 +106,11 @@ fn open_as_it_is(path: &Path, flags: OFlags) -> OwnedFd {
     rustix::fs::open(path, flags | OFlags::CLOEXEC, Mode::empty()).expect("opened")
 }
 
-/// A terminal: its two ends.
+/// The two ends of a terminal.
 fn terminal() -> (OwnedFd, OwnedFd) {
     let (mut master, mut slave) = (-1, -1);
     let none = std::ptr::null_mut();
-    // SAFETY: both numbers are there to be written, and what is left out may be.
+    // SAFETY: both numbers are live locals, and the other arguments may be null.
     unsafe {
         assert_eq!(libc::openpty(&mut master, &mut slave, none, none.cast(), none.cast()), 0);
         let own = |number| std::os::fd::FromRawFd::from_raw_fd(number);
@@ -121,11 +122,11 @@ fn has_a_controlling_terminal() -> bool {
     rustix::fs::open("/dev/tty", OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOCTTY, Mode::empty()).is_ok()
 }
 
-/// A child that was passed nothing itself, and has `other` where its parent had the passed
-/// descriptor.
+/// The words of a child that was passed nothing itself. It has `other` at the number that its
+/// parent's passed descriptor had.
 fn grandchild(other: BorrowedFd<'_>) -> Vec<String> {
     let (number, other) = (passed_number(), other.as_raw_fd());
-    let mut command = command("look whether something was passed");
+    let mut command = command("report whether something was passed");
     // SAFETY: system calls alone, between fork and exec.
     unsafe {
         command.pre_exec(move || {
@@ -148,7 +149,7 @@ fn child() {
     match role.as_str() {
         "inherit and drop" => {
             let segment = Counter::inherit(NAME).expect("passed");
-            // SAFETY: it is only asked for its inode.
+            // SAFETY: the descriptor is only asked for its inode.
             let inode = rustix::fs::fstat(unsafe { segment.borrow_fd() }.expect("open")).expect("open").st_ino;
             *segment.lock().expect("free") += 1;
             segment.detach().expect("nothing is held");
@@ -159,9 +160,9 @@ fn child() {
         "inherit twice" => {
             let segment = Counter::inherit(NAME).expect("passed");
             say(&told(Counter::inherit(NAME)));
-            // Another descriptor of the same file gets the number that is free now.
+            // Another descriptor of the same file gets the number, which is free now.
             let number = passed_number();
-            // SAFETY: it is only duplicated.
+            // SAFETY: the descriptor is only duplicated.
             let descriptor = unsafe { segment.borrow_fd() }.expect("open").as_raw_fd();
             if descriptor != number {
                 // SAFETY: the number is not open, or the test fails.
@@ -170,7 +171,7 @@ fn child() {
                 assert_eq!(unsafe { libc::dup2(descriptor, number) }, number);
             }
             say(&told(Counter::inherit(NAME)));
-            // SAFETY: it asks for flags.
+            // SAFETY: the call only asks for flags.
             say(if unsafe { libc::fcntl(number, libc::F_GETFD) } >= 0 { "still open" } else { "closed" });
         }
         "inherit as another type" => {
@@ -185,14 +186,14 @@ fn child() {
             });
             say(&answers.iter().filter(|answer| *answer == "opened").count().to_string());
         }
-        "look whether something was passed" => {
+        "report whether something was passed" => {
             let about = |number: RawFd| std::fs::metadata(format!("/proc/self/fd/{number}")).map(|about| about.ino());
             let before = about(passed_number()).ok();
             say(&told(Counter::inherit(NAME)));
-            assert_eq!(about(passed_number()).ok(), before, "it is not ours to close");
+            assert_eq!(about(passed_number()).ok(), before, "a descriptor that is not ours was closed");
             say(if has_a_controlling_terminal() { "a terminal" } else { "no terminal" });
         }
-        "have children who were not passed it" => {
+        "have children that were passed nothing" => {
             let segment = Counter::inherit(NAME).expect("passed");
             let expected = ["NotPassed", "no terminal"];
             let directory = directory();
@@ -215,7 +216,7 @@ fn child() {
             assert_eq!(grandchild(slave.as_fd()), expected, "a terminal");
             let file = open_as_it_is(&directory.path().join("file"), OFlags::RDWR | OFlags::CREATE);
             assert_eq!(grandchild(file.as_fd()), expected, "a file");
-            // SAFETY: it is only passed to a process of this test.
+            // SAFETY: the descriptor is only passed to a process of this test.
             let same = unsafe { segment.borrow_fd() }.expect("open");
             assert_eq!(grandchild(same), expected, "the segment itself, for other purposes");
             say("as expected");
@@ -224,7 +225,7 @@ fn child() {
             let segment = Counter::inherit(NAME).expect("passed");
             *segment.lock().expect("free") += 1;
             let mut next = command("inherit and add one");
-            // The number that was passed is the next free one.
+            // The number of the passed descriptor is the next free one.
             let _taken = taken_below(passed_number());
             segment.pass_to(&mut next, NAME).expect("passed on");
             assert_eq!(told(Counter::inherit(NAME)), "NotPassed", "what is to be passed on is not what was passed");
@@ -253,7 +254,7 @@ fn a_child_that_has_inherited_and_dropped_a_segment_keeps_neither_descriptor_nor
     let mut child = Running::start(&mut command);
     assert_eq!(child.hear(), "0", "descriptors of the segment are left");
     let options = Counter::options().replace_abandoned(true);
-    until("the segment to be told abandoned", || options.create(&path, |_, _| {}).is_ok());
+    until("the segment to be considered abandoned", || options.create(&path, |_, _| {}).is_ok());
     assert!(child.ends_well());
 }
 
@@ -267,7 +268,7 @@ fn a_kept_command_does_not_keep_a_segment_in_use() {
         assert_eq!(said(&mut command), ["opened"], "spawned again and again");
     }
     let options = Counter::options().replace_abandoned(true);
-    until("the segment to be told abandoned", || options.create(&path, |_, _| {}).is_ok());
+    until("the segment to be considered abandoned", || options.create(&path, |_, _| {}).is_ok());
     drop(command);
 }
 
@@ -290,7 +291,7 @@ fn grandchildren_that_were_passed_nothing_are_told_so_and_nothing_of_theirs_is_t
         let directory = directory();
         Counter::open(made(&directory)).expect("there")
     }] {
-        let mut command = command("have children who were not passed it");
+        let mut command = command("have children that were passed nothing");
         segment.pass_to(&mut command, NAME).expect("passed");
         assert_eq!(said(&mut command), ["as expected"]);
     }
@@ -307,8 +308,8 @@ fn a_segment_is_passed_on_and_on() {
     assert_eq!(*segment.lock().expect("free"), 6);
 }
 
-/// A fault that was there once: the child could not open the file a second time, and was told that
-/// nothing was passed.
+/// A fault that was there once: the child could not open the file a second time, and got an error
+/// that nothing was passed.
 #[test]
 fn a_child_of_another_user_gets_what_it_was_passed() {
     // SAFETY: no preconditions.
@@ -341,18 +342,18 @@ fn a_name_that_could_never_be_inherited_is_refused_when_it_is_passed() {
     assert!(matches!(Counter::inherit(&longest), Err(Error::NotPassed(_))));
 }
 
-/// What is set in our environment that is no pass is no pass.
+/// Other values of the variable count as nothing passed.
 #[test]
 fn nonsense_in_the_variable_is_told_as_nothing_passed() {
     for value in ["", "x", "3", "1:2:3:4", "99999:1:2:3", "3:1:2:0"] {
-        let mut command = command("look whether something was passed");
+        let mut command = command("report whether something was passed");
         // The role asks for the number.
         command.env(VARIABLE, if value.contains(':') { value } else { "7:1:2" });
         assert_eq!(said(&mut command)[0], "NotPassed", "{value:?}");
     }
 }
 
-/// Sends one byte with these descriptors, as something other than this library.
+/// Sends one byte with these descriptors, as a program without this library.
 fn send(stream: &UnixStream, byte: u8, descriptors: &[BorrowedFd<'_>]) {
     let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(20))];
     let mut control = SendAncillaryBuffer::new(&mut space);
@@ -374,7 +375,7 @@ fn a_segment_sent_over_a_socket_is_the_same_in_another_process() {
         let child = fork(|| {
             let received = Counter::receive_from(&there).unwrap_or_else(|error| panic!("{error}"));
             *received.lock().expect("free") += 1;
-            // SAFETY: it is only asked for its flags.
+            // SAFETY: the descriptor is only asked for its flags.
             let flags = rustix::io::fcntl_getfd(unsafe { received.borrow_fd() }.expect("open")).expect("open");
             assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
             0
@@ -388,7 +389,7 @@ fn a_segment_sent_over_a_socket_is_the_same_in_another_process() {
 #[test]
 fn what_is_no_segment_is_refused_by_the_receiver_and_closed() {
     const S: u8 = b'S';
-    // One thread, so that descriptors can be counted.
+    // One thread, so that the descriptors can be counted.
     let status = in_a_child(|| {
         let (here, there) = UnixStream::pair().expect("a pair");
         let directory = directory();
@@ -435,7 +436,7 @@ fn what_is_no_segment_is_refused_by_the_receiver_and_closed() {
     assert_eq!(status, 0);
 }
 
-/// The one descriptor of a message, received as something other than this library.
+/// The one descriptor of a message, received as a program without this library.
 fn receive(stream: &UnixStream) -> OwnedFd {
     let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
@@ -457,15 +458,15 @@ fn a_descriptor_that_came_by_another_protocol_is_a_segment_in_another_process() 
         let child = fork(|| {
             let came = receive(&there);
             let received = Counter::from_fd(&came).unwrap_or_else(|error| panic!("{error}"));
-            drop(came); // it is needed no more
+            drop(came); // the segment does not need it any more
             *received.lock().expect("free") += 1;
             i32::from(received.participants().len() != 2)
         });
-        // SAFETY: it is only sent to a process of this test.
+        // SAFETY: the descriptor is only sent to a process of this test.
         send(&here, b'x', &[unsafe { segment.borrow_fd() }.expect("open")]);
         assert_eq!(wait(child), 0);
         assert_eq!(*segment.lock().expect("free"), before + 1);
-        // SAFETY: it is only opened once more.
+        // SAFETY: the descriptor is only opened once more.
         let second = Counter::from_fd(unsafe { segment.borrow_fd() }.expect("open")).expect("the same");
         assert_eq!(*second.lock().expect("free"), before + 1);
     }
@@ -473,7 +474,7 @@ fn a_descriptor_that_came_by_another_protocol_is_a_segment_in_another_process() 
 
 #[test]
 fn what_is_no_segment_is_refused_as_a_descriptor_and_not_touched() {
-    // One thread, so that descriptors can be counted.
+    // One thread, so that the descriptors can be counted.
     let status = in_a_child(|| {
         let directory = directory();
         let path = made(&directory);
@@ -544,7 +545,7 @@ fn another_users_segment_is_refused_as_a_descriptor_unless_that_user_was_named()
     assert!(Counter::options().owner(12_345).from_fd(&file).is_ok());
 }
 
-/// The descriptor is no mapping: it does not say that the segment is in use.
+/// The descriptor is no mapping, so it does not make the segment count as in use.
 #[test]
 fn a_kept_descriptor_does_not_keep_a_segment_in_use_and_the_dead_are_told() {
     let directory = directory();
@@ -553,7 +554,7 @@ fn a_kept_descriptor_does_not_keep_a_segment_in_use_and_the_dead_are_told() {
     let status = in_a_child(|| {
         let segment = Counter::from_fd(&file).expect("a segment");
         std::mem::forget(segment.lock().expect("free"));
-        0 // ends without a destructor
+        0 // ends without running a destructor
     });
     assert_eq!(status, 0);
     let segment = Counter::from_fd(&file).expect("a segment");
@@ -561,7 +562,7 @@ fn a_kept_descriptor_does_not_keep_a_segment_in_use_and_the_dead_are_told() {
     segment.detach().expect("nothing is held");
     drop(segment);
     let options = Counter::options().replace_abandoned(true);
-    until("the segment to be told abandoned", || options.create(&path, |_, _| {}).is_ok());
+    until("the segment to be considered abandoned", || options.create(&path, |_, _| {}).is_ok());
 }
 
 #[test]
@@ -592,12 +593,13 @@ fn a_segment_that_was_sent_and_not_received_is_not_in_use_for_that() {
     let (here, there) = UnixStream::pair().expect("a pair");
     Counter::open(&path).expect("there").send_to(&here).expect("sent");
     let options = Counter::options().replace_abandoned(true);
-    until("the segment to be told abandoned", || options.create(&path, |_, _| {}).is_ok());
+    until("the segment to be considered abandoned", || options.create(&path, |_, _| {}).is_ok());
     assert_eq!(*Counter::receive_from(&there).expect("sent before").lock().expect("free"), 7);
 }
 
-/// A pass does not say that the segment is in use. So what the dead have left is taken from them on
-/// arrival, too, and not while an opener by name is at it.
+/// A passed segment does not count as in use by that. So, when it arrives, the receiver also takes
+/// from the dead what they have left. It does not do so while an opener by name works on the
+/// segment.
 #[test]
 fn a_segment_that_nobody_has_mapped_is_revived_when_it_arrives_in_turn() {
     const TURN: i64 = i64::MAX - 2;
@@ -607,7 +609,7 @@ fn a_segment_that_nobody_has_mapped_is_revived_when_it_arrives_in_turn() {
     drop(Counter::options().participants(1).create(&path, |_, _| {}).expect("made"));
     let file = open_as_it_is(&path, OFlags::RDWR);
     let (here, there) = UnixStream::pair().expect("a pair");
-    // Thread 1 lives always. The tag is that of no PID namespace of this boot.
+    // Thread 1 always lives. The tag is that of no PID namespace of this boot.
     rustix::io::pwrite(&file, &(CLAIMED | 1 << 46 | 1).to_le_bytes(), 512).expect("written");
     // SAFETY: all bytes of this structure may be zero.
     let mut turn: libc::flock64 = unsafe { std::mem::zeroed() };
@@ -620,7 +622,8 @@ fn a_segment_that_nobody_has_mapped_is_revived_when_it_arrives_in_turn() {
     turn.l_type = libc::F_UNLCK as i16;
     // SAFETY: as above.
     assert_eq!(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &turn) }, 0);
-    // Children that other tests are just starting have it mapped until they execute their program.
+    // Children that other tests are starting have the segment mapped until they execute their
+    // program.
     until("nobody to have it mapped", || {
         send(&here, b'S', &[file.as_fd()]);
         Counter::receive_from(&there).expect("sent").attach().is_ok()
@@ -655,7 +658,7 @@ fn a_receiver_that_is_interrupted_by_signals_waits_on() {
     let segment = Counter::anonymous(|_| {}).expect("a segment");
     let (here, there) = UnixStream::pair().expect("a pair");
     let child = fork(|| {
-        // SAFETY: all bytes of this structure may be zero; without SA_RESTART; the handler only
+        // SAFETY: all bytes of this structure may be zero. SA_RESTART is not set. The handler only
         // counts.
         unsafe {
             let mut action: libc::sigaction = std::mem::zeroed();
@@ -676,7 +679,7 @@ fn a_receiver_that_is_interrupted_by_signals_waits_on() {
     assert_eq!(*segment.lock().expect("free"), 1);
 }
 
-/// Whether it sleeps, and handles SIGUSR1 by then.
+/// Whether the process sleeps and already handles SIGUSR1.
 fn sleeps(process: i32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim();
@@ -697,8 +700,8 @@ fn a_socket_with_other_words_on_it_is_used_up_by_one_byte() {
 #[test]
 fn a_duplicate_of_the_descriptor_cannot_make_the_memory_shorter() {
     let segment = Segment::<Mutex<u64>>::anonymous(|_| {}).expect("a segment");
-    // SAFETY: nothing is written through it.
+    // SAFETY: nothing is written through the descriptor.
     let duplicate = unsafe { segment.borrow_fd() }.expect("open").try_clone_to_owned().expect("a descriptor");
     drop(segment);
-    assert!(std::fs::File::from(duplicate).set_len(0).is_err(), "it is sealed");
+    assert!(std::fs::File::from(duplicate).set_len(0).is_err(), "the memory is sealed");
 }

@@ -1,4 +1,4 @@
-//! The pool of permits between real processes that are really killed. The net is off.
+//! The pool of permits between real processes that are really killed. Rechecks are off.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 #[repr(C)]
 struct Shared {
     pool: PermitPool<4>,
-    /// Two numbers for each permit, equal unless its holder died between.
+    /// Two numbers for each permit. They are equal unless a holder died between the two updates.
     pairs: [[AtomicU64; 2]; 4],
     reported: AtomicU64,
 }
@@ -23,7 +23,7 @@ fn segment(capacity: usize) -> Segment<Shared> {
     segment_of(|shared: &mut Shared| shared.pool.set_capacity(capacity))
 }
 
-/// What children do.
+/// The roles of child processes.
 #[test]
 #[ignore = "one half of other tests"]
 fn child() {
@@ -48,7 +48,7 @@ fn child() {
     }
 }
 
-/// Adds one to both numbers of a permit; half an update is seen after a death only.
+/// Adds one to both numbers of a permit. Half an update is only found after a death.
 fn use_one(shared: &Shared) {
     let permit = shared.pool.acquire().expect("waits");
     let [first, second] = &shared.pairs[permit.index()];
@@ -78,7 +78,7 @@ fn the_permits_of_a_killed_holder_go_to_those_who_wait_and_to_those_who_try() {
         assert_eq!(other.previous_holder_died(), Some(dead));
         let index = other.index();
         drop(other);
-        // It is told once.
+        // The death is reported once.
         let again = shared.pool.try_acquire().expect("free");
         assert_eq!((again.index(), again.previous_holder_died()), (index, None));
         assert!(waiter.ends_well());
@@ -128,7 +128,7 @@ fn each_permit_is_had_once_and_by_name() {
     assert_eq!(indexes, [0, 1, 2]);
     assert!(matches!(shared.pool.try_acquire(), Err(WaitError::WouldBlock)));
     assert!(shared.pool.holders().all(|(_, holder)| holder == me()));
-    assert!(matches!(shared.detach(), Err(Error::StillHolding { .. })), "left while it holds");
+    assert!(matches!(shared.detach(), Err(Error::StillHolding { .. })), "left while the thread holds a permit");
     drop(permits);
     assert_eq!(shared.pool.held(), 0);
     shared.detach().expect("holds nothing");
@@ -147,7 +147,7 @@ fn a_forgotten_permit_is_given_back_by_anybody() {
         assert!(matches!(shared.pool.give_back(index, holder), Err(Error::NotHeld { holder: Some(h) }) if h == other));
         assert!(matches!(shared.pool.give_back(17, holder), Err(Error::NotHeld { holder: None })));
     });
-    // Its thread has ended with it: it comes back by itself.
+    // The thread that held the permit has ended. So the permit comes back by itself.
     let permit = shared.pool.try_acquire_for(common::PATIENCE).expect("left by the thread");
     assert!(permit.previous_holder_died().is_some());
 }
@@ -178,7 +178,7 @@ fn deadlines_are_kept_and_lose_nothing() {
     assert!(begin.elapsed() >= Duration::from_millis(30));
     std::thread::scope(|scope| {
         let patient = scope.spawn(|| shared.pool.try_acquire_for(Duration::MAX).is_ok());
-        until("the patient one to fall asleep", || shared.participants().iter().any(|p| p.asleep_for.is_some()));
+        until("the waiter to fall asleep", || shared.participants().iter().any(|p| p.asleep_for.is_some()));
         drop(permit);
         assert!(patient.join().expect("no panic"));
     });
@@ -206,7 +206,7 @@ fn any_words_are_understood() {
         });
         assert!((1..=4).contains(&shared.capacity()));
         assert!(shared.held() <= shared.capacity());
-        // No word names anybody alive, so all of them can be had.
+        // No word names a living participant, so all permits are available.
         let permits: Vec<_> = (0..shared.capacity()).map(|_| shared.try_acquire().expect("nobody holds it")).collect();
         assert!(matches!(shared.try_acquire_for(Duration::from_millis(1)), Err(WaitError::TimedOut)));
         drop(permits);

@@ -1,5 +1,5 @@
-//! The safety net: where the kernel loses the mark of a death, the slow look finds it. In a program
-//! of its own, because the other tests run without the net.
+//! The recheck: where the kernel loses the mark of a death, reaping finds it. This is a program of
+//! its own, because the other tests run without rechecks.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -24,9 +24,9 @@ struct Shared {
     event: Event,
 }
 
-/// An out-of-memory daemon may take the memory of a killed process away before the kernel has
-/// walked its robust list (process_mrelease(2)): then the death is never reported, and only a look
-/// at the process itself tells.
+/// An out-of-memory daemon may take away a killed process's memory before the kernel has walked the
+/// robust list (process_mrelease(2)). Then the death is never reported. Only a check of the process
+/// itself finds it.
 #[test]
 fn a_death_whose_mark_the_kernel_lost_is_found_by_reaping() {
     let segment = Segment::<Shared>::anonymous(|_| {}).expect("a segment");
@@ -54,12 +54,12 @@ fn a_death_whose_mark_the_kernel_lost_is_found_by_reaping() {
             libc::kill(pid, libc::SIGKILL);
             libc::syscall(libc::SYS_process_mrelease, descriptor, 0);
             libc::close(descriptor);
-            // Not reaped until it is told: a zombie is gone, too.
+            // Not reaped until the death was reported. A zombie counts as gone, too.
         }
         let begin = Instant::now();
         match segment.mutex.try_lock_for(Duration::from_secs(20)) {
             Err(LockError::OwnerDied(left)) => left.into_guard().mark_consistent(),
-            other => panic!("never told: {other:?}"),
+            other => panic!("never reported: {other:?}"),
         }
         lost += u32::from(begin.elapsed() > Duration::from_millis(500));
         // SAFETY: our own child.
@@ -68,8 +68,9 @@ fn a_death_whose_mark_the_kernel_lost_is_found_by_reaping() {
     println!("the kernel lost {lost} of 3 marks");
 }
 
-/// A thread that ends alone, and whose robust list the kernel cannot find (here it was taken away;
-/// elsewhere its links were scribbled on): the slow look finds it missing in a process that lives.
+/// A thread ends alone, and the kernel cannot find its robust list. (Here the list was taken away;
+/// in practice its links may be overwritten.) Reaping finds that the thread is missing in a living
+/// process.
 #[test]
 fn the_end_of_a_thread_without_its_list_is_found_by_reaping() {
     let segment = Segment::<Shared>::anonymous(|_| {}).expect("a segment");
@@ -84,13 +85,13 @@ fn the_end_of_a_thread_without_its_list_is_found_by_reaping() {
             assert_eq!(answer, 0);
         });
     });
-    // It has leaked its guard, in a process that lives.
+    // The thread has leaked its guard, in a process that lives.
     let answer = segment.mutex.try_lock_for(Duration::from_secs(20));
-    assert!(matches!(answer, Err(LockError::Leaked { .. })), "never told: {answer:?}");
+    assert!(matches!(answer, Err(LockError::Leaked { .. })), "never reported: {answer:?}");
 }
 
-/// A process that took part, did `deed`, and ended with all marks lost: its robust list was taken
-/// away. It is reaped.
+/// A process that registers, does `deed`, and ends with all marks lost, because its robust list was
+/// taken away. The process is reaped.
 fn one_ends_untold(deed: impl FnOnce()) {
     let pid = fork(|| {
         deed();
@@ -103,17 +104,17 @@ fn one_ends_untold(deed: impl FnOnce()) {
     assert_eq!(wait(pid), 0);
 }
 
-/// Tries until it succeeds, for as long as anything may take.
+/// Tries until the attempt succeeds, within the common time limit.
 fn again_and_again(what: &str, pause: Duration, mut attempt: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !attempt() {
-        assert!(begin.elapsed() < PATIENCE, "{what}: a death that the kernel did not tell is never found");
+        assert!(begin.elapsed() < PATIENCE, "{what}: a death that the kernel did not report is never found");
         std::thread::sleep(pause);
     }
 }
 
-/// One that waits in slices, each of `slice`, in every way that there is to wait. `None`: it does
-/// not wait, but tries, and tries again.
+/// Waits in slices of this length, in every way that there is to wait. With `None` it does not
+/// wait, but tries repeatedly.
 fn finds_the_untold(slice: Option<Duration>) {
     let segment = Segment::<Shared>::anonymous(|shared| shared.semaphore = Semaphore::new(0)).expect("a segment");
     let pause = if slice.is_some() { Duration::ZERO } else { Duration::from_millis(10) };
@@ -148,7 +149,7 @@ fn finds_the_untold(slice: Option<Duration>) {
     in_slices("pool", &mut || {
         slice.map_or_else(|| segment.pool.try_acquire(), |slice| segment.pool.try_acquire_for(slice)).is_ok()
     });
-    // These have no holders. But whoever waits here in slices sees to it that the dead are found.
+    // These have no holders. But a waiter in slices makes sure that the dead are found.
     let Some(slice) = slice else { return };
     let is_alone = || segment.participants().len() == 1;
     one_ends_untold(|| drop(segment.attach()));
@@ -164,7 +165,7 @@ fn finds_the_untold(slice: Option<Duration>) {
     });
 }
 
-/// A fault that was there once: only a sleep that lasted a whole second looked slowly.
+/// A fault that was there once: only a sleep that lasted a whole second reaped.
 #[test]
 fn who_waits_in_slices_of_a_tenth_of_a_second_finds_a_death_that_was_not_told() {
     finds_the_untold(Some(Duration::from_millis(100)));
@@ -186,11 +187,11 @@ fn who_never_waits_but_tries_again_and_again_finds_a_death_that_was_not_told() {
     finds_the_untold(None);
 }
 
-/// A fault that was there once: each sleeper looked at each participant, once a second.
+/// A fault that was there once: each sleeper checked each participant once a second.
 #[test]
 fn one_reaping_serves_all_who_sleep() {
     const SLEEPERS: usize = 40;
-    // In a process of its own, where nobody else looks.
+    // In a process of its own, where nothing else reaps.
     let pid = fork(|| {
         let segment = Segment::<Shared>::anonymous(|_| {}).expect("a segment");
         let guard = segment.mutex.lock().expect("free");
@@ -204,10 +205,10 @@ fn one_reaping_serves_all_who_sleep() {
             let checks = outlive::platform::linux::slow_checks() - before;
             drop(guard);
             let reaping_is_due_at = begin.elapsed().as_secs() + 2;
-            assert!(checks > 0, "nobody looks");
+            assert!(checks > 0, "nobody reaps");
             assert!(
                 checks <= reaping_is_due_at * (SLEEPERS as u64 + 1),
-                "{checks} checks, where {reaping_is_due_at} looks were due"
+                "{checks} checks, where {reaping_is_due_at} checks of each participant were due"
             );
         });
         0

@@ -15,7 +15,7 @@ struct Shared {
     reported: AtomicU64,
 }
 
-/// What children do.
+/// The roles of child processes.
 #[test]
 #[ignore = "one half of other tests"]
 fn child() {
@@ -45,7 +45,7 @@ fn child() {
     }
 }
 
-/// A function that locks, called by itself with the lock held.
+/// A function that locks, and calls itself with the lock held.
 fn add(shared: &Shared, index: usize) {
     let pair = match shared.pair.lock() {
         Ok(pair) => pair,
@@ -71,9 +71,9 @@ fn shared() -> Segment<Shared> {
     segment_of(|_zero| {})
 }
 
-/// The words of the lock: the mutex's, and the count.
+/// The words of the lock: the mutex's word, and the count.
 fn words(shared: &Shared) -> &[AtomicU32; 2] {
-    // SAFETY: a reentrant mutex begins with them, and they are atomics.
+    // SAFETY: a reentrant mutex begins with these two words, which are atomics.
     unsafe { &*(&raw const shared.pair).cast::<[AtomicU32; 2]>() }
 }
 
@@ -89,13 +89,15 @@ fn a_killed_holder_hands_over_however_often_it_held() {
         holder.kill();
         assert_eq!(waiter.hear(), format!("died {dead}"));
         assert!(waiter.ends_well());
-        // Nobody has vouched for it: everybody is told, and the one who has it is not told twice.
+        // Nobody marks the data consistent, so every holder learns of the death. A second lock by
+        // the same holder does not report it again.
         for _ in 0..2 {
             let Err(LockError::OwnerDied(left)) = shared.pair.lock() else { panic!("forgotten") };
             assert_eq!(left.by(), Some(dead));
             assert!(shared.pair.lock().is_ok());
         }
-        // Given back by another than the one who was told: that somebody died is still known.
+        // The last guard is another than the guard that came with the error. The lock still knows
+        // that a holder died.
         let Err(LockError::OwnerDied(told)) = shared.pair.lock() else { panic!("forgotten") };
         let again = shared.pair.lock().expect("ours");
         drop(told);
@@ -179,7 +181,7 @@ fn a_hold_is_adopted_by_its_thread_and_by_nobody_else() {
     assert_eq!(shared.pair.holder(), None);
 }
 
-/// Its hold is the parent's, and its count of guards that can be leaked is its own.
+/// The hold is the parent's. The child has its own count of guards that can be leaked.
 #[test]
 fn a_forked_child_forgets_nothing() {
     let shared = shared();

@@ -1,5 +1,5 @@
-//! How lifelines share a thread's robust list with the C library's robust mutexes, and how many
-//! there is room for.
+//! How lifelines share a thread's robust list with the C library's robust mutexes, and how many of
+//! each fit.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -10,13 +10,13 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 type Number = Segment<Mutex<u64>>;
 
-/// Of a thread: 2,048 entries, less two anchors and the reserve, two a segment. Of a main thread
-/// one is a segment's.
+/// The entries of a thread: 2,048, minus two anchors and the reserve. A segment takes two. For a
+/// main thread, a segment takes one.
 const ENTRIES: usize = 2_000;
-/// So many robust mutexes may be locked after the last registration.
+/// How many robust mutexes may be locked after the last registration.
 const RESERVED: usize = 46;
 
-/// So small as can be: one page.
+/// The smallest possible segment: one page.
 fn small(participants: usize) -> Number {
     outlive::platform::linux::set_recheck(false);
     Number::options().participants(participants).anonymous(|_, _| {}).expect("a segment")
@@ -54,7 +54,7 @@ fn join_all(segments: &[Number]) -> (usize, usize) {
         match segment.attach() {
             Ok(_) => {}
             Err(Error::TooManySegments { segments, other_entries }) => {
-                assert_eq!(segments, joined, "it names the number");
+                assert_eq!(segments, joined, "the error names the number");
                 return (joined, other_entries);
             }
             Err(other) => panic!("{other}"),
@@ -63,8 +63,8 @@ fn join_all(segments: &[Number]) -> (usize, usize) {
     panic!("never refused");
 }
 
-/// A fault that was there once: a thread could join more segments than the kernel looks for at its
-/// end.
+/// A fault that was there once: a thread could join more segments than the kernel follows at the
+/// thread's end.
 #[test]
 fn one_segment_more_than_the_kernel_could_find_is_refused() {
     with_descriptors(3_000, || {
@@ -77,7 +77,7 @@ fn one_segment_more_than_the_kernel_could_find_is_refused() {
             for part in ["1000 segments", "2048", "detach", "another thread"] {
                 assert!(text.contains(part), "{part} is not in: {text}");
             }
-            assert!(next.participants().is_empty(), "the refused one took no place");
+            assert!(next.participants().is_empty(), "the refused segment took no place");
             segments[7].detach().expect("nothing held");
             attach(next);
             assert!(matches!(segments[7].attach(), Err(Error::TooManySegments { segments: 1_000, other_entries: 0 })));
@@ -93,7 +93,7 @@ fn a_dropped_segment_makes_room_for_another() {
         let mut segments: Vec<_> = (0..=ENTRIES).map(|_| small(1)).collect();
         assert_eq!(join_all(&segments), (ENTRIES, 0));
         segments.swap_remove(5);
-        attach(&segments[5]); // the one that was refused
+        attach(&segments[5]); // the segment that was refused before
     });
 }
 
@@ -104,11 +104,11 @@ fn robust_mutexes_that_a_thread_holds_take_the_room_of_segments() {
         let (older, newer) = (Mutexes::new(10, |_| false), Mutexes::new(21, |_| false));
         let test = |each: usize| {
             older.lock_all();
-            attach(&segments[0]); // between them in the list
+            attach(&segments[0]); // between the mutexes in the list
             newer.lock_all();
             let joined = (ENTRIES - 31) / each;
             assert_eq!(join_all(&segments), (joined, 31));
-            // Room for one more, where there was none, or for half a one.
+            // Room for one more segment where there was none before, or only half the room.
             newer.unlock(3);
             attach(&segments[joined]);
             assert!(matches!(segments[joined + 1].attach(), Err(Error::TooManySegments { other_entries: 30, .. })));
@@ -121,8 +121,8 @@ fn robust_mutexes_that_a_thread_holds_take_the_room_of_segments() {
     });
 }
 
-/// Kills a process whose thread, in as many segments as it may be, holds the lock of each, and as
-/// many robust mutexes as are reserved for. All those deaths must be told.
+/// Kills a process whose thread holds the lock of as many segments as it may join, and as many
+/// robust mutexes as the reserve allows. All these deaths must be reported.
 fn all_deaths_are_told(is_main: bool) {
     with_descriptors(3_000, || {
         let each = if is_main { 1 } else { 2 };
@@ -150,10 +150,11 @@ fn all_deaths_are_told(is_main: bool) {
             unsafe { libc::kill(victim, libc::SIGKILL) };
             assert_eq!(wait(victim), -libc::SIGKILL);
             for sleeper in sleepers {
-                assert!(sleeper.join().expect("no panic"), "a sleeper was told something else");
+                assert!(sleeper.join().expect("no panic"), "a sleeper got another answer");
             }
         });
-        // It is reaped, and nobody looks slowly: so only the kernel can have told of it.
+        // The victim is reaped, and no reaping runs here. So only the kernel can have reported the
+        // death.
         for (index, segment) in segments.iter().enumerate() {
             assert!(matches!(segment.try_lock(), Err(LockError::OwnerDied(_))), "no death in the segment {index}");
         }
@@ -187,7 +188,7 @@ fn walk() -> (Vec<u64>, u64) {
     (found, head)
 }
 
-/// A link in this process's memory.
+/// Reads a link in this process's memory.
 fn read(address: u64) -> u64 {
     // SAFETY: the list's head, or what an entry of the list has; all are this thread's, and nobody
     // else writes there.
@@ -196,7 +197,7 @@ fn read(address: u64) -> u64 {
 
 const MANY: usize = 8;
 
-/// What a thread has in its list, newest first.
+/// The entries that a thread's list should have, newest first.
 struct Expected {
     entries: Vec<u64>,
     anchors: Option<[u64; 2]>,
@@ -210,7 +211,7 @@ impl Expected {
     fn join(&mut self, segment: &Number) {
         let index = segment.attach().expect("in").index() as u64;
         let [first, last] = *self.anchors.get_or_insert_with(|| {
-            // New, in front of all others, with the new lifelines between.
+            // New, in front of all others, with the new lifelines between the anchors.
             let (found, _) = walk();
             let both = [found[0], found[if self.is_main { 2 } else { 3 }]];
             self.entries.splice(0..0, both);
@@ -244,7 +245,8 @@ impl Expected {
     }
 }
 
-/// Joins and leaves, locks and unlocks at random, looks at the list after each step, and is killed.
+/// Joins and leaves, locks and unlocks at random. It checks the list after each step, and is killed
+/// in the end.
 fn at_random(seed: u64, is_main: bool) {
     let segments: Vec<_> = (0..MANY).map(|_| small(4)).collect();
     let mutexes = Mutexes::new(MANY, |index| index % 4 == 3);
@@ -306,7 +308,7 @@ fn lifelines_and_robust_mutexes_come_and_go_in_any_order() {
     }
 }
 
-/// The kernel finds what is in the list that it was told of last.
+/// The kernel finds the entries of the list that was set last.
 #[test]
 fn a_thread_that_was_given_another_list_is_found_in_that() {
     let (before, after) = (small(2), small(2));
@@ -341,8 +343,8 @@ struct Elsewhere {
 }
 static ELSEWHERE: Elsewhere = Elsewhere { word: AtomicU64::new(0), unused: [0; 3], next: AtomicU64::new(0) };
 
-/// A fault that was there once: the kernel followed a link that somebody had written who was gone,
-/// and changed a word of the process that had nothing to do with any segment.
+/// A fault that was there once: the kernel followed a link that a dead participant had written. It
+/// changed a word of the process that belonged to no segment.
 #[test]
 fn a_link_that_the_dead_have_written_leads_a_thread_that_ends_nowhere() {
     use std::os::unix::fs::FileExt;
@@ -356,7 +358,7 @@ fn a_link_that_the_dead_have_written_leads_a_thread_that_ends_nowhere() {
         ELSEWHERE.word.store(thread << 32 | thread, SeqCst);
         let file = std::fs::OpenOptions::new().write(true).open(&path).expect("there");
         let link = ELSEWHERE.next.as_ptr() as u64;
-        // Of both lifelines of the first slot.
+        // In both lifelines of the first slot.
         for node in [512 + 8, 512 + 48] {
             file.write_all_at(&link.to_le_bytes(), node + LINK).expect("written");
         }

@@ -1,5 +1,5 @@
-//! The read-write lock between real processes that are really killed. The net is off wherever the
-//! contract is exact, so that what passes here does not rest on it.
+//! The read-write lock between real processes that are really killed. Rechecks are off wherever the
+//! contract is exact, so that no test passes because of them.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Shareable)]
 #[repr(C)]
 struct Board {
-    /// Two numbers that are equal unless somebody died between.
+    /// Two numbers that are equal unless a holder died between the two updates.
     pair: RwLock<[u64; 2]>,
-    /// One that two readers are too many for.
+    /// A lock with one reader word, so that two readers are too many.
     narrow: RwLock<u64, 1>,
-    /// One where every second participant has the same home.
+    /// A lock where every second participant has the same home.
     two: RwLock<u64, 2>,
-    /// Updates that children report as done, and looks.
+    /// Updates and reads that children report as done.
     updates: AtomicU64,
     looks: AtomicU64,
 }
@@ -36,7 +36,7 @@ fn answer<G>(result: Result<G, LockError<G>>) -> String {
     }
 }
 
-/// What children do.
+/// The roles of child processes.
 #[test]
 #[ignore = "one half of other tests"]
 fn child() {
@@ -69,8 +69,8 @@ fn child() {
         "read for ever" => loop {
             let _guard = look(&board);
             board.looks.fetch_add(1, SeqCst);
-            // Longer than the way back to the next read: with a second reader there is always one
-            // that reads.
+            // Longer than the way back to the next read. So with a second reader there is always a
+            // reader inside.
             let begin = Instant::now();
             while begin.elapsed() < Duration::from_micros(20) {
                 std::hint::spin_loop();
@@ -87,7 +87,7 @@ fn child() {
     }
 }
 
-/// Reads, and checks what it is told.
+/// Reads, and checks the outcome.
 fn look(board: &Board) -> RwLockReadGuard<'_, [u64; 2]> {
     match board.pair.read() {
         Ok(pair) => {
@@ -174,7 +174,7 @@ fn a_writer_killed_while_it_waits_lets_the_readers_go_on_and_is_not_told() {
             let mut other = Actor::start(&board, role, waitv);
             until_asleep(&board, other.id());
             writer.kill();
-            // A reader goes on at once; a second writer has now to wait for us.
+            // A reader goes on at once. A second writer has to wait for us now.
             if role == "read once" {
                 assert_eq!(other.hear(), "ok");
                 drop(guard);
@@ -280,7 +280,7 @@ fn nested_locks_are_errors_wherever_the_reader_word_is() {
             assert!(matches!(board.two.try_write(), Err(LockError::WouldBlock)));
         }
     };
-    // Three participants in a row: the first and the third have one home.
+    // Three participants in a row: the first and the third have the same home.
     let ids: Vec<usize> = std::thread::scope(|scope| {
         let (say, hear) = mpsc::channel();
         let mut stop = vec![];
@@ -321,8 +321,8 @@ fn words<const READERS: usize>(lock: &RwLock<u64, READERS>) -> (u32, [u32; READE
     (word(0), std::array::from_fn(|reader| word(1 + reader)))
 }
 
-/// Calls the function in a thread of the same home as the caller's, after other threads that have
-/// come and gone.
+/// Calls the function in a thread with the same home as the caller's. Other threads come and go
+/// until there is such a thread.
 fn collide<const READERS: usize>(board: &Segment<Board>, own: usize, act: impl FnOnce(Id) + Send) {
     let mut act = Some(act);
     while let Some(ready) = act.take() {
@@ -336,8 +336,8 @@ fn collide<const READERS: usize>(board: &Segment<Board>, own: usize, act: impl F
     }
 }
 
-/// What a read by the fast path alone leaves behind: the reader's own word, and nothing else. A
-/// reader that looks at all words says so in the writer word.
+/// The trace of a read by the fast path alone: the reader's own word, and nothing else. A reader
+/// that searches all words leaves a sign in the writer word.
 #[test]
 fn two_who_have_collided_read_by_the_fast_path_from_then_on() {
     let board = board();
@@ -383,7 +383,7 @@ fn two_who_have_collided_read_by_the_fast_path_from_then_on() {
     });
 }
 
-/// Else a nested lock of the other one would not be noticed.
+/// Otherwise a nested lock of the other lock would not be noticed.
 #[test]
 fn who_reads_another_lock_meanwhile_stays_at_home() {
     let board = board();
@@ -399,12 +399,12 @@ fn who_reads_another_lock_meanwhile_stays_at_home() {
         assert!(matches!(board.two.read(), Err(LockError::Deadlock)));
         drop(collided);
         drop(elsewhere);
-        drop(board.two.read().expect("no writer")); // nothing is held, so it moves
+        drop(board.two.read().expect("no writer")); // nothing is held, so the reader moves
         drop(board.two.try_read_for(Duration::ZERO).expect("no writer"));
     });
     drop(guard);
     drop(board.two.write().expect("nobody reads"));
-    // With nothing else held, another one leaves no sign.
+    // With nothing else held, another reader leaves no sign.
     let guard = board.two.read().expect("no writer");
     collide::<2>(&board, own.index(), |id| {
         drop(board.two.read().expect("no writer"));
@@ -416,7 +416,7 @@ fn who_reads_another_lock_meanwhile_stays_at_home() {
     drop(guard);
 }
 
-/// In a forked child the reads of its parent are no reads of its own.
+/// The reads of its parent do not count as reads of a forked child.
 #[test]
 fn a_forked_child_moves_although_its_parent_reads() {
     let board = board();
@@ -471,7 +471,7 @@ fn a_panic_of_a_writer_is_told_and_of_a_reader_not() {
         assert!(matches!(board.pair.read(), Err(LockError::Poisoned(_))));
         assert!(matches!(board.pair.write(), Err(LockError::Poisoned(_))));
     }
-    // A downgrade vouches for nothing.
+    // A downgrade does not mark the data consistent.
     let Err(LockError::Poisoned(left)) = board.pair.write() else { panic!("sticks") };
     drop(RwLockWriteGuard::downgrade(left.into_guard()));
     let Err(LockError::Poisoned(left)) = board.pair.write() else { panic!("sticks") };
@@ -496,7 +496,7 @@ fn a_writer_that_gives_up_leaves_all_as_it_was() {
         });
         assert_eq!(refused.join().expect("all refused"), "ok");
         let patient = scope.spawn(|| answer(board.pair.try_write_for(Duration::MAX)));
-        until("the patient one to fall asleep", || board.participants().iter().any(|p| p.asleep_for.is_some()));
+        until("the waiter to fall asleep", || board.participants().iter().any(|p| p.asleep_for.is_some()));
         let late = scope.spawn(|| {
             assert!(matches!(board.pair.try_read_for(Duration::from_millis(5)), Err(LockError::TimedOut)));
             assert!(matches!(board.pair.try_read_until(Instant::now()), Err(LockError::TimedOut)));
@@ -533,7 +533,7 @@ fn a_forked_copy_of_a_guard_does_nothing() {
     let board = board();
     let reads = board.pair.read().expect("free");
     let writes = board.two.write().expect("free");
-    // `two` in the child: dropped there; `narrow`: made a reader there.
+    // In the child, `two` is dropped, and `narrow` becomes a reader.
     let narrow = board.narrow.write().expect("free");
     let mut guards = Some((reads, writes, narrow));
     let pid = fork(|| {
@@ -567,8 +567,8 @@ fn whatever_is_in_the_words_nothing_breaks() {
     for round in 0..3_000 {
         for line in 0..3 {
             let value = if round % 3 == line { next() } else { next() & (7 << 28 | 1 << 31) };
-            // SAFETY: the lock begins with lines of 128 bytes, in each a word first; atomic, as all
-            // that is done to them.
+            // SAFETY: the lock begins with lines of 128 bytes. Each begins with a word, which is
+            // only accessed atomically.
             unsafe { &*words.add(line * 32).cast::<std::sync::atomic::AtomicU32>() }.store(value, SeqCst);
         }
         for _ in 0..2 {

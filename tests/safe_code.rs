@@ -1,8 +1,8 @@
-//! Attempts of safe code to see two live references to the data of a lock, a plain value that
-//! changes, or memory that is gone. Each tries one public function that gives a reference, a slice,
-//! a descriptor, or `&mut` to a closure.
+//! Attempts of safe code to get two live references to the data of a lock, a plain value that
+//! changes, or memory that is gone. Each test tries one public function that gives a reference, a
+//! slice, a descriptor, or `&mut` to a closure.
 //!
-//! Here are those that compile, and are harmless. What the compiler refuses is in
+//! The attempts here compile, and are harmless. Those that the compiler refuses are in
 //! `compile_fail/references`.
 #![forbid(unsafe_code)]
 #![allow(clippy::disallowed_types, reason = "atomics as what is stored")]
@@ -14,7 +14,7 @@ use outlive::{
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
-/// Data that shows whether two had it at a time.
+/// Data that shows whether two threads had it at the same time.
 #[derive(Debug, Default, Shareable)]
 #[repr(C)]
 struct Twice {
@@ -44,7 +44,7 @@ fn is_still_holding(answer: Result<(), Error>) -> bool {
     matches!(answer, Err(Error::StillHolding { .. }))
 }
 
-/// Gives names to all files that this process has open and that have none, as `linkat` can.
+/// Gives names to all unnamed files that this process has open, as `linkat` can.
 fn publish_what_has_no_name(directory: &Path) -> Vec<std::path::PathBuf> {
     use rustix::fs::{AtFlags, CWD};
     let mut published = vec![];
@@ -59,8 +59,8 @@ fn publish_what_has_no_name(directory: &Path) -> Vec<std::path::PathBuf> {
     published
 }
 
-/// A fault that was there once: the header was written before the value, so the segment opened, and
-/// gave `&T` beside the `&mut T` of `init`.
+/// A fault that was there once: the header was written before the value. So the segment could be
+/// opened, which gave `&T` during the `&mut T` of `init`.
 #[test]
 #[cfg_attr(miri, ignore = "no mapped files there")]
 fn nobody_opens_a_segment_that_is_being_made() {
@@ -159,7 +159,7 @@ fn two_segments_of_one_file_have_one_lock() {
     std::thread::scope(|scope| {
         scope.spawn(|| assert!(matches!(opened.mutex.try_lock(), Err(LockError::WouldBlock))));
     });
-    drop(opened); // the other mapping goes; the guard's own stays
+    drop(opened); // the second mapping goes; the guard's own stays
     assert_eq!(guard.one, 1);
     drop(guard);
     let made: &'static Segment<Shared> = Box::leak(Box::new(made));
@@ -223,7 +223,7 @@ fn a_value_that_is_made_in_the_middle_of_making_it_is_made_once() {
     let segment = shared();
     let forced = LazyLock::new(&segment.once, || 3);
     let answer = segment.once.get_or_init(|| {
-        assert!(forced.force().is_err(), "it is being made");
+        assert!(forced.force().is_err(), "the value is being made");
         assert_eq!(segment.once.get(), None);
         assert!(segment.once.set(4).is_err());
         5
@@ -317,7 +317,8 @@ fn the_guard_inside_an_error_is_a_guard() {
     assert!(matches!(segment.mutex.try_lock(), Err(LockError::Poisoned(_))));
 }
 
-/// What prints a lock locks it: neither beside its holder, nor for longer than the printing.
+/// Printing a lock locks it. It shows no data while another thread holds the lock, and it keeps the
+/// lock only while it prints.
 #[test]
 #[cfg_attr(miri, ignore = "no mapped files there")]
 fn printing_a_lock_shows_nothing_that_another_may_change() {
@@ -372,7 +373,7 @@ fn outside_of_a_segment_there_is_no_guard() {
     assert!(format!("{mutex:?} {rwlock:?} {reentrant:?}").contains("<not in a segment>"));
 }
 
-// What follows needs no segment, and runs under Miri.
+// The tests below need no segment, and run under Miri.
 
 #[test]
 fn primitives_are_values_that_can_be_moved_and_exchanged() {
@@ -392,8 +393,8 @@ fn primitives_are_values_that_can_be_moved_and_exchanged() {
     assert_eq!(reentrant.into_inner(), 6);
 }
 
-/// Types with padding, without bytes, and with alignments of their own: the value that an empty
-/// `OnceLock` has room for is all zero.
+/// Types with padding, without bytes, and with unusual alignments. The place for the value of an
+/// empty `OnceLock` is all zero.
 #[test]
 fn an_empty_once_lock_has_no_value_to_give() {
     #[derive(Debug, PartialEq, Shareable)]

@@ -9,7 +9,7 @@ use outlive::platform::linux::{WAITV_VARIABLE, waitv_works};
 use std::process::Command;
 use std::time::Duration;
 
-/// From here on this process gets an error where it makes that system call.
+/// From here on, this system call fails with this error in this process.
 fn refuse(call: libc::c_long, error: i32) {
     use libc::{BPF_ABS, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W};
     filter_system_calls(&mut [
@@ -20,14 +20,14 @@ fn refuse(call: libc::c_long, error: i32) {
     ]);
 }
 
-/// A fault that was there once: an answer that the library did not know, after the first question
-/// had been answered well, made a wait spin.
+/// A fault that was there once: futex_waitv worked at the first test, and failed later with an
+/// error that the library did not know. The wait then spun.
 #[test]
 fn whatever_refuses_futex_waitv_later_means_the_fallback() {
     for error in [libc::EACCES, libc::EPERM, libc::ENOSYS, libc::EINVAL] {
         let status = in_a_child(|| {
             if !waitv_works() {
-                skipped("no refusals after the first question: futex_waitv is refused already");
+                skipped("no later refusal can be tried: futex_waitv is refused already");
                 return 0;
             }
             refuse(libc::SYS_futex_waitv, error);
@@ -39,10 +39,10 @@ fn whatever_refuses_futex_waitv_later_means_the_fallback() {
                     unsafe { libc::pause() };
                 }
             });
-            until("it to be held", || matches!(shared.pair.try_lock(), Err(LockError::WouldBlock)));
+            until("the lock to be held", || matches!(shared.pair.try_lock(), Err(LockError::WouldBlock)));
             let answer = shared.pair.try_lock_for(Duration::from_millis(60));
-            assert!(matches!(answer, Err(LockError::TimedOut)), "it is held");
-            assert!(!waitv_works(), "it was refused, and is asked for again and again");
+            assert!(matches!(answer, Err(LockError::TimedOut)), "the lock is held");
+            assert!(!waitv_works(), "futex_waitv was refused, and is called again and again");
             // SAFETY: a child of ours.
             unsafe { libc::kill(holder, libc::SIGKILL) };
             assert!(matches!(shared.pair.lock(), Err(LockError::OwnerDied(_))));
@@ -53,24 +53,24 @@ fn whatever_refuses_futex_waitv_later_means_the_fallback() {
     }
 }
 
-/// Docker refused it before version 20.10.
+/// Docker refused this call before version 20.10.
 #[test]
 fn a_thread_leaves_without_process_vm_readv() {
     let status = in_a_child(|| {
         refuse(libc::SYS_process_vm_readv, libc::EPERM);
         let shared = segment();
         let held = shared.pair.lock().expect("free");
-        assert!(shared.detach().is_err(), "it holds something");
+        assert!(shared.detach().is_err(), "the thread holds something");
         drop(held);
-        shared.detach().expect("it holds nothing");
+        shared.detach().expect("the thread holds nothing");
         assert_eq!(shared.participants().len(), 0);
         0
     });
     assert_eq!(status, 0);
 }
 
-/// A fault of the first mend of that: all read through a pipe, and a process without a descriptor
-/// to spare could not leave. The soak found it.
+/// A fault of the first repair of that: all reads went through a pipe. A process without a spare
+/// descriptor could not leave. The soak found this.
 #[test]
 fn a_thread_leaves_without_a_descriptor_left() {
     let status = in_a_child(|| {
@@ -80,7 +80,7 @@ fn a_thread_leaves_without_a_descriptor_left() {
         // SAFETY: the limit lives for the call, and binds this process alone.
         assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &none) }, 0);
         assert!(std::fs::File::open("/dev/null").is_err(), "what this test is about");
-        shared.detach().expect("it holds nothing");
+        shared.detach().expect("the thread holds nothing");
         assert_eq!(shared.participants().len(), 0);
         0
     });

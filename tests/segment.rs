@@ -1,5 +1,5 @@
-//! Segments: made complete or not at all, judged before they are mapped, never changed when they
-//! are refused.
+//! Segments: made completely or not at all, checked before they are mapped, and not changed when
+//! they are refused.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -11,7 +11,7 @@ use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Opening it must fail, and leave it as it was.
+/// Opening the segment must fail, and leave the file unchanged.
 fn refused(path: &Path) -> Error {
     let before = std::fs::read(path).expect("readable");
     let error = Counter::open(path).expect_err("must be refused");
@@ -54,7 +54,7 @@ fn child() {
             };
             *segment.lock().expect("nobody dies") += 1;
             say("done");
-            // Stays open until the parent has looked.
+            // Stays open until the parent has checked.
             std::thread::park_timeout(PATIENCE);
         }
         "have more segments than descriptors" => {
@@ -73,7 +73,7 @@ fn child() {
     }
 }
 
-/// Every second one is the segment at `path`, once more.
+/// Every second one is the segment at `path`, opened once more.
 fn without_descriptor(number: usize, path: &Path) -> Counter {
     let made = if number % 2 == 0 { Counter::open(path) } else { Counter::anonymous(|_| {}) };
     let mut segment = made.expect("one descriptor, for a moment");
@@ -85,12 +85,12 @@ fn without_descriptor(number: usize, path: &Path) -> Counter {
     segment
 }
 
-/// The environment of the next children: tests that use it run one after the other.
+/// The environment of the next children. Tests that use it run one after the other.
 static PATH: std::sync::Mutex<()> = std::sync::Mutex::new(());
 fn with_path<R>(path: &Path, test: impl FnOnce() -> R) -> R {
     let _one_at_a_time = PATH.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    // SAFETY: no other thread of this test binary reads or writes the environment but under this
-    // lock, or by `std`.
+    // SAFETY: no other thread of this test binary reads or writes the environment, except under
+    // this lock, or through `std`.
     unsafe { std::env::set_var("OUTLIVE_PATH", path) };
     test()
 }
@@ -357,8 +357,8 @@ fn after_a_reboot_all_holders_are_dead() {
     let path = made(&directory);
     let segment = Counter::open(&path).expect("there");
     core::mem::forget(segment.lock().expect("free"));
-    // As if it were another boot: another boot id, and the one who held is not known any more by
-    // its lifeline.
+    // As after a reboot: the boot id is another, and the lifeline of the old holder says nothing
+    // any more.
     let image = std::fs::read(&path).expect("readable");
     let later = directory.path().join("later");
     std::fs::write(&later, &image).expect("written");
@@ -374,8 +374,8 @@ fn after_a_reboot_all_holders_are_dead() {
     assert!(matches!(segment.lock(), Err(LockError::Deadlock)));
 }
 
-/// A fault that was there once: who was killed in the middle of its registration, and whose ids
-/// mean nothing any more after a reboot or in a copy, kept its slot for ever.
+/// A fault that was there once: a participant was killed in the middle of its registration. After a
+/// reboot, or in a copy, its ids mean nothing any more. It kept its slot forever.
 #[test]
 fn after_a_reboot_the_slots_of_half_registered_participants_are_free() {
     const CLAIMED: u64 = 1 << 62;
@@ -386,12 +386,13 @@ fn after_a_reboot_the_slots_of_half_registered_participants_are_free() {
     drop(options.create(&path, |_, _| {}).expect("made"));
     let full = Counter::open(&path).expect("there");
     let file = std::fs::OpenOptions::new().write(true).open(&path).expect("writable");
-    // Thread 1 lives always. The tag is that of no PID namespace of this boot.
+    // Thread 1 always lives. The tag is that of no PID namespace of this boot.
     for (slot, state) in [(0, CLAIMED), (1, LIVE)] {
         file.write_all_at(&(state | 1 << 46 | 1).to_le_bytes(), 512 + 128 * slot).expect("written");
     }
-    assert!(matches!(full.attach(), Err(Error::Full { participants: 2 })), "they may be at it");
+    assert!(matches!(full.attach(), Err(Error::Full { participants: 2 })), "the participants may still be registering");
     drop(full);
-    // Children that other tests are just starting have it mapped until they execute their program.
+    // Children that other tests are starting have the segment mapped until they execute their
+    // program.
     until("nobody to have it mapped", || Counter::open(&path).expect("there").lock().is_ok());
 }

@@ -1,4 +1,4 @@
-//! The semaphore between real processes that are really killed. The net is off.
+//! The semaphore between real processes that are really killed. Rechecks are off.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -23,7 +23,7 @@ fn segment(permits: u32) -> Segment<Shared> {
     })
 }
 
-/// What children do.
+/// The roles of child processes.
 #[test]
 #[ignore = "one half of other tests"]
 fn child() {
@@ -43,10 +43,10 @@ fn child() {
             shared.semaphore.acquire().expect("waits");
             shared.taken.fetch_add(1, SeqCst);
         },
-        // Never a second permit while one is there: if the one for it is left asleep, nobody goes
-        // on.
+        // Never a second permit while there is one. So if the waiter for the first is left asleep,
+        // nobody goes on.
         "release for ever" => loop {
-            until("it to be taken", || shared.semaphore.available() == 0);
+            until("the permit to be taken", || shared.semaphore.available() == 0);
             shared.semaphore.release().expect("no maximum");
         },
         other => panic!("no such role: {other}"),
@@ -68,8 +68,8 @@ fn what_the_dead_acquired_is_gone_and_can_be_replaced_by_anybody() {
 fn killed_waiters_take_no_wake_along() {
     each_way(|waitv| {
         let shared = segment(0);
-        // The first to fall asleep are the first to be woken: they are killed while the wakes are
-        // on their way.
+        // The first sleepers are the first to be woken. They are killed while their wakes are on
+        // the way.
         let mut victims: Vec<_> = (0..4).map(|_| Actor::start(&shared, "acquire", waitv)).collect();
         victims.iter().for_each(|victim| until_asleep(&shared, victim.id()));
         let mut survivor = Actor::start(&shared, "acquire", waitv);
@@ -78,8 +78,9 @@ fn killed_waiters_take_no_wake_along() {
             shared.semaphore.release().expect("no maximum");
             victim.kill();
         }
-        // Each victim may have taken one before it died, and there were as many: what the survivor
-        // needs is one more, whose wake must reach it wherever the others went.
+        // Each victim may have taken a permit before it died, and there were as many permits as
+        // victims. The survivor needs one more. Its wake must arrive, wherever the other wakes
+        // went.
         shared.semaphore.release().expect("no maximum");
         assert_eq!(survivor.hear(), "acquired");
         assert!(survivor.ends_well());
@@ -139,11 +140,11 @@ fn deadlines_are_kept_and_lose_nothing() {
     assert!(begin.elapsed() >= Duration::from_millis(30));
     std::thread::scope(|scope| {
         let patient = scope.spawn(|| shared.semaphore.try_acquire_for(Duration::MAX).is_ok());
-        until("the patient one to fall asleep", || shared.participants().iter().any(|p| p.asleep_for.is_some()));
+        until("the waiter to fall asleep", || shared.participants().iter().any(|p| p.asleep_for.is_some()));
         shared.semaphore.release().expect("no maximum");
         assert!(patient.join().expect("no panic"));
     });
-    // A permit that is there is had, whatever the deadline.
+    // A permit that is available is acquired, whatever the deadline.
     shared.semaphore.release().expect("no maximum");
     shared.semaphore.try_acquire_until(past).expect("there");
 }
@@ -192,7 +193,7 @@ fn guards_release_in_the_process_that_acquired_alone() {
     });
     assert_eq!(wait(pid), 0, "the child released what is the parent's");
     shared.semaphore.release().expect("no maximum");
-    // Another thread may drop it.
+    // Another thread may drop the guard.
     let permits = shared.semaphore.try_permits_for(1, PATIENCE).expect("there");
     std::thread::scope(|scope| _ = scope.spawn(move || drop(permits)));
     assert_eq!(shared.semaphore.available(), 1);

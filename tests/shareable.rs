@@ -1,6 +1,6 @@
-//! What the derive accepts, and what its fingerprints tell apart. What it refuses is in
+//! What the derive accepts, and what its fingerprints distinguish. What the derive refuses is in
 //! `compile_fail/`.
-#![deny(unsafe_code)] // the derive asks no `unsafe` of its users
+#![deny(unsafe_code)] // the derive needs no `unsafe` from its users
 #![allow(clippy::disallowed_types, reason = "atomics as what is stored")]
 
 use core::marker::PhantomData;
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering::SeqCst};
 /// Each definition in a module of its own, so that all can have one name.
 macro_rules! definition {
     ($module:ident: $($definition:tt)*) => {
-        #[allow(dead_code, reason = "only the fingerprint is looked at")]
+        #[allow(dead_code, reason = "only the fingerprint is used")]
         mod $module {
             #[derive(outlive::Shareable)]
             $($definition)*
@@ -154,8 +154,8 @@ fn const_parameters_of_128_bits_are_told_apart() {
     assert_eq!(Of::<1>(2).0, 2);
 }
 
-/// A fault that was there once. The fingerprint was a 64-bit FNV hash, and these two are what a
-/// search of 14 minutes found.
+/// A fault that was there once. The fingerprint was a 64-bit FNV hash. A search of 14 minutes found
+/// these two types.
 mod collision {
     use std::sync::atomic::AtomicU64;
 
@@ -203,7 +203,7 @@ fn no_segment_opens_as_a_type_that_disagrees_on_what_may_change() {
 fn what_may_change_behind_a_reference_is_known_of_each_type() {
     #[derive(Shareable)]
     #[repr(C)]
-    #[allow(dead_code, reason = "only the definition is looked at")]
+    #[allow(dead_code, reason = "only the definition is used")]
     struct Deep<T> {
         plain: u64,
         deep: [Wrapping<[T; 2]>; 3],
@@ -216,7 +216,7 @@ fn what_may_change_behind_a_reference_is_known_of_each_type() {
         changes::<Mutex<u64>>() && changes::<RwLock<u64>>() && changes::<ReentrantMutex<()>>() && changes::<Event>()
     );
     assert!(!changes::<u64>() && !changes::<()>() && !changes::<[f64; 4]>() && !changes::<Deep<u64>>());
-    // Only in name: there is no byte of it.
+    // Only the name says so: the type has no byte of it.
     assert!(!changes::<PhantomData<AtomicU64>>() && !changes::<Id<AtomicU64>>());
 }
 
@@ -227,7 +227,7 @@ struct Pair<T> {
     other: T,
 }
 
-/// Looked at leaf by leaf it would take years.
+/// Leaf by leaf, this would take years.
 #[test]
 #[cfg_attr(miri, ignore = "forty definitions take minutes there")]
 fn a_type_with_as_many_leaves_as_bytes_in_a_terabyte_has_a_fingerprint() {
@@ -240,8 +240,8 @@ fn a_type_with_as_many_leaves_as_bytes_in_a_terabyte_has_a_fingerprint() {
     assert_eq!(pair.one + pair.other, 3);
 }
 
-/// Programs built years apart meet in one file: these values are part of the format. They were
-/// computed by another program, from what the documentation says.
+/// Programs built years apart meet in one file, so these values are part of the format. Another
+/// program has computed them from the documentation.
 #[test]
 #[cfg(all(target_pointer_width = "64", target_endian = "little"))]
 fn fingerprints_never_change() {
@@ -251,10 +251,10 @@ fn fingerprints_never_change() {
     assert_eq!(Fingerprint::of::<Ring<u32, 8>>().to_string(), of_ring);
 }
 
-/// Stated by hand, for types that exist in the tests alone.
+/// Definitions written by hand, for types that exist in the tests alone.
 macro_rules! by_hand {
     ($($name:ident: $definition:expr;)*) => {$(
-        #[allow(dead_code, reason = "only the definition is looked at")]
+        #[allow(dead_code, reason = "only the definition is used")]
         #[repr(transparent)]
         struct $name(u64);
         // SAFETY: transparent around a u64.

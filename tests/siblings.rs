@@ -1,4 +1,5 @@
-//! Threads of a killed process that are still in the kernel, and use what another of them held.
+//! Threads of a killed process that are still in the kernel, and that use data of a lock which
+//! another of its threads held.
 #![allow(clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -11,7 +12,7 @@ use std::path::PathBuf;
 
 const BYTES: usize = 128 << 20;
 
-/// As much as takes the kernel a while to copy.
+/// So large that the kernel needs a while to copy it.
 #[derive(Shareable)]
 #[repr(C)]
 struct Large {
@@ -24,7 +25,7 @@ struct LargeToo {
     rwlock: RwLock<[u8; BYTES]>,
 }
 
-/// Of the test in this process whose child has this role.
+/// The file for a child in this role, made by the test in this process.
 fn file_of(process: u32, role: &str) -> PathBuf {
     PathBuf::from(format!("/dev/shm/outlive-test-siblings-{process} {role}"))
 }
@@ -54,7 +55,7 @@ fn child() {
     }
 }
 
-/// A file of ones, which is gone in the end.
+/// A file of ones. It is removed when this is dropped.
 struct Ones(PathBuf);
 
 impl Ones {
@@ -83,8 +84,8 @@ fn has_room() -> bool {
     about.f_bavail * about.f_frsize >= 8 * BYTES as u64
 }
 
-/// Kills a process in the middle of the read. `written` says how much is written, once the lock can
-/// be had, and `again` says it when the process has ended.
+/// Kills a process in the middle of the read. `written` says how much is written as soon as the
+/// lock can be taken. `again` says the same after the process has ended.
 fn kill_while_it_fills<T: Shareable + Sync>(role: &str, take: impl Fn(&Segment<T>, &mut dyn FnMut())) {
     if !has_room() {
         return skipped("no reads into what the dead held: /dev/shm has less than 1 GiB");
@@ -98,7 +99,7 @@ fn kill_while_it_fills<T: Shareable + Sync>(role: &str, take: impl Fn(&Segment<T
         let mut writer = Actor::start(&shared, role, true);
         assert_eq!(writer.hear(), "reading");
         let memory = std::fs::File::open(&path).expect("there");
-        until("it to have read some of it", || {
+        until("the child to have read some of the file", || {
             let mut byte = [0];
             memory.read_exact_at(&mut byte, BYTES as u64 / 8).is_ok() && byte == [1]
         });
@@ -116,15 +117,15 @@ fn written(data: &[u8; BYTES]) -> usize {
     std::hint::black_box(data).partition_point(|byte| *byte == 1)
 }
 
-/// A fault that was there once: the lock was handed on with the end of the thread that held it, and
-/// what the next holder saw went on changing.
+/// A fault that was there once: the lock was handed on when the thread that held it had ended. The
+/// data that the next holder saw went on changing.
 #[test]
 fn what_a_mutex_guards_is_handed_on_when_no_thread_of_the_dead_writes_to_it() {
     kill_while_it_fills::<Large>("fill what a mutex guards", |shared, reap| match shared.mutex.lock() {
         Err(LockError::OwnerDied(left)) => {
             let first = written(left.guard());
             reap();
-            assert_eq!(written(left.guard()), first, "it changed under its holder");
+            assert_eq!(written(left.guard()), first, "the data changed under its holder");
         }
         other => drop(other.map_err(|error| error.to_string()).map(drop)),
     });
@@ -136,7 +137,7 @@ fn what_a_rwlock_guards_is_handed_on_when_no_thread_of_the_dead_writes_to_it() {
         Err(LockError::OwnerDied(left)) => {
             let first = written(left.guard());
             reap();
-            assert_eq!(written(left.guard()), first, "it changed under its reader");
+            assert_eq!(written(left.guard()), first, "the data changed under its reader");
         }
         other => drop(other.map_err(|error| error.to_string()).map(drop)),
     });

@@ -1,4 +1,4 @@
-//! How deep the stack of a waiting thread is. Programs with many threads give each little of it.
+//! How much stack a waiting thread uses. Programs with many threads give each of them little.
 #![allow(clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -9,22 +9,22 @@ use outlive::LockError;
 use std::time::Duration;
 
 const LENGTH: usize = 512 << 10;
-/// What the documentation says. Without optimisation each move has a place of its own.
+/// The limit in the documentation. Without optimisation, each moved value has a place of its own.
 const MOST: usize = if cfg!(debug_assertions) { 16 << 10 } else { 8 << 10 };
 const PATTERN: u8 = 0xa5;
 
-/// Bytes of the stack that a thread has used which did this, and nothing else.
+/// The number of stack bytes used by a thread that did this, and nothing else.
 fn depth(mut work: impl FnMut()) -> usize {
     extern "C" fn run(work: *mut c_void) -> *mut c_void {
-        // SAFETY: the pointer that `depth` gives, while it waits for this thread.
+        // SAFETY: the pointer is the one that `depth` passes. `depth` waits for this thread.
         unsafe { (*work.cast::<&mut dyn FnMut()>())() };
         core::ptr::null_mut()
     }
     let mut stack = memmap2::MmapMut::map_anon(LENGTH).expect("memory");
     stack.fill(PATTERN);
     let mut work: &mut dyn FnMut() = &mut work;
-    // SAFETY: the attributes are initialised; the stack is mapped, long enough, aligned, and nobody
-    // else's until the thread was joined; so is `work`.
+    // SAFETY: the attributes are initialised. The stack is mapped, long enough and aligned, and
+    // nothing else uses it until the thread is joined. The same holds for `work`.
     unsafe {
         let (mut attributes, mut thread) = core::mem::zeroed();
         assert_eq!(libc::pthread_attr_init(&mut attributes), 0);
@@ -37,12 +37,12 @@ fn depth(mut work: impl FnMut()) -> usize {
     LENGTH - unused
 }
 
-/// A fault that was there once: a wait needed 17 KiB, and a thread with the least stack that there
-/// is got a segmentation fault.
+/// A fault that was there once: a wait needed 17 KiB. A thread with the smallest allowed stack got
+/// a segmentation fault.
 #[test]
 fn a_wait_is_not_deep() {
     let segment = segment();
-    outlive::platform::linux::set_recheck(true); // slow looks, too
+    outlive::platform::linux::set_recheck(true); // reaping, too
     let (attached, done) = (std::sync::Barrier::new(71), std::sync::Barrier::new(71));
     std::thread::scope(|scope| {
         // More than one wait can watch.
@@ -58,7 +58,7 @@ fn a_wait_is_not_deep() {
         let nothing = depth(|| {});
         let waits = depth(|| {
             let answer = segment.pair.try_lock_for(Duration::from_millis(60));
-            assert!(matches!(answer, Err(LockError::TimedOut)), "it is held");
+            assert!(matches!(answer, Err(LockError::TimedOut)), "the lock is held");
         });
         drop(held);
         done.wait();

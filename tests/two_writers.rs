@@ -1,4 +1,5 @@
-//! The first example, run as a user runs it: what it writes, what it says, and what it refuses.
+//! The first example, run as a user runs it: the file that it writes, its output, and what it
+//! refuses.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 use std::os::unix::fs::PermissionsExt;
@@ -21,14 +22,14 @@ fn directory() -> tempfile::TempDir {
     tempfile::tempdir().expect("a directory")
 }
 
-/// What it printed, where it must succeed and complain of nothing.
+/// The output of the example, which must succeed without an error message.
 fn said(output: &Output) -> Vec<String> {
     assert!(output.status.success(), "{output:?}");
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     String::from_utf8(output.stdout.clone()).expect("text").lines().map(str::to_owned).collect()
 }
 
-/// What it complained of, where it must fail and print nothing else.
+/// The error message of the example, which must fail without other output.
 fn refused(output: &Output) -> String {
     assert_eq!(output.status.code().map(|code| code != 0), Some(true), "{output:?}");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "");
@@ -37,8 +38,8 @@ fn refused(output: &Output) -> String {
     complaint
 }
 
-/// How many lines each writer has in the file, the first writer's first; each of its lines whole,
-/// and in order.
+/// How many lines each writer has in the file, in the order of the writers. Each line must be
+/// whole, and each writer's lines in order.
 fn lines_by_writer(path: &Path, writers: usize) -> Vec<usize> {
     let text = std::fs::read_to_string(path).expect("readable");
     assert!(text.ends_with('\n'));
@@ -60,7 +61,7 @@ fn lines_by_writer(path: &Path, writers: usize) -> Vec<usize> {
     counts
 }
 
-/// The lines of a file, those that are equal and follow each other as one.
+/// The lines of a file, with equal lines in a row counted as one group.
 fn groups(path: &Path) -> Vec<(String, usize)> {
     let text = std::fs::read_to_string(path).expect("readable");
     let mut groups: Vec<(String, usize)> = vec![];
@@ -73,8 +74,7 @@ fn groups(path: &Path) -> Vec<(String, usize)> {
     groups
 }
 
-/// What Python's first example writes, to the letter: each writer takes the lock once for its ten
-/// lines.
+/// The exact output of Python's first example: each writer takes the lock once for its ten lines.
 #[test]
 fn two_write_ten_lines_each_in_two_groups() {
     let directory = directory();
@@ -85,7 +85,8 @@ fn two_write_ten_lines_each_in_two_groups() {
     assert_eq!(groups, [("Lock acquired  directory".to_owned(), 10), ("locked acquired via with: ".to_owned(), 10)]);
 }
 
-/// The first writer's one whole line stays; the second writes all of its own behind it.
+/// The first writer's one whole line stays. The second writer writes all of its own lines behind
+/// it.
 #[test]
 fn a_writer_that_is_killed_within_its_group_leaves_no_torn_line() {
     let directory = directory();
@@ -132,7 +133,7 @@ fn who_is_killed_in_the_middle_of_a_line_stops_nobody() {
         let killed = said.iter().position(|line| line.starts_with("killed writer 1 (process ")).expect("told");
         assert!(said[killed].ends_with(") in the middle of a line"));
         let told: Vec<_> = said.iter().filter(|line| line.contains(": OwnerDied, participant ")).collect();
-        assert_eq!(told.len(), 1, "one is told, and makes it right: {said:?}");
+        assert_eq!(told.len(), 1, "one writer learns of it, and repairs the file: {said:?}");
         assert!(told[0].contains(" died; had the lock ") && told[0].contains(" after the kill; cut off "), "{told:?}");
         assert!(told[0].ends_with(" bytes of a torn line") && !told[0].contains("cut off 0 "), "{told:?}");
         let path = directory.path().join("out.txt");

@@ -1,4 +1,4 @@
-//! Which process and which thread an id stands for, and whether a lock is the caller's own.
+//! Which process and which thread an id names, and whether a lock is held by the caller.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -29,7 +29,7 @@ fn die() -> i32 {
     1
 }
 
-/// The id of a child that dies with the mutex, and of its process.
+/// The id of a child that dies with the mutex, and the id of its process.
 fn death(all: &Segment<All>) -> (Id, u32) {
     let child = fork(|| {
         let _guard = all.mutex.lock().expect("free");
@@ -38,7 +38,7 @@ fn death(all: &Segment<All>) -> (Id, u32) {
     assert_eq!(wait(child), -libc::SIGKILL);
     match all.mutex.lock() {
         Err(LockError::OwnerDied(left)) => {
-            let by = left.by().expect("it is named");
+            let by = left.by().expect("the participant is named");
             left.into_guard().mark_consistent();
             (by, child as u32)
         }
@@ -51,7 +51,7 @@ fn the_dead_are_told_by_process_and_thread_until_their_slot_has_another_owner() 
     let all = Segment::<All>::options().participants(2).anonymous(|_, _| {}).expect("a segment");
     all.attach().expect("the first slot");
     let (by, child) = death(&all);
-    let who = all.participant(by).expect("the slot still speaks of it");
+    let who = all.participant(by).expect("the slot still names it");
     assert_eq!((who.id, who.process_id, who.thread_id), (by, child, Some(child)));
     assert!(!who.is_alive && who.asleep_for.is_none());
     let age = who.age.expect("it began in this boot, and in this time namespace");
@@ -180,7 +180,7 @@ fn a_participant_is_told_to_people_as_far_as_it_is_known() {
     assert_eq!(all.participant(id).expect("there").to_string(), format!("process {process}, gone"));
 }
 
-/// Each lock, and whether the calling thread has it.
+/// For each lock, whether the calling thread holds it.
 fn owned(all: &All) -> [bool; 4] {
     [
         all.mutex.is_owned_by_current_thread(),
@@ -215,7 +215,8 @@ fn a_lock_is_owned_by_the_thread_that_holds_it_and_by_no_other() {
     drop(reader);
 }
 
-/// Another thread's release of a lock that this thread has acquired ends that.
+/// When another thread releases a lock that this thread has acquired, this thread does not own it
+/// any more.
 #[test]
 fn a_lock_that_another_has_released_is_owned_no_more() {
     let all = segment_of::<All>(|_| {});

@@ -1,9 +1,10 @@
-//! Children for tests: the test binary itself, run again in a role, with a segment passed to it.
+//! Child processes for tests. A child is the test binary itself, run again in a role, with a
+//! segment passed to it.
 //!
-//! The role is the test named in [`Family::child`]; it is ignored when tests are run, because it is
-//! only one half of one.
+//! The role is run by the test `child`, which is ignored otherwise, because it is only half of a
+//! test.
 
-#![allow(dead_code, unreachable_pub)] // each test file uses its part, as if this were a crate
+#![allow(dead_code, unreachable_pub)] // each test file uses some of it
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 use outlive::{Mutex, ParticipantInfo, Segment, Shareable};
@@ -12,11 +13,11 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// What the tests share.
+/// The data that tests share with their children.
 #[derive(Debug, Shareable)]
 #[repr(C)]
 pub struct Shared {
-    /// Two numbers that are equal unless somebody died between.
+    /// Two numbers that are equal unless a holder died between the two updates.
     pub pair: Mutex<[u64; 2]>,
     /// A lock without data.
     pub lock: outlive::Lock,
@@ -32,16 +33,16 @@ pub fn segment() -> Segment<Shared> {
     segment_of(|_zero| {})
 }
 
-/// A segment of whatever a test shares, in a process without the net.
+/// The same with data of any type.
 pub fn segment_of<T: Shareable + Sync>(init: impl FnOnce(&mut T)) -> Segment<T> {
     outlive::platform::linux::set_recheck(false);
     Segment::anonymous(init).expect("a segment")
 }
 
-/// How long anything may take that takes milliseconds.
+/// The limit for anything that normally takes milliseconds.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Waits until `done`, or fails with `what`.
+/// Waits until `done`, or fails with the name `what`.
 pub fn until(what: &str, mut done: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !done() {
@@ -50,7 +51,7 @@ pub fn until(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
-/// The participant entry of a process's main actor.
+/// The participant entry of a process's main thread.
 pub fn entry<T: Shareable + Sync, R: Shareable + Sync>(
     segment: &Segment<T, R>,
     process: u32,
@@ -67,7 +68,7 @@ pub fn until_asleep<T: Shareable + Sync, R: Shareable + Sync>(segment: &Segment<
     });
 }
 
-/// Says aloud, past the test runner's capture, that something was not tried here.
+/// Prints that something was not tried here, past the test runner's capture.
 pub fn skipped(reason: &str) {
     use std::io::Write;
     let _nobody_listens = writeln!(std::io::stderr(), "SKIPPED: {reason}");
@@ -81,7 +82,7 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// Starts this test binary's test `child` with `OUTLIVE_ROLE` set. `waitv`: whether it uses
+    /// Starts this test binary's test `child` with `OUTLIVE_ROLE` set. `waitv` says whether it uses
     /// futex_waitv.
     pub fn start<T: Shareable + Sync, R: Shareable + Sync>(segment: &Segment<T, R>, role: &str, waitv: bool) -> Self {
         let mut command = Command::new(std::env::current_exe().expect("own path"));
@@ -101,12 +102,12 @@ impl Actor {
         Self { child, output }
     }
 
-    /// Its process id.
+    /// The child's process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// The next line that it [says](say).
+    /// The next line that the child [says](say).
     pub fn hear(&mut self) -> String {
         loop {
             let mut line = String::new();
@@ -119,24 +120,24 @@ impl Actor {
         }
     }
 
-    /// Tells it a line, for one that reads its input line by line.
+    /// Sends the child a line, if it reads its input line by line.
     pub fn tell(&mut self) {
         use std::io::Write;
         self.child.stdin.as_mut().expect("piped").write_all(b"\n").expect("heard");
     }
 
-    /// Tells it to go on: ends its [`wait_for_the_word`].
+    /// Lets the child go on: ends its [`wait_for_the_word`].
     pub fn go_on(&mut self) {
         drop(self.child.stdin.take());
     }
 
-    /// SIGKILL, and reaped.
+    /// Kills the child by SIGKILL, and reaps it.
     pub fn kill(&mut self) {
         self.child.kill().expect("killing");
         self.child.wait().expect("reaping");
     }
 
-    /// Waits for its end. True if it succeeded.
+    /// Waits for the child's end. True if it succeeded.
     pub fn ends_well(&mut self) -> bool {
         self.go_on();
         self.child.wait().expect("waiting").success()
@@ -150,7 +151,7 @@ impl Drop for Actor {
     }
 }
 
-/// In a child: its role, after the switches were set as the parent said.
+/// In a child: its role. Sets the switches that the parent asked for.
 pub fn role() -> Option<String> {
     let role = std::env::var("OUTLIVE_ROLE").ok()?;
     let waitv = std::env::var("OUTLIVE_WAITV").is_ok_and(|v| v == "1");
@@ -164,26 +165,26 @@ pub fn inherited() -> Segment<Shared> {
     inherited_of()
 }
 
-/// In a child: the segment passed by the parent, of whatever the test shares.
+/// In a child: the segment passed by the parent, with data of any type.
 pub fn inherited_of<T: Shareable + Sync>() -> Segment<T> {
     Segment::inherit("test").expect("the parent's segment")
 }
 
-/// In a child: tells the parent a line.
+/// In a child: sends the parent a line.
 pub fn say(line: &str) {
     println!("SAYS {line}");
 }
 
-/// In a child: waits until the parent says to go on.
+/// In a child: waits until the parent lets it go on.
 pub fn wait_for_the_word() {
     let mut line = String::new();
     let _end_of_file = std::io::stdin().read_line(&mut line);
 }
 
-/// Forks; the child runs `body` and ends with its answer as status. Gives the child's id.
+/// Forks. The child runs `body` and exits with its result as status. Returns the child's id.
 pub fn fork(body: impl FnOnce() -> i32) -> i32 {
-    // SAFETY: the child only uses what `body` does, and ends without returning; glibc makes its
-    // allocator usable.
+    // SAFETY: the child runs `body` only, and exits without returning. glibc makes its allocator
+    // usable.
     let pid = unsafe { libc::fork() };
     assert!(pid >= 0);
     if pid == 0 {
@@ -194,7 +195,7 @@ pub fn fork(body: impl FnOnce() -> i32) -> i32 {
     pid
 }
 
-/// The status of an ended child; minus the signal, if one ended it.
+/// The exit status of a child; if a signal ended it, minus the signal.
 pub fn wait(pid: i32) -> i32 {
     let mut status = 0;
     // SAFETY: a child of ours.
@@ -202,8 +203,9 @@ pub fn wait(pid: i32) -> i32 {
     if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { -libc::WTERMSIG(status) }
 }
 
-/// Runs `body` in a forked child, and gives its status as [`wait`] does. A child that hangs is
-/// ended: one that is forked while another test prints has that one's lock, and hangs if it panics.
+/// Runs `body` in a forked child, and returns its status as [`wait`] does. A child that hangs is
+/// ended. It can hang if it panics: a child forked while another test prints inherits a locked
+/// output.
 pub fn in_a_child(body: impl FnOnce() -> i32) -> i32 {
     wait(fork(|| {
         // SAFETY: nobody handles its signal, which ends the process.
@@ -212,8 +214,8 @@ pub fn in_a_child(body: impl FnOnce() -> i32) -> i32 {
     }))
 }
 
-/// Runs a test twice in a process of its own, without the net: with `futex_waitv`, and without it,
-/// where sleepers look again every now and then instead.
+/// Runs a test twice without rechecks, each time in a process of its own: with `futex_waitv`, and
+/// without. Without it, sleepers poll every now and then instead.
 pub fn each_way_in_a_process_of_its_own(test: impl Fn()) {
     each_way(|waitv| {
         let pid = fork(|| {
@@ -225,15 +227,16 @@ pub fn each_way_in_a_process_of_its_own(test: impl Fn()) {
     });
 }
 
-/// Runs a test with `futex_waitv` and without it, in its children.
+/// Runs a test twice, with children that use `futex_waitv` and with children that do not.
 pub fn each_way(test: impl Fn(bool)) {
     for waitv in [true, false] {
         test(waitv);
     }
 }
 
-/// Workers, one in each of the `roles`, of which one is killed at a random moment and replaced, so
-/// many `kills`; then all of them are killed. Between two kills they report up to `pace` deeds.
+/// Starts a worker in each of the `roles`. Then it kills a random one at a random moment and
+/// replaces it, as often as `kills` says. In the end it kills all. Between two kills the workers
+/// report up to `pace` deeds.
 pub fn kill_at_random<T: Shareable + Sync>(
     segment: &Segment<T>,
     roles: &[&str],
@@ -258,8 +261,8 @@ pub fn kill_at_random<T: Shareable + Sync>(
     workers.iter_mut().for_each(Actor::kill);
 }
 
-/// From here on the calling thread, and what it starts, makes its system calls under this filter
-/// (seccomp(2)).
+/// From here on this filter applies to the system calls of the calling thread, its children and new
+/// threads (seccomp(2)).
 pub fn filter_system_calls(program: &mut [libc::sock_filter]) {
     let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
     // SAFETY: the program lives for the call, and is as long as it says.
@@ -269,7 +272,7 @@ pub fn filter_system_calls(program: &mut [libc::sock_filter]) {
     }
 }
 
-/// A step of such a filter, which hops over so many if the answer is yes, or no.
+/// A step of such a filter. It skips so many steps if the answer is yes, or no.
 pub fn step(code: u32, k: u32, [yes, no]: [u8; 2]) -> libc::sock_filter {
     libc::sock_filter { code: code as u16, jt: yes, jf: no, k }
 }
@@ -280,7 +283,7 @@ pub fn directory() -> tempfile::TempDir {
     tempfile::tempdir().expect("a directory")
 }
 
-/// A segment of this directory, with the number 7.
+/// Makes a segment in this directory, with the number 7.
 pub fn made(directory: &tempfile::TempDir) -> std::path::PathBuf {
     let path = directory.path().join("segment");
     drop(Counter::create(&path, |m| *m.get_mut() = 7).expect("made"));

@@ -1,5 +1,5 @@
-//! What a tracer has to know of the processor: where a thread is, how a breakpoint is set, and what
-//! kind an instruction is.
+//! What a tracer must know about the processor: where a thread is, how to set a breakpoint, and of
+//! what kind an instruction is.
 
 #[cfg(target_arch = "aarch64")]
 pub(super) use aarch64::*;
@@ -15,7 +15,7 @@ mod x86_64 {
     pub(crate) const HAS_BREAKPOINTS: bool = true;
     const RIP: usize = offset_of!(libc::user, regs) + offset_of!(libc::user_regs_struct, rip);
 
-    /// Where a stopped thread is.
+    /// The address at which a stopped thread is.
     pub(crate) fn address(thread: i32) -> u64 {
         // SAFETY: a stopped thread that we trace.
         unsafe { libc::ptrace(libc::PTRACE_PEEKUSER, thread, RIP, 0) as u64 }
@@ -40,11 +40,11 @@ mod x86_64 {
                 Self { thread, address, code }
             }
         }
-        /// Where a thread is found that ran into it.
+        /// The address of a thread that has hit the breakpoint.
         pub(crate) fn seen_at(&self) -> u64 {
             self.address + 1
         }
-        /// Takes it away, and puts the thread that ran into it back before it.
+        /// Removes the breakpoint, and moves the thread that hit it back to the instruction.
         pub(crate) fn remove(&self) {
             // SAFETY: as above.
             unsafe {
@@ -56,8 +56,8 @@ mod x86_64 {
 
     const SYSCALL: [u8; 2] = [0x0f, 0x05];
 
-    /// The first two bytes of the instruction: the victim has the same code at the same place as
-    /// we.
+    /// The first two bytes of the instruction. The victim has the same code at the same address as
+    /// this process.
     fn code(address: u64) -> [u8; 2] {
         // SAFETY: the victim, our copy, executes the two bytes there; code does not go away.
         unsafe { (address as *const [u8; 2]).read_unaligned() }
@@ -83,7 +83,7 @@ mod x86_64 {
 mod aarch64 {
     pub(crate) const HAS_BREAKPOINTS: bool = true;
 
-    /// Where a stopped thread is. 0 if the kernel does not tell.
+    /// The address at which a stopped thread is. 0 if the kernel does not say.
     pub(crate) fn address(thread: i32) -> u64 {
         const NT_PRSTATUS: usize = 1;
         // SAFETY: a structure of integers.
@@ -113,11 +113,11 @@ mod aarch64 {
                 Self { thread, address, code }
             }
         }
-        /// Where a thread is found that ran into it.
+        /// The address of a thread that has hit the breakpoint.
         pub(crate) fn seen_at(&self) -> u64 {
             self.address
         }
-        /// Takes it away. The thread that ran into it stands before it already.
+        /// Removes the breakpoint. The thread that hit it is already at the instruction.
         pub(crate) fn remove(&self) {
             // SAFETY: as above.
             unsafe { libc::ptrace(libc::PTRACE_POKETEXT, self.thread, self.address, self.code) };
@@ -126,7 +126,7 @@ mod aarch64 {
 
     const SVC: u32 = 0xd400_0001;
 
-    /// The instruction: the victim has the same code at the same place as we.
+    /// The instruction. The victim has the same code at the same address as this process.
     fn code(address: u64) -> u32 {
         // SAFETY: the victim, our copy, executes the instruction there; code does not go away.
         unsafe { (address as *const u32).read() }
@@ -137,7 +137,7 @@ mod aarch64 {
         address != 0 && code(address) != SVC
     }
 
-    /// Whether the instruction is a system call, an atomic one, or an access that orders others.
+    /// Whether the instruction is a system call, an atomic operation, or an ordering access.
     pub(crate) fn is_special(address: u64) -> bool {
         if address == 0 {
             return false;
@@ -153,12 +153,12 @@ mod aarch64 {
 mod unknown {
     pub(crate) const HAS_BREAKPOINTS: bool = false;
 
-    /// Not known.
+    /// Not known on this processor.
     pub(crate) fn address(_thread: i32) -> u64 {
         0
     }
 
-    /// Not known of any.
+    /// Not known of any instruction.
     pub(crate) fn is_computation(_address: u64) -> bool {
         false
     }

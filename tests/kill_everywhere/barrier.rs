@@ -1,4 +1,4 @@
-//! Barrier. Those who wait meet all, or learn all that they do not.
+//! Barrier. Either all waiters meet, or all learn that they do not.
 
 use super::operation::{Operation, Script, operation};
 use super::stage::{Stage, Told};
@@ -8,14 +8,14 @@ use std::time::Duration;
 
 pub(super) const PARTIES: usize = 3;
 
-/// More parties than come where somebody waits in vain.
+/// One more party than comes, where a process waits in vain.
 pub(super) const MOST_PARTIES: usize = PARTIES + 1;
 
 #[derive(Debug, Shareable)]
 #[repr(C)]
 pub(super) struct Shared {
     pub(super) barrier: Barrier<MOST_PARTIES>,
-    /// A bit for each answer that was given.
+    /// One bit for each kind of answer that was returned.
     answers: AtomicU32,
 }
 
@@ -42,7 +42,7 @@ pub(super) fn wait(s: &Stage<World>) -> Told {
     answer(s, s.barrier.wait())
 }
 
-/// Waits as soon as the victim does.
+/// Waits after the victim has fallen asleep.
 fn wait_later(s: &Stage<World>) -> Told {
     s.attach().expect("room");
     s.ready();
@@ -50,7 +50,8 @@ fn wait_later(s: &Stage<World>) -> Told {
     wait(s)
 }
 
-/// Whether somebody is a member, dead or alive. (Nobody can ask for that but those who wait.)
+/// Whether there is a member, dead or alive. (Only waiters can learn that from the public
+/// functions.)
 fn has_member(s: &Stage<World>) -> bool {
     let words = core::ptr::from_ref(&s.barrier).cast::<AtomicU32>();
     // SAFETY: a barrier begins with four words and one for each member, which are only accessed
@@ -58,15 +59,17 @@ fn has_member(s: &Stage<World>) -> bool {
     (4..4 + MOST_PARTIES).any(|at| unsafe { &*words.add(at) }.load(SeqCst) != 0)
 }
 
-/// The two others wait for one that is dead: if it had not come yet, nobody has told them.
+/// The two others wait for the dead victim. If the victim died before it arrived, nothing wakes
+/// them. So this role aborts.
 pub(super) fn abort_unless_it_came(s: &Stage<World>) -> Told {
     s.comes_back_after_the_kill(s.attach())?;
-    // First the number: once it is broken, who has been told withdraws.
+    // The number of arrivals first: once the barrier is broken, each waiter that learns of it
+    // withdraws.
     let only_they_wait = s.barrier.arrived().count() == PARTIES - 1;
     abort_if(s, only_they_wait && !has_member(s))
 }
 
-/// The victim alone has come, perhaps, and has given up, perhaps.
+/// The victim may have arrived alone, and may have given up.
 fn come_for_a_moment(s: &Stage<World>) -> Told {
     match s.barrier.wait_timeout(Duration::ZERO) {
         Err(WaitError::TimedOut) => Ok("waited in vain"),
@@ -74,13 +77,13 @@ fn come_for_a_moment(s: &Stage<World>) -> Told {
     }
 }
 
-/// The same where the victim does not come, but does something else.
+/// The same, where the victim does something else than wait.
 fn abort_unless_it_did(s: &Stage<World>) -> Told {
     s.comes_back_after_the_kill(s.attach())?;
     abort_if(s, s.barrier.n_waiting() == PARTIES - 1 && !has_member(s))
 }
 
-/// The same where one of the others may come later.
+/// The same, where one of the others may arrive later.
 fn abort_if_the_two_others_came(s: &Stage<World>) -> Told {
     s.comes_back_after_the_kill(s.attach())?;
     loop {
@@ -101,7 +104,7 @@ fn abort_if(s: &Stage<World>, nobody_tells_them: bool) -> Told {
     Ok("found it decided")
 }
 
-/// All were told the same, and after a reset it works.
+/// All parties got the same answer. After a reset the barrier works.
 fn find_agreement(s: &Stage<World>) -> Told {
     if s.answers.load(SeqCst) == 3 {
         return Err("some met, and some did not".into());
@@ -125,7 +128,8 @@ fn join_and_die(s: &Stage<World>) -> Told {
     Ok("")
 }
 
-/// Alone, where it was to be reset. Resets it if that was not done, or half done.
+/// Waits alone at a barrier that the victim was to reset. Resets it if the victim has not, or only
+/// half.
 fn meet_nobody(s: &Stage<World>) -> Told {
     match s.barrier.wait() {
         Ok(_) => Ok("met"),
@@ -137,7 +141,7 @@ fn meet_nobody(s: &Stage<World>) -> Told {
     }
 }
 
-/// The victim, a participant, does it while the two others wait.
+/// The victim, a participant, acts while the two others wait.
 pub(super) fn victim(act: impl Fn(&Stage<World>) + 'static) -> impl Fn(&Stage<World>) + 'static {
     move |s| {
         s.attach().expect("room");

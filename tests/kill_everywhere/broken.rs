@@ -1,5 +1,5 @@
-//! Broken on purpose, each in a way of its own: the check must find them out, or it cannot find
-//! anything. What each is to *see* is in the violation.
+//! Operations that are broken on purpose, each in its own way. The check must find each of them, or
+//! it cannot find anything. The violation says what each of them must *see*.
 
 use super::operation::{Operation, Script, operation};
 use super::stage::{Stage, Told};
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-/// Two numbers under a word that does not say who holds it.
+/// Two numbers under a word that does not say which process holds it.
 #[derive(Debug, Shareable)]
 #[repr(C)]
 struct Shared {
@@ -24,7 +24,8 @@ fn lock(s: &Stage<World>) {
     }
 }
 
-/// As many do it: who holds for too long is thought dead, and nobody is told.
+/// As many programs do it: after too long a wait, the holder is taken for dead. Nothing reports
+/// that.
 fn lock_or_rob(s: &Stage<World>) {
     let begin = Instant::now();
     while s.word.compare_exchange(0, 1, SeqCst, SeqCst).is_err() {

@@ -1,5 +1,5 @@
-//! Condvar, with a Mutex, and with the two other locks. Nobody is left asleep beside a predicate
-//! that is true.
+//! Condvar, with a Mutex and with the two other locks. No waiter is left asleep while its predicate
+//! is true.
 
 use super::operation::{Operation, Script, operation};
 use super::stage::{Stage, Told};
@@ -14,7 +14,7 @@ pub(super) struct Shared {
     came: Condvar,
     counted: ReentrantMutex<()>,
     plain: Lock,
-    /// Items under one of these two, which give no `&mut`.
+    /// Items under one of these two locks, which give no `&mut`.
     beside: AtomicU64,
 }
 
@@ -24,7 +24,7 @@ fn script(name: &str) -> Script<World> {
     operation("Condvar", name, |_| World::anonymous(|_| {}).expect("a segment"))
 }
 
-/// One number cannot be half updated.
+/// A single number cannot be half updated.
 fn whatever_died(answer: LockResult<MutexGuard<'_, u64>>) -> Result<(MutexGuard<'_, u64>, &'static str), String> {
     vouched_for(answer, MutexGuard::mark_consistent)
 }
@@ -53,7 +53,7 @@ fn take(s: &Stage<World>) -> Told {
     Ok(word)
 }
 
-/// Sleeps behind the victim.
+/// Sleeps behind the victim in the queue.
 fn later(s: &Stage<World>, until: fn(&Stage<World>), act: fn(&Stage<World>) -> Told) -> Told {
     s.attach().expect("room"); // now: a newcomer would wake the victim
     s.ready();
@@ -61,11 +61,11 @@ fn later(s: &Stage<World>, until: fn(&Stage<World>), act: fn(&Stage<World>) -> T
     act(s)
 }
 
-/// Brings two items if the victim has not.
+/// Brings two items, unless the victim did.
 fn fill_unless_it_did(s: &Stage<World>) -> Told {
     s.comes_back_after_the_kill(s.attach())?;
     let (mut items, _) = whatever_died(s.items.lock())?;
-    // The two who wait take one each, of three.
+    // The two waiters take one each, of three.
     if *items > 0 {
         return Ok("found it filled");
     }
@@ -75,8 +75,8 @@ fn fill_unless_it_did(s: &Stage<World>) -> Told {
     Ok("filled it")
 }
 
-/// Brings items when the victim and the second of the cast sleep for good; and more if they are
-/// gone, perhaps with the victim.
+/// Brings items when the victim and the second role sleep for good. Brings more if the items are
+/// gone, because the victim may have taken them along.
 fn bring_when_both_sleep(s: &Stage<World>, count: u64) -> Told {
     bring_when(s, count, Stage::until_the_victim_sleeps_for_good)
 }
@@ -95,7 +95,7 @@ fn bring_if_there_is_none(s: &Stage<World>, count: u64) -> Told {
     let (mut items, _) = whatever_died(s.items.lock())?;
     if *items == 0 {
         *items = count;
-        s.came.notify_n(count as u32); // who is woken finds it locked
+        s.came.notify_n(count as u32); // the woken waiter finds the mutex locked
         drop(items);
     }
     Ok("")
@@ -113,7 +113,7 @@ fn take_beside<G: Waitable>(s: &Stage<World>, lock: impl Fn() -> LockResult<G>, 
     Ok(word)
 }
 
-/// With two holds, both of which are given back meanwhile.
+/// Waits with two holds. The wait gives both back meanwhile.
 fn take_counted(s: &Stage<World>) -> Told {
     let (_first, word) = vouched_for(s.counted.lock(), ReentrantMutexGuard::mark_consistent)?;
     let told = take_beside(s, || s.counted.lock(), ReentrantMutexGuard::mark_consistent)?;
@@ -128,7 +128,7 @@ fn vouch_plainly(guard: &mut LockGuard<'_>) {
     guard.mark_consistent().expect("held");
 }
 
-/// [`bring_when_both_sleep`], one, with a lock of another kind.
+/// [`bring_when_both_sleep`] for one item, with a lock of another kind.
 fn bring_beside<G>(s: &Stage<World>, lock: impl Fn() -> LockResult<G>, vouch: impl Fn(&mut G)) -> Told {
     s.attach().expect("room");
     s.ready();
@@ -146,13 +146,14 @@ fn bring_beside<G>(s: &Stage<World>, lock: impl Fn() -> LockResult<G>, vouch: im
     Ok("")
 }
 
-/// Brings one when the victim is dead, whatever that did. The one notification is the sleeper's.
+/// Brings an item after the victim's death, whatever the victim did. The one notification is for
+/// the sleeper.
 fn bring_after_the_kill(s: &Stage<World>) -> Told {
     s.comes_back_after_the_kill(s.attach())?;
     bring_if_there_is_none(s, 1)
 }
 
-/// Locks what the victim has taken again, perhaps.
+/// Takes the lock, which the victim may have had again.
 fn look(s: &Stage<World>) -> Told {
     whatever_died(s.items.lock()).map(|(_, word)| word)
 }
@@ -172,7 +173,7 @@ fn find_all_well(s: &Stage<World>) -> Told {
     }
 }
 
-/// Two wait. The victim makes their predicate true, and is killed while it tells them.
+/// Two wait. The victim makes their predicate true, and is killed while it notifies them.
 fn told_of(name: &str, tell: fn(&Condvar)) -> Script<World> {
     script(name)
         .before("first", take)

@@ -11,7 +11,7 @@ fn script(name: &str, event: fn() -> Event) -> Script<World> {
     operation("Event", name, move |_| World::anonymous(|place| *place = event()).expect("a segment"))
 }
 
-/// Whether it was ever set, cleared since or not.
+/// Whether the event was ever set, even if it was cleared since.
 fn was_set(s: &Stage<World>) -> bool {
     const SEQUENCE: u32 = (1 << 27) - 1;
     // SAFETY: an event is one word, which is only accessed atomically.
@@ -23,7 +23,7 @@ fn wait(s: &Stage<World>) -> Told {
     s.wait().map(|()| "ok").map_err(|error| error.to_string())
 }
 
-/// Sleeps behind the victim.
+/// Sleeps behind the victim in the queue.
 fn wait_later(s: &Stage<World>, until: fn(&Stage<World>)) -> Told {
     s.attach().expect("room"); // now: a newcomer would wake the victim
     s.ready();
@@ -31,13 +31,13 @@ fn wait_later(s: &Stage<World>, until: fn(&Stage<World>)) -> Told {
     wait(s)
 }
 
-/// Sets it when the victim is dead, whatever that did.
+/// Sets the event after the victim's death, whatever the victim did.
 fn set_after_the_kill(s: &Stage<World>) -> Told {
     s.comes_back_after_the_kill(s.attach())?;
     s.set().map(|()| "").map_err(|error| error.to_string())
 }
 
-/// Sets it if the victim has not.
+/// Sets the event, unless the victim did.
 fn set_unless_it_did(s: &Stage<World>) -> Told {
     s.comes_back_after_the_kill(s.attach())?;
     if was_set(s) {
@@ -46,8 +46,8 @@ fn set_unless_it_did(s: &Stage<World>) -> Told {
     s.set().map(|()| "set it").map_err(|error| error.to_string())
 }
 
-/// Sets it when the second of the cast sleeps for good behind the victim; and once more if a set
-/// was taken by the victim, perhaps.
+/// Sets the event when the victim and the second role, behind it, sleep for good. Sets it once more
+/// if the victim may have taken a set.
 fn set_when_both_sleep(s: &Stage<World>) -> Told {
     s.attach().expect("room");
     s.ready();
@@ -69,14 +69,14 @@ fn victim_waits_for_a_while(s: &Stage<World>) {
     s.dies_in(|| s.wait_timeout(s.timeout()));
 }
 
-/// The same, behind the second of the cast.
+/// The same, behind the second role.
 fn victim_waits_for_a_while_behind_a_sleeper(s: &Stage<World>) {
     s.attach().expect("room");
     s.until_they_sleep(&[1]);
     s.dies_in(|| s.wait_timeout(s.timeout()));
 }
 
-/// It still works.
+/// The event still works.
 fn set_and_wait(s: &Stage<World>) -> Told {
     s.set().map_err(|error| error.to_string())?;
     s.try_wait().map_err(|error| format!("set, and {error}"))?;

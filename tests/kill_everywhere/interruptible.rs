@@ -1,4 +1,5 @@
-//! Interruptible scopes: one that is killed while it is interrupted has died waiting, or has gone.
+//! Interruptible scopes. A victim killed during an interruption died either while it waited or
+//! after it had left.
 
 use super::barrier::{MOST_PARTIES, PARTIES, Shared, abort_unless_it_came, last, script, victim, wait};
 use super::operation::{Operation, Script};

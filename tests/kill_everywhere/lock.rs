@@ -10,7 +10,7 @@ fn script(name: &str) -> Script<World> {
     operation("Lock", name, |_| World::anonymous(|_| {}).expect("a segment"))
 }
 
-/// Acquires, as anybody who is left must be able to.
+/// Acquires, as every survivor must be able to.
 fn acquire(s: &Stage<World>) -> Result<&'static str, String> {
     match s.acquire() {
         Ok(()) => Ok("ok"),
@@ -46,7 +46,7 @@ fn hold(s: &Stage<World>) -> Told {
     Ok("")
 }
 
-/// Acquires, and leaves it to the victim to release. Releases itself what was not released.
+/// Acquires, and leaves the release to the victim. Releases itself if the victim did not.
 fn hold_for_the_victim(s: &Stage<World>) -> Told {
     acquire(s)?;
     s.ready();

@@ -1,18 +1,16 @@
 //! A kill at every instruction of every operation.
 //!
-//! For each operation of the public face, a victim is single-stepped through it once; then, for
-//! each instruction, a fresh victim in a fresh segment is killed there with SIGKILL, and those that
-//! are left must get through within the bound, in a state that the contract allows. The safety net
-//! (the look that sleepers take once a second) is off.
+//! For each public operation, a victim is stepped through it once, instruction by instruction.
+//! Then, for each instruction, a new victim in a new segment is killed there with SIGKILL. The
+//! survivors must get through within a time limit, and find a state that the contract allows.
+//! Rechecks, which end a sleep after a second, are off.
 //!
-//! `cargo test` runs a quick form, a stride over the instructions. The whole, which takes minutes:
+//! `cargo test` runs a quick form, which skips most instructions. The full form takes minutes:
 //!
-//! ```text
-//! cargo test --release --test kill_everywhere -- --full
-//! ```
+//! ```text cargo test --release --test kill_everywhere -- --full ```
 //!
-//! `-- --help` tells the rest. A new operation is a few lines in a file of its primitive, see
-//! [`operation`], and a line in [`operations`] for a new file.
+//! `-- --help` lists the options. A new operation is a few lines in its primitive's file, see
+//! [`operation`]. A new file also needs a line in [`operations`].
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 #[path = "../common/mod.rs"]
@@ -48,7 +46,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use trace::{Care, Point, Trace};
 
-/// Every operation that is tried.
+/// All operations that are tried.
 fn operations() -> Vec<Box<dyn Operation>> {
     [
         mutex::operations(),
@@ -79,17 +77,18 @@ struct Arguments {
     /// Kill after every instruction, not only after some
     #[arg(long)]
     full: bool,
-    /// Kills of an operation in the quick form, about, where the budget suffices for so many
+    /// About how many kills of each operation the quick form makes, if the budget suffices
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(8..))]
     kills: u32,
-    /// How long the quick form takes, about: where a step is dear, there are fewer kills
+    /// About how many seconds the quick form takes. Where a step is expensive, there are fewer
+    /// kills
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     budget: u64,
     /// Kill after this many instructions only
     #[arg(long, value_name = "INSTRUCTIONS")]
     at: Option<usize>,
-    /// Processes that work side by side, each staying on one processor [default: as many as
-    /// processors; in the quick form four times as many]
+    /// Processes that work in parallel, each on one processor [default: one for each processor; in
+    /// the quick form four]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     jobs: Option<u32>,
     /// List the operations, and do nothing
@@ -99,7 +98,7 @@ struct Arguments {
     ignored: TestRunner,
 }
 
-/// What `cargo test` passes to all test programs alike, and means nothing here.
+/// What `cargo test` passes to every test program. It means nothing here.
 #[derive(clap::Args)]
 struct TestRunner {
     #[arg(long, hide = true)]
@@ -124,17 +123,17 @@ struct TestRunner {
     color: Option<String>,
 }
 
-/// What came of one operation, in all runs of one process or of all.
+/// The results of one operation, from one process or from all of them.
 #[derive(Debug, Default)]
 struct Tally {
     instructions: usize,
     sleeps: usize,
     stride: usize,
     kills: usize,
-    /// Points that no run came by again, because each took another way (mostly in loops over what
-    /// /proc says). They were killed at the end of their operation.
+    /// Points that no run reached again, because each run took another way (mostly in loops over
+    /// what /proc says). The victims were killed at the end of their operation.
     astray: usize,
-    /// Of all processes that had to do with it.
+    /// Of all processes that took part.
     milliseconds: usize,
     /// There were fewer kills than planned, for lack of time.
     is_cut: bool,
@@ -142,11 +141,11 @@ struct Tally {
     violations: Vec<String>,
 }
 
-/// After so many violations an operation is not tried any further.
+/// After so many violations an operation is not tried any more.
 const ENOUGH: usize = 3;
-/// In the quick form an operation that is broken on purpose takes no longer than about this.
+/// In the quick form, an operation that is broken on purpose takes about this long at most.
 const CHECK_OF_THE_CHECK: Duration = Duration::from_secs(10);
-/// So many kills an operation has, however long they take.
+/// Each operation gets so many kills, however long they take.
 const AT_LEAST: usize = 3;
 
 fn main() -> ExitCode {
@@ -156,7 +155,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if arguments.ignored.ignored {
-        return ExitCode::SUCCESS; // none of it is
+        return ExitCode::SUCCESS; // nothing here is
     }
     let operations = wanted(&arguments);
     if operations.is_empty() {
@@ -176,7 +175,8 @@ fn main() -> ExitCode {
     if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Locks that are broken on purpose must be found out, or nothing that follows means anything.
+/// Locks that are broken on purpose must be detected. Otherwise the results of all others mean
+/// nothing.
 fn check_the_check(slice: Option<Duration>) -> bool {
     let (mut well, begin) = (true, Instant::now());
     let plan = Plan { jobs: processors(), kills: Kills::Some(60), slice };
@@ -189,7 +189,7 @@ fn check_the_check(slice: Option<Duration>) -> bool {
     well
 }
 
-/// Those that the arguments name; all, if they name none.
+/// The operations that the arguments name, or all if they name none.
 fn wanted(arguments: &Arguments) -> Vec<Box<dyn Operation>> {
     let mut operations = operations();
     operations.retain(|operation| {
@@ -210,17 +210,16 @@ fn try_all(operations: &[Box<dyn Operation>], arguments: &Arguments) -> bool {
         (None, true) => Kills::Every,
         (None, false) => Kills::Some(arguments.kills as usize),
     };
-    // Of a few kills, most of the time is waiting for others to fall asleep, or for timeouts.
+    // With few kills, most of the time is spent waiting for others to fall asleep, or for timeouts.
     let jobs = if matches!(kills, Kills::Some(_)) { 4 * processors() } else { processors() };
     let jobs = arguments.jobs.map_or(jobs, |jobs| jobs as usize);
-    // Each operation has its share of the budget: what it takes to write its trace down, and its
-    // kills.
+    // Each operation has a share of the budget, for recording its trace and for its kills.
     let slice = Duration::from_secs(arguments.budget) * jobs as u32 / operations.len() as u32;
     let slice = matches!(kills, Kills::Some(_)).then_some(slice);
     let plan = Plan { jobs, kills, slice };
     match plan.kills {
         Kills::Some(most) => println!(
-            "QUICK: within about {} s, up to about {most} kills an operation: at a stride, and beside changes of what is shared, system calls and locked instructions. A step costs {:.1} µs here. The whole: cargo test --release --test kill_everywhere -- --full",
+            "QUICK: within about {} s, up to about {most} kills an operation: evenly spread, and next to changes of shared memory, system calls and locked instructions. A step costs {:.1} µs here. The full form: cargo test --release --test kill_everywhere -- --full",
             arguments.budget,
             victim::price_of_a_step().as_nanos() as f64 / 1_000.0
         ),
@@ -239,10 +238,12 @@ fn try_all(operations: &[Box<dyn Operation>], arguments: &Arguments) -> bool {
         cut += usize::from(tally.is_cut);
         if plan.kills == Kills::Every && tally.violations.is_empty() {
             let never = operation.sees().iter().filter(|word| !tally.outcomes.keys().any(|seen| seen.contains(**word)));
-            tally.violations.extend(never.map(|word| format!("no kill led to \"{word}\": it shows nothing")));
+            tally
+                .violations
+                .extend(never.map(|word| format!("no kill led to \"{word}\", so this operation shows nothing")));
             if tally.sleeps < operation.sleeps() {
                 tally.violations.push(format!(
-                    "it slept {} times, and was to sleep {}",
+                    "the victim slept {} times, and {} times were expected",
                     tally.sleeps,
                     operation.sleeps()
                 ));
@@ -299,11 +300,11 @@ enum Kills {
 struct Plan {
     jobs: usize,
     kills: Kills,
-    /// How long an operation's kills may take, about.
+    /// About how long the kills of an operation may take.
     slice: Option<Duration>,
 }
 
-/// A process at work on its share of an operation's points.
+/// A process that works on its share of an operation's points.
 #[derive(Debug)]
 struct Worker {
     process: i32,
@@ -323,7 +324,7 @@ impl Worker {
         Self { process, reader, processor }
     }
 
-    /// Waits for its end, and adds what it found. Gives the processor that is free now.
+    /// Waits for the worker's end, and adds its results. Returns the processor that is free now.
     fn end(self, sum: &mut Tally) -> usize {
         let whole = sum.add_from(BufReader::new(self.reader));
         let status = common::wait(self.process);
@@ -335,10 +336,11 @@ impl Worker {
     }
 }
 
-/// Tries operations, as many processes side by side as the plan says, and tells of each, in turn.
+/// Tries operations, with as many parallel processes as the plan says. Reports each operation, in
+/// order.
 fn try_each(operations: &[Box<dyn Operation>], plan: &Plan, mut tell: impl FnMut(&dyn Operation, Tally)) {
-    // In the quick form most of the time goes by writing down traces: one process for each
-    // operation. In the full form by kills.
+    // In the quick form, recording traces takes most of the time: one process for each operation.
+    // In the full form the kills do.
     let shares = if plan.kills == Kills::Every { plan.jobs } else { 1 };
     let mut to_do = (0..operations.len()).flat_map(|index| (0..shares).map(move |number| (index, number)));
     let mut at_work = VecDeque::new();
@@ -358,10 +360,10 @@ fn try_each(operations: &[Box<dyn Operation>], plan: &Plan, mut tell: impl FnMut
     }
 }
 
-/// Keeps this process, and those that it forks, on one processor: a step is a change from one to
-/// the other and back.
+/// Keeps this process and its forked children on one processor. A step is a switch from one to the
+/// other and back.
 fn stay_on(number: usize) {
-    // SAFETY: a set of processors on the stack; if the wish is refused, it is only slower.
+    // SAFETY: a set of processors on the stack. If the kernel refuses it, the run is only slower.
     unsafe {
         let mut allowed: libc::cpu_set_t = core::mem::zeroed();
         if libc::sched_getaffinity(0, size_of_val(&allowed), &mut allowed) != 0 {
@@ -376,15 +378,15 @@ fn stay_on(number: usize) {
     }
 }
 
-/// Every so-many-th point, beginning with a certain one.
+/// Every nth point, beginning with a certain one.
 #[derive(Debug, Clone, Copy)]
 struct Share {
     number: usize,
     of: usize,
 }
 
-/// The same in an order of which each beginning is spread over the whole: the middle, the quarters,
-/// the eighths.
+/// Reorders the items, so that each beginning of the list is spread over the whole: the middle, the
+/// quarters, the eighths.
 fn spread<T>(items: Vec<T>) -> Vec<T> {
     let bits = usize::BITS - items.len().leading_zeros();
     let mut numbered: Vec<_> = items.into_iter().enumerate().collect();
@@ -397,12 +399,12 @@ fn try_one(operation: &dyn Operation, plan: &Plan, share: Share, name: &str) -> 
     let begin = Instant::now();
     let board = Board::new();
     let mut tally = Tally::default();
-    // Where a step is dear a victim that waits for others may go round for long: half of the time
+    // Where a step is expensive, a victim that waits for others may loop for long. Half of the time
     // is for kills.
     let within = plan.slice.map(|slice| slice / 2);
     let record = |attempt| operation.run(Drive::Record { within }, board, &format!("{name}-record-{attempt}"));
     let mut recorded = record(0);
-    // Held up by others, it may find its timeouts past before it sleeps.
+    // If others hold it up, the victim's timeouts may be over before it sleeps.
     for attempt in 1..3 {
         let has_time = within.is_none_or(|within| begin.elapsed() < within);
         if has_time && recorded.trace.as_ref().is_some_and(|trace| trace.sleeps() < operation.sleeps()) {
@@ -424,7 +426,7 @@ fn try_one(operation: &dyn Operation, plan: &Plan, share: Share, name: &str) -> 
         Kills::At(after) => (vec![Point::After(after)], 0),
     };
     if operation.naps() {
-        // Each at another moment of it.
+        // Each at another moment of the sleep.
         points.extend([Point::FirstSleep; 8].iter().take(if plan.kills == Kills::Every { 8 } else { 3 }));
     }
     tally.stride = stride;
@@ -436,7 +438,7 @@ fn try_one(operation: &dyn Operation, plan: &Plan, share: Share, name: &str) -> 
         if tally.violations.len() >= ENOUGH {
             break;
         }
-        // What a kill costs here, by those that there were. The trace is written down in any case.
+        // The cost of a kill here, measured by the kills so far. The trace is recorded in any case.
         if let (Some(slice), AT_LEAST..) = (plan.slice, done) {
             let a_kill = (begin.elapsed() - recording) / done as u32;
             if begin.elapsed() + a_kill > slice {
@@ -444,7 +446,7 @@ fn try_one(operation: &dyn Operation, plan: &Plan, share: Share, name: &str) -> 
                 break;
             }
         }
-        // A run that went astray has killed somewhere, too, and counts; but the point is tried
+        // A run that went astray has killed somewhere, too, so it counts. But the point is tried
         // again.
         for care in [Care::No, Care::Some, Care::More] {
             let drive = Drive::To { point, trace: &trace, care };
@@ -471,8 +473,7 @@ impl Tally {
         }
     }
 
-    /// One line for each fact, so that a process that dies in the middle is noticed: the last line
-    /// is missing.
+    /// Writes one line for each fact. If the process dies in the middle, the last line is missing.
     fn write_to(&self, mut out: impl Write) {
         let cut = usize::from(self.is_cut);
         let numbers = [self.instructions, self.sleeps, self.stride, self.kills, self.astray, self.milliseconds, cut];
@@ -486,7 +487,7 @@ impl Tally {
         out.write_all(format!("{text}end\n").as_bytes()).expect("the parent reads");
     }
 
-    /// Adds what another has written. False if its end is missing.
+    /// Adds what another process has written. False if the end is missing.
     fn add_from(&mut self, from: impl BufRead) -> bool {
         for line in from.lines() {
             let line = line.expect("readable");

@@ -5,13 +5,13 @@ use super::stage::{Stage, Told};
 use outlive::{LockError, Mutex, MutexGuard, Segment, Shareable};
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
-/// What is shared.
+/// The shared data.
 #[derive(Debug, Shareable)]
 #[repr(C)]
 pub(super) struct Shared {
-    /// Two numbers that are equal unless somebody died between.
+    /// Two numbers that are equal unless a holder died between the two updates.
     pair: Mutex<[u64; 2]>,
-    /// The process of who is inside of the lock, of those that are not killed.
+    /// The process that is inside of the lock; roles that are killed are not counted.
     inside: AtomicU32,
 }
 
@@ -21,8 +21,8 @@ fn script(name: &str) -> Script<World> {
     operation("Mutex", name, |_| World::anonymous(|_| {}).expect("a segment"))
 }
 
-/// Locks and unlocks, as anybody who is left must be able to: nobody else is inside, and half an
-/// update comes with a word.
+/// Locks and unlocks, as every survivor must be able to. No other is inside, and half an update is
+/// reported.
 fn get_through(s: &Stage<World>) -> Told {
     judge(s, s.pair.lock())
 }
@@ -54,7 +54,7 @@ fn judge(s: &Stage<World>, answer: Result<MutexGuard<'_, [u64; 2]>, LockError<Mu
     Ok(word)
 }
 
-/// Somebody has died who held, whatever the victim did, and nobody has vouched for the data.
+/// A holder has died, whatever the victim did, and nobody has marked the data consistent.
 fn be_told_and_get_through(s: &Stage<World>) -> Told {
     match get_through(s)? {
         "ok" => Err("was not told of the death".into()),
@@ -62,14 +62,14 @@ fn be_told_and_get_through(s: &Stage<World>) -> Told {
     }
 }
 
-/// Sleeps on what the victim holds.
+/// Sleeps while the victim holds the lock.
 fn get_through_when_it_is_held(s: &Stage<World>) -> Told {
     s.ready();
     s.until_the_victim_is_ready();
     get_through(s)
 }
 
-/// The last: everything is free and sound, whatever happened.
+/// The last role: everything is free and sound, whatever happened.
 fn find_all_well(s: &Stage<World>) -> Told {
     match s.pair.try_lock() {
         Ok(pair) if pair[0] == pair[1] => Ok(""),
@@ -77,7 +77,7 @@ fn find_all_well(s: &Stage<World>) -> Told {
     }
 }
 
-/// Holds until the victim is dead.
+/// Holds the lock until the victim is dead.
 fn hold(s: &Stage<World>) -> Told {
     let guard = s.pair.lock().map_err(|error| error.to_string())?;
     s.ready();
@@ -86,7 +86,7 @@ fn hold(s: &Stage<World>) -> Told {
     Ok("")
 }
 
-/// Holds until the victim sleeps in its first phase.
+/// Holds the lock until the victim sleeps in its first phase.
 fn hold_until_it_sleeps(s: &Stage<World>) -> Told {
     let guard = s.pair.lock().map_err(|error| error.to_string())?;
     s.ready();
@@ -95,7 +95,7 @@ fn hold_until_it_sleeps(s: &Stage<World>) -> Told {
     Ok("")
 }
 
-/// Holds until the victim and the second of the cast sleep for good.
+/// Holds the lock until the victim and the second role sleep for good.
 fn hold_until_both_sleep(s: &Stage<World>) -> Told {
     let guard = s.pair.lock().map_err(|error| error.to_string())?;
     s.ready();
@@ -105,7 +105,7 @@ fn hold_until_both_sleep(s: &Stage<World>) -> Told {
     Ok("")
 }
 
-/// Ends, which is a death, when those two sleep for good.
+/// Ends while it holds the lock, which is a death, when those two sleep for good.
 fn hold_and_die_when_both_sleep(s: &Stage<World>) -> Told {
     s.ends_by_death();
     core::mem::forget(s.pair.lock().map_err(|error| error.to_string())?);
@@ -121,7 +121,7 @@ fn die_with_it(s: &Stage<World>) -> Told {
     Ok("")
 }
 
-/// Takes part already when the victim begins, and comes back when it is dead.
+/// Takes part before the victim begins, and comes back when the victim is dead.
 fn come_back(s: &Stage<World>) -> Told {
     s.attach().expect("room");
     s.ready();
@@ -129,7 +129,7 @@ fn come_back(s: &Stage<World>) -> Told {
     get_through(s)
 }
 
-/// Sleeps behind the victim.
+/// Sleeps behind the victim in the queue.
 fn get_through_later(s: &Stage<World>) -> Told {
     s.attach().expect("room"); // now: a newcomer would wake the victim
     s.ready();
@@ -148,13 +148,13 @@ fn update(pair: &mut [u64; 2]) {
     pair[1] += 1;
 }
 
-/// The victim, a participant already, locks.
+/// The victim, already a participant, locks.
 fn lock(s: &Stage<World>) {
     s.attach().expect("room");
     s.dies_in(|| s.pair.lock());
 }
 
-/// The same, when the second of the cast, whom its registration has woken, sleeps again.
+/// The same, once the second role sleeps again. The victim's registration has woken it.
 fn lock_behind_a_sleeper(s: &Stage<World>) {
     s.attach().expect("room");
     s.until_they_sleep(&[1]);

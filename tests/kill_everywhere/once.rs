@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 #[repr(C)]
 pub(super) struct Shared {
     once: Once,
-    /// What is done once: both become 1.
+    /// What is done once: both numbers become 1.
     work: [AtomicU64; 2],
     value: OnceLock<[u64; 2]>,
 }
@@ -25,7 +25,7 @@ fn work(s: &Stage<World>) {
     s.work.iter().for_each(|half| half.store(1, SeqCst));
 }
 
-/// Does what is to be done once, if it was not; half of it comes with a word.
+/// Does the work, if it was not done. Half of it is reported.
 fn call_once(s: &Stage<World>) -> Told {
     let mut word = "found it done";
     let answer = s.once.call_once_force(|earlier| {
@@ -52,7 +52,7 @@ fn call_once_later(s: &Stage<World>) -> Told {
     call_once(s)
 }
 
-/// The value, whose halves are equal.
+/// The value, whose two halves are equal.
 fn get_or_init(s: &Stage<World>) -> Told {
     let value = s.value.get_or_init(|| [2, 2]).map_err(|error| error.to_string())?;
     match value {
@@ -72,10 +72,10 @@ fn die_over_it(s: &Stage<World>) -> Told {
     s.ends_by_death();
     // SAFETY: ends the process.
     let process = fork(|| s.once.call_once(|| unsafe { libc::_exit(0) }).map_or(1, |()| 2));
-    if wait(process) == 0 { Ok("") } else { Err("it did not die".into()) }
+    if wait(process) == 0 { Ok("") } else { Err("the process did not die".into()) }
 }
 
-/// Is at it until the victim and the second of the cast sleep for good.
+/// Is the initialiser until the victim and the second role sleep for good.
 fn do_it_when_both_sleep(s: &Stage<World>) -> Told {
     let answer = s.once.call_once(|| {
         s.ready();
@@ -86,7 +86,7 @@ fn do_it_when_both_sleep(s: &Stage<World>) -> Told {
     answer.map(|()| "").map_err(|error| error.to_string())
 }
 
-/// The same by another process, which dies over it.
+/// The same by another process, which dies in the middle.
 fn die_over_it_when_both_sleep(s: &Stage<World>) -> Told {
     let process = fork(|| {
         let _never = s.once.call_once(|| {
@@ -104,7 +104,7 @@ fn die_over_it_when_both_sleep(s: &Stage<World>) -> Told {
     }
 }
 
-/// The victim calls, a participant already.
+/// The victim, already a participant, calls.
 fn victim_calls(s: &Stage<World>) {
     s.attach().expect("room");
     s.dies_in(|| s.once.call_once(|| work(s)));

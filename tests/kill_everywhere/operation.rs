@@ -1,20 +1,20 @@
-//! An operation of the public face: who takes part, what the victim does, and what those that are
-//! left must find.
+//! The description of an operation: which roles take part, what the victim does, and what the
+//! survivors must find.
 //!
 //! ```ignore
-//! operation("Mutex", "unlock, while one sleeps", segment)           // what is shared, made anew for every run
-//!     .before("sleeper", |s| get_through(s))                        // is there, and asleep, when the victim begins
+//! operation("Mutex", "unlock, while one sleeps", segment)           // what is shared, made for every run
+//!     .before("sleeper", |s| get_through(s))                        // present, and asleep, when the victim begins
 //!     .victim(|s| {
 //!         let guard = s.pair.lock().expect("free");                 // prepares
 //!         s.dies_in(|| drop(guard));                                // is killed after every instruction of this
 //!     })
 //!     .after("newcomer", |s| get_through(s))                        // comes when the sleeper is through
-//!     .sees(&["newcomer ok", "newcomer owner died"])                // each of these must come about somewhere
+//!     .sees(&["newcomer ok", "newcomer owner died"])                // each of these must happen somewhere
 //! ```
 //!
 //! Each run is a fresh one: new segment, new processes, all forked by a process of one thread. A
-//! survivor *tells* a word for the table, or what is wrong; one that does not end within [`BOUND`]
-//! is wrong, too.
+//! survivor *reports* a word for the table, or what is wrong. A survivor that does not end within
+//! [`BOUND`] is wrong, too.
 
 use super::stage::{Board, MOST_ROLES, Sleep, Stage, Told, has_ended, sleep_of};
 use super::trace::{Care, Point, Trace};
@@ -23,7 +23,7 @@ use crate::common::fork;
 use outlive::{Segment, Shareable};
 use std::time::{Duration, Instant};
 
-/// How long survivors may take, which typically takes microseconds. The net is off.
+/// How long survivors may take. Normally they take microseconds. Rechecks are off.
 pub(crate) const BOUND: Duration = Duration::from_secs(5);
 
 /// When a survivor comes.
@@ -58,8 +58,8 @@ pub(crate) struct Script<W> {
     bound: Duration,
 }
 
-/// Begins the description of an operation. `set` makes what is shared, given a name that is free to
-/// use.
+/// Begins the description of an operation. `set` makes what is shared, and gets a name that is free
+/// to use.
 pub(crate) fn operation<W>(
     primitive: &'static str,
     name: impl Into<String>,
@@ -84,34 +84,34 @@ impl<W> Script<W> {
         self.roles.push(Role { name, when, act: Box::new(act) });
         self
     }
-    /// One that is there before the victim. The next begins when it says [`ready`](Stage::ready),
-    /// sleeps for good, or ends [by death](Stage::ends_by_death); otherwise it stays until all of
-    /// its kind are through.
+    /// A role that begins before the victim. The next role begins when this one says
+    /// [`ready`](Stage::ready), sleeps for good, or ends [by death](Stage::ends_by_death).
+    /// Otherwise it stays until all roles of this kind are through.
     pub(crate) fn before(self, name: &'static str, act: impl Fn(&Stage<W>) -> Told + 'static) -> Self {
         self.role(name, When::Before, act)
     }
-    /// One that comes as soon as the victim is dead, perhaps to help those that were there before.
-    /// Whoever comes wakes sleepers: where these must get through by themselves, there is nobody of
-    /// the kind.
+    /// A role that begins as soon as the victim is dead. It may help those that began before. A
+    /// newcomer wakes sleepers, so an operation whose sleepers must get through by themselves has
+    /// no such role.
     pub(crate) fn meanwhile(self, name: &'static str, act: impl Fn(&Stage<W>) -> Told + 'static) -> Self {
         self.role(name, When::Meanwhile, act)
     }
-    /// One that comes after the victim's death, when those that were there before have got through
-    /// by themselves.
+    /// A role that begins after the victim's death, when the roles from before have got through by
+    /// themselves.
     pub(crate) fn after(self, name: &'static str, act: impl Fn(&Stage<W>) -> Told + 'static) -> Self {
         self.role(name, When::After, act)
     }
-    /// One that comes when all the others have ended, alone.
+    /// A role that begins, alone, when all the others have ended.
     pub(crate) fn last(self, name: &'static str, act: impl Fn(&Stage<W>) -> Told + 'static) -> Self {
         self.role(name, When::Last, act)
     }
-    /// The one that is killed, in its [`dies_in`](Stage::dies_in).
+    /// The role that is killed, in its [`dies_in`](Stage::dies_in).
     pub(crate) fn victim(mut self, act: impl Fn(&Stage<W>) + 'static) -> Self {
         self.victim = Box::new(act);
         self
     }
-    /// Words of the table that must come about when all instructions are tried: else nothing was
-    /// shown.
+    /// Words of the table that must appear when all instructions are tried. Otherwise the operation
+    /// shows nothing.
     pub(crate) fn sees(mut self, words: &'static [&'static str]) -> Self {
         self.sees = words;
         self
@@ -121,39 +121,39 @@ impl<W> Script<W> {
         self.sleeps = times;
         self
     }
-    /// The victim sleeps in its operation, be it for a moment only: it is also killed there.
+    /// The victim sleeps in its operation, even if only briefly. It is also killed there.
     pub(crate) fn naps(mut self) -> Self {
         self.naps = true;
         self
     }
-    /// Another bound than [`BOUND`].
+    /// Another time limit than [`BOUND`].
     pub(crate) fn within(mut self, bound: Duration) -> Self {
         self.bound = bound;
         self
     }
 }
 
-/// Where the victim is to be led in one run.
+/// How far the victim is led in one run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Drive<'t> {
-    /// To its end, and every instruction is written down; or as far as it gets `within` this time.
+    /// To its end, and every instruction is recorded; or as far as it gets `within` this time.
     Record { within: Option<Duration> },
-    /// To that point of the trace; how carefully.
+    /// To this point of the trace, with this much care.
     To { point: Point, trace: &'t Trace, care: Care },
 }
 
-/// How one run went.
+/// The result of one run.
 #[derive(Debug)]
 pub(crate) struct Ran {
-    /// What the survivors told, or what is wrong.
+    /// What the survivors reported, or what is wrong.
     pub(crate) told: Result<String, String>,
-    /// The trace, of a run that recorded.
+    /// The trace, if the run recorded one.
     pub(crate) trace: Option<Trace>,
-    /// Whether the victim was killed where it was to be.
+    /// Whether the victim was killed at the intended point.
     pub(crate) as_led: bool,
 }
 
-/// An operation, whatever is shared in it.
+/// An operation, whatever data it shares.
 pub(crate) trait Operation {
     fn name(&self) -> String;
     fn sees(&self) -> &'static [&'static str];
@@ -184,8 +184,8 @@ pub(crate) fn fork_bound(body: impl FnOnce() -> i32) -> i32 {
     // SAFETY: getpid has no preconditions.
     let parent = unsafe { libc::getpid() };
     fork(|| {
-        // SAFETY: a wish of this process about itself; the parent may have ended before it was
-        // heard.
+        // SAFETY: a request of this process about itself. The parent may have ended before the
+        // request took effect.
         unsafe {
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
             if libc::getppid() != parent {
@@ -197,14 +197,14 @@ pub(crate) fn fork_bound(body: impl FnOnce() -> i32) -> i32 {
 }
 
 impl<T: Shareable + Sync + 'static> Script<Segment<T>> {
-    /// The victim, which takes part in the segment before it begins.
+    /// A victim that registers in the segment before it begins.
     pub(crate) fn joined_victim(self, act: impl Fn(&Stage<Segment<T>>) + 'static) -> Self {
         self.victim(move |s| {
             s.attach().expect("room");
             act(s);
         })
     }
-    /// The same, which begins when the second of the cast sleeps.
+    /// The same, and the victim begins when the second role sleeps.
     pub(crate) fn victim_beside_a_sleeper(self, act: impl Fn(&Stage<Segment<T>>) + 'static) -> Self {
         self.joined_victim(move |s| {
             s.until_they_sleep(&[1]);
@@ -236,7 +236,7 @@ impl<W> Script<W> {
         (0..self.roles.len()).filter(move |index| self.roles[*index].when == when)
     }
 
-    /// Waits until one that has just been started is ready.
+    /// Waits until the role that was just started is ready.
     fn until_ready(&self, board: &Board, children: &mut Children, told: &mut [String]) -> Result<(), String> {
         let (index, process) = *children.0.last().expect("just started");
         let begin = Instant::now();
@@ -253,7 +253,7 @@ impl<W> Script<W> {
         Ok(())
     }
 
-    /// Waits until all have ended.
+    /// Waits until all roles have ended.
     fn until_all_have_ended(&self, board: &Board, children: &mut Children, told: &mut [String]) -> Result<(), String> {
         let begin = Instant::now();
         while !children.0.is_empty() {
@@ -267,8 +267,7 @@ impl<W> Script<W> {
                     None => at += 1,
                 }
             }
-            // Not where all have ended by now: it may be the kernel that took long, over the end of
-            // the last.
+            // No error if all have ended by now: perhaps the kernel took long to end the last.
             if !children.0.is_empty() && begin.elapsed() > self.bound {
                 let left: Vec<_> = children.0.iter().map(|(index, _)| self.roles[*index].name).collect();
                 return Err(format!("not through within {:?}: {}", self.bound, left.join(", ")));
@@ -356,7 +355,7 @@ impl<W> Operation for Script<W> {
     }
 }
 
-/// Removes what earlier checks have left that were killed themselves.
+/// Removes what earlier runs of this check left behind because they were killed.
 pub(crate) fn remove_leftovers_of_the_dead() {
     for entry in std::fs::read_dir("/dev/shm").into_iter().flatten().flatten() {
         let found = entry.file_name().to_string_lossy().into_owned();
@@ -368,7 +367,8 @@ pub(crate) fn remove_leftovers_of_the_dead() {
     }
 }
 
-/// Removes what contains the name in the shared-memory file system, and gives the names.
+/// Removes everything in the shared-memory file system whose name contains `name`, and returns the
+/// names.
 pub(crate) fn remove_leftovers(name: &str) -> Vec<String> {
     let mut left = Vec::new();
     for entry in std::fs::read_dir("/dev/shm").into_iter().flatten().flatten() {

@@ -6,14 +6,14 @@ use outlive::{Error, LockError, Mutex, Segment};
 
 type World = Segment<Mutex<u64>>;
 
-/// With a table of so many slots.
+/// An operation with a table of so many slots.
 fn script(name: &str, participants: usize) -> Script<World> {
     operation("Segment", name, move |_| {
         Segment::options().participants(participants).anonymous(|_, _| {}).expect("a segment")
     })
 }
 
-/// Takes part, and locks.
+/// Registers, and locks.
 fn get_in(s: &Stage<World>) -> Told {
     match s.lock() {
         Ok(_) => Ok("ok"),
@@ -25,8 +25,8 @@ fn get_in(s: &Stage<World>) -> Told {
     }
 }
 
-/// The last: nobody takes part that is not there. One that died while it left may be listed until
-/// its slot is needed.
+/// The last role: the list names no other living participant. A participant that died while it left
+/// may be listed until its slot is needed.
 fn find_nobody_else(s: &Stage<World>, slots: usize) -> Told {
     get_in(s)?;
     let others = || s.participants().iter().filter(|other| other.process_id != std::process::id()).count();
@@ -39,7 +39,7 @@ fn find_nobody_else(s: &Stage<World>, slots: usize) -> Told {
     }
 }
 
-/// Takes part as often as there are slots.
+/// Registers as often as there are slots.
 fn take_all(s: &Stage<World>, slots: usize) -> Result<(), String> {
     let all_are_there = std::sync::Barrier::new(slots);
     let take_part = || {
@@ -54,7 +54,7 @@ fn take_all(s: &Stage<World>, slots: usize) -> Result<(), String> {
     })
 }
 
-/// Holds until the victim is dead.
+/// Holds the lock until the victim is dead.
 fn hold(s: &Stage<World>) -> Told {
     let guard = s.lock().map_err(|error| error.to_string())?;
     s.ready();
@@ -63,7 +63,7 @@ fn hold(s: &Stage<World>) -> Told {
     Ok("")
 }
 
-/// One thread's list: a robust mutex of the C library, and segments, the oldest first.
+/// The robust list of one thread: a robust mutex of the C library, and segments, the oldest first.
 struct Company {
     mutex: *mut libc::pthread_mutex_t,
     segments: [World; 3],
@@ -93,7 +93,7 @@ fn with_company(name: &str) -> Script<Company> {
 }
 
 impl Company {
-    /// The victim: in a thread that is not the main one, and has two lifelines in each segment.
+    /// Runs the victim in a thread that is not the main one, and has two lifelines in each segment.
     fn in_another_thread(&self, body: impl FnOnce(&[World; 3]) + Send) {
         let all = || {
             // SAFETY: initialised, and free.
@@ -105,7 +105,7 @@ impl Company {
         });
     }
 
-    /// Its death is told by the mutex and by these segments, in which it held the lock.
+    /// The mutex reports the victim's death, and so do those segments in which it held the lock.
     fn tells_the_death(&self, held: &[usize]) -> Told {
         // SAFETY: initialised, and never destroyed.
         match unsafe { libc::pthread_mutex_trylock(self.mutex) } {
@@ -126,7 +126,7 @@ fn hold_for_ever(segment: &World) {
     core::mem::forget(segment.lock().expect("free"));
 }
 
-/// Whatever is half linked or unlinked, the kernel finds all else in the thread's list.
+/// Whatever is half linked or unlinked, the kernel finds everything else in the thread's list.
 fn in_company() -> [Box<dyn Operation>; 3] {
     [
         Box::new(

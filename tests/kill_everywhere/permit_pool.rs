@@ -19,12 +19,12 @@ fn judge(s: &Stage<World>, permit: &Permit<'_, 2>) -> Told {
     Ok(if permit.previous_holder_died().is_some() { "holder died" } else { "ok" })
 }
 
-/// Acquires and gives back, as anybody who is left must be able to.
+/// Acquires and gives back, as every survivor must be able to.
 fn get_through(s: &Stage<World>) -> Told {
     judge(s, &s.acquire().map_err(|error| error.to_string())?)
 }
 
-/// Holds until the victim is dead.
+/// Holds a permit until the victim is dead.
 fn hold(s: &Stage<World>) -> Told {
     let permit = s.acquire().map_err(|error| error.to_string())?;
     s.ready();
@@ -46,7 +46,7 @@ fn get_through_when_it_is_held(s: &Stage<World>) -> Told {
     get_through(s)
 }
 
-/// The last: all permits are to be had, and none twice.
+/// The last role: all permits are available, and none twice.
 fn find_all_well(s: &Stage<World>) -> Told {
     let permits: Vec<_> = (0..s.capacity()).map(|_| s.try_acquire()).collect::<Result<_, _>>().map_err(|error| {
         format!("in the end: {error}") //
@@ -55,7 +55,7 @@ fn find_all_well(s: &Stage<World>) -> Told {
     if s.try_acquire().is_ok() { Err("one permit too many".into()) } else { Ok("") }
 }
 
-/// Holds both until the victim and the second of the cast sleep for good.
+/// Holds both permits until the victim and the second role sleep for good.
 fn hold_until_both_sleep(s: &Stage<World>) -> Told {
     let both = (s.acquire().map_err(|error| error.to_string())?, s.acquire().map_err(|error| error.to_string())?);
     s.ready();
@@ -65,7 +65,8 @@ fn hold_until_both_sleep(s: &Stage<World>) -> Told {
     Ok("")
 }
 
-/// Acquires, and leaves it to the victim to give it back. Gives back itself what was not.
+/// Acquires, and leaves it to the victim to give the permit back. Does that itself if the victim
+/// did not.
 fn hold_for_the_victim(s: &Stage<World>) -> Told {
     let (index, me) = s.acquire().map_err(|error| error.to_string())?.forget();
     s.ready();
@@ -93,7 +94,7 @@ fn try_acquire(s: &Stage<World>) {
     s.dies_in(|| s.try_acquire());
 }
 
-/// The victim has a permit on which two sleep.
+/// The victim has a permit, and two sleepers wait for it.
 fn slept_on(s: &Stage<World>) -> Permit<'_, 2> {
     let permit = s.acquire().expect("free");
     s.victim_is_ready();

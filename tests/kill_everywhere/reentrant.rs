@@ -16,7 +16,7 @@ fn update(pair: &[AtomicU64; 2]) {
     pair[1].fetch_add(1, SeqCst);
 }
 
-/// Locks twice and unlocks twice: nobody else is inside, and half an update comes with a word.
+/// Locks twice and unlocks twice. No other is inside, and half an update is reported.
 fn get_through(s: &Stage<World>) -> Told {
     let (guard, word) = match s.lock() {
         Ok(pair) if pair[0].load(SeqCst) != pair[1].load(SeqCst) => {
@@ -61,7 +61,7 @@ fn find_all_well(s: &Stage<World>) -> Told {
     }
 }
 
-/// Holds it twice until the victim and the second of the cast sleep for good.
+/// Holds the mutex twice until the victim and the second role sleep for good.
 fn hold_until_both_sleep(s: &Stage<World>) -> Told {
     let _once = s.lock().map_err(|error| error.to_string())?;
     let _twice = s.lock().map_err(|error| error.to_string())?;
@@ -71,7 +71,7 @@ fn hold_until_both_sleep(s: &Stage<World>) -> Told {
     Ok("")
 }
 
-/// Holds it twice until the victim is dead.
+/// Holds the mutex twice until the victim is dead.
 fn hold_twice(s: &Stage<World>) -> Told {
     let _once = s.lock().map_err(|error| error.to_string())?;
     let _twice = s.lock().map_err(|error| error.to_string())?;
@@ -91,7 +91,7 @@ fn leak_two(s: &Stage<World>) -> Told {
     s.leaks_in_a_thread(|| core::mem::forget((s.lock().expect("free"), s.lock().expect("ours"))))
 }
 
-/// The victim has locked so often, and the sleeper is asleep on it.
+/// The victim locks so many times. Then it waits until the sleeper waits for the mutex.
 fn hold<'s>(s: &'s Stage<World>, times: usize) -> Vec<ReentrantMutexGuard<'s, [AtomicU64; 2]>> {
     let guards = (0..times).map(|_| s.lock().expect("free or ours")).collect();
     s.victim_is_ready();

@@ -1,4 +1,5 @@
-//! RwLock. A reader's death is told to nobody, a writer's to all until one vouches.
+//! RwLock. A reader's death is reported to nobody. A writer's death is reported to all until a
+//! writer marks the data consistent.
 
 use super::operation::{Operation, Script, operation};
 use super::stage::{Stage, Told};
@@ -16,7 +17,7 @@ fn update(pair: &mut [u64; 2]) {
     pair[1] += 1;
 }
 
-/// Writes: nobody else is there, and half an update comes with a word.
+/// Writes. No other is inside, and half an update is reported.
 fn write(s: &Stage<World>) -> Told {
     let (mut guard, word) = match s.write() {
         Ok(pair) if pair[0] != pair[1] => return Err("half an update, and nobody said so".into()),
@@ -51,12 +52,12 @@ fn when_it_is_held(s: &Stage<World>, act: fn(&Stage<World>) -> Told) -> Told {
     act(s)
 }
 
-/// Sleeps behind the victim.
+/// Sleeps behind the victim in the queue.
 fn later(s: &Stage<World>, act: fn(&Stage<World>) -> Told) -> Told {
     when(s, Stage::until_the_victim_sleeps_for_good, act)
 }
 
-/// The same, where the victim sleeps for a while only.
+/// The same, where the victim sleeps with a timeout.
 fn soon(s: &Stage<World>, act: fn(&Stage<World>) -> Told) -> Told {
     when(s, Stage::until_the_victim_sleeps, act)
 }
@@ -76,7 +77,7 @@ fn find_all_well(s: &Stage<World>) -> Told {
     }
 }
 
-/// Writes, or reads, until the victim and the second of the cast sleep for good.
+/// Holds this guard until the victim and the second role sleep for good.
 fn hold_until_both_sleep<G>(s: &Stage<World>, guard: Result<G, LockError<G>>) -> Told {
     let _guard = guard.map_err(|error| error.to_string())?;
     s.ready();
@@ -85,7 +86,7 @@ fn hold_until_both_sleep<G>(s: &Stage<World>, guard: Result<G, LockError<G>>) ->
     Ok("")
 }
 
-/// Writes, or reads, until the victim is dead.
+/// Holds this guard until the victim is dead.
 fn hold<G>(s: &Stage<World>, guard: Result<G, LockError<G>>) -> Told {
     let _guard = guard.map_err(|error| error.to_string())?;
     s.ready();
@@ -131,7 +132,7 @@ fn victim_writes_in_time(s: &Stage<World>) {
     s.dies_in(|| s.try_write_for(s.timeout()));
 }
 
-/// A writer, on whom a reader and a writer sleep.
+/// A writer is the victim. A reader and a writer wait for it.
 fn slept_on(name: &str) -> Script<World> {
     script(name).before("reader", |s| when_it_is_held(s, read)).before("writer", |s| when_it_is_held(s, write)).sees(&[
         "reader ok",

@@ -1,5 +1,6 @@
-//! Segments: made, opened, replaced, revived, passed on, removed. Each run has a name of its own in
-//! the shared-memory file system; what contains it and is still there in the end is a violation.
+//! Segments: created, opened, replaced, revived, passed on, removed. Each run uses a name of its
+//! own in the shared-memory file system. Any file whose name contains that name at the end is a
+//! violation.
 
 use super::operation::{BOUND, Operation, Script, fork_bound, operation};
 use super::stage::{Stage, Told};
@@ -10,15 +11,15 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// What every complete segment here has, beside its number.
+/// The seal that every complete segment has here, besides its number.
 const SEAL: u64 = 0x5ea1_5ea1_5ea1_5ea1;
 
 #[derive(Debug, Shareable)]
 #[repr(C)]
 struct Shared {
-    /// Written when the segment is made.
+    /// Written first, when the segment is made.
     number: u64,
-    /// Used by everybody.
+    /// Used by all roles.
     lock: Mutex<u64>,
     /// Written last.
     seal: u64,
@@ -37,13 +38,13 @@ fn script(name: &str) -> Script<()> {
     operation("Segment", name, |_| ())
 }
 
-/// One of those exists, and nobody has it open.
+/// An operation where an old segment exists that nobody has open.
 fn with_an_old_one(name: &str) -> Script<()> {
     operation("Segment", name, |name| drop(Made::create(name, fill(1)).expect("a new name")))
 }
 
-/// The segment's number, if it is complete and its lock can be used. `died`: its lock was held by
-/// one that is dead.
+/// The number of the segment, if it is complete and its lock works. `died`: a dead holder had the
+/// lock.
 fn use_it(segment: &Made, died: bool) -> Result<u64, String> {
     if segment.seal != SEAL {
         return Err("half a segment was seen".into());
@@ -58,7 +59,7 @@ fn use_it(segment: &Made, died: bool) -> Result<u64, String> {
     }
 }
 
-/// Opens what may be there.
+/// Opens the segment, if there is one.
 fn look(s: &Stage<()>) -> Result<Option<u64>, String> {
     match Made::open(s.name()) {
         Ok(segment) => use_it(&segment, false).map(Some),
@@ -71,7 +72,7 @@ fn text(error: Error) -> String {
     error.to_string()
 }
 
-/// Opens it, if it is there; or makes it; in the end removes it.
+/// Opens the segment if there is one, or makes one. Removes it in the end.
 fn open_or_make(s: &Stage<()>) -> Told {
     let found = look(s)?;
     let made = Made::create(s.name(), fill(3));
@@ -89,8 +90,8 @@ fn open_or_make(s: &Stage<()>) -> Told {
     })
 }
 
-/// What is there is the old one or the victim's. Nobody has it open, so it can be replaced. In the
-/// end removes it.
+/// Opens the segment, which is the old one or the victim's. Nobody has it open, so it can be
+/// replaced. Removes it in the end.
 fn open_and_replace(s: &Stage<()>) -> Told {
     let found = look(s)?;
     let new =
@@ -107,7 +108,7 @@ fn open_and_replace(s: &Stage<()>) -> Told {
     }
 }
 
-/// Opens it, which everybody must be able to, and in the end removes it.
+/// Opens the segment, as every survivor must be able to, and removes it in the end.
 fn open(s: &Stage<()>) -> Told {
     match look(s)? {
         Some(1) => {}
@@ -117,7 +118,7 @@ fn open(s: &Stage<()>) -> Told {
     Ok("ok")
 }
 
-/// The bytes of a segment whose lock somebody holds who lives.
+/// The bytes of a segment whose lock has a living holder.
 fn image() -> &'static [u8] {
     static IMAGE: OnceLock<Vec<u8>> = OnceLock::new();
     IMAGE.get_or_init(|| {
@@ -146,7 +147,8 @@ fn path(name: &str) -> PathBuf {
     PathBuf::from("/dev/shm").join(name)
 }
 
-/// Opens the copy: who held in there is dead to those who open it, first the one, then the next.
+/// Opens the copy, first in one process, then in the next. For both of them the holder in the copy
+/// is dead.
 fn open_the_copy(s: &Stage<()>) -> Told {
     let first = Made::open(s.name()).map_err(text)?;
     use_it(&first, true)?;
@@ -166,7 +168,7 @@ fn passed(_name: &str) -> Passed {
     (segment, command)
 }
 
-/// As in the child for which the command is meant.
+/// Inherits as the child for which the command is meant.
 fn inherit(s: &Stage<Passed>) -> Result<Made, Error> {
     for (name, value) in s.1.get_envs() {
         // SAFETY: this process has one thread.
@@ -181,8 +183,7 @@ fn use_what_was_passed(s: &Stage<Passed>) -> Told {
     Ok("ok")
 }
 
-/// A segment, and a socket that it can be sent over, with its other end, at which nobody waits for
-/// what has not come.
+/// A segment, a socket for sending it, and the socket's other end. Reads at that end do not block.
 type Sent = (Made, UnixStream, UnixStream);
 
 fn to_be_sent(_name: &str) -> Sent {
@@ -197,7 +198,7 @@ fn sent(name: &str) -> Sent {
     sent
 }
 
-/// Receives what was sent, if it was; and then what is sent now.
+/// Receives what the victim sent, if it did. Then receives what is sent now.
 fn receive(s: &Stage<Sent>) -> Told {
     let came = match Made::receive_from(&s.2) {
         Ok(segment) => use_it(&segment, false).map(|_| true)?,
@@ -206,7 +207,7 @@ fn receive(s: &Stage<Sent>) -> Told {
     };
     s.0.send_to(&s.1).map_err(text)?;
     use_it(&Made::receive_from(&s.2).map_err(text)?, false)?;
-    Ok(if came { "it came" } else { "it did not come" })
+    Ok(if came { "it came" } else { "the segment did not arrive" })
 }
 
 pub(super) fn operations() -> Vec<Box<dyn Operation>> {
@@ -301,13 +302,13 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
             operation("Segment", "send_to", to_be_sent)
                 .victim(|s| s.dies_in(|| s.0.send_to(&s.1)))
                 .after("newcomer", receive)
-                .sees(&["it did not come", "it came"]),
+                .sees(&["the segment did not arrive", "it came"]),
         ),
         Box::new(
             operation("Segment", "receive_from", sent)
                 .victim(|s| s.dies_in(|| Made::receive_from(&s.2)))
                 .after("newcomer", receive)
-                .sees(&["it came", "it did not come"]),
+                .sees(&["it came", "the segment did not arrive"]),
         ),
     ]
 }

@@ -1,4 +1,4 @@
-//! Semaphore. Permits that the victim has acquired are gone; those that it has released, or has
+//! Semaphore. Permits that the victim has acquired are gone. Permits that it has released, or has
 //! only waited for, are not.
 
 use super::operation::{Operation, Script, operation};
@@ -17,7 +17,7 @@ fn acquire(s: &Stage<World>, count: u32) -> Told {
     s.acquire_many(count).map(|()| "ok").map_err(|error| error.to_string())
 }
 
-/// Sleeps behind the victim.
+/// Sleeps behind the victim in the queue.
 fn acquire_later(s: &Stage<World>, count: u32) -> Told {
     acquire_when(s, count, Stage::until_the_victim_sleeps_for_good)
 }
@@ -29,12 +29,12 @@ fn acquire_when(s: &Stage<World>, count: u32, until: fn(&Stage<World>)) -> Told 
     acquire(s, count)
 }
 
-/// Sleeps while the victim has permits.
+/// Sleeps while the victim has all permits.
 fn acquire_when_none_is_left(s: &Stage<World>) -> Told {
     acquire_when(s, 1, Stage::until_the_victim_is_ready)
 }
 
-/// Releases one after the other when the victim and the second of the cast sleep for good.
+/// Releases one permit after the other when the victim and the second role sleep for good.
 fn release_when_both_sleep(s: &Stage<World>, count: u32) -> Told {
     release_when(s, count, Stage::until_the_victim_sleeps_for_good)
 }
@@ -48,13 +48,14 @@ fn release_when(s: &Stage<World>, count: u32, until: fn(&Stage<World>)) -> Told 
     Ok("")
 }
 
-/// Releases when the victim is dead, whatever that did.
+/// Releases after the victim's death, whatever the victim did.
 fn release_after_the_kill(s: &Stage<World>, count: u32) -> Told {
     s.comes_back_after_the_kill(s.attach())?;
     s.release_many(count).map(|()| "").map_err(|error| error.to_string())
 }
 
-/// Releases what the victim has not. (More than the sleepers want, so that it can be told.)
+/// Releases permits, unless the victim did. (More than the sleepers want, so that the two cases can
+/// be distinguished.)
 fn release_unless_it_did(s: &Stage<World>, wanted: u32) -> Told {
     s.comes_back_after_the_kill(s.attach())?;
     if s.available() > 0 {
@@ -72,7 +73,7 @@ fn count_the_rest(s: &Stage<World>) -> Told {
     }
 }
 
-/// Where two are acquired at once, or none.
+/// For victims that acquire two permits at once, or none.
 fn count_both_or_none(s: &Stage<World>) -> Told {
     match count_the_rest(s)? {
         "found one" => Err("one of two was acquired".into()),
@@ -80,7 +81,7 @@ fn count_both_or_none(s: &Stage<World>) -> Told {
     }
 }
 
-/// The victim has two permits when the second of the cast falls asleep.
+/// The victim has two permits when the second role falls asleep.
 fn permits_slept_on(s: &Stage<World>) -> SemaphorePermit<'_> {
     let permits = s.try_permits_for(2, s.timeout()).expect("free");
     s.victim_is_ready();

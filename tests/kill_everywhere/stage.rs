@@ -1,5 +1,5 @@
-//! Where the processes of one run meet: a page beside the segment that is tried, and what they find
-//! out about each other.
+//! The place where the processes of one run meet: a page of memory besides the segment under test.
+//! Also how they observe each other.
 
 use super::victim::{mark, trace_me};
 use std::fmt::Write as _;
@@ -8,23 +8,23 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
-/// What a survivor found: a short word for the table, or what is wrong.
+/// The report of a survivor: a short word for the table, or what is wrong.
 pub(crate) type Told = Result<&'static str, String>;
 
-/// The most processes of one run, beside the victim.
+/// The highest number of processes in one run, besides the victim.
 pub(crate) const MOST_ROLES: usize = 8;
 const LONGEST_REPORT: usize = 400;
 
-/// Memory that all processes of a run share, so that they do not need what is tried in order to
+/// Memory that all processes of a run share. So they need nothing of what is under test in order to
 /// meet.
 #[derive(Debug)]
 pub(crate) struct Board {
-    /// The thread that is to be killed, once it is ready; minus one, if it cannot be traced.
+    /// The thread that is to be killed, as soon as it is ready. Minus one if it cannot be traced.
     pub(crate) victim: AtomicI32,
     victim_is_ready: AtomicU32,
-    /// The victim executes instruction by instruction, which takes long.
+    /// The victim is single-stepped, which takes long.
     is_stepped: AtomicU32,
-    /// How the victim was seen asleep, by who traces it: 1 for a while, 2 for good.
+    /// How its tracer saw the victim asleep: 1 for a while, 2 for good.
     asleep: AtomicU32,
     killed: AtomicU32,
     ready: [AtomicU32; MOST_ROLES],
@@ -32,7 +32,7 @@ pub(crate) struct Board {
     reports: [Report; MOST_ROLES],
 }
 
-/// Length plus one, and bytes; 0 as long as there is none.
+/// Length plus one, and bytes; 0 as long as there is no report.
 #[derive(Debug)]
 struct Report {
     length: AtomicU32,
@@ -40,7 +40,7 @@ struct Report {
 }
 
 impl Board {
-    /// One for this process and those that it forks.
+    /// A board for this process and its forked children.
     pub(crate) fn new() -> &'static Self {
         // SAFETY: new memory of that size, never unmapped; zeros are a valid board.
         unsafe {
@@ -57,7 +57,7 @@ impl Board {
         }
     }
 
-    /// As new. Nobody of the run before is left.
+    /// Resets the board. No process of the run before is left.
     pub(crate) fn wipe(&self, is_stepped: bool) {
         self.is_stepped.store(is_stepped.into(), SeqCst);
         self.victim.store(0, SeqCst);
@@ -68,22 +68,23 @@ impl Board {
         self.reports.iter().for_each(|report| report.length.store(0, SeqCst));
     }
 
-    /// For who traces the victim: lets those go on who wait for this. Nobody else looks, or it
-    /// could be woken before it was seen asleep.
+    /// Called by the victim's tracer: lets the roles go on that wait for the victim's sleep. Only
+    /// the tracer looks for that sleep. Otherwise a role could wake the victim before the tracer
+    /// saw it asleep.
     pub(crate) fn tell_of_its_sleep(&self, sleep: Sleep) {
         self.asleep.fetch_max(sleep as u32, SeqCst);
     }
 
     pub(crate) fn tell_of_the_kill(&self) {
         self.killed.store(1, SeqCst);
-        // SAFETY: only names the word.
+        // SAFETY: the call only passes the word's address.
         unsafe { libc::syscall(libc::SYS_futex, self.killed.as_ptr(), libc::FUTEX_WAKE, i32::MAX) };
     }
 
     /// Waits for the kill, at most that long.
     fn nap(&self, most: Duration) {
         let timeout = libc::timespec { tv_sec: 0, tv_nsec: most.subsec_nanos().into() };
-        // SAFETY: a word that stays, and a timeout on the stack.
+        // SAFETY: a word that stays mapped, and a timeout on the stack.
         unsafe { libc::syscall(libc::SYS_futex, self.killed.as_ptr(), libc::FUTEX_WAIT, 0, &raw const timeout) };
     }
 
@@ -112,8 +113,7 @@ impl Board {
     }
 }
 
-/// What a process of a run has to do with: what was set up before anybody was there, and the
-/// others.
+/// What a role of a run works with: what was set up before the run, and the other roles.
 #[derive(Debug)]
 pub(crate) struct Stage<W> {
     world: W,
@@ -139,20 +139,20 @@ impl<W> Stage<W> {
         self.role.store(role, SeqCst);
     }
 
-    /// A name that a segment can have, for this run alone. Whatever in the shared-memory file
-    /// system contains it must be gone when the last survivor has ended.
+    /// A segment name for this run alone. When the last survivor has ended, the shared-memory file
+    /// system must contain no file whose name contains it.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// The victim's operation: it is killed after every instruction of this, in one run each. What
-    /// it gives is not dropped.
+    /// The victim's operation. It is killed after every instruction of it, once in each run. The
+    /// result is not dropped.
     pub(crate) fn dies_in<R>(&self, operation: impl FnOnce() -> R) {
         self.dies_from_here();
         self.dies_until_here(std::hint::black_box(operation()));
     }
 
-    /// For the victim of an operation that calls back: begins in there what ends
+    /// For a victim whose operation calls back: begins, in the callback, the part that ends
     /// [outside](Self::dies_until_here).
     pub(crate) fn dies_from_here(&self) {
         // SAFETY: gettid and getpid have no preconditions.
@@ -162,7 +162,7 @@ impl<W> Stage<W> {
         mark(process, thread);
     }
 
-    /// The end of the victim's operation, and what came of it.
+    /// The end of the victim's operation, with its result.
     pub(crate) fn dies_until_here<R>(&self, result: R) {
         // SAFETY: as above.
         let (process, thread) = unsafe { (libc::getpid(), libc::gettid()) };
@@ -171,13 +171,13 @@ impl<W> Stage<W> {
         self.until_the_kill();
     }
 
-    /// A timeout that the victim can spend asleep: long enough to come to its sleep.
+    /// A timeout for the victim's sleep, long enough that the victim falls asleep before it ends.
     pub(crate) fn timeout(&self) -> Duration {
         Duration::from_millis(if self.board.is_stepped.load(SeqCst) == 0 { 100 } else { 1_000 })
     }
 
-    /// For one that is to decide, when the victim is dead, whether others are owed something: takes
-    /// part by `attach` already, because whoever comes wakes sleepers, and waits for the kill.
+    /// For a role that decides after the victim's death whether it must help others. It has called
+    /// `attach` already, because a newcomer would wake sleepers. Waits for the kill.
     pub(crate) fn comes_back_after_the_kill<E: core::fmt::Display, R>(
         &self,
         attach: Result<R, E>,
@@ -188,14 +188,14 @@ impl<W> Stage<W> {
         Ok(())
     }
 
-    /// For one whose end, at the end of its role, is to be a death like the victim's: it does not
-    /// stay for the others.
+    /// For a role whose end is to be a death like the victim's. The role does not stay for the
+    /// others.
     pub(crate) fn ends_by_death(&self) {
         self.is_mortal.store(1, SeqCst);
     }
 
-    /// Stays until these have told: every end of a participant wakes all who sleep, who then would
-    /// not have got through by themselves.
+    /// Stays until these roles have reported. The end of a participant wakes all sleepers, which
+    /// then would not have got through by themselves.
     pub(crate) fn stay_for(&self, roles: impl Iterator<Item = usize>) {
         if self.is_mortal.load(SeqCst) != 0 {
             return;
@@ -207,35 +207,35 @@ impl<W> Stage<W> {
         }
     }
 
-    /// Tells that the next in the cast may begin. Not needed by a role that ends, or falls asleep
-    /// without a timeout.
+    /// Lets the next role begin. A role need not call this if it ends, or falls asleep without a
+    /// timeout.
     pub(crate) fn ready(&self) {
         self.board.ready[self.role.load(SeqCst)].store(1, SeqCst);
     }
 
-    /// For the victim: lets those go on who wait for it to be ready, such as sleepers, who sleep on
-    /// what it holds.
+    /// For the victim: lets the roles go on that wait for it, such as sleepers that wait for what
+    /// it holds.
     pub(crate) fn victim_is_ready(&self) {
         self.board.victim_is_ready.store(1, SeqCst);
     }
 
-    /// Waits until the victim [says so](Self::victim_is_ready), or is dead.
+    /// Waits until the victim [is ready](Self::victim_is_ready), or is dead.
     pub(crate) fn until_the_victim_is_ready(&self) {
         self.until(|| self.board.victim_is_ready.load(SeqCst) != 0);
     }
 
-    /// For the victim: waits until those of the cast, by number, sleep for good.
+    /// For the victim: waits until these roles, by number, sleep for good.
     pub(crate) fn until_they_sleep(&self, roles: &[usize]) {
         let sleeps = |role: &usize| sleep_of(self.board.processes[*role].load(SeqCst)) == Some(Sleep::ForGood);
         self.until(|| roles.iter().all(sleeps));
     }
 
-    /// For a role whose thread ends with what `leak` has leaked, and whose process lives until the
-    /// victim is dead.
+    /// For a role whose thread leaks something and ends, and whose process lives until the victim
+    /// is dead.
     ///
-    /// It waits for that thread awake: whoever sleeps without a timeout counts as
-    /// [ready](Self::ready), as one does that joins a thread, and the victim would come before the
-    /// leak.
+    /// The role waits awake for that thread. A role that sleeps without a timeout counts as
+    /// [ready](Self::ready), and joining a thread is such a sleep. The victim would then begin
+    /// before the leak.
     pub(crate) fn leaks_in_a_thread(&self, leak: impl FnOnce() + Send) -> Told {
         let threads = || std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
         std::thread::scope(|scope| {
@@ -260,7 +260,7 @@ impl<W> Stage<W> {
         }
     }
 
-    /// Waits until the victim sleeps on a futex, be it for a moment, or is dead.
+    /// Waits until the victim sleeps on a futex, even if briefly, or is dead.
     pub(crate) fn until_the_victim_sleeps(&self) {
         self.until(|| self.board.asleep.load(SeqCst) >= Sleep::ForAWhile as u32);
     }
@@ -270,7 +270,7 @@ impl<W> Stage<W> {
         self.until(|| self.board.asleep.load(SeqCst) >= Sleep::ForGood as u32);
     }
 
-    /// Does not look often: whoever looks is on the victim's processor.
+    /// Does not check often: this process runs on the victim's processor.
     fn until(&self, done: impl Fn() -> bool) {
         while !self.is_over() && !done() {
             self.board.nap(Duration::from_micros(100));
@@ -287,7 +287,7 @@ pub(crate) enum Sleep {
     ForGood = 2,
 }
 
-/// How a thread sleeps on a futex, if it does: by the system call that it is in.
+/// How a thread sleeps on a futex, if it does, judged by its current system call.
 pub(crate) fn sleep_of(thread: i32) -> Option<Sleep> {
     let mut path = String::new();
     write!(path, "/proc/{thread}/syscall").expect("a string takes everything");
@@ -307,8 +307,8 @@ pub(crate) fn sleep_of(thread: i32) -> Option<Sleep> {
     waits.then_some(if timeout == 0 { Sleep::ForGood } else { Sleep::ForAWhile })
 }
 
-/// The status of a child (minus the signal, if one ended it), if it has ended. It is reaped then.
-/// The stops of one that is traced stay to be waited for.
+/// The status of a child (minus the signal, if one ended it), if it has ended. The child is then
+/// reaped. Stops of a traced child remain to be waited for.
 pub(crate) fn has_ended(process: i32) -> Option<i32> {
     let only_look = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
     // SAFETY: zeros are a valid record, which is filled; a child of ours.

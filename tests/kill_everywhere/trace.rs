@@ -1,37 +1,39 @@
-//! Where a victim came by, from mark to mark: the instructions after which the next ones are
-//! killed, and the ways there.
+//! The way of a victim through its operation, from mark to mark: the instructions after which later
+//! victims are killed, and how to get there.
 
 use super::arch;
 use std::collections::HashMap;
 
-/// Where a victim came by, from mark to mark.
+/// The way of a victim through its operation, from mark to mark.
 #[derive(Debug, Default)]
 pub(crate) struct Trace {
-    /// The address of each instruction; 0 where that cannot be known.
+    /// The address of each instruction; 0 where it is not known.
     addresses: Vec<u64>,
-    /// The instructions that changed what is shared.
+    /// The instructions that changed shared memory.
     changes: Vec<usize>,
     /// The instructions that slept.
     slept: Vec<usize>,
-    /// The cheapest way to each.
+    /// The cheapest way to each instruction.
     legs: Vec<Leg>,
-    /// There was no time to write more of the operation down.
+    /// There was no time to record the rest of the operation.
     is_cut: bool,
 }
 
-/// Where a victim is killed.
+/// The point where a victim is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Point {
     /// After so many instructions of its operation.
     After(usize),
-    /// In the instruction after so many, which is a system call, as soon as it sleeps there.
+    /// In the instruction after so many, which is a system call, as soon as the victim sleeps
+    /// there.
     AsleepAfter(usize),
-    /// As soon as it sleeps for the first time in a run that is not held up. (A nap of a
-    /// millisecond is over before one that is stepped comes to it.)
+    /// As soon as the victim sleeps for the first time in a run at full speed. (A short sleep of a
+    /// millisecond is over before a single-stepped victim gets there.)
     FirstSleep,
 }
 
-/// How carefully a victim is led, from the fastest way to that from which the fewest go astray.
+/// How carefully a victim is led. The first is the fastest; with the last, the fewest runs go
+/// astray.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Care {
     No,
@@ -42,26 +44,27 @@ pub(crate) enum Care {
 /// The last part of the way to an instruction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Leg {
-    /// From the instruction before.
+    /// A single step from the instruction before.
     Step,
-    /// From this earlier instruction, by a breakpoint: until the address comes for the next time.
+    /// A breakpoint, set at this earlier instruction: runs until the address comes for the next
+    /// time.
     HopFrom(usize),
 }
 
 impl Trace {
-    /// The next instruction is at this address.
+    /// Records that the next instruction is at this address.
     pub(crate) fn note(&mut self, address: u64) {
         self.addresses.push(address);
     }
-    /// The last instruction slept.
+    /// Records that the last instruction slept.
     pub(crate) fn note_sleep(&mut self) {
         self.slept.push(self.addresses.len() - 1);
     }
-    /// The last instruction, or somebody else meanwhile, changed what is shared.
+    /// Records that the last instruction changed shared memory, or another process did meanwhile.
     pub(crate) fn note_change(&mut self) {
         self.changes.push(self.addresses.len() - 1);
     }
-    /// The operation goes on where this trace ends.
+    /// Records that the operation goes on where this trace ends.
     pub(crate) fn end_before_the_operation(&mut self) {
         self.is_cut = true;
     }
@@ -72,7 +75,7 @@ impl Trace {
         self.slept.len()
     }
 
-    /// A point as people want it.
+    /// A description of the point for people.
     pub(crate) fn describe(&self, point: Point) -> String {
         let (after, asleep) = match point {
             Point::After(after) => (after, ""),
@@ -82,7 +85,7 @@ impl Trace {
         format!("after {after} of {} instructions{asleep}, at {}", self.length(), place(self.address(after)))
     }
 
-    /// How many instructions the operation has.
+    /// The number of instructions of the operation.
     pub(crate) fn length(&self) -> usize {
         self.addresses.len()
     }
@@ -92,7 +95,7 @@ impl Trace {
     }
 
     /// After every instruction, and in every sleep. A repeated string instruction (`rep movsb`)
-    /// stays where it is: it counts after its 1st, 2nd, 4th, 8th… repetition.
+    /// stays at its address: it counts after its 1st, 2nd, 4th, 8th… repetition.
     pub(crate) fn every_point(&self) -> Vec<Point> {
         let mut points = Vec::new();
         let mut repeated = 0usize;
@@ -107,9 +110,10 @@ impl Trace {
         points
     }
 
-    /// About `most` points: a half evenly spread; the others before and after instructions that
-    /// change what is shared, system calls and locked instructions, evenly chosen of each kind; in
-    /// every sleep; at both ends. Also tells the spread.
+    /// About `most` points. Half of them are evenly spread. The others are before and after
+    /// instructions that change shared memory, system calls and locked instructions, evenly chosen
+    /// of each kind; in every sleep; and at both ends. Also returns the distance of the evenly
+    /// spread points.
     pub(crate) fn some_points(&self, most: usize) -> (Vec<Point>, usize) {
         let every = self.every_point();
         let stride = every.len().div_ceil(most / 2).max(1);
@@ -131,8 +135,8 @@ impl Trace {
     }
 
     /// Finds the cheapest way to each instruction. A hop leads to the next time that an address
-    /// comes, so it may begin anywhere after the last time. (At that time itself it would not get
-    /// off the ground: there is the breakpoint.)
+    /// comes, so it may begin anywhere after the last time. (It cannot begin exactly there: the
+    /// breakpoint would stop it at once.)
     pub(crate) fn find_ways(&mut self) {
         const STEP: u32 = 2;
         const HOP: u32 = 1;
@@ -159,10 +163,10 @@ impl Trace {
         }
     }
 
-    /// A way to an instruction by which few runs go astray: to an address before it that comes for
-    /// the first time, and by steps from there. (Loops over what is in /proc take another turn in
-    /// every run.) With `more` care it is not the last such address: that may be one that is not
-    /// come by in every run.
+    /// A way to an instruction by which few runs go astray. It hops to an earlier address that
+    /// comes for the first time, and steps from there. (Loops over what is in /proc differ in every
+    /// run.) With `more` care it does not use the last such address, because not every run may
+    /// reach that.
     pub(crate) fn careful_way(&self, to: usize, more: bool) -> Vec<Option<u64>> {
         let mut landmarks = (1..=to).rev().filter(|at| !self.addresses[..*at].contains(&self.addresses[*at]));
         let landmark = landmarks.nth(if more { 20 } else { 0 }).filter(|_| arch::HAS_BREAKPOINTS);
@@ -171,7 +175,7 @@ impl Trace {
         hop.into_iter().chain(std::iter::repeat_n(None, steps)).collect()
     }
 
-    /// The way to an instruction: addresses to hop to, and `None` for a step.
+    /// The way to an instruction: an address for each hop, and `None` for each step.
     pub(crate) fn way(&self, to: usize) -> Vec<Option<u64>> {
         let mut way = Vec::new();
         let mut at = to;
@@ -188,8 +192,8 @@ impl Trace {
     }
 }
 
-/// The segments without a name that this process has mapped: what victims change in there can be
-/// seen from here.
+/// The unnamed segments that this process has mapped. What victims change in them is visible from
+/// here.
 #[derive(Debug)]
 pub(crate) struct Shared {
     ranges: Vec<(u64, u64)>,
@@ -205,13 +209,13 @@ impl Shared {
         shared
     }
 
-    /// Whether anything there is another than at the last look.
+    /// Whether anything in them has changed since the last call.
     pub(crate) fn has_changed(&mut self) -> bool {
         let mut changed = false;
         let words = self.ranges.iter().flat_map(|(start, end)| (*start..*end).step_by(8));
         for (index, address) in words.enumerate() {
-            // SAFETY: mapped and readable, as the kernel says; whole words of plain numbers, which
-            // others write meanwhile.
+            // SAFETY: mapped and readable, as the kernel says. They are whole words of plain
+            // numbers, which others write meanwhile.
             let word = unsafe { (address as *const u64).read_volatile() };
             match self.seen.get_mut(index) {
                 Some(seen) => {
@@ -225,14 +229,15 @@ impl Shared {
     }
 }
 
-/// The addresses of a line of a process's map.
+/// The range of addresses in a line of a process's map.
 fn range(line: &str) -> Option<(u64, u64)> {
     let (start, end) = line.split_once(' ')?.0.split_once('-')?;
     let number = |text| u64::from_str_radix(text, 16).ok();
     Some((number(start)?, number(end)?))
 }
 
-/// Numbers of which the smallest in a range is found quickly: a binary tree of the smallest of two.
+/// Numbers of which the smallest in a range is found quickly: a binary tree in which each node is
+/// the smaller of two.
 #[derive(Debug)]
 struct Cheapest {
     leaves: usize,
@@ -256,7 +261,7 @@ impl Cheapest {
             self.tree[node] = self.tree[2 * node].min(self.tree[2 * node + 1]);
         }
     }
-    /// The smallest in `begin..end`, and its place.
+    /// The smallest number in `begin..end`, and its place.
     fn cheapest(&self, begin: usize, end: usize) -> (u32, usize) {
         let (mut begin, mut end) = (self.leaves + begin, self.leaves + end);
         let mut best = (u32::MAX, 0);
@@ -276,7 +281,7 @@ impl Cheapest {
     }
 }
 
-/// An address as debuggers want it: its file, and the offset in there.
+/// An address in the form for debuggers: its file, and the offset in it.
 fn place(address: u64) -> String {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
     let found = maps.lines().find_map(|line| {

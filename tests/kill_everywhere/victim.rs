@@ -1,10 +1,10 @@
-//! A victim under ptrace: taken to a certain instruction of its operation, and killed there.
+//! A victim under ptrace. It is led to a certain instruction of its operation, and killed there.
 //!
-//! One run is stepped through from mark to mark and written down, as a [`Trace`]. Later runs are
-//! led along it: where the processor is known to us, from breakpoint to breakpoint in as few hops
-//! as get there, because single steps cost 20 µs each in a virtual machine; elsewhere by single
-//! steps. A run that takes another way (it waits longer, finds a slot elsewhere) and misses its
-//! breakpoint is tried again, more carefully.
+//! One run is stepped through from mark to mark and recorded as a [`Trace`]. Later runs are led
+//! along the trace. On processors that we know, breakpoints lead them there in as few hops as
+//! possible, because a single step costs 20 µs in a virtual machine. On others, single steps do. A
+//! run may take another way: it waits longer, or finds another slot. If it misses its breakpoint,
+//! the point is tried again, more carefully.
 
 use super::arch;
 use super::operation::fork_bound;
@@ -13,11 +13,11 @@ use super::trace::{Care, Point, Shared, Trace};
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
-/// How long a victim may take from one stop to the next.
+/// The longest time from one stop of a victim to the next.
 const STOPS_WITHIN: Duration = Duration::from_secs(5);
 
-/// No operation has so many. (Where atomics are loops of load-exclusive and store-exclusive, a
-/// single-stepped one never ends.)
+/// No operation has so many instructions. (Where atomics are loops of load-exclusive and
+/// store-exclusive, a single-stepped loop never ends.)
 const MOST_INSTRUCTIONS: usize = 1_000_000;
 
 /// What `ptrace` takes as a request.
@@ -30,20 +30,20 @@ type Request = libc::c_int;
 #[derive(Debug)]
 pub(crate) struct Victim {
     process: i32,
-    /// 0: it has not begun yet.
+    /// 0 before the thread has begun.
     thread: i32,
 }
 
 /// Why the victim stands still.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stop {
-    /// One instruction was executed, or there is a breakpoint.
+    /// It executed one instruction, or hit a breakpoint.
     Trap,
     /// It marked the beginning or the end of its operation.
     Mark,
-    /// It does not: it has ended, with this status (minus the signal, if one ended it).
+    /// It does not stand still: it has ended, with this status (minus the signal, if one ended it).
     Ended(i32),
-    /// It does not: it sleeps in a system call.
+    /// It does not stand still: it sleeps in a system call.
     Asleep,
 }
 
@@ -77,26 +77,26 @@ pub(crate) fn can_trace() -> Result<(), String> {
         .map_err(|error| format!("the system call that a child sleeps in cannot be seen ({error})"))
 }
 
-/// Asks to be traced by the parent. To be called by the thread that is to be killed.
+/// Asks to be traced by the parent. Called by the thread that is to be killed.
 pub(crate) fn trace_me() -> bool {
-    // SAFETY: changes nothing but who is told of this thread's stops.
+    // SAFETY: only changes which process is notified of this thread's stops.
     unsafe { libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0) == 0 }
 }
 
-/// Stops the calling thread, which is traced, until it is led on.
+/// Stops the calling thread, which is traced, until the tracer continues it.
 pub(crate) fn mark(process: i32, thread: i32) {
-    // SAFETY: a stop of the calling thread. A bare system call: it is part of what is stepped
-    // through.
+    // SAFETY: a stop of the calling thread. It is a bare system call, because it is part of the
+    // code that is stepped through.
     unsafe { libc::syscall(libc::SYS_tgkill, process, thread, libc::SIGSTOP) };
 }
 
 impl Victim {
-    /// A child process, which is to call [`Stage::dies_in`](super::stage::Stage::dies_in).
+    /// A child process, which will call [`Stage::dies_in`](super::stage::Stage::dies_in).
     pub(crate) fn new(process: i32) -> Self {
         Self { process, thread: 0 }
     }
 
-    /// Waits until it stands at the beginning of its operation.
+    /// Waits until the victim is at the beginning of its operation.
     pub(crate) fn wait_for_its_mark(&mut self, board: &Board) -> Result<(), String> {
         let begin = Instant::now();
         while self.thread == 0 {
@@ -121,7 +121,7 @@ impl Victim {
         Ok(())
     }
 
-    /// Steps through the operation, to its end, or as far as it gets `within` this time.
+    /// Steps through the operation to its end, or as far as it gets `within` this time.
     pub(crate) fn record(&self, board: &Board, within: Option<Duration>) -> Result<Trace, String> {
         let mut trace = Trace::default();
         let mut shared = Shared::look();
@@ -133,7 +133,7 @@ impl Victim {
                 return Ok(trace);
             }
             if trace.length() == MOST_INSTRUCTIONS {
-                return Err("the victim goes round in circles".into());
+                return Err("the victim runs in circles".into());
             }
             let address = arch::address(self.thread);
             trace.note(address);
@@ -156,7 +156,7 @@ impl Victim {
         }
     }
 
-    /// Leads it to the point. False if it came to its end before.
+    /// Leads the victim to the point. False if the victim came to its end before.
     pub(crate) fn go_to(&self, board: &Board, point: Point, trace: &Trace, care: Care) -> Result<bool, String> {
         let (after, asleep) = match point {
             Point::After(after) => (after, false),
@@ -191,7 +191,7 @@ impl Victim {
         Ok(true)
     }
 
-    /// Leads it to where the address comes for the next time.
+    /// Runs the victim until the address comes for the next time.
     fn run_to(&self, board: &Board, address: u64) -> Result<bool, String> {
         let there = arch::Breakpoint::insert(self.thread, address);
         self.resume(libc::PTRACE_CONT)?;
@@ -210,14 +210,14 @@ impl Victim {
         }
     }
 
-    /// Executes the instruction at the address, at which it stands.
+    /// Executes the instruction at the address, at which the victim is.
     fn step(&self, board: &Board, address: u64, or_sleep: bool) -> Result<Stop, String> {
         self.resume(libc::PTRACE_SINGLESTEP)?;
         if !arch::is_computation(address) {
             return self.wait(board, or_sleep);
         }
-        // It cannot sleep there, so it is waited for without looking for that: looking costs more
-        // than the step where others want the processor, too.
+        // The victim cannot sleep there, so this waits without checking for a sleep. If others need
+        // the processor, too, that check costs more than the step.
         let mut status = 0;
         // SAFETY: our own child or its thread.
         let answer = unsafe { libc::waitpid(self.thread, &mut status, libc::__WALL) };
@@ -227,8 +227,8 @@ impl Victim {
         stop_of(status)
     }
 
-    /// Waits for the next stop; `or_sleep`: or until it sleeps on a futex. Otherwise tells the
-    /// others of its sleep.
+    /// Waits for the next stop; with `or_sleep`, also for a sleep on a futex. Without it, the
+    /// others are notified of a sleep.
     fn wait(&self, board: &Board, or_sleep: bool) -> Result<Stop, String> {
         let begin = Instant::now();
         for round in 0u32.. {
@@ -252,7 +252,7 @@ impl Victim {
                 board.tell_of_its_sleep(sleep);
             }
             if begin.elapsed() > STOPS_WITHIN {
-                return Err("the victim came to no end: it does not get through itself".into());
+                return Err("the victim did not come to its end: it does not get through itself".into());
             }
             pause(begin);
         }
@@ -260,7 +260,7 @@ impl Victim {
     }
 }
 
-/// Why a victim of this status, as `waitpid` tells it, stands still.
+/// The reason why a victim with this status from `waitpid` stands still.
 fn stop_of(status: i32) -> Result<Stop, String> {
     match () {
         () if libc::WIFSTOPPED(status) => match libc::WSTOPSIG(status) {
@@ -273,8 +273,8 @@ fn stop_of(status: i32) -> Result<Stop, String> {
     }
 }
 
-/// What one step costs here, between a victim and this process, on whatever processors they are.
-/// Zero if it cannot be found out.
+/// The cost of one step here, between a victim and this process, on whatever processors they run.
+/// Zero if it cannot be measured.
 pub(crate) fn price_of_a_step() -> Duration {
     const STEPS: u32 = 2_000;
     let board = Board::new();
@@ -302,13 +302,13 @@ pub(crate) fn price_of_a_step() -> Duration {
 
 impl Drop for Victim {
     fn drop(&mut self) {
-        // SAFETY: our own child. (If it was reaped already because it ended by itself, nobody else
-        // has its id this soon.)
+        // SAFETY: our own child. (If the victim ended by itself and is reaped already, no other
+        // process has its id this soon.)
         unsafe { libc::kill(self.process, libc::SIGKILL) };
-        // The thread first: its process does not end before it is reaped by who traces it.
+        // The thread first: its process does not end before the tracer has reaped the thread.
         for task in [self.thread, self.process] {
-            // The thread may be the process, and 0 is no thread. A stop from before the signal may
-            // come first.
+            // The thread may be the process itself, and 0 is no thread. A stop from before the
+            // signal may be reported first.
             let mut stopped = task > 0;
             while stopped {
                 let mut status = 0;
@@ -320,8 +320,8 @@ impl Drop for Victim {
     }
 }
 
-/// A moment in which others run: a short one, but where one has waited for long already, which
-/// takes processors from others.
+/// A pause in which others run. It is short at first. After a long wait it is longer, to leave the
+/// processors to others.
 pub(crate) fn pause(since: Instant) {
     std::thread::sleep((since.elapsed() / 16).clamp(Duration::from_micros(20), Duration::from_millis(1)));
 }

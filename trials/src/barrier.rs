@@ -11,10 +11,10 @@ use outlive::raw::{Barrier, Id, Participant};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The parties of the barrier under trial: fewer than participants.
+/// The parties of the barrier under trial. There are more participants.
 pub const PARTIES: usize = 2;
 
-/// The bits of its generations: so few that they come round again and again.
+/// The bits of its generations. There are so few that the generations wrap again and again.
 const BITS: u32 = 2;
 
 /// What can be done with a barrier.
@@ -22,21 +22,22 @@ const BITS: u32 = 2;
 pub enum Operation {
     /// Waits for the others.
     Wait,
-    /// Waits for the others; if all are there by this, they wait on until the caller says so.
+    /// Waits for the others. If the deadline finds all there, they wait on until the caller
+    /// finishes.
     WaitToRun,
-    /// The runner says so.
+    /// The runner releases the others.
     Finish,
     /// The runner says that it cannot.
     AbortRun,
-    /// Breaks it.
+    /// Breaks the barrier.
     Abort,
-    /// Mends it.
+    /// Makes the barrier usable again.
     Reset,
-    /// Declares to come.
+    /// Becomes a member, which promises to come.
     Join,
-    /// Takes that back.
+    /// Stops being a member.
     Leave,
-    /// Looks whether it is broken.
+    /// Checks whether the barrier is broken.
     IsBroken,
 }
 
@@ -60,7 +61,7 @@ pub enum Answer {
     Leader(Met),
     /// All have arrived, and wait for the caller.
     Runner(Met),
-    /// Some will not.
+    /// The parties do not meet.
     Failed(NotPassed),
     /// Done.
     Done,
@@ -73,25 +74,25 @@ pub enum Answer {
 /// Where and when they met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Met {
-    /// As far as the bits go.
+    /// The lowest bits of the generation.
     generation: u32,
-    /// The place: whichever it is.
+    /// The place in that generation; any place is right.
     index: usize,
 }
 
-/// The barrier as it should be. It is broken here as soon as there is a reason, which somebody has
-/// yet to find.
+/// The barrier as it should be. Here it is broken as soon as there is a reason. The real one breaks
+/// when a participant finds the reason.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct BarrierReference {
     generation: u32,
     arrived: BTreeSet<Id>,
     runner: Option<Id>,
-    /// Those who have met, and have not returned yet, and in which generation they have. They keep
-    /// their places.
+    /// Parties that have met, and have not returned yet, each with its generation. They keep their
+    /// places.
     released: BTreeMap<Id, u32>,
-    /// The generation and place of all who have returned from one.
+    /// The generation and place of all parties that have returned from a meeting.
     met: BTreeSet<(u32, usize)>,
-    /// Those who have to learn that it broke.
+    /// Parties that still have to learn that the barrier broke.
     failed: BTreeSet<Id>,
     broken: Broken,
     members: Vec<Id>,
@@ -103,7 +104,7 @@ pub struct BarrierReference {
 enum Broken {
     #[default]
     Not,
-    /// There is a reason.
+    /// There is a reason, which nobody may have found yet.
     Due,
     Told,
 }
@@ -157,13 +158,12 @@ impl BarrierReference {
         new
     }
 
-    /// An answer that says where the caller met the others, in this generation; where, is left
-    /// open.
+    /// The answer that the caller met the others in this generation. The place is left open.
     fn met_in(&self, generation: u32) -> Met {
         Met { generation: generation & ((1 << BITS) - 1), index: 0 }
     }
 
-    /// Its end, if it does not have to wait: whose death it was is left open.
+    /// The outcome of a wait, if it need not sleep. Which death broke the barrier is left open.
     fn wait(&self, who: Id, runs: bool) -> Option<(Answer, Self)> {
         let is_over = (Answer::Failed(NotPassed::Broken { died: None }), self.without(who));
         if let Some(generation) = self.released.get(&who) {
@@ -181,7 +181,8 @@ impl BarrierReference {
     }
 
     fn times_out(&self, who: Id) -> (Answer, Self) {
-        // In its last look it takes a place if there is one: then it has arrived, and gives up.
+        // In its last check the waiter takes a place if there is one. Then it has arrived, and
+        // gives up.
         let here = self.with(who);
         let has_arrived = here.arrived.contains(&who);
         let after = if has_arrived { here.breaks(Broken::Told).without(who) } else { self.clone() };
@@ -194,7 +195,7 @@ impl Reference for BarrierReference {
     type Answer = Answer;
 
     fn allows(&self, who: Id, operation: &Operation) -> bool {
-        // The barrier may have been broken since; then the one that runs has to learn that.
+        // The barrier may have been broken since. Then the runner has to learn that.
         let runs = self.runner == Some(who) || self.failed.contains(&who);
         match operation {
             Operation::Finish | Operation::AbortRun => runs,
@@ -237,8 +238,8 @@ impl Reference for BarrierReference {
     fn after(&self, who: Id, operation: &Operation, answer: &Answer) -> Option<Self> {
         let (expected, mut after) = self.apply(who, operation);
         let is_right = match (expected, *answer) {
-            // Each has an index of its own. That of a runner whose run is broken another may have
-            // again.
+            // Each has an index of its own. The index of a runner may be used again if its run was
+            // broken.
             (Answer::Runner(expected), Answer::Runner(met)) => {
                 met.index < PARTIES && met.generation == expected.generation
             }
@@ -248,7 +249,7 @@ impl Reference for BarrierReference {
                     && met.generation == expected.generation
                     && after.met.insert((generation, met.index))
             }
-            // Somebody that has died, or nobody.
+            // A participant that has died, or none.
             (Answer::Failed(NotPassed::Broken { .. }), Answer::Failed(NotPassed::Broken { died })) => {
                 died.is_none_or(|died| self.dead.contains(&died))
             }
@@ -272,8 +273,8 @@ impl Reference for BarrierReference {
     fn halfway(&self, who: Id, operation: &Operation) -> Vec<Self> {
         let mut states = vec![self.clone(), self.begins_to_wait(who, operation), self.apply(who, operation).1];
         if matches!(operation, Operation::Reset | Operation::AbortRun) {
-            // Broken already, and the first so many of the dead members forgiven: with the
-            // forgiver's own name in their places, until it has reset.
+            // Broken already, and some of the dead members, in order, are forgiven. The resetting
+            // participant's own name stands in their places until it has reset.
             let mut broken = self.breaks(Broken::Told);
             let mut reset = self.apply(who, operation).1;
             states.push(broken.clone());

@@ -1,4 +1,5 @@
-//! A segment of arbitrary bytes: opened, and if that is not refused, used with every primitive.
+//! A segment of arbitrary bytes. It is opened, and if that is not refused, used with every
+//! primitive.
 
 use crate::operations::MOST_PRIMITIVES;
 use arbitrary::Unstructured;
@@ -40,8 +41,8 @@ type Any = Segment<Everything, Room>;
 
 const TIMEOUT: Duration = Duration::from_micros(300);
 
-/// What can be done with each primitive: the function gets the number of an operation. It may
-/// answer anything, within its timeout. **A primitive is registered here**, at the end.
+/// The operations of each primitive: the function gets the number of an operation. Any answer is
+/// right if it comes within the timeout. **A primitive is registered here**, at the end.
 const PRIMITIVES: &[fn(&Any, u8)] =
     &[segment, mutex, lock, semaphore, pool, rwlock, reentrant, condvar, event, barrier, once];
 
@@ -122,7 +123,7 @@ fn rwlock(all: &Any, operation: u8) {
             table[0] = table[0].wrapping_add(1);
             table.mark_consistent();
         })),
-        // It waits only for readers that have just come, and there were none.
+        // The downgrade waits only for readers that have just come, and there were none.
         4 => drop(guard(all.table.try_write_for(TIMEOUT)).map(RwLockWriteGuard::downgrade)),
         _ => drop(all.table.is_inconsistent()),
     }
@@ -139,7 +140,7 @@ fn reentrant(all: &Any, operation: u8) {
     }
 }
 
-/// With locks that nobody keeps: who comes back from a wait takes the lock again, however long that
+/// With locks that nobody keeps: a waiter takes the lock again when it returns, however long that
 /// takes.
 fn condvar(all: &Any, operation: u8) {
     match operation % 5 {
@@ -172,8 +173,8 @@ fn barrier(all: &Any, operation: u8) {
     }
 }
 
-/// There is no deadline here: so only if nobody is at it, or one might wait for a word of these
-/// bytes that happens to name a participant who is there.
+/// There is no deadline here. So this begins only if there is no initialiser. Otherwise it might
+/// wait for a word of these bytes that happens to name a present participant.
 fn once(all: &Any, operation: u8) {
     let nobody = |once: &Once| format!("{once:?}").contains("initialiser: None");
     // SAFETY: repr(C), and its once is the first field.
@@ -190,24 +191,24 @@ fn once(all: &Any, operation: u8) {
 struct Input {
     participants: u8,
     room: u8,
-    /// Bytes of the header that are changed: where, by what.
+    /// The changed bytes of the header: each with its place and its change.
     header: Vec<(u8, u8)>,
-    /// Whether the header's hash is made right again.
+    /// Whether the header's hash is corrected afterwards.
     hashed: bool,
-    /// Somebody has it mapped meanwhile.
+    /// Whether another process has the segment mapped meanwhile.
     joined: bool,
-    /// By how much the file is longer or shorter than it should be.
+    /// How much longer or shorter than it should be the file is.
     length: isize,
     here: Vec<u8>,
     in_another_thread: Vec<u8>,
-    /// What is behind the header, again and again.
+    /// The bytes behind the header, repeated.
     body: Vec<u8>,
 }
 
 impl Input {
     fn of(bytes: &mut Unstructured<'_>) -> arbitrary::Result<Self> {
         let (participants, room, kind) = bytes.arbitrary::<(u8, u8, u8)>()?;
-        // Most headers are good: behind a bad one there is nothing to be found.
+        // Most headers are good: nothing can be found behind a bad one.
         let changes = if kind % 4 == 0 { kind / 4 % 4 } else { 0 };
         let header = (0..changes).map(|_| bytes.arbitrary()).collect::<arbitrary::Result<_>>()?;
         let length = if kind / 16 == 1 { bytes.arbitrary::<i16>()?.into() } else { 0 };
@@ -231,23 +232,24 @@ impl Input {
     }
 }
 
-/// Far more than any operation should take, on a machine with much else to do.
+/// Far more than any operation should take, even on a busy machine.
 const LONGEST: Duration = Duration::from_secs(20);
 
-/// The length of the header that is judged.
+/// The length of the header that is checked.
 const HEADER: usize = 156;
-/// Where in it the number of participants is, and the hash of all that is before it.
+/// The offsets in the header of the number of participants, and of the hash of all that is before
+/// the hash.
 const PARTICIPANTS: usize = 104;
 const HASH: usize = 112;
-/// Where the participant table is, and what one participant takes there.
+/// The offset of the participant table, and the size of its entry for one participant.
 const TABLE: usize = 512;
 const SLOT: usize = 128;
 
 /// The body of the fuzz target.
 ///
 /// # Panics
-/// If an operation does, or takes much longer than its timeout; or if what is refused is changed by
-/// that.
+/// If an operation panics, or takes much longer than its timeout. Also if a refused segment was
+/// changed.
 pub fn run_bytes(bytes: &[u8]) {
     let Ok(input) = Input::of(&mut Unstructured::new(bytes)) else { return };
     let directory = tempfile::tempdir().expect("a directory");
@@ -255,14 +257,14 @@ pub fn run_bytes(bytes: &[u8]) {
     let options = Segment::<Everything>::options()
         .participants(usize::from(input.participants % 8) + 1)
         .room::<Room>(usize::from(input.room % 16));
-    // As long as somebody has it mapped, who opens it joins: what is in the table is believed, as
-    // far as it can be. If nobody has, the table is freed.
+    // While the segment is mapped, an opener joins, and believes what is in the table as far as
+    // possible. If it is not mapped, the table is freed.
     let kept = Some(options.create(&path, |_, _| {}).expect("a new segment")).filter(|_| input.joined);
     let written = overwrite(&path, &input);
     let inspected = outlive::inspect(&path);
     match options.open(&path) {
         Ok(segment) => {
-            assert!(inspected.is_ok(), "it can be opened, but not looked at: {inspected:?}");
+            assert!(inspected.is_ok(), "it can be opened, but not inspected: {inspected:?}");
             std::thread::scope(|scope| {
                 let other = scope.spawn(|| all(&segment, &input.in_another_thread));
                 all(&segment, &input.here);
@@ -290,7 +292,8 @@ fn all(segment: &Any, operations: &[u8]) {
     }
 }
 
-/// Puts the input's bytes over a segment that nobody has open. Gives what the file contains then.
+/// Writes the input's bytes over a segment that nobody has open. Returns the contents of the file
+/// after that.
 fn overwrite(path: &Path, input: &Input) -> Vec<u8> {
     let mut image = std::fs::read(path).expect("readable");
     if !input.body.is_empty() {
@@ -313,7 +316,8 @@ fn overwrite(path: &Path, input: &Input) -> Vec<u8> {
     image
 }
 
-/// Takes this thread out again, whatever names it as a holder: fuzzers do this a million times.
+/// Takes this thread out of the segment, whatever names it as a holder. Fuzzers do this a million
+/// times.
 fn leave(segment: &Any, path: &Path) {
     let file = std::fs::OpenOptions::new().read(true).write(true).open(path).expect("there");
     let mut participants = [0; 4];

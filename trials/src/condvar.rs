@@ -1,9 +1,9 @@
 //! The condition variable beside its reference.
 //!
-//! What it owes its users can only be said with their predicate and their lock. So what is under
-//! trial is a heap of items under a mutex: whoever wants one waits for it, and the contract is the
-//! heap's. That nobody is left asleep beside an item is the runner's to find. (A death is a
-//! spurious return to its waiters; so nothing can be said of these.)
+//! What it owes its users can only be said with their predicate and their lock. So the trial uses a
+//! heap of items under a mutex. A taker waits until there are enough items, and the contract is
+//! that of the heap. The runner finds takers that are left asleep while there are items. (A death
+//! causes a spurious return of the waiters, so the reference says nothing about such returns.)
 
 use crate::operations::Trial;
 use crate::reference::Reference;
@@ -15,27 +15,27 @@ use outlive::raw::condvar::Woken;
 use outlive::raw::{Condvar, Id, Mutex, Participant};
 use std::cell::Cell;
 
-/// What can be done with the heap.
+/// The operations of the heap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
-    /// Takes so many at once, waiting until there are as many.
+    /// Takes so many items at once, and waits until there are that many.
     Take(u32),
-    /// Adds so many, and wakes as many.
+    /// Adds so many items, and wakes as many takers.
     Put(u32),
-    /// The same, waking before the mutex is given back.
+    /// The same, but wakes before the mutex is given back.
     PutInside(u32),
-    /// Adds so many, and wakes all.
+    /// Adds so many items, and wakes all takers.
     PutForAll(u32),
-    /// Wakes somebody for nothing.
+    /// Wakes a taker for nothing.
     Notify,
-    /// Wakes all for nothing.
+    /// Wakes all takers for nothing.
     NotifyAll,
 }
 
 impl<'a> Arbitrary<'a> for Operation {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         use Operation::*;
-        // More are wanted than there are, so that they wait.
+        // More items are wanted than there are, so that takers wait.
         const ALL: &[Operation] = &[
             Take(1),
             Take(1),
@@ -58,12 +58,12 @@ impl<'a> Arbitrary<'a> for Operation {
     }
 }
 
-/// What the heap answers.
+/// The answers of the heap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
     /// Done.
     Done,
-    /// There was none until the deadline.
+    /// There were too few by the deadline.
     TimedOut,
 }
 
@@ -102,7 +102,7 @@ impl Reference for HeapReference {
     }
 }
 
-/// `raw::Condvar` and `raw::Mutex`, and what they are used for.
+/// `raw::Condvar` and `raw::Mutex`, with the heap.
 #[derive(Debug)]
 pub struct HeapTrial {
     mutex: Mutex<Standard>,
@@ -118,7 +118,7 @@ impl Default for HeapTrial {
 }
 
 impl HeapTrial {
-    /// The number of items is changed in one step, so no death leaves it inconsistent.
+    /// The number of items changes in one step, so no death leaves it inconsistent.
     fn lock(&self, me: Participant<'_, Standard>) {
         let _vouched_for = self.mutex.lock(me, None).expect("nobody sleeps with the mutex");
         self.mutex.mark_consistent();

@@ -10,18 +10,18 @@ use outlive::raw::event::NotSet;
 use outlive::raw::{Event, Id, Participant};
 use std::collections::BTreeSet;
 
-/// What can be done with an event.
+/// The operations of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
     /// Waits.
     Wait,
-    /// Goes through, if that takes no waiting.
+    /// Passes, if that needs no waiting.
     TryWait,
     /// Sets it.
     Set,
     /// Clears it.
     Clear,
-    /// Looks whether it is set.
+    /// Checks whether it is set.
     IsSet,
 }
 
@@ -32,23 +32,23 @@ impl<'a> Arbitrary<'a> for Operation {
     }
 }
 
-/// What an event answers.
+/// The answers of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
     /// Done.
     Done,
-    /// It was not set until the deadline.
+    /// It was not set by the deadline.
     TimedOut,
     /// Whether it is set, or was.
     Is(bool),
 }
 
-/// The event as it should be. AUTO: a set releases one, who clears it.
+/// The event as it should be. With AUTO, a set releases one waiter, which clears the event.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct EventReference<const AUTO: bool> {
     is_set: bool,
     waiting: BTreeSet<Id>,
-    /// Those who were there at a set, and have not returned yet. (With AUTO nobody is released
+    /// Waiters that slept at a set, and have not returned yet. (With AUTO, no waiter is released
     /// before it takes the set.)
     released: BTreeSet<Id>,
 }
@@ -61,7 +61,7 @@ impl<const AUTO: bool> EventReference<AUTO> {
         new
     }
 
-    /// Through the event, if it is open to the one.
+    /// The state after this waiter has passed, if the event is open to it.
     fn pass(&self, who: Id) -> Option<Self> {
         let is_open = self.is_set || self.released.contains(&who);
         is_open.then(|| Self { is_set: self.is_set && !AUTO, ..self.without(who) })

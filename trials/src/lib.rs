@@ -1,7 +1,7 @@
 //! outlive under random operations, bytes and deaths.
 //!
-//! What is here is used more than once: by fuzzers (`fuzz/`), by ordinary tests over their corpus,
-//! by property tests, under Miri and the sanitizers, and for hours (`soak`). Each technique has one
+//! These techniques are used by fuzzers (`fuzz/`), by ordinary tests over the fuzzers' corpus, by
+//! property tests, under Miri and the sanitizers, and for hours (`soak`). Each technique has one
 //! place where a primitive is registered:
 //!
 //! | technique                                             | place                                   |
@@ -12,8 +12,8 @@
 //! | the typed face beside the same reference              | `tests/state_machines.rs`               |
 //! | hours of kills                                        | `soak::shared::Shared` and its `DEEDS`  |
 //!
-//! With real threads, for Miri and ThreadSanitizer, each has a test of its own in
-//! `tests/threads.rs`. What a primitive should do is written once, as a [`Reference`].
+//! Each primitive also has a test with real threads in `tests/threads.rs`, for Miri and
+//! ThreadSanitizer. What a primitive should do is written once, as a [`Reference`].
 
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // all of this looks at the crate from outside
 

@@ -1,4 +1,4 @@
-//! The mutex (and the lock, which is the same word) beside its reference.
+//! The mutex, and the lock, which has the same word, beside its reference.
 
 use crate::operations::Trial;
 use crate::reference::Reference;
@@ -11,34 +11,34 @@ use outlive::raw::{Acquired, Cause, Id, Mutex, NotLocked, Participant};
 use std::collections::BTreeMap;
 use std::sync::Mutex as StdMutex;
 
-/// What can be done with a mutex.
+/// The operations of a mutex.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
-    /// Takes it, if that takes no waiting.
+    /// Takes the mutex, if that needs no waiting.
     TryLock,
-    /// Takes it, waiting.
+    /// Takes the mutex, and waits for it.
     Lock,
-    /// The holder gives it back, with the inconsistency that it was told of, unless it has vouched
-    /// for the data.
+    /// The holder gives it back. An inconsistency that it learned of stays, unless the holder has
+    /// marked the data consistent.
     Unlock,
-    /// The holder gives it back by a panic.
+    /// The holder gives it back in a panic.
     UnlockPanicking,
-    /// The holder vouches for the data.
+    /// The holder marks the data consistent.
     MarkConsistent,
-    /// Gives it back for whoever holds it.
+    /// Gives it back on behalf of its holder.
     ReleaseForAnybody,
     /// Gives it back, if the caller holds it.
     ReleaseOwn,
-    /// Looks who holds it.
+    /// Reads which participant holds it.
     Holder,
-    /// Looks whether it is inconsistent.
+    /// Checks whether it is inconsistent.
     IsInconsistent,
 }
 
 impl<'a> Arbitrary<'a> for Operation {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         use Operation::*;
-        // Locking and unlocking more often than the rest, so that the lock changes hands.
+        // More locking and unlocking than anything else, so that the mutex changes hands.
         const ALL: &[Operation] = &[
             TryLock,
             Lock,
@@ -60,16 +60,16 @@ impl<'a> Arbitrary<'a> for Operation {
     }
 }
 
-/// What a mutex answers.
+/// The answers of a mutex.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// It is the caller's; why what it protects may be inconsistent.
+    /// The caller holds it now. With the reason why the data may be inconsistent.
     Taken(Option<Cause>),
-    /// It is not.
+    /// The caller does not hold it.
     Refused(NotLocked),
     /// Done.
     Done,
-    /// It is not held, or not by the one; by whom it is.
+    /// It is not held, or not by the caller. With the holder.
     NotHeld(Option<Id>),
     /// The holder, dead or alive.
     Holder(Option<Id>),
@@ -77,13 +77,14 @@ pub enum Answer {
     Is(bool),
 }
 
-/// The mutex as it should be. With `IS_LOCK` as `Lock` is: who has acquired it waits for another to
-/// release it; otherwise that is told as a deadlock.
+/// The mutex as it should be. `IS_LOCK` is for `Lock`: a holder that acquires again waits until
+/// another releases. A mutex answers that with a deadlock.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct MutexReference<const IS_LOCK: bool> {
     holder: Option<Id>,
     holder_has_died: bool,
-    /// Why the data may be inconsistent: what a holder was told, or what the next one will be.
+    /// Why the data may be inconsistent: the reason that the holder has got, or that the next
+    /// holder will get.
     inconsistent: Option<Cause>,
 }
 
@@ -97,7 +98,8 @@ impl<const IS_LOCK: bool> MutexReference<IS_LOCK> {
         Self { holder: None, holder_has_died: false, inconsistent }
     }
 
-    /// The word of a held lock says that it is inconsistent, by death or panic, and not whose.
+    /// The word of a held lock says that it is inconsistent, and whether by death or panic. It does
+    /// not say whose.
     fn without_the_name(&self) -> Self {
         self.free(self.inconsistent.map(|cause| match cause {
             Cause::Died(_) => Cause::Died(None),

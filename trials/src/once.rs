@@ -10,26 +10,26 @@ use outlive::raw::once::{Begun, NotBegun};
 use outlive::raw::{Cause, Id, Once, Participant};
 use std::cell::Cell;
 
-/// What can be done with a once.
+/// The operations of a once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
-    /// Takes it upon the caller to do it, or waits until it is done.
+    /// Becomes the initialiser, or waits until the once is complete.
     Begin,
-    /// The initialiser has done it.
+    /// The initialiser has done the work.
     Complete,
-    /// The initialiser gives up, and leaves the cause that it was told, if it was told one.
+    /// The initialiser gives up, and leaves the cause that it got, if it got one.
     GiveUp,
     /// The initialiser panics.
     Panic,
-    /// Begins, and if it is the caller's, does it.
+    /// Begins, and completes if the caller is the initialiser.
     Call,
-    /// Begins, and if it is the caller's, gives up.
+    /// Begins, and gives up if the caller is the initialiser.
     CallInVain,
-    /// Begins, and if it is the caller's, panics.
+    /// Begins, and panics if the caller is the initialiser.
     CallPanicking,
-    /// Looks whether it is done.
+    /// Checks whether the once is complete.
     IsComplete,
-    /// Looks who is at it.
+    /// Reads which participant is the initialiser.
     Initialiser,
 }
 
@@ -64,7 +64,7 @@ impl<'a> Arbitrary<'a> for Operation {
 }
 
 impl Operation {
-    /// What it ends with, if it begins first and ends in one step.
+    /// How the operation ends, if it begins and ends in one step.
     fn end(self) -> Option<Self> {
         match self {
             Self::Call => Some(Self::Complete),
@@ -75,14 +75,15 @@ impl Operation {
     }
 }
 
-/// What a once answers.
+/// The answers of a once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
     /// It is complete.
     Complete,
-    /// It was the caller's to do; who died or panicked over it before.
+    /// The caller is the initialiser. With the participant that died or panicked in that role
+    /// before.
     Ours(Option<Cause>),
-    /// The caller is itself at it.
+    /// The caller is already the initialiser.
     Deadlock,
     /// Done.
     Done,
@@ -90,7 +91,7 @@ pub enum Answer {
     Is(bool),
     /// The initialiser, dead or alive.
     Initialiser(Option<Id>),
-    /// None: it has no deadline.
+    /// No answer: the operation has no deadline.
     StillWaits,
 }
 
@@ -100,7 +101,7 @@ pub struct OnceReference {
     is_complete: bool,
     initialiser: Option<Id>,
     initialiser_has_died: bool,
-    /// What the initialiser was told, or the next one will be.
+    /// The cause that the initialiser has got, or that the next one will get.
     earlier: Option<Cause>,
 }
 

@@ -1,10 +1,10 @@
 //! Random operations of several participants, with deaths at any step of them, beside a
 //! [`Reference`].
 //!
-//! All of it happens in one thread, and is decided by the [`Scenario`] alone. While one participant
-//! sleeps the others act; it sleeps on until its futex is woken, or nobody has anything left to do:
-//! then its deadline has come (or its death, if it has none). If it could have had what it wanted
-//! by then, and nobody else was on its way to it, a wake was lost.
+//! All of this happens in one thread, and the [`Scenario`] alone decides it. While one participant
+//! sleeps, the others act. It sleeps until its futex is woken, or until no other has anything left
+//! to do. Then its deadline has come, or its death if it has no deadline. If it could have gone on
+//! by then, and no woken participant was on its way, a wake was lost.
 
 use crate::reference::Reference;
 use crate::standard::{self, Died, Person, Script, Sleeper, Standard, World};
@@ -19,12 +19,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// A raw primitive on the standard platform, and how to do its reference's operations with it.
+/// A raw primitive on the standard platform, and how to do the reference's operations with it.
 pub trait Trial: Default + Debug + 'static {
-    /// What it should do.
+    /// What the primitive should do.
     type Reference: Reference<Operation: for<'a> Arbitrary<'a>> + 'static;
 
-    /// Does it. What waits, waits until `until`.
+    /// Does the operation. If it waits, it waits until `until` at most.
     fn run(
         &self,
         me: Participant<'_, Standard>,
@@ -35,14 +35,15 @@ pub trait Trial: Default + Debug + 'static {
 
 type Operation<T> = <<T as Trial>::Reference as Reference>::Operation;
 
-/// Who does what, and who dies of it.
+/// The steps of all participants, with their deaths.
 #[derive(Debug, Clone)]
 pub struct Scenario<O> {
     /// Whether sleepers begin with the short first phase.
     pub first_phase: bool,
-    /// Whether the kernel wakes who fell asleep last, as it does if that one's priority is higher.
+    /// Whether the kernel wakes the last sleeper first, as it does if that one's priority is
+    /// higher.
     pub last_first: bool,
-    /// Whether who is woken does not run before another step has been done.
+    /// Whether a woken participant runs only after another step has been done.
     pub lingers: bool,
     /// The steps, in the order in which they begin.
     pub steps: Vec<Step<O>>,
@@ -51,27 +52,28 @@ pub struct Scenario<O> {
 /// One step of a [`Scenario`].
 #[derive(Debug, Clone)]
 pub struct Step<O> {
-    /// Which of the participants. One who has died is replaced by a newcomer.
+    /// The seat of the participant. A dead participant is replaced by a newcomer.
     pub seat: usize,
-    /// What it does.
+    /// What the participant does.
     pub deed: Deed<O>,
 }
 
-/// What one does in a step.
+/// What a participant does in a step.
 #[derive(Debug, Clone)]
 pub enum Deed<O> {
-    /// An operation, which waits until nobody has anything left to do.
+    /// An operation, which waits until no other has anything left to do.
     Do(O),
-    /// An operation, waiting for so many steps of others at most.
+    /// An operation, which waits for at most so many steps of others.
     DoFor(O, u8),
-    /// An operation that ends with death at this access to shared memory, counted with those of the
-    /// registration, if the participant has to register first.
+    /// An operation that ends with death at this access to shared memory. Accesses of the
+    /// registration count, too, if the participant has to register first.
     DieAt(O, u8),
     /// Death, asleep or between two operations.
     Die,
 }
 
-// By hand: what is derived ends a list at every other byte, and takes four bytes for each choice.
+// By hand: the derived code would end a list at every other byte, and take four bytes for each
+// choice.
 impl<'a, O: Arbitrary<'a>> Arbitrary<'a> for Scenario<O> {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         let kind: u8 = bytes.arbitrary()?;
@@ -97,7 +99,7 @@ impl<'a, O: Arbitrary<'a>> Arbitrary<'a> for Step<O> {
 }
 
 const SEATS: usize = 4;
-/// One fewer, so that the table may be full.
+/// One slot fewer than seats, so that the table can be full.
 const SLOTS: usize = SEATS - 1;
 
 struct Seated {
@@ -105,7 +107,7 @@ struct Seated {
     thread: u32,
 }
 
-/// An operation that is under way: it sleeps, but for the last one.
+/// An operation that is under way. All of them sleep, except the last.
 struct Acting<O> {
     seat: usize,
     id: Id,
@@ -119,7 +121,7 @@ struct Acting<O> {
 struct Run<T: Trial> {
     world: World,
     subject: T,
-    /// The states in which it may be. More than one after a death in the middle of an operation.
+    /// The possible states. There is more than one after a death in the middle of an operation.
     states: RefCell<Vec<T::Reference>>,
     lingers: bool,
     steps: RefCell<std::vec::IntoIter<Step<Operation<T>>>>,
@@ -144,14 +146,15 @@ pub fn run<T: Trial>(scenario: Scenario<Operation<T>>) {
 }
 
 impl<T: Trial> Run<T> {
-    /// Does the next step, with all that happens while it sleeps. False if there is none.
+    /// Does the next step, with all that happens while its participant sleeps. False if there is
+    /// none.
     fn next(&self) -> bool {
         let Some(step) = self.steps.borrow_mut().next() else { return false };
         let seat = step.seat;
         let asleep = self.acting.borrow().iter().find(|acting| acting.seat == seat).cloned();
         match (step.deed, asleep) {
             (Deed::Die, Some(acting)) => self.die_asleep(&acting),
-            (_, Some(_)) => {} // it sleeps
+            (_, Some(_)) => {} // the participant sleeps
             (Deed::Die, None) => self.die(seat),
             (Deed::Do(operation), None) => self.act(seat, operation, u32::MAX, None),
             (Deed::DoFor(operation, steps), None) => self.act(seat, operation, steps.into(), None),
@@ -185,7 +188,7 @@ impl<T: Trial> Run<T> {
         let (Some(answer), Some(acting)) = (answer, under_way) else { return };
         match answer {
             Some(answer) => self.judge(&acting, &answer),
-            None if acting.doomed.get() => {} // accounted for when it was killed
+            None if acting.doomed.get() => {} // its death was accounted for when it was killed
             None => {
                 self.each_state(|state| state.halfway(acting.id, &acting.operation));
                 self.die(seat);
@@ -193,8 +196,8 @@ impl<T: Trial> Run<T> {
         }
     }
 
-    /// The seat's participant; a newcomer where there is none. `None` if it died of it, or if the
-    /// table is full.
+    /// The seat's participant; a newcomer if the seat is empty. `None` if the newcomer died while
+    /// it registered, or if the table is full.
     fn sit_down(&self, seat: usize) -> Option<Id> {
         if let Some(seated) = &self.seats.borrow()[seat] {
             return Some(seated.id);
@@ -254,8 +257,8 @@ impl<T: Trial> Run<T> {
         self.states.replace(states);
     }
 
-    /// Nobody has anything left to do, and this one's time is over: was it left asleep beside what
-    /// it waits for?
+    /// No other has anything left to do, and this participant's time is over. Was it left asleep
+    /// although it could go on?
     fn look_for_lost_wake(&self, acting: &Acting<Operation<T>>) {
         let on_its_way = |other: &Rc<Acting<_>>| {
             !other.doomed.get() && other.sleeper.borrow().as_ref().is_some_and(|sleeper| sleeper.is_woken())
@@ -288,7 +291,7 @@ impl<T: Trial> Script for Run<T> {
                 }
                 match until {
                     Some(until) => standard::advance_to(until),
-                    None => self.die_asleep(&acting), // what has no deadline ends so, or the others would wait for it
+                    None => self.die_asleep(&acting), // an operation without a deadline ends like this, or the others would wait for it
                 }
                 break;
             }
@@ -303,7 +306,7 @@ impl<T: Trial> Script for Run<T> {
     }
 }
 
-/// What `body` gives, unless its actor dies.
+/// The result of `body`, unless its participant dies.
 fn mortal<R>(body: impl FnOnce() -> R) -> Option<R> {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(result) => Some(result),
@@ -312,11 +315,11 @@ fn mortal<R>(body: impl FnOnce() -> R) -> Option<R> {
     }
 }
 
-/// No more than so many primitives can be registered with any of the techniques.
+/// At most so many primitives can be registered with any of the techniques.
 pub const MOST_PRIMITIVES: u8 = 16;
 
-/// The body of the fuzz target: the first byte chooses the primitive, the rest is its scenario. **A
-/// primitive is registered here.**
+/// The body of the fuzz target. The first byte chooses the primitive, and the rest is its scenario.
+/// **A primitive is registered here.**
 pub fn run_bytes(bytes: &[u8]) {
     let Some((which, rest)) = bytes.split_first() else { return };
     type Runner = fn(&[u8]);
@@ -332,13 +335,14 @@ pub fn run_bytes(bytes: &[u8]) {
         decode_and_run::<crate::barrier::BarrierTrial>,
         decode_and_run::<crate::once::OnceTrial>,
     ];
-    // Not modulo their number: a corpus keeps its meaning when primitives are added at the end.
+    // Not modulo their number: then a corpus keeps its meaning when primitives are added at the
+    // end.
     if let Some(run) = PRIMITIVES.get(usize::from(which % MOST_PRIMITIVES)) {
         run(rest);
     }
 }
 
-/// Runs the scenario that these bytes stand for, if they stand for one.
+/// Runs the scenario that these bytes describe, if they describe one.
 pub fn decode_and_run<T: Trial>(bytes: &[u8]) {
     if let Ok(scenario) = Scenario::arbitrary(&mut Unstructured::new(bytes)) {
         run::<T>(scenario);

@@ -13,18 +13,18 @@ use outlive::raw::{Id, Participant, PermitPool};
 /// The permits of the pool under trial.
 pub const PERMITS: usize = 2;
 
-/// What can be done with a pool. Indices go one beyond its end.
+/// The operations of a pool. Indices go one beyond its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
-    /// Takes a permit, if that takes no waiting.
+    /// Takes a permit, if that needs no waiting.
     TryAcquire,
-    /// Takes a permit, waiting.
+    /// Takes a permit, and waits for one.
     Acquire,
     /// Gives this permit back, if the caller has it.
     Release(usize),
-    /// Gives this permit back on behalf of whoever is found to have it, alive or dead.
+    /// Gives this permit back on behalf of its holder, alive or dead.
     ReleaseForAnybody(usize),
-    /// Looks who has which.
+    /// Reads the holder of each permit.
     Holders,
 }
 
@@ -52,16 +52,16 @@ impl<'a> Arbitrary<'a> for Operation {
     }
 }
 
-/// What a pool answers.
+/// The answers of a pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// This permit is the caller's; whose it was, if that one died.
+    /// The caller has this permit. With its previous holder, if that one died.
     Taken(usize, Option<Id>),
-    /// None is.
+    /// The caller has got none.
     Refused(NoPermit),
     /// Done.
     Done,
-    /// It is not held, or not by the one; by whom it is.
+    /// It is not held, or not by the caller. With the holder.
     NotHeld(Option<Id>),
     /// Each permit's holder, dead or alive.
     Holders([Option<Id>; PERMITS]),
@@ -86,10 +86,10 @@ impl PermitsReference {
         new
     }
 
-    /// All that taking a permit may come to. Which permit it is the contract leaves open.
+    /// All possible outcomes of taking a permit. The contract leaves open which permit it is.
     fn all_taken(&self, who: Id) -> impl Iterator<Item = (Answer, Self)> + '_ {
         (0..PERMITS).filter(|index| self.is_to_be_had(*index)).map(move |index| {
-            // A holder that is still there is a dead one.
+            // A holder that is still recorded here is dead.
             (Answer::Taken(index, self.holders[index]), self.with(index, Some(who)))
         })
     }

@@ -11,24 +11,24 @@ use outlive::raw::mutex::NotHeld;
 use outlive::raw::{Acquired, Cause, Id, NotLocked, Participant, ReentrantMutex};
 use std::cell::Cell;
 
-/// What can be done with a reentrant mutex.
+/// The operations of a reentrant mutex.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
-    /// Takes it, or takes it once more, if that takes no waiting.
+    /// Takes the mutex, or takes it once more, if that needs no waiting.
     TryLock,
-    /// Takes it, or takes it once more, waiting.
+    /// Takes the mutex, or takes it once more, and waits for it.
     Lock,
     /// Gives one hold back.
     Release,
-    /// Gives one hold back by a panic.
+    /// Gives one hold back in a panic.
     ReleaseInPanic,
-    /// Gives all holds back, for one who waits for a condition, and takes as many again.
+    /// Gives all holds back, as a wait on a condition does, and takes as many again.
     GiveWay,
-    /// The holder vouches for the data.
+    /// The holder marks the data consistent.
     MarkConsistent,
-    /// Looks who holds it.
+    /// Reads which participant holds it.
     Holder,
-    /// Looks whether it is inconsistent.
+    /// Checks whether it is inconsistent.
     IsInconsistent,
 }
 
@@ -64,7 +64,8 @@ pub struct ReentrantReference {
     holder_has_died: bool,
     /// Holds beyond the first.
     more: u32,
-    /// Why the data may be inconsistent: what the holder was told, or what the next one will be.
+    /// Why the data may be inconsistent: the reason that the holder has got, or that the next
+    /// holder will get.
     inconsistent: Option<Cause>,
 }
 
@@ -112,7 +113,7 @@ impl Reference for ReentrantReference {
             Operation::Lock => self.lock(who, NotLocked::TimedOut),
             Operation::Release => self.release(who, self.inconsistent),
             Operation::ReleaseInPanic => self.release(who, Some(Cause::Panicked(Some(who)))),
-            // Nobody else runs between the two.
+            // No other participant runs between the two.
             Operation::GiveWay => (Answer::Taken(self.inconsistent), self.clone()),
             Operation::MarkConsistent => (Answer::Done, Self { inconsistent: None, ..self.clone() }),
             Operation::Holder => (Answer::Holder(self.holder), self.clone()),

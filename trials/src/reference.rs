@@ -1,22 +1,22 @@
-//! What a primitive should do, said as plainly as can be: one step after the other, without memory
+//! What a primitive should do, in the simplest form: one step after the other, without memory
 //! orderings, sleeps or words.
 
 use core::fmt::Debug;
 use outlive::raw::Id;
 
-/// One primitive's contract as a machine: states, and what each operation answers in each of them.
+/// One primitive's contract as a machine: states, and the answer of each operation in each state.
 ///
-/// An operation takes effect in one step. That one who dies in the middle of it may have taken this
-/// step or not is the [runner's](crate::operations) affair: it goes on with both states, until an
-/// answer tells them apart.
+/// An operation takes effect in one step. A participant that dies in the middle may have taken this
+/// step or not. The [runner](crate::operations) handles that: it goes on with both states until an
+/// answer distinguishes them.
 pub trait Reference: Clone + PartialEq + Debug + Default {
-    /// What a participant can do with it.
+    /// An operation of the primitive.
     type Operation: Clone + Debug;
-    /// What it is answered.
+    /// The answer of an operation.
     type Answer: Debug + PartialEq;
 
-    /// Whether the contract lets this participant do that now: releasing what one does not hold may
-    /// be forbidden.
+    /// Whether the contract allows this operation to this participant now. It may forbid, for
+    /// example, releasing without a hold.
     fn allows(&self, who: Id, operation: &Self::Operation) -> bool;
 
     /// Whether the operation would have to wait now.
@@ -25,22 +25,22 @@ pub trait Reference: Clone + PartialEq + Debug + Default {
     /// The operation's answer, if it does not wait (any more), and the state after it.
     fn apply(&self, who: Id, operation: &Self::Operation) -> (Self::Answer, Self);
 
-    /// The state after the operation was answered so; `None` if that is no answer to it. Where the
-    /// contract leaves a choice (which of several permits), this is the one to say so.
+    /// The state after the operation got this answer; `None` if the answer is wrong. Where the
+    /// contract leaves a choice (which of several permits), implement this method.
     fn after(&self, who: Id, operation: &Self::Operation, answer: &Self::Answer) -> Option<Self> {
         let (expected, after) = self.apply(who, operation);
         (expected == *answer).then_some(after)
     }
 
-    /// What has changed when the operation begins to wait, or waits on after a look: an arrival at
-    /// a barrier, say.
+    /// The state after the operation begins to wait, or waits on after a recheck. For example, a
+    /// waiter arrives at a barrier.
     #[must_use]
     fn begins_to_wait(&self, _who: Id, _operation: &Self::Operation) -> Self {
         self.clone()
     }
 
-    /// The states in which one that dies in the middle of the operation may leave it, before its
-    /// death is accounted for.
+    /// The states that a participant may leave if it dies in the middle of the operation, before
+    /// its death is accounted for.
     fn halfway(&self, who: Id, operation: &Self::Operation) -> Vec<Self> {
         vec![self.clone(), self.begins_to_wait(who, operation), self.apply(who, operation).1]
     }

@@ -11,32 +11,32 @@ use outlive::raw::{Acquired, Cause, Id, NotLocked, Participant, RwLock};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The reader words of the lock under trial: fewer than participants.
+/// The reader words of the lock under trial. There are more participants.
 pub const READERS: usize = 2;
 
-/// What can be done with a reader-writer lock.
+/// The operations of a reader-writer lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
-    /// Locks for reading, if that takes no waiting.
+    /// Locks for reading, if that needs no waiting.
     TryRead,
-    /// Locks for reading, waiting.
+    /// Locks for reading, and waits for it.
     Read,
     /// A reader gives it back.
     UnlockRead,
-    /// Locks for writing, if that takes no waiting.
+    /// Locks for writing, if that needs no waiting.
     TryWrite,
-    /// Locks for writing, waiting.
+    /// Locks for writing, and waits for it.
     Write,
-    /// The writer gives it back, with the inconsistency that it was told of, unless it has vouched
-    /// for the data.
+    /// The writer gives it back. An inconsistency that it learned of stays, unless the writer has
+    /// marked the data consistent.
     UnlockWrite,
-    /// The writer gives it back by a panic.
+    /// The writer gives it back in a panic.
     UnlockWritePanicking,
     /// The writer becomes a reader.
     Downgrade,
-    /// The writer vouches for the data.
+    /// The writer marks the data consistent.
     MarkConsistent,
-    /// Looks whether it is inconsistent.
+    /// Checks whether it is inconsistent.
     IsInconsistent,
 }
 
@@ -70,12 +70,12 @@ impl<'a> Arbitrary<'a> for Operation {
     }
 }
 
-/// What a reader-writer lock answers.
+/// The answers of a reader-writer lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// It is the caller's; why what it protects may be inconsistent.
+    /// The caller holds it now. With the reason why the data may be inconsistent.
     Taken(Option<Cause>),
-    /// It is not.
+    /// The caller does not hold it.
     Refused(NotLocked),
     /// Done.
     Done,
@@ -88,14 +88,15 @@ pub enum Answer {
 pub struct RwLockReference {
     readers: BTreeSet<Id>,
     writer: Option<Id>,
-    /// A writer that keeps new readers and writers out, and waits for the readers to go.
+    /// A writer that keeps new readers and writers out, and waits until the readers have gone.
     draining: Option<Id>,
-    /// Why the data may be inconsistent: what a writer was told, or what the next one will be.
+    /// Why the data may be inconsistent: the reason that a writer has got, or that the next one
+    /// will get.
     inconsistent: Option<Cause>,
-    /// Those who have come when all words were taken, and who had them: who sleeps does so on one
-    /// of these words, so it may be that only this one's reader wakes it.
+    /// Readers that came when all words were taken, each with the holders of these words. Such a
+    /// reader sleeps on one of these words, so only the holder of that word may wake it.
     kept_out: BTreeMap<Id, BTreeSet<Id>>,
-    /// A writer has died, and it may be that nobody has looked since.
+    /// A writer has died, and perhaps nobody has noticed that since.
     is_unnoticed: bool,
 }
 
@@ -226,8 +227,8 @@ impl Reference for RwLockReference {
         }
         let can_be_next = self.writer.is_none() && self.draining.is_none();
         if can_be_next && matches!(operation, Operation::TryWrite | Operation::Write) {
-            // Who dies before it has seen a reader dies as a writer. Nobody can tell that it has
-            // touched nothing.
+            // A writer that dies before it has seen a reader dies as the holder. Nobody can know
+            // that it has changed nothing.
             states.push(Self { writer: Some(who), ..self.clone() });
             states.push(self.begins_to_wait(who, &Operation::Write));
         }
@@ -238,8 +239,8 @@ impl Reference for RwLockReference {
         let mut new = self.without_reader(who);
         new.kept_out.remove(&who);
         let drained = new.draining.take_if(|draining| *draining == who).is_some();
-        // One that was only waiting has changed nothing; what it knew of an inconsistency's cause
-        // is lost with it.
+        // A writer that only waited has changed nothing. But its knowledge of the cause of an
+        // inconsistency is lost.
         if new.writer.take_if(|writer| *writer == who).is_some() || drained && new.inconsistent.is_some() {
             new.inconsistent = Some(Cause::Died(Some(who)));
             new.is_unnoticed = true;

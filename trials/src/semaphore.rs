@@ -9,26 +9,26 @@ use outlive::platform::Word as _;
 use outlive::raw::semaphore::{NotAcquired, OverRelease};
 use outlive::raw::{Id, Participant, Semaphore};
 
-/// The most permits of the one under trial.
+/// The maximum of the semaphore under trial.
 pub const MAXIMUM: u32 = 3;
 
-/// What can be done with a semaphore.
+/// The operations of a semaphore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
-    /// Takes so many, if that takes no waiting.
+    /// Takes so many permits, if that needs no waiting.
     TryAcquire(u32),
-    /// Takes so many, waiting.
+    /// Takes so many permits, and waits for them.
     Acquire(u32),
-    /// Gives so many, whoever took them.
+    /// Gives so many permits, whoever took them.
     Release(u32),
-    /// Looks how many there are.
+    /// Reads how many permits there are.
     Available,
 }
 
 impl<'a> Arbitrary<'a> for Operation {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         use Operation::*;
-        // One more than there can ever be, too.
+        // Also one more than there can ever be.
         const ALL: &[Operation] = &[
             TryAcquire(0),
             TryAcquire(1),
@@ -56,7 +56,7 @@ impl<'a> Arbitrary<'a> for Operation {
     }
 }
 
-/// What a semaphore answers.
+/// The answers of a semaphore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
     /// Taken, or given.
@@ -65,11 +65,11 @@ pub enum Answer {
     Refused(NotAcquired),
     /// Not given.
     Over(OverRelease),
-    /// So many there are.
+    /// The number of permits that are available.
     Available(u32),
 }
 
-/// The semaphore as it should be: nobody holds a permit by name, so no death changes anything.
+/// The semaphore as it should be. No holder of a permit is recorded, so no death changes anything.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SemaphoreReference {
     available: u32,
@@ -117,7 +117,7 @@ impl Reference for SemaphoreReference {
     }
 }
 
-/// `raw::Semaphore`, bounded, without permits at first.
+/// `raw::Semaphore`, with a maximum, and without permits at first.
 #[derive(Debug)]
 pub struct SemaphoreTrial {
     semaphore: Semaphore<Standard>,

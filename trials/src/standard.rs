@@ -1,10 +1,10 @@
-//! A platform of nothing but the standard library: the algorithms in `outlive::raw` run on it under
-//! Miri and ThreadSanitizer, with real threads; and in one thread, by a [`Script`], where deaths
-//! and the passing of time are chosen.
+//! A platform that uses the standard library alone. The algorithms in `outlive::raw` run on it
+//! under Miri and ThreadSanitizer, with real threads. They also run in one thread, where a
+//! [`Script`] chooses deaths and the passing of time.
 //!
-//! The futex is a list of sleepers behind a lock. Its lock orders more than the kernel's does, so
-//! orderings on the path of a wake are for loom to judge; those of the words themselves are the
-//! algorithm's own here, too.
+//! The futex is a list of sleepers behind a lock. This lock orders more than the kernel's does, so
+//! loom must check the orderings on the path of a wake. The orderings of the words themselves are
+//! the algorithm's own here, too.
 
 use core::time::Duration;
 use outlive::platform::{self, Expect, Lifeline, MARK, OWNER, Platform, WAKE_AT_DEATH, Word64 as _};
@@ -23,13 +23,13 @@ use std::time::Instant;
 #[derive(Debug, Clone, Copy)]
 pub struct Standard;
 
-/// The payload with which one unwinds who dies in the middle of an operation.
+/// The payload of the unwinding when an actor dies in the middle of an operation.
 #[derive(Debug)]
 pub struct Died;
 
 /// Decides what happens while the thread's current actor sleeps.
 pub trait Script {
-    /// Returns when the sleeper is to look again; it dies asleep by unwinding with [`Died`].
+    /// Returns when the sleeper is to recheck. A sleeper dies asleep by unwinding with [`Died`].
     fn asleep(&self, sleeper: &Arc<Sleeper>, until: Option<Duration>);
 }
 
@@ -38,15 +38,15 @@ thread_local! {
     static CLOCK: Cell<Duration> = const { Cell::new(Duration::ZERO) };
     static FIRST_PHASE: Cell<bool> = const { Cell::new(false) };
     static LAST_FIRST: Cell<bool> = const { Cell::new(false) };
-    /// The operations that the current actor has left to live.
+    /// How many operations the current actor still lives.
     static LIFE: Cell<Option<u32>> = const { Cell::new(None) };
 }
 
-/// Runs `body` with the script deciding over this thread's sleeps, on a clock that stands still but
-/// for them.
+/// Runs `body`. The script decides about the sleeps of this thread. Its clock moves only during
+/// sleeps.
 ///
 /// `first_phase`: whether sleepers begin with the short first phase. `last_first`: whether the
-/// kernel wakes who fell asleep last, as it does if that one's priority is higher.
+/// kernel wakes the last sleeper first, as it does if that one's priority is higher.
 pub fn with_script<R>(script: Rc<dyn Script>, first_phase: bool, last_first: bool, body: impl FnOnce() -> R) -> R {
     struct End;
     impl Drop for End {
@@ -67,12 +67,12 @@ fn script() -> Option<Rc<dyn Script>> {
     SCRIPT.with(|place| place.borrow().clone())
 }
 
-/// Lets the script's time pass.
+/// Moves the script's clock.
 pub fn advance_to(moment: Duration) {
     CLOCK.set(CLOCK.get().max(moment));
 }
 
-/// Runs `body` as an actor that dies at its operation number `life`, if it comes so far.
+/// Runs `body` as an actor that dies at its operation number `life`, if it gets that far.
 pub fn living_for<R>(life: Option<u32>, body: impl FnOnce() -> R) -> R {
     struct Restore(Option<u32>);
     impl Drop for Restore {
@@ -186,7 +186,7 @@ impl Lifeline for Life {
     }
 }
 
-/// What a slot says of its owner.
+/// What a slot records of its owner.
 #[derive(Debug)]
 pub struct Note {
     process: AtomicU32,
@@ -209,7 +209,7 @@ impl platform::ThreadInfo for Note {
     }
 }
 
-/// One who sleeps in [`Platform::wait`].
+/// A thread that sleeps in [`Platform::wait`].
 #[derive(Debug)]
 pub struct Sleeper {
     words: Vec<usize>,
@@ -218,12 +218,12 @@ pub struct Sleeper {
 }
 
 impl Sleeper {
-    /// Whether a wake has reached it.
+    /// Whether a wake has reached the sleeper.
     pub fn is_woken(&self) -> bool {
         *unpoisoned(&self.woken)
     }
 
-    /// Takes it out of all queues, as the kernel does with who is killed asleep.
+    /// Removes the sleeper from all queues, as the kernel does with a thread that is killed asleep.
     pub fn dequeue(&self) {
         unpoisoned(&SLEEPERS).retain(|other| !std::ptr::eq(&**other, self));
     }
@@ -245,7 +245,7 @@ impl Sleeper {
     }
 }
 
-/// All who sleep, in the order in which they fell asleep.
+/// All sleepers, in the order in which they fell asleep.
 static SLEEPERS: Mutex<Vec<Arc<Sleeper>>> = Mutex::new(vec![]);
 
 fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -259,7 +259,7 @@ fn kernel_wake(address: usize, count: u32) -> u32 {
         let mut there = (0..sleepers.len()).filter(|at| sleepers[*at].words.contains(&address));
         let next = if LAST_FIRST.get() { there.next_back() } else { there.next() };
         let Some(at) = next else { break };
-        // Whoever is woken leaves all its queues: a second wake finds another.
+        // A woken sleeper leaves all its queues, so a second wake finds another sleeper.
         sleepers.remove(at).wake();
         woken += 1;
     }
@@ -272,8 +272,8 @@ impl Platform for Standard {
     type Lifeline = Life;
     type ThreadInfo = Note;
 
-    // Nobody else acts meanwhile. So few that a scenario is not lengthened; not 0, so that whoever
-    // does not count them is found.
+    // No other actor runs meanwhile. The number is so small that it does not lengthen a scenario.
+    // It is not 0, so that an algorithm that does not count its spins is found.
     const SPINS: u32 = 8;
     const MOST_WORDS: usize = 128;
 
@@ -325,7 +325,7 @@ impl Platform for Standard {
         FIRST_PHASE.get().then_some(Duration::from_millis(1))
     }
     fn recheck() -> Option<Duration> {
-        None // the net is off
+        None // rechecks are off
     }
     fn watches_many() -> bool {
         true
@@ -334,7 +334,7 @@ impl Platform for Standard {
         unpoisoned(&note.gone).contains(&thread)
     }
     fn is_process_gone(_note: &Note) -> bool {
-        false // nobody leaks here
+        false // no thread leaks here
     }
 }
 
@@ -378,7 +378,7 @@ impl World {
         Person { thread: self.next_thread.fetch_add(1, SeqCst), gone: Arc::clone(&self.gone) }
     }
 
-    /// What the kernel does when that thread ends, wherever it was.
+    /// What the kernel does when this thread ends, wherever it was.
     pub fn die(&self, thread: u32) {
         for lifeline in self.slots.iter().flat_map(|slot| slot.lifelines()) {
             lifeline.0.kernel_cut(thread);
@@ -413,6 +413,6 @@ impl Newcomer<Standard> for Person {
         unpoisoned(&self.gone).contains(&thread)
     }
     fn read_names(&self, _named: &mut Named) -> bool {
-        false // no slot comes to its last generation
+        false // no slot reaches its last generation
     }
 }

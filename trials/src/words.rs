@@ -1,9 +1,10 @@
-//! Arbitrary words under each raw primitive, and somebody who scribbles on them at the same time.
+//! Arbitrary words under each raw primitive, and another thread that scribbles on them at the same
+//! time.
 //!
-//! Participant table, membership and the primitive's own words lie in ordinary memory, filled with
-//! whatever the input says, and flipped bit by bit by another thread. Nothing may panic, nothing
+//! The slots, the membership word and the primitive's own words lie in ordinary memory. They are
+//! filled with the input's bytes, and another thread flips their bits. Nothing may panic, nothing
 //! may take longer than its deadline, and (under AddressSanitizer) nothing outside of that memory
-//! may be touched. What is answered does not matter.
+//! may be touched. The answers do not matter.
 
 use crate::operations::MOST_PRIMITIVES;
 use crate::soak::Random;
@@ -24,8 +25,8 @@ use std::time::Instant;
 pub struct Primitive {
     /// Its name, for people.
     pub name: &'static str,
-    /// Does one of its operations, chosen by a number, with another number to do it with; returns
-    /// at the deadline.
+    /// Does one of its operations, chosen by a number, with another number as argument. Returns by
+    /// the deadline.
     pub operate: fn(&Memory, Participant<'_, Linux>, u8, u32),
 }
 
@@ -58,7 +59,7 @@ fn mutex(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument: u
     }
 }
 
-/// What every primitive stands on: registration, verdicts, the slow look.
+/// The basis of every primitive: registration, checks for deaths, reaping.
 fn table(_: &Memory, me: Participant<'_, Linux>, operation: u8, argument: u32) {
     match operation % 4 {
         0 => drop(me.table.register(&Anybody { tag: argument })),
@@ -102,7 +103,7 @@ fn permits(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument:
 }
 
 fn rwlock(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument: u32) {
-    // SAFETY: a lock is atomic words, with nothing between them that is ever looked at.
+    // SAFETY: a lock is atomic words. Nothing reads what lies between them.
     let lock = unsafe { memory.over::<RwLock<Linux, 3>>() };
     let deadline = Deadline::By(deadline());
     let left = argument & (INCONSISTENT | (PANICKED - 1) | PANICKED);
@@ -114,7 +115,7 @@ fn rwlock(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument: 
         4 => drop(lock.write(me, deadline)),
         5 => lock.unlock_write(left),
         6 => lock.mark_consistent(),
-        // It has no deadline: only for one to whom all reader words were free.
+        // It has no deadline, so it is done only for a writer that found all reader words free.
         7 => drop(lock.write(me, deadline).map(|_| lock.downgrade(me, left))),
         _ => drop((lock.is_inconsistent(), lock.writer())),
     }
@@ -130,7 +131,7 @@ fn reentrant(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argumen
         2 => drop(mutex.release(me.id, left)),
         3 => drop(mutex.release_in_panic(me.id)),
         4 => mutex.mark_consistent(),
-        // It has no deadline: only for one who holds it.
+        // It has no deadline, so it is done only for a holder.
         5 if mutex.holder() == Some(me.id) => drop(mutex.lock_again(me, mutex.release_all(left))),
         _ => drop((mutex.holder(), mutex.is_inconsistent())),
     }
@@ -184,8 +185,8 @@ fn once(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument: u3
     // SAFETY: one atomic word.
     let once = unsafe { memory.over::<Once<Linux>>() };
     match operation % 4 {
-        // It has no deadline: only for one who seems to have nobody to wait for. If the scribbler
-        // names somebody at this very moment, it will not stay so.
+        // It has no deadline, so it is done only if there seems to be nobody to wait for. If the
+        // scribbler names a participant at this very moment, that name will not last.
         0 if once.initialiser().is_none_or(|id| id == me.id || !me.table.is_alive(id)) => drop(once.begin(me)),
         0 | 1 => once.end(Err(Id::holder_in(argument).map(|id| Cause::Died(Some(id))))),
         2 => once.end(Ok(())),
@@ -193,23 +194,23 @@ fn once(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument: u3
     }
 }
 
-/// The deadline of whatever waits.
+/// The deadline of all operations that wait.
 #[must_use]
 pub fn deadline() -> Option<Duration> {
     Some(Linux::now() + Duration::from_micros(300))
 }
 
-/// Far more than any operation should take, on a machine with much else to do.
+/// Far more than any operation should take, even on a busy machine.
 const LONGEST: Duration = Duration::from_secs(20);
 
 const SLOTS: usize = 4;
 const SLOT_WORDS: usize = 32;
-/// Where the primitive is: far enough from the end for the largest of them.
+/// Where the primitive lies: far enough from the end for the largest of them.
 const PRIMITIVE: usize = SLOTS * SLOT_WORDS + SLOT_WORDS;
 const WORDS: usize = PRIMITIVE + 256;
 
-/// The memory that all of it lies in: slots, then the membership word, the cursor and the stamp,
-/// then the primitive.
+/// The memory for everything: the slots, then the membership word, the cursor and the tag, then the
+/// primitive.
 #[derive(Debug)]
 #[repr(C, align(128))]
 pub struct Memory {
@@ -225,7 +226,7 @@ impl Memory {
         })
     }
 
-    /// A primitive over its words.
+    /// The primitive of type `T` that these words are.
     ///
     /// # Safety
     /// `T` consists of atomic integers alone, for which all values are valid.
@@ -236,7 +237,7 @@ impl Memory {
     pub unsafe fn over<T>(&self) -> &T {
         let words = &self.words[PRIMITIVE..];
         assert!(size_of::<T>() <= size_of_val(words) && align_of::<T>() <= 128);
-        // SAFETY: within the words, and aligned, by the assertion; valid for all values, by the
+        // SAFETY: within the words, and aligned, by the assertion. Valid for all values, by the
         // caller's promise.
         unsafe { &*words.as_ptr().cast::<T>() }
     }
@@ -247,15 +248,15 @@ impl Memory {
             membership: &self.words[SLOTS * SLOT_WORDS],
             cursor: &self.words[SLOTS * SLOT_WORDS + 1],
             stamp: &self.words[SLOTS * SLOT_WORDS + 2],
-            // SAFETY: a slot consists of atomic and unused integers; so many fit in front of the
-            // membership word.
+            // SAFETY: a slot consists of atomic and unused integers. So many slots fit in front of
+            // the membership word.
             slots: unsafe { core::slice::from_raw_parts(self.words.as_ptr().cast::<Slot<Linux>>(), SLOTS) },
         }
     }
 }
 
-/// One who registers without a lifeline that the kernel knows: the links in this memory are not to
-/// be followed by anybody.
+/// A newcomer without a lifeline that the kernel knows. Nothing may follow the links in this
+/// memory.
 struct Anybody {
     tag: u32,
 }
@@ -285,7 +286,7 @@ impl Newcomer<Linux> for Anybody {
 struct Input {
     primitive: u8,
     me: u32,
-    /// 0: nobody scribbles.
+    /// 0: there is no scribbler.
     scribbler: u8,
     operations: Vec<(u8, u32)>,
     words: Vec<u8>,
@@ -303,7 +304,7 @@ impl Input {
 /// The body of the fuzz target.
 ///
 /// # Panics
-/// If an operation does, or takes much longer than its deadline.
+/// If an operation panics, or takes much longer than its deadline.
 pub fn run_bytes(bytes: &[u8]) {
     let Ok(input) = Input::of(&mut Unstructured::new(bytes)) else { return };
     let Some(primitive) = PRIMITIVES.get(usize::from(input.primitive % MOST_PRIMITIVES)) else { return };
@@ -329,7 +330,7 @@ pub fn run_bytes(bytes: &[u8]) {
             }
             std::thread::yield_now();
             if begin.elapsed() > 3 * LONGEST {
-                // The scope would wait for it for ever.
+                // The scope would wait for the thread forever.
                 eprintln!("{} hangs with {input:?}", primitive.name);
                 std::process::abort();
             }

@@ -1,5 +1,5 @@
-//! The fuzz targets over their corpus, as ordinary tests: what a fuzzer has found once is tried
-//! again by everybody.
+//! The fuzz targets over their corpus, as ordinary tests. Inputs that a fuzzer has found once are
+//! tried again on every test run.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! Each raw primitive beside its reference: random operations, deaths at any step, sleeps in which
-//! the others act.
+//! Each raw primitive beside its reference: random operations, deaths at any step, and sleeps
+//! during which the others act.
 
 mod beside;
 
@@ -17,13 +17,13 @@ use outlive_trials::rwlock::RwLockTrial;
 use outlive_trials::semaphore::SemaphoreTrial;
 use proptest::prelude::*;
 
-/// Bytes of a scenario: Miri is a thousand times slower.
+/// The longest scenario, in bytes. Miri is a thousand times slower.
 const LONGEST: usize = if cfg!(miri) { 100 } else { 400 };
 
 type Operation<T> = <<T as Trial>::Reference as Reference>::Operation;
 
-/// Scenarios as the fuzzer makes them, from bytes: so that each operation is described once, and
-/// shrinks as its bytes do.
+/// Scenarios made from bytes, as the fuzzer makes them. So each operation is described once, and
+/// scenarios shrink as their bytes do.
 fn scenarios<T: Trial>() -> impl Strategy<Value = Scenario<Operation<T>>> {
     let decode = |bytes: Vec<u8>| Scenario::arbitrary(&mut Unstructured::new(&bytes)).ok();
     proptest::collection::vec(any::<u8>(), 16..LONGEST).prop_filter_map("no scenario", decode)
@@ -55,15 +55,15 @@ beside_its_reference! {
     once: OnceTrial;
 }
 
-/// A fault that was there once: one gives up, and wakes one of two; another completes it before
-/// that one runs, and finds nobody to wake.
+/// A fault that was there once: an initialiser gave up, and woke one of two waiters. Before that
+/// waiter ran, another participant completed the once, and found nobody to wake.
 #[test]
 fn who_was_woken_by_one_who_gave_up_finds_it_complete_and_tells_the_others() {
     use outlive_trials::once::Operation;
     for last_first in [false, true] {
         let step = |seat, operation| Step { seat, deed: Deed::Do(operation) };
         let steps = vec![
-            // A newcomer would wake those who sleep.
+            // Both register first, because a newcomer would wake sleepers.
             step(1, Operation::IsComplete),
             step(2, Operation::IsComplete),
             step(0, Operation::Begin),
@@ -76,16 +76,16 @@ fn who_was_woken_by_one_who_gave_up_finds_it_complete_and_tells_the_others() {
     }
 }
 
-/// A find of the random scenarios, which the reference did not know: a reset makes room for one
-/// that waits for a place, and dies before it wakes it. As its time is over, that one looks once
-/// more, arrives, and gives up: so it breaks the new generation.
+/// Found by the random scenarios; the reference did not know it. A party waits for a place. A reset
+/// makes room, and its caller dies before it wakes the party. At its deadline the party checks once
+/// more, arrives, and gives up. So it breaks the new generation.
 #[test]
 fn who_gets_a_place_as_its_time_is_over_breaks_the_barrier() {
     use outlive_trials::barrier::Operation::{IsBroken, Reset, Wait, WaitToRun};
     let step = |seat, deed| Step { seat, deed };
     for life in 0..32 {
         let steps = vec![
-            // All are there: a newcomer would wake those who sleep.
+            // All register first, because a newcomer would wake sleepers.
             step(0, Deed::Do(IsBroken)),
             step(1, Deed::Do(IsBroken)),
             step(2, Deed::Do(IsBroken)),

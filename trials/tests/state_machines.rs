@@ -1,6 +1,6 @@
-//! The typed primitives beside the references: participants are threads in a real segment, and they
-//! die by ending, with what they hold. And the segment itself: what is made can be opened, and
-//! nothing else.
+//! The typed primitives beside the references. Participants are threads in a real segment. They die
+//! by ending with what they hold. Also the segment itself: files that were made can be opened, and
+//! no others.
 
 mod beside;
 
@@ -34,26 +34,26 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{Scope, ScopedJoinHandle};
 use std::time::Instant;
 
-/// A typed primitive, and how to do its reference's operations with it.
+/// A typed primitive, and how to do the reference's operations with it.
 trait Face {
     type Shared: Shareable + Sync;
     type Reference: Reference<Operation: Send + for<'a> arbitrary::Arbitrary<'a>, Answer: Send>;
-    /// The guards that a thread may have.
+    /// The guards of a thread.
     type Held<'s>: Default;
 
-    /// Does it, without waiting. `None`: it has no such operation, or not now.
+    /// Does the operation without waiting. `None`: there is no such operation, or not now.
     fn run<'s>(
         shared: &'s Self::Shared,
         held: &mut Self::Held<'s>,
         operation: &OperationOf<Self>,
     ) -> Option<AnswerOf<Self>>;
 
-    /// Whether this thread's end is a death for what it holds.
+    /// Whether this thread's end is a death for its holds.
     fn dies(_shared: &Self::Shared, _who: Id) -> bool {
         true
     }
 
-    /// What a thread does with what it holds, at its end.
+    /// What a thread does with its holds at its end.
     fn leave(held: Self::Held<'_>) {
         core::mem::forget(held);
     }
@@ -61,7 +61,7 @@ trait Face {
 type OperationOf<F> = <<F as Face>::Reference as Reference>::Operation;
 type AnswerOf<F> = <<F as Face>::Reference as Reference>::Answer;
 
-/// A thread that does what it is told, until it is told to end.
+/// A thread that does the operations it receives, until it is to end.
 struct Actor<'scope, F: Face + ?Sized> {
     id: Id,
     orders: Sender<OperationOf<F>>,
@@ -90,7 +90,7 @@ impl<'scope, F: Face + 'scope> Actor<'scope, F> {
         self.answers.recv().expect("it answers")
     }
 
-    /// Ends it, and waits until the kernel has.
+    /// Ends the thread, and waits until the kernel has ended it.
     fn die(self, segment: &Segment<F::Shared>) -> Id {
         drop(self.orders);
         self.thread.join().expect("no panic");
@@ -130,13 +130,13 @@ fn beside_its_reference<F: Face>(scenario: Scenario<OperationOf<F>>) {
     });
 }
 
-/// A thread that has ended has leaked its guards. Nothing uses what they gave: so `take`, which
-/// does not wait, may count them out.
+/// An ended thread has leaked its guards. Nothing uses what they gave. So `take`, which does not
+/// wait, may count these guards as gone.
 fn or_of_the_dead<G>(answer: LockResult<G>, take: impl FnOnce() -> LockResult<G>) -> LockResult<G> {
     if matches!(answer, Err(LockError::Leaked { .. })) { take() } else { answer }
 }
 
-/// The same of a lock that refuses also where some who have it live, and others have leaked it.
+/// The same for a lock with both kinds of holders: living ones, and ones that have leaked it.
 fn or_of_some_dead<G>(answer: LockResult<G>, is_patient: bool, take: impl FnOnce() -> LockResult<G>) -> LockResult<G> {
     match answer {
         Err(LockError::Leaked { .. } | LockError::WouldBlock | LockError::TimedOut) => match take() {
@@ -169,7 +169,7 @@ fn done(answer: Result<(), Error>) -> Answer {
     }
 }
 
-/// Drops a guard in the course of a panic.
+/// Drops a guard during a panic.
 fn drop_panicking<G>(guard: G) {
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         let _dropped = guard;
@@ -228,7 +228,7 @@ impl Face for OfLock {
             Operation::TryLock => {
                 let (answer, guard) = taken(lock.try_lock());
                 if guard.is_some() {
-                    // One that lost its lock would say so in its drop.
+                    // A guard that lost its lock would report that in its drop.
                     core::mem::forget(core::mem::replace(held, guard));
                 }
                 Some(answer)
@@ -243,11 +243,11 @@ impl Face for OfLock {
             Operation::ReleaseOwn => Some(done(held.take()?.release())),
             Operation::Holder => Some(Answer::Holder(lock.holder())),
             Operation::IsInconsistent => Some(Answer::Is(lock.is_inconsistent())),
-            Operation::Unlock => None, // its guard forgets who died: `ReleaseOwn`
+            Operation::Unlock => None, // its guard forgets the dead holder's name: `ReleaseOwn` is used
         }
     }
 
-    /// One that has it leaves it as it is, as long as its process lives.
+    /// A thread that holds it leaves it acquired as long as its process lives.
     fn dies(lock: &Lock, who: Id) -> bool {
         lock.holder() != Some(who)
     }
@@ -322,7 +322,7 @@ impl Face for OfPermitPool {
                 Ok(permit) => {
                     let answer = Answer::Taken(permit.index(), permit.previous_holder_died());
                     let index = permit.index();
-                    // One that lost its permit would say so in its drop.
+                    // A guard that lost its permit would report that in its drop.
                     core::mem::forget(held[index].replace(permit));
                     answer
                 }
@@ -349,7 +349,7 @@ impl Face for OfPermitPool {
     }
 }
 
-/// What a thread has of a reader-writer lock.
+/// A guard of a reader-writer lock.
 enum Guard<'s> {
     Read { _guard: RwLockReadGuard<'s, u64, READERS> },
     Write(RwLockWriteGuard<'s, u64, READERS>),
@@ -378,12 +378,12 @@ impl Face for OfRwLock {
             }
         };
         let read = |answer, is_patient| {
-            // SAFETY: as of a mutex.
+            // SAFETY: as with a mutex.
             let (answer, guard) = taken(or_of_some_dead(answer, is_patient, || unsafe { lock.read_leaked() }));
             (answer, guard.map(|guard| Guard::Read { _guard: guard }))
         };
         let write = |answer, is_patient| {
-            // SAFETY: as of a mutex.
+            // SAFETY: as with a mutex.
             let (answer, guard) = taken(or_of_some_dead(answer, is_patient, || unsafe { lock.write_leaked() }));
             (answer, guard.map(Guard::Write))
         };
@@ -393,7 +393,7 @@ impl Face for OfRwLock {
             Operation::TryWrite => keep(write(lock.try_write(), false)),
             Operation::Write => keep(write(lock.try_write_for(Duration::ZERO), true)),
             Operation::UnlockRead | Operation::UnlockWrite => {
-                drop(held.take().expect("who has it has a guard"));
+                drop(held.take().expect("a holder has a guard"));
                 Answer::Done
             }
             Operation::UnlockWritePanicking => {
@@ -406,13 +406,13 @@ impl Face for OfRwLock {
                 Answer::Done
             }
             Operation::IsInconsistent => Answer::Is(lock.is_inconsistent()),
-            // It does not tell the cause, which whoever downgrades knows.
+            // It does not return the cause, which the reference's downgrade does.
             Operation::Downgrade => return None,
         })
     }
 
-    /// A word of a leaked reader is not to be had while its process lives: one such reader less
-    /// could read. `models/tests/leaked.rs` and `tests/leaked.rs` are about those.
+    /// The word of a leaked reader cannot be used while its process lives, so one reader less would
+    /// fit. `models/tests/leaked.rs` and `tests/leaked.rs` test such readers.
     fn leave(held: Self::Held<'_>) {
         if matches!(held, Some(Guard::Write(_))) {
             core::mem::forget(held);
@@ -430,7 +430,7 @@ impl Face for OfReentrantMutex {
 
     fn run<'s>(mutex: &'s Self::Shared, held: &mut Self::Held<'s>, operation: &reentrant::Operation) -> Option<Answer> {
         use reentrant::Operation;
-        // SAFETY: as of a mutex.
+        // SAFETY: as with a mutex.
         let of_the_dead = || unsafe { mutex.lock_leaked() };
         Some(match operation {
             Operation::TryLock => {
@@ -440,7 +440,7 @@ impl Face for OfReentrantMutex {
             }
             Operation::Lock => {
                 let (answer, guard) = taken(or_of_the_dead(mutex.try_lock_for(Duration::ZERO), of_the_dead));
-                // In the order of taking, so that the one that was told of a cause goes last.
+                // In the order of taking, so that the guard that came with the cause goes last.
                 held.extend(guard);
                 answer
             }
@@ -456,13 +456,13 @@ impl Face for OfReentrantMutex {
                 Answer::Done
             }
             Operation::MarkConsistent => {
-                // By the guard that was told: it remembers.
+                // Through the guard that came with the cause: it remembers.
                 held.first_mut().expect("the holder has a guard").mark_consistent();
                 Answer::Done
             }
             Operation::Holder => Answer::Holder(mutex.holder()),
             Operation::IsInconsistent => Answer::Is(mutex.is_inconsistent()),
-            Operation::GiveWay => return None, // a condition variable's
+            Operation::GiveWay => return None, // only condition variables do this
         })
     }
 }
@@ -501,7 +501,7 @@ impl<const AUTO: bool> Face for OfEvent<AUTO> {
 
 struct OfBarrier;
 
-/// Nobody waits here, so nobody meets: members, their deaths, breaks and resets.
+/// No thread waits here, so none meet: this tests members, their deaths, breaks and resets.
 impl Face for OfBarrier {
     type Shared = Barrier<PARTIES>;
     type Reference = BarrierReference;
@@ -514,7 +514,7 @@ impl Face for OfBarrier {
     ) -> Option<barrier::Answer> {
         use barrier::{Answer, Operation};
         Some(match operation {
-            // A wait of no time breaks it, for one who has arrived.
+            // For a party that has arrived, a wait with no time breaks the barrier.
             Operation::Wait => match barrier.wait_timeout(Duration::ZERO) {
                 Err(WaitError::TimedOut) => {
                     assert!(barrier.is_broken());
@@ -552,7 +552,7 @@ impl Face for OfBarrier {
 
 struct OfOnce;
 
-/// A `Once` and a `OnceLock` that go the same way.
+/// A `Once` and a `OnceLock`, which get the same operations.
 impl Face for OfOnce {
     type Shared = Twins;
     type Reference = OnceReference;
@@ -603,7 +603,8 @@ impl Face for OfOnce {
                 assert_eq!(twins.once.is_completed(), twins.value.get().is_some());
                 return Some(Answer::Is(twins.once.is_completed()));
             }
-            // They take a closure: nobody begins, and ends later. And a `Once` cannot fail.
+            // They take a closure, so no thread begins now and ends later. Also, a `Once` cannot
+            // fail.
             _ => {
                 assert!(twins.value.get().is_some() || ends(Err(WaitError::WouldBlock)));
                 return None;
@@ -660,8 +661,8 @@ struct Heap {
     more: Condvar,
 }
 
-/// Primitives that are not all zero at first. The face that comes first makes them so; all others
-/// find it done.
+/// Primitives that are not all zero at first. The first user makes them so. All others find that
+/// done.
 macro_rules! made_at_first_use {
     ($($name:ident $(<const $parameter:ident: bool>)? : $inner:ty = $make:expr;)*) => {$(
         #[derive(Debug, Shareable)]
@@ -742,7 +743,7 @@ proptest! {
             *value.get_mut() = 7;
             elements.iter_mut().for_each(|element| *element = 11);
         }).expect("made");
-        // What the opener would make itself does not count.
+        // The sizes in the opener's options do not count.
         let open = || Segment::<Mutex<u64>>::options().room::<u16>(0).open(&path);
         {
             let segment = open().expect("as it was made");
@@ -757,7 +758,7 @@ proptest! {
         let mut byte = [0];
         file.read_exact_at(&mut byte, at as u64).expect("there");
         file.write_all_at(&[byte[0] ^ change], at as u64).expect("written");
-        // The last bytes say what file it was, and on which boot, and may change.
+        // The last bytes say which file it was, and in which boot. They may change.
         prop_assert_eq!(open().is_ok(), at >= 120);
     }
 }

@@ -1,5 +1,5 @@
-//! Raw primitives on the standard platform with real threads, for Miri and ThreadSanitizer: data
-//! that a primitive protects is plain memory here, so that whoever sees it too early is a data
+//! Raw primitives on the standard platform with real threads, for Miri and ThreadSanitizer. The
+//! data that a primitive protects is plain memory here. So an access that comes too early is a data
 //! race.
 
 use core::cell::UnsafeCell;
@@ -14,23 +14,23 @@ use outlive::raw::table::{Newcomer, Participant};
 use outlive::raw::{Barrier, Cause, Condvar, Event, Mutex, Once, PermitPool, ReentrantMutex, RwLock, Semaphore};
 use outlive_trials::standard::{Standard, Word, Word64, World};
 
-/// Memory that a primitive protects.
+/// Memory that is protected by a primitive.
 #[derive(Debug, Default)]
 struct Protected<T>(UnsafeCell<T>);
-// SAFETY: the test hands it out to one thread at a time, if the primitive under test does what it
+// SAFETY: the test gives it to one thread at a time, if the primitive under test does what it
 // should.
 unsafe impl<T: Send> Sync for Protected<T> {}
 
 impl<T> Protected<T> {
-    /// Changes it, without any protection of its own.
+    /// Changes the data, without any protection of its own.
     fn change(&self, change: impl FnOnce(&mut T)) {
-        // SAFETY: the caller has it to itself, if the primitive under test does what it should.
+        // SAFETY: the caller has exclusive access, if the primitive under test does what it should.
         change(unsafe { &mut *self.0.get() });
     }
 
-    /// Looks at it, beside others who do so.
+    /// Reads the data, while others may read it, too.
     fn look(&self, look: impl FnOnce(&T)) {
-        // SAFETY: nobody changes it meanwhile, if the primitive under test does what it should.
+        // SAFETY: no thread changes it meanwhile, if the primitive under test does what it should.
         look(unsafe { &*self.0.get() });
     }
 }
@@ -45,7 +45,7 @@ impl<T: Copy> Protected<T> {
 
 const ROUNDS: u64 = if cfg!(miri) { 5 } else { 2_000 };
 
-/// Runs `body` in so many threads that take part, each with its number, and ends each as the kernel
+/// Runs `body` in so many registered threads, each with its number. Ends each thread as the kernel
 /// would.
 fn in_threads(count: usize, body: impl Fn(usize, Participant<'_, Standard>) + Sync) {
     let world = World::new(count);
@@ -85,7 +85,7 @@ fn mutex_whose_holders_die() {
         for _ in 0..ROUNDS {
             match mutex.lock(me, None) {
                 Ok(acquired) => assert!(matches!(acquired.inconsistent, None | Some(Cause::Died(Some(_))))),
-                Err(refusal) => panic!("waits for ever, and was told {refusal:?}"),
+                Err(refusal) => panic!("waits forever, and got {refusal:?}"),
             }
             count.change(|count| *count += 1);
             mutex.mark_consistent();
@@ -229,7 +229,8 @@ fn items_behind_a_condvar() {
                 continue;
             }
             while items.get() == 0 {
-                // Who has taken its last item leaves, and everybody else looks: a spurious return.
+                // A thread that has taken its last item leaves. All others recheck, which is a
+                // spurious return.
                 let waited = more.wait(me, true, None, || mutex.unlock(0));
                 let _ = mutex.lock(me, None).expect("waits");
                 let _whatever = more.leave(me, waited);
@@ -276,7 +277,7 @@ fn an_event_that_stays_set() {
 #[test]
 fn barrier() {
     let zero = || Word::new(0);
-    // Two bits: the generations come round all the time.
+    // Two bits: the generations wrap all the time.
     let barrier = Barrier::<Standard, 3, 2>::from_parts(
         Word64::new(0),
         zero(),
@@ -300,7 +301,7 @@ fn barrier() {
             places.iter().for_each(|place| assert_eq!(place.get(), round));
             let _ = barrier.wait(me, None, false).expect("all of them come");
         }
-        // Who leaves now has been released, and is not missed by the others.
+        // A thread that leaves now has been released, and the others do not miss it.
     });
 }
 
@@ -310,10 +311,10 @@ fn once() {
         let once = Once::<Standard>::from_word(Word::new(0));
         let value = Protected::<u64>::default();
         in_threads(4, |number, me| {
-            while let Begun::Ours { earlier } = once.begin(me).expect("it is not at it") {
+            while let Begun::Ours { earlier } = once.begin(me).expect("the thread is not the initialiser") {
                 value.change(|value| *value += 1);
                 match number {
-                    0 => return, // it dies over it
+                    0 => return, // the initialiser dies
                     1 if earlier.is_none() => once.end(Err(None)),
                     _ => once.end(Ok(())),
                 }
@@ -324,8 +325,8 @@ fn once() {
     }
 }
 
-/// A fault that was there once, and that ThreadSanitizer sees: who left read the whole segment,
-/// also what others were writing.
+/// A fault that was there once, and that ThreadSanitizer sees: a leaving thread read the whole
+/// segment, including memory that others were writing.
 #[test]
 #[cfg_attr(miri, ignore = "Miri has no memfd")]
 fn a_thread_leaves_while_another_writes() {

@@ -1,8 +1,8 @@
-//! For `tests/compile_fail/attribute`: what stands below a derive is expanded after it.
+//! For `tests/compile_fail/attribute`: an attribute below a derive is expanded after the derive.
 
 use proc_macro::TokenStream;
 
-/// Puts its own argument in the place of the item.
+/// Replaces the item with the attribute's argument.
 #[proc_macro_attribute]
 pub fn becomes(item: TokenStream, _shown_to_the_derive: TokenStream) -> TokenStream {
     item

@@ -1,7 +1,7 @@
 use outlive::{Lock, Segment};
 use std::os::fd::AsFd;
 
-/// Whoever could clone the descriptor could write to what others have references to.
+/// A clone of the descriptor could write to memory to which others have references.
 fn scribble(segment: &Segment<Lock>) {
     let file = std::fs::File::from(segment.as_fd().try_clone_to_owned().unwrap());
     std::os::unix::fs::FileExt::write_at(&file, &[1; 4096], 0).unwrap();

@@ -1,5 +1,5 @@
-//! Deeds with what is held: whoever comes after one who died is told, and what it protects is never
-//! touched by two.
+//! Deeds with holds. After a death the next holder learns of it, and two holders never touch the
+//! protected data at the same time.
 
 use super::Random;
 use super::shared::{Outcome, PERMITS, Shared, TIMEOUT, as_reported, refused, spin, unmet};
@@ -25,7 +25,8 @@ fn whole(answer: LockResult<MutexGuard<'_, [u64; 2]>>) -> Result<MutexGuard<'_, 
     }
 }
 
-/// The same answer, or the pair of a thread that has ended with it: its guard was forgotten.
+/// The same answer, or the pair of a thread that has ended while it held the lock. Its guard was
+/// leaked.
 fn from_the_ended<'s>(
     shared: &'s Shared,
     answer: LockResult<MutexGuard<'s, [u64; 2]>>,
@@ -34,7 +35,7 @@ fn from_the_ended<'s>(
         Err(LockError::Leaked { .. }) => {
             // SAFETY: `end_a_thread` alone leaks guards, and uses nothing that they gave.
             match unsafe { shared.pair.lock_leaked() } {
-                // Another was quicker.
+                // Another worker was quicker.
                 Err(LockError::WouldBlock) => from_the_ended(shared, shared.pair.try_lock_for(TIMEOUT)),
                 taken => taken,
             }
@@ -237,7 +238,7 @@ pub(super) fn update_nested(shared: &Shared, random: &mut Random, _: u32) -> Out
     outer[0].store(before + 1, SeqCst);
     match shared.nested.try_lock() {
         Ok(inner) => inner[1].fetch_add(1, SeqCst),
-        Err(error) => return Outcome::Fault(format!("the holder takes it once more: {error}")),
+        Err(error) => return Outcome::Fault(format!("the holder locks once more: {error}")),
     };
     if [outer[0].load(SeqCst), outer[1].load(SeqCst)] != [before + 1; 2] {
         return Outcome::Fault(format!("two were inside: {:?}, after {before}", *outer));

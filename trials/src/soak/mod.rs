@@ -1,10 +1,11 @@
-//! Many processes do random things with all primitives of one segment, for as long as one likes,
-//! while they are killed, stopped, starved of descriptors and memory, and started again.
+//! Many processes do random things with all primitives of one segment, for as long as you like.
+//! Meanwhile they are killed, stopped, starved of descriptors and memory, and started again.
 //!
 //! `cargo run --release -p outlive-trials --bin soak -- --help`
 //!
-//! It fails if a worker sees what must not be, if the books do not balance in the end, and if a
-//! worker that nobody has disturbed makes no progress.
+//! The soak fails if a worker sees something forbidden, if the totals do not add up in the end, or
+//! if a worker makes no progress although nothing has disturbed it. A *deed* is one thing that a
+//! worker does, such as one update under a lock.
 
 mod holds;
 pub mod shared;
@@ -19,26 +20,27 @@ use std::process::{Child, Command, ExitCode, ExitStatus};
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
-/// Processes do random operations on all primitives of one segment while random ones are killed,
-/// stopped and starved.
+/// Processes do random operations on all primitives of one segment. Meanwhile random ones are
+/// killed, stopped and starved.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "soak")]
 pub struct Arguments {
-    /// How long
+    /// How many seconds the soak runs
     #[arg(long, default_value_t = 60)]
     seconds: u64,
     /// How many processes
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u64).range(1..=MOST_WORKERS as u64))]
     processes: u64,
-    /// Slots of the participant table [default: two for each process]. Fewer than processes: then
-    /// the table is full, and who finds it full is told so, and tries again
+    /// Slots of the participant table [default: two for each process]. With fewer slots than
+    /// processes, the table is full at times. A process that finds it full gets an error, and tries
+    /// again
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=4096))]
     slots: Option<u64>,
-    /// What the random numbers begin with [default: the clock]
+    /// The seed of the random numbers [default: the clock]
     #[arg(long)]
     seed: Option<u64>,
-    /// Leave the safety net on, by which nobody sleeps for longer than a second without a look.
-    /// With more than about 40 processes one wait cannot watch all, and the net is needed
+    /// Leave rechecks on, so that no sleep lasts longer than a second. With more than about 40
+    /// processes, one wait cannot watch all of them, and rechecks are needed
     #[arg(long)]
     net: bool,
     /// (internal) be worker number N
@@ -67,7 +69,7 @@ impl core::fmt::Display for Shortage {
     }
 }
 
-/// Random numbers (xorshift64*), the same ones again from the same seed.
+/// Random numbers (xorshift64*). The same seed gives the same numbers.
 #[derive(Debug, Clone)]
 pub struct Random(u64);
 
@@ -90,8 +92,8 @@ impl Random {
     }
 }
 
-/// How long a worker that nobody disturbs may go without progress; longer than a deed's own
-/// timeout, which tells more.
+/// How long an undisturbed worker may go without progress. This is longer than a deed's own
+/// timeout, whose error says more.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The program.
@@ -119,7 +121,7 @@ struct Soak {
     net: bool,
     workers: Vec<Worker>,
     deaths: u64,
-    /// For how many of the deaths that was done which [`Shared::tend`] does.
+    /// The number of deaths for which [`Shared::tend`] has run.
     tended: u64,
     stops: u64,
 }
@@ -134,12 +136,14 @@ impl Soak {
     fn new(arguments: &Arguments) -> Faults<Self> {
         let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_millis() as u64;
         let seed = arguments.seed.unwrap_or(clock);
-        // Two: a worker's main thread, and one that it starts, and lets end with a hold.
+        // Two slots for each process: its main thread, and a thread that it starts and lets end
+        // with a hold.
         let slots = arguments.slots.unwrap_or(arguments.processes * 2 + 1);
         println!("soak: {} processes, {slots} slots, --seed {seed}", arguments.processes);
         let segment =
             Segment::<Shared>::options().participants(slots as usize).anonymous(|shared, _| shared.prepare())?;
-        // It tends what the dead have left, so it takes part, before the slots are all taken.
+        // The supervisor gives back what the dead have taken along, so it registers before all
+        // slots are taken.
         segment.attach()?;
         let mut soak = Self {
             segment,
@@ -180,8 +184,8 @@ impl Soak {
 
     fn run(mut self, time: Duration) -> Faults<()> {
         let begin = Instant::now();
-        // The first turn is nobody's, and would come with the first death alone: before it all may
-        // wait for each other.
+        // Nobody gives the first turn, and only a death would make the supervisor give one. Before
+        // that, all might wait for each other.
         self.segment.turn.set()?;
         while begin.elapsed() < time {
             std::thread::sleep(Duration::from_micros(self.random.below(20_000)));
@@ -196,7 +200,7 @@ impl Soak {
         self.end(begin)
     }
 
-    /// Something happens to a random worker.
+    /// Disturbs a random worker.
     fn strike(&mut self) -> Faults<()> {
         let number = self.random.below(self.workers.len() as u64) as usize;
         match self.random.below(8) {
@@ -211,7 +215,7 @@ impl Soak {
                 }
             }
             2 => {
-                // A wave: a third of them at once.
+                // A wave: a third of the workers at once.
                 for victim in 0..self.workers.len() {
                     if self.random.below(3) == 0 {
                         self.signal(victim, libc::SIGKILL);
@@ -223,7 +227,7 @@ impl Soak {
         self.replace_the_dead()
     }
 
-    /// Those killed in a wave are not dead at once.
+    /// Replaces the dead. Workers killed in a wave are not dead at once.
     fn replace_the_dead(&mut self) -> Faults<()> {
         for number in 0..self.workers.len() {
             if let Some(status) = self.workers[number].process.try_wait()? {
@@ -234,7 +238,8 @@ impl Soak {
     }
 
     fn signal(&self, number: usize, signal: i32) {
-        // SAFETY: a child that was not reaped yet. One that has ended already does not mind.
+        // SAFETY: a child that was not reaped yet. If it has ended already, the signal does
+        // nothing.
         unsafe { libc::kill(self.workers[number].process.id() as i32, signal) };
     }
 
@@ -244,7 +249,7 @@ impl Soak {
         self.account_for(number, status)
     }
 
-    /// A worker has ended: another takes its place, if it was meant to.
+    /// A worker has ended. Another takes its place, if the end was intended.
     fn account_for(&mut self, number: usize, status: ExitStatus) -> Faults<()> {
         if status.signal() != Some(libc::SIGKILL) {
             return Err(format!("worker {number} ended with {status}").into());
@@ -273,8 +278,8 @@ impl Soak {
         Ok(())
     }
 
-    /// Waits until each has made progress once more, undisturbed: if one was left asleep, nobody
-    /// who is started anew wakes it.
+    /// Waits until each worker has made progress once more, undisturbed. No new worker starts
+    /// meanwhile, so nothing wakes a worker that was left asleep.
     fn wait_for_all(&mut self) -> Faults<()> {
         let before: Vec<u64> = self.segment.progress.iter().map(|progress| progress.load(SeqCst)).collect();
         let now = Instant::now();
@@ -286,14 +291,15 @@ impl Soak {
             self.tend()?;
             self.look_for_the_stuck()?;
             if self.segment.full.load(SeqCst) > 0 {
-                // More workers than slots: who has one keeps it, until it is killed.
+                // There are more workers than slots. A worker that has a slot keeps it until it is
+                // killed.
                 self.strike()?;
             }
         }
         Ok(())
     }
 
-    /// All are killed, and the books are checked.
+    /// Kills all workers, and checks the totals.
     fn end(mut self, begin: Instant) -> Faults<()> {
         for number in 0..self.workers.len() {
             self.signal(number, libc::SIGKILL);
@@ -331,7 +337,7 @@ impl Soak {
 impl Drop for Soak {
     fn drop(&mut self) {
         for worker in &mut self.workers {
-            // Those that were reaped have ended, and killing them again does nothing.
+            // Workers that were reaped have ended, and killing them again does nothing.
             let _ended = worker.process.kill().and_then(|()| worker.process.wait());
         }
     }

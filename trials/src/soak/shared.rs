@@ -17,10 +17,10 @@ use outlive::{
 };
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
 
-/// The most workers.
+/// The highest number of workers.
 pub const MOST_WORKERS: usize = 256;
 
-/// What they share.
+/// The memory that the processes share.
 #[derive(Debug, Shareable)]
 #[repr(C)]
 pub struct Shared {
@@ -28,33 +28,33 @@ pub struct Shared {
     pub progress: [AtomicU64; MOST_WORKERS],
     /// Threads that have ended with a hold, while their process lived.
     pub thread_deaths: AtomicU64,
-    /// How often somebody found the participant table full.
+    /// How often a process found the participant table full.
     pub full: AtomicU64,
 
-    /// Two numbers that are equal unless somebody died between.
+    /// Two numbers that are equal unless a holder died between the two updates.
     pub(super) pair: Mutex<[u64; 2]>,
-    /// Updates of the pair that were done for sure.
+    /// Updates of the pair that were certainly done.
     pub(super) updates: AtomicU64,
 
     /// Protects `inside`.
     pub(super) lock: Lock,
-    /// Who is inside, 1 and the worker's number; 0 for nobody, or if one died there.
+    /// The worker inside: 1 and its number; 0 for none, or if a worker died there.
     pub(super) inside: AtomicU32,
 
-    /// Nobody holds one by name, so the dead take theirs along; the supervisor gives others.
+    /// No holder is recorded, so the dead take their tokens along. The supervisor gives others.
     pub(super) tokens: Semaphore,
     pub(super) tokens_taken: AtomicU64,
     pub(super) tokens_given: AtomicU64,
 
     pub(super) pool: PermitPool<PERMITS>,
-    /// Who has each permit, as `inside`.
+    /// The worker that has each permit, in the form of `inside`.
     pub(super) permitted: [AtomicU32; PERMITS],
 
-    /// As `pair`. Fewer reader words than readers.
+    /// Like `pair`. There are fewer reader words than readers.
     pub(super) table: RwLock<[u64; 2], 4>,
     pub(super) table_updates: AtomicU64,
 
-    /// As `pair`, and shared with its holder's inner holds.
+    /// Like `pair`. The holder's inner holds share it.
     pub(super) nested: ReentrantMutex<[AtomicU64; 2]>,
     pub(super) nested_updates: AtomicU64,
 
@@ -64,17 +64,17 @@ pub struct Shared {
     pub(super) put: AtomicU64,
     pub(super) taken: AtomicU64,
 
-    /// Set and cleared by workers, and set by the supervisor where all might wait.
+    /// Set and cleared by workers. Set by the supervisor, in case all wait for it.
     pub(super) gate: Event,
-    /// Set: it is nobody's turn. Where the one whose turn it is may have died, the supervisor sets
-    /// it.
+    /// Set means that no worker has the turn. If the worker that has it may have died, the
+    /// supervisor sets it.
     pub(super) turn: Event,
 
     pub(super) meeting: Barrier<2>,
     pub(super) leaders: AtomicU64,
     pub(super) followers: AtomicU64,
 
-    /// Made one after the other, as long as there are any. Not by each deed, so that they last.
+    /// Made one after the other, as long as some are left. Most deeds make none, so that they last.
     pub(super) once: [OnceLock<u64>; ONCE],
     pub(super) once_next: AtomicU64,
 }
@@ -83,27 +83,29 @@ pub(super) const PERMITS: usize = 3;
 pub(super) const TOKENS: u32 = 4;
 pub(super) const ONCE: usize = 1 << 14;
 
-/// Items, and how many were ever put and taken. Whoever dies has changed the latter first.
+/// Items, and how many were ever put and taken. A holder changes the latter first, so a repair can
+/// use them.
 #[derive(Debug, Shareable)]
 #[repr(C)]
 pub(super) struct Heap {
     pub(super) items: u64,
     pub(super) put: u64,
     pub(super) taken: u64,
-    /// By the supervisor.
+    /// Thrown away by the supervisor.
     pub(super) thrown_away: u64,
 }
 
 pub(super) const FULL_HEAP: u64 = 4;
 
-/// One thing that a worker can do.
+/// A deed: one thing that a worker can do.
 #[derive(Debug)]
 pub struct Deed {
-    /// Its name, for people.
+    /// The deed's name, for people.
     pub name: &'static str,
-    /// Does it. An error is a fault, but for [`Outcome::Full`].
+    /// Does the deed. An error is a fault, except [`Outcome::Full`].
     pub run: fn(&Shared, &mut Random, u32) -> Outcome,
-    /// In the end, with everybody dead: the number of deaths bounds what may be missing.
+    /// Checks the totals in the end, when all workers are dead. The number of deaths limits how
+    /// much may be missing.
     pub check: fn(&Shared, u64) -> Result<(), String>,
 }
 
@@ -114,11 +116,11 @@ pub enum Outcome {
     Done,
     /// All slots of the participant table are taken.
     Full,
-    /// It did what it must not.
+    /// The primitive did something forbidden.
     Fault(String),
 }
 
-/// All that workers do, each as often as the others.
+/// All deeds. Each is done as often as the others.
 pub const DEEDS: &[Deed] = &[
     Deed { name: "update the pair", run: update, check: pair_adds_up },
     Deed { name: "try to update the pair", run: try_to_update, check: nothing },
@@ -138,15 +140,15 @@ pub const DEEDS: &[Deed] = &[
 ];
 
 impl Shared {
-    /// What is not all zero at first.
+    /// Sets what is not all zero at first.
     pub fn prepare(&mut self) {
         self.tokens = Semaphore::bounded(TOKENS, TOKENS);
         self.turn = Event::auto_reset();
     }
 
-    /// What the supervisor does again and again, who outlives all workers: where the dead may have
-    /// taken along what others have to wait for (a token, a turn, an item), it gives that back. It
-    /// wakes nobody who would not have to be woken.
+    /// The supervisor, which outlives all workers, calls this again and again. The dead may have
+    /// taken along what others wait for (a token, a turn, an item). This gives it back. It wakes
+    /// only those that need a wake for that.
     ///
     /// # Errors
     /// A fault.
@@ -179,14 +181,14 @@ impl Shared {
     }
 }
 
-/// Longer than anything may take on a machine with much else to do, a stopped holder included.
+/// Longer than anything may take, even on a busy machine and with a stopped holder.
 pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(super) fn nothing(_: &Shared, _: u64) -> Result<(), String> {
     Ok(())
 }
 
-/// What an error of a lock comes to, for somebody who has waited for as long as it takes.
+/// The outcome of a deed whose lock failed although it waited as long as needed.
 pub(super) fn refused<G>(error: &LockError<G>) -> Outcome {
     match error {
         LockError::Unusable(Error::Full { .. }) => Outcome::Full,
@@ -209,6 +211,6 @@ pub(super) fn spin(random: &mut Random) {
 
 pub(super) fn as_reported(done: u64, reported: &AtomicU64, deaths: u64) -> Result<(), String> {
     let sure = reported.load(SeqCst);
-    // Who died may have done so between its update and its report.
+    // A dead worker may have died between its update and its report.
     if sure <= done && done <= sure + deaths { Ok(()) } else { Err(format!("{done} updates, {sure} reported")) }
 }

@@ -1,4 +1,4 @@
-//! Deeds that wait for others: for tokens, items, a gate, a turn, a meeting, a value. Nobody is
+//! Deeds that wait for others: for tokens, items, a gate, a turn, a meeting, a value. No waiter is
 //! left asleep.
 
 use super::Random;
@@ -7,8 +7,8 @@ use core::time::Duration;
 use outlive::{Condvar, Error, LazyLock, LockError, LockResult, MutexGuard, WaitError};
 use std::sync::atomic::Ordering::SeqCst;
 
-/// Gives tokens, as many as there is room for: the supervisor may have replaced some that were not
-/// lost. False if not all.
+/// Gives so many tokens, but only as many as there is room for, because the supervisor may have
+/// replaced tokens that were not lost. False if not all were given.
 pub(super) fn give_tokens(shared: &Shared, count: u32) -> Result<bool, String> {
     for _ in 0..count {
         match shared.tokens.release() {
@@ -36,8 +36,8 @@ pub(super) fn take_tokens(shared: &Shared, random: &mut Random, _: u32) -> Outco
 pub(super) fn tokens_add_up(shared: &Shared, deaths: u64) -> Result<(), String> {
     let (taken, given) = (shared.tokens_taken.load(SeqCst), shared.tokens_given.load(SeqCst));
     let available = shared.tokens.available();
-    // Who died may have done so before it reported what it took (two at most), or gave (one at a
-    // time).
+    // A worker may have died before it reported the tokens that it took (two at most), or gave (one
+    // at a time).
     let there = u64::from(TOKENS) + given;
     let (least, most) = (there.saturating_sub(taken + 2 * deaths), (there + deaths).saturating_sub(taken));
     if (least..=most).contains(&available.into()) {
@@ -70,7 +70,7 @@ fn sound(heap: MutexGuard<'_, Heap>) -> Result<MutexGuard<'_, Heap>, Outcome> {
     }
 }
 
-/// Waits until something is so, whoever dies with the heap meanwhile.
+/// Waits until the condition holds, whoever dies with the heap meanwhile.
 fn heap_when<'s>(
     shared: &'s Shared,
     condvar: &Condvar,
@@ -91,8 +91,8 @@ fn heap_when<'s>(
     }
 }
 
-/// Each puts one, and takes one: so not all of them can wait, unless one dies between; then the
-/// supervisor sees to it.
+/// Each worker puts one item, and then takes one. So not all of them can wait, unless one dies
+/// between the two. The supervisor corrects that.
 pub(super) fn put_and_take(shared: &Shared, random: &mut Random, _: u32) -> Outcome {
     match heap_when(shared, &shared.not_full, |heap| heap.items < FULL_HEAP) {
         Ok(mut heap) => {
@@ -108,7 +108,7 @@ pub(super) fn put_and_take(shared: &Shared, random: &mut Random, _: u32) -> Outc
         Ok(mut heap) => {
             heap.taken += 1;
             heap.items -= 1;
-            // Half of them with the lock, half of them (above) without.
+            // This half notifies with the lock held. The half above notifies without it.
             shared.not_full.notify_one();
         }
         Err(outcome) => return outcome,
@@ -151,7 +151,7 @@ pub(super) fn have_a_turn(shared: &Shared, random: &mut Random, _: u32) -> Outco
 
 pub(super) fn meet(shared: &Shared, random: &mut Random, _: u32) -> Outcome {
     let answer = match random.below(3) {
-        // Missed even before it arrives.
+        // As a member it is missed even before it arrives.
         0 => match shared.meeting.join() {
             Ok(member) => member.wait_timeout(TIMEOUT),
             Err(Error::InvalidSize(_)) => return Outcome::Done, // there are two already
@@ -184,8 +184,8 @@ pub(super) fn as_many_leaders(shared: &Shared, deaths: u64) -> Result<(), String
 }
 
 fn value_of(index: u64) -> u64 {
-    // No half of it looks like a hold: a worker could not leave while plain data happens to name
-    // it.
+    // No half of it looks like a hold. Otherwise a worker could not leave, because plain data
+    // happens to name it.
     const LIKE_A_HOLD: u64 = (outlive::raw::hold::HELD as u64) << 32 | outlive::raw::hold::HELD as u64;
     (index.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5555_5555_5555_5555) & !LIKE_A_HOLD
 }
@@ -197,7 +197,7 @@ pub(super) fn make_once(shared: &Shared, random: &mut Random, _: u32) -> Outcome
     let index = (shared.once_next.load(SeqCst) + random.below(2)).min(ONCE as u64 - 1);
     let cell = &shared.once[index as usize];
     let make = || {
-        std::thread::sleep(Duration::from_micros(100)); // so that others come meanwhile, and kills
+        std::thread::sleep(Duration::from_micros(100)); // so that others come meanwhile, and so do kills
         value_of(index)
     };
     match LazyLock::new(cell, make).force() {

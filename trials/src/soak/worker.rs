@@ -27,7 +27,7 @@ pub(super) fn work(number: usize, seed: u64, shortage: Shortage) -> ExitCode {
             }
             Outcome::Fault(what) => return fault(number, deed.name, &what),
         }
-        // Now and then: it leaves the segment, and comes back with the next deed.
+        // Now and then the worker leaves the segment, and comes back with the next deed.
         if random.below(1_000) == 0 {
             match shared.detach() {
                 Ok(()) => {}
@@ -42,7 +42,7 @@ fn fault(number: usize, doing: &str, what: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Leaves the worker without a descriptor to open, or hardly a page to map.
+/// Leaves the worker with no spare descriptor, or with hardly a page to map.
 fn run_short_of(shortage: Shortage) -> Vec<File> {
     let (resource, limit) = match shortage {
         Shortage::None => return vec![],
@@ -58,8 +58,8 @@ fn run_short_of(shortage: Shortage) -> Vec<File> {
     }
 }
 
-/// How much is mapped, in bytes: the first number of `statm` counts pages of 4,096 (x86-64 and most
-/// others).
+/// How many bytes are mapped: the first number of `statm` counts pages of 4,096 bytes (on x86-64
+/// and most others).
 fn mapped() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     statm.split(' ').next().and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(1 << 20) * 4096

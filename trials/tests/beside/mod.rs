@@ -1,11 +1,12 @@
-//! Runs random scenarios, and says how many.
+//! Runs random scenarios, and reports how many.
 
 use core::fmt::Debug;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
-/// Runs so many scenarios of what is registered under this name, or as many as `PROPTEST_CASES`
-/// says. If one panics, a smaller one that does is told. Prints a line that tools read.
+/// Runs so many scenarios of the primitive registered under this name, or as many as
+/// `PROPTEST_CASES` says. If one panics, a smaller one that also panics is reported. Prints a line
+/// that tools read.
 pub(crate) fn its_reference<S: Debug>(name: &str, cases: u32, scenarios: impl Strategy<Value = S>, run: impl Fn(S)) {
     let usual = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
     let cases = if std::env::var_os("PROPTEST_CASES").is_some() { usual.cases } else { cases };
