@@ -19,7 +19,7 @@ fn an_abandoned_segment_is_replaced_and_one_in_use_is_not() {
     drop(in_use);
     let before = std::fs::metadata(&path).expect("there").ino();
     let mut new = None;
-    until("the segment to be told abandoned", || {
+    until("the segment to be considered abandoned", || {
         new = options.create(&path, |m, _| *m.get_mut() = 70).ok();
         new.is_some()
     });
@@ -62,7 +62,7 @@ fn leftovers_of_killed_replacers_go_and_nothing_else_does() {
 /// A fault that was there once: a rename put the new segment in the place of whatever file had the
 /// name by then.
 #[test]
-fn who_replaces_takes_the_name_from_nobody_who_uses_it() {
+fn a_replacement_takes_the_name_of_no_segment_in_use() {
     let directory = directory();
     let path = made(&directory);
     let stop = AtomicBool::new(false);
@@ -113,7 +113,7 @@ fn a_thread_that_idles_keeps_a_dropped_segment_in_use_until_it_ends() {
     assert!(matches!(options.create(&path, |_, _| {}), Err(Error::AlreadyExists(_))));
     drop(end);
     idle.join().expect("no panic");
-    until("the segment to be told abandoned", || options.create(&path, |_, _| {}).is_ok());
+    until("the segment to be considered abandoned", || options.create(&path, |_, _| {}).is_ok());
 }
 
 /// A fault that was there once: a slot that was being claimed when the copy was made stayed lost

@@ -40,7 +40,7 @@ fn outcome(result: Result<outlive::BarrierWaitResult, WaitError>) -> String {
 
 /// The roles of child processes.
 #[test]
-#[ignore = "one half of other tests"]
+#[ignore = "the child's half of other tests"]
 fn child() {
     let Some(role) = role() else { return };
     let shared = inherited_of::<Meeting>();
@@ -123,7 +123,7 @@ fn child() {
 }
 
 #[test]
-fn one_that_dies_while_it_waits_breaks_it_for_all() {
+fn a_waiter_that_dies_breaks_the_barrier_for_all() {
     each_way(|waitv| {
         let shared = meeting(4);
         let mut victim = Actor::start(&shared, "wait", waitv);
@@ -149,7 +149,7 @@ fn one_that_dies_while_it_waits_breaks_it_for_all() {
 }
 
 #[test]
-fn one_that_dies_after_the_trip_disturbs_nobody() {
+fn a_party_that_dies_after_the_trip_disturbs_nobody() {
     each_way(|waitv| {
         let shared = meeting(3);
         let mut victim = Actor::start(&shared, "meet and be killed", waitv);
@@ -165,7 +165,7 @@ fn one_that_dies_after_the_trip_disturbs_nobody() {
 }
 
 #[test]
-fn a_member_that_dies_before_it_comes_breaks_it_for_those_asleep() {
+fn a_member_that_dies_before_it_arrives_breaks_the_barrier_for_all_sleepers() {
     each_way(|waitv| {
         let shared = meeting(2);
         let mut member = Actor::start(&shared, "join and stay away", waitv);
@@ -197,7 +197,7 @@ fn a_member_that_leaves_breaks_nothing() {
 }
 
 #[test]
-fn a_member_that_panics_breaks_it_and_a_forked_copy_does_nothing() {
+fn a_member_that_panics_breaks_the_barrier_and_a_forked_copy_does_nothing() {
     let shared = meeting(1);
     let member = shared.barrier.join().expect("there is a place");
     assert!(matches!(shared.barrier.join(), Err(Error::InvalidSize(_))));
@@ -223,7 +223,7 @@ fn a_member_that_panics_breaks_it_and_a_forked_copy_does_nothing() {
 }
 
 #[test]
-fn who_acts_and_dies_breaks_it() {
+fn a_death_in_the_action_breaks_the_barrier() {
     each_way(|waitv| {
         let shared = meeting(2);
         let mut waiter = Actor::start(&shared, "wait", waitv);
@@ -238,7 +238,7 @@ fn who_acts_and_dies_breaks_it() {
 }
 
 #[test]
-fn an_action_is_run_by_one_and_its_panic_breaks_the_barrier() {
+fn an_action_is_run_by_one_party_and_its_panic_breaks_the_barrier() {
     let shared = meeting(3);
     std::thread::scope(|scope| {
         let party = || {
@@ -338,7 +338,7 @@ fn a_timeout_breaks_it_for_all() {
 }
 
 #[test]
-fn abort_and_reset_tell_those_who_wait() {
+fn abort_and_reset_end_the_waits_of_all() {
     each_way(|waitv| {
         let shared = meeting(3);
         for reset in [false, true] {
@@ -412,7 +412,7 @@ fn stop(process: u32) {
 /// True whatever happened to later generations. There are more of them than a number of 16 bits can
 /// count.
 #[test]
-fn a_stopped_waiter_is_told_that_its_own_generation_met() {
+fn a_stopped_waiter_learns_that_its_own_generation_met() {
     each_way(|waitv| {
         for breaks in [1, 2, 3, 4, 5, 70_000] {
             let shared = meeting(2);
@@ -435,7 +435,7 @@ fn a_stopped_waiter_is_told_that_its_own_generation_met() {
 /// A released waiter keeps its place until it returns. A party that needs the place sleeps until
 /// then. It is woken when the waiter leaves or dies.
 #[test]
-fn one_without_a_place_gets_that_of_a_waiter_that_leaves_or_dies() {
+fn a_party_without_a_place_gets_that_of_a_waiter_that_leaves_or_dies() {
     each_way(|waitv| {
         for dies in [false, true] {
             let shared = meeting(2);
@@ -459,7 +459,7 @@ fn one_without_a_place_gets_that_of_a_waiter_that_leaves_or_dies() {
 
 /// True although others meet in its place, and more often than the barrier could remember.
 #[test]
-fn a_stopped_waiter_is_told_that_its_own_generation_broke() {
+fn a_stopped_waiter_learns_that_its_own_generation_broke() {
     each_way(|waitv| {
         let shared = meeting(2);
         let mut waiter = Actor::start(&shared, "wait", waitv);
@@ -481,7 +481,7 @@ fn a_stopped_waiter_is_told_that_its_own_generation_broke() {
 /// a place and its arrival there. Meanwhile half of all 16-bit generations pass, and another
 /// process begins to wait. That waiter must not be forgotten.
 #[test]
-fn one_that_was_stopped_before_it_arrived_displaces_nobody() {
+fn a_party_stopped_before_it_arrived_displaces_nobody() {
     const STOPS: u32 = 150;
     let shared = meeting(2);
     let hasty = Actor::start(&shared, "come and go", true);
@@ -511,7 +511,7 @@ fn one_that_was_stopped_before_it_arrived_displaces_nobody() {
 /// they learn that it broke. First there are as many processes as parties. Then there are more,
 /// whose ids are beyond the number of parties.
 #[test]
-fn all_are_told_what_their_leader_is_told() {
+fn all_parties_get_the_same_answer_as_their_leader() {
     for processes in [3, 8] {
         let shared = meeting(3);
         shared.rounds.store(12_000, SeqCst);

@@ -3,7 +3,7 @@
 //! `TRYBUILD=overwrite cargo test --test compile_fail` writes them again.
 
 #[test]
-fn what_cannot_be_shared_is_refused_with_advice() {
+fn types_that_cannot_be_shared_are_refused_with_advice() {
     trybuild::TestCases::new().compile_fail("tests/compile_fail/**/*.rs");
 }
 

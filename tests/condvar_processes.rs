@@ -30,7 +30,7 @@ const CAPACITY: u64 = 4;
 
 /// The roles of child processes.
 #[test]
-#[ignore = "one half of other tests"]
+#[ignore = "the child's half of other tests"]
 fn child() {
     let Some(role) = role() else { return };
     let shared = inherited_of::<Buffer>();
@@ -94,7 +94,7 @@ fn child() {
             say("held");
             wait_for_the_word();
         }
-        "put for ever" => loop {
+        "put forever" => loop {
             let items = repaired(shared.items.lock());
             let mut items = repaired(shared.changed.wait_while(items, |items| *items >= CAPACITY));
             if *items < CAPACITY {
@@ -104,7 +104,7 @@ fn child() {
             drop(items);
             shared.changed.notify_all();
         },
-        "take for ever" => loop {
+        "take forever" => loop {
             let items = repaired(shared.items.lock());
             let mut items = repaired(shared.changed.wait_while(items, |items| *items == 0));
             if *items > 0 {
@@ -141,7 +141,7 @@ fn a_producer_killed_between_the_item_and_its_notification_costs_nobody_the_item
 }
 
 #[test]
-fn the_same_with_a_reentrant_mutex_held_twice() {
+fn the_item_is_not_lost_with_a_reentrant_mutex_held_twice() {
     each_way(|waitv| {
         let shared = buffer();
         let mut taker = Actor::start(&shared, "take with every hold", waitv);
@@ -218,7 +218,7 @@ fn notified_in_a_new_round(shared: &Segment<Buffer>, count: u32, waiters: &mut [
 /// True although each waiter wakes whenever a process comes or dies, and although one has died in
 /// its wait before.
 #[test]
-fn the_notified_are_as_many_as_were_asked_for() {
+fn as_many_waiters_are_notified_as_were_asked_for() {
     each_way(|waitv| {
         let shared = buffer();
         let wait = || {
@@ -247,7 +247,7 @@ fn the_notified_are_as_many_as_were_asked_for() {
 /// A fault that was there once: a waiter whose time was over after any notification returned as
 /// notified.
 #[test]
-fn one_whose_time_is_over_is_notified_only_if_the_notification_was_for_it() {
+fn a_waiter_that_times_out_is_notified_only_if_the_notification_was_for_it() {
     each_way(|_waitv| {
         let shared = buffer();
         let told = std::thread::scope(|scope| {
@@ -282,7 +282,7 @@ fn one_whose_time_is_over_is_notified_only_if_the_notification_was_for_it() {
 
 /// As Python's `Condition`, whose lock is acquired and released by separate calls.
 #[test]
-fn one_that_has_acquired_without_a_guard_waits_with_an_adopted_one() {
+fn a_thread_that_acquired_without_a_guard_waits_with_an_adopted_guard() {
     each_way(|waitv| {
         let shared = buffer();
         let mut notifier = Actor::start(&shared, "put beside the lock after a word", waitv);
@@ -302,7 +302,7 @@ fn one_that_has_acquired_without_a_guard_waits_with_an_adopted_one() {
 }
 
 #[test]
-fn who_comes_back_from_a_wait_is_told_that_the_holder_died() {
+fn a_waiter_on_a_condition_learns_that_the_holder_died() {
     each_way(|waitv| {
         let shared = buffer();
         let mut waiter = Actor::start(&shared, "take", waitv);
@@ -316,7 +316,7 @@ fn who_comes_back_from_a_wait_is_told_that_the_holder_died() {
 }
 
 #[test]
-fn as_many_are_woken_as_were_to_be() {
+fn as_many_waiters_are_woken_as_were_asked_for() {
     each_way(|waitv| {
         let shared = buffer();
         let mut takers: Vec<_> = (0..5).map(|_| Actor::start(&shared, "take", waitv)).collect();
@@ -340,7 +340,7 @@ fn sixty_kills_at_random_moments_and_the_others_go_on() {
     each_way(|waitv| {
         const KILLS: u64 = 60;
         let shared = buffer();
-        let roles = ["put for ever", "put for ever", "take for ever", "take for ever"];
+        let roles = ["put forever", "put forever", "take forever", "take forever"];
         kill_at_random(&shared, &roles, waitv, (KILLS, 50), &shared.taken);
     });
 }
@@ -426,7 +426,7 @@ fn a_lock_without_data_is_waited_with_as_well() {
 }
 
 #[test]
-fn a_panic_of_the_holder_is_told_to_who_comes_back() {
+fn a_waiter_on_a_condition_learns_of_the_holders_panic() {
     let shared = buffer();
     let items = shared.items.lock().expect("free");
     std::thread::scope(|scope| {

@@ -28,7 +28,7 @@ const THREADS: u32 = 20;
 
 /// The roles of child processes.
 #[test]
-#[ignore = "one half of other tests"]
+#[ignore = "the child's half of other tests"]
 fn child() {
     let Some(role) = role() else { return };
     let shared = inherited_of::<Events>();
@@ -41,10 +41,10 @@ fn child() {
             shared.bell.wait().expect("waits");
             say("heard");
         }
-        "set for ever" => loop {
+        "set forever" => loop {
             shared.bell.set().expect("takes part");
         },
-        "hear for ever" => loop {
+        "hear forever" => loop {
             shared.bell.wait().expect("waits");
             shared.heard.fetch_add(1, SeqCst);
         },
@@ -91,7 +91,7 @@ fn a_killed_waiter_does_not_stop_a_set() {
 }
 
 #[test]
-fn who_sleeps_at_a_set_is_released_though_it_is_cleared_at_once() {
+fn a_set_releases_its_sleepers_though_it_is_cleared_at_once() {
     each_way(|waitv| {
         let shared = events();
         let mut waiters: Vec<_> = (0..4).map(|_| Actor::start(&shared, "wait", waitv)).collect();
@@ -129,13 +129,13 @@ fn a_killed_waiter_takes_no_set_along() {
 fn killed_setters_and_waiters_leave_the_others_going() {
     each_way(|waitv| {
         let shared = events();
-        let mut setters: Vec<_> = (0..2).map(|_| Actor::start(&shared, "set for ever", waitv)).collect();
-        let mut waiters: Vec<_> = (0..2).map(|_| Actor::start(&shared, "hear for ever", waitv)).collect();
+        let mut setters: Vec<_> = (0..2).map(|_| Actor::start(&shared, "set forever", waitv)).collect();
+        let mut waiters: Vec<_> = (0..2).map(|_| Actor::start(&shared, "hear forever", waitv)).collect();
         for round in 0..8 {
             let heard = shared.heard.load(SeqCst);
             until("a set to be heard", || shared.heard.load(SeqCst) > heard + 5);
             let (all, role) =
-                if round % 2 == 0 { (&mut setters, "set for ever") } else { (&mut waiters, "hear for ever") };
+                if round % 2 == 0 { (&mut setters, "set forever") } else { (&mut waiters, "hear forever") };
             let victim = &mut all[round / 2 % 2];
             victim.kill();
             *victim = Actor::start(&shared, role, waitv);
@@ -177,7 +177,7 @@ fn deadlines_are_kept() {
         assert!(begin.elapsed() >= Duration::from_millis(30));
         std::thread::scope(|scope| {
             let patient = scope.spawn(|| event.wait_timeout(Duration::MAX).is_ok());
-            until("the patient one to fall asleep", || shared.participants().iter().any(|p| p.asleep_for.is_some()));
+            until("the waiter to fall asleep", || shared.participants().iter().any(|p| p.asleep_for.is_some()));
             event.set().expect("takes part");
             assert!(patient.join().expect("no panic"));
         });

@@ -312,7 +312,7 @@ fn names_do_not_land_on_a_disk_where_dev_shm_is_not_mounted() {
             assert!(error.to_string().contains("/dev/shm is not mounted as a memory file system"), "{error}");
         }
         assert_eq!(std::fs::read_dir(disk.path()).expect("readable").count(), 0);
-        assert!(Counter::create(disk.path().join("jobs"), |_| {}).is_ok(), "a file is told by its path");
+        assert!(Counter::create(disk.path().join("jobs"), |_| {}).is_ok(), "a file is named by its path");
     });
 }
 

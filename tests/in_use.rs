@@ -24,7 +24,7 @@ const TURN: i64 = i64::MAX - 2;
 const USE: i64 = i64::MAX - 1;
 
 #[test]
-#[ignore = "one half of other tests"]
+#[ignore = "the child's half of other tests"]
 fn child() {
     let Some(role) = role() else { return };
     let path = PathBuf::from(std::env::var("OUTLIVE_PATH").expect("set by the parent"));
@@ -248,7 +248,7 @@ fn expect_seen_twice(path: &Path, process: u32) {
 /// considered abandoned, and was replaced while a lock in it was held. Later the daemon's drop
 /// aborted, or closed the file that had got the number.
 #[test]
-fn who_closes_all_descriptors_uses_the_segment_as_before_and_closes_nothing_foreign() {
+fn a_daemon_that_closed_all_descriptors_keeps_its_segment_and_closes_no_other_file() {
     let _alone = alone();
     for directory in directories() {
         let path = made(directory.path());
@@ -339,7 +339,7 @@ fn a_thread_of_our_own_seen_through_an_overlay_keeps_its_lock() {
 
 /// On an overlay the segment's lock on the file is lost with its last descriptor.
 #[test]
-fn who_closes_all_descriptors_on_an_overlay_keeps_its_lock() {
+fn a_daemon_that_closed_all_descriptors_on_an_overlay_keeps_its_lock() {
     let _alone = alone();
     with_own_mounts(|| {
         let Some(views) = Views::new() else { return };
@@ -440,7 +440,7 @@ fn in_a_backup_that_was_put_back_the_holders_are_dead() {
 /// until all gave up. (With 32 of them it happened about once in ten times, so it is tried many
 /// times.)
 #[test]
-fn of_many_who_open_at_once_after_a_copy_or_a_reboot_one_revives_it_and_all_succeed() {
+fn after_a_copy_or_a_reboot_one_of_many_openers_revives_the_segment_and_all_succeed() {
     let _alone = alone();
     const MANY: usize = 32;
     let directory = directory();
@@ -500,7 +500,7 @@ fn all_open_at_once<const MANY: usize>(options: &outlive::segment::Options<(), M
 
 /// A reviver was killed. A child that it had just forked keeps the mapping.
 #[test]
-fn a_revival_that_was_broken_off_is_done_again() {
+fn an_unfinished_revival_is_done_again() {
     let _alone = alone();
     let directory = directory();
     let path = made(directory.path());
@@ -606,7 +606,7 @@ fn expect_busy(path: &Path, reader: bool) {
 /// A fault that was there once: a process that may only read took the file's lock exclusively, and
 /// kept all others out.
 #[test]
-fn a_mere_reader_can_make_a_segment_look_in_use_and_keep_nobody_waiting_for_ever() {
+fn a_mere_reader_can_make_a_segment_look_in_use_but_keeps_nobody_waiting_forever() {
     let _alone = alone();
     let directory = directory();
     std::fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o755)).expect("set");
@@ -628,7 +628,7 @@ fn a_mere_reader_can_make_a_segment_look_in_use_and_keep_nobody_waiting_for_ever
 }
 
 #[test]
-fn who_waits_for_a_turn_waits_as_long_as_it_wants_to() {
+fn an_opener_waits_for_its_turn_as_long_as_its_busy_timeout() {
     let _alone = alone();
     let directory = directory();
     let path = made(directory.path());

@@ -32,7 +32,7 @@ fn state(path: &Path) -> (Vec<u8>, SystemTime, u64) {
 }
 
 #[test]
-fn what_a_segment_contains_is_told_without_its_type() {
+fn inspect_shows_what_a_segment_contains_without_its_type() {
     let directory = directory();
     let path = directory.path().join("segment");
     let begin = SystemTime::now();
@@ -61,7 +61,7 @@ fn what_a_segment_contains_is_told_without_its_type() {
 }
 
 #[test]
-fn plain_data_and_no_room_are_told_as_such() {
+fn inspect_recognises_plain_data_and_segments_without_room() {
     let segment = Segment::<[u64; 4]>::anonymous(|_| {}).expect("made");
     // SAFETY: the descriptor is only read from.
     let found = inspect_fd(unsafe { segment.borrow_fd() }.expect("there")).expect("a segment");
@@ -72,7 +72,7 @@ fn plain_data_and_no_room_are_told_as_such() {
 }
 
 #[test]
-fn who_may_only_read_a_segment_may_look() {
+fn read_permission_is_enough_to_inspect_a_segment() {
     let directory = directory();
     let path = made(&directory);
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o444)).expect("set");
@@ -123,7 +123,7 @@ fn the_killed_are_among_the_participants_no_more() {
 }
 
 #[test]
-fn what_is_no_whole_segment_is_told_apart() {
+fn each_kind_of_damaged_segment_gets_its_own_error() {
     let directory = directory();
     let path = made(&directory);
     let file = std::fs::OpenOptions::new().write(true).open(&path).expect("writable");
@@ -154,7 +154,7 @@ fn what_is_no_whole_segment_is_told_apart() {
 }
 
 #[test]
-fn what_is_no_regular_file_is_not_touched() {
+fn a_path_that_is_no_regular_file_is_not_touched() {
     let directory = directory();
     let path = made(&directory);
     assert!(matches!(inspect(directory.path()), Err(Error::NotASegment)));

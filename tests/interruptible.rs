@@ -285,7 +285,7 @@ fn a_handler_ends_every_wait_in_a_scope() {
 }
 
 #[test]
-fn an_interrupter_is_told_once_by_a_handler_of_any_kind() {
+fn one_interrupt_by_a_handler_of_any_kind_ends_the_wait() {
     each_wait(|all, name, wait| {
         for signal in [TELLING, TELLING_RESTARTING] {
             TOLD.clear();
@@ -301,7 +301,7 @@ fn an_interrupter_is_told_once_by_a_handler_of_any_kind() {
 }
 
 #[test]
-fn an_interrupter_is_told_by_another_thread_before_or_after_the_sleep_began() {
+fn another_thread_interrupts_a_wait_before_or_after_the_sleep_began() {
     each_wait(|all, name, wait| {
         for before in [false, true] {
             let stop = Interrupter::new();
@@ -418,7 +418,7 @@ fn a_thread_that_is_started_in_a_scope_is_not_in_it_and_a_forked_child_is() {
 }
 
 #[test]
-fn what_is_there_is_had_by_an_interrupted_thread_and_what_is_late_has_timed_out() {
+fn an_interrupted_thread_still_takes_what_is_available_and_times_out_otherwise() {
     let stop = Interrupter::new();
     stop.interrupt();
     let all = all();
@@ -434,7 +434,7 @@ fn what_is_there_is_had_by_an_interrupted_thread_and_what_is_late_has_timed_out(
 }
 
 #[test]
-fn a_lazy_value_that_is_looked_through_waits_on() {
+fn an_access_to_a_lazy_value_waits_on_though_interrupted() {
     each_way_in_a_process_of_its_own(|| {
         let all = all();
         let stop = Interrupter::new();
@@ -461,7 +461,7 @@ fn a_lazy_value_that_is_looked_through_waits_on() {
 /// A fault that was there once: a lazy value cannot report an interruption, so its waiter waited
 /// on. By that it had left the scope for good, and made the value outside of it.
 #[test]
-fn what_makes_a_lazy_value_can_be_interrupted_though_the_look_through_it_cannot() {
+fn the_initialiser_of_a_lazy_value_can_be_interrupted_though_the_access_cannot() {
     each_way_in_a_process_of_its_own(|| {
         let all = all();
         let stop = Interrupter::new();

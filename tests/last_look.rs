@@ -41,7 +41,7 @@ fn outlast(timeout: Duration) {
 }
 
 #[test]
-fn a_condition_that_is_no_longer_so_as_the_time_is_over_is_seen() {
+fn a_condition_that_becomes_false_at_the_deadline_is_seen() {
     let shared = shared();
     let mut looks = 0;
     let (_guard, result) = shared
@@ -58,7 +58,7 @@ fn a_condition_that_is_no_longer_so_as_the_time_is_over_is_seen() {
 }
 
 #[test]
-fn a_condition_that_is_still_so_as_the_time_is_over_was_looked_at_after_it() {
+fn a_condition_that_is_true_at_the_deadline_was_checked_after_it() {
     let shared = shared();
     let (begin, mut last) = (Instant::now(), Instant::now());
     let (_guard, result) = shared
@@ -73,7 +73,7 @@ fn a_condition_that_is_still_so_as_the_time_is_over_was_looked_at_after_it() {
 }
 
 #[test]
-fn a_condition_is_looked_at_even_if_there_is_no_time() {
+fn a_condition_is_checked_even_if_there_is_no_time() {
     let shared = shared();
     for is_so in [true, false] {
         let mut looks = 0;
@@ -89,7 +89,7 @@ fn a_condition_is_looked_at_even_if_there_is_no_time() {
 
 /// What is available is taken, however little time there is.
 #[test]
-fn no_time_at_all_is_enough_for_what_is_there() {
+fn a_timeout_of_zero_is_enough_for_what_is_available() {
     let shared = shared();
     let past = Instant::now();
     let zero = Duration::ZERO;

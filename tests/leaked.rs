@@ -37,7 +37,7 @@ fn elsewhere<R: Send + 'static>(act: impl FnOnce() -> R + Send + 'static) -> R {
 }
 
 #[test]
-#[ignore = "one half of other tests"]
+#[ignore = "the child's half of other tests"]
 fn child() {
     let Some(role) = role() else { return };
     let shared: &'static Segment<Locks> = Box::leak(Box::new(inherited_of()));
@@ -159,7 +159,7 @@ fn a_leaked_reentrant_guard_gives_no_second_reference() {
 
 /// A thread waits on a condition variable. Another thread takes the lock meanwhile, leaks it and
 /// ends. Ok if the waiter learns of that; otherwise what it got instead.
-fn who_comes_back_from_a_wait<G: Waitable + 'static>(
+fn wait_while_another_leaks<G: Waitable + 'static>(
     lock: fn() -> LockResult<G>,
     condvar: &'static Condvar,
 ) -> Result<(), String> {
@@ -193,18 +193,18 @@ fn who_comes_back_from_a_wait<G: Waitable + 'static>(
 
 /// The wait takes the lock again in another way than `lock` does.
 #[test]
-fn who_comes_back_from_a_wait_is_told_of_a_leaked_guard() {
+fn a_waiter_on_a_condition_learns_of_a_leaked_guard() {
     static SHARED: OnceLock<&'static Segment<Locks>> = OnceLock::new();
     let shared = SHARED.get_or_init(locks);
     let lock = || SHARED.get().expect("set").mutex.lock();
-    assert_eq!(who_comes_back_from_a_wait(lock, &shared.condvar), Ok(()), "mutex");
+    assert_eq!(wait_while_another_leaks(lock, &shared.condvar), Ok(()), "mutex");
     let lock = || SHARED.get().expect("set").reentrant.lock();
-    assert_eq!(who_comes_back_from_a_wait(lock, &shared.condvar), Ok(()), "reentrant mutex");
+    assert_eq!(wait_while_another_leaks(lock, &shared.condvar), Ok(()), "reentrant mutex");
 }
 
 /// A `Lock` guards no data: it stays acquired, and the wait goes on until somebody releases it.
 #[test]
-fn who_comes_back_from_a_wait_waits_until_a_leaked_lock_is_released() {
+fn a_waiter_on_a_condition_waits_until_a_leaked_lock_is_released() {
     let shared = locks();
     let (held, is_held) = std::sync::mpsc::channel::<()>();
     let waiter = std::thread::spawn(move || {
@@ -303,7 +303,7 @@ fn a_guard_that_was_dropped_is_not_leaked_whatever_became_of_it_before() {
 /// The counts follow a hold from guard to no guard and back. A hold that is given back is not
 /// leaked, and a leaked hold is.
 #[test]
-fn what_was_adopted_or_forgotten_is_leaked_if_it_had_a_guard_in_the_end() {
+fn an_adopted_or_forgotten_hold_is_leaked_if_it_had_a_guard_in_the_end() {
     let not_leaked: [fn(&Locks); 4] = [
         |locks| {
             locks.lock.acquire().expect("free");
@@ -357,7 +357,7 @@ fn a_reentrant_lock_that_was_acquired_without_a_guard_is_handed_on() {
 }
 
 #[test]
-fn all_who_sleep_are_told_of_a_leaked_guard() {
+fn all_sleepers_learn_of_a_leaked_guard() {
     const SLEEPERS: usize = 8;
     let shared = locks();
     let (go, wait) = std::sync::mpsc::channel::<()>();
@@ -365,7 +365,7 @@ fn all_who_sleep_are_told_of_a_leaked_guard() {
     let leaker = std::thread::spawn(move || {
         core::mem::forget(shared.mutex.lock().expect("free"));
         held.send(()).expect("heard");
-        wait.recv().expect("told to go on");
+        wait.recv().expect("the word to go on");
     });
     is_held.recv().expect("held");
     let sleepers: Vec<_> = (0..SLEEPERS)

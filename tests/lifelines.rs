@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 type Counter = Segment<Mutex<u64>>;
 
 #[test]
-#[ignore = "one half of other tests"]
+#[ignore = "the child's half of other tests"]
 fn child() {
     let Some(role) = role() else { return };
     let path = std::path::PathBuf::from(std::env::var("OUTLIVE_PATH").unwrap_or_default());
@@ -87,7 +87,7 @@ fn an_id_that_a_lock_still_names_does_not_come_round_again() {
 /// The kernel had still to read the first lifeline's links. With equal thread ids in two PID
 /// namespaces, it also had to read its word.
 #[test]
-fn the_slot_of_one_that_became_another_program_is_kept_until_the_kernel_is_done_for_certain() {
+fn the_slot_of_a_thread_that_became_another_program_is_kept_until_the_kernel_is_done() {
     let small = Counter::options().participants(2).anonymous(|_, _| {}).expect("a segment");
     small.attach().expect("the first slot");
     let mut other = Actor::start(&small, "become another program, in a second thread", true);
@@ -103,7 +103,7 @@ fn the_slot_of_one_that_became_another_program_is_kept_until_the_kernel_is_done_
 /// The mark on the second lifeline could harm a successor that has no such lifeline. The successor
 /// would count as dead from the beginning, and there would be two holders.
 #[test]
-fn a_main_thread_lives_in_the_slot_of_one_that_became_another_program() {
+fn a_main_thread_lives_in_the_slot_of_a_thread_that_became_another_program() {
     let small = Counter::options().participants(2).anonymous(|_, _| {}).expect("a segment");
     small.attach().expect("the first slot");
     let mut other = Actor::start(&small, "become another program, in a second thread", true);

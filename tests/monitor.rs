@@ -53,7 +53,7 @@ fn made_all(directory: &tempfile::TempDir) -> PathBuf {
 }
 
 #[test]
-fn all_that_can_be_seen_is_told_while_others_change_it() {
+fn a_monitor_reports_every_primitive_while_others_change_it() {
     let directory = directory();
     let path = made_all(&directory);
     let monitor = options().monitor(&path).expect("readable");
@@ -102,7 +102,7 @@ fn all_that_can_be_seen_is_told_while_others_change_it() {
 }
 
 #[test]
-fn the_dead_are_told_as_holders_until_somebody_takes_over() {
+fn a_monitor_reports_dead_holders_until_the_next_holder() {
     let directory = directory();
     let path = made_all(&directory);
     let segment = options().open(&path).expect("there");
@@ -178,7 +178,7 @@ unsafe impl Shareable for Guarded {
 }
 
 #[test]
-fn what_is_not_shown_in_the_segment_is_not_told() {
+fn a_monitor_reports_only_what_the_type_shows_of_the_segment() {
     static ELSEWHERE: AtomicU64 = AtomicU64::new(1);
     let directory = directory();
     let path = directory.path().join("guarded");
@@ -215,7 +215,7 @@ unsafe impl Shareable for Bytes {
 }
 
 #[test]
-fn a_number_in_plain_data_of_unknown_parts_is_told() {
+fn a_monitor_reports_numbers_in_plain_data_of_unknown_parts() {
     let directory = directory();
     let path = directory.path().join("bytes");
     let _segment = Segment::<WithBytes>::create(&path, |new| new.bytes.0[1] = 12).expect("made");
@@ -225,7 +225,7 @@ fn a_number_in_plain_data_of_unknown_parts_is_told() {
 }
 
 #[test]
-fn a_value_that_is_itself_a_primitive_is_told() {
+fn a_monitor_reports_a_value_that_is_itself_a_primitive() {
     let directory = directory();
     let path = made(&directory);
     let segment = Counter::open(&path).expect("there");
@@ -258,7 +258,7 @@ fn without_rights(directory: &Path, body: impl FnOnce() -> i32) -> i32 {
 }
 
 #[test]
-fn who_may_only_read_the_file_may_look() {
+fn read_permission_is_enough_for_a_monitor() {
     let directory = directory();
     let path = made_all(&directory);
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o444)).expect("set");
@@ -317,7 +317,7 @@ fn told<T>(answer: Result<T, Error>) -> String {
 }
 
 #[test]
-fn what_cannot_be_opened_is_refused_as_by_open() {
+fn a_monitor_refuses_the_same_files_as_open() {
     let directory = directory();
     let path = made(&directory);
     assert_eq!(told(Segment::<Lock>::monitor(&path)), "Type");
@@ -346,7 +346,7 @@ fn what_cannot_be_opened_is_refused_as_by_open() {
 }
 
 #[test]
-fn a_segment_that_came_over_a_socket_can_be_looked_at() {
+fn a_segment_that_came_over_a_socket_can_be_monitored() {
     let segment = Counter::anonymous(|_| {}).expect("made");
     let _guard = segment.lock().expect("free");
     // SAFETY: the descriptor is only opened again for reading.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 /// The roles of child processes.
 #[test]
-#[ignore = "one half of other tests"]
+#[ignore = "the child's half of other tests"]
 fn child() {
     let Some(role) = role() else { return };
     let shared = inherited();
@@ -58,7 +58,7 @@ fn child() {
             };
             say(&answer);
         }
-        "update for ever" => loop {
+        "update forever" => loop {
             update(&shared);
             shared.reported.fetch_add(1, SeqCst);
         },
@@ -74,7 +74,7 @@ fn child() {
 fn lock_and_repair(shared: &Shared) -> MutexGuard<'_, [u64; 2]> {
     match shared.pair.lock() {
         Ok(pair) => {
-            assert_eq!(pair[0], pair[1], "half an update, and nobody said so");
+            assert_eq!(pair[0], pair[1], "half an update that was not reported");
             pair
         }
         Err(LockError::OwnerDied(left)) => {
@@ -166,7 +166,7 @@ fn exec_is_a_death() {
 }
 
 #[test]
-fn the_end_of_a_thread_that_leaked_its_guard_is_told_while_its_process_lives() {
+fn the_end_of_a_thread_that_leaked_its_guard_is_noticed_while_its_process_lives() {
     let shared = segment();
     let mut holder = Actor::start(&shared, "leak in a thread that ends", true);
     assert_eq!(holder.hear(), "thread ended");
@@ -209,7 +209,7 @@ fn two_hundred_kills_at_random_moments_and_the_counter_adds_up() {
 fn two_hundred_kills(waitv: bool) {
     const KILLS: u64 = 200;
     let shared = segment();
-    kill_at_random(&shared, &["update for ever"; 3], waitv, (KILLS, 500), &shared.reported);
+    kill_at_random(&shared, &["update forever"; 3], waitv, (KILLS, 500), &shared.reported);
     let updates = lock_and_repair(&shared)[0];
     let reported = shared.reported.load(SeqCst);
     // Each victim may have died between its update and its report.
@@ -273,7 +273,7 @@ fn signals_do_not_end_a_wait() {
 }
 
 #[test]
-fn a_panic_is_told_apart_from_a_death() {
+fn a_panic_is_distinguished_from_a_death() {
     let shared = segment();
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         let _guard = shared.pair.lock().expect("free");
@@ -331,7 +331,7 @@ fn a_death_after_a_panic_is_a_death() {
 }
 
 #[test]
-fn who_holds_and_locks_again_is_told() {
+fn a_holder_that_locks_again_gets_an_error() {
     let shared = segment();
     let _guard = shared.pair.lock().expect("free");
     assert!(matches!(shared.pair.lock(), Err(LockError::Deadlock)));
@@ -342,7 +342,7 @@ fn who_holds_and_locks_again_is_told() {
 
 /// As Python's own tests do with Python's locks.
 #[test]
-fn who_has_acquired_a_lock_waits_for_another_to_release_it() {
+fn a_holder_that_acquires_again_waits_for_another_to_release() {
     each_way_in_a_process_of_its_own(|| {
         let shared = segment();
         shared.lock.acquire().expect("free");
@@ -377,7 +377,7 @@ fn a_lock_is_released_by_anybody() {
 }
 
 #[test]
-fn who_has_acquired_a_lock_gets_a_guard_for_it_and_nobody_else_does() {
+fn the_holder_of_a_lock_adopts_a_guard_and_nobody_else_can() {
     let shared = segment();
     assert!(matches!(shared.lock.adopt(), Err(Error::NotHeld { holder: None })), "free");
     shared.lock.acquire().expect("free");

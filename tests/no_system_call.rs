@@ -65,7 +65,7 @@ fn the_test_would_notice() {
 }
 
 #[test]
-fn what_nobody_else_wants_costs_no_system_call() {
+fn uncontended_operations_make_no_system_call() {
     let all = segment_of::<All>(|new| {
         new.semaphore = Semaphore::new(1);
         new.auto = Event::auto_reset();

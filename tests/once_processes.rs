@@ -28,7 +28,7 @@ fn make(shared: &Lazies) -> [u64; 32] {
 
 /// The roles of child processes.
 #[test]
-#[ignore = "one half of other tests"]
+#[ignore = "the child's half of other tests"]
 fn child() {
     let Some(role) = role() else { return };
     let shared = inherited_of::<Lazies>();
@@ -68,7 +68,7 @@ fn child() {
 }
 
 #[test]
-fn a_killed_initialiser_is_succeeded_by_one_that_waits() {
+fn a_killed_initialiser_is_succeeded_by_a_waiter() {
     each_way(|waitv| {
         let shared = lazies();
         let mut first = Actor::start(&shared, "begin", waitv);
@@ -120,7 +120,7 @@ fn a_value_is_made_once_by_the_first_of_eight_that_lives() {
 }
 
 #[test]
-fn a_panic_is_told_and_the_next_does_it() {
+fn a_panic_is_reported_and_the_next_caller_does_the_work() {
     let shared = lazies();
     let panicked = catch_unwind(AssertUnwindSafe(|| shared.once.call_once(|| resume_unwind(Box::new("on purpose")))));
     assert!(panicked.is_err() && !shared.once.is_completed());
@@ -131,7 +131,7 @@ fn a_panic_is_told_and_the_next_does_it() {
 }
 
 #[test]
-fn who_is_at_it_and_calls_again_is_told() {
+fn an_initialiser_that_calls_again_gets_an_error() {
     let shared = lazies();
     let mut inner = None;
     shared.once.call_once(|| inner = Some(shared.once.call_once(|| {}))).expect("takes part");

@@ -9,7 +9,7 @@ use outlive::{Error, Event, Location, Lock, LockError, Mutex, PermitPool, Segmen
 use std::cell::RefCell;
 
 #[test]
-#[ignore = "one half of other tests"]
+#[ignore = "the child's half of other tests"]
 fn child() {
     let Some(role) = role() else { return };
     let shared = inherited();
@@ -42,7 +42,7 @@ fn child() {
 /// A thread that gives back or wakes registers, so that its death in the middle is noticed. But it
 /// needs no slot for that.
 #[test]
-fn who_finds_no_place_gives_back_and_wakes_all_the_same() {
+fn a_thread_without_a_slot_still_releases_and_wakes() {
     #[derive(Shareable)]
     #[repr(C)]
     struct All {
@@ -86,7 +86,7 @@ fn a_guard_inherited_by_a_child_does_not_unlock_the_parents_hold() {
 }
 
 #[test]
-fn a_forked_child_that_dies_with_the_lock_is_told_to_the_parent() {
+fn a_parent_learns_that_its_forked_child_died_with_the_lock() {
     each_way_in_a_process_of_its_own(|| {
         let shared = segment();
         drop(shared.pair.lock().expect("free"));
@@ -481,7 +481,7 @@ fn a_thread_is_itself_in_each_of_many_segments() {
 
 /// The thread has another slot then, and its old slot may have another owner.
 #[test]
-fn who_has_left_many_segments_comes_back_as_another() {
+fn a_thread_that_left_many_segments_comes_back_with_other_ids() {
     let segments = many();
     is_itself_in_each(&segments);
     for segment in &segments {
@@ -497,7 +497,7 @@ fn who_has_left_many_segments_comes_back_as_another() {
 
 /// The kernel maps new memory where old memory was.
 #[test]
-fn what_is_mapped_where_a_dropped_segment_was_is_not_taken_for_it() {
+fn a_segment_mapped_where_a_dropped_one_was_is_not_taken_for_it() {
     let mut segments = many();
     for round in 0..20 {
         is_itself_in_each(&segments);

@@ -143,7 +143,7 @@ fn grandchild(other: BorrowedFd<'_>) -> Vec<String> {
 }
 
 #[test]
-#[ignore = "one half of other tests"]
+#[ignore = "the child's half of other tests"]
 fn child() {
     let Some(role) = role() else { return };
     match role.as_str() {
@@ -273,7 +273,7 @@ fn a_kept_command_does_not_keep_a_segment_in_use() {
 }
 
 #[test]
-fn what_was_passed_once_is_inherited_once() {
+fn a_segment_that_was_passed_once_is_inherited_once() {
     let segment = Counter::anonymous(|_| {}).expect("a segment");
     let answers = |role| {
         let mut command = command(role);
@@ -286,7 +286,7 @@ fn what_was_passed_once_is_inherited_once() {
 }
 
 #[test]
-fn grandchildren_that_were_passed_nothing_are_told_so_and_nothing_of_theirs_is_touched() {
+fn grandchildren_that_were_passed_nothing_get_an_error_and_none_of_their_files_is_touched() {
     for segment in [Counter::anonymous(|_| {}).expect("a segment"), {
         let directory = directory();
         Counter::open(made(&directory)).expect("there")
@@ -344,7 +344,7 @@ fn a_name_that_could_never_be_inherited_is_refused_when_it_is_passed() {
 
 /// Other values of the variable count as nothing passed.
 #[test]
-fn nonsense_in_the_variable_is_told_as_nothing_passed() {
+fn nonsense_in_the_variable_counts_as_nothing_passed() {
     for value in ["", "x", "3", "1:2:3:4", "99999:1:2:3", "3:1:2:0"] {
         let mut command = command("report whether something was passed");
         // The role asks for the number.
@@ -387,7 +387,7 @@ fn a_segment_sent_over_a_socket_is_the_same_in_another_process() {
 }
 
 #[test]
-fn what_is_no_segment_is_refused_by_the_receiver_and_closed() {
+fn a_received_file_that_is_no_segment_is_refused_and_closed() {
     const S: u8 = b'S';
     // One thread, so that the descriptors can be counted.
     let status = in_a_child(|| {
@@ -473,7 +473,7 @@ fn a_descriptor_that_came_by_another_protocol_is_a_segment_in_another_process() 
 }
 
 #[test]
-fn what_is_no_segment_is_refused_as_a_descriptor_and_not_touched() {
+fn a_descriptor_of_no_segment_is_refused_and_not_touched() {
     // One thread, so that the descriptors can be counted.
     let status = in_a_child(|| {
         let directory = directory();
@@ -547,7 +547,7 @@ fn another_users_segment_is_refused_as_a_descriptor_unless_that_user_was_named()
 
 /// The descriptor is no mapping, so it does not make the segment count as in use.
 #[test]
-fn a_kept_descriptor_does_not_keep_a_segment_in_use_and_the_dead_are_told() {
+fn a_kept_descriptor_does_not_keep_a_segment_in_use_and_deaths_are_reported() {
     let directory = directory();
     let path = made(&directory);
     let file = open_as_it_is(&path, OFlags::RDWR);
@@ -575,7 +575,7 @@ fn a_segment_is_sent_over_any_kind_of_unix_socket() {
 }
 
 #[test]
-fn only_an_owner_that_was_asked_for_is_looked_at_in_what_is_passed() {
+fn the_owner_of_a_passed_segment_is_checked_only_if_asked_for() {
     let (here, there) = UnixStream::pair().expect("a pair");
     let segment = Counter::anonymous(|_| {}).expect("a segment");
     segment.send_to(&here).expect("sent");

@@ -25,7 +25,7 @@ fn segment(capacity: usize) -> Segment<Shared> {
 
 /// The roles of child processes.
 #[test]
-#[ignore = "one half of other tests"]
+#[ignore = "the child's half of other tests"]
 fn child() {
     let Some(role) = role() else { return };
     let shared = inherited_of::<Shared>();
@@ -40,7 +40,7 @@ fn child() {
             say(&permit.previous_holder_died().map_or("ok".into(), |id| format!("died {id}")));
             common::wait_for_the_word();
         }
-        "use for ever" => loop {
+        "use forever" => loop {
             use_one(&shared);
             shared.reported.fetch_add(1, SeqCst);
         },
@@ -53,7 +53,7 @@ fn use_one(shared: &Shared) {
     let permit = shared.pool.acquire().expect("waits");
     let [first, second] = &shared.pairs[permit.index()];
     if first.load(SeqCst) != second.load(SeqCst) {
-        assert!(permit.previous_holder_died().is_some(), "half an update, and nobody said so");
+        assert!(permit.previous_holder_died().is_some(), "half an update that was not reported");
         second.store(first.load(SeqCst), SeqCst);
     }
     first.fetch_add(1, SeqCst);
@@ -107,7 +107,7 @@ fn kills_at_random_moments_and_all_permits_come_back() {
     each_way(|waitv| {
         const KILLS: u64 = 40;
         let shared = segment(2);
-        kill_at_random(&shared, &["use for ever"; 4], waitv, (KILLS, 300), &shared.reported);
+        kill_at_random(&shared, &["use forever"; 4], waitv, (KILLS, 300), &shared.reported);
         let permits: Vec<_> = (0..2).map(|_| shared.pool.try_acquire().expect("free or left by the dead")).collect();
         let updates: u64 = shared.pairs.iter().map(|pair| pair[0].load(SeqCst)).sum();
         let reported = shared.reported.load(SeqCst);
@@ -118,7 +118,7 @@ fn kills_at_random_moments_and_all_permits_come_back() {
 }
 
 #[test]
-fn each_permit_is_had_once_and_by_name() {
+fn each_permit_is_held_once_and_by_name() {
     let shared = segment(3);
     let me = || shared.participants().into_iter().find(|p| p.process_id == std::process::id()).expect("takes part").id;
     assert_eq!((shared.pool.capacity(), shared.pool.held()), (3, 0));

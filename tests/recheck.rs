@@ -92,7 +92,7 @@ fn the_end_of_a_thread_without_its_list_is_found_by_reaping() {
 
 /// A process that registers, does `deed`, and ends with all marks lost, because its robust list was
 /// taken away. The process is reaped.
-fn one_ends_untold(deed: impl FnOnce()) {
+fn end_with_lost_marks(deed: impl FnOnce()) {
     let pid = fork(|| {
         deed();
         let list = Box::leak(Box::new([0usize; 3]));
@@ -115,48 +115,48 @@ fn again_and_again(what: &str, pause: Duration, mut attempt: impl FnMut() -> boo
 
 /// Waits in slices of this length, in every way that there is to wait. With `None` it does not
 /// wait, but tries repeatedly.
-fn finds_the_untold(slice: Option<Duration>) {
+fn finds_an_unreported_death(slice: Option<Duration>) {
     let segment = Segment::<Shared>::anonymous(|shared| shared.semaphore = Semaphore::new(0)).expect("a segment");
     let pause = if slice.is_some() { Duration::ZERO } else { Duration::from_millis(10) };
     let in_slices = |what: &str, attempt: &mut dyn FnMut() -> bool| again_and_again(what, pause, attempt);
     segment.attach().expect("a slot");
 
-    one_ends_untold(|| core::mem::forget(segment.mutex.lock()));
+    end_with_lost_marks(|| core::mem::forget(segment.mutex.lock()));
     in_slices("mutex", &mut || {
         let locked = slice.map_or_else(|| segment.mutex.try_lock(), |slice| segment.mutex.try_lock_for(slice));
         locked.is_err_and(|error| matches!(error, LockError::OwnerDied(_)))
     });
-    one_ends_untold(|| _ = segment.lock.acquire());
+    end_with_lost_marks(|| _ = segment.lock.acquire());
     in_slices("lock", &mut || {
         let locked = slice.map_or_else(|| segment.lock.try_acquire(), |slice| segment.lock.try_acquire_for(slice));
         locked.is_err_and(|error| matches!(error, LockError::OwnerDied(_)))
     });
-    one_ends_untold(|| core::mem::forget(segment.reentrant.lock()));
+    end_with_lost_marks(|| core::mem::forget(segment.reentrant.lock()));
     in_slices("reentrant mutex", &mut || {
         let locked = slice.map_or_else(|| segment.reentrant.try_lock(), |slice| segment.reentrant.try_lock_for(slice));
         locked.is_err_and(|error| matches!(error, LockError::OwnerDied(_)))
     });
-    one_ends_untold(|| core::mem::forget(segment.rwlock.read()));
+    end_with_lost_marks(|| core::mem::forget(segment.rwlock.read()));
     in_slices("a dead reader", &mut || {
         slice.map_or_else(|| segment.rwlock.try_write(), |slice| segment.rwlock.try_write_for(slice)).is_ok()
     });
-    one_ends_untold(|| core::mem::forget(segment.rwlock.write()));
+    end_with_lost_marks(|| core::mem::forget(segment.rwlock.write()));
     in_slices("a dead writer", &mut || {
         let locked = slice.map_or_else(|| segment.rwlock.try_read(), |slice| segment.rwlock.try_read_for(slice));
         locked.is_err_and(|error| matches!(error, LockError::OwnerDied(_)))
     });
-    one_ends_untold(|| core::mem::forget(segment.pool.acquire()));
+    end_with_lost_marks(|| core::mem::forget(segment.pool.acquire()));
     in_slices("pool", &mut || {
         slice.map_or_else(|| segment.pool.try_acquire(), |slice| segment.pool.try_acquire_for(slice)).is_ok()
     });
     // These have no holders. But a waiter in slices makes sure that the dead are found.
     let Some(slice) = slice else { return };
     let is_alone = || segment.participants().len() == 1;
-    one_ends_untold(|| drop(segment.attach()));
+    end_with_lost_marks(|| drop(segment.attach()));
     in_slices("semaphore", &mut || segment.semaphore.try_acquire_for(slice).is_ok() || is_alone());
-    one_ends_untold(|| drop(segment.attach()));
+    end_with_lost_marks(|| drop(segment.attach()));
     in_slices("event", &mut || segment.event.wait_timeout(slice).is_ok() || is_alone());
-    one_ends_untold(|| drop(segment.attach()));
+    end_with_lost_marks(|| drop(segment.attach()));
     let mut guard = Some(segment.of_condvar.lock().expect("free"));
     in_slices("condvar", &mut || {
         let waited = segment.condvar.wait_timeout(guard.take().expect("kept"), slice).expect("nobody dies holding");
@@ -167,29 +167,29 @@ fn finds_the_untold(slice: Option<Duration>) {
 
 /// A fault that was there once: only a sleep that lasted a whole second reaped.
 #[test]
-fn who_waits_in_slices_of_a_tenth_of_a_second_finds_a_death_that_was_not_told() {
-    finds_the_untold(Some(Duration::from_millis(100)));
+fn waits_in_slices_of_a_tenth_of_a_second_find_an_unreported_death() {
+    finds_an_unreported_death(Some(Duration::from_millis(100)));
 }
 
 #[test]
-fn who_waits_in_slices_of_nearly_a_second_finds_a_death_that_was_not_told() {
-    finds_the_untold(Some(Duration::from_millis(900)));
+fn waits_in_slices_of_nearly_a_second_find_an_unreported_death() {
+    finds_an_unreported_death(Some(Duration::from_millis(900)));
 }
 
 /// Shorter than the first phase of a sleep.
 #[test]
-fn who_waits_in_slices_of_a_few_milliseconds_finds_a_death_that_was_not_told() {
-    finds_the_untold(Some(Duration::from_millis(3)));
+fn waits_in_slices_of_a_few_milliseconds_find_an_unreported_death() {
+    finds_an_unreported_death(Some(Duration::from_millis(3)));
 }
 
 #[test]
-fn who_never_waits_but_tries_again_and_again_finds_a_death_that_was_not_told() {
-    finds_the_untold(None);
+fn repeated_tries_without_a_wait_find_an_unreported_death() {
+    finds_an_unreported_death(None);
 }
 
 /// A fault that was there once: each sleeper checked each participant once a second.
 #[test]
-fn one_reaping_serves_all_who_sleep() {
+fn one_reaping_serves_all_sleepers() {
     const SLEEPERS: usize = 40;
     // In a process of its own, where nothing else reaps.
     let pid = fork(|| {

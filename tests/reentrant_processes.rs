@@ -17,7 +17,7 @@ struct Shared {
 
 /// The roles of child processes.
 #[test]
-#[ignore = "one half of other tests"]
+#[ignore = "the child's half of other tests"]
 fn child() {
     let Some(role) = role() else { return };
     let shared = inherited_of::<Shared>();
@@ -37,7 +37,7 @@ fn child() {
             };
             say(&answer);
         }
-        "update for ever" => loop {
+        "update forever" => loop {
             update(&shared);
             shared.reported.fetch_add(1, SeqCst);
         },
@@ -114,7 +114,7 @@ fn sixty_kills_at_random_moments_and_the_counter_adds_up() {
     each_way(|waitv| {
         const KILLS: u64 = 60;
         let shared = shared();
-        kill_at_random(&shared, &["update for ever"; 3], waitv, (KILLS, 500), &shared.reported);
+        kill_at_random(&shared, &["update forever"; 3], waitv, (KILLS, 500), &shared.reported);
         add(&shared, 0);
         let [one, other] = [0, 1].map(|index| shared.pair.lock().expect("mended")[index].load(SeqCst));
         let reported = shared.reported.load(SeqCst);
@@ -124,7 +124,7 @@ fn sixty_kills_at_random_moments_and_the_counter_adds_up() {
 }
 
 #[test]
-fn it_is_free_after_as_many_releases_in_whatever_order() {
+fn a_lock_is_free_after_as_many_releases_in_any_order() {
     let shared = shared();
     let is_free = || std::thread::scope(|scope| scope.spawn(|| shared.pair.try_lock().is_ok()).join().expect("ends"));
     let one = shared.pair.lock().expect("free");
@@ -232,7 +232,7 @@ fn a_count_that_somebody_has_scribbled_on_a_free_lock_is_forgotten() {
 }
 
 #[test]
-fn only_a_panic_that_gives_back_the_last_hold_is_told() {
+fn only_a_panic_that_gives_back_the_last_hold_is_reported() {
     let shared = shared();
     let panic_holding = || {
         let unwound = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {

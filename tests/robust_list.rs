@@ -123,7 +123,7 @@ fn robust_mutexes_that_a_thread_holds_take_the_room_of_segments() {
 
 /// Kills a process whose thread holds the lock of as many segments as it may join, and as many
 /// robust mutexes as the reserve allows. All these deaths must be reported.
-fn all_deaths_are_told(is_main: bool) {
+fn all_deaths_are_reported(is_main: bool) {
     with_descriptors(3_000, || {
         let each = if is_main { 1 } else { 2 };
         let segments: Vec<_> = (0..ENTRIES / each).map(|_| small(3)).collect();
@@ -163,13 +163,13 @@ fn all_deaths_are_told(is_main: bool) {
 }
 
 #[test]
-fn all_deaths_of_a_thread_in_as_many_segments_as_it_may_be_are_told() {
-    all_deaths_are_told(false);
+fn all_deaths_of_a_thread_in_as_many_segments_as_allowed_are_reported() {
+    all_deaths_are_reported(false);
 }
 
 #[test]
-fn all_deaths_of_a_main_thread_in_as_many_segments_as_it_may_be_are_told() {
-    all_deaths_are_told(true);
+fn all_deaths_of_a_main_thread_in_as_many_segments_as_allowed_are_reported() {
+    all_deaths_are_reported(true);
 }
 
 /// The addresses in the calling thread's list, newest first, without the C library's marks; and the

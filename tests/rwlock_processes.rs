@@ -38,7 +38,7 @@ fn answer<G>(result: Result<G, LockError<G>>) -> String {
 
 /// The roles of child processes.
 #[test]
-#[ignore = "one half of other tests"]
+#[ignore = "the child's half of other tests"]
 fn child() {
     let Some(role) = role() else { return };
     let board: Segment<Board> = inherited_of();
@@ -66,7 +66,7 @@ fn child() {
             say("reads");
             wait_for_the_word();
         }
-        "read for ever" => loop {
+        "read forever" => loop {
             let _guard = look(&board);
             board.looks.fetch_add(1, SeqCst);
             // Longer than the way back to the next read. So with a second reader there is always a
@@ -76,7 +76,7 @@ fn child() {
                 std::hint::spin_loop();
             }
         },
-        "update and look for ever" => loop {
+        "update and read forever" => loop {
             update(&board);
             board.updates.fetch_add(1, SeqCst);
             for _ in 0..3 {
@@ -91,7 +91,7 @@ fn child() {
 fn look(board: &Board) -> RwLockReadGuard<'_, [u64; 2]> {
     match board.pair.read() {
         Ok(pair) => {
-            assert_eq!(pair[0], pair[1], "half an update, and nobody said so");
+            assert_eq!(pair[0], pair[1], "half an update that was not reported");
             pair
         }
         Err(error) => error.into_guard().expect("the lock, if not the data"),
@@ -101,7 +101,7 @@ fn look(board: &Board) -> RwLockReadGuard<'_, [u64; 2]> {
 fn write_and_repair(board: &Board) -> RwLockWriteGuard<'_, [u64; 2]> {
     match board.pair.write() {
         Ok(pair) => {
-            assert_eq!(pair[0], pair[1], "half an update, and nobody said so");
+            assert_eq!(pair[0], pair[1], "half an update that was not reported");
             pair
         }
         Err(error) => {
@@ -121,7 +121,7 @@ fn update(board: &Board) {
 }
 
 #[test]
-fn a_killed_writer_is_told_to_readers_and_writers_until_one_vouches() {
+fn readers_and_writers_learn_of_a_killed_writer_until_one_vouches() {
     each_way(|waitv| {
         let board = board();
         let mut writer = Actor::start(&board, "write and hold", waitv);
@@ -143,7 +143,7 @@ fn a_killed_writer_is_told_to_readers_and_writers_until_one_vouches() {
 }
 
 #[test]
-fn a_killed_reader_does_not_keep_the_writer_waiting_and_is_not_told() {
+fn a_killed_reader_neither_blocks_the_writer_nor_causes_an_error() {
     each_way(|waitv| {
         for role in ["read and hold", "downgrade and hold"] {
             let board = board();
@@ -164,7 +164,7 @@ fn a_killed_reader_does_not_keep_the_writer_waiting_and_is_not_told() {
 }
 
 #[test]
-fn a_writer_killed_while_it_waits_lets_the_readers_go_on_and_is_not_told() {
+fn a_writer_killed_while_it_waits_neither_blocks_readers_nor_causes_an_error() {
     each_way(|waitv| {
         for role in ["read once", "write once"] {
             let board = board();
@@ -219,7 +219,7 @@ fn forty_kills_at_random_moments_and_the_counter_adds_up() {
     each_way(|waitv| {
         const KILLS: u64 = 40;
         let board = board();
-        kill_at_random(&board, &["update and look for ever"; 3], waitv, (KILLS, 200), &board.updates);
+        kill_at_random(&board, &["update and read forever"; 3], waitv, (KILLS, 200), &board.updates);
         let updates = write_and_repair(&board)[0];
         let reported = board.updates.load(SeqCst);
         // Each victim may have died between its update and its report.
@@ -230,7 +230,7 @@ fn forty_kills_at_random_moments_and_the_counter_adds_up() {
 #[test]
 fn writers_do_not_starve() {
     let board = board();
-    let mut readers: Vec<_> = (0..3).map(|_| Actor::start(&board, "read for ever", true)).collect();
+    let mut readers: Vec<_> = (0..3).map(|_| Actor::start(&board, "read forever", true)).collect();
     until("the readers to be at it", || board.looks.load(SeqCst) > 100);
     for _ in 0..100 {
         assert!(board.pair.try_write_for(PATIENCE).is_ok());
@@ -339,7 +339,7 @@ fn collide<const READERS: usize>(board: &Segment<Board>, own: usize, act: impl F
 /// The trace of a read by the fast path alone: the reader's own word, and nothing else. A reader
 /// that searches all words leaves a sign in the writer word.
 #[test]
-fn two_who_have_collided_read_by_the_fast_path_from_then_on() {
+fn two_readers_that_collided_use_the_fast_path_from_then_on() {
     let board = board();
     let lock = &board.two;
     let own = board.attach().expect("room");
@@ -385,7 +385,7 @@ fn two_who_have_collided_read_by_the_fast_path_from_then_on() {
 
 /// Otherwise a nested lock of the other lock would not be noticed.
 #[test]
-fn who_reads_another_lock_meanwhile_stays_at_home() {
+fn a_reader_that_also_reads_another_lock_stays_at_home() {
     let board = board();
     let own = board.attach().expect("room");
     let home = own.index() % 2;
@@ -455,7 +455,7 @@ fn a_downgrade_lets_readers_in_and_writers_not() {
 }
 
 #[test]
-fn a_panic_of_a_writer_is_told_and_of_a_reader_not() {
+fn a_panic_of_a_writer_is_reported_and_of_a_reader_not() {
     fn panic_with<G>(guard: G) {
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             let _guard = guard;
@@ -555,7 +555,7 @@ fn a_forked_copy_of_a_guard_does_nothing() {
 }
 
 #[test]
-fn whatever_is_in_the_words_nothing_breaks() {
+fn arbitrary_words_break_nothing() {
     let board = board();
     let lock = &board.two;
     let words = core::ptr::from_ref(lock).cast::<u32>();

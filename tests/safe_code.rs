@@ -103,7 +103,7 @@ fn an_init_that_panics_leaves_nothing_to_open() {
 
 #[test]
 #[cfg_attr(miri, ignore = "no mapped files there")]
-fn what_is_locked_in_init_is_locked_by_a_participant_like_any_other() {
+fn a_lock_taken_in_init_is_held_by_a_participant_like_any_other() {
     let segment = Segment::<Shared>::anonymous(|new| {
         let Shared { mutex, reentrant, once, .. } = new;
         let mut guard = mutex.lock().expect("free");
@@ -126,7 +126,7 @@ fn what_is_locked_in_init_is_locked_by_a_participant_like_any_other() {
 
 #[test]
 #[cfg_attr(miri, ignore = "no mapped files there")]
-fn primitives_that_change_places_in_init_lock_what_they_are_around() {
+fn primitives_that_change_places_in_init_lock_their_own_data() {
     let mut kept = Mutex::new(Twice { one: 9, other: 9 });
     let outer = Segment::<Shared>::anonymous(|outer| {
         outer.mutex.get_mut().one = 1;

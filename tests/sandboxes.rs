@@ -23,7 +23,7 @@ fn refuse(call: libc::c_long, error: i32) {
 /// A fault that was there once: futex_waitv worked at the first test, and failed later with an
 /// error that the library did not know. The wait then spun.
 #[test]
-fn whatever_refuses_futex_waitv_later_means_the_fallback() {
+fn any_later_failure_of_futex_waitv_means_the_fallback() {
     for error in [libc::EACCES, libc::EPERM, libc::ENOSYS, libc::EINVAL] {
         let status = in_a_child(|| {
             if !waitv_works() {
@@ -99,7 +99,7 @@ fn a_variable_switches_futex_waitv_off() {
 }
 
 #[test]
-#[ignore = "one half of another test"]
+#[ignore = "the child's half of another test"]
 fn says_whether_it_works() {
     println!("works: {}", waitv_works());
 }

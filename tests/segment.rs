@@ -20,7 +20,7 @@ fn refused(path: &Path) -> Error {
 }
 
 #[test]
-#[ignore = "one half of other tests"]
+#[ignore = "the child's half of other tests"]
 fn child() {
     let Some(role) = role() else { return };
     let path = PathBuf::from(std::env::var("OUTLIVE_PATH").unwrap_or_default());
@@ -81,7 +81,7 @@ fn without_descriptor(number: usize, path: &Path) -> Counter {
     segment.close_descriptor().expect("closed already");
     let refused = segment.pass_to(&mut std::process::Command::new("/bin/true"), "x");
     assert!(matches!(refused, Err(Error::DescriptorLost { number: None })), "{refused:?}");
-    assert_eq!(segment.has_name(path).expect("can be looked at"), number % 2 == 0);
+    assert_eq!(segment.has_name(path).expect("can be inspected"), number % 2 == 0);
     segment
 }
 
@@ -121,7 +121,7 @@ fn names_and_sizes_that_cannot_be_are_refused() {
 }
 
 #[test]
-fn what_is_wrong_with_a_header_is_told_apart() {
+fn each_fault_of_a_header_has_its_own_error() {
     let directory = directory();
     let path = made(&directory);
     let good = std::fs::read(&path).expect("readable");
@@ -158,7 +158,7 @@ fn other_types_are_refused() {
 }
 
 #[test]
-fn what_is_no_segment_is_refused() {
+fn a_file_that_is_no_segment_is_refused() {
     let directory = directory();
     let path = made(&directory);
     let file = std::fs::OpenOptions::new().write(true).open(&path).expect("writable");
@@ -301,7 +301,7 @@ fn a_creator_killed_in_the_middle_blocks_nobody() {
 }
 
 #[test]
-fn who_opens_or_creates_at_once_ends_up_in_one_segment() {
+fn all_who_open_or_create_at_once_end_up_in_one_segment() {
     each_way(|waitv| {
         let directory = directory();
         let path = directory.path().join("segment");
@@ -314,7 +314,7 @@ fn who_opens_or_creates_at_once_ends_up_in_one_segment() {
 }
 
 #[test]
-fn two_who_replace_at_once_end_up_in_one_segment() {
+fn two_replacers_at_once_end_up_in_one_segment() {
     each_way(|waitv| {
         for _ in 0..5 {
             let directory = directory();

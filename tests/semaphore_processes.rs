@@ -25,7 +25,7 @@ fn segment(permits: u32) -> Segment<Shared> {
 
 /// The roles of child processes.
 #[test]
-#[ignore = "one half of other tests"]
+#[ignore = "the child's half of other tests"]
 fn child() {
     let Some(role) = role() else { return };
     let shared = inherited_of::<Shared>();
@@ -39,13 +39,13 @@ fn child() {
             shared.semaphore.acquire_many(3).expect("waits");
             say("acquired");
         }
-        "take for ever" => loop {
+        "take forever" => loop {
             shared.semaphore.acquire().expect("waits");
             shared.taken.fetch_add(1, SeqCst);
         },
         // Never a second permit while there is one. So if the waiter for the first is left asleep,
         // nobody goes on.
-        "release for ever" => loop {
+        "release forever" => loop {
             until("the permit to be taken", || shared.semaphore.available() == 0);
             shared.semaphore.release().expect("no maximum");
         },
@@ -54,7 +54,7 @@ fn child() {
 }
 
 #[test]
-fn what_the_dead_acquired_is_gone_and_can_be_replaced_by_anybody() {
+fn permits_of_the_dead_are_gone_and_anybody_can_replace_them() {
     let shared = segment(1);
     let mut holder = Actor::start(&shared, "acquire", true);
     assert_eq!(holder.hear(), "acquired");
@@ -88,7 +88,7 @@ fn killed_waiters_take_no_wake_along() {
 }
 
 #[test]
-fn one_who_wants_three_does_not_keep_the_others_waiting() {
+fn a_waiter_for_three_permits_does_not_keep_the_others_waiting() {
     each_way(|waitv| {
         let shared = segment(0);
         let mut big = Actor::start(&shared, "acquire three", waitv);
@@ -108,7 +108,7 @@ fn one_who_wants_three_does_not_keep_the_others_waiting() {
 fn kills_of_releasers_and_waiters_at_random_moments_lose_no_wake() {
     each_way(|waitv| {
         let shared = segment(0);
-        let roles = ["release for ever", "take for ever", "take for ever"];
+        let roles = ["release forever", "take forever", "take forever"];
         let mut workers = roles.map(|role| Actor::start(&shared, role, waitv));
         let mut random = 0x9e37_79b9_7f4a_7c15u64;
         for _ in 0..50 {

@@ -145,7 +145,7 @@ fn a_generic_struct_is_shared() {
 
 /// A fault that was there once: the value was cast to 64 bits.
 #[test]
-fn const_parameters_of_128_bits_are_told_apart() {
+fn const_parameters_of_128_bits_are_distinguished() {
     #[derive(Shareable)]
     #[repr(transparent)]
     struct Of<const N: u128>(u8);
@@ -200,7 +200,7 @@ fn no_segment_opens_as_a_type_that_disagrees_on_what_may_change() {
 }
 
 #[test]
-fn what_may_change_behind_a_reference_is_known_of_each_type() {
+fn each_type_knows_what_may_change_behind_a_reference() {
     #[derive(Shareable)]
     #[repr(C)]
     #[allow(dead_code, reason = "only the definition is used")]

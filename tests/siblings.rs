@@ -45,7 +45,7 @@ fn fill(role: &str, data: &mut [u8]) {
 }
 
 #[test]
-#[ignore = "one half of other tests"]
+#[ignore = "the child's half of other tests"]
 fn child() {
     let Some(role) = role() else { return };
     match role.as_str() {
@@ -120,7 +120,7 @@ fn written(data: &[u8; BYTES]) -> usize {
 /// A fault that was there once: the lock was handed on when the thread that held it had ended. The
 /// data that the next holder saw went on changing.
 #[test]
-fn what_a_mutex_guards_is_handed_on_when_no_thread_of_the_dead_writes_to_it() {
+fn a_mutex_is_handed_on_when_no_thread_of_the_dead_writes_to_its_data() {
     kill_while_it_fills::<Large>("fill what a mutex guards", |shared, reap| match shared.mutex.lock() {
         Err(LockError::OwnerDied(left)) => {
             let first = written(left.guard());
@@ -132,7 +132,7 @@ fn what_a_mutex_guards_is_handed_on_when_no_thread_of_the_dead_writes_to_it() {
 }
 
 #[test]
-fn what_a_rwlock_guards_is_handed_on_when_no_thread_of_the_dead_writes_to_it() {
+fn a_rwlock_is_handed_on_when_no_thread_of_the_dead_writes_to_its_data() {
     kill_while_it_fills::<LargeToo>("fill what a lock guards", |shared, reap| match shared.rwlock.read() {
         Err(LockError::OwnerDied(left)) => {
             let first = written(left.guard());

@@ -124,7 +124,7 @@ fn file_lines_and_writers_are_as_asked_for() {
 }
 
 #[test]
-fn who_is_killed_in_the_middle_of_a_line_stops_nobody() {
+fn a_writer_killed_in_the_middle_of_a_line_stops_nobody() {
     for (writers, lines) in [(2, 10), (3, 1), (4, 30)] {
         let directory = directory();
         let (writers_text, lines_text) = (writers.to_string(), lines.to_string());
@@ -156,7 +156,7 @@ fn a_single_writer_can_be_killed_too() {
 }
 
 #[test]
-fn help_tells_the_arguments() {
+fn help_lists_the_arguments() {
     let directory = directory();
     let help = said(&two_writers(&["--help"], directory.path())).join("\n");
     for word in ["[FILE]", "--lines", "--writers", "--lock-per-line", "--numbers", "--kill-first", "--force", "--help"]
@@ -180,7 +180,7 @@ fn a_file_that_exists_is_overwritten_only_if_asked_for() {
 }
 
 #[test]
-fn what_cannot_be_done_is_refused_and_nothing_is_made() {
+fn an_impossible_request_is_refused_and_nothing_is_made() {
     let directory = directory();
     let cases: [(&[&str], &str); 11] = [
         (&["--lines", "0"], "--lines"),

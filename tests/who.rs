@@ -47,7 +47,7 @@ fn death(all: &Segment<All>) -> (Id, u32) {
 }
 
 #[test]
-fn the_dead_are_told_by_process_and_thread_until_their_slot_has_another_owner() {
+fn the_dead_are_known_by_process_and_thread_until_their_slot_has_another_owner() {
     let all = Segment::<All>::options().participants(2).anonymous(|_, _| {}).expect("a segment");
     all.attach().expect("the first slot");
     let (by, child) = death(&all);
@@ -64,7 +64,7 @@ fn the_dead_are_told_by_process_and_thread_until_their_slot_has_another_owner() 
 }
 
 #[test]
-fn who_waits_can_tell_for_which_thread() {
+fn a_waiter_can_name_the_thread_that_it_waits_for() {
     let all = segment_of::<All>(|_| {});
     let (held, is_held) = std::sync::mpsc::channel();
     let (end, is_over) = std::sync::mpsc::channel::<()>();
@@ -105,7 +105,7 @@ fn a_sleeper_says_for_how_long_and_is_found_by_its_id() {
 }
 
 #[test]
-fn one_that_has_left_is_told_by_its_process_alone() {
+fn a_participant_that_has_left_is_known_by_its_process_alone() {
     let all = segment_of::<All>(|_| {});
     let id = all.attach().expect("in");
     all.detach().expect("nothing held");
@@ -126,7 +126,7 @@ fn ids_that_nobody_ever_had_stand_for_nobody() {
 }
 
 #[test]
-fn what_participants_tells_of_each_is_what_is_told_of_its_id() {
+fn participants_and_participant_give_the_same_information() {
     let all = segment_of::<All>(|_| {});
     all.attach().expect("in");
     let first = all.participants();
@@ -136,7 +136,7 @@ fn what_participants_tells_of_each_is_what_is_told_of_its_id() {
 }
 
 #[test]
-fn a_holder_is_seen_for_as_long_as_each_look_finds_it() {
+fn a_holder_is_seen_for_as_long_as_each_check_finds_it() {
     let all = segment_of::<All>(|_| {});
     let mut watch = HolderWatch::new();
     assert_eq!(watch.observe(all.mutex.holder()), None);
@@ -166,7 +166,7 @@ fn a_holder_is_seen_for_as_long_as_each_look_finds_it() {
 }
 
 #[test]
-fn a_participant_is_told_to_people_as_far_as_it_is_known() {
+fn a_participant_is_displayed_as_far_as_it_is_known() {
     let all = segment_of::<All>(|_| {});
     let id = all.attach().expect("in");
     let (process, thread) = (std::process::id(), thread_id());

@@ -30,8 +30,8 @@ pub(super) fn script(name: &str, parties: usize) -> Script<World> {
 fn answer(s: &Stage<World>, answer: Result<outlive::BarrierWaitResult, WaitError>) -> Told {
     let (bit, word) = match answer {
         Ok(_) => (1, "met"),
-        Err(WaitError::Broken { died: Some(_) }) => (2, "was told of a death"),
-        Err(WaitError::Broken { died: None }) => (2, "was told"),
+        Err(WaitError::Broken { died: Some(_) }) => (2, "saw a death"),
+        Err(WaitError::Broken { died: None }) => (2, "saw it broken"),
         Err(other) => return Err(other.to_string()),
     };
     s.answers.fetch_or(bit, SeqCst);
@@ -162,27 +162,27 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
         last(
             two_wait("wait, the last to come", abort_unless_it_came)
                 .victim(victim(|s| s.dies_in(|| s.barrier.wait())))
-                .sees(&["first met, second met", "first was told of a death", "observer aborted"]),
+                .sees(&["first met, second met", "first saw a death", "observer aborted"]),
         ),
         last(
             two_wait("wait_with, the last to come, and acts", abort_unless_it_came)
                 .victim(victim(|s| s.dies_in(|| s.barrier.wait_with(core::hint::spin_loop))))
-                .sees(&["first met, second met", "first was told of a death", "observer aborted"]),
+                .sees(&["first met, second met", "first saw a death", "observer aborted"]),
         ),
         last(
             two_wait("wait_timeout_with, the last to come, and acts", abort_unless_it_came)
                 .victim(victim(|s| s.dies_in(|| s.barrier.wait_timeout_with(s.timeout(), core::hint::spin_loop))))
-                .sees(&["first met, second met", "first was told of a death", "observer aborted"]),
+                .sees(&["first met, second met", "first saw a death", "observer aborted"]),
         ),
         last(
             two_wait("wait_then, the last to come, and its action fails", abort_unless_it_came)
                 .victim(victim(|s| s.dies_in(|| s.barrier.wait_then(|| Err("on purpose")))))
-                .sees(&["first was told, second was told", "first was told of a death", "observer aborted"]),
+                .sees(&["first saw it broken, second saw it broken", "first saw a death", "observer aborted"]),
         ),
         last(
             two_wait("wait_timeout_then, the last to come, and acts", abort_unless_it_came)
                 .victim(victim(|s| s.dies_in(|| s.barrier.wait_timeout_then(s.timeout(), || Ok::<(), ()>(())))))
-                .sees(&["first met, second met", "first was told of a death", "observer aborted"]),
+                .sees(&["first met, second met", "first saw a death", "observer aborted"]),
         ),
         last(
             script("wait_timeout, times out, while two wait", MOST_PARTIES)
@@ -193,8 +193,8 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .naps()
                 .sleeps(1)
                 .sees(&[
-                    "observer found it decided, first was told, second was told",
-                    "first was told of a death",
+                    "observer found it decided, first saw it broken, second saw it broken",
+                    "first saw a death",
                     "observer aborted",
                 ]),
         ),
@@ -204,7 +204,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .naps()
                 .sleeps(1)
                 .after("newcomer", come_for_a_moment)
-                .sees(&["newcomer was told", "newcomer was told of a death", "newcomer waited in vain"]),
+                .sees(&["newcomer saw it broken", "newcomer saw a death", "newcomer waited in vain"]),
         ),
         last(
             script("wait, the second of three to come", PARTIES)
@@ -214,12 +214,12 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .victim_beside_a_sleeper(|s| s.dies_in(|| s.barrier.wait()))
                 .naps()
                 .sleeps(1)
-                .sees(&["first met, third met", "first was told of a death", "observer aborted"]),
+                .sees(&["first met, third met", "first saw a death", "observer aborted"]),
         ),
         last(
             two_wait("abort, while two wait", abort_unless_it_did)
                 .victim(victim(|s| s.dies_in(|| s.barrier.abort())))
-                .sees(&["observer aborted", "observer found it decided, first was told"]),
+                .sees(&["observer aborted", "observer found it decided, first saw it broken"]),
         ),
         last(
             two_wait("abort, by one that has not taken part yet, while two wait", abort_unless_it_did)
@@ -227,17 +227,17 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                     s.until_they_sleep(&[1, 2]);
                     s.dies_in(|| s.barrier.abort());
                 })
-                .sees(&["observer aborted", "observer found it decided, first was told"]),
+                .sees(&["observer aborted", "observer found it decided, first saw it broken"]),
         ),
         last(
             two_wait("reset, while two wait", abort_unless_it_did)
                 .victim(victim(|s| s.dies_in(|| s.barrier.reset())))
-                .sees(&["observer aborted", "observer found it decided, first was told"]),
+                .sees(&["observer aborted", "observer found it decided, first saw it broken"]),
         ),
         last(
             two_wait("join, while two wait", abort_unless_it_did)
                 .victim(victim(|s| s.dies_in(|| s.barrier.join())))
-                .sees(&["observer aborted", "first was told of a death, second was told of a death"]),
+                .sees(&["observer aborted", "first saw a death, second saw a death"]),
         ),
         last(
             two_wait("a member dropped, while two wait", abort_unless_it_did)
@@ -245,7 +245,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                     let member = s.barrier.join().expect("room");
                     s.dies_in(|| drop(member));
                 }))
-                .sees(&["observer aborted", "first was told of a death, second was told of a death"]),
+                .sees(&["observer aborted", "first saw a death, second saw a death"]),
         ),
         Box::new(
             script("reset, after the death of a member", 1)

@@ -54,7 +54,7 @@ fn spin(name: &str) -> Script<World> {
 fn read(s: &Stage<World>) -> Told {
     match s.pair[0].load(SeqCst) == s.pair[1].load(SeqCst) {
         true => Ok("ok"),
-        false => Err("half an update, and nobody said so".into()),
+        false => Err("half an update that was not reported".into()),
     }
 }
 
@@ -75,7 +75,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .sees(&["not through within"]),
         ),
         Box::new(
-            spin("that is taken from who holds it for long")
+            spin("that is taken from a holder that keeps it for long")
                 .after("newcomer", |s| {
                     lock_or_rob(s);
                     read(s)

@@ -19,7 +19,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                     stop.interrupt();
                     s.dies_in(|| interruptible_by(&stop, || s.barrier.wait()));
                 }))
-                .sees(&["first was told of a death", "observer aborted"]),
+                .sees(&["first saw a death", "observer aborted"]),
         ),
         last(
             two_wait("interruptible, a barrier's wait_timeout, times out, while two wait")
@@ -27,8 +27,8 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .naps()
                 .sleeps(1)
                 .sees(&[
-                    "observer found it decided, first was told, second was told",
-                    "first was told of a death",
+                    "observer found it decided, first saw it broken, second saw it broken",
+                    "first saw a death",
                     "observer aborted",
                 ]),
         ),

@@ -97,7 +97,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                     });
                 })
                 .after("newcomer", |s| match get_through(s)? {
-                    "ok" => Err("was not told of the death".into()),
+                    "ok" => Err("the death was not reported".into()),
                     word => Ok(word),
                 })
                 .last("the last", find_all_well)

@@ -29,7 +29,7 @@ fn get_through(s: &Stage<World>) -> Told {
 
 fn judge(s: &Stage<World>, answer: Result<MutexGuard<'_, [u64; 2]>, LockError<MutexGuard<'_, [u64; 2]>>>) -> Told {
     let (mut guard, word) = match answer {
-        Ok(guard) if guard[0] != guard[1] => return Err("half an update, and nobody said so".into()),
+        Ok(guard) if guard[0] != guard[1] => return Err("half an update that was not reported".into()),
         Ok(guard) => (guard, "ok"),
         Err(LockError::OwnerDied(left)) => {
             if left.by().is_none() {
@@ -57,7 +57,7 @@ fn judge(s: &Stage<World>, answer: Result<MutexGuard<'_, [u64; 2]>, LockError<Mu
 /// A holder has died, whatever the victim did, and nobody has marked the data consistent.
 fn be_told_and_get_through(s: &Stage<World>) -> Told {
     match get_through(s)? {
-        "ok" => Err("was not told of the death".into()),
+        "ok" => Err("the death was not reported".into()),
         word => Ok(word),
     }
 }

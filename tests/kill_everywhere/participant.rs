@@ -118,7 +118,7 @@ impl Company {
                 other => return Err(format!("segment {index}: {other:?}")),
             }
         }
-        Ok("all told")
+        Ok("all reported")
     }
 }
 
@@ -133,7 +133,7 @@ fn in_company() -> [Box<dyn Operation>; 3] {
             with_company("attach, a thread's first, which holds a robust mutex")
                 .victim(|s| s.in_another_thread(|[segment, ..]| s.dies_in(|| segment.attach())))
                 .last("the last", |s| s.tells_the_death(&[]))
-                .sees(&["the last all told"]),
+                .sees(&["the last all reported"]),
         ),
         Box::new(
             with_company("attach, with a hold elsewhere")
@@ -144,7 +144,7 @@ fn in_company() -> [Box<dyn Operation>; 3] {
                     });
                 })
                 .last("the last", |s| s.tells_the_death(&[0]))
-                .sees(&["the last all told"]),
+                .sees(&["the last all reported"]),
         ),
         Box::new(
             with_company("detach, with holds elsewhere")
@@ -157,7 +157,7 @@ fn in_company() -> [Box<dyn Operation>; 3] {
                     });
                 })
                 .last("the last", |s| s.tells_the_death(&[0, 2]))
-                .sees(&["the last all told"]),
+                .sees(&["the last all reported"]),
         ),
     ]
 }

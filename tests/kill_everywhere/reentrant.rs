@@ -20,7 +20,7 @@ fn update(pair: &[AtomicU64; 2]) {
 fn get_through(s: &Stage<World>) -> Told {
     let (guard, word) = match s.lock() {
         Ok(pair) if pair[0].load(SeqCst) != pair[1].load(SeqCst) => {
-            return Err("half an update, and nobody said so".into());
+            return Err("half an update that was not reported".into());
         }
         Ok(guard) => (guard, "ok"),
         Err(LockError::OwnerDied(left)) => {

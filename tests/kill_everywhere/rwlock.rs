@@ -20,7 +20,7 @@ fn update(pair: &mut [u64; 2]) {
 /// Writes. No other is inside, and half an update is reported.
 fn write(s: &Stage<World>) -> Told {
     let (mut guard, word) = match s.write() {
-        Ok(pair) if pair[0] != pair[1] => return Err("half an update, and nobody said so".into()),
+        Ok(pair) if pair[0] != pair[1] => return Err("half an update that was not reported".into()),
         Ok(guard) => (guard, "ok"),
         Err(LockError::OwnerDied(left)) => {
             let mut guard = left.into_guard();
@@ -39,7 +39,7 @@ fn write(s: &Stage<World>) -> Told {
 
 fn read(s: &Stage<World>) -> Told {
     match s.read() {
-        Ok(pair) if pair[0] != pair[1] => Err("half an update, and nobody said so".into()),
+        Ok(pair) if pair[0] != pair[1] => Err("half an update that was not reported".into()),
         Ok(_) => Ok("ok"),
         Err(LockError::OwnerDied(_)) => Ok("owner died"),
         Err(other) => Err(other.to_string()),

@@ -58,7 +58,7 @@ beside_its_reference! {
 /// A fault that was there once: an initialiser gave up, and woke one of two waiters. Before that
 /// waiter ran, another participant completed the once, and found nobody to wake.
 #[test]
-fn who_was_woken_by_one_who_gave_up_finds_it_complete_and_tells_the_others() {
+fn a_waiter_woken_by_an_initialiser_that_gave_up_finds_it_complete_and_wakes_the_others() {
     use outlive_trials::once::Operation;
     for last_first in [false, true] {
         let step = |seat, operation| Step { seat, deed: Deed::Do(operation) };
@@ -80,7 +80,7 @@ fn who_was_woken_by_one_who_gave_up_finds_it_complete_and_tells_the_others() {
 /// makes room, and its caller dies before it wakes the party. At its deadline the party checks once
 /// more, arrives, and gives up. So it breaks the new generation.
 #[test]
-fn who_gets_a_place_as_its_time_is_over_breaks_the_barrier() {
+fn a_party_that_gets_a_place_at_its_deadline_breaks_the_barrier() {
     use outlive_trials::barrier::Operation::{IsBroken, Reset, Wait, WaitToRun};
     let step = |seat, deed| Step { seat, deed };
     for life in 0..32 {

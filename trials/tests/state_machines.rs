@@ -730,7 +730,7 @@ proptest! {
     #![proptest_config(configuration(60))]
 
     #[test]
-    fn what_is_made_can_be_opened_and_nothing_else(
+    fn a_segment_that_was_made_can_be_opened_and_a_changed_one_cannot(
         participants in 1..200usize,
         room in 0..2_000usize,
         at in 0..156usize,

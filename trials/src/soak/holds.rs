@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering::SeqCst;
 fn whole(answer: LockResult<MutexGuard<'_, [u64; 2]>>) -> Result<MutexGuard<'_, [u64; 2]>, Outcome> {
     match answer {
         Ok(pair) if pair[0] == pair[1] => Ok(pair),
-        Ok(pair) => Err(Outcome::Fault(format!("half an update, and nobody said so: {pair:?}"))),
+        Ok(pair) => Err(Outcome::Fault(format!("half an update that was not reported: {pair:?}"))),
         Err(LockError::OwnerDied(left)) => {
             let mut pair = left.into_guard();
             if pair[0] != pair[1] && pair[0] != pair[1] + 1 {
@@ -179,7 +179,7 @@ pub(super) fn read_the_table(shared: &Shared, random: &mut Random, _: u32) -> Ou
 fn whole_table(shared: &Shared) -> Result<RwLockWriteGuard<'_, [u64; 2], 4>, Outcome> {
     match shared.table.try_write_for(TIMEOUT) {
         Ok(table) if table[0] == table[1] => Ok(table),
-        Ok(table) => Err(Outcome::Fault(format!("half an update, and nobody said so: {table:?}"))),
+        Ok(table) => Err(Outcome::Fault(format!("half an update that was not reported: {table:?}"))),
         Err(LockError::OwnerDied(left)) => {
             let mut table = left.into_guard();
             if table[0] != table[1] && !is_half_done(*table) {
@@ -233,7 +233,7 @@ pub(super) fn update_nested(shared: &Shared, random: &mut Random, _: u32) -> Out
     };
     let before = outer[0].load(SeqCst);
     if outer[1].load(SeqCst) != before {
-        return Outcome::Fault(format!("half an update, and nobody said so: {:?}", *outer));
+        return Outcome::Fault(format!("half an update that was not reported: {:?}", *outer));
     }
     outer[0].store(before + 1, SeqCst);
     match shared.nested.try_lock() {
