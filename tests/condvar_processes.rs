@@ -244,7 +244,7 @@ fn as_many_waiters_are_notified_as_were_asked_for() {
     });
 }
 
-/// A fault that was there once: a waiter whose time was over after any notification returned as
+/// A fault that was there once: a waiter that timed out after any notification was reported as
 /// notified.
 #[test]
 fn a_waiter_that_times_out_is_notified_only_if_the_notification_was_for_it() {
@@ -280,7 +280,7 @@ fn a_waiter_that_times_out_is_notified_only_if_the_notification_was_for_it() {
     });
 }
 
-/// As Python's `Condition`, whose lock is acquired and released by separate calls.
+/// Like Python's `Condition`, whose lock is acquired and released by separate calls.
 #[test]
 fn a_thread_that_acquired_without_a_guard_waits_with_an_adopted_guard() {
     each_way(|waitv| {

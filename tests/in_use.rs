@@ -324,7 +324,7 @@ fn a_living_holder_seen_through_an_overlay_keeps_its_lock() {
     });
 }
 
-/// As the test before, but a thread of our own process holds the lock.
+/// Like the test before, but a thread of our own process holds the lock.
 #[test]
 fn a_thread_of_our_own_seen_through_an_overlay_keeps_its_lock() {
     let _alone = alone();

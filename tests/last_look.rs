@@ -43,18 +43,18 @@ fn outlast(timeout: Duration) {
 #[test]
 fn a_condition_that_becomes_false_at_the_deadline_is_seen() {
     let shared = shared();
-    let mut looks = 0;
+    let mut checks = 0;
     let (_guard, result) = shared
         .changed
         .wait_timeout_while(shared.mutex.lock().expect("free"), SHORT, |_| {
-            looks += 1;
-            if looks == 1 {
+            checks += 1;
+            if checks == 1 {
                 outlast(SHORT);
             }
-            looks == 1
+            checks == 1
         })
         .expect("nobody died");
-    assert_eq!((result.timed_out(), looks), (false, 2), "no check after the end");
+    assert_eq!((result.timed_out(), checks), (false, 2), "no check after the end");
 }
 
 #[test]
@@ -76,14 +76,14 @@ fn a_condition_that_is_true_at_the_deadline_was_checked_after_it() {
 fn a_condition_is_checked_even_if_there_is_no_time() {
     let shared = shared();
     for is_so in [true, false] {
-        let mut looks = 0;
+        let mut checks = 0;
         let guard = shared.mutex.lock().expect("free");
-        let look = |_: &mut u64| {
-            looks += 1;
+        let check = |_: &mut u64| {
+            checks += 1;
             is_so
         };
-        let (_guard, result) = shared.changed.wait_timeout_while(guard, Duration::ZERO, look).expect("nobody died");
-        assert_eq!((result.timed_out(), looks), (is_so, 1));
+        let (_guard, result) = shared.changed.wait_timeout_while(guard, Duration::ZERO, check).expect("nobody died");
+        assert_eq!((result.timed_out(), checks), (is_so, 1));
     }
 }
 

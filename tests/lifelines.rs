@@ -302,8 +302,8 @@ fn leaves_although<T>(name: &str, scribble: impl FnOnce(&Scene) -> T + Send, loo
     });
     assert_eq!(wait(pid), -libc::SIGKILL, "{name}: the thread did not come through");
     for (segment, which) in [(&older, "older"), (&newer, "newer"), (&last, "last")] {
-        // The child is reaped, and no reaping runs here. So only the kernel can have reported the
-        // death.
+        // The child has ended completely, and nothing reaps its slot here. So only the kernel can
+        // have reported the death.
         assert!(matches!(segment.try_lock(), Err(LockError::OwnerDied(_))), "{name}: no death in the {which} one");
     }
 }

@@ -205,7 +205,7 @@ struct WithBytes {
     bytes: Bytes,
 }
 
-/// As wrappers of plain data of other crates: no parts are stated.
+/// Like wrappers of other crates' plain data: no parts are stated.
 #[repr(C)]
 struct Bytes([u64; 2]);
 

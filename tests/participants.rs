@@ -21,7 +21,7 @@ fn child() {
             let (dropped, go) = std::sync::mpsc::channel();
             std::thread::spawn(move || {
                 core::mem::forget(shared.pair.lock().expect("free"));
-                drop(theirs.pair.lock().expect("free")); // linked in both segments, the newer one first in the list
+                drop(theirs.pair.lock().expect("free")); // linked in both segments, the newer segment first in the list
                 drop(theirs);
                 ready.send(()).expect("heard");
                 go.recv().expect("told");

@@ -153,8 +153,8 @@ fn all_deaths_are_reported(is_main: bool) {
                 assert!(sleeper.join().expect("no panic"), "a sleeper got another answer");
             }
         });
-        // The victim is reaped, and no reaping runs here. So only the kernel can have reported the
-        // death.
+        // The victim has ended completely, and nothing reaps its slot here. So only the kernel can
+        // have reported the death.
         for (index, segment) in segments.iter().enumerate() {
             assert!(matches!(segment.try_lock(), Err(LockError::OwnerDied(_))), "no death in the segment {index}");
         }

@@ -42,7 +42,7 @@ pub fn segment_of<T: Shareable + Sync>(init: impl FnOnce(&mut T)) -> Segment<T> 
 /// The limit for anything that normally takes milliseconds.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Waits until `done`, or fails with the name `what`.
+/// Waits until `done`, or fails with a message that names `what`.
 pub fn until(what: &str, mut done: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !done() {

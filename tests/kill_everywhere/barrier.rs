@@ -8,7 +8,7 @@ use std::time::Duration;
 
 pub(super) const PARTIES: usize = 3;
 
-/// One more party than comes, where a process waits in vain.
+/// One party more than comes, for waits in vain.
 pub(super) const MOST_PARTIES: usize = PARTIES + 1;
 
 #[derive(Debug, Shareable)]

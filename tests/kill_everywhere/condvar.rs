@@ -55,7 +55,7 @@ fn take(s: &Stage<World>) -> Told {
 
 /// Sleeps behind the victim in the queue.
 fn later(s: &Stage<World>, until: fn(&Stage<World>), act: fn(&Stage<World>) -> Told) -> Told {
-    s.attach().expect("room"); // now: a newcomer would wake the victim
+    s.attach().expect("room"); // before the victim sleeps: a newcomer would wake it
     s.ready();
     until(s);
     act(s)

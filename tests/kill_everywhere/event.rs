@@ -25,7 +25,7 @@ fn wait(s: &Stage<World>) -> Told {
 
 /// Sleeps behind the victim in the queue.
 fn wait_later(s: &Stage<World>, until: fn(&Stage<World>)) -> Told {
-    s.attach().expect("room"); // now: a newcomer would wake the victim
+    s.attach().expect("room"); // before the victim sleeps: a newcomer would wake it
     s.ready();
     until(s);
     wait(s)

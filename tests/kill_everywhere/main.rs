@@ -7,7 +7,9 @@
 //!
 //! `cargo test` runs a quick form, which skips most instructions. The full form takes minutes:
 //!
-//! ```text cargo test --release --test kill_everywhere -- --full ```
+//! ```text
+//! cargo test --release --test kill_everywhere -- --full
+//! ```
 //!
 //! `-- --help` lists the options. A new operation is a few lines in its primitive's file, see
 //! [`operation`]. A new file also needs a line in [`operations`].
@@ -88,7 +90,7 @@ struct Arguments {
     #[arg(long, value_name = "INSTRUCTIONS")]
     at: Option<usize>,
     /// Processes that work in parallel, each on one processor [default: one for each processor; in
-    /// the quick form four]
+    /// the quick form four for each]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     jobs: Option<u32>,
     /// List the operations, and do nothing
@@ -155,7 +157,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if arguments.ignored.ignored {
-        return ExitCode::SUCCESS; // nothing here is
+        return ExitCode::SUCCESS; // no operation is ignored
     }
     let operations = wanted(&arguments);
     if operations.is_empty() {

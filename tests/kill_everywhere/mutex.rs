@@ -131,7 +131,7 @@ fn come_back(s: &Stage<World>) -> Told {
 
 /// Sleeps behind the victim in the queue.
 fn get_through_later(s: &Stage<World>) -> Told {
-    s.attach().expect("room"); // now: a newcomer would wake the victim
+    s.attach().expect("room"); // before the victim sleeps: a newcomer would wake it
     s.ready();
     s.until_the_victim_sleeps_for_good();
     get_through(s)

@@ -46,7 +46,7 @@ fn call_once_when_it_is_begun(s: &Stage<World>) -> Told {
 }
 
 fn call_once_later(s: &Stage<World>) -> Told {
-    s.attach().expect("room"); // now: a newcomer would wake the victim
+    s.attach().expect("room"); // before the victim sleeps: a newcomer would wake it
     s.ready();
     s.until_the_victim_sleeps_for_good();
     call_once(s)

@@ -63,7 +63,7 @@ fn soon(s: &Stage<World>, act: fn(&Stage<World>) -> Told) -> Told {
 }
 
 fn when(s: &Stage<World>, until: fn(&Stage<World>), act: fn(&Stage<World>) -> Told) -> Told {
-    s.attach().expect("room"); // now: a newcomer would wake the victim
+    s.attach().expect("room"); // before the victim sleeps: a newcomer would wake it
     s.ready();
     until(s);
     act(s)

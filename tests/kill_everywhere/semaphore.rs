@@ -23,7 +23,7 @@ fn acquire_later(s: &Stage<World>, count: u32) -> Told {
 }
 
 fn acquire_when(s: &Stage<World>, count: u32, until: fn(&Stage<World>)) -> Told {
-    s.attach().expect("room"); // now: a newcomer would wake the victim
+    s.attach().expect("room"); // before the victim sleeps: a newcomer would wake it
     s.ready();
     until(s);
     acquire(s, count)

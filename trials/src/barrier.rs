@@ -1,4 +1,4 @@
-//! The barrier beside its reference.
+//! The barrier, compared with its reference.
 
 use crate::operations::Trial;
 use crate::reference::Reference;

@@ -1,4 +1,4 @@
-//! The condition variable beside its reference.
+//! The condition variable, compared with its reference.
 //!
 //! What it owes its users can only be said with their predicate and their lock. So the trial uses a
 //! heap of items under a mutex. A taker waits until there are enough items, and the contract is

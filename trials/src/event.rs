@@ -1,4 +1,4 @@
-//! The event, of both kinds, beside its reference.
+//! The event, of both kinds, compared with its reference.
 
 use crate::operations::Trial;
 use crate::reference::Reference;

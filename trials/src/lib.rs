@@ -6,10 +6,10 @@
 //!
 //! | technique                                             | place                                   |
 //! |-------------------------------------------------------|-----------------------------------------|
-//! | random operations beside a reference, deaths anywhere | `operations::run_bytes`                 |
+//! | random operations against a reference, deaths anywhere| `operations::run_bytes`                 |
 //! | arbitrary words, scribbled on at the same time        | `words::PRIMITIVES`                     |
 //! | a segment of arbitrary bytes                          | `bytes::Everything`, `bytes::PRIMITIVES` |
-//! | the typed face beside the same reference              | `tests/state_machines.rs`               |
+//! | the typed face against the same reference             | `tests/state_machines.rs`               |
 //! | hours of kills                                        | `soak::shared::Shared` and its `DEEDS`  |
 //!
 //! Each primitive also has a test with real threads in `tests/threads.rs`, for Miri and

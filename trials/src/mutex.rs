@@ -1,4 +1,4 @@
-//! The mutex, and the lock, which has the same word, beside its reference.
+//! The mutex, and the lock, which has the same word, compared with its reference.
 
 use crate::operations::Trial;
 use crate::reference::Reference;

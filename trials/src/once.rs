@@ -1,4 +1,4 @@
-//! The once beside its reference.
+//! The once, compared with its reference.
 
 use crate::operations::Trial;
 use crate::reference::Reference;

@@ -1,4 +1,4 @@
-//! Random operations of several participants, with deaths at any step of them, beside a
+//! Random operations of several participants, with deaths at any step of them, compared with a
 //! [`Reference`].
 //!
 //! All of this happens in one thread, and the [`Scenario`] alone decides it. While one participant

@@ -1,4 +1,4 @@
-//! The permit pool beside its reference.
+//! The permit pool, compared with its reference.
 
 use crate::operations::Trial;
 use crate::reference::Reference;

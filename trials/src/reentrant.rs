@@ -1,4 +1,4 @@
-//! The reentrant mutex beside its reference.
+//! The reentrant mutex, compared with its reference.
 
 use crate::mutex::Answer;
 use crate::operations::Trial;

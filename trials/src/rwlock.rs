@@ -1,4 +1,4 @@
-//! The reader-writer lock beside its reference.
+//! The reader-writer lock, compared with its reference.
 
 use crate::operations::Trial;
 use crate::reference::Reference;

@@ -1,4 +1,4 @@
-//! The semaphore beside its reference.
+//! The semaphore, compared with its reference.
 
 use crate::operations::Trial;
 use crate::reference::Reference;

@@ -214,7 +214,7 @@ impl platform::ThreadInfo for Note {
 pub struct Sleeper {
     words: Vec<usize>,
     woken: Mutex<bool>,
-    news: Condvar,
+    woke: Condvar,
 }
 
 impl Sleeper {
@@ -230,16 +230,16 @@ impl Sleeper {
 
     fn wake(&self) {
         *unpoisoned(&self.woken) = true;
-        self.news.notify_all();
+        self.woke.notify_all();
     }
 
     fn sleep(&self, until: Option<Duration>) {
         let mut woken = unpoisoned(&self.woken);
         while !*woken {
             woken = match until.map(|until| until.checked_sub(Standard::now())) {
-                None => self.news.wait(woken).unwrap_or_else(PoisonError::into_inner),
+                None => self.woke.wait(woken).unwrap_or_else(PoisonError::into_inner),
                 Some(None) => return,
-                Some(Some(left)) => self.news.wait_timeout(woken, left).unwrap_or_else(PoisonError::into_inner).0,
+                Some(Some(left)) => self.woke.wait_timeout(woken, left).unwrap_or_else(PoisonError::into_inner).0,
             };
         }
     }
@@ -303,7 +303,7 @@ impl Platform for Standard {
         let sleeper = Arc::new(Sleeper {
             words: words.iter().map(|expect| expect.word.address()).collect(),
             woken: Mutex::new(false),
-            news: Condvar::new(),
+            woke: Condvar::new(),
         });
         let mut sleepers = unpoisoned(&SLEEPERS);
         if words.iter().any(|expect| expect.word.0.load(SeqCst) != expect.value) {

@@ -1,5 +1,5 @@
-//! Each raw primitive beside its reference: random operations, deaths at any step, and sleeps
-//! during which the others act.
+//! Each raw primitive, compared with its reference: random operations, deaths at any step, and
+//! sleeps during which the others act.
 
 mod beside;
 

@@ -1,6 +1,6 @@
-//! The typed primitives beside the references. Participants are threads in a real segment. They die
-//! by ending with what they hold. Also the segment itself: files that were made can be opened, and
-//! no others.
+//! The typed primitives compared with the references. Participants are threads in a real segment.
+//! They die by ending with what they hold. Also the segment itself: files that were made can be
+//! opened, and no others.
 
 mod beside;
 

@@ -42,7 +42,7 @@ pub struct Arguments {
     /// Leave rechecks on, so that no sleep lasts longer than a second. With more than about 40
     /// processes, one wait cannot watch all of them, and rechecks are needed
     #[arg(long)]
-    net: bool,
+    recheck: bool,
     /// (internal) be worker number N
     #[arg(long, hide = true)]
     worker: Option<usize>,
@@ -101,7 +101,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if let Some(number) = arguments.worker {
-        outlive::platform::linux::set_recheck(arguments.net);
+        outlive::platform::linux::set_recheck(arguments.recheck);
         return worker::work(number, arguments.seed.unwrap_or(0), arguments.shortage);
     }
     match Soak::new(&arguments).and_then(|soak| soak.run(Duration::from_secs(arguments.seconds))) {
@@ -118,7 +118,7 @@ type Faults<T> = Result<T, Box<dyn std::error::Error>>;
 struct Soak {
     segment: Segment<Shared>,
     random: Random,
-    net: bool,
+    recheck: bool,
     workers: Vec<Worker>,
     deaths: u64,
     /// The number of deaths for which [`Shared::tend`] has run.
@@ -148,7 +148,7 @@ impl Soak {
         let mut soak = Self {
             segment,
             random: Random::new(seed),
-            net: arguments.net,
+            recheck: arguments.recheck,
             workers: vec![],
             deaths: 0,
             tended: 0,
@@ -169,7 +169,7 @@ impl Soak {
         };
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["--worker", &number.to_string(), "--seed", &self.random.any().to_string()]);
-        command.args(["--shortage", &shortage.to_string()]).args(self.net.then_some("--net"));
+        command.args(["--shortage", &shortage.to_string()]).args(self.recheck.then_some("--recheck"));
         self.segment.pass_to(&mut command, "soak")?;
         // SAFETY: prctl alone, between fork and exec.
         unsafe {
