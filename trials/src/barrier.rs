@@ -22,7 +22,7 @@ const BITS: u32 = 2;
 pub enum Operation {
     /// Waits for the others.
     Wait,
-    /// Waits for the others. If the deadline finds all there, they wait on until the caller
+    /// Waits for the others. If the caller is the last to arrive, the others wait on until it
     /// finishes.
     WaitToRun,
     /// The runner releases the others.

@@ -195,9 +195,9 @@ struct Input {
     header: Vec<(u8, u8)>,
     /// Whether the header's hash is corrected afterwards.
     hashed: bool,
-    /// Whether another process has the segment mapped meanwhile.
+    /// Whether the segment is mapped meanwhile.
     joined: bool,
-    /// How much longer or shorter than it should be the file is.
+    /// How many bytes longer or shorter than normal the file is.
     length: isize,
     here: Vec<u8>,
     in_another_thread: Vec<u8>,
