@@ -377,7 +377,7 @@ fn timeouts_are_kept() {
 }
 
 #[test]
-fn a_reentrant_mutex_is_given_back_whole_and_taken_again_whole() {
+fn a_wait_gives_back_all_holds_of_a_reentrant_mutex_and_takes_them_again() {
     let shared = buffer();
     let holds = [(); 3].map(|()| shared.nested.lock().expect("ours"));
     std::thread::scope(|scope| {
@@ -403,7 +403,7 @@ fn a_reentrant_mutex_is_given_back_whole_and_taken_again_whole() {
 }
 
 #[test]
-fn a_lock_without_data_is_waited_with_as_well() {
+fn a_condition_can_wait_with_a_lock_without_data() {
     let shared = buffer();
     let guard = shared.lock.lock().expect("free");
     std::thread::scope(|scope| {

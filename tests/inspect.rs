@@ -104,7 +104,7 @@ fn in_a_segment_that_nobody_has_mapped_nobody_takes_part() {
 }
 
 #[test]
-fn the_killed_are_among_the_participants_no_more() {
+fn killed_participants_are_no_longer_listed() {
     let directory = directory();
     let path = made(&directory);
     let segment = Counter::open(&path).expect("made");

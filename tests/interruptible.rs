@@ -576,7 +576,7 @@ fn nobody_is_interrupted_while_the_action_of_a_barrier_runs() {
 /// Signals at any time, to parties that wait again after an interruption. Each party meets all the
 /// others in each round.
 #[test]
-fn a_barrier_beneath_signals_loses_no_party_and_counts_none_twice() {
+fn a_barrier_under_signals_loses_no_party_and_counts_none_twice() {
     #[derive(Debug, Shareable)]
     #[repr(C)]
     struct Rounds {
@@ -641,7 +641,7 @@ fn a_barrier_beneath_signals_loses_no_party_and_counts_none_twice() {
 
 /// Consumers that get signals: each permit that is released is acquired by a consumer.
 #[test]
-fn semaphores_and_conditions_beneath_signals_lose_no_wake() {
+fn semaphores_and_conditions_under_signals_lose_no_wake() {
     #[derive(Debug, Shareable)]
     #[repr(C)]
     struct Store {

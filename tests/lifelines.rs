@@ -335,7 +335,7 @@ fn a_link_into_memory_that_is_unmapped_later_is_not_followed() {
 
 /// A fault that was there once: the thread wrote to memory that looked like the next node.
 #[test]
-fn a_link_into_another_segment_does_not_get_that_written_to() {
+fn a_link_into_another_segment_causes_no_write_there() {
     let scribble = |scene: &Scene| {
         let mut numbers = scene.bystander.lock().expect("free");
         numbers[0] = scene.addresses[0];

@@ -290,7 +290,7 @@ fn a_panic_is_distinguished_from_a_death() {
 
 /// `Lock` has no guard that could remember the error. The word remembers it.
 #[test]
-fn a_panic_stays_one_until_somebody_vouches() {
+fn a_panic_is_reported_as_one_until_a_holder_vouches() {
     let shared = segment();
     let lock = &shared.lock;
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -364,7 +364,7 @@ fn a_holder_that_acquires_again_waits_for_another_to_release() {
 }
 
 #[test]
-fn a_lock_is_released_by_anybody() {
+fn anybody_can_release_a_lock() {
     let shared = segment();
     let mut holder = Actor::start(&shared, "acquire", true);
     assert_eq!(holder.hear(), "acquired");

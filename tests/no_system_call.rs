@@ -53,7 +53,7 @@ fn makes_none(name: &str, work: impl Fn()) {
 }
 
 #[test]
-fn the_test_would_notice() {
+fn this_test_would_notice_a_system_call() {
     let end = end_of_one_that(|| {
         // SAFETY: asks for a number.
         unsafe { libc::getppid() };

@@ -145,7 +145,7 @@ fn an_initialiser_that_calls_again_gets_an_error() {
 }
 
 #[test]
-fn values_are_set_failed_for_and_taken_out() {
+fn a_value_can_be_set_once_read_and_taken_out_and_an_initialiser_may_fail() {
     let mut shared = segment_of::<Lazies>(|new| assert_eq!(new.value.get_mut(), None));
     let failed: Result<_, Box<dyn std::error::Error>> = shared.value.get_or_try_init(|| Err("not now".into()));
     assert_eq!(failed.unwrap_err().to_string(), "not now");

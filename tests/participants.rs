@@ -104,7 +104,7 @@ fn a_parent_learns_that_its_forked_child_died_with_the_lock() {
 /// The child reuses the records of the parent's thread. That thread had two lifelines, and the
 /// child has one. When the child leaves, it must not believe what they say of the second.
 #[test]
-fn a_child_that_leaves_takes_out_what_is_its_own() {
+fn a_child_that_leaves_unlinks_only_its_own_lifelines() {
     let (left, held) = (segment(), segment());
     let told = std::thread::scope(|scope| {
         let parent = || {
@@ -230,7 +230,7 @@ fn a_dropped_segment_does_not_hide_a_death_in_another() {
 }
 
 #[test]
-fn a_full_table_says_so_and_the_slots_of_the_dead_are_used_again() {
+fn a_full_table_is_an_error_and_the_slots_of_the_dead_are_used_again() {
     each_way_in_a_process_of_its_own(|| {
         let small = Segment::<Mutex<u64>>::options().participants(2).anonymous(|_, _| {}).expect("a segment");
         drop(small.lock().expect("free"));
@@ -475,7 +475,7 @@ fn is_itself_in_each(segments: &[Segment<Lock>]) {
 }
 
 #[test]
-fn a_thread_is_itself_in_each_of_many_segments() {
+fn a_thread_has_its_own_id_in_each_of_many_segments() {
     is_itself_in_each(&many());
 }
 
@@ -521,7 +521,7 @@ fn another_thread_drops_some_of_many_segments_and_the_rest_stay_known() {
 }
 
 #[test]
-fn threads_one_after_the_other_are_each_themselves_in_many_segments() {
+fn successive_threads_each_have_their_own_id_in_many_segments() {
     let segments = many();
     for _ in 0..4 {
         std::thread::scope(|scope| scope.spawn(|| is_itself_in_each(&segments)).join()).expect("no panic");
@@ -530,7 +530,7 @@ fn threads_one_after_the_other_are_each_themselves_in_many_segments() {
 }
 
 #[test]
-fn a_forked_child_is_itself_in_each_of_many_segments() {
+fn a_forked_child_has_its_own_id_in_each_of_many_segments() {
     let segments = many();
     is_itself_in_each(&segments);
     let child = fork(|| {

@@ -587,7 +587,7 @@ fn the_owner_of_a_passed_segment_is_checked_only_if_asked_for() {
 }
 
 #[test]
-fn a_segment_that_was_sent_and_not_received_is_not_in_use_for_that() {
+fn a_segment_that_was_sent_but_not_received_does_not_count_as_in_use() {
     let directory = directory();
     let path = made(&directory);
     let (here, there) = UnixStream::pair().expect("a pair");
@@ -631,7 +631,7 @@ fn a_segment_that_nobody_has_mapped_is_revived_when_it_arrives_in_turn() {
 }
 
 #[test]
-fn nobody_to_receive_it_is_an_error_and_no_signal() {
+fn a_send_without_a_receiver_is_an_error_and_no_signal() {
     let status = in_a_child(|| {
         // SAFETY: the default, under which a write to nobody kills.
         unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
@@ -688,7 +688,7 @@ fn sleeps(process: i32) -> bool {
 }
 
 #[test]
-fn a_socket_with_other_words_on_it_is_used_up_by_one_byte() {
+fn a_receiver_takes_one_byte_of_another_protocols_data() {
     let (mut here, mut there) = UnixStream::pair().expect("a pair");
     here.write_all(b"hello").expect("sent");
     assert!(matches!(Counter::receive_from(&there), Err(Error::NotReceived { .. })));

@@ -310,7 +310,7 @@ fn lifelines_and_robust_mutexes_come_and_go_in_any_order() {
 
 /// The kernel finds the entries of the list that was set last.
 #[test]
-fn a_thread_that_was_given_another_list_is_found_in_that() {
+fn a_thread_with_another_robust_list_is_found_through_that_list() {
     let (before, after) = (small(2), small(2));
     let body = || {
         attach(&before);
@@ -346,7 +346,7 @@ static ELSEWHERE: Elsewhere = Elsewhere { word: AtomicU64::new(0), unused: [0; 3
 /// A fault that was there once: the kernel followed a link that a dead participant had written. It
 /// changed a word of the process that belonged to no segment.
 #[test]
-fn a_link_that_the_dead_have_written_leads_a_thread_that_ends_nowhere() {
+fn a_link_written_by_the_dead_is_not_followed_when_a_thread_ends() {
     use std::os::unix::fs::FileExt;
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("segment");

@@ -88,7 +88,7 @@ fn a_thread_leaves_without_a_descriptor_left() {
 }
 
 #[test]
-fn a_variable_switches_futex_waitv_off() {
+fn an_environment_variable_switches_futex_waitv_off() {
     for (value, expected) in [("off", false), ("on", waitv_works())] {
         let this = std::env::current_exe().expect("this program");
         let arguments = ["--exact", "says_whether_it_works", "--ignored", "--nocapture"];

@@ -301,7 +301,7 @@ fn a_creator_killed_in_the_middle_blocks_nobody() {
 }
 
 #[test]
-fn all_who_open_or_create_at_once_end_up_in_one_segment() {
+fn all_openers_and_creators_at_once_end_up_in_one_segment() {
     each_way(|waitv| {
         let directory = directory();
         let path = directory.path().join("segment");

@@ -181,7 +181,7 @@ fn a_release_of_none_takes_no_sleeper_off_the_list() {
 }
 
 #[test]
-fn guards_release_in_the_process_that_acquired_alone() {
+fn guards_release_only_in_the_process_that_acquired() {
     let shared = segment(1);
     let permit = shared.semaphore.permit().expect("there");
     assert_eq!((permit.count(), shared.semaphore.available()), (1, 0));

@@ -40,7 +40,7 @@ fn depth(mut work: impl FnMut()) -> usize {
 /// A fault that was there once: a wait needed 17 KiB. A thread with the smallest allowed stack got
 /// a segmentation fault.
 #[test]
-fn a_wait_is_not_deep() {
+fn a_wait_uses_little_stack() {
     let segment = segment();
     outlive::platform::linux::set_recheck(true); // reaping, too
     let (attached, done) = (std::sync::Barrier::new(71), std::sync::Barrier::new(71));

@@ -76,7 +76,7 @@ fn groups(path: &Path) -> Vec<(String, usize)> {
 
 /// The exact output of Python's first example: each writer takes the lock once for its ten lines.
 #[test]
-fn two_write_ten_lines_each_in_two_groups() {
+fn two_writers_write_ten_lines_each_in_two_groups() {
     let directory = directory();
     let said = said(&two_writers(&["out.txt"], directory.path()));
     assert_eq!(said[0], "end");
@@ -104,7 +104,7 @@ fn with_numbers_and_a_lock_for_each_line_all_lines_are_whole() {
 }
 
 #[test]
-fn two_write_ten_lines_each_to_a_new_file_which_is_named() {
+fn two_writers_write_ten_lines_each_to_a_new_file_and_name_it() {
     let directory = directory();
     let said = said(&two_writers(&["--numbers"], directory.path()));
     assert_eq!(said.len(), 2, "{said:?}");
