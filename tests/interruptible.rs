@@ -240,7 +240,7 @@ impl<'s, R: Send + 's> Waiter<'s, R> {
     }
 
     fn signal(&self, signal: i32) {
-        // It may have come back meanwhile.
+        // The thread may have returned meanwhile.
         assert!(signal_thread(self.thread, signal) || self.handle.is_finished(), "it was not signalled");
     }
 
@@ -625,7 +625,7 @@ fn a_barrier_under_signals_loses_no_party_and_counts_none_twice() {
             scope.spawn(move || {
                 while !is_over.load(SeqCst) {
                     for target in &targets {
-                        signal_thread(*target, PLAIN); // it may have ended
+                        signal_thread(*target, PLAIN); // the thread may have ended
                     }
                     std::thread::yield_now();
                 }
@@ -681,7 +681,7 @@ fn semaphores_and_conditions_under_signals_lose_no_wake() {
             scope.spawn(move || {
                 while !is_over.load(SeqCst) {
                     for target in &targets {
-                        signal_thread(*target, PLAIN); // it may have ended
+                        signal_thread(*target, PLAIN); // the thread may have ended
                     }
                     std::thread::yield_now();
                 }

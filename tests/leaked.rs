@@ -541,16 +541,16 @@ fn slots_of_threads_whose_locks_were_released_by_others_are_used_again() {
     }
 }
 
-/// In a thread that the C library starts. One that `std` starts takes a lock at its end, which in a
-/// forked child may be that of a thread that is not there.
+/// Runs `work` in a thread that the C library starts. A thread that `std` starts takes a lock at
+/// its end. In a forked child, a thread that does not exist there may hold that lock.
 fn in_a_plain_thread(mut work: impl FnMut() + Send) {
     extern "C" fn run(work: *mut c_void) -> *mut c_void {
-        // SAFETY: the pointer to what the caller waits for.
+        // SAFETY: the pointer to `work`, which the caller keeps while it waits for this thread.
         unsafe { (*work.cast::<&mut dyn FnMut()>())() };
         core::ptr::null_mut()
     }
     let mut work: &mut dyn FnMut() = &mut work;
-    // SAFETY: `work` stays until the thread was joined.
+    // SAFETY: `work` stays until the thread is joined.
     unsafe {
         let mut thread = core::mem::zeroed();
         assert_eq!(libc::pthread_create(&mut thread, core::ptr::null(), run, (&raw mut work).cast()), 0);
@@ -558,7 +558,8 @@ fn in_a_plain_thread(mut work: impl FnMut() + Send) {
     }
 }
 
-/// The child's only thread is a copy of one that holds; its end says nothing of its parent's.
+/// The child's only thread is a copy of a thread that holds the lock. The child's end says nothing
+/// about the parent's thread.
 #[test]
 fn a_forked_childs_end_leaks_nothing_of_its_parents() {
     outlive::platform::linux::set_recheck(false);

@@ -204,8 +204,8 @@ fn in_a_file() -> (tempfile::TempDir, std::path::PathBuf, std::fs::File) {
     (directory, path, file)
 }
 
-/// Where slots begin, 128 bytes each: claim (8), then two nodes of 40 bytes, with futex word and
-/// links.
+/// Where the slots begin, 128 bytes each: the claim (8), then two nodes of 40 bytes, with futex
+/// word and links.
 const SLOTS: u64 = 512;
 
 /// The offsets of the next links of a participant's two lifelines: the thread's, and the process's.

@@ -47,8 +47,8 @@ fn with_descriptors(count: u64, body: impl FnOnce()) {
     }
 }
 
-/// Joins one segment after the other until that is refused. Gives how many it joined, and how many
-/// other entries were counted.
+/// Joins one segment after the other until that is refused. Returns how many it joined, and how
+/// many other entries were counted.
 fn join_all(segments: &[Number]) -> (usize, usize) {
     for (joined, segment) in segments.iter().enumerate() {
         match segment.attach() {
@@ -173,7 +173,7 @@ fn all_deaths_of_a_main_thread_in_as_many_segments_as_allowed_are_reported() {
 }
 
 /// The addresses in the calling thread's list, newest first, without the C library's marks; and the
-/// head's.
+/// address of the head.
 fn walk() -> (Vec<u64>, u64) {
     let (mut head, mut length) = (0u64, 0usize);
     // SAFETY: both results are written to live locals.
@@ -190,8 +190,8 @@ fn walk() -> (Vec<u64>, u64) {
 
 /// Reads a link in this process's memory.
 fn read(address: u64) -> u64 {
-    // SAFETY: the list's head, or what an entry of the list has; all are this thread's, and nobody
-    // else writes there.
+    // SAFETY: the address is that of the list's head, or of an entry of the list. All of them are
+    // this thread's, and no other thread writes there.
     unsafe { core::ptr::with_exposed_provenance::<u64>(address as usize).read_unaligned() }
 }
 
@@ -228,7 +228,7 @@ impl Expected {
         let page = core::ptr::from_ref::<Mutex<u64>>(segment) as u64 & !4095;
         self.entries.retain(|entry| entry & !4095 != page);
     }
-    /// What the C library and the kernel find is what there should be.
+    /// The C library and the kernel find exactly the expected entries.
     fn check(&self, mutexes: Mutexes) {
         let (found, head) = walk();
         assert_eq!(found, self.entries);
@@ -333,8 +333,8 @@ fn a_thread_with_another_robust_list_is_found_through_that_list() {
     assert!(matches!(after.try_lock(), Err(LockError::OwnerDied(_))));
 }
 
-/// Behind a link: where the kernel looks for the word of a node (with musl in the second half), and
-/// the next link.
+/// Memory behind a link: where the kernel reads the word of a node (with musl in the second half),
+/// and the next link.
 #[repr(C)]
 struct Elsewhere {
     word: AtomicU64,

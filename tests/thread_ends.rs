@@ -1,5 +1,5 @@
-//! Threads that end by themselves, in each way that the C library has: who waits for what they held
-//! is told, by their lifelines and by the C library's own robust mutexes alike.
+//! Threads that end by themselves, in each way that the C library has. Waiters for their holds
+//! learn of that, through lifelines and through the C library's own robust mutexes.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering::SeqCst};
 
 type Number = Segment<Mutex<u64>>;
 
-// As they are: they end the thread, and unwind it where the C library does that.
+// Declared as they behave: they end the thread, and unwind its stack if the C library does that.
 unsafe extern "C-unwind" {
     fn pthread_exit(value: *mut c_void) -> !;
     fn pause() -> c_int;
@@ -32,7 +32,7 @@ enum Way {
 #[derive(Clone, Copy)]
 struct Scene<'a> {
     way: Way,
-    /// The C library gives its memory back at once, and nobody waits for it.
+    /// The C library frees the thread's memory at its end, and nobody joins the thread.
     detached: bool,
     segments: &'a [Number; 2],
     mutexes: Mutexes,
@@ -41,7 +41,7 @@ struct Scene<'a> {
 }
 
 extern "C-unwind" fn run(scene: *mut c_void) -> *mut c_void {
-    // SAFETY: the scene of the process that started this thread, which stays.
+    // SAFETY: the scene of the process that started this thread. The scene is never freed.
     let scene = unsafe { *scene.cast::<Scene<'static>>() };
     hold_all(&scene);
     match scene.way {
@@ -55,7 +55,7 @@ extern "C-unwind" fn run(scene: *mut c_void) -> *mut c_void {
     }
 }
 
-/// An older robust mutex, a lock, a newer robust mutex, a newer lock.
+/// Holds an older robust mutex, a lock, a newer robust mutex, and a newer lock.
 fn hold_all(scene: &Scene<'static>) {
     for (index, segment) in scene.segments.iter().enumerate() {
         scene.mutexes.lock(index);
@@ -68,29 +68,29 @@ fn hold_all(scene: &Scene<'static>) {
     until("the word to go on", || scene.go.load(SeqCst) == 1);
 }
 
-/// When the thread ends, a destructor locks this mutex, in the first round of destructors, after
-/// whatever this library does then: its key is younger.
+/// When the thread ends, a destructor locks this mutex, in the first round of destructors. Its key
+/// is younger than this library's key, so it runs after this library's destructor.
 fn lock_in_a_destructor(mutexes: Mutexes, index: usize) {
     static MUTEXES: AtomicPtr<Mutexes> = AtomicPtr::new(ptr::null_mut());
     extern "C" fn destroy(index: *mut c_void) {
-        // SAFETY: it was stored before, and stays.
+        // SAFETY: the pointer was stored before, and its target is never freed.
         unsafe { *MUTEXES.load(SeqCst) }.lock(index.addr() - 1);
     }
     MUTEXES.store(Box::leak(Box::new(mutexes)), SeqCst);
     let mut key = 0;
-    // SAFETY: the destructor has the type that is asked for; the key was made just before.
+    // SAFETY: the destructor has the required type, and the key was made just before.
     unsafe {
         assert_eq!(libc::pthread_key_create(&mut key, Some(destroy)), 0);
         assert_eq!(libc::pthread_setspecific(key, ptr::without_provenance(index + 1)), 0);
     }
 }
 
-/// In a process that lives on.
+/// Starts the thread in a process that lives on.
 fn live_on(scene: Scene<'static>) -> ! {
     let scene: &'static _ = Box::leak(Box::new(scene));
     let mut thread = 0 as libc::pthread_t;
-    // SAFETY: a function that takes and gives what such a function does; but that a cancelled one
-    // may be unwound.
+    // SAFETY: a thread's function, with the right parameter and result. The types differ only in
+    // that the stack of a cancelled thread may be unwound.
     unsafe {
         let run: extern "C" fn(*mut c_void) -> *mut c_void = core::mem::transmute(run as extern "C-unwind" fn(_) -> _);
         let scene = ptr::from_ref::<Scene<'static>>(scene).cast_mut().cast();
@@ -102,7 +102,7 @@ fn live_on(scene: Scene<'static>) -> ! {
     until("the thread to hold all", || scene.ready.load(SeqCst) == 1);
     if scene.way == Way::IsCancelled {
         until("the word to go on", || scene.go.load(SeqCst) == 1);
-        // SAFETY: it is there until it is cancelled.
+        // SAFETY: the thread exists until it is cancelled.
         assert_eq!(unsafe { pthread_cancel(thread) }, 0);
     }
     loop {
@@ -115,7 +115,7 @@ fn scene_of(scene: *mut c_void) -> Scene<'static> {
     unsafe { *scene.cast() }
 }
 
-/// Nobody looks slowly in this process: only the kernel can tell of an end.
+/// A segment in a process that never reaps. So only the kernel can report an end.
 fn segment_of_a_test() -> Number {
     segment_of(|_| {})
 }
@@ -136,7 +136,7 @@ fn is_told(way: Way, detached: bool, mutexes: usize) {
             })
         });
         for segment in segments {
-            // So long that they watch all, and nothing but a lifeline tells them.
+            // So long that the waiters watch all lifelines, and nothing else can end their sleep.
             until("a waiter to sleep for long", || {
                 segment.participants().iter().any(|p| p.asleep_for.is_some_and(|time| time.as_millis() > 40))
             });
@@ -147,7 +147,7 @@ fn is_told(way: Way, detached: bool, mutexes: usize) {
         }
     });
     for index in 0..mutexes.count() {
-        until(&format!("{name}: the mutex {index} to tell"), || mutexes.try_lock_finds_a_death_now(index));
+        until(&format!("{name}: the mutex {index} to report the death"), || mutexes.try_lock_finds_a_death_now(index));
     }
     // SAFETY: our own child.
     unsafe { libc::kill(child, libc::SIGKILL) };
@@ -155,7 +155,7 @@ fn is_told(way: Way, detached: bool, mutexes: usize) {
 }
 
 #[test]
-fn a_thread_that_ends_by_itself_is_told_however_it_ends() {
+fn the_end_of_a_thread_is_reported_however_it_ends() {
     for way in [Way::Returns, Way::Exits, Way::IsCancelled] {
         for detached in [false, true] {
             is_told(way, detached, 2);
@@ -163,17 +163,17 @@ fn a_thread_that_ends_by_itself_is_told_however_it_ends() {
     }
 }
 
-/// A destructor that locks a robust mutex may be the first thing by which the C library tells the
-/// kernel of a list.
+/// A destructor that locks a robust mutex may be the first reason why the C library registers a
+/// list with the kernel.
 #[test]
-fn a_thread_that_locks_a_robust_mutex_at_its_very_end_is_told() {
+fn the_end_of_a_thread_that_locks_a_robust_mutex_at_its_very_end_is_reported() {
     for detached in [false, true] {
         is_told(Way::Returns, detached, 3);
     }
 }
 
-/// What a forked child has of its parent's list is not its own. With musl, a thread that ends by
-/// `pthread_exit` cuts what is in it.
+/// A forked child's copy of its parent's list is not the child's own. With musl, a thread that ends
+/// by `pthread_exit` marks all that is in the list.
 #[test]
 fn a_forked_child_that_ends_by_pthread_exit_leaves_its_parents_holds_alone() {
     extern "C" fn look(segment: *mut c_void) -> *mut c_void {
@@ -189,18 +189,17 @@ fn a_forked_child_that_ends_by_pthread_exit_leaves_its_parents_holds_alone() {
         unsafe { libc::_exit(if is_held { 0 } else { 1 }) };
     }
     let segment = segment_of_a_test();
-    // The thread that forks is to be one with a list of its own.
+    // The forking thread must have a list of its own.
     elsewhere(|| {
         let mut held = segment.lock().expect("free");
         let child = fork(|| {
             let mut thread = 0 as libc::pthread_t;
-            // SAFETY: the segment stays, as this process does; nothing on this stack must be
-            // dropped.
+            // SAFETY: the segment and this process stay. Nothing on this stack must be dropped.
             unsafe {
                 let segment = ptr::from_ref(&segment).cast_mut().cast();
                 assert_eq!(libc::pthread_create(&mut thread, ptr::null(), look, segment), 0);
                 if cfg!(target_env = "gnu") {
-                    // glibc's function unwinds, which Rust's frames here do not allow.
+                    // glibc's `pthread_exit` unwinds, which Rust's frames here do not allow.
                     libc::syscall(libc::SYS_exit, 0);
                 }
                 pthread_exit(ptr::null_mut())
@@ -212,7 +211,7 @@ fn a_forked_child_that_ends_by_pthread_exit_leaves_its_parents_holds_alone() {
     assert_eq!(*segment.lock().expect("free"), 1);
 }
 
-/// The same for a child that had used the segment, and whose own hold is its own.
+/// The same for a child that has used another segment, and has a hold of its own there.
 #[test]
 fn a_forked_child_takes_part_with_the_list_that_it_has_from_its_parent() {
     let (segment, other) = (segment_of_a_test(), segment_of_a_test());
@@ -225,7 +224,8 @@ fn a_forked_child_takes_part_with_the_list_that_it_has_from_its_parent() {
             1
         });
         assert_eq!(wait(child), -libc::SIGKILL);
-        // It is reaped, and nobody looks slowly: so only the kernel can have told of it.
+        // The child has ended completely, and nothing reaps its slot here. So only the kernel can
+        // have reported the death.
         assert!(matches!(other.try_lock(), Err(LockError::OwnerDied(_))));
         drop(held);
     });

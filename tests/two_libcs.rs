@@ -1,5 +1,5 @@
-//! Processes of two programs, which may be built for two C libraries, in one segment: each is told
-//! of the other's death.
+//! Processes of two programs in one segment. The programs may be built for two C libraries. Each
+//! process learns of the other's death.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
 mod common;
@@ -11,8 +11,8 @@ use std::process::{Child, Command, Stdio};
 
 type Number = Segment<Mutex<u64>>;
 
-/// This test in another program: `OUTLIVE_OTHER_PROGRAM` says where `scripts/verify musl` has built
-/// it.
+/// Starts this test in another program. `OUTLIVE_OTHER_PROGRAM` is the path of the program, which
+/// `scripts/verify musl` builds.
 fn other(segment: &Number, role: &str) -> Option<Child> {
     let mut command = Command::new(std::env::var_os("OUTLIVE_OTHER_PROGRAM")?);
     command.args(["--ignored", "--exact", "child", "--nocapture", "--test-threads=1"]);
@@ -22,7 +22,7 @@ fn other(segment: &Number, role: &str) -> Option<Child> {
 }
 
 #[test]
-#[ignore = "one half of the other tests"]
+#[ignore = "the child's half of other tests"]
 fn child() {
     let Some(role) = role() else { return };
     let segment = inherited_of::<Mutex<u64>>();
@@ -39,7 +39,7 @@ fn child() {
 }
 
 #[test]
-fn a_death_is_told_to_a_program_with_another_c_library() {
+fn a_program_learns_of_the_death_of_a_process_with_another_c_library() {
     let segment: Number = segment_of(|_| {});
     let Some(mut holder) = other(&segment, "hold") else {
         return skipped("no program with another C library; scripts/verify musl builds one");
@@ -52,12 +52,12 @@ fn a_death_is_told_to_a_program_with_another_c_library() {
         });
         holder.kill().expect("killed");
         holder.wait().expect("reaped");
-        assert!(waiter.join().expect("no panic"), "the waiter was told something else");
+        assert!(waiter.join().expect("no panic"), "the waiter got another answer");
     });
 }
 
 #[test]
-fn a_program_with_another_c_library_is_told_of_a_death() {
+fn a_process_with_another_c_library_learns_of_a_death() {
     let segment: Number = segment_of(|_| {});
     let holder = fork(|| {
         core::mem::forget(segment.lock().expect("free"));

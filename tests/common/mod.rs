@@ -25,10 +25,10 @@ pub struct Shared {
     pub reported: std::sync::atomic::AtomicU64,
 }
 
-/// How far behind a lifeline's word its next link lies, as this program's C library has it.
+/// The distance from a lifeline's word to its next link, in the layout of this program's C library.
 pub const LINK: u64 = if cfg!(target_env = "musl") { 28 } else { 32 };
 
-/// A segment for a test, in a process without the net.
+/// A segment for a test, in a process without rechecks.
 pub fn segment() -> Segment<Shared> {
     segment_of(|_zero| {})
 }
@@ -302,8 +302,8 @@ unsafe impl Send for Mutexes {}
 unsafe impl Sync for Mutexes {}
 
 impl Mutexes {
-    /// So many, of which those that `inherit` says hand the priority of a waiter to the holder:
-    /// glibc marks these in the list.
+    /// Makes so many mutexes. For those that `inherits` selects, the holder inherits the priority
+    /// of a waiter: glibc marks these in the list.
     pub fn new(count: usize, inherits: impl Fn(usize) -> bool) -> Self {
         let length = count * size_of::<libc::pthread_mutex_t>();
         // SAFETY: a new mapping, large enough, zeroed; it stays until the process ends. The
@@ -345,7 +345,7 @@ impl Mutexes {
     pub fn lock_all(self) {
         (0..self.count).for_each(|index| self.lock(index));
     }
-    /// Whether the holder of this one has died. It is held afterwards.
+    /// Whether the holder of this mutex has died. The mutex is held afterwards.
     pub fn try_lock_finds_a_death(self, index: usize) -> bool {
         // SAFETY: initialised, and never destroyed.
         match unsafe { libc::pthread_mutex_trylock(self.get(index)) } {
@@ -354,7 +354,7 @@ impl Mutexes {
             other => panic!("{}", std::io::Error::from_raw_os_error(other)),
         }
     }
-    /// The same; false as long as its holder lives.
+    /// The same; false as long as the holder lives.
     pub fn try_lock_finds_a_death_now(self, index: usize) -> bool {
         // SAFETY: as above.
         match unsafe { libc::pthread_mutex_trylock(self.get(index)) } {
@@ -363,13 +363,13 @@ impl Mutexes {
             other => panic!("{index}: {}", std::io::Error::from_raw_os_error(other)),
         }
     }
-    /// As the robust list has it: the address of its next link.
+    /// The mutex as the robust list names it: the address of its next link.
     pub fn address(self, index: usize) -> u64 {
         self.get(index) as u64 + 32
     }
 }
 
-/// In another thread than the main one.
+/// Runs `body` in a thread that is not the main one.
 pub fn elsewhere<T: Send>(body: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| scope.spawn(body).join().expect("no panic"))
 }

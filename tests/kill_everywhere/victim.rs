@@ -20,13 +20,13 @@ const STOPS_WITHIN: Duration = Duration::from_secs(5);
 /// store-exclusive, a single-stepped loop never ends.)
 const MOST_INSTRUCTIONS: usize = 1_000_000;
 
-/// What `ptrace` takes as a request.
+/// The type of `ptrace`'s first parameter.
 #[cfg(target_env = "gnu")]
 type Request = libc::c_uint;
 #[cfg(target_env = "musl")]
 type Request = libc::c_int;
 
-/// A process of which a thread is traced. Killed and reaped when dropped.
+/// A process of which one thread is traced. Killed and reaped when dropped.
 #[derive(Debug)]
 pub(crate) struct Victim {
     process: i32,
