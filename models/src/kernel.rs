@@ -339,23 +339,12 @@ impl<B: Backend> platform::Word for Word<B> {
     fn fetch_and(&self, value: u32, order: Ordering) -> u32 {
         self.on(|_| unreachable!("a constant is changed"), |a, broken| B::and(a, value, broken.weaken(order)))
     }
-    fn compare_exchange_then_fence(
-        &self,
-        current: u32,
-        new: u32,
-        success: Ordering,
-        failure: Ordering,
-    ) -> Result<u32, u32> {
-        let result = self.compare_exchange(current, new, success, failure);
-        if result.is_ok() {
-            Model::<B>::fence(SeqCst);
+    fn fence(order: Ordering) {
+        let broken = operation::<B>();
+        match broken.weaken(order) {
+            Relaxed => {}
+            order => B::fence(order),
         }
-        result
-    }
-    fn swap_then_fence(&self, value: u32, order: Ordering) -> u32 {
-        let was = self.swap(value, order);
-        Model::<B>::fence(SeqCst);
-        was
     }
 }
 
@@ -479,13 +468,6 @@ impl<B: Backend> Platform for Model<B> {
     const MOST_WORDS: usize = B::MOST_WORDS;
     const LAST_GENERATION: u16 = B::LAST_GENERATION;
 
-    fn fence(order: Ordering) {
-        let broken = operation::<B>();
-        match broken.weaken(order) {
-            Relaxed => {}
-            order => B::fence(order),
-        }
-    }
     fn spin() {
         B::yield_now();
     }

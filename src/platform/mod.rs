@@ -76,19 +76,38 @@ pub trait Word: Debug + Send + Sync {
     fn fetch_add(&self, value: u32, order: Ordering) -> u32;
     fn fetch_or(&self, value: u32, order: Ordering) -> u32;
     fn fetch_and(&self, value: u32, order: Ordering) -> u32;
-    /// `compare_exchange`, and if it succeeds a [`Platform::fence`] that is sequentially
-    /// consistent: what is read after it is not older than what others had done before *their* such
-    /// fence. Together they cost no more than the exchange where locked instructions are fences, as
-    /// on x86-64.
+    /// A fence between the earlier and the later accesses of this thread, to all words and data.
+    fn fence(order: Ordering);
+
+    /// [`compare_exchange`](Self::compare_exchange), followed on success by a sequentially
+    /// consistent [`fence`](Self::fence).
+    ///
+    /// If two threads each write a word, pass such a fence, and then read the other's word, at least
+    /// one of them sees the other's write.
+    ///
+    /// A backend overrides it where the exchange can be the fence, as on x86-64.
+    #[inline(always)]
     fn compare_exchange_then_fence(
         &self,
         current: u32,
         new: u32,
         success: Ordering,
         failure: Ordering,
-    ) -> Result<u32, u32>;
-    /// `swap`, and then a fence as [above](Self::compare_exchange_then_fence).
-    fn swap_then_fence(&self, value: u32, order: Ordering) -> u32;
+    ) -> Result<u32, u32> {
+        let result = self.compare_exchange(current, new, success, failure);
+        if result.is_ok() {
+            Self::fence(Ordering::SeqCst);
+        }
+        result
+    }
+    /// [`swap`](Self::swap), followed by a fence as in
+    /// [`compare_exchange_then_fence`](Self::compare_exchange_then_fence).
+    #[inline(always)]
+    fn swap_then_fence(&self, value: u32, order: Ordering) -> u32 {
+        let was = self.swap(value, order);
+        Self::fence(Ordering::SeqCst);
+        was
+    }
 }
 
 /// A 64-bit atomic. The methods are those of [`core::sync::atomic::AtomicU64`].
@@ -164,8 +183,11 @@ pub trait Platform: Debug + Sized + Send + Sync + 'static {
     /// The most words that one [`wait`](Self::wait) takes.
     const MOST_WORDS: usize;
 
-    /// A fence between this thread's earlier and later accesses.
-    fn fence(order: Ordering);
+    /// [`Word::fence`]. A backend writes it there.
+    #[inline(always)]
+    fn fence(order: Ordering) {
+        Self::Word::fence(order);
+    }
     /// Passes a moment between two looks.
     fn spin();
     /// Time since some fixed moment, monotonic.

@@ -177,7 +177,6 @@ impl Platform for Puppet {
     const SPINS: u32 = 0;
     const MOST_WORDS: usize = 128;
 
-    fn fence(_order: Ordering) {}
     fn spin() {}
     fn now() -> Duration {
         STAGE.with_borrow(|stage| stage.now)

@@ -140,23 +140,9 @@ impl platform::Word for Word {
         fetch_or(value: u32, order: Ordering) -> u32;
         fetch_and(value: u32, order: Ordering) -> u32;
     }
-    fn compare_exchange_then_fence(
-        &self,
-        current: u32,
-        new: u32,
-        success: Ordering,
-        failure: Ordering,
-    ) -> Result<u32, u32> {
-        let result = self.compare_exchange(current, new, success, failure);
-        if result.is_ok() {
-            Standard::fence(SeqCst);
-        }
-        result
-    }
-    fn swap_then_fence(&self, value: u32, order: Ordering) -> u32 {
-        let was = self.swap(value, order);
-        Standard::fence(SeqCst);
-        was
+    fn fence(order: Ordering) {
+        operation();
+        std::sync::atomic::fence(order);
     }
 }
 
@@ -277,10 +263,6 @@ impl Platform for Standard {
     const SPINS: u32 = 8;
     const MOST_WORDS: usize = 128;
 
-    fn fence(order: Ordering) {
-        operation();
-        std::sync::atomic::fence(order);
-    }
     fn spin() {
         std::thread::yield_now();
     }

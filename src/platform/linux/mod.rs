@@ -32,7 +32,7 @@ pub use thread_record::ThreadRecord;
 pub(crate) use thread_record::{Myself, Sight, thread_has_ended, thread_id};
 
 use super::{Expect, Lifeline, Platform, Word, Word64};
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, compiler_fence};
 use core::time::Duration;
 
 /// Linux with glibc or musl. See the [module](self).
@@ -76,41 +76,33 @@ impl Word for AtomicU32 {
         fetch_and(value: u32, order: Ordering) -> u32;
     }
     #[inline(always)]
+    fn fence(order: Ordering) {
+        core::sync::atomic::fence(order);
+    }
+    // On x86-64 a locked instruction orders all accesses around it, as `mfence` does (Intel SDM
+    // vol. 3, 9.2.3.9 "Loads and stores are not reordered with locked instructions"). Only the
+    // compiler must be kept from moving them.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
     fn compare_exchange_then_fence(
         &self,
         current: u32,
         new: u32,
-        success: Ordering,
+        _success: Ordering,
         failure: Ordering,
     ) -> Result<u32, u32> {
-        let result = Self::compare_exchange(self, current, new, full(success), failure);
+        let result = Self::compare_exchange(self, current, new, Ordering::SeqCst, failure);
         if result.is_ok() {
-            fence_after_exchange();
+            compiler_fence(Ordering::SeqCst);
         }
         result
     }
+    #[cfg(target_arch = "x86_64")]
     #[inline(always)]
-    fn swap_then_fence(&self, value: u32, order: Ordering) -> u32 {
-        let was = Self::swap(self, value, full(order));
-        fence_after_exchange();
+    fn swap_then_fence(&self, value: u32, _order: Ordering) -> u32 {
+        let was = Self::swap(self, value, Ordering::SeqCst);
+        compiler_fence(Ordering::SeqCst);
         was
-    }
-}
-
-/// The ordering of an exchange before [`fence_after_exchange`].
-const fn full(order: Ordering) -> Ordering {
-    if cfg!(target_arch = "x86_64") { Ordering::SeqCst } else { order }
-}
-
-/// On x86-64 a locked instruction orders all accesses around it, as `mfence` does (Intel SDM vol.
-/// 3, 9.2.3.9 "Loads and stores are not reordered with locked instructions"): only the compiler
-/// must be kept from moving them.
-#[inline(always)]
-fn fence_after_exchange() {
-    if cfg!(target_arch = "x86_64") {
-        core::sync::atomic::compiler_fence(Ordering::SeqCst);
-    } else {
-        core::sync::atomic::fence(Ordering::SeqCst);
     }
 }
 
@@ -145,10 +137,6 @@ impl Platform for Linux {
     const SPINS: u32 = 100;
     const MOST_WORDS: usize = 128; // FUTEX_WAITV_MAX
 
-    #[inline(always)]
-    fn fence(order: Ordering) {
-        core::sync::atomic::fence(order);
-    }
     #[inline(always)]
     fn spin() {
         core::hint::spin_loop();
