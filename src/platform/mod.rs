@@ -1,26 +1,25 @@
 //! The seam: the only door to atomics, fences, futexes, lifelines, time and spinning.
 //!
-//! Everything in [`raw`](crate::raw) is generic over [`Platform`] and uses nothing else. In
+//! The algorithms in [`raw`](crate::raw) are generic over [`Platform`] and use nothing else. In
 //! production the platform is [`Linux`]: atomics in mapped memory, `futex_waitv`, the robust list.
-//! In the project's models it is a modelled kernel on loom's or shuttle's atomics, where death is
-//! an action that may happen at every operation. The code that ships is therefore the code that was
-//! explored.
+//! In the project's models it is a modelled kernel on loom's or shuttle's atomics, and a
+//! participant may die at every operation. So the code that ships is the code that was explored.
 //!
 //! # What a platform promises
 //!
-//! 1. [`Platform::wait`] compares and enqueues word by word, in the order given, and then sleeps. A
-//!    wake on a word after its comparison is not lost. Every return may be spurious, and says
-//!    nothing about its cause.
-//! 2. When a participant dies, each of its armed [lifelines](Lifeline) gets [`MARK`] set, after all
-//!    that the participant wrote, and **one** of those that wait on it is woken.
+//! 1. [`Platform::wait`] takes the words in the order given. For each it compares the value and
+//!    enqueues the sleeper; then it sleeps. A wake on a word after its comparison is not lost.
+//!    Every return may be spurious, and says nothing about its cause.
+//! 2. When a participant dies, [`MARK`] is set in each of its armed [lifelines](Lifeline), and
+//!    **one** of the sleepers on that lifeline is woken. Whoever reads the mark also sees
+//!    everything that the participant wrote.
 //! 3. Time is monotonic.
 
 use core::fmt::Debug;
 use core::sync::atomic::Ordering;
 use core::time::Duration;
 
-/// The standard atomics, for what is plain data in a segment. Synchronization goes through
-/// [`Platform`].
+/// The standard atomics, for plain data in a segment. Synchronization goes through [`Platform`].
 #[allow(clippy::disallowed_types)] // this is where they come from
 pub mod atomic {
     pub use core::sync::atomic::{
@@ -58,9 +57,10 @@ pub(crate) mod puppet;
 
 /// Bit of a lifeline that the kernel sets when its owner dies (`FUTEX_OWNER_DIED`).
 pub const MARK: u32 = 0x4000_0000;
-/// Bit of a lifeline without which the kernel marks but wakes nobody (`FUTEX_WAITERS`): always set.
+/// Bit of a lifeline by which the kernel, when the owner dies, also wakes a sleeper
+/// (`FUTEX_WAITERS`). Every armed lifeline has it.
 pub const WAKE_AT_DEATH: u32 = 0x8000_0000;
-/// The bits of a lifeline that hold its owner's thread (or process) id, 0 for none
+/// The bits of a lifeline that hold its owner's thread (or process) id; 0: no owner
 /// (`FUTEX_TID_MASK`).
 pub const OWNER: u32 = 0x3fff_ffff;
 
@@ -76,16 +76,16 @@ pub trait Word: Debug + Send + Sync {
     fn fetch_add(&self, value: u32, order: Ordering) -> u32;
     fn fetch_or(&self, value: u32, order: Ordering) -> u32;
     fn fetch_and(&self, value: u32, order: Ordering) -> u32;
-    /// A fence between the earlier and the later accesses of this thread, to all words and data.
+    /// A fence between the earlier and the later accesses of the calling thread.
     fn fence(order: Ordering);
 
     /// [`compare_exchange`](Self::compare_exchange), followed on success by a sequentially
     /// consistent [`fence`](Self::fence).
     ///
-    /// If two threads each write a word, pass such a fence, and then read the other's word, at least
-    /// one of them sees the other's write.
+    /// If two threads each write a word, pass such a fence, and then read the other's word, at
+    /// least one of them sees the other's write.
     ///
-    /// A backend overrides it where the exchange can be the fence, as on x86-64.
+    /// A backend overrides this where the exchange itself can be the fence, as on x86-64.
     #[inline(always)]
     fn compare_exchange_then_fence(
         &self,
@@ -119,36 +119,42 @@ pub trait Word64: Debug + Send + Sync {
     fn compare_exchange(&self, current: u64, new: u64, success: Ordering, failure: Ordering) -> Result<u64, u64>;
 }
 
-/// A word that the kernel cuts when its owner dies, with whatever the kernel needs to find it.
+/// A word that the kernel marks when its owner dies, and the links by which the kernel finds it.
 pub trait Lifeline: Debug + Send + Sync {
-    /// Its word.
+    /// The type of the word.
     type Word: Word;
-    /// The word that sleepers watch: the owner's id with [`WAKE_AT_DEATH`], and [`MARK`] alone once
-    /// it has died.
+    /// The word that sleepers watch.
+    ///
+    /// While the owner lives, an armed lifeline has the owner's id in [`OWNER`], and
+    /// [`WAKE_AT_DEATH`]. When the owner dies, [`MARK`] is set, and the id goes.
     fn word(&self) -> &Self::Word;
 }
 
-/// What a slot of the participant table says about its owner, beside the words that algorithms
-/// judge by.
+/// Facts about the owner of a slot in the participant table. They lie in the slot, beside the words
+/// by which algorithms judge the owner.
 pub trait ThreadInfo: Debug + Send + Sync {
-    /// A number that all participants of one process share, and no two living processes:
-    /// [`Id`](crate::raw::Id) of the process's first participant in this segment.
+    /// A number that all participants of one process share. No two living processes have the same.
+    ///
+    /// It is the [`Id`](crate::raw::Id) of the process's first participant in this segment.
     fn process(&self) -> u32;
-    /// Notes, for people who look, that the owner sleeps on `word` (`None`: no longer). Nothing
-    /// depends on it.
+    /// Notes that the owner sleeps on `word`, or with `None` that it sleeps no longer.
+    ///
+    /// The note is for people, such as users of a monitor. No algorithm depends on it.
     fn note_waiting<W>(&self, word: Option<&W>);
     /// Whether the owner has noted that it sleeps. A hint.
     fn is_waiting(&self) -> bool {
         false
     }
-    /// At which primitive the owner waits, by a number that says so to others; 0: at none of those
-    /// that ask. Relaxed.
+    /// The number of the primitive at which the owner waits, as set by
+    /// [`set_waits_at`](Self::set_waits_at). 0: the owner waits at no primitive that sets a number.
+    ///
+    /// A Relaxed load.
     fn waits_at(&self) -> u32;
-    /// Says what [`waits_at`](Self::waits_at) tells. By the owner alone.
+    /// Sets the number that [`waits_at`](Self::waits_at) returns. Only the owner calls this.
     fn set_waits_at(&self, number: u32);
 }
 
-/// One word of a [`Platform::wait`], and what it must contain for the sleep to begin.
+/// One word of a [`Platform::wait`], and the value that it must have for the sleep to begin.
 #[derive(Debug)]
 pub struct Expect<'a, W> {
     /// The word.
@@ -166,43 +172,47 @@ impl<W> Copy for Expect<'_, W> {}
 
 /// Atomics, fences, futexes, lifelines, time, spinning. See the [module](self).
 pub trait Platform: Debug + Sized + Send + Sync + 'static {
-    /// 32-bit atomic and futex.
+    /// A 32-bit atomic on which a thread can wait.
     type Word: Word;
-    /// 64-bit atomic.
+    /// A 64-bit atomic.
     type Word64: Word64;
-    /// Word that is cut at death.
+    /// A word that is marked when its owner dies.
     type Lifeline: Lifeline<Word = Self::Word>;
     /// Facts about a participant.
     type ThreadInfo: ThreadInfo;
 
-    /// How often an algorithm looks at a word before it goes to sleep.
+    /// How often an algorithm checks a word before it goes to sleep.
     const SPINS: u32;
-    /// The last generation that a slot of the participant table has before it begins a new round:
-    /// less in models.
+    /// The greatest generation of a slot in the participant table. After it the slot counts from
+    /// the beginning again. Models have a small one.
     const LAST_GENERATION: u16 = u16::MAX;
-    /// The most words that one [`wait`](Self::wait) takes.
+    /// The greatest number of words that one [`wait`](Self::wait) takes.
     const MOST_WORDS: usize;
 
-    /// [`Word::fence`]. A backend writes it there.
+    /// The same as [`Word::fence`], which is where a backend implements it.
     #[inline(always)]
     fn fence(order: Ordering) {
         Self::Word::fence(order);
     }
-    /// Passes a moment between two looks.
+    /// Passes a moment between two checks of a word.
     fn spin();
-    /// Time since some fixed moment, monotonic.
+    /// The time since a fixed moment. It never goes back.
     fn now() -> Duration;
-    /// Sleeps until woken on one of `words`, or one of them differs from its expected value, or
-    /// `until` has passed on [`now`](Self::now)'s clock, or for no reason at all.
+    /// Sleeps until the caller is woken on one of `words`, or until the time is `until` on the
+    /// clock of [`now`](Self::now). It may also return early, without a reason.
     ///
-    /// An iterator, so that each platform makes the list that its kernel wants, and there is no
-    /// second one on the stack.
+    /// It does not sleep if one of the words differs from its expected value.
+    ///
+    /// The words come as an iterator: each platform makes the list that its kernel wants, and no
+    /// second list lies on the stack.
     fn wait<'w>(words: impl Iterator<Item = Expect<'w, Self::Word>>, until: Option<Duration>)
     where
         Self::Word: 'w;
-    /// As [`wait`](Self::wait), and tells whether the caller is to give up: it is in a scope that
-    /// [allows that](crate::interruptible), and was interrupted. Then, too, it may have been given
-    /// a wake. Without such scopes it is `wait`.
+    /// As [`wait`](Self::wait). Returns true if the caller is to give up: it is in a scope that
+    /// [allows interruption](crate::interruptible), and was interrupted.
+    ///
+    /// A wait that was interrupted may have consumed a wake all the same. A platform without such
+    /// scopes keeps this implementation.
     fn wait_interruptibly<'w>(words: impl Iterator<Item = Expect<'w, Self::Word>>, until: Option<Duration>) -> bool
     where
         Self::Word: 'w,
@@ -210,44 +220,52 @@ pub trait Platform: Debug + Sized + Send + Sync + 'static {
         Self::wait(words, until);
         false
     }
-    /// The most words that one wait of the calling thread takes now: a scope may need one of
-    /// [them all](Self::MOST_WORDS) for itself.
+    /// The greatest number of words that one wait of the calling thread takes now.
+    ///
+    /// It is less than [`MOST_WORDS`](Self::MOST_WORDS) in a scope that needs a word for itself.
     fn most_words() -> usize {
         Self::MOST_WORDS
     }
-    /// Wakes up to `count` of those that sleep on `word`. Gives how many it found asleep there.
+    /// Wakes up to `count` threads that sleep on `word`. Returns how many it woke.
     fn wake(word: &Self::Word, count: u32) -> u32;
 
-    /// The longest first sleep, in which only the primitive's own word and its holder are watched;
-    /// `None`: no such phase.
+    /// The longest first phase of a wait, in which a sleeper watches only the word of its primitive
+    /// and the holder's lifeline. `None`: there is no such phase.
     fn first_phase() -> Option<Duration>;
-    /// The longest sleep without a look (the net); `None` switches the net off, which only tests
-    /// do.
+    /// The longest sleep before a sleeper checks everything again. `None` switches the recheck off,
+    /// which only tests do.
     fn recheck() -> Option<Duration>;
-    /// How often somebody looks slowly, for all; `None`: nobody, as if the net were off.
+    /// How often the participants of a segment, all together, reap: ask [`is_gone`](Self::is_gone)
+    /// about each other. `None`: never, as when the recheck is off.
     fn reap_period() -> Option<Duration> {
         Self::recheck()
     }
-    /// Whether one wait can watch many words. Without it [`recheck`](Self::recheck) is the
-    /// contract.
+    /// Whether one wait can watch many words. If not, a sleeper learns of most deaths at its next
+    /// [`recheck`](Self::recheck).
     fn watches_many() -> bool;
-    /// The slow check: true only if the participant is known to be gone without its lifeline
-    /// telling. When in doubt, false. `thread` is that of its claim; see
-    /// [`Newcomer`](crate::raw::table::Newcomer). What it says of itself may be a successor's: then
-    /// the answer does not matter.
-    fn is_gone(about: &Self::ThreadInfo, thread: u32) -> bool;
-    /// Whether the process of a dead participant is still ending: another of its threads is killed,
-    /// and may be in a system call that writes or reads what the dead one held. When in doubt,
-    /// false. `thread` is that of the participant's claim.
-    fn is_ending(about: &Self::ThreadInfo, thread: u32) -> bool {
-        let _nobody_has_siblings = (about, thread);
+    /// Whether the participant is gone although its lifeline is not marked. True only if that is
+    /// known; when in doubt, false. Slow: it asks the operating system.
+    ///
+    /// `thread` is the thread id in the participant's claim; see
+    /// [`Newcomer`](crate::raw::table::Newcomer). `info` may already be that of the slot's next
+    /// owner; then the caller ignores the answer.
+    fn is_gone(info: &Self::ThreadInfo, thread: u32) -> bool;
+    /// Whether the process of a dead participant is still ending.
+    ///
+    /// It is, while another of its threads is killed but still inside a system call. That call may
+    /// read or write what the dead participant held. When in doubt, false. `thread` is the thread
+    /// id in the participant's claim.
+    fn is_ending(info: &Self::ThreadInfo, thread: u32) -> bool {
+        let _nobody_has_siblings = (info, thread);
         false
     }
-    /// The caller is about to sleep until a participant releases, or dies. Whatever makes
-    /// [`is_ending`](Self::is_ending) answer sooner then is done now, when there is time.
-    fn prepare_for_end(about: &Self::ThreadInfo) {
-        let _nothing_helps = about;
+    /// Prepares for a later [`is_ending`](Self::is_ending) about the same participant, so that it
+    /// answers sooner.
+    ///
+    /// The caller is about to sleep until that participant releases or dies, so it has time now.
+    fn prepare_for_end(info: &Self::ThreadInfo) {
+        let _nothing_helps = info;
     }
-    /// As [`is_gone`](Self::is_gone), of the participant's whole process.
-    fn is_process_gone(about: &Self::ThreadInfo) -> bool;
+    /// As [`is_gone`](Self::is_gone), about the participant's whole process.
+    fn is_process_gone(info: &Self::ThreadInfo) -> bool;
 }

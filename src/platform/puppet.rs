@@ -1,8 +1,8 @@
-//! A platform for unit tests, on which the test is the kernel: it says what happens during each
-//! wait, what time it is after it, and is told of each wake. So what needs a certain order of four
-//! processes on a real machine is three lines, and always happens.
+//! A platform for unit tests, in which the test plays the kernel. The test says what happens during
+//! each wait, and what time it is afterwards; each wake is recorded for it. A situation that on a
+//! real machine needs a certain order of four processes takes three lines here, and always occurs.
 //!
-//! It stands for one thread. What others do meanwhile the test does in their place, on the words.
+//! Only one thread is real. The test writes to the words in place of the other threads.
 
 #![allow(clippy::disallowed_types)] // a backend of the seam
 
@@ -18,14 +18,14 @@ use std::collections::VecDeque;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Puppet;
 
-/// A deadline, for those who give up. The clock begins at 0.
+/// A deadline for waits that give up. The clock begins at 0.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(1);
 
 thread_local! {
     static ENDING: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Processes of the dead are still ending for the next so many who ask.
+/// The next `asks` calls of [`Platform::is_ending`] return true.
 pub(crate) fn still_ending(asks: u32) {
     ENDING.set(asks);
 }
@@ -33,7 +33,7 @@ pub(crate) fn still_ending(asks: u32) {
 /// What happens during one wait.
 pub(crate) type Scene = Box<dyn FnOnce(&Sleep<'_>)>;
 
-/// A wait, as its scene sees it.
+/// A wait, as the scene that is played during it sees it.
 #[derive(Debug)]
 pub(crate) struct Sleep<'a> {
     words: &'a [Expect<'a, AtomicU32>],
@@ -45,33 +45,33 @@ impl Sleep<'_> {
     pub(crate) fn awaited(&self) -> &AtomicU32 {
         self.words[0].word
     }
-    /// Those words that come after the primitive's and the membership.
+    /// The words after the primitive's and the membership word.
     pub(crate) fn others(&self) -> impl Iterator<Item = &AtomicU32> {
         self.words[2..].iter().map(|expect| expect.word)
     }
-    /// Until when it is to last.
+    /// The end that the sleeper asked for.
     pub(crate) fn until(&self) -> Option<Duration> {
         self.until
     }
-    /// It lasts to its end, whatever else has happened.
+    /// The wait lasts to the end that the sleeper asked for.
     pub(crate) fn lasts(&self) {
-        self.ends_at(self.until.expect("it has an end"));
+        self.ends_at(self.until.expect("the wait has an end"));
     }
-    /// It is over at this moment.
+    /// The wait is over at this moment.
     pub(crate) fn ends_at(&self, moment: Duration) {
         STAGE.with_borrow_mut(|stage| stage.now = moment);
     }
-    /// It is interrupted, if it can be.
+    /// The wait is interrupted, if it is one that can be.
     pub(crate) fn is_interrupted(&self) {
         STAGE.with_borrow_mut(|stage| stage.is_interrupted = true);
     }
-    /// The kernel cuts the lifeline of one that dies.
+    /// The owner of this lifeline dies: marks the lifeline, as the kernel does.
     pub(crate) fn dies(&self, lifeline: &AtomicU32) {
         lifeline.store(MARK | WAKE_AT_DEATH, Ordering::Relaxed);
     }
 }
 
-/// What happens during a wait.
+/// Makes a [`Scene`].
 pub(crate) fn scene(what: impl FnOnce(&Sleep<'_>) + 'static) -> Scene {
     Box::new(what)
 }
@@ -94,33 +94,33 @@ thread_local! {
     static STAGE: RefCell<Stage> = RefCell::default();
 }
 
-/// From now on each slow look takes so long that the next is due when it is done.
+/// From now on each reaping takes so long that the next is due when it is done.
 pub(crate) fn reaping_takes_a_period() {
     STAGE.with_borrow_mut(|stage| stage.reaping_takes_a_period = true);
 }
 
-/// All wakes in a play: on which word, and of how many.
+/// All wakes in a play: the address of the word, and for how many sleepers the wake was.
 #[derive(Debug)]
 pub(crate) struct Wakes(Vec<(usize, u32)>);
 
 impl Wakes {
-    /// Those on this word.
+    /// For how many sleepers each wake on this word was.
     pub(crate) fn on(&self, word: &AtomicU32) -> Vec<u32> {
         let place = &raw const *word as usize;
         self.0.iter().filter(|(on, _)| *on == place).map(|(_, count)| *count).collect()
     }
-    /// How many each was for.
+    /// For how many sleepers each wake was.
     pub(crate) fn counts(&self) -> impl Iterator<Item = u32> {
         self.0.iter().map(|(_, count)| *count)
     }
-    /// The address of the word of each.
+    /// The address of each wake's word.
     pub(crate) fn places(&self) -> impl Iterator<Item = usize> {
         self.0.iter().map(|(on, _)| *on)
     }
 }
 
-/// Acts as the first of `participants`. The n-th wait is the n-th scene: there must be as many of
-/// the one as of the other.
+/// Runs `act` as the first of so many `participants`. During the n-th wait the n-th scene is
+/// played: there must be as many scenes as waits.
 pub(crate) fn play<R>(
     participants: usize,
     scenes: Vec<Scene>,
@@ -143,22 +143,22 @@ pub(crate) fn play<R>(
     (result, Wakes(stage.wakes))
 }
 
-/// From now on a slow look is due after so long.
+/// From now on reaping is due once in each `period`.
 pub(crate) fn reap_each(period: Duration) {
     STAGE.with_borrow_mut(|stage| stage.reap_period = Some(period));
 }
 
-/// From now on no sleep lasts longer than so.
+/// From now on no sleep lasts longer than `period`.
 pub(crate) fn recheck_each(period: Duration) {
     STAGE.with_borrow_mut(|stage| stage.recheck = Some(period));
 }
 
-/// From now on one wait watches one word.
+/// From now on a wait watches one word only.
 pub(crate) fn watch_one() {
     STAGE.with_borrow_mut(|stage| stage.watches_one = true);
 }
 
-/// From now on the thread of this id is known to be gone.
+/// From now on [`Platform::is_gone`] is true for this thread id.
 pub(crate) fn is_gone_from_now_on(thread: u32) {
     STAGE.with_borrow_mut(|stage| stage.gone = Some(thread));
 }
@@ -208,19 +208,19 @@ impl Platform for Puppet {
     fn watches_many() -> bool {
         STAGE.with_borrow(|stage| !stage.watches_one)
     }
-    fn is_gone(_about: &ThreadRecord, thread: u32) -> bool {
+    fn is_gone(_record: &ThreadRecord, thread: u32) -> bool {
         STAGE.with_borrow_mut(|stage| stage.asked += 1);
-        assert!(STAGE.with_borrow(|stage| stage.asked) < 100, "slow looks without end");
+        assert!(STAGE.with_borrow(|stage| stage.asked) < 100, "reaping does not end");
         STAGE.with_borrow(|stage| stage.gone == Some(thread))
     }
-    fn is_ending(_about: &ThreadRecord, _thread: u32) -> bool {
+    fn is_ending(_record: &ThreadRecord, _thread: u32) -> bool {
         ENDING.with(|ending| {
             let left = ending.get();
             ending.set(left.saturating_sub(1));
             left > 0
         })
     }
-    fn is_process_gone(_about: &Self::ThreadInfo) -> bool {
+    fn is_process_gone(_record: &ThreadRecord) -> bool {
         false
     }
 }

@@ -1,4 +1,4 @@
-//! The stretch of a thread's robust list in which its lifelines lie, between two anchors.
+//! The part of a thread's robust list that holds its lifelines: it lies between two anchors.
 //!
 //! From the list's head on, the kernel finds:
 //!
@@ -14,22 +14,22 @@
 //!
 //! # Invariants
 //!
-//! 1. The order of the lifelines is what the [`Place`]s say, in private memory. No link in a
-//!    segment is ever read by this process: other processes may have written anything there.
+//! 1. The [`Place`]s, in private memory, say in which order the lifelines are linked. This process
+//!    never reads a link in a segment: other processes may have written anything there.
 //! 2. This process writes to the anchors and to the nodes of linked places, and nowhere else. Their
 //!    memory is mapped and writable, by the contract of [`Anchors::link`].
-//! 3. At every instruction, the kernel finds either the list as it was or the list as it will be.
-//!    One store to the `next` link of the newer neighbour makes the change.
+//! 3. At every instruction, the kernel finds either the old list or the new one. A single store, to
+//!    the `next` link of the newer neighbour, makes the change.
 //!
-//! That one store also repairs the link that it writes, if another process has written there. A
-//! thread that ends by itself repairs all of them before, see [`Anchors::repair`].
+//! That store also repairs the link, if another process has written there. A thread that ends by
+//! itself first repairs all its links, see [`Anchors::repair`].
 //!
 //! # How many entries
 //!
-//! The kernel follows 2,048 entries, newest first, and forgets the others. A registration is
-//! refused before the list becomes that long, see [`Anchors::check_room`]. All entries count: the
-//! two anchors, the lifelines, and those of others, which are the robust mutexes that the thread
-//! holds, and the lifelines of a second copy of this crate.
+//! The kernel follows 2,048 entries, newest first, and ignores the rest. A registration fails
+//! before the list becomes that long, see [`Anchors::check_room`]. All entries count: the two
+//! anchors, the lifelines, the robust mutexes that the thread holds, and the lifelines of a second
+//! copy of this crate.
 
 #[cfg(target_env = "musl")]
 use super::neighbour::Parting;
@@ -44,9 +44,10 @@ use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering, compiler_fence};
 #[cfg(test)]
 mod tests;
 
-/// How many entries of a list the kernel follows; its own name for it.
+/// How many entries of a list the kernel follows. This is the kernel's name for it.
 pub(crate) const ROBUST_LIST_LIMIT: usize = 2048;
-/// So many of them are left for robust mutexes that the thread locks after its last registration.
+/// How many of these entries are kept free, for robust mutexes that the thread locks after its last
+/// registration.
 const RESERVED: usize = 46;
 
 // ORDERING of all accesses: Relaxed, with compiler fences between. Only this thread changes its
@@ -55,10 +56,10 @@ const RESERVED: usize = 46;
 // anchors, and because records are used anew by later threads.
 pub(super) const PRIVATE: Ordering = Ordering::Relaxed;
 
-/// What a thread remembers of one node in its list. It is never freed.
+/// A thread's private record of one node in its list. It is never freed.
 #[derive(Debug)]
 pub(crate) struct Place {
-    /// Null while it is in no list.
+    /// Null while the place is not linked.
     node: AtomicPtr<RobustNode>,
     newer: AtomicPtr<Place>,
     older: AtomicPtr<Place>,
@@ -66,7 +67,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// In no list.
+    /// A place that is not linked.
     pub(crate) const fn empty() -> Self {
         Self {
             node: AtomicPtr::new(ptr::null_mut()),
@@ -76,13 +77,13 @@ impl Place {
         }
     }
 
-    /// Forgets what the thread that had it left in it.
+    /// Forgets the node that an earlier thread left here.
     pub(crate) fn clear(&self) {
         self.node.store(ptr::null_mut(), PRIVATE);
     }
 
     /// # Safety
-    /// It is linked, in the calling thread's list.
+    /// The place is linked, in the calling thread's list.
     unsafe fn node(&self) -> &RobustNode {
         // SAFETY: the node of a linked place is mapped, by the contract of `Anchors::link`; an
         // anchor's is never freed.
@@ -90,38 +91,38 @@ impl Place {
     }
 
     /// # Safety
-    /// It is linked, or an anchor's, in the calling thread's list. It is not the oldest anchor's.
+    /// The place is linked, or an anchor's, in the calling thread's list. It is not the place of
+    /// the older anchor.
     unsafe fn older(&self) -> &'static Self {
         // SAFETY: a linked place has linked neighbours, and places are never freed.
         unsafe { &*self.older.load(PRIVATE) }
     }
 }
 
-/// The two ends of one thread's lifelines in its list, and what the thread remembers of these. It
-/// is never freed.
+/// The two entries around one thread's lifelines in its list, with their places. Never freed.
 #[derive(Debug)]
 pub(crate) struct Anchors {
     /// The newest entry first, as in the list.
     nodes: [RobustNode; 2],
     places: [Place; 2],
-    /// The head of the list that they are in; null before they are in one.
+    /// The head of the list that the anchors are in, or were in last. Null at first.
     list: AtomicPtr<Head>,
     lifelines: AtomicUsize,
     #[cfg(target_env = "musl")]
     pub(super) parting: Parting,
 }
 
-/// The kernel might not follow the list to its end if more lifelines were linked.
+/// Why no more lifelines are linked: the kernel might not follow the list to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Crowded {
-    /// The thread's lifelines.
+    /// How many lifelines the thread has.
     pub(crate) lifelines: usize,
-    /// The entries that are neither lifelines nor anchors.
+    /// How many entries are neither lifelines nor anchors.
     pub(crate) others: usize,
 }
 
 impl Anchors {
-    /// In no list.
+    /// Anchors that are in no list.
     pub(crate) const fn new() -> Self {
         Self {
             nodes: [RobustNode::unlinked(0), RobustNode::unlinked(0)],
@@ -169,17 +170,17 @@ impl Anchors {
     /// Puts them into the calling thread's list, with nothing between.
     ///
     /// # Safety
-    /// `list` is the calling thread's. The anchors are in no list of a living thread, and this
-    /// thread alone uses them.
+    /// `list` is the calling thread's. The anchors are in no list of a living thread, and only this
+    /// thread uses them.
     pub(crate) unsafe fn moor(&'static self, list: NonNull<Head>) {
         // SAFETY: passed on.
         with_signals_blocked(|| unsafe { self.insert_at(list) });
     }
 
-    /// [`Anchors::moor`], with signals blocked.
+    /// The body of [`Anchors::moor`], for a caller that has blocked all signals.
     ///
     /// # Safety
-    /// As there.
+    /// As for `moor`.
     unsafe fn insert_at(&'static self, list: NonNull<Head>) {
         // SAFETY: the list is the calling thread's and outlives this call.
         let head = unsafe { list.as_ref() };
@@ -208,11 +209,10 @@ impl Anchors {
         compiler_fence(Ordering::SeqCst);
     }
 
-    /// Whether the kernel is sure to find all entries of the list after `more` lifelines were
-    /// linked.
+    /// Checks that the kernel would find all entries of the list, were `more` lifelines linked.
     ///
     /// # Errors
-    /// [`Crowded`] if it is not.
+    /// [`Crowded`] if it might not.
     ///
     /// # Safety
     /// The anchors are in the calling thread's list.
@@ -224,7 +224,7 @@ impl Anchors {
         if all > ROBUST_LIST_LIMIT - RESERVED { Err(Crowded { lifelines, others }) } else { Ok(()) }
     }
 
-    /// Writes the links of all lifelines anew, as the kernel is to find them: another process may
+    /// Writes the links of all lifelines again, as the kernel is to find them. Another process may
     /// have written there.
     ///
     /// # Safety
@@ -234,7 +234,7 @@ impl Anchors {
             let [first, last] = &self.places;
             let mut place = first;
             while !ptr::eq(place, last) {
-                // SAFETY: linked, or an anchor's, in the calling thread's list.
+                // SAFETY: the place is linked, or an anchor's, in the calling thread's list.
                 let (node, older) = unsafe { (place.node(), place.older()) };
                 // SAFETY: as above.
                 node.set_next(unsafe { older.node() }.address());
@@ -243,7 +243,7 @@ impl Anchors {
         });
     }
 
-    /// How many entries are newer and older than the anchors.
+    /// How many entries are newer or older than the anchors.
     ///
     /// # Safety
     /// The anchors are in the calling thread's list.
@@ -261,25 +261,26 @@ impl Anchors {
     /// Puts `owner` (a thread or process id) into the node's word, and the node into the calling
     /// thread's list.
     ///
-    /// `covered`: killed at any instruction of it, the word is either still without an owner, or
-    /// gets marked. `list_op_pending` covers the time when the word has its owner but is not in the
-    /// list yet. The kernel looks at that one last of all. So a second node of one slot must not be
-    /// covered, or it is looked at after the slot was given away with the mark on the first.
+    /// `covered`: if the thread is killed at any instruction of this call, the word either has no
+    /// owner yet, or gets marked. `list_op_pending` covers the time when the word has its owner but
+    /// is not yet in the list. The kernel processes that entry last of all. So the second node of a
+    /// slot must not be covered: the kernel would come to it after the mark on the first node has
+    /// allowed others to take the slot.
     ///
     /// # Safety
-    /// The anchors are in the calling thread's list, and `place` is in none and stays this thread's
+    /// The anchors are in the calling thread's list. `place` is not linked, and stays this thread's
     /// while it is linked. The node is in no list, and its memory stays mapped and writable until
-    /// the thread has ended or unlinked it. The word has no owner: `pending` on a word that held
-    /// another's id could get that one marked.
+    /// the thread has ended or unlinked it. The word has no owner: if it held another thread's id,
+    /// `pending` could get that thread's word marked.
     pub(crate) unsafe fn link(&'static self, place: &'static Place, node: &RobustNode, owner: u32, covered: bool) {
         // SAFETY: passed on.
         with_signals_blocked(|| unsafe { self.insert(place, node, owner, covered) });
     }
 
-    /// [`Anchors::link`], with signals blocked.
+    /// The body of [`Anchors::link`], for a caller that has blocked all signals.
     ///
     /// # Safety
-    /// As there.
+    /// As for `link`.
     unsafe fn insert(&'static self, place: &'static Place, node: &RobustNode, owner: u32, covered: bool) {
         let [first, _] = &self.places;
         // SAFETY: the anchors are in the calling thread's list.
@@ -290,8 +291,8 @@ impl Anchors {
             head.pending.store(node.address(), PRIVATE);
         }
         compiler_fence(Ordering::SeqCst);
-        // ORDERING: Release. Pairs with the Acquire of those who collect lifelines: they see what
-        // the slot says.
+        // ORDERING: Release. Pairs with the Acquire of a sleeper that collects lifelines: it sees
+        // the facts in the slot.
         node.word.store(owner | WAKE_AT_DEATH, Ordering::Release);
         node.set_next(next);
         compiler_fence(Ordering::SeqCst);
@@ -310,8 +311,8 @@ impl Anchors {
     }
 }
 
-/// Takes the place's node, if it has one, out of the calling thread's list. The node's word stays
-/// as it is.
+/// Takes the place's node out of the calling thread's list, if the place is linked. The node's word
+/// stays as it is.
 ///
 /// # Safety
 /// If the place is linked, it is in the calling thread's list.
@@ -320,10 +321,10 @@ pub(crate) unsafe fn unlink(place: &Place) {
     with_signals_blocked(|| unsafe { take_out(place) });
 }
 
-/// [`unlink`], with signals blocked.
+/// The body of [`unlink`], for a caller that has blocked all signals.
 ///
 /// # Safety
-/// As there.
+/// As for `unlink`.
 unsafe fn take_out(place: &Place) {
     if place.node.load(PRIVATE).is_null() {
         return;
@@ -341,10 +342,11 @@ unsafe fn take_out(place: &Place) {
     anchors.lifelines.store(anchors.lifelines.load(PRIVATE) - 1, PRIVATE);
 }
 
-/// How many entries lie between the one at `next` and the one at `end`, the former included.
+/// How many entries there are from the one at `next` on, before the one at `end`.
 ///
-/// They are others', and their links may lie in memory that other processes write to. So the kernel
-/// reads the links, and the count ends where it cannot, and where it would not follow them itself.
+/// The entries are not this crate's, and their links may lie in memory to which other processes
+/// write. So the kernel reads the links. The count ends where the kernel cannot read, and at the
+/// limit up to which it would follow the list itself.
 fn entries_between(mut next: u64, end: u64) -> usize {
     let mut memory = OwnMemory::default();
     let mut found = 0;

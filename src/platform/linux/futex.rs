@@ -1,26 +1,27 @@
-//! Sleeping and waking. Always shared futexes, 32 bits, deadlines absolute on `CLOCK_MONOTONIC`.
+//! Sleeping and waking: shared 32-bit futexes, with absolute deadlines on `CLOCK_MONOTONIC`.
 
 use super::super::Expect;
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use core::time::Duration;
 use libc::{c_long, timespec};
 
-/// No sleep lasts longer before the sleeper looks again; see [`crate::raw::vigil`].
+/// The longest sleep before the sleeper checks everything again; see [`crate::raw::vigil`].
 const RECHECK: Duration = Duration::from_secs(1);
-/// The same where one wait cannot watch many words: then looking again is all that there is.
+/// The same where one wait cannot watch many words. There a sleeper learns of most deaths by the
+/// recheck alone.
 const RECHECK_WITHOUT_WAITV: Duration = Duration::from_millis(20);
 
 const UNKNOWN: u8 = 0;
 const WORKS: u8 = 1;
 const MISSING: u8 = 2;
 
-// ORDERING of all statics: Relaxed; each is a fact about the kernel, or a switch or a count for
+// ORDERING of all statics: Relaxed. Each is a fact about the kernel, or a switch or a count for
 // tests, and publishes nothing.
 static WAITV: AtomicU8 = AtomicU8::new(UNKNOWN);
-static NET: AtomicU8 = AtomicU8::new(WORKS);
+static RECHECKING: AtomicU8 = AtomicU8::new(WORKS);
 
-/// The environment variable by which a process does without `futex_waitv`: its value `off` is as
-/// [`set_waitv`]`(false)` before the first wait. It is read once.
+/// The environment variable that makes a process do without `futex_waitv`. The value `off` has the
+/// effect of [`set_waitv`]`(false)` before the first wait. The variable is read once.
 pub const WAITV_VARIABLE: &str = "OUTLIVE_FUTEX_WAITV";
 
 /// Whether `futex_waitv` is used in this process: the kernel has it, no sandbox refuses it, and
@@ -32,9 +33,9 @@ pub fn waitv_works() -> bool {
             false
         }
         UNKNOWN => {
-            // With no words the kernel answers EINVAL; without the call ENOSYS; a sandbox often
-            // EPERM.
-            // SAFETY: zero words are read; the kernel refuses before it looks at any pointer.
+            // For a list of no words, a kernel that has the call returns EINVAL, and one without it
+            // ENOSYS. A sandbox often returns EPERM.
+            // SAFETY: the list has no words; the kernel returns before it reads any pointer.
             unsafe {
                 libc::syscall(libc::SYS_futex_waitv, core::ptr::null::<u8>(), 0u32, 0u32, core::ptr::null::<u8>(), 0)
             };
@@ -49,22 +50,21 @@ pub fn waitv_works() -> bool {
 /// Switches `futex_waitv` off in this process, or on again. Off is for sandboxes that answer the
 /// call by ending the process, and for tests.
 ///
-/// Without it a sleeper watches its primitive's word alone and looks again every 20 ms, or every 80
-/// ms when it has waited for long: that is then how late it may learn of a death.
+/// Without it a sleeper watches only the word of its primitive. It checks everything else every 20
+/// ms, or every 80 ms once it has waited for long. It may learn of a death that much later.
 pub fn set_waitv(works: bool) {
     WAITV.store(if works { WORKS } else { MISSING }, Ordering::Relaxed);
 }
 
-/// For tests: switches, in this process, the safety net off (or on), by which no sleep lasts longer
-/// than a second before the sleeper looks again. A test with the net off shows that nothing rests
-/// on it.
+/// For tests: switches the recheck, by which no sleep lasts longer than a second, off or on in this
+/// process. A test with the recheck off shows that nothing depends on it.
 pub fn set_recheck(on: bool) {
-    NET.store(if on { WORKS } else { MISSING }, Ordering::Relaxed);
+    RECHECKING.store(if on { WORKS } else { MISSING }, Ordering::Relaxed);
 }
 
 static SLOW_CHECKS: AtomicU64 = AtomicU64::new(0);
 
-/// For tests: how often slow looks of this process have asked about a participant.
+/// For tests: how often this process, when it reaped, has asked whether a participant is gone.
 pub fn slow_checks() -> u64 {
     SLOW_CHECKS.load(Ordering::Relaxed)
 }
@@ -76,29 +76,29 @@ pub(super) fn count_a_slow_check() {
 pub(super) fn recheck() -> Option<Duration> {
     if !waitv_works() {
         Some(RECHECK_WITHOUT_WAITV)
-    } else if NET.load(Ordering::Relaxed) == WORKS {
+    } else if RECHECKING.load(Ordering::Relaxed) == WORKS {
         Some(RECHECK)
     } else {
         None
     }
 }
 
-/// The period of slow looks, the same with and without `futex_waitv`: a slow look costs the more
-/// the more take part.
+/// The period of reaping. It is the same with and without `futex_waitv`: the more participants a
+/// segment has, the more a reaping costs.
 pub(super) fn reap_period() -> Option<Duration> {
-    (NET.load(Ordering::Relaxed) == WORKS).then_some(RECHECK)
+    (RECHECKING.load(Ordering::Relaxed) == WORKS).then_some(RECHECK)
 }
 
 pub(super) fn now() -> Duration {
     time_by(libc::CLOCK_MONOTONIC)
 }
 
-/// The time since the start of the system, with that during which it was suspended.
+/// The time since the start of the system, including the time when it was suspended.
 pub(super) fn now_since_boot() -> Duration {
     time_by(libc::CLOCK_BOOTTIME)
 }
 
-/// By one of the clocks that every kernel has, and that do not run backwards.
+/// The time on `clock`, one that every kernel has and that does not run backwards.
 fn time_by(clock: libc::clockid_t) -> Duration {
     let mut t = timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `t` is a valid timespec; the clock exists.
@@ -106,7 +106,7 @@ fn time_by(clock: libc::clockid_t) -> Duration {
     Duration::new(t.tv_sec as u64, t.tv_nsec as u32)
 }
 
-/// `None` where the moment is further away than the kernel can count: that is never.
+/// `None` if the moment is further away than the kernel can count, which means never.
 fn timespec_of(at: Duration) -> Option<timespec> {
     Some(timespec { tv_sec: at.as_secs().try_into().ok()?, tv_nsec: at.subsec_nanos().into() })
 }
@@ -121,7 +121,7 @@ struct WaitV {
 }
 const FUTEX2_SIZE_U32: u32 = 2;
 
-/// How a wait ended, as far as the kernel says so.
+/// How a wait ended, as far as the kernel says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ended {
     Somehow,
@@ -146,7 +146,7 @@ pub(super) fn wait<'w>(mut words: impl Iterator<Item = Expect<'w, AtomicU32>>, u
 
 fn wait_on_one(one: Expect<'_, AtomicU32>, until: Option<Duration>) -> Ended {
     let until = until.and_then(timespec_of);
-    // BITSET takes an absolute monotonic deadline.
+    // FUTEX_WAIT_BITSET takes an absolute deadline on the monotonic clock.
     // SAFETY: the word is a live, aligned u32; the deadline is null or valid for the call.
     let answer = unsafe {
         libc::syscall(
@@ -162,7 +162,7 @@ fn wait_on_one(one: Expect<'_, AtomicU32>, until: Option<Duration>) -> Ended {
     Ended::with(error_of(answer))
 }
 
-/// The error of a system call that gave this answer.
+/// The error of a system call that returned `answer`.
 fn error_of(answer: c_long) -> Option<i32> {
     if answer < 0 { std::io::Error::last_os_error().raw_os_error() } else { None }
 }
@@ -172,24 +172,24 @@ fn wait_on_many<'w>(
     all: impl Iterator<Item = Expect<'w, AtomicU32>>,
     until: Option<Duration>,
 ) -> Ended {
-    let refusal = match ask_to_wait_on_many(all, until) {
+    let error = match try_wait_on_many(all, until) {
         Ok(ended) => return ended,
-        Err(refusal) => refusal,
+        Err(error) => error,
     };
-    // A kernel that is short of memory for this wait may have some for the next. Every other answer
-    // is a refusal, by a sandbox that was entered since the first question: then it is not asked
-    // again.
-    if refusal != libc::ENOMEM {
+    // A kernel that is short of memory for this wait may have some for the next. Every other error
+    // comes from a sandbox that the process has entered since `waitv_works` asked the kernel. Then
+    // `futex_waitv` is not used again.
+    if error != libc::ENOMEM {
         set_waitv(false);
     }
-    // Whatever it is, there must be a sleep, or the caller spins.
+    // Sleep in any case: otherwise the caller would spin.
     let soon = now() + RECHECK_WITHOUT_WAITV;
     wait_on_one(first, Some(until.map_or(soon, |until| until.min(soon))))
 }
 
-/// Sleeps, and gives the error of a wait that did not come about.
-#[inline(never)] // the list is 3 KiB, and has gone when the caller goes on
-fn ask_to_wait_on_many<'w>(
+/// Sleeps on all words. The error is that of a call that the kernel or a sandbox refused.
+#[inline(never)] // so that the list's 3 KiB of stack are free again when this returns
+fn try_wait_on_many<'w>(
     all: impl Iterator<Item = Expect<'w, AtomicU32>>,
     until: Option<Duration>,
 ) -> Result<Ended, i32> {
@@ -214,16 +214,17 @@ fn ask_to_wait_on_many<'w>(
         )
     };
     match error_of(answer) {
-        // These, and woken, mean: look again, as the caller does anyhow.
+        // Woken, a word had changed, a signal, the deadline: in each case the caller checks again.
         error @ (None | Some(libc::EAGAIN | libc::EINTR | libc::ETIMEDOUT)) => Ok(Ended::with(error)),
-        Some(refusal) => Err(refusal),
+        Some(error) => Err(error),
     }
 }
 
 pub(super) fn wake(word: &AtomicU32, count: u32) -> u32 {
     let count = i32::try_from(count).unwrap_or(i32::MAX);
-    // SAFETY: FUTEX_WAKE only names the address; it reads and writes nothing there, so even a word
-    // whose memory has gone since (the last unlock frees it) does no harm beyond a spurious wake.
+    // SAFETY: FUTEX_WAKE only names the address; it reads and writes nothing there. The word's
+    // memory may have gone since, if the last unlock frees it: then there is at most a spurious
+    // wake.
     let woken = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, count) };
-    woken.try_into().unwrap_or(0) // refused: nobody
+    woken.try_into().unwrap_or(0) // an error: nobody was woken
 }

@@ -1,13 +1,13 @@
 //! Scopes in which sleeps of the calling thread can be interrupted: by any signal handler that runs
-//! on it, or by an [`Interrupter`].
+//! on the thread, or by an [`Interrupter`].
 //!
 //! # What the kernel does
 //!
-//! A handler that was installed without SA_RESTART ends every futex wait with EINTR. With
-//! SA_RESTART that is so for `futex` with a deadline alone; `futex_waitv` is begun anew after the
-//! handler, and compares all words anew (kernel/futex, signal(7)). And a handler that runs just
-//! before the system call ends nothing. So what is exact is a word that the handler changes, and
-//! that the wait watches.
+//! A handler that was installed without SA_RESTART ends every futex wait with EINTR. A handler with
+//! SA_RESTART ends only the waits of `futex` that have a deadline; after the handler the kernel
+//! begins a `futex_waitv` again, and compares all words again (kernel/futex, signal(7)). A handler
+//! that runs just before the system call ends nothing. So a handler interrupts for certain only by
+//! changing a word that the wait watches.
 
 use super::super::Expect;
 use super::futex;
@@ -15,7 +15,8 @@ use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering, compiler_fence};
 use core::time::Duration;
 
-/// Ends the sleeps of those that are in a [scope](crate::interruptible_by) of its.
+/// Ends the sleeps of all threads that are in a [scope](crate::interruptible_by) of this
+/// interrupter.
 #[derive(Debug)]
 #[repr(transparent)]
 pub(crate) struct Interrupter {
@@ -27,13 +28,13 @@ impl Interrupter {
         Self { word: AtomicU32::new(0) }
     }
 
-    /// Async-signal-safe (signal-safety(7)): one exchange, and one system call that leaves `errno`
-    /// as it was.
+    /// Async-signal-safe (signal-safety(7)): it makes one exchange and one system call, and leaves
+    /// `errno` as it was.
     pub(crate) fn interrupt(&self) {
-        // ORDERING: Release. Pairs with the Acquire of `is_raised` and `clear`: who is interrupted
-        // sees what was written before.
+        // ORDERING: Release. Pairs with the Acquire of `is_raised` and `clear`: a thread that is
+        // interrupted sees everything that was written before.
         if self.word.swap(1, Ordering::Release) == 0 {
-            // SAFETY: the place of this thread's errno, which nobody else writes.
+            // SAFETY: the address of this thread's errno, to which no other thread writes.
             let errno = unsafe { *libc::__errno_location() };
             futex::wake(&self.word, u32::MAX);
             // SAFETY: as above.
@@ -45,30 +46,30 @@ impl Interrupter {
         self.word.load(Ordering::Acquire) != 0
     }
 
-    /// Gives whether it was raised.
+    /// Resets the interrupter. Returns whether it was raised.
     pub(crate) fn clear(&self) -> bool {
         self.word.swap(0, Ordering::Acquire) != 0
     }
 }
 
-/// Stands for any handler; nobody raises it.
+/// Stands for any signal handler. It is never raised.
 static HANDLERS: Interrupter = Interrupter::new();
 
 thread_local! {
     /// What ends the sleeps of the innermost scope: null for nothing, [`HANDLERS`], or an
-    /// interrupter that lives as long as the scope. It has no destructor, and so can be had to the
-    /// thread's end.
+    /// interrupter that lives as long as the scope. It has no destructor, so it can be used until
+    /// the thread's end.
     ///
-    /// One word, written at once: a signal handler may wait between any two instructions of this
-    /// thread.
+    /// It is one word, written by one store: a signal handler that runs between any two
+    /// instructions of this thread may wait, too.
     static SCOPE: AtomicPtr<Interrupter> = const { AtomicPtr::new(ptr::null_mut()) };
 }
 
 /// What ends the sleeps of a scope: see [`SCOPE`].
 type Scope = *const Interrupter;
 
-// ORDERING: Relaxed; it is this thread's own, and that of the handlers that interrupt it. Fences
-// keep the compiler from moving what is in a scope across its ends.
+// ORDERING: Relaxed. Only this thread uses it, and the handlers that interrupt the thread. Fences
+// keep the compiler from moving the scope's body across the ends of the scope.
 fn enter(scope: Scope) -> Scope {
     compiler_fence(Ordering::SeqCst);
     let outer = SCOPE.with(|current| {
@@ -84,7 +85,7 @@ fn current() -> Scope {
     SCOPE.with(|current| current.load(Ordering::Relaxed))
 }
 
-/// The scope around another one. Puts it back when that ends, in a panic, too.
+/// The scope around an inner one. Dropping this, also in a panic, makes it the current scope again.
 #[derive(Debug)]
 pub(crate) struct Outer(Scope);
 
@@ -106,18 +107,18 @@ fn within<R>(scope: Scope, body: impl FnOnce(&Outer) -> R) -> R {
     body(&outer)
 }
 
-/// Runs `body` with sleeps that any handler ends.
+/// Runs `body`; its sleeps are ended by any signal handler.
 pub(crate) fn by_handlers<R>(body: impl FnOnce() -> R) -> R {
     within(&raw const HANDLERS, |_outer| body())
 }
 
-/// Runs `body` with sleeps that this alone ends.
+/// Runs `body`; its sleeps are ended by this interrupter alone.
 pub(crate) fn by<R>(interrupter: &Interrupter, body: impl FnOnce() -> R) -> R {
     within(interrupter, |_outer| body())
 }
 
-/// Runs `body` with sleeps that nothing interrupts, but for what it runs in the
-/// [scope around it](Outer::run).
+/// Runs `body`; its sleeps are not interrupted. What `body` runs by [`Outer::run`] can be
+/// interrupted as outside of this scope.
 pub(crate) fn never<R>(body: impl FnOnce(&Outer) -> R) -> R {
     within(ptr::null(), body)
 }
@@ -130,8 +131,8 @@ pub(super) fn words() -> usize {
 
 /// See [`Platform::wait_interruptibly`](super::Platform::wait_interruptibly).
 pub(super) fn wait<'w>(words: impl Iterator<Item = Expect<'w, AtomicU32>>, until: Option<Duration>) -> bool {
-    // SAFETY: null, a static, or what `by` was given a reference to; that has not returned, since
-    // it would have put the outer scope back.
+    // SAFETY: null, a static, or the interrupter to which `by` has a reference. That call of `by`
+    // has not returned: it would have made the outer scope the current one.
     let Some(interrupter) = (unsafe { current().as_ref() }) else {
         futex::wait(words, until);
         return false;
@@ -141,7 +142,7 @@ pub(super) fn wait<'w>(words: impl Iterator<Item = Expect<'w, AtomicU32>>, until
     }
     if futex::waitv_works() {
         let mut words = words;
-        let awaited = words.next(); // it stays the first
+        let awaited = words.next(); // the primitive's word stays the first
         let interruption = Expect { word: &interrupter.word, value: 0 };
         futex::wait(awaited.into_iter().chain([interruption]).chain(words), until);
     } else if !interrupter.is_raised() {

@@ -3,8 +3,9 @@
 //! What is relied on was measured on Linux 6.18 with glibc 2.36 and musl 1.2.5; the manual pages
 //! are futex(2), get_robust_list(2), set_robust_list(2), and the kernel's
 //! `Documentation/locking/robust-futex-ABI.rst` and `Documentation/userspace-api/futex2.rst`.
-//! `futex_waitv` came with Linux 5.16; without it (or where a sandbox refuses it) sleeps are short
-//! and the look is repeated: see [`set_waitv`].
+//!
+//! `futex_waitv` came with Linux 5.16. Without it, or where a sandbox refuses it, sleeps are short
+//! and the recheck is frequent: see [`set_waitv`].
 
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // this is the seam
 
@@ -40,16 +41,16 @@ use core::time::Duration;
 pub struct Linux;
 
 impl Linux {
-    /// A long word that is 0.
+    /// A 64-bit word that is 0.
     pub(crate) const fn zero_long() -> AtomicU64 {
         AtomicU64::new(0)
     }
 
-    /// A word that is 0: what every primitive begins with.
+    /// A word that is 0: the first state of every primitive.
     pub(crate) const fn zero() -> AtomicU32 {
         Self::word(0)
     }
-    /// A word of that value.
+    /// A word of this value.
     pub(crate) const fn word(value: u32) -> AtomicU32 {
         AtomicU32::new(value)
     }
@@ -132,8 +133,8 @@ impl Platform for Linux {
     type Lifeline = RobustNode;
     type ThreadInfo = ThreadRecord;
 
-    // About two microseconds: longer than a short critical section, shorter than a trip through the
-    // kernel.
+    // About two microseconds: longer than a short critical section, shorter than a sleep and a wake
+    // in the kernel.
     const SPINS: u32 = 100;
     const MOST_WORDS: usize = 128; // FUTEX_WAITV_MAX
 
@@ -156,9 +157,9 @@ impl Platform for Linux {
     fn wake(word: &AtomicU32, count: u32) -> u32 {
         futex::wake(word, count)
     }
-    // Not shorter than the kernel's tick: a timer that is to end before the next tick makes it
-    // program the hardware, and once more when the sleeper is woken before. That is 2.9 µs a sleep
-    // with an end after 1 ms, on a virtual machine, and 0.3 µs after 10 ms.
+    // Not shorter than the kernel's tick. For a timer that ends before the next tick the kernel
+    // programs the hardware, and again if the sleeper is woken earlier. Measured on a virtual
+    // machine: 2.9 µs for each sleep with an end after 1 ms, and 0.3 µs with an end after 10 ms.
     fn first_phase() -> Option<Duration> {
         Some(Duration::from_millis(10))
     }
@@ -171,17 +172,17 @@ impl Platform for Linux {
     fn watches_many() -> bool {
         waitv_works()
     }
-    fn is_gone(about: &ThreadRecord, thread: u32) -> bool {
+    fn is_gone(record: &ThreadRecord, thread: u32) -> bool {
         futex::count_a_slow_check();
-        about.is_gone(thread)
+        record.is_gone(thread)
     }
-    fn is_ending(about: &ThreadRecord, thread: u32) -> bool {
-        about.is_ending(thread)
+    fn is_ending(record: &ThreadRecord, thread: u32) -> bool {
+        record.is_ending(thread)
     }
-    fn prepare_for_end(about: &ThreadRecord) {
-        about.prepare_for_end();
+    fn prepare_for_end(record: &ThreadRecord) {
+        record.prepare_for_end();
     }
-    fn is_process_gone(about: &ThreadRecord) -> bool {
-        about.is_process_gone()
+    fn is_process_gone(record: &ThreadRecord) -> bool {
+        record.is_process_gone()
     }
 }

@@ -9,18 +9,20 @@
 //! robust mutexes is told in [`anchors`](super::anchors), and in what the two libraries differ, in
 //! [`neighbour`](super::neighbour).
 //!
-//! # If somebody scribbles on the links
+//! # If another process overwrites the links
 //!
 //! The `next` links of lifelines lie in shared memory, because the kernel wants them beside the
-//! word. This process writes them and never reads them, so no link leads it astray.
+//! word. This process writes them and never reads them, so a wrong link cannot mislead it.
 //!
-//! The kernel reads them when the thread ends. A link that another process wrote can stop its walk,
-//! or send it elsewhere. Then the older entries of the thread are not found: its lifelines in
-//! segments that it joined earlier, and the robust mutexes that it locked before. Sleepers learn of
-//! such a death from the slow look. The kernel marks what it is led to only if the word there
-//! equals the dying thread's id, and lies in memory that the dying process can write. When a thread
-//! leaves a segment it repairs the link that led there. When it ends by itself it repairs all: what
-//! the dead have left in a link changes nothing in a process that lives on.
+//! The kernel reads them when the thread ends. A link that another process wrote can stop the
+//! kernel's walk, or send it elsewhere. Then the kernel does not find the thread's older entries:
+//! its lifelines in segments that it joined earlier, and the robust mutexes that it locked before.
+//! Sleepers learn of such a death by reaping.
+//!
+//! The kernel marks a word that a wrong link leads to only under two conditions: the word equals
+//! the dying thread's id, and lies in memory that the dying process can write. A thread that leaves
+//! a segment repairs the link that led there. A thread that ends by itself repairs all its links.
+//! So a link that a dead process has overwritten changes nothing in a process that lives on.
 
 use super::neighbour::{self, OFFSET};
 use core::fmt;
@@ -39,7 +41,7 @@ pub(crate) struct Head {
 
 #[cfg(any(test, target_env = "musl"))]
 impl Head {
-    /// Of no thread, and not linked to itself yet.
+    /// The head of no thread's list. It is not linked to itself yet.
     pub(super) const fn empty() -> Self {
         Self { first: AtomicU64::new(0), offset: AtomicI64::new(OFFSET), pending: AtomicU64::new(0) }
     }
@@ -110,8 +112,8 @@ pub(crate) fn robust_list() -> Result<NonNull<Head>, Unsupported> {
     Ok(list)
 }
 
-/// Runs `change` with all signals blocked: a handler in the middle of it that locked a robust
-/// mutex, or left a segment, would tear the list.
+/// Runs `change` with all signals blocked. A handler that locked a robust mutex or left a segment
+/// in the middle of `change` would corrupt the list.
 pub(super) fn with_signals_blocked<R>(change: impl FnOnce() -> R) -> R {
     let mut all = MaybeUninit::<libc::sigset_t>::uninit();
     let mut before = MaybeUninit::<libc::sigset_t>::uninit();

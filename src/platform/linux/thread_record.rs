@@ -1,9 +1,10 @@
-//! Who a participant is to the operating system, and the slow check of whether it is still there.
+//! How the operating system knows a participant, and the slow check whether it still exists.
 //!
-//! The kernel's mark can be late or never come: `process_mrelease` right after SIGKILL throws the
-//! list's memory away before it is walked. So whoever sleeps looks slowly at times. A false "gone"
-//! would break mutual exclusion, so what cannot be looked at is there: another PID namespace, a
-//! `/proc` that is not ours, `hidepid`.
+//! The kernel's mark can be late, or never come: `process_mrelease` right after SIGKILL discards
+//! the list's memory before the kernel has walked the list. So sleepers reap from time to time:
+//! they ask the operating system. A wrong "gone" would break mutual exclusion. So a participant
+//! that cannot be checked counts as alive: in another PID namespace, with a `/proc` of another
+//! namespace, with `hidepid`.
 
 use super::super::ThreadInfo;
 use core::mem::size_of;
@@ -17,25 +18,27 @@ use std::time::Duration;
 #[derive(Debug)]
 #[repr(C)]
 pub struct ThreadRecord {
-    /// Inode of the PID namespace in which the ids count; 0 unknown. Namespace inodes have 32 bits.
+    /// Inode of the PID namespace to which the ids belong. 0: unknown. Namespace inodes have 32
+    /// bits.
     pid_namespace: AtomicU32,
-    /// Inode of the time namespace in which the start time counts; 0 unknown.
+    /// Inode of the time namespace to which the start time belongs. 0: unknown.
     time_namespace: AtomicU32,
-    /// Start of the thread, clock ticks since boot as in /proc; 0 unknown.
+    /// Start of the thread, in clock ticks since boot as in /proc. 0: unknown.
     start: AtomicU64,
     process_id: AtomicU32,
     /// See [`ThreadInfo::process`].
     process: AtomicU32,
-    /// When it began to sleep, milliseconds of the monotonic clock modulo 2^32; 0: it does not. A
-    /// sleep of more than 24 days is told as one that has just begun.
+    /// When the thread began to sleep, in milliseconds of the monotonic clock modulo 2^32. 0: it
+    /// does not sleep. A sleep of more than 24 days is shown as one that has just begun.
     waits_since: AtomicU32,
     /// See [`ThreadInfo::waits_at`].
     waits_at: AtomicU32,
 }
 const _: () = assert!(size_of::<ThreadRecord>() == 32);
 
-// ORDERING of all fields: Relaxed; they are published by the lifeline (Release when armed, Acquire
-// when collected), and what is read too early or too late is judged again or only shown to people.
+// ORDERING of all fields: Relaxed. The lifeline publishes them (Release when armed, Acquire when
+// collected). A value that was read too early or too late is either checked again, or only shown to
+// people.
 const FACT: Ordering = Ordering::Relaxed;
 
 impl ThreadInfo for ThreadRecord {
@@ -58,7 +61,7 @@ impl ThreadInfo for ThreadRecord {
 }
 
 impl ThreadRecord {
-    /// Nothing is known but the [`ThreadInfo::process`] number.
+    /// A record in which only the [`ThreadInfo::process`] number is known.
     #[cfg(test)]
     pub(crate) fn from_process(process: u32) -> Self {
         let zero = || AtomicU32::new(0);
@@ -89,36 +92,37 @@ impl ThreadRecord {
         self.process_id.load(FACT)
     }
 
-    /// Since when (milliseconds of the monotonic clock) it sleeps, if it does.
+    /// Since when the thread sleeps, in milliseconds of the monotonic clock. `None`: it does not.
     pub(crate) fn waits_since(&self) -> Option<u64> {
         let since = Some(self.waits_since.load(FACT)).filter(|since| *since != 0)?;
         let now = super::futex::now().as_millis() as u64;
-        // Before 0 is a beginning that is newer than `now`.
+        // Negative if the sleep began after `now` was read.
         let lasts = ((now as u32).wrapping_sub(since) as i32).max(0);
         Some(now.saturating_sub(lasts as u64))
     }
 
-    /// How long ago the thread began, if that can be told: it began in this boot of the system, and
-    /// its clock is ours. To the hundredth of a second.
+    /// How long ago the thread began, to the hundredth of a second. `None` if that is not known: in
+    /// another time namespace the clock differs. Valid only for a thread of this boot of the
+    /// system.
     pub(crate) fn age(&self) -> Option<Duration> {
         let (start, time) = (self.start.load(FACT), self.time_namespace.load(FACT));
         if start == 0 || time != time_namespace() {
             return None;
         }
-        // SAFETY: it asks for a number.
+        // SAFETY: only returns a number.
         let ticks = u64::try_from(unsafe { libc::sysconf(libc::_SC_CLK_TCK) }).ok().filter(|ticks| *ticks != 0)?;
         let start = Duration::from_secs(start / ticks) + Duration::from_secs(start % ticks) / ticks as u32;
-        Some(super::futex::now_since_boot().saturating_sub(start)) // the clock that /proc tells the start by
+        Some(super::futex::now_since_boot().saturating_sub(start)) // the clock of the start in /proc
     }
 
-    /// Whether the ids count here.
+    /// Whether the ids belong to our PID namespace.
     fn can_be_judged(&self) -> bool {
         let namespace = self.pid_namespace.load(FACT);
         namespace != 0 && namespace == pid_namespace()
     }
 
     /// True only if the process is known to have ended. A process that has become another program
-    /// by exec is not known to have.
+    /// by exec does not count as ended.
     pub(super) fn is_process_gone(&self) -> bool {
         let process = self.process_id.load(FACT);
         if !self.can_be_judged() || process == 0 {
@@ -133,30 +137,32 @@ impl ThreadRecord {
         let Some(seen) = stat(&format!("/proc/{process}/stat")) else {
             return false;
         };
-        // A main thread that ended before others is a zombie, too, and they are counted beside it.
+        // A main thread that ended before other threads is a zombie, too. Then `threads` counts the
+        // others as well.
         if matches!(seen.state, b'Z' | b'X') && seen.threads <= 1 {
             return true;
         }
-        // A thread is not older than its process: this is a later process of that number.
+        // A thread is not older than its process. If the process began after the recorded thread,
+        // it is a later one with the same id.
         let (start, time) = (self.start.load(FACT), self.time_namespace.load(FACT));
         start != 0 && time != 0 && time == time_namespace() && seen.start > start
     }
 
-    /// Whether another thread of the process is killed, and has not come out of the kernel since.
+    /// Whether another thread of the process is killed, but has not left the kernel since.
     ///
-    /// The kernel cuts the lifelines of each thread when that thread ends. Another thread of the
-    /// same process may be in the middle of a long system call, such as a read of a file into what
-    /// the dead one held, and SIGKILL waits for its end. As long as SIGKILL is pending for a
-    /// thread, it may still write. What becomes another program (exec) waits for its threads before
-    /// that.
+    /// The kernel marks the lifelines of each thread when that thread ends. Another thread of the
+    /// same process may be inside a long system call, such as a read of a file into memory that the
+    /// dead thread held. SIGKILL takes effect only at the end of that call. While SIGKILL is
+    /// pending for a thread, the thread may still write. A process that becomes another program
+    /// (exec) first waits for its other threads.
     pub(super) fn is_ending(&self, thread: u32) -> bool {
         const KILLED: u64 = 1 << (libc::SIGKILL - 1);
         let process = self.process_id.load(FACT);
-        // First what is nearly always the answer: of a killed process with one thread, that thread
-        // is left. A directory has two links, and this one has one more for each thread
-        // (`proc_task_getattr` in the kernel's fs/proc/base.c). Asking for that takes 4 µs on a
-        // processor that was idle, where /proc was looked at before, as each participant does when
-        // it registers. A stat file takes 20.
+        // First the usual case: a killed process that has only this thread left. A directory has
+        // two links, and this one has one more for each thread (`proc_task_getattr` in the kernel's
+        // fs/proc/base.c). Reading the number of links takes 4 µs on a processor that was idle, if
+        // /proc was read before, as each participant does when it registers. Reading a stat file
+        // takes 20 µs.
         let tasks = format!("/proc/{process}/task");
         let Ok(seen) = fs::metadata(&tasks) else {
             return false;
@@ -174,8 +180,8 @@ impl ThreadRecord {
         })
     }
 
-    /// Looks up what [`is_ending`](Self::is_ending) will ask: the kernel keeps the way there in
-    /// its cache of directory entries, and finds it in half the time.
+    /// Looks up the path that [`is_ending`](Self::is_ending) will need. The kernel keeps it in its
+    /// cache of directory entries, and then finds it in half the time.
     pub(super) fn prepare_for_end(&self) {
         let process = self.process_id.load(FACT);
         let _links = fs::metadata(format!("/proc/{process}/task"));
@@ -190,8 +196,8 @@ impl ThreadRecord {
         if is_missing(process, thread) {
             return process == thread || is_past_exec(process);
         }
-        // It exists, or its id was given away. /proc tells more, if it is the /proc of our own PID
-        // namespace.
+        // The thread exists, or its id belongs to a new one. /proc can say which, if it is that of
+        // our own PID namespace.
         if !proc_is_ours() {
             return false;
         }
@@ -205,9 +211,10 @@ impl ThreadRecord {
         start != 0 && time != 0 && time == time_namespace() && seen.start != start
     }
 
-    /// Looks whether the thread lives: it is there now, and it began when the thread on record did.
+    /// Checks whether the thread on record lives: whether a thread with its id exists now, and
+    /// began when the thread on record did.
     ///
-    /// The facts must have been written in the present boot of the system.
+    /// The record must have been written in the present boot of the system.
     pub(crate) fn look(&self, thread: u32) -> Sight {
         let (namespace, process) = (self.pid_namespace.load(FACT), self.process_id.load(FACT));
         let (start, time) = (self.start.load(FACT), self.time_namespace.load(FACT));
@@ -221,8 +228,8 @@ impl ThreadRecord {
         if namespace == pid_namespace() {
             return if lives(process, thread) { Sight::Alive(process) } else { Sight::NotThere };
         }
-        // A PID namespace below ours (a container, seen from its host): its processes have ids of
-        // ours as well.
+        // The namespace may be below ours (a container, seen from its host). Then its processes
+        // have ids in our namespace, too.
         ids_in(Path::new("/proc"))
             .filter(|seen| self::namespace(&format!("/proc/{seen}/ns/pid")) == namespace)
             .filter(|seen| innermost_id(&format!("/proc/{seen}/status")) == Some(process))
@@ -235,24 +242,24 @@ impl ThreadRecord {
     }
 }
 
-/// What is seen of a thread on record: [`ThreadRecord::look`].
+/// What is known of a thread on record: the result of [`ThreadRecord::look`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sight {
-    /// It lives, in the process that has this id for us.
+    /// The thread lives, in the process that has this id in our PID namespace.
     Alive(u32),
-    /// It is not there, where it should be.
+    /// The thread does not exist.
     NotThere,
-    /// We cannot look where it should be.
+    /// It cannot be known from here whether the thread exists.
     Unseen,
 }
 
-/// The numbers in a directory of /proc: processes, or the threads of one.
+/// The ids in a directory of /proc: of all processes, or of the threads of one process.
 fn ids_in(directory: &Path) -> impl Iterator<Item = u32> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
-/// The id that a thread has in its own PID namespace: the last number of `NSpid` in a status file
+/// The id of a thread in its own PID namespace: the last number of `NSpid` in a status file
 /// (proc(5)).
 fn innermost_id(path: &str) -> Option<u32> {
     let text = fs::read_to_string(path).ok()?;
@@ -291,13 +298,14 @@ impl Myself {
         self.process_id == self.thread_id
     }
 
-    /// What is known of a claimer that has not described itself yet.
+    /// The [`Tag`] of this thread. It goes into a claim of the thread, so that others know
+    /// something of the claimer before its record is written.
     pub(crate) fn tag(&self) -> u32 {
         Tag::of(self.pid_namespace, self.time_namespace, self.start).0
     }
 
-    /// Whether a claimer is known to be gone; never true for one that is alive. See
-    /// [`Newcomer::is_claimer_gone`](crate::raw::table::Newcomer).
+    /// Whether the claimer with this thread id and tag is known to be gone. Never true for a living
+    /// one. See [`Newcomer::is_claimer_gone`](crate::raw::table::Newcomer).
     pub(crate) fn knows_gone(&self, thread: u32, tag: u32) -> bool {
         let (theirs, ours) = (Tag(tag), Tag(self.tag()));
         if theirs.namespace() == 0 || theirs.namespace() != ours.namespace() {
@@ -308,7 +316,7 @@ impl Myself {
         if answer != 0 {
             return std::io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH);
         }
-        // There is a thread of that id. It is another one if it started at another time.
+        // A thread with this id exists. It is not the claimer if it started at another time.
         if !proc_is_ours() {
             return false;
         }
@@ -321,24 +329,25 @@ impl Myself {
     }
 }
 
-/// What a claim says of a claimer beside its thread id, in 24 bits.
+/// What a claim says about the claimer beside its thread id, in 24 bits.
 ///
-/// | bits | meaning                                                                                                  |
-/// |------|----------------------------------------------------------------------------------------------------------|
-/// | 0–19 | the PID namespace: its inode's number, counted from [`Tag::FIRST_INODE`]; 0: unknown, or out of range   |
-/// | 20–23 | the start of the thread in clock ticks, modulo 15, and 1; 0: unknown                                    |
+/// | bits  | meaning                                                                            |
+/// |-------|------------------------------------------------------------------------------------|
+/// | 0–19  | the PID namespace: its inode, counted from [`Tag::FIRST_INODE`]; 0: unknown        |
+/// | 20–23 | the start of the thread in clock ticks, modulo 15, plus 1; 0: unknown              |
 ///
-/// It is exact: no two PID namespaces that exist have one number, and a thread keeps its start.
-/// What is not known is no proof of anything. The start is known only in the first time namespace:
-/// in others /proc tells another one.
+/// An inode out of range counts as unknown. No two existing PID namespaces have the same number,
+/// and the start of a thread never changes. So two different known values prove that two threads
+/// differ; an unknown value proves nothing. The start is known only in the first time namespace: in
+/// others /proc shows another start.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Tag(u32);
 
 impl Tag {
     const NAMESPACE: u32 = (1 << 20) - 1;
-    /// Below the numbers that the kernel gives to namespaces: its first ones have fixed numbers
-    /// from 0xefff_fff8 on, and the others are the lowest that are free from 0xf000_0000 on
-    /// (`PROC_DYNAMIC_FIRST`). So 20 bits do, unless there are a million.
+    /// Less than every inode of a namespace. The kernel's first namespaces have fixed inodes from
+    /// 0xefff_fff8 on. Each other one gets the lowest that is free from 0xf000_0000 on
+    /// (`PROC_DYNAMIC_FIRST`). So 20 bits suffice for about a million namespaces.
     const FIRST_INODE: u32 = 0xefff_fff0;
     /// Inode of the first time namespace (`PROC_TIME_INIT_INO`).
     const FIRST_TIME_NAMESPACE: u32 = 0xefff_fffa;
@@ -363,13 +372,13 @@ fn namespace(path: &str) -> u32 {
 fn pid_namespace() -> u32 {
     namespace("/proc/self/ns/pid")
 }
-/// The inode of this process's time namespace, 0 where the kernel has none.
+/// The inode of this process's time namespace. 0: the kernel has no time namespaces.
 fn time_namespace() -> u32 {
     namespace("/proc/self/ns/time")
 }
 
-/// Whether /proc shows this process under the id that it knows itself by. In a new PID namespace
-/// with the old /proc mounted, `/proc/2` is somebody else.
+/// Whether /proc shows this process under its own id. If the old /proc is still mounted in a new
+/// PID namespace, `/proc/2` is another process.
 fn proc_is_ours() -> bool {
     fs::read_link("/proc/self").is_ok_and(|p| p.to_str() == Some(&std::process::id().to_string()))
 }
@@ -381,12 +390,12 @@ fn is_missing(process: u32, thread: u32) -> bool {
     answer != 0 && std::io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH)
 }
 
-/// Whether no exec can be under way in a process of which another thread than the main one was
-/// found missing just now.
+/// Whether no exec can be under way in a process, one of whose threads (not the main one) was found
+/// missing just now.
 ///
-/// An exec by that thread looks the same for a moment: the thread has taken the main thread's id,
-/// and the kernel has its robust list still to walk. Until that is done it is its process's only
-/// thread, and no zombie.
+/// During an exec by that thread it is missing, too: it has taken the main thread's id, and the
+/// kernel has not yet walked its robust list. Until the kernel has, the thread is the only one of
+/// its process, and no zombie.
 fn is_past_exec(process: u32) -> bool {
     let is_past = |seen: Stat| seen.threads > 1 || matches!(seen.state, b'Z' | b'X');
     is_missing(process, process) || proc_is_ours() && stat(&format!("/proc/{process}/stat")).is_some_and(is_past)
@@ -396,12 +405,12 @@ struct Stat {
     state: u8,
     threads: u32,
     start: u64,
-    /// The signals that are pending for the thread alone, the first in bit 0.
+    /// The signals that are pending for this thread. Signal 1 is bit 0.
     pending: u64,
 }
 
-/// Fields 3, 20, 22 and 31 of a stat file (proc(5)). The name in field 2 may contain anything, `)`
-/// included.
+/// Fields 3, 20, 22 and 31 of a stat file (proc(5)). The name in field 2 may contain any character,
+/// also `)`.
 fn stat(path: &str) -> Option<Stat> {
     let text = fs::read(path).ok()?;
     let after_name = &text[text.iter().rposition(|b| *b == b')')? + 1..];
@@ -413,7 +422,7 @@ fn stat(path: &str) -> Option<Stat> {
     Some(Stat { state, threads, start, pending })
 }
 
-/// Whether this process has no thread of that id any more.
+/// Whether this process has no thread with this id any more.
 pub(crate) fn thread_has_ended(thread: u32) -> bool {
     is_missing(std::process::id(), thread)
 }

@@ -1,4 +1,4 @@
-//! Lists in ordinary memory, so that Miri can look.
+//! Lists in ordinary memory, which Miri can check.
 
 #![allow(clippy::disallowed_types)] // this is behind the seam
 
@@ -50,7 +50,7 @@ fn lifelines_come_and_go_between_the_anchors() {
     assert_eq!(anchors.nodes[0].previous(), newer.address(), "what the C library writes when it unlocks");
     assert_eq!(older.previous(), last, "where the C library writes when it unlocks");
 
-    // Every order of leaving.
+    // Every order in which four lifelines can leave.
     for order in 0..24 {
         for (line, place) in LIFELINES.iter().zip(&PLACES) {
             line.word.store(0, PRIVATE);
@@ -70,7 +70,7 @@ fn lifelines_come_and_go_between_the_anchors() {
             LIFELINES[leaver].set_next(0xdead); // whatever is there
             // SAFETY: as above.
             unsafe { take_out(&PLACES[leaver]) };
-            // SAFETY: as above; it is in no list any more.
+            // SAFETY: as above; the place is not linked any more.
             unsafe { take_out(&PLACES[leaver]) };
             assert_eq!(anchors.lifelines.load(PRIVATE), left - 1);
         }
