@@ -1,8 +1,8 @@
-//! One lock that two and four processes want all the time: take it, hold it for 100 ns, give it
-//! back, and again.
+//! How many turns two or four processes get at one lock that all of them want all the time. A turn
+//! is: take the lock, hold it for 100 ns, give it back.
 //!
-//! The number under the lock counts the turns: at the end it must be the sum of what the processes
-//! have counted themselves.
+//! The number under the lock counts the turns. At the end it must be the sum of the turns that the
+//! processes have counted themselves.
 
 use outlive::{Mutex, Segment};
 use outlive_benches::Mode;
@@ -36,7 +36,7 @@ const KINDS: [(Kind, &str); 4] = [
 /// One run of one kind.
 struct Outcome {
     per_second: f64,
-    /// Of the process that got least: its turns, relative to an equal share.
+    /// The turns of the process that got the fewest, relative to an equal share.
     smallest_share: f64,
 }
 
@@ -57,7 +57,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         }
         show(processes, &outcomes);
-        println!("Others used {:.0} % of the processors meanwhile.", load.part()? * 100.0);
+        load.print()?;
     }
     Ok(())
 }
@@ -91,7 +91,7 @@ fn run(kind: Kind, processes: usize, round: Duration, steps: u64) -> Result<Outc
     let counts: Vec<u64> = control.counts[..processes].iter().map(|count| count.load(Ordering::Acquire)).collect();
     let sum: u64 = counts.iter().sum();
     if number != sum {
-        return Err(format!("not exclusive: {sum} turns were made, {number} are in the number under the lock").into());
+        return Err(format!("the lock is not exclusive: of {sum} turns the number under it counted {number}").into());
     }
     let least = counts.iter().copied().min().unwrap_or(0);
     Ok(Outcome {

@@ -1,7 +1,8 @@
-//! What happens beside many sleepers, and costs them something: a process that comes and goes, a
-//! death, a notification. Each makes sleepers look again, or watch others.
+//! What an event costs beside many processes that sleep on a lock. The events are a process that
+//! comes and goes, a death, and a notification. Each makes sleepers recheck, or watch other words.
 
-#![allow(clippy::disallowed_types, clippy::disallowed_methods)] // a moment in shared memory is no algorithm
+// A moment in shared memory is no part of an algorithm.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
 use outlive::{Condvar, Mutex, Segment, Shareable};
 use outlive_benches::Mode;
@@ -14,19 +15,19 @@ use std::time::{Duration, Instant};
 const MANY: [usize; 5] = [0, 10, 100, 250, 1_000];
 const COMERS: usize = 1_000;
 const TIMES: usize = 20;
-/// Longer than the first phase of a sleep may become.
+/// Longer than the first phase of a wait can last.
 const SETTLE: Duration = Duration::from_millis(100);
 const ENOUGH: Duration = Duration::from_secs(20);
 
 #[derive(Shareable)]
 #[repr(C)]
 struct Shared {
-    /// The crowd waits for this one.
+    /// The lock for which the crowd waits.
     crowded: Mutex<u64>,
-    /// One other waits for this one.
+    /// The lock for which one other process waits.
     lock: Mutex<u64>,
     condvar: Condvar,
-    /// When that other was awake, on the monotonic clock; 0 before.
+    /// When that other process woke up, on the monotonic clock. 0: it has not.
     awake_at: AtomicU64,
 }
 
@@ -37,20 +38,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let load = OthersLoad::since_now()?;
     let columns = [
-        "asleep",
-        "comer: of the sleepers",
-        "all",
-        "death: told after",
-        "of the sleepers",
-        "notify: told after",
-        "of the sleepers",
+        "sleepers",
+        "newcomer: sleepers' time",
+        "in all",
+        "death: wakes after",
+        "sleepers' time",
+        "notify: wakes after",
+        "sleepers' time",
     ];
-    let mut table = Table::new("beside sleepers; µs for each, the sleepers' processor time all together", &columns);
+    let mut table = Table::new("µs for each event; the processor time of all sleepers together", &columns);
     for count in if mode == Mode::Measure { &MANY[..] } else { &MANY[1..2] } {
         table.row(row(*count, mode)?);
     }
     println!("{table}");
-    println!("Others used {:.0} % of the processors meanwhile.", load.part()? * 100.0);
+    load.print()?;
     Ok(())
 }
 
@@ -83,9 +84,9 @@ fn row(count: usize, mode: Mode) -> Result<Vec<String>, Box<dyn Error>> {
         count.to_string(),
         each(of_comers, comers),
         each(all, comers),
-        each(death.told_after(), 1),
+        each(death.woken_after(), 1),
         each(death.of_crowd, times),
-        each(notify.told_after(), 1),
+        each(notify.woken_after(), 1),
         each(notify.of_crowd, times),
     ];
     drop(crowd); // killed
@@ -95,11 +96,11 @@ fn row(count: usize, mode: Mode) -> Result<Vec<String>, Box<dyn Error>> {
 
 #[derive(Default)]
 struct Event {
-    told_after: Vec<Duration>,
+    woken_after: Vec<Duration>,
     of_crowd: Duration,
 }
 
-/// Those who act, and what is to happen.
+/// The processes that take part in an event (the last one waits), and the event itself.
 type Prepared<'a> = (Vec<Child>, Box<dyn FnOnce() + 'a>);
 type Prepare<'a> = fn(&'a Segment<Shared>) -> Result<Prepared<'a>, Box<dyn Error>>;
 
@@ -119,20 +120,20 @@ impl Event {
         let at = monotonic_nanoseconds();
         happen();
         children.last_mut().ok_or("nobody waits")?.join(ENOUGH)?;
-        self.told_after.push(Duration::from_nanos(awake_at.load(SeqCst) - at));
+        self.woken_after.push(Duration::from_nanos(awake_at.load(SeqCst) - at));
         std::thread::sleep(SETTLE);
         self.of_crowd += process::time_used(crowd)? - before;
         Ok(())
     }
 
-    /// The middle one of all.
-    fn told_after(&mut self) -> Duration {
-        self.told_after.sort();
-        self.told_after.get(self.told_after.len() / 2).copied().unwrap_or_default()
+    /// The median of all.
+    fn woken_after(&mut self) -> Duration {
+        self.woken_after.sort();
+        self.woken_after.get(self.woken_after.len() / 2).copied().unwrap_or_default()
     }
 }
 
-/// A holder dies, for whose lock one waits.
+/// A holder dies, and one process waits for its lock.
 fn died(segment: &Segment<Shared>) -> Result<Prepared<'_>, Box<dyn Error>> {
     let holder = process::fork(|| {
         core::mem::forget(segment.lock.lock());
@@ -147,11 +148,11 @@ fn died(segment: &Segment<Shared>) -> Result<Prepared<'_>, Box<dyn Error>> {
         segment.awake_at.store(monotonic_nanoseconds(), SeqCst);
     })?;
     let id = holder.id() as libc::pid_t;
-    // SAFETY: a child of ours that is not reaped before.
+    // SAFETY: a child of ours that has not been waited for, so the id is its own.
     Ok((vec![holder, waiter], Box::new(move || _ = unsafe { libc::kill(id, libc::SIGKILL) })))
 }
 
-/// One waits to be notified.
+/// A notification, for which one process waits.
 fn notified(segment: &Segment<Shared>) -> Result<Prepared<'_>, Box<dyn Error>> {
     let waiter = process::fork(|| {
         let guard = segment.lock.lock().expect("free");

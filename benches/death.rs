@@ -1,15 +1,14 @@
-//! How long it takes from the SIGKILL of a holder until the one that waits for the lock has it.
+//! How long it takes from the SIGKILL of a holder until a waiter has the lock.
 //!
-//! Per round and kind: a holder takes the lock and says so through a pipe; a waiter falls asleep on
-//! it; the parent looks at the clock and kills; the waiter looks at the clock as the first thing
-//! that it does with the lock.
+//! In each round, for each kind of lock: The holder takes the lock, and says so through a pipe. The
+//! waiter falls asleep on the lock. The parent reads the clock and kills the holder. The waiter
+//! reads the clock as soon as it has the lock.
 //!
-//! A process that was just forked has no page of its code mapped, and would pay for each page that
-//! it comes to, most where it comes to code for the first time: after the death. That is no
-//! property of a lock, so the waiter maps all of them before.
+//! A process that was just forked has no page of its code mapped, and pays for each page that it
+//! reaches. It would pay most for the code that it runs for the first time after the death. That is
+//! no property of a lock, so the waiter maps all pages before it waits.
 
-// The moment of waking is no part of an algorithm; that a pidfd wants a raw system call is not
-// clippy's business either.
+// The moment of waking is no part of an algorithm. A pidfd needs a raw system call.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
 use outlive::{Mutex, Segment};
@@ -23,8 +22,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 const ROUNDS: usize = 400;
-/// How long a waiter has slept at least: longer than outlive's first phase, so that it watches all
-/// that it ever does.
+/// How long a waiter sleeps at least before the kill. This is longer than the first phase of a wait
+/// in outlive: after that phase it watches all words.
 const SETTLE: Duration = Duration::from_millis(15);
 
 #[derive(Clone, Copy, PartialEq)]
@@ -56,7 +55,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     show(&times);
-    println!("Others used {:.0} % of the processors meanwhile.", load.part()? * 100.0);
+    load.print()?;
     Ok(())
 }
 
@@ -89,7 +88,8 @@ fn once(kind: Kind) -> Result<f64, Box<dyn Error>> {
     }
 }
 
-/// A lock, and another of its kind by which everything is done once before it counts.
+/// A lock, and a spare of the same kind. Everything is done once with the spare, before time
+/// counts.
 struct Warm<L> {
     lock: L,
     spare: L,
@@ -105,9 +105,9 @@ impl<L: Guarded> Warm<L> {
 }
 
 fn kill_a_holder<L: Guarded>(woken_at: &AtomicU64, open: impl Fn() -> Warm<L>) -> Result<f64, Box<dyn Error>> {
-    let holder = start(|tell| {
+    let holder = start(|is_ready| {
         open().up(woken_at).with(|_number| {
-            tell();
+            is_ready();
             sleep_until_killed();
         });
     })?;
@@ -120,10 +120,10 @@ fn kill_a_holder<L: Guarded>(woken_at: &AtomicU64, open: impl Fn() -> Warm<L>) -
     kill_while_asleep(holder, waiter, &calls, woken_at)
 }
 
-/// No lock at all: what a program gets that watches its peers by itself.
+/// No lock at all: a program that watches another process by itself.
 fn kill_a_process(woken_at: &AtomicU64) -> Result<f64, Box<dyn Error>> {
-    let holder = start(|tell| {
-        tell();
+    let holder = start(|is_ready| {
+        is_ready();
         sleep_until_killed();
     })?;
     let waiter = process::fork(|| {
@@ -133,7 +133,7 @@ fn kill_a_process(woken_at: &AtomicU64) -> Result<f64, Box<dyn Error>> {
         assert!(fd >= 0, "pidfd_open: {}", std::io::Error::last_os_error());
         process::map_all_code();
         let mut watched = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
-        // SAFETY: one valid entry; no deadline, no signal mask. Signals end the process.
+        // SAFETY: one valid entry; no deadline, no signal mask. A signal ends the process.
         let ready = unsafe { libc::ppoll(&mut watched, 1, std::ptr::null(), std::ptr::null()) };
         woken_at.store(monotonic_nanoseconds(), Ordering::Release);
         assert_eq!(ready, 1);
@@ -141,18 +141,18 @@ fn kill_a_process(woken_at: &AtomicU64) -> Result<f64, Box<dyn Error>> {
     kill_while_asleep(holder, waiter, &[libc::SYS_ppoll], woken_at)
 }
 
-/// Forks a child, and waits until it says that it is ready.
+/// Forks a child, and waits until the child says by the function that it gets that it is ready.
 fn start(work: impl FnOnce(&dyn Fn())) -> Result<Child, Box<dyn Error>> {
-    let (mut told, tell) = process::pipe()?;
-    let child = process::fork(|| work(&|| (&tell).write_all(b"!").expect("the parent reads")))?;
-    drop(tell); // so that the end of the child ends the reading
-    told.read_exact(&mut [0])?;
+    let (mut reader, writer) = process::pipe()?;
+    let child = process::fork(|| work(&|| (&writer).write_all(b"!").expect("the parent reads")))?;
+    drop(writer); // so that the read ends if the child does
+    reader.read_exact(&mut [0])?;
     Ok(child)
 }
 
 fn sleep_until_killed() {
     loop {
-        // SAFETY: only sleeps. `fork` bounds the life of a child.
+        // SAFETY: only sleeps. `fork` limits how long a child lives.
         unsafe { libc::pause() };
     }
 }
@@ -166,7 +166,7 @@ fn kill_while_asleep(
     waiter.wait_until_asleep_in(calls, SETTLE)?;
     let killed_at = monotonic_nanoseconds();
     holder.kill();
-    std::thread::sleep(Duration::from_millis(2)); // leaves both processors to those two
+    std::thread::sleep(Duration::from_millis(2)); // leaves the processors to these two
     waiter.join(Duration::from_secs(5))?;
     holder.wait(Duration::from_secs(5))?;
     match woken_at.load(Ordering::Acquire).checked_sub(killed_at) {

@@ -1,9 +1,9 @@
-//! Who gets a lock that several processes want all the time: the share of the one that got least,
-//! and the longest that anybody has waited for a turn. Judged is the worst second of all rounds,
-//! not the middle one.
+//! How fairly several processes get a lock that all of them want all the time: the share of the
+//! process that got the fewest turns, and the longest wait for a turn. The worst second of all
+//! rounds is judged, not the median.
 //!
-//! The waits are taken in a round of their own: who reads the clock between two turns leaves the
-//! lock to others meanwhile, and the shares would be too good.
+//! The waits are measured in a round of their own. A process that reads the clock between two turns
+//! leaves the lock to others meanwhile, which makes the shares look better than they are.
 
 use outlive::{Mutex, Segment};
 use outlive_benches::Mode;
@@ -19,7 +19,7 @@ const ROUNDS: usize = 3;
 const ROUND: Duration = Duration::from_secs(1);
 const PROCESSES: [usize; 4] = [2, 4, 8, 32];
 const HELD: [Duration; 3] = [Duration::ZERO, Duration::from_micros(1), Duration::from_micros(10)];
-/// Of a fair share: what each is to get in each second.
+/// The part of an equal share that each process should get in each second.
 const LEAST: f64 = 0.2;
 
 const KINDS: [(Kind, &str); 3] = [
@@ -38,9 +38,9 @@ enum Kind {
 #[derive(Clone, Copy)]
 struct Outcome {
     per_second: f64,
-    /// Of the process that got least: its turns, relative to an equal share.
+    /// The turns of the process that got the fewest, relative to an equal share.
     least: f64,
-    /// The longest wait for one turn; 0 if nobody has looked.
+    /// The longest wait for one turn; 0 if waits were not measured.
     longest: Duration,
 }
 
@@ -59,7 +59,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let load = OthersLoad::since_now()?;
     for held in HELD {
         let steps = steps_in(held);
-        let title = format!("each holds {held:?}, {} rounds of {round:?}; the worst of each", mode.rounds(ROUNDS));
+        let title = format!("lock held {held:?}, {} rounds of {round:?}; the worst round", mode.rounds(ROUNDS));
         let mut table = Table::new(title, &["processes", "", "M/s", "least share", "", "longest wait, ms"]);
         for processes in PROCESSES {
             let mut worst = [None; KINDS.len()];
@@ -89,7 +89,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         println!("{table}");
     }
-    println!("Others used {:.0} % of the processors meanwhile.", load.part()? * 100.0);
+    load.print()?;
     Ok(())
 }
 
@@ -129,7 +129,7 @@ fn contest(
     let sum: u64 = counts.iter().sum();
     let number = lock.with(|number| *number);
     if number != sum {
-        return Err(format!("not exclusive: {sum} turns were made, {number} are in the number under the lock").into());
+        return Err(format!("the lock is not exclusive: of {sum} turns the number under it counted {number}").into());
     }
     let longest = control.longest.iter().map(|wait| wait.load(Ordering::Acquire)).max().unwrap_or(0);
     let least = counts.iter().copied().min().unwrap_or(0);

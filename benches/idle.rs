@@ -1,4 +1,4 @@
-//! What sleepers cost while nothing happens: processor time of many processes that wait for one
+//! What sleepers cost while nothing happens: the processor time of many processes that wait for one
 //! lock, with and without `futex_waitv`.
 
 use outlive::platform::linux::set_waitv;
@@ -27,11 +27,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         table.row([count.to_string(), format!("{:.2}", with?), format!("{:.2}", without?)]);
     }
     println!("{table}");
-    println!("Others used {:.0} % of the processors meanwhile.", load.part()? * 100.0);
+    load.print()?;
     Ok(())
 }
 
-/// Per cent of one processor.
+/// The time that the sleepers use, in per cent of one processor.
 fn once(count: usize, waitv: bool, mode: Mode) -> Result<f64, Box<dyn Error>> {
     let segment = Segment::<Mutex<u64>>::options().participants(count + 8).anonymous(|_free, _| {})?;
     let held = segment.lock().map_err(|error| error.to_string())?;

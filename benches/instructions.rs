@@ -1,9 +1,10 @@
-//! How many instructions each fast path takes: exact numbers, the same on every machine of one
-//! architecture, for the toolchain in `rust-toolchain.toml`. Each operation is done in a child that
-//! is stepped through it by ptrace(2).
+//! How many instructions each fast path takes. With the toolchain in `rust-toolchain.toml`, the
+//! numbers are exact and the same on every machine of one architecture. A child does each
+//! operation, and ptrace(2) counts its steps.
 //!
-//! `cargo bench -p outlive-benches --bench instructions` fails if an operation takes more than
-//! `instructions.txt` says. After a change that is meant: `-- --record`.
+//! `cargo bench -p outlive-benches --bench instructions` fails if an operation takes more
+//! instructions than `instructions.txt` says. After an intended change, record the new numbers with
+//! `-- --record`.
 
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // a process is traced
 
@@ -22,7 +23,7 @@ use std::hint::black_box;
 use std::process::ExitCode;
 
 const RECORD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/instructions.txt");
-/// After so many an operation is thought to hang.
+/// An operation with more instructions is considered to hang.
 const MOST: usize = 100_000;
 
 #[derive(Shareable)]
@@ -66,13 +67,12 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         std::fs::write(RECORD, text)?;
     }
     let known = known()?;
-    let mut table =
-        Table::new("instructions of each operation where nobody else wants anything", &["", "now", "recorded"]);
+    let mut table = Table::new("instructions of each operation without contention", &["", "now", "recorded"]);
     let mut more = vec![];
     for Count { name, instructions, is_ours } in &counts {
         let recorded = known.get(*name).copied();
         table.row([(*name).to_owned(), instructions.to_string(), recorded.map_or_else(String::new, |n| n.to_string())]);
-        // Unoptimised, as with `cargo test --benches`, they are not those.
+        // `cargo test --benches` does not optimise: its numbers are not comparable.
         if mode == Mode::Measure && *is_ours && recorded.is_none_or(|recorded| recorded < *instructions) {
             more.push(format!("{name}: {instructions}, recorded {recorded:?}"));
         }
@@ -81,12 +81,12 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     if more.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
-    eprintln!("more instructions than recorded in benches/instructions.txt (`-- --record` records them anew):");
+    eprintln!("more instructions than benches/instructions.txt allows (`-- --record` records the new numbers):");
     more.iter().for_each(|line| eprintln!("  {line}"));
     Ok(ExitCode::FAILURE)
 }
 
-/// What was recorded: a line `name = number` for each.
+/// The recorded numbers: one line `name = number` for each operation.
 fn known() -> Result<BTreeMap<String, usize>, Box<dyn Error>> {
     let text = std::fs::read_to_string(RECORD).unwrap_or_default();
     let line = |line: &str| {
@@ -99,7 +99,7 @@ fn known() -> Result<BTreeMap<String, usize>, Box<dyn Error>> {
 struct Count {
     name: &'static str,
     instructions: usize,
-    /// One of this crate's, and no peer of it.
+    /// Whether it is an operation of outlive, and not of a peer.
     is_ours: bool,
 }
 
@@ -172,16 +172,16 @@ fn counts() -> std::io::Result<Vec<Count>> {
     ours.iter().map(of(true)).chain(peers.iter().map(of(false))).collect()
 }
 
-/// Where the counted part begins and ends: a system call that does nothing.
+/// Marks the begin and the end of the counted part, by a system call that changes nothing.
 fn mark() {
-    // SAFETY: asks for a number.
+    // SAFETY: only returns a number.
     unsafe { libc::syscall(libc::SYS_getppid) };
 }
 
-/// The instructions from mark to mark, in a child.
+/// Counts the instructions from mark to mark, in a child.
 fn count(work: &dyn Fn()) -> std::io::Result<usize> {
     let mut child = process::fork(|| {
-        // The first time a thread registers, which is not fast.
+        // The first time the thread registers, which is slow.
         (0..3).for_each(|_| black_box(work)());
         // SAFETY: asks to be traced, and stops.
         unsafe {
@@ -202,7 +202,7 @@ fn count(work: &dyn Fn()) -> std::io::Result<usize> {
             answer(libc::ptrace(libc::PTRACE_GETREGS, id, 0, &raw mut registers))?;
             registers
         };
-        // SAFETY: as above; what is at an instruction pointer can be read.
+        // SAFETY: as above; the memory at an instruction pointer can be read.
         let code = unsafe { libc::ptrace(libc::PTRACE_PEEKTEXT, id, registers.rip as *mut c_void, 0) };
         let is_system_call = code & 0xffff == 0x050f;
         marks += usize::from(is_system_call && registers.rax == libc::SYS_getppid as u64);

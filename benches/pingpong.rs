@@ -1,8 +1,7 @@
-//! Two processes that play ping-pong by two conditions under one mutex: each turn is a change of
-//! the ball, a notification, and a wait.
+//! How long a turn takes when two processes play ping-pong with two condition variables and one
+//! mutex. A turn is a change of the ball, a notification, and a wait.
 
-// The words by which the processes begin together are no part of an algorithm.
-#![allow(clippy::disallowed_types)]
+#![allow(clippy::disallowed_types)] // the words of a benchmark are no part of an algorithm
 
 use outlive::{Condvar, Mutex, Segment, Shareable};
 use outlive_benches::Mode;
@@ -18,7 +17,7 @@ const TURNS: u64 = 20_000;
 #[derive(Shareable)]
 #[repr(C, align(64))]
 struct Ours {
-    /// Whose turn it is, 0 or 1, and how many have been made.
+    /// Whose turn it is, 0 or 1, and how many turns were made.
     ball: Mutex<[u64; 2]>,
     turn_of: [Condvar; 2],
 }
@@ -26,7 +25,7 @@ struct Ours {
 #[derive(Shareable)]
 #[repr(C, align(64))]
 struct Theirs {
-    /// The number beside it: whose turn it is.
+    /// The number beside the mutex says whose turn it is.
     mutex: Pthread,
     turn_of: [Cond; 2],
 }
@@ -47,12 +46,12 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         }
         show(if pinned { "one processor" } else { "two processors" }, &times);
-        println!("Others used {:.0} % of the processors meanwhile.", load.part()? * 100.0);
+        load.print()?;
     }
     Ok(())
 }
 
-/// Has two processes make so many turns each. Gives nanoseconds for a turn.
+/// Lets two processes make `turns` turns each. Returns the nanoseconds for one turn.
 fn play(turns: u64, pinned: bool, make_turns: impl Fn(usize, u64)) -> Result<f64, Box<dyn Error>> {
     let begun = Instant::now();
     let mut players = vec![];
@@ -96,8 +95,8 @@ fn theirs(turns: u64, pinned: bool) -> Result<f64, Box<dyn Error>> {
     play(turns, pinned, |me, turns| {
         assert_eq!(table.mutex.lock(), 0);
         for _ in 0..turns {
-            // SAFETY: the mutex is held wherever its number is looked at or changed, and while one
-            // waits.
+            // SAFETY: this thread holds the mutex when it reads or changes the number, and when it
+            // begins to wait.
             unsafe {
                 while table.mutex.number() != me as u64 {
                     assert_eq!(table.turn_of[me].wait(&table.mutex), 0);
@@ -106,14 +105,14 @@ fn theirs(turns: u64, pinned: bool) -> Result<f64, Box<dyn Error>> {
             }
             assert_eq!(table.turn_of[1 - me].signal(), 0);
         }
-        // SAFETY: held, and nobody has a reference.
+        // SAFETY: this thread holds the mutex, and there is no reference to its data.
         assert_eq!(unsafe { table.mutex.unlock() }, 0);
     })
 }
 
 fn show(where_: &str, times: &[Vec<f64>; 2]) {
     let mut table = Table::new(
-        format!("ping-pong by two conditions, {where_}, {} rounds; ratios within a round", times[0].len()),
+        format!("ping-pong with two condition variables, {where_}, {} rounds; ratios within a round", times[0].len()),
         &["", "us a turn", "x pthread [95 % interval]", ""],
     );
     for (name, of) in [("outlive Condvar", &times[0]), ("pthread_cond", &times[1])] {

@@ -1,5 +1,5 @@
-//! What a lock costs that lies in one of many segments, and what it costs to make, use and drop one
-//! more. Each thread knows the segments that it used last by their addresses.
+//! What a lock costs in one of many segments, and what it costs to make, use and drop one more
+//! segment. Each thread remembers the addresses of the segments that it used last.
 
 use outlive::{Mutex, Segment};
 use outlive_benches::Mode;
@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             drop(one_more.lock());
             let used = Instant::now();
             drop(one_more);
-            // The next lock of the thread, in whatever segment, pays for the drop.
+            // The thread's next lock, in any segment, pays for the drop.
             alive.last().into_iter().for_each(|segment| drop(segment.lock()));
             drops += used.elapsed();
             all += begun.elapsed();
@@ -54,7 +54,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         table.row([count.to_string(), each(all), each(drops)]);
     }
     println!("{table}");
-    println!("Others used {:.0} % of the processors meanwhile.", load.part()? * 100.0);
+    load.print()?;
     Ok(())
 }
 
@@ -62,7 +62,7 @@ fn segment() -> Result<Segment<Mutex<u64>>, outlive::Error> {
     Segment::<Mutex<u64>>::options().participants(4).anonymous(|_free, _| {})
 }
 
-/// Nanoseconds of a lock and unlock, in the fastest of some rounds.
+/// Nanoseconds for a lock and unlock, in the fastest of several rounds.
 fn fastest(segments: &[Segment<Mutex<u64>>], mode: Mode) -> f64 {
     let times = if mode == Mode::Measure { LOCKS / segments.len() } else { 1 };
     let round = || {

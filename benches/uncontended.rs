@@ -1,7 +1,6 @@
-//! What every user pays every time: each operation where nobody else wants anything.
+//! What an operation costs without contention, which every user pays every time.
 
-// What is loaded as the floor is no part of an algorithm.
-#![allow(clippy::disallowed_types)]
+#![allow(clippy::disallowed_types)] // the word of the floor is no part of an algorithm
 
 use outlive::{
     Barrier, Condvar, Event, Lock, Mutex, Once, OnceLock, PermitPool, ReentrantMutex, RwLock, Segment, Semaphore,
@@ -34,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     signals()
 }
 
-/// A segment of one of glibc's objects.
+/// A segment that holds one of glibc's objects.
 fn peer<T: Shareable + Sync>(set_up: impl FnOnce(&mut T) -> std::io::Result<()>) -> Result<Segment<T>, Box<dyn Error>> {
     let mut answer = Ok(());
     let segment = Segment::anonymous(|new| answer = set_up(new))?;
@@ -54,7 +53,7 @@ fn mutexes() -> Result<(), Box<dyn Error>> {
     let pshared = peer::<Pthread>(|new| new.set_up(Robustness::Stalled))?;
     let robust = peer::<Pthread>(|new| new.set_up(Robustness::Robust))?;
     let std = Segment::<Std>::anonymous(Std::set_up)?;
-    // SAFETY: set up in the line above, and this process has it alone.
+    // SAFETY: set up in the line above, and no other process has the segment.
     let std = unsafe { std.get() };
     let (ours, other) = (&*first, &*second);
     let (floor, pshared, robust) = (&*floor, &*pshared, &*robust);
@@ -99,7 +98,7 @@ fn mutexes() -> Result<(), Box<dyn Error>> {
 fn pthread(mutex: &Pthread) {
     let mutex = black_box(mutex);
     assert_eq!(mutex.lock(), 0);
-    // SAFETY: held, by the line above; nobody has looked at the data.
+    // SAFETY: locked in the line above; there is no reference to the data.
     assert_eq!(unsafe { mutex.unlock() }, 0);
 }
 
@@ -148,8 +147,8 @@ fn read_write_locks() -> Result<(), Box<dyn Error>> {
     collide(&collided)?;
     let theirs = peer::<PthreadRwLock>(PthreadRwLock::set_up)?;
     let id = ours.attach()?.word();
-    // Loaded by each turn from wherever a segment lies on the stack, the address would be a part of
-    // what is measured.
+    // Otherwise each turn would load the address from a `Segment` on the stack, and that load would
+    // be measured, too.
     let (ours, collided) = (&*ours, &*collided);
     let unlock = |lock: &PthreadRwLock| {
         // SAFETY: locked by the caller.
@@ -181,8 +180,8 @@ fn read_write_locks() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A thread whose number is the caller's, modulo the number of reader words, reads while the caller
-/// does.
+/// Lets a thread read while the caller reads, whose index modulo the number of reader words is the
+/// caller's.
 fn collide(ours: &Segment<RwLock<u64>>) -> Result<(), Box<dyn Error>> {
     let own = ours.attach()?.index();
     let _guard = ours.read().map_err(|error| error.to_string())?;
@@ -197,7 +196,7 @@ fn collide(ours: &Segment<RwLock<u64>>) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What tells or asks, where nobody waits: one load of one word.
+/// Operations that signal or check, while nobody waits. Each needs only one load of one word.
 fn signals() -> Result<(), Box<dyn Error>> {
     #[derive(Shareable)]
     #[repr(C, align(64))]

@@ -1,19 +1,21 @@
-//! Candidates that are compared round by round, within one process.
+//! Compares candidates round by round, within one process.
 //!
-//! Criterion gives the figures; then a comparison of our own, since two of criterion's figures are
-//! seconds apart, and the machine is not the same any more: many short rounds, in each of them
-//! every candidate, and the median of the ratios in one round.
+//! Criterion measures each candidate by itself. But two of its figures are seconds apart, and
+//! meanwhile the machine's speed may have changed. So a comparison of our own follows: in many
+//! short rounds, each of which has every candidate. It shows the median of the ratios within a
+//! round.
 
 use crate::Mode;
 use crate::report::{Samples, Table, Target, verdict, with_interval};
 use criterion::Criterion;
 use std::time::{Duration, Instant};
 
-/// Of one candidate in one round: some tens of microseconds, so that few of them are disturbed.
+/// The turns of one candidate in one round. They take some tens of microseconds, so that few rounds
+/// are disturbed.
 const TURNS: u64 = 4_000;
 const ROUNDS: usize = 2_000;
 
-/// One thing that can be done many times, and what is wished of it.
+/// An operation that can be repeated many times, with the targets for its time.
 pub struct Candidate<'a> {
     name: &'static str,
     run: Box<dyn FnMut(u64) -> Duration + 'a>,
@@ -27,7 +29,7 @@ impl std::fmt::Debug for Candidate<'_> {
     }
 }
 
-/// A candidate that does `once` again and again, in a loop of its own with `once` inlined.
+/// A candidate that repeats `once`, in a loop of its own with `once` inlined.
 pub fn candidate<'a>(name: &'static str, mut once: impl FnMut() + 'a) -> Candidate<'a> {
     let run = move |turns| {
         let begun = Instant::now();
@@ -40,13 +42,13 @@ pub fn candidate<'a>(name: &'static str, mut once: impl FnMut() + 'a) -> Candida
 }
 
 impl Candidate<'_> {
-    /// It should take at most so many times what the group's first candidate, the floor, takes.
+    /// Sets a target: at most so many times the time of the group's first candidate, the floor.
     #[must_use]
     pub fn at_most(mut self, times: f64) -> Self {
         self.to_first = Some(times);
         self
     }
-    /// It should take at most so many times what that other candidate of the group takes.
+    /// Sets a target: at most so many times the time of another candidate of the group.
     #[must_use]
     pub fn at_most_of(mut self, times: f64, peer: &'static str) -> Self {
         self.to_peer = Some((peer, times));
@@ -54,7 +56,7 @@ impl Candidate<'_> {
     }
 }
 
-/// Measures a group, whose first candidate is the floor, and prints the ratios.
+/// Measures a group, and prints the ratios. The group's first candidate is the floor.
 pub fn group(title: &str, mut candidates: Vec<Candidate<'_>>) {
     let mode = Mode::of_arguments();
     let mut criterion = Criterion::default()
@@ -79,7 +81,7 @@ fn compare(title: &str, candidates: &mut [Candidate<'_>], rounds: usize) {
         for turn in 0..count {
             let which = (round + turn) % count;
             let run = &mut candidates[which].run;
-            run(TURNS / 20); // brings its lines and branches back
+            run(TURNS / 20); // brings its cache lines and branches back
             times[which].push(run(TURNS).as_nanos() as f64 / TURNS as f64);
         }
     }

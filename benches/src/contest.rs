@@ -1,5 +1,5 @@
-//! Processes that want one lock all the time: how they begin and end together, and what each has
-//! had.
+//! Processes that all want one lock all the time: how they begin and end together, and how many
+//! turns each of them got.
 
 // The words by which they begin and end together are no part of an algorithm.
 #![allow(clippy::disallowed_types)]
@@ -12,7 +12,7 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// The most processes that compete.
+/// The greatest number of processes that compete.
 pub const MOST_PROCESSES: usize = 32;
 
 /// How the processes begin and end together. All zero at first.
@@ -21,25 +21,25 @@ pub const MOST_PROCESSES: usize = 32;
 pub struct Control {
     stage: AtomicU32,
     ready: AtomicU32,
-    /// What is written meanwhile must not lie beside `stage`, which all of them read in every turn.
+    /// Keeps words that are written apart from `stage`, which all processes read in every turn.
     apart: [u64; 31],
     /// The turns of each process.
     pub counts: [AtomicU64; MOST_PROCESSES],
-    /// The longest that each has waited for a turn, in nanoseconds.
+    /// The longest wait of each process for a turn, in nanoseconds.
     pub longest: [AtomicU64; MOST_PROCESSES],
-    /// The number under flock.
+    /// The number that flock guards.
     pub number: AtomicU64,
 }
 
-// Stages. ORDERING of all words in `Control`: Release where something is said, Acquire where it is
-// heard.
+// Stages. ORDERING of all words in `Control`: Release for a message, and Acquire where it is read.
 const RUN: u32 = 1;
 const STOP: u32 = 2;
 
-/// Has so many processes do `work` between the same two moments.
+/// Lets so many processes do `work`, all between the same two moments. Returns the time between
+/// these.
 ///
 /// # Errors
-/// If they do not begin or end, or one of them fails.
+/// If a process does not begin or does not end, or fails.
 pub fn compete(
     control: &Control,
     processes: usize,
@@ -68,7 +68,7 @@ pub fn compete(
     Ok(elapsed)
 }
 
-/// One process: each turn it is busy for so many steps under the lock.
+/// The work of one process: in each turn it is busy for so many steps under the lock.
 pub fn take_turns(lock: &impl Guarded, control: &Control, me: usize, steps: u64) {
     compete_for(
         control,
@@ -83,7 +83,7 @@ pub fn take_turns(lock: &impl Guarded, control: &Control, me: usize, steps: u64)
     );
 }
 
-/// As [`take_turns`]; the clock is read in each turn, before the lock and under it.
+/// As [`take_turns`], and also reads the clock in each turn, before the lock and under it.
 pub fn take_turns_by_the_clock(lock: &impl Guarded, control: &Control, me: usize, steps: u64) {
     let mut longest = Duration::ZERO;
     compete_for(
@@ -102,13 +102,13 @@ pub fn take_turns_by_the_clock(lock: &impl Guarded, control: &Control, me: usize
     control.longest[me].store(longest.as_nanos() as u64, Ordering::Release);
 }
 
-/// Takes turns from the beginning to the end, and counts them. `first`: what is done once is done
-/// before.
+/// Takes turns from the begin of the contest to its end, and counts them. `first` runs before the
+/// contest: the first use of a lock is slow.
 fn compete_for(control: &Control, me: usize, first: impl FnOnce(), mut turn: impl FnMut()) {
     first();
     control.ready.fetch_add(1, Ordering::AcqRel);
     while control.stage.load(Ordering::Acquire) != RUN {
-        std::thread::sleep(Duration::from_micros(50)); // `fork` bounds the life of a child
+        std::thread::sleep(Duration::from_micros(50)); // `fork` limits how long a child lives
     }
     let mut turns = 0;
     while control.stage.load(Ordering::Relaxed) == RUN {
@@ -118,8 +118,8 @@ fn compete_for(control: &Control, me: usize, first: impl FnOnce(), mut turn: imp
     control.counts[me].store(turns, Ordering::Release);
 }
 
-/// A chain of multiplications, each of which needs the one before, and the first the seed: with one
-/// from under the lock, the processor cannot begin before it has the lock.
+/// A chain of multiplications, each of which needs the result of the one before. The first needs
+/// the seed. If the seed is read under the lock, the processor cannot begin before it has the lock.
 #[inline(never)] // the same code where it is measured and where it is used
 fn be_busy(seed: u64, steps: u64) {
     let mut x = seed;
@@ -129,7 +129,7 @@ fn be_busy(seed: u64, steps: u64) {
     black_box(x);
 }
 
-/// How many steps take that long, when nothing disturbs them.
+/// How many steps take this time, when nothing disturbs them.
 #[must_use]
 pub fn steps_in(time: Duration) -> u64 {
     const STEPS: u64 = 100_000;

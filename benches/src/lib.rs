@@ -1,18 +1,32 @@
-//! What the benchmarks of outlive have in common: the [peers] that it is measured against, the
-//! [processes](process) that they are measured in, and the [figures](report) that are shown.
+//! The benchmarks answer the question: how fast is outlive, compared with the least that a lock can
+//! cost and with the locks of glibc and the kernel?
+//!
+//! | benchmark      | question                                                                |
+//! |----------------|-------------------------------------------------------------------------|
+//! | `uncontended`  | What does an operation cost without contention?                         |
+//! | `instructions` | How many instructions does it take? (The only benchmark with a limit.)  |
+//! | `contended`    | How many turns a second do two or four processes get at one lock?       |
+//! | `fairness`     | How small is the smallest share, and how long is the longest wait?      |
+//! | `pingpong`     | How long does a turn take between two processes by condition variables? |
+//! | `death`        | How long after a holder's death has the waiter the lock?                |
+//! | `idle`         | What do sleepers cost while nothing happens?                            |
+//! | `crowd`        | What does an event cost beside many sleepers?                           |
+//! | `segments`     | What do many segments cost in one process?                              |
+//!
+//! This library is what they share: the [peers] that outlive is compared with, the
+//! [processes](process) in which they run, and the [figures](report) that are shown.
 //!
 //! # What counts
 //!
-//! Only ratios within one run. Every benchmark interleaves its candidates, round by round in a
-//! rotating order, takes the ratio in each round, and shows the median of the ratios: what else the
-//! machine was doing falls on all of them. No time is ever asserted; a benchmark fails only where a
-//! lock does not do what locks do.
+//! Only ratios within one run count. Every benchmark interleaves its candidates, round by round in
+//! a rotating order. It computes the ratio in each round, and shows the median of these ratios. So
+//! other load of the machine falls on all candidates alike. No time is ever asserted: a benchmark
+//! fails only if a lock does not do what locks do.
 //!
 //! `cargo bench -p outlive-benches` measures. Without `--bench` among the arguments
-//! (`cargo test --benches`), every benchmark makes a few rounds only, to show that it still runs.
+//! (`cargo test --benches`), every benchmark makes only a few rounds, to show that it still runs.
 
-// The peers are system calls and words outside of any algorithm: what clippy.toml forbids in the
-// crate, is measured here.
+// clippy.toml forbids raw atomics and system calls in the crate. The peers consist of them.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
 pub mod compare;
@@ -21,10 +35,10 @@ pub mod peers;
 pub mod process;
 pub mod report;
 
-/// How much is to be done, by the arguments that cargo gives.
+/// How much a benchmark does. The arguments from cargo say so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// `cargo bench`: everything.
+    /// `cargo bench`: all rounds.
     Measure,
     /// `cargo test --benches`: a few rounds, whose figures mean nothing.
     Try,
@@ -33,7 +47,7 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// As the arguments of this process say.
+    /// The mode that the arguments of this process say.
     #[must_use]
     pub fn of_arguments() -> Self {
         let has = |wanted: &str| std::env::args().any(|argument| argument == wanted);
@@ -44,7 +58,7 @@ impl Mode {
         }
     }
 
-    /// How many rounds, where `full` are wanted for figures that mean something.
+    /// How many rounds to make, if meaningful figures need `full` rounds.
     #[must_use]
     pub fn rounds(self, full: usize) -> usize {
         match self {

@@ -1,4 +1,4 @@
-//! Real processes: forked, watched, and ended whatever happens.
+//! Real processes: they are forked, watched, and ended in any case.
 
 use libc::pid_t;
 use std::fs::File;
@@ -7,30 +7,30 @@ use std::os::fd::{FromRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-/// A child ends by itself after as many seconds, so that nothing here waits for ever.
+/// A child ends by itself after so many seconds, so that nothing here waits forever.
 const LONGEST_LIFE_SECONDS: u32 = 60;
 
-/// A forked child. Killed and reaped when dropped.
+/// A forked child. Dropping it kills the child and waits for its end.
 #[derive(Debug)]
 pub struct Child {
     id: pid_t,
     status: Option<i32>,
 }
 
-/// Forks a child that does `work` and exits: with 0, or with 101 if it panicked. It never comes
-/// back from here, runs no destructors of the parent's, and dies with the parent.
+/// Forks a child that does `work` and exits, with 0 or, if it panicked, with 101. In the child this
+/// function never returns. The child runs no destructors of the parent, and dies with it.
 ///
 /// # Errors
-/// What fork answers; and if this process has more than one thread, since the child of such a
-/// process may do hardly anything.
+/// Those of fork(2). Also if this process has more than one thread: the child of such a process may
+/// do hardly anything.
 pub fn fork(work: impl FnOnce()) -> io::Result<Child> {
     if std::fs::read_dir("/proc/self/task")?.count() != 1 {
         return Err(io::Error::other("only a process of one thread is forked here"));
     }
     // SAFETY: always succeeds.
     let parent = unsafe { libc::getpid() };
-    // SAFETY: this process has one thread, so the child finds no lock that is held by a thread it
-    // does not have.
+    // SAFETY: this process has one thread. So in the child no lock is held by a thread that does
+    // not exist there.
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),
         0 => {
@@ -42,8 +42,8 @@ pub fn fork(work: impl FnOnce()) -> io::Result<Child> {
             };
             // The closure is not used after a panic: the process ends.
             let failed = orphaned || catch_unwind(AssertUnwindSafe(work)).is_err();
-            // SAFETY: ends the process, without destructors and exit handlers, which are the
-            // parent's.
+            // SAFETY: ends the process. Destructors and exit handlers, which are the parent's, do
+            // not run.
             unsafe { libc::_exit(if failed { 101 } else { 0 }) }
         }
         id => Ok(Child { id, status: None }),
@@ -57,10 +57,10 @@ impl Child {
         self.id as u32 // positive
     }
 
-    /// How long it was on a processor, as /proc/PID/schedstat says to the nanosecond.
+    /// How long the child was on a processor, from /proc/PID/schedstat in nanoseconds.
     ///
     /// # Errors
-    /// When /proc does not tell, as when it was reaped.
+    /// If /proc does not say, for example after the child was waited for.
     pub fn time_used(&self) -> io::Result<Duration> {
         let text = std::fs::read_to_string(format!("/proc/{}/schedstat", self.id))?;
         let first = text.split_whitespace().next().and_then(|nanoseconds| nanoseconds.parse().ok());
@@ -70,15 +70,15 @@ impl Child {
     /// Sends SIGKILL, and does not wait.
     pub fn kill(&self) {
         if self.status.is_none() {
-            // SAFETY: a child of ours that is not reaped, so the id is its own.
+            // SAFETY: a child of ours that was not waited for, so the id is its own.
             unsafe { libc::kill(self.id, libc::SIGKILL) };
         }
     }
 
-    /// Waits until it has ended, and gives the raw status.
+    /// Waits until the child has ended, and returns its raw status.
     ///
     /// # Errors
-    /// When it has not ended in that time; what the kernel answers.
+    /// If it has not ended by the timeout. Those of waitpid(2).
     pub fn wait(&mut self, timeout: Duration) -> io::Result<i32> {
         let begun = Instant::now();
         loop {
@@ -92,10 +92,10 @@ impl Child {
         }
     }
 
-    /// Waits until it has ended well.
+    /// Waits until the child has ended successfully.
     ///
     /// # Errors
-    /// As [`wait`](Self::wait), and when it panicked or was killed.
+    /// Those of [`wait`](Self::wait). Also if it panicked or was killed.
     pub fn join(&mut self, timeout: Duration) -> io::Result<()> {
         match self.wait(timeout)? {
             0 => Ok(()),
@@ -106,7 +106,7 @@ impl Child {
     fn try_wait(&mut self, flags: i32) -> io::Result<Option<i32>> {
         if self.status.is_none() {
             let mut status = 0;
-            // SAFETY: a child of ours that is not reaped; `status` is valid for the call.
+            // SAFETY: a child of ours that was not waited for; `status` is valid for the call.
             match unsafe { libc::waitpid(self.id, &mut status, flags) } {
                 -1 => return Err(io::Error::last_os_error()),
                 0 => {}
@@ -116,27 +116,27 @@ impl Child {
         Ok(self.status)
     }
 
-    /// Whether it is asleep in one of these system calls.
+    /// Whether the child is asleep in one of these system calls.
     ///
     /// # Errors
-    /// When /proc does not tell, as when it has ended.
+    /// If /proc does not say, for example after the child has ended.
     pub fn is_asleep_in(&self, calls: &[i64]) -> io::Result<bool> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id))?;
         // "1234 (the name) S ...": the name may contain anything, the state follows its last
         // parenthesis.
         let state = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().next());
         if matches!(state, Some("Z" | "X")) {
-            return Err(io::Error::other("a child has ended that was to sleep"));
+            return Err(io::Error::other("a child was to sleep, but has ended"));
         }
         let call = std::fs::read_to_string(format!("/proc/{}/syscall", self.id))?;
         let call = call.split_whitespace().next().and_then(|number| number.parse().ok());
         Ok(state == Some("S") && call.is_some_and(|call| calls.contains(&call)))
     }
 
-    /// Waits until it is asleep in one of these system calls, and still is after `settle`.
+    /// Waits until the child is asleep in one of these system calls, and still is after `settle`.
     ///
     /// # Errors
-    /// When it is not asleep in five seconds; as [`is_asleep_in`](Self::is_asleep_in).
+    /// If it is not asleep after five seconds. Those of [`is_asleep_in`](Self::is_asleep_in).
     pub fn wait_until_asleep_in(&self, calls: &[i64], settle: Duration) -> io::Result<()> {
         let begun = Instant::now();
         while begun.elapsed() < Duration::from_secs(5) {
@@ -160,7 +160,7 @@ impl Drop for Child {
     }
 }
 
-/// How long all of these were on a processor.
+/// How long all these children together were on a processor.
 ///
 /// # Errors
 /// Those of [`Child::time_used`].
@@ -168,9 +168,9 @@ pub fn time_used(of: &[Child]) -> io::Result<Duration> {
     of.iter().map(Child::time_used).sum()
 }
 
-/// Fills in all pages of what this process has mapped, as they are in a process that has run for a
-/// while: a fork's child begins without those of its code. A wish, too: it needs a `RLIMIT_MEMLOCK`
-/// of as much.
+/// Fills in all pages of this process's mappings, as in a process that has run for a while. A
+/// forked child begins without the pages of its code. Does nothing if `RLIMIT_MEMLOCK` is too
+/// small.
 pub fn map_all_code() {
     // SAFETY: nothing changes but the moment at which pages are mapped.
     unsafe {
@@ -182,14 +182,14 @@ pub fn map_all_code() {
 /// A pipe: the end to read from, the end to write to.
 ///
 /// # Errors
-/// What the kernel answers.
+/// Those of pipe2(2).
 pub fn pipe() -> io::Result<(File, File)> {
     let mut ends = [-1; 2];
     // SAFETY: room for two descriptors.
     if unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) } != 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: two new descriptors, which nobody else has.
+    // SAFETY: two new descriptors, which belong to this call.
     let [read, write] = ends.map(|end| unsafe { OwnedFd::from_raw_fd(end) }.into());
     Ok((read, write))
 }
@@ -203,18 +203,17 @@ pub fn monotonic_nanoseconds() -> u64 {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64 // neither is negative
 }
 
-/// Keeps the calling thread on the processor that it runs on. A wish: where it is refused, nothing
-/// changes.
+/// Keeps the calling thread on its present processor. If the kernel refuses, nothing changes.
 pub fn stay_on_this_processor() {
-    // SAFETY: asks for a number.
+    // SAFETY: only returns a number.
     if let Ok(processor) = usize::try_from(unsafe { libc::sched_getcpu() }) {
         stay_on_processor(processor);
     }
 }
 
-/// Keeps the calling thread on that processor. A wish, too.
+/// Keeps the calling thread on this processor. If the kernel refuses, nothing changes.
 pub fn stay_on_processor(processor: usize) {
-    // SAFETY: the set is a plain bit set, of which zero is the empty one; 0 is the calling thread.
+    // SAFETY: the set is plain bits, and all zero is the empty set. 0 names the calling thread.
     unsafe {
         let mut set = std::mem::zeroed::<libc::cpu_set_t>();
         libc::CPU_SET(processor, &mut set);
@@ -222,8 +221,9 @@ pub fn stay_on_processor(processor: usize) {
     }
 }
 
-/// How much of the machine others have used since. Where processes compete that is a disturbance no
-/// ratio cancels: with one processor taken by somebody else, two processes hardly meet at a lock.
+/// How much of the machine other programs have used since some moment. Where processes compete, no
+/// ratio cancels this disturbance: if another program takes one of two processors, two processes
+/// hardly ever meet at a lock.
 #[derive(Debug)]
 pub struct OthersLoad {
     busy: f64,
@@ -232,10 +232,10 @@ pub struct OthersLoad {
 }
 
 impl OthersLoad {
-    /// From now on.
+    /// Begins now.
     ///
     /// # Errors
-    /// When /proc/stat does not tell.
+    /// If /proc/stat does not say.
     pub fn since_now() -> io::Result<Self> {
         let stat = std::fs::read_to_string("/proc/stat")?;
         let first = stat.lines().next().unwrap_or_default();
@@ -249,21 +249,31 @@ impl OthersLoad {
         Ok(Self { busy, all: busy + idle + io_wait, own: own_ticks() })
     }
 
-    /// The part of all processors' time that others have used since; 0 to 1.
+    /// The part of all processors' time that other programs have used since; 0 to 1.
     ///
     /// # Errors
-    /// As [`since_now`](Self::since_now).
+    /// Those of [`since_now`](Self::since_now).
     pub fn part(&self) -> io::Result<f64> {
         let now = Self::since_now()?;
         let others = (now.busy - self.busy) - (now.own - self.own);
         Ok((others / (now.all - self.all)).clamp(0.0, 1.0))
     }
+
+    /// Prints the [`part`](Self::part), below a table.
+    ///
+    /// # Errors
+    /// Those of [`part`](Self::part).
+    pub fn print(&self) -> io::Result<()> {
+        println!("Meanwhile other programs used {:.0} % of the processors.", self.part()? * 100.0);
+        Ok(())
+    }
 }
 
-/// The processor time of this process and of its children that were reaped, in ticks.
+/// The processor time of this process, and of the children that it has waited for, in ticks.
 fn own_ticks() -> f64 {
     let seconds = [libc::RUSAGE_SELF, libc::RUSAGE_CHILDREN].map(|who| {
-        // SAFETY: rusage is numbers, for which zero is valid; the pointer is good for the call.
+        // SAFETY: rusage consists of numbers, for which zero is valid; the pointer is valid for the
+        // call.
         let usage = unsafe {
             let mut usage = std::mem::zeroed::<libc::rusage>();
             libc::getrusage(who, &mut usage);
@@ -272,7 +282,7 @@ fn own_ticks() -> f64 {
         let of = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
         of(usage.ru_utime) + of(usage.ru_stime)
     });
-    // SAFETY: asks for a number.
+    // SAFETY: only returns a number.
     let ticks_a_second = unsafe { libc::sysconf(libc::_SC_CLK_TCK) } as f64;
     seconds.iter().sum::<f64>() * ticks_a_second
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-/// Figures of one kind, one of each round.
+/// Figures of one kind, one for each round.
 #[derive(Debug, Clone, Default)]
 pub struct Samples {
     sorted: Vec<f64>,
@@ -17,13 +17,13 @@ impl FromIterator<f64> for Samples {
 }
 
 impl Samples {
-    /// Round by round, these divided by those.
+    /// The ratios of `these` to `those`, round by round.
     #[must_use]
     pub fn ratios(these: &[f64], those: &[f64]) -> Self {
         these.iter().zip(those).map(|(this, that)| this / that).collect()
     }
 
-    /// The sample below which that part of all lies; NaN if there are none.
+    /// The sample below which this part of all samples lies. NaN if there are no samples.
     #[must_use]
     pub fn quantile(&self, part: f64) -> f64 {
         let last = self.sorted.len().saturating_sub(1);
@@ -43,8 +43,8 @@ impl Samples {
         self.quantile(0.0)
     }
 
-    /// Where the median of very many rounds would lie, with a confidence of 95 in 100 (by order
-    /// statistics); with few samples, the least and the greatest.
+    /// The interval in which the median of very many rounds would lie, with a confidence of 95 %
+    /// (by order statistics). With few samples it is from the least to the greatest.
     #[must_use]
     pub fn median_interval(&self) -> (f64, f64) {
         let half = 0.98 / (self.sorted.len() as f64).sqrt();
@@ -52,15 +52,15 @@ impl Samples {
     }
 }
 
-/// `1.234 [1.200, 1.300]`: the median, and where it lies.
+/// The median and its interval, as `1.23 [1.20, 1.30]`.
 #[must_use]
 pub fn with_interval(samples: &Samples) -> String {
     let (low, high) = samples.median_interval();
     format!("{:.2} [{low:.2}, {high:.2}]", samples.median())
 }
 
-/// How a median stands to what was wished for: nothing depends on it. `~` where the interval
-/// reaches to both sides.
+/// Whether the median meets the target, in words. Nothing depends on the answer. `~` if the
+/// interval reaches to both sides of the target.
 #[must_use]
 pub fn verdict(samples: &Samples, target: Target) -> String {
     let (median, (low, high)) = (samples.median(), samples.median_interval());
@@ -72,16 +72,16 @@ pub fn verdict(samples: &Samples, target: Target) -> String {
     format!("{sign} {bound:.2}: {doubt}{}", if met { "met" } else { "missed" })
 }
 
-/// What is wished for.
+/// A target for a median.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Target {
-    /// That or less.
+    /// This or less.
     AtMost(f64),
-    /// That or more.
+    /// This or more.
     AtLeast(f64),
 }
 
-/// A table of text, whose columns are as wide as they must be.
+/// A table of text. Its columns are as wide as their contents.
 #[derive(Debug)]
 pub struct Table {
     title: String,
@@ -113,7 +113,7 @@ impl std::fmt::Display for Table {
         for (number, row) in self.rows.iter().enumerate() {
             let mut line = String::new();
             for (column, width) in widths.iter().enumerate() {
-                // The first column names what the row is about, the others are figures.
+                // The first column is a name, the others are figures.
                 match column {
                     0 => write!(line, "{:<width$}", cell(row, column))?,
                     _ => write!(line, "   {:>width$}", cell(row, column))?,

@@ -1,8 +1,8 @@
 //! glibc's primitives, shared between processes.
 //!
-//! Each is bytes that glibc believes: thread ids, the links of a robust list. That does no harm
-//! here: in this crate they lie in anonymous segments alone, which nobody has but forks of one
-//! program, and these write to them through glibc.
+//! glibc trusts the bytes of each: thread ids, the links of a robust list. That does no harm here.
+//! In this crate they lie only in anonymous segments, to which only forks of one program have
+//! access, and these write to them only through glibc.
 
 use super::Guarded;
 use libc::{c_int, pthread_cond_t, pthread_mutex_t, pthread_rwlock_t, sem_t};
@@ -11,25 +11,25 @@ use std::cell::UnsafeCell;
 use std::io;
 use std::mem::MaybeUninit;
 
-/// Of which kind a [`Pthread`] is. Both are shared between processes.
+/// The kind of a [`Pthread`]. Both kinds are shared between processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Robustness {
-    /// `PTHREAD_MUTEX_STALLED`: a dead holder holds for ever.
+    /// `PTHREAD_MUTEX_STALLED`: a dead holder keeps the lock forever.
     Stalled,
-    /// `PTHREAD_MUTEX_ROBUST`: the next one gets `EOWNERDEAD`.
+    /// `PTHREAD_MUTEX_ROBUST`: the next holder gets `EOWNERDEAD`.
     Robust,
 }
 
-/// glibc's mutex with `PTHREAD_PROCESS_SHARED`, and a number beside it. Memory of zeros is a
-/// private one, free: [`set_up`](Self::set_up) it.
+/// glibc's mutex with `PTHREAD_PROCESS_SHARED`, and a number beside it. Memory of zeros is a free
+/// mutex of one process; [`set_up`](Self::set_up) makes it a shared one.
 #[repr(C, align(64))]
 pub struct Pthread {
     mutex: UnsafeCell<pthread_mutex_t>,
     data: UnsafeCell<u64>,
 }
 
-// SAFETY: the lock gives the data to one thread at a time, and the functions on the mutex itself
-// are made for sharing.
+// SAFETY: the lock gives the data to one thread at a time. Several threads may call the functions
+// on the mutex itself.
 unsafe impl Sync for Pthread {}
 
 // SAFETY: repr(C) around bytes and a u64, no drop glue; see the module.
@@ -44,11 +44,11 @@ impl std::fmt::Debug for Pthread {
 }
 
 impl Pthread {
-    /// Makes it a mutex of that kind, where it is. It must not be moved afterwards, and in a
-    /// segment is not.
+    /// Makes it a mutex of this kind, in place. It must not be moved afterwards; in a segment it
+    /// is not.
     ///
     /// # Errors
-    /// What glibc answers.
+    /// Those of glibc.
     pub fn set_up(&mut self, robustness: Robustness) -> io::Result<()> {
         let robust = match robustness {
             Robustness::Stalled => libc::PTHREAD_MUTEX_STALLED,
@@ -57,7 +57,7 @@ impl Pthread {
         let mut attributes = MaybeUninit::uninit();
         let attributes = attributes.as_mut_ptr();
         // SAFETY: the attributes are initialised first, used by this thread alone, and destroyed
-        // last; the mutex is ours by `&mut self`, so nobody uses it yet.
+        // last. The mutex is ours by `&mut self`, so nobody uses it yet.
         unsafe {
             answer(libc::pthread_mutexattr_init(attributes))?;
             answer(libc::pthread_mutexattr_setpshared(attributes, libc::PTHREAD_PROCESS_SHARED))?;
@@ -67,7 +67,7 @@ impl Pthread {
         }
     }
 
-    /// `pthread_mutex_lock`, with its answer.
+    /// `pthread_mutex_lock`. Returns its result.
     #[inline(always)]
     #[must_use]
     pub fn lock(&self) -> c_int {
@@ -75,7 +75,7 @@ impl Pthread {
         unsafe { libc::pthread_mutex_lock(self.mutex.get()) }
     }
 
-    /// `pthread_mutex_unlock`, with its answer.
+    /// `pthread_mutex_unlock`. Returns its result.
     ///
     /// # Safety
     /// The calling thread holds the mutex, and no reference to the data is left.
@@ -87,17 +87,17 @@ impl Pthread {
 }
 
 impl Pthread {
-    /// The number beside it.
+    /// The number beside the mutex.
     ///
     /// # Safety
     /// The calling thread holds the mutex.
     #[inline(always)]
     #[must_use]
     pub unsafe fn number(&self) -> u64 {
-        // SAFETY: as the caller says, so nobody writes it.
+        // SAFETY: as the caller says, so nobody writes the number.
         unsafe { *self.data.get() }
     }
-    /// Changes the number beside it.
+    /// Changes the number beside the mutex.
     ///
     /// # Safety
     /// The calling thread holds the mutex.
@@ -115,7 +115,7 @@ impl Guarded for Pthread {
         assert!(matches!(locked, 0 | libc::EOWNERDEAD), "pthread_mutex_lock: {locked}");
         // SAFETY: the mutex is held, so this is the only reference.
         let result = inside(unsafe { &mut *self.data.get() });
-        // SAFETY: the mutex is held by this thread, in the second case as inconsistent; the
+        // SAFETY: this thread holds the mutex; after EOWNERDEAD the mutex is inconsistent. The
         // reference is gone.
         unsafe {
             if locked == libc::EOWNERDEAD {
@@ -134,14 +134,14 @@ fn answer(code: c_int) -> io::Result<()> {
     }
 }
 
-/// An object of glibc's, that was set up to be shared.
+/// Defines a type around an object of glibc's that processes can share.
 macro_rules! object {
     ($(#[$doc:meta])* $name:ident, $inner:ty) => {
         $(#[$doc])*
         #[repr(C, align(64))]
         pub struct $name(UnsafeCell<$inner>);
 
-        // SAFETY: glibc's functions on it are made for sharing, and nothing else touches it.
+        // SAFETY: only glibc's functions access it, and several threads may call these.
         unsafe impl Sync for $name {}
 
         // SAFETY: repr(C) around bytes, no drop glue; see the module.
@@ -158,15 +158,15 @@ macro_rules! object {
 }
 
 object! {
-    /// POSIX's unnamed semaphore, shared between processes. [Set it up](Self::set_up) first.
+    /// POSIX's unnamed semaphore, shared between processes. Call [`set_up`](Self::set_up) first.
     Sem, sem_t
 }
 
 impl Sem {
-    /// Makes it a semaphore of so many, where it is.
+    /// Makes it a semaphore of `value` permits, in place.
     ///
     /// # Errors
-    /// What glibc answers.
+    /// Those of glibc.
     pub fn set_up(&mut self, value: u32) -> io::Result<()> {
         // SAFETY: ours by `&mut self`, so nobody uses it yet.
         match unsafe { libc::sem_init(self.0.get(), 1, value) } {
@@ -189,19 +189,19 @@ impl Sem {
 }
 
 object! {
-    /// `pthread_rwlock_t` with `PTHREAD_PROCESS_SHARED`. [Set it up](Self::set_up) first.
+    /// `pthread_rwlock_t` with `PTHREAD_PROCESS_SHARED`. Call [`set_up`](Self::set_up) first.
     PthreadRwLock, pthread_rwlock_t
 }
 
 impl PthreadRwLock {
-    /// Makes it a free lock, where it is.
+    /// Makes it a free lock, in place.
     ///
     /// # Errors
-    /// What glibc answers.
+    /// Those of glibc.
     pub fn set_up(&mut self) -> io::Result<()> {
         let mut attributes = MaybeUninit::uninit();
         let attributes = attributes.as_mut_ptr();
-        // SAFETY: the attributes are initialised first and destroyed last; the lock is ours by
+        // SAFETY: the attributes are initialised first and destroyed last. The lock is ours by
         // `&mut self`.
         unsafe {
             answer(libc::pthread_rwlockattr_init(attributes))?;
@@ -234,20 +234,20 @@ impl PthreadRwLock {
 }
 
 object! {
-    /// `pthread_cond_t` with `PTHREAD_PROCESS_SHARED`. [Set it up](Self::set_up) first.
+    /// `pthread_cond_t` with `PTHREAD_PROCESS_SHARED`. Call [`set_up`](Self::set_up) first.
     Cond, pthread_cond_t
 }
 
 impl Cond {
-    /// Makes it a condition, where it is.
+    /// Makes it a condition variable, in place.
     ///
     /// # Errors
-    /// What glibc answers.
+    /// Those of glibc.
     pub fn set_up(&mut self) -> io::Result<()> {
         let mut attributes = MaybeUninit::uninit();
         let attributes = attributes.as_mut_ptr();
-        // SAFETY: the attributes are initialised first and destroyed last; the condition is ours by
-        // `&mut self`.
+        // SAFETY: the attributes are initialised first and destroyed last. The condition variable
+        // is ours by `&mut self`.
         unsafe {
             answer(libc::pthread_condattr_init(attributes))?;
             answer(libc::pthread_condattr_setpshared(attributes, libc::PTHREAD_PROCESS_SHARED))?;
@@ -258,8 +258,8 @@ impl Cond {
     /// `pthread_cond_wait`; 0 if it worked.
     ///
     /// # Safety
-    /// The calling thread holds the mutex, which is the only one that this condition is used with,
-    /// and has no reference to its data.
+    /// The calling thread holds the mutex, and has no reference to its data. The condition variable
+    /// is used with this mutex only.
     #[inline(always)]
     pub unsafe fn wait(&self, mutex: &Pthread) -> c_int {
         // SAFETY: as the caller says; both were set up.

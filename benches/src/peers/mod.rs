@@ -1,5 +1,5 @@
-//! The locks that are measured, outlive's and the others, all in the same kind of memory: the root
-//! of an anonymous [`Segment`](outlive::Segment).
+//! The locks that are measured: outlive's and the others. All lie in the same kind of memory, the
+//! root of an anonymous [`Segment`](outlive::Segment).
 
 mod flock;
 mod glibc;
@@ -13,11 +13,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A lock around a number, for processes.
 pub trait Guarded {
-    /// Locks, does that with the number, and unlocks. The death of the last holder is repaired,
-    /// `inside` comes first.
+    /// Locks, calls `inside` with the number, and unlocks. If the last holder has died, marks the
+    /// data as consistent after `inside`.
     ///
     /// # Panics
-    /// If the lock refuses.
+    /// If the lock returns another error.
     fn with<R>(&self, inside: impl FnOnce(&mut u64) -> R) -> R;
 }
 
@@ -39,13 +39,13 @@ impl Guarded for Mutex<u64> {
                 guard.mark_consistent();
                 result
             }
-            Err(refusal) => panic!("{refusal}"),
+            Err(error) => panic!("{error}"),
         }
     }
 }
 
-/// The least that a lock can cost: one compare-and-swap to take it, one swap to give it back. It
-/// cannot wait.
+/// The least that a lock can cost: one compare-and-swap to take it, and one swap to give it back.
+/// Nobody can wait for it.
 #[derive(Debug, Shareable)]
 #[repr(C)]
 pub struct Floor {
@@ -53,31 +53,31 @@ pub struct Floor {
 }
 
 impl Floor {
-    /// Takes it as `id`; whether that worked.
+    /// Takes the lock as `id`. Returns whether that worked.
     #[inline(always)]
     #[must_use]
     pub fn take(&self, id: u32) -> bool {
-        // ORDERING: Acquire, as every lock; pairs with the Release of `give_back`.
+        // ORDERING: Acquire, as in every lock. Pairs with the Release of `give_back`.
         self.word.compare_exchange(0, id, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
-    /// Gives it back; the word that was there.
+    /// Gives the lock back. Returns the id that was there.
     #[inline(always)]
     pub fn give_back(&self) -> u32 {
-        // ORDERING: Release, as every lock; pairs with the Acquire of `take`.
+        // ORDERING: Release, as in every lock. Pairs with the Acquire of `take`.
         self.word.swap(0, Ordering::Release)
     }
 }
 
-/// Room for a [`std::sync::Mutex`], which knows only the threads of one process.
+/// Room for a [`std::sync::Mutex`], which works only among the threads of one process.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub struct Std {
     mutex: MaybeUninit<std::sync::Mutex<u64>>,
 }
 
-// SAFETY: room for bytes, without drop glue. They become a mutex only in `set_up`, and are used as
-// one only by a caller that vouches for it.
+// SAFETY: room for bytes, without drop glue. They become a mutex only in `set_up`. They are used as
+// a mutex only by a caller that promises that `set_up` was called.
 unsafe impl Shareable for Std {
     const DEFINITION: &'static Definition = &Definition::atomic::<Self>("Std");
 }
@@ -91,7 +91,7 @@ impl Std {
     /// The mutex.
     ///
     /// # Safety
-    /// [`set_up`](Self::set_up) was called, and no other process uses it.
+    /// [`set_up`](Self::set_up) was called, and no other process uses the mutex.
     #[must_use]
     pub unsafe fn get(&self) -> &std::sync::Mutex<u64> {
         // SAFETY: as the caller says.
