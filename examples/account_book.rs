@@ -1,6 +1,6 @@
-//! Processes keep accounts in one book. What they do is made of smaller things that take the same
-//! lock again, and one of them is killed in the middle of a transfer: the next one is told, and
-//! balances the book from its journal.
+//! A reentrant lock whose holder dies. Processes keep accounts in one book. A transfer consists of
+//! two changes, and each of them takes the same lock again. One process dies in the middle of a
+//! transfer. The next holder learns of it, and puts the money that was on its way back.
 //!
 //! `cargo run --release --example account_book`
 
@@ -16,13 +16,13 @@ const TRANSFERS: u32 = 1_000;
 const ACCOUNTS: usize = 4;
 const MONEY: i64 = 4_000;
 
-/// A reentrant lock gives shared references only, since its holder may have several: so the numbers
-/// are atomics.
+/// A reentrant lock gives only shared references, because its holder may have several. So the
+/// numbers are atomics.
 #[derive(Shareable)]
 #[repr(C)]
 struct Book {
     balances: [AtomicI64; ACCOUNTS],
-    /// Taken from an account, and not yet put into another.
+    /// Money that was taken from an account and not yet put into another.
     on_its_way: AtomicI64,
 }
 
@@ -72,7 +72,7 @@ fn run() -> Result<(), Box<dyn Error>> {
 }
 
 fn work(shared: &Segment<Shared>, number: u32, dies: bool) -> Result<(), Box<dyn Error>> {
-    // Whoever comes first puts the money in; if that one is killed over it, the next does.
+    // The first process puts the money in. If it is killed meanwhile, the next one does.
     shared.opened.call_once(|| {
         for balance in &shared.book.lock().expect("nobody has it before").balances {
             balance.store(MONEY / ACCOUNTS as i64, SeqCst);
@@ -85,7 +85,7 @@ fn work(shared: &Segment<Shared>, number: u32, dies: bool) -> Result<(), Box<dyn
     Ok(())
 }
 
-/// Holds the book over both halves, each of which takes it again.
+/// Holds the book during both changes, each of which takes it again.
 fn transfer(shared: &Shared, from: usize, to: usize, amount: i64, dies: bool) -> Result<(), Box<dyn Error>> {
     let book = match shared.book.lock() {
         Ok(book) => book,
@@ -94,7 +94,7 @@ fn transfer(shared: &Shared, from: usize, to: usize, amount: i64, dies: bool) ->
             let mut book = left.into_guard();
             let lost = book.on_its_way.swap(0, SeqCst);
             book.balances[0].fetch_add(lost, SeqCst);
-            println!("{dead} died over a transfer; {lost} that was on its way is back in account 0");
+            println!("{dead} died during a transfer; {lost} that was on its way is back in account 0");
             book.mark_consistent();
             book
         }
@@ -102,7 +102,7 @@ fn transfer(shared: &Shared, from: usize, to: usize, amount: i64, dies: bool) ->
     };
     change(shared, from, -amount)?;
     if dies {
-        std::process::abort(); // as a crash does: the lock is held, twice over
+        std::process::abort(); // as in a crash, while this process holds the lock
     }
     change(shared, to, amount)?;
     drop(book);
@@ -116,13 +116,13 @@ fn change(shared: &Shared, account: usize, amount: i64) -> Result<(), Box<dyn Er
     Ok(())
 }
 
-/// The children. Whatever happens, none is left behind.
+/// The children. Dropping this ends them, also after an error.
 struct Clerks(Vec<Child>);
 
 impl Drop for Clerks {
     fn drop(&mut self) {
         for clerk in &mut self.0 {
-            // Those that were waited for have ended, and killing them again does nothing.
+            // A child that was waited for has ended. Killing it again does nothing.
             let _ended = clerk.kill().and_then(|()| clerk.wait());
         }
     }

@@ -1,7 +1,7 @@
-//! Producers and consumers in processes of their own, with a buffer of four places between them:
-//! the textbook's condition variables, and what no textbook tells. A producer is killed between
-//! "the item is there" and "notify", when everybody else sleeps: with Python's or POSIX's condition
-//! variables that would be for ever.
+//! A notification that is lost with its process. Producers and consumers are processes, with a
+//! buffer of four places between them and two condition variables, as in a textbook. A producer is
+//! killed after it has stored its item and before it has notified, while everybody else sleeps.
+//! With Python's or POSIX's condition variables they would sleep forever.
 //!
 //! `cargo run --release --example bounded_buffer`
 
@@ -33,7 +33,7 @@ struct Buffer {
     ring: Mutex<Ring>,
     not_empty: Condvar,
     not_full: Condvar,
-    /// Set by the producer that is to be killed, when its item is in, and nobody was told.
+    /// Set by the producer that is to be killed, when it has stored its item and notified nobody.
     silent: AtomicU32,
 }
 
@@ -49,7 +49,7 @@ impl Buffer {
         let mut ring = whole(self.not_full.wait_while(ring, |ring| ring.length as usize == PLACES))?;
         let place = (ring.first + ring.length) as usize % PLACES;
         ring.items[place] = item;
-        ring.length += 1; // from here on it counts, whoever dies
+        ring.length += 1; // from here on the item counts, even if this process dies
         Ok(())
     }
 
@@ -65,8 +65,8 @@ impl Buffer {
     }
 }
 
-/// The guard, or an error: here nobody is killed who holds the lock. (`two_writers` shows what to
-/// do then.)
+/// The guard, or an error: in this example no holder of the lock is killed. (`two_writers` shows
+/// what to do then.)
 fn whole(result: LockResult<MutexGuard<'_, Ring>>) -> Result<MutexGuard<'_, Ring>, Box<dyn Error>> {
     result.map_err(|error: LockError<_>| error.to_string().into())
 }
@@ -104,7 +104,7 @@ fn consume() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The parent. Children that are left when something fails are killed.
+/// The children. Dropping this ends them, also after an error.
 struct Children(Vec<Child>);
 
 impl Children {
@@ -125,12 +125,13 @@ impl Drop for Children {
     }
 }
 
+/// The parent: starts the others, kills a producer, and waits for the rest.
 fn run() -> Result<(), Box<dyn Error>> {
     let buffer = Segment::<Buffer>::anonymous(|_empty| {})?;
     let mut children = Children(vec![]);
     (0..2).try_for_each(|_| children.start(&buffer, "consume"))?;
     until(|| buffer.participants().iter().filter(|p| p.asleep_for.is_some()).count() == 2)?;
-    println!("two consumers sleep: there is nothing");
+    println!("two consumers sleep: the buffer is empty");
 
     children.start(&buffer, "produce one and stop")?;
     until(|| buffer.silent.load(Ordering::SeqCst) == 1)?;
@@ -138,7 +139,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     silent.kill()?;
     silent.wait()?;
     until(|| buffer.ring.lock().is_ok_and(|ring| ring.length == 0))?;
-    println!("a producer was killed between its item and the notification: the item was taken all the same");
+    println!("a producer was killed before its notification: a consumer took the item all the same");
 
     (0..2).try_for_each(|_| children.start(&buffer, "produce"))?;
     let mut producers = children.0.split_off(2);
@@ -152,7 +153,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Waits until it is so, ten seconds at most.
+/// Waits until `is_so` returns true, ten seconds at most.
 fn until(mut is_so: impl FnMut() -> bool) -> Result<(), Box<dyn Error>> {
     for _ in 0..10_000 {
         if is_so() {

@@ -1,6 +1,6 @@
-//! Workers in processes of their own share two connections. One of them is killed while it uses
-//! one: the next to get that connection is told, and resets it. With a semaphore the connection
-//! would be lost for ever.
+//! Permits that come back when their holder dies. Worker processes share two connections. A worker
+//! is killed while it uses one. The next worker that gets this connection learns of it, and resets
+//! the connection. With a semaphore the connection would be lost forever.
 //!
 //! `cargo run --release --example connection_pool`
 
@@ -21,7 +21,7 @@ const QUERIES: u64 = 20;
 #[repr(C)]
 struct Shared {
     pool: PermitPool<CONNECTIONS>,
-    /// What stands for a connection: odd in the middle of a query.
+    /// Each number stands for a connection. It is odd in the middle of a query.
     connections: [AtomicU64; CONNECTIONS],
     answered: AtomicU64,
 }
@@ -66,8 +66,8 @@ fn start(segment: &Segment<Shared>, role: &str) -> Result<Child, Box<dyn Error>>
     Ok(command.spawn()?)
 }
 
-/// A worker: asks its queries, each on a connection of the pool. The victim stops in the middle of
-/// the first.
+/// A worker: makes its queries, each on a connection of the pool. The victim stops in the middle of
+/// its first query.
 fn work(stops: bool) -> Result<(), Box<dyn Error>> {
     let shared = Segment::<Shared>::inherit("pool")?;
     let process = std::process::id();
@@ -82,7 +82,7 @@ fn work(stops: bool) -> Result<(), Box<dyn Error>> {
             );
             connection.store(0, SeqCst);
         }
-        assert_eq!(connection.fetch_add(1, SeqCst) % 2, 0, "somebody else is using this connection");
+        assert_eq!(connection.fetch_add(1, SeqCst) % 2, 0, "another process is using this connection");
         if stops {
             println!("process {process} uses connection {}", permit.index());
             std::io::stdout().flush()?;
@@ -108,13 +108,13 @@ fn until(what: &str, done: impl Fn() -> bool) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The children. Whatever happens, none is left behind.
+/// The children. Dropping this ends them, also after an error.
 struct Workers(Vec<Child>);
 
 impl Drop for Workers {
     fn drop(&mut self) {
         for worker in &mut self.0 {
-            // Those that were waited for have ended, and killing them again does nothing.
+            // A child that was waited for has ended. Killing it again does nothing.
             let _ended = worker.kill().and_then(|()| worker.wait());
         }
     }

@@ -1,5 +1,6 @@
-//! Processes share a table that is dear to make. Whoever needs it first makes it; the others wait
-//! for that one, and for nobody else. The first is killed over it: the next makes it, once.
+//! An initialisation whose process dies. Processes share a table that is expensive to make. The
+//! first process that needs the table makes it; the others wait for that process. The first process
+//! is killed while it makes the table. Then one of the waiters makes it, and the others use that.
 //!
 //! `cargo run --release --example init_once`
 
@@ -9,7 +10,7 @@ use std::process::{Child, Command, ExitCode};
 use std::time::{Duration, Instant};
 
 const READERS: u32 = 4;
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What the processes share.
 #[derive(Shareable)]
@@ -34,7 +35,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// The parent: one that begins, some that wait for it, and a kill.
+/// The parent: starts a process that begins the table and some readers that wait for it, and kills
+/// the first.
 fn run() -> Result<(), Box<dyn Error>> {
     let shared = Segment::<Shared>::anonymous(|_zero| {})?;
     let mut children = Children(vec![]);
@@ -44,18 +46,18 @@ fn run() -> Result<(), Box<dyn Error>> {
         Ok(command.spawn()?)
     };
     children.0.push(start("first")?);
-    shared.begun.wait_timeout(PATIENCE)?;
+    shared.begun.wait_timeout(TIMEOUT)?;
     for number in 1..=READERS {
         children.0.push(start(&number.to_string())?);
     }
     let begin = Instant::now();
     while shared.participants().iter().filter(|p| p.asleep_for.is_some()).count() < READERS as usize {
-        if begin.elapsed() > PATIENCE {
+        if begin.elapsed() > TIMEOUT {
             return Err("the readers do not come".into());
         }
         std::thread::sleep(Duration::from_millis(1));
     }
-    println!("{READERS} readers wait for the first process to make the table; it is killed over it");
+    println!("{READERS} readers wait for the first process to make the table; that process is killed");
     children.0[0].kill()?;
     for reader in &mut children.0[1..] {
         let status = reader.wait()?;
@@ -87,13 +89,13 @@ fn read(number: &str) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The children. Whatever happens, none is left behind.
+/// The children. Dropping this ends them, also after an error.
 struct Children(Vec<Child>);
 
 impl Drop for Children {
     fn drop(&mut self) {
         for child in &mut self.0 {
-            // Those that were waited for have ended, and killing them again does nothing.
+            // A child that was waited for has ended. Killing it again does nothing.
             let _ended = child.kill().and_then(|()| child.wait());
         }
     }

@@ -1,6 +1,6 @@
-//! Two workers and their parent meet at a barrier after each step. One worker is asked to stop
-//! (SIGTERM) while it waits there: it takes its arrival back, tidies up and goes. The barrier is
-//! whole, and a new worker comes in its stead.
+//! A wait that a signal interrupts. Two workers and their parent meet at a barrier after each step.
+//! One worker is asked to stop (SIGTERM) while it waits there. It takes its arrival back, tidies up
+//! and ends. The barrier is not broken, and a new worker takes the place of the old one.
 //!
 //! `cargo run --release --example leave_in_peace`
 
@@ -16,7 +16,7 @@ const WORKERS: usize = 2;
 static STOP: Interrupter = Interrupter::new();
 
 extern "C" fn stop(_signal: i32) {
-    STOP.interrupt(); // a handler may do that
+    STOP.interrupt(); // a signal handler may call this
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -36,7 +36,7 @@ fn run() -> Result<(), Box<dyn Error>> {
 
     until(|| meeting.n_waiting() == WORKERS)?;
     let mut asked = workers.0.remove(0);
-    // SAFETY: sends a signal to a child that was not reaped.
+    // SAFETY: sends a signal to a child that was not waited for.
     unsafe { libc::kill(asked.id() as i32, libc::SIGTERM) };
     println!("worker {} was asked to stop, and ended with {}", asked.id(), asked.wait()?);
     println!("{} wait, and the barrier is broken: {}", meeting.n_waiting(), meeting.is_broken());
@@ -53,15 +53,15 @@ fn start(meeting: &Segment<Barrier>) -> Result<Child, Box<dyn Error>> {
     Ok(command.spawn()?)
 }
 
-/// A worker: a step, and then it waits for the others, until it is asked to stop.
+/// A worker: meets the others after each step, until it is asked to stop.
 fn work() -> Result<(), Box<dyn Error>> {
-    // SAFETY: the handler does what a handler may.
+    // SAFETY: the handler is async-signal-safe.
     unsafe { libc::signal(libc::SIGTERM, stop as extern "C" fn(i32) as libc::sighandler_t) };
     let meeting = Segment::<Barrier>::inherit("meeting")?;
     loop {
         match interruptible_by(&STOP, || meeting.wait()) {
             Ok(_met) => {}
-            Err(WaitError::Interrupted) => return Ok(()), // after whatever is to be put away
+            Err(WaitError::Interrupted) => return Ok(()), // a real worker would tidy up here
             Err(error) => return Err(error.into()),
         }
     }
@@ -78,7 +78,7 @@ fn until(is_so: impl Fn() -> bool) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Ended and reaped, however this program ends.
+/// The children. Dropping this ends them, also after an error.
 struct Workers(Vec<Child>);
 
 impl Drop for Workers {

@@ -1,9 +1,9 @@
-//! Processes that together may send ten requests in a tenth of a second: a parent pours tokens into
-//! a semaphore, children take one for each request. One child is killed while it waits: the tokens
-//! and wakes go to the others.
+//! A semaphore without holders. Several processes together may send ten requests in a tenth of a
+//! second. A parent puts tokens into a semaphore, and the children take one for each request. One
+//! child is killed while it waits. The tokens and wakes go to the others.
 //!
-//! Tokens are used up and never come back, so it is right that nobody holds them: this is what a
-//! semaphore is for.
+//! Tokens are used up and never come back, so nobody needs to hold them. This is what a semaphore
+//! is for.
 //!
 //! `cargo run --release --example rate_limit`
 
@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn run() -> Result<(), Box<dyn Error>> {
-    // Bounded: what nobody used in a quiet time does not pile up to a flood.
+    // Bounded: tokens that nobody takes in a quiet time do not accumulate.
     let segment = Segment::<Shared>::anonymous(|shared| shared.tokens = Semaphore::bounded(BURST, BURST))?;
     let mut senders = Senders(vec![]);
     for _ in 0..SENDERS {
@@ -55,14 +55,14 @@ fn run() -> Result<(), Box<dyn Error>> {
             return Err("the requests were not sent within twenty seconds".into());
         }
         std::thread::sleep(Duration::from_millis(100) / BURST);
-        // An error says that the bucket is full: then nothing is to be added.
+        // An error says that the semaphore has all its tokens. Then this one is not needed.
         let _full = segment.tokens.release();
     }
     println!("{} requests sent, the last in {:.0?}", segment.sent.load(SeqCst), begin.elapsed());
     Ok(())
 }
 
-/// A sender: a token for each request, until it is told to end.
+/// A sender: takes a token for each request, until all requests are sent.
 fn send() -> Result<(), Box<dyn Error>> {
     let shared = Segment::<Shared>::inherit("limit")?;
     while shared.sent.load(SeqCst) < REQUESTS {
@@ -72,7 +72,7 @@ fn send() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The children. Whatever happens, none is left behind.
+/// The children. Dropping this ends them, also after an error.
 struct Senders(Vec<Child>);
 
 impl Drop for Senders {

@@ -1,6 +1,6 @@
-//! A configuration that many processes read all the time and one changes now and then; the one that
-//! changes it is killed in the middle of a change. The readers never see half of it as if it were
-//! whole, nobody hangs, and the next to change it repairs it.
+//! A read-write lock whose writer dies. Many processes read a configuration all the time, and one
+//! changes it now and then. The writer is killed in the middle of a change. No reader takes the
+//! half change for a whole one, nobody hangs, and the next writer repairs the configuration.
 //!
 //! `cargo run --release --example shared_config`
 
@@ -44,7 +44,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// The parent: starts the others, kills the writer, repairs, and has the readers report.
+/// The parent: starts the others, kills the writer, repairs the configuration, and waits until all
+/// readers have seen the repaired one.
 fn run() -> Result<(), Box<dyn Error>> {
     let config = Segment::<Shared>::anonymous(|new| *new.get_mut() = Config { version: 1, low: 10, high: 20 })?;
     let mut children = Children(vec![]);
@@ -52,18 +53,18 @@ fn run() -> Result<(), Box<dyn Error>> {
         children.start(&config, "reader")?;
     }
     let writer = children.start(&config, "writer")?;
-    wait_for_a_byte(&mut children.0[writer], "the writer")?; // it has changed one half
+    wait_for_a_byte(&mut children.0[writer], "the writer")?; // the writer has changed one half
     children.0[writer].kill()?;
     println!("killed the writer (process {}) in the middle of a change", children.0[writer].id());
 
-    // Readers are told as well as writers, for as long as nobody has repaired it.
-    let Err(LockError::OwnerDied(seen)) = config.read() else { return Err("a reader was not told".into()) };
-    println!("a reader sees low {} high {}, and is told not to believe it", seen.guard().low, seen.guard().high);
+    // Until somebody has repaired the data, readers get this error, too.
+    let Err(LockError::OwnerDied(seen)) = config.read() else { return Err("a reader got no error".into()) };
+    println!("a reader sees low {} high {}, with an error: OwnerDied", seen.guard().low, seen.guard().high);
     drop(seen);
 
     let mut guard = match config.write() {
         Err(LockError::OwnerDied(left)) => left.into_guard(),
-        Ok(_) => return Err("the next writer was not told".into()),
+        Ok(_) => return Err("the next writer got no error".into()),
         Err(other) => return Err(other.to_string().into()),
     };
     if !guard.is_valid() {
@@ -71,54 +72,54 @@ fn run() -> Result<(), Box<dyn Error>> {
     }
     guard.version += 1;
     guard.mark_consistent();
-    // From here on others read, too, and nobody writes before us.
+    // From here on others can read, too. No other writer comes in between.
     let repaired = RwLockWriteGuard::downgrade(guard);
     println!("repaired: version {} low {} high {}", repaired.version, repaired.low, repaired.high);
     drop(repaired);
 
     for reader in &mut children.0[..READERS] {
-        wait_for_a_byte(reader, "a reader")?; // it has seen the repaired one
+        wait_for_a_byte(reader, "a reader")?; // the reader has seen the repaired configuration
         let status = reader.wait()?;
         if !status.success() {
             return Err(format!("a reader ended with {status}").into());
         }
     }
-    println!("all {READERS} readers have read the repaired one, and none was fooled");
+    println!("all {READERS} readers have read the repaired configuration, and no half change without an error");
     Ok(())
 }
 
-/// Reads until it has seen the repaired configuration. What it is told not to believe, it does not
-/// use.
+/// A reader: reads until it has seen the repaired configuration. It does not use data that come
+/// with an error.
 fn read() -> Result<(), Box<dyn Error>> {
     let config = Segment::<Shared>::inherit("config")?;
     let begin = Instant::now();
     while begin.elapsed() < Duration::from_secs(20) {
         match config.read() {
-            Ok(config) if !config.is_valid() => return Err("half a change, and nobody said so".into()),
+            Ok(config) if !config.is_valid() => return Err("half a change, without an error".into()),
             Ok(config) if config.version > 1 => {
                 drop(config);
-                return tell_the_parent();
+                return signal_the_parent();
             }
             Ok(_) => {}
-            Err(LockError::OwnerDied(_)) => std::thread::yield_now(), // somebody will repair it
+            Err(LockError::OwnerDied(_)) => std::thread::yield_now(), // the parent will repair it
             Err(other) => return Err(other.to_string().into()),
         }
     }
     Err("nobody has repaired the configuration".into())
 }
 
-/// Raises both limits, but is killed after the first.
+/// The writer: is to raise both limits, and is killed after the first.
 fn change_and_stop_halfway() -> Result<(), Box<dyn Error>> {
     let config = Segment::<Shared>::inherit("config")?;
     let mut config = config.write().map_err(|error| error.to_string())?;
     config.low = 110;
-    tell_the_parent()?;
+    signal_the_parent()?;
     loop {
         std::thread::park(); // until SIGKILL
     }
 }
 
-fn tell_the_parent() -> Result<(), Box<dyn Error>> {
+fn signal_the_parent() -> Result<(), Box<dyn Error>> {
     let mut output = std::io::stdout();
     output.write_all(b".")?;
     Ok(output.flush()?)
@@ -130,11 +131,11 @@ fn wait_for_a_byte(child: &mut Child, who: &str) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The children. Whatever happens, none is left behind.
+/// The children. Dropping this ends them, also after an error.
 struct Children(Vec<Child>);
 
 impl Children {
-    /// Starts one in a role, and gives its place in the list.
+    /// Starts a child in a role. Returns its place in the list.
     fn start(&mut self, config: &Segment<Shared>, role: &str) -> Result<usize, Box<dyn Error>> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg(role).stdout(Stdio::piped());
@@ -147,7 +148,7 @@ impl Children {
 impl Drop for Children {
     fn drop(&mut self) {
         for child in &mut self.0 {
-            // Those that were waited for have ended, and killing them again does nothing.
+            // A child that was waited for has ended. Killing it again does nothing.
             let _ended = child.kill().and_then(|()| child.wait());
         }
     }

@@ -1,6 +1,6 @@
-//! Workers in processes of their own start at the same moment, work in rounds, and meet after each.
-//! One is killed in the middle: the others learn who is missing within a moment, agree to go on
-//! without it, and finish. Python's workers would wait for ever.
+//! A barrier whose member dies. Worker processes start at the same moment, work in rounds, and meet
+//! after each round. One worker is killed in the middle. The others learn at once which worker
+//! died, go on without it, and finish. With Python's barrier they would wait forever.
 //!
 //! `cargo run --release --example start_together`
 
@@ -11,22 +11,22 @@ use std::time::{Duration, Instant};
 
 const WORKERS: usize = 4;
 const ROUNDS: u32 = 5;
-/// Nothing here takes as long.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Every wait here is much shorter.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What the processes share.
 #[derive(Shareable)]
 #[repr(C)]
 struct Shared {
-    /// The parent says: now.
+    /// Set by the parent: all begin.
     start: Event,
-    /// A worker says: I was told of the death.
-    told: Event,
-    /// Where all workers and the parent meet before the start.
+    /// Set by a worker that has learnt of the death.
+    noticed: Event,
+    /// All workers and the parent meet here before the start.
     ready: Barrier<{ WORKERS + 1 }>,
-    /// Where the workers meet after each round.
+    /// The workers meet here after each round.
     round: Barrier<WORKERS>,
-    /// Where those who are left meet: one fewer.
+    /// The workers that are left, one fewer, meet here.
     rest: Barrier<{ WORKERS - 1 }>,
 }
 
@@ -53,15 +53,15 @@ fn run() -> Result<(), Box<dyn Error>> {
         shared.pass_to(command.arg(number.to_string()), "workers")?;
         workers.0.push(command.spawn()?);
     }
-    shared.ready.wait_timeout(PATIENCE)?;
+    shared.ready.wait_timeout(TIMEOUT)?;
     println!("all {WORKERS} workers are there: start");
     shared.start.set()?;
 
     std::thread::sleep(Duration::from_millis(60));
     workers.0[0].kill()?;
     let killed = Instant::now();
-    shared.told.wait_timeout(PATIENCE)?;
-    println!("worker 1 was killed; the others knew {:?} later", killed.elapsed());
+    shared.noticed.wait_timeout(TIMEOUT)?;
+    println!("worker 1 was killed; another worker knew {:?} later", killed.elapsed());
 
     for (index, worker) in workers.0.iter_mut().enumerate().skip(1) {
         let status = worker.wait()?;
@@ -73,42 +73,42 @@ fn run() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A worker. It declares that it will come to each meeting: so its death is noticed while it works,
-/// too.
+/// A worker. It joins the barrier: it declares that it will come to each meeting. So its death is
+/// also noticed while it works.
 fn work(number: &str) -> Result<(), Box<dyn Error>> {
     let shared = Segment::<Shared>::inherit("workers")?;
     let all = shared.round.join()?;
-    shared.ready.wait_timeout(PATIENCE)?;
-    shared.start.wait_timeout(PATIENCE)?;
+    shared.ready.wait_timeout(TIMEOUT)?;
+    shared.start.wait_timeout(TIMEOUT)?;
     let mut one_is_missing = false;
     for round in 1..=ROUNDS {
         std::thread::sleep(Duration::from_millis(30)); // the work
         if !one_is_missing {
-            match all.wait_timeout(PATIENCE) {
+            match all.wait_timeout(TIMEOUT) {
                 Ok(met) if met.is_leader() => println!("round {round}: all met"),
                 Ok(_) => {}
                 Err(WaitError::Broken { died: Some(dead) }) => {
-                    shared.told.set()?;
+                    shared.noticed.set()?;
                     println!("worker {number}, round {round}: participant {dead} died, going on without it");
                     one_is_missing = true;
                 }
                 Err(error) => return Err(error.into()),
             }
         }
-        if one_is_missing && shared.rest.wait_timeout(PATIENCE)?.is_leader() {
+        if one_is_missing && shared.rest.wait_timeout(TIMEOUT)?.is_leader() {
             println!("round {round}: the rest met");
         }
     }
     Ok(())
 }
 
-/// The children. Whatever happens, none is left behind.
+/// The children. Dropping this ends them, also after an error.
 struct Workers(Vec<Child>);
 
 impl Drop for Workers {
     fn drop(&mut self) {
         for worker in &mut self.0 {
-            // Those that were waited for have ended, and killing them again does nothing.
+            // A child that was waited for has ended. Killing it again does nothing.
             let _ended = worker.kill().and_then(|()| worker.wait());
         }
     }

@@ -1,7 +1,8 @@
-//! Two processes that have nothing in common but the path of a socket share a segment. The desk
-//! makes it, without a name, and sends it to whoever connects. The customer asks and is answered
-//! through it, without another byte over the socket. Then the customer is killed with the lock in
-//! its hands: the desk is told at once, and by which process.
+//! A segment that is sent over a socket. Two processes share nothing but the path of the socket.
+//! The desk makes a segment without a name, and sends it to the customer that connects. The
+//! customer's question and the desk's answer go through the segment; the socket is not used again.
+//! Then the customer dies while it holds the lock. The desk learns at once that it died, and which
+//! process it was.
 //!
 //! `cargo run --release --example strangers`
 
@@ -12,8 +13,8 @@ use std::path::Path;
 use std::process::{Child, Command, ExitCode};
 use std::time::{Duration, Instant};
 
-/// Nothing here takes as long.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Every wait here is much shorter.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the two share.
 #[derive(Shareable)]
@@ -57,11 +58,11 @@ fn run() -> Result<(), Box<dyn Error>> {
     let mut both = Children(vec![start("desk")?, start("customer")?]);
     let begin = Instant::now();
     loop {
-        // The customer dies, as is planned. What counts is what the desk makes of it.
+        // The customer dies as planned. The desk's status is the result.
         match both.0[0].try_wait()? {
             Some(status) if status.success() => return Ok(()),
             Some(status) => return Err(format!("the desk ended with {status}").into()),
-            None if begin.elapsed() > 2 * PATIENCE => return Err("the desk does not end".into()),
+            None if begin.elapsed() > 2 * TIMEOUT => return Err("the desk does not end".into()),
             None => std::thread::sleep(Duration::from_millis(5)),
         }
     }
@@ -73,7 +74,7 @@ fn sit_at_the_desk(path: &Path) -> Result<(), Box<dyn Error>> {
     let (customer, _) = socket.accept()?;
     shared.send_to(&customer)?;
 
-    shared.asked.wait_timeout(PATIENCE)?;
+    shared.asked.wait_timeout(TIMEOUT)?;
     shared.asked.clear();
     {
         let mut order = shared.order.lock().map_err(|error| error.to_string())?;
@@ -82,11 +83,11 @@ fn sit_at_the_desk(path: &Path) -> Result<(), Box<dyn Error>> {
     }
     shared.answered.set()?;
 
-    shared.asked.wait_timeout(PATIENCE)?; // over this order the customer dies
-    match shared.order.try_lock_for(PATIENCE) {
+    shared.asked.wait_timeout(TIMEOUT)?; // the customer dies during this order
+    match shared.order.try_lock_for(TIMEOUT) {
         Err(LockError::OwnerDied(left)) => {
             let who = left.by().and_then(|id| shared.participant(id)).ok_or("nobody knows who died")?;
-            println!("desk: process {} died over an order of {} pieces", who.process_id, left.guard().pieces);
+            println!("desk: process {} died during an order of {} pieces", who.process_id, left.guard().pieces);
             left.into_guard().mark_consistent();
             Ok(())
         }
@@ -97,40 +98,40 @@ fn sit_at_the_desk(path: &Path) -> Result<(), Box<dyn Error>> {
 
 fn buy(path: &Path) -> Result<(), Box<dyn Error>> {
     let desk = connect(path)?;
-    desk.set_read_timeout(Some(PATIENCE))?;
+    desk.set_read_timeout(Some(TIMEOUT))?;
     let shared = Segment::<Counter>::receive_from(&desk)?;
-    drop(desk); // it is needed no more
+    drop(desk); // the socket is not needed any more
 
     shared.order.lock().map_err(|error| error.to_string())?.pieces = 3;
     shared.asked.set()?;
-    shared.answered.wait_timeout(PATIENCE)?;
+    shared.answered.wait_timeout(TIMEOUT)?;
     println!("customer {}: so {} it is", std::process::id(), shared.order.lock().map_err(|e| e.to_string())?.price);
 
     let mut order = shared.order.lock().map_err(|error| error.to_string())?;
     order.pieces = 4;
     shared.asked.set()?;
-    std::process::abort(); // with the lock, as a crash would
+    std::process::abort(); // as in a crash, while this process holds the lock
 }
 
-/// The desk may not have opened yet.
+/// Connects to the desk, which may not have opened its socket yet.
 fn connect(path: &Path) -> Result<UnixStream, Box<dyn Error>> {
     let begin = Instant::now();
     loop {
         match UnixStream::connect(path) {
             Ok(stream) => return Ok(stream),
-            Err(error) if begin.elapsed() > PATIENCE => return Err(error.into()),
+            Err(error) if begin.elapsed() > TIMEOUT => return Err(error.into()),
             Err(_) => std::thread::sleep(Duration::from_millis(5)),
         }
     }
 }
 
-/// The two processes. Whatever happens, none is left behind.
+/// The two processes. Dropping this ends them, also after an error.
 struct Children(Vec<Child>);
 
 impl Drop for Children {
     fn drop(&mut self) {
         for child in &mut self.0 {
-            // One that was waited for has ended, and killing it again does nothing.
+            // A child that was waited for has ended. Killing it again does nothing.
             let _ended = child.kill().and_then(|()| child.wait());
         }
     }

@@ -1,7 +1,7 @@
-//! Two processes write to one file under one lock: the classic first example of Python's
-//! `multiprocessing`, one by `with lock:`, the other by `lock.acquire()` and `lock.release()`. Each
-//! takes the lock once, and writes ten lines. And what happens when one of them is killed in the
-//! middle of a line.
+//! Two processes write to one file under one lock, as in the first example of Python's
+//! `multiprocessing`. One uses a guard (Python's `with lock:`), the other `lock.acquire()` and
+//! `lock.release()`. Each takes the lock once, and writes ten lines. With `--kill-first` the first
+//! writer is killed in the middle of a line.
 //!
 //! `cargo run --release --example two_writers -- --help`
 
@@ -19,21 +19,21 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Writers in processes of their own append lines to one file under one shared lock.
+/// Several processes append lines to one file under one shared lock.
 ///
-/// Each writer takes the lock once for all its lines: they stand together in the file.
+/// Each writer takes the lock once for all its lines, so its lines stand together in the file.
 #[derive(Parser)]
 #[command(name = "two_writers", version)]
 struct Arguments {
     /// The file to write [default: a new file in the temporary directory]
     file: Option<PathBuf>,
-    /// Lines of each writer
+    /// Number of lines of each writer
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     lines: u32,
     /// Number of writers
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=200))]
     writers: u32,
-    /// Take the lock for each line anew: lines of all writers mix, and each is whole
+    /// Take the lock again for each line: the writers' lines mix, but each line is whole
     #[arg(long)]
     lock_per_line: bool,
     /// Write the writer's number and the line's number into each line
@@ -55,7 +55,7 @@ struct Arguments {
 #[repr(C)]
 struct Shared {
     file: Lock,
-    /// When the first writer was killed, nanoseconds of the monotonic clock; 0: it was not.
+    /// When the first writer was killed, in nanoseconds of the monotonic clock. 0: it was not.
     killed_at: AtomicU64,
 }
 
@@ -94,7 +94,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         segment.pass_to(&mut command, "writers")?;
         let mut writer = command.spawn()?;
         if first_to_die {
-            // The others begin when it holds the lock and has written half a line.
+            // The other writers begin when the first holds the lock and has written half a line.
             wait_for_half_a_line(&mut writer)?;
         }
         writers.0.push(writer);
@@ -118,7 +118,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if failed.is_empty() { Ok(()) } else { Err(failed.join("; ").into()) }
 }
 
-/// Makes the file, which must not exist unless `--force` was given.
+/// Makes the file. Without `--force` it must not exist yet.
 fn new_file(arguments: &Arguments) -> Result<PathBuf, Box<dyn Error>> {
     let path = match &arguments.file {
         Some(path) => path.clone(),
@@ -157,13 +157,13 @@ fn wait_for_a_sleeper(segment: &Segment<Shared>, writers: u32) -> Result<(), Box
     Ok(())
 }
 
-/// The children. Whatever happens, none is left behind.
+/// The children. Dropping this ends them, also after an error.
 struct Writers(Vec<Child>);
 
 impl Drop for Writers {
     fn drop(&mut self) {
         for writer in &mut self.0 {
-            // Those that were waited for have ended, and killing them again does nothing.
+            // A child that was waited for has ended. Killing it again does nothing.
             let _ended = writer.kill().and_then(|()| writer.wait());
         }
     }
@@ -173,7 +173,7 @@ fn now() -> u64 {
     Linux::now().as_nanos() as u64
 }
 
-/// A writer: odd ones lock by a guard, even ones acquire and release.
+/// A writer. Writers with odd numbers lock by a guard, the others acquire and release.
 fn write_as(number: u32, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let path = arguments.file.as_ref().ok_or("a writer needs a file")?;
     let shared = Segment::<Shared>::inherit("writers")?;
@@ -185,7 +185,7 @@ fn write_as(number: u32, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// Does something while it holds the lock. If the last holder has died, mends the file first.
+/// Calls `act` while it holds the lock. If the last holder has died, it first repairs the file.
 fn with_the_lock(
     number: u32,
     shared: &Shared,
@@ -232,8 +232,8 @@ fn write(number: u32, line: u32, arguments: &Arguments) -> Result<(), Box<dyn Er
     append(path, &text, arguments.kill_first && line == 2.min(arguments.lines))
 }
 
-/// Appends one line, in two steps, so that a lock is really needed. If told so, stops after the
-/// first for ever.
+/// Appends one line in two steps, so that the lock is really needed. With `stop_in_the_middle` it
+/// stops after the first step, forever.
 fn append(path: &Path, text: &str, stop_in_the_middle: bool) -> Result<(), Box<dyn Error>> {
     let mut file = OpenOptions::new().append(true).open(path)?;
     let (first, second) = text.split_at(text.len() / 2);
@@ -251,7 +251,7 @@ fn append(path: &Path, text: &str, stop_in_the_middle: bool) -> Result<(), Box<d
     Ok(())
 }
 
-/// Cuts off the line that the dead left torn, and tells of it.
+/// Cuts off the torn line that the dead writer has left, and reports it.
 fn mend(path: &Path, number: u32, dead: Option<outlive::Id>, shared: &Shared) -> Result<(), Box<dyn Error>> {
     let since = Duration::from_nanos(now().saturating_sub(shared.killed_at.load(Ordering::SeqCst)));
     let mut file = OpenOptions::new().read(true).write(true).open(path)?;
@@ -265,7 +265,7 @@ fn mend(path: &Path, number: u32, dead: Option<outlive::Id>, shared: &Shared) ->
     Ok(())
 }
 
-/// The length of the file up to and with its last newline.
+/// The length of the file up to and including its last newline.
 fn whole_lines(file: &mut File) -> Result<u64, Box<dyn Error>> {
     let mut text = vec![];
     file.seek(SeekFrom::Start(0))?;
