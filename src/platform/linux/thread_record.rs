@@ -112,7 +112,7 @@ impl ThreadRecord {
         // SAFETY: only returns a number.
         let ticks = u64::try_from(unsafe { libc::sysconf(libc::_SC_CLK_TCK) }).ok().filter(|ticks| *ticks != 0)?;
         let start = Duration::from_secs(start / ticks) + Duration::from_secs(start % ticks) / ticks as u32;
-        Some(super::futex::now_since_boot().saturating_sub(start)) // the clock of the start in /proc
+        Some(super::futex::now_since_boot().saturating_sub(start)) // the clock of /proc's start
     }
 
     /// Whether the ids belong to our PID namespace.
