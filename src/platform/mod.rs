@@ -64,7 +64,7 @@ pub const WAKE_AT_DEATH: u32 = 0x8000_0000;
 /// (`FUTEX_TID_MASK`).
 pub const OWNER: u32 = 0x3fff_ffff;
 
-/// A 32-bit atomic that can be waited on. The methods are those of
+/// A 32-bit atomic on which a thread can wait. Methods without a description are those of
 /// [`core::sync::atomic::AtomicU32`].
 #[allow(missing_docs)] // the standard library's names and meaning
 pub trait Word: Debug + Send + Sync {

@@ -33,7 +33,7 @@ pub use thread_record::ThreadRecord;
 pub(crate) use thread_record::{Myself, Sight, thread_has_ended, thread_id};
 
 use super::{Expect, Lifeline, Platform, Word, Word64};
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, compiler_fence};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use core::time::Duration;
 
 /// Linux with glibc or musl. See the [module](self).
@@ -94,7 +94,7 @@ impl Word for AtomicU32 {
     ) -> Result<u32, u32> {
         let result = Self::compare_exchange(self, current, new, Ordering::SeqCst, failure);
         if result.is_ok() {
-            compiler_fence(Ordering::SeqCst);
+            core::sync::atomic::compiler_fence(Ordering::SeqCst);
         }
         result
     }
@@ -102,7 +102,7 @@ impl Word for AtomicU32 {
     #[inline(always)]
     fn swap_then_fence(&self, value: u32, _order: Ordering) -> u32 {
         let was = Self::swap(self, value, Ordering::SeqCst);
-        compiler_fence(Ordering::SeqCst);
+        core::sync::atomic::compiler_fence(Ordering::SeqCst);
         was
     }
 }
