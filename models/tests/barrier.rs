@@ -462,24 +462,24 @@ outlive_models::models! { with_loom, Loom, "loom",
     an_action_is_run_once_before_all_are_released: |n| with_an_action::<B, 2>().victims(&[0, 1]).spurious().holds(n);
     more_threads_than_parties_get_through_one_by_one:
         |n| too_many::<B, 3>().victims(&[0]).preemptions(1).holds(n);
-    one_that_needs_no_place_passes_one_that_acts: |n| too_many::<B, 1>().victims(&[0, 1]).holds(n);
+    a_party_without_a_place_passes_one_that_runs_an_action: |n| too_many::<B, 1>().victims(&[0, 1]).holds(n);
     of_one_party_each_meets_alone: |n| too_many::<B, 0>().victims(&[0]).holds(n);
     a_newcomer_is_not_judged_dead: |n| a_newcomer_joins::<B>().executions(40_000).holds(n);
     a_newcomer_is_not_forgiven: |n| a_reset_beside_a_newcomer::<B>().holds(n);
-    who_was_told_is_no_cause: |n| who_was_told_dies::<B>().holds(n);
-    who_gave_up_is_no_cause: |n| a_runner_gives_up::<B>().holds(n);
+    a_death_after_the_answer_is_no_cause: |n| who_was_told_dies::<B>().holds(n);
+    a_runner_that_gave_up_and_died_is_no_cause: |n| a_runner_gives_up::<B>().holds(n);
     a_reset_comes_to_an_end: |n| a_reset_beside_a_member::<B>().holds(n);
     two_supervisors_split_no_verdict: |n| supervisors_reset::<B, 4>().preemptions(1).holds(n);
     without_a_wake_a_follower_hangs: |n| all_meet::<B, 2>().broken(no_wake()).fails(n);
-    one_that_withdraws_comes_again: |n| one_is_interrupted::<B, 2>().victims(&[0, 1]).executions(1_500).holds(n);
-    one_that_withdraws_is_not_counted: |n| one_goes_away::<B>().victims(&[0, 1]).executions(1_500).holds(n);
-    nobody_withdraws_from_an_action: |n| one_is_interrupted_at_an_action::<B>().victims(&[0, 1]).executions(1_500).holds(n);
-    one_that_withdraws_leaves_its_place_to_another: |n| one_leaves_its_place::<B>().holds(n);
+    an_interrupted_party_comes_again: |n| one_is_interrupted::<B, 2>().victims(&[0, 1]).executions(1_500).holds(n);
+    an_interrupted_party_is_not_counted: |n| one_goes_away::<B>().victims(&[0, 1]).executions(1_500).holds(n);
+    an_interruption_does_not_end_a_wait_for_the_action: |n| one_is_interrupted_at_an_action::<B>().victims(&[0, 1]).executions(1_500).holds(n);
+    an_interrupted_party_leaves_its_place_to_another: |n| one_leaves_its_place::<B>().holds(n);
     a_trip_publishes: |n| all_meet::<B, 2>().broken(no_release()).fails(n);
     a_trip_acquires: |n| all_meet::<B, 2>().broken(no_acquire()).fails(n);
     watching_nobody_hangs:
         |n| all_meet::<B, 2>().victims(&[0]).broken(Broken { most_words: Some(2), ..Broken::default() }).fails(n);
-    a_look_before_the_collection_hangs:
+    a_check_before_the_collection_hangs:
         |n| all_meet::<B, 2>().victims(&[0, 1]).broken(Broken { late_collection: true, ..Broken::default() }).fails(n);
 }
 
@@ -491,8 +491,8 @@ outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     an_action_is_run_once_before_all_are_released: |n| with_an_action::<B, 3>().victims(&[0, 1]).holds(n);
     more_threads_than_parties_get_through_one_by_one:
         |n| too_many::<B, 3>().victims(&[0, 1]).first_phase().holds(n);
-    one_that_needs_no_place_passes_one_that_acts: |n| too_many::<B, 1>().victims(&[0, 1]).holds(n);
-    one_that_withdraws_comes_again: |n| one_is_interrupted::<B, 3>().victims(&[0, 1]).holds(n);
-    nobody_withdraws_from_an_action: |n| one_is_interrupted_at_an_action::<B>().victims(&[0, 1]).executions(1_500).holds(n);
-    one_that_withdraws_leaves_its_place_to_another: |n| one_leaves_its_place::<B>().victims(&[1]).holds(n);
+    a_party_without_a_place_passes_one_that_runs_an_action: |n| too_many::<B, 1>().victims(&[0, 1]).holds(n);
+    an_interrupted_party_comes_again: |n| one_is_interrupted::<B, 3>().victims(&[0, 1]).holds(n);
+    an_interruption_does_not_end_a_wait_for_the_action: |n| one_is_interrupted_at_an_action::<B>().victims(&[0, 1]).executions(1_500).holds(n);
+    an_interrupted_party_leaves_its_place_to_another: |n| one_leaves_its_place::<B>().victims(&[1]).holds(n);
 }

@@ -466,22 +466,22 @@ fn collecting_late<B: Backend>() -> Explore<B, (Buffer<B>, Word<B>)> {
 }
 
 outlive_models::models! { with_loom, Loom, "loom",
-    a_wake_that_finds_nobody_costs_nobody_a_notification: |n| left_by_another::<B>().victims(&[0, 1]).spurious().holds(n);
+    a_wake_that_finds_nobody_loses_no_notification: |n| left_by_another::<B>().victims(&[0, 1]).spurious().holds(n);
     two_items_find_two_takers: |n| two_items::<B>().holds(n);
     two_items_find_two_takers_whoever_dies: |n| two_items::<B>().victims(&[0, 2]).preemptions(1).spurious().holds(n);
     notified_under_the_lock_whoever_dies: |n| two_items_at_once::<B>().victims(&[0, 2]).preemptions(1).holds(n);
     the_first_phase_changes_nothing: |n| two_items::<B>().victims(&[2]).preemptions(1).first_phase().holds(n);
     all_are_notified_whoever_dies: |n| one_for_all::<B>().victims(&[0, 2]).preemptions(1).holds(n);
     any_two_may_die: |n| one_for_all::<B>().victims(&[0, 2]).pairs().holds(n);
-    who_gives_up_leaves_the_notification: |n| one_gives_up::<B>().victims(&[2]).holds(n);
-    who_is_interrupted_leaves_the_notification: |n| one_is_interrupted::<B>().victims(&[2]).executions(1_000).holds(n);
-    who_was_not_notified_is_not_told_so: |n| nobody_notifies::<B>().victims(&[1]).holds(n);
-    as_many_are_told_as_were_notified: |n| one_is_told::<B>().spurious().holds(n);
-    no_more_are_told_than_were_notified_whoever_dies: |n| one_is_told::<B>().victims(&[0, 2]).preemptions(1).holds(n);
-    who_is_awake_is_notified_as_well: |n| two_are_told_one_by_one::<B>().holds(n);
-    tickets_of_too_many_are_not_kept: |n| more_are_asked_for_than_wait::<B>().holds(n);
-    who_is_woken_without_the_lock_held_finds_the_ticket: |n| told_without_the_lock::<B>().holds(n);
-    a_lock_held_three_times_is_given_back_whole: |n| held_three_times::<B>().victims(&[0, 1]).spurious().holds(n);
+    a_waiter_that_times_out_takes_no_notification: |n| one_gives_up::<B>().victims(&[2]).holds(n);
+    an_interrupted_waiter_takes_no_notification: |n| one_is_interrupted::<B>().victims(&[2]).executions(1_000).holds(n);
+    no_wait_returns_notified_without_a_notification: |n| nobody_notifies::<B>().victims(&[1]).holds(n);
+    one_notification_ends_one_wait: |n| one_is_told::<B>().spurious().holds(n);
+    one_notification_ends_at_most_one_wait_whoever_dies: |n| one_is_told::<B>().victims(&[0, 2]).preemptions(1).holds(n);
+    a_waiter_that_is_already_awake_is_notified_too: |n| two_are_told_one_by_one::<B>().holds(n);
+    surplus_notifications_are_not_kept: |n| more_are_asked_for_than_wait::<B>().holds(n);
+    a_waiter_notified_without_the_lock_held_finds_its_ticket: |n| told_without_the_lock::<B>().holds(n);
+    a_lock_held_three_times_is_released_whole: |n| held_three_times::<B>().victims(&[0, 1]).spurious().holds(n);
     clearing_waiters_without_fresh_loses_a_wake: |n| without_fresh::<B>().fails(n);
     without_the_cascade_one_stays_asleep:
         |n| one_for_all::<B>().victims(&[2]).broken(Broken { no_cascade: true, ..Broken::default() }).fails(n);
@@ -491,7 +491,7 @@ outlive_models::models! { with_loom, Loom, "loom",
 outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     two_items_find_two_takers_whoever_dies: |n| two_items::<B>().victims(&[0, 2]).spurious().holds(n);
     all_are_notified_whoever_dies: |n| one_for_all::<B>().victims(&[0, 2]).first_phase().holds(n);
-    who_gives_up_leaves_the_notification: |n| one_gives_up::<B>().holds(n);
-    who_is_interrupted_leaves_the_notification: |n| one_is_interrupted::<B>().holds(n);
-    as_many_are_told_as_were_notified: |n| one_is_told::<B>().spurious().holds(n);
+    a_waiter_that_times_out_takes_no_notification: |n| one_gives_up::<B>().holds(n);
+    an_interrupted_waiter_takes_no_notification: |n| one_is_interrupted::<B>().holds(n);
+    one_notification_ends_one_wait: |n| one_is_told::<B>().spurious().holds(n);
 }

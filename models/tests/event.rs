@@ -276,16 +276,16 @@ outlive_models::models! { with_loom, Loom, "loom",
     all_are_released_whoever_dies: |n| all_are_released::<B>().victims(&[0, 1, 2]).spurious().holds(n);
     all_are_released_with_the_first_phase: |n| all_are_released::<B>().victims(&[0, 1]).first_phase().holds(n);
     any_two_may_die: |n| set_then_clear::<B>().victims(&[0, 1]).pairs().holds(n);
-    who_is_there_is_released_though_cleared_at_once: |n| set_then_clear::<B>().victims(&[0, 1]).holds(n);
+    waiters_are_released_even_if_it_is_cleared_at_once: |n| set_then_clear::<B>().victims(&[0, 1]).holds(n);
     a_timeout_loses_no_set_whoever_dies: |n| one_times_out::<B>().victims(&[0, 2]).preemptions(1).holds(n);
     an_interruption_loses_no_set: |n| one_is_interrupted::<B>().victims(&[0, 2]).preemptions(1).executions(1_000).holds(n);
     a_set_releases_one_whoever_dies: |n| two_set_and_two_wait::<B>().victims(&[2]).preemptions(1).holds(n);
     a_set_hands_on: |n| one_hands_on::<B>().spurious().holds(n);
     a_set_is_seen_by_the_clear_after_it: |n| set_again::<B>().holds(n);
-    a_set_is_seen_by_whom_it_releases: |n| set_again_and_taken::<B>().holds(n);
+    a_set_is_seen_by_the_waiter_that_it_releases: |n| set_again_and_taken::<B>().holds(n);
     a_clear_passes_on_what_was_published: |n| read_after_a_clear::<B>().victims(&[0, 1]).holds(n);
-    who_only_looks_acquires: |n| two_only_look::<B>().holds(n);
-    who_only_tries_acquires: |n| one_only_tries::<B>().holds(n);
+    a_check_of_an_auto_reset_event_acquires: |n| two_only_look::<B>().holds(n);
+    a_try_acquires: |n| one_only_tries::<B>().holds(n);
     a_set_publishes: |n| one_hands_on::<B>().broken(no_release()).fails(n);
     a_wait_acquires: |n| one_hands_on::<B>().broken(no_acquire()).fails(n);
     a_set_again_publishes: |n| set_again::<B>().broken(no_release()).fails(n);
@@ -298,7 +298,7 @@ outlive_models::models! { with_loom, Loom, "loom",
 
 outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     all_are_released_whoever_dies: |n| all_are_released::<B>().victims(&[0, 1]).holds(n);
-    who_is_there_is_released_though_cleared_at_once: |n| set_then_clear::<B>().victims(&[0, 1]).holds(n);
+    waiters_are_released_even_if_it_is_cleared_at_once: |n| set_then_clear::<B>().victims(&[0, 1]).holds(n);
     a_set_releases_one_whoever_dies: |n| two_set_and_two_wait::<B>().victims(&[0, 2]).spurious().holds(n);
     a_timeout_loses_no_set_whoever_dies: |n| one_times_out::<B>().victims(&[0, 2]).first_phase().holds(n);
     an_interruption_loses_no_set: |n| one_is_interrupted::<B>().victims(&[0, 2]).holds(n);

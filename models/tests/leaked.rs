@@ -420,24 +420,24 @@ fn a_lock_that_may_leak<B: Backend, const WRITES: bool, const IS_READ: bool>() -
 
 outlive_models::models! { with_loom, Loom, "loom",
     a_leaked_hold_is_given_to_nobody: |n| a_mutex::<B, 3>().victims(&[0, 1]).executions(2_000).holds(n);
-    a_thread_that_ends_without_a_word_gives_its_hold_away: |n| a_mutex_without_a_word::<B>().fails(n);
+    a_thread_that_does_not_announce_its_leak_loses_its_hold: |n| a_mutex_without_a_word::<B>().fails(n);
     a_leaked_hold_is_given_when_its_process_ends: |n| a_process_that_ends::<B, 2>().victims(&[0]).holds(n);
     a_lock_without_data_stays_held_and_can_be_released: |n| a_lock_without_data::<B>().victims(&[1]).holds(n);
     a_lock_without_data_is_given_when_its_process_ends:
         |n| a_lock_whose_process_ends::<B>().victims(&[1]).executions(1_500).holds(n);
-    whoever_sleeps_is_told_that_the_process_has_ended: |n| a_sleeper_beside_the_leaked::<B>().holds(n);
+    a_sleeper_learns_that_the_process_has_ended: |n| a_sleeper_beside_the_leaked::<B>().holds(n);
     a_thread_whose_marks_are_lost_has_leaked_all_the_same: |n| an_end_without_marks::<B>().holds(n);
     a_leaked_write_guard_keeps_all_out: |n| a_writer::<B, 3>().victims(&[1]).executions(1_500).holds(n);
     a_leaked_read_guard_keeps_writers_out: |n| a_reader::<B, 3>().victims(&[1]).executions(1_500).holds(n);
-    who_reads_beside_a_leaked_read_guard_leaves_it_there: |n| a_reader_beside_a_leaked_one::<B>().victims(&[1]).holds(n);
+    a_reader_beside_a_leaked_read_guard_leaves_it_there: |n| a_reader_beside_a_leaked_one::<B>().victims(&[1]).holds(n);
     a_late_heir_is_given_no_leaked_hold: |n| a_mutex_of_one_that_comes_round::<InOne>().holds(n);
     a_late_writer_is_given_no_leaked_hold: |n| a_writer_that_comes_round::<InOne>().holds(n);
-    whoever_locks_is_refused_because_of_nobody_who_lives: |n| a_mutex_that_may_leak::<B, false>().holds(n);
-    whoever_tries_is_refused_because_of_nobody_who_lives: |n| a_mutex_that_may_leak::<B, true>().holds(n);
-    a_writer_is_refused_because_of_no_living_writer: |n| a_lock_that_may_leak::<B, true, false>().holds(n);
-    a_writer_is_refused_because_of_no_living_reader: |n| a_lock_that_may_leak::<B, true, true>().holds(n);
-    a_reader_is_refused_because_of_no_living_writer: |n| a_lock_that_may_leak::<B, false, false>().holds(n);
-    a_reader_is_refused_because_of_no_living_reader: |n| a_lock_that_may_leak::<B, false, true>().holds(n);
+    lock_never_reports_a_living_holder_as_leaked: |n| a_mutex_that_may_leak::<B, false>().holds(n);
+    try_lock_never_reports_a_living_holder_as_leaked: |n| a_mutex_that_may_leak::<B, true>().holds(n);
+    write_never_reports_a_living_writer_as_leaked: |n| a_lock_that_may_leak::<B, true, false>().holds(n);
+    write_never_reports_a_living_reader_as_leaked: |n| a_lock_that_may_leak::<B, true, true>().holds(n);
+    read_never_reports_a_living_writer_as_leaked: |n| a_lock_that_may_leak::<B, false, false>().holds(n);
+    read_never_reports_a_living_reader_as_leaked: |n| a_lock_that_may_leak::<B, false, true>().holds(n);
 }
 
 outlive_models::models! { with_shuttle, Shuttle, "shuttle",

@@ -246,27 +246,27 @@ outlive_models::models! { with_loom, Loom, "loom",
     barging_loses_no_wake_whoever_dies: |n| barging::<B>().victims(&[0, 1]).holds(n);
     a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1, 2]).holds(n);
     an_interruption_loses_no_wake: |n| one_is_interrupted::<B>().victims(&[0, 2]).executions(1_000).holds(n);
-    who_is_overtaken_and_times_out_loses_no_wake:
+    a_waiter_that_is_overtaken_and_times_out_loses_no_wake:
         |n| one_is_overtaken_and_times_out::<B>().victims(&[0, 2]).executions(300).holds(n);
     a_release_on_behalf_of_the_holder_wakes_the_next: |n| released_by_another::<B, false>(Guarded::new).victims(&[0, 1]).holds(n);
-    who_waits_for_its_own_hold_is_woken_by_a_release:
+    a_waiter_for_its_own_hold_is_woken_by_a_release:
         |n| released_by_another::<B, true>(Guarded::held_by_0).victims(&[0, 2]).holds(n);
-    one_that_tries_excludes_others: |n| one_tries::<B>().victims(&[0, 1]).preemptions(3).holds(n);
+    try_lock_excludes_others: |n| one_tries::<B>().victims(&[0, 1]).preemptions(3).holds(n);
     a_newcomer_that_holds_is_not_judged_dead: |n| a_newcomer_updates::<B>().holds(n);
-    a_newcomer_that_holds_is_not_judged_dead_by_one_that_tries:
+    a_newcomer_that_holds_is_not_judged_dead_by_try_lock:
         |n| a_newcomer_updates_and_one_tries::<B>().holds(n);
     a_release_by_name_publishes_the_data: |n| two_release_by_name::<B>().victims(&[0, 1]).holds(n);
     a_plain_release_publishes_the_data: |n| two_vouch_and_release_plainly::<B>().victims(&[0, 1]).holds(n);
     an_exec_is_a_death: |n| two::<B>().victims(&[0, 1]).second_threads(&[0, 1]).execs().holds(n);
-    the_net_catches_lost_marks: |n| two::<B>().victims(&[0]).lost_marks().reap_lost(&[1]).holds(n);
-    a_mark_by_hand_publishes_what_the_dead_wrote:
+    the_recheck_finds_lost_marks: |n| two::<B>().victims(&[0]).lost_marks().reap_lost(&[1]).holds(n);
+    a_mark_by_reaping_publishes_what_the_dead_wrote:
         |n| two::<B>().victims(&[0]).lost_marks().after(|world, _, _, _| world.table().reap_lost()).holds(n);
     the_holder_has_room_in_a_crowd: |n| two_in_a_crowd(&[0, 1, 2, 3]).holds(n);
-    the_holder_is_watched_though_a_thread_of_ours: |n| two_in_a_crowd(&[0, 1, 2, 1]).holds(n);
+    the_holder_is_watched_even_if_it_is_of_our_process: |n| two_in_a_crowd(&[0, 1, 2, 1]).holds(n);
     any_two_may_die: |n| three::<B>().victims(&[0, 1, 2]).pairs().holds(n);
     a_handoff_publishes_the_data: |n| three::<B>().broken(Broken { no_release: true, ..Broken::default() }).fails(n);
     a_handoff_acquires_the_data: |n| three::<B>().broken(Broken { no_acquire: true, ..Broken::default() }).fails(n);
-    a_look_before_the_collection_hangs:
+    a_check_before_the_collection_hangs:
         |n| three::<B>().victims(&[0, 1, 2]).broken(Broken { late_collection: true, ..Broken::default() }).fails(n);
     watching_the_holder_alone_hangs:
         |n| three::<B>().victims(&[0, 1, 2]).broken(Broken { most_words: Some(3), ..Broken::default() }).fails(n);
@@ -277,7 +277,7 @@ outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     barging_loses_no_wake_whoever_dies: |n| barging::<B>().victims(&[0, 1]).first_phase().holds(n);
     a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1, 2]).holds(n);
     an_interruption_loses_no_wake: |n| one_is_interrupted::<B>().victims(&[0, 2]).holds(n);
-    who_is_overtaken_and_times_out_loses_no_wake: |n| one_is_overtaken_and_times_out::<B>().victims(&[0, 2]).holds(n);
+    a_waiter_that_is_overtaken_and_times_out_loses_no_wake: |n| one_is_overtaken_and_times_out::<B>().victims(&[0, 2]).holds(n);
     five_exclude_each_other_whoever_dies: |n| Explore::<B, Guarded<B>>::new(5, Guarded::new,
         |world, who, state| world.act(who, |me| state.update(me))).victims(&[0, 4]).holds(n);
 }

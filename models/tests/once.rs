@@ -181,32 +181,32 @@ fn one_begins_again<B: Backend>() -> Explore<B, Lazy<B>> {
 }
 
 outlive_models::models! { with_loom, Loom, "loom",
-    nobody_is_forgotten_when_a_failed_one_succeeds: |n| the_one_that_failed_is_quicker::<B>().victims(&[0, 1, 2]).holds(n);
-    two_that_fail_are_one_after_the_other: |n| two_fail::<B>().holds(n);
+    nobody_stays_asleep_when_a_failed_attempt_is_repeated_at_once: |n| the_one_that_failed_is_quicker::<B>().victims(&[0, 1, 2]).holds(n);
+    two_attempts_that_fail_exclude_each_other: |n| two_fail::<B>().holds(n);
     one_at_a_time_whoever_dies: |n| initialise::<B, 3>().victims(&[0, 1]).spurious().preemptions(1).holds(n);
     an_interruption_leaves_nobody_asleep:
         |n| initialise::<B, 3>().victims(&[0]).interrupted(&[0, 1]).preemptions(1).executions(500).holds(n);
     two_with_every_death: |n| initialise::<B, 2>().victims(&[0, 1]).preemptions(4).holds(n);
     the_first_phase_changes_nothing: |n| initialise::<B, 2>().victims(&[0, 1]).first_phase().holds(n);
     any_two_may_die: |n| initialise::<B, 3>().victims(&[0, 1]).pairs().holds(n);
-    after_a_panic_the_next_is_told: |n| the_first_panics::<B>().holds(n);
+    after_a_panic_the_next_learns_of_it: |n| the_first_panics::<B>().holds(n);
     after_a_panic_nobody_stays_asleep: |n| one_begins_again::<B>().holds(n);
     after_a_failure_the_next_tries_whoever_dies: |n| the_first_fails::<B>().victims(&[1]).holds(n);
-    a_newcomer_that_is_at_it_is_not_judged_dead: |n| a_newcomer_initialises::<B>().holds(n);
-    who_is_told_that_it_is_complete_acquires: |n| two_begin::<B>().holds(n);
+    a_newcomer_that_initialises_is_not_judged_dead: |n| a_newcomer_initialises::<B>().holds(n);
+    begin_acquires_if_it_is_complete: |n| two_begin::<B>().holds(n);
     completion_publishes:
         |n| initialise::<B, 2>().broken(Broken { no_release: true, ..Broken::default() }).fails(n);
-    who_finds_it_complete_acquires:
+    is_complete_acquires:
         |n| initialise::<B, 2>().broken(Broken { no_acquire: true, ..Broken::default() }).fails(n);
     watching_nobody_hangs:
         |n| initialise::<B, 2>().victims(&[0]).broken(Broken { most_words: Some(2), ..Broken::default() }).fails(n);
-    a_look_before_the_collection_hangs:
+    a_check_before_the_collection_hangs:
         |n| initialise::<B, 2>().victims(&[0, 1]).broken(Broken { late_collection: true, ..Broken::default() }).fails(n);
 }
 
 outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     one_at_a_time_whoever_dies: |n| initialise::<B, 3>().victims(&[0, 1, 2]).holds(n);
     an_interruption_leaves_nobody_asleep: |n| initialise::<B, 3>().victims(&[0]).interrupted(&[0, 1]).holds(n);
-    after_a_panic_the_next_is_told: |n| the_first_panics::<B>().holds(n);
+    after_a_panic_the_next_learns_of_it: |n| the_first_panics::<B>().holds(n);
     five_initialise_once: |n| initialise::<B, 5>().victims(&[0, 4]).holds(n);
 }

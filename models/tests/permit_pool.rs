@@ -171,14 +171,14 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_handover_publishes: |n| handover::<B>(true).victims(&[0, 1]).spurious().holds(n);
     a_handover_publishes_without_waiting: |n| handover::<B>(false).holds(n);
     a_newcomer_that_holds_is_not_judged_dead: |n| a_newcomer_uses_it::<B>().holds(n);
-    a_permit_of_the_dead_is_had_without_waiting: |n| left_by_the_dead::<B>().victims(&[0]).holds(n);
+    a_permit_of_the_dead_is_taken_without_waiting: |n| left_by_the_dead::<B>().victims(&[0]).holds(n);
     a_permit_publishes_what_its_holder_wrote:
         |n| handover::<B>(false).broken(Broken { no_release: true, ..Broken::default() }).fails(n);
     a_permit_acquires_what_its_last_holder_wrote:
         |n| handover::<B>(false).broken(Broken { no_acquire: true, ..Broken::default() }).fails(n);
     without_fences_a_release_and_a_sleeper_miss_each_other:
         |n| handover::<B>(true).broken(Broken { no_fence: true, ..Broken::default() }).fails(n);
-    a_look_before_the_collection_hangs:
+    a_check_before_the_collection_hangs:
         |n| one_permit::<B>().victims(&[0, 1]).broken(Broken { late_collection: true, ..Broken::default() }).fails(n);
     without_the_cascade_one_stays_asleep:
         |n| both_come_back::<B>().victims(&[0]).broken(Broken { no_cascade: true, ..Broken::default() }).fails(n);

@@ -129,20 +129,20 @@ fn a_late_reset_beside_a_runner<B: Backend>() -> Explore<B, Meeting<B, 1, 2>> {
 }
 
 outlive_models::models! { with_loom, Loom, "loom",
-    each_is_told_of_its_own_generation: |n| each_resets::<B>().preemptions(3).holds(n);
+    each_party_gets_the_answer_of_its_own_generation: |n| each_resets::<B>().preemptions(3).holds(n);
     a_late_reset_breaks_nothing: |n| a_late_reset::<B>().holds(n);
     a_late_reset_takes_no_place: |n| a_late_reset_beside_a_runner::<B>().holds(n);
     a_stalled_arrival_displaces_nobody: |n| one_passes_often::<B, 2, 32>().preemptions(3).holds(n);
     a_stalled_arrival_displaces_nobody_while_the_numbers_come_round: |n| one_passes_often::<B, 3, 2>().holds(n);
     a_stall_of_almost_all_numbers_splits_no_verdict: |n| one_resets_often::<B, 3>().holds(n);
-    of_one_party_a_stall_of_all_numbers_splits_no_verdict: |n| one_resets_often::<B, 4>().holds(n);
+    with_one_party_a_stall_of_all_numbers_splits_no_verdict: |n| one_resets_often::<B, 4>().holds(n);
     each_has_an_index_of_its_own: |n| all_are_hasty::<B, 3>().holds(n);
-    without_stamps_a_follower_is_told_otherwise: |n| each_resets::<B>().broken(no_stamps()).fails(n);
+    without_stamps_a_follower_gets_another_answer: |n| each_resets::<B>().broken(no_stamps()).fails(n);
     without_numbers_a_place_that_was_used_is_taken: |n| each_resets::<B>().broken(no_numbers()).fails(n);
 }
 
 outlive_models::models! { with_shuttle, Shuttle, "shuttle",
-    each_is_told_of_its_own_generation: |n| each_resets::<B>().holds(n);
+    each_party_gets_the_answer_of_its_own_generation: |n| each_resets::<B>().holds(n);
     each_has_an_index_of_its_own: |n| all_are_hasty::<B, 5>().holds(n);
     twice_as_many_threads_get_through_two_by_two: |n| two_by_two::<B>().victims(&[0, 3]).holds(n);
 }

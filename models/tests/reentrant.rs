@@ -126,9 +126,9 @@ outlive_models::models! { with_loom, Loom, "loom",
     holds_exclude_each_other_whoever_dies: |n| all_update::<B>(2).victims(&[0, 1]).spurious().holds(n);
     three_exclude_each_other_whoever_dies: |n| all_update::<B>(3).victims(&[0]).preemptions(1).holds(n);
     any_two_may_die: |n| all_update::<B>(2).victims(&[0, 1]).pairs().holds(n);
-    a_count_of_nobody_is_nobodys: |n| with_a_count_of_nobody::<B>().holds(n);
-    it_is_given_back_whole_and_taken_again: |n| given_back_whole::<B>().victims(&[0]).holds(n);
-    an_inconsistent_one_is_given_back: |n| never_vouched_for::<B>().holds(n);
+    a_stale_count_is_reset: |n| with_a_count_of_nobody::<B>().holds(n);
+    it_is_released_whole_and_locked_again: |n| given_back_whole::<B>().victims(&[0]).holds(n);
+    an_inconsistent_lock_can_be_released: |n| never_vouched_for::<B>().holds(n);
     a_release_by_a_stranger_changes_nothing: |n| a_stranger_releases::<B>().preemptions(1).victims(&[0]).holds(n);
 }
 

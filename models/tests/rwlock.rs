@@ -493,8 +493,8 @@ outlive_models::models! { with_loom, Loom, "loom",
     reader_and_writer_may_both_die: |n| one_reads_one_writes::<B>().victims(&[0, 1]).pairs().holds(n);
     two_readers_and_a_writer: |n| two_read_one_writes::<B>().holds(n);
     a_reader_and_two_writers: |n| one_reads_two_write::<B>().holds(n);
-    a_reader_too_many_takes_whatever_word_comes_free: |n| another_word_comes_free::<B>().holds(n);
-    a_reader_too_many_naps_for_whatever_word_comes_free: |n| another_word_comes_free::<B>().first_phase().holds(n);
+    a_reader_too_many_takes_any_word_that_comes_free: |n| another_word_comes_free::<B>().holds(n);
+    the_first_phase_watches_any_word_that_comes_free: |n| another_word_comes_free::<B>().first_phase().holds(n);
     nested_locks_are_errors_each_time: |n| readers_away_from_home::<B>().holds(n);
     readers_that_collide_get_homes_of_their_own: |n| readers_whose_homes_move::<B>().preemptions(2).holds(n);
     readers_that_collide_get_homes_of_their_own_whoever_dies:
@@ -508,20 +508,20 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_reader_and_two_writers_whoever_dies: |n| one_reads_two_write::<B>().preemptions(1).victims(&[0, 1]).holds(n);
     a_reader_too_many_waits_whoever_dies: |n| a_reader_too_many::<B>().preemptions(1).victims(&[0, 2]).holds(n);
     nested_locks_are_errors_each_time_whoever_dies: |n| readers_away_from_home::<B>().preemptions(1).victims(&[0, 1]).holds(n);
-    a_writer_that_locks_again_is_told: |n| a_writer_locks_again::<B>().victims(&[0]).holds(n);
+    a_writer_that_locks_again_gets_an_error: |n| a_writer_locks_again::<B>().victims(&[0]).holds(n);
     no_writer_comes_between_downgrade_and_reading: |n| a_writer_becomes_a_reader::<B>().preemptions(1).victims(&[0, 1]).holds(n);
-    who_becomes_a_reader_leaves_its_warning: |n| a_warning_is_left_by_one_who_reads_on::<B>().holds(n);
+    a_downgrade_keeps_the_warning: |n| a_warning_is_left_by_one_who_reads_on::<B>().holds(n);
     a_writer_that_gives_up_loses_nothing: |n| a_writer_gives_up::<B>().preemptions(1).victims(&[0, 1, 2]).holds(n);
     a_writer_overtaken_by_a_writer_sees_the_last_update: |n| one_writes_twice::<B>().preemptions(4).holds(n);
-    who_died_while_it_waited_is_told_to_nobody: |n| a_writer_died_while_it_waited::<B>().holds(n);
+    a_writer_found_dead_while_it_waited_is_not_reported: |n| a_writer_died_while_it_waited::<B>().holds(n);
     a_writer_that_gives_up_leaves_the_warning: |n| a_writer_gives_up_what_the_dead_left::<B>().victims(&[1]).holds(n);
     a_writer_that_gives_up_leaves_the_sign_of_a_reader_away_from_home:
         |n| a_writer_gives_up_beside_a_reader_away_from_home::<B>().victims(&[0, 1]).holds(n);
     a_reader_that_gives_up_loses_nothing: |n| a_reader_gives_up::<B>().preemptions(1).victims(&[0, 1]).holds(n);
     an_interruption_loses_nothing:
         |n| some_are_interrupted::<B>().interrupted(&[1, 2]).preemptions(1).victims(&[0]).executions(1_000).holds(n);
-    who_just_tries_leaves_nothing_behind: |n| two_just_try::<B>().preemptions(1).victims(&[0, 1]).holds(n);
-    nobody_is_told_of_a_writer_that_died_while_it_waited: |n| a_writer_dies_while_it_waits::<B>().holds(n);
+    a_try_leaves_nothing_behind: |n| two_just_try::<B>().preemptions(1).victims(&[0, 1]).holds(n);
+    a_writer_that_dies_while_it_waits_is_not_reported: |n| a_writer_dies_while_it_waits::<B>().holds(n);
     a_newcomer_that_holds_is_not_judged_dead: |n| a_newcomer_reads_and_writes::<B>().executions(20_000).holds(n);
     without_fences_reader_and_writer_miss_each_other:
         |n| one_reads_one_writes::<B>().broken(Broken { no_fence: true, ..Broken::default() }).fails(n);
@@ -529,7 +529,7 @@ outlive_models::models! { with_loom, Loom, "loom",
         |n| one_reads_one_writes::<B>().broken(Broken { no_acquire: true, ..Broken::default() }).fails(n);
     a_reader_is_done_before_the_writer_writes:
         |n| one_reads_one_writes::<B>().broken(Broken { no_release: true, ..Broken::default() }).fails(n);
-    a_look_before_the_collection_hangs: |n| two_read_one_writes::<B>().victims(&[0, 1, 2])
+    a_check_before_the_collection_hangs: |n| two_read_one_writes::<B>().victims(&[0, 1, 2])
         .broken(Broken { late_collection: true, ..Broken::default() }).fails(n);
     watching_the_holder_alone_hangs: |n| one_reads_two_write::<B>().victims(&[0, 1, 2])
         .broken(Broken { most_words: Some(3), ..Broken::default() }).fails(n);

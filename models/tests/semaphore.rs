@@ -313,35 +313,35 @@ fn newest_first() -> Broken {
 }
 
 outlive_models::models! { with_loom, Loom, "loom",
-    two_that_want_both_fall_asleep_beside_one: |n| two_want_both::<B>().holds(n);
+    two_waiters_for_two_fall_asleep_beside_one_permit: |n| two_want_both::<B>().holds(n);
     two_releases_reach_two_sleepers_whoever_dies: |n| two_releases::<B>().victims(&[0, 1]).spurious().executions(2_000).holds(n);
     the_first_phase_changes_nothing: |n| two_releases::<B>().victims(&[0]).first_phase().holds(n);
     any_two_may_die: |n| two_releases::<B>().victims(&[0, 1]).pairs().holds(n);
     a_release_of_two_wakes_two_whoever_dies: |n| one_release_of_two::<B>().victims(&[0]).holds(n);
-    one_who_wants_many_keeps_no_wake_from_one_who_wants_one:
+    a_waiter_for_many_takes_no_wake_from_a_waiter_for_one:
         |n| one_wants_many::<B>().victims(&[0, 2]).executions(2_000).holds(n);
-    nor_if_it_has_the_higher_priority:
+    nor_if_the_waiter_for_many_is_woken_first:
         |n| one_wants_many::<B>().victims(&[2]).broken(newest_first()).executions(2_000).holds(n);
-    one_who_wants_many_is_woken_when_there_are_as_many:
+    a_waiter_for_many_is_woken_when_there_are_enough:
         |n| two_releases_for_one::<B>().victims(&[0, 1]).spurious().executions(2_000).holds(n);
-    one_who_wants_many_naps_like_others: |n| two_releases_for_one::<B>().victims(&[0]).first_phase().holds(n);
-    of_two_wishes_each_is_met: |n| two_wishes::<B>().victims(&[0, 1, 2]).executions(2_000).holds(n);
-    one_release_meets_two_equal_wishes:
+    the_first_phase_changes_nothing_for_a_waiter_for_many: |n| two_releases_for_one::<B>().victims(&[0]).first_phase().holds(n);
+    two_requests_for_many_are_both_met: |n| two_wishes::<B>().victims(&[0, 1, 2]).executions(2_000).holds(n);
+    one_release_meets_two_equal_requests:
         |n| one_release_for_two_wishes::<B>().victims(&[0, 2]).preemptions(3).executions(2_000).holds(n);
-    any_two_may_die_who_want_many: |n| two_wishes::<B>().victims(&[0, 1, 2]).pairs().executions(100).holds(n);
-    a_wish_that_is_given_up_harms_no_other: |n| one_of_two_wishes_times_out::<B>().victims(&[0, 2]).executions(2_000).holds(n);
-    one_who_wants_all_gets_them: |n| both_or_one::<B>().holds(n);
+    any_two_that_want_many_may_die: |n| two_wishes::<B>().victims(&[0, 1, 2]).pairs().executions(100).holds(n);
+    a_request_that_times_out_harms_no_other: |n| one_of_two_wishes_times_out::<B>().victims(&[0, 2]).executions(2_000).holds(n);
+    a_waiter_for_all_permits_gets_them: |n| both_or_one::<B>().holds(n);
     a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1]).executions(2_000).holds(n);
     an_interruption_loses_no_wake: |n| one_is_interrupted::<B>().victims(&[0, 1]).executions(1_000).holds(n);
-    nor_that_of_one_who_wants_many: |n| one_of_two_wishes_is_interrupted::<B>().victims(&[0]).executions(1_000).holds(n);
-    of_two_releases_too_many_one_is_refused: |n| over_release::<B>().holds(n);
+    an_interruption_of_a_waiter_for_many_loses_no_wake: |n| one_of_two_wishes_is_interrupted::<B>().victims(&[0]).executions(1_000).holds(n);
+    of_two_releases_past_the_maximum_one_fails: |n| over_release::<B>().holds(n);
     what_was_written_before_a_release_is_seen: |n| publication::<B>(true).spurious().holds(n);
     what_was_written_before_a_release_is_seen_without_waiting: |n| publication::<B>(false).holds(n);
     a_release_publishes_what_was_written_before_it:
         |n| publication::<B>(false).broken(Broken { no_release: true, ..Broken::default() }).fails(n);
     a_permit_acquires_what_was_written_before_its_release:
         |n| publication::<B>(false).broken(Broken { no_acquire: true, ..Broken::default() }).fails(n);
-    a_look_before_the_collection_hangs:
+    a_check_before_the_collection_hangs:
         |n| two_releases::<B>().victims(&[0, 1, 2]).broken(Broken { late_collection: true, ..Broken::default() }).fails(n);
     watching_nobody_hangs:
         |n| two_releases::<B>().victims(&[0]).broken(Broken { most_words: Some(2), ..Broken::default() }).fails(n);
@@ -350,13 +350,13 @@ outlive_models::models! { with_loom, Loom, "loom",
 outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     two_releases_reach_two_sleepers_whoever_dies: |n| two_releases::<B>().victims(&[0, 1, 2]).holds(n);
     a_release_of_two_wakes_two_whoever_dies: |n| one_release_of_two::<B>().victims(&[0, 1]).first_phase().holds(n);
-    one_who_wants_many_keeps_no_wake_from_one_who_wants_one: |n| one_wants_many::<B>().victims(&[0, 1, 2]).holds(n);
+    a_waiter_for_many_takes_no_wake_from_a_waiter_for_one: |n| one_wants_many::<B>().victims(&[0, 1, 2]).holds(n);
     a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1, 2]).holds(n);
     an_interruption_loses_no_wake: |n| one_is_interrupted::<B>().victims(&[0, 1, 2]).holds(n);
-    nor_that_of_one_who_wants_many: |n| one_of_two_wishes_is_interrupted::<B>().victims(&[0, 1, 2]).holds(n);
-    one_who_wants_many_is_woken_when_there_are_as_many: |n| two_releases_for_one::<B>().victims(&[0, 1, 2]).holds(n);
-    of_two_wishes_each_is_met: |n| two_wishes::<B>().victims(&[0, 1, 2]).holds(n);
-    one_release_meets_two_equal_wishes: |n| one_release_for_two_wishes::<B>().victims(&[0, 1, 2]).holds(n);
-    a_wish_that_is_given_up_harms_no_other: |n| one_of_two_wishes_times_out::<B>().victims(&[0, 1, 2]).holds(n);
-    of_two_releases_too_many_one_is_refused: |n| over_release::<B>().holds(n);
+    an_interruption_of_a_waiter_for_many_loses_no_wake: |n| one_of_two_wishes_is_interrupted::<B>().victims(&[0, 1, 2]).holds(n);
+    a_waiter_for_many_is_woken_when_there_are_enough: |n| two_releases_for_one::<B>().victims(&[0, 1, 2]).holds(n);
+    two_requests_for_many_are_both_met: |n| two_wishes::<B>().victims(&[0, 1, 2]).holds(n);
+    one_release_meets_two_equal_requests: |n| one_release_for_two_wishes::<B>().victims(&[0, 1, 2]).holds(n);
+    a_request_that_times_out_harms_no_other: |n| one_of_two_wishes_times_out::<B>().victims(&[0, 1, 2]).holds(n);
+    of_two_releases_past_the_maximum_one_fails: |n| over_release::<B>().holds(n);
 }

@@ -512,54 +512,54 @@ outlive_models::models! { with_loom, Loom, "loom",
     reaping_harms_no_successor_of_the_unarmed: |n| a_reaper::<B>(Left::Unarmed).victims(&[1]).holds(n);
     equal_thread_ids_are_not_confused:
         |n| a_reaper::<B>(Left::Unmarked).victims(&[1]).broken(equal_thread_ids()).holds(n);
-    who_comes_and_goes_is_never_confused_with_the_next:
+    a_participant_that_left_is_never_confused_with_its_successor:
         |n| come_and_go::<B, 2>().victims(&[0]).broken(equal_thread_ids()).holds(n);
-    who_comes_and_goes_with_two_lifelines_is_never_confused_with_the_next:
+    one_with_two_lifelines_that_left_is_never_confused_with_its_successor:
         |n| come_and_go::<B, 2>().victims(&[0]).second_threads(&[0]).broken(equal_thread_ids()).executions(1_000).holds(n);
     one_with_two_lifelines_is_never_judged_dead:
         |n| takers::<B, 2>().left(Left::Marked).victims(&[0]).second_threads(&[0, 1]).executions(1_000).holds(n);
-    nor_if_it_may_end_by_exec:
+    one_that_may_end_by_exec_is_never_judged_dead:
         |n| takers::<B, 2>().left(Left::Marked).victims(&[0]).second_threads(&[0, 1]).execs().executions(1_000).holds(n);
     a_slot_that_was_left_by_exec_goes_to_one: |n| successors::<B>(Left::Exec).second_threads(&[0]).preemptions(1).holds(n);
     reaping_after_an_exec_harms_no_successor:
         |n| a_reaper::<B>(Left::Exec).victims(&[1]).second_threads(&[1]).broken(equal_thread_ids()).holds(n);
-    the_kernel_takes_no_successor_for_one_that_execs: |n| after_an_exec::<B>().broken(equal_thread_ids()).holds(n);
-    the_slot_of_one_who_execs_is_not_to_be_had_before_it_is_gone: |n| after_an_exec::<B>().holds(n);
+    the_kernel_does_not_mark_the_successor_of_one_that_execs: |n| after_an_exec::<B>().broken(equal_thread_ids()).holds(n);
+    a_slot_left_by_exec_is_not_reused_before_its_owner_is_gone: |n| after_an_exec::<B>().holds(n);
     newcomers_of_equal_thread_id_are_not_confused: |n| newcomers_of_equal_id::<B>().victims(&[0]).holds(n);
-    a_claimer_taken_for_gone_in_error_makes_a_living_holder_dead: |n| newcomers_of_equal_id::<B>()
+    a_claimer_wrongly_judged_gone_makes_a_living_holder_dead: |n| newcomers_of_equal_id::<B>()
         .broken(Broken { claimers_seem_gone: true, ..equal_thread_ids() })
         .fails(n);
-    what_a_slot_says_of_its_owner_is_the_owners: |n| facts_of_newcomers_of_equal_id::<B>().victims(&[0]).holds(n);
-    a_claimer_taken_for_gone_in_error_writes_into_its_successors_slot: |n| facts_of_newcomers_of_equal_id::<B>()
+    the_record_in_a_slot_is_its_owners: |n| facts_of_newcomers_of_equal_id::<B>().victims(&[0]).holds(n);
+    a_claimer_wrongly_judged_gone_writes_into_its_successors_slot: |n| facts_of_newcomers_of_equal_id::<B>()
         .broken(Broken { claimers_seem_gone: true, ..equal_thread_ids() })
         .fails(n);
-    nobody_is_told_of_in_the_place_of_another: |n| one_that_asks_who_it_was::<B>().victims(&[0]).holds(n);
+    no_record_is_read_as_that_of_another: |n| one_that_asks_who_it_was::<B>().victims(&[0]).holds(n);
     a_dead_participant_is_never_judged_alive: |n| a_judge_of_the_dead::<B>().holds(n);
     no_newcomer_has_an_id_that_a_word_names: |n| comers_beside_a_name::<InTwo, true>().victims(&[0]).holds(n);
-    unless_it_reads_the_words_a_newcomer_is_taken_for_a_dead_holder:
+    a_newcomer_that_does_not_read_the_words_is_taken_for_a_dead_holder:
         |n| comers_beside_a_name::<InTwo, false>().fails(n);
-    who_takes_a_hold_and_dies_while_words_are_read_is_not_forgotten:
+    a_holder_that_dies_while_words_are_read_is_not_forgotten:
         |n| a_comer_beside_the_dying::<InOne>().victims(&[0]).holds(n);
-    a_slot_that_reaping_freed_keeps_the_names_of_its_dead:
+    a_newcomer_in_a_reaped_slot_has_no_id_that_a_word_names:
         |n| a_comer_beside_the_freed::<InOne>().victims(&[0]).executions(40_000).holds(n);
-    whoever_comes_in_a_new_round_knows: |n| comers_in_a_new_round::<InOne>().preemptions(1).executions(20_000).holds(n);
+    a_newcomer_in_a_new_round_knows_it: |n| comers_in_a_new_round::<InOne>().preemptions(1).executions(20_000).holds(n);
     a_newcomer_takes_no_slot_of_one_that_may_leak: |n| comers_that_may_leak::<B>().holds(n);
     a_newcomer_takes_no_slot_of_one_that_has_leaked_a_hold: |n| a_comer_beside_the_leaked::<InOne, false>().holds(n);
-    a_newcomer_takes_no_slot_of_one_that_says_so_and_leaks_a_hold: |n| a_comer_beside_the_leaked::<InOne, true>().holds(n);
+    a_newcomer_takes_no_slot_of_one_that_announces_its_leak_first: |n| a_comer_beside_the_leaked::<InOne, true>().holds(n);
     an_id_comes_round_after_the_last_heir: |n| careful_heirs::<InOne>().victims(&[0]).holds(n);
     without_fences_a_late_heir_robs_the_living:
         |n| careful_heirs::<InOne>().broken(Broken { no_fence: true, ..Broken::default() }).fails(n);
     an_heir_that_does_not_announce_itself_robs_the_living: |n| heirs_without_announcement::<InOne>().fails(n);
-    in_a_copy_nobody_is_alive: |n| all_end::<B>().holds(n);
-    what_the_dead_wrote_is_seen_though_its_slot_has_an_owner: |n| heirs::<B>().holds(n);
-    a_relaxed_look_at_the_hold_judges_the_living_dead:
+    in_a_copy_no_participant_is_alive: |n| all_end::<B>().holds(n);
+    what_the_dead_wrote_is_seen_even_if_its_slot_has_a_new_owner: |n| heirs::<B>().holds(n);
+    a_relaxed_load_of_the_hold_judges_the_living_dead:
         |n| careless_takers::<B>().left(Left::Marked).fails(n);
     without_the_release_fence_the_living_are_judged_dead:
         |n| takers::<B, 2>().left(Left::Marked).broken(Broken { no_release: true, ..Broken::default() }).fails(n);
 }
 
 outlive_models::models! { with_shuttle, Shuttle, "shuttle",
-    who_comes_and_goes_is_never_confused_with_the_next: |n| come_and_go::<B, 3>().victims(&[0, 1]).holds(n);
+    a_participant_that_left_is_never_confused_with_its_successor: |n| come_and_go::<B, 3>().victims(&[0, 1]).holds(n);
     a_living_holder_is_never_judged_dead: |n| takers::<B, 3>().victims(&[0, 1]).holds(n);
     the_slot_of_the_dead_is_never_lost: |n| a_successor::<B>().victims(&[1]).holds(n);
 }

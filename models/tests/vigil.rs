@@ -225,15 +225,15 @@ fn one_comes_and_waits<B: Backend>() -> Explore<B, Flag<B>> {
 }
 
 outlive_models::models! { with_loom, Loom, "loom",
-    all_who_wait_learn_of_it_whoever_dies: |n| two_wait::<B>().victims(&[0, 1, 2]).spurious().holds(n);
+    all_waiters_learn_of_it_whoever_dies: |n| two_wait::<B>().victims(&[0, 1, 2]).spurious().holds(n);
     the_first_phase_changes_nothing: |n| two_wait::<B>().victims(&[0, 1]).first_phase().holds(n);
     any_two_may_die: |n| two_wait::<B>().victims(&[0, 1, 2]).pairs().holds(n);
     a_newcomer_is_watched_too: |n| a_newcomer_raises::<B>().victims(&[0, 1]).holds(n);
     a_newcomer_is_watched_by_all: |n| two_wait_for_a_newcomer::<B>().victims(&[2]).preemptions(1).holds(n);
-    who_naps_passes_the_death_on: |n| one_naps_beside_a_reader::<B>().victims(&[0]).holds(n);
-    who_was_alone_with_the_dead_passes_the_death_on_to_a_newcomer:
+    a_waiter_in_its_first_phase_passes_the_death_on: |n| one_naps_beside_a_reader::<B>().victims(&[0]).holds(n);
+    a_waiter_alone_with_the_dead_passes_the_death_on_to_a_newcomer:
         |n| one_comes_and_waits::<B>().victims(&[0]).executions(60_000).holds(n);
-    who_is_woken_for_two_deaths_passes_both_on:
+    a_waiter_woken_for_two_deaths_passes_both_on:
         |n| one_is_woken_for_two_deaths::<B>().victims(&[1, 3]).pairs().executions(2_000).holds(n);
     one_of_two_lifelines_is_enough: |n| two_wait::<B>().victims(&[0]).second_threads(&[0, 1]).holds(n);
     a_newcomer_with_two_lifelines_is_watched_too:
@@ -241,8 +241,8 @@ outlive_models::models! { with_loom, Loom, "loom",
     the_exec_of_a_newcomer_is_a_death: |n| a_newcomer_raises::<B>().victims(&[1]).second_threads(&[1]).execs().holds(n);
     an_exec_is_a_death: |n| two_wait::<B>().victims(&[0]).second_threads(&[0]).execs().holds(n);
     reaping_wakes_all: |n| two_wait_for_reaping::<B>().victims(&[0]).holds(n);
-    a_deed_without_news_is_seen: |n| one_reads_the_notice::<B>().victims(&[0, 1]).spurious().holds(n);
-    own_threads_leave_the_room_to_others: |n| one_waits_in_a_crowd::<4>(&[0, 0, 0, 3]).holds(n);
+    a_change_that_the_awaited_word_does_not_show_is_seen: |n| one_reads_the_notice::<B>().victims(&[0, 1]).spurious().holds(n);
+    threads_of_the_same_process_leave_room_for_others: |n| one_waits_in_a_crowd::<4>(&[0, 0, 0, 3]).holds(n);
     one_thread_stands_for_its_process: |n| one_waits_in_a_crowd::<5>(&[0, 1, 0, 3]).holds(n);
     without_the_cascade_one_stays_asleep:
         |n| two_wait::<B>().victims(&[0]).broken(Broken { no_cascade: true, ..Broken::default() }).fails(n);
@@ -253,6 +253,6 @@ outlive_models::models! { with_loom, Loom, "loom",
 }
 
 outlive_models::models! { with_shuttle, Shuttle, "shuttle",
-    all_who_wait_learn_of_it_whoever_dies: |n| two_wait::<B>().victims(&[0, 1]).holds(n);
+    all_waiters_learn_of_it_whoever_dies: |n| two_wait::<B>().victims(&[0, 1]).holds(n);
     a_newcomer_is_watched_too: |n| a_newcomer_raises::<B>().victims(&[1]).holds(n);
 }

@@ -389,7 +389,7 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
             }
             // ORDERING: Release. Pairs with the Acquire in `state`: a thread that checks the places
             // after it finds that the caller withdraws. A thread that checked them before finds a
-            // changed state. Model: `barrier::one_that_withdraws_comes_again`.
+            // changed state. Model: `barrier::an_interrupted_party_comes_again`.
             if self.state.compare_exchange(seen.0, seen.one_withdrawn().0, Release, Relaxed).is_ok() {
                 break;
             }

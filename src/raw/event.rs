@@ -214,7 +214,7 @@ impl<P: Platform> Event<P> {
     fn pass(&self, seen: u32, slept: u32) -> bool {
         // ORDERING: Acquire, though `seen` was loaded with Acquire: a later `set` may have written
         // the same value again, and this CAS undoes it. Model:
-        // `event::a_set_is_seen_by_whom_it_releases`.
+        // `event::a_set_is_seen_by_the_waiter_that_it_releases`.
         !is_auto(seen) || self.word.compare_exchange(seen, seen & !SET | slept, Acquire, Relaxed).is_ok()
     }
 }

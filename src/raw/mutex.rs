@@ -241,7 +241,7 @@ impl<P: Platform> Mutex<P> {
             // ORDERING: Acquire, before the load of the holder's lifeline. Pairs with the Release
             // fence at the end of the holder's registration. Otherwise a living holder could be
             // judged by the lifeline of its slot's former owner. Model:
-            // `table::a_relaxed_look_at_the_hold_judges_the_living_dead`.
+            // `table::a_relaxed_load_of_the_hold_judges_the_living_dead`.
             let seen = self.word.load(Acquire);
             // The participant whose death ends the wait. A holder that has leaked its hold is dead
             // already.

@@ -71,7 +71,7 @@ impl<P: Platform> Once<P> {
     #[inline(always)]
     pub fn is_complete(&self) -> bool {
         // ORDERING: Acquire. Pairs with the Release of `end`: a caller that finds it complete sees
-        // what was done. Model: `once::who_finds_it_complete_acquires`.
+        // what was done. Model: `once::is_complete_acquires`.
         self.word.load(Acquire) == COMPLETE
     }
 
@@ -112,7 +112,7 @@ impl<P: Platform> Once<P> {
             // ORDERING: Acquire. The caller sees what an earlier initialiser left half done, and
             // does it anew. The Acquire of the load is not enough: another participant may have
             // begun and failed since, and left the same word. Models:
-            // `once::one_at_a_time_whoever_dies`, `once::two_that_fail_are_one_after_the_other`.
+            // `once::one_at_a_time_whoever_dies`, `once::two_attempts_that_fail_exclude_each_other`.
             let take = || self.word.compare_exchange(seen, me.id.word() | new, Acquire, Relaxed).is_ok();
             if me.inherit(&self.word, seen, take) {
                 return Ok(Begun::Ours { earlier });
@@ -137,7 +137,7 @@ impl<P: Platform> Once<P> {
         if has_waiters(was) {
             // All, also after a failure. A single woken waiter may find it complete, by a quicker
             // participant that knew of no sleepers, and leave. Model:
-            // `once::nobody_is_forgotten_when_a_failed_one_succeeds`.
+            // `once::nobody_stays_asleep_when_a_failed_attempt_is_repeated_at_once`.
             P::wake(&self.word, u32::MAX);
         }
     }

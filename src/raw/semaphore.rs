@@ -41,7 +41,7 @@
 //! 6. A waiter for many that has lowered the wish and then takes permits acts as a release does,
 //!    for the permits that are left. Another waiter may be falling asleep only now and expect the
 //!    wish that this waiter restored; it missed the wake in between. Model:
-//!    `semaphore::one_release_meets_two_equal_wishes`.
+//!    `semaphore::one_release_meets_two_equal_requests`.
 //!
 //! So if a sleeper's wish can be met, the sleeper has been woken, or an awake participant that it
 //! watches will wake it (see [`vigil`](super::vigil)).
@@ -234,7 +234,7 @@ impl<P: Platform> Semaphore<P> {
             has_wished = true;
             // ORDERING: Release; a read-modify-write that changes nothing. A release that adds
             // after it sees the wish. Model:
-            // `semaphore::one_who_wants_many_is_woken_when_there_are_as_many`.
+            // `semaphore::a_waiter_for_many_is_woken_when_there_are_enough`.
             let newest = self.word.fetch_or(0, Release);
             if count_in(newest) >= count {
                 continue;

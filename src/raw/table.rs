@@ -141,7 +141,7 @@ impl<P: Platform> Slot<P> {
             claim.state != CLAIMED && claim.generation == id.generation() && claim.generation != 0 // 0 is nobody's
         };
         // ORDERING: Acquire. Pairs with the Release by which the claim became LIVE: the facts are
-        // not those of the owner before. Model: `table::nobody_is_told_of_in_the_place_of_another`.
+        // not those of the owner before. Model: `table::no_record_is_read_as_that_of_another`.
         let claim = Claim::of(self.claim.load(Acquire));
         if !speaks_of_it(claim) {
             return None;
@@ -201,7 +201,7 @@ fn reset<P: Platform>(word: &P::Word) {
         P::wake(word, u32::MAX);
         // ORDERING: Release. Whoever judges by the 0 sees what the dead wrote, whose mark the
         // claimer has read with Acquire. Model:
-        // `table::what_the_dead_wrote_is_seen_though_its_slot_has_an_owner`.
+        // `table::what_the_dead_wrote_is_seen_even_if_its_slot_has_a_new_owner`.
         word.store(0, Release);
     }
 }
@@ -285,7 +285,7 @@ pub trait Newcomer<P: Platform> {
     fn arm(&self, lifelines: &[P::Lifeline; 2]);
     /// Whether the claimer of that thread id and tag is known to be gone. When in doubt, false:
     /// **never true for one that is alive**, or two write to one slot, and a living holder is
-    /// judged dead. Model: `table::a_claimer_taken_for_gone_in_error_makes_a_living_holder_dead`.
+    /// judged dead. Model: `table::a_claimer_wrongly_judged_gone_makes_a_living_holder_dead`.
     fn is_claimer_gone(&self, thread: u32, tag: u32) -> bool;
     /// Tells `named` of every word of the segment that may name a participant, and of more if it
     /// cannot be told. False if that cannot be done: then no slot is recycled.
@@ -431,7 +431,7 @@ impl<'m, P: Platform> Table<'m, P> {
         let mine = Claim { state: CLAIMED, generation, thread: who.thread(), tag: who.tag() };
         // ORDERING: Release. Who judges the predecessor by this generation sees all that it wrote,
         // whose mark we have read with Acquire. Model:
-        // `table::what_the_dead_wrote_is_seen_though_its_slot_has_an_owner`.
+        // `table::what_the_dead_wrote_is_seen_even_if_its_slot_has_a_new_owner`.
         slot.claim.compare_exchange(seen, mine.word(), Release, Relaxed).ok()?;
         // ORDERING: Relaxed; a hint.
         self.cursor.store((index + 1) as u32, Relaxed);
@@ -446,7 +446,7 @@ impl<'m, P: Platform> Table<'m, P> {
         let id = Id::new(index, generation);
         // ORDERING: Release. Pairs with the Acquire fence of `read_record`: who reads one of the
         // facts that are written now sees the claim, too. Model:
-        // `table::nobody_is_told_of_in_the_place_of_another`.
+        // `table::no_record_is_read_as_that_of_another`.
         P::fence(Release);
         who.describe(&slot.about, id);
         let live = Claim { state: LIVE, tag: round, ..mine };
@@ -503,7 +503,7 @@ impl<'m, P: Platform> Table<'m, P> {
         // ORDERING: Relaxed; it was written before the claim that the caller has read with Acquire.
         let free = Claim::free(claim.generation, slot.round.load(Relaxed));
         // ORDERING: Release. Who judges by the free claim sees what the dead wrote, of whose end
-        // the caller knows. Model: `mutex::a_mark_by_hand_publishes_what_the_dead_wrote`.
+        // the caller knows. Model: `mutex::a_mark_by_reaping_publishes_what_the_dead_wrote`.
         slot.claim.compare_exchange(claim.word(), free.word(), Release, Relaxed).is_ok()
     }
 

@@ -83,7 +83,7 @@ impl<P: Platform> Table<'_, P> {
                 // ORDERING: Relaxed for the claim, which is read once more below, with Acquire, and
                 // Acquire for the mark: the words that are read next are not older than the end of
                 // the owner. So this comes first. Model:
-                // `table::who_takes_a_hold_and_dies_while_words_are_read_is_not_forgotten`.
+                // `table::a_holder_that_dies_while_words_are_read_is_not_forgotten`.
                 let seen = slot.claim.load(Relaxed);
                 let claim = Claim::of(seen);
                 let is_retired =
@@ -96,12 +96,12 @@ impl<P: Platform> Table<'_, P> {
         let leaked: Vec<_> = slots()
             // ORDERING: Acquire. Whoever freed a retired slot knew of the end of its owner; and one
             // that may leak has armed its lifelines. Models:
-            // `table::a_slot_that_reaping_freed_keeps_the_names_of_its_dead`,
+            // `table::a_newcomer_in_a_reaped_slot_has_no_id_that_a_word_names`,
             // `table::a_newcomer_takes_no_slot_of_one_that_may_leak`.
             .map(|(index, slot)| (index, slot, Claim::of(slot.claim.load(Acquire))))
             .filter(|(_, _, claim)| claim.state == LEAKED)
             // ORDERING: Acquire: the words that are read next are not older than the end of the
-            // owner. Model: `table::a_newcomer_takes_no_slot_of_one_that_says_so_and_leaks_a_hold`.
+            // owner. Model: `table::a_newcomer_takes_no_slot_of_one_that_announces_its_leak_first`.
             .filter(|(_, slot, claim)| claim.thread == 0 || slot.lifelines[0].word().load(Acquire) & MARK != 0)
             .collect();
         if retired.is_empty() && leaked.is_empty() {
