@@ -25,7 +25,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Work {
     /// Weakens src/raw in every way, one at a time; a model must fail each time.
-    Mutants(Mutants),
+    Test(Mutants),
     /// Collects what was shown from what the parts of `scripts/verify all` have printed.
     Table {
         /// The folder with their logs.
@@ -81,7 +81,7 @@ struct Mutants {
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().work {
-        Work::Mutants(arguments) => mutants(&arguments),
+        Work::Test(arguments) => mutants(&arguments),
         Work::Table { logs, models } => table(&logs, models),
     };
     match result {
