@@ -1,4 +1,4 @@
-//! What loom and shuttle have in common: atomics, threads, a cell that notices races, and an
+//! What loom and shuttle have in common: atomics, threads, a cell that detects races, and an
 //! exploration.
 
 use core::fmt::Debug;
@@ -10,10 +10,11 @@ use std::sync::atomic::Ordering;
 pub struct Bounds {
     /// loom: involuntary switches in one execution.
     pub preemptions: usize,
-    /// shuttle: random schedules, and as many of PCT's.
+    /// shuttle: the number of random schedules. As many are chosen by PCT (probabilistic
+    /// concurrency testing).
     pub schedules: usize,
-    /// loom: the most executions of one placing of deaths. A count, and no time, so that a busy
-    /// machine explores as much as any.
+    /// loom: the most executions of one plan. This is a count and not a time, so that a busy
+    /// machine explores as much as an idle one.
     pub executions: usize,
 }
 
@@ -42,7 +43,7 @@ pub trait Backend: Debug + Send + Sync + Sized + 'static {
 
     fn cell<T: Debug + Send + 'static>(value: T) -> Self::Cell<T>;
     /// Reads; a concurrent write is an error.
-    fn read<T: Debug + Send + 'static, R>(cell: &Self::Cell<T>, look: impl FnOnce(&T) -> R) -> R;
+    fn read<T: Debug + Send + 'static, R>(cell: &Self::Cell<T>, view: impl FnOnce(&T) -> R) -> R;
     /// Writes; any concurrent access is an error.
     fn write<T: Debug + Send + 'static, R>(cell: &Self::Cell<T>, change: impl FnOnce(&mut T) -> R) -> R;
 
@@ -53,19 +54,19 @@ pub trait Backend: Debug + Send + Sync + Sized + 'static {
     fn spawn(body: impl FnOnce() + Send + 'static) -> Self::Handle;
     fn join(handle: Self::Handle);
 
-    /// The actor that the calling modelled thread is, if it is one.
+    /// The actor of the calling modelled thread, if it has one.
     fn actor() -> Option<Arc<crate::kernel::Actor>>;
     fn set_actor(actor: Option<Arc<crate::kernel::Actor>>);
 
-    /// The most words that a wait takes on this machine.
+    /// The most words that one wait takes.
     const MOST_WORDS: usize;
     /// How many generations a slot has in a round.
     const LAST_GENERATION: u16;
-    /// Whether an exploration ends by itself, if it is not cut short.
+    /// Whether an exploration tries everything within the bounds, unless it is cut short.
     const IS_EXHAUSTIVE: bool;
-    /// The bounds, for people; `cut_short`: how many placings were cut short.
+    /// The bounds, for people. `cut_short` is the number of plans that were cut short.
     fn bound(bounds: Bounds, cut_short: usize) -> String;
-    /// Runs `body` under every schedule, or many. Panics with the first failure.
+    /// Runs `body` under every schedule, or under many. Panics at the first failure.
     fn explore(bounds: Bounds, body: impl Fn() + Send + Sync + 'static);
 }
 
@@ -139,9 +140,9 @@ macro_rules! backend {
     };
 }
 
-/// Lets the checkers install their panic hooks now, so that ours, installed after them, decides
-/// whether anything is printed. shuttle's says something of every panic, also of those in loom's
-/// models that are to fail.
+/// Makes the checkers install their panic hooks now. Our hook is installed after them, and so
+/// decides whether anything is printed. Without this, shuttle's hook prints every panic, also those
+/// of loom's models that must fail.
 pub(crate) fn install_hooks() {
     #[cfg(feature = "shuttle")]
     shuttle::check_random(|| {}, 1);
@@ -159,8 +160,8 @@ mod with_loom {
         static ACTOR: RefCell<Option<Arc<Actor>>> = RefCell::new(None);
     }
 
-    /// The loom model checker. A wait takes `WORDS` words, and a slot has so many generations in a
-    /// round.
+    /// The loom model checker. A wait takes `WORDS` words, and a slot has `GENERATIONS` generations
+    /// in a round.
     #[derive(Debug)]
     pub struct Loom<const WORDS: usize = 128, const GENERATIONS: u16 = { u16::MAX }>;
 
@@ -173,10 +174,10 @@ mod with_loom {
         fn cell<T: Debug + Send + 'static>(value: T) -> Shared<T> {
             Shared(loom::cell::UnsafeCell::new(value))
         }
-        fn read<T: Debug + Send + 'static, R>(cell: &Shared<T>, look: impl FnOnce(&T) -> R) -> R {
+        fn read<T: Debug + Send + 'static, R>(cell: &Shared<T>, view: impl FnOnce(&T) -> R) -> R {
             // SAFETY: loom panics before the closure runs if another modelled thread writes
             // concurrently.
-            cell.0.with(|value| look(unsafe { &*value }))
+            cell.0.with(|value| view(unsafe { &*value }))
         }
         fn write<T: Debug + Send + 'static, R>(cell: &Shared<T>, change: impl FnOnce(&mut T) -> R) -> R {
             // SAFETY: loom panics before the closure runs if another modelled thread has access
@@ -200,12 +201,12 @@ mod with_loom {
             builder.preemption_bound = Some(bounds.preemptions);
             builder.max_branches = 5_000;
             builder.max_permutations = Some(bounds.executions);
-            builder.checkpoint_interval = bounds.executions; // it looks at the bound that often
+            builder.checkpoint_interval = bounds.executions; // loom checks the bound at each checkpoint
             builder.check(body);
         }
     }
 
-    /// loom's cell, which tells races, may be shared: that is what it is for.
+    /// loom's cell, made shareable: it exists to detect races between threads that share it.
     #[derive(Debug)]
     pub struct Shared<T>(loom::cell::UnsafeCell<T>);
     // SAFETY: modelled threads run one at a time, and loom panics at concurrent accesses.
@@ -225,8 +226,8 @@ mod with_shuttle {
         static ACTOR: RefCell<Option<Arc<Actor>>> = RefCell::new(None);
     }
 
-    /// The shuttle scheduler. It knows no weak memory and no data races, but copes with many
-    /// threads.
+    /// The shuttle scheduler. It models no weak memory and detects no data races, but it handles
+    /// many threads.
     #[derive(Debug)]
     pub struct Shuttle;
 
@@ -239,8 +240,8 @@ mod with_shuttle {
         fn cell<T: Debug + Send + 'static>(value: T) -> Mutex<T> {
             Mutex::new(value)
         }
-        fn read<T: Debug + Send + 'static, R>(cell: &Mutex<T>, look: impl FnOnce(&T) -> R) -> R {
-            look(&cell.lock().expect("no panic inside"))
+        fn read<T: Debug + Send + 'static, R>(cell: &Mutex<T>, view: impl FnOnce(&T) -> R) -> R {
+            view(&cell.lock().expect("no panic inside"))
         }
         fn write<T: Debug + Send + 'static, R>(cell: &Mutex<T>, change: impl FnOnce(&mut T) -> R) -> R {
             change(&mut cell.lock().expect("no panic inside"))
@@ -258,13 +259,13 @@ mod with_shuttle {
         fn explore(bounds: Bounds, body: impl Fn() + Send + Sync + 'static) {
             use shuttle::scheduler::{PctScheduler, RandomScheduler};
             let mut config = shuttle::Config::new();
-            config.silence_warnings = true; // it takes every ordering for SeqCst: known, loom does the others
+            config.silence_warnings = true; // "every ordering is SeqCst": loom explores the weaker ones
             config.failure_persistence = shuttle::FailurePersistence::None;
             config.max_steps = shuttle::MaxSteps::FailAfter(100_000);
             let body = Arc::new(body);
-            let again = Arc::clone(&body);
+            let same = Arc::clone(&body);
             shuttle::Runner::new(RandomScheduler::new(bounds.schedules), config.clone()).run(move || body());
-            shuttle::Runner::new(PctScheduler::new(3, bounds.schedules), config).run(move || again());
+            shuttle::Runner::new(PctScheduler::new(3, bounds.schedules), config).run(move || same());
         }
     }
 }

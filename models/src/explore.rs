@@ -1,7 +1,8 @@
-//! The driver: runs a scenario under every placing of deaths that it is told to try.
+//! The driver: runs a scenario under every plan. A plan places deaths, spurious returns and
+//! interruptions.
 
 use crate::backend::{Backend, Bounds};
-use crate::kernel::{Actor, Broken, Died, Facts, Fate, Life, Model, Nature, Note, Script, Word, Word64, step};
+use crate::kernel::{Actor, Broken, Died, Facts, Fate, Life, Model, Nature, Newborn, Note, Script, Word, Word64, step};
 use crate::time::Time;
 use core::ops::ControlFlow::{self, Break, Continue};
 use outlive::platform::{MARK, WAKE_AT_DEATH, Word as _};
@@ -13,20 +14,22 @@ use std::sync::Arc;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
-/// The segment of a scenario: participant table and membership, and who has died.
+/// The segment of a scenario: the participant table and the membership, and which threads have
+/// died.
 #[derive(Debug)]
 pub struct World<B: Backend> {
     membership: Word<B>,
     cursor: Word<B>,
     stamp: Word<B>,
     slots: Vec<Slot<Model<B>>>,
-    /// Whoever dies, and whoever asks whether a claimer is gone, goes through the kernel here.
+    /// A dying thread passes through the kernel on this word, and so does a thread that asks
+    /// whether a claimer is gone.
     pub(crate) ends: Word<B>,
     died: Vec<AtomicBool>,
     pub(crate) gone: Arc<[AtomicBool]>,
-    /// Threads of living processes that have ended, and the kernel's marks were lost.
+    /// Threads of living processes that have ended and whose marks were lost.
     ended: Arc<[AtomicBool]>,
-    /// From this one on all have the same thread id.
+    /// This thread and all later ones have the same thread id.
     first_of_equal_id: usize,
     second_threads: &'static [usize],
 }
@@ -36,11 +39,11 @@ impl<B: Backend> World<B> {
     pub fn table(&self) -> Table<'_, Model<B>> {
         Table { membership: &self.membership, cursor: &self.cursor, stamp: &self.stamp, slots: &self.slots }
     }
-    /// Whether this modelled thread has died: the truth, which algorithms cannot see.
+    /// Whether this modelled thread has died. This is the truth, which algorithms cannot see.
     pub fn has_died(&self, who: usize) -> bool {
         self.died[who].load(SeqCst)
     }
-    /// Whether the kernel has done with it: then, and not before, the slow check may say so.
+    /// Whether the kernel is done with this dead thread. Only then may reaping see that it is gone.
     pub fn is_gone(&self, who: usize) -> bool {
         self.gone[who].load(SeqCst)
     }
@@ -49,13 +52,13 @@ impl<B: Backend> World<B> {
         let is_equal = who >= self.first_of_equal_id && !self.second_threads.contains(&who);
         if is_equal { FROM_BEFORE } else { who as u32 + 1 }
     }
-    /// The process id of this modelled thread, if it is not its process's main one, and so has
-    /// another thread id.
+    /// The process id of this modelled thread, if it is not the main thread of its process, and so
+    /// has a different thread id.
     pub(crate) fn process_id(&self, who: usize) -> Option<u32> {
         self.second_threads.contains(&who).then(|| process_id(who, self.first_of_equal_id))
     }
-    /// The calling thread, `who`, ends by itself: the kernel cuts its lifelines. Its process goes
-    /// on, and what the caller does from now on is another thread of that process.
+    /// The calling thread, `who`, ends by itself: the kernel cuts its lifelines. Its process lives
+    /// on. From now on the caller plays another thread of that process.
     pub fn end(&self, who: usize) {
         let actor = B::actor().expect("only actors end");
         step::<B>();
@@ -64,7 +67,7 @@ impl<B: Backend> World<B> {
             self.slots[slot].lifelines()[line].word.kernel_cut(self.thread_id(who), false);
         }
     }
-    /// The same, but the marks are lost.
+    /// As [`end`](Self::end), but the kernel's marks are lost.
     pub fn end_unmarked(&self, who: usize) {
         let actor = B::actor().expect("only actors end");
         step::<B>();
@@ -73,64 +76,68 @@ impl<B: Backend> World<B> {
         self.slots[who].thread().facts.thread.through_the_kernel();
         self.ended[who].store(true, SeqCst);
     }
-    /// The process of a thread that has [ended](Self::end) ends, too.
+    /// The process of a thread that has [ended](Self::end) ends as well.
     pub fn end_process(&self, who: usize) {
         self.slots[who].thread().facts.thread.through_the_kernel();
         self.gone[who].store(true, SeqCst);
     }
-    /// Lets a thread that has been registered from the start act.
+    /// Runs `act` as thread `who`, which has been registered from the start.
     pub fn act<R>(&self, who: usize, act: impl FnOnce(Participant<'_, Model<B>>) -> R) -> R {
         let table = self.table();
         let id = self.slots[who].living_or_dead(who);
         act(Participant { id, table: &table })
     }
+    /// Registers thread `who`, a newcomer, and runs `act` as that participant.
+    pub fn come<R>(&self, who: usize, act: impl FnOnce(Participant<'_, Model<B>>) -> R) -> R {
+        let table = self.table();
+        let id = table.register(&Newborn { world: self, who }).expect("there is a slot");
+        act(Participant { id, table: &table })
+    }
 }
 
-/// What a scenario is about: made anew for each execution.
-pub trait State: Send + Sync + 'static {}
-impl<T: Send + Sync + 'static> State for T {}
-
-/// How somebody from before the scenario, who is gone, left the slots that newcomers can have.
+/// How a former participant, which is gone, left the slots that newcomers can take. It registered
+/// and ended before the scenario begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Left {
-    /// Dead, and marked by the kernel.
+    /// It died, and the kernel marked the slot.
     Marked,
-    /// Dead, and the mark was lost.
+    /// It died, and the mark was lost.
     Unmarked,
-    /// Dead before it armed its lifeline.
+    /// It died before it armed its lifeline.
     Unarmed,
-    /// Ended by exec, not as its process's main thread: its own lifeline is as if it lived.
+    /// It ended by exec, and was not the main thread of its process. Its own lifeline looks alive.
     Exec,
 }
 
-/// The number of the thread from before.
+/// The thread number of the former participant.
 pub const FROM_BEFORE: u32 = 0x7f;
 
-/// The process id of a thread that is not its process's main one: where ids may be equal, that of
-/// the others.
+/// The process id of a thread that is not the main thread of its process. Where ids may be equal,
+/// it is the same for all.
 fn process_id(who: usize, first_of_equal_id: usize) -> u32 {
     if first_of_equal_id < usize::MAX { FROM_BEFORE } else { who as u32 + 0x81 }
 }
 
-/// Who dies at which operation, and who returns from which wait for no reason.
+/// Each entry is a participant and a number: of the operation at which it dies, or of the wait that
+/// returns without a reason or is interrupted.
 #[derive(Debug, Clone, Default)]
 struct Plan {
     deaths: Vec<(usize, u32)>,
     spurious: Option<(usize, u32)>,
     interrupted: Option<(usize, u32)>,
-    /// How many waits of each do not end by their deadline before somebody wakes the sleeper.
-    patience: u32,
+    /// How many timed waits of each participant a wake ends before the deadline: its first ones.
+    early_wakes: u32,
 }
 
-/// What `each` of [`Explore::plans`] has seen.
+/// What happened while a plan was explored.
 #[derive(Debug, Clone, Copy, Default)]
 struct Seen {
     happened: bool,
-    /// Somebody slept towards a deadline.
+    /// A thread slept towards a deadline.
     is_timed: bool,
 }
 
-/// The same of one thread, as they are set in the course of an exploration.
+/// What happened in any execution so far. The threads set these flags.
 #[derive(Debug, Default)]
 struct Flags {
     died: AtomicBool,
@@ -138,34 +145,34 @@ struct Flags {
     is_timed: AtomicBool,
 }
 
-/// In which way the victims end.
+/// How the victims end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     Killed,
-    /// The kernel does not mark their lifelines.
+    /// Killed, but the kernel does not mark their lifelines.
     Unmarked,
-    /// By exec, and they are not the main threads: the process's lifeline alone is marked.
+    /// By exec, and they are not main threads: the kernel marks only the process's lifeline.
     Exec,
 }
 
 /// What was explored.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Report {
-    /// Placings of deaths and spurious returns.
+    /// Plans: placings of deaths, spurious returns and interruptions.
     pub plans: usize,
-    /// Executions, all told.
+    /// Executions, of all plans together.
     pub executions: usize,
-    /// Placings whose exploration was cut short. What is left of the others is nothing, within the
+    /// Plans that hit the limit of executions. All others were explored completely, within the
     /// bounds.
     pub cut_short: usize,
-    /// Somebody slept towards a deadline.
+    /// A thread slept towards a deadline.
     pub is_timed: bool,
 }
 
-/// What became of one placing.
+/// What became of one plan.
 struct Outcome {
     executions: usize,
-    /// All that was planned happened, in some execution.
+    /// In some execution, what was planned happened.
     happened: bool,
     is_timed: bool,
     cut_short: bool,
@@ -173,7 +180,7 @@ struct Outcome {
 }
 
 /// A scenario and how to explore it.
-pub struct Explore<B: Backend, S: State> {
+pub struct Explore<B: Backend, S> {
     participants: usize,
     newcomers: usize,
     slots: Option<usize>,
@@ -181,7 +188,7 @@ pub struct Explore<B: Backend, S: State> {
     left: Option<Left>,
     processes: &'static [u32],
     second_threads: &'static [usize],
-    reaps: &'static [usize],
+    rechecks: &'static [usize],
     end: End,
     make: fn() -> S,
     body: fn(&World<B>, usize, &S),
@@ -198,14 +205,15 @@ pub struct Explore<B: Backend, S: State> {
     bounds: Bounds,
 }
 
-impl<B: Backend, S: State> core::fmt::Debug for Explore<B, S> {
+impl<B: Backend, S> core::fmt::Debug for Explore<B, S> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Explore").field("participants", &self.participants).finish_non_exhaustive()
     }
 }
 
-impl<B: Backend, S: State> Explore<B, S> {
-    /// `participants` threads run `body`, each with its number.
+impl<B: Backend, S: Send + Sync + 'static> Explore<B, S> {
+    /// `participants` threads run `body`, each with its number, on a state that `make` makes anew
+    /// for each execution.
     pub fn new(participants: usize, make: fn() -> S, body: fn(&World<B>, usize, &S)) -> Self {
         Self {
             participants,
@@ -215,7 +223,7 @@ impl<B: Backend, S: State> Explore<B, S> {
             left: None,
             processes: &[],
             second_threads: &[],
-            reaps: &[],
+            rechecks: &[],
             end: End::Killed,
             make,
             body,
@@ -227,52 +235,52 @@ impl<B: Backend, S: State> Explore<B, S> {
             spurious: false,
             interrupted: &[],
             first_phase: false,
-            broken: Broken::default(),
+            broken: Broken::NOTHING,
             script: &[],
             bounds: Bounds { preemptions: 2, schedules: times(300), executions: times(4_000) },
         }
     }
-    /// Looks at the state when all have ended.
+    /// Checks the state when all threads have ended.
     pub fn check(mut self, check: fn(&S, &World<B>)) -> Self {
         self.check = check;
         self
     }
-    /// What a supervisor does after the death of one, so that nobody waits for what will
-    /// legitimately never come: it acts as participant number `participants`. Arguments: world, the
-    /// dead one, the supervisor, state.
+    /// What a supervisor does after a death, so that no thread waits for an event that rightly
+    /// never comes. The supervisor is participant number `participants`. Arguments: the world, the
+    /// number of the dead thread, the number of the supervisor, the state.
     pub fn after(mut self, after: fn(&World<B>, usize, usize, &S)) -> Self {
         self.after = after;
         self
     }
-    /// Each of these dies at each of its operations, one in an exploration.
+    /// Each victim dies at each of its operations. A plan has one death.
     pub fn victims(mut self, victims: &[usize]) -> Self {
         self.victims = victims.to_vec();
         self
     }
-    /// These [end by themselves](World::end), and may leak what they hold.
+    /// These threads [end by themselves](World::end), and may leak what they hold.
     pub fn leakers(mut self, leakers: &'static [usize]) -> Self {
         self.leakers = leakers;
         self
     }
-    /// Every two of the victims die, each at each of its operations, instead of one.
+    /// A plan has two deaths instead of one: every two victims die, each at each of its operations.
     pub fn pairs(mut self) -> Self {
         self.pairs = true;
         self.bounds.preemptions = 1;
         self.bounds.executions = times(400);
         self
     }
-    /// Also: each wait of each participant returns once for no reason.
+    /// Adds plans in which one wait of one participant returns without a reason, for each wait.
     pub fn spurious(mut self) -> Self {
         self.spurious = true;
         self
     }
-    /// Also: each wait of each of these that can be interrupted is, and the first of them while
-    /// each of the victims dies.
+    /// Adds plans in which one wait of one of these participants is interrupted, for each
+    /// interruptible wait. The first such wait is also combined with each death.
     pub fn interrupted(mut self, who: &'static [usize]) -> Self {
         self.interrupted = who;
         self
     }
-    /// Sleepers begin with the short first phase.
+    /// Sleepers begin with the short first phase of a sleep.
     pub fn first_phase(mut self) -> Self {
         self.first_phase = true;
         self
@@ -282,66 +290,67 @@ impl<B: Backend, S: State> Explore<B, S> {
         self.newcomers = count;
         self
     }
-    /// A real participant table of that many slots, all free, instead of one slot each.
+    /// All participants are newcomers, and register in a table of `count` free slots. Without this,
+    /// each has a slot from the start.
     pub fn free_slots(mut self, count: usize) -> Self {
         self.slots = Some(count);
         self.newcomers = self.participants;
         self
     }
-    /// The supervisor is no participant: for scenarios about who is alone with whom.
+    /// The supervisor is no participant: for scenarios in which a participant must be alone.
     pub fn unsupervised(mut self) -> Self {
         self.unsupervised = true;
         self
     }
-    /// The slots for newcomers were left by somebody who is gone.
+    /// The slots for newcomers were left by a former participant, which is gone.
     pub fn left(mut self, left: Left) -> Self {
         self.left = Some(left);
         self
     }
-    /// The processes of the participants, as far as told; the others have one each, of higher
-    /// numbers.
+    /// The process numbers of the first participants. Each of the others has a process of its own,
+    /// with a higher number.
     pub fn processes(mut self, processes: &'static [u32]) -> Self {
         self.processes = processes;
         self
     }
-    /// These have the net under their sleep.
-    pub fn reap_lost(mut self, who: &'static [usize]) -> Self {
-        self.reaps = who;
+    /// These participants recheck once a second while they sleep.
+    pub fn recheck(mut self, who: &'static [usize]) -> Self {
+        self.rechecks = who;
         self
     }
-    /// The marks of the victims are lost: to be noticed by those who look slowly.
+    /// The marks of the victims are lost. Only reaping can find these deaths.
     pub fn lost_marks(mut self) -> Self {
         self.end = End::Unmarked;
         self
     }
-    /// These are not their processes' main threads, and so have two lifelines.
+    /// These participants are not the main threads of their processes, and so have two lifelines.
     pub fn second_threads(mut self, who: &'static [usize]) -> Self {
         self.second_threads = who;
         self
     }
-    /// The victims, who are to be [second threads](Self::second_threads), end by exec. One that is
-    /// only being registered is ended by another's exec, and so like any thread.
+    /// The victims end by exec. They must be [second threads](Self::second_threads). A victim that
+    /// is still registering is ended by the exec of another thread, as any thread is.
     pub fn execs(mut self) -> Self {
         self.end = End::Exec;
         self
     }
-    /// Breaks the platform.
+    /// Breaks the platform in some way.
     pub fn broken(mut self, broken: Broken) -> Self {
         self.broken = broken;
         self
     }
-    /// How many executions of each placing are enough, where that is not the usual number.
+    /// The most executions of one plan, instead of the usual number.
     pub fn executions(mut self, most: usize) -> Self {
         self.bounds.executions = times(most);
         self
     }
-    /// loom's bound of preemptions, 2 unless said otherwise.
+    /// loom's bound of preemptions, which is 2 without this.
     pub fn preemptions(mut self, bound: usize) -> Self {
         self.bounds.preemptions = bound;
         self
     }
-    /// At first each of these in its turn acts until it has done so many operations, and the others
-    /// wait.
+    /// Schedules the beginning. Each turn is a participant and a number of operations: until it has
+    /// done so many in all, the others wait.
     pub fn script(mut self, turns: &'static [(usize, u32)]) -> Self {
         self.script = turns;
         self
@@ -356,10 +365,10 @@ impl<B: Backend, S: State> Explore<B, S> {
         let is_supervisor = |who: usize| who == self.participants && !self.unsupervised;
         let registered =
             |who: usize| self.slots.is_none() && (who < self.participants - self.newcomers || is_supervisor(who));
-        // A newcomer may take a dead one's slot, or a slow look end its claim.
+        // A newcomer may take the slot of a dead participant, or reaping may end its claim.
         let is_freed = self.newcomers > 0 || self.end == End::Unmarked || !self.leakers.is_empty();
-        // The second lifelines of slots that may go from one to another are memory if anybody who
-        // comes has one.
+        // Some slots may go from one participant to another. If any newcomer uses a second
+        // lifeline, then the second lifelines of these slots are memory to the checker.
         let has_two = !self.second_threads.is_empty() || self.left == Some(Left::Exec);
         let first_of_equal_id =
             if self.broken.equal_thread_ids { self.participants - self.newcomers } else { usize::MAX };
@@ -418,13 +427,13 @@ impl<B: Backend, S: State> Explore<B, S> {
         let cursor = if self.newcomers > 0 { Word::new(0) } else { Word::constant(0) };
         let died = (0..=self.participants).map(|_| AtomicBool::new(false)).collect();
         let slots = (0..count).map(slot).collect();
-        let stamp = if self.reaps.is_empty() { Word::constant(0) } else { Word::new(0) };
+        let stamp = if self.rechecks.is_empty() { Word::constant(0) } else { Word::new(0) };
         let ends = if self.newcomers > 0 { Word::new(0) } else { Word::constant(0) };
         let second_threads = self.second_threads;
         World { ends, membership, cursor, stamp, slots, died, gone, ended, first_of_equal_id, second_threads }
     }
 
-    /// One placing under all schedules.
+    /// Explores one plan under all schedules.
     fn one(&self, plan: &Plan) -> Outcome {
         let executions = Arc::new(AtomicUsize::new(0));
         let seen = Arc::new(Flags::default());
@@ -464,14 +473,14 @@ impl<B: Backend, S: State> Explore<B, S> {
         }
     }
 
-    /// The participant that a thread is, and what is to befall it.
+    /// The participant that thread `who` plays, with its part of the plan.
     fn actor(&self, who: usize, plan: &Plan, script: &Arc<Script>, time: &Arc<Time>) -> Actor {
         let of = |list: &[(usize, u32)]| list.iter().find(|(victim, _)| *victim == who).map(|(_, at)| *at);
         let fate = Fate {
             die_at: of(&plan.deaths),
             spurious_wait: of(plan.spurious.as_slice()),
             interrupted_wait: of(plan.interrupted.as_slice()),
-            patience: plan.patience,
+            early_wakes: plan.early_wakes,
         };
         let mut actor = Actor::new(fate, self.broken, self.nature(who), Arc::clone(time));
         actor.who = who;
@@ -484,7 +493,7 @@ impl<B: Backend, S: State> Explore<B, S> {
     }
 
     fn nature(&self, who: usize) -> Nature {
-        Nature { first_phase: self.first_phase, reaps: self.reaps.contains(&who) }
+        Nature { first_phase: self.first_phase, rechecks: self.rechecks.contains(&who) }
     }
 
     fn thread(&self, actor: Arc<Actor>, world: &World<B>, state: &S, seen: &Flags, time: &Arc<Time>) {
@@ -501,8 +510,8 @@ impl<B: Backend, S: State> Explore<B, S> {
                 seen.died.store(true, SeqCst);
                 world.died[who].store(true, SeqCst);
                 let linked = actor.linked.lock().expect("no panic inside").clone();
-                // By exec it takes over the id of its process's main thread, before its list is
-                // walked.
+                // A thread that execs takes over the id of its process's main thread. The kernel
+                // does that before it walks the thread's robust list.
                 let taken_over = world.process_id(who).filter(|_| self.end == End::Exec);
                 let is_armed = linked.iter().any(|(_, line)| *line == 1);
                 let thread = taken_over.filter(|_| is_armed).unwrap_or(world.thread_id(who));
@@ -521,7 +530,8 @@ impl<B: Backend, S: State> Explore<B, S> {
                 if let Some(place) = pending {
                     cut(place, true);
                 }
-                // Whoever finds it gone comes after all that it, and the kernel for it, has done.
+                // A thread that finds this one gone must see all that it did, and all that the
+                // kernel did for it.
                 let described = actor.described.lock().expect("no panic inside").clone();
                 for slot in linked.iter().map(|(slot, _)| *slot).chain(described) {
                     world.slots[slot].thread().facts.thread.through_the_kernel();
@@ -537,7 +547,7 @@ impl<B: Backend, S: State> Explore<B, S> {
         }
     }
 
-    /// Every plan, until `each` breaks off.
+    /// Calls `each` with every plan, until `each` breaks off.
     fn plans(&self, each: impl FnMut(&Plan) -> ControlFlow<(), Seen>) -> ControlFlow<()> {
         let (each, is_timed) = (RefCell::new(each), Cell::new(false));
         let tried = |plan: Plan| {
@@ -545,7 +555,7 @@ impl<B: Backend, S: State> Explore<B, S> {
             is_timed.set(is_timed.get() || seen.is_timed);
             Continue(seen.happened)
         };
-        // One after the other, as long as what is planned happens.
+        // Plans with growing numbers, as long as what is planned happens.
         let row = |plan: &dyn Fn(u32) -> Plan| {
             let mut at = 0;
             while tried(plan(at))? {
@@ -553,7 +563,7 @@ impl<B: Backend, S: State> Explore<B, S> {
             }
             Continue(())
         };
-        let one = |victim, at, patience| Plan { deaths: vec![(victim, at)], patience, ..Plan::default() };
+        let one = |victim, at, early_wakes| Plan { deaths: vec![(victim, at)], early_wakes, ..Plan::default() };
         tried(Plan::default())?;
         for victim in self.victims.iter().filter(|_| !self.pairs) {
             row(&|at| one(*victim, at, 0))?;
@@ -579,7 +589,7 @@ impl<B: Backend, S: State> Explore<B, S> {
             }
         }
         if is_timed.get() {
-            row(&|before| Plan { patience: before + 1, ..Plan::default() })?;
+            row(&|before| Plan { early_wakes: before + 1, ..Plan::default() })?;
             for victim in self.victims.iter().filter(|_| !self.pairs) {
                 row(&|at| one(*victim, at, 1))?;
             }
@@ -587,13 +597,13 @@ impl<B: Backend, S: State> Explore<B, S> {
         Continue(())
     }
 
-    /// Explores all, and panics with the first plan that fails. Prints how much was explored, and
-    /// within which bounds: a line that tools read.
+    /// Explores all plans, and panics at the first that fails. Prints how much was explored, and
+    /// within which bounds; `outlive-mutants` reads that line.
     pub fn holds(self, name: &str) -> Report {
         let has_two = |victim| self.second_threads.contains(victim);
         assert!(
             self.end != End::Exec || self.victims.iter().all(has_two),
-            "{name}: who ends by exec is a second thread"
+            "{name}: a victim that ends by exec must be a second thread"
         );
         let mut report = Report::default();
         let mut placed = vec![];
@@ -606,8 +616,7 @@ impl<B: Backend, S: State> Explore<B, S> {
             if let Some(failure) = failure {
                 panic!("{name}: {plan:?} after {} executions: {failure}", report.executions);
             }
-            // One execution is no exploration: then the participants share nothing that the checker
-            // sees.
+            // With one execution only, the participants share nothing that the checker sees.
             assert!(report.executions > 1, "{name} explored one execution: it models nothing");
             if happened {
                 placed.extend(plan.deaths.iter().map(|(victim, _)| *victim));
@@ -615,7 +624,7 @@ impl<B: Backend, S: State> Explore<B, S> {
             Continue(Seen { happened, is_timed })
         });
         if let Some(immortal) = self.victims.iter().find(|victim| !placed.contains(victim)) {
-            panic!("{name}: participant {immortal} was to die, and never did");
+            panic!("{name}: participant {immortal} should die in some plan, and never did");
         }
         let Report { plans, executions, .. } = report;
         println!("model {name}: {plans} plans, {executions} executions; {}", self.bound(&report));
@@ -629,19 +638,19 @@ impl<B: Backend, S: State> Explore<B, S> {
             (_, false) => format!("each of {:?} dies at each operation", self.victims),
             (_, true) => format!("each two of {:?} die at each two operations", self.victims),
         };
-        let spurious = if self.spurious { ", each wait ends once for nothing" } else { "" };
+        let spurious = if self.spurious { ", each wait returns once without a reason" } else { "" };
         let interrupted = match self.interrupted {
             [] => String::new(),
             who => format!(", each wait of {who:?} is interrupted once"),
         };
-        let timed = if report.is_timed { ", sleepers with a deadline are woken before it or not" } else { "" };
+        let timed = if report.is_timed { ", waits with a deadline end by it or by a wake before it" } else { "" };
         let bound = B::bound(self.bounds, report.cut_short);
         format!("{} threads, {deaths}{spurious}{interrupted}{timed}; {bound}", self.participants)
     }
 
-    /// Explores until something fails, as it must.
+    /// Explores until a plan fails. Panics if none does: this model must be able to fail.
     pub fn fails(mut self, name: &str) {
-        self.bounds.executions *= 5; // it ends where it fails
+        self.bounds.executions *= 5; // the exploration ends at the first failure
         let mut found = None;
         let mut executions = 0;
         let _broken_off = self.plans(|plan| {
@@ -652,17 +661,19 @@ impl<B: Backend, S: State> Explore<B, S> {
             if found.is_some() { Break(()) } else { Continue(Seen { happened, is_timed }) }
         });
         let Some((plan, failure)) = found else {
-            panic!("{name} was to fail, and did not in {executions} executions: the model is blind");
+            panic!("{name} must fail, and did not in {executions} executions: the model cannot see the fault");
         };
         let first_line = failure.lines().next().unwrap_or_default();
         println!("model {name}: fails as it must at {plan:?} after {executions} executions: {first_line}");
     }
 }
 
-/// So many executions, or for long runs that times as many, or for a brief look that part of them.
+/// `executions`, multiplied by OUTLIVE_MODELS_THOROUGHNESS: more for long runs, fewer for short
+/// ones.
 fn times(executions: usize) -> usize {
-    let told = std::env::var("OUTLIVE_MODELS_THOROUGHNESS");
-    let thoroughness: f64 = told.map_or(1.0, |times| times.parse().expect("OUTLIVE_MODELS_THOROUGHNESS is a number"));
+    let variable = std::env::var("OUTLIVE_MODELS_THOROUGHNESS");
+    let thoroughness: f64 =
+        variable.map_or(1.0, |times| times.parse().expect("OUTLIVE_MODELS_THOROUGHNESS is a number"));
     ((executions as f64 * thoroughness) as usize).max(20)
 }
 
@@ -675,7 +686,7 @@ thread_local! {
     static QUIET: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Keeps the panics of this thread's models off the terminal: a failure is told with its plan
+/// Keeps the panics of this thread's models off the terminal. A failure is reported with its plan
 /// instead.
 fn quietly<R>(run: impl FnOnce() -> R) -> R {
     static HOOK: Once = Once::new();

@@ -1,5 +1,5 @@
-//! The modelled kernel: words with queues, waits that compare and enqueue word by word, deaths that
-//! cut lifelines.
+//! The modelled kernel: words with queues of sleepers, waits that compare and enqueue word by word,
+//! and deaths that cut lifelines.
 
 use crate::backend::Backend;
 use crate::explore::World;
@@ -16,13 +16,14 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, Ordering::*};
 use std::sync::{Arc, Mutex};
 
 /// What is broken in the platform, for models that must fail.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Broken {
-    /// Wakes of all on a lifeline do nothing: the rule of the cascade.
+    /// Wakes of all sleepers on a lifeline do nothing. This breaks the rule of the cascade.
     pub no_cascade: bool,
-    /// Lifelines are collected after the look, not before it.
+    /// Lifelines are collected after the check, not before it.
     pub late_collection: bool,
-    /// Only so many words of a wait are watched: 3 is the news, the membership and the holder.
+    /// A wait watches its first words only. With 3, these are the awaited word, the membership and
+    /// the holder's lifeline.
     pub most_words: Option<usize>,
     /// Newcomers do not change the membership word that sleepers see.
     pub no_membership: bool,
@@ -30,26 +31,66 @@ pub struct Broken {
     pub no_acquire: bool,
     /// Every Release is Relaxed.
     pub no_release: bool,
-    /// Fences that are sequentially consistent do nothing.
+    /// SeqCst fences do nothing.
     pub no_fence: bool,
-    /// A wake finds the one that came last. Nothing is broken by that: the kernel wakes the highest
-    /// priority first.
+    /// A wake wakes the newest sleeper first. An algorithm must stand this: the kernel wakes the
+    /// sleeper of the highest priority first.
     pub newest_first: bool,
-    /// All newcomers, and the one before them, have the same thread id, as in PID namespaces of
-    /// their own.
+    /// All newcomers, and the former participant, have the same thread id, as threads in different
+    /// PID namespaces may have.
     pub equal_thread_ids: bool,
-    /// Claimers that have not armed their lifelines yet are taken for gone, whether they are or
-    /// not: no platform may do that.
+    /// Claimers that have not yet armed their lifelines are judged gone, whether they are gone or
+    /// not. No platform may do that.
     pub claimers_seem_gone: bool,
-    /// Wakes do nothing, but those of the cascade.
+    /// All wakes do nothing, except those of the cascade.
     pub no_wake: bool,
-    /// A 64-bit exchange that sets any of these bits is not done, and claims that it was.
+    /// A 64-bit exchange that would set one of these bits does nothing, and reports success.
     pub lost_bits: u64,
     /// A 64-bit exchange does not compare these bits.
     pub unseen_bits: u64,
 }
 
 impl Broken {
+    /// Nothing is broken.
+    pub const NOTHING: Self = Self {
+        no_cascade: false,
+        late_collection: false,
+        most_words: None,
+        no_membership: false,
+        no_acquire: false,
+        no_release: false,
+        no_fence: false,
+        newest_first: false,
+        equal_thread_ids: false,
+        claimers_seem_gone: false,
+        no_wake: false,
+        lost_bits: 0,
+        unseen_bits: 0,
+    };
+    /// [`no_cascade`](Self::no_cascade) alone.
+    pub const NO_CASCADE: Self = Self { no_cascade: true, ..Self::NOTHING };
+    /// [`late_collection`](Self::late_collection) alone.
+    pub const LATE_COLLECTION: Self = Self { late_collection: true, ..Self::NOTHING };
+    /// [`no_membership`](Self::no_membership) alone.
+    pub const NO_MEMBERSHIP: Self = Self { no_membership: true, ..Self::NOTHING };
+    /// [`no_acquire`](Self::no_acquire) alone.
+    pub const NO_ACQUIRE: Self = Self { no_acquire: true, ..Self::NOTHING };
+    /// [`no_release`](Self::no_release) alone.
+    pub const NO_RELEASE: Self = Self { no_release: true, ..Self::NOTHING };
+    /// [`no_fence`](Self::no_fence) alone.
+    pub const NO_FENCE: Self = Self { no_fence: true, ..Self::NOTHING };
+    /// [`newest_first`](Self::newest_first) alone.
+    pub const NEWEST_FIRST: Self = Self { newest_first: true, ..Self::NOTHING };
+    /// [`equal_thread_ids`](Self::equal_thread_ids) alone.
+    pub const EQUAL_THREAD_IDS: Self = Self { equal_thread_ids: true, ..Self::NOTHING };
+    /// [`no_wake`](Self::no_wake) alone.
+    pub const NO_WAKE: Self = Self { no_wake: true, ..Self::NOTHING };
+
+    /// [`most_words`](Self::most_words) alone.
+    pub const fn watching(words: usize) -> Self {
+        Self { most_words: Some(words), ..Self::NOTHING }
+    }
+
     fn weaken(self, order: Ordering) -> Ordering {
         match order {
             Acquire if self.no_acquire => Relaxed,
@@ -63,7 +104,7 @@ impl Broken {
     }
 }
 
-/// The payload with which a victim's thread unwinds.
+/// The panic payload with which a victim's thread unwinds.
 pub(crate) struct Died;
 
 /// How a participant sleeps.
@@ -71,24 +112,25 @@ pub(crate) struct Died;
 pub(crate) struct Nature {
     /// In two phases.
     pub(crate) first_phase: bool,
-    /// With the net under it.
-    pub(crate) reaps: bool,
+    /// With a recheck once a second.
+    pub(crate) rechecks: bool,
 }
 
-/// What is to befall a participant.
+/// What will happen to a participant.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Fate {
     /// It dies at this operation.
     pub(crate) die_at: Option<u32>,
-    /// This wait returns for no reason.
+    /// This wait returns without a reason.
     pub(crate) spurious_wait: Option<u32>,
-    /// This one, of those that can be, is interrupted.
+    /// This one of the interruptible waits is interrupted.
     pub(crate) interrupted_wait: Option<u32>,
-    /// So many waits with an end do not end by it, as long as anybody else can run.
-    pub(crate) patience: u32,
+    /// In so many timed waits, the first ones, the deadline does not pass as long as another thread
+    /// can run.
+    pub(crate) early_wakes: u32,
 }
 
-/// The participant that a modelled thread is, with its fate.
+/// The participant that a modelled thread plays, with its fate.
 #[derive(Debug)]
 pub struct Actor {
     pub(crate) fate: Fate,
@@ -98,23 +140,24 @@ pub struct Actor {
     waits: AtomicU32,
     timed_waits: AtomicU32,
     interruptible_waits: AtomicU32,
-    /// It has returned for no reason, or was interrupted or woken early, as its fate says.
+    /// A wait returned without a reason, was interrupted, or was woken early, as the fate says.
     pub(crate) is_hit: AtomicBool,
-    /// It has slept towards an end.
+    /// A wait had a deadline.
     pub(crate) is_timed: AtomicBool,
     time: Arc<Time>,
     clock: Mutex<Duration>,
-    /// Its robust list, newest last, and `list_op_pending`: slot and lifeline.
+    /// The robust list, newest last. Each entry is a slot and a lifeline.
     pub(crate) linked: Mutex<Vec<(usize, usize)>>,
+    /// `list_op_pending` of the robust list.
     pub(crate) pending: Mutex<Option<(usize, usize)>>,
-    /// The slots that it has described as its own.
+    /// The slots that this participant has described as its own.
     pub(crate) described: Mutex<Vec<usize>>,
     pub(crate) who: usize,
     pub(crate) script: Option<Arc<Script>>,
 }
 
-/// A schedule: who is to act until it has done so many operations, one after the other. After that
-/// all are free.
+/// A schedule of the beginning. In each turn one participant acts until it has done a number of
+/// operations. After the last turn all are free.
 #[derive(Debug)]
 pub(crate) struct Script {
     pub(crate) turns: Vec<(usize, u32)>,
@@ -122,7 +165,7 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    /// Whether it is the turn of one that has done so many operations.
+    /// Whether it is the turn of `who`, which has done `done` operations.
     fn lets(&self, who: usize, done: u32) -> bool {
         loop {
             let at = self.at.load(SeqCst);
@@ -157,14 +200,14 @@ impl Actor {
         }
     }
 
-    /// Waits for its turn.
+    /// Waits for this participant's turn.
     fn turn<B: Backend>(&self) {
         while self.script.as_ref().is_some_and(|script| !script.lets(self.who, self.operations.load(SeqCst))) {
             B::yield_now();
         }
     }
 
-    /// Ends its turn, if it has done what it was to do.
+    /// Ends this participant's turn, if it has done all operations of it.
     pub(crate) fn end_turn(&self) {
         if let Some(script) = &self.script {
             script.lets(self.who, self.operations.load(SeqCst));
@@ -184,23 +227,23 @@ impl Actor {
     }
 }
 
-/// Counts an operation, at which the actor may die. Gives what is broken for it.
+/// Counts an operation, at which the actor may die. Returns what is broken for the actor.
 fn operation<B: Backend>() -> Broken {
-    let Some(actor) = B::actor() else { return Broken::default() };
+    let Some(actor) = B::actor() else { return Broken::NOTHING };
     actor.turn::<B>();
     actor.operation();
     actor.broken
 }
 
-/// A place of a scenario where one may die, without an access to memory.
+/// A point of a scenario at which the caller may die, without an access to memory.
 pub fn step<B: Backend>() {
     operation::<B>();
 }
 
-/// The deadline of those who may give up.
+/// The deadline of callers that do not wait forever.
 pub const DEADLINE: Duration = Duration::from_secs(1);
 
-/// Whether it is over for the caller. Who is told so was not merely woken before.
+/// Whether the deadline has passed for the caller. An early wake does not make this true.
 pub fn is_over<B: Backend>() -> bool {
     Model::<B>::now() >= DEADLINE
 }
@@ -211,8 +254,8 @@ struct Entry {
     woken: AtomicBool,
 }
 
-/// A futex word. A constant one is no memory to the model checker: for what cannot change in a
-/// scenario.
+/// A futex word. The model checker sees no memory in a constant word: that is for words which do
+/// not change in a scenario.
 pub struct Word<B: Backend> {
     atomic: Option<B::U32>,
     constant: u32,
@@ -225,8 +268,8 @@ impl<B: Backend> core::fmt::Debug for Word<B> {
     }
 }
 
-/// A value that nobody writes: a compare-exchange with it reads the newest value and changes
-/// nothing.
+/// A value that no thread writes. A compare-exchange of it for itself reads the newest value and
+/// changes nothing.
 const NEVER: u32 = 0x1bad_beef;
 
 impl<B: Backend> Word<B> {
@@ -235,7 +278,7 @@ impl<B: Backend> Word<B> {
         Self { atomic: None, constant: value, queue: Mutex::default() }
     }
 
-    /// The newest value, as the kernel reads it: ordered with nothing.
+    /// The newest value, as the kernel reads it. The read orders nothing.
     pub fn newest(&self) -> u32 {
         match &self.atomic {
             None => self.constant,
@@ -272,9 +315,9 @@ impl<B: Backend> Word<B> {
         entries.len() as u32
     }
 
-    /// Passes on, through the kernel, all that the caller has done or learnt from it: that somebody
-    /// is gone is learnt after all that it did. On a word that is not otherwise written at the
-    /// time.
+    /// The caller passes through the kernel: it publishes all that it did, and sees all that
+    /// earlier callers published. So a thread that learns of a death sees all that the dead thread
+    /// did. The word must not be written otherwise at that time.
     pub(crate) fn through_the_kernel(&self) {
         if let Some(atomic) = &self.atomic {
             let _unchanged = B::or(atomic, 0, AcqRel);
@@ -310,7 +353,8 @@ impl<B: Backend> platform::Word for Word<B> {
     fn load(&self, order: Ordering) -> u32 {
         if self.atomic.is_some() && B::actor().is_some_and(|actor| actor.script.is_some()) {
             operation::<B>();
-            return self.newest(); // a schedule counts operations, and old values would make more of them
+            // A schedule counts operations. Stale values would cause more operations.
+            return self.newest();
         }
         self.on(|value| value, |a, broken| B::load(a, broken.weaken(order)))
     }
@@ -325,7 +369,7 @@ impl<B: Backend> platform::Word for Word<B> {
     }
     fn compare_exchange(&self, current: u32, new: u32, success: Ordering, failure: Ordering) -> Result<u32, u32> {
         self.on(
-            // What a newcomer does to a membership word that is broken to be a constant.
+            // A newcomer does this to the membership word, where `no_membership` makes it constant.
             |value| if value == current { Ok(value) } else { Err(value) },
             |a, broken| B::cas(a, current, new, broken.weaken(success), broken.weaken(failure)),
         )
@@ -356,7 +400,7 @@ pub struct Word64<B: Backend> {
 }
 
 impl<B: Backend> Word64<B> {
-    /// One that is never written.
+    /// A 64-bit word that is never written.
     pub fn constant(value: u64) -> Self {
         Self { atomic: None, constant: value }
     }
@@ -390,7 +434,7 @@ impl<B: Backend> platform::Word64 for Word64<B> {
     }
 }
 
-/// A lifeline: its word, and where it is.
+/// A lifeline: its word, and its place (slot and index).
 #[derive(Debug)]
 pub struct Life<B: Backend> {
     pub(crate) word: Word<B>,
@@ -404,10 +448,10 @@ impl<B: Backend> Lifeline for Life<B> {
     }
 }
 
-/// What a slot says of its owner, and, for the slow check alone, who is gone.
+/// The thread record of a slot. It also knows which threads are gone; only reaping asks for that.
 #[derive(Debug)]
 pub struct Note<B: Backend> {
-    /// What the owner has described itself as, one after the other.
+    /// How the owners have described themselves, one after the other.
     pub(crate) facts: Facts<Word<B>>,
     /// See [`platform::ThreadInfo::waits_at`].
     pub(crate) waits_at: Word<B>,
@@ -416,21 +460,22 @@ pub struct Note<B: Backend> {
     pub(crate) ended: Arc<[AtomicBool]>,
 }
 
-/// What is known of a thread: in more than one word, so that half of it may be another's.
+/// A description of a thread. It has two words, so that a reader may see halves of two different
+/// descriptions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Facts<W> {
     pub(crate) thread: W,
     pub(crate) process: W,
 }
 
-/// The number of the process of a modelled thread, where a scenario tells no other.
+/// The process number of a modelled thread, where a scenario does not choose another.
 pub fn process_of(who: usize) -> u32 {
     who as u32 + 100
 }
 
 impl Facts<u32> {
-    /// Those of the thread of this number. `processes`: the numbers of the first threads'
-    /// processes.
+    /// The description of thread number `thread`. `processes` has the process numbers of the first
+    /// threads.
     pub(crate) fn of(thread: u32, processes: &[u32]) -> Self {
         let who = thread as usize - 1;
         Self { thread, process: processes.get(who).copied().unwrap_or_else(|| process_of(who)) }
@@ -474,14 +519,14 @@ impl<B: Backend> Platform for Model<B> {
     fn now() -> Duration {
         B::actor().map_or(Duration::ZERO, |actor| *actor.clock.lock().expect("no panic inside"))
     }
-    fn wait<'w>(words: impl Iterator<Item = Expect<'w, Word<B>>>, until: Option<Duration>) {
-        wait(&words.collect::<Vec<_>>(), until, false);
+    fn wait<'w>(words: impl Iterator<Item = Expect<'w, Word<B>>>, deadline: Option<Duration>) {
+        wait(&words.collect::<Vec<_>>(), deadline, false);
     }
-    fn wait_interruptibly<'w>(words: impl Iterator<Item = Expect<'w, Word<B>>>, until: Option<Duration>) -> bool {
+    fn wait_interruptibly<'w>(words: impl Iterator<Item = Expect<'w, Word<B>>>, deadline: Option<Duration>) -> bool {
         let actor = B::actor().expect("only actors sleep");
         let wait_number = actor.interruptible_waits.fetch_add(1, SeqCst);
         let is_interrupted = actor.fate.interrupted_wait == Some(wait_number);
-        wait(&words.collect::<Vec<_>>(), until, is_interrupted);
+        wait(&words.collect::<Vec<_>>(), deadline, is_interrupted);
         is_interrupted
     }
     fn wake(word: &Word<B>, count: u32) -> u32 {
@@ -494,16 +539,15 @@ impl<B: Backend> Platform for Model<B> {
         B::actor().filter(|actor| actor.nature.first_phase).map(|_| Duration::from_millis(1))
     }
     fn recheck() -> Option<Duration> {
-        // The net is off, but for those who look slowly.
-        B::actor().filter(|actor| actor.nature.reaps).map(|_| Duration::from_secs(1))
+        B::actor().filter(|actor| actor.nature.rechecks).map(|_| Duration::from_secs(1))
     }
     fn watches_many() -> bool {
         true
     }
     fn is_gone(note: &Note<B>, _thread: u32) -> bool {
-        // The thread id may be equal to another's. Half of one description and half of another are
-        // of a successor: then the answer does not matter, and is wrong, to make it as bad as it
-        // can be.
+        // The thread id is ignored: another thread may have the same. If the two words are halves
+        // of different descriptions, the slot has a new owner, and the answer must not matter. The
+        // model then gives the wrong answer, which is the worst case.
         let Facts { thread, process } = &note.facts;
         let described = Facts { thread: thread.load(Relaxed), process: process.load(Relaxed) };
         let is_whole = described == Facts::of(described.thread, note.processes);
@@ -523,24 +567,25 @@ impl<B: Backend> Platform for Model<B> {
     }
 }
 
-/// `futex_waitv`: word by word in, word by word out. A wait with an end reaches it at any moment
-/// that the schedule chooses, or, if it is to be patient, when nobody else can run; one without
-/// sleeps until it is woken. One that is interrupted ends for no other reason; it may have absorbed
-/// a wake.
-fn wait<B: Backend>(words: &[Expect<'_, Word<B>>], until: Option<Duration>, is_interrupted: bool) {
+/// `futex_waitv`: enqueues word by word, and leaves the queues word by word.
+///
+/// A wait without a deadline sleeps until a wake. The deadline of a wait passes at any moment that
+/// the schedule chooses; if the sleeper is patient, only when no other thread can run. An
+/// interrupted wait ends for no other reason, but it may have absorbed a wake.
+fn wait<B: Backend>(words: &[Expect<'_, Word<B>>], deadline: Option<Duration>, is_interrupted: bool) {
     let actor = B::actor().expect("only actors sleep");
     actor.turn::<B>();
     actor.operation();
     let mut queued: Vec<(&Word<B>, Arc<Entry>)> = vec![];
     let mut changed = false;
-    let is_patient = until.is_some() && actor.timed_waits.load(SeqCst) < actor.fate.patience;
-    let sleeper = Sleeper::new::<B>(&actor.time, until.filter(|_| is_patient));
+    let is_patient = deadline.is_some() && actor.timed_waits.load(SeqCst) < actor.fate.early_wakes;
+    let sleeper = Sleeper::new::<B>(&actor.time, deadline.filter(|_| is_patient));
     let most = actor.broken.most_words.unwrap_or(words.len());
     for (index, expect) in words.iter().enumerate().take(most) {
         let now = expect.word.newest();
         if actor.broken.late_collection && index > 0 {
             if now & MARK != 0 {
-                continue; // as if it had been collected just now: the dead are not watched
+                continue; // as if collected just now: a cut lifeline is not watched
             }
         } else if now != expect.value {
             changed = true;
@@ -561,7 +606,7 @@ fn wait<B: Backend>(words: &[Expect<'_, Word<B>>], until: Option<Duration>, is_i
     } else if !changed {
         actor.operations.fetch_add(1, SeqCst);
         actor.end_turn();
-        let is_woken_early = match until {
+        let is_woken_early = match deadline {
             Some(_) if !is_patient => {
                 B::yield_now();
                 actor.turn::<B>();
@@ -569,11 +614,11 @@ fn wait<B: Backend>(words: &[Expect<'_, Word<B>>], until: Option<Duration>, is_i
             }
             _ => sleeper.sleep::<B>(|| queued.iter().any(|(_, entry)| entry.woken.load(SeqCst))),
         };
-        if let Some(end) = until {
+        if let Some(end) = deadline {
             actor.is_timed.store(true, SeqCst);
-            let is_last_of_patience = actor.timed_waits.fetch_add(1, SeqCst) + 1 == actor.fate.patience;
+            let is_the_last = actor.timed_waits.fetch_add(1, SeqCst) + 1 == actor.fate.early_wakes;
             match is_woken_early {
-                true => actor.is_hit.fetch_or(is_last_of_patience, SeqCst),
+                true => actor.is_hit.fetch_or(is_the_last, SeqCst),
                 false => {
                     *actor.clock.lock().expect("no panic inside") = end;
                     false
@@ -583,38 +628,38 @@ fn wait<B: Backend>(words: &[Expect<'_, Word<B>>], until: Option<Duration>, is_i
     }
     for (word, entry) in &queued {
         if !entry.woken.load(SeqCst) && queued.len() > 1 {
-            word.newest(); // the schedule may let a wake be absorbed here
+            word.newest(); // here the schedule may let this sleeper absorb a wake
         }
         word.queue.lock().expect("no panic inside").retain(|other| !Arc::ptr_eq(other, entry));
     }
     if dies_asleep {
-        actor.operation(); // killed asleep, after it may have absorbed a wake
+        actor.operation(); // killed in its sleep, and may have absorbed a wake before
     }
 }
 
-/// The number by which `gone` and descriptions know a thread: its tag, as thread ids may be equal.
-/// Those who were there from the start have none.
+/// The number of a thread in `gone` and in descriptions. It is the tag, since thread ids may be
+/// equal. A participant that is registered from the start has no tag.
 fn number(thread: u32, tag: u32) -> u32 {
     if tag == 0 { thread } else { tag }
 }
 
-/// Whether the kernel has done with a thread: one of the scenario's, or one from before.
+/// Whether the kernel is done with a thread of the scenario, or with the former participant.
 fn has_gone(gone: &[AtomicBool], thread: u32) -> bool {
     gone.get(thread as usize - 1).is_none_or(|gone| gone.load(SeqCst))
 }
 
-/// One that registers in the course of a scenario.
+/// A newcomer: it registers in the course of a scenario.
 #[derive(Debug)]
 pub struct Newborn<'w, B: Backend> {
-    /// The world it is born into.
+    /// The world in which it registers.
     pub world: &'w World<B>,
     /// The number of its modelled thread.
     pub who: usize,
 }
 
 impl<B: Backend> Newborn<'_, B> {
-    /// Leaves the table, in which it is `id`: its lifelines out of its list first, the last one
-    /// first.
+    /// Leaves the table, in which the newcomer is `id`. First it takes its lifelines out of its
+    /// robust list, the last one first.
     pub fn leave(&self, id: Id) {
         let actor = B::actor().expect("only actors leave");
         for line in [1, 0] {
@@ -628,7 +673,8 @@ impl<B: Backend> Newborn<'_, B> {
         self.world.table().leave(id);
     }
 
-    /// Arms a lifeline. `covered`: the kernel finds it also before it is in the list, last of all.
+    /// Arms a lifeline. If it is `covered`, `list_op_pending` names it until it is in the robust
+    /// list. The kernel handles that entry last.
     fn link(&self, line: &Life<B>, owner: u32, covered: bool) {
         let actor = B::actor().expect("only actors register");
         let cover = |place| *actor.pending.lock().expect("no panic inside") = place;
@@ -653,12 +699,12 @@ impl<B: Backend> Newcomer<Model<B>> for Newborn<'_, B> {
     fn tag(&self) -> u32 {
         self.who as u32 + 1
     }
-    fn describe(&self, about: &Note<B>, id: Id) {
+    fn describe(&self, record: &Note<B>, id: Id) {
         let actor = B::actor().expect("only actors register");
         actor.described.lock().expect("no panic inside").push(id.index());
-        let facts = Facts::of(number(self.thread(), self.tag()), about.processes);
-        about.facts.thread.store(facts.thread, Relaxed);
-        about.facts.process.store(facts.process, Relaxed);
+        let facts = Facts::of(number(self.thread(), self.tag()), record.processes);
+        record.facts.thread.store(facts.thread, Relaxed);
+        record.facts.process.store(facts.process, Relaxed);
     }
     fn arm(&self, [own, process]: &[Life<B>; 2]) {
         self.link(own, self.thread(), true);
@@ -667,14 +713,45 @@ impl<B: Backend> Newcomer<Model<B>> for Newborn<'_, B> {
         }
     }
     fn is_claimer_gone(&self, thread: u32, tag: u32) -> bool {
-        let is_taken_for_gone = B::actor().is_some_and(|actor| actor.broken.claimers_seem_gone);
+        let seems_gone = B::actor().is_some_and(|actor| actor.broken.claimers_seem_gone);
         let is_gone = has_gone(&self.world.gone, number(thread, tag));
         if is_gone {
             self.world.ends.through_the_kernel();
         }
-        is_gone || is_taken_for_gone
+        is_gone || seems_gone
     }
     fn read_names(&self, _named: &mut Named) -> bool {
-        false // which words there are is for a scenario to tell
+        false // a scenario that has words to read uses a `NameReader`
+    }
+}
+
+/// A newcomer that reads all words that name holders.
+#[derive(Debug)]
+pub struct NameReader<'w, B: Backend, F> {
+    /// The newcomer.
+    pub newborn: Newborn<'w, B>,
+    /// Notes the words.
+    pub read: F,
+}
+
+impl<B: Backend, F: Fn(&mut Named)> Newcomer<Model<B>> for NameReader<'_, B, F> {
+    fn thread(&self) -> u32 {
+        self.newborn.thread()
+    }
+    fn tag(&self) -> u32 {
+        self.newborn.tag()
+    }
+    fn describe(&self, record: &Note<B>, id: Id) {
+        self.newborn.describe(record, id);
+    }
+    fn arm(&self, lifelines: &[Life<B>; 2]) {
+        self.newborn.arm(lifelines);
+    }
+    fn is_claimer_gone(&self, thread: u32, tag: u32) -> bool {
+        self.newborn.is_claimer_gone(thread, tag)
+    }
+    fn read_names(&self, named: &mut Named) -> bool {
+        (self.read)(named);
+        true
     }
 }

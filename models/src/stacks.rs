@@ -1,15 +1,17 @@
-//! The stacks of loom's threads, kept from one execution to the next.
+//! Keeps the stacks of loom's threads from one execution to the next.
 //!
-//! loom makes each modelled thread anew in each execution. Its `generator` maps, protects and
-//! unmaps a stack for each: two thirds of the time of an exploration, and more where two tests of
-//! one process do so side by side, since the kernel interrupts the other processor for each of
-//! these calls. There is no option for it, so this module takes the place of the three functions of
-//! libc in the programs of the models. What they do to anything but such a stack is what libc's do.
+//! loom makes new modelled threads in each execution. Its `generator` maps, protects and unmaps a
+//! stack for each of them. That takes two thirds of the time of an exploration. It takes more if
+//! two tests of one process run side by side: the kernel interrupts the other processor for each of
+//! these calls.
+//!
+//! loom has no option to keep the stacks. So this module replaces three functions of libc in the
+//! programs of the models. For anything but such a stack they do what libc's functions do.
 
 use std::ffi::{c_int, c_long, c_void};
 use std::sync::{Mutex, MutexGuard};
 
-/// The flags of a stack's mapping, by which it is known.
+/// The flags of a stack's mapping. A stack is recognised by them.
 const STACK: c_int = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK;
 
 #[derive(Clone, Copy)]
@@ -28,13 +30,13 @@ fn stacks() -> MutexGuard<'static, Vec<Stack>> {
     STACKS.lock().expect("no panic inside")
 }
 
-/// How many stacks there are: as many as were in use at once.
+/// The number of stacks: the most that were in use at once.
 #[cfg(test)]
 fn count() -> usize {
     stacks().len()
 }
 
-/// mmap(2): a free stack of that length, if a stack is wanted and there is one.
+/// mmap(2). If the caller wants a stack, and a free one has that length, returns the free one.
 ///
 /// # Safety
 /// As of libc's `mmap`.
@@ -62,7 +64,7 @@ unsafe extern "C" fn mmap(
     start as *mut c_void
 }
 
-/// mprotect(2): nothing, where the lowest page of a stack is protected already.
+/// mprotect(2). Does nothing if the lowest page of the stack is protected already.
 ///
 /// # Safety
 /// As of libc's `mprotect`.
@@ -81,7 +83,7 @@ unsafe extern "C" fn mprotect(address: *mut c_void, length: usize, protection: c
     answer
 }
 
-/// munmap(2): of a stack only a note that it is free.
+/// munmap(2). A stack is only noted as free.
 ///
 /// # Safety
 /// As of libc's `munmap`.
@@ -99,7 +101,7 @@ unsafe extern "C" fn munmap(address: *mut c_void, length: usize) -> c_int {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn an_execution_has_the_stacks_of_the_last_one() {
+    fn an_execution_reuses_the_stacks_of_the_last_one() {
         let explore = || {
             loom::model(|| {
                 let thread = loom::thread::spawn(|| ());
@@ -109,7 +111,7 @@ mod tests {
         explore();
         let after_one = super::count();
         explore();
-        assert!(after_one >= 2, "loom maps its stacks in another way now: this module does nothing");
+        assert!(after_one >= 2, "loom maps its stacks in another way now, so this module has no effect");
         assert_eq!(super::count(), after_one);
     }
 }

@@ -1,12 +1,13 @@
-//! Time: a sleep with an end reaches it at once, or, where the plan says so, not before somebody
-//! wakes the sleeper.
+//! Time. A sleep with a deadline ends in one of two ways; the plan says which.
 //!
-//! The first way has the deadline pass at every moment at which the schedule lets the sleeper go
-//! on. A wake may come before that, but the clock is at the end in any case. The second way lets a
-//! sleeper be woken early, find somebody else quicker, and sleep again towards the same deadline.
-//! For such a *patient* sleeper time stands still as long as anybody else can run: then whoever
-//! falls asleep or ends as the last one lets it pass, and the earliest deadline is over. So nobody
-//! is said to hang whose wait has an end.
+//! 1. The deadline passes at once: at every moment at which the schedule lets the sleeper go on. A
+//!    wake may come earlier, but the clock shows the deadline in any case.
+//! 2. The sleeper is *patient*: it sleeps until a wake. It may find that another thread was faster,
+//!    and sleep again towards the same deadline.
+//!
+//! For a patient sleeper, time stands still as long as any thread can run. When the last runnable
+//! thread falls asleep or ends, the earliest deadline passes. So a wait with a deadline is never
+//! reported as a hang.
 
 use crate::backend::Backend;
 use core::fmt;
@@ -14,7 +15,7 @@ use core::time::Duration;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-/// How many can run, and who sleeps towards a deadline. One for each execution.
+/// Which threads can run, and which sleep towards a deadline. Each execution has its own.
 #[derive(Debug)]
 pub(crate) struct Time(Mutex<Day>);
 
@@ -25,17 +26,17 @@ struct Day {
 }
 
 impl Time {
-    /// All of so many threads can run.
+    /// All `threads` threads can run.
     pub(crate) fn new(threads: usize) -> Arc<Self> {
         Arc::new(Self(Mutex::new(Day { awake: threads, patient: vec![] })))
     }
 
-    /// The guard is not kept over anything that the model checker sees.
+    /// The guard must not be kept over an operation that the model checker sees.
     fn day(&self) -> MutexGuard<'_, Day> {
         self.0.lock().expect("no panic inside")
     }
 
-    /// The caller runs no more: it sleeps, or has ended.
+    /// The calling thread runs no more: it sleeps, or has ended.
     pub(crate) fn one_less(&self) {
         let mut day = self.day();
         day.awake -= 1;
@@ -52,7 +53,7 @@ impl Time {
     }
 }
 
-/// One that sleeps, on whatever words.
+/// A sleeping thread.
 pub(crate) struct Sleeper {
     time: Arc<Time>,
     unpark: Box<dyn Fn() + Send + Sync>,
@@ -68,7 +69,7 @@ impl fmt::Debug for Sleeper {
 }
 
 impl Sleeper {
-    /// The calling thread. `end`: when it is to be patient, and until when.
+    /// The calling thread. A patient sleeper has its deadline in `end`, another one has `None`.
     pub(crate) fn new<B: Backend>(time: &Arc<Time>, end: Option<Duration>) -> Arc<Self> {
         let thread = B::current();
         Arc::new(Self {
@@ -80,8 +81,8 @@ impl Sleeper {
         })
     }
 
-    /// Sleeps until it `is_woken`, or nobody else can run and its time is over. True if it was
-    /// woken.
+    /// Sleeps until `is_woken`, or until no thread can run and this deadline is the next. True if
+    /// the sleeper was woken.
     pub(crate) fn sleep<B: Backend>(self: &Arc<Self>, is_woken: impl Fn() -> bool) -> bool {
         while !is_woken() {
             if self.is_over.load(SeqCst) {
@@ -94,7 +95,7 @@ impl Sleeper {
         true
     }
 
-    /// Wakes it, or lets its next attempt to sleep end at once.
+    /// Wakes the sleeper, or makes its next attempt to sleep end at once.
     pub(crate) fn wake(&self) {
         self.get_up();
         (self.unpark)();

@@ -1,6 +1,6 @@
-//! Models of `raw::Condvar`: no item without its consumer, whoever dies between "it is there" and
-//! "notify"; one notification for one waiter; timeouts that give nothing away; a reentrant lock
-//! given back whole.
+//! Models of `raw::Condvar`: every item finds its consumer, even if the producer dies between
+//! adding the item and notifying. One notification ends one wait. A timeout loses no notification.
+//! A reentrant lock is released whole for the time of the wait.
 #![cfg(any(feature = "loom", feature = "shuttle"))]
 #![allow(clippy::disallowed_types)] // counters beside the model, not part of it
 
@@ -20,7 +20,7 @@ use outlive_models::{Backend, DEADLINE, Explore, Model, Word, World, is_over, st
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
-/// Items under a lock, and one condition: that there are any.
+/// Items under a lock. The condition is that there is an item.
 #[derive(Debug)]
 struct Buffer<B: Backend> {
     mutex: Mutex<Model<B>>,
@@ -47,7 +47,7 @@ impl<B: Backend> Buffer<B> {
         }
         let _inconsistent_is_fine = taken.expect("waits");
     }
-    /// One that dies behind the unlock has made it true, and told nobody.
+    /// A producer that dies after the unlock has made the condition true without notifying.
     fn put(&self, me: Me<'_, B>, notify: impl FnOnce(&Condvar<Model<B>>, Me<'_, B>)) {
         self.put_silently(me);
         notify(&self.filled, me);
@@ -58,7 +58,7 @@ impl<B: Backend> Buffer<B> {
         self.made.fetch_add(1, SeqCst);
         self.mutex.unlock(0);
     }
-    /// With the lock held. `watch` as the last wait ended.
+    /// The caller holds the lock. `watch` depends on how its last wait ended.
     fn wait(&self, me: Me<'_, B>, watch: &mut bool, deadline: Option<Duration>) -> Woken {
         let waited = self.filled.wait(me, *watch, deadline, || self.mutex.unlock(0));
         let _inconsistent_is_fine = self.mutex.lock_again(me).expect("waits");
@@ -66,16 +66,25 @@ impl<B: Backend> Buffer<B> {
         *watch = woken == Woken::Neither;
         woken
     }
-    fn take(&self, me: Me<'_, B>) {
-        self.lock(me);
+    /// The caller holds the lock. Waits until there is an item. A wait that times out or is
+    /// interrupted ends this: the caller trusts that answer, and does not check again.
+    fn wait_for_item(&self, me: Me<'_, B>, deadline: Option<Duration>) -> Result<(), Woken> {
         let mut watch = false;
         while B::read(&self.items, |items| *items == 0) {
-            self.wait(me, &mut watch, None);
+            match self.wait(me, &mut watch, deadline) {
+                Woken::Notified | Woken::Neither => {}
+                ended => return Err(ended),
+            }
         }
+        Ok(())
+    }
+    fn take(&self, me: Me<'_, B>) {
+        self.lock(me);
+        self.wait_for_item(me, None).expect("no deadline, no interruption");
         B::write(&self.items, |items| *items -= 1);
         self.mutex.unlock(0);
     }
-    /// As `take`, with a wait of one's own.
+    /// As `take`, with another wait than that of the condition variable.
     #[cfg(feature = "loom")]
     fn take_by(
         &self,
@@ -91,23 +100,21 @@ impl<B: Backend> Buffer<B> {
             let arrived = word.fetch_or(1 << 31, Relaxed) | 1 << 31;
             self.mutex.unlock(0);
             after(&mut vigil);
-            let _look = vigil.sleep_once(word, arrived);
+            let _check_again = vigil.sleep_once(word, arrived);
             self.lock(me);
         }
         B::write(&self.items, |items| *items -= 1);
         self.mutex.unlock(0);
     }
-    /// Waits until there is an item, and leaves it.
-    fn see(&self, me: Me<'_, B>) {
+    /// Waits until there is an item, and leaves the item there.
+    fn see(&self, me: Me<'_, B>, deadline: Option<Duration>) -> Result<(), Woken> {
         self.lock(me);
-        let mut watch = false;
-        while B::read(&self.items, |items| *items == 0) {
-            self.wait(me, &mut watch, None);
-        }
+        let seen = self.wait_for_item(me, deadline);
         self.mutex.unlock(0);
+        seen
     }
-    /// What a dead producer has not made, a supervisor makes; what it made and did not tell of is
-    /// for the waiters to find.
+    /// For a supervisor: makes the items that a dead producer did not make. Items that the producer
+    /// made without notifying are for the waiters to find.
     fn make_up_to(&self, wanted: u32, me: Me<'_, B>, notify: fn(&Condvar<Model<B>>, Me<'_, B>)) {
         while self.made.load(SeqCst) < wanted {
             self.put(me, notify);
@@ -115,8 +122,7 @@ impl<B: Backend> Buffer<B> {
     }
 }
 
-/// 0 and 1 take, 2 puts: by their numbers, so that the first schedules of a search are those in
-/// which somebody sleeps.
+/// 0 and 1 take, 2 puts. With these numbers the takers sleep in the first schedules of a search.
 fn two_items<B: Backend>() -> Explore<B, Buffer<B>> {
     Explore::new(3, Buffer::new, |world: &World<B>, who, buffer: &Buffer<B>| {
         world.act(who, |me| match who {
@@ -133,8 +139,8 @@ fn supervise_two<B: Backend>(world: &World<B>, dead: usize, supervisor: usize, b
     }
 }
 
-/// 0 takes two, 1 puts both, on a condition variable that another one has waited on and left: the
-/// first notification finds nobody.
+/// 0 takes two items, and 1 puts them. Another waiter has left the condition variable before, so
+/// the first notification finds no sleeper.
 fn left_by_another<B: Backend>() -> Explore<B, Buffer<B>> {
     let make = || Buffer { filled: Condvar::from_words(Word::new(WAITERS_AND_FRESH), Word::new(0)), ..Buffer::new() };
     Explore::new(2, make, |world: &World<B>, who, buffer: &Buffer<B>| {
@@ -146,10 +152,10 @@ fn left_by_another<B: Backend>() -> Explore<B, Buffer<B>> {
     .after(supervise_two)
 }
 
-/// What a waiter leaves behind that has timed out.
+/// The flags that a waiter leaves behind when it times out.
 const WAITERS_AND_FRESH: u32 = 3 << 30;
 
-/// The same, notified with the lock held, and both at once.
+/// As `two_items`, but 2 holds the lock while it notifies, and notifies both at once.
 fn two_items_at_once<B: Backend>() -> Explore<B, Buffer<B>> {
     Explore::new(3, Buffer::new, |world: &World<B>, who, buffer: &Buffer<B>| {
         world.act(who, |me| match who {
@@ -167,12 +173,12 @@ fn two_items_at_once<B: Backend>() -> Explore<B, Buffer<B>> {
     .after(supervise_two)
 }
 
-/// 2 puts one, and tells all; 0 and 1 see it.
+/// 2 puts one item, and notifies all; 0 and 1 see it.
 fn one_for_all<B: Backend>() -> Explore<B, Buffer<B>> {
     Explore::new(3, Buffer::new, |world: &World<B>, who, buffer: &Buffer<B>| {
         world.act(who, |me| match who {
             2 => buffer.put(me, |filled, _| filled.notify_all()),
-            _ => buffer.see(me),
+            _ => buffer.see(me, None).expect("no deadline, no interruption"),
         });
     })
     .after(supervise_one)
@@ -184,62 +190,41 @@ fn supervise_one<B: Backend>(world: &World<B>, dead: usize, supervisor: usize, b
     }
 }
 
-/// 2 puts one; 0 sees it, and tells 1, or gives up at some moment; 1 sees it. So a notification
-/// that 0 was given, and took for a timeout, would leave 1 asleep.
+/// 2 puts one item, and notifies one waiter. 0 sees the item and notifies 1, or times out at some
+/// moment. 1 sees the item. If 0 took the notification, and reported a timeout, 1 would sleep
+/// forever.
 fn one_gives_up<B: Backend>() -> Explore<B, Buffer<B>> {
     Explore::new(3, Buffer::new, |world: &World<B>, who, buffer: &Buffer<B>| {
         world.act(who, |me| match who {
             2 => buffer.put(me, |filled, me| filled.notify(Some(me.table), 1)),
-            0 => {
-                buffer.lock(me);
-                let mut watch = false;
-                while B::read(&buffer.items, |items| *items == 0) {
-                    // The answer is trusted, without another look.
-                    if buffer.wait(me, &mut watch, Some(DEADLINE)) == Woken::TimedOut {
-                        assert!(is_over::<B>(), "told of a timeout before its time");
-                        buffer.mutex.unlock(0);
-                        return;
-                    }
-                }
-                buffer.mutex.unlock(0);
-                buffer.filled.notify(Some(me.table), 1);
-            }
-            _ => buffer.see(me),
+            0 => match buffer.see(me, Some(DEADLINE)) {
+                Ok(()) => buffer.filled.notify(Some(me.table), 1),
+                Err(ended) => assert_eq!((ended, is_over::<B>()), (Woken::TimedOut, true)),
+            },
+            _ => buffer.see(me, None).expect("no deadline, no interruption"),
         });
     })
     .after(supervise_one)
 }
 
-/// 2 puts one; 0 and 1 see it, and each tells the other. 0 is interrupted, and goes away: it has
-/// lost no notification.
+/// 2 puts one item; 0 and 1 see it, and each notifies the other. 0 is interrupted, and goes away
+/// without taking a notification.
 fn one_is_interrupted<B: Backend>() -> Explore<B, Buffer<B>> {
     Explore::new(3, Buffer::new, |world: &World<B>, who, buffer: &Buffer<B>| {
         world.act(who, |me| match who {
             2 => buffer.put(me, |filled, me| filled.notify(Some(me.table), 1)),
-            0 => {
-                buffer.lock(me);
-                let mut watch = false;
-                while B::read(&buffer.items, |items| *items == 0) {
-                    if buffer.wait(me, &mut watch, None) == Woken::Interrupted {
-                        buffer.mutex.unlock(0);
-                        return;
-                    }
-                }
-                buffer.mutex.unlock(0);
-                buffer.filled.notify(Some(me.table), 1);
-            }
-            _ => {
-                buffer.see(me);
-                buffer.filled.notify(Some(me.table), 1);
-            }
+            _ => match buffer.see(me, None) {
+                Ok(()) => buffer.filled.notify(Some(me.table), 1),
+                Err(ended) => assert_eq!((ended, who), (Woken::Interrupted, 0)),
+            },
         });
     })
     .after(supervise_one)
     .interrupted(&[0])
 }
 
-/// 0 waits for what does not come, on a condition variable that was notified before, and gives up;
-/// 1 comes and goes.
+/// 0 waits without a notification, until it times out. The condition variable was notified before.
+/// 1 locks and unlocks.
 fn nobody_notifies<B: Backend>() -> Explore<B, Buffer<B>> {
     let make =
         || Buffer { filled: Condvar::from_words(Word::new(WAITERS_AND_FRESH | 5), Word::new(0)), ..Buffer::new() };
@@ -255,98 +240,99 @@ fn nobody_notifies<B: Backend>() -> Explore<B, Buffer<B>> {
     })
 }
 
-/// Two wait once, with a deadline, and are told why they came back; the third notifies, with the
-/// lock held or after it.
+/// Counts waiters and notifications: how many waits must return `Notified`, and how many do.
 #[derive(Debug)]
-struct Told<B: Backend> {
+struct Counted<B: Backend> {
     buffer: Buffer<B>,
-    /// Under the lock: who waits.
+    /// The number of waiters, under the lock.
     waiting: B::Cell<u32>,
-    /// For how many of them notifications were: as many as were asked for, or as there were.
+    /// How many waits must return `Notified`. Each notification adds the waiters that it reaches.
     owed: AtomicU32,
-    told: AtomicU32,
+    /// How many waits returned `Notified`.
+    notified: AtomicU32,
 }
 
-impl<B: Backend> Told<B> {
+impl<B: Backend> Counted<B> {
     fn new() -> Self {
-        let [owed, told] = [(); 2].map(|()| AtomicU32::new(0));
-        Self { buffer: Buffer::new(), waiting: B::cell(0), owed, told }
+        let [owed, notified] = [(); 2].map(|()| AtomicU32::new(0));
+        Self { buffer: Buffer::new(), waiting: B::cell(0), owed, notified }
     }
-    /// Waits until `deadline`, as often as it is told neither.
+    /// Waits until a notification or the deadline. Repeats waits that return `Neither`.
     fn wait(&self, me: Me<'_, B>, deadline: Option<Duration>) {
         self.buffer.lock(me);
         B::write(&self.waiting, |waiting| *waiting += 1);
-        let told = loop {
+        let woken = loop {
             match self.buffer.wait(me, &mut true, deadline) {
                 Woken::Neither => {}
-                told => break told,
+                woken => break woken,
             }
         };
         B::write(&self.waiting, |waiting| *waiting -= 1);
-        self.told.fetch_add(u32::from(told == Woken::Notified), SeqCst);
+        self.notified.fetch_add(u32::from(woken == Woken::Notified), SeqCst);
         self.buffer.mutex.unlock(0);
     }
     fn notify(&self, me: Me<'_, B>, count: u32) {
         self.buffer.lock(me);
-        // Those that were notified before, and have not come back to be told, are owed nothing
-        // more.
-        let without = B::read(&self.waiting, |waiting| *waiting) + self.told.load(SeqCst) - self.owed.load(SeqCst);
-        self.owed.fetch_add(without.min(count), SeqCst);
+        // Some waiters may have been notified before, and not yet have returned. Another
+        // notification is not for them.
+        let (owed, notified) = (self.owed.load(SeqCst), self.notified.load(SeqCst));
+        let others = B::read(&self.waiting, |waiting| *waiting) + notified - owed;
+        self.owed.fetch_add(others.min(count), SeqCst);
         self.buffer.filled.notify(Some(me.table), count);
         self.buffer.mutex.unlock(0);
     }
-    /// As many as were asked for, and were there; fewer only if somebody died who may have been one
-    /// of them.
+    /// As many waits returned `Notified` as must. Fewer are right only after a death: the dead
+    /// thread may have been one of the notified waiters.
     fn check(&self, world: &World<B>) {
-        let (owed, told) = (self.owed.load(SeqCst), self.told.load(SeqCst));
-        assert!(told <= owed, "{told} were told, and {owed} were to be");
+        let (owed, notified) = (self.owed.load(SeqCst), self.notified.load(SeqCst));
+        assert!(notified <= owed, "{notified} waits returned Notified, and {owed} should");
         let nobody_died = (0..3).all(|who| !world.has_died(who));
-        assert!(told == owed || !nobody_died, "{told} were told of {owed}");
+        assert!(notified == owed || !nobody_died, "{notified} waits returned Notified, and {owed} should");
     }
 }
 
-/// 0 and 1 wait, 2 notifies one.
-fn one_is_told<B: Backend>() -> Explore<B, Told<B>> {
-    Explore::new(3, Told::new, |world: &World<B>, who, state: &Told<B>| {
+/// 0 and 1 wait, 2 notifies one waiter.
+fn one_is_notified<B: Backend>() -> Explore<B, Counted<B>> {
+    Explore::new(3, Counted::new, |world: &World<B>, who, state: &Counted<B>| {
         world.act(who, |me| if who == 2 { state.notify(me, 1) } else { state.wait(me, Some(DEADLINE)) });
     })
-    .check(Told::check)
+    .check(Counted::check)
 }
 
-/// 0 waits twice, 1 once; 2 notifies two, perhaps when one waits, and then one.
-fn more_are_asked_for_than_wait<B: Backend>() -> Explore<B, Told<B>> {
-    Explore::new(3, Told::new, |world: &World<B>, who, state: &Told<B>| {
+/// 0 waits twice, 1 once. 2 notifies two waiters, perhaps when only one waits; then it notifies
+/// one.
+fn more_are_asked_for_than_wait<B: Backend>() -> Explore<B, Counted<B>> {
+    Explore::new(3, Counted::new, |world: &World<B>, who, state: &Counted<B>| {
         world.act(who, |me| match who {
             2 => [2, 1].into_iter().for_each(|count| state.notify(me, count)),
             _ => (who..2).for_each(|_| state.wait(me, Some(DEADLINE))),
         });
     })
-    .check(Told::check)
+    .check(Counted::check)
 }
 
-/// 0 and 1 wait, 2 notifies one, and then one: perhaps when both are awake, and have not had the
-/// lock.
-fn two_are_told_one_by_one<B: Backend>() -> Explore<B, Told<B>> {
-    Explore::new(3, Told::new, |world: &World<B>, who, state: &Told<B>| {
+/// 0 and 1 wait; 2 notifies one waiter, and then another. Perhaps both are already awake then, but
+/// have not yet locked again.
+fn two_are_notified_one_by_one<B: Backend>() -> Explore<B, Counted<B>> {
+    Explore::new(3, Counted::new, |world: &World<B>, who, state: &Counted<B>| {
         world.act(who, |me| match who {
             2 => (0..2).for_each(|_| state.notify(me, 1)),
             _ => state.wait(me, Some(DEADLINE)),
         });
     })
-    .check(Told::check)
+    .check(Counted::check)
 }
 
-/// 0 waits for a flag, without a deadline; 1 raises it, and notifies when it has given the lock
-/// back.
-fn told_without_the_lock<B: Backend>() -> Explore<B, Told<B>> {
-    Explore::new(2, Told::new, |world: &World<B>, who, state: &Told<B>| {
+/// 0 waits for an item, without a deadline; 1 puts it, and notifies after it has released the lock.
+fn notified_without_the_lock<B: Backend>() -> Explore<B, Counted<B>> {
+    Explore::new(2, Counted::new, |world: &World<B>, who, state: &Counted<B>| {
         world.act(who, |me| match who {
             1 => state.buffer.put(me, |filled, me| filled.notify(Some(me.table), 1)),
             _ => {
                 state.buffer.lock(me);
                 if B::read(&state.buffer.items, |items| *items == 0) {
                     let woken = state.buffer.wait(me, &mut true, None);
-                    assert_eq!(woken, Woken::Notified, "nothing else has happened");
+                    assert_eq!(woken, Woken::Notified, "nothing else can end the wait");
                 }
                 state.buffer.mutex.unlock(0);
             }
@@ -354,8 +340,8 @@ fn told_without_the_lock<B: Backend>() -> Explore<B, Told<B>> {
     })
 }
 
-/// 1 raises a flag under a reentrant lock that it holds twice; 0 waits for it, holding it three
-/// times.
+/// 1 raises a flag under a reentrant lock that it holds twice. 0 holds that lock three times, and
+/// waits for the flag.
 #[derive(Debug)]
 struct Reentrant<B: Backend> {
     lock: ReentrantMutex<Model<B>>,
@@ -403,15 +389,15 @@ fn held_three_times<B: Backend>() -> Explore<B, Reentrant<B>> {
         world.act(who, |me| if who == 1 { state.raise(me) } else { state.wait(me) });
     })
     .after(|world, dead, supervisor, state| {
-        // The flag may be looked at: its writer is dead, and if it died before it wrote, nobody
-        // writes it now.
+        // Reading the flag is no race: its only writer is dead.
         if dead == 1 && !B::read(&state.flag, |flag| *flag) {
             world.act(supervisor, |me| state.raise(me));
         }
     })
 }
 
-/// What is wrong with "the wake found nobody, so clear WAITERS" if nothing tells of arrivals.
+/// A notification without FRESH: if the wake finds no sleeper, it clears WAITERS. It does not
+/// notice a waiter that has arrived meanwhile.
 #[cfg(feature = "loom")]
 fn notify_without_fresh<B: Backend>(word: &Word<B>) {
     const WAITERS: u32 = 1 << 31;
@@ -428,7 +414,7 @@ fn notify_without_fresh<B: Backend>(word: &Word<B>) {
     }
 }
 
-/// `left_by_another` on such a word: an arrival sets WAITERS and nothing else.
+/// `left_by_another` with that notification: an arriving waiter sets WAITERS alone.
 #[cfg(feature = "loom")]
 fn without_fresh<B: Backend>() -> Explore<B, (Buffer<B>, Word<B>)> {
     let make = || (Buffer::new(), Word::new(1 << 31));
@@ -443,8 +429,8 @@ fn without_fresh<B: Backend>() -> Explore<B, (Buffer<B>, Word<B>)> {
     })
 }
 
-/// 0 takes one, 1 puts it. The taker collects after it has given the lock back: a producer that
-/// dies in between is watched by nobody.
+/// 0 takes an item, 1 puts it. The taker collects lifelines after it has released the lock. No
+/// waiter watches a producer that dies in between.
 #[cfg(feature = "loom")]
 fn collecting_late<B: Backend>() -> Explore<B, (Buffer<B>, Word<B>)> {
     let make = || (Buffer::new(), Word::new(0));
@@ -476,15 +462,15 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_waiter_that_times_out_takes_no_notification: |n| one_gives_up::<B>().victims(&[2]).holds(n);
     an_interrupted_waiter_takes_no_notification: |n| one_is_interrupted::<B>().victims(&[2]).executions(1_000).holds(n);
     no_wait_returns_notified_without_a_notification: |n| nobody_notifies::<B>().victims(&[1]).holds(n);
-    one_notification_ends_one_wait: |n| one_is_told::<B>().spurious().holds(n);
-    one_notification_ends_at_most_one_wait_whoever_dies: |n| one_is_told::<B>().victims(&[0, 2]).preemptions(1).holds(n);
-    a_waiter_that_is_already_awake_is_notified_too: |n| two_are_told_one_by_one::<B>().holds(n);
+    one_notification_ends_one_wait: |n| one_is_notified::<B>().spurious().holds(n);
+    one_notification_ends_at_most_one_wait_whoever_dies: |n| one_is_notified::<B>().victims(&[0, 2]).preemptions(1).holds(n);
+    a_waiter_that_is_already_awake_is_notified_too: |n| two_are_notified_one_by_one::<B>().holds(n);
     surplus_notifications_are_not_kept: |n| more_are_asked_for_than_wait::<B>().holds(n);
-    a_waiter_notified_without_the_lock_held_finds_its_ticket: |n| told_without_the_lock::<B>().holds(n);
+    a_waiter_notified_without_the_lock_held_finds_its_ticket: |n| notified_without_the_lock::<B>().holds(n);
     a_lock_held_three_times_is_released_whole: |n| held_three_times::<B>().victims(&[0, 1]).spurious().holds(n);
     clearing_waiters_without_fresh_loses_a_wake: |n| without_fresh::<B>().fails(n);
     without_the_cascade_one_stays_asleep:
-        |n| one_for_all::<B>().victims(&[2]).broken(Broken { no_cascade: true, ..Broken::default() }).fails(n);
+        |n| one_for_all::<B>().victims(&[2]).broken(Broken::NO_CASCADE).fails(n);
     collecting_after_the_release_hangs: |n| collecting_late::<B>().victims(&[1]).fails(n);
 }
 
@@ -493,5 +479,5 @@ outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     all_are_notified_whoever_dies: |n| one_for_all::<B>().victims(&[0, 2]).first_phase().holds(n);
     a_waiter_that_times_out_takes_no_notification: |n| one_gives_up::<B>().holds(n);
     an_interrupted_waiter_takes_no_notification: |n| one_is_interrupted::<B>().holds(n);
-    one_notification_ends_one_wait: |n| one_is_told::<B>().spurious().holds(n);
+    one_notification_ends_one_wait: |n| one_is_notified::<B>().spurious().holds(n);
 }

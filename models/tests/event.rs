@@ -1,5 +1,5 @@
-//! Models of `raw::Event`: whoever is there at a set is released, a set is taken by one where one
-//! alone is released, nothing is lost to timeouts and deaths, and what was written before a set is
+//! Models of `raw::Event`: a set releases every waiter that is there. A set of an event that resets
+//! itself releases one waiter. Timeouts and deaths lose no set. What was written before a set is
 //! seen after it.
 #![cfg(any(feature = "loom", feature = "shuttle"))]
 #![allow(clippy::disallowed_types)] // counters beside the model, not part of it
@@ -15,11 +15,11 @@ use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, SeqCst};
 
-/// An event, what was written before it was set, and what the scenario counts beside it.
+/// An event, data that is written before a set, and counters that are no part of the model.
 #[derive(Debug)]
 struct Announced<B: Backend> {
     event: Event<Model<B>>,
-    news: B::Cell<u32>,
+    data: B::Cell<u32>,
     word: Word<B>,
     sets: AtomicU32,
     released: AtomicU32,
@@ -29,7 +29,7 @@ impl<B: Backend> Announced<B> {
     fn of(word: u32) -> Self {
         Self {
             event: Event::from_word(Word::new(word)),
-            news: B::cell(0),
+            data: B::cell(0),
             word: Word::new(0),
             sets: AtomicU32::new(0),
             released: AtomicU32::new(0),
@@ -48,15 +48,15 @@ impl<B: Backend> Announced<B> {
         new
     }
     fn announce(&self) {
-        B::write(&self.news, |news| *news = 42);
+        B::write(&self.data, |data| *data = 42);
         self.set();
     }
     fn set(&self) {
         self.event.set();
         self.sets.fetch_add(1, SeqCst);
     }
-    /// For a supervisor: sets it if the dead one has not done it.
-    fn see_to_it(&self) {
+    /// For a supervisor: sets the event, if the dead thread has not.
+    fn set_for_the_dead(&self) {
         if self.sets.load(SeqCst) == 0 && !self.event.is_set() {
             self.event.set();
         }
@@ -69,18 +69,18 @@ fn all_are_released<B: Backend>() -> Explore<B, Announced<B>> {
         0 => state.announce(),
         _ => world.act(who, |me| {
             state.event.wait(me, None).expect("without a deadline it waits");
-            B::read(&state.news, |news| assert!(*news == 42 || world.has_died(0)));
+            B::read(&state.data, |data| assert!(*data == 42 || world.has_died(0)));
         }),
     })
     .after(|_, dead, _, state| {
         if dead == 0 {
-            state.see_to_it();
+            state.set_for_the_dead();
         }
     })
 }
 
-/// 1 and 2 wait. If 0 sees that both are there, it sets and clears at once; otherwise it leaves it
-/// set.
+/// 1 and 2 wait. If 0 sees that both are there, it sets and clears at once. Otherwise it sets, and
+/// does not clear.
 fn set_then_clear<B: Backend>() -> Explore<B, Announced<B>> {
     Explore::new(3, Announced::cleared, |world: &World<B>, who, state: &Announced<B>| match who {
         0 => {
@@ -98,20 +98,20 @@ fn set_then_clear<B: Backend>() -> Explore<B, Announced<B>> {
     })
     .after(|_, dead, _, state| {
         if dead == 0 {
-            state.see_to_it();
+            state.set_for_the_dead();
         }
     })
 }
 
-/// 0 gives up at some moment, 1 waits for ever, 2 sets; each set releases one. By their numbers, so
-/// that the first schedules are those in which both sleep before the set.
+/// 0 times out at some moment, 1 waits forever, 2 sets. Each set releases one waiter. With these
+/// numbers both sleep before the set in the first schedules of a search.
 fn one_times_out<B: Backend>() -> Explore<B, Announced<B>> {
     Explore::new(3, Announced::auto_reset, |world: &World<B>, who, state: &Announced<B>| match who {
         2 => state.set(),
         _ => world.act(who, |me| {
             let deadline = (who == 0).then_some(DEADLINE);
             match state.event.wait(me, deadline) {
-                // What 0 has taken it gives on.
+                // 0 has taken the set, and sets for 1.
                 Ok(()) if who == 0 => state.event.set(),
                 Ok(()) => {}
                 Err(_) => assert_eq!((who, is_over::<B>()), (0, true)),
@@ -119,14 +119,14 @@ fn one_times_out<B: Backend>() -> Explore<B, Announced<B>> {
         }),
     })
     .after(|_, dead, _, state| match dead {
-        2 => state.see_to_it(),
-        // It may have taken what it was to give on.
+        2 => state.set_for_the_dead(),
+        // The dead thread may have taken a set that it should have passed on.
         _ => state.event.set(),
     })
 }
 
-/// 0 is interrupted and goes away, 1 waits for ever, 2 sets; each set releases one, who sets for
-/// the other.
+/// 0 is interrupted and goes away, 1 waits forever, 2 sets. Each set releases one waiter, and that
+/// waiter sets for the other.
 fn one_is_interrupted<B: Backend>() -> Explore<B, Announced<B>> {
     Explore::new(3, Announced::auto_reset, |world: &World<B>, who, state: &Announced<B>| match who {
         2 => state.set(),
@@ -136,14 +136,14 @@ fn one_is_interrupted<B: Backend>() -> Explore<B, Announced<B>> {
         }),
     })
     .after(|_, dead, _, state| match dead {
-        2 => state.see_to_it(),
+        2 => state.set_for_the_dead(),
         _ => state.event.set(),
     })
     .interrupted(&[0])
 }
 
-/// 0 and 1 set, 2 and 3 wait; who is released first sets once more, so that both are released,
-/// however many of the sets were one.
+/// 0 and 1 set, 2 and 3 wait. The first waiter that is released sets once more. So both are
+/// released, even if the two sets were merged into one.
 fn two_set_and_two_wait<B: Backend>() -> Explore<B, Announced<B>> {
     Explore::new(4, Announced::auto_reset, |world: &World<B>, who, state: &Announced<B>| match who {
         0 | 1 => state.set(),
@@ -164,23 +164,23 @@ fn two_set_and_two_wait<B: Backend>() -> Explore<B, Announced<B>> {
     })
 }
 
-/// 0 writes and sets; 1 and 2, released one after the other, write too and set again: nobody else
-/// has access meanwhile.
+/// 0 writes and sets. 1 and 2 are released one after the other; each writes and sets again. Each
+/// has exclusive access when it writes.
 fn one_hands_on<B: Backend>() -> Explore<B, Announced<B>> {
     Explore::new(3, Announced::auto_reset, |world: &World<B>, who, state: &Announced<B>| match who {
         0 => state.announce(),
         _ => world.act(who, |me| {
             state.event.wait(me, None).expect("without a deadline it waits");
-            B::write(&state.news, |news| *news += 1);
+            B::write(&state.data, |data| *data += 1);
             state.set();
         }),
     })
-    .check(|state, _| B::read(&state.news, |news| assert_eq!(*news, 44)))
+    .check(|state, _| B::read(&state.data, |data| assert_eq!(*data, 44)))
 }
 
+/// A producer leaves work, and sets an event that is already set. A consumer clears the event, and
+/// then checks for work.
 #[cfg(feature = "loom")]
-/// A producer leaves work and sets an event that is set already; a consumer clears it, and then
-/// looks for work.
 fn set_again<B: Backend>() -> Explore<B, Announced<B>> {
     Explore::new(2, Announced::set_before, |world: &World<B>, who, state: &Announced<B>| match who {
         0 => {
@@ -190,15 +190,15 @@ fn set_again<B: Backend>() -> Explore<B, Announced<B>> {
         _ => world.act(who, |me| {
             state.event.clear();
             if state.word.load(Relaxed) == 0 {
-                state.event.wait(me, None).expect("it is yet to be set");
+                state.event.wait(me, None).expect("the producer has yet to set it");
             }
         }),
     })
 }
 
+/// As `set_again`, but the consumer waits, and the wait clears the event. It sees the work, or the
+/// event is set again.
 #[cfg(feature = "loom")]
-/// The same, where one waits, and clears it so: what is set again after it has looked is seen, or
-/// is yet to be taken.
 fn set_again_and_taken<B: Backend>() -> Explore<B, Announced<B>> {
     let new = || {
         let new = Announced::auto_reset();
@@ -220,9 +220,9 @@ fn set_again_and_taken<B: Backend>() -> Explore<B, Announced<B>> {
     .check(|state, _| assert!(state.released.load(SeqCst) == 0 || state.event.is_set(), "a set released nobody"))
 }
 
+/// 0 writes, sets and clears. 1 may be released after the clear, by the sequence alone; it reads
+/// the data.
 #[cfg(feature = "loom")]
-/// 0 sets, 1 clears: 2 is released by the epoch, or by a set that came after, and reads what was
-/// written.
 fn read_after_a_clear<B: Backend>() -> Explore<B, Announced<B>> {
     Explore::new(2, Announced::cleared, |world: &World<B>, who, state: &Announced<B>| match who {
         0 => {
@@ -231,45 +231,36 @@ fn read_after_a_clear<B: Backend>() -> Explore<B, Announced<B>> {
         }
         _ => world.act(who, |me| {
             if state.event.wait(me, Some(DEADLINE)).is_ok() {
-                B::read(&state.news, |news| assert_eq!(*news, 42));
+                B::read(&state.data, |data| assert_eq!(*data, 42));
             }
         }),
     })
 }
 
+/// 0 writes and sets; 1 calls `is_set`, 2 calls `try_wait`. If the answer is yes, the caller reads
+/// the data.
 #[cfg(feature = "loom")]
-/// 0 writes and sets; 1 and 2 only look. Who finds it set without taking it, or takes it, reads
-/// what was written.
-fn two_only_look<B: Backend>() -> Explore<B, Announced<B>> {
+fn two_only_check<B: Backend>() -> Explore<B, Announced<B>> {
     Explore::new(3, Announced::auto_reset, |_, who, state: &Announced<B>| {
         if who == 0 {
             state.announce();
         } else if who == 1 && state.event.is_set() || state.event.try_wait() {
-            B::read(&state.news, |news| assert_eq!(*news, 42));
+            B::read(&state.data, |data| assert_eq!(*data, 42));
         }
     })
 }
 
+/// 0 writes and sets; 1 calls `try_wait`, which leaves the event set. If the answer is yes, 1 reads
+/// the data.
 #[cfg(feature = "loom")]
-/// 0 writes and sets; 1 only tries, and nothing is taken by that: who finds it set reads what was
-/// written.
 fn one_only_tries<B: Backend>() -> Explore<B, Announced<B>> {
     Explore::new(2, Announced::cleared, |_, who, state: &Announced<B>| {
         if who == 0 {
             state.announce();
         } else if state.event.try_wait() {
-            B::read(&state.news, |news| assert_eq!(*news, 42));
+            B::read(&state.data, |data| assert_eq!(*data, 42));
         }
     })
-}
-
-#[cfg(feature = "loom")]
-fn no_acquire() -> Broken {
-    Broken { no_acquire: true, ..Broken::default() }
-}
-#[cfg(feature = "loom")]
-fn no_release() -> Broken {
-    Broken { no_release: true, ..Broken::default() }
 }
 
 outlive_models::models! { with_loom, Loom, "loom",
@@ -284,16 +275,16 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_set_is_seen_by_the_clear_after_it: |n| set_again::<B>().holds(n);
     a_set_is_seen_by_the_waiter_that_it_releases: |n| set_again_and_taken::<B>().holds(n);
     a_clear_passes_on_what_was_published: |n| read_after_a_clear::<B>().victims(&[0, 1]).holds(n);
-    a_check_of_an_auto_reset_event_acquires: |n| two_only_look::<B>().holds(n);
+    a_check_of_an_auto_reset_event_acquires: |n| two_only_check::<B>().holds(n);
     a_try_acquires: |n| one_only_tries::<B>().holds(n);
-    a_set_publishes: |n| one_hands_on::<B>().broken(no_release()).fails(n);
-    a_wait_acquires: |n| one_hands_on::<B>().broken(no_acquire()).fails(n);
-    a_set_again_publishes: |n| set_again::<B>().broken(no_release()).fails(n);
-    a_clear_acquires: |n| set_again::<B>().broken(no_acquire()).fails(n);
+    a_set_publishes: |n| one_hands_on::<B>().broken(Broken::NO_RELEASE).fails(n);
+    a_wait_acquires: |n| one_hands_on::<B>().broken(Broken::NO_ACQUIRE).fails(n);
+    a_set_again_publishes: |n| set_again::<B>().broken(Broken::NO_RELEASE).fails(n);
+    a_clear_acquires: |n| set_again::<B>().broken(Broken::NO_ACQUIRE).fails(n);
     without_the_cascade_one_stays_asleep:
-        |n| all_are_released::<B>().victims(&[0]).broken(Broken { no_cascade: true, ..Broken::default() }).fails(n);
+        |n| all_are_released::<B>().victims(&[0]).broken(Broken::NO_CASCADE).fails(n);
     watching_nobody_hangs:
-        |n| all_are_released::<B>().victims(&[0]).broken(Broken { most_words: Some(2), ..Broken::default() }).fails(n);
+        |n| all_are_released::<B>().victims(&[0]).broken(Broken::watching(2)).fails(n);
 }
 
 outlive_models::models! { with_shuttle, Shuttle, "shuttle",

@@ -1,4 +1,4 @@
-//! The word of a hold: whatever its bits, it is understood, and ids survive the trip through it.
+//! The word of a hold: every value is understood, and an id is the same after a trip through it.
 
 use outlive::raw::Id;
 use outlive::raw::hold::{HELD, INCONSISTENT, WAITERS};

@@ -1,18 +1,18 @@
-//! Models of leaked holds: a thread ends by itself while it holds, and its process goes on using
-//! what the hold gave. Nobody else may get that, nobody hangs, and the process's end gives the hold
-//! back.
+//! Models of leaked holds: a thread ends by itself while it holds a lock, and its process goes on
+//! using the data. No other participant may get the hold, and none may hang. The end of the process
+//! releases the hold.
 #![cfg(any(feature = "loom", feature = "shuttle"))]
 
 use outlive::platform::Word as _;
 #[cfg(feature = "loom")]
-use outlive::raw::hold::{HELD, Id};
+use outlive::raw::hold::HELD;
 use outlive::raw::rwlock::{Deadline, Line};
 #[cfg(feature = "loom")]
-use outlive::raw::table::{Newcomer, recycle::Named};
+use outlive::raw::table::recycle::Named;
 use outlive::raw::{Leaked, Mutex, NotLocked, Participant, RwLock};
 use outlive_models::{Backend, Explore, Model, Word, World};
 #[cfg(feature = "loom")]
-use outlive_models::{Left, Life, Newborn, Note};
+use outlive_models::{Left, NameReader, Newborn};
 
 type Me<'a, B> = Participant<'a, Model<B>>;
 const FOREVER: Deadline = Deadline::By(None);
@@ -38,8 +38,8 @@ impl<B: Backend> Shared<B> {
         B::read(&self.data, |data| assert!(*data < 9));
     }
 
-    /// As a thread does that finds a leaked guard at its end; then it is gone, and its process is
-    /// not.
+    /// What a thread does that finds a leaked guard at its end. Then the thread ends, and its
+    /// process lives on.
     fn leak(&self, world: &World<B>, who: usize, me: Me<'_, B>) {
         world.table().leak(me.id);
         world.end(who);
@@ -51,7 +51,7 @@ impl<B: Backend> Shared<B> {
                 self.write();
                 self.mutex.unlock(0);
             }
-            Err(refusal) => assert!(matches!(refusal, NotLocked::Leaked(_)), "{refusal:?}"),
+            Err(error) => assert!(matches!(error, NotLocked::Leaked(_)), "{error:?}"),
         }
     }
 
@@ -68,7 +68,7 @@ impl<B: Backend> Shared<B> {
                 self.write();
                 self.lock.unlock_write(0);
             }
-            Err(refusal) => assert!(matches!(refusal, NotLocked::Leaked(_)), "{refusal:?}"),
+            Err(error) => assert!(matches!(error, NotLocked::Leaked(_)), "{error:?}"),
         }
     }
 
@@ -78,12 +78,12 @@ impl<B: Backend> Shared<B> {
                 self.read();
                 self.lock.unlock_read(reading.word);
             }
-            Err(refusal) => assert!(matches!(refusal, NotLocked::Leaked(_)), "{refusal:?}"),
+            Err(error) => assert!(matches!(error, NotLocked::Leaked(_)), "{error:?}"),
         }
     }
 }
 
-/// 0 leaks the mutex, and its process goes on writing; the others lock, or try to.
+/// 0 leaks the mutex, and its process goes on writing. 1 calls `lock`, the others call `try_lock`.
 fn a_mutex<B: Backend, const N: usize>() -> Explore<B, Shared<B>> {
     Explore::new(N, Shared::new, |world: &World<B>, who, shared: &Shared<B>| {
         world.act(who, |me| match who {
@@ -101,13 +101,13 @@ fn a_mutex<B: Backend, const N: usize>() -> Explore<B, Shared<B>> {
     .leakers(&[0])
 }
 
-/// The same, but 0 says nothing at its end.
+/// As `a_mutex`, but 0 does not announce its leak.
 #[cfg(feature = "loom")]
-fn a_mutex_without_a_word<B: Backend>() -> Explore<B, Shared<B>> {
+fn a_mutex_without_an_announcement<B: Backend>() -> Explore<B, Shared<B>> {
     Explore::new(2, Shared::new, |world: &World<B>, who, shared: &Shared<B>| {
         world.act(who, |me| match who {
             0 => {
-                let _acquired = shared.mutex.lock(me, None).expect("nobody leaks but us");
+                let _acquired = shared.mutex.lock(me, None).expect("only this thread leaks");
                 world.end(who);
                 shared.write();
             }
@@ -117,7 +117,8 @@ fn a_mutex_without_a_word<B: Backend>() -> Explore<B, Shared<B>> {
     .leakers(&[0])
 }
 
-/// 0 leaks the mutex, and then its process ends: the next gets the lock, and all that 0 wrote.
+/// 0 leaks the mutex, and then its process ends. The next holder gets the lock, and sees all that 0
+/// wrote.
 fn a_process_that_ends<B: Backend, const N: usize>() -> Explore<B, Shared<B>> {
     Explore::new(N, Shared::new, |world: &World<B>, who, shared: &Shared<B>| {
         world.act(who, |me| match who {
@@ -134,7 +135,8 @@ fn a_process_that_ends<B: Backend, const N: usize>() -> Explore<B, Shared<B>> {
     .leakers(&[0])
 }
 
-/// 0 acquires a lock without data, and ends with it; another thread of its process releases it.
+/// 0 acquires a lock without data, and ends with the hold. Another thread of its process releases
+/// it.
 fn a_lock_without_data<B: Backend>() -> Explore<B, Shared<B>> {
     Explore::new(2, Shared::new, |world: &World<B>, who, shared: &Shared<B>| {
         world.act(who, |me| {
@@ -150,7 +152,7 @@ fn a_lock_without_data<B: Backend>() -> Explore<B, Shared<B>> {
     .leakers(&[0])
 }
 
-/// 0 acquires a lock without data and ends with it; its process ends, and somebody looks slowly.
+/// 0 acquires a lock without data, and ends with the hold. Its process ends, and a thread reaps.
 fn a_lock_whose_process_ends<B: Backend>() -> Explore<B, Shared<B>> {
     Explore::new(2, Shared::new, |world: &World<B>, who, shared: &Shared<B>| {
         world.act(who, |me| {
@@ -170,8 +172,8 @@ fn a_lock_whose_process_ends<B: Backend>() -> Explore<B, Shared<B>> {
     .leakers(&[0])
 }
 
-/// 0 leaks the mutex, and the kernel's marks are lost; another thread of its process looks slowly.
-/// 1 takes over even what is leaked.
+/// 0 leaks the mutex, and the kernel's marks are lost. Another thread of its process reaps. 1 takes
+/// over even a leaked hold.
 #[cfg(feature = "loom")]
 fn an_end_without_marks<B: Backend>() -> Explore<B, Shared<B>> {
     Explore::new(2, Shared::new, |world: &World<B>, who, shared: &Shared<B>| {
@@ -192,8 +194,8 @@ fn an_end_without_marks<B: Backend>() -> Explore<B, Shared<B>> {
     .leakers(&[0])
 }
 
-/// 0 has a lock without data, ends with it, and so does its process; somebody looks slowly. 1 is
-/// most likely asleep.
+/// 0 holds a lock without data from the start. It ends with the hold, its process ends, and a
+/// thread reaps. 1 is most likely asleep.
 #[cfg(feature = "loom")]
 fn a_sleeper_beside_the_leaked<B: Backend>() -> Explore<B, Shared<B>> {
     let make = || Shared { mutex: Mutex::from_word(Word::new(HELD | 1 << 12)), ..Shared::new() };
@@ -231,8 +233,8 @@ fn a_writer<B: Backend, const N: usize>() -> Explore<B, Shared<B>> {
     .leakers(&[0])
 }
 
-/// 0 leaks a read guard, and its process goes on reading; others write and read, with one word for
-/// all.
+/// 0 leaks a read guard, and its process goes on reading; others write and read. All readers share
+/// one word.
 fn a_reader<B: Backend, const N: usize>() -> Explore<B, Shared<B>> {
     Explore::new(N, Shared::new, |world: &World<B>, who, shared: &Shared<B>| {
         world.act(who, |me| match who {
@@ -249,8 +251,8 @@ fn a_reader<B: Backend, const N: usize>() -> Explore<B, Shared<B>> {
     .leakers(&[0])
 }
 
-/// 0 leaks a read guard, and its process goes on reading; 1 reads beside it, with one word for all,
-/// as one may who knows that no write guard was leaked.
+/// 0 leaks a read guard, and its process goes on reading. 1 reads beside it, which is right if no
+/// write guard was leaked. All readers share one word.
 fn a_reader_beside_a_leaked_one<B: Backend>() -> Explore<B, Shared<B>> {
     Explore::new(3, Shared::new, |world: &World<B>, who, shared: &Shared<B>| {
         world.act(who, |me| match who {
@@ -276,43 +278,13 @@ fn a_reader_beside_a_leaked_one<B: Backend>() -> Explore<B, Shared<B>> {
 #[cfg(feature = "loom")]
 type InOne = outlive_models::Loom<128, 1>;
 
-/// The word of a hold of the one from before, who had slot 2 in its first generation.
+/// The word of a hold of the former participant, which had slot 2 in its first generation.
 #[cfg(feature = "loom")]
 const FROM_BEFORE: u32 = HELD | 1 << 12 | 2;
 
-/// A newcomer that reads all words that name holders.
-#[cfg(feature = "loom")]
-struct Reader<'w, B: Backend> {
-    newborn: Newborn<'w, B>,
-    shared: &'w Shared<B>,
-}
-
-#[cfg(feature = "loom")]
-impl<B: Backend> Newcomer<Model<B>> for Reader<'_, B> {
-    fn thread(&self) -> u32 {
-        self.newborn.thread()
-    }
-    fn tag(&self) -> u32 {
-        self.newborn.tag()
-    }
-    fn describe(&self, about: &Note<B>, id: Id) {
-        self.newborn.describe(about, id);
-    }
-    fn arm(&self, lifelines: &[Life<B>; 2]) {
-        self.newborn.arm(lifelines);
-    }
-    fn is_claimer_gone(&self, thread: u32, tag: u32) -> bool {
-        self.newborn.is_claimer_gone(thread, tag)
-    }
-    fn read_names(&self, named: &mut Named) -> bool {
-        let holders = [self.shared.mutex.holder(), self.shared.lock.writer()];
-        holders.into_iter().flatten().for_each(|id| named.note(id.word()));
-        true
-    }
-}
-
-/// The lock was left by the one from before. 2 comes, with the very id of that one if no word names
-/// it any more, and leaks the lock; the others take it, and may have judged the one from before.
+/// The former participant has left the lock held. 2 comes, and leaks the lock. If no word names the
+/// former participant any more, 2 gets its id. The others take the lock, and may have judged the
+/// former participant before that.
 #[cfg(feature = "loom")]
 fn an_id_that_comes_round<B: Backend, const MUTEX: u32, const WRITER: u32>(
     body: fn(&World<B>, usize, &Shared<B>),
@@ -328,7 +300,11 @@ fn an_id_that_comes_round<B: Backend, const MUTEX: u32, const WRITER: u32>(
 #[cfg(feature = "loom")]
 fn leaker_that_comes<B: Backend>(world: &World<B>, shared: &Shared<B>, lock: impl FnOnce(Me<'_, B>) -> bool) {
     let table = world.table();
-    let reader = Reader { newborn: Newborn { world, who: 2 }, shared };
+    let read = |named: &mut Named| {
+        let holders = [shared.mutex.holder(), shared.lock.writer()];
+        holders.into_iter().flatten().for_each(|id| named.note(id.word()));
+    };
+    let reader = NameReader { newborn: Newborn { world, who: 2 }, read };
     let Ok(id) = table.register(&reader) else { return };
     let me = Participant { id, table: &table };
     if lock(me) {
@@ -354,17 +330,11 @@ fn a_writer_that_comes_round<B: Backend>() -> Explore<B, Shared<B>> {
     })
 }
 
-/// 1 comes, holds, says that it may leak, and gives back after all. 0 comes upon it somehow, and is
-/// not told of a leaked hold: 1 is alive, and its lifelines are not cut.
+/// 1 comes, locks, announces a leak, and unlocks after all. 0 meets 1's hold at any moment. It gets
+/// no `Leaked` error: 1 is alive, and its lifelines are not cut.
 #[cfg(feature = "loom")]
 fn one_that_may_leak<B: Backend>(body: fn(&World<B>, usize, &Shared<B>)) -> Explore<B, Shared<B>> {
     Explore::new(2, Shared::new, body).newcomers(1).left(Left::Marked)
-}
-
-#[cfg(feature = "loom")]
-fn come<B: Backend>(world: &World<B>, who: usize, act: impl FnOnce(Me<'_, B>)) {
-    let id = world.table().register(&Newborn { world, who }).expect("there is a slot");
-    act(Participant { id, table: &world.table() });
 }
 
 #[cfg(feature = "loom")]
@@ -378,7 +348,7 @@ fn a_mutex_that_may_leak<B: Backend, const TRIES: bool>() -> Explore<B, Shared<B
                 shared.mutex.unlock(0);
             }
         }),
-        _ => come(world, who, |me| {
+        _ => world.come(who, |me| {
             let _acquired = shared.mutex.lock(me, None).expect("nobody leaks");
             shared.write();
             world.table().leak(me.id);
@@ -402,7 +372,7 @@ fn a_lock_that_may_leak<B: Backend, const WRITES: bool, const IS_READ: bool>() -
                 shared.lock.unlock_read(reading.word);
             }
         }),
-        _ => come(world, who, |me| {
+        _ => world.come(who, |me| {
             if IS_READ {
                 let reading = shared.lock.read(me, FOREVER).expect("nobody leaks");
                 shared.read();
@@ -420,7 +390,7 @@ fn a_lock_that_may_leak<B: Backend, const WRITES: bool, const IS_READ: bool>() -
 
 outlive_models::models! { with_loom, Loom, "loom",
     a_leaked_hold_is_given_to_nobody: |n| a_mutex::<B, 3>().victims(&[0, 1]).executions(2_000).holds(n);
-    a_thread_that_does_not_announce_its_leak_loses_its_hold: |n| a_mutex_without_a_word::<B>().fails(n);
+    a_thread_that_does_not_announce_its_leak_loses_its_hold: |n| a_mutex_without_an_announcement::<B>().fails(n);
     a_leaked_hold_is_given_when_its_process_ends: |n| a_process_that_ends::<B, 2>().victims(&[0]).holds(n);
     a_lock_without_data_stays_held_and_can_be_released: |n| a_lock_without_data::<B>().victims(&[1]).holds(n);
     a_lock_without_data_is_given_when_its_process_ends:

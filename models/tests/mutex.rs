@@ -1,5 +1,5 @@
-//! Models of `raw::Mutex`: mutual exclusion, publication, no lost wake, timeouts, and a death at
-//! every operation.
+//! Models of `raw::Mutex`: it excludes, it publishes, it loses no wake, waits time out, and every
+//! operation may be a death.
 #![cfg(any(feature = "loom", feature = "shuttle"))]
 #![allow(clippy::disallowed_types)] // counters beside the model, not part of it
 
@@ -8,17 +8,15 @@ use outlive::platform::Word as _;
 use outlive::raw::Leaked;
 use outlive::raw::hold::HELD;
 use outlive::raw::{Cause, Mutex, NotLocked, Participant};
-use outlive_models::{Backend, DEADLINE, Explore, Left, Model, Newborn, Word, World, is_over, step};
+use outlive_models::{Backend, DEADLINE, Explore, Left, Model, Pair, Word, World, is_over, step};
 #[cfg(feature = "loom")]
 use outlive_models::{Broken, Loom};
-use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
-/// A pair that is equal except in the middle of an update.
+/// A pair under a mutex.
 #[derive(Debug)]
 struct Guarded<B: Backend> {
     mutex: Mutex<Model<B>>,
-    pair: B::Cell<(u32, u32)>,
-    done: AtomicU32,
+    pair: Pair<B>,
 }
 
 impl<B: Backend> Guarded<B> {
@@ -26,7 +24,7 @@ impl<B: Backend> Guarded<B> {
         Self::with(0)
     }
 
-    /// Participant 2 holds it from the start.
+    /// Participant 2 holds the mutex from the start.
     fn held_by_2() -> Self {
         Self::held_by(2)
     }
@@ -41,20 +39,11 @@ impl<B: Backend> Guarded<B> {
     }
 
     fn with(word: u32) -> Self {
-        Self { mutex: Mutex::from_word(Word::new(word)), pair: B::cell((0, 0)), done: AtomicU32::new(0) }
+        Self { mutex: Mutex::from_word(Word::new(word)), pair: Pair::default() }
     }
 
     fn critical_section(&self, inconsistent: Option<Cause>) {
-        B::write(&self.pair, |pair| {
-            match inconsistent {
-                Some(_) => pair.1 = pair.0, // the repair
-                None => assert_eq!(pair.0, pair.1, "half an update seen"),
-            }
-            pair.0 += 1;
-        });
-        step::<B>();
-        B::write(&self.pair, |pair| pair.1 += 1);
-        self.done.fetch_add(1, SeqCst);
+        self.pair.update(inconsistent);
         self.mutex.unlock(0);
     }
 
@@ -63,10 +52,11 @@ impl<B: Backend> Guarded<B> {
         self.critical_section(acquired.inconsistent);
     }
 
-    /// Everybody's update is there, but for those who died before.
+    /// The updates of all participants are there, except those of the dead.
     fn all_updated(&self, world: &World<B>) {
         let died = (0..3).filter(|who| world.has_died(*who)).count() as u32;
-        B::read(&self.pair, |pair| assert!(pair.0 + died >= 3 && pair.0 <= 3, "{pair:?} with {died} dead"));
+        let pair = self.pair.read();
+        assert!(pair.0 + died >= 3 && pair.0 <= 3, "{pair:?} with {died} dead");
     }
 }
 
@@ -86,27 +76,27 @@ fn barging<B: Backend>() -> Explore<B, Guarded<B>> {
     })
 }
 
-/// Participant 1 gives up at some moment.
+/// Participant 1 times out at some moment.
 fn one_times_out<B: Backend>() -> Explore<B, Guarded<B>> {
     Explore::new(3, Guarded::new, |world: &World<B>, who, state: &Guarded<B>| {
         world.act(who, |me| {
             let deadline = (who == 1).then_some(DEADLINE);
             match state.mutex.lock(me, deadline) {
                 Ok(acquired) => state.critical_section(acquired.inconsistent),
-                Err(refusal) => assert_eq!((refusal, who, is_over::<B>()), (NotLocked::TimedOut, 1, true)),
+                Err(error) => assert_eq!((error, who, is_over::<B>()), (NotLocked::TimedOut, 1, true)),
             }
         });
     })
 }
 
-/// 2 holds it from the start, gives it back, and takes it again at once, knowing of no sleepers:
-/// the one that it woke, who may be 0, is overtaken, and may give up or sleep on. 1 waits for ever.
+/// 2 holds the mutex from the start, unlocks, and locks again at once, without WAITERS. The sleeper
+/// that 2 woke may be 0. It is overtaken, and may time out or sleep on. 1 waits forever.
 fn one_is_overtaken_and_times_out<B: Backend>() -> Explore<B, Guarded<B>> {
     Explore::new(3, Guarded::held_by_2, |world: &World<B>, who, state: &Guarded<B>| {
         world.act(who, |me| match who {
             0 => match state.mutex.lock(me, Some(DEADLINE)) {
                 Ok(acquired) => state.critical_section(acquired.inconsistent),
-                Err(refusal) => assert_eq!((refusal, is_over::<B>()), (NotLocked::TimedOut, true)),
+                Err(error) => assert_eq!((error, is_over::<B>()), (NotLocked::TimedOut, true)),
             },
             1 => state.update(me),
             _ => {
@@ -117,13 +107,13 @@ fn one_is_overtaken_and_times_out<B: Backend>() -> Explore<B, Guarded<B>> {
     })
 }
 
-/// 2 holds it from the start, and gives it back; 0 is interrupted, and goes away; 1 waits for ever.
+/// 2 holds the mutex from the start, and unlocks. 0 is interrupted, and goes away. 1 waits forever.
 fn one_is_interrupted<B: Backend>() -> Explore<B, Guarded<B>> {
     Explore::new(3, Guarded::held_by_2, |world: &World<B>, who, state: &Guarded<B>| {
         world.act(who, |me| match who {
             0 => match state.mutex.lock(me, None) {
                 Ok(acquired) => state.critical_section(acquired.inconsistent),
-                Err(refusal) => assert_eq!(refusal, NotLocked::Interrupted),
+                Err(error) => assert_eq!(error, NotLocked::Interrupted),
             },
             1 => state.update(me),
             _ => state.critical_section(None),
@@ -132,27 +122,27 @@ fn one_is_interrupted<B: Backend>() -> Explore<B, Guarded<B>> {
     .interrupted(&[0])
 }
 
+/// 0 and 2 acquire; 1 releases on behalf of the holder, as with `Lock`. If it `WAITS`, a caller
+/// that already holds the mutex waits for a release, as with `Lock`.
 #[cfg(feature = "loom")]
-/// Participants 0 and 2 acquire, participant 1 releases on behalf of whoever holds it, as with
-/// `Lock`; with its rule for who holds it already, or without.
 fn released_by_another<B: Backend, const WAITS: bool>(new: fn() -> Guarded<B>) -> Explore<B, Guarded<B>> {
     Explore::new(3, new, |world: &World<B>, who, state: &Guarded<B>| {
         world.act(who, |me| match who {
             1 => {
-                // A release that finds it free is refused, and changes nothing.
-                let _refused = state.mutex.release(None, None);
+                // A release that finds the mutex free fails, and changes nothing.
+                let _free = state.mutex.release(None, None);
             }
             _ => {
                 let leaked = if WAITS { Leaked::Wait } else { Leaked::Refuse };
-                let _had_before = state.mutex.lock_with(me, None, leaked).expect("waits");
+                let _acquired = state.mutex.lock_with(me, None, leaked).expect("waits");
                 step::<B>();
-                let _taken_from_us = state.mutex.release(Some(me.id), None);
+                let _released_by_another = state.mutex.release(Some(me.id), None);
             }
         });
     })
 }
 
-/// 0 tries once, while 1 comes and goes.
+/// 0 calls `try_lock` once, while 1 updates twice.
 fn one_tries<B: Backend>() -> Explore<B, Guarded<B>> {
     Explore::new(2, Guarded::new, |world: &World<B>, who, state: &Guarded<B>| {
         world.act(who, |me| {
@@ -162,26 +152,23 @@ fn one_tries<B: Backend>() -> Explore<B, Guarded<B>> {
             }
             match state.mutex.try_lock(me) {
                 Ok(acquired) => state.critical_section(acquired.inconsistent),
-                Err(refusal) => assert_eq!(refusal, NotLocked::WouldBlock),
+                Err(error) => assert_eq!(error, NotLocked::WouldBlock),
             }
         });
     })
 }
 
-/// 1 comes only now, into the slot that one from before left, and updates, too.
+/// 0 updates. 1 is a newcomer in the slot of a former participant, and updates as well.
 fn a_newcomer_updates<B: Backend>() -> Explore<B, Guarded<B>> {
     Explore::new(2, Guarded::new, |world: &World<B>, who, state: &Guarded<B>| match who {
         0 => world.act(who, |me| state.update(me)),
-        _ => {
-            let id = world.table().register(&Newborn { world, who }).expect("there is a slot");
-            state.update(Participant { id, table: &world.table() });
-        }
+        _ => world.come(who, |me| state.update(me)),
     })
     .newcomers(1)
     .left(Left::Marked)
 }
 
-/// The same; 0 tries.
+/// As `a_newcomer_updates`, but 0 calls `try_lock`.
 fn a_newcomer_updates_and_one_tries<B: Backend>() -> Explore<B, Guarded<B>> {
     Explore::new(2, Guarded::new, |world: &World<B>, who, state: &Guarded<B>| match who {
         0 => world.act(who, |me| {
@@ -189,32 +176,29 @@ fn a_newcomer_updates_and_one_tries<B: Backend>() -> Explore<B, Guarded<B>> {
                 state.critical_section(acquired.inconsistent);
             }
         }),
-        _ => {
-            let id = world.table().register(&Newborn { world, who }).expect("there is a slot");
-            state.update(Participant { id, table: &world.table() });
-        }
+        _ => world.come(who, |me| state.update(me)),
     })
     .newcomers(1)
     .left(Left::Marked)
 }
 
-/// Both update, and give the lock back by name, as `Lock` does.
+/// Both update, and release by name, as `Lock` does.
 fn two_release_by_name<B: Backend>() -> Explore<B, Guarded<B>> {
     Explore::new(2, Guarded::new, |world: &World<B>, who, state: &Guarded<B>| {
         world.act(who, |me| {
             let _acquired = state.mutex.lock(me, None).expect("waits");
-            B::write(&state.pair, |pair| pair.0 += 1);
+            state.pair.add_to_first();
             state.mutex.release(Some(me.id), None).expect("we hold it");
         });
     })
 }
 
-/// The same, as `Lock` does it if nobody waits; each vouches for the data first.
-fn two_vouch_and_release_plainly<B: Backend>() -> Explore<B, Guarded<B>> {
+/// Both update, mark the data consistent, and release as `Lock` does if no participant waits.
+fn two_mark_consistent_and_release_plainly<B: Backend>() -> Explore<B, Guarded<B>> {
     Explore::new(2, Guarded::new, |world: &World<B>, who, state: &Guarded<B>| {
         world.act(who, |me| {
             let _acquired = state.mutex.lock(me, None).expect("waits");
-            B::write(&state.pair, |pair| pair.0 += 1);
+            state.pair.add_to_first();
             state.mutex.mark_consistent_by(me.id).expect("we hold it");
             if !state.mutex.release_plain(me.id.word()) {
                 state.mutex.release(Some(me.id), None).expect("we hold it");
@@ -227,8 +211,8 @@ fn two<B: Backend>() -> Explore<B, Guarded<B>> {
     Explore::new(2, Guarded::new, |world: &World<B>, who, state: &Guarded<B>| world.act(who, |me| state.update(me)))
 }
 
-/// 3 and 1 update, on a machine where a wait has room for one lifeline, and there are two others:
-/// they do nothing.
+/// 1 and 3 update, on a machine where a wait has room for one lifeline. There are two more
+/// participants, which do nothing.
 #[cfg(feature = "loom")]
 fn two_in_a_crowd(processes: &'static [u32]) -> Explore<Loom<4>, Guarded<Loom<4>>> {
     Explore::new(4, Guarded::new, |world: &World<Loom<4>>, who, state: &Guarded<Loom<4>>| {
@@ -256,20 +240,20 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_newcomer_that_holds_is_not_judged_dead_by_try_lock:
         |n| a_newcomer_updates_and_one_tries::<B>().holds(n);
     a_release_by_name_publishes_the_data: |n| two_release_by_name::<B>().victims(&[0, 1]).holds(n);
-    a_plain_release_publishes_the_data: |n| two_vouch_and_release_plainly::<B>().victims(&[0, 1]).holds(n);
+    a_plain_release_publishes_the_data: |n| two_mark_consistent_and_release_plainly::<B>().victims(&[0, 1]).holds(n);
     an_exec_is_a_death: |n| two::<B>().victims(&[0, 1]).second_threads(&[0, 1]).execs().holds(n);
-    the_recheck_finds_lost_marks: |n| two::<B>().victims(&[0]).lost_marks().reap_lost(&[1]).holds(n);
+    the_recheck_finds_lost_marks: |n| two::<B>().victims(&[0]).lost_marks().recheck(&[1]).holds(n);
     a_mark_by_reaping_publishes_what_the_dead_wrote:
         |n| two::<B>().victims(&[0]).lost_marks().after(|world, _, _, _| world.table().reap_lost()).holds(n);
     the_holder_has_room_in_a_crowd: |n| two_in_a_crowd(&[0, 1, 2, 3]).holds(n);
     the_holder_is_watched_even_if_it_is_of_our_process: |n| two_in_a_crowd(&[0, 1, 2, 1]).holds(n);
     any_two_may_die: |n| three::<B>().victims(&[0, 1, 2]).pairs().holds(n);
-    a_handoff_publishes_the_data: |n| three::<B>().broken(Broken { no_release: true, ..Broken::default() }).fails(n);
-    a_handoff_acquires_the_data: |n| three::<B>().broken(Broken { no_acquire: true, ..Broken::default() }).fails(n);
+    a_handoff_publishes_the_data: |n| three::<B>().broken(Broken::NO_RELEASE).fails(n);
+    a_handoff_acquires_the_data: |n| three::<B>().broken(Broken::NO_ACQUIRE).fails(n);
     a_check_before_the_collection_hangs:
-        |n| three::<B>().victims(&[0, 1, 2]).broken(Broken { late_collection: true, ..Broken::default() }).fails(n);
+        |n| three::<B>().victims(&[0, 1, 2]).broken(Broken::LATE_COLLECTION).fails(n);
     watching_the_holder_alone_hangs:
-        |n| three::<B>().victims(&[0, 1, 2]).broken(Broken { most_words: Some(3), ..Broken::default() }).fails(n);
+        |n| three::<B>().victims(&[0, 1, 2]).broken(Broken::watching(3)).fails(n);
 }
 
 outlive_models::models! { with_shuttle, Shuttle, "shuttle",

@@ -1,5 +1,5 @@
-//! Models of `raw::Once`: one initialises at a time, whoever dies is succeeded, and what was done
-//! is seen by all.
+//! Models of `raw::Once`: one thread initialises at a time. If it dies, another begins. All see the
+//! completed value.
 #![cfg(any(feature = "loom", feature = "shuttle"))]
 #![allow(clippy::disallowed_types)] // counters beside the model, not part of it
 
@@ -10,10 +10,10 @@ use outlive::raw::once::{Begun, NotBegun};
 use outlive::raw::{Cause, Once, Participant};
 use outlive_models::{Backend, Explore, Model, Word, World, step};
 #[cfg(feature = "loom")]
-use outlive_models::{Broken, Left, Newborn};
+use outlive_models::{Broken, Left};
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
-/// A value of two parts, half written in between.
+/// A value of two parts, so that it can be half written.
 #[derive(Debug)]
 struct Lazy<B: Backend> {
     once: Once<Model<B>>,
@@ -32,12 +32,12 @@ impl<B: Backend> Lazy<B> {
         }
     }
 
-    /// As `OnceLock::get_or_init`; the first attempt of all panics, or fails, if so.
+    /// As `OnceLock::get_or_init`. With `first_fails`, the first attempt of all panics or fails.
     fn get_or_init(&self, world: &World<B>, me: Participant<'_, Model<B>>, first_fails: Option<Option<Cause>>) {
         while !self.once.is_complete() {
             let begun = match self.once.begin(me) {
                 Err(NotBegun::Interrupted) => continue,
-                begun => begun.expect("who is not at it can begin"),
+                begun => begun.expect("this thread is not initialising"),
             };
             match begun {
                 Begun::Complete => {}
@@ -48,7 +48,7 @@ impl<B: Backend> Lazy<B> {
                         Some(cause) => assert_eq!(first_fails, Some(Some(cause))),
                         None => assert!(before == 0 || first_fails == Some(None)),
                     }
-                    assert_eq!(self.once.begin(me), Err(NotBegun::Deadlock), "it began twice");
+                    assert_eq!(self.once.begin(me), Err(NotBegun::Deadlock), "one thread began twice");
                     B::write(&self.value, |value| value.0 = me.id.index() as u32 + 1);
                     step::<B>();
                     if let (0, Some(cause)) = (before, first_fails) {
@@ -82,7 +82,7 @@ fn initialise<B: Backend, const N: usize>() -> Explore<B, Lazy<B>> {
     })
 }
 
-/// The first attempt panics: the next to begin is told, and nobody stays asleep.
+/// The first attempt panics. The next attempt learns of that, and no waiter stays asleep.
 fn the_first_panics<B: Backend>() -> Explore<B, Lazy<B>> {
     Explore::new(3, Lazy::new, |world: &World<B>, who, state: &Lazy<B>| {
         world.act(who, |me| state.get_or_init(world, me, Some(Some(Cause::Panicked(None)))));
@@ -90,7 +90,7 @@ fn the_first_panics<B: Backend>() -> Explore<B, Lazy<B>> {
     .check(|state, world| state.done_once(world, 3))
 }
 
-/// The first attempt fails, and says nothing.
+/// The first attempt fails without a cause.
 fn the_first_fails<B: Backend>() -> Explore<B, Lazy<B>> {
     Explore::new(3, Lazy::new, |world: &World<B>, who, state: &Lazy<B>| {
         world.act(who, |me| state.get_or_init(world, me, Some(None)));
@@ -98,9 +98,9 @@ fn the_first_fails<B: Backend>() -> Explore<B, Lazy<B>> {
     .check(|state, world| state.done_once(world, 3))
 }
 
+/// The attempt of 2 fails. 2 begins again at once, before the waiter that it woke, and completes. 0
+/// and 1 both learn of that.
 #[cfg(feature = "loom")]
-/// 2 is at it, fails, and does it at once, before the one that it woke has come by: 0 and 1 both
-/// learn that it is done.
 fn the_one_that_failed_is_quicker<B: Backend>() -> Explore<B, Lazy<B>> {
     Explore::new(3, Lazy::new, |world: &World<B>, who, state: &Lazy<B>| {
         world.act(who, |me| {
@@ -115,8 +115,8 @@ fn the_one_that_failed_is_quicker<B: Backend>() -> Explore<B, Lazy<B>> {
     })
 }
 
+/// A thread that learns from `begin` that the value is complete reads it at once.
 #[cfg(feature = "loom")]
-/// Whoever is told by `begin` that it is complete looks at once.
 fn two_begin<B: Backend>() -> Explore<B, Lazy<B>> {
     Explore::new(2, Lazy::new, |world: &World<B>, who, state: &Lazy<B>| {
         world.act(who, |me| match state.once.begin(me) {
@@ -130,9 +130,8 @@ fn two_begin<B: Backend>() -> Explore<B, Lazy<B>> {
     })
 }
 
+/// Each attempt writes half the value, and fails without a cause. The attempts exclude each other.
 #[cfg(feature = "loom")]
-/// Each tries, leaves something half done, and fails without a word: none of them is at it together
-/// with another.
 fn two_fail<B: Backend>() -> Explore<B, Lazy<B>> {
     Explore::new(2, Lazy::new, |world: &World<B>, who, state: &Lazy<B>| {
         world.act(who, |me| {
@@ -144,23 +143,20 @@ fn two_fail<B: Backend>() -> Explore<B, Lazy<B>> {
     .check(|state, _| B::read(&state.value, |value| assert_eq!(value.0, 2)))
 }
 
+/// 1 is a newcomer in the slot of a former participant.
 #[cfg(feature = "loom")]
-/// 1 comes only now, into the slot that one from before left.
 fn a_newcomer_initialises<B: Backend>() -> Explore<B, Lazy<B>> {
     Explore::new(2, Lazy::new, |world: &World<B>, who, state: &Lazy<B>| match who {
         0 => world.act(who, |me| state.get_or_init(world, me, None)),
-        _ => {
-            let id = world.table().register(&Newborn { world, who }).expect("there is a slot");
-            state.get_or_init(world, Participant { id, table: &world.table() }, None);
-        }
+        _ => world.come(who, |me| state.get_or_init(world, me, None)),
     })
     .newcomers(1)
     .left(Left::Marked)
 }
 
+/// 0 initialises from the start; 1 and 2 are most likely asleep. 0 panics, and begins again at
+/// once, before the others.
 #[cfg(feature = "loom")]
-/// 0 is at it from the start, and 1 and 2 most likely asleep; it panics, and begins again at once,
-/// before anybody else does.
 fn one_begins_again<B: Backend>() -> Explore<B, Lazy<B>> {
     let make = || Lazy { once: Once::from_word(Word::new(HELD | 1 << 12)), ..Lazy::new() }; // slot 0 in its first generation
     Explore::new(3, make, |world: &World<B>, who, state: &Lazy<B>| {
@@ -195,13 +191,13 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_newcomer_that_initialises_is_not_judged_dead: |n| a_newcomer_initialises::<B>().holds(n);
     begin_acquires_if_it_is_complete: |n| two_begin::<B>().holds(n);
     completion_publishes:
-        |n| initialise::<B, 2>().broken(Broken { no_release: true, ..Broken::default() }).fails(n);
+        |n| initialise::<B, 2>().broken(Broken::NO_RELEASE).fails(n);
     is_complete_acquires:
-        |n| initialise::<B, 2>().broken(Broken { no_acquire: true, ..Broken::default() }).fails(n);
+        |n| initialise::<B, 2>().broken(Broken::NO_ACQUIRE).fails(n);
     watching_nobody_hangs:
-        |n| initialise::<B, 2>().victims(&[0]).broken(Broken { most_words: Some(2), ..Broken::default() }).fails(n);
+        |n| initialise::<B, 2>().victims(&[0]).broken(Broken::watching(2)).fails(n);
     a_check_before_the_collection_hangs:
-        |n| initialise::<B, 2>().victims(&[0, 1]).broken(Broken { late_collection: true, ..Broken::default() }).fails(n);
+        |n| initialise::<B, 2>().victims(&[0, 1]).broken(Broken::LATE_COLLECTION).fails(n);
 }
 
 outlive_models::models! { with_shuttle, Shuttle, "shuttle",

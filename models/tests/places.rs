@@ -1,5 +1,5 @@
-//! Models of `raw::places`: nobody loses its place before it was told, and nobody gets one too
-//! late.
+//! Models of `raw::places`: a party keeps its place until it has its answer, and no party takes a
+//! place of a generation that is over.
 #![cfg(any(feature = "loom", feature = "shuttle"))]
 #![allow(clippy::disallowed_types)] // counters beside the model, not part of it
 
@@ -15,8 +15,8 @@ use outlive_models::{Backend, Explore, World};
 #[cfg(feature = "loom")]
 use std::sync::atomic::Ordering::SeqCst;
 
-/// 0 gives up at some moment; who is told that they did not meet resets it, and comes again. They
-/// meet at last.
+/// 0 times out at some moment. A party that learns that they did not meet resets the barrier, and
+/// comes again. In the end they meet.
 fn each_resets<B: Backend>() -> Explore<B, Meeting<B, 2>> {
     Explore::new(2, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 2>| {
         world.act(who, |me| state.meet_at_last(me, (who == 0).then_some(Duration::from_secs(1))));
@@ -27,9 +27,9 @@ fn each_resets<B: Backend>() -> Explore<B, Meeting<B, 2>> {
     })
 }
 
+/// Each party passes alone: 1 passes `TIMES` times, 0 once less. Each may be late for the
+/// generation that it saw, by as many generations as the other passes.
 #[cfg(feature = "loom")]
-/// Each passes alone, and 1 does so so many times, 0 once less: each may be late for the generation
-/// that it has seen, by as many as the other passes.
 fn one_passes_often<B: Backend, const TIMES: usize, const BITS: u32>() -> Explore<B, Meeting<B, 1, BITS>> {
     Explore::new(2, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 1, BITS>| {
         let times = if who == 0 { TIMES - 1 } else { TIMES };
@@ -38,21 +38,21 @@ fn one_passes_often<B: Backend, const TIMES: usize, const BITS: u32>() -> Explor
     .check(|state, _| assert!(state.met().iter().all(|met| met.leads && met.index == 0)))
 }
 
+/// Each party passes alone; 1 resets the barrier `TIMES` times before. 0 may stall before it ends
+/// the generation that it saw, while the numbers wrap around. No party waits in the generation that
+/// 0 ends then, since each ends its own.
 #[cfg(feature = "loom")]
-/// Each passes alone; 1 resets it so many times before. 0 may stall before it ends the generation
-/// that it has seen, while all numbers pass: nobody waits in the one that it ends, since each ends
-/// its own.
 fn one_resets_often<B: Backend, const TIMES: usize>() -> Explore<B, Meeting<B, 1, 2>> {
     Explore::new(2, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 1, 2>| {
         world.act(who, |me| {
             (0..who * TIMES).for_each(|_| state.barrier.reset(me));
-            let _told = state.wait(me, None);
+            let _met_or_not = state.wait(me, None);
         });
     })
     .check(|state, _| assert!(state.met().iter().all(|met| met.leads), "one has ended another's generation"))
 }
 
-/// More threads than parties, each with little patience.
+/// More threads than parties, each with a deadline.
 fn all_are_hasty<B: Backend, const ALL: usize>() -> Explore<B, Meeting<B, 2>> {
     Explore::new(ALL, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 2>| {
         let _met_or_not = world.act(who, |me| state.wait(me, Some(Duration::from_secs(1))));
@@ -60,31 +60,33 @@ fn all_are_hasty<B: Backend, const ALL: usize>() -> Explore<B, Meeting<B, 2>> {
     .check(|state, _| state.each_generation_is_one_meeting(0))
 }
 
-/// Twice as many threads as parties: all get through, two by two, but for those that die, and those
+/// Twice as many threads as parties. All get through, two by two, except those that die and those
 /// that wait for them.
 #[cfg(feature = "shuttle")]
 fn two_by_two<B: Backend>() -> Explore<B, Meeting<B, 2>> {
     Explore::new(4, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 2>| {
-        let told = world.act(who, |me| state.wait(me, None));
-        assert!(told.is_ok() || (0..4).any(|who| world.has_died(who)));
+        let answer = world.act(who, |me| state.wait(me, None));
+        assert!(answer.is_ok() || (0..4).any(|who| world.has_died(who)));
     })
     .after(|_, _, _, state| state.barrier.abort())
     .check(|state, world| state.each_generation_is_one_meeting((0..4).filter(|who| world.has_died(*who)).count()))
 }
 
-/// Stamps are lost.
+/// The bit that stamps a place is lost.
 #[cfg(feature = "loom")]
 fn no_stamps() -> Broken {
-    Broken { lost_bits: 1 << 62, ..Broken::default() }
+    Broken { lost_bits: 1 << 62, ..Broken::NOTHING }
 }
+
+/// A free place is taken, whatever its number is.
 #[cfg(feature = "loom")]
-/// A free place is taken, whatever its number says.
 fn no_numbers() -> Broken {
-    Broken { unseen_bits: 1 << 60 | u64::from(u32::MAX), ..Broken::default() }
+    Broken { unseen_bits: 1 << 60 | u64::from(u32::MAX), ..Broken::NOTHING }
 }
+
+/// 0 resets the barrier; 1 resets it twice, and then meets 2. A generation that was not reset does
+/// not break, even if the reset of 0 comes late.
 #[cfg(feature = "loom")]
-/// 0 resets it; 1 resets it twice, and then meets 2. A generation that nobody has reset is not
-/// broken, if 0 is late or not.
 fn a_late_reset<B: Backend>() -> Explore<B, Meeting<B, 2, 2>> {
     Explore::new(3, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 2, 2>| {
         world.act(who, |me| match who {
@@ -103,13 +105,13 @@ fn a_late_reset<B: Backend>() -> Explore<B, Meeting<B, 2, 2>> {
     .check(|state, _| {
         state.each_generation_is_one_meeting(0);
         let generation = state.met()[0].generation;
-        assert!(generation > 2 || state.failed.load(SeqCst) == 0, "one was told that it broke, and it had not");
+        assert!(generation > 2 || state.failed.load(SeqCst) == 0, "a generation that was not reset is broken");
     })
 }
 
+/// 0 resets the barrier; 1 resets it twice, and then runs an action alone. If the reset of 0 comes
+/// late, 1 keeps its place, and can finish.
 #[cfg(feature = "loom")]
-/// 0 resets it; 1 resets it twice, and then runs an action alone. If 0 is late, 1 keeps its place,
-/// and can say that it is done.
 fn a_late_reset_beside_a_runner<B: Backend>() -> Explore<B, Meeting<B, 1, 2>> {
     Explore::new(2, Meeting::new, |world: &World<B>, who, state: &Meeting<B, 1, 2>| {
         world.act(who, |me| match who {
@@ -124,7 +126,7 @@ fn a_late_reset_beside_a_runner<B: Backend>() -> Explore<B, Meeting<B, 1, 2>> {
     })
     .check(|state, world| {
         let met = world.act(0, |me| state.barrier.wait(me, None, false));
-        assert!(met.is_ok(), "it waits for a runner that has lost its place");
+        assert!(met.is_ok(), "the barrier waits for a runner that has lost its place");
     })
 }
 

@@ -1,5 +1,5 @@
-//! Models of `raw::Semaphore`: no permit lost or made up, publication, no lost wake, requests for
-//! many, timeouts, and a death at every operation.
+//! Models of `raw::Semaphore`: no permit is lost or invented, a release publishes, and no wake is
+//! lost. There are requests for many permits, and timeouts. Every operation may be a death.
 #![cfg(any(feature = "loom", feature = "shuttle"))]
 #![allow(clippy::disallowed_types)] // counters beside the model, not part of it
 
@@ -23,7 +23,7 @@ impl<B: Backend> State<B> {
     fn with(count: u32, maximum: u32) -> Self {
         Self::of(Semaphore::from_words(Word::new(count), Word::constant(0), Word::constant(maximum)), count)
     }
-    /// Where some want more than one.
+    /// For scenarios in which a participant wants more than one permit.
     fn for_many(count: u32, maximum: u32) -> Self {
         Self::of(Semaphore::from_words(Word::new(count), Word::new(0), Word::constant(maximum)), count)
     }
@@ -44,20 +44,21 @@ impl<B: Backend> State<B> {
         self.semaphore.release(count).expect("far from the maximum");
         self.given.fetch_add(count, SeqCst);
     }
-    /// Releases until so many are there or were taken: without that, those that wait would rightly
-    /// wait for ever.
-    fn see_to_it(&self, count: u32) {
+    /// For a supervisor: releases until `count` permits are available or taken. Otherwise the
+    /// waiters would rightly wait forever.
+    fn release_for_the_dead(&self, count: u32) {
         loop {
             let taken = self.taken.load(SeqCst);
-            self.semaphore.try_acquire(0).expect("none are there always"); // after it the newest count is seen
+            // After this the newest count is seen.
+            self.semaphore.try_acquire(0).expect("0 permits are always available");
             if self.semaphore.available() + taken >= count {
                 return;
             }
             self.give(1);
         }
     }
-    /// What is there and what was taken is what was given, if nobody died between doing and
-    /// counting.
+    /// Available and taken permits are as many as were given. This holds only if no participant
+    /// died between an operation and its count.
     fn adds_up(&self) {
         let (given, taken) = (self.given.load(SeqCst), self.taken.load(SeqCst));
         assert_eq!(given, taken + self.semaphore.available(), "{given} given, {taken} taken");
@@ -72,7 +73,7 @@ fn two_releases<B: Backend>() -> Explore<B, State<B>> {
     })
     .after(|_, dead, _, state| {
         if dead == 0 {
-            state.see_to_it(2);
+            state.release_for_the_dead(2);
         }
     })
     .check(|state, world| {
@@ -82,7 +83,7 @@ fn two_releases<B: Backend>() -> Explore<B, State<B>> {
     })
 }
 
-/// 0 releases two at once.
+/// 0 releases two permits at once, 1 and 2 take one each.
 fn one_release_of_two<B: Backend>() -> Explore<B, State<B>> {
     Explore::new(3, State::empty, |world: &World<B>, who, state: &State<B>| match who {
         0 => state.give(2),
@@ -90,12 +91,12 @@ fn one_release_of_two<B: Backend>() -> Explore<B, State<B>> {
     })
     .after(|_, dead, _, state| {
         if dead == 0 {
-            state.see_to_it(2);
+            state.release_for_the_dead(2);
         }
     })
 }
 
-/// 1 takes one, and releases two more than that; 2 wants two at once. Whoever of 0 and 1 dies, a
+/// 0 releases one permit. 1 takes one, and releases two. 2 wants two at once. If 0 or 1 dies, a
 /// supervisor releases enough.
 fn one_wants_many<B: Backend>() -> Explore<B, State<B>> {
     Explore::new(3, State::empty_for_many, |world: &World<B>, who, state: &State<B>| match who {
@@ -107,13 +108,13 @@ fn one_wants_many<B: Backend>() -> Explore<B, State<B>> {
         _ => world.act(who, |me| state.take(me, 2)),
     })
     .after(|_, dead, _, state| match dead {
-        0 | 1 => state.see_to_it(4), // 2 may have overtaken 1, and one dead 1 may have taken one
+        0 | 1 => state.release_for_the_dead(4), // 2 may have overtaken 1, and a dead 1 may have taken one
         _ => {}
     })
 }
 
+/// There are two permits. 0 and 1 take one each and release it; 2 takes both and releases both.
 #[cfg(feature = "loom")]
-/// 0 and 1 take one of two permits each and give it back, 2 takes both and gives both back.
 fn both_or_one<B: Backend>() -> Explore<B, State<B>> {
     Explore::new(
         3,
@@ -128,10 +129,9 @@ fn both_or_one<B: Backend>() -> Explore<B, State<B>> {
     )
 }
 
+/// 0 and 1 want two permits each, and one is available. They must fall asleep, and not wake each
+/// other without end. With these numbers they sleep in the first schedules of a search.
 #[cfg(feature = "loom")]
-/// 0 and 1 want both permits, of which one is there; they must fall asleep beside it, and not wake
-/// each other without end. (By their numbers, so that the first schedules are those in which they
-/// do.)
 fn two_want_both<B: Backend>() -> Explore<B, State<B>> {
     Explore::new(
         3,
@@ -146,31 +146,31 @@ fn two_want_both<B: Backend>() -> Explore<B, State<B>> {
     )
 }
 
-/// 1 gives up at some moment, and gives back what it took before that; 0 releases one, 2 takes one.
+/// 0 releases one permit. 1 takes it and releases it, or times out at some moment. 2 takes one.
 fn one_times_out<B: Backend>() -> Explore<B, State<B>> {
     Explore::new(3, State::empty, |world: &World<B>, who, state: &State<B>| match who {
         0 => state.give(1),
         1 => world.act(who, |me| match state.semaphore.acquire(me, 1, Some(DEADLINE)) {
             Ok(()) => state.give(1),
-            Err(refused) => assert_eq!((refused, is_over::<B>()), (NotAcquired::TimedOut, true)),
+            Err(error) => assert_eq!((error, is_over::<B>()), (NotAcquired::TimedOut, true)),
         }),
         _ => world.act(who, |me| state.take(me, 1)),
     })
     .after(|_, dead, _, state| {
         if dead < 2 {
-            state.see_to_it(1);
+            state.release_for_the_dead(1);
         }
     })
 }
 
-/// 1 is interrupted, and goes away, or gives back what it took before that; 0 releases one, 2 takes
-/// one and gives it back.
+/// 0 releases one permit. 1 takes it and releases it, or is interrupted and goes away. 2 takes one
+/// and releases it.
 fn one_is_interrupted<B: Backend>() -> Explore<B, State<B>> {
     Explore::new(3, State::empty, |world: &World<B>, who, state: &State<B>| match who {
         0 => state.give(1),
         1 => world.act(who, |me| match state.semaphore.acquire(me, 1, None) {
             Ok(()) => state.give(1),
-            Err(refused) => assert_eq!(refused, NotAcquired::Interrupted),
+            Err(error) => assert_eq!(error, NotAcquired::Interrupted),
         }),
         _ => world.act(who, |me| {
             state.take(me, 1);
@@ -181,13 +181,13 @@ fn one_is_interrupted<B: Backend>() -> Explore<B, State<B>> {
     .interrupted(&[1])
 }
 
-/// 0 wants two, and is interrupted and goes away, or gives back what it took; 1 wants three and
-/// gives them back; 2 releases three.
-fn one_of_two_wishes_is_interrupted<B: Backend>() -> Explore<B, State<B>> {
+/// 0 takes two permits and releases them, or is interrupted and goes away. 1 takes three and
+/// releases them. 2 releases three.
+fn one_of_two_requests_is_interrupted<B: Backend>() -> Explore<B, State<B>> {
     Explore::new(3, State::empty_for_many, |world: &World<B>, who, state: &State<B>| match who {
         0 => world.act(who, |me| match state.semaphore.acquire(me, 2, None) {
             Ok(()) => state.give(2),
-            Err(refused) => assert_eq!(refused, NotAcquired::Interrupted),
+            Err(error) => assert_eq!(error, NotAcquired::Interrupted),
         }),
         1 => world.act(who, |me| {
             state.take(me, 3);
@@ -199,8 +199,9 @@ fn one_of_two_wishes_is_interrupted<B: Backend>() -> Explore<B, State<B>> {
     .interrupted(&[0])
 }
 
+/// 0 writes, and releases. 1 takes and reads: it waits for two permits that are released
+/// `at_once`, or tries to take one.
 #[cfg(feature = "loom")]
-/// 0 and 1 each write, and release; 2 takes both permits, one by one or at once, and reads.
 fn publication<B: Backend>(at_once: bool) -> Explore<B, State<B>> {
     let body: fn(&World<B>, usize, &State<B>) = if at_once {
         |world, who, state| match who {
@@ -229,7 +230,7 @@ fn publication<B: Backend>(at_once: bool) -> Explore<B, State<B>> {
     Explore::new(2, State::empty_for_many, body)
 }
 
-/// Two release at the same time where there is room for one.
+/// Two participants release at the same time, and only one permit is missing to the maximum.
 fn over_release<B: Backend>() -> Explore<B, State<B>> {
     Explore::new(
         2,
@@ -245,7 +246,7 @@ fn over_release<B: Backend>() -> Explore<B, State<B>> {
     })
 }
 
-/// 0 and 1 release one each, 2 wants both at once.
+/// 0 and 1 release one permit each, 2 wants two at once.
 fn two_releases_for_one<B: Backend>() -> Explore<B, State<B>> {
     Explore::new(3, State::empty_for_many, |world: &World<B>, who, state: &State<B>| match who {
         2 => world.act(who, |me| state.take(me, 2)),
@@ -253,7 +254,7 @@ fn two_releases_for_one<B: Backend>() -> Explore<B, State<B>> {
     })
     .after(|_, dead, _, state| {
         if dead < 2 {
-            state.see_to_it(2);
+            state.release_for_the_dead(2);
         }
     })
     .check(|state, world| {
@@ -263,53 +264,48 @@ fn two_releases_for_one<B: Backend>() -> Explore<B, State<B>> {
     })
 }
 
-/// 0 wants two and 1 wants three; 2 releases two, and then three.
-fn two_wishes<B: Backend>() -> Explore<B, State<B>> {
+/// 0 wants two permits, 1 wants three. 2 releases two, and then three.
+fn two_requests<B: Backend>() -> Explore<B, State<B>> {
     Explore::new(3, State::empty_for_many, |world: &World<B>, who, state: &State<B>| match who {
         2 => [2, 3].into_iter().for_each(|count| state.give(count)),
         _ => world.act(who, |me| state.take(me, who as u32 + 2)),
     })
     .after(|_, dead, _, state| {
         if dead == 2 {
-            state.see_to_it(5);
+            state.release_for_the_dead(5);
         }
     })
 }
 
-/// 0 and 1 want two each; 2 releases four at once.
-fn one_release_for_two_wishes<B: Backend>() -> Explore<B, State<B>> {
+/// 0 and 1 want two permits each; 2 releases four at once.
+fn one_release_for_two_requests<B: Backend>() -> Explore<B, State<B>> {
     Explore::new(3, State::empty_for_many, |world: &World<B>, who, state: &State<B>| match who {
         2 => state.give(4),
         _ => world.act(who, |me| state.take(me, 2)),
     })
     .after(|_, dead, _, state| {
         if dead == 2 {
-            state.see_to_it(4);
+            state.release_for_the_dead(4);
         }
     })
 }
 
-/// 0 wants two, and gives up at some moment, or gives back what it took; 1 wants three; 2 releases
+/// 0 takes two permits and releases them, or times out at some moment. 1 wants three. 2 releases
 /// three.
-fn one_of_two_wishes_times_out<B: Backend>() -> Explore<B, State<B>> {
+fn one_of_two_requests_times_out<B: Backend>() -> Explore<B, State<B>> {
     Explore::new(3, State::empty_for_many, |world: &World<B>, who, state: &State<B>| match who {
         0 => world.act(who, |me| match state.semaphore.acquire(me, 2, Some(DEADLINE)) {
             Ok(()) => state.give(2),
-            Err(refused) => assert_eq!((refused, is_over::<B>()), (NotAcquired::TimedOut, true)),
+            Err(error) => assert_eq!((error, is_over::<B>()), (NotAcquired::TimedOut, true)),
         }),
         1 => world.act(who, |me| state.take(me, 3)),
         _ => state.give(3),
     })
     .after(|_, dead, _, state| {
         if dead != 1 {
-            state.see_to_it(3);
+            state.release_for_the_dead(3);
         }
     })
-}
-
-#[cfg(feature = "loom")]
-fn newest_first() -> Broken {
-    Broken { newest_first: true, ..Broken::default() }
 }
 
 outlive_models::models! { with_loom, Loom, "loom",
@@ -321,30 +317,30 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_waiter_for_many_takes_no_wake_from_a_waiter_for_one:
         |n| one_wants_many::<B>().victims(&[0, 2]).executions(2_000).holds(n);
     nor_if_the_waiter_for_many_is_woken_first:
-        |n| one_wants_many::<B>().victims(&[2]).broken(newest_first()).executions(2_000).holds(n);
+        |n| one_wants_many::<B>().victims(&[2]).broken(Broken::NEWEST_FIRST).executions(2_000).holds(n);
     a_waiter_for_many_is_woken_when_there_are_enough:
         |n| two_releases_for_one::<B>().victims(&[0, 1]).spurious().executions(2_000).holds(n);
     the_first_phase_changes_nothing_for_a_waiter_for_many: |n| two_releases_for_one::<B>().victims(&[0]).first_phase().holds(n);
-    two_requests_for_many_are_both_met: |n| two_wishes::<B>().victims(&[0, 1, 2]).executions(2_000).holds(n);
+    two_requests_for_many_are_both_met: |n| two_requests::<B>().victims(&[0, 1, 2]).executions(2_000).holds(n);
     one_release_meets_two_equal_requests:
-        |n| one_release_for_two_wishes::<B>().victims(&[0, 2]).preemptions(3).executions(2_000).holds(n);
-    any_two_that_want_many_may_die: |n| two_wishes::<B>().victims(&[0, 1, 2]).pairs().executions(100).holds(n);
-    a_request_that_times_out_harms_no_other: |n| one_of_two_wishes_times_out::<B>().victims(&[0, 2]).executions(2_000).holds(n);
+        |n| one_release_for_two_requests::<B>().victims(&[0, 2]).preemptions(3).executions(2_000).holds(n);
+    any_two_that_want_many_may_die: |n| two_requests::<B>().victims(&[0, 1, 2]).pairs().executions(100).holds(n);
+    a_request_that_times_out_harms_no_other: |n| one_of_two_requests_times_out::<B>().victims(&[0, 2]).executions(2_000).holds(n);
     a_waiter_for_all_permits_gets_them: |n| both_or_one::<B>().holds(n);
     a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1]).executions(2_000).holds(n);
     an_interruption_loses_no_wake: |n| one_is_interrupted::<B>().victims(&[0, 1]).executions(1_000).holds(n);
-    an_interruption_of_a_waiter_for_many_loses_no_wake: |n| one_of_two_wishes_is_interrupted::<B>().victims(&[0]).executions(1_000).holds(n);
+    an_interruption_of_a_waiter_for_many_loses_no_wake: |n| one_of_two_requests_is_interrupted::<B>().victims(&[0]).executions(1_000).holds(n);
     of_two_releases_past_the_maximum_one_fails: |n| over_release::<B>().holds(n);
     what_was_written_before_a_release_is_seen: |n| publication::<B>(true).spurious().holds(n);
     what_was_written_before_a_release_is_seen_without_waiting: |n| publication::<B>(false).holds(n);
     a_release_publishes_what_was_written_before_it:
-        |n| publication::<B>(false).broken(Broken { no_release: true, ..Broken::default() }).fails(n);
+        |n| publication::<B>(false).broken(Broken::NO_RELEASE).fails(n);
     a_permit_acquires_what_was_written_before_its_release:
-        |n| publication::<B>(false).broken(Broken { no_acquire: true, ..Broken::default() }).fails(n);
+        |n| publication::<B>(false).broken(Broken::NO_ACQUIRE).fails(n);
     a_check_before_the_collection_hangs:
-        |n| two_releases::<B>().victims(&[0, 1, 2]).broken(Broken { late_collection: true, ..Broken::default() }).fails(n);
+        |n| two_releases::<B>().victims(&[0, 1, 2]).broken(Broken::LATE_COLLECTION).fails(n);
     watching_nobody_hangs:
-        |n| two_releases::<B>().victims(&[0]).broken(Broken { most_words: Some(2), ..Broken::default() }).fails(n);
+        |n| two_releases::<B>().victims(&[0]).broken(Broken::watching(2)).fails(n);
 }
 
 outlive_models::models! { with_shuttle, Shuttle, "shuttle",
@@ -353,10 +349,10 @@ outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     a_waiter_for_many_takes_no_wake_from_a_waiter_for_one: |n| one_wants_many::<B>().victims(&[0, 1, 2]).holds(n);
     a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1, 2]).holds(n);
     an_interruption_loses_no_wake: |n| one_is_interrupted::<B>().victims(&[0, 1, 2]).holds(n);
-    an_interruption_of_a_waiter_for_many_loses_no_wake: |n| one_of_two_wishes_is_interrupted::<B>().victims(&[0, 1, 2]).holds(n);
+    an_interruption_of_a_waiter_for_many_loses_no_wake: |n| one_of_two_requests_is_interrupted::<B>().victims(&[0, 1, 2]).holds(n);
     a_waiter_for_many_is_woken_when_there_are_enough: |n| two_releases_for_one::<B>().victims(&[0, 1, 2]).holds(n);
-    two_requests_for_many_are_both_met: |n| two_wishes::<B>().victims(&[0, 1, 2]).holds(n);
-    one_release_meets_two_equal_requests: |n| one_release_for_two_wishes::<B>().victims(&[0, 1, 2]).holds(n);
-    a_request_that_times_out_harms_no_other: |n| one_of_two_wishes_times_out::<B>().victims(&[0, 1, 2]).holds(n);
+    two_requests_for_many_are_both_met: |n| two_requests::<B>().victims(&[0, 1, 2]).holds(n);
+    one_release_meets_two_equal_requests: |n| one_release_for_two_requests::<B>().victims(&[0, 1, 2]).holds(n);
+    a_request_that_times_out_harms_no_other: |n| one_of_two_requests_times_out::<B>().victims(&[0, 1, 2]).holds(n);
     of_two_releases_past_the_maximum_one_fails: |n| over_release::<B>().holds(n);
 }

@@ -1,6 +1,6 @@
-//! Models of the vigil on the barest primitive that one can sleep on: a flag that is raised once.
-//! Whoever dies, those who sleep are woken; with any of its rules taken away, some placing of a
-//! death leaves them asleep.
+//! Models of the vigil, with the simplest primitive to sleep on: a flag that is raised once. Any
+//! death wakes the sleepers. Without one of the vigil's rules, some death leaves a sleeper asleep
+//! forever.
 #![cfg(any(feature = "loom", feature = "shuttle"))]
 
 use outlive::platform::{Platform, Word as _};
@@ -18,29 +18,29 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 #[derive(Debug)]
 struct Flag<B: Backend> {
     raised: Word<B>,
-    news: B::Cell<u32>,
+    data: B::Cell<u32>,
 }
 
 impl<B: Backend> Flag<B> {
     fn new() -> Self {
-        Self { raised: Word::new(0), news: B::cell(0) }
+        Self { raised: Word::new(0), data: B::cell(0) }
     }
-    /// One that dies between the two lines has made something true, and told nobody.
+    /// A raiser that dies before the wake has raised the flag, and notified no sleeper.
     fn raise(&self) {
-        B::write(&self.news, |news| *news = 42);
+        B::write(&self.data, |data| *data = 42);
         self.raised.store(1, Release);
         Model::<B>::wake(&self.raised, u32::MAX);
     }
     fn wait(&self, me: Participant<'_, Model<B>>) {
         let mut vigil = Vigil::new(me, None);
         while self.raised.load(Acquire) == 0 {
-            let _look_again = vigil.sleep(&self.raised, 0, None);
+            let _check_again = vigil.sleep(&self.raised, 0, None);
         }
-        B::read(&self.news, |news| assert_eq!(*news, 42));
+        B::read(&self.data, |data| assert_eq!(*data, 42));
     }
-    /// If the raiser died before it could, a supervisor raises: to wait for ever would be right
-    /// otherwise.
-    fn see_to_it(&self) {
+    /// For a supervisor: raises the flag, if the raiser died before it could. Otherwise the waiters
+    /// would rightly wait forever.
+    fn raise_for_the_dead(&self) {
         if self.raised.newest() == 0 {
             self.raise();
         }
@@ -55,12 +55,12 @@ fn two_wait<B: Backend>() -> Explore<B, Flag<B>> {
     })
     .after(|_, dead, _, flag| {
         if dead == 0 {
-            flag.see_to_it();
+            flag.raise_for_the_dead();
         }
     })
 }
 
-/// The same, but the mark of 0 is lost, and noticed by the supervisor's slow look.
+/// As `two_wait`, but the mark of 0 is lost. The supervisor finds the death by reaping.
 #[cfg(feature = "loom")]
 fn two_wait_for_reaping<B: Backend>() -> Explore<B, Flag<B>> {
     two_wait::<B>().lost_marks().after(|world, _, _, flag| match flag.raised.newest() {
@@ -69,8 +69,8 @@ fn two_wait_for_reaping<B: Backend>() -> Explore<B, Flag<B>> {
     })
 }
 
-/// 0 waits, and may be the one that the kernel wakes for two deaths: that of 1, and that of 3, who
-/// raises; 2 waits, perhaps only since 1 was dead, and then on the lifeline of 3 alone.
+/// 3 raises; 1 and 3 die. 0 waits, and the kernel may wake it for both deaths. 2 waits, too.
+/// Perhaps it began after the death of 1, and then it watches the lifeline of 3, but not that of 1.
 #[cfg(feature = "loom")]
 fn one_is_woken_for_two_deaths<B: Backend>() -> Explore<B, Flag<B>> {
     Explore::new(4, Flag::new, |world: &World<B>, who, flag: &Flag<B>| match who {
@@ -80,12 +80,12 @@ fn one_is_woken_for_two_deaths<B: Backend>() -> Explore<B, Flag<B>> {
     })
     .after(|_, dead, _, flag| {
         if dead == 3 {
-            flag.see_to_it();
+            flag.raise_for_the_dead();
         }
     })
 }
 
-/// 0 waits; 1 comes into the segment only now, raises, and dies somewhere.
+/// 0 waits; 1 is a newcomer, raises, and dies at some operation.
 fn a_newcomer_raises<B: Backend>() -> Explore<B, Flag<B>> {
     Explore::new(2, Flag::new, |world: &World<B>, who, flag: &Flag<B>| match who {
         0 => world.act(who, |me| flag.wait(me)),
@@ -99,12 +99,12 @@ fn a_newcomer_raises<B: Backend>() -> Explore<B, Flag<B>> {
     .newcomers(1)
     .after(|_, dead, _, flag| {
         if dead == 1 {
-            flag.see_to_it();
+            flag.raise_for_the_dead();
         }
     })
 }
 
-/// The same, with two who wait for the newcomer.
+/// As `a_newcomer_raises`, but two wait for the newcomer.
 fn two_wait_for_a_newcomer<B: Backend>() -> Explore<B, Flag<B>> {
     Explore::new(3, Flag::new, |world: &World<B>, who, flag: &Flag<B>| match who {
         2 => {
@@ -118,13 +118,13 @@ fn two_wait_for_a_newcomer<B: Backend>() -> Explore<B, Flag<B>> {
     .newcomers(1)
     .after(|_, dead, _, flag| {
         if dead == 2 {
-            flag.see_to_it();
+            flag.raise_for_the_dead();
         }
     })
 }
 
-/// 0 raises; 1 waits on a narrow machine, on which others take the room that there is, unless they
-/// are known to die with one who is watched: participants 2 and 3 do nothing.
+/// 3 raises; 1 waits, on a machine where one wait takes few words. Threads that die together with a
+/// watched one need no word of their own. 0 and 2 do nothing.
 #[cfg(feature = "loom")]
 fn one_waits_in_a_crowd<const WORDS: usize>(processes: &'static [u32]) -> Explore<Loom<WORDS>, Flag<Loom<WORDS>>> {
     Explore::new(4, Flag::new, |world: &World<Loom<WORDS>>, who, flag: &Flag<Loom<WORDS>>| match who {
@@ -134,38 +134,39 @@ fn one_waits_in_a_crowd<const WORDS: usize>(processes: &'static [u32]) -> Explor
     })
     .after(|_, dead, _, flag| {
         if dead == 3 {
-            flag.see_to_it();
+            flag.raise_for_the_dead();
         }
     })
     .processes(processes)
     .victims(&[3])
 }
 
-/// A primitive of two words: what is so, and the news of it.
+/// A primitive of two words: the condition, and the word on which waiters sleep.
 #[derive(Debug)]
 struct Notice<B: Backend> {
-    deed: Word<B>,
-    news: Word<B>,
+    condition: Word<B>,
+    awaited: Word<B>,
 }
 
 impl<B: Backend> Notice<B> {
     fn new() -> Self {
-        Self { deed: Word::new(0), news: Word::new(0) }
+        Self { condition: Word::new(0), awaited: Word::new(0) }
     }
-    /// One that dies between the first two lines has done it, and the news word does not tell.
+    /// A participant that dies between the two stores has made the condition true, and the awaited
+    /// word does not show it.
     fn post(&self) {
-        self.deed.store(1, Release);
-        self.news.store(1, Release);
-        Model::<B>::wake(&self.news, u32::MAX);
+        self.condition.store(1, Release);
+        self.awaited.store(1, Release);
+        Model::<B>::wake(&self.awaited, u32::MAX);
     }
     fn wait(&self, me: Participant<'_, Model<B>>) {
         let mut vigil = Vigil::new(me, None);
         loop {
-            let news = self.news.load(Acquire);
-            if self.deed.load(Acquire) != 0 {
+            let seen = self.awaited.load(Acquire);
+            if self.condition.load(Acquire) != 0 {
                 return;
             }
-            let _look_again = vigil.sleep(&self.news, news, None);
+            let _check_again = vigil.sleep(&self.awaited, seen, None);
         }
     }
 }
@@ -176,16 +177,16 @@ fn one_reads_the_notice<B: Backend>() -> Explore<B, Notice<B>> {
         _ => world.act(who, |me| notice.wait(me)),
     })
     .after(|_, dead, _, notice| {
-        if dead == 0 && notice.deed.newest() == 0 {
+        if dead == 0 && notice.condition.newest() == 0 {
             notice.post();
         }
     })
 }
 
-/// 0 posts; 2 reads; 1 waits, but not for long, on another word of which 0 is the holder: the wake
-/// that tells of the death of 0 may be given to 1, who has no use for the notice.
+/// 0 posts; 2 reads. 1 makes a short sleep on another word, whose holder is 0. The kernel may wake
+/// 1 for the death of 0, and 1 does not need the notice.
 #[cfg(feature = "loom")]
-fn one_naps_beside_a_reader<B: Backend>() -> Explore<B, (Notice<B>, Word<B>)> {
+fn one_sleeps_briefly_beside_a_reader<B: Backend>() -> Explore<B, (Notice<B>, Word<B>)> {
     let make = || (Notice::new(), Word::new(0));
     Explore::new(3, make, |world: &World<B>, who, (notice, other): &(Notice<B>, Word<B>)| match who {
         0 => notice.post(),
@@ -197,29 +198,25 @@ fn one_naps_beside_a_reader<B: Backend>() -> Explore<B, (Notice<B>, Word<B>)> {
     })
     .first_phase()
     .after(|_, dead, _, (notice, _)| {
-        if dead == 0 && notice.deed.newest() == 0 {
+        if dead == 0 && notice.condition.newest() == 0 {
             notice.post();
         }
     })
 }
 
-/// 0 raises, 1 waits, alone with it at first; 2 comes only now, and waits, too.
+/// 0 raises, 1 waits, and they are alone at first. 2 is a newcomer, and waits as well.
 #[cfg(feature = "loom")]
 fn one_comes_and_waits<B: Backend>() -> Explore<B, Flag<B>> {
     Explore::new(3, Flag::new, |world: &World<B>, who, flag: &Flag<B>| match who {
         0 => flag.raise(),
         1 => world.act(who, |me| flag.wait(me)),
-        _ => {
-            let table = world.table();
-            let id = table.register(&Newborn { world, who }).expect("there is a slot for each");
-            flag.wait(Participant { id, table: &table });
-        }
+        _ => world.come(who, |me| flag.wait(me)),
     })
     .newcomers(1)
     .unsupervised()
     .after(|_, dead, _, flag| {
         if dead == 0 {
-            flag.see_to_it();
+            flag.raise_for_the_dead();
         }
     })
 }
@@ -230,7 +227,7 @@ outlive_models::models! { with_loom, Loom, "loom",
     any_two_may_die: |n| two_wait::<B>().victims(&[0, 1, 2]).pairs().holds(n);
     a_newcomer_is_watched_too: |n| a_newcomer_raises::<B>().victims(&[0, 1]).holds(n);
     a_newcomer_is_watched_by_all: |n| two_wait_for_a_newcomer::<B>().victims(&[2]).preemptions(1).holds(n);
-    a_waiter_in_its_first_phase_passes_the_death_on: |n| one_naps_beside_a_reader::<B>().victims(&[0]).holds(n);
+    a_waiter_in_its_first_phase_passes_the_death_on: |n| one_sleeps_briefly_beside_a_reader::<B>().victims(&[0]).holds(n);
     a_waiter_alone_with_the_dead_passes_the_death_on_to_a_newcomer:
         |n| one_comes_and_waits::<B>().victims(&[0]).executions(60_000).holds(n);
     a_waiter_woken_for_two_deaths_passes_both_on:
@@ -245,11 +242,11 @@ outlive_models::models! { with_loom, Loom, "loom",
     threads_of_the_same_process_leave_room_for_others: |n| one_waits_in_a_crowd::<4>(&[0, 0, 0, 3]).holds(n);
     one_thread_stands_for_its_process: |n| one_waits_in_a_crowd::<5>(&[0, 1, 0, 3]).holds(n);
     without_the_cascade_one_stays_asleep:
-        |n| two_wait::<B>().victims(&[0]).broken(Broken { no_cascade: true, ..Broken::default() }).fails(n);
+        |n| two_wait::<B>().victims(&[0]).broken(Broken::NO_CASCADE).fails(n);
     watching_the_holder_alone_hangs:
-        |n| two_wait::<B>().victims(&[0]).broken(Broken { most_words: Some(2), ..Broken::default() }).fails(n);
+        |n| two_wait::<B>().victims(&[0]).broken(Broken::watching(2)).fails(n);
     without_the_membership_word_a_newcomer_is_missed:
-        |n| a_newcomer_raises::<B>().victims(&[1]).broken(Broken { no_membership: true, ..Broken::default() }).fails(n);
+        |n| a_newcomer_raises::<B>().victims(&[1]).broken(Broken::NO_MEMBERSHIP).fails(n);
 }
 
 outlive_models::models! { with_shuttle, Shuttle, "shuttle",

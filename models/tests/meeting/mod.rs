@@ -1,6 +1,6 @@
-//! What models of the barrier have in common: a barrier, and what those that came to it were told.
+//! What the models of the barrier have in common: a barrier, and the answers of its waits.
 
-#![allow(dead_code)] // each program of models uses its part
+#![allow(dead_code)] // each program of models uses only a part
 
 use core::array::from_fn;
 use core::time::Duration;
@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::SeqCst;
 
-/// One that met: in which generation, at which place, and whether as its leader.
+/// A party that met the others: its generation, its place, and whether it was the leader.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Met {
     pub(crate) generation: u32,
@@ -20,7 +20,8 @@ pub(crate) struct Met {
     pub(crate) leads: bool,
 }
 
-/// A barrier of `N`, what each party writes before it comes, and what became of it.
+/// A barrier of `N` parties. Each party writes a note before it comes. The counters are no part of
+/// the model.
 #[derive(Debug)]
 pub(crate) struct Meeting<B: Backend, const N: usize, const BITS: u32 = 32> {
     pub(crate) barrier: Barrier<Model<B>, N, BITS>,
@@ -47,7 +48,7 @@ impl<B: Backend, const N: usize, const BITS: u32> Meeting<B, N, BITS> {
             interruptions: AtomicU32::new(0),
         }
     }
-    /// Nobody will join it, so the members' words are no memory to the checker.
+    /// For scenarios in which no party joins. So the members' words are no memory to the checker.
     pub(crate) fn new() -> Self {
         Self::of(from_fn(|_| Word::constant(0)))
     }
@@ -68,9 +69,9 @@ impl<B: Backend, const N: usize, const BITS: u32> Meeting<B, N, BITS> {
         result
     }
 
-    /// Notes what one was told.
-    pub(crate) fn note(&self, told: Result<Passed, NotPassed>) {
-        match told {
+    /// Notes the answer of a wait.
+    pub(crate) fn note(&self, answer: Result<Passed, NotPassed>) {
+        match answer {
             Ok(Passed::Follower { index, generation }) => self.note_met(Met { generation, index, leads: false }),
             Ok(Passed::Leader { index, generation } | Passed::Runner { index, generation }) => {
                 self.note_met(Met { generation, index, leads: true });
@@ -97,7 +98,7 @@ impl<B: Backend, const N: usize, const BITS: u32> Meeting<B, N, BITS> {
                 }
             }
             Err(NotPassed::TimedOut) => assert!(deadline.is_some()),
-            Err(NotPassed::Interrupted) => panic!("nobody interrupts"),
+            Err(NotPassed::Interrupted) => panic!("no wait is interrupted here"),
             Err(NotPassed::Broken { died: Some(id) }) => {
                 assert!(world.has_died(id.index()), "the living are called dead")
             }
@@ -105,19 +106,19 @@ impl<B: Backend, const N: usize, const BITS: u32> Meeting<B, N, BITS> {
         }
     }
 
-    /// As [`wait`](Self::wait), and comes again whenever it is interrupted.
+    /// As [`wait`](Self::wait), but comes again whenever it is interrupted.
     pub(crate) fn wait_on(&self, me: Participant<'_, Model<B>>, has_action: bool) -> Result<Passed, NotPassed> {
         loop {
             match self.barrier.wait(me, None, has_action) {
                 Err(NotPassed::Interrupted) => self.interruptions.fetch_add(1, SeqCst),
-                told => return told,
+                answer => return answer,
             };
         }
     }
 
-    /// Meets the others, however often it is told that they did not: then it resets the barrier, if
-    /// that is broken, and comes again. If one were told that they met, and the other that they did
-    /// not, the other would wait forever.
+    /// Comes until it meets the others. After each failure it resets the barrier, if that is
+    /// broken. If one party got the answer "met", and the other "not met", the other would wait
+    /// forever.
     pub(crate) fn meet_at_last(&self, me: Participant<'_, Model<B>>, mut deadline: Option<Duration>) {
         while self.wait(me, deadline.take()).is_err() {
             if self.barrier.is_broken() {
@@ -126,47 +127,44 @@ impl<B: Backend, const N: usize, const BITS: u32> Meeting<B, N, BITS> {
         }
     }
 
-    /// Who dies before it arrives, undeclared, is not missed by the barrier: somebody else must say
-    /// so.
-    pub(crate) fn see_to_it(&self, dead: usize) {
+    /// For a supervisor: aborts, if `dead` had not arrived. The barrier does not know that an
+    /// undeclared party will come, and so cannot notice its death.
+    pub(crate) fn abort_for(&self, dead: usize) {
         if !self.barrier.arrived().any(|id| id.index() == dead) {
             self.barrier.abort();
         }
     }
 
-    /// Who dies before it has joined: the same.
-    pub(crate) fn see_to_a_member(&self, dead: usize) {
+    /// For a supervisor: aborts, if `dead` had not joined.
+    pub(crate) fn abort_for_member(&self, dead: usize) {
         if self.joined.load(SeqCst) >> dead & 1 == 0 {
             self.barrier.abort();
         }
     }
 
-    /// Either all met, but for the dead, or nobody did.
+    /// Either all met, except the dead, or none did.
     pub(crate) fn all_or_none(&self, world: &World<B>) {
         let died = (0..N).filter(|who| world.has_died(*who)).count() as u32;
         let (met, failed) = (self.met().len() as u32, self.failed.load(SeqCst));
-        assert!(met == 0 || failed == 0, "{met} met, and {failed} were told that they did not");
+        assert!(met == 0 || failed == 0, "{met} met, and {failed} got an error");
         assert!(met + failed + died >= N as u32);
         assert!(met > 0 || failed == 0 || died > 0 || self.barrier.is_broken());
         self.each_generation_is_one_meeting(died as usize);
     }
 
-    /// Of each generation all were told the same, but for those that have died; they had one
-    /// leader, and each a place of its own.
+    /// In each generation all parties met, except the dead. One of them was the leader, and each
+    /// had its own place.
     pub(crate) fn each_generation_is_one_meeting(&self, died: usize) {
         let all = self.met();
         for Met { generation, .. } in &all {
-            let of_it: Vec<_> = all.iter().filter(|met| met.generation == *generation).collect();
-            let leaders = of_it.iter().filter(|met| met.leads).count();
-            assert!(of_it.len() <= N && of_it.len() + died >= N, "of {N} parties {} met: {all:?}", of_it.len());
+            let parties: Vec<_> = all.iter().filter(|met| met.generation == *generation).collect();
+            let leaders = parties.iter().filter(|met| met.leads).count();
+            assert!(parties.len() <= N && parties.len() + died >= N, "of {N} parties {} met: {all:?}", parties.len());
             assert!(leaders == 1 || leaders == 0 && died > 0, "{leaders} leaders: {all:?}");
-            for met in &of_it {
+            for met in &parties {
                 assert!(met.index < N, "no such index: {all:?}");
-                assert_eq!(
-                    of_it.iter().filter(|other| other.index == met.index).count(),
-                    1,
-                    "one index for two: {all:?}"
-                );
+                let same = parties.iter().filter(|other| other.index == met.index).count();
+                assert_eq!(same, 1, "one index for two: {all:?}");
             }
         }
     }
