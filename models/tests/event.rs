@@ -237,8 +237,8 @@ fn read_after_a_clear<B: Backend>() -> Explore<B, Announced<B>> {
     })
 }
 
-/// 0 writes and sets; 1 calls `is_set`, 2 calls `try_wait`. If the answer is yes, the caller reads
-/// the data.
+/// 0 writes and sets. 1 calls `is_set`, and `try_wait` if the answer is no; 2 calls `try_wait`. If
+/// an answer is yes, the caller reads the data.
 #[cfg(feature = "loom")]
 fn two_only_check<B: Backend>() -> Explore<B, Announced<B>> {
     Explore::new(3, Announced::auto_reset, |_, who, state: &Announced<B>| {

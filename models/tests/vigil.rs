@@ -69,8 +69,8 @@ fn two_wait_for_reaping<B: Backend>() -> Explore<B, Flag<B>> {
     })
 }
 
-/// 3 raises; 1 and 3 die. 0 waits, and the kernel may wake it for both deaths. 2 waits, too.
-/// Perhaps it began after the death of 1, and then it watches the lifeline of 3, but not that of 1.
+/// 3 raises; 1 and 3 die. 0 waits, and the kernel may wake it for both deaths. 2 also waits. If 2
+/// began after the death of 1, it watches the lifeline of 3, but not that of 1.
 #[cfg(feature = "loom")]
 fn one_is_woken_for_two_deaths<B: Backend>() -> Explore<B, Flag<B>> {
     Explore::new(4, Flag::new, |world: &World<B>, who, flag: &Flag<B>| match who {

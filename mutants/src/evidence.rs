@@ -1,21 +1,21 @@
-//! What a long run has shown, collected from what its parts print, as the table in
-//! `docs/EVIDENCE.md`.
+//! Makes the table of `docs/EVIDENCE.md`: what a long run has shown, collected from what its parts
+//! print.
 //!
-//! Each number comes from a line that the part printed when it had done the work; where there is
-//! none, the cell says so.
+//! Each number comes from a line that a part prints after it has done the work. A cell without such
+//! a line has a dash.
 
 use crate::explored;
 
-/// A row: a primitive, under the names that it has in the parts.
+/// A row: a primitive, with its names in the parts.
 #[derive(Debug, Clone, Copy)]
 pub struct Row {
-    /// What people call it.
+    /// The name for people.
     pub name: &'static str,
-    /// Its files in `src/raw`, and its models.
+    /// Its files in `src/raw`. Its models have the same names.
     pub files: &'static [&'static str],
-    /// The beginnings of its operations' names in `tests/kill_everywhere`.
+    /// How the names of its operations begin in `tests/kill_everywhere`.
     pub kills: &'static [&'static str],
-    /// Its tests beside references.
+    /// Its tests that compare it with a reference.
     pub references: &'static [&'static str],
 }
 
@@ -54,26 +54,26 @@ pub const ROWS: [Row; 11] = [
     Row { name: "sleepers (`raw::vigil`)", files: &["vigil", "vigil/step"], kills: &[], references: &[] },
 ];
 
-/// What is shown of a primitive, one column each.
+/// The columns of the table: a property of a primitive, and the method that shows it.
 pub const COLUMNS: [(&str, &str); 6] = [
     ("no death, schedule or memory order breaks it", "loom: models, executions"),
     ("nor with more threads", "shuttle: models, executions"),
     ("nor SIGKILL amid an operation, in or beside a sleep", "ptrace: operations, their instructions, kills"),
-    ("each ordering, wake and second look is needed", "mutants: killed, shown to be equivalent, open"),
+    ("each ordering, wake and second check is needed", "mutants: killed, shown to be equivalent, open"),
     ("its tests notice other logic", "mutants: killed, shown to be equivalent, open"),
     ("it answers as a plain reference, deaths included", "proptest: scenarios"),
 ];
 
-/// The whole of it: what the parts printed.
+/// What all parts printed.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Logs<'a> {
-    /// Of `cargo test -p outlive-models -- --nocapture`, what [`explored::collect`] makes of it.
+    /// `cargo test -p outlive-models -- --nocapture`, parsed by [`explored::collect`].
     pub models: &'a [explored::Line],
-    /// `kill_everywhere`, in the long form or in full.
+    /// `kill_everywhere`, long or full.
     pub kills: &'a str,
     /// `outlive-mutants test --logic`.
     pub mutants: &'a str,
-    /// The trials beside references, with `--nocapture`.
+    /// The trials that compare with references, with `--nocapture`.
     pub references: &'a str,
     /// `scripts/verify fuzz`.
     pub fuzz: &'a str,
@@ -94,17 +94,17 @@ fn readable(number: u64) -> String {
     groups.join(",")
 }
 
-/// The numbers in a line, in order; those with commas, too.
+/// The numbers in a line, in order. A number may have commas.
 fn numbers(line: &str) -> Vec<u64> {
     let parts = line.split(|c: char| !c.is_ascii_digit() && c != ',');
     parts.filter_map(|part| part.trim_matches(',').replace(',', "").parse().ok()).collect()
 }
 
-/// Adds up the numbers of those lines that begin with one of these names and a colon.
+/// Adds up the numbers of all lines that have `prefix`, then one of these names and a colon.
 fn sum<const N: usize>(log: &str, prefix: &str, names: &[&str]) -> Option<[u64; N]> {
     let mut sums = None;
     for line in log.lines() {
-        // The test harness may have printed the beginning of a line of its own: "test ... ".
+        // The line may begin with output of the test harness: "test ... ".
         let Some((name, rest)) = line.split_once(prefix).and_then(|(_, line)| line.split_once(": ")) else { continue };
         if !names.contains(&name) {
             continue;
@@ -123,7 +123,7 @@ fn joined(numbers: &[u64]) -> String {
     numbers.iter().map(|number| readable(*number)).collect::<Vec<_>>().join(", ")
 }
 
-/// The cells of a row; what was not run is a dash.
+/// The cells of a row. A part that was not run has a dash.
 #[must_use]
 pub fn cells(row: &Row, logs: &Logs<'_>) -> [String; 6] {
     let by = |method: &str| {
@@ -144,8 +144,8 @@ pub fn cells(row: &Row, logs: &Logs<'_>) -> [String; 6] {
     .map(|cell| cell.unwrap_or_else(|| "–".into()))
 }
 
-/// What is shown of the crate as a whole: property, method, and what was explored; what was not run
-/// is a dash.
+/// What is shown of the crate as a whole: property, method, and what was explored. A part that was
+/// not run has a dash.
 #[must_use]
 pub fn whole(logs: &Logs<'_>) -> Vec<[String; 3]> {
     let mut target = "";
@@ -156,7 +156,7 @@ pub fn whole(logs: &Logs<'_>) -> Vec<[String; 3]> {
             fuzzed.push(format!("{target} {}", readable(runs)));
         }
     }
-    // Of many seeds at once the lines may run into each other.
+    // Tests with many seeds run at once, and their output may be interleaved within a line.
     let passed = |log: &str| {
         let results =
             log.lines().filter(|line| line.contains("test result: ok")).flat_map(|line| line.split(" passed"));
@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_not_run_is_not_claimed() {
+    fn a_part_that_was_not_run_has_a_dash() {
         assert!(ROWS.iter().flat_map(|row| cells(row, &Logs::default())).all(|cell| cell == "–"));
         assert!(whole(&Logs::default()).iter().all(|row| row[2] == "–"));
     }

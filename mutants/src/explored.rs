@@ -1,4 +1,4 @@
-//! What the models explored, collected from what they print:
+//! Reads what the models explored from the lines that they print:
 //! `model NAME: P plans, E executions, ...`.
 
 use std::collections::BTreeMap;
@@ -6,22 +6,22 @@ use std::collections::BTreeMap;
 /// What one model printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// The primitive: the file of the models.
+    /// The primitive. It is the file of the models.
     pub primitive: String,
     /// loom or shuttle.
     pub method: String,
-    /// The property: the name of the test.
+    /// The property. It is the name of the test.
     pub property: String,
-    /// Placings of deaths and spurious returns, and executions; or that it failed, as it must.
+    /// The numbers of plans and executions, or that the model failed as it must.
     pub explored: String,
     /// The bounds.
     pub bound: String,
 }
 
-/// One line, if it is a model's.
+/// Parses a line, if a model printed it.
 #[must_use]
 pub fn parse(line: &str) -> Option<Line> {
-    // The test harness may have printed the beginning of a line of its own: "test ... ".
+    // The line may begin with output of the test harness: "test ... ".
     let (name, rest) = line.get(line.find("model ")?..)?.strip_prefix("model ")?.split_once(": ")?;
     let mut path = name.split("::");
     let (primitive, module, property) = (path.next()?, path.next()?, path.next()?);
@@ -41,8 +41,8 @@ pub fn parse(line: &str) -> Option<Line> {
     })
 }
 
-/// All models' lines in a text, ordered by primitive, property and method; of several runs the last
-/// counts.
+/// The lines of all models in a text, ordered by primitive, property and method. If a model ran
+/// several times, its last line counts.
 #[must_use]
 pub fn collect(text: &str) -> Vec<Line> {
     let lines: BTreeMap<_, _> = (text.lines().filter_map(parse))
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_of_models_are_understood_and_others_are_not() {
+    fn lines_of_models_are_parsed_and_others_are_ignored() {
         let text = "test with_loom::x ... model mutex::with_loom::any_two_may_die: 240 plans, 28464 executions; \
                     deaths in pairs; preemptions 1; cut short 3\n\
                     model mutex::with_loom::it_hangs: fails as it must at Plan { deaths: [] } after 13 executions: deadlock\n\

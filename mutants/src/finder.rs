@@ -1,5 +1,5 @@
-//! The rules of [`sites`](crate::sites), and the text that goes into the copy where they find
-//! something.
+//! Applies the rules of [`sites`](crate::sites), and makes the text that goes into the copy where a
+//! rule finds a place.
 
 use crate::Result;
 use crate::logic::{Genre, Given, Logic};
@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 
-/// The functions that wake, directly or through others; false: it also gives something back.
+/// The functions that wake, directly or through others. The value says whether the function returns
+/// nothing.
 pub(crate) fn wakers<'a>(files: impl Iterator<Item = &'a syn::File>) -> BTreeMap<String, bool> {
     #[derive(Default)]
     struct Calls {
@@ -89,13 +90,13 @@ fn weaker(order: &str) -> &'static [&'static str] {
 pub(crate) struct Found {
     pub(crate) mutants: Vec<Mutant>,
     pub(crate) insertions: Vec<Insertion>,
-    /// The names of those which cargo-mutants has given.
+    /// The names of the changes of cargo-mutants that were found here.
     pub(crate) reached: BTreeSet<String>,
-    /// The first number that is free.
+    /// The first free number.
     pub(crate) next: u32,
 }
 
-/// What is in one file, numbered from `first_id` on, and what to put into its copy.
+/// Finds the mutants of one file, numbered from `first_id` on, and what to insert into its copy.
 pub(crate) fn find(
     name: &str,
     text: &str,
@@ -113,14 +114,15 @@ pub(crate) fn find(
     for patch in patches {
         let places: Vec<_> = text.match_indices(patch.text.trim_end()).map(|(at, _)| at).collect();
         let [at] = places[..] else {
-            return Err(format!("patches.toml: `{}` is {} times in {name}.rs, not once", patch.name, places.len()));
+            let (patch, count) = (&patch.name, places.len());
+            return Err(format!("patches.toml: the text of `{patch}` is in {name}.rs {count} times, must be once"));
         };
         finder.function = patch.function.clone();
         let line = text[..at].lines().count().max(1);
         let id = finder.mutant("patch", &patch.name, line, line, false);
-        let awake = format!("crate::mutant::is({id})");
-        finder.insert(at, patch.before.trim_end().replace("MUTANT", &awake));
-        closing.push((at + patch.text.trim_end().len(), patch.after.trim_end().replace("MUTANT", &awake)));
+        let is_active = format!("crate::mutant::is({id})");
+        finder.insert(at, patch.before.trim_end().replace("MUTANT", &is_active));
+        closing.push((at + patch.text.trim_end().len(), patch.after.trim_end().replace("MUTANT", &is_active)));
     }
     finder.visit_file(tree);
     for (at, after) in closing {
@@ -133,7 +135,8 @@ pub(crate) fn find(
     if let Some(error) = errors.first() {
         return Err(format!("{name}.rs: {error}"));
     }
-    insertions.sort_by_key(|insertion| insertion.at); // stable: of one place, outer ones open first and close last
+    // The sort is stable: at one place, outer insertions open first and close last.
+    insertions.sort_by_key(|insertion| insertion.at);
     Ok(Found { mutants, insertions, reached, next })
 }
 
@@ -148,17 +151,17 @@ struct Finder<'s> {
     function: String,
     statement: usize,
     counts: BTreeMap<(String, String), usize>,
-    /// For each loop around the place: the mutants of its loads. Empty in a closure: it may run
-    /// elsewhere.
+    /// The mutants of the loads in each loop around the current place. Empty in a closure, which
+    /// may run elsewhere.
     loops: Vec<Vec<u32>>,
-    /// What cargo-mutants would do, by the place.
+    /// The changes of cargo-mutants, by place.
     given: BTreeMap<(usize, usize), Vec<&'s Given>>,
     logic: Option<&'s Logic>,
     reached: BTreeSet<String>,
     text: &'s str,
-    /// What is here is computed while it is compiled.
+    /// The current place is evaluated at compile time.
     is_const: bool,
-    /// What the fields are taken from that a struct expression does not name.
+    /// The base of the current struct expression (`..base`).
     base: Option<String>,
 }
 
@@ -189,7 +192,7 @@ impl<'s> Finder<'s> {
         self.insertions.push(Insertion { at, text, skip: 0, of: vec![] });
     }
 
-    /// The next operation of that kind in this function.
+    /// The name of the next operation of that kind in this function.
     fn count(&mut self, operation: &str) -> String {
         let count = self.counts.entry((self.function.clone(), operation.to_owned())).or_default();
         *count += 1;
@@ -217,7 +220,7 @@ impl<'s> Finder<'s> {
         self.mutant(operation, change, node.span().start().line, self.statement, false)
     }
 
-    /// Puts text around `node`, and visits it meanwhile.
+    /// Puts text around `node`, and visits `node` in between.
     fn around<N: Spanned>(&mut self, node: &N, before: String, after: &str, visit: impl FnOnce(&mut Self, &N)) {
         let range = node.span().byte_range();
         self.insert(range.start, before);
@@ -233,7 +236,7 @@ impl<'s> Finder<'s> {
             arms += &format!("{id} => core::sync::atomic::Ordering::{change}, ");
         }
         if !arms.is_empty() {
-            self.around(expr, format!("(match crate::mutant::awake() {{ {arms}_ => "), " })", |_, _| {});
+            self.around(expr, format!("(match crate::mutant::active() {{ {arms}_ => "), " })", |_, _| {});
         }
     }
 
@@ -298,8 +301,7 @@ impl<'s> Finder<'s> {
 
     fn looping<N: Spanned>(&mut self, node: &N, visit: impl FnOnce(&mut Self, &N)) {
         self.loops.push(vec![]);
-        // What comes within is written first, and opens at a later place: the order of insertions
-        // at one place is kept.
+        // Inner insertions are made first, and at later places. At one place the order is kept.
         visit(self, node);
         let ids = self.loops.pop().unwrap_or_default();
         if !ids.is_empty() {
@@ -319,10 +321,11 @@ impl<'s> Finder<'s> {
         self.function = outer;
     }
 
-    /// A call that can be dropped: of a function that wakes, or a `push`, if nobody uses its value.
+    /// The name of the function, if the call can be dropped: it wakes or is a `push`, and its value
+    /// is not used.
     fn droppable(&mut self, expr: &syn::Expr, is_statement: bool) -> Option<String> {
         let name = match expr {
-            // The platform's own wake gives something back, and has a rule of its own.
+            // The platform's own wake returns a value, and has its own rule.
             syn::Expr::Call(call) => last_segment(&call.func).filter(|name| name != "wake")?,
             syn::Expr::MethodCall(call) => call.method.to_string(),
             _ => return None,
@@ -480,7 +483,7 @@ impl<'ast> Visit<'ast> for Finder<'_> {
         }
         if mentions(node.tokens.clone()) {
             let line = node.span().start().line;
-            self.errors.push(format!("line {line}: an ordering or a wake within a macro is out of reach"));
+            self.errors.push(format!("line {line}: an ordering or a wake is in a macro; move it out of the macro"));
         }
     }
 }
@@ -519,7 +522,8 @@ impl<'s> Finder<'s> {
         !self.is_const && given.is_some_and(|given| given.iter().any(|given| given.genre == genre))
     }
 
-    /// What is given for this place, each with its number; those which do not build are left out.
+    /// The changes of cargo-mutants at this place, each with its number. Changes that do not build
+    /// are left out.
     fn take(&mut self, node: &impl Spanned, genre: Genre, operation: &str) -> Vec<(u32, &'s Given)> {
         if !self.has(node, genre) {
             return vec![];
@@ -540,10 +544,10 @@ impl<'s> Finder<'s> {
         taken
     }
 
-    /// `match` on which mutant is awake. `arm` gives what each does; `usual` is what happens
-    /// otherwise.
+    /// Inserts a `match` on the active mutant. `arms` has what each mutant does; `usual` is the
+    /// last arm.
     fn choice(&mut self, at: usize, skip: usize, start: &str, arms: Vec<(u32, String)>, usual: &str) {
-        let mut text = format!("{start}match crate::mutant::awake() {{ ");
+        let mut text = format!("{start}match crate::mutant::active() {{ ");
         let mut of = vec![];
         for (id, arm) in arms {
             text += &format!("{id} => ");
@@ -572,8 +576,8 @@ impl<'s> Finder<'s> {
         self.is_const = outer;
     }
 
-    /// `a & b`: both are computed, and then put together in one of several ways. `a && b`: see
-    /// below.
+    /// For `a & b`, both operands are computed, and then combined in one of several ways. For
+    /// `a && b`, see below.
     fn binary(&mut self, binary: &syn::ExprBinary) {
         use syn::BinOp as Op;
         let operator = self.text[binary.op.span().byte_range()].to_owned();
@@ -677,10 +681,10 @@ mod tests {
                     if self.word.compare_exchange(seen, 1, AcqRel, Acquire).is_ok() { break; }
                 }
                 self.word.swap_then_fence(0, Release);
-                if self.news.load(Relaxed) != 0 { self.tell(); }
+                if self.sequence.load(Relaxed) != 0 { self.announce(); }
             }
-            fn tell(&self) {
-                P::wake(&self.news, u32::MAX);
+            fn announce(&self) {
+                P::wake(&self.sequence, u32::MAX);
                 P::fence(SeqCst);
             }
         }";
@@ -690,7 +694,7 @@ mod tests {
         let tree = syn::parse_file(TEXT).expect("it is Rust");
         let wakers = wakers([&tree].into_iter());
         let nothing = Logic::default();
-        let found = find("thing", TEXT, &tree, (&[], &nothing), &wakers, 1).expect("all is in reach");
+        let found = find("thing", TEXT, &tree, (&[], &nothing), &wakers, 1).expect("no macro is in the way");
         let Found { mutants, insertions, .. } = found;
         let keys: BTreeSet<_> = mutants.iter().map(Mutant::key).collect();
         for key in [
@@ -703,11 +707,11 @@ mod tests {
             "Thing::take: swap_then_fence#1, without the fence",
             "Thing::take: swap_then_fence#1, Release to Relaxed",
             "Thing::take: comparison#1, taken as equal",
-            "Thing::take: tell#1, dropped",
-            "Thing::tell: wake#1, dropped",
-            "Thing::tell: wake#1, all to one",
-            "Thing::tell: fence#1, dropped",
-            "Thing::tell: fence#1, SeqCst to AcqRel",
+            "Thing::take: announce#1, dropped",
+            "Thing::announce: wake#1, dropped",
+            "Thing::announce: wake#1, all to one",
+            "Thing::announce: fence#1, dropped",
+            "Thing::announce: fence#1, SeqCst to AcqRel",
         ] {
             assert!(keys.contains(key), "{key} is not among {keys:#?}");
         }
@@ -724,7 +728,7 @@ mod tests {
         let text = "fn f(w: &W) { assert!(w.load(Acquire) == 0); }";
         let tree = syn::parse_file(text).expect("it is Rust");
         let error =
-            find("f", text, &tree, (&[], &Logic::default()), &BTreeMap::new(), 1).err().expect("it is out of reach");
+            find("f", text, &tree, (&[], &Logic::default()), &BTreeMap::new(), 1).err().expect("a macro is an error");
         assert!(error.contains("macro"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! The copy of the workspace in which every mutant is present, and asleep.
+//! Writes and builds the copy of the workspace that contains every mutant, all of them inactive.
 
 use crate::sites::Source;
 use crate::{Result, read};
@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The variable that wakes a mutant.
+/// The environment variable that activates a mutant.
 pub const VARIABLE: &str = "OUTLIVE_MUTANT";
 
 /// Where the copy is.
@@ -15,11 +15,11 @@ pub fn place(root: &Path) -> PathBuf {
     root.join("target/mutants/tree")
 }
 
-/// Writes the copy. Files that are there already with the same content are left alone, so that
-/// little is built again.
+/// Writes the copy. Files that already have the same content are not written, so that little is
+/// built again.
 ///
 /// # Errors
-/// A file that cannot be read or written.
+/// A file cannot be read or written.
 pub fn copy(root: &Path, sources: &[Source]) -> Result<()> {
     let place = place(root);
     for name in ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml"] {
@@ -35,7 +35,7 @@ pub fn copy(root: &Path, sources: &[Source]) -> Result<()> {
     write(&place.join("src/mutant.rs"), include_str!("mutant.rs.txt"))
 }
 
-/// Copies a folder; files that are `written` anew get that text.
+/// Copies a folder. A file that is in `written` gets the text from there.
 fn copy_folder(from: &Path, to: &Path, written: &BTreeMap<PathBuf, String>) -> Result<()> {
     for entry in std::fs::read_dir(from).map_err(|error| format!("{}: {error}", from.display()))? {
         let path = entry.map_err(|error| error.to_string())?.path();
@@ -58,20 +58,20 @@ fn write(path: &Path, text: &str) -> Result<()> {
     std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// What can be run, by name, each with the folder where it wants to be.
+/// Test programs by name. Each has its path, and the folder to run it in.
 pub type Programs = BTreeMap<String, (PathBuf, PathBuf)>;
 
-/// The name under which the unit tests of `src/raw` are known.
+/// The name of the program with the unit tests of `src/raw`.
 pub const UNIT_TESTS: &str = "outlive";
 
-/// cargo, in the copy; gives what it says of each step.
+/// Runs cargo in the copy. Returns whether it succeeded, its messages, and its errors as text.
 fn cargo(root: &Path, arguments: &[&str]) -> Result<(bool, Vec<serde_json::Value>, String)> {
     let output = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()))
         .args(arguments)
         .args(["--message-format", "json"])
         .current_dir(place(root))
         .env("CARGO_TARGET_DIR", root.join("target/mutants/build"))
-        .env("RUSTFLAGS", "--cap-lints warn -A warnings") // it is not read by people
+        .env("RUSTFLAGS", "--cap-lints warn -A warnings") // lints are for code that people read
         .env("CARGO_PROFILE_DEV_DEBUG", "false")
         .env_remove(VARIABLE)
         .output()
@@ -81,26 +81,27 @@ fn cargo(root: &Path, arguments: &[&str]) -> Result<(bool, Vec<serde_json::Value
         messages.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let errors = messages.iter().filter(|message| message["message"]["level"] == "error");
     let rendered: Vec<_> = errors.filter_map(|error| error["message"]["rendered"].as_str()).collect();
-    let told = rendered.concat() + &String::from_utf8_lossy(&output.stderr);
-    Ok((output.status.success(), messages, told))
+    let errors = rendered.concat() + &String::from_utf8_lossy(&output.stderr);
+    Ok((output.status.success(), messages, errors))
 }
 
-/// Programs with tests that take no time: the primitives beside their references. Of all files.
+/// Programs with quick tests, which compare the primitives with their references. They are run for
+/// mutants of every file.
 pub const REFERENCES: [&str; 2] = ["operations", "state_machines"];
 
-/// Builds the models, the unit tests, and the trials that run beside references, in the copy.
+/// Builds the models, the unit tests, and the [`REFERENCES`], in the copy.
 ///
 /// # Errors
-/// They do not build.
+/// The copy does not build.
 pub fn build(root: &Path) -> Result<Programs> {
     let mut programs = Programs::new();
     let models: &[&str] = &["test", "--no-run", "--package", "outlive-models", "--features", "loom,shuttle"];
     let [first, second] = REFERENCES;
     let trials: &[&str] = &["test", "--no-run", "--package", "outlive-trials", "--test", first, "--test", second];
     for arguments in [models, &["test", "--no-run", "--package", "outlive", "--lib"], trials] {
-        let (built, messages, told) = cargo(root, arguments)?;
+        let (built, messages, errors) = cargo(root, arguments)?;
         if !built {
-            return Err(format!("the copy does not build:\n{told}"));
+            return Err(format!("the copy does not build:\n{errors}"));
         }
         programs.extend(messages.iter().filter_map(program));
     }
@@ -115,12 +116,12 @@ fn program(message: &serde_json::Value) -> Option<(String, (PathBuf, PathBuf))> 
     Some((name.to_owned(), (path.into(), folder.into())))
 }
 
-/// Those mutants for whose sake the copy does not build, by file and key. Empty: it builds.
+/// The mutants that keep the copy from building, by file and key. If there are none, it builds.
 ///
 /// # Errors
-/// It does not build for another reason.
+/// The copy does not build for another reason.
 pub fn unviable(root: &Path, sources: &[Source]) -> Result<Vec<(String, String)>> {
-    let (built, messages, told) = cargo(root, &["check", "--package", "outlive", "--lib"])?;
+    let (built, messages, text) = cargo(root, &["check", "--package", "outlive", "--lib"])?;
     if built {
         return Ok(vec![]);
     }
@@ -133,5 +134,5 @@ pub fn unviable(root: &Path, sources: &[Source]) -> Result<Vec<(String, String)>
         Some((mutant.file.clone(), mutant.key()))
     });
     let guilty: Vec<_> = guilty.collect();
-    if guilty.is_empty() { Err(format!("the copy does not build:\n{told}")) } else { Ok(guilty) }
+    if guilty.is_empty() { Err(format!("the copy does not build:\n{text}")) } else { Ok(guilty) }
 }

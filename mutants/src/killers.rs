@@ -1,5 +1,5 @@
-//! `killers.toml`: which model kills which mutant. `logic.toml`: the same for cargo-mutants'
-//! mutants of the logic.
+//! `killers.toml` says which model kills which mutant. `logic.toml` says the same for the mutants
+//! of the logic, which cargo-mutants finds.
 
 use crate::sites::{Mutant, Source};
 use crate::{Result, read};
@@ -12,14 +12,13 @@ use std::path::Path;
 pub enum Known {
     /// The test that kills it: `mutex::with_loom::its_name`.
     Killer(String),
-    /// Nothing kills it, nothing shows that it changes nothing, and somebody has looked: a gap that
-    /// is known.
+    /// A known gap: no test kills it, and there is no proof that it changes nothing.
     Open {
         /// What is known of it all the same.
         open: String,
     },
-    /// It changes nothing. Of an ordering, a wake or a second look that must be shown beside its
-    /// line instead.
+    /// It changes nothing that can be observed. This is for the logic only. For an ordering, a wake
+    /// or a second check, the proof must stand beside the line in the source.
     Equivalent {
         /// Why.
         equivalent: String,
@@ -29,7 +28,7 @@ pub enum Known {
 /// For each file of `src/raw`, what is known of each mutant.
 pub type Book = BTreeMap<String, BTreeMap<String, Known>>;
 
-/// All that is known.
+/// What is known of all mutants.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Killers {
     orderings: Book,
@@ -39,11 +38,22 @@ pub struct Killers {
 const ORDERINGS: &str = "killers.toml";
 const LOGIC: &str = "logic.toml";
 
+const BEGIN_OF_ORDERINGS: &str = "\
+# Which model kills which mutant of src/raw. `outlive-mutants test --record` writes this file.
+# Written by hand: `{ open = \"why\" }`, for a mutant that no test kills and that has no proof.
+";
+const BEGIN_OF_LOGIC: &str = "\
+# Which test kills which mutant of the logic of src/raw. `outlive-mutants test --logic --record`
+# writes this file. Written by hand:
+# `{ open = \"why\" }`, for a mutant that no test kills and that has no proof;
+# `{ equivalent = \"why\" }`, for a mutant that changes nothing that is promised.
+";
+
 impl Killers {
-    /// What is known.
+    /// Reads both files.
     ///
     /// # Errors
-    /// A file cannot be read, or is not as it should be.
+    /// A file cannot be read or parsed, or an entry is in the wrong place.
     pub fn load(root: &Path) -> Result<Self> {
         let load = |name: &str| -> Result<Book> {
             toml::from_str(&read(&root.join("mutants").join(name))?).map_err(|error| format!("{name}: {error}"))
@@ -51,14 +61,12 @@ impl Killers {
         let (orderings, logic) = (load(ORDERINGS)?, load(LOGIC)?);
         let is_misplaced = |known: &Known| matches!(known, Known::Equivalent { .. });
         if let Some((key, _)) = orderings.values().flatten().find(|(_, known)| is_misplaced(known)) {
-            return Err(format!(
-                "{ORDERINGS}: why `{key}` changes nothing belongs into the source: EQUIVALENT(...): why"
-            ));
+            return Err(format!("{ORDERINGS}: the proof for `{key}` belongs in the source, as EQUIVALENT(...): why"));
         }
         Ok(Self { orderings, logic })
     }
 
-    /// Keeps it.
+    /// Writes both files.
     ///
     /// # Errors
     /// A file cannot be written.
@@ -80,15 +88,8 @@ impl Killers {
             }
             std::fs::write(root.join("mutants").join(name), text).map_err(|error| format!("{name}: {error}"))
         };
-        let by_hand = "# By hand: `{ open = \"why\" }` for what is neither killed nor shown to change nothing";
-        let begin = format!(
-            "# Which model kills which mutant of src/raw: written by `outlive-mutants test --record`.\n{by_hand}.\n"
-        );
-        store(ORDERINGS, &begin, &self.orderings)?;
-        let begin = format!(
-            "# Which test kills which mutant of the logic of src/raw: written by `outlive-mutants test --logic --record`.\n{by_hand},\n# `{{ equivalent = \"why\" }}` for what changes nothing that is promised.\n"
-        );
-        store(LOGIC, &begin, &self.logic)
+        store(ORDERINGS, BEGIN_OF_ORDERINGS, &self.orderings)?;
+        store(LOGIC, BEGIN_OF_LOGIC, &self.logic)
     }
 
     fn book(&self, is_logic: bool) -> &Book {
@@ -99,13 +100,13 @@ impl Killers {
         self.book(mutant.is_logic).get(&mutant.file)?.get(&mutant.key())
     }
 
-    /// Whether it is in the book.
+    /// Whether there is an entry for this mutant.
     #[must_use]
     pub fn has(&self, mutant: &Mutant) -> bool {
         self.known(mutant).is_some()
     }
 
-    /// The model that is known to kill it.
+    /// The model that is known to kill this mutant.
     #[must_use]
     pub fn of(&self, mutant: &Mutant) -> Option<&String> {
         match self.known(mutant)? {
@@ -114,7 +115,7 @@ impl Killers {
         }
     }
 
-    /// Why it is open, if it is.
+    /// Why this mutant is open, if it is.
     #[must_use]
     pub fn open(&self, mutant: &Mutant) -> Option<&String> {
         match self.known(mutant)? {
@@ -123,7 +124,7 @@ impl Killers {
         }
     }
 
-    /// Why it changes nothing, if that is told beside its line or in the book.
+    /// Why this mutant changes nothing, if its line in the source or an entry says so.
     #[must_use]
     pub fn proof<'s>(&'s self, mutant: &'s Mutant) -> Option<&'s String> {
         mutant.proof.as_ref().or_else(|| match self.known(mutant)? {
@@ -139,7 +140,7 @@ impl Killers {
         all.filter(|known| matches!(known, Known::Killer(by) if by == model)).count()
     }
 
-    /// From now on this is known of it; `None`: nothing.
+    /// Sets or removes the entry of a mutant.
     pub fn note(&mut self, mutant: &Mutant, known: Option<Known>) {
         let book = if mutant.is_logic { &mut self.logic } else { &mut self.orderings };
         let of_file = book.entry(mutant.file.clone()).or_default();
@@ -149,7 +150,7 @@ impl Killers {
         };
     }
 
-    /// Forgets those that are not among these any more, or have a proof beside the line.
+    /// Removes the entries of mutants that are no longer in these sources, or have a proof there.
     pub fn keep_only(&mut self, sources: &[Source]) {
         let has_logic = has_logic(sources);
         for (is_logic, book) in [(false, &mut self.orderings), (true, &mut self.logic)] {
@@ -167,17 +168,17 @@ impl Killers {
         }
     }
 
-    /// What is missing, or is not there any more: mutants without killer or proof, killers without
+    /// What is missing or outdated: mutants without an entry or a proof, and entries without a
     /// mutant.
     #[must_use]
     pub fn gaps(&self, sources: &[Source]) -> Vec<String> {
         let mut gaps = vec![];
         for mutant in sources.iter().flat_map(|source| &source.mutants) {
             match (self.has(mutant), &mutant.proof) {
-                (false, None) => gaps.push(format!("{}.rs: nothing is known to kill `{}`", mutant.file, mutant.key())),
+                (false, None) => gaps.push(format!("{}.rs: `{}` has no known killer", mutant.file, mutant.key())),
                 (true, Some(_)) => {
                     let key = mutant.key();
-                    gaps.push(format!("{}.rs: `{key}` has a killer, or is open, and has a proof", mutant.file))
+                    gaps.push(format!("{}.rs: `{key}` has both an entry and a proof in the source", mutant.file))
                 }
                 _ => {}
             }
@@ -188,7 +189,7 @@ impl Killers {
                 let mutants = source.into_iter().flat_map(|source| &source.mutants);
                 let there: Vec<_> = mutants.filter(|mutant| mutant.is_logic == is_logic).map(Mutant::key).collect();
                 let gone = known.keys().filter(|key| !there.contains(key));
-                gaps.extend(gone.map(|key| format!("{file}.rs: there is no `{key}` any more")));
+                gaps.extend(gone.map(|key| format!("{file}.rs: an entry names `{key}`, which does not exist")));
             }
         }
         gaps

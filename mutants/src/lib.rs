@@ -1,15 +1,15 @@
-//! Shows that nothing in outlive's algorithms is there in vain: each ordering, wake, fence and
-//! second look in `src/raw` is weakened or taken away, one at a time, and a model that has a name
-//! must fail.
+//! Mutation testing. The question answered here: is each ordering, wake, fence and second check in
+//! `src/raw` needed? Each is weakened or removed, one at a time. A mutant is the algorithm with one
+//! such change. A named model must then fail, and so kill the mutant.
 //!
-//! The sources are never touched. [`instrument`] writes a copy in which every mutant is present and
-//! asleep; which one is awake is told by an environment variable, so that all of them cost one
-//! build. [`sites`] finds the places, by general rules; what no rule can find is in `patches.toml`.
-//! [`run`] tries each mutant with the model that is known to kill it (`killers.toml`), and if that
-//! one does not, with all that have to do with the file.
+//! The sources are never touched. [`instrument`] writes a copy that contains every mutant, all of
+//! them inactive. An environment variable activates one, so that all mutants need only one build.
+//! [`sites`] finds the places by general rules. Places that no rule finds are in `patches.toml`.
+//! [`run`] tries each mutant with the model that is known to kill it (`killers.toml`). If that
+//! model does not fail, it tries all models that concern the file.
 //!
-//! A mutant that changes nothing needs a proof, which stands in the source, right above the line:
-//! `// EQUIVALENT(success AcqRel to Acquire): why`.
+//! A mutant may change nothing that can be observed. Then the source has a proof of that, directly
+//! above the line: `// EQUIVALENT(success AcqRel to Acquire): why`.
 
 pub mod evidence;
 pub mod explored;
@@ -22,7 +22,7 @@ pub mod sites;
 
 use std::path::PathBuf;
 
-/// What can go wrong on the way, told to whoever started it.
+/// An error is a message for the person who started the run.
 pub type Result<T> = core::result::Result<T, String>;
 
 /// The root of the workspace.
@@ -34,7 +34,7 @@ pub fn root() -> PathBuf {
 /// The text of a file.
 ///
 /// # Errors
-/// It cannot be read.
+/// The file cannot be read.
 pub fn read(path: &std::path::Path) -> Result<String> {
     std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
 }

@@ -1,19 +1,19 @@
-//! The logic: what cargo-mutants would change, in the same one build.
+//! Mutants of the logic: the changes that cargo-mutants proposes, in the same one build.
 //!
-//! [cargo-mutants](https://mutants.rs) finds the places and thinks of the changes;
-//! `.cargo/mutants.toml` tells it which are in vain. It would build anew for each of a thousand.
-//! What cannot be switched while a program runs (constants, functions that return an `impl Trait`)
-//! is left to it: [`Logic::out_of_reach`].
+//! [cargo-mutants](https://mutants.rs) finds the places and proposes the changes.
+//! `.cargo/mutants.toml` excludes those that are pointless. cargo-mutants itself would need a build
+//! for each of a thousand mutants. It runs only those that cannot be switched while a program runs:
+//! constants, and functions that return an `impl Trait` ([`Logic::out_of_reach`]).
 
 use crate::Result;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
-/// What cargo-mutants would do.
+/// A change that cargo-mutants proposes.
 #[derive(Debug, Clone, serde::Deserialize)]
 pub struct Given {
-    /// Where, and what, in its own words.
+    /// The place and the change, in the words of cargo-mutants.
     pub name: String,
     pub(crate) genre: Genre,
     pub(crate) replacement: String,
@@ -21,7 +21,7 @@ pub struct Given {
     span: Span,
 }
 
-/// Its words for the kinds of mutants.
+/// The kinds of mutants of cargo-mutants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 pub(crate) enum Genre {
     FnValue,
@@ -43,7 +43,7 @@ struct Position {
     column: usize,
 }
 
-/// All that it would do to `src/raw`, without what is known not to build.
+/// All changes that cargo-mutants proposes for `src/raw`, except those known not to build.
 #[derive(Debug, Default)]
 pub struct Logic {
     given: Vec<Given>,
@@ -51,23 +51,23 @@ pub struct Logic {
 }
 
 impl Logic {
-    /// Asks it.
+    /// Asks cargo-mutants for its changes.
     ///
     /// # Errors
-    /// It is not installed, or is of a version that speaks otherwise.
+    /// It is not installed, or its version prints another format.
     pub fn ask(root: &Path) -> Result<Self> {
         let mut command = Command::new("cargo");
         let output = command.args(["mutants", "--list", "--json"]).current_dir(root).output();
         let output = output.map_err(|error| format!("cargo: {error}"))?;
         if !output.status.success() {
-            let told = String::from_utf8_lossy(&output.stderr);
-            return Err(format!("cargo-mutants is needed (`cargo install cargo-mutants --locked`):\n{told}"));
+            let errors = String::from_utf8_lossy(&output.stderr);
+            return Err(format!("cargo-mutants is needed (`cargo install cargo-mutants --locked`):\n{errors}"));
         }
         let given = serde_json::from_slice(&output.stdout).map_err(|error| format!("cargo mutants --list: {error}"))?;
         Ok(Self { given, unviable: BTreeSet::new() })
     }
 
-    /// What it would do to this file, by line (from 1 on) and column (from 0 on).
+    /// The changes in this file, by line (counted from 1) and column (counted from 0).
     pub(crate) fn of(&self, file: &str) -> BTreeMap<(usize, usize), Vec<&Given>> {
         let mut places = BTreeMap::<_, Vec<_>>::new();
         for given in self.given.iter().filter(|given| given.file == format!("src/raw/{file}.rs")) {
@@ -76,7 +76,7 @@ impl Logic {
         places
     }
 
-    /// From now on these do not exist: file and key.
+    /// Excludes these mutants, given by file and key.
     pub fn forget(&mut self, unviable: impl IntoIterator<Item = (String, String)>) {
         self.unviable.extend(unviable);
     }
@@ -85,19 +85,19 @@ impl Logic {
         !self.unviable.contains(&(file.to_owned(), key.to_owned()))
     }
 
-    /// Whether it was not asked, or has found nothing.
+    /// Whether there are no changes: cargo-mutants was not asked, or found none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.given.is_empty()
     }
 
-    /// How many do not build.
+    /// The number of mutants that do not build.
     #[must_use]
     pub fn unviable(&self) -> usize {
         self.unviable.len()
     }
 
-    /// Those which are not among these, by their names: cargo-mutants itself has to try them.
+    /// The names of all changes that are not in `reached`. cargo-mutants itself has to try them.
     #[must_use]
     pub fn out_of_reach(&self, reached: &BTreeSet<String>) -> Vec<String> {
         self.given.iter().map(|given| &given.name).filter(|name| !reached.contains(*name)).cloned().collect()

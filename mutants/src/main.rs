@@ -1,5 +1,5 @@
-//! `outlive-mutants test`: every ordering, wake and second look in `src/raw` is needed.
-//! `outlive-mutants table`: what the models explored.
+//! `outlive-mutants test`: is every ordering, wake and second check in `src/raw` needed?
+//! `outlive-mutants table`: what have the models and the other parts explored?
 
 use clap::{Parser, Subcommand};
 use comfy_table::{Table, presets};
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
-/// Shows that nothing in outlive's algorithms is there in vain, and what the models explored.
+/// Mutation testing of outlive's algorithms, and the table of what was explored.
 #[derive(Debug, Parser)]
 struct Arguments {
     #[command(subcommand)]
@@ -24,13 +24,13 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Work {
-    /// Weakens src/raw in every way, one at a time; a model must fail each time.
+    /// Weakens src/raw in one place at a time. A model must fail each time.
     Test(Mutants),
-    /// Collects what was shown from what the parts of `scripts/verify all` have printed.
+    /// Makes the table of evidence from what the parts of `scripts/verify all` have printed.
     Table {
-        /// The folder with their logs.
+        /// The folder with the logs of the parts.
         logs: PathBuf,
-        /// Each model by itself, instead.
+        /// List each model instead.
         #[arg(long)]
         models: bool,
     },
@@ -38,43 +38,44 @@ enum Work {
 
 #[derive(Debug, clap::Args)]
 struct Mutants {
-    /// Only this file of src/raw; may be repeated.
+    /// Only this file of src/raw. May be repeated.
     #[arg(long)]
     file: Vec<String>,
-    /// Only mutants in whose name this occurs, as in "Mutex::unlock" or "wake#1".
+    /// Only mutants whose name contains this text, such as "Mutex::unlock" or "wake#1".
     #[arg(long)]
     only: Option<String>,
-    /// Only mutants of which it is not known what kills them.
+    /// Only mutants without a known killer.
     #[arg(long)]
     new: bool,
-    /// Ask every model that has to do with the file, not just until one fails; those with a proof,
-    /// too.
+    /// Run every model that concerns the file, and do not stop at the first that fails. Include
+    /// mutants that have a proof.
     #[arg(long)]
     matrix: bool,
-    /// Ask only the models in this program, and not all that have to do with the file: quick, for a
-    /// first look; may be repeated.
+    /// Run only the models in this program, instead of all that concern the file. This is quick,
+    /// for a first impression. May be repeated.
     #[arg(long)]
     models: Vec<String>,
-    /// Each model explores a small part only: what survives may not survive the whole.
+    /// Each model explores only a small part. A mutant that survives this may not survive the
+    /// whole.
     #[arg(long)]
     brief: bool,
-    /// Keep what was found, in killers.toml and logic.toml.
+    /// Write what was found to killers.toml and logic.toml.
     #[arg(long)]
     record: bool,
     /// Only list the mutants.
     #[arg(long)]
     list: bool,
-    /// The longest that one model may take, in seconds; longer is no verdict.
+    /// The most seconds that one model may take. A model that takes longer gives no verdict.
     #[arg(long, default_value_t = 180)]
     longest: u64,
-    /// Mutants at once; by default as many as there are processors.
+    /// How many mutants run at once. The default is the number of processors.
     #[arg(long)]
     jobs: Option<usize>,
-    /// The logic as well: what cargo-mutants finds in src/raw.
+    /// Also try mutants of the logic: what cargo-mutants finds in src/raw.
     #[arg(long)]
     logic: bool,
-    /// Of the logic also what cannot be tried within one build, by cargo-mutants itself (more than
-    /// an hour).
+    /// Also try mutants of the logic that need a build of their own. cargo-mutants runs these
+    /// itself (more than an hour).
     #[arg(long, requires = "logic")]
     constants: bool,
 }
@@ -101,7 +102,7 @@ fn table_of(header: &[&str]) -> Table {
 }
 
 fn table(logs: &Path, each_model: bool) -> Result<bool> {
-    // What was not run has no log, and a dash in the table.
+    // A part that was not run has no log. The table has a dash for it.
     let log = |name: &str| std::fs::read_to_string(logs.join(name)).unwrap_or_default();
     let names = ["models", "kills", "mutants", "references", "fuzz", "miri", "thread", "soak", "aarch64"].map(log);
     let [models, kills, mutants, references, fuzz, miri, thread, soak, aarch64] = names.each_ref().map(String::as_str);
@@ -157,10 +158,10 @@ fn mutants(arguments: &Mutants) -> Result<bool> {
     };
     let outcomes = try_all(&models, &chosen, &killers, effort)?;
     let unreliable = run::unreliable(&models, &outcomes, effort.longest)?;
-    let good = tell(&outcomes, &killers, arguments.matrix);
+    let good = print(&outcomes, &killers, arguments.matrix);
     println!("built in {:.0} s, all in {:.0} s", built.as_secs_f64(), begin.elapsed().as_secs_f64());
     for model in &unreliable {
-        println!("{model} fails without any mutant, too: what it killed does not count");
+        println!("{model} also fails without a mutant, so what it killed does not count");
     }
     if arguments.record {
         let witnessed =
@@ -175,7 +176,7 @@ fn mutants(arguments: &Mutants) -> Result<bool> {
     let out_of_reach = logic.out_of_reach(&reached);
     if arguments.logic {
         println!(
-            "of cargo-mutants' own {} do not build, {} are constants and the like",
+            "mutants of the logic that do not build: {}; that need a build of their own: {}",
             logic.unviable(),
             out_of_reach.len()
         );
@@ -184,7 +185,7 @@ fn mutants(arguments: &Mutants) -> Result<bool> {
     Ok(good && unreliable.is_empty() && gaps.is_empty() && constants)
 }
 
-/// Writes the copy, without those mutants for whose sake it would not build.
+/// Writes the copy, without the mutants that keep it from building.
 fn viable(root: &Path, logic: &mut Logic) -> Result<Vec<Source>> {
     loop {
         let sources = sites::all(root, logic)?;
@@ -223,8 +224,8 @@ fn try_all(models: &Models, chosen: &[&Mutant], killers: &Killers, effort: Effor
     outcomes
 }
 
-/// Prints the table and the sum. True if nothing survived but what is known to be open.
-fn tell(outcomes: &[Outcome], killers: &Killers, matrix: bool) -> bool {
+/// Prints the table and the sum. True if no mutant survived, except those known to be open.
+fn print(outcomes: &[Outcome], killers: &Killers, matrix: bool) -> bool {
     let mut table = table_of(&["where", "mutant", "killed by", "executions", "how", "s"]);
     let count = |is: fn(&Fate) -> bool| outcomes.iter().filter(|outcome| is(&outcome.fate)).count();
     for outcome in outcomes {
@@ -253,7 +254,7 @@ fn tell(outcomes: &[Outcome], killers: &Killers, matrix: bool) -> bool {
         ]);
     }
     println!("{table}");
-    tell_of_each_file(outcomes);
+    print_each_file(outcomes);
     let killed = count(|fate| matches!(fate, Fate::Killed(_)));
     let equivalent = count(|fate| *fate == Fate::Equivalent);
     let survived = count(|fate| *fate == Fate::Survived);
@@ -271,8 +272,8 @@ fn tell(outcomes: &[Outcome], killers: &Killers, matrix: bool) -> bool {
     bad == 0
 }
 
-/// Lines that `evidence` reads.
-fn tell_of_each_file(outcomes: &[Outcome]) {
+/// Prints the lines that `evidence` reads.
+fn print_each_file(outcomes: &[Outcome]) {
     let mut counts = BTreeMap::<_, [usize; 4]>::new();
     for Outcome { mutant, fate, .. } in outcomes {
         let kind = if mutant.is_logic { "logic" } else { "orderings" };
@@ -290,7 +291,7 @@ fn tell_of_each_file(outcomes: &[Outcome]) {
     }
 }
 
-/// Keeps the killers that were found, and forgets those of mutants that are gone.
+/// Records the killers that were found, and removes those of mutants that no longer exist.
 fn record<'o>(
     root: &Path,
     killers: &mut Killers,
@@ -301,18 +302,19 @@ fn record<'o>(
     for Outcome { mutant, fate, .. } in outcomes {
         match fate {
             Fate::Killed(model) => killers.note(mutant, Some(Known::Killer(model.clone()))),
-            Fate::Hung(_) | Fate::Open | Fate::Equivalent => {} // a busy machine is no reason to forget
+            // A model may hang because the machine is busy. That is no reason to remove its entry.
+            Fate::Hung(_) | Fate::Open | Fate::Equivalent => {}
             Fate::Survived | Fate::ProofIsWrong(_) => killers.note(mutant, None),
         }
     }
     killers.store(root)
 }
 
-/// What cannot be switched while a program runs: cargo-mutants builds it.
+/// Tries the mutants that cannot be switched while a program runs. cargo-mutants builds each.
 fn by_itself(root: &Path, names: &[String]) -> Result<bool> {
     let mut command = Command::new("cargo");
-    // The quick tests are of two packages, which only one of both has; so without a run of none
-    // first, and with a bound of our own.
+    // The quick tests are in two packages, and cargo-mutants would run a baseline in only one of
+    // them. So it runs no baseline, and its timeout is given here.
     command.args(["mutants", "--output", "target/mutants", "--baseline", "skip", "--timeout", "60"]).current_dir(root);
     for name in names {
         let literal: String = name

@@ -1,5 +1,5 @@
-//! Trying mutants: each against the model that is known to kill it, and if need be against all that
-//! may.
+//! Tries mutants. Each is tried with the model that is known to kill it. If that model does not
+//! fail, the mutant is tried with all models that concern its file.
 
 use crate::Result;
 use crate::evidence::ROWS;
@@ -17,60 +17,59 @@ use std::time::{Duration, Instant};
 pub enum Fate {
     /// This model failed.
     Killed(String),
-    /// This model did not come to an end in time, and no other failed: that is no verdict.
+    /// This model did not end in time, and no other failed. That is no verdict.
     Hung(String),
-    /// None of the models that were tried noticed.
+    /// No model failed.
     Survived,
-    /// None noticed, as was known: it is open in `killers.toml`.
+    /// No model failed. This was known: the mutant is open in `killers.toml` or `logic.toml`.
     Open,
-    /// None noticed, or none was asked, and the source says why.
+    /// No model failed, or none was run. There is a proof that the mutant changes nothing.
     Equivalent,
-    /// The source says that it changes nothing, and this model fails.
+    /// There is a proof that the mutant changes nothing, and this model fails.
     ProofIsWrong(String),
 }
 
-/// What became of a mutant, and at what price.
+/// What became of a mutant, and how long it took.
 #[derive(Debug, Clone)]
 pub struct Outcome {
-    /// Which.
+    /// The mutant.
     pub mutant: Mutant,
     /// What became of it.
     pub fate: Fate,
-    /// Whether the killer is the one that was known.
+    /// Whether the model that killed it is the known one.
     pub known: bool,
-    /// All models that kill it, if all were asked.
+    /// The models that kill it: the first, or all if all were run.
     pub matrix: Vec<String>,
-    /// How the last model that was asked failed: executions until then, if it tells, and the
-    /// reason.
+    /// How many executions the first of them needed, if it printed that.
     pub executions: Option<usize>,
-    /// In its own words.
+    /// Why the first of them failed, in its own words.
     pub reason: String,
-    /// All that this mutant took.
+    /// The time that this mutant took.
     pub took: Duration,
 }
 
 /// How far to go.
 #[derive(Debug, Clone, Copy)]
 pub struct Effort {
-    /// All models that have to do with the file, and equivalent mutants too.
+    /// Run all models that concern the file, and try equivalent mutants as well.
     pub matrix: bool,
-    /// Every model explores a small part of its executions only.
+    /// Each model explores only a small part of its executions.
     pub brief: bool,
-    /// The longest that one model may take.
+    /// The longest time that one model may take.
     pub longest: Duration,
-    /// Mutants that are tried at once.
+    /// How many mutants are tried at once.
     pub jobs: usize,
 }
 
-/// The models: for each file of `src/raw` the tests that may kill its mutants, in the order in
-/// which to ask.
+/// For each file of `src/raw`, the tests that may kill its mutants, in the order in which to run
+/// them.
 #[derive(Debug)]
 pub struct Models {
     programs: Programs,
     tests: BTreeMap<String, Vec<String>>,
 }
 
-/// What a model says.
+/// The verdict of a model.
 enum Verdict {
     Holds,
     Fails { executions: Option<usize>, reason: String },
@@ -78,11 +77,10 @@ enum Verdict {
 }
 
 impl Models {
-    /// Every module in which there is something to weaken needs a program of its name,
-    /// `models/tests/NAME.rs`.
+    /// A module that has mutants needs a program of its name, `models/tests/NAME.rs`.
     ///
     /// # Errors
-    /// A file has none; a program cannot be run.
+    /// A module has no such program, or a program cannot be run.
     pub fn new(sources: &[Source], programs: Programs, killers: &Killers) -> Result<Self> {
         let mut of_program = BTreeMap::new();
         for (name, (program, _)) in &programs {
@@ -112,7 +110,8 @@ impl Models {
                 let tests = tests.filter(|test| names.iter().any(|name| test == *name));
                 of_source.extend(tests.map(|test| format!("{program}::{test}")));
             }
-            // Those first that take no time; loom knows weak memory; and those that kill most.
+            // Quick tests first; loom before shuttle, since loom models weak memory; and tests that
+            // kill many mutants before those that kill few.
             of_source.sort_by_key(|model| {
                 (!is_quick(model), model.contains("::with_shuttle::"), std::cmp::Reverse(killers.kills(model)))
             });
@@ -121,7 +120,7 @@ impl Models {
         Ok(Self { programs, tests })
     }
 
-    /// Forgets the models that are not in these programs.
+    /// Keeps only the models in these programs.
     pub fn retain(&mut self, programs: &[String]) {
         let is_in = |model: &String| programs.iter().any(|program| model.split("::").next() == Some(program));
         self.tests.values_mut().for_each(|models| models.retain(is_in));
@@ -138,7 +137,7 @@ impl Models {
             .env("RUST_BACKTRACE", "0")
             .env("OUTLIVE_MODELS_THOROUGHNESS", if brief { "0.03" } else { "1" })
             .env("PROPTEST_MAX_SHRINK_ITERS", "0") // one scenario that fails is enough
-            .env("PROPTEST_RNG_SEED", "1") // who has killed once kills again
+            .env("PROPTEST_RNG_SEED", "1") // a test that has killed a mutant kills it again
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -212,13 +211,14 @@ fn users(module: &str, sources: &[Source]) -> Vec<String> {
     }
 }
 
-/// Tests that take no time, unlike the models. One that takes so long all the same does not end.
+/// Whether a test takes almost no time, unlike a model.
 fn is_quick(model: &str) -> bool {
     !model.contains("::with_")
 }
+/// A quick test that takes longer than this does not end.
 const LONGEST_OF_QUICK: Duration = Duration::from_secs(10);
 
-/// Asks one mutant's models.
+/// Runs the models of one mutant.
 fn one(models: &Models, mutant: &Mutant, killers: &Killers, effort: Effort) -> Result<Outcome> {
     let begin = Instant::now();
     let (known, proof) = (killers.of(mutant), killers.proof(mutant));
@@ -240,8 +240,8 @@ fn one(models: &Models, mutant: &Mutant, killers: &Killers, effort: Effort) -> R
     }
     let all = &models.tests[&mutant.file];
     let first = known.filter(|model| all.contains(model));
-    // Most are killed early by some model: all of them get a brief look before any is explored to
-    // its end.
+    // Most mutants are killed by some model after few executions. So all models run briefly before
+    // any is explored to its end.
     let others = || all.iter().filter(|model| Some(*model) != first);
     let briefly = others().filter(|_| !effort.matrix).map(|model| (model, true));
     let wholly =
@@ -250,7 +250,7 @@ fn one(models: &Models, mutant: &Mutant, killers: &Killers, effort: Effort) -> R
         let longest = if is_quick(model) { effort.longest.min(LONGEST_OF_QUICK) } else { effort.longest };
         let failure = match models.ask(model, mutant.id, longest, brief)? {
             Verdict::Holds => continue,
-            // A test that is over at once otherwise, and now does not end, has noticed, too.
+            // A quick test that does not end any more has noticed the mutant.
             Verdict::Hangs if is_quick(model) => (None, format!("does not end in {} s", longest.as_secs())),
             Verdict::Hangs => {
                 if outcome.fate == Fate::Survived {
@@ -274,7 +274,7 @@ fn one(models: &Models, mutant: &Mutant, killers: &Killers, effort: Effort) -> R
     Ok(outcome)
 }
 
-/// Tries all of these. `told` is called as each is done.
+/// Tries all of these mutants. `done` is called with each outcome.
 ///
 /// # Errors
 /// A model could not be run.
@@ -283,7 +283,7 @@ pub fn all(
     mutants: &[&Mutant],
     killers: &Killers,
     effort: Effort,
-    told: impl Fn(&Outcome) + Sync,
+    done: impl Fn(&Outcome) + Sync,
 ) -> Result<Vec<Outcome>> {
     let queue = Mutex::new(mutants.iter());
     let outcomes = Mutex::new(vec![]);
@@ -293,7 +293,7 @@ pub fn all(
             let Some(mutant) = next else { return Ok(()) };
             let outcome = one(models, mutant, killers, effort);
             if let Ok(outcome) = &outcome {
-                told(outcome);
+                done(outcome);
             }
             outcomes.lock().map_err(|_| "a worker panicked")?.push(outcome);
         }
@@ -309,8 +309,8 @@ pub fn all(
     Ok(outcomes)
 }
 
-/// Runs the models that kill without any mutant awake: one that fails by itself is no witness.
-/// Gives those that fail.
+/// Runs the models that killed a mutant once more, with no mutant active. Returns those that fail
+/// then: what they killed does not count.
 ///
 /// # Errors
 /// A model could not be run.

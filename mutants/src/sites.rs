@@ -1,21 +1,21 @@
-//! Where something can be weakened or taken away.
+//! Finds the places at which an algorithm can be weakened.
 //!
 //! # The rules
 //!
-//! | what                                                         | mutants                                                     |
-//! |--------------------------------------------------------------|-------------------------------------------------------------|
-//! | an ordering that is the argument of a call                   | Relaxed; AcqRel also Acquire and Release; SeqCst also AcqRel |
-//! | a fence                                                      | dropped; one that is SeqCst also AcqRel                     |
-//! | `swap_then_fence` and the like                               | without the fence                                           |
-//! | `P::wake`                                                    | dropped; one of all also a wake of one                      |
-//! | a call of a function that wakes, whose value nobody uses     | dropped: the cascade is one of them                         |
-//! | a load in a `loop` or a `while`                              | its first value is used again: nobody looks twice           |
-//! | a load that is compared with a value                         | taken as equal: the second look is not taken                |
-//! | a `push`                                                     | dropped: something is not watched                           |
-//! | what cargo-mutants finds                                     | other operators, guards, values: see [`logic`](crate::logic) |
+//! | what                                      | mutants                                                   |
+//! |-------------------------------------------|-----------------------------------------------------------|
+//! | an ordering that is an argument of a call | Relaxed; AcqRel also Acquire, Release; SeqCst also AcqRel |
+//! | a fence                                   | dropped; one that is SeqCst also AcqRel                   |
+//! | `swap_then_fence` and the like            | without the fence                                         |
+//! | `P::wake`                                 | dropped; one of all also a wake of one                    |
+//! | an unused call of a function that wakes   | dropped; the cascade is such a call                       |
+//! | a load in a `loop` or a `while`           | its first value is used again                             |
+//! | a load that is compared with a value      | taken as equal, so that the second check is skipped       |
+//! | a `push`                                  | dropped, so that a word is not watched                    |
+//! | what cargo-mutants finds                  | other operators and values: see [`logic`](crate::logic)   |
 //!
-//! A mutant is known by the function in which it is and the n-th such operation there, not by its
-//! line.
+//! A mutant is not identified by its line, but by its function and the number of the operation
+//! among those of its kind there.
 
 use crate::logic::Logic;
 use crate::{Result, finder, read};
@@ -26,28 +26,28 @@ use std::path::Path;
 /// One way to weaken the algorithms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mutant {
-    /// The number that wakes it.
+    /// The number that activates it.
     pub id: u32,
-    /// The file in `src/raw`, without its ending, as `table` or `table/reap`.
+    /// The file in `src/raw`, without its ending, such as `table` or `table/reap`.
     pub file: String,
     /// `Type::function`.
     pub function: String,
-    /// The operation, as `load#2` or `compare_exchange#1 success`.
+    /// The operation, such as `load#2` or `compare_exchange#1 success`.
     pub operation: String,
-    /// What is done to it.
+    /// How the operation is changed.
     pub change: String,
-    /// The line of the operation, from 1 on.
+    /// The line of the operation, counted from 1.
     pub line: usize,
     /// The line on which its statement begins.
     pub statement: usize,
-    /// Why it changes nothing, if the source says so.
+    /// Why the mutant changes nothing, if the source says so.
     pub proof: Option<String>,
-    /// One of cargo-mutants', and no ordering, wake or second look.
+    /// A mutant of the logic, from cargo-mutants.
     pub is_logic: bool,
 }
 
 impl Mutant {
-    /// By what it is known, within its file.
+    /// The name that identifies the mutant within its file.
     #[must_use]
     pub fn key(&self) -> String {
         format!("{}: {}, {}", self.function, self.operation, self.change)
@@ -59,41 +59,42 @@ impl Mutant {
 pub(crate) struct Insertion {
     pub(crate) at: usize,
     pub(crate) text: String,
-    /// How much of the source goes out in its stead.
+    /// How many bytes of the source the text replaces.
     pub(crate) skip: usize,
-    /// Which part of the text is which mutant's, for those that may not build.
+    /// Which part of the text belongs to which mutant, for mutants that may not build.
     pub(crate) of: Vec<(Range<usize>, u32)>,
 }
 
-/// A source with all that can be done to it.
+/// A source file with its mutants.
 #[derive(Debug)]
 pub struct Source {
-    /// The name, without the ending, as `table` or `table/reap`.
+    /// The name, without the ending, such as `table` or `table/reap`.
     pub name: String,
     /// Its mutants.
     pub mutants: Vec<Mutant>,
     /// The names of the other modules of `src/raw` that it uses.
     pub uses: BTreeSet<String>,
-    /// What cargo-mutants calls those that are its own.
+    /// The names that cargo-mutants has for its mutants here.
     pub reached: BTreeSet<String>,
     text: String,
     insertions: Vec<Insertion>,
 }
 
 impl Source {
-    /// The module directly in `src/raw` of which it is a part: `table` of `table/reap`.
+    /// The module directly in `src/raw` to which the file belongs: `table` for `table/reap`.
     #[must_use]
     pub fn module(&self) -> &str {
         self.name.split('/').next().unwrap_or_default()
     }
 
-    /// The source in which all mutants are present, and asleep.
+    /// The text of the copy, which contains all mutants, all of them inactive.
     #[must_use]
     pub fn instrumented(&self) -> String {
         self.instrument().0
     }
 
-    /// The same, and the mutant in which this byte of it is, or next to which.
+    /// The mutant at this byte of the [instrumented](Self::instrumented) text, or directly before
+    /// it.
     #[must_use]
     pub fn mutant_at(&self, byte: usize) -> Option<&Mutant> {
         let places = self.instrument().1;
@@ -116,8 +117,8 @@ impl Source {
     }
 }
 
-/// A place that no rule finds: text to look for, which must be there once, and what to put before
-/// and after it.
+/// A place that no rule finds: a text that occurs exactly once, and what to put before and after
+/// it.
 #[derive(Debug, Clone, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Patch {
@@ -131,11 +132,11 @@ pub struct Patch {
     pub(crate) after: String,
 }
 
-/// All of `src/raw`, in order of their names; with the logic's mutants or without.
+/// All sources of `src/raw`, ordered by name. Mutants of the logic are those in `logic`.
 ///
 /// # Errors
-/// A file that cannot be read or parsed; a proof or a patch that belongs to nothing; an ordering
-/// out of reach.
+/// A file cannot be read or parsed, a proof or a patch belongs to no mutant, or an ordering is in a
+/// macro.
 pub fn all(root: &Path, logic: &Logic) -> Result<Vec<Source>> {
     #[derive(serde::Deserialize)]
     struct Patches {
@@ -179,7 +180,7 @@ pub fn all(root: &Path, logic: &Logic) -> Result<Vec<Source>> {
     Ok(sources)
 }
 
-/// The modules of a file that are files of their own, but for those with tests.
+/// The modules of a file that are files of their own, without those under a `cfg`, which are tests.
 fn parts(tree: &syn::File) -> impl Iterator<Item = String> + '_ {
     tree.items.iter().filter_map(|item| match item {
         syn::Item::Mod(part) if part.content.is_none() && !part.attrs.iter().any(|it| it.path().is_ident("cfg")) => {
@@ -189,7 +190,7 @@ fn parts(tree: &syn::File) -> impl Iterator<Item = String> + '_ {
     })
 }
 
-/// Gives each mutant the proof that stands above its line or statement, if it is about that mutant.
+/// Gives each mutant the proof that stands directly above its line or statement and names it.
 fn attach_proofs(name: &str, text: &str, mutants: &mut [Mutant]) -> Result<()> {
     let lines: Vec<_> = text.lines().map(str::trim).collect();
     let comment = |index: usize| lines.get(index)?.strip_prefix("//").map(|rest| rest.trim_start_matches('/').trim());
@@ -202,7 +203,7 @@ fn attach_proofs(name: &str, text: &str, mutants: &mut [Mutant]) -> Result<()> {
             if begins(end).is_none() && !more.starts_with("ORDERING:") && !proof.ends_with('\u{1f}') {
                 proof = proof + " " + more;
             } else {
-                proof.push('\u{1f}'); // what follows is about something else
+                proof.push('\u{1f}'); // the following lines are no part of this proof
             }
             end += 1;
         }
@@ -219,11 +220,11 @@ fn attach_proofs(name: &str, text: &str, mutants: &mut [Mutant]) -> Result<()> {
                 }
             }
             if !found {
-                return Err(format!("{name}.rs, line {}: no mutant below is `{about}`", begin + 1));
+                return Err(format!("{name}.rs, line {}: the line below has no mutant `{about}`", begin + 1));
             }
         }
         if proof.len() < 20 {
-            return Err(format!("{name}.rs, line {}: that is no proof", begin + 1));
+            return Err(format!("{name}.rs, line {}: the proof is too short", begin + 1));
         }
     }
     Ok(())

@@ -1,5 +1,5 @@
-//! Quick: nothing is run, only read. Whoever adds an ordering, a wake or a second look to `src/raw`
-//! is told here.
+//! A quick check, which reads sources and runs nothing. It fails if `src/raw` has an ordering, a
+//! wake or a second check without a known killer or a proof.
 
 use outlive_mutants::evidence::ROWS;
 use outlive_mutants::killers::Killers;
@@ -15,8 +15,7 @@ fn every_mutant_of_the_algorithms_has_a_killer_or_a_proof() {
 
 #[test]
 fn every_algorithm_has_models() {
-    // Where there is nothing to weaken, as in words that are only taken apart, the models of those
-    // who use it are enough.
+    // A file without mutants, such as one that only decodes words, needs no models of its own.
     let sources = sites::all(&root(), &Logic::default()).expect("the sources are read");
     for source in sources.iter().filter(|source| !source.mutants.is_empty()) {
         let models = root().join("models/tests").join(format!("{}.rs", source.module()));
@@ -24,7 +23,7 @@ fn every_algorithm_has_models() {
     }
 }
 
-/// A primitive's models: on loom and shuttle, with one that dies, and with two.
+/// Each primitive has models on loom and shuttle, with one death, and with two.
 #[test]
 fn every_primitive_has_models_of_deaths() {
     for row in ROWS.iter().filter(|row| !row.references.is_empty()) {
@@ -36,15 +35,15 @@ fn every_primitive_has_models_of_deaths() {
 }
 
 #[test]
-fn the_evidence_has_a_row_for_each() {
+fn the_evidence_has_a_row_for_each_primitive() {
     let evidence = read(&root().join("docs/EVIDENCE.md")).expect("it is there");
     let missing: Vec<_> =
         ROWS.iter().map(|row| row.name).filter(|name| !evidence.contains(&format!("| {name} "))).collect();
-    assert!(missing.is_empty(), "not in the table of what was shown in docs/EVIDENCE.md: {missing:?}");
+    assert!(missing.is_empty(), "docs/EVIDENCE.md has no row for: {missing:?}");
 }
 
 #[test]
-fn every_algorithm_is_in_the_table_of_what_was_shown() {
+fn every_algorithm_is_in_a_row_of_the_evidence() {
     let named: Vec<_> = ROWS.iter().flat_map(|row| row.files).collect();
     for source in sites::all(&root(), &Logic::default()).expect("the sources are read") {
         assert!(
