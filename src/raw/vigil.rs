@@ -454,7 +454,8 @@ impl<'t, P: Platform> Vigil<'t, P> {
         let first = holder.map(Id::index).filter(|index| *index < slots.len());
         let rest = (0..slots.len()).filter(move |index| {
             // ORDERING: Acquire. A marked participant is not watched, so the sleeper's next check
-            // must find all that it wrote. Model: `vigil::a_change_that_the_awaited_word_does_not_show_is_seen`.
+            // must find all that it wrote. Model:
+            // `vigil::a_change_that_the_awaited_word_does_not_show_is_seen`.
             *index != self.me.id.index()
                 && Some(*index) != first
                 && is_owned(slots[*index].lifelines()[0].word().load(Acquire))
