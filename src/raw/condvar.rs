@@ -170,7 +170,8 @@ impl<P: Platform> Condvar<P> {
         // After the sleep: a waiter that was given a wake before its deadline finds the
         // notification here.
         // ORDERING: Acquire. Pairs with the Release of the notification's CAS, so that the caller
-        // sees its tickets. Model: `condvar::a_waiter_notified_without_the_lock_held_finds_its_ticket`.
+        // sees its tickets. Model:
+        // `condvar::a_waiter_notified_without_the_lock_held_finds_its_ticket`.
         let was_there = (self.word.load(Acquire) ^ waited.arrived) & SEQUENCE != 0;
         let is_notified = was_there && self.take_ticket();
         // The caller may have been given the wake of a waiter that had arrived and sleeps on.

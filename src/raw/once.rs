@@ -112,7 +112,8 @@ impl<P: Platform> Once<P> {
             // ORDERING: Acquire. The caller sees what an earlier initialiser left half done, and
             // does it anew. The Acquire of the load is not enough: another participant may have
             // begun and failed since, and left the same word. Models:
-            // `once::one_at_a_time_whoever_dies`, `once::two_attempts_that_fail_exclude_each_other`.
+            // `once::one_at_a_time_whoever_dies`,
+            // `once::two_attempts_that_fail_exclude_each_other`.
             let take = || self.word.compare_exchange(seen, me.id.word() | new, Acquire, Relaxed).is_ok();
             if me.inherit(&self.word, seen, take) {
                 return Ok(Begun::Ours { earlier });
