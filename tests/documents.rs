@@ -1,5 +1,6 @@
 //! Are the documents right, short and readable? The README and the other documents name only files,
 //! tests and programs that exist. The README is short. Documents and comments wrap at 100 columns.
+//! Old words do not come back.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,40 @@ const COLUMNS: usize = 100;
 const MADE: [&str; 2] = ["target/", "fuzz/artifacts"];
 /// In an example, the name of the reader's own primitive.
 const PLACEHOLDER: &str = "gate";
+
+/// Words that the project no longer uses, each with what to write instead.
+///
+/// A word with a capital letter is the name of a type, or a part of such a name. Other words are
+/// found in any case, in comments, texts and identifiers. The words of a phrase may stand on two
+/// lines, or be joined by underscores.
+const FORBIDDEN: &[(&str, &str)] = &[
+    ("AboutThread", "`ThreadInfo`"),
+    ("edition", "sequence"),
+    ("for ever", "forever"),
+    ("look slowly", "reap"),
+    ("looks slowly", "reaps"),
+    ("looked slowly", "reaped"),
+    ("looking slowly", "reaping"),
+    ("nap", "a short sleep, or the first phase"),
+    ("naps", "short sleeps"),
+    ("news", "the sequence, or the awaited word"),
+    ("Patience", "a deadline or a timeout"),
+    ("proof mutants", "mutation testing, or `mutants`"),
+    ("Refusal", "an error type that is named after the operation"),
+    ("Refused", "an error type that is named after the operation"),
+    ("slow look", "reaping"),
+    ("slow looks", "reaping"),
+    ("Stamp", "`GuardTag`, or a tag"),
+    ("the net", "the recheck, or reaping"),
+    ("told abandoned", "considered abandoned"),
+    ("until the deadline", "by the deadline"),
+    ("until its deadline", "by its deadline"),
+    ("until their deadline", "by their deadline"),
+];
+/// Where a forbidden word may stand: the file, the word, and the reason.
+const ALLOWED: &[(&str, &str, &str)] = &[];
+/// This file names the forbidden words.
+const THIS: &str = "tests/documents.rs";
 
 /// A document or source: its path in the repository, and its text.
 struct Document {
@@ -80,22 +115,27 @@ fn is_path(word: &str) -> bool {
     is_in_alphabet && (is_file || word.contains('/')) && !word.starts_with('/') && !is_made && !is_placeholder
 }
 
-/// All sources in these folders, without build results.
-fn sources_in(folders: &[&str]) -> Vec<Document> {
-    fn read(place: &Path, all: &mut Vec<Document>) {
+/// All files in these folders whose names end like this, without build results.
+fn files_in(folders: &[&str], end: &str) -> Vec<Document> {
+    fn read(place: &Path, end: &str, all: &mut Vec<Document>) {
         for entry in std::fs::read_dir(place).expect("a folder") {
             let path = entry.expect("an entry").path();
             if path.is_dir() && !path.ends_with("target") {
-                read(&path, all);
-            } else if path.extension().is_some_and(|end| end == "rs") {
+                read(&path, end, all);
+            } else if path.extension().is_some_and(|found| found == end) {
                 let name = path.strip_prefix(root()).expect("within").display().to_string();
                 all.push(Document { name, text: std::fs::read_to_string(&path).expect("readable") });
             }
         }
     }
     let mut all = vec![];
-    folders.iter().for_each(|folder| read(&root().join(folder), &mut all));
+    folders.iter().for_each(|folder| read(&root().join(folder), end, &mut all));
     all
+}
+
+/// All sources in these folders.
+fn sources_in(folders: &[&str]) -> Vec<Document> {
+    files_in(folders, "rs")
 }
 
 /// The text of all sources that contain tests.
@@ -107,6 +147,46 @@ fn sources() -> String {
 fn comment(line: &str) -> Option<&str> {
     let text = line.trim_start().strip_prefix("//")?;
     Some(text.strip_prefix(['/', '!']).unwrap_or(text).trim_start())
+}
+
+/// The words of prose and identifiers, with their places in the text: `a_stamp` and `AStamp` have
+/// two each.
+fn words(text: &str) -> Vec<(usize, &str)> {
+    let mut found = vec![];
+    let mut begin = None;
+    let mut before = ' ';
+    for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
+        let is_hump = before.is_lowercase() && c.is_uppercase();
+        if let Some(from) = begin.filter(|_| is_hump || !c.is_alphanumeric()) {
+            found.push((from, &text[from..at]));
+            begin = None;
+        }
+        if begin.is_none() && c.is_alphanumeric() {
+            begin = Some(at);
+        }
+        before = c;
+    }
+    found
+}
+
+/// Whether two words belong to one phrase, by the text between them.
+fn is_joint(between: &str) -> bool {
+    between.chars().all(|c| c.is_whitespace() || "_-`*/!".contains(c))
+}
+
+/// The lines of a text in which the phrase begins. If it has a capital letter, the case counts.
+fn lines_with(phrase: &str, text: &str) -> Vec<usize> {
+    let is_type = phrase.contains(char::is_uppercase);
+    let is_same = |one: &str, other: &str| if is_type { one == other } else { one.eq_ignore_ascii_case(other) };
+    let (sought, all) = (words(phrase), words(text));
+    let is_here = |here: &&[(usize, &str)]| {
+        here.iter().zip(&sought).all(|((_, found), (_, word))| is_same(found, word))
+            && here.windows(2).all(|pair| is_joint(&text[pair[0].0 + pair[0].1.len()..pair[1].0]))
+    };
+    let places = all.windows(sought.len()).filter(is_here).map(|here| here[0].0);
+    let mut lines: Vec<_> = places.map(|at| 1 + text[..at].matches('\n').count()).collect();
+    lines.dedup();
+    lines
 }
 
 /// The name of a test, if the word is written like one, as a sentence.
@@ -240,4 +320,41 @@ fn comments_wrap() {
     }
     assert!(count > 5_000, "only {count} lines of comments were found: the search is blind");
     expect_none("these comments are longer than 100 columns", long);
+}
+
+#[test]
+fn old_words_are_found_however_they_are_written() {
+    let text = "/// Whoever looks\n/// slowly\nfn try_slow_look() {}\nstruct MyStamp; // the stamp. The network, the newsletter\n";
+    let lines = |phrase| lines_with(phrase, text);
+    assert_eq!(lines("looks slowly"), [1]);
+    assert_eq!(lines("slow look"), [3]);
+    assert_eq!(lines("Stamp"), [4]);
+    assert_eq!(lines("stamp the"), [] as [usize; 0], "a sentence ends between them");
+    assert_eq!([lines("the net"), lines("news")], [[] as [usize; 0]; 2], "these are other words");
+}
+
+#[test]
+fn old_words_do_not_come_back() {
+    let folders = ["src", "derive/src", "models", "mutants", "trials", "tests", "examples", "benches", "fuzz"];
+    let mut all = sources_in(&folders);
+    all.extend(files_in(&["mutants"], "toml").into_iter().filter(|file| !file.name.ends_with("Cargo.toml")));
+    all.extend(documents());
+    let is_allowed =
+        |name: &str, word: &str| ALLOWED.iter().any(|(file, allowed, _)| *file == name && *allowed == word);
+    let (mut found, mut unused) = (vec![], ALLOWED.to_vec());
+    for file in all.iter().filter(|file| file.name != THIS) {
+        for (word, instead) in FORBIDDEN {
+            let lines = lines_with(word, &file.text);
+            if lines.is_empty() {
+                continue;
+            }
+            unused.retain(|(name, allowed, _)| *name != file.name || allowed != word);
+            if !is_allowed(&file.name, word) {
+                found.extend(lines.into_iter().map(|line| (&*file.name, line, format!("\"{word}\": write {instead}"))));
+            }
+        }
+    }
+    found.sort();
+    assert!(unused.is_empty(), "these exceptions are not needed: {unused:?}");
+    expect_none("these words are no longer used", found);
 }
