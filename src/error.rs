@@ -257,7 +257,7 @@ impl fmt::Display for Error {
             Self::Version { found } => write!(
                 f,
                 "the segment has format {found}, this program reads format {}; make it anew, or use the same version of outlive on both sides",
-                crate::segment::FORMAT
+                crate::format::FORMAT
             ),
             Self::WordSize { found } => write!(
                 f,

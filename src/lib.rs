@@ -140,6 +140,7 @@
 mod readme {}
 
 pub mod error;
+mod format;
 pub mod guide;
 pub mod platform;
 pub mod raw;

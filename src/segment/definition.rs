@@ -1,10 +1,12 @@
 //! What two programs compare before they share a type: its [`Definition`], and the [`Fingerprint`]
 //! of that.
 
-use super::Shareable;
+mod fingerprint;
+
+pub use fingerprint::Fingerprint;
+
+use super::shareable::Shareable;
 use core::fmt;
-use sha2::{Digest, Sha256};
-use std::collections::HashMap;
 
 /// What a [`Shareable`] type is made of: names, sizes, alignments, offsets, and where its bytes may
 /// change behind a shared reference.
@@ -66,7 +68,12 @@ enum Kind {
 }
 
 impl Definition {
-    const fn of<T>(name: &'static str, kind: Kind, has_interior_mutability: bool, parts: &'static [Part]) -> Self {
+    const fn for_type<T>(
+        name: &'static str,
+        kind: Kind,
+        has_interior_mutability: bool,
+        parts: &'static [Part],
+    ) -> Self {
         assert!(
             !core::mem::needs_drop::<T>(),
             "a type with drop glue cannot be shared: a process that dies drops nothing"
@@ -75,7 +82,7 @@ impl Definition {
     }
 
     pub(super) const fn number<T>(name: &'static str) -> Self {
-        Self::of::<T>(name, Kind::Number, false, &[])
+        Self::for_type::<T>(name, Kind::Number, false, &[])
     }
 
     /// Bytes that may all change behind a shared reference, as an atomic and the words of a lock
@@ -83,7 +90,7 @@ impl Definition {
     ///
     /// The name is the type's own without a path, so that it can move between modules.
     pub const fn atomic<T>(name: &'static str) -> Self {
-        Self::of::<T>(name, Kind::Atomic, true, &[])
+        Self::for_type::<T>(name, Kind::Atomic, true, &[])
     }
 
     /// Plain data **without interior mutability**, of which only size and alignment are to be
@@ -91,12 +98,12 @@ impl Definition {
     ///
     /// The name is the type's own without a path, so that it can move between modules.
     pub const fn bytes<T>(name: &'static str) -> Self {
-        Self::of::<T>(name, Kind::Bytes, false, &[])
+        Self::for_type::<T>(name, Kind::Bytes, false, &[])
     }
 
     /// `parts` is the one [`Part::elements`].
     pub(super) const fn array<T>(parts: &'static [Part]) -> Self {
-        Self::of::<T>("array", Kind::Array, has_interior_mutability(parts), parts)
+        Self::for_type::<T>("array", Kind::Array, has_interior_mutability(parts), parts)
     }
 
     /// A struct, with each of its fields and parameters.
@@ -120,7 +127,7 @@ impl Definition {
             }
             at += 1;
         }
-        Self::of::<T>(name, Kind::Struct, has_interior_mutability(parts), parts)
+        Self::for_type::<T>(name, Kind::Struct, has_interior_mutability(parts), parts)
     }
 
     /// The type's own name, without a path.
@@ -222,7 +229,7 @@ enum Role {
 }
 
 impl Part {
-    const fn of<T: Shareable>(name: &'static str, role: Role) -> Self {
+    const fn for_type<T: Shareable>(name: &'static str, role: Role) -> Self {
         let changes = match role {
             Role::Field { .. } | Role::Elements { .. } => T::DEFINITION.has_interior_mutability,
             Role::Cell { .. } | Role::Words { .. } => true,
@@ -242,13 +249,13 @@ impl Part {
 
     /// A field of type `T`: its name and its offset.
     pub const fn field<T: Shareable>(name: &'static str, offset: usize) -> Self {
-        Self::of::<T>(name, Role::Field { offset })
+        Self::for_type::<T>(name, Role::Field { offset })
     }
 
     /// A field that is an [`UnsafeCell`](core::cell::UnsafeCell) of a `T`: it may change behind a
     /// shared reference.
     pub const fn cell<T: Shareable>(name: &'static str, offset: usize) -> Self {
-        Self::of::<T>(name, Role::Cell { offset })
+        Self::for_type::<T>(name, Role::Cell { offset })
     }
 
     /// A field whose bytes may all change behind a shared reference, as the words of a lock do. `T`
@@ -283,13 +290,13 @@ impl Part {
     }
 
     pub(super) const fn elements<T: Shareable>(length: usize) -> Self {
-        Self::of::<T>("element", Role::Elements { length })
+        Self::for_type::<T>("element", Role::Elements { length })
     }
 
     /// A type parameter, which the meaning may depend on even if no field shows it. The derive adds
     /// all parameters.
     pub const fn type_parameter<T: Shareable>(name: &'static str) -> Self {
-        Self::of::<T>(name, Role::Type)
+        Self::for_type::<T>(name, Role::Type)
     }
 
     /// The value of a const parameter, cast to `u128`: integers, `bool` and `char` can be. The
@@ -333,131 +340,5 @@ impl fmt::Debug for Part {
             Role::Type => write!(f, "type {name} = {ty}"),
             Role::Constant { value } => write!(f, "const {name} = {value}"),
         }
-    }
-}
-
-/// A short name for a whole [`Definition`], by which programs notice that they do not mean the same
-/// type.
-///
-/// It is SHA-256 over the width of `usize`, the byte order, and everything that the definition
-/// says, all the way down. Nobody can find two definitions with one fingerprint, not even on
-/// purpose. Equal ones are printed alike, so two people can compare what their programs think:
-///
-/// ```
-/// use outlive::Fingerprint;
-///
-/// mod one {
-///     #[derive(outlive::Shareable)]
-///     #[repr(C)]
-///     pub struct Size { pub width: u32, pub height: u32 }
-/// }
-/// mod other {
-///     #[derive(outlive::Shareable)]
-///     #[repr(C)]
-///     pub struct Size { pub height: u32, pub width: u32 }
-/// }
-/// assert_ne!(Fingerprint::of::<one::Size>(), Fingerprint::of::<other::Size>());
-/// assert_eq!(Fingerprint::of::<one::Size>().to_string().len(), 64);
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Fingerprint([u8; Self::LENGTH]);
-
-impl Fingerprint {
-    pub(super) const LENGTH: usize = 32;
-
-    /// The fingerprint of a type. It is computed anew each time, once for each different type in
-    /// it.
-    #[must_use]
-    pub fn of<T: Shareable>() -> Self {
-        let all = Digests::default().of(T::DEFINITION);
-        let mut message = Message::default();
-        message.text("outlive");
-        message.number(usize::BITS as usize);
-        message.0.push(u8::from(cfg!(target_endian = "big")));
-        message.0.extend(all);
-        Self(message.digest())
-    }
-
-    pub(super) const fn from_bytes(bytes: [u8; Self::LENGTH]) -> Self {
-        Self(bytes)
-    }
-
-    /// Its bytes, as they stand in a segment's header.
-    #[must_use]
-    pub const fn to_bytes(self) -> [u8; 32] {
-        self.0
-    }
-}
-
-impl fmt::Display for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Fingerprint({self})")
-    }
-}
-
-/// The digests of definitions, by their addresses.
-///
-/// A struct of two equal fields, nested forty deep, has 2^40 leaves and forty definitions: each is
-/// looked at once.
-#[derive(Default)]
-struct Digests(HashMap<*const Definition, [u8; Fingerprint::LENGTH]>);
-
-impl Digests {
-    fn of(&mut self, definition: &'static Definition) -> [u8; Fingerprint::LENGTH] {
-        if let Some(known) = self.0.get(&core::ptr::from_ref(definition)) {
-            return *known;
-        }
-        let mut message = Message::default();
-        message.0.push(definition.kind as u8);
-        message.0.push(u8::from(definition.has_interior_mutability));
-        message.text(definition.name);
-        message.number(definition.size);
-        message.number(definition.alignment);
-        message.number(definition.parts.len());
-        for part in definition.parts {
-            message.text(part.name);
-            let (tag, number) = match part.role {
-                Role::Field { offset } => (1, offset as u128),
-                Role::Cell { offset } => (2, offset as u128),
-                Role::Words { offset } => (3, offset as u128),
-                Role::Elements { length } => (4, length as u128),
-                Role::Type => (5, 0),
-                Role::Constant { value } => (6, value),
-            };
-            message.0.push(tag);
-            message.0.extend(number.to_le_bytes());
-            message.number(part.size);
-            message.number(part.alignment);
-            message.0.extend(part.definition.map_or([0; Fingerprint::LENGTH], |definition| self.of(definition())));
-        }
-        let digest = message.digest();
-        self.0.insert(definition, digest);
-        digest
-    }
-}
-
-/// Bytes that can be read in one way only: numbers have a fixed width, little end first, and texts
-/// follow their length.
-#[derive(Default)]
-struct Message(Vec<u8>);
-
-impl Message {
-    fn number(&mut self, number: usize) {
-        self.0.extend((number as u64).to_le_bytes());
-    }
-
-    fn text(&mut self, text: &str) {
-        self.number(text.len());
-        self.0.extend(text.as_bytes());
-    }
-
-    fn digest(&self) -> [u8; Fingerprint::LENGTH] {
-        Sha256::digest(&self.0).into()
     }
 }

@@ -32,15 +32,15 @@
 //! writes the origin anew. What the origin is good for, and what it is not good for, is told in
 //! [`naming`](super::naming).
 
-use super::{Fingerprint, Shareable, TypeInfo};
+use super::definition::Fingerprint;
+use super::shareable::Shareable;
 use crate::error::{Error, Result};
+use crate::format::FORMAT;
 use crate::raw::Id;
 use sha2::{Digest, Sha256};
 use std::time::{Duration, SystemTime};
 
-/// The format's version. It changes with every change of the header, the slots or the words of the
-/// primitives.
-pub const FORMAT: u32 = 3;
+pub(super) mod contents;
 
 const MAGIC: [u8; 8] = *b"outlive\0";
 /// Bytes that are written when a segment is made.
@@ -86,7 +86,7 @@ impl Layout {
     /// `None` if it does not fit into the address space, there are no or too many participants, or
     /// the room has elements without a size: there could be 2^64 of those, and a loop over them
     /// would not end.
-    pub(super) fn of<T: Shareable, R: Shareable>(participants: usize, room_length: usize) -> Option<Self> {
+    pub(super) fn for_types<T: Shareable, R: Shareable>(participants: usize, room_length: usize) -> Option<Self> {
         const { assert!(align_of::<T>() <= PAGE && align_of::<R>() <= PAGE, "alignment above a page's") };
         if participants == 0 || participants > Id::MOST_PARTICIPANTS {
             return None;
@@ -144,60 +144,13 @@ impl Layout {
         // another number of participants, with the root elsewhere, may give the same.
         let layout = usize::try_from(long(ROOM_LENGTH))
             .ok()
-            .and_then(|room| Self::of::<T, R>(word(bytes, PARTICIPANTS) as usize, room))
+            .and_then(|room| Self::for_types::<T, R>(word(bytes, PARTICIPANTS) as usize, room))
             .filter(|_| long(CHECK) == hash(&bytes[..CHECK]));
         match layout {
             Some(layout) if layout.total as u64 == file => Ok(layout),
             other => Err(Error::Size { found: file, expected: other.map(|l| l.total as u64) }),
         }
     }
-}
-
-/// What a header says of a segment, to those who do not know its types.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Contents {
-    pub(super) root: TypeInfo,
-    pub(super) room: TypeInfo,
-    pub(super) room_length: u64,
-    pub(super) participants: usize,
-}
-
-impl Contents {
-    /// Judges a header, and the length of the file that has it, as [`Layout::judge`] does: as far
-    /// as that is possible without the types, whose alignments the header does not tell.
-    pub(super) fn judge(bytes: &[u8; LENGTH], file: u64) -> Result<Self> {
-        judge_format(bytes)?;
-        let about = |at: usize, name: usize, changes: u32| TypeInfo {
-            name: printable(&bytes[name..name + LONGEST_NAME]),
-            fingerprint: Fingerprint::from_bytes(bytes[at..at + Fingerprint::LENGTH].try_into().expect("as many")),
-            size: long(bytes, at + Fingerprint::LENGTH),
-            has_interior_mutability: word(bytes, CHANGES) & changes != 0,
-        };
-        let (root, room) = (about(ROOT, NAMES[0], ROOT_CHANGES), about(ROOM, NAMES[1], ROOM_CHANGES));
-        let (room_length, participants) = (long(bytes, ROOM_LENGTH), word(bytes, PARTICIPANTS) as usize);
-        let is_whole =
-            long(bytes, CHECK) == hash(&bytes[..CHECK]) && (1..=Id::MOST_PARTICIPANTS).contains(&participants);
-        let least = room_length.checked_mul(room.size).and_then(|room| {
-            let table = (TABLE + participants * SLOT) as u64;
-            table.checked_add(root.size)?.checked_add(room)?.checked_next_multiple_of(PAGE as u64)
-        });
-        // Root and room begin at their alignments, of up to a page each.
-        match least.filter(|_| is_whole) {
-            Some(least)
-                if file % PAGE as u64 == 0 && (least..=least.saturating_add(2 * PAGE as u64)).contains(&file) =>
-            {
-                Ok(Self { root, room, room_length, participants })
-            }
-            other => Err(Error::Size { found: file, expected: other }),
-        }
-    }
-}
-
-/// The text of a name, up to the first zero byte. What nobody could read is replaced.
-fn printable(name: &[u8]) -> String {
-    let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
-    let readable = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
-    String::from_utf8_lossy(name).chars().map(readable).collect()
 }
 
 /// The most bytes of a text, of at most so many, that are whole characters.
@@ -247,7 +200,7 @@ pub(super) struct Origin {
 }
 
 impl Origin {
-    pub(super) fn of(bytes: &[u8; LENGTH]) -> Self {
+    pub(super) fn from_header(bytes: &[u8; LENGTH]) -> Self {
         let long = |at| long(bytes, at);
         Self { boot: long(BOOT), birth: long(BIRTH), device: long(DEVICE), inode: long(INODE) }
     }
@@ -314,8 +267,8 @@ mod tests {
     /// ended.
     #[test]
     fn room_for_elements_without_a_size_cannot_be() {
-        assert_eq!(Layout::of::<u64, ()>(1, usize::MAX), None);
-        let empty = Layout::of::<u64, ()>(1, 0).expect("no room at all");
+        assert_eq!(Layout::for_types::<u64, ()>(1, usize::MAX), None);
+        let empty = Layout::for_types::<u64, ()>(1, 0).expect("no room at all");
         let bytes = Layout { room_length: 5, ..empty }.header::<u64, ()>(ORIGIN);
         assert!(matches!(Layout::judge::<u64, ()>(&bytes, empty.total as u64), Err(Error::Size { .. })));
     }
@@ -331,12 +284,12 @@ mod tests {
         fn what_was_written_is_read(
             participants in 1..4_097usize, room in 0..1usize << 50, origin: [u64; 4],
         ) {
-            let layout = Layout::of::<u64, u16>(participants, room).expect("it fits");
+            let layout = Layout::for_types::<u64, u16>(participants, room).expect("it fits");
             let [boot, birth, device, inode] = origin;
             let origin = Origin { boot, birth, device, inode };
             let bytes = layout.header::<u64, u16>(origin);
             prop_assert_eq!(judge(&bytes, layout.total as u64).expect("good"), layout);
-            prop_assert_eq!(Origin::of(&bytes), origin);
+            prop_assert_eq!(Origin::from_header(&bytes), origin);
             prop_assert_eq!(super::participants(&bytes), participants);
             prop_assert!(!is_half_revived(&bytes));
             prop_assert!(judge(&bytes, layout.total as u64 + 1).is_err());
@@ -348,7 +301,7 @@ mod tests {
         fn any_damage_but_to_the_origin_is_noticed(
             participants in 1..4_097usize, room in 0..10_000usize, at in 0..LENGTH, change in 1..=255u8,
         ) {
-            let layout = Layout::of::<u64, u16>(participants, room).expect("it fits");
+            let layout = Layout::for_types::<u64, u16>(participants, room).expect("it fits");
             let mut bytes = layout.header::<u64, u16>(ORIGIN);
             bytes[at] ^= change;
             let is_origin = at >= BOOT;
@@ -357,7 +310,7 @@ mod tests {
 
         #[test]
         fn whatever_is_found_is_judged(rest: [[u8; 24]; 3], check: u64, file: u64, good_until in 0..LENGTH) {
-            let mut bytes = Layout::of::<u64, u16>(1, 0).expect("it fits").header::<u64, u16>(ORIGIN);
+            let mut bytes = Layout::for_types::<u64, u16>(1, 0).expect("it fits").header::<u64, u16>(ORIGIN);
             let (rest, check) = (rest.concat(), check.to_le_bytes());
             let found = rest.iter().chain(&check).cycle().take(LENGTH);
             bytes.iter_mut().zip(found).skip(good_until).for_each(|(place, byte)| *place = *byte);

@@ -1,7 +1,8 @@
 //! What is in a segment, for people and for monitors that do not know its type.
 
-use super::header::{Contents, Origin};
-use super::{Fingerprint, Location, ParticipantInfo, naming, participants};
+use super::header::Origin;
+use super::header::contents::{Contents, TypeInfo};
+use super::{Location, ParticipantInfo, naming, participants};
 #[allow(unused_imports)] // for the links below
 use crate::error::Error;
 use crate::error::Result;
@@ -38,21 +39,6 @@ pub struct SegmentInfo {
     pub owner: u32,
     /// Permission bits of its file.
     pub mode: u32,
-}
-
-/// A type that a segment contains.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct TypeInfo {
-    /// Its own name, as in [`Definition::name`](crate::Definition::name): the first 48 bytes of
-    /// that, with what is not printable replaced. Nothing checks it, so it is for people alone.
-    pub name: String,
-    /// Its fingerprint: equal to [`Fingerprint::of`] in programs that mean the same type.
-    pub fingerprint: Fingerprint,
-    /// Its size in bytes.
-    pub size: u64,
-    /// Whether bytes of it may change behind a shared reference.
-    pub has_interior_mutability: bool,
 }
 
 /// Looks what the segment at a place contains, without knowing its type.
@@ -120,7 +106,7 @@ fn look_into(file: &File) -> Result<SegmentInfo> {
     let Contents { root, room, room_length, participants } = Contents::judge(&header, length)?;
     let about = naming::metadata(file)?;
     let is_in_use = naming::is_in_use(file.as_fd())?;
-    let table = naming::TableCopy::of(file, if is_in_use { participants } else { 0 })?;
+    let table = naming::TableCopy::from_file(file, if is_in_use { participants } else { 0 })?;
     Ok(SegmentInfo {
         root,
         room,
@@ -129,7 +115,7 @@ fn look_into(file: &File) -> Result<SegmentInfo> {
         most_participants: participants,
         participants: participants::living(table.slots()),
         is_in_use,
-        created: Origin::of(&header).made(),
+        created: Origin::from_header(&header).made(),
         owner: about.uid(),
         mode: about.mode() & 0o7777,
     })

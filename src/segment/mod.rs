@@ -71,9 +71,10 @@ mod place;
 #[allow(clippy::disallowed_types)] // atomics are named there as what may be stored
 mod shareable;
 
+pub use crate::format::FORMAT;
 pub use definition::{Definition, Fingerprint, Part};
-pub use header::FORMAT;
-pub use inspect::{SegmentInfo, TypeInfo, inspect, inspect_fd};
+pub use header::contents::TypeInfo;
+pub use inspect::{SegmentInfo, inspect, inspect_fd};
 pub(crate) use monitor::sealed;
 pub use monitor::{Monitor, Observe};
 pub use options::Options;
@@ -186,7 +187,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         naming::share(&file, &mut Backoff::new(Duration::ZERO))?;
         let header = layout.header::<T, R>(naming::origin_of(&file)?);
         let of_the_header = file.try_clone().map_err(|e| Error::io("duplicate the descriptor", None, e))?;
-        let segment = Self::of(Mapping::new(file, layout)?);
+        let segment = Self::from_mapping(Mapping::new(file, layout)?);
         let base = segment.body().map.as_mut_ptr();
         // SAFETY: both lie within the mapping and aligned, by `Layout`; zero bytes are a valid
         // value of every Shareable type. Nobody else has a reference into this memory: it is no
@@ -224,7 +225,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         mark.store(0, Release);
     }
 
-    fn of(mapping: &'static Mapping) -> Self {
+    fn from_mapping(mapping: &'static Mapping) -> Self {
         // SAFETY: the mapping is LIVE, and becomes an orphan only when this handle is dropped.
         let body = unsafe { mapping.body() };
         // SAFETY: within the mapping, aligned, by `Layout`.

@@ -133,7 +133,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     pub fn monitor(&self, place: impl Into<super::Location>) -> Result<Monitor<T, R>> {
         self.check()?;
         let path = place.into().path()?;
-        Monitor::of(naming::open_as_it_is(&path, OFlags::RDONLY, Some(self.expected_owner()))?)
+        Monitor::from_file(naming::open_as_it_is(&path, OFlags::RDONLY, Some(self.expected_owner()))?)
     }
 
     /// As [`monitor`](Self::monitor), of a file that is open for reading. The descriptor stays the
@@ -152,7 +152,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
         if !naming::is_open_for(file, &[OFlags::RDONLY, OFlags::RDWR]) {
             return Err(naming::not_open_for("reading"));
         }
-        Monitor::of(naming::reopen_to_read(file)?)
+        Monitor::from_file(naming::reopen_to_read(file)?)
     }
 }
 
@@ -175,7 +175,7 @@ impl<T: Shareable + Sync> Segment<T> {
 }
 
 impl<T: Shareable + Sync, R: Shareable + Sync> Monitor<T, R> {
-    fn of(file: File) -> Result<Self> {
+    fn from_file(file: File) -> Result<Self> {
         let (header, length) = naming::read_header(&file)?;
         let layout = Layout::judge::<T, R>(&header, length)?;
         let map = MmapOptions::new()
@@ -273,7 +273,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Monitor<T, R> {
     /// As [`Segment::participants`].
     pub fn participants(&self) -> Result<Vec<ParticipantInfo>> {
         let slots = if self.is_in_use()? { self.layout.participants } else { 0 };
-        Ok(participants::living(TableCopy::of(self.file.get()?, slots)?.slots()))
+        Ok(participants::living(TableCopy::from_file(self.file.get()?, slots)?.slots()))
     }
 
     /// What is known of the participant that an id names, as [`Segment::participant`] tells. `None`
@@ -286,7 +286,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Monitor<T, R> {
     /// As [`Segment::participant`].
     pub fn participant(&self, id: Id) -> Result<Option<ParticipantInfo>> {
         let slots = if self.is_in_use()? { self.layout.participants } else { 0 };
-        let table = TableCopy::of(self.file.get()?, slots)?;
+        let table = TableCopy::from_file(self.file.get()?, slots)?;
         Ok(table.slots().get(id.index()).and_then(|slot| participants::info(slot, id)))
     }
 }
@@ -303,14 +303,14 @@ impl<T: Shareable + Sync, R: Shareable + Sync> core::fmt::Debug for Monitor<T, R
 /// A value of zeros, in memory of this process alone, by which a field's offset is found.
 struct StandIn<T> {
     memory: MmapRaw,
-    of: PhantomData<T>,
+    value: PhantomData<T>,
 }
 
 impl<T: Shareable + Sync> StandIn<T> {
     fn new() -> Result<Self> {
         let memory = MmapOptions::new().len(size_of::<T>().max(1)).no_reserve_swap().map_anon();
         let memory = memory.map_err(|e| Error::io("map memory", None, e))?.into();
-        Ok(Self { memory, of: PhantomData })
+        Ok(Self { memory, value: PhantomData })
     }
 
     /// The offset of the field that the function gives: an `F` that is no part of what a lock or a

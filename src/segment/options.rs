@@ -132,7 +132,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     pub(super) fn check(&self) -> Result<Layout> {
         checks::mode(self.mode)?;
         self.owner.map_or(Ok(()), checks::user)?;
-        Layout::of::<T, R>(self.participants, self.room).ok_or_else(|| {
+        Layout::for_types::<T, R>(self.participants, self.room).ok_or_else(|| {
             if size_of::<R>() == 0 && self.room > 0 {
                 return Error::InvalidSize(format!(
                     "a room of {} elements without a size ({}) cannot be: they would have no place; use a type with a size, or no room",
@@ -235,13 +235,13 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
         naming::share(&file, backoff)?;
         let is_in_use = is_shared || naming::is_in_use(file.as_fd())?;
         if is_in_use && !header::is_half_revived(&header) {
-            return Ok(Segment::of(Mapping::new(file, layout)?));
+            return Ok(Segment::from_mapping(Mapping::new(file, layout)?));
         }
         if !self.vouched {
             naming::expect_nobody_alive(&file, &header)?;
         }
         let origin = naming::origin_of(&file)?;
-        let segment: Segment<T, R> = Segment::of(Mapping::new(file, layout)?);
+        let segment: Segment<T, R> = Segment::from_mapping(Mapping::new(file, layout)?);
         segment.revive(origin);
         Ok(segment)
     }

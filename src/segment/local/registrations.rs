@@ -6,46 +6,13 @@
 
 #![allow(clippy::disallowed_types)] // process-local bookkeeping, never in shared memory, never in an algorithm
 
-use super::Mapping;
+use super::list::List;
 use super::pages::Pages;
 use crate::platform::atomic::{AtomicPtr, AtomicU32, AtomicU64};
 use crate::platform::linux::{self, Anchors, Head, Myself, Place};
 use crate::raw::Id;
-use core::ptr;
-use core::ptr::NonNull;
+use core::ptr::{self, NonNull};
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-
-macro_rules! leaked_list {
-    ($name:ident, $node:ty) => {
-        /// Walks a list whose nodes are never freed.
-        pub(super) fn $name(mut node: *const $node) -> impl Iterator<Item = &'static $node> {
-            core::iter::from_fn(move || {
-                // SAFETY: nodes are leaked: the pointer is null or valid for ever, and fully
-                // written before publication.
-                let found = unsafe { node.as_ref() }?;
-                node = found.next;
-                Some(found)
-            })
-        }
-    };
-}
-leaked_list!(walk_mappings, Mapping);
-leaked_list!(walk_pins, Pin);
-leaked_list!(walk_threads, Thread);
-
-/// Pushes a leaked node.
-pub(super) fn push<N>(list: &AtomicPtr<N>, node: N, link: impl Fn(&mut N, *const N)) -> &'static N {
-    let node = Box::leak(Box::new(node));
-    let mut first = list.load(Acquire);
-    loop {
-        link(node, first);
-        // ORDERING: Release publishes the node; the failure's Acquire lets us link to what we see.
-        match list.compare_exchange_weak(first, node, AcqRel, Acquire) {
-            Ok(_) => return node,
-            Err(now) => first = now,
-        }
-    }
-}
 
 /// The thread that a record belongs to.
 #[derive(Debug)]
@@ -77,7 +44,7 @@ impl Tenant {
         thread != TAKEN && over && self.thread.compare_exchange(thread, TAKEN, AcqRel, Relaxed).is_ok()
     }
 
-    /// Whether it is one of this process's, or nobody's.
+    /// Whether the tenant is a thread of this process, or there is none.
     fn is_of(&self, process: u64) -> bool {
         self.thread.load(Acquire) == 0 || self.process.load(Relaxed) == process
     }
@@ -106,33 +73,31 @@ impl Tenant {
 
 /// One thread's registration through a mapping: its lifelines are linked there.
 #[derive(Debug)]
-pub(super) struct Pin {
-    next: *const Pin,
+pub(super) struct Registration {
     pub(super) tenant: Tenant,
     pub(super) id: AtomicU32,
     /// `ThreadInfo::process` of its process in this segment.
     pub(super) leader: AtomicU32,
     /// Of the thread's lifeline, and of its process's.
     pub(super) places: [Place; 2],
-    /// Not 0 from when the thread begins to leave the segment until the pin is used anew. A signal
-    /// handler in the middle of that must not leave, too: the mapping would go.
+    /// Not 0 from when the thread begins to leave the segment until the registration is used anew.
+    /// A signal handler in the middle of that must not leave, too: the mapping would go.
     leaving: AtomicU32,
 }
 
-impl Pin {
-    /// A pin in the list, which is the caller's to fill in.
-    pub(super) fn take_in(list: &AtomicPtr<Self>, process: u64) -> &'static Self {
-        let free = walk_pins(list.load(Acquire)).find(|pin| pin.tenant.take_over(process));
-        free.inspect(|pin| pin.clear()).unwrap_or_else(|| {
+impl Registration {
+    /// A registration in the list, which is the caller's to fill in.
+    pub(super) fn take_in(list: &List<Self>, process: u64) -> &'static Self {
+        let free = list.iter().find(|registration| registration.tenant.take_over(process));
+        free.inspect(|registration| registration.clear()).unwrap_or_else(|| {
             let new = Self {
-                next: ptr::null(),
                 tenant: Tenant::taken(),
                 id: AtomicU32::new(0),
                 leader: AtomicU32::new(0),
                 places: [Place::empty(), Place::empty()],
                 leaving: AtomicU32::new(0),
             };
-            push(list, new, |node, next| node.next = next)
+            list.push(new)
         })
     }
 
@@ -142,14 +107,14 @@ impl Pin {
         self.leaving.store(0, Relaxed);
     }
 
-    /// Runs `leave`, unless it is running already in this thread, which has the pin.
+    /// Runs `leave`, unless it is running already in this thread, which has the registration.
     pub(super) fn leave_once<E>(&self, leave: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
         if self.leaving.swap(1, Relaxed) != 0 {
             return Ok(());
         }
         let result = leave();
         match result {
-            Ok(()) => self.tenant.vacate(), // from here on the mapping may go, and the pin be another's
+            Ok(()) => self.tenant.vacate(), // from here on the mapping may go, and the registration be another's
             Err(_) => self.leaving.store(0, Relaxed),
         }
         result
@@ -166,33 +131,26 @@ impl Pin {
 /// A thread with lifelines.
 #[derive(Debug)]
 pub(super) struct Thread {
-    next: *const Thread,
     tenant: Tenant,
     anchors: Anchors,
     /// Null until a tenant uses many segments.
     pages: AtomicPtr<Pages>,
 }
 
-static THREADS: AtomicPtr<Thread> = AtomicPtr::new(ptr::null_mut());
+static THREADS: List<Thread> = List::new();
 
 impl Thread {
     /// Anchors for the calling thread, which has none in this list, its own.
     pub(super) fn new_anchors(thread: u64, process: u64, me: &Myself, list: NonNull<Head>) -> &'static Anchors {
         let is_usable = |record: &&Self| {
-            // The anchors of a parent's thread may be in the list of the child's one, where they
+            // The anchors of a parent's thread may be in the list of the child's thread, where they
             // stay.
             !linux::has_lists_of_parents() || record.tenant.is_of(process)
         };
-        let mut records = walk_threads(THREADS.load(Acquire)).filter(is_usable);
-        let over = records.find(|record| record.tenant.take_over(process));
+        let over = THREADS.iter().filter(is_usable).find(|record| record.tenant.take_over(process));
         let record = over.unwrap_or_else(|| {
-            let new = Self {
-                next: ptr::null(),
-                tenant: Tenant::taken(),
-                anchors: Anchors::new(),
-                pages: AtomicPtr::default(),
-            };
-            push(&THREADS, new, |node, next| node.next = next)
+            let new = Self { tenant: Tenant::taken(), anchors: Anchors::new(), pages: AtomicPtr::default() };
+            THREADS.push(new)
         });
         // SAFETY: the caller's own list. The record is this thread's: its former one has ended, or
         // was another process's.
@@ -208,14 +166,14 @@ impl Thread {
         if !unsafe { anchors.disown() } {
             return None;
         }
-        let record = walk_threads(THREADS.load(Acquire)).find(|record| ptr::eq(&record.anchors, anchors))?;
+        let record = THREADS.iter().find(|record| ptr::eq(&record.anchors, anchors))?;
         record.tenant.settle(thread, process, linux::thread_id());
         Some(anchors)
     }
 
     /// The pages of the calling thread, which has this number, if it has a record.
     pub(super) fn pages_of(thread: u64) -> Option<&'static Pages> {
-        let all = || walk_threads(THREADS.load(Acquire));
+        let all = || THREADS.iter();
         let record = all().find(|record| record.tenant.thread.load(Acquire) == thread)?;
         // SAFETY: null, or the record's own, never freed.
         let kept = unsafe { record.pages.load(Acquire).as_ref() };
@@ -231,5 +189,5 @@ impl Thread {
 /// How many records of threads there are.
 #[cfg(test)]
 pub(super) fn count_threads() -> usize {
-    walk_threads(THREADS.load(Acquire)).count()
+    THREADS.iter().count()
 }

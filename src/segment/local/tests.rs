@@ -1,18 +1,26 @@
 //! Races between threads of one process over its notes, each a fault that was there once. Seen from
 //! outside they are a few nanoseconds wide: so the parts are called here.
 
-#![allow(clippy::disallowed_methods)] // a fork, a signal, a protected page
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)] // a fork, a signal, a protected page
 
+use super::mapping::{BUSY, FREE};
+use super::process::wiped_memory;
+use super::registrations::{self, Registration, TAKEN};
 use super::*;
+use crate::error::Error;
+use crate::platform::atomic::{AtomicPtr, AtomicU64};
+use crate::platform::linux::{self, Myself};
+use crate::raw::Id;
 use crate::segment::Segment;
+use core::ptr;
 use std::sync::atomic::Ordering::SeqCst;
 
-/// Two threads that registered at once wrote to one pin: one by overtaking the other between its
-/// look and its store, later by taking a pin that was just being filled in for one whose process
-/// was gone.
+/// Two threads that registered at once wrote to one registration: one by overtaking the other
+/// between its look and its store, later by taking a registration that was just being filled in for
+/// one whose process was gone.
 #[test]
 #[cfg_attr(miri, ignore = "Miri has no memfd")]
-fn two_who_register_at_once_get_a_pin_each() {
+fn two_who_register_at_once_get_a_registration_each() {
     const ROUNDS: u64 = 1_000_000;
     let segment = Segment::<AtomicU64>::anonymous(|_| {}).expect("a segment");
     let mapping = segment.mapping;
@@ -22,13 +30,14 @@ fn two_who_register_at_once_get_a_pin_each() {
         start.wait();
         for round in 0..ROUNDS {
             let (thread, id) = (2 * round + which, Id::new(which as usize, round as u16));
-            Pin::take_in(&mapping.pins, 7).settle(thread, 7, id, 0, &me);
-            let pin = mapping.pin_of(thread).filter(|pin| pin.id.load(SeqCst) == id.word());
-            let pin = pin.unwrap_or_else(|| panic!("a pin was lost in round {round}"));
+            Registration::take_in(&mapping.registrations, 7).settle(thread, 7, id, 0, &me);
+            let registration =
+                mapping.registration_of(thread).filter(|registration| registration.id.load(SeqCst) == id.word());
+            let registration = registration.unwrap_or_else(|| panic!("a registration was lost in round {round}"));
             // Back to what a new one is, which knows of no process yet.
-            pin.tenant.thread.store(TAKEN, SeqCst);
-            pin.tenant.process.store(0, SeqCst);
-            pin.tenant.thread.store(0, SeqCst);
+            registration.tenant.thread.store(TAKEN, SeqCst);
+            registration.tenant.process.store(0, SeqCst);
+            registration.tenant.thread.store(0, SeqCst);
         }
     };
     std::thread::scope(|scope| {
@@ -74,13 +83,13 @@ fn the_anchors_of_threads_that_have_ended_are_used_again() {
 
 #[test]
 #[cfg_attr(miri, ignore = "Miri has no memfd")]
-fn a_newcomer_that_finds_no_slot_leaves_no_pin() {
+fn a_newcomer_that_finds_no_slot_leaves_no_registration() {
     let segment = Segment::<AtomicU64>::options().participants(1).anonymous(|_, _| {}).expect("a segment");
     segment.attach().expect("the only slot");
     std::thread::scope(|scope| {
         scope.spawn(|| (0..10).for_each(|_| assert!(matches!(segment.attach(), Err(Error::Full { participants: 1 })))));
     });
-    assert_eq!(segment.mapping.pins().count(), 2);
+    assert_eq!(segment.mapping.registrations().count(), 2);
 }
 
 static DROPPED: AtomicPtr<Mapping> = AtomicPtr::new(ptr::null_mut());

@@ -38,11 +38,11 @@ pub(in crate::segment) fn is_on_overlay(file: impl AsFd) -> bool {
 /// # Errors
 /// [`Error::SeenTwice`].
 pub(in crate::segment) fn expect_nobody_alive(file: &File, header: &[u8; header::LENGTH]) -> Result<()> {
-    let (written, now) = (Origin::of(header), origin_of(file)?);
+    let (written, now) = (Origin::from_header(header), origin_of(file)?);
     if written.boot == 0 || written.boot != now.boot || written.is_other_file(now) {
         return Ok(()); // nothing is known of anybody, or what is on record is on record of another file
     }
-    let table = TableCopy::of(file, header::participants(header))?;
+    let table = TableCopy::from_file(file, header::participants(header))?;
     // Where it is known that there is a second view, whoever is out of sight may be there.
     let is_overlay = is_on_overlay(file);
     let living = table.slots().iter().enumerate().find_map(|(index, slot)| {
@@ -66,7 +66,7 @@ pub(in crate::segment) struct TableCopy {
 
 impl TableCopy {
     /// Slots that the file does not contain are free.
-    pub(in crate::segment) fn of(file: impl AsFd, slots: usize) -> Result<Self> {
+    pub(in crate::segment) fn from_file(file: impl AsFd, slots: usize) -> Result<Self> {
         let length = slots * header::SLOT;
         if length == 0 {
             return Ok(Self { bytes: None, slots });

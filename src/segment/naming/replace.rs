@@ -137,7 +137,7 @@ impl Replacer<'_> {
     fn remove_leftovers(&self) {
         let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
-            let Some(beside) = entry.file_name().to_str().and_then(Beside::of) else { continue };
+            let Some(beside) = entry.file_name().to_str().and_then(Beside::from_name) else { continue };
             let _stays = self.remove_leftover(&entry.path(), &beside);
         }
     }
@@ -170,7 +170,7 @@ impl Beside {
         format!(".outlive-{:x}-{:x}", self.new, self.old)
     }
     /// The two inodes of a name, if it is such a name.
-    fn of(name: &str) -> Option<Self> {
+    fn from_name(name: &str) -> Option<Self> {
         let (new, old) = name.strip_prefix(".outlive-")?.split_once('-')?;
         let this = Self { new: u64::from_str_radix(new, 16).ok()?, old: u64::from_str_radix(old, 16).ok()? };
         (this.name() == name).then_some(this)

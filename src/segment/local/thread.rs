@@ -1,0 +1,215 @@
+//! Who is the calling thread in the segment that contains an address?
+
+#![allow(clippy::disallowed_types)] // process-local bookkeeping, never in shared memory, never in an algorithm
+
+use super::mapping::{Mapping, mappings};
+use super::pages::Pages;
+use super::process::{ensure_page, new_number, page};
+use super::registrations::Thread;
+use crate::error::{Error, Result};
+use crate::platform::atomic::AtomicU32;
+use crate::platform::linux::{Anchors, Linux};
+use crate::raw::Id;
+use crate::raw::table::{Participant, Table};
+use core::cell::Cell;
+use core::ptr;
+use core::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
+use core::sync::atomic::compiler_fence;
+
+/// One address range, and who the thread is there.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) start: Cell<usize>,
+    pub(super) length: Cell<usize>,
+    pub(super) id: Cell<Id>,
+    /// [`NO_TABLE`], or the mapping's. (A pointer, because Rust 1.85 takes no such reference in a
+    /// constant.)
+    pub(super) table: Cell<*const Table<'static, Linux>>,
+    pub(super) mapping: Cell<Option<&'static Mapping>>,
+    /// Of the mapping.
+    pub(super) state: Cell<u64>,
+}
+
+/// Of an entry of no length.
+static NO_WORD: AtomicU32 = AtomicU32::new(0);
+static NO_TABLE: Table<'static, Linux> = Table { membership: &NO_WORD, cursor: &NO_WORD, stamp: &NO_WORD, slots: &[] };
+
+/// The calling thread's cache. Without a destructor, so that it can be used in those of other
+/// thread-locals.
+#[derive(Debug)]
+pub(super) struct Local {
+    pub(super) epoch: Cell<u64>,
+    pub(super) process: Cell<u64>,
+    /// This thread's number.
+    pub(super) thread: Cell<u64>,
+    /// Holds of this thread whose guards have not been dropped, but for read holds: see
+    /// [`holds`](super::holds).
+    pub(super) holds: Cell<usize>,
+    /// Read holds of a [`RwLock`](crate::RwLock) that this thread has begun to take, and whose
+    /// guards have not been dropped.
+    pub(super) reads: Cell<usize>,
+    /// By how much the thread's homes have moved: see [`rwlock`](crate::raw::rwlock#homes).
+    pub(super) shift: Cell<usize>,
+    /// Holds of a [`Lock`](crate::Lock) that this thread has taken and has not given back.
+    pub(super) locks: Cell<usize>,
+    /// The thread is at its end, and has said what it leaves.
+    pub(super) is_ending: Cell<bool>,
+    /// Where its lifelines are, once it has any.
+    pub(super) anchors: Cell<Option<&'static Anchors>>,
+    pub(super) entries: [Entry; ENTRIES],
+    pub(super) next: Cell<usize>,
+    /// What it knows beyond the entries, once it uses more segments than those.
+    pub(super) pages: Cell<Option<&'static Pages>>,
+    /// What is noted there under another stamp is not true any more.
+    pub(super) stamp: Cell<u64>,
+    /// Something is being noted in the entries or the pages.
+    pub(super) is_noting: Cell<bool>,
+}
+const ENTRIES: usize = 4;
+
+thread_local! {
+    pub(super) static LOCAL: Local = const {
+        #[allow(clippy::declare_interior_mutable_const)] // copied four times, never used itself
+        const EMPTY: Entry = Entry {
+            start: Cell::new(0),
+            length: Cell::new(0),
+            id: Cell::new(Id::new(0, 0)),
+            table: Cell::new(&raw const NO_TABLE),
+            mapping: Cell::new(None),
+            state: Cell::new(0),
+        };
+        Local {
+            epoch: Cell::new(u64::MAX), // no epoch: that of nobody's page is 0
+            process: Cell::new(0),
+            thread: Cell::new(0),
+            holds: Cell::new(0),
+            reads: Cell::new(0),
+            shift: Cell::new(0),
+            locks: Cell::new(0),
+            is_ending: Cell::new(false),
+            anchors: Cell::new(None),
+            entries: [EMPTY; ENTRIES],
+            next: Cell::new(0),
+            pages: Cell::new(None),
+            stamp: Cell::new(0),
+            is_noting: Cell::new(false),
+        }
+    };
+}
+
+/// Who the calling thread is in the segment that contains `place`; registers it there if need be.
+///
+/// The result must not outlive the segment: it is used for one operation on a primitive that is
+/// borrowed from it.
+#[inline(always)]
+pub(crate) fn participant<T: ?Sized>(place: &T) -> Result<Participant<'_, Linux>> {
+    let address = ptr::from_ref(place).cast::<u8>() as usize;
+    // SAFETY: a thread-local without a destructor is there as long as its thread; the pointer does
+    // not leave it. (A closure that did all the work would be too large to be inlined into the fast
+    // path.)
+    let local = unsafe { &*LOCAL.with(ptr::from_ref) };
+    match local.cached(address) {
+        Some(participant) => Ok(participant),
+        None => local.find(address),
+    }
+}
+
+/// Who the calling thread is in the segment that contains `place`, if it takes part there.
+pub(crate) fn known_as<T: ?Sized>(place: &T) -> Option<Id> {
+    let address = ptr::from_ref(place).cast::<u8>() as usize;
+    LOCAL.with(|local| match local.cached(address) {
+        Some(participant) => Some(participant.id),
+        None => local.look_up(address).ok()?.1,
+    })
+}
+
+/// Whether two places are in one segment, be it through two mappings. The calling thread takes part
+/// in both.
+pub(crate) fn are_in_one_segment<A, B>(one: &A, other: &B) -> Result<bool> {
+    if ptr::eq(participant(one)?.table, participant(other)?.table) {
+        return Ok(true);
+    }
+    let mapping_of = |address| mappings().find(|mapping| mapping.covers(address)).ok_or(Error::NotInSegment);
+    let one = mapping_of(ptr::from_ref(one) as usize)?;
+    Ok(one.is_same_segment(mapping_of(ptr::from_ref(other) as usize)?))
+}
+
+impl Local {
+    #[inline(always)]
+    fn cached(&self, address: usize) -> Option<Participant<'static, Linux>> {
+        // ORDERING: Relaxed; see `Mapping::abandon`. In a forked child it is 0, and no thread's.
+        if page().epoch.load(Relaxed) != self.epoch.get() {
+            return None;
+        }
+        for entry in &self.entries {
+            let start = entry.start.get();
+            if address.wrapping_sub(start) < entry.length.get() {
+                // SAFETY: a static, or the table of a mapping that the caller borrows from.
+                let me = Participant { id: entry.id.get(), table: unsafe { &*entry.table.get() } };
+                // A signal handler may have put another segment in its place between the looks.
+                compiler_fence(SeqCst);
+                return (entry.start.get() == start).then_some(me);
+            }
+        }
+        self.pages.get()?.find(address, self.stamp.get())
+    }
+
+    /// The mapping that contains the address, and who the thread is in its segment, if it takes
+    /// part.
+    fn look_up(&self, address: usize) -> Result<(&'static Mapping, Option<Id>)> {
+        let page = ensure_page()?;
+        if page.epoch.load(Acquire) != self.epoch.get() || page.process.load(Relaxed) != self.process.get() {
+            self.refresh(page);
+        }
+        let mapping = mappings().find(|mapping| mapping.covers(address)).ok_or(Error::NotInSegment)?;
+        let thread = self.thread.get();
+        let registered =
+            mappings().filter(|other| other.is_same_segment(mapping)).find_map(|other| other.registration_of(thread));
+        Ok((mapping, registered.and_then(|registration| Id::holder_in(registration.id.load(Relaxed)))))
+    }
+
+    #[cold]
+    fn find(&self, address: usize) -> Result<Participant<'static, Linux>> {
+        let (mapping, known) = self.look_up(address)?;
+        // SAFETY: the caller borrows a primitive at this address, so the segment is not dropped and
+        // stays LIVE.
+        let table = unsafe { &mapping.body().table };
+        let id = match known {
+            Some(id) => id,
+            // SAFETY: as above.
+            None => self.register(mapping, unsafe { mapping.body() })?,
+        };
+        if self.is_ending.get() {
+            table.leak(id);
+        }
+        let me = Participant { id, table };
+        // What a signal handler finds in the middle of this it does not note.
+        if self.is_noting.replace(true) {
+            return Ok(me);
+        }
+        let entry = &self.entries[self.next.get() % ENTRIES];
+        self.next.set(self.next.get().wrapping_add(1));
+        if entry.length.get() != 0 || self.pages.get().is_some() {
+            let pages = self.pages.get().or_else(|| Thread::pages_of(self.thread.get()));
+            self.pages.set(pages);
+            pages.into_iter().for_each(|pages| pages.note(address, self.stamp.get(), mapping, me));
+        }
+        entry.length.set(0);
+        compiler_fence(SeqCst);
+        entry.start.set(mapping.start.load(Relaxed));
+        entry.id.set(id);
+        entry.table.set(table);
+        entry.mapping.set(Some(mapping));
+        entry.state.set(mapping.state_and_version());
+        compiler_fence(SeqCst);
+        entry.length.set(mapping.length.load(Relaxed));
+        self.is_noting.set(false);
+        Ok(me)
+    }
+
+    /// Forgets who the thread is where.
+    pub(super) fn forget(&self) {
+        self.entries.iter().for_each(|entry| entry.length.set(0));
+        self.stamp.set(new_number());
+    }
+}
