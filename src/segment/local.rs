@@ -2,24 +2,24 @@
 //! participant the calling thread is there.
 //!
 //! A primitive is found by its address: `mutex.lock()` has nothing but `&self`. A thread-local
-//! cache of a few address ranges answers nearly always; otherwise the list of mappings is asked,
-//! and the thread registers if it must.
+//! cache of a few address ranges nearly always has the answer. Otherwise the list of mappings is
+//! searched, and the thread registers if it has not done so yet.
 //!
 //! # Files
 //!
 //! | file            | question                                                                  |
 //! |-----------------|---------------------------------------------------------------------------|
-//! | `process`       | Which process is this, and is what its threads have noted still good?     |
+//! | `process`       | Which process is this, and are the thread-local caches still valid?       |
 //! | `mapping`       | What does this process have mapped, and when may a mapping go?            |
-//! | `thread`        | Who is the calling thread in the segment that contains an address?        |
+//! | `thread`        | Which participant is the calling thread, by an address in the segment?    |
 //! | `pages`         | The same, for threads that use many segments.                             |
 //! | `joining`       | How does a thread join a segment, and how does it leave one?              |
 //! | `registrations` | Which threads have lifelines where?                                       |
-//! | `list`          | Where are the records that are used anew, and never freed?                |
-//! | `holds`         | What does the calling thread hold whose guard it may have leaked?         |
+//! | `list`          | Where are the records that are reused, and never freed?                   |
+//! | `holds`         | What does the calling thread hold by guards that it may have leaked?      |
 //!
-//! No lock is needed anywhere here, because a child may have inherited it locked: lists only grow,
-//! their nodes are reused and never freed.
+//! No code here takes a lock, because a forked child could inherit it locked. Lists only grow.
+//! Their nodes are reused and never freed.
 
 mod holds;
 mod joining;

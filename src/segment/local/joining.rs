@@ -38,7 +38,7 @@ impl Local {
         let myself = Myself::look();
         let anchors = self.anchors_in(list, &myself);
         let entries = if myself.is_main_thread() { 1 } else { 2 };
-        // SAFETY: they are in the calling thread's list.
+        // SAFETY: the anchors are in the calling thread's list.
         let room = unsafe { anchors.check_room(entries) };
         room.map_err(|crowded| Error::TooManySegments {
             segments: crowded.lifelines / entries,
@@ -54,33 +54,33 @@ impl Local {
         Ok(id)
     }
 
-    /// The thread's anchors in its list.
+    /// The thread's anchors in its robust list.
     fn anchors_in(&self, list: ptr::NonNull<linux::Head>, me: &Myself) -> &'static Anchors {
-        // A thread that was given another list needs others: the kernel does not find the first any
-        // more.
+        // A thread that was given another list needs other anchors: the kernel no longer finds the
+        // first.
         // SAFETY: anchors and list are this thread's.
         let found = self.anchors.get().filter(|anchors| unsafe { anchors.are_found_by(list) });
         let anchors = found.unwrap_or_else(|| {
-            // A signal handler in the middle of this registers nowhere, so it needs none.
+            // A signal handler that interrupts this registers nowhere, so it needs no anchors.
             Thread::new_anchors(self.thread.get(), self.process.get(), me, list)
         });
         self.anchors.set(Some(anchors));
         anchors
     }
 
-    /// Forgets the entries of mappings that were dropped, becomes a new thread after a fork, and
-    /// leaves orphans.
+    /// Forgets the entries of dropped mappings, becomes a new thread after a fork, and leaves
+    /// orphans.
     #[cold]
     pub(super) fn refresh(&self, page: &Page) {
-        let (epoch, process) = (page.epoch.load(Acquire), page.process.load(Acquire));
+        let (sequence, process) = (page.sequence.load(Acquire), page.process.load(Acquire));
         for entry in &self.entries {
             if !entry.mapping.get().is_some_and(|mapping| mapping.is_still(entry.state.get())) {
                 entry.length.set(0);
             }
         }
         self.become_of(process);
-        self.epoch.set(epoch);
-        // ORDERING: Relaxed; seen with the epoch.
+        self.sequence.set(sequence);
+        // ORDERING: Relaxed; seen with the sequence.
         if ORPHANS.load(Relaxed) != 0 {
             mappings().filter(|mapping| mapping.state() != LIVE).for_each(|orphan| self.leave_orphan(orphan));
             sweep();
@@ -106,13 +106,12 @@ impl Local {
         self.pages.set(None);
     }
 
-    /// Leaves a segment that was dropped, if the thread takes part there, and has no other mapping
-    /// of it.
+    /// Leaves a dropped segment, if the thread takes part there and has no other mapping of it.
     pub(super) fn leave_orphan(&self, orphan: &Mapping) {
         let Some(registration) = orphan.registration_of(self.thread.get()) else { return };
         if !mappings().any(|other| other.state() == LIVE && other.is_same_segment(orphan)) {
-            // NotAcquired while something is held: then the mapping stays, and the next change of
-            // the epoch asks again.
+            // StillHolding while the thread holds something. Then the mapping stays, and the thread
+            // tries again at the next change of the sequence.
             let _still_holding = orphan.detach(registration);
         }
     }
@@ -136,16 +135,16 @@ impl Newcomer<Linux> for NewThread<'_> {
     fn describe(&self, about: &ThreadRecord, id: Id) {
         about.set(&self.myself, self.leader.unwrap_or(id.word()));
     }
-    /// The thread's own node first: the kernel walks the newest first, and gives the slot away with
-    /// the mark on `own`, after which it must read nothing more of the slot. So the second is not
-    /// covered by `pending` either, which is looked at last. Who collects between the two is told
-    /// by the membership word.
+    /// Links the thread's own node first. The kernel walks the newest entry first, and gives the
+    /// slot away when it marks `own`. After that it must read nothing more of the slot. For the
+    /// same reason `pending` does not cover the second link: the kernel reads `pending` last. The
+    /// membership word notifies a waiter that collects lifelines between the two links.
     fn arm(&self, [own, process]: &[RobustNode; 2]) {
         let me = &self.myself;
         let [own_place, process_place] = &self.registration.places;
         // SAFETY: the anchors are in the calling thread's list. The slot was claimed, so its nodes
-        // are in no living list and their words without owner. The mapping stays as long as the
-        // registration, which was taken by this thread.
+        // are in no living list, and their words have no owner. The mapping stays as long as the
+        // registration, which this thread has taken.
         unsafe {
             self.anchors.link(own_place, own, me.thread_id, true);
             if !me.is_main_thread() {
@@ -165,11 +164,11 @@ impl Newcomer<Linux> for NewThread<'_> {
     }
 }
 
-/// Leaves the segment that this mapping is of, if the calling thread is in it.
+/// Leaves the segment of this mapping, if the calling thread takes part in it.
 pub(in crate::segment) fn detach(mapping: &Mapping) -> Result<()> {
     let page = ensure_page()?;
     LOCAL.with(|local| {
-        if page.epoch.load(Acquire) != local.epoch.get() {
+        if page.sequence.load(Acquire) != local.sequence.get() {
             local.refresh(page);
         }
         let thread = local.thread.get();
@@ -177,30 +176,30 @@ pub(in crate::segment) fn detach(mapping: &Mapping) -> Result<()> {
         let left = all.try_for_each(|other| {
             other.registration_of(thread).map_or(Ok(()), |registration| other.detach(registration))
         });
-        sweep(); // it may have been the last one in a mapping that was dropped
+        sweep(); // this thread may have been the last one in a dropped mapping
         left
     })
 }
 
 impl Mapping {
-    /// The user has dropped the segment.
+    /// The user has dropped the segment: the mapping becomes an orphan.
     pub(in crate::segment) fn abandon(&self) {
         let Ok(page) = ensure_page() else { return };
-        // BUSY until the epoch has changed: nobody may take the mapping down, and map another in
-        // its place, before that. Every cache entry of this process for the range ends here: those
-        // by page with the state, those by range with the epoch.
-        // ORDERING: AcqRel for both; who is handed a later mapping sees both, by whatever it was
-        // handed over with. The epoch by a read-modify-write, so that who sees that of a later drop
-        // sees this one, too.
+        // BUSY until the sequence has changed: before that, no thread may take the mapping down and
+        // map another in its place. All cache entries of this process for the range become void
+        // here: those by page with the state, those by range with the sequence.
+        // ORDERING: AcqRel for both. A thread that is handed a later mapping sees both, by whatever
+        // means it was handed over. The sequence changes by a read-modify-write, so that a thread
+        // that sees the change of a later drop sees this one, too.
         if !self.change_state(LIVE, BUSY) {
             return;
         }
-        ORPHANS.fetch_add(1, Relaxed); // ORDERING: seen with the epoch.
-        page.epoch.swap(new_number(), AcqRel);
+        ORPHANS.fetch_add(1, Relaxed); // ORDERING: Relaxed; seen with the sequence.
+        page.sequence.swap(new_number(), AcqRel);
         self.change_state(BUSY, ORPHAN);
         LOCAL.with(|local| {
-            // At first this one, so that as a rule nobody has to look for it. Not in a forked child
-            // that is still its parent.
+            // This orphan first, so that usually no thread has to search for it. Not in a forked
+            // child whose thread still counts as its parent's.
             let process = page.process.load(Relaxed);
             if local.process.get() == process {
                 local.leave_orphan(self);
@@ -210,11 +209,11 @@ impl Mapping {
         });
     }
 
-    /// The calling thread, which has this registration, leaves the segment: if no word of the
-    /// segment names it.
+    /// The calling thread, which has this registration, leaves the segment. It cannot while a word
+    /// of the segment names it.
     fn detach(&self, registration: &Registration) -> Result<()> {
-        // A signal handler would lock something behind the look for what is held, or as who the
-        // thread was.
+        // A signal handler could lock something after the search for what the thread holds, or lock
+        // it as the participant that the thread no longer is.
         let _blocked = SignalsBlocked::now();
         // SAFETY: the calling thread has a registration here.
         let left = registration.leave_once(|| unsafe { self.body() }.let_go(registration));
@@ -224,8 +223,8 @@ impl Mapping {
 }
 
 impl Body {
-    /// Takes the lifelines of the calling thread, which has this registration, out of its list, and
-    /// gives its slot away: if no word of the segment names it.
+    /// Unlinks the lifelines of the calling thread, which has this registration, and gives its slot
+    /// away. It cannot while a word of the segment names the thread.
     fn let_go(&self, registration: &Registration) -> Result<()> {
         let id = Id::holder_in(registration.id.load(Relaxed)).expect("a registration has an id");
         if let Some(offset) = self.find_word_naming(id)? {
@@ -233,26 +232,27 @@ impl Body {
         }
         let [own, process] = &registration.places;
         for place in [process, own] {
-            // SAFETY: the calling thread's registration has the places, and its other registrations
-            // the neighbours: their mappings stay.
+            // SAFETY: the two places are in the calling thread's registration, and their neighbours
+            // in its other registrations. The mappings of all of these stay.
             unsafe { linux::unlink(place) };
         }
-        // Only now that both are out of the list: with this the slot is given away, and nothing of
-        // it is ours any more.
+        // Only now that both are unlinked: this gives the slot away, and nothing of it is ours any
+        // more.
         self.table.leave(id);
         Ok(())
     }
 
-    /// The offset of a word that names the participant as a holder, anywhere behind the table.
+    /// The offset of a word, anywhere after the table, that names the participant as a holder.
     ///
-    /// A count of holds would burden every lock and unlock, and be wrong after a `mem::forget`; the
-    /// words themselves tell. They are read by the kernel: most of them are plain data that other
-    /// threads may be writing to, and to look at those ourselves would be a data race.
+    /// A count of holds would burden every lock and unlock, and would be wrong after a
+    /// `mem::forget`. The words themselves say what is held. The kernel reads them for us. Most of
+    /// them are plain data that other threads may be writing to, so to read those ourselves would
+    /// be a data race.
     fn find_word_naming(&self, id: Id) -> Result<Option<usize>> {
         self.find_word(|word| Id::holder_in(word) == Some(id))
     }
 
-    /// The offset of the first word behind the table that is `sought`.
+    /// The offset of the first word after the table that is `sought`.
     fn find_word(&self, mut sought: impl FnMut(u32) -> bool) -> Result<Option<usize>> {
         let start = self.map.as_mut_ptr() as usize;
         let mut memory = OwnMemory::default();
@@ -269,18 +269,18 @@ impl Body {
     }
 }
 
-/// No signal handler runs in the calling thread until this is dropped, but for what the thread
-/// itself does wrong.
+/// Keeps signal handlers from running in the calling thread until this is dropped. Signals that the
+/// thread's own faults raise are not blocked.
 pub(super) struct SignalsBlocked(libc::sigset_t);
 
 impl SignalsBlocked {
     pub(super) fn now() -> Self {
-        // SAFETY: both sets are valid, and the answer cannot be an error for these arguments
+        // SAFETY: both sets are valid. The calls cannot fail with these arguments
         // (pthread_sigmask(3)).
         unsafe {
             let (mut all, mut before) = (core::mem::zeroed(), core::mem::zeroed());
             libc::sigfillset(&mut all);
-            // Blocked, these end the process without a word (signal(7)).
+            // A fault whose signal is blocked would end the process silently (signal(7)).
             for signal in [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS] {
                 libc::sigdelset(&mut all, signal);
             }

@@ -1,5 +1,4 @@
-//! A list that only grows: where are the records of this process that are used anew, and never
-//! freed?
+//! A list that only grows: where are the records of this process, which are reused and never freed?
 
 #![allow(clippy::disallowed_types)] // process-local bookkeeping, never in shared memory, never in an algorithm
 
@@ -23,24 +22,24 @@ impl<N: Sync> List<N> {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &'static N> + use<N> {
-        let mut node = self.0.load(Acquire).cast_const(); // ORDERING: pairs with the push.
+        let mut node = self.0.load(Acquire).cast_const(); // ORDERING: Acquire; pairs with the push.
         core::iter::from_fn(move || {
-            // SAFETY: nodes are leaked: the pointer is null or valid for ever, and fully written
-            // before publication.
+            // SAFETY: nodes are leaked, so the pointer is null or valid forever. A node is complete
+            // before it is published.
             let found: &'static Node<N> = unsafe { node.as_ref() }?;
             node = found.next;
             Some(&found.value)
         })
     }
 
-    /// Pushes a leaked node.
+    /// Puts a value into the list, in a new node.
     pub(super) fn push(&self, value: N) -> &'static N {
         let mut first = self.0.load(Acquire);
         let node = Box::leak(Box::new(Node { next: first, value }));
         loop {
             node.next = first;
-            // ORDERING: Release publishes the node; the failure's Acquire lets us link to what we
-            // see.
+            // ORDERING: Release publishes the node. Acquire on failure allows this node to link to
+            // what it sees.
             match self.0.compare_exchange_weak(first, node, AcqRel, Acquire) {
                 Ok(_) => return &node.value,
                 Err(now) => first = now,

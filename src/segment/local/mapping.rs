@@ -1,12 +1,16 @@
 //! What does this process have mapped, and when may a mapping go?
 //!
-//! The kernel stops walking a thread's robust list at the first address that it cannot read, so a
-//! mapping must not go while any thread's lifeline is linked in it. Only the thread itself can
-//! unlink it. A dropped [`Segment`](crate::Segment) becomes an *orphan*; each thread detaches from
-//! orphans at its next operation on any segment, and whoever passes by gives back those that no
-//! living thread is linked in. As long as it is mapped the segment is in use, for everybody: see
-//! [`naming`](crate::segment::naming). So a thread that took part and idles keeps the segment from
-//! being replaced or revived.
+//! The kernel stops walking a thread's robust list at the first address that it cannot read. So a
+//! mapping must not go while it contains a linked lifeline of any thread. Only the thread itself
+//! can unlink its lifeline.
+//!
+//! A dropped [`Segment`](crate::Segment) becomes an *orphan*. Each thread detaches from orphans at
+//! its next operation on any segment. A thread that does so, or that maps or detaches from another
+//! segment, also unmaps the orphans that no living thread is linked in.
+//!
+//! As long as a segment is mapped it is in use, for all processes: see
+//! [`naming`](crate::segment::naming). So a thread that took part and is idle keeps the segment
+//! from being replaced or revived.
 
 #![allow(clippy::disallowed_types)] // process-local bookkeeping, never in shared memory, never in an algorithm
 
@@ -29,7 +33,7 @@ use std::fs::File;
 /// A mapping of a segment.
 #[derive(Debug)]
 pub(in crate::segment) struct Mapping {
-    /// `version << 2 | state`; the version changes when the record is used anew.
+    /// `version << 2 | state`. The version changes when the record is reused.
     state: AtomicU64,
     pub(super) start: AtomicUsize,
     pub(super) length: AtomicUsize,
@@ -44,26 +48,26 @@ pub(super) const BUSY: u64 = 1; // being set up, or being taken down
 pub(super) const LIVE: u64 = 2;
 pub(super) const ORPHAN: u64 = 3;
 
-/// What is really mapped. Written in BUSY alone.
+/// What is mapped. It is written only in the state BUSY.
 #[derive(Debug)]
 pub(in crate::segment) struct Body {
     pub(in crate::segment) map: MmapRaw,
     pub(in crate::segment) layout: Layout,
     pub(in crate::segment) table: Table<'static, Linux>,
-    /// The file that it was mapped through. Where a mapping does not keep it open (overlayfs) this
-    /// does, and the lock on it.
+    /// The file through which it was mapped. Where a mapping does not keep the file open
+    /// (overlayfs), this descriptor does, and so keeps the lock on it.
     pub(in crate::segment) file: Descriptor,
 }
 
 static MAPPINGS: List<Mapping> = List::new();
-/// How many mappings may be orphans: never less than there are.
+/// How many mappings may be orphans. The number is never too low.
 pub(super) static ORPHANS: AtomicUsize = AtomicUsize::new(0);
-/// A record that was free. A hint.
+/// A record that was free recently. It is only a hint.
 static FREED: AtomicPtr<Mapping> = AtomicPtr::new(ptr::null_mut());
 
-// SAFETY: all fields but `body` are atomics or written before publication; that one is written only
-// by who brought the state to BUSY by CAS, and read by those for whom it is LIVE, or who have a
-// registration in it (then it is not taken down).
+// SAFETY: all fields but `body` are atomics, or are written before publication. `body` is written
+// only by the thread that brought the state to BUSY by CAS. It is read only while it is LIVE, or by
+// a thread with a registration in it, which keeps it from being taken down.
 unsafe impl Sync for Mapping {}
 // SAFETY: as above; nothing in it belongs to one thread.
 unsafe impl Send for Mapping {}
@@ -73,23 +77,24 @@ pub(super) fn mappings() -> impl Iterator<Item = &'static Mapping> {
 }
 
 impl Mapping {
-    /// Maps the file, whose header was judged, and which has the lock that says "in use", and makes
-    /// it known to this process.
+    /// Maps the file, and makes the mapping known to this process. The caller has checked the
+    /// header, and the file has the lock that says "in use".
     pub(in crate::segment) fn new(file: File, layout: Layout) -> Result<&'static Self> {
         ensure_page()?;
         sweep();
         let (device, inode) = naming::inode(&file)?;
-        // Through this very open file: the mapping keeps it, and with it the lock.
+        // Map through this very open file: the mapping keeps it open, and with it the lock.
         let map = memmap2::MmapOptions::new()
             .len(layout.total)
             .map_raw(&file)
             .map_err(|e| Error::io("map the segment", None, e))?;
         let file = Descriptor::new(file)?;
         let base = map.as_mut_ptr();
-        // SAFETY: the file has `total` bytes; the words and the table lie within them, aligned, and
+        // SAFETY: the file has `total` bytes. The words and the table lie within them, aligned, and
         // consist of atomics and unused integers, so any bytes there are valid. The references live
-        // as long as the mapping: they are handed out only while it is LIVE or pinned. A file that
-        // is truncated by somebody with the right to do it raises SIGBUS (documented).
+        // as long as the mapping: they are given out only while it is LIVE, or to a thread with a
+        // registration. A file that is truncated by somebody with the right to do it raises SIGBUS
+        // (documented).
         let table = unsafe {
             Table {
                 membership: &*base.add(header::MEMBERSHIP).cast::<AtomicU32>(),
@@ -99,21 +104,21 @@ impl Mapping {
             }
         };
         let mapping = Self::take_free_record();
-        // SAFETY: the record is BUSY by our CAS or our making: nobody else looks at its body.
+        // SAFETY: the record is BUSY by our CAS, or is new: no other thread reads its body.
         unsafe { *mapping.body.get() = Some(Body { map, layout, table, file }) };
         mapping.start.store(base as usize, Relaxed);
         mapping.length.store(layout.total, Relaxed);
         mapping.device.store(device, Relaxed);
         mapping.inode.store(inode, Relaxed);
         let version = (mapping.state.load(Relaxed) >> 2) + 1;
-        // ORDERING: Release; pairs with the Acquire in `covers` and in `state`: all of the above is
-        // seen with LIVE.
+        // ORDERING: Release; pairs with the Acquire in `covers` and in `state`: a thread that sees
+        // LIVE sees all of the above.
         mapping.state.store(version << 2 | LIVE, Release);
         Ok(mapping)
     }
 
     fn take_free_record() -> &'static Self {
-        // SAFETY: null, or a record, and those are never freed.
+        // SAFETY: null, or a record. Records are never freed.
         let freed = unsafe { FREED.swap(ptr::null_mut(), AcqRel).as_ref() };
         let mut free = freed.into_iter().chain(mappings());
         free.find(|mapping| mapping.change_state(FREE, BUSY)).unwrap_or_else(|| {
@@ -136,10 +141,10 @@ impl Mapping {
 
     /// What [`is_still`](Self::is_still) compares.
     pub(super) fn state_and_version(&self) -> u64 {
-        self.state.load(Relaxed) // ORDERING: the caller borrows a primitive in it, so it does not change.
+        self.state.load(Relaxed) // ORDERING: Relaxed; the caller borrows a primitive in it, so it does not change.
     }
 
-    /// Whether it is LIVE, and what it was when its state was that.
+    /// Whether the mapping is LIVE, and has not changed since its state was `state`.
     #[inline(always)]
     pub(super) fn is_still(&self, state: u64) -> bool {
         // ORDERING: Relaxed; see `abandon`.
@@ -148,8 +153,8 @@ impl Mapping {
 
     pub(super) fn change_state(&self, from: u64, to: u64) -> bool {
         let seen = self.state.load(Relaxed);
-        // ORDERING: AcqRel: who enters BUSY sees all that was done with the record, who leaves it
-        // shows it.
+        // ORDERING: AcqRel. A thread that enters BUSY sees all that was done with the record
+        // before. A thread that leaves BUSY publishes what it has done.
         seen & 3 == from && self.state.compare_exchange(seen, seen & !3 | to, AcqRel, Relaxed).is_ok()
     }
 
@@ -159,17 +164,18 @@ impl Mapping {
     /// The mapping is LIVE until the result is dropped, or the calling thread has a registration in
     /// it.
     pub(in crate::segment) unsafe fn body(&self) -> &Body {
-        // SAFETY: not BUSY for as long, so nobody writes it; it was filled before LIVE.
+        // SAFETY: nobody writes it meanwhile, since the mapping is LIVE, or is kept by the
+        // registration. It was filled before LIVE.
         unsafe { (*self.body.get()).as_ref() }.expect("a mapping in use has a body")
     }
 
     /// Device and inode of its file.
     pub(in crate::segment) fn inode(&self) -> (u64, u64) {
-        (self.device.load(Relaxed), self.inode.load(Relaxed)) // ORDERING: written before LIVE, which the caller has seen.
+        (self.device.load(Relaxed), self.inode.load(Relaxed)) // ORDERING: Relaxed; written before LIVE, which the caller has seen.
     }
 
-    /// Whether a LIVE mapping contains this address. Consistent even while the record is being
-    /// reused.
+    /// Whether this mapping is LIVE and contains the address. The answer is consistent even while
+    /// the record is being reused.
     pub(super) fn covers(&self, address: usize) -> bool {
         let before = self.state.load(Acquire);
         let start = self.start.load(Relaxed);
@@ -178,9 +184,9 @@ impl Mapping {
         before & 3 == LIVE && address.wrapping_sub(start) < length && self.state.load(Relaxed) == before
     }
 
-    /// Whether it is, or was last, of the same segment as `other`. The state does not matter to
-    /// those who look for a registration of their own: where they have one the mapping is not taken
-    /// down, even while somebody looks whether it can be.
+    /// Whether this is, or was last, a mapping of the same segment as `other`. A thread that
+    /// searches for its own registration need not check the state. Its registration keeps the
+    /// mapping, even while another thread checks whether the mapping can go.
     pub(super) fn is_same_segment(&self, other: &Self) -> bool {
         self.device.load(Relaxed) == other.device.load(Relaxed) && self.inode.load(Relaxed) == other.inode.load(Relaxed)
     }
@@ -189,7 +195,7 @@ impl Mapping {
         self.registrations.iter()
     }
 
-    /// Takes down an orphan that nobody is linked in.
+    /// Takes down the mapping, if it is an orphan that no thread is linked in.
     pub(super) fn take_down_if_unused(&self, process: u64) {
         if !self.change_state(ORPHAN, BUSY) {
             return;
@@ -206,20 +212,20 @@ impl Mapping {
         // SAFETY: BUSY by our CAS, and no thread of this process has a lifeline linked here.
         unsafe { *self.body.get() = None };
         self.change_state(BUSY, FREE);
-        ORPHANS.fetch_sub(1, Relaxed); // ORDERING: while it is too high somebody looks for nothing.
+        ORPHANS.fetch_sub(1, Relaxed); // ORDERING: Relaxed; while it is too high, a thread may search in vain.
         FREED.store(ptr::from_ref(self).cast_mut(), Release);
     }
 
-    /// The participant that the thread is through this very mapping.
+    /// The registration of this thread through this very mapping.
     pub(super) fn registration_of(&self, thread: u64) -> Option<&'static Registration> {
         self.registrations().find(|registration| registration.tenant.thread.load(Acquire) == thread)
     }
 }
 
-/// Gives back the orphans that nobody is linked in.
+/// Takes down the orphans that no thread is linked in.
 pub(super) fn sweep() {
-    // ORDERING: Relaxed; who has seen the epoch of an orphan's end has seen its count. Another
-    // finds it later.
+    // ORDERING: Relaxed; a thread that has seen the sequence of an orphan's end has seen its count.
+    // Another thread finds the orphan later.
     if ORPHANS.load(Relaxed) == 0 {
         return;
     }

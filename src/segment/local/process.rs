@@ -1,10 +1,13 @@
-//! Which process is this, and is what its threads have noted of segments still good?
+//! Which process is this, and are the thread-local caches still valid?
 //!
-//! The child is another participant. Two numbers live in a page that the kernel wipes in a child
-//! (`MADV_WIPEONFORK`, raw clone included): the *epoch*, by which caches are judged, and the
-//! *process number*, which each guard remembers. In a child both are 0: no cache entry fits, no
-//! guard of the parent's releases anything. A `vfork` child shares all memory with its parent and
-//! must only exec.
+//! A forked child is another participant than its parent. Two numbers lie in a page that the kernel
+//! fills with zeros in a child (`MADV_WIPEONFORK`, after a raw clone too).
+//!
+//! - The *sequence* changes with each segment that is dropped. A cache of another sequence is void.
+//! - The *process number* is remembered by each guard.
+//!
+//! In a child both numbers are 0. So no cache entry fits, and no guard of the parent's releases
+//! anything. A `vfork` child shares all memory with its parent and must only exec.
 
 #![allow(clippy::disallowed_types)] // process-local bookkeeping, never in shared memory, never in an algorithm
 
@@ -17,16 +20,17 @@ use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 #[derive(Debug)]
 #[repr(align(64))]
 pub(super) struct Page {
-    pub(super) epoch: AtomicU64,
+    pub(super) sequence: AtomicU64,
     pub(super) process: AtomicU64,
 }
 
-/// The largest page that this processor's kernels use: what surrounds the two numbers on both
-/// sides, so that nothing else is in their page.
+/// The size of the largest page that kernels for this processor use. So many bytes surround the two
+/// numbers on both sides, and nothing else lies in their page.
 const LARGEST_PAGE: usize = if cfg!(any(target_arch = "x86_64", target_arch = "x86")) { 4 << 10 } else { 64 << 10 };
 
-/// The page, within the program's zeroed memory (`.bss`), which is anonymous there: at a place that
-/// is known when the program is linked, since a pointer to it would be read twice at every lock.
+/// The page of the two numbers, within the program's zeroed memory (`.bss`), which is anonymous.
+/// Its address is known when the program is linked: every lock would have to read a pointer to it
+/// twice.
 #[repr(C)]
 struct Wiped {
     _before: [u8; LARGEST_PAGE],
@@ -36,17 +40,17 @@ struct Wiped {
 
 static WIPED: Wiped = Wiped {
     _before: [0; LARGEST_PAGE],
-    page: Page { epoch: AtomicU64::new(0), process: AtomicU64::new(0) },
+    page: Page { sequence: AtomicU64::new(0), process: AtomicU64::new(0) },
     _after: [0; LARGEST_PAGE],
 };
-/// Whether the kernel wipes it by now.
+/// Whether the kernel has been asked to wipe the page.
 static IS_WIPED: AtomicBool = AtomicBool::new(false);
-/// Source of epochs, process numbers and thread numbers: never the same twice, in a process and all
-/// its descendants.
+/// The source of sequences, process numbers and thread numbers. No number occurs twice in a process
+/// and all its descendants.
 static NUMBER: AtomicU64 = AtomicU64::new(1);
 
 pub(super) fn new_number() -> u64 {
-    NUMBER.fetch_add(1, Relaxed) // ORDERING: uniqueness is all that is asked. 2^64 do not wrap.
+    NUMBER.fetch_add(1, Relaxed) // ORDERING: Relaxed; only uniqueness matters. 2^64 numbers do not wrap.
 }
 
 #[inline(always)]
@@ -63,11 +67,12 @@ pub(super) fn wiped_memory() -> (*mut libc::c_void, usize) {
 }
 
 pub(super) fn ensure_page() -> Result<&'static Page> {
-    // ORDERING: Acquire; pairs with the Release below: who sees it set may write numbers there.
+    // ORDERING: Acquire; pairs with the Release below: a thread that sees it set may write numbers
+    // there.
     if !IS_WIPED.load(Acquire) {
         let (start, size) = wiped_memory();
-        // SAFETY: this page lies within WIPED, and holds nothing but the two numbers, which are 0
-        // as long as nobody has got past this. Whoever does it once more changes nothing.
+        // SAFETY: this page lies within WIPED. It contains only the two numbers, which are 0 until
+        // a thread has passed this point. To repeat the call changes nothing.
         if size > LARGEST_PAGE || unsafe { libc::madvise(start, size, libc::MADV_WIPEONFORK) } != 0 {
             let error = std::io::Error::last_os_error();
             return Err(Error::Unsupported(format!(
@@ -78,15 +83,16 @@ pub(super) fn ensure_page() -> Result<&'static Page> {
     }
     let page = page();
     if page.process.load(Acquire) == 0 {
-        // First use, or the first in a forked child, which has one thread.
-        let _ = page.epoch.compare_exchange(0, new_number(), AcqRel, Relaxed);
+        // The first use in this process, or in a forked child, which has one thread.
+        let _ = page.sequence.compare_exchange(0, new_number(), AcqRel, Relaxed);
         let _ = page.process.compare_exchange(0, new_number(), AcqRel, Relaxed);
     }
     Ok(page)
 }
 
-/// The number of this process: 0 in a forked child at first, then another than its parent's.
+/// The number of this process. It is 0 in a forked child at first, and later another than its
+/// parent's.
 #[inline(always)]
 pub(crate) fn process_number() -> u64 {
-    page().process.load(Relaxed) // ORDERING: it changes only by a fork.
+    page().process.load(Relaxed) // ORDERING: Relaxed; only a fork changes it.
 }

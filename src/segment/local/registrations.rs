@@ -1,8 +1,8 @@
-//! Which threads have lifelines where: the records that stay when their thread has ended, and are
-//! used anew.
+//! Which threads have lifelines where? The records stay when their thread has ended, and are
+//! reused.
 //!
-//! A record is a thread's as long as its [`Tenant`] says so. Records are leaked, and found in lists
-//! that only grow.
+//! A record belongs to a thread as long as its [`Tenant`] says so. Records are leaked, and found in
+//! lists that only grow.
 
 #![allow(clippy::disallowed_types)] // process-local bookkeeping, never in shared memory, never in an algorithm
 
@@ -17,30 +17,30 @@ use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 /// The thread that a record belongs to.
 #[derive(Debug)]
 pub(super) struct Tenant {
-    /// The thread's number; 0 when unused.
+    /// The thread's number; 0 if the record is unused.
     pub(super) thread: AtomicU64,
     pub(super) process: AtomicU64,
     system_thread: AtomicU32,
 }
 
-/// In `Tenant::thread`: being filled in. Nobody's number.
+/// In `Tenant::thread`: the record is being filled in. No thread has this number.
 pub(super) const TAKEN: u64 = u64::MAX;
 
 impl Tenant {
-    /// Of a new record, which its maker is filling in.
+    /// For a new record, which its maker is filling in.
     const fn taken() -> Self {
         Self { thread: AtomicU64::new(TAKEN), process: AtomicU64::new(0), system_thread: AtomicU32::new(0) }
     }
 
-    /// Takes the record for a thread of this process, if it is unused, or if its thread has ended
-    /// (fork's leftovers have, for this process).
+    /// Takes the record for a thread of this process, if the record is unused or its thread has
+    /// ended. After a fork, the parent's threads have ended for the child.
     fn take_over(&self, process: u64) -> bool {
         let thread = self.thread.load(Acquire);
         let over = thread == 0
             || self.process.load(Relaxed) != process
             || linux::thread_has_ended(self.system_thread.load(Relaxed));
-        // By CAS, so that two threads that find it do not both take it; and one that is being
-        // filled in is not over.
+        // By CAS, so that only one of two threads that find it takes it. A record that is being
+        // filled in cannot be taken.
         thread != TAKEN && over && self.thread.compare_exchange(thread, TAKEN, AcqRel, Relaxed).is_ok()
     }
 
@@ -49,24 +49,23 @@ impl Tenant {
         self.thread.load(Acquire) == 0 || self.process.load(Relaxed) == process
     }
 
-    /// Names the thread, which has taken the record over.
+    /// Names the thread that has taken the record over.
     fn settle(&self, thread: u64, process: u64, system_thread: u32) {
         self.process.store(process, Relaxed);
         self.system_thread.store(system_thread, Relaxed);
-        self.thread.store(thread, Release); // ORDERING: publishes what else the record says.
+        self.thread.store(thread, Release); // ORDERING: Release; publishes the rest of the record.
     }
 
     /// Gives the record back.
     pub(super) fn vacate(&self) {
-        self.thread.store(0, Release); // ORDERING: whoever takes it over finds the thread done with it.
+        self.thread.store(0, Release); // ORDERING: Release; the next tenant finds this thread done with it.
     }
 
-    /// Whether it is a thread of this process that may still run.
+    /// Whether the tenant is a thread of this process that may still run.
     pub(super) fn is_there(&self, process: u64) -> bool {
-        // A thread of the process that we were forked from is linked in that one's mapping, not in
-        // ours.
+        // A thread of the parent process is linked in the parent's mapping, not in ours.
         let ours = self.thread.load(Acquire) != 0 && self.process.load(Relaxed) == process;
-        // A robust list is walked before the id is given back.
+        // The kernel walks a robust list before it gives the thread id back.
         ours && !linux::thread_has_ended(self.system_thread.load(Relaxed))
     }
 }
@@ -78,15 +77,15 @@ pub(super) struct Registration {
     pub(super) id: AtomicU32,
     /// `ThreadInfo::process` of its process in this segment.
     pub(super) leader: AtomicU32,
-    /// Of the thread's lifeline, and of its process's.
+    /// Where the lifelines of the thread and of its process are linked.
     pub(super) places: [Place; 2],
-    /// Not 0 from when the thread begins to leave the segment until the registration is used anew.
-    /// A signal handler in the middle of that must not leave, too: the mapping would go.
+    /// Not 0 from when the thread begins to leave the segment until the registration is reused. A
+    /// signal handler that interrupts the leaving must not leave, too: the mapping would go.
     leaving: AtomicU32,
 }
 
 impl Registration {
-    /// A registration in the list, which is the caller's to fill in.
+    /// A registration in the list, for the caller to fill in.
     pub(super) fn take_in(list: &List<Self>, process: u64) -> &'static Self {
         let free = list.iter().find(|registration| registration.tenant.take_over(process));
         free.inspect(|registration| registration.clear()).unwrap_or_else(|| {
@@ -101,26 +100,26 @@ impl Registration {
         })
     }
 
-    /// Forgets what the thread that had it left in it.
+    /// Clears what the former thread left in it.
     fn clear(&self) {
         self.places.iter().for_each(Place::clear);
         self.leaving.store(0, Relaxed);
     }
 
-    /// Runs `leave`, unless it is running already in this thread, which has the registration.
+    /// Runs `leave`, unless this thread, which has the registration, is running it already.
     pub(super) fn leave_once<E>(&self, leave: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
         if self.leaving.swap(1, Relaxed) != 0 {
             return Ok(());
         }
         let result = leave();
         match result {
-            Ok(()) => self.tenant.vacate(), // from here on the mapping may go, and the registration be another's
+            Ok(()) => self.tenant.vacate(), // from now on the mapping may go, and another thread may take this
             Err(_) => self.leaving.store(0, Relaxed),
         }
         result
     }
 
-    /// Says whose it is, after its lifelines were linked.
+    /// Names the thread, after its lifelines were linked.
     pub(super) fn settle(&self, thread: u64, process: u64, id: Id, leader: u32, me: &Myself) {
         self.id.store(id.word(), Relaxed);
         self.leader.store(leader, Relaxed);
@@ -140,7 +139,7 @@ pub(super) struct Thread {
 static THREADS: List<Thread> = List::new();
 
 impl Thread {
-    /// Anchors for the calling thread, which has none in this list, its own.
+    /// Anchors for the calling thread, which has none in its robust list `list`.
     pub(super) fn new_anchors(thread: u64, process: u64, me: &Myself, list: NonNull<Head>) -> &'static Anchors {
         let is_usable = |record: &&Self| {
             // The anchors of a parent's thread may be in the list of the child's thread, where they
@@ -152,8 +151,8 @@ impl Thread {
             let new = Self { tenant: Tenant::taken(), anchors: Anchors::new(), pages: AtomicPtr::default() };
             THREADS.push(new)
         });
-        // SAFETY: the caller's own list. The record is this thread's: its former one has ended, or
-        // was another process's.
+        // SAFETY: the list is the caller's own. The record is this thread's: its former tenant has
+        // ended, or was in another process.
         unsafe { record.anchors.moor(list) };
         record.tenant.settle(thread, process, me.thread_id);
         &record.anchors
@@ -171,7 +170,7 @@ impl Thread {
         Some(anchors)
     }
 
-    /// The pages of the calling thread, which has this number, if it has a record.
+    /// The table of pages of the calling thread, which has this number, if it has a record.
     pub(super) fn pages_of(thread: u64) -> Option<&'static Pages> {
         let all = || THREADS.iter();
         let record = all().find(|record| record.tenant.thread.load(Acquire) == thread)?;
@@ -179,7 +178,7 @@ impl Thread {
         let kept = unsafe { record.pages.load(Acquire).as_ref() };
         Some(kept.unwrap_or_else(|| {
             let new = Box::leak(Box::new(Pages::new()));
-            // Should a signal handler have been quicker, its table is lost.
+            // If a signal handler was quicker, its table is lost.
             record.pages.store(new, Release);
             new
         }))

@@ -1,5 +1,5 @@
-//! Races between threads of one process over its notes, each a fault that was there once. Seen from
-//! outside they are a few nanoseconds wide: so the parts are called here.
+//! Races between threads of one process, each a fault that was there once. Seen from outside they
+//! are a few nanoseconds wide, so the parts are called here.
 
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // a fork, a signal, a protected page
 
@@ -15,12 +15,12 @@ use crate::segment::Segment;
 use core::ptr;
 use std::sync::atomic::Ordering::SeqCst;
 
-/// Two threads that registered at once wrote to one registration: one by overtaking the other
-/// between its look and its store, later by taking a registration that was just being filled in for
-/// one whose process was gone.
+/// Two threads that registered at once wrote to one registration. At first, one overtook the other
+/// between its check and its store. Later, one took a registration that was just being filled in
+/// for one whose process had ended.
 #[test]
 #[cfg_attr(miri, ignore = "Miri has no memfd")]
-fn two_who_register_at_once_get_a_registration_each() {
+fn two_threads_that_register_at_once_get_a_registration_each() {
     const ROUNDS: u64 = 1_000_000;
     let segment = Segment::<AtomicU64>::anonymous(|_| {}).expect("a segment");
     let mapping = segment.mapping;
@@ -34,7 +34,7 @@ fn two_who_register_at_once_get_a_registration_each() {
             let registration =
                 mapping.registration_of(thread).filter(|registration| registration.id.load(SeqCst) == id.word());
             let registration = registration.unwrap_or_else(|| panic!("a registration was lost in round {round}"));
-            // Back to what a new one is, which knows of no process yet.
+            // Back to a new one, which knows of no process yet.
             registration.tenant.thread.store(TAKEN, SeqCst);
             registration.tenant.process.store(0, SeqCst);
             registration.tenant.thread.store(0, SeqCst);
@@ -46,12 +46,12 @@ fn two_who_register_at_once_get_a_registration_each() {
     });
 }
 
-/// A thread's record is never freed, so threads that come and go must not each make one.
+/// A thread's record is never freed, so threads that come and go must not make one each.
 #[test]
 #[cfg_attr(miri, ignore = "Miri has no robust list")]
-fn the_anchors_of_threads_that_have_ended_are_used_again() {
+fn the_anchors_of_threads_that_have_ended_are_reused() {
     let segment = Segment::<AtomicU64>::anonymous(|_| {}).expect("a segment");
-    // In a process of its own: other tests have threads, too.
+    // In a process of its own, because other tests have threads, too.
     // SAFETY: the child does what is below, and ends without returning.
     let pid = unsafe { libc::fork() };
     if pid == 0 {
@@ -97,18 +97,18 @@ static STATE_AT_FAULT: AtomicU64 = AtomicU64::new(u64::MAX);
 
 fn protect(protection: i32) {
     let (start, size) = wiped_memory();
-    // SAFETY: the whole of a page that holds nothing but the two numbers.
+    // SAFETY: the whole of a page that contains only the two numbers.
     assert_eq!(unsafe { libc::mprotect(start, size, protection) }, 0);
 }
 
 extern "C" fn on_fault(_signal: i32) {
     // SAFETY: records are leaked.
     STATE_AT_FAULT.store(unsafe { &*DROPPED.load(SeqCst) }.state(), SeqCst);
-    protect(libc::PROT_READ | libc::PROT_WRITE); // and the store is done again
+    protect(libc::PROT_READ | libc::PROT_WRITE); // the store is then repeated
 }
 
-/// Whoever sees an orphan may take it down, and map another segment in its place: caches must be
-/// void by then. The change of the epoch is stopped by a fault, and the state looked at.
+/// A thread that sees an orphan may take it down, and map another segment in its place. Caches must
+/// be void by then. A fault stops the change of the sequence, and its handler reads the state.
 #[test]
 #[cfg_attr(miri, ignore = "Miri has no fork")]
 fn caches_are_void_before_a_mapping_can_be_replaced() {
@@ -128,14 +128,18 @@ fn caches_are_void_before_a_mapping_can_be_replaced() {
     // SAFETY: a child of ours.
     assert_eq!(unsafe { libc::waitpid(pid, &mut status, 0) }, pid);
     assert!(libc::WIFEXITED(status));
-    assert_eq!(libc::WEXITSTATUS(status) as u64, BUSY, "an orphan already, or no change of the epoch at all");
+    assert_eq!(
+        libc::WEXITSTATUS(status) as u64,
+        BUSY,
+        "it is an orphan already, or the sequence does not change at all"
+    );
 }
 
 static LEFT: AtomicPtr<Mapping> = AtomicPtr::new(ptr::null_mut());
 static OTHER: AtomicPtr<Segment<AtomicU64>> = AtomicPtr::new(ptr::null_mut());
 
 fn protect_left(protection: i32) {
-    // SAFETY: records are leaked; the whole of the mapping that one is of.
+    // SAFETY: records are leaked. The range is the whole mapping of this one.
     let result = unsafe {
         let mapping = &*LEFT.load(SeqCst);
         let (start, length) = (mapping.start.load(SeqCst), mapping.length.load(SeqCst));
@@ -147,20 +151,20 @@ fn protect_left(protection: i32) {
 extern "C" fn on_fault_of_the_leaver(_signal: i32) {
     let other = OTHER.swap(ptr::null_mut(), SeqCst);
     if other.is_null() {
-        // SAFETY: ends the process. It was mapped no more.
+        // SAFETY: ends the process. The memory was no longer mapped.
         unsafe { libc::_exit(1) };
     }
     protect_left(libc::PROT_READ | libc::PROT_WRITE);
-    // SAFETY: from a box that was leaked. The thread leaves all orphans now, too, and what is
-    // unused goes.
+    // SAFETY: it comes from a box that was leaked. The thread now leaves all orphans, too, and
+    // unused ones are taken down.
     drop(unsafe { Box::from_raw(other) });
 }
 
-/// A signal handler in the middle of a detachment must not finish it: the thread has still to write
-/// there.
+/// A signal handler that interrupts a detachment must not complete it: the thread has still to
+/// write to the mapping.
 #[test]
 #[cfg_attr(miri, ignore = "Miri has no fork")]
-fn a_signal_handler_does_not_take_away_what_the_thread_is_just_leaving() {
+fn a_signal_handler_does_not_unmap_what_the_thread_is_just_leaving() {
     // SAFETY: the child does what is below, and ends without returning.
     let pid = unsafe { libc::fork() };
     if pid == 0 {
@@ -169,8 +173,7 @@ fn a_signal_handler_does_not_take_away_what_the_thread_is_just_leaving() {
         left.attach().expect("in");
         LEFT.store(ptr::from_ref(left.mapping).cast_mut(), SeqCst);
         OTHER.store(Box::into_raw(Box::new(new())), SeqCst);
-        // SAFETY: the handler runs in the middle of no allocation: the fault is where the slot is
-        // written to.
+        // SAFETY: the handler interrupts no allocation: the fault is at the write to the slot.
         unsafe { libc::signal(libc::SIGSEGV, on_fault_of_the_leaver as *const () as usize) };
         protect_left(libc::PROT_READ);
         drop(left);
@@ -184,5 +187,5 @@ fn a_signal_handler_does_not_take_away_what_the_thread_is_just_leaving() {
     // SAFETY: a child of ours.
     assert_eq!(unsafe { libc::waitpid(pid, &mut status, 0) }, pid);
     assert!(libc::WIFEXITED(status));
-    assert_eq!(libc::WEXITSTATUS(status), 0, "1: written to where nothing was mapped any more");
+    assert_eq!(libc::WEXITSTATUS(status), 0, "1: the thread wrote to memory that was no longer mapped");
 }

@@ -1,4 +1,4 @@
-//! Who is the calling thread in the segment that contains an address?
+//! Which participant is the calling thread in the segment that contains an address?
 
 #![allow(clippy::disallowed_types)] // process-local bookkeeping, never in shared memory, never in an algorithm
 
@@ -16,53 +16,53 @@ use core::ptr;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 use core::sync::atomic::compiler_fence;
 
-/// One address range, and who the thread is there.
+/// One address range, and which participant the thread is there.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) start: Cell<usize>,
     pub(super) length: Cell<usize>,
     pub(super) id: Cell<Id>,
-    /// [`NO_TABLE`], or the mapping's. (A pointer, because Rust 1.85 takes no such reference in a
-    /// constant.)
+    /// [`NO_TABLE`], or the mapping's table. A pointer, because Rust 1.85 accepts no such reference
+    /// in a constant.
     pub(super) table: Cell<*const Table<'static, Linux>>,
     pub(super) mapping: Cell<Option<&'static Mapping>>,
-    /// Of the mapping.
+    /// The mapping's state and version.
     pub(super) state: Cell<u64>,
 }
 
-/// Of an entry of no length.
+/// For an entry without a length.
 static NO_WORD: AtomicU32 = AtomicU32::new(0);
 static NO_TABLE: Table<'static, Linux> = Table { membership: &NO_WORD, cursor: &NO_WORD, stamp: &NO_WORD, slots: &[] };
 
-/// The calling thread's cache. Without a destructor, so that it can be used in those of other
-/// thread-locals.
+/// The calling thread's cache and counts. There is no destructor, so that the destructors of other
+/// thread-locals can use it.
 #[derive(Debug)]
 pub(super) struct Local {
-    pub(super) epoch: Cell<u64>,
+    pub(super) sequence: Cell<u64>,
     pub(super) process: Cell<u64>,
     /// This thread's number.
     pub(super) thread: Cell<u64>,
-    /// Holds of this thread whose guards have not been dropped, but for read holds: see
+    /// Holds of this thread whose guards have not been dropped, without read holds: see
     /// [`holds`](super::holds).
     pub(super) holds: Cell<usize>,
     /// Read holds of a [`RwLock`](crate::RwLock) that this thread has begun to take, and whose
     /// guards have not been dropped.
     pub(super) reads: Cell<usize>,
-    /// By how much the thread's homes have moved: see [`rwlock`](crate::raw::rwlock#homes).
+    /// How far the thread's homes have moved: see [`rwlock`](crate::raw::rwlock#homes).
     pub(super) shift: Cell<usize>,
-    /// Holds of a [`Lock`](crate::Lock) that this thread has taken and has not given back.
+    /// Holds of a [`Lock`](crate::Lock) that this thread has taken and not released.
     pub(super) locks: Cell<usize>,
-    /// The thread is at its end, and has said what it leaves.
+    /// The thread is ending, and has declared what it leaves behind.
     pub(super) is_ending: Cell<bool>,
-    /// Where its lifelines are, once it has any.
+    /// Where its lifelines are linked, once it has any.
     pub(super) anchors: Cell<Option<&'static Anchors>>,
     pub(super) entries: [Entry; ENTRIES],
     pub(super) next: Cell<usize>,
-    /// What it knows beyond the entries, once it uses more segments than those.
+    /// What the thread knows beyond the entries, once it uses more segments than those.
     pub(super) pages: Cell<Option<&'static Pages>>,
-    /// What is noted there under another stamp is not true any more.
-    pub(super) stamp: Cell<u64>,
-    /// Something is being noted in the entries or the pages.
+    /// What was noted in `pages` under another version is void.
+    pub(super) cache_version: Cell<u64>,
+    /// An entry, here or in `pages`, is being written.
     pub(super) is_noting: Cell<bool>,
 }
 const ENTRIES: usize = 4;
@@ -79,7 +79,7 @@ thread_local! {
             state: Cell::new(0),
         };
         Local {
-            epoch: Cell::new(u64::MAX), // no epoch: that of nobody's page is 0
+            sequence: Cell::new(u64::MAX), // no sequence: a wiped page has 0, any other a smaller number
             process: Cell::new(0),
             thread: Cell::new(0),
             holds: Cell::new(0),
@@ -91,22 +91,23 @@ thread_local! {
             entries: [EMPTY; ENTRIES],
             next: Cell::new(0),
             pages: Cell::new(None),
-            stamp: Cell::new(0),
+            cache_version: Cell::new(0),
             is_noting: Cell::new(false),
         }
     };
 }
 
-/// Who the calling thread is in the segment that contains `place`; registers it there if need be.
+/// Which participant the calling thread is in the segment that contains `place`. Registers the
+/// thread there if it does not take part yet.
 ///
-/// The result must not outlive the segment: it is used for one operation on a primitive that is
-/// borrowed from it.
+/// The result must not outlive the segment. The caller uses it for one operation on a primitive
+/// that it borrows from the segment.
 #[inline(always)]
 pub(crate) fn participant<T: ?Sized>(place: &T) -> Result<Participant<'_, Linux>> {
     let address = ptr::from_ref(place).cast::<u8>() as usize;
-    // SAFETY: a thread-local without a destructor is there as long as its thread; the pointer does
-    // not leave it. (A closure that did all the work would be too large to be inlined into the fast
-    // path.)
+    // SAFETY: a thread-local without a destructor lives as long as its thread, and the pointer does
+    // not leave the thread. (A closure that did all the work would be too large to be inlined into
+    // the fast path.)
     let local = unsafe { &*LOCAL.with(ptr::from_ref) };
     match local.cached(address) {
         Some(participant) => Ok(participant),
@@ -114,7 +115,8 @@ pub(crate) fn participant<T: ?Sized>(place: &T) -> Result<Participant<'_, Linux>
     }
 }
 
-/// Who the calling thread is in the segment that contains `place`, if it takes part there.
+/// Which participant the calling thread is in the segment that contains `place`, if it takes part
+/// there.
 pub(crate) fn known_as<T: ?Sized>(place: &T) -> Option<Id> {
     let address = ptr::from_ref(place).cast::<u8>() as usize;
     LOCAL.with(|local| match local.cached(address) {
@@ -123,8 +125,8 @@ pub(crate) fn known_as<T: ?Sized>(place: &T) -> Option<Id> {
     })
 }
 
-/// Whether two places are in one segment, be it through two mappings. The calling thread takes part
-/// in both.
+/// Whether two places are in one segment, perhaps through two mappings. Afterwards the calling
+/// thread takes part in both.
 pub(crate) fn are_in_one_segment<A, B>(one: &A, other: &B) -> Result<bool> {
     if ptr::eq(participant(one)?.table, participant(other)?.table) {
         return Ok(true);
@@ -137,8 +139,9 @@ pub(crate) fn are_in_one_segment<A, B>(one: &A, other: &B) -> Result<bool> {
 impl Local {
     #[inline(always)]
     fn cached(&self, address: usize) -> Option<Participant<'static, Linux>> {
-        // ORDERING: Relaxed; see `Mapping::abandon`. In a forked child it is 0, and no thread's.
-        if page().epoch.load(Relaxed) != self.epoch.get() {
+        // ORDERING: Relaxed; see `Mapping::abandon`. In a forked child it is 0, which no thread has
+        // noted.
+        if page().sequence.load(Relaxed) != self.sequence.get() {
             return None;
         }
         for entry in &self.entries {
@@ -146,19 +149,19 @@ impl Local {
             if address.wrapping_sub(start) < entry.length.get() {
                 // SAFETY: a static, or the table of a mapping that the caller borrows from.
                 let me = Participant { id: entry.id.get(), table: unsafe { &*entry.table.get() } };
-                // A signal handler may have put another segment in its place between the looks.
+                // A signal handler may have replaced the entry between the two reads.
                 compiler_fence(SeqCst);
                 return (entry.start.get() == start).then_some(me);
             }
         }
-        self.pages.get()?.find(address, self.stamp.get())
+        self.pages.get()?.find(address, self.cache_version.get())
     }
 
-    /// The mapping that contains the address, and who the thread is in its segment, if it takes
-    /// part.
+    /// The mapping that contains the address, and which participant the thread is in its segment,
+    /// if it takes part.
     fn look_up(&self, address: usize) -> Result<(&'static Mapping, Option<Id>)> {
         let page = ensure_page()?;
-        if page.epoch.load(Acquire) != self.epoch.get() || page.process.load(Relaxed) != self.process.get() {
+        if page.sequence.load(Acquire) != self.sequence.get() || page.process.load(Relaxed) != self.process.get() {
             self.refresh(page);
         }
         let mapping = mappings().find(|mapping| mapping.covers(address)).ok_or(Error::NotInSegment)?;
@@ -183,7 +186,7 @@ impl Local {
             table.leak(id);
         }
         let me = Participant { id, table };
-        // What a signal handler finds in the middle of this it does not note.
+        // A signal handler that interrupts the following notes nothing.
         if self.is_noting.replace(true) {
             return Ok(me);
         }
@@ -192,7 +195,7 @@ impl Local {
         if entry.length.get() != 0 || self.pages.get().is_some() {
             let pages = self.pages.get().or_else(|| Thread::pages_of(self.thread.get()));
             self.pages.set(pages);
-            pages.into_iter().for_each(|pages| pages.note(address, self.stamp.get(), mapping, me));
+            pages.into_iter().for_each(|pages| pages.note(address, self.cache_version.get(), mapping, me));
         }
         entry.length.set(0);
         compiler_fence(SeqCst);
@@ -207,9 +210,9 @@ impl Local {
         Ok(me)
     }
 
-    /// Forgets who the thread is where.
+    /// Makes the whole cache void.
     pub(super) fn forget(&self) {
         self.entries.iter().for_each(|entry| entry.length.set(0));
-        self.stamp.set(new_number());
+        self.cache_version.set(new_number());
     }
 }
