@@ -1,5 +1,5 @@
-//! The version of what lies in segments.
+//! Which version of the format lies in the segments of this crate?
 
-/// The format's version. It changes with every change of the header, the slots or the words of the
-/// primitives.
+/// The version of the format. It changes with every change of the header, the slots or the words of
+/// the primitives.
 pub const FORMAT: u32 = 3;

@@ -1,7 +1,6 @@
-//! Room for a segment: allocated before the segment is mapped, so that a full disk is an error and
-//! not a SIGBUS.
+//! Is there room for a segment? It is allocated before the segment is mapped, so that a full disk
+//! is an error and not a SIGBUS.
 
-use super::naming::metadata;
 use crate::error::{Error, Result};
 use rustix::fs::{FallocateFlags, SeekFrom};
 use rustix::io::Errno;
@@ -18,29 +17,29 @@ const BLOCK: u64 = 512;
 /// `f_type` of tmpfs and ramfs.
 const MEMORY: [u64; 2] = [0x0102_1994, 0x8584_58f6];
 
-/// Gives a new file that length, with all its room allocated.
+/// Gives a new file its length, with all its room allocated.
 pub(super) fn allocate(file: &File, total: usize, path: Option<&Path>) -> Result<()> {
     let needed = total as u64;
-    // Checked first: a process that exceeds this limit gets SIGXFSZ, which kills it unless it has a
-    // handler.
+    // Checked first: exceeding this limit raises SIGXFSZ, which kills a process without a handler
+    // for it.
     if let Some(limit) = getrlimit(Resource::Fsize).current.filter(|limit| *limit < needed) {
         return Err(Error::FileSizeLimit { limit, needed });
     }
     allocate_all(file, needed, path)
 }
 
-/// Allocates what an existing segment of `total` bytes lacks: a copy may have holes (`cp
-/// --sparse`).
+/// Allocates what is missing of an existing segment of `total` bytes: a copy may have holes
+/// (`cp --sparse`).
 pub(super) fn fill_holes(file: &File, total: usize) -> Result<()> {
-    let (length, about) = (total as u64, metadata(file)?);
-    let has_holes = if rustix::fs::fstatfs(file).is_ok_and(|system| is_memory(&system)) && about.blksize() == PAGE {
-        // The count of blocks is exact there. SEEK_HOLE is not: it takes allocated pages that were
-        // never written for holes.
-        about.blocks().saturating_mul(BLOCK) < length
+    let (length, metadata) = (total as u64, super::naming::metadata(file)?);
+    let has_holes = if rustix::fs::fstatfs(file).is_ok_and(|system| is_memory(&system)) && metadata.blksize() == PAGE {
+        // The count of blocks is exact in memory. SEEK_HOLE is not: it reports allocated pages that
+        // were never written as holes.
+        metadata.blocks().saturating_mul(BLOCK) < length
     } else {
-        // Elsewhere the count includes blocks without data, and blocks behind the end. SEEK_HOLE
-        // moves the file offset, by which a passed descriptor is known; so it is asked through a
-        // separate open file.
+        // Elsewhere the count includes blocks without data, and blocks after the end. SEEK_HOLE
+        // moves the file offset, by which a passed descriptor is known. So a separate open file is
+        // used for it.
         let hole = super::naming::reopen(file).ok().and_then(|again| rustix::fs::seek(again, SeekFrom::Hole(0)).ok());
         hole.is_none_or(|hole| hole < length)
     };
@@ -61,7 +60,7 @@ fn allocate_all(file: &File, needed: u64, path: Option<&Path>) -> Result<()> {
     in_steps(needed, step).map_err(|errno| match errno {
         Errno::NOSPC | Errno::DQUOT => Error::NoSpace { path: path.map(Into::into), needed },
         Errno::OPNOTSUPP | Errno::NOSYS => Error::Unsupported(format!(
-            "the file system{} cannot allocate room in advance (fallocate), without which a full disk would kill those who use the segment; use another, such as tmpfs, ext4, xfs, btrfs or f2fs",
+            "the file system{} cannot allocate room in advance (fallocate), and without that a full disk would kill the processes that use the segment; use another, such as tmpfs, ext4, xfs, btrfs or f2fs",
             path.map(|path| format!(" of {}", path.display())).unwrap_or_default()
         )),
         other => Error::io("allocate the segment", path, other),
@@ -69,7 +68,7 @@ fn allocate_all(file: &File, needed: u64, path: Option<&Path>) -> Result<()> {
 }
 
 /// Allocates all of it, in one step if no signal interrupts. tmpfs gives back what an interrupted
-/// step has allocated. So each signal halves the steps, and a signal every millisecond cannot keep
+/// step has allocated. So each signal halves the steps. Even a signal every millisecond cannot keep
 /// the allocation from completing.
 fn in_steps(total: u64, mut allocate: impl FnMut(u64, u64) -> rustix::io::Result<()>) -> rustix::io::Result<()> {
     let (mut at, mut step) = (0, total);
@@ -88,7 +87,7 @@ fn in_steps(total: u64, mut allocate: impl FnMut(u64, u64) -> rustix::io::Result
 mod tests {
     use super::*;
 
-    /// Allocations of more than `most` bytes are always interrupted, and leave nothing.
+    /// Allocations of more than `most` bytes are always interrupted, and allocate nothing.
     fn allocated(total: u64, most: u64) -> Vec<(u64, u64)> {
         let mut done = vec![];
         let answer = in_steps(total, |at, length| {
@@ -116,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn another_refusal_ends_an_allocation() {
+    fn any_other_error_ends_an_allocation() {
         let mut calls = 0;
         let answer = in_steps(1 << 20, |_, _| {
             calls += 1;

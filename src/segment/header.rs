@@ -1,4 +1,4 @@
-//! The first bytes of a segment, and where everything else is.
+//! What do the first bytes of a segment say, and where is everything else?
 //!
 //! | offset | bytes | field                                                            |
 //! |--------|-------|------------------------------------------------------------------|
@@ -22,15 +22,15 @@
 //! | 208    | 48    | name of the room's element type, likewise                        |
 //! | 256    | 4     | membership word                                                  |
 //! | 384    | 4     | cursor                                                           |
-//! | 448    | 4     | stamp of the last slow look                                      |
+//! | 448    | 4     | time of the last reaping                                          |
 //! | 512    | 128 n | participant table                                                |
 //! | …      |       | root value, at a multiple of 128 and of its alignment            |
 //! | …      |       | room, at a multiple of its elements' alignment and of 128        |
 //!
-//! All numbers are little-endian. Only the origin and the mark `REVIVING` are ever changed after
-//! publication, by an opener that finds that nobody has the segment mapped: it frees the table, and
-//! writes the origin anew. What the origin is good for, and what it is not good for, is told in
-//! [`naming`](super::naming).
+//! All numbers are little-endian. After publication only the origin and the mark `REVIVING` ever
+//! change. They are changed by an opener that finds that no process has the segment mapped. It
+//! frees the table, and writes the origin anew. [`naming`](super::naming) says what the origin is
+//! good for, and what it is not good for.
 
 use super::definition::Fingerprint;
 use super::shareable::Shareable;
@@ -43,9 +43,9 @@ use std::time::{Duration, SystemTime};
 pub(super) mod contents;
 
 const MAGIC: [u8; 8] = *b"outlive\0";
-/// Bytes that are written when a segment is made.
+/// The bytes of the header, which are written when a segment is made.
 pub(super) const LENGTH: usize = NAMES[1] + LONGEST_NAME;
-/// So many of them must be there for the others to be judged.
+/// A file must have at least so many bytes for its header to be judged.
 pub(super) const LEAST: usize = BOOT;
 const ROOT: usize = 16;
 const ROOM: usize = ROOT + Fingerprint::LENGTH + 8;
@@ -60,11 +60,11 @@ pub(super) const INODE: usize = DEVICE + 8;
 pub(super) const MARK: usize = INODE + 8;
 /// Where the names of root type and room type are.
 const NAMES: [usize; 2] = [(MARK + 4).next_multiple_of(32), (MARK + 4).next_multiple_of(32) + LONGEST_NAME];
-/// The bytes of a name that is longer are cut off.
+/// The most bytes of a name. Further bytes are cut off.
 const LONGEST_NAME: usize = 48;
 /// At [`MARK`]: an opener has begun to free the table, and has not finished.
 pub(super) const REVIVING: u32 = 0x7276_6976;
-/// From here on a cache line each, or more.
+/// From here on each item has a cache line of its own, or more.
 pub(super) const MEMBERSHIP: usize = LENGTH.next_multiple_of(SLOT);
 pub(super) const CURSOR: usize = MEMBERSHIP + SLOT;
 pub(super) const STAMP: usize = CURSOR + SLOT / 2;
@@ -83,9 +83,9 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// `None` if it does not fit into the address space, there are no or too many participants, or
-    /// the room has elements without a size: there could be 2^64 of those, and a loop over them
-    /// would not end.
+    /// `None` if the segment does not fit into the address space, or there are no or too many
+    /// participants. Also `None` if the room has elements without a size. There could be 2^64 of
+    /// those, and a loop over them would not end.
     pub(super) fn for_types<T: Shareable, R: Shareable>(participants: usize, room_length: usize) -> Option<Self> {
         const { assert!(align_of::<T>() <= PAGE && align_of::<R>() <= PAGE, "alignment above a page's") };
         if participants == 0 || participants > Id::MOST_PARTICIPANTS {
@@ -108,8 +108,8 @@ impl Layout {
         bytes[..8].copy_from_slice(&MAGIC);
         bytes[8..12].copy_from_slice(&FORMAT.to_le_bytes());
         bytes[12..16].copy_from_slice(&usize::BITS.to_le_bytes());
-        bytes[ROOT..ROOM].copy_from_slice(&about::<T>());
-        bytes[ROOM..ROOM_LENGTH].copy_from_slice(&about::<R>());
+        bytes[ROOT..ROOM].copy_from_slice(&type_record::<T>());
+        bytes[ROOM..ROOM_LENGTH].copy_from_slice(&type_record::<R>());
         bytes[ROOM_LENGTH..PARTICIPANTS].copy_from_slice(&(self.room_length as u64).to_le_bytes());
         bytes[PARTICIPANTS..CHANGES].copy_from_slice(&(self.participants as u32).to_le_bytes());
         bytes[CHANGES..CHECK].copy_from_slice(&changes::<T, R>().to_le_bytes());
@@ -125,27 +125,27 @@ impl Layout {
         bytes
     }
 
-    /// Judges a header, and the length of the file that has it.
+    /// Checks a header, and the length of the file that has it.
     pub(super) fn judge<T: Shareable, R: Shareable>(bytes: &[u8; LENGTH], file: u64) -> Result<Self> {
-        let long = |at| long(bytes, at);
+        let word64 = |at| word64(bytes, at);
         judge_format(bytes)?;
-        let size = |at: usize| long(at + Fingerprint::LENGTH);
-        // Interior mutability is part of the fingerprint, and compared once more as what it is: a
-        // `&T` into bytes that others may change would be undefined behaviour.
+        let size = |at: usize| word64(at + Fingerprint::LENGTH);
+        // Interior mutability is part of the fingerprint. It is also compared by itself: a `&T`
+        // into bytes that others may change would be undefined behaviour.
         let may_change = word(bytes, CHANGES) ^ changes::<T, R>();
-        if bytes[ROOT..ROOM] != about::<T>() || may_change & ROOT_CHANGES != 0 {
+        if bytes[ROOT..ROOM] != type_record::<T>() || may_change & ROOT_CHANGES != 0 {
             return Err(Error::Type { found_size: size(ROOT), expected_size: size_of::<T>() as u64 });
         }
-        if bytes[ROOM..ROOM_LENGTH] != about::<R>() || may_change & ROOM_CHANGES != 0 {
+        if bytes[ROOM..ROOM_LENGTH] != type_record::<R>() || may_change & ROOM_CHANGES != 0 {
             return Err(Error::RoomType { found_size: size(ROOM), expected_size: size_of::<R>() as u64 });
         }
-        // Only the two counts are believed, and only if all that follows from them agrees with the
-        // hash and the file. The length alone would not do: it is a multiple of the page's, and
-        // another number of participants, with the root elsewhere, may give the same.
-        let layout = usize::try_from(long(ROOM_LENGTH))
+        // Only the two counts are used, and only if all that follows from them agrees with the hash
+        // and the file. The length alone would not be enough. It is a multiple of the page size, so
+        // another number of participants, with the root elsewhere, may give the same length.
+        let layout = usize::try_from(word64(ROOM_LENGTH))
             .ok()
             .and_then(|room| Self::for_types::<T, R>(word(bytes, PARTICIPANTS) as usize, room))
-            .filter(|_| long(CHECK) == hash(&bytes[..CHECK]));
+            .filter(|_| word64(CHECK) == hash(&bytes[..CHECK]));
         match layout {
             Some(layout) if layout.total as u64 == file => Ok(layout),
             other => Err(Error::Size { found: file, expected: other.map(|l| l.total as u64) }),
@@ -153,13 +153,14 @@ impl Layout {
     }
 }
 
-/// The most bytes of a text, of at most so many, that are whole characters.
+/// The length of the longest beginning of the text that has at most `most` bytes and consists of
+/// whole characters.
 fn whole_characters(text: &str, most: usize) -> usize {
     (0..=text.len().min(most)).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0)
 }
 
-/// Whether this is the header of a segment at all, and one whose words and table this program
-/// knows.
+/// Checks that this is the header of a segment, and that this program knows its words and its
+/// table.
 pub(super) fn judge_format(bytes: &[u8; LENGTH]) -> Result<()> {
     if bytes[..8] != MAGIC {
         return Err(Error::NotASegment);
@@ -171,13 +172,13 @@ pub(super) fn judge_format(bytes: &[u8; LENGTH]) -> Result<()> {
     }
 }
 
-/// How many participants a header speaks of. Believed by those who look at so many slots as there
-/// are in the file.
+/// How many participants a header speaks of, unchecked. Callers read no more slots than the file
+/// has.
 pub(super) fn participants(bytes: &[u8; LENGTH]) -> usize {
     (word(bytes, PARTICIPANTS) as usize).min(Id::MOST_PARTICIPANTS)
 }
 
-/// Whether a revival was broken off.
+/// Whether a revival was begun and not completed.
 pub(super) fn is_half_revived(bytes: &[u8; LENGTH]) -> bool {
     word(bytes, MARK) == REVIVING
 }
@@ -186,11 +187,12 @@ fn word(bytes: &[u8; LENGTH], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
 }
 
-fn long(bytes: &[u8; LENGTH], at: usize) -> u64 {
+fn word64(bytes: &[u8; LENGTH], at: usize) -> u64 {
     u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
 }
 
-/// Which file this was, and in which boot, when the segment was made or last revived. 0 is unknown.
+/// Which file this was, and in which boot, when the segment was made or last revived. 0 means
+/// unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Origin {
     pub(super) boot: u64,
@@ -201,11 +203,11 @@ pub(super) struct Origin {
 
 impl Origin {
     pub(super) fn from_header(bytes: &[u8; LENGTH]) -> Self {
-        let long = |at| long(bytes, at);
-        Self { boot: long(BOOT), birth: long(BIRTH), device: long(DEVICE), inode: long(INODE) }
+        let word64 = |at| word64(bytes, at);
+        Self { boot: word64(BOOT), birth: word64(BIRTH), device: word64(DEVICE), inode: word64(INODE) }
     }
 
-    /// The values, and where they are in the header.
+    /// The values, and where they lie in the header.
     pub(super) fn places(self) -> [(usize, u64); 4] {
         [(BOOT, self.boot), (BIRTH, self.birth), (DEVICE, self.device), (INODE, self.inode)]
     }
@@ -215,8 +217,8 @@ impl Origin {
         SystemTime::UNIX_EPOCH.checked_add(Duration::from_nanos(self.birth)).filter(|_| self.birth != 0)
     }
 
-    /// Whether it is a fact that the other is another file, in the same boot. (An overlay shows a
-    /// file under another device, and perhaps another inode, but with the same time of birth.)
+    /// Whether the other is certainly another file, in the same boot. An overlay shows a file under
+    /// another device, and perhaps another inode, but with the same time of birth.
     pub(super) fn is_other_file(self, other: Self) -> bool {
         let other_birth = self.birth != 0 && other.birth != 0 && self.birth != other.birth;
         other_birth || self.device == other.device && self.inode != other.inode
@@ -224,7 +226,7 @@ impl Origin {
 }
 
 /// What is compared of a type: fingerprint and size.
-fn about<T: Shareable>() -> [u8; Fingerprint::LENGTH + 8] {
+fn type_record<T: Shareable>() -> [u8; Fingerprint::LENGTH + 8] {
     let mut bytes = [0; Fingerprint::LENGTH + 8];
     bytes[..Fingerprint::LENGTH].copy_from_slice(&Fingerprint::of::<T>().to_bytes());
     bytes[Fingerprint::LENGTH..].copy_from_slice(&(size_of::<T>() as u64).to_le_bytes());
@@ -234,7 +236,7 @@ fn about<T: Shareable>() -> [u8; Fingerprint::LENGTH + 8] {
 const ROOT_CHANGES: u32 = 1;
 const ROOM_CHANGES: u32 = 2;
 
-/// Which of the two has interior mutability.
+/// Which of the two types have interior mutability.
 fn changes<T: Shareable, R: Shareable>() -> u32 {
     let flag = |changes: bool, flag: u32| if changes { flag } else { 0 };
     flag(T::DEFINITION.has_interior_mutability(), ROOT_CHANGES)
@@ -263,10 +265,10 @@ mod tests {
         Layout::judge::<u64, u16>(bytes, file)
     }
 
-    /// A fault that was there once: 2^64 - 1 of them fit into a page, and a loop over them never
-    /// ended.
+    /// A fault that was there once: 2^64 - 1 such elements fit into a page, and a loop over them
+    /// never ended.
     #[test]
-    fn room_for_elements_without_a_size_cannot_be() {
+    fn room_for_elements_without_a_size_is_an_error() {
         assert_eq!(Layout::for_types::<u64, ()>(1, usize::MAX), None);
         let empty = Layout::for_types::<u64, ()>(1, 0).expect("no room at all");
         let bytes = Layout { room_length: 5, ..empty }.header::<u64, ()>(ORIGIN);
@@ -281,7 +283,7 @@ mod tests {
         })]
 
         #[test]
-        fn what_was_written_is_read(
+        fn a_header_reads_as_it_was_written(
             participants in 1..4_097usize, room in 0..1usize << 50, origin: [u64; 4],
         ) {
             let layout = Layout::for_types::<u64, u16>(participants, room).expect("it fits");
@@ -295,10 +297,10 @@ mod tests {
             prop_assert!(judge(&bytes, layout.total as u64 + 1).is_err());
         }
 
-        /// A fault that was there once: another number of participants, and so another place of the
-        /// root, was taken for good if the length in whole pages was the same.
+        /// A fault that was there once: another number of participants puts the root at another
+        /// place. It was accepted if the length in whole pages was the same.
         #[test]
-        fn any_damage_but_to_the_origin_is_noticed(
+        fn any_damage_outside_the_origin_is_noticed(
             participants in 1..4_097usize, room in 0..10_000usize, at in 0..LENGTH, change in 1..=255u8,
         ) {
             let layout = Layout::for_types::<u64, u16>(participants, room).expect("it fits");
@@ -309,7 +311,7 @@ mod tests {
         }
 
         #[test]
-        fn whatever_is_found_is_judged(rest: [[u8; 24]; 3], check: u64, file: u64, good_until in 0..LENGTH) {
+        fn a_header_of_any_bytes_is_judged(rest: [[u8; 24]; 3], check: u64, file: u64, good_until in 0..LENGTH) {
             let mut bytes = Layout::for_types::<u64, u16>(1, 0).expect("it fits").header::<u64, u16>(ORIGIN);
             let (rest, check) = (rest.concat(), check.to_le_bytes());
             let found = rest.iter().chain(&check).cycle().take(LENGTH);

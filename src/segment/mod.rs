@@ -1,4 +1,5 @@
-//! Memory that processes share, typed, complete or not there at all, and with a participant table.
+//! Memory that processes share. It has a type and a table of participants, and it is complete or
+//! not there at all.
 //!
 //! ```
 //! use outlive::{Mutex, Segment, Shareable};
@@ -27,34 +28,36 @@
 //! | file      | [`Segment::create`] with a path      | its path                             | it is removed                        |
 //!
 //! All of them can be passed on: to a child by [`Segment::pass_to`], to any process by
-//! [`Segment::send_to`]. A descriptor that came in another way is opened by [`Segment::from_fd`].
+//! [`Segment::send_to`]. [`Segment::from_fd`] opens a descriptor that came in another way.
 //!
-//! A segment is built without a name and published in one atomic step: nobody ever sees half of
-//! one, and a creator that is killed anywhere leaves nothing behind that blocks the next. There is
+//! A segment is built without a name and published in one atomic step, so no process ever sees half
+//! of a segment. A creator that is killed leaves nothing behind that blocks the next one. There is
 //! no init lock and no tracker process.
 //!
 //! # What is trusted
 //!
-//! Participants are trusted to respect the locks: whoever may write to the segment can write
-//! anything to it. They are not trusted to leave sensible bytes: whatever is found on opening, or
-//! was left by the dead, gives an error or a wrong value of plain data, no undefined behaviour, no
-//! panic, no endless loop. One thing cannot be caught: a *file* (not a memfd, which is sealed) that
-//! is truncated while it is mapped raises SIGBUS in those who touch it. Default mode 0600,
-//! ownership is checked, and symbolic links are not followed.
+//! Participants are trusted to respect the locks: a process that may write to the segment can write
+//! anything to it. Participants are not trusted to leave sensible bytes. Whatever an opener finds,
+//! and whatever the dead have left, gives an error or a wrong value of plain data. It never gives
+//! undefined behaviour, a panic or an endless loop.
+//!
+//! One thing cannot be caught. A *file* that is truncated while it is mapped raises SIGBUS in
+//! processes that touch it. A memfd is sealed, and cannot be truncated. The default mode is 0600,
+//! the owner is checked, and symbolic links are not followed.
 //!
 //! # How many segments
 //!
-//! A thread takes part in at most 1,000 segments at a time, the main thread of a process in 2,000.
-//! With one segment more its first operation there gives [`Error::TooManySegments`]. A segment
-//! counts from the thread's first operation in it until the thread leaves it, by
-//! [`Segment::detach`] or after the [`Segment`] was dropped.
+//! A thread takes part in at most 1,000 segments at a time, the main thread of a process in at most
+//! 2,000. In one segment more its first operation gives [`Error::TooManySegments`]. A segment
+//! counts from the thread's first operation in it until the thread leaves it. A thread leaves by
+//! [`Segment::detach`], or after the [`Segment`] was dropped.
 //!
 //! The bound is the kernel's. It follows 2,048 entries of a thread's robust list when the thread
-//! ends, and a death behind them would be told late or never. A segment takes two entries, of a
-//! main thread one. Each robust mutex of the C library that the thread holds takes another one. Of
-//! the 48 entries that remain, two are the crate's own. The other 46 are left for robust mutexes
-//! that the thread locks after it joined its last segment. With more of those, the kernel does not
-//! find the thread's oldest entries.
+//! ends, and does not find lifelines behind them. A segment takes two entries, in a main thread
+//! one. Each robust mutex of the C library that the thread holds takes another one. Of the 48
+//! entries that remain, two are the crate's own. The other 46 are for robust mutexes that the
+//! thread locks after it has joined its last segment. With more of those, the kernel does not find
+//! the thread's oldest entries.
 
 mod allocation;
 mod checks;
@@ -97,27 +100,26 @@ use naming::Backoff;
 use std::fs::File;
 use std::os::fd::BorrowedFd;
 
-/// A value of type `T` in memory that processes share, with room for elements of type `R` behind
-/// it.
+/// A value of type `T` in memory that processes share, followed by room for elements of type `R`.
 ///
-/// It gives `&T`. What may be changed in there is behind the primitives that `T` is made of.
-/// Dropping it unmaps the memory as soon as no thread of this process takes part in it; a named
-/// segment stays until it is [removed](Segment::remove).
+/// It gives `&T`. What may change in the value is behind the primitives that `T` is made of.
+/// Dropping the `Segment` unmaps the memory as soon as no thread of this process takes part in it.
+/// A named segment stays until it is [removed](Segment::remove).
 pub struct Segment<T: Shareable + Sync, R: Shareable + Sync = ()> {
     mapping: &'static Mapping,
-    /// Where the root value is mapped: what `deref` gives without a detour.
+    /// Where the root value is mapped, so that `deref` need not compute it.
     root: NonNull<T>,
     types: PhantomData<(T, R)>,
 }
 
-// SAFETY: `root` is a shared reference in all but lifetime, and T is Send and Sync; so is R, which
-// `room` gives.
+// SAFETY: `root` is a shared reference in all but its lifetime, and T is Send and Sync. So is R, to
+// which `room` gives references.
 unsafe impl<T: Shareable + Sync, R: Shareable + Sync> Send for Segment<T, R> {}
 // SAFETY: as above.
 unsafe impl<T: Shareable + Sync, R: Shareable + Sync> Sync for Segment<T, R> {}
 
 impl<T: Shareable + Sync> Segment<T> {
-    /// A segment without a name; `init` gets its value in place, all zero. See
+    /// Makes a segment without a name. `init` gets its value in place, all zero. See
     /// [`Options::anonymous`].
     ///
     /// # Errors
@@ -152,7 +154,7 @@ impl<T: Shareable + Sync> Segment<T> {
         Self::options().open(place)
     }
 
-    /// Opens it, or makes it. See [`Options::open_or_create`].
+    /// Opens the segment, or makes it if there is none. See [`Options::open_or_create`].
     ///
     /// # Errors
     /// Those of [`Options::open_or_create`].
@@ -165,8 +167,8 @@ impl<T: Shareable + Sync> Segment<T> {
         Options::new()
     }
 
-    /// Removes the name of a segment. Those who have it open go on with it; whoever opens the name
-    /// next finds nothing.
+    /// Removes the name of a segment. Processes that have it open can still use it. A process that
+    /// opens the name afterwards finds nothing.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::InvalidName`], [`Error::Io`].
@@ -183,16 +185,16 @@ impl<T: Shareable + Sync> Segment<T> {
 impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     fn build(file: File, layout: Layout, init: impl FnOnce(&mut T, &mut [R])) -> Result<Self> {
         use std::os::unix::fs::FileExt;
-        // Nobody else has this file: the lock cannot be refused.
+        // No other process has this file, so the lock is free.
         naming::share(&file, &mut Backoff::new(Duration::ZERO))?;
         let header = layout.header::<T, R>(naming::origin_of(&file)?);
         let of_the_header = file.try_clone().map_err(|e| Error::io("duplicate the descriptor", None, e))?;
         let segment = Self::from_mapping(Mapping::new(file, layout)?);
         let base = segment.body().map.as_mut_ptr();
-        // SAFETY: both lie within the mapping and aligned, by `Layout`; zero bytes are a valid
-        // value of every Shareable type. Nobody else has a reference into this memory: it is no
-        // segment before it has its header. (A name or a descriptor would not be needed to open it:
-        // this process has it under /proc/self/fd.)
+        // SAFETY: both lie within the mapping, aligned, by `Layout`. Zero bytes are a valid value
+        // of every Shareable type. Nobody else has a reference into this memory: until its header
+        // is written it is no segment. (Neither a name nor a passed descriptor would be needed to
+        // open it, since this process has it under /proc/self/fd.)
         let (root, room) = unsafe {
             (
                 &mut *base.add(layout.root).cast::<T>(),
@@ -204,16 +206,17 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         Ok(segment)
     }
 
-    /// Declares all dead who are on record. Nobody else has the segment mapped, the turn at it is
-    /// ours, and it is handed to nobody before this is done.
+    /// Declares all participants on record dead. No other process has the segment mapped, the turn
+    /// at it is ours, and it is handed to nobody before this is done.
     fn revive(&self, origin: header::Origin) {
         let body = self.body();
         let base = body.map.as_mut_ptr();
-        // SAFETY: within the mapping, aligned, and changed by atomic stores alone once published.
+        // SAFETY: within the mapping, aligned, and only changed by atomic stores once it is
+        // published.
         let mark = unsafe { &*base.add(header::MARK).cast::<<Linux as Platform>::Word>() };
         // ORDERING: Relaxed, then a Release fence; Release at the end. Other openers come after us
-        // by a lock of the kernel, which orders all. These keep the compiler from moving the marks
-        // past what is done between them: we may die there.
+        // by a lock of the kernel, which orders everything. These orderings keep the compiler from
+        // moving the marks past what is done between them, since we may die there.
         mark.store(header::REVIVING, Relaxed);
         Linux::fence(Release);
         body.table.end_all();
@@ -246,11 +249,11 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         self.body().file.get()
     }
 
-    /// The elements behind the root value, as many as were asked for with [`Options::room`] when
-    /// the segment was made.
+    /// The elements behind the root value. Their number was given by [`Options::room`] when the
+    /// segment was made.
     pub fn room(&self) -> &[R] {
         let body = self.body();
-        // SAFETY: within the mapping, aligned, by `Layout`. Any bytes are a valid R; R is Sync;
+        // SAFETY: within the mapping, aligned, by `Layout`. Any bytes are a valid R. R is Sync, and
         // only `&R` are given out.
         unsafe {
             core::slice::from_raw_parts(
@@ -260,13 +263,13 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         }
     }
 
-    /// Whether this place still stands for this very segment. It does not if the name was removed,
-    /// or names another segment by now.
+    /// Whether this place still names this very segment. It does not if the name was removed, or
+    /// now names another segment.
     ///
     /// A name can go while the segment is in use: by [`remove`](Segment::remove), by `rm`, and from
     /// `/dev/shm` when its user logs out ([`Location::named`]). Processes that have the segment
-    /// open go on with it, but newcomers find nothing, or make another. A process that runs for
-    /// long can ask, and then open the name anew.
+    /// open can still use it, but newcomers find nothing, or make another segment. A process that
+    /// runs for long can ask this now and then, and open the name anew.
     ///
     /// ```
     /// use outlive::{Lock, Segment};
@@ -280,21 +283,21 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Location::path`]; [`Error::Io`] if the place cannot be looked at.
+    /// Those of [`Location::path`]; [`Error::Io`] if the place cannot be examined.
     pub fn has_name(&self, place: impl Into<Location>) -> Result<bool> {
         use std::os::unix::fs::MetadataExt;
         let path = place.into().path()?;
         match std::fs::symlink_metadata(&path) {
             Ok(found) => Ok((found.dev(), found.ino()) == self.mapping.inode()),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(false),
-            Err(e) => Err(Error::io("look at", Some(&path), e)),
+            Err(e) => Err(Error::io("examine", Some(&path), e)),
         }
     }
 
-    /// Closes the file descriptor that the segment has had so far, for processes that have many
-    /// segments open at once (`ulimit -n`). The segment is used as before. It cannot be passed on
-    /// any more: [`pass_to`](Self::pass_to) and [`send_to`](Self::send_to) answer
-    /// [`Error::DescriptorLost`]. One that has a name can be opened anew for that.
+    /// Closes the segment's file descriptor, for processes that have many segments open at once
+    /// (`ulimit -n`). The segment can be used as before, but no longer passed on:
+    /// [`pass_to`](Self::pass_to) and [`send_to`](Self::send_to) give [`Error::DescriptorLost`]. To
+    /// pass on a segment that has a name, open it anew.
     ///
     /// ```
     /// use outlive::{Mutex, Segment};
@@ -310,15 +313,16 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Unsupported`] on an overlay: only the descriptor keeps the lock there that says "in
-    /// use". The descriptor stays open then.
+    /// [`Error::Unsupported`] on an overlay. There only the descriptor keeps the lock that says "in
+    /// use". The descriptor then stays open.
     pub fn close_descriptor(&mut self) -> Result<()> {
         match self.file() {
             Ok(file) if naming::is_on_overlay(file) => Err(Error::Unsupported(
-                "a segment on an overlay is in use only as long as its descriptor is open; keep it open, or put the segment on another file system".into(),
+                "a segment on an overlay counts as in use only while its descriptor is open; keep it open, or put the segment on another file system".into(),
             )),
             Ok(_) => {
-                // SAFETY: whoever borrows it borrows this handle, which is the caller's alone.
+                // SAFETY: a borrow of the descriptor borrows this handle, which is the caller's
+                // alone.
                 unsafe { self.body().file.close() };
                 Ok(())
             }
@@ -326,36 +330,37 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         }
     }
 
-    /// Takes the calling thread out of the segment, for threads that live on but have done with it.
-    /// It comes back with its next operation. Reads the whole segment once.
+    /// Takes the calling thread out of the segment: for a thread that lives on and no longer needs
+    /// it. The thread joins again with its next operation. This reads the whole segment once.
     ///
-    /// Threads that end need not do this: the kernel sees to it.
+    /// Threads that end need not call this: the kernel cuts their lifelines.
     ///
     /// # Errors
-    /// [`Error::StillHolding`] while any word of the segment names this thread: also one of plain
-    /// data that happens to, which of random 32-bit words one in 2^29 does; then let the thread
-    /// end, or change that word. [`Error::Io`] where a sandbox refuses process_vm_readv(2), and
-    /// there is no descriptor left for a pipe instead.
+    /// [`Error::StillHolding`] while any word of the segment names this thread. That may be a word
+    /// of plain data, by chance: one in 2^29 random 32-bit words names the thread. Change that word
+    /// then, or let the thread end. [`Error::Io`] if a sandbox forbids process_vm_readv(2), and no
+    /// descriptor is left for a pipe, which would do instead.
     pub fn detach(&self) -> Result<()> {
         local::detach(self.mapping)
     }
 
-    /// Who takes part at the moment. One that was killed in the middle of [`detach`](Self::detach)
-    /// may be among them until its slot is needed: it holds nothing, and nobody waits for it.
+    /// Which participants there are at the moment. A thread that was killed in the middle of
+    /// [`detach`](Self::detach) may be among them until its slot is needed. It holds nothing, and
+    /// nobody waits for it.
     pub fn participants(&self) -> Vec<ParticipantInfo> {
         participants::living(self.body().table.slots)
     }
 
-    /// What is known of the participant that an id names, dead or alive: which process, which
+    /// What is known of the participant that an id names, dead or alive: its process and its
     /// thread.
     ///
     /// Ids come from locks and errors: [`Lock::holder`](crate::Lock::holder),
     /// [`Inconsistent::by`](crate::Inconsistent::by),
     /// [`Permit::previous_holder_died`](crate::Permit::previous_holder_died), and others. A
     /// participant leaves a slot behind, which speaks of it until the next participant takes that
-    /// slot. Slots are taken in turn. From then on the answer is `None`, and never somebody else.
-    /// (Only who keeps an id while its slot has 65,535 further owners may be told of the last of
-    /// these.)
+    /// slot. Slots are taken in turn. From then on the answer is `None`, and not another
+    /// participant. There is one exception: after 65,535 further owners of the slot, the id names
+    /// the last of these.
     ///
     /// ```
     /// use outlive::{LockError, Mutex, Segment};
@@ -373,18 +378,19 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// ```
     ///
     /// # If a process dies
-    /// What it left is told; it says so by [`is_alive`](ParticipantInfo::is_alive).
+    /// The answer for a dead participant is what it has left in its slot, with
+    /// [`is_alive`](ParticipantInfo::is_alive) false.
     pub fn participant(&self, id: Id) -> Option<ParticipantInfo> {
         participants::info(self.body().table.slot(id)?, id)
     }
 
-    /// Makes the calling thread a participant now, instead of with its first operation.
+    /// Makes the calling thread a participant now, and not only with its first operation.
     ///
     /// # Errors
     /// [`Error::Full`], [`Error::TooManySegments`], [`Error::Unsupported`].
     pub fn attach(&self) -> Result<Id> {
         let base = self.body().map.as_mut_ptr().cast_const();
-        // SAFETY: the first byte of the mapping; only its address is used.
+        // SAFETY: the first byte of the mapping. Only its address is used.
         Ok(local::participant(unsafe { &*base })?.id)
     }
 }
@@ -393,7 +399,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Deref for Segment<T, R> {
     type Target = T;
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: within the mapping, aligned, by `Layout`. Any bytes are a valid T; T is Sync;
+        // SAFETY: within the mapping, aligned, by `Layout`. Any bytes are a valid T. T is Sync, and
         // only `&T` is given out.
         unsafe { self.root.as_ref() }
     }

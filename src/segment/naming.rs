@@ -1,83 +1,90 @@
-//! Files behind segments: where they are, how they get their names, and what says that one is in
-//! use.
+//! Which files are behind segments, how do they get their names, and what says that one is in use?
 //!
 //! # What says that this memory has been in use without interruption
 //!
-//! The words in a segment name participants. An opener must know whether the words speak of the
-//! present: whether the participants on record can still be alive. After a reboot, in a copy, in a
-//! backup that was put back, and after all processes have died, they cannot. Then the opener
-//! *revives* the segment: it frees the whole participant table, and all that the dead held goes to
-//! the next who asks for it.
+//! The words in a segment name participants. An opener must know whether the participants on record
+//! can still be alive. They cannot after a reboot, in a copy, in a backup that was put back, and
+//! after all processes have died. Then the opener *revives* the segment: it frees the whole
+//! participant table. All that the dead held goes to the next caller who asks for it.
 //!
-//! **In use means mapped by somebody.** A process maps a segment through an open file that has a
-//! shared lock, `USE`. It is a lock of the open file (`F_OFD_SETLK`, fcntl(2)). The mapping keeps
+//! **In use means mapped by some process.** A process maps a segment through an open file that has
+//! a shared lock, `USE`. It is a lock of the open file (`F_OFD_SETLK`, fcntl(2)). The mapping keeps
 //! the open file, and the open file keeps the lock. So the kernel gives the lock back when the last
-//! mapping goes: by unmapping, by exec, or by any death. No descriptor is needed for it: a daemon
-//! may close them all. A child that is forked has the mapping, and with it the lock. A descriptor
-//! that is passed on belongs to the same open file: it keeps the lock until its receiver has locked
-//! an open file of its own.
+//! mapping goes: by unmapping, by exec, or by any death.
 //!
-//! 1. A participant on record takes part through a mapping, which is not unmapped before its thread
-//!    has left or ended. So as long as one participant lives, the lock is held.
-//! 2. So if nobody but the opener has the lock, nobody on record is alive. The opener revives.
-//! 3. If somebody has it, the segment has been mapped without interruption since the last revival:
-//!    the opener of each moment found others there, or revived. The opener joins.
+//! No descriptor is needed for that: a daemon may close them all. A forked child has the mapping,
+//! and with it the lock. A descriptor that is passed on belongs to the same open file. It keeps the
+//! lock until its receiver has locked an open file of its own.
 //!
-//! The boot, the name, the inode and the contents of the file say nothing in this argument. That
-//! somebody has it mapped who does not take part (a thread that idles, a child that was forked)
-//! makes it look in use, and it is joined. That harms nobody: the kernel marks the lifelines of
-//! those who die.
+//! 1. A participant on record takes part through a mapping. The mapping is not unmapped before its
+//!    thread has left or ended. So as long as one participant lives, the lock is held.
+//! 2. So if only the opener has the lock, no participant on record is alive. The opener revives.
+//! 3. If another process has it, the segment has been mapped without interruption since the last
+//!    revival: each opener since then found others there, or revived. The opener joins.
+//!
+//! The boot, the name, the inode and the contents of the file play no part in this argument. A
+//! process may have the segment mapped and not take part: a thread of it idles, or it is a forked
+//! child. Then the segment looks in use, and is joined. That is harmless, because the kernel marks
+//! the lifelines of threads that die.
 //!
 //! # Turns
 //!
-//! An opener holds the `TURN` of the file, an exclusive lock on another byte, from before it asks
-//! until it has joined or revived. So openers never stand in each other's way, and one of them
-//! revives. Nobody ever takes `USE` exclusively: the opener asks for the locks of others
-//! (`F_OFD_GETLK`). A killed opener gives its turn back by dying. It may have died in the middle of
-//! the revival, and a child that it forked in that moment may keep the mapping. So a mark in the
-//! header says that a revival has begun: an opener that finds it revives again. Nobody can have
-//! registered meanwhile, because segments are handed to users only after the mark is cleared.
+//! An opener holds the `TURN` of the file, an exclusive lock on another byte. It holds it from
+//! before it asks for the use until it has joined or revived. So openers never disturb each other,
+//! and only one of them revives. Nobody ever takes `USE` exclusively: the opener asks for the locks
+//! of others (`F_OFD_GETLK`).
+//!
+//! An opener that is killed gives its turn back by dying. It may have died in the middle of the
+//! revival, and a child that it forked in that moment may keep the mapping. So a mark in the header
+//! says that a revival has begun. An opener that finds the mark revives again. No participant can
+//! have registered meanwhile, because users get the segment only after the mark is cleared.
 //!
 //! # Two views of one file
 //!
-//! Locks fail where one file is seen through two views, each with locks of its own: an overlay and
-//! its upper directory, a network file system and the directory that it exports. On an overlay,
-//! besides, the lock goes with the last descriptor, because the mapping is made through the file
-//! below. So before a revival, and before a replacement, the opener looks for a participant on
-//! record that is known to live: its lifeline is not cut, its thread is there, and the thread began
-//! when the one on record did. If there is one, the opener refuses ([`Error::SeenTwice`]). The user
-//! may vouch that nobody uses the segment.
+//! Locks fail where one file is seen through two views, each with locks of its own. Examples are an
+//! overlay and its upper directory, and a network file system and the directory that it exports.
+//! Also, on an overlay the lock goes with the last descriptor, because the mapping is made through
+//! the file below.
 //!
-//! The header's *origin* narrows this look. It tells a copy, whose participants live elsewhere: the
-//! file has another time of birth, or another inode on the same device. (An overlay changes the
-//! device, and keeps the time of birth.) And it tells another boot, in which an equal thread would
-//! be one by chance. A wrong origin can only lead to a refusal too many, or leave out this last
-//! look; the locks decide.
+//! So before a revival, and before a replacement, the opener searches for a participant on record
+//! that is known to live: its lifeline is not cut, its thread is there, and the thread began when
+//! the one on record did. If it finds one, the opener fails with [`Error::SeenTwice`]. The user may
+//! vouch that nobody uses the segment.
 //!
-//! The look sees participants in the opener's own PID namespace, and in those below it. What is out
-//! of sight does not count, unless the file is seen through an overlay: there it is known that a
-//! second view exists, and the opener refuses, too. So a participant is overlooked only if it is
-//! out of sight of an opener that has the file not through an overlay.
+//! The header's *origin* narrows this search. It identifies a copy, whose participants live
+//! elsewhere: the file has another time of birth, or another inode on the same device. (An overlay
+//! changes the device, and keeps the time of birth.) It also identifies another boot, in which an
+//! equal thread would be a coincidence. A wrong origin can cause a needless error, or omit this
+//! search. The decision is by the locks.
+//!
+//! The search sees participants in the opener's own PID namespace, and in those below it.
+//! Participants out of sight do not count, unless the file is seen through an overlay. There a
+//! second view is known to exist, and the opener fails, too. So a participant is overlooked only if
+//! it is out of sight of an opener that sees the file without an overlay.
 //!
 //! # Readers
 //!
 //! A process that may only read the file can take shared locks only. A shared lock on `USE` makes
 //! the segment look in use: it is joined, not revived, and not replaced. A shared lock on `TURN`
-//! makes openers and replacers fail with [`Error::Busy`] when their patience ends. Mode 0600 keeps
-//! readers away.
+//! makes openers and replacers fail with [`Error::Busy`] after their `busy_timeout`. Mode 0600
+//! keeps readers away.
 //!
 //! # Replacing
 //!
 //! A replacer holds the turns at the old file and at the new one. The new file gets a second name,
-//! and the two names are *exchanged* (renameat2(2)), so that what the name really stood for at that
-//! moment can be looked at afterwards, under the second name. If it is not the abandoned file
-//! (somebody has removed the name and given it anew meanwhile), the names are exchanged back. A
-//! plain rename would take the name from that one without a trace. Whoever opens the new file waits
-//! for its turn, and then looks whether it still has the name. The second name is
-//! `.outlive-NEW-OLD`, by the inodes of the two. What a replacer that was killed leaves there is
-//! removed by the next one, if it is one of these two inodes, a segment, and abandoned.
-//! Whatever else had the name at the moment of the exchange stays there if the replacer is killed
-//! before it has exchanged them back: nobody can tell then that it had the name.
+//! and the two names are *exchanged* (renameat2(2)). After the exchange, the second name shows
+//! which file really had the name. If it is not the abandoned one, the name was removed and given
+//! anew in between, and the replacer exchanges the names back. A plain rename would silently
+//! destroy the file that has the name.
+//!
+//! Whoever opens the new file waits for its turn, and then checks that the file still has the name.
+//! The second name is `.outlive-NEW-OLD`, by the inodes of the two files. A replacer that is killed
+//! leaves it there. The next replacer removes it if it is one of these two inodes, a segment, and
+//! abandoned.
+//!
+//! There is one exception. Another file may have had the name at the moment of the exchange, and
+//! the replacer may be killed before it has exchanged the names back. Then that file keeps the
+//! second name, since nobody can know that it had the first.
 
 mod descriptor;
 mod record;
@@ -99,7 +106,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
-/// The anonymous kind: no name, sealed against resizing once it has its length.
+/// A file for the anonymous kind: it has no name, and is sealed against resizing once it has its
+/// length.
 pub(super) fn memfd(total: usize) -> Result<File> {
     use rustix::fs::{MemfdFlags, SealFlags};
     let fd = rustix::fs::memfd_create("outlive", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)
@@ -111,8 +119,8 @@ pub(super) fn memfd(total: usize) -> Result<File> {
     Ok(file)
 }
 
-/// A child's standard streams take the numbers 0 to 2: a descriptor to be passed on must not have
-/// one of them.
+/// A child's standard streams take the numbers 0 to 2, so a descriptor to be passed on must have
+/// another.
 pub(super) fn away_from_stdio(file: File) -> Result<File> {
     rustix::io::fcntl_dupfd_cloexec(&file, 3)
         .map(File::from)
@@ -137,7 +145,7 @@ pub(super) fn unnamed(path: &Path, mode: u32, total: usize) -> Result<File> {
         Error::io("create a segment in", Some(parent), e)
     })?;
     let file = away_from_stdio(File::from(fd))?;
-    // The exact mode: the umask has nothing to say about what was asked for by number.
+    // The exact mode: the umask must not change a mode that was asked for by number.
     rustix::fs::fchmod(&file, mode).map_err(|e| Error::io("set the mode of", Some(path), e))?;
     allocate(&file, total, Some(path))?;
     Ok(file)
@@ -146,8 +154,8 @@ pub(super) fn unnamed(path: &Path, mode: u32, total: usize) -> Result<File> {
 /// Gives an unnamed file a name, in one step. False if the name is taken.
 pub(super) fn publish(file: impl AsFd, to: &Path) -> Result<bool> {
     use std::os::fd::AsRawFd;
-    // Linking by descriptor alone needs a capability; by its name in /proc it does not (open(2),
-    // O_TMPFILE).
+    // Linking by descriptor alone needs a capability. Linking by the descriptor's name in /proc
+    // does not (open(2), O_TMPFILE).
     let from = format!("/proc/self/fd/{}", file.as_fd().as_raw_fd());
     match rustix::fs::linkat(CWD, &*from, CWD, to, AtFlags::SYMLINK_FOLLOW) {
         Ok(()) => Ok(true),
@@ -157,16 +165,17 @@ pub(super) fn publish(file: impl AsFd, to: &Path) -> Result<bool> {
 }
 
 /// Opens a regular file of that owner as it is, for reading and writing.
-fn look(path: &Path, owner: u32) -> Result<File> {
+fn open_existing(path: &Path, owner: u32) -> Result<File> {
     open_as_it_is(path, OFlags::RDWR, Some(owner))
 }
 
-/// Opens a regular file as it is, without following a symbolic link, whoever owns it or by that
-/// owner. Looks before it opens: to open a device may do something to it.
+/// Opens a regular file as it is, without following a symbolic link. If an owner is given, the file
+/// must be that user's. The file is examined before it is opened, because opening a device may do
+/// something to it.
 pub(super) fn open_as_it_is(path: &Path, access: OFlags, owner: Option<u32>) -> Result<File> {
     let refused = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => Error::NotFound(path.into()),
-        // It has become a symbolic link since the look at it.
+        // It has become a symbolic link since it was examined.
         _ if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => Error::NotASegment,
         _ => Error::io("open the segment", Some(path), error),
     };
@@ -175,7 +184,7 @@ pub(super) fn open_as_it_is(path: &Path, access: OFlags, owner: Option<u32>) -> 
         found => owner.map_or(Ok(()), |owner| checks::owner(found, owner)),
     };
     expect(&std::fs::symlink_metadata(path).map_err(refused)?)?;
-    // NONBLOCK: should it have become a fifo meanwhile, that must not hang us.
+    // NONBLOCK: if it has become a fifo meanwhile, that must not hang us.
     let flags = access | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
     let fd = rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(|errno| refused(errno.into()))?;
     let file = away_from_stdio(File::from(fd))?;
@@ -184,13 +193,13 @@ pub(super) fn open_as_it_is(path: &Path, access: OFlags, owner: Option<u32>) -> 
 }
 
 pub(super) fn metadata(file: &File) -> Result<std::fs::Metadata> {
-    file.metadata().map_err(|e| Error::io("look at the segment", None, e))
+    file.metadata().map_err(|e| Error::io("examine the segment", None, e))
 }
 
-/// Refuses what is no regular file, before anything is done with it. Gives the user id of its
+/// Fails for anything but a regular file, before anything is done with it. Gives the user id of its
 /// owner.
 pub(super) fn expect_regular(file: BorrowedFd<'_>) -> Result<u32> {
-    let about = rustix::fs::fstat(file).map_err(|e| Error::io("look at the segment", None, e))?;
+    let about = rustix::fs::fstat(file).map_err(|e| Error::io("examine the segment", None, e))?;
     match rustix::fs::FileType::from_raw_mode(about.st_mode) {
         rustix::fs::FileType::RegularFile => Ok(about.st_uid),
         _ => Err(Error::NotASegment),
@@ -203,7 +212,7 @@ pub(super) fn is_open_for(file: BorrowedFd<'_>, kinds: &[OFlags]) -> bool {
         .is_ok_and(|flags| kinds.contains(&(flags & OFlags::RWMODE)) && !flags.contains(OFlags::PATH))
 }
 
-/// What is said of a descriptor that is not open for that.
+/// The error for a descriptor that is not open for that.
 pub(super) fn not_open_for(what: &str) -> Error {
     let found = format!("it is not open for {what}; open it so");
     Error::io(
@@ -213,21 +222,21 @@ pub(super) fn not_open_for(what: &str) -> Error {
     )
 }
 
-/// What the header says, and the file's length. The mapping comes after the judgement.
+/// The header's bytes, and the file's length. The file is mapped only after they were checked.
 pub(super) fn read_header(file: &File) -> Result<([u8; header::LENGTH], u64)> {
-    let about = metadata(file)?;
-    if !about.is_file() {
+    let metadata = metadata(file)?;
+    if !metadata.is_file() {
         return Err(Error::NotASegment);
     }
     let mut bytes = [0; header::LENGTH];
-    // What is missing of a header that was cut off is zero: by its length the file is refused
-    // later.
-    let there = about.len().min(header::LENGTH as u64) as usize;
+    // The missing part of a header that was cut off is zero. Later the file is rejected because of
+    // its length.
+    let there = metadata.len().min(header::LENGTH as u64) as usize;
     if there < header::LEAST {
         return Err(Error::NotASegment);
     }
     match file.read_exact_at(&mut bytes[..there], 0) {
-        Ok(()) => Ok((bytes, about.len())),
+        Ok(()) => Ok((bytes, metadata.len())),
         Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => Err(Error::NotASegment),
         Err(e) => Err(Error::io("read the segment", None, e)),
     }

@@ -1,4 +1,4 @@
-//! How a segment is made or opened: the choices, and what is done with them.
+//! How is a segment made or opened: which choices are there, and what is done with them?
 
 use super::header::{self, Layout};
 use super::local::Mapping;
@@ -14,7 +14,7 @@ use std::os::fd::AsFd;
 /// Slots in the participant table unless [`Options::participants`] says otherwise.
 const PARTICIPANTS: usize = 256;
 
-/// How a segment is made or opened: [`Segment::options`].
+/// How a segment is to be made or opened: [`Segment::options`].
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Options<T, R = ()> {
@@ -45,7 +45,7 @@ impl<T> Options<T, ()> {
 
 impl<T: Shareable + Sync> Options<T, ()> {
     /// Adds room for `length` elements of type `R` behind the root value, all zero at first:
-    /// [`Segment::room`]. When a segment is opened, its own length counts.
+    /// [`Segment::room`]. When a segment is opened, the length that it was made with counts.
     ///
     /// ```
     /// use outlive::{Mutex, Segment};
@@ -69,79 +69,79 @@ impl<T: Shareable + Sync> Options<T, ()> {
 }
 
 impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
-    /// The most threads that can take part at the same time, 1 to 4,096 (128 bytes each); 256
-    /// unless said otherwise.
+    /// The most threads that can take part at the same time: 1 to 4,096, by default 256. Each takes
+    /// 128 bytes.
     pub fn participants(mut self, participants: usize) -> Self {
         self.participants = participants;
         self
     }
 
-    /// Permission bits of a named or file-backed segment, 0600 unless said otherwise. The umask
-    /// does not count.
+    /// Permission bits of a named or file-backed segment, by default 0600. The umask does not
+    /// count.
     ///
-    /// Only permission bits count, at most 0777, and the owner must be able to read and write. With
-    /// another mode nothing can be made or opened: [`Error::InvalidOption`].
+    /// The mode has only permission bits, is at most 0777, and lets the owner read and write. With
+    /// any other mode nothing can be made or opened: [`Error::InvalidOption`].
     pub fn mode(mut self, mode: u32) -> Self {
         self.mode = mode;
         self
     }
 
-    /// Opens segments that belong to this user id, instead of the process's own.
+    /// Opens segments of the user with this id, and not those of the process's own user.
     ///
-    /// A user namespace shows all users that it does not map under one id, usually 65534. There
-    /// that id is never accepted: [`Error::UnmappedOwner`]. No user has the id `u32::MAX`:
-    /// [`Error::InvalidOption`].
+    /// A user namespace shows all users that it does not map under one id, usually 65534. In such a
+    /// namespace that id is never accepted: [`Error::UnmappedOwner`]. No user has the id
+    /// `u32::MAX`: [`Error::InvalidOption`].
     pub fn owner(mut self, user: u32) -> Self {
         self.owner = Some(user);
         self
     }
 
-    /// On creation, takes the place of a segment that nobody uses any more. One that is in use
-    /// stays, and is an error. So is everything that is no segment.
+    /// Lets a new segment replace one that is abandoned. A segment in use stays, and is an error.
+    /// So is anything that is no segment.
     ///
-    /// In use is what any process has mapped: by a [`Segment`], also in a child that was forked; or
-    /// because a thread that took part lives on, and has not done anything with any segment since
-    /// the last [`Segment`] was dropped. (A shared lock of a process that may read the file makes
-    /// it look in use, too.) The file system must be able to exchange names (renameat2(2)).
+    /// A segment is in use while any process has it mapped: by a [`Segment`], or in a child that
+    /// was forked. It is also mapped while a thread that took part lives on, and has done nothing
+    /// with any segment since the last [`Segment`] was dropped. (A shared lock of a process that
+    /// may read the file makes it look in use, too.) The file system must be able to exchange names
+    /// (renameat2(2)).
     pub fn replace_abandoned(mut self, yes: bool) -> Self {
         self.replace = yes;
         self
     }
 
-    /// How long to wait for others who are just opening or replacing the segment, which takes them
-    /// microseconds; 5 seconds unless said otherwise. Then it is [`Error::Busy`].
+    /// How long to wait for other processes that are opening or replacing the segment, by default 5
+    /// seconds. That takes them microseconds. After the timeout the error is [`Error::Busy`].
     ///
-    /// Who may read the file can keep others waiting, by a shared lock; the default mode 0600 does
-    /// not let them.
+    /// A process that may read the file can keep others waiting, by a shared lock. The default mode
+    /// 0600 keeps other users from that.
     pub fn busy_timeout(mut self, bound: Duration) -> Self {
         self.busy_timeout = bound;
         self
     }
 
-    /// Vouches that nobody uses the segment if no lock says so, whoever is on record: the way out
-    /// of [`Error::SeenTwice`].
+    /// Vouches that nobody uses the segment if no lock says so, whatever participants are on
+    /// record. This is the way out of [`Error::SeenTwice`].
     ///
-    /// If that is wrong, locks that are held are given to others, and two hold them at once.
+    /// If that is wrong, a lock that is held is given to a second holder.
     pub fn vouch_unused(mut self, yes: bool) -> Self {
         self.vouched = yes;
         self
     }
 
-    /// Refuses options that can never work, before anything is made or looked at. Gives the layout
-    /// of a new segment.
+    /// Checks the options before anything is made or examined. Gives the layout of a new segment.
     pub(super) fn check(&self) -> Result<Layout> {
         checks::mode(self.mode)?;
         self.owner.map_or(Ok(()), checks::user)?;
         Layout::for_types::<T, R>(self.participants, self.room).ok_or_else(|| {
             if size_of::<R>() == 0 && self.room > 0 {
                 return Error::InvalidSize(format!(
-                    "a room of {} elements without a size ({}) cannot be: they would have no place; use a type with a size, or no room",
+                    "a room of {} elements without a size ({}) is not possible, since they would have no place; use a type with a size, or no room",
                     self.room,
                     core::any::type_name::<R>()
                 ));
             }
             Error::InvalidSize(format!(
-                "a segment with {} participants and room for {} elements cannot be; participants go from 1 to {}, and all must fit into the address space",
+                "a segment with {} participants and room for {} elements is not possible; use 1 to {} participants, and less room than the address space",
                 self.participants,
                 self.room,
                 Id::MOST_PARTICIPANTS
@@ -153,10 +153,11 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
         self.owner.unwrap_or_else(|| rustix::process::geteuid().as_raw())
     }
 
-    /// A segment without a name: for children that are forked, or that it is
+    /// Makes a segment without a name: for children that are forked, or that it is
     /// [passed](Segment::pass_to) to.
     ///
-    /// `init` gets the value and the room in place, all zero, before anybody else can see them.
+    /// `init` gets the value and the room in place, all zero, before any other process can see
+    /// them.
     ///
     /// # Errors
     /// [`Error::InvalidSize`], [`Error::InvalidOption`], [`Error::FileSizeLimit`],
@@ -174,13 +175,14 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     /// # Errors
     /// [`Error::AlreadyExists`]; [`Error::InvalidName`], [`Error::InvalidPath`],
     /// [`Error::InvalidSize`], [`Error::InvalidOption`]; [`Error::FileSizeLimit`],
-    /// [`Error::NoSpace`]; [`Error::UntrustedDirectory`], [`Error::Unsupported`], [`Error::Io`]. If
-    /// a segment was to be [replaced](Self::replace_abandoned), also: [`Error::NotASegment`],
+    /// [`Error::NoSpace`]; [`Error::UntrustedDirectory`], [`Error::Unsupported`], [`Error::Io`]. To
+    /// [replace](Self::replace_abandoned) a segment can also give: [`Error::NotASegment`],
     /// [`Error::Version`], [`Error::WordSize`], [`Error::Owner`], [`Error::UnmappedOwner`],
-    /// [`Error::Busy`], [`Error::SeenTwice`]. Nothing is changed in what is refused.
+    /// [`Error::Busy`], [`Error::SeenTwice`]. After an error, what was found is unchanged.
     ///
     /// # If a process dies
-    /// Before the name is given, nothing is left behind; after it the segment is complete.
+    /// A creator that dies before the name is given leaves nothing behind. After that the segment
+    /// is complete.
     pub fn create(&self, place: impl Into<Location>, init: impl FnOnce(&mut T, &mut [R])) -> Result<Segment<T, R>> {
         let layout = self.check()?;
         let path = place.into().path_to_create()?;
@@ -205,18 +207,19 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     /// Opens a named or file-backed segment.
     ///
     /// # Errors
-    /// [`Error::NotFound`], and one of its own for everything that may be wrong with what was
-    /// found: [`Error::NotASegment`], [`Error::Version`], [`Error::WordSize`], [`Error::Type`],
+    /// [`Error::NotFound`], and one error for each thing that may be wrong with what was found:
+    /// [`Error::NotASegment`], [`Error::Version`], [`Error::WordSize`], [`Error::Type`],
     /// [`Error::RoomType`], [`Error::Size`], [`Error::Owner`], [`Error::UnmappedOwner`],
     /// [`Error::SeenTwice`]. [`Error::NoSpace`] for a copy with holes that the file system has no
-    /// room to fill. Options that can never work are refused as by [`create`](Self::create).
-    /// Nothing is changed in what is refused. [`Error::Busy`] when
-    /// [`busy_timeout`](Self::busy_timeout) ends.
+    /// room to fill. [`Error::Busy`] when [`busy_timeout`](Self::busy_timeout) ends. Options that
+    /// can never work give the errors of [`create`](Self::create). After an error, what was found
+    /// is unchanged.
     ///
     /// # If a process dies
-    /// Somebody who opens it and dies changes nothing. If nobody has the segment mapped (all have
-    /// died, the system was started anew, it is a copy or a backup), all that the dead held there
-    /// is handed to the next who locks it, as [`OwnerDied`](crate::LockError::OwnerDied).
+    /// An opener that dies changes nothing. If no process has the segment mapped, all its
+    /// participants are dead: all have died, the system was started anew, or the file is a copy or
+    /// a backup. Then everything that the dead held is handed to the next who locks it, as
+    /// [`OwnerDied`](crate::LockError::OwnerDied).
     pub fn open(&self, place: impl Into<Location>) -> Result<Segment<T, R>> {
         self.check()?;
         let path = place.into().path()?;
@@ -225,9 +228,9 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
         self.join_or_revive(file, false, &mut backoff)
     }
 
-    /// Takes a file, in the caller's turn at it: judges, maps, and revives it if nobody else has it
-    /// mapped. If the open file is shared with other processes, the kernel shows none of their
-    /// locks: then it is joined.
+    /// Opens a file, in the caller's turn at it: checks it, maps it, and revives it if no other
+    /// process has it mapped. If the open file is shared with other processes, the kernel does not
+    /// show their locks. Then the segment is joined.
     pub(super) fn join_or_revive(&self, file: File, is_shared: bool, backoff: &mut Backoff) -> Result<Segment<T, R>> {
         let (header, length) = naming::read_header(&file)?;
         let layout = Layout::judge::<T, R>(&header, length)?;
@@ -252,11 +255,12 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     /// Those of [`open`](Self::open) and [`create`](Self::create).
     ///
     /// # If a process dies
-    /// As those two.
+    /// As [`open`](Self::open) and [`create`](Self::create).
     pub fn open_or_create(&self, place: impl Into<Location>, init: impl Fn(&mut T, &mut [R])) -> Result<Segment<T, R>> {
         let place = place.into();
         let mut backoff = Backoff::new(self.busy_timeout);
-        // Each round but the last, somebody else made or removed it between our two looks.
+        // In each round but the last, another process made or removed the segment between our two
+        // attempts.
         loop {
             match self.open(place.clone()) {
                 Err(Error::NotFound(_)) => {}

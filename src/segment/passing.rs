@@ -1,8 +1,8 @@
-//! Passing segments on: to children that are spawned, and over Unix sockets.
+//! How is a segment passed on: to a child that is spawned, and over a Unix socket?
 //!
 //! What is passed is a separate open file, without a lock. So a [`Command`] that is kept, to be
-//! spawned again, does not keep the segment in use. The process at which it arrives opens the file
-//! once more, if permissions allow, for a lock of its own.
+//! spawned again, does not keep the segment in use. The receiving process opens the file once more,
+//! if permissions allow, and locks that open file.
 
 mod ticket;
 
@@ -20,7 +20,7 @@ use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::process::Command;
-use ticket::{Ticket, opening_of, variable};
+use ticket::{Ticket, reopen_or_duplicate, variable};
 
 /// The byte that a descriptor is sent with.
 const PAYLOAD: u8 = b'S';
@@ -31,10 +31,10 @@ fn can_be_written(descriptor: BorrowedFd<'_>) -> bool {
     naming::is_open_for(descriptor, &[OFlags::RDWR])
 }
 
-/// The file of a message that came.
+/// Receives a message, and gives its file.
 fn receive(socket: BorrowedFd<'_>) -> Result<(File, bool)> {
     let not_received = |found: String| Error::NotReceived { found };
-    // Room for more than one, so that surplus descriptors are counted and closed.
+    // Room for more than one descriptor, so that surplus ones are counted and closed.
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(8), ScmCredentials(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut byte = [0];
@@ -62,32 +62,32 @@ fn receive(socket: BorrowedFd<'_>) -> Result<(File, bool)> {
     if byte != [PAYLOAD] {
         return Err(not_received("a descriptor that was sent by something else".into()));
     }
-    let about = rustix::fs::fstat(descriptor).map_err(|e| Error::io("look at what was received", None, e))?;
-    if rustix::fs::FileType::from_raw_mode(about.st_mode) != rustix::fs::FileType::RegularFile {
+    let found = rustix::fs::fstat(descriptor).map_err(|e| Error::io("examine what was received", None, e))?;
+    if rustix::fs::FileType::from_raw_mode(found.st_mode) != rustix::fs::FileType::RegularFile {
         return Err(not_received("a descriptor that is no regular file".into()));
     }
     if !can_be_written(descriptor.as_fd()) {
         return Err(not_received("a descriptor that is not open for reading and writing".into()));
     }
-    opening_of(descriptor)
+    reopen_or_duplicate(descriptor)
 }
 
 impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     /// Opens the segment that the parent process [passed](Segment::pass_to) under this name.
     ///
     /// A segment that was passed is inherited once. Then the passed descriptor is closed, so that
-    /// it does not keep the segment in use. The environment variable stays, and means nothing any
-    /// more: the next call gives [`Error::NotPassed`], in this process and in its children.
+    /// it does not keep the segment in use. The environment variable stays, without a meaning. The
+    /// next call gives [`Error::NotPassed`], in this process and in its children.
     ///
-    /// The file's owner is checked only if [`owner`](Self::owner) was called: the parent has chosen
-    /// the segment.
+    /// The file's owner is checked only if [`owner`](Self::owner) was called, because the parent
+    /// has chosen the segment.
     ///
     /// # Errors
     /// [`Error::NotPassed`], [`Error::InvalidPassedName`], and those of [`open`](Self::open). After
     /// one of the latter the segment can still be inherited, for example with the right type.
     ///
     /// # If a process dies
-    /// The segment stays as it is, also if the parent has died.
+    /// The segment stays as it is, even if the parent has died.
     pub fn inherit(&self, name: &str) -> Result<Segment<T, R>> {
         self.check()?;
         checks::passed_name(name)?;
@@ -107,29 +107,29 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     /// [`owner`](Self::owner) was called.
     ///
     /// # Errors
-    /// [`Error::NotReceived`] if another message came than one of [`send_to`](Segment::send_to)'s.
-    /// One byte of it is used up, and all descriptors that came with that byte are closed.
-    /// Otherwise those of [`open`](Self::open); [`Error::Io`] if nothing can be received.
+    /// [`Error::NotReceived`] if the message did not come from [`send_to`](Segment::send_to). One
+    /// byte of it is used up, and all descriptors that came with that byte are closed.
+    /// [`Error::Io`] if nothing can be received. Otherwise those of [`open`](Self::open).
     ///
     /// # If a process dies
     /// A message that was sent arrives even if its sender has died. A receiver that dies may have
-    /// used it up.
+    /// used the message up.
     pub fn receive_from(&self, socket: impl AsFd) -> Result<Segment<T, R>> {
         self.check()?;
         self.adopt_passed(receive(socket.as_fd())?)
     }
 
-    /// Opens the segment that an open file is: for a descriptor that came by a protocol of the
-    /// program's own, or from a library that knows descriptors alone.
+    /// Opens the segment that an open file is: for a descriptor that came by the program's own
+    /// protocol, or from a library that has only descriptors.
     ///
-    /// It is checked as [`open`](Self::open) checks what it finds by a name. What is no regular
-    /// file is refused before anything is done with it. The owner must be this process's user, or
-    /// the one that [`owner`](Self::owner) says. The descriptor must be open for reading and
-    /// writing: one for reading proves no right to write.
+    /// The file is checked as [`open`](Self::open) checks one that it finds by a name. Anything but
+    /// a regular file is an error, before anything is done with it. The owner must be this
+    /// process's user, or the one given to [`owner`](Self::owner). The descriptor must be open for
+    /// reading and writing, because one for reading proves no right to write.
     ///
-    /// The descriptor stays the caller's, who may close it, and it does not keep the segment in
-    /// use: the file is opened once more. A process that may not do that uses the same open file,
-    /// whose file offset then changes.
+    /// The caller keeps the descriptor, and may close it. The descriptor does not keep the segment
+    /// in use: the file is opened once more. A process that may not do that uses the same open
+    /// file, whose file offset then changes.
     ///
     /// As with [`receive_from`](Self::receive_from), the sender of a descriptor must be trusted
     /// with the content, and not to truncate the file.
@@ -150,7 +150,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`open`](Self::open), as far as they concern what is open. [`Error::Io`] if it is
+    /// Those of [`open`](Self::open), as far as they concern an open file. [`Error::Io`] if it is
     /// not open for reading and writing.
     ///
     /// # If a process dies
@@ -162,7 +162,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
         if !can_be_written(file) {
             return Err(naming::not_open_for("reading and writing"));
         }
-        self.adopt(opening_of(file)?)
+        self.adopt(reopen_or_duplicate(file)?)
     }
 
     fn adopt_passed(&self, (file, is_shared): (File, bool)) -> Result<Segment<T, R>> {
@@ -172,13 +172,13 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
         self.adopt((file, is_shared))
     }
 
-    /// Opens what is open, in its turn. Nothing is locked but a segment.
+    /// Opens the segment of an open file, in its turn. Only a segment is ever locked.
     fn adopt(&self, (file, is_shared): (File, bool)) -> Result<Segment<T, R>> {
         header::judge_format(&naming::read_header(&file)?.0)?;
         let mut backoff = naming::Backoff::new(self.busy_timeout);
-        // A pass does not keep the segment in use: nobody may have it mapped, and an opener by name
-        // may be reviving it.
-        let _turn = naming::turn_at(|| opening_of(&file).map(|(own, _)| own), &mut backoff)?;
+        // To pass a segment on does not keep it in use. No process may have it mapped, and an
+        // opener by name may be reviving it.
+        let _turn = naming::turn_at(|| reopen_or_duplicate(&file).map(|(own, _)| own), &mut backoff)?;
         self.join_or_revive(file, is_shared, &mut backoff)
     }
 }
@@ -216,14 +216,14 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// [`Segment::inherit`] under the same name.
     ///
     /// The child gets a descriptor, and the environment variable `OUTLIVE_SEGMENT_<name>`: call
-    /// `env_clear` before this, not after. Other children do not get the descriptor: it stays
+    /// `env_clear` before this, not after. Other children do not get the descriptor, since it stays
     /// close-on-exec in this process. The child may run as another user, even one that could not
     /// open the segment by name.
     ///
-    /// A command can be kept, and spawned again; it does not keep the segment in use. There is one
+    /// A command can be kept, and spawned again. It does not keep the segment in use. There is one
     /// exception: a process that may not open the segment's file again, because another user has
     /// passed it the segment. Its commands share its lock on the file, and the segment stays in use
-    /// as long as they last.
+    /// as long as they exist.
     ///
     /// ```no_run
     /// use outlive::{Lock, Segment};
@@ -246,9 +246,9 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     pub fn pass_to(&self, command: &mut Command, name: &str) -> Result<()> {
         use std::os::unix::process::CommandExt;
         checks::passed_name(name)?;
-        let (own, _) = opening_of(self.file()?)?;
-        let about = naming::metadata(&own)?;
-        let (device, inode) = (about.dev(), about.ino());
+        let (own, _) = reopen_or_duplicate(self.file()?)?;
+        let metadata = naming::metadata(&own)?;
+        let (device, inode) = (metadata.dev(), metadata.ino());
         let ticket = Ticket { number: own.as_raw_fd(), device, inode, mark: naming::mark(&own)? };
         command.env(variable(name), ticket.to_string());
         // SAFETY: between fork and exec only one system call is made, fcntl, on a descriptor that
@@ -260,9 +260,9 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     }
 
     /// Sends this segment, whatever its kind, over a Unix socket, to a process that calls
-    /// [`Segment::receive_from`] there. It takes one byte of the stream (or one datagram), with a
-    /// descriptor; the receiver must know when to expect it. `examples/strangers.rs` has two
-    /// processes that have nothing in common but the path of such a socket.
+    /// [`Segment::receive_from`] there. The message is one byte of the stream (or one datagram),
+    /// with a descriptor. The receiver must know when to expect it. In `examples/strangers.rs` two
+    /// processes have nothing in common but the path of such a socket.
     ///
     /// ```
     /// use outlive::{Mutex, Segment};
@@ -287,7 +287,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// Either the whole message was sent, or nothing. A message that nobody receives does not keep
     /// the segment in use.
     pub fn send_to(&self, socket: impl AsFd) -> Result<()> {
-        let (own, _) = opening_of(self.file()?)?;
+        let (own, _) = reopen_or_duplicate(self.file()?)?;
         let rights = [own.as_fd()];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = SendAncillaryBuffer::new(&mut space);
@@ -301,7 +301,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
 
     /// The descriptor of the segment's file, for system calls that this library has no method for.
     /// To pass the segment on, use [`pass_to`](Self::pass_to) and [`send_to`](Self::send_to), which
-    /// are safe. Who gets a duplicate by other means opens it with [`Segment::from_fd`].
+    /// are safe. A process that gets a duplicate by other means opens it with [`Segment::from_fd`].
     ///
     /// # Errors
     /// [`Error::DescriptorLost`].
@@ -309,8 +309,9 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// # Safety
     /// All processes that have the segment open have references into this file. The caller must not
     /// change its content, its length, its seals or its locks: not through the descriptor, not
-    /// through a duplicate of it, and not through a mapping or an open file that comes from it.
-    /// Asking is fine, as fstat(2) does, and so is passing it to a process that keeps to the same.
+    /// through a duplicate of it, and not through a mapping or an open file that comes from it. To
+    /// ask for properties is allowed, as fstat(2) does, and so is passing it to a process that
+    /// keeps to the same rules.
     pub unsafe fn borrow_fd(&self) -> Result<BorrowedFd<'_>> {
         self.file()
     }

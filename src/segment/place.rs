@@ -1,4 +1,4 @@
-//! Where segments are: names in the shared-memory file system, kept names, and files.
+//! Where are segments: names in the shared-memory file system, kept names, or files?
 
 use super::{allocation, checks};
 use crate::error::{Error, Result};
@@ -8,17 +8,17 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// Where names are, by shm_open(3) and by custom.
+/// Where names lie, by shm_open(3) and by custom.
 const MEMORY: &str = "/dev/shm";
-/// Where the directories of [`Location::persistent`] are. It survives reboots, and all users may
+/// Where the directories of [`Location::persistent`] lie. It survives reboots, and all users may
 /// write there.
 const KEPT: &str = "/var/tmp";
 /// The longest name in a directory, on Linux.
 const LONGEST_FILE_NAME: usize = 255;
-/// The length of a path that the kernel no longer takes.
+/// The shortest length of a path that the kernel does not accept.
 const TOO_LONG_A_PATH: usize = 4096;
 
-/// Where a segment is to be found by others.
+/// Where other processes find a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location(Kind);
 
@@ -30,13 +30,13 @@ enum Kind {
 }
 
 impl Location {
-    /// A name in the shared-memory file system (`/dev/shm`): gone with the next boot.
+    /// A name in the shared-memory file system (`/dev/shm`). It is gone after the next boot.
     ///
     /// # When the user logs out
     ///
     /// systemd-logind removes all files of a user in `/dev/shm` and its subdirectories when the
-    /// last session of that user ends. That is `RemoveIPC=yes` in logind.conf(5), the default; root
-    /// and system users are spared. Processes that go on (started by `nohup`, `tmux` or cron) keep
+    /// last session of that user ends. That is `RemoveIPC=yes` in logind.conf(5), the default. Root
+    /// and system users are exempt. Processes that go on (started by `nohup`, `tmux` or cron) keep
     /// the segment that they have open, but its name is gone. The next
     /// [`open_or_create`](crate::Options::open_or_create) makes a second segment of that name.
     ///
@@ -50,29 +50,29 @@ impl Location {
     /// A name that stays when its user logs out: a file in the directory `/var/tmp/outlive-UID`,
     /// which belongs to this user alone.
     ///
-    /// The directory is made when the first segment is created there, without privileges. It must
+    /// The directory is made, without privileges, when the first segment is created there. It must
     /// belong to the effective user, have mode 0700, and be no symbolic link. Processes of other
     /// users cannot open the segment by name, but it can be [passed](crate::Segment::pass_to) to
     /// them.
     ///
-    /// It has a price. The segment is on disk: the kernel writes changed pages back from time to
+    /// It has a price. The segment is on disk. The kernel writes changed pages back from time to
     /// time, and a thread that changes one may have to wait for the disk. The segment survives
     /// reboots, after which all its participants are dead. systemd-tmpfiles(8) removes files below
-    /// `/var/tmp` that were not used for thirty days, unless tmpfiles.d(5) has a line such as `x
-    /// /var/tmp/outlive-*`.
+    /// `/var/tmp` that were not used for thirty days, unless tmpfiles.d(5) has a line such as
+    /// `x /var/tmp/outlive-*`.
     pub fn persistent(name: impl Into<String>) -> Self {
         Self(Kind::Persistent(name.into()))
     }
 
-    /// A file of its own, which outlives a reboot (its participants do not).
+    /// A file, which survives a reboot. Its participants do not.
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self(Kind::File(path.into()))
     }
 
-    /// The file of this location. Nothing is made.
+    /// The path of the file at this location. Nothing is made.
     ///
     /// # Errors
-    /// [`Error::InvalidName`] or [`Error::InvalidPath`] if no file can have it;
+    /// [`Error::InvalidName`] or [`Error::InvalidPath`] if no file can have this name;
     /// [`Error::Unsupported`] if `/dev/shm` is not in memory; [`Error::UntrustedDirectory`] if
     /// other users could change the directory of [`persistent`](Self::persistent).
     pub fn path(&self) -> Result<PathBuf> {
@@ -93,7 +93,7 @@ impl Location {
         }
     }
 
-    /// The same for a creator: with the directory, where that is ours to make.
+    /// The same for a creator. It also makes the directory, if that is ours to make.
     pub(super) fn path_to_create(&self) -> Result<PathBuf> {
         if let Kind::Persistent(name) = &self.0 {
             checked(name)?;
@@ -122,7 +122,7 @@ fn can_be_a_file(path: &Path) -> bool {
     is_name && bytes.len() < TOO_LONG_A_PATH && !bytes.contains(&0)
 }
 
-/// If nothing is mounted there, named segments would land on the disk below, outlive the boot, and
+/// If nothing is mounted there, named segments would lie on the disk below, survive a reboot, and
 /// fill that disk.
 fn must_be_in_memory(directory: &Path) -> Result<()> {
     if rustix::fs::statfs(directory).is_ok_and(|system| allocation::is_memory(&system)) {
@@ -138,20 +138,20 @@ fn kept_directory() -> PathBuf {
     Path::new(KEPT).join(format!("outlive-{}", rustix::process::geteuid().as_raw()))
 }
 
-/// A user that could write there could put another segment in the place of ours. The directory need
-/// not exist yet.
+/// A user who can write there could replace our segment by another. The directory need not exist
+/// yet.
 fn must_be_ours_alone(directory: &Path) -> Result<()> {
-    let about = match std::fs::symlink_metadata(directory) {
-        Ok(about) => about,
+    let metadata = match std::fs::symlink_metadata(directory) {
+        Ok(metadata) => metadata,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(e) => return Err(Error::io("look at the directory", Some(directory), e)),
+        Err(e) => return Err(Error::io("examine the directory", Some(directory), e)),
     };
-    let found = if !about.is_dir() {
+    let found = if !metadata.is_dir() {
         "is no directory".into()
-    } else if checks::owner(about.uid(), rustix::process::geteuid().as_raw()).is_err() {
-        format!("belongs to user {}", about.uid())
-    } else if about.mode() & 0o7777 != 0o700 {
-        format!("has mode {:#o}", about.mode() & 0o7777)
+    } else if checks::owner(metadata.uid(), rustix::process::geteuid().as_raw()).is_err() {
+        format!("belongs to user {}", metadata.uid())
+    } else if metadata.mode() & 0o7777 != 0o700 {
+        format!("has mode {:#o}", metadata.mode() & 0o7777)
     } else {
         return Ok(());
     };
@@ -194,7 +194,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_the_name_of_a_file_is_refused() {
+    fn a_path_that_no_file_can_have_is_an_error() {
         let long = format!("/tmp/{}", "x".repeat(256));
         let deep = "/x".repeat(2_048);
         for path in ["", "/", ".", "..", "/tmp/", "/tmp/.", "a/..", "nul\0", &long, &deep] {

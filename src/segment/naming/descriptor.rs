@@ -1,10 +1,10 @@
-//! A descriptor that others in this process may close without asking.
+//! Is this descriptor still ours? Other code in this process may close it without asking.
 //!
 //! A daemon closes all descriptors that it inherited, and more. The number may then stand for
-//! something else, for this very file included. So a number is asked what it stands for before it
-//! is used or closed: the device, the inode, and the *file position*, which belongs to the open
-//! file. Nothing here reads or writes at the position, so it serves as a mark that no other open
-//! file of the same file has.
+//! something else, even for this very file. So before a number is used or closed, it is checked
+//! what the number stands for: the device, the inode, and the *file position*, which belongs to the
+//! open file. Nothing here reads or writes at the position. So the position is a mark that no other
+//! open file of the same file has.
 
 #![allow(clippy::disallowed_types)] // process-local bookkeeping, never in shared memory, never in an algorithm
 
@@ -16,10 +16,10 @@ use std::fs::File;
 use std::hash::{BuildHasher, Hasher};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, RawFd};
 
-/// The number of an open file, which is closed with this if it is still ours by then.
+/// The number of an open file. Dropping this closes the file, if the number is still ours by then.
 #[derive(Debug)]
 pub(in crate::segment) struct Descriptor {
-    /// [`CLOSED`] once it was closed on purpose.
+    /// [`CLOSED`] after it was closed on purpose.
     number: AtomicI32,
     device: u64,
     inode: u64,
@@ -36,18 +36,18 @@ impl Descriptor {
         Ok(Self { number: AtomicI32::new(file.into_raw_fd()), device, inode, position })
     }
 
-    /// The descriptor, if it still is what it was.
+    /// The descriptor, if the number still stands for the same open file.
     ///
     /// # Errors
     /// [`Error::DescriptorLost`].
     pub(in crate::segment) fn get(&self) -> Result<BorrowedFd<'_>> {
-        // ORDERING: Relaxed; who closes it has the only handle of the segment to itself.
+        // ORDERING: Relaxed; a thread that closes it has the only handle of the segment to itself.
         let number = self.number.load(Relaxed);
         if number == CLOSED {
             return Err(Error::DescriptorLost { number: None });
         }
-        // SAFETY: asked what it stands for, and handed on only if that is ours. Nobody has a reason
-        // to close it in between.
+        // SAFETY: it is checked what the number stands for, and handed on only if that is ours.
+        // Nobody has a reason to close it in between.
         let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
         let about = rustix::fs::fstat(descriptor);
         let is_file = about.is_ok_and(|about| (about.st_dev, about.st_ino) == (self.device, self.inode));
@@ -63,7 +63,7 @@ impl Descriptor {
         if self.get().is_ok() {
             // ORDERING: Relaxed, as in `get`.
             let number = self.number.swap(CLOSED, Relaxed);
-            // SAFETY: it is ours by the check just now, and is not used after this.
+            // SAFETY: it is ours by the check above, and is not used after this.
             unsafe { rustix::io::close(number) };
         }
     }
@@ -76,26 +76,28 @@ impl Drop for Descriptor {
     }
 }
 
-/// The mark of an open file: its position, or a new one if it has none. One that was passed keeps
-/// its own: the parent's descriptor is the same open file if it could not be opened anew.
+/// The mark of an open file: its position, or a new one if it has none. A descriptor that was
+/// passed keeps its mark: if it could not be opened anew, it is the same open file as the parent's.
 pub(in crate::segment) fn mark(file: &File) -> Result<u64> {
     let failed = |e: rustix::io::Errno| Error::io("mark the segment's file", None, e);
     let random = std::hash::RandomState::new().build_hasher().finish();
     match rustix::fs::tell(file).map_err(failed)? {
-        // Above what is read or written, below the largest file of any file system.
+        // The position is above all that is read or written, and below the largest file of any file
+        // system.
         0 => rustix::fs::seek(file, SeekFrom::Start(1 << 40 | random >> 25)).map_err(failed),
         mark => Ok(mark),
     }
 }
 
-/// Opens anew what a descriptor stands for: another open file, without the locks of the first.
+/// Opens anew the file that a descriptor stands for: another open file, without the locks of the
+/// first.
 pub(in crate::segment) fn reopen(descriptor: impl AsFd) -> std::io::Result<File> {
     let path = format!("/proc/self/fd/{}", descriptor.as_fd().as_raw_fd());
     std::fs::OpenOptions::new().read(true).write(true).open(path)
 }
 
-/// The same for reading alone. Where the file may not be opened anew, another descriptor of the
-/// same open file.
+/// The same, only for reading. Where the file may not be opened anew, this is another descriptor of
+/// the same open file.
 pub(in crate::segment) fn reopen_to_read(descriptor: BorrowedFd<'_>) -> Result<File> {
     let again = File::open(format!("/proc/self/fd/{}", descriptor.as_raw_fd()));
     let file = again.or_else(|_| descriptor.try_clone_to_owned().map(File::from));

@@ -1,5 +1,5 @@
-//! Who is on record in a segment that nobody is seen to use, and is known to live all the same. See
-//! the [module above](super).
+//! Is a participant on record alive, although no lock says that the segment is in use? See the
+//! [module above](super).
 
 use super::{Path, metadata};
 use crate::error::{Error, Result};
@@ -10,10 +10,10 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 
-/// What statfs(2) says of a file that is seen through an overlay.
+/// The type of file system by statfs(2), for a file that is seen through an overlay.
 const OVERLAYFS: rustix::fs::FsWord = 0x794c_7630;
 
-/// What this file is now: what an opener that revives it writes into its header.
+/// What this file is now. An opener that revives it writes this into its header.
 pub(in crate::segment) fn origin_of(file: &File) -> Result<Origin> {
     let about = metadata(file)?;
     let birth = about.created().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
@@ -26,24 +26,24 @@ pub(in crate::segment) fn origin_of(file: &File) -> Result<Origin> {
     })
 }
 
-/// Whether the file is seen through an overlay: then a mapping is made through another file, and
+/// Whether the file is seen through an overlay. Then a mapping is made through another file, and
 /// does not keep the locks of this one.
 pub(in crate::segment) fn is_on_overlay(file: impl AsFd) -> bool {
     rustix::fs::fstatfs(file).is_ok_and(|about| about.f_type == OVERLAYFS)
 }
 
-/// Refuses a segment that nobody has mapped, as far as the locks tell, while a participant on
-/// record is known to live.
+/// Fails if a participant on record is known to live. The caller has found that, by the locks, no
+/// process has the segment mapped.
 ///
 /// # Errors
 /// [`Error::SeenTwice`].
 pub(in crate::segment) fn expect_nobody_alive(file: &File, header: &[u8; header::LENGTH]) -> Result<()> {
     let (written, now) = (Origin::from_header(header), origin_of(file)?);
     if written.boot == 0 || written.boot != now.boot || written.is_other_file(now) {
-        return Ok(()); // nothing is known of anybody, or what is on record is on record of another file
+        return Ok(()); // nothing is known, or the record is of another file
     }
     let table = TableCopy::from_file(file, header::participants(header))?;
-    // Where it is known that there is a second view, whoever is out of sight may be there.
+    // Where a second view is known to exist, a participant out of sight may be there.
     let is_overlay = is_on_overlay(file);
     let living = table.slots().iter().enumerate().find_map(|(index, slot)| {
         let (id, thread) = slot.living(index)?;
@@ -56,8 +56,8 @@ pub(in crate::segment) fn expect_nobody_alive(file: &File, header: &[u8; header:
     living.map_or(Ok(()), Err)
 }
 
-/// A copy of a participant table in a file that may be truncated at any time: a mapping of it would
-/// raise SIGBUS.
+/// A copy of a file's participant table. The file may be truncated at any time, and a mapping of it
+/// would raise SIGBUS.
 #[derive(Debug)]
 pub(in crate::segment) struct TableCopy {
     bytes: Option<memmap2::MmapMut>,
@@ -65,7 +65,7 @@ pub(in crate::segment) struct TableCopy {
 }
 
 impl TableCopy {
-    /// Slots that the file does not contain are free.
+    /// Slots that the file does not contain count as free.
     pub(in crate::segment) fn from_file(file: impl AsFd, slots: usize) -> Result<Self> {
         let length = slots * header::SLOT;
         if length == 0 {
@@ -86,8 +86,8 @@ impl TableCopy {
 
     pub(in crate::segment) fn slots(&self) -> &[Slot<Linux>] {
         let Some(bytes) = &self.bytes else { return &[] };
-        // SAFETY: so many slots lie within the copy, aligned to its page; they consist of atomics
-        // and unused integers, so any bytes are valid; nobody else has this memory, and it is not
+        // SAFETY: so many slots lie within the copy, aligned to its page. They consist of atomics
+        // and unused integers, so any bytes are valid. Nobody else has this memory, and it is not
         // touched otherwise while they are borrowed.
         unsafe { core::slice::from_raw_parts(bytes.as_ptr().cast::<Slot<Linux>>(), self.slots) }
     }

@@ -1,7 +1,7 @@
-//! Replacing an abandoned segment. See the [module above](super).
+//! How is an abandoned segment replaced? See the [module above](super).
 
 use super::turn::{self, Backoff, Turn, is_in_use, is_named};
-use super::{inode, look, publish, read_header, record, reopen};
+use super::{inode, open_existing, publish, read_header, record, reopen};
 use crate::error::{Error, Result};
 use crate::segment::header;
 use rustix::fs::{CWD, RenameFlags};
@@ -10,31 +10,31 @@ use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
-/// Who replaces, and what is asked of the segment that is replaced.
+/// A replacer, and what it requires of the segment that it replaces.
 #[derive(Debug)]
 pub(in crate::segment) struct Replacer<'a> {
     pub(in crate::segment) path: &'a Path,
     pub(in crate::segment) owner: u32,
-    /// The user has said that nobody uses it, whatever is on record.
+    /// The user has said that nobody uses it, whatever participants are on record.
     pub(in crate::segment) is_vouched_for: bool,
 }
 
 impl Replacer<'_> {
-    /// Refuses what can never be replaced, before anything is made.
+    /// Fails for what can never be replaced, before anything is made.
     pub(in crate::segment) fn expect_segment_or_nothing(&self) -> Result<()> {
-        match look(self.path, self.owner) {
+        match open_existing(self.path, self.owner) {
             Ok(file) => header::judge_format(&read_header(&file)?.0),
             Err(Error::NotFound(_)) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
-    /// Gives the name to the new file, in one step, if nobody has it, or an abandoned segment.
-    /// False if that one is in use.
+    /// Gives the name to the new file, in one step, if no file has it, or an abandoned segment
+    /// does. False if that segment is in use.
     pub(in crate::segment) fn replace(&self, new: BorrowedFd<'_>, backoff: &mut Backoff) -> Result<bool> {
         let new = reopen(new).map_err(|e| Error::io("open the new segment anew", None, e))?;
-        // Until it is certain that the name is ours, nobody shall use it. Nobody else can have it
-        // open yet.
+        // Nobody shall use the new file until it is certain that it has the name. Nobody else can
+        // have it open yet.
         let turn = reopen(&new).map_err(|e| Error::io("open the new segment anew", None, e))?;
         let Ok(_turn) = Turn::try_take(turn)? else { return Err(backoff.over(None)) };
         loop {
@@ -43,13 +43,13 @@ impl Replacer<'_> {
             }
             match turn::open(self.path, self.owner, backoff) {
                 Ok((_turn, old)) => return Ok(self.is_abandoned(&old)? && self.take_name_of(&old, &new)?),
-                Err(Error::NotFound(_)) => backoff.pause(None)?, // it went between our two looks
+                Err(Error::NotFound(_)) => backoff.pause(None)?, // it was removed between our two attempts
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// Whether nobody uses this segment, of which the caller has the turn.
+    /// Whether nobody uses this segment. The caller has the turn at it.
     fn is_abandoned(&self, old: &File) -> Result<bool> {
         let (header, _) = read_header(old)?;
         header::judge_format(&header)?;
@@ -62,19 +62,20 @@ impl Replacer<'_> {
         Ok(true)
     }
 
-    /// The turns at both files are ours.
+    /// Takes the name from the old file for the new one. The caller has the turns at both.
     fn take_name_of(&self, old: &File, new: &File) -> Result<bool> {
         self.remove_leftovers();
         let beside = self.path.with_file_name(Beside { new: inode(new)?.1, old: inode(old)?.1 }.name());
         if !publish(new, &beside)? {
             return Err(Error::AlreadyExists(beside));
         }
-        // An adversary that gives the name anew between each two of our steps is not waited for.
+        // The number of attempts is bounded, in case an adversary gives the name anew between each
+        // two of our steps.
         for _ in 0..1_000 {
             match rustix::fs::renameat_with(CWD, &beside, CWD, self.path, RenameFlags::EXCHANGE) {
                 Ok(()) => {}
-                // The name has been removed: whatever is beside it now takes it, unless somebody
-                // else is quicker.
+                // The name has been removed. The file that has the second name takes it, unless
+                // another process is quicker.
                 Err(Errno::NOENT) => match self.give_free_name(&beside, new) {
                     Ok(Some(is_ours)) => return Ok(is_ours),
                     Ok(None) => continue,
@@ -82,8 +83,8 @@ impl Replacer<'_> {
                 },
                 Err(errno) => return Err(self.failed(errno, &beside, new)),
             }
-            // From here on the name is ours if the old file is beside it. Whether that goes away is
-            // no matter: the next replacer removes what is left of it.
+            // If the old file now has the second name, the first name is ours. If the second name
+            // cannot be removed, the next replacer removes it.
             if is_named(old, &beside).unwrap_or(false) {
                 let _removed_by_the_next = std::fs::remove_file(&beside);
                 return Ok(true);
@@ -92,8 +93,7 @@ impl Replacer<'_> {
                 let _removed_by_the_next = std::fs::remove_file(&beside);
                 return Ok(false);
             }
-            // Two names of one file are exchanged without any effect: that file has this name
-            // already.
+            // To exchange two names of one file has no effect: that file has this name already.
             if are_one_file(&beside, self.path) {
                 let _removed_by_the_next = std::fs::remove_file(&beside);
                 return Ok(false);
@@ -102,10 +102,10 @@ impl Replacer<'_> {
         Err(self.failed(Errno::BUSY, &beside, new))
     }
 
-    /// Gives a name that nobody has to what is beside it. Tells whether that is the new file; or
-    /// nothing if the name is taken.
+    /// Gives the first name, which no file has, to the file that has the second. Answers whether
+    /// that is the new file, or `None` if the name is taken.
     fn give_free_name(&self, beside: &Path, new: &File) -> core::result::Result<Option<bool>, Errno> {
-        let is_new = is_named(new, beside).unwrap_or(false); // others touch it only while nobody has its turn
+        let is_new = is_named(new, beside).unwrap_or(false); // others change it only while nobody has its turn
         match rustix::fs::renameat_with(CWD, beside, CWD, self.path, RenameFlags::NOREPLACE) {
             Ok(()) => Ok(Some(is_new)),
             Err(Errno::EXIST) => Ok(None),
@@ -113,11 +113,11 @@ impl Replacer<'_> {
         }
     }
 
-    /// The exchange could not be made, or not be made undone.
+    /// The error if the names could not be exchanged, or not exchanged back.
     fn failed(&self, errno: Errno, beside: &Path, new: &File) -> Error {
         if !is_named(new, beside).unwrap_or(false) {
             return Error::io(
-                "give back its name to the file that has been exchanged for another, and is now",
+                "give the name back to the file that lost it in an exchange, and that is now",
                 Some(beside),
                 errno,
             );
@@ -132,8 +132,8 @@ impl Replacer<'_> {
         }
     }
 
-    /// Removes what replacers that were killed have left in the directory. Whatever cannot be
-    /// looked at stays.
+    /// Removes what killed replacers have left in the directory. A file that cannot be examined
+    /// stays.
     fn remove_leftovers(&self) {
         let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
@@ -143,12 +143,12 @@ impl Replacer<'_> {
     }
 
     fn remove_leftover(&self, path: &Path, name: &Beside) -> Result<()> {
-        let file = look(path, self.owner)?;
+        let file = open_existing(path, self.owner)?;
         let (_, inode) = inode(&file)?;
         if inode != name.new && inode != name.old {
             return Ok(());
         }
-        // A replacer that is still at it has the turns at both.
+        // A replacer that is still at work has the turns at both.
         let turn = reopen(&file).map_err(|e| Error::io("open anew", Some(path), e))?;
         let Ok(_turn) = Turn::try_take(turn)? else { return Ok(()) };
         if self.is_abandoned(&file)? && is_named(&file, path)? {

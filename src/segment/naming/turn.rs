@@ -1,7 +1,7 @@
-//! The two locks: the turn at a file, and its use. See the [module above](super).
+//! How do the two locks work, the turn at a file and its use? See the [module above](super).
 
 use super::descriptor::Descriptor;
-use super::{inode, look, metadata, read_header};
+use super::{inode, metadata, open_existing, read_header};
 use crate::error::{Error, Result};
 use crate::platform::linux::{Lock, lock_byte, others_lock, unlock_byte};
 use crate::segment::header;
@@ -10,11 +10,11 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// The bytes that are locked, behind the end of any file.
+/// The bytes that are locked, after the end of any file.
 const TURN: i64 = i64::MAX - 2;
 const USE: i64 = i64::MAX - 1;
 
-/// How long others may take over something that takes microseconds, unless they are stopped.
+/// How long to wait for other processes, which need only microseconds unless they are stopped.
 #[derive(Debug)]
 pub(in crate::segment) struct Backoff {
     begun: Instant,
@@ -27,10 +27,10 @@ impl Backoff {
         Self { begun: Instant::now(), bound, pause: Duration::from_micros(50) }
     }
 
-    /// Waits a moment before the next attempt.
+    /// Sleeps for a moment before the next attempt.
     ///
     /// # Errors
-    /// [`Error::Busy`] when the time is over: `by` is the lock that is in the way.
+    /// [`Error::Busy`] after the timeout. `by` is the lock that is in the way.
     pub(in crate::segment) fn pause(&mut self, by: Option<Lock>) -> Result<()> {
         let left = self.bound.saturating_sub(self.begun.elapsed());
         if left.is_zero() {
@@ -41,35 +41,35 @@ impl Backoff {
         Ok(())
     }
 
-    /// What is said when the time is over.
+    /// The error after the timeout.
     pub(super) fn over(&self, by: Option<Lock>) -> Error {
         Error::Busy { waited: self.begun.elapsed(), by_reader: by == Some(Lock::Shared) }
     }
 }
 
-fn refused(e: std::io::Error) -> Error {
+fn lock_failed(e: std::io::Error) -> Error {
     Error::io("lock a byte of the segment", None, e)
 }
 
-/// The turn at a file: no other opener or replacer acts while it lasts. Given back when dropped, or
-/// by the end of the process.
+/// The turn at a file: while it lasts, no other opener or replacer acts. It is given back when it
+/// is dropped, or when the process ends.
 ///
-/// It is had through an open file of its own: a child that is forked meanwhile has that one, too,
-/// but no mapping of it, and loses it with exec or when it closes its descriptors. To give it back
-/// is to unlock it, for such children, too.
+/// The turn has an open file of its own. A child that is forked meanwhile has that open file, too,
+/// but no mapping of it, and loses it with exec or when it closes its descriptors. To drop the turn
+/// unlocks the file, also for such children.
 #[derive(Debug)]
 pub(in crate::segment) struct Turn(Descriptor);
 
 impl Turn {
     /// The turn, or the lock that is in the way.
     pub(super) fn try_take(file: File) -> Result<core::result::Result<Self, Option<Lock>>> {
-        // With the descriptor's number looked after first: from here on a lock may be given back.
+        // The descriptor comes first, so that the lock is given back whatever happens from here on.
         let this = Self(Descriptor::new(file)?);
         let file = this.0.get()?;
-        if lock_byte(file, TURN, Lock::Exclusive).map_err(refused)? {
+        if lock_byte(file, TURN, Lock::Exclusive).map_err(lock_failed)? {
             return Ok(Ok(this));
         }
-        Ok(Err(others_lock(file, TURN).map_err(refused)?))
+        Ok(Err(others_lock(file, TURN).map_err(lock_failed)?))
     }
 }
 
@@ -81,19 +81,19 @@ impl Drop for Turn {
     }
 }
 
-/// Opens the segment of that name, in its turn: nobody else opens or replaces it, and no
-/// replacement takes its name, before the turn is dropped. Only a segment, by its header, and only
-/// one of that owner.
+/// Opens the segment of that name, in its turn: until the turn is dropped, nobody else opens or
+/// replaces it, and no replacement takes its name. The file must be a segment by its header, and
+/// belong to that owner.
 pub(in crate::segment) fn open(path: &Path, owner: u32, backoff: &mut Backoff) -> Result<(Turn, File)> {
     loop {
-        let candidate = look(path, owner)?;
+        let candidate = open_existing(path, owner)?;
         header::judge_format(&read_header(&candidate)?.0)?;
         let wanted = inode(&candidate)?;
         let in_the_way = match Turn::try_take(candidate)? {
             Ok(turn) => {
-                // An open file of its own, for the use. It is opened by the name, to see that this
-                // still is the file's.
-                let file = look(path, owner)?;
+                // A separate open file, for the use. It is opened by the name, to check that the
+                // name is still this file's.
+                let file = open_existing(path, owner)?;
                 if inode(&file)? == wanted {
                     return Ok((turn, file));
                 }
@@ -105,7 +105,8 @@ pub(in crate::segment) fn open(path: &Path, owner: u32, backoff: &mut Backoff) -
     }
 }
 
-/// The turn at a file that was not opened by its name, by open files of its own.
+/// The turn at a file that was not opened by its name. `again` opens the file anew for each
+/// attempt.
 pub(in crate::segment) fn turn_at(again: impl Fn() -> Result<File>, backoff: &mut Backoff) -> Result<Turn> {
     loop {
         match Turn::try_take(again()?)? {
@@ -115,17 +116,17 @@ pub(in crate::segment) fn turn_at(again: impl Fn() -> Result<File>, backoff: &mu
     }
 }
 
-/// Says of an open file that the mapping that will be made through it is one that counts.
+/// Locks an open file as used: the mapping that will be made through it then counts.
 pub(in crate::segment) fn share(file: &File, backoff: &mut Backoff) -> Result<()> {
-    while !lock_byte(file.as_fd(), USE, Lock::Shared).map_err(refused)? {
-        backoff.pause(others_lock(file.as_fd(), USE).map_err(refused)?)?; // outlive never locks it exclusively
+    while !lock_byte(file.as_fd(), USE, Lock::Shared).map_err(lock_failed)? {
+        backoff.pause(others_lock(file.as_fd(), USE).map_err(lock_failed)?)?; // outlive never locks `USE` exclusively
     }
     Ok(())
 }
 
-/// Whether anybody has the segment mapped through another open file than this one.
+/// Whether the segment is mapped through any open file but this one.
 pub(in crate::segment) fn is_in_use(file: BorrowedFd<'_>) -> Result<bool> {
-    others_lock(file, USE).map(|lock| lock.is_some()).map_err(refused)
+    others_lock(file, USE).map(|lock| lock.is_some()).map_err(lock_failed)
 }
 
 /// Whether the file has this name.

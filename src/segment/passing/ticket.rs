@@ -1,11 +1,12 @@
 //! How does a child find the descriptor that it was passed?
 //!
 //! A child finds the number of its descriptor in an environment variable. Its own children inherit
-//! the variable, too, and there the number may be any other descriptor. So the variable also has
-//! device and inode, and a *mark*. The mark is a random number, and the file offset of the passed
-//! descriptor. No other descriptor has it, and nothing reads at that offset. The number is looked
-//! at before anything is done with it. If all three fit, it was passed, and this module may close
-//! it.
+//! the variable, too, and there the number may stand for any other descriptor. So the variable also
+//! has the device, the inode, and a *mark*: a random number that is the file offset of the passed
+//! descriptor. No other descriptor has it, and nothing reads at that offset.
+//!
+//! The number is checked before anything is done with it. If all three fit, the descriptor was
+//! passed to this process, and this module may close it.
 
 #![allow(clippy::disallowed_types)] // process-local, never in shared memory, never in an algorithm
 
@@ -21,13 +22,13 @@ use rustix::io::FdFlags;
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
-/// Begins the environment variable of each segment that is passed.
+/// The begin of the environment variable of each segment that is passed.
 const VARIABLE: &str = "OUTLIVE_SEGMENT_";
 pub(super) fn variable(name: &str) -> String {
     format!("{VARIABLE}{name}")
 }
 
-/// What a child is told of a descriptor that it was passed.
+/// What a child learns of a descriptor that was passed to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ticket {
     pub(super) number: RawFd,
@@ -50,48 +51,48 @@ impl FromStr for Ticket {
             text.split(':').map(str::parse).collect::<core::result::Result<_, _>>().map_err(drop)?;
         let [number, device, inode, mark] = numbers[..] else { return Err(()) };
         let number = RawFd::try_from(number).map_err(drop)?;
-        // The standard streams are never passed; an offset of 0 is that of every file that was just
+        // The standard streams are never passed. An offset of 0 is that of every file that was just
         // opened.
         if number > 2 && mark > 0 { Ok(Self { number, device, inode, mark }) } else { Err(()) }
     }
 }
 
 impl Ticket {
-    /// Whether the number is what was passed. If it is a FIFO, a terminal or another file, nothing
-    /// happens to that.
+    /// Whether the number is the descriptor that was passed. If it is a FIFO, a terminal or another
+    /// file, nothing happens to that.
     fn fits(&self) -> bool {
         // SAFETY: all bytes of this structure may be zero.
-        let mut about: libc::stat = unsafe { core::mem::zeroed() };
-        // SAFETY: the structure is there to be written; a number that is not open is an error.
-        let is_open = unsafe { libc::fstat(self.number, &mut about) } == 0;
+        let mut found: libc::stat = unsafe { core::mem::zeroed() };
+        // SAFETY: the structure can be written. A number that is not open is an error.
+        let is_open = unsafe { libc::fstat(self.number, &mut found) } == 0;
         let is_the_file =
-            about.st_mode & libc::S_IFMT == libc::S_IFREG && (about.st_dev, about.st_ino) == (self.device, self.inode);
-        // SAFETY: it asks for the offset, and sets nothing.
+            found.st_mode & libc::S_IFMT == libc::S_IFREG && (found.st_dev, found.st_ino) == (self.device, self.inode);
+        // SAFETY: this reads the offset, and sets nothing.
         is_open && is_the_file && unsafe { libc::lseek(self.number, 0, libc::SEEK_CUR) } == self.mark as i64
     }
 
-    /// An open file for a new handle. The number stays open, in case this caller is refused, and
-    /// the next has the right type.
+    /// An open file for a new handle. The number stays open: after an error of this caller, the
+    /// next caller may have the right type.
     pub(super) fn open(&self) -> Result<Option<(File, bool)>> {
         if !self.fits() {
             return Ok(None);
         }
-        // SAFETY: it is open, and by its mark what was passed to this process. Only this module
-        // closes that.
+        // SAFETY: it is open, and by its mark it was passed to this process. Only this module
+        // closes it.
         let passed = unsafe { BorrowedFd::borrow_raw(self.number) };
         // Children of this process get it only if it is passed on.
         rustix::io::fcntl_setfd(passed, FdFlags::CLOEXEC)
             .map_err(|e| Error::io("set a flag of the passed descriptor", None, e))?;
-        can_be_written(passed).then(|| opening_of(passed)).transpose()
+        can_be_written(passed).then(|| reopen_or_duplicate(passed)).transpose()
     }
 
-    /// Closes the number, unless another thread was first.
+    /// Closes the number. False if another thread was first.
     pub(super) fn close(&self) -> bool {
         one_at_a_time(|| {
             let fits = self.fits();
             if fits {
-                // SAFETY: by its mark it is what was passed. Only this module closes that, one
-                // thread at a time.
+                // SAFETY: by its mark it is the descriptor that was passed. Only this module closes
+                // it, one thread at a time.
                 unsafe { libc::close(self.number) };
             }
             fits
@@ -100,9 +101,8 @@ impl Ticket {
 }
 
 /// Runs `body`, which takes microseconds, in one thread of this process at a time. The caller has a
-/// mapping, and so its process has a number. With a mutex, a child that is forked at the wrong
-/// moment would inherit it locked. Here that child finds the number of another process, and goes
-/// in.
+/// mapping, so its process has a number. A child that is forked at the wrong moment would inherit a
+/// mutex locked. Here the child finds the number of another process, and goes in.
 fn one_at_a_time<V>(body: impl FnOnce() -> V) -> V {
     static INSIDE: AtomicU64 = AtomicU64::new(0);
     let process = process_number();
@@ -120,24 +120,24 @@ fn one_at_a_time<V>(body: impl FnOnce() -> V) -> V {
     value
 }
 
-/// A separate open file of the same inode, without a lock. A process that may not open it again
-/// gets a duplicate, and true: that is the same open file, with the same locks.
-pub(super) fn opening_of(descriptor: impl AsFd) -> Result<(File, bool)> {
+/// A separate open file of the same inode, without a lock, and `false`. A process that may not open
+/// the file again gets a duplicate, and `true`: that is the same open file, with the same locks.
+pub(super) fn reopen_or_duplicate(descriptor: impl AsFd) -> Result<(File, bool)> {
     match naming::reopen(&descriptor) {
         Ok(file) => Ok((naming::away_from_stdio(file)?, false)),
         Err(_) => Ok((duplicate(descriptor.as_fd(), &known_numbers())?, true)),
     }
 }
 
-/// The numbers that this process's own environment names. They were passed to this process, and are
-/// closed when they have been inherited.
+/// The numbers that this process's own environment names. They were passed to this process, and
+/// each is closed when it has been inherited.
 fn known_numbers() -> Vec<RawFd> {
     let known = std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(VARIABLE.as_bytes()));
     known.filter_map(|(_, value)| Some(value.to_str()?.parse::<Ticket>().ok()?.number)).collect()
 }
 
-/// A duplicate, which has the same mark. So it must not get one of the `known` numbers: it would be
-/// taken for what was passed.
+/// A duplicate, which has the same mark. It must not get one of the `known` numbers, because it
+/// would be taken for a descriptor that was passed.
 fn duplicate(descriptor: BorrowedFd<'_>, known: &[RawFd]) -> Result<File> {
     let mut least = 3;
     loop {
@@ -158,14 +158,14 @@ mod tests {
     #[cfg_attr(miri, ignore = "Miri opens no files")]
     fn a_duplicate_does_not_get_a_number_that_was_passed() {
         let file = File::open("/dev/null").expect("there");
-        // Whatever number is free, it is known, until there are only others.
+        // Numbers below 500 are all known, so only others remain.
         let known: Vec<RawFd> = (0..500).collect();
         let duplicate = duplicate(file.as_fd(), &known).expect("a descriptor");
         assert!(duplicate.as_raw_fd() >= 500);
     }
 
     #[test]
-    fn what_a_variable_says_is_judged() {
+    fn a_malformed_variable_is_not_a_ticket() {
         let ticket = Ticket { number: 7, device: 1, inode: u64::MAX, mark: 9 };
         assert_eq!(ticket.to_string().parse(), Ok(ticket));
         for wrong in ["", "7", "7:1:2", "7:1:2:3:4", "7:1:2:0", "2:1:2:3", "-7:1:2:3", "4294967303:1:2:3", "7:1:x:3"] {
