@@ -10,17 +10,16 @@ use syn::{
     Type, parse_macro_input, parse_quote_spanned,
 };
 
-/// Implements `outlive::Shareable` for a struct, after checking all that the trait's contract asks
-/// for.
+/// Implements `outlive::Shareable` for a struct, after checking all that the trait requires.
 ///
-/// The struct must be `#[repr(C)]` or `#[repr(transparent)]`, without `packed`; have neither `Drop`
-/// nor lifetime parameters; and every field must be `Shareable` itself. So must the type
-/// parameters: the derive adds that bound, and their definitions, as well as the values of const
-/// parameters, become part of the struct's own.
+/// The struct must be `#[repr(C)]` or `#[repr(transparent)]`, without `packed`. It must have
+/// neither `Drop` nor lifetime parameters. Every field must be `Shareable` itself. So must the type
+/// parameters: the derive adds that bound. The definitions of type parameters, and the values of
+/// const parameters, become part of the struct's own definition.
 ///
-/// An attribute macro that stands below the derive may change the struct after the derive has seen
-/// it. The fields and their types are those of the struct in the end: one that was added is a
-/// compile error. Put such an attribute above.
+/// An attribute macro below the derive may change the struct after the derive has seen it. The
+/// fields and types that count are those of the struct in the end. A field that was added is a
+/// compile error: put such an attribute above the derive.
 ///
 /// ```
 /// use outlive::{Fingerprint, Shareable};
@@ -37,7 +36,7 @@ use syn::{
 /// assert_ne!(Fingerprint::of::<Ring<u32, 8>>(), Fingerprint::of::<Ring<i32, 8>>());
 /// ```
 ///
-/// What is refused says what to use instead:
+/// An error says what to use instead:
 ///
 /// ```compile_fail
 /// #[derive(outlive::Shareable)]
@@ -54,8 +53,8 @@ pub fn derive_shareable(input: proc_macro::TokenStream) -> proc_macro::TokenStre
 
 fn shareable(input: &DeriveInput) -> Result<TokenStream> {
     let data = struct_data(input)?;
-    let refusals = [layout(input), no_lifetimes(&input.generics), no_pointers(&data.fields)];
-    if let Some(all) = refusals.into_iter().filter_map(Result::err).reduce(both) {
+    let errors = [layout(input), no_lifetimes(&input.generics), no_pointers(&data.fields)];
+    if let Some(all) = errors.into_iter().filter_map(Result::err).reduce(both) {
         return Err(all);
     }
 
@@ -66,7 +65,7 @@ fn shareable(input: &DeriveInput) -> Result<TokenStream> {
             Member::Named(name) => name.unraw().to_string(),
             Member::Unnamed(index) => index.index.to_string(),
         };
-        // The type is inferred. An attribute below the derive may have made another one of it than
+        // The type is inferred, because an attribute below the derive may have changed it from what
         // was shown here.
         let found = Ident::new("__outlive_field", Span::mixed_site());
         let inferred = quote_spanned! {field.ty.span()=>
@@ -90,36 +89,36 @@ fn shareable(input: &DeriveInput) -> Result<TokenStream> {
 
     let no_drop_glue = format!(
         "`{plain_name}` has drop glue, and cannot be shared: a process that dies drops nothing, and what others still \
-         use must not be dropped by one of them; remove its `Drop`, and clean up in a function that is called to"
+         use must not be dropped by one of them; remove its `Drop`, and clean up in a function that users call"
     );
     let no_drop_glue = quote_spanned! {name.span()=>
         ::core::assert!(!::core::mem::needs_drop::<Self>(), #no_drop_glue);
     };
-    // An attribute below the derive may have added fields. Not at the name's span: the compiler
-    // would propose changes there.
-    let no_field_more = quote! {
-        let _no_field_more: fn(&Self) = |whole| { let Self { #(#all_fields: _),* } = whole; };
+    // An attribute below the derive may have added fields. The check does not have the span of the
+    // name, where the compiler would propose changes.
+    let no_further_field = quote! {
+        let _no_further_field: fn(&Self) = |whole| { let Self { #(#all_fields: _),* } = whole; };
     };
-    // Without parameters all is known here, so it need not wait until somebody makes a segment of
-    // it.
+    // Without parameters everything is known here, so the check need not wait for a segment of this
+    // type.
     let all_is_known = input.generics.params.is_empty();
     let check_now =
         all_is_known.then(|| quote!(const _: &::outlive::Definition = <#name as ::outlive::Shareable>::DEFINITION;));
-    // Keeps it out of the compiler's list of "other types that implement". With parameters it would
-    // also hide which of them is refused.
+    // Keeps this out of the compiler's list of "other types that implement". For a type with
+    // parameters it would also hide which parameter is at fault.
     let not_advice = all_is_known.then(|| quote!(#[diagnostic::do_not_recommend]));
 
     Ok(quote! {
         // SAFETY: repr(C) or transparent. The patterns name each field that the struct has in the
-        // end, and refer to it, so it is not packed, and no enum or union. Each field's type is
-        // asked for its definition, and so is `Shareable`: valid for all bytes, free of pointers,
-        // of stable layout. Drop glue is refused by the assertion.
+        // end, and refer to it, so the struct is not packed, and no enum or union. The definition
+        // of each field's type is used, so that type is `Shareable`: valid for all bytes, free of
+        // pointers, of stable layout. The assertion rejects drop glue.
         #[automatically_derived]
         #not_advice
         unsafe impl #impl_generics ::outlive::Shareable for #name #type_generics #where_clause {
             const DEFINITION: &'static ::outlive::Definition = {
                 #no_drop_glue
-                #no_field_more
+                #no_further_field
                 &::outlive::Definition::structure::<Self>(#plain_name, const { &[#(#parameters,)* #(#fields)*] })
             };
         }
@@ -128,18 +127,18 @@ fn shareable(input: &DeriveInput) -> Result<TokenStream> {
 }
 
 fn struct_data(input: &DeriveInput) -> Result<&DataStruct> {
-    let refusal = match &input.data {
+    let message = match &input.data {
         Data::Struct(data) => return Ok(data),
         Data::Enum(_) => {
             "an enum cannot be `Shareable`: a byte from another process may name no variant, which is undefined \
              behaviour; store an integer, and convert it with `TryFrom` when it is read"
         }
         Data::Union(_) => {
-            "a union cannot be `Shareable`: nothing tells another process which field is there; store an array of bytes \
+            "a union cannot be `Shareable`: no other process can know which field is there; store an array of bytes \
              or the largest field, and convert it when it is read"
         }
     };
-    Err(Error::new(input.ident.span(), refusal))
+    Err(Error::new(input.ident.span(), message))
 }
 
 fn layout(input: &DeriveInput) -> Result<()> {
@@ -168,7 +167,7 @@ fn stable_layout(repr: &Attribute) -> Result<bool> {
         }
         stable |= hint.path.is_ident("C") || hint.path.is_ident("transparent");
         if hint.input.peek(syn::token::Paren) {
-            // The argument of `align`, which is rustc's to judge.
+            // The argument of `align`, which rustc checks.
             let argument;
             syn::parenthesized!(argument in hint.input);
             argument.parse::<TokenStream>()?;
@@ -179,27 +178,27 @@ fn stable_layout(repr: &Attribute) -> Result<bool> {
 }
 
 fn no_lifetimes(generics: &Generics) -> Result<()> {
-    let refusal = |parameter: &syn::LifetimeParam| {
+    let error = |parameter: &syn::LifetimeParam| {
         Error::new(
             parameter.span(),
             "a `Shareable` struct cannot have a lifetime parameter: what it borrows is in the memory of one process; store \
              an index or offset",
         )
     };
-    generics.lifetimes().map(refusal).reduce(both).map_or(Ok(()), Err)
+    generics.lifetimes().map(error).reduce(both).map_or(Ok(()), Err)
 }
 
-/// Only spares their users the compiler's first complaint, that a pointer is not `Send`: what hides
-/// behind a name is refused by the bounds.
+/// This only spares users the compiler's first complaint, that a pointer is not `Send`. Pointers
+/// behind the name of a type are rejected by the bounds.
 fn no_pointers(fields: &Fields) -> Result<()> {
-    let refusal = |field: &syn::Field| {
+    let error = |field: &syn::Field| {
         let kind = pointer_kind(&field.ty)?;
         Some(Error::new_spanned(
             &field.ty,
             format!("{kind} cannot be shared: it means something in one process only; store an index or offset"),
         ))
     };
-    fields.iter().filter_map(refusal).reduce(both).map_or(Ok(()), Err)
+    fields.iter().filter_map(error).reduce(both).map_or(Ok(()), Err)
 }
 
 fn pointer_kind(ty: &Type) -> Option<&'static str> {

@@ -1,22 +1,22 @@
-//! What cannot work is refused where it is said: modes, owners, names under which segments are
-//! passed.
+//! Which options can never work? Modes, owners, and names under which segments are passed are
+//! checked before anything is made.
 
 use crate::error::{Error, Result};
 
 /// The most bytes of a name that a segment is passed under.
 const LONGEST_PASSED_NAME: usize = 100;
 
-/// Permission bits that let the owner open what they have made, and nothing but permission bits.
+/// Accepts permission bits, and only those, that let the owner open the segment.
 pub(super) fn mode(mode: u32) -> Result<()> {
     if mode & !0o777 == 0 && mode & 0o600 == 0o600 {
         return Ok(());
     }
     Err(Error::InvalidOption(format!(
-        "the mode {mode:#o} cannot be a segment's; expected are permission bits alone (at most 0o777), with which its owner may read and write (0o600)"
+        "the mode {mode:#o} is not possible for a segment; give permission bits only (at most 0o777), with which the owner may read and write (0o600)"
     )))
 }
 
-/// A user id that somebody can have.
+/// Accepts a user id that a user can have.
 pub(super) fn user(user: u32) -> Result<()> {
     if user != u32::MAX {
         return Ok(());
@@ -24,7 +24,7 @@ pub(super) fn user(user: u32) -> Result<()> {
     Err(Error::InvalidOption(format!("no user has the id {user}; give the user id of the segment's owner")))
 }
 
-/// A name that can be part of an environment variable's.
+/// Accepts a name that can be part of an environment variable's name.
 pub(super) fn passed_name(name: &str) -> Result<()> {
     if (1..=LONGEST_PASSED_NAME).contains(&name.len()) && !name.contains(['=', '\0']) {
         return Ok(());
@@ -32,13 +32,13 @@ pub(super) fn passed_name(name: &str) -> Result<()> {
     Err(Error::InvalidPassedName(name.into()))
 }
 
-/// Refuses a file of the user `found` where one of the user `expected` is wanted.
+/// Fails if the file's owner, `found`, is not the user `expected`.
 pub(super) fn owner(found: u32, expected: u32) -> Result<()> {
     if found != expected {
         return Err(Error::Owner { found, expected });
     }
-    // A user namespace shows all users that it does not map under one id. Equal ids prove nothing
-    // there.
+    // A user namespace shows all users that it does not map under one id. There equal ids prove
+    // nothing.
     if found == overflow_user() && !maps_every_user(&std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default())
     {
         return Err(Error::UnmappedOwner { found });

@@ -1,5 +1,5 @@
-//! What two programs compare before they share a type: its [`Definition`], and the [`Fingerprint`]
-//! of that.
+//! What do two programs compare before they share a type? Its [`Definition`], and the
+//! [`Fingerprint`] of that.
 
 mod fingerprint;
 
@@ -12,8 +12,8 @@ use core::fmt;
 /// change behind a shared reference.
 ///
 /// A segment opens only if the opener's definition is that of the creator, all the way down.
-/// Otherwise the same bytes could be an `AtomicU64` for one and a `u64` for the other, and a `&u64`
-/// would change while it is read.
+/// Otherwise the same bytes could be an `AtomicU64` for one program and a `u64` for the other. A
+/// `&u64` would then change while it is read.
 ///
 /// The derive makes it. An implementation by hand states it, with the same care as everything else
 /// that is `unsafe`:
@@ -61,7 +61,7 @@ enum Kind {
     Number = 1,
     /// Bytes that may all change behind a shared reference.
     Atomic = 2,
-    /// Plain data of which no more is known than its size and alignment.
+    /// Plain data of which only size and alignment are known.
     Bytes = 3,
     Array = 4,
     Struct = 5,
@@ -85,34 +85,34 @@ impl Definition {
         Self::for_type::<T>(name, Kind::Number, false, &[])
     }
 
-    /// Bytes that may all change behind a shared reference, as an atomic and the words of a lock
-    /// do, and of which only size and alignment are to be compared.
+    /// Bytes that may all change behind a shared reference, as those of an atomic and the words of
+    /// a lock do. Only size and alignment are compared.
     ///
     /// The name is the type's own without a path, so that it can move between modules.
     pub const fn atomic<T>(name: &'static str) -> Self {
         Self::for_type::<T>(name, Kind::Atomic, true, &[])
     }
 
-    /// Plain data **without interior mutability**, of which only size and alignment are to be
-    /// compared.
+    /// Plain data **without interior mutability**. Only size and alignment are compared.
     ///
     /// The name is the type's own without a path, so that it can move between modules.
     pub const fn bytes<T>(name: &'static str) -> Self {
         Self::for_type::<T>(name, Kind::Bytes, false, &[])
     }
 
-    /// `parts` is the one [`Part::elements`].
+    /// `parts` is a single [`Part::elements`].
     pub(super) const fn array<T>(parts: &'static [Part]) -> Self {
         Self::for_type::<T>("array", Kind::Array, has_interior_mutability(parts), parts)
     }
 
     /// A struct, with each of its fields and parameters.
     ///
-    /// The name is the struct's own without a path, so that it can move between modules. It has
-    /// interior mutability if a field has it, or is a [cell](Part::cell) or [words](Part::words).
+    /// The name is the struct's own without a path, so that it can move between modules. The struct
+    /// has interior mutability if a field has it, or is a [cell](Part::cell) or
+    /// [words](Part::words).
     ///
     /// # Panics
-    /// At compile time, if a field does not lie within `T`, or not at its alignment, or `T` has
+    /// At compile time, if a field does not lie within `T`, or not at its alignment, or if `T` has
     /// drop glue.
     pub const fn structure<T>(name: &'static str, parts: &'static [Part]) -> Self {
         let mut at = 0;
@@ -139,7 +139,7 @@ impl Definition {
     /// Whether any byte of a value may change while there is a shared reference to it: behind an
     /// atomic, or a lock.
     ///
-    /// Computed from the parts, down to the types that state it.
+    /// This is computed from the parts, down to the types that state it.
     #[must_use]
     pub const fn has_interior_mutability(&self) -> bool {
         self.has_interior_mutability
@@ -147,13 +147,13 @@ impl Definition {
 }
 
 impl Definition {
-    /// Whether a value of this type has such a value at that offset, at whatever depth, that is no
-    /// part of what a cell contains or of the words of a lock.
+    /// Whether a value of this type has a value of the `sought` type at that offset, at whatever
+    /// depth. The inside of a cell, and the words of a lock, do not count.
     pub(super) fn shows(&self, offset: usize, sought: &Self) -> bool {
         if offset == 0 && self.is_like(sought) {
             return true;
         }
-        // Plain data of which no parts are known never changes, so any number may be seen in it.
+        // Plain data without known parts never changes, so any number may be seen in it.
         if self.kind == Kind::Bytes && sought.kind == Kind::Number {
             return !self.has_interior_mutability
                 && offset % sought.alignment == 0
@@ -169,13 +169,13 @@ impl Definition {
         })
     }
 
-    /// Whether it is the same type, as far as can be told without its parts.
+    /// Whether it is the same type, as far as is known without its parts.
     fn is_like(&self, other: &Self) -> bool {
-        let told = |definition: &Self| {
+        let outside = |definition: &Self| {
             let Self { name, size, alignment, kind, has_interior_mutability, .. } = *definition;
             (name, size, alignment, kind, has_interior_mutability)
         };
-        told(self) == told(other)
+        outside(self) == outside(other)
     }
 }
 
@@ -190,7 +190,7 @@ const fn has_interior_mutability(parts: &[Part]) -> bool {
     false
 }
 
-/// Without what the parts are made of in turn, which may be more than can be printed.
+/// The parts are shown without their own parts, which may be more than can be printed.
 impl fmt::Debug for Definition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Definition")
@@ -212,9 +212,9 @@ pub struct Part {
     size: usize,
     alignment: usize,
     has_interior_mutability: bool,
-    /// Of its type. A function, because the compiler follows references once for each way to reach
-    /// them: of a struct with two equal fields, nested forty deep, there are 2^40 ways to the
-    /// innermost.
+    /// The definition of its type. It is a function because the compiler follows references once
+    /// for each way to reach them. In a struct with two equal fields, nested forty deep, there are
+    /// 2^40 ways to the innermost.
     definition: Option<fn() -> &'static Definition>,
 }
 
@@ -233,7 +233,7 @@ impl Part {
         let changes = match role {
             Role::Field { .. } | Role::Elements { .. } => T::DEFINITION.has_interior_mutability,
             Role::Cell { .. } | Role::Words { .. } => true,
-            // It has no bytes. Where a field has this type, the field counts.
+            // This part has no bytes. Where a field has this type, the field counts.
             Role::Type | Role::Constant { .. } => false,
         };
         let definition = Some(definition_of::<T> as fn() -> _);
@@ -252,7 +252,7 @@ impl Part {
         Self::for_type::<T>(name, Role::Field { offset })
     }
 
-    /// A field that is an [`UnsafeCell`](core::cell::UnsafeCell) of a `T`: it may change behind a
+    /// A field that is an [`UnsafeCell`](core::cell::UnsafeCell) of a `T`. It may change behind a
     /// shared reference.
     pub const fn cell<T: Shareable>(name: &'static str, offset: usize) -> Self {
         Self::for_type::<T>(name, Role::Cell { offset })
@@ -272,8 +272,9 @@ impl Part {
         }
     }
 
-    /// A field whose type is that of what `field` gives a reference to. The derive uses it:
-    /// whatever an attribute has made of the struct in the meantime, the compiler tells.
+    /// A field whose type is that of the reference that `field` gives. The derive uses it. So the
+    /// compiler says what type the field has, whatever an attribute has made of the struct
+    /// meanwhile.
     ///
     /// ```
     /// use core::mem::offset_of;
@@ -293,13 +294,13 @@ impl Part {
         Self::for_type::<T>("element", Role::Elements { length })
     }
 
-    /// A type parameter, which the meaning may depend on even if no field shows it. The derive adds
-    /// all parameters.
+    /// A type parameter. The meaning of the struct may depend on it even if no field shows it. The
+    /// derive adds all parameters.
     pub const fn type_parameter<T: Shareable>(name: &'static str) -> Self {
         Self::for_type::<T>(name, Role::Type)
     }
 
-    /// The value of a const parameter, cast to `u128`: integers, `bool` and `char` can be. The
+    /// The value of a const parameter, cast to `u128`. Integers, `bool` and `char` can be cast. The
     /// derive adds all parameters.
     ///
     /// ```
@@ -327,7 +328,7 @@ fn definition_of<T: Shareable>() -> &'static Definition {
     T::DEFINITION
 }
 
-/// With no more of a type than its name.
+/// Shows only the name of a type.
 impl fmt::Debug for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.name;

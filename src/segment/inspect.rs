@@ -1,4 +1,4 @@
-//! What is in a segment, for people and for monitors that do not know its type.
+//! What is in a segment, for people and for monitors that do not know its type?
 
 use super::header::Origin;
 use super::header::contents::{Contents, TypeInfo};
@@ -12,7 +12,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::time::SystemTime;
 
-/// What a segment contains, and who uses it: [`inspect`].
+/// What a segment contains, and which participants use it: [`inspect`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SegmentInfo {
@@ -26,14 +26,14 @@ pub struct SegmentInfo {
     pub length: u64,
     /// The most threads that can take part at the same time.
     pub most_participants: usize,
-    /// Who takes part. Nobody does where the segment is not [in use](Self::is_in_use), whoever is
+    /// The participants. There are none if the segment is not [in use](Self::is_in_use), whoever is
     /// on record.
     pub participants: Vec<ParticipantInfo>,
-    /// Whether any process has it mapped, as far as this view of the file tells. (A process that
+    /// Whether any process has it mapped, as far as this view of the file shows. (A process that
     /// may read the file can make it look so, by a shared lock.)
     pub is_in_use: bool,
-    /// When the segment was made; of a copy that was opened since, when the copy was. `None` where
-    /// the file system does not tell.
+    /// When the segment was made. For a copy that has been opened, this is when the copy was made.
+    /// `None` where the file system does not say.
     pub created: Option<SystemTime>,
     /// User id of its owner.
     pub owner: u32,
@@ -41,12 +41,12 @@ pub struct SegmentInfo {
     pub mode: u32,
 }
 
-/// Looks what the segment at a place contains, without knowing its type.
+/// Reads what the segment at a place contains, without knowing its type.
 ///
 /// It reads the file, and does nothing else: it takes no part, writes nothing, takes no lock, and
-/// keeps nobody waiting. It needs the right to read the file. Whoever owns it is no matter, since
-/// nothing of what is found is believed without a check. What it tells is of the moment, or of
-/// several moments that follow each other.
+/// keeps no process waiting. It needs the right to read the file. The file may belong to any user,
+/// because everything that is found is checked. The answer is of one moment, or of several moments
+/// that follow each other.
 ///
 /// ```
 /// use outlive::{Fingerprint, Mutex, Segment};
@@ -64,19 +64,19 @@ pub struct SegmentInfo {
 /// ```
 ///
 /// # Errors
-/// [`Error::NotFound`]; [`Error::NotASegment`] for what is no regular file (a symbolic link is
-/// none), or has no whole header; [`Error::Version`], [`Error::WordSize`]; [`Error::Size`] for a
+/// [`Error::NotFound`]; [`Error::NotASegment`] for anything but a regular file (a symbolic link is
+/// none), or without a whole header; [`Error::Version`], [`Error::WordSize`]; [`Error::Size`] for a
 /// segment that was truncated or damaged; those of [`Location::path`]; [`Error::Io`].
 ///
 /// # If a process dies
-/// One that looks and dies changes nothing. The dead are not among the participants, once the
-/// kernel has told of their death.
+/// A process that dies while it inspects changes nothing. The dead are not among the participants,
+/// as soon as the kernel has marked their lifelines.
 pub fn inspect(place: impl Into<Location>) -> Result<SegmentInfo> {
-    look_into(&naming::open_as_it_is(&place.into().path()?, OFlags::RDONLY, None)?)
+    inspect_file(&naming::open_as_it_is(&place.into().path()?, OFlags::RDONLY, None)?)
 }
 
-/// As [`inspect`], of a file that is open for reading: one that has no name, or came over a socket.
-/// The file offset of the descriptor stays as it is.
+/// As [`inspect`], for a file that is open for reading: one that has no name, or came over a
+/// socket. The file offset of the descriptor stays as it is.
 ///
 /// ```
 /// use outlive::{Event, Segment};
@@ -90,21 +90,21 @@ pub fn inspect(place: impl Into<Location>) -> Result<SegmentInfo> {
 /// ```
 ///
 /// # Errors
-/// Those of [`inspect`], as far as they concern what is open.
+/// Those of [`inspect`], as far as they concern an open file.
 ///
 /// # If a process dies
 /// As [`inspect`].
 pub fn inspect_fd(file: impl AsFd) -> Result<SegmentInfo> {
     let file = file.as_fd();
     naming::expect_regular(file)?;
-    // A separate open file: the locks of this one would not be told.
-    look_into(&naming::reopen_to_read(file)?)
+    // A separate open file, because the kernel does not show the locks of the asking one.
+    inspect_file(&naming::reopen_to_read(file)?)
 }
 
-fn look_into(file: &File) -> Result<SegmentInfo> {
+fn inspect_file(file: &File) -> Result<SegmentInfo> {
     let (header, length) = naming::read_header(file)?;
     let Contents { root, room, room_length, participants } = Contents::judge(&header, length)?;
-    let about = naming::metadata(file)?;
+    let metadata = naming::metadata(file)?;
     let is_in_use = naming::is_in_use(file.as_fd())?;
     let table = naming::TableCopy::from_file(file, if is_in_use { participants } else { 0 })?;
     Ok(SegmentInfo {
@@ -116,7 +116,7 @@ fn look_into(file: &File) -> Result<SegmentInfo> {
         participants: participants::living(table.slots()),
         is_in_use,
         created: Origin::from_header(&header).made(),
-        owner: about.uid(),
-        mode: about.mode() & 0o7777,
+        owner: metadata.uid(),
+        mode: metadata.mode() & 0o7777,
     })
 }

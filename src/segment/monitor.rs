@@ -1,4 +1,4 @@
-//! A look at a segment that never writes: [`Monitor`].
+//! How is a segment observed without writing to it? By a [`Monitor`].
 
 use super::header::Layout;
 use super::naming::{self, Descriptor, TableCopy};
@@ -15,16 +15,16 @@ use rustix::fs::OFlags;
 use std::fs::File;
 use std::os::fd::AsFd;
 
-/// A segment, opened to be looked at: by monitors, and by processes that may do no more.
+/// A segment that is opened only to be observed: by monitors, and by processes that may do no more.
 ///
 /// A monitor needs the right to read the file, and no other: mode 0444, a read-only mount, or a
-/// descriptor that is open for reading will do. It takes no part and takes no lock. It does not
-/// keep the segment in use, and keeps nobody waiting. Its mapping is read-only, so it cannot write
-/// even by mistake.
+/// descriptor that is open for reading is enough. It takes no part and takes no lock. It does not
+/// keep the segment in use, and keeps no process waiting. Its mapping is read-only, so it cannot
+/// write even by mistake.
 ///
-/// So it gives no `&T`, whose locks and atomics would be written to. It tells what [`Observe`]
-/// tells of one field at a time: the value of an atomic or a number, who holds a lock, whether an
-/// event is set.
+/// So it gives no `&T`, because users could then write to its locks and atomics. It gives what
+/// [`Observe`] says of one field at a time: the value of an atomic or a number, the holder of a
+/// lock, whether an event is set.
 ///
 /// ```
 /// use outlive::platform::atomic::{AtomicU64, Ordering};
@@ -53,12 +53,12 @@ use std::os::fd::AsFd;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// What it tells is of the moment, of each field of another one. As with a [`Segment`], a file that
-/// is truncated while it is mapped raises SIGBUS.
+/// Each observation is of one moment, and of another one for each field. As with a [`Segment`], a
+/// file that is truncated while it is mapped raises SIGBUS.
 ///
 /// # If a process dies
-/// A monitor that dies changes nothing. What the dead have left is told as it is: a dead holder of
-/// a lock, until somebody takes the lock over.
+/// A monitor that dies changes nothing. What the dead have left is shown as it is: a dead holder of
+/// a lock, as long as no other participant has taken the lock over.
 pub struct Monitor<T: Shareable + Sync, R: Shareable + Sync = ()> {
     map: MmapRaw,
     layout: Layout,
@@ -67,13 +67,13 @@ pub struct Monitor<T: Shareable + Sync, R: Shareable + Sync = ()> {
     element: StandIn<R>,
 }
 
-/// What a [`Monitor`] can tell of: the standard atomics, numbers, and most primitives. Nothing else
-/// can be one.
+/// What a [`Monitor`] can observe: the standard atomics, numbers, and most primitives. Other crates
+/// cannot implement this.
 pub trait Observe: Shareable + sealed::Observe {
-    /// What is told of it.
+    /// What is observed of it.
     type Observed;
-    /// By atomic loads with Relaxed, of at most 8 bytes each: others are not defined for memory
-    /// that the process may not write to (`core::sync::atomic`).
+    /// Uses only atomic loads with Relaxed, of at most 8 bytes each. Others are not defined for
+    /// memory that the process may not write to (`core::sync::atomic`).
     #[doc(hidden)]
     fn observed(&self) -> Self::Observed;
 }
@@ -86,8 +86,8 @@ pub(crate) mod sealed {
 macro_rules! numbers {
     ($($number:ident)*) => {$(
         impl sealed::Observe for $number {}
-        /// Its value, which is that of the time when the segment was made: nobody can change a
-        /// number that is not in a lock or an atomic.
+        /// Its value, which is the one from when the segment was made: nobody can change a number
+        /// that is not in a lock or an atomic.
         impl Observe for $number {
             type Observed = Self;
             fn observed(&self) -> Self {
@@ -102,8 +102,8 @@ macro_rules! atomics {
     ($($atomic:ident $number:ident)*) => {$(
         #[allow(clippy::disallowed_types, reason = "plain data of users")]
         impl sealed::Observe for crate::platform::atomic::$atomic {}
-        /// Its value. What was written before that value was stored with Release is seen by later
-        /// looks.
+        /// Its value. Later observations see what was written before that value was stored with
+        /// Release.
         #[allow(clippy::disallowed_types, reason = "plain data of users")]
         impl Observe for crate::platform::atomic::$atomic {
             type Observed = $number;
@@ -119,13 +119,13 @@ atomics! {
 }
 
 impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
-    /// Opens a named or file-backed segment to look at it, and never writes.
+    /// Opens a named or file-backed segment to observe it. Nothing is ever written.
     ///
-    /// It is checked as [`open`](Self::open) checks, its owner too. A monitor of another user's
-    /// segments names that user: [`owner`](Self::owner).
+    /// The segment is checked as by [`open`](Self::open), its owner too. To monitor segments of
+    /// another user, name that user: [`owner`](Self::owner).
     ///
     /// # Errors
-    /// Those of [`open`](Self::open), but [`Error::Busy`], [`Error::SeenTwice`] and
+    /// Those of [`open`](Self::open), except [`Error::Busy`], [`Error::SeenTwice`] and
     /// [`Error::NoSpace`].
     ///
     /// # If a process dies
@@ -136,11 +136,11 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
         Monitor::from_file(naming::open_as_it_is(&path, OFlags::RDONLY, Some(self.expected_owner()))?)
     }
 
-    /// As [`monitor`](Self::monitor), of a file that is open for reading. The descriptor stays the
-    /// caller's, as with [`from_fd`](Self::from_fd).
+    /// As [`monitor`](Self::monitor), for a file that is open for reading. The caller keeps the
+    /// descriptor, as with [`from_fd`](Self::from_fd).
     ///
     /// # Errors
-    /// Those of [`monitor`](Self::monitor), as far as they concern what is open. [`Error::Io`] if
+    /// Those of [`monitor`](Self::monitor), as far as they concern an open file. [`Error::Io`] if
     /// it is not open for reading.
     ///
     /// # If a process dies
@@ -157,7 +157,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
 }
 
 impl<T: Shareable + Sync> Segment<T> {
-    /// Opens a named or file-backed segment to look at it. See [`Options::monitor`].
+    /// Opens a named or file-backed segment to observe it. See [`Options::monitor`].
     ///
     /// # Errors
     /// Those of [`Options::monitor`].
@@ -165,7 +165,7 @@ impl<T: Shareable + Sync> Segment<T> {
         Self::options().monitor(place)
     }
 
-    /// The same of a file that is open for reading. See [`Options::monitor_fd`].
+    /// The same for a file that is open for reading. See [`Options::monitor_fd`].
     ///
     /// # Errors
     /// Those of [`Options::monitor_fd`].
@@ -185,11 +185,11 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Monitor<T, R> {
         Ok(Self { map, layout, file: Descriptor::new(file)?, root: StandIn::new()?, element: StandIn::new()? })
     }
 
-    /// Tells of one field of the root value, or of the root value itself. The function names the
+    /// Observes one field of the root value, or the root value itself. The function names the
     /// field.
     ///
-    /// That function is given a stand-in of the root value, of zeros, in memory of this process
-    /// alone. Whatever it does there changes nothing in the segment.
+    /// That function gets a stand-in of the root value: zeros, in memory of this process alone.
+    /// Whatever it does there changes nothing in the segment.
     ///
     /// ```
     /// use outlive::{Segment, Semaphore};
@@ -203,9 +203,9 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Monitor<T, R> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::NotInSegment`] if the reference is not to a field of the root value, at any depth,
-    /// that the value's [definition](Shareable::DEFINITION) shows. What is inside of a lock or a
-    /// cell is not shown.
+    /// [`Error::NotInSegment`] unless the reference is to a field of the root value, at any depth,
+    /// that the value's [definition](Shareable::DEFINITION) shows. The inside of a lock or a cell
+    /// is not shown.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -215,10 +215,11 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Monitor<T, R> {
         Ok(unsafe { self.observe_at::<F>(self.layout.root + offset) })
     }
 
-    /// As [`observe`](Self::observe), of an element of the room.
+    /// As [`observe`](Self::observe), for an element of the room.
     ///
     /// # Errors
-    /// As [`observe`](Self::observe); and [`Error::NotInSegment`] if the room has no such element.
+    /// Those of [`observe`](Self::observe); also [`Error::NotInSegment`] if the room has no such
+    /// element.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -241,13 +242,13 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Monitor<T, R> {
     }
 
     /// # Safety
-    /// At this offset of the mapping is an `F` that is no part of what a lock or a cell contains.
+    /// At this offset of the mapping lies an `F` that is no part of what a lock or a cell contains.
     unsafe fn observe_at<F: Observe>(&self, offset: usize) -> F::Observed {
-        // SAFETY: within the mapping, and aligned, by `Layout`; any bytes are a valid F. What is
+        // SAFETY: within the mapping, and aligned, by `Layout`. Any bytes are a valid F. What is
         // loaded from it is atomic, or a number that nobody changes.
         let observed = unsafe { &*self.map.as_ptr().add(offset).cast::<F>() }.observed();
-        // ORDERING: Acquire. Pairs with the Release, if it was one, by which the value was written.
-        // The load itself can have no such ordering: see `Observe::observed`.
+        // ORDERING: Acquire. Pairs with the store of the value, if that was a Release. The load
+        // itself can have no such ordering: see `Observe::observed`.
         Linux::fence(Acquire);
         observed
     }
@@ -264,7 +265,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Monitor<T, R> {
         naming::is_in_use(self.file.get()?)
     }
 
-    /// Who takes part at the moment: nobody, if the segment is not [in use](Self::is_in_use).
+    /// Which participants there are at the moment. There are none if the segment is not [in
+    /// use](Self::is_in_use).
     ///
     /// # Errors
     /// Those of [`is_in_use`](Self::is_in_use).
@@ -276,8 +278,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Monitor<T, R> {
         Ok(participants::living(TableCopy::from_file(self.file.get()?, slots)?.slots()))
     }
 
-    /// What is known of the participant that an id names, as [`Segment::participant`] tells. `None`
-    /// also if the segment is not [in use](Self::is_in_use).
+    /// What is known of the participant that an id names, as [`Segment::participant`] gives it.
+    /// `None` also if the segment is not [in use](Self::is_in_use).
     ///
     /// # Errors
     /// Those of [`is_in_use`](Self::is_in_use).
@@ -300,7 +302,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> core::fmt::Debug for Monitor<T, R
     }
 }
 
-/// A value of zeros, in memory of this process alone, by which a field's offset is found.
+/// A value of zeros, in memory of this process alone. It serves to find a field's offset.
 struct StandIn<T> {
     memory: MmapRaw,
     value: PhantomData<T>,
@@ -313,11 +315,12 @@ impl<T: Shareable + Sync> StandIn<T> {
         Ok(Self { memory, value: PhantomData })
     }
 
-    /// The offset of the field that the function gives: an `F` that is no part of what a lock or a
-    /// cell contains, by the definition of `T`.
+    /// The offset of the field that the function gives. By the definition of `T`, an `F` lies there
+    /// that is no part of what a lock or a cell contains.
     fn offset_of<F: Observe>(&self, field: impl for<'a> FnOnce(&'a T) -> &'a F) -> Result<usize> {
-        // SAFETY: as many bytes, at the begin of a page; zeros at first, and later whatever the
-        // users of `&T` have made of them, which is a valid T. Nobody else has this memory.
+        // SAFETY: there are as many bytes, at the begin of a page. They are zeros at first, and
+        // later what the users of `&T` have made of them, which is a valid T. Nobody else has this
+        // memory.
         let value = unsafe { &*self.memory.as_ptr().cast::<T>() };
         let offset = (ptr::from_ref(field(value)) as usize).wrapping_sub(ptr::from_ref(value) as usize);
         let is_inside = size_of::<T>().checked_sub(size_of::<F>()).is_some_and(|last| offset <= last);

@@ -1,4 +1,4 @@
-//! What may lie in a segment: [`Shareable`], decided at compile time.
+//! What may lie in a segment? [`Shareable`] types, which is decided at compile time.
 
 use super::{Definition, Part};
 #[allow(clippy::disallowed_types, reason = "named for what may be stored, and not operated on")]
@@ -11,9 +11,9 @@ use core::num::Wrapping;
 /// A type whose values may lie in memory shared between processes.
 ///
 /// The bytes of such a value may have been written by another program, by a process that was killed
-/// halfway, or by nobody at all: new memory is zero. So every bit pattern must be a valid value,
-/// and none may refer to anything that exists in one process only. `Copy + 'static` would not be
-/// enough: it lets `&'static str` in.
+/// halfway, or never: new memory is zero. So every bit pattern must be a valid value, and no value
+/// may refer to anything that exists in one process only. `Copy + 'static` would not be enough,
+/// because it allows `&'static str`.
 ///
 /// ```
 /// use outlive::Shareable;
@@ -30,9 +30,9 @@ use core::num::Wrapping;
 ///
 /// # What is `Shareable`, and what to use instead
 ///
-/// Integers, floats, `()`, the standard atomics except `AtomicBool` and `AtomicPtr`, and arrays,
-/// [`Wrapping`] and structs with the derive whose parts are `Shareable`. [`PhantomData`] too, which
-/// has no bytes.
+/// Shareable are integers, floats, `()`, the standard atomics except `AtomicBool` and `AtomicPtr`,
+/// arrays and [`Wrapping`]. So are structs with the derive whose fields are `Shareable`, and
+/// [`PhantomData`], which has no bytes.
 ///
 /// | not                               | because                                    | use instead                                  |
 /// |-----------------------------------|--------------------------------------------|----------------------------------------------|
@@ -43,28 +43,29 @@ use core::num::Wrapping;
 /// | `Box`, `Vec`, `String`            | what they own is in one process's heap     | `[T; N]`, `[u8; N]` with a length beside it  |
 /// | tuples                            | the compiler may order them differently    | a `#[repr(C)]` struct                        |
 /// | unions, `MaybeUninit`             | what the bytes mean is not in them         | the largest member, or bytes                 |
-/// | anything with `Drop`              | a process that dies drops nothing          | a function that is called to clean up        |
+/// | anything with `Drop`              | a process that dies drops nothing          | a function for cleaning up                   |
 ///
-/// Plain data of other crates comes in through the wrappers `Pod` (feature `bytemuck`) and `Plain`
+/// For plain data of other crates there are the wrappers `Pod` (feature `bytemuck`) and `Plain`
 /// (feature `zerocopy`).
 ///
 /// # Safety
 ///
-/// Who implements this by hand states that:
+/// An implementation by hand states that:
 ///
 /// - every bit pattern of the type's size is a valid value, all zero included, and no operation
-///   that is safe to call is undefined behaviour for any of them. Padding is allowed: nobody reads
-///   it;
+///   that is safe to call is undefined behaviour for any of them. Padding is allowed, since nobody
+///   reads it;
 /// - it contains no pointer, reference, file descriptor, thread id or anything else that means
 ///   something in one process only;
 /// - its layout is the same in every process that was built with the same definition, whatever the
 ///   compiler: `repr(C)` or `repr(transparent)`, all the way down;
 /// - it has no drop glue;
-/// - if it is `Sync`, sharing `&Self` between processes is as sound as between threads: it relies
-///   on no thread-local and on no state outside of itself;
-/// - [`DEFINITION`](Self::DEFINITION) is that of this type. It differs when the layout or the
-///   meaning of the fields does. It states every place that may change behind a shared reference,
-///   as [`Definition::atomic`], [`Part::cell`] or [`Part::words`].
+/// - if it is `Sync`, sharing `&Self` between processes is as sound as between threads: the type
+///   relies on no thread-local and on no state outside of itself;
+/// - [`DEFINITION`](Self::DEFINITION) is that of this type. Types that differ in layout, or in the
+///   meaning of their fields, have different definitions. A definition states every place that may
+///   change behind a shared reference, as [`Definition::atomic`], [`Part::cell`] or
+///   [`Part::words`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be shared between processes",
     label = "not `Shareable`",
@@ -74,20 +75,20 @@ use core::num::Wrapping;
     note = "instead of a tuple use a struct; a struct of your own needs `#[derive(Shareable)]` and `#[repr(C)]`"
 )]
 pub unsafe trait Shareable: Send + 'static {
-    /// What the type is made of. When a segment is opened, its [`Fingerprint`](crate::Fingerprint)
-    /// is compared with that of the creator's type, and so is whether the type
-    /// [has interior mutability](Definition::has_interior_mutability).
+    /// What the type is made of. When a segment is opened, the [`Fingerprint`](crate::Fingerprint)
+    /// of the opener's type is compared with that of the creator's. It is also compared whether the
+    /// types [have interior mutability](Definition::has_interior_mutability).
     const DEFINITION: &'static Definition;
 }
 
 // `do_not_recommend` keeps these out of the compiler's list of "other types that implement", which
-// would bury the advice above. Implementations that ask something of a parameter do without: there
-// it would hide which parameter is refused.
+// would hide the advice above. Implementations with a bound on a parameter do not have it, because
+// it would hide which parameter is at fault.
 
 macro_rules! plain_numbers {
     ($($number:ident)*) => {$(
-        // SAFETY: a primitive number: all bit patterns are values (of floats too), one layout for a
-        // target, no drop glue.
+        // SAFETY: a primitive number. All bit patterns are values (of floats too), the layout is
+        // the same for a target, and there is no drop glue.
         #[diagnostic::do_not_recommend]
         unsafe impl Shareable for $number {
             const DEFINITION: &'static Definition = &Definition::number::<Self>(stringify!($number));
@@ -120,19 +121,20 @@ unsafe impl Shareable for () {
     const DEFINITION: &'static Definition = &Definition::structure::<Self>("()", &[]);
 }
 
-// SAFETY: elements lie one behind the other without a gap, and an array has what drop glue and
-// validity they have.
+// SAFETY: elements lie one after the other without a gap. The validity and the drop glue of an
+// array are those of its elements.
 unsafe impl<T: Shareable, const N: usize> Shareable for [T; N] {
     const DEFINITION: &'static Definition = &Definition::array::<Self>(&[Part::elements::<T>(N)]);
 }
 
-// SAFETY: repr(transparent) around one public field, with arithmetic alone as operations.
+// SAFETY: repr(transparent) around one public field, and its only operations are arithmetic.
 #[diagnostic::do_not_recommend]
 unsafe impl<T: Shareable> Shareable for Wrapping<T> {
     const DEFINITION: &'static Definition = &Definition::structure::<Self>("Wrapping", &[Part::field::<T>("0", 0)]);
 }
 
-/// The definition says nothing of `T`, which need not be `Shareable`: nothing of it is there.
+/// The definition says nothing of `T`, which need not be `Shareable`, because no bytes of it are
+/// there.
 // SAFETY: no bytes, so nothing to be invalid, and nothing is dropped.
 #[diagnostic::do_not_recommend]
 unsafe impl<T: ?Sized + Send + 'static> Shareable for PhantomData<T> {
@@ -141,10 +143,10 @@ unsafe impl<T: ?Sized + Send + 'static> Shareable for PhantomData<T> {
 
 /// Lets the plain data of crates that know [`bytemuck`] into a segment.
 ///
-/// A wrapper, because a blanket implementation for all of bytemuck's types and one for all of
-/// zerocopy's would collide. The definition has size and alignment only, no names: bytemuck does
-/// not tell more. A `T` without `repr(C)` may be laid out differently by another compiler; that
-/// gives wrong values, as any bytes do, and is not unsound.
+/// It is a wrapper, because a blanket implementation for all of bytemuck's types and one for all of
+/// zerocopy's would collide. The definition has only size and alignment, and no names, since
+/// bytemuck gives no more. A `T` without `repr(C)` may be laid out differently by another compiler.
+/// That gives wrong values, as any bytes do, and is not unsound.
 ///
 /// ```
 /// use outlive::{Pod, Shareable};
@@ -177,9 +179,9 @@ pub struct Pod<T: bytemuck::AnyBitPattern + Send + 'static>(
 );
 
 // SAFETY: `AnyBitPattern` states that every bit pattern is valid, and excludes pointers and
-// interior mutability. It wants `Copy`, which the compiler gives to nothing that has drop glue or
-// contains an `UnsafeCell`: so the plain data of two types may be read as each other, and does not
-// change behind a shared reference.
+// interior mutability. It requires `Copy`, which the compiler gives to no type that has drop glue
+// or contains an `UnsafeCell`. So the plain data of two types may be read as each other, and does
+// not change behind a shared reference.
 #[cfg(feature = "bytemuck")]
 #[diagnostic::do_not_recommend]
 unsafe impl<T: bytemuck::AnyBitPattern + Send + 'static> Shareable for Pod<T> {
@@ -188,13 +190,14 @@ unsafe impl<T: bytemuck::AnyBitPattern + Send + 'static> Shareable for Pod<T> {
 
 /// Lets the plain data of crates that know [`zerocopy`] into a segment.
 ///
-/// A wrapper, because a blanket implementation for all of bytemuck's types and one for all of
-/// zerocopy's would collide. The definition has size and alignment only, no names: zerocopy does
-/// not tell more. A `T` without `repr(C)` may be laid out differently by another compiler; that
-/// gives wrong values, as any bytes do, and is not unsound. A `T` with drop glue is refused where a
-/// segment of it is made, at compile time. So that two types of one size cannot disagree on what
-/// may change, `T` is `Immutable`, which means without interior mutability: an atomic stands beside
-/// the plain data, not in it.
+/// It is a wrapper, because a blanket implementation for all of bytemuck's types and one for all of
+/// zerocopy's would collide. The definition has only size and alignment, and no names, since
+/// zerocopy gives no more. A `T` without `repr(C)` may be laid out differently by another compiler.
+/// That gives wrong values, as any bytes do, and is not unsound.
+///
+/// A `T` with drop glue is a compile error where a segment of it is made. `T` is `Immutable`, which
+/// means without interior mutability, so that two types of one size cannot disagree on what may
+/// change. Put an atomic beside the plain data, not in it.
 ///
 /// ```
 /// use outlive::{Plain, Shareable};
@@ -218,10 +221,10 @@ pub struct Plain<T: zerocopy::FromBytes + zerocopy::Immutable + Send + 'static>(
     pub T,
 );
 
-// SAFETY: `FromBytes` states that every sequence of bytes is a valid value, which no pointer to
-// anything is; `Immutable` states that there is no interior mutability, so the plain data of two
-// types may be read as each other. Drop glue is refused by the definition, without which there is
-// no segment.
+// SAFETY: `FromBytes` states that every sequence of bytes is a valid value, which no pointer is.
+// `Immutable` states that there is no interior mutability, so the plain data of two types may be
+// read as each other. The definition rejects drop glue, and without a definition there is no
+// segment.
 #[cfg(feature = "zerocopy")]
 #[diagnostic::do_not_recommend]
 unsafe impl<T: zerocopy::FromBytes + zerocopy::Immutable + Send + 'static> Shareable for Plain<T> {

@@ -11,7 +11,8 @@ use std::collections::HashMap;
 ///
 /// It is SHA-256 over the width of `usize`, the byte order, and everything that the definition
 /// says, all the way down. Nobody can find two definitions with one fingerprint, not even on
-/// purpose. Equal ones are printed alike, so two people can compare what their programs think:
+/// purpose. Equal fingerprints are printed alike, so two people can compare those of their
+/// programs:
 ///
 /// ```
 /// use outlive::Fingerprint;
@@ -35,8 +36,7 @@ pub struct Fingerprint([u8; Self::LENGTH]);
 impl Fingerprint {
     pub(in crate::segment) const LENGTH: usize = 32;
 
-    /// The fingerprint of a type. It is computed anew each time, once for each different type in
-    /// it.
+    /// The fingerprint of a type. Each call computes it anew, once for each different type in it.
     #[must_use]
     pub fn of<T: Shareable>() -> Self {
         let all = Digests::default().digest_of(T::DEFINITION);
@@ -52,7 +52,7 @@ impl Fingerprint {
         Self(bytes)
     }
 
-    /// Its bytes, as they stand in a segment's header.
+    /// Its bytes, as they lie in a segment's header.
     #[must_use]
     pub const fn to_bytes(self) -> [u8; 32] {
         self.0
@@ -73,8 +73,8 @@ impl fmt::Debug for Fingerprint {
 
 /// The digests of definitions, by their addresses.
 ///
-/// A struct of two equal fields, nested forty deep, has 2^40 leaves and forty definitions: each is
-/// looked at once.
+/// A struct of two equal fields, nested forty deep, has 2^40 leaves and forty definitions. The
+/// digest of each definition is computed once.
 #[derive(Default)]
 struct Digests(HashMap<*const Definition, [u8; Fingerprint::LENGTH]>);
 
