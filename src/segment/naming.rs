@@ -173,7 +173,7 @@ fn open_existing(path: &Path, owner: u32) -> Result<File> {
 /// must be that user's. The file is examined before it is opened, because opening a device may do
 /// something to it.
 pub(super) fn open_as_it_is(path: &Path, access: OFlags, owner: Option<u32>) -> Result<File> {
-    let refused = |error: std::io::Error| match error.kind() {
+    let failed = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => Error::NotFound(path.into()),
         // It has become a symbolic link since it was examined.
         _ if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => Error::NotASegment,
@@ -183,10 +183,10 @@ pub(super) fn open_as_it_is(path: &Path, access: OFlags, owner: Option<u32>) -> 
         _ if !about.is_file() => Err(Error::NotASegment),
         found => owner.map_or(Ok(()), |owner| checks::owner(found, owner)),
     };
-    expect(&std::fs::symlink_metadata(path).map_err(refused)?)?;
+    expect(&std::fs::symlink_metadata(path).map_err(failed)?)?;
     // NONBLOCK: if it has become a fifo meanwhile, that must not hang us.
     let flags = access | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let fd = rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(|errno| refused(errno.into()))?;
+    let fd = rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(|errno| failed(errno.into()))?;
     let file = away_from_stdio(File::from(fd))?;
     expect(&metadata(&file)?)?;
     Ok(file)

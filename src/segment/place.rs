@@ -40,7 +40,7 @@ impl Location {
     /// the segment that they have open, but its name is gone. The next
     /// [`open_or_create`](crate::Options::open_or_create) makes a second segment of that name.
     ///
-    /// [`Segment::has_name`](crate::Segment::has_name) tells whether that has happened. To prevent
+    /// [`Segment::has_name`](crate::Segment::has_name) says whether that has happened. To prevent
     /// it, run the service as a system user, say `loginctl enable-linger` for the user, set
     /// `RemoveIPC=no`, or use [`Location::persistent`].
     pub fn named(name: impl Into<String>) -> Self {
