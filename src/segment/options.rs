@@ -141,7 +141,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
                 ));
             }
             Error::InvalidSize(format!(
-                "a segment with {} participants and room for {} elements is not possible; use 1 to {} participants, and less room than the address space",
+                "a segment with {} participants and room for {} elements is not possible; use 1 to {} participants, and room that fits into the address space",
                 self.participants,
                 self.room,
                 Id::MOST_PARTICIPANTS

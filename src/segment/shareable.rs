@@ -1,6 +1,6 @@
 //! What may lie in a segment? [`Shareable`] types, which is decided at compile time.
 
-use super::{Definition, Part};
+use super::definition::{Definition, Part};
 #[allow(clippy::disallowed_types, reason = "named for what may be stored, and not operated on")]
 use crate::platform::atomic::{
     AtomicI8, AtomicI16, AtomicI32, AtomicI64, AtomicIsize, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize,
