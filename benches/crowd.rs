@@ -142,7 +142,7 @@ fn died(segment: &Segment<Shared>) -> Result<Prepared<'_>, Box<dyn Error>> {
     holder.wait_until_asleep_in(&[libc::SYS_clock_nanosleep], Duration::ZERO)?;
     let waiter = process::fork(|| {
         match segment.lock.lock() {
-            Err(outlive::LockError::OwnerDied(left)) => left.into_guard().mark_consistent(),
+            Err(outlive::LockError::OwnerDied(left)) => left.into_inner().mark_consistent(),
             other => panic!("{other:?}"),
         }
         segment.awake_at.store(monotonic_nanoseconds(), SeqCst);

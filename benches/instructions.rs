@@ -135,7 +135,7 @@ fn counts() -> std::io::Result<Vec<Count>> {
             all.semaphore.release().expect("acquired");
         }),
         ("Semaphore::permit", &|| drop(all.semaphore.permit().expect("one"))),
-        ("PermitPool::acquire", &|| drop(all.pool.acquire().expect("free"))),
+        ("PermitPool::permit", &|| drop(all.pool.permit().expect("free"))),
         ("Condvar::notify_one", &|| all.condvar.notify_one()),
         ("Condvar::notify_all", &|| all.condvar.notify_all()),
         ("Event::set and wait", &|| {

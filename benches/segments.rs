@@ -58,7 +58,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn segment() -> Result<Segment<Mutex<u64>>, outlive::Error> {
+fn segment() -> Result<Segment<Mutex<u64>>, outlive::OpenError> {
     Segment::<Mutex<u64>>::options().participants(4).anonymous(|_free, _| {})
 }
 

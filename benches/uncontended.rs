@@ -126,7 +126,7 @@ fn semaphores() -> Result<(), Box<dyn Error>> {
             })
             .at_most(1.3)
             .at_most_of(1.0, SEM),
-            candidate("outlive PermitPool<4>", || drop(black_box(&ours.pool).acquire().unwrap()))
+            candidate("outlive PermitPool<4>", || drop(black_box(&ours.pool).permit().unwrap()))
                 .at_most(1.7)
                 .at_most_of(1.0, SEM),
             candidate(SEM, || {
@@ -185,7 +185,7 @@ fn read_write_locks() -> Result<(), Box<dyn Error>> {
 fn collide(ours: &Segment<RwLock<u64>>) -> Result<(), Box<dyn Error>> {
     let own = ours.attach()?.index();
     let _guard = ours.read().map_err(|error| error.to_string())?;
-    let collides = || -> Result<bool, outlive::Error> {
+    let collides = || -> Result<bool, outlive::RegisterError> {
         let collides = ours.attach()?.index() % 16 == own % 16;
         if collides {
             drop(ours.read().expect("nobody writes"));

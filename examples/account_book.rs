@@ -91,14 +91,14 @@ fn transfer(shared: &Shared, from: usize, to: usize, amount: i64, dies: bool) ->
         Ok(book) => book,
         Err(LockError::OwnerDied(left)) => {
             let dead = left.by().map_or_else(|| "somebody".into(), |id| format!("participant {id}"));
-            let mut book = left.into_guard();
+            let mut book = left.into_inner();
             let lost = book.on_its_way.swap(0, SeqCst);
             book.balances[0].fetch_add(lost, SeqCst);
             println!("{dead} died during a transfer; {lost} that was on its way is back in account 0");
             book.mark_consistent();
             book
         }
-        Err(error) => return Err(error.to_string().into()),
+        Err(error) => return Err(error.into()),
     };
     change(shared, from, -amount)?;
     if dies {

@@ -7,7 +7,7 @@
 
 #![allow(clippy::disallowed_types)] // a plain number that processes share
 
-use outlive::{Condvar, LockError, LockResult, Mutex, MutexGuard, Segment, Shareable};
+use outlive::{Condvar, Mutex, Segment, Shareable};
 use std::error::Error;
 use std::process::{Child, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -37,6 +37,7 @@ struct Buffer {
     silent: AtomicU32,
 }
 
+/// Here nobody is killed who holds the lock: `?` would tell. (`two_writers` shows what to do then.)
 impl Buffer {
     fn put(&self, item: u64) -> Result<(), Box<dyn Error>> {
         self.put_silently(item)?;
@@ -45,8 +46,8 @@ impl Buffer {
     }
 
     fn put_silently(&self, item: u64) -> Result<(), Box<dyn Error>> {
-        let ring = whole(self.ring.lock())?;
-        let mut ring = whole(self.not_full.wait_while(ring, |ring| ring.length as usize == PLACES))?;
+        let ring = self.ring.lock()?;
+        let mut ring = self.not_full.wait_while(ring, |ring| ring.length as usize == PLACES)?;
         let place = (ring.first + ring.length) as usize % PLACES;
         ring.items[place] = item;
         ring.length += 1; // from here on the item counts, even if this process dies
@@ -54,8 +55,8 @@ impl Buffer {
     }
 
     fn take(&self) -> Result<u64, Box<dyn Error>> {
-        let ring = whole(self.ring.lock())?;
-        let mut ring = whole(self.not_empty.wait_while(ring, |ring| ring.length == 0))?;
+        let ring = self.ring.lock()?;
+        let mut ring = self.not_empty.wait_while(ring, |ring| ring.length == 0)?;
         let item = ring.items[ring.first as usize % PLACES];
         ring.first += 1;
         ring.length -= 1;
@@ -63,12 +64,6 @@ impl Buffer {
         self.not_full.notify_one();
         Ok(item)
     }
-}
-
-/// The guard, or an error: in this example no holder of the lock is killed. (`two_writers` shows
-/// what to do then.)
-fn whole(result: LockResult<MutexGuard<'_, Ring>>) -> Result<MutexGuard<'_, Ring>, Box<dyn Error>> {
-    result.map_err(|error: LockError<_>| error.to_string().into())
 }
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -72,7 +72,7 @@ fn work(stops: bool) -> Result<(), Box<dyn Error>> {
     let shared = Segment::<Shared>::inherit("pool")?;
     let process = std::process::id();
     for _ in 0..QUERIES {
-        let permit = shared.pool.try_acquire_for(Duration::from_secs(10))?;
+        let permit = shared.pool.try_permit_for(Duration::from_secs(10))?;
         let connection = &shared.connections[permit.index()];
         if let Some(dead) = permit.previous_holder_died() {
             let state = if connection.load(SeqCst) % 2 == 1 { "in the middle of a query" } else { "between queries" };

@@ -6,7 +6,7 @@
 
 #![allow(clippy::disallowed_methods)] // for a handler of SIGTERM
 
-use outlive::{Barrier, Interrupter, Segment, WaitError, interruptible_by};
+use outlive::{Barrier, BarrierError, Interrupter, Segment, interruptible_by};
 use std::error::Error;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
@@ -61,7 +61,7 @@ fn work() -> Result<(), Box<dyn Error>> {
     loop {
         match interruptible_by(&STOP, || meeting.wait()) {
             Ok(_met) => {}
-            Err(WaitError::Interrupted) => return Ok(()), // a real worker would tidy up here
+            Err(BarrierError::Interrupted) => return Ok(()), // after whatever is to be put away
             Err(error) => return Err(error.into()),
         }
     }

@@ -57,15 +57,15 @@ fn run() -> Result<(), Box<dyn Error>> {
     children.0[writer].kill()?;
     println!("killed the writer (process {}) in the middle of a change", children.0[writer].id());
 
-    // Until somebody has repaired the data, readers get this error, too.
-    let Err(LockError::OwnerDied(seen)) = config.read() else { return Err("a reader got no error".into()) };
-    println!("a reader sees low {} high {}, with an error: OwnerDied", seen.guard().low, seen.guard().high);
+    // Readers are told as well as writers, for as long as nobody has repaired it.
+    let Err(LockError::OwnerDied(seen)) = config.read() else { return Err("a reader was not told".into()) };
+    println!("a reader sees low {} high {}, and is told not to believe it", seen.get_ref().low, seen.get_ref().high);
     drop(seen);
 
     let mut guard = match config.write() {
-        Err(LockError::OwnerDied(left)) => left.into_guard(),
-        Ok(_) => return Err("the next writer got no error".into()),
-        Err(other) => return Err(other.to_string().into()),
+        Err(LockError::OwnerDied(left)) => left.into_inner(),
+        Ok(_) => return Err("the next writer was not told".into()),
+        Err(other) => return Err(other.into()),
     };
     if !guard.is_valid() {
         guard.high = guard.low + 10;
@@ -101,8 +101,8 @@ fn read() -> Result<(), Box<dyn Error>> {
                 return signal_the_parent();
             }
             Ok(_) => {}
-            Err(LockError::OwnerDied(_)) => std::thread::yield_now(), // the parent will repair it
-            Err(other) => return Err(other.to_string().into()),
+            Err(LockError::OwnerDied(_)) => std::thread::yield_now(), // somebody will repair it
+            Err(other) => return Err(other.into()),
         }
     }
     Err("nobody has repaired the configuration".into())

@@ -4,7 +4,7 @@
 //!
 //! `cargo run --release --example start_together`
 
-use outlive::{Barrier, Event, Segment, Shareable, WaitError};
+use outlive::{Barrier, BarrierTimeoutError, Event, Segment, Shareable};
 use std::error::Error;
 use std::process::{Child, Command, ExitCode};
 use std::time::{Duration, Instant};
@@ -87,7 +87,7 @@ fn work(number: &str) -> Result<(), Box<dyn Error>> {
             match all.wait_timeout(TIMEOUT) {
                 Ok(met) if met.is_leader() => println!("round {round}: all met"),
                 Ok(_) => {}
-                Err(WaitError::Broken { died: Some(dead) }) => {
+                Err(BarrierTimeoutError::Broken { died: Some(dead) }) => {
                     shared.noticed.set()?;
                     println!("worker {number}, round {round}: participant {dead} died, going on without it");
                     one_is_missing = true;

@@ -6,7 +6,7 @@
 //!
 //! `cargo run --release --example strangers`
 
-use outlive::{Event, LockError, Mutex, Segment, Shareable};
+use outlive::{Event, LockTimeoutError, Mutex, Segment, Shareable};
 use std::error::Error;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -83,16 +83,16 @@ fn sit_at_the_desk(path: &Path) -> Result<(), Box<dyn Error>> {
     }
     shared.answered.set()?;
 
-    shared.asked.wait_timeout(TIMEOUT)?; // the customer dies during this order
+    shared.asked.wait_timeout(TIMEOUT)?; // over this order the customer dies
     match shared.order.try_lock_for(TIMEOUT) {
-        Err(LockError::OwnerDied(left)) => {
+        Err(LockTimeoutError::OwnerDied(left)) => {
             let who = left.by().and_then(|id| shared.participant(id)).ok_or("nobody knows who died")?;
-            println!("desk: process {} died during an order of {} pieces", who.process_id, left.guard().pieces);
-            left.into_guard().mark_consistent();
+            println!("desk: process {} died over an order of {} pieces", who.process_id, left.get_ref().pieces);
+            left.into_inner().mark_consistent();
             Ok(())
         }
         Ok(_) => Err("the customer did not die".into()),
-        Err(other) => Err(other.to_string().into()),
+        Err(other) => Err(other.into()),
     }
 }
 

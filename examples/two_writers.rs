@@ -197,11 +197,11 @@ fn with_the_lock(
             Ok(guard) => guard,
             Err(LockError::OwnerDied(left)) => {
                 mend(path, number, left.by(), shared)?;
-                let mut guard = left.into_guard();
-                guard.mark_consistent()?;
+                let mut guard = left.into_inner();
+                guard.mark_consistent();
                 guard
             }
-            Err(error) => return Err(error.to_string().into()),
+            Err(error) => return Err(error.into()),
         };
         act()
     } else {
@@ -211,7 +211,7 @@ fn with_the_lock(
                 mend(path, number, left.by(), shared)?;
                 shared.file.mark_consistent()?;
             }
-            Err(error) => return Err(error.to_string().into()),
+            Err(error) => return Err(error.into()),
         }
         let result = act();
         shared.file.release()?;
@@ -251,8 +251,8 @@ fn append(path: &Path, text: &str, stop_in_the_middle: bool) -> Result<(), Box<d
     Ok(())
 }
 
-/// Cuts off the torn line that the dead writer has left, and reports it.
-fn mend(path: &Path, number: u32, dead: Option<outlive::Id>, shared: &Shared) -> Result<(), Box<dyn Error>> {
+/// Cuts off the line that the dead left torn, and tells of it.
+fn mend(path: &Path, number: u32, dead: Option<outlive::ParticipantId>, shared: &Shared) -> Result<(), Box<dyn Error>> {
     let since = Duration::from_nanos(now().saturating_sub(shared.killed_at.load(Ordering::SeqCst)));
     let mut file = OpenOptions::new().read(true).write(true).open(path)?;
     let whole = whole_lines(&mut file)?;

@@ -25,11 +25,11 @@
 //! |-----------------------------------------|-------------------------------------------------------|----------------------|
 //! | `Lock()`                                | [`Lock`]                                              | Where Python hangs because the holder died, the next caller gets [`LockError::OwnerDied`]. A thread that acquires it twice waits until another thread releases it, as in Python; with a guard it gets [`LockError::Deadlock`]. |
 //! | `lock.acquire()`, `acquire(False)`, `acquire(timeout=s)` | [`Lock::acquire`], [`try_acquire`](Lock::try_acquire), [`try_acquire_for`](Lock::try_acquire_for) | There are no negative timeouts; use zero. |
-//! | `lock.release()`, by any process or thread | [`Lock::release`], by any participant              | `ValueError` is [`Error::NotHeld`]. A lock whose thread has ended stays acquired while its process lives, as in Python. |
+//! | `lock.release()`, by any process or thread | [`Lock::release`], by any participant              | `ValueError` is [`NotHeldError`]. A lock whose thread has ended stays acquired while its process lives, as in Python. |
 //! | `with lock:`                            | [`Lock::lock`], whose guard releases                  | |
-//! | `RLock()`                               | [`ReentrantMutex<()>`](ReentrantMutex), with [`acquire`](ReentrantMutex::acquire) and [`release`](ReentrantMutex::release) | `AssertionError`, for a release by another thread, is [`Error::NotHeld`]. |
+//! | `RLock()`                               | [`ReentrantMutex<()>`](ReentrantMutex), with [`acquire`](ReentrantMutex::acquire) and [`release`](ReentrantMutex::release) | `AssertionError`, for a release by another thread, is [`NotHeldError`]. |
 //! | `Semaphore(n)`, `acquire`, `release`    | [`Semaphore::new`], [`acquire`](Semaphore::acquire), [`release`](Semaphore::release) | The permits that a dead process took do not come back, since a semaphore does not record who took them. Those of a [`PermitPool`] come back. |
-//! | `BoundedSemaphore(n)`                   | [`Semaphore::bounded`]                                | `ValueError` of a release is [`Error::OverRelease`]. `ValueError` of a wrong number is [`Error::OutOfRange`], from [`try_new`](Semaphore::try_new) and [`try_bounded`](Semaphore::try_bounded). |
+//! | `BoundedSemaphore(n)`                   | [`Semaphore::bounded`]                                | `ValueError` of a release is [`ReleaseError::OverRelease`]. `ValueError` of a wrong number is [`RangeError`], from [`try_new`](Semaphore::try_new) and [`try_bounded`](Semaphore::try_bounded). |
 //! | `get_value()`                           | [`Semaphore::available`]                              | The largest value, `SEM_VALUE_MAX`, is [`Semaphore::MAX_PERMITS`]. |
 //! | `Condition(lock)`                       | [`Condvar`], with a [`Lock`], [`Mutex`] or [`ReentrantMutex`] | The data lies in the mutex; the guard goes into the wait and comes back. A `Lock` that was acquired without a guard gets one from [`adopt`](Lock::adopt). |
 //! | `cond.wait()`, `wait(timeout)`          | [`Condvar::wait`], [`wait_timeout`](Condvar::wait_timeout) | A wait may return without a notification, for example when a process dies. Python's documentation does not allow that. [`wait_outcome`](Condvar::wait_outcome) and [`wait_timeout_outcome`](Condvar::wait_timeout_outcome) return whether the wait was notified; [a loop](Condvar#who-is-notified) around them is Python's `wait`. |
@@ -37,10 +37,10 @@
 //! | `cond.notify(n)`, `notify_all()`        | [`notify_one`](Condvar::notify_one), [`notify_n`](Condvar::notify_n), [`notify_all`](Condvar::notify_all) | The caller need not hold the lock (Python raises `RuntimeError`). But [which waits return as notified](Condvar#who-is-notified) is exact only if it does. Never waits for the woken threads, so a killed waiter cannot hang it. |
 //! | `Event()`: `is_set`, `set`, `clear`, `wait(timeout)` | [`Event`], [`Event::wait_timeout`]       | `set` never waits for the woken threads. A `set` releases all threads that were waiting, even if `clear` follows at once. |
 //! | `Barrier(parties, action, timeout)`     | [`Barrier<N>`], [`wait_with`](Barrier::wait_with)     | The action and the timeout are given at the call, since no function has the same address in two programs. A party that dies while it waits, or after it has [joined](Barrier::join), breaks the barrier. For an action that raises there is [`wait_then`](Barrier::wait_then). `parties` is any number up to `N`, 256 by default; [`try_new`](Barrier::try_new) returns an error for a wrong number. |
-//! | `barrier.wait(timeout)` → index         | [`Barrier::wait`], [`wait_timeout`](Barrier::wait_timeout) → [`BarrierWaitResult::index`] | `BrokenBarrierError` is [`WaitError::Broken`]. |
+//! | `barrier.wait(timeout)` → index         | [`Barrier::wait`], [`wait_timeout`](Barrier::wait_timeout) → [`BarrierWaitResult::index`] | `BrokenBarrierError` is [`BarrierError::Broken`]. |
 //! | `reset()`, `abort()`, `parties`, `n_waiting`, `broken` | [`reset`](Barrier::reset), [`abort`](Barrier::abort), [`parties`](Barrier::parties), [`n_waiting`](Barrier::n_waiting), [`is_broken`](Barrier::is_broken) | |
 //! | Ctrl-C (`KeyboardInterrupt`) in any wait | [`interruptible`](crate::interruptible) around the call; [`Interrupter`](crate::Interrupter) | The wait ends as `Interrupted`. The binding calls `PyErr_CheckSignals`, and waits again if that reports no exception: see [below](#waits-that-a-signal-ends). |
-//! | `Value(type)`, `Array(type, n)`         | `Mutex<T>`, `Mutex<[T; N]>`, or [room](crate::Options::room) of run-time length | The type is checked when the segment is opened. |
+//! | `Value(type)`, `Array(type, n)`         | `Mutex<T>`, `Mutex<[T; N]>`, or [room](crate::SegmentOptions::room) of run-time length | The type is checked when the segment is opened. |
 //! | `RawValue`, `RawArray`                  | the [atomics](crate::platform::atomic)                | In Rust, a data race on plain memory is undefined behaviour. |
 //! | `shared_memory.SharedMemory`            | [`Segment<T>`]                                        | No tracker process. Nobody ever sees half of a segment. |
 //! | passing to `Process(args=...)`          | fork, or [`Segment::pass_to`] and [`Segment::inherit`] | To processes that are not children: [`Segment::send_to`] and [`Segment::receive_from`]. For a descriptor that came another way: [`Segment::from_fd`]. |
@@ -75,10 +75,11 @@
 //!
 //! A lock has the id of its holder ([`Lock::holder`], [`Mutex::holder`], [`RwLock::writer`]). An
 //! error has the id of the dead ([`Inconsistent::by`](crate::Inconsistent::by)). Both are an
-//! [`Id`](crate::Id), since a lock has no room for more. [`Segment::participant`] returns what is
-//! known of that id: the process id, the thread id, whether it is alive, how long ago its thread
-//! began, and for how long it has been asleep. The result can be printed for people. When another
-//! participant has got the slot, the answer is `None`.
+//! [`ParticipantId`](crate::ParticipantId), since a lock has no room for more.
+//! [`Segment::participant`] returns what is known of that id: the process id, the thread id,
+//! whether it is alive, how long ago its thread began, and for how long it has been asleep. The
+//! result can be printed for people. When another participant has got the slot, the answer is
+//! `None`.
 //!
 //! Nothing records for how long a holder has held its lock. It cannot be longer than the age of its
 //! thread. A thread that waits, or that checks from time to time, can measure for how long it has
@@ -147,10 +148,11 @@
 //! | primitive | what the caller gets | what is undone |
 //! |-----------|----------------------|----------------|
 //! | [`Mutex`], [`Lock`], [`ReentrantMutex`], [`RwLock`] | [`LockError::Interrupted`] | |
-//! | [`Semaphore`], [`PermitPool`], [`Event`] | [`WaitError::Interrupted`] | |
-//! | [`Barrier`] | [`WaitError::Interrupted`] | its arrival; nothing is broken |
-//! | [`Condvar`] | [`LockError::WaitInterrupted`] with the guard, or [`Woken::Interrupted`]; a notification comes first | the lock is held again |
-//! | [`Once`], [`OnceLock`] | [`WaitError::Interrupted`] | |
+//! | [`Semaphore`], [`PermitPool`] | [`AcquireError::Interrupted`] | |
+//! | [`Event`] | [`WaitError::Interrupted`] | |
+//! | [`Barrier`] | [`BarrierError::Interrupted`] | its arrival; nothing is broken |
+//! | [`Condvar`] | [`CondvarError::WaitInterrupted`] with the guard, or [`Woken::Interrupted`]; a notification comes first | the lock is held again |
+//! | [`Once`], [`OnceLock`] | [`OnceError::Interrupted`] | |
 //!
 //! [`interruptible`](crate::interruptible) needs only handlers without SA_RESTART, as Python's are.
 //! As `sem_wait` does, it misses a handler that runs just before the sleep.
@@ -174,8 +176,8 @@
 //! from a file does. It goes on until the call ends. So a [`Mutex`], [`RwLock`] or
 //! [`ReentrantMutex`] whose holder died is handed on only when SIGKILL is pending for no other
 //! thread of its process. Waiters wait for that, usually a moment; the `try_` methods return
-//! [`LockError::WouldBlock`]. A process in another PID namespace, or one that /proc does not show,
-//! cannot be looked up. There the data may change under the next holder until the call ends.
+//! [`TryLockError::WouldBlock`]. A process in another PID namespace, or one that /proc does not
+//! show, cannot be looked up. There the data may change under the next holder until the call ends.
 //!
 //! # Robust mutexes of the C library
 //!
@@ -212,6 +214,7 @@
 
 #[allow(unused_imports)] // for the links above
 use crate::{
-    Barrier, BarrierWaitResult, Condvar, Error, Event, LazyLock, Lock, LockError, Mutex, Once, OnceLock, PermitPool,
-    ReentrantMutex, RwLock, Segment, Semaphore, WaitError, Woken,
+    AcquireError, Barrier, BarrierError, BarrierWaitResult, Condvar, CondvarError, Event, LazyLock, Lock, LockError,
+    Mutex, NotHeldError, Once, OnceError, OnceLock, PermitPool, RangeError, ReentrantMutex, ReleaseError, RwLock,
+    Segment, Semaphore, TryLockError, WaitError, Woken,
 };

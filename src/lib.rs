@@ -13,14 +13,15 @@
 //!     Ok(mut count) => *count += 1,
 //!     // The last holder was killed. We have the lock: repair the data, then mark it consistent.
 //!     Err(LockError::OwnerDied(left)) => {
-//!         let mut count = left.into_guard();
+//!         let mut count = left.into_inner();
 //!         *count += 1;
 //!         count.mark_consistent();
 //!     }
-//!     Err(other) => eprintln!("{other}"),
+//!     Err(other) => return Err(other.into()),
 //! }
+//! println!("{} so far", *counter.lock()?); // `?` where nothing is to be repaired
 //! # Segment::<Mutex<u64>>::remove(name)?;
-//! # Ok::<(), outlive::Error>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # What there is, and what happens if a process dies
@@ -35,7 +36,7 @@
 //! | [`PermitPool<N>`]               | up to N permits, known by index             | its permit goes to the next, who can ask who died    |
 //! | [`Condvar`]                     | a wait until data under a lock is as it should be | waiters check again                            |
 //! | [`Event`]                       | a wait until somebody calls `set`           | waiters check again                                  |
-//! | [`Barrier<N>`]                  | a wait until all parties have arrived       | if it waits there or has joined: all others get [`WaitError::Broken`] |
+//! | [`Barrier<N>`]                  | a wait until all parties have arrived       | if it waits there or has joined: all others get [`BarrierError::Broken`] |
 //! | [`Once`], [`OnceLock<T>`], [`LazyLock`] | a value that the first caller makes | the next caller makes it                             |
 //! | [`Segment<T>`]                  | the shared memory in which all of these lie | nobody ever sees half of one                         |
 //!
@@ -121,9 +122,9 @@
 //! - 64-bit little-endian Linux with glibc, or with musl on x86_64. x86_64 is tested with both.
 //!   aarch64 is tested on an emulated machine with a real kernel, never on real hardware. The
 //!   emulator hides most of a weak memory order, which the models explore.
-//! - At most 256 threads take part in one segment, or as many as [`Options::participants`] says, up
-//!   to 4,096. Every sleeper watches up to about 60 of them. If there are more, some deaths may be
-//!   noticed a second late.
+//! - At most 256 threads take part in one segment, or as many as [`SegmentOptions::participants`]
+//!   says, up to 4,096. Every sleeper watches up to about 60 of them. If there are more, some
+//!   deaths may be noticed a second late.
 //! - A thread takes part in at most 1,000 segments at a time, a main thread in 2,000. The robust
 //!   mutexes of the C library that it holds count, too: see [`segment`](segment#how-many-segments).
 //! - A child of `vfork` or of a raw `clone` cannot take part; it gets an error. A thread must not
@@ -147,13 +148,13 @@ pub mod raw;
 pub mod segment;
 pub mod sync;
 
-pub use error::{ActionError, Error, Inconsistent, LockError, Result, WaitError};
+pub use error::*;
 pub use outlive_derive::Shareable;
-pub use raw::{Cause, Id};
+pub use raw::{Cause as InconsistentCause, Id as ParticipantId};
 pub use segment::*;
 pub use sync::{
-    Barrier, BarrierMember, BarrierWaitResult, Condvar, Event, HolderWatch, Interrupter, LazyLock, Lock, LockGuard,
-    LockResult, LockState, Mutex, MutexGuard, Once, OnceLock, OnceState, Permit, PermitPool, ReentrantMutex,
-    ReentrantMutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore, SemaphorePermit, SetError,
-    WaitTimeoutResult, Waitable, Woken, interruptible, interruptible_by,
+    Barrier, BarrierMember, BarrierWaitResult, Condvar, CondvarResult, Event, HolderWatch, Interrupter, LazyLock, Lock,
+    LockGuard, LockResult, LockState, LockTimeoutResult, Mutex, MutexGuard, Once, OnceLock, OnceState, Permit,
+    PermitPool, ReentrantMutex, ReentrantMutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore,
+    SemaphorePermit, TryLockResult, WaitTimeoutResult, Waitable, Woken, interruptible, interruptible_by,
 };

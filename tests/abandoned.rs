@@ -4,7 +4,7 @@
 mod common;
 
 use common::*;
-use outlive::Error;
+use outlive::OpenError;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
@@ -15,7 +15,7 @@ fn an_abandoned_segment_is_replaced_and_one_in_use_is_not() {
     let path = made(&directory);
     let options = Counter::options().replace_abandoned(true);
     let in_use = Counter::open(&path).expect("there");
-    assert!(matches!(options.create(&path, |_, _| {}), Err(Error::AlreadyExists(_))));
+    assert!(matches!(options.create(&path, |_, _| {}), Err(OpenError::AlreadyExists(_))));
     drop(in_use);
     let before = std::fs::metadata(&path).expect("there").ino();
     let mut new = None;
@@ -70,7 +70,7 @@ fn a_replacement_takes_the_name_of_no_segment_in_use() {
         scope.spawn(|| {
             while !stop.load(SeqCst) {
                 match Counter::options().replace_abandoned(true).create(&path, |_, _| {}) {
-                    Ok(_) | Err(Error::AlreadyExists(_)) => {}
+                    Ok(_) | Err(OpenError::AlreadyExists(_)) => {}
                     Err(error) => panic!("{error}"),
                 }
             }
@@ -110,7 +110,7 @@ fn a_thread_that_idles_keeps_a_dropped_segment_in_use_until_it_ends() {
     told.recv().expect("ready");
     drop(segment);
     let options = Counter::options().replace_abandoned(true);
-    assert!(matches!(options.create(&path, |_, _| {}), Err(Error::AlreadyExists(_))));
+    assert!(matches!(options.create(&path, |_, _| {}), Err(OpenError::AlreadyExists(_))));
     drop(end);
     idle.join().expect("no panic");
     until("the segment to be considered abandoned", || options.create(&path, |_, _| {}).is_ok());

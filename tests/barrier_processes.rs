@@ -4,7 +4,9 @@
 mod common;
 
 use common::*;
-use outlive::{ActionError, Barrier, Error, Segment, Shareable, WaitError};
+use outlive::{
+    ActionError, Barrier, BarrierError, BarrierTimeoutError, JoinError, LeaveError, RegisterError, Segment, Shareable,
+};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
@@ -28,12 +30,12 @@ fn meeting(parties: usize) -> Segment<Meeting> {
     segment_of(|new: &mut Meeting| new.barrier = Barrier::new(parties))
 }
 
-/// The outcome of a wait, in words.
-fn outcome(result: Result<outlive::BarrierWaitResult, WaitError>) -> String {
-    match result {
+/// What a wait came to, in words.
+fn outcome(result: Result<outlive::BarrierWaitResult, impl Into<BarrierTimeoutError>>) -> String {
+    match result.map_err(Into::into) {
         Ok(_) => "met".into(),
-        Err(WaitError::Broken { died: Some(id) }) => format!("{id} died"),
-        Err(WaitError::Broken { died: None }) => "broken".into(),
+        Err(BarrierTimeoutError::Broken { died: Some(id) }) => format!("{id} died"),
+        Err(BarrierTimeoutError::Broken { died: None }) => "broken".into(),
         Err(other) => other.to_string(),
     }
 }
@@ -111,7 +113,7 @@ fn child() {
                         shared.met[met.index()].fetch_add(1, SeqCst);
                         shared.leaders.fetch_add(met.is_leader().into(), SeqCst);
                     }
-                    Err(WaitError::Broken { died: None } | WaitError::TimedOut) => {
+                    Err(BarrierTimeoutError::Broken { died: None } | BarrierTimeoutError::TimedOut) => {
                         shared.barrier.reset().expect("takes part");
                     }
                     Err(other) => panic!("{other}"),
@@ -200,8 +202,8 @@ fn a_member_that_leaves_breaks_nothing() {
 fn a_member_that_panics_breaks_the_barrier_and_a_forked_copy_does_nothing() {
     let shared = meeting(1);
     let member = shared.barrier.join().expect("there is a place");
-    assert!(matches!(shared.barrier.join(), Err(Error::InvalidSize(_))));
-    assert!(matches!(shared.detach(), Err(Error::StillHolding { .. })));
+    assert!(matches!(shared.barrier.join(), Err(JoinError::Full { .. })));
+    assert!(matches!(shared.detach(), Err(LeaveError::StillHolding { .. })));
     let mut copy = Some(member);
     let child = fork(|| {
         drop(copy.take());
@@ -209,7 +211,7 @@ fn a_member_that_panics_breaks_the_barrier_and_a_forked_copy_does_nothing() {
     });
     assert_eq!(wait(child), 0);
     let member = copy.expect("the parent's");
-    assert!(matches!(shared.barrier.join(), Err(Error::InvalidSize(_))), "the copy has left");
+    assert!(matches!(shared.barrier.join(), Err(JoinError::Full { .. })), "the copy has left");
     let panicked = catch_unwind(AssertUnwindSafe(move || {
         let _member = member;
         resume_unwind(Box::new("on purpose"));
@@ -280,7 +282,7 @@ fn an_action_that_fails_breaks_the_barrier_and_gives_its_error() {
         shared.barrier.abort().expect("takes part");
         let never = || -> Result<(), String> { panic!("nobody met") };
         let told = shared.barrier.wait_then(never).map_err(|error| error.to_string());
-        assert_eq!(told, Err(WaitError::Broken { died: None }.to_string()));
+        assert_eq!(told, Err(BarrierError::Broken { died: None }.to_string()));
     });
     let alone = meeting(1);
     let soon = Instant::now() + Duration::from_secs(60);
@@ -293,7 +295,7 @@ fn an_action_that_fails_breaks_the_barrier_and_gives_its_error() {
     // A party whose wait times out learns that, whatever its action would return.
     let two = meeting(2);
     let waited = two.barrier.wait_timeout_then(Duration::ZERO, || Err(7));
-    assert!(matches!(waited, Err(ActionError::Wait(WaitError::TimedOut))), "{waited:?}");
+    assert!(matches!(waited, Err(ActionError::Wait(BarrierTimeoutError::TimedOut))), "{waited:?}");
 }
 
 /// The failure breaks the generation in which the action ran, and no other.
@@ -316,18 +318,18 @@ fn a_timeout_breaks_it_for_all() {
         let mut patient = Actor::start(&shared, "wait", waitv);
         until_asleep(&shared, patient.id());
         let mut hasty = Actor::start(&shared, "wait shortly", waitv);
-        assert_eq!(hasty.hear(), WaitError::TimedOut.to_string());
+        assert_eq!(hasty.hear(), BarrierTimeoutError::TimedOut.to_string());
         assert_eq!(patient.hear(), "broken");
     });
     let shared = meeting(2);
     for timeout in [Duration::ZERO, Duration::from_millis(20)] {
         let begin = Instant::now();
-        assert!(matches!(shared.barrier.wait_timeout(timeout), Err(WaitError::TimedOut)));
+        assert!(matches!(shared.barrier.wait_timeout(timeout), Err(BarrierTimeoutError::TimedOut)));
         assert!(begin.elapsed() >= timeout && shared.barrier.is_broken());
         shared.barrier.reset().expect("takes part");
     }
     let past = Instant::now().checked_sub(Duration::from_millis(1)).expect("booted before");
-    assert!(matches!(shared.barrier.wait_until_with(past, || {}), Err(WaitError::TimedOut)));
+    assert!(matches!(shared.barrier.wait_until_with(past, || {}), Err(BarrierTimeoutError::TimedOut)));
     shared.barrier.reset().expect("takes part");
     let mut other = Actor::start(&shared, "wait", true);
     assert!(shared.barrier.wait_timeout(Duration::MAX).is_ok());
@@ -344,7 +346,11 @@ fn abort_and_reset_end_the_waits_of_all() {
         for reset in [false, true] {
             let mut waiters: Vec<_> = (0..2).map(|_| Actor::start(&shared, "wait", waitv)).collect();
             waiters.iter().for_each(|waiter| until_asleep(&shared, waiter.id()));
-            if reset { shared.barrier.reset() } else { shared.barrier.abort() }.expect("takes part");
+            if reset {
+                shared.barrier.reset().expect("takes part")
+            } else {
+                shared.barrier.abort().expect("takes part")
+            }
             assert!(waiters.iter_mut().all(|waiter| waiter.hear() == "broken"));
             assert_eq!(shared.barrier.is_broken(), !reset);
             shared.barrier.reset().expect("takes part");
@@ -390,8 +396,8 @@ fn memory_of_zeros_is_a_barrier_of_all_and_outside_of_a_segment_there_is_an_erro
     let zero = Segment::<Barrier<3>>::anonymous(|_zero| {}).expect("a segment");
     assert_eq!(zero.parties(), 3);
     let outside = Barrier::<2>::new(1);
-    assert!(matches!(outside.wait(), Err(WaitError::Unusable(Error::NotInSegment))));
-    assert!(matches!(outside.join(), Err(Error::NotInSegment)));
+    assert!(matches!(outside.wait(), Err(BarrierError::Register(RegisterError::NotInSegment))));
+    assert!(matches!(outside.join(), Err(JoinError::Register(RegisterError::NotInSegment))));
     assert!(catch_unwind(|| Barrier::<2>::new(3)).is_err() && catch_unwind(|| Barrier::<2>::new(0)).is_err());
 }
 
@@ -423,7 +429,7 @@ fn a_stopped_waiter_learns_that_its_own_generation_met() {
             for _ in 0..breaks {
                 // The stopped waiter keeps its place until it has returned. So the others do not
                 // meet.
-                assert!(matches!(shared.barrier.wait_timeout(Duration::ZERO), Err(WaitError::TimedOut)));
+                assert!(matches!(shared.barrier.wait_timeout(Duration::ZERO), Err(BarrierTimeoutError::TimedOut)));
                 shared.barrier.reset().expect("takes part");
             }
             signal(waiter.id(), libc::SIGCONT);
@@ -554,7 +560,7 @@ fn a_futile_wait_in_the_action_withdraws_nothing() {
         .wait_with(|| {
             assert_eq!(shared.barrier.arrived().count(), 1);
             let nested = shared.barrier.wait_timeout(Duration::from_millis(20));
-            assert!(matches!(nested, Err(WaitError::TimedOut)), "{nested:?}");
+            assert!(matches!(nested, Err(BarrierTimeoutError::TimedOut)), "{nested:?}");
             assert_eq!(shared.barrier.arrived().count(), 1);
         })
         .expect("one comes");

@@ -5,7 +5,10 @@
 mod common;
 
 use common::*;
-use outlive::{Condvar, Error, Lock, LockError, LockResult, Mutex, ReentrantMutex, Segment, Shareable, Woken};
+use outlive::{
+    Condvar, CondvarError, Lock, LockError, Mutex, NotHeldError, NotWaitedError, ReentrantMutex, RegisterError,
+    Segment, Shareable, TryLockError, Woken,
+};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
@@ -20,9 +23,9 @@ struct Buffer {
     round: AtomicU64,
 }
 
-/// The guard, even if a holder died.
-fn repaired<G>(result: LockResult<G>) -> G {
-    result.or_else(LockError::into_guard).expect("a guard")
+/// The guard, whatever died.
+fn repaired<G, E: LockFailure<G>>(result: Result<G, E>) -> G {
+    result.unwrap_or_else(|error| error.into_parts().1.expect("a guard"))
 }
 
 /// The size of the buffer in the random test.
@@ -42,7 +45,7 @@ fn child() {
                     *items -= 1;
                     say("took");
                 }
-                Err(LockError::OwnerDied(left)) => say(&format!("died {}", left.by().expect("known"))),
+                Err(CondvarError::OwnerDied(left)) => say(&format!("died {}", left.by().expect("known"))),
                 Err(other) => panic!("{other}"),
             }
         }
@@ -418,7 +421,7 @@ fn a_condition_can_wait_with_a_lock_without_data() {
     let guard = shared.lock.lock().expect("free");
     shared.lock.release().expect("held");
     match shared.changed.wait(guard) {
-        Err(LockError::NotWaited { guard, error: Error::NotHeld { holder: None } }) => {
+        Err(CondvarError::NotWaited { guard, error: NotWaitedError::NotHeld(NotHeldError { holder: None, .. }) }) => {
             assert!(guard.release().is_err());
         }
         other => panic!("{other:?}"),
@@ -436,7 +439,7 @@ fn a_waiter_on_a_condition_learns_of_the_holders_panic() {
             std::panic::resume_unwind(Box::new("on purpose"));
         });
         match shared.changed.wait(items) {
-            Err(LockError::Poisoned(left)) => drop(left.into_guard()),
+            Err(CondvarError::Poisoned(left)) => drop(left.into_inner()),
             Ok(items) => {
                 drop(items); // for no reason, before the panic
                 until("the panic to be reported", || matches!(shared.items.lock(), Err(LockError::Poisoned(_))));
@@ -451,15 +454,19 @@ fn a_waiter_on_a_condition_learns_of_the_holders_panic() {
 fn a_lock_of_another_segment_is_refused_and_stays_held() {
     let (one, other) = (buffer(), buffer());
     let guard = one.items.lock().expect("free");
-    let Err(LockError::NotWaited { guard, error: Error::OtherSegment }) = other.changed.wait(guard) else {
+    let Err(CondvarError::NotWaited { guard, error: NotWaitedError::OtherSegment }) = other.changed.wait(guard) else {
         panic!("waited across segments");
     };
     std::thread::scope(|scope| {
-        scope.spawn(|| assert!(matches!(one.items.try_lock(), Err(LockError::WouldBlock))));
+        scope.spawn(|| assert!(matches!(one.items.try_lock(), Err(TryLockError::WouldBlock))));
     });
     let outside = Condvar::new();
     let refused = outside.wait_timeout(guard, Duration::ZERO);
-    let Err(LockError::NotWaited { guard: (guard, _), error: Error::NotInSegment }) = refused else {
+    let Err(CondvarError::NotWaited {
+        guard: (guard, _),
+        error: NotWaitedError::Register(RegisterError::NotInSegment),
+    }) = refused
+    else {
         panic!("waited outside of a segment");
     };
     drop(guard);
@@ -487,17 +494,18 @@ fn a_forked_copy_of_a_guard_gives_nothing_back() {
         // SAFETY: the child's own copies; the parent's are dropped by the parent.
         let (guard, nested, lock) =
             unsafe { (core::ptr::read(&guard), core::ptr::read(&nested), core::ptr::read(&lock)) };
-        let copied = |error: &Error| matches!(error, Error::NotHeld { holder: Some(_) });
-        let Err(LockError::NotWaited { guard, error }) = shared.changed.wait(guard) else { return 1 };
-        let Err(LockError::NotWaited { error: second, .. }) = shared.changed.wait(nested) else { return 2 };
-        let Err(LockError::NotWaited { error: third, .. }) = shared.changed.wait(lock) else { return 3 };
+        let copied =
+            |error: &NotWaitedError| matches!(error, NotWaitedError::NotHeld(NotHeldError { holder: Some(_), .. }));
+        let Err(CondvarError::NotWaited { guard, error }) = shared.changed.wait(guard) else { return 1 };
+        let Err(CondvarError::NotWaited { error: second, .. }) = shared.changed.wait(nested) else { return 2 };
+        let Err(CondvarError::NotWaited { error: third, .. }) = shared.changed.wait(lock) else { return 3 };
         drop(guard);
         if !(copied(&error) && copied(&second) && copied(&third)) {
             return 4;
         }
-        let held = matches!(shared.items.try_lock(), Err(LockError::WouldBlock))
-            && matches!(shared.nested.try_lock(), Err(LockError::WouldBlock))
-            && matches!(shared.lock.try_lock(), Err(LockError::WouldBlock));
+        let held = matches!(shared.items.try_lock(), Err(TryLockError::WouldBlock))
+            && matches!(shared.nested.try_lock(), Err(TryLockError::WouldBlock))
+            && matches!(shared.lock.try_lock(), Err(TryLockError::WouldBlock));
         if held { 0 } else { 5 }
     });
     assert_eq!(wait(child), 0);

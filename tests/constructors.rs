@@ -2,7 +2,7 @@
 //! numbers.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
-use outlive::{Barrier, Error, PermitPool, Segment, Semaphore};
+use outlive::{Barrier, PermitPool, RangeError, RegisterError, Segment, Semaphore};
 use std::panic::{UnwindSafe, catch_unwind};
 
 /// The numbers at which an off-by-one error in a limit shows.
@@ -16,7 +16,7 @@ fn is_refused_as_it_panics<T>(
     number: u64,
     limits: [u64; 2],
     make: impl FnOnce() -> T + UnwindSafe,
-    answer: Result<T, Error>,
+    answer: Result<T, RangeError>,
 ) {
     let panics = catch_unwind(|| drop(make())).is_err();
     assert_eq!(panics, !(limits[0]..=limits[1]).contains(&number), "{number}");
@@ -25,9 +25,9 @@ fn is_refused_as_it_panics<T>(
         Err(error) => {
             assert!(panics, "{number} is refused");
             let text = error.to_string();
-            let Error::OutOfRange { found, least, most, .. } = error else { panic!("{error}") };
-            assert_eq!((found, [least, most]), (number, limits));
-            assert!(text.contains(&format!("{least} to {most}")) && text.contains(&found.to_string()), "{text}");
+            let RangeError { found, minimum, maximum, .. } = error;
+            assert_eq!((found, [minimum, maximum]), (number, limits));
+            assert!(text.contains(&format!("{minimum} to {maximum}")) && text.contains(&found.to_string()), "{text}");
         }
     }
 }
@@ -85,10 +85,10 @@ fn a_pools_capacity_is_refused_where_with_capacity_panics() {
 
 #[test]
 fn the_twins_are_const_as_well() {
-    static BARRIER: Result<Barrier<4>, Error> = Barrier::try_new(3);
-    const SEMAPHORE: Result<Semaphore, Error> = Semaphore::try_new(u32::MAX);
-    const BOUNDED: Result<Semaphore, Error> = Semaphore::try_bounded(1, 0);
-    const POOL: Result<PermitPool<2>, Error> = PermitPool::try_with_capacity(3);
+    static BARRIER: Result<Barrier<4>, RangeError> = Barrier::try_new(3);
+    const SEMAPHORE: Result<Semaphore, RangeError> = Semaphore::try_new(u32::MAX);
+    const BOUNDED: Result<Semaphore, RangeError> = Semaphore::try_bounded(1, 0);
+    const POOL: Result<PermitPool<2>, RangeError> = PermitPool::try_with_capacity(3);
     assert_eq!(BARRIER.as_ref().expect("in range").parties(), 3);
     assert_eq!([SEMAPHORE.is_err(), BOUNDED.is_err(), POOL.is_err()], [true; 3]);
 }
@@ -111,5 +111,5 @@ fn a_barrier_has_room_for_all_participants_that_a_segment_has_by_default() {
         stays.wait();
         answers.into_iter().filter_map(Result::err).map(|error| error.to_string()).collect::<Vec<_>>()
     });
-    assert_eq!(refused, [Error::Full { participants: zeros.parties() }.to_string()]);
+    assert_eq!(refused, [RegisterError::Full { participants: zeros.parties() }.to_string()]);
 }

@@ -5,7 +5,7 @@
 mod common;
 
 use common::*;
-use outlive::{Error, Location, Lock, Mutex, Segment};
+use outlive::{Location, LocationError, Lock, Mutex, OpenError, RemoveError, Segment};
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
@@ -75,7 +75,7 @@ fn fill(path: &Path) {
     }
 }
 
-fn with_room() -> outlive::Options<Lock, AtomicU64> {
+fn with_room() -> outlive::SegmentOptions<Lock, AtomicU64> {
     Segment::<Lock>::options().participants(1).room::<AtomicU64>(100_000)
 }
 
@@ -100,7 +100,7 @@ fn a_copy_with_holes_on_a_full_disk_is_an_error_and_not_a_sigbus() {
         copy_with_a_hole(&original, &copy);
         fill(&filler);
         match with_room().open(&copy) {
-            Err(Error::NoSpace { path: Some(path), .. }) => assert_eq!(path, copy),
+            Err(OpenError::NoSpace { path: Some(path), .. }) => assert_eq!(path, copy),
             Err(other) => panic!("{other}"),
             Ok(segment) => {
                 segment.room()[99_999].store(1, SeqCst);
@@ -135,7 +135,7 @@ fn a_file_system_that_cannot_allocate_is_named_with_those_that_can() {
     with_mounts_of_its_own(|| {
         mount(c"ramfs", c"", directory.path());
         let error = Counter::create(directory.path().join("segment"), |_| {}).expect_err("no fallocate");
-        assert!(matches!(error, Error::Unsupported(_)), "{error:?}");
+        assert!(matches!(error, OpenError::Unsupported(_)), "{error:?}");
         let text = error.to_string();
         assert!(["fallocate", "tmpfs", "ext4", "xfs"].iter().all(|word| text.contains(word)), "{text}");
         assert_eq!(std::fs::read_dir(directory.path()).expect("readable").count(), 0);
@@ -149,7 +149,7 @@ fn the_limit_of_file_sizes_is_an_error_and_not_a_signal() {
         let limit = libc::rlimit { rlim_cur: 65_536, rlim_max: libc::RLIM_INFINITY };
         // SAFETY: only for this process.
         assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &limit) }, 0);
-        let is_told = |error| matches!(error, Error::FileSizeLimit { limit: 65_536, needed } if needed > 800_000);
+        let is_told = |error| matches!(error, OpenError::FileSizeLimit { limit: 65_536, needed } if needed > 800_000);
         assert!(is_told(with_room().anonymous(|_, _| {}).expect_err("too long")));
         assert!(is_told(with_room().create(directory.path().join("segment"), |_, _| {}).expect_err("too long")));
         assert!(Counter::options().participants(8).anonymous(|_, _| {}).is_ok(), "shorter than the limit");
@@ -209,12 +209,12 @@ fn a_mode_that_sets_user_ids_or_locks_its_owner_out_is_refused() {
         let options = Counter::options().mode(mode);
         for answer in [options.create(&path, |_, _| {}), options.open(&path), options.anonymous(|_, _| {})] {
             let error = answer.expect_err("refused");
-            assert!(matches!(error, Error::InvalidOption(_)), "{mode:o}: {error:?}");
+            assert!(matches!(error, OpenError::InvalidOption(_)), "{mode:o}: {error:?}");
             assert!(error.to_string().contains(&format!("{mode:#o}")), "{error}");
         }
     }
     let nobody = Counter::options().owner(u32::MAX);
-    assert!(matches!(nobody.create(&path, |_, _| {}), Err(Error::InvalidOption(_))));
+    assert!(matches!(nobody.create(&path, |_, _| {}), Err(OpenError::InvalidOption(_))));
     assert_eq!(std::fs::read_dir(directory.path()).expect("readable").count(), 0);
     assert!(Counter::options().mode(0o777).owner(u32::MAX - 1).create(&path, |_, _| {}).is_ok());
 }
@@ -223,7 +223,7 @@ fn a_mode_that_sets_user_ids_or_locks_its_owner_out_is_refused() {
 fn room_for_elements_without_a_size_is_refused() {
     for length in [1, usize::MAX] {
         let error = Segment::<Lock>::options().room::<()>(length).anonymous(|_, _| {}).expect_err("never ends");
-        assert!(matches!(error, Error::InvalidSize(_)) && error.to_string().contains("without a size"), "{error}");
+        assert!(matches!(error, OpenError::InvalidSize(_)) && error.to_string().contains("without a size"), "{error}");
     }
     let none = Segment::<Lock>::options().room::<()>(0).anonymous(|_, _| {}).expect("no room");
     assert!(none.room().is_empty());
@@ -233,8 +233,14 @@ fn room_for_elements_without_a_size_is_refused() {
 fn paths_that_cannot_be_files_are_refused() {
     let long = format!("/tmp/{}", "x".repeat(256));
     for path in ["", "/", "..", "/tmp/", "/tmp/nul\0", &long] {
-        assert!(matches!(Counter::open(Path::new(path)), Err(Error::InvalidPath(_))), "{path:?}");
-        assert!(matches!(Counter::create(Path::new(path), |_| {}), Err(Error::InvalidPath(_))), "{path:?}");
+        assert!(
+            matches!(Counter::open(Path::new(path)), Err(OpenError::Location(LocationError::InvalidPath(_)))),
+            "{path:?}"
+        );
+        assert!(
+            matches!(Counter::create(Path::new(path), |_| {}), Err(OpenError::Location(LocationError::InvalidPath(_)))),
+            "{path:?}"
+        );
     }
 }
 
@@ -252,8 +258,8 @@ fn a_handle_tells_whether_its_segment_still_has_the_name() {
     assert!(!segment.has_name(&path).expect("looked") && second.has_name(&path).expect("looked"));
     std::os::unix::fs::symlink(&other, directory.path().join("link")).expect("made");
     assert!(!segment.has_name(directory.path().join("link")).expect("looked"), "open does not follow it either");
-    assert!(matches!(segment.has_name(path.join("below")), Err(Error::Io { .. })));
-    assert!(matches!(segment.has_name(""), Err(Error::InvalidName(_))));
+    assert!(matches!(segment.has_name(path.join("below")), Err(LocationError::Io(_))));
+    assert!(matches!(segment.has_name(""), Err(LocationError::InvalidName(_))));
 }
 
 #[test]
@@ -264,9 +270,12 @@ fn a_persistent_segment_lies_in_a_directory_of_its_user_alone() {
         let place = Location::persistent("jobs");
         // SAFETY: no preconditions.
         let kept = PathBuf::from(format!("/var/tmp/outlive-{}", unsafe { libc::geteuid() }));
-        assert!(matches!(Counter::open(place.clone()), Err(Error::NotFound(_))));
-        assert!(matches!(Counter::create(Location::persistent("a/b"), |_| {}), Err(Error::InvalidName(_))));
-        assert!(!kept.exists(), "made by a process that only opened it");
+        assert!(matches!(Counter::open(place.clone()), Err(OpenError::NotFound(_))));
+        assert!(matches!(
+            Counter::create(Location::persistent("a/b"), |_| {}),
+            Err(OpenError::Location(LocationError::InvalidName(_)))
+        ));
+        assert!(!kept.exists(), "made by one that only looked");
         let segment = Counter::create(place.clone(), |count| *count.get_mut() = 7).expect("made");
         assert_eq!(std::fs::metadata(&kept).expect("there").mode() & 0o7777, 0o700);
         assert!(segment.has_name(place.clone()).expect("looked"));
@@ -277,9 +286,12 @@ fn a_persistent_segment_lies_in_a_directory_of_its_user_alone() {
             let answers = [Counter::open(place.clone()), Counter::create(Location::persistent("new"), |_| {})];
             for answer in answers {
                 let error = answer.expect_err(why);
-                assert!(matches!(&error, Error::UntrustedDirectory { path, .. } if *path == kept), "{why}: {error:?}");
+                assert!(
+                    matches!(&error, OpenError::Location(LocationError::UntrustedDirectory { path, .. }) if *path == kept),
+                    "{why}: {error:?}"
+                );
             }
-            assert!(matches!(segment.has_name(place.clone()), Err(Error::UntrustedDirectory { .. })));
+            assert!(matches!(segment.has_name(place.clone()), Err(LocationError::UntrustedDirectory { .. })));
             assert!(!kept.join("new").exists());
         };
         let set_mode = |mode| std::fs::set_permissions(&kept, PermissionsExt::from_mode(mode)).expect("ours");
@@ -306,11 +318,12 @@ fn names_do_not_land_on_a_disk_where_dev_shm_is_not_mounted() {
         for error in [
             Counter::create("jobs", |_| {}).expect_err("on a disk"),
             Counter::open_or_create("jobs", |_| {}).expect_err("on a disk"),
-            Counter::remove("jobs").expect_err("on a disk"),
         ] {
-            assert!(matches!(error, Error::Unsupported(_)), "{error:?}");
+            assert!(matches!(error, OpenError::Location(LocationError::Unsupported(_))), "{error:?}");
             assert!(error.to_string().contains("/dev/shm is not mounted as a memory file system"), "{error}");
         }
+        let refused = Counter::remove("jobs");
+        assert!(matches!(refused, Err(RemoveError::Location(LocationError::Unsupported(_)))), "{refused:?}");
         assert_eq!(std::fs::read_dir(disk.path()).expect("readable").count(), 0);
         assert!(Counter::create(disk.path().join("jobs"), |_| {}).is_ok(), "a file is named by its path");
     });
@@ -359,7 +372,7 @@ fn a_strangers_file_does_not_pass_for_ours_in_a_user_namespace_that_maps_neither
             assert_eq!(found, ours, "both are shown as the same user: what this test is about");
         }
         match Counter::open(&path) {
-            Err(Error::UnmappedOwner { .. }) => 0,
+            Err(OpenError::UnmappedOwner { .. }) => 0,
             other => panic!("{other:?}"),
         }
     });

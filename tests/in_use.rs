@@ -5,7 +5,7 @@
 mod common;
 
 use common::*;
-use outlive::{Error, LockError, Mutex, Segment};
+use outlive::{CloseError, Mutex, OpenError, PassError, Segment, TryLockError};
 use std::ffi::CString;
 use std::fs::{File, OpenOptions};
 use std::os::fd::AsRawFd;
@@ -51,10 +51,10 @@ fn child() {
         "open what cannot be decided" => {
             for refused in [Counter::open(&path), replaced(&path)] {
                 let refused = refused.expect_err("somebody may be alive");
-                assert!(matches!(refused, Error::SeenTwice { process_id: None, .. }), "{refused}");
+                assert!(matches!(refused, OpenError::SeenTwice { process_id: None, .. }), "{refused}");
             }
             let vouched = Counter::options().vouch_unused(true).open(&path).expect("the user knows better");
-            assert!(matches!(vouched.try_lock(), Err(LockError::OwnerDied(_))));
+            assert!(matches!(vouched.try_lock(), Err(TryLockError::OwnerDied(_))));
             say("vouched for");
         }
         "replace, and not be able to remove" => {
@@ -93,7 +93,7 @@ fn hold_without_descriptors(path: &Path) {
     *segment.lock().expect("free") += 1;
     let mut command = std::process::Command::new("/bin/true");
     let refused = segment.pass_to(&mut command, "x").expect_err("has no descriptor");
-    assert!(matches!(refused, Error::DescriptorLost { .. }), "{refused}");
+    assert!(matches!(refused, PassError::DescriptorLost { .. }), "{refused}");
     drop(segment);
     assert!(others.iter().all(|file| file.metadata().is_ok()), "somebody else's descriptor was closed");
 }
@@ -222,23 +222,23 @@ impl Drop for Views {
     }
 }
 
-fn replaced(path: &Path) -> Result<Counter, Error> {
+fn replaced(path: &Path) -> Result<Counter, OpenError> {
     Counter::options().replace_abandoned(true).create(path, |m, _| *m.get_mut() = 70)
 }
 
 fn expect_held(path: &Path) {
     let opened = Counter::open(path).expect("is joined");
-    assert!(matches!(opened.try_lock(), Err(LockError::WouldBlock)), "a lock that is held was given away");
+    assert!(matches!(opened.try_lock(), Err(TryLockError::WouldBlock)), "a lock that is held was given away");
     drop(opened);
     let refused = replaced(path).expect_err("in use");
-    assert!(matches!(refused, Error::AlreadyExists(_)), "{refused}");
+    assert!(matches!(refused, OpenError::AlreadyExists(_)), "{refused}");
 }
 
 fn expect_seen_twice(path: &Path, process: u32) {
     let before = std::fs::read(path).expect("readable");
     for refused in [Counter::open(path), replaced(path)] {
         let refused = refused.expect_err("a living holder's");
-        assert!(matches!(refused, Error::SeenTwice { process_id, .. } if process_id == Some(process)), "{refused}");
+        assert!(matches!(refused, OpenError::SeenTwice { process_id, .. } if process_id == Some(process)), "{refused}");
         assert!(refused.to_string().contains(&format!("process {process}")), "{refused}");
     }
     assert_eq!(std::fs::read(path).expect("readable"), before, "changed, though refused");
@@ -277,7 +277,7 @@ fn a_participant_with_another_boot_id_is_joined() {
     let segment = Counter::open(&path).expect("there");
     let mut holder = actor(&path, "hold, under another boot id");
     assert_eq!(holder.hear(), "held");
-    assert!(matches!(segment.try_lock(), Err(LockError::WouldBlock)));
+    assert!(matches!(segment.try_lock(), Err(TryLockError::WouldBlock)));
     assert!(holder.ends_well());
 }
 
@@ -316,10 +316,10 @@ fn a_living_holder_seen_through_an_overlay_keeps_its_lock() {
             expect_held(&path);
             expect_seen_twice(&ours, holder.id());
             let vouched = Counter::options().vouch_unused(true).open(&ours).expect("the user knows better");
-            assert!(matches!(vouched.try_lock(), Err(LockError::OwnerDied(_))));
+            assert!(matches!(vouched.try_lock(), Err(TryLockError::OwnerDied(_))));
             drop(vouched);
             holder.kill();
-            assert!(matches!(Counter::open(&ours).expect("they are gone").try_lock(), Err(LockError::OwnerDied(_))));
+            assert!(matches!(Counter::open(&ours).expect("they are gone").try_lock(), Err(TryLockError::OwnerDied(_))));
         }
     });
 }
@@ -358,10 +358,10 @@ fn on_an_overlay_a_segment_keeps_its_descriptor() {
         let Some(views) = Views::new() else { return };
         let path = made(&views.merged);
         let mut segment = Counter::open(&path).expect("there");
-        let refused = segment.close_descriptor().expect_err("the descriptor keeps the lock");
-        assert!(matches!(refused, Error::Unsupported(_)), "{refused}");
+        let refused = segment.close_descriptor().expect_err("it keeps the lock");
+        assert!(matches!(refused, CloseError::OnOverlay), "{refused}");
         let refused = replaced(&path).expect_err("in use");
-        assert!(matches!(refused, Error::AlreadyExists(_)), "{refused}");
+        assert!(matches!(refused, OpenError::AlreadyExists(_)), "{refused}");
     });
 }
 
@@ -430,7 +430,7 @@ fn in_a_backup_that_was_put_back_the_holders_are_dead() {
                 std::fs::write(&path, &backup).expect("written");
                 assert!(remove || inode() == before);
                 let opened = Counter::open(&path).expect("a segment");
-                assert!(matches!(opened.try_lock(), Err(LockError::OwnerDied(_))));
+                assert!(matches!(opened.try_lock(), Err(TryLockError::OwnerDied(_))));
             }
         });
     }
@@ -467,8 +467,8 @@ fn after_a_copy_or_a_reboot_one_of_many_openers_revives_the_segment_and_all_succ
     }
 }
 
-fn all_open_at_once<const MANY: usize>(options: &outlive::segment::Options<(), Mutex<u64>>, path: &Path) {
-    // All openers queue behind a holder of the turn, so that they really come at once.
+fn all_open_at_once<const MANY: usize>(options: &outlive::SegmentOptions<(), Mutex<u64>>, path: &Path) {
+    // They gather behind somebody who has the turn, so that they really come at once.
     let first = File::options().read(true).write(true).open(path).expect("there");
     assert!(lock(&first, TURN, libc::F_WRLCK));
     let meetings = [const { AtomicUsize::new(0) }; 3];
@@ -480,12 +480,12 @@ fn all_open_at_once<const MANY: usize>(options: &outlive::segment::Options<(), M
         meet(0, MANY + 1);
         let segment = options.open(path).expect("one of them wins, and the others join");
         match segment.room()[mine].try_lock() {
-            Err(LockError::OwnerDied(left)) => left.into_guard().mark_consistent(),
+            Err(TryLockError::OwnerDied(left)) => left.into_inner().mark_consistent(),
             other => panic!("{mine}: a dead one had it: {other:?}"),
         }
         core::mem::forget(segment.room()[mine].lock().expect("free"));
         meet(1, MANY);
-        let held = |lock: &Mutex<u64>| matches!(lock.try_lock(), Err(LockError::WouldBlock | LockError::Deadlock));
+        let held = |lock: &Mutex<u64>| matches!(lock.try_lock(), Err(TryLockError::WouldBlock));
         assert!(segment.room().iter().all(held), "{mine}: revived twice, and a lock was given away");
         meet(2, MANY);
     };
@@ -514,8 +514,8 @@ fn an_unfinished_revival_is_done_again() {
     assert_eq!(Counter::open(&path).expect("is joined").participants().len(), 1, "on record, and not marked");
     file.write_all_at(&REVIVING.to_le_bytes(), MARK).expect("written");
     let opened = Counter::open(&path).expect("is revived");
-    assert!(opened.participants().is_empty(), "the participant on record was killed long ago");
-    assert!(matches!(opened.try_lock(), Err(LockError::OwnerDied(_))));
+    assert!(opened.participants().is_empty(), "who is on record was killed long ago");
+    assert!(matches!(opened.try_lock(), Err(TryLockError::OwnerDied(_))));
     let mut mark = [1; 4];
     file.read_exact_at(&mut mark, MARK).expect("read");
     assert_eq!(mark, [0; 4]);
@@ -555,8 +555,8 @@ fn only_a_segment_is_replaced() {
     for name in names {
         let before = fact(name);
         let refused = replaced(&at(name)).expect_err("is no segment");
-        // The mode keeps all users out except root. Root finds that the file is no segment.
-        let fits = matches!(refused, Error::NotASegment) || matches!(refused, Error::Io { .. } if name == "mode 0");
+        // The mode keeps all out but root, who finds that it is none.
+        let fits = matches!(refused, OpenError::NotASegment) || matches!(refused, OpenError::Io(_) if name == "mode 0");
         assert!(fits, "{name}: {refused}");
         assert_eq!(fact(name), before, "{name}");
     }
@@ -571,7 +571,7 @@ fn a_segment_of_another_format_is_not_replaced() {
     let path = made(directory.path());
     let file = File::options().write(true).open(&path).expect("there");
     file.write_all_at(&[0xff], 8).expect("written");
-    assert!(matches!(replaced(&path), Err(Error::Version { .. })));
+    assert!(matches!(replaced(&path), Err(OpenError::Version { .. })));
     file.write_all_at(&outlive::segment::FORMAT.to_le_bytes(), 8).expect("written");
     // A segment with any other damage can be replaced.
     file.set_len(300).expect("truncated");
@@ -599,7 +599,7 @@ fn expect_busy(path: &Path, reader: bool) {
     let options = Counter::options().busy_timeout(Duration::from_millis(20)).replace_abandoned(true);
     for refused in [options.open(path), options.create(path, |_, _| {}), options.open_or_create(path, |_, _| {})] {
         let refused = refused.expect_err("the turn is somebody else's");
-        assert!(matches!(refused, Error::Busy { by_reader, .. } if by_reader == reader), "{refused}");
+        assert!(matches!(refused, OpenError::Busy { by_reader, .. } if by_reader == reader), "{refused}");
     }
 }
 
@@ -622,7 +622,7 @@ fn a_mere_reader_can_make_a_segment_look_in_use_but_keeps_nobody_waiting_forever
     reader.tell();
     assert_eq!(reader.hear(), "locked use");
     assert_eq!(*Counter::open(&path).expect("is joined").lock().expect("free"), 7);
-    assert!(matches!(replaced(&path), Err(Error::AlreadyExists(_))));
+    assert!(matches!(replaced(&path), Err(OpenError::AlreadyExists(_))));
     assert!(reader.ends_well());
     until("the segment to be considered abandoned", || replaced(&path).is_ok());
 }

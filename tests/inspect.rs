@@ -4,7 +4,7 @@
 mod common;
 
 use common::*;
-use outlive::{Error, Event, Fingerprint, Mutex, RwLock, Segment, Shareable, inspect, inspect_fd};
+use outlive::{Event, Fingerprint, LocationError, Mutex, OpenError, RwLock, Segment, Shareable, inspect, inspect_fd};
 use proptest::prelude::*;
 use rustix::fs::{CWD, Mode};
 use std::os::fd::AsFd;
@@ -21,7 +21,7 @@ struct Board {
     limits: RwLock<[u64; 2]>,
 }
 
-fn board() -> outlive::Options<Board, Mutex<u64>> {
+fn board() -> outlive::SegmentOptions<Board, Mutex<u64>> {
     Segment::<Board>::options().room::<Mutex<u64>>(9).participants(5)
 }
 
@@ -46,7 +46,7 @@ fn inspect_shows_what_a_segment_contains_without_its_type() {
     assert_eq!((root.name.as_str(), root.fingerprint), ("Board", Fingerprint::of::<Board>()));
     assert_eq!((root.size, root.has_interior_mutability), (size_of::<Board>() as u64, true));
     assert_eq!((room.name.as_str(), room.fingerprint), ("outlive::Mutex", Fingerprint::of::<Mutex<u64>>()));
-    assert_eq!((room.size, found.room_length, found.most_participants), (16, 9, 5));
+    assert_eq!((room.size, found.room_length, found.max_participants), (16, 9, 5));
     assert_eq!((found.length, found.mode), (before.0.len() as u64, 0o640));
     assert_eq!(found.owner, std::fs::metadata(&path).expect("there").uid());
     assert!(found.is_in_use);
@@ -82,7 +82,7 @@ fn read_permission_is_enough_to_inspect_a_segment() {
             // SAFETY: only this child is concerned.
             assert_eq!(unsafe { libc::setuid(12_345) }, 0);
         }
-        let refused = matches!(Counter::open(&path), Err(Error::Owner { .. } | Error::Io { .. }));
+        let refused = matches!(Counter::open(&path), Err(OpenError::Owner { .. } | OpenError::Io(_)));
         let found = inspect(&path).expect("readable");
         let file = std::fs::File::open(&path).expect("readable");
         i32::from(!refused || inspect_fd(&file).expect("readable") != found || found.mode != 0o444)
@@ -128,46 +128,46 @@ fn each_kind_of_damaged_segment_gets_its_own_error() {
     let path = made(&directory);
     let file = std::fs::OpenOptions::new().write(true).open(&path).expect("writable");
     let good = std::fs::read(&path).expect("readable");
-    let patched = |at: usize, error: &dyn Fn(&Error) -> bool| {
+    let patched = |at: usize, error: &dyn Fn(&OpenError) -> bool| {
         file.write_all_at(&[good[at] ^ 0x55], at as u64).expect("written");
         let found = inspect(&path).expect_err("damaged");
         assert!(error(&found), "byte {at}: {found:?}");
         file.write_all_at(&good[at..=at], at as u64).expect("restored");
     };
-    patched(0, &|e| matches!(e, Error::NotASegment));
-    patched(8, &|e| matches!(e, Error::Version { .. }));
-    patched(12, &|e| matches!(e, Error::WordSize { .. }));
+    patched(0, &|e| matches!(e, OpenError::NotASegment));
+    patched(8, &|e| matches!(e, OpenError::Version { .. }));
+    patched(12, &|e| matches!(e, OpenError::WordSize { .. }));
     for at in 16..120 {
-        patched(at, &|e| matches!(e, Error::Size { expected: None, .. }));
+        patched(at, &|e| matches!(e, OpenError::Size { expected: None, .. }));
     }
     assert!(inspect(&path).is_ok(), "as it was");
     for wrong in [good.len() - 1, good.len() + 1, good.len() * 2, 4_096, 256, 128] {
         file.set_len(wrong as u64).expect("resized");
-        assert!(matches!(inspect(&path), Err(Error::Size { .. })), "{wrong} bytes");
+        assert!(matches!(inspect(&path), Err(OpenError::Size { .. })), "{wrong} bytes");
     }
     for wrong in [0, 1, 127] {
         file.set_len(wrong).expect("resized");
-        assert!(matches!(inspect(&path), Err(Error::NotASegment)), "{wrong} bytes");
+        assert!(matches!(inspect(&path), Err(OpenError::NotASegment)), "{wrong} bytes");
     }
-    assert!(matches!(inspect(directory.path().join("nothing")), Err(Error::NotFound(_))));
-    assert!(matches!(inspect(""), Err(Error::InvalidName(_))));
+    assert!(matches!(inspect(directory.path().join("nothing")), Err(OpenError::NotFound(_))));
+    assert!(matches!(inspect(""), Err(OpenError::Location(LocationError::InvalidName(_)))));
 }
 
 #[test]
 fn a_path_that_is_no_regular_file_is_not_touched() {
     let directory = directory();
     let path = made(&directory);
-    assert!(matches!(inspect(directory.path()), Err(Error::NotASegment)));
+    assert!(matches!(inspect(directory.path()), Err(OpenError::NotASegment)));
     let fifo = directory.path().join("fifo");
     rustix::fs::mkfifoat(CWD, &fifo, Mode::from_raw_mode(0o600)).expect("made");
-    assert!(matches!(inspect(&fifo), Err(Error::NotASegment)), "and nobody waits for a writer");
+    assert!(matches!(inspect(&fifo), Err(OpenError::NotASegment)), "and nobody waits for a writer");
     let link = directory.path().join("link");
     std::os::unix::fs::symlink(&path, &link).expect("made");
-    assert!(matches!(inspect(&link), Err(Error::NotASegment)));
+    assert!(matches!(inspect(&link), Err(OpenError::NotASegment)));
     let (reader, _writer) = std::io::pipe().expect("made");
-    assert!(matches!(inspect_fd(&reader), Err(Error::NotASegment)));
+    assert!(matches!(inspect_fd(&reader), Err(OpenError::NotASegment)));
     let opened = std::fs::File::open(directory.path()).expect("readable");
-    assert!(matches!(inspect_fd(opened.as_fd()), Err(Error::NotASegment)));
+    assert!(matches!(inspect_fd(opened.as_fd()), Err(OpenError::NotASegment)));
 }
 
 fn with_names(directory: &tempfile::TempDir, names: &[u8]) -> PathBuf {

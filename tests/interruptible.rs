@@ -10,8 +10,9 @@ mod common;
 
 use common::*;
 use outlive::{
-    Barrier, Condvar, Event, Interrupter, LazyLock, Lock, LockError, Mutex, Once, OnceLock, PermitPool, ReentrantMutex,
-    RwLock, Segment, Semaphore, Shareable, WaitError, Woken, interruptible, interruptible_by,
+    AcquireError, Barrier, BarrierError, Condvar, CondvarError, CondvarResult, Event, Interrupter, LazyLock, Lock,
+    LockErrorKind, Mutex, Once, OnceLock, PermitPool, ReentrantMutex, RwLock, Segment, Semaphore, Shareable,
+    WaitTimeoutError, Woken, interruptible, interruptible_by,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::SeqCst};
@@ -50,29 +51,54 @@ enum Ended {
     TimedOut,
 }
 
-fn of<T>(answer: Result<T, WaitError>) -> Ended {
+/// An error of a wait that gives no guard.
+trait Unmet: std::fmt::Debug {
+    fn ended(&self) -> Option<Ended>;
+}
+
+macro_rules! unmet {
+    ($($error:ident: $($pattern:pat => $ended:ident),*;)*) => {$(
+        impl Unmet for outlive::$error {
+            fn ended(&self) -> Option<Ended> {
+                match self {
+                    $($pattern => Some(Ended::$ended),)*
+                    _ => None,
+                }
+            }
+        }
+    )*};
+}
+unmet! {
+    AcquireError: Self::Interrupted => Interrupted;
+    AcquireTimeoutError: Self::Interrupted => Interrupted, Self::TimedOut => TimedOut;
+    WaitError: Self::Interrupted => Interrupted;
+    WaitTimeoutError: Self::Interrupted => Interrupted, Self::TimedOut => TimedOut;
+    BarrierError: Self::Interrupted => Interrupted;
+    BarrierTimeoutError: Self::Interrupted => Interrupted, Self::TimedOut => TimedOut;
+    OnceError: Self::Interrupted => Interrupted;
+}
+
+fn of<T>(answer: Result<T, impl Unmet>) -> Ended {
     match answer {
         Ok(_) => Ended::WithIt,
-        Err(WaitError::Interrupted) => Ended::Interrupted,
-        Err(WaitError::TimedOut) => Ended::TimedOut,
+        Err(error) => error.ended().unwrap_or_else(|| panic!("{error:?}")),
+    }
+}
+
+fn of_lock<T, E: Into<LockErrorKind>>(answer: Result<T, E>) -> Ended {
+    match answer.map_err(E::into) {
+        Ok(_) => Ended::WithIt,
+        Err(LockErrorKind::Interrupted) => Ended::Interrupted,
+        Err(LockErrorKind::TimedOut) => Ended::TimedOut,
         Err(other) => panic!("{other:?}"),
     }
 }
 
-fn of_lock<T>(answer: Result<T, LockError<T>>) -> Ended {
+/// Of a condition variable: the guard came back.
+fn of_condvar<T>(answer: CondvarResult<T>) -> Ended {
     match answer {
         Ok(_) => Ended::WithIt,
-        Err(LockError::Interrupted) => Ended::Interrupted,
-        Err(LockError::TimedOut) => Ended::TimedOut,
-        Err(other) => panic!("{other:?}"),
-    }
-}
-
-/// The same for a condition variable, which gave the guard back.
-fn of_condvar<T>(answer: Result<T, LockError<T>>) -> Ended {
-    match answer {
-        Ok(_) => Ended::WithIt,
-        Err(LockError::WaitInterrupted(_held_again)) => Ended::Interrupted,
+        Err(CondvarError::WaitInterrupted(_held_again)) => Ended::Interrupted,
         Err(other) => panic!("{other:?}"),
     }
 }
@@ -98,8 +124,8 @@ const WAITS: [(&str, Wait); 34] = [
     ("Semaphore::acquire_many", |all| of(all.semaphore.acquire_many(2))),
     ("Semaphore::permit", |all| of(all.semaphore.permit())),
     ("Semaphore::try_permits_for", |all| of(all.semaphore.try_permits_for(3, LONG))),
-    ("PermitPool::acquire", |all| of(all.pool.acquire())),
-    ("PermitPool::try_acquire_for", |all| of(all.pool.try_acquire_for(LONG))),
+    ("PermitPool::permit", |all| of(all.pool.permit())),
+    ("PermitPool::try_permit_for", |all| of(all.pool.try_permit_for(LONG))),
     ("Event::wait", |all| of(all.event.wait())),
     ("Event::wait_timeout", |all| of(all.event.wait_timeout(LONG))),
     ("Event::wait, auto-reset", |all| of(all.bell.wait())),
@@ -133,7 +159,7 @@ fn while_all_is_held(all: &All, body: impl FnOnce()) {
     let _lock = all.lock.lock().expect("free");
     let _written = all.written.write().expect("free");
     let _read = all.read.read().expect("free");
-    let _permit = all.pool.acquire().expect("free");
+    let _permit = all.pool.permit().expect("free");
     all.once
         .call_once(|| {
             all.made
@@ -161,7 +187,7 @@ fn is_as_if_nobody_had_waited(all: &All) {
 fn all_is_free(all: &All) {
     assert!(all.mutex.try_lock().is_ok() && all.nested.try_lock().is_ok() && all.lock.try_lock().is_ok());
     assert!(all.written.try_write().is_ok() && all.read.try_write().is_ok());
-    assert!(all.pool.try_acquire().is_ok() && all.free.try_lock().is_ok() && all.free_lock.try_lock().is_ok());
+    assert!(all.pool.try_permit().is_ok() && all.free.try_lock().is_ok() && all.free_lock.try_lock().is_ok());
 }
 
 // ---- handlers ----
@@ -479,7 +505,7 @@ fn the_initialiser_of_a_lazy_value_can_be_interrupted_though_the_access_cannot()
             });
             started.1.recv().expect("it starts");
             let make = || match all.event.wait_timeout(PATIENCE) {
-                Err(WaitError::Interrupted) => 8,
+                Err(WaitTimeoutError::Interrupted) => 8,
                 answer => panic!("it was not interrupted: {answer:?}"),
             };
             let stop = &stop;
@@ -505,7 +531,7 @@ mod stepped {
     extern "C" fn waits(_signal: i32) {
         STEPS.fetch_add(1, SeqCst);
         let answer = EVENT.get().expect("made before").wait_timeout(Duration::from_micros(10));
-        if !matches!(answer, Err(WaitError::TimedOut)) {
+        if !matches!(answer, Err(WaitTimeoutError::TimedOut)) {
             WRONG.fetch_add(1, SeqCst);
         }
     }
@@ -531,7 +557,8 @@ mod stepped {
     fn a_handler_at_any_instruction_finds_the_scope_whole() {
         each_way_in_a_process_of_its_own(|| {
             let event = EVENT.get_or_init(|| Segment::anonymous(|_cleared| {}).expect("a segment"));
-            let a_while = || assert!(matches!(event.wait_timeout(Duration::from_micros(10)), Err(WaitError::TimedOut)));
+            let a_while =
+                || assert!(matches!(event.wait_timeout(Duration::from_micros(10)), Err(WaitTimeoutError::TimedOut)));
             a_while();
             // SAFETY: the handler waits where this thread has waited before, and touches atomics.
             unsafe { libc::signal(libc::SIGTRAP, waits as *const () as usize) };
@@ -603,7 +630,7 @@ fn a_barrier_under_signals_loses_no_party_and_counts_none_twice() {
                             };
                             match interruptible(|| shared.barrier.wait_with(action)) {
                                 Ok(_) => break,
-                                Err(WaitError::Interrupted) => _ = shared.interrupted.fetch_add(1, SeqCst),
+                                Err(BarrierError::Interrupted) => _ = shared.interrupted.fetch_add(1, SeqCst),
                                 Err(other) => panic!("{other}"),
                             }
                         }
@@ -612,7 +639,7 @@ fn a_barrier_under_signals_loses_no_party_and_counts_none_twice() {
                         loop {
                             match interruptible(|| shared.barrier.wait()) {
                                 Ok(_) => break,
-                                Err(WaitError::Interrupted) => _ = shared.interrupted.fetch_add(1, SeqCst),
+                                Err(BarrierError::Interrupted) => _ = shared.interrupted.fetch_add(1, SeqCst),
                                 Err(other) => panic!("{other}"),
                             }
                         }
@@ -660,13 +687,13 @@ fn semaphores_and_conditions_under_signals_lose_no_wake() {
             let consume = || {
                 for _ in 0..EACH {
                     while let Err(error) = interruptible(|| shared.tokens.acquire()) {
-                        assert!(matches!(error, WaitError::Interrupted), "{error}");
+                        assert!(matches!(error, AcquireError::Interrupted), "{error}");
                     }
                     let mut guard = shared.items.lock().expect("free");
                     guard = loop {
                         match interruptible(|| shared.filled.wait_while(guard, |items| *items == 0)) {
                             Ok(guard) => break guard,
-                            Err(LockError::WaitInterrupted(again)) => guard = again,
+                            Err(CondvarError::WaitInterrupted(again)) => guard = again,
                             Err(other) => panic!("{other:?}"),
                         }
                     };

@@ -103,7 +103,7 @@ fn a_timeout_of_zero_is_enough_for_what_is_available() {
     assert!(shared.semaphore.try_acquire_many_for(2, zero).is_ok());
     assert!(shared.semaphore.try_acquire_many_until(2, past).is_ok());
     assert_eq!(shared.semaphore.available(), 0);
-    assert!(shared.pool.try_acquire_for(zero).is_ok() && shared.pool.try_acquire_until(past).is_ok());
+    assert!(shared.pool.try_permit_for(zero).is_ok() && shared.pool.try_permit_until(past).is_ok());
     shared.event.set().expect("in a segment");
     assert!(shared.event.wait_timeout(zero).is_ok() && shared.event.wait_until(past).is_ok());
     assert!(shared.barrier.wait_timeout(zero).is_ok() && shared.barrier.wait_until(past).is_ok());

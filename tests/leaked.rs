@@ -7,8 +7,8 @@ use common::*;
 use core::ffi::c_void;
 use outlive::platform::atomic::AtomicU64;
 use outlive::{
-    Condvar, Error, Lock, LockError, LockResult, Mutex, ReentrantMutex, RwLock, RwLockWriteGuard, Segment, Shareable,
-    Waitable,
+    Condvar, CondvarError, Lock, LockError, LockResult, LockTimeoutError, Mutex, ReentrantMutex, RegisterError, RwLock,
+    RwLockWriteGuard, Segment, Shareable, TryLockError, Waitable,
 };
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -70,14 +70,14 @@ fn a_leaked_mutex_guard_gives_no_second_reference() {
     let first: &'static mut u64 = elsewhere(|| &mut **Box::leak(Box::new(shared.mutex.lock().expect("free"))));
     *first = 1;
     assert!(matches!(shared.mutex.lock(), Err(LockError::Leaked { .. })));
-    assert!(matches!(shared.mutex.try_lock(), Err(LockError::Leaked { .. })));
-    assert!(matches!(shared.mutex.try_lock_for(Duration::from_secs(60)), Err(LockError::Leaked { .. })));
+    assert!(matches!(shared.mutex.try_lock(), Err(TryLockError::Leaked { .. })));
+    assert!(matches!(shared.mutex.try_lock_for(Duration::from_secs(60)), Err(LockTimeoutError::Leaked { .. })));
     assert!(format!("{:?}", shared.mutex).contains("leaked"));
     *first = 2;
     // SAFETY: `first` is not used any more.
     match unsafe { shared.mutex.lock_leaked() } {
-        Err(LockError::OwnerDied(left)) => {
-            let mut second = left.into_guard();
+        Err(TryLockError::OwnerDied(left)) => {
+            let mut second = left.into_inner();
             assert_eq!(*second, 2);
             second.mark_consistent();
         }
@@ -120,13 +120,13 @@ fn a_leaked_write_guard_keeps_everybody_out() {
     let shared = locks();
     elsewhere(|| core::mem::forget(shared.rwlock.write().expect("free")));
     assert!(matches!(shared.rwlock.read(), Err(LockError::Leaked { .. })));
-    assert!(matches!(shared.rwlock.try_read(), Err(LockError::Leaked { .. })));
+    assert!(matches!(shared.rwlock.try_read(), Err(TryLockError::Leaked { .. })));
     assert!(matches!(shared.rwlock.write(), Err(LockError::Leaked { .. })));
-    assert!(matches!(shared.rwlock.try_write_for(Duration::from_secs(60)), Err(LockError::Leaked { .. })));
+    assert!(matches!(shared.rwlock.try_write_for(Duration::from_secs(60)), Err(LockTimeoutError::Leaked { .. })));
     // SAFETY: nothing of the leaked guard is used.
-    assert!(matches!(unsafe { shared.rwlock.read_leaked() }, Err(LockError::OwnerDied(_))));
+    assert!(matches!(unsafe { shared.rwlock.read_leaked() }, Err(TryLockError::OwnerDied(_))));
     // SAFETY: as above.
-    assert!(matches!(unsafe { shared.rwlock.write_leaked() }, Err(LockError::OwnerDied(_))));
+    assert!(matches!(unsafe { shared.rwlock.write_leaked() }, Err(TryLockError::OwnerDied(_))));
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn a_leaked_read_guard_keeps_writers_out_and_lets_readers_in() {
     let shared = locks();
     let first: &'static u64 = elsewhere(|| &**Box::leak(Box::new(shared.rwlock.read().expect("free"))));
     assert!(matches!(shared.rwlock.write(), Err(LockError::Leaked { .. })));
-    assert!(matches!(shared.rwlock.try_write(), Err(LockError::Leaked { .. })));
+    assert!(matches!(shared.rwlock.try_write(), Err(TryLockError::Leaked { .. })));
     assert_eq!(*shared.rwlock.read().expect("beside it"), *first);
     // The second of two reader words is leaked in the same way. Now none is left.
     elsewhere(|| core::mem::forget(shared.rwlock.read().expect("a word is left")));
@@ -151,10 +151,10 @@ fn a_leaked_reentrant_guard_gives_no_second_reference() {
     let shared = locks();
     elsewhere(|| core::mem::forget(shared.reentrant.lock().expect("free")));
     assert!(matches!(shared.reentrant.lock(), Err(LockError::Leaked { .. })));
-    assert!(matches!(shared.reentrant.try_lock(), Err(LockError::Leaked { .. })));
+    assert!(matches!(shared.reentrant.try_lock(), Err(TryLockError::Leaked { .. })));
     assert!(matches!(shared.reentrant.acquire(), Err(LockError::Leaked { .. })));
     // SAFETY: nothing of the leaked guard is used.
-    assert!(matches!(unsafe { shared.reentrant.lock_leaked() }, Err(LockError::OwnerDied(_))));
+    assert!(matches!(unsafe { shared.reentrant.lock_leaked() }, Err(TryLockError::OwnerDied(_))));
 }
 
 /// A thread waits on a condition variable. Another thread takes the lock meanwhile, leaks it and
@@ -171,7 +171,7 @@ fn wait_while_another_leaks<G: Waitable + 'static>(
         held.send(()).expect("heard");
         loop {
             match condvar.wait(guard) {
-                Err(LockError::Leaked { .. }) => return Ok(()),
+                Err(CondvarError::Leaked { .. }) => return Ok(()),
                 Err(other) => return Err(other.to_string()),
                 Ok(_) if is_taken.load(SeqCst) => return Err("the lock is its own".to_owned()),
                 // On a slow processor the wait may end without a reason, before the other thread
@@ -248,7 +248,7 @@ fn a_guard_is_leaked_whatever_became_of_it_before() {
             });
             assert!(std::panic::catch_unwind(poisoning).is_err());
             match locks.mutex.lock() {
-                Err(LockError::Poisoned(left)) => core::mem::forget(left.into_guard()),
+                Err(LockError::Poisoned(left)) => core::mem::forget(left.into_inner()),
                 other => panic!("{other:?}"),
             }
         }),
@@ -344,7 +344,7 @@ fn an_adopted_or_forgotten_hold_is_leaked_if_it_had_a_guard_in_the_end() {
     assert!(matches!(shared.reentrant.lock(), Err(LockError::Leaked { .. })), "adopted, and leaked");
     // A `Lock` stays acquired, however it was acquired.
     elsewhere(|| shared.lock.lock().expect("free").forget());
-    assert!(matches!(shared.lock.try_acquire(), Err(LockError::WouldBlock)));
+    assert!(matches!(shared.lock.try_acquire(), Err(TryLockError::WouldBlock)));
     shared.lock.release().expect("acquired");
 }
 
@@ -397,7 +397,7 @@ fn a_leaked_hold_is_handed_on_when_its_process_ends() {
 fn a_lock_stays_acquired_when_its_thread_ends_and_anybody_releases_it() {
     let shared = locks();
     elsewhere(|| shared.lock.acquire().expect("free"));
-    assert!(matches!(shared.lock.try_acquire(), Err(LockError::WouldBlock)));
+    assert!(matches!(shared.lock.try_acquire(), Err(TryLockError::WouldBlock)));
     let waiter = std::thread::spawn(|| shared.lock.acquire().map_err(|e| e.to_string()));
     until("the waiter to sleep", || shared.participants().iter().any(|p| p.asleep_for.is_some()));
     shared.lock.release().expect("acquired");
@@ -405,7 +405,7 @@ fn a_lock_stays_acquired_when_its_thread_ends_and_anybody_releases_it() {
     shared.lock.release().expect("the waiter's thread has ended with it");
     // A leaked guard makes no difference.
     elsewhere(|| core::mem::forget(shared.lock.lock().expect("free")));
-    assert!(matches!(shared.lock.try_lock(), Err(LockError::WouldBlock)));
+    assert!(matches!(shared.lock.try_lock(), Err(TryLockError::WouldBlock)));
     shared.lock.release().expect("acquired");
     drop(shared.lock.lock().expect("free"));
 }
@@ -415,7 +415,7 @@ fn a_lock_whose_thread_has_ended_is_handed_on_when_its_process_ends() {
     let shared = locks();
     let mut holder = Actor::start(shared, "acquire, and live on", true);
     assert_eq!(holder.hear(), "acquired");
-    assert!(matches!(shared.lock.try_acquire(), Err(LockError::WouldBlock)));
+    assert!(matches!(shared.lock.try_acquire(), Err(TryLockError::WouldBlock)));
     let mut waiter = Actor::start(shared, "wait for the lock", true);
     assert_eq!(waiter.hear(), "waiting");
     until_asleep(shared, waiter.id());
@@ -523,7 +523,7 @@ fn the_slot_of_a_thread_that_leaked_is_not_given_away() {
     let shared: &'static Segment<Locks> = Box::leak(Box::new(options.anonymous(|_, _| {}).expect("a segment")));
     elsewhere(|| core::mem::forget(shared.mutex.lock().expect("free")));
     shared.attach().expect("the second slot");
-    assert!(matches!(elsewhere(|| shared.attach()), Err(Error::Full { participants: 2 })));
+    assert!(matches!(elsewhere(|| shared.attach()), Err(RegisterError::Full { participants: 2 })));
     assert!(matches!(shared.mutex.lock(), Err(LockError::Leaked { .. })));
 }
 

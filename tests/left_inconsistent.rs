@@ -5,11 +5,10 @@
 
 mod common;
 
-use common::{fork, segment_of, wait};
-use outlive::raw::Id;
+use common::{LockFailure, fork, segment_of, wait};
 use outlive::{
-    Condvar, Error, Lock, LockError, LockResult, Mutex, ReentrantMutex, RwLock, RwLockWriteGuard, Segment, Shareable,
-    Waitable,
+    Condvar, CondvarError, Lock, LockErrorKind, LockResult, Mutex, NotWaitedError, ParticipantId, ReentrantMutex,
+    RwLock, RwLockWriteGuard, Segment, Shareable, TryLockError, TryLockResult, Waitable,
 };
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
@@ -32,8 +31,8 @@ fn shared() -> Segment<Shared> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Told {
     Nothing,
-    Died(Option<Id>),
-    Panicked(Option<Id>),
+    Died(Option<ParticipantId>),
+    Panicked(Option<ParticipantId>),
 }
 
 impl Told {
@@ -46,12 +45,12 @@ impl Told {
     }
 }
 
-fn told<G>(result: LockResult<G>) -> (Told, G) {
-    match result {
+fn told<G, E: LockFailure<G>>(result: Result<G, E>) -> (Told, G) {
+    match result.map_err(E::into_parts) {
         Ok(guard) => (Told::Nothing, guard),
-        Err(LockError::OwnerDied(left)) => (Told::Died(left.by()), left.into_guard()),
-        Err(LockError::Poisoned(left)) => (Told::Panicked(left.by()), left.into_guard()),
-        Err(other) => panic!("{other}"),
+        Err((LockErrorKind::OwnerDied { by }, Some(guard))) => (Told::Died(by), guard),
+        Err((LockErrorKind::Poisoned { by }, Some(guard))) => (Told::Panicked(by), guard),
+        Err((other, _)) => panic!("{other}"),
     }
 }
 
@@ -60,8 +59,13 @@ type Way<'a, G> = (&'static str, Box<dyn Fn(&Shared, G) -> (Told, G) + 'a>);
 
 /// An operation that locks.
 type Locking<'a, G> = &'a (dyn Fn() -> LockResult<G> + Sync);
+/// The same without waiting.
+type Trying<'a, G> = &'a (dyn Fn() -> TryLockResult<G> + Sync);
 
-fn ways<'a, G: Waitable + 'a>([lock, try_lock]: [Locking<'a, G>; 2], elsewhere: &'a Shared) -> Vec<Way<'a, G>> {
+fn ways<'a, G: Waitable + 'a>(
+    (lock, try_lock): (Locking<'a, G>, Trying<'a, G>),
+    elsewhere: &'a Shared,
+) -> Vec<Way<'a, G>> {
     const SHORT: Duration = Duration::from_millis(1);
     // Meanwhile another thread takes the lock, and also gives it back without a repair.
     let beside = |shared: &Shared, wait: &dyn Fn() -> (Told, G)| {
@@ -69,7 +73,7 @@ fn ways<'a, G: Waitable + 'a>([lock, try_lock]: [Locking<'a, G>; 2], elsewhere: 
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 while !is_over.load(SeqCst) {
-                    if !matches!(try_lock(), Err(LockError::WouldBlock)) {
+                    if !matches!(try_lock(), Err(TryLockError::WouldBlock)) {
                         shared.changed.notify_all();
                     }
                     std::thread::yield_now();
@@ -140,7 +144,8 @@ fn ways<'a, G: Waitable + 'a>([lock, try_lock]: [Locking<'a, G>; 2], elsewhere: 
         (
             "a wait that is refused",
             Box::new(move |_, guard| {
-                let Err(LockError::NotWaited { guard, error: Error::OtherSegment }) = elsewhere.changed.wait(guard)
+                let Err(CondvarError::NotWaited { guard, error: NotWaitedError::OtherSegment }) =
+                    elsewhere.changed.wait(guard)
                 else {
                     panic!("waited across segments");
                 };
@@ -172,12 +177,12 @@ fn leaves<G>(lock: Locking<'_, G>, by_death: bool) {
 /// guard was given back.
 fn stays_inconsistent<'a, G: Waitable + 'a>(
     shared: &Shared,
-    locking: [Locking<'a, G>; 2],
+    locking: (Locking<'a, G>, Trying<'a, G>),
     elsewhere: &'a Shared,
     names: bool,
     vouch: impl Fn(&mut G),
 ) {
-    let [lock, _] = locking;
+    let (lock, _) = locking;
     for by_death in [true, false] {
         for (name, way) in ways(locking, elsewhere) {
             leaves(lock, by_death);
@@ -199,7 +204,7 @@ fn stays_inconsistent<'a, G: Waitable + 'a>(
 #[test]
 fn a_mutex_whose_guard_was_given_back_unrepaired_is_inconsistent() {
     let (shared, elsewhere) = (&*shared(), &*shared());
-    stays_inconsistent(shared, [&|| shared.mutex.lock(), &|| shared.mutex.try_lock()], elsewhere, true, |guard| {
+    stays_inconsistent(shared, (&|| shared.mutex.lock(), &|| shared.mutex.try_lock()), elsewhere, true, |guard| {
         guard.mark_consistent()
     });
 }
@@ -207,7 +212,7 @@ fn a_mutex_whose_guard_was_given_back_unrepaired_is_inconsistent() {
 #[test]
 fn a_reentrant_mutex_whose_guard_was_given_back_unrepaired_is_inconsistent() {
     let (shared, elsewhere) = (&*shared(), &*shared());
-    stays_inconsistent(shared, [&|| shared.nested.lock(), &|| shared.nested.try_lock()], elsewhere, true, |guard| {
+    stays_inconsistent(shared, (&|| shared.nested.lock(), &|| shared.nested.try_lock()), elsewhere, true, |guard| {
         guard.mark_consistent()
     });
 }
@@ -215,8 +220,9 @@ fn a_reentrant_mutex_whose_guard_was_given_back_unrepaired_is_inconsistent() {
 #[test]
 fn a_lock_whose_guard_was_given_back_unrepaired_is_inconsistent() {
     let (shared, elsewhere) = (&*shared(), &*shared());
-    let vouch = |guard: &mut outlive::LockGuard<'_>| guard.mark_consistent().expect("held");
-    stays_inconsistent(shared, [&|| shared.lock.lock(), &|| shared.lock.try_lock()], elsewhere, false, vouch);
+    stays_inconsistent(shared, (&|| shared.lock.lock(), &|| shared.lock.try_lock()), elsewhere, false, |guard| {
+        guard.mark_consistent()
+    });
 }
 
 /// A second guard of the same thread reports nothing. It gives back its own hold only.
@@ -285,7 +291,7 @@ fn bare_operations_repair_nothing() {
                 assert_eq!(told.without_name(), if by_death { Told::Died(None) } else { Told::Panicked(None) });
             }
         }
-        told(shared.lock.lock()).1.mark_consistent().expect("held");
+        told(shared.lock.lock()).1.mark_consistent();
         told(shared.nested.lock()).1.mark_consistent();
         assert_eq!(told(shared.lock.lock()).0, Told::Nothing);
         assert_eq!(told(shared.nested.lock()).0, Told::Nothing);

@@ -5,7 +5,7 @@
 mod common;
 
 use common::*;
-use outlive::{Error, LockError, Mutex, Segment};
+use outlive::{LockError, Mutex, RegisterError, Segment, TryLockError};
 use std::os::unix::fs::FileExt;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
@@ -39,8 +39,8 @@ fn child() {
     }
 }
 
-/// Attaches in a new thread, which then ends.
-fn attach_elsewhere(segment: &Counter) -> Result<(), Error> {
+/// Attaches in a thread of its own, which then ends.
+fn attach_elsewhere(segment: &Counter) -> Result<(), RegisterError> {
     std::thread::scope(|scope| scope.spawn(|| segment.attach().map(drop)).join().expect("no panic"))
 }
 
@@ -78,7 +78,7 @@ fn an_id_that_a_lock_still_names_does_not_come_round_again() {
         }
     }
     let Err(LockError::OwnerDied(left)) = segment.lock() else { panic!("the dead holder lives again") };
-    left.into_guard().mark_consistent();
+    left.into_inner().mark_consistent();
     free_after(u16::MAX);
     assert_eq!(come().generation(), 1, "nothing names it any more");
 }
@@ -94,8 +94,8 @@ fn the_slot_of_a_thread_that_became_another_program_is_kept_until_the_kernel_is_
     assert_eq!(other.hear(), "in");
     assert_eq!(small.participants().len(), 2);
     other.go_on();
-    until("the exec to be reported as a death", || small.participants().len() == 1);
-    assert!(matches!(attach_elsewhere(&small), Err(Error::Full { participants: 2 })));
+    until("the exec to be told as a death", || small.participants().len() == 1);
+    assert!(matches!(attach_elsewhere(&small), Err(RegisterError::Full { participants: 2 })));
     other.kill();
     attach_elsewhere(&small).expect("the process has ended, and the kernel is done");
 }
@@ -131,7 +131,7 @@ fn a_main_thread_lives_in_the_slot_of_a_thread_that_became_another_program() {
     // SAFETY: one byte, into a live local.
     assert_eq!(unsafe { libc::read(ends[0], byte.as_mut_ptr().cast(), 1) }, 1);
     let answer = small.try_lock();
-    let is_held = matches!(answer, Err(LockError::WouldBlock));
+    let is_held = matches!(answer, Err(TryLockError::WouldBlock));
     let participants = small.participants().len();
     // SAFETY: a child of ours; descriptors of ours.
     unsafe {
@@ -185,7 +185,7 @@ fn threads_that_come_and_go_at_once_exclude_each_other() {
                             small.detach().expect("nothing held");
                             done.fetch_add(1, SeqCst);
                         }
-                        Err(LockError::Unusable(Error::Full { .. })) => std::thread::yield_now(),
+                        Err(LockError::Register(RegisterError::Full { .. })) => std::thread::yield_now(),
                         Err(other) => panic!("{other}"),
                     }
                 }
@@ -208,8 +208,9 @@ fn in_a_file() -> (tempfile::TempDir, std::path::PathBuf, std::fs::File) {
 /// word and links.
 const SLOTS: u64 = 512;
 
-/// The offsets of the next links of a participant's two lifelines: the thread's, and the process's.
-fn next_links(id: outlive::Id) -> [u64; 2] {
+/// Where the next links of a participant's two lifelines lie: of its thread's, and of its
+/// process's.
+fn next_links(id: outlive::ParticipantId) -> [u64; 2] {
     let own = SLOTS + 128 * id.index() as u64 + 8 + LINK;
     [own, own + 40]
 }
@@ -302,9 +303,8 @@ fn leaves_although<T>(name: &str, scribble: impl FnOnce(&Scene) -> T + Send, loo
     });
     assert_eq!(wait(pid), -libc::SIGKILL, "{name}: the thread did not come through");
     for (segment, which) in [(&older, "older"), (&newer, "newer"), (&last, "last")] {
-        // The child has ended completely, and nothing reaps its slot here. So only the kernel can
-        // have reported the death.
-        assert!(matches!(segment.try_lock(), Err(LockError::OwnerDied(_))), "{name}: no death in the {which} one");
+        // It is reaped, and nobody looks slowly: so only the kernel can have told of it.
+        assert!(matches!(segment.try_lock(), Err(TryLockError::OwnerDied(_))), "{name}: no death in the {which} one");
     }
 }
 

@@ -6,8 +6,8 @@ mod common;
 
 use common::*;
 use outlive::{
-    Definition, Error, Event, Lock, LockError, Monitor, Mutex, Part, PermitPool, ReentrantMutex, RwLock, Segment,
-    Semaphore, Shareable,
+    Definition, Event, Lock, LockError, Monitor, Mutex, ObserveError, OpenError, Part, PermitPool, ReentrantMutex,
+    RegisterError, ReleaseError, RwLock, Segment, Semaphore, Shareable,
 };
 use rustix::fs::{CWD, Mode, OFlags};
 use std::cell::UnsafeCell;
@@ -37,7 +37,7 @@ struct Inner {
     done: AtomicU64,
 }
 
-fn options() -> outlive::Options<All, Inner> {
+fn options() -> outlive::SegmentOptions<All, Inner> {
     Segment::<All>::options().room::<Inner>(4)
 }
 
@@ -67,7 +67,7 @@ fn a_monitor_reports_every_primitive_while_others_change_it() {
     let _lock = segment.lock.lock().expect("free");
     let _board = segment.board.write().expect("free");
     segment.semaphore.acquire().expect("there");
-    let permit = segment.pool.acquire().expect("free");
+    let permit = segment.pool.permit().expect("free");
     segment.event.set().expect("nothing keeps it from that");
     segment.inner[1].level.store(-3, Release);
     segment.inner[2].done.store(u64::MAX, Release);
@@ -91,8 +91,8 @@ fn a_monitor_reports_every_primitive_while_others_change_it() {
     assert_eq!(monitor.observe_room(3, |one| &one.done).expect("there"), 8);
     assert_eq!(monitor.observe_room(3, |one| &one.plain).expect("there"), 11);
     assert_eq!(monitor.room_length(), 4);
-    assert!(matches!(monitor.observe_room(4, |one| &one.done), Err(Error::NotInSegment)));
-    assert!(matches!(monitor.observe_room(usize::MAX, |one| &one.done), Err(Error::NotInSegment)));
+    assert!(matches!(monitor.observe_room(4, |one| &one.done), Err(ObserveError::NoElement { index: 4, length: 4 })));
+    assert!(matches!(monitor.observe_room(usize::MAX, |one| &one.done), Err(ObserveError::NoElement { .. })));
 
     assert!(monitor.is_in_use().expect("known"));
     let participants = monitor.participants().expect("known");
@@ -144,8 +144,8 @@ fn nothing_that_a_monitor_is_asked_writes_to_the_segment() {
     let seen = monitor.observe(|all| {
         all.inner[0].done.store(1, SeqCst);
         all.event.clear();
-        assert!(matches!(all.mutex.lock(), Err(LockError::Unusable(Error::NotInSegment))));
-        assert!(matches!(all.semaphore.release(), Err(Error::NotInSegment)));
+        assert!(matches!(all.mutex.lock(), Err(LockError::Register(RegisterError::NotInSegment))));
+        assert!(matches!(all.semaphore.release(), Err(ReleaseError::NotInSegment(_))));
         &all.inner[0].done
     });
     assert_eq!(seen.expect("there"), 0);
@@ -185,7 +185,7 @@ fn a_monitor_reports_only_what_the_type_shows_of_the_segment() {
     let _segment = Segment::<Guarded>::create(&path, |_| {}).expect("made");
     let monitor = Segment::<Guarded>::monitor(&path).expect("readable");
     assert_eq!(monitor.observe(|all| &all.turn).expect("shown"), 0);
-    let refused: [Result<u64, Error>; 4] = [
+    let refused: [Result<u64, ObserveError>; 4] = [
         monitor.observe(|_| &ELSEWHERE),
         monitor.observe(|_| &*Box::leak(Box::new(AtomicU64::new(2)))),
         // SAFETY: nobody has the stand-in but this thread.
@@ -194,7 +194,7 @@ fn a_monitor_reports_only_what_the_type_shows_of_the_segment() {
         monitor.observe(|all| unsafe { &*all.counter.get() }),
     ];
     for answer in refused {
-        assert!(matches!(answer, Err(Error::NotInSegment)), "{answer:?}");
+        assert!(matches!(answer, Err(ObserveError::NotAField)), "{answer:?}");
     }
 }
 
@@ -267,7 +267,7 @@ fn read_permission_is_enough_for_a_monitor() {
     let is_there = segment.as_ref().is_ok_and(|all| all.inner[1].done.swap(3, SeqCst) == 0 && all.attach().is_ok());
     let status = without_rights(directory.path(), || {
         let options = options().owner(owner);
-        assert!(matches!(options.open(&path), Err(Error::Io { .. })), "for writing");
+        assert!(matches!(options.open(&path), Err(OpenError::Io(_))), "for writing");
         let by_name = options.monitor(&path).unwrap_or_else(|error| panic!("{error}"));
         let file = std::fs::File::open(&path).expect("readable");
         let by_descriptor = options.monitor_fd(&file).unwrap_or_else(|error| panic!("{error}"));
@@ -299,7 +299,7 @@ fn a_read_only_mount_is_no_obstacle() {
         if !is_permitted {
             return 77;
         }
-        assert!(matches!(options().open(&path), Err(Error::Io { .. })), "for writing");
+        assert!(matches!(options().open(&path), Err(OpenError::Io(_))), "for writing");
         let monitor = options().monitor(&path).unwrap_or_else(|error| panic!("{error}"));
         i32::from(monitor.observe(|all| &all.semaphore).expect("there") != 5)
     });
@@ -309,7 +309,7 @@ fn a_read_only_mount_is_no_obstacle() {
     }
 }
 
-fn told<T>(answer: Result<T, Error>) -> String {
+fn told<T>(answer: Result<T, OpenError>) -> String {
     match answer {
         Ok(_) => "opened".into(),
         Err(error) => format!("{error:?}").split(['(', ' ']).next().expect("a word").into(),

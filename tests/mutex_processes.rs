@@ -5,7 +5,7 @@
 mod common;
 
 use common::*;
-use outlive::{Error, LockError, Mutex, MutexGuard, Segment};
+use outlive::{LockError, LockTimeoutError, Mutex, MutexGuard, NotHeldError, RegisterError, Segment, TryLockError};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
@@ -78,7 +78,7 @@ fn lock_and_repair(shared: &Shared) -> MutexGuard<'_, [u64; 2]> {
             pair
         }
         Err(LockError::OwnerDied(left)) => {
-            let mut pair = left.into_guard();
+            let mut pair = left.into_inner();
             pair[1] = pair[0];
             pair.mark_consistent();
             pair
@@ -114,7 +114,7 @@ fn a_killed_holder_hands_the_lock_to_the_waiter() {
             }
         }
         let Err(LockError::OwnerDied(left)) = shared.pair.lock() else { panic!("still inconsistent") };
-        left.into_guard().mark_consistent();
+        left.into_inner().mark_consistent();
         assert!(shared.pair.lock().is_ok());
     });
 }
@@ -160,9 +160,11 @@ fn exec_is_a_death() {
     let mut holder = Actor::start(&shared, "hold and exec", true);
     assert_eq!(holder.hear(), "held");
     holder.go_on();
-    // The test runner runs the role in a thread that is not the main one. So the second lifeline
-    // reports the death.
-    let Err(LockError::OwnerDied(_)) = shared.pair.try_lock_for(PATIENCE) else { panic!("exec was not noticed") };
+    // The test runner calls the role in a thread that is not the process's main one: the second
+    // lifeline is what tells.
+    let Err(LockTimeoutError::OwnerDied(_)) = shared.pair.try_lock_for(PATIENCE) else {
+        panic!("exec was not noticed")
+    };
 }
 
 #[test]
@@ -170,7 +172,7 @@ fn the_end_of_a_thread_that_leaked_its_guard_is_noticed_while_its_process_lives(
     let shared = segment();
     let mut holder = Actor::start(&shared, "leak in a thread that ends", true);
     assert_eq!(holder.hear(), "thread ended");
-    let Err(LockError::Leaked { .. }) = shared.pair.try_lock_for(PATIENCE) else { panic!("not noticed") };
+    let Err(LockTimeoutError::Leaked { .. }) = shared.pair.try_lock_for(PATIENCE) else { panic!("not noticed") };
     assert!(holder.ends_well());
 }
 
@@ -181,7 +183,7 @@ fn a_thread_that_is_ended_by_a_system_call_is_a_death_while_its_process_lives() 
     let shared = segment();
     let mut holder = Actor::start(&shared, "hold in a thread that exits", true);
     assert_eq!(holder.hear(), "thread ended");
-    let Err(LockError::OwnerDied(_)) = shared.pair.try_lock_for(PATIENCE) else { panic!("not noticed") };
+    let Err(LockTimeoutError::OwnerDied(_)) = shared.pair.try_lock_for(PATIENCE) else { panic!("not noticed") };
     assert!(holder.ends_well());
 }
 
@@ -222,12 +224,12 @@ fn deadlines_are_kept_and_lose_nothing() {
     let guard = shared.pair.lock().expect("free");
     std::thread::scope(|scope| {
         let refused = scope.spawn(|| {
-            assert!(matches!(shared.pair.try_lock(), Err(LockError::WouldBlock)));
-            assert!(matches!(shared.pair.try_lock_for(Duration::ZERO), Err(LockError::TimedOut)));
+            assert!(matches!(shared.pair.try_lock(), Err(TryLockError::WouldBlock)));
+            assert!(matches!(shared.pair.try_lock_for(Duration::ZERO), Err(LockTimeoutError::TimedOut)));
             let past = Instant::now().checked_sub(Duration::from_millis(1)).expect("booted before");
-            assert!(matches!(shared.pair.try_lock_until(past), Err(LockError::TimedOut)));
+            assert!(matches!(shared.pair.try_lock_until(past), Err(LockTimeoutError::TimedOut)));
             let begin = Instant::now();
-            assert!(matches!(shared.pair.try_lock_for(Duration::from_millis(30)), Err(LockError::TimedOut)));
+            assert!(matches!(shared.pair.try_lock_for(Duration::from_millis(30)), Err(LockTimeoutError::TimedOut)));
             assert!(begin.elapsed() >= Duration::from_millis(30));
         });
         refused.join().expect("all refused");
@@ -284,7 +286,7 @@ fn a_panic_is_distinguished_from_a_death() {
         assert!(matches!(shared.pair.lock(), Err(LockError::Poisoned(_))));
     }
     let Err(LockError::Poisoned(left)) = shared.pair.lock() else { panic!("sticks") };
-    left.into_guard().mark_consistent();
+    left.into_inner().mark_consistent();
     assert!(shared.pair.lock().is_ok());
 }
 
@@ -305,8 +307,8 @@ fn a_panic_is_reported_as_one_until_a_holder_vouches() {
         lock.release().expect("held");
     }
     let Err(LockError::Poisoned(left)) = lock.lock() else { panic!("another cause") };
-    let mut guard = left.into_guard();
-    guard.mark_consistent().expect("held");
+    let mut guard = left.into_inner();
+    guard.mark_consistent();
     guard.release().expect("held");
     lock.acquire().expect("somebody has vouched");
     lock.release().expect("nothing is left of the panic");
@@ -335,8 +337,8 @@ fn a_holder_that_locks_again_gets_an_error() {
     let shared = segment();
     let _guard = shared.pair.lock().expect("free");
     assert!(matches!(shared.pair.lock(), Err(LockError::Deadlock)));
-    assert!(matches!(shared.pair.try_lock_for(Duration::MAX), Err(LockError::Deadlock)));
-    assert!(matches!(shared.pair.try_lock(), Err(LockError::WouldBlock)));
+    assert!(matches!(shared.pair.try_lock_for(Duration::MAX), Err(LockTimeoutError::Deadlock)));
+    assert!(matches!(shared.pair.try_lock(), Err(TryLockError::WouldBlock)));
     assert!(format!("{:?}", shared.pair).contains("<locked>"));
 }
 
@@ -346,12 +348,12 @@ fn a_holder_that_acquires_again_waits_for_another_to_release() {
     each_way_in_a_process_of_its_own(|| {
         let shared = segment();
         shared.lock.acquire().expect("free");
-        assert!(matches!(shared.lock.try_acquire(), Err(LockError::WouldBlock)));
+        assert!(matches!(shared.lock.try_acquire(), Err(TryLockError::WouldBlock)));
         let begun = Instant::now();
-        assert!(matches!(shared.lock.try_acquire_for(Duration::from_millis(40)), Err(LockError::TimedOut)));
-        assert!(begun.elapsed() >= Duration::from_millis(40), "the call did not wait");
+        assert!(matches!(shared.lock.try_acquire_for(Duration::from_millis(40)), Err(LockTimeoutError::TimedOut)));
+        assert!(begun.elapsed() >= Duration::from_millis(40), "it did not wait");
         assert!(matches!(shared.lock.lock(), Err(LockError::Deadlock)), "only this thread can drop a guard");
-        assert!(matches!(shared.lock.try_lock(), Err(LockError::WouldBlock)));
+        assert!(matches!(shared.lock.try_lock(), Err(TryLockError::WouldBlock)));
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 until("it to wait", || shared.participants().iter().any(|one| one.asleep_for.is_some()));
@@ -368,9 +370,9 @@ fn anybody_can_release_a_lock() {
     let shared = segment();
     let mut holder = Actor::start(&shared, "acquire", true);
     assert_eq!(holder.hear(), "acquired");
-    assert!(matches!(shared.lock.try_acquire(), Err(LockError::WouldBlock)));
+    assert!(matches!(shared.lock.try_acquire(), Err(TryLockError::WouldBlock)));
     shared.lock.release().expect("held by the child");
-    assert!(matches!(shared.lock.release(), Err(Error::NotHeld { holder: None })));
+    assert!(matches!(shared.lock.release(), Err(NotHeldError { holder: None, .. })));
     shared.lock.acquire().expect("free");
     shared.lock.release().expect("held");
     assert!(holder.ends_well());
@@ -379,11 +381,11 @@ fn anybody_can_release_a_lock() {
 #[test]
 fn the_holder_of_a_lock_adopts_a_guard_and_nobody_else_can() {
     let shared = segment();
-    assert!(matches!(shared.lock.adopt(), Err(Error::NotHeld { holder: None })), "free");
+    assert!(matches!(shared.lock.adopt(), Err(NotHeldError { holder: None, .. })), "free");
     shared.lock.acquire().expect("free");
     let me = shared.lock.holder();
     std::thread::scope(|scope| {
-        scope.spawn(|| assert!(matches!(shared.lock.adopt(), Err(Error::NotHeld { holder }) if holder == me)));
+        scope.spawn(|| assert!(matches!(shared.lock.adopt(), Err(NotHeldError { holder, .. }) if holder == me)));
     });
     shared.lock.adopt().expect("acquired").forget();
     assert_eq!(shared.lock.holder(), me, "acquired on");
@@ -408,7 +410,7 @@ fn a_forked_child_adopts_nothing_and_forgets_nothing() {
     let shared = segment();
     let guard = shared.lock.lock().expect("free");
     let child = fork(|| {
-        let refused = matches!(shared.lock.adopt(), Err(Error::NotHeld { holder: Some(_) }));
+        let refused = matches!(shared.lock.adopt(), Err(NotHeldError { holder: Some(_), .. }));
         // SAFETY: the child's own copy; the parent's is dropped by the parent.
         unsafe { core::ptr::read(&guard) }.forget();
         if refused && shared.lock.holder().is_some() { 0 } else { 1 }
@@ -423,7 +425,7 @@ fn a_guard_that_lost_its_lock_says_so() {
     let shared = segment();
     let guard = shared.lock.lock().expect("free");
     shared.lock.release().expect("held");
-    assert!(matches!(guard.release(), Err(Error::NotHeld { holder: None })));
+    assert!(matches!(guard.release(), Err(NotHeldError { holder: None, .. })));
     let guard = shared.lock.lock().expect("free");
     shared.lock.release().expect("held");
     let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(guard)));
@@ -433,7 +435,7 @@ fn a_guard_that_lost_its_lock_says_so() {
 #[test]
 fn outside_of_a_segment_there_is_an_error() {
     let mutex = Mutex::new(1u64);
-    assert!(matches!(mutex.lock(), Err(LockError::Unusable(Error::NotInSegment))));
+    assert!(matches!(mutex.lock(), Err(LockError::Register(RegisterError::NotInSegment))));
     let in_segment = Segment::<Mutex<u64>>::anonymous(|m| *m.get_mut() = 7).expect("a segment");
     assert_eq!(*in_segment.lock().expect("free"), 7);
 }

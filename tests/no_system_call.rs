@@ -89,7 +89,7 @@ fn uncontended_operations_make_no_system_call() {
         all.semaphore.release().unwrap();
         drop(all.semaphore.permit().unwrap());
     });
-    makes_none("PermitPool", || drop(all.pool.acquire().unwrap()));
+    makes_none("PermitPool", || drop(all.pool.permit().unwrap()));
     makes_none("Condvar, where nobody waits", || {
         all.condvar.notify_one();
         all.condvar.notify_all();

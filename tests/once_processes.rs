@@ -5,7 +5,7 @@
 mod common;
 
 use common::*;
-use outlive::{Cause, Error, LazyLock, Once, OnceLock, Segment, Shareable, WaitError};
+use outlive::{InconsistentCause, LazyLock, Once, OnceError, OnceLock, RegisterError, Segment, Shareable};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
@@ -44,7 +44,7 @@ fn child() {
             let mut told = "nothing to do".to_owned();
             let done = shared.once.call_once_force(|state| {
                 told = match state.earlier() {
-                    Some(Cause::Died(Some(id))) => format!("{id} died"),
+                    Some(InconsistentCause::Died(Some(id))) => format!("{id} died"),
                     other => format!("{other:?}"),
                 };
             });
@@ -126,7 +126,7 @@ fn a_panic_is_reported_and_the_next_caller_does_the_work() {
     assert!(panicked.is_err() && !shared.once.is_completed());
     let mut told = None;
     shared.once.call_once_force(|state| told = state.earlier()).expect("takes part");
-    assert!(matches!(told, Some(Cause::Panicked(Some(_)))));
+    assert!(matches!(told, Some(InconsistentCause::Panicked(Some(_)))));
     shared.once.call_once(|| panic!("done before")).expect("done");
 }
 
@@ -135,10 +135,10 @@ fn an_initialiser_that_calls_again_gets_an_error() {
     let shared = lazies();
     let mut inner = None;
     shared.once.call_once(|| inner = Some(shared.once.call_once(|| {}))).expect("takes part");
-    assert!(matches!(inner, Some(Err(WaitError::Deadlock))));
+    assert!(matches!(inner, Some(Err(OnceError::Deadlock))));
     let made = shared.value.get_or_init(|| {
-        assert!(matches!(shared.value.get_or_init(|| [1; 32]), Err(WaitError::Deadlock)));
-        assert!(matches!(shared.value.set([1; 32]).unwrap_err().error(), Some(WaitError::Deadlock)));
+        assert!(matches!(shared.value.get_or_init(|| [1; 32]), Err(OnceError::Deadlock)));
+        assert!(matches!(shared.value.set([1; 32]).unwrap_err().error(), Some(OnceError::Deadlock)));
         [2; 32]
     });
     assert_eq!(made.expect("takes part"), &[2; 32]);
@@ -153,7 +153,7 @@ fn a_value_can_be_set_once_read_and_taken_out_and_an_initialiser_may_fail() {
     shared.value.set([5; 32]).expect("empty");
     let refused = shared.value.set([6; 32]).unwrap_err();
     assert!(refused.error().is_none());
-    assert_eq!(refused.into_value(), [6; 32]);
+    assert_eq!(refused.into_inner(), [6; 32]);
     assert_eq!(shared.value.get(), Some(&[5; 32]));
 
     let lazy = LazyLock::new(&shared.value, || panic!("there is a value"));
@@ -192,6 +192,6 @@ fn a_fork_in_an_initialiser_leaves_it_to_the_parent() {
 #[test]
 fn outside_of_a_segment_there_is_an_error() {
     let (once, value) = (Once::new(), OnceLock::<u64>::new());
-    assert!(matches!(once.call_once(|| {}), Err(WaitError::Unusable(Error::NotInSegment))));
-    assert!(matches!(value.get_or_init(|| 1), Err(WaitError::Unusable(Error::NotInSegment))));
+    assert!(matches!(once.call_once(|| {}), Err(OnceError::Register(RegisterError::NotInSegment))));
+    assert!(matches!(value.get_or_init(|| 1), Err(OnceError::Register(RegisterError::NotInSegment))));
 }

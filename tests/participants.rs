@@ -5,7 +5,10 @@
 mod common;
 
 use common::*;
-use outlive::{Error, Event, Location, Lock, LockError, Mutex, PermitPool, Segment, Semaphore, Shareable};
+use outlive::{
+    Event, LeaveError, Location, LocationError, Lock, LockError, LockTimeoutError, Mutex, PermitPool, RegisterError,
+    Segment, Semaphore, Shareable, TryLockError,
+};
 use std::cell::RefCell;
 
 #[test]
@@ -53,10 +56,10 @@ fn a_thread_without_a_slot_still_releases_and_wakes() {
     }
     let all = Segment::<All>::options().participants(1).anonymous(|_, _| {}).expect("a segment");
     all.lock.acquire().expect("free");
-    let (index, holder) = all.pool.acquire().expect("free").forget();
+    let (index, holder) = all.pool.permit().expect("free").into_parts();
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            assert!(matches!(all.attach(), Err(Error::Full { participants: 1 })));
+            assert!(matches!(all.attach(), Err(RegisterError::Full { participants: 1 })));
             all.lock.release().expect("held");
             all.semaphore.release().expect("room");
             all.pool.give_back(index, holder).expect("held");
@@ -65,7 +68,7 @@ fn a_thread_without_a_slot_still_releases_and_wakes() {
     });
     all.lock.try_acquire().expect("was released");
     all.semaphore.try_acquire().expect("was given");
-    assert!(all.pool.try_acquire().is_ok() && all.event.is_set());
+    assert!(all.pool.try_permit().is_ok() && all.event.is_set());
 }
 
 #[test]
@@ -76,7 +79,7 @@ fn a_guard_inherited_by_a_child_does_not_unlock_the_parents_hold() {
     let pid = fork(|| {
         drop(guard.borrow_mut().take()); // the child's copy
         let child = shared.attach().expect("another participant");
-        let still_held = matches!(shared.pair.try_lock(), Err(LockError::WouldBlock));
+        let still_held = matches!(shared.pair.try_lock(), Err(TryLockError::WouldBlock));
         i32::from(!(still_held && child != parent))
     });
     assert_eq!(wait(pid), 0);
@@ -118,7 +121,7 @@ fn a_child_that_leaves_unlinks_only_its_own_lifelines() {
                 1
             });
             assert_eq!(wait(pid), -libc::SIGKILL);
-            matches!(held.pair.try_lock(), Err(LockError::OwnerDied(_)))
+            matches!(held.pair.try_lock(), Err(TryLockError::OwnerDied(_)))
         };
         scope.spawn(parent).join().expect("no panic")
     });
@@ -134,7 +137,7 @@ fn a_raw_clone_is_refused_with_what_is_missing() {
     let pid = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) } as i32;
     if pid == 0 {
         let answer = shared.attach();
-        let named = matches!(&answer, Err(Error::Unsupported(what)) if what.contains("robust list"));
+        let named = matches!(&answer, Err(RegisterError::Unsupported(what)) if what.contains("robust list"));
         drop(guard);
         // SAFETY: ends the process.
         unsafe { libc::_exit(i32::from(!named)) };
@@ -254,7 +257,7 @@ fn a_full_table_is_an_error_and_the_slots_of_the_dead_are_used_again() {
             told.recv().expect("ready");
             scope
                 .spawn(move || match small.lock() {
-                    Err(LockError::Unusable(Error::Full { participants: 2 })) => {}
+                    Err(LockError::Register(RegisterError::Full { participants: 2 })) => {}
                     other => panic!("{other:?}"),
                 })
                 .join()
@@ -268,7 +271,7 @@ fn a_full_table_is_an_error_and_the_slots_of_the_dead_are_used_again() {
 fn a_thread_leaves_when_asked_to_unless_it_holds_something() {
     let shared = segment();
     let guard = shared.pair.lock().expect("free");
-    assert!(matches!(shared.detach(), Err(Error::StillHolding { .. })));
+    assert!(matches!(shared.detach(), Err(LeaveError::StillHolding { .. })));
     drop(guard);
     let before = shared.attach().expect("in");
     shared.detach().expect("nothing held");
@@ -314,10 +317,10 @@ fn holder_and_waiter_may_be_in_different_pid_namespaces() {
                 }
             });
             until("the holder to hold", || shared.reported.load(std::sync::atomic::Ordering::SeqCst) == 1);
-            let outside = matches!(shared.pair.try_lock(), Err(LockError::WouldBlock));
-            // SAFETY: the holder, by its id in this namespace.
+            let outside = matches!(shared.pair.try_lock(), Err(TryLockError::WouldBlock));
+            // SAFETY: the holder, by its id out here.
             unsafe { libc::kill(holder, libc::SIGKILL) };
-            let told = matches!(shared.pair.try_lock_for(PATIENCE), Err(LockError::OwnerDied(_)));
+            let told = matches!(shared.pair.try_lock_for(PATIENCE), Err(LockTimeoutError::OwnerDied(_)));
             wait(holder);
             i32::from(!(outside && told))
         });
@@ -332,7 +335,7 @@ fn holder_and_waiter_may_be_in_different_pid_namespaces() {
 fn a_location_can_be_made_of_names_and_paths() {
     let named: Location = "jobs".into();
     assert_eq!(named.path().expect("a name"), std::path::Path::new("/dev/shm/jobs"));
-    assert!(matches!(Location::named("a/b").path(), Err(Error::InvalidName(_))));
+    assert!(matches!(Location::named("a/b").path(), Err(LocationError::InvalidName(_))));
 }
 
 /// A fault that was there once: sleepers watched one thread of each process, and not the thread
@@ -398,7 +401,7 @@ fn exec_by_the_main_thread_is_a_death() {
             1
         });
         until("the child to hold", || shared.reported.load(std::sync::atomic::Ordering::SeqCst) == 1);
-        let told = matches!(shared.pair.try_lock_for(PATIENCE), Err(LockError::OwnerDied(_)));
+        let told = matches!(shared.pair.try_lock_for(PATIENCE), Err(LockTimeoutError::OwnerDied(_)));
         // SAFETY: our own child, which lives on as another program.
         unsafe { libc::kill(pid, libc::SIGKILL) };
         assert_eq!(wait(pid), -libc::SIGKILL, "it was alive when its death in the segment was reported");
@@ -436,9 +439,9 @@ fn equal_process_ids_in_two_namespaces_are_two_participants() {
         });
         let other = in_a_namespace(1, &|| {
             until("the holder to hold", || shared.reported.load(std::sync::atomic::Ordering::SeqCst) == 1);
-            let held = matches!(shared.pair.try_lock(), Err(LockError::WouldBlock));
+            let held = matches!(shared.pair.try_lock(), Err(TryLockError::WouldBlock));
             shared.reported.store(2, std::sync::atomic::Ordering::SeqCst);
-            i32::from(!(held && matches!(shared.pair.try_lock_for(PATIENCE), Err(LockError::OwnerDied(_)))))
+            i32::from(!(held && matches!(shared.pair.try_lock_for(PATIENCE), Err(LockTimeoutError::OwnerDied(_)))))
         });
         match (wait(holder), wait(other)) {
             (77, _) | (_, 77) => skipped("no permission to make a PID namespace"),

@@ -6,7 +6,10 @@ mod common;
 use common::{
     Actor, each_way, entry, fork, inherited_of, kill_at_random, role, say, segment_of, until, until_asleep, wait,
 };
-use outlive::{Error, PermitPool, Segment, Shareable, WaitError};
+use outlive::{
+    AcquireError, AcquireTimeoutError, LeaveError, NotHeldError, PermitPool, RegisterError, Segment, Shareable,
+    TryAcquireError,
+};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
@@ -31,12 +34,12 @@ fn child() {
     let shared = inherited_of::<Shared>();
     match role.as_str() {
         "hold two" => {
-            let _permits = [shared.pool.acquire().expect("free"), shared.pool.acquire().expect("free")];
+            let _permits = [shared.pool.permit().expect("free"), shared.pool.permit().expect("free")];
             say("held");
             common::wait_for_the_word();
         }
         "acquire" => {
-            let permit = shared.pool.acquire().expect("waits");
+            let permit = shared.pool.permit().expect("waits");
             say(&permit.previous_holder_died().map_or("ok".into(), |id| format!("died {id}")));
             common::wait_for_the_word();
         }
@@ -50,7 +53,7 @@ fn child() {
 
 /// Adds one to both numbers of a permit. Half an update is only found after a death.
 fn use_one(shared: &Shared) {
-    let permit = shared.pool.acquire().expect("waits");
+    let permit = shared.pool.permit().expect("waits");
     let [first, second] = &shared.pairs[permit.index()];
     if first.load(SeqCst) != second.load(SeqCst) {
         assert!(permit.previous_holder_died().is_some(), "half an update that was not reported");
@@ -69,17 +72,17 @@ fn the_permits_of_a_killed_holder_go_to_those_who_wait_and_to_those_who_try() {
         assert_eq!(holder.hear(), "held");
         let dead = entry(&shared, holder.id()).expect("takes part").id;
         assert_eq!(shared.pool.holders().collect::<Vec<_>>(), [(0, dead), (1, dead)]);
-        assert!(matches!(shared.pool.try_acquire(), Err(WaitError::WouldBlock)));
+        assert!(matches!(shared.pool.try_permit(), Err(TryAcquireError::WouldBlock)));
         let mut waiter = Actor::start(&shared, "acquire", waitv);
         until_asleep(&shared, waiter.id());
         holder.kill();
         assert_eq!(waiter.hear(), format!("died {dead}"));
-        let other = shared.pool.try_acquire().expect("left by the dead");
+        let other = shared.pool.try_permit().expect("left by the dead");
         assert_eq!(other.previous_holder_died(), Some(dead));
         let index = other.index();
         drop(other);
-        // The death is reported once.
-        let again = shared.pool.try_acquire().expect("free");
+        // It is told once.
+        let again = shared.pool.try_permit().expect("free");
         assert_eq!((again.index(), again.previous_holder_died()), (index, None));
         assert!(waiter.ends_well());
     });
@@ -89,7 +92,7 @@ fn the_permits_of_a_killed_holder_go_to_those_who_wait_and_to_those_who_try() {
 fn killed_waiters_take_no_wake_along() {
     each_way(|waitv| {
         let shared = segment(1);
-        let permit = shared.pool.acquire().expect("free");
+        let permit = shared.pool.permit().expect("free");
         let mut victims: Vec<_> = (0..4).map(|_| Actor::start(&shared, "acquire", waitv)).collect();
         victims.iter().for_each(|victim| until_asleep(&shared, victim.id()));
         let mut survivor = Actor::start(&shared, "acquire", waitv);
@@ -107,8 +110,8 @@ fn kills_at_random_moments_and_all_permits_come_back() {
     each_way(|waitv| {
         const KILLS: u64 = 40;
         let shared = segment(2);
-        kill_at_random(&shared, &["use forever"; 4], waitv, (KILLS, 300), &shared.reported);
-        let permits: Vec<_> = (0..2).map(|_| shared.pool.try_acquire().expect("free or left by the dead")).collect();
+        kill_at_random(&shared, &["use for ever"; 4], waitv, (KILLS, 300), &shared.reported);
+        let permits: Vec<_> = (0..2).map(|_| shared.pool.try_permit().expect("free or left by the dead")).collect();
         let updates: u64 = shared.pairs.iter().map(|pair| pair[0].load(SeqCst)).sum();
         let reported = shared.reported.load(SeqCst);
         // Each victim may have died between its update and its report.
@@ -122,13 +125,13 @@ fn each_permit_is_held_once_and_by_name() {
     let shared = segment(3);
     let me = || shared.participants().into_iter().find(|p| p.process_id == std::process::id()).expect("takes part").id;
     assert_eq!((shared.pool.capacity(), shared.pool.held()), (3, 0));
-    let permits: Vec<_> = (0..3).map(|_| shared.pool.try_acquire().expect("free")).collect();
+    let permits: Vec<_> = (0..3).map(|_| shared.pool.try_permit().expect("free")).collect();
     let mut indexes: Vec<_> = permits.iter().map(outlive::Permit::index).collect();
     indexes.sort_unstable();
     assert_eq!(indexes, [0, 1, 2]);
-    assert!(matches!(shared.pool.try_acquire(), Err(WaitError::WouldBlock)));
+    assert!(matches!(shared.pool.try_permit(), Err(TryAcquireError::WouldBlock)));
     assert!(shared.pool.holders().all(|(_, holder)| holder == me()));
-    assert!(matches!(shared.detach(), Err(Error::StillHolding { .. })), "left while the thread holds a permit");
+    assert!(matches!(shared.detach(), Err(LeaveError::StillHolding { .. })), "left while it holds");
     drop(permits);
     assert_eq!(shared.pool.held(), 0);
     shared.detach().expect("holds nothing");
@@ -137,18 +140,20 @@ fn each_permit_is_held_once_and_by_name() {
 #[test]
 fn a_forgotten_permit_is_given_back_by_anybody() {
     let shared = segment(1);
-    let (index, holder) = shared.pool.acquire().expect("free").forget();
+    let (index, holder) = shared.pool.permit().expect("free").into_parts();
     assert_eq!(shared.pool.held(), 1);
     std::thread::scope(|scope| {
-        let waiter = scope.spawn(|| shared.pool.acquire().expect("waits").forget());
+        let waiter = scope.spawn(|| shared.pool.permit().expect("waits").into_parts());
         until("the waiter to fall asleep", || shared.participants().iter().any(|p| p.asleep_for.is_some()));
         scope.spawn(|| shared.pool.give_back(index, holder)).join().expect("no panic").expect("held");
         let (index, other) = waiter.join().expect("no panic");
-        assert!(matches!(shared.pool.give_back(index, holder), Err(Error::NotHeld { holder: Some(h) }) if h == other));
-        assert!(matches!(shared.pool.give_back(17, holder), Err(Error::NotHeld { holder: None })));
+        assert!(
+            matches!(shared.pool.give_back(index, holder), Err(NotHeldError { holder: Some(h), .. }) if h == other)
+        );
+        assert!(matches!(shared.pool.give_back(17, holder), Err(NotHeldError { holder: None, .. })));
     });
-    // The thread that held the permit has ended. So the permit comes back by itself.
-    let permit = shared.pool.try_acquire_for(common::PATIENCE).expect("left by the thread");
+    // Its thread has ended with it: it comes back by itself.
+    let permit = shared.pool.try_permit_for(common::PATIENCE).expect("left by the thread");
     assert!(permit.previous_holder_died().is_some());
 }
 
@@ -156,12 +161,12 @@ fn a_forgotten_permit_is_given_back_by_anybody() {
 fn a_guard_that_lost_its_permit_says_so() {
     let shared = segment(1);
     let lose = || {
-        let permit = shared.pool.acquire().expect("free");
+        let permit = shared.pool.permit().expect("free");
         let (index, holder) = shared.pool.holders().next().expect("held");
         shared.pool.give_back(index, holder).expect("held");
         permit
     };
-    assert!(matches!(lose().release(), Err(Error::NotHeld { holder: None })));
+    assert!(matches!(lose().release(), Err(NotHeldError { holder: None, .. })));
     let permit = lose();
     assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(permit))).is_err());
 }
@@ -169,16 +174,16 @@ fn a_guard_that_lost_its_permit_says_so() {
 #[test]
 fn deadlines_are_kept_and_lose_nothing() {
     let shared = segment(1);
-    let permit = shared.pool.acquire().expect("free");
+    let permit = shared.pool.permit().expect("free");
     let past = Instant::now().checked_sub(Duration::from_millis(1)).expect("booted before");
-    assert!(matches!(shared.pool.try_acquire_for(Duration::ZERO), Err(WaitError::TimedOut)));
-    assert!(matches!(shared.pool.try_acquire_until(past), Err(WaitError::TimedOut)));
+    assert!(matches!(shared.pool.try_permit_for(Duration::ZERO), Err(AcquireTimeoutError::TimedOut)));
+    assert!(matches!(shared.pool.try_permit_until(past), Err(AcquireTimeoutError::TimedOut)));
     let begin = Instant::now();
-    assert!(matches!(shared.pool.try_acquire_for(Duration::from_millis(30)), Err(WaitError::TimedOut)));
+    assert!(matches!(shared.pool.try_permit_for(Duration::from_millis(30)), Err(AcquireTimeoutError::TimedOut)));
     assert!(begin.elapsed() >= Duration::from_millis(30));
     std::thread::scope(|scope| {
-        let patient = scope.spawn(|| shared.pool.try_acquire_for(Duration::MAX).is_ok());
-        until("the waiter to fall asleep", || shared.participants().iter().any(|p| p.asleep_for.is_some()));
+        let patient = scope.spawn(|| shared.pool.try_permit_for(Duration::MAX).is_ok());
+        until("the patient one to fall asleep", || shared.participants().iter().any(|p| p.asleep_for.is_some()));
         drop(permit);
         assert!(patient.join().expect("no panic"));
     });
@@ -187,11 +192,11 @@ fn deadlines_are_kept_and_lose_nothing() {
 #[test]
 fn the_copy_of_a_guard_in_a_forked_child_does_nothing() {
     let shared = segment(1);
-    let permit = std::mem::ManuallyDrop::new(shared.pool.acquire().expect("free"));
+    let permit = std::mem::ManuallyDrop::new(shared.pool.permit().expect("free"));
     let pool = &shared.pool;
     let pid = fork(|| {
         drop(std::mem::ManuallyDrop::into_inner(permit));
-        i32::from(pool.held() != 1 || pool.try_acquire().is_ok())
+        i32::from(pool.held() != 1 || pool.try_permit().is_ok())
     });
     assert_eq!(wait(pid), 0, "the child gave back what is the parent's");
     assert_eq!(shared.pool.held(), 1);
@@ -206,9 +211,9 @@ fn any_words_are_understood() {
         });
         assert!((1..=4).contains(&shared.capacity()));
         assert!(shared.held() <= shared.capacity());
-        // No word names a living participant, so all permits are available.
-        let permits: Vec<_> = (0..shared.capacity()).map(|_| shared.try_acquire().expect("nobody holds it")).collect();
-        assert!(matches!(shared.try_acquire_for(Duration::from_millis(1)), Err(WaitError::TimedOut)));
+        // No word names anybody alive, so all of them can be had.
+        let permits: Vec<_> = (0..shared.capacity()).map(|_| shared.try_permit().expect("nobody holds it")).collect();
+        assert!(matches!(shared.try_permit_for(Duration::from_millis(1)), Err(AcquireTimeoutError::TimedOut)));
         drop(permits);
     }
 }
@@ -216,5 +221,5 @@ fn any_words_are_understood() {
 #[test]
 fn outside_of_a_segment_there_is_an_error() {
     let pool = PermitPool::<2>::with_capacity(1);
-    assert!(matches!(pool.acquire(), Err(WaitError::Unusable(Error::NotInSegment))));
+    assert!(matches!(pool.permit(), Err(AcquireError::Register(RegisterError::NotInSegment))));
 }

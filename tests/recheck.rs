@@ -5,7 +5,10 @@
 mod common;
 
 use common::{PATIENCE, fork, until, wait};
-use outlive::{Condvar, Event, Lock, LockError, Mutex, PermitPool, ReentrantMutex, RwLock, Segment, Semaphore};
+use outlive::{
+    Condvar, Event, Lock, LockErrorKind, LockTimeoutError, Mutex, PermitPool, ReentrantMutex, RwLock, Segment,
+    Semaphore,
+};
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
@@ -58,8 +61,8 @@ fn a_death_whose_mark_the_kernel_lost_is_found_by_reaping() {
         }
         let begin = Instant::now();
         match segment.mutex.try_lock_for(Duration::from_secs(20)) {
-            Err(LockError::OwnerDied(left)) => left.into_guard().mark_consistent(),
-            other => panic!("never reported: {other:?}"),
+            Err(LockTimeoutError::OwnerDied(left)) => left.into_inner().mark_consistent(),
+            other => panic!("never told: {other:?}"),
         }
         lost += u32::from(begin.elapsed() > Duration::from_millis(500));
         // SAFETY: our own child.
@@ -87,7 +90,7 @@ fn the_end_of_a_thread_without_its_list_is_found_by_reaping() {
     });
     // The thread has leaked its guard, in a process that lives.
     let answer = segment.mutex.try_lock_for(Duration::from_secs(20));
-    assert!(matches!(answer, Err(LockError::Leaked { .. })), "never reported: {answer:?}");
+    assert!(matches!(answer, Err(LockTimeoutError::Leaked { .. })), "never told: {answer:?}");
 }
 
 /// A process that registers, does `deed`, and ends with all marks lost, because its robust list was
@@ -123,31 +126,35 @@ fn finds_an_unreported_death(slice: Option<Duration>) {
 
     end_with_lost_marks(|| core::mem::forget(segment.mutex.lock()));
     in_slices("mutex", &mut || {
-        let locked = slice.map_or_else(|| segment.mutex.try_lock(), |slice| segment.mutex.try_lock_for(slice));
-        locked.is_err_and(|error| matches!(error, LockError::OwnerDied(_)))
+        let locked: Result<_, LockErrorKind> =
+            slice.map_or_else(|| Ok(segment.mutex.try_lock()?), |slice| Ok(segment.mutex.try_lock_for(slice)?));
+        locked.is_err_and(|error| matches!(error, LockErrorKind::OwnerDied { .. }))
     });
     end_with_lost_marks(|| _ = segment.lock.acquire());
     in_slices("lock", &mut || {
-        let locked = slice.map_or_else(|| segment.lock.try_acquire(), |slice| segment.lock.try_acquire_for(slice));
-        locked.is_err_and(|error| matches!(error, LockError::OwnerDied(_)))
+        let locked: Result<_, LockErrorKind> =
+            slice.map_or_else(|| Ok(segment.lock.try_acquire()?), |slice| Ok(segment.lock.try_acquire_for(slice)?));
+        locked.is_err_and(|error| matches!(error, LockErrorKind::OwnerDied { .. }))
     });
     end_with_lost_marks(|| core::mem::forget(segment.reentrant.lock()));
     in_slices("reentrant mutex", &mut || {
-        let locked = slice.map_or_else(|| segment.reentrant.try_lock(), |slice| segment.reentrant.try_lock_for(slice));
-        locked.is_err_and(|error| matches!(error, LockError::OwnerDied(_)))
+        let locked: Result<_, LockErrorKind> =
+            slice.map_or_else(|| Ok(segment.reentrant.try_lock()?), |slice| Ok(segment.reentrant.try_lock_for(slice)?));
+        locked.is_err_and(|error| matches!(error, LockErrorKind::OwnerDied { .. }))
     });
     end_with_lost_marks(|| core::mem::forget(segment.rwlock.read()));
     in_slices("a dead reader", &mut || {
-        slice.map_or_else(|| segment.rwlock.try_write(), |slice| segment.rwlock.try_write_for(slice)).is_ok()
+        slice.map_or_else(|| segment.rwlock.try_write().is_ok(), |slice| segment.rwlock.try_write_for(slice).is_ok())
     });
     end_with_lost_marks(|| core::mem::forget(segment.rwlock.write()));
     in_slices("a dead writer", &mut || {
-        let locked = slice.map_or_else(|| segment.rwlock.try_read(), |slice| segment.rwlock.try_read_for(slice));
-        locked.is_err_and(|error| matches!(error, LockError::OwnerDied(_)))
+        let locked: Result<_, LockErrorKind> =
+            slice.map_or_else(|| Ok(segment.rwlock.try_read()?), |slice| Ok(segment.rwlock.try_read_for(slice)?));
+        locked.is_err_and(|error| matches!(error, LockErrorKind::OwnerDied { .. }))
     });
-    end_with_lost_marks(|| core::mem::forget(segment.pool.acquire()));
+    end_with_lost_marks(|| core::mem::forget(segment.pool.permit()));
     in_slices("pool", &mut || {
-        slice.map_or_else(|| segment.pool.try_acquire(), |slice| segment.pool.try_acquire_for(slice)).is_ok()
+        slice.map_or_else(|| segment.pool.try_permit().is_ok(), |slice| segment.pool.try_permit_for(slice).is_ok())
     });
     // These have no holders. But a waiter in slices makes sure that the dead are found.
     let Some(slice) = slice else { return };

@@ -4,7 +4,9 @@
 mod common;
 
 use common::*;
-use outlive::{Error, LockError, ReentrantMutex, Segment, Shareable};
+use outlive::{
+    LockError, LockTimeoutError, NotHeldError, ReentrantMutex, RegisterError, Segment, Shareable, TryLockError,
+};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
@@ -50,7 +52,7 @@ fn add(shared: &Shared, index: usize) {
     let pair = match shared.pair.lock() {
         Ok(pair) => pair,
         Err(LockError::OwnerDied(left)) => {
-            let mut pair = left.into_guard();
+            let mut pair = left.into_inner();
             pair[1].store(pair[0].load(SeqCst), SeqCst);
             pair.mark_consistent();
             pair
@@ -104,7 +106,7 @@ fn a_killed_holder_hands_over_however_often_it_held() {
         drop(again);
         let Err(LockError::OwnerDied(left)) = shared.pair.lock() else { panic!("forgotten") };
         assert_eq!(left.by(), None);
-        left.into_guard().mark_consistent();
+        left.into_inner().mark_consistent();
         assert!(shared.pair.lock().is_ok());
     });
 }
@@ -140,7 +142,7 @@ fn a_lock_is_free_after_as_many_releases_in_any_order() {
     assert!(!is_free());
     drop(two);
     assert!(is_free());
-    assert!(matches!(shared.pair.release(), Err(Error::NotHeld { holder: None })));
+    assert!(matches!(shared.pair.release(), Err(NotHeldError { holder: None, .. })));
 }
 
 #[test]
@@ -150,11 +152,11 @@ fn a_release_by_a_stranger_is_an_error_and_changes_nothing() {
     let holder = shared.pair.holder().expect("held");
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            assert!(matches!(shared.pair.release(), Err(Error::NotHeld { holder: Some(found) }) if found == holder));
-            assert!(matches!(shared.pair.mark_consistent(), Err(Error::NotHeld { .. })));
-            assert!(matches!(shared.pair.try_lock(), Err(LockError::WouldBlock)));
-            assert!(matches!(shared.pair.try_lock_for(Duration::ZERO), Err(LockError::TimedOut)));
-            assert!(matches!(shared.pair.try_lock_for(Duration::from_millis(5)), Err(LockError::TimedOut)));
+            assert!(matches!(shared.pair.release(), Err(NotHeldError { holder: Some(found), .. }) if found == holder));
+            assert!(matches!(shared.pair.mark_consistent(), Err(NotHeldError { .. })));
+            assert!(matches!(shared.pair.try_lock(), Err(TryLockError::WouldBlock)));
+            assert!(matches!(shared.pair.try_lock_for(Duration::ZERO), Err(LockTimeoutError::TimedOut)));
+            assert!(matches!(shared.pair.try_lock_for(Duration::from_millis(5)), Err(LockTimeoutError::TimedOut)));
             assert!(format!("{:?}", shared.pair).contains("<locked>"));
         });
     });
@@ -164,11 +166,11 @@ fn a_release_by_a_stranger_is_an_error_and_changes_nothing() {
 #[test]
 fn a_hold_is_adopted_by_its_thread_and_by_nobody_else() {
     let shared = shared();
-    assert!(matches!(shared.pair.adopt(), Err(Error::NotHeld { holder: None })), "free");
+    assert!(matches!(shared.pair.adopt(), Err(NotHeldError { holder: None, .. })), "free");
     shared.pair.acquire().expect("free");
     let me = shared.pair.holder();
     std::thread::scope(|scope| {
-        scope.spawn(|| assert!(matches!(shared.pair.adopt(), Err(Error::NotHeld { holder }) if holder == me)));
+        scope.spawn(|| assert!(matches!(shared.pair.adopt(), Err(NotHeldError { holder, .. }) if holder == me)));
     });
     shared.pair.acquire().expect("ours");
     let guard = shared.pair.adopt().expect("acquired");
@@ -187,7 +189,7 @@ fn a_forked_child_forgets_nothing() {
     let shared = shared();
     let guard = shared.pair.lock().expect("free");
     let child = fork(|| {
-        let refused = matches!(shared.pair.adopt(), Err(Error::NotHeld { holder: Some(_) }));
+        let refused = matches!(shared.pair.adopt(), Err(NotHeldError { holder: Some(_), .. }));
         // SAFETY: the child's own copy; the parent's is dropped by the parent.
         unsafe { core::ptr::read(&guard) }.forget();
         if refused { 0 } else { 1 }
@@ -213,7 +215,7 @@ fn one_hold_too_many_is_refused_and_changes_nothing() {
     let guard = shared.pair.lock().expect("free");
     words(&shared)[1].store(u32::MAX, SeqCst);
     assert!(matches!(shared.pair.lock(), Err(LockError::TooDeep)));
-    assert!(matches!(shared.pair.try_acquire(), Err(LockError::TooDeep)));
+    assert!(matches!(shared.pair.try_acquire(), Err(TryLockError::TooDeep)));
     assert_eq!(words(&shared)[1].load(SeqCst), u32::MAX);
     words(&shared)[1].store(0, SeqCst);
     drop(guard);
@@ -255,7 +257,7 @@ fn only_a_panic_that_gives_back_the_last_hold_is_reported() {
     shared.pair.release().expect("held");
     let Err(LockError::Poisoned(left)) = shared.pair.lock() else { panic!("another cause") };
     assert_eq!(left.by(), None, "`release` does not know");
-    left.into_guard().mark_consistent();
+    left.into_inner().mark_consistent();
     assert!(shared.pair.lock().is_ok());
 }
 
@@ -266,8 +268,8 @@ fn a_forked_child_has_no_hold() {
     let child = fork(|| {
         // SAFETY: the child's own copy; the parent's is dropped by the parent.
         drop(unsafe { core::ptr::read(&guard) });
-        let refused = matches!(shared.pair.release(), Err(Error::NotHeld { holder: Some(_) }));
-        let waits = matches!(shared.pair.try_lock_for(Duration::from_millis(5)), Err(LockError::TimedOut));
+        let refused = matches!(shared.pair.release(), Err(NotHeldError { holder: Some(_), .. }));
+        let waits = matches!(shared.pair.try_lock_for(Duration::from_millis(5)), Err(LockTimeoutError::TimedOut));
         if refused && waits { 0 } else { 1 }
     });
     assert_eq!(wait(child), 0);
@@ -279,6 +281,6 @@ fn a_forked_child_has_no_hold() {
 #[test]
 fn outside_of_a_segment_there_is_an_error() {
     let lock = ReentrantMutex::new(1u64);
-    assert!(matches!(lock.lock(), Err(LockError::Unusable(Error::NotInSegment))));
-    assert!(matches!(lock.release(), Err(Error::NotInSegment)));
+    assert!(matches!(lock.lock(), Err(LockError::Register(RegisterError::NotInSegment))));
+    assert!(matches!(lock.release(), Err(NotHeldError { holder: None, .. })));
 }

@@ -5,7 +5,7 @@
 mod common;
 
 use common::*;
-use outlive::{Error, LockError, Mutex, Segment};
+use outlive::{LockError, Mutex, RegisterError, Segment, TryLockError};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 type Number = Segment<Mutex<u64>>;
@@ -53,8 +53,8 @@ fn join_all(segments: &[Number]) -> (usize, usize) {
     for (joined, segment) in segments.iter().enumerate() {
         match segment.attach() {
             Ok(_) => {}
-            Err(Error::TooManySegments { segments, other_entries }) => {
-                assert_eq!(segments, joined, "the error names the number");
+            Err(RegisterError::TooManySegments { segments, other_entries }) => {
+                assert_eq!(segments, joined, "it names the number");
                 return (joined, other_entries);
             }
             Err(other) => panic!("{other}"),
@@ -72,7 +72,7 @@ fn one_segment_more_than_the_kernel_could_find_is_refused() {
         elsewhere(|| {
             assert_eq!(join_all(&segments), (ENTRIES / 2, 0));
             let next = &segments[ENTRIES / 2];
-            assert!(matches!(next.lock(), Err(LockError::Unusable(Error::TooManySegments { .. }))));
+            assert!(matches!(next.lock(), Err(LockError::Register(RegisterError::TooManySegments { .. }))));
             let text = next.attach().expect_err("refused").to_string();
             for part in ["1000 segments", "2048", "detach", "another thread"] {
                 assert!(text.contains(part), "{part} is not in: {text}");
@@ -80,7 +80,10 @@ fn one_segment_more_than_the_kernel_could_find_is_refused() {
             assert!(next.participants().is_empty(), "the refused segment took no place");
             segments[7].detach().expect("nothing held");
             attach(next);
-            assert!(matches!(segments[7].attach(), Err(Error::TooManySegments { segments: 1_000, other_entries: 0 })));
+            assert!(matches!(
+                segments[7].attach(),
+                Err(RegisterError::TooManySegments { segments: 1_000, other_entries: 0 })
+            ));
         });
         // This thread is its process's main one.
         assert_eq!(join_all(&segments), (ENTRIES, 0));
@@ -111,7 +114,10 @@ fn robust_mutexes_that_a_thread_holds_take_the_room_of_segments() {
             // Room for one more segment where there was none before, or only half the room.
             newer.unlock(3);
             attach(&segments[joined]);
-            assert!(matches!(segments[joined + 1].attach(), Err(Error::TooManySegments { other_entries: 30, .. })));
+            assert!(matches!(
+                segments[joined + 1].attach(),
+                Err(RegisterError::TooManySegments { other_entries: 30, .. })
+            ));
             (0..10).for_each(|index| older.unlock(index));
             (0..21).filter(|index| *index != 3).for_each(|index| newer.unlock(index));
             assert_eq!(join_all(&segments), (ENTRIES / each, 0));
@@ -156,7 +162,7 @@ fn all_deaths_are_reported(is_main: bool) {
         // The victim has ended completely, and nothing reaps its slot here. So only the kernel can
         // have reported the death.
         for (index, segment) in segments.iter().enumerate() {
-            assert!(matches!(segment.try_lock(), Err(LockError::OwnerDied(_))), "no death in the segment {index}");
+            assert!(matches!(segment.try_lock(), Err(TryLockError::OwnerDied(_))), "no death in the segment {index}");
         }
         assert!((0..RESERVED).all(|index| mutexes.try_lock_finds_a_death(index)));
     });
@@ -293,7 +299,7 @@ fn at_random(seed: u64, is_main: bool) {
     for index in 0..MANY {
         let [mutex, segment] = [0, 1].map(|which| held[2 * index + which].load(SeqCst) == 1);
         assert_eq!(mutexes.try_lock_finds_a_death(index), mutex, "mutex {index}, seed {seed:x}");
-        let told = matches!(segments[index].try_lock(), Err(LockError::OwnerDied(_)));
+        let told = matches!(segments[index].try_lock(), Err(TryLockError::OwnerDied(_)));
         assert_eq!(told, segment, "segment {index}, seed {seed:x}");
     }
 }
@@ -330,7 +336,7 @@ fn a_thread_with_another_robust_list_is_found_through_that_list() {
         1
     });
     assert_eq!(wait(pid), -libc::SIGKILL);
-    assert!(matches!(after.try_lock(), Err(LockError::OwnerDied(_))));
+    assert!(matches!(after.try_lock(), Err(TryLockError::OwnerDied(_))));
 }
 
 /// Memory behind a link: where the kernel reads the word of a node (with musl in the second half),

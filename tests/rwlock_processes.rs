@@ -5,7 +5,10 @@
 mod common;
 
 use common::*;
-use outlive::{Error, Fingerprint, Id, LockError, RwLock, RwLockReadGuard, RwLockWriteGuard, Segment, Shareable};
+use outlive::{
+    Fingerprint, LockError, LockErrorKind, LockTimeoutError, ParticipantId, RegisterError, RwLock, RwLockReadGuard,
+    RwLockWriteGuard, Segment, Shareable, TryLockError,
+};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -28,10 +31,10 @@ fn board() -> Segment<Board> {
     segment_of(|_zero| {})
 }
 
-fn answer<G>(result: Result<G, LockError<G>>) -> String {
-    match result {
+fn answer<G>(result: Result<G, impl Into<LockErrorKind>>) -> String {
+    match result.map_err(Into::into) {
         Ok(_) => "ok".to_owned(),
-        Err(LockError::OwnerDied(left)) => format!("died {}", left.by().expect("known")),
+        Err(LockErrorKind::OwnerDied { by }) => format!("died {}", by.expect("known")),
         Err(other) => other.to_string(),
     }
 }
@@ -209,7 +212,7 @@ fn the_word_of_a_dead_reader_is_reused() {
     let board = board();
     let mut reader = Actor::start(&board, "read narrow and hold", true);
     assert_eq!(reader.hear(), "reads");
-    assert!(matches!(board.narrow.try_read(), Err(LockError::WouldBlock)), "there is one word");
+    assert!(matches!(board.narrow.try_read(), Err(TryLockError::WouldBlock)), "there is one word");
     reader.kill();
     assert_eq!(answer(board.narrow.try_read_for(PATIENCE)), "ok");
 }
@@ -244,7 +247,7 @@ fn readers_read_together() {
     let _guard = board.pair.read().expect("free");
     std::thread::scope(|scope| {
         let together = scope.spawn(|| {
-            assert!(matches!(board.pair.try_write(), Err(LockError::WouldBlock)));
+            assert!(matches!(board.pair.try_write(), Err(TryLockError::WouldBlock)));
             answer(board.pair.read())
         });
         assert_eq!(together.join().expect("no panic"), "ok");
@@ -257,8 +260,8 @@ fn readers_beyond_the_number_of_words_wait() {
     let guard = board.narrow.read().expect("free");
     std::thread::scope(|scope| {
         let refused = scope.spawn(|| {
-            assert!(matches!(board.narrow.try_read(), Err(LockError::WouldBlock)));
-            assert!(matches!(board.narrow.try_read_for(Duration::from_millis(5)), Err(LockError::TimedOut)));
+            assert!(matches!(board.narrow.try_read(), Err(TryLockError::WouldBlock)));
+            assert!(matches!(board.narrow.try_read_for(Duration::from_millis(5)), Err(LockTimeoutError::TimedOut)));
         });
         refused.join().expect("refused");
         let second = scope.spawn(|| answer(board.narrow.read()));
@@ -274,10 +277,10 @@ fn nested_locks_are_errors_wherever_the_reader_word_is() {
     let deadlocks = || {
         for _ in 0..3 {
             assert!(matches!(board.two.read(), Err(LockError::Deadlock)));
-            assert!(matches!(board.two.try_read_for(Duration::MAX), Err(LockError::Deadlock)));
+            assert!(matches!(board.two.try_read_for(Duration::MAX), Err(LockTimeoutError::Deadlock)));
             assert!(matches!(board.two.write(), Err(LockError::Deadlock)));
-            assert!(matches!(board.two.try_read(), Err(LockError::WouldBlock)));
-            assert!(matches!(board.two.try_write(), Err(LockError::WouldBlock)));
+            assert!(matches!(board.two.try_read(), Err(TryLockError::WouldBlock)));
+            assert!(matches!(board.two.try_write(), Err(TryLockError::WouldBlock)));
         }
     };
     // Three participants in a row: the first and the third have the same home.
@@ -321,9 +324,9 @@ fn words<const READERS: usize>(lock: &RwLock<u64, READERS>) -> (u32, [u32; READE
     (word(0), std::array::from_fn(|reader| word(1 + reader)))
 }
 
-/// Calls the function in a thread with the same home as the caller's. Other threads come and go
-/// until there is such a thread.
-fn collide<const READERS: usize>(board: &Segment<Board>, own: usize, act: impl FnOnce(Id) + Send) {
+/// Calls the function in a thread of the same home as the caller's, after other threads that have
+/// come and gone.
+fn collide<const READERS: usize>(board: &Segment<Board>, own: usize, act: impl FnOnce(ParticipantId) + Send) {
     let mut act = Some(act);
     while let Some(ready) = act.take() {
         let act = &mut act;
@@ -345,7 +348,7 @@ fn two_readers_that_collided_use_the_fast_path_from_then_on() {
     let own = board.attach().expect("room");
     let home = own.index() % 2;
     let other = home ^ 1;
-    let expect = |reading: &[(usize, Id)]| {
+    let expect = |reading: &[(usize, ParticipantId)]| {
         let mut readers = [0; 2];
         reading.iter().for_each(|(word, who)| readers[*word] = who.word());
         assert_eq!(words(lock), (0, readers));
@@ -444,7 +447,7 @@ fn a_downgrade_lets_readers_in_and_writers_not() {
     let guard = RwLockWriteGuard::downgrade(guard);
     std::thread::scope(|scope| {
         let other = scope.spawn(|| {
-            assert!(matches!(board.pair.try_write(), Err(LockError::WouldBlock)));
+            assert!(matches!(board.pair.try_write(), Err(TryLockError::WouldBlock)));
             *board.pair.read().expect("readers are let in")
         });
         assert_eq!(other.join().expect("no panic"), *guard);
@@ -473,9 +476,9 @@ fn a_panic_of_a_writer_is_reported_and_of_a_reader_not() {
     }
     // A downgrade does not mark the data consistent.
     let Err(LockError::Poisoned(left)) = board.pair.write() else { panic!("sticks") };
-    drop(RwLockWriteGuard::downgrade(left.into_guard()));
+    drop(RwLockWriteGuard::downgrade(left.into_inner()));
     let Err(LockError::Poisoned(left)) = board.pair.write() else { panic!("sticks") };
-    left.into_guard().mark_consistent();
+    left.into_inner().mark_consistent();
     assert_eq!(answer(board.pair.read()), "ok");
 }
 
@@ -486,11 +489,11 @@ fn a_writer_that_gives_up_leaves_all_as_it_was() {
     let guard = board.pair.read().expect("free");
     std::thread::scope(|scope| {
         let refused = scope.spawn(|| {
-            assert!(matches!(board.pair.try_write_for(Duration::ZERO), Err(LockError::TimedOut)));
+            assert!(matches!(board.pair.try_write_for(Duration::ZERO), Err(LockTimeoutError::TimedOut)));
             let past = Instant::now().checked_sub(Duration::from_millis(1)).expect("booted before");
-            assert!(matches!(board.pair.try_write_until(past), Err(LockError::TimedOut)));
+            assert!(matches!(board.pair.try_write_until(past), Err(LockTimeoutError::TimedOut)));
             let begin = Instant::now();
-            assert!(matches!(board.pair.try_write_for(Duration::from_millis(30)), Err(LockError::TimedOut)));
+            assert!(matches!(board.pair.try_write_for(Duration::from_millis(30)), Err(LockTimeoutError::TimedOut)));
             assert!(begin.elapsed() >= Duration::from_millis(30));
             answer(board.pair.try_read())
         });
@@ -498,9 +501,9 @@ fn a_writer_that_gives_up_leaves_all_as_it_was() {
         let patient = scope.spawn(|| answer(board.pair.try_write_for(Duration::MAX)));
         until("the waiter to fall asleep", || board.participants().iter().any(|p| p.asleep_for.is_some()));
         let late = scope.spawn(|| {
-            assert!(matches!(board.pair.try_read_for(Duration::from_millis(5)), Err(LockError::TimedOut)));
-            assert!(matches!(board.pair.try_read_until(Instant::now()), Err(LockError::TimedOut)));
-            assert!(matches!(board.pair.try_read(), Err(LockError::WouldBlock)));
+            assert!(matches!(board.pair.try_read_for(Duration::from_millis(5)), Err(LockTimeoutError::TimedOut)));
+            assert!(matches!(board.pair.try_read_until(Instant::now()), Err(LockTimeoutError::TimedOut)));
+            assert!(matches!(board.pair.try_read(), Err(TryLockError::WouldBlock)));
         });
         late.join().expect("a waiting writer keeps new readers out");
         drop(guard);
@@ -517,8 +520,8 @@ fn a_writer_that_gives_up_leaves_the_warning_of_a_death() {
     let Err(LockError::OwnerDied(guard)) = board.pair.read() else { panic!("told") };
     std::thread::scope(|scope| {
         let refused = scope.spawn(|| {
-            assert!(matches!(board.pair.try_write(), Err(LockError::WouldBlock)));
-            assert!(matches!(board.pair.try_write_for(Duration::from_millis(5)), Err(LockError::TimedOut)));
+            assert!(matches!(board.pair.try_write(), Err(TryLockError::WouldBlock)));
+            assert!(matches!(board.pair.try_write_for(Duration::from_millis(5)), Err(LockTimeoutError::TimedOut)));
         });
         refused.join().expect("refused");
     });
@@ -583,8 +586,8 @@ fn arbitrary_words_break_nothing() {
 #[test]
 fn outside_of_a_segment_there_is_an_error_and_in_it_a_layout() {
     let lock: RwLock<u64> = RwLock::new(1);
-    assert!(matches!(lock.read(), Err(LockError::Unusable(Error::NotInSegment))));
-    assert!(matches!(lock.write(), Err(LockError::Unusable(Error::NotInSegment))));
+    assert!(matches!(lock.read(), Err(LockError::Register(RegisterError::NotInSegment))));
+    assert!(matches!(lock.write(), Err(LockError::Register(RegisterError::NotInSegment))));
     assert!(format!("{lock:?}").contains("<not in a segment>"));
     assert_eq!(size_of::<RwLock<u64>>(), 18 * 128);
     assert_eq!(align_of::<RwLock<u64, 1>>(), 128);

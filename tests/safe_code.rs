@@ -8,8 +8,8 @@
 #![allow(clippy::disallowed_types, reason = "atomics as what is stored")]
 
 use outlive::{
-    Condvar, Error, Inconsistent, LazyLock, LockError, Mutex, MutexGuard, OnceLock, PermitPool, ReentrantMutex, RwLock,
-    RwLockWriteGuard, Segment, Shareable,
+    Condvar, CondvarError, Inconsistent, LazyLock, LeaveError, LockError, Mutex, MutexGuard, NotWaitedError, OnceLock,
+    OpenError, PermitPool, ReentrantMutex, RegisterError, RwLock, RwLockWriteGuard, Segment, Shareable, TryLockError,
 };
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -40,8 +40,8 @@ fn shared() -> Segment<Shared> {
     Segment::anonymous(|new: &mut Shared| new.plain = 7).expect("a segment")
 }
 
-fn is_still_holding(answer: Result<(), Error>) -> bool {
-    matches!(answer, Err(Error::StillHolding { .. }))
+fn is_still_holding(answer: Result<(), LeaveError>) -> bool {
+    matches!(answer, Err(LeaveError::StillHolding { .. }))
 }
 
 /// Gives names to all unnamed files that this process has open, as `linkat` can.
@@ -71,7 +71,7 @@ fn nobody_opens_a_segment_that_is_being_made() {
         let data = new.get_mut();
         for name in publish_what_has_no_name(directory.path()) {
             let answer = Segment::<Mutex<u64>>::open(&name);
-            assert!(matches!(answer, Err(Error::NotASegment)), "{answer:?}");
+            assert!(matches!(answer, Err(OpenError::NotASegment)), "{answer:?}");
             tried += 1;
         }
         *data = 7;
@@ -97,7 +97,7 @@ fn an_init_that_panics_leaves_nothing_to_open() {
     assert!(panicked.is_err() && !found.is_empty());
     for name in found.iter().chain([&path]) {
         let answer = Segment::<Shared>::open(name);
-        assert!(matches!(answer, Err(Error::NotASegment | Error::NotFound(_))), "{answer:?}");
+        assert!(matches!(answer, Err(OpenError::NotASegment | OpenError::NotFound(_))), "{answer:?}");
     }
 }
 
@@ -107,14 +107,14 @@ fn a_lock_taken_in_init_is_held_by_a_participant_like_any_other() {
     let segment = Segment::<Shared>::anonymous(|new| {
         let Shared { mutex, reentrant, once, .. } = new;
         let mut guard = mutex.lock().expect("free");
-        assert!(matches!(mutex.try_lock(), Err(LockError::WouldBlock)));
+        assert!(matches!(mutex.try_lock(), Err(TryLockError::WouldBlock)));
         guard.one = 1;
         let first = reentrant.lock().expect("free");
         let second = reentrant.lock().expect("ours");
         assert_eq!(first.fetch_add(1, SeqCst) + second.fetch_add(1, SeqCst), 1);
         assert_eq!(once.get_or_init(|| 5).expect("made"), &5);
         std::thread::scope(|scope| {
-            scope.spawn(|| assert!(matches!(mutex.try_lock(), Err(LockError::WouldBlock))));
+            scope.spawn(|| assert!(matches!(mutex.try_lock(), Err(TryLockError::WouldBlock))));
         });
         drop(guard);
         assert_eq!(mutex.get_mut().one, 1);
@@ -142,7 +142,7 @@ fn primitives_that_change_places_in_init_lock_their_own_data() {
     })
     .expect("a segment");
     assert_eq!(outer.mutex.lock().expect("free").one, 2);
-    assert!(matches!(kept.lock(), Err(LockError::Unusable(Error::NotInSegment))));
+    assert!(matches!(kept.lock(), Err(LockError::Register(RegisterError::NotInSegment))));
     assert_eq!(kept.into_inner().one, 1);
 }
 
@@ -157,7 +157,7 @@ fn two_segments_of_one_file_have_one_lock() {
     guard.one = 1;
     assert!(matches!(opened.mutex.lock(), Err(LockError::Deadlock)));
     std::thread::scope(|scope| {
-        scope.spawn(|| assert!(matches!(opened.mutex.try_lock(), Err(LockError::WouldBlock))));
+        scope.spawn(|| assert!(matches!(opened.mutex.try_lock(), Err(TryLockError::WouldBlock))));
     });
     drop(opened); // the second mapping goes; the guard's own stays
     assert_eq!(guard.one, 1);
@@ -177,9 +177,9 @@ fn no_file_opens_as_another_type_or_room() {
     let path = directory.path().join("segment");
     let made = Segment::<u64>::options().room::<AtomicU64>(2).create(&path, |_, _| {}).expect("a segment");
     let refused = Segment::<u64>::options().room::<u64>(2).open(&path);
-    assert!(matches!(refused, Err(Error::RoomType { .. })));
-    assert!(matches!(Segment::<AtomicU64>::options().room::<AtomicU64>(2).open(&path), Err(Error::Type { .. })));
-    assert!(matches!(Segment::<u64>::open(&path), Err(Error::RoomType { .. })));
+    assert!(matches!(refused, Err(OpenError::RoomType { .. })));
+    assert!(matches!(Segment::<AtomicU64>::options().room::<AtomicU64>(2).open(&path), Err(OpenError::Type { .. })));
+    assert!(matches!(Segment::<u64>::open(&path), Err(OpenError::RoomType { .. })));
     let opened = Segment::<u64>::options().room::<AtomicU64>(0).open(&path).expect("the same types");
     opened.room()[1].store(5, SeqCst);
     assert_eq!((made.room()[1].load(SeqCst), *made), (5, 0));
@@ -229,7 +229,7 @@ fn a_value_that_is_made_in_the_middle_of_making_it_is_made_once() {
         5
     });
     assert_eq!((answer.expect("made"), *forced), (&5, 5));
-    assert_eq!(segment.once.set(6).expect_err("there is one").into_value(), 6);
+    assert_eq!(segment.once.set(6).expect_err("there is one").into_inner(), 6);
 }
 
 #[test]
@@ -247,7 +247,7 @@ fn a_condition_that_exchanges_the_guards_exchanges_the_holds() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             assert!(segment.other_reentrant.try_lock().is_ok());
-            assert!(matches!(segment.reentrant.try_lock(), Err(LockError::WouldBlock)));
+            assert!(matches!(segment.reentrant.try_lock(), Err(TryLockError::WouldBlock)));
         });
     });
     drop(other);
@@ -263,8 +263,8 @@ fn a_wait_with_the_guard_of_another_lock_gives_back_that_lock() {
     let (mut spare, _) = segment.changed.wait_timeout(spare, std::time::Duration::ZERO).expect("taken again");
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            assert!(matches!(segment.mutex.try_lock(), Err(LockError::WouldBlock)));
-            assert!(matches!(segment.spare.try_lock(), Err(LockError::WouldBlock)));
+            assert!(matches!(segment.mutex.try_lock(), Err(TryLockError::WouldBlock)));
+            assert!(matches!(segment.spare.try_lock(), Err(TryLockError::WouldBlock)));
         });
     });
     spare.one = mutex.one + 1;
@@ -272,7 +272,9 @@ fn a_wait_with_the_guard_of_another_lock_gives_back_that_lock() {
     assert_eq!(segment.spare.lock().expect("free").one, 1);
     let elsewhere = shared();
     let answer = elsewhere.changed.wait(segment.mutex.lock().expect("free"));
-    let Err(LockError::NotWaited { guard, error: Error::OtherSegment }) = answer else { panic!("{answer:?}") };
+    let Err(CondvarError::NotWaited { guard, error: NotWaitedError::OtherSegment }) = answer else {
+        panic!("{answer:?}")
+    };
     assert_eq!(guard.one, 0);
 }
 
@@ -288,7 +290,7 @@ fn guards_that_change_places_release_their_own_locks() {
     std::mem::swap(&mut *mutex, &mut *spare); // the data, too
     drop(mutex);
     assert!(segment.spare.try_lock().is_ok_and(|data| data.one == 1));
-    assert!(matches!(segment.mutex.try_lock(), Err(LockError::WouldBlock)));
+    assert!(matches!(segment.mutex.try_lock(), Err(TryLockError::WouldBlock)));
     drop(spare);
     assert!(segment.mutex.try_lock().is_ok_and(|data| data.one == 2));
 }
@@ -307,14 +309,14 @@ fn the_guard_inside_an_error_is_a_guard() {
     });
     let Err(LockError::Poisoned(mut left)) = segment.mutex.lock() else { panic!("it panicked") };
     let spare = segment.spare.lock().expect("free");
-    let poisoned: MutexGuard<'_, Twice> = std::mem::replace(Inconsistent::guard_mut(&mut left), spare);
-    assert!(matches!(segment.mutex.try_lock(), Err(LockError::WouldBlock)));
-    assert!(matches!(segment.spare.try_lock(), Err(LockError::WouldBlock)));
-    assert_eq!((poisoned.one, left.guard().one), (1, 0));
+    let poisoned: MutexGuard<'_, Twice> = std::mem::replace(Inconsistent::get_mut(&mut left), spare);
+    assert!(matches!(segment.mutex.try_lock(), Err(TryLockError::WouldBlock)));
+    assert!(matches!(segment.spare.try_lock(), Err(TryLockError::WouldBlock)));
+    assert_eq!((poisoned.one, left.get_ref().one), (1, 0));
     drop(left);
     assert!(segment.spare.try_lock().is_ok());
     drop(poisoned);
-    assert!(matches!(segment.mutex.try_lock(), Err(LockError::Poisoned(_))));
+    assert!(matches!(segment.mutex.try_lock(), Err(TryLockError::Poisoned(_))));
 }
 
 /// Printing a lock locks it. It shows no data while another thread holds the lock, and it keeps the
@@ -350,10 +352,10 @@ fn the_memory_of_a_dropped_segment_is_no_segment_for_its_successor() {
 #[cfg_attr(miri, ignore = "no mapped files there")]
 fn a_permit_is_given_back_by_its_number_and_guards_nothing() {
     let segment = shared();
-    let permit = segment.pool.acquire().expect("free");
+    let permit = segment.pool.permit().expect("free");
     let (index, holder) = segment.pool.holders().next().expect("held");
     segment.pool.give_back(index, holder).expect("held");
-    let again = segment.pool.acquire().expect("free");
+    let again = segment.pool.permit().expect("free");
     assert!(permit.release().is_ok() != again.release().is_ok(), "one permit was given back twice");
 }
 
@@ -362,10 +364,10 @@ fn a_permit_is_given_back_by_its_number_and_guards_nothing() {
 fn outside_of_a_segment_there_is_no_guard() {
     let (mutex, rwlock) = (Mutex::new(Twice::default()), RwLock::<Twice>::new(Twice::default()));
     let reentrant = ReentrantMutex::new(1_u64);
-    assert!(matches!(mutex.lock(), Err(LockError::Unusable(Error::NotInSegment))));
-    assert!(matches!(rwlock.read(), Err(LockError::Unusable(Error::NotInSegment))));
-    assert!(matches!(rwlock.write(), Err(LockError::Unusable(Error::NotInSegment))));
-    assert!(matches!(reentrant.lock(), Err(LockError::Unusable(Error::NotInSegment))));
+    assert!(matches!(mutex.lock(), Err(LockError::Register(RegisterError::NotInSegment))));
+    assert!(matches!(rwlock.read(), Err(LockError::Register(RegisterError::NotInSegment))));
+    assert!(matches!(rwlock.write(), Err(LockError::Register(RegisterError::NotInSegment))));
+    assert!(matches!(reentrant.lock(), Err(LockError::Register(RegisterError::NotInSegment))));
     let once = OnceLock::new();
     assert!(once.get_or_init(|| 1_u64).is_err());
     assert_eq!(once.get(), None);

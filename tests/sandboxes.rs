@@ -4,8 +4,8 @@
 mod common;
 
 use common::*;
-use outlive::LockError;
 use outlive::platform::linux::{WAITV_VARIABLE, waitv_works};
+use outlive::{LockError, LockTimeoutError, TryLockError};
 use std::process::Command;
 use std::time::Duration;
 
@@ -39,10 +39,10 @@ fn any_later_failure_of_futex_waitv_means_the_fallback() {
                     unsafe { libc::pause() };
                 }
             });
-            until("the lock to be held", || matches!(shared.pair.try_lock(), Err(LockError::WouldBlock)));
+            until("it to be held", || matches!(shared.pair.try_lock(), Err(TryLockError::WouldBlock)));
             let answer = shared.pair.try_lock_for(Duration::from_millis(60));
-            assert!(matches!(answer, Err(LockError::TimedOut)), "the lock is held");
-            assert!(!waitv_works(), "futex_waitv was refused, and is called again and again");
+            assert!(matches!(answer, Err(LockTimeoutError::TimedOut)), "it is held");
+            assert!(!waitv_works(), "it was refused, and is asked for again and again");
             // SAFETY: a child of ours.
             unsafe { libc::kill(holder, libc::SIGKILL) };
             assert!(matches!(shared.pair.lock(), Err(LockError::OwnerDied(_))));

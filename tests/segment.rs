@@ -5,14 +5,17 @@
 mod common;
 
 use common::*;
-use outlive::{Error, Lock, LockError, Mutex, Segment};
+use outlive::{
+    DescriptorLostError, InheritError, LocationError, Lock, LockError, Mutex, OpenError, PassError, RegisterError,
+    RemoveError, Segment, TryLockError,
+};
 use proptest::prelude::*;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Opening the segment must fail, and leave the file unchanged.
-fn refused(path: &Path) -> Error {
+/// Opening it must fail, and leave it as it was.
+fn refused(path: &Path) -> OpenError {
     let before = std::fs::read(path).expect("readable");
     let error = Counter::open(path).expect_err("must be refused");
     assert_eq!(std::fs::read(path).expect("readable"), before, "changed, though refused: {error}");
@@ -49,7 +52,7 @@ fn child() {
             let mine = Counter::options().replace_abandoned(true).create(&path, |m, _| *m.get_mut() = 0);
             let segment = match mine {
                 Ok(segment) => segment,
-                Err(Error::AlreadyExists(_)) => Counter::open(&path).expect("the other's"),
+                Err(OpenError::AlreadyExists(_)) => Counter::open(&path).expect("the other's"),
                 Err(error) => panic!("{error}"),
             };
             *segment.lock().expect("nobody dies") += 1;
@@ -80,8 +83,8 @@ fn without_descriptor(number: usize, path: &Path) -> Counter {
     segment.close_descriptor().expect("on no overlay");
     segment.close_descriptor().expect("closed already");
     let refused = segment.pass_to(&mut std::process::Command::new("/bin/true"), "x");
-    assert!(matches!(refused, Err(Error::DescriptorLost { number: None })), "{refused:?}");
-    assert_eq!(segment.has_name(path).expect("can be inspected"), number % 2 == 0);
+    assert!(matches!(refused, Err(PassError::DescriptorLost(DescriptorLostError { number: None, .. }))), "{refused:?}");
+    assert_eq!(segment.has_name(path).expect("can be looked at"), number % 2 == 0);
     segment
 }
 
@@ -99,24 +102,24 @@ fn with_path<R>(path: &Path, test: impl FnOnce() -> R) -> R {
 fn a_named_segment_is_made_once_opened_and_removed() {
     let name = format!("outlive-test-named-{}", std::process::id());
     let made = Counter::create(&name, |m| *m.get_mut() = 7).expect("made");
-    assert!(matches!(Counter::create(&name, |_| panic!("overwrites")), Err(Error::AlreadyExists(_))));
+    assert!(matches!(Counter::create(&name, |_| panic!("overwrites")), Err(OpenError::AlreadyExists(_))));
     let opened = Counter::open(&name).expect("there");
     *opened.lock().expect("free") += 1;
     assert_eq!(*made.lock().expect("free"), 8);
     Counter::remove(&name).expect("there");
-    assert!(matches!(Counter::remove(&name), Err(Error::NotFound(_))));
-    assert!(matches!(Counter::open(&name), Err(Error::NotFound(_))));
+    assert!(matches!(Counter::remove(&name), Err(RemoveError::NotFound(_))));
+    assert!(matches!(Counter::open(&name), Err(OpenError::NotFound(_))));
 }
 
 #[test]
 fn names_and_sizes_that_cannot_be_are_refused() {
     let long = "x".repeat(201);
     for name in ["", ".", ".hidden", "a/b", "nul\0", &long] {
-        assert!(matches!(Counter::open(name), Err(Error::InvalidName(_))), "{name:?}");
+        assert!(matches!(Counter::open(name), Err(OpenError::Location(LocationError::InvalidName(_)))), "{name:?}");
     }
     for (participants, room) in [(0, 1), (4_097, 1), (1, usize::MAX), (1, usize::MAX / 8)] {
         let options = Counter::options().participants(participants).room::<u64>(room);
-        assert!(matches!(options.anonymous(|_, _| {}), Err(Error::InvalidSize(_))));
+        assert!(matches!(options.anonymous(|_, _| {}), Err(OpenError::InvalidSize(_))));
     }
 }
 
@@ -126,24 +129,24 @@ fn each_fault_of_a_header_has_its_own_error() {
     let path = made(&directory);
     let good = std::fs::read(&path).expect("readable");
     let file = std::fs::OpenOptions::new().write(true).open(&path).expect("writable");
-    let patched = |at: usize, error: &dyn Fn(&Error) -> bool| {
+    let patched = |at: usize, error: &dyn Fn(&OpenError) -> bool| {
         file.write_all_at(&[good[at] ^ 0x55], at as u64).expect("written");
         let found = refused(&path);
         assert!(error(&found), "byte {at}: {found:?}");
         file.write_all_at(&good[at..=at], at as u64).expect("restored");
     };
-    patched(0, &|e| matches!(e, Error::NotASegment));
-    patched(8, &|e| matches!(e, Error::Version { .. }));
-    patched(12, &|e| matches!(e, Error::WordSize { .. }));
-    patched(16, &|e| matches!(e, Error::Type { .. }));
-    patched(47, &|e| matches!(e, Error::Type { .. }));
-    patched(48, &|e| matches!(e, Error::Type { .. }));
-    patched(56, &|e| matches!(e, Error::RoomType { .. }));
-    patched(87, &|e| matches!(e, Error::RoomType { .. }));
-    patched(88, &|e| matches!(e, Error::RoomType { .. }));
-    patched(108, &|e| matches!(e, Error::Type { .. }));
+    patched(0, &|e| matches!(e, OpenError::NotASegment));
+    patched(8, &|e| matches!(e, OpenError::Version { .. }));
+    patched(12, &|e| matches!(e, OpenError::WordSize { .. }));
+    patched(16, &|e| matches!(e, OpenError::Type { .. }));
+    patched(47, &|e| matches!(e, OpenError::Type { .. }));
+    patched(48, &|e| matches!(e, OpenError::Type { .. }));
+    patched(56, &|e| matches!(e, OpenError::RoomType { .. }));
+    patched(87, &|e| matches!(e, OpenError::RoomType { .. }));
+    patched(88, &|e| matches!(e, OpenError::RoomType { .. }));
+    patched(108, &|e| matches!(e, OpenError::Type { .. }));
     for at in [96, 103, 104, 107] {
-        patched(at, &|e| matches!(e, Error::Size { .. }));
+        patched(at, &|e| matches!(e, OpenError::Size { .. }));
     }
     assert_eq!(*Counter::open(&path).expect("as it was").lock().expect("free"), 7);
 }
@@ -152,9 +155,9 @@ fn each_fault_of_a_header_has_its_own_error() {
 fn other_types_are_refused() {
     let directory = directory();
     let path = made(&directory);
-    assert!(matches!(Segment::<Mutex<i64>>::open(&path), Err(Error::Type { .. })));
-    assert!(matches!(Segment::<Lock>::open(&path), Err(Error::Type { .. })));
-    assert!(matches!(Counter::options().room::<u32>(0).open(&path), Err(Error::RoomType { .. })));
+    assert!(matches!(Segment::<Mutex<i64>>::open(&path), Err(OpenError::Type { .. })));
+    assert!(matches!(Segment::<Lock>::open(&path), Err(OpenError::Type { .. })));
+    assert!(matches!(Counter::options().room::<u32>(0).open(&path), Err(OpenError::RoomType { .. })));
 }
 
 #[test]
@@ -165,19 +168,19 @@ fn a_file_that_is_no_segment_is_refused() {
     let length = file.metadata().expect("there").len();
     for wrong in [length - 1, length + 1, length * 2, 4_096, 128] {
         file.set_len(wrong).expect("resized");
-        assert!(matches!(refused(&path), Error::Size { .. }));
+        assert!(matches!(refused(&path), OpenError::Size { .. }));
     }
     for wrong in [0, 1, 127] {
         file.set_len(wrong).expect("resized");
-        assert!(matches!(refused(&path), Error::NotASegment));
+        assert!(matches!(refused(&path), OpenError::NotASegment));
     }
-    assert!(matches!(Counter::open(directory.path()), Err(Error::NotASegment)));
+    assert!(matches!(Counter::open(directory.path()), Err(OpenError::NotASegment)));
     let fifo = directory.path().join("fifo");
     rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::from_raw_mode(0o600)).expect("made");
-    assert!(matches!(Counter::open(&fifo), Err(Error::NotASegment)));
+    assert!(matches!(Counter::open(&fifo), Err(OpenError::NotASegment)));
     let link = directory.path().join("link");
     std::os::unix::fs::symlink(&path, &link).expect("made");
-    assert!(matches!(Counter::open(&link), Err(Error::NotASegment)));
+    assert!(matches!(Counter::open(&link), Err(OpenError::NotASegment)));
 }
 
 proptest! {
@@ -221,7 +224,7 @@ fn another_users_segment_is_refused() {
         skipped("only root can give a file away");
         return;
     }
-    assert!(matches!(Counter::open(&path), Err(Error::Owner { found: 12_345, .. })));
+    assert!(matches!(Counter::open(&path), Err(OpenError::Owner { found: 12_345, .. })));
     assert!(Counter::options().owner(12_345).open(&path).is_ok());
 }
 
@@ -251,7 +254,7 @@ fn children_get_a_segment_only_if_it_is_passed() {
     let mut with = list();
     shared.pass_to(&mut with, "x").expect("passed");
     assert_eq!(count(&mut with), 1);
-    assert!(matches!(Counter::inherit("never-passed"), Err(Error::NotPassed(_))));
+    assert!(matches!(Counter::inherit("never-passed"), Err(InheritError::NotPassed(_))));
 }
 
 #[test]
@@ -262,7 +265,7 @@ fn a_segment_needs_no_descriptor_and_is_in_use_without_one() {
     let mut other = with_path(&path, || Actor::start(&segment(), "have more segments than descriptors", true));
     assert_eq!(other.hear(), "have them");
     let refused = Counter::options().replace_abandoned(true).create(&path, |_, _| {}).expect_err("in use");
-    assert!(matches!(refused, Error::AlreadyExists(_)), "{refused}");
+    assert!(matches!(refused, OpenError::AlreadyExists(_)), "{refused}");
     assert_eq!(*Counter::open(&path).expect("joined").lock().expect("free"), 250);
     assert!(other.ends_well());
 }
@@ -346,7 +349,7 @@ fn in_a_copy_all_holders_are_dead_and_in_the_original_they_live() {
         let copied = Counter::open(&copy).expect("a copy is a segment");
         assert!(matches!(copied.lock(), Err(LockError::OwnerDied(_))));
         let original = Counter::open(&path).expect("there");
-        assert!(matches!(original.try_lock(), Err(LockError::WouldBlock)));
+        assert!(matches!(original.try_lock(), Err(TryLockError::WouldBlock)));
         assert!(holder.ends_well());
     });
 }
@@ -365,11 +368,11 @@ fn after_a_reboot_all_holders_are_dead() {
     let file = std::fs::OpenOptions::new().write(true).open(&later).expect("writable");
     file.write_all_at(&[image[120] ^ 1], 120).expect("written");
     let reopened = Counter::open(&later).expect("there");
-    assert!(matches!(reopened.try_lock(), Err(LockError::OwnerDied(_))));
+    assert!(matches!(reopened.try_lock(), Err(TryLockError::OwnerDied(_))));
     drop(reopened);
     let again = Counter::open(&later).expect("there");
     let Err(LockError::OwnerDied(left)) = again.lock() else { panic!("inconsistent until marked") };
-    left.into_guard().mark_consistent();
+    left.into_inner().mark_consistent();
     assert!(again.lock().is_ok());
     assert!(matches!(segment.lock(), Err(LockError::Deadlock)));
 }
@@ -390,7 +393,7 @@ fn after_a_reboot_the_slots_of_half_registered_participants_are_free() {
     for (slot, state) in [(0, CLAIMED), (1, LIVE)] {
         file.write_all_at(&(state | 1 << 46 | 1).to_le_bytes(), 512 + 128 * slot).expect("written");
     }
-    assert!(matches!(full.attach(), Err(Error::Full { participants: 2 })), "the participants may still be registering");
+    assert!(matches!(full.attach(), Err(RegisterError::Full { participants: 2 })), "they may be at it");
     drop(full);
     // Children that other tests are starting have the segment mapped until they execute their
     // program.

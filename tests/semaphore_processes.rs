@@ -4,7 +4,10 @@
 mod common;
 
 use common::{Actor, PATIENCE, each_way, fork, inherited_of, role, say, segment_of, until, until_asleep, wait};
-use outlive::{Error, Segment, Semaphore, Shareable, WaitError};
+use outlive::{
+    AcquireError, AcquireTimeoutError, OverReleaseError, RegisterError, ReleaseError, Segment, Semaphore, Shareable,
+    TryAcquireError,
+};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
@@ -59,7 +62,7 @@ fn permits_of_the_dead_are_gone_and_anybody_can_replace_them() {
     let mut holder = Actor::start(&shared, "acquire", true);
     assert_eq!(holder.hear(), "acquired");
     holder.kill();
-    assert!(matches!(shared.semaphore.try_acquire_for(Duration::from_millis(50)), Err(WaitError::TimedOut)));
+    assert!(matches!(shared.semaphore.try_acquire_for(Duration::from_millis(50)), Err(AcquireTimeoutError::TimedOut)));
     shared.semaphore.release().expect("no maximum");
     shared.semaphore.acquire().expect("there");
 }
@@ -131,12 +134,12 @@ fn kills_of_releasers_and_waiters_at_random_moments_lose_no_wake() {
 fn deadlines_are_kept_and_lose_nothing() {
     let shared = segment(0);
     let past = Instant::now().checked_sub(Duration::from_millis(1)).expect("booted before");
-    assert!(matches!(shared.semaphore.try_acquire(), Err(WaitError::WouldBlock)));
-    assert!(matches!(shared.semaphore.try_acquire_for(Duration::ZERO), Err(WaitError::TimedOut)));
-    assert!(matches!(shared.semaphore.try_acquire_until(past), Err(WaitError::TimedOut)));
-    assert!(matches!(shared.semaphore.try_acquire_many_until(2, past), Err(WaitError::TimedOut)));
+    assert!(matches!(shared.semaphore.try_acquire(), Err(TryAcquireError::WouldBlock)));
+    assert!(matches!(shared.semaphore.try_acquire_for(Duration::ZERO), Err(AcquireTimeoutError::TimedOut)));
+    assert!(matches!(shared.semaphore.try_acquire_until(past), Err(AcquireTimeoutError::TimedOut)));
+    assert!(matches!(shared.semaphore.try_acquire_many_until(2, past), Err(AcquireTimeoutError::TimedOut)));
     let begin = Instant::now();
-    assert!(matches!(shared.semaphore.try_acquire_for(Duration::from_millis(30)), Err(WaitError::TimedOut)));
+    assert!(matches!(shared.semaphore.try_acquire_for(Duration::from_millis(30)), Err(AcquireTimeoutError::TimedOut)));
     assert!(begin.elapsed() >= Duration::from_millis(30));
     std::thread::scope(|scope| {
         let patient = scope.spawn(|| shared.semaphore.try_acquire_for(Duration::MAX).is_ok());
@@ -154,18 +157,27 @@ fn more_than_the_maximum_is_an_error_and_changes_nothing() {
     let shared = segment(0);
     let bounded = &shared.bounded;
     for refused in [bounded.release(), bounded.release_many(1), bounded.release_many(u32::MAX)] {
-        assert!(matches!(refused, Err(Error::OverRelease { available: 2, maximum: 2, .. })), "{refused:?}");
+        assert!(
+            matches!(refused, Err(ReleaseError::OverRelease(OverReleaseError { available: 2, maximum: 2, .. }))),
+            "{refused:?}"
+        );
     }
-    let too_many = [bounded.acquire_many(3), bounded.try_acquire_many(3), bounded.try_acquire_many(u32::MAX)];
-    for refused in too_many {
-        assert!(matches!(refused, Err(WaitError::Unusable(Error::TooMany { maximum: 2, .. }))), "{refused:?}");
+    assert!(matches!(bounded.acquire_many(3), Err(AcquireError::TooMany { wanted: 3, maximum: 2 })));
+    for wanted in [3, u32::MAX] {
+        let refused = bounded.try_acquire_many(wanted);
+        assert!(matches!(refused, Err(TryAcquireError::TooMany { maximum: 2, .. })), "{refused:?}");
     }
+    let refused = bounded.try_acquire_many_for(3, Duration::MAX);
+    assert!(matches!(refused, Err(AcquireTimeoutError::TooMany { wanted: 3, maximum: 2 })), "{refused:?}");
     assert_eq!((bounded.available(), bounded.maximum()), (2, 2));
     bounded.acquire_many(0).expect("none are there always");
     bounded.release_many(0).expect("none fit always");
     assert_eq!((shared.semaphore.available(), shared.semaphore.maximum()), (0, Semaphore::MAX_PERMITS));
     shared.semaphore.release_many(Semaphore::MAX_PERMITS).expect("as many as there can be");
-    assert!(matches!(shared.semaphore.release(), Err(Error::OverRelease { available: Semaphore::MAX_PERMITS, .. })));
+    assert!(matches!(
+        shared.semaphore.release(),
+        Err(ReleaseError::OverRelease(OverReleaseError { available: Semaphore::MAX_PERMITS, .. }))
+    ));
     shared.semaphore.acquire_many(Semaphore::MAX_PERMITS).expect("there");
 }
 
@@ -206,7 +218,7 @@ fn a_guard_without_room_for_its_permit_says_so() {
     let shared = segment(0);
     let permit = shared.bounded.permit().expect("there");
     shared.bounded.release().expect("room for one");
-    assert!(matches!(permit.release(), Err(Error::OverRelease { released: 1, available: 2, maximum: 2 })));
+    assert!(matches!(permit.release(), Err(OverReleaseError { released: 1, available: 2, maximum: 2, .. })));
     let permit = shared.bounded.try_permit().expect("there");
     shared.bounded.release().expect("room for one");
     assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(permit))).is_err());
@@ -232,6 +244,6 @@ fn any_words_are_understood() {
 #[test]
 fn outside_of_a_segment_there_is_an_error() {
     let semaphore = Semaphore::new(1);
-    assert!(matches!(semaphore.acquire(), Err(WaitError::Unusable(Error::NotInSegment))));
-    assert!(matches!(semaphore.release(), Err(Error::NotInSegment)));
+    assert!(matches!(semaphore.acquire(), Err(AcquireError::Register(RegisterError::NotInSegment))));
+    assert!(matches!(semaphore.release(), Err(ReleaseError::NotInSegment(_))));
 }

@@ -188,14 +188,14 @@ fn no_segment_opens_as_a_type_that_disagrees_on_what_may_change() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("segment");
     let atomic = Segment::<collision::atomic::S>::create(&path, |_| {}).expect("a segment");
-    assert!(matches!(Segment::<collision::plain::S>::open(&path), Err(outlive::Error::Type { .. })));
+    assert!(matches!(Segment::<collision::plain::S>::open(&path), Err(outlive::OpenError::Type { .. })));
     atomic.ppxlBsztFfuzc.store(7, SeqCst);
     let found = Segment::<collision::atomic::S>::open(&path).expect("the same type");
     assert_eq!(found.ppxlBsztFfuzc.load(SeqCst), 7);
     drop((atomic, found));
     let other = directory.path().join("other");
     let plain = Segment::<collision::plain::S>::create(&other, |new| new.wEgjmrlbCczlm = 9).expect("a segment");
-    assert!(matches!(Segment::<collision::atomic::S>::open(&other), Err(outlive::Error::Type { .. })));
+    assert!(matches!(Segment::<collision::atomic::S>::open(&other), Err(outlive::OpenError::Type { .. })));
     assert_eq!(plain.wEgjmrlbCczlm, 9);
 }
 

@@ -123,9 +123,9 @@ fn written(data: &[u8; BYTES]) -> usize {
 fn a_mutex_is_handed_on_when_no_thread_of_the_dead_writes_to_its_data() {
     kill_while_it_fills::<Large>("fill what a mutex guards", |shared, reap| match shared.mutex.lock() {
         Err(LockError::OwnerDied(left)) => {
-            let first = written(left.guard());
+            let first = written(left.get_ref());
             reap();
-            assert_eq!(written(left.guard()), first, "the data changed under its holder");
+            assert_eq!(written(left.get_ref()), first, "it changed under its holder");
         }
         other => drop(other.map_err(|error| error.to_string()).map(drop)),
     });
@@ -135,9 +135,9 @@ fn a_mutex_is_handed_on_when_no_thread_of_the_dead_writes_to_its_data() {
 fn a_rwlock_is_handed_on_when_no_thread_of_the_dead_writes_to_its_data() {
     kill_while_it_fills::<LargeToo>("fill what a lock guards", |shared, reap| match shared.rwlock.read() {
         Err(LockError::OwnerDied(left)) => {
-            let first = written(left.guard());
+            let first = written(left.get_ref());
             reap();
-            assert_eq!(written(left.guard()), first, "the data changed under its reader");
+            assert_eq!(written(left.get_ref()), first, "it changed under its reader");
         }
         other => drop(other.map_err(|error| error.to_string()).map(drop)),
     });

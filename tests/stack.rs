@@ -5,7 +5,7 @@ mod common;
 
 use common::*;
 use core::ffi::c_void;
-use outlive::LockError;
+use outlive::LockTimeoutError;
 use std::time::Duration;
 
 const LENGTH: usize = 512 << 10;
@@ -58,7 +58,7 @@ fn a_wait_uses_little_stack() {
         let nothing = depth(|| {});
         let waits = depth(|| {
             let answer = segment.pair.try_lock_for(Duration::from_millis(60));
-            assert!(matches!(answer, Err(LockError::TimedOut)), "the lock is held");
+            assert!(matches!(answer, Err(LockTimeoutError::TimedOut)), "it is held");
         });
         drop(held);
         done.wait();

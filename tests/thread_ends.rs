@@ -7,7 +7,7 @@ mod common;
 use common::*;
 use core::ffi::{c_int, c_void};
 use core::ptr;
-use outlive::{LockError, Mutex, Segment};
+use outlive::{LockTimeoutError, Mutex, Segment, TryLockError};
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering::SeqCst};
 
 type Number = Segment<Mutex<u64>>;
@@ -131,7 +131,7 @@ fn is_told(way: Way, detached: bool, mutexes: usize) {
     std::thread::scope(|scope| {
         let waiters = segments.each_ref().map(|segment| {
             scope.spawn(move || match segment.try_lock_for(PATIENCE) {
-                Err(LockError::Leaked { .. }) => "leaked".into(),
+                Err(LockTimeoutError::Leaked { .. }) => "leaked".into(),
                 other => format!("{other:?}"),
             })
         });
@@ -184,7 +184,7 @@ fn a_forked_child_that_ends_by_pthread_exit_leaves_its_parents_holds_alone() {
             text.rsplit(')').next().is_some_and(|rest| rest.starts_with(" Z"))
         };
         until("the main thread to end", has_ended);
-        let is_held = matches!(segment.try_lock(), Err(LockError::WouldBlock));
+        let is_held = matches!(segment.try_lock(), Err(TryLockError::WouldBlock));
         // SAFETY: ends this child.
         unsafe { libc::_exit(if is_held { 0 } else { 1 }) };
     }
@@ -224,9 +224,8 @@ fn a_forked_child_takes_part_with_the_list_that_it_has_from_its_parent() {
             1
         });
         assert_eq!(wait(child), -libc::SIGKILL);
-        // The child has ended completely, and nothing reaps its slot here. So only the kernel can
-        // have reported the death.
-        assert!(matches!(other.try_lock(), Err(LockError::OwnerDied(_))));
+        // It is reaped, and nobody looks slowly: so only the kernel can have told of it.
+        assert!(matches!(other.try_lock(), Err(TryLockError::OwnerDied(_))));
         drop(held);
     });
     assert!(segment.try_lock().is_ok());

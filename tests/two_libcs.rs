@@ -5,7 +5,7 @@
 mod common;
 
 use common::*;
-use outlive::{LockError, Mutex, Segment};
+use outlive::{LockTimeoutError, Mutex, Segment};
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
 
@@ -33,7 +33,7 @@ fn child() {
                 std::thread::park();
             }
         }
-        "wait" => assert!(matches!(segment.try_lock_for(PATIENCE), Err(LockError::OwnerDied(_)))),
+        "wait" => assert!(matches!(segment.try_lock_for(PATIENCE), Err(LockTimeoutError::OwnerDied(_)))),
         other => panic!("{other}"),
     }
 }
@@ -46,7 +46,7 @@ fn a_program_learns_of_the_death_of_a_process_with_another_c_library() {
     };
     until("the other to hold", || segment.holder().is_some());
     std::thread::scope(|scope| {
-        let waiter = scope.spawn(|| matches!(segment.try_lock_for(PATIENCE), Err(LockError::OwnerDied(_))));
+        let waiter = scope.spawn(|| matches!(segment.try_lock_for(PATIENCE), Err(LockTimeoutError::OwnerDied(_))));
         until("the waiter to sleep for long", || {
             segment.participants().iter().any(|p| p.asleep_for.is_some_and(|time| time.as_millis() > 40))
         });

@@ -5,7 +5,10 @@ mod common;
 
 use common::*;
 use outlive::raw::hold::HELD;
-use outlive::{HolderWatch, Id, Lock, LockError, Mutex, ParticipantInfo, ReentrantMutex, RwLock, Segment, Shareable};
+use outlive::{
+    HolderWatch, Lock, LockError, LockTimeoutError, Mutex, ParticipantId, ParticipantInfo, ReentrantMutex, RwLock,
+    Segment, Shareable,
+};
 use std::time::{Duration, Instant};
 
 #[derive(Shareable)]
@@ -29,8 +32,8 @@ fn die() -> i32 {
     1
 }
 
-/// The id of a child that dies with the mutex, and the id of its process.
-fn death(all: &Segment<All>) -> (Id, u32) {
+/// The id of a child that dies with the mutex, and of its process.
+fn death(all: &Segment<All>) -> (ParticipantId, u32) {
     let child = fork(|| {
         let _guard = all.mutex.lock().expect("free");
         die()
@@ -38,8 +41,8 @@ fn death(all: &Segment<All>) -> (Id, u32) {
     assert_eq!(wait(child), -libc::SIGKILL);
     match all.mutex.lock() {
         Err(LockError::OwnerDied(left)) => {
-            let by = left.by().expect("the participant is named");
-            left.into_guard().mark_consistent();
+            let by = left.by().expect("it is named");
+            left.into_inner().mark_consistent();
             (by, child as u32)
         }
         other => panic!("{other:?}"),
@@ -79,7 +82,7 @@ fn a_waiter_can_name_the_thread_that_it_waits_for() {
             let _end_of_test = is_over.recv();
         });
         let (id, thread) = is_held.recv().expect("held");
-        assert!(matches!(all.mutex.try_lock_for(Duration::from_millis(1)), Err(LockError::TimedOut)));
+        assert!(matches!(all.mutex.try_lock_for(Duration::from_millis(1)), Err(LockTimeoutError::TimedOut)));
         for holder in [all.mutex.holder(), all.reentrant.holder(), all.lock.holder(), all.board.writer()] {
             let who = all.participant(holder.expect("held")).expect("there");
             assert_eq!((who.id, who.process_id, who.thread_id), (id, std::process::id(), Some(thread)));
@@ -117,7 +120,7 @@ fn a_participant_that_has_left_is_known_by_its_process_alone() {
 #[test]
 fn ids_that_nobody_ever_had_stand_for_nobody() {
     let all = segment_of::<All>(|_| {});
-    let of_word = |word: u32| Id::holder_in(HELD | word).expect("a name");
+    let of_word = |word: u32| ParticipantId::holder_in(HELD | word).expect("a name");
     let others_of_ours = all.attach().expect("in").word() + (1 << 12); // its next owner
     for word in [0, 1, 2 << 12 | 1, 7 << 12 | 200, 4_095, others_of_ours] {
         let id = of_word(word);

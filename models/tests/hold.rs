@@ -15,7 +15,7 @@ fn every_word_names_a_holder_if_and_only_if_it_is_held() {
         let holder = Id::holder_in(word);
         assert_eq!(holder.is_some(), word & HELD != 0);
         if let Some(id) = holder {
-            assert!(id.index() < Id::MOST_PARTICIPANTS);
+            assert!(id.index() < Id::MAX_PARTICIPANTS);
             assert_eq!(Id::holder_in(id.word() | WAITERS | INCONSISTENT), Some(id));
         }
     }

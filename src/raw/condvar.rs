@@ -222,7 +222,7 @@ impl<P: Platform> Condvar<P> {
     fn change_tickets(&self, change: impl Fn(u32) -> u32) {
         let mut seen = self.tickets.load(Relaxed);
         loop {
-            let new = change(seen).min(Id::MOST_PARTICIPANTS as u32);
+            let new = change(seen).min(Id::MAX_PARTICIPANTS as u32);
             match self.tickets.compare_exchange(seen, new, Relaxed, Relaxed) {
                 Ok(_) => return,
                 Err(now) => seen = now,

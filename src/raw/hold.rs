@@ -60,10 +60,10 @@ pub struct Id(u32);
 
 impl Id {
     /// The largest number of participants that a segment can have.
-    pub const MOST_PARTICIPANTS: usize = 1 << INDEX_BITS;
+    pub const MAX_PARTICIPANTS: usize = 1 << INDEX_BITS;
 
     pub(crate) const fn new(index: usize, generation: u16) -> Self {
-        debug_assert!(index < Self::MOST_PARTICIPANTS);
+        debug_assert!(index < Self::MAX_PARTICIPANTS);
         Self(HELD | (generation as u32) << INDEX_BITS | index as u32)
     }
 
@@ -84,7 +84,7 @@ impl Id {
     /// The participant's slot in the table.
     #[must_use]
     pub fn index(self) -> usize {
-        (self.0 & (Self::MOST_PARTICIPANTS as u32 - 1)) as usize
+        (self.0 & (Self::MAX_PARTICIPANTS as u32 - 1)) as usize
     }
 
     /// The number of the participant among those that have had the slot, from 1. After 65,535 it

@@ -389,7 +389,7 @@ impl<'m, P: Platform> Table<'m, P> {
     /// gone; nobody waits for it. After that: as any participant. One that [recycles](recycle): a
     /// slot keeps its last generation, or has begun a new round.
     pub fn register(&self, who: &impl Newcomer<P>) -> Result<Id, NotRegistered> {
-        let count = self.slots.len().min(Id::MOST_PARTICIPANTS);
+        let count = self.slots.len().min(Id::MAX_PARTICIPANTS);
         for slowly in [false, true] {
             if slowly {
                 self.free_abandoned_claims(who);

@@ -23,7 +23,7 @@ pub(super) fn allocate(file: &File, total: usize, path: Option<&Path>) -> Result
     // Checked first: exceeding this limit raises SIGXFSZ, which kills a process without a handler
     // for it.
     if let Some(limit) = getrlimit(Resource::Fsize).current.filter(|limit| *limit < needed) {
-        return Err(Error::FileSizeLimit { limit, needed });
+        return Err(OpenError::FileSizeLimit { limit, needed });
     }
     allocate_all(file, needed, path)
 }
@@ -55,7 +55,7 @@ pub(super) fn is_memory(system: &rustix::fs::StatFs) -> bool {
     MEMORY.contains(&(system.f_type as u64))
 }
 
-fn allocate_all(file: &File, needed: u64, path: Option<&Path>) -> Result<()> {
+fn allocate_all(file: &File, needed: u64, path: Option<&Path>) -> Result<(), OpenError> {
     let step = |at, length| rustix::fs::fallocate(file, FallocateFlags::empty(), at, length);
     in_steps(needed, step).map_err(|errno| match errno {
         Errno::NOSPC | Errno::DQUOT => Error::NoSpace { path: path.map(Into::into), needed },
@@ -63,7 +63,7 @@ fn allocate_all(file: &File, needed: u64, path: Option<&Path>) -> Result<()> {
             "the file system{} cannot allocate room in advance (fallocate), and without that a full disk would kill the processes that use the segment; use another, such as tmpfs, ext4, xfs, btrfs or f2fs",
             path.map(|path| format!(" of {}", path.display())).unwrap_or_default()
         )),
-        other => Error::io("allocate the segment", path, other),
+        other => IoError::new("allocate the segment", path, other).into(),
     })
 }
 

@@ -1,7 +1,7 @@
 //! Which options can never work? Modes, owners, and names under which segments are passed are
 //! checked before anything is made.
 
-use crate::error::{Error, Result};
+use crate::error::OpenError;
 
 /// The most bytes of a name that a segment is passed under.
 const LONGEST_PASSED_NAME: usize = 100;
@@ -21,7 +21,7 @@ pub(super) fn user(user: u32) -> Result<()> {
     if user != u32::MAX {
         return Ok(());
     }
-    Err(Error::InvalidOption(format!("no user has the id {user}; give the user id of the segment's owner")))
+    Err(OpenError::InvalidOption(format!("no user has the id {user}; give the user id of the segment's owner")))
 }
 
 /// Accepts a name that can be part of an environment variable's name.
@@ -35,13 +35,13 @@ pub(super) fn passed_name(name: &str) -> Result<()> {
 /// Fails if the file's owner, `found`, is not the user `expected`.
 pub(super) fn owner(found: u32, expected: u32) -> Result<()> {
     if found != expected {
-        return Err(Error::Owner { found, expected });
+        return Err(OpenError::Owner { found, expected });
     }
     // A user namespace shows all users that it does not map under one id. There equal ids prove
     // nothing.
     if found == overflow_user() && !maps_every_user(&std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default())
     {
-        return Err(Error::UnmappedOwner { found });
+        return Err(OpenError::UnmappedOwner { found });
     }
     Ok(())
 }
@@ -73,6 +73,6 @@ mod tests {
     #[cfg_attr(miri, ignore = "Miri has no /proc")]
     fn an_owner_is_equal_and_mapped() {
         assert!(owner(7, 7).is_ok());
-        assert!(matches!(owner(7, 8), Err(Error::Owner { found: 7, expected: 8 })));
+        assert!(matches!(owner(7, 8), Err(OpenError::Owner { found: 7, expected: 8 })));
     }
 }

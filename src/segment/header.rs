@@ -88,7 +88,7 @@ impl Layout {
     /// those, and a loop over them would not end.
     pub(super) fn for_types<T: Shareable, R: Shareable>(participants: usize, room_length: usize) -> Option<Self> {
         const { assert!(align_of::<T>() <= PAGE && align_of::<R>() <= PAGE, "alignment above a page's") };
-        if participants == 0 || participants > Id::MOST_PARTICIPANTS {
+        if participants == 0 || participants > Id::MAX_PARTICIPANTS {
             return None;
         }
         if size_of::<R>() == 0 && room_length > 0 {
@@ -148,7 +148,7 @@ impl Layout {
             .filter(|_| word64(CHECK) == hash(&bytes[..CHECK]));
         match layout {
             Some(layout) if layout.total as u64 == file => Ok(layout),
-            other => Err(Error::Size { found: file, expected: other.map(|l| l.total as u64) }),
+            other => Err(OpenError::Size { found: file, expected: other.map(|l| l.total as u64) }),
         }
     }
 }
@@ -163,19 +163,19 @@ fn whole_characters(text: &str, most: usize) -> usize {
 /// table.
 pub(super) fn judge_format(bytes: &[u8; LENGTH]) -> Result<()> {
     if bytes[..8] != MAGIC {
-        return Err(Error::NotASegment);
+        return Err(OpenError::NotASegment);
     }
     match (word(bytes, 8), word(bytes, 12)) {
         (FORMAT, usize::BITS) => Ok(()),
-        (FORMAT, found) => Err(Error::WordSize { found }),
-        (found, _) => Err(Error::Version { found }),
+        (FORMAT, found) => Err(OpenError::WordSize { found }),
+        (found, _) => Err(OpenError::Version { found }),
     }
 }
 
 /// How many participants a header speaks of, unchecked. Callers read no more slots than the file
 /// has.
 pub(super) fn participants(bytes: &[u8; LENGTH]) -> usize {
-    (word(bytes, PARTICIPANTS) as usize).min(Id::MOST_PARTICIPANTS)
+    (word(bytes, PARTICIPANTS) as usize).min(Id::MAX_PARTICIPANTS)
 }
 
 /// Whether a revival was begun and not completed.
@@ -261,7 +261,7 @@ mod tests {
 
     const ORIGIN: Origin = Origin { boot: 1, birth: 2, device: 3, inode: 4 };
 
-    fn judge(bytes: &[u8; LENGTH], file: u64) -> Result<Layout> {
+    fn judge(bytes: &[u8; LENGTH], file: u64) -> Result<Layout, OpenError> {
         Layout::judge::<u64, u16>(bytes, file)
     }
 
@@ -272,7 +272,7 @@ mod tests {
         assert_eq!(Layout::for_types::<u64, ()>(1, usize::MAX), None);
         let empty = Layout::for_types::<u64, ()>(1, 0).expect("no room at all");
         let bytes = Layout { room_length: 5, ..empty }.header::<u64, ()>(ORIGIN);
-        assert!(matches!(Layout::judge::<u64, ()>(&bytes, empty.total as u64), Err(Error::Size { .. })));
+        assert!(matches!(Layout::judge::<u64, ()>(&bytes, empty.total as u64), Err(OpenError::Size { .. })));
     }
 
     proptest! {

@@ -4,8 +4,7 @@ use super::header::Origin;
 use super::header::contents::{Contents, TypeInfo};
 use super::{Location, ParticipantInfo, naming, participants};
 #[allow(unused_imports)] // for the links below
-use crate::error::Error;
-use crate::error::Result;
+use crate::error::OpenError;
 use rustix::fs::OFlags;
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -60,7 +59,7 @@ pub struct SegmentInfo {
 /// assert_eq!(found.root.fingerprint, Fingerprint::of::<Mutex<u64>>());
 /// assert_eq!(found.participants[0].process_id, std::process::id());
 /// # Segment::<Mutex<u64>>::remove(name)?;
-/// # Ok::<(), outlive::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Errors
@@ -94,7 +93,7 @@ pub fn inspect(place: impl Into<Location>) -> Result<SegmentInfo> {
 ///
 /// # If a process dies
 /// As [`inspect`].
-pub fn inspect_fd(file: impl AsFd) -> Result<SegmentInfo> {
+pub fn inspect_fd(file: impl AsFd) -> Result<SegmentInfo, OpenError> {
     let file = file.as_fd();
     naming::expect_regular(file)?;
     // A separate open file, because the kernel does not show the locks of the asking one.
@@ -112,7 +111,7 @@ fn inspect_file(file: &File) -> Result<SegmentInfo> {
         room,
         room_length,
         length,
-        most_participants: participants,
+        max_participants: participants,
         participants: participants::living(table.slots()),
         is_in_use,
         created: Origin::from_header(&header).made(),

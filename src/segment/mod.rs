@@ -80,15 +80,17 @@ pub use header::contents::TypeInfo;
 pub use inspect::{SegmentInfo, inspect, inspect_fd};
 pub(crate) use monitor::sealed;
 pub use monitor::{Monitor, Observe};
-pub use options::Options;
+pub use options::SegmentOptions;
 pub use participants::ParticipantInfo;
 pub use place::Location;
 pub use shareable::*;
 
-use crate::error::{Error, Result};
+use crate::ParticipantId;
+use crate::error::{
+    CloseError, DescriptorLostError, IoError, LeaveError, LocationError, OpenError, RegisterError, RemoveError,
+};
 use crate::platform::Platform;
 use crate::platform::linux::Linux;
-use crate::raw::Id;
 use core::marker::PhantomData;
 use core::ops::Deref;
 use core::ptr::NonNull;
@@ -123,12 +125,12 @@ impl<T: Shareable + Sync> Segment<T> {
     /// [`Options::anonymous`].
     ///
     /// # Errors
-    /// Those of [`Options::anonymous`].
-    pub fn anonymous(init: impl FnOnce(&mut T)) -> Result<Self> {
+    /// Those of [`SegmentOptions::anonymous`].
+    pub fn anonymous(init: impl FnOnce(&mut T)) -> Result<Self, OpenError> {
         Self::options().anonymous(|root, _| init(root))
     }
 
-    /// Makes a named (`&str`) or file-backed (`&Path`) segment. See [`Options::create`].
+    /// Makes a named (`&str`) or file-backed (`&Path`) segment. See [`SegmentOptions::create`].
     ///
     /// ```
     /// use outlive::{Lock, Segment};
@@ -137,53 +139,53 @@ impl<T: Shareable + Sync> Segment<T> {
     /// let made = Segment::<Lock>::create(name, |_lock| {})?;
     /// let opened = Segment::<Lock>::open(name)?; // here or in any other process
     /// Segment::<Lock>::remove(name)?;
-    /// # Ok::<(), outlive::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// Those of [`Options::create`].
-    pub fn create(place: impl Into<Location>, init: impl FnOnce(&mut T)) -> Result<Self> {
+    /// Those of [`SegmentOptions::create`].
+    pub fn create(place: impl Into<Location>, init: impl FnOnce(&mut T)) -> Result<Self, OpenError> {
         Self::options().create(place, |root, _| init(root))
     }
 
-    /// Opens a named (`&str`) or file-backed (`&Path`) segment. See [`Options::open`].
+    /// Opens a named (`&str`) or file-backed (`&Path`) segment. See [`SegmentOptions::open`].
     ///
     /// # Errors
-    /// Those of [`Options::open`].
-    pub fn open(place: impl Into<Location>) -> Result<Self> {
+    /// Those of [`SegmentOptions::open`].
+    pub fn open(place: impl Into<Location>) -> Result<Self, OpenError> {
         Self::options().open(place)
     }
 
     /// Opens the segment, or makes it if there is none. See [`Options::open_or_create`].
     ///
     /// # Errors
-    /// Those of [`Options::open_or_create`].
-    pub fn open_or_create(place: impl Into<Location>, init: impl Fn(&mut T)) -> Result<Self> {
+    /// Those of [`SegmentOptions::open_or_create`].
+    pub fn open_or_create(place: impl Into<Location>, init: impl Fn(&mut T)) -> Result<Self, OpenError> {
         Self::options().open_or_create(place, |root, _| init(root))
     }
 
-    /// Options to make or open a segment with.
-    pub fn options() -> Options<T> {
-        Options::new()
+    /// SegmentOptions to make or open a segment with.
+    pub fn options() -> SegmentOptions<T> {
+        SegmentOptions::new()
     }
 
     /// Removes the name of a segment. Processes that have it open can still use it. A process that
     /// opens the name afterwards finds nothing.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::InvalidName`], [`Error::Io`].
-    pub fn remove(place: impl Into<Location>) -> Result<()> {
+    /// [`RemoveError::NotFound`], [`RemoveError::Location`], [`RemoveError::Io`].
+    pub fn remove(place: impl Into<Location>) -> Result<(), RemoveError> {
         let path = place.into().path()?;
         match std::fs::remove_file(&path) {
             Ok(()) => Ok(()),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(Error::NotFound(path)),
-            Err(e) => Err(Error::io("remove", Some(&path), e)),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(RemoveError::NotFound(path)),
+            Err(e) => Err(IoError::new("remove", Some(&path), e).into()),
         }
     }
 }
 
 impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
-    fn build(file: File, layout: Layout, init: impl FnOnce(&mut T, &mut [R])) -> Result<Self> {
+    fn build(file: File, layout: Layout, init: impl FnOnce(&mut T, &mut [R])) -> Result<Self, OpenError> {
         use std::os::unix::fs::FileExt;
         // No other process has this file, so the lock is free.
         naming::share(&file, &mut Backoff::new(Duration::ZERO))?;
@@ -202,7 +204,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
             )
         };
         init(root, room);
-        of_the_header.write_all_at(&header, 0).map_err(|e| Error::io("write the header", None, e))?;
+        of_the_header.write_all_at(&header, 0).map_err(|e| IoError::new("write the header", None, e))?;
         Ok(segment)
     }
 
@@ -244,8 +246,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// The descriptor of its file.
     ///
     /// # Errors
-    /// [`Error::DescriptorLost`].
-    fn file(&self) -> Result<BorrowedFd<'_>> {
+    /// This process has closed it.
+    fn file(&self) -> Result<BorrowedFd<'_>, DescriptorLostError> {
         self.body().file.get()
     }
 
@@ -279,7 +281,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// assert!(segment.has_name(name)?);
     /// Segment::<Lock>::remove(name)?;
     /// assert!(!segment.has_name(name)?);
-    /// # Ok::<(), outlive::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
@@ -309,7 +311,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     ///     counts.push(count); // without a descriptor
     /// }
     /// *counts[99].lock().unwrap() += 1;
-    /// # Ok::<(), outlive::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
@@ -374,7 +376,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     ///     },
     ///     other => unreachable!("{other:?}"),
     /// }
-    /// # Ok::<(), outlive::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # If a process dies
@@ -387,8 +389,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// Makes the calling thread a participant now, and not only with its first operation.
     ///
     /// # Errors
-    /// [`Error::Full`], [`Error::TooManySegments`], [`Error::Unsupported`].
-    pub fn attach(&self) -> Result<Id> {
+    /// [`RegisterError::Full`], [`RegisterError::TooManySegments`], [`RegisterError::Unsupported`].
+    pub fn attach(&self) -> Result<ParticipantId, RegisterError> {
         let base = self.body().map.as_mut_ptr().cast_const();
         // SAFETY: the first byte of the mapping. Only its address is used.
         Ok(local::participant(unsafe { &*base })?.id)

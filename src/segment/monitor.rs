@@ -2,11 +2,11 @@
 
 use super::header::Layout;
 use super::naming::{self, Descriptor, TableCopy};
-use super::{Options, ParticipantInfo, Segment, Shareable, participants};
-use crate::error::{Error, Result};
+use super::{ParticipantInfo, Segment, SegmentOptions, Shareable, participants};
+use crate::ParticipantId;
+use crate::error::{IoError, MonitorError, ObserveError, OpenError};
 use crate::platform::Platform;
 use crate::platform::linux::Linux;
-use crate::raw::Id;
 use core::marker::PhantomData;
 use core::ptr;
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
@@ -130,7 +130,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     ///
     /// # If a process dies
     /// See [`Monitor`](Monitor#if-a-process-dies).
-    pub fn monitor(&self, place: impl Into<super::Location>) -> Result<Monitor<T, R>> {
+    pub fn monitor(&self, place: impl Into<super::Location>) -> Result<Monitor<T, R>, OpenError> {
         self.check()?;
         let path = place.into().path()?;
         Monitor::from_file(naming::open_as_it_is(&path, OFlags::RDONLY, Some(self.expected_owner()))?)
@@ -145,12 +145,12 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     ///
     /// # If a process dies
     /// See [`Monitor`](Monitor#if-a-process-dies).
-    pub fn monitor_fd(&self, file: impl AsFd) -> Result<Monitor<T, R>> {
+    pub fn monitor_fd(&self, file: impl AsFd) -> Result<Monitor<T, R>, OpenError> {
         self.check()?;
         let file = file.as_fd();
         super::checks::owner(naming::expect_regular(file)?, self.expected_owner())?;
         if !naming::is_open_for(file, &[OFlags::RDONLY, OFlags::RDWR]) {
-            return Err(naming::not_open_for("reading"));
+            return Err(naming::not_open_for("reading").into());
         }
         Monitor::from_file(naming::reopen_to_read(file)?)
     }
@@ -160,16 +160,16 @@ impl<T: Shareable + Sync> Segment<T> {
     /// Opens a named or file-backed segment to observe it. See [`Options::monitor`].
     ///
     /// # Errors
-    /// Those of [`Options::monitor`].
-    pub fn monitor(place: impl Into<super::Location>) -> Result<Monitor<T>> {
+    /// Those of [`SegmentOptions::monitor`].
+    pub fn monitor(place: impl Into<super::Location>) -> Result<Monitor<T>, OpenError> {
         Self::options().monitor(place)
     }
 
     /// The same for a file that is open for reading. See [`Options::monitor_fd`].
     ///
     /// # Errors
-    /// Those of [`Options::monitor_fd`].
-    pub fn monitor_fd(file: impl AsFd) -> Result<Monitor<T>> {
+    /// Those of [`SegmentOptions::monitor_fd`].
+    pub fn monitor_fd(file: impl AsFd) -> Result<Monitor<T>, OpenError> {
         Self::options().monitor_fd(file)
     }
 }
@@ -181,7 +181,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Monitor<T, R> {
         let map = MmapOptions::new()
             .len(layout.total)
             .map_raw_read_only(&file)
-            .map_err(|e| Error::io("map the segment", None, e))?;
+            .map_err(|e| IoError::new("map the segment", None, e))?;
         Ok(Self { map, layout, file: Descriptor::new(file)?, root: StandIn::new()?, element: StandIn::new()? })
     }
 
@@ -199,7 +199,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Monitor<T, R> {
     /// let monitor = Segment::<[Semaphore; 3]>::monitor(name)?;
     /// assert_eq!(monitor.observe(|all| &all[2])?, 9);
     /// # Segment::<[Semaphore; 3]>::remove(name)?;
-    /// # Ok::<(), outlive::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
@@ -209,7 +209,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Monitor<T, R> {
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub fn observe<F: Observe>(&self, field: impl for<'a> FnOnce(&'a T) -> &'a F) -> Result<F::Observed> {
+    pub fn observe<F: Observe>(&self, field: impl for<'a> FnOnce(&'a T) -> &'a F) -> Result<F::Observed, ObserveError> {
         let offset = self.root.offset_of(field)?;
         // SAFETY: an `F` of the root value is there, by `StandIn::offset_of`.
         Ok(unsafe { self.observe_at::<F>(self.layout.root + offset) })
@@ -227,9 +227,9 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Monitor<T, R> {
         &self,
         index: usize,
         field: impl for<'a> FnOnce(&'a R) -> &'a F,
-    ) -> Result<F::Observed> {
+    ) -> Result<F::Observed, ObserveError> {
         if index >= self.layout.room_length {
-            return Err(Error::NotInSegment);
+            return Err(ObserveError::NoElement { index, length: self.layout.room_length });
         }
         let offset = self.element.offset_of(field)?;
         // SAFETY: an `F` of that element is there, by `StandIn::offset_of`.
@@ -256,13 +256,13 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Monitor<T, R> {
     /// Whether any process has the segment mapped to take part in it. Monitors do not count.
     ///
     /// # Errors
-    /// [`Error::DescriptorLost`] if this process has closed the monitor's descriptor;
-    /// [`Error::Io`].
+    /// [`MonitorError::DescriptorLost`] if this process has closed the monitor's descriptor;
+    /// [`MonitorError::Io`].
     ///
     /// # If a process dies
     /// The dead have nothing mapped.
-    pub fn is_in_use(&self) -> Result<bool> {
-        naming::is_in_use(self.file.get()?)
+    pub fn is_in_use(&self) -> Result<bool, MonitorError> {
+        Ok(naming::is_in_use(self.file.get()?)?)
     }
 
     /// Which participants there are at the moment. There are none if the segment is not [in
@@ -273,7 +273,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Monitor<T, R> {
     ///
     /// # If a process dies
     /// As [`Segment::participants`].
-    pub fn participants(&self) -> Result<Vec<ParticipantInfo>> {
+    pub fn participants(&self) -> Result<Vec<ParticipantInfo>, MonitorError> {
         let slots = if self.is_in_use()? { self.layout.participants } else { 0 };
         Ok(participants::living(TableCopy::from_file(self.file.get()?, slots)?.slots()))
     }
@@ -286,7 +286,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Monitor<T, R> {
     ///
     /// # If a process dies
     /// As [`Segment::participant`].
-    pub fn participant(&self, id: Id) -> Result<Option<ParticipantInfo>> {
+    pub fn participant(&self, id: ParticipantId) -> Result<Option<ParticipantInfo>, MonitorError> {
         let slots = if self.is_in_use()? { self.layout.participants } else { 0 };
         let table = TableCopy::from_file(self.file.get()?, slots)?;
         Ok(table.slots().get(id.index()).and_then(|slot| participants::info(slot, id)))
@@ -309,7 +309,7 @@ struct StandIn<T> {
 }
 
 impl<T: Shareable + Sync> StandIn<T> {
-    fn new() -> Result<Self> {
+    fn new() -> Result<Self, IoError> {
         let memory = MmapOptions::new().len(size_of::<T>().max(1)).no_reserve_swap().map_anon();
         let memory = memory.map_err(|e| Error::io("map memory", None, e))?.into();
         Ok(Self { memory, value: PhantomData })
@@ -324,6 +324,6 @@ impl<T: Shareable + Sync> StandIn<T> {
         let value = unsafe { &*self.memory.as_ptr().cast::<T>() };
         let offset = (ptr::from_ref(field(value)) as usize).wrapping_sub(ptr::from_ref(value) as usize);
         let is_inside = size_of::<T>().checked_sub(size_of::<F>()).is_some_and(|last| offset <= last);
-        if is_inside && T::DEFINITION.shows(offset, F::DEFINITION) { Ok(offset) } else { Err(Error::NotInSegment) }
+        if is_inside && T::DEFINITION.shows(offset, F::DEFINITION) { Ok(offset) } else { Err(ObserveError::NotAField) }
     }
 }

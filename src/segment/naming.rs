@@ -98,7 +98,7 @@ pub(super) use turn::{Backoff, is_in_use, open, share, turn_at};
 
 use super::allocation::allocate;
 use super::{checks, header};
-use crate::error::{Error, Result};
+use crate::error::{IoError, OpenError};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::File;
@@ -111,11 +111,11 @@ use std::path::Path;
 pub(super) fn memfd(total: usize) -> Result<File> {
     use rustix::fs::{MemfdFlags, SealFlags};
     let fd = rustix::fs::memfd_create("outlive", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)
-        .map_err(|e| Error::io("create a memfd", None, e))?;
+        .map_err(|e| IoError::new("create a memfd", None, e))?;
     let file = away_from_stdio(File::from(fd))?;
     allocate(&file, total, None)?;
     rustix::fs::fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)
-        .map_err(|e| Error::io("seal the memfd", None, e))?;
+        .map_err(|e| IoError::new("seal the memfd", None, e))?;
     Ok(file)
 }
 
@@ -124,11 +124,11 @@ pub(super) fn memfd(total: usize) -> Result<File> {
 pub(super) fn away_from_stdio(file: File) -> Result<File> {
     rustix::io::fcntl_dupfd_cloexec(&file, 3)
         .map(File::from)
-        .map_err(|e| Error::io("duplicate the descriptor", None, e))
+        .map_err(|e| IoError::new("duplicate the descriptor", None, e))
 }
 
 /// A file on the file system of `path` that has no name yet.
-pub(super) fn unnamed(path: &Path, mode: u32, total: usize) -> Result<File> {
+pub(super) fn unnamed(path: &Path, mode: u32, total: usize) -> Result<File, OpenError> {
     let parent = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -137,12 +137,12 @@ pub(super) fn unnamed(path: &Path, mode: u32, total: usize) -> Result<File> {
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
     let fd = rustix::fs::openat(CWD, parent, flags, mode).map_err(|e| {
         if e == Errno::OPNOTSUPP || e == Errno::ISDIR {
-            return Error::Unsupported(format!(
+            return OpenError::Unsupported(format!(
                 "the file system of {} has no unnamed files (O_TMPFILE), by which a segment is published in one step; use another, such as tmpfs, ext4, xfs or btrfs",
                 parent.display()
             ));
         }
-        Error::io("create a segment in", Some(parent), e)
+        IoError::new("create a segment in", Some(parent), e).into()
     })?;
     let file = away_from_stdio(File::from(fd))?;
     // The exact mode: the umask must not change a mode that was asked for by number.
@@ -152,7 +152,7 @@ pub(super) fn unnamed(path: &Path, mode: u32, total: usize) -> Result<File> {
 }
 
 /// Gives an unnamed file a name, in one step. False if the name is taken.
-pub(super) fn publish(file: impl AsFd, to: &Path) -> Result<bool> {
+pub(super) fn publish(file: impl AsFd, to: &Path) -> Result<bool, IoError> {
     use std::os::fd::AsRawFd;
     // Linking by descriptor alone needs a capability. Linking by the descriptor's name in /proc
     // does not (open(2), O_TMPFILE).
@@ -160,7 +160,7 @@ pub(super) fn publish(file: impl AsFd, to: &Path) -> Result<bool> {
     match rustix::fs::linkat(CWD, &*from, CWD, to, AtFlags::SYMLINK_FOLLOW) {
         Ok(()) => Ok(true),
         Err(Errno::EXIST) => Ok(false),
-        Err(errno) => Err(Error::io("publish the segment", Some(to), errno)),
+        Err(errno) => Err(IoError::new("publish the segment", Some(to), errno)),
     }
 }
 
@@ -180,7 +180,7 @@ pub(super) fn open_as_it_is(path: &Path, access: OFlags, owner: Option<u32>) -> 
         _ => Error::io("open the segment", Some(path), error),
     };
     let expect = |about: &std::fs::Metadata| match about.uid() {
-        _ if !about.is_file() => Err(Error::NotASegment),
+        _ if !about.is_file() => Err(OpenError::NotASegment),
         found => owner.map_or(Ok(()), |owner| checks::owner(found, owner)),
     };
     expect(&std::fs::symlink_metadata(path).map_err(failed)?)?;
@@ -202,7 +202,7 @@ pub(super) fn expect_regular(file: BorrowedFd<'_>) -> Result<u32> {
     let about = rustix::fs::fstat(file).map_err(|e| Error::io("examine the segment", None, e))?;
     match rustix::fs::FileType::from_raw_mode(about.st_mode) {
         rustix::fs::FileType::RegularFile => Ok(about.st_uid),
-        _ => Err(Error::NotASegment),
+        _ => Err(OpenError::NotASegment),
     }
 }
 
@@ -215,7 +215,7 @@ pub(super) fn is_open_for(file: BorrowedFd<'_>, kinds: &[OFlags]) -> bool {
 /// The error for a descriptor that is not open for that.
 pub(super) fn not_open_for(what: &str) -> Error {
     let found = format!("it is not open for {what}; open it so");
-    Error::io(
+    IoError::new(
         "use the descriptor of the segment",
         None,
         std::io::Error::new(std::io::ErrorKind::PermissionDenied, found),
@@ -233,7 +233,7 @@ pub(super) fn read_header(file: &File) -> Result<([u8; header::LENGTH], u64)> {
     // its length.
     let there = metadata.len().min(header::LENGTH as u64) as usize;
     if there < header::LEAST {
-        return Err(Error::NotASegment);
+        return Err(OpenError::NotASegment);
     }
     match file.read_exact_at(&mut bytes[..there], 0) {
         Ok(()) => Ok((bytes, metadata.len())),
@@ -243,6 +243,6 @@ pub(super) fn read_header(file: &File) -> Result<([u8; header::LENGTH], u64)> {
 }
 
 /// Device and inode.
-pub(super) fn inode(file: &File) -> Result<(u64, u64)> {
+pub(super) fn inode(file: &File) -> Result<(u64, u64), IoError> {
     metadata(file).map(|m| (m.dev(), m.ino()))
 }

@@ -4,20 +4,20 @@ use super::header::{self, Layout};
 use super::local::Mapping;
 use super::naming::{self, Backoff, Replacer};
 use super::{Location, Segment, Shareable, allocation, checks};
-use crate::error::{Error, Result};
+use crate::error::OpenError;
 use crate::raw::Id;
 use core::marker::PhantomData;
 use core::time::Duration;
 use std::fs::File;
 use std::os::fd::AsFd;
 
-/// Slots in the participant table unless [`Options::participants`] says otherwise.
+/// Slots in the participant table unless [`SegmentOptions::participants`] says otherwise.
 const PARTICIPANTS: usize = 256;
 
 /// How a segment is to be made or opened: [`Segment::options`].
 #[derive(Debug, Clone)]
 #[must_use]
-pub struct Options<T, R = ()> {
+pub struct SegmentOptions<T, R = ()> {
     pub(super) participants: usize,
     pub(super) room: usize,
     pub(super) mode: u32,
@@ -28,7 +28,7 @@ pub struct Options<T, R = ()> {
     pub(super) types: PhantomData<fn() -> (T, R)>,
 }
 
-impl<T> Options<T, ()> {
+impl<T> SegmentOptions<T, ()> {
     pub(super) fn new() -> Self {
         Self {
             participants: PARTICIPANTS,
@@ -43,7 +43,7 @@ impl<T> Options<T, ()> {
     }
 }
 
-impl<T: Shareable + Sync> Options<T, ()> {
+impl<T: Shareable + Sync> SegmentOptions<T, ()> {
     /// Adds room for `length` elements of type `R` behind the root value, all zero at first:
     /// [`Segment::room`]. When a segment is opened, the length that it was made with counts.
     ///
@@ -52,10 +52,10 @@ impl<T: Shareable + Sync> Options<T, ()> {
     ///
     /// let segment = Segment::<()>::options().room::<Mutex<u64>>(1_000).anonymous(|(), _room| {})?;
     /// *segment.room()[999].lock().unwrap() = 7;
-    /// # Ok::<(), outlive::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn room<R: Shareable + Sync>(self, length: usize) -> Options<T, R> {
-        Options {
+    pub fn room<R: Shareable + Sync>(self, length: usize) -> SegmentOptions<T, R> {
+        SegmentOptions {
             participants: self.participants,
             room: length,
             mode: self.mode,
@@ -144,7 +144,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
                 "a segment with {} participants and room for {} elements is not possible; use 1 to {} participants, and room that fits into the address space",
                 self.participants,
                 self.room,
-                Id::MOST_PARTICIPANTS
+                Id::MAX_PARTICIPANTS
             ))
         })
     }
@@ -160,12 +160,12 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     /// them.
     ///
     /// # Errors
-    /// [`Error::InvalidSize`], [`Error::InvalidOption`], [`Error::FileSizeLimit`],
-    /// [`Error::NoSpace`] or [`Error::Io`].
+    /// [`OpenError::InvalidSize`], [`OpenError::InvalidOption`], [`OpenError::FileSizeLimit`],
+    /// [`OpenError::NoSpace`] or [`OpenError::Io`].
     ///
     /// # If a process dies
     /// A creator that dies leaves nothing behind.
-    pub fn anonymous(&self, init: impl FnOnce(&mut T, &mut [R])) -> Result<Segment<T, R>> {
+    pub fn anonymous(&self, init: impl FnOnce(&mut T, &mut [R])) -> Result<Segment<T, R>, OpenError> {
         let layout = self.check()?;
         Segment::build(naming::memfd(layout.total)?, layout, init)
     }
@@ -193,7 +193,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
         });
         match &replacer {
             Some(replacer) => replacer.expect_segment_or_nothing()?,
-            None if std::fs::symlink_metadata(&path).is_ok() => return Err(Error::AlreadyExists(path)),
+            None if std::fs::symlink_metadata(&path).is_ok() => return Err(OpenError::AlreadyExists(path)),
             None => {}
         }
         let segment = Segment::build(naming::unnamed(&path, self.mode, layout.total)?, layout, init)?;
@@ -201,7 +201,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
             Some(replacer) => replacer.replace(segment.file()?, &mut Backoff::new(self.busy_timeout))?,
             None => naming::publish(segment.file()?, &path)?,
         };
-        if has_the_name { Ok(segment) } else { Err(Error::AlreadyExists(path)) }
+        if has_the_name { Ok(segment) } else { Err(OpenError::AlreadyExists(path)) }
     }
 
     /// Opens a named or file-backed segment.
@@ -263,11 +263,11 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
         // attempts.
         loop {
             match self.open(place.clone()) {
-                Err(Error::NotFound(_)) => {}
+                Err(OpenError::NotFound(_)) => {}
                 other => return other,
             }
             match self.create(place.clone(), &init) {
-                Err(Error::AlreadyExists(_)) => {}
+                Err(OpenError::AlreadyExists(_)) => {}
                 other => return other,
             }
             backoff.pause(None)?;

@@ -1,8 +1,8 @@
 //! Which participants does a segment have, and which did it have? For people to read.
 
+use crate::ParticipantId;
 use crate::platform::Platform;
 use crate::platform::linux::Linux;
-use crate::raw::Id;
 use crate::raw::table::Slot;
 use core::fmt;
 use core::time::Duration;

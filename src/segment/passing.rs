@@ -41,7 +41,7 @@ fn receive(socket: BorrowedFd<'_>) -> Result<(File, bool)> {
     let message = rustix::io::retry_on_intr(|| {
         recvmsg(socket, &mut [IoSliceMut::new(&mut byte)], &mut control, RecvFlags::CMSG_CLOEXEC)
     })
-    .map_err(|e| Error::io("receive a segment", None, e))?;
+    .map_err(|e| IoError::new("receive a segment", None, e))?;
     let mut came: Vec<OwnedFd> = vec![];
     for part in control.drain() {
         if let RecvAncillaryMessage::ScmRights(descriptors) = part {
@@ -72,7 +72,7 @@ fn receive(socket: BorrowedFd<'_>) -> Result<(File, bool)> {
     reopen_or_duplicate(descriptor)
 }
 
-impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
+impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
     /// Opens the segment that the parent process [passed](Segment::pass_to) under this name.
     ///
     /// A segment that was passed is inherited once. Then the passed descriptor is closed, so that
@@ -83,18 +83,22 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     /// has chosen the segment.
     ///
     /// # Errors
-    /// [`Error::NotPassed`], [`Error::InvalidPassedName`], and those of [`open`](Self::open). After
-    /// one of the latter the segment can still be inherited, for example with the right type.
+    /// [`InheritError::NotPassed`], [`InheritError::InvalidName`]; [`InheritError::Open`] with
+    /// those of [`open`](Self::open). After one of the latter the segment can still be inherited,
+    /// for example with the right type.
     ///
     /// # If a process dies
     /// The segment stays as it is, even if the parent has died.
     pub fn inherit(&self, name: &str) -> Result<Segment<T, R>> {
         self.check()?;
-        checks::passed_name(name)?;
-        let not_passed = || Error::NotPassed(name.into());
+        if !checks::is_passed_name(name) {
+            return Err(InheritError::InvalidName(name.into()));
+        }
+        let not_passed = || InheritError::NotPassed(name.into());
         let ticket: Ticket =
             std::env::var(variable(name)).ok().and_then(|value| value.parse().ok()).ok_or_else(not_passed)?;
-        let segment = self.adopt_passed(ticket.open()?.ok_or_else(not_passed)?)?;
+        let passed = ticket.open().map_err(OpenError::from)?.ok_or_else(not_passed)?;
+        let segment = self.adopt_passed(passed)?;
         if ticket.close() { Ok(segment) } else { Err(not_passed()) }
     }
 
@@ -116,7 +120,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     /// used the message up.
     pub fn receive_from(&self, socket: impl AsFd) -> Result<Segment<T, R>> {
         self.check()?;
-        self.adopt_passed(receive(socket.as_fd())?)
+        Ok(self.adopt_passed(receive(socket.as_fd())?)?)
     }
 
     /// Opens the segment that an open file is: for a descriptor that came by the program's own
@@ -155,17 +159,17 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     ///
     /// # If a process dies
     /// As [`open`](Self::open).
-    pub fn from_fd(&self, file: impl AsFd) -> Result<Segment<T, R>> {
+    pub fn from_fd(&self, file: impl AsFd) -> Result<Segment<T, R>, OpenError> {
         self.check()?;
         let file = file.as_fd();
         checks::owner(naming::expect_regular(file)?, self.expected_owner())?;
         if !can_be_written(file) {
-            return Err(naming::not_open_for("reading and writing"));
+            return Err(naming::not_open_for("reading and writing").into());
         }
         self.adopt(reopen_or_duplicate(file)?)
     }
 
-    fn adopt_passed(&self, (file, is_shared): (File, bool)) -> Result<Segment<T, R>> {
+    fn adopt_passed(&self, (file, is_shared): (File, bool)) -> Result<Segment<T, R>, OpenError> {
         if let Some(owner) = self.owner {
             checks::owner(naming::metadata(&file)?.uid(), owner)?;
         }
@@ -185,28 +189,28 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
 
 impl<T: Shareable + Sync> Segment<T> {
     /// Opens the segment that the parent [passed](Self::pass_to) under this name. See
-    /// [`Options::inherit`].
+    /// [`SegmentOptions::inherit`].
     ///
     /// # Errors
-    /// Those of [`Options::inherit`].
-    pub fn inherit(name: &str) -> Result<Self> {
+    /// Those of [`SegmentOptions::inherit`].
+    pub fn inherit(name: &str) -> Result<Self, InheritError> {
         Self::options().inherit(name)
     }
 
     /// Opens the segment that another process [sends](Self::send_to). See
-    /// [`Options::receive_from`].
+    /// [`SegmentOptions::receive_from`].
     ///
     /// # Errors
-    /// Those of [`Options::receive_from`].
-    pub fn receive_from(socket: impl AsFd) -> Result<Self> {
+    /// Those of [`SegmentOptions::receive_from`].
+    pub fn receive_from(socket: impl AsFd) -> Result<Self, ReceiveError> {
         Self::options().receive_from(socket)
     }
 
-    /// Opens the segment that an open file is. See [`Options::from_fd`].
+    /// Opens the segment that an open file is. See [`SegmentOptions::from_fd`].
     ///
     /// # Errors
-    /// Those of [`Options::from_fd`].
-    pub fn from_fd(file: impl AsFd) -> Result<Self> {
+    /// Those of [`SegmentOptions::from_fd`].
+    pub fn from_fd(file: impl AsFd) -> Result<Self, OpenError> {
         Self::options().from_fd(file)
     }
 }
@@ -241,9 +245,9 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidPassedName`]; [`Error::DescriptorLost`]; [`Error::Io`] when there are no
-    /// descriptors left.
-    pub fn pass_to(&self, command: &mut Command, name: &str) -> Result<()> {
+    /// [`PassError::InvalidName`]; [`PassError::DescriptorLost`]; [`PassError::Io`] when there are
+    /// no descriptors left.
+    pub fn pass_to(&self, command: &mut Command, name: &str) -> Result<(), PassError> {
         use std::os::unix::process::CommandExt;
         checks::passed_name(name)?;
         let (own, _) = reopen_or_duplicate(self.file()?)?;
@@ -281,7 +285,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// taken back. Send a segment only to processes that would be trusted with its name.
     ///
     /// # Errors
-    /// [`Error::DescriptorLost`]; [`Error::Io`] if it cannot be sent. Then nothing was sent.
+    /// [`PassError::DescriptorLost`]; [`PassError::Io`] if it cannot be sent. Then nothing was
+    /// sent.
     ///
     /// # If a process dies
     /// Either the whole message was sent, or nothing. A message that nobody receives does not keep
@@ -295,7 +300,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         debug_assert!(fits, "there is room for one");
         // One byte is sent whole, or not at all.
         rustix::io::retry_on_intr(|| sendmsg(&socket, &[IoSlice::new(&[PAYLOAD])], &mut control, SendFlags::NOSIGNAL))
-            .map_err(|e| Error::io("send the segment", None, e))?;
+            .map_err(|e| IoError::new("send the segment", None, e))?;
         Ok(())
     }
 
@@ -304,7 +309,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// are safe. A process that gets a duplicate by other means opens it with [`Segment::from_fd`].
     ///
     /// # Errors
-    /// [`Error::DescriptorLost`].
+    /// This process has closed the descriptor.
     ///
     /// # Safety
     /// All processes that have the segment open have references into this file. The caller must not

@@ -1,7 +1,7 @@
 //! Where are segments: names in the shared-memory file system, kept names, or files?
 
 use super::{allocation, checks};
-use crate::error::{Error, Result};
+use crate::error::{IoError, LocationError, Unsupported};
 use rustix::fs::{CWD, Mode};
 use rustix::io::Errno;
 use std::os::unix::ffi::OsStrExt;
@@ -38,7 +38,8 @@ impl Location {
     /// last session of that user ends. That is `RemoveIPC=yes` in logind.conf(5), the default. Root
     /// and system users are exempt. Processes that go on (started by `nohup`, `tmux` or cron) keep
     /// the segment that they have open, but its name is gone. The next
-    /// [`open_or_create`](crate::Options::open_or_create) makes a second segment of that name.
+    /// [`open_or_create`](crate::SegmentOptions::open_or_create) makes a second segment of that
+    /// name.
     ///
     /// [`Segment::has_name`](crate::Segment::has_name) says whether that has happened. To prevent
     /// it, run the service as a system user, say `loginctl enable-linger` for the user, set
@@ -89,7 +90,7 @@ impl Location {
                 Ok(path)
             }
             Kind::File(path) if can_be_a_file(path) => Ok(path.clone()),
-            Kind::File(path) => Err(Error::InvalidPath(path.clone())),
+            Kind::File(path) => Err(LocationError::InvalidPath(path.clone())),
         }
     }
 
@@ -100,17 +101,17 @@ impl Location {
             let directory = kept_directory();
             match rustix::fs::mkdirat(CWD, &directory, Mode::RWXU) {
                 Ok(()) | Err(Errno::EXIST) => {}
-                Err(errno) => return Err(Error::io("make the directory", Some(&directory), errno)),
+                Err(errno) => return Err(IoError::new("make the directory", Some(&directory), errno).into()),
             }
         }
         self.path()
     }
 }
 
-fn checked(name: &str) -> Result<&str> {
+fn checked(name: &str) -> Result<&str, LocationError> {
     let fits = (1..=200).contains(&name.len());
     if !fits || name.starts_with('.') || name.contains(['/', '\0']) {
-        return Err(Error::InvalidName(name.into()));
+        return Err(LocationError::InvalidName(name.into()));
     }
     Ok(name)
 }
@@ -124,11 +125,11 @@ fn can_be_a_file(path: &Path) -> bool {
 
 /// If nothing is mounted there, named segments would lie on the disk below, survive a reboot, and
 /// fill that disk.
-fn must_be_in_memory(directory: &Path) -> Result<()> {
+fn must_be_in_memory(directory: &Path) -> Result<(), Unsupported> {
     if rustix::fs::statfs(directory).is_ok_and(|system| allocation::is_memory(&system)) {
         return Ok(());
     }
-    Err(Error::Unsupported(format!(
+    Err(Unsupported(format!(
         "{} is not mounted as a memory file system, so there is no place for named segments; mount a tmpfs there, or use Location::file or Location::persistent",
         directory.display()
     )))
@@ -155,7 +156,7 @@ fn must_be_ours_alone(directory: &Path) -> Result<()> {
     } else {
         return Ok(());
     };
-    Err(Error::UntrustedDirectory { path: directory.into(), found })
+    Err(LocationError::UntrustedDirectory { path: directory.into(), found })
 }
 
 /// A [`Location::named`].
@@ -170,6 +171,13 @@ impl From<&String> for Location {
         Self::named(name)
     }
 }
+/// A [`Location::named`].
+impl From<String> for Location {
+    fn from(name: String) -> Self {
+        Self::named(name)
+    }
+}
+
 /// A [`Location::file`].
 impl From<&Path> for Location {
     fn from(path: &Path) -> Self {
@@ -198,7 +206,7 @@ mod tests {
         let long = format!("/tmp/{}", "x".repeat(256));
         let deep = "/x".repeat(2_048);
         for path in ["", "/", ".", "..", "/tmp/", "/tmp/.", "a/..", "nul\0", &long, &deep] {
-            assert!(matches!(Location::file(path).path(), Err(Error::InvalidPath(_))), "{path:?}");
+            assert!(matches!(Location::file(path).path(), Err(LocationError::InvalidPath(_))), "{path:?}");
         }
         let longest = format!("/tmp/{}", "x".repeat(255));
         for path in ["x", ".x", "/tmp/x", "./x", "../x", &longest] {

@@ -1,11 +1,15 @@
 //! [`Barrier`]: some meet, or all learn that they do not.
 
 use super::guard_tag::GuardTag;
+use super::result::{FromRaw, refused};
 use super::{Deadline, take_part_to_wake};
-use crate::error::{ActionError, Error, WaitError};
+use crate::ParticipantId;
+use crate::error::{
+    ActionError, BarrierError, BarrierTimeoutError, JoinError, NotInSegmentError, RangeError, RegisterError,
+};
 use crate::platform::Linux;
 use crate::raw::barrier::{NotJoined, NotPassed, Passed};
-use crate::raw::{self, Id, Participant};
+use crate::raw::{self, Participant};
 use crate::segment::{Definition, Part, Shareable, local};
 use core::convert::Infallible;
 use core::fmt;
@@ -20,9 +24,9 @@ use std::time::{Duration, Instant};
 /// which [`try_new`](Self::try_new) has room. See [how many](#how-many-parties).
 ///
 /// As [`std::sync::Barrier`] and Python's `multiprocessing.Barrier`, with one more answer: if a
-/// party **dies** while it waits, the barrier is broken, and all who wait get [`WaitError::Broken`]
-/// with the name of the dead. Python's hangs. A party that is to be missed even *before* it arrives
-/// says so by [`join`](Self::join).
+/// party **dies** while it waits, the barrier is broken, and all who wait get
+/// [`BarrierError::Broken`] with the name of the dead. Python's hangs. A party that is to be missed
+/// even *before* it arrives says so by [`join`](Self::join).
 ///
 /// The barrier is also broken by a timeout, by [`abort`](Self::abort), and by an action that
 /// [fails](Self::wait_then) or panics. It stays so, and refuses whoever comes, until it is
@@ -37,14 +41,14 @@ use std::time::{Duration, Instant};
 ///     let leads = meeting.wait().unwrap().is_leader();
 ///     assert_ne!(leads, other.join().unwrap());
 /// });
-/// # Ok::<(), outlive::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # If a process dies
 ///
 /// | who                                                     | what the others see                                                 |
 /// |---------------------------------------------------------|---------------------------------------------------------------------|
-/// | one that waits, or runs the action                       | [`WaitError::Broken`] with its name                                  |
+/// | one that waits, or runs the action                       | [`BarrierError::Broken`] with its name                                  |
 /// | one that has [joined](Self::join), before or while it waits | the same                                                          |
 /// | another, before it arrives                               | nothing: they wait on, as long as their timeout                      |
 /// | one that has been released, even if it has not run since  | nothing; its place is free                                           |
@@ -60,7 +64,7 @@ use std::time::{Duration, Instant};
 /// |-----------------|------------|--------|-----------------------------------------------------------|
 /// | `Barrier<8>`    | 1 to 8     | 112    |                                                           |
 /// | `Barrier`       | 1 to 256   | 3,088  | as made by default                                        |
-/// | `Barrier<4096>` | 1 to 4,096 | 49,168 | of the most [`participants`](crate::Options::participants) |
+/// | `Barrier<4096>` | 1 to 4,096 | 49,168 | of the most [`participants`](crate::SegmentOptions::participants) |
 ///
 /// That is 16 bytes, and 12 for each party. A party is a thread, and a thread that waits is a
 /// participant: a barrier of more parties than its segment has participants never trips.
@@ -92,7 +96,7 @@ pub struct Barrier<const N: usize = 256> {
 // SAFETY: repr(C) around words that are understood whatever their bits; no pointers, no Drop.
 unsafe impl<const N: usize> Shareable for Barrier<N> {
     const DEFINITION: &'static Definition = {
-        const { assert!(0 < N && N <= Id::MOST_PARTICIPANTS, "a barrier has 1 to 4096 parties") };
+        const { assert!(0 < N && N <= ParticipantId::MAX_PARTICIPANTS, "a barrier has 1 to 4096 parties") };
         &Definition::structure::<Self>(
             "outlive::Barrier",
             &[
@@ -113,13 +117,13 @@ impl<const N: usize> Barrier<N> {
             0 < parties && parties <= N,
             "a barrier has at least one party, and at most as many as it has room for"
         );
-        Self::of(parties)
+        Self::from_parties(parties)
     }
 
     /// As [`new`](Self::new), with an answer for each number: for one that comes from outside.
     ///
     /// ```
-    /// use outlive::{Barrier, Error, Segment};
+    /// use outlive::{Barrier, RangeError, Segment};
     ///
     /// let parties: usize = "3".parse().expect("a number"); // an argument, say
     /// let of_three = Barrier::try_new(parties)?;
@@ -127,21 +131,21 @@ impl<const N: usize> Barrier<N> {
     /// assert_eq!(meeting.parties(), 3);
     ///
     /// let refused = Barrier::<8>::try_new(9).unwrap_err();
-    /// assert!(matches!(refused, Error::OutOfRange { found: 9, least: 1, most: 8, .. }));
-    /// # Ok::<(), Error>(())
+    /// assert!(matches!(refused, RangeError { found: 9, minimum: 1, maximum: 8, .. }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] where `new` panics.
-    pub const fn try_new(parties: usize) -> Result<Self, Error> {
+    /// The number is one with which `new` panics.
+    pub const fn try_new(parties: usize) -> Result<Self, RangeError> {
         if parties == 0 || parties > N {
             let what = "the number of a barrier's parties";
-            return Err(Error::OutOfRange { what, found: parties as u64, least: 1, most: N as u64 });
+            return Err(RangeError::new(what, parties as u64, 1, N as u64));
         }
-        Ok(Self::of(parties))
+        Ok(Self::from_parties(parties))
     }
 
-    const fn of(parties: usize) -> Self {
+    const fn from_parties(parties: usize) -> Self {
         Self {
             raw: raw::Barrier::from_parts(
                 Linux::zero_long(),
@@ -157,13 +161,13 @@ impl<const N: usize> Barrier<N> {
     /// all after.
     ///
     /// # Errors
-    /// [`WaitError::Broken`]; [`WaitError::Unusable`]. [`WaitError::Interrupted`], in an
+    /// [`BarrierError::Broken`]; [`BarrierError::Register`]. [`BarrierError::Interrupted`], in an
     /// [interruptible scope](crate::interruptible):
     /// [the arrival is taken back](Self#interruptions).
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub fn wait(&self) -> Result<BarrierWaitResult, WaitError> {
+    pub fn wait(&self) -> Result<BarrierWaitResult, BarrierError> {
         self.wait_plainly(Deadline::NEVER)
     }
 
@@ -173,23 +177,23 @@ impl<const N: usize> Barrier<N> {
     /// One that could not even arrive, because others had taken all places, breaks nothing.
     ///
     /// # Errors
-    /// Those of [`wait`](Self::wait), and [`WaitError::TimedOut`]; the others get
-    /// [`WaitError::Broken`] then.
+    /// Those of [`wait`](Self::wait), and [`BarrierTimeoutError::TimedOut`]; the others get
+    /// `Broken` then.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub fn wait_timeout(&self, timeout: Duration) -> Result<BarrierWaitResult, WaitError> {
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<BarrierWaitResult, BarrierTimeoutError> {
         self.wait_plainly(Deadline::after(timeout))
     }
 
-    /// Waits at most until then. As [`wait_timeout`](Self::wait_timeout).
+    /// Waits at most until that moment. As [`wait_timeout`](Self::wait_timeout).
     ///
     /// # Errors
     /// Those of [`wait_timeout`](Self::wait_timeout).
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub fn wait_until(&self, deadline: Instant) -> Result<BarrierWaitResult, WaitError> {
+    pub fn wait_until(&self, deadline: Instant) -> Result<BarrierWaitResult, BarrierTimeoutError> {
         self.wait_plainly(Deadline::at(deadline))
     }
 
@@ -211,7 +215,7 @@ impl<const N: usize> Barrier<N> {
     ///     }
     /// });
     /// assert_eq!(rounds.into_inner(), 1);
-    /// # Ok::<(), outlive::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
@@ -222,7 +226,7 @@ impl<const N: usize> Barrier<N> {
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub fn wait_with(&self, action: impl FnOnce()) -> Result<BarrierWaitResult, WaitError> {
+    pub fn wait_with(&self, action: impl FnOnce()) -> Result<BarrierWaitResult, BarrierError> {
         self.wait_simply(Deadline::NEVER, action)
     }
 
@@ -237,7 +241,11 @@ impl<const N: usize> Barrier<N> {
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub fn wait_timeout_with(&self, timeout: Duration, action: impl FnOnce()) -> Result<BarrierWaitResult, WaitError> {
+    pub fn wait_timeout_with(
+        &self,
+        timeout: Duration,
+        action: impl FnOnce(),
+    ) -> Result<BarrierWaitResult, BarrierTimeoutError> {
         self.wait_simply(Deadline::after(timeout), action)
     }
 
@@ -251,26 +259,30 @@ impl<const N: usize> Barrier<N> {
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub fn wait_until_with(&self, deadline: Instant, action: impl FnOnce()) -> Result<BarrierWaitResult, WaitError> {
+    pub fn wait_until_with(
+        &self,
+        deadline: Instant,
+        action: impl FnOnce(),
+    ) -> Result<BarrierWaitResult, BarrierTimeoutError> {
         self.wait_simply(Deadline::at(deadline), action)
     }
 
     /// Waits; as [`wait_with`](Self::wait_with), with an action that can fail. If it does, nobody
-    /// has met: its caller gets the error, and all others get [`WaitError::Broken`].
+    /// has met: its caller gets the error, and all others get [`BarrierError::Broken`].
     ///
     /// ```
-    /// use outlive::{ActionError, Barrier, Segment, WaitError};
+    /// use outlive::{ActionError, Barrier, BarrierError, Segment};
     ///
     /// let meeting = Segment::<Barrier<2>>::anonymous(|_two| {})?;
     /// std::thread::scope(|scope| {
     ///     let other = scope.spawn(|| meeting.wait_then(|| Err("no disk")));
     ///     let answers = [meeting.wait_then(|| Err("no disk")), other.join().unwrap()];
     ///     let failed = |answer: &Result<_, _>| matches!(answer, Err(ActionError::Failed("no disk")));
-    ///     let broken = |answer: &Result<_, _>| matches!(answer, Err(ActionError::Wait(WaitError::Broken { .. })));
+    ///     let broken = |answer: &Result<_, _>| matches!(answer, Err(ActionError::Wait(BarrierError::Broken { .. })));
     ///     assert!(answers.iter().any(failed) && answers.iter().any(broken));
     /// });
     /// meeting.reset()?;
-    /// # Ok::<(), outlive::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
@@ -291,7 +303,7 @@ impl<const N: usize> Barrier<N> {
     /// action takes counts for those who wait for it.
     ///
     /// # Errors
-    /// Those of [`wait_then`](Self::wait_then), and [`WaitError::TimedOut`] in
+    /// Those of [`wait_then`](Self::wait_then), and [`BarrierTimeoutError::TimedOut`] in
     /// [`ActionError::Wait`].
     ///
     /// # Panics
@@ -303,7 +315,7 @@ impl<const N: usize> Barrier<N> {
         &self,
         timeout: Duration,
         action: impl FnOnce() -> Result<(), E>,
-    ) -> Result<BarrierWaitResult, ActionError<E>> {
+    ) -> Result<BarrierWaitResult, ActionError<E, BarrierTimeoutError>> {
         self.wait_here(Deadline::after(timeout), action)
     }
 
@@ -321,17 +333,20 @@ impl<const N: usize> Barrier<N> {
         &self,
         deadline: Instant,
         action: impl FnOnce() -> Result<(), E>,
-    ) -> Result<BarrierWaitResult, ActionError<E>> {
+    ) -> Result<BarrierWaitResult, ActionError<E, BarrierTimeoutError>> {
         self.wait_here(Deadline::at(deadline), action)
     }
 
-    fn wait_plainly(&self, deadline: Deadline) -> Result<BarrierWaitResult, WaitError> {
+    fn wait_plainly<W: FromRaw<NotPassed>>(&self, deadline: Deadline) -> Result<BarrierWaitResult, W> {
         let me = local::participant(self)?;
-        Ok(self.raw.wait(me, deadline.deadline(), false)?.into())
+        Ok(self.raw.wait(me, deadline.deadline(), false).map_err(refused::<_, W>)?.into())
     }
 
     /// With an action that cannot fail.
-    fn wait_simply(&self, deadline: Deadline, action: impl FnOnce()) -> Result<BarrierWaitResult, WaitError> {
+    fn wait_simply<W>(&self, deadline: Deadline, action: impl FnOnce()) -> Result<BarrierWaitResult, W>
+    where
+        W: FromRaw<NotPassed>,
+    {
         let action = || {
             action();
             Ok::<(), Infallible>(())
@@ -342,33 +357,33 @@ impl<const N: usize> Barrier<N> {
         })
     }
 
-    fn wait_here<E>(
+    fn wait_here<E, W: FromRaw<NotPassed>>(
         &self,
         deadline: Deadline,
         action: impl FnOnce() -> Result<(), E>,
-    ) -> Result<BarrierWaitResult, ActionError<E>> {
-        let me = local::participant(self).map_err(WaitError::from)?;
-        let passed = self.raw.wait(me, deadline.deadline(), true).map_err(WaitError::from)?;
+    ) -> Result<BarrierWaitResult, ActionError<E, W>> {
+        let me = local::participant(self).map_err(W::from)?;
+        let passed = self.raw.wait(me, deadline.deadline(), true).map_err(refused::<_, W>)?;
         if let Passed::Runner { generation, .. } = passed {
             self.run(me, generation, action)?;
         }
         Ok(passed.into())
     }
 
-    fn run<E>(
+    fn run<E, W: FromRaw<NotPassed>>(
         &self,
         me: Participant<'_, Linux>,
         generation: u32,
         action: impl FnOnce() -> Result<(), E>,
-    ) -> Result<(), ActionError<E>> {
+    ) -> Result<(), ActionError<E, W>> {
         let running = Running { barrier: self, id: me.id, generation, tag: GuardTag::now(0) };
         action().map_err(ActionError::Failed)?; // with `running` dropped, as by a panic
         let is_of_this_process = running.tag.is_of_this_process();
         core::mem::forget(running);
         if !is_of_this_process {
-            return Err(WaitError::Broken { died: None }.into()); // forked by the action: the copy is no party
+            return Err(W::from_raw(NotPassed::Broken { died: None }).into()); // forked by the action: the copy is no party
         }
-        Ok(self.raw.finish(me, generation).map_err(WaitError::from)?)
+        Ok(self.raw.finish(me, generation).map_err(refused::<_, W>)?)
     }
 
     /// Declares that the calling thread will come: if it dies before, those who wait are told.
@@ -387,31 +402,29 @@ impl<const N: usize> Barrier<N> {
     ///     member.wait().unwrap();
     /// }
     /// # drop(member);
-    /// # Ok::<(), outlive::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidSize`] if there are as many members as parties, dead ones included until a
-    /// [`reset`](Self::reset); and those of the first operation in a segment.
+    /// [`JoinError::Full`] if there are as many members as parties. Dead members count until a
+    /// [`reset`](Self::reset). [`JoinError::Register`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub fn join(&self) -> Result<BarrierMember<'_, N>, Error> {
+    pub fn join(&self) -> Result<BarrierMember<'_, N>, JoinError> {
         let me = local::participant(self)?;
-        let place = self.raw.join(me).map_err(|NotJoined| {
-            Error::InvalidSize(format!("the barrier of {} parties has as many members already", self.parties()))
-        })?;
+        let place = self.raw.join(me).map_err(|NotJoined| JoinError::Full { parties: self.parties() })?;
         Ok(BarrierMember { barrier: self, id: me.id, tag: GuardTag::now(place as u32), not_send: PhantomData })
     }
 
     /// Breaks the barrier: who waits, and who comes, is told, until it is [`reset`](Self::reset).
     ///
     /// # Errors
-    /// [`Error::NotInSegment`].
+    /// The barrier is in no segment.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub fn abort(&self) -> Result<(), Error> {
+    pub fn abort(&self) -> Result<(), NotInSegmentError> {
         take_part_to_wake(self)?;
         self.raw.abort();
         Ok(())
@@ -421,11 +434,11 @@ impl<const N: usize> Barrier<N> {
     /// members no longer.
     ///
     /// # Errors
-    /// Those of the first operation in a segment.
+    /// The calling thread cannot be registered as a participant.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub fn reset(&self) -> Result<(), Error> {
+    pub fn reset(&self) -> Result<(), RegisterError> {
         self.raw.reset(local::participant(self)?);
         Ok(())
     }
@@ -450,7 +463,7 @@ impl<const N: usize> Barrier<N> {
 
     /// Who has come, and waits for the others; of a broken barrier, who has not been told yet, or
     /// has died. For people who look for the missing one.
-    pub fn arrived(&self) -> impl Iterator<Item = Id> + '_ {
+    pub fn arrived(&self) -> impl Iterator<Item = ParticipantId> + '_ {
         self.raw.arrived()
     }
 }
@@ -482,16 +495,6 @@ impl From<Passed> for BarrierWaitResult {
     }
 }
 
-impl From<NotPassed> for WaitError {
-    fn from(failed: NotPassed) -> Self {
-        match failed {
-            NotPassed::Broken { died } => Self::Broken { died },
-            NotPassed::TimedOut => Self::TimedOut,
-            NotPassed::Interrupted => Self::Interrupted,
-        }
-    }
-}
-
 /// Who one was among those who met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BarrierWaitResult {
@@ -516,7 +519,7 @@ impl BarrierWaitResult {
 /// An action runs. Dropped only if it panics or fails.
 struct Running<'a, const N: usize> {
     barrier: &'a Barrier<N>,
-    id: Id,
+    id: ParticipantId,
     generation: u32,
     tag: GuardTag,
 }
@@ -533,14 +536,14 @@ impl<const N: usize> Drop for Running<'_, N> {
 /// the barrier.
 ///
 /// It gives no reference to data. When a thread ends that has leaked its declaration, that is a
-/// death of the member: the others get [`WaitError::Broken`].
+/// death of the member: the others get [`BarrierError::Broken`].
 ///
 /// In a child that was forked while the parent had joined, the copy still derefs to the barrier.
 /// When it is dropped it takes nothing back: the member is the parent.
 #[must_use = "if unused the declaration is taken back at once"]
 pub struct BarrierMember<'a, const N: usize> {
     barrier: &'a Barrier<N>,
-    id: Id,
+    id: ParticipantId,
     /// Its own part: the member's place.
     tag: GuardTag,
     not_send: PhantomData<*const ()>, // the member is a thread

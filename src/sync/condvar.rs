@@ -1,8 +1,8 @@
 //! [`Condvar`]: waiting until something under a lock is so.
 
-use super::LockResult;
+use super::CondvarResult;
 use super::waitable::{Hold, Waitable};
-use crate::error::{Error, LockError};
+use crate::error::{CondvarError, NotWaitedError};
 use crate::platform::{Linux, Platform};
 pub use crate::raw::condvar::Woken;
 use crate::raw::{self, Participant};
@@ -43,7 +43,7 @@ use std::time::{Duration, Instant};
 ///     let mut liters = tank.filled.wait_while(liters, |liters| *liters < 5).unwrap();
 ///     *liters -= 5;
 /// });
-/// # Ok::<(), outlive::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # If a process dies
@@ -53,7 +53,7 @@ use std::time::{Duration, Instant};
 /// | one that was to notify, also between "it is so" and `notify`        | all that wait look at their predicate                   |
 /// | one that waits, also if it was given a notification                 | the same; nobody that notifies ever waits for it        |
 /// | anybody else in the segment                                         | the same: a wait that ends for no reason                |
-/// | one that holds the lock                                             | whoever takes it next gets [`LockError::OwnerDied`], who comes back from a wait included |
+/// | one that holds the lock                                             | whoever takes it next gets `OwnerDied`; from a wait it is [`CondvarError::OwnerDied`] |
 ///
 /// # Who is notified
 ///
@@ -73,21 +73,20 @@ use std::time::{Duration, Instant};
 /// in a loop; it misses none, if notifiers have the lock:
 ///
 /// ```
-/// use outlive::{Condvar, Lock, LockError, LockResult, Segment, Shareable, Woken};
+/// use outlive::{Condvar, Lock, Segment, Shareable, Woken};
+/// use std::error::Error;
 ///
 /// # #[derive(Shareable)]
 /// # #[repr(C)]
 /// # struct Condition { lock: Lock, changed: Condvar }
 /// /// Python's `Condition.wait()`.
-/// fn wait(condition: &Condition) -> LockResult<()> {
+/// fn wait(condition: &Condition) -> Result<(), Box<dyn Error>> {
 ///     let mut guard = condition.lock.adopt()?; // `wait` is called with the lock acquired
 ///     loop {
-///         let (again, woken) = match condition.changed.wait_outcome(guard) {
-///             Ok(waited) => waited,
-///             // Who holds the lock now, and is to be told, may be done otherwise.
-///             Err(error) => error.into_guard().unwrap_or_else(|error| panic!("{error}")),
-///         };
-///         guard = again;
+///         // A death or a panic with the lock is no matter here: the guard is in the error, too.
+///         let waited = condition.changed.wait_outcome(guard).or_else(|error| error.into_guard())?;
+///         let woken;
+///         (guard, woken) = waited;
 ///         if woken == Woken::Notified {
 ///             guard.forget(); // the lock stays acquired
 ///             return Ok(());
@@ -105,7 +104,7 @@ use std::time::{Duration, Instant};
 ///     wait(&condition).unwrap();
 ///     condition.lock.release().unwrap();
 /// });
-/// # Ok::<(), outlive::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// A loop that waits for [`Woken::Notified`] alone does not learn that the notifier was killed
@@ -146,21 +145,22 @@ impl Condvar {
         Self { raw: raw::Condvar::from_words(Linux::zero(), Linux::zero()) }
     }
 
-    /// Gives the lock back, waits to be notified, and takes the lock again. May return for no
+    /// Releases the lock, waits for a notification, and takes the lock again. It may return for no
     /// reason.
     ///
     /// # Errors
-    /// [`LockError::OwnerDied`] and [`LockError::Poisoned`], which contain the guard, if the lock
-    /// was found so when it was taken again. [`LockError::Leaked`], which contains no guard, if
-    /// another thread took the lock meanwhile, leaked its guard, and ended.
-    /// [`LockError::NotWaited`], which contains the guard, too, if the lock is
-    /// [in another segment](Error::OtherSegment), or if this thread does not [hold](Error::NotHeld)
-    /// it, being a child that was forked meanwhile. [`LockError::WaitInterrupted`], which contains
-    /// the guard, in an [interruptible scope](crate::interruptible).
+    /// [`CondvarError::OwnerDied`] and [`CondvarError::Poisoned`], which contain the guard, if the
+    /// lock was found so when it was taken again. [`CondvarError::Leaked`], which contains no
+    /// guard, if another thread took the lock meanwhile, leaked its guard, and ended.
+    /// [`CondvarError::NotWaited`], which contains the guard, if the lock is in [another
+    /// segment](NotWaitedError::OtherSegment), or if this thread does not
+    /// [hold](NotWaitedError::NotHeld) the lock: it is a child that was forked meanwhile.
+    /// [`CondvarError::WaitInterrupted`], which contains the guard, in an [interruptible
+    /// scope](crate::interruptible).
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies). The wait returns, whoever it is.
-    pub fn wait<G: Waitable>(&self, guard: G) -> LockResult<G> {
+    pub fn wait<G: Waitable>(&self, guard: G) -> CondvarResult<G> {
         without_answer(self.wait_to(guard, true, None))
     }
 
@@ -168,12 +168,12 @@ impl Condvar {
     ///
     /// # Errors
     /// Those of [`wait`](Self::wait), but [`Woken::Interrupted`] for an interruption. The guard is
-    /// beside the reason for which the wait ended; with [`LockError::NotWaited`] that is
+    /// beside the reason for which the wait ended; with [`CondvarError::NotWaited`] that is
     /// [`Woken::Neither`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies). The wait returns, whoever it is: [`Woken::Neither`].
-    pub fn wait_outcome<G: Waitable>(&self, guard: G) -> LockResult<(G, Woken)> {
+    pub fn wait_outcome<G: Waitable>(&self, guard: G) -> CondvarResult<(G, Woken)> {
         self.wait_to(guard, true, None)
     }
 
@@ -195,7 +195,7 @@ impl Condvar {
     /// let liters = tank.liters.lock().unwrap();
     /// let (_liters, woken) = tank.filled.wait_timeout_outcome(liters, Duration::from_millis(1)).unwrap();
     /// assert_eq!(woken, Woken::TimedOut);
-    /// # Ok::<(), outlive::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
@@ -203,7 +203,7 @@ impl Condvar {
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies). The wait returns, whoever it is: [`Woken::Neither`].
-    pub fn wait_timeout_outcome<G: Waitable>(&self, guard: G, timeout: Duration) -> LockResult<(G, Woken)> {
+    pub fn wait_timeout_outcome<G: Waitable>(&self, guard: G, timeout: Duration) -> CondvarResult<(G, Woken)> {
         self.wait_to(guard, true, deadline_after(timeout))
     }
 
@@ -214,7 +214,7 @@ impl Condvar {
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies). The wait returns, whoever it is: [`Woken::Neither`].
-    pub fn wait_until_outcome<G: Waitable>(&self, guard: G, deadline: Instant) -> LockResult<(G, Woken)> {
+    pub fn wait_until_outcome<G: Waitable>(&self, guard: G, deadline: Instant) -> CondvarResult<(G, Woken)> {
         self.wait_timeout_outcome(guard, deadline.saturating_duration_since(Instant::now()))
     }
 
@@ -229,11 +229,11 @@ impl Condvar {
         &self,
         mut guard: G,
         mut condition: impl FnMut(&mut G::Seen) -> bool,
-    ) -> LockResult<G> {
+    ) -> CondvarResult<G> {
         let (mut woken, mut is_interrupted) = (Woken::Notified, false);
         while condition(guard.seen()) {
             if is_interrupted {
-                return Err(LockError::WaitInterrupted(guard));
+                return Err(CondvarError::WaitInterrupted(guard));
             }
             (guard, woken) = match self.wait_noting(guard, woken != Woken::Notified, None, &mut is_interrupted) {
                 Ok(waited) => waited,
@@ -243,8 +243,8 @@ impl Condvar {
         Ok(guard)
     }
 
-    /// As [`wait`](Self::wait), at most that long (monotonic time). [`Duration::MAX`] is for ever;
-    /// zero gives the lock back and takes it.
+    /// As [`wait`](Self::wait), at most that long (monotonic time). [`Duration::MAX`] waits
+    /// forever; zero gives the lock back and takes it.
     ///
     /// The time that it takes to have the lock again is not counted.
     ///
@@ -253,9 +253,9 @@ impl Condvar {
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub fn wait_timeout<G: Waitable>(&self, guard: G, timeout: Duration) -> LockResult<(G, WaitTimeoutResult)> {
+    pub fn wait_timeout<G: Waitable>(&self, guard: G, timeout: Duration) -> CondvarResult<(G, WaitTimeoutResult)> {
         match self.wait_to(guard, true, deadline_after(timeout)) {
-            Ok((guard, Woken::Interrupted)) => Err(LockError::WaitInterrupted((guard, WaitTimeoutResult(false)))),
+            Ok((guard, Woken::Interrupted)) => Err(CondvarError::WaitInterrupted((guard, WaitTimeoutResult(false)))),
             Ok((guard, woken)) => Ok((guard, WaitTimeoutResult(woken == Woken::TimedOut))),
             Err(error) => Err(error.map_guard(|(guard, woken)| (guard, WaitTimeoutResult(woken == Woken::TimedOut)))),
         }
@@ -268,7 +268,7 @@ impl Condvar {
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub fn wait_until<G: Waitable>(&self, guard: G, deadline: Instant) -> LockResult<(G, WaitTimeoutResult)> {
+    pub fn wait_until<G: Waitable>(&self, guard: G, deadline: Instant) -> CondvarResult<(G, WaitTimeoutResult)> {
         self.wait_timeout(guard, deadline.saturating_duration_since(Instant::now()))
     }
 
@@ -285,7 +285,7 @@ impl Condvar {
         mut guard: G,
         timeout: Duration,
         mut condition: impl FnMut(&mut G::Seen) -> bool,
-    ) -> LockResult<(G, WaitTimeoutResult)> {
+    ) -> CondvarResult<(G, WaitTimeoutResult)> {
         let deadline = deadline_after(timeout);
         let mut is_over = WaitTimeoutResult(timeout.is_zero());
         let (mut woken, mut is_interrupted) = (Woken::Notified, false);
@@ -297,7 +297,7 @@ impl Condvar {
                 return Ok((guard, is_over));
             }
             if is_interrupted {
-                return Err(LockError::WaitInterrupted((guard, WaitTimeoutResult(false))));
+                return Err(CondvarError::WaitInterrupted((guard, WaitTimeoutResult(false))));
             }
             (guard, woken) = match self.wait_noting(guard, woken != Woken::Notified, deadline, &mut is_interrupted) {
                 Ok(waited) => waited,
@@ -309,7 +309,7 @@ impl Condvar {
 
     /// `watch`: everybody, from before the lock is given back. Else the wait is cheaper, and over
     /// after ten milliseconds.
-    fn wait_to<G: Waitable>(&self, guard: G, watch: bool, deadline: Option<Duration>) -> LockResult<(G, Woken)> {
+    fn wait_to<G: Waitable>(&self, guard: G, watch: bool, deadline: Option<Duration>) -> CondvarResult<(G, Woken)> {
         self.wait_noting(guard, watch, deadline, &mut false)
     }
 
@@ -320,10 +320,10 @@ impl Condvar {
         watch: bool,
         deadline: Option<Duration>,
         is_interrupted: &mut bool,
-    ) -> LockResult<(G, Woken)> {
+    ) -> CondvarResult<(G, Woken)> {
         let me = match self.participant_with(&guard) {
             Ok(me) => me,
-            Err(error) => return Err(LockError::NotWaited { guard: (guard, Woken::Neither), error }),
+            Err(error) => return Err(CondvarError::NotWaited { guard: (guard, Woken::Neither), error }),
         };
         let mut hold = guard.into_hold();
         let waited = self.raw.wait(me, watch, deadline, || hold.release());
@@ -336,10 +336,10 @@ impl Condvar {
         }
     }
 
-    fn participant_with<G: Waitable>(&self, guard: &G) -> Result<Participant<'_, Linux>, Error> {
+    fn participant_with<G: Waitable>(&self, guard: &G) -> Result<Participant<'_, Linux>, NotWaitedError> {
         let lock = guard.held_lock()?;
         let me = local::participant(self)?;
-        if local::are_in_one_segment(self, lock)? { Ok(me) } else { Err(Error::OtherSegment) }
+        if local::are_in_one_segment(self, lock)? { Ok(me) } else { Err(NotWaitedError::OtherSegment) }
     }
 
     /// Wakes one of those that wait. If nobody waits it costs a look at the word.
@@ -389,9 +389,9 @@ impl Condvar {
 }
 
 /// For those who ask for no reason: an interruption alone is told them.
-fn without_answer<G>(waited: LockResult<(G, Woken)>) -> LockResult<G> {
+fn without_answer<G>(waited: CondvarResult<(G, Woken)>) -> CondvarResult<G> {
     match waited {
-        Ok((guard, Woken::Interrupted)) => Err(LockError::WaitInterrupted(guard)),
+        Ok((guard, Woken::Interrupted)) => Err(CondvarError::WaitInterrupted(guard)),
         Ok((guard, _)) => Ok(guard),
         Err(error) => Err(error.map_guard(|(guard, _)| guard)),
     }

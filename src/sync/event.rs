@@ -1,7 +1,8 @@
 //! [`Event`]: something has happened, or has not yet.
 
+use super::result::{FromRaw, refused};
 use super::{Deadline, take_part_to_wake};
-use crate::error::{Error, WaitError};
+use crate::error::{NotInSegmentError, TryWaitError, WaitError, WaitTimeoutError};
 use crate::platform::Linux;
 use crate::raw::{self, event::NotSet};
 use crate::segment::{Definition, Shareable, local};
@@ -29,7 +30,7 @@ use std::time::{Duration, Instant};
 ///     ready.set().unwrap();
 /// });
 /// assert!(ready.is_set());
-/// # Ok::<(), outlive::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # If a process dies
@@ -38,7 +39,7 @@ use std::time::{Duration, Instant};
 /// |---------------------------------------------|--------------------------------------------------------------------------------|
 /// | one that sets, anywhere in it                | the event is set and those who wait are released, or nothing has happened       |
 /// | one that waits, or was just being woken      | nothing; with `auto_reset` a set that it had not taken releases another          |
-/// | one that was to set it, and never did        | nothing: who may not wait for ever waits with a timeout, or on a [`Barrier`](crate::Barrier) |
+/// | one that was to set it, and never did        | nothing: a waiter that must not wait forever needs a timeout, or on a [`Barrier`](crate::Barrier) |
 ///
 /// Nobody holds an event: there is no guard to leak.
 #[repr(transparent)]
@@ -66,7 +67,7 @@ impl Event {
     /// bell.set().unwrap();
     /// bell.wait().unwrap();
     /// assert!(!bell.is_set());
-    /// # Ok::<(), outlive::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn auto_reset() -> Self {
         Self { raw: raw::Event::from_word(Linux::word(raw::Event::<Linux>::AUTO_RESET)) }
@@ -77,12 +78,12 @@ impl Event {
     /// call.
     ///
     /// # Errors
-    /// [`Error::NotInSegment`].
+    /// The event is in no segment.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     #[inline]
-    pub fn set(&self) -> Result<(), Error> {
+    pub fn set(&self) -> Result<(), NotInSegmentError> {
         take_part_to_wake(self)?;
         self.raw.set();
         Ok(())
@@ -104,69 +105,60 @@ impl Event {
         self.raw.is_set()
     }
 
-    /// Waits until it is set, as long as it takes. A signal ends the wait in an
-    /// [interruptible scope](crate::interruptible) alone.
+    /// Waits until it is set, as long as it takes. A signal ends the wait only in an
+    /// [interruptible scope](crate::interruptible).
     ///
     /// # Errors
-    /// [`WaitError::Interrupted`]; [`WaitError::Unusable`].
+    /// [`WaitError::Interrupted`]; [`WaitError::Register`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     #[inline]
     pub fn wait(&self) -> Result<(), WaitError> {
-        self.wait_with(Deadline::NEVER)
+        self.wait_with(None)
     }
 
-    /// Does not wait: whether it is set; with `auto_reset` it is then clear.
+    /// Succeeds if it is set, and does not wait. With `auto_reset` it is clear after that.
     ///
     /// # Errors
-    /// [`WaitError::WouldBlock`] if it is not set; [`WaitError::Unusable`].
+    /// [`TryWaitError::WouldBlock`] if the event is not set; [`TryWaitError::Register`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     #[inline]
-    pub fn try_wait(&self) -> Result<(), WaitError> {
-        self.wait_with(Deadline::Immediate)
+    pub fn try_wait(&self) -> Result<(), TryWaitError> {
+        local::participant(self)?;
+        if self.raw.try_wait() { Ok(()) } else { Err(TryWaitError::WouldBlock) }
     }
 
-    /// Waits until it is set, at most that long (monotonic time). [`Duration::MAX`] is for ever.
+    /// Waits until it is set, at most that long (monotonic time). [`Duration::MAX`] waits forever.
     ///
     /// # Errors
-    /// [`WaitError::TimedOut`], [`WaitError::Interrupted`], [`WaitError::Unusable`].
+    /// [`WaitTimeoutError::TimedOut`], [`WaitTimeoutError::Interrupted`],
+    /// [`WaitTimeoutError::Register`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub fn wait_timeout(&self, timeout: Duration) -> Result<(), WaitError> {
-        self.wait_with(Deadline::after(timeout))
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<(), WaitTimeoutError> {
+        self.wait_with(Deadline::after(timeout).deadline())
     }
 
-    /// Waits until it is set, at most until then. A moment that has passed is as good as now.
+    /// Waits until it is set, at most until that moment. A moment that has passed counts as now.
     ///
     /// # Errors
-    /// [`WaitError::TimedOut`], [`WaitError::Interrupted`], [`WaitError::Unusable`].
+    /// [`WaitTimeoutError::TimedOut`], [`WaitTimeoutError::Interrupted`],
+    /// [`WaitTimeoutError::Register`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub fn wait_until(&self, deadline: Instant) -> Result<(), WaitError> {
-        self.wait_with(Deadline::at(deadline))
+    pub fn wait_until(&self, deadline: Instant) -> Result<(), WaitTimeoutError> {
+        self.wait_with(Deadline::at(deadline).deadline())
     }
 
     #[inline(always)]
-    fn wait_with(&self, deadline: Deadline) -> Result<(), WaitError> {
+    fn wait_with<E: FromRaw<NotSet>>(&self, deadline: Option<Duration>) -> Result<(), E> {
         let me = local::participant(self)?;
-        match deadline {
-            Deadline::Immediate if self.raw.try_wait() => Ok(()),
-            Deadline::Immediate => Err(WaitError::WouldBlock),
-            Deadline::By(deadline) => self.raw.wait(me, deadline).map_err(Self::refuse),
-        }
-    }
-
-    #[cold]
-    fn refuse(not_set: NotSet) -> WaitError {
-        match not_set {
-            NotSet::TimedOut => WaitError::TimedOut,
-            NotSet::Interrupted => WaitError::Interrupted,
-        }
+        self.raw.wait(me, deadline).map_err(refused)
     }
 
     /// Whether each set releases one waiter, instead of all.

@@ -7,12 +7,13 @@ use core::fmt;
 ///
 /// Elsewhere a handler runs and the wait goes on, as with std's locks. A binding to a language with
 /// handlers of its own (Python's for Ctrl-C) must come back to run them. Within the scope every
-/// operation that waits then ends as [`LockError::Interrupted`](crate::LockError::Interrupted) or
-/// [`WaitError::Interrupted`](crate::WaitError::Interrupted), whatever the primitive. The caller
-/// sees to the signal, and then waits again or gives up.
+/// operation that waits can end as `Interrupted`, whatever the primitive: for example
+/// [`LockError::Interrupted`](crate::LockError::Interrupted) or
+/// [`WaitError::Interrupted`](crate::WaitError::Interrupted). The caller sees to the signal, and
+/// then waits again or gives up.
 ///
 /// ```
-/// use outlive::{Barrier, Segment, WaitError, interruptible};
+/// use outlive::{Barrier, BarrierError, Segment, interruptible};
 /// # fn run_handlers() -> Result<(), ()> { Err(()) }
 ///
 /// let meeting = Segment::<Barrier<2>>::anonymous(|_two| {})?;
@@ -20,15 +21,15 @@ use core::fmt;
 /// let met = loop {
 ///     match interruptible(|| meeting.wait()) {
 ///         // Python's PyErr_CheckSignals, say. If it has raised KeyboardInterrupt, that is the answer.
-///         Err(WaitError::Interrupted) => run_handlers()?,
+///         Err(BarrierError::Interrupted) => run_handlers()?,
 ///         met => break Ok::<_, ()>(met),
 ///     }
 /// };
 /// #   break met;
 /// # };
 /// # meeting.abort()?;
-/// # assert!(matches!(meet(), Ok(Err(WaitError::Broken { .. }))));
-/// # Ok::<(), outlive::Error>(())
+/// # assert!(matches!(meet(), Ok(Err(BarrierError::Broken { .. }))));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # What an interrupted operation has done
@@ -44,9 +45,10 @@ use core::fmt;
 ///   interrupted: it waits for the end of the action.
 /// - A wait with a [`Condvar`](crate::Condvar) takes the lock again before it returns, and waits
 ///   for that as long as it takes: nothing interrupts that. A waiter that was notified is told so.
-///   A waiter that was not gets [`LockError::WaitInterrupted`](crate::LockError::WaitInterrupted)
-///   with the guard. From the forms that tell [why they ended](crate::Condvar#who-is-notified) it
-///   is [`Woken::Interrupted`](crate::Woken::Interrupted). If the lock was left by the dead or by a
+///   A waiter that was not gets
+///   [`CondvarError::WaitInterrupted`](crate::CondvarError::WaitInterrupted) with the guard. From
+///   the forms that tell [why they ended](crate::Condvar#who-is-notified) it is
+///   [`Woken::Interrupted`](crate::Woken::Interrupted). If the lock was left by the dead or by a
 ///   panic, that error comes first.
 /// - With a [`Once`](crate::Once) or [`OnceLock`](crate::OnceLock) it is another thread that
 ///   initialises. A [`LazyLock`](crate::LazyLock) that is looked through has no way to say so, and
@@ -106,7 +108,7 @@ pub fn interruptible<R>(body: impl FnOnce() -> R) -> R {
 /// let answer = interruptible_by(&CTRL_C, || never_set.wait());
 /// assert!(matches!(answer, Err(WaitError::Interrupted)));
 /// assert!(CTRL_C.clear()); // from now on it can be told again
-/// # Ok::<(), outlive::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # For a binding to Python
@@ -146,7 +148,7 @@ pub fn interruptible_by<R>(interrupter: &Interrupter, body: impl FnOnce() -> R) 
 ///     stop.interrupt();
 ///     assert!(matches!(waiter.join().unwrap(), Err(LockError::Interrupted)));
 /// });
-/// # Ok::<(), outlive::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Interrupter {
     inner: linux::Interrupter,

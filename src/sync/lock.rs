@@ -1,10 +1,14 @@
 //! [`Lock`]: the mutex's word without data, taken and given back by separate calls.
 
 use super::guard_tag::GuardTag;
-use super::{Deadline, LockResult, is_current_thread};
-use crate::error::{Error, LockError};
+use super::result::{LockFailure, guarded, refused};
+use super::{Deadline, LockResult, LockTimeoutResult, TryLockResult, is_current_thread, participant_that_holds};
+use crate::ParticipantId;
+#[allow(unused_imports)] // for the links of the documentation
+use crate::error::{LockError, LockTimeoutError, TryLockError};
+use crate::error::{NotHeldError, NotInSegmentError, RegisterError};
 use crate::platform::Linux;
-use crate::raw::{self, Acquired, Cause, Id, Leaked, NotLocked};
+use crate::raw::{self, Acquired, Cause, Leaked, NotLocked, Participant};
 use crate::segment::{Definition, Shareable, local};
 use core::fmt;
 use core::marker::PhantomData;
@@ -26,7 +30,7 @@ use std::time::{Duration, Instant};
 /// }
 /// lock.acquire().unwrap();
 /// lock.release()?;
-/// # Ok::<(), outlive::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # If a process dies
@@ -58,89 +62,88 @@ impl Lock {
         Self { raw: raw::Mutex::from_word(Linux::zero()) }
     }
 
-    /// Acquires, waiting as long as it takes. Signals end the wait in an
-    /// [interruptible scope](crate::interruptible) alone. A thread that has acquired it already
-    /// waits until another releases it, as with Python's.
+    /// Acquires, waiting as long as it takes. A signal ends the wait only in an
+    /// [interruptible scope](crate::interruptible). A thread that has acquired the lock already
+    /// waits until another thread releases it, as with Python's.
     ///
     /// # Errors
     /// [`LockError::OwnerDied`] and [`LockError::Poisoned`]: **it is acquired**, but a former
-    /// holder died or panicked. [`LockError::Interrupted`]; [`LockError::Unusable`].
+    /// holder died or panicked. [`LockError::Interrupted`]; [`LockError::Register`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     #[inline]
     pub fn acquire(&self) -> LockResult<()> {
-        self.acquire_with(Deadline::NEVER).map(drop)
+        self.acquire_with(Deadline::NEVER)
     }
 
     /// Acquires if that takes no waiting. A dead holder is no reason to wait.
     ///
     /// # Errors
-    /// Those of [`acquire`](Self::acquire), and [`LockError::WouldBlock`].
+    /// [`TryLockError::WouldBlock`]. [`TryLockError::OwnerDied`] and [`TryLockError::Poisoned`]:
+    /// **it is acquired**, but a former holder died or panicked. [`TryLockError::Register`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     #[inline]
-    pub fn try_acquire(&self) -> LockResult<()> {
-        self.acquire_with(Deadline::Immediate).map(drop)
+    pub fn try_acquire(&self) -> TryLockResult<()> {
+        self.acquire_with(Deadline::Immediate)
     }
 
-    /// Acquires, waiting at most that long (monotonic time). [`Duration::MAX`] is for ever.
+    /// Acquires, waiting at most that long (monotonic time). [`Duration::MAX`] waits forever.
     ///
     /// # Errors
-    /// Those of [`acquire`](Self::acquire), and [`LockError::TimedOut`].
+    /// Those of [`acquire`](Self::acquire), and [`LockTimeoutError::TimedOut`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub fn try_acquire_for(&self, timeout: Duration) -> LockResult<()> {
-        self.acquire_with(Deadline::after(timeout)).map(drop)
+    pub fn try_acquire_for(&self, timeout: Duration) -> LockTimeoutResult<()> {
+        self.acquire_with(Deadline::after(timeout))
     }
 
-    /// Acquires, waiting at most until then.
+    /// Acquires, waiting at most until that moment.
     ///
     /// # Errors
-    /// Those of [`acquire`](Self::acquire), and [`LockError::TimedOut`].
+    /// Those of [`acquire`](Self::acquire), and [`LockTimeoutError::TimedOut`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub fn try_acquire_until(&self, deadline: Instant) -> LockResult<()> {
-        self.acquire_with(Deadline::at(deadline)).map(drop)
+    pub fn try_acquire_until(&self, deadline: Instant) -> LockTimeoutResult<()> {
+        self.acquire_with(Deadline::at(deadline))
     }
 
     #[inline(always)]
-    fn acquire_with(&self, deadline: Deadline) -> Result<Id, LockError<()>> {
-        let me = local::participant(self)?;
-        let answer = match deadline {
+    fn acquire_with<E: LockFailure<()>>(&self, deadline: Deadline) -> Result<(), E> {
+        let answer = self.take(local::participant(self)?, deadline);
+        guarded(answer, |_left| local::lock_begins())
+    }
+
+    #[inline(always)]
+    fn take(&self, me: Participant<'_, Linux>, deadline: Deadline) -> Result<Acquired, NotLocked> {
+        match deadline {
             Deadline::Immediate => self.raw.try_lock_with(me, Leaked::Wait),
             Deadline::By(deadline) => self.raw.lock_with(me, deadline, Leaked::Wait),
-        };
-        match answer {
-            Ok(Acquired { inconsistent: None }) => {
-                local::lock_begins();
-                Ok(me.id)
-            }
-            other => tell(other),
         }
     }
 
     /// Gives it back, whoever acquired it.
     ///
     /// # Errors
-    /// [`Error::NotHeld`] if nobody holds it; [`Error::NotInSegment`].
+    /// Nobody holds the lock.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies). If it was the holder, and nobody has acquired the lock
     /// since, this frees it as consistent, and the next is told nothing: whoever releases on behalf
     /// of the dead vouches for what the lock protects.
     #[inline]
-    pub fn release(&self) -> Result<(), Error> {
+    pub fn release(&self) -> Result<(), NotHeldError> {
         match local::participant(self) {
             Ok(me) if self.raw.release_plain(me.id.word()) => {
                 local::lock_ends();
                 Ok(())
             }
             Ok(me) => self.release_slow(Some(me.id)),
-            Err(Error::NotInSegment) => Err(Error::NotInSegment),
+            Err(RegisterError::NotInSegment) => Err(NotInSegmentError::new().into()),
             Err(_no_room) => self.release_slow(None), // it may release all the same
         }
     }
@@ -148,7 +151,7 @@ impl Lock {
     /// Gives it back, whoever acquired it and in whatever state it is. `me`: the caller, if it
     /// takes part.
     #[cold]
-    fn release_slow(&self, me: Option<Id>) -> Result<(), Error> {
+    fn release_slow(&self, me: Option<ParticipantId>) -> Result<(), NotHeldError> {
         let holder = self.raw.release(None, None)?;
         if me == Some(holder) {
             local::lock_ends();
@@ -156,8 +159,9 @@ impl Lock {
         Ok(())
     }
 
-    /// Acquires, and gives a guard that releases. As [`acquire`](Self::acquire), but a guard is
-    /// dropped by its own thread as a rule: who has acquired the lock already is told.
+    /// Acquires, and gives a guard that releases. A guard is dropped by its own thread as a rule.
+    /// So a thread that has acquired the lock already gets an error here, where
+    /// [`acquire`](Self::acquire) waits.
     ///
     /// # Errors
     /// Those of [`acquire`](Self::acquire), with the guard inside where it was acquired;
@@ -177,7 +181,7 @@ impl Lock {
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub fn try_lock(&self) -> LockResult<LockGuard<'_>> {
+    pub fn try_lock(&self) -> TryLockResult<LockGuard<'_>> {
         self.lock_with(Deadline::Immediate)
     }
 
@@ -188,7 +192,7 @@ impl Lock {
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub fn try_lock_for(&self, timeout: Duration) -> LockResult<LockGuard<'_>> {
+    pub fn try_lock_for(&self, timeout: Duration) -> LockTimeoutResult<LockGuard<'_>> {
         self.lock_with(Deadline::after(timeout))
     }
 
@@ -199,36 +203,34 @@ impl Lock {
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub fn try_lock_until(&self, deadline: Instant) -> LockResult<LockGuard<'_>> {
+    pub fn try_lock_until(&self, deadline: Instant) -> LockTimeoutResult<LockGuard<'_>> {
         self.lock_with(Deadline::at(deadline))
     }
 
     #[inline(always)]
-    fn lock_with(&self, deadline: Deadline) -> LockResult<LockGuard<'_>> {
+    fn lock_with<'a, E: LockFailure<LockGuard<'a>>>(&'a self, deadline: Deadline) -> Result<LockGuard<'a>, E> {
         let me = local::participant(self)?;
         if self.raw.take_free(me) {
             local::lock_begins();
             return Ok(LockGuard::new(self, me.id));
         }
-        self.lock_slow(me.id, deadline)
+        self.lock_slow(me, deadline)
     }
 
     #[cold]
-    fn lock_slow(&self, me: Id, deadline: Deadline) -> LockResult<LockGuard<'_>> {
-        // Should another release it between this look and the wait, it is had at once.
-        if matches!(deadline, Deadline::By(_)) && self.raw.holder() == Some(me) {
-            return Err(LockError::Deadlock);
+    fn lock_slow<'a, E>(&'a self, me: Participant<'_, Linux>, deadline: Deadline) -> Result<LockGuard<'a>, E>
+    where
+        E: LockFailure<LockGuard<'a>>,
+    {
+        // If another thread releases the lock between this look and the wait, the wait takes it at
+        // once.
+        if matches!(deadline, Deadline::By(_)) && self.raw.holder() == Some(me.id) {
+            return Err(refused(NotLocked::Deadlock));
         }
-        match self.acquire_with(deadline) {
-            Ok(id) => Ok(LockGuard::new(self, id)),
-            Err(error) => self.tell_with_guard(error),
-        }
-    }
-
-    /// Acquired nevertheless, or not at all: the guard is made in the first case only.
-    #[cold]
-    fn tell_with_guard(&self, error: LockError<()>) -> LockResult<LockGuard<'_>> {
-        Err(error.map_guard(|()| LockGuard::new(self, local::participant(self).expect("acquired by this thread").id)))
+        guarded(self.take(me, deadline), |_left| {
+            local::lock_begins();
+            LockGuard::new(self, me.id)
+        })
     }
 
     /// A guard for the lock that this thread has [acquired](Self::acquire), which releases it when
@@ -252,7 +254,7 @@ impl Lock {
     /// let (guard, _) = condition.changed.wait_timeout(guard, Duration::from_millis(1)).unwrap();
     /// guard.forget(); // acquired, as before the wait
     /// condition.lock.release()?;
-    /// # Ok::<(), outlive::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// One acquisition is for one guard. Where two were made, or the lock is released beside the
@@ -260,27 +262,22 @@ impl Lock {
     /// released.
     ///
     /// # Errors
-    /// [`Error::NotHeld`] unless the calling thread acquired it last; [`LockError::Unusable`]'s
-    /// reasons.
+    /// The calling thread is not the one that acquired the lock last.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies). Nothing is changed by this.
-    pub fn adopt(&self) -> Result<LockGuard<'_>, Error> {
-        let me = local::participant(self)?.id;
-        match self.raw.holder() {
-            Some(holder) if holder == me => Ok(LockGuard::new(self, me)),
-            holder => Err(Error::NotHeld { holder }),
-        }
+    pub fn adopt(&self) -> Result<LockGuard<'_>, NotHeldError> {
+        let me = participant_that_holds(self, || self.raw.holder())?;
+        Ok(LockGuard::new(self, me))
     }
 
     /// Says, as the holder, that what the lock protects is right again.
     ///
     /// # Errors
-    /// [`Error::NotHeld`] unless the calling thread acquired it last; [`LockError::Unusable`]'s
-    /// reasons.
-    pub fn mark_consistent(&self) -> Result<(), Error> {
-        let me = local::participant(self)?;
-        Ok(self.raw.mark_consistent_by(me.id)?)
+    /// The calling thread is not the one that acquired the lock last.
+    pub fn mark_consistent(&self) -> Result<(), NotHeldError> {
+        let me = participant_that_holds(self, || self.raw.holder())?;
+        Ok(self.raw.mark_consistent_by(me)?)
     }
 
     /// Whether what it protects is marked inconsistent at the moment.
@@ -290,7 +287,7 @@ impl Lock {
 
     /// Who acquired it last, if nobody has released it since; dead or alive.
     /// [`Segment::participant`](crate::Segment::participant) tells which process that is.
-    pub fn holder(&self) -> Option<Id> {
+    pub fn holder(&self) -> Option<ParticipantId> {
         self.raw.holder()
     }
 
@@ -304,22 +301,10 @@ impl Lock {
     /// assert!(lock.is_owned_by_current_thread());
     /// lock.release()?;
     /// assert!(!lock.is_owned_by_current_thread());
-    /// # Ok::<(), outlive::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn is_owned_by_current_thread(&self) -> bool {
         is_current_thread(self, self.raw.holder())
-    }
-}
-
-#[cold]
-fn tell(answer: Result<Acquired, NotLocked>) -> Result<Id, LockError<()>> {
-    match answer {
-        Ok(Acquired { inconsistent }) => {
-            local::lock_begins();
-            let cause = inconsistent.expect("what is consistent is told without this function");
-            Err(LockError::of(cause, ()))
-        }
-        Err(refusal) => Err(refusal.into()),
     }
 }
 
@@ -358,16 +343,19 @@ unsafe impl Sync for LockGuard<'_> {}
 
 impl<'a> LockGuard<'a> {
     #[inline(always)]
-    pub(super) fn new(lock: &'a Lock, id: Id) -> Self {
+    pub(super) fn new(lock: &'a Lock, id: ParticipantId) -> Self {
         Self { lock, tag: GuardTag::now(id.word()), not_send: PhantomData }
     }
 
-    /// Says that what the lock protects is right again.
+    /// Says that what the lock protects is right again. The next thread to lock is not told of the
+    /// death or panic before.
     ///
-    /// # Errors
-    /// [`Error::NotHeld`] if somebody has released the lock meanwhile.
-    pub fn mark_consistent(&mut self) -> Result<(), Error> {
-        self.lock.mark_consistent()
+    /// If somebody else has released the lock meanwhile, this thread holds nothing that it could
+    /// vouch for, and nothing is changed. [`Lock::mark_consistent`] tells that.
+    pub fn mark_consistent(&mut self) {
+        if let (true, Some(me)) = (self.tag.is_of_this_process(), ParticipantId::holder_in(self.tag.own())) {
+            let _released_by_another = self.lock.raw.mark_consistent_by(me);
+        }
     }
 
     /// Keeps the lock acquired without a guard, as after [`Lock::acquire`]: until it is
@@ -382,20 +370,20 @@ impl<'a> LockGuard<'a> {
         core::mem::forget(self); // the word and the count of locks are as after `acquire`
     }
 
-    /// Gives the lock back, and says if that was still to be done.
+    /// Releases the lock, and tells if somebody else had done so already.
     ///
     /// # Errors
-    /// [`Error::NotHeld`] if somebody has released the lock meanwhile.
+    /// Somebody else has released the lock meanwhile.
     ///
     /// # If a process dies
     /// As [`Lock::release`].
-    pub fn release(self) -> Result<(), Error> {
+    pub fn release(self) -> Result<(), NotHeldError> {
         let this = core::mem::ManuallyDrop::new(self);
         this.give_back()
     }
 
     #[inline(always)]
-    fn give_back(&self) -> Result<(), Error> {
+    fn give_back(&self) -> Result<(), NotHeldError> {
         let is_plain = self.tag.is_of_this_process() && !self.tag.panicked_since();
         if is_plain && self.lock.raw.release_plain(self.tag.own()) {
             local::lock_ends();
@@ -407,11 +395,11 @@ impl<'a> LockGuard<'a> {
 
 // The tag by value: a reference would force the guard into memory before the fast path's CAS.
 #[cold]
-fn give_back_slowly(raw: &raw::Mutex<Linux>, tag: GuardTag) -> Result<(), Error> {
+fn give_back_slowly(raw: &raw::Mutex<Linux>, tag: GuardTag) -> Result<(), NotHeldError> {
     if !tag.is_of_this_process() {
         return Ok(()); // a fork's copy
     }
-    let id = Id::holder_in(tag.own());
+    let id = ParticipantId::holder_in(tag.own());
     let left = tag.panicked_since().then_some(Cause::Panicked(id));
     raw.release(id, left)?; // if somebody else did, this thread's count stays too high, which is harmless
     local::lock_ends();
@@ -428,7 +416,7 @@ impl Drop for LockGuard<'_> {
 }
 
 #[cold]
-fn tell_of_the_loss(error: &Error) {
+fn tell_of_the_loss(error: &NotHeldError) {
     // A second panic would abort: the first one is enough to be told.
     assert!(std::thread::panicking(), "a LockGuard lost its lock: {error}");
 }

@@ -11,6 +11,7 @@ mod observe;
 mod once;
 mod permit_pool;
 mod reentrant;
+mod result;
 mod rwlock;
 mod semaphore;
 mod waitable;
@@ -22,21 +23,19 @@ pub use interruptible::{Interrupter, interruptible, interruptible_by};
 pub use lock::{Lock, LockGuard};
 pub use mutex::{Mutex, MutexGuard};
 pub use observe::{HolderWatch, LockState};
-pub use once::{LazyLock, Once, OnceLock, OnceState, SetError};
+pub use once::{LazyLock, Once, OnceLock, OnceState};
 pub use permit_pool::{Permit, PermitPool};
 pub use reentrant::{ReentrantMutex, ReentrantMutexGuard};
+pub use result::{CondvarResult, LockResult, LockTimeoutResult, TryLockResult};
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use semaphore::{Semaphore, SemaphorePermit};
 pub use waitable::Waitable;
 
-use crate::error::{Error, LockError};
+use crate::ParticipantId;
+use crate::error::{NotHeldError, NotInSegmentError, RegisterError};
 use crate::platform::{Linux, Platform};
-use crate::raw::{Id, NotLocked};
 use crate::segment::local;
 use std::time::{Duration, Instant};
-
-/// What an attempt to lock gives: the guard, or the reason why not, which may contain the guard.
-pub type LockResult<G> = Result<G, LockError<G>>;
 
 /// How long an operation may wait. `Until(None)` also stands for a moment further away than clocks
 /// count.
@@ -69,30 +68,32 @@ impl Deadline {
 /// same; of its death there only the net tells.
 ///
 /// # Errors
-/// [`Error::NotInSegment`] alone.
+/// The place is in no segment.
 #[inline(always)]
-fn take_part_to_wake<T: ?Sized>(place: &T) -> Result<(), Error> {
+fn take_part_to_wake<T: ?Sized>(place: &T) -> Result<(), NotInSegmentError> {
     match local::participant(place) {
-        Err(Error::NotInSegment) => Err(Error::NotInSegment),
+        Err(RegisterError::NotInSegment) => Err(NotInSegmentError::new()),
         Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// The calling thread, if it is the `holder`. A thread that cannot take part holds nothing.
+#[inline(always)]
+fn participant_that_holds<T: ?Sized>(
+    place: &T,
+    holder: impl FnOnce() -> Option<ParticipantId>,
+) -> Result<ParticipantId, NotHeldError> {
+    match local::participant(place) {
+        Err(RegisterError::NotInSegment) => Err(NotInSegmentError::new().into()),
+        answer => match (answer, holder()) {
+            (Ok(me), Some(holder)) if holder == me.id => Ok(holder),
+            (_, holder) => Err(NotHeldError::by(holder)),
+        },
     }
 }
 
 /// Whether a holder in the segment of `place` is the calling thread. One that does not take part
 /// there holds nothing, and is not registered for the question.
-fn is_current_thread<T: ?Sized>(place: &T, holder: Option<Id>) -> bool {
+fn is_current_thread<T: ?Sized>(place: &T, holder: Option<ParticipantId>) -> bool {
     holder.is_some() && holder == local::known_as(place)
-}
-
-impl<G> From<NotLocked> for LockError<G> {
-    fn from(refusal: NotLocked) -> Self {
-        match refusal {
-            NotLocked::WouldBlock => Self::WouldBlock,
-            NotLocked::TimedOut => Self::TimedOut,
-            NotLocked::Interrupted => Self::Interrupted,
-            NotLocked::Deadlock => Self::Deadlock,
-            NotLocked::TooDeep => Self::TooDeep,
-            NotLocked::Leaked(by) => Self::Leaked { by },
-        }
-    }
 }

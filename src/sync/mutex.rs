@@ -1,10 +1,14 @@
 //! [`Mutex`]: data under a lock that outlives its holder.
 
 use super::guard_tag::GuardTag;
-use super::{Deadline, LockResult, is_current_thread};
-use crate::error::LockError;
+use super::result::{LockFailure, guarded};
+use super::{Deadline, LockResult, LockTimeoutResult, TryLockResult, is_current_thread};
+use crate::ParticipantId;
+use crate::error::TryLockError;
+#[allow(unused_imports)] // for the links of the documentation
+use crate::error::{LockError, LockTimeoutError};
 use crate::platform::Linux;
-use crate::raw::{self, Acquired, Cause, Id, Leaked, NotLocked};
+use crate::raw::{self, Cause, Leaked};
 use crate::segment::{Definition, Part, Shareable, local};
 use core::cell::UnsafeCell;
 use core::fmt;
@@ -13,15 +17,15 @@ use core::mem::offset_of;
 use core::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
-/// A mutual exclusion around data, in memory that processes share. Four bytes and the data.
+/// A mutual exclusion around data, in memory that processes share. It has four bytes and the data.
 ///
-/// As [`std::sync::Mutex`], with one more answer: if a holder **died**, by whatever cause, the next
-/// one to lock gets the guard inside [`LockError::OwnerDied`], and so does everybody after it,
-/// until somebody who has looked at the data says [`MutexGuard::mark_consistent`].
+/// It works as [`std::sync::Mutex`], with one more answer. If a holder **died**, by whatever cause,
+/// the next thread to lock gets the guard inside [`LockError::OwnerDied`]. So does every thread
+/// after it, until one that has checked the data calls [`MutexGuard::mark_consistent`].
 ///
-/// It must be in a [`Segment`](crate::Segment); elsewhere every operation answers
-/// [`Error::NotInSegment`](crate::Error::NotInSegment). A thread takes part in a segment from its
-/// first operation there.
+/// It must be in a [`Segment`](crate::Segment). Elsewhere every operation gives
+/// [`RegisterError::NotInSegment`](crate::RegisterError::NotInSegment). A thread takes part in a
+/// segment from its first operation there.
 ///
 /// ```
 /// use outlive::{LockError, Mutex, Segment};
@@ -30,13 +34,13 @@ use std::time::{Duration, Instant};
 /// match counter.lock() {
 ///     Ok(mut count) => *count += 1,
 ///     Err(LockError::OwnerDied(left)) => {
-///         let mut count = left.into_guard();
+///         let mut count = left.into_inner();
 ///         *count = 0; // whatever makes it right again
 ///         count.mark_consistent();
 ///     }
-///     Err(other) => panic!("{other}"),
+///     Err(other) => return Err(other.into()),
 /// }
-/// # Ok::<(), outlive::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # If a process dies
@@ -54,11 +58,11 @@ use std::time::{Duration, Instant};
 /// # If a guard is leaked
 ///
 /// Its thread holds the lock as long as it lives, as with std. If the thread ends, and its process
-/// lives on, everybody who locks gets [`LockError::Leaked`] at once: another thread of that process
-/// may still use a reference that the guard gave. When that process ends, the next to lock gets
-/// `OwnerDied`. A process that cannot be looked at, since it is in another PID namespace, may live,
-/// and so may one that has become another program by exec. [`lock_leaked`](Self::lock_leaked) is
-/// for callers that know better.
+/// lives on, every thread that locks gets [`LockError::Leaked`] at once: another thread of that
+/// process may still use a reference that the guard gave. When that process ends, the next to lock
+/// gets `OwnerDied`. A process that cannot be looked at, since it is in another PID namespace, may
+/// live, and so may one that has become another program by exec. [`lock_leaked`](Self::lock_leaked)
+/// is for callers that know better.
 #[repr(C)]
 pub struct Mutex<T> {
     pub(super) raw: raw::Mutex<Linux>,
@@ -89,13 +93,13 @@ impl<T> Mutex<T> {
 
     /// Locks, waiting as long as it takes.
     ///
-    /// Signals end the wait in an [interruptible scope](crate::interruptible) alone. A thread that
+    /// A signal ends the wait only in an [interruptible scope](crate::interruptible). A thread that
     /// holds the lock already gets [`LockError::Deadlock`] at once.
     ///
     /// # Errors
     /// [`LockError::OwnerDied`] and [`LockError::Poisoned`], which contain the guard;
     /// [`LockError::Deadlock`]; [`LockError::Leaked`]; [`LockError::Interrupted`];
-    /// [`LockError::Unusable`] where the thread cannot take part in the segment.
+    /// [`LockError::Register`] where the thread cannot take part in the segment.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -107,40 +111,42 @@ impl<T> Mutex<T> {
     /// Locks if that takes no waiting. A dead holder is no reason to wait.
     ///
     /// # Errors
-    /// Those of [`lock`](Self::lock), but [`LockError::WouldBlock`] instead of `Deadlock`.
+    /// [`TryLockError::WouldBlock`], also if this thread holds the lock itself.
+    /// [`TryLockError::OwnerDied`] and [`TryLockError::Poisoned`], which contain the guard;
+    /// [`TryLockError::Leaked`]; [`TryLockError::Register`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     #[inline]
-    pub fn try_lock(&self) -> LockResult<MutexGuard<'_, T>> {
+    pub fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
         self.lock_with(Deadline::Immediate)
     }
 
-    /// Locks, waiting at most that long (monotonic time). [`Duration::MAX`] is for ever.
+    /// Locks, waiting at most that long (monotonic time). [`Duration::MAX`] waits forever.
     ///
     /// # Errors
-    /// Those of [`lock`](Self::lock), and [`LockError::TimedOut`].
+    /// Those of [`lock`](Self::lock), and [`LockTimeoutError::TimedOut`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub fn try_lock_for(&self, timeout: Duration) -> LockResult<MutexGuard<'_, T>> {
+    pub fn try_lock_for(&self, timeout: Duration) -> LockTimeoutResult<MutexGuard<'_, T>> {
         self.lock_with(Deadline::after(timeout))
     }
 
-    /// Locks, waiting at most until then. A moment that has passed is as good as now.
+    /// Locks, waiting at most until that moment. A moment that has passed counts as now.
     ///
     /// # Errors
-    /// Those of [`lock`](Self::lock), and [`LockError::TimedOut`].
+    /// Those of [`lock`](Self::lock), and [`LockTimeoutError::TimedOut`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub fn try_lock_until(&self, deadline: Instant) -> LockResult<MutexGuard<'_, T>> {
+    pub fn try_lock_until(&self, deadline: Instant) -> LockTimeoutResult<MutexGuard<'_, T>> {
         self.lock_with(Deadline::at(deadline))
     }
 
     /// As [`try_lock`](Self::try_lock), and takes the lock over from a thread that
     /// [leaked its guard](Self#if-a-guard-is-leaked) and ended. That hold counts as a death:
-    /// [`LockError::OwnerDied`].
+    /// [`TryLockError::OwnerDied`].
     ///
     /// # Safety
     /// No reference that the leaked guard gave is used any more, in any process.
@@ -150,37 +156,19 @@ impl<T> Mutex<T> {
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub unsafe fn lock_leaked(&self) -> LockResult<MutexGuard<'_, T>> {
-        self.guarded(self.raw.try_lock_with(local::participant(self)?, Leaked::Take))
+    pub unsafe fn lock_leaked(&self) -> TryLockResult<MutexGuard<'_, T>> {
+        let answer = self.raw.try_lock_with(local::participant(self)?, Leaked::Take);
+        guarded(answer, |left| MutexGuard::new(self, left))
     }
 
     #[inline(always)]
-    fn lock_with(&self, deadline: Deadline) -> LockResult<MutexGuard<'_, T>> {
+    fn lock_with<'a, E: LockFailure<MutexGuard<'a, T>>>(&'a self, deadline: Deadline) -> Result<MutexGuard<'a, T>, E> {
         let me = local::participant(self)?;
         let answer = match deadline {
             Deadline::Immediate => self.raw.try_lock(me),
             Deadline::By(deadline) => self.raw.lock(me, deadline),
         };
-        self.guarded(answer)
-    }
-
-    #[inline(always)]
-    fn guarded(&self, answer: Result<Acquired, NotLocked>) -> LockResult<MutexGuard<'_, T>> {
-        match answer {
-            Ok(Acquired { inconsistent: None }) => Ok(MutexGuard::new(self, None)),
-            Ok(Acquired { inconsistent: Some(cause) }) => self.tell(cause),
-            Err(refusal) => Self::refuse(refusal),
-        }
-    }
-
-    #[cold]
-    fn tell(&self, cause: Cause) -> LockResult<MutexGuard<'_, T>> {
-        Err(LockError::of(cause, MutexGuard::new(self, Some(cause))))
-    }
-
-    #[cold]
-    fn refuse<'a>(refusal: NotLocked) -> LockResult<MutexGuard<'a, T>> {
-        Err(refusal.into())
+        guarded(answer, |left| MutexGuard::new(self, left))
     }
 
     /// Whether the data is marked inconsistent at the moment.
@@ -190,7 +178,7 @@ impl<T> Mutex<T> {
 
     /// Who holds it at the moment, dead or alive.
     /// [`Segment::participant`](crate::Segment::participant) tells which process that is.
-    pub fn holder(&self) -> Option<Id> {
+    pub fn holder(&self) -> Option<ParticipantId> {
         self.raw.holder()
     }
 
@@ -203,7 +191,7 @@ impl<T> Mutex<T> {
     /// assert!(!counter.is_owned_by_current_thread());
     /// let _guard = counter.lock().unwrap();
     /// assert!(counter.is_owned_by_current_thread());
-    /// # Ok::<(), outlive::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn is_owned_by_current_thread(&self) -> bool {
         is_current_thread(self, self.raw.holder())
@@ -238,11 +226,11 @@ impl<T: fmt::Debug> fmt::Debug for Mutex<T> {
         let mut debug = f.debug_struct("Mutex");
         match self.try_lock() {
             Ok(guard) => debug.field("data", &*guard),
-            Err(LockError::OwnerDied(left) | LockError::Poisoned(left)) => {
-                debug.field("data", &**left.guard()).field("inconsistent", &true)
+            Err(TryLockError::OwnerDied(left) | TryLockError::Poisoned(left)) => {
+                debug.field("data", &**left.get_ref()).field("inconsistent", &true)
             }
-            Err(LockError::WouldBlock) => debug.field("data", &format_args!("<locked>")),
-            Err(LockError::Leaked { .. }) => debug.field("data", &format_args!("<leaked>")),
+            Err(TryLockError::WouldBlock) => debug.field("data", &format_args!("<locked>")),
+            Err(TryLockError::Leaked { .. }) => debug.field("data", &format_args!("<leaked>")),
             Err(_) => debug.field("data", &format_args!("<not in a segment>")),
         };
         debug.finish()
@@ -271,7 +259,7 @@ impl<'a, T> MutexGuard<'a, T> {
         Self { lock, tag: GuardTag::now(left.map_or(0, Cause::word)), not_send: PhantomData }
     }
 
-    /// Says that the data is right again: the next one to lock hears nothing of the death or panic
+    /// Says that the data is right again. The next thread to lock is not told of the death or panic
     /// before.
     pub fn mark_consistent(&mut self) {
         self.tag.set_own(0);

@@ -1,8 +1,9 @@
 //! What a [`Monitor`](crate::Monitor) tells of the primitives: by loads with Relaxed alone.
 
 use super::{Event, Lock, Mutex, PermitPool, ReentrantMutex, RwLock, Semaphore};
+use crate::ParticipantId;
 use crate::platform::{Linux, Word};
-use crate::raw::{self, Id};
+use crate::raw;
 use crate::segment::{Observe, Shareable, sealed};
 use core::ptr;
 use core::sync::atomic::Ordering::Relaxed;
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 pub struct LockState {
     /// Who holds it, dead or alive; of a [`RwLock`](crate::RwLock) who writes, or waits for the
     /// last readers.
-    pub holder: Option<Id>,
+    pub holder: Option<ParticipantId>,
     /// Whether what it protects was left inconsistent.
     pub is_inconsistent: bool,
 }
@@ -32,11 +33,11 @@ pub struct LockState {
 /// * what happened between two looks. The holder may have released the lock, and taken it again.
 ///
 /// ```
-/// use outlive::{HolderWatch, LockError, Mutex, Segment};
+/// use outlive::{HolderWatch, LockTimeoutError, Mutex, Segment};
 /// use std::time::Duration;
 ///
 /// let account = Segment::<Mutex<u64>>::anonymous(|_zero| {})?;
-/// # std::thread::scope(|scope| -> Result<(), outlive::Error> {
+/// # std::thread::scope(|scope| -> Result<(), Box<dyn std::error::Error>> {
 /// # let (held, is_held) = std::sync::mpsc::channel();
 /// # let (end, is_over) = std::sync::mpsc::channel::<()>();
 /// # let account = &account;
@@ -50,7 +51,7 @@ pub struct LockState {
 /// let mut watch = HolderWatch::new();
 /// let guard = loop {
 ///     match account.try_lock_for(Duration::from_millis(10)) {
-///         Err(LockError::TimedOut) => {
+///         Err(LockTimeoutError::TimedOut) => {
 ///             if let Some((holder, seen_for)) = watch.observe(account.holder()) {
 ///                 match account.participant(holder) {
 ///                     Some(who) => println!("seen with {who}, for {seen_for:?}"),
@@ -65,11 +66,11 @@ pub struct LockState {
 /// # assert!(guard.is_ok());
 /// # Ok(())
 /// # })?;
-/// # Ok::<(), outlive::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct HolderWatch {
-    seen: Option<(Id, Instant)>,
+    seen: Option<(ParticipantId, Instant)>,
 }
 
 impl HolderWatch {
@@ -85,7 +86,7 @@ impl HolderWatch {
     ///
     /// A dead holder is one as long as the lock names it. The next participant in its slot has
     /// another id.
-    pub fn observe(&mut self, holder: Option<Id>) -> Option<(Id, Duration)> {
+    pub fn observe(&mut self, holder: Option<ParticipantId>) -> Option<(ParticipantId, Duration)> {
         let now = Instant::now();
         let same = self.seen.filter(|(id, _)| holder == Some(*id));
         self.seen = same.or(holder.map(|id| (id, now)));
@@ -137,8 +138,8 @@ impl Observe for Event {
 impl<const N: usize> sealed::Observe for PermitPool<N> {}
 /// Which permits are held, and by whom, dead or alive.
 impl<const N: usize> Observe for PermitPool<N> {
-    type Observed = Vec<(usize, Id)>;
-    fn observed(&self) -> Vec<(usize, Id)> {
+    type Observed = Vec<(usize, ParticipantId)>;
+    fn observed(&self) -> Vec<(usize, ParticipantId)> {
         self.holders().collect()
     }
 }

@@ -2,11 +2,13 @@
 //! over it.
 
 use super::guard_tag::GuardTag;
-use crate::error::WaitError;
+use super::result::refused;
+use crate::error::{OnceError, SetError};
 use crate::platform::Linux;
 use crate::platform::linux::never;
-use crate::raw::{self, Cause, Id, once::Begun, once::NotBegun};
+use crate::raw::{self, Cause, once::Begun};
 use crate::segment::{Definition, Part, Shareable, local};
+use crate::{InconsistentCause, ParticipantId};
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::mem::{MaybeUninit, offset_of};
@@ -26,7 +28,7 @@ use core::ops::Deref;
 ///     set_up.call_once(|| times += 1).unwrap();
 /// }
 /// assert_eq!(times, 1);
-/// # Ok::<(), outlive::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # If a process dies
@@ -57,8 +59,8 @@ impl Once {
     /// seen by all who return.
     ///
     /// # Errors
-    /// [`WaitError::Deadlock`] when called by the initialiser itself; [`WaitError::Interrupted`] of
-    /// a wait for it; [`WaitError::Unusable`].
+    /// [`OnceError::Deadlock`] when called by the initialiser itself; [`OnceError::Interrupted`] of
+    /// a wait for it; [`OnceError::Register`].
     ///
     /// # Panics
     /// If `action` does. Then the next caller does it.
@@ -66,7 +68,7 @@ impl Once {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     #[inline]
-    pub fn call_once(&self, action: impl FnOnce()) -> Result<(), WaitError> {
+    pub fn call_once(&self, action: impl FnOnce()) -> Result<(), OnceError> {
         self.call_once_force(|_earlier| action())
     }
 
@@ -82,14 +84,14 @@ impl Once {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     #[inline]
-    pub fn call_once_force(&self, action: impl FnOnce(&OnceState)) -> Result<(), WaitError> {
+    pub fn call_once_force(&self, action: impl FnOnce(&OnceState)) -> Result<(), OnceError> {
         if self.is_completed() {
             return Ok(());
         }
         self.begin(
             |state| {
                 action(state);
-                Ok::<(), WaitError>(())
+                Ok::<(), OnceError>(())
             },
             |()| (),
         )
@@ -104,7 +106,7 @@ impl Once {
 
     /// Unless it was done, makes something, and keeps it as `keep` does.
     #[cold]
-    fn begin<V, E: From<WaitError>>(
+    fn begin<V, E: From<OnceError>>(
         &self,
         make: impl FnOnce(&OnceState) -> Result<V, E>,
         keep: impl FnOnce(V),
@@ -127,11 +129,10 @@ impl Once {
     }
 
     /// Takes it upon the calling thread; `None` if it is complete.
-    fn attempt(&self) -> Result<Option<Attempt<'_>>, WaitError> {
+    fn attempt(&self) -> Result<Option<Attempt<'_>>, OnceError> {
         let me = local::participant(self)?;
         match self.raw.begin(me) {
-            Err(NotBegun::Deadlock) => Err(WaitError::Deadlock),
-            Err(NotBegun::Interrupted) => Err(WaitError::Interrupted),
+            Err(refusal) => Err(refused(refusal)),
             Ok(Begun::Complete) => Ok(None),
             Ok(Begun::Ours { earlier }) => {
                 Ok(Some(Attempt { once: self, id: me.id, state: OnceState { earlier }, tag: GuardTag::now(0) }))
@@ -170,7 +171,7 @@ impl OnceState {
     }
     /// How the last of them failed, and who it was.
     #[must_use]
-    pub fn earlier(&self) -> Option<Cause> {
+    pub fn earlier(&self) -> Option<InconsistentCause> {
         self.earlier
     }
 }
@@ -179,7 +180,7 @@ impl OnceState {
 /// next.
 struct Attempt<'a> {
     once: &'a Once,
-    id: Id,
+    id: ParticipantId,
     state: OnceState,
     tag: GuardTag,
 }
@@ -212,7 +213,7 @@ impl Drop for Attempt<'_> {
 /// assert_eq!(limit.get(), None);
 /// assert_eq!(limit.get_or_init(|| 42).unwrap(), &42);
 /// assert_eq!(limit.get_or_init(|| 43).unwrap(), &42);
-/// # Ok::<(), outlive::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # If a process dies
@@ -265,20 +266,18 @@ impl<T> OnceLock<T> {
     /// See [above](Self#if-a-process-dies).
     pub fn set(&self, value: T) -> Result<(), SetError<T>> {
         let mut value = Some(value);
-        let answer = self.get_or_try_init(|| value.take().ok_or(WaitError::WouldBlock));
-        match (answer.map(drop), value) {
-            (Ok(()), None) => Ok(()),
-            (Ok(()), Some(value)) => Err(SetError { value, error: None }),
-            (Err(error), Some(value)) => Err(SetError { value, error: Some(error) }),
-            (Err(_), None) => unreachable!("what was written is there"),
+        let answer = self.get_or_init(|| value.take().expect("made once")).map(drop);
+        match value {
+            None => Ok(()),
+            Some(value) => Err(SetError::new(value, answer.err())),
         }
     }
 
     /// The value; made by `make` if there is none. Waits for a living initialiser that is at it.
     ///
     /// # Errors
-    /// [`WaitError::Deadlock`] when called by the initialiser itself; [`WaitError::Interrupted`] of
-    /// a wait for it; [`WaitError::Unusable`].
+    /// [`OnceError::Deadlock`] when called by the initialiser itself; [`OnceError::Interrupted`] of
+    /// a wait for it; [`OnceError::Register`].
     ///
     /// # Panics
     /// If `make` does. Then the next caller makes it.
@@ -286,7 +285,7 @@ impl<T> OnceLock<T> {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     #[inline]
-    pub fn get_or_init(&self, make: impl FnOnce() -> T) -> Result<&T, WaitError> {
+    pub fn get_or_init(&self, make: impl FnOnce() -> T) -> Result<&T, OnceError> {
         self.get_or_try_init(|| Ok(make()))
     }
 
@@ -302,7 +301,7 @@ impl<T> OnceLock<T> {
     /// assert!(failed.is_err());
     /// let port: Result<_, Box<dyn std::error::Error>> = port.get_or_try_init(parse("8080"));
     /// assert_eq!(port.unwrap(), &8080);
-    /// # Ok::<(), outlive::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
@@ -314,7 +313,7 @@ impl<T> OnceLock<T> {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     #[inline]
-    pub fn get_or_try_init<E: From<WaitError>>(&self, make: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
+    pub fn get_or_try_init<E: From<OnceError>>(&self, make: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
         if !self.once.is_completed() {
             self.once.begin(
                 |_earlier| make(),
@@ -359,44 +358,6 @@ impl<T: fmt::Debug> fmt::Debug for OnceLock<T> {
     }
 }
 
-/// Why [`OnceLock::set`] did not write the value, and the value.
-pub struct SetError<T> {
-    value: T,
-    error: Option<WaitError>,
-}
-
-impl<T> SetError<T> {
-    /// What was not written.
-    pub fn into_value(self) -> T {
-        self.value
-    }
-    /// Why it could not be; `None`: there is a value already.
-    pub fn error(&self) -> Option<&WaitError> {
-        self.error.as_ref()
-    }
-}
-
-impl<T> fmt::Debug for SetError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SetError").field("error", &self.error).finish_non_exhaustive()
-    }
-}
-
-impl<T> fmt::Display for SetError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.error {
-            None => f.write_str("there is a value already"),
-            Some(error) => error.fmt(f),
-        }
-    }
-}
-
-impl<T> std::error::Error for SetError<T> {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.error.as_ref().map(|error| error as _)
-    }
-}
-
 /// A [`OnceLock`] with the function that makes its value: at the first look, by whichever process
 /// looks first.
 ///
@@ -409,7 +370,7 @@ impl<T> std::error::Error for SetError<T> {
 /// let shared = Segment::<OnceLock<u64>>::anonymous(|_empty| {})?;
 /// let squares = LazyLock::new(&shared, || (1..=10).map(|n| n * n).sum());
 /// assert_eq!(*squares, 385);
-/// # Ok::<(), outlive::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # If a process dies
@@ -429,8 +390,8 @@ impl<'a, T, F: Fn() -> T> LazyLock<'a, T, F> {
     /// The value, made now if nobody has made it.
     ///
     /// # Errors
-    /// [`WaitError::Deadlock`] when called by `make` itself; [`WaitError::Interrupted`] of a wait
-    /// for another; [`WaitError::Unusable`].
+    /// [`OnceError::Deadlock`] when called by `make` itself; [`OnceError::Interrupted`] of a wait
+    /// for another; [`OnceError::Register`].
     ///
     /// # Panics
     /// If `make` does. Then the next who looks makes it.
@@ -438,7 +399,7 @@ impl<'a, T, F: Fn() -> T> LazyLock<'a, T, F> {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     #[inline]
-    pub fn force(&self) -> Result<&'a T, WaitError> {
+    pub fn force(&self) -> Result<&'a T, OnceError> {
         self.cell.get_or_init(&self.make)
     }
 }
@@ -453,7 +414,7 @@ impl<T, F: Fn() -> T> Deref for LazyLock<'_, T, F> {
     fn deref(&self) -> &T {
         let forced = match self.force() {
             // The wait alone goes on: what `make` waits for can be interrupted as before.
-            Err(WaitError::Interrupted) => never(|scope| self.cell.get_or_init(|| scope.run(&self.make))),
+            Err(OnceError::Interrupted) => never(|scope| self.cell.get_or_init(|| scope.run(&self.make))),
             forced => forced,
         };
         match forced {

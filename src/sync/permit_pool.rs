@@ -1,11 +1,13 @@
 //! [`PermitPool`]: permits with numbers, held by name, that come back from the dead.
 
 use super::guard_tag::GuardTag;
+use super::result::{FromRaw, refused};
 use super::{Deadline, take_part_to_wake};
-use crate::error::{Error, WaitError};
+use crate::ParticipantId;
+use crate::error::{AcquireError, AcquireTimeoutError, NotHeldError, RangeError, TryAcquireError};
 use crate::platform::Linux;
+use crate::raw;
 use crate::raw::permit_pool::{NoPermit, Taken};
-use crate::raw::{self, Id};
 use crate::segment::{Definition, Part, Shareable, local};
 use core::fmt;
 use core::marker::PhantomData;
@@ -30,16 +32,16 @@ use std::time::{Duration, Instant};
 ///
 /// // At most 64 connections, and in this segment 2.
 /// let pool = Segment::<PermitPool<64>>::anonymous(|pool| pool.set_capacity(2))?;
-/// let one = pool.acquire().unwrap();
-/// let other = pool.acquire().unwrap();
+/// let one = pool.permit().unwrap();
+/// let other = pool.permit().unwrap();
 /// assert_ne!(one.index(), other.index());
 /// if let Some(dead) = one.previous_holder_died() {
 ///     println!("{dead} died with connection {}: reset it", one.index());
 /// }
-/// assert!(pool.try_acquire().is_err());
+/// assert!(pool.try_permit().is_err());
 /// drop(one);
 /// assert_eq!(pool.held(), 1);
-/// # Ok::<(), outlive::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # If a process dies
@@ -87,20 +89,20 @@ impl<const N: usize> PermitPool<N> {
     /// As [`with_capacity`](Self::with_capacity), with an answer for each number.
     ///
     /// ```
-    /// use outlive::{Error, PermitPool};
+    /// use outlive::{PermitPool, RangeError};
     ///
     /// let refused = PermitPool::<64>::try_with_capacity(65).unwrap_err();
-    /// assert!(matches!(refused, Error::OutOfRange { found: 65, least: 1, most: 64, .. }));
+    /// assert!(matches!(refused, RangeError { found: 65, minimum: 1, maximum: 64, .. }));
     /// assert_eq!(PermitPool::<64>::try_with_capacity(2)?.capacity(), 2);
-    /// # Ok::<(), Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] where `with_capacity` panics.
-    pub const fn try_with_capacity(capacity: usize) -> Result<Self, Error> {
+    /// The number is one with which `with_capacity` panics.
+    pub const fn try_with_capacity(capacity: usize) -> Result<Self, RangeError> {
         if capacity == 0 || capacity > N {
             let what = "the capacity of a permit pool";
-            return Err(Error::OutOfRange { what, found: capacity as u64, least: 1, most: N as u64 });
+            return Err(RangeError::new(what, capacity as u64, 1, N as u64));
         }
         Ok(Self::from_capacity_word(capacity as u32))
     }
@@ -130,12 +132,12 @@ impl<const N: usize> PermitPool<N> {
     /// let pool = Segment::<PermitPool<64>>::anonymous(|pool| answer = pool.try_set_capacity(65))?;
     /// assert!(answer.is_err());
     /// assert_eq!(pool.capacity(), 64, "unchanged");
-    /// # Ok::<(), outlive::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] where `set_capacity` panics; nothing is changed.
-    pub fn try_set_capacity(&mut self, capacity: usize) -> Result<(), Error> {
+    /// The number is one with which `set_capacity` panics. Nothing is changed.
+    pub fn try_set_capacity(&mut self, capacity: usize) -> Result<(), RangeError> {
         *self = Self::try_with_capacity(capacity)?;
         Ok(())
     }
@@ -145,59 +147,59 @@ impl<const N: usize> PermitPool<N> {
         self.raw.capacity()
     }
 
-    /// Acquires a permit, waiting as long as it takes. Signals end the wait in an
-    /// [interruptible scope](crate::interruptible) alone.
+    /// Gives a permit, waiting as long as it takes. A signal ends the wait only in an
+    /// [interruptible scope](crate::interruptible).
     ///
     /// # Errors
-    /// [`WaitError::Interrupted`]; [`WaitError::Unusable`] where the thread cannot take part in the
-    /// segment.
+    /// [`AcquireError::Interrupted`]; [`AcquireError::Register`] where the thread cannot take part
+    /// in the segment.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     #[inline]
-    pub fn acquire(&self) -> Result<Permit<'_, N>, WaitError> {
-        self.acquire_with(Deadline::NEVER)
+    pub fn permit(&self) -> Result<Permit<'_, N>, AcquireError> {
+        self.permit_with(Deadline::NEVER)
     }
 
-    /// Acquires a permit if that takes no waiting. A dead holder is no reason to wait.
+    /// Gives a permit if that takes no waiting. A dead holder is no reason to wait.
     ///
     /// # Errors
-    /// Those of [`acquire`](Self::acquire), and [`WaitError::WouldBlock`] if each permit, when it
-    /// was looked at, was held by somebody alive. They are looked at one after the other: one that
-    /// came back meanwhile may have been missed.
+    /// [`TryAcquireError::WouldBlock`] if each permit, when it was looked at, was held by somebody
+    /// alive. The permits are looked at one after the other: one that came back meanwhile may have
+    /// been missed. [`TryAcquireError::Register`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     #[inline]
-    pub fn try_acquire(&self) -> Result<Permit<'_, N>, WaitError> {
-        self.acquire_with(Deadline::Immediate)
+    pub fn try_permit(&self) -> Result<Permit<'_, N>, TryAcquireError> {
+        self.permit_with(Deadline::Immediate)
     }
 
-    /// Acquires a permit, waiting at most that long (monotonic time). [`Duration::MAX`] is for
+    /// Gives a permit, waiting at most that long (monotonic time). [`Duration::MAX`] is for
     /// ever.
     ///
     /// # Errors
-    /// Those of [`acquire`](Self::acquire), and [`WaitError::TimedOut`].
+    /// Those of [`permit`](Self::permit), and [`AcquireTimeoutError::TimedOut`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub fn try_acquire_for(&self, timeout: Duration) -> Result<Permit<'_, N>, WaitError> {
-        self.acquire_with(Deadline::after(timeout))
+    pub fn try_permit_for(&self, timeout: Duration) -> Result<Permit<'_, N>, AcquireTimeoutError> {
+        self.permit_with(Deadline::after(timeout))
     }
 
-    /// Acquires a permit, waiting at most until then.
+    /// Gives a permit, waiting at most until that moment.
     ///
     /// # Errors
-    /// Those of [`acquire`](Self::acquire), and [`WaitError::TimedOut`].
+    /// Those of [`permit`](Self::permit), and [`AcquireTimeoutError::TimedOut`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub fn try_acquire_until(&self, deadline: Instant) -> Result<Permit<'_, N>, WaitError> {
-        self.acquire_with(Deadline::at(deadline))
+    pub fn try_permit_until(&self, deadline: Instant) -> Result<Permit<'_, N>, AcquireTimeoutError> {
+        self.permit_with(Deadline::at(deadline))
     }
 
     #[inline(always)]
-    fn acquire_with(&self, deadline: Deadline) -> Result<Permit<'_, N>, WaitError> {
+    fn permit_with<E: FromRaw<NoPermit>>(&self, deadline: Deadline) -> Result<Permit<'_, N>, E> {
         let me = local::participant(self)?;
         let answer = match deadline {
             Deadline::Immediate => self.raw.try_acquire(me),
@@ -206,27 +208,24 @@ impl<const N: usize> PermitPool<N> {
         match answer {
             Ok(Taken { index, from }) => {
                 let (index, tag) = (index as u32, GuardTag::now(me.id.word()));
-                Ok(Permit { pool: self, tag, index, from: from.map_or(0, Id::word), not_send: PhantomData })
+                Ok(Permit { pool: self, tag, index, from: from.map_or(0, ParticipantId::word), not_send: PhantomData })
             }
-            Err(NoPermit::WouldBlock) => Err(WaitError::WouldBlock),
-            Err(NoPermit::TimedOut) => Err(WaitError::TimedOut),
-            Err(NoPermit::Interrupted) => Err(WaitError::Interrupted),
+            Err(refusal) => Err(refused(refusal)),
         }
     }
 
     /// Gives back a permit without its guard, on behalf of whoever holds it: after
-    /// [`Permit::forget`], or what [`holders`](Self::holders) told.
+    /// [`Permit::into_parts`], or what [`holders`](Self::holders) told.
     ///
     /// If `holder` has given it back meanwhile and acquired it again, that is the permit given
     /// back.
     ///
     /// # Errors
-    /// [`Error::NotHeld`] if `holder` does not hold it, or no longer; nothing is changed.
-    /// [`Error::NotInSegment`].
+    /// `holder` does not hold the permit, or no longer; nothing is changed.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub fn give_back(&self, index: usize, holder: Id) -> Result<(), Error> {
+    pub fn give_back(&self, index: usize, holder: ParticipantId) -> Result<(), NotHeldError> {
         take_part_to_wake(self)?;
         Ok(self.raw.release(index, holder)?)
     }
@@ -240,13 +239,13 @@ impl<const N: usize> PermitPool<N> {
     ///
     /// ```
     /// # let pool = outlive::Segment::<outlive::PermitPool<4>>::anonymous(|_| {})?;
-    /// let permit = pool.acquire().unwrap();
+    /// let permit = pool.permit().unwrap();
     /// let (index, holder) = pool.holders().next().unwrap();
     /// assert_eq!(index, permit.index());
     /// assert!(pool.participants().iter().any(|participant| participant.id == holder));
-    /// # Ok::<(), outlive::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn holders(&self) -> impl Iterator<Item = (usize, Id)> + '_ {
+    pub fn holders(&self) -> impl Iterator<Item = (usize, ParticipantId)> + '_ {
         self.raw.holders()
     }
 }
@@ -297,38 +296,38 @@ impl<const N: usize> Permit<'_, N> {
     }
 
     /// Who held it before, if that one died with it: what the permit stands for may be half used.
-    pub fn previous_holder_died(&self) -> Option<Id> {
-        Id::holder_in(self.from)
+    pub fn previous_holder_died(&self) -> Option<ParticipantId> {
+        ParticipantId::holder_in(self.from)
     }
 
     /// Gives the permit back, and says if that was still to be done.
     ///
     /// # Errors
-    /// [`Error::NotHeld`] if somebody has given it back meanwhile.
+    /// Somebody else has given it back meanwhile.
     ///
     /// # If a process dies
     /// As [`PermitPool::give_back`].
-    pub fn release(self) -> Result<(), Error> {
+    pub fn release(self) -> Result<(), NotHeldError> {
         core::mem::ManuallyDrop::new(self).give_back()
     }
 
-    /// Keeps the permit held without a guard: until it is [given back](PermitPool::give_back), for
-    /// which index and holder are needed, or the calling thread ends.
+    /// Keeps the permit held without a guard: until it is [given back](PermitPool::give_back), or
+    /// the calling thread ends. The index and the holder are what `give_back` needs.
     ///
     /// ```
     /// # let pool = outlive::Segment::<outlive::PermitPool<4>>::anonymous(|_| {})?;
-    /// let (index, holder) = pool.acquire().unwrap().forget();
+    /// let (index, holder) = pool.permit().unwrap().into_parts();
     /// pool.give_back(index, holder)?;
-    /// # Ok::<(), outlive::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn forget(self) -> (usize, Id) {
+    pub fn into_parts(self) -> (usize, ParticipantId) {
         let this = core::mem::ManuallyDrop::new(self);
-        (this.index(), Id::holder_in(this.tag.own()).expect("a permit has a holder"))
+        (this.index(), ParticipantId::holder_in(this.tag.own()).expect("a permit has a holder"))
     }
 
     #[inline]
-    fn give_back(&self) -> Result<(), Error> {
-        match Id::holder_in(self.tag.own()) {
+    fn give_back(&self) -> Result<(), NotHeldError> {
+        match ParticipantId::holder_in(self.tag.own()) {
             Some(holder) if self.tag.is_of_this_process() => Ok(self.pool.raw.release(self.index(), holder)?),
             _ => Ok(()), // a fork's copy
         }

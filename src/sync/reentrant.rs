@@ -1,11 +1,15 @@
 //! [`ReentrantMutex`]: a lock that its holder may take again.
 
 use super::guard_tag::GuardTag;
-use super::{Deadline, LockResult, is_current_thread};
-use crate::error::{Error, LockError};
+use super::result::{LockFailure, guarded};
+use super::{Deadline, LockResult, LockTimeoutResult, TryLockResult, is_current_thread, participant_that_holds};
+use crate::ParticipantId;
+#[allow(unused_imports)] // for the links of the documentation
+use crate::error::{LockError, LockTimeoutError};
+use crate::error::{NotHeldError, TryLockError};
 use crate::platform::Linux;
 use crate::raw::mutex::NotHeld;
-use crate::raw::{self, Acquired, Cause, Id, Leaked};
+use crate::raw::{self, Acquired, Cause, Leaked, NotLocked, Participant};
 use crate::segment::{Definition, Part, Shareable, local};
 use core::fmt;
 use core::marker::PhantomData;
@@ -40,7 +44,7 @@ use std::time::{Duration, Instant};
 /// add(&account, 1); // locks again
 /// add(&account, 2); // nobody else was in between
 /// assert_eq!(sum.load(Ordering::Relaxed), 3);
-/// # Ok::<(), outlive::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # If a process dies
@@ -91,7 +95,7 @@ impl<T> ReentrantMutex<T> {
     /// # Errors
     /// [`LockError::OwnerDied`] and [`LockError::Poisoned`], which contain the guard;
     /// [`LockError::TooDeep`] if this thread holds it 2^32 times; [`LockError::Leaked`];
-    /// [`LockError::Interrupted`]; [`LockError::Unusable`] where the thread cannot take part in the
+    /// [`LockError::Interrupted`]; [`LockError::Register`] where the thread cannot take part in the
     /// segment.
     ///
     /// # If a process dies
@@ -104,34 +108,36 @@ impl<T> ReentrantMutex<T> {
     /// Locks if that takes no waiting. A dead holder is no reason to wait.
     ///
     /// # Errors
-    /// Those of [`lock`](Self::lock), and [`LockError::WouldBlock`].
+    /// [`TryLockError::WouldBlock`]; [`TryLockError::OwnerDied`] and [`TryLockError::Poisoned`],
+    /// which contain the guard; [`TryLockError::TooDeep`]; [`TryLockError::Leaked`];
+    /// [`TryLockError::Register`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     #[inline]
-    pub fn try_lock(&self) -> LockResult<ReentrantMutexGuard<'_, T>> {
+    pub fn try_lock(&self) -> TryLockResult<ReentrantMutexGuard<'_, T>> {
         self.lock_with(Deadline::Immediate)
     }
 
-    /// Locks, waiting at most that long (monotonic time). [`Duration::MAX`] is for ever.
+    /// Locks, waiting at most that long (monotonic time). [`Duration::MAX`] waits forever.
     ///
     /// # Errors
-    /// Those of [`lock`](Self::lock), and [`LockError::TimedOut`].
+    /// Those of [`lock`](Self::lock), and [`LockTimeoutError::TimedOut`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub fn try_lock_for(&self, timeout: Duration) -> LockResult<ReentrantMutexGuard<'_, T>> {
+    pub fn try_lock_for(&self, timeout: Duration) -> LockTimeoutResult<ReentrantMutexGuard<'_, T>> {
         self.lock_with(Deadline::after(timeout))
     }
 
-    /// Locks, waiting at most until then. A moment that has passed is as good as now.
+    /// Locks, waiting at most until that moment. A moment that has passed counts as now.
     ///
     /// # Errors
-    /// Those of [`lock`](Self::lock), and [`LockError::TimedOut`].
+    /// Those of [`lock`](Self::lock), and [`LockTimeoutError::TimedOut`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub fn try_lock_until(&self, deadline: Instant) -> LockResult<ReentrantMutexGuard<'_, T>> {
+    pub fn try_lock_until(&self, deadline: Instant) -> LockTimeoutResult<ReentrantMutexGuard<'_, T>> {
         self.lock_with(Deadline::at(deadline))
     }
 
@@ -156,18 +162,18 @@ impl<T> ReentrantMutex<T> {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     #[inline]
-    pub fn try_acquire(&self) -> LockResult<()> {
+    pub fn try_acquire(&self) -> TryLockResult<()> {
         self.acquire_with(Deadline::Immediate)
     }
 
-    /// As [`acquire`](Self::acquire), waiting at most that long. [`Duration::MAX`] is for ever.
+    /// As [`acquire`](Self::acquire), waiting at most that long. [`Duration::MAX`] waits forever.
     ///
     /// # Errors
     /// Those of [`try_lock_for`](Self::try_lock_for).
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub fn try_acquire_for(&self, timeout: Duration) -> LockResult<()> {
+    pub fn try_acquire_for(&self, timeout: Duration) -> LockTimeoutResult<()> {
         self.acquire_with(Deadline::after(timeout))
     }
 
@@ -178,37 +184,37 @@ impl<T> ReentrantMutex<T> {
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub fn try_acquire_until(&self, deadline: Instant) -> LockResult<()> {
+    pub fn try_acquire_until(&self, deadline: Instant) -> LockTimeoutResult<()> {
         self.acquire_with(Deadline::at(deadline))
     }
 
     /// Gives back a hold of this thread's, in the end one for each [`acquire`](Self::acquire).
     ///
-    /// Guards give their own holds back. Who releases one that a guard stands for has an
-    /// unprotected guard: nothing can be changed through it but what is safe to change by several
-    /// threads at a time, so this asks for `T: Sync`.
+    /// Guards give their own holds back. A thread that releases a hold that a guard stands for is
+    /// left with an unprotected guard. So this asks for `T: Sync`: then nothing can be changed
+    /// through that guard but what several threads may change at a time.
     ///
     /// # Errors
-    /// [`Error::NotHeld`] if the calling thread does not hold it, as Python's `release` of a lock
-    /// that is not owned. Nothing is changed.
+    /// The calling thread does not hold the lock. Nothing is changed. (Python's `release` of a lock
+    /// that is not owned fails, too.)
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     #[inline]
-    pub fn release(&self) -> Result<(), Error>
+    pub fn release(&self) -> Result<(), NotHeldError>
     where
         T: Sync,
     {
-        let me = local::participant(self)?;
-        Ok(self.raw.release(me.id, 0)?)
+        let me = participant_that_holds(self, || self.raw.holder())?;
+        Ok(self.raw.release(me, 0)?)
     }
 
     /// A guard for a hold that this thread has [acquired](Self::acquire), which gives it back when
     /// it is dropped. [`ReentrantMutexGuard::forget`] is the reverse.
     ///
     /// To wait on a [`Condvar`](crate::Condvar) no hold need be adopted: [`lock`](Self::lock) gives
-    /// a guard at once, and the wait gives all holds back. As [`release`](Self::release) this asks
-    /// for `T: Sync`, since it cannot tell for which holds there are guards already.
+    /// a guard at once, and the wait gives all holds back. As [`release`](Self::release), this asks
+    /// for `T: Sync`: it cannot know which holds have guards already.
     ///
     /// ```
     /// # let lock = outlive::Segment::<outlive::ReentrantMutex<()>>::anonymous(|_| {})?;
@@ -218,60 +224,51 @@ impl<T> ReentrantMutex<T> {
     /// }
     /// assert_eq!(lock.holder(), None);
     /// assert!(lock.adopt().is_err());
-    /// # Ok::<(), outlive::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// [`Error::NotHeld`] unless the calling thread holds it; [`LockError::Unusable`]'s reasons.
+    /// The calling thread does not hold the lock.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies). Nothing is changed by this.
-    pub fn adopt(&self) -> Result<ReentrantMutexGuard<'_, T>, Error>
+    pub fn adopt(&self) -> Result<ReentrantMutexGuard<'_, T>, NotHeldError>
     where
         T: Sync,
     {
-        let me = local::participant(self)?.id;
-        match self.raw.holder() {
-            Some(holder) if holder == me => Ok(ReentrantMutexGuard::new(self, me.word())),
-            holder => Err(Error::NotHeld { holder }),
-        }
+        let me = participant_that_holds(self, || self.raw.holder())?;
+        Ok(ReentrantMutexGuard::new(self, me.word()))
     }
 
-    /// A hold: who has it, and what there is to be told.
     #[inline(always)]
-    fn take<G>(&self, deadline: Deadline) -> Result<(Id, Acquired), LockError<G>> {
-        let me = local::participant(self)?;
-        let answer = match deadline {
+    fn take(&self, me: Participant<'_, Linux>, deadline: Deadline) -> Result<Acquired, NotLocked> {
+        match deadline {
             Deadline::Immediate => self.raw.try_lock(me),
             Deadline::By(deadline) => self.raw.lock(me, deadline),
-        };
-        match answer {
-            Ok(acquired) => Ok((me.id, acquired)),
-            Err(refusal) => Err(refusal.into()),
         }
     }
 
     #[inline(always)]
-    fn acquire_with(&self, deadline: Deadline) -> LockResult<()> {
-        match self.take(deadline) {
-            Ok((_, Acquired { inconsistent: None })) => Ok(()),
-            Ok((_, Acquired { inconsistent: Some(cause) })) => Err(LockError::of(cause, ())),
-            Err(refused) => Err(refused),
-        }
+    fn acquire_with<E: LockFailure<()>>(&self, deadline: Deadline) -> Result<(), E> {
+        let me = local::participant(self)?;
+        guarded(self.take(me, deadline), |_left| ())
     }
 
     #[inline(always)]
-    fn lock_with(&self, deadline: Deadline) -> LockResult<ReentrantMutexGuard<'_, T>> {
-        match self.take(deadline) {
-            Ok((id, Acquired { inconsistent: None })) => Ok(ReentrantMutexGuard::new(self, id.word())),
-            Ok((_, Acquired { inconsistent: Some(cause) })) => self.tell(cause),
-            Err(refused) => Err(refused),
-        }
+    fn lock_with<'a, E>(&'a self, deadline: Deadline) -> Result<ReentrantMutexGuard<'a, T>, E>
+    where
+        E: LockFailure<ReentrantMutexGuard<'a, T>>,
+    {
+        let me = local::participant(self)?;
+        let id = me.id;
+        guarded(self.take(me, deadline), move |left| {
+            ReentrantMutexGuard::new(self, left.map_or(id.word(), Cause::word))
+        })
     }
 
     /// As [`try_lock`](Self::try_lock), and takes the lock over from a thread that
     /// [leaked a guard](Self#if-a-guard-is-leaked) and ended. That hold counts as a death:
-    /// [`LockError::OwnerDied`].
+    /// [`TryLockError::OwnerDied`].
     ///
     /// # Safety
     /// No reference that a leaked guard gave is used any more, in any process.
@@ -281,18 +278,10 @@ impl<T> ReentrantMutex<T> {
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub unsafe fn lock_leaked(&self) -> LockResult<ReentrantMutexGuard<'_, T>> {
+    pub unsafe fn lock_leaked(&self) -> TryLockResult<ReentrantMutexGuard<'_, T>> {
         let me = local::participant(self)?;
-        match self.raw.try_lock_with(me, Leaked::Take) {
-            Ok(Acquired { inconsistent: None }) => Ok(ReentrantMutexGuard::new(self, me.id.word())),
-            Ok(Acquired { inconsistent: Some(cause) }) => self.tell(cause),
-            Err(refusal) => Err(refusal.into()),
-        }
-    }
-
-    #[cold]
-    fn tell(&self, cause: Cause) -> LockResult<ReentrantMutexGuard<'_, T>> {
-        Err(LockError::of(cause, ReentrantMutexGuard::new(self, cause.word())))
+        let answer = self.raw.try_lock_with(me, Leaked::Take);
+        guarded(answer, |left| ReentrantMutexGuard::new(self, left.map_or(me.id.word(), Cause::word)))
     }
 
     /// Whether the data is marked inconsistent at the moment.
@@ -303,21 +292,16 @@ impl<T> ReentrantMutex<T> {
     /// Says, as the holder, that the data is right again.
     ///
     /// # Errors
-    /// [`Error::NotHeld`] unless the calling thread holds it; [`LockError::Unusable`]'s reasons.
-    pub fn mark_consistent(&self) -> Result<(), Error> {
-        let me = local::participant(self)?;
-        match self.raw.holder() {
-            Some(holder) if holder == me.id => {
-                self.raw.mark_consistent();
-                Ok(())
-            }
-            holder => Err(Error::NotHeld { holder }),
-        }
+    /// The calling thread does not hold the lock.
+    pub fn mark_consistent(&self) -> Result<(), NotHeldError> {
+        participant_that_holds(self, || self.raw.holder())?;
+        self.raw.mark_consistent();
+        Ok(())
     }
 
     /// Who holds it at the moment, dead or alive.
     /// [`Segment::participant`](crate::Segment::participant) tells which process that is.
-    pub fn holder(&self) -> Option<Id> {
+    pub fn holder(&self) -> Option<ParticipantId> {
         self.raw.holder()
     }
 
@@ -331,7 +315,7 @@ impl<T> ReentrantMutex<T> {
     /// assert!(lock.is_owned_by_current_thread());
     /// lock.release()?;
     /// assert!(!lock.is_owned_by_current_thread());
-    /// # Ok::<(), outlive::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn is_owned_by_current_thread(&self) -> bool {
         is_current_thread(self, self.raw.holder())
@@ -366,11 +350,11 @@ impl<T: fmt::Debug> fmt::Debug for ReentrantMutex<T> {
         let mut debug = f.debug_struct("ReentrantMutex");
         match self.try_lock() {
             Ok(guard) => debug.field("data", &*guard),
-            Err(LockError::OwnerDied(left) | LockError::Poisoned(left)) => {
-                debug.field("data", &**left.guard()).field("inconsistent", &true)
+            Err(TryLockError::OwnerDied(left) | TryLockError::Poisoned(left)) => {
+                debug.field("data", &**left.get_ref()).field("inconsistent", &true)
             }
-            Err(LockError::WouldBlock) => debug.field("data", &format_args!("<locked>")),
-            Err(LockError::Leaked { .. }) => debug.field("data", &format_args!("<leaked>")),
+            Err(TryLockError::WouldBlock) => debug.field("data", &format_args!("<locked>")),
+            Err(TryLockError::Leaked { .. }) => debug.field("data", &format_args!("<leaked>")),
             Err(_) => debug.field("data", &format_args!("<not in a segment>")),
         };
         debug.finish()
@@ -404,7 +388,7 @@ impl<'a, T> ReentrantMutexGuard<'a, T> {
         Self { lock, tag: GuardTag::now(own), not_send: PhantomData }
     }
 
-    /// Says that the data is right again: the next one to lock hears nothing of the death or panic
+    /// Says that the data is right again. The next thread to lock is not told of the death or panic
     /// before.
     pub fn mark_consistent(&mut self) {
         if self.tag.is_of_this_process() {
@@ -431,7 +415,7 @@ impl<'a, T> ReentrantMutexGuard<'a, T> {
     #[inline]
     fn give_back(&self) -> Result<(), NotHeld> {
         let own = self.tag.own();
-        match Id::holder_in(own) {
+        match ParticipantId::holder_in(own) {
             Some(id) if !self.tag.panicked_since() => self.lock.raw.release(id, 0),
             _ => self.give_back_slow(own),
         }
@@ -468,7 +452,7 @@ impl<T> Drop for ReentrantMutexGuard<'_, T> {
         local::hold_ends(); // only now, as in `Mutex`
         if let Err(lost) = given_back {
             // A second panic would abort: the first one is enough to be told.
-            assert!(std::thread::panicking(), "a ReentrantMutexGuard lost its hold: {}", Error::from(lost));
+            assert!(std::thread::panicking(), "a ReentrantMutexGuard lost its hold: {}", NotHeldError::from(lost));
         }
     }
 }

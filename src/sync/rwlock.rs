@@ -1,11 +1,15 @@
 //! [`RwLock`]: data that many read or one writes, under a lock that outlives them all.
 
 use super::guard_tag::GuardTag;
-use super::{Deadline, LockResult, is_current_thread};
-use crate::error::LockError;
+use super::result::{LockFailure, guarded, inconsistent, refused};
+use super::{Deadline, LockResult, LockTimeoutResult, TryLockResult, is_current_thread};
+use crate::ParticipantId;
+use crate::error::TryLockError;
+#[allow(unused_imports)] // for the links of the documentation
+use crate::error::{LockError, LockTimeoutError};
 use crate::platform::Linux;
 use crate::raw::rwlock::{self, Line, Reading};
-use crate::raw::{self, Acquired, Cause, Id, Leaked};
+use crate::raw::{self, Cause, Leaked, NotLocked};
 use crate::segment::local::{self, OwnHome};
 use crate::segment::{Definition, Part, Shareable};
 use core::cell::UnsafeCell;
@@ -23,9 +27,9 @@ use std::time::{Duration, Instant};
 /// at the data says [`RwLockWriteGuard::mark_consistent`]. A reader cannot have changed anything,
 /// so its death, and its panic, are told to nobody.
 ///
-/// It must be in a [`Segment`](crate::Segment); elsewhere every operation answers
-/// [`Error::NotInSegment`](crate::Error::NotInSegment). A thread takes part in a segment from its
-/// first operation there.
+/// It must be in a [`Segment`](crate::Segment). Elsewhere every operation gives
+/// [`RegisterError::NotInSegment`](crate::RegisterError::NotInSegment). A thread takes part in a
+/// segment from its first operation there.
 ///
 /// ```
 /// use outlive::{LockError, RwLock, Segment};
@@ -34,14 +38,14 @@ use std::time::{Duration, Instant};
 /// match limits.write() {
 ///     Ok(mut limits) => *limits = [3, 7],
 ///     Err(LockError::OwnerDied(left)) => {
-///         let mut limits = left.into_guard();
+///         let mut limits = left.into_inner();
 ///         *limits = [3, 7]; // whatever makes it right again
 ///         limits.mark_consistent();
 ///     }
-///     Err(other) => panic!("{other}"),
+///     Err(other) => return Err(other.into()),
 /// }
 /// assert_eq!(limits.read().unwrap()[1], 7);
-/// # Ok::<(), outlive::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # How many readers
@@ -52,10 +56,11 @@ use std::time::{Duration, Instant};
 /// different processors do not disturb each other: the lock takes `(READERS + 1) * 128` bytes.
 ///
 /// A thread's word is chosen by its number in the segment's participant table
-/// ([`Id::index`](crate::Id::index)). If another reader has that one, the thread takes a free one,
-/// and begins with that from then on. So threads that read at a time come to have words of their
-/// own, and each read is as fast as the first. Choose `READERS` not below the number of threads
-/// that read at a time: else each that finds its word taken looks for another one.
+/// ([`ParticipantId::index`](crate::ParticipantId::index)). If another reader has that one, the
+/// thread takes a free one, and begins with that from then on. So threads that read at a time come
+/// to have words of their own, and each read is as fast as the first. Choose `READERS` not below
+/// the number of threads that read at a time: else each that finds its word taken looks for another
+/// one.
 ///
 /// A thread that reads another lock, of whatever segment, keeps its word for that time. If another
 /// reader has it, reading this lock is slower from then on until the next write: all words are
@@ -123,13 +128,13 @@ macro_rules! family {
     ($what:literal, $with:ident, $guard:ident, $wait:ident, $try_now:ident, $try_for:ident, $try_until:ident) => {
         #[doc = concat!("Locks for ", $what, ", waiting as long as it takes.")]
         ///
-        /// Signals end the wait in an [interruptible scope](crate::interruptible) alone. A thread
+        /// A signal ends the wait only in an [interruptible scope](crate::interruptible). A thread
         /// that reads or writes already gets [`LockError::Deadlock`] at once.
         ///
         /// # Errors
         /// [`LockError::OwnerDied`] and [`LockError::Poisoned`], which contain the guard;
         /// [`LockError::Deadlock`]; [`LockError::Leaked`]; [`LockError::Interrupted`];
-        /// [`LockError::Unusable`] where the thread cannot take part in the segment.
+        /// [`LockError::Register`] where the thread cannot take part in the segment.
         ///
         /// # If a process dies
         /// See [above](Self#if-a-process-dies).
@@ -140,37 +145,39 @@ macro_rules! family {
 
         #[doc = concat!("Locks for ", $what, " if that takes no waiting. The dead are no reason to wait.")]
         ///
-        /// A refusal may be due to one that was only just trying, and is refused, too.
+        /// Two threads that try at the same time may both be refused.
         ///
         /// # Errors
-        #[doc = concat!("Those of [`", stringify!($wait), "`](Self::", stringify!($wait), "), but [`LockError::WouldBlock`] instead of `Deadlock`.")]
+        /// [`TryLockError::WouldBlock`], also if this thread reads or writes itself.
+        /// [`TryLockError::OwnerDied`] and [`TryLockError::Poisoned`], which contain the guard;
+        /// [`TryLockError::Leaked`]; [`TryLockError::Register`].
         ///
         /// # If a process dies
         /// See [above](Self#if-a-process-dies).
         #[inline]
-        pub fn $try_now(&self) -> LockResult<$guard<'_, T, READERS>> {
+        pub fn $try_now(&self) -> TryLockResult<$guard<'_, T, READERS>> {
             self.$with(Deadline::Immediate)
         }
 
-        #[doc = concat!("Locks for ", $what, ", waiting at most that long (monotonic time). [`Duration::MAX`] is for ever.")]
+        #[doc = concat!("Locks for ", $what, ", waiting at most that long (monotonic time). [`Duration::MAX`] waits forever.")]
         ///
         /// # Errors
-        #[doc = concat!("Those of [`", stringify!($wait), "`](Self::", stringify!($wait), "), and [`LockError::TimedOut`].")]
+        #[doc = concat!("Those of [`", stringify!($wait), "`](Self::", stringify!($wait), "), and [`LockTimeoutError::TimedOut`].")]
         ///
         /// # If a process dies
         /// See [above](Self#if-a-process-dies).
-        pub fn $try_for(&self, timeout: Duration) -> LockResult<$guard<'_, T, READERS>> {
+        pub fn $try_for(&self, timeout: Duration) -> LockTimeoutResult<$guard<'_, T, READERS>> {
             self.$with(Deadline::after(timeout))
         }
 
-        #[doc = concat!("Locks for ", $what, ", waiting at most until then. A moment that has passed is as good as now.")]
+        #[doc = concat!("Locks for ", $what, ", waiting at most until that moment. A moment that has passed counts as now.")]
         ///
         /// # Errors
-        #[doc = concat!("Those of [`", stringify!($wait), "`](Self::", stringify!($wait), "), and [`LockError::TimedOut`].")]
+        #[doc = concat!("Those of [`", stringify!($wait), "`](Self::", stringify!($wait), "), and [`LockTimeoutError::TimedOut`].")]
         ///
         /// # If a process dies
         /// See [above](Self#if-a-process-dies).
-        pub fn $try_until(&self, deadline: Instant) -> LockResult<$guard<'_, T, READERS>> {
+        pub fn $try_until(&self, deadline: Instant) -> LockTimeoutResult<$guard<'_, T, READERS>> {
             self.$with(Deadline::at(deadline))
         }
     };
@@ -187,7 +194,10 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
     family!("writing", write_with, RwLockWriteGuard, write, try_write, try_write_for, try_write_until);
 
     #[inline(always)]
-    fn read_with(&self, deadline: Deadline) -> LockResult<RwLockReadGuard<'_, T, READERS>> {
+    fn read_with<'a, E>(&'a self, deadline: Deadline) -> Result<RwLockReadGuard<'a, T, READERS>, E>
+    where
+        E: LockFailure<RwLockReadGuard<'a, T, READERS>>,
+    {
         let me = local::participant(self)?;
         local::read_begins();
         self.reading(self.raw.read_from(OwnHome, me, deadline.into(), Leaked::Refuse))
@@ -195,35 +205,34 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
 
     /// After `read_begins`.
     #[inline(always)]
-    fn reading(&self, answer: Result<Reading, raw::NotLocked>) -> LockResult<RwLockReadGuard<'_, T, READERS>> {
+    fn reading<'a, E>(&'a self, answer: Result<Reading, NotLocked>) -> Result<RwLockReadGuard<'a, T, READERS>, E>
+    where
+        E: LockFailure<RwLockReadGuard<'a, T, READERS>>,
+    {
         match answer {
             Ok(Reading { word, inconsistent: None }) => Ok(RwLockReadGuard::new(self, word)),
-            Ok(Reading { word, inconsistent: Some(cause) }) => tell(cause, RwLockReadGuard::new(self, word)),
+            Ok(Reading { word, inconsistent: Some(cause) }) => {
+                Err(inconsistent(cause, |_left| RwLockReadGuard::new(self, word)))
+            }
             Err(refusal) => {
                 local::read_ends();
-                refuse(refusal)
+                Err(refused(refusal))
             }
         }
     }
 
     #[inline(always)]
-    fn write_with(&self, deadline: Deadline) -> LockResult<RwLockWriteGuard<'_, T, READERS>> {
+    fn write_with<'a, E>(&'a self, deadline: Deadline) -> Result<RwLockWriteGuard<'a, T, READERS>, E>
+    where
+        E: LockFailure<RwLockWriteGuard<'a, T, READERS>>,
+    {
         let me = local::participant(self)?;
-        self.writing(self.raw.write(me, deadline.into()))
-    }
-
-    #[inline(always)]
-    fn writing(&self, answer: Result<Acquired, raw::NotLocked>) -> LockResult<RwLockWriteGuard<'_, T, READERS>> {
-        match answer {
-            Ok(Acquired { inconsistent: None }) => Ok(RwLockWriteGuard::new(self, None)),
-            Ok(Acquired { inconsistent: Some(cause) }) => tell(cause, RwLockWriteGuard::new(self, Some(cause))),
-            Err(refusal) => refuse(refusal),
-        }
+        guarded(self.raw.write(me, deadline.into()), |left| RwLockWriteGuard::new(self, left))
     }
 
     /// As [`try_read`](Self::try_read), and reads beside the holds of threads that
     /// [leaked a guard](Self#if-a-guard-is-leaked) and ended. A leaked write hold is taken away,
-    /// and counts as a death: [`LockError::OwnerDied`]. Leaked read holds stay.
+    /// and counts as a death: [`TryLockError::OwnerDied`]. Leaked read holds stay.
     ///
     /// # Safety
     /// No reference that a leaked write guard gave is used any more, in any process.
@@ -234,7 +243,7 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub unsafe fn read_leaked(&self) -> LockResult<RwLockReadGuard<'_, T, READERS>> {
+    pub unsafe fn read_leaked(&self) -> TryLockResult<RwLockReadGuard<'_, T, READERS>> {
         let me = local::participant(self)?;
         local::read_begins();
         self.reading(self.raw.read_from(OwnHome, me, rwlock::Deadline::Immediate, Leaked::Take))
@@ -242,7 +251,7 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
 
     /// As [`try_write`](Self::try_write), and takes away the holds of threads that
     /// [leaked a guard](Self#if-a-guard-is-leaked) and ended. A leaked write hold counts as a
-    /// death: [`LockError::OwnerDied`].
+    /// death: [`TryLockError::OwnerDied`].
     ///
     /// # Safety
     /// No reference that a leaked guard gave is used any more, in any process.
@@ -252,9 +261,10 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub unsafe fn write_leaked(&self) -> LockResult<RwLockWriteGuard<'_, T, READERS>> {
+    pub unsafe fn write_leaked(&self) -> TryLockResult<RwLockWriteGuard<'_, T, READERS>> {
         let me = local::participant(self)?;
-        self.writing(self.raw.write_with(me, rwlock::Deadline::Immediate, Leaked::Take))
+        let answer = self.raw.write_with(me, rwlock::Deadline::Immediate, Leaked::Take);
+        guarded(answer, |left| RwLockWriteGuard::new(self, left))
     }
 
     /// Whether the data is marked inconsistent at the moment.
@@ -264,7 +274,7 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
 
     /// Who writes at the moment, or waits for the readers that are left, dead or alive.
     /// [`Segment::participant`](crate::Segment::participant) tells which process that is.
-    pub fn writer(&self) -> Option<Id> {
+    pub fn writer(&self) -> Option<ParticipantId> {
         self.raw.writer()
     }
 
@@ -278,7 +288,7 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
     /// assert!(limits.is_written_by_current_thread());
     /// let _reader = RwLockWriteGuard::downgrade(limit);
     /// assert!(!limits.is_written_by_current_thread());
-    /// # Ok::<(), outlive::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn is_written_by_current_thread(&self) -> bool {
         is_current_thread(self, self.raw.writer())
@@ -293,16 +303,6 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
     pub fn into_inner(self) -> T {
         self.data.into_inner()
     }
-}
-
-#[cold]
-fn tell<G>(cause: Cause, guard: G) -> LockResult<G> {
-    Err(LockError::of(cause, guard))
-}
-
-#[cold]
-fn refuse<G>(refusal: raw::NotLocked) -> LockResult<G> {
-    Err(refusal.into())
 }
 
 impl From<Deadline> for rwlock::Deadline {
@@ -333,11 +333,11 @@ impl<T: fmt::Debug, const READERS: usize> fmt::Debug for RwLock<T, READERS> {
         let mut debug = f.debug_struct("RwLock");
         match self.try_read() {
             Ok(guard) => debug.field("data", &*guard),
-            Err(LockError::OwnerDied(left) | LockError::Poisoned(left)) => {
-                debug.field("data", &**left.guard()).field("inconsistent", &true)
+            Err(TryLockError::OwnerDied(left) | TryLockError::Poisoned(left)) => {
+                debug.field("data", &**left.get_ref()).field("inconsistent", &true)
             }
-            Err(LockError::WouldBlock) => debug.field("data", &format_args!("<locked>")),
-            Err(LockError::Leaked { .. }) => debug.field("data", &format_args!("<leaked>")),
+            Err(TryLockError::WouldBlock) => debug.field("data", &format_args!("<locked>")),
+            Err(TryLockError::Leaked { .. }) => debug.field("data", &format_args!("<leaked>")),
             Err(_) => debug.field("data", &format_args!("<not in a segment>")),
         };
         debug.finish()
@@ -408,7 +408,7 @@ impl<'a, T, const READERS: usize> RwLockWriteGuard<'a, T, READERS> {
         Self { lock, tag: GuardTag::now(left.map_or(0, Cause::word)), not_send: PhantomData }
     }
 
-    /// Says that the data is right again: the next one to lock hears nothing of the death or panic
+    /// Says that the data is right again. The next thread to lock is not told of the death or panic
     /// before.
     pub fn mark_consistent(&mut self) {
         self.tag.set_own(0);
@@ -430,7 +430,7 @@ impl<'a, T, const READERS: usize> RwLockWriteGuard<'a, T, READERS> {
     /// *guard += 1;
     /// let guard = RwLockWriteGuard::downgrade(guard);
     /// assert_eq!(*guard, 1); // still what was written
-    /// # Ok::<(), outlive::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # If a process dies

@@ -1,11 +1,11 @@
 //! [`Semaphore`]: permits that are counted, and held by nobody in particular.
 
 use super::guard_tag::GuardTag;
+use super::result::{FromRaw, Short, refused};
 use super::{Deadline, take_part_to_wake};
-use crate::error::{Error, WaitError};
+use crate::error::{AcquireError, AcquireTimeoutError, OverReleaseError, RangeError, ReleaseError, TryAcquireError};
 use crate::platform::Linux;
 use crate::raw;
-use crate::raw::semaphore::NotAcquired;
 use crate::segment::{Definition, Shareable, local};
 use core::fmt;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 /// It must be in a [`Segment`](crate::Segment), as a [`Mutex`](crate::Mutex).
 ///
 /// ```
-/// use outlive::{Error, Segment, Semaphore};
+/// use outlive::{ReleaseError, Segment, Semaphore};
 ///
 /// let slots = Segment::<Semaphore>::anonymous(|slots| *slots = Semaphore::bounded(2, 2))?;
 /// {
@@ -28,8 +28,8 @@ use std::time::{Duration, Instant};
 /// }
 /// slots.acquire_many(2).unwrap();
 /// slots.release_many(2)?;
-/// assert!(matches!(slots.release(), Err(Error::OverRelease { available: 2, .. })));
-/// # Ok::<(), outlive::Error>(())
+/// assert!(matches!(slots.release(), Err(ReleaseError::OverRelease(error)) if error.available == 2));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Fairness
@@ -78,18 +78,19 @@ impl Semaphore {
     /// As [`new`](Self::new), with an answer for each number.
     ///
     /// ```
-    /// use outlive::{Error, Segment, Semaphore};
+    /// use outlive::{Segment, Semaphore};
     ///
-    /// assert!(matches!(Semaphore::try_new(u32::MAX), Err(Error::OutOfRange { most, .. }) if most == Semaphore::MAX_PERMITS.into()));
+    /// let refused = Semaphore::try_new(u32::MAX).unwrap_err();
+    /// assert_eq!(refused.maximum, Semaphore::MAX_PERMITS.into());
     /// let of_three = Semaphore::try_new(3)?;
     /// let slots = Segment::<Semaphore>::anonymous(|slots| *slots = of_three)?;
     /// assert_eq!(slots.available(), 3);
-    /// # Ok::<(), Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] where `new` panics.
-    pub const fn try_new(permits: u32) -> Result<Self, Error> {
+    /// The number is one with which `new` panics.
+    pub const fn try_new(permits: u32) -> Result<Self, RangeError> {
         if permits > Self::MAX_PERMITS {
             return Err(Self::out_of_range("the number of a semaphore's permits", permits, 0, Self::MAX_PERMITS));
         }
@@ -111,16 +112,17 @@ impl Semaphore {
     /// As [`bounded`](Self::bounded), with an answer for each pair of numbers.
     ///
     /// ```
-    /// use outlive::{Error, Semaphore};
+    /// use outlive::{RangeError, Semaphore};
     ///
-    /// assert!(matches!(Semaphore::try_bounded(3, 2), Err(Error::OutOfRange { found: 3, most: 2, .. })));
-    /// assert!(matches!(Semaphore::try_bounded(0, 0), Err(Error::OutOfRange { found: 0, least: 1, .. })));
+    /// assert!(matches!(Semaphore::try_bounded(3, 2), Err(RangeError { found: 3, maximum: 2, .. })));
+    /// assert!(matches!(Semaphore::try_bounded(0, 0), Err(RangeError { found: 0, minimum: 1, .. })));
     /// assert!(Semaphore::try_bounded(2, 2).is_ok());
     /// ```
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] where `bounded` panics: of the maximum, or else of the permits.
-    pub const fn try_bounded(permits: u32, maximum: u32) -> Result<Self, Error> {
+    /// The numbers are a pair with which `bounded` panics. The error is about the maximum, if that
+    /// is wrong, and about the permits otherwise.
+    pub const fn try_bounded(permits: u32, maximum: u32) -> Result<Self, RangeError> {
         if maximum == 0 || maximum > Self::MAX_PERMITS {
             return Err(Self::out_of_range("the maximum of a semaphore", maximum, 1, Self::MAX_PERMITS));
         }
@@ -135,33 +137,33 @@ impl Semaphore {
         Self { raw: raw::Semaphore::from_words(Linux::word(permits), Linux::zero(), Linux::word(maximum)) }
     }
 
-    const fn out_of_range(what: &'static str, found: u32, least: u32, most: u32) -> Error {
-        Error::OutOfRange { what, found: found as u64, least: least as u64, most: most as u64 }
+    const fn out_of_range(what: &'static str, found: u32, minimum: u32, maximum: u32) -> RangeError {
+        RangeError::new(what, found as u64, minimum as u64, maximum as u64)
     }
 
-    /// Acquires a permit, waiting as long as it takes. Signals end the wait in an
-    /// [interruptible scope](crate::interruptible) alone.
+    /// Acquires a permit, waiting as long as it takes. A signal ends the wait only in an
+    /// [interruptible scope](crate::interruptible).
     ///
     /// # Errors
-    /// [`WaitError::Interrupted`]; [`WaitError::Unusable`] where the thread cannot take part in the
-    /// segment.
+    /// [`AcquireError::Interrupted`]; [`AcquireError::Register`] where the thread cannot take part
+    /// in the segment.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     #[inline]
-    pub fn acquire(&self) -> Result<(), WaitError> {
+    pub fn acquire(&self) -> Result<(), AcquireError> {
         self.acquire_with(1, Deadline::NEVER)
     }
 
     /// Acquires a permit if there is one.
     ///
     /// # Errors
-    /// Those of [`acquire`](Self::acquire), and [`WaitError::WouldBlock`].
+    /// [`TryAcquireError::WouldBlock`]; [`TryAcquireError::Register`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     #[inline]
-    pub fn try_acquire(&self) -> Result<(), WaitError> {
+    pub fn try_acquire(&self) -> Result<(), TryAcquireError> {
         self.acquire_with(1, Deadline::Immediate)
     }
 
@@ -169,126 +171,113 @@ impl Semaphore {
     /// ever.
     ///
     /// # Errors
-    /// Those of [`acquire`](Self::acquire), and [`WaitError::TimedOut`].
+    /// Those of [`acquire`](Self::acquire), and [`AcquireTimeoutError::TimedOut`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub fn try_acquire_for(&self, timeout: Duration) -> Result<(), WaitError> {
+    pub fn try_acquire_for(&self, timeout: Duration) -> Result<(), AcquireTimeoutError> {
         self.acquire_with(1, Deadline::after(timeout))
     }
 
-    /// Acquires a permit, waiting at most until then.
+    /// Acquires a permit, waiting at most until that moment.
     ///
     /// # Errors
-    /// Those of [`acquire`](Self::acquire), and [`WaitError::TimedOut`].
+    /// Those of [`acquire`](Self::acquire), and [`AcquireTimeoutError::TimedOut`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub fn try_acquire_until(&self, deadline: Instant) -> Result<(), WaitError> {
+    pub fn try_acquire_until(&self, deadline: Instant) -> Result<(), AcquireTimeoutError> {
         self.acquire_with(1, Deadline::at(deadline))
     }
 
     /// Acquires `count` permits at once: all or none. See [fairness](Self#fairness).
     ///
     /// # Errors
-    /// Those of [`acquire`](Self::acquire), and [`Error::TooMany`] in `Unusable` at once if there
-    /// can never be as many.
+    /// Those of [`acquire`](Self::acquire), and [`AcquireError::TooMany`] at once if there can
+    /// never be as many.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     #[inline]
-    pub fn acquire_many(&self, count: u32) -> Result<(), WaitError> {
+    pub fn acquire_many(&self, count: u32) -> Result<(), AcquireError> {
         self.acquire_with(count, Deadline::NEVER)
     }
 
     /// Acquires `count` permits at once if there are as many.
     ///
     /// # Errors
-    /// Those of [`acquire_many`](Self::acquire_many), and [`WaitError::WouldBlock`].
+    /// [`TryAcquireError::WouldBlock`]; [`TryAcquireError::TooMany`];
+    /// [`TryAcquireError::Register`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     #[inline]
-    pub fn try_acquire_many(&self, count: u32) -> Result<(), WaitError> {
+    pub fn try_acquire_many(&self, count: u32) -> Result<(), TryAcquireError> {
         self.acquire_with(count, Deadline::Immediate)
     }
 
     /// Acquires `count` permits at once, waiting at most that long.
     ///
     /// # Errors
-    /// Those of [`acquire_many`](Self::acquire_many), and [`WaitError::TimedOut`].
+    /// Those of [`acquire_many`](Self::acquire_many), and [`AcquireTimeoutError::TimedOut`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub fn try_acquire_many_for(&self, count: u32, timeout: Duration) -> Result<(), WaitError> {
+    pub fn try_acquire_many_for(&self, count: u32, timeout: Duration) -> Result<(), AcquireTimeoutError> {
         self.acquire_with(count, Deadline::after(timeout))
     }
 
-    /// Acquires `count` permits at once, waiting at most until then.
+    /// Acquires `count` permits at once, waiting at most until that moment.
     ///
     /// # Errors
-    /// Those of [`acquire_many`](Self::acquire_many), and [`WaitError::TimedOut`].
+    /// Those of [`acquire_many`](Self::acquire_many), and [`AcquireTimeoutError::TimedOut`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub fn try_acquire_many_until(&self, count: u32, deadline: Instant) -> Result<(), WaitError> {
+    pub fn try_acquire_many_until(&self, count: u32, deadline: Instant) -> Result<(), AcquireTimeoutError> {
         self.acquire_with(count, Deadline::at(deadline))
     }
 
     #[inline(always)]
-    fn acquire_with(&self, count: u32, deadline: Deadline) -> Result<(), WaitError> {
+    fn acquire_with<E: FromRaw<Short>>(&self, count: u32, deadline: Deadline) -> Result<(), E> {
         let me = local::participant(self)?;
         let answer = match deadline {
             Deadline::Immediate => self.raw.try_acquire(count),
             Deadline::By(deadline) => self.raw.acquire(me, count, deadline),
         };
-        answer.map_err(|refused| Self::refuse(refused, count))
-    }
-
-    #[cold]
-    fn refuse(refused: NotAcquired, wanted: u32) -> WaitError {
-        match refused {
-            NotAcquired::WouldBlock => WaitError::WouldBlock,
-            NotAcquired::TimedOut => WaitError::TimedOut,
-            NotAcquired::Interrupted => WaitError::Interrupted,
-            NotAcquired::TooMany { maximum } => Error::TooMany { wanted, maximum }.into(),
-        }
+        answer.map_err(|refusal| refused(Short { refused: refusal, wanted: count }))
     }
 
     /// Gives a permit, acquired or new.
     ///
     /// # Errors
-    /// [`Error::OverRelease`] if there are as many as there can be; nothing is changed.
-    /// [`Error::NotInSegment`].
+    /// [`ReleaseError::OverRelease`] if there are as many as there can be; nothing is changed.
+    /// [`ReleaseError::NotInSegment`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     #[inline]
-    pub fn release(&self) -> Result<(), Error> {
+    pub fn release(&self) -> Result<(), ReleaseError> {
         self.release_many(1)
     }
 
     /// Gives `count` permits, acquired or new.
     ///
     /// # Errors
-    /// [`Error::OverRelease`] if there would be more than there can be; nothing is changed.
-    /// [`Error::NotInSegment`].
+    /// [`ReleaseError::OverRelease`] if there would be more than there can be; nothing is changed.
+    /// [`ReleaseError::NotInSegment`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     #[inline]
-    pub fn release_many(&self, count: u32) -> Result<(), Error> {
+    pub fn release_many(&self, count: u32) -> Result<(), ReleaseError> {
         take_part_to_wake(self)?;
-        self.give(count)
+        Ok(self.give(count)?)
     }
 
     #[inline(always)]
-    fn give(&self, released: u32) -> Result<(), Error> {
-        self.raw.release(released).map_err(|found| Error::OverRelease {
-            released,
-            available: found.available,
-            maximum: found.maximum,
-        })
+    fn give(&self, released: u32) -> Result<(), OverReleaseError> {
+        self.raw.release(released).map_err(|found| OverReleaseError::new(released, found.available, found.maximum))
     }
 
     /// As [`acquire`](Self::acquire), with a guard that releases.
@@ -299,7 +288,7 @@ impl Semaphore {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies). A guard dies with its process and releases nothing.
     #[inline]
-    pub fn permit(&self) -> Result<SemaphorePermit<'_>, WaitError> {
+    pub fn permit(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
         self.permits_with(1, Deadline::NEVER)
     }
 
@@ -311,8 +300,64 @@ impl Semaphore {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     #[inline]
-    pub fn try_permit(&self) -> Result<SemaphorePermit<'_>, WaitError> {
+    pub fn try_permit(&self) -> Result<SemaphorePermit<'_>, TryAcquireError> {
         self.permits_with(1, Deadline::Immediate)
+    }
+
+    /// As [`try_acquire_for`](Self::try_acquire_for), with a guard.
+    ///
+    /// # Errors
+    /// Those of [`try_acquire_for`](Self::try_acquire_for).
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn try_permit_for(&self, timeout: Duration) -> Result<SemaphorePermit<'_>, AcquireTimeoutError> {
+        self.permits_with(1, Deadline::after(timeout))
+    }
+
+    /// As [`try_acquire_until`](Self::try_acquire_until), with a guard.
+    ///
+    /// # Errors
+    /// Those of [`try_acquire_until`](Self::try_acquire_until).
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn try_permit_until(&self, deadline: Instant) -> Result<SemaphorePermit<'_>, AcquireTimeoutError> {
+        self.permits_with(1, Deadline::at(deadline))
+    }
+
+    /// As [`acquire_many`](Self::acquire_many), with one guard of `count` permits.
+    ///
+    /// ```
+    /// use outlive::{Segment, Semaphore};
+    ///
+    /// let slots = Segment::<Semaphore>::anonymous(|slots| *slots = Semaphore::new(3))?;
+    /// let two = slots.permits(2)?;
+    /// assert_eq!((two.count(), slots.available()), (2, 1));
+    /// assert!(slots.try_permits(2).is_err());
+    /// drop(two);
+    /// assert_eq!(slots.available(), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`acquire_many`](Self::acquire_many).
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies). A guard dies with its process and releases nothing.
+    pub fn permits(&self, count: u32) -> Result<SemaphorePermit<'_>, AcquireError> {
+        self.permits_with(count, Deadline::NEVER)
+    }
+
+    /// As [`try_acquire_many`](Self::try_acquire_many), with one guard of `count` permits.
+    ///
+    /// # Errors
+    /// Those of [`try_acquire_many`](Self::try_acquire_many).
+    ///
+    /// # If a process dies
+    /// See [above](Self#if-a-process-dies).
+    pub fn try_permits(&self, count: u32) -> Result<SemaphorePermit<'_>, TryAcquireError> {
+        self.permits_with(count, Deadline::Immediate)
     }
 
     /// As [`try_acquire_many_for`](Self::try_acquire_many_for), with one guard of `count` permits.
@@ -322,7 +367,7 @@ impl Semaphore {
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub fn try_permits_for(&self, count: u32, timeout: Duration) -> Result<SemaphorePermit<'_>, WaitError> {
+    pub fn try_permits_for(&self, count: u32, timeout: Duration) -> Result<SemaphorePermit<'_>, AcquireTimeoutError> {
         self.permits_with(count, Deadline::after(timeout))
     }
 
@@ -334,12 +379,12 @@ impl Semaphore {
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
-    pub fn try_permits_until(&self, count: u32, deadline: Instant) -> Result<SemaphorePermit<'_>, WaitError> {
+    pub fn try_permits_until(&self, count: u32, deadline: Instant) -> Result<SemaphorePermit<'_>, AcquireTimeoutError> {
         self.permits_with(count, Deadline::at(deadline))
     }
 
     #[inline(always)]
-    fn permits_with(&self, count: u32, deadline: Deadline) -> Result<SemaphorePermit<'_>, WaitError> {
+    fn permits_with<E: FromRaw<Short>>(&self, count: u32, deadline: Deadline) -> Result<SemaphorePermit<'_>, E> {
         self.acquire_with(count, deadline).map(|()| SemaphorePermit { semaphore: self, tag: GuardTag::now(count) })
     }
 
@@ -392,11 +437,11 @@ impl SemaphorePermit<'_> {
     /// Releases, and says if that could be done.
     ///
     /// # Errors
-    /// [`Error::OverRelease`].
+    /// The semaphore has as many permits as it can have; nothing is changed.
     ///
     /// # If a process dies
     /// As [`Semaphore::release`].
-    pub fn release(self) -> Result<(), Error> {
+    pub fn release(self) -> Result<(), OverReleaseError> {
         core::mem::ManuallyDrop::new(self).give_back()
     }
 
@@ -406,11 +451,12 @@ impl SemaphorePermit<'_> {
     }
 
     #[inline]
-    fn give_back(&self) -> Result<(), Error> {
+    fn give_back(&self) -> Result<(), OverReleaseError> {
         if !self.tag.is_of_this_process() {
             return Ok(()); // a fork's copy
         }
-        take_part_to_wake(self.semaphore)?; // for a thread that this was sent to
+        // For a thread that this was sent to. The semaphore is in a segment: it was acquired there.
+        let _in_a_segment = take_part_to_wake(self.semaphore);
         self.semaphore.give(self.tag.own())
     }
 }

@@ -1,14 +1,16 @@
 //! Guards that a condition variable gives back and takes again.
 
-use super::LockResult;
+use super::CondvarResult;
 use super::guard_tag::GuardTag;
 use super::lock::{Lock, LockGuard};
 use super::mutex::{Mutex, MutexGuard};
 use super::reentrant::{ReentrantMutex, ReentrantMutexGuard};
-use crate::error::{Error, LockError};
+use super::result::retaken;
+use crate::ParticipantId;
+use crate::error::{CondvarError, NotHeldError, NotWaitedError};
 use crate::platform::Linux;
 use crate::raw::mutex::NotLocked;
-use crate::raw::{Acquired, Cause, Id, Leaked, Participant};
+use crate::raw::{Acquired, Cause, Leaked, Participant};
 use crate::segment::local;
 use core::mem::ManuallyDrop;
 
@@ -41,7 +43,7 @@ mod sealed {
         fn seen(&mut self) -> &mut Self::Seen;
         /// The lock, if the guard stands for a hold of this thread's.
         #[doc(hidden)]
-        fn held_lock(&self) -> Result<&Self::Lock, Error>;
+        fn held_lock(&self) -> Result<&Self::Lock, NotWaitedError>;
         /// The guard's parts, for [`Hold::take_again`]; the lock stays held.
         #[doc(hidden)]
         fn into_hold(self) -> Self::Hold;
@@ -50,7 +52,7 @@ mod sealed {
     #[allow(unreachable_pub)] // a bound of a public trait's type: Rust 1.85 takes it for unreachable
     pub trait Hold<G> {
         fn release(&mut self);
-        fn take_again(self, me: Participant<'_, Linux>) -> LockResult<G>;
+        fn take_again(self, me: Participant<'_, Linux>) -> CondvarResult<G>;
     }
 }
 
@@ -65,19 +67,19 @@ pub struct Parts<'a, L> {
 }
 
 /// A fork's copy stands for nothing: the hold is the parent's.
-fn is_ours(tag: GuardTag, holder: Option<Id>) -> Result<(), Error> {
-    if tag.is_of_this_process() { Ok(()) } else { Err(Error::NotHeld { holder }) }
+fn is_ours(tag: GuardTag, holder: Option<ParticipantId>) -> Result<(), NotHeldError> {
+    if tag.is_of_this_process() { Ok(()) } else { Err(NotHeldError::by(holder)) }
 }
 
 /// What a lock without a deadline came to. If the word, scribbled upon, names the caller already,
 /// the lock is held.
 ///
 /// # Errors
-/// [`LockError::Leaked`]: it is not held.
-fn inconsistency<G>(answer: Result<Acquired, NotLocked>) -> Result<Option<Cause>, LockError<G>> {
+/// [`CondvarError::Leaked`]: the lock is not held.
+fn inconsistency<G>(answer: Result<Acquired, NotLocked>) -> Result<Option<Cause>, CondvarError<G>> {
     match answer {
         Ok(acquired) => Ok(acquired.inconsistent),
-        Err(NotLocked::Leaked(by)) => Err(LockError::Leaked { by }),
+        Err(NotLocked::Leaked(by)) => Err(CondvarError::Leaked { by }),
         Err(_) => Ok(None),
     }
 }
@@ -90,7 +92,7 @@ impl<'a, T> sealed::Guard for MutexGuard<'a, T> {
     fn seen(&mut self) -> &mut T {
         self
     }
-    fn held_lock(&self) -> Result<&Mutex<T>, Error> {
+    fn held_lock(&self) -> Result<&Mutex<T>, NotWaitedError> {
         is_ours(self.tag, self.lock.raw.holder())?;
         Ok(self.lock)
     }
@@ -105,9 +107,9 @@ impl<'a, T> Hold<MutexGuard<'a, T>> for Parts<'a, Mutex<T>> {
     fn release(&mut self) {
         self.lock.raw.unlock(self.own);
     }
-    fn take_again(self, me: Participant<'_, Linux>) -> LockResult<MutexGuard<'a, T>> {
+    fn take_again(self, me: Participant<'_, Linux>) -> CondvarResult<MutexGuard<'a, T>> {
         let cause = inconsistency(self.lock.raw.lock_again(me))?;
-        told(cause, MutexGuard::new(self.lock, cause))
+        retaken(cause, MutexGuard::new(self.lock, cause))
     }
 }
 
@@ -119,10 +121,14 @@ impl<'a, T> sealed::Guard for ReentrantMutexGuard<'a, T> {
     fn seen(&mut self) -> &mut Self {
         self
     }
-    fn held_lock(&self) -> Result<&ReentrantMutex<T>, Error> {
+    fn held_lock(&self) -> Result<&ReentrantMutex<T>, NotWaitedError> {
         let holder = self.lock.raw.holder();
         is_ours(self.tag, holder)?;
-        if holder == Some(local::participant(self.lock)?.id) { Ok(self.lock) } else { Err(Error::NotHeld { holder }) }
+        if holder == Some(local::participant(self.lock)?.id) {
+            Ok(self.lock)
+        } else {
+            Err(NotHeldError::by(holder).into())
+        }
     }
     fn into_hold(self) -> Self::Hold {
         local::hold_ends(); // it begins anew with the guard that comes back
@@ -133,12 +139,12 @@ impl<'a, T> sealed::Guard for ReentrantMutexGuard<'a, T> {
 
 impl<'a, T> Hold<ReentrantMutexGuard<'a, T>> for Parts<'a, ReentrantMutex<T>> {
     fn release(&mut self) {
-        let cause = if Id::holder_in(self.own).is_some() { 0 } else { self.own };
+        let cause = if ParticipantId::holder_in(self.own).is_some() { 0 } else { self.own };
         self.count = self.lock.raw.release_all(cause);
     }
-    fn take_again(self, me: Participant<'_, Linux>) -> LockResult<ReentrantMutexGuard<'a, T>> {
+    fn take_again(self, me: Participant<'_, Linux>) -> CondvarResult<ReentrantMutexGuard<'a, T>> {
         let cause = inconsistency(self.lock.raw.lock_again(me, self.count))?;
-        told(cause, ReentrantMutexGuard::new(self.lock, cause.map_or(me.id.word(), Cause::word)))
+        retaken(cause, ReentrantMutexGuard::new(self.lock, cause.map_or(me.id.word(), Cause::word)))
     }
 }
 
@@ -152,10 +158,14 @@ impl<'a> sealed::Guard for LockGuard<'a> {
     }
     /// Somebody may have released it on our behalf; if that happens after this look, it is released
     /// as it was to be.
-    fn held_lock(&self) -> Result<&Lock, Error> {
+    fn held_lock(&self) -> Result<&Lock, NotWaitedError> {
         let holder = self.lock.holder();
         is_ours(self.tag, holder)?;
-        if holder == Id::holder_in(self.tag.own()) { Ok(self.lock) } else { Err(Error::NotHeld { holder }) }
+        if holder == ParticipantId::holder_in(self.tag.own()) {
+            Ok(self.lock)
+        } else {
+            Err(NotHeldError::by(holder).into())
+        }
     }
     fn into_hold(self) -> Self::Hold {
         let guard = ManuallyDrop::new(self);
@@ -165,20 +175,13 @@ impl<'a> sealed::Guard for LockGuard<'a> {
 
 impl<'a> Hold<LockGuard<'a>> for Parts<'a, Lock> {
     fn release(&mut self) {
-        if self.lock.raw.release(Id::holder_in(self.own), None).is_ok() {
+        if self.lock.raw.release(ParticipantId::holder_in(self.own), None).is_ok() {
             local::lock_ends(); // else somebody else has released it
         }
     }
-    fn take_again(self, me: Participant<'_, Linux>) -> LockResult<LockGuard<'a>> {
+    fn take_again(self, me: Participant<'_, Linux>) -> CondvarResult<LockGuard<'a>> {
         let cause = inconsistency(self.lock.raw.lock_again_with(me, Leaked::Wait))?;
         local::lock_begins();
-        told(cause, LockGuard::new(self.lock, me.id))
-    }
-}
-
-fn told<G>(cause: Option<Cause>, guard: G) -> LockResult<G> {
-    match cause {
-        None => Ok(guard),
-        Some(cause) => Err(LockError::of(cause, guard)),
+        retaken(cause, LockGuard::new(self.lock, me.id))
     }
 }

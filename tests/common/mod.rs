@@ -373,3 +373,20 @@ impl Mutexes {
 pub fn elsewhere<T: Send>(body: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| scope.spawn(body).join().expect("no panic"))
 }
+
+/// An error of a lock, however that was asked: why it did not simply come, and the guard if there
+/// is one.
+pub trait LockFailure<G>: std::fmt::Display {
+    fn into_parts(self) -> (outlive::LockErrorKind, Option<G>);
+}
+
+macro_rules! lock_failure {
+    ($($error:ident)*) => {$(
+        impl<G> LockFailure<G> for outlive::$error<G> {
+            fn into_parts(self) -> (outlive::LockErrorKind, Option<G>) {
+                (self.kind(), self.into_guard().ok())
+            }
+        }
+    )*};
+}
+lock_failure! { LockError TryLockError LockTimeoutError CondvarError }

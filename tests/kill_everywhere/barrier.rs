@@ -2,7 +2,7 @@
 
 use super::operation::{Operation, Script, operation};
 use super::stage::{Stage, Told};
-use outlive::{Barrier, Segment, Shareable, WaitError};
+use outlive::{Barrier, BarrierError, BarrierTimeoutError, Segment, Shareable};
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
@@ -27,11 +27,11 @@ pub(super) fn script(name: &str, parties: usize) -> Script<World> {
     })
 }
 
-fn answer(s: &Stage<World>, answer: Result<outlive::BarrierWaitResult, WaitError>) -> Told {
-    let (bit, word) = match answer {
+fn answer(s: &Stage<World>, answer: Result<outlive::BarrierWaitResult, impl Into<BarrierTimeoutError>>) -> Told {
+    let (bit, word) = match answer.map_err(Into::into) {
         Ok(_) => (1, "met"),
-        Err(WaitError::Broken { died: Some(_) }) => (2, "saw a death"),
-        Err(WaitError::Broken { died: None }) => (2, "saw it broken"),
+        Err(BarrierTimeoutError::Broken { died: Some(_) }) => (2, "was told of a death"),
+        Err(BarrierTimeoutError::Broken { died: None }) => (2, "was told"),
         Err(other) => return Err(other.to_string()),
     };
     s.answers.fetch_or(bit, SeqCst);
@@ -72,7 +72,7 @@ pub(super) fn abort_unless_it_came(s: &Stage<World>) -> Told {
 /// The victim may have arrived alone, and may have given up.
 fn come_for_a_moment(s: &Stage<World>) -> Told {
     match s.barrier.wait_timeout(Duration::ZERO) {
-        Err(WaitError::TimedOut) => Ok("waited in vain"),
+        Err(BarrierTimeoutError::TimedOut) => Ok("waited in vain"),
         other => answer(s, other),
     }
 }
@@ -133,7 +133,7 @@ fn join_and_die(s: &Stage<World>) -> Told {
 fn meet_nobody(s: &Stage<World>) -> Told {
     match s.barrier.wait() {
         Ok(_) => Ok("met"),
-        Err(WaitError::Broken { .. }) => {
+        Err(BarrierError::Broken { .. }) => {
             s.barrier.reset().map_err(|error| error.to_string())?;
             s.barrier.wait().map(|_| "reset it").map_err(|error| error.to_string())
         }

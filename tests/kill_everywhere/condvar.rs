@@ -1,9 +1,10 @@
 //! Condvar, with a Mutex and with the two other locks. No waiter is left asleep while its predicate
 //! is true.
 
+use super::common::LockFailure;
 use super::operation::{Operation, Script, operation};
 use super::stage::{Stage, Told};
-use outlive::{Condvar, Lock, LockError, LockGuard, LockResult, Mutex, MutexGuard, Segment, Shareable, Waitable};
+use outlive::{Condvar, Lock, LockErrorKind, LockGuard, LockResult, Mutex, MutexGuard, Segment, Shareable, Waitable};
 use outlive::{ReentrantMutex, ReentrantMutexGuard};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
@@ -24,20 +25,24 @@ fn script(name: &str) -> Script<World> {
     operation("Condvar", name, |_| World::anonymous(|_| {}).expect("a segment"))
 }
 
-/// A single number cannot be half updated.
-fn whatever_died(answer: LockResult<MutexGuard<'_, u64>>) -> Result<(MutexGuard<'_, u64>, &'static str), String> {
+/// One number cannot be half updated.
+fn whatever_died<'s, E: LockFailure<MutexGuard<'s, u64>>>(
+    answer: Result<MutexGuard<'s, u64>, E>,
+) -> Result<(MutexGuard<'s, u64>, &'static str), String> {
     vouched_for(answer, MutexGuard::mark_consistent)
 }
 
-fn vouched_for<G>(answer: LockResult<G>, vouch: impl FnOnce(&mut G)) -> Result<(G, &'static str), String> {
-    match answer {
+fn vouched_for<G, E: LockFailure<G>>(
+    answer: Result<G, E>,
+    vouch: impl FnOnce(&mut G),
+) -> Result<(G, &'static str), String> {
+    match answer.map_err(E::into_parts) {
         Ok(guard) => Ok((guard, "ok")),
-        Err(LockError::OwnerDied(left)) => {
-            let mut guard = left.into_guard();
+        Err((LockErrorKind::OwnerDied { .. }, Some(mut guard))) => {
             vouch(&mut guard);
             Ok((guard, "owner died"))
         }
-        Err(other) => Err(other.to_string()),
+        Err((other, _)) => Err(other.to_string()),
     }
 }
 
@@ -121,11 +126,7 @@ fn take_counted(s: &Stage<World>) -> Told {
 }
 
 fn take_plain(s: &Stage<World>) -> Told {
-    take_beside(s, || s.plain.lock(), vouch_plainly)
-}
-
-fn vouch_plainly(guard: &mut LockGuard<'_>) {
-    guard.mark_consistent().expect("held");
+    take_beside(s, || s.plain.lock(), LockGuard::mark_consistent)
 }
 
 /// [`bring_when_both_sleep`] for one item, with a lock of another kind.
@@ -166,7 +167,7 @@ fn find_all_well(s: &Stage<World>) -> Told {
         other => return Err(format!("in the end: {other:?}")),
     }
     drop(vouched_for(s.counted.lock(), ReentrantMutexGuard::mark_consistent)?);
-    drop(vouched_for(s.plain.lock(), vouch_plainly)?);
+    drop(vouched_for(s.plain.lock(), LockGuard::mark_consistent)?);
     match (s.counted.try_lock(), s.plain.try_lock()) {
         (Ok(_), Ok(_)) => Ok(""),
         others => Err(format!("in the end: {others:?}")),
@@ -248,7 +249,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
         ),
         last(
             script("wait, with a Lock, notified, relock, the first of two")
-                .before("bringer", |s| bring_beside(s, || s.plain.lock(), vouch_plainly))
+                .before("bringer", |s| bring_beside(s, || s.plain.lock(), LockGuard::mark_consistent))
                 .before("sleeper", |s| later(s, Stage::until_the_victim_sleeps_for_good, take_plain))
                 .joined_victim(|s| s.dies_in(|| take_plain(s)))
                 .naps()

@@ -2,7 +2,7 @@
 
 use super::operation::{Operation, Script, operation};
 use super::stage::{Stage, Told};
-use outlive::{Error, Lock, LockError, Segment};
+use outlive::{Lock, LockError, NotHeldError, Segment};
 
 type World = Segment<Lock>;
 
@@ -216,7 +216,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
             script("release of what nobody holds")
                 .joined_victim(|s| {
                     s.dies_in(|| match s.release() {
-                        Err(Error::NotHeld { holder: None }) => {}
+                        Err(NotHeldError { holder: None, .. }) => {}
                         other => panic!("{other:?}"),
                     });
                 })

@@ -35,7 +35,7 @@ fn judge(s: &Stage<World>, answer: Result<MutexGuard<'_, [u64; 2]>, LockError<Mu
             if left.by().is_none() {
                 return Err("nobody knows who died".into());
             }
-            let mut guard = left.into_guard();
+            let mut guard = left.into_inner();
             guard[1] = guard[0];
             guard.mark_consistent();
             (guard, "owner died")
@@ -228,7 +228,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("resident", come_back)
                 .joined_victim(|s| {
                     s.dies_in(|| match s.pair.lock() {
-                        Err(LockError::OwnerDied(left)) => left.into_guard().mark_consistent(),
+                        Err(LockError::OwnerDied(left)) => left.into_inner().mark_consistent(),
                         other => panic!("{other:?}"),
                     });
                 })

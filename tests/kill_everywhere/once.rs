@@ -3,7 +3,7 @@
 use super::operation::{Operation, Script, operation};
 use super::stage::{Stage, Told};
 use crate::common::{fork, wait};
-use outlive::{LazyLock, Once, OnceLock, Segment, Shareable, WaitError};
+use outlive::{LazyLock, Once, OnceError, OnceLock, Segment, Shareable};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 #[derive(Debug, Shareable)]
@@ -185,7 +185,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
         ),
         reader(
             script("OnceLock get_or_try_init, makes it")
-                .joined_victim(|s| s.dies_in(|| s.value.get_or_try_init(|| Ok::<_, WaitError>([1, 1])).map(drop)))
+                .joined_victim(|s| s.dies_in(|| s.value.get_or_try_init(|| Ok::<_, OnceError>([1, 1])).map(drop)))
                 .sees(FOUND_OR_MADE),
         ),
         reader(
@@ -197,7 +197,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                         s.victim_is_ready();
                         s.until_they_sleep(&[0, 1]);
                         s.dies_from_here();
-                        Err(WaitError::WouldBlock)
+                        Err(OnceError::Interrupted)
                     });
                     s.dies_until_here(answer.map(drop));
                 })

@@ -2,7 +2,7 @@
 
 use super::operation::{Operation, Script, operation};
 use super::stage::{Stage, Told};
-use outlive::{Error, LockError, Mutex, Segment};
+use outlive::{LeaveError, LockError, Mutex, RegisterError, Segment, TryLockError};
 
 type World = Segment<Mutex<u64>>;
 
@@ -18,7 +18,7 @@ fn get_in(s: &Stage<World>) -> Told {
     match s.lock() {
         Ok(_) => Ok("ok"),
         Err(LockError::OwnerDied(left)) => {
-            left.into_guard().mark_consistent();
+            left.into_inner().mark_consistent();
             Ok("owner died")
         }
         Err(other) => Err(other.to_string()),
@@ -114,7 +114,7 @@ impl Company {
         }
         for index in held {
             match self.segments[*index].try_lock() {
-                Err(LockError::OwnerDied(_)) => {}
+                Err(TryLockError::OwnerDied(_)) => {}
                 other => return Err(format!("segment {index}: {other:?}")),
             }
         }
@@ -207,7 +207,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("holder", hold)
                 .victim(|s| {
                     s.dies_in(|| match s.attach() {
-                        Err(Error::Full { participants: 1 }) => {}
+                        Err(RegisterError::Full { participants: 1 }) => {}
                         other => panic!("{other:?}"),
                     });
                 })
@@ -244,7 +244,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .victim(|s| {
                     let guard = s.lock().expect("free");
                     s.dies_in(|| match s.detach() {
-                        Err(Error::StillHolding { .. }) => {}
+                        Err(LeaveError::StillHolding { .. }) => {}
                         other => panic!("{other:?}"),
                     });
                     drop(guard);

@@ -24,7 +24,7 @@ fn get_through(s: &Stage<World>) -> Told {
         }
         Ok(guard) => (guard, "ok"),
         Err(LockError::OwnerDied(left)) => {
-            let mut guard = left.into_guard();
+            let mut guard = left.into_inner();
             guard[1].store(guard[0].load(SeqCst), SeqCst);
             guard.mark_consistent();
             (guard, "owner died")
@@ -182,7 +182,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("predecessor", die_with_two)
                 .joined_victim(|s| {
                     s.dies_in(|| match s.lock() {
-                        Err(LockError::OwnerDied(left)) => left.into_guard().mark_consistent(),
+                        Err(LockError::OwnerDied(left)) => left.into_inner().mark_consistent(),
                         other => panic!("{other:?}"),
                     });
                 })

@@ -23,7 +23,7 @@ fn write(s: &Stage<World>) -> Told {
         Ok(pair) if pair[0] != pair[1] => return Err("half an update that was not reported".into()),
         Ok(guard) => (guard, "ok"),
         Err(LockError::OwnerDied(left)) => {
-            let mut guard = left.into_guard();
+            let mut guard = left.into_inner();
             guard[1] = guard[0];
             guard.mark_consistent();
             (guard, "owner died")
@@ -224,7 +224,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("predecessor", die_writing)
                 .joined_victim(|s| {
                     s.dies_in(|| match s.write() {
-                        Err(LockError::OwnerDied(left)) => left.into_guard().mark_consistent(),
+                        Err(LockError::OwnerDied(left)) => left.into_inner().mark_consistent(),
                         other => panic!("{other:?}"),
                     });
                 })

@@ -4,7 +4,7 @@
 
 use super::operation::{BOUND, Operation, Script, fork_bound, operation};
 use super::stage::{Stage, Told};
-use outlive::{Error, LockError, Mutex, Segment, Shareable};
+use outlive::{InheritError, LockError, Mutex, OpenError, ReceiveError, Segment, Shareable};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -52,7 +52,7 @@ fn use_it(segment: &Made, died: bool) -> Result<u64, String> {
     match segment.lock.lock() {
         Ok(_) if !died => Ok(segment.number),
         Err(LockError::OwnerDied(left)) if died => {
-            left.into_guard().mark_consistent();
+            left.into_inner().mark_consistent();
             Ok(segment.number)
         }
         other => Err(format!("its lock says {other:?}")),
@@ -63,12 +63,12 @@ fn use_it(segment: &Made, died: bool) -> Result<u64, String> {
 fn look(s: &Stage<()>) -> Result<Option<u64>, String> {
     match Made::open(s.name()) {
         Ok(segment) => use_it(&segment, false).map(Some),
-        Err(Error::NotFound(_)) => Ok(None),
+        Err(OpenError::NotFound(_)) => Ok(None),
         Err(other) => Err(other.to_string()),
     }
 }
 
-fn text(error: Error) -> String {
+fn text(error: impl std::error::Error) -> String {
     error.to_string()
 }
 
@@ -78,7 +78,7 @@ fn open_or_make(s: &Stage<()>) -> Told {
     let made = Made::create(s.name(), fill(3));
     match (found, made) {
         (None, Ok(segment)) => use_it(&segment, false)?,
-        (Some(_), Err(Error::AlreadyExists(_))) => 0,
+        (Some(_), Err(OpenError::AlreadyExists(_))) => 0,
         (found, made) => return Err(format!("found {found:?}, and then making it gave {made:?}")),
     };
     use_it(&Made::open(s.name()).map_err(text)?, false)?;
@@ -168,8 +168,8 @@ fn passed(_name: &str) -> Passed {
     (segment, command)
 }
 
-/// Inherits as the child for which the command is meant.
-fn inherit(s: &Stage<Passed>) -> Result<Made, Error> {
+/// As in the child for which the command is meant.
+fn inherit(s: &Stage<Passed>) -> Result<Made, InheritError> {
     for (name, value) in s.1.get_envs() {
         // SAFETY: this process has one thread.
         unsafe { std::env::set_var(name, value.expect("set, not removed")) };
@@ -202,7 +202,7 @@ fn sent(name: &str) -> Sent {
 fn receive(s: &Stage<Sent>) -> Told {
     let came = match Made::receive_from(&s.2) {
         Ok(segment) => use_it(&segment, false).map(|_| true)?,
-        Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::WouldBlock => false,
+        Err(ReceiveError::Io(error)) if error.source.kind() == std::io::ErrorKind::WouldBlock => false,
         Err(other) => return Err(other.to_string()),
     };
     s.0.send_to(&s.1).map_err(text)?;

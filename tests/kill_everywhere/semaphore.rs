@@ -241,6 +241,23 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .joined_victim(|s| s.dies_in(|| s.try_permit()))
                 .sees(&["newcomer found one", "newcomer found none"]),
         ),
+        newcomer(
+            script("try_permit_for, free", 1)
+                .joined_victim(|s| s.dies_in(|| s.try_permit_for(s.timeout())))
+                .sees(&["newcomer found one", "newcomer found none"]),
+        ),
+        Box::new(
+            script("permits, free", 2)
+                .joined_victim(|s| s.dies_in(|| s.permits(2)))
+                .after("newcomer", count_both_or_none)
+                .sees(&["newcomer found two", "newcomer found none"]),
+        ),
+        Box::new(
+            script("try_permits, free", 2)
+                .joined_victim(|s| s.dies_in(|| s.try_permits(2)))
+                .after("newcomer", count_both_or_none)
+                .sees(&["newcomer found two", "newcomer found none"]),
+        ),
         Box::new(
             script("try_permits_for, free", 2)
                 .joined_victim(|s| s.dies_in(|| s.try_permits_for(2, s.timeout())))

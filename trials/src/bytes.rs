@@ -1,11 +1,12 @@
 //! A segment of arbitrary bytes. It is opened, and if that is not refused, used with every
 //! primitive.
 
+use crate::locks::LockFailure;
 use crate::operations::MOST_PRIMITIVES;
 use arbitrary::Unstructured;
 use core::time::Duration;
 use outlive::{
-    Barrier, Condvar, Error, Event, Lock, LockError, LockResult, Mutex, Once, OnceLock, PermitPool, ReentrantMutex,
+    Barrier, Condvar, Event, Lock, LockTimeoutError, Mutex, Once, OnceLock, OpenError, PermitPool, ReentrantMutex,
     RwLock, RwLockWriteGuard, Segment, Semaphore, Shareable,
 };
 use sha2::{Digest, Sha256};
@@ -60,7 +61,7 @@ fn mutex(all: &Any, operation: u8) {
         0 => drop(all.pair.try_lock()),
         1 => drop(all.pair.try_lock_for(TIMEOUT)),
         2 => {
-            if let Ok(mut guard) = all.real.try_lock_for(TIMEOUT).or_else(LockError::into_guard) {
+            if let Ok(mut guard) = all.real.try_lock_for(TIMEOUT).or_else(LockTimeoutError::into_guard) {
                 *guard += 1.0;
                 guard.mark_consistent();
             }
@@ -76,7 +77,7 @@ fn lock(all: &Any, operation: u8) {
         2 => drop(all.lock.release()),
         3 => drop(all.lock.mark_consistent()),
         4 => {
-            if let Ok(guard) = all.lock.try_lock_for(TIMEOUT).or_else(LockError::into_guard) {
+            if let Ok(guard) = all.lock.try_lock_for(TIMEOUT).or_else(LockTimeoutError::into_guard) {
                 let _held_by_us = guard.release();
             }
         }
@@ -98,9 +99,9 @@ fn semaphore(all: &Any, operation: u8) {
 
 fn pool(all: &Any, operation: u8) {
     match operation % 5 {
-        0 => drop(all.pool.try_acquire().map(|permit| permit.release())),
-        1 => drop(all.pool.try_acquire_for(TIMEOUT).map(|permit| permit.forget())),
-        2 => drop(all.pool.try_acquire_for(TIMEOUT).map(|permit| permit.release())),
+        0 => drop(all.pool.try_permit().map(|permit| permit.release())),
+        1 => drop(all.pool.try_permit_for(TIMEOUT).map(|permit| permit.into_parts())),
+        2 => drop(all.pool.try_permit_for(TIMEOUT).map(|permit| permit.release())),
         3 => {
             for (index, holder) in all.pool.holders() {
                 let _somebody_was_quicker = all.pool.give_back(index, holder);
@@ -110,8 +111,8 @@ fn pool(all: &Any, operation: u8) {
     }
 }
 
-fn guard<G>(answer: LockResult<G>) -> Option<G> {
-    answer.or_else(LockError::into_guard).ok()
+fn guard<G, E: LockFailure<G>>(answer: Result<G, E>) -> Option<G> {
+    answer.map_or_else(|error| error.into_parts().1, Some)
 }
 
 fn rwlock(all: &Any, operation: u8) {
@@ -275,7 +276,10 @@ pub fn run_bytes(bytes: &[u8]) {
         }
         Err(error) => {
             let _told = error.to_string();
-            assert!(!matches!(error, Error::NotFound(_) | Error::AlreadyExists(_) | Error::Busy { .. }), "{error:?}");
+            assert!(
+                !matches!(error, OpenError::NotFound(_) | OpenError::AlreadyExists(_) | OpenError::Busy { .. }),
+                "{error:?}"
+            );
             assert_eq!(std::fs::read(&path).expect("there"), written, "what was refused was changed");
         }
     }

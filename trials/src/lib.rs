@@ -21,6 +21,7 @@ pub mod barrier;
 pub mod bytes;
 pub mod condvar;
 pub mod event;
+pub mod locks;
 pub mod mutex;
 pub mod once;
 pub mod operations;

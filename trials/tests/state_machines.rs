@@ -9,15 +9,17 @@ use core::time::Duration;
 use outlive::raw::barrier::NotPassed;
 use outlive::raw::permit_pool::NoPermit;
 use outlive::raw::semaphore::{NotAcquired, OverRelease};
-use outlive::raw::{Cause, NotLocked};
+use outlive::raw::{Cause, Id, NotLocked};
 use outlive::{
-    Barrier, BarrierMember, Condvar, Error, Event, Id, Inconsistent, LazyLock, Lock, LockError, LockGuard, LockResult,
-    Mutex, MutexGuard, Once, OnceLock, Permit, PermitPool, ReentrantMutex, ReentrantMutexGuard, RwLock,
-    RwLockReadGuard, RwLockWriteGuard, Segment, Semaphore, SemaphorePermit, Shareable, WaitError,
+    AcquireTimeoutError, Barrier, BarrierMember, BarrierTimeoutError, Condvar, Event, JoinError, LazyLock, Lock,
+    LockErrorKind, LockGuard, Mutex, MutexGuard, NotHeldError, Once, OnceError, OnceLock, OpenError, OverReleaseError,
+    Permit, PermitPool, ReentrantMutex, ReentrantMutexGuard, ReleaseError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+    Segment, Semaphore, SemaphorePermit, Shareable, TryAcquireError, TryLockResult, TryWaitError, WaitTimeoutError,
 };
 use outlive_trials::barrier::{BarrierReference, PARTIES};
 use outlive_trials::condvar::HeapReference;
 use outlive_trials::event::EventReference;
+use outlive_trials::locks::LockFailure;
 use outlive_trials::mutex::{Answer, MutexReference, Operation};
 use outlive_trials::once::OnceReference;
 use outlive_trials::operations::{Deed, Scenario, Step};
@@ -130,46 +132,58 @@ fn beside_its_reference<F: Face>(scenario: Scenario<OperationOf<F>>) {
     });
 }
 
-/// An ended thread has leaked its guards. Nothing uses what they gave. So `take`, which does not
-/// wait, may count these guards as gone.
-fn or_of_the_dead<G>(answer: LockResult<G>, take: impl FnOnce() -> LockResult<G>) -> LockResult<G> {
-    if matches!(answer, Err(LockError::Leaked { .. })) { take() } else { answer }
+/// A thread that has ended has leaked its guards. Nothing uses what they gave: so `take`, which
+/// does not wait, may count them out.
+fn or_of_the_dead<G, E: LockFailure<G>>(answer: Result<G, E>, take: impl FnOnce() -> TryLockResult<G>) -> Taken<G> {
+    match parts(answer) {
+        (Some(LockErrorKind::Leaked { .. }), None) => parts(take()),
+        taken => taken,
+    }
 }
 
-/// The same for a lock with both kinds of holders: living ones, and ones that have leaked it.
-fn or_of_some_dead<G>(answer: LockResult<G>, is_patient: bool, take: impl FnOnce() -> LockResult<G>) -> LockResult<G> {
-    match answer {
-        Err(LockError::Leaked { .. } | LockError::WouldBlock | LockError::TimedOut) => match take() {
-            Err(LockError::WouldBlock) if is_patient => Err(LockError::TimedOut),
-            answer => answer,
+/// The same of a lock that refuses also where some who have it live, and others have leaked it.
+fn or_of_some_dead<G, E: LockFailure<G>>(answer: Result<G, E>, take: impl FnOnce() -> TryLockResult<G>) -> Taken<G> {
+    match parts(answer) {
+        (Some(LockErrorKind::Leaked { .. } | LockErrorKind::WouldBlock), None) => parts(take()),
+        (Some(LockErrorKind::TimedOut), None) => match parts(take()) {
+            (Some(LockErrorKind::WouldBlock), None) => (Some(LockErrorKind::TimedOut), None),
+            taken => taken,
         },
-        answer => answer,
+        taken => taken,
     }
 }
 
-fn taken<G>(answer: LockResult<G>) -> (Answer, Option<G>) {
-    let by = |left: &Inconsistent<G>| left.by();
-    let told = match &answer {
-        Ok(_) => Answer::Taken(None),
-        Err(LockError::OwnerDied(left)) => Answer::Taken(Some(Cause::Died(by(left)))),
-        Err(LockError::Poisoned(left)) => Answer::Taken(Some(Cause::Panicked(by(left)))),
-        Err(LockError::WouldBlock) => Answer::Refused(NotLocked::WouldBlock),
-        Err(LockError::TimedOut) => Answer::Refused(NotLocked::TimedOut),
-        Err(LockError::Deadlock) => Answer::Refused(NotLocked::Deadlock),
-        Err(other) => panic!("{other}"),
-    };
-    (told, answer.or_else(LockError::into_guard).ok())
-}
+/// What an attempt to lock gave: why it did not simply come, and the guard.
+type Taken<G> = (Option<LockErrorKind>, Option<G>);
 
-fn done(answer: Result<(), Error>) -> Answer {
+fn parts<G, E: LockFailure<G>>(answer: Result<G, E>) -> Taken<G> {
     match answer {
-        Ok(()) => Answer::Done,
-        Err(Error::NotHeld { holder }) => Answer::NotHeld(holder),
-        Err(other) => panic!("{other}"),
+        Ok(guard) => (None, Some(guard)),
+        Err(error) => {
+            let (kind, guard) = error.into_parts();
+            (Some(kind), guard)
+        }
     }
 }
 
-/// Drops a guard during a panic.
+fn taken<G>((kind, guard): Taken<G>) -> (Answer, Option<G>) {
+    let told = match kind {
+        None => Answer::Taken(None),
+        Some(LockErrorKind::OwnerDied { by }) => Answer::Taken(Some(Cause::Died(by))),
+        Some(LockErrorKind::Poisoned { by }) => Answer::Taken(Some(Cause::Panicked(by))),
+        Some(LockErrorKind::WouldBlock) => Answer::Refused(NotLocked::WouldBlock),
+        Some(LockErrorKind::TimedOut) => Answer::Refused(NotLocked::TimedOut),
+        Some(LockErrorKind::Deadlock) => Answer::Refused(NotLocked::Deadlock),
+        Some(other) => panic!("{other}"),
+    };
+    (told, guard)
+}
+
+fn done(answer: Result<(), NotHeldError>) -> Answer {
+    answer.map_or_else(|error| Answer::NotHeld(error.holder), |()| Answer::Done)
+}
+
+/// Drops a guard in the course of a panic.
 fn drop_panicking<G>(guard: G) {
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         let _dropped = guard;
@@ -186,7 +200,7 @@ impl Face for OfMutex {
     type Held<'s> = Option<MutexGuard<'s, u64>>;
 
     fn run<'s>(mutex: &'s Mutex<u64>, held: &mut Self::Held<'s>, operation: &Operation) -> Option<Answer> {
-        let lock = |held: &mut Self::Held<'s>, answer| {
+        let lock = |held: &mut Self::Held<'s>, answer: Taken<_>| {
             let (answer, guard) = taken(answer);
             assert!(guard.is_none() || held.is_none(), "one thread has two guards");
             *held = held.take().or(guard);
@@ -226,14 +240,14 @@ impl Face for OfLock {
     fn run<'s>(lock: &'s Lock, held: &mut Self::Held<'s>, operation: &Operation) -> Option<Answer> {
         match operation {
             Operation::TryLock => {
-                let (answer, guard) = taken(lock.try_lock());
+                let (answer, guard) = taken(parts(lock.try_lock()));
                 if guard.is_some() {
                     // A guard that lost its lock would report that in its drop.
                     core::mem::forget(core::mem::replace(held, guard));
                 }
                 Some(answer)
             }
-            Operation::Lock => Some(taken(lock.try_acquire_for(Duration::ZERO)).0),
+            Operation::Lock => Some(taken(parts(lock.try_acquire_for(Duration::ZERO))).0),
             Operation::UnlockPanicking => {
                 drop_panicking(held.take()?);
                 Some(Answer::Done)
@@ -253,13 +267,6 @@ impl Face for OfLock {
     }
 }
 
-fn waited(answer: Result<(), WaitError>) -> Result<(), WaitError> {
-    match answer {
-        Err(WaitError::Unusable(other)) if !matches!(other, Error::TooMany { .. }) => panic!("{other}"),
-        answer => answer,
-    }
-}
-
 struct OfSemaphore;
 
 impl Face for OfSemaphore {
@@ -270,22 +277,26 @@ impl Face for OfSemaphore {
     fn run(shared: &Bounded, (): &mut (), operation: &semaphore::Operation) -> Option<semaphore::Answer> {
         use semaphore::{Answer, Operation};
         let semaphore = shared.get();
-        let taken = |answer| match waited(answer) {
+        let tried = |answer| match answer {
             Ok(()) => Answer::Done,
-            Err(WaitError::WouldBlock) => Answer::Refused(NotAcquired::WouldBlock),
-            Err(WaitError::TimedOut) => Answer::Refused(NotAcquired::TimedOut),
-            Err(WaitError::Unusable(Error::TooMany { maximum, .. })) => {
-                Answer::Refused(NotAcquired::TooMany { maximum })
-            }
+            Err(TryAcquireError::WouldBlock) => Answer::Refused(NotAcquired::WouldBlock),
+            Err(TryAcquireError::TooMany { maximum, .. }) => Answer::Refused(NotAcquired::TooMany { maximum }),
             Err(other) => panic!("{other}"),
         };
         Some(match *operation {
-            Operation::TryAcquire(1) => taken(semaphore.try_permit().map(SemaphorePermit::forget)),
-            Operation::TryAcquire(count) => taken(semaphore.try_acquire_many(count)),
-            Operation::Acquire(count) => taken(semaphore.try_acquire_many_for(count, Duration::ZERO)),
+            Operation::TryAcquire(1) => tried(semaphore.try_permit().map(SemaphorePermit::forget)),
+            Operation::TryAcquire(count) => tried(semaphore.try_acquire_many(count)),
+            Operation::Acquire(count) => match semaphore.try_acquire_many_for(count, Duration::ZERO) {
+                Ok(()) => Answer::Done,
+                Err(AcquireTimeoutError::TimedOut) => Answer::Refused(NotAcquired::TimedOut),
+                Err(AcquireTimeoutError::TooMany { maximum, .. }) => Answer::Refused(NotAcquired::TooMany { maximum }),
+                Err(other) => panic!("{other}"),
+            },
             Operation::Release(count) => match semaphore.release_many(count) {
                 Ok(()) => Answer::Done,
-                Err(Error::OverRelease { available, maximum, .. }) => Answer::Over(OverRelease { available, maximum }),
+                Err(ReleaseError::OverRelease(OverReleaseError { available, maximum, .. })) => {
+                    Answer::Over(OverRelease { available, maximum })
+                }
                 Err(other) => panic!("{other}"),
             },
             Operation::Available => Answer::Available(semaphore.available()),
@@ -307,18 +318,12 @@ impl Face for OfPermitPool {
         operation: &permit_pool::Operation,
     ) -> Option<permit_pool::Answer> {
         use permit_pool::{Answer, Operation};
-        let given_back = |answer| match answer {
+        let given_back = |answer: Result<(), NotHeldError>| match answer {
             Ok(()) => Answer::Done,
-            Err(Error::NotHeld { holder }) => Answer::NotHeld(holder),
-            Err(other) => panic!("{other}"),
-        };
-        let refused = |error| match error {
-            WaitError::WouldBlock => Answer::Refused(NoPermit::WouldBlock),
-            WaitError::TimedOut => Answer::Refused(NoPermit::TimedOut),
-            other => panic!("{other}"),
+            Err(error) => Answer::NotHeld(error.holder),
         };
         Some(match *operation {
-            Operation::TryAcquire => match pool.try_acquire() {
+            Operation::TryAcquire => match pool.try_permit() {
                 Ok(permit) => {
                     let answer = Answer::Taken(permit.index(), permit.previous_holder_died());
                     let index = permit.index();
@@ -326,14 +331,16 @@ impl Face for OfPermitPool {
                     core::mem::forget(held[index].replace(permit));
                     answer
                 }
-                Err(error) => refused(error),
+                Err(TryAcquireError::WouldBlock) => Answer::Refused(NoPermit::WouldBlock),
+                Err(other) => panic!("{other}"),
             },
-            Operation::Acquire => match pool.try_acquire_for(Duration::ZERO) {
+            Operation::Acquire => match pool.try_permit_for(Duration::ZERO) {
                 Ok(permit) => {
                     let died = permit.previous_holder_died();
-                    Answer::Taken(permit.forget().0, died)
+                    Answer::Taken(permit.into_parts().0, died)
                 }
-                Err(error) => refused(error),
+                Err(AcquireTimeoutError::TimedOut) => Answer::Refused(NoPermit::TimedOut),
+                Err(other) => panic!("{other}"),
             },
             Operation::Release(index) => given_back(held.get_mut(index)?.take()?.release()),
             Operation::ReleaseForAnybody(index) => match pool.holders().find(|(permit, _)| *permit == index) {
@@ -377,21 +384,21 @@ impl Face for OfRwLock {
                 other => panic!("{other:?}"),
             }
         };
-        let read = |answer, is_patient| {
-            // SAFETY: as with a mutex.
-            let (answer, guard) = taken(or_of_some_dead(answer, is_patient, || unsafe { lock.read_leaked() }));
+        // SAFETY: as of a mutex.
+        let (read_leaked, write_leaked) = (|| unsafe { lock.read_leaked() }, || unsafe { lock.write_leaked() });
+        let read = |answer| {
+            let (answer, guard) = taken(answer);
             (answer, guard.map(|guard| Guard::Read { _guard: guard }))
         };
-        let write = |answer, is_patient| {
-            // SAFETY: as with a mutex.
-            let (answer, guard) = taken(or_of_some_dead(answer, is_patient, || unsafe { lock.write_leaked() }));
+        let write = |answer| {
+            let (answer, guard) = taken(answer);
             (answer, guard.map(Guard::Write))
         };
         Some(match operation {
-            Operation::TryRead => keep(read(lock.try_read(), false)),
-            Operation::Read => keep(read(lock.try_read_for(Duration::ZERO), true)),
-            Operation::TryWrite => keep(write(lock.try_write(), false)),
-            Operation::Write => keep(write(lock.try_write_for(Duration::ZERO), true)),
+            Operation::TryRead => keep(read(or_of_some_dead(lock.try_read(), read_leaked))),
+            Operation::Read => keep(read(or_of_some_dead(lock.try_read_for(Duration::ZERO), read_leaked))),
+            Operation::TryWrite => keep(write(or_of_some_dead(lock.try_write(), write_leaked))),
+            Operation::Write => keep(write(or_of_some_dead(lock.try_write_for(Duration::ZERO), write_leaked))),
             Operation::UnlockRead | Operation::UnlockWrite => {
                 drop(held.take().expect("a holder has a guard"));
                 Answer::Done
@@ -479,14 +486,14 @@ impl<const AUTO: bool> Face for OfEvent<AUTO> {
         let event = shared.get();
         assert_eq!(event.is_auto_reset(), AUTO);
         Some(match operation {
-            Operation::Wait => match waited(event.wait_timeout(Duration::ZERO)) {
+            Operation::Wait => match event.wait_timeout(Duration::ZERO) {
                 Ok(()) => Answer::Done,
-                Err(WaitError::TimedOut) => Answer::TimedOut,
+                Err(WaitTimeoutError::TimedOut) => Answer::TimedOut,
                 Err(other) => panic!("{other}"),
             },
-            Operation::TryWait => match waited(event.try_wait()) {
+            Operation::TryWait => match event.try_wait() {
                 Ok(()) => Answer::Is(true),
-                Err(WaitError::WouldBlock) => Answer::Is(false),
+                Err(TryWaitError::WouldBlock) => Answer::Is(false),
                 Err(other) => panic!("{other}"),
             },
             Operation::Set => {
@@ -516,12 +523,12 @@ impl Face for OfBarrier {
         Some(match operation {
             // For a party that has arrived, a wait with no time breaks the barrier.
             Operation::Wait => match barrier.wait_timeout(Duration::ZERO) {
-                Err(WaitError::TimedOut) => {
+                Err(BarrierTimeoutError::TimedOut) => {
                     assert!(barrier.is_broken());
                     barrier.reset().expect("a participant");
                     return None;
                 }
-                Err(WaitError::Broken { died }) => Answer::Failed(NotPassed::Broken { died }),
+                Err(BarrierTimeoutError::Broken { died }) => Answer::Failed(NotPassed::Broken { died }),
                 other => panic!("{other:?}"),
             },
             Operation::Abort => {
@@ -537,7 +544,7 @@ impl Face for OfBarrier {
                     *held = Some(member);
                     Answer::Done
                 }
-                Err(Error::InvalidSize(_)) => Answer::NotJoined,
+                Err(JoinError::Full { .. }) => Answer::NotJoined,
                 Err(other) => panic!("{other}"),
             },
             Operation::Leave => {
@@ -561,7 +568,7 @@ impl Face for OfOnce {
     fn run(twins: &Twins, (): &mut (), operation: &once::Operation) -> Option<once::Answer> {
         use once::{Answer, Operation};
         const VALUE: u64 = 7;
-        let ends = |end: Result<u64, WaitError>| {
+        let ends = |end: Result<u64, OnceError>| {
             let mut ours = false;
             let answer = twins.value.get_or_try_init(|| {
                 ours = true;
@@ -569,7 +576,7 @@ impl Face for OfOnce {
             });
             match answer {
                 Ok(value) => assert_eq!(*value, VALUE),
-                Err(error) => assert!(matches!(error, WaitError::WouldBlock), "{error}"),
+                Err(error) => assert!(matches!(error, OnceError::Interrupted), "{error}"),
             }
             ours
         };
@@ -606,7 +613,7 @@ impl Face for OfOnce {
             // They take a closure, so no thread begins now and ends later. Also, a `Once` cannot
             // fail.
             _ => {
-                assert!(twins.value.get().is_some() || ends(Err(WaitError::WouldBlock)));
+                assert!(twins.value.get().is_some() || ends(Err(OnceError::Interrupted)));
                 return None;
             }
         };
@@ -752,8 +759,8 @@ proptest! {
             segment.detach().expect("nothing is held");
         }
         let of_another_type = Segment::<Mutex<i64>>::options().room::<u16>(0).open(&path);
-        assert!(matches!(of_another_type, Err(Error::Type { .. })));
-        assert!(matches!(Segment::<Mutex<u64>>::open(&path), Err(Error::RoomType { .. })));
+        assert!(matches!(of_another_type, Err(OpenError::Type { .. })));
+        assert!(matches!(Segment::<Mutex<u64>>::open(&path), Err(OpenError::RoomType { .. })));
         let file = std::fs::OpenOptions::new().read(true).write(true).open(&path).expect("there");
         let mut byte = [0];
         file.read_exact_at(&mut byte, at as u64).expect("there");

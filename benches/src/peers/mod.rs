@@ -34,7 +34,7 @@ impl Guarded for Mutex<u64> {
         match self.lock() {
             Ok(mut guard) => inside(&mut guard),
             Err(LockError::OwnerDied(left)) => {
-                let mut guard = left.into_guard();
+                let mut guard = left.into_inner();
                 let result = inside(&mut guard);
                 guard.mark_consistent();
                 result

@@ -56,7 +56,7 @@ impl<P: Platform> Table<'_, P> {
     /// become a successor's, whose thread id may be equal. Model:
     /// `table::equal_thread_ids_are_not_confused`.
     pub fn reap_lost(&self) {
-        for (index, slot) in self.slots.iter().enumerate().take(Id::MOST_PARTICIPANTS) {
+        for (index, slot) in self.slots.iter().enumerate().take(Id::MAX_PARTICIPANTS) {
             // ORDERING: Acquire. The facts are not older than the claim. If they are a successor's,
             // the claim has changed.
             let claim = Claim::of(slot.claim.load(Acquire));

@@ -77,7 +77,7 @@ impl Named {
 impl<P: Platform> Table<'_, P> {
     /// Begins a new round of all retired slots of which that is possible.
     pub(super) fn recycle(&self, who: &impl Newcomer<P>) {
-        let slots = || self.slots.iter().enumerate().take(Id::MOST_PARTICIPANTS);
+        let slots = || self.slots.iter().enumerate().take(Id::MAX_PARTICIPANTS);
         let retired: Vec<_> = slots()
             .filter_map(|(index, slot)| {
                 // ORDERING: Relaxed for the claim, which is read once more below, with Acquire, and

@@ -31,8 +31,8 @@ proptest! {
     #[test]
     fn each_registration_counts_and_marks_its_slot_used(
         count in prop_oneof![Just(0), Just((1 << 19) - 1), 0..1u32 << 19],
-        used in 0..=Id::MOST_PARTICIPANTS,
-        index in 0..Id::MOST_PARTICIPANTS,
+        used in 0..=Id::MAX_PARTICIPANTS,
+        index in 0..Id::MAX_PARTICIPANTS,
     ) {
         let before = Membership(count << 13 | used as u32);
         prop_assert_eq!(before.used(), used);

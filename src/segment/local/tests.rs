@@ -87,7 +87,9 @@ fn a_newcomer_that_finds_no_slot_leaves_no_registration() {
     let segment = Segment::<AtomicU64>::options().participants(1).anonymous(|_, _| {}).expect("a segment");
     segment.attach().expect("the only slot");
     std::thread::scope(|scope| {
-        scope.spawn(|| (0..10).for_each(|_| assert!(matches!(segment.attach(), Err(Error::Full { participants: 1 })))));
+        scope.spawn(|| {
+            (0..10).for_each(|_| assert!(matches!(segment.attach(), Err(RegisterError::Full { participants: 1 }))))
+        });
     });
     assert_eq!(segment.mapping.registrations().count(), 2);
 }

@@ -8,7 +8,7 @@
 
 #![allow(clippy::disallowed_types)] // process-local bookkeeping, never in shared memory, never in an algorithm
 
-use crate::error::{Error, Result};
+use crate::error::{DescriptorLostError, IoError};
 use crate::platform::atomic::AtomicI32;
 use core::sync::atomic::Ordering::Relaxed;
 use rustix::fs::SeekFrom;
@@ -30,7 +30,7 @@ pub(in crate::segment) struct Descriptor {
 const CLOSED: RawFd = -1;
 
 impl Descriptor {
-    pub(in crate::segment) fn new(file: File) -> Result<Self> {
+    pub(in crate::segment) fn new(file: File) -> Result<Self, IoError> {
         let (device, inode) = super::inode(&file)?;
         let position = mark(&file)?;
         Ok(Self { number: AtomicI32::new(file.into_raw_fd()), device, inode, position })
@@ -44,7 +44,7 @@ impl Descriptor {
         // ORDERING: Relaxed; a thread that closes it has the only handle of the segment to itself.
         let number = self.number.load(Relaxed);
         if number == CLOSED {
-            return Err(Error::DescriptorLost { number: None });
+            return Err(DescriptorLostError::new(None));
         }
         // SAFETY: it is checked what the number stands for, and handed on only if that is ours.
         // Nobody has a reason to close it in between.
@@ -52,7 +52,7 @@ impl Descriptor {
         let about = rustix::fs::fstat(descriptor);
         let is_file = about.is_ok_and(|about| (about.st_dev, about.st_ino) == (self.device, self.inode));
         let is_ours = is_file && rustix::fs::seek(descriptor, SeekFrom::Current(0)).is_ok_and(|at| at == self.position);
-        is_ours.then_some(descriptor).ok_or(Error::DescriptorLost { number: Some(number) })
+        is_ours.then_some(descriptor).ok_or(DescriptorLostError::new(Some(number)))
     }
 
     /// Closes it, if it is still ours.
@@ -101,5 +101,5 @@ pub(in crate::segment) fn reopen(descriptor: impl AsFd) -> std::io::Result<File>
 pub(in crate::segment) fn reopen_to_read(descriptor: BorrowedFd<'_>) -> Result<File> {
     let again = File::open(format!("/proc/self/fd/{}", descriptor.as_raw_fd()));
     let file = again.or_else(|_| descriptor.try_clone_to_owned().map(File::from));
-    super::away_from_stdio(file.map_err(|e| Error::io("duplicate the descriptor", None, e))?)
+    super::away_from_stdio(file.map_err(|e| IoError::new("duplicate the descriptor", None, e))?)
 }

@@ -2,7 +2,7 @@
 //! [module above](super).
 
 use super::{Path, metadata};
-use crate::error::{Error, Result};
+use crate::error::{IoError, OpenError};
 use crate::platform::linux::{Linux, Sight};
 use crate::raw::table::Slot;
 use crate::segment::header::{self, Origin};
@@ -48,8 +48,8 @@ pub(in crate::segment) fn expect_nobody_alive(file: &File, header: &[u8; header:
     let living = table.slots().iter().enumerate().find_map(|(index, slot)| {
         let (id, thread) = slot.living(index)?;
         match slot.thread().look(thread) {
-            Sight::Alive(process_id) => Some(Error::SeenTwice { id, process_id: Some(process_id) }),
-            Sight::Unseen if is_overlay => Some(Error::SeenTwice { id, process_id: None }),
+            Sight::Alive(process_id) => Some(OpenError::SeenTwice { id, process_id: Some(process_id) }),
+            Sight::Unseen if is_overlay => Some(OpenError::SeenTwice { id, process_id: None }),
             Sight::Unseen | Sight::NotThere => None,
         }
     });
@@ -71,14 +71,14 @@ impl TableCopy {
         if length == 0 {
             return Ok(Self { bytes: None, slots });
         }
-        let mut bytes = memmap2::MmapMut::map_anon(length).map_err(|e| Error::io("map memory", None, e))?;
+        let mut bytes = memmap2::MmapMut::map_anon(length).map_err(|e| IoError::new("map memory", None, e))?;
         let mut filled = 0;
         while filled < length {
             match rustix::io::pread(&file, &mut bytes[filled..], (header::TABLE + filled) as u64) {
                 Ok(0) => break,
                 Ok(count) => filled += count,
                 Err(rustix::io::Errno::INTR) => {}
-                Err(e) => return Err(Error::io("read the participants of the segment", None, e)),
+                Err(e) => return Err(IoError::new("read the participants of the segment", None, e)),
             }
         }
         Ok(Self { bytes: Some(bytes), slots })

@@ -24,7 +24,7 @@ impl Replacer<'_> {
     pub(in crate::segment) fn expect_segment_or_nothing(&self) -> Result<()> {
         match open_existing(self.path, self.owner) {
             Ok(file) => header::judge_format(&read_header(&file)?.0),
-            Err(Error::NotFound(_)) => Ok(()),
+            Err(OpenError::NotFound(_)) => Ok(()),
             Err(error) => Err(error),
         }
     }
@@ -67,7 +67,7 @@ impl Replacer<'_> {
         self.remove_leftovers();
         let beside = self.path.with_file_name(Beside { new: inode(new)?.1, old: inode(old)?.1 }.name());
         if !publish(new, &beside)? {
-            return Err(Error::AlreadyExists(beside));
+            return Err(OpenError::AlreadyExists(beside));
         }
         // The number of attempts is bounded, in case an adversary gives the name anew between each
         // two of our steps.
@@ -120,15 +120,16 @@ impl Replacer<'_> {
                 "give the name back to the file that lost it in an exchange, and that is now",
                 Some(beside),
                 errno,
-            );
+            )
+            .into();
         }
         let _removed_by_the_next = std::fs::remove_file(beside);
         match errno {
-            Errno::INVAL | Errno::NOSYS => Error::Unsupported(format!(
+            Errno::INVAL | Errno::NOSYS => OpenError::Unsupported(format!(
                 "the file system of {} cannot exchange two names (RENAME_EXCHANGE), which replacing needs",
                 self.path.display()
             )),
-            other => Error::io("replace", Some(self.path), other),
+            other => IoError::new("replace", Some(self.path), other).into(),
         }
     }
 
@@ -152,7 +153,7 @@ impl Replacer<'_> {
         let turn = reopen(&file).map_err(|e| Error::io("open anew", Some(path), e))?;
         let Ok(_turn) = Turn::try_take(turn)? else { return Ok(()) };
         if self.is_abandoned(&file)? && is_named(&file, path)? {
-            std::fs::remove_file(path).map_err(|e| Error::io("remove", Some(path), e))?;
+            std::fs::remove_file(path).map_err(|e| IoError::new("remove", Some(path), e))?;
         }
         Ok(())
     }

@@ -130,7 +130,7 @@ pub(in crate::segment) fn is_in_use(file: BorrowedFd<'_>) -> Result<bool> {
 }
 
 /// Whether the file has this name.
-pub(super) fn is_named(file: &File, path: &Path) -> Result<bool> {
+pub(super) fn is_named(file: &File, path: &Path) -> Result<bool, IoError> {
     use std::os::unix::fs::MetadataExt;
     let ours = metadata(file)?;
     Ok(std::fs::symlink_metadata(path).is_ok_and(|named| (named.dev(), named.ino()) == (ours.dev(), ours.ino())))

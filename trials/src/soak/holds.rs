@@ -3,17 +3,20 @@
 
 use super::Random;
 use super::shared::{Outcome, PERMITS, Shared, TIMEOUT, as_reported, refused, spin, unmet};
+use crate::locks::LockFailure;
 use core::time::Duration;
-use outlive::{LockError, LockResult, MutexGuard, RwLockWriteGuard};
+use outlive::{LockErrorKind, LockTimeoutError, LockTimeoutResult, MutexGuard, RwLockWriteGuard, TryLockError};
 use std::sync::atomic::Ordering::SeqCst;
 
 /// The pair, repaired if its last holder died.
-fn whole(answer: LockResult<MutexGuard<'_, [u64; 2]>>) -> Result<MutexGuard<'_, [u64; 2]>, Outcome> {
-    match answer {
+fn whole<'s, E>(answer: Result<MutexGuard<'s, [u64; 2]>, E>) -> Result<MutexGuard<'s, [u64; 2]>, Outcome>
+where
+    E: LockFailure<MutexGuard<'s, [u64; 2]>>,
+{
+    match answer.map_err(E::into_parts) {
         Ok(pair) if pair[0] == pair[1] => Ok(pair),
-        Ok(pair) => Err(Outcome::Fault(format!("half an update that was not reported: {pair:?}"))),
-        Err(LockError::OwnerDied(left)) => {
-            let mut pair = left.into_guard();
+        Ok(pair) => Err(Outcome::Fault(format!("half an update, and nobody said so: {pair:?}"))),
+        Err((LockErrorKind::OwnerDied { .. }, Some(mut pair))) => {
             if pair[0] != pair[1] && pair[0] != pair[1] + 1 {
                 return Err(Outcome::Fault(format!("two were inside: {pair:?}")));
             }
@@ -21,31 +24,30 @@ fn whole(answer: LockResult<MutexGuard<'_, [u64; 2]>>) -> Result<MutexGuard<'_, 
             pair.mark_consistent();
             Ok(pair)
         }
-        Err(other) => Err(refused(&other)),
+        Err((other, _)) => Err(refused(other)),
     }
 }
 
-/// The same answer, or the pair of a thread that has ended while it held the lock. Its guard was
-/// leaked.
-fn from_the_ended<'s>(
+/// The whole pair, also from a thread that has ended with it: its guard was forgotten.
+fn whole_or_from_the_ended<'s>(
     shared: &'s Shared,
-    answer: LockResult<MutexGuard<'s, [u64; 2]>>,
-) -> LockResult<MutexGuard<'s, [u64; 2]>> {
+    answer: LockTimeoutResult<MutexGuard<'s, [u64; 2]>>,
+) -> Result<MutexGuard<'s, [u64; 2]>, Outcome> {
     match answer {
-        Err(LockError::Leaked { .. }) => {
+        Err(LockTimeoutError::Leaked { .. }) => {
             // SAFETY: `end_a_thread` alone leaks guards, and uses nothing that they gave.
             match unsafe { shared.pair.lock_leaked() } {
-                // Another worker was quicker.
-                Err(LockError::WouldBlock) => from_the_ended(shared, shared.pair.try_lock_for(TIMEOUT)),
-                taken => taken,
+                // Another was quicker.
+                Err(TryLockError::WouldBlock) => whole_or_from_the_ended(shared, shared.pair.try_lock_for(TIMEOUT)),
+                taken => whole(taken),
             }
         }
-        other => other,
+        other => whole(other),
     }
 }
 
-fn update_with<'s>(shared: &'s Shared, answer: LockResult<MutexGuard<'s, [u64; 2]>>, random: &mut Random) -> Outcome {
-    match whole(from_the_ended(shared, answer)) {
+fn update_with(pair: Result<MutexGuard<'_, [u64; 2]>, Outcome>, shared: &Shared, random: &mut Random) -> Outcome {
+    match pair {
         Ok(mut pair) => {
             pair[0] += 1;
             for _ in 0..random.below(200) {
@@ -61,31 +63,35 @@ fn update_with<'s>(shared: &'s Shared, answer: LockResult<MutexGuard<'s, [u64; 2
 }
 
 pub(super) fn update(shared: &Shared, random: &mut Random, _: u32) -> Outcome {
-    update_with(shared, shared.pair.try_lock_for(TIMEOUT), random)
+    update_with(whole_or_from_the_ended(shared, shared.pair.try_lock_for(TIMEOUT)), shared, random)
 }
 
 pub(super) fn try_to_update(shared: &Shared, random: &mut Random, _: u32) -> Outcome {
-    let answer = match random.below(2) {
-        0 => shared.pair.try_lock(),
-        _ => shared.pair.try_lock_for(Duration::from_micros(random.below(2_000))),
+    let pair = match random.below(2) {
+        0 => match shared.pair.try_lock() {
+            Err(TryLockError::WouldBlock) => return Outcome::Done,
+            Err(TryLockError::Leaked { by }) => whole_or_from_the_ended(shared, Err(LockTimeoutError::Leaked { by })),
+            other => whole(other),
+        },
+        _ => match shared.pair.try_lock_for(Duration::from_micros(random.below(2_000))) {
+            Err(LockTimeoutError::TimedOut) => return Outcome::Done,
+            other => whole_or_from_the_ended(shared, other),
+        },
     };
-    match answer {
-        Err(LockError::WouldBlock | LockError::TimedOut) => Outcome::Done,
-        other => update_with(shared, other, random),
-    }
+    update_with(pair, shared, random)
 }
 
 pub(super) fn pair_adds_up(shared: &Shared, deaths: u64) -> Result<(), String> {
-    let answer = from_the_ended(shared, shared.pair.try_lock_for(TIMEOUT));
-    let pair = whole(answer).map_err(|outcome| format!("{outcome:?}"))?;
+    let answer = whole_or_from_the_ended(shared, shared.pair.try_lock_for(TIMEOUT));
+    let pair = answer.map_err(|outcome| format!("{outcome:?}"))?;
     as_reported(pair[0], &shared.updates, deaths)
 }
 
 pub(super) fn go_inside(shared: &Shared, _: &mut Random, me: u32) -> Outcome {
     let died = match shared.lock.try_acquire_for(TIMEOUT) {
         Ok(()) => false,
-        Err(LockError::OwnerDied(_)) => true,
-        Err(other) => return refused(&other),
+        Err(LockTimeoutError::OwnerDied(_)) => true,
+        Err(other) => return refused(other),
     };
     let inside = shared.inside.swap(me + 1, SeqCst);
     if inside != 0 && !died {
@@ -116,7 +122,7 @@ pub(super) fn end_a_thread(shared: &Shared, random: &mut Random, _: u32) -> Outc
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().spawn_scoped(scope, || {
             let mut random = Random::new(seed);
-            match whole(from_the_ended(shared, shared.pair.try_lock_for(TIMEOUT))) {
+            match whole_or_from_the_ended(shared, shared.pair.try_lock_for(TIMEOUT)) {
                 Ok(mut pair) => {
                     shared.thread_deaths.fetch_add(1, SeqCst);
                     pair[0] += random.below(2);
@@ -134,7 +140,7 @@ pub(super) fn end_a_thread(shared: &Shared, random: &mut Random, _: u32) -> Outc
 }
 
 pub(super) fn have_a_permit(shared: &Shared, random: &mut Random, me: u32) -> Outcome {
-    let permit = match shared.pool.try_acquire_for(TIMEOUT) {
+    let permit = match shared.pool.try_permit_for(TIMEOUT) {
         Ok(permit) => permit,
         Err(error) => return unmet(&error),
     };
@@ -154,7 +160,7 @@ pub(super) fn have_a_permit(shared: &Shared, random: &mut Random, me: u32) -> Ou
 }
 
 pub(super) fn all_permits_come_back(shared: &Shared, _: u64) -> Result<(), String> {
-    let permits: Vec<_> = (0..PERMITS).map_while(|_| shared.pool.try_acquire().ok()).collect();
+    let permits: Vec<_> = (0..PERMITS).map_while(|_| shared.pool.try_permit().ok()).collect();
     if permits.len() == PERMITS { Ok(()) } else { Err(format!("{} of {PERMITS} permits", permits.len())) }
 }
 
@@ -165,8 +171,8 @@ fn is_half_done(pair: [u64; 2]) -> bool {
 pub(super) fn read_the_table(shared: &Shared, random: &mut Random, _: u32) -> Outcome {
     let (table, died) = match shared.table.try_read_for(TIMEOUT) {
         Ok(table) => (table, false),
-        Err(LockError::OwnerDied(left)) => (left.into_guard(), true),
-        Err(other) => return refused(&other),
+        Err(LockTimeoutError::OwnerDied(left)) => (left.into_inner(), true),
+        Err(other) => return refused(other),
     };
     let seen = *table;
     spin(random);
@@ -179,9 +185,9 @@ pub(super) fn read_the_table(shared: &Shared, random: &mut Random, _: u32) -> Ou
 fn whole_table(shared: &Shared) -> Result<RwLockWriteGuard<'_, [u64; 2], 4>, Outcome> {
     match shared.table.try_write_for(TIMEOUT) {
         Ok(table) if table[0] == table[1] => Ok(table),
-        Ok(table) => Err(Outcome::Fault(format!("half an update that was not reported: {table:?}"))),
-        Err(LockError::OwnerDied(left)) => {
-            let mut table = left.into_guard();
+        Ok(table) => Err(Outcome::Fault(format!("half an update, and nobody said so: {table:?}"))),
+        Err(LockTimeoutError::OwnerDied(left)) => {
+            let mut table = left.into_inner();
             if table[0] != table[1] && !is_half_done(*table) {
                 return Err(Outcome::Fault(format!("two have written: {table:?}")));
             }
@@ -189,7 +195,7 @@ fn whole_table(shared: &Shared) -> Result<RwLockWriteGuard<'_, [u64; 2], 4>, Out
             table.mark_consistent();
             Ok(table)
         }
-        Err(other) => Err(refused(&other)),
+        Err(other) => Err(refused(other)),
     }
 }
 
@@ -223,13 +229,13 @@ pub(super) fn table_adds_up(shared: &Shared, deaths: u64) -> Result<(), String> 
 pub(super) fn update_nested(shared: &Shared, random: &mut Random, _: u32) -> Outcome {
     let outer = match shared.nested.try_lock_for(TIMEOUT) {
         Ok(outer) => outer,
-        Err(LockError::OwnerDied(left)) => {
-            let mut outer = left.into_guard();
+        Err(LockTimeoutError::OwnerDied(left)) => {
+            let mut outer = left.into_inner();
             outer[1].store(outer[0].load(SeqCst), SeqCst);
             outer.mark_consistent();
             outer
         }
-        Err(other) => return refused(&other),
+        Err(other) => return refused(other),
     };
     let before = outer[0].load(SeqCst);
     if outer[1].load(SeqCst) != before {
@@ -252,7 +258,7 @@ pub(super) fn update_nested(shared: &Shared, random: &mut Random, _: u32) -> Out
 pub(super) fn nested_adds_up(shared: &Shared, deaths: u64) -> Result<(), String> {
     let nested = match shared.nested.try_lock_for(TIMEOUT) {
         Ok(nested) => nested,
-        Err(LockError::OwnerDied(left)) => left.into_guard(),
+        Err(LockTimeoutError::OwnerDied(left)) => left.into_inner(),
         Err(other) => return Err(other.to_string()),
     };
     as_reported(nested[0].load(SeqCst), &shared.nested_updates, deaths)

@@ -13,7 +13,7 @@ mod waits;
 mod worker;
 
 use clap::Parser;
-use outlive::{Error, Segment};
+use outlive::{LeaveError, Segment};
 use shared::{DEEDS, MOST_WORKERS, Shared};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitCode, ExitStatus};
@@ -316,7 +316,7 @@ impl Soak {
             (deed.check)(&self.segment, deaths).map_err(|fault| format!("{}: {fault}", deed.name))?;
         }
         match self.segment.detach() {
-            Ok(()) | Err(Error::StillHolding { .. }) => Ok(()),
+            Ok(()) | Err(LeaveError::StillHolding { .. }) => Ok(()),
             Err(other) => Err(other.into()),
         }
     }

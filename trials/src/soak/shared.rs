@@ -12,8 +12,8 @@ use super::waits::{
 };
 use core::time::Duration;
 use outlive::{
-    Barrier, Condvar, Error, Event, Lock, LockError, Mutex, OnceLock, PermitPool, ReentrantMutex, RwLock, Semaphore,
-    Shareable, WaitError,
+    Barrier, Condvar, Event, Lock, LockErrorKind, Mutex, OnceLock, PermitPool, ReentrantMutex, RegisterError, RwLock,
+    Semaphore, Shareable,
 };
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
 
@@ -188,18 +188,19 @@ pub(super) fn nothing(_: &Shared, _: u64) -> Result<(), String> {
     Ok(())
 }
 
-/// The outcome of a deed whose lock failed although it waited as long as needed.
-pub(super) fn refused<G>(error: &LockError<G>) -> Outcome {
-    match error {
-        LockError::Unusable(Error::Full { .. }) => Outcome::Full,
+/// What an error of a lock comes to, for somebody who has waited for as long as it takes.
+pub(super) fn refused(error: impl Into<LockErrorKind>) -> Outcome {
+    match error.into() {
+        LockErrorKind::Register(RegisterError::Full { .. }) => Outcome::Full,
         other => Outcome::Fault(other.to_string()),
     }
 }
 
-pub(super) fn unmet(error: &WaitError) -> Outcome {
-    match error {
-        WaitError::Unusable(Error::Full { .. }) => Outcome::Full,
-        other => Outcome::Fault(other.to_string()),
+/// The same of an error that contains no guard.
+pub(super) fn unmet(error: &(dyn std::error::Error + 'static)) -> Outcome {
+    match error.source().unwrap_or(error).downcast_ref() {
+        Some(RegisterError::Full { .. }) => Outcome::Full,
+        _ => Outcome::Fault(error.to_string()),
     }
 }
 

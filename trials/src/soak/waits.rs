@@ -4,7 +4,9 @@
 use super::Random;
 use super::shared::{FULL_HEAP, Heap, ONCE, Outcome, Shared, TIMEOUT, TOKENS, as_reported, refused, spin, unmet};
 use core::time::Duration;
-use outlive::{Condvar, Error, LazyLock, LockError, LockResult, MutexGuard, WaitError};
+use outlive::{
+    BarrierTimeoutError, Condvar, JoinError, LazyLock, LockTimeoutError, LockTimeoutResult, MutexGuard, ReleaseError,
+};
 use std::sync::atomic::Ordering::SeqCst;
 
 /// Gives so many tokens, but only as many as there is room for, because the supervisor may have
@@ -13,7 +15,7 @@ pub(super) fn give_tokens(shared: &Shared, count: u32) -> Result<bool, String> {
     for _ in 0..count {
         match shared.tokens.release() {
             Ok(()) => drop(shared.tokens_given.fetch_add(1, SeqCst)),
-            Err(Error::OverRelease { .. }) => return Ok(false),
+            Err(ReleaseError::OverRelease(_)) => return Ok(false),
             Err(other) => return Err(other.to_string()),
         }
     }
@@ -48,11 +50,11 @@ pub(super) fn tokens_add_up(shared: &Shared, deaths: u64) -> Result<(), String> 
 }
 
 /// The heap, repaired if its last holder died.
-pub(super) fn whole_heap(answer: LockResult<MutexGuard<'_, Heap>>) -> Result<MutexGuard<'_, Heap>, Outcome> {
+pub(super) fn whole_heap(answer: LockTimeoutResult<MutexGuard<'_, Heap>>) -> Result<MutexGuard<'_, Heap>, Outcome> {
     match answer {
         Ok(heap) => sound(heap),
-        Err(LockError::OwnerDied(left)) => repaired(left.into_guard()),
-        Err(other) => Err(refused(&other)),
+        Err(LockTimeoutError::OwnerDied(left)) => repaired(left.into_inner()),
+        Err(other) => Err(refused(other)),
     }
 }
 
@@ -85,7 +87,7 @@ fn heap_when<'s>(
             Ok((heap, _)) => return Ok(heap),
             Err(error) => match error.into_guard() {
                 Ok((left, _)) => heap = repaired(left)?,
-                Err(other) => return Err(refused(&other)),
+                Err(other) => return Err(refused(other)),
             },
         }
     }
@@ -130,7 +132,7 @@ pub(super) fn swing_the_gate(shared: &Shared, random: &mut Random, _: u32) -> Ou
     }
     match shared.gate.set() {
         Ok(()) => Outcome::Done,
-        Err(error) => unmet(&error.into()),
+        Err(error) => unmet(&error),
     }
 }
 
@@ -145,7 +147,7 @@ pub(super) fn have_a_turn(shared: &Shared, random: &mut Random, _: u32) -> Outco
     spin(random);
     match shared.turn.set() {
         Ok(()) => Outcome::Done,
-        Err(error) => unmet(&error.into()),
+        Err(error) => unmet(&error),
     }
 }
 
@@ -154,8 +156,8 @@ pub(super) fn meet(shared: &Shared, random: &mut Random, _: u32) -> Outcome {
         // As a member it is missed even before it arrives.
         0 => match shared.meeting.join() {
             Ok(member) => member.wait_timeout(TIMEOUT),
-            Err(Error::InvalidSize(_)) => return Outcome::Done, // there are two already
-            Err(error) => return unmet(&error.into()),
+            Err(JoinError::Full { .. }) => return Outcome::Done, // there are two already
+            Err(error) => return unmet(&error),
         },
         1 => shared.meeting.wait_timeout_with(TIMEOUT, || spin(random)),
         _ => shared.meeting.wait_timeout(TIMEOUT),
@@ -166,8 +168,8 @@ pub(super) fn meet(shared: &Shared, random: &mut Random, _: u32) -> Outcome {
             which.fetch_add(1, SeqCst);
             Outcome::Done
         }
-        Err(WaitError::Broken { .. }) => match shared.meeting.is_broken().then(|| shared.meeting.reset()) {
-            Some(Err(error)) => unmet(&error.into()),
+        Err(BarrierTimeoutError::Broken { .. }) => match shared.meeting.is_broken().then(|| shared.meeting.reset()) {
+            Some(Err(error)) => unmet(&error),
             _ => Outcome::Done,
         },
         Err(other) => unmet(&other),

@@ -1,0 +1,58 @@
+//! What can go wrong: one small type for each kind of operation.
+//!
+//! | operation | type |
+//! |-----------|------|
+//! | create, open, monitor or inspect a segment | [`OpenError`], with [`LocationError`] for its place |
+//! | remove a segment's name | [`RemoveError`] |
+//! | pass a segment on | [`PassError`], [`InheritError`], [`ReceiveError`], [`DescriptorLostError`], [`CloseError`] |
+//! | take part in a segment | [`RegisterError`], in each of the types below; [`NotInSegmentError`] |
+//! | leave a segment | [`LeaveError`] |
+//! | look at a segment with a monitor | [`MonitorError`], [`ObserveError`] |
+//! | make a primitive | [`RangeError`] |
+//! | `lock`, `read`, `write`, and `acquire` of a lock | [`LockError`], [`TryLockError`], [`LockTimeoutError`]; without a guard, [`LockErrorKind`] |
+//! | wait with a condition variable | [`CondvarError`], with [`NotWaitedError`] |
+//! | release, vouch for, or adopt a lock by hand | [`NotHeldError`] |
+//! | `acquire` and `permit` of a semaphore or a pool | [`AcquireError`], [`TryAcquireError`], [`AcquireTimeoutError`] |
+//! | release permits of a semaphore | [`ReleaseError`], [`OverReleaseError`] |
+//! | wait for an event | [`WaitError`], [`TryWaitError`], [`WaitTimeoutError`] |
+//! | wait at a barrier | [`BarrierError`], [`BarrierTimeoutError`], [`ActionError`]; [`JoinError`] |
+//! | do something once | [`OnceError`], [`SetError`] |
+//!
+//! Each text says what was expected, what was found, and what to do. Each type implements
+//! [`std::error::Error`], but for those that may contain a guard: `?` turns these into a
+//! [`LockErrorKind`], or a box of it. See [`LockError`](LockError#with-).
+
+mod acquire;
+mod barrier;
+mod condvar;
+mod event;
+mod io;
+mod kind;
+mod leave;
+mod location;
+mod lock;
+mod monitor;
+mod once;
+mod open;
+mod pass;
+mod range;
+mod register;
+mod release;
+
+pub use acquire::{AcquireError, AcquireTimeoutError, TryAcquireError};
+pub use barrier::{ActionError, BarrierError, BarrierTimeoutError, JoinError};
+pub use condvar::{CondvarError, NotWaitedError};
+pub use event::{TryWaitError, WaitError, WaitTimeoutError};
+pub use io::IoError;
+pub use kind::LockErrorKind;
+pub use leave::LeaveError;
+pub use location::{LocationError, RemoveError};
+pub use lock::{Inconsistent, LockError, LockTimeoutError, TryLockError};
+pub use monitor::{MonitorError, ObserveError};
+pub use once::{OnceError, SetError};
+pub use open::OpenError;
+pub use pass::{CloseError, DescriptorLostError, InheritError, PassError, ReceiveError};
+pub use range::RangeError;
+pub(crate) use register::Unsupported;
+pub use register::{NotInSegmentError, RegisterError};
+pub use release::{NotHeldError, OverReleaseError, ReleaseError};

@@ -1,0 +1,240 @@
+//! From the answers of [`raw`](crate::raw) to the error types of each way to ask.
+
+use crate::error::{
+    AcquireError, AcquireTimeoutError, BarrierError, BarrierTimeoutError, CondvarError, Inconsistent, LockError,
+    LockTimeoutError, OnceError, RegisterError, TryAcquireError, TryLockError, WaitError, WaitTimeoutError,
+};
+use crate::raw::barrier::NotPassed;
+use crate::raw::event::NotSet;
+use crate::raw::once::NotBegun;
+use crate::raw::permit_pool::NoPermit;
+use crate::raw::semaphore::NotAcquired;
+use crate::raw::{Acquired, Cause, NotLocked};
+
+/// What a `lock` gives: the guard, or the reason why not, which may contain the guard.
+pub type LockResult<G> = Result<G, LockError<G>>;
+
+/// What a `try_lock` gives: the guard, or the reason why not, which may contain the guard.
+pub type TryLockResult<G> = Result<G, TryLockError<G>>;
+
+/// What a lock with a deadline gives: the guard, or the reason why not, which may contain the
+/// guard.
+pub type LockTimeoutResult<G> = Result<G, LockTimeoutError<G>>;
+
+/// What a wait with a condition variable gives: the guard, or the reason why not, which may contain
+/// the guard.
+pub type CondvarResult<G> = Result<G, CondvarError<G>>;
+
+/// An error type of one way to ask: without a deadline, without waiting, or with a deadline. It
+/// takes the refusals of `raw` that this way can be given.
+pub(super) trait FromRaw<R>: From<RegisterError> {
+    fn from_raw(refusal: R) -> Self;
+}
+
+/// The same of a lock, which can come nevertheless.
+pub(super) trait LockFailure<G>: FromRaw<NotLocked> {
+    fn owner_died(left: Inconsistent<G>) -> Self;
+    fn poisoned(left: Inconsistent<G>) -> Self;
+}
+
+/// A wait without a deadline has no time that could be over.
+#[cold]
+fn no_deadline() -> ! {
+    unreachable!("a wait without a deadline does not time out")
+}
+
+/// The guard, made by `guard` where the lock was taken, or the reason why not.
+#[inline(always)]
+pub(super) fn guarded<G, E: LockFailure<G>>(
+    answer: Result<Acquired, NotLocked>,
+    guard: impl FnOnce(Option<Cause>) -> G,
+) -> Result<G, E> {
+    match answer {
+        Ok(Acquired { inconsistent: None }) => Ok(guard(None)),
+        Ok(Acquired { inconsistent: Some(cause) }) => Err(inconsistent(cause, guard)),
+        Err(refusal) => Err(refused(refusal)),
+    }
+}
+
+/// What a lock says that was taken, and that the dead or a panic left behind.
+#[cold]
+pub(super) fn inconsistent<G, E: LockFailure<G>>(cause: Cause, guard: impl FnOnce(Option<Cause>) -> G) -> E {
+    let guard = guard(Some(cause));
+    match cause {
+        Cause::Died(by) => E::owner_died(Inconsistent::new(guard, by)),
+        Cause::Panicked(by) => E::poisoned(Inconsistent::new(guard, by)),
+    }
+}
+
+#[cold]
+pub(super) fn refused<R, E: FromRaw<R>>(refusal: R) -> E {
+    E::from_raw(refusal)
+}
+
+impl<G> FromRaw<NotLocked> for LockError<G> {
+    fn from_raw(refusal: NotLocked) -> Self {
+        match refusal {
+            NotLocked::Deadlock => Self::Deadlock,
+            NotLocked::TooDeep => Self::TooDeep,
+            NotLocked::Interrupted => Self::Interrupted,
+            NotLocked::Leaked(by) => Self::Leaked { by },
+            NotLocked::WouldBlock | NotLocked::TimedOut => no_deadline(),
+        }
+    }
+}
+
+impl<G> FromRaw<NotLocked> for TryLockError<G> {
+    fn from_raw(refusal: NotLocked) -> Self {
+        match refusal {
+            NotLocked::TooDeep => Self::TooDeep,
+            NotLocked::Leaked(by) => Self::Leaked { by },
+            // The last three come of a wait alone.
+            NotLocked::WouldBlock | NotLocked::TimedOut | NotLocked::Interrupted | NotLocked::Deadlock => {
+                Self::WouldBlock
+            }
+        }
+    }
+}
+
+impl<G> FromRaw<NotLocked> for LockTimeoutError<G> {
+    fn from_raw(refusal: NotLocked) -> Self {
+        match refusal {
+            NotLocked::Deadlock => Self::Deadlock,
+            NotLocked::TooDeep => Self::TooDeep,
+            NotLocked::Interrupted => Self::Interrupted,
+            NotLocked::Leaked(by) => Self::Leaked { by },
+            NotLocked::TimedOut | NotLocked::WouldBlock => Self::TimedOut,
+        }
+    }
+}
+
+macro_rules! can_come_nevertheless {
+    ($($error:ident)*) => {$(
+        impl<G> LockFailure<G> for $error<G> {
+            fn owner_died(left: Inconsistent<G>) -> Self {
+                Self::OwnerDied(left)
+            }
+            fn poisoned(left: Inconsistent<G>) -> Self {
+                Self::Poisoned(left)
+            }
+        }
+    )*};
+}
+can_come_nevertheless! { LockError TryLockError LockTimeoutError }
+
+/// Of a lock that is taken again after a wait.
+pub(super) fn retaken<G>(cause: Option<Cause>, guard: G) -> CondvarResult<G> {
+    match cause {
+        None => Ok(guard),
+        Some(Cause::Died(by)) => Err(CondvarError::OwnerDied(Inconsistent::new(guard, by))),
+        Some(Cause::Panicked(by)) => Err(CondvarError::Poisoned(Inconsistent::new(guard, by))),
+    }
+}
+
+/// A refusal of `count` permits.
+pub(super) struct Short {
+    pub(super) refused: NotAcquired,
+    pub(super) wanted: u32,
+}
+
+impl FromRaw<Short> for AcquireError {
+    fn from_raw(Short { refused, wanted }: Short) -> Self {
+        match refused {
+            NotAcquired::Interrupted => Self::Interrupted,
+            NotAcquired::TooMany { maximum } => Self::TooMany { wanted, maximum },
+            NotAcquired::WouldBlock | NotAcquired::TimedOut => no_deadline(),
+        }
+    }
+}
+
+impl FromRaw<Short> for TryAcquireError {
+    fn from_raw(Short { refused, wanted }: Short) -> Self {
+        match refused {
+            NotAcquired::TooMany { maximum } => Self::TooMany { wanted, maximum },
+            NotAcquired::WouldBlock | NotAcquired::TimedOut | NotAcquired::Interrupted => Self::WouldBlock,
+        }
+    }
+}
+
+impl FromRaw<Short> for AcquireTimeoutError {
+    fn from_raw(Short { refused, wanted }: Short) -> Self {
+        match refused {
+            NotAcquired::Interrupted => Self::Interrupted,
+            NotAcquired::TooMany { maximum } => Self::TooMany { wanted, maximum },
+            NotAcquired::TimedOut | NotAcquired::WouldBlock => Self::TimedOut,
+        }
+    }
+}
+
+impl FromRaw<NoPermit> for AcquireError {
+    fn from_raw(refusal: NoPermit) -> Self {
+        match refusal {
+            NoPermit::Interrupted => Self::Interrupted,
+            NoPermit::WouldBlock | NoPermit::TimedOut => no_deadline(),
+        }
+    }
+}
+
+impl FromRaw<NoPermit> for TryAcquireError {
+    fn from_raw(refusal: NoPermit) -> Self {
+        match refusal {
+            NoPermit::WouldBlock | NoPermit::TimedOut | NoPermit::Interrupted => Self::WouldBlock,
+        }
+    }
+}
+
+impl FromRaw<NoPermit> for AcquireTimeoutError {
+    fn from_raw(refusal: NoPermit) -> Self {
+        match refusal {
+            NoPermit::Interrupted => Self::Interrupted,
+            NoPermit::TimedOut | NoPermit::WouldBlock => Self::TimedOut,
+        }
+    }
+}
+
+impl FromRaw<NotSet> for WaitError {
+    fn from_raw(refusal: NotSet) -> Self {
+        match refusal {
+            NotSet::Interrupted => Self::Interrupted,
+            NotSet::TimedOut => no_deadline(),
+        }
+    }
+}
+
+impl FromRaw<NotSet> for WaitTimeoutError {
+    fn from_raw(refusal: NotSet) -> Self {
+        match refusal {
+            NotSet::Interrupted => Self::Interrupted,
+            NotSet::TimedOut => Self::TimedOut,
+        }
+    }
+}
+
+impl FromRaw<NotPassed> for BarrierError {
+    fn from_raw(failed: NotPassed) -> Self {
+        match failed {
+            NotPassed::Broken { died } => Self::Broken { died },
+            NotPassed::Interrupted => Self::Interrupted,
+            NotPassed::TimedOut => no_deadline(),
+        }
+    }
+}
+
+impl FromRaw<NotPassed> for BarrierTimeoutError {
+    fn from_raw(failed: NotPassed) -> Self {
+        match failed {
+            NotPassed::Broken { died } => Self::Broken { died },
+            NotPassed::Interrupted => Self::Interrupted,
+            NotPassed::TimedOut => Self::TimedOut,
+        }
+    }
+}
+
+impl FromRaw<NotBegun> for OnceError {
+    fn from_raw(refusal: NotBegun) -> Self {
+        match refusal {
+            NotBegun::Deadlock => Self::Deadlock,
+            NotBegun::Interrupted => Self::Interrupted,
+        }
+    }
+}
