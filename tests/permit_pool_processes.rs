@@ -110,7 +110,7 @@ fn kills_at_random_moments_and_all_permits_come_back() {
     each_way(|waitv| {
         const KILLS: u64 = 40;
         let shared = segment(2);
-        kill_at_random(&shared, &["use for ever"; 4], waitv, (KILLS, 300), &shared.reported);
+        kill_at_random(&shared, &["use forever"; 4], waitv, (KILLS, 300), &shared.reported);
         let permits: Vec<_> = (0..2).map(|_| shared.pool.try_permit().expect("free or left by the dead")).collect();
         let updates: u64 = shared.pairs.iter().map(|pair| pair[0].load(SeqCst)).sum();
         let reported = shared.reported.load(SeqCst);

@@ -26,7 +26,7 @@ pub enum OpenError {
     /// It is not a regular file, or its first bytes are not those of a segment. A symbolic link is
     /// not followed.
     NotASegment,
-    /// It has this version of the format; this crate reads [`FORMAT`](crate::segment::FORMAT).
+    /// It has this version of the format; this crate reads [`FORMAT`](crate::format::FORMAT).
     Version {
         /// The version found.
         found: u32,
@@ -127,7 +127,7 @@ impl fmt::Display for OpenError {
             Self::Version { found } => write!(
                 f,
                 "the segment has format {found}, this program reads format {}; make it anew, or use the same version of outlive on both sides",
-                crate::segment::FORMAT
+                crate::format::FORMAT
             ),
             Self::WordSize { found } => write!(
                 f,

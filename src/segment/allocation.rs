@@ -1,7 +1,8 @@
 //! Is there room for a segment? It is allocated before the segment is mapped, so that a full disk
 //! is an error and not a SIGBUS.
 
-use crate::error::{Error, Result};
+use super::naming::metadata;
+use crate::error::{IoError, OpenError};
 use rustix::fs::{FallocateFlags, SeekFrom};
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
@@ -17,8 +18,8 @@ const BLOCK: u64 = 512;
 /// `f_type` of tmpfs and ramfs.
 const MEMORY: [u64; 2] = [0x0102_1994, 0x8584_58f6];
 
-/// Gives a new file its length, with all its room allocated.
-pub(super) fn allocate(file: &File, total: usize, path: Option<&Path>) -> Result<()> {
+/// Gives a new file that length, with all its room allocated.
+pub(super) fn allocate(file: &File, total: usize, path: Option<&Path>) -> Result<(), OpenError> {
     let needed = total as u64;
     // Checked first: exceeding this limit raises SIGXFSZ, which kills a process without a handler
     // for it.
@@ -28,14 +29,14 @@ pub(super) fn allocate(file: &File, total: usize, path: Option<&Path>) -> Result
     allocate_all(file, needed, path)
 }
 
-/// Allocates what is missing of an existing segment of `total` bytes: a copy may have holes
-/// (`cp --sparse`).
-pub(super) fn fill_holes(file: &File, total: usize) -> Result<()> {
-    let (length, metadata) = (total as u64, super::naming::metadata(file)?);
-    let has_holes = if rustix::fs::fstatfs(file).is_ok_and(|system| is_memory(&system)) && metadata.blksize() == PAGE {
-        // The count of blocks is exact in memory. SEEK_HOLE is not: it reports allocated pages that
-        // were never written as holes.
-        metadata.blocks().saturating_mul(BLOCK) < length
+/// Allocates what an existing segment of `total` bytes lacks: a copy may have holes (`cp
+/// --sparse`).
+pub(super) fn fill_holes(file: &File, total: usize) -> Result<(), OpenError> {
+    let (length, about) = (total as u64, metadata(file)?);
+    let has_holes = if rustix::fs::fstatfs(file).is_ok_and(|system| is_memory(&system)) && about.blksize() == PAGE {
+        // The count of blocks is exact there. SEEK_HOLE is not: it takes allocated pages that were
+        // never written for holes.
+        about.blocks().saturating_mul(BLOCK) < length
     } else {
         // Elsewhere the count includes blocks without data, and blocks after the end. SEEK_HOLE
         // moves the file offset, by which a passed descriptor is known. So a separate open file is
@@ -58,9 +59,9 @@ pub(super) fn is_memory(system: &rustix::fs::StatFs) -> bool {
 fn allocate_all(file: &File, needed: u64, path: Option<&Path>) -> Result<(), OpenError> {
     let step = |at, length| rustix::fs::fallocate(file, FallocateFlags::empty(), at, length);
     in_steps(needed, step).map_err(|errno| match errno {
-        Errno::NOSPC | Errno::DQUOT => Error::NoSpace { path: path.map(Into::into), needed },
-        Errno::OPNOTSUPP | Errno::NOSYS => Error::Unsupported(format!(
-            "the file system{} cannot allocate room in advance (fallocate), and without that a full disk would kill the processes that use the segment; use another, such as tmpfs, ext4, xfs, btrfs or f2fs",
+        Errno::NOSPC | Errno::DQUOT => OpenError::NoSpace { path: path.map(Into::into), needed },
+        Errno::OPNOTSUPP | Errno::NOSYS => OpenError::Unsupported(format!(
+            "the file system{} cannot allocate room in advance (fallocate), without which a full disk would kill those who use the segment; use another, such as tmpfs, ext4, xfs, btrfs or f2fs",
             path.map(|path| format!(" of {}", path.display())).unwrap_or_default()
         )),
         other => IoError::new("allocate the segment", path, other).into(),

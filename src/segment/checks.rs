@@ -6,34 +6,31 @@ use crate::error::OpenError;
 /// The most bytes of a name that a segment is passed under.
 const LONGEST_PASSED_NAME: usize = 100;
 
-/// Accepts permission bits, and only those, that let the owner open the segment.
-pub(super) fn mode(mode: u32) -> Result<()> {
+/// Permission bits that let the owner open what they have made, and nothing but permission bits.
+pub(super) fn mode(mode: u32) -> Result<(), OpenError> {
     if mode & !0o777 == 0 && mode & 0o600 == 0o600 {
         return Ok(());
     }
-    Err(Error::InvalidOption(format!(
-        "the mode {mode:#o} is not possible for a segment; give permission bits only (at most 0o777), with which the owner may read and write (0o600)"
+    Err(OpenError::InvalidOption(format!(
+        "the mode {mode:#o} cannot be a segment's; expected are permission bits alone (at most 0o777), with which its owner may read and write (0o600)"
     )))
 }
 
-/// Accepts a user id that a user can have.
-pub(super) fn user(user: u32) -> Result<()> {
+/// A user id that somebody can have.
+pub(super) fn user(user: u32) -> Result<(), OpenError> {
     if user != u32::MAX {
         return Ok(());
     }
     Err(OpenError::InvalidOption(format!("no user has the id {user}; give the user id of the segment's owner")))
 }
 
-/// Accepts a name that can be part of an environment variable's name.
-pub(super) fn passed_name(name: &str) -> Result<()> {
-    if (1..=LONGEST_PASSED_NAME).contains(&name.len()) && !name.contains(['=', '\0']) {
-        return Ok(());
-    }
-    Err(Error::InvalidPassedName(name.into()))
+/// Whether a name can be part of an environment variable's.
+pub(super) fn is_passed_name(name: &str) -> bool {
+    (1..=LONGEST_PASSED_NAME).contains(&name.len()) && !name.contains(['=', '\0'])
 }
 
-/// Fails if the file's owner, `found`, is not the user `expected`.
-pub(super) fn owner(found: u32, expected: u32) -> Result<()> {
+/// Refuses a file of the user `found` where one of the user `expected` is wanted.
+pub(super) fn owner(found: u32, expected: u32) -> Result<(), OpenError> {
     if found != expected {
         return Err(OpenError::Owner { found, expected });
     }

@@ -34,7 +34,7 @@
 
 use super::definition::Fingerprint;
 use super::shareable::Shareable;
-use crate::error::{Error, Result};
+use crate::error::OpenError;
 use crate::format::FORMAT;
 use crate::raw::Id;
 use sha2::{Digest, Sha256};
@@ -126,7 +126,7 @@ impl Layout {
     }
 
     /// Checks a header, and the length of the file that has it.
-    pub(super) fn judge<T: Shareable, R: Shareable>(bytes: &[u8; LENGTH], file: u64) -> Result<Self> {
+    pub(super) fn judge<T: Shareable, R: Shareable>(bytes: &[u8; LENGTH], file: u64) -> Result<Self, OpenError> {
         let word64 = |at| word64(bytes, at);
         judge_format(bytes)?;
         let size = |at: usize| word64(at + Fingerprint::LENGTH);
@@ -134,10 +134,10 @@ impl Layout {
         // into bytes that others may change would be undefined behaviour.
         let may_change = word(bytes, CHANGES) ^ changes::<T, R>();
         if bytes[ROOT..ROOM] != type_record::<T>() || may_change & ROOT_CHANGES != 0 {
-            return Err(Error::Type { found_size: size(ROOT), expected_size: size_of::<T>() as u64 });
+            return Err(OpenError::Type { found_size: size(ROOT), expected_size: size_of::<T>() as u64 });
         }
         if bytes[ROOM..ROOM_LENGTH] != type_record::<R>() || may_change & ROOM_CHANGES != 0 {
-            return Err(Error::RoomType { found_size: size(ROOM), expected_size: size_of::<R>() as u64 });
+            return Err(OpenError::RoomType { found_size: size(ROOM), expected_size: size_of::<R>() as u64 });
         }
         // Only the two counts are used, and only if all that follows from them agrees with the hash
         // and the file. The length alone would not be enough. It is a multiple of the page size, so
@@ -153,15 +153,14 @@ impl Layout {
     }
 }
 
-/// The length of the longest beginning of the text that has at most `most` bytes and consists of
-/// whole characters.
+/// The most bytes of a text, of at most so many, that are whole characters.
 fn whole_characters(text: &str, most: usize) -> usize {
     (0..=text.len().min(most)).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0)
 }
 
-/// Checks that this is the header of a segment, and that this program knows its words and its
-/// table.
-pub(super) fn judge_format(bytes: &[u8; LENGTH]) -> Result<()> {
+/// Whether this is the header of a segment at all, and one whose words and table this program
+/// knows.
+pub(super) fn judge_format(bytes: &[u8; LENGTH]) -> Result<(), OpenError> {
     if bytes[..8] != MAGIC {
         return Err(OpenError::NotASegment);
     }

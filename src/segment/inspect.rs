@@ -24,8 +24,8 @@ pub struct SegmentInfo {
     /// Length of the whole segment in bytes.
     pub length: u64,
     /// The most threads that can take part at the same time.
-    pub most_participants: usize,
-    /// The participants. There are none if the segment is not [in use](Self::is_in_use), whoever is
+    pub max_participants: usize,
+    /// Who takes part. Nobody does where the segment is not [in use](Self::is_in_use), whoever is
     /// on record.
     pub participants: Vec<ParticipantInfo>,
     /// Whether any process has it mapped, as far as this view of the file shows. (A process that
@@ -63,14 +63,15 @@ pub struct SegmentInfo {
 /// ```
 ///
 /// # Errors
-/// [`Error::NotFound`]; [`Error::NotASegment`] for anything but a regular file (a symbolic link is
-/// none), or without a whole header; [`Error::Version`], [`Error::WordSize`]; [`Error::Size`] for a
-/// segment that was truncated or damaged; those of [`Location::path`]; [`Error::Io`].
+/// [`OpenError::NotFound`]; [`OpenError::NotASegment`] for what is no regular file (a symbolic link
+/// is none), or has no whole header; [`OpenError::Version`], [`OpenError::WordSize`];
+/// [`OpenError::Size`] for a segment that was truncated or damaged; [`OpenError::Location`] with
+/// those of [`Location::path`]; [`OpenError::Io`].
 ///
 /// # If a process dies
-/// A process that dies while it inspects changes nothing. The dead are not among the participants,
-/// as soon as the kernel has marked their lifelines.
-pub fn inspect(place: impl Into<Location>) -> Result<SegmentInfo> {
+/// One that looks and dies changes nothing. The dead are not among the participants, once the
+/// kernel has told of their death.
+pub fn inspect(place: impl Into<Location>) -> Result<SegmentInfo, OpenError> {
     inspect_file(&naming::open_as_it_is(&place.into().path()?, OFlags::RDONLY, None)?)
 }
 
@@ -100,7 +101,7 @@ pub fn inspect_fd(file: impl AsFd) -> Result<SegmentInfo, OpenError> {
     inspect_file(&naming::reopen_to_read(file)?)
 }
 
-fn inspect_file(file: &File) -> Result<SegmentInfo> {
+fn inspect_file(file: &File) -> Result<SegmentInfo, OpenError> {
     let (header, length) = naming::read_header(file)?;
     let Contents { root, room, room_length, participants } = Contents::judge(&header, length)?;
     let metadata = naming::metadata(file)?;

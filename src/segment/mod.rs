@@ -47,10 +47,10 @@
 //!
 //! # How many segments
 //!
-//! A thread takes part in at most 1,000 segments at a time, the main thread of a process in at most
-//! 2,000. In one segment more its first operation gives [`Error::TooManySegments`]. A segment
-//! counts from the thread's first operation in it until the thread leaves it. A thread leaves by
-//! [`Segment::detach`], or after the [`Segment`] was dropped.
+//! A thread takes part in at most 1,000 segments at a time, the main thread of a process in 2,000.
+//! With one segment more its first operation there gives [`RegisterError::TooManySegments`]. A
+//! segment counts from the thread's first operation in it until the thread leaves it, by
+//! [`Segment::detach`] or after the [`Segment`] was dropped.
 //!
 //! The bound is the kernel's. It follows 2,048 entries of a thread's robust list when the thread
 //! ends, and does not find lifelines behind them. A segment takes two entries, in a main thread
@@ -121,8 +121,8 @@ unsafe impl<T: Shareable + Sync, R: Shareable + Sync> Send for Segment<T, R> {}
 unsafe impl<T: Shareable + Sync, R: Shareable + Sync> Sync for Segment<T, R> {}
 
 impl<T: Shareable + Sync> Segment<T> {
-    /// Makes a segment without a name. `init` gets its value in place, all zero. See
-    /// [`Options::anonymous`].
+    /// A segment without a name; `init` gets its value in place, all zero. See
+    /// [`SegmentOptions::anonymous`].
     ///
     /// # Errors
     /// Those of [`SegmentOptions::anonymous`].
@@ -156,7 +156,7 @@ impl<T: Shareable + Sync> Segment<T> {
         Self::options().open(place)
     }
 
-    /// Opens the segment, or makes it if there is none. See [`Options::open_or_create`].
+    /// Opens it, or makes it. See [`SegmentOptions::open_or_create`].
     ///
     /// # Errors
     /// Those of [`SegmentOptions::open_or_create`].
@@ -190,7 +190,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         // No other process has this file, so the lock is free.
         naming::share(&file, &mut Backoff::new(Duration::ZERO))?;
         let header = layout.header::<T, R>(naming::origin_of(&file)?);
-        let of_the_header = file.try_clone().map_err(|e| Error::io("duplicate the descriptor", None, e))?;
+        let of_the_header = file.try_clone().map_err(|e| IoError::new("duplicate the descriptor", None, e))?;
         let segment = Self::from_mapping(Mapping::new(file, layout)?);
         let base = segment.body().map.as_mut_ptr();
         // SAFETY: both lie within the mapping, aligned, by `Layout`. Zero bytes are a valid value
@@ -251,8 +251,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         self.body().file.get()
     }
 
-    /// The elements behind the root value. Their number was given by [`Options::room`] when the
-    /// segment was made.
+    /// The elements behind the root value, as many as were asked for with [`SegmentOptions::room`]
+    /// when the segment was made.
     pub fn room(&self) -> &[R] {
         let body = self.body();
         // SAFETY: within the mapping, aligned, by `Layout`. Any bytes are a valid R. R is Sync, and
@@ -285,21 +285,22 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Location::path`]; [`Error::Io`] if the place cannot be examined.
-    pub fn has_name(&self, place: impl Into<Location>) -> Result<bool> {
+    /// Those of [`Location::path`]; [`LocationError::Io`] if the place cannot be looked at.
+    pub fn has_name(&self, place: impl Into<Location>) -> Result<bool, LocationError> {
         use std::os::unix::fs::MetadataExt;
         let path = place.into().path()?;
         match std::fs::symlink_metadata(&path) {
             Ok(found) => Ok((found.dev(), found.ino()) == self.mapping.inode()),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(false),
-            Err(e) => Err(Error::io("examine", Some(&path), e)),
+            Err(e) => Err(IoError::new("look at", Some(&path), e).into()),
         }
     }
 
-    /// Closes the segment's file descriptor, for processes that have many segments open at once
-    /// (`ulimit -n`). The segment can be used as before, but no longer passed on:
-    /// [`pass_to`](Self::pass_to) and [`send_to`](Self::send_to) give [`Error::DescriptorLost`]. To
-    /// pass on a segment that has a name, open it anew.
+    /// Closes the file descriptor that the segment has had so far, for processes that have many
+    /// segments open at once (`ulimit -n`). The segment is used as before. It cannot be passed on
+    /// any more: [`pass_to`](Self::pass_to) and [`send_to`](Self::send_to) answer
+    /// [`PassError::DescriptorLost`](crate::PassError::DescriptorLost). One that has a name can be
+    /// opened anew for that.
     ///
     /// ```
     /// use outlive::{Mutex, Segment};
@@ -315,13 +316,11 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Unsupported`] on an overlay. There only the descriptor keeps the lock that says "in
-    /// use". The descriptor then stays open.
-    pub fn close_descriptor(&mut self) -> Result<()> {
+    /// [`CloseError::OnOverlay`] on an overlay: only the descriptor keeps the lock there that says
+    /// "in use". The descriptor stays open then.
+    pub fn close_descriptor(&mut self) -> Result<(), CloseError> {
         match self.file() {
-            Ok(file) if naming::is_on_overlay(file) => Err(Error::Unsupported(
-                "a segment on an overlay counts as in use only while its descriptor is open; keep it open, or put the segment on another file system".into(),
-            )),
+            Ok(file) if naming::is_on_overlay(file) => Err(CloseError::OnOverlay),
             Ok(_) => {
                 // SAFETY: a borrow of the descriptor borrows this handle, which is the caller's
                 // alone.
@@ -338,11 +337,11 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// Threads that end need not call this: the kernel cuts their lifelines.
     ///
     /// # Errors
-    /// [`Error::StillHolding`] while any word of the segment names this thread. That may be a word
-    /// of plain data, by chance: one in 2^29 random 32-bit words names the thread. Change that word
-    /// then, or let the thread end. [`Error::Io`] if a sandbox forbids process_vm_readv(2), and no
-    /// descriptor is left for a pipe, which would do instead.
-    pub fn detach(&self) -> Result<()> {
+    /// [`LeaveError::StillHolding`] while any word of the segment names this thread: also one of
+    /// plain data that happens to, which of random 32-bit words one in 2^29 does; then let the
+    /// thread end, or change that word. [`LeaveError::Io`] where a sandbox refuses
+    /// process_vm_readv(2), and there is no descriptor left for a pipe instead.
+    pub fn detach(&self) -> Result<(), LeaveError> {
         local::detach(self.mapping)
     }
 
@@ -380,9 +379,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// ```
     ///
     /// # If a process dies
-    /// The answer for a dead participant is what it has left in its slot, with
-    /// [`is_alive`](ParticipantInfo::is_alive) false.
-    pub fn participant(&self, id: Id) -> Option<ParticipantInfo> {
+    /// What it left is told; it says so by [`is_alive`](ParticipantInfo::is_alive).
+    pub fn participant(&self, id: ParticipantId) -> Option<ParticipantInfo> {
         participants::info(self.body().table.slot(id)?, id)
     }
 

@@ -68,9 +68,9 @@ impl<T: Shareable + Sync> SegmentOptions<T, ()> {
     }
 }
 
-impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
-    /// The most threads that can take part at the same time: 1 to 4,096, by default 256. Each takes
-    /// 128 bytes.
+impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
+    /// The most threads that can take part at the same time, 1 to 4,096 (128 bytes each); 256
+    /// unless said otherwise.
     pub fn participants(mut self, participants: usize) -> Self {
         self.participants = participants;
         self
@@ -79,8 +79,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     /// Permission bits of a named or file-backed segment, by default 0600. The umask does not
     /// count.
     ///
-    /// The mode has only permission bits, is at most 0777, and lets the owner read and write. With
-    /// any other mode nothing can be made or opened: [`Error::InvalidOption`].
+    /// Only permission bits count, at most 0777, and the owner must be able to read and write. With
+    /// another mode nothing can be made or opened: [`OpenError::InvalidOption`].
     pub fn mode(mut self, mode: u32) -> Self {
         self.mode = mode;
         self
@@ -88,9 +88,9 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
 
     /// Opens segments of the user with this id, and not those of the process's own user.
     ///
-    /// A user namespace shows all users that it does not map under one id, usually 65534. In such a
-    /// namespace that id is never accepted: [`Error::UnmappedOwner`]. No user has the id
-    /// `u32::MAX`: [`Error::InvalidOption`].
+    /// A user namespace shows all users that it does not map under one id, usually 65534. There
+    /// that id is never accepted: [`OpenError::UnmappedOwner`]. No user has the id `u32::MAX`:
+    /// [`OpenError::InvalidOption`].
     pub fn owner(mut self, user: u32) -> Self {
         self.owner = Some(user);
         self
@@ -109,8 +109,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
         self
     }
 
-    /// How long to wait for other processes that are opening or replacing the segment, by default 5
-    /// seconds. That takes them microseconds. After the timeout the error is [`Error::Busy`].
+    /// How long to wait for others who are just opening or replacing the segment, which takes them
+    /// microseconds; 5 seconds unless said otherwise. Then it is [`OpenError::Busy`].
     ///
     /// A process that may read the file can keep others waiting, by a shared lock. The default mode
     /// 0600 keeps other users from that.
@@ -119,8 +119,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
         self
     }
 
-    /// Vouches that nobody uses the segment if no lock says so, whatever participants are on
-    /// record. This is the way out of [`Error::SeenTwice`].
+    /// Vouches that nobody uses the segment if no lock says so, whoever is on record: the way out
+    /// of [`OpenError::SeenTwice`].
     ///
     /// If that is wrong, a lock that is held is given to a second holder.
     pub fn vouch_unused(mut self, yes: bool) -> Self {
@@ -128,20 +128,21 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
         self
     }
 
-    /// Checks the options before anything is made or examined. Gives the layout of a new segment.
-    pub(super) fn check(&self) -> Result<Layout> {
+    /// Refuses options that can never work, before anything is made or looked at. Gives the layout
+    /// of a new segment.
+    pub(super) fn check(&self) -> Result<Layout, OpenError> {
         checks::mode(self.mode)?;
         self.owner.map_or(Ok(()), checks::user)?;
         Layout::for_types::<T, R>(self.participants, self.room).ok_or_else(|| {
             if size_of::<R>() == 0 && self.room > 0 {
-                return Error::InvalidSize(format!(
-                    "a room of {} elements without a size ({}) is not possible, since they would have no place; use a type with a size, or no room",
+                return OpenError::InvalidSize(format!(
+                    "a room of {} elements without a size ({}) cannot be: they would have no place; use a type with a size, or no room",
                     self.room,
                     core::any::type_name::<R>()
                 ));
             }
-            Error::InvalidSize(format!(
-                "a segment with {} participants and room for {} elements is not possible; use 1 to {} participants, and room that fits into the address space",
+            OpenError::InvalidSize(format!(
+                "a segment with {} participants and room for {} elements cannot be; participants go from 1 to {}, and all must fit into the address space",
                 self.participants,
                 self.room,
                 Id::MAX_PARTICIPANTS
@@ -173,17 +174,21 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     /// Makes a named or file-backed segment. See [`anonymous`](Self::anonymous) for `init`.
     ///
     /// # Errors
-    /// [`Error::AlreadyExists`]; [`Error::InvalidName`], [`Error::InvalidPath`],
-    /// [`Error::InvalidSize`], [`Error::InvalidOption`]; [`Error::FileSizeLimit`],
-    /// [`Error::NoSpace`]; [`Error::UntrustedDirectory`], [`Error::Unsupported`], [`Error::Io`]. To
-    /// [replace](Self::replace_abandoned) a segment can also give: [`Error::NotASegment`],
-    /// [`Error::Version`], [`Error::WordSize`], [`Error::Owner`], [`Error::UnmappedOwner`],
-    /// [`Error::Busy`], [`Error::SeenTwice`]. After an error, what was found is unchanged.
+    /// [`OpenError::AlreadyExists`]; [`OpenError::Location`]; [`OpenError::InvalidSize`],
+    /// [`OpenError::InvalidOption`]; [`OpenError::FileSizeLimit`], [`OpenError::NoSpace`];
+    /// [`OpenError::Unsupported`], [`OpenError::Io`]. If a segment was to be
+    /// [replaced](Self::replace_abandoned), also: [`OpenError::NotASegment`],
+    /// [`OpenError::Version`], [`OpenError::WordSize`], [`OpenError::Owner`],
+    /// [`OpenError::UnmappedOwner`], [`OpenError::Busy`], [`OpenError::SeenTwice`]. Nothing is
+    /// changed in what is refused.
     ///
     /// # If a process dies
-    /// A creator that dies before the name is given leaves nothing behind. After that the segment
-    /// is complete.
-    pub fn create(&self, place: impl Into<Location>, init: impl FnOnce(&mut T, &mut [R])) -> Result<Segment<T, R>> {
+    /// Before the name is given, nothing is left behind; after it the segment is complete.
+    pub fn create(
+        &self,
+        place: impl Into<Location>,
+        init: impl FnOnce(&mut T, &mut [R]),
+    ) -> Result<Segment<T, R>, OpenError> {
         let layout = self.check()?;
         let path = place.into().path_to_create()?;
         let replacer = self.replace.then_some(Replacer {
@@ -207,20 +212,19 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     /// Opens a named or file-backed segment.
     ///
     /// # Errors
-    /// [`Error::NotFound`], and one error for each thing that may be wrong with what was found:
-    /// [`Error::NotASegment`], [`Error::Version`], [`Error::WordSize`], [`Error::Type`],
-    /// [`Error::RoomType`], [`Error::Size`], [`Error::Owner`], [`Error::UnmappedOwner`],
-    /// [`Error::SeenTwice`]. [`Error::NoSpace`] for a copy with holes that the file system has no
-    /// room to fill. [`Error::Busy`] when [`busy_timeout`](Self::busy_timeout) ends. Options that
-    /// can never work give the errors of [`create`](Self::create). After an error, what was found
-    /// is unchanged.
+    /// [`OpenError::NotFound`], and one of its own for everything that may be wrong with what was
+    /// found: [`OpenError::NotASegment`], [`OpenError::Version`], [`OpenError::WordSize`],
+    /// [`OpenError::Type`], [`OpenError::RoomType`], [`OpenError::Size`], [`OpenError::Owner`],
+    /// [`OpenError::UnmappedOwner`], [`OpenError::SeenTwice`]. [`OpenError::NoSpace`] for a copy
+    /// with holes that the file system has no room to fill. Options that can never work are
+    /// refused as by [`create`](Self::create). Nothing is changed in what is refused.
+    /// [`OpenError::Busy`] when [`busy_timeout`](Self::busy_timeout) ends.
     ///
     /// # If a process dies
-    /// An opener that dies changes nothing. If no process has the segment mapped, all its
-    /// participants are dead: all have died, the system was started anew, or the file is a copy or
-    /// a backup. Then everything that the dead held is handed to the next who locks it, as
-    /// [`OwnerDied`](crate::LockError::OwnerDied).
-    pub fn open(&self, place: impl Into<Location>) -> Result<Segment<T, R>> {
+    /// Somebody who opens it and dies changes nothing. If nobody has the segment mapped (all have
+    /// died, the system was started anew, it is a copy or a backup), all that the dead held there
+    /// is handed to the next who locks it, as [`OwnerDied`](crate::LockError::OwnerDied).
+    pub fn open(&self, place: impl Into<Location>) -> Result<Segment<T, R>, OpenError> {
         self.check()?;
         let path = place.into().path()?;
         let mut backoff = Backoff::new(self.busy_timeout);
@@ -228,10 +232,15 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
         self.join_or_revive(file, false, &mut backoff)
     }
 
-    /// Opens a file, in the caller's turn at it: checks it, maps it, and revives it if no other
-    /// process has it mapped. If the open file is shared with other processes, the kernel does not
-    /// show their locks. Then the segment is joined.
-    pub(super) fn join_or_revive(&self, file: File, is_shared: bool, backoff: &mut Backoff) -> Result<Segment<T, R>> {
+    /// Takes a file, in the caller's turn at it: judges, maps, and revives it if nobody else has it
+    /// mapped. If the open file is shared with other processes, the kernel shows none of their
+    /// locks: then it is joined.
+    pub(super) fn join_or_revive(
+        &self,
+        file: File,
+        is_shared: bool,
+        backoff: &mut Backoff,
+    ) -> Result<Segment<T, R>, OpenError> {
         let (header, length) = naming::read_header(&file)?;
         let layout = Layout::judge::<T, R>(&header, length)?;
         allocation::fill_holes(&file, layout.total)?;
@@ -255,8 +264,12 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Options<T, R> {
     /// Those of [`open`](Self::open) and [`create`](Self::create).
     ///
     /// # If a process dies
-    /// As [`open`](Self::open) and [`create`](Self::create).
-    pub fn open_or_create(&self, place: impl Into<Location>, init: impl Fn(&mut T, &mut [R])) -> Result<Segment<T, R>> {
+    /// As those two.
+    pub fn open_or_create(
+        &self,
+        place: impl Into<Location>,
+        init: impl Fn(&mut T, &mut [R]),
+    ) -> Result<Segment<T, R>, OpenError> {
         let place = place.into();
         let mut backoff = Backoff::new(self.busy_timeout);
         // In each round but the last, another process made or removed the segment between our two

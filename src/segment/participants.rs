@@ -13,8 +13,8 @@ use core::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ParticipantInfo {
-    /// Slot and generation: the id that [`Inconsistent::by`](crate::Inconsistent::by) gives.
-    pub id: Id,
+    /// Slot and generation: what [`Inconsistent::by`](crate::Inconsistent::by) names.
+    pub id: ParticipantId,
     /// Its process id, in its own PID namespace.
     pub process_id: u32,
     /// Its thread id, in its own PID namespace. `None` once its slot is freed: after
@@ -56,8 +56,8 @@ pub(super) fn living(slots: &[Slot<Linux>]) -> Vec<ParticipantInfo> {
     living.filter(|info| info.is_alive).collect()
 }
 
-/// What a slot says of this participant, or `None` if it speaks of another.
-pub(super) fn info(slot: &Slot<Linux>, id: Id) -> Option<ParticipantInfo> {
+/// What a slot says of that participant, if it speaks of it.
+pub(super) fn info(slot: &Slot<Linux>, id: ParticipantId) -> Option<ParticipantInfo> {
     slot.read_record(id, |record, thread_id| {
         let is_alive = slot.living(id.index()).is_some_and(|(living, _)| living == id);
         let asleep_for = record.waits_since().filter(|_| is_alive);

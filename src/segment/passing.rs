@@ -6,8 +6,8 @@
 
 mod ticket;
 
-use super::{Options, Segment, Shareable, checks, header, naming};
-use crate::error::{Error, Result};
+use super::{Segment, SegmentOptions, Shareable, checks, header, naming};
+use crate::error::{DescriptorLostError, InheritError, IoError, OpenError, PassError, ReceiveError};
 use core::mem::MaybeUninit;
 use rustix::fs::OFlags;
 use rustix::io::FdFlags;
@@ -31,10 +31,10 @@ fn can_be_written(descriptor: BorrowedFd<'_>) -> bool {
     naming::is_open_for(descriptor, &[OFlags::RDWR])
 }
 
-/// Receives a message, and gives its file.
-fn receive(socket: BorrowedFd<'_>) -> Result<(File, bool)> {
-    let not_received = |found: String| Error::NotReceived { found };
-    // Room for more than one descriptor, so that surplus ones are counted and closed.
+/// The file of a message that came.
+fn receive(socket: BorrowedFd<'_>) -> Result<(File, bool), ReceiveError> {
+    let not_received = |found: String| ReceiveError::NotReceived { found };
+    // Room for more than one, so that surplus descriptors are counted and closed.
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(8), ScmCredentials(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut byte = [0];
@@ -62,22 +62,22 @@ fn receive(socket: BorrowedFd<'_>) -> Result<(File, bool)> {
     if byte != [PAYLOAD] {
         return Err(not_received("a descriptor that was sent by something else".into()));
     }
-    let found = rustix::fs::fstat(descriptor).map_err(|e| Error::io("examine what was received", None, e))?;
-    if rustix::fs::FileType::from_raw_mode(found.st_mode) != rustix::fs::FileType::RegularFile {
+    let about = rustix::fs::fstat(descriptor).map_err(|e| IoError::new("look at what was received", None, e))?;
+    if rustix::fs::FileType::from_raw_mode(about.st_mode) != rustix::fs::FileType::RegularFile {
         return Err(not_received("a descriptor that is no regular file".into()));
     }
     if !can_be_written(descriptor.as_fd()) {
         return Err(not_received("a descriptor that is not open for reading and writing".into()));
     }
-    reopen_or_duplicate(descriptor)
+    Ok(reopen_or_duplicate(descriptor)?)
 }
 
 impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
     /// Opens the segment that the parent process [passed](Segment::pass_to) under this name.
     ///
     /// A segment that was passed is inherited once. Then the passed descriptor is closed, so that
-    /// it does not keep the segment in use. The environment variable stays, without a meaning. The
-    /// next call gives [`Error::NotPassed`], in this process and in its children.
+    /// it does not keep the segment in use. The environment variable stays, and means nothing any
+    /// more: the next call gives [`InheritError::NotPassed`], in this process and in its children.
     ///
     /// The file's owner is checked only if [`owner`](Self::owner) was called, because the parent
     /// has chosen the segment.
@@ -88,8 +88,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
     /// for example with the right type.
     ///
     /// # If a process dies
-    /// The segment stays as it is, even if the parent has died.
-    pub fn inherit(&self, name: &str) -> Result<Segment<T, R>> {
+    /// The segment stays as it is, also if the parent has died.
+    pub fn inherit(&self, name: &str) -> Result<Segment<T, R>, InheritError> {
         self.check()?;
         if !checks::is_passed_name(name) {
             return Err(InheritError::InvalidName(name.into()));
@@ -111,14 +111,15 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
     /// [`owner`](Self::owner) was called.
     ///
     /// # Errors
-    /// [`Error::NotReceived`] if the message did not come from [`send_to`](Segment::send_to). One
-    /// byte of it is used up, and all descriptors that came with that byte are closed.
-    /// [`Error::Io`] if nothing can be received. Otherwise those of [`open`](Self::open).
+    /// [`ReceiveError::NotReceived`] if another message came than one of
+    /// [`send_to`](Segment::send_to)'s. One byte of it is used up, and all descriptors that came
+    /// with that byte are closed. [`ReceiveError::Open`] with those of [`open`](Self::open);
+    /// [`ReceiveError::Io`] if nothing can be received.
     ///
     /// # If a process dies
     /// A message that was sent arrives even if its sender has died. A receiver that dies may have
-    /// used the message up.
-    pub fn receive_from(&self, socket: impl AsFd) -> Result<Segment<T, R>> {
+    /// used it up.
+    pub fn receive_from(&self, socket: impl AsFd) -> Result<Segment<T, R>, ReceiveError> {
         self.check()?;
         Ok(self.adopt_passed(receive(socket.as_fd())?)?)
     }
@@ -154,8 +155,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`open`](Self::open), as far as they concern an open file. [`Error::Io`] if it is
-    /// not open for reading and writing.
+    /// Those of [`open`](Self::open), as far as they concern what is open. [`OpenError::Io`] if it
+    /// is not open for reading and writing.
     ///
     /// # If a process dies
     /// As [`open`](Self::open).
@@ -176,13 +177,13 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
         self.adopt((file, is_shared))
     }
 
-    /// Opens the segment of an open file, in its turn. Only a segment is ever locked.
-    fn adopt(&self, (file, is_shared): (File, bool)) -> Result<Segment<T, R>> {
+    /// Opens what is open, in its turn. Nothing is locked but a segment.
+    fn adopt(&self, (file, is_shared): (File, bool)) -> Result<Segment<T, R>, OpenError> {
         header::judge_format(&naming::read_header(&file)?.0)?;
         let mut backoff = naming::Backoff::new(self.busy_timeout);
-        // To pass a segment on does not keep it in use. No process may have it mapped, and an
-        // opener by name may be reviving it.
-        let _turn = naming::turn_at(|| reopen_or_duplicate(&file).map(|(own, _)| own), &mut backoff)?;
+        // A pass does not keep the segment in use: nobody may have it mapped, and an opener by name
+        // may be reviving it.
+        let _turn = naming::turn_at(|| Ok(reopen_or_duplicate(&file)?.0), &mut backoff)?;
         self.join_or_revive(file, is_shared, &mut backoff)
     }
 }
@@ -249,10 +250,12 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// no descriptors left.
     pub fn pass_to(&self, command: &mut Command, name: &str) -> Result<(), PassError> {
         use std::os::unix::process::CommandExt;
-        checks::passed_name(name)?;
+        if !checks::is_passed_name(name) {
+            return Err(PassError::InvalidName(name.into()));
+        }
         let (own, _) = reopen_or_duplicate(self.file()?)?;
-        let metadata = naming::metadata(&own)?;
-        let (device, inode) = (metadata.dev(), metadata.ino());
+        let about = naming::metadata(&own)?;
+        let (device, inode) = (about.dev(), about.ino());
         let ticket = Ticket { number: own.as_raw_fd(), device, inode, mark: naming::mark(&own)? };
         command.env(variable(name), ticket.to_string());
         // SAFETY: between fork and exec only one system call is made, fcntl, on a descriptor that
@@ -291,7 +294,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// # If a process dies
     /// Either the whole message was sent, or nothing. A message that nobody receives does not keep
     /// the segment in use.
-    pub fn send_to(&self, socket: impl AsFd) -> Result<()> {
+    pub fn send_to(&self, socket: impl AsFd) -> Result<(), PassError> {
         let (own, _) = reopen_or_duplicate(self.file()?)?;
         let rights = [own.as_fd()];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
@@ -314,10 +317,9 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// # Safety
     /// All processes that have the segment open have references into this file. The caller must not
     /// change its content, its length, its seals or its locks: not through the descriptor, not
-    /// through a duplicate of it, and not through a mapping or an open file that comes from it. To
-    /// ask for properties is allowed, as fstat(2) does, and so is passing it to a process that
-    /// keeps to the same rules.
-    pub unsafe fn borrow_fd(&self) -> Result<BorrowedFd<'_>> {
+    /// through a duplicate of it, and not through a mapping or an open file that comes from it.
+    /// Asking is fine, as fstat(2) does, and so is passing it to a process that keeps to the same.
+    pub unsafe fn borrow_fd(&self) -> Result<BorrowedFd<'_>, DescriptorLostError> {
         self.file()
     }
 }

@@ -73,10 +73,11 @@ impl Location {
     /// The path of the file at this location. Nothing is made.
     ///
     /// # Errors
-    /// [`Error::InvalidName`] or [`Error::InvalidPath`] if no file can have this name;
-    /// [`Error::Unsupported`] if `/dev/shm` is not in memory; [`Error::UntrustedDirectory`] if
-    /// other users could change the directory of [`persistent`](Self::persistent).
-    pub fn path(&self) -> Result<PathBuf> {
+    /// [`LocationError::InvalidName`] or [`LocationError::InvalidPath`] if no file can have it;
+    /// [`LocationError::Unsupported`] if `/dev/shm` is not in memory;
+    /// [`LocationError::UntrustedDirectory`] if other users could change the directory of
+    /// [`persistent`](Self::persistent).
+    pub fn path(&self) -> Result<PathBuf, LocationError> {
         match &self.0 {
             Kind::Named(name) => {
                 let path = Path::new(MEMORY).join(checked(name)?);
@@ -94,8 +95,8 @@ impl Location {
         }
     }
 
-    /// The same for a creator. It also makes the directory, if that is ours to make.
-    pub(super) fn path_to_create(&self) -> Result<PathBuf> {
+    /// The same for a creator: with the directory, where that is ours to make.
+    pub(super) fn path_to_create(&self) -> Result<PathBuf, LocationError> {
         if let Kind::Persistent(name) = &self.0 {
             checked(name)?;
             let directory = kept_directory();
@@ -139,13 +140,13 @@ fn kept_directory() -> PathBuf {
     Path::new(KEPT).join(format!("outlive-{}", rustix::process::geteuid().as_raw()))
 }
 
-/// A user who can write there could replace our segment by another. The directory need not exist
-/// yet.
-fn must_be_ours_alone(directory: &Path) -> Result<()> {
+/// A user that could write there could put another segment in the place of ours. The directory need
+/// not exist yet.
+fn must_be_ours_alone(directory: &Path) -> Result<(), LocationError> {
     let metadata = match std::fs::symlink_metadata(directory) {
         Ok(metadata) => metadata,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(e) => return Err(Error::io("examine the directory", Some(directory), e)),
+        Err(e) => return Err(IoError::new("look at the directory", Some(directory), e).into()),
     };
     let found = if !metadata.is_dir() {
         "is no directory".into()

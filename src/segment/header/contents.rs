@@ -4,7 +4,7 @@ use super::{
     CHANGES, CHECK, LENGTH, LONGEST_NAME, NAMES, PAGE, PARTICIPANTS, ROOM, ROOM_CHANGES, ROOM_LENGTH, ROOT,
     ROOT_CHANGES, SLOT, TABLE, hash, judge_format, word, word64,
 };
-use crate::error::{Error, Result};
+use crate::error::OpenError;
 use crate::raw::Id;
 use crate::segment::definition::Fingerprint;
 
@@ -37,7 +37,7 @@ impl Contents {
     /// Checks a header, and the length of the file that has it, as
     /// [`Layout::judge`](super::Layout::judge) does. Not everything can be checked without the
     /// types: the header does not say how they are aligned.
-    pub(in crate::segment) fn judge(bytes: &[u8; LENGTH], file: u64) -> Result<Self> {
+    pub(in crate::segment) fn judge(bytes: &[u8; LENGTH], file: u64) -> Result<Self, OpenError> {
         judge_format(bytes)?;
         let type_info = |at: usize, name: usize, changes: u32| TypeInfo {
             name: printable(&bytes[name..name + LONGEST_NAME]),
@@ -48,7 +48,7 @@ impl Contents {
         let (root, room) = (type_info(ROOT, NAMES[0], ROOT_CHANGES), type_info(ROOM, NAMES[1], ROOM_CHANGES));
         let (room_length, participants) = (word64(bytes, ROOM_LENGTH), word(bytes, PARTICIPANTS) as usize);
         let is_whole =
-            word64(bytes, CHECK) == hash(&bytes[..CHECK]) && (1..=Id::MOST_PARTICIPANTS).contains(&participants);
+            word64(bytes, CHECK) == hash(&bytes[..CHECK]) && (1..=Id::MAX_PARTICIPANTS).contains(&participants);
         let least = room_length.checked_mul(room.size).and_then(|room| {
             let table = (TABLE + participants * SLOT) as u64;
             table.checked_add(root.size)?.checked_add(room)?.checked_next_multiple_of(PAGE as u64)
@@ -60,7 +60,7 @@ impl Contents {
             {
                 Ok(Self { root, room, room_length, participants })
             }
-            other => Err(Error::Size { found: file, expected: other }),
+            other => Err(OpenError::Size { found: file, expected: other }),
         }
     }
 }

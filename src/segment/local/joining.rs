@@ -7,7 +7,7 @@ use super::mapping::{BUSY, Body, LIVE, Mapping, ORPHAN, ORPHANS, mappings, sweep
 use super::process::{Page, ensure_page, new_number};
 use super::registrations::{Registration, TAKEN, Thread};
 use super::thread::{LOCAL, Local};
-use crate::error::{Error, Result};
+use crate::error::{IoError, LeaveError, RegisterError, Unsupported};
 use crate::platform::linux::{self, Anchors, Linux, Myself, OwnMemory, RobustNode, ThreadRecord};
 use crate::raw::Id;
 use crate::raw::table::Newcomer;
@@ -16,12 +16,12 @@ use core::ptr;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
 impl Local {
-    pub(super) fn register(&self, mapping: &'static Mapping, body: &Body) -> Result<Id> {
+    pub(super) fn register(&self, mapping: &'static Mapping, body: &Body) -> Result<Id, RegisterError> {
         let table = &body.table;
-        let list = linux::robust_list()?;
+        let list = linux::robust_list().map_err(Unsupported::from)?;
         linux::call_at_thread_end(thread_ends).map_err(|errno| {
             let error = std::io::Error::from_raw_os_error(errno);
-            Error::Unsupported(format!(
+            Unsupported(format!(
                 "the end of this thread cannot be watched for leaked guards, since the C library has no thread-specific key left: {error}"
             ))
         })?;
@@ -40,7 +40,7 @@ impl Local {
         let entries = if myself.is_main_thread() { 1 } else { 2 };
         // SAFETY: the anchors are in the calling thread's list.
         let room = unsafe { anchors.check_room(entries) };
-        room.map_err(|crowded| Error::TooManySegments {
+        room.map_err(|crowded| RegisterError::TooManySegments {
             segments: crowded.lifelines / entries,
             other_entries: crowded.others,
         })?;
@@ -48,7 +48,7 @@ impl Local {
         let me = NewThread { myself, anchors, registration, leader, body };
         let Ok(id) = table.register(&me) else {
             registration.tenant.vacate();
-            return Err(Error::Full { participants: table.slots.len() });
+            return Err(RegisterError::Full { participants: table.slots.len() });
         };
         registration.settle(self.thread.get(), process, id, leader.unwrap_or(id.word()), &me.myself);
         Ok(id)
@@ -165,8 +165,8 @@ impl Newcomer<Linux> for NewThread<'_> {
 }
 
 /// Leaves the segment of this mapping, if the calling thread takes part in it.
-pub(in crate::segment) fn detach(mapping: &Mapping) -> Result<()> {
-    let page = ensure_page()?;
+pub(in crate::segment) fn detach(mapping: &Mapping) -> Result<(), LeaveError> {
+    let Ok(page) = ensure_page() else { return Ok(()) }; // there was no mapping without it
     LOCAL.with(|local| {
         if page.sequence.load(Acquire) != local.sequence.get() {
             local.refresh(page);
@@ -211,7 +211,7 @@ impl Mapping {
 
     /// The calling thread, which has this registration, leaves the segment. It cannot while a word
     /// of the segment names it.
-    fn detach(&self, registration: &Registration) -> Result<()> {
+    fn detach(&self, registration: &Registration) -> Result<(), LeaveError> {
         // A signal handler could lock something after the search for what the thread holds, or lock
         // it as the participant that the thread no longer is.
         let _blocked = SignalsBlocked::now();
@@ -225,10 +225,10 @@ impl Mapping {
 impl Body {
     /// Unlinks the lifelines of the calling thread, which has this registration, and gives its slot
     /// away. It cannot while a word of the segment names the thread.
-    fn let_go(&self, registration: &Registration) -> Result<()> {
+    fn let_go(&self, registration: &Registration) -> Result<(), LeaveError> {
         let id = Id::holder_in(registration.id.load(Relaxed)).expect("a registration has an id");
         if let Some(offset) = self.find_word_naming(id)? {
-            return Err(Error::StillHolding { offset });
+            return Err(LeaveError::StillHolding { offset });
         }
         let [own, process] = &registration.places;
         for place in [process, own] {
@@ -248,18 +248,18 @@ impl Body {
     /// `mem::forget`. The words themselves say what is held. The kernel reads them for us. Most of
     /// them are plain data that other threads may be writing to, so to read those ourselves would
     /// be a data race.
-    fn find_word_naming(&self, id: Id) -> Result<Option<usize>> {
+    fn find_word_naming(&self, id: Id) -> Result<Option<usize>, IoError> {
         self.find_word(|word| Id::holder_in(word) == Some(id))
     }
 
     /// The offset of the first word after the table that is `sought`.
-    fn find_word(&self, mut sought: impl FnMut(u32) -> bool) -> Result<Option<usize>> {
+    fn find_word(&self, mut sought: impl FnMut(u32) -> bool) -> Result<Option<usize>, IoError> {
         let start = self.map.as_mut_ptr() as usize;
         let mut memory = OwnMemory::default();
         let mut bytes = [0; OwnMemory::MOST];
         for at in (self.layout.root..self.layout.total).step_by(bytes.len()) {
             let bytes = &mut bytes[..(self.layout.total - at).min(OwnMemory::MOST)];
-            memory.read(start + at, bytes).map_err(|e| Error::io("read the segment", None, e))?;
+            memory.read(start + at, bytes).map_err(|e| IoError::new("read the segment", None, e))?;
             let mut words = bytes.chunks_exact(4).map(|word| u32::from_ne_bytes(word.try_into().expect("four bytes")));
             if let Some(index) = words.position(&mut sought) {
                 return Ok(Some(at + index * 4));

@@ -17,7 +17,7 @@
 use super::list::List;
 use super::process::{ensure_page, process_number};
 use super::registrations::Registration;
-use crate::error::{Error, Result};
+use crate::error::{IoError, OpenError};
 use crate::platform::Platform;
 use crate::platform::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
 use crate::platform::linux::Linux;
@@ -79,7 +79,7 @@ pub(super) fn mappings() -> impl Iterator<Item = &'static Mapping> {
 impl Mapping {
     /// Maps the file, and makes the mapping known to this process. The caller has checked the
     /// header, and the file has the lock that says "in use".
-    pub(in crate::segment) fn new(file: File, layout: Layout) -> Result<&'static Self> {
+    pub(in crate::segment) fn new(file: File, layout: Layout) -> Result<&'static Self, OpenError> {
         ensure_page()?;
         sweep();
         let (device, inode) = naming::inode(&file)?;
@@ -87,7 +87,7 @@ impl Mapping {
         let map = memmap2::MmapOptions::new()
             .len(layout.total)
             .map_raw(&file)
-            .map_err(|e| Error::io("map the segment", None, e))?;
+            .map_err(|e| IoError::new("map the segment", None, e))?;
         let file = Descriptor::new(file)?;
         let base = map.as_mut_ptr();
         // SAFETY: the file has `total` bytes. The words and the table lie within them, aligned, and

@@ -11,7 +11,7 @@
 
 #![allow(clippy::disallowed_types)] // process-local bookkeeping, never in shared memory, never in an algorithm
 
-use crate::error::{Error, Result};
+use crate::error::Unsupported;
 use crate::platform::atomic::{AtomicBool, AtomicU64};
 use core::ptr;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
@@ -66,7 +66,7 @@ pub(super) fn wiped_memory() -> (*mut libc::c_void, usize) {
     (ptr::from_ref(&WIPED).with_addr(within).cast_mut().cast(), size)
 }
 
-pub(super) fn ensure_page() -> Result<&'static Page> {
+pub(super) fn ensure_page() -> Result<&'static Page, Unsupported> {
     // ORDERING: Acquire; pairs with the Release below: a thread that sees it set may write numbers
     // there.
     if !IS_WIPED.load(Acquire) {
@@ -75,7 +75,7 @@ pub(super) fn ensure_page() -> Result<&'static Page> {
         // a thread has passed this point. To repeat the call changes nothing.
         if size > LARGEST_PAGE || unsafe { libc::madvise(start, size, libc::MADV_WIPEONFORK) } != 0 {
             let error = std::io::Error::last_os_error();
-            return Err(Error::Unsupported(format!(
+            return Err(Unsupported(format!(
                 "the kernel cannot wipe a page of {size} bytes on fork (it can since Linux 4.14): {error}"
             )));
         }

@@ -7,7 +7,7 @@ use super::mapping::{BUSY, FREE};
 use super::process::wiped_memory;
 use super::registrations::{self, Registration, TAKEN};
 use super::*;
-use crate::error::Error;
+use crate::error::RegisterError;
 use crate::platform::atomic::{AtomicPtr, AtomicU64};
 use crate::platform::linux::{self, Myself};
 use crate::raw::Id;

@@ -6,7 +6,7 @@ use super::mapping::{Mapping, mappings};
 use super::pages::Pages;
 use super::process::{ensure_page, new_number, page};
 use super::registrations::Thread;
-use crate::error::{Error, Result};
+use crate::error::RegisterError;
 use crate::platform::atomic::AtomicU32;
 use crate::platform::linux::{Anchors, Linux};
 use crate::raw::Id;
@@ -103,7 +103,7 @@ thread_local! {
 /// The result must not outlive the segment. The caller uses it for one operation on a primitive
 /// that it borrows from the segment.
 #[inline(always)]
-pub(crate) fn participant<T: ?Sized>(place: &T) -> Result<Participant<'_, Linux>> {
+pub(crate) fn participant<T: ?Sized>(place: &T) -> Result<Participant<'_, Linux>, RegisterError> {
     let address = ptr::from_ref(place).cast::<u8>() as usize;
     // SAFETY: a thread-local without a destructor lives as long as its thread, and the pointer does
     // not leave the thread. (A closure that did all the work would be too large to be inlined into
@@ -127,11 +127,11 @@ pub(crate) fn known_as<T: ?Sized>(place: &T) -> Option<Id> {
 
 /// Whether two places are in one segment, perhaps through two mappings. Afterwards the calling
 /// thread takes part in both.
-pub(crate) fn are_in_one_segment<A, B>(one: &A, other: &B) -> Result<bool> {
+pub(crate) fn are_in_one_segment<A, B>(one: &A, other: &B) -> Result<bool, RegisterError> {
     if ptr::eq(participant(one)?.table, participant(other)?.table) {
         return Ok(true);
     }
-    let mapping_of = |address| mappings().find(|mapping| mapping.covers(address)).ok_or(Error::NotInSegment);
+    let mapping_of = |address| mappings().find(|mapping| mapping.covers(address)).ok_or(RegisterError::NotInSegment);
     let one = mapping_of(ptr::from_ref(one) as usize)?;
     Ok(one.is_same_segment(mapping_of(ptr::from_ref(other) as usize)?))
 }
@@ -159,12 +159,12 @@ impl Local {
 
     /// The mapping that contains the address, and which participant the thread is in its segment,
     /// if it takes part.
-    fn look_up(&self, address: usize) -> Result<(&'static Mapping, Option<Id>)> {
+    fn look_up(&self, address: usize) -> Result<(&'static Mapping, Option<Id>), RegisterError> {
         let page = ensure_page()?;
         if page.sequence.load(Acquire) != self.sequence.get() || page.process.load(Relaxed) != self.process.get() {
             self.refresh(page);
         }
-        let mapping = mappings().find(|mapping| mapping.covers(address)).ok_or(Error::NotInSegment)?;
+        let mapping = mappings().find(|mapping| mapping.covers(address)).ok_or(RegisterError::NotInSegment)?;
         let thread = self.thread.get();
         let registered =
             mappings().filter(|other| other.is_same_segment(mapping)).find_map(|other| other.registration_of(thread));
@@ -172,7 +172,7 @@ impl Local {
     }
 
     #[cold]
-    fn find(&self, address: usize) -> Result<Participant<'static, Linux>> {
+    fn find(&self, address: usize) -> Result<Participant<'static, Linux>, RegisterError> {
         let (mapping, known) = self.look_up(address)?;
         // SAFETY: the caller borrows a primitive at this address, so the segment is not dropped and
         // stays LIVE.

@@ -39,9 +39,9 @@ impl Descriptor {
     /// The descriptor, if the number still stands for the same open file.
     ///
     /// # Errors
-    /// [`Error::DescriptorLost`].
-    pub(in crate::segment) fn get(&self) -> Result<BorrowedFd<'_>> {
-        // ORDERING: Relaxed; a thread that closes it has the only handle of the segment to itself.
+    /// The number stands for something else, or it was closed on purpose.
+    pub(in crate::segment) fn get(&self) -> Result<BorrowedFd<'_>, DescriptorLostError> {
+        // ORDERING: Relaxed; who closes it has the only handle of the segment to itself.
         let number = self.number.load(Relaxed);
         if number == CLOSED {
             return Err(DescriptorLostError::new(None));
@@ -76,10 +76,10 @@ impl Drop for Descriptor {
     }
 }
 
-/// The mark of an open file: its position, or a new one if it has none. A descriptor that was
-/// passed keeps its mark: if it could not be opened anew, it is the same open file as the parent's.
-pub(in crate::segment) fn mark(file: &File) -> Result<u64> {
-    let failed = |e: rustix::io::Errno| Error::io("mark the segment's file", None, e);
+/// The mark of an open file: its position, or a new one if it has none. One that was passed keeps
+/// its own: the parent's descriptor is the same open file if it could not be opened anew.
+pub(in crate::segment) fn mark(file: &File) -> Result<u64, IoError> {
+    let failed = |e: rustix::io::Errno| IoError::new("mark the segment's file", None, e);
     let random = std::hash::RandomState::new().build_hasher().finish();
     match rustix::fs::tell(file).map_err(failed)? {
         // The position is above all that is read or written, and below the largest file of any file
@@ -96,9 +96,9 @@ pub(in crate::segment) fn reopen(descriptor: impl AsFd) -> std::io::Result<File>
     std::fs::OpenOptions::new().read(true).write(true).open(path)
 }
 
-/// The same, only for reading. Where the file may not be opened anew, this is another descriptor of
-/// the same open file.
-pub(in crate::segment) fn reopen_to_read(descriptor: BorrowedFd<'_>) -> Result<File> {
+/// The same for reading alone. Where the file may not be opened anew, another descriptor of the
+/// same open file.
+pub(in crate::segment) fn reopen_to_read(descriptor: BorrowedFd<'_>) -> Result<File, IoError> {
     let again = File::open(format!("/proc/self/fd/{}", descriptor.as_raw_fd()));
     let file = again.or_else(|_| descriptor.try_clone_to_owned().map(File::from));
     super::away_from_stdio(file.map_err(|e| IoError::new("duplicate the descriptor", None, e))?)

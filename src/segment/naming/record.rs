@@ -13,8 +13,8 @@ use std::os::unix::fs::MetadataExt;
 /// The type of file system by statfs(2), for a file that is seen through an overlay.
 const OVERLAYFS: rustix::fs::FsWord = 0x794c_7630;
 
-/// What this file is now. An opener that revives it writes this into its header.
-pub(in crate::segment) fn origin_of(file: &File) -> Result<Origin> {
+/// What this file is now: what an opener that revives it writes into its header.
+pub(in crate::segment) fn origin_of(file: &File) -> Result<Origin, IoError> {
     let about = metadata(file)?;
     let birth = about.created().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
     let boot = std::fs::read(Path::new("/proc/sys/kernel/random/boot_id")).ok();
@@ -36,8 +36,8 @@ pub(in crate::segment) fn is_on_overlay(file: impl AsFd) -> bool {
 /// process has the segment mapped.
 ///
 /// # Errors
-/// [`Error::SeenTwice`].
-pub(in crate::segment) fn expect_nobody_alive(file: &File, header: &[u8; header::LENGTH]) -> Result<()> {
+/// [`OpenError::SeenTwice`].
+pub(in crate::segment) fn expect_nobody_alive(file: &File, header: &[u8; header::LENGTH]) -> Result<(), OpenError> {
     let (written, now) = (Origin::from_header(header), origin_of(file)?);
     if written.boot == 0 || written.boot != now.boot || written.is_other_file(now) {
         return Ok(()); // nothing is known, or the record is of another file
@@ -65,8 +65,8 @@ pub(in crate::segment) struct TableCopy {
 }
 
 impl TableCopy {
-    /// Slots that the file does not contain count as free.
-    pub(in crate::segment) fn from_file(file: impl AsFd, slots: usize) -> Result<Self> {
+    /// Slots that the file does not contain are free.
+    pub(in crate::segment) fn from_file(file: impl AsFd, slots: usize) -> Result<Self, IoError> {
         let length = slots * header::SLOT;
         if length == 0 {
             return Ok(Self { bytes: None, slots });

@@ -2,7 +2,7 @@
 
 use super::turn::{self, Backoff, Turn, is_in_use, is_named};
 use super::{inode, open_existing, publish, read_header, record, reopen};
-use crate::error::{Error, Result};
+use crate::error::{IoError, OpenError};
 use crate::segment::header;
 use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
@@ -20,8 +20,8 @@ pub(in crate::segment) struct Replacer<'a> {
 }
 
 impl Replacer<'_> {
-    /// Fails for what can never be replaced, before anything is made.
-    pub(in crate::segment) fn expect_segment_or_nothing(&self) -> Result<()> {
+    /// Refuses what can never be replaced, before anything is made.
+    pub(in crate::segment) fn expect_segment_or_nothing(&self) -> Result<(), OpenError> {
         match open_existing(self.path, self.owner) {
             Ok(file) => header::judge_format(&read_header(&file)?.0),
             Err(OpenError::NotFound(_)) => Ok(()),
@@ -29,13 +29,13 @@ impl Replacer<'_> {
         }
     }
 
-    /// Gives the name to the new file, in one step, if no file has it, or an abandoned segment
-    /// does. False if that segment is in use.
-    pub(in crate::segment) fn replace(&self, new: BorrowedFd<'_>, backoff: &mut Backoff) -> Result<bool> {
-        let new = reopen(new).map_err(|e| Error::io("open the new segment anew", None, e))?;
-        // Nobody shall use the new file until it is certain that it has the name. Nobody else can
-        // have it open yet.
-        let turn = reopen(&new).map_err(|e| Error::io("open the new segment anew", None, e))?;
+    /// Gives the name to the new file, in one step, if nobody has it, or an abandoned segment.
+    /// False if that one is in use.
+    pub(in crate::segment) fn replace(&self, new: BorrowedFd<'_>, backoff: &mut Backoff) -> Result<bool, OpenError> {
+        let new = reopen(new).map_err(|e| IoError::new("open the new segment anew", None, e))?;
+        // Until it is certain that the name is ours, nobody shall use it. Nobody else can have it
+        // open yet.
+        let turn = reopen(&new).map_err(|e| IoError::new("open the new segment anew", None, e))?;
         let Ok(_turn) = Turn::try_take(turn)? else { return Err(backoff.over(None)) };
         loop {
             if publish(&new, self.path)? {
@@ -43,14 +43,14 @@ impl Replacer<'_> {
             }
             match turn::open(self.path, self.owner, backoff) {
                 Ok((_turn, old)) => return Ok(self.is_abandoned(&old)? && self.take_name_of(&old, &new)?),
-                Err(Error::NotFound(_)) => backoff.pause(None)?, // it was removed between our two attempts
+                Err(OpenError::NotFound(_)) => backoff.pause(None)?, // it went between our two looks
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// Whether nobody uses this segment. The caller has the turn at it.
-    fn is_abandoned(&self, old: &File) -> Result<bool> {
+    /// Whether nobody uses this segment, of which the caller has the turn.
+    fn is_abandoned(&self, old: &File) -> Result<bool, OpenError> {
         let (header, _) = read_header(old)?;
         header::judge_format(&header)?;
         if is_in_use(old.as_fd())? {
@@ -62,8 +62,8 @@ impl Replacer<'_> {
         Ok(true)
     }
 
-    /// Takes the name from the old file for the new one. The caller has the turns at both.
-    fn take_name_of(&self, old: &File, new: &File) -> Result<bool> {
+    /// The turns at both files are ours.
+    fn take_name_of(&self, old: &File, new: &File) -> Result<bool, OpenError> {
         self.remove_leftovers();
         let beside = self.path.with_file_name(Beside { new: inode(new)?.1, old: inode(old)?.1 }.name());
         if !publish(new, &beside)? {
@@ -102,10 +102,10 @@ impl Replacer<'_> {
         Err(self.failed(Errno::BUSY, &beside, new))
     }
 
-    /// Gives the first name, which no file has, to the file that has the second. Answers whether
-    /// that is the new file, or `None` if the name is taken.
-    fn give_free_name(&self, beside: &Path, new: &File) -> core::result::Result<Option<bool>, Errno> {
-        let is_new = is_named(new, beside).unwrap_or(false); // others change it only while nobody has its turn
+    /// Gives a name that nobody has to what is beside it. Tells whether that is the new file; or
+    /// nothing if the name is taken.
+    fn give_free_name(&self, beside: &Path, new: &File) -> Result<Option<bool>, Errno> {
+        let is_new = is_named(new, beside).unwrap_or(false); // others touch it only while nobody has its turn
         match rustix::fs::renameat_with(CWD, beside, CWD, self.path, RenameFlags::NOREPLACE) {
             Ok(()) => Ok(Some(is_new)),
             Err(Errno::EXIST) => Ok(None),
@@ -113,11 +113,11 @@ impl Replacer<'_> {
         }
     }
 
-    /// The error if the names could not be exchanged, or not exchanged back.
-    fn failed(&self, errno: Errno, beside: &Path, new: &File) -> Error {
+    /// The exchange could not be made, or not be made undone.
+    fn failed(&self, errno: Errno, beside: &Path, new: &File) -> OpenError {
         if !is_named(new, beside).unwrap_or(false) {
-            return Error::io(
-                "give the name back to the file that lost it in an exchange, and that is now",
+            return IoError::new(
+                "give back its name to the file that has been exchanged for another, and is now",
                 Some(beside),
                 errno,
             )
@@ -143,14 +143,14 @@ impl Replacer<'_> {
         }
     }
 
-    fn remove_leftover(&self, path: &Path, name: &Beside) -> Result<()> {
+    fn remove_leftover(&self, path: &Path, name: &Beside) -> Result<(), OpenError> {
         let file = open_existing(path, self.owner)?;
         let (_, inode) = inode(&file)?;
         if inode != name.new && inode != name.old {
             return Ok(());
         }
-        // A replacer that is still at work has the turns at both.
-        let turn = reopen(&file).map_err(|e| Error::io("open anew", Some(path), e))?;
+        // A replacer that is still at it has the turns at both.
+        let turn = reopen(&file).map_err(|e| IoError::new("open anew", Some(path), e))?;
         let Ok(_turn) = Turn::try_take(turn)? else { return Ok(()) };
         if self.is_abandoned(&file)? && is_named(&file, path)? {
             std::fs::remove_file(path).map_err(|e| IoError::new("remove", Some(path), e))?;

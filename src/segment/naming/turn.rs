@@ -2,7 +2,7 @@
 
 use super::descriptor::Descriptor;
 use super::{inode, metadata, open_existing, read_header};
-use crate::error::{Error, Result};
+use crate::error::{IoError, OpenError};
 use crate::platform::linux::{Lock, lock_byte, others_lock, unlock_byte};
 use crate::segment::header;
 use std::fs::File;
@@ -30,8 +30,8 @@ impl Backoff {
     /// Sleeps for a moment before the next attempt.
     ///
     /// # Errors
-    /// [`Error::Busy`] after the timeout. `by` is the lock that is in the way.
-    pub(in crate::segment) fn pause(&mut self, by: Option<Lock>) -> Result<()> {
+    /// [`OpenError::Busy`] when the time is over: `by` is the lock that is in the way.
+    pub(in crate::segment) fn pause(&mut self, by: Option<Lock>) -> Result<(), OpenError> {
         let left = self.bound.saturating_sub(self.begun.elapsed());
         if left.is_zero() {
             return Err(self.over(by));
@@ -41,14 +41,14 @@ impl Backoff {
         Ok(())
     }
 
-    /// The error after the timeout.
-    pub(super) fn over(&self, by: Option<Lock>) -> Error {
-        Error::Busy { waited: self.begun.elapsed(), by_reader: by == Some(Lock::Shared) }
+    /// What is said when the time is over.
+    pub(super) fn over(&self, by: Option<Lock>) -> OpenError {
+        OpenError::Busy { waited: self.begun.elapsed(), by_reader: by == Some(Lock::Shared) }
     }
 }
 
-fn lock_failed(e: std::io::Error) -> Error {
-    Error::io("lock a byte of the segment", None, e)
+fn lock_failed(e: std::io::Error) -> IoError {
+    IoError::new("lock a byte of the segment", None, e)
 }
 
 /// The turn at a file: while it lasts, no other opener or replacer acts. It is given back when it
@@ -62,8 +62,8 @@ pub(in crate::segment) struct Turn(Descriptor);
 
 impl Turn {
     /// The turn, or the lock that is in the way.
-    pub(super) fn try_take(file: File) -> Result<core::result::Result<Self, Option<Lock>>> {
-        // The descriptor comes first, so that the lock is given back whatever happens from here on.
+    pub(super) fn try_take(file: File) -> Result<Result<Self, Option<Lock>>, OpenError> {
+        // With the descriptor's number looked after first: from here on a lock may be given back.
         let this = Self(Descriptor::new(file)?);
         let file = this.0.get()?;
         if lock_byte(file, TURN, Lock::Exclusive).map_err(lock_failed)? {
@@ -81,10 +81,10 @@ impl Drop for Turn {
     }
 }
 
-/// Opens the segment of that name, in its turn: until the turn is dropped, nobody else opens or
-/// replaces it, and no replacement takes its name. The file must be a segment by its header, and
-/// belong to that owner.
-pub(in crate::segment) fn open(path: &Path, owner: u32, backoff: &mut Backoff) -> Result<(Turn, File)> {
+/// Opens the segment of that name, in its turn: nobody else opens or replaces it, and no
+/// replacement takes its name, before the turn is dropped. Only a segment, by its header, and only
+/// one of that owner.
+pub(in crate::segment) fn open(path: &Path, owner: u32, backoff: &mut Backoff) -> Result<(Turn, File), OpenError> {
     loop {
         let candidate = open_existing(path, owner)?;
         header::judge_format(&read_header(&candidate)?.0)?;
@@ -105,9 +105,11 @@ pub(in crate::segment) fn open(path: &Path, owner: u32, backoff: &mut Backoff) -
     }
 }
 
-/// The turn at a file that was not opened by its name. `again` opens the file anew for each
-/// attempt.
-pub(in crate::segment) fn turn_at(again: impl Fn() -> Result<File>, backoff: &mut Backoff) -> Result<Turn> {
+/// The turn at a file that was not opened by its name, by open files of its own.
+pub(in crate::segment) fn turn_at(
+    again: impl Fn() -> Result<File, OpenError>,
+    backoff: &mut Backoff,
+) -> Result<Turn, OpenError> {
     loop {
         match Turn::try_take(again()?)? {
             Ok(turn) => return Ok(turn),
@@ -116,16 +118,16 @@ pub(in crate::segment) fn turn_at(again: impl Fn() -> Result<File>, backoff: &mu
     }
 }
 
-/// Locks an open file as used: the mapping that will be made through it then counts.
-pub(in crate::segment) fn share(file: &File, backoff: &mut Backoff) -> Result<()> {
+/// Says of an open file that the mapping that will be made through it is one that counts.
+pub(in crate::segment) fn share(file: &File, backoff: &mut Backoff) -> Result<(), OpenError> {
     while !lock_byte(file.as_fd(), USE, Lock::Shared).map_err(lock_failed)? {
-        backoff.pause(others_lock(file.as_fd(), USE).map_err(lock_failed)?)?; // outlive never locks `USE` exclusively
+        backoff.pause(others_lock(file.as_fd(), USE).map_err(lock_failed)?)?; // outlive never locks it exclusively
     }
     Ok(())
 }
 
-/// Whether the segment is mapped through any open file but this one.
-pub(in crate::segment) fn is_in_use(file: BorrowedFd<'_>) -> Result<bool> {
+/// Whether anybody has the segment mapped through another open file than this one.
+pub(in crate::segment) fn is_in_use(file: BorrowedFd<'_>) -> Result<bool, IoError> {
     others_lock(file, USE).map(|lock| lock.is_some()).map_err(lock_failed)
 }
 

@@ -11,7 +11,7 @@
 #![allow(clippy::disallowed_types)] // process-local, never in shared memory, never in an algorithm
 
 use super::can_be_written;
-use crate::error::{Error, Result};
+use crate::error::IoError;
 use crate::platform::atomic::AtomicU64;
 use crate::segment::local::process_number;
 use crate::segment::naming;
@@ -46,9 +46,8 @@ impl fmt::Display for Ticket {
 impl FromStr for Ticket {
     type Err = ();
 
-    fn from_str(text: &str) -> core::result::Result<Self, ()> {
-        let numbers: Vec<u64> =
-            text.split(':').map(str::parse).collect::<core::result::Result<_, _>>().map_err(drop)?;
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let numbers: Vec<u64> = text.split(':').map(str::parse).collect::<Result<_, _>>().map_err(drop)?;
         let [number, device, inode, mark] = numbers[..] else { return Err(()) };
         let number = RawFd::try_from(number).map_err(drop)?;
         // The standard streams are never passed. An offset of 0 is that of every file that was just
@@ -73,7 +72,7 @@ impl Ticket {
 
     /// An open file for a new handle. The number stays open: after an error of this caller, the
     /// next caller may have the right type.
-    pub(super) fn open(&self) -> Result<Option<(File, bool)>> {
+    pub(super) fn open(&self) -> Result<Option<(File, bool)>, IoError> {
         if !self.fits() {
             return Ok(None);
         }
@@ -82,7 +81,7 @@ impl Ticket {
         let passed = unsafe { BorrowedFd::borrow_raw(self.number) };
         // Children of this process get it only if it is passed on.
         rustix::io::fcntl_setfd(passed, FdFlags::CLOEXEC)
-            .map_err(|e| Error::io("set a flag of the passed descriptor", None, e))?;
+            .map_err(|e| IoError::new("set a flag of the passed descriptor", None, e))?;
         can_be_written(passed).then(|| reopen_or_duplicate(passed)).transpose()
     }
 
@@ -122,7 +121,7 @@ fn one_at_a_time<V>(body: impl FnOnce() -> V) -> V {
 
 /// A separate open file of the same inode, without a lock, and `false`. A process that may not open
 /// the file again gets a duplicate, and `true`: that is the same open file, with the same locks.
-pub(super) fn reopen_or_duplicate(descriptor: impl AsFd) -> Result<(File, bool)> {
+pub(super) fn reopen_or_duplicate(descriptor: impl AsFd) -> Result<(File, bool), IoError> {
     match naming::reopen(&descriptor) {
         Ok(file) => Ok((naming::away_from_stdio(file)?, false)),
         Err(_) => Ok((duplicate(descriptor.as_fd(), &known_numbers())?, true)),
@@ -138,11 +137,11 @@ fn known_numbers() -> Vec<RawFd> {
 
 /// A duplicate, which has the same mark. It must not get one of the `known` numbers, because it
 /// would be taken for a descriptor that was passed.
-fn duplicate(descriptor: BorrowedFd<'_>, known: &[RawFd]) -> Result<File> {
+fn duplicate(descriptor: BorrowedFd<'_>, known: &[RawFd]) -> Result<File, IoError> {
     let mut least = 3;
     loop {
         let new = rustix::io::fcntl_dupfd_cloexec(descriptor, least)
-            .map_err(|e| Error::io("duplicate the descriptor", None, e))?;
+            .map_err(|e| IoError::new("duplicate the descriptor", None, e))?;
         if !known.contains(&new.as_raw_fd()) {
             return Ok(File::from(new));
         }
