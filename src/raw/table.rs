@@ -19,7 +19,7 @@
 //!
 //! LEAKED is LIVE with a warning. The owner writes it before it ends by itself while a guard of its
 //! own may be leaked: another thread of its process may still use what that guard gave. With the
-//! thread id 0 the slow look has found that thread gone, though the kernel has not marked its
+//! thread id 0 reaping has found that thread gone, though the kernel has not marked its
 //! lifelines.
 //!
 //! # Invariants
@@ -28,14 +28,14 @@
 //!    generation. Marked is then the *first* lifeline, which the kernel walks last. With the second
 //!    alone marked (exec) the owner is dead, but the kernel may still have to read the first one's
 //!    links, and compare its word with a thread id that a successor in another PID namespace may
-//!    have, too: such a slot is freed by the slow look, once the owner is gone for certain.
+//!    have, too: such a slot is freed by reaping, once the owner is gone for certain.
 //! 2. In CLAIMED only the claimer writes to the slot. A claimer that is alive is never taken for
 //!    gone ([`Newcomer::is_claimer_gone`]), so what it does late, it does to a slot that is still
 //!    its own.
 //! 3. A word names `(index, generation)` only after that generation's lifelines were armed (and a
 //!    Release fence).
 //! 4. From LIVE on, a mark on a lifeline is this generation's death. Nobody but the kernel writes
-//!    it there: who leaves, or is found gone by the slow look, ends LIVE → FREE, by a CAS on the
+//!    it there: who leaves, or is found gone by reaping, ends LIVE → FREE, by a CAS on the
 //!    claim, which no successor's equals. A lifeline's value proves nothing: thread ids are reused,
 //!    and equal in two PID namespaces.
 //! 5. A mark is never overwritten before all who sleep on it were woken; a newcomer changes the
@@ -385,7 +385,7 @@ impl<'m, P: Platform> Table<'m, P> {
     ///
     /// # If a process dies
     /// The newcomer, before it claims: nothing has happened. Between claim and armed lifelines: the
-    /// slot stays taken until somebody who needs one finds, by a slow look, that the claimer is
+    /// slot stays taken until somebody who needs one finds, by reaping, that the claimer is
     /// gone; nobody waits for it. After that: as any participant. One that [recycles](recycle): a
     /// slot keeps its last generation, or has begun a new round.
     pub fn register(&self, who: &impl Newcomer<P>) -> Result<Id, NotRegistered> {
@@ -475,7 +475,7 @@ impl<'m, P: Platform> Table<'m, P> {
     /// its lifelines no more.
     ///
     /// # If a process dies
-    /// Before the slot is free: nothing tells of it but the slow look, which every newcomer takes
+    /// Before the slot is free: nothing tells of it but reaping, which every newcomer takes
     /// who finds no slot. Nobody waits for one who holds nothing.
     pub fn leave(&self, id: Id) {
         let Some(slot) = self.slot(id) else { return };

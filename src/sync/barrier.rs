@@ -172,7 +172,7 @@ impl<const N: usize> Barrier<N> {
     }
 
     /// Waits at most that long (monotonic time), and then breaks the barrier. [`Duration::MAX`] is
-    /// for ever.
+    /// forever.
     ///
     /// One that could not even arrive, because others had taken all places, breaks nothing.
     ///

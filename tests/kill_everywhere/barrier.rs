@@ -190,7 +190,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("first", wait)
                 .before("second", wait)
                 .victim(victim(|s| s.dies_in(|| s.barrier.wait_timeout(s.timeout()))))
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1)
                 .sees(&[
                     "observer found it decided, first saw it broken, second saw it broken",
@@ -201,7 +201,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
         last(
             script("wait_timeout, times out, alone", PARTIES)
                 .joined_victim(|s| s.dies_in(|| s.barrier.wait_timeout(s.timeout())))
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1)
                 .after("newcomer", come_for_a_moment)
                 .sees(&["newcomer saw it broken", "newcomer saw a death", "newcomer waited in vain"]),
@@ -212,7 +212,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("first", wait)
                 .before("third", wait_later)
                 .victim_beside_a_sleeper(|s| s.dies_in(|| s.barrier.wait()))
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1)
                 .sees(&["first met, third met", "first saw a death", "observer aborted"]),
         ),

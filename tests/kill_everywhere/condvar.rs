@@ -214,7 +214,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("bringer", |s| bring_when_both_sleep(s, 1))
                 .before("sleeper", |s| later(s, Stage::until_the_victim_sleeps_for_good, take))
                 .joined_victim(|s| s.dies_in(|| take(s)))
-                .naps()
+                .sleeps_briefly()
                 .sees(&["sleeper ok", "sleeper owner died"]),
         ),
         last(
@@ -225,7 +225,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                     let items = s.items.lock().expect("free");
                     s.dies_in(|| s.came.wait_while(items, |items| *items == 0).map(|mut items| *items -= 1));
                 })
-                .naps()
+                .sleeps_briefly()
                 .sees(&["sleeper ok"]),
         ),
         last(
@@ -236,7 +236,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                     let items = s.items.lock().expect("it waits");
                     s.dies_in(|| s.came.wait_while(items, |items| *items == 0).map(|mut items| *items -= 1));
                 })
-                .naps()
+                .sleeps_briefly()
                 .sees(&["sleeper ok"]),
         ),
         last(
@@ -244,7 +244,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("bringer", |s| bring_beside(s, || s.counted.lock(), ReentrantMutexGuard::mark_consistent))
                 .before("sleeper", |s| later(s, Stage::until_the_victim_sleeps_for_good, take_counted))
                 .joined_victim(|s| s.dies_in(|| take_counted(s)))
-                .naps()
+                .sleeps_briefly()
                 .sees(&["sleeper ok", "sleeper owner died"]),
         ),
         last(
@@ -252,7 +252,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("bringer", |s| bring_beside(s, || s.plain.lock(), LockGuard::mark_consistent))
                 .before("sleeper", |s| later(s, Stage::until_the_victim_sleeps_for_good, take_plain))
                 .joined_victim(|s| s.dies_in(|| take_plain(s)))
-                .naps()
+                .sleeps_briefly()
                 .sees(&["sleeper ok", "sleeper owner died"]),
         ),
         last(
@@ -269,7 +269,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                         drop(items);
                     });
                 })
-                .naps()
+                .sleeps_briefly()
                 .sees(&["sleeper ok", "sleeper owner died"]),
         ),
         last(
@@ -280,7 +280,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                     let items = s.items.lock().expect("it waits");
                     s.dies_in(|| s.came.wait_timeout_outcome(items, s.timeout()));
                 })
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1)
                 .sees(&["sleeper ok"]),
         ),
@@ -290,7 +290,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                     let items = s.items.lock().expect("free");
                     s.dies_in(|| s.came.wait_timeout(items, s.timeout()));
                 })
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1)
                 .after("newcomer", look)
                 .sees(&["newcomer ok", "newcomer owner died"]),
@@ -303,7 +303,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                     let items = s.items.lock().expect("it waits");
                     s.dies_in(|| s.came.wait_timeout(items, s.timeout()));
                 })
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1)
                 .sees(&["sleeper ok"]),
         ),
@@ -315,7 +315,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                     let items = s.items.lock().expect("it waits");
                     s.dies_in(|| s.came.wait_timeout_while(items, s.timeout(), |items| *items == 0));
                 })
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1)
                 .sees(&["sleeper ok"]),
         ),
@@ -331,7 +331,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                         *items = items.saturating_sub(1);
                     });
                 })
-                .naps()
+                .sleeps_briefly()
                 .sees(&["sleeper ok"]),
         ),
     ]

@@ -98,7 +98,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
             .before("setter", set_when_both_sleep)
             .before("sleeper", |s| wait_later(s, Stage::until_the_victim_sleeps_for_good))
             .joined_victim(|s| s.dies_in(|| s.wait()))
-            .naps()
+            .sleeps_briefly()
             .sleeps(1)
             .sees(&["sleeper ok"])
     };
@@ -124,11 +124,16 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .victim_beside_a_sleeper(|s| s.dies_in(|| s.set())),
         ),
         last(asleep("wait, for one, the first of two sleepers", Event::auto_reset)),
-        last(script("wait_timeout, times out, alone", Event::new).victim(victim_waits_for_a_while).naps().sleeps(1)),
+        last(
+            script("wait_timeout, times out, alone", Event::new)
+                .victim(victim_waits_for_a_while)
+                .sleeps_briefly()
+                .sleeps(1),
+        ),
         last(
             beside_a_sleeper("wait_timeout, for one, times out, while another sleeps", Event::auto_reset)
                 .victim(victim_waits_for_a_while_behind_a_sleeper)
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1),
         ),
         last(
@@ -136,7 +141,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("setter", set_when_both_sleep)
                 .before("sleeper", |s| wait_later(s, Stage::until_the_victim_sleeps))
                 .victim(victim_waits_for_a_while)
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1)
                 .sees(&["sleeper ok"]),
         ),

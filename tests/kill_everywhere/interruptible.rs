@@ -24,7 +24,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
         last(
             two_wait("interruptible, a barrier's wait_timeout, times out, while two wait")
                 .victim(victim(|s| s.dies_in(|| interruptible(|| s.barrier.wait_timeout(s.timeout())))))
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1)
                 .sees(&[
                     "observer found it decided, first saw it broken, second saw it broken",

@@ -129,7 +129,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
         newcomer(
             beside_a_sleeper("try_acquire_for, times out, while another sleeps")
                 .victim_beside_a_sleeper(|s| s.dies_in(|| s.try_acquire_for(s.timeout())))
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1),
         ),
         newcomer(script("lock, free").joined_victim(|s| s.dies_in(|| s.lock())).sees(EITHER)),

@@ -427,7 +427,7 @@ fn try_one(operation: &dyn Operation, plan: &Plan, share: Share, name: &str) -> 
         Kills::Some(most) => trace.some_points(most),
         Kills::At(after) => (vec![Point::After(after)], 0),
     };
-    if operation.naps() {
+    if operation.sleeps_briefly() {
         // Each at another moment of the sleep.
         points.extend([Point::FirstSleep; 8].iter().take(if plan.kills == Kills::Every { 8 } else { 3 }));
     }

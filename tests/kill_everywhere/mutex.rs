@@ -245,7 +245,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("holder", hold_until_it_sleeps)
                 .before("sleeper", get_through)
                 .victim(lock_behind_a_sleeper)
-                .naps()
+                .sleeps_briefly()
                 .sees(&["sleeper ok", "newcomer ok"]),
         ),
         newcomer(
@@ -253,7 +253,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("holder", hold_until_both_sleep)
                 .before("sleeper", get_through_later)
                 .victim(lock)
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1)
                 .sees(&["sleeper ok", "owner died"]),
         ),
@@ -262,7 +262,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("holder", hold_until_both_sleep)
                 .before("sleeper", get_through)
                 .victim(lock_behind_a_sleeper)
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1)
                 .sees(&["sleeper ok"]),
         ),
@@ -271,7 +271,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("holder", hold_and_die_when_both_sleep)
                 .before("sleeper", get_through_later)
                 .victim(lock)
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1)
                 .sees(&["sleeper owner died"]),
         ),
@@ -280,7 +280,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("holder", hold_and_die_when_both_sleep)
                 .before("sleeper", get_through)
                 .victim(lock_behind_a_sleeper)
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1)
                 .sees(&["sleeper owner died"]),
         ),
@@ -289,7 +289,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("holder", hold)
                 .before("sleeper", get_through)
                 .victim_beside_a_sleeper(|s| s.dies_in(|| s.pair.try_lock_for(s.timeout())))
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1)
                 .sees(&["sleeper ok, newcomer ok"]),
         ),
@@ -297,7 +297,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
             script("try_lock_for, times out, alone")
                 .before("holder", hold)
                 .joined_victim(|s| s.dies_in(|| s.pair.try_lock_for(s.timeout())))
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1)
                 .sees(&["newcomer ok"]),
         ),

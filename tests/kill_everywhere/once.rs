@@ -164,7 +164,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("initialiser", do_it_when_both_sleep)
                 .before("sleeper", call_once_later)
                 .victim(victim_calls)
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1)
                 .sees(&["sleeper found it done"]),
         ),
@@ -173,7 +173,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("initialiser", die_over_it_when_both_sleep)
                 .before("sleeper", call_once_later)
                 .victim(victim_calls)
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1)
                 .sees(&["sleeper did it anew"]),
         ),

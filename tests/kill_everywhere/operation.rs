@@ -54,7 +54,7 @@ pub(crate) struct Script<W> {
     victim: Deed<W>,
     sees: &'static [&'static str],
     sleeps: usize,
-    naps: bool,
+    sleeps_briefly: bool,
     bound: Duration,
 }
 
@@ -73,7 +73,7 @@ pub(crate) fn operation<W>(
         victim: Box::new(|_| {}),
         sees: &[],
         sleeps: 0,
-        naps: false,
+        sleeps_briefly: false,
         bound: BOUND,
     }
 }
@@ -122,8 +122,8 @@ impl<W> Script<W> {
         self
     }
     /// The victim sleeps in its operation, even if only briefly. It is also killed there.
-    pub(crate) fn naps(mut self) -> Self {
-        self.naps = true;
+    pub(crate) fn sleeps_briefly(mut self) -> Self {
+        self.sleeps_briefly = true;
         self
     }
     /// Another time limit than [`BOUND`].
@@ -158,7 +158,7 @@ pub(crate) trait Operation {
     fn name(&self) -> String;
     fn sees(&self) -> &'static [&'static str];
     fn sleeps(&self) -> usize;
-    fn naps(&self) -> bool;
+    fn sleeps_briefly(&self) -> bool;
     /// One run. Leaves nothing behind.
     fn run(&self, drive: Drive<'_>, board: &'static Board, name: &str) -> Ran;
 }
@@ -340,8 +340,8 @@ impl<W> Operation for Script<W> {
         self.sleeps
     }
 
-    fn naps(&self) -> bool {
-        self.naps
+    fn sleeps_briefly(&self) -> bool {
+        self.sleeps_briefly
     }
 
     fn run(&self, drive: Drive<'_>, board: &'static Board, name: &str) -> Ran {

@@ -138,7 +138,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("holder", hold_until_both_sleep)
                 .before("sleeper", get_through_later)
                 .victim(permit)
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1)
                 .sees(&["sleeper ok"]),
         ),
@@ -165,14 +165,14 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
             script("try_permit_for, times out, alone", 1)
                 .before("holder", hold)
                 .joined_victim(|s| s.dies_in(|| s.try_permit_for(s.timeout())))
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1)
                 .sees(&["newcomer ok"]),
         ),
         newcomer(
             beside_a_sleeper("try_permit_for, times out, while another sleeps")
                 .victim_beside_a_sleeper(|s| s.dies_in(|| s.try_permit_for(s.timeout())))
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1),
         ),
         newcomer(given_back("give_back of another's, while one sleeps").victim_beside_a_sleeper(|s| {

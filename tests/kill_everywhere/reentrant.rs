@@ -173,7 +173,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("holder", hold_until_both_sleep)
                 .before("sleeper", get_through_later)
                 .joined_victim(|s| s.dies_in(|| s.lock()))
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1)
                 .sees(EITHER_SLEEPER),
         ),
@@ -226,14 +226,14 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
             script("try_lock_for, times out, alone")
                 .before("holder", hold_twice)
                 .joined_victim(|s| s.dies_in(|| s.try_lock_for(s.timeout())))
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1)
                 .sees(&["newcomer ok"]),
         ),
         newcomer(
             beside_a_sleeper("try_lock_for, times out, while another sleeps")
                 .victim_beside_a_sleeper(|s| s.dies_in(|| s.try_lock_for(s.timeout())))
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1),
         ),
         newcomer(

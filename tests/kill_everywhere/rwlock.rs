@@ -177,7 +177,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("writer", |s| hold_until_both_sleep(s, s.write()))
                 .before("sleeper", |s| later(s, write))
                 .joined_victim(victim_reads)
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1)
                 .sees(&["sleeper ok"]),
         ),
@@ -200,7 +200,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("reader", |s| hold_until_both_sleep(s, s.read()))
                 .before("sleeper", |s| later(s, read))
                 .joined_victim(victim_writes)
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1)
                 .sees(&["sleeper ok", "sleeper owner died"]),
         ),
@@ -209,7 +209,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("holder", |s| hold_until_both_sleep(s, s.write()))
                 .before("sleeper", |s| later(s, read))
                 .joined_victim(victim_writes)
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1)
                 .sees(&["sleeper ok", "sleeper owner died"]),
         ),
@@ -289,21 +289,21 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
             script("try_read_for, times out, alone")
                 .before("writer", |s| hold(s, s.write()))
                 .joined_victim(victim_reads_in_time)
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1)
                 .sees(&["newcomer ok"]),
         ),
         newcomer(
             written("try_read_for, times out, while a writer sleeps", write)
                 .victim_beside_a_sleeper(victim_reads_in_time)
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1),
         ),
         newcomer(
             script("try_write_for, times out, while one reads")
                 .before("reader", |s| hold(s, s.read()))
                 .joined_victim(victim_writes_in_time)
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1)
                 .sees(EITHER),
         ),
@@ -312,7 +312,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("reader", |s| hold(s, s.read()))
                 .before("sleeper", |s| soon(s, read))
                 .joined_victim(victim_writes_in_time)
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1)
                 .sees(&["sleeper ok", "sleeper owner died"]),
         ),

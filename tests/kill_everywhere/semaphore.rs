@@ -121,7 +121,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("releaser", |s| release_when_both_sleep(s, 2))
                 .before("sleeper", |s| acquire_later(s, 1))
                 .joined_victim(|s| s.dies_in(|| s.acquire()))
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1)
                 .sees(&["sleeper ok, newcomer found one", "sleeper ok, newcomer found none"]),
         ),
@@ -130,7 +130,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("releaser", |s| release_when_both_sleep(s, 3))
                 .before("sleeper", |s| acquire(s, 2))
                 .victim_beside_a_sleeper(|s| s.dies_in(|| s.acquire()))
-                .naps()
+                .sleeps_briefly()
                 .sees(&["sleeper ok, newcomer found one", "sleeper ok, newcomer found none"]),
         ),
         newcomer(
@@ -138,7 +138,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("releaser", |s| release_when_both_sleep(s, 3))
                 .before("sleeper", |s| acquire_later(s, 1))
                 .joined_victim(|s| s.dies_in(|| s.acquire_many(2)))
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1)
                 .sees(&["sleeper ok, newcomer found two", "sleeper ok, newcomer found none"]),
         ),
@@ -203,14 +203,14 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
             script("try_acquire_for, times out, alone", 0)
                 .before("releaser", |s| release_after_the_kill(s, 1))
                 .joined_victim(|s| s.dies_in(|| s.try_acquire_for(s.timeout())))
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1)
                 .sees(&["newcomer found one"]),
         ),
         newcomer(
             slept_on("try_acquire_for, times out, while another sleeps", 0)
                 .victim_beside_a_sleeper(|s| s.dies_in(|| s.try_acquire_for(s.timeout())))
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1),
         ),
         newcomer(
@@ -218,7 +218,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("releaser", |s| release_when(s, 2, Stage::until_the_victim_sleeps))
                 .before("sleeper", |s| acquire_when(s, 1, Stage::until_the_victim_sleeps))
                 .joined_victim(|s| s.dies_in(|| s.try_acquire_for(s.timeout())))
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1)
                 .sees(&["sleeper ok, newcomer found one", "sleeper ok, newcomer found none"]),
         ),
@@ -227,7 +227,7 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .before("releaser", |s| release_after_the_kill(s, 1))
                 .before("sleeper", |s| acquire(s, 2))
                 .victim_beside_a_sleeper(|s| s.dies_in(|| s.try_acquire_many_for(3, s.timeout())))
-                .naps()
+                .sleeps_briefly()
                 .sleeps(1)
                 .sees(&["sleeper ok, newcomer found none"]),
         ),

@@ -82,7 +82,7 @@ impl Board {
     }
 
     /// Waits for the kill, at most that long.
-    fn nap(&self, most: Duration) {
+    fn pause(&self, most: Duration) {
         let timeout = libc::timespec { tv_sec: 0, tv_nsec: most.subsec_nanos().into() };
         // SAFETY: a word that stays mapped, and a timeout on the stack.
         unsafe { libc::syscall(libc::SYS_futex, self.killed.as_ptr(), libc::FUTEX_WAIT, 0, &raw const timeout) };
@@ -256,7 +256,7 @@ impl<W> Stage<W> {
     /// Waits until the victim is dead.
     pub(crate) fn until_the_kill(&self) {
         while !self.is_over() {
-            self.board.nap(Duration::from_millis(50));
+            self.board.pause(Duration::from_millis(50));
         }
     }
 
@@ -273,7 +273,7 @@ impl<W> Stage<W> {
     /// Does not check often: this process runs on the victim's processor.
     fn until(&self, done: impl Fn() -> bool) {
         while !self.is_over() && !done() {
-            self.board.nap(Duration::from_micros(100));
+            self.board.pause(Duration::from_micros(100));
         }
     }
 }

@@ -66,7 +66,7 @@ pub enum Answer {
     /// The caller holds it now. With the reason why the data may be inconsistent.
     Taken(Option<Cause>),
     /// The caller does not hold it.
-    Refused(NotLocked),
+    Failed(NotLocked),
     /// Done.
     Done,
     /// It is not held, or not by the caller. With the holder.
@@ -127,7 +127,7 @@ impl<const IS_LOCK: bool> Reference for MutexReference<IS_LOCK> {
 
     fn apply(&self, who: Id, operation: &Operation) -> (Answer, Self) {
         let is_to_be_had = self.holder.is_none() || self.holder_has_died;
-        let refused = |refusal| (Answer::Refused(refusal), self.clone());
+        let refused = |refusal| (Answer::Failed(refusal), self.clone());
         match operation {
             Operation::TryLock | Operation::Lock if is_to_be_had => self.take(who),
             Operation::TryLock => refused(NotLocked::WouldBlock),
@@ -171,7 +171,7 @@ impl MutexTrial {
                 told.extend(inconsistent.map(|cause| (who, cause)));
                 Answer::Taken(inconsistent)
             }
-            Err(refusal) => Answer::Refused(refusal),
+            Err(refusal) => Answer::Failed(refusal),
         }
     }
 

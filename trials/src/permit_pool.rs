@@ -58,7 +58,7 @@ pub enum Answer {
     /// The caller has this permit. With its previous holder, if that one died.
     Taken(usize, Option<Id>),
     /// The caller has got none.
-    Refused(NoPermit),
+    Failed(NoPermit),
     /// Done.
     Done,
     /// It is not held, or not by the caller. With the holder.
@@ -108,7 +108,7 @@ impl Reference for PermitsReference {
     }
 
     fn apply(&self, who: Id, operation: &Operation) -> (Answer, Self) {
-        let taken_or = |why| self.all_taken(who).next().unwrap_or((Answer::Refused(why), self.clone()));
+        let taken_or = |why| self.all_taken(who).next().unwrap_or((Answer::Failed(why), self.clone()));
         let holder_of = |index: usize| self.holders.get(index).copied().flatten();
         match *operation {
             Operation::TryAcquire => taken_or(NoPermit::WouldBlock),
@@ -162,7 +162,7 @@ impl Trial for PermitsTrial {
     fn run(&self, me: Participant<'_, Standard>, operation: &Operation, until: Duration) -> Answer {
         let taken = |answer: Result<Taken, NoPermit>| match answer {
             Ok(Taken { index, from }) => Answer::Taken(index, from),
-            Err(why) => Answer::Refused(why),
+            Err(why) => Answer::Failed(why),
         };
         let release = |index, holder| match self.pool.release(index, holder) {
             Ok(()) => Answer::Done,

@@ -74,7 +74,7 @@ impl ReentrantReference {
         match self.holder {
             Some(holder) if self.holder_has_died => self.taken(who, Some(Cause::Died(Some(holder)))),
             Some(holder) if holder == who => (Answer::Taken(None), Self { more: self.more + 1, ..self.clone() }),
-            Some(_) => (Answer::Refused(otherwise), self.clone()),
+            Some(_) => (Answer::Failed(otherwise), self.clone()),
             None => self.taken(who, self.inconsistent),
         }
     }
@@ -156,7 +156,7 @@ impl ReentrantTrial {
                 }
                 Answer::Taken(inconsistent)
             }
-            Err(refusal) => Answer::Refused(refusal),
+            Err(refusal) => Answer::Failed(refusal),
         }
     }
 }

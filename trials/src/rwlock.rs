@@ -76,7 +76,7 @@ pub enum Answer {
     /// The caller holds it now. With the reason why the data may be inconsistent.
     Taken(Option<Cause>),
     /// The caller does not hold it.
-    Refused(NotLocked),
+    Failed(NotLocked),
     /// Done.
     Done,
     /// The answer to a yes-or-no question.
@@ -115,7 +115,7 @@ impl RwLockReference {
 
     fn read(&self, who: Id, deadlock: NotLocked, otherwise: NotLocked) -> (Answer, Self) {
         if self.reads_or_writes(who) {
-            (Answer::Refused(deadlock), self.clone())
+            (Answer::Failed(deadlock), self.clone())
         } else if self.can_read() {
             let mut new = self.clone();
             new.kept_out.remove(&who);
@@ -125,19 +125,19 @@ impl RwLockReference {
         } else {
             let mut new = self.clone();
             new.kept_out.remove(&who);
-            (Answer::Refused(otherwise), new)
+            (Answer::Failed(otherwise), new)
         }
     }
 
     fn write(&self, who: Id, deadlock: NotLocked, otherwise: NotLocked) -> (Answer, Self) {
         if self.reads_or_writes(who) {
-            (Answer::Refused(deadlock), self.clone())
+            (Answer::Failed(deadlock), self.clone())
         } else if self.can_write(who) {
             let new = Self { writer: Some(who), draining: None, is_unnoticed: false, ..self.clone() };
             (Answer::Taken(self.inconsistent), new)
         } else {
             let draining = self.draining.filter(|draining| *draining != who);
-            (Answer::Refused(otherwise), Self { draining, ..self.clone() })
+            (Answer::Failed(otherwise), Self { draining, ..self.clone() })
         }
     }
 
@@ -272,7 +272,7 @@ impl RwLockTrial {
                 self.words.borrow_mut().insert(me, word);
                 Answer::Taken(inconsistent)
             }
-            Err(refusal) => Answer::Refused(refusal),
+            Err(refusal) => Answer::Failed(refusal),
         }
     }
 
@@ -282,7 +282,7 @@ impl RwLockTrial {
                 self.told.set(inconsistent);
                 Answer::Taken(inconsistent)
             }
-            Err(refusal) => Answer::Refused(refusal),
+            Err(refusal) => Answer::Failed(refusal),
         }
     }
 }

@@ -62,7 +62,7 @@ pub enum Answer {
     /// Taken, or given.
     Done,
     /// Not taken.
-    Refused(NotAcquired),
+    Failed(NotAcquired),
     /// Not given.
     Over(OverRelease),
     /// The number of permits that are available.
@@ -78,9 +78,9 @@ pub struct SemaphoreReference {
 impl SemaphoreReference {
     fn take(&self, count: u32, otherwise: NotAcquired) -> (Answer, Self) {
         if count > MAXIMUM {
-            (Answer::Refused(NotAcquired::TooMany { maximum: MAXIMUM }), self.clone())
+            (Answer::Failed(NotAcquired::TooMany { maximum: MAXIMUM }), self.clone())
         } else if count > self.available {
-            (Answer::Refused(otherwise), self.clone())
+            (Answer::Failed(otherwise), self.clone())
         } else {
             (Answer::Done, Self { available: self.available - count })
         }
@@ -133,7 +133,7 @@ impl Trial for SemaphoreTrial {
     type Reference = SemaphoreReference;
 
     fn run(&self, me: Participant<'_, Standard>, operation: &Operation, until: Duration) -> Answer {
-        let taken = |answer: Result<(), NotAcquired>| answer.map_or_else(Answer::Refused, |()| Answer::Done);
+        let taken = |answer: Result<(), NotAcquired>| answer.map_or_else(Answer::Failed, |()| Answer::Done);
         match *operation {
             Operation::TryAcquire(count) => taken(self.semaphore.try_acquire(count)),
             Operation::Acquire(count) => taken(self.semaphore.acquire(me, count, Some(until))),

@@ -171,9 +171,9 @@ fn taken<G>((kind, guard): Taken<G>) -> (Answer, Option<G>) {
         None => Answer::Taken(None),
         Some(LockErrorKind::OwnerDied { by }) => Answer::Taken(Some(Cause::Died(by))),
         Some(LockErrorKind::Poisoned { by }) => Answer::Taken(Some(Cause::Panicked(by))),
-        Some(LockErrorKind::WouldBlock) => Answer::Refused(NotLocked::WouldBlock),
-        Some(LockErrorKind::TimedOut) => Answer::Refused(NotLocked::TimedOut),
-        Some(LockErrorKind::Deadlock) => Answer::Refused(NotLocked::Deadlock),
+        Some(LockErrorKind::WouldBlock) => Answer::Failed(NotLocked::WouldBlock),
+        Some(LockErrorKind::TimedOut) => Answer::Failed(NotLocked::TimedOut),
+        Some(LockErrorKind::Deadlock) => Answer::Failed(NotLocked::Deadlock),
         Some(other) => panic!("{other}"),
     };
     (told, guard)
@@ -279,8 +279,8 @@ impl Face for OfSemaphore {
         let semaphore = shared.get();
         let tried = |answer| match answer {
             Ok(()) => Answer::Done,
-            Err(TryAcquireError::WouldBlock) => Answer::Refused(NotAcquired::WouldBlock),
-            Err(TryAcquireError::TooMany { maximum, .. }) => Answer::Refused(NotAcquired::TooMany { maximum }),
+            Err(TryAcquireError::WouldBlock) => Answer::Failed(NotAcquired::WouldBlock),
+            Err(TryAcquireError::TooMany { maximum, .. }) => Answer::Failed(NotAcquired::TooMany { maximum }),
             Err(other) => panic!("{other}"),
         };
         Some(match *operation {
@@ -288,8 +288,8 @@ impl Face for OfSemaphore {
             Operation::TryAcquire(count) => tried(semaphore.try_acquire_many(count)),
             Operation::Acquire(count) => match semaphore.try_acquire_many_for(count, Duration::ZERO) {
                 Ok(()) => Answer::Done,
-                Err(AcquireTimeoutError::TimedOut) => Answer::Refused(NotAcquired::TimedOut),
-                Err(AcquireTimeoutError::TooMany { maximum, .. }) => Answer::Refused(NotAcquired::TooMany { maximum }),
+                Err(AcquireTimeoutError::TimedOut) => Answer::Failed(NotAcquired::TimedOut),
+                Err(AcquireTimeoutError::TooMany { maximum, .. }) => Answer::Failed(NotAcquired::TooMany { maximum }),
                 Err(other) => panic!("{other}"),
             },
             Operation::Release(count) => match semaphore.release_many(count) {
@@ -331,7 +331,7 @@ impl Face for OfPermitPool {
                     core::mem::forget(held[index].replace(permit));
                     answer
                 }
-                Err(TryAcquireError::WouldBlock) => Answer::Refused(NoPermit::WouldBlock),
+                Err(TryAcquireError::WouldBlock) => Answer::Failed(NoPermit::WouldBlock),
                 Err(other) => panic!("{other}"),
             },
             Operation::Acquire => match pool.try_permit_for(Duration::ZERO) {
@@ -339,7 +339,7 @@ impl Face for OfPermitPool {
                     let died = permit.previous_holder_died();
                     Answer::Taken(permit.into_parts().0, died)
                 }
-                Err(AcquireTimeoutError::TimedOut) => Answer::Refused(NoPermit::TimedOut),
+                Err(AcquireTimeoutError::TimedOut) => Answer::Failed(NoPermit::TimedOut),
                 Err(other) => panic!("{other}"),
             },
             Operation::Release(index) => given_back(held.get_mut(index)?.take()?.release()),
@@ -380,7 +380,7 @@ impl Face for OfRwLock {
             *held = held.take().or(guard);
             match answer {
                 mutex::Answer::Taken(cause) => Answer::Taken(cause),
-                mutex::Answer::Refused(refusal) => Answer::Refused(refusal),
+                mutex::Answer::Failed(refusal) => Answer::Failed(refusal),
                 other => panic!("{other:?}"),
             }
         };

@@ -62,7 +62,7 @@ fn a_slot_speaks_of_its_last_owner_and_of_the_thread_until_it_is_freed() {
     };
     assert_eq!(told(LIVE, 7, 5), Some((1, Some(5))));
     assert_eq!(told(LEAKED, 7, 5), Some((1, Some(5))));
-    assert_eq!(told(LEAKED, 7, 0), Some((1, None)), "a slow look has found it gone");
+    assert_eq!(told(LEAKED, 7, 0), Some((1, None)), "reaping has found it gone");
     assert_eq!(told(FREE, 7, 5), Some((1, None)), "that is a part of the round");
     assert_eq!(told(CLAIMED, 7, 5), None, "the facts may be those of the owner before");
     assert_eq!(told(LIVE, 7, 0), Some((1, None)), "no thread has that id");

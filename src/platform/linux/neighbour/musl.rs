@@ -65,7 +65,7 @@
 //!   in musl's head, and not found. Those that it holds are found.
 //! - A thread that locks a robust mutex in a destructor: the kernel forgets the lifelines until the
 //!   next round of destructors. If the thread is killed meanwhile, or that was the last round,
-//!   sleepers learn of its end from the slow look.
+//!   sleepers learn of its end from reaping.
 //! - A forked child whose thread held a robust mutex, shared between processes, during the fork,
 //!   and whose parent had used no segment yet: [`show_list`] writes to that mutex's link for a
 //!   moment, as each lock of such a mutex in that child would.
