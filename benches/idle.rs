@@ -1,7 +1,7 @@
 //! What sleepers cost while nothing happens: the processor time of many processes that wait for one
 //! lock, with and without `futex_waitv`.
 
-use outlive::platform::linux::set_waitv;
+use outlive::waitv::set_waitv;
 use outlive::{Mutex, Segment};
 use outlive_benches::process::OthersLoad;
 use outlive_benches::report::Table;

@@ -8,7 +8,6 @@
 #![allow(clippy::disallowed_types)] // a plain number that processes share
 
 use clap::Parser;
-use outlive::platform::{Linux, Platform};
 use outlive::{Lock, LockError, Segment, Shareable};
 use std::error::Error;
 use std::fs::{File, OpenOptions};
@@ -17,7 +16,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Several processes append lines to one file under one shared lock.
 ///
@@ -170,7 +169,8 @@ impl Drop for Writers {
 }
 
 fn now() -> u64 {
-    Linux::now().as_nanos() as u64
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_nanos() as u64)
 }
 
 /// A writer. Writers with odd numbers lock by a guard, the others acquire and release.

@@ -41,7 +41,7 @@
 //! | `reset()`, `abort()`, `parties`, `n_waiting`, `broken` | [`reset`](Barrier::reset), [`abort`](Barrier::abort), [`parties`](Barrier::parties), [`n_waiting`](Barrier::n_waiting), [`is_broken`](Barrier::is_broken) | |
 //! | Ctrl-C (`KeyboardInterrupt`) in any wait | [`interruptible`](crate::interruptible) around the call; [`Interrupter`](crate::Interrupter) | The wait ends as `Interrupted`. The binding calls `PyErr_CheckSignals`, and waits again if that reports no exception: see [below](#waits-that-a-signal-ends). |
 //! | `Value(type)`, `Array(type, n)`         | `Mutex<T>`, `Mutex<[T; N]>`, or [room](crate::SegmentOptions::room) of run-time length | The type is checked when the segment is opened. |
-//! | `RawValue`, `RawArray`                  | the [atomics](crate::platform::atomic)                | In Rust, a data race on plain memory is undefined behaviour. |
+//! | `RawValue`, `RawArray`                  | the [atomics](crate::atomic)                | In Rust, a data race on plain memory is undefined behaviour. |
 //! | `shared_memory.SharedMemory`            | [`Segment<T>`]                                        | No tracker process. Nobody ever sees half of a segment. |
 //! | passing to `Process(args=...)`          | fork, or [`Segment::pass_to`] and [`Segment::inherit`] | To processes that are not children: [`Segment::send_to`] and [`Segment::receive_from`]. For a descriptor that came another way: [`Segment::from_fd`]. |
 //!

@@ -49,16 +49,16 @@
 //!
 //! There are three mechanisms.
 //!
-//! 1. **A hold is a word that names its holder** ([`raw::hold`]). The compare-and-swap that takes
+//! 1. **A hold is a word that names its holder** (`raw::hold`). The compare-and-swap that takes
 //!    the lock writes the holder's id into the word. So there is no instant at which the lock is
 //!    held and nobody can tell by whom. No log is needed, and no recovery pass.
-//! 2. **A lifeline is a word that the kernel cuts** ([`raw::table`]). Every participant (a thread
+//! 2. **A lifeline is a word that the kernel cuts** (`raw::table`). Every participant (a thread
 //!    in a segment) has one or two futex words. They are linked once into the thread's robust list
 //!    (set_robust_list(2)). When the thread ends, in any way, the kernel marks the word and wakes a
 //!    sleeper on it; SIGKILL and exec are no exceptions. Locking and unlocking never touch that
 //!    list. So a lock costs what a bare compare-and-swap costs.
 //! 3. **The vigil: a thread that sleeps for long sleeps on everybody's lifeline**
-//!    ([`raw::vigil`]), in one `futex_waitv`. So any death makes every sleeper check its primitive
+//!    (`raw::vigil`), in one `futex_waitv`. So any death makes every sleeper check its primitive
 //!    again. The dead may have taken a wake or a turn along. Nobody needs to know which: the living
 //!    check.
 //!
@@ -67,13 +67,13 @@
 //! what no model covers: kernels without `futex_waitv` (there the recheck is 20 ms), more threads
 //! than one wait can watch, and marks that the kernel loses (`process_mrelease`).
 //!
-//! The algorithms in [`raw`] are generic over [`platform::Platform`] and use nothing else. The
+//! The algorithms in `raw` are generic over `platform::Platform` and use nothing else. The
 //! project's models run the same code on loom and shuttle, with a modelled kernel, and with a death
 //! at every operation.
 //!
 //! ## Ways that do not work
 //!
-//! Each was tried, and failed in a model or an experiment. [`raw::vigil`] has those that concern
+//! Each was tried, and failed in a model or an experiment. `raw::vigil` has those that concern
 //! sleeping. The others:
 //!
 //! - *A thread id in the lock word*, as in pthread's robust mutexes. Two PID namespaces have equal
@@ -115,7 +115,7 @@
 //! | leaked hold        | A hold whose guard was forgotten (`mem::forget`) by a thread that has ended since. Another thread of its process may still use the data. |
 //! | home               | The reader word of an [`RwLock`] that a participant tries first.         |
 //! | revival            | What an opener does with a segment that nobody has mapped: it frees the whole table. |
-//! | seam               | The trait [`platform::Platform`]: everything that the algorithms may ask of the machine. |
+//! | seam               | The trait `platform::Platform`: everything that the algorithms may ask of the machine. |
 //!
 //! # Limits
 //!
@@ -135,18 +135,38 @@
 //!
 //! `bytemuck` and `zerocopy` allow plain data of those crates in a segment, in the wrappers `Pod`
 //! and `Plain`.
+//!
+//! `unstable-raw` makes the algorithms (`raw`) and the seam beneath them (`platform`) public, for
+//! models, and for primitives of your own. These two modules have no stable interface: any release
+//! may change them.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}
 
+pub mod atomic;
 pub mod error;
 mod format;
 pub mod guide;
+#[cfg(feature = "unstable-raw")]
 pub mod platform;
+#[cfg(not(feature = "unstable-raw"))]
+#[allow(dead_code, unreachable_pub, unused_imports)] // the feature makes it public
+mod platform;
+#[cfg(feature = "unstable-raw")]
 pub mod raw;
+#[cfg(not(feature = "unstable-raw"))]
+#[allow(dead_code, unreachable_pub, unused_imports)] // the feature makes it public
+mod raw;
 pub mod segment;
 pub mod sync;
+pub mod waitv;
+
+/// For this project's own tests and benchmarks. Nothing here belongs to the public interface.
+#[doc(hidden)]
+pub mod test_switches {
+    pub use crate::platform::linux::{set_recheck, slow_checks};
+}
 
 pub use error::*;
 pub use outlive_derive::Shareable;

@@ -148,7 +148,7 @@ fn killed_setters_and_waiters_leave_the_others_going() {
 /// dead thread's process. Otherwise the next recheck notices it (`raw::vigil`, Limits).
 #[test]
 fn a_thousand_waiters_in_fifty_processes_are_released_by_one_set() {
-    outlive::platform::linux::set_recheck(false);
+    outlive::test_switches::set_recheck(false);
     let options = Segment::<Events>::options().participants(1_100);
     let shared = options.anonymous(|_zero, _no_room| {}).expect("a segment");
     let mut children: Vec<_> = (0..PROCESSES).map(|_| Actor::start(&shared, "wait in twenty threads", true)).collect();

@@ -5,7 +5,7 @@ mod common;
 
 use common::*;
 use core::ffi::c_void;
-use outlive::platform::atomic::AtomicU64;
+use outlive::atomic::AtomicU64;
 use outlive::{
     Condvar, CondvarError, Lock, LockError, LockResult, LockTimeoutError, Mutex, ReentrantMutex, RegisterError, RwLock,
     RwLockWriteGuard, Segment, Shareable, TryLockError, Waitable,
@@ -26,7 +26,7 @@ struct Locks {
 }
 
 fn locks() -> &'static Segment<Locks> {
-    outlive::platform::linux::set_recheck(false);
+    outlive::test_switches::set_recheck(false);
     let options = Segment::<Locks>::options();
     Box::leak(Box::new(options.anonymous(|_, _| {}).expect("a segment")))
 }
@@ -53,7 +53,7 @@ fn child() {
             wait_for_the_word();
         }
         "wait for the lock" => {
-            outlive::platform::linux::set_recheck(true);
+            outlive::test_switches::set_recheck(true);
             say("waiting");
             assert!(matches!(shared.lock.acquire(), Err(LockError::OwnerDied(_))));
             say("told");
@@ -430,7 +430,7 @@ thread_local! {
 /// Dropped by the thread's own destructors, which is late, but not a leak.
 #[test]
 fn a_guard_in_a_thread_local_is_not_leaked() {
-    outlive::platform::linux::set_recheck(false);
+    outlive::test_switches::set_recheck(false);
     let options = Segment::<Locks>::options().participants(2);
     let shared: &'static Segment<Locks> = Box::leak(Box::new(options.anonymous(|_, _| {}).expect("a segment")));
     for _ in 0..5 {
@@ -518,7 +518,7 @@ fn a_guard_that_is_leaked_by_a_newcomer_in_a_destructor_gives_no_second_referenc
 
 #[test]
 fn the_slot_of_a_thread_that_leaked_is_not_given_away() {
-    outlive::platform::linux::set_recheck(false);
+    outlive::test_switches::set_recheck(false);
     let options = Segment::<Locks>::options().participants(2);
     let shared: &'static Segment<Locks> = Box::leak(Box::new(options.anonymous(|_, _| {}).expect("a segment")));
     elsewhere(|| core::mem::forget(shared.mutex.lock().expect("free")));
@@ -531,7 +531,7 @@ fn the_slot_of_a_thread_that_leaked_is_not_given_away() {
 /// nothing behind.
 #[test]
 fn slots_of_threads_whose_locks_were_released_by_others_are_used_again() {
-    outlive::platform::linux::set_recheck(false);
+    outlive::test_switches::set_recheck(false);
     let options = Segment::<Locks>::options().participants(2);
     let shared: &'static Segment<Locks> = Box::leak(Box::new(options.anonymous(|_, _| {}).expect("a segment")));
     shared.attach().expect("the first slot");
@@ -562,7 +562,7 @@ fn in_a_plain_thread(mut work: impl FnMut() + Send) {
 /// about the parent's thread.
 #[test]
 fn a_forked_childs_end_leaks_nothing_of_its_parents() {
-    outlive::platform::linux::set_recheck(false);
+    outlive::test_switches::set_recheck(false);
     let options = Segment::<Locks>::options().participants(1);
     let shared: &'static Segment<Locks> = Box::leak(Box::new(options.anonymous(|_, _| {}).expect("a segment")));
     in_a_plain_thread(|| {

@@ -353,7 +353,7 @@ fn the_end_of_a_thread_that_was_handed_the_lock_is_noticed() {
             };
             let threads: Vec<_> = (0..3).map(|_| scope.spawn(lock_and_leak)).collect();
             // Longer than the first phase. Without futex_waitv no sleep lasts 20 ms.
-            let long_enough = if outlive::platform::linux::waitv_works() { 40 } else { 10 };
+            let long_enough = if outlive::waitv::waitv_works() { 40 } else { 10 };
             until("all three to sleep for long", || {
                 let long = |p: &outlive::ParticipantInfo| p.asleep_for.is_some_and(|t| t.as_millis() > long_enough);
                 shared.participants().iter().filter(|p| long(p)).count() == 3

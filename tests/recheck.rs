@@ -205,11 +205,11 @@ fn one_reaping_serves_all_sleepers() {
         let sleep = || drop(segment.mutex.lock());
         std::thread::scope(|scope| {
             (0..SLEEPERS).for_each(|_| _ = scope.spawn(sleep));
-            let (begin, before) = (Instant::now(), outlive::platform::linux::slow_checks());
+            let (begin, before) = (Instant::now(), outlive::test_switches::slow_checks());
             let asleep = || segment.participants().iter().filter(|p| p.asleep_for.is_some()).count();
             until("all to fall asleep", || asleep() == SLEEPERS);
             std::thread::sleep(Duration::from_secs(3));
-            let checks = outlive::platform::linux::slow_checks() - before;
+            let checks = outlive::test_switches::slow_checks() - before;
             drop(guard);
             let reaping_is_due_at = begin.elapsed().as_secs() + 2;
             assert!(checks > 0, "nobody reaps");

@@ -18,7 +18,7 @@ const RESERVED: usize = 46;
 
 /// The smallest possible segment: one page.
 fn small(participants: usize) -> Number {
-    outlive::platform::linux::set_recheck(false);
+    outlive::test_switches::set_recheck(false);
     Number::options().participants(participants).anonymous(|_, _| {}).expect("a segment")
 }
 

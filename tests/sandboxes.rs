@@ -4,7 +4,7 @@
 mod common;
 
 use common::*;
-use outlive::platform::linux::{WAITV_VARIABLE, waitv_works};
+use outlive::waitv::{WAITV_VARIABLE, waitv_works};
 use outlive::{LockError, LockTimeoutError, TryLockError};
 use std::process::Command;
 use std::time::Duration;

@@ -42,7 +42,7 @@ fn depth(mut work: impl FnMut()) -> usize {
 #[test]
 fn a_wait_uses_little_stack() {
     let segment = segment();
-    outlive::platform::linux::set_recheck(true); // reaping, too
+    outlive::test_switches::set_recheck(true); // reaping, too
     let (attached, done) = (std::sync::Barrier::new(71), std::sync::Barrier::new(71));
     std::thread::scope(|scope| {
         // More than one wait can watch.

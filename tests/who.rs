@@ -4,12 +4,14 @@
 mod common;
 
 use common::*;
-use outlive::raw::hold::HELD;
 use outlive::{
     HolderWatch, Lock, LockError, LockTimeoutError, Mutex, ParticipantId, ParticipantInfo, ReentrantMutex, RwLock,
     Segment, Shareable,
 };
 use std::time::{Duration, Instant};
+
+/// The bit of a word that names a participant.
+const HELD: u32 = 1 << 29;
 
 #[derive(Shareable)]
 #[repr(C)]

@@ -19,15 +19,6 @@ use core::fmt::Debug;
 use core::sync::atomic::Ordering;
 use core::time::Duration;
 
-/// The standard atomics, for plain data in a segment. Synchronization goes through [`Platform`].
-#[allow(clippy::disallowed_types)] // this is where they come from
-pub mod atomic {
-    pub use core::sync::atomic::{
-        AtomicBool, AtomicI8, AtomicI16, AtomicI32, AtomicI64, AtomicIsize, AtomicPtr, AtomicU8, AtomicU16, AtomicU32,
-        AtomicU64, AtomicUsize, Ordering,
-    };
-}
-
 #[cfg(all(
     target_os = "linux",
     any(target_env = "gnu", all(target_env = "musl", target_arch = "x86_64")),

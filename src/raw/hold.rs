@@ -54,7 +54,7 @@ const NAME: u32 = PANICKED - 1;
 ///
 /// An id is not reused while a word names it. Each registration in a slot has the next generation.
 /// After the last generation the slot is used again only if no word names the id that comes next,
-/// and no participant is about to act on such a word ([`recycle`](super::table::recycle)).
+/// and no participant is about to act on such a word (`raw::table::recycle`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id(u32);
 

@@ -617,7 +617,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     /// As [`downgrade`](Self::downgrade).
     pub fn downgrade_from(&self, from: impl Home, me: Participant<'_, P>, left: u32) -> Reading {
         let mut wait = Wait::new(me, Deadline::By(None), Leaked::Take); // no leaked readers are left here
-        wait.vigil = wait.vigil.map(Vigil::to_the_end); // nor can it be given up
+        wait.vigil = wait.vigil.map(Vigil::uninterruptible); // nor can it be given up
         loop {
             if let Ok(Some(word)) = self.take_word(from, me, &mut wait) {
                 let displaced = !Self::is_at_home(me.id, from, word) && left == 0;

@@ -118,7 +118,7 @@ pub enum Ended {
     /// The deadline has passed.
     TimedOut,
     /// The caller was [interrupted](Platform::wait_interruptibly). A vigil
-    /// [to the end](Vigil::to_the_end) never gives this.
+    /// [uninterruptible](Vigil::uninterruptible) one never gives this.
     Interrupted,
 }
 
@@ -212,12 +212,12 @@ impl<'t, P: Platform> Vigil<'t, P> {
     /// likely to wait for the same processor. So it does not spin. Its first sleep is short as a
     /// rule, and watches nobody, which costs half. No interruption and no deadline ends it.
     pub(super) fn to_lock_again(me: Participant<'t, P>) -> Self {
-        Self { spins: 0, is_first_alone: true, ..Self::new(me, None).to_the_end() }
+        Self { spins: 0, is_first_alone: true, ..Self::new(me, None).uninterruptible() }
     }
 
     /// A vigil that no interruption ends, for operations that cannot be given up.
     #[must_use]
-    pub fn to_the_end(mut self) -> Self {
+    pub fn uninterruptible(mut self) -> Self {
         self.set_interruptible(false);
         self
     }

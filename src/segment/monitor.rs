@@ -27,7 +27,7 @@ use std::os::fd::AsFd;
 /// lock, whether an event is set.
 ///
 /// ```
-/// use outlive::platform::atomic::{AtomicU64, Ordering};
+/// use outlive::atomic::{AtomicU64, Ordering};
 /// use outlive::{Mutex, Segment, Shareable};
 ///
 /// #[derive(Shareable)]
@@ -101,11 +101,11 @@ numbers! { u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize f32 f64 }
 macro_rules! atomics {
     ($($atomic:ident $number:ident)*) => {$(
         #[allow(clippy::disallowed_types, reason = "plain data of users")]
-        impl sealed::Observe for crate::platform::atomic::$atomic {}
+        impl sealed::Observe for crate::atomic::$atomic {}
         /// Its value. Later observations see what was written before that value was stored with
         /// Release.
         #[allow(clippy::disallowed_types, reason = "plain data of users")]
-        impl Observe for crate::platform::atomic::$atomic {
+        impl Observe for crate::atomic::$atomic {
             type Observed = $number;
             fn observed(&self) -> $number {
                 self.load(Relaxed) // ORDERING: a fence follows.

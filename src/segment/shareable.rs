@@ -2,7 +2,7 @@
 
 use super::definition::{Definition, Part};
 #[allow(clippy::disallowed_types, reason = "named for what may be stored, and not operated on")]
-use crate::platform::atomic::{
+use crate::atomic::{
     AtomicI8, AtomicI16, AtomicI32, AtomicI64, AtomicIsize, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize,
 };
 use core::marker::PhantomData;

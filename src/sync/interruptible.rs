@@ -121,7 +121,7 @@ pub fn interruptible<R>(body: impl FnOnce() -> R) -> R {
 ///
 /// An operation that does not sleep pays nothing. A sleep watches one word more, of the 128 that
 /// one wait takes. Without `futex_waitv` the word is looked at with the other rechecks: an
-/// interruption by another thread may come as late as [they](crate::raw::vigil#the-net).
+/// interruption by another thread may come as late as the recheck, a second later.
 ///
 /// # If a process dies
 ///

@@ -1,4 +1,4 @@
-//! The typed faces of [`raw`](crate::raw): what programs use.
+//! The typed faces of `raw`: what programs use.
 
 mod barrier;
 mod condvar;

@@ -53,7 +53,7 @@ use std::time::{Duration, Instant};
 ///
 /// All of this takes as long as the kernel takes to end the thread: tens of microseconds, unless it
 /// writes a core dump first. (One that was only to wake somebody is noticed within ten
-/// milliseconds. See [`raw::vigil`](crate::raw::vigil) for the limits.)
+/// milliseconds. The guide has the limits.)
 ///
 /// # If a guard is leaked
 ///

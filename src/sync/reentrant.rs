@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 /// or many times.
 ///
 /// ```
-/// use outlive::platform::atomic::{AtomicU64, Ordering};
+/// use outlive::atomic::{AtomicU64, Ordering};
 /// use outlive::{ReentrantMutex, Segment};
 ///
 /// fn add(account: &ReentrantMutex<AtomicU64>, amount: u64) {

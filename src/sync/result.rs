@@ -1,4 +1,4 @@
-//! From the answers of [`raw`](crate::raw) to the error types of each way to ask.
+//! From the answers of `raw` to the error types of each way to ask.
 
 use crate::error::{
     AcquireError, AcquireTimeoutError, BarrierError, BarrierTimeoutError, CondvarError, Inconsistent, LockError,

@@ -35,7 +35,7 @@ pub fn segment() -> Segment<Shared> {
 
 /// The same with data of any type.
 pub fn segment_of<T: Shareable + Sync>(init: impl FnOnce(&mut T)) -> Segment<T> {
-    outlive::platform::linux::set_recheck(false);
+    outlive::test_switches::set_recheck(false);
     Segment::anonymous(init).expect("a segment")
 }
 
@@ -155,8 +155,8 @@ impl Drop for Actor {
 pub fn role() -> Option<String> {
     let role = std::env::var("OUTLIVE_ROLE").ok()?;
     let waitv = std::env::var("OUTLIVE_WAITV").is_ok_and(|v| v == "1");
-    outlive::platform::linux::set_waitv(waitv);
-    outlive::platform::linux::set_recheck(false);
+    outlive::waitv::set_waitv(waitv);
+    outlive::test_switches::set_recheck(false);
     Some(role)
 }
 
@@ -219,7 +219,7 @@ pub fn in_a_child(body: impl FnOnce() -> i32) -> i32 {
 pub fn each_way_in_a_process_of_its_own(test: impl Fn()) {
     each_way(|waitv| {
         let pid = fork(|| {
-            outlive::platform::linux::set_waitv(waitv);
+            outlive::waitv::set_waitv(waitv);
             test();
             0
         });

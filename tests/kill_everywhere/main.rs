@@ -169,7 +169,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     remove_leftovers_of_the_dead();
-    outlive::platform::linux::set_recheck(false);
+    outlive::test_switches::set_recheck(false);
     let begin = Instant::now();
     let is_quick = arguments.at.is_none() && !arguments.full;
     let well = check_the_check(is_quick.then_some(CHECK_OF_THE_CHECK)) & try_all(&operations, &arguments);

@@ -166,7 +166,7 @@ fn sleeps(
         reap_each(DEADLINE);
         let mut vigil = Vigil::new(me, deadline);
         if is_to_the_end {
-            vigil = vigil.to_the_end();
+            vigil = vigil.uninterruptible();
         }
         if once {
             vigil.watch_from_now();
@@ -213,7 +213,7 @@ fn nothing_interrupts_a_vigil_to_the_end() {
     let (slept, _) = {
         let awaited: <Puppet as Platform>::Word = Word::new(0);
         play(2, scenes(), |me| {
-            let mut vigil = Vigil::new(me, None).to_the_end();
+            let mut vigil = Vigil::new(me, None).uninterruptible();
             let _collected = vigil.sleep(&awaited, 0, None);
             let mut briefly = || vigil.sleep_briefly(&awaited, 0);
             [briefly(), briefly(), briefly()]

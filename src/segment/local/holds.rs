@@ -9,7 +9,7 @@
 //! The count may be too high, never too low. A guard is counted when it is made and when it is
 //! dropped, whatever any word says. A read hold is counted before its word is taken. The count of
 //! read holds also says whether the thread's homes may move: see
-//! [`rwlock`](crate::raw::rwlock#homes).
+//! `raw::rwlock`.
 //!
 //! Holds of a [`Lock`](crate::Lock) have a count of their own. There only the word says whose hold
 //! is released, and the word can be wrong. A `Lock` that is data of a mutex can be moved to another

@@ -2,7 +2,7 @@
 
 #![allow(clippy::disallowed_types)] // process-local bookkeeping, never in shared memory, never in an algorithm
 
-use crate::platform::atomic::AtomicPtr;
+use crate::atomic::AtomicPtr;
 use core::ptr;
 use core::sync::atomic::Ordering::{AcqRel, Acquire};
 

@@ -17,9 +17,9 @@
 use super::list::List;
 use super::process::{ensure_page, process_number};
 use super::registrations::Registration;
+use crate::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
 use crate::error::{IoError, OpenError};
 use crate::platform::Platform;
-use crate::platform::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
 use crate::platform::linux::Linux;
 use crate::raw::table::{Slot, Table};
 use crate::segment::header::{self, Layout};

@@ -11,8 +11,8 @@
 
 #![allow(clippy::disallowed_types)] // process-local bookkeeping, never in shared memory, never in an algorithm
 
+use crate::atomic::{AtomicBool, AtomicU64};
 use crate::error::Unsupported;
-use crate::platform::atomic::{AtomicBool, AtomicU64};
 use core::ptr;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 

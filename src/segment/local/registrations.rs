@@ -8,7 +8,7 @@
 
 use super::list::List;
 use super::pages::Pages;
-use crate::platform::atomic::{AtomicPtr, AtomicU32, AtomicU64};
+use crate::atomic::{AtomicPtr, AtomicU32, AtomicU64};
 use crate::platform::linux::{self, Anchors, Head, Myself, Place};
 use crate::raw::Id;
 use core::ptr::{self, NonNull};

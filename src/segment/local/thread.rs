@@ -6,8 +6,8 @@ use super::mapping::{Mapping, mappings};
 use super::pages::Pages;
 use super::process::{ensure_page, new_number, page};
 use super::registrations::Thread;
+use crate::atomic::AtomicU32;
 use crate::error::RegisterError;
-use crate::platform::atomic::AtomicU32;
 use crate::platform::linux::{Anchors, Linux};
 use crate::raw::Id;
 use crate::raw::table::{Participant, Table};
@@ -48,7 +48,7 @@ pub(super) struct Local {
     /// Read holds of a [`RwLock`](crate::RwLock) that this thread has begun to take, and whose
     /// guards have not been dropped.
     pub(super) reads: Cell<usize>,
-    /// How far the thread's homes have moved: see [`rwlock`](crate::raw::rwlock#homes).
+    /// How far the thread's homes have moved: see `raw::rwlock`.
     pub(super) shift: Cell<usize>,
     /// Holds of a [`Lock`](crate::Lock) that this thread has taken and not released.
     pub(super) locks: Cell<usize>,

@@ -8,8 +8,8 @@
 
 #![allow(clippy::disallowed_types)] // process-local bookkeeping, never in shared memory, never in an algorithm
 
+use crate::atomic::AtomicI32;
 use crate::error::{DescriptorLostError, IoError};
-use crate::platform::atomic::AtomicI32;
 use core::sync::atomic::Ordering::Relaxed;
 use rustix::fs::SeekFrom;
 use std::fs::File;

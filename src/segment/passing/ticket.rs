@@ -11,8 +11,8 @@
 #![allow(clippy::disallowed_types)] // process-local, never in shared memory, never in an algorithm
 
 use super::can_be_written;
+use crate::atomic::AtomicU64;
 use crate::error::IoError;
-use crate::platform::atomic::AtomicU64;
 use crate::segment::local::process_number;
 use crate::segment::naming;
 use core::fmt;

@@ -101,7 +101,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if let Some(number) = arguments.worker {
-        outlive::platform::linux::set_recheck(arguments.recheck);
+        outlive::test_switches::set_recheck(arguments.recheck);
         return worker::work(number, arguments.seed.unwrap_or(0), arguments.shortage);
     }
     match Soak::new(&arguments).and_then(|soak| soak.run(Duration::from_secs(arguments.seconds))) {
