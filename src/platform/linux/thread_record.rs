@@ -215,7 +215,7 @@ impl ThreadRecord {
     /// began when the thread on record did.
     ///
     /// The record must have been written in the present boot of the system.
-    pub(crate) fn look(&self, thread: u32) -> Sight {
+    pub(crate) fn observe(&self, thread: u32) -> Sight {
         let (namespace, process) = (self.pid_namespace.load(FACT), self.process_id.load(FACT));
         let (start, time) = (self.start.load(FACT), self.time_namespace.load(FACT));
         if namespace == 0 || start == 0 || time != time_namespace() || !proc_is_ours() {
@@ -284,7 +284,7 @@ pub(crate) struct Myself {
 }
 
 impl Myself {
-    pub(crate) fn look() -> Self {
+    pub(crate) fn current() -> Self {
         Self {
             process_id: std::process::id(),
             thread_id: thread_id(),

@@ -35,7 +35,7 @@ impl Local {
             })
             .map(|registration| registration.leader.load(Relaxed))
             .filter(|leader| *leader != 0);
-        let myself = Myself::look();
+        let myself = Myself::current();
         let anchors = self.anchors_in(list, &myself);
         let entries = if myself.is_main_thread() { 1 } else { 2 };
         // SAFETY: the anchors are in the calling thread's list.

@@ -26,7 +26,7 @@ fn two_threads_that_register_at_once_get_a_registration_each() {
     let mapping = segment.mapping;
     let start = std::sync::Barrier::new(2);
     let come_and_go = |which: u64| {
-        let me = Myself::look();
+        let me = Myself::current();
         start.wait();
         for round in 0..ROUNDS {
             let (thread, id) = (2 * round + which, Id::new(which as usize, round as u16));
@@ -59,7 +59,7 @@ fn the_anchors_of_threads_that_have_ended_are_reused() {
         for _ in 0..20 {
             let come = || {
                 segment.attach().expect("in");
-                Myself::look().thread_id
+                Myself::current().thread_id
             };
             let gone = std::thread::scope(|scope| scope.spawn(come).join());
             while gone.as_ref().is_ok_and(|thread| !linux::thread_has_ended(*thread)) {

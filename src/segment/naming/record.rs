@@ -47,7 +47,7 @@ pub(in crate::segment) fn expect_nobody_alive(file: &File, header: &[u8; header:
     let is_overlay = is_on_overlay(file);
     let living = table.slots().iter().enumerate().find_map(|(index, slot)| {
         let (id, thread) = slot.living(index)?;
-        match slot.thread().look(thread) {
+        match slot.thread().observe(thread) {
             Sight::Alive(process_id) => Some(OpenError::SeenTwice { id, process_id: Some(process_id) }),
             Sight::Unseen if is_overlay => Some(OpenError::SeenTwice { id, process_id: None }),
             Sight::Unseen | Sight::NotThere => None,

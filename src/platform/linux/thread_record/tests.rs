@@ -49,10 +49,10 @@ fn a_start_in_another_time_namespace_proves_nothing() {
 #[test]
 #[cfg_attr(miri, ignore = "Miri has no /proc")]
 fn a_claimer_is_gone_only_after_it_has_ended_even_if_another_thread_has_its_id() {
-    let me = Myself::look();
+    let me = Myself::current();
     let tag = me.tag();
     assert!(!me.knows_gone(me.thread_id, tag), "the claimer lives");
-    let ended = std::thread::spawn(Myself::look).join().expect("no panic");
+    let ended = std::thread::spawn(Myself::current).join().expect("no panic");
     while !thread_has_ended(ended.thread_id) {
         std::thread::yield_now(); // a thread can be joined a moment before the kernel forgets it
     }
