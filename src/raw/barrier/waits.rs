@@ -36,7 +36,7 @@ fn words_of<const N: usize>(barrier: &Barrier<Puppet, N>) -> (u64, [u64; N]) {
 }
 
 #[test]
-fn an_interrupted_waiter_takes_its_arrival_back_and_tells_those_without_a_place() {
+fn an_interrupted_waiter_withdraws_and_wakes_waiters_without_a_place() {
     let barrier = of_two([0, 0]);
     let (answer, wakes) = wait(&barrier, vec![scene(|sleep| sleep.is_interrupted())]);
     assert_eq!(answer, Err(NotPassed::Interrupted));
@@ -47,7 +47,7 @@ fn an_interrupted_waiter_takes_its_arrival_back_and_tells_those_without_a_place(
 
 /// The count of those that withdraw begins anew after the last.
 #[test]
-fn any_number_may_withdraw() {
+fn any_number_of_waiters_may_withdraw() {
     let barrier = of_two([0, 0]);
     barrier.state.store((1 << 60) - (1 << 36), Relaxed);
     let (answer, _) = wait(&barrier, vec![scene(|sleep| sleep.is_interrupted())]);
@@ -55,7 +55,7 @@ fn any_number_may_withdraw() {
 }
 
 #[test]
-fn an_interrupted_waiter_whose_party_has_come_meanwhile_ends_the_generation() {
+fn an_interrupted_waiter_ends_the_generation_if_all_have_arrived_meanwhile() {
     let barrier = of_two([0, 0]);
     let others = Arc::clone(&barrier);
     let comes = scene(move |sleep| {
@@ -67,7 +67,7 @@ fn an_interrupted_waiter_whose_party_has_come_meanwhile_ends_the_generation() {
 }
 
 #[test]
-fn an_interrupted_waiter_that_was_released_or_told_that_it_broke_is_told_that() {
+fn an_interrupted_waiter_of_an_ended_generation_gets_that_generations_answer() {
     for (state, place, answer) in [
         (pack(1), waiting(0, 0) | STAMP, Ok(Passed::Follower { index: 0, generation: 0 })),
         (BROKEN, waiting(0, 0), Err(NotPassed::Broken { died: None })),
@@ -105,7 +105,7 @@ fn while_an_action_runs_an_interrupted_waiter_sleeps_on() {
 }
 
 #[test]
-fn one_that_dies_while_it_withdraws_is_missed_whether_an_action_runs_or_not() {
+fn a_death_while_withdrawing_breaks_the_barrier_even_during_an_action() {
     for state in [0, RUNNING] {
         let barrier = of_two([0, withdrawing(1, 0)]);
         barrier.state.store(state, Relaxed);
@@ -116,7 +116,7 @@ fn one_that_dies_while_it_withdraws_is_missed_whether_an_action_runs_or_not() {
 
 /// Another one, who would be counted in its stead, has not come before the action.
 #[test]
-fn nobody_has_the_place_of_one_that_withdraws() {
+fn a_newcomer_does_not_take_the_place_of_a_withdrawing_waiter() {
     let barrier = Barrier::<Puppet, 1>::from_parts(
         Word64::new(0),
         Word::new(0),
@@ -133,7 +133,7 @@ fn nobody_has_the_place_of_one_that_withdraws() {
 
 /// The trip that it could not hold back counts it: its place has a stamp.
 #[test]
-fn one_that_withdraws_too_late_is_stamped() {
+fn a_waiter_that_withdraws_too_late_is_stamped() {
     let barrier = of_two([waiting(2, 0), withdrawing(1, 0)]);
     barrier.state.store(TRIPPING, Relaxed);
     assert_eq!(barrier.settled().generation(), 1);

@@ -19,7 +19,7 @@ fn after(word: u32, act: impl FnOnce(&Bare, Option<&Table<'_, Linux>>)) -> u32 {
 }
 
 #[test]
-fn a_notification_of_none_is_none() {
+fn a_notification_of_zero_waiters_changes_nothing() {
     for word in words() {
         assert_eq!(after(word, |condvar, table| condvar.notify(table, 0)), word, "{word:#x}");
     }

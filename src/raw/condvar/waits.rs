@@ -15,7 +15,7 @@ fn wait(word: u32, [before, given]: [u32; 2], during: Scene) -> (Woken, [u32; 2]
 }
 
 #[test]
-fn who_is_notified_as_the_deadline_passes_is_told_so() {
+fn a_waiter_notified_as_the_deadline_passes_returns_notified() {
     for (word, notified) in [(0, 1), (7, 8 | WAITERS), (SEQUENCE, WAITERS | FRESH), (SEQUENCE, 0)] {
         for tickets in [1, 2] {
             let (woken, left) = wait(
@@ -33,7 +33,7 @@ fn who_is_notified_as_the_deadline_passes_is_told_so() {
 
 /// Others had it.
 #[test]
-fn who_finds_no_ticket_is_not_notified() {
+fn a_waiter_without_a_ticket_is_not_notified() {
     for (ends, told) in [(DEADLINE, Woken::TimedOut), (DEADLINE / 2, Woken::Neither)] {
         let (woken, left) = wait(
             7,
@@ -48,7 +48,7 @@ fn who_finds_no_ticket_is_not_notified() {
 }
 
 #[test]
-fn who_gives_up_leaves_word_of_those_who_wait_and_their_tickets() {
+fn a_waiter_that_times_out_leaves_waiters_set_and_the_tickets() {
     for word in [0, WAITERS, WAITERS | FRESH | 7] {
         for tickets in [0, 1] {
             let (woken, left) = wait(word, [0, tickets], scene(|sleep| sleep.lasts()));
@@ -58,7 +58,7 @@ fn who_gives_up_leaves_word_of_those_who_wait_and_their_tickets() {
 }
 
 #[test]
-fn who_returns_early_without_a_notification_is_not_told_of_one() {
+fn a_waiter_that_wakes_early_without_a_notification_is_not_notified() {
     let (woken, _) = wait(0, [0, 1], scene(|sleep| sleep.ends_at(DEADLINE / 2)));
     assert_eq!(woken, Woken::Neither);
 }
@@ -75,7 +75,7 @@ fn with_waiters<R>(condvar: &Condvar<Puppet>, waiters: &[usize], act: impl FnOnc
 }
 
 #[test]
-fn a_notification_gives_as_many_tickets_as_it_was_asked_for_and_one_of_all_as_there_can_be_waiters() {
+fn a_notification_gives_the_tickets_asked_for_and_one_of_all_gives_the_most() {
     for (before, count, expected) in [(0, 1, 1), (0, 3, 3), (1, 1, 2), (4_000, 500, 4_096), (u32::MAX, 1, 4_096)] {
         let condvar = Condvar::<Puppet>::from_words(Word::new(WAITERS), Word::new(before));
         condvar.notify(None, count);
@@ -87,7 +87,7 @@ fn a_notification_gives_as_many_tickets_as_it_was_asked_for_and_one_of_all_as_th
 }
 
 #[test]
-fn the_dead_and_those_who_wait_elsewhere_do_not_count() {
+fn the_dead_and_waiters_of_another_condvar_do_not_count() {
     let [condvar, other] = [(); 2].map(|()| Condvar::<Puppet>::from_words(Word::new(0), Word::new(0)));
     let count = with_waiters(&condvar, &[1, 2, 3, 5], |me| {
         me.table.slots[2].lifelines()[0].word().store(crate::platform::MARK, Relaxed);
@@ -99,7 +99,7 @@ fn the_dead_and_those_who_wait_elsewhere_do_not_count() {
 
 /// Those of the others that wait are kept.
 #[test]
-fn an_arrival_leaves_a_ticket_for_each_that_waits() {
+fn an_arrival_leaves_a_ticket_for_each_waiter() {
     for (before, expected) in [(0, 0), (1, 1), (2, 2), (3, 2), (9, 2)] {
         let condvar = Condvar::<Puppet>::from_words(Word::new(WAITERS), Word::new(before));
         let (left, _) = play(4, vec![scene(|_| {})], |me| {
@@ -157,7 +157,7 @@ fn waiters_is_cleared_when_all_have_their_tickets() {
 
 /// A fault that was there once: the one that was there slept on, until the net.
 #[test]
-fn who_was_given_the_wake_of_one_that_was_there_passes_it_on() {
+fn a_newcomer_passes_on_a_wake_that_was_meant_for_an_earlier_waiter() {
     for (tickets, after, expected) in [(1, 7, vec![1]), (0, 7, vec![]), (1, 8, vec![])] {
         let condvar = Condvar::<Puppet>::from_words(Word::new(7 | WAITERS), Word::new(0));
         let early = scene(move |sleep| {

@@ -38,7 +38,7 @@ fn a_clear_takes_nothing_but_set() {
 }
 
 #[test]
-fn looks_change_nothing() {
+fn queries_change_nothing() {
     for word in words() {
         let same = after(word, |event| {
             assert_eq!(event.is_set(), word & SET != 0, "{word:#x}");
@@ -50,7 +50,7 @@ fn looks_change_nothing() {
 }
 
 #[test]
-fn who_passes_takes_the_set_of_its_own_kind_alone() {
+fn only_an_auto_reset_event_is_cleared_by_a_waiter_that_passes() {
     for word in words().filter(|word| word & SET != 0) {
         let passed = after(word, |event| assert!(event.try_wait()));
         assert_eq!(passed, if word & AUTO == 0 { word } else { word & !SET }, "{word:#x}");

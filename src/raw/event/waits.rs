@@ -19,7 +19,7 @@ fn becomes_at_last(word: u32) -> Scene {
 }
 
 #[test]
-fn who_is_there_at_a_set_as_the_deadline_passes_is_released() {
+fn a_set_as_the_deadline_passes_releases_the_waiter() {
     for (word, is_set) in [(0, SET | 1), (0, 1), (SEQUENCE, SET), (SEQUENCE, 0), (AUTO, AUTO | SET | 1)] {
         let (answer, left) = wait(word, vec![becomes_at_last(is_set)]);
         assert_eq!(answer, Ok(()), "{word:#x} to {is_set:#x}");
@@ -30,19 +30,19 @@ fn who_is_there_at_a_set_as_the_deadline_passes_is_released() {
 /// The set that woke it took WAITERS away, another one has taken the set, and the others, who were
 /// not woken, still sleep.
 #[test]
-fn who_was_woken_overtaken_and_gives_up_leaves_word_of_those_who_sleep() {
+fn a_woken_waiter_that_is_overtaken_and_times_out_sets_waiters_again() {
     assert_eq!(wait(AUTO, vec![becomes_at_last(AUTO | 1)]), (Err(NotSet::TimedOut), AUTO | 1 | WAITERS));
 }
 
 #[test]
-fn who_was_never_woken_and_gives_up_leaves_word_of_those_who_sleep() {
+fn a_waiter_that_times_out_without_a_wake_leaves_waiters_set() {
     for word in [0, AUTO, WAITERS, AUTO | WAITERS, AUTO | 7] {
         assert_eq!(wait(word, vec![scene(|sleep| sleep.lasts())]), (Err(NotSet::TimedOut), word | WAITERS));
     }
 }
 
 #[test]
-fn who_was_woken_early_and_overtaken_sleeps_on_towards_the_same_deadline() {
+fn an_overtaken_waiter_sleeps_on_to_the_same_deadline() {
     let early = scene(|sleep| {
         sleep.awaited().store(AUTO | 1, Relaxed);
         sleep.ends_at(DEADLINE / 2);
@@ -55,7 +55,7 @@ fn who_was_woken_early_and_overtaken_sleeps_on_towards_the_same_deadline() {
 }
 
 #[test]
-fn a_set_wakes_all_or_the_one_that_it_releases() {
+fn a_set_wakes_all_or_the_one_waiter_that_it_releases() {
     for (word, expected) in [(0, vec![]), (WAITERS, vec![u32::MAX]), (AUTO, vec![]), (AUTO | WAITERS, vec![1])] {
         let event = Event::<Puppet>::from_word(Word::new(word));
         let ((), wakes) = play(1, vec![], |_| event.set());

@@ -5,7 +5,7 @@ use crate::raw::hold::Id;
 use proptest::prelude::*;
 
 /// Whether one of the halves looks like a hold.
-fn looks_like_a_hold(word: u64) -> bool {
+fn is_like_a_hold(word: u64) -> bool {
     [word as u32, (word >> 32) as u32].into_iter().any(|half| Id::holder_in(half).is_some())
 }
 
@@ -26,7 +26,7 @@ proptest! {
     #![proptest_config(crate::raw::random_cases())]
 
     #[test]
-    fn generations_come_round(first in any::<u32>()) {
+    fn generations_wrap(first in any::<u32>()) {
         counts::<2>(first);
         counts::<5>(first);
         counts::<31>(first);
@@ -35,10 +35,10 @@ proptest! {
     }
 
     #[test]
-    fn a_number_looks_like_no_hold(generation in any::<u32>(), flags in 0..16u64) {
+    fn a_packed_generation_is_not_like_a_hold(generation in any::<u32>(), flags in 0..16u64) {
         let word = pack(generation) | flags << 32;
         prop_assert_eq!(unpack(word), generation);
-        prop_assert!(!looks_like_a_hold(word));
+        prop_assert!(!is_like_a_hold(word));
         prop_assert!(Id::holder_in(sequence_after(generation)).is_none());
     }
 
@@ -60,7 +60,7 @@ proptest! {
 }
 
 #[test]
-fn news_come_round_only_after_all_words_without_bit_29() {
+fn the_sequence_wraps_only_after_all_words_without_bit_29() {
     let (first, last) = (0, !HELD);
     assert_eq!((sequence_after(last), sequence_after(HELD - 1)), (first, 2 * HELD));
     assert_eq!(sequence_after(3 * HELD - 1 - HELD), 2 * HELD, "bit 29 is passed over");

@@ -16,7 +16,7 @@ fn wait(scenes: Vec<Scene>) -> (Result<Acquired, NotLocked>, u32) {
 }
 
 #[test]
-fn a_lock_that_comes_free_as_the_deadline_passes_is_had() {
+fn a_lock_released_as_the_deadline_passes_is_acquired() {
     let by_death = Cause::Died(Some(id_of(2)));
     for (left, inconsistent) in [(0, None), (WAITERS, None), (by_death.word(), Some(by_death))] {
         let (answer, _) = wait(vec![scene(move |sleep| {
@@ -28,7 +28,7 @@ fn a_lock_that_comes_free_as_the_deadline_passes_is_had() {
 }
 
 #[test]
-fn a_lock_whose_holder_dies_as_the_deadline_passes_is_had() {
+fn a_lock_whose_holder_dies_as_the_deadline_passes_is_acquired() {
     let (answer, _) = wait(vec![scene(|sleep| {
         sleep.dies(sleep.others().next().expect("the holder is watched"));
         sleep.lasts();
@@ -39,7 +39,7 @@ fn a_lock_whose_holder_dies_as_the_deadline_passes_is_had() {
 /// A waiter is woken, a newcomer who knows of no sleepers is quicker, and the waiter's time is
 /// over. The others, who were not woken, still sleep: the newcomer's release must wake one.
 #[test]
-fn who_was_woken_overtaken_and_gives_up_leaves_word_of_those_who_sleep() {
+fn a_woken_waiter_that_is_overtaken_and_times_out_sets_waiters_again() {
     let (answer, left) = wait(vec![scene(|sleep| {
         sleep.awaited().store(id_of(2).word(), Relaxed);
         sleep.lasts();
@@ -48,7 +48,7 @@ fn who_was_woken_overtaken_and_gives_up_leaves_word_of_those_who_sleep() {
 }
 
 #[test]
-fn who_was_woken_overtaken_and_interrupted_leaves_word_of_those_who_sleep() {
+fn a_woken_waiter_that_is_overtaken_and_interrupted_sets_waiters_again() {
     let (answer, left) = wait(vec![scene(|sleep| {
         sleep.awaited().store(id_of(2).word(), Relaxed);
         sleep.is_interrupted();
@@ -57,7 +57,7 @@ fn who_was_woken_overtaken_and_interrupted_leaves_word_of_those_who_sleep() {
 }
 
 #[test]
-fn a_lock_that_comes_free_at_an_interruption_is_had() {
+fn a_lock_released_at_an_interruption_is_acquired() {
     let (answer, _) = wait(vec![scene(|sleep| {
         sleep.awaited().store(0, Relaxed);
         sleep.is_interrupted();
@@ -66,7 +66,7 @@ fn a_lock_that_comes_free_at_an_interruption_is_had() {
 }
 
 #[test]
-fn nothing_interrupts_one_that_takes_the_lock_again() {
+fn nothing_interrupts_a_waiter_that_locks_again() {
     let mutex = held_by(1);
     let comes_free = scene(|sleep| {
         sleep.is_interrupted();
@@ -77,13 +77,13 @@ fn nothing_interrupts_one_that_takes_the_lock_again() {
 }
 
 #[test]
-fn who_was_never_woken_and_gives_up_leaves_word_of_those_who_sleep() {
+fn a_waiter_that_times_out_without_a_wake_leaves_waiters_set() {
     let (answer, left) = wait(vec![scene(|sleep| sleep.lasts())]);
     assert_eq!((answer, left), (Err(NotLocked::TimedOut), id_of(1).word() | WAITERS));
 }
 
 #[test]
-fn who_was_woken_early_and_overtaken_sleeps_on_towards_the_same_deadline() {
+fn an_overtaken_waiter_sleeps_on_to_the_same_deadline() {
     let early = scene(|sleep| {
         sleep.awaited().store(id_of(2).word(), Relaxed);
         sleep.ends_at(DEADLINE / 2);
@@ -101,7 +101,7 @@ fn who_was_woken_early_and_overtaken_sleeps_on_towards_the_same_deadline() {
 
 /// The release that woke it took WAITERS away, and others may have been asleep beside it.
 #[test]
-fn who_slept_and_has_the_lock_leaves_word_of_those_who_sleep() {
+fn a_waiter_that_slept_takes_the_lock_with_waiters_set() {
     let mutex = held_by(1);
     let (answer, wakes) = play(3, vec![scene(|sleep| sleep.awaited().store(0, Relaxed))], |me| {
         let answer = mutex.lock(me, None);
@@ -114,7 +114,7 @@ fn who_slept_and_has_the_lock_leaves_word_of_those_who_sleep() {
 
 /// Two that look in two time namespaces find the look due each time, too.
 #[test]
-fn who_gives_up_does_so_however_often_reaping_is_due() {
+fn reaping_delays_a_caller_that_gives_up_only_once() {
     let mutex = held_by(1);
     let (answers, _) = play(3, vec![], |me| {
         reaping_takes_a_period();
@@ -128,7 +128,7 @@ fn holder_dies() -> Scene {
 }
 
 #[test]
-fn what_the_dead_held_is_had_when_others_of_their_process_have_ended() {
+fn a_dead_holders_lock_is_acquired_when_all_threads_of_its_process_have_ended() {
     still_ending(2);
     let moment = || scene(|sleep| sleep.lasts());
     let (answer, _) = wait(vec![holder_dies(), moment(), moment()]);
@@ -136,7 +136,7 @@ fn what_the_dead_held_is_had_when_others_of_their_process_have_ended() {
 }
 
 #[test]
-fn a_process_that_is_long_in_ending_is_waited_for_up_to_the_deadline() {
+fn the_deadline_ends_the_wait_for_a_process_that_is_slow_to_end() {
     still_ending(u32::MAX);
     let late = scene(|sleep| {
         assert!(sleep.until().is_some_and(|until| until < DEADLINE), "a moment");
@@ -147,7 +147,7 @@ fn a_process_that_is_long_in_ending_is_waited_for_up_to_the_deadline() {
 }
 
 #[test]
-fn who_tries_does_not_wait_for_a_process_that_is_ending() {
+fn try_lock_does_not_wait_for_a_process_that_is_ending() {
     still_ending(1);
     let mutex = held_by(1);
     let (answers, _) = play(3, vec![], |me| {

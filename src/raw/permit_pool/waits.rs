@@ -30,14 +30,14 @@ fn come_back(pool: &Rc<Pool>, count: usize, taken: usize) -> Scene {
 }
 
 #[test]
-fn a_permit_that_comes_back_as_the_deadline_passes_is_had() {
+fn a_permit_released_as_the_deadline_passes_is_acquired() {
     let pool = pool();
     let (answer, _) = wait(&pool, vec![come_back(&pool, 1, 0)]);
     assert_eq!(answer, Ok(Taken { index: 0, from: None }));
 }
 
 #[test]
-fn a_permit_whose_holder_dies_as_the_deadline_passes_is_had() {
+fn a_permit_whose_holder_dies_as_the_deadline_passes_is_acquired() {
     let (answer, _) = wait(
         &pool(),
         vec![scene(|sleep| {
@@ -49,7 +49,7 @@ fn a_permit_whose_holder_dies_as_the_deadline_passes_is_had() {
 }
 
 #[test]
-fn who_gives_up_leaves_word_of_those_who_sleep() {
+fn a_waiter_that_times_out_leaves_waiters_set() {
     for (count, what) in [(0, "never woken"), (1, "woken, and overtaken")] {
         let pool = pool();
         let (answer, _) = wait(&pool, vec![come_back(&pool, count, count)]);
@@ -60,7 +60,7 @@ fn who_gives_up_leaves_word_of_those_who_sleep() {
 
 /// Two came back before it ran: the second release found no WAITERS, and woke nobody.
 #[test]
-fn who_slept_and_takes_wakes_one_more_if_one_is_left() {
+fn a_waiter_that_slept_wakes_another_if_a_permit_is_left() {
     for (count, wakes_of_it) in [(1, vec![]), (2, vec![1])] {
         let pool = pool();
         let (answer, wakes) = wait(&pool, vec![come_back(&pool, count, 0)]);

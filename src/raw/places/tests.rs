@@ -31,7 +31,7 @@ proptest! {
     }
 
     #[test]
-    fn half_of_all_numbers_ago_is_long_before(now in any::<u32>(), ago in any::<u32>()) {
+    fn more_than_half_of_all_generations_ago_is_long_before(now in any::<u32>(), ago in any::<u32>()) {
         let left = Place::<32>::left_in(now.wrapping_sub(ago));
         prop_assert_eq!(left.is_long_before(now), ago > u32::MAX / 2);
         let left = Place::<2>::left_in(now.wrapping_sub(ago) & 3);
@@ -39,7 +39,7 @@ proptest! {
     }
 
     #[test]
-    fn all_places_are_gone_through_from_any(count in 1..6usize, first in any::<usize>()) {
+    fn the_places_are_visited_once_each_from_any_start(count in 1..6usize, first in any::<usize>()) {
         let words: Vec<_> = (0..count).map(|_| <Linux as Platform>::Word64::new(0)).collect();
         let order: Vec<_> = Places32::from(&Places(&words), first).collect();
         prop_assert_eq!(order[0], first % count);
@@ -48,7 +48,7 @@ proptest! {
 }
 
 #[test]
-fn only_who_has_a_place_leaves_it_and_it_is_told_who_wants_it() {
+fn a_place_is_left_by_its_waiter_alone_and_leave_returns_wanted() {
     let (id, other) = (Id::new(7, 1), Id::new(7, 2));
     let mine = Arrival { index: 1, generation: 5, id };
     for (left, is_wanted) in [
@@ -84,7 +84,7 @@ fn a_late_stamp_finds_nobody() {
 /// A reset uses no places: what is old must go before its number comes round, but no stamp, and
 /// nothing if the caller is late.
 #[test]
-fn what_is_long_gone_is_forgotten() {
+fn places_of_old_generations_are_reset() {
     let id = Id::new(7, 1);
     let (now, half) = (5, 1 << 31);
     let old = now + half;

@@ -8,7 +8,7 @@ fn held_by_another() -> ReentrantMutex<Puppet> {
 }
 
 #[test]
-fn a_lock_that_comes_free_as_the_deadline_passes_is_had() {
+fn a_lock_released_as_the_deadline_passes_is_acquired() {
     let lock = held_by_another();
     let free = scene(|sleep| {
         sleep.awaited().store(0, Relaxed);
@@ -20,7 +20,7 @@ fn a_lock_that_comes_free_as_the_deadline_passes_is_had() {
 }
 
 #[test]
-fn who_was_woken_overtaken_and_gives_up_leaves_word_of_those_who_sleep() {
+fn a_woken_waiter_that_is_overtaken_and_times_out_sets_waiters_again() {
     let lock = held_by_another();
     let overtaken = scene(|sleep| {
         sleep.awaited().store(id_of(2).word(), Relaxed);

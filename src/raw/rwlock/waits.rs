@@ -35,7 +35,7 @@ fn lasts() -> Vec<Scene> {
 }
 
 #[test]
-fn what_a_reader_waits_for_is_had_if_it_comes_free_as_the_deadline_passes() {
+fn a_word_released_as_the_deadline_passes_lets_the_reader_in() {
     for (writer, readers) in [(another(), [0, 0]), (0, [another(), id_of(2).word()])] {
         let lock = lock(writer, readers);
         let (answer, _) = play(3, comes_free_at_last(), |me| lock.read(me, A_WHILE));
@@ -44,7 +44,7 @@ fn what_a_reader_waits_for_is_had_if_it_comes_free_as_the_deadline_passes() {
 }
 
 #[test]
-fn what_a_writer_waits_for_is_had_if_it_comes_free_as_the_deadline_passes() {
+fn a_word_released_as_the_deadline_passes_lets_the_writer_in() {
     for (writer, readers) in
         [(another(), [0, 0]), (0, [another(), 0]), (0, [0, another()]), (DISPLACED, [0, another()])]
     {
@@ -106,7 +106,7 @@ fn a_writer_that_gives_up_leaves_the_words_as_they_were() {
 }
 
 #[test]
-fn one_that_reads_already_is_told_and_leaves_the_words_as_they_were() {
+fn a_reader_that_locks_again_gets_an_error_and_leaves_the_words_as_they_were() {
     for writer in without_writer() {
         for readers in [[id_of(0).word(), 0], [another(), id_of(0).word()]] {
             if writer == 0 && readers[1] != 0 {
@@ -123,7 +123,7 @@ fn one_that_reads_already_is_told_and_leaves_the_words_as_they_were() {
 }
 
 #[test]
-fn one_that_gives_up_while_another_writes_leaves_the_words_as_they_were() {
+fn a_caller_that_gives_up_during_a_write_leaves_the_words_as_they_were() {
     for readers in [[0, 0], [0, id_of(2).word()]] {
         for (deadline, scenes, expected) in
             [(Deadline::Immediate, [vec![], vec![]], another()), (A_WHILE, [lasts(), lasts()], another() | WAITERS)]
@@ -154,7 +154,7 @@ fn a_reader_that_gives_up_while_all_words_are_held_leaves_them_as_they_were() {
 /// Whoever gives a word back wakes all who sleep on it, a writer that gives up included; and it
 /// leaves word of those who sleep on another's.
 #[test]
-fn whoever_gives_up_or_is_done_wakes_all_who_wait_for_it() {
+fn a_writer_that_gives_up_and_a_reader_that_unlocks_wake_all_their_waiters() {
     for writer in without_writer() {
         let lock = Rc::new(lock(writer, [another(), 0]));
         let beside = Rc::clone(&lock);
@@ -176,7 +176,7 @@ fn whoever_gives_up_or_is_done_wakes_all_who_wait_for_it() {
 
 /// As with the mutex.
 #[test]
-fn who_gives_up_does_so_however_often_reaping_is_due() {
+fn reaping_delays_a_caller_that_gives_up_only_once() {
     let lock = lock(another(), [0, 0]);
     let (answers, _) = play(3, vec![], |me| {
         reaping_takes_a_period();
@@ -206,7 +206,7 @@ fn three_words(lock: &RwLock<Puppet, 3>) -> (u32, [u32; 3]) {
 }
 
 #[test]
-fn a_reader_that_finds_its_home_taken_has_another_one_from_then_on() {
+fn a_reader_that_finds_its_home_taken_moves_to_another_home() {
     let me = id_of(0).word();
     // Its home before, by shift, and the word that is free.
     for (shift, free) in [(0, 1), (0, 2), (1, 0), (2, 0), (2, 1), (4, 0)] {
@@ -228,7 +228,7 @@ fn a_reader_that_finds_its_home_taken_has_another_one_from_then_on() {
 }
 
 #[test]
-fn a_reader_whose_home_must_not_move_leaves_a_sign_and_begins_where_it_did() {
+fn a_reader_whose_home_must_not_move_sets_displaced_and_keeps_its_home() {
     for (first, left) in [(0, DISPLACED), (Cause::Died(None).word(), Cause::Died(None).word())] {
         let lock = three([another(), 0, 0]);
         lock.writer.0.store(first, Relaxed);
@@ -243,7 +243,7 @@ fn a_reader_whose_home_must_not_move_leaves_a_sign_and_begins_where_it_did() {
 
 /// Inconsistent data is no reason to stay where another one is.
 #[test]
-fn a_reader_moves_whatever_the_writer_word_is_without_a_writer() {
+fn a_reader_moves_with_any_writer_word_that_names_no_writer() {
     for writer in without_writer() {
         let lock = three([another(), 0, 0]);
         lock.writer.0.store(writer, Relaxed);
@@ -257,7 +257,7 @@ fn a_reader_moves_whatever_the_writer_word_is_without_a_writer() {
 }
 
 #[test]
-fn who_becomes_a_reader_moves_or_leaves_a_sign() {
+fn a_downgrade_moves_the_home_or_sets_displaced() {
     for (may_move, shift_after, writer_after) in [(true, 1, 0), (false, 0, DISPLACED)] {
         let lock = three([another(), 0, 0]);
         let shift = Cell::new(0);

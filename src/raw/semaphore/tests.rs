@@ -10,7 +10,7 @@ fn of(word: u32, maximum: u32) -> Bare {
 }
 
 #[test]
-fn every_maximum_means_something() {
+fn every_maximum_word_has_a_meaning() {
     for (maximum, means) in
         [(0, COUNT), (1, 1), (2, 2), (COUNT - 1, COUNT - 1), (COUNT, COUNT), (COUNT + 1, COUNT), (u32::MAX, COUNT)]
     {
@@ -22,7 +22,7 @@ fn every_maximum_means_something() {
 }
 
 #[test]
-fn a_taker_leaves_waiters_of_others_and_a_release_answers_them() {
+fn a_take_keeps_waiters_and_a_release_clears_it() {
     for wishes in [0, WAITERS] {
         let semaphore = of(7 | wishes, 0);
         assert_eq!(semaphore.available(), 7);

@@ -45,7 +45,7 @@ fn becomes_at_last(word: u32) -> Scene {
 }
 
 #[test]
-fn permits_that_are_there_as_the_deadline_passes_are_had() {
+fn permits_released_as_the_deadline_passes_are_acquired() {
     let (answer, left, _) = wait(0, vec![becomes_at_last(1)]);
     assert_eq!((answer, left & COUNT), (Ok(()), 0));
     let released = |count| {
@@ -65,7 +65,7 @@ fn permits_that_are_there_as_the_deadline_passes_are_had() {
 
 /// A release took WAITERS away and woke this one, and a newcomer took what was released.
 #[test]
-fn who_was_woken_overtaken_and_gives_up_leaves_word_of_those_who_sleep() {
+fn a_woken_waiter_that_is_overtaken_and_times_out_sets_waiters_again() {
     assert_eq!(wait(0, vec![becomes_at_last(0)]), (Err(NotAcquired::TimedOut), WAITERS, vec![]));
     let overtaken = |semaphore: Shared| {
         vec![scene(move |sleep| {
@@ -79,7 +79,7 @@ fn who_was_woken_overtaken_and_gives_up_leaves_word_of_those_who_sleep() {
 }
 
 #[test]
-fn who_was_never_woken_and_gives_up_leaves_word_of_those_who_sleep() {
+fn a_waiter_that_times_out_without_a_wake_leaves_waiters_set() {
     for others in [0, WAITERS] {
         let lasts = scene(|sleep| sleep.lasts());
         assert_eq!(wait(others, vec![lasts]), (Err(NotAcquired::TimedOut), WAITERS, vec![]));
@@ -92,7 +92,7 @@ fn who_was_never_woken_and_gives_up_leaves_word_of_those_who_sleep() {
 }
 
 #[test]
-fn who_was_woken_early_and_overtaken_sleeps_on_towards_the_same_deadline() {
+fn an_overtaken_waiter_sleeps_on_to_the_same_deadline() {
     let last = scene(move |sleep| {
         assert_eq!((sleep.until(), sleep.awaited().load(Relaxed)), (Some(DEADLINE), WAITERS));
         sleep.lasts();
@@ -102,7 +102,7 @@ fn who_was_woken_early_and_overtaken_sleeps_on_towards_the_same_deadline() {
 
 /// Two releases before it ran: the second found no WAITERS, and woke nobody.
 #[test]
-fn who_slept_for_one_and_takes_wakes_one_more_if_something_is_left() {
+fn a_waiter_that_slept_for_one_wakes_another_if_permits_are_left() {
     for (others, expected) in
         [(1, vec![]), (2, vec![1]), (9, vec![1]), (1 | WAITERS, vec![]), (2 | WAITERS, vec![1]), (9 | WAITERS, vec![1])]
     {
@@ -116,7 +116,7 @@ fn who_slept_for_one_and_takes_wakes_one_more_if_something_is_left() {
 /// it away, and woke nobody, since the other slept only after that. (What it wants is here in the
 /// scene.)
 #[test]
-fn who_has_lowered_the_wish_and_takes_wakes_those_for_whom_what_is_left_suffices() {
+fn a_waiter_that_lowered_the_wish_wakes_all_if_the_rest_meets_the_present_wish() {
     for (available, wish, expected, left) in
         [(4, 2, vec![u32::MAX], 0), (5, 2, vec![u32::MAX], 0), (3, 2, vec![], 2), (4, 3, vec![], 3), (4, 0, vec![], 0)]
     {
@@ -134,7 +134,7 @@ fn who_has_lowered_the_wish_and_takes_wakes_those_for_whom_what_is_left_suffices
 
 /// A fault that was there once: it took one.
 #[test]
-fn who_wants_none_takes_none_though_the_word_changes() {
+fn a_caller_that_wants_no_permits_takes_none() {
     let semaphore = Semaphore::<Puppet>::from_words(Word::new(3), Word::new(0), Word::new(0));
     let (answer, _) = play(2, vec![], |me| semaphore.acquire_slow(me, 0, None));
     assert_eq!((answer, semaphore.available()), (Ok(()), 3));
@@ -143,7 +143,7 @@ fn who_wants_none_takes_none_though_the_word_changes() {
 /// A fault of efficiency that was there once: as long as one wanted many, each release woke
 /// everybody.
 #[test]
-fn a_release_wakes_those_whose_wish_can_be_met() {
+fn a_release_wakes_waiters_for_many_only_if_there_are_enough() {
     for (word, wish, released, on_count, on_wish, left) in [
         (0, 0, 2, vec![], vec![], 0),
         (WAITERS, 0, 1, vec![1], vec![], 0),

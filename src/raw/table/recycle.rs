@@ -1,47 +1,49 @@
 //! Slots in their last generation, and how they begin a new round.
 //!
-//! An [`Id`] has 16 bits of generation. If they wrapped, a newcomer could get an id that some word
-//! still names, and be taken for the dead holder of it. So a slot whose generation is the
-//! [last](Platform::LAST_GENERATION) is *retired* when its owner is dead: no claim takes it. It
-//! begins a new *round* only when a newcomer finds no other slot, and only above every generation
-//! that can still mean somebody:
+//! An [`Id`] has 16 bits of generation. If they simply wrapped, a newcomer could get an id that a
+//! word still names, and would be taken for the dead holder. So a slot whose generation is the
+//! [last](Platform::LAST_GENERATION) is *retired* when its owner is dead: no newcomer claims it. It
+//! begins a new *round* only when a newcomer finds no other slot. The round starts above every
+//! generation that can still mean a dead owner:
 //!
 //! 1. The newcomer notes the claims of the retired slots.
-//! 2. It reads the whole segment. A word that names one of the dead keeps that generation, and
-//!    those below it, from coming round. No word that it has read without such a name gets one
-//!    later: none but the owner writes an id where it was not, and all owners are dead.
-//! 3. It reads, after a fence, whom the living participants are heirs of. One of these may have
-//!    judged its word before step 2, and do its CAS only after the new owner of the same id has
-//!    taken the same hold. So an heir announces whom it takes over from, then has a fence, and then
-//!    looks at the word, and judges, once more ([`Participant::inherit`]). If the newcomer does not
-//!    see the announcement, the heir sees the word no older than the newcomer did.
-//! 4. By a CAS on the claim noted in step 1 it frees the slot, with the highest generation that it
-//!    found named; the next owner has the next one. Generation 0 is nobody's.
+//! 2. It reads the whole segment. A word that names a dead owner keeps that generation, and all
+//!    below it, from being used again. A word that was read without such a name does not get one
+//!    later: only an owner writes its own id into a word without it, and all these owners are dead.
+//! 3. After a fence it reads the announcements of the living *heirs*. An heir is a participant that
+//!    takes something over from a dead one. It may have judged its word before step 2, and may do
+//!    its CAS only after a new owner of the same id has taken the same hold. So an heir announces
+//!    the dead participant, passes a fence, then checks the word again, and judges again
+//!    ([`Participant::inherit`]). If the newcomer does not see the announcement, the heir sees the
+//!    word at least as new as the newcomer did.
+//! 4. By a CAS on the claim noted in step 1 the newcomer frees the slot, with the highest
+//!    generation that it found named. The next owner has the generation after that. Generation 0
+//!    belongs to no participant.
 //!
-//! Plain data may look like a name. It costs generations, and the slot itself only while it names
-//! the last one.
+//! Plain data may look like a name. It costs generations. It costs the slot only while it names the
+//! last generation.
 //!
 //! # Slots of threads that may have leaked a hold
 //!
 //! A thread's count of what it may have leaked can be too high. So a newcomer that finds no slot
-//! also frees those in LEAKED whose owner is dead and which no word names.
+//! also frees the slots in LEAKED whose owner is dead and which no word names.
 //!
-//! # Others who compare with an old id after a stall
+//! # Other participants that compare with an old id after a stall
 //!
-//! - A waiter that sets WAITERS by CAS: if the word names a new owner of that id by then, somebody
-//!   is about to wait for that one, too.
-//! - A sleeper that expects a value: as it is set, the release of whoever is named there wakes it,
-//!   and its death does.
-//! - A newcomer's CAS on a claim: claims do not come round. A free one tells its round (32 bits).
-//!   One in LIVE tells 24 bits of it, and its thread: a newcomer that is to mistake it must be
-//!   stopped during 2^40 registrations of one slot, most of a year at full speed, and be woken
-//!   during the one of them whose thread has the same id.
-//! - A claim in CLAIMED has no round, but the claimer's thread and tag, which no other thread has
-//!   as long as it lives.
+//! - A waiter that sets WAITERS by a CAS: if the word names a new owner of that id by then, the
+//!   waiter is about to wait for that owner, too.
+//! - A sleeper that expects a value with WAITERS: the release of the participant named there wakes
+//!   it, and so does that participant's death.
+//! - A newcomer's CAS on a claim: claims do not recur. A free claim has the 32 bits of its round. A
+//!   claim in LIVE has 24 bits of the round, and the thread id. To mistake it, a newcomer must be
+//!   stopped during 2^40 registrations in one slot, which take most of a year at full speed. It
+//!   must then go on during just the registration of a thread with the same id.
+//! - A claim in CLAIMED has no round. It has the claimer's thread id and tag, which no other thread
+//!   has while the claimer lives.
 //!
 //! # If a process dies
 //!
-//! The newcomer, before step 4: nothing has happened, but that a round is left out. An heir: it
+//! The newcomer, before step 4: nothing has happened, but a round may be left out. An heir: it
 //! takes nothing over any more, and its announcement does not count.
 
 use super::{Claim, LEAKED, Newcomer, Participant, Table};
@@ -49,22 +51,22 @@ use crate::platform::{Lifeline, MARK, Platform, Word, Word64};
 use crate::raw::hold::Id;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
-/// Announced by an heir in a signal handler that has interrupted an heir: no round begins
-/// meanwhile. No id's word.
+/// The announcement of an heir in a signal handler that has interrupted an heir. No round begins
+/// meanwhile. It is no id's word.
 const OF_MANY: u32 = u32::MAX;
 
-/// The highest generation of each slot that some word names.
+/// For each slot, the highest generation that a word names.
 #[derive(Debug)]
 pub struct Named {
     highest: Vec<u16>,
 }
 
 impl Named {
-    fn of(slots: usize) -> Self {
+    fn for_slots(slots: usize) -> Self {
         Self { highest: vec![0; slots] }
     }
 
-    /// A word that may be the word of a hold. Any word may be told.
+    /// Notes the name in a word, if it may be the word of a hold. Any word is allowed.
     #[inline]
     pub fn note(&mut self, word: u32) {
         let Some(id) = Id::holder_in(word) else { return };
@@ -75,45 +77,45 @@ impl Named {
 }
 
 impl<P: Platform> Table<'_, P> {
-    /// Begins a new round of all retired slots of which that is possible.
+    /// Begins a new round in each retired slot where that is possible.
     pub(super) fn recycle(&self, who: &impl Newcomer<P>) {
         let slots = || self.slots.iter().enumerate().take(Id::MAX_PARTICIPANTS);
         let retired: Vec<_> = slots()
             .filter_map(|(index, slot)| {
-                // ORDERING: Relaxed for the claim, which is read once more below, with Acquire, and
-                // Acquire for the mark: the words that are read next are not older than the end of
-                // the owner. So this comes first. Model:
-                // `table::a_holder_that_dies_while_words_are_read_is_not_forgotten`.
+                // ORDERING: Relaxed for the claim, which is read again below, with Acquire. Acquire
+                // for the mark: the words, which are read next, are not older than the owner's end.
+                // So this comes first. Model:
+                // `table::who_takes_a_hold_and_dies_while_words_are_read_is_not_forgotten`.
                 let seen = slot.claim.load(Relaxed);
-                let claim = Claim::of(seen);
+                let claim = Claim::from_word(seen);
                 let is_retired =
                     claim.generation >= P::LAST_GENERATION && claim.is_over(slot.lifelines[0].word().load(Acquire));
                 is_retired.then_some((index, seen))
             })
             .collect();
-        // Their owners are dead, and may have left a hold in a living process, or none at all. The
-        // second lifeline alone does not do: invariant 1.
+        // The owners of these are dead. They may have leaked a hold in a living process, or none. A
+        // mark on the second lifeline alone is not enough: invariant 1.
         let leaked: Vec<_> = slots()
-            // ORDERING: Acquire. Whoever freed a retired slot knew of the end of its owner; and one
-            // that may leak has armed its lifelines. Models:
-            // `table::a_newcomer_in_a_reaped_slot_has_no_id_that_a_word_names`,
+            // ORDERING: Acquire. The participant that freed a retired slot knew of its owner's end.
+            // A participant that may leak has armed its lifelines. Models:
+            // `table::a_slot_that_reaping_freed_keeps_the_names_of_its_dead`,
             // `table::a_newcomer_takes_no_slot_of_one_that_may_leak`.
-            .map(|(index, slot)| (index, slot, Claim::of(slot.claim.load(Acquire))))
+            .map(|(index, slot)| (index, slot, Claim::from_word(slot.claim.load(Acquire))))
             .filter(|(_, _, claim)| claim.state == LEAKED)
-            // ORDERING: Acquire: the words that are read next are not older than the end of the
-            // owner. Model: `table::a_newcomer_takes_no_slot_of_one_that_announces_its_leak_first`.
+            // ORDERING: Acquire: the words, which are read next, are not older than the owner's
+            // end. Model: `table::a_newcomer_takes_no_slot_of_one_that_says_so_and_leaks_a_hold`.
             .filter(|(_, slot, claim)| claim.thread == 0 || slot.lifelines[0].word().load(Acquire) & MARK != 0)
             .collect();
         if retired.is_empty() && leaked.is_empty() {
             return;
         }
-        let mut named = Named::of(self.slots.len());
+        let mut named = Named::for_slots(self.slots.len());
         if !who.read_names(&mut named) {
             return;
         }
         for (index, slot, claim) in leaked {
             if named.highest[index] < claim.generation {
-                self.free(slot, claim); // no word names it: it has left nothing
+                self.free(slot, claim); // no word names the owner: it has leaked nothing
             }
         }
         // ORDERING: SeqCst. Pairs with the fence of `inherit_from`: step 3. Models:
@@ -124,11 +126,12 @@ impl<P: Platform> Table<'_, P> {
             // ORDERING: Acquire. Pairs with the Release of `inherit_from`: an heir that is done has
             // done its CAS.
             // EQUIVALENT(Acquire to Relaxed): where no circle of program order and reads-from is
-            // possible, as in loom and RC11. An heir whose fence came before ours is seen with its
-            // registration. One whose fence came after ours finds the word no older than we did,
-            // and needs no announcement. One that is done, and yet takes what the new owner of the
-            // id has written, would have read what was written only because it was done. It is
-            // Acquire for processors that may do a relaxed exchange after the store behind it.
+            // possible, as in loom and RC11. If an heir's fence came before ours, we see its
+            // announcement. If its fence came after ours, it finds the word at least as new as we
+            // did, and needs no announcement. Assume that an heir is done, and yet takes what the
+            // new owner of the id has written: it would have read a value that was written only
+            // because the heir was done. The load is Acquire for processors that may do a relaxed
+            // exchange after a store that follows it.
             let heir_of = slot.heir_of.load(Acquire);
             if heir_of != 0 && slot.alive().is_some() {
                 if heir_of == OF_MANY {
@@ -141,11 +144,11 @@ impl<P: Platform> Table<'_, P> {
             let highest = named.highest[index];
             if highest < P::LAST_GENERATION {
                 let slot = &self.slots[index];
-                // ORDERING: Relaxed; it goes to others with the claim.
+                // ORDERING: Relaxed; the claim publishes it.
                 let round = slot.round.fetch_add(1, Relaxed).wrapping_add(1);
-                // ORDERING: Release, for the round. What the dead wrote goes along by the fence: it
-                // was seen before that.
-                let _or_another_was_quicker =
+                // ORDERING: Release, for the round. The fence publishes what the dead owner wrote,
+                // which was seen before the fence.
+                let _or_another_was_faster =
                     slot.claim.compare_exchange(seen, Claim::free(highest, round).word(), Release, Relaxed);
             }
         }
@@ -153,24 +156,24 @@ impl<P: Platform> Table<'_, P> {
 }
 
 impl<P: Platform> Participant<'_, P> {
-    /// Does `take`, a CAS on a word that was `seen`, so that it cannot be
-    /// late: if the word names somebody who was found dead, that one is still named, and still
-    /// dead, and its id means nobody else until this has returned. False if it is not so, or `take`
-    /// was refused. Who must not take what was leaked asks for that, too, in `take`.
+    /// Runs `take`, a CAS on a word that was `seen`, so that it cannot be late. If the word names a
+    /// participant that was found dead, three things hold while `take` runs: the word still names
+    /// it, it is still dead, and its id gets no new owner. Returns false if they do not hold, or if
+    /// `take` fails. A caller that must not take what was leaked checks that in `take`.
     pub fn inherit(&self, word: &P::Word, seen: u32, take: impl FnOnce() -> bool) -> bool {
         match Id::holder_in(seen) {
             None => take(),
-            // ORDERING: Acquire, as `Table::is_alive` wants it.
+            // ORDERING: Acquire, as `Table::is_alive` requires.
             Some(dead) => self.inherit_from(dead, || word.load(Acquire) == seen, take),
         }
     }
 
-    /// The same for any word, or words, which still name the dead one if `is_named`. It loads with
-    /// Acquire.
+    /// [`inherit`](Self::inherit) for any word or words. `is_named` returns whether they still name
+    /// the dead participant; it loads with Acquire.
     pub fn inherit_from(&self, dead: Id, is_named: impl FnOnce() -> bool, take: impl FnOnce() -> bool) -> bool {
         let announcement = self.table.slot(self.id).map(|slot| &slot.heir_of);
-        // Not 0 in a signal handler that has interrupted this very function: what it announced
-        // stands.
+        // Not 0 in a signal handler that has interrupted this very function. The interrupted heir's
+        // announcement must stay.
         let before = announcement.map_or(0, |announcement| announcement.load(Relaxed));
         if let Some(announcement) = announcement {
             let announced = if before == 0 { dead.word() } else { OF_MANY };
@@ -181,11 +184,11 @@ impl<P: Platform> Participant<'_, P> {
         P::fence(SeqCst);
         let taken = is_named() && !self.table.is_alive(dead) && take();
         if let Some(announcement) = announcement {
-            // ORDERING: Release. Who reads it with Acquire comes after `take`, whatever processor
-            // this is.
+            // ORDERING: Release. A newcomer that reads this with Acquire comes after `take`, on any
+            // processor.
             // EQUIVALENT(Release to Relaxed): where no circle of program order and reads-from is
-            // possible; see `recycle`, where it is read. It is Release for processors that may do a
-            // relaxed exchange after the store behind it.
+            // possible; see `recycle`, where it is read. The store is Release for processors that
+            // may do a relaxed exchange after a store that follows it.
             announcement.store(before, Release);
         }
         taken

@@ -12,19 +12,19 @@ proptest! {
     fn a_claim_is_its_parts(state in 0..4u64, generation in any::<u16>(), thread in any::<u32>(), tag in any::<u32>()) {
         let claim = Claim { state, generation, thread, tag };
         let kept = Claim { thread: thread & ((1 << 22) - 1), tag: tag & ((1 << 24) - 1), ..claim };
-        prop_assert_eq!(Claim::of(claim.word()), kept);
+        prop_assert_eq!(Claim::from_word(claim.word()), kept);
     }
 
     #[test]
     fn every_word_is_a_claim(word in any::<u64>()) {
-        prop_assert_eq!(Claim::of(word).word(), word);
+        prop_assert_eq!(Claim::from_word(word).word(), word);
     }
 
     #[test]
-    fn a_free_slot_tells_its_round(generation in any::<u16>(), round in any::<u32>()) {
+    fn a_free_claim_holds_the_round(generation in any::<u16>(), round in any::<u32>()) {
         let claim = Claim::free(generation, round);
         prop_assert_eq!((claim.state, claim.generation), (FREE, generation));
-        let kept = Claim::of(claim.word());
+        let kept = Claim::from_word(claim.word());
         prop_assert_eq!((kept.thread << 24) | kept.tag, round);
     }
 
@@ -50,7 +50,7 @@ proptest! {
 }
 
 #[test]
-fn a_slot_speaks_of_its_last_owner_and_of_the_thread_until_it_is_freed() {
+fn a_slot_gives_its_last_owners_record_and_the_thread_id_before_it_is_freed() {
     let told = |state, generation, thread| {
         let claim = Claim { state, generation, thread, tag: 3 };
         let lifelines = [0, MARK].map(RobustNode::unlinked);
@@ -69,7 +69,7 @@ fn a_slot_speaks_of_its_last_owner_and_of_the_thread_until_it_is_freed() {
 }
 
 #[test]
-fn generation_0_is_nobodys() {
+fn generation_0_has_no_record() {
     let lifelines = [0, 0].map(RobustNode::unlinked);
     let slot = Slot::<Linux>::from_parts(Word64::new(0), lifelines, ThreadRecord::from_process(1));
     assert_eq!(slot.read_record(Id::new(9, 0), |_, _| ()), None);
@@ -77,7 +77,7 @@ fn generation_0_is_nobodys() {
 
 /// Somebody claims the slot while its facts are read.
 #[test]
-fn what_was_read_while_the_slot_was_claimed_is_not_told() {
+fn a_record_read_while_the_slot_is_claimed_is_not_returned() {
     for state in [CLAIMED, LIVE] {
         let claim = |state, generation| Claim { state, generation, thread: 5, tag: 3 }.word();
         let lifelines = [0, 0].map(RobustNode::unlinked);
@@ -99,7 +99,7 @@ fn in_a_copy_every_slot_is_free() {
     let (membership, cursor, stamp) = (Word::new(4), Word::new(0), Word::new(0));
     Table { membership: &membership, cursor: &cursor, stamp: &stamp, slots: &slots }.end_all();
     for slot in &slots {
-        let claim = Claim::of(slot.claim.load(Relaxed));
+        let claim = Claim::from_word(slot.claim.load(Relaxed));
         assert_eq!((claim.state, claim.generation), (FREE, 7));
         assert_eq!(slot.lifelines.each_ref().map(|lifeline| lifeline.word().load(Relaxed)), [0, 0]);
     }
@@ -149,7 +149,7 @@ fn generations(claim: Claim, lifelines: [u32; 2], comers: &[&[u32]]) -> Vec<Opti
 /// A fault that was there once: the generations wrapped, and a newcomer was taken for a dead
 /// holder.
 #[test]
-fn a_generation_that_a_word_names_does_not_come_round_again() {
+fn a_generation_that_a_word_names_is_not_used_again() {
     let named = |generation| Id::new(0, generation).word();
     let free = Claim::free(u16::MAX - 1, 0);
     let (of_before, of_the_last) = (named(7) | 1 << 31, named(u16::MAX));
@@ -184,7 +184,7 @@ fn both_lifelines_of_a_slot_are_reset() {
 
 /// With the second lifeline alone marked, by an exec, the kernel may still be at the first.
 #[test]
-fn a_leaked_slot_that_no_word_names_is_had_when_the_kernel_has_done_with_it() {
+fn a_leaked_slot_that_no_word_names_is_reused_once_the_kernel_is_done_with_it() {
     let of_a_thread = Claim { state: LEAKED, generation: 1, thread: 5, tag: 0 };
     let gone = Claim { thread: 0, ..of_a_thread };
     let (armed, marked) = (5 | WAKE_AT_DEATH, MARK | WAKE_AT_DEATH);

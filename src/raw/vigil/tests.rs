@@ -43,7 +43,7 @@ fn watched_by_the_first(threads: &[Thread], used: usize, holder: Option<Id>) -> 
 }
 
 #[test]
-fn a_list_takes_as_many_as_it_may() {
+fn a_list_takes_as_many_items_as_its_limit() {
     let mut list = List::<usize, 8>::new(5);
     for place in 0..9 {
         assert_eq!(list.has_room_for(1), place < 5);
@@ -67,7 +67,7 @@ fn everybody_is_watched_as_long_as_there_is_room() {
 }
 
 #[test]
-fn neither_the_dead_nor_those_who_never_came_are_watched() {
+fn neither_dead_participants_nor_unused_slots_are_watched() {
     let mut threads: Vec<_> = (0..6).map(main_of).collect();
     threads[2].is_alive = false;
     assert_eq!(watched_by_the_first(&threads, 5, None), (vec![1, 3, 4], true));
@@ -82,14 +82,14 @@ fn in_a_crowd_one_thread_stands_for_its_process() {
 }
 
 #[test]
-fn in_a_crowd_of_processes_as_many_are_watched_as_there_is_room_for() {
+fn in_a_crowd_of_processes_the_watch_is_filled() {
     let threads: Vec<_> = (0..300).map(main_of).collect();
     let (places, is_everybody) = watched_by_the_first(&threads, threads.len(), None);
     assert_eq!((places, is_everybody), ((1..=125).collect(), false));
 }
 
 #[test]
-fn the_holder_comes_first_even_if_it_is_a_thread_of_ours() {
+fn the_holder_comes_first_even_if_it_is_of_our_process() {
     let threads: Vec<_> = (0..400).map(|place| if place < 4 { main_of(place) } else { other_of(place % 4) }).collect();
     for (place, expected) in [(3, vec![3, 1, 2, 7]), (390, vec![390, 1, 2, 3]), (396, vec![396, 1, 2, 3])] {
         let (places, _) = watched_by_the_first(&threads, threads.len(), Some(Id::new(place, 1)));

@@ -27,7 +27,7 @@ fn woken_on(dead: &'static [usize]) -> Vec<usize> {
 
 /// The kernel woke one on each, and that may have been the same one: nobody else wakes the others.
 #[test]
-fn whoever_finds_several_lifelines_cut_wakes_all_on_each() {
+fn a_sleeper_that_finds_several_lifelines_cut_wakes_all_on_each() {
     let cases: [&'static [usize]; 6] = [&[1], &[4], &[1, 2], &[2, 4], &[1, 2, 3, 4], &[]];
     for dead in cases {
         assert_eq!(woken_on(dead), dead);
@@ -53,19 +53,19 @@ fn stamps_of_sleeps_once(deadline: Option<Duration>, scenes: Vec<Scene>) -> Vec<
 }
 
 #[test]
-fn whoever_sleeps_once_reaps_before_if_reaping_is_due() {
+fn a_single_sleep_reaps_first_if_reaping_is_due() {
     let later = || scene(|sleep| sleep.ends_at(DEADLINE * 2));
     assert_eq!(stamps_of_sleeps_once(None, vec![later(), later()]), [0, 2000]);
 }
 
 #[test]
-fn whoever_gives_up_a_single_sleep_reaps_if_reaping_is_due() {
+fn a_single_sleep_that_times_out_reaps_if_reaping_is_due() {
     assert_eq!(stamps_of_sleeps_once(Some(DEADLINE), vec![scene(|sleep| sleep.lasts())]), [1000]);
 }
 
 /// The kernel woke one, which may be stopped since: nobody else knows of that death.
 #[test]
-fn reaping_tells_everybody_of_a_death_that_the_kernel_has_marked() {
+fn reaping_wakes_all_even_for_a_death_that_the_kernel_has_marked() {
     let (is_free, wakes) = play(3, vec![], |me| {
         let slot = &me.table.slots[1];
         slot.lifelines()[0].word().store(crate::platform::MARK, Relaxed);
@@ -102,7 +102,7 @@ fn length_beside(sleepers: usize, now: Duration) -> Duration {
 }
 
 #[test]
-fn the_more_sleep_the_less_often_each_looks_again() {
+fn the_more_sleepers_the_less_often_each_rechecks() {
     let second = Duration::from_secs(1);
     for (sleepers, most) in [(0, 1), (1, 1), (31, 1), (32, 2), (48, 3), (64, 4), (100, 4)] {
         for now in [5_000, 5_001, 5_999, 6_250] {
@@ -114,7 +114,7 @@ fn the_more_sleep_the_less_often_each_looks_again() {
 }
 
 #[test]
-fn each_slot_has_its_turn_once_in_a_cycle_and_they_are_spread() {
+fn each_slot_has_one_turn_in_a_cycle_and_the_turns_are_spread() {
     let (second, cycle) = (Duration::from_secs(1), Duration::from_secs(4));
     let mut turns = vec![];
     for slot in 0..64 {
@@ -130,7 +130,7 @@ fn each_slot_has_its_turn_once_in_a_cycle_and_they_are_spread() {
 }
 
 #[test]
-fn where_one_word_is_watched_who_has_waited_for_long_looks_less_often() {
+fn with_one_watched_word_a_long_waiter_rechecks_less_often() {
     let awaited: <Puppet as Platform>::Word = Word::new(0);
     let shortest = Duration::from_millis(20);
     let until = std::rc::Rc::new(std::cell::RefCell::new(vec![]));
@@ -186,13 +186,13 @@ fn interrupted_at(moment: Duration) -> Scene {
 }
 
 #[test]
-fn an_interrupted_sleeper_looks_once_more_before_it_is_told() {
+fn an_interrupted_sleeper_checks_once_more_before_it_returns() {
     let (slept, _) = sleeps(vec![interrupted_at(DEADLINE / 4)], Some(DEADLINE), false, false);
     assert_eq!(slept, [Ok(()), Ok(()), Err(Ended::Interrupted)]);
 }
 
 #[test]
-fn one_that_is_interrupted_at_its_deadline_has_timed_out() {
+fn a_sleeper_interrupted_at_its_deadline_has_timed_out() {
     let (slept, _) = sleeps(vec![interrupted_at(DEADLINE / 2)], Some(DEADLINE / 2), false, false);
     assert_eq!(slept, [Ok(()), Ok(()), Err(Ended::TimedOut)]);
     assert_eq!(sleeps(vec![interrupted_at(DEADLINE / 2)], Some(DEADLINE / 2), false, true).0, [Err(Ended::TimedOut)]);
