@@ -92,8 +92,8 @@ fn every_primitive_is_shown_in_every_way() {
 
 /// Methods that are no operation in `tests/kill_everywhere`, and need not be.
 const SHOWN_BY_OTHERS: [&str; 11] = [
-    // Until a moment is for the time until then (`Patience::until`): what follows is the code of
-    // the form with a timeout.
+    // Waiting to a moment is waiting for the time up to it (`Deadline::at`). The rest is the code
+    // of the form with a timeout.
     "try_acquire_many_until",
     "try_acquire_until",
     "try_lock_until",

@@ -303,7 +303,8 @@ fn leaves_although<T>(name: &str, scribble: impl FnOnce(&Scene) -> T + Send, loo
     });
     assert_eq!(wait(pid), -libc::SIGKILL, "{name}: the thread did not come through");
     for (segment, which) in [(&older, "older"), (&newer, "newer"), (&last, "last")] {
-        // It is reaped, and nobody looks slowly: so only the kernel can have told of it.
+        // Its process has been waited for, and nobody reaps here. So only the kernel can have
+        // reported the death.
         assert!(matches!(segment.try_lock(), Err(TryLockError::OwnerDied(_))), "{name}: no death in the {which} one");
     }
 }

@@ -11,9 +11,9 @@ use std::fmt;
 
 /// A guard of something that may be inconsistent, and why it may be.
 ///
-/// The state stays: everybody who locks is told, until somebody who knows the data calls
-/// [`MutexGuard::mark_consistent`](crate::MutexGuard::mark_consistent), or the method of that name
-/// of another guard. The other methods are those of [`std::sync::PoisonError`].
+/// The state stays: every thread that locks learns of it, until a holder that has checked the data
+/// calls [`MutexGuard::mark_consistent`](crate::MutexGuard::mark_consistent), or the method of that
+/// name of another guard. The other methods are those of [`std::sync::PoisonError`].
 pub struct Inconsistent<G> {
     guard: G,
     by: Option<ParticipantId>,
@@ -25,7 +25,7 @@ impl<G> Inconsistent<G> {
     }
 
     /// The participant that died or panicked, or `None` where that is no longer known.
-    /// [`Segment::participant`](crate::Segment::participant) tells which process and thread that
+    /// [`Segment::participant`](crate::Segment::participant) says which process and thread that
     /// was.
     pub fn by(&self) -> Option<ParticipantId> {
         self.by
@@ -36,7 +36,7 @@ impl<G> Inconsistent<G> {
         self.guard
     }
 
-    /// The guard, to look at.
+    /// A reference to the guard.
     pub fn get_ref(&self) -> &G {
         &self.guard
     }
@@ -67,8 +67,8 @@ impl<G> fmt::Debug for Inconsistent<G> {
 /// The error may borrow the lock, so it does not implement [`std::error::Error`]. In a function
 /// that returns `Box<dyn Error>`, `Box<dyn Error + Send + Sync>` or [`LockErrorKind`], `?` works
 /// all the same: the reason is kept, and the guard is dropped. That releases the lock, which stays
-/// as inconsistent as it was. The next one to lock is told, too. (With `acquire` there is no guard,
-/// and the lock stays acquired.)
+/// as inconsistent as it was. The next thread to lock learns of it, too. (With `acquire` there is
+/// no guard, and the lock stays acquired.)
 ///
 /// ```
 /// use outlive::{Mutex, Segment};

@@ -7,11 +7,11 @@
 //! | pass a segment on | [`PassError`], [`InheritError`], [`ReceiveError`], [`DescriptorLostError`], [`CloseError`] |
 //! | take part in a segment | [`RegisterError`], in each of the types below; [`NotInSegmentError`] |
 //! | leave a segment | [`LeaveError`] |
-//! | look at a segment with a monitor | [`MonitorError`], [`ObserveError`] |
+//! | read a segment with a monitor | [`MonitorError`], [`ObserveError`] |
 //! | make a primitive | [`RangeError`] |
 //! | `lock`, `read`, `write`, and `acquire` of a lock | [`LockError`], [`TryLockError`], [`LockTimeoutError`]; without a guard, [`LockErrorKind`] |
 //! | wait with a condition variable | [`CondvarError`], with [`NotWaitedError`] |
-//! | release, vouch for, or adopt a lock by hand | [`NotHeldError`] |
+//! | release, mark consistent, or adopt a lock by hand | [`NotHeldError`] |
 //! | `acquire` and `permit` of a semaphore or a pool | [`AcquireError`], [`TryAcquireError`], [`AcquireTimeoutError`] |
 //! | release permits of a semaphore | [`ReleaseError`], [`OverReleaseError`] |
 //! | wait for an event | [`WaitError`], [`TryWaitError`], [`WaitTimeoutError`] |

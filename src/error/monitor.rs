@@ -1,9 +1,9 @@
-//! [`MonitorError`] and [`ObserveError`]: a [`Monitor`](crate::Monitor) could not tell.
+//! [`MonitorError`] and [`ObserveError`]: a [`Monitor`](crate::Monitor) could not answer.
 
 use super::{DescriptorLostError, IoError};
 use std::fmt;
 
-/// A monitor could not look who takes part in its segment:
+/// A monitor could not list the participants of its segment:
 /// [`Monitor::participants`](crate::Monitor::participants),
 /// [`Monitor::is_in_use`](crate::Monitor::is_in_use).
 #[derive(Debug)]

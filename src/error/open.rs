@@ -7,7 +7,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// A segment could not be made, opened or inspected. What is refused was not changed.
+/// A segment could not be made, opened or inspected. Nothing was changed.
 ///
 /// Each variant's text says what was expected, what was found, and what to do.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ pub enum OpenError {
         /// Length by its header, if that makes sense.
         expected: Option<u64>,
     },
-    /// It belongs to another user, who could do with it what they like.
+    /// It belongs to another user, who could change it at will.
     Owner {
         /// User id of its owner.
         found: u32,
@@ -96,12 +96,11 @@ pub enum OpenError {
     },
     /// No lock says that the segment is in use, but a participant on record is known to live. So
     /// the file is seen through two views with locks of their own, such as an overlay and its upper
-    /// directory. On an overlay it is enough that a participant is on record and cannot be looked
-    /// at.
+    /// directory. On an overlay it is enough that a participant is on record and cannot be checked.
     SeenTwice {
         /// The participant.
         id: ParticipantId,
-        /// The id of its process, as this process sees it; `None` if it cannot be looked at.
+        /// The id of its process, as this process sees it; `None` if it cannot be checked.
         process_id: Option<u32>,
     },
     /// The kernel, the C library or the file system lacks something that segments need.

@@ -5,8 +5,8 @@ use crate::ParticipantId;
 use crate::raw::mutex::NotHeld;
 use std::fmt;
 
-/// The lock is not held by the participant that was to release it, or to vouch for it. Nothing was
-/// changed.
+/// The lock is not held by the participant that was to release it, or to mark it consistent.
+/// Nothing was changed.
 ///
 /// ```
 /// use outlive::{Lock, Segment};

@@ -24,12 +24,12 @@ use std::time::{Duration, Instant};
 /// which [`try_new`](Self::try_new) has room. See [how many](#how-many-parties).
 ///
 /// As [`std::sync::Barrier`] and Python's `multiprocessing.Barrier`, with one more answer: if a
-/// party **dies** while it waits, the barrier is broken, and all who wait get
+/// party **dies** while it waits, the barrier is broken, and all waiters get
 /// [`BarrierError::Broken`] with the name of the dead. Python's hangs. A party that is to be missed
-/// even *before* it arrives says so by [`join`](Self::join).
+/// even *before* it arrives calls [`join`](Self::join).
 ///
 /// The barrier is also broken by a timeout, by [`abort`](Self::abort), and by an action that
-/// [fails](Self::wait_then) or panics. It stays so, and refuses whoever comes, until it is
+/// [fails](Self::wait_then) or panics. It stays broken, and every wait fails, until it is
 /// [`reset`](Self::reset).
 ///
 /// ```
@@ -46,19 +46,19 @@ use std::time::{Duration, Instant};
 ///
 /// # If a process dies
 ///
-/// | who                                                     | what the others see                                                 |
+/// | participant                                             | what the others see                                                 |
 /// |---------------------------------------------------------|---------------------------------------------------------------------|
-/// | one that waits, or runs the action                       | [`BarrierError::Broken`] with its name                                  |
-/// | one that has [joined](Self::join), before or while it waits | the same                                                          |
+/// | a waiter, or the thread that runs the action                       | [`BarrierError::Broken`] with its name                                  |
+/// | a thread that has [joined](Self::join), before or while it waits | the same                                                          |
 /// | another, before it arrives                               | nothing: they wait on, as long as their timeout                      |
-/// | one that has been released, even if it has not run since  | nothing; its place is free                                           |
-/// | one that aborts or resets                                | it is done, or not; after a reset half done the barrier is broken     |
+/// | a released waiter, even if it has not run since  | nothing; its place is free                                           |
+/// | a thread that aborts or resets                                | it is done, or not; after a reset half done the barrier is broken     |
 ///
 /// # How many parties
 ///
-/// `N` is room, and nothing else: the parties are as many as [`new`](Self::new) was told, and
-/// memory of zeros is a barrier of `N`. Operations look at the room of the parties alone, so room
-/// that is not used costs memory and no time.
+/// `N` is room, and nothing else: [`new`](Self::new) sets the number of parties, and memory of
+/// zeros is a barrier of `N`. Operations use the room of the parties only, so room that is not used
+/// costs memory and no time.
 ///
 /// | type            | parties    | bytes  | takes all participants of a segment                       |
 /// |-----------------|------------|--------|-----------------------------------------------------------|
@@ -69,23 +69,24 @@ use std::time::{Duration, Instant};
 /// That is 16 bytes, and 12 for each party. A party is a thread, and a thread that waits is a
 /// participant: a barrier of more parties than its segment has participants never trips.
 ///
-/// # What a waiter is told
+/// # What a waiter learns
 ///
-/// The outcome of its own generation: the one in which it arrived. If one of those that met is told
-/// so, all of them are, however late they look, and whatever has become of the barrier meanwhile.
+/// The outcome of its own generation: the one in which it arrived. If one party learns that all
+/// have met, all parties of that generation do, however late they check, and whatever has happened
+/// to the barrier meanwhile.
 ///
 /// # Interruptions
 ///
 /// A wait that is [interrupted](crate::interruptible) takes the arrival back and breaks nothing: it
-/// is as if that party had not come yet. If all have met meanwhile it is told so instead. While an
-/// action runs all have met: then a wait is not interrupted before the action has ended. A thread
-/// that dies in the midst of that has died waiting. If it is *stopped* there, its place is nobody
-/// else's until it goes on.
+/// is as if that party had not come yet. If all have met meanwhile, its wait succeeds instead.
+/// While an action runs all have met: then a wait is not interrupted before the action has ended. A
+/// thread that dies in the midst of that has died waiting. If it is *stopped* there, its place is
+/// nobody else's until it goes on.
 ///
 /// # More threads than parties
 ///
 /// A thread that finds all places taken waits for the next generation. A generation is drained
-/// before the next one: a released waiter keeps its place up to the moment at which it is told. So
+/// before the next one: a released waiter keeps its place up to the return of its wait. So
 /// a process that is *stopped* (SIGSTOP, a debugger) after it was released holds up those that need
 /// its place. With no more threads than parties they would wait for that process anyway.
 #[repr(C)]
@@ -120,7 +121,8 @@ impl<const N: usize> Barrier<N> {
         Self::from_parties(parties)
     }
 
-    /// As [`new`](Self::new), with an answer for each number: for one that comes from outside.
+    /// As [`new`](Self::new), for a number that comes from outside: a number that cannot be is an
+    /// error.
     ///
     /// ```
     /// use outlive::{Barrier, RangeError, Segment};
@@ -130,8 +132,8 @@ impl<const N: usize> Barrier<N> {
     /// let meeting = Segment::<Barrier>::anonymous(|meeting| *meeting = of_three)?;
     /// assert_eq!(meeting.parties(), 3);
     ///
-    /// let refused = Barrier::<8>::try_new(9).unwrap_err();
-    /// assert!(matches!(refused, RangeError { found: 9, minimum: 1, maximum: 8, .. }));
+    /// let error = Barrier::<8>::try_new(9).unwrap_err();
+    /// assert!(matches!(error, RangeError { found: 9, minimum: 1, maximum: 8, .. }));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -174,7 +176,7 @@ impl<const N: usize> Barrier<N> {
     /// Waits at most that long (monotonic time), and then breaks the barrier. [`Duration::MAX`] is
     /// forever.
     ///
-    /// One that could not even arrive, because others had taken all places, breaks nothing.
+    /// A waiter that could not even arrive, because others had taken all places, breaks nothing.
     ///
     /// # Errors
     /// Those of [`wait`](Self::wait), and [`BarrierTimeoutError::TimedOut`]; the others get
@@ -197,8 +199,8 @@ impl<const N: usize> Barrier<N> {
         self.wait_plainly(Deadline::at(deadline))
     }
 
-    /// Waits; one that sees that all have arrived, the leader, runs its action before anybody is
-    /// released.
+    /// Waits. A waiter that finds that all have arrived, the leader, runs its action before anybody
+    /// is released.
     ///
     /// Functions cannot be shared between processes, so each party brings the action: usually all
     /// the same.
@@ -386,9 +388,9 @@ impl<const N: usize> Barrier<N> {
         Ok(self.raw.finish(me, generation).map_err(refused::<_, W>)?)
     }
 
-    /// Declares that the calling thread will come: if it dies before, those who wait are told.
-    /// Dropping the member takes the declaration back (and breaks nothing, unless the thread is
-    /// panicking).
+    /// Declares that the calling thread will come. If it dies before that, the waits of the others
+    /// fail. Dropping the member takes the declaration back (and breaks nothing, unless the thread
+    /// is panicking).
     ///
     /// Joining is no arrival: a member waits as everybody does. Parties that have not joined may
     /// come as well.
@@ -417,7 +419,8 @@ impl<const N: usize> Barrier<N> {
         Ok(BarrierMember { barrier: self, id: me.id, tag: GuardTag::now(place as u32), not_send: PhantomData })
     }
 
-    /// Breaks the barrier: who waits, and who comes, is told, until it is [`reset`](Self::reset).
+    /// Breaks the barrier: all waits fail, the present and the next ones, until it is
+    /// [`reset`](Self::reset).
     ///
     /// # Errors
     /// The barrier is in no segment.
@@ -430,7 +433,7 @@ impl<const N: usize> Barrier<N> {
         Ok(())
     }
 
-    /// Makes it as new. Those who wait are told that it was broken; members that have died are
+    /// Makes the barrier as new. The present waits fail as broken. Members that have died are
     /// members no longer.
     ///
     /// # Errors
@@ -461,8 +464,9 @@ impl<const N: usize> Barrier<N> {
         if self.is_broken() { 0 } else { self.raw.arrived().count() }
     }
 
-    /// Who has come, and waits for the others; of a broken barrier, who has not been told yet, or
-    /// has died. For people who look for the missing one.
+    /// The participants that have come and wait for the others. Of a broken barrier: those whose
+    /// waits have not returned yet, or that have died. This is for people who search for the
+    /// missing party.
     pub fn arrived(&self) -> impl Iterator<Item = ParticipantId> + '_ {
         self.raw.arrived()
     }
@@ -495,7 +499,7 @@ impl From<Passed> for BarrierWaitResult {
     }
 }
 
-/// Who one was among those who met.
+/// The caller's part in a generation in which all have met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BarrierWaitResult {
     index: usize,
@@ -503,7 +507,7 @@ pub struct BarrierWaitResult {
 }
 
 impl BarrierWaitResult {
-    /// True for exactly one of them: the one that completed the number, and ran the action if it
+    /// True for exactly one party: the one that completed the number, and ran the action if it
     /// brought one.
     #[must_use]
     pub fn is_leader(&self) -> bool {

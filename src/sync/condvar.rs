@@ -48,16 +48,16 @@ use std::time::{Duration, Instant};
 ///
 /// # If a process dies
 ///
-/// | who                                                                 | what the others see                                     |
+/// | participant                                                         | what the others see                                     |
 /// |---------------------------------------------------------------------|---------------------------------------------------------|
-/// | one that was to notify, also between "it is so" and `notify`        | all that wait look at their predicate                   |
-/// | one that waits, also if it was given a notification                 | the same; nobody that notifies ever waits for it        |
+/// | a notifier, also between "it is so" and `notify`        | all waiters check their predicate                   |
+/// | a waiter, also if it was given a notification                 | the same; no notifier ever waits for it        |
 /// | anybody else in the segment                                         | the same: a wait that ends for no reason                |
-/// | one that holds the lock                                             | whoever takes it next gets `OwnerDied`; from a wait it is [`CondvarError::OwnerDied`] |
+/// | the holder of the lock                                             | the next holder gets `OwnerDied`; from a wait it is [`CondvarError::OwnerDied`] |
 ///
-/// # Who is notified
+/// # Which waiter is notified
 ///
-/// [`wait_outcome`](Self::wait_outcome) and its timed forms tell why a wait ended: [`Woken`]. At
+/// [`wait_outcome`](Self::wait_outcome) and its timed forms return why a wait ended: [`Woken`]. At
 /// most as many waits end as [`Woken::Notified`] as were asked for, by
 /// [`notify_one`](Self::notify_one), [`notify_n`](Self::notify_n) and
 /// [`notify_all`](Self::notify_all) together; and exactly as many, or all that wait if they are
@@ -69,8 +69,8 @@ use std::time::{Duration, Instant};
 /// A wait lasts from the release of the lock up to the moment at which it is had again: a waiter
 /// that has just been woken by a death, and is still without the lock, is notified as well as a
 /// sleeper. If a waiter is killed that was notified, and had not taken the lock again, another that
-/// waited beside it is told instead. So whoever wants a notification, and has no predicate, waits
-/// in a loop; it misses none, if notifiers have the lock:
+/// waited beside it is told instead. So a thread that wants a notification, and has no predicate,
+/// waits in a loop; it misses none, if notifiers have the lock:
 ///
 /// ```
 /// use outlive::{Condvar, Lock, Segment, Shareable, Woken};
@@ -110,9 +110,9 @@ use std::time::{Duration, Instant};
 /// A loop that waits for [`Woken::Notified`] alone does not learn that the notifier was killed
 /// before it notified. With a predicate it would.
 ///
-/// A wait tells of a death within ten milliseconds, or as soon as the kernel does if it has waited
+/// A wait notices a death within ten milliseconds, or as soon as the kernel does if it has waited
 /// longer than that. [`wait_while`](Self::wait_while) is cheaper than [`wait`](Self::wait) in a
-/// loop: it can look at the condition again after ten milliseconds, and so need not look at each
+/// loop: it can check the condition again after ten milliseconds, and so need not check at each
 /// participant of the segment before it knows that the wait is a long one.
 #[repr(transparent)]
 pub struct Condvar {
@@ -140,7 +140,7 @@ impl WaitTimeoutResult {
 }
 
 impl Condvar {
-    /// One that nobody waits on. Memory of zeros is one.
+    /// A condition variable without waiters. Memory of zeros is one.
     pub const fn new() -> Self {
         Self { raw: raw::Condvar::from_words(Linux::zero(), Linux::zero()) }
     }
@@ -159,12 +159,12 @@ impl Condvar {
     /// scope](crate::interruptible).
     ///
     /// # If a process dies
-    /// See [above](Self#if-a-process-dies). The wait returns, whoever it is.
+    /// See [above](Self#if-a-process-dies). The wait returns, whichever participant dies.
     pub fn wait<G: Waitable>(&self, guard: G) -> CondvarResult<G> {
         without_answer(self.wait_to(guard, true, None))
     }
 
-    /// As [`wait`](Self::wait), and tells [why it ended](Self#who-is-notified).
+    /// As [`wait`](Self::wait), and returns [why it ended](Self#which-waiter-is-notified).
     ///
     /// # Errors
     /// Those of [`wait`](Self::wait), but [`Woken::Interrupted`] for an interruption. The guard is
@@ -172,13 +172,15 @@ impl Condvar {
     /// [`Woken::Neither`].
     ///
     /// # If a process dies
-    /// See [above](Self#if-a-process-dies). The wait returns, whoever it is: [`Woken::Neither`].
+    /// See [above](Self#if-a-process-dies). The wait returns [`Woken::Neither`], whichever
+    /// participant dies.
     pub fn wait_outcome<G: Waitable>(&self, guard: G) -> CondvarResult<(G, Woken)> {
         self.wait_to(guard, true, None)
     }
 
-    /// As [`wait_timeout`](Self::wait_timeout), and tells [why it ended](Self#who-is-notified). One
-    /// that was notified is told so, even if its time is over.
+    /// As [`wait_timeout`](Self::wait_timeout), and returns
+    /// [why it ended](Self#which-waiter-is-notified). A notified waiter gets [`Woken::Notified`],
+    /// even if its time is over.
     ///
     /// ```
     /// use outlive::{Condvar, Mutex, Segment, Shareable, Woken};
@@ -202,7 +204,8 @@ impl Condvar {
     /// Those of [`wait_outcome`](Self::wait_outcome).
     ///
     /// # If a process dies
-    /// See [above](Self#if-a-process-dies). The wait returns, whoever it is: [`Woken::Neither`].
+    /// See [above](Self#if-a-process-dies). The wait returns [`Woken::Neither`], whichever
+    /// participant dies.
     pub fn wait_timeout_outcome<G: Waitable>(&self, guard: G, timeout: Duration) -> CondvarResult<(G, Woken)> {
         self.wait_to(guard, true, deadline_after(timeout))
     }
@@ -213,18 +216,19 @@ impl Condvar {
     /// Those of [`wait_outcome`](Self::wait_outcome).
     ///
     /// # If a process dies
-    /// See [above](Self#if-a-process-dies). The wait returns, whoever it is: [`Woken::Neither`].
+    /// See [above](Self#if-a-process-dies). The wait returns [`Woken::Neither`], whichever
+    /// participant dies.
     pub fn wait_until_outcome<G: Waitable>(&self, guard: G, deadline: Instant) -> CondvarResult<(G, Woken)> {
         self.wait_timeout_outcome(guard, deadline.saturating_duration_since(Instant::now()))
     }
 
-    /// Waits as long as the condition is true. It is looked at with the lock held, at least once.
+    /// Waits as long as the condition is true. It is checked with the lock held, at least once.
     ///
     /// # Errors
     /// Those of [`wait`](Self::wait), at once, whatever the condition.
     ///
     /// # If a process dies
-    /// See [above](Self#if-a-process-dies). The condition is looked at.
+    /// See [above](Self#if-a-process-dies). The condition is checked again.
     pub fn wait_while<G: Waitable>(
         &self,
         mut guard: G,
@@ -272,14 +276,14 @@ impl Condvar {
         self.wait_timeout(guard, deadline.saturating_duration_since(Instant::now()))
     }
 
-    /// As [`wait_while`](Self::wait_while), at most that long. The condition is looked at after the
+    /// As [`wait_while`](Self::wait_while), at most that long. The condition is checked after the
     /// time is over, too.
     ///
     /// # Errors
     /// Those of [`wait`](Self::wait), at once, whatever the condition.
     ///
     /// # If a process dies
-    /// See [above](Self#if-a-process-dies). The condition is looked at.
+    /// See [above](Self#if-a-process-dies). The condition is checked again.
     pub fn wait_timeout_while<G: Waitable>(
         &self,
         mut guard: G,
@@ -313,7 +317,7 @@ impl Condvar {
         self.wait_noting(guard, watch, deadline, &mut false)
     }
 
-    /// The same, and notes an interruption even of one that was notified.
+    /// The same, and notes an interruption even of a notified waiter.
     fn wait_noting<G: Waitable>(
         &self,
         guard: G,
@@ -342,7 +346,7 @@ impl Condvar {
         if local::are_in_one_segment(self, lock)? { Ok(me) } else { Err(NotWaitedError::OtherSegment) }
     }
 
-    /// Wakes one of those that wait. If nobody waits it costs a look at the word.
+    /// Wakes one of the waiters. If nobody waits, it costs a load of the word.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -388,7 +392,7 @@ impl Condvar {
     }
 }
 
-/// For those who ask for no reason: an interruption alone is told them.
+/// For callers that do not ask for the reason: only an interruption is an error.
 fn without_answer<G>(waited: CondvarResult<(G, Woken)>) -> CondvarResult<G> {
     match waited {
         Ok((guard, Woken::Interrupted)) => Err(CondvarError::WaitInterrupted(guard)),

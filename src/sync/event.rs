@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 /// A flag that can be waited for, in memory that processes share. Four bytes.
 ///
-/// As Python's `multiprocessing.Event`, whose `set` hangs when a process that waited was killed;
-/// this one's never does. It stays set until it is [cleared](Self::clear), and whoever waits at the
-/// moment of a [`set`](Self::set) is released by it, even if a clear follows at once.
+/// As Python's `multiprocessing.Event`, whose `set` hangs when a process that waited was killed.
+/// This one's never does. It stays set until it is [cleared](Self::clear), and every thread that
+/// waits at the moment of a [`set`](Self::set) is released by it, even if a clear follows at once.
 ///
 /// An event made by [`auto_reset`](Self::auto_reset) releases one waiter for each set, or the next
 /// to come, and is clear again. It remembers *that* it was set, not how often: two sets before a
@@ -35,11 +35,11 @@ use std::time::{Duration, Instant};
 ///
 /// # If a process dies
 ///
-/// | who                                         | what the others see                                                            |
+/// | participant                                 | what the others see                                                            |
 /// |---------------------------------------------|--------------------------------------------------------------------------------|
-/// | one that sets, anywhere in it                | the event is set and those who wait are released, or nothing has happened       |
-/// | one that waits, or was just being woken      | nothing; with `auto_reset` a set that it had not taken releases another          |
-/// | one that was to set it, and never did        | nothing: a waiter that must not wait forever needs a timeout, or on a [`Barrier`](crate::Barrier) |
+/// | a setter, anywhere in `set`                | the event is set and the waiters are released, or nothing has happened       |
+/// | a waiter, also while it is woken      | nothing; with `auto_reset` a set that it had not taken releases another          |
+/// | a thread that was to set it, and never did        | nothing: a waiter that must not wait forever needs a timeout, or on a [`Barrier`](crate::Barrier) |
 ///
 /// Nobody holds an event: there is no guard to leak.
 #[repr(transparent)]
@@ -73,8 +73,8 @@ impl Event {
         Self { raw: raw::Event::from_word(Linux::word(raw::Event::<Linux>::AUTO_RESET)) }
     }
 
-    /// Sets it, and releases those who wait (with `auto_reset` one of them, or the next to come).
-    /// What was written before is seen by whom it releases. Where nobody waits there is no system
+    /// Sets the event, and releases the waiters (with `auto_reset` one of them, or the next to
+    /// come). The released waiters see what was written before. If nobody waits, there is no system
     /// call.
     ///
     /// # Errors

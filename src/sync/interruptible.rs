@@ -34,25 +34,25 @@ use core::fmt;
 ///
 /// # What an interrupted operation has done
 ///
-/// Nothing: it gives up as one whose time is over, and looks once more before that. So it takes
+/// Nothing: it gives up as at a deadline, and checks once more before that. So it takes
 /// what is there rather than to say `Interrupted`. A wake that it was given is not lost for others.
 ///
 /// - A **lock**, permit or event was not taken. A thread that does not have to sleep is not
 ///   interrupted.
 /// - At a [`Barrier`](crate::Barrier) the arrival is taken back, and the barrier is *not* broken:
 ///   the others wait on, and the caller may come again. If all have met meanwhile the caller is
-///   told that instead. While the action of another party runs all have met, and the caller is not
-///   interrupted: it waits for the end of the action.
+///   successful instead. While the action of another party runs, all have met, and the caller is
+///   not interrupted: it waits for the end of the action.
 /// - A wait with a [`Condvar`](crate::Condvar) takes the lock again before it returns, and waits
-///   for that as long as it takes: nothing interrupts that. A waiter that was notified is told so.
+///   for that as long as it takes: nothing interrupts that. A notified waiter returns as notified.
 ///   A waiter that was not gets
 ///   [`CondvarError::WaitInterrupted`](crate::CondvarError::WaitInterrupted) with the guard. From
-///   the forms that tell [why they ended](crate::Condvar#who-is-notified) it is
+///   the forms that return [why they ended](crate::Condvar#which-waiter-is-notified) it is
 ///   [`Woken::Interrupted`](crate::Woken::Interrupted). If the lock was left by the dead or by a
 ///   panic, that error comes first.
 /// - With a [`Once`](crate::Once) or [`OnceLock`](crate::OnceLock) it is another thread that
-///   initialises. A [`LazyLock`](crate::LazyLock) that is looked through has no way to say so, and
-///   waits on.
+///   initialises. A [`LazyLock`](crate::LazyLock) that is dereferenced has no way to return an
+///   error, and waits on.
 ///
 /// [`RwLockWriteGuard::downgrade`](crate::RwLockWriteGuard::downgrade) waits for readers that step
 /// back, for an instant, and is not interrupted.
@@ -60,12 +60,12 @@ use core::fmt;
 /// # Which handlers, and when
 ///
 /// A handler that was installed **without** SA_RESTART, as Python installs its own, ends each sleep
-/// that it interrupts. The kernel tells nothing of a handler that ran *just before* the sleep
-/// began, as it tells nothing to `sem_wait`; then the sleep goes on until another signal comes, or
-/// what is waited for. So it is if the handler ran while a wait with a `Condvar` took its lock
-/// again. Nor is there anything to be told of a signal that another thread handled. And with
-/// SA_RESTART the kernel itself lets most sleeps go on. Where any of this matters, the handler says
-/// so by an [`Interrupter`]: see [`interruptible_by`].
+/// that it interrupts. The kernel does not report a handler that ran *just before* the sleep began,
+/// as with `sem_wait`. Then the sleep goes on until another signal comes, or what is waited for. So
+/// it is if the handler ran while a wait with a `Condvar` took its lock again. Nor is a signal
+/// reported that another thread handled. And with SA_RESTART the kernel itself lets most sleeps go
+/// on. Where any of this matters, the handler says so by an [`Interrupter`]: see
+/// [`interruptible_by`].
 ///
 /// # Scopes
 ///
@@ -84,12 +84,12 @@ pub fn interruptible<R>(body: impl FnOnce() -> R) -> R {
 }
 
 /// Runs `body`, and in it ends each sleep of the calling thread as soon as `interrupter` was
-/// [told to](Interrupter::interrupt).
+/// [interrupted](Interrupter::interrupt).
 ///
 /// As [`interruptible`], but exact: a call of [`interrupt`](Interrupter::interrupt) is never
 /// missed, by which thread it ever comes, and whatever the flags of the handler. Other handlers end
-/// nothing: they run, and the wait goes on. If it was told before, an operation that would have to
-/// sleep is interrupted at once.
+/// nothing: they run, and the wait goes on. If it was interrupted before, an operation that would
+/// have to sleep is interrupted at once.
 ///
 /// ```
 /// use outlive::{Event, Interrupter, Segment, WaitError, interruptible_by};
@@ -107,35 +107,35 @@ pub fn interruptible<R>(body: impl FnOnce() -> R) -> R {
 /// # unsafe { raise(2) };
 /// let answer = interruptible_by(&CTRL_C, || never_set.wait());
 /// assert!(matches!(answer, Err(WaitError::Interrupted)));
-/// assert!(CTRL_C.clear()); // from now on it can be told again
+/// assert!(CTRL_C.clear()); // from now on it can interrupt again
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # For a binding to Python
 ///
-/// CPython's own handler knows no interrupter. There are two ways to tell it: a handler of the
-/// binding's that calls [`interrupt`](Interrupter::interrupt), and then the one that it found
+/// CPython's own handler knows no interrupter. There are two ways to connect them: a handler of the
+/// binding that calls [`interrupt`](Interrupter::interrupt), and then the one that it found
 /// installed; or a thread that reads what Python's handler writes to `signal.set_wakeup_fd`.
 ///
 /// # What it costs
 ///
 /// An operation that does not sleep pays nothing. A sleep watches one word more, of the 128 that
-/// one wait takes. Without `futex_waitv` the word is looked at with the other rechecks: an
+/// one wait takes. Without `futex_waitv` the word is checked with the other rechecks: an
 /// interruption by another thread may come as late as the recheck, a second later.
 ///
 /// # If a process dies
 ///
 /// As with [`interruptible`]. An interrupter is the process's own: a forked child has a copy of it,
-/// as it was, and nobody but the child itself tells that one.
+/// as it was, and only the child itself can call that copy.
 pub fn interruptible_by<R>(interrupter: &Interrupter, body: impl FnOnce() -> R) -> R {
     linux::by(&interrupter.inner, body)
 }
 
 /// What ends the sleeps in scopes of [`interruptible_by`], of any number of threads of a process.
 ///
-/// Once told it stays so until it is [cleared](Self::clear): all sleeps in its scopes are
-/// interrupted, those that begin later, too. Usually a `static`, and one for each thread that is to
-/// be interrupted by itself. It lies in the memory of one process, not in a segment.
+/// Once it has interrupted, it stays so until it is [cleared](Self::clear): all sleeps in its
+/// scopes are interrupted, those that begin later, too. Usually a `static`, and one for each thread
+/// that is to be interrupted by itself. It lies in the memory of one process, not in a segment.
 ///
 /// ```
 /// use outlive::{Interrupter, Lock, LockError, Segment, interruptible_by};
@@ -155,29 +155,30 @@ pub struct Interrupter {
 }
 
 impl Interrupter {
-    /// One that was not told.
+    /// An interrupter that interrupts nothing yet.
     pub const fn new() -> Self {
         Self { inner: linux::Interrupter::new() }
     }
 
     /// Ends the sleeps in scopes of its, and those to come, until it is [cleared](Self::clear).
-    /// What was written before is seen by whom it interrupts.
+    /// The interrupted threads see what was written before.
     ///
     /// A signal handler may call this: it is one atomic exchange, and a system call (futex(2)) if
-    /// it was not told before. It leaves `errno` as it was.
+    /// it had not interrupted before. It leaves `errno` as it was.
     pub fn interrupt(&self) {
         self.inner.interrupt();
     }
 
-    /// Whether it was told, and not cleared since.
+    /// Whether it has interrupted, and was not cleared since.
     #[must_use]
     pub fn is_interrupted(&self) -> bool {
         self.inner.is_raised()
     }
 
-    /// From now on it interrupts nothing, until it is told again. Gives whether it was told.
+    /// From now on it interrupts nothing, until [`interrupt`](Self::interrupt) is called again.
+    /// Returns whether it had interrupted.
     ///
-    /// To be called before one looks for what the signal was about: then a signal that comes
+    /// To be called before the caller checks what the signal was about. Then a signal that comes
     /// meanwhile ends the next sleep.
     pub fn clear(&self) -> bool {
         self.inner.clear()

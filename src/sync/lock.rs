@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 /// A lock that protects what is outside of it: a file, a device, a terminal. Four bytes.
 ///
 /// As Python's `multiprocessing.Lock`: [`acquire`](Self::acquire) and [`release`](Self::release)
-/// are separate calls, and **any** participant may release it. Whoever wants a guard has
+/// are separate calls, and **any** participant may release it. A caller that wants a guard has
 /// [`lock`](Self::lock). Unlike Python's, it outlives its holder: the next one to acquire it is
 /// told, [`LockError::OwnerDied`], and has it.
 ///
@@ -35,9 +35,9 @@ use std::time::{Duration, Instant};
 ///
 /// # If a process dies
 ///
-/// As with [`Mutex`](crate::Mutex#if-a-process-dies). Holder is whoever acquired it last. Everybody
-/// who acquires it is told of the death, or the panic, until a holder says
-/// [`mark_consistent`](Self::mark_consistent); who it was is told the first time only.
+/// As with [`Mutex`](crate::Mutex#if-a-process-dies). The holder is the participant that acquired
+/// it last. Every acquirer learns of the death, or the panic, until a holder calls
+/// [`mark_consistent`](Self::mark_consistent). Only the first one learns the name.
 ///
 /// # If a thread ends with it
 ///
@@ -126,15 +126,15 @@ impl Lock {
         }
     }
 
-    /// Gives it back, whoever acquired it.
+    /// Releases the lock on behalf of its holder.
     ///
     /// # Errors
     /// Nobody holds the lock.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies). If it was the holder, and nobody has acquired the lock
-    /// since, this frees it as consistent, and the next is told nothing: whoever releases on behalf
-    /// of the dead vouches for what the lock protects.
+    /// since, this frees it as consistent, and the next holder learns nothing. A caller that
+    /// releases on behalf of a dead holder answers for what the lock protects.
     #[inline]
     pub fn release(&self) -> Result<(), NotHeldError> {
         match local::participant(self) {
@@ -148,7 +148,7 @@ impl Lock {
         }
     }
 
-    /// Gives it back, whoever acquired it and in whatever state it is. `me`: the caller, if it
+    /// Releases the lock on behalf of its holder, in whatever state it is. `me`: the caller, if it
     /// takes part.
     #[cold]
     fn release_slow(&self, me: Option<ParticipantId>) -> Result<(), NotHeldError> {
@@ -222,7 +222,7 @@ impl Lock {
     where
         E: LockFailure<LockGuard<'a>>,
     {
-        // If another thread releases the lock between this look and the wait, the wait takes it at
+        // If another thread releases the lock between this check and the wait, the wait takes it at
         // once.
         if matches!(deadline, Deadline::By(_)) && self.raw.holder() == Some(me.id) {
             return Err(refused(NotLocked::Deadlock));
@@ -262,7 +262,7 @@ impl Lock {
     /// released.
     ///
     /// # Errors
-    /// The calling thread is not the one that acquired the lock last.
+    /// Another thread has acquired the lock last, or none has.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies). Nothing is changed by this.
@@ -274,7 +274,7 @@ impl Lock {
     /// Says, as the holder, that what the lock protects is right again.
     ///
     /// # Errors
-    /// The calling thread is not the one that acquired the lock last.
+    /// Another thread has acquired the lock last, or none has.
     pub fn mark_consistent(&self) -> Result<(), NotHeldError> {
         let me = participant_that_holds(self, || self.raw.holder())?;
         Ok(self.raw.mark_consistent_by(me)?)
@@ -285,8 +285,8 @@ impl Lock {
         self.raw.is_inconsistent()
     }
 
-    /// Who acquired it last, if nobody has released it since; dead or alive.
-    /// [`Segment::participant`](crate::Segment::participant) tells which process that is.
+    /// The participant that acquired it last, dead or alive, if nobody has released it since.
+    /// [`Segment::participant`](crate::Segment::participant) says which process that is.
     pub fn holder(&self) -> Option<ParticipantId> {
         self.raw.holder()
     }
@@ -347,11 +347,11 @@ impl<'a> LockGuard<'a> {
         Self { lock, tag: GuardTag::now(id.word()), not_send: PhantomData }
     }
 
-    /// Says that what the lock protects is right again. The next thread to lock is not told of the
-    /// death or panic before.
+    /// Says that what the lock protects is right again. The next thread to lock does not learn of
+    /// the death or panic before.
     ///
     /// If somebody else has released the lock meanwhile, this thread holds nothing that it could
-    /// vouch for, and nothing is changed. [`Lock::mark_consistent`] tells that.
+    /// vouch for, and nothing is changed. [`Lock::mark_consistent`] reports that.
     pub fn mark_consistent(&mut self) {
         if let (true, Some(me)) = (self.tag.is_of_this_process(), ParticipantId::holder_in(self.tag.own())) {
             let _released_by_another = self.lock.raw.mark_consistent_by(me);
@@ -361,8 +361,8 @@ impl<'a> LockGuard<'a> {
     /// Keeps the lock acquired without a guard, as after [`Lock::acquire`]: until it is
     /// [released](Lock::release). [`Lock::adopt`] gives a guard again.
     ///
-    /// A panic after this leaves the lock acquired, and tells nobody. In a child that was forked
-    /// since the lock was taken, this does nothing: the hold is the parent's.
+    /// A panic after this leaves the lock acquired, and nobody learns of it. In a child that was
+    /// forked since the lock was taken, this does nothing: the hold is the parent's.
     ///
     /// # If a process dies
     /// See [`Lock`](Lock#if-a-process-dies). Nothing is changed by this.
@@ -370,7 +370,7 @@ impl<'a> LockGuard<'a> {
         core::mem::forget(self); // the word and the count of locks are as after `acquire`
     }
 
-    /// Releases the lock, and tells if somebody else had done so already.
+    /// Releases the lock. It is an error if another participant has done so already.
     ///
     /// # Errors
     /// Somebody else has released the lock meanwhile.
@@ -417,7 +417,7 @@ impl Drop for LockGuard<'_> {
 
 #[cold]
 fn tell_of_the_loss(error: &NotHeldError) {
-    // A second panic would abort: the first one is enough to be told.
+    // A second panic would abort: the first one is enough.
     assert!(std::thread::panicking(), "a LockGuard lost its lock: {error}");
 }
 

@@ -63,9 +63,9 @@ impl Deadline {
     }
 }
 
-/// Makes the calling thread, which may be about to wake others, a participant: those who sleep
-/// notice if it dies before it has woken them. One for which there is no room may wake them all the
-/// same; of its death there only the net tells.
+/// Makes the calling thread, which may be about to wake others, a participant. So sleepers notice
+/// if it dies before it has woken them. A thread for which there is no slot may wake them, too;
+/// then only a recheck notices its death.
 ///
 /// # Errors
 /// The place is in no segment.
@@ -92,8 +92,8 @@ fn participant_that_holds<T: ?Sized>(
     }
 }
 
-/// Whether a holder in the segment of `place` is the calling thread. One that does not take part
-/// there holds nothing, and is not registered for the question.
+/// Whether a holder in the segment of `place` is the calling thread. A thread that does not take
+/// part there holds nothing, and this does not register it.
 fn is_current_thread<T: ?Sized>(place: &T, holder: Option<ParticipantId>) -> bool {
     holder.is_some() && holder == local::known_as(place)
 }

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 ///
 /// It works as [`std::sync::Mutex`], with one more answer. If a holder **died**, by whatever cause,
 /// the next thread to lock gets the guard inside [`LockError::OwnerDied`]. So does every thread
-/// after it, until one that has checked the data calls [`MutexGuard::mark_consistent`].
+/// after it, until a holder that has checked the data calls [`MutexGuard::mark_consistent`].
 ///
 /// It must be in a [`Segment`](crate::Segment). Elsewhere every operation gives
 /// [`RegisterError::NotInSegment`](crate::RegisterError::NotInSegment). A thread takes part in a
@@ -45,24 +45,24 @@ use std::time::{Duration, Instant};
 ///
 /// # If a process dies
 ///
-/// | who                                              | what the others see                                                      |
+/// | participant                                      | what the others see                                                      |
 /// |--------------------------------------------------|--------------------------------------------------------------------------|
-/// | the holder (SIGKILL, exit, exec, end of thread)   | the next to lock, or one that waits, gets `OwnerDied` with the guard     |
-/// | one that waits                                   | nothing                                                                  |
-/// | one that unlocks, before or after the release     | `OwnerDied`, or nothing; those who wait go on                            |
+/// | the holder (SIGKILL, exit, exec, end of thread)   | the next thread to lock, or a waiter, gets `OwnerDied` with the guard     |
+/// | a waiter       | nothing                                                                  |
+/// | a thread that unlocks, before or after the release     | `OwnerDied`, or nothing; the waiters go on                            |
 ///
 /// All of this takes as long as the kernel takes to end the thread: tens of microseconds, unless it
-/// writes a core dump first. (One that was only to wake somebody is noticed within ten
-/// milliseconds. The guide has the limits.)
+/// writes a core dump first. (The death of a thread that was only about to wake a waiter is noticed
+/// within ten milliseconds. The guide has the limits.)
 ///
 /// # If a guard is leaked
 ///
 /// Its thread holds the lock as long as it lives, as with std. If the thread ends, and its process
 /// lives on, every thread that locks gets [`LockError::Leaked`] at once: another thread of that
 /// process may still use a reference that the guard gave. When that process ends, the next to lock
-/// gets `OwnerDied`. A process that cannot be looked at, since it is in another PID namespace, may
-/// live, and so may one that has become another program by exec. [`lock_leaked`](Self::lock_leaked)
-/// is for callers that know better.
+/// gets `OwnerDied`. A process in another PID namespace cannot be checked, and counts as living. So
+/// does a process that has become another program by exec. [`lock_leaked`](Self::lock_leaked) is
+/// for callers that know better.
 #[repr(C)]
 pub struct Mutex<T> {
     pub(super) raw: raw::Mutex<Linux>,
@@ -176,8 +176,8 @@ impl<T> Mutex<T> {
         self.raw.is_inconsistent()
     }
 
-    /// Who holds it at the moment, dead or alive.
-    /// [`Segment::participant`](crate::Segment::participant) tells which process that is.
+    /// The holder at the moment, dead or alive.
+    /// [`Segment::participant`](crate::Segment::participant) says which process that is.
     pub fn holder(&self) -> Option<ParticipantId> {
         self.raw.holder()
     }
@@ -220,7 +220,7 @@ impl<T> From<T> for Mutex<T> {
     }
 }
 
-/// Never waits: where somebody holds the lock, it says so.
+/// Never waits: it shows whether somebody holds the lock.
 impl<T: fmt::Debug> fmt::Debug for Mutex<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Mutex");
@@ -259,8 +259,8 @@ impl<'a, T> MutexGuard<'a, T> {
         Self { lock, tag: GuardTag::now(left.map_or(0, Cause::word)), not_send: PhantomData }
     }
 
-    /// Says that the data is right again. The next thread to lock is not told of the death or panic
-    /// before.
+    /// Says that the data is right again. The next thread to lock does not learn of the death or
+    /// panic before.
     pub fn mark_consistent(&mut self) {
         self.tag.set_own(0);
         if self.tag.is_of_this_process() {

@@ -1,4 +1,4 @@
-//! What a [`Monitor`](crate::Monitor) tells of the primitives: by loads with Relaxed alone.
+//! What a [`Monitor`](crate::Monitor) shows of the primitives, by loads with Relaxed alone.
 
 use super::{Event, Lock, Mutex, PermitPool, ReentrantMutex, RwLock, Semaphore};
 use crate::ParticipantId;
@@ -9,28 +9,28 @@ use core::ptr;
 use core::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-/// What a [`Monitor`](crate::Monitor) tells of a lock.
+/// What a [`Monitor`](crate::Monitor) shows of a lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LockState {
-    /// Who holds it, dead or alive; of a [`RwLock`](crate::RwLock) who writes, or waits for the
-    /// last readers.
+    /// The holder, dead or alive. Of a [`RwLock`](crate::RwLock): the writer, which may still wait
+    /// for the last readers.
     pub holder: Option<ParticipantId>,
     /// Whether what it protects was left inconsistent.
     pub is_inconsistent: bool,
 }
 
-/// For how long a lock has been seen with one holder, by a caller who looks again and again.
+/// For how long a lock has been seen with one holder, by a caller that checks again and again.
 ///
-/// For people who wait, and want to know for whom: after each timeout the waiter looks who holds
-/// the lock. A [`Monitor`](crate::Monitor) does it with [`LockState::holder`].
+/// It is for waiters that want to know the holder: after each timeout the waiter asks for the
+/// holder of the lock. A [`Monitor`](crate::Monitor) does it with [`LockState::holder`].
 ///
 /// No lock notes when it was taken, since that would make each lock and unlock slower. So this does
 /// not know:
 ///
-/// * since when the lock was held before the first look. It cannot be longer than the holder's
+/// * since when the lock was held before the first check. It cannot be longer than the holder's
 ///   [`age`](crate::ParticipantInfo::age);
-/// * what happened between two looks. The holder may have released the lock, and taken it again.
+/// * what happened between two checks. The holder may have released the lock, and taken it again.
 ///
 /// ```
 /// use outlive::{HolderWatch, LockTimeoutError, Mutex, Segment};
@@ -74,15 +74,14 @@ pub struct HolderWatch {
 }
 
 impl HolderWatch {
-    /// One that has seen nobody.
+    /// A watch that has seen nobody.
     #[must_use]
     pub const fn new() -> Self {
         Self { seen: None }
     }
 
-    /// Notes who holds the lock now. Tells that holder, and how long ago the first of those looks
-    /// in a row was that have all found this holder: zero, if this is the first one. `None` if
-    /// nobody holds it.
+    /// Notes the holder of the lock. Returns the holder, and for how long all checks in a row have
+    /// found this holder: zero, if this is the first one. `None` if nobody holds it.
     ///
     /// A dead holder is one as long as the lock names it. The next participant in its slot has
     /// another id.
@@ -136,7 +135,7 @@ impl Observe for Event {
 }
 
 impl<const N: usize> sealed::Observe for PermitPool<N> {}
-/// Which permits are held, and by whom, dead or alive.
+/// The permits that are held, and their holders, dead or alive.
 impl<const N: usize> Observe for PermitPool<N> {
     type Observed = Vec<(usize, ParticipantId)>;
     fn observed(&self) -> Vec<(usize, ParticipantId)> {

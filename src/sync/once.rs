@@ -1,5 +1,5 @@
-//! [`Once`], [`OnceLock`], [`LazyLock`]: what is done once, by whoever comes first and does not die
-//! over it.
+//! [`Once`], [`OnceLock`], [`LazyLock`]: what is done once, by the first participant that comes and
+//! does not die over it.
 
 use super::guard_tag::GuardTag;
 use super::result::refused;
@@ -16,7 +16,7 @@ use core::ops::Deref;
 
 /// Something that is done once among all processes. Four bytes.
 ///
-/// As [`std::sync::Once`], with another answer if the one that does it panics or **dies**: the next
+/// As [`std::sync::Once`], with another answer if the initialiser panics or **dies**: the next
 /// caller does it, and may [ask](Self::call_once_force) whether somebody has tried before.
 ///
 /// ```
@@ -33,10 +33,10 @@ use core::ops::Deref;
 ///
 /// # If a process dies
 ///
-/// | who                                                 | what the others see                                                  |
+/// | participant                                         | what the others see                                                  |
 /// |-----------------------------------------------------|----------------------------------------------------------------------|
-/// | the initialiser (SIGKILL, exit, exec, end of thread) | one of those who wait, or the next caller, does it, and can be told   |
-/// | one that waits, or one that has finished             | nothing                                                              |
+/// | the initialiser (SIGKILL, exit, exec, end of thread) | a waiter, or the next caller, does it, and can learn of the death   |
+/// | a waiter, or an initialiser that has finished             | nothing                                                              |
 ///
 /// There is no guard to leak: the hold is the call itself.
 #[repr(transparent)]
@@ -50,13 +50,13 @@ unsafe impl Shareable for Once {
 }
 
 impl Once {
-    /// One that was not begun. Memory of zeros is one.
+    /// A once that was not begun. Memory of zeros is one.
     pub const fn new() -> Self {
         Self { raw: raw::Once::from_word(Linux::zero()) }
     }
 
     /// Does it, unless it was done; waits for a living initialiser that is at it. What it wrote is
-    /// seen by all who return.
+    /// seen by every caller that returns.
     ///
     /// # Errors
     /// [`OnceError::Deadlock`] when called by the initialiser itself; [`OnceError::Interrupted`] of
@@ -72,8 +72,8 @@ impl Once {
         self.call_once_force(|_earlier| action())
     }
 
-    /// As [`call_once`](Self::call_once), and tells `action` whether somebody died or panicked over
-    /// it before.
+    /// As [`call_once`](Self::call_once), and shows `action` whether a participant died or panicked
+    /// over it before.
     ///
     /// # Errors
     /// Those of [`call_once`](Self::call_once).
@@ -157,7 +157,7 @@ impl fmt::Debug for Once {
     }
 }
 
-/// What an initialiser is told of those before it.
+/// What an initialiser learns of earlier ones.
 #[derive(Debug, Clone, Copy)]
 pub struct OnceState {
     earlier: Option<Cause>,
@@ -169,7 +169,7 @@ impl OnceState {
     pub fn is_poisoned(&self) -> bool {
         self.earlier.is_some()
     }
-    /// How the last of them failed, and who it was.
+    /// How the last of them failed, and which participant it was.
     #[must_use]
     pub fn earlier(&self) -> Option<InconsistentCause> {
         self.earlier
@@ -358,8 +358,8 @@ impl<T: fmt::Debug> fmt::Debug for OnceLock<T> {
     }
 }
 
-/// A [`OnceLock`] with the function that makes its value: at the first look, by whichever process
-/// looks first.
+/// A [`OnceLock`] with the function that makes its value: at the first use, by the process that
+/// uses it first.
 ///
 /// A function cannot lie in shared memory, so this is a handle of each process's own, around the
 /// shared value.
@@ -394,7 +394,7 @@ impl<'a, T, F: Fn() -> T> LazyLock<'a, T, F> {
     /// for another; [`OnceError::Register`].
     ///
     /// # Panics
-    /// If `make` does. Then the next who looks makes it.
+    /// If `make` does. Then the next user makes it.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).

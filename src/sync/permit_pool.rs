@@ -18,14 +18,14 @@ use std::time::{Duration, Instant};
 /// bytes.
 ///
 /// Each [`Permit`] has an [index](Permit::index), so that a pool of connections, devices or buffers
-/// is direct: who has permit 3 has number 3 to itself. And each names its holder: when that dies,
-/// the next one to look has the permit, and can ask [who died](Permit::previous_holder_died), and
-/// put the connection in order. Permits that are only counted, and not held, are those of a
-/// [`Semaphore`](crate::Semaphore).
+/// is direct: the holder of permit 3 has number 3 to itself. And each names its holder. When the
+/// holder dies, the next caller gets the permit, and can ask
+/// [who died](Permit::previous_holder_died), and put the connection in order. Permits that are only
+/// counted, and not held, are those of a [`Semaphore`](crate::Semaphore).
 ///
 /// It must be in a [`Segment`](crate::Segment), as a [`Mutex`](crate::Mutex). A thread may hold
-/// several permits. One that waits while it holds all of them itself waits until somebody
-/// [gives one back](Self::give_back) on its behalf.
+/// several permits. A thread that waits while it holds all of them itself waits until another
+/// thread [gives one back](Self::give_back) on its behalf.
 ///
 /// ```
 /// use outlive::{PermitPool, Segment};
@@ -46,13 +46,14 @@ use std::time::{Duration, Instant};
 ///
 /// # If a process dies
 ///
-/// | who                                             | what the others see                                                  |
+/// | participant                                     | what the others see                                                  |
 /// |-------------------------------------------------|----------------------------------------------------------------------|
-/// | a holder (SIGKILL, exit, exec, end of thread)    | its permits go to the next who look, those who wait included, and these can ask from whom |
-/// | one that waits, woken or not                    | nothing                                                              |
-/// | one that gives back                             | the one or the other: the permit came back, or its holder died        |
+/// | a holder (SIGKILL, exit, exec, end of thread)    | its permits go to the next callers or waiters, and these can ask from whom |
+/// | a waiter, woken or not                    | nothing                                                              |
+/// | a thread that releases                             | the one or the other: the permit came back, or its holder died        |
 ///
-/// Nothing stays marked: who takes a permit over and does not ask has lost the news.
+/// Nothing stays marked: a caller that takes a permit over and does not ask can never learn of the
+/// death.
 #[repr(transparent)]
 pub struct PermitPool<const N: usize> {
     raw: raw::PermitPool<Linux, N>,
@@ -91,8 +92,8 @@ impl<const N: usize> PermitPool<N> {
     /// ```
     /// use outlive::{PermitPool, RangeError};
     ///
-    /// let refused = PermitPool::<64>::try_with_capacity(65).unwrap_err();
-    /// assert!(matches!(refused, RangeError { found: 65, minimum: 1, maximum: 64, .. }));
+    /// let error = PermitPool::<64>::try_with_capacity(65).unwrap_err();
+    /// assert!(matches!(error, RangeError { found: 65, minimum: 1, maximum: 64, .. }));
     /// assert_eq!(PermitPool::<64>::try_with_capacity(2)?.capacity(), 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -164,9 +165,9 @@ impl<const N: usize> PermitPool<N> {
     /// Gives a permit if that takes no waiting. A dead holder is no reason to wait.
     ///
     /// # Errors
-    /// [`TryAcquireError::WouldBlock`] if each permit, when it was looked at, was held by somebody
-    /// alive. The permits are looked at one after the other: one that came back meanwhile may have
-    /// been missed. [`TryAcquireError::Register`].
+    /// [`TryAcquireError::WouldBlock`] if each permit was held by a living participant when it was
+    /// checked. The permits are checked one after the other: a permit that came back meanwhile may
+    /// have been missed. [`TryAcquireError::Register`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -175,8 +176,8 @@ impl<const N: usize> PermitPool<N> {
         self.permit_with(Deadline::Immediate)
     }
 
-    /// Gives a permit, waiting at most that long (monotonic time). [`Duration::MAX`] is for
-    /// ever.
+    /// Gives a permit, waiting at most that long (monotonic time). [`Duration::MAX`] waits
+    /// forever.
     ///
     /// # Errors
     /// Those of [`permit`](Self::permit), and [`AcquireTimeoutError::TimedOut`].
@@ -214,8 +215,8 @@ impl<const N: usize> PermitPool<N> {
         }
     }
 
-    /// Gives back a permit without its guard, on behalf of whoever holds it: after
-    /// [`Permit::into_parts`], or what [`holders`](Self::holders) told.
+    /// Releases a permit without its guard, on behalf of its holder: after [`Permit::into_parts`],
+    /// or by an answer of [`holders`](Self::holders).
     ///
     /// If `holder` has given it back meanwhile and acquired it again, that is the permit given
     /// back.
@@ -235,7 +236,7 @@ impl<const N: usize> PermitPool<N> {
         self.raw.holders().count()
     }
 
-    /// Which permits are held at the moment, and by whom, dead or alive.
+    /// The permits that are held at the moment, and their holders, dead or alive.
     ///
     /// ```
     /// # let pool = outlive::Segment::<outlive::PermitPool<4>>::anonymous(|_| {})?;
@@ -272,7 +273,7 @@ impl<const N: usize> fmt::Debug for PermitPool<N> {
 /// In a child that was forked while the parent held it, the copy of the guard releases nothing: the
 /// hold is the parent's. See [fork](crate::guide#fork).
 ///
-/// A permit gives no reference. One that was leaked by a thread that has ended comes back to the
+/// A permit gives no reference. A permit that a thread leaked before it ended comes back to the
 /// pool, also while its process lives.
 #[must_use = "if unused the permit is given back at once"]
 pub struct Permit<'a, const N: usize> {
@@ -295,7 +296,7 @@ impl<const N: usize> Permit<'_, N> {
         self.index as usize
     }
 
-    /// Who held it before, if that one died with it: what the permit stands for may be half used.
+    /// The holder before, if it died with the permit: what the permit stands for may be half used.
     pub fn previous_holder_died(&self) -> Option<ParticipantId> {
         ParticipantId::holder_in(self.from)
     }
@@ -338,7 +339,7 @@ impl<const N: usize> Drop for Permit<'_, N> {
     #[inline]
     fn drop(&mut self) {
         if let Err(error) = self.give_back() {
-            // A second panic would abort: the first one is enough to be told.
+            // A second panic would abort: the first one is enough.
             assert!(std::thread::panicking(), "a Permit was given back by somebody else: {error}");
         }
     }

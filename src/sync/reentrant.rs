@@ -27,8 +27,8 @@ use std::time::{Duration, Instant};
 ///
 /// `ReentrantMutex<()>` is Python's `multiprocessing.RLock`, with [`acquire`](Self::acquire) and
 /// [`release`](Self::release) as separate calls, but that one is never released when its holder
-/// dies. Here the next one is told, as with [`Mutex`](crate::Mutex), whether the holder had it once
-/// or many times.
+/// dies. Here the next holder learns of the death, as with [`Mutex`](crate::Mutex), whether the
+/// holder had it once or many times.
 ///
 /// ```
 /// use outlive::atomic::{AtomicU64, Ordering};
@@ -51,10 +51,11 @@ use std::time::{Duration, Instant};
 ///
 /// As with [`Mutex`](crate::Mutex#if-a-process-dies). All holds of the dead end with it.
 ///
-/// A thread that takes the lock once more is not told again of what it was told when it took it. A
+/// A thread that takes the lock once more does not learn again what it learned when it took it. A
 /// panic leaves the lock [`Poisoned`](LockError::Poisoned) if the last hold is given back by it.
-/// Who died or panicked is known to the guard that was told; where another one, or
-/// [`release`](Self::release), gives back the last hold, the next is told the same without a name.
+/// Only the first guard knows which participant died or panicked. If another guard, or
+/// [`release`](Self::release), gives back the last hold, the next holder learns the same without a
+/// name.
 ///
 /// # If a guard is leaked
 ///
@@ -299,8 +300,8 @@ impl<T> ReentrantMutex<T> {
         Ok(())
     }
 
-    /// Who holds it at the moment, dead or alive.
-    /// [`Segment::participant`](crate::Segment::participant) tells which process that is.
+    /// The holder at the moment, dead or alive.
+    /// [`Segment::participant`](crate::Segment::participant) says which process that is.
     pub fn holder(&self) -> Option<ParticipantId> {
         self.raw.holder()
     }
@@ -344,7 +345,7 @@ impl<T> From<T> for ReentrantMutex<T> {
     }
 }
 
-/// Never waits: where somebody else holds the lock, it says so.
+/// Never waits: it shows whether another thread holds the lock.
 impl<T: fmt::Debug> fmt::Debug for ReentrantMutex<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("ReentrantMutex");
@@ -372,7 +373,7 @@ impl<T: fmt::Debug> fmt::Debug for ReentrantMutex<T> {
 #[must_use = "if unused the hold is given back at once"]
 pub struct ReentrantMutexGuard<'a, T> {
     pub(super) lock: &'a ReentrantMutex<T>,
-    /// Its own part: the word of the holder's id; or, where an inconsistency was told, the word of
+    /// Its own part: the word of the holder's id; or, after an inconsistency, the word of
     /// its cause.
     pub(super) tag: GuardTag,
     not_send: PhantomData<*const ()>, // the holder is a thread
@@ -388,8 +389,8 @@ impl<'a, T> ReentrantMutexGuard<'a, T> {
         Self { lock, tag: GuardTag::now(own), not_send: PhantomData }
     }
 
-    /// Says that the data is right again. The next thread to lock is not told of the death or panic
-    /// before.
+    /// Says that the data is right again. The next thread to lock does not learn of the death or
+    /// panic before.
     pub fn mark_consistent(&mut self) {
         if self.tag.is_of_this_process() {
             self.lock.raw.mark_consistent();
@@ -424,7 +425,7 @@ impl<'a, T> ReentrantMutexGuard<'a, T> {
     /// After an inconsistency, or in a panic.
     #[cold]
     fn give_back_slow(&self, cause: u32) -> Result<(), NotHeld> {
-        // The one who locked is a participant; if it is none any more, it holds nothing.
+        // The locking thread is a participant. If it is none any more, it holds nothing.
         let Ok(me) = local::participant(self.lock) else { return Err(NotHeld { holder: None }) };
         if self.tag.panicked_since() {
             self.lock.raw.release_in_panic(me.id)
@@ -451,7 +452,7 @@ impl<T> Drop for ReentrantMutexGuard<'_, T> {
         let given_back = self.give_back();
         local::hold_ends(); // only now, as in `Mutex`
         if let Err(lost) = given_back {
-            // A second panic would abort: the first one is enough to be told.
+            // A second panic would abort: the first one is enough.
             assert!(std::thread::panicking(), "a ReentrantMutexGuard lost its hold: {}", NotHeldError::from(lost));
         }
     }

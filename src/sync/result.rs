@@ -25,13 +25,13 @@ pub type LockTimeoutResult<G> = Result<G, LockTimeoutError<G>>;
 /// the guard.
 pub type CondvarResult<G> = Result<G, CondvarError<G>>;
 
-/// An error type of one way to ask: without a deadline, without waiting, or with a deadline. It
-/// takes the refusals of `raw` that this way can be given.
+/// An error type of one way to ask: without a deadline, without waiting, or with a deadline. It is
+/// made from the failures of `raw` that this way can have.
 pub(super) trait FromRaw<R>: From<RegisterError> {
     fn from_raw(refusal: R) -> Self;
 }
 
-/// The same of a lock, which can come nevertheless.
+/// The same for a lock, which the caller may get in spite of the error.
 pub(super) trait LockFailure<G>: FromRaw<NotLocked> {
     fn owner_died(left: Inconsistent<G>) -> Self;
     fn poisoned(left: Inconsistent<G>) -> Self;
@@ -56,7 +56,7 @@ pub(super) fn guarded<G, E: LockFailure<G>>(
     }
 }
 
-/// What a lock says that was taken, and that the dead or a panic left behind.
+/// The error of a lock that was taken, and that a dead or panicked holder left inconsistent.
 #[cold]
 pub(super) fn inconsistent<G, E: LockFailure<G>>(cause: Cause, guard: impl FnOnce(Option<Cause>) -> G) -> E {
     let guard = guard(Some(cause));
@@ -122,7 +122,7 @@ macro_rules! can_come_nevertheless {
 }
 can_come_nevertheless! { LockError TryLockError LockTimeoutError }
 
-/// Of a lock that is taken again after a wait.
+/// The result for a lock that is taken again after a wait.
 pub(super) fn retaken<G>(cause: Option<Cause>, guard: G) -> CondvarResult<G> {
     match cause {
         None => Ok(guard),
@@ -131,7 +131,7 @@ pub(super) fn retaken<G>(cause: Option<Cause>, guard: G) -> CondvarResult<G> {
     }
 }
 
-/// A refusal of `count` permits.
+/// A failure to get `count` permits.
 pub(super) struct Short {
     pub(super) refused: NotAcquired,
     pub(super) wanted: u32,

@@ -23,9 +23,9 @@ use std::time::{Duration, Instant};
 ///
 /// As [`std::sync::RwLock`], and no death of a reader or a writer keeps the others from going on.
 /// If a **writer** died, by whatever cause, the next to come, reader or writer, gets its guard
-/// inside [`LockError::OwnerDied`], and so does everybody after it, until a writer who has looked
-/// at the data says [`RwLockWriteGuard::mark_consistent`]. A reader cannot have changed anything,
-/// so its death, and its panic, are told to nobody.
+/// inside [`LockError::OwnerDied`], and so does everybody after it, until a writer that has checked
+/// the data calls [`RwLockWriteGuard::mark_consistent`]. A reader cannot have changed anything, so
+/// nobody learns of its death or panic.
 ///
 /// It must be in a [`Segment`](crate::Segment). Elsewhere every operation gives
 /// [`RegisterError::NotInSegment`](crate::RegisterError::NotInSegment). A thread takes part in a
@@ -50,7 +50,7 @@ use std::time::{Duration, Instant};
 ///
 /// # How many readers
 ///
-/// Every reader takes a word of its own by name: that is how it can be told which of them died.
+/// Every reader takes a word of its own by name. So a writer can find out which reader died.
 /// There are `READERS` of them, 16 unless said otherwise. **Readers beyond that number wait** for
 /// any word to come free. Each word has a cache line (128 bytes) of its own, so that readers on
 /// different processors do not disturb each other: the lock takes `(READERS + 1) * 128` bytes.
@@ -59,39 +59,39 @@ use std::time::{Duration, Instant};
 /// ([`ParticipantId::index`](crate::ParticipantId::index)). If another reader has that one, the
 /// thread takes a free one, and begins with that from then on. So threads that read at a time come
 /// to have words of their own, and each read is as fast as the first. Choose `READERS` not below
-/// the number of threads that read at a time: else each that finds its word taken looks for another
-/// one.
+/// the number of threads that read at a time: otherwise a reader that finds its word taken searches
+/// for another one.
 ///
 /// A thread that reads another lock, of whatever segment, keeps its word for that time. If another
 /// reader has it, reading this lock is slower from then on until the next write: all words are
 /// looked at.
 ///
-/// # Who comes first
+/// # Order
 ///
 /// A writer that waits keeps new readers out, so writers do not starve. When a writer is done, all
-/// who wait are woken, and any of them may be first, whether it reads or writes: readers have no
-/// turn of their own, and writers that follow each other without a pause may keep them waiting.
-/// Among writers, and among readers beyond `READERS`, there is no order either.
+/// waiters are woken, and any of them may be first, reader or writer: readers have no turn of their
+/// own, and writers that follow each other without a pause may keep them waiting. Among writers,
+/// and among readers beyond `READERS`, there is no order either.
 ///
 /// A thread cannot read twice at a time, nor read and write: it gets [`LockError::Deadlock`] (from
 /// the `try_` forms without a timeout: `WouldBlock`), each time and at once, where other locks hang
 /// if a writer happens to wait in between. [`RwLockWriteGuard::downgrade`] makes a writer a reader.
-/// There is no upgrade the other way: two readers who wish for it would wait for each other, so
+/// There is no upgrade the other way: two readers that want it would wait for each other, so
 /// that it would have to fail in the middle.
 ///
 /// # If a process dies
 ///
-/// | who                                             | what the others see                                                            |
+/// | participant                                     | what the others see                                                            |
 /// |-------------------------------------------------|--------------------------------------------------------------------------------|
 /// | a reader (SIGKILL, exit, exec, end of thread)    | nothing: the writer that waits for it goes on, its word is taken by others      |
 /// | a writer                                        | `OwnerDied` with the guard, until a writer says `mark_consistent`              |
 /// | a writer that waits for readers to finish       | nothing; or, if it died before it had seen them, as a writer                    |
-/// | one that waits for a writer                     | nothing                                                                        |
-/// | one that unlocks, before or after the release    | as a holder, or nothing; those who wait go on                                  |
+/// | a waiter for a writer                     | nothing                                                                        |
+/// | a thread that unlocks, before or after the release    | as a holder, or nothing; the waiters go on                                  |
 ///
 /// All of this takes as long as the kernel takes to end the thread: tens of microseconds, unless it
-/// writes a core dump first. (One that was only to wake somebody is noticed within ten
-/// milliseconds. The guide has the limits.)
+/// writes a core dump first. (The death of a thread that was only about to wake a waiter is noticed
+/// within ten milliseconds. The guide has the limits.)
 ///
 /// # If a guard is leaked
 ///
@@ -145,7 +145,8 @@ macro_rules! family {
 
         #[doc = concat!("Locks for ", $what, " if that takes no waiting. The dead are no reason to wait.")]
         ///
-        /// Two threads that try at the same time may both be refused.
+        /// [`TryLockError::WouldBlock`] may be spurious: the other attempt may itself be about to
+        /// fail.
         ///
         /// # Errors
         /// [`TryLockError::WouldBlock`], also if this thread reads or writes itself.
@@ -272,13 +273,13 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
         self.raw.is_inconsistent()
     }
 
-    /// Who writes at the moment, or waits for the readers that are left, dead or alive.
-    /// [`Segment::participant`](crate::Segment::participant) tells which process that is.
+    /// The writer at the moment, dead or alive. It may still wait for the readers that are left.
+    /// [`Segment::participant`](crate::Segment::participant) says which process that is.
     pub fn writer(&self) -> Option<ParticipantId> {
         self.raw.writer()
     }
 
-    /// Whether the calling thread has it for writing. (Readers are not looked at.)
+    /// Whether the calling thread has it for writing. (Readers are not checked.)
     ///
     /// ```
     /// use outlive::{RwLock, RwLockWriteGuard, Segment};
@@ -327,7 +328,7 @@ impl<T, const READERS: usize> From<T> for RwLock<T, READERS> {
     }
 }
 
-/// Never waits: where somebody writes, or the thread itself reads, it says so.
+/// Never waits: it shows whether somebody writes, or the thread itself reads.
 impl<T: fmt::Debug, const READERS: usize> fmt::Debug for RwLock<T, READERS> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("RwLock");
@@ -408,8 +409,8 @@ impl<'a, T, const READERS: usize> RwLockWriteGuard<'a, T, READERS> {
         Self { lock, tag: GuardTag::now(left.map_or(0, Cause::word)), not_send: PhantomData }
     }
 
-    /// Says that the data is right again. The next thread to lock is not told of the death or panic
-    /// before.
+    /// Says that the data is right again. The next thread to lock does not learn of the death or
+    /// panic before.
     pub fn mark_consistent(&mut self) {
         self.tag.set_own(0);
         if self.tag.is_of_this_process() {
@@ -420,7 +421,7 @@ impl<'a, T, const READERS: usize> RwLockWriteGuard<'a, T, READERS> {
     /// Goes on as a reader, with no writer in between: others may read now, too. (An associated
     /// function, as std's.)
     ///
-    /// If the data is inconsistent and nobody has vouched for it, the others are told, as ever.
+    /// If the data is inconsistent and not marked consistent, the others learn of it, as always.
     ///
     /// ```
     /// use outlive::{RwLock, RwLockWriteGuard, Segment};

@@ -34,20 +34,20 @@ use std::time::{Duration, Instant};
 ///
 /// # Fairness
 ///
-/// None: whoever comes first when permits are there has them. Who wants many at once may be
-/// overtaken by those who want fewer, without end.
+/// None: the thread that comes first when permits are there has them. Threads that want few can
+/// overtake a thread that wants many, without end.
 ///
 /// # If a process dies
 ///
-/// | who                                          | what the others see                                                   |
+/// | participant                                  | what the others see                                                   |
 /// |----------------------------------------------|-----------------------------------------------------------------------|
-/// | one that has acquired, before it released     | **its permits are gone**: nobody holds them by name, so nobody can know that they are not to be released by another. Permits that come back are those of a [`PermitPool`](crate::PermitPool) |
-/// | one that waits, woken or not                 | nothing: the wake that it was given goes to another who waits          |
-/// | one that releases                            | it has released or has not; who waits for what it released gets it    |
+/// | a thread that has acquired, before it released     | **its permits are gone**: a semaphore does not record who took a permit, so nobody can know whether another thread is to release it. Permits that come back are those of a [`PermitPool`](crate::PermitPool) |
+/// | a waiter, woken or not                 | nothing: the wake that it was given goes to another waiter          |
+/// | a thread that releases                            | it has released or has not; a waiter for what it released gets it    |
 ///
 /// # If a permit is leaked
 ///
-/// A [`SemaphorePermit`] gives no reference. One that is leaked stays acquired, until somebody
+/// A [`SemaphorePermit`] gives no reference. A leaked one stays acquired, until a thread
 /// calls [`release`](Self::release) for it: also when its thread ends, and when its process does.
 #[repr(transparent)]
 pub struct Semaphore {
@@ -80,8 +80,8 @@ impl Semaphore {
     /// ```
     /// use outlive::{Segment, Semaphore};
     ///
-    /// let refused = Semaphore::try_new(u32::MAX).unwrap_err();
-    /// assert_eq!(refused.maximum, Semaphore::MAX_PERMITS.into());
+    /// let error = Semaphore::try_new(u32::MAX).unwrap_err();
+    /// assert_eq!(error.maximum, Semaphore::MAX_PERMITS.into());
     /// let of_three = Semaphore::try_new(3)?;
     /// let slots = Segment::<Semaphore>::anonymous(|slots| *slots = of_three)?;
     /// assert_eq!(slots.available(), 3);
@@ -167,8 +167,8 @@ impl Semaphore {
         self.acquire_with(1, Deadline::Immediate)
     }
 
-    /// Acquires a permit, waiting at most that long (monotonic time). [`Duration::MAX`] is for
-    /// ever.
+    /// Acquires a permit, waiting at most that long (monotonic time). [`Duration::MAX`] waits
+    /// forever.
     ///
     /// # Errors
     /// Those of [`acquire`](Self::acquire), and [`AcquireTimeoutError::TimedOut`].
@@ -465,7 +465,7 @@ impl Drop for SemaphorePermit<'_> {
     #[inline]
     fn drop(&mut self) {
         if let Err(error) = self.give_back() {
-            // A second panic would abort: the first one is enough to be told.
+            // A second panic would abort: the first one is enough.
             assert!(std::thread::panicking(), "a SemaphorePermit could not be released: {error}");
         }
     }

@@ -71,8 +71,8 @@ fn is_ours(tag: GuardTag, holder: Option<ParticipantId>) -> Result<(), NotHeldEr
     if tag.is_of_this_process() { Ok(()) } else { Err(NotHeldError::by(holder)) }
 }
 
-/// What a lock without a deadline came to. If the word, scribbled upon, names the caller already,
-/// the lock is held.
+/// The outcome of a lock call without a deadline. If somebody has written the caller's own id into
+/// the word, the lock counts as held.
 ///
 /// # Errors
 /// [`CondvarError::Leaked`]: the lock is not held.
@@ -156,8 +156,8 @@ impl<'a> sealed::Guard for LockGuard<'a> {
     fn seen(&mut self) -> &mut Self {
         self
     }
-    /// Somebody may have released it on our behalf; if that happens after this look, it is released
-    /// as it was to be.
+    /// Another thread may have released it on our behalf. If that happens after this check, the
+    /// lock is released, as it was to be.
     fn held_lock(&self) -> Result<&Lock, NotWaitedError> {
         let holder = self.lock.holder();
         is_ours(self.tag, holder)?;

@@ -122,7 +122,7 @@ impl Company {
     }
 }
 
-fn hold_for_ever(segment: &World) {
+fn hold_without_end(segment: &World) {
     core::mem::forget(segment.lock().expect("free"));
 }
 
@@ -139,7 +139,7 @@ fn in_company() -> [Box<dyn Operation>; 3] {
             with_company("attach, with a hold elsewhere")
                 .victim(|s| {
                     s.in_another_thread(|[older, segment, _]| {
-                        hold_for_ever(older);
+                        hold_without_end(older);
                         s.dies_in(|| segment.attach());
                     });
                 })
@@ -150,9 +150,9 @@ fn in_company() -> [Box<dyn Operation>; 3] {
             with_company("detach, with holds elsewhere")
                 .victim(|s| {
                     s.in_another_thread(|[older, segment, newer]| {
-                        hold_for_ever(older);
+                        hold_without_end(older);
                         segment.attach().expect("room");
-                        hold_for_ever(newer);
+                        hold_without_end(newer);
                         s.dies_in(|| segment.detach());
                     });
                 })

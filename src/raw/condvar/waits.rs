@@ -155,7 +155,7 @@ fn waiters_is_cleared_when_all_have_their_tickets() {
     assert_eq!(condvar.word.load(Relaxed), 1 | WAITERS, "one that takes no part cannot know");
 }
 
-/// A fault that was there once: the one that was there slept on, until the net.
+/// A fault that was there once: the earlier waiter slept on, up to the next recheck.
 #[test]
 fn a_newcomer_passes_on_a_wake_that_was_meant_for_an_earlier_waiter() {
     for (tickets, after, expected) in [(1, 7, vec![1]), (0, 7, vec![]), (1, 8, vec![])] {

@@ -1,4 +1,5 @@
-//! Whom one wakes that finds lifelines cut, how long one sleeps, and when one looks slowly.
+//! Which sleepers a sleeper wakes when it finds lifelines cut, how long it sleeps, and when it
+//! reaps.
 
 use super::*;
 use crate::platform::puppet::{
@@ -34,7 +35,7 @@ fn a_sleeper_that_finds_several_lifelines_cut_wakes_all_on_each() {
     }
 }
 
-/// When the last slow look was begun, in milliseconds, after each of these sleeps of a
+/// When the last reaping was begun, in milliseconds, after each of these sleeps of a
 /// [`Vigil::sleep_once`] that has collected.
 fn stamps_of_sleeps_once(deadline: Option<Duration>, scenes: Vec<Scene>) -> Vec<u32> {
     let awaited: <Puppet as Platform>::Word = Word::new(0);
