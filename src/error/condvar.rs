@@ -1,11 +1,11 @@
-//! [`CondvarError`]: a wait with a condition variable did not simply end.
+//! [`CondvarError`]: why a wait with a condition variable did not end as usual.
 
 use super::kind::carries_guard;
 use super::{Inconsistent, LockErrorKind, NotHeldError, RegisterError};
 use crate::ParticipantId;
 use std::fmt;
 
-/// A wait with a [`Condvar`](crate::Condvar) did not simply end: `wait` and its other forms.
+/// Why a wait with a [`Condvar`](crate::Condvar) did not end as usual: `wait` and its other forms.
 ///
 /// `G` is the guard, which the error contains wherever the lock is held: in each variant but
 /// [`Leaked`](Self::Leaked). See [`LockError`](crate::LockError#with-) for `?`.

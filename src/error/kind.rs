@@ -1,10 +1,10 @@
-//! [`LockErrorKind`]: why a lock did not simply come, without its guard.
+//! [`LockErrorKind`]: why a lock was not given as usual, without its guard.
 
 use super::{NotWaitedError, RegisterError};
 use crate::ParticipantId;
 use std::fmt;
 
-/// Why a lock did not simply come, or a wait with a condition variable ended. It is to
+/// Why a lock was not given as usual, or why a wait with a condition variable ended. It is to
 /// [`LockError`](crate::LockError), [`TryLockError`](crate::TryLockError),
 /// [`LockTimeoutError`](crate::LockTimeoutError) and [`CondvarError`](crate::CondvarError) what
 /// [`std::io::ErrorKind`] is to [`std::io::Error`].

@@ -1,4 +1,4 @@
-//! [`LockError`], [`TryLockError`], [`LockTimeoutError`]: a lock did not simply come.
+//! [`LockError`], [`TryLockError`], [`LockTimeoutError`]: why a lock was not given as usual.
 //!
 //! One type for each way to ask: without a deadline, without waiting, and with a deadline. None of
 //! them implements [`std::error::Error`], since each may contain a guard, which borrows the lock.
@@ -57,7 +57,8 @@ impl<G> fmt::Debug for Inconsistent<G> {
     }
 }
 
-/// A lock did not simply come, however long the caller waited: `lock`, `read`, `write`, `acquire`.
+/// Why a call without a time limit (`lock`, `read`, `write`, `acquire`) did not give the lock as
+/// usual.
 ///
 /// `G` is the guard, which the error contains where the lock was taken. After `acquire` it is `()`:
 /// the lock is acquired then, and has to be released.
@@ -138,8 +139,8 @@ impl<G> LockError<G> {
     }
 }
 
-/// A lock did not come without waiting, or not simply: `try_lock`, `try_read`, `try_write`,
-/// `try_acquire`.
+/// Why a call that does not wait (`try_lock`, `try_read`, `try_write`, `try_acquire`) did not give
+/// the lock as usual.
 ///
 /// `G` is the guard, which the error contains where the lock was taken. See [`LockError`] for
 /// `acquire`, and for [`?`](LockError#with-).
@@ -190,8 +191,8 @@ impl<G> TryLockError<G> {
     }
 }
 
-/// A lock did not come by the deadline, or not simply: `try_lock_for`, `try_lock_until`, and the
-/// forms of `read`, `write` and `acquire` with a deadline.
+/// Why a call with a time limit (`try_lock_for`, `try_lock_until`, and such forms of `read`,
+/// `write` and `acquire`) did not give the lock as usual.
 ///
 /// `G` is the guard, which the error contains where the lock was taken. See [`LockError`] for
 /// `acquire`, and for [`?`](LockError#with-).
