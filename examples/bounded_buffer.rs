@@ -37,7 +37,8 @@ struct Buffer {
     silent: AtomicU32,
 }
 
-/// Here nobody is killed who holds the lock: `?` would tell. (`two_writers` shows what to do then.)
+/// In this example no holder of the lock is killed, so `?` suffices. (`two_writers` shows what to
+/// do after a death.)
 impl Buffer {
     fn put(&self, item: u64) -> Result<(), Box<dyn Error>> {
         self.put_silently(item)?;

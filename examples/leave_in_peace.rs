@@ -61,7 +61,7 @@ fn work() -> Result<(), Box<dyn Error>> {
     loop {
         match interruptible_by(&STOP, || meeting.wait()) {
             Ok(_met) => {}
-            Err(BarrierError::Interrupted) => return Ok(()), // after whatever is to be put away
+            Err(BarrierError::Interrupted) => return Ok(()), // a real worker would tidy up here
             Err(error) => return Err(error.into()),
         }
     }

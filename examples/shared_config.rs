@@ -57,9 +57,9 @@ fn run() -> Result<(), Box<dyn Error>> {
     children.0[writer].kill()?;
     println!("killed the writer (process {}) in the middle of a change", children.0[writer].id());
 
-    // Readers are told as well as writers, for as long as nobody has repaired it.
-    let Err(LockError::OwnerDied(seen)) = config.read() else { return Err("a reader was not told".into()) };
-    println!("a reader sees low {} high {}, and is told not to believe it", seen.get_ref().low, seen.get_ref().high);
+    // Until somebody has repaired the data, readers get this error, too.
+    let Err(LockError::OwnerDied(seen)) = config.read() else { return Err("a reader got no error".into()) };
+    println!("a reader sees low {} high {}, with an error: OwnerDied", seen.get_ref().low, seen.get_ref().high);
     drop(seen);
 
     let mut guard = match config.write() {

@@ -87,7 +87,7 @@ fn sit_at_the_desk(path: &Path) -> Result<(), Box<dyn Error>> {
     match shared.order.try_lock_for(TIMEOUT) {
         Err(LockTimeoutError::OwnerDied(left)) => {
             let who = left.by().and_then(|id| shared.participant(id)).ok_or("nobody knows who died")?;
-            println!("desk: process {} died over an order of {} pieces", who.process_id, left.get_ref().pieces);
+            println!("desk: process {} died during an order of {} pieces", who.process_id, left.get_ref().pieces);
             left.into_inner().mark_consistent();
             Ok(())
         }

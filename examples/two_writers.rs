@@ -251,7 +251,7 @@ fn append(path: &Path, text: &str, stop_in_the_middle: bool) -> Result<(), Box<d
     Ok(())
 }
 
-/// Cuts off the line that the dead left torn, and tells of it.
+/// Cuts off the torn line that the dead writer has left, and reports it.
 fn mend(path: &Path, number: u32, dead: Option<outlive::ParticipantId>, shared: &Shared) -> Result<(), Box<dyn Error>> {
     let since = Duration::from_nanos(now().saturating_sub(shared.killed_at.load(Ordering::SeqCst)));
     let mut file = OpenOptions::new().read(true).write(true).open(path)?;

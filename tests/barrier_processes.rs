@@ -30,7 +30,7 @@ fn meeting(parties: usize) -> Segment<Meeting> {
     segment_of(|new: &mut Meeting| new.barrier = Barrier::new(parties))
 }
 
-/// What a wait came to, in words.
+/// The outcome of a wait, in words.
 fn outcome(result: Result<outlive::BarrierWaitResult, impl Into<BarrierTimeoutError>>) -> String {
     match result.map_err(Into::into) {
         Ok(_) => "met".into(),

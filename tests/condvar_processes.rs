@@ -23,7 +23,7 @@ struct Buffer {
     round: AtomicU64,
 }
 
-/// The guard, whatever died.
+/// The guard, even if a holder died.
 fn repaired<G, E: LockFailure<G>>(result: Result<G, E>) -> G {
     result.unwrap_or_else(|error| error.into_parts().1.expect("a guard"))
 }

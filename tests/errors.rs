@@ -94,7 +94,7 @@ fn dies_with(lock: impl FnOnce()) {
 }
 
 #[test]
-fn a_question_mark_on_what_the_dead_left_releases_it_as_inconsistent_as_it_was() {
+fn a_question_mark_after_a_death_releases_the_lock_still_inconsistent() {
     let shared: Segment<Shared> = segment_of(|_zero| {});
     dies_with(|| core::mem::forget((shared.mutex.lock(), shared.both.write(), shared.nested.lock())));
     for _ in 0..2 {
@@ -138,7 +138,7 @@ fn an_acquired_lock_stays_acquired_after_a_question_mark() {
 }
 
 #[test]
-fn an_inconsistent_guard_is_had_as_from_a_poison_error() {
+fn an_inconsistent_guard_is_taken_as_from_a_poison_error() {
     let shared: Segment<Shared> = segment_of(|_zero| {});
     dies_with(|| core::mem::forget(shared.mutex.lock()));
     let Err(LockError::OwnerDied(mut left)) = shared.mutex.lock() else { panic!("another answer") };
@@ -146,7 +146,7 @@ fn an_inconsistent_guard_is_had_as_from_a_poison_error() {
     **left.get_mut() = 7;
     let id = left.by().expect("known");
     assert_eq!(shared.mutex.holder(), Some(shared.attach().expect("takes part")));
-    assert!(shared.participants().iter().all(|participant| participant.id != id), "it is dead");
+    assert!(shared.participants().iter().all(|participant| participant.id != id), "the participant is dead");
     let mut guard = left.into_inner();
     guard.mark_consistent();
     drop(guard);
@@ -168,8 +168,8 @@ fn a_guard_of_a_lock_that_another_released_vouches_for_nothing() {
         });
     });
     guard.mark_consistent();
-    assert!(shared.lock.is_inconsistent(), "it is not this thread's to vouch for");
-    assert!(shared.lock.mark_consistent().is_err(), "by hand that is told");
+    assert!(shared.lock.is_inconsistent(), "this thread does not hold the lock");
+    assert!(shared.lock.mark_consistent().is_err(), "the error is returned");
     assert!(guard.release().is_err());
 }
 

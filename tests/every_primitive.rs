@@ -90,10 +90,10 @@ fn every_primitive_is_shown_in_every_way() {
     assert!(missing.is_empty(), "missing:{list}");
 }
 
-/// Methods that are no operation in `tests/kill_everywhere`, and need not be.
+/// Methods that need no operation in `tests/kill_everywhere`.
 const SHOWN_BY_OTHERS: [&str; 11] = [
-    // Waiting to a moment is waiting for the time up to it (`Deadline::at`). The rest is the code
-    // of the form with a timeout.
+    // Each of them converts its moment into a deadline (`Deadline::at`). After that it runs the
+    // code of the form with a timeout.
     "try_acquire_many_until",
     "try_acquire_until",
     "try_lock_until",

@@ -275,7 +275,7 @@ fn a_persistent_segment_lies_in_a_directory_of_its_user_alone() {
             Counter::create(Location::persistent("a/b"), |_| {}),
             Err(OpenError::Location(LocationError::InvalidName(_)))
         ));
-        assert!(!kept.exists(), "made by one that only looked");
+        assert!(!kept.exists(), "made by a process that only opened it");
         let segment = Counter::create(place.clone(), |count| *count.get_mut() = 7).expect("made");
         assert_eq!(std::fs::metadata(&kept).expect("there").mode() & 0o7777, 0o700);
         assert!(segment.has_name(place.clone()).expect("looked"));

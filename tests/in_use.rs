@@ -468,7 +468,7 @@ fn after_a_copy_or_a_reboot_one_of_many_openers_revives_the_segment_and_all_succ
 }
 
 fn all_open_at_once<const MANY: usize>(options: &outlive::SegmentOptions<(), Mutex<u64>>, path: &Path) {
-    // They gather behind somebody who has the turn, so that they really come at once.
+    // All openers queue behind a holder of the turn, so that they really come at once.
     let first = File::options().read(true).write(true).open(path).expect("there");
     assert!(lock(&first, TURN, libc::F_WRLCK));
     let meetings = [const { AtomicUsize::new(0) }; 3];
@@ -514,7 +514,7 @@ fn an_unfinished_revival_is_done_again() {
     assert_eq!(Counter::open(&path).expect("is joined").participants().len(), 1, "on record, and not marked");
     file.write_all_at(&REVIVING.to_le_bytes(), MARK).expect("written");
     let opened = Counter::open(&path).expect("is revived");
-    assert!(opened.participants().is_empty(), "who is on record was killed long ago");
+    assert!(opened.participants().is_empty(), "the participant on record was killed long ago");
     assert!(matches!(opened.try_lock(), Err(TryLockError::OwnerDied(_))));
     let mut mark = [1; 4];
     file.read_exact_at(&mut mark, MARK).expect("read");
@@ -555,7 +555,7 @@ fn only_a_segment_is_replaced() {
     for name in names {
         let before = fact(name);
         let refused = replaced(&at(name)).expect_err("is no segment");
-        // The mode keeps all out but root, who finds that it is none.
+        // The mode keeps all users out except root. Root finds that the file is no segment.
         let fits = matches!(refused, OpenError::NotASegment) || matches!(refused, OpenError::Io(_) if name == "mode 0");
         assert!(fits, "{name}: {refused}");
         assert_eq!(fact(name), before, "{name}");

@@ -94,7 +94,7 @@ fn of_lock<T, E: Into<LockErrorKind>>(answer: Result<T, E>) -> Ended {
     }
 }
 
-/// Of a condition variable: the guard came back.
+/// The same for a condition variable, which gave the guard back.
 fn of_condvar<T>(answer: CondvarResult<T>) -> Ended {
     match answer {
         Ok(_) => Ended::WithIt,

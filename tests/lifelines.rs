@@ -39,7 +39,7 @@ fn child() {
     }
 }
 
-/// Attaches in a thread of its own, which then ends.
+/// Attaches in a new thread, which then ends.
 fn attach_elsewhere(segment: &Counter) -> Result<(), RegisterError> {
     std::thread::scope(|scope| scope.spawn(|| segment.attach().map(drop)).join().expect("no panic"))
 }
@@ -208,8 +208,7 @@ fn in_a_file() -> (tempfile::TempDir, std::path::PathBuf, std::fs::File) {
 /// word and links.
 const SLOTS: u64 = 512;
 
-/// Where the next links of a participant's two lifelines lie: of its thread's, and of its
-/// process's.
+/// The offsets of the next links of a participant's two lifelines: the thread's, and the process's.
 fn next_links(id: outlive::ParticipantId) -> [u64; 2] {
     let own = SLOTS + 128 * id.index() as u64 + 8 + LINK;
     [own, own + 40]
@@ -303,8 +302,8 @@ fn leaves_although<T>(name: &str, scribble: impl FnOnce(&Scene) -> T + Send, loo
     });
     assert_eq!(wait(pid), -libc::SIGKILL, "{name}: the thread did not come through");
     for (segment, which) in [(&older, "older"), (&newer, "newer"), (&last, "last")] {
-        // Its process has been waited for, and nobody reaps here. So only the kernel can have
-        // reported the death.
+        // The child has ended completely, and nothing reaps its slot here. So only the kernel can
+        // have reported the death.
         assert!(matches!(segment.try_lock(), Err(TryLockError::OwnerDied(_))), "{name}: no death in the {which} one");
     }
 }

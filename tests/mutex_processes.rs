@@ -160,8 +160,8 @@ fn exec_is_a_death() {
     let mut holder = Actor::start(&shared, "hold and exec", true);
     assert_eq!(holder.hear(), "held");
     holder.go_on();
-    // The test runner calls the role in a thread that is not the process's main one: the second
-    // lifeline is what tells.
+    // The test runner runs the role in a thread that is not the main one. So the second lifeline
+    // reports the death.
     let Err(LockTimeoutError::OwnerDied(_)) = shared.pair.try_lock_for(PATIENCE) else {
         panic!("exec was not noticed")
     };
@@ -351,7 +351,7 @@ fn a_holder_that_acquires_again_waits_for_another_to_release() {
         assert!(matches!(shared.lock.try_acquire(), Err(TryLockError::WouldBlock)));
         let begun = Instant::now();
         assert!(matches!(shared.lock.try_acquire_for(Duration::from_millis(40)), Err(LockTimeoutError::TimedOut)));
-        assert!(begun.elapsed() >= Duration::from_millis(40), "it did not wait");
+        assert!(begun.elapsed() >= Duration::from_millis(40), "the call did not wait");
         assert!(matches!(shared.lock.lock(), Err(LockError::Deadlock)), "only this thread can drop a guard");
         assert!(matches!(shared.lock.try_lock(), Err(TryLockError::WouldBlock)));
         std::thread::scope(|scope| {

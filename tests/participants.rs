@@ -318,7 +318,7 @@ fn holder_and_waiter_may_be_in_different_pid_namespaces() {
             });
             until("the holder to hold", || shared.reported.load(std::sync::atomic::Ordering::SeqCst) == 1);
             let outside = matches!(shared.pair.try_lock(), Err(TryLockError::WouldBlock));
-            // SAFETY: the holder, by its id out here.
+            // SAFETY: the holder, by its id in this namespace.
             unsafe { libc::kill(holder, libc::SIGKILL) };
             let told = matches!(shared.pair.try_lock_for(PATIENCE), Err(LockTimeoutError::OwnerDied(_)));
             wait(holder);

@@ -81,7 +81,7 @@ fn the_permits_of_a_killed_holder_go_to_those_who_wait_and_to_those_who_try() {
         assert_eq!(other.previous_holder_died(), Some(dead));
         let index = other.index();
         drop(other);
-        // It is told once.
+        // The death is reported once.
         let again = shared.pool.try_permit().expect("free");
         assert_eq!((again.index(), again.previous_holder_died()), (index, None));
         assert!(waiter.ends_well());
@@ -131,7 +131,7 @@ fn each_permit_is_held_once_and_by_name() {
     assert_eq!(indexes, [0, 1, 2]);
     assert!(matches!(shared.pool.try_permit(), Err(TryAcquireError::WouldBlock)));
     assert!(shared.pool.holders().all(|(_, holder)| holder == me()));
-    assert!(matches!(shared.detach(), Err(LeaveError::StillHolding { .. })), "left while it holds");
+    assert!(matches!(shared.detach(), Err(LeaveError::StillHolding { .. })), "left while the thread holds a permit");
     drop(permits);
     assert_eq!(shared.pool.held(), 0);
     shared.detach().expect("holds nothing");
@@ -152,7 +152,7 @@ fn a_forgotten_permit_is_given_back_by_anybody() {
         );
         assert!(matches!(shared.pool.give_back(17, holder), Err(NotHeldError { holder: None, .. })));
     });
-    // Its thread has ended with it: it comes back by itself.
+    // The thread that held the permit has ended. So the permit comes back by itself.
     let permit = shared.pool.try_permit_for(common::PATIENCE).expect("left by the thread");
     assert!(permit.previous_holder_died().is_some());
 }
@@ -211,7 +211,7 @@ fn any_words_are_understood() {
         });
         assert!((1..=4).contains(&shared.capacity()));
         assert!(shared.held() <= shared.capacity());
-        // No word names anybody alive, so all of them can be had.
+        // No word names a living participant, so all permits are available.
         let permits: Vec<_> = (0..shared.capacity()).map(|_| shared.try_permit().expect("nobody holds it")).collect();
         assert!(matches!(shared.try_permit_for(Duration::from_millis(1)), Err(AcquireTimeoutError::TimedOut)));
         drop(permits);

@@ -62,7 +62,7 @@ fn a_death_whose_mark_the_kernel_lost_is_found_by_reaping() {
         let begin = Instant::now();
         match segment.mutex.try_lock_for(Duration::from_secs(20)) {
             Err(LockTimeoutError::OwnerDied(left)) => left.into_inner().mark_consistent(),
-            other => panic!("never told: {other:?}"),
+            other => panic!("never reported: {other:?}"),
         }
         lost += u32::from(begin.elapsed() > Duration::from_millis(500));
         // SAFETY: our own child.
@@ -90,7 +90,7 @@ fn the_end_of_a_thread_without_its_list_is_found_by_reaping() {
     });
     // The thread has leaked its guard, in a process that lives.
     let answer = segment.mutex.try_lock_for(Duration::from_secs(20));
-    assert!(matches!(answer, Err(LockTimeoutError::Leaked { .. })), "never told: {answer:?}");
+    assert!(matches!(answer, Err(LockTimeoutError::Leaked { .. })), "never reported: {answer:?}");
 }
 
 /// A process that registers, does `deed`, and ends with all marks lost, because its robust list was

@@ -54,7 +54,7 @@ fn join_all(segments: &[Number]) -> (usize, usize) {
         match segment.attach() {
             Ok(_) => {}
             Err(RegisterError::TooManySegments { segments, other_entries }) => {
-                assert_eq!(segments, joined, "it names the number");
+                assert_eq!(segments, joined, "the error names the number");
                 return (joined, other_entries);
             }
             Err(other) => panic!("{other}"),

@@ -324,8 +324,8 @@ fn words<const READERS: usize>(lock: &RwLock<u64, READERS>) -> (u32, [u32; READE
     (word(0), std::array::from_fn(|reader| word(1 + reader)))
 }
 
-/// Calls the function in a thread of the same home as the caller's, after other threads that have
-/// come and gone.
+/// Calls the function in a thread with the same home as the caller's. Other threads come and go
+/// until there is such a thread.
 fn collide<const READERS: usize>(board: &Segment<Board>, own: usize, act: impl FnOnce(ParticipantId) + Send) {
     let mut act = Some(act);
     while let Some(ready) = act.take() {

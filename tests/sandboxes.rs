@@ -41,8 +41,8 @@ fn any_later_failure_of_futex_waitv_means_the_fallback() {
             });
             until("it to be held", || matches!(shared.pair.try_lock(), Err(TryLockError::WouldBlock)));
             let answer = shared.pair.try_lock_for(Duration::from_millis(60));
-            assert!(matches!(answer, Err(LockTimeoutError::TimedOut)), "it is held");
-            assert!(!waitv_works(), "it was refused, and is asked for again and again");
+            assert!(matches!(answer, Err(LockTimeoutError::TimedOut)), "the lock is held");
+            assert!(!waitv_works(), "futex_waitv was refused, and is called again and again");
             // SAFETY: a child of ours.
             unsafe { libc::kill(holder, libc::SIGKILL) };
             assert!(matches!(shared.pair.lock(), Err(LockError::OwnerDied(_))));

@@ -14,7 +14,7 @@ use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Opening it must fail, and leave it as it was.
+/// Opening the segment must fail, and leave the file unchanged.
 fn refused(path: &Path) -> OpenError {
     let before = std::fs::read(path).expect("readable");
     let error = Counter::open(path).expect_err("must be refused");
@@ -84,7 +84,7 @@ fn without_descriptor(number: usize, path: &Path) -> Counter {
     segment.close_descriptor().expect("closed already");
     let refused = segment.pass_to(&mut std::process::Command::new("/bin/true"), "x");
     assert!(matches!(refused, Err(PassError::DescriptorLost(DescriptorLostError { number: None, .. }))), "{refused:?}");
-    assert_eq!(segment.has_name(path).expect("can be looked at"), number % 2 == 0);
+    assert_eq!(segment.has_name(path).expect("can be inspected"), number % 2 == 0);
     segment
 }
 
@@ -393,7 +393,10 @@ fn after_a_reboot_the_slots_of_half_registered_participants_are_free() {
     for (slot, state) in [(0, CLAIMED), (1, LIVE)] {
         file.write_all_at(&(state | 1 << 46 | 1).to_le_bytes(), 512 + 128 * slot).expect("written");
     }
-    assert!(matches!(full.attach(), Err(RegisterError::Full { participants: 2 })), "they may be at it");
+    assert!(
+        matches!(full.attach(), Err(RegisterError::Full { participants: 2 })),
+        "the participants may still be registering"
+    );
     drop(full);
     // Children that other tests are starting have the segment mapped until they execute their
     // program.

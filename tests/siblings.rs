@@ -125,7 +125,7 @@ fn a_mutex_is_handed_on_when_no_thread_of_the_dead_writes_to_its_data() {
         Err(LockError::OwnerDied(left)) => {
             let first = written(left.get_ref());
             reap();
-            assert_eq!(written(left.get_ref()), first, "it changed under its holder");
+            assert_eq!(written(left.get_ref()), first, "the data changed under its holder");
         }
         other => drop(other.map_err(|error| error.to_string()).map(drop)),
     });
@@ -137,7 +137,7 @@ fn a_rwlock_is_handed_on_when_no_thread_of_the_dead_writes_to_its_data() {
         Err(LockError::OwnerDied(left)) => {
             let first = written(left.get_ref());
             reap();
-            assert_eq!(written(left.get_ref()), first, "it changed under its reader");
+            assert_eq!(written(left.get_ref()), first, "the data changed under its reader");
         }
         other => drop(other.map_err(|error| error.to_string()).map(drop)),
     });

@@ -58,7 +58,7 @@ fn a_wait_uses_little_stack() {
         let nothing = depth(|| {});
         let waits = depth(|| {
             let answer = segment.pair.try_lock_for(Duration::from_millis(60));
-            assert!(matches!(answer, Err(LockTimeoutError::TimedOut)), "it is held");
+            assert!(matches!(answer, Err(LockTimeoutError::TimedOut)), "the lock is held");
         });
         drop(held);
         done.wait();

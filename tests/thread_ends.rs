@@ -224,8 +224,8 @@ fn a_forked_child_takes_part_with_the_list_that_it_has_from_its_parent() {
             1
         });
         assert_eq!(wait(child), -libc::SIGKILL);
-        // Its process has been waited for, and nobody reaps here. So only the kernel can have
-        // reported the death.
+        // The child has ended completely, and nothing reaps its slot here. So only the kernel can
+        // have reported the death.
         assert!(matches!(other.try_lock(), Err(TryLockError::OwnerDied(_))));
         drop(held);
     });

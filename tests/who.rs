@@ -34,7 +34,7 @@ fn die() -> i32 {
     1
 }
 
-/// The id of a child that dies with the mutex, and of its process.
+/// The id of a child that dies with the mutex, and the id of its process.
 fn death(all: &Segment<All>) -> (ParticipantId, u32) {
     let child = fork(|| {
         let _guard = all.mutex.lock().expect("free");
@@ -43,7 +43,7 @@ fn death(all: &Segment<All>) -> (ParticipantId, u32) {
     assert_eq!(wait(child), -libc::SIGKILL);
     match all.mutex.lock() {
         Err(LockError::OwnerDied(left)) => {
-            let by = left.by().expect("it is named");
+            let by = left.by().expect("the participant is named");
             left.into_inner().mark_consistent();
             (by, child as u32)
         }

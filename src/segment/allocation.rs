@@ -18,7 +18,7 @@ const BLOCK: u64 = 512;
 /// `f_type` of tmpfs and ramfs.
 const MEMORY: [u64; 2] = [0x0102_1994, 0x8584_58f6];
 
-/// Gives a new file that length, with all its room allocated.
+/// Gives a new file its length, with all its room allocated.
 pub(super) fn allocate(file: &File, total: usize, path: Option<&Path>) -> Result<(), OpenError> {
     let needed = total as u64;
     // Checked first: exceeding this limit raises SIGXFSZ, which kills a process without a handler
@@ -29,13 +29,13 @@ pub(super) fn allocate(file: &File, total: usize, path: Option<&Path>) -> Result
     allocate_all(file, needed, path)
 }
 
-/// Allocates what an existing segment of `total` bytes lacks: a copy may have holes (`cp
-/// --sparse`).
+/// Allocates what is missing of an existing segment of `total` bytes: a copy may have holes
+/// (`cp --sparse`).
 pub(super) fn fill_holes(file: &File, total: usize) -> Result<(), OpenError> {
     let (length, about) = (total as u64, metadata(file)?);
     let has_holes = if rustix::fs::fstatfs(file).is_ok_and(|system| is_memory(&system)) && about.blksize() == PAGE {
-        // The count of blocks is exact there. SEEK_HOLE is not: it takes allocated pages that were
-        // never written for holes.
+        // The count of blocks is exact in memory. SEEK_HOLE is not: it reports allocated pages that
+        // were never written as holes.
         about.blocks().saturating_mul(BLOCK) < length
     } else {
         // Elsewhere the count includes blocks without data, and blocks after the end. SEEK_HOLE

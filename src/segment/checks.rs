@@ -6,7 +6,7 @@ use crate::error::OpenError;
 /// The most bytes of a name that a segment is passed under.
 const LONGEST_PASSED_NAME: usize = 100;
 
-/// Permission bits that let the owner open what they have made, and nothing but permission bits.
+/// Accepts permission bits, and only those, that let the owner open the segment.
 pub(super) fn mode(mode: u32) -> Result<(), OpenError> {
     if mode & !0o777 == 0 && mode & 0o600 == 0o600 {
         return Ok(());
@@ -16,7 +16,7 @@ pub(super) fn mode(mode: u32) -> Result<(), OpenError> {
     )))
 }
 
-/// A user id that somebody can have.
+/// Accepts a user id that a user can have.
 pub(super) fn user(user: u32) -> Result<(), OpenError> {
     if user != u32::MAX {
         return Ok(());
@@ -24,12 +24,12 @@ pub(super) fn user(user: u32) -> Result<(), OpenError> {
     Err(OpenError::InvalidOption(format!("no user has the id {user}; give the user id of the segment's owner")))
 }
 
-/// Whether a name can be part of an environment variable's.
+/// Accepts a name that can be part of an environment variable's name.
 pub(super) fn is_passed_name(name: &str) -> bool {
     (1..=LONGEST_PASSED_NAME).contains(&name.len()) && !name.contains(['=', '\0'])
 }
 
-/// Refuses a file of the user `found` where one of the user `expected` is wanted.
+/// Fails if the file's owner, `found`, is not the user `expected`.
 pub(super) fn owner(found: u32, expected: u32) -> Result<(), OpenError> {
     if found != expected {
         return Err(OpenError::Owner { found, expected });

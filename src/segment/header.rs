@@ -153,13 +153,14 @@ impl Layout {
     }
 }
 
-/// The most bytes of a text, of at most so many, that are whole characters.
+/// The length of the longest beginning of the text that has at most `most` bytes and consists of
+/// whole characters.
 fn whole_characters(text: &str, most: usize) -> usize {
     (0..=text.len().min(most)).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0)
 }
 
-/// Whether this is the header of a segment at all, and one whose words and table this program
-/// knows.
+/// Checks that this is the header of a segment, and that this program knows its words and its
+/// table.
 pub(super) fn judge_format(bytes: &[u8; LENGTH]) -> Result<(), OpenError> {
     if bytes[..8] != MAGIC {
         return Err(OpenError::NotASegment);

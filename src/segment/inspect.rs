@@ -25,7 +25,7 @@ pub struct SegmentInfo {
     pub length: u64,
     /// The most threads that can take part at the same time.
     pub max_participants: usize,
-    /// Who takes part. Nobody does where the segment is not [in use](Self::is_in_use), whoever is
+    /// The participants. There are none if the segment is not [in use](Self::is_in_use), whoever is
     /// on record.
     pub participants: Vec<ParticipantInfo>,
     /// Whether any process has it mapped, as far as this view of the file shows. (A process that
@@ -63,14 +63,14 @@ pub struct SegmentInfo {
 /// ```
 ///
 /// # Errors
-/// [`OpenError::NotFound`]; [`OpenError::NotASegment`] for what is no regular file (a symbolic link
-/// is none), or has no whole header; [`OpenError::Version`], [`OpenError::WordSize`];
-/// [`OpenError::Size`] for a segment that was truncated or damaged; [`OpenError::Location`] with
-/// those of [`Location::path`]; [`OpenError::Io`].
+/// [`OpenError::NotFound`]; [`OpenError::NotASegment`] for anything but a regular file (a symbolic
+/// link is none), or without a whole header; [`OpenError::Version`], [`OpenError::WordSize`];
+/// [`OpenError::Size`] for a segment that was truncated or damaged; those of [`Location::path`];
+/// [`OpenError::Io`].
 ///
 /// # If a process dies
-/// One that looks and dies changes nothing. The dead are not among the participants, once the
-/// kernel has told of their death.
+/// A process that dies while it inspects changes nothing. The dead are not among the participants,
+/// as soon as the kernel has marked their lifelines.
 pub fn inspect(place: impl Into<Location>) -> Result<SegmentInfo, OpenError> {
     inspect_file(&naming::open_as_it_is(&place.into().path()?, OFlags::RDONLY, None)?)
 }

@@ -47,10 +47,10 @@
 //!
 //! # How many segments
 //!
-//! A thread takes part in at most 1,000 segments at a time, the main thread of a process in 2,000.
-//! With one segment more its first operation there gives [`RegisterError::TooManySegments`]. A
-//! segment counts from the thread's first operation in it until the thread leaves it, by
-//! [`Segment::detach`] or after the [`Segment`] was dropped.
+//! A thread takes part in at most 1,000 segments at a time, the main thread of a process in at most
+//! 2,000. In one segment more its first operation gives [`RegisterError::TooManySegments`]. A
+//! segment counts from the thread's first operation in it until the thread leaves it. A thread
+//! leaves by [`Segment::detach`], or after the [`Segment`] was dropped.
 //!
 //! The bound is the kernel's. It follows 2,048 entries of a thread's robust list when the thread
 //! ends, and does not find lifelines behind them. A segment takes two entries, in a main thread
@@ -121,7 +121,7 @@ unsafe impl<T: Shareable + Sync, R: Shareable + Sync> Send for Segment<T, R> {}
 unsafe impl<T: Shareable + Sync, R: Shareable + Sync> Sync for Segment<T, R> {}
 
 impl<T: Shareable + Sync> Segment<T> {
-    /// A segment without a name; `init` gets its value in place, all zero. See
+    /// Makes a segment without a name. `init` gets its value in place, all zero. See
     /// [`SegmentOptions::anonymous`].
     ///
     /// # Errors
@@ -156,7 +156,7 @@ impl<T: Shareable + Sync> Segment<T> {
         Self::options().open(place)
     }
 
-    /// Opens it, or makes it. See [`SegmentOptions::open_or_create`].
+    /// Opens the segment, or makes it if there is none. See [`SegmentOptions::open_or_create`].
     ///
     /// # Errors
     /// Those of [`SegmentOptions::open_or_create`].
@@ -164,7 +164,7 @@ impl<T: Shareable + Sync> Segment<T> {
         Self::options().open_or_create(place, |root, _| init(root))
     }
 
-    /// SegmentOptions to make or open a segment with.
+    /// Options to make or open a segment with.
     pub fn options() -> SegmentOptions<T> {
         SegmentOptions::new()
     }
@@ -251,8 +251,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         self.body().file.get()
     }
 
-    /// The elements behind the root value, as many as were asked for with [`SegmentOptions::room`]
-    /// when the segment was made.
+    /// The elements behind the root value. Their number was given by [`SegmentOptions::room`] when
+    /// the segment was made.
     pub fn room(&self) -> &[R] {
         let body = self.body();
         // SAFETY: within the mapping, aligned, by `Layout`. Any bytes are a valid R. R is Sync, and
@@ -285,7 +285,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Location::path`]; [`LocationError::Io`] if the place cannot be looked at.
+    /// Those of [`Location::path`]; [`LocationError::Io`] if the place cannot be examined.
     pub fn has_name(&self, place: impl Into<Location>) -> Result<bool, LocationError> {
         use std::os::unix::fs::MetadataExt;
         let path = place.into().path()?;
@@ -296,11 +296,11 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         }
     }
 
-    /// Closes the file descriptor that the segment has had so far, for processes that have many
-    /// segments open at once (`ulimit -n`). The segment is used as before. It cannot be passed on
-    /// any more: [`pass_to`](Self::pass_to) and [`send_to`](Self::send_to) answer
-    /// [`PassError::DescriptorLost`](crate::PassError::DescriptorLost). One that has a name can be
-    /// opened anew for that.
+    /// Closes the segment's file descriptor, for processes that have many segments open at once
+    /// (`ulimit -n`). The segment can be used as before, but no longer passed on:
+    /// [`pass_to`](Self::pass_to) and [`send_to`](Self::send_to) give
+    /// [`PassError::DescriptorLost`](crate::PassError::DescriptorLost). To pass on a segment that
+    /// has a name, open it anew.
     ///
     /// ```
     /// use outlive::{Mutex, Segment};
@@ -316,8 +316,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// ```
     ///
     /// # Errors
-    /// [`CloseError::OnOverlay`] on an overlay: only the descriptor keeps the lock there that says
-    /// "in use". The descriptor stays open then.
+    /// [`CloseError::OnOverlay`] on an overlay. There only the descriptor keeps the lock that says
+    /// "in use". The descriptor then stays open.
     pub fn close_descriptor(&mut self) -> Result<(), CloseError> {
         match self.file() {
             Ok(file) if naming::is_on_overlay(file) => Err(CloseError::OnOverlay),
@@ -337,10 +337,10 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// Threads that end need not call this: the kernel cuts their lifelines.
     ///
     /// # Errors
-    /// [`LeaveError::StillHolding`] while any word of the segment names this thread: also one of
-    /// plain data that happens to, which of random 32-bit words one in 2^29 does; then let the
-    /// thread end, or change that word. [`LeaveError::Io`] where a sandbox refuses
-    /// process_vm_readv(2), and there is no descriptor left for a pipe instead.
+    /// [`LeaveError::StillHolding`] while any word of the segment names this thread. That may be a
+    /// word of plain data, by chance: one in 2^29 random 32-bit words names the thread. Change that
+    /// word then, or let the thread end. [`LeaveError::Io`] if a sandbox forbids
+    /// process_vm_readv(2), and no descriptor is left for a pipe, which would do instead.
     pub fn detach(&self) -> Result<(), LeaveError> {
         local::detach(self.mapping)
     }
@@ -379,7 +379,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// ```
     ///
     /// # If a process dies
-    /// What it left is told; it says so by [`is_alive`](ParticipantInfo::is_alive).
+    /// The answer for a dead participant is what it has left in its slot, with
+    /// [`is_alive`](ParticipantInfo::is_alive) false.
     pub fn participant(&self, id: ParticipantId) -> Option<ParticipantInfo> {
         participants::info(self.body().table.slot(id)?, id)
     }

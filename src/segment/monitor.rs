@@ -119,13 +119,13 @@ atomics! {
 }
 
 impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
-    /// Opens a named or file-backed segment to look at it, and never writes.
+    /// Opens a named or file-backed segment to observe it. Nothing is ever written.
     ///
     /// The segment is checked as by [`open`](Self::open), its owner too. To monitor segments of
     /// another user, name that user: [`owner`](Self::owner).
     ///
     /// # Errors
-    /// Those of [`open`](Self::open), but [`OpenError::Busy`], [`OpenError::SeenTwice`] and
+    /// Those of [`open`](Self::open), except [`OpenError::Busy`], [`OpenError::SeenTwice`] and
     /// [`OpenError::NoSpace`].
     ///
     /// # If a process dies
@@ -140,7 +140,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
     /// descriptor, as with [`from_fd`](Self::from_fd).
     ///
     /// # Errors
-    /// Those of [`monitor`](Self::monitor), as far as they concern what is open. [`OpenError::Io`]
+    /// Those of [`monitor`](Self::monitor), as far as they concern an open file. [`OpenError::Io`]
     /// if it is not open for reading.
     ///
     /// # If a process dies
@@ -157,7 +157,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
 }
 
 impl<T: Shareable + Sync> Segment<T> {
-    /// Opens a named or file-backed segment to look at it. See [`SegmentOptions::monitor`].
+    /// Opens a named or file-backed segment to observe it. See [`SegmentOptions::monitor`].
     ///
     /// # Errors
     /// Those of [`SegmentOptions::monitor`].
@@ -165,7 +165,7 @@ impl<T: Shareable + Sync> Segment<T> {
         Self::options().monitor(place)
     }
 
-    /// The same of a file that is open for reading. See [`SegmentOptions::monitor_fd`].
+    /// The same for a file that is open for reading. See [`SegmentOptions::monitor_fd`].
     ///
     /// # Errors
     /// Those of [`SegmentOptions::monitor_fd`].
@@ -203,9 +203,9 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Monitor<T, R> {
     /// ```
     ///
     /// # Errors
-    /// [`ObserveError::NotAField`] if the reference is not to a field of the root value, at any
-    /// depth, that the value's [definition](Shareable::DEFINITION) shows. What is inside of a lock
-    /// or a cell is not shown.
+    /// [`ObserveError::NotAField`] unless the reference is to a field of the root value, at any
+    /// depth, that the value's [definition](Shareable::DEFINITION) shows. The inside of a lock or a
+    /// cell is not shown.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -218,8 +218,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Monitor<T, R> {
     /// As [`observe`](Self::observe), for an element of the room.
     ///
     /// # Errors
-    /// As [`observe`](Self::observe); and [`ObserveError::NoElement`] if the room has no such
-    /// element.
+    /// Those of [`observe`](Self::observe); also [`ObserveError::NoElement`] if the room has no
+    /// such element.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -315,11 +315,12 @@ impl<T: Shareable + Sync> StandIn<T> {
         Ok(Self { memory, value: PhantomData })
     }
 
-    /// The offset of the field that the function gives: an `F` that is no part of what a lock or a
-    /// cell contains, by the definition of `T`.
+    /// The offset of the field that the function gives. By the definition of `T`, an `F` lies there
+    /// that is no part of what a lock or a cell contains.
     fn offset_of<F: Observe>(&self, field: impl for<'a> FnOnce(&'a T) -> &'a F) -> Result<usize, ObserveError> {
-        // SAFETY: as many bytes, at the begin of a page; zeros at first, and later whatever the
-        // users of `&T` have made of them, which is a valid T. Nobody else has this memory.
+        // SAFETY: there are as many bytes, at the begin of a page. They are zeros at first, and
+        // later what the users of `&T` have made of them, which is a valid T. Nobody else has this
+        // memory.
         let value = unsafe { &*self.memory.as_ptr().cast::<T>() };
         let offset = (ptr::from_ref(field(value)) as usize).wrapping_sub(ptr::from_ref(value) as usize);
         let is_inside = size_of::<T>().checked_sub(size_of::<F>()).is_some_and(|last| offset <= last);

@@ -41,30 +41,32 @@
 //!
 //! # Two views of one file
 //!
-//! Locks fail where one file is seen through two views, each with locks of its own: an overlay and
-//! its upper directory, a network file system and the directory that it exports. On an overlay,
-//! besides, the lock goes with the last descriptor, because the mapping is made through the file
-//! below. So before a revival, and before a replacement, the opener looks for a participant on
-//! record that is known to live: its lifeline is not cut, its thread is there, and the thread began
-//! when the one on record did. If there is one, the opener refuses ([`OpenError::SeenTwice`]). The
-//! user may vouch that nobody uses the segment.
+//! Locks fail where one file is seen through two views, each with locks of its own. Examples are an
+//! overlay and its upper directory, and a network file system and the directory that it exports.
+//! Also, on an overlay the lock goes with the last descriptor, because the mapping is made through
+//! the file below.
 //!
-//! The header's *origin* narrows this look. It tells a copy, whose participants live elsewhere: the
-//! file has another time of birth, or another inode on the same device. (An overlay changes the
-//! device, and keeps the time of birth.) And it tells another boot, in which an equal thread would
-//! be one by chance. A wrong origin can only lead to a refusal too many, or leave out this last
-//! look; the locks decide.
+//! So before a revival, and before a replacement, the opener searches for a participant on record
+//! that is known to live: its lifeline is not cut, its thread is there, and the thread began when
+//! the one on record did. If it finds one, the opener fails with [`OpenError::SeenTwice`]. The user
+//! may vouch that nobody uses the segment.
 //!
-//! The look sees participants in the opener's own PID namespace, and in those below it. What is out
-//! of sight does not count, unless the file is seen through an overlay: there it is known that a
-//! second view exists, and the opener refuses, too. So a participant is overlooked only if it is
-//! out of sight of an opener that has the file not through an overlay.
+//! The header's *origin* narrows this search. It identifies a copy, whose participants live
+//! elsewhere: the file has another time of birth, or another inode on the same device. (An overlay
+//! changes the device, and keeps the time of birth.) It also identifies another boot, in which an
+//! equal thread would be a coincidence. A wrong origin can cause a needless error, or omit this
+//! search. The decision is by the locks.
+//!
+//! The search sees participants in the opener's own PID namespace, and in those below it.
+//! Participants out of sight do not count, unless the file is seen through an overlay. There a
+//! second view is known to exist, and the opener fails, too. So a participant is overlooked only if
+//! it is out of sight of an opener that sees the file without an overlay.
 //!
 //! # Readers
 //!
 //! A process that may only read the file can take shared locks only. A shared lock on `USE` makes
 //! the segment look in use: it is joined, not revived, and not replaced. A shared lock on `TURN`
-//! makes openers and replacers fail with [`OpenError::Busy`] when their patience ends. Mode 0600
+//! makes openers and replacers fail with [`OpenError::Busy`] after their `busy_timeout`. Mode 0600
 //! keeps readers away.
 //!
 //! # Replacing
@@ -104,7 +106,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
-/// The anonymous kind: no name, sealed against resizing once it has its length.
+/// A file for the anonymous kind: it has no name, and is sealed against resizing once it has its
+/// length.
 pub(super) fn memfd(total: usize) -> Result<File, OpenError> {
     use rustix::fs::{MemfdFlags, SealFlags};
     let fd = rustix::fs::memfd_create("outlive", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)
@@ -116,8 +119,8 @@ pub(super) fn memfd(total: usize) -> Result<File, OpenError> {
     Ok(file)
 }
 
-/// A child's standard streams take the numbers 0 to 2: a descriptor to be passed on must not have
-/// one of them.
+/// A child's standard streams take the numbers 0 to 2, so a descriptor to be passed on must have
+/// another.
 pub(super) fn away_from_stdio(file: File) -> Result<File, IoError> {
     rustix::io::fcntl_dupfd_cloexec(&file, 3)
         .map(File::from)
@@ -142,7 +145,7 @@ pub(super) fn unnamed(path: &Path, mode: u32, total: usize) -> Result<File, Open
         IoError::new("create a segment in", Some(parent), e).into()
     })?;
     let file = away_from_stdio(File::from(fd))?;
-    // The exact mode: the umask has nothing to say about what was asked for by number.
+    // The exact mode: the umask must not change a mode that was asked for by number.
     rustix::fs::fchmod(&file, mode).map_err(|e| IoError::new("set the mode of", Some(path), e))?;
     allocate(&file, total, Some(path))?;
     Ok(file)
@@ -166,12 +169,13 @@ fn open_existing(path: &Path, owner: u32) -> Result<File, OpenError> {
     open_as_it_is(path, OFlags::RDWR, Some(owner))
 }
 
-/// Opens a regular file as it is, without following a symbolic link, whoever owns it or by that
-/// owner. It checks before it opens, because opening a device may do something to the device.
+/// Opens a regular file as it is, without following a symbolic link. If an owner is given, the file
+/// must be that user's. The file is examined before it is opened, because opening a device may do
+/// something to it.
 pub(super) fn open_as_it_is(path: &Path, access: OFlags, owner: Option<u32>) -> Result<File, OpenError> {
     let failed = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => OpenError::NotFound(path.into()),
-        // It has become a symbolic link since the check.
+        // It has become a symbolic link since it was examined.
         _ if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => OpenError::NotASegment,
         _ => IoError::new("open the segment", Some(path), error).into(),
     };
@@ -208,7 +212,7 @@ pub(super) fn is_open_for(file: BorrowedFd<'_>, kinds: &[OFlags]) -> bool {
         .is_ok_and(|flags| kinds.contains(&(flags & OFlags::RWMODE)) && !flags.contains(OFlags::PATH))
 }
 
-/// What is said of a descriptor that is not open for that.
+/// The error for a descriptor that is not open for that.
 pub(super) fn not_open_for(what: &str) -> IoError {
     let found = format!("it is not open for {what}; open it so");
     IoError::new(
@@ -218,7 +222,7 @@ pub(super) fn not_open_for(what: &str) -> IoError {
     )
 }
 
-/// What the header says, and the file's length. The mapping comes after the judgement.
+/// The header's bytes, and the file's length. The file is mapped only after they were checked.
 pub(super) fn read_header(file: &File) -> Result<([u8; header::LENGTH], u64), OpenError> {
     let metadata = metadata(file)?;
     if !metadata.is_file() {

@@ -69,8 +69,8 @@ impl<T: Shareable + Sync> SegmentOptions<T, ()> {
 }
 
 impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
-    /// The most threads that can take part at the same time, 1 to 4,096 (128 bytes each); 256
-    /// unless said otherwise.
+    /// The most threads that can take part at the same time: 1 to 4,096, by default 256. Each takes
+    /// 128 bytes.
     pub fn participants(mut self, participants: usize) -> Self {
         self.participants = participants;
         self
@@ -79,8 +79,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
     /// Permission bits of a named or file-backed segment, by default 0600. The umask does not
     /// count.
     ///
-    /// Only permission bits count, at most 0777, and the owner must be able to read and write. With
-    /// another mode nothing can be made or opened: [`OpenError::InvalidOption`].
+    /// The mode has only permission bits, is at most 0777, and lets the owner read and write. With
+    /// any other mode nothing can be made or opened: [`OpenError::InvalidOption`].
     pub fn mode(mut self, mode: u32) -> Self {
         self.mode = mode;
         self
@@ -88,9 +88,9 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
 
     /// Opens segments of the user with this id, and not those of the process's own user.
     ///
-    /// A user namespace shows all users that it does not map under one id, usually 65534. There
-    /// that id is never accepted: [`OpenError::UnmappedOwner`]. No user has the id `u32::MAX`:
-    /// [`OpenError::InvalidOption`].
+    /// A user namespace shows all users that it does not map under one id, usually 65534. In such a
+    /// namespace that id is never accepted: [`OpenError::UnmappedOwner`]. No user has the id
+    /// `u32::MAX`: [`OpenError::InvalidOption`].
     pub fn owner(mut self, user: u32) -> Self {
         self.owner = Some(user);
         self
@@ -109,8 +109,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
         self
     }
 
-    /// How long to wait for others who are just opening or replacing the segment, which takes them
-    /// microseconds; 5 seconds unless said otherwise. Then it is [`OpenError::Busy`].
+    /// How long to wait for other processes that are opening or replacing the segment, by default 5
+    /// seconds. That takes them microseconds. After the timeout the error is [`OpenError::Busy`].
     ///
     /// A process that may read the file can keep others waiting, by a shared lock. The default mode
     /// 0600 keeps other users from that.
@@ -119,8 +119,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
         self
     }
 
-    /// Vouches that nobody uses the segment if no lock says so, whoever is on record: the way out
-    /// of [`OpenError::SeenTwice`].
+    /// Vouches that nobody uses the segment if no lock says so, whatever participants are on
+    /// record. This is the way out of [`OpenError::SeenTwice`].
     ///
     /// If that is wrong, a lock that is held is given to a second holder.
     pub fn vouch_unused(mut self, yes: bool) -> Self {
@@ -128,8 +128,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
         self
     }
 
-    /// Refuses options that can never work, before anything is made or looked at. Gives the layout
-    /// of a new segment.
+    /// Checks the options before anything is made or examined. Gives the layout of a new segment.
     pub(super) fn check(&self) -> Result<Layout, OpenError> {
         checks::mode(self.mode)?;
         self.owner.map_or(Ok(()), checks::user)?;
@@ -176,14 +175,15 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
     /// # Errors
     /// [`OpenError::AlreadyExists`]; [`OpenError::Location`]; [`OpenError::InvalidSize`],
     /// [`OpenError::InvalidOption`]; [`OpenError::FileSizeLimit`], [`OpenError::NoSpace`];
-    /// [`OpenError::Unsupported`], [`OpenError::Io`]. If a segment was to be
-    /// [replaced](Self::replace_abandoned), also: [`OpenError::NotASegment`],
+    /// [`OpenError::Unsupported`], [`OpenError::Io`]. To
+    /// [replace](Self::replace_abandoned) a segment can also give: [`OpenError::NotASegment`],
     /// [`OpenError::Version`], [`OpenError::WordSize`], [`OpenError::Owner`],
-    /// [`OpenError::UnmappedOwner`], [`OpenError::Busy`], [`OpenError::SeenTwice`]. Nothing is
-    /// changed in what is refused.
+    /// [`OpenError::UnmappedOwner`], [`OpenError::Busy`], [`OpenError::SeenTwice`]. After an error,
+    /// what was found is unchanged.
     ///
     /// # If a process dies
-    /// Before the name is given, nothing is left behind; after it the segment is complete.
+    /// A creator that dies before the name is given leaves nothing behind. After that the segment
+    /// is complete.
     pub fn create(
         &self,
         place: impl Into<Location>,
@@ -212,18 +212,19 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
     /// Opens a named or file-backed segment.
     ///
     /// # Errors
-    /// [`OpenError::NotFound`], and one of its own for everything that may be wrong with what was
+    /// [`OpenError::NotFound`], and one error for each thing that may be wrong with what was
     /// found: [`OpenError::NotASegment`], [`OpenError::Version`], [`OpenError::WordSize`],
     /// [`OpenError::Type`], [`OpenError::RoomType`], [`OpenError::Size`], [`OpenError::Owner`],
     /// [`OpenError::UnmappedOwner`], [`OpenError::SeenTwice`]. [`OpenError::NoSpace`] for a copy
-    /// with holes that the file system has no room to fill. Options that can never work are
-    /// refused as by [`create`](Self::create). Nothing is changed in what is refused.
-    /// [`OpenError::Busy`] when [`busy_timeout`](Self::busy_timeout) ends.
+    /// with holes that the file system has no room to fill. [`OpenError::Busy`] when
+    /// [`busy_timeout`](Self::busy_timeout) ends. Options that can never work give the errors of
+    /// [`create`](Self::create). After an error, what was found is unchanged.
     ///
     /// # If a process dies
-    /// Somebody who opens it and dies changes nothing. If nobody has the segment mapped (all have
-    /// died, the system was started anew, it is a copy or a backup), all that the dead held there
-    /// is handed to the next who locks it, as [`OwnerDied`](crate::LockError::OwnerDied).
+    /// An opener that dies changes nothing. If no process has the segment mapped, all its
+    /// participants are dead: all have died, the system was started anew, or the file is a copy or
+    /// a backup. Then everything that the dead held is handed to the next who locks it, as
+    /// [`OwnerDied`](crate::LockError::OwnerDied).
     pub fn open(&self, place: impl Into<Location>) -> Result<Segment<T, R>, OpenError> {
         self.check()?;
         let path = place.into().path()?;
@@ -232,9 +233,9 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
         self.join_or_revive(file, false, &mut backoff)
     }
 
-    /// Takes a file, in the caller's turn at it: judges, maps, and revives it if nobody else has it
-    /// mapped. If the open file is shared with other processes, the kernel shows none of their
-    /// locks: then it is joined.
+    /// Opens a file, in the caller's turn at it: checks it, maps it, and revives it if no other
+    /// process has it mapped. If the open file is shared with other processes, the kernel does not
+    /// show their locks. Then the segment is joined.
     pub(super) fn join_or_revive(
         &self,
         file: File,
@@ -264,7 +265,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
     /// Those of [`open`](Self::open) and [`create`](Self::create).
     ///
     /// # If a process dies
-    /// As those two.
+    /// As [`open`](Self::open) and [`create`](Self::create).
     pub fn open_or_create(
         &self,
         place: impl Into<Location>,

@@ -13,7 +13,7 @@ use core::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ParticipantInfo {
-    /// Slot and generation: what [`Inconsistent::by`](crate::Inconsistent::by) names.
+    /// Slot and generation: the id that [`Inconsistent::by`](crate::Inconsistent::by) gives.
     pub id: ParticipantId,
     /// Its process id, in its own PID namespace.
     pub process_id: u32,
@@ -56,7 +56,7 @@ pub(super) fn living(slots: &[Slot<Linux>]) -> Vec<ParticipantInfo> {
     living.filter(|info| info.is_alive).collect()
 }
 
-/// What a slot says of that participant, if it speaks of it.
+/// What a slot says of this participant, or `None` if it speaks of another.
 pub(super) fn info(slot: &Slot<Linux>, id: ParticipantId) -> Option<ParticipantInfo> {
     slot.read_record(id, |record, thread_id| {
         let is_alive = slot.living(id.index()).is_some_and(|(living, _)| living == id);

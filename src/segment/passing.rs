@@ -31,10 +31,10 @@ fn can_be_written(descriptor: BorrowedFd<'_>) -> bool {
     naming::is_open_for(descriptor, &[OFlags::RDWR])
 }
 
-/// The file of a message that came.
+/// Receives a message, and gives its file.
 fn receive(socket: BorrowedFd<'_>) -> Result<(File, bool), ReceiveError> {
     let not_received = |found: String| ReceiveError::NotReceived { found };
-    // Room for more than one, so that surplus descriptors are counted and closed.
+    // Room for more than one descriptor, so that surplus ones are counted and closed.
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(8), ScmCredentials(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut byte = [0];
@@ -76,8 +76,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
     /// Opens the segment that the parent process [passed](Segment::pass_to) under this name.
     ///
     /// A segment that was passed is inherited once. Then the passed descriptor is closed, so that
-    /// it does not keep the segment in use. The environment variable stays, and means nothing any
-    /// more: the next call gives [`InheritError::NotPassed`], in this process and in its children.
+    /// it does not keep the segment in use. The environment variable stays, without a meaning. The
+    /// next call gives [`InheritError::NotPassed`], in this process and in its children.
     ///
     /// The file's owner is checked only if [`owner`](Self::owner) was called, because the parent
     /// has chosen the segment.
@@ -88,7 +88,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
     /// for example with the right type.
     ///
     /// # If a process dies
-    /// The segment stays as it is, also if the parent has died.
+    /// The segment stays as it is, even if the parent has died.
     pub fn inherit(&self, name: &str) -> Result<Segment<T, R>, InheritError> {
         self.check()?;
         if !checks::is_passed_name(name) {
@@ -111,14 +111,14 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
     /// [`owner`](Self::owner) was called.
     ///
     /// # Errors
-    /// [`ReceiveError::NotReceived`] if another message came than one of
-    /// [`send_to`](Segment::send_to)'s. One byte of it is used up, and all descriptors that came
+    /// [`ReceiveError::NotReceived`] if the message did not come from
+    /// [`send_to`](Segment::send_to). One byte of it is used up, and all descriptors that came
     /// with that byte are closed. [`ReceiveError::Open`] with those of [`open`](Self::open);
     /// [`ReceiveError::Io`] if nothing can be received.
     ///
     /// # If a process dies
     /// A message that was sent arrives even if its sender has died. A receiver that dies may have
-    /// used it up.
+    /// used the message up.
     pub fn receive_from(&self, socket: impl AsFd) -> Result<Segment<T, R>, ReceiveError> {
         self.check()?;
         Ok(self.adopt_passed(receive(socket.as_fd())?)?)
@@ -155,7 +155,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`open`](Self::open), as far as they concern what is open. [`OpenError::Io`] if it
+    /// Those of [`open`](Self::open), as far as they concern an open file. [`OpenError::Io`] if it
     /// is not open for reading and writing.
     ///
     /// # If a process dies
@@ -177,12 +177,12 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
         self.adopt((file, is_shared))
     }
 
-    /// Opens what is open, in its turn. Nothing is locked but a segment.
+    /// Opens the segment of an open file, in its turn. Only a segment is ever locked.
     fn adopt(&self, (file, is_shared): (File, bool)) -> Result<Segment<T, R>, OpenError> {
         header::judge_format(&naming::read_header(&file)?.0)?;
         let mut backoff = naming::Backoff::new(self.busy_timeout);
-        // A pass does not keep the segment in use: nobody may have it mapped, and an opener by name
-        // may be reviving it.
+        // To pass a segment on does not keep it in use. No process may have it mapped, and an
+        // opener by name may be reviving it.
         let _turn = naming::turn_at(|| Ok(reopen_or_duplicate(&file)?.0), &mut backoff)?;
         self.join_or_revive(file, is_shared, &mut backoff)
     }
@@ -317,8 +317,9 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// # Safety
     /// All processes that have the segment open have references into this file. The caller must not
     /// change its content, its length, its seals or its locks: not through the descriptor, not
-    /// through a duplicate of it, and not through a mapping or an open file that comes from it.
-    /// Asking is fine, as fstat(2) does, and so is passing it to a process that keeps to the same.
+    /// through a duplicate of it, and not through a mapping or an open file that comes from it. To
+    /// ask for properties is allowed, as fstat(2) does, and so is passing it to a process that
+    /// keeps to the same rules.
     pub unsafe fn borrow_fd(&self) -> Result<BorrowedFd<'_>, DescriptorLostError> {
         self.file()
     }

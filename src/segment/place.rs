@@ -73,8 +73,8 @@ impl Location {
     /// The path of the file at this location. Nothing is made.
     ///
     /// # Errors
-    /// [`LocationError::InvalidName`] or [`LocationError::InvalidPath`] if no file can have it;
-    /// [`LocationError::Unsupported`] if `/dev/shm` is not in memory;
+    /// [`LocationError::InvalidName`] or [`LocationError::InvalidPath`] if no file can have this
+    /// name; [`LocationError::Unsupported`] if `/dev/shm` is not in memory;
     /// [`LocationError::UntrustedDirectory`] if other users could change the directory of
     /// [`persistent`](Self::persistent).
     pub fn path(&self) -> Result<PathBuf, LocationError> {
@@ -95,7 +95,7 @@ impl Location {
         }
     }
 
-    /// The same for a creator: with the directory, where that is ours to make.
+    /// The same for a creator. It also makes the directory, if that is ours to make.
     pub(super) fn path_to_create(&self) -> Result<PathBuf, LocationError> {
         if let Kind::Persistent(name) = &self.0 {
             checked(name)?;
@@ -140,8 +140,8 @@ fn kept_directory() -> PathBuf {
     Path::new(KEPT).join(format!("outlive-{}", rustix::process::geteuid().as_raw()))
 }
 
-/// A user that could write there could put another segment in the place of ours. The directory need
-/// not exist yet.
+/// A user who can write there could replace our segment by another. The directory need not exist
+/// yet.
 fn must_be_ours_alone(directory: &Path) -> Result<(), LocationError> {
     let metadata = match std::fs::symlink_metadata(directory) {
         Ok(metadata) => metadata,

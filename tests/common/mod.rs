@@ -374,8 +374,7 @@ pub fn elsewhere<T: Send>(body: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| scope.spawn(body).join().expect("no panic"))
 }
 
-/// An error of a lock, however that was asked: why it did not simply come, and the guard if there
-/// is one.
+/// An error of any operation that locks: its kind, and the guard if the error contains one.
 pub trait LockFailure<G>: std::fmt::Display {
     fn into_parts(self) -> (outlive::LockErrorKind, Option<G>);
 }

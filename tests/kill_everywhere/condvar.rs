@@ -25,7 +25,7 @@ fn script(name: &str) -> Script<World> {
     operation("Condvar", name, |_| World::anonymous(|_| {}).expect("a segment"))
 }
 
-/// One number cannot be half updated.
+/// A single number cannot be half updated.
 fn whatever_died<'s, E: LockFailure<MutexGuard<'s, u64>>>(
     answer: Result<MutexGuard<'s, u64>, E>,
 ) -> Result<(MutexGuard<'s, u64>, &'static str), String> {

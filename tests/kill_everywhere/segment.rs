@@ -168,7 +168,7 @@ fn passed(_name: &str) -> Passed {
     (segment, command)
 }
 
-/// As in the child for which the command is meant.
+/// Inherits as the child for which the command is meant.
 fn inherit(s: &Stage<Passed>) -> Result<Made, InheritError> {
     for (name, value) in s.1.get_envs() {
         // SAFETY: this process has one thread.

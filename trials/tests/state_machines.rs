@@ -132,8 +132,8 @@ fn beside_its_reference<F: Face>(scenario: Scenario<OperationOf<F>>) {
     });
 }
 
-/// A thread that has ended has leaked its guards. Nothing uses what they gave: so `take`, which
-/// does not wait, may count them out.
+/// An ended thread has leaked its guards. Nothing uses what they gave. So `take`, which does not
+/// wait, may count these guards as gone.
 fn or_of_the_dead<G, E: LockFailure<G>>(answer: Result<G, E>, take: impl FnOnce() -> TryLockResult<G>) -> Taken<G> {
     match parts(answer) {
         (Some(LockErrorKind::Leaked { .. }), None) => parts(take()),
@@ -141,7 +141,7 @@ fn or_of_the_dead<G, E: LockFailure<G>>(answer: Result<G, E>, take: impl FnOnce(
     }
 }
 
-/// The same of a lock that refuses also where some who have it live, and others have leaked it.
+/// The same for a lock with both kinds of holders: living ones, and ones that have leaked it.
 fn or_of_some_dead<G, E: LockFailure<G>>(answer: Result<G, E>, take: impl FnOnce() -> TryLockResult<G>) -> Taken<G> {
     match parts(answer) {
         (Some(LockErrorKind::Leaked { .. } | LockErrorKind::WouldBlock), None) => parts(take()),
@@ -153,7 +153,7 @@ fn or_of_some_dead<G, E: LockFailure<G>>(answer: Result<G, E>, take: impl FnOnce
     }
 }
 
-/// What an attempt to lock gave: why it did not simply come, and the guard.
+/// The result of an attempt to lock: the kind of the error, if any, and the guard, if any.
 type Taken<G> = (Option<LockErrorKind>, Option<G>);
 
 fn parts<G, E: LockFailure<G>>(answer: Result<G, E>) -> Taken<G> {
@@ -183,7 +183,7 @@ fn done(answer: Result<(), NotHeldError>) -> Answer {
     answer.map_or_else(|error| Answer::NotHeld(error.holder), |()| Answer::Done)
 }
 
-/// Drops a guard in the course of a panic.
+/// Drops a guard during a panic.
 fn drop_panicking<G>(guard: G) {
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         let _dropped = guard;
@@ -384,7 +384,7 @@ impl Face for OfRwLock {
                 other => panic!("{other:?}"),
             }
         };
-        // SAFETY: as of a mutex.
+        // SAFETY: as with a mutex.
         let (read_leaked, write_leaked) = (|| unsafe { lock.read_leaked() }, || unsafe { lock.write_leaked() });
         let read = |answer| {
             let (answer, guard) = taken(answer);

@@ -39,9 +39,9 @@ impl Descriptor {
     /// The descriptor, if the number still stands for the same open file.
     ///
     /// # Errors
-    /// The number stands for something else, or it was closed on purpose.
+    /// The descriptor's number stands for another file, or the descriptor was closed on purpose.
     pub(in crate::segment) fn get(&self) -> Result<BorrowedFd<'_>, DescriptorLostError> {
-        // ORDERING: Relaxed; who closes it has the only handle of the segment to itself.
+        // ORDERING: Relaxed; a thread that closes it has the only handle of the segment to itself.
         let number = self.number.load(Relaxed);
         if number == CLOSED {
             return Err(DescriptorLostError::new(None));
@@ -76,8 +76,8 @@ impl Drop for Descriptor {
     }
 }
 
-/// The mark of an open file: its position, or a new one if it has none. One that was passed keeps
-/// its own: the parent's descriptor is the same open file if it could not be opened anew.
+/// The mark of an open file: its position, or a new one if it has none. A descriptor that was
+/// passed keeps its mark: if it could not be opened anew, it is the same open file as the parent's.
 pub(in crate::segment) fn mark(file: &File) -> Result<u64, IoError> {
     let failed = |e: rustix::io::Errno| IoError::new("mark the segment's file", None, e);
     let random = std::hash::RandomState::new().build_hasher().finish();
@@ -96,8 +96,8 @@ pub(in crate::segment) fn reopen(descriptor: impl AsFd) -> std::io::Result<File>
     std::fs::OpenOptions::new().read(true).write(true).open(path)
 }
 
-/// The same for reading alone. Where the file may not be opened anew, another descriptor of the
-/// same open file.
+/// The same, only for reading. Where the file may not be opened anew, this is another descriptor of
+/// the same open file.
 pub(in crate::segment) fn reopen_to_read(descriptor: BorrowedFd<'_>) -> Result<File, IoError> {
     let again = File::open(format!("/proc/self/fd/{}", descriptor.as_raw_fd()));
     let file = again.or_else(|_| descriptor.try_clone_to_owned().map(File::from));

@@ -13,7 +13,7 @@ use std::os::unix::fs::MetadataExt;
 /// The type of file system by statfs(2), for a file that is seen through an overlay.
 const OVERLAYFS: rustix::fs::FsWord = 0x794c_7630;
 
-/// What this file is now: what an opener that revives it writes into its header.
+/// What this file is now. An opener that revives it writes this into its header.
 pub(in crate::segment) fn origin_of(file: &File) -> Result<Origin, IoError> {
     let about = metadata(file)?;
     let birth = about.created().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
@@ -65,7 +65,7 @@ pub(in crate::segment) struct TableCopy {
 }
 
 impl TableCopy {
-    /// Slots that the file does not contain are free.
+    /// Slots that the file does not contain count as free.
     pub(in crate::segment) fn from_file(file: impl AsFd, slots: usize) -> Result<Self, IoError> {
         let length = slots * header::SLOT;
         if length == 0 {

@@ -20,7 +20,7 @@ pub(in crate::segment) struct Replacer<'a> {
 }
 
 impl Replacer<'_> {
-    /// Refuses what can never be replaced, before anything is made.
+    /// Fails for what can never be replaced, before anything is made.
     pub(in crate::segment) fn expect_segment_or_nothing(&self) -> Result<(), OpenError> {
         match open_existing(self.path, self.owner) {
             Ok(file) => header::judge_format(&read_header(&file)?.0),
@@ -29,12 +29,12 @@ impl Replacer<'_> {
         }
     }
 
-    /// Gives the name to the new file, in one step, if nobody has it, or an abandoned segment.
-    /// False if that one is in use.
+    /// Gives the name to the new file, in one step, if no file has it, or an abandoned segment
+    /// does. False if that segment is in use.
     pub(in crate::segment) fn replace(&self, new: BorrowedFd<'_>, backoff: &mut Backoff) -> Result<bool, OpenError> {
         let new = reopen(new).map_err(|e| IoError::new("open the new segment anew", None, e))?;
-        // Until it is certain that the name is ours, nobody shall use it. Nobody else can have it
-        // open yet.
+        // Nobody shall use the new file until it is certain that it has the name. Nobody else can
+        // have it open yet.
         let turn = reopen(&new).map_err(|e| IoError::new("open the new segment anew", None, e))?;
         let Ok(_turn) = Turn::try_take(turn)? else { return Err(backoff.over(None)) };
         loop {
@@ -49,7 +49,7 @@ impl Replacer<'_> {
         }
     }
 
-    /// Whether nobody uses this segment, of which the caller has the turn.
+    /// Whether nobody uses this segment. The caller has the turn at it.
     fn is_abandoned(&self, old: &File) -> Result<bool, OpenError> {
         let (header, _) = read_header(old)?;
         header::judge_format(&header)?;
@@ -62,7 +62,7 @@ impl Replacer<'_> {
         Ok(true)
     }
 
-    /// The turns at both files are ours.
+    /// Takes the name from the old file for the new one. The caller has the turns at both.
     fn take_name_of(&self, old: &File, new: &File) -> Result<bool, OpenError> {
         self.remove_leftovers();
         let beside = self.path.with_file_name(Beside { new: inode(new)?.1, old: inode(old)?.1 }.name());
@@ -102,8 +102,8 @@ impl Replacer<'_> {
         Err(self.failed(Errno::BUSY, &beside, new))
     }
 
-    /// Gives a name that nobody has to what is beside it. Tells whether that is the new file; or
-    /// nothing if the name is taken.
+    /// Gives the first name, which no file has, to the file that has the second. Answers whether
+    /// that is the new file, or `None` if the name is taken.
     fn give_free_name(&self, beside: &Path, new: &File) -> Result<Option<bool>, Errno> {
         let is_new = is_named(new, beside).unwrap_or(false); // others touch it only while nobody has its turn
         match rustix::fs::renameat_with(CWD, beside, CWD, self.path, RenameFlags::NOREPLACE) {
@@ -113,7 +113,7 @@ impl Replacer<'_> {
         }
     }
 
-    /// The exchange could not be made, or not be made undone.
+    /// The error if the names could not be exchanged, or not exchanged back.
     fn failed(&self, errno: Errno, beside: &Path, new: &File) -> OpenError {
         if !is_named(new, beside).unwrap_or(false) {
             return IoError::new(
@@ -149,7 +149,7 @@ impl Replacer<'_> {
         if inode != name.new && inode != name.old {
             return Ok(());
         }
-        // A replacer that is still at it has the turns at both.
+        // A replacer that is still at work has the turns at both.
         let turn = reopen(&file).map_err(|e| IoError::new("open anew", Some(path), e))?;
         let Ok(_turn) = Turn::try_take(turn)? else { return Ok(()) };
         if self.is_abandoned(&file)? && is_named(&file, path)? {

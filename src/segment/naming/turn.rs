@@ -30,7 +30,7 @@ impl Backoff {
     /// Sleeps for a moment before the next attempt.
     ///
     /// # Errors
-    /// [`OpenError::Busy`] when the time is over: `by` is the lock that is in the way.
+    /// [`OpenError::Busy`] after the timeout. `by` is the lock that is in the way.
     pub(in crate::segment) fn pause(&mut self, by: Option<Lock>) -> Result<(), OpenError> {
         let left = self.bound.saturating_sub(self.begun.elapsed());
         if left.is_zero() {
@@ -41,7 +41,7 @@ impl Backoff {
         Ok(())
     }
 
-    /// What is said when the time is over.
+    /// The error after the timeout.
     pub(super) fn over(&self, by: Option<Lock>) -> OpenError {
         OpenError::Busy { waited: self.begun.elapsed(), by_reader: by == Some(Lock::Shared) }
     }
@@ -63,7 +63,7 @@ pub(in crate::segment) struct Turn(Descriptor);
 impl Turn {
     /// The turn, or the lock that is in the way.
     pub(super) fn try_take(file: File) -> Result<Result<Self, Option<Lock>>, OpenError> {
-        // With the descriptor's number looked after first: from here on a lock may be given back.
+        // The descriptor comes first, so that the lock is given back whatever happens from here on.
         let this = Self(Descriptor::new(file)?);
         let file = this.0.get()?;
         if lock_byte(file, TURN, Lock::Exclusive).map_err(lock_failed)? {
@@ -81,9 +81,9 @@ impl Drop for Turn {
     }
 }
 
-/// Opens the segment of that name, in its turn: nobody else opens or replaces it, and no
-/// replacement takes its name, before the turn is dropped. Only a segment, by its header, and only
-/// one of that owner.
+/// Opens the segment of that name, in its turn: until the turn is dropped, nobody else opens or
+/// replaces it, and no replacement takes its name. The file must be a segment by its header, and
+/// belong to that owner.
 pub(in crate::segment) fn open(path: &Path, owner: u32, backoff: &mut Backoff) -> Result<(Turn, File), OpenError> {
     loop {
         let candidate = open_existing(path, owner)?;
@@ -105,7 +105,8 @@ pub(in crate::segment) fn open(path: &Path, owner: u32, backoff: &mut Backoff) -
     }
 }
 
-/// The turn at a file that was not opened by its name, by open files of its own.
+/// The turn at a file that was not opened by its name. `again` opens the file anew for each
+/// attempt.
 pub(in crate::segment) fn turn_at(
     again: impl Fn() -> Result<File, OpenError>,
     backoff: &mut Backoff,
@@ -118,7 +119,7 @@ pub(in crate::segment) fn turn_at(
     }
 }
 
-/// Says of an open file that the mapping that will be made through it is one that counts.
+/// Locks an open file as used: the mapping that will be made through it then counts.
 pub(in crate::segment) fn share(file: &File, backoff: &mut Backoff) -> Result<(), OpenError> {
     while !lock_byte(file.as_fd(), USE, Lock::Shared).map_err(lock_failed)? {
         backoff.pause(others_lock(file.as_fd(), USE).map_err(lock_failed)?)?; // outlive never locks it exclusively
@@ -126,7 +127,7 @@ pub(in crate::segment) fn share(file: &File, backoff: &mut Backoff) -> Result<()
     Ok(())
 }
 
-/// Whether anybody has the segment mapped through another open file than this one.
+/// Whether the segment is mapped through any open file but this one.
 pub(in crate::segment) fn is_in_use(file: BorrowedFd<'_>) -> Result<bool, IoError> {
     others_lock(file, USE).map(|lock| lock.is_some()).map_err(lock_failed)
 }

@@ -28,7 +28,8 @@ where
     }
 }
 
-/// The whole pair, also from a thread that has ended with it: its guard was forgotten.
+/// The same answer, or the pair of a thread that has ended while it held the lock. Its guard was
+/// leaked.
 fn whole_or_from_the_ended<'s>(
     shared: &'s Shared,
     answer: LockTimeoutResult<MutexGuard<'s, [u64; 2]>>,
@@ -37,7 +38,7 @@ fn whole_or_from_the_ended<'s>(
         Err(LockTimeoutError::Leaked { .. }) => {
             // SAFETY: `end_a_thread` alone leaks guards, and uses nothing that they gave.
             match unsafe { shared.pair.lock_leaked() } {
-                // Another was quicker.
+                // Another worker was quicker.
                 Err(TryLockError::WouldBlock) => whole_or_from_the_ended(shared, shared.pair.try_lock_for(TIMEOUT)),
                 taken => whole(taken),
             }

@@ -188,7 +188,7 @@ pub(super) fn nothing(_: &Shared, _: u64) -> Result<(), String> {
     Ok(())
 }
 
-/// What an error of a lock comes to, for somebody who has waited for as long as it takes.
+/// The outcome of a deed whose lock failed although it waited as long as needed.
 pub(super) fn refused(error: impl Into<LockErrorKind>) -> Outcome {
     match error.into() {
         LockErrorKind::Register(RegisterError::Full { .. }) => Outcome::Full,
@@ -196,7 +196,7 @@ pub(super) fn refused(error: impl Into<LockErrorKind>) -> Outcome {
     }
 }
 
-/// The same of an error that contains no guard.
+/// The same for an error that contains no guard.
 pub(super) fn unmet(error: &(dyn std::error::Error + 'static)) -> Outcome {
     match error.source().unwrap_or(error).downcast_ref() {
         Some(RegisterError::Full { .. }) => Outcome::Full,
