@@ -61,6 +61,9 @@ pub struct Effort {
     pub jobs: usize,
 }
 
+/// What a model that must fail says if it does not (`Explore::fails` in `models/src/explore.rs`).
+pub const BLIND: &str = "the model cannot see the fault";
+
 /// For each file of `src/raw`, the tests that may kill its mutants, in the order in which to run
 /// them.
 #[derive(Debug)]
@@ -171,7 +174,7 @@ impl Models {
             Some(_) if text.contains("running 0 tests") => return Err(format!("there is no model {model}")),
             Some(status) if status.success() => Verdict::Holds,
             // A model that must fail and does not is no witness against a mutant.
-            Some(_) if text.contains("the model is blind") => Verdict::Holds,
+            Some(_) if text.contains(BLIND) => Verdict::Holds,
             Some(status) => {
                 let line = text.lines().find(|line| line.contains(" executions: "));
                 let executions = line.and_then(|line| line.split(" after ").last()?.split(' ').next()?.parse().ok());

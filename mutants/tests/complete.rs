@@ -4,6 +4,7 @@
 use outlive_mutants::evidence::ROWS;
 use outlive_mutants::killers::Killers;
 use outlive_mutants::logic::Logic;
+use outlive_mutants::run::BLIND;
 use outlive_mutants::{read, root, sites};
 
 #[test]
@@ -52,4 +53,11 @@ fn every_algorithm_is_in_a_row_of_the_evidence() {
             source.name
         );
     }
+}
+
+/// Otherwise a model that must fail, and does not, would count as a witness against a mutant.
+#[test]
+fn a_blind_model_is_known_by_its_words() {
+    let source = read(&root().join("models/src/explore.rs")).expect("it is readable");
+    assert!(source.contains(BLIND), "no model says {BLIND:?}");
 }
