@@ -1,4 +1,4 @@
-//! How many must meet; and words that were scribbled on.
+//! The number of parties, and words that were scribbled on.
 
 use super::*;
 use crate::platform::linux::{Linux, RobustNode, ThreadRecord};
@@ -19,8 +19,8 @@ fn any_word_is_a_number_of_parties() {
     }
 }
 
-/// In three bits: a waiter that looks no more is not met again when its generation's number comes
-/// round.
+/// Generations have three bits here. A waiter that is gone does not count as arrived when its
+/// generation's number comes again.
 #[test]
 fn a_row_of_resets_brings_nobody_back() {
     let table = Table { membership: &Word::new(0), cursor: &Word::new(0), stamp: &Word::new(0), slots: &[] };
@@ -36,8 +36,8 @@ fn a_row_of_resets_brings_nobody_back() {
     }
 }
 
-/// As only scribbling leaves it: nobody must wait for a waiter that never was, in a generation to
-/// come, or for a trip that is half done.
+/// Only scribbling leaves such places. Nobody may wait for a waiter that never existed, be it in a
+/// later generation or in a trip that is half done.
 #[test]
 fn a_place_that_nobody_can_have_is_free() {
     let slots = [Slot::<Linux>::from_parts(

@@ -1,4 +1,4 @@
-//! What an interrupted waiter does, step by step, and what those find that come beside it.
+//! What an interrupted waiter does, step by step, and what other waiters find meanwhile.
 
 use super::super::generation::pack;
 use super::*;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 const STAMP: u64 = 1 << 62;
 const WANTED: u64 = 1 << 63;
 
-/// Of two parties: the state, the sequence and the places are to be changed by scenes.
+/// A barrier of two parties. Scenes change its state, its sequence and its places.
 fn of_two(places: [u64; 2]) -> Arc<Barrier<Puppet, 2>> {
     let members = from_fn(|_| Word::new(0));
     Arc::new(Barrier::from_parts(Word64::new(0), Word::new(0), Word::new(0), members, places.map(Word64::new)))
@@ -21,7 +21,7 @@ fn waiting(place: usize, generation: u32) -> u64 {
     u64::from(id_of(place).word()) << 32 | pack(generation)
 }
 
-/// That of one that is about to withdraw.
+/// The place of a waiter that is about to withdraw.
 fn withdrawing(place: usize, generation: u32) -> u64 {
     waiting(place, generation) | WANTED
 }
@@ -45,7 +45,7 @@ fn an_interrupted_waiter_withdraws_and_wakes_waiters_without_a_place() {
     assert_eq!(barrier.sequence.load(Relaxed), 1);
 }
 
-/// The count of those that withdraw begins anew after the last.
+/// The count of withdrawals wraps to 0.
 #[test]
 fn any_number_of_waiters_may_withdraw() {
     let barrier = of_two([0, 0]);
@@ -81,7 +81,7 @@ fn an_interrupted_waiter_of_an_ended_generation_gets_that_generations_answer() {
             sleep.is_interrupted();
         });
         assert_eq!(wait(&barrier, vec![ends]).0, answer);
-        assert_eq!(words_of(&barrier).1[0], pack(1), "it has left its place");
+        assert_eq!(words_of(&barrier).1[0], pack(1), "the waiter has left its place");
     }
 }
 
@@ -114,7 +114,8 @@ fn a_death_while_withdrawing_breaks_the_barrier_even_during_an_action() {
     }
 }
 
-/// Another one, who would be counted in its stead, has not come before the action.
+/// Otherwise the newcomer would be counted in its stead, though it did not arrive before the
+/// action.
 #[test]
 fn a_newcomer_does_not_take_the_place_of_a_withdrawing_waiter() {
     let barrier = Barrier::<Puppet, 1>::from_parts(
@@ -131,7 +132,7 @@ fn a_newcomer_does_not_take_the_place_of_a_withdrawing_waiter() {
     assert_eq!(answer, Err(NotPassed::Broken { died: Some(id_of(1)) }));
 }
 
-/// The trip that it could not hold back counts it: its place has a stamp.
+/// The trip came first and counts it: its place gets a stamp.
 #[test]
 fn a_waiter_that_withdraws_too_late_is_stamped() {
     let barrier = of_two([waiting(2, 0), withdrawing(1, 0)]);

@@ -1,4 +1,4 @@
-//! What notifications do to the word.
+//! How notifications change the word.
 
 use super::*;
 use crate::platform::linux::Linux;
@@ -10,7 +10,7 @@ fn words() -> impl Iterator<Item = u32> {
     [0, FRESH, WAITERS, WAITERS | FRESH].into_iter().flat_map(move |flags| sequences.map(|sequence| flags | sequence))
 }
 
-/// In a segment without participants.
+/// The word after `act`, in a segment without participants.
 fn after(word: u32, act: impl FnOnce(&Bare, Option<&Table<'_, Linux>>)) -> u32 {
     let condvar = Bare::from_words(Word::new(word), Word::new(0));
     let zero = Word::new(0);
@@ -25,7 +25,8 @@ fn a_notification_of_zero_waiters_changes_nothing() {
     }
 }
 
-/// Nobody sleeps in fact, so a notification of some finds too few, and says so in the word.
+/// Nobody really sleeps here. So a notification of several finds too few sleepers, and clears the
+/// flags in the word.
 #[test]
 fn a_notification_counts_if_somebody_waits() {
     for word in words() {

@@ -1,10 +1,10 @@
-//! What a waiter is told, step by step.
+//! What a waiter's answer is, step by step.
 
 use super::*;
 use crate::platform::Lifeline;
 use crate::platform::puppet::{DEADLINE, Puppet, Scene, play, scene};
 
-/// With so many tickets before, and during the wait.
+/// Waits. `before` and `given` are the numbers of tickets before the wait and during it.
 fn wait(word: u32, [before, given]: [u32; 2], during: Scene) -> (Woken, [u32; 2]) {
     let condvar = Condvar::<Puppet>::from_words(Word::new(word), Word::new(before));
     let (woken, _) = play(2, vec![during], |me| {
@@ -31,10 +31,10 @@ fn a_waiter_notified_as_the_deadline_passes_returns_notified() {
     }
 }
 
-/// Others had it.
+/// Another waiter took the ticket.
 #[test]
 fn a_waiter_without_a_ticket_is_not_notified() {
-    for (ends, told) in [(DEADLINE, Woken::TimedOut), (DEADLINE / 2, Woken::Neither)] {
+    for (ends, expected) in [(DEADLINE, Woken::TimedOut), (DEADLINE / 2, Woken::Neither)] {
         let (woken, left) = wait(
             7,
             [0, 0],
@@ -43,7 +43,7 @@ fn a_waiter_without_a_ticket_is_not_notified() {
                 sleep.ends_at(ends);
             }),
         );
-        assert_eq!((woken, left), (told, [8 | WAITERS, 0]));
+        assert_eq!((woken, left), (expected, [8 | WAITERS, 0]));
     }
 }
 
@@ -63,7 +63,7 @@ fn a_waiter_that_wakes_early_without_a_notification_is_not_notified() {
     assert_eq!(woken, Woken::Neither);
 }
 
-/// The slots of the others say at what they wait.
+/// Runs `act` while the records of these `waiters` say that they wait at the condition variable.
 fn with_waiters<R>(condvar: &Condvar<Puppet>, waiters: &[usize], act: impl FnOnce(Participant<'_, Puppet>) -> R) -> R {
     let play_it = |me: Participant<'_, Puppet>| {
         for waiter in waiters {
@@ -97,7 +97,7 @@ fn the_dead_and_waiters_of_another_condvar_do_not_count() {
     assert_eq!(count, 2);
 }
 
-/// Those of the others that wait are kept.
+/// The tickets of other waiters are kept.
 #[test]
 fn an_arrival_leaves_a_ticket_for_each_waiter() {
     for (before, expected) in [(0, 0), (1, 1), (2, 2), (3, 2), (9, 2)] {
@@ -108,16 +108,16 @@ fn an_arrival_leaves_a_ticket_for_each_waiter() {
             }
             let mut left = 0;
             let waited = condvar.wait(me, true, Some(DEADLINE), || left = condvar.tickets.load(Relaxed));
-            assert_eq!(condvar.count_waiters(me.table), 3, "with the one that has arrived");
+            assert_eq!(condvar.count_waiters(me.table), 3, "with the newcomer");
             assert_eq!(condvar.leave(me, waited), Woken::Neither);
-            assert_eq!(condvar.count_waiters(me.table), 2, "without");
+            assert_eq!(condvar.count_waiters(me.table), 2, "without the newcomer");
             left
         });
         assert_eq!(left, expected, "of {before}");
     }
 }
 
-/// They are those of one that was killed with its ticket.
+/// A waiter that was killed has left its ticket.
 #[test]
 fn an_arrival_forgets_tickets_for_which_nobody_waits() {
     let (woken, [_, left]) = wait(
@@ -141,8 +141,8 @@ fn an_arrival_forgets_tickets_for_which_nobody_waits() {
     assert_eq!((woken, condvar.tickets.load(Relaxed)), (Woken::Neither, 0));
 }
 
-/// WAITERS stays as long as somebody that waits, without sleeping, has no ticket: the next
-/// notification is for it.
+/// WAITERS stays while a waiter that does not sleep has no ticket: the next notification is for
+/// that waiter.
 #[test]
 fn waiters_is_cleared_when_all_have_their_tickets() {
     for (count, left) in [(1, 1 | WAITERS), (2, 1), (3, 1)] {
@@ -152,10 +152,10 @@ fn waiters_is_cleared_when_all_have_their_tickets() {
     }
     let condvar = Condvar::<Puppet>::from_words(Word::new(WAITERS | FRESH), Word::new(0));
     condvar.notify(None, 1);
-    assert_eq!(condvar.word.load(Relaxed), 1 | WAITERS, "one that takes no part cannot know");
+    assert_eq!(condvar.word.load(Relaxed), 1 | WAITERS, "a notifier that is no participant cannot know");
 }
 
-/// A fault that was there once: the earlier waiter slept on, up to the next recheck.
+/// An earlier fault: the earlier waiter slept on, up to the next recheck.
 #[test]
 fn a_newcomer_passes_on_a_wake_that_was_meant_for_an_earlier_waiter() {
     for (tickets, after, expected) in [(1, 7, vec![1]), (0, 7, vec![]), (1, 8, vec![])] {

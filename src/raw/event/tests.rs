@@ -1,16 +1,16 @@
-//! The parts of an event's word, each for itself.
+//! How each operation changes the parts of an event's word.
 
 use super::*;
 use crate::platform::linux::Linux;
 
 type Bare = Event<Linux>;
 
-/// Every combination of flags, with the epochs where something may overflow into them.
+/// Every combination of flags, with the sequences at which an overflow may reach the flags.
 fn words() -> impl Iterator<Item = u32> {
-    let epochs = [0, 1, SEQUENCE - 1, SEQUENCE];
+    let sequences = [0, 1, SEQUENCE - 1, SEQUENCE];
     (0..8).flat_map(move |flags| {
         let flag = move |bit: u32, flag| if flags >> bit & 1 == 1 { flag } else { 0 };
-        epochs.map(|epoch| epoch | flag(0, AUTO) | flag(1, SET) | flag(2, WAITERS))
+        sequences.map(|sequence| sequence | flag(0, AUTO) | flag(1, SET) | flag(2, WAITERS))
     })
 }
 
@@ -24,8 +24,8 @@ fn after(word: u32, act: impl FnOnce(&Bare)) -> u32 {
 fn a_set_counts_and_keeps_the_kind() {
     for word in words() {
         let counted = if word & SET == 0 { (word & SEQUENCE) + 1 } else { word & SEQUENCE };
-        let epoch = if counted > SEQUENCE { 0 } else { counted };
-        assert_eq!(after(word, Bare::set), epoch | SET | word & AUTO, "{word:#x}");
+        let sequence = if counted > SEQUENCE { 0 } else { counted };
+        assert_eq!(after(word, Bare::set), sequence | SET | word & AUTO, "{word:#x}");
     }
 }
 

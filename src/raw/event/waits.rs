@@ -1,16 +1,16 @@
-//! What a waiter does, step by step: its last look, and what it leaves when it gives up.
+//! What a waiter does, step by step: its last check, and the words that it leaves when it gives up.
 
 use super::*;
 use crate::platform::puppet::{DEADLINE, Puppet, Scene, play, scene};
 
-/// Waits for an event of that word. Gives the answer, and the word that is left.
+/// Waits for an event with this word. Returns the answer, and the word after the wait.
 fn wait(word: u32, scenes: Vec<Scene>) -> (Result<(), NotSet>, u32) {
     let event = Event::<Puppet>::from_word(Word::new(word));
     let (answer, _) = play(2, scenes, |me| event.wait(me, Some(DEADLINE)));
     (answer, event.word.load(Relaxed))
 }
 
-/// The wait during which the word becomes this, and the deadline passes.
+/// A sleep during which the word becomes `word` and the deadline passes.
 fn becomes_at_last(word: u32) -> Scene {
     scene(move |sleep| {
         sleep.awaited().store(word, Relaxed);
@@ -27,8 +27,8 @@ fn a_set_as_the_deadline_passes_releases_the_waiter() {
     }
 }
 
-/// The set that woke it took WAITERS away, another one has taken the set, and the others, who were
-/// not woken, still sleep.
+/// The set that woke the waiter cleared WAITERS. Another waiter has taken the set. The others were
+/// not woken, and still sleep.
 #[test]
 fn a_woken_waiter_that_is_overtaken_and_times_out_sets_waiters_again() {
     assert_eq!(wait(AUTO, vec![becomes_at_last(AUTO | 1)]), (Err(NotSet::TimedOut), AUTO | 1 | WAITERS));

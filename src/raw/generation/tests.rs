@@ -1,15 +1,15 @@
-//! A barrier's state beside plain numbers.
+//! A barrier's state, compared with plain numbers.
 
 use super::*;
 use crate::raw::hold::Id;
 use proptest::prelude::*;
 
-/// Whether one of the halves looks like a hold.
+/// Whether one of the halves could be the word of a hold.
 fn is_like_a_hold(word: u64) -> bool {
     [word as u32, (word >> 32) as u32].into_iter().any(|half| Id::holder_in(half).is_some())
 }
 
-/// Counts on from `first` in a state of so many bits, through a whole round of a few of them.
+/// Counts on from `first` in a state of so many bits. With few bits the generation wraps.
 fn counts<const BITS: u32>(first: u32) {
     let first = first & most::<BITS>();
     let mut state = State::<BITS>(pack(first));
@@ -54,7 +54,7 @@ proptest! {
             prop_assert_eq!(ended.generation(), generation);
         }
         prop_assert!(!runs.broken().has(WAITERS));
-        // Whoever settles the trip has to know that they sleep.
+        // The participant that settles the trip must know whether waiters sleep.
         prop_assert_eq!(runs.tripping().has(WAITERS), waiters);
     }
 }

@@ -1,4 +1,4 @@
-//! What a waiter does, step by step: its last look, and what it leaves when it gives up.
+//! What a waiter does, step by step: its last check, and the words that it leaves when it gives up.
 
 use super::*;
 use crate::platform::puppet::{DEADLINE, Puppet, Scene, id_of, play, reaping_takes_a_period, scene, still_ending};
@@ -8,7 +8,7 @@ fn held_by(place: usize) -> Mutex<Puppet> {
     Mutex::from_word(Word::new(id_of(place).word()))
 }
 
-/// Waits for what participant 1 holds. Gives the answer, and the word that is left.
+/// Waits for the lock that participant 1 holds. Returns the answer, and the word after the wait.
 fn wait(scenes: Vec<Scene>) -> (Result<Acquired, NotLocked>, u32) {
     let mutex = held_by(1);
     let (answer, _) = play(3, scenes, |me| mutex.lock(me, Some(DEADLINE)));
@@ -36,8 +36,8 @@ fn a_lock_whose_holder_dies_as_the_deadline_passes_is_acquired() {
     assert_eq!(answer, Ok(Acquired { inconsistent: Some(Cause::Died(Some(id_of(1)))) }));
 }
 
-/// A waiter is woken, a newcomer who knows of no sleepers is quicker, and the waiter's time is
-/// over. The others, who were not woken, still sleep: the newcomer's release must wake one.
+/// A newcomer that knows of no sleepers takes the lock before the woken waiter, whose deadline then
+/// passes. The others were not woken, and still sleep: the newcomer's release must wake one.
 #[test]
 fn a_woken_waiter_that_is_overtaken_and_times_out_sets_waiters_again() {
     let (answer, left) = wait(vec![scene(|sleep| {
@@ -99,7 +99,7 @@ fn an_overtaken_waiter_sleeps_on_to_the_same_deadline() {
     assert_eq!((answer, left), (Err(NotLocked::TimedOut), id_of(2).word() | WAITERS));
 }
 
-/// The release that woke it took WAITERS away, and others may have been asleep beside it.
+/// The release that woke it cleared WAITERS, and others may still sleep.
 #[test]
 fn a_waiter_that_slept_takes_the_lock_with_waiters_set() {
     let mutex = held_by(1);
@@ -112,7 +112,7 @@ fn a_waiter_that_slept_takes_the_lock_with_waiters_set() {
     assert_eq!(wakes.on(&mutex.word), [1]);
 }
 
-/// Two that look in two time namespaces find the look due each time, too.
+/// Two participants in two time namespaces find reaping due each time, too.
 #[test]
 fn reaping_delays_a_caller_that_gives_up_only_once() {
     let mutex = held_by(1);

@@ -1,5 +1,5 @@
-//! What a waiter does, step by step: its last look, what it leaves when it gives up, and whom it
-//! wakes.
+//! What a waiter does, step by step: its last check, the words that it leaves when it gives up, and
+//! its wakes.
 
 use super::*;
 use crate::platform::puppet::{DEADLINE, Puppet, Scene, id_of, play, scene};
@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 type Pool = PermitPool<Puppet, 2>;
 
-/// Participant 1 holds both.
+/// A pool whose two permits participant 1 holds.
 fn pool() -> Rc<Pool> {
     let held = || Word::new(id_of(1).word());
     Rc::new(Pool::from_words(Word::new(0), Word::new(0), [held(), held()]))
@@ -18,8 +18,8 @@ fn wait(pool: &Pool, scenes: Vec<Scene>) -> (Result<Taken, NoPermit>, Vec<u32>) 
     (answer, wakes.on(&pool.sequence))
 }
 
-/// The wait during which participant 1 gives back so many, of which another one takes some, and the
-/// deadline passes.
+/// A sleep during which participant 1 releases `count` permits, participant 2 takes `taken` of
+/// them, and the deadline passes.
 fn come_back(pool: &Rc<Pool>, count: usize, taken: usize) -> Scene {
     let pool = Rc::clone(pool);
     scene(move |sleep| {
@@ -58,13 +58,14 @@ fn a_waiter_that_times_out_leaves_waiters_set() {
     }
 }
 
-/// Two came back before it ran: the second release found no WAITERS, and woke nobody.
+/// Two permits were released before the waiter ran. The second release found no WAITERS, and woke
+/// nobody.
 #[test]
 fn a_waiter_that_slept_wakes_another_if_a_permit_is_left() {
     for (count, wakes_of_it) in [(1, vec![]), (2, vec![1])] {
         let pool = pool();
         let (answer, wakes) = wait(&pool, vec![come_back(&pool, count, 0)]);
         assert!(answer.is_ok());
-        assert_eq!(wakes[1..], wakes_of_it, "after the one of the release");
+        assert_eq!(wakes[1..], wakes_of_it, "after the release's wake");
     }
 }

@@ -19,7 +19,7 @@ proptest! {
         for place in [waiting, waiting.with(WANTED), waiting.with(TRIPPED), waiting.with(TRIPPED | WANTED)] {
             prop_assert!(place.is_of(mine) && place.id() == Some(id));
             prop_assert_eq!(place.is_of(another), generation == other);
-            // Whoever looks for words that name a participant finds it, in one half alone.
+            // A search for words that name a participant finds it in one half alone.
             prop_assert_eq!(Id::holder_in((place.0 >> 32) as u32), Some(id));
             prop_assert_eq!(Id::holder_in(place.0 as u32), None);
         }
@@ -67,7 +67,7 @@ fn a_place_is_left_by_its_waiter_alone_and_leave_returns_wanted() {
     }
 }
 
-/// A stamp is for those alone who wait in that generation.
+/// A stamp changes only the places of waiters in its generation.
 #[test]
 fn a_late_stamp_finds_nobody() {
     let id = Id::new(3, 1);
@@ -81,8 +81,8 @@ fn a_late_stamp_finds_nobody() {
     assert_eq!(words.each_ref().map(|word| word.load(Relaxed)), after);
 }
 
-/// A reset uses no places: what is old must go before its number comes round, but no stamp, and
-/// nothing if the caller is late.
+/// A reset uses no places. An old place must be reset before its generation's number comes again.
+/// A stamped place is kept. Nothing is changed if the state has moved on.
 #[test]
 fn places_of_old_generations_are_reset() {
     let id = Id::new(7, 1);

@@ -1,4 +1,4 @@
-//! What a waiter does, step by step: its last look, and what it leaves when it gives up.
+//! What a waiter does, step by step: its last check, and the words that it leaves when it gives up.
 
 use super::*;
 use crate::platform::puppet::{DEADLINE, Puppet, id_of, play, scene};

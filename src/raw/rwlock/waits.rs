@@ -1,4 +1,4 @@
-//! What a waiter does, step by step: its last look, and what it leaves when it gives up.
+//! What a waiter does, step by step: its last check, and the words that it leaves when it gives up.
 
 use super::*;
 use crate::platform::puppet::{DEADLINE, Puppet, Scene, id_of, play, reaping_takes_a_period, scene};
@@ -13,7 +13,7 @@ fn lock(writer: u32, readers: [u32; 2]) -> Two {
     Two::from_lines(line(writer), readers.map(line))
 }
 
-/// The writer word, and those of the readers.
+/// The writer word, and the reader words.
 fn words(lock: &Two) -> (u32, [u32; 2]) {
     (lock.writer.0.load(Relaxed), lock.readers.each_ref().map(|line| line.0.load(Relaxed)))
 }
@@ -22,7 +22,7 @@ fn another() -> u32 {
     id_of(1).word()
 }
 
-/// The wait during which the word that is waited for becomes free, and the deadline passes.
+/// A sleep during which the awaited word becomes free and the deadline passes.
 fn comes_free_at_last() -> Vec<Scene> {
     vec![scene(|sleep| {
         sleep.awaited().store(0, Relaxed);
@@ -54,9 +54,8 @@ fn a_word_released_as_the_deadline_passes_lets_the_writer_in() {
     }
 }
 
-/// A fault that was there once: the caller's own word was looked for only at the beginning. A
-/// signal handler that took a reader word during a wait, and kept it, made the writer wait for
-/// itself.
+/// An earlier fault: the caller searched for its own word only at the beginning. A signal handler
+/// that took a reader word during the wait, and kept it, made the writer wait for itself.
 #[test]
 fn a_reader_word_that_the_caller_gets_while_it_waits_is_a_deadlock() {
     for others_word in [false, true] {
@@ -79,14 +78,15 @@ fn a_reader_word_that_the_caller_gets_while_it_waits_is_a_deadlock() {
     }
 }
 
-/// What a writer word may be that names no writer.
+/// The values of a writer word that names no writer.
 fn without_writer() -> impl Iterator<Item = u32> {
     let causes =
         [Cause::Died(None), Cause::Died(Some(id_of(2))), Cause::Panicked(None), Cause::Panicked(Some(id_of(2)))];
     [0, DISPLACED].into_iter().chain(causes.map(Cause::word))
 }
 
-/// A reader away from home is told of a nested lock by the very bit that a writer might forget.
+/// Without DISPLACED, which a writer might clear, a reader away from its home would not notice a
+/// nested lock.
 #[test]
 fn a_writer_that_gives_up_leaves_the_words_as_they_were() {
     for writer in without_writer() {
@@ -110,7 +110,7 @@ fn a_reader_that_locks_again_gets_an_error_and_leaves_the_words_as_they_were() {
     for writer in without_writer() {
         for readers in [[id_of(0).word(), 0], [another(), id_of(0).word()]] {
             if writer == 0 && readers[1] != 0 {
-                continue; // not so: a reader away from home has left a sign of it
+                continue; // impossible: a reader away from its home has set DISPLACED
             }
             for (deadline, refusal) in [(Deadline::Immediate, NotLocked::WouldBlock), (A_WHILE, NotLocked::Deadlock)] {
                 let lock = lock(writer, readers);
@@ -151,8 +151,8 @@ fn a_reader_that_gives_up_while_all_words_are_held_leaves_them_as_they_were() {
     }
 }
 
-/// Whoever gives a word back wakes all who sleep on it, a writer that gives up included; and it
-/// leaves word of those who sleep on another's.
+/// A writer that gives up wakes the sleepers on its own word. It leaves WAITERS set in the word of
+/// the reader for which it waited.
 #[test]
 fn a_writer_that_gives_up_and_a_reader_that_unlocks_wake_all_their_waiters() {
     for writer in without_writer() {
@@ -174,7 +174,7 @@ fn a_writer_that_gives_up_and_a_reader_that_unlocks_wake_all_their_waiters() {
     }
 }
 
-/// As with the mutex.
+/// As with the mutex: reaping may be due each time.
 #[test]
 fn reaping_delays_a_caller_that_gives_up_only_once() {
     let lock = lock(another(), [0, 0]);
@@ -185,7 +185,7 @@ fn reaping_delays_a_caller_that_gives_up_only_once() {
     assert_eq!(answers, [Err(NotLocked::WouldBlock); 2]);
 }
 
-/// A thread's shift, and whether it may move.
+/// A thread's shift, and whether the home may move.
 impl Home for (&Cell<usize>, bool) {
     fn shift(self) -> usize {
         self.0.get()
@@ -208,7 +208,7 @@ fn three_words(lock: &RwLock<Puppet, 3>) -> (u32, [u32; 3]) {
 #[test]
 fn a_reader_that_finds_its_home_taken_moves_to_another_home() {
     let me = id_of(0).word();
-    // Its home before, by shift, and the word that is free.
+    // The shift of its home before, and the free word.
     for (shift, free) in [(0, 1), (0, 2), (1, 0), (2, 0), (2, 1), (4, 0)] {
         let lock = three(core::array::from_fn(|word| if word == free { 0 } else { another() }));
         let shift = Cell::new(shift);
@@ -223,7 +223,7 @@ fn a_reader_that_finds_its_home_taken_moves_to_another_home() {
         });
         let reading = Ok(Reading { word: free, inconsistent: None });
         let words = core::array::from_fn(|word| if word == free { me } else { another() });
-        assert_eq!(answers, (reading, (0, words), reading), "no sign is left, and it begins there");
+        assert_eq!(answers, (reading, (0, words), reading), "DISPLACED is not set, and the next read begins there");
     }
 }
 
@@ -241,7 +241,7 @@ fn a_reader_whose_home_must_not_move_sets_displaced_and_keeps_its_home() {
     }
 }
 
-/// Inconsistent data is no reason to stay where another one is.
+/// Inconsistent data does not keep a reader from moving.
 #[test]
 fn a_reader_moves_with_any_writer_word_that_names_no_writer() {
     for writer in without_writer() {

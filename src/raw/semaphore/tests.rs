@@ -1,4 +1,4 @@
-//! What is in the words, and what becomes of it while nobody waits.
+//! What the words mean, and how they change while nobody waits.
 
 use super::*;
 use crate::platform::linux::Linux;
@@ -30,7 +30,7 @@ fn a_take_keeps_waiters_and_a_release_clears_it() {
         assert_eq!(semaphore.try_acquire(3), Ok(()));
         assert_eq!(semaphore.word.load(Relaxed), 4 | wishes);
         assert_eq!(semaphore.release(0), Ok(()));
-        assert_eq!(semaphore.word.load(Relaxed), 4 | wishes, "a release of none answers nobody");
+        assert_eq!(semaphore.word.load(Relaxed), 4 | wishes, "a release of zero permits clears nothing");
         assert_eq!(semaphore.release(2), Ok(()));
         assert_eq!(semaphore.word.load(Relaxed), 6);
     }

@@ -1,15 +1,15 @@
-//! What a waiter does, step by step: its last look, what it leaves when it gives up, and whom it
-//! wakes.
+//! What a waiter does, step by step: its last check, the words that it leaves when it gives up, and
+//! its wakes.
 
 use super::*;
 use crate::platform::puppet::{DEADLINE, Puppet, Scene, play, scene};
 use std::rc::Rc;
 
-/// Scenes have it, too.
+/// The test and its scenes share it.
 type Shared = Rc<Semaphore<Puppet>>;
 
-/// Waits for permits where the words were `word` and `wish`. Gives the answer, the words that are
-/// left, and the wakes on each.
+/// Waits for permits. The words are `word` and `wish` before. Returns the answer, the words after
+/// the wait, and the wakes on each.
 fn wait_beside(
     word: u32,
     wish: u32,
@@ -22,13 +22,13 @@ fn wait_beside(
     (answer, words.map(|word| word.load(Relaxed)), words.map(|word| wakes.on(word)))
 }
 
-/// Waits for one permit where the word was `word`.
+/// Waits for one permit. The word is `word` before.
 fn wait(word: u32, scenes: Vec<Scene>) -> (Result<(), NotAcquired>, u32, Vec<u32>) {
     let (answer, [left, _], [wakes, _]) = wait_beside(word, 0, 1, |_| scenes);
     (answer, left, wakes)
 }
 
-/// The wait during which the word becomes this.
+/// A sleep during which the word becomes `word`.
 fn becomes(word: u32) -> Scene {
     scene(move |sleep| {
         sleep.awaited().store(word, Relaxed);
@@ -36,7 +36,7 @@ fn becomes(word: u32) -> Scene {
     })
 }
 
-/// The same; and the deadline passes.
+/// A sleep during which the word becomes `word` and the deadline passes.
 fn becomes_at_last(word: u32) -> Scene {
     scene(move |sleep| {
         sleep.awaited().store(word, Relaxed);
@@ -63,7 +63,7 @@ fn permits_released_as_the_deadline_passes_are_acquired() {
     }
 }
 
-/// A release took WAITERS away and woke this one, and a newcomer took what was released.
+/// A release cleared WAITERS and woke this waiter, and a newcomer took the permits.
 #[test]
 fn a_woken_waiter_that_is_overtaken_and_times_out_sets_waiters_again() {
     assert_eq!(wait(0, vec![becomes_at_last(0)]), (Err(NotAcquired::TimedOut), WAITERS, vec![]));
@@ -100,7 +100,7 @@ fn an_overtaken_waiter_sleeps_on_to_the_same_deadline() {
     assert_eq!(wait(0, vec![becomes(0), last]), (Err(NotAcquired::TimedOut), WAITERS, vec![]));
 }
 
-/// Two releases before it ran: the second found no WAITERS, and woke nobody.
+/// There were two releases before the waiter ran. The second found no WAITERS, and woke nobody.
 #[test]
 fn a_waiter_that_slept_for_one_wakes_another_if_permits_are_left() {
     for (others, expected) in
@@ -112,9 +112,8 @@ fn a_waiter_that_slept_for_one_wakes_another_if_permits_are_left() {
     }
 }
 
-/// A fault that was there once: another had seen the wish as it is now, and a release between took
-/// it away, and woke nobody, since the other slept only after that. (What it wants is here in the
-/// scene.)
+/// An earlier fault: another waiter had read the wish as it is now. A release then cleared the
+/// wish, and woke nobody, because that waiter did not sleep yet. (The scene sets what it wants.)
 #[test]
 fn a_waiter_that_lowered_the_wish_wakes_all_if_the_rest_meets_the_present_wish() {
     for (available, wish, expected, left) in
@@ -132,7 +131,7 @@ fn a_waiter_that_lowered_the_wish_wakes_all_if_the_rest_meets_the_present_wish()
     }
 }
 
-/// A fault that was there once: it took one.
+/// An earlier fault: it took one permit.
 #[test]
 fn a_caller_that_wants_no_permits_takes_none() {
     let semaphore = Semaphore::<Puppet>::from_words(Word::new(3), Word::new(0), Word::new(0));
@@ -140,8 +139,8 @@ fn a_caller_that_wants_no_permits_takes_none() {
     assert_eq!((answer, semaphore.available()), (Ok(()), 3));
 }
 
-/// A fault of efficiency that was there once: as long as one wanted many, each release woke
-/// everybody.
+/// An earlier fault of efficiency: while a waiter wanted many permits, each release woke all
+/// waiters.
 #[test]
 fn a_release_wakes_waiters_for_many_only_if_there_are_enough() {
     for (word, wish, released, on_count, on_wish, left) in [

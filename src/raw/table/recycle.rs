@@ -78,7 +78,7 @@ impl Named {
 
 impl<P: Platform> Table<'_, P> {
     /// Begins a new round in each retired slot where that is possible.
-    pub(super) fn recycle(&self, who: &impl Newcomer<P>) {
+    pub(super) fn recycle(&self, newcomer: &impl Newcomer<P>) {
         let slots = || self.slots.iter().enumerate().take(Id::MAX_PARTICIPANTS);
         let retired: Vec<_> = slots()
             .filter_map(|(index, slot)| {
@@ -110,7 +110,7 @@ impl<P: Platform> Table<'_, P> {
             return;
         }
         let mut named = Named::for_slots(self.slots.len());
-        if !who.read_names(&mut named) {
+        if !newcomer.read_names(&mut named) {
             return;
         }
         for (index, slot, claim) in leaked {
@@ -127,11 +127,11 @@ impl<P: Platform> Table<'_, P> {
             // done its CAS.
             // EQUIVALENT(Acquire to Relaxed): where no circle of program order and reads-from is
             // possible, as in loom and RC11. If an heir's fence came before ours, we see its
-            // announcement. If its fence came after ours, it finds the word at least as new as we
-            // did, and needs no announcement. Assume that an heir is done, and yet takes what the
-            // new owner of the id has written: it would have read a value that was written only
-            // because the heir was done. The load is Acquire for processors that may do a relaxed
-            // exchange after a store that follows it.
+            // announcement and its registration. If its fence came after ours, it finds the word at
+            // least as new as we did, and needs no announcement. Assume that an heir is done, and
+            // yet takes what the new owner of the id has written: it would have read a value that
+            // was written only because the heir was done. The load is Acquire for processors that
+            // may do a relaxed exchange after a store that follows it.
             let heir_of = slot.heir_of.load(Acquire);
             if heir_of != 0 && slot.alive().is_some() {
                 if heir_of == OF_MANY {

@@ -51,21 +51,21 @@ proptest! {
 
 #[test]
 fn a_slot_gives_its_last_owners_record_and_the_thread_id_before_it_is_freed() {
-    let told = |state, generation, thread| {
+    let record_of = |state, generation, thread| {
         let claim = Claim { state, generation, thread, tag: 3 };
         let lifelines = [0, MARK].map(RobustNode::unlinked);
         let slot = Slot::<Linux>::from_parts(Word64::new(claim.word()), lifelines, ThreadRecord::from_process(1));
         let [of_it, before, after] =
-            [7, 6, 8].map(|of| slot.read_record(Id::new(9, of), |about, t| (about.process(), t)));
-        assert_eq!((before, after), (None, None), "that is another's");
+            [7, 6, 8].map(|of| slot.read_record(Id::new(9, of), |record, t| (record.process(), t)));
+        assert_eq!((before, after), (None, None), "this is another participant's record");
         of_it
     };
-    assert_eq!(told(LIVE, 7, 5), Some((1, Some(5))));
-    assert_eq!(told(LEAKED, 7, 5), Some((1, Some(5))));
-    assert_eq!(told(LEAKED, 7, 0), Some((1, None)), "reaping has found it gone");
-    assert_eq!(told(FREE, 7, 5), Some((1, None)), "that is a part of the round");
-    assert_eq!(told(CLAIMED, 7, 5), None, "the facts may be those of the owner before");
-    assert_eq!(told(LIVE, 7, 0), Some((1, None)), "no thread has that id");
+    assert_eq!(record_of(LIVE, 7, 5), Some((1, Some(5))));
+    assert_eq!(record_of(LEAKED, 7, 5), Some((1, Some(5))));
+    assert_eq!(record_of(LEAKED, 7, 0), Some((1, None)), "reaping has found the thread gone");
+    assert_eq!(record_of(FREE, 7, 5), Some((1, None)), "these bits are a part of the round");
+    assert_eq!(record_of(CLAIMED, 7, 5), None, "the record may be the previous owner's");
+    assert_eq!(record_of(LIVE, 7, 0), Some((1, None)), "no thread has that id");
 }
 
 #[test]
@@ -75,15 +75,15 @@ fn generation_0_has_no_record() {
     assert_eq!(slot.read_record(Id::new(9, 0), |_, _| ()), None);
 }
 
-/// Somebody claims the slot while its facts are read.
+/// A newcomer claims the slot while the record is read.
 #[test]
 fn a_record_read_while_the_slot_is_claimed_is_not_returned() {
     for state in [CLAIMED, LIVE] {
         let claim = |state, generation| Claim { state, generation, thread: 5, tag: 3 }.word();
         let lifelines = [0, 0].map(RobustNode::unlinked);
         let slot = Slot::<Linux>::from_parts(Word64::new(claim(FREE, 7)), lifelines, ThreadRecord::from_process(1));
-        let told = slot.read_record(Id::new(9, 7), |_, _| slot.claim.store(claim(state, 8), Relaxed));
-        assert_eq!(told, None);
+        let value = slot.read_record(Id::new(9, 7), |_, _| slot.claim.store(claim(state, 8), Relaxed));
+        assert_eq!(value, None);
     }
 }
 
@@ -105,7 +105,7 @@ fn in_a_copy_every_slot_is_free() {
     }
 }
 
-/// A main thread, which arms its first lifeline alone, and finds these words in the segment.
+/// A main thread. It arms its first lifeline alone, and finds these words in the segment.
 struct Somebody<'w> {
     words: &'w [u32],
 }
@@ -117,7 +117,7 @@ impl Newcomer<Linux> for Somebody<'_> {
     fn tag(&self) -> u32 {
         1
     }
-    fn describe(&self, _about: &ThreadRecord, _id: Id) {}
+    fn describe(&self, _record: &ThreadRecord, _id: Id) {}
     fn arm(&self, [own, _process]: &[RobustNode; 2]) {
         own.word().store(9 | WAKE_AT_DEATH, Release);
     }
@@ -130,34 +130,34 @@ impl Newcomer<Linux> for Somebody<'_> {
     }
 }
 
-/// A table of one slot, with these lifelines, that one after the other of `comers` registers in and
-/// leaves, before each of whom the words of the segment are others.
+/// Makes a table of one slot with this claim and these lifelines. Newcomers register in it and
+/// leave it, one after the other. Each of `comers` is what a newcomer finds in the words of the
+/// segment. Returns the generations that they get.
 fn generations(claim: Claim, lifelines: [u32; 2], comers: &[&[u32]]) -> Vec<Option<u16>> {
-    let about = ThreadRecord::from_process(1);
-    let slots = [Slot::<Linux>::from_parts(Word64::new(claim.word()), lifelines.map(RobustNode::unlinked), about)];
+    let thread = ThreadRecord::from_process(1);
+    let slots = [Slot::<Linux>::from_parts(Word64::new(claim.word()), lifelines.map(RobustNode::unlinked), thread)];
     let (membership, cursor, stamp) = (Word::new(1), Word::new(0), Word::new(0));
     let table = Table { membership: &membership, cursor: &cursor, stamp: &stamp, slots: &slots };
     let come_and_go = |words: &&[u32]| {
         let id = table.register(&Somebody { words }).ok()?;
-        assert!(table.is_alive(id), "{id} was born dead");
+        assert!(table.is_alive(id), "{id} was dead from the start");
         table.leave(id);
         Some(id.generation())
     };
     comers.iter().map(come_and_go).collect()
 }
 
-/// A fault that was there once: the generations wrapped, and a newcomer was taken for a dead
-/// holder.
+/// An earlier fault: the generations wrapped, and a newcomer was taken for a dead holder.
 #[test]
 fn a_generation_that_a_word_names_is_not_used_again() {
     let named = |generation| Id::new(0, generation).word();
     let free = Claim::free(u16::MAX - 1, 0);
     let (of_before, of_the_last) = (named(7) | 1 << 31, named(u16::MAX));
-    let told = generations(free, [0, 0], &[&[], &[of_before, 3], &[of_before], &[], &[of_before]]);
-    assert_eq!(told, [u16::MAX, 8, 9, 10, 11].map(Some));
-    let told = generations(free, [0, 0], &[&[], &[of_the_last], &[of_the_last, of_before], &[], &[]]);
-    assert_eq!(told, [Some(u16::MAX), None, None, Some(1), Some(2)]);
-    // A name of another slot is none of this one's, and without HELD it is none at all.
+    let got = generations(free, [0, 0], &[&[], &[of_before, 3], &[of_before], &[], &[of_before]]);
+    assert_eq!(got, [u16::MAX, 8, 9, 10, 11].map(Some));
+    let got = generations(free, [0, 0], &[&[], &[of_the_last], &[of_the_last, of_before], &[], &[]]);
+    assert_eq!(got, [Some(u16::MAX), None, None, Some(1), Some(2)]);
+    // The name of another slot does not count here. A word without HELD is no name at all.
     let no_name = of_the_last & !super::super::hold::HELD;
     assert_eq!(generations(free, [0, 0], &[&[], &[of_the_last | 1, no_name]]), [u16::MAX, 1].map(Some));
 }
@@ -172,8 +172,8 @@ fn a_slot_that_the_dead_left_in_its_last_generation_begins_a_new_round() {
     }
 }
 
-/// After an exec by another thread than the main one the second lifeline is marked. A main thread
-/// does not arm it.
+/// After an exec by a thread other than the main thread the second lifeline is marked. A main
+/// thread does not arm it.
 #[test]
 fn both_lifelines_of_a_slot_are_reset() {
     let free = Claim::free(1, 0);
@@ -182,7 +182,7 @@ fn both_lifelines_of_a_slot_are_reset() {
     }
 }
 
-/// With the second lifeline alone marked, by an exec, the kernel may still be at the first.
+/// If the second lifeline alone is marked, by an exec, the kernel may still read the first.
 #[test]
 fn a_leaked_slot_that_no_word_names_is_reused_once_the_kernel_is_done_with_it() {
     let of_a_thread = Claim { state: LEAKED, generation: 1, thread: 5, tag: 0 };
@@ -217,5 +217,5 @@ fn an_heir_in_a_signal_handler_leaves_the_interrupted_heirs_announcement() {
     let handler = || me.inherit_from(other, || true, is_full);
     assert!(me.inherit_from(interrupted, handler, is_full));
     assert!(me.inherit_from(interrupted, || true, is_full));
-    assert!(!is_full(), "no heir is left");
+    assert!(!is_full(), "no announcement is left");
 }

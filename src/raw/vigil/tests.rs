@@ -1,11 +1,11 @@
-//! Who is watched, in a crowd.
+//! Which participants are watched, if there are many.
 
 use super::*;
 use crate::platform::linux::{Linux, RobustNode, ThreadRecord};
 use crate::platform::{MARK, WAKE_AT_DEATH, Word64};
 use crate::raw::table::{Slot, Table};
 
-/// One thread: its process, whether it is that one's main thread, whether it is alive.
+/// One thread: its process, whether it is the process's main thread, whether it is alive.
 #[derive(Debug, Clone, Copy)]
 struct Thread {
     process: u32,
@@ -21,8 +21,8 @@ fn other_of(process: u32) -> Thread {
     Thread { is_main: false, ..main_of(process) }
 }
 
-/// The places of those whom the first of these threads would watch, and whether they are all that
-/// live. What comes after the first `used` has never registered, and is none of it.
+/// The indices of the threads that the first thread would watch, and whether these are all living
+/// threads. Slots after the first `used` were never registered, and are not watched.
 fn watched_by_the_first(threads: &[Thread], used: usize, holder: Option<Id>) -> (Vec<usize>, bool) {
     let slot = |(place, thread): (usize, &Thread)| {
         let alive = (place as u32 + 1) | WAKE_AT_DEATH;
@@ -38,7 +38,7 @@ fn watched_by_the_first(threads: &[Thread], used: usize, holder: Option<Id>) -> 
     let watch = Vigil::new(me, None).collect(holder);
     let mut places: Vec<_> = watch.lifelines.iter().map(|watched| usize::from(watched.slot)).collect();
     places.dedup();
-    assert_eq!(watch.everybody.unwrap_or(places.len()), places.len(), "those who are watched are counted");
+    assert_eq!(watch.everybody.unwrap_or(places.len()), places.len(), "the watched participants are counted");
     (places, watch.everybody.is_some())
 }
 
@@ -53,8 +53,8 @@ fn a_list_takes_as_many_items_as_its_limit() {
     assert_eq!(list.iter().collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
 }
 
-/// As the README says: 126 threads, or half as many if they are not their processes' main ones, and
-/// each takes two words.
+/// 126 threads take part, or half as many if they are not their processes' main threads: each of
+/// those takes two words.
 #[test]
 fn everybody_is_watched_as_long_as_there_is_room() {
     for (thread, most) in [(main_of as fn(u32) -> Thread, 125), (other_of, 63)] {

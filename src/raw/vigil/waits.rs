@@ -26,7 +26,8 @@ fn woken_on(dead: &'static [usize]) -> Vec<usize> {
     wakes.places().map(place).collect()
 }
 
-/// The kernel woke one on each, and that may have been the same one: nobody else wakes the others.
+/// The kernel woke one sleeper on each lifeline, perhaps the same one each time. Nobody else wakes
+/// the other sleepers.
 #[test]
 fn a_sleeper_that_finds_several_lifelines_cut_wakes_all_on_each() {
     let cases: [&'static [usize]; 6] = [&[1], &[4], &[1, 2], &[2, 4], &[1, 2, 3, 4], &[]];
@@ -64,7 +65,7 @@ fn a_single_sleep_that_times_out_reaps_if_reaping_is_due() {
     assert_eq!(stamps_of_sleeps_once(Some(DEADLINE), vec![scene(|sleep| sleep.lasts())]), [1000]);
 }
 
-/// The kernel woke one, which may be stopped since: nobody else knows of that death.
+/// The sleeper that the kernel woke may be stopped. Nobody else knows of that death.
 #[test]
 fn reaping_wakes_all_even_for_a_death_that_the_kernel_has_marked() {
     let (is_free, wakes) = play(3, vec![], |me| {
@@ -81,7 +82,7 @@ fn reaping_wakes_all_even_for_a_death_that_the_kernel_has_marked() {
     assert_eq!(wakes.counts().collect::<Vec<_>>(), [u32::MAX]);
 }
 
-/// How long a sleep lasts that begins at this moment, if so many others sleep.
+/// The length of a sleep that begins at `now`, while `sleepers` others sleep.
 fn length_beside(sleepers: usize, now: Duration) -> Duration {
     let awaited: <Puppet as Platform>::Word = Word::new(0);
     let scenes = vec![
@@ -127,7 +128,7 @@ fn each_slot_has_one_turn_in_a_cycle_and_the_turns_are_spread() {
     }
     turns.sort();
     let gaps = turns.windows(2).map(|pair| pair[1] - pair[0]);
-    assert!(gaps.max() < Some(cycle / 20), "there are moments when nobody looks");
+    assert!(gaps.max() < Some(cycle / 20), "there are moments when nobody rechecks");
 }
 
 #[test]
@@ -154,7 +155,7 @@ fn with_one_watched_word_a_long_waiter_rechecks_less_often() {
     assert_eq!(ends, [20, 20 + 20, 400 + 50, 700 + 80]);
 }
 
-/// How these sleeps of a vigil end: of one that first collects, or of the other kind.
+/// How these sleeps of a vigil end, with [`Vigil::sleep`], or with one [`Vigil::sleep_once`].
 fn sleeps(
     scenes: Vec<Scene>,
     deadline: Option<Duration>,
@@ -199,7 +200,7 @@ fn a_sleeper_interrupted_at_its_deadline_has_timed_out() {
     assert_eq!(sleeps(vec![interrupted_at(DEADLINE / 2)], Some(DEADLINE / 2), false, true).0, [Err(Ended::TimedOut)]);
 }
 
-/// One that is interrupted often may never come further than that.
+/// A sleeper that is interrupted often may never get further than this.
 #[test]
 fn an_interrupted_sleeper_reaps_first_if_reaping_is_due() {
     let (slept, stamp) = sleeps(vec![interrupted_at(DEADLINE)], None, false, false);
