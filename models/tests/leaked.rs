@@ -4,9 +4,10 @@
 #![cfg(any(feature = "loom", feature = "shuttle"))]
 
 use outlive::platform::Word as _;
+use outlive::raw::Deadline;
 #[cfg(feature = "loom")]
 use outlive::raw::hold::HELD;
-use outlive::raw::rwlock::{Deadline, Line};
+use outlive::raw::rwlock::Line;
 #[cfg(feature = "loom")]
 use outlive::raw::table::recycle::Named;
 use outlive::raw::{Leaked, Mutex, NotLocked, Participant, RwLock};

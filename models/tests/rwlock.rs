@@ -5,9 +5,10 @@
 #![allow(clippy::disallowed_types)] // counters beside the model, not part of it
 
 use outlive::platform::Word as _;
+use outlive::raw::Deadline;
 use outlive::raw::hold::HELD;
 use outlive::raw::mutex::Leaked;
-use outlive::raw::rwlock::{Deadline, Home, Line, Reading};
+use outlive::raw::rwlock::{Home, Line, Reading};
 use outlive::raw::{Cause, NotLocked, Participant, RwLock};
 use outlive_models::{Backend, DEADLINE, Explore, Model, Pair, Word, World, is_over, step};
 #[cfg(feature = "loom")]

@@ -34,6 +34,7 @@ pub use reentrant::ReentrantMutex;
 pub use rwlock::RwLock;
 pub use semaphore::Semaphore;
 pub use table::{Participant, Slot, Table};
+pub use vigil::Deadline;
 
 /// For the unit tests. Failures are not written into the sources. Miri is a thousand times slower,
 /// so it tries fewer cases.

@@ -74,10 +74,9 @@
 use super::hold::{Cause, INCONSISTENT, Id, WAITERS, has_waiters, is_inconsistent};
 use super::mutex::{Acquired, Leaked, NotLocked};
 use super::table::{Kept, Participant};
-use super::vigil::Vigil;
+use super::vigil::{Deadline, Vigil};
 use crate::platform::{Expect, Platform, Word};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use core::time::Duration;
 
 /// Bit 28 of a writer word that is free and consistent.
 const DISPLACED: u32 = 1 << 28;
@@ -139,15 +138,6 @@ impl Home for Fixed {
     fn move_by(self, _by: usize) -> bool {
         false
     }
-}
-
-/// How long an operation waits where it must.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deadline {
-    /// Not at all.
-    Immediate,
-    /// At most to this moment of [`Platform::now`]'s clock; `None`: forever.
-    By(Option<Duration>),
 }
 
 /// What one load of the writer word found.

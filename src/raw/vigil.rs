@@ -112,6 +112,16 @@ const WAITED_FOR_EACH_RECHECK: u32 = 8;
 /// The longest sleep without a cause, in [rechecks](Platform::recheck).
 const MOST_SHARED: u32 = 4;
 
+/// How long an operation may wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deadline {
+    /// Not at all.
+    Immediate,
+    /// At most to this moment of [`Platform::now`]'s clock; `None`: forever, or to a moment further
+    /// away than clocks count.
+    By(Option<Duration>),
+}
+
 /// Why a caller is to give up. It has checked the primitive after that had come true.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {

@@ -34,16 +34,9 @@ pub use waitable::Waitable;
 use crate::ParticipantId;
 use crate::error::{NotHeldError, NotInSegmentError, RegisterError};
 use crate::platform::{Linux, Platform};
+use crate::raw::Deadline;
 use crate::segment::local;
 use std::time::{Duration, Instant};
-
-/// How long an operation may wait. `Until(None)` also stands for a moment further away than clocks
-/// count.
-#[derive(Clone, Copy)]
-enum Deadline {
-    Immediate,
-    By(Option<Duration>),
-}
 
 impl Deadline {
     const NEVER: Self = Self::By(None);

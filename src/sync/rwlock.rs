@@ -8,7 +8,7 @@ use crate::error::TryLockError;
 #[allow(unused_imports)] // for the links of the documentation
 use crate::error::{LockError, LockTimeoutError};
 use crate::platform::Linux;
-use crate::raw::rwlock::{self, Line, Reading};
+use crate::raw::rwlock::{Line, Reading};
 use crate::raw::{self, Cause, Leaked, NotLocked};
 use crate::segment::local::{self, OwnHome};
 use crate::segment::{Definition, Part, Shareable};
@@ -201,7 +201,7 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
     {
         let me = local::participant(self)?;
         local::read_begins();
-        self.reading(self.raw.read_from(OwnHome, me, deadline.into(), Leaked::Refuse))
+        self.reading(self.raw.read_from(OwnHome, me, deadline, Leaked::Refuse))
     }
 
     /// After `read_begins`.
@@ -228,7 +228,7 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
         E: LockFailure<RwLockWriteGuard<'a, T, READERS>>,
     {
         let me = local::participant(self)?;
-        guarded(self.raw.write(me, deadline.into()), |left| RwLockWriteGuard::new(self, left))
+        guarded(self.raw.write(me, deadline), |left| RwLockWriteGuard::new(self, left))
     }
 
     /// As [`try_read`](Self::try_read), and reads beside the holds of threads that
@@ -247,7 +247,7 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
     pub unsafe fn read_leaked(&self) -> TryLockResult<RwLockReadGuard<'_, T, READERS>> {
         let me = local::participant(self)?;
         local::read_begins();
-        self.reading(self.raw.read_from(OwnHome, me, rwlock::Deadline::Immediate, Leaked::Take))
+        self.reading(self.raw.read_from(OwnHome, me, Deadline::Immediate, Leaked::Take))
     }
 
     /// As [`try_write`](Self::try_write), and takes away the holds of threads that
@@ -264,7 +264,7 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
     /// See [above](Self#if-a-process-dies).
     pub unsafe fn write_leaked(&self) -> TryLockResult<RwLockWriteGuard<'_, T, READERS>> {
         let me = local::participant(self)?;
-        let answer = self.raw.write_with(me, rwlock::Deadline::Immediate, Leaked::Take);
+        let answer = self.raw.write_with(me, Deadline::Immediate, Leaked::Take);
         guarded(answer, |left| RwLockWriteGuard::new(self, left))
     }
 
@@ -303,16 +303,6 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
     /// The data.
     pub fn into_inner(self) -> T {
         self.data.into_inner()
-    }
-}
-
-impl From<Deadline> for rwlock::Deadline {
-    #[inline(always)]
-    fn from(deadline: Deadline) -> Self {
-        match deadline {
-            Deadline::Immediate => Self::Immediate,
-            Deadline::By(deadline) => Self::By(deadline),
-        }
     }
 }
 
