@@ -34,8 +34,8 @@ use core::fmt;
 ///
 /// # What an interrupted operation has done
 ///
-/// Nothing: it gives up as at a deadline, and checks once more before that. So it takes
-/// what is there rather than to say `Interrupted`. A wake that it was given is not lost for others.
+/// Nothing: it gives up as at a deadline, and checks once more before that. So it takes what is
+/// there instead of returning `Interrupted`. A wake that it was given is not lost for others.
 ///
 /// - A **lock**, permit or event was not taken. A thread that does not have to sleep is not
 ///   interrupted.
@@ -61,10 +61,10 @@ use core::fmt;
 ///
 /// A handler that was installed **without** SA_RESTART, as Python installs its own, ends each sleep
 /// that it interrupts. The kernel does not report a handler that ran *just before* the sleep began,
-/// as with `sem_wait`. Then the sleep goes on until another signal comes, or what is waited for. So
-/// it is if the handler ran while a wait with a `Condvar` took its lock again. Nor is a signal
-/// reported that another thread handled. And with SA_RESTART the kernel itself lets most sleeps go
-/// on. Where any of this matters, the handler says so by an [`Interrupter`]: see
+/// as with `sem_wait`. Then the sleep goes on until another signal comes, or what is waited for.
+/// The same holds if the handler ran while a wait with a `Condvar` took its lock again. Nor is a
+/// signal reported that another thread handled. And with SA_RESTART the kernel itself lets most
+/// sleeps go on. Where any of this matters, the handler says so by an [`Interrupter`]: see
 /// [`interruptible_by`].
 ///
 /// # Scopes
@@ -87,7 +87,7 @@ pub fn interruptible<R>(body: impl FnOnce() -> R) -> R {
 /// [interrupted](Interrupter::interrupt).
 ///
 /// As [`interruptible`], but exact: a call of [`interrupt`](Interrupter::interrupt) is never
-/// missed, by which thread it ever comes, and whatever the flags of the handler. Other handlers end
+/// missed, whichever thread makes it, and whatever the flags of the handler are. Other handlers end
 /// nothing: they run, and the wait goes on. If it was interrupted before, an operation that would
 /// have to sleep is interrupted at once.
 ///
@@ -121,7 +121,7 @@ pub fn interruptible<R>(body: impl FnOnce() -> R) -> R {
 ///
 /// An operation that does not sleep pays nothing. A sleep watches one word more, of the 128 that
 /// one wait takes. Without `futex_waitv` the word is checked with the other rechecks: an
-/// interruption by another thread may come as late as the recheck, a second later.
+/// interruption by another thread may come as late as the next recheck, after 20 to 80 ms.
 ///
 /// # If a process dies
 ///
