@@ -23,10 +23,10 @@ use std::time::{Duration, Instant};
 /// The number of parties is chosen when the barrier is made, at run time: any from 1 to `N`, for
 /// which [`try_new`](Self::try_new) has room. See [how many](#how-many-parties).
 ///
-/// As [`std::sync::Barrier`] and Python's `multiprocessing.Barrier`, with one more answer: if a
-/// party **dies** while it waits, the barrier is broken, and all waiters get
-/// [`BarrierError::Broken`] with the name of the dead. Python's hangs. A party that is to be missed
-/// even *before* it arrives calls [`join`](Self::join).
+/// As [`std::sync::Barrier`] and Python's `multiprocessing.Barrier`, with one more answer. If a
+/// party **dies** while it waits, the barrier is broken. All waiters get [`BarrierError::Broken`]
+/// with the name of the dead. Python's hangs. A party that is to be missed even *before* it arrives
+/// calls [`join`](Self::join).
 ///
 /// The barrier is also broken by a timeout, by [`abort`](Self::abort), and by an action that
 /// [fails](Self::wait_then) or panics. It stays broken, and every wait fails, until it is
@@ -233,7 +233,7 @@ impl<const N: usize> Barrier<N> {
     }
 
     /// [`wait_with`](Self::wait_with) and [`wait_timeout`](Self::wait_timeout). The time that the
-    /// action takes counts for those who wait for it.
+    /// action takes counts for the parties that wait for it.
     ///
     /// # Errors
     /// Those of [`wait_timeout`](Self::wait_timeout).
@@ -302,7 +302,7 @@ impl<const N: usize> Barrier<N> {
     }
 
     /// [`wait_then`](Self::wait_then) and [`wait_timeout`](Self::wait_timeout). The time that the
-    /// action takes counts for those who wait for it.
+    /// action takes counts for the parties that wait for it.
     ///
     /// # Errors
     /// Those of [`wait_then`](Self::wait_then), and [`BarrierTimeoutError::TimedOut`] in

@@ -60,17 +60,17 @@ use std::time::{Duration, Instant};
 /// [`wait_outcome`](Self::wait_outcome) and its timed forms return why a wait ended: [`Woken`]. At
 /// most as many waits end as [`Woken::Notified`] as were asked for, by
 /// [`notify_one`](Self::notify_one), [`notify_n`](Self::notify_n) and
-/// [`notify_all`](Self::notify_all) together; and exactly as many, or all that wait if they are
+/// [`notify_all`](Self::notify_all) together. Exactly as many do, or all that wait if they are
 /// fewer, where
 ///
 /// - the notifier has the lock that the waiters wait with; and
 /// - no waiter is killed when it has taken its notification already.
 ///
-/// A wait lasts from the release of the lock up to the moment at which it is had again: a waiter
-/// that has just been woken by a death, and is still without the lock, is notified as well as a
-/// sleeper. If a waiter is killed that was notified, and had not taken the lock again, another that
-/// waited beside it is told instead. So a thread that wants a notification, and has no predicate,
-/// waits in a loop; it misses none, if notifiers have the lock:
+/// A wait lasts from the release of the lock up to the moment at which the waiter has the lock
+/// again. So a waiter that a death has just woken, and that is still without the lock, can be
+/// notified as a sleeper can. If a notified waiter is killed before it has taken the lock again,
+/// another thread that waited at that time is notified instead. A thread that wants a notification,
+/// and has no predicate, therefore waits in a loop. It misses none if notifiers have the lock:
 ///
 /// ```
 /// use outlive::{Condvar, Lock, Segment, Shareable, Woken};

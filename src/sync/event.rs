@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 
 /// A flag that can be waited for, in memory that processes share. Four bytes.
 ///
-/// As Python's `multiprocessing.Event`, whose `set` hangs when a process that waited was killed.
-/// This one's never does. It stays set until it is [cleared](Self::clear), and every thread that
-/// waits at the moment of a [`set`](Self::set) is released by it, even if a clear follows at once.
+/// As Python's `multiprocessing.Event`, but `set` there hangs when a process that waited was
+/// killed. This one's never does. It stays set until it is [cleared](Self::clear), and every thread
+/// that waits at the moment of a [`set`](Self::set) is released by it, even if a clear follows at
+/// once.
 ///
 /// An event made by [`auto_reset`](Self::auto_reset) releases one waiter for each set, or the next
 /// to come, and is clear again. It remembers *that* it was set, not how often: two sets before a

@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 ///
 /// As Python's `multiprocessing.Lock`: [`acquire`](Self::acquire) and [`release`](Self::release)
 /// are separate calls, and **any** participant may release it. A caller that wants a guard has
-/// [`lock`](Self::lock). Unlike Python's, it outlives its holder: the next one to acquire it is
-/// told, [`LockError::OwnerDied`], and has it.
+/// [`lock`](Self::lock). Unlike Python's, it outlives its holder: the next acquirer gets
+/// [`LockError::OwnerDied`], and has acquired the lock.
 ///
 /// ```
 /// use outlive::{Lock, Segment};
@@ -257,9 +257,9 @@ impl Lock {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// One acquisition is for one guard. Where two were made, or the lock is released beside the
-    /// guard, the guard that is dropped last panics, as one does whose lock somebody else has
-    /// released.
+    /// One acquisition is for one guard. If two guards were made, or the lock was released without
+    /// the guard, the guard that is dropped last panics. So does any guard if somebody else has
+    /// released its lock.
     ///
     /// # Errors
     /// Another thread has acquired the lock last, or none has.
@@ -351,7 +351,7 @@ impl<'a> LockGuard<'a> {
     /// the death or panic before.
     ///
     /// If somebody else has released the lock meanwhile, this thread holds nothing that it could
-    /// vouch for, and nothing is changed. [`Lock::mark_consistent`] reports that.
+    /// mark consistent, and nothing is changed. [`Lock::mark_consistent`] reports that.
     pub fn mark_consistent(&mut self) {
         if let (true, Some(me)) = (self.tag.is_of_this_process(), ParticipantId::holder_in(self.tag.own())) {
             let _released_by_another = self.lock.raw.mark_consistent_by(me);

@@ -128,8 +128,8 @@ impl Observe for Event {
     fn observed(&self) -> bool {
         // SAFETY: an event is a word alone, down to it `repr(transparent)`.
         let word = unsafe { &*ptr::from_ref(self).cast::<<Linux as crate::platform::Platform>::Word>() };
-        // ORDERING: Relaxed; a fence follows. The event's own look is one with Acquire, which
-        // read-only memory does not admit, so it is at a copy.
+        // ORDERING: Relaxed; a fence follows. The event's own check loads with Acquire, which
+        // read-only memory does not admit. So it checks a copy.
         raw::Event::<Linux>::from_word(Word::new(word.load(Relaxed))).is_set()
     }
 }

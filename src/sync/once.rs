@@ -104,7 +104,7 @@ impl Once {
         self.raw.is_complete()
     }
 
-    /// Unless it was done, makes something, and keeps it as `keep` does.
+    /// Unless it was done: calls `make`, and passes the value to `keep`.
     #[cold]
     fn begin<V, E: From<OnceError>>(
         &self,
@@ -118,8 +118,9 @@ impl Once {
             attempt.complete();
             return Ok(());
         }
-        // Forked by `make`: the attempt is the parent's. Its own one, if the parent does not
-        // complete, has the value already.
+        // We are a child that was forked inside `make`, so this attempt is the parent's. We begin
+        // one of our own. If the parent has not completed by then, we complete with the value that
+        // we have.
         drop(attempt);
         if let Some(attempt) = self.attempt()? {
             keep(value);
@@ -128,7 +129,7 @@ impl Once {
         Ok(())
     }
 
-    /// Takes it upon the calling thread; `None` if it is complete.
+    /// Makes the calling thread the initialiser. `None`: it is complete.
     fn attempt(&self) -> Result<Option<Attempt<'_>>, OnceError> {
         let me = local::participant(self)?;
         match self.raw.begin(me) {

@@ -63,15 +63,15 @@ use std::time::{Duration, Instant};
 /// for another one.
 ///
 /// A thread that reads another lock, of whatever segment, keeps its word for that time. If another
-/// reader has it, reading this lock is slower from then on until the next write: all words are
-/// looked at.
+/// reader has it, reading this lock is slower from then on until the next write: the reader checks
+/// all words.
 ///
 /// # Order
 ///
 /// A writer that waits keeps new readers out, so writers do not starve. When a writer is done, all
-/// waiters are woken, and any of them may be first, reader or writer: readers have no turn of their
-/// own, and writers that follow each other without a pause may keep them waiting. Among writers,
-/// and among readers beyond `READERS`, there is no order either.
+/// waiters are woken, and any of them may be first, reader or writer. Readers have no turn of their
+/// own, so writers that follow each other without a pause may keep them waiting. Among writers, and
+/// among readers beyond `READERS`, there is no order either.
 ///
 /// A thread cannot read twice at a time, nor read and write: it gets [`LockError::Deadlock`] (from
 /// the `try_` forms without a timeout: `WouldBlock`), each time and at once, where other locks hang
@@ -430,7 +430,7 @@ impl<'a, T, const READERS: usize> RwLockWriteGuard<'a, T, READERS> {
         let mut this = core::mem::ManuallyDrop::new(this);
         if this.tag.is_of_this_process() {
             // It has had its place in the segment since it locked, and cannot leave while it holds.
-            let me = local::participant(this.lock).expect("who holds takes part");
+            let me = local::participant(this.lock).expect("a holder takes part");
             let left = this.left();
             local::read_begins();
             let word = this.lock.raw.downgrade_from(OwnHome, me, left).word;
