@@ -171,15 +171,15 @@ impl fmt::Display for OpenError {
             ),
             Self::Busy { waited, by_reader: false } => write!(
                 f,
-                "the turn to open or replace the segment takes microseconds, and did not come within {waited:?}: another process has it and does not finish; look with fuser or lsof for a stopped process that has the file open, or for a child that it forked, and continue or end it; or wait longer (SegmentOptions::busy_timeout)"
+                "the turn to open or replace the segment takes microseconds, and did not come within {waited:?}: another process has it and does not finish; find, with fuser or lsof, the stopped process that has the file open, or a child that it forked, and continue or end it; or wait longer (SegmentOptions::busy_timeout)"
             ),
             Self::Busy { waited, by_reader: true } => write!(
                 f,
-                "the turn to open or replace the segment takes microseconds, and did not come within {waited:?}: a process has a shared lock on it, which no participant takes; look with fuser or lsof for who reads the file, and end it or take the permission to read away"
+                "the turn to open or replace the segment takes microseconds, and did not come within {waited:?}: a process has a shared lock on it, which no participant takes; find, with fuser or lsof, the process that reads the file, and end it, or take away its permission to read"
             ),
             Self::SeenTwice { id, process_id: None } => write!(
                 f,
-                "nobody was expected to use the segment, because no lock says so, but participant {id} on record may live: it is in another PID namespace, and through an overlay the locks of those are not seen who use the directory below it; open it by the path that the others use, or, if nobody uses the segment, say so with SegmentOptions::vouch_unused"
+                "nobody was expected to use the segment, because no lock says so, but participant {id} on record may live: it is in another PID namespace, and through an overlay, the locks of processes that use the directory below it are not seen; open it by the path that the others use, or, if nobody uses the segment, say so with SegmentOptions::vouch_unused"
             ),
             Self::SeenTwice { id, process_id: Some(process_id) } => write!(
                 f,
