@@ -44,9 +44,16 @@ pub enum Operation {
 impl<'a> Arbitrary<'a> for Operation {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         use Operation::*;
-        const ALL: &[Operation] = &[
-            Wait, Wait, Wait, Wait, Wait, Wait, WaitToRun, WaitToRun, Finish, Finish, AbortRun, Abort, Reset, Reset,
-            Join, Leave, IsBroken,
+        const ALL: &[Operation] = weighted![
+            6 => Wait,
+            2 => WaitToRun,
+            2 => Finish,
+            1 => AbortRun,
+            1 => Abort,
+            2 => Reset,
+            1 => Join,
+            1 => Leave,
+            1 => IsBroken,
         ];
         bytes.choose(ALL).copied()
     }

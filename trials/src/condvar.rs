@@ -36,23 +36,15 @@ impl<'a> Arbitrary<'a> for Operation {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         use Operation::*;
         // More items are wanted than there are, so that takers wait.
-        const ALL: &[Operation] = &[
-            Take(1),
-            Take(1),
-            Take(1),
-            Take(1),
-            Take(1),
-            Take(1),
-            Take(1),
-            Take(1),
-            Put(1),
-            Put(1),
-            Put(2),
-            PutInside(1),
-            PutForAll(1),
-            PutForAll(2),
-            Notify,
-            NotifyAll,
+        const ALL: &[Operation] = weighted![
+            8 => Take(1),
+            2 => Put(1),
+            1 => Put(2),
+            1 => PutInside(1),
+            1 => PutForAll(1),
+            1 => PutForAll(2),
+            1 => Notify,
+            1 => NotifyAll,
         ];
         bytes.choose(ALL).copied()
     }

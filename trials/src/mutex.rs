@@ -39,22 +39,16 @@ impl<'a> Arbitrary<'a> for Operation {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         use Operation::*;
         // More locking and unlocking than anything else, so that the mutex changes hands.
-        const ALL: &[Operation] = &[
-            TryLock,
-            Lock,
-            Lock,
-            Lock,
-            Lock,
-            Unlock,
-            Unlock,
-            Unlock,
-            UnlockPanicking,
-            MarkConsistent,
-            ReleaseForAnybody,
-            ReleaseOwn,
-            ReleaseOwn,
-            Holder,
-            IsInconsistent,
+        const ALL: &[Operation] = weighted![
+            1 => TryLock,
+            4 => Lock,
+            3 => Unlock,
+            1 => UnlockPanicking,
+            1 => MarkConsistent,
+            1 => ReleaseForAnybody,
+            2 => ReleaseOwn,
+            1 => Holder,
+            1 => IsInconsistent,
         ];
         bytes.choose(ALL).copied()
     }

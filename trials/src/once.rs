@@ -37,27 +37,16 @@ impl<'a> Arbitrary<'a> for Operation {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         use Operation::*;
         // Completed seldom: after that nothing happens any more.
-        const ALL: &[Operation] = &[
-            Begin,
-            Begin,
-            Begin,
-            Begin,
-            Begin,
-            Begin,
-            Begin,
-            Complete,
-            GiveUp,
-            GiveUp,
-            GiveUp,
-            Panic,
-            Panic,
-            Call,
-            CallInVain,
-            CallInVain,
-            CallPanicking,
-            CallPanicking,
-            IsComplete,
-            Initialiser,
+        const ALL: &[Operation] = weighted![
+            7 => Begin,
+            1 => Complete,
+            3 => GiveUp,
+            2 => Panic,
+            1 => Call,
+            2 => CallInVain,
+            2 => CallPanicking,
+            1 => IsComplete,
+            1 => Initialiser,
         ];
         bytes.choose(ALL).copied()
     }

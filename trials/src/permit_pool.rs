@@ -31,22 +31,16 @@ pub enum Operation {
 impl<'a> Arbitrary<'a> for Operation {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         use Operation::*;
-        const ALL: &[Operation] = &[
-            TryAcquire,
-            TryAcquire,
-            Acquire,
-            Acquire,
-            Acquire,
-            Acquire,
-            Release(0),
-            Release(0),
-            Release(1),
-            Release(1),
-            Release(PERMITS),
-            ReleaseForAnybody(0),
-            ReleaseForAnybody(1),
-            ReleaseForAnybody(PERMITS),
-            Holders,
+        const ALL: &[Operation] = weighted![
+            2 => TryAcquire,
+            4 => Acquire,
+            2 => Release(0),
+            2 => Release(1),
+            1 => Release(PERMITS),
+            1 => ReleaseForAnybody(0),
+            1 => ReleaseForAnybody(1),
+            1 => ReleaseForAnybody(PERMITS),
+            1 => Holders,
         ];
         bytes.choose(ALL).copied()
     }

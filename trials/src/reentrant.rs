@@ -35,23 +35,15 @@ pub enum Operation {
 impl<'a> Arbitrary<'a> for Operation {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         use Operation::*;
-        const ALL: &[Operation] = &[
-            TryLock,
-            TryLock,
-            Lock,
-            Lock,
-            Lock,
-            Lock,
-            Release,
-            Release,
-            Release,
-            Release,
-            ReleaseInPanic,
-            ReleaseInPanic,
-            GiveWay,
-            MarkConsistent,
-            Holder,
-            IsInconsistent,
+        const ALL: &[Operation] = weighted![
+            2 => TryLock,
+            4 => Lock,
+            4 => Release,
+            2 => ReleaseInPanic,
+            1 => GiveWay,
+            1 => MarkConsistent,
+            1 => Holder,
+            1 => IsInconsistent,
         ];
         bytes.choose(ALL).copied()
     }

@@ -44,28 +44,17 @@ pub enum Operation {
 impl<'a> Arbitrary<'a> for Operation {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         use Operation::*;
-        const ALL: &[Operation] = &[
-            TryRead,
-            Read,
-            Read,
-            Read,
-            Read,
-            UnlockRead,
-            UnlockRead,
-            UnlockRead,
-            UnlockRead,
-            TryWrite,
-            Write,
-            Write,
-            Write,
-            Write,
-            UnlockWrite,
-            UnlockWrite,
-            UnlockWrite,
-            UnlockWritePanicking,
-            Downgrade,
-            MarkConsistent,
-            IsInconsistent,
+        const ALL: &[Operation] = weighted![
+            1 => TryRead,
+            4 => Read,
+            4 => UnlockRead,
+            1 => TryWrite,
+            4 => Write,
+            3 => UnlockWrite,
+            1 => UnlockWritePanicking,
+            1 => Downgrade,
+            1 => MarkConsistent,
+            1 => IsInconsistent,
         ];
         bytes.choose(ALL).copied()
     }

@@ -29,28 +29,22 @@ impl<'a> Arbitrary<'a> for Operation {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         use Operation::*;
         // Also one more than there can ever be.
-        const ALL: &[Operation] = &[
-            TryAcquire(0),
-            TryAcquire(1),
-            TryAcquire(2),
-            TryAcquire(MAXIMUM + 1),
-            Acquire(0),
-            Acquire(1),
-            Acquire(1),
-            Acquire(1),
-            Acquire(2),
-            Acquire(2),
-            Acquire(MAXIMUM),
-            Acquire(MAXIMUM + 1),
-            Release(0),
-            Release(1),
-            Release(1),
-            Release(1),
-            Release(2),
-            Release(2),
-            Release(MAXIMUM),
-            Release(MAXIMUM + 1),
-            Available,
+        const ALL: &[Operation] = weighted![
+            1 => TryAcquire(0),
+            1 => TryAcquire(1),
+            1 => TryAcquire(2),
+            1 => TryAcquire(MAXIMUM + 1),
+            1 => Acquire(0),
+            3 => Acquire(1),
+            2 => Acquire(2),
+            1 => Acquire(MAXIMUM),
+            1 => Acquire(MAXIMUM + 1),
+            1 => Release(0),
+            3 => Release(1),
+            2 => Release(2),
+            1 => Release(MAXIMUM),
+            1 => Release(MAXIMUM + 1),
+            1 => Available,
         ];
         bytes.choose(ALL).copied()
     }
