@@ -60,7 +60,7 @@
 //!
 //! # When a process dies
 //!
-//! | primitive            | the dead was a holder                                | the dead was a waiter | the dead was about to wake others |
+//! | primitive            | the dead thread held it                              | the dead thread waited | the dead thread was about to wake others |
 //! |----------------------|------------------------------------------------------|----------|-----------------------------|
 //! | [`Mutex`], [`Lock`], [`ReentrantMutex`] | the next gets the guard in `OwnerDied` | nothing  | nothing                     |
 //! | [`RwLock`]           | a writer: as `Mutex`, and readers get the error, too; a reader: nothing | nothing | nothing         |
@@ -68,7 +68,7 @@
 //! | [`Semaphore`]        | the permits that it took are gone                    | nothing  | nothing                     |
 //! | [`Condvar`]          |                                                      | nothing  | waiters return, and check   |
 //! | [`Event`]            |                                                      | nothing  | waiters check; if the dead never came to `set`, they go on waiting |
-//! | [`Barrier`]          | a party that has arrived, or a thread that has joined: all others get `Broken` | as a party | nothing            |
+//! | [`Barrier`]          | a party that has arrived, or a thread that has joined: all others get `Broken` | as in the first column | nothing            |
 //! | [`Once`], [`OnceLock`] | the next caller initializes                        | nothing  | nothing                     |
 //!
 //! # Which process is it?
@@ -166,8 +166,8 @@
 //! thread's stack, the thread's registration in the segment included.
 //!
 //! Without `futex_waitv` each sleeper checks by itself, every 20 ms at first. The longer it has
-//! waited, the less often it checks, down to every 80 ms. So deaths are noticed up to 20 to 80 ms
-//! late.
+//! waited, the less often it checks, down to every 80 ms. So deaths are noticed at most 20 ms late,
+//! and later in a wait at most 80 ms.
 //!
 //! # Threads of a killed process
 //!
@@ -182,10 +182,11 @@
 //! # Robust mutexes of the C library
 //!
 //! A thread's lifelines lie in the same list as the robust mutexes that it locks
-//! (`pthread_mutex_t`). Both are told of its end, in whatever order they were locked. With musl
-//! there are two exceptions, both at the end of a thread that ends by itself. If a destructor of
-//! `pthread_key_create` locks a robust mutex, the thread's end may be told a second late. If the
-//! thread is killed in the middle of such a lock or unlock, the robust mutex may stay locked.
+//! (`pthread_mutex_t`). The kernel marks both when the thread ends, in whatever order they were
+//! locked. With musl there are two exceptions, both at the end of a thread that ends by itself. If
+//! a destructor of `pthread_key_create` locks a robust mutex, the thread's end may be told a second
+//! late. If the thread is killed in the middle of such a lock or unlock, the robust mutex may stay
+//! locked.
 //!
 //! # fork
 //!

@@ -31,14 +31,14 @@
 //! | [`Mutex<T>`]                    | data for one at a time                      | the next locker gets the guard in [`LockError::OwnerDied`] |
 //! | [`ReentrantMutex<T>`]           | a mutex that its holder may lock again      | as `Mutex`                                           |
 //! | [`Lock`]                        | a mutex without data, which any participant may release | as `Mutex`                               |
-//! | [`RwLock<T>`]                   | many readers or one writer                  | reader: nothing; writer: as `Mutex`, for readers too |
+//! | [`RwLock<T>`]                   | many readers or one writer                  | reader: nothing; writer: the next reader or writer gets `OwnerDied` |
 //! | [`Semaphore`]                   | a count                                     | the permits that it took are gone                    |
 //! | [`PermitPool<N>`]               | up to N permits, known by index             | its permit goes to the next, who can ask who died    |
 //! | [`Condvar`]                     | a wait until data under a lock is as it should be | waiters check again                            |
 //! | [`Event`]                       | a wait until somebody calls `set`           | waiters check again                                  |
 //! | [`Barrier<N>`]                  | a wait until all parties have arrived       | if it waits there or has joined: all others get [`BarrierError::Broken`] |
 //! | [`Once`], [`OnceLock<T>`], [`LazyLock`] | a value that the first caller makes | the next caller makes it                             |
-//! | [`Segment<T>`]                  | the shared memory in which all of these lie | nobody ever sees half of one                         |
+//! | [`Segment<T>`]                  | the shared memory in which all of these lie | it appears complete or not at all                    |
 //!
 //! The death of a waiter disturbs nobody, and so does the death of a thread that was about to wake
 //! others: the remaining waiters wake up and check again. (At a barrier, a waiter is a party.) The
@@ -52,20 +52,21 @@
 //! 1. **A hold is a word that names its holder** (`raw::hold`). The compare-and-swap that takes
 //!    the lock writes the holder's id into the word. So there is no instant at which the lock is
 //!    held and nobody can tell by whom. No log is needed, and no recovery pass.
-//! 2. **A lifeline is a word that the kernel cuts** (`raw::table`). Every participant (a thread
-//!    in a segment) has one or two futex words. They are linked once into the thread's robust list
-//!    (set_robust_list(2)). When the thread ends, in any way, the kernel marks the word and wakes a
-//!    sleeper on it; SIGKILL and exec are no exceptions. Locking and unlocking never touch that
-//!    list. So a lock costs what a bare compare-and-swap costs.
-//! 3. **The vigil: a thread that sleeps for long sleeps on everybody's lifeline**
+//! 2. **A lifeline is a word that the kernel cuts** (`raw::table`). Every participant (a thread in
+//!    a segment) has one or two futex words. They are linked once into the thread's robust list
+//!    (set_robust_list(2)). When the thread ends, in any way, the kernel cuts the word: it sets a
+//!    mark in it, and wakes a sleeper on it; SIGKILL and exec are no exceptions. Locking and
+//!    unlocking never touch that list. So a lock costs what a bare compare-and-swap costs.
+//! 3. **The vigil: a thread that sleeps for long sleeps on the lifelines of all others**
 //!    (`raw::vigil`), in one `futex_waitv`. So any death makes every sleeper check its primitive
-//!    again. The dead may have taken a wake or a turn along. Nobody needs to know which: the living
-//!    check.
+//!    again. A dead thread may have received a wake that another thread needed. Nobody needs to
+//!    know which: the living check.
 //!
-//! Below them is the recheck: no sleep lasts longer than a second before the sleeper checks again.
-//! The mechanisms do not rest on it, and models and kill tests run with it switched off. It covers
-//! what no model covers: kernels without `futex_waitv` (there the recheck is 20 ms), more threads
-//! than one wait can watch, and marks that the kernel loses (`process_mrelease`).
+//! Below them is the recheck: a sleeper checks again after a second at most. (Where many sleep they
+//! share this work, and each sleeps up to four seconds.) The mechanisms do not rest on it, and
+//! models and kill tests run with it switched off. It covers what no model covers: kernels without
+//! `futex_waitv` (there the recheck is 20 ms), more threads than one wait can watch, and marks that
+//! the kernel loses (`process_mrelease`).
 //!
 //! The algorithms in `raw` are generic over `platform::Platform` and use nothing else. The
 //! project's models run the same code on loom and shuttle, with a modelled kernel, and with a death
@@ -86,10 +87,10 @@
 //!   still hold a guard.
 //! - *Unmapping when the last handle is dropped.* The kernel stops its walk at the first unreadable
 //!   entry. The other segments of that thread would not learn of its death.
-//! - *Asking the operating system, when a hold is taken over, whether the holder's process has
-//!   ended*, to find leaked guards, instead of counting in each thread. Of 200 killed holders, 157
-//!   still looked alive in /proc when the next one had the lock. A holder in another PID namespace
-//!   cannot be asked about at all.
+//! - *Finding leaked guards by a question to the operating system*, when a hold is taken over: has
+//!   the holder's process ended? (Each thread counts its leaked guards instead.) Of 200 killed
+//!   holders, 157 still looked alive in /proc when the next one had the lock. A holder in another
+//!   PID namespace cannot be asked about at all.
 //! - *Reading the hold with Relaxed, and judging its holder by the lifeline.* On weakly ordered
 //!   processors a living holder can be judged by its predecessor's mark (`models/tests/table.rs`).
 //!
@@ -102,14 +103,14 @@
 //! | participant        | One thread in one segment. A thread that uses two segments is two participants. |
 //! | registration       | What the first operation of a thread in a segment does: it takes a slot of the participant table and arms the lifelines there. |
 //! | slot, id           | A slot is the place of one participant in the table. An id names a slot and how often it was given away: `3.1` is slot 3, generation 1. |
-//! | hold               | A word that contains the id of the participant that holds something. Also the fact that this participant holds it. |
+//! | hold               | What a participant has while a word contains its id: a lock, a permit, a place. That word is a *hold word*. |
 //! | lifeline           | A word in a slot. The kernel *cuts* it when the thread ends: it sets a mark there and wakes one sleeper. |
 //! | awaited word       | The word of a primitive on which its waiters sleep.                      |
-//! | membership word    | A word of the segment that changes with each newcomer, so that sleepers watch the newcomer, too. |
+//! | membership word    | A word of the segment that changes with each newcomer, so that sleepers watch the newcomer, too. It also changes when a slot is reaped. |
 //! | vigil              | A sleep on the awaited word, the membership word and the lifelines of the others. |
 //! | first phase        | The first 10 ms of a wait. The sleeper watches only the awaited word and the lifelines of the holder. |
-//! | recheck            | The longest time that a sleeper sleeps before it checks again: a second. Also that check. |
-//! | reap               | To ask the operating system which participants are gone, and to free their slots. One waiter does it for all, once a second. |
+//! | recheck            | A check that a sleeper makes without a cause, after a second at most, or up to four where many sleep. |
+//! | reap               | To ask the operating system which participants are gone, and to free their slots. One participant does it for all, once a second: a waiter, a caller that tries without waiting, or a newcomer that finds no slot. |
 //! | sequence           | A counter beside a state. It changes with each event, so a sleeper that noted the old value misses none. |
 //! | inconsistent       | Said of a lock whose holder died or panicked, until a holder calls `mark_consistent`. |
 //! | leaked hold        | A hold whose guard was forgotten (`mem::forget`) by a thread that has ended since. Another thread of its process may still use the data. |

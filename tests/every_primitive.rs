@@ -10,14 +10,15 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The places where each primitive must be named, and what is missing otherwise.
-const PLACES: [(&str, &str); 10] = [
+const PLACES: [(&str, &str); 11] = [
     ("tests/kill_everywhere", "its operations, killed at every instruction"),
     ("tests/no_system_call.rs", "its fast paths, without a system call"),
-    ("tests", "tests with real processes"),
+    ("tests/*_processes.rs", "tests with real processes"),
     ("trials/src/bytes.rs", "fuzzing in a segment of arbitrary bytes"),
     ("trials/tests/state_machines.rs", "a state machine beside its reference"),
     ("trials/src/soak", "deeds in the soak"),
-    ("benches", "a row in a benchmark"),
+    ("benches/uncontended.rs", "a row in a benchmark"),
+    ("benches/instructions.rs", "its instruction counts"),
     ("examples", "an example"),
     ("src/guide.rs", "its names elsewhere, and what dies how"),
     ("README.md", "a row in the table of what there is"),
@@ -30,7 +31,17 @@ const PLACES_OF_ALGORITHMS: [(&str, &str); 3] = [
     ("trials/tests/threads.rs", "threads under Miri and ThreadSanitizer"),
 ];
 
+/// The text of a file, of a folder, or of all files of a folder whose names end as given after `*`.
 fn text_of(place: &Path) -> String {
+    let name = place.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    if let Some(end) = name.strip_prefix('*') {
+        let folder = place.parent().expect("it is in a folder");
+        let files = std::fs::read_dir(folder).expect("a directory").map(|e| e.expect("an entry").path());
+        return files
+            .filter(|path| path.to_str().is_some_and(|path| path.ends_with(end)))
+            .map(|path| text_of(&path))
+            .collect();
+    }
     if place.is_file() {
         return std::fs::read_to_string(place).expect("readable");
     }

@@ -16,9 +16,10 @@
 //! # Invariants
 //!
 //! 1. Without AUTO: a waiter that reads another sequence than at first, or SET after a word without
-//!    SET, was there at a `set`. So a `set` after a waiter's first load releases the waiter, even
-//!    if a `clear` follows at once: the waiter compares sequences. The sequence wraps after 2^27
-//!    sets, each with a clear in between. That matters only if all of them fall between two loads.
+//!    SET, waited while `set` was called. So a `set` after a waiter's first load releases the
+//!    waiter, even if a `clear` follows at once: the waiter compares sequences. The sequence wraps
+//!    after 2^27 sets, each with a clear in between. That matters only if all of them fall between
+//!    two loads.
 //! 2. With AUTO: each change of SET from 1 to 0 is a `clear`, or the CAS of the one waiter that it
 //!    releases.
 //! 3. While a waiter sleeps on a word without SET, WAITERS is set in the word; or a woken waiter,

@@ -12,13 +12,13 @@
 //! | 12–27 | generation   | with HELD: of that slot                   | release                            |
 //! | 28    | PANICKED     | with INCONSISTENT: a release in a panic   | with INCONSISTENT                  |
 //! | 29    | HELD         | the CAS that takes the hold               | release                            |
-//! | 30    | INCONSISTENT | a taker-over with that CAS; a panic       | its holder, by `mark_consistent`   |
+//! | 30    | INCONSISTENT | a taker-over with that CAS; a panic       | `mark_consistent`; a release of a [`Lock`](crate::Lock) on behalf of the dead |
 //! | 31    | WAITERS      | a waiter about to sleep                   | release                            |
 //!
 //! Without HELD but with INCONSISTENT, bits 0–27 keep the [`Id`] of the participant that died or
-//! panicked (0: not known). With HELD they are the holder's. Only the holder then knows which
-//! participant died or panicked, because it learned that when it took the hold. PANICKED stays in
-//! the word.
+//! panicked (0: not known). With HELD they are the holder's. The word then no longer says which
+//! participant died or panicked; the holder learned that when it took the hold. PANICKED stays in
+//! the word, unless the holder dies, too: a death is then the new cause.
 //!
 //! HELD also keeps ids apart from thread ids, which stay below 2^22. So the kernel, which looks for
 //! thread ids, cannot take one of these words for a lifeline.

@@ -20,7 +20,7 @@
 //!    holds the lock, and learns of the death.
 //! 3. While a waiter sleeps on a held word, WAITERS is set in the word; or a woken waiter, which
 //!    the sleepers watch (see [`vigil`](super::vigil)), is about to set it again, or to take the
-//!    lock with it.
+//!    lock and set WAITERS in the same CAS.
 //! 4. The release is the last access to the word: after it the memory may be gone.
 //! 5. HELD with the id of a participant that has [leaked](super::table::Table::has_leaked) its
 //!    hold: nobody takes the lock, except by [`Leaked::Take`].
@@ -50,11 +50,11 @@ pub struct Acquired {
 /// Why the caller does not have the lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotLocked {
-    /// A living participant holds it.
+    /// A living participant holds it, or a dead one whose process is still ending.
     WouldBlock,
-    /// A living participant still held it at the deadline.
+    /// So it was at the deadline.
     TimedOut,
-    /// The caller was [interrupted](crate::interruptible) while a living participant held it.
+    /// So it was when the caller was [interrupted](crate::interruptible).
     Interrupted,
     /// The caller holds it.
     Deadlock,
@@ -172,8 +172,8 @@ impl<P: Platform> Mutex<P> {
     }
 
     /// Takes the lock for a caller that was woken while another participant held it. The two are
-    /// likely to wait for the same processor. So the caller does not spin. Its first sleep is short
-    /// as a rule, and watches nobody, which costs half. No interruption ends this.
+    /// likely to wait for the same processor. So the caller does not spin. It expects a short first
+    /// sleep, which watches nobody and costs half. No interruption ends this.
     ///
     /// # Errors
     /// [`NotLocked::Deadlock`] if the caller holds it; [`NotLocked::Leaked`].

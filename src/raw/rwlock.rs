@@ -13,11 +13,11 @@
 //! | 1    | any          | DRAINING  | a writer that waits for the readers to go, and has not touched the data yet      |
 //! | 1    | any          | 0         | a writer that has the data, or is about to: it checks for readers                |
 //!
-//! Each reader word is the word of a hold, 0 or `holder + WAITERS`, on a cache line of its own. A
-//! reader takes one by name. A reader first tries its *home*. If a living reader holds it, it tries
-//! the others. If living readers hold all, it sleeps on all of them. One wait takes 128 words,
-//! filled in this order: home, lifelines, other reader words. A free word that did not fit is
-//! noticed at the next recheck.
+//! Each reader word is the word of a hold, 0 or the holder's id, perhaps with WAITERS, on a cache
+//! line of its own. A reader takes one by a CAS that writes its id. A reader first tries its
+//! *home*. If a living reader holds it, it tries the others. If living readers hold all, it sleeps
+//! on all of them. One wait takes 128 words, filled in this order: home, lifelines, other reader
+//! words. A free word that did not fit is noticed at the next recheck.
 //!
 //! In all of these words, a participant that is about to sleep sets WAITERS, and the release clears
 //! it. The release wakes **all** sleepers: a writer that woke only one reader would leave the other

@@ -21,10 +21,10 @@
 //! The generation does not wrap. [`recycle`] explains what a round is, and what becomes of a slot
 //! in its last generation.
 //!
-//! LEAKED is LIVE with a warning. A thread that ends by itself may have leaked a guard, and another
-//! thread of its process may still use what that guard gave. So the thread writes LEAKED before it
-//! ends. LEAKED with the thread id 0 means: reaping has found that thread gone, but the kernel has
-//! not marked its lifelines.
+//! LEAKED means LIVE, but a guard may be leaked. A thread that ends by itself may have leaked a
+//! guard, and another thread of its process may still use what that guard gave. So the thread
+//! writes LEAKED before it ends. LEAKED with the thread id 0 means: reaping has found that thread
+//! gone, but the kernel has not marked its lifelines.
 //!
 //! # Invariants
 //!

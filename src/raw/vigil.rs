@@ -3,8 +3,8 @@
 //! A sleeper waits, in one wait, on three kinds of words: the *awaited* word of its primitive, the
 //! membership word of the segment, and the lifelines of the other participants. So any death in the
 //! segment makes every sleeper check its primitive again and decide anew. A dead participant may
-//! have taken something along: a wake that it should have given, or was given, or its turn. None of
-//! this need be known, recorded or passed on, because the living check again.
+//! have taken something along: a wake that it should have given, or a wake that it was given. None
+//! of this need be known, recorded or passed on, because the living check again.
 //!
 //! Why this holds, for any number of deaths: each other participant was either dead before the
 //! sleeper's last check, or the sleeper watches it. The kernel wakes **one** sleeper on a cut
@@ -16,7 +16,8 @@
 //! 1. **Collect, check again, wait**, in this order. The collected values are the expected ones. A
 //!    check before the collection misses a death in between.
 //! 2. **Cascade**: after every return from a wait, whatever its cause, wake all sleepers on each
-//!    watched lifeline that has changed.
+//!    watched lifeline that has changed. With two participants alone there is no other sleeper, and
+//!    nothing to wake.
 //! 3. Watch **everybody**, not the holder alone. Otherwise nobody watches the new holder after a
 //!    hand-over.
 //! 4. Watch the **membership**, and read it before the slots, so that newcomers are watched, too.
@@ -40,9 +41,10 @@
 //!
 //! # The recheck
 //!
-//! Once in a [`Platform::recheck`] (one second) one of all waiters [reaps](super::table::reap) for
-//! all: it frees the slots of the dead and wakes everybody. It does so even for a death that the
-//! kernel has marked, because the kernel may have woken a sleeper that is stopped, or none.
+//! Once in a [`Platform::recheck`] (one second) one participant, as a rule a waiter,
+//! [reaps](super::table::reap) for all: it frees the slots of the dead and wakes everybody. It does
+//! so even for a death that the kernel has marked, because the kernel may have woken a sleeper that
+//! is stopped, or none.
 //!
 //! A sleeper wakes once a second to see whether reaping is due. Many sleepers share this duty. With
 //! 64 or more, each wakes once in four seconds, at a moment of its own, so that at least sixteen of
@@ -127,8 +129,8 @@ pub enum Deadline {
 pub enum Ended {
     /// The deadline has passed.
     TimedOut,
-    /// The caller was [interrupted](Platform::wait_interruptibly). A vigil
-    /// [uninterruptible](Vigil::uninterruptible) one never gives this.
+    /// The caller was [interrupted](Platform::wait_interruptibly). An
+    /// [uninterruptible](Vigil::uninterruptible) vigil never gives this.
     Interrupted,
 }
 

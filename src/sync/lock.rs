@@ -347,8 +347,8 @@ impl<'a> LockGuard<'a> {
         Self { lock, tag: GuardTag::now(id.word()), not_send: PhantomData }
     }
 
-    /// Says that what the lock protects is right again. The next thread to lock does not learn of
-    /// the death or panic before.
+    /// Says that what the lock protects is right again. After this call, the next holder does not
+    /// learn of the earlier death or panic.
     ///
     /// If somebody else has released the lock meanwhile, this thread holds nothing that it could
     /// mark consistent, and nothing is changed. [`Lock::mark_consistent`] reports that.

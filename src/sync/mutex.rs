@@ -108,7 +108,8 @@ impl<T> Mutex<T> {
         self.lock_with(Deadline::NEVER)
     }
 
-    /// Locks if that takes no waiting. A dead holder is no reason to wait.
+    /// Locks if that takes no waiting. A dead holder is no reason to wait, unless
+    /// its process is still ending.
     ///
     /// # Errors
     /// [`TryLockError::WouldBlock`], also if this thread holds the lock itself.
@@ -152,7 +153,7 @@ impl<T> Mutex<T> {
     /// No reference that the leaked guard gave is used any more, in any process.
     ///
     /// # Errors
-    /// Those of [`try_lock`](Self::try_lock), but `Leaked`.
+    /// Those of [`try_lock`](Self::try_lock), except `Leaked`.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -259,8 +260,8 @@ impl<'a, T> MutexGuard<'a, T> {
         Self { lock, tag: GuardTag::now(left.map_or(0, Cause::word)), not_send: PhantomData }
     }
 
-    /// Says that the data is right again. The next thread to lock does not learn of the death or
-    /// panic before.
+    /// Says that the data is right again. After this call, the next holder does not learn of the
+    /// earlier death or panic.
     pub fn mark_consistent(&mut self) {
         self.tag.set_own(0);
         if self.tag.is_of_this_process() {

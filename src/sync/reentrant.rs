@@ -106,7 +106,8 @@ impl<T> ReentrantMutex<T> {
         self.lock_with(Deadline::NEVER)
     }
 
-    /// Locks if that takes no waiting. A dead holder is no reason to wait.
+    /// Locks if that takes no waiting. A dead holder is no reason to wait, unless
+    /// its process is still ending.
     ///
     /// # Errors
     /// [`TryLockError::WouldBlock`]; [`TryLockError::OwnerDied`] and [`TryLockError::Poisoned`],
@@ -275,7 +276,7 @@ impl<T> ReentrantMutex<T> {
     /// No reference that a leaked guard gave is used any more, in any process.
     ///
     /// # Errors
-    /// Those of [`try_lock`](Self::try_lock), but `Leaked`.
+    /// Those of [`try_lock`](Self::try_lock), except `Leaked`.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -389,8 +390,8 @@ impl<'a, T> ReentrantMutexGuard<'a, T> {
         Self { lock, tag: GuardTag::now(own), not_send: PhantomData }
     }
 
-    /// Says that the data is right again. The next thread to lock does not learn of the death or
-    /// panic before.
+    /// Says that the data is right again. After this call, the next holder does not learn of the
+    /// earlier death or panic.
     pub fn mark_consistent(&mut self) {
         if self.tag.is_of_this_process() {
             self.lock.raw.mark_consistent();

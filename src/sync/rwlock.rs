@@ -143,7 +143,7 @@ macro_rules! family {
             self.$with(Deadline::NEVER)
         }
 
-        #[doc = concat!("Locks for ", $what, " if that takes no waiting. The dead are no reason to wait.")]
+        #[doc = concat!("Locks for ", $what, " if that takes no waiting. The dead are no reason to wait, unless their processes are still ending.")]
         ///
         /// [`TryLockError::WouldBlock`] may be spurious: the other attempt may itself be about to
         /// fail.
@@ -258,7 +258,7 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
     /// No reference that a leaked guard gave is used any more, in any process.
     ///
     /// # Errors
-    /// Those of [`try_write`](Self::try_write), but `Leaked`.
+    /// Those of [`try_write`](Self::try_write), except `Leaked`.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -399,8 +399,8 @@ impl<'a, T, const READERS: usize> RwLockWriteGuard<'a, T, READERS> {
         Self { lock, tag: GuardTag::now(left.map_or(0, Cause::word)), not_send: PhantomData }
     }
 
-    /// Says that the data is right again. The next thread to lock does not learn of the death or
-    /// panic before.
+    /// Says that the data is right again. After this call, the next holder does not learn of the
+    /// earlier death or panic.
     pub fn mark_consistent(&mut self) {
         self.tag.set_own(0);
         if self.tag.is_of_this_process() {

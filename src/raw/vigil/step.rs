@@ -10,9 +10,9 @@ impl<P: Platform> Vigil<'_, P> {
     /// first, as long as nobody sleeps; then sets WAITERS, and sleeps. `holder` is the living
     /// participant that the caller waits for, if there is one.
     ///
-    /// Returns whether the caller slept. If it did, the wake that ended the sleep may have been
-    /// meant for others, too: the caller sets WAITERS when it takes the word, or passes the wake
-    /// on.
+    /// Returns whether the caller slept, or collected in order to sleep. If it slept, the wake that
+    /// ended the sleep may have been meant for others, too: the caller sets WAITERS when it takes
+    /// the word, or passes the wake on.
     pub(in crate::raw) fn wait_while(&mut self, word: &P::Word, seen: u32, holder: Option<Id>) -> Result<bool, Ended> {
         if !has_waiters(seen) {
             if self.spin() {
