@@ -2,6 +2,7 @@
 
 mod barrier;
 mod condvar;
+mod data_traits;
 mod event;
 mod guard_tag;
 mod interruptible;

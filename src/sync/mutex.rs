@@ -1,9 +1,11 @@
 //! [`Mutex`]: data under a lock that outlives its holder.
 
+use super::data_traits::{guard_of_data, lock_of_data};
 use super::guard_tag::GuardTag;
 use super::result::{LockFailure, guarded};
 use super::{Deadline, LockResult, LockTimeoutResult, TryLockResult, is_current_thread};
 use crate::ParticipantId;
+#[allow(unused_imports)] // for the links below
 use crate::error::TryLockError;
 #[allow(unused_imports)] // for the links of the documentation
 use crate::error::{LockError, LockTimeoutError};
@@ -11,7 +13,6 @@ use crate::platform::Linux;
 use crate::raw::{self, Cause, Leaked};
 use crate::segment::{Definition, Part, Shareable, local};
 use core::cell::UnsafeCell;
-use core::fmt;
 use core::marker::PhantomData;
 use core::mem::offset_of;
 use core::ops::{Deref, DerefMut};
@@ -209,33 +210,10 @@ impl<T> Mutex<T> {
     }
 }
 
-impl<T: Default> Default for Mutex<T> {
-    fn default() -> Self {
-        Self::new(T::default())
-    }
-}
-
-impl<T> From<T> for Mutex<T> {
-    fn from(data: T) -> Self {
-        Self::new(data)
-    }
-}
-
-/// Never waits: it shows whether somebody holds the lock.
-impl<T: fmt::Debug> fmt::Debug for Mutex<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut debug = f.debug_struct("Mutex");
-        match self.try_lock() {
-            Ok(guard) => debug.field("data", &*guard),
-            Err(TryLockError::OwnerDied(left) | TryLockError::Poisoned(left)) => {
-                debug.field("data", &**left.get_ref()).field("inconsistent", &true)
-            }
-            Err(TryLockError::WouldBlock) => debug.field("data", &format_args!("<locked>")),
-            Err(TryLockError::Leaked { .. }) => debug.field("data", &format_args!("<leaked>")),
-            Err(_) => debug.field("data", &format_args!("<not in a segment>")),
-        };
-        debug.finish()
-    }
+lock_of_data! {
+    "Mutex", try_lock,
+    /// Never waits: it shows whether somebody holds the lock.
+    [] Mutex<T>
 }
 
 /// The lock is held as long as this lives. Dropping it unlocks.
@@ -304,14 +282,4 @@ impl<T> Drop for MutexGuard<'_, T> {
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
-    }
-}
-
-impl<T: fmt::Display> fmt::Display for MutexGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
-    }
-}
+guard_of_data! { [] MutexGuard<'_, T> }

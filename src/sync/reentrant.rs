@@ -1,17 +1,19 @@
 //! [`ReentrantMutex`]: a lock that its holder may take again.
 
+use super::data_traits::{guard_of_data, lock_of_data};
 use super::guard_tag::GuardTag;
 use super::result::{LockFailure, guarded};
 use super::{Deadline, LockResult, LockTimeoutResult, TryLockResult, is_current_thread, participant_that_holds};
 use crate::ParticipantId;
+use crate::error::NotHeldError;
+#[allow(unused_imports)] // for the links below
+use crate::error::TryLockError;
 #[allow(unused_imports)] // for the links of the documentation
 use crate::error::{LockError, LockTimeoutError};
-use crate::error::{NotHeldError, TryLockError};
 use crate::platform::Linux;
 use crate::raw::mutex::NotHeld;
 use crate::raw::{self, Acquired, Cause, Leaked, NotLocked, Participant};
 use crate::segment::{Definition, Part, Shareable, local};
-use core::fmt;
 use core::marker::PhantomData;
 use core::mem::offset_of;
 use core::ops::Deref;
@@ -334,33 +336,10 @@ impl<T> ReentrantMutex<T> {
     }
 }
 
-impl<T: Default> Default for ReentrantMutex<T> {
-    fn default() -> Self {
-        Self::new(T::default())
-    }
-}
-
-impl<T> From<T> for ReentrantMutex<T> {
-    fn from(data: T) -> Self {
-        Self::new(data)
-    }
-}
-
-/// Never waits: it shows whether another thread holds the lock.
-impl<T: fmt::Debug> fmt::Debug for ReentrantMutex<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut debug = f.debug_struct("ReentrantMutex");
-        match self.try_lock() {
-            Ok(guard) => debug.field("data", &*guard),
-            Err(TryLockError::OwnerDied(left) | TryLockError::Poisoned(left)) => {
-                debug.field("data", &**left.get_ref()).field("inconsistent", &true)
-            }
-            Err(TryLockError::WouldBlock) => debug.field("data", &format_args!("<locked>")),
-            Err(TryLockError::Leaked { .. }) => debug.field("data", &format_args!("<leaked>")),
-            Err(_) => debug.field("data", &format_args!("<not in a segment>")),
-        };
-        debug.finish()
-    }
+lock_of_data! {
+    "ReentrantMutex", try_lock,
+    /// Never waits: it shows whether another thread holds the lock.
+    [] ReentrantMutex<T>
 }
 
 /// One hold of a [`ReentrantMutex`]. Dropping it gives the hold back.
@@ -459,14 +438,4 @@ impl<T> Drop for ReentrantMutexGuard<'_, T> {
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for ReentrantMutexGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
-    }
-}
-
-impl<T: fmt::Display> fmt::Display for ReentrantMutexGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
-    }
-}
+guard_of_data! { [] ReentrantMutexGuard<'_, T> }

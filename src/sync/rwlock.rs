@@ -1,9 +1,11 @@
 //! [`RwLock`]: data that many read or one writes, under a lock that outlives them all.
 
+use super::data_traits::{guard_of_data, lock_of_data};
 use super::guard_tag::GuardTag;
 use super::result::{LockFailure, guarded, inconsistent, refused};
 use super::{Deadline, LockResult, LockTimeoutResult, TryLockResult, is_current_thread};
 use crate::ParticipantId;
+#[allow(unused_imports)] // for the links below
 use crate::error::TryLockError;
 #[allow(unused_imports)] // for the links of the documentation
 use crate::error::{LockError, LockTimeoutError};
@@ -13,7 +15,6 @@ use crate::raw::{self, Cause, Leaked, NotLocked};
 use crate::segment::local::{self, OwnHome};
 use crate::segment::{Definition, Part, Shareable};
 use core::cell::UnsafeCell;
-use core::fmt;
 use core::marker::PhantomData;
 use core::mem::offset_of;
 use core::ops::{Deref, DerefMut};
@@ -306,33 +307,10 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
     }
 }
 
-impl<T: Default, const READERS: usize> Default for RwLock<T, READERS> {
-    fn default() -> Self {
-        Self::new(T::default())
-    }
-}
-
-impl<T, const READERS: usize> From<T> for RwLock<T, READERS> {
-    fn from(data: T) -> Self {
-        Self::new(data)
-    }
-}
-
-/// Never waits: it shows whether somebody writes, or the thread itself reads.
-impl<T: fmt::Debug, const READERS: usize> fmt::Debug for RwLock<T, READERS> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut debug = f.debug_struct("RwLock");
-        match self.try_read() {
-            Ok(guard) => debug.field("data", &*guard),
-            Err(TryLockError::OwnerDied(left) | TryLockError::Poisoned(left)) => {
-                debug.field("data", &**left.get_ref()).field("inconsistent", &true)
-            }
-            Err(TryLockError::WouldBlock) => debug.field("data", &format_args!("<locked>")),
-            Err(TryLockError::Leaked { .. }) => debug.field("data", &format_args!("<leaked>")),
-            Err(_) => debug.field("data", &format_args!("<not in a segment>")),
-        };
-        debug.finish()
-    }
+lock_of_data! {
+    "RwLock", try_read,
+    /// Never waits: it shows whether somebody writes, or the thread itself reads.
+    [const READERS: usize] RwLock<T, READERS>
 }
 
 /// The thread reads as long as this lives. Dropping it unlocks.
@@ -481,17 +459,7 @@ impl<T, const READERS: usize> Drop for RwLockWriteGuard<'_, T, READERS> {
 
 macro_rules! shows_data {
     ($($guard:ident)*) => {$(
-        impl<T: fmt::Debug, const READERS: usize> fmt::Debug for $guard<'_, T, READERS> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                (**self).fmt(f)
-            }
-        }
-
-        impl<T: fmt::Display, const READERS: usize> fmt::Display for $guard<'_, T, READERS> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                (**self).fmt(f)
-            }
-        }
+        guard_of_data! { [const READERS: usize] $guard<'_, T, READERS> }
     )*};
 }
 shows_data! { RwLockReadGuard RwLockWriteGuard }
