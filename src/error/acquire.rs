@@ -1,6 +1,7 @@
 //! [`AcquireError`], [`TryAcquireError`], [`AcquireTimeoutError`]: no permit came.
 
 use super::RegisterError;
+use super::register::needs_registration;
 use std::fmt;
 
 const INTERRUPTED: &str = "no permit had become available when this thread was interrupted, and nothing was taken; see to the signal, then wait again or give up";
@@ -42,21 +43,6 @@ impl fmt::Display for AcquireError {
     }
 }
 
-impl std::error::Error for AcquireError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Register(error) => Some(error),
-            _ => None,
-        }
-    }
-}
-
-impl From<RegisterError> for AcquireError {
-    fn from(error: RegisterError) -> Self {
-        Self::Register(error)
-    }
-}
-
 /// No permit came without waiting. Nothing was taken.
 ///
 /// From [`Semaphore::try_acquire`](crate::Semaphore::try_acquire),
@@ -84,21 +70,6 @@ impl fmt::Display for TryAcquireError {
             Self::TooMany { wanted, maximum } => write_too_many(f, *wanted, *maximum),
             Self::Register(error) => write!(f, "it cannot be waited for here: {error}"),
         }
-    }
-}
-
-impl std::error::Error for TryAcquireError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Register(error) => Some(error),
-            _ => None,
-        }
-    }
-}
-
-impl From<RegisterError> for TryAcquireError {
-    fn from(error: RegisterError) -> Self {
-        Self::Register(error)
     }
 }
 
@@ -137,21 +108,6 @@ impl fmt::Display for AcquireTimeoutError {
     }
 }
 
-impl std::error::Error for AcquireTimeoutError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Register(error) => Some(error),
-            _ => None,
-        }
-    }
-}
-
-impl From<RegisterError> for AcquireTimeoutError {
-    fn from(error: RegisterError) -> Self {
-        Self::Register(error)
-    }
-}
-
 /// What a wait without a deadline can give, one with a deadline can give, too.
 impl From<AcquireError> for AcquireTimeoutError {
     fn from(error: AcquireError) -> Self {
@@ -162,3 +118,5 @@ impl From<AcquireError> for AcquireTimeoutError {
         }
     }
 }
+
+needs_registration! { AcquireError TryAcquireError AcquireTimeoutError }

@@ -1,6 +1,7 @@
 //! [`BarrierError`], [`BarrierTimeoutError`], [`ActionError`], [`JoinError`]: parties did not meet.
 
 use super::RegisterError;
+use super::register::needs_registration;
 use crate::ParticipantId;
 use std::fmt;
 
@@ -41,21 +42,6 @@ impl fmt::Display for BarrierError {
     }
 }
 
-impl std::error::Error for BarrierError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Register(error) => Some(error),
-            _ => None,
-        }
-    }
-}
-
-impl From<RegisterError> for BarrierError {
-    fn from(error: RegisterError) -> Self {
-        Self::Register(error)
-    }
-}
-
 /// The parties did not meet by the deadline:
 /// [`Barrier::wait_timeout`](crate::Barrier::wait_timeout) and the other forms with a deadline.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,21 +76,6 @@ impl fmt::Display for BarrierTimeoutError {
     }
 }
 
-impl std::error::Error for BarrierTimeoutError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Register(error) => Some(error),
-            _ => None,
-        }
-    }
-}
-
-impl From<RegisterError> for BarrierTimeoutError {
-    fn from(error: RegisterError) -> Self {
-        Self::Register(error)
-    }
-}
-
 /// The calling thread did not become a member of the barrier:
 /// [`Barrier::join`](crate::Barrier::join).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,21 +100,6 @@ impl fmt::Display for JoinError {
             ),
             Self::Register(error) => write!(f, "the barrier cannot be joined here: {error}"),
         }
-    }
-}
-
-impl std::error::Error for JoinError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Register(error) => Some(error),
-            _ => None,
-        }
-    }
-}
-
-impl From<RegisterError> for JoinError {
-    fn from(error: RegisterError) -> Self {
-        Self::Register(error)
     }
 }
 
@@ -201,3 +157,5 @@ impl From<BarrierError> for BarrierTimeoutError {
         }
     }
 }
+
+needs_registration! { BarrierError BarrierTimeoutError JoinError }

@@ -1,6 +1,7 @@
 //! [`WaitError`], [`TryWaitError`], [`WaitTimeoutError`]: an event was not set.
 
 use super::RegisterError;
+use super::register::needs_registration;
 use std::fmt;
 
 const INTERRUPTED: &str = "the event was not set when this thread was interrupted, and nothing was taken; see to the signal, then wait again or give up";
@@ -24,21 +25,6 @@ impl fmt::Display for WaitError {
     }
 }
 
-impl std::error::Error for WaitError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Register(error) => Some(error),
-            _ => None,
-        }
-    }
-}
-
-impl From<RegisterError> for WaitError {
-    fn from(error: RegisterError) -> Self {
-        Self::Register(error)
-    }
-}
-
 /// An event is not set: [`Event::try_wait`](crate::Event::try_wait).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -55,21 +41,6 @@ impl fmt::Display for TryWaitError {
             Self::WouldBlock => f.write_str("the event is not set; wait for it, or try again later"),
             Self::Register(error) => write!(f, "it cannot be waited for here: {error}"),
         }
-    }
-}
-
-impl std::error::Error for TryWaitError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Register(error) => Some(error),
-            _ => None,
-        }
-    }
-}
-
-impl From<RegisterError> for TryWaitError {
-    fn from(error: RegisterError) -> Self {
-        Self::Register(error)
     }
 }
 
@@ -96,21 +67,6 @@ impl fmt::Display for WaitTimeoutError {
     }
 }
 
-impl std::error::Error for WaitTimeoutError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Register(error) => Some(error),
-            _ => None,
-        }
-    }
-}
-
-impl From<RegisterError> for WaitTimeoutError {
-    fn from(error: RegisterError) -> Self {
-        Self::Register(error)
-    }
-}
-
 /// What a wait without a deadline can give, one with a deadline can give, too.
 impl From<WaitError> for WaitTimeoutError {
     fn from(error: WaitError) -> Self {
@@ -120,3 +76,5 @@ impl From<WaitError> for WaitTimeoutError {
         }
     }
 }
+
+needs_registration! { WaitError TryWaitError WaitTimeoutError }

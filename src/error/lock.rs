@@ -114,17 +114,6 @@ pub enum LockError<G> {
 }
 
 impl<G> LockError<G> {
-    /// The guard, after [`OwnerDied`](Self::OwnerDied) and [`Poisoned`](Self::Poisoned).
-    ///
-    /// # Errors
-    /// The error itself, if it came without the lock.
-    pub fn into_guard(self) -> Result<G, Self> {
-        match self {
-            Self::OwnerDied(left) | Self::Poisoned(left) => Ok(left.guard),
-            other => Err(other),
-        }
-    }
-
     /// The reason alone, without the guard.
     pub fn kind(&self) -> LockErrorKind {
         match self {
@@ -167,17 +156,6 @@ pub enum TryLockError<G> {
 }
 
 impl<G> TryLockError<G> {
-    /// The guard, after [`OwnerDied`](Self::OwnerDied) and [`Poisoned`](Self::Poisoned).
-    ///
-    /// # Errors
-    /// The error itself, if it came without the lock.
-    pub fn into_guard(self) -> Result<G, Self> {
-        match self {
-            Self::OwnerDied(left) | Self::Poisoned(left) => Ok(left.guard),
-            other => Err(other),
-        }
-    }
-
     /// The reason alone, without the guard.
     pub fn kind(&self) -> LockErrorKind {
         match self {
@@ -224,17 +202,6 @@ pub enum LockTimeoutError<G> {
 }
 
 impl<G> LockTimeoutError<G> {
-    /// The guard, after [`OwnerDied`](Self::OwnerDied) and [`Poisoned`](Self::Poisoned).
-    ///
-    /// # Errors
-    /// The error itself, if it came without the lock.
-    pub fn into_guard(self) -> Result<G, Self> {
-        match self {
-            Self::OwnerDied(left) | Self::Poisoned(left) => Ok(left.guard),
-            other => Err(other),
-        }
-    }
-
     /// The reason alone, without the guard.
     pub fn kind(&self) -> LockErrorKind {
         match self {
@@ -252,23 +219,30 @@ impl<G> LockTimeoutError<G> {
 
 carries_guard! { LockError TryLockError LockTimeoutError }
 
-impl<G> From<RegisterError> for LockError<G> {
-    fn from(error: RegisterError) -> Self {
-        Self::Register(error)
-    }
-}
+/// What the errors of the three ways to lock have in common, beside [`carries_guard`].
+macro_rules! comes_with_or_without_guard {
+    ($($error:ident)*) => {$(
+        impl<G> $error<G> {
+            /// The guard, after [`OwnerDied`](Self::OwnerDied) and [`Poisoned`](Self::Poisoned).
+            ///
+            /// # Errors
+            /// The error itself, if it came without the lock.
+            pub fn into_guard(self) -> Result<G, Self> {
+                match self {
+                    Self::OwnerDied(left) | Self::Poisoned(left) => Ok(left.guard),
+                    other => Err(other),
+                }
+            }
+        }
 
-impl<G> From<RegisterError> for TryLockError<G> {
-    fn from(error: RegisterError) -> Self {
-        Self::Register(error)
-    }
+        impl<G> From<RegisterError> for $error<G> {
+            fn from(error: RegisterError) -> Self {
+                Self::Register(error)
+            }
+        }
+    )*};
 }
-
-impl<G> From<RegisterError> for LockTimeoutError<G> {
-    fn from(error: RegisterError) -> Self {
-        Self::Register(error)
-    }
-}
+comes_with_or_without_guard! { LockError TryLockError LockTimeoutError }
 
 /// What a lock without a deadline can give, one with a deadline can give, too.
 impl<G> From<LockError<G>> for LockTimeoutError<G> {

@@ -1,6 +1,7 @@
 //! [`OnceError`] and [`SetError`]: what is to be done once was not done.
 
 use super::RegisterError;
+use super::register::needs_registration;
 use std::fmt;
 
 /// What is to be done once was not done, and the caller could not wait for it:
@@ -29,21 +30,6 @@ impl fmt::Display for OnceError {
             ),
             Self::Register(error) => write!(f, "it cannot be waited for here: {error}"),
         }
-    }
-}
-
-impl std::error::Error for OnceError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Register(error) => Some(error),
-            _ => None,
-        }
-    }
-}
-
-impl From<RegisterError> for OnceError {
-    fn from(error: RegisterError) -> Self {
-        Self::Register(error)
     }
 }
 
@@ -89,3 +75,5 @@ impl<T> std::error::Error for SetError<T> {
         self.error.as_ref().and_then(std::error::Error::source)
     }
 }
+
+needs_registration! { OnceError }

@@ -100,3 +100,25 @@ impl From<Unsupported> for RegisterError {
         Self::Unsupported(what.into())
     }
 }
+
+/// What the errors have in common that are a failed registration in one variant, `Register`:
+/// `From`, and the source.
+macro_rules! needs_registration {
+    ($($error:ident)*) => {$(
+        impl std::error::Error for $error {
+            fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+                match self {
+                    Self::Register(error) => Some(error),
+                    _ => None,
+                }
+            }
+        }
+
+        impl From<RegisterError> for $error {
+            fn from(error: RegisterError) -> Self {
+                Self::Register(error)
+            }
+        }
+    )*};
+}
+pub(super) use needs_registration;
