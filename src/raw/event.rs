@@ -30,7 +30,7 @@
 
 use super::hold::{WAITERS, has_waiters};
 use super::table::Participant;
-use super::vigil::{Ended, Vigil};
+use super::vigil::{Vigil, from_ended};
 use crate::platform::{Platform, Word};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::time::Duration;
@@ -67,14 +67,7 @@ pub enum NotSet {
     Interrupted,
 }
 
-impl From<Ended> for NotSet {
-    fn from(ended: Ended) -> Self {
-        match ended {
-            Ended::TimedOut => Self::TimedOut,
-            Ended::Interrupted => Self::Interrupted,
-        }
-    }
-}
+from_ended! { NotSet }
 
 /// A moment between two sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -27,7 +27,7 @@
 
 use super::hold::{Cause, INCONSISTENT, Id, PANICKED, WAITERS, has_waiters, is_inconsistent};
 use super::table::{Kept, Participant};
-use super::vigil::{Ended, Vigil};
+use super::vigil::{Vigil, from_ended};
 use crate::platform::{Platform, Word};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::time::Duration;
@@ -64,14 +64,7 @@ pub enum NotLocked {
     Leaked(Id),
 }
 
-impl From<Ended> for NotLocked {
-    fn from(ended: Ended) -> Self {
-        match ended {
-            Ended::TimedOut => Self::TimedOut,
-            Ended::Interrupted => Self::Interrupted,
-        }
-    }
-}
+from_ended! { NotLocked }
 
 /// What the caller does about a holder that has [leaked](super::table::Table::has_leaked) its hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

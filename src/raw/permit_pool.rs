@@ -41,7 +41,7 @@
 use super::hold::{Id, WAITERS, has_waiters};
 use super::mutex::NotHeld;
 use super::table::Participant;
-use super::vigil::{Ended, Vigil};
+use super::vigil::{Vigil, from_ended};
 use crate::platform::{Platform, Word};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use core::time::Duration;
@@ -76,14 +76,7 @@ pub enum NoPermit {
     Interrupted,
 }
 
-impl From<Ended> for NoPermit {
-    fn from(ended: Ended) -> Self {
-        match ended {
-            Ended::TimedOut => Self::TimedOut,
-            Ended::Interrupted => Self::Interrupted,
-        }
-    }
-}
+from_ended! { NoPermit }
 
 impl<P: Platform, const N: usize> PermitPool<P, N> {
     /// A pool of these words. If all are 0, it has N permits, all free.

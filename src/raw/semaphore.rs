@@ -54,7 +54,7 @@
 
 use super::hold::{WAITERS, has_waiters};
 use super::table::Participant;
-use super::vigil::{Ended, Vigil};
+use super::vigil::{Vigil, from_ended};
 use crate::platform::{Platform, Word};
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use core::time::Duration;
@@ -92,14 +92,7 @@ pub enum NotAcquired {
     },
 }
 
-impl From<Ended> for NotAcquired {
-    fn from(ended: Ended) -> Self {
-        match ended {
-            Ended::TimedOut => Self::TimedOut,
-            Ended::Interrupted => Self::Interrupted,
-        }
-    }
-}
+from_ended! { NotAcquired }
 
 /// A release would have brought the count above the maximum. Nothing was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -134,6 +134,21 @@ pub enum Ended {
     Interrupted,
 }
 
+/// `From<Ended>` for the failure of an operation that sleeps, which has variants of the same names.
+macro_rules! from_ended {
+    ($failure:ident) => {
+        impl From<$crate::raw::vigil::Ended> for $failure {
+            fn from(ended: $crate::raw::vigil::Ended) -> Self {
+                match ended {
+                    $crate::raw::vigil::Ended::TimedOut => Self::TimedOut,
+                    $crate::raw::vigil::Ended::Interrupted => Self::Interrupted,
+                }
+            }
+        }
+    };
+}
+pub(super) use from_ended;
+
 /// The state of one operation's sleeps, from the first one to the operation's end.
 #[derive(Debug)]
 pub struct Vigil<'t, P: Platform> {
