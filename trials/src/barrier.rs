@@ -1,5 +1,6 @@
 //! The barrier, compared with its reference.
 
+use crate::choose;
 use crate::operations::Trial;
 use crate::reference::Reference;
 use crate::standard::{Standard, Word, Word64};
@@ -44,18 +45,18 @@ pub enum Operation {
 impl<'a> Arbitrary<'a> for Operation {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         use Operation::*;
-        const ALL: &[Operation] = weighted![
-            6 => Wait,
-            2 => WaitToRun,
-            2 => Finish,
-            1 => AbortRun,
-            1 => Abort,
-            2 => Reset,
-            1 => Join,
-            1 => Leave,
-            1 => IsBroken,
+        const ALL: &[(usize, Operation)] = &[
+            (6, Wait),
+            (2, WaitToRun),
+            (2, Finish),
+            (1, AbortRun),
+            (1, Abort),
+            (2, Reset),
+            (1, Join),
+            (1, Leave),
+            (1, IsBroken),
         ];
-        bytes.choose(ALL).copied()
+        choose(bytes, ALL)
     }
 }
 

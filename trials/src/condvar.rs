@@ -5,6 +5,7 @@
 //! that of the heap. The runner finds takers that are left asleep while there are items. (A death
 //! causes a spurious return of the waiters, so the reference says nothing about such returns.)
 
+use crate::choose;
 use crate::operations::Trial;
 use crate::reference::Reference;
 use crate::standard::{Standard, Word};
@@ -36,17 +37,17 @@ impl<'a> Arbitrary<'a> for Operation {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         use Operation::*;
         // More items are wanted than there are, so that takers wait.
-        const ALL: &[Operation] = weighted![
-            8 => Take(1),
-            2 => Put(1),
-            1 => Put(2),
-            1 => PutInside(1),
-            1 => PutForAll(1),
-            1 => PutForAll(2),
-            1 => Notify,
-            1 => NotifyAll,
+        const ALL: &[(usize, Operation)] = &[
+            (8, Take(1)),
+            (2, Put(1)),
+            (1, Put(2)),
+            (1, PutInside(1)),
+            (1, PutForAll(1)),
+            (1, PutForAll(2)),
+            (1, Notify),
+            (1, NotifyAll),
         ];
-        bytes.choose(ALL).copied()
+        choose(bytes, ALL)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The event, of both kinds, compared with its reference.
 
+use crate::choose;
 use crate::operations::Trial;
 use crate::reference::Reference;
 use crate::standard::{Standard, Word};
@@ -28,7 +29,7 @@ pub enum Operation {
 impl<'a> Arbitrary<'a> for Operation {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         use Operation::*;
-        bytes.choose(&[Wait, Wait, Wait, Wait, TryWait, Set, Set, Set, Clear, Clear, IsSet]).copied()
+        choose(bytes, &[(4, Wait), (1, TryWait), (3, Set), (2, Clear), (1, IsSet)])
     }
 }
 

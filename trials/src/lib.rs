@@ -17,32 +17,6 @@
 
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // all of this looks at the crate from outside
 
-/// A list of values to choose from. `weighted![3 => a, 1 => b]` has `a` three times: it is chosen
-/// three times as often. The order matters to the corpus of the fuzzers, which chooses by number.
-macro_rules! weighted {
-    (@ [$($done:expr,)*]) => { &[$($done),*] };
-    (@ [$($done:expr,)*] 1 => $value:expr, $($rest:tt)*) => { weighted!(@ [$($done,)* $value,] $($rest)*) };
-    (@ [$($done:expr,)*] 2 => $value:expr, $($rest:tt)*) => {
-        weighted!(@ [$($done,)* $value, $value,] $($rest)*)
-    };
-    (@ [$($done:expr,)*] 3 => $value:expr, $($rest:tt)*) => {
-        weighted!(@ [$($done,)* $value, $value, $value,] $($rest)*)
-    };
-    (@ [$($done:expr,)*] 4 => $value:expr, $($rest:tt)*) => {
-        weighted!(@ [$($done,)* $value, $value, $value, $value,] $($rest)*)
-    };
-    (@ [$($done:expr,)*] 6 => $value:expr, $($rest:tt)*) => {
-        weighted!(@ [$($done,)* $value, $value,] 4 => $value, $($rest)*)
-    };
-    (@ [$($done:expr,)*] 7 => $value:expr, $($rest:tt)*) => {
-        weighted!(@ [$($done,)* $value, $value, $value,] 4 => $value, $($rest)*)
-    };
-    (@ [$($done:expr,)*] 8 => $value:expr, $($rest:tt)*) => {
-        weighted!(@ [$($done,)* $value, $value, $value, $value,] 4 => $value, $($rest)*)
-    };
-    ($($rest:tt)*) => { weighted!(@ [] $($rest)*) };
-}
-
 pub mod barrier;
 pub mod bytes;
 pub mod condvar;
@@ -63,3 +37,16 @@ pub mod words;
 pub use operations::Trial;
 pub use reference::Reference;
 pub use standard::Standard;
+
+/// One of these values, chosen by the bytes. A value with the weight 3 is chosen three times as
+/// often as one with 1. The order matters to the corpus of the fuzzers, which chooses by number.
+fn choose<T: Copy>(bytes: &mut arbitrary::Unstructured<'_>, weights: &[(usize, T)]) -> arbitrary::Result<T> {
+    let mut number = bytes.choose_index(weights.iter().map(|(weight, _)| weight).sum())?;
+    for (weight, value) in weights {
+        match number.checked_sub(*weight) {
+            Some(rest) => number = rest,
+            None => return Ok(*value),
+        }
+    }
+    unreachable!("the number is below the sum of the weights")
+}

@@ -1,5 +1,6 @@
 //! The mutex, and the lock, which has the same word, compared with its reference.
 
+use crate::choose;
 use crate::operations::Trial;
 use crate::reference::Reference;
 use crate::standard::{Standard, Word};
@@ -39,18 +40,18 @@ impl<'a> Arbitrary<'a> for Operation {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         use Operation::*;
         // More locking and unlocking than anything else, so that the mutex changes hands.
-        const ALL: &[Operation] = weighted![
-            1 => TryLock,
-            4 => Lock,
-            3 => Unlock,
-            1 => UnlockPanicking,
-            1 => MarkConsistent,
-            1 => ReleaseForAnybody,
-            2 => ReleaseOwn,
-            1 => Holder,
-            1 => IsInconsistent,
+        const ALL: &[(usize, Operation)] = &[
+            (1, TryLock),
+            (4, Lock),
+            (3, Unlock),
+            (1, UnlockPanicking),
+            (1, MarkConsistent),
+            (1, ReleaseForAnybody),
+            (2, ReleaseOwn),
+            (1, Holder),
+            (1, IsInconsistent),
         ];
-        bytes.choose(ALL).copied()
+        choose(bytes, ALL)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The permit pool, compared with its reference.
 
+use crate::choose;
 use crate::operations::Trial;
 use crate::reference::Reference;
 use crate::standard::{Standard, Word};
@@ -31,18 +32,18 @@ pub enum Operation {
 impl<'a> Arbitrary<'a> for Operation {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         use Operation::*;
-        const ALL: &[Operation] = weighted![
-            2 => TryAcquire,
-            4 => Acquire,
-            2 => Release(0),
-            2 => Release(1),
-            1 => Release(PERMITS),
-            1 => ReleaseForAnybody(0),
-            1 => ReleaseForAnybody(1),
-            1 => ReleaseForAnybody(PERMITS),
-            1 => Holders,
+        const ALL: &[(usize, Operation)] = &[
+            (2, TryAcquire),
+            (4, Acquire),
+            (2, Release(0)),
+            (2, Release(1)),
+            (1, Release(PERMITS)),
+            (1, ReleaseForAnybody(0)),
+            (1, ReleaseForAnybody(1)),
+            (1, ReleaseForAnybody(PERMITS)),
+            (1, Holders),
         ];
-        bytes.choose(ALL).copied()
+        choose(bytes, ALL)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The reentrant mutex, compared with its reference.
 
+use crate::choose;
 use crate::mutex::Answer;
 use crate::operations::Trial;
 use crate::reference::Reference;
@@ -35,17 +36,17 @@ pub enum Operation {
 impl<'a> Arbitrary<'a> for Operation {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         use Operation::*;
-        const ALL: &[Operation] = weighted![
-            2 => TryLock,
-            4 => Lock,
-            4 => Release,
-            2 => ReleaseInPanic,
-            1 => GiveWay,
-            1 => MarkConsistent,
-            1 => Holder,
-            1 => IsInconsistent,
+        const ALL: &[(usize, Operation)] = &[
+            (2, TryLock),
+            (4, Lock),
+            (4, Release),
+            (2, ReleaseInPanic),
+            (1, GiveWay),
+            (1, MarkConsistent),
+            (1, Holder),
+            (1, IsInconsistent),
         ];
-        bytes.choose(ALL).copied()
+        choose(bytes, ALL)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The reader-writer lock, compared with its reference.
 
+use crate::choose;
 use crate::operations::Trial;
 use crate::reference::Reference;
 use crate::standard::{Standard, Word};
@@ -44,19 +45,19 @@ pub enum Operation {
 impl<'a> Arbitrary<'a> for Operation {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         use Operation::*;
-        const ALL: &[Operation] = weighted![
-            1 => TryRead,
-            4 => Read,
-            4 => UnlockRead,
-            1 => TryWrite,
-            4 => Write,
-            3 => UnlockWrite,
-            1 => UnlockWritePanicking,
-            1 => Downgrade,
-            1 => MarkConsistent,
-            1 => IsInconsistent,
+        const ALL: &[(usize, Operation)] = &[
+            (1, TryRead),
+            (4, Read),
+            (4, UnlockRead),
+            (1, TryWrite),
+            (4, Write),
+            (3, UnlockWrite),
+            (1, UnlockWritePanicking),
+            (1, Downgrade),
+            (1, MarkConsistent),
+            (1, IsInconsistent),
         ];
-        bytes.choose(ALL).copied()
+        choose(bytes, ALL)
     }
 }
 

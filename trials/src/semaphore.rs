@@ -1,5 +1,6 @@
 //! The semaphore, compared with its reference.
 
+use crate::choose;
 use crate::operations::Trial;
 use crate::reference::Reference;
 use crate::standard::{Standard, Word};
@@ -29,24 +30,24 @@ impl<'a> Arbitrary<'a> for Operation {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         use Operation::*;
         // Also one more than there can ever be.
-        const ALL: &[Operation] = weighted![
-            1 => TryAcquire(0),
-            1 => TryAcquire(1),
-            1 => TryAcquire(2),
-            1 => TryAcquire(MAXIMUM + 1),
-            1 => Acquire(0),
-            3 => Acquire(1),
-            2 => Acquire(2),
-            1 => Acquire(MAXIMUM),
-            1 => Acquire(MAXIMUM + 1),
-            1 => Release(0),
-            3 => Release(1),
-            2 => Release(2),
-            1 => Release(MAXIMUM),
-            1 => Release(MAXIMUM + 1),
-            1 => Available,
+        const ALL: &[(usize, Operation)] = &[
+            (1, TryAcquire(0)),
+            (1, TryAcquire(1)),
+            (1, TryAcquire(2)),
+            (1, TryAcquire(MAXIMUM + 1)),
+            (1, Acquire(0)),
+            (3, Acquire(1)),
+            (2, Acquire(2)),
+            (1, Acquire(MAXIMUM)),
+            (1, Acquire(MAXIMUM + 1)),
+            (1, Release(0)),
+            (3, Release(1)),
+            (2, Release(2)),
+            (1, Release(MAXIMUM)),
+            (1, Release(MAXIMUM + 1)),
+            (1, Available),
         ];
-        bytes.choose(ALL).copied()
+        choose(bytes, ALL)
     }
 }
 
