@@ -4,29 +4,19 @@
 
 mod common;
 
-use common::{fork, segment_of, wait};
+use common::{Locks, fork, segment_of, wait};
 use outlive::{
-    Barrier, BarrierError, Condvar, CondvarError, Event, Lock, LockError, LockErrorKind, LockTimeoutError, Mutex, Once,
-    OnceError, OpenError, ReentrantMutex, RegisterError, RwLock, Segment, Semaphore, Shareable, TryLockError,
+    Barrier, BarrierError, CondvarError, Event, Lock, LockError, LockErrorKind, LockTimeoutError, Mutex, Once,
+    OnceError, OpenError, RegisterError, RwLock, Segment, Semaphore, TryLockError,
 };
 use std::error::Error;
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
-
-#[derive(Debug, Shareable)]
-#[repr(C)]
-struct Shared {
-    mutex: Mutex<u64>,
-    nested: ReentrantMutex<AtomicU64>,
-    lock: Lock,
-    both: RwLock<u64>,
-    changed: Condvar,
-}
 
 /// Every way to lock, one after the other, each with `?`.
 macro_rules! locks_with_question_marks {
     ($name:ident -> $error:ty) => {
-        fn $name(shared: &Shared) -> Result<u64, $error> {
+        fn $name(shared: &Locks) -> Result<u64, $error> {
             let (short, deadline) = (Duration::from_millis(1), Instant::now() + Duration::from_secs(60));
             *shared.mutex.lock()? += 1;
             *shared.mutex.try_lock()? += 1;
@@ -58,7 +48,7 @@ locks_with_question_marks! { to_a_kind -> LockErrorKind }
 
 #[test]
 fn a_question_mark_works_on_every_lock_of_a_borrowed_segment() {
-    let shared: Segment<Shared> = segment_of(|_zero| {});
+    let shared: Segment<Locks> = segment_of(|_zero| {});
     assert_eq!(to_a_box(&shared).expect("all free"), 4 + 9 + 3);
     assert_eq!(to_a_box_that_is_sent(&shared).expect("all free"), 8 + 18 + 6);
     assert_eq!(to_a_kind(&shared), Ok(12 + 27 + 9));
@@ -66,7 +56,7 @@ fn a_question_mark_works_on_every_lock_of_a_borrowed_segment() {
 
 #[test]
 fn a_box_has_the_kind_and_its_text() {
-    let shared: Segment<Shared> = segment_of(|_zero| {});
+    let shared: Segment<Locks> = segment_of(|_zero| {});
     let guard = shared.mutex.lock().expect("free");
     let try_it = || -> Result<(), Box<dyn Error>> {
         drop(shared.mutex.try_lock()?);
@@ -95,7 +85,7 @@ fn dies_with(lock: impl FnOnce()) {
 
 #[test]
 fn a_question_mark_after_a_death_releases_the_lock_still_inconsistent() {
-    let shared: Segment<Shared> = segment_of(|_zero| {});
+    let shared: Segment<Locks> = segment_of(|_zero| {});
     dies_with(|| core::mem::forget((shared.mutex.lock(), shared.both.write(), shared.nested.lock())));
     for _ in 0..2 {
         assert!(matches!(to_a_kind(&shared), Err(LockErrorKind::OwnerDied { by: Some(_) })));
@@ -125,7 +115,7 @@ fn a_question_mark_after_a_death_releases_the_lock_still_inconsistent() {
 
 #[test]
 fn an_acquired_lock_stays_acquired_after_a_question_mark() {
-    let shared: Segment<Shared> = segment_of(|_zero| {});
+    let shared: Segment<Locks> = segment_of(|_zero| {});
     dies_with(|| shared.lock.acquire().expect("free"));
     let acquire = || -> Result<(), Box<dyn Error>> {
         shared.lock.acquire()?;
@@ -139,7 +129,7 @@ fn an_acquired_lock_stays_acquired_after_a_question_mark() {
 
 #[test]
 fn an_inconsistent_guard_is_taken_as_from_a_poison_error() {
-    let shared: Segment<Shared> = segment_of(|_zero| {});
+    let shared: Segment<Locks> = segment_of(|_zero| {});
     dies_with(|| core::mem::forget(shared.mutex.lock()));
     let Err(LockError::OwnerDied(mut left)) = shared.mutex.lock() else { panic!("another answer") };
     assert_eq!(**left.get_ref(), 0);
@@ -155,7 +145,7 @@ fn an_inconsistent_guard_is_taken_as_from_a_poison_error() {
 
 #[test]
 fn a_guard_of_a_lock_that_another_released_vouches_for_nothing() {
-    let shared: Segment<Shared> = segment_of(|_zero| {});
+    let shared: Segment<Locks> = segment_of(|_zero| {});
     dies_with(|| shared.lock.acquire().expect("free"));
     let Err(LockError::OwnerDied(left)) = shared.lock.lock() else { panic!("another answer") };
     let mut guard = left.into_inner();
@@ -257,7 +247,7 @@ fn outside_of_a_segment_each_operation_names_that_as_its_source() {
 /// Each of the errors that may contain a guard, with its reason.
 #[test]
 fn each_way_to_lock_says_what_it_can_give() {
-    let shared: Segment<Shared> = segment_of(|_zero| {});
+    let shared: Segment<Locks> = segment_of(|_zero| {});
     let guard = shared.mutex.lock().expect("free");
     assert!(matches!(shared.mutex.lock(), Err(LockError::Deadlock)));
     assert!(matches!(shared.mutex.try_lock(), Err(TryLockError::WouldBlock)));
@@ -265,7 +255,7 @@ fn each_way_to_lock_says_what_it_can_give() {
     std::thread::scope(|scope| {
         scope.spawn(|| assert!(matches!(shared.mutex.try_lock_for(Duration::ZERO), Err(LockTimeoutError::TimedOut))));
     });
-    let elsewhere: Segment<Shared> = segment_of(|_zero| {});
+    let elsewhere: Segment<Locks> = segment_of(|_zero| {});
     let refused = elsewhere.changed.wait(guard).expect_err("another segment");
     assert_eq!(refused.kind(), LockErrorKind::NotWaited(outlive::NotWaitedError::OtherSegment));
     assert!(matches!(refused, CondvarError::NotWaited { .. }));

@@ -5,25 +5,15 @@
 
 mod common;
 
-use common::{LockFailure, fork, segment_of, wait};
+use common::{LockFailure, Locks, fork, segment_of, wait};
 use outlive::{
-    Condvar, CondvarError, Lock, LockErrorKind, LockResult, Mutex, NotWaitedError, ParticipantId, ReentrantMutex,
-    RwLock, RwLockWriteGuard, Segment, Shareable, TryLockError, TryLockResult, Waitable,
+    CondvarError, LockErrorKind, LockResult, NotWaitedError, ParticipantId, RwLockWriteGuard, Segment, TryLockError,
+    TryLockResult, Waitable,
 };
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-#[derive(Debug, Shareable)]
-#[repr(C)]
-struct Shared {
-    mutex: Mutex<u64>,
-    nested: ReentrantMutex<AtomicU64>,
-    lock: Lock,
-    both: RwLock<u64>,
-    changed: Condvar,
-}
-
-fn shared() -> Segment<Shared> {
+fn shared() -> Segment<Locks> {
     segment_of(|_zero| {})
 }
 
@@ -55,7 +45,7 @@ fn told<G, E: LockFailure<G>>(result: Result<G, E>) -> (Told, G) {
 }
 
 /// A way to give a guard back, and to get it again.
-type Way<'a, G> = (&'static str, Box<dyn Fn(&Shared, G) -> (Told, G) + 'a>);
+type Way<'a, G> = (&'static str, Box<dyn Fn(&Locks, G) -> (Told, G) + 'a>);
 
 /// An operation that locks.
 type Locking<'a, G> = &'a (dyn Fn() -> LockResult<G> + Sync);
@@ -64,11 +54,11 @@ type Trying<'a, G> = &'a (dyn Fn() -> TryLockResult<G> + Sync);
 
 fn ways<'a, G: Waitable + 'a>(
     (lock, try_lock): (Locking<'a, G>, Trying<'a, G>),
-    elsewhere: &'a Shared,
+    elsewhere: &'a Locks,
 ) -> Vec<Way<'a, G>> {
     const SHORT: Duration = Duration::from_millis(1);
     // Meanwhile another thread takes the lock, and also gives it back without a repair.
-    let beside = |shared: &Shared, wait: &dyn Fn() -> (Told, G)| {
+    let beside = |shared: &Locks, wait: &dyn Fn() -> (Told, G)| {
         let is_over = AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {
@@ -176,9 +166,9 @@ fn leaves<G>(lock: Locking<'_, G>, by_death: bool) {
 /// Tries each way for a lock in this state. `names`: the error still names the participant after a
 /// guard was given back.
 fn stays_inconsistent<'a, G: Waitable + 'a>(
-    shared: &Shared,
+    shared: &Locks,
     locking: (Locking<'a, G>, Trying<'a, G>),
-    elsewhere: &'a Shared,
+    elsewhere: &'a Locks,
     names: bool,
     vouch: impl Fn(&mut G),
 ) {

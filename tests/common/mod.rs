@@ -25,6 +25,22 @@ pub struct Shared {
     pub reported: std::sync::atomic::AtomicU64,
 }
 
+/// Each kind of lock, and a condition variable.
+#[derive(Debug, Shareable)]
+#[repr(C)]
+pub struct Locks {
+    /// Data for one at a time.
+    pub mutex: Mutex<u64>,
+    /// Data that the holder may lock again.
+    pub nested: outlive::ReentrantMutex<std::sync::atomic::AtomicU64>,
+    /// A lock without data.
+    pub lock: outlive::Lock,
+    /// Data for readers or a writer.
+    pub both: outlive::RwLock<u64>,
+    /// For waits with any of the locks.
+    pub changed: outlive::Condvar,
+}
+
 /// The distance from a lifeline's word to its next link, in the layout of this program's C library.
 pub const LINK: u64 = if cfg!(target_env = "musl") { 28 } else { 32 };
 
