@@ -6,22 +6,23 @@
 //!
 //! # The word of a hold
 //!
-//! | bits  | name         | set by                                    | cleared by                         |
-//! |-------|--------------|-------------------------------------------|------------------------------------|
-//! | 0–11  | index        | with HELD: the holder's slot              | release                            |
-//! | 12–27 | generation   | with HELD: of that slot                   | release                            |
-//! | 28    | PANICKED     | with INCONSISTENT: a release in a panic   | with INCONSISTENT                  |
-//! | 29    | HELD         | the CAS that takes the hold               | release                            |
-//! | 30    | INCONSISTENT | a taker-over with that CAS; a panic       | `mark_consistent`; a release of a [`Lock`](crate::Lock) on behalf of the dead |
-//! | 31    | WAITERS      | a waiter about to sleep                   | release                            |
+//! | bits  | name         | meaning                                              | set by                                     | cleared by          |
+//! |-------|--------------|------------------------------------------------------|--------------------------------------------|---------------------|
+//! | 0–11  | index        | with HELD: the holder's slot                         | the CAS that takes the hold                | release             |
+//! | 12–27 | generation   | with HELD: the holder's generation in that slot      | the same CAS                               | release             |
+//! | 28    | PANICKED     | with INCONSISTENT: the cause is a panic, not a death | a release in a panic                       | with INCONSISTENT   |
+//! | 29    | HELD         | a participant holds                                  | the CAS that takes the hold                | release             |
+//! | 30    | INCONSISTENT | what the word protects may be inconsistent           | the CAS that replaces a dead holder; a release in a panic | `mark_consistent` |
+//! | 31    | WAITERS      | a waiter sleeps, or is about to                      | a waiter about to sleep                    | release             |
 //!
 //! Without HELD but with INCONSISTENT, bits 0–27 keep the [`Id`] of the participant that died or
-//! panicked (0: not known). With HELD they are the holder's. The word then no longer says which
-//! participant died or panicked; the holder learned that when it took the hold. PANICKED stays in
-//! the word, unless the holder dies, too: a death is then the new cause.
+//! panicked (0: not known). With HELD, they are the holder's. A held word no longer says which
+//! participant died or panicked: the holder learned that when it took the hold. PANICKED stays in
+//! the word. If the holder dies, too, its death is the new cause.
 //!
-//! HELD also keeps ids apart from thread ids, which stay below 2^22. So the kernel, which looks for
-//! thread ids, cannot take one of these words for a lifeline.
+//! HELD also keeps ids apart from thread ids, which stay below 2^22. When a thread ends, the kernel
+//! marks words that contain the id of that thread. A word with HELD contains no thread id. So the
+//! kernel cannot take it for a lifeline.
 
 use core::fmt;
 
@@ -41,7 +42,7 @@ pub(crate) fn has_waiters(word: u32) -> bool {
     word & WAITERS != 0
 }
 
-/// Whether what the word protects is inconsistent.
+/// Whether the word says that the data or thing that it protects is inconsistent.
 #[inline(always)]
 pub(crate) fn is_inconsistent(word: u32) -> bool {
     word & INCONSISTENT != 0
@@ -53,8 +54,9 @@ const NAME: u32 = PANICKED - 1;
 /// The name of a participant: its slot in the segment's table, and the slot's generation.
 ///
 /// An id is not reused while a word names it. Each registration in a slot has the next generation.
-/// After the last generation the slot is used again only if no word names the id that comes next,
-/// and no participant is about to act on such a word (`raw::table::recycle`).
+/// After the last generation the numbers begin anew, under two conditions (`raw::table::recycle`):
+/// no word names the id that comes next, and no participant is about to act on a word that names
+/// it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id(u32);
 
@@ -108,12 +110,12 @@ impl fmt::Display for Id {
     }
 }
 
-/// Why what a lock protects may be inconsistent. The id is absent if it is no longer known.
+/// The reason for an inconsistency. The id is absent if it is no longer known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// The holder died while it held.
+    /// The holder died before it released.
     Died(Option<Id>),
-    /// The holder panicked while it held.
+    /// The holder panicked before it released.
     Panicked(Option<Id>),
 }
 

@@ -1,10 +1,10 @@
 //! The algorithms. They are generic over [`Platform`](crate::platform::Platform) and have no unsafe
 //! code. They do not know the calling thread: the participant that acts is an argument.
 //!
-//! All of them use three mechanisms. A [hold] is a word that names its holder. A
-//! [lifeline](table) is a word that the kernel cuts when its thread ends. A [vigil] is a sleep on
-//! the lifelines of all others. Most users want the types in [`sync`](crate::sync), which use these
-//! algorithms.
+//! All of them use three mechanisms. A [hold] is a word that names its holder. A [lifeline](table)
+//! is a word that the kernel cuts when its thread ends. A [vigil] is a sleep that also watches the
+//! lifelines of all other participants. Most users want the types in [`sync`](crate::sync), which
+//! use these algorithms.
 
 #![forbid(unsafe_code)]
 
