@@ -4,21 +4,22 @@
 //! bits 0–28, 30, 31 and 60 of a word. Bit 29 of each half is reserved for [holds](super::hold), so
 //! no number looks like a hold.
 //!
-//! | bits     | name       | set by                                      | cleared by |
-//! |----------|------------|---------------------------------------------|-----------------------------|
-//! | 0–31, 60 | generation | a reset, or the last to settle the trip before | its successor |
-//! | 32       | RUNNING    | the waiter that runs the action             | the trip, a break, a reset |
-//! | 33       | TRIPPING   | the trip                                    | the next generation |
-//! | 34       | BROKEN     | a break                                     | a reset |
-//! | 35       | WAITERS    | a waiter about to sleep                     | a break, the next generation |
-//! | 36–59    | withdrawn  | counts those that have withdrawn            | the next generation |
+//! | bits     | name       | meaning                                  | set by                                            | cleared by                   |
+//! |----------|------------|------------------------------------------|---------------------------------------------------|------------------------------|
+//! | 0–31, 60 | generation | the number of the current generation     | a reset; the end of the trip of the one before it | the next generation          |
+//! | 32       | RUNNING    | a waiter runs the action                 | that waiter                                       | the trip, a break, a reset   |
+//! | 33       | TRIPPING   | the generation has tripped               | the trip                                          | the next generation          |
+//! | 34       | BROKEN     | the barrier is broken                    | a break                                           | a reset                      |
+//! | 35       | WAITERS    | a waiter sleeps, or is about to          | a waiter about to sleep                           | a break, the next generation |
+//! | 36–59    | withdrawn  | how many waiters have withdrawn          | each withdrawal adds 1                            | the next generation          |
 //!
-//! TRIPPING: the generation has tripped, and its [places](super::places) are being stamped. A
-//! thread that finds it helps with that, and begins the next generation.
+//! With TRIPPING, the [places](super::places) of the generation are being stamped. A thread that
+//! finds TRIPPING helps to stamp them, and then begins the next generation.
 //!
-//! The count of withdrawals wraps after 2^24 in one generation. Its purpose: a thread that read the
-//! state before a withdrawal fails with its exchange after it. Such a thread must not stall just
-//! before its exchange while exactly 2^24 waiters withdraw, or a multiple.
+//! The count of withdrawals makes some exchanges of the state fail: those of threads that have read
+//! the state before a withdrawal, and exchange it after the withdrawal. The count wraps after 2^24
+//! withdrawals in one generation. We assume that no thread stalls just before its exchange while
+//! exactly 2^24 waiters withdraw, or a multiple of 2^24.
 
 use super::hold::HELD;
 
@@ -57,7 +58,8 @@ pub(super) fn most<const BITS: u32>() -> u32 {
     u32::MAX >> (u32::BITS - BITS)
 }
 
-/// The sequence after `sequence`: leaves out bit 29, and so begins again after 2^31.
+/// The value of the barrier's sequence word after `sequence`. Bit 29 is left out, so the values
+/// begin again after 2^31.
 pub(super) fn sequence_after(sequence: u32) -> u32 {
     (sequence | HELD).wrapping_add(1) & !HELD
 }
@@ -75,32 +77,32 @@ impl<const BITS: u32> State<BITS> {
         self.0 & flag != 0
     }
 
-    /// Whether this generation is current, and neither tripped nor broken.
+    /// Whether `generation` is the current one, and neither tripped nor broken.
     pub(super) fn is_open_in(self, generation: u32) -> bool {
         self.generation() == generation && !self.has(TRIPPING | BROKEN)
     }
 
-    /// Whether one of this generation's waiters runs the action.
+    /// Whether `generation` is open, and one of its waiters runs the action.
     pub(super) fn is_running_in(self, generation: u32) -> bool {
         self.is_open_in(generation) && self.has(RUNNING)
     }
 
-    /// This generation, with one more withdrawal.
+    /// The state after one more withdrawal.
     pub(super) fn one_withdrawn(self) -> Self {
         Self(self.0 & !WITHDRAWN | self.0.wrapping_add(ONE_WITHDRAWN) & WITHDRAWN)
     }
 
-    /// This generation, broken.
+    /// The state after a break.
     pub(super) fn broken(self) -> Self {
         Self(self.0 & !(RUNNING | WAITERS) | BROKEN)
     }
 
-    /// This generation, tripped.
+    /// The state after the trip.
     pub(super) fn tripping(self) -> Self {
         Self(self.0 & !RUNNING | TRIPPING)
     }
 
-    /// The next generation.
+    /// The state at the start of the next generation.
     pub(super) fn next(self) -> Self {
         Self(pack(next::<BITS>(self.generation())))
     }

@@ -1,35 +1,36 @@
-//! The places of a [barrier](super::barrier): one word for each party, from which its waiter learns
-//! the outcome of the generation.
+//! The places of a [barrier](super::barrier): as many words as there are parties. Each waiter has
+//! one. From it the waiter learns the outcome of its generation.
 //!
 //! The upper half is a [hold](super::hold) word. It names the waiter as long as there is one.
 //!
-//! | bits     | name       | meaning                                                          |
-//! |----------|------------|------------------------------------------------------------------|
-//! | 0–31, 60 | generation | of the waiter; without a waiter: the one after the last waiter's |
-//! | 32–59    | name       | the waiter, with HELD                                            |
-//! | 61       | HELD       | there is a waiter                                                |
-//! | 62       | TRIPPED    | the stamp: its generation has tripped                            |
-//! | 63       | WANTED     | with a stamp: a waiter that leaves the place wakes the sleepers that have none |
-//! |          |            | without: its waiter is about to withdraw                         |
+//! | bits     | name       | meaning                                                                        |
+//! |----------|------------|--------------------------------------------------------------------------------|
+//! | 0–31, 60 | generation | the waiter's; without a waiter: the number that the last waiter has left behind |
+//! | 32–59    | name       | the waiter, with HELD                                                          |
+//! | 61       | HELD       | there is a waiter                                                              |
+//! | 62       | TRIPPED    | the stamp: the waiter's generation has tripped                                 |
+//! | 63       | WANTED     | with a stamp: threads sleep because all places are taken; the waiter wakes them when it leaves the place |
+//! |          |            | without a stamp: the waiter is about to withdraw                               |
 //!
-//! The next generation begins only after the last stamp. Assume that a place has no stamp and its
-//! generation is over: its waiter has learned, or will learn, that the generation did not trip. So
-//! others may have the place. A place with a stamp belongs to its waiter as long as the waiter
-//! lives.
+//! The next generation begins only after all places are stamped. So if a generation is over and one
+//! of its places has no stamp, the generation did not trip. The waiter of that place has learned
+//! this, or will learn it. So another thread may take the place. A place with a stamp belongs to
+//! its waiter as long as the waiter lives.
 //!
-//! A waiter of generation `g` leaves the number `g + 1` behind. So a place that was used in a
-//! generation that has tripped does not look again as it did before in that generation.
+//! A waiter of generation `g` leaves the number `g + 1` behind. So after a trip of `g`, a place
+//! that was used in `g` does not get a value again that it had in `g`.
 //!
 //! # Withdrawing
 //!
 //! A thread that finds a waiter about to withdraw does not trip the generation. As long as the
-//! generation is open, the waiter's death counts, and nobody else takes its place. If the
-//! generation trips nevertheless, the place is stamped as all are.
+//! generation is open, the waiter still counts as a waiter: its death breaks the barrier, and
+//! nobody else takes its place. If the generation trips nevertheless, the place is stamped as all
+//! others are.
 //!
 //! A waiter that has withdrawn from generation `g` leaves the number `g` behind. So the place may
-//! look again as it did before in that generation. A thread may take it by an old value: it then
-//! arrives, and is not late. While the place has that value the generation cannot trip, and after
-//! the trip the place has another value.
+//! get a value again that it had before in `g`. A stalled thread may then take the place by an
+//! exchange of that old value. This is a valid arrival in `g`: while the place has that value, `g`
+//! cannot trip, and after a trip of `g` the place has another value.
 
 use super::generation::{distance, most, next, pack, unpack};
 use super::hold::Id;
@@ -83,7 +84,8 @@ impl<const BITS: u32> Place<BITS> {
     fn is_of(self, arrival: Arrival) -> bool {
         self.id() == Some(arrival.id) && self.is_in(arrival.generation)
     }
-    /// Whether its last generation is so long past that `generation` may soon have the same number.
+    /// Whether the number in the place lies more than half of all numbers before `generation`.
+    /// After the other half a new generation has the same number.
     fn is_long_before(self, generation: u32) -> bool {
         distance::<BITS>(unpack(self.0), next::<BITS>(generation)) > most::<BITS>() / 2
     }
@@ -136,16 +138,16 @@ impl<'b, P: Platform, const BITS: u32> Places<'b, P, BITS> {
         (0..count).map(move |i| (first % count + i) % count)
     }
 
-    /// Takes a place for the caller in this generation. `is_open` says whether the generation is
-    /// there and open now.
+    /// Takes a place for the caller in `generation`. `is_open` returns whether `generation` is the
+    /// current one, and open, at the moment of the call.
     pub(super) fn take(&self, me: Participant<'_, P>, generation: u32, is_open: impl Fn() -> bool) -> Arrived {
         for index in self.from(me.id.index()) {
             let place = &self.0[index];
             loop {
-                // ORDERING: Acquire. Pairs with the Release of an arrival and of a departure: the
-                // state, which `is_open` reads next, is not older than theirs. It is also what
-                // `Table::is_alive` needs. Model:
-                // `places::a_stalled_arrival_displaces_nobody`.
+                // ORDERING: Acquire. Pairs with the Release of an arrival and of a departure.
+                // `is_open` reads the state next. It finds a state at least as new as the state
+                // that the arriving or leaving thread had seen. `Table::is_alive` needs the
+                // Acquire, too. Model: `places::a_stalled_arrival_displaces_nobody`.
                 let found = Place::<BITS>(place.load(Acquire));
                 if found.waiter_in(generation).is_some() {
                     break;
@@ -153,8 +155,8 @@ impl<'b, P: Platform, const BITS: u32> Places<'b, P, BITS> {
                 let stands = |id: Id| found.has(TRIPPED) && id != me.id && me.table.is_alive(id);
                 if found.id().is_some_and(stands) {
                     let wanted = found.with(WANTED);
-                    // ORDERING: Relaxed; a waiter that leaves finds the flag in the word that it
-                    // changes.
+                    // ORDERING: Relaxed. The waiter that leaves changes this very word by an
+                    // exchange, and so finds the flag.
                     if found == wanted || place.compare_exchange(found.0, wanted.0, Relaxed, Relaxed).is_ok() {
                         break;
                     }
@@ -163,10 +165,9 @@ impl<'b, P: Platform, const BITS: u32> Places<'b, P, BITS> {
                 if !is_open() {
                     return Arrived::Late;
                 }
-                // ORDERING: Release. Pairs with the Acquire in `survey`: the leader sees all
-                // arrivals and releases the waiters, and so passes on what each of them wrote.
-                // Model:
-                // `barrier::a_trip_publishes`.
+                // ORDERING: Release. Pairs with the Acquire in `survey`: the thread that trips the
+                // generation sees all arrivals. It releases the waiters, and so passes on what each
+                // of them wrote. Model: `barrier::a_trip_publishes`.
                 let mine = Place::<BITS>::waiting(generation, me.id);
                 if place.compare_exchange(found.0, mine.0, Release, Relaxed).is_ok() {
                     return Arrived::At(index);
@@ -235,8 +236,8 @@ impl<'b, P: Platform, const BITS: u32> Places<'b, P, BITS> {
         let place = &self.0[mine.index];
         let mut found = Place::<BITS>(place.load(Relaxed));
         while found.waiter_in(mine.generation) == Some(mine.id) {
-            // ORDERING: Relaxed. An exchange keeps what the arrival has released, and leaving
-            // publishes nothing more.
+            // ORDERING: Relaxed. The exchange continues the release sequence that the arrival
+            // began. A waiter that withdraws publishes nothing more.
             match place.compare_exchange(found.0, change(found).0, Relaxed, Relaxed) {
                 Ok(_) => return true,
                 Err(now) => found = Place(now),
@@ -252,8 +253,9 @@ impl<'b, P: Platform, const BITS: u32> Places<'b, P, BITS> {
             let found = Place::<BITS>(place.load(Acquire)); // ORDERING: as in `take`.
             let waiter = found.waiter_in(generation);
             survey.all_there &= waiter.is_some() && !found.is_withdrawing();
-            // A dead waiter's place is read once more: the waiter may have left before it died.
-            // ORDERING: Relaxed; what the dead waiter wrote was seen with its mark.
+            // A dead waiter's place is read once more: the waiter may have left it before it died.
+            // ORDERING: Relaxed. The caller saw the mark, and with it all that the dead waiter
+            // wrote.
             let is_missed = |id: &Id| !me.table.is_alive(*id) && place.load(Relaxed) == found.0;
             survey.died = survey.died.or(waiter.filter(|id| *id != me.id).filter(is_missed));
         }
@@ -262,27 +264,29 @@ impl<'b, P: Platform, const BITS: u32> Places<'b, P, BITS> {
 
     /// Stamps all places of a generation that has tripped, `first` first.
     ///
-    /// Each place is that of a waiter of the generation, or stamped, or left. A late caller finds
-    /// none to stamp: after a trip nobody arrives in its generation.
+    /// Each place has a waiter of the generation, or a stamp, or the waiter has left it. A caller
+    /// that comes late finds no place to stamp: after a trip nobody arrives in that generation.
     pub(super) fn stamp(&self, generation: u32, first: usize) {
         for index in self.from(first) {
             let place = &self.0[index];
-            // ORDERING: Relaxed; the caller has seen the trip, and with it all arrivals. If it
-            // finds a stamp, every thread that sees the next generation finds it, too.
+            // ORDERING: Relaxed. The caller has seen the trip, and with it all arrivals. If the
+            // caller finds a stamp here, every thread that sees the next generation finds the
+            // stamp, too.
             let mut found = Place::<BITS>(place.load(Relaxed));
             while found.waiter_in(generation).is_some() {
                 // ORDERING: Release. Pairs with the Acquire in `find`.
                 match place.compare_exchange(found.0, found.with(TRIPPED).0, Release, Relaxed) {
                     Ok(_) => break,
-                    // Stamped by another thread, or its waiter is about to withdraw, or to stay.
+                    // Another thread stamped the place, or its waiter has set or cleared WANTED.
                     Err(now) => found = Place(now),
                 }
             }
         }
     }
 
-    /// Clears what a row of resets has left behind, before its number is used again. (A trip uses
-    /// all places.) `is_there` says whether the generation is there now.
+    /// Clears the numbers of old generations from the places, before new generations get the same
+    /// numbers. Only a long row of resets can leave such a number, because a trip uses all places.
+    /// `is_there` returns whether `generation` is still the current one.
     pub(super) fn forget_the_long_gone(&self, generation: u32, is_there: impl Fn() -> bool) {
         for place in self.0 {
             // ORDERING: Acquire, as in `take`. Model: `places::a_late_reset_takes_no_place`.
@@ -290,7 +294,8 @@ impl<'b, P: Platform, const BITS: u32> Places<'b, P, BITS> {
             // If the caller is late, a place that seems to be long past may be new. So it checks
             // whether it is late.
             if !found.has(TRIPPED) && found.is_long_before(generation) && is_there() {
-                // ORDERING: Relaxed; it changes the number alone, to another one that is past.
+                // ORDERING: Relaxed. Only the number changes: to that of the generation that the
+                // caller is about to end.
                 let free = Place::<BITS>::free(generation);
                 let _taken = place.compare_exchange(found.0, free.0, Relaxed, Relaxed);
             }
