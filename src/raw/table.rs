@@ -1,9 +1,11 @@
 //! The participant table: which threads take part in a segment, and which of them are alive.
 //!
-//! A participant is one thread in one segment. It owns a [`Slot`] with two lifelines. The first
-//! holds its thread id. The second holds its process id; only threads other than their process's
-//! main thread use it. On exec such a thread takes the main thread's id before the kernel walks its
-//! list, so its first lifeline would never be marked. **A participant is dead if either lifeline is
+//! A participant is one thread in one segment. It owns a [`Slot`] with two lifelines. When the
+//! thread ends, the kernel *cuts* a lifeline: it sets a mark in it, and wakes one sleeper. The
+//! first lifeline holds the thread's id. The second one holds the id of the thread's process; a
+//! main thread does not use it. It is for threads other than the main thread that call exec. Such a
+//! thread takes the main thread's id before the kernel walks the thread's robust list. So the
+//! kernel would never mark the first lifeline. **A participant is dead if either lifeline is
 //! marked.**
 //!
 //! # The claim word
@@ -12,7 +14,7 @@
 //! |-------|------------|---------------------------------------------------------------------|
 //! | 0–21  | thread     | the claiming thread's id, in its own PID namespace                  |
 //! |       |            | FREE: the upper bits of the round                                   |
-//! | 22–45 | tag        | CLAIMED: distinguishes the claimer from other threads of its id     |
+//! | 22–45 | tag        | CLAIMED: distinguishes the claimer from another thread with the same id |
 //! |       |            | else: the round, modulo 2^24                                        |
 //! | 46–61 | generation | how many participants have claimed the slot in this round, from 1   |
 //! | 62–63 | state      | FREE; CLAIMED: the lifelines are the predecessor's;                 |
@@ -21,38 +23,41 @@
 //! The generation does not wrap. [`recycle`] explains what a round is, and what becomes of a slot
 //! in its last generation.
 //!
-//! LEAKED means LIVE, but a guard may be leaked. A thread that ends by itself may have leaked a
-//! guard, and another thread of its process may still use what that guard gave. So the thread
-//! writes LEAKED before it ends. LEAKED with the thread id 0 means: reaping has found that thread
-//! gone, but the kernel has not marked its lifelines.
+//! LEAKED is LIVE with a warning: the owner may have leaked a guard. After the owner's end, another
+//! thread of its process may still use what the guard gave. So a thread that ends by itself and may
+//! have leaked a guard writes LEAKED before it ends. LEAKED with the thread id 0 means: reaping has
+//! found that thread gone, but the kernel has not marked its lifelines.
 //!
 //! # Invariants
 //!
 //! 1. A slot gets a new owner only by the CAS to CLAIMED, which also changes the generation. The
-//!    CAS replaces FREE, or LIVE with a marked *first* lifeline. The kernel walks the first one
-//!    last. If the second alone is marked (exec), the owner is dead, but the kernel may not have
-//!    finished. It may still read the first one's links, and compare its word with a thread id that
-//!    a successor in another PID namespace may have, too. Reaping frees such a slot, once the owner
-//!    is certainly gone.
+//!    CAS replaces FREE, or LIVE with a marked *first* lifeline. On its walk, the kernel comes to
+//!    the first lifeline last. If the second lifeline alone is marked (exec), the owner is dead,
+//!    but the kernel may not have finished. The kernel may still read the links of the first
+//!    lifeline, and compare its word with the owner's thread id. A successor in another PID
+//!    namespace may have the same thread id. So only reaping frees such a slot, once the owner is
+//!    certainly gone.
 //! 2. In CLAIMED only the claimer writes to the slot. A living claimer is never considered gone
-//!    ([`Newcomer::is_claimer_gone`]). So whatever it does late, the slot is still its own.
+//!    ([`Newcomer::is_claimer_gone`]). So whatever the claimer does late, the slot is still its
+//!    own.
 //! 3. A word names `(index, generation)` only after that generation's lifelines were armed, and
 //!    after a Release fence.
 //! 4. From LIVE on, a mark on a lifeline means that this generation is dead. Only the kernel writes
-//!    marks. A participant that leaves, and reaping, change LIVE to FREE instead, by a CAS on the
-//!    claim; no successor's claim is equal. A lifeline's value proves nothing: thread ids are
-//!    reused, and two PID namespaces may have equal ones.
-//! 5. A mark is overwritten only after all sleepers on it were woken. A newcomer changes the
-//!    membership word, and wakes all sleepers on it, after it is armed and before its first
-//!    operation.
+//!    marks. A participant that leaves changes LIVE to FREE instead; so does reaping. Both do it by
+//!    a CAS on the claim. No successor's claim has the same value, so the CAS cannot free a
+//!    successor's slot. The thread id in a lifeline proves nothing: thread ids are reused, and two
+//!    PID namespaces may have equal ones.
+//! 5. A mark is overwritten only after all sleepers on it were woken. A newcomer arms its
+//!    lifelines, and then changes the membership word and wakes all sleepers on that word. Only
+//!    then it begins its first operation.
 //! 6. Only the owner changes LIVE to LEAKED, before its lifelines are cut. LEAKED becomes FREE in
 //!    two cases only: the owner's process is known to be gone, or the owner is dead and no word
 //!    names it.
 //!
 //! So a word's holder is alive if and only if its slot is LIVE or LEAKED in the named generation,
-//! and neither lifeline is marked. The lifelines are read before the generation: if they are a
-//! successor's, the generation read after them is the successor's, too. A holder that is dead in
-//! LEAKED has *leaked* its hold: see [`Table::has_leaked`].
+//! and neither lifeline is marked. The lifelines are read before the generation. If they are a
+//! successor's, the generation read after them is the successor's, too. If a slot is in LEAKED and
+//! its owner is dead, the owner has *leaked* what it held: see [`Table::has_leaked`].
 
 pub mod reap;
 pub mod recycle;
@@ -99,7 +104,9 @@ impl Claim {
     fn free(generation: u16, round: u32) -> Self {
         Self { state: FREE, generation, thread: round >> 24, tag: round }
     }
-    /// Whether the slot has no owner, or a dead one. `own` is the value of its first lifeline.
+    /// Whether the slot has no owner, or a dead owner with which the kernel is done. `own` is the
+    /// value of the first lifeline. In CLAIMED and LEAKED the answer is false, though the owner may
+    /// be dead.
     fn is_over(self, own: u32) -> bool {
         match self.state {
             FREE => true,
@@ -201,15 +208,15 @@ fn reset<P: Platform>(word: &P::Word) {
     // ORDERING: Relaxed; the kernel is done with the former owner (invariant 1), and only the
     // claimer writes the lifeline now.
     if word.load(Relaxed) != 0 {
-        // For sleepers that a process should have woken that is stopped now.
+        // Some sleepers may still sleep, because a process that should have woken them is stopped.
         // EQUIVALENT(wake#1 dropped; all to one): one sleeper was woken when the word was marked.
-        // It finds the word changed, and wakes the others, or dies while they watch it. If our
-        // thread id equals the former owner's, a sleeper sees no change and goes on sleeping on
-        // what is now our lifeline. It is woken all the same: by our announcement, which wakes all,
-        // or by our death.
+        // That sleeper finds the word changed, and wakes the others, or dies while they watch it.
+        // If our thread id equals the former owner's, a sleeper sees no change and goes on sleeping
+        // on what is now our lifeline. That sleeper is woken all the same: by our announcement,
+        // which wakes all, or by our death.
         P::wake(word, u32::MAX);
         // ORDERING: Release. The claimer has read the mark with Acquire. So a participant that
-        // judges by the 0 sees what the dead owner wrote. Model:
+        // finds the 0, and judges the dead owner by it, sees what the dead owner wrote. Model:
         // `table::what_the_dead_wrote_is_seen_though_its_slot_has_an_owner`.
         word.store(0, Release);
     }
@@ -230,7 +237,7 @@ pub(crate) struct Membership(pub(crate) u32);
 impl Membership {
     const USED: u32 = (1 << 13) - 1;
 
-    /// Only so many slots, from the first on, can have an owner.
+    /// How many slots, from the first on, can have an owner. The slots after them were never used.
     pub(crate) fn used(self) -> usize {
         (self.0 & Self::USED) as usize
     }
@@ -281,15 +288,15 @@ pub enum Kept {
     Ending,
 }
 
-/// No slot is free or left by a dead participant.
+/// No slot is free, and no slot was left by a dead participant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotRegistered;
 
-/// A thread that registers, with what only its platform can do.
+/// A thread that registers. The trait has what only the platform of that thread can do.
 pub trait Newcomer<P: Platform> {
     /// Its thread id, 22 bits.
     fn thread(&self) -> u32;
-    /// 24 bits that distinguish the thread from others of the same id; see
+    /// 24 bits that distinguish the thread from another thread with the same id; see
     /// [`Newcomer::is_claimer_gone`].
     fn tag(&self) -> u32;
     /// Writes the thread's record.
@@ -309,23 +316,24 @@ pub trait Newcomer<P: Platform> {
 impl<'m, P: Platform> Table<'m, P> {
     /// Whether the participant is alive. An id that no participant ever had counts as dead.
     ///
-    /// The caller has read the word that names `id` with Acquire, and acts on the answer by a CAS
-    /// on the value that it read. An Acquire at the CAS alone would come too late.
+    /// The caller must have read the word that names `id` with Acquire. It must act on the answer
+    /// by a CAS on the value that it read. An Acquire at the CAS alone would come too late.
     pub fn is_alive(&self, id: Id) -> bool {
         let Some(slot) = self.slots.get(id.index()) else {
             return false;
         };
         // ORDERING: Acquire on the lifelines, then Acquire on the claim. The holder's CAS came
-        // after its Release fence. So a caller that has read that CAS with Acquire sees lifelines
-        // and claim of this generation, or of a later one. If the lifelines are a successor's, so
-        // is the claim, which is read after them. With a mark the caller sees all that the dead
-        // participant wrote before. Model: `table::a_living_holder_is_never_judged_dead`.
+        // after the Release fence of its registration. So a caller that has read that CAS with
+        // Acquire sees lifelines and claim of this generation, or of a later one. If the lifelines
+        // are a successor's, so is the claim, which is read after them. If the caller sees a mark,
+        // it sees all that the dead participant wrote before. Model:
+        // `table::a_living_holder_is_never_judged_dead`.
         slot.alive().is_some_and(|(_, claim)| claim.generation == id.generation())
     }
 
-    /// Why nobody may take now what the participant held; `None` if another participant may take
-    /// it. The participant is [not alive](Self::is_alive), but a reference that its guard gave may
-    /// still be in use.
+    /// The reason why nobody may take now what the participant held: a reference that its guard
+    /// gave may still be in use. `None`: another participant may take it. The caller must have
+    /// found that the participant is [not alive](Self::is_alive).
     pub fn why_kept(&self, id: Id) -> Option<Kept> {
         let slot = self.slots.get(id.index())?;
         // ORDERING: Acquire, as in `has_leaked`.
@@ -338,8 +346,8 @@ impl<'m, P: Platform> Table<'m, P> {
         }
     }
 
-    /// Whether the participant ended by itself with a leaked hold, in a process that lives, or may
-    /// live. The participant is [not alive](Self::is_alive).
+    /// Whether the participant ended by itself with a leaked hold, and its process lives, or may
+    /// live. The caller must have found that the participant is [not alive](Self::is_alive).
     ///
     /// Nobody may take what such a holder held: a reference that its guard gave may still be in
     /// use. Once its process is known to be gone, the answer is false for every caller.
@@ -347,18 +355,18 @@ impl<'m, P: Platform> Table<'m, P> {
         let Some(slot) = self.slots.get(id.index()) else {
             return false;
         };
-        // ORDERING: Acquire. The claim may be that of a new owner with the same id, which the
-        // caller does not know yet. So the record must not be older than the claim; otherwise a
-        // living process is judged gone. And a caller that sees the freed claim sees what the
-        // process wrote. Models:
+        // ORDERING: Acquire. The claim may be that of a new owner with the same id, whom the caller
+        // does not know. So the record must not be older than the claim. Otherwise a living process
+        // could be judged by the record of a former owner, and be found gone. Besides, a caller
+        // that sees the freed claim sees what the owner's process wrote. Models:
         // `leaked::a_leaked_hold_is_given_to_nobody`,
         // `leaked::a_late_heir_is_given_no_leaked_hold`.
         let claim = Claim::from_word(slot.claim.load(Acquire));
         (claim.state, claim.generation) == (LEAKED, id.generation()) && self.is_leaked(id, slot, claim)
     }
 
-    /// Whether a claim in LEAKED still keeps its owner's holds from others. Frees the slot if the
-    /// owner's process is gone.
+    /// Whether others must still leave the owner's holds alone. The claim is in LEAKED. Frees the
+    /// slot if the owner's process is gone.
     fn is_leaked(&self, id: Id, slot: &Slot<P>, claim: Claim) -> bool {
         let is_gone = P::is_process_gone(&slot.thread);
         if is_gone && self.free(slot, claim) {
@@ -386,8 +394,8 @@ impl<'m, P: Platform> Table<'m, P> {
 
     /// The slots that were ever used. The others have no owner.
     pub(crate) fn slots_in_use(&self) -> impl Iterator<Item = &'m Slot<P>> + use<'m, P> {
-        // ORDERING: Relaxed; if the caller must know of a newcomer, it has seen something that the
-        // newcomer wrote after its registration.
+        // ORDERING: Relaxed. If the caller must know of a newcomer, the caller has seen something
+        // that the newcomer wrote after its registration.
         let used = Membership(self.membership.load(Relaxed)).used();
         self.slots.iter().take(used)
     }
@@ -403,11 +411,13 @@ impl<'m, P: Platform> Table<'m, P> {
     /// [`NotRegistered`] if no slot is free or left by a dead participant.
     ///
     /// # If a process dies
-    /// The newcomer, before it claims: nothing has happened. Between its claim and the armed
-    /// lifelines: the slot stays taken. The next newcomer that finds no other slot finds the
-    /// claimer gone, and frees the slot. Nobody waits for such a claimer. After that: as any
-    /// participant. While it [recycles](recycle): a slot keeps its last generation, or has begun a
-    /// new round.
+    /// - The newcomer, before it claims: nothing has happened.
+    /// - The newcomer, between its claim and the armed lifelines: the slot stays taken. The next
+    ///   newcomer that finds no other slot finds the claimer gone, and frees the slot. Nobody waits
+    ///   for such a claimer.
+    /// - The newcomer, after it has armed its lifelines: as any participant.
+    /// - The newcomer, while it [recycles](recycle): a slot keeps its last generation, or has begun
+    ///   a new round.
     pub fn register(&self, newcomer: &impl Newcomer<P>) -> Result<Id, NotRegistered> {
         let count = self.slots.len().min(Id::MAX_PARTICIPANTS);
         for reaps in [false, true] {
@@ -455,8 +465,8 @@ impl<'m, P: Platform> Table<'m, P> {
         slot.claim.compare_exchange(seen, mine.word(), Release, Relaxed).ok()?;
         // ORDERING: Relaxed; a hint.
         self.cursor.store((index + 1) as u32, Relaxed);
-        // Both of them: after an exec the second is marked. A main thread arms the first alone, and
-        // would be dead from the start.
+        // Both lifelines are reset: after an exec the second one is marked. A main thread arms only
+        // the first one. With the old mark in the second one, it would be dead from the start.
         for lifeline in &slot.lifelines {
             reset::<P>(lifeline.word());
         }
@@ -470,7 +480,7 @@ impl<'m, P: Platform> Table<'m, P> {
         P::fence(Release);
         newcomer.describe(&slot.thread, id);
         let live = Claim { state: LIVE, tag: round, ..mine };
-        // ORDERING: Release. A participant that sees this sees the lifelines reset. Otherwise it
+        // ORDERING: Release. A participant that sees LIVE sees the lifelines reset. Otherwise it
         // would take an old mark for ours. Model: `table::a_slot_that_the_dead_left_goes_to_one`.
         // The CAS fails only if the claim was scribbled on.
         slot.claim.compare_exchange(mine.word(), live.word(), Release, Relaxed).ok()?;
@@ -491,12 +501,12 @@ impl<'m, P: Platform> Table<'m, P> {
         P::wake(self.membership, u32::MAX);
     }
 
-    /// Frees the slot of the caller, participant `id`. No word names the caller, and the kernel no
-    /// longer finds its lifelines.
+    /// Frees the slot of the caller, participant `id`. Before this call, every word that names the
+    /// caller must be gone, and the kernel must no longer find its lifelines.
     ///
     /// # If a process dies
-    /// Before the slot is free: only reaping notices it. A newcomer that finds no slot reaps.
-    /// Nobody waits for a participant that holds nothing.
+    /// Before the slot is free: only reaping notices the death. A newcomer that finds no slot
+    /// reaps. Nobody waits for a participant that holds nothing.
     pub fn leave(&self, id: Id) {
         let Some(slot) = self.slot(id) else { return };
         let claim = Claim::from_word(slot.claim.load(Relaxed)); // ORDERING: it is our own.
@@ -504,8 +514,8 @@ impl<'m, P: Platform> Table<'m, P> {
             return; // the claim was scribbled on
         }
         for lifeline in slot.lifelines() {
-            // ORDERING: Relaxed; the caller has released all that it did, and nobody else writes
-            // the lifeline before the slot is free.
+            // ORDERING: Relaxed. The caller has published all that it did before, and nobody else
+            // writes the lifeline before the slot is free.
             // EQUIVALENT(taken as equal): the next owner resets the value that is left there.
             if lifeline.word().load(Relaxed) != 0 {
                 lifeline.word().store(0, Relaxed);
@@ -549,8 +559,8 @@ impl<'m, P: Platform> Table<'m, P> {
     /// Frees the slots whose claimers died before they armed their lifelines.
     fn free_abandoned_claims(&self, newcomer: &impl Newcomer<P>) {
         for slot in self.slots {
-            // ORDERING: Relaxed; a caller that knows of the claimer's end knows what the claimer
-            // wrote, and the round. If the value read here is old, the exchange fails.
+            // ORDERING: Relaxed. If the caller knows of the claimer's end, it sees all that the
+            // claimer wrote, and the round. If the value read here is old, the exchange fails.
             let claim = Claim::from_word(slot.claim.load(Relaxed));
             if claim.state == CLAIMED && newcomer.is_claimer_gone(claim.thread, claim.tag) {
                 self.free(slot, claim); // if it fails, another newcomer was faster

@@ -14,15 +14,18 @@
 //! So reaping happens even where no sleep lasts as long as a period.
 //!
 //! The stamp wraps after 49 days. A stamp of that age seems to be new: reaping comes one period
-//! later. The clock of another time namespace may be far ahead or behind. Then the stamp is due,
-//! too, and reaping comes too often. Two participants in two time namespaces that reap by turns
-//! find it due each time. So does a participant whose reaping takes longer than a period. So a
-//! caller that is about to give up reaps only once in an operation.
+//! later.
+//!
+//! Reaping may also be due too often. The clock of another time namespace may be far ahead or
+//! behind; then reaping is due, too. If two participants in two time namespaces reap by turns, each
+//! finds reaping due each time. A participant whose reaping takes longer than a period also finds
+//! it due again. A caller that is about to give up must not go on reaping for such a reason. So it
+//! reaps only once in an operation.
 //!
 //! # If a process dies
 //!
-//! The reaper, between the stamp and the reaping: the next reaping is due a period later. A stopped
-//! reaper delays it as much.
+//! If the reaper dies between the stamp and the reaping, the next reaping is due a period later. A
+//! reaper that is stopped there delays it as much.
 
 use super::{Claim, LEAKED, LIVE, Slot, Table};
 use crate::platform::{Lifeline, MARK, Platform, Word, Word64};
@@ -33,14 +36,15 @@ use core::time::Duration;
 /// Whether `stamp` is at least a period before or after `now`. Both are in milliseconds, modulo
 /// 2^32.
 fn is_due(stamp: u32, now: u32, period: Duration) -> bool {
-    // Slightly negative if another participant has written the stamp since we read the clock.
+    // The age is slightly negative if another participant has written the stamp since we read the
+    // clock.
     let age = now.wrapping_sub(stamp) as i32;
     u128::from(age.unsigned_abs()) >= period.as_millis()
 }
 
 impl<P: Platform> Table<'_, P> {
-    /// Reaps if nobody has reaped for a period. Returns whether the caller has reaped: it should
-    /// then check its primitive again.
+    /// Reaps if nobody has reaped for a period. Returns whether the caller has reaped. If so, the
+    /// caller should check its primitive again.
     pub fn reap_lost_if_due(&self, now: Duration) -> bool {
         let Some(period) = P::reap_period() else { return false };
         let now = now.as_millis() as u32;
@@ -61,8 +65,8 @@ impl<P: Platform> Table<'_, P> {
     /// `table::equal_thread_ids_are_not_confused`.
     pub fn reap_lost(&self) {
         for (index, slot) in self.slots.iter().enumerate().take(Id::MAX_PARTICIPANTS) {
-            // ORDERING: Acquire. The record is not older than the claim. If it is a successor's,
-            // the claim has changed.
+            // ORDERING: Acquire. The record is not older than the claim. If the record is a
+            // successor's, the claim has changed, and the exchange of the claim fails.
             let claim = Claim::from_word(slot.claim.load(Acquire));
             if claim.state == LEAKED {
                 self.reap_leaked(index, slot, claim);
@@ -74,10 +78,10 @@ impl<P: Platform> Table<'_, P> {
             {
                 continue;
             }
-            // Also where the kernel did its part: the sleeper that it woke may be stopped, or it
-            // may have woken none.
+            // The slot is freed even if the kernel has marked the death: the sleeper that the
+            // kernel woke may be stopped, or the kernel may have woken none.
             if self.free(slot, claim) {
-                // Sleepers on its lifelines see no change there, but they see this.
+                // Sleepers on its lifelines see no change there, but they see the announcement.
                 self.announce(index);
             }
         }
@@ -87,9 +91,11 @@ impl<P: Platform> Table<'_, P> {
     /// if the owner's thread is gone.
     fn reap_leaked(&self, index: usize, slot: &Slot<P>, claim: Claim) {
         let is_kept = self.has_leaked(Id::new(index, claim.generation));
-        // The first lifeline: if the second alone is marked, the kernel is not done. If the
-        // lifeline is a successor's, the claim has changed.
-        // ORDERING: Relaxed. If a mark is not seen yet, the claim notes the same end as well.
+        // This asks for the first lifeline: if the second one alone is marked, the kernel is not
+        // done. If the first one is a successor's, the claim has changed, and the exchange below
+        // fails.
+        // ORDERING: Relaxed. If the mark is there but not seen yet, the claim notes the same end
+        // once more.
         let is_unmarked = claim.thread != 0 && slot.lifelines[0].word().load(Relaxed) & MARK == 0;
         if is_kept && is_unmarked && P::is_gone(&slot.thread, claim.thread) {
             let ended = Claim { thread: 0, ..claim };
