@@ -2,14 +2,15 @@
 //!
 //! A sleeper waits, in one wait, on three kinds of words: the *awaited* word of its primitive, the
 //! membership word of the segment, and the lifelines of the other participants. So any death in the
-//! segment makes every sleeper check its primitive again and decide anew. A dead participant may
-//! have taken something along: a wake that it should have given, or a wake that it was given. None
-//! of this need be known, recorded or passed on, because the living check again.
+//! segment makes every sleeper check its primitive again and decide anew. With a dead participant a
+//! wake may be lost: one that it should have given, or one that it was given. Nobody need know,
+//! record or pass on such a wake, because the living check again.
 //!
 //! Why this holds, for any number of deaths: each other participant was either dead before the
 //! sleeper's last check, or the sleeper watches it. The kernel wakes **one** sleeper on a cut
 //! lifeline. Before that sleeper does anything else, it wakes all other sleepers on the lifeline.
-//! If it dies before that, the others watch its lifeline, too, and the kernel wakes the next.
+//! If it dies before that, its own lifeline is cut. The others watch that lifeline, too, and the
+//! kernel wakes one of them.
 //!
 //! # The rules (for each, a model in `models/tests/vigil.rs` fails without it)
 //!
@@ -26,18 +27,20 @@
 //!
 //! # Two phases
 //!
-//! Most sleeps are short. In the [first phase](Platform::first_phase) a sleeper watches its awaited
-//! word and the holder's lifelines alone, which costs a tenth. If processes come and go while the
-//! sleeper waits, the phase grows, up to 32 ms. Otherwise sleepers would spend their time on
-//! collecting anew.
+//! Most sleeps are short. In the [first phase](Platform::first_phase) a sleeper watches only its
+//! awaited word and the holder's lifelines. This costs a tenth of watching everybody. If processes
+//! come and go while the sleeper waits, the phase grows, up to 32 ms. Otherwise sleepers would
+//! spend their time on collecting anew.
 //!
 //! # Limits
 //!
 //! One wait takes 128 words. That is enough for everybody's lifelines if about 60 threads take
 //! part, or 126 threads that are their processes' main threads. With more, a sleeper watches the
 //! holder and one thread of each other *process*: the threads of a process die together when it is
-//! killed. Two deaths are then noticed only by a recheck: that of a thread that ends by itself with
-//! a hold, after a hand-over, and that of a process beyond the 128 words.
+//! killed. Two kinds of deaths are then noticed only by a recheck:
+//!
+//! - A thread gets the hold after the sleeper has fallen asleep, and ends by itself with the hold.
+//! - A process dies for which the 128 words had no room.
 //!
 //! # The recheck
 //!
@@ -51,9 +54,9 @@
 //! them wake in each second. If nearly all others have left meanwhile, reaping may come up to four
 //! seconds late.
 //!
-//! A platform may be unable to wait for many words at once. The recheck is then 20 ms, and each
-//! sleeper has its own, because nothing else can wake it. It grows to an eighth of the time that
-//! the sleeper has waited, and to 80 ms at most.
+//! A platform may be unable to wait for many words at once. A sleeper then learns of most deaths
+//! only at its own recheck, after 20 ms at first. The time to the next one grows to an eighth of
+//! the time that the sleeper has waited, and to 80 ms at most.
 //!
 //! # Why more than 128 words are not watched exactly
 //!
@@ -61,8 +64,8 @@
 //! sleeper can watch the rest for it, and the kernel wakes nobody for a lifeline on which nobody
 //! waits. So no division of labour among sleepers is exact. Three were considered: groups that
 //! watch themselves and one word of each other group; a ring in which each watches its successors;
-//! a watcher by name. All fail when the last sleeper of a group goes on with its work: it would
-//! have to find a substitute among threads that do not sleep.
+//! one named sleeper that watches for others. All fail when the last sleeper of a group goes on
+//! with its work: it would have to find a substitute among threads that do not sleep.
 //!
 //! Only more words for one sleeper would help. Each way to have them was considered:
 //!
@@ -89,8 +92,8 @@
 //! - `list_op_pending` at a lock word. The kernel compares the low 30 bits with the dying thread's
 //!   id, and would mark a hold that happens to have an equal number.
 //! - "The wake found nobody, so clear WAITERS". It loses a wake without any death.
-//! - Reading a meaning into the index that `futex_waitv` returns. Wakes on the other words are
-//!   swallowed meanwhile.
+//! - Reading a meaning into the index that `futex_waitv` returns. It names one word only, and wakes
+//!   on the other words would be lost.
 
 use super::hold::Id;
 use super::table::{Membership, Participant, is_owned};
@@ -105,13 +108,15 @@ const WHILE_ENDING: Duration = Duration::from_micros(100);
 /// The longest that the first phase grows to.
 const LONGEST_FIRST_PHASE: Duration = Duration::from_millis(32);
 
-/// With one wait for many words: each group of so many watched sleepers rechecks once in a period.
+/// If one wait can watch many words: among this many watched sleepers, one rechecks in each period.
 const SLEEPERS_FOR_EACH_RECHECK: u32 = 16;
 
-/// Without one wait for many words: a sleep lasts this part of the time waited so far.
+/// If one wait cannot watch many words: a sleep lasts as long as the sleeper has waited so far,
+/// divided by this.
 const WAITED_FOR_EACH_RECHECK: u32 = 8;
 
-/// The longest sleep without a cause, in [rechecks](Platform::recheck).
+/// The longest time after which a sleep ends though nothing has happened, in
+/// [rechecks](Platform::recheck).
 const MOST_SHARED: u32 = 4;
 
 /// How long an operation may wait.
@@ -124,7 +129,8 @@ pub enum Deadline {
     By(Option<Duration>),
 }
 
-/// Why a caller is to give up. It has checked the primitive after that had come true.
+/// Why a caller is to give up. After the cause came true, the caller has checked the primitive once
+/// more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
     /// The deadline has passed.
@@ -167,7 +173,7 @@ pub struct Vigil<'t, P: Platform> {
     may_reap: bool,
     /// An interruption ends the operation.
     is_interruptible: bool,
-    /// There was an interruption while it could end the operation.
+    /// A sleep of an operation that could be interrupted was interrupted.
     is_interrupted: Cell<bool>,
 }
 
@@ -176,7 +182,7 @@ pub struct Vigil<'t, P: Platform> {
 struct Watch {
     membership: u32,
     lifelines: List<Watched>,
-    /// If these are the lifelines of everybody: of how many participants.
+    /// If the lifelines of everybody are watched: how many participants that is.
     everybody: Option<usize>,
     /// How many of the watched participants were asleep.
     asleep: u32,
@@ -218,7 +224,7 @@ impl<T: Copy + Default, const N: usize> List<T, N> {
 }
 
 impl<'t, P: Platform> Vigil<'t, P> {
-    /// Begins. `deadline` is on [`Platform::now`]'s clock; `None` waits forever.
+    /// Begins an operation. `deadline` is on [`Platform::now`]'s clock; `None` waits forever.
     pub fn new(me: Participant<'t, P>, deadline: Option<Duration>) -> Self {
         Self {
             me,
@@ -236,8 +242,9 @@ impl<'t, P: Platform> Vigil<'t, P> {
     }
 
     /// The vigil of a caller that was woken while another participant held the lock. The two are
-    /// likely to wait for the same processor. So it does not spin. Its first sleep is short as a
-    /// rule, and watches nobody, which costs half. No interruption and no deadline ends it.
+    /// likely to wait for the same processor. So the caller does not spin. Its first sleep is short
+    /// as a rule. That sleep watches nobody, which costs half as much. No interruption and no
+    /// deadline ends this vigil.
     pub(super) fn to_lock_again(me: Participant<'t, P>) -> Self {
         Self { spins: 0, is_first_alone: true, ..Self::new(me, None).uninterruptible() }
     }
@@ -254,12 +261,12 @@ impl<'t, P: Platform> Vigil<'t, P> {
         self.is_interruptible = is_interruptible;
     }
 
-    /// Sleeps on `awaited` as long as it is `value`, and no participant that matters dies. `holder`
-    /// is the participant that the caller waits for, if there is one.
+    /// Sleeps on `awaited` as long as it is `value`, and no watched participant dies. `holder` is
+    /// the participant that the caller waits for, if there is one.
     ///
-    /// To be called in a loop. In each turn the caller first finds that it cannot have the
-    /// primitive, and sets WAITERS if the primitive has that flag. Some calls return at once: the
-    /// caller then checks the primitive and calls again.
+    /// To be called in a loop. In each turn the caller must first check that it cannot have the
+    /// primitive, and then set WAITERS if the primitive has that flag. Some calls return at once:
+    /// the caller then checks the primitive and calls again.
     ///
     /// # Errors
     /// [`Ended`].
@@ -267,8 +274,9 @@ impl<'t, P: Platform> Vigil<'t, P> {
         self.sleep_on_any(Expect { word: awaited, value }, &[], holder)
     }
 
-    /// [`sleep`](Self::sleep) on `awaited`, and on as many `others` as there is room for beside
-    /// everybody's lifelines, as long as all are as expected.
+    /// [`sleep`](Self::sleep) on `awaited` and on `others`, as long as all these words are as
+    /// expected. Everybody's lifelines come first; `others` for which there is no room beside them
+    /// are not watched.
     pub(crate) fn sleep_on_any(
         &mut self,
         awaited: Expect<'_, P::Word>,
@@ -277,8 +285,9 @@ impl<'t, P: Platform> Vigil<'t, P> {
     ) -> Result<(), Ended> {
         let now = P::now();
         if let Some(end) = self.end(now) {
-            // A caller that waits in short slices, or is interrupted often, may never get further
-            // than this. So it reaps here, too; once, for a reason that `table::reap` gives.
+            // A caller that waits in short slices, or is interrupted often, may never reach the
+            // reaping below. So it reaps here, too, but only once in an operation: `table::reap`
+            // says why.
             let has_looked = core::mem::take(&mut self.may_reap) && self.me.table.reap_lost_if_due(now);
             return if has_looked { Ok(()) } else { Err(end) };
         }
@@ -306,12 +315,12 @@ impl<'t, P: Platform> Vigil<'t, P> {
         Ok(())
     }
 
-    /// Collects now, for one [`sleep_once`](Self::sleep_once).
+    /// Collects the lifelines now, for one [`sleep_once`](Self::sleep_once).
     ///
     /// A condition variable's predicate is checked by the caller, so it cannot be checked again
     /// between collecting the lifelines and sleeping. That is safe: the caller checked it under a
-    /// lock that it releases only after the collection. The participant that makes it true must
-    /// take that lock first, and is therefore among those already watched.
+    /// lock that it releases only after the collection. The participant that makes the predicate
+    /// true must take that lock first, and is therefore among those already watched.
     pub fn watch_from_now(&mut self) {
         self.watch = Some(self.collect(None));
     }
@@ -336,7 +345,8 @@ impl<'t, P: Platform> Vigil<'t, P> {
             }
             // ORDERING: Relaxed; a value too old only leads to a second wait, which the kernel
             // refuses.
-            // EQUIVALENT(taken as equal): for the same reason, the second wait does not begin.
+            // EQUIVALENT(taken as equal): the kernel refuses the second wait, for the reason just
+            // given.
             let is_woken = awaited.word.load(Relaxed) != value || ends.is_some_and(|ends| now < ends);
             if is_woken && !self.is_interrupted.get() {
                 return Ok(());
@@ -353,7 +363,7 @@ impl<'t, P: Platform> Vigil<'t, P> {
     }
 
     /// Sleeps for a moment on a word that names a dead holder, the process of which is still
-    /// [ending](Platform::is_ending). The kernel reports the end of that to nobody.
+    /// [ending](Platform::is_ending). The kernel wakes nobody when that process has ended.
     ///
     /// # Errors
     /// [`Ended`].
@@ -473,8 +483,8 @@ impl<'t, P: Platform> Vigil<'t, P> {
         lifelines
     }
 
-    /// Those of the first `used` slots that other participants have. The holder's slot comes first,
-    /// if there is one.
+    /// Which of the first `used` slots to watch: those with a living owner, other than the caller.
+    /// The holder's slot comes first, if there is a holder and it has a slot.
     fn others(&self, holder: Option<Id>, used: usize) -> impl Iterator<Item = usize> + '_ {
         let slots = self.me.table.slots;
         let slots = &slots[..used.min(slots.len())];
@@ -527,7 +537,8 @@ impl<'t, P: Platform> Vigil<'t, P> {
         self.wait(awaited, others, watch, earlier(self.deadline, self.recheck_at(watch.asleep, now)));
     }
 
-    /// When a sleep that begins now ends without a cause, if `asleep` other participants sleep.
+    /// When a sleep that begins now is to end though nothing has happened. `asleep` is how many
+    /// other participants sleep.
     fn recheck_at(&self, asleep: u32, now: Duration) -> Option<Duration> {
         let shortest = P::recheck()?;
         if !P::watches_many() {
@@ -548,10 +559,11 @@ impl<'t, P: Platform> Vigil<'t, P> {
         let membership = Expect { word: self.me.table.membership, value: watch.membership };
         let watched = [membership].into_iter().chain(self.expected(&watch.lifelines)).chain(others.iter().copied());
         self.wait_on(awaited, watched, until);
-        // With one other participant and no newcomer, nobody else can sleep on that lifeline. This
-        // saves a system call on the way from a death to the next holder.
-        // ORDERING: Relaxed; a participant that slept on the lifeline before the death had changed
-        // the membership before that. The wait has made that change as new as its wake.
+        // With one other participant and no newcomer, nobody but the caller can sleep on the other
+        // one's lifeline. This saves a system call on the way from a death to the next holder.
+        // ORDERING: Relaxed. Assume that a third participant slept on the lifeline before the
+        // death. It had changed the membership before it slept. If the death ended our wait, this
+        // load finds that change.
         let is_of_two = watch.everybody == Some(1) && self.me.table.membership.load(Relaxed) == watch.membership;
         if !is_of_two {
             self.cascade(&watch.lifelines);
@@ -599,21 +611,21 @@ impl<'t, P: Platform> Vigil<'t, P> {
     /// others.
     fn cascade<const N: usize>(&self, lifelines: &List<Watched, N>) {
         for lifeline in self.expected(lifelines) {
-            // ORDERING: Relaxed; nothing is read on the strength of this value, and the wait has
-            // made it as new as its wake.
+            // ORDERING: Relaxed. Nothing is read on the strength of this value. If the wait ended
+            // by a wake on this word, this load finds the change that came before the wake.
             if lifeline.word.load(Relaxed) != lifeline.value {
                 // EQUIVALENT(all to one): each sleeper that returns finds the word changed and
-                // wakes the next, or dies watched by the rest. If it sleeps on the word of a
-                // successor, the successor's announcement, which wakes all, has woken it. So the
-                // sleepers would wake one after the other, instead of all at once.
+                // wakes the next, or dies watched by the rest. If a sleeper sleeps on the word of a
+                // successor, the successor's announcement, which wakes all, has woken the sleeper.
+                // So with `one` the sleepers are woken one after the other, instead of all at once.
                 P::wake(lifeline.word, u32::MAX);
             }
         }
     }
 }
 
-/// The next of a slot's own moments, which are `shared` periods apart. The moments of different
-/// slots are spread evenly, whenever their owners fell asleep.
+/// When a slot's next turn to recheck comes. A slot has a turn once in `shared` periods. The turns
+/// of different slots are spread evenly, whenever the owners of the slots fell asleep.
 fn turn(slot: usize, period: Duration, shared: u32, now: Duration) -> Duration {
     const GOLDEN_RATIO: u64 = 0x9e37_79b9_7f4a_7c15; // its multiples, modulo one, leave no large gap (Knuth, TAOCP 3, 6.4)
     let cycle = u64::try_from((period * shared).as_nanos()).unwrap_or(u64::MAX).max(1);

@@ -6,13 +6,13 @@ use crate::platform::{Platform, Word};
 use core::sync::atomic::Ordering::Relaxed;
 
 impl<P: Platform> Vigil<'_, P> {
-    /// Waits for `word`, which was `seen` and does not let the caller go on, to change: spins
-    /// first, as long as nobody sleeps; then sets WAITERS, and sleeps. `holder` is the living
-    /// participant that the caller waits for, if there is one.
+    /// Waits for `word` to change. It was `seen`, which does not let the caller go on. If nobody
+    /// sleeps on it, the caller spins at first. Later it sets WAITERS and sleeps. `holder` is the
+    /// living participant that the caller waits for, if there is one.
     ///
     /// Returns whether the caller slept, or collected in order to sleep. If it slept, the wake that
-    /// ended the sleep may have been meant for others, too: the caller sets WAITERS when it takes
-    /// the word, or passes the wake on.
+    /// ended the sleep may have been meant for others, too. So a caller that slept sets WAITERS
+    /// when it takes the word, or passes the wake on.
     pub(in crate::raw) fn wait_while(&mut self, word: &P::Word, seen: u32, holder: Option<Id>) -> Result<bool, Ended> {
         if !has_waiters(seen) {
             if self.spin() {
@@ -31,7 +31,7 @@ impl<P: Platform> Vigil<'_, P> {
         Ok(true)
     }
 
-    /// Spins once, and says so, if the caller has not spun often enough yet.
+    /// Spins once, and returns true. Returns false if the caller has spun often enough.
     pub(in crate::raw) fn spin(&mut self) -> bool {
         let spins = self.spins > 0;
         if spins {

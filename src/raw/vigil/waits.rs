@@ -7,7 +7,7 @@ use crate::platform::puppet::{
 };
 use crate::raw::Slot;
 
-/// The lifelines on which all were woken after a sleep during which these participants died.
+/// Some participants die during a sleep. Returns the lifelines on which the sleeper then woke all.
 fn woken_on(dead: &'static [usize]) -> Vec<usize> {
     let awaited: <Puppet as Platform>::Word = Word::new(0);
     let ends = scene(|sleep| {
@@ -36,8 +36,8 @@ fn a_sleeper_that_finds_several_lifelines_cut_wakes_all_on_each() {
     }
 }
 
-/// When the last reaping was begun, in milliseconds, after each of these sleeps of a
-/// [`Vigil::sleep_once`] that has collected.
+/// Collects, and sleeps by [`Vigil::sleep_once`], once for each scene. Returns when the last
+/// reaping was begun, in milliseconds, as it was after each sleep.
 fn stamps_of_sleeps_once(deadline: Option<Duration>, scenes: Vec<Scene>) -> Vec<u32> {
     let awaited: <Puppet as Platform>::Word = Word::new(0);
     let count = scenes.len();
@@ -200,7 +200,7 @@ fn a_sleeper_interrupted_at_its_deadline_has_timed_out() {
     assert_eq!(sleeps(vec![interrupted_at(DEADLINE / 2)], Some(DEADLINE / 2), false, true).0, [Err(Ended::TimedOut)]);
 }
 
-/// A sleeper that is interrupted often may never get further than this.
+/// A sleeper that is interrupted often may never come to a later place where it would reap.
 #[test]
 fn an_interrupted_sleeper_reaps_first_if_reaping_is_due() {
     let (slept, stamp) = sleeps(vec![interrupted_at(DEADLINE)], None, false, false);
