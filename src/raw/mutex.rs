@@ -18,9 +18,9 @@
 //! 1. HELD with the id of a living participant: that participant alone may touch the data.
 //! 2. HELD with the id of a dead participant: the participant whose CAS replaces that very word
 //!    holds the lock, and learns of the death.
-//! 3. While a waiter sleeps on a held word, WAITERS is set in the word; or a woken waiter, which
-//!    the sleepers watch (see [`vigil`](super::vigil)), is about to set it again, or to take the
-//!    lock and set WAITERS in the same CAS.
+//! 3. While a waiter sleeps on a held word, WAITERS is set in the word, or a woken waiter is about
+//!    to set WAITERS again. The waiter does so before it sleeps again, or in the CAS by which it
+//!    takes the lock. The sleepers watch this waiter (see [`vigil`](super::vigil)).
 //! 4. The release is the last access to the word: after it the memory may be gone.
 //! 5. HELD with the id of a participant that has [leaked](super::table::Table::has_leaked) its
 //!    hold: nobody takes the lock, except by [`Leaked::Take`].
@@ -50,11 +50,12 @@ pub struct Acquired {
 /// Why the caller does not have the lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotLocked {
-    /// A living participant holds it, or a dead one whose process is still ending.
+    /// A living participant holds it, or a dead one whose process is still ending. With
+    /// [`Leaked::Wait`], it may also be a dead one that has leaked its hold.
     WouldBlock,
-    /// So it was at the deadline.
+    /// The lock could not be taken by the deadline.
     TimedOut,
-    /// So it was when the caller was [interrupted](crate::interruptible).
+    /// The lock could not be taken before the caller was [interrupted](crate::interruptible).
     Interrupted,
     /// The caller holds it.
     Deadlock,
@@ -72,13 +73,13 @@ pub enum Leaked {
     /// It fails with [`NotLocked::Leaked`]. The reference that the guard gave may be in use.
     Refuse,
     /// It waits, as for a living holder: the lock guards no data, and any participant may release
-    /// it. So the caller waits for a hold of its own, too.
+    /// it. For the same reason the caller waits if it is the holder itself.
     Wait,
     /// It takes the lock over, as from a dead holder: the caller knows that nothing is in use.
     Take,
 }
 
-/// The lock was not held, or held by another participant than the one that was to release it.
+/// Nobody holds the lock, or another participant than the expected one holds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotHeld {
     /// The holder, if there is one.
@@ -166,7 +167,7 @@ impl<P: Platform> Mutex<P> {
 
     /// Takes the lock for a caller that was woken while another participant held it. The two are
     /// likely to wait for the same processor. So the caller does not spin. It expects a short first
-    /// sleep, which watches nobody and costs half. No interruption ends this.
+    /// sleep, which watches nobody and costs half as much. No interruption ends this.
     ///
     /// # Errors
     /// [`NotLocked::Deadlock`] if the caller holds it; [`NotLocked::Leaked`].
@@ -227,8 +228,8 @@ impl<P: Platform> Mutex<P> {
         leaked: Leaked,
     ) -> Result<Acquired, NotLocked> {
         let mut vigil = if again { Vigil::to_lock_again(me) } else { Vigil::new(me, deadline) };
-        // WAITERS once the caller has slept: others may still sleep, and the wake that the caller
-        // was given was theirs, too.
+        // This is WAITERS once the caller has slept. The wake that ended the sleep may have been
+        // meant for others, too, and they may still sleep.
         let mut slept = 0;
         loop {
             // ORDERING: Acquire, before the load of the holder's lifeline. Pairs with the Release
@@ -236,8 +237,8 @@ impl<P: Platform> Mutex<P> {
             // judged by the lifeline of its slot's former owner. Model:
             // `table::a_relaxed_load_of_the_hold_judges_the_living_dead`.
             let seen = self.word.load(Acquire);
-            // The participant whose death ends the wait. A holder that has leaked its hold is dead
-            // already.
+            // The participant whose death ends the wait: the holder, if it is another participant
+            // and alive. A holder that has leaked its hold is dead already.
             let living = match self.try_take(me, seen, slept, leaked) {
                 Attempt::Taken(acquired) => return Ok(acquired),
                 Attempt::Changed => continue,
@@ -278,13 +279,14 @@ impl<P: Platform> Mutex<P> {
                 // WAITERS: the dead holder may have been about to wake a sleeper.
                 // EQUIVALENT(patch who takes over does not set WAITERS): where sleepers can watch
                 // everybody, that death wakes all that sleep here, and they set WAITERS themselves.
-                // It is for sleepers that cannot, so that they need not wait for the recheck.
+                // Sleepers that cannot watch everybody would have to wait for the recheck without
+                // this WAITERS.
                 (INCONSISTENT | WAITERS, Some(Cause::Died(Some(holder))))
             }
         };
-        // Checked once more, at a time when the id cannot be given out anew. Before, it may have
-        // been given to a participant that has leaked the lock. Model:
-        // `leaked::a_late_heir_is_given_no_leaked_hold`.
+        // Whether the hold was leaked is checked once more, at a time when the id cannot be given
+        // out anew. Before that, a new owner may have got the id, and may have leaked the lock.
+        // Model: `leaked::a_late_heir_is_given_no_leaked_hold`.
         let is_kept =
             || leaked != Leaked::Take && Id::holder_in(seen).is_some_and(|holder| me.table.has_leaked(holder));
         // ORDERING: Acquire, as in `take_free`. What the dead holder wrote was seen with its
@@ -315,8 +317,8 @@ impl<P: Platform> Mutex<P> {
     }
 
     /// Releases the lock if the word is only [that of its holder](Id::word): then nobody sleeps,
-    /// and nothing is inconsistent. The word is not loaded before that: such a load waits for the
-    /// exchange that took the lock, and costs as much as a third of it.
+    /// and nothing is inconsistent. The word is not loaded first. Such a load would wait for the
+    /// exchange that took the lock, and would cost up to a third of that exchange.
     #[inline(always)]
     #[must_use]
     pub fn release_plain(&self, holder: u32) -> bool {
@@ -325,8 +327,9 @@ impl<P: Platform> Mutex<P> {
     }
 
     /// Releases the lock on behalf of its holder, and returns the holder. With `by`, only if `by`
-    /// is the holder. An inconsistency stays, with its kind (death or panic). The participant that
-    /// caused it is forgotten, unless `left` is a new cause.
+    /// is the holder. With `left`, the word is left inconsistent for that cause. Without `left`, an
+    /// inconsistency stays, with its kind (death or panic), but the participant that caused it is
+    /// forgotten.
     ///
     /// # Errors
     /// [`NotHeld`] if nobody holds it, or another participant than `by`. Nothing is changed then.

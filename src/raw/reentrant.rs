@@ -105,8 +105,8 @@ impl<P: Platform> ReentrantMutex<P> {
         me: Participant<'_, P>,
         wait: impl FnOnce(Participant<'_, P>) -> Result<Acquired, NotLocked>,
     ) -> Result<Acquired, NotLocked> {
-        // If the caller is the holder, nobody else changes that; if not, the caller has not changed
-        // it.
+        // If the caller is the holder, nobody else makes another the holder. If the caller is not
+        // the holder, nobody else makes it the holder.
         if self.mutex.holder() != Some(me.id) {
             let acquired = wait(me)?;
             self.begin();
@@ -117,9 +117,9 @@ impl<P: Platform> ReentrantMutex<P> {
         Ok(Acquired { inconsistent: None })
     }
 
-    /// Releases one hold of the caller, which is `by`. With the last hold the lock is free. If it
-    /// is inconsistent then, it stays so, with the cause in `left` ([`Cause::word`]; 0: the caller
-    /// does not know the cause, and the word keeps its kind).
+    /// Releases one hold of the caller, which is `by`. With the last hold the lock is free. If the
+    /// data is inconsistent then, it stays so, and `left` is the cause ([`Cause::word`]). If `left`
+    /// is 0, the caller does not know the cause, and the word keeps only the kind of the cause.
     ///
     /// # Errors
     /// [`NotHeld`] if the caller does not hold it. Nothing is changed then.

@@ -112,7 +112,8 @@ fn a_waiter_that_slept_takes_the_lock_with_waiters_set() {
     assert_eq!(wakes.on(&mutex.word), [1]);
 }
 
-/// Two participants in two time namespaces find reaping due each time, too.
+/// This is as with two participants in two time namespaces: each of them finds reaping due each
+/// time.
 #[test]
 fn reaping_delays_a_caller_that_gives_up_only_once() {
     let mutex = held_by(1);
