@@ -14,12 +14,13 @@ use core::fmt;
 use core::marker::PhantomData;
 use std::time::{Duration, Instant};
 
-/// A lock that protects what is outside of it: a file, a device, a terminal. Four bytes.
+/// A lock that protects something outside of itself: a file, a device, a terminal. It takes four
+/// bytes.
 ///
-/// As Python's `multiprocessing.Lock`: [`acquire`](Self::acquire) and [`release`](Self::release)
-/// are separate calls, and **any** participant may release it. A caller that wants a guard has
-/// [`lock`](Self::lock). Unlike Python's, it outlives its holder: the next acquirer gets
-/// [`LockError::OwnerDied`], and has acquired the lock.
+/// It is as Python's `multiprocessing.Lock`: [`acquire`](Self::acquire) and
+/// [`release`](Self::release) are separate calls, and **any** participant may release the lock.
+/// [`lock`](Self::lock) gives a guard. Unlike Python's, the lock outlives its holder: the next
+/// acquirer gets [`LockError::OwnerDied`], and has acquired the lock.
 ///
 /// ```
 /// use outlive::{Lock, Segment};
@@ -36,16 +37,17 @@ use std::time::{Duration, Instant};
 /// # If a process dies
 ///
 /// As with [`Mutex`](crate::Mutex#if-a-process-dies). The holder is the participant that acquired
-/// it last. Every acquirer learns of the death, or the panic, until a holder calls
-/// [`mark_consistent`](Self::mark_consistent). Only the first one learns the name.
+/// the lock last. Every acquirer learns of the death, or the panic, until a holder calls
+/// [`mark_consistent`](Self::mark_consistent). Only the first of these acquirers learns which
+/// participant died or panicked.
 ///
 /// # If a thread ends with it
 ///
 /// The lock stays acquired as long as the thread's *process* lives, as Python's does: others wait,
-/// and any participant may release it. This is so whether there was a guard, which was leaked, or
-/// none. When that process ends, the next to acquire the lock gets [`LockError::OwnerDied`], a
-/// waiter up to a second later. A process in another PID namespace is not known to end: then
-/// somebody has to release.
+/// and any participant may release it. It does not matter whether the thread had a guard. When that
+/// process ends, the next to acquire the lock gets [`LockError::OwnerDied`]. A waiter gets it up to
+/// a second later. A process in another PID namespace is not known to end: then somebody has to
+/// release.
 #[repr(transparent)]
 pub struct Lock {
     pub(super) raw: raw::Mutex<Linux>,
@@ -57,7 +59,7 @@ unsafe impl Shareable for Lock {
 }
 
 impl Lock {
-    /// A free lock. Memory of zeros is one.
+    /// A free lock. Memory of zeros is a free lock.
     pub const fn new() -> Self {
         Self { raw: raw::Mutex::from_word(Linux::zero()) }
     }
@@ -67,7 +69,7 @@ impl Lock {
     /// waits until another thread releases it, as with Python's.
     ///
     /// # Errors
-    /// [`LockError::OwnerDied`] and [`LockError::Poisoned`]: **it is acquired**, but a former
+    /// [`LockError::OwnerDied`] and [`LockError::Poisoned`]: **the lock is acquired**, but a former
     /// holder died or panicked. [`LockError::Interrupted`]; [`LockError::Register`].
     ///
     /// # If a process dies
@@ -77,11 +79,12 @@ impl Lock {
         self.acquire_with(Deadline::NEVER)
     }
 
-    /// Acquires if that takes no waiting. A dead holder is no reason to wait.
+    /// Acquires if that takes no waiting. A dead holder is no reason to wait, unless [its thread
+    /// ended and its process lives](Self#if-a-thread-ends-with-it).
     ///
     /// # Errors
     /// [`TryLockError::WouldBlock`]. [`TryLockError::OwnerDied`] and [`TryLockError::Poisoned`]:
-    /// **it is acquired**, but a former holder died or panicked. [`TryLockError::Register`].
+    /// **the lock is acquired**, but a former holder died or panicked. [`TryLockError::Register`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -90,7 +93,7 @@ impl Lock {
         self.acquire_with(Deadline::Immediate)
     }
 
-    /// Acquires, waiting at most that long (monotonic time). [`Duration::MAX`] waits forever.
+    /// Acquires, waiting at most for `timeout` (monotonic time). [`Duration::MAX`] waits forever.
     ///
     /// # Errors
     /// Those of [`acquire`](Self::acquire), and [`LockTimeoutError::TimedOut`].
@@ -101,7 +104,7 @@ impl Lock {
         self.acquire_with(Deadline::after(timeout))
     }
 
-    /// Acquires, waiting at most until that moment.
+    /// Acquires, waiting at most to `deadline`.
     ///
     /// # Errors
     /// Those of [`acquire`](Self::acquire), and [`LockTimeoutError::TimedOut`].
@@ -132,9 +135,10 @@ impl Lock {
     /// Nobody holds the lock.
     ///
     /// # If a process dies
-    /// See [above](Self#if-a-process-dies). If it was the holder, and nobody has acquired the lock
-    /// since, this frees it as consistent, and the next holder learns nothing. A caller that
-    /// releases on behalf of a dead holder answers for what the lock protects.
+    /// See [above](Self#if-a-process-dies). If the holder is dead, and nobody has acquired the lock
+    /// since its death, this frees the lock. The next holder then does not learn of that death. A
+    /// caller that releases on behalf of a dead holder answers for what the lock protects. An
+    /// inconsistency that was marked before that holder stays marked.
     #[inline]
     pub fn release(&self) -> Result<(), NotHeldError> {
         match local::participant(self) {
@@ -148,8 +152,8 @@ impl Lock {
         }
     }
 
-    /// Releases the lock on behalf of its holder, in whatever state it is. `me`: the caller, if it
-    /// takes part.
+    /// Releases the lock on behalf of its holder, whatever the state of the lock. `me` is the
+    /// caller, if it takes part.
     #[cold]
     fn release_slow(&self, me: Option<ParticipantId>) -> Result<(), NotHeldError> {
         let holder = self.raw.release(None, None)?;
@@ -159,12 +163,12 @@ impl Lock {
         Ok(())
     }
 
-    /// Acquires, and gives a guard that releases. A guard is dropped by its own thread as a rule.
-    /// So a thread that has acquired the lock already gets an error here, where
+    /// Acquires, and gives a guard that releases. As a rule the thread that has a guard also drops
+    /// it. So a thread that has acquired the lock already gets an error here, where
     /// [`acquire`](Self::acquire) waits.
     ///
     /// # Errors
-    /// Those of [`acquire`](Self::acquire), with the guard inside where it was acquired;
+    /// Those of [`acquire`](Self::acquire), with the guard inside if the lock was acquired;
     /// [`LockError::Deadlock`] if this thread acquired it last.
     ///
     /// # If a process dies
@@ -212,8 +216,8 @@ impl Lock {
         let me = local::participant(self)?;
         if self.raw.take_free(me) {
             let guard = LockGuard::new(self, me.id);
-            // Counted after the tag is made: the other way round, lock and unlock take 0.14 x
-            // (compare-exchange + swap) longer.
+            // The lock is counted after the tag is made. The other way round, lock and unlock take
+            // 0.14 x (compare-exchange + swap) longer.
             local::lock_begins();
             return Ok(guard);
         }
@@ -236,9 +240,9 @@ impl Lock {
         })
     }
 
-    /// A guard for the lock that this thread has [acquired](Self::acquire), which releases it when
-    /// it is dropped: to wait on a [`Condvar`](crate::Condvar) with, for one. [`LockGuard::forget`]
-    /// is the reverse.
+    /// Makes a guard for the lock, which this thread has [acquired](Self::acquire). Dropping the
+    /// guard releases the lock. For example, a wait on a [`Condvar`](crate::Condvar) needs a guard.
+    /// [`LockGuard::forget`] is the reverse.
     ///
     /// ```
     /// use outlive::{Condvar, Lock, Segment, Shareable};
@@ -260,12 +264,13 @@ impl Lock {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// One acquisition is for one guard. If two guards were made, or the lock was released without
-    /// the guard, the guard that is dropped last panics. So does any guard if somebody else has
-    /// released its lock.
+    /// Make one guard for one acquisition. If two guards were made, or the lock was released
+    /// without the guard, the guard that is dropped last panics. If another participant has
+    /// released the lock, the drop of any guard panics.
     ///
     /// # Errors
-    /// Another thread has acquired the lock last, or none has.
+    /// The calling thread is not the holder: another thread has acquired the lock last, or nobody
+    /// holds it.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies). Nothing is changed by this.
@@ -277,24 +282,25 @@ impl Lock {
     /// Says, as the holder, that what the lock protects is right again.
     ///
     /// # Errors
-    /// Another thread has acquired the lock last, or none has.
+    /// The calling thread is not the holder: another thread has acquired the lock last, or nobody
+    /// holds it.
     pub fn mark_consistent(&self) -> Result<(), NotHeldError> {
         let me = participant_that_holds(self, || self.raw.holder())?;
         Ok(self.raw.mark_consistent_by(me)?)
     }
 
-    /// Whether what it protects is marked inconsistent at the moment.
+    /// Whether what the lock protects is marked inconsistent at the moment.
     pub fn is_inconsistent(&self) -> bool {
         self.raw.is_inconsistent()
     }
 
-    /// The participant that acquired it last, dead or alive, if nobody has released it since.
+    /// The participant that acquired the lock last, dead or alive, if nobody has released it since.
     /// [`Segment::participant`](crate::Segment::participant) says which process that is.
     pub fn holder(&self) -> Option<ParticipantId> {
         self.raw.holder()
     }
 
-    /// Whether the calling thread acquired it last, and nobody has released it since.
+    /// Whether the calling thread acquired the lock last, and nobody has released it since.
     ///
     /// ```
     /// use outlive::{Lock, Segment};
@@ -327,16 +333,16 @@ impl fmt::Debug for Lock {
 /// The lock is held as long as this lives. Dropping it releases.
 ///
 /// # Panics
-/// Its drop panics if somebody else has released the lock meanwhile, which is allowed, but then
-/// what was thought to be protected was not (Python's `with` raises there, too).
-/// [`LockGuard::release`] gives an error instead.
+/// Dropping the guard panics if another participant has released the lock meanwhile. That release
+/// is allowed, but then the lock did not protect what this thread did. (Python's `with` raises
+/// there, too.) [`LockGuard::release`] gives an error instead.
 ///
-/// In a child that was forked while the parent held it, the copy of the guard releases nothing: the
-/// hold is the parent's. See [fork](crate::guide#fork).
+/// A child that was forked meanwhile has a copy of the guard. The copy releases nothing: the hold
+/// is the parent's. See [fork](crate::guide#fork).
 #[must_use = "if unused the lock is given back at once"]
 pub struct LockGuard<'a> {
     pub(super) lock: &'a Lock,
-    /// Its own part: the word of the holder's id.
+    /// The guard's own part of the tag is the word of the holder's id.
     pub(super) tag: GuardTag,
     not_send: PhantomData<*const ()>, // the holder is a thread
 }
@@ -353,19 +359,20 @@ impl<'a> LockGuard<'a> {
     /// Says that what the lock protects is right again. After this call, the next holder does not
     /// learn of the earlier death or panic.
     ///
-    /// If somebody else has released the lock meanwhile, this thread holds nothing that it could
-    /// mark consistent, and nothing is changed. [`Lock::mark_consistent`] reports that.
+    /// If another participant has released the lock meanwhile, this thread holds nothing that it
+    /// could mark consistent. Then this changes nothing. [`Lock::mark_consistent`] gives an error
+    /// instead.
     pub fn mark_consistent(&mut self) {
         if let (true, Some(me)) = (self.tag.is_of_this_process(), ParticipantId::holder_in(self.tag.own())) {
             let _released_by_another = self.lock.raw.mark_consistent_by(me);
         }
     }
 
-    /// Keeps the lock acquired without a guard, as after [`Lock::acquire`]: until it is
-    /// [released](Lock::release). [`Lock::adopt`] gives a guard again.
+    /// Keeps the lock acquired without a guard, as after [`Lock::acquire`]. The lock stays acquired
+    /// until it is [released](Lock::release). [`Lock::adopt`] gives a guard again.
     ///
-    /// A panic after this leaves the lock acquired, and nobody learns of it. In a child that was
-    /// forked since the lock was taken, this does nothing: the hold is the parent's.
+    /// A panic after this leaves the lock acquired, and nobody learns of the panic. In a child that
+    /// was forked since the lock was taken, this does nothing: the hold is the parent's.
     ///
     /// # If a process dies
     /// See [`Lock`](Lock#if-a-process-dies). Nothing is changed by this.
@@ -373,10 +380,10 @@ impl<'a> LockGuard<'a> {
         core::mem::forget(self); // the word and the count of locks are as after `acquire`
     }
 
-    /// Releases the lock. It is an error if another participant has done so already.
+    /// Releases the lock. Gives an error if another participant has released it already.
     ///
     /// # Errors
-    /// Somebody else has released the lock meanwhile.
+    /// Another participant has released the lock meanwhile.
     ///
     /// # If a process dies
     /// As [`Lock::release`].

@@ -18,7 +18,8 @@ use core::mem::offset_of;
 use core::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
-/// A mutual exclusion around data, in memory that processes share. It has four bytes and the data.
+/// Data that one thread at a time may use, in memory that processes share. It takes four bytes and
+/// the data.
 ///
 /// It works as [`std::sync::Mutex`], with one more answer. If a holder **died**, by whatever cause,
 /// the next thread to lock gets the guard inside [`LockError::OwnerDied`]. So does every thread
@@ -50,20 +51,20 @@ use std::time::{Duration, Instant};
 /// |--------------------------------------------------|--------------------------------------------------------------------------|
 /// | the holder (SIGKILL, exit, exec, end of thread)   | the next thread to lock, or a waiter, gets `OwnerDied` with the guard     |
 /// | a waiter       | nothing                                                                  |
-/// | a thread that unlocks, before or after the release     | `OwnerDied`, or nothing; the waiters go on                            |
+/// | a thread that unlocks | before the release: `OwnerDied`; after it: nothing, and the waiters go on |
 ///
-/// All of this takes as long as the kernel takes to end the thread: tens of microseconds, unless it
-/// writes a core dump first. (The death of a thread that was only about to wake a waiter is noticed
-/// within ten milliseconds. The guide has the limits.)
+/// The others learn of the death as soon as the kernel has ended the thread. That takes tens of
+/// microseconds, and longer if the kernel writes a core dump first. The death of a thread that was
+/// only about to wake a waiter is noticed later, within ten milliseconds. The guide has the limits.
 ///
 /// # If a guard is leaked
 ///
-/// Its thread holds the lock as long as it lives, as with std. If the thread ends, and its process
-/// lives on, every thread that locks gets [`LockError::Leaked`] at once: another thread of that
-/// process may still use a reference that the guard gave. When that process ends, the next to lock
-/// gets `OwnerDied`. A process in another PID namespace cannot be checked, and counts as living. So
-/// does a process that has become another program by exec. [`lock_leaked`](Self::lock_leaked) is
-/// for callers that know better.
+/// The guard's thread holds the lock as long as the thread lives, as with std. If the thread ends,
+/// and its process lives on, every thread that locks gets [`LockError::Leaked`] at once. For
+/// another thread of that process may still use a reference that the guard gave. When that process
+/// ends, the next to lock gets `OwnerDied`. A process in another PID namespace cannot be checked,
+/// and counts as living. So does a process that has become another program by exec.
+/// [`lock_leaked`](Self::lock_leaked) is for callers that know better.
 #[repr(C)]
 pub struct Mutex<T> {
     pub(super) raw: raw::Mutex<Linux>,
@@ -87,7 +88,7 @@ unsafe impl<T: Shareable> Shareable for Mutex<T> {
 unsafe impl<T: Send> Sync for Mutex<T> {}
 
 impl<T> Mutex<T> {
-    /// A free mutex around `data`. Memory of zeros is one around zeros.
+    /// A free mutex around `data`. Memory of zeros is a free mutex around zeros.
     pub const fn new(data: T) -> Self {
         Self { raw: raw::Mutex::from_word(Linux::zero()), data: UnsafeCell::new(data) }
     }
@@ -109,8 +110,8 @@ impl<T> Mutex<T> {
         self.lock_with(Deadline::NEVER)
     }
 
-    /// Locks if that takes no waiting. A dead holder is no reason to wait, unless
-    /// its process is still ending.
+    /// Locks if that takes no waiting. A dead holder is no reason to wait, unless its process is
+    /// still ending.
     ///
     /// # Errors
     /// [`TryLockError::WouldBlock`], also if this thread holds the lock itself.
@@ -124,7 +125,7 @@ impl<T> Mutex<T> {
         self.lock_with(Deadline::Immediate)
     }
 
-    /// Locks, waiting at most that long (monotonic time). [`Duration::MAX`] waits forever.
+    /// Locks, waiting at most for `timeout` (monotonic time). [`Duration::MAX`] waits forever.
     ///
     /// # Errors
     /// Those of [`lock`](Self::lock), and [`LockTimeoutError::TimedOut`].
@@ -135,7 +136,7 @@ impl<T> Mutex<T> {
         self.lock_with(Deadline::after(timeout))
     }
 
-    /// Locks, waiting at most until that moment. A moment that has passed counts as now.
+    /// Locks, waiting at most to `deadline`. A deadline that has passed counts as now.
     ///
     /// # Errors
     /// Those of [`lock`](Self::lock), and [`LockTimeoutError::TimedOut`].
@@ -146,8 +147,8 @@ impl<T> Mutex<T> {
         self.lock_with(Deadline::at(deadline))
     }
 
-    /// As [`try_lock`](Self::try_lock), and takes the lock over from a thread that
-    /// [leaked its guard](Self#if-a-guard-is-leaked) and ended. That hold counts as a death:
+    /// As [`try_lock`](Self::try_lock), but also takes the lock over from a thread that [leaked its
+    /// guard](Self#if-a-guard-is-leaked) and ended. The caller then gets
     /// [`TryLockError::OwnerDied`].
     ///
     /// # Safety
@@ -184,7 +185,7 @@ impl<T> Mutex<T> {
         self.raw.holder()
     }
 
-    /// Whether the calling thread holds it.
+    /// Whether the calling thread holds the lock.
     ///
     /// ```
     /// use outlive::{Mutex, Segment};
@@ -218,12 +219,12 @@ lock_of_data! {
 
 /// The lock is held as long as this lives. Dropping it unlocks.
 ///
-/// In a child that was forked while the parent held it, the copy of the guard releases nothing, but
-/// it still gives the reference. See [fork](crate::guide#fork).
+/// A child that was forked meanwhile has a copy of the guard. The copy releases nothing, but it
+/// still gives the reference. See [fork](crate::guide#fork).
 #[must_use = "if unused the lock is given back at once"]
 pub struct MutexGuard<'a, T> {
     pub(super) lock: &'a Mutex<T>,
-    /// Its own part: the word to leave behind, as `raw::hold` has it.
+    /// The guard's own part of the tag is the word to leave behind, as `raw::hold` has it.
     pub(super) tag: GuardTag,
     not_send: PhantomData<*const ()>, // the holder is a thread
 }
@@ -276,8 +277,8 @@ impl<T> Drop for MutexGuard<'_, T> {
             self.tag.set_own(Cause::Panicked(self.lock.raw.holder()).word());
         }
         self.lock.raw.unlock(self.tag.own());
-        // Only now: an exchange waits for the stores before it. The count is too high for a moment,
-        // as it may be.
+        // The count of holds is lowered after the exchange, because an exchange waits for the
+        // stores before it. So the count is too high for a moment, which is allowed.
         local::hold_ends();
     }
 }

@@ -19,18 +19,18 @@ use core::mem::offset_of;
 use core::ops::Deref;
 use std::time::{Duration, Instant};
 
-/// A mutual exclusion around data that its holder may lock again, in memory that processes share.
-/// Eight bytes and the data.
+/// A mutex that its holder may lock again, around data in memory that processes share. It takes
+/// eight bytes and the data.
 ///
 /// A function that locks may call another one that locks, too. The lock is free when as many holds
-/// were given back as were taken. Since one thread can have several guards at a time, they give
-/// `&T` alone: what is to be changed is an atomic, as in parking_lot's lock of this name and std's
+/// were given back as were taken. One thread can have several guards at a time. So the guards give
+/// only `&T`. What is to be changed is an atomic, as with parking_lot's lock of this name and std's
 /// `ReentrantLock`.
 ///
-/// `ReentrantMutex<()>` is Python's `multiprocessing.RLock`, with [`acquire`](Self::acquire) and
-/// [`release`](Self::release) as separate calls, but that one is never released when its holder
-/// dies. Here the next holder learns of the death, as with [`Mutex`](crate::Mutex), whether the
-/// holder had it once or many times.
+/// `ReentrantMutex<()>` is as Python's `multiprocessing.RLock`, with [`acquire`](Self::acquire) and
+/// [`release`](Self::release) as separate calls. But Python's lock is never released when its
+/// holder dies. Here the next holder learns of the death, as with [`Mutex`](crate::Mutex). It does
+/// not matter how often the dead holder had taken the lock.
 ///
 /// ```
 /// use outlive::atomic::{AtomicU64, Ordering};
@@ -51,19 +51,20 @@ use std::time::{Duration, Instant};
 ///
 /// # If a process dies
 ///
-/// As with [`Mutex`](crate::Mutex#if-a-process-dies). All holds of the dead end with it.
+/// As with [`Mutex`](crate::Mutex#if-a-process-dies). All holds of the dead participant end with
+/// it.
 ///
-/// A thread that takes the lock once more does not learn again what it learned when it took it. A
-/// panic leaves the lock [`Poisoned`](LockError::Poisoned) if the last hold is given back by it.
-/// Only the first guard knows which participant died or panicked. If another guard, or
-/// [`release`](Self::release), gives back the last hold, the next holder learns the same without a
-/// name.
+/// A thread that learned of a death or a panic when it took the lock does not learn it again when
+/// it takes the lock once more. If a panic gives back the last hold, the lock is left
+/// [`Poisoned`](LockError::Poisoned). Only the first guard knows which participant died or
+/// panicked. If another guard, or [`release`](Self::release), gives back the last hold, the next
+/// holder gets the same error without the participant's id.
 ///
 /// # If a guard is leaked
 ///
 /// As with [`Mutex`](crate::Mutex#if-a-guard-is-leaked). A hold that was taken by
-/// [`acquire`](Self::acquire) gives no reference: if its thread ends with that alone, the next to
-/// lock gets [`LockError::OwnerDied`].
+/// [`acquire`](Self::acquire) gives no reference. If a thread ends with such holds alone, the next
+/// to lock gets [`LockError::OwnerDied`].
 #[repr(C)]
 pub struct ReentrantMutex<T> {
     pub(super) raw: raw::ReentrantMutex<Linux>,
@@ -87,13 +88,14 @@ unsafe impl<T: Shareable> Shareable for ReentrantMutex<T> {
 unsafe impl<T: Send> Sync for ReentrantMutex<T> {}
 
 impl<T> ReentrantMutex<T> {
-    /// A free lock around `data`. Memory of zeros is one around zeros.
+    /// A free lock around `data`. Memory of zeros is a free lock around zeros.
     pub const fn new(data: T) -> Self {
         Self { raw: raw::ReentrantMutex::from_words(Linux::zero(), Linux::zero()), data }
     }
 
-    /// Locks, waiting as long as it takes; at once, if this thread holds it already. Signals end
-    /// the wait in an [interruptible scope](crate::interruptible) alone.
+    /// Locks, waiting as long as it takes. A thread that holds the lock already does not wait.
+    ///
+    /// A signal ends the wait only in an [interruptible scope](crate::interruptible).
     ///
     /// # Errors
     /// [`LockError::OwnerDied`] and [`LockError::Poisoned`], which contain the guard;
@@ -108,8 +110,8 @@ impl<T> ReentrantMutex<T> {
         self.lock_with(Deadline::NEVER)
     }
 
-    /// Locks if that takes no waiting. A dead holder is no reason to wait, unless
-    /// its process is still ending.
+    /// Locks if that takes no waiting. A dead holder is no reason to wait, unless its process is
+    /// still ending.
     ///
     /// # Errors
     /// [`TryLockError::WouldBlock`]; [`TryLockError::OwnerDied`] and [`TryLockError::Poisoned`],
@@ -123,7 +125,7 @@ impl<T> ReentrantMutex<T> {
         self.lock_with(Deadline::Immediate)
     }
 
-    /// Locks, waiting at most that long (monotonic time). [`Duration::MAX`] waits forever.
+    /// Locks, waiting at most for `timeout` (monotonic time). [`Duration::MAX`] waits forever.
     ///
     /// # Errors
     /// Those of [`lock`](Self::lock), and [`LockTimeoutError::TimedOut`].
@@ -134,7 +136,7 @@ impl<T> ReentrantMutex<T> {
         self.lock_with(Deadline::after(timeout))
     }
 
-    /// Locks, waiting at most until that moment. A moment that has passed counts as now.
+    /// Locks, waiting at most to `deadline`. A deadline that has passed counts as now.
     ///
     /// # Errors
     /// Those of [`lock`](Self::lock), and [`LockTimeoutError::TimedOut`].
@@ -145,11 +147,11 @@ impl<T> ReentrantMutex<T> {
         self.lock_with(Deadline::at(deadline))
     }
 
-    /// Takes a hold without a guard, for Python's `acquire()`. Until it is
-    /// [released](Self::release), [`lock`](Self::lock) gives guards at once.
+    /// Takes a hold without a guard, for Python's `acquire()`. Until the hold is
+    /// [released](Self::release), [`lock`](Self::lock) gives this thread guards at once.
     ///
     /// # Errors
-    /// Those of [`lock`](Self::lock); after `OwnerDied` and `Poisoned` **it is acquired**.
+    /// Those of [`lock`](Self::lock). After `OwnerDied` and `Poisoned` **the hold is taken**.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -170,7 +172,8 @@ impl<T> ReentrantMutex<T> {
         self.acquire_with(Deadline::Immediate)
     }
 
-    /// As [`acquire`](Self::acquire), waiting at most that long. [`Duration::MAX`] waits forever.
+    /// As [`acquire`](Self::acquire), waiting at most for `timeout`. [`Duration::MAX`] waits
+    /// forever.
     ///
     /// # Errors
     /// Those of [`try_lock_for`](Self::try_lock_for).
@@ -181,7 +184,7 @@ impl<T> ReentrantMutex<T> {
         self.acquire_with(Deadline::after(timeout))
     }
 
-    /// As [`acquire`](Self::acquire), waiting at most until then.
+    /// As [`acquire`](Self::acquire), waiting at most to `deadline`.
     ///
     /// # Errors
     /// Those of [`try_lock_until`](Self::try_lock_until).
@@ -192,11 +195,11 @@ impl<T> ReentrantMutex<T> {
         self.acquire_with(Deadline::at(deadline))
     }
 
-    /// Gives back a hold of this thread's, in the end one for each [`acquire`](Self::acquire).
+    /// Gives back one hold of this thread. To be called once for each [`acquire`](Self::acquire).
     ///
-    /// Guards give their own holds back. A thread that releases a hold that a guard stands for is
-    /// left with an unprotected guard. So this asks for `T: Sync`: then nothing can be changed
-    /// through that guard but what several threads may change at a time.
+    /// A guard gives its own hold back. If a thread releases the hold of a guard by this, the guard
+    /// no longer has the lock. So this asks for `T: Sync`. Such a guard can then change only what
+    /// several threads may change at a time.
     ///
     /// # Errors
     /// The calling thread does not hold the lock. Nothing is changed. (Python's `release` of a lock
@@ -213,12 +216,12 @@ impl<T> ReentrantMutex<T> {
         Ok(self.raw.release(me, 0)?)
     }
 
-    /// A guard for a hold that this thread has [acquired](Self::acquire), which gives it back when
-    /// it is dropped. [`ReentrantMutexGuard::forget`] is the reverse.
+    /// Makes a guard for a hold that this thread has [acquired](Self::acquire). Dropping the guard
+    /// gives the hold back. [`ReentrantMutexGuard::forget`] is the reverse.
     ///
-    /// To wait on a [`Condvar`](crate::Condvar) no hold need be adopted: [`lock`](Self::lock) gives
-    /// a guard at once, and the wait gives all holds back. As [`release`](Self::release), this asks
-    /// for `T: Sync`: it cannot know which holds have guards already.
+    /// A wait on a [`Condvar`](crate::Condvar) needs no adopted hold: [`lock`](Self::lock) gives a
+    /// guard at once, and the wait gives all holds back. As [`release`](Self::release), this asks
+    /// for `T: Sync`, because this cannot know which holds have guards already.
     ///
     /// ```
     /// # let lock = outlive::Segment::<outlive::ReentrantMutex<()>>::anonymous(|_| {})?;
@@ -270,8 +273,8 @@ impl<T> ReentrantMutex<T> {
         })
     }
 
-    /// As [`try_lock`](Self::try_lock), and takes the lock over from a thread that
-    /// [leaked a guard](Self#if-a-guard-is-leaked) and ended. That hold counts as a death:
+    /// As [`try_lock`](Self::try_lock), but also takes the lock over from a thread that [leaked a
+    /// guard](Self#if-a-guard-is-leaked) and ended. The caller then gets
     /// [`TryLockError::OwnerDied`].
     ///
     /// # Safety
@@ -309,7 +312,7 @@ impl<T> ReentrantMutex<T> {
         self.raw.holder()
     }
 
-    /// Whether the calling thread holds it, once or several times.
+    /// Whether the calling thread holds the lock, once or several times.
     ///
     /// ```
     /// use outlive::{ReentrantMutex, Segment};
@@ -344,17 +347,17 @@ lock_of_data! {
 
 /// One hold of a [`ReentrantMutex`]. Dropping it gives the hold back.
 ///
-/// In a child that was forked while the parent held it, the copy of the guard releases nothing, but
-/// it still gives the reference. See [fork](crate::guide#fork).
+/// A child that was forked meanwhile has a copy of the guard. The copy releases nothing, but it
+/// still gives the reference. See [fork](crate::guide#fork).
 ///
 /// # Panics
-/// Its drop panics if its hold is gone, because this thread has [released](ReentrantMutex::release)
-/// more often than it had acquired.
+/// Dropping the guard panics if its hold is gone, because this thread has
+/// [released](ReentrantMutex::release) more often than it had acquired.
 #[must_use = "if unused the hold is given back at once"]
 pub struct ReentrantMutexGuard<'a, T> {
     pub(super) lock: &'a ReentrantMutex<T>,
-    /// Its own part: the word of the holder's id; or, after an inconsistency, the word of
-    /// its cause.
+    /// The guard's own part of the tag is the word of the holder's id. After an inconsistency, it
+    /// is the word of the cause.
     pub(super) tag: GuardTag,
     not_send: PhantomData<*const ()>, // the holder is a thread
 }
@@ -377,12 +380,12 @@ impl<'a, T> ReentrantMutexGuard<'a, T> {
         }
     }
 
-    /// Keeps the hold without a guard, as after [`ReentrantMutex::acquire`]: until it is
-    /// [released](ReentrantMutex::release). [`ReentrantMutex::adopt`] gives a guard again.
+    /// Keeps the hold without a guard, as after [`ReentrantMutex::acquire`]. The hold stays until
+    /// it is [released](ReentrantMutex::release). [`ReentrantMutex::adopt`] gives a guard again.
     ///
-    /// A hold without a guard gives no reference: if its thread ends, it is handed on, and not
-    /// [leaked](ReentrantMutex#if-a-guard-is-leaked). In a child that was forked since the hold was
-    /// taken, this does nothing: the hold is the parent's.
+    /// A hold without a guard gives no reference. So if its thread ends, the hold goes to the next
+    /// thread that locks, and is not [leaked](ReentrantMutex#if-a-guard-is-leaked). In a child that
+    /// was forked since the hold was taken, this does nothing: the hold is the parent's.
     ///
     /// # If a process dies
     /// See [`ReentrantMutex`](ReentrantMutex#if-a-process-dies). Nothing is changed by this.
@@ -405,7 +408,7 @@ impl<'a, T> ReentrantMutexGuard<'a, T> {
     /// After an inconsistency, or in a panic.
     #[cold]
     fn give_back_slow(&self, cause: u32) -> Result<(), NotHeld> {
-        // The locking thread is a participant. If it is none any more, it holds nothing.
+        // The thread that locked was a participant. If it no longer is one, it holds nothing.
         let Ok(me) = local::participant(self.lock) else { return Err(NotHeld { holder: None }) };
         if self.tag.panicked_since() {
             self.lock.raw.release_in_panic(me.id)

@@ -1,4 +1,4 @@
-//! From the answers of `raw` to the error types of each way to ask.
+//! Turns the answers of `raw` into the error types of each kind of call.
 
 use crate::error::{
     AcquireError, AcquireTimeoutError, BarrierError, BarrierTimeoutError, CondvarError, Inconsistent, LockError,
@@ -11,39 +11,38 @@ use crate::raw::permit_pool::NoPermit;
 use crate::raw::semaphore::NotAcquired;
 use crate::raw::{Acquired, Cause, NotLocked};
 
-/// What a `lock` gives: the guard, or the reason why not, which may contain the guard.
+/// The result of a `lock`: the guard, or an error, which may contain the guard.
 pub type LockResult<G> = Result<G, LockError<G>>;
 
-/// What a `try_lock` gives: the guard, or the reason why not, which may contain the guard.
+/// The result of a `try_lock`: the guard, or an error, which may contain the guard.
 pub type TryLockResult<G> = Result<G, TryLockError<G>>;
 
-/// What a lock with a deadline gives: the guard, or the reason why not, which may contain the
-/// guard.
+/// The result of a lock with a deadline: the guard, or an error, which may contain the guard.
 pub type LockTimeoutResult<G> = Result<G, LockTimeoutError<G>>;
 
-/// What a wait with a condition variable gives: the guard, or the reason why not, which may contain
-/// the guard.
+/// The result of a wait with a condition variable: the guard, or an error, which may contain the
+/// guard.
 pub type CondvarResult<G> = Result<G, CondvarError<G>>;
 
-/// An error type of one way to ask: without a deadline, without waiting, or with a deadline. It is
-/// made from the failures of `raw` that this way can have.
+/// The error type of one kind of call: without a deadline, without waiting, or with a deadline. It
+/// is made from the failures of `raw` that this kind of call can have.
 pub(super) trait FromRaw<R>: From<RegisterError> {
     fn from_raw(refusal: R) -> Self;
 }
 
-/// The same for a lock, which the caller may get in spite of the error.
+/// The error type of a call that locks. With two of these errors the caller has got the lock.
 pub(super) trait LockFailure<G>: FromRaw<NotLocked> {
     fn owner_died(left: Inconsistent<G>) -> Self;
     fn poisoned(left: Inconsistent<G>) -> Self;
 }
 
-/// A wait without a deadline has no time that could be over.
+/// For failures that a wait without a deadline cannot have.
 #[cold]
 fn no_deadline() -> ! {
     unreachable!("a wait without a deadline does not time out")
 }
 
-/// The guard, made by `guard` where the lock was taken, or the reason why not.
+/// Turns the answer into a result. If the lock was taken, `guard` makes the guard.
 #[inline(always)]
 pub(super) fn guarded<G, E: LockFailure<G>>(
     answer: Result<Acquired, NotLocked>,
@@ -56,7 +55,8 @@ pub(super) fn guarded<G, E: LockFailure<G>>(
     }
 }
 
-/// The error of a lock that was taken, and that a dead or panicked holder left inconsistent.
+/// The error of a lock that was taken, and that a former holder left inconsistent by its death or
+/// panic.
 #[cold]
 pub(super) fn inconsistent<G, E: LockFailure<G>>(cause: Cause, guard: impl FnOnce(Option<Cause>) -> G) -> E {
     let guard = guard(Some(cause));
@@ -88,7 +88,7 @@ impl<G> FromRaw<NotLocked> for TryLockError<G> {
         match refusal {
             NotLocked::TooDeep => Self::TooDeep,
             NotLocked::Leaked(by) => Self::Leaked { by },
-            // The last three come of a wait alone.
+            // Only a call that waits can have one of the last three.
             NotLocked::WouldBlock | NotLocked::TimedOut | NotLocked::Interrupted | NotLocked::Deadlock => {
                 Self::WouldBlock
             }
