@@ -54,9 +54,9 @@ const NAME: u32 = PANICKED - 1;
 /// The name of a participant: its slot in the segment's table, and the slot's generation.
 ///
 /// An id is not reused while a word names it. Each registration in a slot has the next generation.
-/// After the last generation the numbers begin anew, under two conditions (`raw::table::recycle`):
-/// no word names the id that comes next, and no participant is about to act on a word that names
-/// it.
+/// After the last generation the numbers begin anew, under two conditions (see
+/// `raw::table::recycle`). No word names the id that comes next. No participant is about to act on
+/// a word that names it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id(u32);
 

@@ -3,10 +3,9 @@
 //! A participant is one thread in one segment. It owns a [`Slot`] with two lifelines. When the
 //! thread ends, the kernel *cuts* a lifeline: it sets a mark in it, and wakes one sleeper. The
 //! first lifeline holds the thread's id. The second one holds the id of the thread's process; a
-//! main thread does not use it. It is for threads other than the main thread that call exec. Such a
-//! thread takes the main thread's id before the kernel walks the thread's robust list. So the
-//! kernel would never mark the first lifeline. **A participant is dead if either lifeline is
-//! marked.**
+//! main thread does not use it. It is needed for exec. If a thread other than the main thread calls
+//! exec, it takes the main thread's id before the kernel walks its robust list. So the kernel would
+//! never mark its first lifeline. **A participant is dead if either lifeline is marked.**
 //!
 //! # The claim word
 //!
@@ -34,8 +33,8 @@
 //!    CAS replaces FREE, or LIVE with a marked *first* lifeline. On its walk, the kernel comes to
 //!    the first lifeline last. If the second lifeline alone is marked (exec), the owner is dead,
 //!    but the kernel may not have finished. The kernel may still read the links of the first
-//!    lifeline, and compare its word with the owner's thread id. A successor in another PID
-//!    namespace may have the same thread id. So only reaping frees such a slot, once the owner is
+//!    lifeline, and compare its word with the id of the thread that ends. A successor in another
+//!    PID namespace may have the same id. So only reaping frees such a slot, once the owner is
 //!    certainly gone.
 //! 2. In CLAIMED only the claimer writes to the slot. A living claimer is never considered gone
 //!    ([`Newcomer::is_claimer_gone`]). So whatever the claimer does late, the slot is still its

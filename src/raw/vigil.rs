@@ -22,8 +22,8 @@
 //! 3. Watch **everybody**, not the holder alone. Otherwise nobody watches the new holder after a
 //!    hand-over.
 //! 4. Watch the **membership**, and read it before the slots, so that newcomers are watched, too.
-//! 5. A sleeper that gives up makes the same last check as a sleeper that was woken. It may have
-//!    been given the only wake ([`Ended`]).
+//! 5. A sleeper that gives up makes the same last check as a sleeper that was woken. For the
+//!    sleeper that gives up may have been given the only wake ([`Ended`]).
 //!
 //! # Two phases
 //!

@@ -79,8 +79,8 @@ impl Lock {
         self.acquire_with(Deadline::NEVER)
     }
 
-    /// Acquires if that takes no waiting. A dead holder is no reason to wait, unless [its thread
-    /// ended and its process lives](Self#if-a-thread-ends-with-it).
+    /// Acquires if that takes no waiting. A dead holder is no reason to wait, unless [its process
+    /// lives on](Self#if-a-thread-ends-with-it).
     ///
     /// # Errors
     /// [`TryLockError::WouldBlock`]. [`TryLockError::OwnerDied`] and [`TryLockError::Poisoned`]:

@@ -198,7 +198,7 @@ impl<T> ReentrantMutex<T> {
     /// Gives back one hold of this thread. To be called once for each [`acquire`](Self::acquire).
     ///
     /// A guard gives its own hold back. If a thread releases the hold of a guard by this, the guard
-    /// no longer has the lock. So this asks for `T: Sync`. Such a guard can then change only what
+    /// no longer has the lock. This asks for `T: Sync`, so that such a guard can change only what
     /// several threads may change at a time.
     ///
     /// # Errors

@@ -1,16 +1,16 @@
 //! Slots in their last generation, and how they begin a new round.
 //!
-//! An [`Id`] has 16 bits of generation. If they simply wrapped, a newcomer could get an id that a
-//! word still names. The newcomer would then be taken for the dead holder. So a slot whose
-//! generation is the [last](Platform::LAST_GENERATION) is *retired* when its owner is dead: no
-//! newcomer claims it. It begins a new *round* only when a newcomer finds no other slot. The round
-//! starts above every generation that still serves as the name of a dead owner:
+//! An [`Id`] has 16 bits of generation. If the generations simply wrapped, a newcomer could get an
+//! id that a word still names. The newcomer would then be taken for the dead holder. So a slot
+//! whose generation is the [last](Platform::LAST_GENERATION) is *retired* when its owner is dead:
+//! no newcomer claims it. It begins a new *round* only when a newcomer finds no other slot. The
+//! round starts above every generation that still serves as the name of a dead owner:
 //!
 //! 1. The newcomer notes the claims of the retired slots.
 //! 2. It reads the whole segment. A word that names a dead owner keeps that generation, and all
 //!    below it, from being used again. If a word does not name an owner when it is read, it does
-//!    not name that owner later. For only the owner itself writes its id into a word, and all these
-//!    owners are dead.
+//!    not name that owner later. For only the owner itself writes its id into a word that does not
+//!    have it, and all these owners are dead.
 //! 3. After a fence the newcomer reads the announcements of the living *heirs*. An heir is a
 //!    participant that takes something over from a dead one. Heirs are a danger: an heir judges a
 //!    word before step 2, and stalls. Then a new owner of the same id takes the same hold, and the
@@ -161,7 +161,7 @@ impl<P: Platform> Table<'_, P> {
 
 impl<P: Platform> Participant<'_, P> {
     /// Runs `take`, a CAS on `word` that expects the value `seen`. If `seen` names a participant
-    /// that was found dead, `take` runs only while three things hold: the word still names that
+    /// that was found dead, three things hold while `take` runs. The word still names that
     /// participant, it is still dead, and its id gets no new owner. So a caller that stalls takes
     /// nothing from a new owner. Returns false if the three things do not hold, or if `take` fails.
     /// A caller that must not take what was leaked checks that in `take`.
