@@ -11,13 +11,14 @@
 //! | 0    | 0            | DISPLACED | no writer; a reader holds, or held, a word that is not its home                  |
 //! | 0    | 1            | PANICKED  | no writer; the bits below name the participant that died or panicked             |
 //! | 1    | any          | DRAINING  | a writer that waits for the readers to go, and has not touched the data yet      |
-//! | 1    | any          | 0         | a writer that has the data, or is about to: it checks for readers                |
+//! | 1    | any          | 0         | a writer that has the data, or still checks for readers                          |
 //!
-//! Each reader word is the word of a hold, 0 or the holder's id, perhaps with WAITERS, on a cache
-//! line of its own. A reader takes one by a CAS that writes its id. A reader first tries its
-//! *home*. If a living reader holds it, it tries the others. If living readers hold all, it sleeps
-//! on all of them. One wait takes 128 words, filled in this order: home, lifelines, other reader
-//! words. A free word that did not fit is noticed at the next recheck.
+//! Each reader word has a cache line of its own. It is the word of a hold: 0, or the holder's id,
+//! perhaps with WAITERS. A reader takes a word by a CAS that writes the reader's id. It first tries
+//! its *home*. If a living reader holds that word, the reader tries the other words. If living
+//! readers hold all words, the reader sleeps on all of them. One wait takes at most 128 words, in
+//! this order: the home, the lifelines that are watched, the other reader words. If a word has no
+//! room in the wait, only the next recheck finds that it is free.
 //!
 //! In all of these words, a participant that is about to sleep sets WAITERS, and the release clears
 //! it. The release wakes **all** sleepers: a writer that woke only one reader would leave the other
@@ -32,8 +33,8 @@
 //! and go cannot make two living threads collide forever.
 //!
 //! A shift moves all homes of the thread. So it moves only while the thread has no other reader
-//! word, in any lock; otherwise invariant 3 would not hold there. A reader that must not move its
-//! homes is *away from home*.
+//! word, in any lock. Otherwise invariant 3 would fail in the lock of that other word. A reader
+//! that must not move its homes is *away from home*.
 //!
 //! # Reader and writer notice each other
 //!
@@ -44,16 +45,18 @@
 //!
 //! # Invariants
 //!
-//! 1. If a reader word names a living reader that found no holder in the writer word after its
-//!    fence, then no writer touches the data before that reader word changes.
-//! 2. If the writer word names a living writer, without DRAINING, that found no living holder in
-//!    any reader word after its fence, then that writer alone touches the data.
+//! 1. Assume that a reader word names a living reader, and that after its fence this reader found
+//!    no holder in the writer word. Then no writer touches the data before the reader word changes.
+//! 2. Assume that the writer word names a living writer, without DRAINING, and that after its fence
+//!    this writer found no living holder in any reader word. Then this writer alone touches the
+//!    data.
 //! 3. While a reader holds a word that is not its home, the writer word is nonzero (DISPLACED, at
 //!    least). The reader checked that after its fence. Only a writer that got the data resets it to
-//!    0; a writer that gives up restores what it found. While a thread has a reader word, its homes
-//!    do not move, except to that word as it is taken. So a thread that reads already, and takes
-//!    its home a second time, finds the writer word nonzero. It then checks all words, and finds
-//!    its own id. This makes a nested read lock an error each time, and not only sometimes. Model:
+//!    0; a writer that gives up restores what it found. A thread's homes move only as it takes a
+//!    reader word, to that word; while it has the word they stay. Assume that a thread reads by a
+//!    word that is not its home, and then reads a second time, by its home. It finds the writer
+//!    word nonzero. So it checks all words, and finds its own id. This makes a nested read lock an
+//!    error each time, and not only sometimes. Model:
 //!    `rwlock::a_home_that_moves_while_another_word_is_held_hides_a_nested_lock`.
 //! 4. A participant that sleeps on a word has set WAITERS in it, or a watched participant is about
 //!    to wake all sleepers on the word.
@@ -64,8 +67,9 @@
 //! A reader: the writer that waits for its word clears the word, or the next reader takes it over.
 //! A writer: the next reader or writer puts the cause into the writer word. It stays there until a
 //! writer marks the data consistent. A writer that dies while DRAINING has changed nothing, so no
-//! error reports it; in a word that was inconsistent already, it becomes the cause. A writer that
-//! dies between its CAS and DRAINING is reported as if it had written.
+//! error reports its death. There is one exception: in a word that was inconsistent already, the
+//! dead writer becomes the cause. A writer that dies between its CAS and DRAINING is reported as if
+//! it had written.
 //!
 //! Nobody takes over a hold that was [leaked](super::table::Table::has_leaked). A leaked reader or
 //! writer makes writing fail. A leaked writer makes reading fail, and so do leaked readers if they
@@ -83,8 +87,8 @@ const DISPLACED: u32 = 1 << 28;
 /// Bit 28 of a writer word that is held.
 const DRAINING: u32 = 1 << 28;
 
-/// A word that has its cache line for itself, and the neighbouring line that some processors fetch
-/// with it.
+/// A word that has two cache lines for itself: its own line, and the neighbouring one, which some
+/// processors fetch together with it.
 #[derive(Debug)]
 #[repr(C, align(128))]
 pub struct Line<W>(W);
@@ -119,9 +123,10 @@ pub trait Home: Copy {
     /// The thread's shift. It changes by [`move_by`](Self::move_by) alone.
     fn shift(self) -> usize;
 
-    /// Adds `by` to the thread's shift, and returns whether it did. It does nothing in two cases:
-    /// the thread has another reader word, of any lock, than the one just taken; or a signal
-    /// handler calls this, and has interrupted the thread as it takes a reader word.
+    /// Adds `by` to the thread's shift, and returns whether it did. It does nothing in two cases.
+    /// The thread may have another reader word, of any lock, beside the one just taken. Or a signal
+    /// handler may call this, after it has interrupted the thread as the thread takes a reader
+    /// word.
     fn move_by(self, by: usize) -> bool;
 }
 
@@ -148,7 +153,7 @@ enum Writer {
     /// The writer is dead, and its process is still ending.
     Ending,
     /// No living writer. `left` is the value that the writer word should have without the dead
-    /// writer; it may have it already.
+    /// writer. The word may have that value already.
     Gone { left: u32 },
     /// A living writer.
     Living(Id),
@@ -159,7 +164,8 @@ struct Wait<'t, P: Platform> {
     me: Participant<'t, P>,
     vigil: Option<Vigil<'t, P>>,
     leaked: Leaked,
-    /// An operation that does not wait reaps once, for a reason that `table::reap` gives.
+    /// Whether an operation that does not wait may still reap. It reaps at most once: reaping could
+    /// be due each time (see `table::reap`).
     may_reap: bool,
 }
 
@@ -172,25 +178,27 @@ impl<'t, P: Platform> Wait<'t, P> {
         Self { me, vigil, leaked, may_reap: true }
     }
 
-    /// Whether this holder, which is not alive, has leaked its hold, and the caller respects that.
+    /// Whether this dead holder has leaked its hold, and the caller respects leaked holds.
     fn has_leaked(&self, holder: Id) -> bool {
         self.leaked != Leaked::Take && self.me.table.has_leaked(holder)
     }
 
-    /// Why nobody may have what this holder, which is not alive, held: a leak, or a process that is
-    /// still ending.
+    /// The reason for which nobody may take over from this dead holder, if there is one: it has
+    /// leaked its hold, or its process is still ending.
     fn why_kept(&self, holder: Id) -> Option<Kept> {
         if self.leaked == Leaked::Take { None } else { self.me.table.why_kept(holder) }
     }
 
-    /// Waits a moment for the end of the process of the dead holder that this word names.
+    /// Waits a moment. This word names a dead holder, and the process of that holder is still
+    /// ending.
     fn while_ending(&mut self, word: &P::Word, seen: u32) -> Result<(), NotLocked> {
         let vigil = self.vigil.as_mut().ok_or(NotLocked::WouldBlock)?;
         Ok(vigil.sleep_briefly(word, seen)?)
     }
 
-    /// [`Participant::inherit`], unless the named holder has leaked its hold. This is checked once
-    /// more, because the holder's id may have been given out anew before. Model:
+    /// [`Participant::inherit`], unless the named holder has leaked its hold. The caller has
+    /// checked that already, and it is checked once more here: since then the id may have got a new
+    /// owner, which has leaked its hold in turn. Model:
     /// `leaked::a_late_writer_is_given_no_leaked_hold`.
     fn inherit(&self, word: &P::Word, seen: u32, take: impl FnOnce() -> bool) -> bool {
         let is_kept = || Id::holder_in(seen).is_some_and(|holder| self.has_leaked(holder));
@@ -206,8 +214,9 @@ impl<'t, P: Platform> Wait<'t, P> {
         Ok(())
     }
 
-    /// As `while_held`, for a reader that can go on when any of `words` changes. Living readers
-    /// hold them, or readers that have leaked their holds. The living `holder` has `words[first]`.
+    /// As `while_held`, for a reader that can go on when any of `words` changes. Each word is held
+    /// by a living reader, or by a reader that has leaked its hold. The living `holder` has
+    /// `words[first]`.
     fn while_all_are_held<const N: usize>(
         &mut self,
         words: [Expect<'_, P::Word>; N],
@@ -221,7 +230,7 @@ impl<'t, P: Platform> Wait<'t, P> {
             return Ok(());
         }
         for Expect { word, value } in words {
-            // ORDERING: Relaxed, as above.
+            // ORDERING: Relaxed, as in `Vigil::wait_while`.
             if !has_waiters(value) && word.compare_exchange(value, value | WAITERS, Relaxed, Relaxed).is_err() {
                 return Ok(());
             }
@@ -339,8 +348,8 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         answer
     }
 
-    /// Takes a reader word unless one is `taken`, and checks for a writer, again and again, until
-    /// the caller has a word and there is no writer.
+    /// Returns when the caller has a reader word and there is no writer. Until then it takes a
+    /// word, unless one is `taken`, and checks for a writer, by turns.
     fn settle(
         &self,
         from: impl Home,
@@ -365,13 +374,13 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                     wait.while_held(&self.writer.0, seen, writer)?;
                 }
                 (Writer::Gone { left }, _) if left != seen => {
-                    // ORDERING: Release. This reader sees what the dead writer wrote, by its mark.
-                    // A participant that loads this word with Acquire must see it, too. Model:
-                    // `rwlock::two_readers_and_a_writer_whoever_dies`.
+                    // ORDERING: Release. The mark in the dead writer's lifeline let this reader see
+                    // what that writer wrote. A participant that loads this word with Acquire must
+                    // see it, too. Model: `rwlock::two_readers_and_a_writer_whoever_dies`.
                     let leave = || self.writer.0.compare_exchange(seen, left, Release, Relaxed).is_ok();
                     let _or_again = wait.inherit(&self.writer.0, seen, leave);
                 }
-                // While this waited, a signal handler may have taken a reader word.
+                // While this call waited, a signal handler may have taken a reader word.
                 (Writer::Gone { .. }, None) if self.reads(me.id, None) => return Err(wait.deadlock()),
                 (Writer::Gone { .. }, None) => *taken = self.take_word(from, me, wait)?,
                 (Writer::Gone { left }, Some(word)) => {
@@ -411,7 +420,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                     all[word].value = seen;
                     leaked_by = Some(holder);
                 }
-                // Other threads of its process may still read.
+                // Other threads of the dead reader's process may still read the data.
                 Some(holder) if me.table.why_kept(holder) == Some(Kept::Ending) => {
                     wait.while_ending(place, seen)?;
                     return Ok(None);
@@ -420,7 +429,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                 // reader, and checks again.
                 // ORDERING: as in `read`.
                 _ => {
-                    // Once more, as in `Wait::inherit`.
+                    // Checked once more, for the same reason as in `Wait::inherit`.
                     let is_kept = || Id::holder_in(seen).is_some_and(|holder| me.table.has_leaked(holder));
                     let take = || {
                         !is_kept() && place.compare_exchange_then_fence(seen, me.id.word(), Relaxed, Relaxed).is_ok()
@@ -505,8 +514,8 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         let reads = self.reads(me.id, None);
         let left = match (taken, reads) {
             (true, _) => {
-                // ORDERING: Relaxed; a participant that judges us dead takes over by a CAS on the
-                // whole word.
+                // ORDERING: Relaxed. A participant that judges us dead takes the word over by a
+                // CAS. That CAS fails if this flag has changed the word.
                 self.writer.0.fetch_or(DRAINING, Relaxed);
                 0
             }
@@ -556,13 +565,13 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                 let seen = reader.0.load(Acquire);
                 match Id::holder_in(seen) {
                     None => break,
-                    // A signal handler took it while this waited for another writer.
+                    // A signal handler took the word while this call waited for another writer.
                     Some(holder) if holder == me.id => return Err(wait.deadlock()),
                     Some(holder) if me.table.is_alive(holder) => wait.while_held(&reader.0, seen, holder)?,
                     Some(holder) => match wait.why_kept(holder) {
                         Some(Kept::Leaked) => return Err(NotLocked::Leaked(holder)),
                         Some(Kept::Ending) => wait.while_ending(&reader.0, seen)?,
-                        // ORDERING: Relaxed; the writer word publishes to the next writer that the
+                        // ORDERING: Relaxed. The next writer learns from the writer word that the
                         // dead reader no longer reads.
                         None => {
                             let clear = || reader.0.compare_exchange(seen, 0, Relaxed, Relaxed).is_ok();
@@ -591,12 +600,13 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         }
     }
 
-    /// Makes the caller, a writer, a reader, with no other writer in between. Waits only for
-    /// readers that have just come and withdraw. `left` is as in
-    /// [`unlock_write`](Self::unlock_write).
+    /// Makes a reader of the caller, which is the writer. No other writer comes in between. The
+    /// caller may wait, but only for readers that have just come, and that withdraw because it
+    /// writes. `left` is as in [`unlock_write`](Self::unlock_write).
     ///
     /// # If a process dies
-    /// As [`unlock_write`](Self::unlock_write); after it, a reader died.
+    /// As [`unlock_write`](Self::unlock_write). If the caller dies after that, it counts as a
+    /// reader.
     pub fn downgrade(&self, me: Participant<'_, P>, left: u32) -> Reading {
         self.downgrade_from(Fixed, me, left)
     }
@@ -606,8 +616,8 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     /// # If a process dies
     /// As [`downgrade`](Self::downgrade).
     pub fn downgrade_from(&self, from: impl Home, me: Participant<'_, P>, left: u32) -> Reading {
-        let mut wait = Wait::new(me, Deadline::By(None), Leaked::Take); // no leaked readers are left here
-        wait.vigil = wait.vigil.map(Vigil::uninterruptible); // nor can it be given up
+        let mut wait = Wait::new(me, Deadline::By(None), Leaked::Take); // `write` has left no leaked reader
+        wait.vigil = wait.vigil.map(Vigil::uninterruptible); // a downgrade cannot be given up
         loop {
             if let Ok(Some(word)) = self.take_word(from, me, &mut wait) {
                 let displaced = !Self::is_at_home(me.id, from, word) && left == 0;
@@ -639,7 +649,8 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
             Some(holder) => match wait.why_kept(holder) {
                 Some(Kept::Leaked) => Writer::Leaked(holder),
                 Some(Kept::Ending) => Writer::Ending,
-                // It had touched nothing. A displaced reader, for which it waited, may be there.
+                // The dead writer had touched nothing. It waited for readers, and a displaced one
+                // may still be there.
                 None if seen & (DRAINING | INCONSISTENT) == DRAINING => Writer::Gone { left: DISPLACED },
                 None => Writer::Gone { left: Cause::Died(Some(holder)).word() },
             },

@@ -85,8 +85,8 @@ fn without_writer() -> impl Iterator<Item = u32> {
     [0, DISPLACED].into_iter().chain(causes.map(Cause::word))
 }
 
-/// Without DISPLACED, which a writer might clear, a reader away from its home would not notice a
-/// nested lock.
+/// A writer that clears DISPLACED as it gives up would do harm: a reader away from its home would
+/// no longer notice a nested lock.
 #[test]
 fn a_writer_that_gives_up_leaves_the_words_as_they_were() {
     for writer in without_writer() {
@@ -174,7 +174,7 @@ fn a_writer_that_gives_up_and_a_reader_that_unlocks_wake_all_their_waiters() {
     }
 }
 
-/// As with the mutex: reaping may be due each time.
+/// Reaping may be due each time, as in the same test of the mutex.
 #[test]
 fn reaping_delays_a_caller_that_gives_up_only_once() {
     let lock = lock(another(), [0, 0]);
@@ -208,7 +208,7 @@ fn three_words(lock: &RwLock<Puppet, 3>) -> (u32, [u32; 3]) {
 #[test]
 fn a_reader_that_finds_its_home_taken_moves_to_another_home() {
     let me = id_of(0).word();
-    // The shift of its home before, and the free word.
+    // The shift before the read, and the word that is free.
     for (shift, free) in [(0, 1), (0, 2), (1, 0), (2, 0), (2, 1), (4, 0)] {
         let lock = three(core::array::from_fn(|word| if word == free { 0 } else { another() }));
         let shift = Cell::new(shift);
