@@ -3,10 +3,11 @@
 //!
 //! # Words
 //!
-//! - The **state**: the [generation](super::generation) and its flags. A trip, a break and a reset
-//!   are one CAS on it each.
-//! - The **sequence**: the word on which waiters sleep. It changes after a change of the state, if
-//!   anybody sleeps, and after a place that another thread wants has become free.
+//! - The **state**: the [generation](super::generation) and its flags. A trip is one CAS on the
+//!   state, and so is a break, and a reset.
+//! - The **sequence**: the word on which waiters sleep. If anybody sleeps, it changes after a
+//!   break, and after the beginning of a generation. It also changes after a withdrawal, and after
+//!   a place has become free that another thread wants.
 //! - The [**places**](super::places), one for each party: which participant waits, in which
 //!   generation, and whether that generation has tripped.
 //! - The **members** (a hold, one for each party): the participants that have declared to come.
@@ -14,25 +15,27 @@
 //!
 //! # Invariants
 //!
-//! 1. A generation trips by the CAS that sets TRIPPING. Before it, the tripping thread found all
-//!    places to be those of the generation's waiters, and these and all members alive. A broken
-//!    generation does not trip.
-//! 2. The next generation begins when all places are stamped. Every thread that finds TRIPPING
-//!    stamps the rest: nobody waits for a leader that has died or is stopped.
+//! 1. A generation trips by the CAS that sets TRIPPING. Before that CAS, the tripping thread found
+//!    a waiter of the generation in each place. It found all of these waiters and all members
+//!    alive. A broken generation does not trip.
+//! 2. After a trip each place gets a stamp, from which its waiter learns that the generation has
+//!    tripped. The next generation begins when all places are stamped. Every thread that finds
+//!    TRIPPING stamps the rest. So nobody waits for a leader that has died or is stopped.
 //! 3. A waiter leaves its place when it knows its verdict. Others take the place only if the waiter
 //!    is dead, or if its generation is over and the place has no stamp.
-//! 4. An arrival is a CAS on a place as it was read while its generation was open. A place that was
-//!    used in the generation since then looks different. So nobody arrives in a generation that has
-//!    tripped.
-//! 5. A waiter that sleeps has first arrived, then exchanged the state (at least with itself), and
-//!    then checked all places. These exchanges have one order. So the last of the parties finds all
-//!    arrivals. It ends the generation, or it dies, and its place names it.
-//! 6. A sleeper has read the sequence before it found its flag set (WAITERS in the state, or WANTED
-//!    in a place) and nothing to do. The thread that clears the flag changes the sequence after
-//!    that.
+//! 4. An arrival is a CAS on a place. It expects a value that the place had while the generation
+//!    was open. A trip needs a waiter in each place, and afterwards no place has such a value again
+//!    (see [places](super::places)). So nobody arrives in a generation that has tripped.
+//! 5. A waiter that sleeps has first arrived, then written the state by a CAS (perhaps the same
+//!    value again), and then checked all places. These writes have one order. So the party whose
+//!    write is the last finds all arrivals. It then ends the generation. If it dies before that,
+//!    its place names it.
+//! 6. A sleeper has first read the sequence. After that it found nothing to do, and the flag of its
+//!    kind set: WAITERS in the state, or WANTED in a place. The thread that clears the flag changes
+//!    the sequence afterwards.
 //! 7. A barrier of one party: a thread without an action ends the generation by one CAS, and needs
-//!    no place. So a thread that has taken the place for its action may find its generation over,
-//!    and itself not counted. It then comes again, as if it had come later.
+//!    no place. So a thread that has taken the place for its action may find that the generation is
+//!    over and that it was not counted. It then arrives anew, as if it had come later.
 //!
 //! # The verdict
 //!
@@ -49,8 +52,8 @@
 //!
 //! A thread that finds no place sleeps without one. A trip needs all places, and a waiter of the
 //! last tripped generation keeps its place up to its verdict. So one generation is drained before
-//! the next one trips. A waiter that is *stopped* then holds up the threads that need its place.
-//! With no more threads than parties, these wait for that very thread anyway.
+//! the next one trips. If that waiter is *stopped*, it holds up the threads that need its place.
+//! With no more threads than parties, those threads would wait for the stopped waiter anyway.
 //!
 //! # Withdrawing
 //!
@@ -59,12 +62,12 @@
 //! place.
 //!
 //! - A tripping thread reads the state, checks the places, and then makes its CAS on the state.
-//!   Assume that it checked the place before the mark. If its CAS comes first, all have met, and
-//!   the waiter finds that. If the waiter's change of the state comes first, the CAS fails, and the
-//!   tripping thread checks again.
-//! - Between the first step and the last, the place is still the waiter's (invariant 3). So nobody
-//!   else has been counted in its stead if it finds that all have met. Its death counts as that of
-//!   a waiter.
+//!   Assume that it checked the place before the waiter marked it. If the CAS of the tripping
+//!   thread comes first, all have met, and the waiter finds that. If the waiter's change of the
+//!   state comes first, that CAS fails, and the tripping thread checks again.
+//! - Between the first step and the last, the place is still the waiter's (invariant 3). So no
+//!   newcomer takes the place and is counted instead of the waiter, even if all have met meanwhile.
+//!   The death of the withdrawing waiter counts as that of any waiter.
 //! - Threads that sleep without a place are woken when the place is free.
 //!
 //! While the action runs, all have met, and nobody withdraws: an interruption waits for the end of
@@ -76,11 +79,13 @@
 //! # What wraps
 //!
 //! Generations wrap after 2^32 trips and resets (2^`BITS`). No verdict depends on that. But a
-//! thread acts by a CAS on a state or place that it has read: it arrives, trips, breaks or resets.
-//! It must not stall just before that CAS while that many generations pass, or a multiple.
+//! thread that arrives, trips, breaks or resets does so by a CAS on a state or a place that it has
+//! read. It must not stall just before that CAS while exactly 2^`BITS` generations pass, or a
+//! multiple of that.
 //!
-//! The sequence wraps after 2^31 changes. A sleeper that stalls just before its sleep while that
-//! many pass sleeps to the next change or [recheck](Platform::recheck). Its verdict is the same.
+//! The sequence wraps after 2^31 changes. A sleeper may stall just before its sleep while exactly
+//! 2^31 changes pass. It then sleeps to the next change or [recheck](Platform::recheck). Its
+//! verdict is the same.
 
 use super::generation::{BROKEN, RUNNING, State, TRIPPING, WAITERS, sequence_after};
 use super::hold::Id;
@@ -91,8 +96,8 @@ use crate::platform::{Platform, Word, Word64};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::time::Duration;
 
-/// A flag in a member's word: the word names a participant that resets the barrier. It stands for a
-/// dead member.
+/// A flag in a member's word. The word then names a participant that is resetting the barrier,
+/// instead of a dead member.
 const FORGIVING: u32 = 1 << 31;
 
 /// See the [module](self). `N` is the largest number of parties. `BITS` is the width of a
@@ -112,7 +117,8 @@ pub struct Barrier<P: Platform, const N: usize, const BITS: u32 = 32> {
 pub enum Passed {
     /// Another thread has ended the generation.
     Follower {
-        /// A number below the number of parties, another one for each thread that met.
+        /// The waiter's number in its generation, from 0 on and below the number of parties. No two
+        /// waiters of a generation have the same.
         index: usize,
         /// The generation in which they met.
         generation: u32,
@@ -124,12 +130,12 @@ pub enum Passed {
         /// As the follower's.
         generation: u32,
     },
-    /// All wait for the caller to run the action that it brought. The caller ends that by
-    /// [`Barrier::finish`] or [`Barrier::give_up`].
+    /// The caller is to run the action that it brought, and all others wait for that. The caller
+    /// then calls [`Barrier::finish`] or [`Barrier::give_up`].
     Runner {
         /// As the follower's.
         index: usize,
-        /// The argument of these.
+        /// As the follower's. It is the argument of `finish` and `give_up`.
         generation: u32,
     },
 }
@@ -155,7 +161,7 @@ pub enum NotPassed {
 pub struct NotJoined;
 
 impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
-    /// A barrier of these words. All of them are zero, except the number of parties; there, 0 means
+    /// A barrier of these words. All are 0 but `parties`, which is the number of parties; 0 means
     /// `N`.
     pub const fn from_parts(
         state: P::Word64,
@@ -205,7 +211,8 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
         }
     }
 
-    /// The state, read after a place. It is not older than the last change of the place.
+    /// The state, for a caller that has just read a place. It is not older than the last change of
+    /// that place.
     fn state_now(&self) -> State<BITS> {
         State(self.state.load(Relaxed)) // ORDERING: Relaxed; the place was read with Acquire.
     }
@@ -295,10 +302,10 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
                 continue;
             }
             if !in_order || !seen.has(WAITERS) {
-                // ORDERING: Release. The last two that arrive each write a place and then read the
-                // other's. The second one to exchange the state reads it with Acquire after that.
-                // So it sees the first one's arrival. Model:
-                // `barrier::two_meet_or_learn_that_they_do_not`.
+                // ORDERING: Release. The last two waiters that arrive each write their own place,
+                // and then read the place of the other. The one that writes the state second reads
+                // the state with Acquire after that. So it sees the arrival of the one that wrote
+                // the state first. Model: `barrier::two_meet_or_learn_that_they_do_not`.
                 in_order |= self.state.compare_exchange(seen.0, seen.0 | WAITERS, Release, Relaxed).is_ok();
                 continue;
             }
@@ -306,7 +313,8 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
             // If all have met and wait for the action, the caller cannot withdraw.
             vigil.set_interruptible(mine.is_none() || !seen.has(RUNNING));
             match (vigil.sleep(&self.sequence, sequence, None), mine) {
-                // The caller leaves no place. (If an action called us, its thread's place stays.)
+                // The caller has no place to leave. (An action may have called this. Its thread
+                // then has the place of the outer wait, which stays.)
                 (Err(Ended::TimedOut), None) => return Err(NotPassed::TimedOut),
                 (Err(Ended::TimedOut), Some(_)) if self.end(seen, seen.broken()) => {
                     return Err(self.departing(mine, NotPassed::TimedOut));
@@ -343,9 +351,9 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
     fn dead_member(&self, me: Participant<'_, P>) -> Option<Id> {
         for place in self.members() {
             let member = place.load(Acquire); // ORDERING: as `Table::is_alive` wants it.
-            // A dead member is read once more: it may have left before it died.
-            // ORDERING: Relaxed; what the dead member wrote was seen with its mark.
-            // Model: `barrier::a_former_member_is_not_missed`.
+            // The word of a dead member is read once more: the member may have left before it died.
+            // ORDERING: Relaxed. With the mark in the dead member's lifeline, the caller has seen
+            // all that the member wrote. Model: `barrier::a_former_member_is_not_missed`.
             let is_missed = |id: &Id| *id != me.id && !me.table.is_alive(*id) && place.load(Relaxed) == member;
             let missed = Id::holder_in(member).filter(is_missed);
             if missed.is_some() {
@@ -359,8 +367,8 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
         NotPassed::Broken { died: self.survey(me, generation).died }
     }
 
-    /// Leaves the caller's place in a generation that has not tripped. So nobody takes the caller's
-    /// later death for the cause.
+    /// Leaves the caller's place, if it has one, in a generation that has not tripped. So if the
+    /// caller dies later, nobody takes its death for the cause of the failure.
     fn departing(&self, mine: Option<Arrival>, failed: NotPassed) -> NotPassed {
         if let Some(mine) = mine {
             self.depart(mine);
@@ -387,9 +395,9 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
                 self.places().stay(mine);
                 return false;
             }
-            // ORDERING: Release. Pairs with the Acquire in `state`: a thread that checks the places
-            // after it finds that the caller withdraws. A thread that checked them before finds a
-            // changed state. Model: `barrier::an_interrupted_party_comes_again`.
+            // ORDERING: Release. Pairs with the Acquire in `state`. A thread that checks the places
+            // after this CAS finds the caller's mark. A thread that checked them before it finds
+            // that the state has changed. Model: `barrier::an_interrupted_party_comes_again`.
             if self.state.compare_exchange(seen.0, seen.one_withdrawn().0, Release, Relaxed).is_ok() {
                 break;
             }
@@ -484,7 +492,8 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
         }
     }
 
-    /// Breaks the barrier: the waits of all that wait or come fail, up to a [`reset`](Self::reset).
+    /// Breaks the barrier. The present waits fail, and so do the later ones, until a
+    /// [`reset`](Self::reset).
     ///
     /// # If a process dies
     /// The caller, before the state is written: nothing has happened. After that, before the wake:
@@ -509,14 +518,16 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
         let mut has_forgiven = false;
         loop {
             let seen = self.settled();
-            // If the generation has changed, another participant has reset the barrier, or it has
-            // tripped: it is new. But the caller may stand for a dead member, and others may wait
-            // for that member by then. So the caller resets the barrier once more.
+            // If the generation has changed, another participant has reset the barrier, or the
+            // generation has tripped. So the barrier is as new, and there is nothing to do, unless
+            // the caller's name stands for a dead member. By now other threads may wait for that
+            // member. So the caller then resets the barrier once more.
             if seen.generation() != generation && !has_forgiven {
                 return;
             }
-            // ORDERING: Relaxed. A living member may so be judged dead. That breaks a generation
-            // that this reset ends in any case; `inherit` judges once more, with Acquire.
+            // ORDERING: Relaxed. So a living member may be judged dead. The harm is small: a
+            // generation is broken that this reset ends in any case. Before the member's word is
+            // taken, `inherit` judges once more, with Acquire.
             let named = self.members().iter().map(|member| (member, member.load(Relaxed)));
             let is_dead = |word: u32| Id::holder_in(word).is_some_and(|id| id != me.id && !me.table.is_alive(id));
             let mut dead = named.filter(|(_, word)| is_dead(*word)).peekable();
@@ -562,14 +573,14 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
         waiters.into_iter().flatten()
     }
 
-    /// Makes the caller a member. Returns its place, for [`leave`](Self::leave).
+    /// Makes the caller a member. Returns the index of its word, for [`leave`](Self::leave).
     ///
     /// # Errors
     /// [`NotJoined`] if there are as many members as parties, dead ones included.
     pub fn join(&self, me: Participant<'_, P>) -> Result<usize, NotJoined> {
         let places = self.members().iter();
-        // ORDERING: Relaxed; a participant that reads the name needs only the registration before
-        // it (`Table::is_alive`).
+        // ORDERING: Relaxed. A participant that reads this name judges whether the member is alive.
+        // For that it needs only what the member wrote when it registered (`Table::is_alive`).
         let mut free = places.map(|word| word.compare_exchange(0, me.id.word(), Relaxed, Relaxed).is_ok());
         free.position(|taken| taken).ok_or(NotJoined)
     }

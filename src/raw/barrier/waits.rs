@@ -98,7 +98,7 @@ fn while_an_action_runs_an_interrupted_waiter_sleeps_on() {
         scene(move |sleep| {
             ends.places[0].store(waiting(0, 0) | STAMP, Relaxed);
             ends.state.store(pack(1), Relaxed);
-            sleep.is_interrupted(); // which it cannot be
+            sleep.is_interrupted(); // without effect: the sleep began while the action ran
         }),
     ];
     assert_eq!(wait(&barrier, scenes).0, Ok(Passed::Follower { index: 0, generation: 0 }));
@@ -114,8 +114,8 @@ fn a_death_while_withdrawing_breaks_the_barrier_even_during_an_action() {
     }
 }
 
-/// Otherwise the newcomer would be counted in its stead, though it did not arrive before the
-/// action.
+/// Otherwise the newcomer would be counted instead of the withdrawing waiter, though the newcomer
+/// did not arrive before the action.
 #[test]
 fn a_newcomer_does_not_take_the_place_of_a_withdrawing_waiter() {
     let barrier = Barrier::<Puppet, 1>::from_parts(
@@ -132,7 +132,7 @@ fn a_newcomer_does_not_take_the_place_of_a_withdrawing_waiter() {
     assert_eq!(answer, Err(NotPassed::Broken { died: Some(id_of(1)) }));
 }
 
-/// The trip came first and counts it: its place gets a stamp.
+/// The trip came first, and counts the withdrawing waiter: the waiter's place gets a stamp.
 #[test]
 fn a_waiter_that_withdraws_too_late_is_stamped() {
     let barrier = of_two([waiting(2, 0), withdrawing(1, 0)]);
