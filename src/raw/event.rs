@@ -15,18 +15,19 @@
 //!
 //! # Invariants
 //!
-//! 1. Without AUTO: a waiter that reads another sequence than at first, or SET after a word without
-//!    SET, waited while `set` was called. So a `set` after a waiter's first load releases the
-//!    waiter, even if a `clear` follows at once: the waiter compares sequences. The sequence wraps
-//!    after 2^27 sets, each with a clear in between. That matters only if all of them fall between
-//!    two loads.
-//! 2. With AUTO: each change of SET from 1 to 0 is a `clear`, or the CAS of the one waiter that it
-//!    releases.
-//! 3. While a waiter sleeps on a word without SET, WAITERS is set in the word; or a woken waiter,
-//!    which the sleepers watch (see [`vigil`](super::vigil)), is about to set it again, or to take
-//!    SET with it.
-//! 4. Every change of the word is a read-modify-write. So what one `set` published is part of all
-//!    later ones.
+//! 1. Without AUTO: assume that a waiter's first load finds no SET. If a later load finds SET, or
+//!    another sequence, `set` was called during the wait. So a `set` after a waiter's first load
+//!    releases the waiter, even if a `clear` follows at once: the waiter compares sequences. The
+//!    sequence wraps after 2^27 sets, each with a clear before the next. That matters only if all
+//!    of them fall between two loads of one waiter.
+//! 2. With AUTO: SET goes from 1 to 0 either by a `clear`, or by the CAS of a waiter. That CAS
+//!    releases this one waiter.
+//! 3. While a waiter sleeps on a word without SET, WAITERS is set in the word, or another
+//!    participant is about to act. This is the setter that cleared WAITERS, which is about to wake,
+//!    or a woken waiter, which is about to set WAITERS again. The sleepers watch that participant
+//!    (see [`vigil`](super::vigil)). A woken waiter that clears SET sets WAITERS by the same CAS.
+//! 4. Every change of the word is a read-modify-write. So a waiter that acquires from one `set`
+//!    also sees what was written before all earlier sets.
 
 use super::hold::{WAITERS, has_waiters};
 use super::table::Participant;
@@ -82,22 +83,24 @@ impl<P: Platform> Event<P> {
         Self { word }
     }
 
-    /// Sets the event. Releases all waiters; with AUTO, one of them, or the next to come.
+    /// Sets the event. Without AUTO this releases all waiters. With AUTO it releases one waiter, or
+    /// the next that comes.
     ///
     /// # If a process dies
     /// The setter, before the word is written: nothing was set. After that, before the wake: the
-    /// sleepers check, and find it set. A waiter: nobody notices. The others do not need the wake
-    /// that it was given, because its death makes them check.
+    /// sleepers check, and find it set. A waiter: nobody notices. A wake that the dead waiter was
+    /// given is not lost, because its death makes the other waiters check.
     #[inline]
     pub fn set(&self) {
         let mut seen = self.word.load(Relaxed);
         loop {
             let counted = if is_set(seen) { seen & SEQUENCE } else { seen.wrapping_add(1) & SEQUENCE };
             let new = seen & AUTO | SET | counted;
-            // ORDERING: Release, written even if the event is set already. Pairs with the Acquire
-            // of the waiter that it releases, and of the `clear` that ends it. With a mere load, a
-            // producer could rely on a SET that a consumer has cleared before it checked for work.
-            // Models: `event::a_set_publishes`, `event::a_set_is_seen_by_the_clear_after_it`.
+            // ORDERING: Release. Pairs with the Acquire of the waiter that this set releases, and
+            // of the `clear` that clears it. The word is written even if the event is set already.
+            // If a load were enough then, a producer could rely on an old value of the word. A
+            // consumer may have cleared SET since, and then checked for work too early. Models:
+            // `event::a_set_publishes`, `event::a_set_is_seen_by_the_clear_after_it`.
             match self.word.compare_exchange(seen, new, Release, Relaxed) {
                 Ok(_) => break,
                 Err(now) => seen = now,
@@ -116,10 +119,9 @@ impl<P: Platform> Event<P> {
     /// Clears the event. Returns whether it was set.
     #[inline]
     pub fn clear(&self) -> bool {
-        // ORDERING: Acquire. Pairs with the Release of the `set` that this ends: a participant that
-        // clears, and then checks for work, sees the work of every setter whose set it has undone.
-        // Model:
-        // `event::a_clear_acquires`.
+        // ORDERING: Acquire. Pairs with the Release of the `set` that this clears. A participant
+        // that clears the event, and then checks for work, sees the work of every setter whose set
+        // it has cleared. Model: `event::a_clear_acquires`.
         is_set(self.word.fetch_and(!SET, Acquire))
     }
 
@@ -135,7 +137,8 @@ impl<P: Platform> Event<P> {
         is_auto(self.word.load(Relaxed))
     }
 
-    /// Whether the event is set, without waiting. With AUTO, the same step clears it.
+    /// Returns whether the event is set, and never waits. With AUTO, the step that finds the event
+    /// set also clears it.
     pub fn try_wait(&self) -> bool {
         loop {
             let seen = self.word.load(Acquire);
@@ -148,8 +151,9 @@ impl<P: Platform> Event<P> {
         }
     }
 
-    /// Waits until the event is set, or was set since the call; at most to `deadline`
-    /// ([`Platform::now`]'s clock; `None`: forever). With AUTO, the same step clears it.
+    /// Waits until the event is set, or until it was set since the call. Waits at most to
+    /// `deadline` ([`Platform::now`]'s clock; `None`: forever). With AUTO, the step that ends the
+    /// wait also clears the event.
     ///
     /// # Errors
     /// [`NotSet`].
@@ -173,8 +177,8 @@ impl<P: Platform> Event<P> {
         Moment(self.word.load(Relaxed) & SEQUENCE)
     }
 
-    /// As [`wait`](Self::wait), but a `set` since `moment` is enough, if the event was not set at
-    /// `moment`. (With AUTO it makes no difference.)
+    /// As [`wait`](Self::wait), but a `set` since `moment` is enough, if that `set` found the event
+    /// cleared. With AUTO, `moment` makes no difference.
     ///
     /// # Errors
     /// [`NotSet`].
@@ -184,8 +188,8 @@ impl<P: Platform> Event<P> {
     #[cold]
     pub fn wait_since(&self, me: Participant<'_, P>, deadline: Option<Duration>, moment: Moment) -> Result<(), NotSet> {
         let mut vigil = None;
-        // WAITERS once the caller has slept: others may still sleep, and the wake that the caller
-        // was given was theirs, too.
+        // 0, or WAITERS as soon as the caller has slept. The `set` that woke the caller cleared
+        // WAITERS, and other waiters may still sleep.
         let mut slept = 0;
         loop {
             let seen = self.word.load(Acquire); // ORDERING: as in `wait`.
@@ -203,11 +207,11 @@ impl<P: Platform> Event<P> {
         }
     }
 
-    /// Passes an event that was seen set: at once, or with AUTO by the CAS that clears it. False if
+    /// Passes an event that was `seen` set. With AUTO, this needs the CAS that clears SET. False if
     /// another participant was quicker.
     fn pass(&self, seen: u32, slept: u32) -> bool {
-        // ORDERING: Acquire, though `seen` was loaded with Acquire: a later `set` may have written
-        // the same value again, and this CAS undoes it. Model:
+        // ORDERING: Acquire, though `seen` was loaded with Acquire. A later `set` may have written
+        // the same value again, and this CAS clears that set. Model:
         // `event::a_set_is_seen_by_the_waiter_that_it_releases`.
         !is_auto(seen) || self.word.compare_exchange(seen, seen & !SET | slept, Acquire, Relaxed).is_ok()
     }

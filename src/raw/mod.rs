@@ -2,9 +2,9 @@
 //! code. They do not know the calling thread: the participant that acts is an argument.
 //!
 //! All of them use three mechanisms. A [hold] is a word that names its holder. A [lifeline](table)
-//! is a word that the kernel cuts when its thread ends. A [vigil] is a sleep that also watches the
-//! lifelines of all other participants. Most users want the types in [`sync`](crate::sync), which
-//! use these algorithms.
+//! is a word of a participant: the kernel cuts it when the participant's thread ends. A [vigil] is
+//! a sleep that also watches the lifelines of all other participants. Most users want the types in
+//! [`sync`](crate::sync), which use these algorithms.
 
 #![forbid(unsafe_code)]
 
@@ -36,8 +36,8 @@ pub use semaphore::Semaphore;
 pub use table::{Participant, Slot, Table};
 pub use vigil::Deadline;
 
-/// For the unit tests. Failures are not written into the sources. Miri is a thousand times slower,
-/// so it tries fewer cases.
+/// For the unit tests. A case that fails is not written into a file beside the sources. Miri is a
+/// thousand times slower, so it tries fewer cases.
 #[cfg(test)]
 pub(crate) fn random_cases() -> proptest::test_runner::Config {
     let cases = if cfg!(miri) { 4 } else { 256 };

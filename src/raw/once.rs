@@ -1,4 +1,5 @@
-//! Something that is done once: by the first participant that comes and does not die over it.
+//! An initialisation that is done once. If the initialiser dies or panics, the next participant
+//! that comes does it.
 //!
 //! # State word
 //!
@@ -9,20 +10,20 @@
 //! | 0    | 0            | 0      | not begun (the whole word is 0)                                                        |
 //! | 0    | 1            | any    | begun and not finished: the bits below name the participant that died or panicked ([`Cause`]) |
 //! | 1    | any          | any    | being done by the named participant (bit 28 means nothing); WAITERS if a waiter sleeps |
-//! | 0    | 0            | 1      | **complete**, if it is the only bit. It never changes again                            |
+//! | 0    | 0            | 1      | **complete**, if bit 28 is the only bit of the word. The word never changes again      |
 //!
 //! Other words are never written by this code; they count as not begun.
 //!
 //! # Invariants
 //!
 //! 1. HELD with the id of a living participant: that participant alone initialises. No other
-//!    participant writes the words that it writes.
+//!    participant writes what is to be initialised.
 //! 2. HELD with the id of a dead participant: the participant whose CAS replaces that very word
 //!    initialises anew, and learns of the death.
 //! 3. A holder that has finished writes COMPLETE with Release. A participant that loads it with
 //!    Acquire sees all that was done.
-//! 4. While a waiter sleeps on a word, the word is held and WAITERS is set in it; or a participant
-//!    that the sleepers watch is about to wake all (see [`vigil`](super::vigil)).
+//! 4. While a waiter sleeps on a word, the word is held and has WAITERS. Otherwise a participant
+//!    that the sleepers watch is about to wake all of them (see [`vigil`](super::vigil)).
 
 use super::hold::{Cause, Id, WAITERS, has_waiters};
 use super::table::Participant;
@@ -47,15 +48,15 @@ pub enum Begun {
     Complete,
     /// All of it, and then [`Once::end`].
     Ours {
-        /// The last participant that died or panicked over it, if there is one.
+        /// The last initialiser that died or panicked before the end, if there is one.
         earlier: Option<Cause>,
     },
 }
 
-/// Why the caller neither has to do it nor has waited for its end.
+/// Why [`Once::begin`] failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotBegun {
-    /// The caller is itself doing what it would wait for.
+    /// The caller is the initialiser already, and would wait for itself.
     Deadlock,
     /// The caller was [interrupted](crate::interruptible).
     Interrupted,
@@ -94,7 +95,8 @@ impl<P: Platform> Once<P> {
                 return Ok(Begun::Complete);
             }
             let (new, earlier) = match Id::holder_in(seen) {
-                // No bit need stay: `end` has left no WAITERS, and writes the cause itself.
+                // No bit need stay. The last `end` left no WAITERS, and the caller's own `end`
+                // writes the cause if the caller fails.
                 None => (0, Cause::from_free_word(seen)),
                 Some(holder) if holder == me.id => return Err(NotBegun::Deadlock),
                 Some(holder) if me.table.is_alive(holder) => {
@@ -104,9 +106,9 @@ impl<P: Platform> Once<P> {
                     }
                 }
                 // WAITERS: the dead initialiser may have been about to wake sleepers.
-                // EQUIVALENT(patch who takes over does not set WAITERS): where sleepers can watch
-                // everybody, that death wakes all that sleep here, and they set WAITERS themselves.
-                // It is for sleepers that cannot, so that they need not wait for the recheck.
+                // EQUIVALENT(patch who takes over does not set WAITERS): a sleeper that watches
+                // everybody is woken by that death, and sets WAITERS itself. A sleeper that cannot
+                // watch everybody needs this bit, or it would sleep up to the recheck.
                 Some(holder) => (WAITERS, Some(Cause::Died(Some(holder)))),
             };
             // ORDERING: Acquire. The caller sees what an earlier initialiser left half done, and
@@ -136,8 +138,9 @@ impl<P: Platform> Once<P> {
         // `once::completion_publishes`.
         let was = self.word.swap(left, Release);
         if has_waiters(was) {
-            // All, also after a failure. A single woken waiter may find it complete, by a quicker
-            // participant that knew of no sleepers, and leave. Model:
+            // All are woken, also after a failure. If only one were woken, a newcomer could be
+            // quicker, initialise, and wake nobody, because its word has no WAITERS. The woken
+            // waiter would find all complete, and leave. The others would sleep on. Model:
             // `once::nobody_stays_asleep_when_a_failed_attempt_is_repeated_at_once`.
             P::wake(&self.word, u32::MAX);
         }

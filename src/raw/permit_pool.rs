@@ -1,14 +1,15 @@
 //! A pool of permits with names: N locks, any of which will do.
 //!
-//! Unlike a [semaphore](super::semaphore)'s, each permit is a [hold](super::hold) of its own, with
-//! an index. So the next caller takes over the permit of a dead holder. The holder of permit 3 has
-//! connection, device or buffer number 3 to itself.
+//! Each permit is a [hold](super::hold) of its own, with an index; the permits of a
+//! [semaphore](super::semaphore) are not. So the next caller takes over the permit of a dead
+//! holder. The holder of permit 3 has connection, device or buffer number 3 to itself.
 //!
 //! # State
 //!
 //! N words of holds. This code writes only 0 (free) and a holder's id into them; a word without
-//! HELD counts as free. The capacity: how many of them are in use, 0 for all, and never more than
-//! N. It does not change while the pool is in use. And one sequence word:
+//! HELD counts as free. The capacity word: how many of the N words the pool uses, where 0 means
+//! all. A value above N counts as N. It does not change while the pool is in use. And one sequence
+//! word:
 //!
 //! | bits  | name     | set by                              | cleared by                                     |
 //! |-------|----------|-------------------------------------|------------------------------------------------|
@@ -26,17 +27,18 @@
 //! 2. A release frees the hold, *then* checks the sequence word. A sleeper sets WAITERS, *then*
 //!    checks all the holds. Both have a fence in between. So at least one of them notices the
 //!    other.
-//! 3. A sleeper sleeps on the sequence in which it set WAITERS before its last check. A release
-//!    that answers WAITERS makes a new sequence. So no sleeper relies on a WAITERS that another has
-//!    set since.
+//! 3. A sleeper sets WAITERS, makes its last check, and then sleeps as long as the sequence word
+//!    has the value that the sleeper left. A release that clears WAITERS also changes the sequence.
+//!    So if another sleeper sets WAITERS again later, the first sleeper does not mistake that flag
+//!    for its own.
 //! 4. A waiter that returns from a sleep sets WAITERS again before it checks. A waiter that slept
-//!    and then took a permit wakes one more if a permit is free: of two releases before it ran, the
-//!    second found no WAITERS.
+//!    and then took a permit wakes one more waiter if a permit is free. There may have been two
+//!    releases before it ran, and the second found no WAITERS.
 //!
 //! # Ways that do not work
 //!
-//! A sequence word for each permit. Two wakes on two words can reach the same sleeper, and another
-//! sleeps on although a permit is free.
+//! A sequence word for each permit does not work. Two wakes on two words can reach the same
+//! sleeper. Another sleeper then sleeps on although a permit is free.
 
 use super::hold::{Id, WAITERS, has_waiters};
 use super::mutex::NotHeld;
@@ -70,9 +72,9 @@ pub struct Taken {
 pub enum NoPermit {
     /// Each permit was held by a living participant when it was checked.
     WouldBlock,
-    /// So it was by the deadline.
+    /// The same, and the deadline has passed.
     TimedOut,
-    /// So it was when the caller was [interrupted](crate::interruptible).
+    /// The same, and the caller was [interrupted](crate::interruptible).
     Interrupted,
 }
 
@@ -97,12 +99,14 @@ impl<P: Platform, const N: usize> PermitPool<P, N> {
     /// in its cache.
     #[inline(always)]
     fn start(&self, me: Participant<'_, P>) -> usize {
-        // Multiples of the golden ratio lie far from each other; scaled without a division.
+        // Multiples of the golden ratio lie far from each other. The shift scales them to the
+        // capacity without a division.
         let scattered = (me.id.index() as u32).wrapping_mul(0x9e37_79b9);
         ((u64::from(scattered) * self.capacity() as u64) >> 32) as usize
     }
 
-    /// Takes a permit if that takes no waiting. A dead holder is no reason to wait.
+    /// Takes a permit without waiting, if there is one. The permit of a dead holder can be taken,
+    /// too.
     ///
     /// # Errors
     /// [`NoPermit::WouldBlock`].
@@ -189,8 +193,8 @@ impl<P: Platform, const N: usize> PermitPool<P, N> {
         }
     }
 
-    /// Takes a free permit, or else the permit of a dead holder. The error is another living
-    /// holder, if there is one.
+    /// Takes a free permit, or else the permit of a dead holder. The error is a living holder other
+    /// than the caller, if there is one.
     fn try_take(&self, me: Participant<'_, P>, start: usize) -> Result<Taken, Option<Id>> {
         let order = || (start..self.capacity()).chain(0..start);
         for index in order() {
@@ -201,8 +205,9 @@ impl<P: Platform, const N: usize> PermitPool<P, N> {
         }
         let mut living = None;
         for index in order() {
-            // ORDERING: Relaxed; `inherit` judges the holder once more, with Acquire. A living
-            // holder that is judged dead here is not watched in the first phase of a sleep.
+            // ORDERING: Relaxed. So a living holder may be judged dead here. `inherit` judges it
+            // once more, with Acquire, and takes nothing from it. A sleep then does not watch this
+            // holder in its first phase.
             let seen = self.holds[index].load(Relaxed);
             match Id::holder_in(seen) {
                 Some(holder) if holder == me.id => {}
@@ -226,8 +231,8 @@ impl<P: Platform, const N: usize> PermitPool<P, N> {
 
     /// Releases the permit on behalf of `holder`, which may be another participant than the caller.
     ///
-    /// To be called by a participant. If another thread dies between release and wake, only a
-    /// recheck finds that.
+    /// The caller should be a participant. A thread that is none is watched by nobody: if it dies
+    /// between release and wake, only a recheck finds that.
     ///
     /// # Errors
     /// [`NotHeld`] if nobody holds it, or another participant than `holder`. Nothing is changed
@@ -258,11 +263,11 @@ impl<P: Platform, const N: usize> PermitPool<P, N> {
 
     #[cold]
     fn wake_one(&self, mut seen: u32) {
-        // If WAITERS is clear, another release has answered, and wakes a waiter that passes the
-        // rest on.
+        // If WAITERS is clear, another release has cleared it, and wakes a waiter. That waiter
+        // wakes one more if a permit is left.
         while has_waiters(seen) {
-            // ORDERING: Relaxed; the fence before it, and the one after a sleeper sets WAITERS,
-            // order it.
+            // ORDERING: Relaxed. Two fences order it: the one in `release`, and the one of a
+            // sleeper that has set WAITERS.
             match self.sequence.compare_exchange(seen, seen.wrapping_add(1) & !WAITERS, Relaxed, Relaxed) {
                 Ok(_) => {
                     P::wake(&self.sequence, 1);

@@ -27,8 +27,8 @@ fn a_set_as_the_deadline_passes_releases_the_waiter() {
     }
 }
 
-/// The set that woke the waiter cleared WAITERS. Another waiter has taken the set. The others were
-/// not woken, and still sleep.
+/// The set that woke the waiter cleared WAITERS. Another waiter was released by that set. The
+/// remaining waiters were not woken, and still sleep.
 #[test]
 fn a_woken_waiter_that_is_overtaken_and_times_out_sets_waiters_again() {
     assert_eq!(wait(AUTO, vec![becomes_at_last(AUTO | 1)]), (Err(NotSet::TimedOut), AUTO | 1 | WAITERS));

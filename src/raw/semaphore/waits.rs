@@ -5,11 +5,11 @@ use super::*;
 use crate::platform::puppet::{DEADLINE, Puppet, Scene, play, scene};
 use std::rc::Rc;
 
-/// The test and its scenes share it.
+/// A semaphore that the test and its scenes share.
 type Shared = Rc<Semaphore<Puppet>>;
 
-/// Waits for permits. The words are `word` and `wish` before. Returns the answer, the words after
-/// the wait, and the wakes on each.
+/// Waits for `count` permits. Before the wait, the two words are `word` and `wish`. Returns the
+/// answer, the two words after the wait, and the wakes on each of them.
 fn wait_beside(
     word: u32,
     wish: u32,
@@ -22,7 +22,7 @@ fn wait_beside(
     (answer, words.map(|word| word.load(Relaxed)), words.map(|word| wakes.on(word)))
 }
 
-/// Waits for one permit. The word is `word` before.
+/// Waits for one permit. Before the wait, the first word is `word`.
 fn wait(word: u32, scenes: Vec<Scene>) -> (Result<(), NotAcquired>, u32, Vec<u32>) {
     let (answer, [left, _], [wakes, _]) = wait_beside(word, 0, 1, |_| scenes);
     (answer, left, wakes)
@@ -63,7 +63,7 @@ fn permits_released_as_the_deadline_passes_are_acquired() {
     }
 }
 
-/// A release cleared WAITERS and woke this waiter, and a newcomer took the permits.
+/// A release cleared WAITERS and woke this waiter. Then a newcomer took the permits.
 #[test]
 fn a_woken_waiter_that_is_overtaken_and_times_out_sets_waiters_again() {
     assert_eq!(wait(0, vec![becomes_at_last(0)]), (Err(NotAcquired::TimedOut), WAITERS, vec![]));
@@ -112,8 +112,9 @@ fn a_waiter_that_slept_for_one_wakes_another_if_permits_are_left() {
     }
 }
 
-/// An earlier fault: another waiter had read the wish as it is now. A release then cleared the
-/// wish, and woke nobody, because that waiter did not sleep yet. (The scene sets what it wants.)
+/// An earlier fault: another waiter had read the wish, and did not sleep yet. A release then
+/// cleared the wish, and its wake found nobody. When this waiter restored the wish, the other
+/// waiter fell asleep on it. (The scene sets the other waiter's wish.)
 #[test]
 fn a_waiter_that_lowered_the_wish_wakes_all_if_the_rest_meets_the_present_wish() {
     for (available, wish, expected, left) in
@@ -131,7 +132,7 @@ fn a_waiter_that_lowered_the_wish_wakes_all_if_the_rest_meets_the_present_wish()
     }
 }
 
-/// An earlier fault: it took one permit.
+/// An earlier fault: such a caller took one permit.
 #[test]
 fn a_caller_that_wants_no_permits_takes_none() {
     let semaphore = Semaphore::<Puppet>::from_words(Word::new(3), Word::new(0), Word::new(0));
