@@ -1,4 +1,4 @@
-//! [`Condvar`]: waiting until something under a lock is so.
+//! [`Condvar`]: waiting until the data under a lock is as it should be.
 
 use super::CondvarResult;
 use super::waitable::{Hold, Waitable};
@@ -12,16 +12,16 @@ use std::time::{Duration, Instant};
 
 /// A condition variable in memory that processes share. Eight bytes.
 ///
-/// As [`std::sync::Condvar`], with [guards](Waitable) of [`Mutex`](crate::Mutex),
-/// [`ReentrantMutex`](crate::ReentrantMutex) (all holds are given back and taken again) and
-/// [`Lock`](crate::Lock). As Python's `multiprocessing.Condition`: `wait_for` is
-/// [`wait_while`](Self::wait_while) with the opposite predicate, `notify(n)` is
-/// [`notify_n`](Self::notify_n). Waits may end for no reason, as everywhere but more often:
-/// whenever a participant of the segment dies or comes. So **what is waited for is a predicate**
-/// under the lock, in a loop or in [`wait_while`](Self::wait_while).
+/// It works as [`std::sync::Condvar`], with the [guards](Waitable) of [`Mutex`](crate::Mutex),
+/// [`ReentrantMutex`](crate::ReentrantMutex) and [`Lock`](crate::Lock). A wait with a
+/// `ReentrantMutex` gives all holds back, and takes all of them again. From Python's
+/// `multiprocessing.Condition`, `wait_for` is [`wait_while`](Self::wait_while) with the opposite
+/// predicate, and `notify(n)` is [`notify_n`](Self::notify_n). A wait may end for no reason, as
+/// everywhere, but more often: each time a participant of the segment dies or comes. So **wait for
+/// a predicate** under the lock, in a loop or by [`wait_while`](Self::wait_while).
 ///
-/// It and the lock are in the same segment. Notify with the lock held or after it, but not before
-/// the predicate is true.
+/// The condition variable and the lock are in the same segment. Make the predicate true first,
+/// under the lock. Then notify, before or after the lock is released.
 ///
 /// ```
 /// use outlive::{Condvar, Mutex, Segment, Shareable};
@@ -50,27 +50,26 @@ use std::time::{Duration, Instant};
 ///
 /// | participant                                                         | what the others see                                     |
 /// |---------------------------------------------------------------------|---------------------------------------------------------|
-/// | a notifier, also between "it is so" and `notify`        | all waiters check their predicate                   |
+/// | a notifier, also after it made the predicate true and before `notify` | all waiters check their predicate             |
 /// | a waiter, also if it was given a notification                 | the same; no notifier ever waits for it        |
 /// | anybody else in the segment                                         | the same: a wait that ends for no reason                |
 /// | the holder of the lock                                             | the next holder gets `OwnerDied`; from a wait it is [`CondvarError::OwnerDied`] |
 ///
 /// # Which waiter is notified
 ///
-/// [`wait_outcome`](Self::wait_outcome) and its timed forms return why a wait ended: [`Woken`]. At
-/// most as many waits end as [`Woken::Notified`] as were asked for, by
-/// [`notify_one`](Self::notify_one), [`notify_n`](Self::notify_n) and
-/// [`notify_all`](Self::notify_all) together. Exactly as many do, or all that wait if they are
-/// fewer, where
+/// [`wait_outcome`](Self::wait_outcome) and its timed forms return why a wait ended: [`Woken`]. All
+/// calls of [`notify_one`](Self::notify_one), [`notify_n`](Self::notify_n) and
+/// [`notify_all`](Self::notify_all) together ask for a number of notifications. No more waits than
+/// that end as [`Woken::Notified`]. Exactly as many do (or all, if fewer threads wait) where
 ///
 /// - the notifier has the lock that the waiters wait with; and
-/// - no waiter is killed when it has taken its notification already.
+/// - no waiter is killed after it has taken its notification.
 ///
 /// A wait lasts from the release of the lock up to the moment at which the waiter has the lock
-/// again. So a waiter that a death has just woken, and that is still without the lock, can be
-/// notified as a sleeper can. If a notified waiter is killed before it has taken the lock again,
-/// another thread that waited at that time is notified instead. A thread that wants a notification,
-/// and has no predicate, therefore waits in a loop. It misses none if notifiers have the lock:
+/// again. So a waiter that was woken by a death, and does not have the lock yet, can still be
+/// notified. If a notified waiter is killed before it has taken the lock again, another thread that
+/// waited at that time is notified instead. A thread that wants a notification, and has no
+/// predicate, therefore waits in a loop. It misses none if notifiers have the lock:
 ///
 /// ```
 /// use outlive::{Condvar, Lock, Segment, Shareable, Woken};
@@ -110,10 +109,10 @@ use std::time::{Duration, Instant};
 /// A loop that waits for [`Woken::Notified`] alone does not learn that the notifier was killed
 /// before it notified. With a predicate it would.
 ///
-/// A wait notices a death within ten milliseconds, or as soon as the kernel does if it has waited
-/// longer than that. [`wait_while`](Self::wait_while) is cheaper than [`wait`](Self::wait) in a
-/// loop: it can check the condition again after ten milliseconds, and so need not check at each
-/// participant of the segment before it knows that the wait is a long one.
+/// A wait notices a death within ten milliseconds. If it has lasted longer than that, it notices a
+/// death as soon as the kernel does. [`wait_while`](Self::wait_while) is cheaper than
+/// [`wait`](Self::wait) in a loop. For the first ten milliseconds it need not watch the other
+/// participants of the segment, because it can check the condition again after that.
 #[repr(transparent)]
 pub struct Condvar {
     raw: raw::Condvar<Linux>,
@@ -150,13 +149,14 @@ impl Condvar {
     ///
     /// # Errors
     /// [`CondvarError::OwnerDied`] and [`CondvarError::Poisoned`], which contain the guard, if the
-    /// lock was found so when it was taken again. [`CondvarError::Leaked`], which contains no
-    /// guard, if another thread took the lock meanwhile, leaked its guard, and ended.
-    /// [`CondvarError::NotWaited`], which contains the guard, if the lock is in [another
-    /// segment](NotWaitedError::OtherSegment), or if this thread does not
-    /// [hold](NotWaitedError::NotHeld) the lock: it is a child that was forked meanwhile.
-    /// [`CondvarError::WaitInterrupted`], which contains the guard, in an [interruptible
-    /// scope](crate::interruptible).
+    /// wait finds the lock inconsistent when it takes it again, because a holder died or panicked.
+    /// [`CondvarError::Leaked`], which contains no guard, if another thread took the lock
+    /// meanwhile, leaked its guard, and ended. [`CondvarError::NotWaited`], which contains the
+    /// guard, if the lock is in [another segment](NotWaitedError::OtherSegment), or if this thread
+    /// does not [hold](NotWaitedError::NotHeld) the lock. A forked child does not hold it, nor does
+    /// a thread whose [`Lock`](crate::Lock) another thread has released.
+    /// [`CondvarError::WaitInterrupted`], which contains the guard, in an
+    /// [interruptible scope](crate::interruptible).
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies). The wait returns, whichever participant dies.
@@ -167,9 +167,9 @@ impl Condvar {
     /// As [`wait`](Self::wait), and returns [why it ended](Self#which-waiter-is-notified).
     ///
     /// # Errors
-    /// Those of [`wait`](Self::wait), but [`Woken::Interrupted`] for an interruption. The guard is
-    /// beside the reason for which the wait ended; with [`CondvarError::NotWaited`] that is
-    /// [`Woken::Neither`].
+    /// Those of [`wait`](Self::wait), except `WaitInterrupted`: an interrupted wait succeeds with
+    /// [`Woken::Interrupted`]. Beside the guard, an error contains the reason for which the wait
+    /// ended. In [`CondvarError::NotWaited`] that is [`Woken::Neither`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies). The wait returns [`Woken::Neither`], whichever
@@ -210,7 +210,8 @@ impl Condvar {
         self.wait_to(guard, true, deadline_after(timeout))
     }
 
-    /// As [`wait_timeout_outcome`](Self::wait_timeout_outcome), until a moment.
+    /// As [`wait_timeout_outcome`](Self::wait_timeout_outcome), with a deadline instead of a
+    /// timeout.
     ///
     /// # Errors
     /// Those of [`wait_outcome`](Self::wait_outcome).
@@ -225,7 +226,8 @@ impl Condvar {
     /// Waits as long as the condition is true. It is checked with the lock held, at least once.
     ///
     /// # Errors
-    /// Those of [`wait`](Self::wait), at once, whatever the condition.
+    /// Those of [`wait`](Self::wait). An error ends the wait at once, whatever the condition. Only
+    /// an interruption is no error if the condition is false by then.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies). The condition is checked again.
@@ -248,7 +250,7 @@ impl Condvar {
     }
 
     /// As [`wait`](Self::wait), at most that long (monotonic time). [`Duration::MAX`] waits
-    /// forever; zero gives the lock back and takes it.
+    /// forever. Zero gives the lock back, and takes it again.
     ///
     /// The time that it takes to have the lock again is not counted.
     ///
@@ -265,7 +267,7 @@ impl Condvar {
         }
     }
 
-    /// As [`wait_timeout`](Self::wait_timeout), until a moment.
+    /// As [`wait_timeout`](Self::wait_timeout), with a deadline instead of a timeout.
     ///
     /// # Errors
     /// Those of [`wait`](Self::wait).
@@ -280,7 +282,8 @@ impl Condvar {
     /// time is over, too.
     ///
     /// # Errors
-    /// Those of [`wait`](Self::wait), at once, whatever the condition.
+    /// Those of [`wait`](Self::wait). An error ends the wait at once, whatever the condition. Only
+    /// an interruption is no error if the condition is false by then.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies). The condition is checked again.
@@ -311,13 +314,14 @@ impl Condvar {
         }
     }
 
-    /// `watch`: everybody, from before the lock is given back. Else the wait is cheaper, and over
-    /// after ten milliseconds.
+    /// With `watch` the waiter watches everybody, from before it gives the lock back. Without, the
+    /// wait is cheaper, and ends after ten milliseconds.
     fn wait_to<G: Waitable>(&self, guard: G, watch: bool, deadline: Option<Duration>) -> CondvarResult<(G, Woken)> {
         self.wait_noting(guard, watch, deadline, &mut false)
     }
 
-    /// The same, and notes an interruption even of a notified waiter.
+    /// As `wait_to`. Sets `is_interrupted` if the wait was interrupted, even if the waiter was
+    /// notified.
     fn wait_noting<G: Waitable>(
         &self,
         guard: G,
@@ -355,7 +359,7 @@ impl Condvar {
         self.notify_n(1);
     }
 
-    /// Wakes `count` of those that wait, or as many as there are.
+    /// Wakes `count` waiters, or all if there are fewer.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -366,7 +370,7 @@ impl Condvar {
         }
     }
 
-    /// Wakes all that wait.
+    /// Wakes all waiters.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -377,8 +381,8 @@ impl Condvar {
         }
     }
 
-    // Who notifies is watched by those that wait, even if it has never locked anything here. One
-    // that cannot be watched notifies as well.
+    // The notifier takes part in the segment, so that the waiters watch it, even if it has never
+    // locked anything here. A thread that cannot take part notifies all the same.
     #[cold]
     fn notify_slow(&self, count: u32) {
         let me = local::participant(self).ok();

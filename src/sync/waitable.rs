@@ -18,8 +18,8 @@ use core::mem::ManuallyDrop;
 /// [`ReentrantMutex`](crate::ReentrantMutex) of data that is `Sync`, or a [`Lock`](crate::Lock).
 /// Nothing else can be one.
 ///
-/// A thread that has two guards of a `ReentrantMutex`, and waits with the one, keeps the other. So
-/// it refers to the data while another thread has the lock.
+/// A thread that has two guards of a `ReentrantMutex`, and waits with one of them, keeps the other.
+/// That guard still refers to the data while another thread has the lock.
 pub trait Waitable: sealed::Guard {}
 
 impl<T> Waitable for MutexGuard<'_, T> {}
@@ -97,7 +97,7 @@ impl<'a, T> sealed::Guard for MutexGuard<'a, T> {
         Ok(self.lock)
     }
     fn into_hold(self) -> Self::Hold {
-        local::hold_ends(); // it begins anew with the guard that comes back
+        local::hold_ends(); // the hold begins anew with the guard that comes back
         let guard = ManuallyDrop::new(self);
         Parts { lock: guard.lock, own: guard.tag.own(), count: 0 }
     }
@@ -131,7 +131,7 @@ impl<'a, T> sealed::Guard for ReentrantMutexGuard<'a, T> {
         }
     }
     fn into_hold(self) -> Self::Hold {
-        local::hold_ends(); // it begins anew with the guard that comes back
+        local::hold_ends(); // the hold begins anew with the guard that comes back
         let guard = ManuallyDrop::new(self);
         Parts { lock: guard.lock, own: guard.tag.own(), count: 0 }
     }
@@ -156,8 +156,8 @@ impl<'a> sealed::Guard for LockGuard<'a> {
     fn seen(&mut self) -> &mut Self {
         self
     }
-    /// Another thread may have released it on our behalf. If that happens after this check, the
-    /// lock is released, as it was to be.
+    /// Another thread may have released the lock on our behalf. If it does so only after this
+    /// check, no harm is done: the wait releases the lock in any case.
     fn held_lock(&self) -> Result<&Lock, NotWaitedError> {
         let holder = self.lock.holder();
         is_ours(self.tag, holder)?;
@@ -176,7 +176,7 @@ impl<'a> sealed::Guard for LockGuard<'a> {
 impl<'a> Hold<LockGuard<'a>> for Parts<'a, Lock> {
     fn release(&mut self) {
         if self.lock.raw.release(ParticipantId::holder_in(self.own), None).is_ok() {
-            local::lock_ends(); // else somebody else has released it
+            local::lock_ends(); // otherwise another thread has released the lock
         }
     }
     fn take_again(self, me: Participant<'_, Linux>) -> CondvarResult<LockGuard<'a>> {
