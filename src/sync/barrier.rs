@@ -1,4 +1,4 @@
-//! [`Barrier`]: some meet, or all learn that they do not.
+//! [`Barrier`]: all parties meet, or all learn that they do not.
 
 use super::guard_tag::GuardTag;
 use super::result::{FromRaw, refused};
@@ -23,10 +23,10 @@ use std::time::{Duration, Instant};
 /// The number of parties is chosen when the barrier is made, at run time: any from 1 to `N`, for
 /// which [`try_new`](Self::try_new) has room. See [how many](#how-many-parties).
 ///
-/// As [`std::sync::Barrier`] and Python's `multiprocessing.Barrier`, with one more answer. If a
-/// party **dies** while it waits, the barrier is broken. All waiters get [`BarrierError::Broken`]
-/// with the name of the dead. Python's hangs. A party that is to be missed even *before* it arrives
-/// calls [`join`](Self::join).
+/// It works as [`std::sync::Barrier`] and Python's `multiprocessing.Barrier`, with one more answer.
+/// If a party **dies** while it waits, the barrier is broken, and all waiters get
+/// [`BarrierError::Broken`] with the id of the dead party. Python's barrier hangs. If the death of
+/// a party is to be noticed even *before* it arrives, the party calls [`join`](Self::join).
 ///
 /// The barrier is also broken by a timeout, by [`abort`](Self::abort), and by an action that
 /// [fails](Self::wait_then) or panics. It stays broken, and every wait fails, until it is
@@ -48,11 +48,11 @@ use std::time::{Duration, Instant};
 ///
 /// | participant                                             | what the others see                                                 |
 /// |---------------------------------------------------------|---------------------------------------------------------------------|
-/// | a waiter, or the thread that runs the action                       | [`BarrierError::Broken`] with its name                                  |
+/// | a waiter, or the thread that runs the action                       | [`BarrierError::Broken`] with its id                                    |
 /// | a thread that has [joined](Self::join), before or while it waits | the same                                                          |
-/// | another, before it arrives                               | nothing: they wait on, as long as their timeout                      |
+/// | another, before it arrives                               | nothing: the waiters wait on, up to their timeout                    |
 /// | a released waiter, even if it has not run since  | nothing; its place is free                                           |
-/// | a thread that aborts or resets                                | it is done, or not; after a reset half done the barrier is broken     |
+/// | a thread that aborts or resets                                | the abort or reset is done, or not; after a reset that is half done the barrier is broken |
 ///
 /// # How many parties
 ///
@@ -80,15 +80,16 @@ use std::time::{Duration, Instant};
 /// A wait that is [interrupted](crate::interruptible) takes the arrival back and breaks nothing: it
 /// is as if that party had not come yet. If all have met meanwhile, its wait succeeds instead.
 /// While an action runs all have met: then a wait is not interrupted before the action has ended. A
-/// thread that dies in the midst of that has died waiting. If it is *stopped* there, its place is
-/// nobody else's until it goes on.
+/// thread that dies while it takes its arrival back counts as a waiter that died. If it is
+/// *stopped* there, nobody else gets its place until it goes on.
 ///
 /// # More threads than parties
 ///
 /// A thread that finds all places taken waits for the next generation. A generation is drained
-/// before the next one: a released waiter keeps its place up to the return of its wait. So
-/// a process that is *stopped* (SIGSTOP, a debugger) after it was released holds up those that need
-/// its place. With no more threads than parties they would wait for that process anyway.
+/// before the next one: a released waiter keeps its place up to the return of its wait. So a
+/// process that is *stopped* (SIGSTOP, a debugger) after it was released holds up the threads that
+/// need its place. With no more threads than parties those threads would wait for that process
+/// anyway.
 #[repr(C)]
 pub struct Barrier<const N: usize = 256> {
     raw: raw::Barrier<Linux, N>,
@@ -121,7 +122,7 @@ impl<const N: usize> Barrier<N> {
         Self::from_parties(parties)
     }
 
-    /// As [`new`](Self::new), for a number that comes from outside: a number that cannot be is an
+    /// As [`new`](Self::new), for a number that comes from outside. A number out of range is an
     /// error.
     ///
     /// ```
@@ -159,8 +160,8 @@ impl<const N: usize> Barrier<N> {
         }
     }
 
-    /// Waits until all parties have come, as long as it takes. What each wrote before is seen by
-    /// all after.
+    /// Waits until all parties have come, as long as it takes. After the wait, each party sees what
+    /// all parties wrote before theirs.
     ///
     /// # Errors
     /// [`BarrierError::Broken`]; [`BarrierError::Register`]. [`BarrierError::Interrupted`], in an
@@ -176,10 +177,10 @@ impl<const N: usize> Barrier<N> {
     /// Waits at most that long (monotonic time), and then breaks the barrier. [`Duration::MAX`] is
     /// forever.
     ///
-    /// A waiter that could not even arrive, because others had taken all places, breaks nothing.
+    /// A waiter that found no place, because others had taken all, breaks nothing.
     ///
     /// # Errors
-    /// Those of [`wait`](Self::wait), and [`BarrierTimeoutError::TimedOut`]; the others get
+    /// Those of [`wait`](Self::wait), and [`BarrierTimeoutError::TimedOut`]. The other waiters get
     /// `Broken` then.
     ///
     /// # If a process dies
@@ -188,7 +189,7 @@ impl<const N: usize> Barrier<N> {
         self.wait_plainly(Deadline::after(timeout))
     }
 
-    /// Waits at most until that moment. As [`wait_timeout`](Self::wait_timeout).
+    /// As [`wait_timeout`](Self::wait_timeout), with a deadline instead of a timeout.
     ///
     /// # Errors
     /// Those of [`wait_timeout`](Self::wait_timeout).
@@ -199,7 +200,7 @@ impl<const N: usize> Barrier<N> {
         self.wait_plainly(Deadline::at(deadline))
     }
 
-    /// Waits. A waiter that finds that all have arrived, the leader, runs its action before anybody
+    /// Waits. The leader, a waiter that finds that all have arrived, runs its action before anybody
     /// is released.
     ///
     /// Functions cannot be shared between processes, so each party brings the action: usually all
@@ -224,7 +225,7 @@ impl<const N: usize> Barrier<N> {
     /// Those of [`wait`](Self::wait).
     ///
     /// # Panics
-    /// If the action does. The barrier is broken then.
+    /// If the action panics. The barrier is broken then.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -232,14 +233,14 @@ impl<const N: usize> Barrier<N> {
         self.wait_simply(Deadline::NEVER, action)
     }
 
-    /// [`wait_with`](Self::wait_with) and [`wait_timeout`](Self::wait_timeout). The time that the
-    /// action takes counts for the parties that wait for it.
+    /// Combines [`wait_with`](Self::wait_with) and [`wait_timeout`](Self::wait_timeout). The time
+    /// that the action takes counts towards the timeout of the parties that wait for it.
     ///
     /// # Errors
     /// Those of [`wait_timeout`](Self::wait_timeout).
     ///
     /// # Panics
-    /// If the action does. The barrier is broken then.
+    /// If the action panics. The barrier is broken then.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -251,13 +252,13 @@ impl<const N: usize> Barrier<N> {
         self.wait_simply(Deadline::after(timeout), action)
     }
 
-    /// [`wait_with`](Self::wait_with) and [`wait_until`](Self::wait_until).
+    /// Combines [`wait_with`](Self::wait_with) and [`wait_until`](Self::wait_until).
     ///
     /// # Errors
     /// Those of [`wait_timeout`](Self::wait_timeout).
     ///
     /// # Panics
-    /// If the action does. The barrier is broken then.
+    /// If the action panics. The barrier is broken then.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -269,8 +270,9 @@ impl<const N: usize> Barrier<N> {
         self.wait_simply(Deadline::at(deadline), action)
     }
 
-    /// Waits; as [`wait_with`](Self::wait_with), with an action that can fail. If it does, nobody
-    /// has met: its caller gets the error, and all others get [`BarrierError::Broken`].
+    /// As [`wait_with`](Self::wait_with), with an action that can fail. If the action fails, the
+    /// parties have not met. The caller that ran the action gets its error, and all others get
+    /// [`BarrierError::Broken`].
     ///
     /// ```
     /// use outlive::{ActionError, Barrier, BarrierError, Segment};
@@ -293,7 +295,7 @@ impl<const N: usize> Barrier<N> {
     /// [`ActionError::Wait`] with the errors of [`wait`](Self::wait).
     ///
     /// # Panics
-    /// If the action does. The barrier is broken then.
+    /// If the action panics. The barrier is broken then.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -301,15 +303,15 @@ impl<const N: usize> Barrier<N> {
         self.wait_here(Deadline::NEVER, action)
     }
 
-    /// [`wait_then`](Self::wait_then) and [`wait_timeout`](Self::wait_timeout). The time that the
-    /// action takes counts for the parties that wait for it.
+    /// Combines [`wait_then`](Self::wait_then) and [`wait_timeout`](Self::wait_timeout). The time
+    /// that the action takes counts towards the timeout of the parties that wait for it.
     ///
     /// # Errors
     /// Those of [`wait_then`](Self::wait_then), and [`BarrierTimeoutError::TimedOut`] in
     /// [`ActionError::Wait`].
     ///
     /// # Panics
-    /// If the action does. The barrier is broken then.
+    /// If the action panics. The barrier is broken then.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -321,13 +323,13 @@ impl<const N: usize> Barrier<N> {
         self.wait_here(Deadline::after(timeout), action)
     }
 
-    /// [`wait_then`](Self::wait_then) and [`wait_until`](Self::wait_until).
+    /// Combines [`wait_then`](Self::wait_then) and [`wait_until`](Self::wait_until).
     ///
     /// # Errors
     /// Those of [`wait_timeout_then`](Self::wait_timeout_then).
     ///
     /// # Panics
-    /// If the action does. The barrier is broken then.
+    /// If the action panics. The barrier is broken then.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -379,7 +381,7 @@ impl<const N: usize> Barrier<N> {
         action: impl FnOnce() -> Result<(), E>,
     ) -> Result<(), ActionError<E, W>> {
         let running = Running { barrier: self, id: me.id, generation, tag: GuardTag::now(0) };
-        action().map_err(ActionError::Failed)?; // with `running` dropped, as by a panic
+        action().map_err(ActionError::Failed)?; // an error drops `running`, as a panic does
         let is_of_this_process = running.tag.is_of_this_process();
         core::mem::forget(running);
         if !is_of_this_process {
@@ -392,8 +394,8 @@ impl<const N: usize> Barrier<N> {
     /// fail. Dropping the member takes the declaration back (and breaks nothing, unless the thread
     /// is panicking).
     ///
-    /// Joining is no arrival: a member waits as everybody does. Parties that have not joined may
-    /// come as well.
+    /// A member has not arrived by joining: it calls `wait` as all parties do. Parties that have
+    /// not joined may come as well.
     ///
     /// ```
     /// use outlive::{Barrier, Segment};
@@ -464,9 +466,9 @@ impl<const N: usize> Barrier<N> {
         if self.is_broken() { 0 } else { self.raw.arrived().count() }
     }
 
-    /// The participants that have come and wait for the others. Of a broken barrier: those whose
-    /// waits have not returned yet, or that have died. This is for people who search for the
-    /// missing party.
+    /// The participants that have come and wait for the others. If the barrier is broken, these are
+    /// the waiters that have not returned yet, and those that have died. This is for people who
+    /// search for the missing party.
     pub fn arrived(&self) -> impl Iterator<Item = ParticipantId> + '_ {
         self.raw.arrived()
     }
@@ -513,7 +515,8 @@ impl BarrierWaitResult {
     pub fn is_leader(&self) -> bool {
         self.leader
     }
-    /// Another number for each of those that met, from 0 on, and below the number of parties.
+    /// The number of this party, from 0 on and below the number of parties. No two parties that met
+    /// have the same.
     #[must_use]
     pub fn index(&self) -> usize {
         self.index
@@ -539,7 +542,7 @@ impl<const N: usize> Drop for Running<'_, N> {
 /// The declaration that the thread will come to a [`Barrier`]: see [`Barrier::join`]. It derefs to
 /// the barrier.
 ///
-/// It gives no reference to data. When a thread ends that has leaked its declaration, that is a
+/// It gives no reference to data. If a thread leaks its declaration and ends, that counts as the
 /// death of the member: the others get [`BarrierError::Broken`].
 ///
 /// In a child that was forked while the parent had joined, the copy still derefs to the barrier.
@@ -570,7 +573,7 @@ impl<const N: usize> Drop for BarrierMember<'_, N> {
             return; // a fork's copy
         }
         if self.tag.panicked_since() {
-            self.barrier.raw.abort(); // it will not come, and did not decide so
+            self.barrier.raw.abort(); // a panic keeps it from coming, not a decision
         }
         self.barrier.raw.leave(self.id, self.tag.own() as usize);
     }

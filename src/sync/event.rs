@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 
 /// A flag that can be waited for, in memory that processes share. Four bytes.
 ///
-/// As Python's `multiprocessing.Event`, but `set` there hangs when a process that waited was
-/// killed. This one's never does. It stays set until it is [cleared](Self::clear), and every thread
-/// that waits at the moment of a [`set`](Self::set) is released by it, even if a clear follows at
-/// once.
+/// It works as Python's `multiprocessing.Event`, except that there `set` hangs if a process was
+/// killed while it waited. Here `set` never hangs. The event stays set until it is
+/// [cleared](Self::clear). A [`set`](Self::set) releases every thread that waits at that moment,
+/// even if a clear follows at once.
 ///
-/// An event made by [`auto_reset`](Self::auto_reset) releases one waiter for each set, or the next
-/// to come, and is clear again. It remembers *that* it was set, not how often: two sets before a
-/// waiter has taken the first are one.
+/// A set of an event made by [`auto_reset`](Self::auto_reset) releases one waiter, or the next that
+/// comes, and the event is clear again. The event remembers *that* it was set, not how often: if no
+/// waiter was released between two sets, they count as one.
 ///
 /// ```
 /// use outlive::{Event, Segment};
@@ -39,8 +39,8 @@ use std::time::{Duration, Instant};
 /// | participant                                 | what the others see                                                            |
 /// |---------------------------------------------|--------------------------------------------------------------------------------|
 /// | a setter, anywhere in `set`                | the event is set and the waiters are released, or nothing has happened       |
-/// | a waiter, also while it is woken      | nothing; with `auto_reset` a set that it had not taken releases another          |
-/// | a thread that was to set it, and never did        | nothing: a waiter that must not wait forever needs a timeout, or on a [`Barrier`](crate::Barrier) |
+/// | a waiter, also while it is woken      | nothing; with `auto_reset` a set that had not released it yet releases another waiter |
+/// | a thread that was to set it, and never did        | nothing: a waiter that must not wait forever needs a timeout, or a [`Barrier`](crate::Barrier) |
 ///
 /// Nobody holds an event: there is no guard to leak.
 #[repr(transparent)]
@@ -59,7 +59,7 @@ impl Event {
         Self { raw: raw::Event::from_word(Linux::zero()) }
     }
 
-    /// A cleared event that each set releases one waiter of.
+    /// A cleared event. Each set of it releases one waiter, instead of all.
     ///
     /// ```
     /// use outlive::{Event, Segment};
@@ -74,9 +74,9 @@ impl Event {
         Self { raw: raw::Event::from_word(Linux::word(raw::Event::<Linux>::AUTO_RESET)) }
     }
 
-    /// Sets the event, and releases the waiters (with `auto_reset` one of them, or the next to
-    /// come). The released waiters see what was written before. If nobody waits, there is no system
-    /// call.
+    /// Sets the event, and releases the waiters (with `auto_reset` one of them, or the next that
+    /// comes). The released waiters see what was written before the `set`. If nobody waits, there
+    /// is no system call.
     ///
     /// # Errors
     /// The event is in no segment.
@@ -90,7 +90,7 @@ impl Event {
         Ok(())
     }
 
-    /// Clears it. Gives whether it was set.
+    /// Clears the event. Returns whether it was set.
     ///
     /// # If a process dies
     /// It is cleared, or not.
@@ -119,7 +119,7 @@ impl Event {
         self.wait_with(None)
     }
 
-    /// Succeeds if it is set, and does not wait. With `auto_reset` it is clear after that.
+    /// Succeeds if the event is set. Never waits. With `auto_reset`, success also clears the event.
     ///
     /// # Errors
     /// [`TryWaitError::WouldBlock`] if the event is not set; [`TryWaitError::Register`].

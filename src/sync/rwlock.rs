@@ -1,4 +1,4 @@
-//! [`RwLock`]: data that many read or one writes, under a lock that outlives them all.
+//! [`RwLock`]: data for many readers or one writer, under a lock that outlives them.
 
 use super::data_traits::{guard_of_data, lock_of_data};
 use super::guard_tag::GuardTag;
@@ -20,12 +20,13 @@ use core::mem::offset_of;
 use core::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
-/// Data that many may read at a time, or one may write, in memory that processes share.
+/// Data that many threads may read at the same time, or one may write, in memory that processes
+/// share.
 ///
-/// As [`std::sync::RwLock`], and no death of a reader or a writer keeps the others from going on.
-/// If a **writer** died, by whatever cause, the next to come, reader or writer, gets its guard
-/// inside [`LockError::OwnerDied`], and so does everybody after it, until a writer that has checked
-/// the data calls [`RwLockWriteGuard::mark_consistent`]. A reader cannot have changed anything, so
+/// It works as [`std::sync::RwLock`], and no death of a reader or a writer keeps the others from
+/// going on. If a **writer** died, by whatever cause, the next reader or writer gets its guard
+/// inside [`LockError::OwnerDied`]. So does everybody after it, until a writer has checked the data
+/// and calls [`RwLockWriteGuard::mark_consistent`]. A reader cannot have changed anything, so
 /// nobody learns of its death or panic.
 ///
 /// It must be in a [`Segment`](crate::Segment). Elsewhere every operation gives
@@ -51,21 +52,21 @@ use std::time::{Duration, Instant};
 ///
 /// # How many readers
 ///
-/// Every reader takes a word of its own by name. So a writer can find out which reader died.
-/// There are `READERS` of them, 16 unless said otherwise. **Readers beyond that number wait** for
-/// any word to come free. Each word has a cache line (128 bytes) of its own, so that readers on
-/// different processors do not disturb each other: the lock takes `(READERS + 1) * 128` bytes.
+/// Every reader writes its id into a word of its own. So a writer can find out which reader died. A
+/// lock has `READERS` such words, 16 by default. **Readers beyond that number wait** for any word
+/// to come free. Each word has a cache line (128 bytes) of its own, so that readers on different
+/// processors do not disturb each other. So the lock takes `(READERS + 1) * 128` bytes.
 ///
 /// A thread's word is chosen by its number in the segment's participant table
-/// ([`ParticipantId::index`](crate::ParticipantId::index)). If another reader has that one, the
-/// thread takes a free one, and begins with that from then on. So threads that read at a time come
-/// to have words of their own, and each read is as fast as the first. Choose `READERS` not below
-/// the number of threads that read at a time: otherwise a reader that finds its word taken searches
-/// for another one.
+/// ([`ParticipantId::index`](crate::ParticipantId::index)). If another reader has that word, the
+/// thread takes a free one, and tries this one first from then on. So threads that read at the same
+/// time soon have different words, and all their reads are fast. Choose `READERS` not below the
+/// number of threads that read at the same time: otherwise a reader that finds its word taken
+/// searches for another one.
 ///
-/// A thread that reads another lock, of whatever segment, keeps its word for that time. If another
-/// reader has it, reading this lock is slower from then on until the next write: the reader checks
-/// all words.
+/// While a thread reads another lock, of whatever segment, it cannot change the word that it tries
+/// first. If another reader has that word, the thread takes a free one, and reads of this lock are
+/// slower until the next write: each reader then checks all words.
 ///
 /// # Order
 ///
@@ -74,19 +75,19 @@ use std::time::{Duration, Instant};
 /// own, so writers that follow each other without a pause may keep them waiting. Among writers, and
 /// among readers beyond `READERS`, there is no order either.
 ///
-/// A thread cannot read twice at a time, nor read and write: it gets [`LockError::Deadlock`] (from
-/// the `try_` forms without a timeout: `WouldBlock`), each time and at once, where other locks hang
-/// if a writer happens to wait in between. [`RwLockWriteGuard::downgrade`] makes a writer a reader.
-/// There is no upgrade the other way: two readers that want it would wait for each other, so
-/// that it would have to fail in the middle.
+/// A thread that reads or writes cannot lock again: it gets [`LockError::Deadlock`], each time and
+/// at once. (The `try_` forms without a timeout return `WouldBlock`.) Other locks hang there if a
+/// writer happens to wait in between. [`RwLockWriteGuard::downgrade`] makes a writer a reader.
+/// There is no upgrade of a reader to a writer. Two readers that want it would wait for each other,
+/// so one upgrade would have to fail in the middle.
 ///
 /// # If a process dies
 ///
 /// | participant                                     | what the others see                                                            |
 /// |-------------------------------------------------|--------------------------------------------------------------------------------|
 /// | a reader (SIGKILL, exit, exec, end of thread)    | nothing: the writer that waits for it goes on, its word is taken by others      |
-/// | a writer                                        | `OwnerDied` with the guard, until a writer says `mark_consistent`              |
-/// | a writer that waits for readers to finish       | nothing; or, if it died before it had seen them, as a writer                    |
+/// | a writer                                        | `OwnerDied` with the guard, until a writer calls `mark_consistent`             |
+/// | a writer that waits for readers to finish       | nothing; as a writer if it died before it had found these readers               |
 /// | a waiter for a writer                     | nothing                                                                        |
 /// | a thread that unlocks, before or after the release    | as a holder, or nothing; the waiters go on                                  |
 ///
@@ -96,11 +97,12 @@ use std::time::{Duration, Instant};
 ///
 /// # If a guard is leaked
 ///
-/// As with [`Mutex`](crate::Mutex#if-a-guard-is-leaked): if its thread ends, and its process lives
-/// on, the hold is nobody's. After a leaked write guard everybody gets [`LockError::Leaked`]; after
-/// a leaked read guard all writers do, and readers go on beside it. Readers get it, too, if no
-/// reader word is left. [`read_leaked`](Self::read_leaked) and [`write_leaked`](Self::write_leaked)
-/// are for callers that know better.
+/// As with [`Mutex`](crate::Mutex#if-a-guard-is-leaked): if the guard's thread ends, and its
+/// process lives on, nobody gets the hold. After a leaked write guard everybody gets
+/// [`LockError::Leaked`]. After a leaked read guard all writers get it, and readers go on. If
+/// leaked read guards have all reader words, readers get it, too.
+/// [`read_leaked`](Self::read_leaked) and [`write_leaked`](Self::write_leaked) are for callers that
+/// know that the leaked references are not used any more.
 #[repr(C)]
 pub struct RwLock<T, const READERS: usize = 16> {
     raw: raw::RwLock<Linux, READERS>,
@@ -232,7 +234,7 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
         guarded(self.raw.write(me, deadline), |left| RwLockWriteGuard::new(self, left))
     }
 
-    /// As [`try_read`](Self::try_read), and reads beside the holds of threads that
+    /// As [`try_read`](Self::try_read), also if a thread has
     /// [leaked a guard](Self#if-a-guard-is-leaked) and ended. A leaked write hold is taken away,
     /// and counts as a death: [`TryLockError::OwnerDied`]. Leaked read holds stay.
     ///
@@ -280,7 +282,7 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
         self.raw.writer()
     }
 
-    /// Whether the calling thread has it for writing. (Readers are not checked.)
+    /// Whether the calling thread is the writer. (Readers are not checked.)
     ///
     /// ```
     /// use outlive::{RwLock, RwLockWriteGuard, Segment};
@@ -309,7 +311,8 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
 
 lock_of_data! {
     "RwLock", try_read,
-    /// Never waits: it shows whether somebody writes, or the thread itself reads.
+    /// Never waits. It shows `<locked>` instead of the data if another thread writes, or if this
+    /// thread has the lock already.
     [const READERS: usize] RwLock<T, READERS>
 }
 
@@ -386,8 +389,8 @@ impl<'a, T, const READERS: usize> RwLockWriteGuard<'a, T, READERS> {
         }
     }
 
-    /// Goes on as a reader, with no writer in between: others may read now, too. (An associated
-    /// function, as std's.)
+    /// Makes a reader of the writer, with no other writer in between. From then on other threads
+    /// may read, too. (An associated function, as std's.)
     ///
     /// If the data is inconsistent and not marked consistent, the others learn of it, as always.
     ///
@@ -403,11 +406,12 @@ impl<'a, T, const READERS: usize> RwLockWriteGuard<'a, T, READERS> {
     /// ```
     ///
     /// # If a process dies
-    /// Before it is done, a writer; from then on, a reader.
+    /// Before the downgrade is done, the caller dies as a writer. From then on it dies as a reader.
     pub fn downgrade(this: Self) -> RwLockReadGuard<'a, T, READERS> {
         let mut this = core::mem::ManuallyDrop::new(this);
         if this.tag.is_of_this_process() {
-            // It has had its place in the segment since it locked, and cannot leave while it holds.
+            // The writer has taken part since it locked, and cannot leave the segment while it
+            // holds.
             let me = local::participant(this.lock).expect("a holder takes part");
             let left = this.left();
             local::read_begins();
@@ -415,7 +419,7 @@ impl<'a, T, const READERS: usize> RwLockWriteGuard<'a, T, READERS> {
             local::hold_ends(); // the writer's
             return RwLockReadGuard::new(this.lock, word);
         }
-        // A fork's copy: as much of the parent's, and as little of ours, as before.
+        // A fork's copy stays a copy: the hold is the parent's.
         RwLockReadGuard { lock: this.lock, tag: this.tag, not_send: PhantomData }
     }
 
