@@ -1,5 +1,5 @@
-//! [`Once`], [`OnceLock`], [`LazyLock`]: what is done once, by the first participant that comes and
-//! does not die over it.
+//! [`Once`], [`OnceLock`], [`LazyLock`]: what is done once. If the participant that does it dies or
+//! panics, the next one does it.
 
 use super::guard_tag::GuardTag;
 use super::result::refused;
@@ -16,8 +16,8 @@ use core::ops::Deref;
 
 /// Something that is done once among all processes. Four bytes.
 ///
-/// As [`std::sync::Once`], with another answer if the initialiser panics or **dies**: the next
-/// caller does it, and may [ask](Self::call_once_force) whether somebody has tried before.
+/// It works as [`std::sync::Once`], except if the initialiser panics or **dies**. Then the next
+/// caller does it, and may [ask](Self::call_once_force) whether an earlier initialiser failed.
 ///
 /// ```
 /// use outlive::{Once, Segment};
@@ -50,17 +50,17 @@ unsafe impl Shareable for Once {
 }
 
 impl Once {
-    /// A once that was not begun. Memory of zeros is one.
+    /// A `Once` that was not begun. Memory of zeros is one.
     pub const fn new() -> Self {
         Self { raw: raw::Once::from_word(Linux::zero()) }
     }
 
-    /// Does it, unless it was done; waits for a living initialiser that is at it. What it wrote is
-    /// seen by every caller that returns.
+    /// Runs `action`, unless it was done before. If a living initialiser is running, waits for it
+    /// instead. A caller that gets `Ok` sees all that the initialiser wrote.
     ///
     /// # Errors
-    /// [`OnceError::Deadlock`] when called by the initialiser itself; [`OnceError::Interrupted`] of
-    /// a wait for it; [`OnceError::Register`].
+    /// [`OnceError::Deadlock`] when called by the initialiser itself. [`OnceError::Interrupted`] if
+    /// the wait for the initialiser was interrupted. [`OnceError::Register`].
     ///
     /// # Panics
     /// If `action` does. Then the next caller does it.
@@ -72,8 +72,8 @@ impl Once {
         self.call_once_force(|_earlier| action())
     }
 
-    /// As [`call_once`](Self::call_once), and shows `action` whether a participant died or panicked
-    /// over it before.
+    /// As [`call_once`](Self::call_once). Also passes to `action` whether an earlier initialiser
+    /// died or panicked.
     ///
     /// # Errors
     /// Those of [`call_once`](Self::call_once).
@@ -170,15 +170,15 @@ impl OnceState {
     pub fn is_poisoned(&self) -> bool {
         self.earlier.is_some()
     }
-    /// How the last of them failed, and which participant it was.
+    /// How the last earlier initialiser failed, and which participant it was.
     #[must_use]
     pub fn earlier(&self) -> Option<InconsistentCause> {
         self.earlier
     }
 }
 
-/// The calling thread initialises. Dropped unfinished, by a panic or an error, it leaves it to the
-/// next.
+/// The calling thread initialises. If this is dropped before the end, by a panic or an error, the
+/// next caller initialises.
 struct Attempt<'a> {
     once: &'a Once,
     id: ParticipantId,
@@ -204,8 +204,8 @@ impl Drop for Attempt<'_> {
 
 /// A value that is written once, in memory that processes share. Four bytes and the value.
 ///
-/// As [`std::sync::OnceLock`]. If the process that makes the value **dies** over it, or panics, the
-/// next caller makes it.
+/// As [`std::sync::OnceLock`]. If the process that makes the value **dies** or panics before it is
+/// done, the next caller makes it.
 ///
 /// ```
 /// use outlive::{OnceLock, Segment};
@@ -242,7 +242,7 @@ unsafe impl<T: Shareable> Shareable for OnceLock<T> {
 unsafe impl<T: Send + Sync> Sync for OnceLock<T> {}
 
 impl<T: Shareable> OnceLock<T> {
-    /// One without a value. Memory of zeros is one.
+    /// A `OnceLock` without a value. Memory of zeros is one.
     pub const fn new() -> Self {
         // SAFETY: a Shareable type has a value for every bit pattern, all zero included.
         let nothing_yet = unsafe { MaybeUninit::zeroed().assume_init() };
@@ -258,7 +258,7 @@ impl<T> OnceLock<T> {
         self.once.is_completed().then(|| unsafe { &*self.value.get() })
     }
 
-    /// Writes the value, if there is none; waits for a living initialiser that is at it.
+    /// Writes the value, if there is none. If a living initialiser is running, waits for it first.
     ///
     /// # Errors
     /// [`SetError`], which gives the value back.
@@ -274,11 +274,12 @@ impl<T> OnceLock<T> {
         }
     }
 
-    /// The value; made by `make` if there is none. Waits for a living initialiser that is at it.
+    /// Returns the value. If there is none, `make` makes it. If a living initialiser is running,
+    /// waits for it first.
     ///
     /// # Errors
-    /// [`OnceError::Deadlock`] when called by the initialiser itself; [`OnceError::Interrupted`] of
-    /// a wait for it; [`OnceError::Register`].
+    /// [`OnceError::Deadlock`] when called by the initialiser itself. [`OnceError::Interrupted`] if
+    /// the wait for the initialiser was interrupted. [`OnceError::Register`].
     ///
     /// # Panics
     /// If `make` does. Then the next caller makes it.
@@ -290,8 +291,8 @@ impl<T> OnceLock<T> {
         self.get_or_try_init(|| Ok(make()))
     }
 
-    /// The value; made by `make` if there is none. If `make` fails there is still none, and the
-    /// next caller makes it.
+    /// Returns the value. If there is none, `make` makes it. If `make` fails there is still no
+    /// value, and the next caller makes it.
     ///
     /// ```
     /// use outlive::{OnceLock, Segment};
@@ -320,8 +321,8 @@ impl<T> OnceLock<T> {
                 |_earlier| make(),
                 |value| {
                     // SAFETY: this thread is the initialiser, and nobody has a reference
-                    // (raw::once, invariants 1 and 3). What an earlier one left there has no drop
-                    // glue, or is leaked.
+                    // (raw::once, invariants 1 and 3). What an earlier initialiser left there has
+                    // no drop glue, or is leaked.
                     unsafe { self.value.get().write(value) }
                 },
             )?;
@@ -359,8 +360,8 @@ impl<T: fmt::Debug> fmt::Debug for OnceLock<T> {
     }
 }
 
-/// A [`OnceLock`] with the function that makes its value: at the first use, by the process that
-/// uses it first.
+/// A [`OnceLock`] with the function that makes its value. The process that uses it first calls the
+/// function.
 ///
 /// A function cannot lie in shared memory, so this is a handle of each process's own, around the
 /// shared value.
@@ -391,8 +392,8 @@ impl<'a, T, F: Fn() -> T> LazyLock<'a, T, F> {
     /// The value, made now if nobody has made it.
     ///
     /// # Errors
-    /// [`OnceError::Deadlock`] when called by `make` itself; [`OnceError::Interrupted`] of a wait
-    /// for another; [`OnceError::Register`].
+    /// [`OnceError::Deadlock`] when called by `make` itself. [`OnceError::Interrupted`] if the wait
+    /// for another initialiser was interrupted. [`OnceError::Register`].
     ///
     /// # Panics
     /// If `make` does. Then the next user makes it.
@@ -405,7 +406,7 @@ impl<'a, T, F: Fn() -> T> LazyLock<'a, T, F> {
     }
 }
 
-/// Cannot say that it was [interrupted](crate::interruptible), and waits on then.
+/// It has no way to return an error for an [interruption](crate::interruptible), so it waits on.
 ///
 /// # Panics
 /// Where [`LazyLock::force`] gives another error.

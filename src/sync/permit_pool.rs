@@ -1,4 +1,4 @@
-//! [`PermitPool`]: permits with numbers, held by name, that come back from the dead.
+//! [`PermitPool`]: permits with numbers. The permits of dead holders come back.
 
 use super::guard_tag::GuardTag;
 use super::result::{FromRaw, refused};
@@ -17,15 +17,15 @@ use std::time::{Duration, Instant};
 /// Up to `N` permits in memory that processes share: "N locks, any of which will do". 8 + 4 N
 /// bytes.
 ///
-/// Each [`Permit`] has an [index](Permit::index), so that a pool of connections, devices or buffers
-/// is direct: the holder of permit 3 has number 3 to itself. And each names its holder. When the
-/// holder dies, the next caller gets the permit, and can ask
-/// [who died](Permit::previous_holder_died), and put the connection in order. Permits that are only
-/// counted, and not held, are those of a [`Semaphore`](crate::Semaphore).
+/// Each [`Permit`] has an [index](Permit::index). So it can stand for one of several connections,
+/// devices or buffers: the holder of permit 3 has connection 3 to itself. Each permit also names
+/// its holder. When the holder dies, the next caller gets the permit. It can ask
+/// [who died](Permit::previous_holder_died), and put the connection in order. If permits are only
+/// counted, take a [`Semaphore`](crate::Semaphore).
 ///
 /// It must be in a [`Segment`](crate::Segment), as a [`Mutex`](crate::Mutex). A thread may hold
-/// several permits. A thread that waits while it holds all of them itself waits until another
-/// thread [gives one back](Self::give_back) on its behalf.
+/// several permits. If a thread waits for a permit and holds all permits itself, it waits until
+/// another thread [gives one back](Self::give_back) on its behalf.
 ///
 /// ```
 /// use outlive::{PermitPool, Segment};
@@ -52,8 +52,8 @@ use std::time::{Duration, Instant};
 /// | a waiter, woken or not                    | nothing                                                              |
 /// | a thread that releases                             | the one or the other: the permit came back, or its holder died        |
 ///
-/// Nothing stays marked: a caller that takes a permit over and does not ask can never learn of the
-/// death.
+/// The pool keeps no mark of the death: if the caller that takes the permit over does not ask,
+/// nobody learns of it.
 #[repr(transparent)]
 pub struct PermitPool<const N: usize> {
     raw: raw::PermitPool<Linux, N>,
@@ -87,7 +87,7 @@ impl<const N: usize> PermitPool<N> {
         Self::from_capacity_word(capacity as u32)
     }
 
-    /// As [`with_capacity`](Self::with_capacity), with an answer for each number.
+    /// As [`with_capacity`](Self::with_capacity), but a number out of range is an error.
     ///
     /// ```
     /// use outlive::{PermitPool, RangeError};
@@ -114,7 +114,7 @@ impl<const N: usize> PermitPool<N> {
         Self { raw: raw::PermitPool::from_words(Linux::zero(), Linux::word(capacity), holds) }
     }
 
-    /// Makes it a pool of `capacity` free permits, in place: for the moment in which a segment is
+    /// Makes this a pool of `capacity` free permits, in place. To be called while a segment is
     /// created.
     ///
     /// # Panics
@@ -124,7 +124,7 @@ impl<const N: usize> PermitPool<N> {
         *self = Self::with_capacity(capacity);
     }
 
-    /// As [`set_capacity`](Self::set_capacity), with an answer for each number.
+    /// As [`set_capacity`](Self::set_capacity), but a number out of range is an error.
     ///
     /// ```
     /// use outlive::{PermitPool, Segment};
@@ -162,7 +162,8 @@ impl<const N: usize> PermitPool<N> {
         self.permit_with(Deadline::NEVER)
     }
 
-    /// Gives a permit if that takes no waiting. A dead holder is no reason to wait.
+    /// Gives a permit without waiting, if there is one. The permit of a dead holder can be had,
+    /// too.
     ///
     /// # Errors
     /// [`TryAcquireError::WouldBlock`] if each permit was held by a living participant when it was
@@ -218,8 +219,8 @@ impl<const N: usize> PermitPool<N> {
     /// Releases a permit without its guard, on behalf of its holder: after [`Permit::into_parts`],
     /// or by an answer of [`holders`](Self::holders).
     ///
-    /// If `holder` has given it back meanwhile and acquired it again, that is the permit given
-    /// back.
+    /// If `holder` has released the permit meanwhile, and acquired it again, this releases it from
+    /// the new hold.
     ///
     /// # Errors
     /// `holder` does not hold the permit, or no longer; nothing is changed.
@@ -231,7 +232,7 @@ impl<const N: usize> PermitPool<N> {
         Ok(self.raw.release(index, holder)?)
     }
 
-    /// How many permits are held at the moment, by the dead, too.
+    /// How many permits are held at the moment. Those of dead holders count, too.
     pub fn held(&self) -> usize {
         self.raw.holders().count()
     }
@@ -266,8 +267,8 @@ impl<const N: usize> fmt::Debug for PermitPool<N> {
 /// A permit of a [`PermitPool`], held as long as this lives. Dropping it gives it back.
 ///
 /// # Panics
-/// Its drop panics if somebody else has [given it back](PermitPool::give_back) meanwhile: then
-/// another may have had what was thought to be this one's. [`Permit::release`] gives an error
+/// The drop panics if somebody else has [given the permit back](PermitPool::give_back) meanwhile:
+/// another thread may then have used what the permit stands for. [`Permit::release`] gives an error
 /// instead.
 ///
 /// In a child that was forked while the parent held it, the copy of the guard releases nothing: the
@@ -281,7 +282,7 @@ pub struct Permit<'a, const N: usize> {
     /// Its own part: the word of the holder's id.
     tag: GuardTag,
     index: u32,
-    /// The word of the id of the dead holder before, or 0.
+    /// The word of the previous holder's id if that holder died, or 0.
     from: u32,
     not_send: PhantomData<*const ()>, // the holder is a thread
 }
@@ -290,18 +291,19 @@ pub struct Permit<'a, const N: usize> {
 unsafe impl<const N: usize> Sync for Permit<'_, N> {}
 
 impl<const N: usize> Permit<'_, N> {
-    /// Which permit it is, from 0 up to, and without, the pool's capacity.
+    /// The number of the permit, from 0 on and below the pool's capacity.
     #[inline]
     pub fn index(&self) -> usize {
         self.index as usize
     }
 
-    /// The holder before, if it died with the permit: what the permit stands for may be half used.
+    /// The previous holder, if it died with the permit. It may have died in the middle of using
+    /// what the permit stands for.
     pub fn previous_holder_died(&self) -> Option<ParticipantId> {
         ParticipantId::holder_in(self.from)
     }
 
-    /// Gives the permit back, and says if that was still to be done.
+    /// Gives the permit back, as its drop does, with an error instead of a panic.
     ///
     /// # Errors
     /// Somebody else has given it back meanwhile.
