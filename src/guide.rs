@@ -62,24 +62,24 @@
 //!
 //! | primitive            | the dead thread held it                              | the dead thread waited | the dead thread was about to wake others |
 //! |----------------------|------------------------------------------------------|----------|-----------------------------|
-//! | [`Mutex`], [`Lock`], [`ReentrantMutex`] | the next gets the guard in `OwnerDied` | nothing  | nothing                     |
+//! | [`Mutex`], [`Lock`], [`ReentrantMutex`] | the next caller gets the guard in `OwnerDied` | nothing  | nothing                     |
 //! | [`RwLock`]           | a writer: as `Mutex`, and readers get the error, too; a reader: nothing | nothing | nothing         |
-//! | [`PermitPool`]       | its permit goes to the next, who can ask who died    | nothing  | nothing                     |
+//! | [`PermitPool`]       | its permit goes to the next caller, which can ask who died | nothing  | nothing                     |
 //! | [`Semaphore`]        | the permits that it took are gone                    | nothing  | nothing                     |
 //! | [`Condvar`]          |                                                      | nothing  | waiters return, and check   |
-//! | [`Event`]            |                                                      | nothing  | waiters check; if the dead never came to `set`, they go on waiting |
+//! | [`Event`]            |                                                      | nothing  | waiters check; if the dead thread had not set it, they go on waiting |
 //! | [`Barrier`]          | a party that has arrived, or a thread that has joined: all others get `Broken` | as in the first column | nothing            |
 //! | [`Once`], [`OnceLock`] | the next caller initializes                        | nothing  | nothing                     |
 //!
 //! # Which process is it?
 //!
 //! A lock has the id of its holder ([`Lock::holder`], [`Mutex::holder`], [`RwLock::writer`]). An
-//! error has the id of the dead ([`Inconsistent::by`](crate::Inconsistent::by)). Both are an
+//! error has the id of the dead holder ([`Inconsistent::by`](crate::Inconsistent::by)). Both are an
 //! [`ParticipantId`](crate::ParticipantId), since a lock has no room for more.
-//! [`Segment::participant`] returns what is known of that id: the process id, the thread id,
-//! whether it is alive, how long ago its thread began, and for how long it has been asleep. The
-//! result can be printed for people. When another participant has got the slot, the answer is
-//! `None`.
+//! [`Segment::participant`] returns what is known of the participant with that id. This is its
+//! process id, its thread id, and whether it is alive. It is also how long ago its thread began,
+//! and for how long it has been asleep. The result can be printed for people. If another
+//! participant has got the slot since, the answer is `None`.
 //!
 //! Nothing records for how long a holder has held its lock. It cannot be longer than the age of its
 //! thread. A thread that waits, or that checks from time to time, can measure for how long it has
@@ -93,7 +93,8 @@
 //!
 //! [`inspect`](crate::inspect) describes the segment at a place: the names, sizes and fingerprints
 //! of its types, its participants, whether anybody has it mapped, and when it was made. The caller
-//! need not know the types. It needs only the right to read, and does not become a participant.
+//! need not know the types. The caller needs only the right to read, and does not become a
+//! participant.
 //!
 //! A [`Monitor`](crate::Monitor) knows the types, and reads their fields: values of atomics,
 //! holders of locks, permits of semaphores. It never writes. So it also works on a file of mode
@@ -117,28 +118,27 @@
 //! | [`Condvar`]                   | a thread that returns from a wait gets what its lock gives, as above   |
 //! | [`Once`], [`OnceLock`], [`Event`] | there is no guard to leak                                          |
 //!
-//! When that process ends, the next caller gets [`LockError::OwnerDied`]. Some processes cannot be
-//! looked up, since they are in another PID namespace: they count as living. So does a process that
-//! has become another program by exec. The methods `lock_leaked`, `read_leaked` and `write_leaked`
-//! take such a hold over. They are unsafe: their caller promises that nothing uses what the guard
-//! gave.
+//! When that process ends, the next caller gets [`LockError::OwnerDied`]. A process in another PID
+//! namespace cannot be looked up, and counts as living. So does a process that has become another
+//! program by exec. The methods `lock_leaked`, `read_leaked` and `write_leaked` take such a hold
+//! over. They are unsafe: their caller promises that nothing uses what the guard gave.
 //!
 //! The rule depends on the thread, which records its leaked holds when it ends by itself, by
-//! returning or by a panic. A thread that is ended by the system call alone (`SYS_exit`) records
-//! nothing, and counts as dead. There is one more such case: the C library runs four rounds of
+//! returning or by a panic. A thread that ends by the bare system call (`SYS_exit`) records
+//! nothing, and counts as dead. There is one more such case. The C library runs four rounds of
 //! destructors of `pthread_key_create`. A thread that locks for the first time in the last round,
 //! and leaks that guard, counts as dead, too. Do not lock in such a destructor.
 //!
 //! # In a signal handler
 //!
 //! A handler may use only segments that its thread has used before. It must release all that it
-//! takes before it returns. The interrupted operation may be
-//! in the middle of counting the holds of the thread, so that count may miss a hold that the
-//! handler keeps. Then a leaked guard is not noticed, or a [`ReentrantMutex`] is free too early.
+//! takes before it returns. The interrupted operation may be in the middle of counting the thread's
+//! holds. That count can miss a hold that the handler keeps. Then a leaked guard is not noticed, or
+//! a [`ReentrantMutex`] is free too early.
 //!
 //! If a handler forks, the child must end there, or exec. If the child returned from the handler,
 //! it would go on with an operation of its parent, in its parent's name. (To install a handler is
-//! `unsafe`, and this is a part of what its author promises.)
+//! `unsafe`. Its author promises this, too.)
 //!
 //! # Waits that a signal ends
 //!
@@ -157,7 +157,7 @@
 //! [`interruptible`](crate::interruptible) needs only handlers without SA_RESTART, as Python's are.
 //! As `sem_wait` does, it misses a handler that runs just before the sleep.
 //! [`interruptible_by`](crate::interruptible_by) uses an [`Interrupter`](crate::Interrupter) and
-//! misses none. Another thread can use the `Interrupter`, too, to stop the waiter.
+//! misses none. Another thread can also use the `Interrupter` to end the wait.
 //!
 //! # What a wait costs
 //!
@@ -166,27 +166,28 @@
 //! thread's stack, the thread's registration in the segment included.
 //!
 //! Without `futex_waitv` each sleeper checks by itself, every 20 ms at first. The longer it has
-//! waited, the less often it checks, down to every 80 ms. So deaths are noticed at most 20 ms late,
-//! and later in a wait at most 80 ms.
+//! waited, the less often it checks, down to every 80 ms. So a death is noticed at most 20 ms late
+//! early in a wait, and at most 80 ms late afterwards.
 //!
 //! # Threads of a killed process
 //!
 //! SIGKILL ends the threads of a process one by one. One of them may be in the middle of a long
-//! system call. The call may write into the data of a lock that another of them held, as a read
-//! from a file does. It goes on until the call ends. So a [`Mutex`], [`RwLock`] or
+//! system call. The call may write into the data of a lock that another of these threads held, as a
+//! read from a file does. It goes on until the call ends. So a [`Mutex`], [`RwLock`] or
 //! [`ReentrantMutex`] whose holder died is handed on only when SIGKILL is pending for no other
 //! thread of its process. Waiters wait for that, usually a moment; the `try_` methods return
 //! [`TryLockError::WouldBlock`]. A process in another PID namespace, or one that /proc does not
-//! show, cannot be looked up. There the data may change under the next holder until the call ends.
+//! show, cannot be looked up. Then the data may still change while the next holder has it, until
+//! the call ends.
 //!
 //! # Robust mutexes of the C library
 //!
 //! A thread's lifelines lie in the same list as the robust mutexes that it locks
 //! (`pthread_mutex_t`). The kernel marks both when the thread ends, in whatever order they were
 //! locked. With musl there are two exceptions, both at the end of a thread that ends by itself. If
-//! a destructor of `pthread_key_create` locks a robust mutex, the thread's end may be told a second
-//! late. If the thread is killed in the middle of such a lock or unlock, the robust mutex may stay
-//! locked.
+//! a destructor of `pthread_key_create` locks a robust mutex, the thread's end may be noticed a
+//! second late. If the thread is killed in the middle of such a lock or unlock, the robust mutex
+//! may stay locked.
 //!
 //! # fork
 //!
@@ -194,8 +195,8 @@
 //! copies of the parent's guards, and dropping a copy releases nothing. But a copy still gives its
 //! reference. A child that uses it reads or writes at the same time as the parent, which is
 //! undefined behaviour. `fork` is an unsafe function for reasons such as this one. Its caller
-//! promises that the child uses no guard that existed at the time, neither through a variable nor
-//! through a reference that the guard gave. The child drops or forgets such guards, and locks anew.
+//! promises that the child uses no guard that existed at the fork: neither the guard itself, nor a
+//! reference that it gave. The child drops or forgets such guards, and locks anew.
 //!
 //! A child of `vfork` shares all memory with its parent, and must only exec. A child of a raw
 //! `clone` has no robust list and cannot take part; it gets an error.

@@ -49,22 +49,22 @@
 //!
 //! There are three mechanisms.
 //!
-//! 1. **A hold is a word that names its holder** (`raw::hold`). The compare-and-swap that takes
-//!    the lock writes the holder's id into the word. So there is no instant at which the lock is
-//!    held and nobody can tell by whom. No log is needed, and no recovery pass.
+//! 1. **A hold is a word that names its holder** (`raw::hold`). The compare-and-swap that takes the
+//!    lock writes the holder's id into the word. So there is no instant at which the lock is held
+//!    and its holder is unknown. No log is needed, and no recovery pass.
 //! 2. **A lifeline is a word that the kernel cuts** (`raw::table`). Every participant (a thread in
 //!    a segment) has one or two futex words. They are linked once into the thread's robust list
-//!    (set_robust_list(2)). When the thread ends, in any way, the kernel cuts the word: it sets a
-//!    mark in it, and wakes a sleeper on it; SIGKILL and exec are no exceptions. Locking and
-//!    unlocking never touch that list. So a lock costs what a bare compare-and-swap costs.
+//!    (set_robust_list(2)). When the thread ends, in any way, the kernel cuts these words: it sets
+//!    a mark in the word, and wakes a sleeper on it. SIGKILL and exec are no exceptions. Locking
+//!    and unlocking never touch that list. So a lock costs what a bare compare-and-swap costs.
 //! 3. **The vigil: a thread that sleeps for long sleeps on the lifelines of all others**
 //!    (`raw::vigil`), in one `futex_waitv`. So any death makes every sleeper check its primitive
 //!    again. A dead thread may have received a wake that another thread needed. Nobody needs to
-//!    know which: the living check.
+//!    know which thread that was, because all living ones check.
 //!
-//! Below them is the recheck: a sleeper checks again after a second at most. (Where many sleep they
-//! share this work, and each sleeps up to four seconds.) The mechanisms do not rest on it, and
-//! models and kill tests run with it switched off. It covers what no model covers: kernels without
+//! Below them is the recheck: a sleeper checks again after a second at most. (Many sleepers share
+//! this work, and each then sleeps up to four seconds.) The mechanisms do not need the recheck.
+//! Models and kill tests run with it switched off. It covers what no model covers: kernels without
 //! `futex_waitv` (there the recheck is 20 ms), more threads than one wait can watch, and marks that
 //! the kernel loses (`process_mrelease`).
 //!
@@ -86,11 +86,11 @@
 //! - *Unlinking lifelines in a thread-local destructor.* Another destructor that runs later may
 //!   still hold a guard.
 //! - *Unmapping when the last handle is dropped.* The kernel stops its walk at the first unreadable
-//!   entry. The other segments of that thread would not learn of its death.
+//!   entry. In the thread's other segments its death would not be noticed.
 //! - *Finding leaked guards by a question to the operating system*, when a hold is taken over: has
 //!   the holder's process ended? (Each thread counts its leaked guards instead.) Of 200 killed
-//!   holders, 157 still looked alive in /proc when the next one had the lock. A holder in another
-//!   PID namespace cannot be asked about at all.
+//!   holders, 157 still looked alive in /proc when the next holder had the lock. A holder in
+//!   another PID namespace cannot be asked about at all.
 //! - *Reading the hold with Relaxed, and judging its holder by the lifeline.* On weakly ordered
 //!   processors a living holder can be judged by its predecessor's mark (`models/tests/table.rs`).
 //!

@@ -11,8 +11,8 @@
 //!    enqueues the sleeper; then it sleeps. A wake on a word after its comparison is not lost.
 //!    Every return may be spurious, and says nothing about its cause.
 //! 2. When a participant dies, [`MARK`] is set in each of its armed [lifelines](Lifeline), and
-//!    **one** of the sleepers on that lifeline is woken. Whoever reads the mark also sees
-//!    everything that the participant wrote.
+//!    **one** of the sleepers on that lifeline is woken. A participant that reads the mark also
+//!    sees everything that the dead participant wrote.
 //! 3. Time is monotonic.
 
 use core::fmt::Debug;
@@ -48,8 +48,8 @@ pub(crate) mod puppet;
 
 /// Bit of a lifeline that the kernel sets when its owner dies (`FUTEX_OWNER_DIED`).
 pub const MARK: u32 = 0x4000_0000;
-/// Bit of a lifeline by which the kernel, when the owner dies, also wakes a sleeper
-/// (`FUTEX_WAITERS`). Every armed lifeline has it.
+/// Bit of a lifeline that makes the kernel wake a sleeper when the owner dies (`FUTEX_WAITERS`).
+/// Every armed lifeline has it.
 pub const WAKE_AT_DEATH: u32 = 0x8000_0000;
 /// The bits of a lifeline that hold its owner's thread (or process) id; 0: no owner
 /// (`FUTEX_TID_MASK`).
@@ -226,8 +226,8 @@ pub trait Platform: Debug + Sized + Send + Sync + 'static {
     /// The longest sleep before a sleeper checks everything again. `None` switches the recheck off,
     /// which only tests do.
     fn recheck() -> Option<Duration>;
-    /// How often the participants of a segment, all together, reap: ask [`is_gone`](Self::is_gone)
-    /// about each other. `None`: never, as when the recheck is off.
+    /// The period in which the participants of a segment reap once, all together: one of them asks
+    /// [`is_gone`](Self::is_gone) about the others. `None`: never, as when the recheck is off.
     fn reap_period() -> Option<Duration> {
         Self::recheck()
     }
@@ -235,7 +235,7 @@ pub trait Platform: Debug + Sized + Send + Sync + 'static {
     /// [`recheck`](Self::recheck).
     fn watches_many() -> bool;
     /// Whether the participant is gone although its lifeline is not marked. True only if that is
-    /// known; when in doubt, false. Slow: it asks the operating system.
+    /// certain. Slow: it asks the operating system.
     ///
     /// `thread` is the thread id in the participant's claim; see
     /// [`Newcomer`](crate::raw::table::Newcomer). `info` may already be that of the slot's next
@@ -243,17 +243,17 @@ pub trait Platform: Debug + Sized + Send + Sync + 'static {
     fn is_gone(info: &Self::ThreadInfo, thread: u32) -> bool;
     /// Whether the process of a dead participant is still ending.
     ///
-    /// It is, while another of its threads is killed but still inside a system call. That call may
-    /// read or write what the dead participant held. When in doubt, false. `thread` is the thread
-    /// id in the participant's claim.
+    /// It is ending as long as another of its threads has been killed, but is still inside a system
+    /// call. That call may read or write what the dead participant held. When in doubt, false.
+    /// `thread` is the thread id in the participant's claim.
     fn is_ending(info: &Self::ThreadInfo, thread: u32) -> bool {
         let _nobody_has_siblings = (info, thread);
         false
     }
-    /// Prepares for a later [`is_ending`](Self::is_ending) about the same participant, so that it
-    /// answers sooner.
+    /// Prepares for a later [`is_ending`](Self::is_ending) about the same participant, so that the
+    /// later call is faster.
     ///
-    /// The caller is about to sleep until that participant releases or dies, so it has time now.
+    /// The caller has time for this: it is about to sleep until that participant releases or dies.
     fn prepare_for_end(info: &Self::ThreadInfo) {
         let _nothing_helps = info;
     }

@@ -52,12 +52,12 @@
 //! segment counts from the thread's first operation in it until the thread leaves it. A thread
 //! leaves by [`Segment::detach`], or after the [`Segment`] was dropped.
 //!
-//! The bound is the kernel's. It follows 2,048 entries of a thread's robust list when the thread
-//! ends, and does not find lifelines behind them. A segment takes two entries, in a main thread
-//! one. Each robust mutex of the C library that the thread holds takes another one. Of the 48
-//! entries that remain, two are the crate's own. The other 46 are for robust mutexes that the
-//! thread locks after it has joined its last segment. With more of those, the kernel does not find
-//! the thread's oldest entries.
+//! The bound comes from the kernel. When a thread ends, the kernel follows 2,048 entries of the
+//! thread's robust list, and does not find lifelines behind these. A segment takes two entries, or
+//! one entry in a main thread. Each robust mutex of the C library takes another entry while the
+//! thread holds it. Of the 48 entries that remain, two are the crate's own. The other 46 are for
+//! robust mutexes that the thread locks after it has joined its last segment. With more of them,
+//! the kernel does not find the thread's oldest entries.
 
 mod allocation;
 mod checks;
@@ -164,7 +164,7 @@ impl<T: Shareable + Sync> Segment<T> {
         Self::options().open_or_create(place, |root, _| init(root))
     }
 
-    /// Options to make or open a segment with.
+    /// Options for making or opening a segment.
     pub fn options() -> SegmentOptions<T> {
         SegmentOptions::new()
     }
@@ -194,9 +194,9 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         let segment = Self::from_mapping(Mapping::new(file, layout)?);
         let base = segment.body().map.as_mut_ptr();
         // SAFETY: both lie within the mapping, aligned, by `Layout`. Zero bytes are a valid value
-        // of every Shareable type. Nobody else has a reference into this memory: until its header
-        // is written it is no segment. (Neither a name nor a passed descriptor would be needed to
-        // open it, since this process has it under /proc/self/fd.)
+        // of every Shareable type. Nobody else has a reference into this memory: a file without a
+        // header cannot be opened as a segment. (Otherwise another thread could open this one under
+        // /proc/self/fd, without a name.)
         let (root, room) = unsafe {
             (
                 &mut *base.add(layout.root).cast::<T>(),
@@ -208,17 +208,19 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         Ok(segment)
     }
 
-    /// Declares all participants on record dead. No other process has the segment mapped, the turn
-    /// at it is ours, and it is handed to nobody before this is done.
+    /// Declares dead all participants that the table names. The caller knows that no other process
+    /// has the segment mapped. It has the *turn* at the file (see `naming`), and keeps it until
+    /// this is done.
     fn revive(&self, origin: header::Origin) {
         let body = self.body();
         let base = body.map.as_mut_ptr();
         // SAFETY: within the mapping, aligned, and only changed by atomic stores once it is
         // published.
         let mark = unsafe { &*base.add(header::MARK).cast::<<Linux as Platform>::Word>() };
-        // ORDERING: Relaxed, then a Release fence; Release at the end. Other openers come after us
-        // by a lock of the kernel, which orders everything. These orderings keep the compiler from
-        // moving the marks past what is done between them, since we may die there.
+        // ORDERING: Relaxed, then a Release fence; Release at the end. A lock of the kernel lets
+        // other openers come only after us, and so orders everything for them. But we may die
+        // between the two stores of `mark`. So these orderings keep the compiler from moving what
+        // is done between them past either store.
         mark.store(header::REVIVING, Relaxed);
         Linux::fence(Release);
         body.table.end_all();
@@ -331,16 +333,17 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         }
     }
 
-    /// Takes the calling thread out of the segment: for a thread that lives on and no longer needs
-    /// it. The thread joins again with its next operation. This reads the whole segment once.
+    /// Takes the calling thread out of the segment, for a thread that lives on and no longer needs
+    /// the segment. The thread joins again with its next operation. `detach` reads the whole
+    /// segment once.
     ///
     /// Threads that end need not call this: the kernel cuts their lifelines.
     ///
     /// # Errors
     /// [`LeaveError::StillHolding`] while any word of the segment names this thread. That may be a
-    /// word of plain data, by chance: one in 2^29 random 32-bit words names the thread. Change that
-    /// word then, or let the thread end. [`LeaveError::Io`] if a sandbox forbids
-    /// process_vm_readv(2), and no descriptor is left for a pipe, which would do instead.
+    /// word of plain data, by chance: one in 2^29 random 32-bit words names the thread. In that
+    /// case change the word, or let the thread end. [`LeaveError::Io`] if a sandbox forbids
+    /// process_vm_readv(2), and no descriptor is left for a pipe, which is used instead.
     pub fn detach(&self) -> Result<(), LeaveError> {
         local::detach(self.mapping)
     }
@@ -357,11 +360,10 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     ///
     /// Ids come from locks and errors: [`Lock::holder`](crate::Lock::holder),
     /// [`Inconsistent::by`](crate::Inconsistent::by),
-    /// [`Permit::previous_holder_died`](crate::Permit::previous_holder_died), and others. A
-    /// participant leaves a slot behind, which speaks of it until the next participant takes that
-    /// slot. Slots are taken in turn. From then on the answer is `None`, and not another
-    /// participant. There is one exception: after 65,535 further owners of the slot, the id names
-    /// the last of these.
+    /// [`Permit::previous_holder_died`](crate::Permit::previous_holder_died), and others. The slot
+    /// of a participant that is gone describes it until the next participant takes the slot. (Slots
+    /// are taken in turn.) From then on the answer is `None`, and not another participant. There is
+    /// one exception: after 65,535 further owners of the slot, the id names the last of these.
     ///
     /// ```
     /// use outlive::{LockError, Mutex, Segment};
@@ -385,7 +387,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         participants::info(self.body().table.slot(id)?, id)
     }
 
-    /// Makes the calling thread a participant now, and not only with its first operation.
+    /// Makes the calling thread a participant now, before its first operation.
     ///
     /// # Errors
     /// [`RegisterError::Full`], [`RegisterError::TooManySegments`], [`RegisterError::Unsupported`].
