@@ -9,7 +9,7 @@
 //! | 28   | SET      | `set`                         | `clear`; with AUTO also the waiter that it releases    |
 //! | 29   | 0        | nobody: it would make the word look like a [hold](super::hold)  |                      |
 //! | 30   | 0        | nobody: it would make the word look like a cut lifeline        |                       |
-//! | 31   | WAITERS  | a waiter about to sleep       | `set`                                                  |
+//! | 31   | WAITERS  | a waiter about to sleep; a woken waiter, with the CAS that clears SET | `set`          |
 //!
 //! The word 0 is a cleared event without AUTO. Any word is some event.
 //!
