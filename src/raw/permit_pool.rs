@@ -6,10 +6,10 @@
 //!
 //! # State
 //!
-//! N words of holds. This code writes only 0 (free) and a holder's id into them; a word without
-//! HELD counts as free. The capacity word: how many of the N words the pool uses, where 0 means
-//! all. A value above N counts as N. It does not change while the pool is in use. And one sequence
-//! word:
+//! There are N words of holds. This code writes only 0 (free) and a holder's id into them. A word
+//! without HELD counts as free. The capacity word says how many of the N words the pool uses: 0
+//! means all, and so does a value above N. It does not change while the pool is in use. The
+//! sequence word:
 //!
 //! | bits  | name     | set by                              | cleared by                                     |
 //! |-------|----------|-------------------------------------|------------------------------------------------|
