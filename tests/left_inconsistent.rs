@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{LockFailure, Locks, fork, segment_of, wait};
+use common::{LockFailure, Locks, elsewhere, fork, panic_with, segment_of, wait};
 use outlive::{
     CondvarError, LockErrorKind, LockResult, NotWaitedError, ParticipantId, RwLockWriteGuard, Segment, TryLockError,
     TryLockResult, Waitable,
@@ -155,11 +155,7 @@ fn leaves<G>(lock: Locking<'_, G>, by_death: bool) {
         });
         assert_eq!(wait(child), 0);
     } else {
-        let panics = || {
-            let _guard = told(lock());
-            std::panic::resume_unwind(Box::new("on purpose"));
-        };
-        assert!(std::thread::scope(|scope| scope.spawn(panics).join()).is_err());
+        elsewhere(|| panic_with(told(lock())));
     }
 }
 

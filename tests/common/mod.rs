@@ -390,6 +390,15 @@ pub fn elsewhere<T: Send>(body: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| scope.spawn(body).join().expect("no panic"))
 }
 
+/// Panics while it has the guard, and catches the panic.
+pub fn panic_with<G>(guard: G) {
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let _guard = guard;
+        std::panic::resume_unwind(Box::new("on purpose"));
+    }));
+    assert!(panicked.is_err());
+}
+
 /// An error of any operation that locks: its kind, and the guard if the error contains one.
 pub trait LockFailure<G>: std::fmt::Display {
     fn into_parts(self) -> (outlive::LockErrorKind, Option<G>);
