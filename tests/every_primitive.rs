@@ -6,6 +6,10 @@
 //! (`mutants/tests/complete.rs` checks that each algorithm in `src/raw` has models, and that each
 //! of its orderings and wakes has a model that fails without it.)
 
+#[allow(dead_code)] // the names of its operations are used alone
+#[path = "kill_everywhere/main.rs"]
+mod kill_everywhere;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -157,40 +161,26 @@ fn methods(text: &str) -> Vec<(&str, &str)> {
     found
 }
 
-/// The names of the operations in a file of `tests/kill_everywhere`. They are the first arguments
-/// of functions and closures whose first parameter is a name.
-fn operations(text: &str) -> Vec<&str> {
-    let functions = text.split("fn ").skip(1).map(|after| (name_at(after), after)).filter(|(name, after)| {
-        after[name.len()..].starts_with("(name: &str") //
-    });
-    let closures = text.split("let ").skip(1).map(|after| (name_at(after), after)).filter(|(name, after)| {
-        after[name.len()..].starts_with(" = |name: &str") //
-    });
-    let makers: BTreeSet<_> = functions.chain(closures).map(|(name, _)| name).collect();
-    let given = |(at, _): (usize, &str)| {
-        let maker = text[..at].rsplit(|c: char| !c.is_alphanumeric() && c != '_').next()?;
-        let literal = text[at + 1..].trim_start().strip_prefix('"')?;
-        makers.contains(maker).then_some(&literal[..literal.find('"')?])
-    };
-    text.match_indices('(').filter_map(given).collect()
-}
-
 #[test]
 fn every_operation_is_killed_at_every_instruction() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let operations: Vec<_> = kill_everywhere::operations().iter().map(|operation| operation.name()).collect();
+    let operations = || operations.iter().map(|name| name.split_once(": ").expect("a primitive and an operation"));
     let (mut missing, mut seen) = (vec![], BTreeSet::new());
     for file in std::fs::read_dir(root.join("src/sync")).expect("a directory") {
-        let file = file.expect("an entry");
-        let text = text_of(&file.path());
-        let killed = root.join("tests/kill_everywhere").join(file.file_name());
-        let killed = if killed.exists() { text_of(&killed) } else { String::new() };
+        let text = text_of(&file.expect("an entry").path());
         let mut of_file = BTreeSet::new();
         for (of, method) in methods(&text) {
-            // If two types have a method of this name, the operations of the second type contain
-            // the type's name, too.
+            // The operations of a method are those of the file's primitive. A function may be tried
+            // with any. If two types have a method of this name, the operations of the second type
+            // contain the type's name, too.
             let is_first = of_file.insert(method.to_owned());
-            let is_killed = |name: &&str| names(name, method) && (is_first || names(name, of));
-            if !SHOWN_BY_OTHERS.contains(&method) && !operations(&killed).iter().any(is_killed) {
+            let is_killed = operations().any(|(primitive, name)| {
+                (of.is_empty() || names(&text, &format!("pub struct {primitive}")))
+                    && names(name, method)
+                    && (is_first || names(name, of))
+            });
+            if !SHOWN_BY_OTHERS.contains(&method) && !is_killed {
                 missing.push(format!("\n{of}::{method}"));
             }
         }

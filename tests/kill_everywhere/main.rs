@@ -49,7 +49,7 @@ use std::time::{Duration, Instant};
 use trace::{Care, Point, Trace};
 
 /// All operations that are tried.
-fn operations() -> Vec<Box<dyn Operation>> {
+pub(crate) fn operations() -> Vec<Box<dyn Operation>> {
     [
         mutex::operations(),
         reentrant::operations(),

@@ -1,8 +1,8 @@
 //! Once, OnceLock, LazyLock.
 
+use super::common::{fork, wait};
 use super::operation::{Operation, Script, operation};
 use super::stage::{Stage, Told};
-use crate::common::{fork, wait};
 use outlive::{LazyLock, Once, OnceError, OnceLock, Segment, Shareable};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 

@@ -16,10 +16,10 @@
 //! survivor *reports* a word for the table, or what is wrong. A survivor that does not end within
 //! [`BOUND`] is wrong, too.
 
+use super::common::fork;
 use super::stage::{Board, MOST_ROLES, Sleep, Stage, Told, has_ended, sleep_of};
 use super::trace::{Care, Point, Trace};
 use super::victim::{Victim, pause};
-use crate::common::fork;
 use outlive::{Segment, Shareable};
 use std::time::{Duration, Instant};
 

@@ -137,7 +137,7 @@ fn image() -> &'static [u8] {
         let bytes = std::fs::read(path(&name)).expect("readable");
         // SAFETY: our own child.
         unsafe { libc::kill(holder, libc::SIGKILL) };
-        crate::common::wait(holder);
+        super::common::wait(holder);
         Made::remove(&*name).expect("there");
         bytes
     })

@@ -318,5 +318,5 @@ pub(crate) fn has_ended(process: i32) -> Option<i32> {
         about
     };
     matches!(about.si_code, libc::CLD_EXITED | libc::CLD_KILLED | libc::CLD_DUMPED)
-        .then(|| crate::common::wait(process))
+        .then(|| super::common::wait(process))
 }
