@@ -7,6 +7,8 @@
 #![allow(dead_code, unreachable_pub)] // each test file uses some of it
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
 
+pub mod any_lock;
+
 use outlive::{Mutex, ParticipantInfo, Segment, Shareable};
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;

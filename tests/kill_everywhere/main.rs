@@ -25,6 +25,7 @@ mod condvar;
 mod event;
 mod interruptible;
 mod lock;
+mod locks;
 mod mutex;
 mod once;
 mod operation;
