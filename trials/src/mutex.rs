@@ -76,11 +76,11 @@ pub enum Answer {
 /// another releases. A mutex answers that with a deadlock.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct MutexReference<const IS_LOCK: bool> {
-    holder: Option<Id>,
+    pub(crate) holder: Option<Id>,
     holder_has_died: bool,
     /// Why the data may be inconsistent: the reason that the holder has got, or that the next
     /// holder will get.
-    inconsistent: Option<Cause>,
+    pub(crate) inconsistent: Option<Cause>,
 }
 
 impl<const IS_LOCK: bool> MutexReference<IS_LOCK> {
@@ -89,7 +89,7 @@ impl<const IS_LOCK: bool> MutexReference<IS_LOCK> {
         (Answer::Taken(told), Self { holder: Some(who), holder_has_died: false, inconsistent: told })
     }
 
-    fn free(&self, inconsistent: Option<Cause>) -> Self {
+    pub(crate) fn free(&self, inconsistent: Option<Cause>) -> Self {
         Self { holder: None, holder_has_died: false, inconsistent }
     }
 

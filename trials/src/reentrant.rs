@@ -1,7 +1,7 @@
 //! The reentrant mutex, compared with its reference.
 
 use crate::choose;
-use crate::mutex::Answer;
+use crate::mutex::{self, Answer, MutexReference};
 use crate::operations::Trial;
 use crate::reference::Reference;
 use crate::standard::{Standard, Word};
@@ -50,39 +50,12 @@ impl<'a> Arbitrary<'a> for Operation {
     }
 }
 
-/// The reentrant mutex as it should be.
+/// The reentrant mutex as it should be: a mutex that its holder may take once more.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ReentrantReference {
-    holder: Option<Id>,
-    holder_has_died: bool,
+    mutex: MutexReference<false>,
     /// Holds beyond the first.
     more: u32,
-    /// Why the data may be inconsistent: the reason that the holder has got, or that the next
-    /// holder will get.
-    inconsistent: Option<Cause>,
-}
-
-impl ReentrantReference {
-    fn lock(&self, who: Id, otherwise: NotLocked) -> (Answer, Self) {
-        match self.holder {
-            Some(holder) if self.holder_has_died => self.taken(who, Some(Cause::Died(Some(holder)))),
-            Some(holder) if holder == who => (Answer::Taken(None), Self { more: self.more + 1, ..self.clone() }),
-            Some(_) => (Answer::Failed(otherwise), self.clone()),
-            None => self.taken(who, self.inconsistent),
-        }
-    }
-
-    fn taken(&self, who: Id, inconsistent: Option<Cause>) -> (Answer, Self) {
-        (Answer::Taken(inconsistent), Self { holder: Some(who), inconsistent, ..Self::default() })
-    }
-
-    fn release(&self, who: Id, left: Option<Cause>) -> (Answer, Self) {
-        match (self.holder, self.more) {
-            (Some(holder), 0) if holder == who => (Answer::Done, Self { inconsistent: left, ..Self::default() }),
-            (Some(holder), more) if holder == who => (Answer::Done, Self { more: more - 1, ..self.clone() }),
-            (holder, _) => (Answer::NotHeld(holder), self.clone()),
-        }
-    }
 }
 
 impl Reference for ReentrantReference {
@@ -91,39 +64,52 @@ impl Reference for ReentrantReference {
 
     fn allows(&self, who: Id, operation: &Operation) -> bool {
         match operation {
-            Operation::GiveWay | Operation::MarkConsistent => self.holder == Some(who),
+            Operation::GiveWay | Operation::MarkConsistent => self.mutex.holder == Some(who),
             _ => true,
         }
     }
 
     fn would_wait(&self, who: Id, operation: &Operation) -> bool {
-        *operation == Operation::Lock && self.holder.is_some_and(|holder| holder != who) && !self.holder_has_died
+        *operation == Operation::Lock && self.mutex.would_wait(who, &mutex::Operation::Lock)
     }
 
     fn apply(&self, who: Id, operation: &Operation) -> (Answer, Self) {
+        let is_held = self.mutex.holder == Some(who);
+        let with = |more| Self { more, ..self.clone() };
+        // The mutex changes its holder only with the first hold, with the last, and by a death.
+        let once = |operation| {
+            let (answer, mutex) = self.mutex.apply(who, &operation);
+            let more = if mutex.holder == self.mutex.holder { self.more } else { 0 };
+            (answer, Self { mutex, more })
+        };
         match operation {
-            Operation::TryLock => self.lock(who, NotLocked::WouldBlock),
-            Operation::Lock => self.lock(who, NotLocked::TimedOut),
-            Operation::Release => self.release(who, self.inconsistent),
-            Operation::ReleaseInPanic => self.release(who, Some(Cause::Panicked(Some(who)))),
+            Operation::TryLock | Operation::Lock if is_held => (Answer::Taken(None), with(self.more + 1)),
+            Operation::TryLock => once(mutex::Operation::TryLock),
+            Operation::Lock => once(mutex::Operation::Lock),
+            Operation::Release | Operation::ReleaseInPanic if !is_held => {
+                (Answer::NotHeld(self.mutex.holder), self.clone())
+            }
+            Operation::Release | Operation::ReleaseInPanic if self.more > 0 => (Answer::Done, with(self.more - 1)),
+            Operation::Release => once(mutex::Operation::Unlock),
+            Operation::ReleaseInPanic => once(mutex::Operation::UnlockPanicking),
             // No other participant runs between the two.
-            Operation::GiveWay => (Answer::Taken(self.inconsistent), self.clone()),
-            Operation::MarkConsistent => (Answer::Done, Self { inconsistent: None, ..self.clone() }),
-            Operation::Holder => (Answer::Holder(self.holder), self.clone()),
-            Operation::IsInconsistent => (Answer::Is(self.inconsistent.is_some()), self.clone()),
+            Operation::GiveWay => (Answer::Taken(self.mutex.inconsistent), self.clone()),
+            Operation::MarkConsistent => once(mutex::Operation::MarkConsistent),
+            Operation::Holder => once(mutex::Operation::Holder),
+            Operation::IsInconsistent => once(mutex::Operation::IsInconsistent),
         }
     }
 
     fn halfway(&self, who: Id, operation: &Operation) -> Vec<Self> {
         let mut states = vec![self.clone(), self.apply(who, operation).1];
         if *operation == Operation::GiveWay {
-            states.push(Self { inconsistent: self.inconsistent, ..Self::default() });
+            states.push(Self { mutex: self.mutex.free(self.mutex.inconsistent), more: 0 });
         }
         states
     }
 
     fn after_death_of(&self, who: Id) -> Self {
-        Self { holder_has_died: self.holder_has_died || self.holder == Some(who), ..self.clone() }
+        Self { mutex: self.mutex.after_death_of(who), more: self.more }
     }
 }
 
