@@ -15,32 +15,34 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-/// Makes a test of each of these for each lock.
-macro_rules! tests_of_each_lock {
-    ($($test:ident)*) => {
-        mod mutex {
-            $(#[test] fn $test() { super::$test::<super::Mutex<()>>(); })*
-        }
-        mod reentrant_mutex {
-            $(#[test] fn $test() { super::$test::<super::ReentrantMutex<()>>(); })*
-        }
-        mod lock {
-            $(#[test] fn $test() { super::$test::<super::Lock>(); })*
-        }
+/// Makes a test of each scenario for each of these locks.
+macro_rules! tests {
+    ($($scenario:ident: $($lock:ident)*;)*) => {
+        $(mod $scenario { $(tests! { @ $lock $scenario })* })*
+    };
+    (@ mutex $scenario:ident) => { #[test] fn mutex() { super::$scenario::<super::Mutex<()>>(); } };
+    (@ lock $scenario:ident) => { #[test] fn lock() { super::$scenario::<super::Lock>(); } };
+    (@ reentrant_mutex $scenario:ident) => {
+        #[test] fn reentrant_mutex() { super::$scenario::<super::ReentrantMutex<()>>(); }
     };
 }
 
-tests_of_each_lock! {
-    a_killed_holder_hands_the_lock_to_the_waiter
-    a_killed_waiter_disturbs_nobody
-    eight_waiters_and_the_holder_die_and_the_ninth_goes_on
-    exec_is_a_death
-    a_thread_that_is_ended_by_a_system_call_is_a_death_while_its_process_lives
-    a_normal_end_while_holding_is_a_death_too
-    a_hundred_kills_at_random_moments_and_the_counter_adds_up
-    deadlines_are_kept_and_lose_nothing
-    a_panic_is_distinguished_from_a_death
-    outside_of_a_segment_there_is_an_error
+tests! {
+    a_killed_holder_hands_the_lock_to_the_waiter: mutex reentrant_mutex lock;
+    a_killed_waiter_disturbs_nobody: mutex reentrant_mutex lock;
+    eight_waiters_and_the_holder_die_and_the_ninth_goes_on: mutex reentrant_mutex lock;
+    exec_is_a_death: mutex reentrant_mutex lock;
+    a_thread_that_is_ended_by_a_system_call_is_a_death_while_its_process_lives: mutex reentrant_mutex lock;
+    the_end_of_a_thread_that_leaked_its_guard_is_noticed_while_its_process_lives: mutex reentrant_mutex;
+    a_normal_end_while_holding_is_a_death_too: mutex reentrant_mutex lock;
+    a_hundred_kills_at_random_moments_and_the_counter_adds_up: mutex reentrant_mutex lock;
+    deadlines_are_kept_and_lose_nothing: mutex reentrant_mutex lock;
+    a_panic_is_distinguished_from_a_death: mutex reentrant_mutex lock;
+    a_holder_that_locks_again_gets_an_error: mutex lock;
+    outside_of_a_segment_there_is_an_error: mutex reentrant_mutex lock;
+    a_hold_is_adopted_by_its_thread_and_by_nobody_else: reentrant_mutex lock;
+    a_forked_child_adopts_nothing_and_forgets_nothing: reentrant_mutex lock;
+    a_guard_whose_hold_was_released_says_so: reentrant_mutex lock;
 }
 
 type World<L> = Segment<Protected<L>>;
@@ -222,17 +224,12 @@ fn a_thread_that_is_ended_by_a_system_call_is_a_death_while_its_process_lives<L:
 }
 
 /// A `Lock` whose holder ended stays acquired, as Python's does.
-#[test]
-fn the_end_of_a_thread_that_leaked_its_guard_is_noticed_while_its_process_lives() {
-    fn is_noticed<L: AnyLock>() {
-        let shared = shared::<L>();
-        let mut holder = start(&shared, "leak in a thread that ends", true);
-        assert_eq!(holder.hear(), "thread ended");
-        let Err(LockTimeoutError::Leaked { .. }) = shared.lock.try_lock_for(PATIENCE) else { panic!("not noticed") };
-        assert!(holder.ends_well());
-    }
-    is_noticed::<Mutex<()>>();
-    is_noticed::<ReentrantMutex<()>>();
+fn the_end_of_a_thread_that_leaked_its_guard_is_noticed_while_its_process_lives<L: AnyLock>() {
+    let shared = shared::<L>();
+    let mut holder = start(&shared, "leak in a thread that ends", true);
+    assert_eq!(holder.hear(), "thread ended");
+    let Err(LockTimeoutError::Leaked { .. }) = shared.lock.try_lock_for(PATIENCE) else { panic!("not noticed") };
+    assert!(holder.ends_well());
 }
 
 fn a_normal_end_while_holding_is_a_death_too<L: AnyLock>() {
@@ -334,57 +331,33 @@ fn a_panic_is_distinguished_from_a_death<L: AnyLock>() {
 }
 
 /// The holder of a `ReentrantMutex` may lock it again.
-#[test]
-fn a_holder_that_locks_again_gets_an_error() {
-    fn gets_an_error<L: AnyLock>() {
-        let shared = shared::<L>();
-        let (lock, _holds) = (&shared.lock, shared.take().expect("free"));
-        assert!(matches!(lock.lock(), Err(LockError::Deadlock)));
-        assert!(matches!(lock.try_lock_for(Duration::MAX), Err(LockTimeoutError::Deadlock)));
-        assert!(matches!(lock.try_lock(), Err(TryLockError::WouldBlock)));
-    }
-    gets_an_error::<Mutex<()>>();
-    gets_an_error::<Lock>();
+fn a_holder_that_locks_again_gets_an_error<L: AnyLock>() {
+    let shared = shared::<L>();
+    let (lock, _holds) = (&shared.lock, shared.take().expect("free"));
+    assert!(matches!(lock.lock(), Err(LockError::Deadlock)));
+    assert!(matches!(lock.try_lock_for(Duration::MAX), Err(LockTimeoutError::Deadlock)));
+    assert!(matches!(lock.try_lock(), Err(TryLockError::WouldBlock)));
 }
 
 fn outside_of_a_segment_there_is_an_error<L: AnyLock>() {
     assert!(matches!(L::default().lock(), Err(LockError::Register(RegisterError::NotInSegment))));
 }
 
-/// Makes a test of each of these for each lock that can be held without a guard.
-macro_rules! tests_of_each_lock_that_adopts {
-    ($($test:ident)*) => {
-        mod adopting_reentrant_mutex {
-            $(#[test] fn $test() { super::$test::<super::ReentrantMutex<()>>(); })*
-        }
-        mod adopting_lock {
-            $(#[test] fn $test() { super::$test::<super::Lock>(); })*
-        }
-    };
-}
-
-tests_of_each_lock_that_adopts! {
-    a_hold_is_adopted_by_its_thread_and_by_nobody_else
-    a_forked_child_adopts_nothing_and_forgets_nothing
-    a_guard_whose_hold_was_released_says_so
-}
-
 fn a_hold_is_adopted_by_its_thread_and_by_nobody_else<L: Adopts>() {
     let shared = shared::<L>();
     let lock = &shared.lock;
     assert!(matches!(lock.adopt(), Err(NotHeldError { holder: None, .. })), "free");
-    lock.acquire().expect("free");
+    L::forget(lock.lock().expect("free"));
     let me = lock.holder();
     elsewhere(|| assert!(matches!(lock.adopt(), Err(NotHeldError { holder, .. }) if holder == me)));
     L::forget(lock.adopt().expect("acquired"));
     assert_eq!(lock.holder(), me, "acquired on");
     drop(lock.adopt().expect("acquired"));
     assert_eq!(lock.holder(), None);
-    // The reverse: a hold that has a guard, and then none.
     L::forget(lock.lock().expect("free"));
     lock.release().expect("acquired");
     // A panic with an adopted guard is reported, as with any other.
-    lock.acquire().expect("free");
+    L::forget(lock.lock().expect("free"));
     panic_with(lock.adopt().expect("acquired"));
     assert!(matches!(lock.lock(), Err(LockError::Poisoned(_))));
 }

@@ -105,7 +105,6 @@ bare!(Lock, Lock, depth 1);
 pub trait Adopts: AnyLock {
     fn adopt(&self) -> Result<Self::Hold<'_>, NotHeldError>;
     fn forget(hold: Self::Hold<'_>);
-    fn acquire(&self) -> LockResult<()>;
     fn release(&self) -> Result<(), NotHeldError>;
 }
 
@@ -117,9 +116,6 @@ macro_rules! adopts {
             }
             fn forget(hold: Self::Hold<'_>) {
                 $guard::forget(hold);
-            }
-            fn acquire(&self) -> LockResult<()> {
-                $lock::acquire(self)
             }
             fn release(&self) -> Result<(), NotHeldError> {
                 $lock::release(self)
