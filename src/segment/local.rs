@@ -36,4 +36,4 @@ pub(crate) use holds::{OwnHome, hold_begins, hold_ends, lock_begins, lock_ends, 
 pub(super) use joining::detach;
 pub(super) use mapping::{Body, Mapping};
 pub(crate) use process::process_number;
-pub(crate) use thread::{are_in_one_segment, known_as, participant};
+pub(crate) use thread::{are_in_one_segment, known, known_as, participant};

@@ -117,11 +117,22 @@ impl Lock {
 
     #[inline(always)]
     fn acquire_with<E: LockFailure<()>>(&self, deadline: Deadline) -> Result<(), E> {
-        let answer = self.take(local::participant(self)?, deadline);
-        guarded(answer, |_left| local::lock_begins())
+        local::lock_begins(); // before the look-up: see there
+        match local::known(self) {
+            Some(me) if self.raw.take_free(me) => Ok(()),
+            _ => self.acquire_slow(deadline),
+        }
     }
 
-    #[inline(always)]
+    /// As [`acquire_with`](Self::acquire_with), after its fast path has counted a lock, and taken
+    /// none.
+    #[cold]
+    fn acquire_slow<E: LockFailure<()>>(&self, deadline: Deadline) -> Result<(), E> {
+        local::lock_ends();
+        let me = local::participant(self)?;
+        guarded(self.take(me, deadline), |_left| local::lock_begins())
+    }
+
     fn take(&self, me: Participant<'_, Linux>, deadline: Deadline) -> Result<Acquired, NotLocked> {
         match deadline {
             Deadline::Immediate => self.raw.try_lock_with(me, Leaked::Wait),
@@ -141,21 +152,23 @@ impl Lock {
     /// inconsistency that was marked before that holder stays marked.
     #[inline]
     pub fn release(&self) -> Result<(), NotHeldError> {
-        match local::participant(self) {
-            Ok(me) if self.raw.release_plain(me.id.word()) => {
+        match local::known(self) {
+            Some(me) if self.raw.release_plain(me.id.word()) => {
                 local::lock_ends();
                 Ok(())
             }
-            Ok(me) => self.release_slow(Some(me.id)),
-            Err(RegisterError::NotInSegment) => Err(NotInSegmentError::new().into()),
-            Err(_no_room) => self.release_slow(None), // it may release all the same
+            _ => self.release_slow(),
         }
     }
 
-    /// Releases the lock on behalf of its holder, whatever the state of the lock. `me` is the
-    /// caller, if it takes part.
+    /// Releases the lock on behalf of its holder, whatever the state of the lock.
     #[cold]
-    fn release_slow(&self, me: Option<ParticipantId>) -> Result<(), NotHeldError> {
+    fn release_slow(&self) -> Result<(), NotHeldError> {
+        let me = match local::participant(self) {
+            Ok(me) => Some(me.id),
+            Err(RegisterError::NotInSegment) => return Err(NotInSegmentError::new().into()),
+            Err(_no_room) => None, // it may release all the same
+        };
         let holder = self.raw.release(None, None)?;
         if me == Some(holder) {
             local::lock_ends();
@@ -213,22 +226,18 @@ impl Lock {
 
     #[inline(always)]
     fn lock_with<'a, E: LockFailure<LockGuard<'a>>>(&'a self, deadline: Deadline) -> Result<LockGuard<'a>, E> {
-        let me = local::participant(self)?;
-        if self.raw.take_free(me) {
-            let guard = LockGuard::new(self, me.id);
-            // The lock is counted after the tag is made. The other way round, lock and unlock take
-            // 0.14 x (compare-exchange + swap) longer.
-            local::lock_begins();
-            return Ok(guard);
+        local::lock_begins(); // before the look-up: see there
+        match local::known(self) {
+            Some(me) if self.raw.take_free(me) => Ok(LockGuard::new(self, me.id)),
+            _ => self.lock_slow(deadline),
         }
-        self.lock_slow(me, deadline)
     }
 
+    /// As [`lock_with`](Self::lock_with), after its fast path has counted a lock, and taken none.
     #[cold]
-    fn lock_slow<'a, E>(&'a self, me: Participant<'_, Linux>, deadline: Deadline) -> Result<LockGuard<'a>, E>
-    where
-        E: LockFailure<LockGuard<'a>>,
-    {
+    fn lock_slow<'a, E: LockFailure<LockGuard<'a>>>(&'a self, deadline: Deadline) -> Result<LockGuard<'a>, E> {
+        local::lock_ends();
+        let me = local::participant(self)?;
         // If another thread releases the lock between this check and the wait, the wait takes it at
         // once.
         if matches!(deadline, Deadline::By(_)) && self.raw.holder() == Some(me.id) {

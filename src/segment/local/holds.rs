@@ -11,10 +11,11 @@
 //! read holds also says whether the thread's homes may move: see
 //! `raw::rwlock`.
 //!
-//! Holds of a [`Lock`](crate::Lock) have a count of their own. There only the word says whose hold
-//! is released, and the word can be wrong. A `Lock` that is data of a mutex can be moved to another
-//! segment, where its word names another thread. The dead may have written any word. With one count
-//! for both, the release of such a lock would hide a leaked guard.
+//! Holds of a [`Lock`](crate::Lock) have a count of their own, which is raised before the word is
+//! taken. There only the word says whose hold is released, and the word can be wrong. A `Lock` that
+//! is data of a mutex can be moved to another segment, where its word names another thread. The
+//! dead may have written any word. With one count for both, the release of such a lock would hide a
+//! leaked guard.
 //!
 //! The count of locks is too high if another thread has released one. It is too low after such a
 //! move. Then the next caller gets `OwnerDied` where it should wait, for a lock that gives no
@@ -95,13 +96,18 @@ impl Home for OwnHome {
     }
 }
 
-/// The calling thread has acquired a [`Lock`](crate::Lock).
+/// The calling thread has acquired a [`Lock`](crate::Lock), or is about to take its word.
+///
+/// A fast path calls this before the look-up of the participant, and [`lock_ends`] if it takes
+/// nothing. The store is then complete before the exchange that takes the lock. After that
+/// exchange, it would delay the exchange that releases the lock: by 0.1 to 0.26 x (compare-exchange
+/// + swap).
 #[inline(always)]
 pub(crate) fn lock_begins() {
     LOCAL.with(|local| local.locks.set(local.locks.get().wrapping_add(1)));
 }
 
-/// A [`Lock`](crate::Lock) whose word named the calling thread has been released.
+/// A [`Lock`](crate::Lock) whose word named the calling thread has been released, or was not taken.
 #[inline(always)]
 pub(crate) fn lock_ends() {
     LOCAL.with(|local| local.locks.set(local.locks.get().wrapping_sub(1)));
