@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_types)] // counters beside the model, not part of it
 
 use outlive::platform::Word as _;
+use outlive::raw::hold::WAITERS;
 use outlive::raw::semaphore::{NotAcquired, OverRelease};
 use outlive::raw::{Participant, Semaphore};
 #[cfg(feature = "loom")]
@@ -21,11 +22,17 @@ struct State<B: Backend> {
 
 impl<B: Backend> State<B> {
     fn with(count: u32, maximum: u32) -> Self {
-        Self::of(Semaphore::from_words(Word::new(count), Word::constant(0), Word::constant(maximum)), count)
+        Self::of(
+            Semaphore::from_words(Word::new(count), Word::new(count), Word::constant(0), Word::constant(maximum)),
+            count,
+        )
     }
     /// For scenarios in which a participant wants more than one permit.
     fn for_many(count: u32, maximum: u32) -> Self {
-        Self::of(Semaphore::from_words(Word::new(count), Word::new(0), Word::constant(maximum)), count)
+        Self::of(
+            Semaphore::from_words(Word::new(count), Word::new(count), Word::new(0), Word::constant(maximum)),
+            count,
+        )
     }
     fn of(semaphore: Semaphore<Model<B>>, count: u32) -> Self {
         Self { semaphore, written: B::cell(0), taken: AtomicU32::new(0), given: AtomicU32::new(count) }
@@ -35,6 +42,11 @@ impl<B: Backend> State<B> {
     }
     fn empty_for_many() -> Self {
         Self::for_many(0, 0)
+    }
+    /// Without permits, but the guess says that there is one, and that a waiter sleeps.
+    fn with_a_wrong_guess() -> Self {
+        let guess = Word::new(1 | WAITERS);
+        Self::of(Semaphore::from_words(Word::new(0), guess, Word::constant(0), Word::constant(0)), 0)
     }
     fn take(&self, me: Participant<'_, Model<B>>, count: u32) {
         self.semaphore.acquire(me, count, None).expect("without a deadline it waits");
@@ -67,7 +79,12 @@ impl<B: Backend> State<B> {
 
 /// 0 releases twice, 1 and 2 take one each.
 fn two_releases<B: Backend>() -> Explore<B, State<B>> {
-    Explore::new(3, State::empty, |world: &World<B>, who, state: &State<B>| match who {
+    two_releases_from(State::empty)
+}
+
+/// The same, with this state at first.
+fn two_releases_from<B: Backend>(first: fn() -> State<B>) -> Explore<B, State<B>> {
+    Explore::new(3, first, |world: &World<B>, who, state: &State<B>| match who {
         0 => (0..2).for_each(|_| state.give(1)),
         _ => world.act(who, |me| state.take(me, 1)),
     })
@@ -311,6 +328,8 @@ fn one_of_two_requests_times_out<B: Backend>() -> Explore<B, State<B>> {
 outlive_models::models! { with_loom, Loom, "loom",
     two_waiters_for_two_fall_asleep_beside_one_permit: |n| two_want_both::<B>().holds(n);
     two_releases_reach_two_sleepers_whoever_dies: |n| two_releases::<B>().victims(&[0, 1]).spurious().executions(2_000).holds(n);
+    a_wrong_guess_loses_no_permit_and_no_wake:
+        |n| two_releases_from(State::<B>::with_a_wrong_guess).victims(&[0, 1]).executions(2_000).holds(n);
     the_first_phase_changes_nothing: |n| two_releases::<B>().victims(&[0]).first_phase().holds(n);
     any_two_may_die: |n| two_releases::<B>().victims(&[0, 1]).pairs().holds(n);
     a_release_of_two_wakes_two_whoever_dies: |n| one_release_of_two::<B>().victims(&[0]).holds(n);
@@ -345,6 +364,8 @@ outlive_models::models! { with_loom, Loom, "loom",
 
 outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     two_releases_reach_two_sleepers_whoever_dies: |n| two_releases::<B>().victims(&[0, 1, 2]).holds(n);
+    a_wrong_guess_loses_no_permit_and_no_wake:
+        |n| two_releases_from(State::<B>::with_a_wrong_guess).victims(&[0, 1, 2]).holds(n);
     a_release_of_two_wakes_two_whoever_dies: |n| one_release_of_two::<B>().victims(&[0, 1]).first_phase().holds(n);
     a_waiter_for_many_takes_no_wake_from_a_waiter_for_one: |n| one_wants_many::<B>().victims(&[0, 1, 2]).holds(n);
     a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1, 2]).holds(n);

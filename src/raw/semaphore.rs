@@ -1,4 +1,4 @@
-//! A counting semaphore of 12 bytes. Its permits have no names: the word does not say who took
+//! A counting semaphore of 16 bytes. Its permits have no names: the word does not say who took
 //! them.
 //!
 //! Any participant may release, as in POSIX and Python. So a permit is lost if the participant that
@@ -15,11 +15,16 @@
 //! | 0–30  | count   | releases add, acquisitions subtract                                     |            |
 //! | 31    | WAITERS | a waiter for one permit, before it sleeps, and when it takes after that | a release  |
 //!
-//! The second word is the *wish*: the smallest number of permits that a waiter for more than one
+//! The second word is the *guess*: what the first word was after some operation, as a rule the
+//! latest. The fast paths begin with a CAS that expects it. A load of the first word instead would
+//! wait for the exchange before it. Each operation that takes or gives permits renews the guess
+//! afterwards. Any value may stand there, also after a death.
+//!
+//! The third word is the *wish*: the smallest number of permits that a waiter for more than one
 //! sleeps for, or 0 if there is no such waiter. It may be too small, but never too large. Waiters
 //! for many sleep on this word; waiters for one sleep on the first.
 //!
-//! The third word is the maximum of the count. It does not change while the semaphore is in use. 0
+//! The fourth word is the maximum of the count. It does not change while the semaphore is in use. 0
 //! means the largest possible maximum, and so does a value above it. This code never writes a count
 //! above the maximum. If there is one nevertheless, permits can be taken from it, and none added.
 //!
@@ -42,6 +47,8 @@
 //!    for the permits that are left. Another waiter may be falling asleep only now and expect the
 //!    wish that this waiter restored; it missed the wake in between. Model:
 //!    `semaphore::one_release_meets_two_equal_requests`.
+//! 7. No answer rests on the guess alone. A CAS that expects it fails if it is wrong. If it permits
+//!    no CAS, the first word is loaded.
 //!
 //! So if a sleeper's wish can be met, the sleeper has been woken, or an awake participant that it
 //! watches will wake it (see [`vigil`](super::vigil)).
@@ -72,6 +79,7 @@ fn count_in(word: u32) -> u32 {
 #[repr(C)]
 pub struct Semaphore<P: Platform> {
     word: P::Word,
+    guess: P::Word,
     wish: P::Word,
     maximum: P::Word,
 }
@@ -107,10 +115,10 @@ impl<P: Platform> Semaphore<P> {
     /// The most permits that any semaphore can have.
     pub const MOST: u32 = COUNT;
 
-    /// A semaphore of a count, a wish that is 0, and a maximum, where 0 means no limit. Three words
-    /// of 0 are a semaphore without permits and without limit.
-    pub const fn from_words(count: P::Word, wish: P::Word, maximum: P::Word) -> Self {
-        Self { word: count, wish, maximum }
+    /// A semaphore of a count, a guess of it, a wish that is 0, and a maximum, where 0 means no
+    /// limit. Four words of 0 are a semaphore without permits and without limit.
+    pub const fn from_words(count: P::Word, guess: P::Word, wish: P::Word, maximum: P::Word) -> Self {
+        Self { word: count, guess, wish, maximum }
     }
 
     /// Takes `count` permits if that takes no waiting.
@@ -122,7 +130,7 @@ impl<P: Platform> Semaphore<P> {
     /// As [`acquire`](Self::acquire).
     #[inline]
     pub fn try_acquire(&self, count: u32) -> Result<(), NotAcquired> {
-        if self.take(self.word.load(Relaxed), count) { Ok(()) } else { self.try_acquire_slow(count) }
+        if self.acquire_fast(count) { Ok(()) } else { self.try_acquire_slow(count) }
     }
 
     /// Takes `count` permits, all or none. Waits at most to `deadline` ([`Platform::now`]'s clock;
@@ -138,7 +146,15 @@ impl<P: Platform> Semaphore<P> {
     /// and wake: nobody notices, and no waiter sleeps on while there are permits for it.
     #[inline]
     pub fn acquire(&self, me: Participant<'_, P>, count: u32, deadline: Option<Duration>) -> Result<(), NotAcquired> {
-        if self.take(self.word.load(Relaxed), count) { Ok(()) } else { self.acquire_slow(me, count, deadline) }
+        if self.acquire_fast(count) { Ok(()) } else { self.acquire_slow(me, count, deadline) }
+    }
+
+    /// The fast path: takes permits if the guess is right, and there are enough. False does not mean
+    /// that there are too few.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn acquire_fast(&self, count: u32) -> bool {
+        self.take(self.guess.load(Relaxed), count) // ORDERING: Relaxed; the CAS checks the guess.
     }
 
     /// Takes permits if the word still is `seen`, and has enough of them.
@@ -147,7 +163,11 @@ impl<P: Platform> Semaphore<P> {
         // ORDERING: Acquire. Pairs with the Release of `release`: a participant that takes a permit
         // sees what was written before the permit was released. Model:
         // `semaphore::a_permit_acquires_what_was_written_before_its_release`.
-        count_in(seen) >= count && self.word.compare_exchange(seen, seen - count, Acquire, Relaxed).is_ok()
+        let taken = count_in(seen) >= count && self.word.compare_exchange(seen, seen - count, Acquire, Relaxed).is_ok();
+        if taken {
+            self.guess.store(seen - count, Relaxed); // ORDERING: Relaxed; a guess need not be right.
+        }
+        taken
     }
 
     fn can_ever_be(&self, count: u32) -> Result<(), NotAcquired> {
@@ -262,29 +282,52 @@ impl<P: Platform> Semaphore<P> {
     /// find the permits.
     #[inline]
     pub fn release(&self, count: u32) -> Result<(), OverRelease> {
+        if self.release_fast(count) { Ok(()) } else { self.release_slow(count) }
+    }
+
+    /// The fast path of [`release`](Self::release): gives permits if the guess is right, and there
+    /// is room for them. Returns false otherwise, and has changed nothing.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn release_fast(&self, count: u32) -> bool {
+        // Without permits it would clear WAITERS, and wake nobody.
+        count != 0 && self.give(self.guess.load(Relaxed), count) // ORDERING: Relaxed; the CAS checks the guess.
+    }
+
+    #[cold]
+    fn release_slow(&self, count: u32) -> Result<(), OverRelease> {
         if count == 0 {
-            return Ok(()); // it would clear WAITERS, and wake nobody
+            return Ok(());
         }
-        let maximum = self.maximum();
-        let mut seen = self.word.load(Relaxed);
         loop {
-            let available = count_in(seen);
+            let seen = self.word.load(Relaxed);
+            let (available, maximum) = (count_in(seen), self.maximum());
             if maximum.saturating_sub(available) < count {
                 return Err(OverRelease { available, maximum });
             }
-            // ORDERING: Release. Pairs with the Acquire of `take`. Model:
-            // `semaphore::a_release_publishes_what_was_written_before_it`. Acquire, too: the wish,
-            // which is loaded next, is not older than the count (see `acquire_many`).
-            match self.word.compare_exchange(seen, available + count, AcqRel, Relaxed) {
-                Ok(_) => break,
-                Err(now) => seen = now,
+            if self.give(seen, count) {
+                return Ok(());
             }
         }
-        let wish = self.wish.load(Relaxed); // ORDERING: Relaxed, as just said.
-        if has_waiters(seen) || wish != 0 {
-            self.wake(seen, count);
+    }
+
+    /// Gives permits if the word still is `seen`, and there is room for them. Wakes their waiters.
+    #[inline(always)]
+    fn give(&self, seen: u32, count: u32) -> bool {
+        let available = count_in(seen);
+        // ORDERING: Release. Pairs with the Acquire of `take`. Model:
+        // `semaphore::a_release_publishes_what_was_written_before_it`. Acquire, too: the wish,
+        // which is loaded next, is not older than the count (see `acquire_many`).
+        let given = self.maximum().saturating_sub(available) >= count
+            && self.word.compare_exchange(seen, available + count, AcqRel, Relaxed).is_ok();
+        if given {
+            let wish = self.wish.load(Relaxed); // ORDERING: Relaxed, as just said.
+            self.guess.store(available + count, Relaxed); // ORDERING: Relaxed; a guess need not be right.
+            if has_waiters(seen) || wish != 0 {
+                self.wake(seen, count);
+            }
         }
-        Ok(())
+        given
     }
 
     /// Wakes the waiters of a release that found the count `seen`, and has added to it.

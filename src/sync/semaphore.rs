@@ -10,7 +10,7 @@ use crate::segment::{Definition, Shareable, local};
 use core::fmt;
 use std::time::{Duration, Instant};
 
-/// A counting semaphore in memory that processes share. Twelve bytes.
+/// A counting semaphore in memory that processes share. Sixteen bytes.
 ///
 /// [`new`](Self::new) makes what Python's `multiprocessing.Semaphore` is, `bounded(n, n)` what its
 /// `BoundedSemaphore` is. **Any** participant may release, whether it has acquired or not.
@@ -54,7 +54,7 @@ pub struct Semaphore {
     raw: raw::Semaphore<Linux>,
 }
 
-// SAFETY: three words, understood whatever their bits; repr(transparent) over repr(C), no pointers,
+// SAFETY: four words, understood whatever their bits; repr(transparent) over repr(C), no pointers,
 // no Drop.
 unsafe impl Shareable for Semaphore {
     const DEFINITION: &'static Definition = &Definition::atomic::<Self>("outlive::Semaphore");
@@ -134,7 +134,8 @@ impl Semaphore {
 
     /// `maximum`: 0 for none.
     const fn from_numbers(permits: u32, maximum: u32) -> Self {
-        Self { raw: raw::Semaphore::from_words(Linux::word(permits), Linux::zero(), Linux::word(maximum)) }
+        let word = Linux::word;
+        Self { raw: raw::Semaphore::from_words(word(permits), word(permits), word(0), word(maximum)) }
     }
 
     const fn out_of_range(what: &'static str, found: u32, minimum: u32, maximum: u32) -> RangeError {
@@ -238,8 +239,18 @@ impl Semaphore {
         self.acquire_with(count, Deadline::at(deadline))
     }
 
+    // The thread must take part before it takes or gives a permit: then others notice its death.
     #[inline(always)]
     fn acquire_with<E: FromRaw<Short>>(&self, count: u32, deadline: Deadline) -> Result<(), E> {
+        if local::known(self).is_some() && self.raw.acquire_fast(count) {
+            Ok(())
+        } else {
+            self.acquire_slow(count, deadline)
+        }
+    }
+
+    #[cold]
+    fn acquire_slow<E: FromRaw<Short>>(&self, count: u32, deadline: Deadline) -> Result<(), E> {
         let me = local::participant(self)?;
         let answer = match deadline {
             Deadline::Immediate => self.raw.try_acquire(count),
@@ -271,11 +282,22 @@ impl Semaphore {
     /// See [above](Self#if-a-process-dies).
     #[inline]
     pub fn release_many(&self, count: u32) -> Result<(), ReleaseError> {
+        if self.give_fast(count) { Ok(()) } else { self.release_slow(count) }
+    }
+
+    #[cold]
+    fn release_slow(&self, count: u32) -> Result<(), ReleaseError> {
         take_part_to_wake(self)?;
         Ok(self.give(count)?)
     }
 
+    /// The fast path of a release, for a thread that takes part. Returns false if it has changed
+    /// nothing.
     #[inline(always)]
+    fn give_fast(&self, released: u32) -> bool {
+        local::known(self).is_some() && self.raw.release_fast(released)
+    }
+
     fn give(&self, released: u32) -> Result<(), OverReleaseError> {
         self.raw.release(released).map_err(|found| OverReleaseError::new(released, found.available, found.maximum))
     }
@@ -455,6 +477,11 @@ impl SemaphorePermit<'_> {
         if !self.tag.is_of_this_process() {
             return Ok(()); // a fork's copy
         }
+        if self.semaphore.give_fast(self.tag.own()) { Ok(()) } else { self.give_back_slowly() }
+    }
+
+    #[cold]
+    fn give_back_slowly(&self) -> Result<(), OverReleaseError> {
         // For a thread that this was sent to. The semaphore is in a segment: it was acquired there.
         let _in_a_segment = take_part_to_wake(self.semaphore);
         self.semaphore.give(self.tag.own())

@@ -120,7 +120,7 @@ pub struct SemaphoreTrial {
 
 impl Default for SemaphoreTrial {
     fn default() -> Self {
-        Self { semaphore: Semaphore::from_words(Word::new(0), Word::new(0), Word::new(MAXIMUM)) }
+        Self { semaphore: Semaphore::from_words(Word::new(0), Word::new(0), Word::new(0), Word::new(MAXIMUM)) }
     }
 }
 

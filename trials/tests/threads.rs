@@ -116,7 +116,7 @@ fn mutex_with_short_timeouts() {
 
 #[test]
 fn semaphore() {
-    let permits = Semaphore::<Standard>::from_words(Word::new(1), Word::new(0), Word::new(2));
+    let permits = Semaphore::<Standard>::from_words(Word::new(1), Word::new(1), Word::new(0), Word::new(2));
     let count = Protected::<u64>::default();
     in_threads(3, |_, me| {
         for _ in 0..ROUNDS {

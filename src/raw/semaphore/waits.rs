@@ -16,7 +16,8 @@ fn wait_beside(
     count: u32,
     scenes: impl FnOnce(Shared) -> Vec<Scene>,
 ) -> (Result<(), NotAcquired>, [u32; 2], [Vec<u32>; 2]) {
-    let semaphore = Rc::new(Semaphore::<Puppet>::from_words(Word::new(word), Word::new(wish), Word::new(0)));
+    let semaphore =
+        Rc::new(Semaphore::<Puppet>::from_words(Word::new(word), Word::new(word), Word::new(wish), Word::new(0)));
     let (answer, wakes) = play(2, scenes(Rc::clone(&semaphore)), |me| semaphore.acquire(me, count, Some(DEADLINE)));
     let words = [&semaphore.word, &semaphore.wish];
     (answer, words.map(|word| word.load(Relaxed)), words.map(|word| wakes.on(word)))
@@ -135,7 +136,7 @@ fn a_waiter_that_lowered_the_wish_wakes_all_if_the_rest_meets_the_present_wish()
 /// An earlier fault: such a caller took one permit.
 #[test]
 fn a_caller_that_wants_no_permits_takes_none() {
-    let semaphore = Semaphore::<Puppet>::from_words(Word::new(3), Word::new(0), Word::new(0));
+    let semaphore = Semaphore::<Puppet>::from_words(Word::new(3), Word::new(3), Word::new(0), Word::new(0));
     let (answer, _) = play(2, vec![], |me| semaphore.acquire_slow(me, 0, None));
     assert_eq!((answer, semaphore.available()), (Ok(()), 3));
 }
@@ -156,7 +157,8 @@ fn a_release_wakes_waiters_for_many_only_if_there_are_enough() {
         (4 | WAITERS, 7, 2, vec![2], vec![], 7),
         (0, u32::MAX, 9, vec![], vec![], u32::MAX), // scribbled upon
     ] {
-        let semaphore = Semaphore::<Puppet>::from_words(Word::new(word), Word::new(wish), Word::new(0));
+        let semaphore =
+            Semaphore::<Puppet>::from_words(Word::new(word), Word::new(word), Word::new(wish), Word::new(0));
         let (answer, wakes) = play(1, vec![], |_| semaphore.release(released));
         assert_eq!((answer, semaphore.wish.load(Relaxed)), (Ok(()), left), "{word:#x}, {wish}");
         assert_eq!([wakes.on(&semaphore.word), wakes.on(&semaphore.wish)], [on_count, on_wish], "{word:#x}, {wish}");
