@@ -166,6 +166,17 @@ impl<T> Mutex<T> {
 
     #[inline(always)]
     fn lock_with<'a, E: LockFailure<MutexGuard<'a, T>>>(&'a self, deadline: Deadline) -> Result<MutexGuard<'a, T>, E> {
+        local::hold_begins(); // before the look-up: see there
+        match local::known(self) {
+            Some(me) if self.raw.take_free(me) => Ok(MutexGuard::counted(self, None)),
+            _ => self.lock_slow(deadline),
+        }
+    }
+
+    /// As [`lock_with`](Self::lock_with), after its fast path has counted a hold, and taken none.
+    #[cold]
+    fn lock_slow<'a, E: LockFailure<MutexGuard<'a, T>>>(&'a self, deadline: Deadline) -> Result<MutexGuard<'a, T>, E> {
+        local::hold_ends();
         let me = local::participant(self)?;
         let answer = match deadline {
             Deadline::Immediate => self.raw.try_lock(me),
@@ -236,6 +247,12 @@ impl<'a, T> MutexGuard<'a, T> {
     #[inline(always)]
     pub(super) fn new(lock: &'a Mutex<T>, left: Option<Cause>) -> Self {
         local::hold_begins();
+        Self::counted(lock, left)
+    }
+
+    /// After `hold_begins`.
+    #[inline(always)]
+    fn counted(lock: &'a Mutex<T>, left: Option<Cause>) -> Self {
         Self { lock, tag: GuardTag::now(left.map_or(0, Cause::word)), not_send: PhantomData }
     }
 

@@ -35,7 +35,10 @@ use crate::raw::table::Table;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 use core::sync::atomic::compiler_fence;
 
-/// The calling thread has one more hold, whose guard can be leaked.
+/// The calling thread has one more hold, whose guard can be leaked, or is about to take one.
+///
+/// A fast path calls this before the look-up of the participant, and [`hold_ends`] if it takes
+/// nothing: see [`lock_begins`].
 #[inline(always)]
 pub(crate) fn hold_begins() {
     LOCAL.with(|local| local.holds.set(local.holds.get().wrapping_add(1)));
