@@ -79,10 +79,10 @@ fn mutexes() -> Result<(), Box<dyn Error>> {
                 lock.acquire().unwrap();
                 lock.release().unwrap();
             })
-            .at_most(1.3)
+            .at_most(1.2)
             .at_most_of(1.0, PSHARED),
             candidate("outlive Lock, guard", || drop(black_box(&ours.lock).lock().unwrap()))
-                .at_most(1.3)
+                .at_most(1.2)
                 .at_most_of(1.0, PSHARED),
             candidate("outlive ReentrantMutex", || drop(black_box(&ours.reentrant).lock().unwrap()))
                 .at_most_of(1.3, "outlive Mutex"),
@@ -124,7 +124,7 @@ fn semaphores() -> Result<(), Box<dyn Error>> {
                 semaphore.acquire().unwrap();
                 semaphore.release().unwrap();
             })
-            .at_most(1.3)
+            .at_most(1.25)
             .at_most_of(1.0, SEM),
             candidate("outlive PermitPool<4>", || drop(black_box(&ours.pool).permit().unwrap()))
                 .at_most(1.7)
