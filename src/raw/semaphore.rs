@@ -149,8 +149,8 @@ impl<P: Platform> Semaphore<P> {
         if self.acquire_fast(count) { Ok(()) } else { self.acquire_slow(me, count, deadline) }
     }
 
-    /// The fast path: takes permits if the guess is right, and there are enough. False does not mean
-    /// that there are too few.
+    /// The fast path: takes permits if the guess is right, and there are enough. False does not
+    /// mean that there are too few.
     #[inline(always)]
     #[must_use]
     pub(crate) fn acquire_fast(&self, count: u32) -> bool {
