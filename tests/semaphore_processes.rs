@@ -228,10 +228,11 @@ fn a_guard_without_room_for_its_permit_says_so() {
 fn any_words_are_understood() {
     let words = [[0u32, 0], [u32::MAX; 2], [1 << 31, 1], [3 << 30, u32::MAX], [5, 2], [1 << 29, 1 << 30]];
     let wishes = [0, 1, 2, 3 << 30, u32::MAX];
-    for (wish, [word, maximum]) in wishes.into_iter().flat_map(|wish| words.map(|words| (wish, words))) {
+    let both = wishes.into_iter().flat_map(|wish| words.map(|words| (wish, words)));
+    for (guess, (wish, [word, maximum])) in both.flat_map(|both| [0, 5, u32::MAX].map(|guess| (guess, both))) {
         let shared = segment_of(|semaphore: &mut Semaphore| {
-            // SAFETY: a semaphore is three words, and Shareable says that all patterns are valid.
-            *semaphore = unsafe { core::mem::transmute::<[u32; 3], Semaphore>([word, wish, maximum]) };
+            // SAFETY: a semaphore is four words, and Shareable says that all patterns are valid.
+            *semaphore = unsafe { core::mem::transmute::<[u32; 4], Semaphore>([word, guess, wish, maximum]) };
         });
         let there = shared.available();
         assert_eq!(shared.try_acquire().is_ok(), there > 0);
