@@ -411,7 +411,10 @@ impl<B: Backend, S: Send + Sync + 'static> Explore<B, S> {
             let is_written =
                 if registered(who) { !constant(who) && (is_second || is_freed && has_two) } else { has_two };
             let process_line = if is_written { Word::new(process_line) } else { Word::constant(process_line) };
-            let lifelines = [Life { word: own, place: (who, 0) }, Life { word: process_line, place: (who, 1) }];
+            let lifelines = [
+                Life { word: own, spare: Word::new(0), place: (who, 0) },
+                Life { word: process_line, spare: Word::constant(0), place: (who, 1) },
+            ];
             Slot::from_parts(
                 claim,
                 lifelines,

@@ -252,14 +252,18 @@ pub fn is_over<B: Backend>() -> bool {
 struct Entry {
     sleeper: Arc<Sleeper>,
     woken: AtomicBool,
+    /// The queue that it is in: its word's, or that of the word to which it was moved.
+    queue: Mutex<Arc<Queue>>,
 }
+
+type Queue = Mutex<VecDeque<Arc<Entry>>>;
 
 /// A futex word. The model checker sees no memory in a constant word: that is for words which do
 /// not change in a scenario.
 pub struct Word<B: Backend> {
     atomic: Option<B::U32>,
     constant: u32,
-    queue: Mutex<VecDeque<Arc<Entry>>>,
+    queue: Arc<Queue>,
 }
 
 impl<B: Backend> core::fmt::Debug for Word<B> {
@@ -275,7 +279,7 @@ const NEVER: u32 = 0x1bad_beef;
 impl<B: Backend> Word<B> {
     /// A word that is never written.
     pub fn constant(value: u32) -> Self {
-        Self { atomic: None, constant: value, queue: Mutex::default() }
+        Self { atomic: None, constant: value, queue: Arc::default() }
     }
 
     /// The newest value, as the kernel reads it. The read orders nothing.
@@ -301,18 +305,36 @@ impl<B: Backend> Word<B> {
     fn kernel_wake(&self, count: u32) -> u32 {
         // A read-modify-write on the word itself, so that the checker sees the dependency.
         self.newest();
-        let entries: Vec<_> = {
-            let mut queue = self.queue.lock().expect("no panic inside");
-            let count = queue.len().min(count as usize);
-            let newest_first = B::actor().is_some_and(|actor| actor.broken.newest_first);
-            let first = if newest_first { queue.len() - count } else { 0 };
-            queue.drain(first..first + count).collect()
-        };
+        let entries = self.dequeue(count);
         for entry in &entries {
             entry.woken.store(true, SeqCst);
             entry.sleeper.wake();
         }
         entries.len() as u32
+    }
+
+    /// The entries that a wake of so many takes out of the queue.
+    fn dequeue(&self, count: u32) -> Vec<Arc<Entry>> {
+        let mut queue = self.queue.lock().expect("no panic inside");
+        let count = queue.len().min(count as usize);
+        let newest_first = B::actor().is_some_and(|actor| actor.broken.newest_first);
+        let first = if newest_first { queue.len() - count } else { 0 };
+        queue.drain(first..first + count).collect()
+    }
+
+    /// `FUTEX_CMP_REQUEUE`, which wakes nobody.
+    fn kernel_requeue(&self, expected: u32, to: &Self, count: u32) -> Option<u32> {
+        to.newest(); // so that the checker sees the dependency, here too
+        if self.newest() != expected {
+            return None;
+        }
+        let entries = self.dequeue(count);
+        for entry in &entries {
+            *entry.queue.lock().expect("no panic inside") = Arc::clone(&to.queue);
+        }
+        let moved = entries.len() as u32;
+        to.queue.lock().expect("no panic inside").extend(entries);
+        Some(moved)
     }
 
     /// The caller passes through the kernel: it publishes all that it did, and sees all that
@@ -348,7 +370,7 @@ impl<B: Backend> Word<B> {
 
 impl<B: Backend> platform::Word for Word<B> {
     fn new(value: u32) -> Self {
-        Self { atomic: Some(B::u32(value)), constant: value, queue: Mutex::default() }
+        Self { atomic: Some(B::u32(value)), constant: value, queue: Arc::default() }
     }
     fn load(&self, order: Ordering) -> u32 {
         if self.atomic.is_some() && B::actor().is_some_and(|actor| actor.script.is_some()) {
@@ -438,6 +460,7 @@ impl<B: Backend> platform::Word64 for Word64<B> {
 #[derive(Debug)]
 pub struct Life<B: Backend> {
     pub(crate) word: Word<B>,
+    pub(crate) spare: Word<B>,
     pub(crate) place: (usize, usize),
 }
 
@@ -445,6 +468,9 @@ impl<B: Backend> Lifeline for Life<B> {
     type Word = Word<B>;
     fn word(&self) -> &Word<B> {
         &self.word
+    }
+    fn spare(&self) -> &Word<B> {
+        &self.spare
     }
 }
 
@@ -535,6 +561,10 @@ impl<B: Backend> Platform for Model<B> {
         let is_lost = if is_cascade { broken.no_cascade } else { broken.no_wake };
         if is_lost { 0 } else { word.kernel_wake(count) }
     }
+    fn requeue(from: &Word<B>, expected: u32, to: &Word<B>, count: u32) -> Option<u32> {
+        operation::<B>();
+        from.kernel_requeue(expected, to, count)
+    }
     fn first_phase() -> Option<Duration> {
         B::actor().filter(|actor| actor.nature.first_phase).map(|_| Duration::from_millis(1))
     }
@@ -591,7 +621,8 @@ fn wait<B: Backend>(words: &[Expect<'_, Word<B>>], deadline: Option<Duration>, i
             changed = true;
             break;
         }
-        let entry = Arc::new(Entry { sleeper: Arc::clone(&sleeper), woken: AtomicBool::new(false) });
+        let queue = Mutex::new(Arc::clone(&expect.word.queue));
+        let entry = Arc::new(Entry { sleeper: Arc::clone(&sleeper), woken: AtomicBool::new(false), queue });
         expect.word.queue.lock().expect("no panic inside").push_back(Arc::clone(&entry));
         queued.push((expect.word, entry));
     }
@@ -630,7 +661,8 @@ fn wait<B: Backend>(words: &[Expect<'_, Word<B>>], deadline: Option<Duration>, i
         if !entry.woken.load(SeqCst) && queued.len() > 1 {
             word.newest(); // here the schedule may let this sleeper absorb a wake
         }
-        word.queue.lock().expect("no panic inside").retain(|other| !Arc::ptr_eq(other, entry));
+        let queue = Arc::clone(&entry.queue.lock().expect("no panic inside"));
+        queue.lock().expect("no panic inside").retain(|other| !Arc::ptr_eq(other, entry));
     }
     if dies_asleep {
         actor.operation(); // killed in its sleep, and may have absorbed a wake before

@@ -119,6 +119,9 @@ pub trait Lifeline: Debug + Send + Sync {
     /// While the owner lives, an armed lifeline has the owner's id in [`OWNER`], and
     /// [`WAKE_AT_DEATH`]. When the owner dies, [`MARK`] is set, and the id goes.
     fn word(&self) -> &Self::Word;
+    /// Another word of the slot, beside the lifeline. The kernel does not use it, nor does the C
+    /// library. Only the slot's owner writes it.
+    fn spare(&self) -> &Self::Word;
 }
 
 /// Facts about the owner of a slot in the participant table. They lie in the slot, beside the words
@@ -219,6 +222,16 @@ pub trait Platform: Debug + Sized + Send + Sync + 'static {
     }
     /// Wakes up to `count` threads that sleep on `word`. Returns how many it woke.
     fn wake(word: &Self::Word, count: u32) -> u32;
+    /// Moves up to `count` threads that sleep on `from`, if its value is `expected`: from now on
+    /// they sleep on `to` instead. The other words that they sleep on stay, and so do their
+    /// deadlines.
+    ///
+    /// Returns how many threads it moved. `None`: the value is another one, or this platform moves
+    /// nobody.
+    fn requeue(from: &Self::Word, expected: u32, to: &Self::Word, count: u32) -> Option<u32> {
+        let _nobody_is_moved = (from, expected, to, count);
+        None
+    }
 
     /// The longest first phase of a wait, in which a sleeper watches only the word of its primitive
     /// and the holder's lifeline. `None`: there is no such phase.

@@ -163,12 +163,25 @@ impl platform::Word64 for Word64 {
 
 /// A lifeline, which [`World::die`] cuts.
 #[derive(Debug)]
-pub struct Life(Word);
+pub struct Life {
+    word: Word,
+    spare: Word,
+}
+
+impl Life {
+    fn new() -> Self {
+        let [word, spare] = [0, 0].map(<Word as platform::Word>::new);
+        Self { word, spare }
+    }
+}
 
 impl Lifeline for Life {
     type Word = Word;
     fn word(&self) -> &Word {
-        &self.0
+        &self.word
+    }
+    fn spare(&self) -> &Word {
+        &self.spare
     }
 }
 
@@ -198,7 +211,7 @@ impl platform::ThreadInfo for Note {
 /// A thread that sleeps in [`Platform::wait`].
 #[derive(Debug)]
 pub struct Sleeper {
-    words: Vec<usize>,
+    words: Mutex<Vec<usize>>,
     woken: Mutex<bool>,
     woke: Condvar,
 }
@@ -242,7 +255,7 @@ fn kernel_wake(address: usize, count: u32) -> u32 {
     let mut sleepers = unpoisoned(&SLEEPERS);
     let mut woken = 0;
     while woken < count {
-        let mut there = (0..sleepers.len()).filter(|at| sleepers[*at].words.contains(&address));
+        let mut there = (0..sleepers.len()).filter(|at| unpoisoned(&sleepers[*at].words).contains(&address));
         let next = if LAST_FIRST.get() { there.next_back() } else { there.next() };
         let Some(at) = next else { break };
         // A woken sleeper leaves all its queues, so a second wake finds another sleeper.
@@ -250,6 +263,26 @@ fn kernel_wake(address: usize, count: u32) -> u32 {
         woken += 1;
     }
     woken
+}
+
+fn kernel_requeue(from: &Word, expected: u32, to: usize, count: u32) -> Option<u32> {
+    let mut sleepers = unpoisoned(&SLEEPERS);
+    if from.0.load(SeqCst) != expected {
+        return None;
+    }
+    let sleeps_there = |sleeper: &Arc<Sleeper>| unpoisoned(&sleeper.words).contains(&from.address());
+    let (mut moved, mut others) = (vec![], vec![]);
+    for sleeper in sleepers.drain(..) {
+        let goes = moved.len() < count as usize && sleeps_there(&sleeper);
+        if goes { &mut moved } else { &mut others }.push(sleeper);
+    }
+    for sleeper in &moved {
+        let mut words = unpoisoned(&sleeper.words);
+        words.iter_mut().filter(|word| **word == from.address()).for_each(|word| *word = to);
+    }
+    *sleepers = others;
+    sleepers.extend(moved.iter().cloned());
+    Some(moved.len() as u32)
 }
 
 impl Platform for Standard {
@@ -283,7 +316,7 @@ impl Platform for Standard {
         }
         operation();
         let sleeper = Arc::new(Sleeper {
-            words: words.iter().map(|expect| expect.word.address()).collect(),
+            words: Mutex::new(words.iter().map(|expect| expect.word.address()).collect()),
             woken: Mutex::new(false),
             woke: Condvar::new(),
         });
@@ -302,6 +335,10 @@ impl Platform for Standard {
     fn wake(word: &Word, count: u32) -> u32 {
         operation();
         kernel_wake(word.address(), count)
+    }
+    fn requeue(from: &Word, expected: u32, to: &Word, count: u32) -> Option<u32> {
+        operation();
+        kernel_requeue(from, expected, to.address(), count)
     }
     fn first_phase() -> Option<Duration> {
         FIRST_PHASE.get().then_some(Duration::from_millis(1))
@@ -338,7 +375,7 @@ impl World {
         let gone = Arc::new(Mutex::default());
         let slot = |_| {
             let about = Note { process: AtomicU32::new(0), waits_at: AtomicU32::new(0), gone: Arc::clone(&gone) };
-            Slot::from_parts(Word64::new(0), [Life(word(0)), Life(word(0))], about)
+            Slot::from_parts(Word64::new(0), [Life::new(), Life::new()], about)
         };
         Self {
             membership: word(0),
@@ -363,7 +400,7 @@ impl World {
     /// What the kernel does when this thread ends, wherever it was.
     pub fn die(&self, thread: u32) {
         for lifeline in self.slots.iter().flat_map(|slot| slot.lifelines()) {
-            lifeline.0.kernel_cut(thread);
+            lifeline.word.kernel_cut(thread);
         }
         unpoisoned(&self.gone).insert(thread);
     }
@@ -389,7 +426,7 @@ impl Newcomer<Standard> for Person {
         about.waits_at.store(0, SeqCst);
     }
     fn arm(&self, [own, _process]: &[Life; 2]) {
-        platform::Word::store(&own.0, self.thread | WAKE_AT_DEATH, Ordering::Release);
+        platform::Word::store(&own.word, self.thread | WAKE_AT_DEATH, Ordering::Release);
     }
     fn is_claimer_gone(&self, thread: u32, _tag: u32) -> bool {
         unpoisoned(&self.gone).contains(&thread)

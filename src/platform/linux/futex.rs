@@ -228,3 +228,19 @@ pub(super) fn wake(word: &AtomicU32, count: u32) -> u32 {
     let woken = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, count) };
     woken.try_into().unwrap_or(0) // an error: nobody was woken
 }
+
+/// Moves sleepers by `FUTEX_CMP_REQUEUE`, which wakes none of them. It moves those of
+/// `futex_waitv`, too: off this one of their words.
+pub(super) fn requeue(from: &AtomicU32, expected: u32, to: &AtomicU32, count: u32) -> Option<u32> {
+    const WAKES: u32 = 0;
+    let most = c_long::from(i32::try_from(count).unwrap_or(i32::MAX));
+    // SAFETY: both words are live, aligned u32. The kernel reads the first, and takes only the
+    // address of the second.
+    let moved = unsafe {
+        libc::syscall(libc::SYS_futex, from.as_ptr(), libc::FUTEX_CMP_REQUEUE, WAKES, most, to.as_ptr(), expected)
+    };
+    moved.try_into().ok() // -1: the value is another one, or a sandbox refuses the call
+}
+
+#[cfg(test)]
+mod tests;

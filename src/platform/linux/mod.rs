@@ -125,6 +125,9 @@ impl Lifeline for RobustNode {
     fn word(&self) -> &AtomicU32 {
         &self.word
     }
+    fn spare(&self) -> &AtomicU32 {
+        &self.spare
+    }
 }
 
 impl Platform for Linux {
@@ -156,6 +159,9 @@ impl Platform for Linux {
     }
     fn wake(word: &AtomicU32, count: u32) -> u32 {
         futex::wake(word, count)
+    }
+    fn requeue(from: &AtomicU32, expected: u32, to: &AtomicU32, count: u32) -> Option<u32> {
+        futex::requeue(from, expected, to, count)
     }
     // Not shorter than the kernel's tick. For a timer that ends before the next tick the kernel
     // programs the hardware, and again if the sleeper is woken earlier. Measured on a virtual

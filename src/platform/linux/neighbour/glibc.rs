@@ -21,7 +21,10 @@ const PRIVATE: Ordering = Ordering::Relaxed;
 #[repr(C)]
 pub struct RobustNode {
     pub(crate) word: AtomicU32,
-    unused: [u32; 5],
+    unused: u32,
+    /// See [`Lifeline::spare`](crate::platform::Lifeline::spare).
+    pub(crate) spare: AtomicU32,
+    rest: [u32; 3],
     /// Written by glibc, in a node that is its mutex's neighbour; read by glibc alone. A lifeline
     /// has no use for it.
     previous: AtomicU64,
@@ -31,14 +34,15 @@ pub struct RobustNode {
 // As in a `pthread_mutex_t`.
 const _: () = {
     assert!(offset_of!(RobustNode, previous) == 24 && offset_of!(RobustNode, next) == 32);
-    assert!(size_of::<RobustNode>() == 40);
+    assert!(size_of::<RobustNode>() == 40 && offset_of!(RobustNode, spare) == 8);
 };
 
 impl RobustNode {
     /// In no list.
     pub(crate) const fn unlinked(word: u32) -> Self {
         let [previous, next] = [AtomicU64::new(0), AtomicU64::new(0)];
-        Self { word: AtomicU32::new(word), unused: [0; 5], previous, next }
+        let [word, spare] = [AtomicU32::new(word), AtomicU32::new(0)];
+        Self { word, unused: 0, spare, rest: [0; 3], previous, next }
     }
 
     /// By which a list names it: that of its next link.

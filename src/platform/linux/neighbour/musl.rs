@@ -91,7 +91,11 @@ pub(crate) const OFFSET: i64 = -28;
 #[repr(C, align(8))]
 pub struct RobustNode {
     pub(crate) word: AtomicU32,
-    unused: [AtomicU32; 4],
+    /// musl, which never sees this word, would take it for its mutex's count of waiters.
+    unused: AtomicU32,
+    /// See [`Lifeline::spare`](crate::platform::Lifeline::spare).
+    pub(crate) spare: AtomicU32,
+    others: [AtomicU32; 2],
     /// Written by musl, in a node that is its mutex's neighbour. A lifeline has no use for it.
     previous: [AtomicU32; 2],
     next: [AtomicU32; 2],
@@ -102,14 +106,16 @@ pub struct RobustNode {
 const _: () = {
     assert!(offset_of!(RobustNode, previous) == 24 - 4 && offset_of!(RobustNode, next) == 32 - 4);
     assert!(size_of::<RobustNode>() == 40 && align_of::<RobustNode>() == 8);
+    assert!(offset_of!(RobustNode, spare) == 8);
 };
 
 impl RobustNode {
     /// In no list.
     pub(crate) const fn unlinked(word: u32) -> Self {
         let [previous, next] = [[const { AtomicU32::new(0) }; 2], [const { AtomicU32::new(0) }; 2]];
-        let unused = [const { AtomicU32::new(0) }; 4];
-        Self { word: AtomicU32::new(word), unused, previous, next, rest: AtomicU32::new(0) }
+        let [unused, spare, rest] = [const { AtomicU32::new(0) }; 3];
+        let others = [const { AtomicU32::new(0) }; 2];
+        Self { word: AtomicU32::new(word), unused, spare, others, previous, next, rest }
     }
 
     /// By which a list names it: that of its next link.
