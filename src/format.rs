@@ -2,4 +2,4 @@
 
 /// The version of the format. It changes with every change of the header, the slots or the words of
 /// the primitives.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;

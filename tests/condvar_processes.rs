@@ -21,6 +21,24 @@ struct Buffer {
     lock: Lock,
     taken: AtomicU64,
     round: AtomicU64,
+    movable: Mutex<Movable>,
+}
+
+/// What can be moved while nobody waits, since it is data of a mutex.
+#[derive(Debug, Shareable)]
+#[repr(C)]
+struct Movable {
+    conditions: [Condvar; 2],
+    locks: [Mutex<u32>; 2],
+    words: [AtomicU32; 8],
+}
+
+impl Buffer {
+    /// The first word of one of the locks.
+    fn word<L>(lock: &L) -> u32 {
+        // SAFETY: the first word of a lock, as its documentation says, and an atomic one.
+        unsafe { &*core::ptr::from_ref(lock).cast::<AtomicU32>() }.load(SeqCst)
+    }
 }
 
 /// The guard, even if a holder died.
@@ -55,6 +73,17 @@ fn child() {
             let items = shared.changed.wait_while(inner, |items| items.load(SeqCst) == 0).expect("nobody died holding");
             items.fetch_sub(1, SeqCst);
             say("took");
+        }
+        "take beside the lock" => {
+            let guard = shared.lock.lock().expect("free");
+            let guard = shared.changed.wait_while(guard, |_| shared.taken.load(SeqCst) == 0).expect("nobody died");
+            guard.release().expect("held");
+            say("took");
+        }
+        "wait with what can be moved" => {
+            let movable = shared.movable.lock().expect("free");
+            let guard = movable.locks[0].lock().expect("free");
+            drop(movable.conditions[0].wait_while(guard, |_| true));
         }
         "put and stop before the notification" => {
             *shared.items.lock().expect("free") += 1;
@@ -404,6 +433,156 @@ fn a_wait_gives_back_all_holds_of_a_reentrant_mutex_and_takes_them_again() {
         assert!(scope.spawn(|| shared.nested.try_lock().is_ok()).join().expect("no panic"));
     });
 }
+
+/// The notifier wakes nobody. It has written into the lock's word that its release has to wake a
+/// waiter.
+#[test]
+fn a_waiter_notified_under_the_lock_is_woken_by_the_release() {
+    fn notified_under<G, L>(shared: &Segment<Buffer>, role: &str, waitv: bool, lock: &L, take: impl Fn() -> G) {
+        let mut waiter = Actor::start(shared, role, waitv);
+        until_asleep(shared, waiter.id());
+        let guard = take();
+        assert_eq!(Buffer::word(lock) >> 31, 0, "nobody sleeps on the lock");
+        shared.changed.notify_one();
+        assert_eq!(Buffer::word(lock) >> 31, 1, "the waiter was not moved");
+        drop(guard);
+        assert_eq!(waiter.hear(), "took");
+        assert!(waiter.ends_well());
+    }
+    each_way(|waitv| {
+        let shared = buffer();
+        notified_under(&shared, "take", waitv, &shared.items, || {
+            let mut items = shared.items.lock().expect("free");
+            *items = 1;
+            items
+        });
+        notified_under(&shared, "take with every hold", waitv, &shared.nested, || {
+            let items = shared.nested.lock().expect("free");
+            items.store(1, SeqCst);
+            items
+        });
+        notified_under(&shared, "take beside the lock", waitv, &shared.lock, || {
+            let guard = shared.lock.lock().expect("free");
+            shared.taken.store(1, SeqCst);
+            guard
+        });
+    });
+}
+
+/// Else a waiter would be woken by the release of another's lock, and not pass that wake on.
+#[test]
+fn waiters_with_different_locks_are_woken_and_not_moved() {
+    each_way(|waitv| {
+        let shared = buffer();
+        let mut waiters = ["take", "take beside the lock"].map(|role| Actor::start(&shared, role, waitv));
+        waiters.iter().for_each(|waiter| until_asleep(&shared, waiter.id()));
+        let mut items = shared.items.lock().expect("free");
+        *items = 1;
+        let guard = shared.lock.lock().expect("free");
+        shared.taken.store(1, SeqCst);
+        shared.changed.notify_n(2);
+        drop((items, guard));
+        for waiter in &mut waiters {
+            assert_eq!(waiter.hear(), "took");
+            assert!(waiter.ends_well());
+        }
+    });
+}
+
+#[test]
+fn a_waiter_through_another_mapping_is_moved_too() {
+    let name = format!("outlive-test-condvar-moved-{}", std::process::id());
+    let one = Segment::<Buffer>::open_or_create(&name, |_empty| {}).expect("a segment");
+    let two = Segment::<Buffer>::open_or_create(&name, |_empty| {}).expect("the same");
+    Segment::<Buffer>::remove(&name).expect("there");
+    // The lock and the condition variable, each through one of the two.
+    for (with, at) in [(&one, &two), (&two, &one), (&two, &two)] {
+        *one.items.lock().expect("free") = 0;
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| {
+                let items = with.items.lock().expect("free");
+                drop(at.changed.wait_while(items, |items| *items == 0).expect("nobody died"));
+            });
+            until("the waiter to fall asleep", || sleepers(&one) == 1);
+            let mut items = one.items.lock().expect("free");
+            *items = 1;
+            one.changed.notify_one();
+            assert_eq!(Buffer::word(&one.items) >> 31, 1, "the waiter was not moved");
+            drop(items);
+            waiter.join().expect("no panic");
+        });
+    }
+}
+
+/// The dead waiter's slot names the place of its lock, where there is another lock now. Safe code
+/// has also put numbers beside the locks that look like the word of a lock.
+#[test]
+fn a_notifier_changes_no_word_that_a_dead_waiter_has_named() {
+    each_way(|waitv| {
+        let shared = buffer();
+        let mut waiter = Actor::start(&shared, "wait with what can be moved", waitv);
+        until_asleep(&shared, waiter.id());
+        waiter.kill();
+        let mut movable = repaired(shared.movable.lock());
+        movable.mark_consistent();
+        let mine = shared.movable.holder().expect("ours").word();
+        for turn in 0..8 {
+            let Movable { conditions: [first, second], locks, words } = &mut *movable;
+            if turn & 1 != 0 {
+                core::mem::swap(first, second);
+            }
+            if turn & 2 != 0 {
+                locks.swap(0, 1);
+            }
+            *words = [mine; 8].map(AtomicU32::new);
+            let Movable { conditions, locks, words } = &*movable;
+            let guards = locks.each_ref().map(|lock| lock.lock().expect("free"));
+            let before = locks.each_ref().map(Buffer::word);
+            for condition in conditions {
+                condition.notify_one();
+                condition.notify_n(7);
+            }
+            assert_eq!(locks.each_ref().map(Buffer::word), before);
+            assert!(words.iter().all(|word| word.load(SeqCst) == mine));
+            drop(guards);
+        }
+    });
+}
+
+/// Whatever a participant that has died since has written into a living waiter's slot.
+#[test]
+fn a_place_of_the_lock_that_the_dead_have_written_does_no_harm() {
+    let shared = buffer();
+    let items = shared.items.lock().expect("free");
+    let waiter = shared.items.holder().expect("ours").index();
+    let noted = {
+        let root = core::ptr::from_ref(&*shared).cast::<u8>();
+        // SAFETY: the table lies before the root, and this is an atomic word of a slot
+        // (`segment::header`, `raw::table`).
+        unsafe { &*root.sub(PLACE_OF_ROOT as usize * 4).add(waiter * 128 + 16).cast::<AtomicU32>() }
+    };
+    let last = u32::try_from(size_of::<Buffer>()).expect("small");
+    let places = (0..(1 << 17)).step_by(89).chain((0..last).map(|byte| PLACE_OF_ROOT + byte / 4));
+    let mut items = Some(items);
+    for place in places.chain((0..32).map(|bit| u32::MAX >> bit)) {
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut items = shared.items.lock().expect("waits");
+                *items = 1;
+                assert_eq!(noted.load(SeqCst), PLACE_OF_ROOT, "the waiter's lock, the root's first field");
+                noted.store(place, SeqCst);
+                shared.changed.notify_one();
+            });
+            let mut guard =
+                shared.changed.wait_while(items.take().expect("held"), |items| *items == 0).expect("nobody died");
+            *guard = 0;
+            items = Some(guard);
+        });
+    }
+}
+
+/// How many words the root is behind the table, with as many slots as are usual.
+const PLACE_OF_ROOT: u32 = 256 * 128 / 4;
 
 #[test]
 fn a_condition_can_wait_with_a_lock_without_data() {

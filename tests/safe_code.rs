@@ -13,6 +13,7 @@ use outlive::{
 };
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::time::Duration;
 
 /// Data that shows whether two threads had it at the same time.
 #[derive(Debug, Default, Shareable)]
@@ -252,6 +253,59 @@ fn a_condition_that_exchanges_the_guards_exchanges_the_holds() {
     });
     drop(other);
     assert!(segment.reentrant.holder().is_none());
+}
+
+/// Condition variables with locks and numbers around them, all of which a holder can move.
+#[derive(Shareable)]
+#[repr(C)]
+struct Movable {
+    numbers_before: [u32; 16],
+    conditions: [Condvar; 4],
+    locks: [Mutex<u64>; 4],
+    numbers_behind: [u32; 16],
+}
+
+/// A notifier looks for the lock of the waiters. It must not find one where there is none: in a
+/// condition variable that had waiters elsewhere, or beside numbers that look like a held lock.
+#[test]
+#[cfg_attr(miri, ignore = "no mapped files there")]
+fn a_notification_changes_nothing_beside_a_condition_that_was_moved() {
+    let segment = Segment::<Mutex<Movable>>::anonymous(|_zero| {}).expect("a segment");
+    let mut movable = segment.lock().expect("free");
+    let mine = segment.holder().expect("ours").word();
+    for (at, with) in (0..4).flat_map(|at| (0..4).map(move |with| (at, with))) {
+        let guard = movable.locks[with].lock().expect("free");
+        // A waiter whose time is over leaves traces in the condition variable.
+        drop(movable.conditions[at].wait_timeout(guard, Duration::from_millis(1)).expect("nobody died"));
+        for to in 0..4 {
+            let Movable { numbers_before, conditions, numbers_behind, .. } = &mut *movable;
+            (*numbers_before, *numbers_behind) = ([mine; 16], [mine; 16]);
+            conditions.swap(at, to);
+            let before = [movable.numbers_before, movable.numbers_behind];
+            let held = movable.locks[with].lock().expect("free");
+            movable.conditions.iter().for_each(Condvar::notify_one);
+            movable.conditions.iter().for_each(|condition| condition.notify_n(9));
+            drop(held);
+            // One that waits now, where another has waited with another lock.
+            let shared: &Movable = &movable;
+            std::thread::scope(|scope| {
+                let waiter = scope.spawn(|| {
+                    let guard = shared.locks[3 - with].lock().expect("free");
+                    let mut count = shared.conditions[to].wait_while(guard, |count| *count == 0).expect("nobody died");
+                    *count = 0;
+                });
+                while !segment.participants().iter().any(|participant| participant.asleep_for.is_some()) {
+                    std::thread::yield_now();
+                }
+                let _other = shared.locks[with].lock().expect("free");
+                *shared.locks[3 - with].lock().expect("it waits") = 1;
+                shared.conditions[to].notify_one();
+                waiter.join().expect("no panic");
+            });
+            assert_eq!([movable.numbers_before, movable.numbers_behind], before);
+            assert!(movable.locks.iter().all(|lock| lock.try_lock().is_ok()));
+        }
+    }
 }
 
 #[test]

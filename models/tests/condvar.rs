@@ -31,6 +31,9 @@ struct Buffer<B: Backend> {
 
 type Me<'a, B> = Participant<'a, Model<B>>;
 
+/// By which a notifier finds the lock.
+const PLACE: u32 = 1;
+
 impl<B: Backend> Buffer<B> {
     fn new() -> Self {
         Self {
@@ -58,11 +61,24 @@ impl<B: Backend> Buffer<B> {
         self.made.fetch_add(1, SeqCst);
         self.mutex.unlock(0);
     }
+    /// As `put`, with so many items, and notifies with the lock held.
+    fn put_inside(&self, me: Me<'_, B>, count: u32) {
+        self.lock(me);
+        B::write(&self.items, |items| *items += count);
+        self.made.fetch_add(count, SeqCst);
+        step::<B>();
+        self.notify_inside(me, count);
+        self.mutex.unlock(0);
+    }
+    /// Notifies so many waiters. If the caller holds the lock, they are moved to it.
+    fn notify_inside(&self, me: Me<'_, B>, count: u32) {
+        self.filled.notify_holding(me, count, |place| (place == PLACE).then_some(&self.mutex));
+    }
     /// The caller holds the lock. `watch` depends on how its last wait ended.
     fn wait(&self, me: Me<'_, B>, watch: &mut bool, deadline: Option<Duration>) -> Woken {
-        let waited = self.filled.wait(me, *watch, deadline, || self.mutex.unlock(0));
+        let waited = self.filled.wait(me, *watch, deadline, PLACE, || self.mutex.unlock(0));
         let _inconsistent_is_fine = self.mutex.lock_again(me).expect("waits");
-        let woken = self.filled.leave(me, waited);
+        let woken = self.filled.leave(me, waited, &self.mutex);
         *watch = woken == Woken::Neither;
         woken
     }
@@ -159,18 +175,100 @@ const WAITERS_AND_FRESH: u32 = 3 << 30;
 fn two_items_at_once<B: Backend>() -> Explore<B, Buffer<B>> {
     Explore::new(3, Buffer::new, |world: &World<B>, who, buffer: &Buffer<B>| {
         world.act(who, |me| match who {
-            2 => {
+            2 => buffer.put_inside(me, 2),
+            _ => buffer.take(me),
+        });
+    })
+    .after(supervise_two)
+}
+
+/// 0 takes an item, 2 puts it and notifies with the lock held. Meanwhile 1 wants the lock, and may
+/// sleep on its word together with 0, which was moved there.
+fn another_sleeps_on_the_lock<B: Backend>() -> Explore<B, Buffer<B>> {
+    Explore::new(3, Buffer::new, |world: &World<B>, who, buffer: &Buffer<B>| {
+        world.act(who, |me| match who {
+            2 => buffer.put_inside(me, 1),
+            1 => {
                 buffer.lock(me);
-                B::write(&buffer.items, |items| *items += 2);
-                buffer.made.fetch_add(2, SeqCst);
-                step::<B>();
-                buffer.filled.notify(Some(me.table), 2);
                 buffer.mutex.unlock(0);
             }
             _ => buffer.take(me),
         });
     })
-    .after(supervise_two)
+    .after(supervise_one)
+}
+
+/// 0 waits until something is made. 2 makes it, and notifies with the lock held. 1 releases the lock
+/// on behalf of 2, if 2 still holds it.
+fn released_by_another<B: Backend>() -> Explore<B, Buffer<B>> {
+    Explore::new(3, Buffer::new, |world: &World<B>, who, buffer: &Buffer<B>| {
+        world.act(who, |me| match who {
+            2 => {
+                buffer.made.fetch_add(1, SeqCst); // not the items: another thread may soon have the lock
+                buffer.lock(me);
+                buffer.notify_inside(me, 1);
+                let _by_either = buffer.mutex.release(Some(me.id), None);
+            }
+            1 => {
+                if let Some(holder) = buffer.mutex.holder().filter(|holder| holder.index() == 2) {
+                    let _by_either = buffer.mutex.release(Some(holder), None);
+                }
+            }
+            _ => {
+                buffer.lock(me);
+                let mut watch = false;
+                while buffer.made.load(SeqCst) == 0 {
+                    buffer.wait(me, &mut watch, None);
+                }
+                buffer.mutex.unlock(0);
+            }
+        });
+    })
+}
+
+/// Two threads wait at one condition variable, each with a lock of its own. A third thread notifies
+/// both, under the one lock and then under the other.
+#[derive(Debug)]
+struct TwoLocks<B: Backend> {
+    locks: [Mutex<Model<B>>; 2],
+    changed: Condvar<Model<B>>,
+    flags: [B::Cell<bool>; 2],
+}
+
+impl<B: Backend> TwoLocks<B> {
+    fn new() -> Self {
+        Self {
+            locks: [0, 0].map(|value| Mutex::from_word(Word::new(value))),
+            changed: Condvar::from_words(Word::new(0), Word::new(0)),
+            flags: [false, false].map(B::cell),
+        }
+    }
+    fn see(&self, me: Me<'_, B>, which: usize) {
+        let (lock, place) = (&self.locks[which], which as u32 + PLACE);
+        let _nobody_dies = lock.lock(me, None).expect("waits");
+        while B::read(&self.flags[which], |flag| !flag) {
+            let waited = self.changed.wait(me, true, None, place, || lock.unlock(0));
+            let _nobody_dies = lock.lock_again(me).expect("waits");
+            self.changed.leave(me, waited, lock);
+        }
+        lock.unlock(0);
+    }
+    fn raise(&self, me: Me<'_, B>, which: usize) {
+        let lock = &self.locks[which];
+        let _nobody_dies = lock.lock(me, None).expect("waits");
+        B::write(&self.flags[which], |flag| *flag = true);
+        self.changed.notify_holding(me, 2, |place| self.locks.get((place - PLACE) as usize));
+        lock.unlock(0);
+    }
+}
+
+fn two_locks<B: Backend>() -> Explore<B, TwoLocks<B>> {
+    Explore::new(3, TwoLocks::new, |world: &World<B>, who, state: &TwoLocks<B>| {
+        world.act(who, |me| match who {
+            2 => [0, 1].into_iter().for_each(|which| state.raise(me, which)),
+            _ => state.see(me, who),
+        });
+    })
 }
 
 /// 2 puts one item, and notifies all; 0 and 1 see it.
@@ -278,7 +376,7 @@ impl<B: Backend> Counted<B> {
         let (owed, notified) = (self.owed.load(SeqCst), self.notified.load(SeqCst));
         let others = B::read(&self.waiting, |waiting| *waiting) + notified - owed;
         self.owed.fetch_add(others.min(count), SeqCst);
-        self.buffer.filled.notify(Some(me.table), count);
+        self.buffer.notify_inside(me, count);
         self.buffer.mutex.unlock(0);
     }
     /// As many waits returned `Notified` as must. Fewer are right only after a death: the dead
@@ -375,9 +473,9 @@ impl<B: Backend> Reentrant<B> {
         self.lock(me, 3);
         while B::read(&self.flag, |flag| !flag) {
             let mut count = 0;
-            let waited = self.changed.wait(me, true, None, || count = self.lock.release_all(0));
+            let waited = self.changed.wait(me, true, None, PLACE, || count = self.lock.release_all(0));
             assert!(self.lock.lock_again(me, count).is_ok());
-            self.changed.leave(me, waited);
+            self.changed.leave(me, waited, self.lock.mutex());
         }
         self.release(me, 3);
         assert_ne!(self.lock.holder(), Some(me.id));
@@ -456,6 +554,12 @@ outlive_models::models! { with_loom, Loom, "loom",
     two_items_find_two_takers: |n| two_items::<B>().holds(n);
     two_items_find_two_takers_whoever_dies: |n| two_items::<B>().victims(&[0, 2]).preemptions(1).spurious().holds(n);
     notified_under_the_lock_whoever_dies: |n| two_items_at_once::<B>().victims(&[0, 2]).preemptions(1).holds(n);
+    notified_under_the_lock_in_the_first_phase:
+        |n| two_items_at_once::<B>().victims(&[2]).preemptions(1).first_phase().holds(n);
+    a_sleeper_on_the_lock_is_woken_beside_a_moved_waiter:
+        |n| another_sleeps_on_the_lock::<B>().victims(&[0, 2]).preemptions(1).spurious().holds(n);
+    a_waiter_moved_to_a_lock_that_another_released_is_woken: |n| released_by_another::<B>().holds(n);
+    waiters_with_different_locks_all_return: |n| two_locks::<B>().holds(n);
     the_first_phase_changes_nothing: |n| two_items::<B>().victims(&[2]).preemptions(1).first_phase().holds(n);
     all_are_notified_whoever_dies: |n| one_for_all::<B>().victims(&[0, 2]).preemptions(1).holds(n);
     any_two_may_die: |n| one_for_all::<B>().victims(&[0, 2]).pairs().holds(n);
@@ -476,6 +580,10 @@ outlive_models::models! { with_loom, Loom, "loom",
 
 outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     two_items_find_two_takers_whoever_dies: |n| two_items::<B>().victims(&[0, 2]).spurious().holds(n);
+    notified_under_the_lock_whoever_dies: |n| two_items_at_once::<B>().victims(&[0, 2]).spurious().holds(n);
+    a_sleeper_on_the_lock_is_woken_beside_a_moved_waiter:
+        |n| another_sleeps_on_the_lock::<B>().victims(&[0, 2]).spurious().holds(n);
+    waiters_with_different_locks_all_return: |n| two_locks::<B>().holds(n);
     all_are_notified_whoever_dies: |n| one_for_all::<B>().victims(&[0, 2]).first_phase().holds(n);
     a_waiter_that_times_out_takes_no_notification: |n| one_gives_up::<B>().holds(n);
     an_interrupted_waiter_takes_no_notification: |n| one_is_interrupted::<B>().holds(n);

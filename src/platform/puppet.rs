@@ -82,6 +82,8 @@ struct Stage {
     reap_period: Option<Duration>,
     scenes: VecDeque<Scene>,
     wakes: Vec<(usize, u32)>,
+    moves: Vec<Move>,
+    asleep: u32,
     reaping_takes_a_period: bool,
     asked: usize,
     recheck: Option<Duration>,
@@ -99,15 +101,29 @@ pub(crate) fn reaping_takes_a_period() {
     STAGE.with_borrow_mut(|stage| stage.reaping_takes_a_period = true);
 }
 
-/// All wakes in a play: the address of the word, and for how many sleepers the wake was.
+/// From now on so many threads sleep on each word off which sleepers are moved.
+pub(crate) fn asleep(count: u32) {
+    STAGE.with_borrow_mut(|stage| stage.asleep = count);
+}
+
+/// The addresses of the two words, and how many sleepers were to be moved.
+type Move = (usize, usize, u32);
+
+/// All wakes in a play: the address of the word, and for how many sleepers the wake was. And all
+/// moves of sleepers.
 #[derive(Debug)]
-pub(crate) struct Wakes(Vec<(usize, u32)>);
+pub(crate) struct Wakes(Vec<(usize, u32)>, Vec<Move>);
 
 impl Wakes {
     /// For how many sleepers each wake on this word was.
     pub(crate) fn on(&self, word: &AtomicU32) -> Vec<u32> {
         let place = &raw const *word as usize;
         self.0.iter().filter(|(on, _)| *on == place).map(|(_, count)| *count).collect()
+    }
+    /// For how many sleepers each move between these words was.
+    pub(crate) fn moved(&self, from: &AtomicU32, to: &AtomicU32) -> Vec<u32> {
+        let places = [from, to].map(|word| &raw const *word as usize);
+        self.1.iter().filter(|(from, to, _)| [*from, *to] == places).map(|(.., count)| *count).collect()
     }
     /// For how many sleepers each wake was.
     pub(crate) fn counts(&self) -> impl Iterator<Item = u32> {
@@ -140,7 +156,7 @@ pub(crate) fn play<R>(
     let result = act(Participant { id: id_of(0), table: &table });
     let stage = STAGE.take();
     assert!(stage.scenes.is_empty(), "{} scenes were not played", stage.scenes.len());
-    (result, Wakes(stage.wakes))
+    (result, Wakes(stage.wakes, stage.moves))
 }
 
 /// From now on reaping is due once in each `period`.
@@ -195,6 +211,15 @@ impl Platform for Puppet {
     fn wake(word: &AtomicU32, count: u32) -> u32 {
         STAGE.with_borrow_mut(|stage| stage.wakes.push((&raw const *word as usize, count)));
         0
+    }
+    fn requeue(from: &AtomicU32, expected: u32, to: &AtomicU32, count: u32) -> Option<u32> {
+        if from.load(Ordering::Relaxed) != expected {
+            return None;
+        }
+        STAGE.with_borrow_mut(|stage| {
+            stage.moves.push((&raw const *from as usize, &raw const *to as usize, count));
+            Some(stage.asleep.min(count))
+        })
     }
     fn first_phase() -> Option<Duration> {
         None

@@ -10,7 +10,15 @@
 //! | 30    | FRESH    | a waiter that arrives                    | every notification, with the CAS that counts it         |
 //! | 31    | WAITERS  | a waiter that arrives                    | `notify_all`; a wake that found too few, if not FRESH   |
 //!
-//! The tickets: how many more waiters are to learn that they were notified.
+//! The second word:
+//!
+//! | bits  | name     | meaning                                                          |
+//! |-------|----------|------------------------------------------------------------------|
+//! | 0–12  | tickets  | how many more waiters are to learn that they were notified       |
+//! | 30    | MOVED    | a notifier has [moved](#moving-waiters-to-the-lock) waiters once |
+//!
+//! Each waiter's slot notes two places in the segment: that of the condition variable
+//! ([`waits_at`](ThreadInfo::waits_at)), and that of the lock with which it waits.
 //!
 //! The sequence wraps after 2^30 notifications. That matters only if all of them happen between one
 //! waiter's arrival and its sleep, and the last of them leaves WAITERS and FRESH as they were. A
@@ -39,6 +47,10 @@
 //!    without one, all waiters have theirs, and the next arrival drops the rest. A waiter takes at
 //!    most one ticket, and only if there was a notification since it arrived.
 //! 7. If WAITERS is clear, each waiter that has not left has its ticket.
+//! 8. A waiter that may have been moved to its lock's word sets the lock's WAITERS when it has the
+//!    lock again. Those that were moved with it, and all others that sleep on that word, may have
+//!    had no other wake than its own. A waiter may have been moved if it was notified, and MOVED is
+//!    set.
 //!
 //! The lock publishes what the user writes; these words do not. Their stronger orderings are for
 //! the counts of waiters and tickets. A notifier that made the predicate true under the lock sees
@@ -55,6 +67,42 @@
 //! A woken waiter that is killed before it has its ticket leaves the ticket to another that had
 //! arrived.
 //!
+//! # Moving waiters to the lock
+//!
+//! A notifier that holds the waiters' lock wakes nobody. A woken waiter could only wait for that
+//! lock. On one processor its wake costs two more switches, to the waiter and back. So the kernel
+//! moves the waiters to the lock's word (`FUTEX_CMP_REQUEUE`), and the release of the lock wakes the
+//! first of them. A moved waiter keeps its deadline, and all else that it watches.
+//!
+//! The notifier finds the lock in the slots. It moves waiters only if
+//!
+//! - after its CAS, all living waiters have noted the same place of a lock; and
+//! - the word at that place names the notifier.
+//!
+//! No waiter arrives between the notifier's CAS and the move: an arrival sets FRESH, and the kernel
+//! compares the word. So each waiter that is moved had arrived before the CAS. The CAS has made its
+//! note known to the notifier, and the note stays until the waiter leaves. Hence **waiters are moved
+//! only to the lock with which they wait**, whatever else the slots contain.
+//!
+//! - *A dead waiter's slot.* It is skipped. If it gets a new owner meanwhile, its old note may count
+//!   as that of a living waiter. Then it agrees with the others, or nobody is moved.
+//! - *A waiter that leaves meanwhile* may note another lock, for its next wait. The same is true.
+//! - *A condition variable that was moved*, as safe code may do when its waiters have died. No slot
+//!   notes its new place, so nobody is moved. Safe code cannot move a slot. (The place of the lock
+//!   must therefore not be noted in the condition variable.)
+//! - *Waiters with different locks.* Nobody is moved. (If they were moved to one of the locks, a
+//!   wake on that lock's word could end at a waiter that sets WAITERS in another lock. Model:
+//!   `condvar::waiters_with_different_locks_all_return`.)
+//!
+//! If the notifier is killed before it has set the lock's WAITERS, it died as the holder. The next
+//! holder sets WAITERS. [Some locks](super::mutex::Mutex::release) can be released by another
+//! participant meanwhile. Then the notifier wakes the waiters that it has moved.
+//!
+//! A thread that sleeps in [`Mutex::lock_again`] always watches the lock's holder. A moved waiter
+//! does so only if it watches everybody. So a notifier moves nobody if more participants live than
+//! one wait can watch. Nor does it if more than [`MOST_SLOTS`] slots were ever used: to read them
+//! takes time under the lock.
+//!
 //! # What is not exact
 //!
 //! A thread of higher (real-time) priority may begin to sleep between a notification's CAS and its
@@ -62,13 +110,15 @@
 //! passes the wake on, and gets [`Woken::Neither`].
 //!
 //! Two condition variables of one segment, at places that differ by a multiple of 4 GiB, count each
-//! other's waiters as their own. Each may then keep tickets for which it has no waiters.
+//! other's waiters as their own. Each may then keep tickets for which it has no waiters, and moves
+//! waiters only if those of both wait with one lock.
 //!
 //! A notification without the lock may meet waiters that come and go. A waiter that gives up
 //! between the notification's ticket and its CAS gets [`Woken::TimedOut`]. Its ticket may go to a
 //! waiter that would have got none.
 
 use super::hold::{Id, WAITERS, has_waiters};
+use super::mutex::Mutex;
 use super::table::{Participant, Slot, Table};
 use super::vigil::{Ended, Vigil};
 use crate::platform::{Platform, ThreadInfo, Word};
@@ -77,6 +127,14 @@ use core::time::Duration;
 
 const FRESH: u32 = 1 << 30;
 const SEQUENCE: u32 = FRESH - 1;
+
+/// Of the second word. All numbers of participants fit into it.
+const TICKETS: u32 = (1 << 13) - 1;
+const MOVED: u32 = 1 << 30;
+
+/// A notifier reads at most so many slots to find the lock of the waiters. That takes less time than
+/// the wake that it saves.
+const MOST_SLOTS: usize = 256;
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -128,6 +186,9 @@ impl<P: Platform> Condvar<P> {
     /// The caller holds a lock, releases it in `release`, takes it again when this has returned,
     /// and then [leaves](Self::leave).
     ///
+    /// `lock` is the place of the lock in the segment. A notifier that holds the lock
+    /// [finds it](Self::notify_holding) by that number. 0: nobody finds it.
+    ///
     /// # If a process dies
     /// Any participant, at any time from the call on: this returns. With `watch` it returns at
     /// once, otherwise at the end of a first phase ([`Platform::first_phase`]). The caller, in
@@ -140,43 +201,52 @@ impl<P: Platform> Condvar<P> {
         me: Participant<'_, P>,
         watch: bool,
         deadline: Option<Duration>,
+        lock: u32,
         release: impl FnOnce(),
     ) -> Waited {
         let mut vigil = Vigil::new(me, deadline);
         if watch || P::first_phase().is_none() {
             vigil.watch_from_now();
         }
-        if self.tickets.load(Relaxed) > 0 {
+        if self.tickets() > 0 {
             // Drop the tickets for which nobody waits: there were too many, or their waiters died.
             let others = self.count_waiters(me.table);
             self.change_tickets(|tickets| tickets.min(others));
         }
         if let Some(slot) = me.table.slot(me.id) {
+            slot.waits_with().store(lock, Relaxed); // ORDERING: as the other note.
             slot.thread().set_waits_at(self.number(me.table));
         }
-        // ORDERING: Release. A notification that comes after this finds the note in the slot.
+        // ORDERING: Release. A notification that comes after this finds the notes in the slot.
         let arrived = self.word.fetch_or(WAITERS | FRESH, Release) | WAITERS | FRESH;
         release();
         let slept = vigil.sleep_once(&self.word, arrived);
         Waited { arrived, slept }
     }
 
-    /// Ends a wait, with the lock held again, and returns why it ended.
+    /// Ends a wait, with the lock held again, and returns why it ended. If the caller does not have
+    /// the lock again, because the lock is [leaked](super::table::Table::has_leaked), it leaves all
+    /// the same.
     ///
     /// # If a process dies
     /// The caller, before it has its ticket: another waiter gets the ticket. After that: no other
-    /// waiter gets this notification, and all waiters return.
-    pub fn leave(&self, me: Participant<'_, P>, waited: Waited) -> Woken {
+    /// waiter gets this notification, and all waiters return. Before it has set the lock's WAITERS:
+    /// it died as the holder, and the next holder sets WAITERS.
+    pub fn leave(&self, me: Participant<'_, P>, waited: Waited, lock: &Mutex<P>) -> Woken {
         // After the sleep: a waiter that was given a wake before its deadline finds the
         // notification here.
         // ORDERING: Acquire. Pairs with the Release of the notification's CAS, so that the caller
         // sees its tickets. Model:
         // `condvar::a_waiter_notified_without_the_lock_held_finds_its_ticket`.
         let was_there = (self.word.load(Acquire) ^ waited.arrived) & SEQUENCE != 0;
+        // ORDERING: Relaxed; a notifier sets MOVED before it releases the lock, or before its wake.
+        if was_there && self.tickets.load(Relaxed) & MOVED != 0 {
+            lock.set_waiters(me.id); // invariant 8
+        }
         let is_notified = was_there && self.take_ticket();
         // The caller may have been given the wake of a waiter that had arrived and sleeps on.
         // ORDERING: Relaxed; as new as the wake.
-        if !was_there && self.tickets.load(Relaxed) > 0 {
+        if !was_there && self.tickets() > 0 {
             P::wake(&self.word, 1);
         }
         // ORDERING: Release. Pairs with the fence in `has_tickets_for_all`.
@@ -194,13 +264,17 @@ impl<P: Platform> Condvar<P> {
 
     fn take_ticket(&self) -> bool {
         let mut seen = self.tickets.load(Relaxed);
-        while seen > 0 {
+        while seen & TICKETS > 0 {
             match self.tickets.compare_exchange(seen, seen - 1, Relaxed, Relaxed) {
                 Ok(_) => return true,
                 Err(now) => seen = now,
             }
         }
         false
+    }
+
+    fn tickets(&self) -> u32 {
+        self.tickets.load(Relaxed) & TICKETS
     }
 
     /// The number by which a waiter's slot notes this condition variable. It is the place in the
@@ -218,11 +292,44 @@ impl<P: Platform> Condvar<P> {
         table.slots_in_use().filter(waits_here).count() as u32
     }
 
+    /// The place of the lock with which the living waiters wait. `None`: there are none, or they wait
+    /// with different locks, or the participants are too many.
+    ///
+    /// The answer is right for each waiter that arrived before the caller's CAS, and sleeps until
+    /// the caller has used it.
+    fn lock_of_all(&self, table: &Table<'_, P>) -> Option<u32> {
+        let number = self.number(table);
+        let (mut living, mut lock) = (0, None);
+        for (read, slot) in table.slots_in_use().enumerate() {
+            if read == MOST_SLOTS {
+                return None;
+            }
+            if slot.armed().is_none() {
+                continue;
+            }
+            living += 1;
+            // Two words for each other participant, and three more: the awaited word, the membership,
+            // and that of an interruptible scope.
+            if living > (P::MOST_WORDS - 3) / 2 + 1 {
+                return None;
+            }
+            if slot.thread().waits_at() == number {
+                let noted = slot.waits_with().load(Relaxed); // ORDERING: as the number.
+                if lock.is_some_and(|lock| lock != noted) {
+                    return None;
+                }
+                lock = Some(noted);
+            }
+        }
+        lock
+    }
+
     /// Changes the number of tickets, to at most as many as there can be waiters.
     fn change_tickets(&self, change: impl Fn(u32) -> u32) {
         let mut seen = self.tickets.load(Relaxed);
         loop {
-            let new = change(seen).min(Id::MAX_PARTICIPANTS as u32);
+            let tickets = change(seen & TICKETS).min(Id::MAX_PARTICIPANTS as u32);
+            let new = seen & MOVED | tickets;
             match self.tickets.compare_exchange(seen, new, Relaxed, Relaxed) {
                 Ok(_) => return,
                 Err(now) => seen = now,
@@ -246,15 +353,55 @@ impl<P: Platform> Condvar<P> {
     #[inline]
     pub fn notify(&self, table: Option<&Table<'_, P>>, count: u32) {
         if count > 0 && self.has_waiters() {
-            self.notify_slow(table, count);
+            self.notify_slow(table, count, || None);
         }
     }
 
+    /// [`notify`](Self::notify) by a caller that may hold the lock of the waiters. If it does, they
+    /// are [moved](self#moving-waiters-to-the-lock) to the lock, and its release wakes them.
+    ///
+    /// `lock_at` returns the lock at a place that a waiter has noted. `None`: there can be none.
+    ///
+    /// # If a process dies
+    /// As [`notify`](Self::notify). The notifier, as the lock's holder: the next holder learns of
+    /// it.
+    pub fn notify_holding<'l>(
+        &self,
+        me: Participant<'_, P>,
+        count: u32,
+        lock_at: impl FnOnce(u32) -> Option<&'l Mutex<P>>,
+    ) where
+        P: 'l,
+    {
+        if count > 0 && self.has_waiters() {
+            self.notify_slow(Some(me.table), count, || {
+                let lock = lock_at(self.lock_of_all(me.table)?)?;
+                (lock.holder() == Some(me.id)).then_some((lock, me.id))
+            });
+        }
+    }
+
+    /// `held_lock` is called after the CAS. It returns the lock of the waiters, and the caller, if
+    /// the caller holds that lock.
     #[cold]
-    fn notify_slow(&self, table: Option<&Table<'_, P>>, count: u32) {
+    fn notify_slow<'l>(
+        &self,
+        table: Option<&Table<'_, P>>,
+        count: u32,
+        held_lock: impl FnOnce() -> Option<(&'l Mutex<P>, Id)>,
+    ) where
+        P: 'l,
+    {
         self.change_tickets(|tickets| tickets.saturating_add(count));
         let Some(now) = self.advance(WAITERS) else { return };
-        if P::wake(&self.word, count) < count && self.has_tickets_for_all(table) {
+        let held = held_lock();
+        let moved = held.and_then(|(lock, holder)| {
+            // ORDERING: Relaxed; the lock, or the wake, makes it known to the waiters.
+            self.tickets.fetch_or(MOVED, Relaxed);
+            lock.take_sleepers(holder, &self.word, now, count)
+        });
+        let found = moved.unwrap_or_else(|| P::wake(&self.word, count));
+        if found < count && self.has_tickets_for_all(table) {
             // EQUIVALENT(patch WAITERS stays): WAITERS with nobody waiting costs the next
             // notification a system call, and nothing else. Invariant 3. If the CAS fails, a waiter
             // has arrived, or another notification clears WAITERS.
@@ -269,7 +416,7 @@ impl<P: Platform> Condvar<P> {
             // ORDERING: Acquire. A waiter that is not counted any more has taken its ticket: the
             // load of the tickets is not older than that.
             P::fence(Acquire);
-            waiters <= self.tickets.load(Relaxed)
+            waiters <= self.tickets()
         })
     }
 

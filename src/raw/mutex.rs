@@ -20,7 +20,9 @@
 //!    holds the lock, and learns of the death.
 //! 3. While a waiter sleeps on a held word, WAITERS is set in the word, or a woken waiter is about
 //!    to set WAITERS again. The waiter does so before it sleeps again, or in the CAS by which it
-//!    takes the lock. The sleepers watch this waiter (see [`vigil`](super::vigil)).
+//!    takes the lock. The sleepers watch this waiter (see [`vigil`](super::vigil)). Or the holder is
+//!    about to set WAITERS: it has just [moved](Mutex::take_sleepers) sleepers to the word, or was
+//!    moved there with them.
 //! 4. The release is the last access to the word: after it the memory may be gone.
 //! 5. HELD with the id of a participant that has [leaked](super::table::Table::has_leaked) its
 //!    hold: nobody takes the lock, except by [`Leaked::Take`].
@@ -316,6 +318,37 @@ impl<P: Platform> Mutex<P> {
         P::wake(&self.word, 1);
     }
 
+    /// Moves up to `count` of the threads that sleep on `from`, if its value is `value`, to this
+    /// lock's word: the release wakes the first of them. The caller is `holder`, which has found
+    /// its name in the word.
+    ///
+    /// Each of the sleepers takes this lock after its sleep, and then [sets
+    /// WAITERS](Self::set_waiters). Returns how many were moved. `None`: nothing has happened.
+    ///
+    /// # If a process dies
+    /// The caller: it died as the holder. The next holder sets WAITERS.
+    pub(super) fn take_sleepers(&self, holder: Id, from: &P::Word, value: u32, count: u32) -> Option<u32> {
+        let moved = P::requeue(from, value, &self.word, count)?;
+        if moved > 0 && !self.set_waiters(holder) {
+            P::wake(&self.word, moved); // another participant has released the lock meanwhile
+        }
+        Some(moved)
+    }
+
+    /// Makes the release wake a sleeper. False if this participant does not hold the lock (any
+    /// more).
+    pub(super) fn set_waiters(&self, holder: Id) -> bool {
+        let mut seen = self.word.load(Relaxed);
+        while Id::holder_in(seen) == Some(holder) {
+            // ORDERING: Relaxed; only the release acts on WAITERS, and it reads this very word.
+            match self.word.compare_exchange(seen, seen | WAITERS, Relaxed, Relaxed) {
+                Ok(_) => return true,
+                Err(now) => seen = now,
+            }
+        }
+        false
+    }
+
     /// Releases the lock if the word is only [that of its holder](Id::word): then nobody sleeps,
     /// and nothing is inconsistent. The word is not loaded first. Such a load would wait for the
     /// exchange that took the lock, and would cost up to a third of that exchange.
@@ -352,6 +385,12 @@ impl<P: Platform> Mutex<P> {
                 return Ok(holder);
             }
         }
+    }
+
+    /// The word, for unit tests.
+    #[cfg(test)]
+    pub(super) fn word(&self) -> &P::Word {
+        &self.word
     }
 
     /// The word, for its holder: other participants change only WAITERS in it.

@@ -215,6 +215,11 @@ impl<P: Platform> ReentrantMutex<P> {
         self.mutex.mark_consistent();
     }
 
+    /// The mutex inside, with which a condition variable's waiters wait.
+    pub fn mutex(&self) -> &Mutex<P> {
+        &self.mutex
+    }
+
     /// The holder at the moment, dead or alive.
     pub fn holder(&self) -> Option<Id> {
         self.mutex.holder()

@@ -172,6 +172,11 @@ impl<P: Platform> Slot<P> {
     pub fn thread(&self) -> &P::ThreadInfo {
         &self.thread
     }
+    /// The place of the lock with which the owner waits, or waited last. The owner writes it; see
+    /// [`condvar`](super::condvar).
+    pub(crate) fn waits_with(&self) -> &P::Word {
+        self.lifelines[0].spare()
+    }
     /// The lifelines: the thread's, and the process's.
     pub fn lifelines(&self) -> &[P::Lifeline; 2] {
         &self.lifelines

@@ -32,8 +32,8 @@ mod registrations;
 mod tests;
 mod thread;
 
-pub(crate) use holds::{OwnHome, hold_begins, hold_ends, lock_begins, lock_ends, read_begins, read_ends};
+pub(crate) use holds::{OwnHome, hold_begins, hold_ends, lock_begins, lock_ends, may_hold, read_begins, read_ends};
 pub(super) use joining::detach;
 pub(super) use mapping::{Body, Mapping};
 pub(crate) use process::process_number;
-pub(crate) use thread::{are_in_one_segment, known, known_as, participant};
+pub(crate) use thread::{are_in_one_segment, known, known_as, lock_at, participant, place_of};

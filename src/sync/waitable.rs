@@ -10,7 +10,7 @@ use crate::ParticipantId;
 use crate::error::{CondvarError, NotHeldError, NotWaitedError};
 use crate::platform::Linux;
 use crate::raw::mutex::NotLocked;
-use crate::raw::{Acquired, Cause, Leaked, Participant};
+use crate::raw::{self, Acquired, Cause, Leaked, Participant};
 use crate::segment::local;
 use core::mem::ManuallyDrop;
 
@@ -28,6 +28,8 @@ impl Waitable for LockGuard<'_> {}
 
 pub(super) use sealed::Hold;
 
+type RawMutex = raw::Mutex<Linux>;
+
 mod sealed {
     use super::*;
 
@@ -44,15 +46,19 @@ mod sealed {
         /// The lock, if the guard stands for a hold of this thread's.
         #[doc(hidden)]
         fn held_lock(&self) -> Result<&Self::Lock, NotWaitedError>;
-        /// The guard's parts, for [`Hold::take_again`]; the lock stays held.
+        /// The guard's parts, for [`Hold::lock_again`]; the lock stays held.
         #[doc(hidden)]
         fn into_hold(self) -> Self::Hold;
     }
 
     #[allow(unreachable_pub)] // a bound of a public trait's type: Rust 1.85 takes it for unreachable
     pub trait Hold<G> {
+        /// The mutex whose word says who holds the lock.
+        fn lock(&self) -> &RawMutex;
         fn release(&mut self);
-        fn take_again(self, me: Participant<'_, Linux>) -> CondvarResult<G>;
+        fn lock_again(&self, me: Participant<'_, Linux>) -> Result<Acquired, NotLocked>;
+        /// The guard of a lock that was `taken` again.
+        fn into_guard(self, me: Participant<'_, Linux>, taken: Result<Acquired, NotLocked>) -> CondvarResult<G>;
     }
 }
 
@@ -104,11 +110,21 @@ impl<'a, T> sealed::Guard for MutexGuard<'a, T> {
 }
 
 impl<'a, T> Hold<MutexGuard<'a, T>> for Parts<'a, Mutex<T>> {
+    fn lock(&self) -> &RawMutex {
+        &self.lock.raw
+    }
     fn release(&mut self) {
         self.lock.raw.unlock(self.own);
     }
-    fn take_again(self, me: Participant<'_, Linux>) -> CondvarResult<MutexGuard<'a, T>> {
-        let cause = inconsistency(self.lock.raw.lock_again(me))?;
+    fn lock_again(&self, me: Participant<'_, Linux>) -> Result<Acquired, NotLocked> {
+        self.lock.raw.lock_again(me)
+    }
+    fn into_guard(
+        self,
+        _me: Participant<'_, Linux>,
+        taken: Result<Acquired, NotLocked>,
+    ) -> CondvarResult<MutexGuard<'a, T>> {
+        let cause = inconsistency(taken)?;
         retaken(cause, MutexGuard::new(self.lock, cause))
     }
 }
@@ -138,12 +154,22 @@ impl<'a, T> sealed::Guard for ReentrantMutexGuard<'a, T> {
 }
 
 impl<'a, T> Hold<ReentrantMutexGuard<'a, T>> for Parts<'a, ReentrantMutex<T>> {
+    fn lock(&self) -> &RawMutex {
+        self.lock.raw.mutex()
+    }
     fn release(&mut self) {
         let cause = if ParticipantId::holder_in(self.own).is_some() { 0 } else { self.own };
         self.count = self.lock.raw.release_all(cause);
     }
-    fn take_again(self, me: Participant<'_, Linux>) -> CondvarResult<ReentrantMutexGuard<'a, T>> {
-        let cause = inconsistency(self.lock.raw.lock_again(me, self.count))?;
+    fn lock_again(&self, me: Participant<'_, Linux>) -> Result<Acquired, NotLocked> {
+        self.lock.raw.lock_again(me, self.count)
+    }
+    fn into_guard(
+        self,
+        me: Participant<'_, Linux>,
+        taken: Result<Acquired, NotLocked>,
+    ) -> CondvarResult<ReentrantMutexGuard<'a, T>> {
+        let cause = inconsistency(taken)?;
         retaken(cause, ReentrantMutexGuard::new(self.lock, cause.map_or(me.id.word(), Cause::word)))
     }
 }
@@ -174,13 +200,23 @@ impl<'a> sealed::Guard for LockGuard<'a> {
 }
 
 impl<'a> Hold<LockGuard<'a>> for Parts<'a, Lock> {
+    fn lock(&self) -> &RawMutex {
+        &self.lock.raw
+    }
     fn release(&mut self) {
         if self.lock.raw.release(ParticipantId::holder_in(self.own), None).is_ok() {
             local::lock_ends(); // otherwise another thread has released the lock
         }
     }
-    fn take_again(self, me: Participant<'_, Linux>) -> CondvarResult<LockGuard<'a>> {
-        let cause = inconsistency(self.lock.raw.lock_again_with(me, Leaked::Wait))?;
+    fn lock_again(&self, me: Participant<'_, Linux>) -> Result<Acquired, NotLocked> {
+        self.lock.raw.lock_again_with(me, Leaked::Wait)
+    }
+    fn into_guard(
+        self,
+        me: Participant<'_, Linux>,
+        taken: Result<Acquired, NotLocked>,
+    ) -> CondvarResult<LockGuard<'a>> {
+        let cause = inconsistency(taken)?;
         local::lock_begins();
         retaken(cause, LockGuard::new(self.lock, me.id))
     }

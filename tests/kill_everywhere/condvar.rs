@@ -210,6 +210,21 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                 .sees(&["observer found it filled", "observer filled it"]),
         ),
         last(
+            script("lock, fill, notify_n, unlock, while two wait")
+                .before("observer", fill_unless_it_did)
+                .before("first", take)
+                .before("second", take)
+                .joined_victim(|s| {
+                    s.until_they_sleep(&[1, 2]);
+                    s.dies_in(|| {
+                        let mut items = s.items.lock().expect("they wait");
+                        *items = 3;
+                        s.came.notify_n(2); // both are moved to the mutex
+                    });
+                })
+                .sees(&["observer found it filled", "observer filled it"]),
+        ),
+        last(
             script("wait in a loop, notified, relock, the first of two")
                 .before("bringer", |s| bring_when_both_sleep(s, 1))
                 .before("sleeper", |s| later(s, Stage::until_the_victim_sleeps_for_good, take))

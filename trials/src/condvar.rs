@@ -95,6 +95,9 @@ impl Reference for HeapReference {
     }
 }
 
+/// By which a notifier finds the mutex.
+const PLACE: u32 = 1;
+
 /// `raw::Condvar` and `raw::Mutex`, with the heap.
 #[derive(Debug)]
 pub struct HeapTrial {
@@ -130,9 +133,9 @@ impl HeapTrial {
                 self.mutex.unlock(0);
                 return Answer::TimedOut;
             }
-            let waited = self.more.wait(me, true, Some(until), || self.mutex.unlock(0));
+            let waited = self.more.wait(me, true, Some(until), PLACE, || self.mutex.unlock(0));
             self.lock(me);
-            woken = self.more.leave(me, waited);
+            woken = self.more.leave(me, waited, &self.mutex);
         }
         self.items.set(self.items.get() - count);
         self.mutex.unlock(0);
@@ -153,7 +156,7 @@ impl Trial for HeapTrial {
             }
             Operation::PutInside(count) => {
                 self.put(me, count);
-                self.more.notify(Some(me.table), count);
+                self.more.notify_holding(me, count, |place| (place == PLACE).then_some(&self.mutex));
                 self.mutex.unlock(0);
             }
             Operation::PutForAll(count) => {

@@ -140,11 +140,14 @@ fn reentrant(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argumen
 fn condvar(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument: u32) {
     // SAFETY: two atomic words.
     let condvar = unsafe { memory.over::<Condvar<Linux>>() };
+    // SAFETY: an atomic word, the first of the two: a lock's place may be anything.
+    let mutex = unsafe { memory.over::<Mutex<Linux>>() };
     match operation % 4 {
         0 => {
-            let waited = condvar.wait(me, true, deadline(), || {});
-            condvar.leave(me, waited);
+            let waited = condvar.wait(me, true, deadline(), argument, || {});
+            condvar.leave(me, waited, mutex);
         }
+        1 if argument & 2 == 0 => condvar.notify_holding(me, argument, |_| Some(mutex)),
         1 => condvar.notify((argument & 1 == 0).then_some(me.table), argument),
         2 => condvar.notify_all(),
         _ => drop(condvar.has_waiters()),

@@ -225,16 +225,21 @@ fn items_behind_a_condvar() {
             let _ = mutex.lock(me, None).expect("waits");
             if number % 2 == 0 {
                 items.change(|items| *items += 1);
-                mutex.unlock(0);
-                more.notify(Some(me.table), 1);
+                if number == 0 {
+                    more.notify_holding(me, 1, |_| Some(&mutex));
+                    mutex.unlock(0);
+                } else {
+                    mutex.unlock(0);
+                    more.notify(Some(me.table), 1);
+                }
                 continue;
             }
             while items.get() == 0 {
                 // A thread that has taken its last item leaves. All others recheck, which is a
                 // spurious return.
-                let waited = more.wait(me, true, None, || mutex.unlock(0));
+                let waited = more.wait(me, true, None, 1, || mutex.unlock(0));
                 let _ = mutex.lock(me, None).expect("waits");
-                let _whatever = more.leave(me, waited);
+                let _whatever = more.leave(me, waited, &mutex);
             }
             items.change(|items| *items -= 1);
             mutex.unlock(0);

@@ -116,6 +116,12 @@ pub(crate) fn lock_ends() {
     LOCAL.with(|local| local.locks.set(local.locks.get().wrapping_sub(1)));
 }
 
+/// Whether the calling thread may hold a lock with which a condition variable's waiters wait. A
+/// hint: it saves a search for that lock.
+pub(crate) fn may_hold() -> bool {
+    LOCAL.with(|local| local.holds.get() != 0 || local.locks.get() != 0)
+}
+
 /// The calling thread ends by itself. Its thread-local variables have been dropped, and some values
 /// that belong to the C library's keys. This is called again when more of those may have been
 /// dropped.

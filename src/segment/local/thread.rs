@@ -9,8 +9,8 @@ use super::registrations::Thread;
 use crate::atomic::AtomicU32;
 use crate::error::RegisterError;
 use crate::platform::linux::{Anchors, Linux};
-use crate::raw::Id;
 use crate::raw::table::{Participant, Table};
+use crate::raw::{self, Id};
 use core::cell::Cell;
 use core::ptr;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
@@ -147,6 +147,38 @@ pub(crate) fn are_in_one_segment<A, B>(one: &A, other: &B) -> Result<bool, Regis
     let mapping_of = |address| mappings().find(|mapping| mapping.covers(address)).ok_or(RegisterError::NotInSegment);
     let one = mapping_of(ptr::from_ref(one) as usize)?;
     Ok(one.is_same_segment(mapping_of(ptr::from_ref(other) as usize)?))
+}
+
+/// The place of a lock in its segment, the same in all mappings: by how many words it lies behind
+/// the beginning of the participant table. 0, which is no lock's place: it is not known, or too
+/// large a number.
+pub(crate) fn place_of(lock: &raw::Mutex<Linux>) -> u32 {
+    let Ok(me) = participant(lock) else { return 0 };
+    let behind = (ptr::from_ref(lock) as usize).wrapping_sub(me.table.slots.as_ptr() as usize);
+    u32::try_from(behind / size_of::<AtomicU32>()).unwrap_or(0)
+}
+
+/// The lock at a place that a living waiter in the segment of `me` has [noted](place_of). `None` if
+/// the place is not behind the table, or not in a mapping that the calling thread knows. (It knows
+/// the mapping if it holds the lock.)
+///
+/// The caller changes nothing in the lock, except where it finds itself to be the holder.
+pub(crate) fn lock_at<'t>(me: Participant<'t, Linux>, place: u32) -> Option<&'t raw::Mutex<Linux>> {
+    let table = me.table.slots.as_ptr_range();
+    let address = (table.start as usize).checked_add(place as usize * size_of::<AtomicU32>())?;
+    // SAFETY: as in `participant`.
+    let local = unsafe { &*LOCAL.with(ptr::from_ref) };
+    let is_ours = || local.cached(address).is_some_and(|there| ptr::eq(there.table, me.table));
+    if address < table.end as usize || !is_ours() {
+        return None;
+    }
+    // SAFETY: an aligned word behind the table of a mapping, which consists of whole pages and stays
+    // as long as its table is borrowed. It is a lock: a thread notes a place only in its own slot,
+    // and only while it borrows a lock there. A waiter borrows it as long as it waits. After that the
+    // place is still that of some lock, since the type of a place never changes: what can be shared
+    // contains no enum and no union. Safe code may then move another lock there. Then this word
+    // names its holder, if it has one.
+    Some(unsafe { &*ptr::with_exposed_provenance(address) })
 }
 
 impl Local {
