@@ -3,11 +3,11 @@
 //!
 //! # Where the time goes
 //!
-//! The notifier holds the mutex. If it woke the waiter, the kernel would switch to the waiter on the
-//! same processor. The waiter would find the mutex held, sleep again, and be woken by the release.
-//! That was 1.95 switches a turn, where one is enough. pthread's condition variable needs 1.8. So
-//! the notifier moves the waiter to the mutex's word, and the release wakes it: 1.0 switches and 3.3
-//! system calls a turn. `docs/DESIGN.md` has what else was tried.
+//! The notifier holds the mutex. If it woke the waiter, the kernel would switch to the waiter on
+//! the same processor. The waiter would find the mutex held, sleep again, and be woken by the
+//! release. That was 1.95 switches a turn, where one is enough. pthread's condition variable needs
+//! 1.8. So the notifier moves the waiter to the mutex's word, and the release wakes it: 1.0
+//! switches and 3.3 system calls a turn. `docs/DESIGN.md` has what else was tried.
 
 #![allow(clippy::disallowed_types)] // the words of a benchmark are no part of an algorithm
 

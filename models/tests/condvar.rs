@@ -198,8 +198,8 @@ fn another_sleeps_on_the_lock<B: Backend>() -> Explore<B, Buffer<B>> {
     .after(supervise_one)
 }
 
-/// 0 waits until something is made. 2 makes it, and notifies with the lock held. 1 releases the lock
-/// on behalf of 2, if 2 still holds it.
+/// 0 waits until something is made. 2 makes it, and notifies with the lock held. 1 releases the
+/// lock on behalf of 2, if 2 still holds it.
 fn released_by_another<B: Backend>() -> Explore<B, Buffer<B>> {
     Explore::new(3, Buffer::new, |world: &World<B>, who, buffer: &Buffer<B>| {
         world.act(who, |me| match who {

@@ -71,8 +71,8 @@
 //!
 //! A notifier that holds the waiters' lock wakes nobody. A woken waiter could only wait for that
 //! lock. On one processor its wake costs two more switches, to the waiter and back. So the kernel
-//! moves the waiters to the lock's word (`FUTEX_CMP_REQUEUE`), and the release of the lock wakes the
-//! first of them. A moved waiter keeps its deadline, and all else that it watches.
+//! moves the waiters to the lock's word (`FUTEX_CMP_REQUEUE`), and the release of the lock wakes
+//! the first of them. A moved waiter keeps its deadline, and all else that it watches.
 //!
 //! The notifier finds the lock in the slots. It moves waiters only if
 //!
@@ -81,11 +81,11 @@
 //!
 //! No waiter arrives between the notifier's CAS and the move: an arrival sets FRESH, and the kernel
 //! compares the word. So each waiter that is moved had arrived before the CAS. The CAS has made its
-//! note known to the notifier, and the note stays until the waiter leaves. Hence **waiters are moved
-//! only to the lock with which they wait**, whatever else the slots contain.
+//! note known to the notifier, and the note stays until the waiter leaves. Hence **waiters are
+//! moved only to the lock with which they wait**, whatever else the slots contain.
 //!
-//! - *A dead waiter's slot.* It is skipped. If it gets a new owner meanwhile, its old note may count
-//!   as that of a living waiter. Then it agrees with the others, or nobody is moved.
+//! - *A dead waiter's slot.* It is skipped. If it gets a new owner meanwhile, its old note may
+//!   count as that of a living waiter. Then it agrees with the others, or nobody is moved.
 //! - *A waiter that leaves meanwhile* may note another lock, for its next wait. The same is true.
 //! - *A condition variable that was moved*, as safe code may do when its waiters have died. No slot
 //!   notes its new place, so nobody is moved. Safe code cannot move a slot. (The place of the lock
@@ -132,8 +132,8 @@ const SEQUENCE: u32 = FRESH - 1;
 const TICKETS: u32 = (1 << 13) - 1;
 const MOVED: u32 = 1 << 30;
 
-/// A notifier reads at most so many slots to find the lock of the waiters. That takes less time than
-/// the wake that it saves.
+/// A notifier reads at most so many slots to find the lock of the waiters. That takes less time
+/// than the wake that it saves.
 const MOST_SLOTS: usize = 256;
 
 /// See the [module](self).
@@ -292,8 +292,8 @@ impl<P: Platform> Condvar<P> {
         table.slots_in_use().filter(waits_here).count() as u32
     }
 
-    /// The place of the lock with which the living waiters wait. `None`: there are none, or they wait
-    /// with different locks, or the participants are too many.
+    /// The place of the lock with which the living waiters wait. `None`: there are none, or they
+    /// wait with different locks, or the participants are too many.
     ///
     /// The answer is right for each waiter that arrived before the caller's CAS, and sleeps until
     /// the caller has used it.
@@ -308,8 +308,8 @@ impl<P: Platform> Condvar<P> {
                 continue;
             }
             living += 1;
-            // Two words for each other participant, and three more: the awaited word, the membership,
-            // and that of an interruptible scope.
+            // Two words for each other participant, and three more: the awaited word, the
+            // membership, and that of an interruptible scope.
             if living > (P::MOST_WORDS - 3) / 2 + 1 {
                 return None;
             }

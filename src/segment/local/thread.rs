@@ -172,12 +172,13 @@ pub(crate) fn lock_at<'t>(me: Participant<'t, Linux>, place: u32) -> Option<&'t 
     if address < table.end as usize || !is_ours() {
         return None;
     }
-    // SAFETY: an aligned word behind the table of a mapping, which consists of whole pages and stays
-    // as long as its table is borrowed. It is a lock: a thread notes a place only in its own slot,
-    // and only while it borrows a lock there. A waiter borrows it as long as it waits. After that the
-    // place is still that of some lock, since the type of a place never changes: what can be shared
-    // contains no enum and no union. Safe code may then move another lock there. Then this word
-    // names its holder, if it has one.
+    // SAFETY: an aligned word behind the table of a mapping, which consists of whole pages and
+    // stays as long as its table is borrowed. It is a lock: a thread notes a place only in its own
+    // slot, and only while it borrows a lock there. A waiter borrows it as long as it waits. After
+    // that the place is still that of some lock, since the type of a place never changes: what can
+    // be shared contains no enum and no union. Safe code may then move another lock there. Then
+    // this word names its holder, if it has one. A process that scribbles on a slot can lead to any
+    // word of the segment, on which it could have scribbled as well.
     Some(unsafe { &*ptr::with_exposed_provenance(address) })
 }
 
