@@ -364,7 +364,7 @@ fn the_tickets_are_some_bits_of_their_word() {
             let condvar = Condvar::<Puppet>::from_words(Word::new(WAITERS), Word::new(others | tickets));
             assert_eq!((condvar.take_ticket(), condvar.tickets()), (tickets > 0, left));
             condvar.notify(None, 2);
-            assert_eq!(condvar.tickets.load(Relaxed), others & MOVED | left + 2);
+            assert_eq!(condvar.tickets.load(Relaxed), others & MOVED | (left + 2));
         }
     }
 }
