@@ -561,7 +561,7 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_waiter_moved_to_a_lock_that_another_released_is_woken: |n| released_by_another::<B>().holds(n);
     waiters_with_different_locks_all_return: |n| two_locks::<B>().holds(n);
     waiters_with_different_locks_all_return_if_the_newest_is_woken_first:
-        |n| two_locks::<B>().broken(Broken::NEWEST_FIRST).holds(n);
+        |n| two_locks::<B>().broken(Broken::NEWEST_FIRST).executions(60_000).holds(n);
     the_first_phase_changes_nothing: |n| two_items::<B>().victims(&[2]).preemptions(1).first_phase().holds(n);
     all_are_notified_whoever_dies: |n| one_for_all::<B>().victims(&[0, 2]).preemptions(1).holds(n);
     any_two_may_die: |n| one_for_all::<B>().victims(&[0, 2]).pairs().holds(n);
