@@ -100,7 +100,7 @@
 //!
 //! A thread that sleeps in [`Mutex::lock_again`] always watches the lock's holder. A moved waiter
 //! does so only if it watches everybody. So a notifier moves nobody if more participants live than
-//! one wait can watch. Nor does it if more than [`MOST_SLOTS`] slots were ever used: to read them
+//! one wait can watch. Nor does it if more than `MOST_SLOTS` slots were ever used: to read them
 //! takes time under the lock.
 //!
 //! # What is not exact

@@ -21,7 +21,7 @@
 //! 3. While a waiter sleeps on a held word, WAITERS is set in the word, or a woken waiter is about
 //!    to set WAITERS again. The waiter does so before it sleeps again, or in the CAS by which it
 //!    takes the lock. The sleepers watch this waiter (see [`vigil`](super::vigil)). Or the holder
-//!    is about to set WAITERS: it has just [moved](Mutex::take_sleepers) sleepers to the word, or
+//!    is about to set WAITERS: it has just moved sleepers to the word, or
 //!    was moved there with them.
 //! 4. The release is the last access to the word: after it the memory may be gone.
 //! 5. HELD with the id of a participant that has [leaked](super::table::Table::has_leaked) its
