@@ -38,6 +38,7 @@ pub trait Backend: Debug + Send + Sync + Sized + 'static {
     fn u64(value: u64) -> Self::U64;
     fn load64(a: &Self::U64, o: Ordering) -> u64;
     fn store64(a: &Self::U64, v: u64, o: Ordering);
+    fn swap64(a: &Self::U64, v: u64, o: Ordering) -> u64;
     fn cas64(a: &Self::U64, c: u64, n: u64, s: Ordering, f: Ordering) -> Result<u64, u64>;
     fn fence(o: Ordering);
 
@@ -110,6 +111,9 @@ macro_rules! backend {
         }
         fn store64(a: &Self::U64, v: u64, o: Ordering) {
             a.store(v, o);
+        }
+        fn swap64(a: &Self::U64, v: u64, o: Ordering) -> u64 {
+            a.swap(v, o)
         }
         fn cas64(a: &Self::U64, c: u64, n: u64, s: Ordering, f: Ordering) -> Result<u64, u64> {
             a.compare_exchange(c, n, s, f)

@@ -442,6 +442,14 @@ impl<B: Backend> platform::Word64 for Word64<B> {
         let broken = operation::<B>();
         B::store64(a, value, broken.weaken(order));
     }
+    fn swap(&self, value: u64, order: Ordering) -> u64 {
+        let a = self.atomic.as_ref().expect("a constant is exchanged");
+        let broken = operation::<B>();
+        B::swap64(a, value, broken.weaken(order))
+    }
+    fn fence(order: Ordering) {
+        <Word<B> as platform::Word>::fence(order);
+    }
     fn compare_exchange(&self, current: u64, new: u64, success: Ordering, failure: Ordering) -> Result<u64, u64> {
         let a = self.atomic.as_ref().expect("a constant is exchanged");
         let broken = operation::<B>();

@@ -101,13 +101,39 @@ pub trait Word: Debug + Send + Sync {
     }
 }
 
-/// A 64-bit atomic. The methods are those of [`core::sync::atomic::AtomicU64`].
+/// A 64-bit atomic. Methods without a description are those of [`core::sync::atomic::AtomicU64`].
 #[allow(missing_docs)] // the standard library's names and meaning
 pub trait Word64: Debug + Send + Sync {
     fn new(value: u64) -> Self;
     fn load(&self, order: Ordering) -> u64;
     fn store(&self, value: u64, order: Ordering);
+    fn swap(&self, value: u64, order: Ordering) -> u64;
     fn compare_exchange(&self, current: u64, new: u64, success: Ordering, failure: Ordering) -> Result<u64, u64>;
+    /// A fence between the earlier and the later accesses of the calling thread.
+    fn fence(order: Ordering);
+
+    /// As [`Word::compare_exchange_then_fence`].
+    #[inline(always)]
+    fn compare_exchange_then_fence(
+        &self,
+        current: u64,
+        new: u64,
+        success: Ordering,
+        failure: Ordering,
+    ) -> Result<u64, u64> {
+        let result = self.compare_exchange(current, new, success, failure);
+        if result.is_ok() {
+            Self::fence(Ordering::SeqCst);
+        }
+        result
+    }
+    /// As [`Word::swap_then_fence`].
+    #[inline(always)]
+    fn swap_then_fence(&self, value: u64, order: Ordering) -> u64 {
+        let was = self.swap(value, order);
+        Self::fence(Ordering::SeqCst);
+        was
+    }
 }
 
 /// A word that the kernel marks when its owner dies, and the links by which the kernel finds it.

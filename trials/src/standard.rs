@@ -157,7 +157,11 @@ impl platform::Word64 for Word64 {
     forward! {
         load(order: Ordering) -> u64;
         store(value: u64, order: Ordering);
+        swap(value: u64, order: Ordering) -> u64;
         compare_exchange(current: u64, new: u64, success: Ordering, failure: Ordering) -> Result<u64, u64>;
+    }
+    fn fence(order: Ordering) {
+        <Word as platform::Word>::fence(order);
     }
 }
 

@@ -62,6 +62,42 @@ macro_rules! forward {
     };
 }
 
+/// A fence, and exchanges that are fences, too.
+///
+/// On x86-64 a locked instruction orders all accesses around it, as `mfence` does (Intel SDM vol. 3,
+/// 9.2.3.9 "Loads and stores are not reordered with locked instructions"). Only the compiler must be
+/// kept from moving them.
+macro_rules! locked_instructions_are_fences {
+    ($number:ty) => {
+        #[inline(always)]
+        fn fence(order: Ordering) {
+            core::sync::atomic::fence(order);
+        }
+        #[cfg(target_arch = "x86_64")]
+        #[inline(always)]
+        fn compare_exchange_then_fence(
+            &self,
+            current: $number,
+            new: $number,
+            _success: Ordering,
+            failure: Ordering,
+        ) -> Result<$number, $number> {
+            let result = Self::compare_exchange(self, current, new, Ordering::SeqCst, failure);
+            if result.is_ok() {
+                core::sync::atomic::compiler_fence(Ordering::SeqCst);
+            }
+            result
+        }
+        #[cfg(target_arch = "x86_64")]
+        #[inline(always)]
+        fn swap_then_fence(&self, value: $number, _order: Ordering) -> $number {
+            let was = Self::swap(self, value, Ordering::SeqCst);
+            core::sync::atomic::compiler_fence(Ordering::SeqCst);
+            was
+        }
+    };
+}
+
 impl Word for AtomicU32 {
     #[inline(always)]
     fn new(value: u32) -> Self {
@@ -76,35 +112,7 @@ impl Word for AtomicU32 {
         fetch_or(value: u32, order: Ordering) -> u32;
         fetch_and(value: u32, order: Ordering) -> u32;
     }
-    #[inline(always)]
-    fn fence(order: Ordering) {
-        core::sync::atomic::fence(order);
-    }
-    // On x86-64 a locked instruction orders all accesses around it, as `mfence` does (Intel SDM
-    // vol. 3, 9.2.3.9 "Loads and stores are not reordered with locked instructions"). Only the
-    // compiler must be kept from moving them.
-    #[cfg(target_arch = "x86_64")]
-    #[inline(always)]
-    fn compare_exchange_then_fence(
-        &self,
-        current: u32,
-        new: u32,
-        _success: Ordering,
-        failure: Ordering,
-    ) -> Result<u32, u32> {
-        let result = Self::compare_exchange(self, current, new, Ordering::SeqCst, failure);
-        if result.is_ok() {
-            core::sync::atomic::compiler_fence(Ordering::SeqCst);
-        }
-        result
-    }
-    #[cfg(target_arch = "x86_64")]
-    #[inline(always)]
-    fn swap_then_fence(&self, value: u32, _order: Ordering) -> u32 {
-        let was = Self::swap(self, value, Ordering::SeqCst);
-        core::sync::atomic::compiler_fence(Ordering::SeqCst);
-        was
-    }
+    locked_instructions_are_fences! { u32 }
 }
 
 impl Word64 for AtomicU64 {
@@ -115,8 +123,10 @@ impl Word64 for AtomicU64 {
     forward! {
         load(order: Ordering) -> u64;
         store(value: u64, order: Ordering);
+        swap(value: u64, order: Ordering) -> u64;
         compare_exchange(current: u64, new: u64, success: Ordering, failure: Ordering) -> Result<u64, u64>;
     }
+    locked_instructions_are_fences! { u64 }
 }
 
 impl Lifeline for RobustNode {

@@ -1,0 +1,429 @@
+//! Models of `raw::Queue`: each item is received once, and in the order of its producer. Only the
+//! item of a dead participant is lost. A closed queue ends. Every operation may be a death.
+#![cfg(any(feature = "loom", feature = "shuttle"))]
+
+use outlive::platform::{Word as _, Word64 as _};
+use outlive::raw::Participant;
+use outlive::raw::queue::{Cells, NotClaimed, Queue};
+#[cfg(feature = "loom")]
+use outlive_models::Broken;
+use outlive_models::{Backend, DEADLINE, Explore, Model, Word, Word64, World, is_over};
+use std::collections::BTreeSet;
+use std::sync::Mutex as StdMutex;
+
+type Me<'t, B> = Participant<'t, Model<B>>;
+
+/// The cells, and the items that belong to them. Laps have three bits.
+#[derive(Debug)]
+struct Ring<B: Backend, const N: usize> {
+    words: [Word64<B>; N],
+    items: [B::Cell<u32>; N],
+}
+
+impl<B: Backend, const N: usize> Cells<Model<B>> for Ring<B, N> {
+    fn capacity(&self) -> usize {
+        N
+    }
+    fn word(&self, index: usize) -> &Word64<B> {
+        &self.words[index]
+    }
+}
+
+/// A queue of numbers. The tens of a number are its producer. The notes say what was sent and
+/// received. They are no part of the model.
+#[derive(Debug)]
+struct State<B: Backend, const N: usize> {
+    queue: Queue<Model<B>, Ring<B, N>, 3>,
+    /// How many producers there are, and which of them are done.
+    producers: (usize, StdMutex<BTreeSet<usize>>),
+    sent: StdMutex<Vec<u32>>,
+    received: StdMutex<Vec<(usize, u32)>>,
+}
+
+impl<B: Backend, const N: usize> State<B, N> {
+    /// An empty queue, whose next lap is `lap`.
+    fn at_lap(lap: u64, producers: usize) -> Self {
+        let ring = Ring { words: [lap; N].map(Word64::new), items: [0; N].map(B::cell) };
+        let [tail, head] = [lap << 32; 2].map(Word64::new);
+        Self {
+            queue: Queue::from_parts(tail, head, Word::new(0), Word::new(0), ring),
+            producers: (producers, StdMutex::default()),
+            sent: StdMutex::default(),
+            received: StdMutex::default(),
+        }
+    }
+
+    fn write(&self, index: usize, item: u32) {
+        B::write(&self.queue.cells().items[index], |place| *place = item);
+    }
+
+    fn send(&self, me: Me<'_, B>, item: u32) {
+        let claim = self.queue.claim_free(me, None).expect("it is open, and a call without a deadline waits");
+        self.write(claim.index(), item);
+        self.queue.publish(claim);
+        self.sent.lock().expect("no panic inside").push(item);
+    }
+
+    /// Sends two items as a batch.
+    fn send_two(&self, me: Me<'_, B>, items: [u32; 2]) {
+        for item in items {
+            let claim = self.queue.claim_free(me, None).expect("it is open, and a call without a deadline waits");
+            self.write(claim.index(), item);
+            self.queue.publish_quietly(claim);
+            self.sent.lock().expect("no panic inside").push(item);
+        }
+        self.queue.announce_all(2);
+    }
+
+    /// Receives an item, if there is one by the deadline.
+    fn receive(&self, me: Me<'_, B>, deadline: Option<core::time::Duration>) -> Result<(), NotClaimed> {
+        let claim = self.queue.claim_full(me, deadline)?;
+        let item = B::read(&self.queue.cells().items[claim.index()], |item| *item);
+        self.queue.finish(claim);
+        self.received.lock().expect("no panic inside").push((me.id.index(), item));
+        Ok(())
+    }
+
+    fn receive_all(&self, me: Me<'_, B>) {
+        while self.receive(me, None) != Err(NotClaimed::Closed) {}
+    }
+
+    /// A producer is done, or dead. The last one closes the queue.
+    fn producer_ends(&self, who: usize) {
+        let (producers, done) = &self.producers;
+        let is_last = {
+            let mut done = done.lock().expect("no panic inside");
+            done.insert(who);
+            done.len() == *producers
+        };
+        if is_last {
+            self.queue.close();
+        }
+    }
+
+    fn check(&self, world: &World<B>, participants: usize) {
+        let received = self.received.lock().expect("no panic inside");
+        for (at, (consumer, item)) in received.iter().enumerate() {
+            assert_ne!(*item, 0, "an item that nobody sent");
+            for (earlier_consumer, earlier) in &received[..at] {
+                assert_ne!(earlier, item, "received twice");
+                let same = earlier_consumer == consumer && earlier / 10 == item / 10;
+                assert!(!same || earlier < item, "{consumer} received {earlier} before {item}");
+            }
+        }
+        let sent = self.sent.lock().expect("no panic inside");
+        let missing = sent.iter().filter(|item| !received.iter().any(|(_, received)| received == *item)).count();
+        let died = (0..participants).filter(|who| world.has_died(*who)).count();
+        assert!(missing <= died, "of {sent:?} only {received:?} were received, and {died} died");
+    }
+}
+
+/// Participant 0 sends items 1 to `ITEMS`, and closes the queue. 1 receives all.
+fn one_to_one<B: Backend, const N: usize, const LAP: u64, const ITEMS: u32>() -> Explore<B, State<B, N>> {
+    Explore::new(
+        2,
+        || State::at_lap(LAP, 1),
+        |world: &World<B>, who, state: &State<B, N>| {
+            world.act(who, |me| match who {
+                0 => {
+                    (1..=ITEMS).for_each(|item| state.send(me, item));
+                    state.producer_ends(who);
+                }
+                _ => state.receive_all(me),
+            });
+        },
+    )
+    .after(|world, dead, supervisor, state| {
+        world.act(supervisor, |me| if dead == 0 { state.producer_ends(dead) } else { state.receive_all(me) });
+    })
+    .check(|state, world| state.check(world, 2))
+}
+
+/// As [`one_to_one`], but both sides wait for the other only after everything is in a batch of two.
+fn a_batch<B: Backend>() -> Explore<B, State<B, 2>> {
+    Explore::new(
+        2,
+        || State::at_lap(0, 1),
+        |world: &World<B>, who, state: &State<B, 2>| {
+            world.act(who, |me| match who {
+                0 => {
+                    state.send_two(me, [1, 2]);
+                    state.producer_ends(who);
+                }
+                _ => state.receive_all(me),
+            });
+        },
+    )
+    .after(|world, dead, supervisor, state| {
+        world.act(supervisor, |me| if dead == 0 { state.producer_ends(dead) } else { state.receive_all(me) });
+    })
+    .check(|state, world| state.check(world, 2))
+}
+
+/// 0 and 1 send an item each. The last one closes the queue. 2 receives all.
+fn two_send<B: Backend, const N: usize>() -> Explore<B, State<B, N>> {
+    Explore::new(
+        3,
+        || State::at_lap(0, 2),
+        |world: &World<B>, who, state: &State<B, N>| {
+            world.act(who, |me| match who {
+                0 | 1 => {
+                    state.send(me, who as u32 * 10 + 1);
+                    state.producer_ends(who);
+                }
+                _ => state.receive_all(me),
+            });
+        },
+    )
+    .after(|world, dead, supervisor, state| {
+        world.act(supervisor, |me| if dead < 2 { state.producer_ends(dead) } else { state.receive_all(me) });
+    })
+    .check(|state, world| state.check(world, 3))
+}
+
+/// 0 sends two items, and closes the queue. 1 and 2 receive all.
+fn two_receive<B: Backend, const N: usize>() -> Explore<B, State<B, N>> {
+    Explore::new(
+        3,
+        || State::at_lap(0, 1),
+        |world: &World<B>, who, state: &State<B, N>| {
+            world.act(who, |me| match who {
+                0 => {
+                    [1, 2].into_iter().for_each(|item| state.send(me, item));
+                    state.producer_ends(who);
+                }
+                _ => state.receive_all(me),
+            });
+        },
+    )
+    .after(|world, dead, supervisor, state| {
+        world.act(supervisor, |me| if dead == 0 { state.producer_ends(dead) } else { state.receive_all(me) });
+    })
+    .check(|state, world| state.check(world, 3))
+}
+
+/// 0 sends two items as a batch. 1 and 2 receive one each. If 0 dies, the supervisor sends what 0
+/// has not published.
+fn two_sleep_for_a_batch<B: Backend>() -> Explore<B, State<B, 2>> {
+    Explore::new(
+        3,
+        || State::at_lap(0, 1),
+        |world: &World<B>, who, state: &State<B, 2>| {
+            world.act(who, |me| match who {
+                0 => state.send_two(me, [1, 2]),
+                _ => state.receive(me, None).expect("a call without a deadline waits"),
+            });
+        },
+    )
+    .check(|state, world| state.check(world, 3))
+}
+
+/// 0 sends an item, and 1 closes the queue at some moment. 2 receives all.
+fn closed_by_another<B: Backend>() -> Explore<B, State<B, 2>> {
+    Explore::new(
+        3,
+        || State::at_lap(0, 1),
+        |world: &World<B>, who, state: &State<B, 2>| {
+            world.act(who, |me| match who {
+                0 => match state.queue.try_claim_free(me) {
+                    Ok(claim) => {
+                        state.write(claim.index(), 1);
+                        state.queue.publish(claim);
+                        state.sent.lock().expect("no panic inside").push(1);
+                    }
+                    Err(error) => assert_eq!(error, NotClaimed::Closed),
+                },
+                1 => state.producer_ends(who),
+                _ => state.receive_all(me),
+            });
+        },
+    )
+    .after(|world, dead, supervisor, state| {
+        world.act(supervisor, |_| {
+            if dead == 1 {
+                state.queue.close();
+            }
+        });
+    })
+    .check(|state, world| state.check(world, 3))
+}
+
+/// A full cell. 0 sends an item more, and 1 closes the queue at some moment: 0 does not wait for
+/// ever.
+fn closed_while_full<B: Backend>() -> Explore<B, State<B, 1>> {
+    Explore::new(
+        2,
+        || State::at_lap(0, 1),
+        |world: &World<B>, who, state: &State<B, 1>| {
+            world.act(who, |me| match who {
+                0 => {
+                    if let Ok(claim) = state.queue.try_claim_free(me) {
+                        state.queue.publish(claim);
+                    }
+                    assert_eq!(state.queue.claim_free(me, None), Err(NotClaimed::Closed));
+                }
+                _ => {
+                    state.queue.close();
+                }
+            });
+        },
+    )
+    .after(|world, dead, supervisor, state| {
+        world.act(supervisor, |_| {
+            if dead == 1 {
+                state.queue.close();
+            }
+        });
+    })
+}
+
+/// 0 sends an item. 1 waits for it to the deadline, and goes away. 2 receives it, if 1 did not.
+fn one_times_out<B: Backend>() -> Explore<B, State<B, 1>> {
+    Explore::new(
+        3,
+        || State::at_lap(0, 1),
+        |world: &World<B>, who, state: &State<B, 1>| {
+            world.act(who, |me| match who {
+                0 => {
+                    state.send(me, 1);
+                    state.producer_ends(who);
+                }
+                1 => match state.receive(me, Some(DEADLINE)) {
+                    Ok(()) | Err(NotClaimed::Closed) => {}
+                    Err(error) => assert_eq!((error, is_over::<B>()), (NotClaimed::TimedOut, true)),
+                },
+                _ => state.receive_all(me),
+            });
+        },
+    )
+    .after(|world, dead, supervisor, state| {
+        world.act(supervisor, |_| {
+            if dead == 0 {
+                state.producer_ends(dead);
+            }
+        });
+    })
+    .check(|state, world| state.check(world, 3))
+}
+
+/// As [`one_times_out`], but 1 is interrupted.
+fn one_is_interrupted<B: Backend>() -> Explore<B, State<B, 1>> {
+    Explore::new(
+        3,
+        || State::at_lap(0, 1),
+        |world: &World<B>, who, state: &State<B, 1>| {
+            world.act(who, |me| match who {
+                0 => {
+                    state.send(me, 1);
+                    state.producer_ends(who);
+                }
+                1 => match state.receive(me, None) {
+                    Ok(()) | Err(NotClaimed::Closed) => {}
+                    Err(error) => assert_eq!(error, NotClaimed::Interrupted),
+                },
+                _ => state.receive_all(me),
+            });
+        },
+    )
+    .after(|world, dead, supervisor, state| {
+        world.act(supervisor, |_| {
+            if dead == 0 {
+                state.producer_ends(dead);
+            }
+        });
+    })
+    .interrupted(&[1])
+    .check(|state, world| state.check(world, 3))
+}
+
+/// Nobody waits: 0 tries to send two items over one cell, and 1 tries to receive them.
+#[cfg(feature = "loom")]
+fn without_waiting<B: Backend>() -> Explore<B, State<B, 1>> {
+    Explore::new(
+        2,
+        || State::at_lap(0, 1),
+        |world: &World<B>, who, state: &State<B, 1>| {
+            world.act(who, |me| {
+                for item in 1..=2 {
+                    match who {
+                        0 => {
+                            if let Ok(claim) = state.queue.try_claim_free(me) {
+                                state.write(claim.index(), item);
+                                state.queue.publish(claim);
+                            }
+                        }
+                        _ => {
+                            if let Ok(claim) = state.queue.try_claim_full(me) {
+                                let item = B::read(&state.queue.cells().items[claim.index()], |item| *item);
+                                state.received.lock().expect("no panic inside").push((1, item));
+                                state.queue.finish(claim);
+                            }
+                        }
+                    }
+                }
+            });
+        },
+    )
+    .check(|state, world| state.check(world, 2))
+}
+
+/// 0 dies while it fills the only cell. 1 tries to send over it, and to receive.
+#[cfg(feature = "loom")]
+fn left_by_a_producer<B: Backend>() -> Explore<B, State<B, 1>> {
+    Explore::new(
+        2,
+        || State::at_lap(0, 1),
+        |world: &World<B>, who, state: &State<B, 1>| {
+            world.act(who, |me| {
+                if who == 1 {
+                    let _none_was_published = state.queue.try_claim_full(me).map(|claim| state.queue.finish(claim));
+                }
+                if let Ok(claim) = state.queue.try_claim_free(me) {
+                    state.write(claim.index(), who as u32 * 10 + 1);
+                    state.queue.publish(claim);
+                }
+            });
+        },
+    )
+}
+
+outlive_models::models! { with_loom, Loom, "loom",
+    one_cell_goes_round_whoever_dies: |n| one_to_one::<B, 1, 0, 2>().victims(&[0, 1]).holds(n);
+    two_cells_go_round_whoever_dies: |n| one_to_one::<B, 2, 0, 3>().victims(&[0, 1]).executions(1_000).holds(n);
+    laps_wrap: |n| one_to_one::<B, 1, 6, 3>().victims(&[0, 1]).executions(1_000).holds(n);
+    any_two_may_die: |n| one_to_one::<B, 1, 0, 1>().victims(&[0, 1]).pairs().holds(n);
+    a_wait_may_return_without_a_reason: |n| one_to_one::<B, 1, 0, 2>().spurious().holds(n);
+    the_first_phase_changes_nothing: |n| one_to_one::<B, 1, 0, 1>().victims(&[0]).first_phase().holds(n);
+    a_batch_arrives_whoever_dies: |n| a_batch::<B>().victims(&[0, 1]).holds(n);
+    a_batch_wakes_two_whoever_dies: |n| two_sleep_for_a_batch::<B>().victims(&[0]).executions(1_000).holds(n);
+    two_send_whoever_dies: |n| two_send::<B, 2>().victims(&[0, 1]).executions(500).holds(n);
+    two_send_over_one_cell_whoever_dies: |n| two_send::<B, 1>().victims(&[0]).executions(500).holds(n);
+    two_receive_whoever_dies: |n| two_receive::<B, 2>().victims(&[0, 1]).executions(500).holds(n);
+    a_closed_queue_is_received_to_its_end: |n| closed_by_another::<B>().victims(&[0, 1]).executions(1_000).holds(n);
+    a_full_queue_that_is_closed_lets_go: |n| closed_while_full::<B>().victims(&[1]).holds(n);
+    a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1]).executions(500).holds(n);
+    an_interruption_loses_no_wake: |n| one_is_interrupted::<B>().victims(&[0]).executions(500).holds(n);
+    nobody_has_to_wait: |n| without_waiting::<B>().holds(n);
+    a_cell_is_free_when_its_producer_is_dead: |n| left_by_a_producer::<B>().victims(&[0]).holds(n);
+    an_item_is_published: |n| without_waiting::<B>().broken(Broken::NO_RELEASE).fails(n);
+    an_item_is_acquired: |n| without_waiting::<B>().broken(Broken::NO_ACQUIRE).fails(n);
+    without_fences_a_change_and_a_sleeper_miss_each_other:
+        |n| one_to_one::<B, 1, 0, 1>().broken(Broken::NO_FENCE).fails(n);
+    without_fences_an_item_is_sent_behind_the_end:
+        |n| closed_by_another::<B>().broken(Broken::NO_FENCE).fails(n);
+    a_check_before_the_collection_hangs:
+        |n| one_to_one::<B, 1, 0, 1>().victims(&[0]).broken(Broken::LATE_COLLECTION).fails(n);
+    without_the_cascade_one_stays_asleep:
+        |n| two_sleep_for_a_batch::<B>().victims(&[0]).broken(Broken::NO_CASCADE).fails(n);
+}
+
+outlive_models::models! { with_shuttle, Shuttle, "shuttle",
+    one_cell_goes_round_whoever_dies: |n| one_to_one::<B, 1, 0, 2>().victims(&[0, 1]).holds(n);
+    laps_wrap: |n| one_to_one::<B, 2, 6, 5>().victims(&[0, 1]).holds(n);
+    two_send_whoever_dies: |n| two_send::<B, 1>().victims(&[0, 1]).holds(n);
+    two_receive_whoever_dies: |n| two_receive::<B, 2>().victims(&[0, 1]).holds(n);
+    a_batch_wakes_two_whoever_dies: |n| two_sleep_for_a_batch::<B>().victims(&[0]).holds(n);
+    a_closed_queue_is_received_to_its_end: |n| closed_by_another::<B>().victims(&[0, 1]).holds(n);
+    a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1]).holds(n);
+    an_interruption_loses_no_wake: |n| one_is_interrupted::<B>().victims(&[0]).holds(n);
+}

@@ -1,0 +1,549 @@
+//! A bounded queue for many producers and many consumers: a ring of cells that name their users.
+//!
+//! This is the algorithm without the items. A producer claims a cell, writes the item that belongs
+//! to the cell, and publishes the cell. A consumer claims a cell, reads its item, and finishes the
+//! cell.
+//!
+//! # The words
+//!
+//! The word of a cell has a file of its own: [`cell`]. A *position* is a lap and the index of a
+//! cell. Positions are ordered: the last cell of a lap is followed by the first cell of the next
+//! lap.
+//!
+//! `head` and `tail` are hints: the positions at which consumers and producers begin to search. The
+//! upper half is the lap, the lower half the index.
+//!
+//! `items` and `room` are the words on which consumers and producers sleep:
+//!
+//! | bits  | name     | set by                                   | cleared by                              |
+//! |-------|----------|------------------------------------------|-----------------------------------------|
+//! | 0–26  | sequence | a change that finds WAITERS adds 1       |                                         |
+//! | 27    | CLOSED   | `close`, in `room` alone                 | never                                   |
+//! | 31    | WAITERS  | a waiter about to sleep                  | a change that finds it, before its wake |
+//!
+//! The sequence wraps after 2^27 changes that each found sleepers. That matters only if all of them
+//! fall between one sleeper's check and its sleep.
+//!
+//! # Invariants
+//!
+//! 1. Each cell goes through the states of one lap in order (see [`cell`]), and then through those of
+//!    the next lap.
+//! 2. A cell that is filling or taking names one participant. If it lives, it alone uses the item.
+//!    If it is dead, the participant whose CAS replaces that very word may use the item.
+//! 3. All positions before `tail` have been claimed by a producer. All positions before `head` are
+//!    finished. A hint that is too small costs time alone.
+//! 4. A producer claims the first position that was never claimed. So the items of one producer
+//!    have positions in the order in which it sent them.
+//! 5. A consumer claims the first position that is full. It passes positions that are finished, and
+//!    positions from which living consumers take. It stops at a position that a living producer
+//!    fills. Otherwise one consumer could receive two items of one producer in the wrong order.
+//! 6. A dead producer's position is finished without an item. Nobody fills it in this lap: a
+//!    producer that passed it may have sent a later item already.
+//! 7. A change fills or finishes a cell, passes a fence, and *then* checks the word on which others
+//!    sleep. A waiter sets WAITERS there, passes a fence, and *then* checks the cells. So at least
+//!    one of them notices the other.
+//! 8. A waiter that returns from a sleep sets WAITERS again before it checks. A waiter that slept,
+//!    and then claimed a cell, wakes one more if there is another cell to claim. (Of two changes
+//!    before it ran, the second found no WAITERS.)
+//! 9. A producer claims, passes a fence, and then checks CLOSED. A consumer finds CLOSED, passes a
+//!    fence, and then finds no item, and nobody that fills or takes. So no item is published after
+//!    a consumer has learned that there will be none. In a closed queue, each change wakes all
+//!    consumers.
+//! 10. A search ends after two laps if the hint has not moved. Words that no participant wrote may
+//!     hide items, and do not keep a search from ending.
+//!
+//! # If a process dies
+//!
+//! | participant                       | effect                                                          |
+//! |-----------------------------------|-----------------------------------------------------------------|
+//! | a producer, before it publishes   | its item is lost, and nothing else: its position is passed      |
+//! | a producer, after that            | nothing: its death makes the sleepers check                     |
+//! | a consumer, before it finishes    | the item is still there, and another consumer receives it       |
+//! | a consumer, after that            | the item was received, and is lost with it                      |
+//!
+//! # What a stopped process delays
+//!
+//! A producer that is stopped between claim and publication delays the consumers of all later
+//! items. A consumer that is stopped between claim and finish delays the producers, once they have
+//! filled all other cells. Both are moments, in which an item is copied.
+//!
+//! # Words that no participant wrote
+//!
+//! Each word may have any value. A hint that is too large is found out, because a cell before it is
+//! still free or full: the search goes back to the lap of that cell. A cell that names a living
+//! participant by mistake is passed when that participant is dead.
+//!
+//! # What wraps
+//!
+//! Laps, after 2^32. A participant that stalls just before a CAS must not stall while exactly so
+//! many laps pass, or a multiple.
+
+mod cell;
+mod search;
+
+use self::cell::Cell;
+use self::search::{Found, Position};
+use super::generation::{distance, most};
+use super::hold::{Id, WAITERS, has_waiters};
+use super::table::Participant;
+use super::vigil::{Vigil, from_ended};
+use crate::platform::{Platform, Word, Word64};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use core::time::Duration;
+
+const SEQUENCE: u32 = (1 << 27) - 1;
+const CLOSED: u32 = 1 << 27;
+
+/// Whether nothing more can be sent.
+#[inline(always)]
+fn is_closed(room: u32) -> bool {
+    room & CLOSED != 0
+}
+
+/// The cells of a queue.
+pub trait Cells<P: Platform> {
+    /// How many there are: 1 to [`MOST_CELLS`].
+    fn capacity(&self) -> usize;
+    /// The word of one of them. `index` is less than [`capacity`](Self::capacity).
+    fn word(&self, index: usize) -> &P::Word64;
+}
+
+/// The most cells that a queue can have.
+pub const MOST_CELLS: usize = 1 << 31;
+
+/// Keeps what one side writes away from what the other side reads: two cache lines, because
+/// processors fetch lines in pairs.
+#[derive(Debug)]
+#[repr(C, align(128))]
+struct OwnLines<T>(T);
+
+/// See the [module](self). `BITS` is the width of a lap's number: 32, or less in models.
+#[derive(Debug)]
+#[repr(C)]
+pub struct Queue<P: Platform, C: ?Sized, const BITS: u32 = 32> {
+    tail: OwnLines<P::Word64>,
+    head: OwnLines<P::Word64>,
+    /// Read by each operation, and written only if somebody sleeps, or closes the queue.
+    sleepers: OwnLines<Sleepers<P>>,
+    cells: C,
+}
+
+#[derive(Debug)]
+#[repr(C)]
+struct Sleepers<P: Platform> {
+    items: P::Word,
+    room: P::Word,
+}
+
+/// A claimed cell. The caller writes or reads its item, and then ends the claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub struct Claim {
+    position: Position,
+}
+
+impl Claim {
+    /// The index of the cell.
+    #[inline(always)]
+    pub fn index(self) -> usize {
+        self.position.index as usize
+    }
+}
+
+/// Why no cell was claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotClaimed {
+    /// The queue is full, for a producer. For a consumer it is empty, or a producer is about to
+    /// publish.
+    WouldBlock,
+    /// So it was by the deadline.
+    TimedOut,
+    /// So it was when the caller was [interrupted](crate::interruptible).
+    Interrupted,
+    /// The queue is closed, and for a consumer it is empty.
+    Closed,
+}
+
+from_ended! { NotClaimed }
+
+/// Why a search found no cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Obstacle {
+    /// There is no such cell, and the living participant that may change that, if it is known.
+    Blocked(Option<Id>),
+    Closed,
+}
+
+impl From<Obstacle> for NotClaimed {
+    fn from(obstacle: Obstacle) -> Self {
+        match obstacle {
+            Obstacle::Blocked(_) => Self::WouldBlock,
+            Obstacle::Closed => Self::Closed,
+        }
+    }
+}
+
+/// What a producer or a consumer can do.
+impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Queue<P, C, BITS> {
+    /// Claims a cell to fill, if there is one.
+    ///
+    /// # Errors
+    /// [`NotClaimed::WouldBlock`], [`NotClaimed::Closed`].
+    ///
+    /// # If a process dies
+    /// See the [module](self#if-a-process-dies).
+    #[inline]
+    pub fn try_claim_free(&self, me: Participant<'_, P>) -> Result<Claim, NotClaimed> {
+        Ok(self.claim_next_free(me)?)
+    }
+
+    /// Claims a cell to fill. Waits at most to `deadline` ([`Platform::now`]'s clock; `None`:
+    /// forever).
+    ///
+    /// # Errors
+    /// [`NotClaimed::TimedOut`], [`NotClaimed::Interrupted`], [`NotClaimed::Closed`].
+    ///
+    /// # If a process dies
+    /// See the [module](self#if-a-process-dies).
+    #[inline]
+    pub fn claim_free(&self, me: Participant<'_, P>, deadline: Option<Duration>) -> Result<Claim, NotClaimed> {
+        match self.claim_next_free(me) {
+            Ok(claim) => Ok(claim),
+            Err(Obstacle::Closed) => Err(NotClaimed::Closed),
+            Err(Obstacle::Blocked(_)) => {
+                let room = &self.sleepers.0.room;
+                self.wait(me, deadline, room, || self.claim_next_free(me), || self.next_free(me).is_ok())
+            }
+        }
+    }
+
+    /// Claims a cell with an item, if there is one.
+    ///
+    /// # Errors
+    /// [`NotClaimed::WouldBlock`], [`NotClaimed::Closed`].
+    ///
+    /// # If a process dies
+    /// See the [module](self#if-a-process-dies).
+    #[inline]
+    pub fn try_claim_full(&self, me: Participant<'_, P>) -> Result<Claim, NotClaimed> {
+        Ok(self.claim_next_full(me)?)
+    }
+
+    /// Claims a cell with an item. Waits at most to `deadline` ([`Platform::now`]'s clock; `None`:
+    /// forever).
+    ///
+    /// # Errors
+    /// [`NotClaimed::TimedOut`], [`NotClaimed::Interrupted`], [`NotClaimed::Closed`].
+    ///
+    /// # If a process dies
+    /// See the [module](self#if-a-process-dies).
+    #[inline]
+    pub fn claim_full(&self, me: Participant<'_, P>, deadline: Option<Duration>) -> Result<Claim, NotClaimed> {
+        match self.claim_next_full(me) {
+            Ok(claim) => Ok(claim),
+            Err(Obstacle::Closed) => Err(NotClaimed::Closed),
+            Err(Obstacle::Blocked(_)) => {
+                let items = &self.sleepers.0.items;
+                self.wait(me, deadline, items, || self.claim_next_full(me), || self.next_full(me).is_ok())
+            }
+        }
+    }
+
+    #[cold]
+    fn wait(
+        &self,
+        me: Participant<'_, P>,
+        deadline: Option<Duration>,
+        word: &P::Word,
+        claim: impl Fn() -> Result<Claim, Obstacle>,
+        is_another_there: impl Fn() -> bool,
+    ) -> Result<Claim, NotClaimed> {
+        let mut vigil = Vigil::new(me, deadline);
+        while vigil.spin() {
+            match claim() {
+                Ok(claim) => return Ok(claim),
+                Err(Obstacle::Closed) => return Err(NotClaimed::Closed),
+                Err(Obstacle::Blocked(_)) => {}
+            }
+        }
+        let mut slept = false;
+        loop {
+            // ORDERING: Relaxed, then the fence, before the cells are checked (invariant 7). It
+            // pairs with the fences of `publish`, `finish` and `close`. Model:
+            // `queue::without_fences_a_change_and_a_sleeper_miss_each_other`.
+            let sequence = word.fetch_or(WAITERS, Relaxed) | WAITERS;
+            P::fence(SeqCst);
+            match claim() {
+                Ok(claim) => {
+                    if slept && is_another_there() {
+                        P::wake(word, 1); // invariant 8
+                    }
+                    return Ok(claim);
+                }
+                Err(Obstacle::Closed) => return Err(NotClaimed::Closed),
+                Err(Obstacle::Blocked(by)) => vigil.sleep(word, sequence, by.filter(|id| *id != me.id))?,
+            }
+            slept = true;
+        }
+    }
+
+    #[inline]
+    fn claim_next_free(&self, me: Participant<'_, P>) -> Result<Claim, Obstacle> {
+        loop {
+            let found = match self.next_free(me) {
+                Ok(found) => found,
+                // ORDERING: Relaxed; a waiter has passed a fence.
+                Err(_) if is_closed(self.sleepers.0.room.load(Relaxed)) => return Err(Obstacle::Closed),
+                Err(by) => return Err(Obstacle::Blocked(by)),
+            };
+            let (position, word) = (found.position, self.cells.word(found.position.index as usize));
+            let filling = Cell::<BITS>::filling(position.lap, me.id);
+            // ORDERING: Acquire. Pairs with the Release of `finish` and of `pass`: this producer
+            // writes after the last consumer has read. Model: `queue::a_cell_is_free_when_it_was_read`.
+            // Then the fence of invariant 9.
+            if word.compare_exchange_then_fence(found.seen.0, filling.0, Acquire, Relaxed).is_err() {
+                continue; // another producer was quicker
+            }
+            self.tail.0.store(self.after(position).word(), Relaxed); // ORDERING: a hint.
+            if is_closed(self.sleepers.0.room.load(Relaxed)) {
+                self.abandon(Claim { position });
+                return Err(Obstacle::Closed);
+            }
+            return Ok(Claim { position });
+        }
+    }
+
+    #[inline]
+    fn claim_next_full(&self, me: Participant<'_, P>) -> Result<Claim, Obstacle> {
+        loop {
+            let found = match self.next_full(me) {
+                Ok(found) => found,
+                Err(by) => self.last_full(me, by)?,
+            };
+            let (position, word) = (found.position, self.cells.word(found.position.index as usize));
+            let taking = Cell::<BITS>::taking(position.lap, me.id);
+            // ORDERING: Acquire. Pairs with the Release of `publish`. Model:
+            // `queue::an_item_is_acquired`.
+            let take = || word.compare_exchange(found.seen.0, taking.0, Acquire, Relaxed).is_ok();
+            let is_taken = match found.from {
+                None => take(),
+                Some(dead) => me.inherit_from(dead, || word.load(Acquire) == found.seen.0, take),
+            };
+            if is_taken {
+                return Ok(Claim { position });
+            }
+        }
+    }
+
+    /// Of a consumer that has found nothing, but somebody in the way: whether it is to wait.
+    #[cold]
+    fn last_full(&self, me: Participant<'_, P>, by: Option<Id>) -> Result<Found<BITS>, Obstacle> {
+        // ORDERING: Acquire. Pairs with the Release of `close`. Then the fence of invariant 9, which
+        // pairs with that of a producer. Models: `queue::a_closed_queue_is_received_to_its_end`,
+        // `queue::without_fences_an_item_is_sent_behind_the_end`.
+        if !is_closed(self.sleepers.0.room.load(Acquire)) {
+            return Err(Obstacle::Blocked(by));
+        }
+        P::fence(SeqCst);
+        self.next_full(me).map_err(|by| if by.is_some() { Obstacle::Blocked(by) } else { Obstacle::Closed })
+    }
+
+    /// Publishes the item of a cell.
+    ///
+    /// # If a process dies
+    /// Before the word is written: the item is lost. After that, before the wake: the sleepers
+    /// check, and find the item.
+    #[inline]
+    pub fn publish(&self, claim: Claim) {
+        let full = Cell::<BITS>::full(claim.position.lap);
+        // ORDERING: Release. Pairs with the Acquire of a consumer. Model: `queue::an_item_is_published`.
+        // Then the fence of invariant 7.
+        self.cells.word(claim.index()).swap_then_fence(full.0, Release);
+        self.announce_items(1);
+    }
+
+    /// As [`publish`](Self::publish), but wakes nobody. After its last item the caller
+    /// [announces](Self::announce_all) all of them.
+    #[inline]
+    pub fn publish_quietly(&self, claim: Claim) {
+        // ORDERING: as in `publish`, and the fence is in `announce_all`.
+        self.cells.word(claim.index()).store(Cell::<BITS>::full(claim.position.lap).0, Release);
+    }
+
+    /// Wakes consumers for the items that the caller has [quietly](Self::publish_quietly) published.
+    ///
+    /// # If a process dies
+    /// Before the wake: the sleepers check, and find the items.
+    #[inline]
+    pub fn announce_all(&self, items: u32) {
+        P::fence(SeqCst); // ORDERING: invariant 7.
+        self.announce_items(items);
+    }
+
+    /// Finishes a cell whose item was read. The cell is free in the next lap.
+    ///
+    /// # If a process dies
+    /// Before the word is written: another consumer receives the item. After that, before the wake:
+    /// the sleepers check, and find the free cell.
+    #[inline]
+    pub fn finish(&self, claim: Claim) {
+        let finished = Cell::<BITS>::finished(claim.position.lap);
+        // ORDERING: Release. Pairs with the Acquire of a producer. Model:
+        // `queue::a_cell_is_free_when_it_was_read`. Then the fence of invariant 7.
+        self.cells.word(claim.index()).swap_then_fence(finished.0, Release);
+        self.move_head(claim);
+        self.announce_room(1);
+    }
+
+    /// As [`finish`](Self::finish), but wakes nobody. After its last cell the caller
+    /// [announces](Self::announce_all_room) all of them.
+    #[inline]
+    pub fn finish_quietly(&self, claim: Claim) {
+        // ORDERING: as in `finish`, and the fence is in `announce_all_room`.
+        self.cells.word(claim.index()).store(Cell::<BITS>::finished(claim.position.lap).0, Release);
+        self.move_head(claim);
+    }
+
+    /// Wakes producers for the cells that the caller has [quietly](Self::finish_quietly) finished.
+    ///
+    /// # If a process dies
+    /// Before the wake: the sleepers check, and find the free cells.
+    #[inline]
+    pub fn announce_all_room(&self, cells: u32) {
+        P::fence(SeqCst); // ORDERING: invariant 7.
+        self.announce_room(cells);
+    }
+
+    /// Invariant 3: after the cell is finished.
+    #[inline]
+    fn move_head(&self, claim: Claim) {
+        // ORDERING: Relaxed; a hint.
+        if self.head.0.load(Relaxed) == claim.position.word() {
+            self.head.0.store(self.after(claim.position).word(), Relaxed);
+        }
+    }
+
+    /// Ends a claim of a cell to fill without an item: its position is passed.
+    ///
+    /// # If a process dies
+    /// The same happens.
+    #[cold]
+    pub fn abandon(&self, claim: Claim) {
+        // ORDERING: as in `finish`.
+        self.cells.word(claim.index()).swap_then_fence(Cell::<BITS>::finished(claim.position.lap).0, Release);
+        self.announce_room(1);
+        // A consumer may have waited for this item, and now there is a later one, or the end.
+        self.wake(&self.sleepers.0.items, u32::MAX);
+    }
+
+    #[inline]
+    fn announce_items(&self, count: u32) {
+        // ORDERING: Relaxed; the caller has passed a fence.
+        if has_waiters(self.sleepers.0.items.load(Relaxed)) {
+            self.wake_consumers(count);
+        }
+    }
+
+    #[cold]
+    fn wake_consumers(&self, count: u32) {
+        // In a closed queue the others learn that there is one item less to wait for.
+        let count = if is_closed(self.sleepers.0.room.load(Relaxed)) { u32::MAX } else { count };
+        self.wake(&self.sleepers.0.items, count);
+    }
+
+    #[inline]
+    fn announce_room(&self, count: u32) {
+        // ORDERING: Relaxed; the caller has passed a fence.
+        let room = self.sleepers.0.room.load(Relaxed);
+        if has_waiters(room) || is_closed(room) {
+            self.wake_for_room(room, count);
+        }
+    }
+
+    #[cold]
+    fn wake_for_room(&self, room: u32, count: u32) {
+        self.wake(&self.sleepers.0.room, count);
+        if is_closed(room) {
+            self.wake(&self.sleepers.0.items, u32::MAX); // invariant 9
+        }
+    }
+
+    /// Wakes `count` of those that sleep on the word, if anybody does.
+    fn wake(&self, word: &P::Word, count: u32) {
+        let mut seen = word.load(Relaxed);
+        // If WAITERS is clear, another change has answered. The waiter that it wakes passes the rest
+        // on.
+        while has_waiters(seen) {
+            let answered = seen & CLOSED | seen.wrapping_add(1) & SEQUENCE;
+            // ORDERING: Relaxed; the fences before it, and after a sleeper sets WAITERS, order it.
+            match word.compare_exchange(seen, answered, Relaxed, Relaxed) {
+                Ok(_) => {
+                    P::wake(word, count);
+                    return;
+                }
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// Closes the queue: nothing more can be sent. What was sent can still be received. Returns
+    /// whether it was open.
+    ///
+    /// To be called by a participant. If another thread dies between close and wake, only a recheck
+    /// finds that.
+    ///
+    /// # If a process dies
+    /// Before the word is written: nothing has happened. After that, before the wakes: the sleepers
+    /// check, and find the queue closed.
+    pub fn close(&self) -> bool {
+        // ORDERING: Release, for `last_full`. Then a fence, as in `finish`: invariant 7.
+        let was = self.sleepers.0.room.fetch_or(CLOSED, Release);
+        P::fence(SeqCst);
+        self.wake(&self.sleepers.0.room, u32::MAX);
+        self.wake(&self.sleepers.0.items, u32::MAX);
+        !is_closed(was)
+    }
+
+    /// Whether the queue is closed.
+    pub fn is_closed(&self) -> bool {
+        is_closed(self.sleepers.0.room.load(Relaxed))
+    }
+
+    /// How many cells there are.
+    pub fn capacity(&self) -> usize {
+        self.cells.capacity()
+    }
+
+    /// The number of positions that were claimed by producers and are not finished, at most the
+    /// capacity.
+    pub fn len(&self) -> usize {
+        // ORDERING: Relaxed; the answer may be outdated as soon as it is given.
+        let (head, tail) = (self.position(self.head.0.load(Relaxed)), self.position(self.tail.0.load(Relaxed)));
+        let laps = distance::<BITS>(head.lap, tail.lap) as usize;
+        let capacity = self.cells.capacity();
+        match laps {
+            0 => (tail.index as usize).saturating_sub(head.index as usize),
+            1 => (capacity + tail.index as usize).saturating_sub(head.index as usize).min(capacity),
+            // The head was read before a lap passed, or nobody wrote the hints.
+            laps if laps <= (most::<BITS>() / 2) as usize => capacity,
+            _ => 0,
+        }
+    }
+
+    /// Whether [`len`](Self::len) is 0.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The cells.
+    pub fn cells(&self) -> &C {
+        &self.cells
+    }
+}
+
+impl<P: Platform, C, const BITS: u32> Queue<P, C, BITS> {
+    /// A queue of these words, and of cells that are all 0. All words are 0 at first.
+    pub const fn from_parts(tail: P::Word64, head: P::Word64, items: P::Word, room: P::Word, cells: C) -> Self {
+        Self { tail: OwnLines(tail), head: OwnLines(head), sleepers: OwnLines(Sleepers { items, room }), cells }
+    }
+}

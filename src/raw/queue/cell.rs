@@ -1,0 +1,95 @@
+//! The word of a cell of a [queue](super).
+//!
+//! The upper half is a [hold](crate::raw::hold) word. It names the participant that uses the cell.
+//!
+//! | bits     | name | meaning                                                                |
+//! |----------|------|------------------------------------------------------------------------|
+//! | 0–31, 60 | lap  | the lap of the state, packed as a [generation](crate::raw::generation) |
+//! | 32–59    | name | with HELD: the participant that uses the cell                          |
+//! | 61       | HELD | a producer fills the cell, or a consumer takes from it                 |
+//! | 62       | FULL | the item of this lap is in the cell                                    |
+//!
+//! In each lap a cell goes through these states:
+//!
+//! | HELD | FULL | state   | next state                                                                |
+//! |------|------|---------|---------------------------------------------------------------------------|
+//! | 0    | 0    | free    | filling, by the CAS of a producer                                         |
+//! | 1    | 0    | filling | full; or free in the next lap, if the producer is dead or gives it up     |
+//! | 0    | 1    | full    | taking, by the CAS of a consumer                                          |
+//! | 1    | 1    | taking  | free in the next lap; or taking by another, if the consumer is dead       |
+//!
+//! A cell of zeros is free in lap 0.
+
+use crate::raw::generation::{distance, most, next, pack, unpack};
+use crate::raw::hold::Id;
+
+const FULL: u64 = 1 << 62;
+
+/// The word, taken apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Cell<const BITS: u32>(pub(super) u64);
+
+/// The state of a cell in its lap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    Free,
+    Filling(Id),
+    Full,
+    Taking(Id),
+}
+
+/// The lap of a cell beside the lap of a position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    Earlier,
+    Same,
+    Later,
+}
+
+impl<const BITS: u32> Cell<BITS> {
+    #[inline(always)]
+    pub(super) fn filling(lap: u32, id: Id) -> Self {
+        Self(u64::from(id.word()) << 32 | pack(lap))
+    }
+    #[inline(always)]
+    pub(super) fn full(lap: u32) -> Self {
+        Self(FULL | pack(lap))
+    }
+    #[inline(always)]
+    pub(super) fn taking(lap: u32, id: Id) -> Self {
+        Self(FULL | Self::filling(lap, id).0)
+    }
+    /// The cell after this lap.
+    #[inline(always)]
+    pub(super) fn finished(lap: u32) -> Self {
+        Self(pack(next::<BITS>(lap)))
+    }
+
+    #[inline(always)]
+    pub(super) fn lap(self) -> u32 {
+        unpack(self.0) & most::<BITS>()
+    }
+    #[inline(always)]
+    pub(super) fn lap_before(self) -> u32 {
+        self.lap().wrapping_sub(1) & most::<BITS>()
+    }
+    #[inline(always)]
+    pub(super) fn use_of(self) -> Use {
+        match (self.0 & FULL != 0, Id::holder_in((self.0 >> 32) as u32)) {
+            (false, None) => Use::Free,
+            (false, Some(user)) => Use::Filling(user),
+            (true, None) => Use::Full,
+            (true, Some(user)) => Use::Taking(user),
+        }
+    }
+    /// The order of this cell's lap and `lap`. Laps are numbers on a circle: the half that follows
+    /// `lap` is later.
+    #[inline(always)]
+    pub(super) fn order(self, lap: u32) -> Order {
+        match distance::<BITS>(lap, self.lap()) {
+            0 => Order::Same,
+            ahead if ahead <= most::<BITS>() / 2 => Order::Later,
+            _ => Order::Earlier,
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! How producers and consumers of a [queue](super) find the next cell.
+
+use super::cell::{Cell, Order, Use};
+use super::{Cells, Queue};
+use crate::platform::{Platform, Word64};
+use crate::raw::generation::{most, next};
+use crate::raw::hold::Id;
+use crate::raw::table::Participant;
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Position {
+    pub(super) lap: u32,
+    pub(super) index: u32,
+}
+
+/// A cell that can be claimed, as it was seen.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Found<const BITS: u32> {
+    pub(super) position: Position,
+    pub(super) seen: Cell<BITS>,
+    /// The dead participant that used it.
+    pub(super) from: Option<Id>,
+}
+
+impl Position {
+    /// As a hint.
+    pub(super) fn word(self) -> u64 {
+        u64::from(self.lap) << 32 | u64::from(self.index)
+    }
+}
+
+impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Queue<P, C, BITS> {
+    /// The first position that was never claimed, or the living participant that uses its cell.
+    #[inline]
+    pub(super) fn next_free(&self, me: Participant<'_, P>) -> Result<Found<BITS>, Option<Id>> {
+        loop {
+            let hint = self.tail.0.load(Relaxed); // ORDERING: a hint.
+            let mut position = self.position(hint);
+            for _ in 0..2 * self.cells.capacity() + 2 {
+                let word = self.cells.word(position.index as usize);
+                // ORDERING: Acquire, before the load of a user's lifeline (`Table::is_alive`).
+                let seen = Cell::<BITS>(word.load(Acquire));
+                match (seen.order(position.lap), seen.use_of()) {
+                    // In an earlier lap: the hint is too large. Nobody wrote that.
+                    (Order::Same | Order::Earlier, Use::Free) => {
+                        let position = Position { lap: seen.lap(), ..position };
+                        return Ok(Found { position, seen, from: None });
+                    }
+                    (Order::Same, _) => position = self.after(position),
+                    // This cell was filled in the lap before its own; so were all before it.
+                    (Order::Later, _) => position = self.after(Position { lap: seen.lap_before(), ..position }),
+                    (Order::Earlier, Use::Filling(user)) if !self.is_in_use(me, user) => {
+                        self.pass(me, word, seen, user);
+                    }
+                    (Order::Earlier, Use::Full) => return Err(None),
+                    (Order::Earlier, Use::Filling(user) | Use::Taking(user)) => {
+                        return Err(self.is_in_use(me, user).then_some(user));
+                    }
+                }
+            }
+            if self.tail.0.load(Relaxed) == hint {
+                return Err(None); // invariant 10
+            }
+        }
+    }
+
+    /// The first position that is full, or the living participant that may publish, or may leave, an
+    /// item.
+    #[inline]
+    pub(super) fn next_full(&self, me: Participant<'_, P>) -> Result<Found<BITS>, Option<Id>> {
+        loop {
+            let hint = self.head.0.load(Relaxed); // ORDERING: a hint.
+            let mut position = self.position(hint);
+            let (mut all_finished, mut by) = (true, None);
+            for _ in 0..2 * self.cells.capacity() + 2 {
+                let word = self.cells.word(position.index as usize);
+                // ORDERING: Acquire, before the load of a user's lifeline (`Table::is_alive`).
+                let seen = Cell::<BITS>(word.load(Acquire));
+                let order = seen.order(position.lap);
+                if order == Order::Later {
+                    position = self.after(Position { lap: seen.lap_before(), ..position });
+                    if all_finished {
+                        self.head.0.store(position.word(), Relaxed); // ORDERING: a hint.
+                    }
+                    continue;
+                }
+                // In an earlier lap: the hint is too large. Nobody wrote that.
+                position.lap = seen.lap();
+                match seen.use_of() {
+                    Use::Free => return Err(by),
+                    Use::Full => return Ok(Found { position, seen, from: None }),
+                    Use::Filling(user) if self.is_in_use(me, user) => return Err(Some(user)),
+                    Use::Filling(user) => {
+                        if self.pass(me, word, seen, user) {
+                            self.announce_room(1);
+                        }
+                    }
+                    Use::Taking(user) if self.is_in_use(me, user) => {
+                        by = by.or(Some(user));
+                        all_finished = false;
+                        position = self.after(position);
+                    }
+                    Use::Taking(user) => return Ok(Found { position, seen, from: Some(user) }),
+                }
+            }
+            if self.head.0.load(Relaxed) == hint {
+                return Err(by); // invariant 10
+            }
+        }
+    }
+
+    /// Whether the user of a cell may still end its claim. The caller may be that user: in a signal
+    /// handler.
+    fn is_in_use(&self, me: Participant<'_, P>, user: Id) -> bool {
+        user == me.id || me.table.is_alive(user)
+    }
+
+    /// Finishes the position of a dead producer without an item (invariant 6). Returns whether the
+    /// caller did it.
+    #[cold]
+    fn pass(&self, me: Participant<'_, P>, word: &P::Word64, seen: Cell<BITS>, dead: Id) -> bool {
+        let finished = Cell::<BITS>::finished(seen.lap());
+        // ORDERING: Release. Pairs with the Acquire of the next producer, which writes the item
+        // after all that the dead producer wrote. The caller has seen that with the mark. Model:
+        // `queue::a_cell_is_free_when_its_producer_is_dead`.
+        let pass = || word.compare_exchange(seen.0, finished.0, Release, Relaxed).is_ok();
+        me.inherit_from(dead, || word.load(Acquire) == seen.0, pass)
+    }
+
+    pub(super) fn position(&self, hint: u64) -> Position {
+        let (lap, index) = ((hint >> 32) as u32 & most::<BITS>(), hint as u32);
+        Position { lap, index: if (index as usize) < self.cells.capacity() { index } else { 0 } }
+    }
+
+    pub(super) fn after(&self, position: Position) -> Position {
+        let index = position.index + 1;
+        if (index as usize) < self.cells.capacity() {
+            Position { index, ..position }
+        } else {
+            Position { lap: next::<BITS>(position.lap), index: 0 }
+        }
+    }
+}
