@@ -4,7 +4,7 @@
 
 use outlive::platform::{Word as _, Word64 as _};
 use outlive::raw::Participant;
-use outlive::raw::queue::{Cells, NotClaimed, Queue};
+use outlive::raw::queue::{Cells, NotClaimed, Queue, Ring};
 #[cfg(feature = "loom")]
 use outlive_models::Broken;
 use outlive_models::{Backend, DEADLINE, Explore, Model, Word, Word64, World, is_over};
@@ -15,12 +15,12 @@ type Me<'t, B> = Participant<'t, Model<B>>;
 
 /// The cells, and the items that belong to them. Laps have three bits.
 #[derive(Debug)]
-struct Ring<B: Backend, const N: usize> {
+struct Numbers<B: Backend, const N: usize> {
     words: [Word64<B>; N],
     items: [B::Cell<u32>; N],
 }
 
-impl<B: Backend, const N: usize> Cells<Model<B>> for Ring<B, N> {
+impl<B: Backend, const N: usize> Cells<Model<B>> for Numbers<B, N> {
     fn capacity(&self) -> usize {
         N
     }
@@ -33,7 +33,8 @@ impl<B: Backend, const N: usize> Cells<Model<B>> for Ring<B, N> {
 /// received. They are no part of the model.
 #[derive(Debug)]
 struct State<B: Backend, const N: usize> {
-    queue: Queue<Model<B>, Ring<B, N>, 3>,
+    queue: Queue<Model<B>, 3>,
+    cells: Numbers<B, N>,
     /// How many producers there are, and which of them are done.
     producers: (usize, StdMutex<BTreeSet<usize>>),
     sent: StdMutex<Vec<u32>>,
@@ -43,43 +44,48 @@ struct State<B: Backend, const N: usize> {
 impl<B: Backend, const N: usize> State<B, N> {
     /// An empty queue, whose next lap is `lap`.
     fn at_lap(lap: u64, producers: usize) -> Self {
-        let ring = Ring { words: [lap; N].map(Word64::new), items: [0; N].map(B::cell) };
+        let cells = Numbers { words: [lap; N].map(Word64::new), items: [0; N].map(B::cell) };
         let [tail, head] = [lap << 32; 2].map(Word64::new);
         Self {
-            queue: Queue::from_parts(tail, head, Word::new(0), Word::new(0), ring),
+            queue: Queue::from_words(tail, head, Word::new(0), Word::new(0)),
+            cells,
             producers: (producers, StdMutex::default()),
             sent: StdMutex::default(),
             received: StdMutex::default(),
         }
     }
 
+    fn ring(&self) -> Ring<'_, Model<B>, Numbers<B, N>, 3> {
+        self.queue.with(&self.cells)
+    }
+
     fn write(&self, index: usize, item: u32) {
-        B::write(&self.queue.cells().items[index], |place| *place = item);
+        B::write(&self.cells.items[index], |place| *place = item);
     }
 
     fn send(&self, me: Me<'_, B>, item: u32) {
-        let claim = self.queue.claim_free(me, None).expect("it is open, and a call without a deadline waits");
+        let claim = self.ring().claim_free(me, None).expect("it is open, and a call without a deadline waits");
         self.write(claim.index(), item);
-        self.queue.publish(claim);
+        self.ring().publish(claim);
         self.sent.lock().expect("no panic inside").push(item);
     }
 
     /// Sends two items as a batch.
     fn send_two(&self, me: Me<'_, B>, items: [u32; 2]) {
         for item in items {
-            let claim = self.queue.claim_free(me, None).expect("it is open, and a call without a deadline waits");
+            let claim = self.ring().claim_free(me, None).expect("it is open, and a call without a deadline waits");
             self.write(claim.index(), item);
-            self.queue.publish_quietly(claim);
+            self.ring().publish_quietly(claim);
             self.sent.lock().expect("no panic inside").push(item);
         }
-        self.queue.announce_all(2);
+        self.ring().announce_all(2);
     }
 
     /// Receives an item, if there is one by the deadline.
     fn receive(&self, me: Me<'_, B>, deadline: Option<core::time::Duration>) -> Result<(), NotClaimed> {
-        let claim = self.queue.claim_full(me, deadline)?;
-        let item = B::read(&self.queue.cells().items[claim.index()], |item| *item);
-        self.queue.finish(claim);
+        let claim = self.ring().claim_full(me, deadline)?;
+        let item = B::read(&self.cells.items[claim.index()], |item| *item);
+        self.ring().finish(claim);
         self.received.lock().expect("no panic inside").push((me.id.index(), item));
         Ok(())
     }
@@ -97,7 +103,7 @@ impl<B: Backend, const N: usize> State<B, N> {
             done.len() == *producers
         };
         if is_last {
-            self.queue.close();
+            self.ring().close();
         }
     }
 
@@ -235,10 +241,10 @@ fn closed_by_another<B: Backend>() -> Explore<B, State<B, 2>> {
         || State::at_lap(0, 1),
         |world: &World<B>, who, state: &State<B, 2>| {
             world.act(who, |me| match who {
-                0 => match state.queue.try_claim_free(me) {
+                0 => match state.ring().try_claim_free(me) {
                     Ok(claim) => {
                         state.write(claim.index(), 1);
-                        state.queue.publish(claim);
+                        state.ring().publish(claim);
                         state.sent.lock().expect("no panic inside").push(1);
                     }
                     Err(error) => assert_eq!(error, NotClaimed::Closed),
@@ -251,7 +257,7 @@ fn closed_by_another<B: Backend>() -> Explore<B, State<B, 2>> {
     .after(|world, dead, supervisor, state| {
         world.act(supervisor, |_| {
             if dead == 1 {
-                state.queue.close();
+                state.ring().close();
             }
         });
     })
@@ -267,13 +273,13 @@ fn closed_while_full<B: Backend>() -> Explore<B, State<B, 1>> {
         |world: &World<B>, who, state: &State<B, 1>| {
             world.act(who, |me| match who {
                 0 => {
-                    if let Ok(claim) = state.queue.try_claim_free(me) {
-                        state.queue.publish(claim);
+                    if let Ok(claim) = state.ring().try_claim_free(me) {
+                        state.ring().publish(claim);
                     }
-                    assert_eq!(state.queue.claim_free(me, None), Err(NotClaimed::Closed));
+                    assert_eq!(state.ring().claim_free(me, None), Err(NotClaimed::Closed));
                 }
                 _ => {
-                    state.queue.close();
+                    state.ring().close();
                 }
             });
         },
@@ -281,7 +287,7 @@ fn closed_while_full<B: Backend>() -> Explore<B, State<B, 1>> {
     .after(|world, dead, supervisor, state| {
         world.act(supervisor, |_| {
             if dead == 1 {
-                state.queue.close();
+                state.ring().close();
             }
         });
     })
@@ -357,16 +363,16 @@ fn without_waiting<B: Backend>() -> Explore<B, State<B, 1>> {
                 for item in 1..=2 {
                     match who {
                         0 => {
-                            if let Ok(claim) = state.queue.try_claim_free(me) {
+                            if let Ok(claim) = state.ring().try_claim_free(me) {
                                 state.write(claim.index(), item);
-                                state.queue.publish(claim);
+                                state.ring().publish(claim);
                             }
                         }
                         _ => {
-                            if let Ok(claim) = state.queue.try_claim_full(me) {
-                                let item = B::read(&state.queue.cells().items[claim.index()], |item| *item);
+                            if let Ok(claim) = state.ring().try_claim_full(me) {
+                                let item = B::read(&state.cells.items[claim.index()], |item| *item);
                                 state.received.lock().expect("no panic inside").push((1, item));
-                                state.queue.finish(claim);
+                                state.ring().finish(claim);
                             }
                         }
                     }
@@ -386,11 +392,11 @@ fn left_by_a_producer<B: Backend>() -> Explore<B, State<B, 1>> {
         |world: &World<B>, who, state: &State<B, 1>| {
             world.act(who, |me| {
                 if who == 1 {
-                    let _none_was_published = state.queue.try_claim_full(me).map(|claim| state.queue.finish(claim));
+                    let _none_was_published = state.ring().try_claim_full(me).map(|claim| state.ring().finish(claim));
                 }
-                if let Ok(claim) = state.queue.try_claim_free(me) {
+                if let Ok(claim) = state.ring().try_claim_free(me) {
                     state.write(claim.index(), who as u32 * 10 + 1);
-                    state.queue.publish(claim);
+                    state.ring().publish(claim);
                 }
             });
         },

@@ -117,15 +117,25 @@ pub const MOST_CELLS: usize = 1 << 31;
 #[repr(C, align(128))]
 struct OwnLines<T>(T);
 
-/// See the [module](self). `BITS` is the width of a lap's number: 32, or less in models.
+/// The words of a queue, without its cells. See the [module](self). `BITS` is the width of a lap's
+/// number: 32, or less in models.
 #[derive(Debug)]
 #[repr(C)]
-pub struct Queue<P: Platform, C: ?Sized, const BITS: u32 = 32> {
+pub struct Queue<P: Platform, const BITS: u32 = 32> {
     tail: OwnLines<P::Word64>,
     head: OwnLines<P::Word64>,
     /// Read by each operation, and written only if somebody sleeps, or closes the queue.
     sleepers: OwnLines<Sleepers<P>>,
-    cells: C,
+}
+
+/// A queue with its cells. What a producer or a consumer does.
+#[derive(Debug)]
+pub struct Ring<'q, P: Platform, C: ?Sized, const BITS: u32 = 32> {
+    tail: &'q P::Word64,
+    head: &'q P::Word64,
+    items: &'q P::Word,
+    room: &'q P::Word,
+    cells: &'q C,
 }
 
 #[derive(Debug)]
@@ -183,8 +193,7 @@ impl From<Obstacle> for NotClaimed {
     }
 }
 
-/// What a producer or a consumer can do.
-impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Queue<P, C, BITS> {
+impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
     /// Claims a cell to fill, if there is one.
     ///
     /// # Errors
@@ -211,7 +220,7 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Queue<P, C, BITS> {
             Ok(claim) => Ok(claim),
             Err(Obstacle::Closed) => Err(NotClaimed::Closed),
             Err(Obstacle::Blocked(_)) => {
-                let room = &self.sleepers.0.room;
+                let room = self.room;
                 self.wait(me, deadline, room, || self.claim_next_free(me), || self.next_free(me).is_ok())
             }
         }
@@ -243,7 +252,7 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Queue<P, C, BITS> {
             Ok(claim) => Ok(claim),
             Err(Obstacle::Closed) => Err(NotClaimed::Closed),
             Err(Obstacle::Blocked(_)) => {
-                let items = &self.sleepers.0.items;
+                let items = self.items;
                 self.wait(me, deadline, items, || self.claim_next_full(me), || self.next_full(me).is_ok())
             }
         }
@@ -293,7 +302,7 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Queue<P, C, BITS> {
             let found = match self.next_free(me) {
                 Ok(found) => found,
                 // ORDERING: Relaxed; a waiter has passed a fence.
-                Err(_) if is_closed(self.sleepers.0.room.load(Relaxed)) => return Err(Obstacle::Closed),
+                Err(_) if is_closed(self.room.load(Relaxed)) => return Err(Obstacle::Closed),
                 Err(by) => return Err(Obstacle::Blocked(by)),
             };
             let (position, word) = (found.position, self.cells.word(found.position.index as usize));
@@ -304,8 +313,8 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Queue<P, C, BITS> {
             if word.compare_exchange_then_fence(found.seen.0, filling.0, Acquire, Relaxed).is_err() {
                 continue; // another producer was quicker
             }
-            self.tail.0.store(self.after(position).word(), Relaxed); // ORDERING: a hint.
-            if is_closed(self.sleepers.0.room.load(Relaxed)) {
+            self.tail.store(self.after(position).word(), Relaxed); // ORDERING: a hint.
+            if is_closed(self.room.load(Relaxed)) {
                 self.abandon(Claim { position });
                 return Err(Obstacle::Closed);
             }
@@ -341,7 +350,7 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Queue<P, C, BITS> {
         // ORDERING: Acquire. Pairs with the Release of `close`. Then the fence of invariant 9, which
         // pairs with that of a producer. Models: `queue::a_closed_queue_is_received_to_its_end`,
         // `queue::without_fences_an_item_is_sent_behind_the_end`.
-        if !is_closed(self.sleepers.0.room.load(Acquire)) {
+        if !is_closed(self.room.load(Acquire)) {
             return Err(Obstacle::Blocked(by));
         }
         P::fence(SeqCst);
@@ -418,8 +427,8 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Queue<P, C, BITS> {
     #[inline]
     fn move_head(&self, claim: Claim) {
         // ORDERING: Relaxed; a hint.
-        if self.head.0.load(Relaxed) == claim.position.word() {
-            self.head.0.store(self.after(claim.position).word(), Relaxed);
+        if self.head.load(Relaxed) == claim.position.word() {
+            self.head.store(self.after(claim.position).word(), Relaxed);
         }
     }
 
@@ -433,13 +442,13 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Queue<P, C, BITS> {
         self.cells.word(claim.index()).swap_then_fence(Cell::<BITS>::finished(claim.position.lap).0, Release);
         self.announce_room(1);
         // A consumer may have waited for this item, and now there is a later one, or the end.
-        self.wake(&self.sleepers.0.items, u32::MAX);
+        self.wake(self.items, u32::MAX);
     }
 
     #[inline]
     fn announce_items(&self, count: u32) {
         // ORDERING: Relaxed; the caller has passed a fence.
-        if has_waiters(self.sleepers.0.items.load(Relaxed)) {
+        if has_waiters(self.items.load(Relaxed)) {
             self.wake_consumers(count);
         }
     }
@@ -447,14 +456,14 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Queue<P, C, BITS> {
     #[cold]
     fn wake_consumers(&self, count: u32) {
         // In a closed queue the others learn that there is one item less to wait for.
-        let count = if is_closed(self.sleepers.0.room.load(Relaxed)) { u32::MAX } else { count };
-        self.wake(&self.sleepers.0.items, count);
+        let count = if is_closed(self.room.load(Relaxed)) { u32::MAX } else { count };
+        self.wake(self.items, count);
     }
 
     #[inline]
     fn announce_room(&self, count: u32) {
         // ORDERING: Relaxed; the caller has passed a fence.
-        let room = self.sleepers.0.room.load(Relaxed);
+        let room = self.room.load(Relaxed);
         if has_waiters(room) || is_closed(room) {
             self.wake_for_room(room, count);
         }
@@ -462,9 +471,9 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Queue<P, C, BITS> {
 
     #[cold]
     fn wake_for_room(&self, room: u32, count: u32) {
-        self.wake(&self.sleepers.0.room, count);
+        self.wake(self.room, count);
         if is_closed(room) {
-            self.wake(&self.sleepers.0.items, u32::MAX); // invariant 9
+            self.wake(self.items, u32::MAX); // invariant 9
         }
     }
 
@@ -497,16 +506,11 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Queue<P, C, BITS> {
     /// check, and find the queue closed.
     pub fn close(&self) -> bool {
         // ORDERING: Release, for `last_full`. Then a fence, as in `finish`: invariant 7.
-        let was = self.sleepers.0.room.fetch_or(CLOSED, Release);
+        let was = self.room.fetch_or(CLOSED, Release);
         P::fence(SeqCst);
-        self.wake(&self.sleepers.0.room, u32::MAX);
-        self.wake(&self.sleepers.0.items, u32::MAX);
+        self.wake(self.room, u32::MAX);
+        self.wake(self.items, u32::MAX);
         !is_closed(was)
-    }
-
-    /// Whether the queue is closed.
-    pub fn is_closed(&self) -> bool {
-        is_closed(self.sleepers.0.room.load(Relaxed))
     }
 
     /// How many cells there are.
@@ -518,7 +522,7 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Queue<P, C, BITS> {
     /// capacity.
     pub fn len(&self) -> usize {
         // ORDERING: Relaxed; the answer may be outdated as soon as it is given.
-        let (head, tail) = (self.position(self.head.0.load(Relaxed)), self.position(self.tail.0.load(Relaxed)));
+        let (head, tail) = (self.position(self.head.load(Relaxed)), self.position(self.tail.load(Relaxed)));
         let laps = distance::<BITS>(head.lap, tail.lap) as usize;
         let capacity = self.cells.capacity();
         match laps {
@@ -534,16 +538,23 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Queue<P, C, BITS> {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
-
-    /// The cells.
-    pub fn cells(&self) -> &C {
-        &self.cells
-    }
 }
 
-impl<P: Platform, C, const BITS: u32> Queue<P, C, BITS> {
-    /// A queue of these words, and of cells that are all 0. All words are 0 at first.
-    pub const fn from_parts(tail: P::Word64, head: P::Word64, items: P::Word, room: P::Word, cells: C) -> Self {
-        Self { tail: OwnLines(tail), head: OwnLines(head), sleepers: OwnLines(Sleepers { items, room }), cells }
+impl<P: Platform, const BITS: u32> Queue<P, BITS> {
+    /// The words of a queue. All are 0 at first.
+    pub const fn from_words(tail: P::Word64, head: P::Word64, items: P::Word, room: P::Word) -> Self {
+        Self { tail: OwnLines(tail), head: OwnLines(head), sleepers: OwnLines(Sleepers { items, room }) }
+    }
+
+    /// The queue with its cells, which must always be the same. They are all 0 at first.
+    #[inline(always)]
+    pub fn with<'q, C: Cells<P> + ?Sized>(&'q self, cells: &'q C) -> Ring<'q, P, C, BITS> {
+        let Sleepers { items, room } = &self.sleepers.0;
+        Ring { tail: &self.tail.0, head: &self.head.0, items, room, cells }
+    }
+
+    /// Whether the queue is closed.
+    pub fn is_closed(&self) -> bool {
+        is_closed(self.sleepers.0.room.load(Relaxed))
     }
 }

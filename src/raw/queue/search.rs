@@ -1,7 +1,7 @@
 //! How producers and consumers of a [queue](super) find the next cell.
 
 use super::cell::{Cell, Order, Use};
-use super::{Cells, Queue};
+use super::{Cells, Ring};
 use crate::platform::{Platform, Word64};
 use crate::raw::generation::{most, next};
 use crate::raw::hold::Id;
@@ -30,12 +30,12 @@ impl Position {
     }
 }
 
-impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Queue<P, C, BITS> {
+impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
     /// The first position that was never claimed, or the living participant that uses its cell.
     #[inline]
     pub(super) fn next_free(&self, me: Participant<'_, P>) -> Result<Found<BITS>, Option<Id>> {
         loop {
-            let hint = self.tail.0.load(Relaxed); // ORDERING: a hint.
+            let hint = self.tail.load(Relaxed); // ORDERING: a hint.
             let mut position = self.position(hint);
             for _ in 0..2 * self.cells.capacity() + 2 {
                 let word = self.cells.word(position.index as usize);
@@ -59,7 +59,7 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Queue<P, C, BITS> {
                     }
                 }
             }
-            if self.tail.0.load(Relaxed) == hint {
+            if self.tail.load(Relaxed) == hint {
                 return Err(None); // invariant 10
             }
         }
@@ -70,7 +70,7 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Queue<P, C, BITS> {
     #[inline]
     pub(super) fn next_full(&self, me: Participant<'_, P>) -> Result<Found<BITS>, Option<Id>> {
         loop {
-            let hint = self.head.0.load(Relaxed); // ORDERING: a hint.
+            let hint = self.head.load(Relaxed); // ORDERING: a hint.
             let mut position = self.position(hint);
             let (mut all_finished, mut by) = (true, None);
             for _ in 0..2 * self.cells.capacity() + 2 {
@@ -81,7 +81,7 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Queue<P, C, BITS> {
                 if order == Order::Later {
                     position = self.after(Position { lap: seen.lap_before(), ..position });
                     if all_finished {
-                        self.head.0.store(position.word(), Relaxed); // ORDERING: a hint.
+                        self.head.store(position.word(), Relaxed); // ORDERING: a hint.
                     }
                     continue;
                 }
@@ -104,7 +104,7 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Queue<P, C, BITS> {
                     Use::Taking(user) => return Ok(Found { position, seen, from: Some(user) }),
                 }
             }
-            if self.head.0.load(Relaxed) == hint {
+            if self.head.load(Relaxed) == hint {
                 return Err(by); // invariant 10
             }
         }
