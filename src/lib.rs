@@ -174,8 +174,9 @@ pub use outlive_derive::Shareable;
 pub use raw::{Cause as InconsistentCause, Id as ParticipantId};
 pub use segment::*;
 pub use sync::{
-    Barrier, BarrierMember, BarrierWaitResult, Condvar, CondvarResult, Event, HolderWatch, Interrupter, LazyLock, Lock,
-    LockGuard, LockResult, LockState, LockTimeoutResult, Mutex, MutexGuard, Once, OnceLock, OnceState, Permit,
-    PermitPool, ReentrantMutex, ReentrantMutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore,
-    SemaphorePermit, TryLockResult, WaitTimeoutResult, Waitable, Woken, interruptible, interruptible_by,
+    ArrayQueue, Barrier, BarrierMember, BarrierWaitResult, Condvar, CondvarResult, Event, HolderWatch, Interrupter,
+    LazyLock, Lock, LockGuard, LockResult, LockState, LockTimeoutResult, Mutex, MutexGuard, Once, OnceLock, OnceState,
+    Permit, PermitPool, Queue, QueueCell, QueueRoot, QueueSegment, ReentrantMutex, ReentrantMutexGuard, RwLock,
+    RwLockReadGuard, RwLockWriteGuard, Semaphore, SemaphorePermit, TryLockResult, WaitTimeoutResult, Waitable, Woken,
+    interruptible, interruptible_by,
 };

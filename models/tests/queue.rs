@@ -78,7 +78,7 @@ impl<B: Backend, const N: usize> State<B, N> {
             self.ring().publish_quietly(claim);
             self.sent.lock().expect("no panic inside").push(item);
         }
-        self.ring().announce_all(2);
+        self.ring().announce_items(2);
     }
 
     /// Receives an item, if there is one by the deadline.

@@ -16,6 +16,8 @@
 //! | release permits of a semaphore | [`ReleaseError`], [`OverReleaseError`] |
 //! | wait for an event | [`WaitError`], [`TryWaitError`], [`WaitTimeoutError`] |
 //! | wait at a barrier | [`BarrierError`], [`BarrierTimeoutError`], [`ActionError`]; [`JoinError`] |
+//! | send | [`SendError`], [`TrySendError`], [`SendTimeoutError`] |
+//! | receive | [`RecvError`], [`TryRecvError`], [`RecvTimeoutError`] |
 //! | do something once | [`OnceError`], [`SetError`] |
 //!
 //! Each text says what was expected, what was found, and what to do. Each type implements
@@ -35,6 +37,7 @@ mod monitor;
 mod once;
 mod open;
 mod pass;
+mod queue;
 mod range;
 mod register;
 mod release;
@@ -52,6 +55,7 @@ pub use monitor::{MonitorError, ObserveError};
 pub use once::{OnceError, SetError};
 pub use open::OpenError;
 pub use pass::{CloseError, DescriptorLostError, InheritError, PassError, ReceiveError};
+pub use queue::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError};
 pub use range::RangeError;
 pub(crate) use register::Unsupported;
 pub use register::{NotInSegmentError, RegisterError};

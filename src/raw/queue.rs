@@ -368,14 +368,14 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
         // ORDERING: Release. Pairs with the Acquire of a consumer. Model: `queue::an_item_is_published`.
         // Then the fence of invariant 7.
         self.cells.word(claim.index()).swap_then_fence(full.0, Release);
-        self.announce_items(1);
+        self.notice_items(1);
     }
 
     /// As [`publish`](Self::publish), but wakes nobody. After its last item the caller
-    /// [announces](Self::announce_all) all of them.
+    /// [announces](Self::announce_items) all of them.
     #[inline]
     pub fn publish_quietly(&self, claim: Claim) {
-        // ORDERING: as in `publish`, and the fence is in `announce_all`.
+        // ORDERING: as in `publish`, and the fence is in `announce_items`.
         self.cells.word(claim.index()).store(Cell::<BITS>::full(claim.position.lap).0, Release);
     }
 
@@ -384,9 +384,9 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
     /// # If a process dies
     /// Before the wake: the sleepers check, and find the items.
     #[inline]
-    pub fn announce_all(&self, items: u32) {
+    pub fn announce_items(&self, items: u32) {
         P::fence(SeqCst); // ORDERING: invariant 7.
-        self.announce_items(items);
+        self.notice_items(items);
     }
 
     /// Finishes a cell whose item was read. The cell is free in the next lap.
@@ -401,14 +401,14 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
         // `queue::a_cell_is_free_when_it_was_read`. Then the fence of invariant 7.
         self.cells.word(claim.index()).swap_then_fence(finished.0, Release);
         self.move_head(claim);
-        self.announce_room(1);
+        self.notice_room(1);
     }
 
     /// As [`finish`](Self::finish), but wakes nobody. After its last cell the caller
-    /// [announces](Self::announce_all_room) all of them.
+    /// [announces](Self::announce_room) all of them.
     #[inline]
     pub fn finish_quietly(&self, claim: Claim) {
-        // ORDERING: as in `finish`, and the fence is in `announce_all_room`.
+        // ORDERING: as in `finish`, and the fence is in `announce_room`.
         self.cells.word(claim.index()).store(Cell::<BITS>::finished(claim.position.lap).0, Release);
         self.move_head(claim);
     }
@@ -418,9 +418,9 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
     /// # If a process dies
     /// Before the wake: the sleepers check, and find the free cells.
     #[inline]
-    pub fn announce_all_room(&self, cells: u32) {
+    pub fn announce_room(&self, cells: u32) {
         P::fence(SeqCst); // ORDERING: invariant 7.
-        self.announce_room(cells);
+        self.notice_room(cells);
     }
 
     /// Invariant 3: after the cell is finished.
@@ -440,13 +440,13 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
     pub fn abandon(&self, claim: Claim) {
         // ORDERING: as in `finish`.
         self.cells.word(claim.index()).swap_then_fence(Cell::<BITS>::finished(claim.position.lap).0, Release);
-        self.announce_room(1);
+        self.notice_room(1);
         // A consumer may have waited for this item, and now there is a later one, or the end.
         self.wake(self.items, u32::MAX);
     }
 
     #[inline]
-    fn announce_items(&self, count: u32) {
+    fn notice_items(&self, count: u32) {
         // ORDERING: Relaxed; the caller has passed a fence.
         if has_waiters(self.items.load(Relaxed)) {
             self.wake_consumers(count);
@@ -461,7 +461,7 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
     }
 
     #[inline]
-    fn announce_room(&self, count: u32) {
+    fn notice_room(&self, count: u32) {
         // ORDERING: Relaxed; the caller has passed a fence.
         let room = self.room.load(Relaxed);
         if has_waiters(room) || is_closed(room) {

@@ -253,6 +253,12 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         self.body().file.get()
     }
 
+    /// Where the root value is mapped, with the right to use all that is mapped behind it, and the
+    /// number of elements of the room.
+    pub(crate) fn root_and_room(&self) -> (NonNull<T>, usize) {
+        (self.root, self.body().layout.room_length)
+    }
+
     /// The elements behind the root value. Their number was given by [`SegmentOptions::room`] when
     /// the segment was made.
     pub fn room(&self) -> &[R] {

@@ -2,12 +2,14 @@
 
 use crate::error::{
     AcquireError, AcquireTimeoutError, BarrierError, BarrierTimeoutError, CondvarError, Inconsistent, LockError,
-    LockTimeoutError, OnceError, RegisterError, TryAcquireError, TryLockError, WaitError, WaitTimeoutError,
+    LockTimeoutError, OnceError, RecvError, RecvTimeoutError, RegisterError, TryAcquireError, TryLockError,
+    TryRecvError, WaitError, WaitTimeoutError,
 };
 use crate::raw::barrier::NotPassed;
 use crate::raw::event::NotSet;
 use crate::raw::once::NotBegun;
 use crate::raw::permit_pool::NoPermit;
+use crate::raw::queue::NotClaimed;
 use crate::raw::semaphore::NotAcquired;
 use crate::raw::{Acquired, Cause, NotLocked};
 
@@ -235,6 +237,36 @@ impl FromRaw<NotBegun> for OnceError {
         match refusal {
             NotBegun::Deadlock => Self::Deadlock,
             NotBegun::Interrupted => Self::Interrupted,
+        }
+    }
+}
+
+impl FromRaw<NotClaimed> for RecvError {
+    fn from_raw(refusal: NotClaimed) -> Self {
+        match refusal {
+            NotClaimed::Closed => Self::Disconnected,
+            NotClaimed::Interrupted => Self::Interrupted,
+            NotClaimed::WouldBlock | NotClaimed::TimedOut => no_deadline(),
+        }
+    }
+}
+
+impl FromRaw<NotClaimed> for TryRecvError {
+    fn from_raw(refusal: NotClaimed) -> Self {
+        match refusal {
+            NotClaimed::Closed => Self::Disconnected,
+            // The last two come of a wait alone.
+            NotClaimed::WouldBlock | NotClaimed::TimedOut | NotClaimed::Interrupted => Self::Empty,
+        }
+    }
+}
+
+impl FromRaw<NotClaimed> for RecvTimeoutError {
+    fn from_raw(refusal: NotClaimed) -> Self {
+        match refusal {
+            NotClaimed::Closed => Self::Disconnected,
+            NotClaimed::Interrupted => Self::Interrupted,
+            NotClaimed::TimedOut | NotClaimed::WouldBlock => Self::TimedOut,
         }
     }
 }

@@ -93,7 +93,7 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
                     Use::Filling(user) if self.is_in_use(me, user) => return Err(Some(user)),
                     Use::Filling(user) => {
                         if self.pass(me, word, seen, user) {
-                            self.announce_room(1);
+                            self.notice_room(1);
                         }
                     }
                     Use::Taking(user) if self.is_in_use(me, user) => {
