@@ -20,7 +20,7 @@ pub struct Row {
 }
 
 /// **A primitive is registered here**.
-pub const ROWS: [Row; 11] = [
+pub const ROWS: [Row; 12] = [
     Row { name: "`Mutex`, `Lock`", files: &["mutex"], kills: &["Mutex", "Lock"], references: &["mutex", "lock"] },
     Row {
         name: "`ReentrantMutex`",
@@ -45,6 +45,12 @@ pub const ROWS: [Row; 11] = [
         references: &["barrier"],
     },
     Row { name: "`Once`, `OnceLock`, `LazyLock`", files: &["once"], kills: &["Once"], references: &["once"] },
+    Row {
+        name: "`Queue`, `ArrayQueue`",
+        files: &["queue", "queue/search", "queue/cell"],
+        kills: &["Queue"],
+        references: &["queue", "array_queue"],
+    },
     Row {
         name: "`Segment`, participants",
         files: &["table", "table/recycle", "table/reap", "hold", "leaked"],
