@@ -55,6 +55,25 @@ impl<B: Backend, const N: usize> State<B, N> {
         }
     }
 
+    /// A queue with an item in each cell.
+    fn full() -> Self {
+        const FULL: u64 = 1 << 62;
+        let items = core::array::from_fn(|index| B::cell(index as u32 + 1));
+        let cells = Numbers { words: [FULL; N].map(Word64::new), items };
+        let tail = Word64::new(1 << 32);
+        let queue = Queue::from_words(tail, Word64::new(0), Word::new(0), Word::new(0));
+        Self { queue, cells, ..Self::at_lap(0, 1) }
+    }
+
+    /// A closed queue with an item in its first cell.
+    fn closed_with_an_item() -> Self {
+        const CLOSED: u32 = 1 << 27;
+        let mut full = Self::full();
+        full.cells.words = core::array::from_fn(|index| Word64::new(if index == 0 { 1 << 62 } else { 0 }));
+        full.queue = Queue::from_words(Word64::new(1), Word64::new(0), Word::new(0), Word::new(CLOSED));
+        full
+    }
+
     fn ring(&self) -> Ring<'_, Model<B>, Numbers<B, N>, 3> {
         self.queue.with(&self.cells)
     }
@@ -88,6 +107,17 @@ impl<B: Backend, const N: usize> State<B, N> {
         self.ring().finish(claim);
         self.received.lock().expect("no panic inside").push((me.id.index(), item));
         Ok(())
+    }
+
+    /// Receives two items as a batch.
+    fn receive_two(&self, me: Me<'_, B>) {
+        for _ in 0..2 {
+            let claim = self.ring().claim_full(me, None).expect("a call without a deadline waits");
+            let item = B::read(&self.cells.items[claim.index()], |item| *item);
+            self.ring().finish_quietly(claim);
+            self.received.lock().expect("no panic inside").push((me.id.index(), item));
+        }
+        self.ring().announce_room(2);
     }
 
     fn receive_all(&self, me: Me<'_, B>) {
@@ -232,6 +262,53 @@ fn two_sleep_for_a_batch<B: Backend>() -> Explore<B, State<B, 2>> {
         world.act(supervisor, |me| (published + 1..=2).for_each(|item| state.send(me, item)));
     })
     .check(|state, world| state.check(world, 1..3))
+}
+
+/// 0 sends two items, one after the other. 1 and 2 receive one each. If 0 dies, the supervisor sends
+/// what 0 has not published.
+fn two_sleep_for_two<B: Backend>() -> Explore<B, State<B, 2>> {
+    let make = || State::at_lap(0, 1);
+    Explore::new(3, make, |world: &World<B>, who, state: &State<B, 2>| {
+        world.act(who, |me| match who {
+            0 => [1, 2].into_iter().for_each(|item| state.send(me, item)),
+            _ => state.receive(me, None).expect("a call without a deadline waits"),
+        });
+    })
+    .check(|state, world| state.check(world, 1..3))
+}
+
+/// Two cells are full. 0 receives both items as a batch; 1 and 2 send one each. If 0 dies, the
+/// supervisor receives what 0 has not.
+fn two_sleep_for_room<B: Backend>() -> Explore<B, State<B, 2>> {
+    let make = || State::full();
+    Explore::new(3, make, |world: &World<B>, who, state: &State<B, 2>| {
+        world.act(who, |me| match who {
+            0 => state.receive_two(me),
+            _ => state.send(me, who as u32 * 10),
+        });
+    })
+    .after(|world, _, supervisor, state| {
+        let finished = state.received.lock().expect("no panic inside").len();
+        world.act(supervisor, |me| {
+            for _ in finished..2 {
+                state.receive(me, None).expect("a call without a deadline waits");
+            }
+        });
+    })
+    .check(|state, _| {
+        let mut items: Vec<_> = state.received.lock().expect("no panic inside").iter().map(|(_, item)| *item).collect();
+        items.sort_unstable();
+        assert_eq!(items, [1, 2]);
+    })
+}
+
+/// The queue is closed and has one item. 0 and 1 receive all.
+fn the_last_item<B: Backend>() -> Explore<B, State<B, 2>> {
+    let make = || State::closed_with_an_item();
+    Explore::new(2, make, |world: &World<B>, who, state: &State<B, 2>| {
+        world.act(who, |me| state.receive_all(me));
+    })
+    .check(|state, world| state.check(world, 0..2))
 }
 
 /// 0 sends an item, and 1 closes the queue at some moment. 2 receives all.
@@ -383,6 +460,34 @@ fn without_waiting<B: Backend>() -> Explore<B, State<B, 1>> {
     .check(|state, world| state.check(world, 1..2))
 }
 
+/// As [`without_waiting`], but both sides are quiet.
+#[cfg(feature = "loom")]
+fn quietly_without_waiting<B: Backend>() -> Explore<B, State<B, 1>> {
+    let make = || State::at_lap(0, 1);
+    Explore::new(2, make, |world: &World<B>, who, state: &State<B, 1>| {
+        world.act(who, |me| {
+            for item in 1..=2 {
+                match who {
+                    0 => {
+                        if let Ok(claim) = state.ring().try_claim_free(me) {
+                            state.write(claim.index(), item);
+                            state.ring().publish_quietly(claim);
+                        }
+                    }
+                    _ => {
+                        if let Ok(claim) = state.ring().try_claim_full(me) {
+                            let item = B::read(&state.cells.items[claim.index()], |item| *item);
+                            state.received.lock().expect("no panic inside").push((1, item));
+                            state.ring().finish_quietly(claim);
+                        }
+                    }
+                }
+            }
+        });
+    })
+    .check(|state, world| state.check(world, 1..2))
+}
+
 /// 0 dies while it fills the only cell. 1 tries to send over it, and to receive.
 #[cfg(feature = "loom")]
 fn left_by_a_producer<B: Backend>() -> Explore<B, State<B, 1>> {
@@ -412,6 +517,9 @@ outlive_models::models! { with_loom, Loom, "loom",
     the_first_phase_changes_nothing: |n| one_to_one::<B, 1, 0, 1>().victims(&[0]).first_phase().holds(n);
     a_batch_arrives_whoever_dies: |n| a_batch::<B>().victims(&[0, 1]).holds(n);
     a_batch_wakes_two_whoever_dies: |n| two_sleep_for_a_batch::<B>().victims(&[0]).executions(1_000).holds(n);
+    two_sends_wake_two: |n| two_sleep_for_two::<B>().executions(20_000).holds(n);
+    a_batch_makes_room_for_two_whoever_dies: |n| two_sleep_for_room::<B>().victims(&[0]).executions(1_000).holds(n);
+    the_last_item_ends_all_waits: |n| the_last_item::<B>().victims(&[0]).holds(n);
     two_send_whoever_dies: |n| two_send::<B, 2>().victims(&[0, 1]).executions(500).holds(n);
     two_send_over_one_cell_whoever_dies: |n| two_send::<B, 1>().victims(&[0]).executions(500).holds(n);
     two_receive_whoever_dies: |n| two_receive::<B, 2>().victims(&[0, 1]).executions(500).holds(n);
@@ -421,6 +529,7 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1]).executions(500).holds(n);
     an_interruption_loses_no_wake: |n| one_is_interrupted::<B>().victims(&[0]).executions(500).holds(n);
     nobody_has_to_wait: |n| without_waiting::<B>().holds(n);
+    nobody_has_to_wait_for_a_batch: |n| quietly_without_waiting::<B>().holds(n);
     a_cell_is_free_when_its_producer_is_dead: |n| left_by_a_producer::<B>().victims(&[0]).holds(n);
     an_item_is_published: |n| without_waiting::<B>().broken(Broken::NO_RELEASE).fails(n);
     an_item_is_acquired: |n| without_waiting::<B>().broken(Broken::NO_ACQUIRE).fails(n);
@@ -440,6 +549,9 @@ outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     two_send_whoever_dies: |n| two_send::<B, 1>().victims(&[0, 1]).holds(n);
     two_receive_whoever_dies: |n| two_receive::<B, 2>().victims(&[0, 1]).holds(n);
     a_batch_wakes_two_whoever_dies: |n| two_sleep_for_a_batch::<B>().victims(&[0]).holds(n);
+    two_sends_wake_two: |n| two_sleep_for_two::<B>().holds(n);
+    a_batch_makes_room_for_two_whoever_dies: |n| two_sleep_for_room::<B>().victims(&[0]).holds(n);
+    any_two_may_die: |n| one_to_one::<B, 1, 0, 1>().victims(&[0, 1]).pairs().holds(n);
     a_closed_queue_is_received_to_its_end: |n| closed_by_another::<B>().victims(&[0, 1]).holds(n);
     a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1]).holds(n);
     an_interruption_loses_no_wake: |n| one_is_interrupted::<B>().victims(&[0]).holds(n);

@@ -336,7 +336,7 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
             let take = || word.compare_exchange(found.seen.0, taking.0, Acquire, Relaxed).is_ok();
             let is_taken = match found.from {
                 None => take(),
-                Some(dead) => me.inherit_from(dead, || word.load(Acquire) == found.seen.0, take),
+                Some(dead) => me.inherit_from(dead, found.seen.0, |order| word.load(order), take),
             };
             if is_taken {
                 return Ok(Claim { position });
@@ -432,16 +432,12 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
         }
     }
 
-    /// Ends a claim of a cell to fill without an item: its position is passed.
-    ///
-    /// # If a process dies
-    /// The same happens.
+    /// Ends the claim of a producer that has found the queue closed: its position is passed.
     #[cold]
-    pub fn abandon(&self, claim: Claim) {
-        // ORDERING: as in `finish`.
-        self.cells.word(claim.index()).swap_then_fence(Cell::<BITS>::finished(claim.position.lap).0, Release);
-        self.notice_room(1);
-        // A consumer may have waited for this item, and now there is a later one, or the end.
+    fn abandon(&self, claim: Claim) {
+        // ORDERING: Relaxed; nobody uses the cell any more. Then the fence of invariant 7.
+        self.cells.word(claim.index()).swap_then_fence(Cell::<BITS>::finished(claim.position.lap).0, Relaxed);
+        // Consumers may have waited for this item. Now there is a later one, or the end.
         self.wake(self.items, u32::MAX);
     }
 

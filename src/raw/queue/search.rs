@@ -125,7 +125,7 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
         // after all that the dead producer wrote. The caller has seen that with the mark. Model:
         // `queue::a_cell_is_free_when_its_producer_is_dead`.
         let pass = || word.compare_exchange(seen.0, finished.0, Release, Relaxed).is_ok();
-        me.inherit_from(dead, || word.load(Acquire) == seen.0, pass)
+        me.inherit_from(dead, seen.0, |order| word.load(order), pass)
     }
 
     pub(super) fn position(&self, hint: u64) -> Position {

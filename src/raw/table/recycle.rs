@@ -51,7 +51,7 @@
 use super::{Claim, LEAKED, Newcomer, Participant, Table};
 use crate::platform::{Lifeline, MARK, Platform, Word, Word64};
 use crate::raw::hold::Id;
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use core::sync::atomic::Ordering::{self, Acquire, Relaxed, Release, SeqCst};
 
 /// The announcement of a participant that is an heir twice: in a signal handler, and in the code
 /// that the handler has interrupted. No round begins meanwhile. No id has this word.
@@ -168,14 +168,19 @@ impl<P: Platform> Participant<'_, P> {
     pub fn inherit(&self, word: &P::Word, seen: u32, take: impl FnOnce() -> bool) -> bool {
         match Id::holder_in(seen) {
             None => take(),
-            // ORDERING: Acquire, as `Table::is_alive` requires.
-            Some(dead) => self.inherit_from(dead, || word.load(Acquire) == seen, take),
+            Some(dead) => self.inherit_from(dead, seen, |order| word.load(order), take),
         }
     }
 
-    /// [`inherit`](Self::inherit) for any word or words. `is_named` returns whether they still name
-    /// the dead participant; it must load with Acquire.
-    pub fn inherit_from(&self, dead: Id, is_named: impl FnOnce() -> bool, take: impl FnOnce() -> bool) -> bool {
+    /// [`inherit`](Self::inherit) for any value that names the dead participant. `load` reads it
+    /// anew, in the order that it is given.
+    pub fn inherit_from<V: PartialEq>(
+        &self,
+        dead: Id,
+        seen: V,
+        load: impl FnOnce(Ordering) -> V,
+        take: impl FnOnce() -> bool,
+    ) -> bool {
         let announcement = self.table.slot(self.id).map(|slot| &slot.heir_of);
         // `before` is not 0 in a signal handler that has interrupted this very function. The
         // interrupted heir's announcement must stay.
@@ -187,7 +192,8 @@ impl<P: Platform> Participant<'_, P> {
         // ORDERING: SeqCst. Pairs with the fence of `recycle`; model:
         // `table::an_id_comes_round_after_the_last_heir`.
         P::fence(SeqCst);
-        let taken = is_named() && !self.table.is_alive(dead) && take();
+        // ORDERING: Acquire, as `Table::is_alive` requires.
+        let taken = load(Acquire) == seen && !self.table.is_alive(dead) && take();
         if let Some(announcement) = announcement {
             // ORDERING: Release. A newcomer that reads this value with Acquire comes after `take`,
             // on any processor.

@@ -214,8 +214,8 @@ fn an_heir_in_a_signal_handler_leaves_the_interrupted_heirs_announcement() {
     let me = Participant { id: Id::new(0, 1), table: &table };
     let is_full = || table.register(&Somebody { words: &[] }).is_err();
     let (interrupted, other) = (Id::new(1, u16::MAX), Id::new(1, 3));
-    let handler = || me.inherit_from(other, || true, is_full);
-    assert!(me.inherit_from(interrupted, handler, is_full));
-    assert!(me.inherit_from(interrupted, || true, is_full));
+    let handler = |_| me.inherit_from(other, true, |_| true, is_full);
+    assert!(me.inherit_from(interrupted, true, handler, is_full));
+    assert!(me.inherit_from(interrupted, true, |_| true, is_full));
     assert!(!is_full(), "no announcement is left");
 }
