@@ -295,10 +295,12 @@ fn two_sleep_for_room<B: Backend>() -> Explore<B, State<B, 2>> {
             }
         });
     })
-    .check(|state, _| {
-        let mut items: Vec<_> = state.received.lock().expect("no panic inside").iter().map(|(_, item)| *item).collect();
-        items.sort_unstable();
-        assert_eq!(items, [1, 2]);
+    .check(|state, world| {
+        let received = state.received.lock().expect("no panic inside");
+        let items: BTreeSet<_> = received.iter().map(|(_, item)| *item).collect();
+        assert_eq!(items.len(), 2, "{received:?}");
+        // 0 may have finished a cell, and died before it noted that.
+        assert!(world.has_died(0) || items.is_subset(&BTreeSet::from([1, 2])), "{received:?}");
     })
 }
 
