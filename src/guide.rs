@@ -14,6 +14,7 @@
 //! | to wait until data is as it should be                                | [`Condvar`] with a lock                  |
 //! | to wait for something that happens, once or repeatedly               | [`Event`]                                |
 //! | all threads to arrive before any of them goes on                     | [`Barrier<N>`]                           |
+//! | to hand items to others, each to one of them                         | [`Queue<T>`], [`ArrayQueue<T, N>`](ArrayQueue) |
 //! | a value that the first caller makes                                  | [`OnceLock<T>`], [`Once`], [`LazyLock`]  |
 //!
 //! # From Python's `multiprocessing`
@@ -42,6 +43,10 @@
 //! | Ctrl-C (`KeyboardInterrupt`) in any wait | [`interruptible`](crate::interruptible) around the call; [`Interrupter`](crate::Interrupter) | The wait ends as `Interrupted`. The binding calls `PyErr_CheckSignals`, and waits again if that reports no exception: see [below](#waits-that-a-signal-ends). |
 //! | `Value(type)`, `Array(type, n)`         | `Mutex<T>`, `Mutex<[T; N]>`, or [room](crate::SegmentOptions::room) of run-time length | The type is checked when the segment is opened. |
 //! | `RawValue`, `RawArray`                  | the [atomics](crate::atomic)                | In Rust, a data race on plain memory is undefined behaviour. |
+//! | `Queue(maxsize)`, `SimpleQueue()`      | [`Queue<T>`]                                          | Always bounded. The items have a fixed size, and there is no feeder thread: an item is sent when `send` returns. Where Python hangs because a process was killed in `put` or `get`, the others go on here. |
+//! | `put`, `put_nowait`, `put(timeout=s)`  | [`send`](Queue::send), [`try_send`](Queue::try_send), [`send_timeout`](Queue::send_timeout) | `queue.Full` is [`TrySendError::Full`] or [`SendTimeoutError::TimedOut`], and has the item. |
+//! | `get`, `get_nowait`, `get(timeout=s)`  | [`recv`](Queue::recv), [`try_recv`](Queue::try_recv), [`recv_timeout`](Queue::recv_timeout) | `queue.Empty` is [`TryRecvError::Empty`] or [`RecvTimeoutError::TimedOut`]. The timeout covers the whole call. |
+//! | `qsize`, `empty`, `full`, `close`      | [`len`](Queue::len), [`is_empty`](Queue::is_empty), [`is_full`](Queue::is_full), [`close`](Queue::close) | `close` is for all processes: the receivers get what was sent, and then [`RecvError::Disconnected`]. |
 //! | `shared_memory.SharedMemory`            | [`Segment<T>`]                                        | No tracker process. Nobody ever sees half of a segment. |
 //! | passing to `Process(args=...)`          | fork, or [`Segment::pass_to`] and [`Segment::inherit`] | To processes that are not children: [`Segment::send_to`] and [`Segment::receive_from`]. For a descriptor that came another way: [`Segment::from_fd`]. |
 //!
@@ -56,6 +61,7 @@
 //! | `Condvar`                    | [`Condvar`]                       | Has `notify_n`. Works with a [`ReentrantMutex`] or a [`Lock`], too. |
 //! | `Barrier`                    | [`Barrier<N>`]                    | Can be broken; then its waits return an error. |
 //! | `Once`, `OnceLock`, `LazyLock` | [`Once`], [`OnceLock`], [`LazyLock`] | After a panic or a death the next caller initializes. Each process has its own handle of a `LazyLock`. |
+//! | `mpsc::sync_channel`, `SyncSender`, `Receiver` | [`Queue<T>`]          | Many receivers. There are no ends to clone and drop: [`close`](Queue::close) ends it. |
 //! | (none)                       | [`Semaphore`], [`PermitPool`], [`Event`] | |
 //!
 //! # When a process dies
@@ -69,6 +75,7 @@
 //! | [`Condvar`]          |                                                      | nothing  | waiters return, and check   |
 //! | [`Event`]            |                                                      | nothing  | waiters check; if the dead thread had not set it, they go on waiting |
 //! | [`Barrier`]          | a party that has arrived, or a thread that has joined: all others get `Broken` | as in the first column | nothing            |
+//! | [`Queue`]            | a receiver that was taking an item: the next receiver gets it; a sender that was writing one: it is lost | nothing | receivers check, and find what was sent |
 //! | [`Once`], [`OnceLock`] | the next caller initializes                        | nothing  | nothing                     |
 //!
 //! # Which process is it?
@@ -150,6 +157,7 @@
 //! | [`Mutex`], [`Lock`], [`ReentrantMutex`], [`RwLock`] | [`LockError::Interrupted`] | |
 //! | [`Semaphore`], [`PermitPool`] | [`AcquireError::Interrupted`] | |
 //! | [`Event`] | [`WaitError::Interrupted`] | |
+//! | [`Queue`] | [`SendError::Interrupted`] with the item, [`RecvError::Interrupted`] | |
 //! | [`Barrier`] | [`BarrierError::Interrupted`] | its arrival; nothing is broken |
 //! | [`Condvar`] | [`CondvarError::WaitInterrupted`] with the guard, or [`Woken::Interrupted`]; a notification comes first | the lock is held again |
 //! | [`Once`], [`OnceLock`] | [`OnceError::Interrupted`] | |
@@ -212,11 +220,13 @@
 //! | [`Condvar`] | `notify_one` wakes a waiter that slept when it was called; which one, the kernel decides. [`Woken::Notified`] goes to a thread that waited then: the first one that has the lock again |
 //! | [`Event`] | a `set` releases all that waited; an auto-reset event releases one, in no order |
 //! | [`Barrier`] | a generation has as many threads as parties; further ones wait for the next, in no order |
+//! | [`Queue`] | each sender's items in the order of its sends; a freed cell goes to the first sender that tries, an item to the first receiver |
 //! | [`Once`], [`OnceLock`] | the first caller makes the value; after a death or a panic, any of those that wait |
 
 #[allow(unused_imports)] // for the links above
 use crate::{
-    AcquireError, Barrier, BarrierError, BarrierWaitResult, Condvar, CondvarError, Event, LazyLock, Lock, LockError,
-    Mutex, NotHeldError, Once, OnceError, OnceLock, PermitPool, RangeError, ReentrantMutex, ReleaseError, RwLock,
-    Segment, Semaphore, TryLockError, WaitError, Woken,
+    AcquireError, ArrayQueue, Barrier, BarrierError, BarrierWaitResult, Condvar, CondvarError, Event, LazyLock, Lock,
+    LockError, Mutex, NotHeldError, Once, OnceError, OnceLock, PermitPool, Queue, RangeError, RecvError,
+    RecvTimeoutError, ReentrantMutex, ReleaseError, RwLock, Segment, Semaphore, SendError, SendTimeoutError,
+    TryLockError, TryRecvError, TrySendError, WaitError, Woken,
 };

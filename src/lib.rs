@@ -1,5 +1,5 @@
-//! Locks, semaphores, condition variables, events and barriers for processes that share memory.
-//! They outlive the processes that use them: any process may be killed at any instruction, and the
+//! Locks, semaphores, condition variables, events, barriers and queues for processes that share
+//! memory. They outlive the processes that use them: any process may be killed at any instruction, and the
 //! others go on.
 //!
 //! ```
@@ -38,6 +38,7 @@
 //! | [`Event`]                       | a wait until somebody calls `set`           | waiters check again                                  |
 //! | [`Barrier<N>`]                  | a wait until all parties have arrived       | if it waits there or has joined: all others get [`BarrierError::Broken`] |
 //! | [`Once`], [`OnceLock<T>`], [`LazyLock`] | a value that the first caller makes | the next caller makes it                             |
+//! | [`Queue<T>`], [`ArrayQueue<T, N>`](ArrayQueue) | items from many senders to many receivers | sender: its item is whole, or not there; receiver: the next one gets the item |
 //! | [`Segment<T>`]                  | the shared memory in which all of these lie | it appears complete or not at all                    |
 //!
 //! The death of a waiter disturbs nobody, and so does the death of a thread that was about to wake
