@@ -1,6 +1,6 @@
 //! Locks, semaphores, condition variables, events, barriers and queues for processes that share
-//! memory. They outlive the processes that use them: any process may be killed at any instruction, and the
-//! others go on.
+//! memory. They outlive the processes that use them: any process may be killed at any instruction,
+//! and the others go on.
 //!
 //! ```
 //! use outlive::{LockError, Mutex, Segment};

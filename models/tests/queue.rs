@@ -264,8 +264,8 @@ fn two_sleep_for_a_batch<B: Backend>() -> Explore<B, State<B, 2>> {
     .check(|state, world| state.check(world, 1..3))
 }
 
-/// 0 sends two items, one after the other. 1 and 2 receive one each. If 0 dies, the supervisor sends
-/// what 0 has not published.
+/// 0 sends two items, one after the other. 1 and 2 receive one each. If 0 dies, the supervisor
+/// sends what 0 has not published.
 fn two_sleep_for_two<B: Backend>() -> Explore<B, State<B, 2>> {
     let make = || State::at_lap(0, 1);
     Explore::new(3, make, |world: &World<B>, who, state: &State<B, 2>| {
@@ -343,8 +343,8 @@ fn closed_by_another<B: Backend>() -> Explore<B, State<B, 2>> {
     .check(|state, world| state.check(world, 2..3))
 }
 
-/// A full cell. 0 sends an item more, and 1 closes the queue at some moment: 0 does not wait for
-/// ever.
+/// A full cell. 0 sends an item more, and 1 closes the queue at some moment: 0 does not wait
+/// forever.
 fn closed_while_full<B: Backend>() -> Explore<B, State<B, 1>> {
     Explore::new(
         2,

@@ -26,8 +26,8 @@
 //!
 //! # Invariants
 //!
-//! 1. Each cell goes through the states of one lap in order (see [`cell`]), and then through those of
-//!    the next lap.
+//! 1. Each cell goes through the states of one lap in order (see [`cell`]), and then through those
+//!    of the next lap.
 //! 2. A cell that is filling or taking names one participant. If it lives, it alone uses the item.
 //!    If it is dead, the participant whose CAS replaces that very word may use the item.
 //! 3. All positions before `tail` have been claimed by a producer. All positions before `head` are
@@ -308,8 +308,8 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
             let (position, word) = (found.position, self.cells.word(found.position.index as usize));
             let filling = Cell::<BITS>::filling(position.lap, me.id);
             // ORDERING: Acquire. Pairs with the Release of `finish` and of `pass`: this producer
-            // writes after the last consumer has read. Model: `queue::a_cell_is_free_when_it_was_read`.
-            // Then the fence of invariant 9.
+            // writes after the last consumer has read. Model:
+            // `queue::a_cell_is_free_when_it_was_read`. Then the fence of invariant 9.
             if word.compare_exchange_then_fence(found.seen.0, filling.0, Acquire, Relaxed).is_err() {
                 continue; // another producer was quicker
             }
@@ -347,8 +347,9 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
     /// Of a consumer that has found nothing, but somebody in the way: whether it is to wait.
     #[cold]
     fn last_full(&self, me: Participant<'_, P>, by: Option<Id>) -> Result<Found<BITS>, Obstacle> {
-        // ORDERING: Acquire. Pairs with the Release of `close`. Then the fence of invariant 9, which
-        // pairs with that of a producer. Models: `queue::a_closed_queue_is_received_to_its_end`,
+        // ORDERING: Acquire. Pairs with the Release of `close`. Then the fence of invariant 9,
+        // which pairs with that of a producer. Models:
+        // `queue::a_closed_queue_is_received_to_its_end`,
         // `queue::without_fences_an_item_is_sent_behind_the_end`.
         if !is_closed(self.room.load(Acquire)) {
             return Err(Obstacle::Blocked(by));
@@ -365,8 +366,8 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
     #[inline]
     pub fn publish(&self, claim: Claim) {
         let full = Cell::<BITS>::full(claim.position.lap);
-        // ORDERING: Release. Pairs with the Acquire of a consumer. Model: `queue::an_item_is_published`.
-        // Then the fence of invariant 7.
+        // ORDERING: Release. Pairs with the Acquire of a consumer. Model:
+        // `queue::an_item_is_published`. Then the fence of invariant 7.
         self.cells.word(claim.index()).swap_then_fence(full.0, Release);
         self.notice_items(1);
     }
@@ -379,7 +380,8 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
         self.cells.word(claim.index()).store(Cell::<BITS>::full(claim.position.lap).0, Release);
     }
 
-    /// Wakes consumers for the items that the caller has [quietly](Self::publish_quietly) published.
+    /// Wakes consumers for the items that the caller has [quietly](Self::publish_quietly)
+    /// published.
     ///
     /// # If a process dies
     /// Before the wake: the sleepers check, and find the items.
@@ -476,8 +478,8 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
     /// Wakes `count` of those that sleep on the word, if anybody does.
     fn wake(&self, word: &P::Word, count: u32) {
         let mut seen = word.load(Relaxed);
-        // If WAITERS is clear, another change has answered. The waiter that it wakes passes the rest
-        // on.
+        // If WAITERS is clear, another change has answered. The waiter that it wakes passes the
+        // rest on.
         while has_waiters(seen) {
             let answered = seen & CLOSED | seen.wrapping_add(1) & SEQUENCE;
             // ORDERING: Relaxed; the fences before it, and after a sleeper sets WAITERS, order it.

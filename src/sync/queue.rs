@@ -172,8 +172,8 @@ impl<T: Shareable> Queue<T> {
 
     /// Sends all items, in order. Waits for room as long as it takes.
     ///
-    /// This is faster than one `send` after the other: the receivers are woken once for all of them,
-    /// or when the queue is full. Other senders may send items in between.
+    /// This is faster than one `send` after the other: the receivers are woken once for all of
+    /// them, or when the queue is full. Other senders may send items in between.
     ///
     /// ```
     /// # let queue = outlive::Queue::<u64>::anonymous(8)?;
@@ -273,8 +273,8 @@ impl<T: Shareable> Queue<T> {
     /// Receives an item if that takes no waiting.
     ///
     /// # Errors
-    /// [`TryRecvError::Empty`] if there is no item; [`TryRecvError::Disconnected`] if none will come;
-    /// [`TryRecvError::Register`].
+    /// [`TryRecvError::Empty`] if there is no item; [`TryRecvError::Disconnected`] if none will
+    /// come; [`TryRecvError::Register`].
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -320,8 +320,8 @@ impl<T: Shareable> Queue<T> {
         Ok(item)
     }
 
-    /// Receives up to `limit` items, and appends them to `items`. Waits for the first one as long as
-    /// it takes, and for no other. Returns how many came.
+    /// Receives up to `limit` items, and appends them to `items`. Waits for the first one as long
+    /// as it takes, and for no other. Returns how many came.
     ///
     /// ```
     /// # let queue = outlive::Queue::<u64>::anonymous(8)?;

@@ -64,9 +64,9 @@ macro_rules! forward {
 
 /// A fence, and exchanges that are fences, too.
 ///
-/// On x86-64 a locked instruction orders all accesses around it, as `mfence` does (Intel SDM vol. 3,
-/// 9.2.3.9 "Loads and stores are not reordered with locked instructions"). Only the compiler must be
-/// kept from moving them.
+/// On x86-64 a locked instruction orders all accesses around it, as `mfence` does (Intel SDM vol.
+/// 3, 9.2.3.9 "Loads and stores are not reordered with locked instructions"). Only the compiler
+/// must be kept from moving them.
 macro_rules! locked_instructions_are_fences {
     ($number:ty) => {
         #[inline(always)]

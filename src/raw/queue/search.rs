@@ -65,8 +65,8 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
         }
     }
 
-    /// The first position that is full, or the living participant that may publish, or may leave, an
-    /// item.
+    /// The first position that is full, or the living participant that may publish, or may leave,
+    /// an item.
     #[inline]
     pub(super) fn next_full(&self, me: Participant<'_, P>) -> Result<Found<BITS>, Option<Id>> {
         loop {

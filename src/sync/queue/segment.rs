@@ -158,12 +158,12 @@ impl<T: Shareable> Deref for QueueSegment<T> {
 
     #[inline(always)]
     fn deref(&self) -> &Queue<T> {
-        // SAFETY: the segment keeps the memory mapped as long as `self` lives. The pointer comes from
-        // the mapping's own. The room begins where the root ends: the size of the root is a multiple
-        // of its alignment, which is 128, and the room is aligned to 128, or less than that by its
-        // elements. So root and room are laid out as the fields of the repr(C) struct `Queue`. Its
-        // size is rounded up to 128, and the mapping to pages. Any bytes are a valid `Queue`, and
-        // only `&Queue` is given out.
+        // SAFETY: the segment keeps the memory mapped as long as `self` lives. The pointer comes
+        // from the mapping's own. The room begins where the root ends: the size of the root is a
+        // multiple of its alignment, which is 128, and the room is aligned to 128, or less than
+        // that by its elements. So root and room are laid out as the fields of the repr(C) struct
+        // `Queue`. Its size is rounded up to 128, and the mapping to pages. Any bytes are a valid
+        // `Queue`, and only `&Queue` is given out.
         unsafe { self.queue.as_ref() }
     }
 }
