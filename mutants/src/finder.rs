@@ -129,7 +129,8 @@ pub(crate) fn find(
         finder.insert(at, after);
     }
     if let Some(item) = tree.items.first() {
-        finder.insert(item.span().byte_range().start, "use crate::mutant::ThenFence as _;\n".into());
+        finder
+            .insert(item.span().byte_range().start, "use crate::mutant::{ThenFence as _, ThenFence64 as _};\n".into());
     }
     let Finder { mut insertions, mutants, errors, reached, next_id: next, .. } = finder;
     if let Some(error) = errors.first() {
