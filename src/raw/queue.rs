@@ -184,6 +184,15 @@ enum Obstacle {
     Closed,
 }
 
+impl Obstacle {
+    /// Reaps if that is due, and somebody is in the way. Returns whether the caller has reaped, and
+    /// should try again. As `Mutex::try_lock`.
+    #[cold]
+    fn is_over_if_reaped<P: Platform>(self, me: Participant<'_, P>) -> bool {
+        matches!(self, Self::Blocked(Some(_))) && me.table.reap_lost_if_due(P::now())
+    }
+}
+
 impl From<Obstacle> for NotClaimed {
     fn from(obstacle: Obstacle) -> Self {
         match obstacle {
@@ -203,7 +212,9 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
     /// See the [module](self#if-a-process-dies).
     #[inline]
     pub fn try_claim_free(&self, me: Participant<'_, P>) -> Result<Claim, NotClaimed> {
-        Ok(self.claim_next_free(me)?)
+        let claimed = self.claim_next_free(me);
+        let again = claimed.as_ref().is_err_and(|obstacle| obstacle.is_over_if_reaped(me));
+        Ok(if again { self.claim_next_free(me) } else { claimed }?)
     }
 
     /// Claims a cell to fill. Waits at most to `deadline` ([`Platform::now`]'s clock; `None`:
@@ -235,7 +246,9 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
     /// See the [module](self#if-a-process-dies).
     #[inline]
     pub fn try_claim_full(&self, me: Participant<'_, P>) -> Result<Claim, NotClaimed> {
-        Ok(self.claim_next_full(me)?)
+        let claimed = self.claim_next_full(me);
+        let again = claimed.as_ref().is_err_and(|obstacle| obstacle.is_over_if_reaped(me));
+        Ok(if again { self.claim_next_full(me) } else { claimed }?)
     }
 
     /// Claims a cell with an item. Waits at most to `deadline` ([`Platform::now`]'s clock; `None`:
