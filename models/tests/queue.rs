@@ -510,6 +510,85 @@ fn left_by_a_producer<B: Backend>() -> Explore<B, State<B, 1>> {
     )
 }
 
+/// An earlier fault. The first cell is finished in lap 0, the other two are full. 0 receives all. 1
+/// sends an item, if it can. 2 receives the two, closes, and tries to send.
+#[cfg(feature = "loom")]
+fn a_late_search<B: Backend>() -> Explore<B, State<B, 3>> {
+    const FULL: u64 = 1 << 62;
+    let make = || {
+        let mut state = State::<B, 3>::full();
+        state.cells.words = [1, FULL, FULL].map(Word64::new);
+        state.queue = Queue::from_words(Word64::new(1 << 32), Word64::new(1), Word::new(0), Word::new(0));
+        state
+    };
+    Explore::new(3, make, |world: &World<B>, who, state: &State<B, 3>| {
+        world.act(who, |me| match who {
+            0 => state.receive_all(me),
+            1 => {
+                if let Ok(claim) = state.ring().try_claim_free(me) {
+                    state.write(claim.index(), 11);
+                    state.sent.lock().expect("no panic inside").push(11);
+                    state.ring().publish(claim);
+                }
+            }
+            _ => {
+                for _ in 0..2 {
+                    if let Ok(claim) = state.ring().try_claim_full(me) {
+                        let item = B::read(&state.cells.items[claim.index()], |item| *item);
+                        state.ring().finish(claim);
+                        state.received.lock().expect("no panic inside").push((2, item));
+                    }
+                }
+                state.ring().close();
+                assert_eq!(state.ring().try_claim_free(me), Err(NotClaimed::Closed));
+            }
+        });
+    })
+    .check(|state, world| state.check(world, 0..1))
+}
+
+/// An earlier fault. 0 stores a hint five laps late. Laps have three bits.
+#[cfg(feature = "loom")]
+fn a_late_hint<B: Backend>() -> Explore<B, State<B, 2>> {
+    let make = || {
+        let mut state = State::<B, 2>::full();
+        state.cells.words = [1 << 62, 0].map(Word64::new);
+        state.queue = Queue::from_words(Word64::new(1), Word64::new(0), Word::new(0), Word::new(0));
+        state
+    };
+    Explore::new(2, make, |world: &World<B>, who, state: &State<B, 2>| {
+        world.act(who, |me| match who {
+            0 => {
+                if let Ok(claim) = state.ring().try_claim_full(me) {
+                    state.ring().finish(claim); // stalls before it stores the hint
+                }
+            }
+            _ => {
+                // The rest of lap 0, and laps 1 to 4.
+                for item in 1..=9 {
+                    let Ok(claim) = state.ring().try_claim_free(me) else { return };
+                    state.write(claim.index(), item);
+                    state.ring().publish(claim);
+                    let Ok(claim) = state.ring().try_claim_full(me) else { return };
+                    state.ring().finish(claim);
+                }
+                state.producers.1.lock().expect("no panic inside").insert(1);
+            }
+        });
+    })
+    .check(|state, world| {
+        if !state.producers.1.lock().expect("no panic inside").contains(&1) {
+            return;
+        }
+        world.act(1, |me| {
+            let claim = state.ring().try_claim_free(me).expect("there is room");
+            state.ring().publish(claim);
+            let claim = state.ring().try_claim_full(me).expect("there is an item");
+            state.ring().finish(claim);
+        });
+    })
+}
+
 outlive_models::models! { with_loom, Loom, "loom",
     one_cell_goes_round_whoever_dies: |n| one_to_one::<B, 1, 0, 2>().victims(&[0, 1]).holds(n);
     two_cells_go_round_whoever_dies: |n| one_to_one::<B, 2, 0, 3>().victims(&[0, 1]).executions(1_000).holds(n);
@@ -530,6 +609,8 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_full_queue_that_is_closed_lets_go: |n| closed_while_full::<B>().victims(&[1]).holds(n);
     a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1]).executions(500).holds(n);
     an_interruption_loses_no_wake: |n| one_is_interrupted::<B>().victims(&[0]).executions(500).holds(n);
+    a_late_search_passes_finished_positions_alone: |n| a_late_search::<B>().script(&[(0, 1), (1, 6)]).holds(n);
+    a_late_hint_hides_no_item: |n| a_late_hint::<B>().preemptions(1).holds(n);
     nobody_has_to_wait: |n| without_waiting::<B>().holds(n);
     nobody_has_to_wait_for_a_batch: |n| quietly_without_waiting::<B>().holds(n);
     a_cell_is_free_when_its_producer_is_dead: |n| left_by_a_producer::<B>().victims(&[0]).holds(n);

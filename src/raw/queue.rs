@@ -31,7 +31,9 @@
 //! 2. A cell that is filling or taking names one participant. If it lives, it alone uses the item.
 //!    If it is dead, the participant whose CAS replaces that very word may use the item.
 //! 3. All positions before `tail` have been claimed by a producer. All positions before `head` are
-//!    finished. A hint that is too small costs time alone.
+//!    finished. A hint that is too small costs time alone. Only `head` can be too large: a consumer
+//!    that stalls before it stores the hint, while 2^31 laps pass, makes it seem so. The search
+//!    then finds a cell of an earlier lap, and begins anew where all is certainly finished.
 //! 4. A producer claims the first position that was never claimed. So the items of one producer
 //!    have positions in the order in which it sent them.
 //! 5. A consumer claims the first position that is full. It passes positions that are finished, and
@@ -42,15 +44,19 @@
 //! 7. A change fills or finishes a cell, passes a fence, and *then* checks the word on which others
 //!    sleep. A waiter sets WAITERS there, passes a fence, and *then* checks the cells. So at least
 //!    one of them notices the other.
-//! 8. A waiter that returns from a sleep sets WAITERS again before it checks. A waiter that slept,
-//!    and then claimed a cell, wakes one more if there is another cell to claim. (Of two changes
-//!    before it ran, the second found no WAITERS.)
+//! 8. A waiter that returns from a sleep sets WAITERS again before it checks. It passes on what its
+//!    wake was for, because of two changes before it ran, the second found no WAITERS. If it claims
+//!    a cell, and there is another cell to claim, it wakes one more. So it does if it learns that
+//!    the queue is closed.
 //! 9. A producer claims, passes a fence, and then checks CLOSED. A consumer finds CLOSED, passes a
 //!    fence, and then finds no item, and nobody that fills or takes. So no item is published after
 //!    a consumer has learned that there will be none. In a closed queue, each change wakes all
 //!    consumers.
-//! 10. A search ends after two laps if the hint has not moved. Words that no participant wrote may
-//!     hide items, and do not keep a search from ending.
+//! 10. If a cell is in lap `l`, all positions up to its own in lap `l - 1` have been claimed. So
+//!     all positions up to its own in lap `l - 2` are finished; in lap `l - 1`, too, if the cell is
+//!     claimed in lap `l`. A search that finds its hint far behind goes on there, and not further.
+//! 11. A search ends after three laps if no other participant has moved the hint meanwhile. Words
+//!     that no participant wrote may hide items, and do not keep a search from ending.
 //!
 //! # If a process dies
 //!
@@ -67,11 +73,20 @@
 //! items. A consumer that is stopped between claim and finish delays the producers, once they have
 //! filled all other cells. Both are moments, in which an item is copied.
 //!
+//! A participant that is stopped between a change and its wake, or a waiter that is stopped when it
+//! has been woken, keeps a wake from others. They sleep on until the next change that wakes, or
+//! until their recheck.
+//!
 //! # Words that no participant wrote
 //!
 //! Each word may have any value. A hint that is too large is found out, because a cell before it is
 //! still free or full: the search goes back to the lap of that cell. A cell that names a living
 //! participant by mistake is passed when that participant is dead.
+//!
+//! # In a signal handler
+//!
+//! A handler may interrupt its own thread in the middle of a claim. It then passes the cell as that
+//! of any living participant. So it must not wait: what it waits for may be the interrupted call.
 //!
 //! # What wraps
 //!
@@ -81,7 +96,7 @@
 mod cell;
 mod search;
 
-use self::cell::Cell;
+use self::cell::{Cell, Order};
 use self::search::{Found, Position};
 use super::generation::{distance, most};
 use super::hold::{Id, WAITERS, has_waiters};
@@ -302,7 +317,12 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
                     }
                     return Ok(claim);
                 }
-                Err(Obstacle::Closed) => return Err(NotClaimed::Closed),
+                Err(Obstacle::Closed) => {
+                    if slept {
+                        P::wake(word, 1); // invariant 8
+                    }
+                    return Err(NotClaimed::Closed);
+                }
                 Err(Obstacle::Blocked(by)) => vigil.sleep(word, sequence, by.filter(|id| *id != me.id))?,
             }
             slept = true;
@@ -318,6 +338,11 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
                 Err(_) if is_closed(self.room.load(Relaxed)) => return Err(Obstacle::Closed),
                 Err(by) => return Err(Obstacle::Blocked(by)),
             };
+            // ORDERING: Relaxed; it only spares callers that come late a position. The check that
+            // counts comes after the claim.
+            if is_closed(self.room.load(Relaxed)) {
+                return Err(Obstacle::Closed);
+            }
             let (position, word) = (found.position, self.cells.word(found.position.index as usize));
             let filling = Cell::<BITS>::filling(position.lap, me.id);
             // ORDERING: Acquire. Pairs with the Release of `finish` and of `pass`: this producer
@@ -428,7 +453,8 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
         self.move_head(claim);
     }
 
-    /// Wakes producers for the cells that the caller has [quietly](Self::finish_quietly) finished.
+    /// Wakes producers for the cells that the caller has [quietly](Self::finish_quietly) finished:
+    /// at least one.
     ///
     /// # If a process dies
     /// Before the wake: the sleepers check, and find the free cells.
@@ -529,13 +555,20 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
         self.cells.capacity()
     }
 
-    /// The number of positions that were claimed by producers and are not finished, at most the
-    /// capacity.
+    /// The number of positions that were claimed by producers, behind the first one that is not
+    /// finished; at most the capacity.
     pub fn len(&self) -> usize {
-        // ORDERING: Relaxed; the answer may be outdated as soon as it is given.
-        let (head, tail) = (self.position(self.head.load(Relaxed)), self.position(self.tail.load(Relaxed)));
-        let laps = distance::<BITS>(head.lap, tail.lap) as usize;
+        // ORDERING: Relaxed for all; the answer may be outdated as soon as it is given.
+        let (mut head, tail) = (self.position(self.head.load(Relaxed)), self.position(self.tail.load(Relaxed)));
         let capacity = self.cells.capacity();
+        for _ in 0..capacity {
+            let cell = Cell::<BITS>(self.cells.word(head.index as usize).load(Relaxed));
+            if head == tail || cell.order(head.lap) != Order::Later {
+                break;
+            }
+            head = self.after(head);
+        }
+        let laps = distance::<BITS>(head.lap, tail.lap) as usize;
         match laps {
             0 => (tail.index as usize).saturating_sub(head.index as usize),
             1 => (capacity + tail.index as usize).saturating_sub(head.index as usize).min(capacity),

@@ -73,6 +73,12 @@ impl<const BITS: u32> Cell<BITS> {
     pub(super) fn lap_before(self) -> u32 {
         self.lap().wrapping_sub(1) & most::<BITS>()
     }
+    /// The last lap in which all positions up to this cell's are certainly finished: invariant 10
+    /// of the [queue](super).
+    pub(super) fn last_finished_lap(self) -> u32 {
+        let is_claimed = self.use_of() != Use::Free;
+        self.lap().wrapping_sub(if is_claimed { 1 } else { 2 }) & most::<BITS>()
+    }
     #[inline(always)]
     pub(super) fn use_of(self) -> Use {
         match (self.0 & FULL != 0, Id::holder_in((self.0 >> 32) as u32)) {

@@ -60,7 +60,7 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
                 }
             }
             if self.tail.load(Relaxed) == hint {
-                return Err(None); // invariant 10
+                return Err(None); // invariant 11
             }
         }
     }
@@ -70,28 +70,36 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
     #[inline]
     pub(super) fn next_full(&self, me: Participant<'_, P>) -> Result<Found<BITS>, Option<Id>> {
         loop {
-            let hint = self.head.load(Relaxed); // ORDERING: a hint.
+            let mut hint = self.head.load(Relaxed); // ORDERING: a hint.
             let mut position = self.position(hint);
-            let (mut all_finished, mut by) = (true, None);
-            for _ in 0..2 * self.cells.capacity() + 2 {
+            let (mut all_finished, mut by, mut has_gone_back) = (true, None, false);
+            for _ in 0..3 * self.cells.capacity() + 3 {
                 let word = self.cells.word(position.index as usize);
                 // ORDERING: Acquire, before the load of a user's lifeline (`Table::is_alive`).
                 let seen = Cell::<BITS>(word.load(Acquire));
                 let order = seen.order(position.lap);
-                if order == Order::Later {
-                    position = self.after(Position { lap: seen.lap_before(), ..position });
+                if order == Order::Later || order == Order::Earlier && !has_gone_back {
+                    // Invariants 3 and 10. This very position is finished, if the cell is in a
+                    // later lap.
+                    let is_next = order == Order::Later && seen.lap_before() == position.lap;
+                    let lap = if is_next { position.lap } else { seen.last_finished_lap() };
+                    position = self.after(Position { lap, ..position });
+                    has_gone_back |= order == Order::Earlier;
                     if all_finished {
-                        self.head.store(position.word(), Relaxed); // ORDERING: a hint.
+                        hint = position.word();
+                        self.head.store(hint, Relaxed); // ORDERING: a hint.
                     }
                     continue;
                 }
-                // In an earlier lap: the hint is too large. Nobody wrote that.
+                // Still in an earlier lap: nobody wrote that.
                 position.lap = seen.lap();
                 match seen.use_of() {
                     Use::Free => return Err(by),
                     Use::Full => return Ok(Found { position, seen, from: None }),
                     Use::Filling(user) if self.is_in_use(me, user) => return Err(Some(user)),
                     Use::Filling(user) => {
+                        // No fence orders the wake. It is not needed: a producer passes this cell
+                        // by itself, and the death has woken it.
                         if self.pass(me, word, seen, user) {
                             self.notice_room(1);
                         }
@@ -105,7 +113,7 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
                 }
             }
             if self.head.load(Relaxed) == hint {
-                return Err(by); // invariant 10
+                return Err(by); // invariant 11
             }
         }
     }
