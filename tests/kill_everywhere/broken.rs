@@ -58,6 +58,31 @@ fn read(s: &Stage<World>) -> Told {
     }
 }
 
+/// A ring whose places are claimed by an index, before they are filled.
+#[derive(Debug, Shareable)]
+#[repr(C)]
+struct Ring {
+    tail: AtomicU64,
+    head: AtomicU64,
+    places: [AtomicU64; 4],
+}
+
+impl Ring {
+    fn push(&self, item: u64) {
+        let at = self.tail.fetch_add(1, SeqCst);
+        self.places[at as usize % self.places.len()].store(item, SeqCst);
+    }
+    fn pop(&self) -> u64 {
+        let place = &self.places[self.head.fetch_add(1, SeqCst) as usize % self.places.len()];
+        loop {
+            match place.swap(0, SeqCst) {
+                0 => std::thread::yield_now(),
+                item => return item,
+            }
+        }
+    }
+}
+
 fn path(s: &Stage<()>) -> PathBuf {
     PathBuf::from("/dev/shm").join(s.name())
 }
@@ -81,6 +106,18 @@ pub(super) fn operations() -> Vec<Box<dyn Operation>> {
                     read(s)
                 })
                 .sees(&["half an update"]),
+        ),
+        Box::new(
+            operation("ring", "whose index moves before the item is there", |_| {
+                Segment::<Ring>::anonymous(|_| {}).expect("a segment")
+            })
+            .within(Duration::from_millis(300))
+            .victim(|s| s.dies_in(|| s.push(1)))
+            .after("newcomer", |s| {
+                s.push(2);
+                Ok(if s.pop() == 1 { "got the victim's" } else { "got its own" })
+            })
+            .sees(&["not through within"]),
         ),
         Box::new(
             operation("file", "that is filled under its name", |_| ())

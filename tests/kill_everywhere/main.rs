@@ -31,6 +31,7 @@ mod once;
 mod operation;
 mod participant;
 mod permit_pool;
+mod queue;
 mod reentrant;
 mod rwlock;
 mod segment;
@@ -60,6 +61,7 @@ pub(crate) fn operations() -> Vec<Box<dyn Operation>> {
         rwlock::operations(),
         condvar::operations(),
         event::operations(),
+        queue::operations(),
         barrier::operations(),
         interruptible::operations(),
         once::operations(),

@@ -226,8 +226,12 @@ impl<W> Stage<W> {
 
     /// For the victim: waits until these roles, by number, sleep for good.
     pub(crate) fn until_they_sleep(&self, roles: &[usize]) {
-        let sleeps = |role: &usize| sleep_of(self.board.processes[*role].load(SeqCst)) == Some(Sleep::ForGood);
-        self.until(|| roles.iter().all(sleeps));
+        self.until(|| roles.iter().all(|role| self.sleeps_for_good(*role)));
+    }
+
+    /// Whether a role, by number, sleeps for good at this moment.
+    pub(crate) fn sleeps_for_good(&self, role: usize) -> bool {
+        sleep_of(self.board.processes[role].load(SeqCst)) == Some(Sleep::ForGood)
     }
 
     /// For a role whose thread leaks something and ends, and whose process lives until the victim
