@@ -6,7 +6,8 @@ mod common;
 
 use common::*;
 use outlive::{
-    Barrier, Condvar, Event, LazyLock, Lock, Mutex, Once, OnceLock, PermitPool, ReentrantMutex, RwLock, Semaphore,
+    ArrayQueue, Barrier, Condvar, Event, LazyLock, Lock, Mutex, Once, OnceLock, PermitPool, ReentrantMutex, RwLock,
+    Semaphore,
 };
 
 #[derive(outlive::Shareable)]
@@ -24,6 +25,7 @@ struct All {
     barrier: Barrier<1>,
     once: Once,
     made: OnceLock<u64>,
+    queue: ArrayQueue<u64, 4>,
 }
 
 /// The status of a child that does `work` repeatedly without permission for any system call.
@@ -103,6 +105,22 @@ fn uncontended_operations_make_no_system_call() {
         all.auto.wait().unwrap();
     });
     makes_none("Barrier of one", || assert!(all.barrier.wait().unwrap().is_leader()));
+    makes_none("Queue", || {
+        all.queue.send(7).unwrap();
+        assert_eq!((all.queue.len(), all.queue.recv()), (1, Ok(7)));
+        all.queue.try_send(8).unwrap();
+        assert_eq!((all.queue.try_recv(), all.queue.try_recv().is_err()), (Ok(8), true));
+    });
+    let mut items = Vec::with_capacity(4);
+    let items = std::cell::RefCell::new(&mut items); // memory for them is there before
+    makes_none("Queue, batches", || {
+        let mut items = items.borrow_mut();
+        items.clear();
+        all.queue.send_batch(&[1, 2, 3, 4]).unwrap();
+        assert!(all.queue.is_full() && all.queue.try_send_batch(&[5]).is_err());
+        assert_eq!((all.queue.recv_batch(&mut items, 3), all.queue.try_recv_batch(&mut items, 3)), (Ok(3), Ok(1)));
+        assert_eq!(**items, [1, 2, 3, 4]);
+    });
     makes_none("Once, OnceLock, LazyLock", || {
         all.once.call_once(|| ()).unwrap();
         assert_eq!(all.made.get_or_init(|| 7).unwrap(), &*lazy);
