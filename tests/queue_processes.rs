@@ -585,6 +585,26 @@ fn any_words_are_understood() {
     }
 }
 
+/// Three cells whose laps are a third of the circle apart: each is later than the one before it.
+#[test]
+fn laps_all_around_their_circle_do_not_keep_a_search_from_ending() {
+    const LAPS: [u64; 3] = [0x5555_5555 & !(7 << 29) | 2 << 30, 0x0aaa_aaaa | 1 << 30 | 1 << 60, 0];
+    let shared = segment_of(|queue: &mut ArrayQueue<u64, 3>| {
+        let mut words = [0u64; 64];
+        // The cells begin at byte 384. Each is a word and an item.
+        LAPS.iter().enumerate().for_each(|(index, lap)| words[48 + 2 * index] = *lap);
+        // SAFETY: Shareable says that all patterns are valid.
+        *queue = unsafe { core::mem::transmute::<[u64; 64], ArrayQueue<u64, 3>>(words) };
+    });
+    let status = wait(fork(|| {
+        // SAFETY: nobody handles its signal, which ends the process.
+        unsafe { libc::alarm(5) };
+        let _whatever = (shared.try_recv(), shared.try_send(1), shared.try_recv());
+        0
+    }));
+    assert_eq!(status, 0, "a search did not end within five seconds (-14), or it panicked");
+}
+
 #[test]
 fn outside_of_a_segment_there_is_an_error() {
     let jobs = ArrayQueue::<u64, 2>::new();
