@@ -163,8 +163,8 @@ fn kills_at_random_moments_lose_no_item_but_those_of_the_dead() {
         shared.jobs.try_iter().for_each(|job| shared.note(job));
         let sent = shared.next.load(SeqCst);
         let noted: u64 = shared.received.iter().map(|bits| u64::from(bits.load(SeqCst).count_ones())).sum();
-        // A dead producer had a number and had not sent it; a dead consumer had received an item and
-        // had not noted it.
+        // A dead producer had a number and had not sent it; a dead consumer had received an item
+        // and had not noted it.
         assert!(noted <= sent && sent <= noted + KILLS + ROLES.len() as u64, "{sent} numbers, {noted} received");
         assert!(shared.jobs.is_empty());
     });

@@ -201,7 +201,8 @@ fn learns_that_nobody_receives(s: &Stage<World>) -> Told {
     }
 }
 
-/// Receives all that is there. Those of one sender (numbers from 10 to 19, and so on) come in order.
+/// Receives all that is there. Those of one sender (numbers from 10 to 19, and so on) come in
+/// order.
 fn find(s: &Stage<World>) -> Told {
     let mut found = vec![];
     while let Ok(item) = s.queue.try_recv() {
@@ -217,7 +218,8 @@ fn find(s: &Stage<World>) -> Told {
     word(if found.is_empty() { "found none".into() } else { format!("found {}", found.join(" ")) })
 }
 
-/// The last role: the survivors have received one of these sets of items, and the queue still works.
+/// The last role: the survivors have received one of these sets of items, and the queue still
+/// works.
 fn find_all_well(s: &Stage<World>, allowed: &[&[u64]]) -> Told {
     let bits = s.received.load(SeqCst);
     let received: Vec<u64> = (0..64).filter(|number| bits & 1 << number != 0).collect();
