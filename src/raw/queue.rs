@@ -602,3 +602,8 @@ impl<P: Platform, const BITS: u32> Queue<P, BITS> {
         is_closed(self.sleepers.0.room.load(Relaxed))
     }
 }
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod waits;

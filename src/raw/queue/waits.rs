@@ -1,0 +1,339 @@
+//! What a waiter does, step by step: its last check, the words that it leaves when it gives up, and
+//! its wakes. And who is woken by whom.
+
+use super::tests::{Words, at, queue};
+use super::*;
+use crate::platform::WAKE_AT_DEATH;
+use crate::platform::puppet::{DEADLINE, Puppet, Scene, Sleep, id_of, play, scene};
+use std::rc::Rc;
+
+/// A queue of two cells, and its words.
+#[derive(Debug)]
+struct Two {
+    queue: Queue<Puppet>,
+    cells: Words<2>,
+}
+
+const FREE: u64 = 0;
+
+fn full() -> u64 {
+    Cell::<32>::full(0).0
+}
+
+impl Two {
+    fn new(cells: [u64; 2], sleepers: [u32; 2]) -> Rc<Self> {
+        // The hints are too small, if the cells are full. That costs time alone.
+        Rc::new(Self { queue: queue(0, 0, sleepers), cells: Words::new(cells) })
+    }
+
+    fn ring(&self) -> Ring<'_, Puppet, Words<2>> {
+        self.queue.with(&self.cells)
+    }
+    fn items(&self) -> &<Puppet as Platform>::Word {
+        &self.queue.sleepers.0.items
+    }
+    fn room(&self) -> &<Puppet as Platform>::Word {
+        &self.queue.sleepers.0.room
+    }
+    fn set(&self, index: usize, cell: Cell<32>) {
+        self.cells.words[index].store(cell.0, Relaxed);
+    }
+
+    fn receive(&self, scenes: Vec<Scene>) -> (Result<Claim, NotClaimed>, Vec<u32>) {
+        let (answer, wakes) = play(3, scenes, |me| self.ring().claim_full(me, Some(DEADLINE)));
+        (answer, wakes.on(self.items()))
+    }
+    fn send(&self, scenes: Vec<Scene>) -> (Result<Claim, NotClaimed>, Vec<u32>) {
+        let (answer, wakes) = play(3, scenes, |me| self.ring().claim_free(me, Some(DEADLINE)));
+        (answer, wakes.on(self.room()))
+    }
+}
+
+/// A sleep during which this happens.
+fn meanwhile(two: &Rc<Two>, what: impl FnOnce(&Two, &Sleep<'_>) + 'static) -> Vec<Scene> {
+    let two = Rc::clone(two);
+    vec![scene(move |sleep| what(&two, sleep))]
+}
+
+/// A sleep during which `count` items are sent, others receive `taken` of them, and the deadline
+/// passes.
+fn items_come(two: &Rc<Two>, count: u32, taken: usize) -> Vec<Scene> {
+    meanwhile(two, move |two, sleep| {
+        (0..count).for_each(|index| two.ring().publish(at(0, index)));
+        (0..taken).for_each(|index| two.set(index, Cell::finished(0)));
+        sleep.lasts();
+    })
+}
+
+/// A sleep during which `count` cells are finished, others fill `filled` of them, and the deadline
+/// passes.
+fn room_comes(two: &Rc<Two>, count: u32, filled: usize) -> Vec<Scene> {
+    meanwhile(two, move |two, sleep| {
+        (0..count).for_each(|index| two.ring().finish(at(0, index)));
+        (0..filled).for_each(|index| two.set(index, Cell::full(1)));
+        sleep.lasts();
+    })
+}
+
+#[test]
+fn an_item_published_as_the_deadline_passes_is_received() {
+    let two = Two::new([FREE; 2], [0; 2]);
+    assert_eq!(two.receive(items_come(&two, 1, 0)).0, Ok(at(0, 0)));
+}
+
+#[test]
+fn a_cell_finished_as_the_deadline_passes_is_claimed() {
+    let two = Two::new([full(); 2], [0; 2]);
+    assert_eq!(two.send(room_comes(&two, 1, 0)).0, Ok(at(1, 0)));
+}
+
+#[test]
+fn an_item_or_a_cell_that_comes_with_an_interruption_is_claimed() {
+    let two = Two::new([FREE; 2], [0; 2]);
+    let (answer, _) = two.receive(meanwhile(&two, |two, sleep| {
+        two.ring().publish(at(0, 0));
+        sleep.is_interrupted();
+    }));
+    assert_eq!(answer, Ok(at(0, 0)));
+    let two = Two::new([full(); 2], [0; 2]);
+    let (answer, _) = two.send(meanwhile(&two, |two, sleep| {
+        two.ring().finish(at(0, 0));
+        sleep.is_interrupted();
+    }));
+    assert_eq!(answer, Ok(at(1, 0)));
+}
+
+#[test]
+fn an_interruption_alone_ends_a_wait_and_leaves_waiters_set() {
+    let two = Two::new([FREE; 2], [0; 2]);
+    assert_eq!(two.receive(meanwhile(&two, |_, sleep| sleep.is_interrupted())), (Err(NotClaimed::Interrupted), vec![]));
+    assert_eq!([two.items(), two.room()].map(|word| word.load(Relaxed)), [WAITERS, 0]);
+    let two = Two::new([full(); 2], [0; 2]);
+    assert_eq!(two.send(meanwhile(&two, |_, sleep| sleep.is_interrupted())), (Err(NotClaimed::Interrupted), vec![]));
+    assert_eq!([two.items(), two.room()].map(|word| word.load(Relaxed)), [0, WAITERS]);
+}
+
+#[test]
+fn an_item_whose_consumer_dies_as_the_deadline_passes_is_received() {
+    let two = Two::new([Cell::<32>::taking(0, id_of(1)).0, FREE], [0; 2]);
+    let (answer, _) = two.receive(meanwhile(&two, |_, sleep| {
+        sleep.dies(sleep.others().next().expect("the consumer is watched"));
+        sleep.lasts();
+    }));
+    assert_eq!(answer, Ok(at(0, 0)));
+    assert_eq!(two.cells.words[0].load(Relaxed), Cell::<32>::taking(0, id_of(0)).0);
+}
+
+#[test]
+fn an_item_behind_a_producer_that_dies_as_the_deadline_passes_is_received() {
+    let two = Two::new([Cell::<32>::filling(0, id_of(1)).0, full()], [0; 2]);
+    let (answer, _) = two.receive(meanwhile(&two, |_, sleep| {
+        sleep.dies(sleep.others().next().expect("the producer is watched"));
+        sleep.lasts();
+    }));
+    assert_eq!(answer, Ok(at(0, 1)));
+    assert_eq!(two.cells.words[0].load(Relaxed), Cell::<32>::finished(0).0, "it is passed");
+}
+
+#[test]
+fn a_cell_whose_producer_dies_as_the_deadline_passes_is_claimed_in_the_next_lap() {
+    let two = Two::new([Cell::<32>::filling(0, id_of(1)).0, full()], [0; 2]);
+    let (answer, _) = two.send(meanwhile(&two, |_, sleep| {
+        sleep.dies(sleep.others().next().expect("the producer is watched"));
+        sleep.lasts();
+    }));
+    assert_eq!(answer, Ok(at(1, 0)));
+}
+
+/// Its item must be received first.
+#[test]
+fn a_producer_does_not_claim_the_cell_of_a_dead_consumer() {
+    let two = Two::new([Cell::<32>::taking(0, id_of(1)).0, full()], [0; 2]);
+    let (answer, _) = two.send(meanwhile(&two, |_, sleep| {
+        sleep.dies(sleep.others().next().expect("the consumer is watched"));
+        sleep.lasts();
+    }));
+    assert_eq!(answer, Err(NotClaimed::TimedOut));
+}
+
+#[test]
+fn a_queue_closed_as_the_deadline_passes_is_closed() {
+    let close = |two: &Two, sleep: &Sleep<'_>| {
+        assert!(two.ring().close());
+        sleep.lasts();
+    };
+    let two = Two::new([FREE; 2], [0; 2]);
+    assert_eq!(two.receive(meanwhile(&two, close)).0, Err(NotClaimed::Closed));
+    let two = Two::new([full(); 2], [0; 2]);
+    assert_eq!(two.send(meanwhile(&two, close)).0, Err(NotClaimed::Closed));
+}
+
+/// A consumer that takes the last item of a closed queue may die. So the others wait for its end.
+#[test]
+fn a_closed_queue_ends_when_the_last_item_is_finished() {
+    let two = Two::new([Cell::<32>::taking(0, id_of(1)).0, FREE], [0, CLOSED]);
+    let (answer, wakes) = two.receive(meanwhile(&two, |two, sleep| {
+        two.ring().finish(at(0, 0));
+        sleep.lasts();
+    }));
+    assert_eq!((answer, wakes), (Err(NotClaimed::Closed), vec![u32::MAX]));
+}
+
+#[test]
+fn the_participant_in_the_way_is_watched_first() {
+    let used = [Cell::<32>::filling(0, id_of(2)), Cell::<32>::taking(0, id_of(2))].map(|cell| cell.0);
+    let its_lifeline_comes_first = |_: &Two, sleep: &Sleep<'_>| {
+        assert_eq!(sleep.others().next().expect("others are watched").load(Relaxed), 3 | WAKE_AT_DEATH);
+        sleep.lasts();
+    };
+    for word in used {
+        let two = Two::new([word, FREE], [0; 2]);
+        assert_eq!(two.receive(meanwhile(&two, its_lifeline_comes_first)).0, Err(NotClaimed::TimedOut));
+        let two = Two::new([word, full()], [0; 2]);
+        assert_eq!(two.send(meanwhile(&two, its_lifeline_comes_first)).0, Err(NotClaimed::TimedOut));
+    }
+}
+
+/// A signal handler has interrupted it in the middle of an operation.
+#[test]
+fn a_caller_that_is_in_its_own_way_waits_to_its_deadline() {
+    let used = [Cell::<32>::filling(0, id_of(0)), Cell::<32>::taking(0, id_of(0))].map(|cell| cell.0);
+    for word in used {
+        let two = Two::new([word, FREE], [0; 2]);
+        assert_eq!(two.receive(meanwhile(&two, |_, sleep| sleep.lasts())).0, Err(NotClaimed::TimedOut));
+        let two = Two::new([word, full()], [0; 2]);
+        assert_eq!(two.send(meanwhile(&two, |_, sleep| sleep.lasts())).0, Err(NotClaimed::TimedOut));
+        assert_eq!(two.cells.words[0].load(Relaxed), word);
+    }
+}
+
+#[test]
+fn a_waiter_that_times_out_leaves_waiters_set() {
+    for (count, what) in [(0, "never woken"), (1, "woken, and overtaken")] {
+        let two = Two::new([FREE; 2], [0; 2]);
+        assert_eq!(two.receive(items_come(&two, count, count as usize)).0, Err(NotClaimed::TimedOut), "{what}");
+        assert_eq!(two.items().load(Relaxed), WAITERS | count, "{what}");
+        let two = Two::new([full(); 2], [0; 2]);
+        assert_eq!(two.send(room_comes(&two, count, count as usize)).0, Err(NotClaimed::TimedOut), "{what}");
+        assert_eq!(two.room().load(Relaxed), WAITERS | count, "{what}");
+    }
+}
+
+/// Two items were sent before the waiter ran, or two cells were finished. The second change found
+/// no WAITERS, and woke nobody.
+#[test]
+fn a_waiter_that_slept_wakes_another_if_there_is_another_cell_to_claim() {
+    for (count, wakes_of_it) in [(1, vec![]), (2, vec![1])] {
+        let two = Two::new([FREE; 2], [0; 2]);
+        let (answer, wakes) = two.receive(items_come(&two, count, 0));
+        assert_eq!((answer, &wakes[1..]), (Ok(at(0, 0)), &wakes_of_it[..]), "after the wake of `publish`");
+        let two = Two::new([full(); 2], [0; 2]);
+        let (answer, wakes) = two.send(room_comes(&two, count, 0));
+        assert_eq!((answer, &wakes[1..]), (Ok(at(1, 0)), &wakes_of_it[..]), "after the wake of `finish`");
+    }
+}
+
+/// There, `close` has woken all, and so does each change.
+#[test]
+fn a_caller_that_did_not_sleep_wakes_nobody() {
+    let two = Two::new([full(); 2], [WAITERS; 2]);
+    assert_eq!(two.receive(vec![]), (Ok(at(0, 0)), vec![]));
+    let two = Two::new([FREE; 2], [WAITERS; 2]);
+    assert_eq!(two.send(vec![]), (Ok(at(0, 0)), vec![]));
+}
+
+/// A change, as a function of the queue.
+type Change = fn(&Two);
+
+/// Who is woken by what: for how many each wake is, on `items` and on `room`.
+fn wakes_of(change: Change, sleepers: [u32; 2]) -> [Vec<u32>; 2] {
+    let two = Two::new([FREE; 2], sleepers);
+    let ((), wakes) = play(1, vec![], |_| change(&two));
+    [wakes.on(two.items()), wakes.on(two.room())]
+}
+
+const PUBLISH: Change = |two| two.ring().publish(at(0, 0));
+const FINISH: Change = |two| two.ring().finish(at(0, 0));
+const ABANDON: Change = |two| two.ring().abandon(at(0, 0));
+const CLOSE: Change = |two| drop(two.ring().close());
+const PUBLISH_THREE: Change = |two| {
+    [at(0, 0), at(0, 1), at(1, 0)].map(|claim| two.ring().publish_quietly(claim));
+    two.ring().announce_items(3);
+};
+const FINISH_THREE: Change = |two| {
+    [at(0, 0), at(0, 1), at(1, 0)].map(|claim| two.ring().finish_quietly(claim));
+    two.ring().announce_room(3);
+};
+
+#[test]
+fn a_change_that_finds_no_waiters_wakes_nobody() {
+    for change in [PUBLISH, FINISH, ABANDON, CLOSE, PUBLISH_THREE, FINISH_THREE] {
+        for sleepers in [[0, 0], [7, 7], [7, 7 | CLOSED]] {
+            assert_eq!(wakes_of(change, sleepers), [vec![], vec![]]);
+        }
+    }
+}
+
+#[test]
+fn a_change_of_an_open_queue_wakes_as_many_as_it_has_cells_for() {
+    let all = u32::MAX;
+    for (change, items, room) in [
+        (PUBLISH, vec![1], vec![]),
+        (FINISH, vec![], vec![1]),
+        (ABANDON, vec![all], vec![1]),
+        (CLOSE, vec![all], vec![all]),
+        (PUBLISH_THREE, vec![3], vec![]),
+        (FINISH_THREE, vec![], vec![3]),
+    ] {
+        assert_eq!(wakes_of(change, [WAITERS, WAITERS]), [items.clone(), room.clone()]);
+        assert_eq!(wakes_of(change, [WAITERS, 0]), [items, vec![]]);
+        assert_eq!(wakes_of(change, [0, WAITERS]), [vec![], room]);
+    }
+}
+
+/// Invariant 9: there is one item less to wait for.
+#[test]
+fn a_change_of_a_closed_queue_wakes_all_consumers() {
+    let all = u32::MAX;
+    for (change, room) in [
+        (PUBLISH, vec![]),
+        (FINISH, vec![1]),
+        (ABANDON, vec![1]),
+        (CLOSE, vec![all]),
+        (PUBLISH_THREE, vec![]),
+        (FINISH_THREE, vec![3]),
+    ] {
+        assert_eq!(wakes_of(change, [WAITERS, CLOSED | WAITERS]), [vec![all], room.clone()]);
+        assert_eq!(wakes_of(change, [WAITERS, CLOSED]), [vec![all], vec![]]);
+        assert_eq!(wakes_of(change, [0, CLOSED | WAITERS]), [vec![], room]);
+    }
+}
+
+#[test]
+fn a_consumer_that_passes_a_dead_producer_wakes_one_producer() {
+    let two = Two::new([Cell::<32>::filling(0, id_of(7)).0, FREE], [WAITERS; 2]);
+    let (answer, wakes) = play(1, vec![], |me| two.ring().try_claim_full(me));
+    assert_eq!(answer, Err(NotClaimed::WouldBlock));
+    assert_eq!([wakes.on(two.items()), wakes.on(two.room())], [vec![], vec![1]]);
+}
+
+#[test]
+fn a_wake_clears_waiters_and_adds_one_to_the_sequence_alone() {
+    for (sequence, next) in [(0, 1), (7, 8), (SEQUENCE, 0)] {
+        for closed in [0, CLOSED] {
+            let two = Two::new([FREE; 2], [WAITERS | sequence, WAITERS | closed | sequence]);
+            play(1, vec![], |_| {
+                PUBLISH(&two);
+                FINISH(&two);
+            });
+            assert_eq!([two.items(), two.room()].map(|word| word.load(Relaxed)), [next, closed | next]);
+        }
+    }
+}
+
+#[test]
+fn only_the_first_close_finds_the_queue_open() {
+    let two = Two::new([FREE; 2], [0; 2]);
+    assert_eq!(play(1, vec![], |_| [two.ring().close(), two.ring().close()]).0, [true, false]);
+    assert!(two.queue.is_closed());
+}
