@@ -26,6 +26,7 @@ pub mod mutex;
 pub mod once;
 pub mod operations;
 pub mod permit_pool;
+pub mod queue;
 pub mod reentrant;
 pub mod reference;
 pub mod rwlock;

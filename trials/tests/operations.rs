@@ -11,6 +11,7 @@ use outlive_trials::mutex::MutexTrial;
 use outlive_trials::once::OnceTrial;
 use outlive_trials::operations::{Deed, Scenario, Step, Trial, run};
 use outlive_trials::permit_pool::PermitsTrial;
+use outlive_trials::queue::QueueTrial;
 use outlive_trials::reentrant::ReentrantTrial;
 use outlive_trials::reference::Reference;
 use outlive_trials::rwlock::RwLockTrial;
@@ -53,6 +54,8 @@ beside_its_reference! {
     condvar: HeapTrial;
     barrier: BarrierTrial;
     once: OnceTrial;
+    queue: QueueTrial<3>;
+    queue_of_one_cell: QueueTrial<1>;
 }
 
 /// A fault that was there once: an initialiser gave up, and woke one of two waiters. Before that

@@ -8,13 +8,15 @@ use arbitrary::Unstructured;
 use core::time::Duration;
 use outlive::raw::barrier::NotPassed;
 use outlive::raw::permit_pool::NoPermit;
+use outlive::raw::queue::NotClaimed;
 use outlive::raw::semaphore::{NotAcquired, OverRelease};
 use outlive::raw::{Cause, Id, NotLocked};
 use outlive::{
-    AcquireTimeoutError, Barrier, BarrierMember, BarrierTimeoutError, Condvar, Event, JoinError, LazyLock, Lock,
-    LockErrorKind, LockGuard, Mutex, MutexGuard, NotHeldError, Once, OnceError, OnceLock, OpenError, OverReleaseError,
-    Permit, PermitPool, ReentrantMutex, ReentrantMutexGuard, ReleaseError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-    Segment, Semaphore, SemaphorePermit, Shareable, TryAcquireError, TryLockResult, TryWaitError, WaitTimeoutError,
+    AcquireTimeoutError, ArrayQueue, Barrier, BarrierMember, BarrierTimeoutError, Condvar, Event, JoinError, LazyLock,
+    Lock, LockErrorKind, LockGuard, Mutex, MutexGuard, NotHeldError, Once, OnceError, OnceLock, OpenError,
+    OverReleaseError, Permit, PermitPool, RecvTimeoutError, ReentrantMutex, ReentrantMutexGuard, ReleaseError, RwLock,
+    RwLockReadGuard, RwLockWriteGuard, Segment, Semaphore, SemaphorePermit, SendTimeoutError, Shareable,
+    TryAcquireError, TryLockResult, TryRecvError, TrySendError, TryWaitError, WaitTimeoutError,
 };
 use outlive_trials::barrier::{BarrierReference, PARTIES};
 use outlive_trials::condvar::HeapReference;
@@ -24,11 +26,12 @@ use outlive_trials::mutex::{Answer, MutexReference, Operation};
 use outlive_trials::once::OnceReference;
 use outlive_trials::operations::{Deed, Scenario, Step};
 use outlive_trials::permit_pool::{PERMITS, PermitsReference};
+use outlive_trials::queue::QueueReference;
 use outlive_trials::reentrant::ReentrantReference;
 use outlive_trials::reference::Reference;
 use outlive_trials::rwlock::{READERS, RwLockReference};
 use outlive_trials::semaphore::SemaphoreReference;
-use outlive_trials::{barrier, condvar, event, mutex, once, permit_pool, reentrant, rwlock, semaphore};
+use outlive_trials::{barrier, condvar, event, mutex, once, permit_pool, queue, reentrant, rwlock, semaphore};
 use proptest::prelude::*;
 use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -661,6 +664,72 @@ impl Face for OfCondvar {
     }
 }
 
+struct OfQueue<const N: usize>;
+
+impl<const N: usize> Face for OfQueue<N> {
+    type Shared = ArrayQueue<u8, N>;
+    type Reference = QueueReference<N, true>;
+    type Held<'s> = ();
+
+    fn run(queue: &Self::Shared, (): &mut (), operation: &queue::Operation) -> Option<queue::Answer> {
+        use queue::{Answer, Operation};
+        let received = |answer: Result<u8, TryRecvError>| match answer {
+            Ok(item) => Answer::Received(vec![item]),
+            Err(TryRecvError::Empty) => Answer::Failed(NotClaimed::WouldBlock),
+            Err(TryRecvError::Disconnected) => Answer::Failed(NotClaimed::Closed),
+            Err(other) => panic!("{other}"),
+        };
+        Some(match *operation {
+            Operation::TrySend(item) => match queue.try_send(item) {
+                Ok(()) => Answer::Done,
+                Err(TrySendError::Full(back)) if back == item => Answer::Failed(NotClaimed::WouldBlock),
+                Err(TrySendError::Disconnected(back)) if back == item => Answer::Failed(NotClaimed::Closed),
+                Err(other) => panic!("{other:?}"),
+            },
+            Operation::Send(item) => match queue.send_timeout(item, Duration::ZERO) {
+                Ok(()) => Answer::Done,
+                Err(SendTimeoutError::TimedOut(back)) if back == item => Answer::Failed(NotClaimed::TimedOut),
+                Err(SendTimeoutError::Disconnected(back)) if back == item => Answer::Failed(NotClaimed::Closed),
+                Err(other) => panic!("{other:?}"),
+            },
+            Operation::SendTwo(items) => match queue.try_send_batch(&items) {
+                Ok(()) => Answer::Sent(2, None),
+                Err(TrySendError::Full(rest)) if items.ends_with(rest) => {
+                    Answer::Sent(2 - rest.len(), Some(NotClaimed::WouldBlock))
+                }
+                Err(TrySendError::Disconnected(rest)) if items.ends_with(rest) => {
+                    Answer::Sent(2 - rest.len(), Some(NotClaimed::Closed))
+                }
+                Err(other) => panic!("{other:?}"),
+            },
+            Operation::TryReceive => received(queue.try_recv()),
+            Operation::Receive => match queue.recv_timeout(Duration::ZERO) {
+                Ok(item) => Answer::Received(vec![item]),
+                Err(RecvTimeoutError::TimedOut) => Answer::Failed(NotClaimed::TimedOut),
+                Err(RecvTimeoutError::Disconnected) => Answer::Failed(NotClaimed::Closed),
+                Err(other) => panic!("{other}"),
+            },
+            Operation::ReceiveTwo => {
+                let mut items = vec![];
+                match queue.try_recv_batch(&mut items, 2) {
+                    Ok(count) if count == items.len() => Answer::Received(items),
+                    Ok(count) => panic!("{count} items: {items:?}"),
+                    Err(error) => received(Err(error)),
+                }
+            }
+            Operation::Drain => Answer::Received(queue.drain().collect()),
+            Operation::Close => Answer::Is(queue.close().expect("it is in a segment")),
+            Operation::IsClosed => Answer::Is(queue.is_closed()),
+            Operation::Len => {
+                assert_eq!((queue.is_empty(), queue.is_full()), (queue.len() == 0, queue.len() == N));
+                Answer::Len(queue.len())
+            }
+            // No thread stops between the two halves of a send or of a receive.
+            Operation::ClaimFree | Operation::Publish(_) | Operation::ClaimFull | Operation::Finish => return None,
+        })
+    }
+}
+
 #[derive(Debug, Shareable)]
 #[repr(C)]
 struct Heap {
@@ -731,6 +800,8 @@ faces! {
     barrier: OfBarrier;
     once: OfOnce;
     condvar: OfCondvar;
+    queue: OfQueue<3>;
+    queue_of_one_cell: OfQueue<1>;
 }
 
 proptest! {
