@@ -6,8 +6,8 @@ use crate::operations::MOST_PRIMITIVES;
 use arbitrary::Unstructured;
 use core::time::Duration;
 use outlive::{
-    Barrier, Condvar, Event, Lock, LockTimeoutError, Mutex, Once, OnceLock, OpenError, PermitPool, ReentrantMutex,
-    RwLock, RwLockWriteGuard, Segment, Semaphore, Shareable,
+    ArrayQueue, Barrier, Condvar, Event, Lock, LockTimeoutError, Mutex, Once, OnceLock, OpenError, PermitPool,
+    ReentrantMutex, RwLock, RwLockWriteGuard, Segment, Semaphore, Shareable,
 };
 use sha2::{Digest, Sha256};
 use std::os::unix::fs::FileExt;
@@ -34,6 +34,7 @@ pub struct Everything {
     meeting: Barrier<3>,
     once: Once,
     made: OnceLock<u64>,
+    queue: ArrayQueue<u64, 3>,
 }
 
 /// The elements of the segment's room.
@@ -45,7 +46,7 @@ const TIMEOUT: Duration = Duration::from_micros(300);
 /// The operations of each primitive: the function gets the number of an operation. Any answer is
 /// right if it comes within the timeout. **A primitive is registered here**, at the end.
 const PRIMITIVES: &[fn(&Any, u8)] =
-    &[segment, mutex, lock, semaphore, pool, rwlock, reentrant, condvar, event, barrier, once];
+    &[segment, mutex, lock, semaphore, pool, rwlock, reentrant, condvar, event, barrier, once, queue];
 
 fn segment(all: &Any, operation: u8) {
     match operation % 4 {
@@ -185,6 +186,21 @@ fn once(all: &Any, operation: u8) {
         1 if nobody(of_made) => drop(all.made.set(1)),
         2 => drop(all.made.get()),
         _ => drop(all.once.is_completed()),
+    }
+}
+
+fn queue(all: &Any, operation: u8) {
+    let queue = &all.queue;
+    match operation % 9 {
+        0 => drop(queue.try_send(operation.into())),
+        1 => drop(queue.send_timeout(operation.into(), TIMEOUT)),
+        2 => drop(queue.try_send_batch(&[1, 2, 3, 4])),
+        3 => drop(queue.try_recv()),
+        4 => drop(queue.recv_timeout(TIMEOUT)),
+        5 => drop(queue.try_recv_batch(&mut vec![], 4)),
+        6 => assert!(queue.drain().count() <= 3),
+        7 => drop(queue.close()),
+        _ => assert!(queue.len() <= 3 && queue.capacity() == 3 && !(queue.is_empty() && queue.is_full())),
     }
 }
 

@@ -14,10 +14,13 @@ use outlive::platform::linux::{RobustNode, ThreadRecord};
 use outlive::platform::{Lifeline, Linux, Platform, WAKE_AT_DEATH};
 use outlive::raw::Deadline;
 use outlive::raw::hold::{INCONSISTENT, PANICKED};
+use outlive::raw::queue::Cells;
 use outlive::raw::table::recycle::Named;
 use outlive::raw::table::{Newcomer, Participant, Slot, Table};
-use outlive::raw::{Barrier, Cause, Condvar, Event, Id, Mutex, Once, PermitPool, ReentrantMutex, RwLock, Semaphore};
-use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use outlive::raw::{
+    Barrier, Cause, Condvar, Event, Id, Mutex, Once, PermitPool, Queue, ReentrantMutex, RwLock, Semaphore,
+};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
 use std::time::Instant;
 
 /// A raw primitive that can be laid over arbitrary words.
@@ -42,6 +45,7 @@ pub const PRIMITIVES: &[Primitive] = &[
     Primitive { name: "event", operate: event },
     Primitive { name: "barrier", operate: barrier },
     Primitive { name: "once", operate: once },
+    Primitive { name: "queue", operate: queue },
 ];
 
 fn mutex(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument: u32) {
@@ -194,6 +198,52 @@ fn once(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument: u3
         0 | 1 => once.end(Err(Id::holder_in(argument).map(|id| Cause::Died(Some(id))))),
         2 => once.end(Ok(())),
         _ => drop((once.is_complete(), once.initialiser())),
+    }
+}
+
+/// A queue with its cells.
+#[derive(Debug)]
+#[repr(C)]
+struct Ringed {
+    queue: Queue<Linux>,
+    cells: [AtomicU64; 3],
+}
+
+impl Cells<Linux> for Ringed {
+    fn capacity(&self) -> usize {
+        self.cells.len()
+    }
+    fn word(&self, index: usize) -> &AtomicU64 {
+        &self.cells[index]
+    }
+}
+
+/// A claim is ended, or given up, or left as a dead participant would leave it.
+fn queue(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument: u32) {
+    // SAFETY: a queue and its cells are atomic integers of 32 and 64 bits.
+    let ringed = unsafe { memory.over::<Ringed>() };
+    let ring = ringed.queue.with(ringed);
+    let claim_free = |waits| if waits { ring.claim_free(me, deadline()) } else { ring.try_claim_free(me) };
+    let claim_full = |waits| if waits { ring.claim_full(me, deadline()) } else { ring.try_claim_full(me) };
+    let waits = argument & 1 != 0;
+    match operation % 9 {
+        0 => drop(claim_free(waits).map(|claim| ring.publish(claim))),
+        1 => drop(claim_full(waits).map(|claim| ring.finish(claim))),
+        2 => drop(claim_free(waits).map(|claim| ring.abandon(claim))),
+        3 => drop(claim_free(waits)),
+        4 => drop(claim_full(waits)),
+        5 => {
+            let claims = (0..argument % 8).map_while(|_| ring.try_claim_free(me).ok());
+            claims.for_each(|claim| ring.publish_quietly(claim));
+            ring.announce_items(argument);
+        }
+        6 => {
+            let claims = (0..argument % 8).map_while(|_| ring.try_claim_full(me).ok());
+            claims.for_each(|claim| ring.finish_quietly(claim));
+            ring.announce_room(argument);
+        }
+        7 => drop(ring.close()),
+        _ => assert!(ring.len() <= ring.capacity() && ring.capacity() == 3),
     }
 }
 
