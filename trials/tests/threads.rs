@@ -3,6 +3,7 @@
 //! race.
 
 use core::cell::UnsafeCell;
+use core::sync::atomic::Ordering::{Relaxed, SeqCst};
 use core::time::Duration;
 use outlive::platform::Word64 as _;
 use outlive::platform::{Platform, Word as _};
@@ -10,9 +11,10 @@ use outlive::raw::Deadline;
 use outlive::raw::barrier::Passed;
 use outlive::raw::once::Begun;
 use outlive::raw::permit_pool::Taken;
+use outlive::raw::queue::{Cells, Claim, NotClaimed, Ring};
 use outlive::raw::rwlock::Line;
 use outlive::raw::table::{Newcomer, Participant};
-use outlive::raw::{Barrier, Cause, Condvar, Event, Mutex, Once, PermitPool, ReentrantMutex, RwLock, Semaphore};
+use outlive::raw::{Barrier, Cause, Condvar, Event, Mutex, Once, PermitPool, Queue, ReentrantMutex, RwLock, Semaphore};
 use outlive_trials::standard::{Standard, Word, Word64, World};
 
 /// Memory that is protected by a primitive.
@@ -328,6 +330,157 @@ fn once() {
             value.look(|value| assert!(*value >= 1));
             assert!(once.is_complete());
         });
+    }
+}
+
+/// A queue whose items are plain memory. Laps have two bits, and wrap all the time.
+#[derive(Debug)]
+struct Items<const N: usize> {
+    queue: Queue<Standard, 2>,
+    words: [Word64; N],
+    items: [Protected<u64>; N],
+}
+
+impl<const N: usize> Cells<Standard> for Items<N> {
+    fn capacity(&self) -> usize {
+        N
+    }
+    fn word(&self, index: usize) -> &Word64 {
+        &self.words[index]
+    }
+}
+
+impl<const N: usize> Items<N> {
+    fn new() -> Self {
+        Self {
+            queue: Queue::from_words(Word64::new(0), Word64::new(0), Word::new(0), Word::new(0)),
+            words: core::array::from_fn(|_| Word64::new(0)),
+            items: core::array::from_fn(|_| Protected::default()),
+        }
+    }
+    fn ring(&self) -> Ring<'_, Standard, Self, 2> {
+        self.queue.with(self)
+    }
+    fn write(&self, claim: Claim, item: u64) {
+        self.items[claim.index()].change(|place| *place = item);
+    }
+    fn send(&self, me: Participant<'_, Standard>, item: u64) {
+        let claim = self.ring().claim_free(me, None).expect("waits");
+        self.write(claim, item);
+        self.ring().publish(claim);
+    }
+    fn receive(&self, me: Participant<'_, Standard>) -> Option<u64> {
+        let claim = match self.ring().claim_full(me, None) {
+            Ok(claim) => claim,
+            Err(NotClaimed::Closed) => return None,
+            Err(error) => panic!("waits, and got {error:?}"),
+        };
+        let item = self.items[claim.index()].get();
+        self.ring().finish(claim);
+        Some(item)
+    }
+}
+
+/// Two producers and two consumers. The last producer closes the queue. The hundreds of a number
+/// are its place in the order of its producer.
+fn items_of_a_queue_in_threads<const N: usize>(
+    send: impl Fn(&Items<N>, Participant<'_, Standard>, &[u64]) + Sync,
+    ends: impl Fn(&Items<N>, Participant<'_, Standard>) + Sync,
+) -> Vec<u64> {
+    let queue = Items::<N>::new();
+    let producers = std::sync::atomic::AtomicUsize::new(2);
+    let received = std::sync::Mutex::new(vec![]);
+    in_threads(4, |number, me| {
+        if number < 2 {
+            let items: Vec<_> = (1..=ROUNDS).map(|round| 100 * round + number as u64).collect();
+            items.chunks(2).for_each(|items| send(&queue, me, items));
+            if producers.fetch_sub(1, SeqCst) == 1 {
+                queue.ring().close();
+            }
+        } else {
+            let mine: Vec<_> = std::iter::from_fn(|| queue.receive(me)).collect();
+            for producer in 0..2 {
+                assert!(mine.iter().filter(|item| *item % 100 == producer).is_sorted(), "{mine:?}");
+            }
+            received.lock().expect("no panic inside").extend(mine);
+        }
+        ends(&queue, me);
+    });
+    let mut received = received.into_inner().expect("no panic inside");
+    received.sort_unstable();
+    received
+}
+
+fn all_items() -> Vec<u64> {
+    (1..=ROUNDS).flat_map(|round| [100 * round, 100 * round + 1]).collect()
+}
+
+#[test]
+fn items_of_a_queue() {
+    let one_by_one = |queue: &Items<1>, me: Participant<'_, Standard>, items: &[u64]| {
+        items.iter().for_each(|item| queue.send(me, *item));
+    };
+    assert_eq!(items_of_a_queue_in_threads(one_by_one, |_, _| {}), all_items());
+    let one_by_one = |queue: &Items<3>, me: Participant<'_, Standard>, items: &[u64]| {
+        items.iter().for_each(|item| queue.send(me, *item));
+    };
+    assert_eq!(items_of_a_queue_in_threads(one_by_one, |_, _| {}), all_items());
+}
+
+#[test]
+fn items_of_a_queue_in_batches() {
+    let in_batches = |queue: &Items<3>, me: Participant<'_, Standard>, mut items: &[u64]| {
+        while let [first, rest @ ..] = items {
+            let mut count = 0;
+            while let Some(item) = items.first() {
+                let Ok(claim) = queue.ring().try_claim_free(me) else { break };
+                queue.write(claim, *item);
+                queue.ring().publish_quietly(claim);
+                (items, count) = (&items[1..], count + 1);
+            }
+            if count > 0 {
+                queue.ring().announce_items(count);
+            } else {
+                queue.send(me, *first);
+                items = rest;
+            }
+        }
+    };
+    assert_eq!(items_of_a_queue_in_threads(in_batches, |_, _| {}), all_items());
+}
+
+/// Two producers die while they fill a cell. Two consumers die while they take an item, which the
+/// last thread receives. All of them use the item before.
+#[test]
+fn a_queue_whose_users_die() {
+    for _ in 0..ROUNDS / 5 {
+        let queue = Items::<2>::new();
+        let sum = Protected::<u64>::default();
+        // Relaxed, so that it orders nothing that the queue should order.
+        let claimed = std::sync::atomic::AtomicUsize::new(0);
+        in_threads(5, |number, me| match number {
+            0 | 1 => {
+                queue.send(me, 10 + number as u64);
+                let dies_with_it = queue.ring().claim_free(me, None).expect("waits");
+                queue.write(dies_with_it, 1_000);
+            }
+            2 | 3 => {
+                let dies_with_it = queue.ring().claim_full(me, None).expect("waits");
+                assert!([10, 11].contains(&queue.items[dies_with_it.index()].get()));
+                claimed.fetch_add(1, Relaxed);
+            }
+            _ => {
+                // Otherwise no item would be left for the consumers.
+                while claimed.load(Relaxed) < 2 {
+                    std::thread::yield_now();
+                }
+                for _ in 0..2 {
+                    let item = queue.receive(me).expect("it is open");
+                    sum.change(|sum| *sum += item);
+                }
+            }
+        });
+        assert_eq!(sum.0.into_inner(), 10 + 11);
     }
 }
 

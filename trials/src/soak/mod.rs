@@ -8,6 +8,7 @@
 //! worker does, such as one update under a lock.
 
 mod holds;
+mod items;
 pub mod shared;
 mod waits;
 mod worker;

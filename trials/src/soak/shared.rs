@@ -6,14 +6,15 @@ use super::holds::{
     all_permits_come_back, end_a_thread, go_inside, have_a_permit, nested_adds_up, pair_adds_up, read_the_table,
     table_adds_up, try_to_update, update, update_nested, write_the_table,
 };
+use super::items::{Item, QUEUE, Receipt, Seen, all_items_are_received, receive_items, send_items};
 use super::waits::{
     all_values_are_right, as_many_leaders, give_tokens, go_through, have_a_turn, heap_adds_up, make_once, meet,
     put_and_take, swing_the_gate, take_tokens, tokens_add_up, whole_heap,
 };
 use core::time::Duration;
 use outlive::{
-    Barrier, Condvar, Event, Lock, LockErrorKind, Mutex, OnceLock, PermitPool, ReentrantMutex, RegisterError, RwLock,
-    Semaphore, Shareable,
+    ArrayQueue, Barrier, Condvar, Event, Lock, LockErrorKind, Mutex, OnceLock, PermitPool, ReentrantMutex,
+    RegisterError, RwLock, Semaphore, Shareable,
 };
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
 
@@ -77,6 +78,19 @@ pub struct Shared {
     /// Made one after the other, as long as some are left. Most deeds make none, so that they last.
     pub(super) once: [OnceLock<u64>; ONCE],
     pub(super) once_next: AtomicU64,
+
+    /// Numbered items.
+    pub(super) queue: ArrayQueue<Item, QUEUE>,
+    /// The number of the next item, for each worker and all its successors.
+    pub(super) numbered: [AtomicU64; MOST_WORKERS],
+    /// Which items were received.
+    pub(super) receipts: [Receipt; MOST_WORKERS],
+    /// The last item that each worker has received from each other one.
+    pub(super) seen: [Seen; MOST_WORKERS],
+    pub(super) items_sent: AtomicU64,
+    pub(super) items_received: AtomicU64,
+    /// Received after a later item of the same worker.
+    pub(super) items_late: AtomicU64,
 }
 
 pub(super) const PERMITS: usize = 3;
@@ -137,6 +151,8 @@ pub const DEEDS: &[Deed] = &[
     Deed { name: "have a turn", run: have_a_turn, check: nothing },
     Deed { name: "meet another", run: meet, check: as_many_leaders },
     Deed { name: "make a value once", run: make_once, check: all_values_are_right },
+    Deed { name: "send items", run: send_items, check: nothing },
+    Deed { name: "receive items", run: receive_items, check: all_items_are_received },
 ];
 
 impl Shared {
