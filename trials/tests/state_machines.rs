@@ -721,8 +721,9 @@ impl<const N: usize> Face for OfQueue<N> {
             Operation::Close => Answer::Is(queue.close().expect("it is in a segment")),
             Operation::IsClosed => Answer::Is(queue.is_closed()),
             Operation::Len => {
-                assert_eq!((queue.is_empty(), queue.is_full()), (queue.len() == 0, queue.len() == N));
-                Answer::Len(queue.len())
+                let len = queue.len();
+                assert_eq!((queue.is_empty(), queue.is_full()), (len == 0, len == N));
+                Answer::Len(len)
             }
             // No thread stops between the two halves of a send or of a receive.
             Operation::ClaimFree | Operation::Publish(_) | Operation::ClaimFull | Operation::Finish => return None,
