@@ -16,6 +16,7 @@ use crate::error::{
 };
 use crate::platform::Linux;
 use crate::raw;
+use crate::raw::Participant;
 use crate::raw::queue::{Claim, NotClaimed, Ring};
 use crate::segment::{Shareable, local};
 use core::fmt;
@@ -347,7 +348,7 @@ impl<T: Shareable> Queue<T> {
         let me = local::participant(self)?;
         items.reserve(self.len().clamp(1, limit));
         let first = self.ring().claim_full(me, None).map_err(refused::<_, RecvError>)?;
-        Ok(self.receive_more(items, limit, first)?)
+        Ok(self.receive_more(me, items, limit, first))
     }
 
     /// Receives up to `limit` items, as long as that takes no waiting, and appends them to `items`.
@@ -368,13 +369,12 @@ impl<T: Shareable> Queue<T> {
         let me = local::participant(self)?;
         items.reserve(self.len().clamp(1, limit));
         let first = self.ring().try_claim_full(me).map_err(refused::<_, TryRecvError>)?;
-        Ok(self.receive_more(items, limit, first)?)
+        Ok(self.receive_more(me, items, limit, first))
     }
 
     /// Receives the item of a claimed cell, and others up to `limit`. Wakes senders once. There is
     /// memory for the first item.
-    fn receive_more(&self, items: &mut Vec<T>, limit: usize, first: Claim) -> Result<usize, RegisterError> {
-        let me = local::participant(self)?;
+    fn receive_more(&self, me: Participant<'_, Linux>, items: &mut Vec<T>, limit: usize, first: Claim) -> usize {
         let ring = self.ring();
         /// Wakes the senders, also if the vector cannot grow.
         struct Announce<F: Fn(usize)>(F, usize);
@@ -394,7 +394,7 @@ impl<T: Shareable> Queue<T> {
                 claim = ring.try_claim_full(me).ok();
             }
         }
-        Ok(announce.1)
+        announce.1
     }
 
     /// Closes the queue: nothing more can be sent. What was sent can still be received. Then
