@@ -218,7 +218,7 @@ impl Cells<Linux> for Ringed {
     }
 }
 
-/// A claim is ended, or given up, or left as a dead participant would leave it.
+/// A claim is ended, or left as a dead participant would leave it.
 fn queue(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument: u32) {
     // SAFETY: a queue and its cells are atomic integers of 32 and 64 bits.
     let ringed = unsafe { memory.over::<Ringed>() };
@@ -226,23 +226,22 @@ fn queue(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument: u
     let claim_free = |waits| if waits { ring.claim_free(me, deadline()) } else { ring.try_claim_free(me) };
     let claim_full = |waits| if waits { ring.claim_full(me, deadline()) } else { ring.try_claim_full(me) };
     let waits = argument & 1 != 0;
-    match operation % 9 {
+    match operation % 8 {
         0 => drop(claim_free(waits).map(|claim| ring.publish(claim))),
         1 => drop(claim_full(waits).map(|claim| ring.finish(claim))),
-        2 => drop(claim_free(waits).map(|claim| ring.abandon(claim))),
-        3 => drop(claim_free(waits)),
-        4 => drop(claim_full(waits)),
-        5 => {
+        2 => drop(claim_free(waits)),
+        3 => drop(claim_full(waits)),
+        4 => {
             let claims = (0..argument % 8).map_while(|_| ring.try_claim_free(me).ok());
             claims.for_each(|claim| ring.publish_quietly(claim));
             ring.announce_items(argument);
         }
-        6 => {
+        5 => {
             let claims = (0..argument % 8).map_while(|_| ring.try_claim_full(me).ok());
             claims.for_each(|claim| ring.finish_quietly(claim));
             ring.announce_room(argument);
         }
-        7 => drop(ring.close()),
+        6 => drop(ring.close()),
         _ => assert!(ring.len() <= ring.capacity() && ring.capacity() == 3),
     }
 }
