@@ -1,9 +1,9 @@
 //! Queue. An item that was sent is received by a survivor once, and whole, unless the victim
 //! received it. An item that the victim was sending was sent, or was not.
 
+use super::common::{fork, wait};
 use super::operation::{Operation, Script, operation};
 use super::stage::{Stage, Told};
-use crate::common::{fork, wait};
 use outlive::{ArrayQueue, RecvError, Segment, SendError, Shareable, TryRecvError, TrySendError};
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};

@@ -1,5 +1,5 @@
-//! Deeds with numbered items in a queue. No item is received twice, and none is missing but those of
-//! the dead. The items of one worker come in their order, except those that a dead receiver has
+//! Deeds with numbered items in a queue. No item is received twice, and none is missing but those
+//! of the dead. The items of one worker come in their order, except those that a dead receiver has
 //! left.
 
 use super::Random;
