@@ -10,8 +10,8 @@
 
 use libc::{c_void, pid_t};
 use outlive::{
-    Barrier, Condvar, Event, Lock, Mutex, Once, OnceLock, PermitPool, ReentrantMutex, RwLock, Segment, Semaphore,
-    Shareable,
+    ArrayQueue, Barrier, Condvar, Event, Lock, Mutex, Once, OnceLock, PermitPool, ReentrantMutex, RwLock, Segment,
+    Semaphore, Shareable,
 };
 use outlive_benches::peers::{Floor, Pthread, Robustness, Sem};
 use outlive_benches::report::Table;
@@ -40,6 +40,12 @@ struct All {
     barrier: Barrier<1>,
     once: Once,
     made: OnceLock<u64>,
+    /// Has room for the turns of one child.
+    queue: ArrayQueue<u64, 8>,
+    /// Has items for the turns of one child.
+    received: ArrayQueue<u64, 8>,
+    full: ArrayQueue<u64, 1>,
+    empty: ArrayQueue<u64, 4>,
 }
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
@@ -119,7 +125,9 @@ fn counts() -> std::io::Result<Vec<Count>> {
     set_up?;
     let floor = Segment::<Floor>::anonymous(|_free| {}).map_err(|error| other(error.to_string()))?;
     let all = &*segment;
-    let ours: [(&str, &dyn Fn()); 18] = [
+    all.received.send_batch(&[7; 4]).map_err(|error| other(error.to_string()))?;
+    all.full.send(7).map_err(|error| other(error.to_string()))?;
+    let ours: [(&str, &dyn Fn()); 22] = [
         ("Mutex::lock", &|| *all.mutex.lock().expect("free") += 1),
         ("Mutex::try_lock", &|| *all.mutex.try_lock().expect("free") += 1),
         ("Lock::acquire and release", &|| {
@@ -147,6 +155,10 @@ fn counts() -> std::io::Result<Vec<Count>> {
         ("Once::call_once", &|| all.once.call_once(|| ()).expect("done")),
         ("OnceLock::get_or_init", &|| _ = black_box(all.made.get_or_init(|| 7).expect("made"))),
         ("OnceLock::get", &|| _ = black_box(all.made.get())),
+        ("Queue::send", &|| all.queue.send(black_box(7)).expect("room")),
+        ("Queue::recv", &|| _ = black_box(all.received.recv()).expect("an item")),
+        ("Queue::try_send, full", &|| _ = black_box(all.full.try_send(black_box(7))).expect_err("full")),
+        ("Queue::try_recv, empty", &|| _ = black_box(all.empty.try_recv()).expect_err("empty")),
     ];
     let peers: [(&str, &dyn Fn()); 3] = [
         ("(a compare-exchange and a swap)", &|| {

@@ -3,11 +3,11 @@
 #![allow(clippy::disallowed_types)] // the word of the floor is no part of an algorithm
 
 use outlive::{
-    Barrier, Condvar, Event, Lock, Mutex, Once, OnceLock, PermitPool, ReentrantMutex, RwLock, Segment, Semaphore,
-    Shareable,
+    ArrayQueue, Barrier, Condvar, Event, Lock, Mutex, Once, OnceLock, PermitPool, ReentrantMutex, RwLock, Segment,
+    Semaphore, Shareable,
 };
 use outlive_benches::compare::{candidate, group};
-use outlive_benches::peers::{Cond, Floor, Pthread, PthreadRwLock, Robustness, Sem, Std};
+use outlive_benches::peers::{Cond, Floor, Pthread, PthreadRwLock, Ring, Robustness, Sem, Std};
 use outlive_benches::process::stay_on_this_processor;
 use std::error::Error;
 use std::hint::black_box;
@@ -30,6 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     mutexes()?;
     semaphores()?;
     read_write_locks()?;
+    queues()?;
     signals()
 }
 
@@ -193,6 +194,59 @@ fn collide(ours: &Segment<RwLock<u64>>) -> Result<(), Box<dyn Error>> {
         Ok(collides)
     };
     while !std::thread::scope(|scope| scope.spawn(collides).join()).expect("it does not panic")? {}
+    Ok(())
+}
+
+/// One process sends an item, and receives it.
+fn queues() -> Result<(), Box<dyn Error>> {
+    const CELLS: usize = 1024;
+    const BATCH: usize = 32;
+    const RING: &str = "floor: bare ring, 64 bytes";
+    type Long = [u64; 8];
+    let ring = Segment::<Ring<u64, CELLS>>::anonymous(Ring::set_up)?;
+    let queue = Segment::<ArrayQueue<u64, CELLS>>::anonymous(|_empty| {})?;
+    let long_ring = Segment::<Ring<Long, CELLS>>::anonymous(Ring::set_up)?;
+    let long_queue = Segment::<ArrayQueue<Long, CELLS>>::anonymous(|_empty| {})?;
+    let (ring, queue, long_ring, long_queue) = (&*ring, &*queue, &*long_ring, &*long_queue);
+    // The turns of a batch are the turns of its items: most do nothing, and each 32nd does all.
+    let batch = || {
+        let (items, mut received, mut turns) = ([[7; 8]; BATCH], Vec::with_capacity(BATCH), 0_usize);
+        move || {
+            turns += 1;
+            if turns % BATCH == 0 {
+                long_queue.send_batch(black_box(&items)).unwrap();
+                assert_eq!(long_queue.recv_batch(&mut received, BATCH), Ok(BATCH));
+                black_box(&mut received).clear();
+            }
+        }
+    };
+    group(
+        "send + recv",
+        vec![
+            candidate("floor: bare ring, 8 bytes", || {
+                let ring = black_box(ring);
+                assert!(ring.try_send(black_box(7)));
+                black_box(ring.try_recv()).unwrap();
+            }),
+            candidate("outlive ArrayQueue, 8 bytes", || {
+                let queue = black_box(queue);
+                queue.send(black_box(7)).unwrap();
+                black_box(queue.recv()).unwrap();
+            }),
+            candidate(RING, || {
+                let ring = black_box(long_ring);
+                assert!(ring.try_send(black_box([7; 8])));
+                black_box(ring.try_recv()).unwrap();
+            }),
+            candidate("outlive ArrayQueue, 64 bytes", || {
+                let queue = black_box(long_queue);
+                queue.send(black_box([7; 8])).unwrap();
+                black_box(queue.recv()).unwrap();
+            })
+            .at_most_of(3.0, RING),
+            candidate("outlive ArrayQueue, 64 bytes, one of a batch of 32", batch()).at_most_of(1.0, RING),
+        ],
+    );
     Ok(())
 }
 

@@ -1,5 +1,5 @@
-//! Processes that all want one lock all the time: how they begin and end together, and how many
-//! turns each of them got.
+//! Processes that compete, most for one lock that all of them want all the time: how they begin and
+//! end together, and how many turns each of them got.
 
 // The words by which they begin and end together are no part of an algorithm.
 #![allow(clippy::disallowed_types)]
@@ -35,8 +35,25 @@ pub struct Control {
 const RUN: u32 = 1;
 const STOP: u32 = 2;
 
+impl Control {
+    /// Called by each participant when it is ready. Returns when the contest begins.
+    pub fn begin(&self) {
+        self.ready.fetch_add(1, Ordering::AcqRel);
+        while self.stage.load(Ordering::Acquire) == 0 {
+            std::thread::sleep(Duration::from_micros(50)); // `fork` limits how long a child lives
+        }
+    }
+
+    /// Whether the contest goes on.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.stage.load(Ordering::Relaxed) == RUN
+    }
+}
+
 /// Lets so many processes do `work`, all between the same two moments. Returns the time between
-/// these.
+/// these. Each process must call [`Control::begin`].
 ///
 /// # Errors
 /// If a process does not begin or does not end, or fails.
@@ -50,10 +67,40 @@ pub fn compete(
     for me in 0..processes {
         children.push(process::fork(|| work(me))?);
     }
+    run(control, processes, round, &mut children)
+}
+
+/// As [`compete`], with threads of one process, which is forked.
+///
+/// # Errors
+/// Those of [`compete`].
+pub fn compete_as_threads(
+    control: &Control,
+    threads: usize,
+    round: Duration,
+    work: impl Fn(usize) + Sync,
+) -> Result<Duration, Box<dyn Error>> {
+    let child = process::fork(|| {
+        std::thread::scope(|scope| {
+            for me in 0..threads {
+                let work = &work;
+                scope.spawn(move || work(me));
+            }
+        });
+    })?;
+    run(control, threads, round, &mut [child])
+}
+
+fn run(
+    control: &Control,
+    participants: usize,
+    round: Duration,
+    children: &mut [process::Child],
+) -> Result<Duration, Box<dyn Error>> {
     let begun = Instant::now();
-    while control.ready.load(Ordering::Acquire) as usize != processes {
+    while control.ready.load(Ordering::Acquire) as usize != participants {
         if begun.elapsed() > Duration::from_secs(5) {
-            return Err("the processes do not begin".into());
+            return Err("the participants do not begin".into());
         }
         std::thread::sleep(Duration::from_micros(200));
     }
@@ -62,7 +109,7 @@ pub fn compete(
     std::thread::sleep(round);
     control.stage.store(STOP, Ordering::Release);
     let elapsed = begun.elapsed();
-    for child in &mut children {
+    for child in children {
         child.join(Duration::from_secs(10))?;
     }
     Ok(elapsed)
@@ -106,12 +153,9 @@ pub fn take_turns_by_the_clock(lock: &impl Guarded, control: &Control, me: usize
 /// contest: the first use of a lock is slow.
 fn compete_for(control: &Control, me: usize, first: impl FnOnce(), mut turn: impl FnMut()) {
     first();
-    control.ready.fetch_add(1, Ordering::AcqRel);
-    while control.stage.load(Ordering::Acquire) != RUN {
-        std::thread::sleep(Duration::from_micros(50)); // `fork` limits how long a child lives
-    }
+    control.begin();
     let mut turns = 0;
-    while control.stage.load(Ordering::Relaxed) == RUN {
+    while control.is_running() {
         turn();
         turns += 1;
     }
@@ -121,7 +165,7 @@ fn compete_for(control: &Control, me: usize, first: impl FnOnce(), mut turn: imp
 /// A chain of multiplications, each of which needs the result of the one before. The first needs
 /// the seed. If the seed is read under the lock, the processor cannot begin before it has the lock.
 #[inline(never)] // the same code where it is measured and where it is used
-fn be_busy(seed: u64, steps: u64) {
+pub fn be_busy(seed: u64, steps: u64) {
     let mut x = seed;
     for _ in 0..steps {
         x = x.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);

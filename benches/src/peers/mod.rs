@@ -1,11 +1,13 @@
-//! The locks that are measured: outlive's and the others. All lie in the same kind of memory, the
-//! root of an anonymous [`Segment`](outlive::Segment).
+//! The locks and queues that are measured: outlive's and the others. All lie in the same kind of
+//! memory, the root of an anonymous [`Segment`](outlive::Segment).
 
 mod flock;
 mod glibc;
+mod ring;
 
 pub use flock::{Flock, FlockFile};
 pub use glibc::{Cond, Pthread, PthreadRwLock, Robustness, Sem};
+pub use ring::{LockedRing, Ring};
 
 use outlive::{Definition, LockError, Mutex, Shareable};
 use std::mem::MaybeUninit;
