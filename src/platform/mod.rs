@@ -216,6 +216,13 @@ pub trait Platform: Debug + Sized + Send + Sync + 'static {
     }
     /// Passes a moment between two checks of a word.
     fn spin();
+    /// How often the calling thread checks in one wait for a message before it goes to sleep. A
+    /// platform may learn that from [`note_spins`](Self::note_spins).
+    fn spins_for_messages() -> u32 {
+        Self::SPINS
+    }
+    /// Notes whether the calling thread, which has spun for a message, has found it meanwhile.
+    fn note_spins(_have_helped: bool) {}
     /// The time since a fixed moment. It never goes back.
     fn now() -> Duration;
     /// Sleeps until the caller is woken on one of `words`, or until the time is `until` on the

@@ -295,13 +295,20 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
         claim: impl Fn() -> Result<Claim, Obstacle>,
         is_another_there: impl Fn() -> bool,
     ) -> Result<Claim, NotClaimed> {
-        let mut vigil = Vigil::new(me, deadline);
+        let spins = P::spins_for_messages();
+        let mut vigil = Vigil::new(me, deadline).spinning(spins);
         while vigil.spin() {
             match claim() {
-                Ok(claim) => return Ok(claim),
+                Ok(claim) => {
+                    P::note_spins(true);
+                    return Ok(claim);
+                }
                 Err(Obstacle::Closed) => return Err(NotClaimed::Closed),
                 Err(Obstacle::Blocked(_)) => {}
             }
+        }
+        if spins > 0 {
+            P::note_spins(false);
         }
         let mut slept = false;
         loop {

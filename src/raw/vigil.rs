@@ -249,6 +249,12 @@ impl<'t, P: Platform> Vigil<'t, P> {
         Self { spins: 0, is_first_alone: true, ..Self::new(me, None).uninterruptible() }
     }
 
+    /// A vigil that spins so many times before it sleeps.
+    #[must_use]
+    pub(super) fn spinning(self, spins: u32) -> Self {
+        Self { spins, ..self }
+    }
+
     /// A vigil that no interruption ends, for operations that cannot be given up.
     #[must_use]
     pub fn uninterruptible(mut self) -> Self {

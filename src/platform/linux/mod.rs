@@ -16,6 +16,7 @@ mod interruption;
 mod neighbour;
 mod own_memory;
 mod robust;
+mod spinning;
 mod thread_end;
 mod thread_record;
 
@@ -154,6 +155,12 @@ impl Platform for Linux {
     #[inline(always)]
     fn spin() {
         core::hint::spin_loop();
+    }
+    fn spins_for_messages() -> u32 {
+        spinning::begin()
+    }
+    fn note_spins(have_helped: bool) {
+        spinning::end(have_helped);
     }
     fn now() -> Duration {
         futex::now()
