@@ -537,8 +537,8 @@ fn play(game: Game, play: &Play, turns: u64, busy: u64) -> Result<f64, Box<dyn E
         let make_turns =
             |turns| match game {
                 Game::Line => {
-                    // The ball is the number of the strokes so far. ORDERING: Acquire and Release, as for
-                    // a message.
+                    // The ball is the number of the strokes so far. ORDERING: Acquire and Release,
+                    // as for a message.
                     let stroke = |turn: u64, of: usize| 2 * turn + 1 + of as u64;
                     let send = |turn| court.ball.store(stroke(turn, me), Ordering::Release);
                     make_turns(me, turns, busy, send, |turn| {

@@ -30,8 +30,8 @@ struct RingCell<T> {
 // SAFETY: the sequence gives an item to one thread at a time.
 unsafe impl<T: Send, const N: usize> Sync for Ring<T, N> {}
 
-// SAFETY: repr(C) around words and items that are Shareable, no drop glue. The positions are reduced
-// to indices below N, so any words are safe.
+// SAFETY: repr(C) around words and items that are Shareable, no drop glue. The positions are
+// reduced to indices below N, so any words are safe.
 unsafe impl<T: Shareable, const N: usize> Shareable for Ring<T, N> {
     const DEFINITION: &'static Definition = &Definition::atomic::<Self>("Ring");
 }
@@ -52,8 +52,8 @@ impl<T: Shareable, const N: usize> Ring<T, N> {
     /// Adds an item. Returns whether there was room.
     #[inline(always)]
     pub fn try_send(&self, item: T) -> bool {
-        // ORDERING of both functions, as published: Acquire where a cell's sequence is read, Release
-        // where it is written, Relaxed for the positions.
+        // ORDERING of both functions, as published: Acquire where a cell's sequence is read,
+        // Release where it is written, Relaxed for the positions.
         let mut position = self.tail.0.load(Ordering::Relaxed);
         loop {
             let cell = &self.cells[position as usize % N];

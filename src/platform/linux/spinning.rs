@@ -5,8 +5,8 @@
 //! falls asleep, too, and they never spin again. So a spin has to last longer than a wake. But such
 //! a spin is wasted if the awaited process needs this very processor, or sends rarely.
 //!
-//! So a thread spins for as long as a wake takes. If that did not help, it does not spin in its next
-//! wait. If it did not help again, it does not spin in the next two waits, and so on.
+//! So a thread spins for as long as a wake takes. If that did not help, it does not spin in its
+//! next wait. If it did not help again, it does not spin in the next two waits, and so on.
 
 use core::cell::Cell;
 

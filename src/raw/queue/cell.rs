@@ -48,6 +48,10 @@ pub(super) enum Order {
 
 impl<const BITS: u32> Cell<BITS> {
     #[inline(always)]
+    pub(super) fn free(lap: u32) -> Self {
+        Self(pack(lap))
+    }
+    #[inline(always)]
     pub(super) fn filling(lap: u32, id: Id) -> Self {
         Self(u64::from(id.word()) << 32 | pack(lap))
     }
@@ -62,7 +66,7 @@ impl<const BITS: u32> Cell<BITS> {
     /// The cell after this lap.
     #[inline(always)]
     pub(super) fn finished(lap: u32) -> Self {
-        Self(pack(next::<BITS>(lap)))
+        Self::free(next::<BITS>(lap))
     }
 
     #[inline(always)]

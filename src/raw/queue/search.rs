@@ -25,6 +25,7 @@ pub(super) struct Found<const BITS: u32> {
 
 impl Position {
     /// As a hint.
+    #[inline(always)]
     pub(super) fn word(self) -> u64 {
         u64::from(self.lap) << 32 | u64::from(self.index)
     }
@@ -32,8 +33,21 @@ impl Position {
 
 impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
     /// The first position that was never claimed, or the living participant that uses its cell.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next_free(&self, me: Participant<'_, P>) -> Result<Found<BITS>, Option<Id>> {
+        // As a rule the hint is right. The search would find the same.
+        let position = self.position(self.tail.load(Relaxed)); // ORDERING: a hint.
+        let free = Cell::<BITS>::free(position.lap);
+        // ORDERING: Relaxed; the CAS of the claim acquires.
+        if self.cells.word(position.index as usize).load(Relaxed) == free.0 {
+            return Ok(Found { position, seen: free, from: None });
+        }
+        self.search_free(me)
+    }
+
+    /// [`next_free`](Self::next_free), wherever the hint is.
+    #[inline(never)] // its registers are not saved where the hint is right
+    fn search_free(&self, me: Participant<'_, P>) -> Result<Found<BITS>, Option<Id>> {
         loop {
             let hint = self.tail.load(Relaxed); // ORDERING: a hint.
             let mut position = self.position(hint);
@@ -67,8 +81,21 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
 
     /// The first position that is full, or the living participant that may publish, or may leave,
     /// an item.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next_full(&self, me: Participant<'_, P>) -> Result<Found<BITS>, Option<Id>> {
+        // As a rule the hint is right. The search would find the same.
+        let position = self.position(self.head.load(Relaxed)); // ORDERING: a hint.
+        let full = Cell::<BITS>::full(position.lap);
+        // ORDERING: Relaxed; the CAS of the claim acquires.
+        if self.cells.word(position.index as usize).load(Relaxed) == full.0 {
+            return Ok(Found { position, seen: full, from: None });
+        }
+        self.search_full(me)
+    }
+
+    /// [`next_full`](Self::next_full), wherever the hint is.
+    #[inline(never)] // as for `search_free`
+    fn search_full(&self, me: Participant<'_, P>) -> Result<Found<BITS>, Option<Id>> {
         loop {
             let mut hint = self.head.load(Relaxed); // ORDERING: a hint.
             let mut position = self.position(hint);
@@ -136,11 +163,13 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
         me.inherit_from(dead, seen.0, |order| word.load(order), pass)
     }
 
+    #[inline(always)]
     pub(super) fn position(&self, hint: u64) -> Position {
         let (lap, index) = ((hint >> 32) as u32 & most::<BITS>(), hint as u32);
         Position { lap, index: if (index as usize) < self.cells.capacity() { index } else { 0 } }
     }
 
+    #[inline(always)]
     pub(super) fn after(&self, position: Position) -> Position {
         let index = position.index + 1;
         if (index as usize) < self.cells.capacity() {
