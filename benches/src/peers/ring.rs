@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 struct OwnLines<T>(T);
 
 /// Dmitry Vyukov's bounded queue for many producers and many consumers. Nobody sleeps, and a death
-/// in the middle of an operation stops it for ever. `N` is a power of two.
+/// in the middle of an operation stops it forever. `N` is a power of two.
 #[repr(C)]
 pub struct Ring<T, const N: usize> {
     tail: OwnLines<AtomicU64>,
