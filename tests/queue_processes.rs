@@ -583,6 +583,33 @@ fn any_words_are_understood() {
     }
 }
 
+/// An earlier fault: a sender that stored the hint late made `len` too small, and `drain` left items
+/// behind.
+#[test]
+fn the_length_is_exact_when_nobody_sends() {
+    const SENDERS: usize = 3;
+    const EACH: u64 = 8;
+    let queue = Queue::<u64>::anonymous(64).expect("made");
+    let barrier = std::sync::Barrier::new(SENDERS + 1);
+    std::thread::scope(|scope| {
+        for _ in 0..SENDERS {
+            scope.spawn(|| {
+                for _ in 0..2_000 {
+                    barrier.wait();
+                    (0..EACH).for_each(|item| queue.send(item).expect("room"));
+                    barrier.wait();
+                }
+            });
+        }
+        for round in 0..2_000 {
+            barrier.wait();
+            barrier.wait();
+            let all = SENDERS * EACH as usize;
+            assert_eq!((queue.len(), queue.drain().count(), queue.len()), (all, all, 0), "in round {round}");
+        }
+    });
+}
+
 /// Three cells whose laps are a third of the circle apart: each is later than the one before it.
 #[test]
 fn laps_all_around_their_circle_do_not_keep_a_search_from_ending() {

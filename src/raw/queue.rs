@@ -96,7 +96,7 @@
 mod cell;
 mod search;
 
-use self::cell::{Cell, Order};
+use self::cell::{Cell, Order, Use};
 use self::search::{Found, Position};
 use super::generation::{distance, most};
 use super::hold::{Id, WAITERS, has_waiters};
@@ -562,19 +562,27 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
         self.cells.capacity()
     }
 
-    /// The number of positions that were claimed by producers, behind the first one that is not
-    /// finished; at most the capacity.
+    /// The number of positions that were claimed by producers, from the first one on that is not
+    /// finished; at most the capacity. Exact if nobody sends or receives.
     pub fn len(&self) -> usize {
-        // ORDERING: Relaxed for all; the answer may be outdated as soon as it is given.
-        let (mut head, tail) = (self.position(self.head.load(Relaxed)), self.position(self.tail.load(Relaxed)));
         let capacity = self.cells.capacity();
-        for _ in 0..capacity {
-            let cell = Cell::<BITS>(self.cells.word(head.index as usize).load(Relaxed));
-            if head == tail || cell.order(head.lap) != Order::Later {
-                break;
+        // ORDERING: Relaxed for all; the answer may be outdated as soon as it is given.
+        let cell = |at: Position| Cell::<BITS>(self.cells.word(at.index as usize).load(Relaxed));
+        let forward = |hint: u64, is_behind: &dyn Fn(Position) -> bool| {
+            let mut position = self.position(hint);
+            for _ in 0..capacity {
+                if !is_behind(position) {
+                    break;
+                }
+                position = self.after(position);
             }
-            head = self.after(head);
-        }
+            position
+        };
+        let is_finished = |at: Position| cell(at).order(at.lap) == Order::Later;
+        let is_claimed = |at: Position| is_finished(at) || cell(at).lap() == at.lap && cell(at).use_of() != Use::Free;
+        // The hints may be too small.
+        let head = forward(self.head.load(Relaxed), &is_finished);
+        let tail = forward(self.tail.load(Relaxed), &is_claimed);
         let laps = distance::<BITS>(head.lap, tail.lap) as usize;
         match laps {
             0 => (tail.index as usize).saturating_sub(head.index as usize),
