@@ -5,19 +5,18 @@ use super::*;
 use crate::platform::puppet::{Puppet, id_of, play};
 use crate::raw::hold::HELD;
 use core::cell::Cell as Counter;
-use core::sync::atomic::AtomicU64;
 use proptest::prelude::*;
 
 /// Cells without items. So many of their words may be used.
 #[derive(Debug)]
 pub(super) struct Words<const N: usize> {
-    pub(super) words: [AtomicU64; N],
+    pub(super) words: [<Puppet as Platform>::Word64; N],
     pub(super) uses: Counter<usize>,
 }
 
 impl<const N: usize> Words<N> {
     pub(super) fn new(words: [u64; N]) -> Self {
-        Self { words: words.map(AtomicU64::new), uses: Counter::new(1_000) }
+        Self { words: words.map(Word64::new), uses: Counter::new(1_000) }
     }
 }
 
@@ -25,7 +24,7 @@ impl<const N: usize> Cells<Puppet> for Words<N> {
     fn capacity(&self) -> usize {
         N
     }
-    fn word(&self, index: usize) -> &AtomicU64 {
+    fn word(&self, index: usize) -> &<Puppet as Platform>::Word64 {
         self.uses.set(self.uses.get().checked_sub(1).expect("the search ends"));
         &self.words[index]
     }
@@ -36,7 +35,7 @@ pub(super) fn at(lap: u32, index: u32) -> Claim {
 }
 
 pub(super) fn queue<const BITS: u32>(tail: u64, head: u64, [items, room]: [u32; 2]) -> Queue<Puppet, BITS> {
-    Queue::from_words(AtomicU64::new(tail), AtomicU64::new(head), Word::new(items), Word::new(room))
+    Queue::from_words(Word64::new(tail), Word64::new(head), Word::new(items), Word::new(room))
 }
 
 fn hint(lap: u32, index: u32) -> u64 {
@@ -285,7 +284,8 @@ fn a_position_that_is_finished_before_an_earlier_one_does_not_count_at_last() {
     let (queue, cells) = (queue::<32>(0, 0, [0; 2]), Words::new([0; 3]));
     play(1, vec![], |me| {
         let ring = queue.with(&cells);
-        [(); 2].map(|()| ring.try_claim_free(me).expect("there is room")).map(|claim| ring.publish(claim));
+        let two = [(); 2].map(|()| ring.try_claim_free(me).expect("there is room"));
+        two.into_iter().for_each(|claim| ring.publish(claim));
         let [first, second] = [(); 2].map(|()| ring.try_claim_full(me).expect("there are two items"));
         assert_eq!(ring.len(), 2);
         ring.finish(second);

@@ -256,13 +256,13 @@ fn wakes_of(change: Change, sleepers: [u32; 2]) -> [Vec<u32>; 2] {
 const PUBLISH: Change = |two| two.ring().publish(at(0, 0));
 const FINISH: Change = |two| two.ring().finish(at(0, 0));
 const ABANDON: Change = |two| two.ring().abandon(at(0, 0));
-const CLOSE: Change = |two| drop(two.ring().close());
+const CLOSE: Change = |two| _ = two.ring().close();
 const PUBLISH_THREE: Change = |two| {
-    [at(0, 0), at(0, 1), at(1, 0)].map(|claim| two.ring().publish_quietly(claim));
+    [at(0, 0), at(0, 1), at(1, 0)].into_iter().for_each(|claim| two.ring().publish_quietly(claim));
     two.ring().announce_items(3);
 };
 const FINISH_THREE: Change = |two| {
-    [at(0, 0), at(0, 1), at(1, 0)].map(|claim| two.ring().finish_quietly(claim));
+    [at(0, 0), at(0, 1), at(1, 0)].into_iter().for_each(|claim| two.ring().finish_quietly(claim));
     two.ring().announce_room(3);
 };
 
