@@ -5,8 +5,9 @@ mod common;
 
 use common::*;
 use outlive::{
-    ArrayQueue, Interrupter, OpenError, Queue, QueueSegment, RecvError, RecvTimeoutError, RegisterError, Segment,
-    SendError, SendTimeoutError, Shareable, TryRecvError, TrySendError, interruptible_by,
+    ArrayQueue, Interrupter, OpenError, Queue, QueueCell, QueueRoot, QueueSegment, RangeError, RecvError,
+    RecvTimeoutError, RegisterError, Segment, SendError, SendTimeoutError, Shareable, TryRecvError, TrySendError,
+    interruptible_by,
 };
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
@@ -125,7 +126,7 @@ fn child() {
 
 /// In a child: the queue that the parent passed.
 fn inherited_queue() -> QueueSegment<u64> {
-    Queue::options(1).inherit("test").expect("passed").try_into().expect("a queue")
+    Queue::options(1).expect("in range").inherit("test").expect("passed").try_into().expect("a queue")
 }
 
 #[test]
@@ -291,7 +292,7 @@ fn a_queue_is_opened_in_each_way_and_keeps_its_capacity() {
     let again = Queue::<u64>::open_or_create(&*name.0, 99).expect("there");
     // SAFETY: the descriptor is only used to map the segment.
     let descriptor = unsafe { jobs.segment().borrow_fd() }.expect("open");
-    let segment = Queue::<u64>::options(1).from_fd(descriptor).expect("a segment of this type");
+    let segment = Queue::<u64>::options(1).expect("in range").from_fd(descriptor).expect("a segment of this type");
     let by_descriptor = QueueSegment::try_from(segment).expect("a queue");
     let received = [&jobs, &by_name, &again, &by_descriptor].map(|queue| (queue.capacity(), queue.recv()));
     assert_eq!(received, [1, 2, 3, 4].map(|number| (5, Ok(number))));
@@ -327,7 +328,9 @@ fn a_queue_of_no_capacity_of_another_item_or_another_root_is_not_opened() {
             assert!(error.is_some_and(|error| error.to_string().contains(&format!("but is {capacity}"))));
         }
     }
-    let empty = Queue::<u64>::options(0).create(&*name.0, |_, _| {}).expect("a segment, but no queue");
+    assert!(matches!(Queue::<u64>::options(0), Err(RangeError { found: 0, minimum: 1, .. })));
+    let empty = Segment::<QueueRoot>::options().room::<QueueCell<u64>>(0);
+    let empty = empty.create(&*name.0, |_, _| {}).expect("a segment, but no queue");
     assert!(matches!(QueueSegment::try_from(empty), Err(OpenError::InvalidSize(_))));
     assert!(matches!(Queue::<u64>::open(&*name.0), Err(OpenError::InvalidSize(_))));
     Segment::<()>::remove(&*name.0).expect("there");

@@ -5,9 +5,9 @@
 use outlive::platform::{Word as _, Word64 as _};
 use outlive::raw::Participant;
 use outlive::raw::queue::{Cells, NotClaimed, Queue, Ring};
-#[cfg(feature = "loom")]
-use outlive_models::Broken;
 use outlive_models::{Backend, DEADLINE, Explore, Model, Word, Word64, World, is_over};
+#[cfg(feature = "loom")]
+use outlive_models::{Broken, Left};
 use std::collections::BTreeSet;
 use std::sync::Mutex as StdMutex;
 
@@ -103,6 +103,16 @@ impl<B: Backend, const N: usize> State<B, N> {
     /// Receives an item, if there is one by the deadline.
     fn receive(&self, me: Me<'_, B>, deadline: Option<core::time::Duration>) -> Result<(), NotClaimed> {
         let claim = self.ring().claim_full(me, deadline)?;
+        let item = B::read(&self.cells.items[claim.index()], |item| *item);
+        self.ring().finish(claim);
+        self.received.lock().expect("no panic inside").push((me.id.index(), item));
+        Ok(())
+    }
+
+    /// Receives an item, if there is one now.
+    #[cfg(feature = "loom")]
+    fn receive_now(&self, me: Me<'_, B>) -> Result<(), NotClaimed> {
+        let claim = self.ring().try_claim_full(me)?;
         let item = B::read(&self.cells.items[claim.index()], |item| *item);
         self.ring().finish(claim);
         self.received.lock().expect("no panic inside").push((me.id.index(), item));
@@ -341,6 +351,83 @@ fn closed_by_another<B: Backend>() -> Explore<B, State<B, 2>> {
         });
     })
     .check(|state, world| state.check(world, 2..3))
+}
+
+/// 0 sends an item, if the queue is open. 1 closes it, and receives all.
+fn closer_receives<B: Backend>() -> Explore<B, State<B, 1>> {
+    let make = || State::at_lap(0, 1);
+    Explore::new(2, make, |world: &World<B>, who, state: &State<B, 1>| {
+        world.act(who, |me| match who {
+            0 => match state.ring().try_claim_free(me) {
+                Ok(claim) => {
+                    state.write(claim.index(), 1);
+                    state.ring().publish(claim);
+                    state.sent.lock().expect("no panic inside").push(1);
+                }
+                Err(error) => assert_eq!(error, NotClaimed::Closed),
+            },
+            _ => {
+                state.ring().close();
+                state.receive_all(me);
+            }
+        });
+    })
+    .check(|state, world| state.check(world, 1..2))
+}
+
+/// 1 is a newcomer in the slot of a former participant. It sends an item. 0 tries to receive it,
+/// and to send another, over one cell.
+#[cfg(feature = "loom")]
+fn a_newcomer_sends<B: Backend>() -> Explore<B, State<B, 1>> {
+    let make = || State::at_lap(0, 1);
+    Explore::new(2, make, |world: &World<B>, who, state: &State<B, 1>| match who {
+        0 => world.act(who, |me| {
+            for _ in 0..2 {
+                let _none_yet = state.receive_now(me);
+            }
+            if let Ok(claim) = state.ring().try_claim_free(me) {
+                state.write(claim.index(), 2);
+                state.ring().publish(claim);
+            }
+        }),
+        _ => world.come(who, |me| {
+            if let Ok(claim) = state.ring().try_claim_free(me) {
+                state.write(claim.index(), 1);
+                state.ring().publish(claim);
+                state.sent.lock().expect("no panic inside").push(1);
+            }
+        }),
+    })
+    .newcomers(1)
+    .left(Left::Marked)
+    .check(|state, world| {
+        world.act(0, |me| while state.receive_now(me).is_ok() {});
+        state.check(world, 0..1);
+    })
+}
+
+/// The cell is full. 1 is a newcomer in the slot of a former participant, and receives the item. 0
+/// tries to receive it, too, and to send another.
+#[cfg(feature = "loom")]
+fn a_newcomer_receives<B: Backend>() -> Explore<B, State<B, 1>> {
+    let make = || State::full();
+    Explore::new(2, make, |world: &World<B>, who, state: &State<B, 1>| match who {
+        0 => world.act(who, |me| {
+            let _it_has_gone = state.receive_now(me);
+            if let Ok(claim) = state.ring().try_claim_free(me) {
+                state.write(claim.index(), 2);
+                state.ring().publish(claim);
+            }
+        }),
+        _ => world.come(who, |me| _ = state.receive_now(me)),
+    })
+    .newcomers(1)
+    .left(Left::Marked)
+    .check(|state, world| {
+        state.check(world, 0..2);
+        let received = state.received.lock().expect("no panic inside");
+        assert_eq!(received.iter().filter(|(_, item)| *item == 1).count(), 1, "{received:?}");
+    })
 }
 
 /// A full cell. 0 sends an item more, and 1 closes the queue at some moment: 0 does not wait
@@ -606,6 +693,9 @@ outlive_models::models! { with_loom, Loom, "loom",
     two_receive_whoever_dies: |n| two_receive::<B, 2>().victims(&[0, 1]).executions(500).holds(n);
     a_consumer_that_dies_with_the_last_item_leaves_it: |n| two_receive::<B, 1>().victims(&[1]).executions(500).holds(n);
     a_closed_queue_is_received_to_its_end: |n| closed_by_another::<B>().victims(&[0, 1]).executions(1_000).holds(n);
+    the_closer_receives_to_the_end: |n| closer_receives::<B>().preemptions(3).victims(&[0]).holds(n);
+    a_newcomer_that_fills_is_not_judged_dead: |n| a_newcomer_sends::<B>().executions(20_000).holds(n);
+    a_newcomer_that_takes_is_not_judged_dead: |n| a_newcomer_receives::<B>().executions(20_000).holds(n);
     a_full_queue_that_is_closed_lets_go: |n| closed_while_full::<B>().victims(&[1]).holds(n);
     a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1]).executions(500).holds(n);
     an_interruption_loses_no_wake: |n| one_is_interrupted::<B>().victims(&[0]).executions(500).holds(n);

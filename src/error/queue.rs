@@ -1,14 +1,15 @@
 //! [`SendError`], [`RecvError`] and their kin: nothing was sent, or nothing received.
 //!
-//! The names are those of [`std::sync::mpsc`] where std has them. An error of a send gives the item
-//! back.
+//! The names follow [`std::sync::mpsc`]; `TimedOut` is its `Timeout`. An error of a send gives the
+//! item back.
 
 use super::RegisterError;
 use super::register::needs_registration;
 use std::fmt;
 
 const DISCONNECTED: &str = "the queue is closed";
-const INTERRUPTED: &str = "had become possible when this thread was interrupted, and nothing was changed; see to the signal, then wait again or give up";
+const INTERRUPTED: &str =
+    "had become possible when this thread was interrupted; see to the signal, then wait again or give up";
 
 macro_rules! gives_the_item_back {
     ($($error:ident { $($variant:ident)* })*) => {$(
@@ -80,7 +81,7 @@ pub enum SendError<T> {
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TrySendError<T> {
-    /// There is no room.
+    /// There is no room, or an item is just being received from the next cell.
     Full(T),
     /// The queue is closed: nobody will receive the item.
     Disconnected(T),
@@ -131,7 +132,7 @@ impl<T> fmt::Display for SendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Disconnected(_) => write!(f, "{DISCONNECTED}, {NOBODY_RECEIVES}"),
-            Self::Interrupted(_) => write!(f, "no send {INTERRUPTED}"),
+            Self::Interrupted(_) => write!(f, "no further send {INTERRUPTED}; what the error gives back was not sent"),
             Self::Register { error, .. } => not_sent(f, error),
         }
     }
@@ -152,8 +153,19 @@ impl<T> fmt::Display for SendTimeoutError<T> {
         match self {
             Self::TimedOut(_) => f.write_str("the queue was full to the deadline; wait longer, or give up"),
             Self::Disconnected(_) => write!(f, "{DISCONNECTED}, {NOBODY_RECEIVES}"),
-            Self::Interrupted(_) => write!(f, "no send {INTERRUPTED}"),
+            Self::Interrupted(_) => write!(f, "no further send {INTERRUPTED}; what the error gives back was not sent"),
             Self::Register { error, .. } => not_sent(f, error),
+        }
+    }
+}
+
+/// What a send without a deadline can give, one with a deadline can give, too.
+impl<T> From<SendError<T>> for SendTimeoutError<T> {
+    fn from(error: SendError<T>) -> Self {
+        match error {
+            SendError::Disconnected(item) => Self::Disconnected(item),
+            SendError::Interrupted(item) => Self::Interrupted(item),
+            SendError::Register { item, error } => Self::Register { item, error },
         }
     }
 }
@@ -242,3 +254,14 @@ impl fmt::Display for RecvTimeoutError {
 }
 
 needs_registration! { RecvError TryRecvError RecvTimeoutError }
+
+/// What a receive without a deadline can give, one with a deadline can give, too.
+impl From<RecvError> for RecvTimeoutError {
+    fn from(error: RecvError) -> Self {
+        match error {
+            RecvError::Disconnected => Self::Disconnected,
+            RecvError::Interrupted => Self::Interrupted,
+            RecvError::Register(error) => Self::Register(error),
+        }
+    }
+}

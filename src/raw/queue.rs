@@ -342,23 +342,26 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
             let found = match self.next_free(me) {
                 Ok(found) => found,
                 // ORDERING: Relaxed; a waiter has passed a fence.
+                // EQUIVALENT(not repeated): it is loaded once, since both branches return.
                 Err(_) if is_closed(self.room.load(Relaxed)) => return Err(Obstacle::Closed),
                 Err(by) => return Err(Obstacle::Blocked(by)),
             };
-            // ORDERING: Relaxed; it only spares callers that come late a position. The check that
-            // counts comes after the claim.
+            // ORDERING: Relaxed. It only spares callers that come late a position.
+            // EQUIVALENT(not repeated): the check that counts comes after the claim.
             if is_closed(self.room.load(Relaxed)) {
                 return Err(Obstacle::Closed);
             }
             let (position, word) = (found.position, self.cells.word(found.position.index as usize));
             let filling = Cell::<BITS>::filling(position.lap, me.id);
             // ORDERING: Acquire. Pairs with the Release of `finish` and of `pass`: this producer
-            // writes after the last consumer has read. Model:
-            // `queue::a_cell_is_free_when_it_was_read`. Then the fence of invariant 9.
+            // writes after the last consumer has read. Then the fence of invariant 9. Model:
+            // `queue::the_closer_receives_to_the_end`.
+            // EQUIVALENT(Acquire to Relaxed): the fence that follows acquires as well.
             if word.compare_exchange_then_fence(found.seen.0, filling.0, Acquire, Relaxed).is_err() {
                 continue; // another producer was quicker
             }
             self.tail.store(self.after(position).word(), Relaxed); // ORDERING: a hint.
+            // ORDERING: Relaxed; after the fence of invariant 9.
             if is_closed(self.room.load(Relaxed)) {
                 self.abandon(Claim { position });
                 return Err(Obstacle::Closed);
@@ -392,11 +395,10 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
     /// Of a consumer that has found nothing, but somebody in the way: whether it is to wait.
     #[cold]
     fn last_full(&self, me: Participant<'_, P>, by: Option<Id>) -> Result<Found<BITS>, Obstacle> {
-        // ORDERING: Acquire. Pairs with the Release of `close`. Then the fence of invariant 9,
-        // which pairs with that of a producer. Models:
-        // `queue::a_closed_queue_is_received_to_its_end`,
+        // ORDERING: Relaxed, then the fence of invariant 9. It pairs with those of a producer's
+        // claim and of `close`. Models: `queue::a_closed_queue_is_received_to_its_end`,
         // `queue::without_fences_an_item_is_sent_behind_the_end`.
-        if !is_closed(self.room.load(Acquire)) {
+        if !is_closed(self.room.load(Relaxed)) {
             return Err(Obstacle::Blocked(by));
         }
         P::fence(SeqCst);
@@ -549,8 +551,8 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
     /// Before the word is written: nothing has happened. After that, before the wakes: the sleepers
     /// check, and find the queue closed.
     pub fn close(&self) -> bool {
-        // ORDERING: Release, for `last_full`. Then a fence, as in `finish`: invariant 7.
-        let was = self.room.fetch_or(CLOSED, Release);
+        // ORDERING: Relaxed, then the fence of invariants 7 and 9.
+        let was = self.room.fetch_or(CLOSED, Relaxed);
         P::fence(SeqCst);
         self.wake(self.room, u32::MAX);
         self.wake(self.items, u32::MAX);

@@ -16,7 +16,6 @@ use crate::error::{
 };
 use crate::platform::Linux;
 use crate::raw;
-use crate::raw::Participant;
 use crate::raw::queue::{Claim, NotClaimed, Ring};
 use crate::segment::{Shareable, local};
 use core::fmt;
@@ -54,7 +53,7 @@ use std::time::{Duration, Instant};
 /// while let Ok(job) = jobs.recv() {
 ///     println!("job {}", job.number);
 /// }
-/// # outlive::Segment::<()>::remove(name)?;
+/// # Queue::<Job>::remove(name)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -70,6 +69,11 @@ use std::time::{Duration, Instant};
 ///
 /// An item that a receiver has left by its death is received next. Meanwhile other receivers may
 /// have got later items of the same sender.
+///
+/// # When it ends
+///
+/// A queue ends when it is [closed](Self::close), and not before. If all senders have ended, `recv`
+/// waits: another process may open the queue and send.
 ///
 /// # If a process is stopped
 ///
@@ -185,7 +189,7 @@ impl<T: Shareable> Queue<T> {
     ///
     /// # Errors
     /// Those of [`send`](Self::send). The error has the items that were not sent; those before them
-    /// were.
+    /// were. It borrows them: `map_err(|error| error.map(<[_]>::len))` keeps their number alone.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -322,7 +326,7 @@ impl<T: Shareable> Queue<T> {
     }
 
     /// Receives up to `limit` items, and appends them to `items`. Waits for the first one as long
-    /// as it takes, and for no other. Returns how many came.
+    /// as it takes, and for no other. Returns how many came: 0 only if `limit` is 0.
     ///
     /// ```
     /// # let queue = outlive::Queue::<u64>::anonymous(8)?;
@@ -337,7 +341,7 @@ impl<T: Shareable> Queue<T> {
     /// Those of [`recv`](Self::recv). Nothing was received then.
     ///
     /// # Panics
-    /// If the memory of the vector cannot be had. Nothing is lost then but what is in the vector.
+    /// If the vector's length overflows. What was received is then in the vector.
     ///
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
@@ -345,10 +349,10 @@ impl<T: Shareable> Queue<T> {
         if limit == 0 {
             return Ok(0);
         }
-        let me = local::participant(self)?;
         items.reserve(self.len().clamp(1, limit));
+        let me = local::participant(self)?;
         let first = self.ring().claim_full(me, None).map_err(refused::<_, RecvError>)?;
-        Ok(self.receive_more(me, items, limit, first))
+        Ok(self.receive_more(items, limit, first))
     }
 
     /// Receives up to `limit` items, as long as that takes no waiting, and appends them to `items`.
@@ -366,15 +370,15 @@ impl<T: Shareable> Queue<T> {
         if limit == 0 {
             return Ok(0);
         }
-        let me = local::participant(self)?;
         items.reserve(self.len().clamp(1, limit));
+        let me = local::participant(self)?;
         let first = self.ring().try_claim_full(me).map_err(refused::<_, TryRecvError>)?;
-        Ok(self.receive_more(me, items, limit, first))
+        Ok(self.receive_more(items, limit, first))
     }
 
     /// Receives the item of a claimed cell, and others up to `limit`. Wakes senders once. There is
     /// memory for the first item.
-    fn receive_more(&self, me: Participant<'_, Linux>, items: &mut Vec<T>, limit: usize, first: Claim) -> usize {
+    fn receive_more(&self, items: &mut Vec<T>, limit: usize, first: Claim) -> usize {
         let ring = self.ring();
         /// Wakes the senders, also if the vector cannot grow.
         struct Announce<F: Fn(usize)>(F, usize);
@@ -391,14 +395,19 @@ impl<T: Shareable> Queue<T> {
             announce.1 += 1;
             if announce.1 < limit {
                 items.reserve(1); // before a cell is claimed
-                claim = ring.try_claim_full(me).ok();
+                // After that: an allocator may do anything, and could take the thread out of the
+                // segment.
+                claim = local::participant(self).ok().and_then(|me| ring.try_claim_full(me).ok());
             }
         }
         announce.1
     }
 
-    /// Closes the queue: nothing more can be sent. What was sent can still be received. Then
-    /// receivers get [`RecvError::Disconnected`]. Returns whether the queue was open.
+    /// Closes the queue forever: nothing more can be sent. What was sent can still be received.
+    /// Then receivers get [`RecvError::Disconnected`]. Returns whether the queue was open.
+    ///
+    /// A named queue stays closed until its name is removed:
+    /// [`open_or_create`](Self::open_or_create) gives the closed one.
     ///
     /// ```
     /// use outlive::{RecvError, Queue, SendError};
@@ -437,8 +446,8 @@ impl<T: Shareable> Queue<T> {
     /// assert_eq!(queue.iter().sum::<u64>(), 6);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn iter(&self) -> impl Iterator<Item = T> + '_ {
-        std::iter::from_fn(|| self.recv().ok())
+    pub fn iter(&self) -> QueueIter<'_, T> {
+        QueueIter { queue: self }
     }
 
     /// Receives items as long as that takes no waiting.
@@ -446,13 +455,15 @@ impl<T: Shareable> Queue<T> {
         std::iter::from_fn(|| self.try_recv().ok())
     }
 
-    /// Receives the items that are there now, and none that are sent later: at most
-    /// [`len`](Self::len) items.
+    /// Receives at most as many items as there are at the call, by [`len`](Self::len). If others
+    /// receive meanwhile, some of them may be newer.
     pub fn drain(&self) -> impl Iterator<Item = T> + '_ {
         self.try_iter().take(self.len())
     }
 
-    /// The number of items at the moment. Items that are just being sent or received count.
+    /// The number of items at the moment. Items that are just being sent or received count. While
+    /// nobody sends or receives, it is exact. It may read all cells once or twice, if many items
+    /// were sent or received out of turn since the last receive.
     pub fn len(&self) -> usize {
         self.ring().len()
     }
@@ -470,6 +481,31 @@ impl<T: Shareable> Queue<T> {
     /// The most items that can be in the queue.
     pub fn capacity(&self) -> usize {
         self.cells.len()
+    }
+}
+
+/// Receives items until none will come: [`Queue::iter`].
+#[derive(Debug)]
+#[must_use = "an iterator receives nothing until it is used"]
+pub struct QueueIter<'q, T: Shareable> {
+    queue: &'q Queue<T>,
+}
+
+impl<T: Shareable> Iterator for QueueIter<'_, T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.queue.recv().ok()
+    }
+}
+
+/// As [`Queue::iter`].
+impl<'q, T: Shareable> IntoIterator for &'q Queue<T> {
+    type Item = T;
+    type IntoIter = QueueIter<'q, T>;
+
+    fn into_iter(self) -> QueueIter<'q, T> {
+        self.iter()
     }
 }
 

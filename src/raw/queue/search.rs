@@ -157,8 +157,9 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
     fn pass(&self, me: Participant<'_, P>, word: &P::Word64, seen: Cell<BITS>, dead: Id) -> bool {
         let finished = Cell::<BITS>::finished(seen.lap());
         // ORDERING: Release. Pairs with the Acquire of the next producer, which writes the item
-        // after all that the dead producer wrote. The caller has seen that with the mark. Model:
-        // `queue::a_cell_is_free_when_its_producer_is_dead`.
+        // after all that the dead producer wrote.
+        // EQUIVALENT(Release to Relaxed): the caller has seen that with the mark, and then passes
+        // the fence of `inherit_from`, which publishes it as well.
         let pass = || word.compare_exchange(seen.0, finished.0, Release, Relaxed).is_ok();
         me.inherit_from(dead, seen.0, |order| word.load(order), pass)
     }

@@ -1,7 +1,7 @@
 //! A queue in a segment of its own, with its capacity chosen at run time.
 
 use super::{Queue, QueueCell};
-use crate::error::OpenError;
+use crate::error::{OpenError, RangeError, RemoveError};
 use crate::platform::Linux;
 use crate::raw;
 use crate::segment::{Definition, Location, Part, Segment, SegmentOptions, Shareable};
@@ -44,10 +44,10 @@ impl fmt::Debug for QueueRoot {
 /// let jobs = Queue::<u64>::create(name, 64)?;
 /// jobs.send(7)?;
 /// // With options, or in another way; here or in any other process:
-/// let segment = Queue::<u64>::options(64).open(name)?;
+/// let segment = Queue::<u64>::options(64)?.open(name)?;
 /// let same = QueueSegment::try_from(segment)?;
 /// assert_eq!((same.recv()?, same.capacity()), (7, 64));
-/// # outlive::Segment::<()>::remove(name)?;
+/// # Queue::<u64>::remove(name)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -72,8 +72,8 @@ impl<T: Shareable> Queue<T> {
     /// [`OpenError::InvalidSize`] if the capacity is 0 or more than 2^31; those of
     /// [`SegmentOptions::create`].
     pub fn create(place: impl Into<Location>, capacity: usize) -> Result<QueueSegment<T>, OpenError> {
-        check(capacity)?;
-        Self::options(capacity).create(place, |_, _| {})?.try_into()
+        check(capacity).map_err(invalid_size)?;
+        Self::options_for(capacity).create(place, |_, _| {})?.try_into()
     }
 
     /// Opens a named or file-backed queue. Its capacity is the one that it was made with.
@@ -81,7 +81,7 @@ impl<T: Shareable> Queue<T> {
     /// # Errors
     /// Those of [`SegmentOptions::open`]. [`OpenError::RoomType`] if it is a queue of other items.
     pub fn open(place: impl Into<Location>) -> Result<QueueSegment<T>, OpenError> {
-        Self::options(1).open(place)?.try_into()
+        Self::options_for(1).open(place)?.try_into()
     }
 
     /// Opens a queue, or makes it if there is none. A queue that exists keeps its capacity.
@@ -89,8 +89,8 @@ impl<T: Shareable> Queue<T> {
     /// # Errors
     /// Those of [`create`](Self::create) and [`open`](Self::open).
     pub fn open_or_create(place: impl Into<Location>, capacity: usize) -> Result<QueueSegment<T>, OpenError> {
-        check(capacity)?;
-        Self::options(capacity).open_or_create(place, |_, _| {})?.try_into()
+        check(capacity).map_err(invalid_size)?;
+        Self::options_for(capacity).open_or_create(place, |_, _| {})?.try_into()
     }
 
     /// Makes a queue without a name: for threads, for children that are forked, or to be
@@ -100,13 +100,29 @@ impl<T: Shareable> Queue<T> {
     /// [`OpenError::InvalidSize`] if the capacity is 0 or more than 2^31; those of
     /// [`SegmentOptions::anonymous`].
     pub fn anonymous(capacity: usize) -> Result<QueueSegment<T>, OpenError> {
-        check(capacity)?;
-        Self::options(capacity).anonymous(|_, _| {})?.try_into()
+        check(capacity).map_err(invalid_size)?;
+        Self::options_for(capacity).anonymous(|_, _| {})?.try_into()
+    }
+
+    /// Removes the name of a queue, as [`Segment::remove`].
+    ///
+    /// # Errors
+    /// Those of [`Segment::remove`].
+    pub fn remove(place: impl Into<Location>) -> Result<(), RemoveError> {
+        Segment::<QueueRoot>::remove(place)
     }
 
     /// Options to make or open the segment of a queue with. The segment then becomes a queue by
     /// `QueueSegment::try_from`. The capacity counts for a new queue alone.
-    pub fn options(capacity: usize) -> SegmentOptions<QueueRoot, QueueCell<T>> {
+    ///
+    /// # Errors
+    /// The capacity is 0 or more than 2^31.
+    pub fn options(capacity: usize) -> Result<SegmentOptions<QueueRoot, QueueCell<T>>, RangeError> {
+        check(capacity)?;
+        Ok(Self::options_for(capacity))
+    }
+
+    fn options_for(capacity: usize) -> SegmentOptions<QueueRoot, QueueCell<T>> {
         const {
             assert!(align_of::<T>() <= align_of::<QueueRoot>(), "the items of a queue are aligned to at most 128 bytes")
         };
@@ -114,14 +130,16 @@ impl<T: Shareable> Queue<T> {
     }
 }
 
-fn check(capacity: usize) -> Result<(), OpenError> {
+fn check(capacity: usize) -> Result<(), RangeError> {
     let most = raw::queue::MOST_CELLS;
     if (1..=most).contains(&capacity) {
         return Ok(());
     }
-    Err(OpenError::InvalidSize(format!(
-        "the capacity of a queue was expected to be 1 to {most}, but is {capacity}; give a number in this range"
-    )))
+    Err(RangeError::new("the capacity of a queue", capacity as u64, 1, most as u64))
+}
+
+fn invalid_size(error: RangeError) -> OpenError {
+    OpenError::InvalidSize(error.to_string())
 }
 
 /// The queue that a segment is.
@@ -133,7 +151,7 @@ impl<T: Shareable> TryFrom<Segment<QueueRoot, QueueCell<T>>> for QueueSegment<T>
     fn try_from(segment: Segment<QueueRoot, QueueCell<T>>) -> Result<Self, OpenError> {
         const { assert!(align_of::<QueueCell<T>>() <= align_of::<QueueRoot>(), "see `options`") };
         let (root, capacity) = segment.root_and_room();
-        check(capacity)?;
+        check(capacity).map_err(invalid_size)?;
         let whole = core::ptr::slice_from_raw_parts_mut(root.as_ptr().cast::<QueueCell<T>>(), capacity);
         let queue = NonNull::new(whole as *mut Queue<T>).expect("mapped");
         Ok(Self { segment, queue })
