@@ -586,8 +586,8 @@ fn any_words_are_understood() {
     }
 }
 
-/// An earlier fault: a sender that stored the hint late made `len` too small, and `drain` left items
-/// behind.
+/// An earlier fault: a sender that stored the hint late made `len` too small, and `drain` left
+/// items behind.
 #[test]
 fn the_length_is_exact_when_nobody_sends() {
     const SENDERS: usize = 3;
