@@ -6,9 +6,9 @@
 //!
 //! # The words
 //!
-//! The word of a cell has a file of its own: [`cell`]. A *position* is a lap and the index of a
-//! cell. Positions are ordered: the last cell of a lap is followed by the first cell of the next
-//! lap.
+//! The word of a cell has a file of its own: `queue/cell.rs`. A *position* is a lap and the index
+//! of a cell. Positions are ordered: the last cell of a lap is followed by the first cell of the
+//! next lap.
 //!
 //! `head` and `tail` are hints: the positions at which consumers and producers begin to search. The
 //! upper half is the lap, the lower half the index.
@@ -26,8 +26,8 @@
 //!
 //! # Invariants
 //!
-//! 1. Each cell goes through the states of one lap in order (see [`cell`]), and then through those
-//!    of the next lap.
+//! 1. Each cell goes through the states of one lap in order (see `queue/cell.rs`), and then through
+//!    those of the next lap.
 //! 2. A cell that is filling or taking names one participant. If it lives, it alone uses the item.
 //!    If it is dead, the participant whose CAS replaces that very word may use the item.
 //! 3. All positions before `tail` have been claimed by a producer. All positions before `head` are
