@@ -517,12 +517,12 @@ fn an_error_gives_the_item_back_and_says_what_to_do() {
     assert_eq!(TryRecvError::Empty.to_string(), "the queue is empty; wait for an item, or try again later");
     assert_eq!(
         SendTimeoutError::TimedOut(NoDebug).to_string(),
-        "the queue was full to the deadline; wait longer, or give up"
+        "the queue had no room by the deadline; wait longer, or give up"
     );
-    assert_eq!(RecvTimeoutError::TimedOut.to_string(), "the queue was empty to the deadline; wait longer, or give up");
+    assert_eq!(RecvTimeoutError::TimedOut.to_string(), "no item had come by the deadline; wait longer, or give up");
     let interrupted = [
-        (SendError::Interrupted(NoDebug).to_string(), "no send had"),
-        (SendTimeoutError::Interrupted(NoDebug).to_string(), "no send had"),
+        (SendError::Interrupted(NoDebug).to_string(), "no further send had"),
+        (SendTimeoutError::Interrupted(NoDebug).to_string(), "no further send had"),
         (RecvError::Interrupted.to_string(), "no receive had"),
         (RecvTimeoutError::Interrupted.to_string(), "no receive had"),
     ];

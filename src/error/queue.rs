@@ -8,8 +8,8 @@ use super::register::needs_registration;
 use std::fmt;
 
 const DISCONNECTED: &str = "the queue is closed";
-const INTERRUPTED: &str =
-    "had become possible when this thread was interrupted; see to the signal, then wait again or give up";
+const INTERRUPTED: &str = "had become possible when this thread was interrupted";
+const SEE_TO_IT: &str = "see to the signal, then wait again or give up";
 
 macro_rules! gives_the_item_back {
     ($($error:ident { $($variant:ident)* })*) => {$(
@@ -132,7 +132,9 @@ impl<T> fmt::Display for SendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Disconnected(_) => write!(f, "{DISCONNECTED}, {NOBODY_RECEIVES}"),
-            Self::Interrupted(_) => write!(f, "no further send {INTERRUPTED}; what the error gives back was not sent"),
+            Self::Interrupted(_) => {
+                write!(f, "no further send {INTERRUPTED}, so what the error gives back was not sent; {SEE_TO_IT}")
+            }
             Self::Register { error, .. } => not_sent(f, error),
         }
     }
@@ -151,9 +153,11 @@ impl<T> fmt::Display for TrySendError<T> {
 impl<T> fmt::Display for SendTimeoutError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TimedOut(_) => f.write_str("the queue was full to the deadline; wait longer, or give up"),
+            Self::TimedOut(_) => f.write_str("the queue had no room by the deadline; wait longer, or give up"),
             Self::Disconnected(_) => write!(f, "{DISCONNECTED}, {NOBODY_RECEIVES}"),
-            Self::Interrupted(_) => write!(f, "no further send {INTERRUPTED}; what the error gives back was not sent"),
+            Self::Interrupted(_) => {
+                write!(f, "no further send {INTERRUPTED}, so what the error gives back was not sent; {SEE_TO_IT}")
+            }
             Self::Register { error, .. } => not_sent(f, error),
         }
     }
@@ -226,7 +230,7 @@ impl fmt::Display for RecvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Disconnected => write!(f, "{DISCONNECTED}, {NOTHING_COMES}"),
-            Self::Interrupted => write!(f, "no receive {INTERRUPTED}"),
+            Self::Interrupted => write!(f, "no receive {INTERRUPTED}; {SEE_TO_IT}"),
             Self::Register(error) => not_received(f, error),
         }
     }
@@ -245,9 +249,9 @@ impl fmt::Display for TryRecvError {
 impl fmt::Display for RecvTimeoutError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TimedOut => f.write_str("the queue was empty to the deadline; wait longer, or give up"),
+            Self::TimedOut => f.write_str("no item had come by the deadline; wait longer, or give up"),
             Self::Disconnected => write!(f, "{DISCONNECTED}, {NOTHING_COMES}"),
-            Self::Interrupted => write!(f, "no receive {INTERRUPTED}"),
+            Self::Interrupted => write!(f, "no receive {INTERRUPTED}; {SEE_TO_IT}"),
             Self::Register(error) => not_received(f, error),
         }
     }
