@@ -549,6 +549,26 @@ fn without_waiting<B: Backend>() -> Explore<B, State<B, 1>> {
     .check(|state, world| state.check(world, 1..2))
 }
 
+/// The cell is full. 0 reads the item, and finishes the cell. 1 fills it, if it is free.
+#[cfg(feature = "loom")]
+fn a_cell_is_used_again<B: Backend, const QUIET: bool>() -> Explore<B, State<B, 1>> {
+    let make = || State::full();
+    Explore::new(2, make, |world: &World<B>, who, state: &State<B, 1>| {
+        world.act(who, |me| match who {
+            0 => {
+                let claim = state.ring().try_claim_full(me).expect("it is full");
+                B::read(&state.cells.items[claim.index()], |item| assert_eq!(*item, 1));
+                if QUIET { state.ring().finish_quietly(claim) } else { state.ring().finish(claim) }
+            }
+            _ => {
+                if let Ok(claim) = state.ring().try_claim_free(me) {
+                    state.write(claim.index(), 2);
+                }
+            }
+        });
+    })
+}
+
 /// As [`without_waiting`], but both sides are quiet.
 #[cfg(feature = "loom")]
 fn quietly_without_waiting<B: Backend>() -> Explore<B, State<B, 1>> {
@@ -703,6 +723,8 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_late_hint_hides_no_item: |n| a_late_hint::<B>().preemptions(1).holds(n);
     nobody_has_to_wait: |n| without_waiting::<B>().holds(n);
     nobody_has_to_wait_for_a_batch: |n| quietly_without_waiting::<B>().holds(n);
+    a_cell_is_free_when_it_was_read: |n| a_cell_is_used_again::<B, false>().victims(&[0]).holds(n);
+    a_cell_is_free_when_it_was_read_in_a_batch: |n| a_cell_is_used_again::<B, true>().victims(&[0]).holds(n);
     a_cell_is_free_when_its_producer_is_dead: |n| left_by_a_producer::<B>().victims(&[0]).holds(n);
     an_item_is_published: |n| without_waiting::<B>().broken(Broken::NO_RELEASE).fails(n);
     an_item_is_acquired: |n| without_waiting::<B>().broken(Broken::NO_ACQUIRE).fails(n);

@@ -362,6 +362,7 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
             }
             self.tail.store(self.after(position).word(), Relaxed); // ORDERING: a hint.
             // ORDERING: Relaxed; after the fence of invariant 9.
+            // EQUIVALENT(not repeated): it is loaded once, since both branches return.
             if is_closed(self.room.load(Relaxed)) {
                 self.abandon(Claim { position });
                 return Err(Obstacle::Closed);
