@@ -6,7 +6,7 @@ use crate::platform::{Platform, Word64};
 use crate::raw::generation::{most, next};
 use crate::raw::hold::Id;
 use crate::raw::table::Participant;
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::{Relaxed, Release};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Position {
@@ -53,8 +53,9 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
             let mut position = self.position(hint);
             for _ in 0..2 * self.cells.capacity() + 2 {
                 let word = self.cells.word(position.index as usize);
-                // ORDERING: Acquire, before the load of a user's lifeline (`Table::is_alive`).
-                let seen = Cell::<BITS>(word.load(Acquire));
+                // ORDERING: Relaxed. The claim acquires. Whoever passes a dead user, or takes its
+                // item over, judges the user once more, with Acquire (`inherit_from`).
+                let seen = Cell::<BITS>(word.load(Relaxed));
                 match (seen.order(position.lap), seen.use_of()) {
                     // In an earlier lap: the hint is too large. Nobody wrote that.
                     (Order::Same | Order::Earlier, Use::Free) => {
@@ -102,8 +103,9 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
             let (mut all_finished, mut by, mut has_gone_back) = (true, None, false);
             for _ in 0..3 * self.cells.capacity() + 3 {
                 let word = self.cells.word(position.index as usize);
-                // ORDERING: Acquire, before the load of a user's lifeline (`Table::is_alive`).
-                let seen = Cell::<BITS>(word.load(Acquire));
+                // ORDERING: Relaxed. The claim acquires. Whoever passes a dead user, or takes its
+                // item over, judges the user once more, with Acquire (`inherit_from`).
+                let seen = Cell::<BITS>(word.load(Relaxed));
                 let order = seen.order(position.lap);
                 if order == Order::Later || order == Order::Earlier && !has_gone_back {
                     // Invariants 3 and 10. This very position is finished, if the cell is in a
