@@ -31,21 +31,22 @@
 //!    only a notification or a death ends a sleep that is about to begin.
 //! 2. A waiter that arrived before a notification's CAS either sleeps and is woken in its turn, or
 //!    finds the state changed and does not sleep.
-//! 3. WAITERS is cleared only from the very value that a notification wrote, after its wake found
-//!    nobody left. An arrival since then has set FRESH, which only another notification could have
-//!    cleared. So the clearing CAS fails. (The same rule without FRESH loses a wake with nobody
-//!    dying: `condvar::clearing_waiters_without_fresh_loses_a_wake`.)
-//! 4. A waiter collects the lifelines that it watches while it holds the lock under which its user
-//!    checked the predicate. The participant that makes the predicate true does so under that lock,
-//!    later, so the waiter watches it. If it dies before it notifies, its waiters return. A waiter
-//!    that watches nobody returns after a first phase in any case.
+//! 3. `notify_all` clears WAITERS by the CAS that counts it, before its wake. `notify` clears it
+//!    only from the very value that it wrote, after its wake found too few sleepers. An arrival
+//!    since then has set FRESH, which only another notification could have cleared. So the clearing
+//!    CAS fails. (The same rule without FRESH loses a wake with nobody dying:
+//!    `condvar::clearing_waiters_without_fresh_loses_a_wake`.)
+//! 4. A waiter collects the lifelines that it watches before it releases the lock. Under this lock
+//!    the caller has checked its predicate. The participant that makes the predicate true does so
+//!    under that lock, later, so the waiter watches it. If it dies before it notifies, its waiters
+//!    return. A waiter that watches nobody returns after a first phase in any case.
 //! 5. A wait lasts from [`wait`](Condvar::wait) to [`leave`](Condvar::leave). The lock is held at
 //!    both, and the waiter's slot notes the wait. So an arrival finds the exact number of living
 //!    waiters.
 //! 6. When a waiter arrives, there are at most as many tickets as other waiters. A notification
-//!    adds a ticket for each waiter that it is asked to notify. If those are more than the waiters
-//!    without one, all waiters have theirs, and the next arrival drops the rest. A waiter takes at
-//!    most one ticket, and only if there was a notification since it arrived.
+//!    adds a ticket for each waiter that it is asked to notify. If it adds more tickets than there
+//!    are waiters without one, each waiter has a ticket, and the next arrival drops the rest. A
+//!    waiter takes at most one ticket, and only if there was a notification since it arrived.
 //! 7. If WAITERS is clear, each waiter that has not left has its ticket.
 //! 8. A waiter that may have been moved to its lock's word sets the lock's WAITERS when it has the
 //!    lock again. Those that were moved with it, and all others that sleep on that word, may have
@@ -59,10 +60,11 @@
 //!
 //! # Which waiter takes a ticket
 //!
-//! Of the waiters that had arrived, the first that has the lock again. That need not be the waiter
-//! that the kernel woke for the ticket. The woken waiter then finds none, and gets
-//! [`Woken::Neither`], though it slept until it was notified. No waiter is left asleep by that:
-//! there are as many wakes as tickets, and a waiter that takes a ticket without a wake is awake.
+//! The ticket goes to one of the waiters that had arrived: the first of them that has the lock
+//! again. That need not be the waiter that the kernel woke for the ticket. The woken waiter then
+//! finds none, and gets [`Woken::Neither`], though it slept until it was notified. No waiter is
+//! left asleep by that: there are as many wakes as tickets, and a waiter that takes a ticket
+//! without a wake is awake.
 //!
 //! A woken waiter that is killed before it has its ticket leaves the ticket to another that had
 //! arrived.
@@ -113,9 +115,9 @@
 //! other's waiters as their own. Each may then keep tickets for which it has no waiters, and moves
 //! waiters only if those of both wait with one lock.
 //!
-//! A notification without the lock may meet waiters that come and go. A waiter that gives up
-//! between the notification's ticket and its CAS gets [`Woken::TimedOut`]. Its ticket may go to a
-//! waiter that would have got none.
+//! A notification without the lock may meet waiters that come and go. A notification first adds its
+//! ticket, and then counts itself by a CAS. A waiter that gives up between the two gets
+//! [`Woken::TimedOut`]. Its ticket may go to a waiter that would have got none.
 
 use super::hold::{Id, WAITERS, has_waiters};
 use super::mutex::Mutex;
@@ -194,8 +196,9 @@ impl<P: Platform> Condvar<P> {
     /// once, otherwise at the end of a first phase ([`Platform::first_phase`]). The caller, in
     /// `release`: it died as the lock's holder.
     ///
-    /// Without `watch` a wait is cheaper, and ends as [`Woken::Neither`] with that phase. The next
-    /// wait for the same predicate must then `watch`, or the caller would loop from check to check.
+    /// Without `watch` a wait is cheaper, and ends with the first phase at the latest, as
+    /// [`Woken::Neither`]. The next wait for the same predicate must then `watch`, or the caller
+    /// would loop from check to check.
     pub fn wait(
         &self,
         me: Participant<'_, P>,
@@ -287,7 +290,8 @@ impl<P: Platform> Condvar<P> {
     /// How many living participants wait.
     fn count_waiters(&self, table: &Table<'_, P>) -> u32 {
         let number = self.number(table);
-        // In this order: if the slot has got another owner meanwhile, the note is that owner's.
+        // The slot is judged first, and its note is read after that. If the slot has got another
+        // owner meanwhile, the note is that owner's.
         let waits_here = |slot: &&Slot<P>| slot.armed().is_some() && slot.thread().waits_at() == number;
         table.slots_in_use().filter(waits_here).count() as u32
     }

@@ -13,16 +13,16 @@
 //! | bits  | name    | set by                                                                  | cleared by |
 //! |-------|---------|-------------------------------------------------------------------------|------------|
 //! | 0–30  | count   | releases add, acquisitions subtract                                     |            |
-//! | 31    | WAITERS | a waiter for one permit, before it sleeps, and when it takes after that | a release  |
+//! | 31    | WAITERS | a waiter for one permit: before it sleeps, and in each check after a sleep | a release  |
 //!
 //! The second word is the *guess*: what the first word was after some operation, as a rule the
 //! latest. The fast paths begin with a CAS that expects it. A load of the first word instead would
 //! wait for the exchange before it. Each operation that takes or gives permits renews the guess
 //! afterwards. Any value may stand there, also after a death.
 //!
-//! The third word is the *wish*: the smallest number of permits that a waiter for more than one
-//! sleeps for, or 0 if there is no such waiter. It may be too small, but never too large. Waiters
-//! for many sleep on this word; waiters for one sleep on the first.
+//! The third word is the *wish*. Several waiters may each want more than one permit: the wish is
+//! the smallest of their numbers, or 0 if there is no such waiter. It may be too small, but never
+//! too large. Waiters for many sleep on this word; waiters for one sleep on the first.
 //!
 //! The fourth word is the maximum of the count. It does not change while the semaphore is in use. 0
 //! means the largest possible maximum, and so does a value above it. This code never writes a count
@@ -36,16 +36,17 @@
 //! 2. A release clears WAITERS, and then wakes as many waiters on the count as it released permits.
 //!    A waiter that returns from a sleep there sets WAITERS again *before* it checks the count.
 //! 3. A waiter that slept on the count, and then took a permit, wakes one more waiter if permits
-//!    are left. Of two releases before it ran, the second found no WAITERS.
-//! 4. A waiter for many lowers the wish to its own, then checks the count by a read-modify-write,
-//!    and sleeps as long as the wish is as it left it. A release adds to the count, then checks the
-//!    wish. So at least one of the two notices the other.
+//!    are left. There may have been two releases before it ran, and the second found no WAITERS.
+//! 4. A waiter for many lowers the wish to its own number, and then checks the count by a
+//!    read-modify-write. It sleeps as long as the wish has the value that it left. A release adds
+//!    to the count, then checks the wish. So at least one of the two notices the other.
 //! 5. A release that finds the wish not above the count clears the wish, and wakes all that sleep
 //!    on it. Each of them takes permits, or lowers the wish again. A release that finds the wish
 //!    above the count wakes none of them.
-//! 6. A waiter for many that has lowered the wish and then takes permits acts as a release does,
-//!    for the permits that are left. Another waiter may be falling asleep only now and expect the
-//!    wish that this waiter restored; it missed the wake in between. Model:
+//! 6. A waiter for many that has lowered the wish, and then takes permits, answers the wish as a
+//!    release does: it wakes all if the permits that are left meet the present wish. The reason:
+//!    another waiter may have read the wish before a release cleared it, and fall asleep only after
+//!    this waiter restored it. The release's wake came too early for that one. Model:
 //!    `semaphore::one_release_meets_two_equal_requests`.
 //! 7. No answer rests on the guess alone. A CAS that expects it fails if it is wrong. If it permits
 //!    no CAS, the first word is loaded.
@@ -205,7 +206,7 @@ impl<P: Platform> Semaphore<P> {
         loop {
             // ORDERING: Relaxed; `take` orders. After a sleep this is a read-modify-write, which
             // reads the newest value and sets WAITERS in it. A stale value could hide the permit
-            // whose only wake ended this sleep.
+            // for which the caller was woken, and nobody else is woken for that permit.
             let seen = if slept { self.word.fetch_or(WAITERS, Relaxed) | WAITERS } else { self.word.load(Relaxed) };
             if count_in(seen) != 0 {
                 if self.take(seen, 1) {
