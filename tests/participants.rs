@@ -128,22 +128,28 @@ fn a_child_that_leaves_unlinks_only_its_own_lifelines() {
     assert!(told, "the kernel did not find the lifeline that was not left");
 }
 
+/// In a process of its own, which has one thread: a raw clone copies the allocator's locks as they
+/// are, and another thread of this process may have one.
 #[test]
 fn a_raw_clone_is_refused_with_what_is_missing() {
-    let shared = segment();
-    let guard = shared.pair.lock().expect("free");
-    // SAFETY: as fork, without the C library's work in the child. The child makes system calls and
-    // ends.
-    let pid = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) } as i32;
-    if pid == 0 {
-        let answer = shared.attach();
-        let named = matches!(&answer, Err(RegisterError::Unsupported(what)) if what.contains("robust list"));
-        drop(guard);
-        // SAFETY: ends the process.
-        unsafe { libc::_exit(i32::from(!named)) };
-    }
-    assert_eq!(wait(pid), 0);
-    assert!(matches!(shared.pair.lock(), Err(LockError::Deadlock)), "the parent still holds it");
+    let status = wait(fork(|| {
+        let shared = segment();
+        let guard = shared.pair.lock().expect("free");
+        // SAFETY: as fork, without the C library's work in the child. The child makes system calls
+        // and ends.
+        let pid = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) } as i32;
+        if pid == 0 {
+            let answer = shared.attach();
+            let named = matches!(&answer, Err(RegisterError::Unsupported(what)) if what.contains("robust list"));
+            drop(guard);
+            // SAFETY: ends the process.
+            unsafe { libc::_exit(i32::from(!named)) };
+        }
+        assert_eq!(wait(pid), 0);
+        assert!(matches!(shared.pair.lock(), Err(LockError::Deadlock)), "the parent still holds it");
+        0
+    }));
+    assert_eq!(status, 0);
 }
 
 #[test]
