@@ -4,7 +4,7 @@
 
 use outlive::platform::{Word as _, Word64 as _};
 use outlive::raw::Participant;
-use outlive::raw::queue::{Cells, NotClaimed, Queue, Ring};
+use outlive::raw::queue::{Cells, Claim, NotClaimed, Queue, Ring};
 use outlive_models::{Backend, DEADLINE, Explore, Model, Word, Word64, World, is_over};
 #[cfg(feature = "loom")]
 use outlive_models::{Broken, Left};
@@ -12,6 +12,9 @@ use std::collections::BTreeSet;
 use std::sync::Mutex as StdMutex;
 
 type Me<'t, B> = Participant<'t, Model<B>>;
+
+/// Of the word of a cell.
+const FULL: u64 = 1 << 62;
 
 /// The cells, and the items that belong to them. Laps have three bits.
 #[derive(Debug)]
@@ -42,36 +45,32 @@ struct State<B: Backend, const N: usize> {
 }
 
 impl<B: Backend, const N: usize> State<B, N> {
-    /// An empty queue, whose next lap is `lap`.
-    fn at_lap(lap: u64, producers: usize) -> Self {
-        let cells = Numbers { words: [lap; N].map(Word64::new), items: [0; N].map(B::cell) };
-        let [tail, head] = [lap << 32; 2].map(Word64::new);
+    /// A queue of these cells, hints and flags. A full cell has an item: its index, counted from 1.
+    fn of_words(words: [u64; N], [tail, head]: [u64; 2], room: u32, producers: usize) -> Self {
+        let item = |index: usize| if words[index] & FULL == 0 { 0 } else { index as u32 + 1 };
         Self {
-            queue: Queue::from_words(tail, head, Word::new(0), Word::new(0)),
-            cells,
+            queue: Queue::from_words(Word64::new(tail), Word64::new(head), Word::new(0), Word::new(room)),
+            cells: Numbers { words: words.map(Word64::new), items: core::array::from_fn(|index| B::cell(item(index))) },
             producers: (producers, StdMutex::default()),
             sent: StdMutex::default(),
             received: StdMutex::default(),
         }
     }
 
+    /// An empty queue, whose next lap is `lap`.
+    fn at_lap(lap: u64, producers: usize) -> Self {
+        Self::of_words([lap; N], [lap << 32; 2], 0, producers)
+    }
+
     /// A queue with an item in each cell.
     fn full() -> Self {
-        const FULL: u64 = 1 << 62;
-        let items = core::array::from_fn(|index| B::cell(index as u32 + 1));
-        let cells = Numbers { words: [FULL; N].map(Word64::new), items };
-        let tail = Word64::new(1 << 32);
-        let queue = Queue::from_words(tail, Word64::new(0), Word::new(0), Word::new(0));
-        Self { queue, cells, ..Self::at_lap(0, 1) }
+        Self::of_words([FULL; N], [1 << 32, 0], 0, 1)
     }
 
     /// A closed queue with an item in its first cell.
     fn closed_with_an_item() -> Self {
         const CLOSED: u32 = 1 << 27;
-        let mut full = Self::full();
-        full.cells.words = core::array::from_fn(|index| Word64::new(if index == 0 { 1 << 62 } else { 0 }));
-        full.queue = Queue::from_words(Word64::new(1), Word64::new(0), Word::new(0), Word::new(CLOSED));
-        full
+        Self::of_words(core::array::from_fn(|index| if index == 0 { FULL } else { 0 }), [1, 0], CLOSED, 1)
     }
 
     fn ring(&self) -> Ring<'_, Model<B>, Numbers<B, N>, 3> {
@@ -100,30 +99,46 @@ impl<B: Backend, const N: usize> State<B, N> {
         self.ring().announce_items(2);
     }
 
-    /// Receives an item, if there is one by the deadline.
-    fn receive(&self, me: Me<'_, B>, deadline: Option<core::time::Duration>) -> Result<(), NotClaimed> {
-        let claim = self.ring().claim_full(me, deadline)?;
-        let item = B::read(&self.cells.items[claim.index()], |item| *item);
+    /// Sends an item, if the queue is open. There is room.
+    fn send_if_open(&self, me: Me<'_, B>, item: u32) {
+        match self.ring().try_claim_free(me) {
+            Ok(claim) => {
+                self.write(claim.index(), item);
+                self.ring().publish(claim);
+                self.sent.lock().expect("no panic inside").push(item);
+            }
+            Err(error) => assert_eq!(error, NotClaimed::Closed),
+        }
+    }
+
+    /// Reads the item of a claimed cell.
+    fn read(&self, claim: Claim) -> u32 {
+        B::read(&self.cells.items[claim.index()], |item| *item)
+    }
+
+    /// Receives the item of a claimed cell.
+    fn take(&self, me: Me<'_, B>, claim: Claim) {
+        let item = self.read(claim);
         self.ring().finish(claim);
         self.received.lock().expect("no panic inside").push((me.id.index(), item));
-        Ok(())
+    }
+
+    /// Receives an item, if there is one by the deadline.
+    fn receive(&self, me: Me<'_, B>, deadline: Option<core::time::Duration>) -> Result<(), NotClaimed> {
+        self.ring().claim_full(me, deadline).map(|claim| self.take(me, claim))
     }
 
     /// Receives an item, if there is one now.
     #[cfg(feature = "loom")]
     fn receive_now(&self, me: Me<'_, B>) -> Result<(), NotClaimed> {
-        let claim = self.ring().try_claim_full(me)?;
-        let item = B::read(&self.cells.items[claim.index()], |item| *item);
-        self.ring().finish(claim);
-        self.received.lock().expect("no panic inside").push((me.id.index(), item));
-        Ok(())
+        self.ring().try_claim_full(me).map(|claim| self.take(me, claim))
     }
 
     /// Receives two items as a batch.
     fn receive_two(&self, me: Me<'_, B>) {
         for _ in 0..2 {
             let claim = self.ring().claim_full(me, None).expect("a call without a deadline waits");
-            let item = B::read(&self.cells.items[claim.index()], |item| *item);
+            let item = self.read(claim);
             self.ring().finish_quietly(claim);
             self.received.lock().expect("no panic inside").push((me.id.index(), item));
         }
@@ -144,6 +159,30 @@ impl<B: Backend, const N: usize> State<B, N> {
         };
         if is_last {
             self.ring().close();
+        }
+    }
+
+    /// What the supervisor does if a producer dies.
+    fn end_for_a_producer(world: &World<B>, dead: usize, supervisor: usize, state: &Self) {
+        if dead < state.producers.0 {
+            world.act(supervisor, |_| state.producer_ends(dead));
+        }
+    }
+
+    /// As [`end_for_a_producer`](Self::end_for_a_producer). If a consumer dies, the supervisor
+    /// receives all.
+    fn stand_in(world: &World<B>, dead: usize, supervisor: usize, state: &Self) {
+        if dead < state.producers.0 {
+            Self::end_for_a_producer(world, dead, supervisor, state);
+        } else {
+            world.act(supervisor, |me| state.receive_all(me));
+        }
+    }
+
+    /// What the supervisor does if participant 1 dies, which was to close the queue.
+    fn close_for_1(world: &World<B>, dead: usize, supervisor: usize, state: &Self) {
+        if dead == 1 {
+            world.act(supervisor, |_| state.ring().close());
         }
     }
 
@@ -168,105 +207,78 @@ impl<B: Backend, const N: usize> State<B, N> {
 
 /// Participant 0 sends items 1 to `ITEMS`, and closes the queue. 1 receives all.
 fn one_to_one<B: Backend, const N: usize, const LAP: u64, const ITEMS: u32>() -> Explore<B, State<B, N>> {
-    Explore::new(
-        2,
-        || State::at_lap(LAP, 1),
-        |world: &World<B>, who, state: &State<B, N>| {
-            world.act(who, |me| match who {
-                0 => {
-                    (1..=ITEMS).for_each(|item| state.send(me, item));
-                    state.producer_ends(who);
-                }
-                _ => state.receive_all(me),
-            });
-        },
-    )
-    .after(|world, dead, supervisor, state| {
-        world.act(supervisor, |me| if dead == 0 { state.producer_ends(dead) } else { state.receive_all(me) });
+    let make = || State::at_lap(LAP, 1);
+    Explore::new(2, make, |world: &World<B>, who, state: &State<B, N>| {
+        world.act(who, |me| match who {
+            0 => {
+                (1..=ITEMS).for_each(|item| state.send(me, item));
+                state.producer_ends(who);
+            }
+            _ => state.receive_all(me),
+        });
     })
+    .after(State::stand_in)
     .check(|state, world| state.check(world, 1..2))
 }
 
-/// As [`one_to_one`], but both sides wait for the other only after everything is in a batch of two.
+/// Participant 0 sends a batch of two items, and closes the queue. 1 receives all.
 fn a_batch<B: Backend>() -> Explore<B, State<B, 2>> {
-    Explore::new(
-        2,
-        || State::at_lap(0, 1),
-        |world: &World<B>, who, state: &State<B, 2>| {
-            world.act(who, |me| match who {
-                0 => {
-                    state.send_two(me, [1, 2]);
-                    state.producer_ends(who);
-                }
-                _ => state.receive_all(me),
-            });
-        },
-    )
-    .after(|world, dead, supervisor, state| {
-        world.act(supervisor, |me| if dead == 0 { state.producer_ends(dead) } else { state.receive_all(me) });
+    let make = || State::at_lap(0, 1);
+    Explore::new(2, make, |world: &World<B>, who, state: &State<B, 2>| {
+        world.act(who, |me| match who {
+            0 => {
+                state.send_two(me, [1, 2]);
+                state.producer_ends(who);
+            }
+            _ => state.receive_all(me),
+        });
     })
+    .after(State::stand_in)
     .check(|state, world| state.check(world, 1..2))
 }
 
 /// 0 and 1 send an item each. The last one closes the queue. 2 receives all.
 fn two_send<B: Backend, const N: usize>() -> Explore<B, State<B, N>> {
-    Explore::new(
-        3,
-        || State::at_lap(0, 2),
-        |world: &World<B>, who, state: &State<B, N>| {
-            world.act(who, |me| match who {
-                0 | 1 => {
-                    state.send(me, who as u32 * 10 + 1);
-                    state.producer_ends(who);
-                }
-                _ => state.receive_all(me),
-            });
-        },
-    )
-    .after(|world, dead, supervisor, state| {
-        world.act(supervisor, |me| if dead < 2 { state.producer_ends(dead) } else { state.receive_all(me) });
+    let make = || State::at_lap(0, 2);
+    Explore::new(3, make, |world: &World<B>, who, state: &State<B, N>| {
+        world.act(who, |me| match who {
+            0 | 1 => {
+                state.send(me, who as u32 * 10 + 1);
+                state.producer_ends(who);
+            }
+            _ => state.receive_all(me),
+        });
     })
+    .after(State::stand_in)
     .check(|state, world| state.check(world, 2..3))
 }
 
 /// 0 sends two items, and closes the queue. 1 and 2 receive all.
 fn two_receive<B: Backend, const N: usize>() -> Explore<B, State<B, N>> {
-    Explore::new(
-        3,
-        || State::at_lap(0, 1),
-        |world: &World<B>, who, state: &State<B, N>| {
-            world.act(who, |me| match who {
-                0 => {
-                    [1, 2].into_iter().for_each(|item| state.send(me, item));
-                    state.producer_ends(who);
-                }
-                _ => state.receive_all(me),
-            });
-        },
-    )
-    .after(|world, dead, supervisor, state| {
-        world.act(supervisor, |_| {
-            if dead == 0 {
-                state.producer_ends(dead);
+    let make = || State::at_lap(0, 1);
+    Explore::new(3, make, |world: &World<B>, who, state: &State<B, N>| {
+        world.act(who, |me| match who {
+            0 => {
+                [1, 2].into_iter().for_each(|item| state.send(me, item));
+                state.producer_ends(who);
             }
+            _ => state.receive_all(me),
         });
     })
+    .after(State::end_for_a_producer)
     .check(|state, world| state.check(world, 1..3))
 }
 
 /// 0 sends two items as a batch. 1 and 2 receive one each. If 0 dies, the supervisor sends what 0
 /// has not published.
 fn two_sleep_for_a_batch<B: Backend>() -> Explore<B, State<B, 2>> {
-    Explore::new(
-        3,
-        || State::at_lap(0, 1),
-        |world: &World<B>, who, state: &State<B, 2>| {
-            world.act(who, |me| match who {
-                0 => state.send_two(me, [1, 2]),
-                _ => state.receive(me, None).expect("a call without a deadline waits"),
-            });
-        },
-    )
+    let make = || State::at_lap(0, 1);
+    Explore::new(3, make, |world: &World<B>, who, state: &State<B, 2>| {
+        world.act(who, |me| match who {
+            0 => state.send_two(me, [1, 2]),
+            _ => state.receive(me, None).expect("a call without a deadline waits"),
+        });
+    })
     .after(|world, _, supervisor, state| {
         let published = state.sent.lock().expect("no panic inside").len() as u32;
         world.act(supervisor, |me| (published + 1..=2).for_each(|item| state.send(me, item)));
@@ -274,8 +286,7 @@ fn two_sleep_for_a_batch<B: Backend>() -> Explore<B, State<B, 2>> {
     .check(|state, world| state.check(world, 1..3))
 }
 
-/// 0 sends two items, one after the other. 1 and 2 receive one each. If 0 dies, the supervisor
-/// sends what 0 has not published.
+/// 0 sends two items, one after the other. 1 and 2 receive one each.
 fn two_sleep_for_two<B: Backend>() -> Explore<B, State<B, 2>> {
     let make = || State::at_lap(0, 1);
     Explore::new(3, make, |world: &World<B>, who, state: &State<B, 2>| {
@@ -325,31 +336,15 @@ fn the_last_item<B: Backend>() -> Explore<B, State<B, 2>> {
 
 /// 0 sends an item, and 1 closes the queue at some moment. 2 receives all.
 fn closed_by_another<B: Backend>() -> Explore<B, State<B, 2>> {
-    Explore::new(
-        3,
-        || State::at_lap(0, 1),
-        |world: &World<B>, who, state: &State<B, 2>| {
-            world.act(who, |me| match who {
-                0 => match state.ring().try_claim_free(me) {
-                    Ok(claim) => {
-                        state.write(claim.index(), 1);
-                        state.ring().publish(claim);
-                        state.sent.lock().expect("no panic inside").push(1);
-                    }
-                    Err(error) => assert_eq!(error, NotClaimed::Closed),
-                },
-                1 => state.producer_ends(who),
-                _ => state.receive_all(me),
-            });
-        },
-    )
-    .after(|world, dead, supervisor, state| {
-        world.act(supervisor, |_| {
-            if dead == 1 {
-                state.ring().close();
-            }
+    let make = || State::at_lap(0, 1);
+    Explore::new(3, make, |world: &World<B>, who, state: &State<B, 2>| {
+        world.act(who, |me| match who {
+            0 => state.send_if_open(me, 1),
+            1 => state.producer_ends(who),
+            _ => state.receive_all(me),
         });
     })
+    .after(State::close_for_1)
     .check(|state, world| state.check(world, 2..3))
 }
 
@@ -358,14 +353,7 @@ fn closer_receives<B: Backend>() -> Explore<B, State<B, 1>> {
     let make = || State::at_lap(0, 1);
     Explore::new(2, make, |world: &World<B>, who, state: &State<B, 1>| {
         world.act(who, |me| match who {
-            0 => match state.ring().try_claim_free(me) {
-                Ok(claim) => {
-                    state.write(claim.index(), 1);
-                    state.ring().publish(claim);
-                    state.sent.lock().expect("no panic inside").push(1);
-                }
-                Err(error) => assert_eq!(error, NotClaimed::Closed),
-            },
+            0 => state.send_if_open(me, 1),
             _ => {
                 state.ring().close();
                 state.receive_all(me);
@@ -433,119 +421,73 @@ fn a_newcomer_receives<B: Backend>() -> Explore<B, State<B, 1>> {
 /// A full cell. 0 sends an item more, and 1 closes the queue at some moment: 0 does not wait
 /// forever.
 fn closed_while_full<B: Backend>() -> Explore<B, State<B, 1>> {
-    Explore::new(
-        2,
-        || State::at_lap(0, 1),
-        |world: &World<B>, who, state: &State<B, 1>| {
-            world.act(who, |me| match who {
-                0 => {
-                    if let Ok(claim) = state.ring().try_claim_free(me) {
-                        state.ring().publish(claim);
-                    }
-                    assert_eq!(state.ring().claim_free(me, None), Err(NotClaimed::Closed));
+    let make = || State::at_lap(0, 1);
+    Explore::new(2, make, |world: &World<B>, who, state: &State<B, 1>| {
+        world.act(who, |me| match who {
+            0 => {
+                if let Ok(claim) = state.ring().try_claim_free(me) {
+                    state.ring().publish(claim);
                 }
-                _ => {
-                    state.ring().close();
-                }
-            });
-        },
-    )
-    .after(|world, dead, supervisor, state| {
-        world.act(supervisor, |_| {
-            if dead == 1 {
+                assert_eq!(state.ring().claim_free(me, None), Err(NotClaimed::Closed));
+            }
+            _ => {
                 state.ring().close();
             }
         });
     })
+    .after(State::close_for_1)
 }
 
-/// 0 sends an item. 1 waits for it to the deadline, and goes away. 2 receives it, if 1 did not.
-fn one_times_out<B: Backend>() -> Explore<B, State<B, 1>> {
-    Explore::new(
-        3,
-        || State::at_lap(0, 1),
-        |world: &World<B>, who, state: &State<B, 1>| {
-            world.act(who, |me| match who {
-                0 => {
-                    state.send(me, 1);
-                    state.producer_ends(who);
-                }
-                1 => match state.receive(me, Some(DEADLINE)) {
-                    Ok(()) | Err(NotClaimed::Closed) => {}
-                    Err(error) => assert_eq!((error, is_over::<B>()), (NotClaimed::TimedOut, true)),
-                },
-                _ => state.receive_all(me),
-            });
-        },
-    )
-    .after(|world, dead, supervisor, state| {
-        world.act(supervisor, |_| {
-            if dead == 0 {
-                state.producer_ends(dead);
+/// 0 sends an item. 1 waits for it, gives up at the deadline (if it is `TIMED`) or when it is
+/// interrupted, and goes away. 2 receives the item, if 1 did not.
+fn one_gives_up<B: Backend, const TIMED: bool>() -> Explore<B, State<B, 1>> {
+    let make = || State::at_lap(0, 1);
+    Explore::new(3, make, |world: &World<B>, who, state: &State<B, 1>| {
+        world.act(who, |me| match who {
+            0 => {
+                state.send(me, 1);
+                state.producer_ends(who);
             }
+            1 => match state.receive(me, TIMED.then_some(DEADLINE)) {
+                Ok(()) | Err(NotClaimed::Closed) => {}
+                Err(error) if TIMED => assert_eq!((error, is_over::<B>()), (NotClaimed::TimedOut, true)),
+                Err(error) => assert_eq!(error, NotClaimed::Interrupted),
+            },
+            _ => state.receive_all(me),
         });
     })
+    .after(State::end_for_a_producer)
+    .interrupted(if TIMED { &[] } else { &[1] })
     .check(|state, world| state.check(world, 1..3))
 }
 
-/// As [`one_times_out`], but 1 is interrupted.
-fn one_is_interrupted<B: Backend>() -> Explore<B, State<B, 1>> {
-    Explore::new(
-        3,
-        || State::at_lap(0, 1),
-        |world: &World<B>, who, state: &State<B, 1>| {
-            world.act(who, |me| match who {
-                0 => {
-                    state.send(me, 1);
-                    state.producer_ends(who);
-                }
-                1 => match state.receive(me, None) {
-                    Ok(()) | Err(NotClaimed::Closed) => {}
-                    Err(error) => assert_eq!(error, NotClaimed::Interrupted),
-                },
-                _ => state.receive_all(me),
-            });
-        },
-    )
-    .after(|world, dead, supervisor, state| {
-        world.act(supervisor, |_| {
-            if dead == 0 {
-                state.producer_ends(dead);
-            }
-        });
-    })
-    .interrupted(&[1])
-    .check(|state, world| state.check(world, 1..3))
-}
-
-/// Nobody waits: 0 tries to send two items over one cell, and 1 tries to receive them.
+/// Nobody waits: 0 tries to send two items over one cell, and 1 tries to receive them. If they are
+/// `QUIET`, they announce nothing.
 #[cfg(feature = "loom")]
-fn without_waiting<B: Backend>() -> Explore<B, State<B, 1>> {
-    Explore::new(
-        2,
-        || State::at_lap(0, 1),
-        |world: &World<B>, who, state: &State<B, 1>| {
-            world.act(who, |me| {
-                for item in 1..=2 {
-                    match who {
-                        0 => {
-                            if let Ok(claim) = state.ring().try_claim_free(me) {
-                                state.write(claim.index(), item);
-                                state.ring().publish(claim);
-                            }
+fn without_waiting<B: Backend, const QUIET: bool>() -> Explore<B, State<B, 1>> {
+    let make = || State::at_lap(0, 1);
+    Explore::new(2, make, |world: &World<B>, who, state: &State<B, 1>| {
+        let ring = state.ring();
+        world.act(who, |me| {
+            for item in 1..=2 {
+                match who {
+                    0 => {
+                        if let Ok(claim) = ring.try_claim_free(me) {
+                            state.write(claim.index(), item);
+                            if QUIET { ring.publish_quietly(claim) } else { ring.publish(claim) }
                         }
-                        _ => {
-                            if let Ok(claim) = state.ring().try_claim_full(me) {
-                                let item = B::read(&state.cells.items[claim.index()], |item| *item);
-                                state.received.lock().expect("no panic inside").push((1, item));
-                                state.ring().finish(claim);
-                            }
+                    }
+                    _ => {
+                        if let Ok(claim) = ring.try_claim_full(me) {
+                            let item = state.read(claim);
+                            state.received.lock().expect("no panic inside").push((1, item));
+                            if QUIET { ring.finish_quietly(claim) } else { ring.finish(claim) }
                         }
                     }
                 }
-            });
-        },
-    )
+            }
+        });
+    })
     .check(|state, world| state.check(world, 1..2))
 }
 
@@ -569,65 +511,28 @@ fn a_cell_is_used_again<B: Backend, const QUIET: bool>() -> Explore<B, State<B, 
     })
 }
 
-/// As [`without_waiting`], but both sides are quiet.
-#[cfg(feature = "loom")]
-fn quietly_without_waiting<B: Backend>() -> Explore<B, State<B, 1>> {
-    let make = || State::at_lap(0, 1);
-    Explore::new(2, make, |world: &World<B>, who, state: &State<B, 1>| {
-        world.act(who, |me| {
-            for item in 1..=2 {
-                match who {
-                    0 => {
-                        if let Ok(claim) = state.ring().try_claim_free(me) {
-                            state.write(claim.index(), item);
-                            state.ring().publish_quietly(claim);
-                        }
-                    }
-                    _ => {
-                        if let Ok(claim) = state.ring().try_claim_full(me) {
-                            let item = B::read(&state.cells.items[claim.index()], |item| *item);
-                            state.received.lock().expect("no panic inside").push((1, item));
-                            state.ring().finish_quietly(claim);
-                        }
-                    }
-                }
-            }
-        });
-    })
-    .check(|state, world| state.check(world, 1..2))
-}
-
 /// 0 dies while it fills the only cell. 1 tries to send over it, and to receive.
 #[cfg(feature = "loom")]
 fn left_by_a_producer<B: Backend>() -> Explore<B, State<B, 1>> {
-    Explore::new(
-        2,
-        || State::at_lap(0, 1),
-        |world: &World<B>, who, state: &State<B, 1>| {
-            world.act(who, |me| {
-                if who == 1 {
-                    let _none_was_published = state.ring().try_claim_full(me).map(|claim| state.ring().finish(claim));
-                }
-                if let Ok(claim) = state.ring().try_claim_free(me) {
-                    state.write(claim.index(), who as u32 * 10 + 1);
-                    state.ring().publish(claim);
-                }
-            });
-        },
-    )
+    let make = || State::at_lap(0, 1);
+    Explore::new(2, make, |world: &World<B>, who, state: &State<B, 1>| {
+        world.act(who, |me| {
+            if who == 1 {
+                let _none_was_published = state.ring().try_claim_full(me).map(|claim| state.ring().finish(claim));
+            }
+            if let Ok(claim) = state.ring().try_claim_free(me) {
+                state.write(claim.index(), who as u32 * 10 + 1);
+                state.ring().publish(claim);
+            }
+        });
+    })
 }
 
 /// An earlier fault. The first cell is finished in lap 0, the other two are full. 0 receives all. 1
 /// sends an item, if it can. 2 receives the two, closes, and tries to send.
 #[cfg(feature = "loom")]
 fn a_late_search<B: Backend>() -> Explore<B, State<B, 3>> {
-    const FULL: u64 = 1 << 62;
-    let make = || {
-        let mut state = State::<B, 3>::full();
-        state.cells.words = [1, FULL, FULL].map(Word64::new);
-        state.queue = Queue::from_words(Word64::new(1 << 32), Word64::new(1), Word::new(0), Word::new(0));
-        state
-    };
+    let make = || State::of_words([1, FULL, FULL], [1 << 32, 1], 0, 1);
     Explore::new(3, make, |world: &World<B>, who, state: &State<B, 3>| {
         world.act(who, |me| match who {
             0 => state.receive_all(me),
@@ -640,11 +545,7 @@ fn a_late_search<B: Backend>() -> Explore<B, State<B, 3>> {
             }
             _ => {
                 for _ in 0..2 {
-                    if let Ok(claim) = state.ring().try_claim_full(me) {
-                        let item = B::read(&state.cells.items[claim.index()], |item| *item);
-                        state.ring().finish(claim);
-                        state.received.lock().expect("no panic inside").push((2, item));
-                    }
+                    let _none_left = state.receive_now(me);
                 }
                 state.ring().close();
                 assert_eq!(state.ring().try_claim_free(me), Err(NotClaimed::Closed));
@@ -657,12 +558,7 @@ fn a_late_search<B: Backend>() -> Explore<B, State<B, 3>> {
 /// An earlier fault. 0 stores a hint five laps late. Laps have three bits.
 #[cfg(feature = "loom")]
 fn a_late_hint<B: Backend>() -> Explore<B, State<B, 2>> {
-    let make = || {
-        let mut state = State::<B, 2>::full();
-        state.cells.words = [1 << 62, 0].map(Word64::new);
-        state.queue = Queue::from_words(Word64::new(1), Word64::new(0), Word::new(0), Word::new(0));
-        state
-    };
+    let make = || State::of_words([FULL, 0], [1, 0], 0, 1);
     Explore::new(2, make, |world: &World<B>, who, state: &State<B, 2>| {
         world.act(who, |me| match who {
             0 => {
@@ -717,17 +613,17 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_newcomer_that_fills_is_not_judged_dead: |n| a_newcomer_sends::<B>().executions(20_000).holds(n);
     a_newcomer_that_takes_is_not_judged_dead: |n| a_newcomer_receives::<B>().executions(20_000).holds(n);
     a_full_queue_that_is_closed_lets_go: |n| closed_while_full::<B>().victims(&[1]).holds(n);
-    a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1]).executions(500).holds(n);
-    an_interruption_loses_no_wake: |n| one_is_interrupted::<B>().victims(&[0]).executions(500).holds(n);
+    a_timeout_loses_no_wake_whoever_dies: |n| one_gives_up::<B, true>().victims(&[0, 1]).executions(500).holds(n);
+    an_interruption_loses_no_wake: |n| one_gives_up::<B, false>().victims(&[0]).executions(500).holds(n);
     a_late_search_passes_finished_positions_alone: |n| a_late_search::<B>().script(&[(0, 1), (1, 6)]).holds(n);
     a_late_hint_hides_no_item: |n| a_late_hint::<B>().preemptions(1).holds(n);
-    nobody_has_to_wait: |n| without_waiting::<B>().holds(n);
-    nobody_has_to_wait_for_a_batch: |n| quietly_without_waiting::<B>().holds(n);
+    nobody_has_to_wait: |n| without_waiting::<B, false>().holds(n);
+    nobody_has_to_wait_for_a_batch: |n| without_waiting::<B, true>().holds(n);
     a_cell_is_free_when_it_was_read: |n| a_cell_is_used_again::<B, false>().victims(&[0]).holds(n);
     a_cell_is_free_when_it_was_read_in_a_batch: |n| a_cell_is_used_again::<B, true>().victims(&[0]).holds(n);
     a_cell_is_free_when_its_producer_is_dead: |n| left_by_a_producer::<B>().victims(&[0]).holds(n);
-    an_item_is_published: |n| without_waiting::<B>().broken(Broken::NO_RELEASE).fails(n);
-    an_item_is_acquired: |n| without_waiting::<B>().broken(Broken::NO_ACQUIRE).fails(n);
+    an_item_is_published: |n| without_waiting::<B, false>().broken(Broken::NO_RELEASE).fails(n);
+    an_item_is_acquired: |n| without_waiting::<B, false>().broken(Broken::NO_ACQUIRE).fails(n);
     without_fences_a_change_and_a_sleeper_miss_each_other:
         |n| one_to_one::<B, 1, 0, 1>().broken(Broken::NO_FENCE).fails(n);
     without_fences_an_item_is_sent_behind_the_end:
@@ -748,6 +644,6 @@ outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     a_batch_makes_room_for_two_whoever_dies: |n| two_sleep_for_room::<B>().victims(&[0]).holds(n);
     any_two_may_die: |n| one_to_one::<B, 1, 0, 1>().victims(&[0, 1]).pairs().holds(n);
     a_closed_queue_is_received_to_its_end: |n| closed_by_another::<B>().victims(&[0, 1]).holds(n);
-    a_timeout_loses_no_wake_whoever_dies: |n| one_times_out::<B>().victims(&[0, 1]).holds(n);
-    an_interruption_loses_no_wake: |n| one_is_interrupted::<B>().victims(&[0]).holds(n);
+    a_timeout_loses_no_wake_whoever_dies: |n| one_gives_up::<B, true>().victims(&[0, 1]).holds(n);
+    an_interruption_loses_no_wake: |n| one_gives_up::<B, false>().victims(&[0]).holds(n);
 }
