@@ -21,7 +21,7 @@
 //! withdrawals in one generation. We assume that no thread stalls just before its exchange while
 //! exactly 2^24 waiters withdraw, or a multiple of 2^24.
 
-use super::hold::HELD;
+use super::hold::{HELD, Id};
 
 pub(super) const RUNNING: u64 = 1 << 32;
 pub(super) const TRIPPING: u64 = 1 << 33;
@@ -40,6 +40,18 @@ pub(super) fn pack(generation: u32) -> u64 {
 pub(super) fn unpack(word: u64) -> u32 {
     let above = word >> 30 & 3 | word >> 58 & 4;
     word as u32 & (HELD - 1) | (above as u32) << 29
+}
+
+/// The word of a hold of this participant, above a generation.
+#[inline(always)]
+pub(super) fn pack_held(generation: u32, id: Id) -> u64 {
+    u64::from(id.word()) << 32 | pack(generation)
+}
+
+/// The participant that the upper half of a word names.
+#[inline(always)]
+pub(super) fn holder_above(word: u64) -> Option<Id> {
+    Id::holder_in((word >> 32) as u32)
 }
 
 /// How many generations `to` comes after `from`, modulo 2^`BITS`.

@@ -32,7 +32,7 @@
 //! exchange of that old value. This is a valid arrival in `g`: while the place has that value, `g`
 //! cannot trip, and after a trip of `g` the place has another value.
 
-use super::generation::{distance, most, next, pack, unpack};
+use super::generation::{distance, holder_above, most, next, pack, pack_held, unpack};
 use super::hold::Id;
 use super::table::Participant;
 use crate::platform::{Platform, Word64};
@@ -48,7 +48,7 @@ struct Place<const BITS: u32>(u64);
 impl<const BITS: u32> Place<BITS> {
     /// The place of a waiter.
     fn waiting(generation: u32, id: Id) -> Self {
-        Self(u64::from(id.word()) << 32 | pack(generation))
+        Self(pack_held(generation, id))
     }
     /// A place without a waiter.
     fn free(generation: u32) -> Self {
@@ -65,7 +65,7 @@ impl<const BITS: u32> Place<BITS> {
         self.0 & flag != 0
     }
     fn id(self) -> Option<Id> {
-        Id::holder_in((self.0 >> 32) as u32)
+        holder_above(self.0)
     }
     fn is_in(self, generation: u32) -> bool {
         unpack(self.0) == generation

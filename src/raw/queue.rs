@@ -79,9 +79,9 @@
 //!
 //! # Words that no participant wrote
 //!
-//! Each word may have any value. A hint that is too large is found out, because a cell before it is
-//! still free or full: the search goes back to the lap of that cell. A cell that names a living
-//! participant by mistake is passed when that participant is dead.
+//! Each word may have any value. A hint that is too large is found out (invariant 3). If the laps
+//! of the cells do not fit to each other, a search takes each cell in its own lap. A cell that
+//! names a living participant by mistake is passed when that participant is dead.
 //!
 //! # In a signal handler
 //!
@@ -199,15 +199,6 @@ enum Obstacle {
     Closed,
 }
 
-impl Obstacle {
-    /// Reaps if that is due, and somebody is in the way. Returns whether the caller has reaped, and
-    /// should try again. As `Mutex::try_lock`.
-    #[cold]
-    fn is_over_if_reaped<P: Platform>(self, me: Participant<'_, P>) -> bool {
-        matches!(self, Self::Blocked(Some(_))) && me.table.reap_lost_if_due(P::now())
-    }
-}
-
 impl From<Obstacle> for NotClaimed {
     fn from(obstacle: Obstacle) -> Self {
         match obstacle {
@@ -227,9 +218,7 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
     /// See the [module](self#if-a-process-dies).
     #[inline]
     pub fn try_claim_free(&self, me: Participant<'_, P>) -> Result<Claim, NotClaimed> {
-        let claimed = self.claim_next_free(me);
-        let again = claimed.as_ref().is_err_and(|obstacle| obstacle.is_over_if_reaped(me));
-        Ok(if again { self.claim_next_free(me) } else { claimed }?)
+        self.claim_now(me, || self.claim_next_free(me))
     }
 
     /// Claims a cell to fill. Waits at most to `deadline` ([`Platform::now`]'s clock; `None`:
@@ -243,12 +232,10 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
     #[inline]
     pub fn claim_free(&self, me: Participant<'_, P>, deadline: Option<Duration>) -> Result<Claim, NotClaimed> {
         match self.claim_next_free(me) {
-            Ok(claim) => Ok(claim),
-            Err(Obstacle::Closed) => Err(NotClaimed::Closed),
             Err(Obstacle::Blocked(_)) => {
-                let room = self.room;
-                self.wait(me, deadline, room, || self.claim_next_free(me), || self.next_free(me).is_ok())
+                self.wait(me, deadline, self.room, || self.claim_next_free(me), || self.next_free(me).is_ok())
             }
+            claimed => Ok(claimed?),
         }
     }
 
@@ -261,9 +248,7 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
     /// See the [module](self#if-a-process-dies).
     #[inline]
     pub fn try_claim_full(&self, me: Participant<'_, P>) -> Result<Claim, NotClaimed> {
-        let claimed = self.claim_next_full(me);
-        let again = claimed.as_ref().is_err_and(|obstacle| obstacle.is_over_if_reaped(me));
-        Ok(if again { self.claim_next_full(me) } else { claimed }?)
+        self.claim_now(me, || self.claim_next_full(me))
     }
 
     /// Claims a cell with an item. Waits at most to `deadline` ([`Platform::now`]'s clock; `None`:
@@ -277,12 +262,24 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
     #[inline]
     pub fn claim_full(&self, me: Participant<'_, P>, deadline: Option<Duration>) -> Result<Claim, NotClaimed> {
         match self.claim_next_full(me) {
-            Ok(claim) => Ok(claim),
-            Err(Obstacle::Closed) => Err(NotClaimed::Closed),
             Err(Obstacle::Blocked(_)) => {
-                let items = self.items;
-                self.wait(me, deadline, items, || self.claim_next_full(me), || self.next_full(me).is_ok())
+                self.wait(me, deadline, self.items, || self.claim_next_full(me), || self.next_full(me).is_ok())
             }
+            claimed => Ok(claimed?),
+        }
+    }
+
+    /// Claims by `claim`, without waiting. As `Mutex::try_lock`, the caller reaps if that is due,
+    /// and somebody is in the way; then it tries again.
+    #[inline(always)]
+    fn claim_now(
+        &self,
+        me: Participant<'_, P>,
+        claim: impl Fn() -> Result<Claim, Obstacle>,
+    ) -> Result<Claim, NotClaimed> {
+        match claim() {
+            Err(Obstacle::Blocked(Some(_))) if me.table.reap_lost_if_due(P::now()) => Ok(claim()?),
+            claimed => Ok(claimed?),
         }
     }
 
@@ -429,7 +426,7 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
     }
 
     /// Wakes consumers for the items that the caller has [quietly](Self::publish_quietly)
-    /// published.
+    /// published: at least one.
     ///
     /// # If a process dies
     /// Before the wake: the sleepers check, and find the items.
@@ -570,22 +567,22 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
     pub fn len(&self) -> usize {
         let capacity = self.cells.capacity();
         // ORDERING: Relaxed for all; the answer may be outdated as soon as it is given.
-        let cell = |at: Position| Cell::<BITS>(self.cells.word(at.index as usize).load(Relaxed));
-        let forward = |hint: u64, is_behind: &dyn Fn(Position) -> bool| {
+        let first_not = |hint: u64, is_passed: fn(Order, Use) -> bool| {
             let mut position = self.position(hint);
             for _ in 0..capacity {
-                if !is_behind(position) {
+                let cell = Cell::<BITS>(self.cells.word(position.index as usize).load(Relaxed));
+                if !is_passed(cell.order(position.lap), cell.use_of()) {
                     break;
                 }
                 position = self.after(position);
             }
             position
         };
-        let is_finished = |at: Position| cell(at).order(at.lap) == Order::Later;
-        let is_claimed = |at: Position| is_finished(at) || cell(at).lap() == at.lap && cell(at).use_of() != Use::Free;
         // The hints may be too small.
-        let head = forward(self.head.load(Relaxed), &is_finished);
-        let tail = forward(self.tail.load(Relaxed), &is_claimed);
+        let is_finished = |order, _| order == Order::Later;
+        let head = first_not(self.head.load(Relaxed), is_finished);
+        let is_claimed = |order, used| order == Order::Later || order == Order::Same && used != Use::Free;
+        let tail = first_not(self.tail.load(Relaxed), is_claimed);
         let laps = distance::<BITS>(head.lap, tail.lap) as usize;
         match laps {
             0 => (tail.index as usize).saturating_sub(head.index as usize),

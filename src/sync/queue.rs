@@ -8,7 +8,7 @@ pub use array::ArrayQueue;
 pub use cell::QueueCell;
 pub use segment::{QueueRoot, QueueSegment};
 
-use super::result::{FromRaw, refused};
+use super::result::{FromRaw, no_deadline, refused};
 use super::{Deadline, take_part_to_wake};
 use crate::error::{
     NotInSegmentError, RecvError, RecvTimeoutError, RegisterError, SendError, SendTimeoutError, TryRecvError,
@@ -16,6 +16,7 @@ use crate::error::{
 };
 use crate::platform::Linux;
 use crate::raw;
+use crate::raw::Participant;
 use crate::raw::queue::{Claim, NotClaimed, Ring};
 use crate::segment::{Shareable, local};
 use core::fmt;
@@ -315,14 +316,23 @@ impl<T: Shareable> Queue<T> {
     fn recv_with<E: FromRaw<NotClaimed>>(&self, deadline: Deadline) -> Result<T, E> {
         let me = local::participant(self)?;
         let ring = self.ring();
+        let claim = Self::claim_full::<E>(&ring, me, deadline)?;
+        let item = self.cells[claim.index()].read(&claim);
+        ring.finish(claim);
+        Ok(item)
+    }
+
+    #[inline(always)]
+    fn claim_full<E: FromRaw<NotClaimed>>(
+        ring: &Ring<'_, Linux, [QueueCell<T>]>,
+        me: Participant<'_, Linux>,
+        deadline: Deadline,
+    ) -> Result<Claim, E> {
         let claimed = match deadline {
             Deadline::Immediate => ring.try_claim_full(me),
             Deadline::By(deadline) => ring.claim_full(me, deadline),
         };
-        let claim = claimed.map_err(refused::<_, E>)?;
-        let item = self.cells[claim.index()].read(&claim);
-        ring.finish(claim);
-        Ok(item)
+        claimed.map_err(refused::<_, E>)
     }
 
     /// Receives up to `limit` items, and appends them to `items`. Waits for the first one as long
@@ -346,13 +356,7 @@ impl<T: Shareable> Queue<T> {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn recv_batch(&self, items: &mut Vec<T>, limit: usize) -> Result<usize, RecvError> {
-        if limit == 0 {
-            return Ok(0);
-        }
-        items.reserve(self.len().clamp(1, limit));
-        let me = local::participant(self)?;
-        let first = self.ring().claim_full(me, None).map_err(refused::<_, RecvError>)?;
-        Ok(self.receive_more(items, limit, first))
+        self.recv_batch_with(items, limit, Deadline::NEVER)
     }
 
     /// Receives up to `limit` items, as long as that takes no waiting, and appends them to `items`.
@@ -367,19 +371,23 @@ impl<T: Shareable> Queue<T> {
     /// # If a process dies
     /// See [above](Self#if-a-process-dies).
     pub fn try_recv_batch(&self, items: &mut Vec<T>, limit: usize) -> Result<usize, TryRecvError> {
+        self.recv_batch_with(items, limit, Deadline::Immediate)
+    }
+
+    /// Receives up to `limit` items, and wakes senders once. The deadline is that of the first
+    /// item.
+    fn recv_batch_with<E: FromRaw<NotClaimed>>(
+        &self,
+        items: &mut Vec<T>,
+        limit: usize,
+        deadline: Deadline,
+    ) -> Result<usize, E> {
         if limit == 0 {
             return Ok(0);
         }
         items.reserve(self.len().clamp(1, limit));
-        let me = local::participant(self)?;
-        let first = self.ring().try_claim_full(me).map_err(refused::<_, TryRecvError>)?;
-        Ok(self.receive_more(items, limit, first))
-    }
-
-    /// Receives the item of a claimed cell, and others up to `limit`. Wakes senders once. There is
-    /// memory for the first item.
-    fn receive_more(&self, items: &mut Vec<T>, limit: usize, first: Claim) -> usize {
         let ring = self.ring();
+        let mut claim = Some(Self::claim_full::<E>(&ring, local::participant(self)?, deadline)?);
         /// Wakes the senders, also if the vector cannot grow.
         struct Announce<F: Fn(usize)>(F, usize);
         impl<F: Fn(usize)> Drop for Announce<F> {
@@ -388,7 +396,6 @@ impl<T: Shareable> Queue<T> {
             }
         }
         let mut announce = Announce(|received| ring.announce_room(count(received)), 0);
-        let mut claim = Some(first);
         while let Some(claimed) = claim.take() {
             items.push(self.cells[claimed.index()].read(&claimed)); // there is memory for it
             ring.finish_quietly(claimed);
@@ -400,7 +407,7 @@ impl<T: Shareable> Queue<T> {
                 claim = local::participant(self).ok().and_then(|me| ring.try_claim_full(me).ok());
             }
         }
-        announce.1
+        Ok(announce.1)
     }
 
     /// Closes the queue forever: nothing more can be sent. What was sent can still be received.
@@ -527,14 +534,13 @@ impl<T: Shareable> fmt::Debug for Queue<T> {
 
 impl<T> From<(T, NotSent)> for SendError<T> {
     #[cold]
+    #[inline(never)] // so that `send` is shorter
     fn from((item, error): (T, NotSent)) -> Self {
         match error {
             NotSent::Register(error) => Self::Register { item, error },
             NotSent::Raw(NotClaimed::Interrupted) => Self::Interrupted(item),
             NotSent::Raw(NotClaimed::Closed) => Self::Disconnected(item),
-            NotSent::Raw(NotClaimed::WouldBlock | NotClaimed::TimedOut) => {
-                unreachable!("a wait without a deadline does not time out")
-            }
+            NotSent::Raw(NotClaimed::WouldBlock | NotClaimed::TimedOut) => no_deadline(),
         }
     }
 }

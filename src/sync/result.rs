@@ -40,7 +40,7 @@ pub(super) trait LockFailure<G>: FromRaw<NotLocked> {
 
 /// For failures that a wait without a deadline cannot have.
 #[cold]
-fn no_deadline() -> ! {
+pub(super) fn no_deadline() -> ! {
     unreachable!("a wait without a deadline does not time out")
 }
 

@@ -20,7 +20,7 @@
 //!
 //! A cell of zeros is free in lap 0.
 
-use crate::raw::generation::{distance, most, next, pack, unpack};
+use crate::raw::generation::{distance, holder_above, most, next, pack, pack_held, unpack};
 use crate::raw::hold::Id;
 
 const FULL: u64 = 1 << 62;
@@ -53,7 +53,7 @@ impl<const BITS: u32> Cell<BITS> {
     }
     #[inline(always)]
     pub(super) fn filling(lap: u32, id: Id) -> Self {
-        Self(u64::from(id.word()) << 32 | pack(lap))
+        Self(pack_held(lap, id))
     }
     #[inline(always)]
     pub(super) fn full(lap: u32) -> Self {
@@ -85,7 +85,7 @@ impl<const BITS: u32> Cell<BITS> {
     }
     #[inline(always)]
     pub(super) fn use_of(self) -> Use {
-        match (self.0 & FULL != 0, Id::holder_in((self.0 >> 32) as u32)) {
+        match (self.0 & FULL != 0, holder_above(self.0)) {
             (false, None) => Use::Free,
             (false, Some(user)) => Use::Filling(user),
             (true, None) => Use::Full,
