@@ -16,6 +16,7 @@ fn until(mut done: impl FnMut() -> bool) {
 
 /// A sleeper on one word sleeps by `FUTEX_WAIT_BITSET`, a sleeper on two by `futex_waitv`.
 #[test]
+#[cfg_attr(miri, ignore = "Miri cannot move sleepers")]
 fn a_moved_sleeper_is_woken_on_the_other_word() {
     let [from, other, to] = [7, 8, 9].map(AtomicU32::new);
     for words in [1, 2] {
@@ -35,6 +36,7 @@ fn a_moved_sleeper_is_woken_on_the_other_word() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri cannot move sleepers")]
 fn a_moved_sleeper_on_two_words_is_woken_on_its_second_word_too() {
     let [from, other, to] = [7, 8, 9].map(AtomicU32::new);
     thread::scope(|scope| {
@@ -48,6 +50,7 @@ fn a_moved_sleeper_on_two_words_is_woken_on_its_second_word_too() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri cannot move sleepers")]
 fn a_moved_sleeper_keeps_its_deadline() {
     let [from, other, to] = [7, 8, 9].map(AtomicU32::new);
     for words in [1, 2] {
@@ -72,6 +75,7 @@ fn a_moved_sleeper_keeps_its_deadline() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri cannot move sleepers")]
 fn no_more_sleepers_are_moved_than_were_asked_for() {
     let [from, to] = [7, 9].map(AtomicU32::new);
     thread::scope(|scope| {
