@@ -192,9 +192,10 @@ fn notify_holding(
     (count, asleep): (u32, u32),
     word: u32,
     during: impl FnOnce(Participant<'_, Puppet>, &Condvar<Puppet>),
-) -> (Condvar<Puppet>, Mutex<Puppet>, Wakes) {
-    let condvar = Condvar::<Puppet>::from_words(Word::new(7 | WAITERS | FRESH), Word::new(0));
-    let lock = lock(word);
+) -> (Box<Condvar<Puppet>>, Box<Mutex<Puppet>>, Wakes) {
+    // In boxes, because wakes are recorded by address.
+    let condvar = Box::new(Condvar::<Puppet>::from_words(Word::new(7 | WAITERS | FRESH), Word::new(0)));
+    let lock = Box::new(lock(word));
     let ((), wakes) = play(6, vec![], |me| {
         for (waiter, place) in waiters {
             let slot = &me.table.slots[*waiter];
