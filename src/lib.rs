@@ -177,7 +177,7 @@ pub use segment::*;
 pub use sync::{
     ArrayQueue, Barrier, BarrierMember, BarrierWaitResult, Condvar, CondvarResult, Event, HolderWatch, Interrupter,
     LazyLock, Lock, LockGuard, LockResult, LockState, LockTimeoutResult, Mutex, MutexGuard, Once, OnceLock, OnceState,
-    Permit, PermitPool, Queue, QueueCell, QueueIter, QueueRoot, QueueSegment, ReentrantMutex, ReentrantMutexGuard,
-    RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore, SemaphorePermit, TryLockResult, WaitTimeoutResult, Waitable,
-    Woken, interruptible, interruptible_by,
+    Permit, PermitPool, Queue, QueueCell, QueueIter, QueueReceiver, QueueRoot, QueueSegment, QueueSender,
+    ReentrantMutex, ReentrantMutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore, SemaphorePermit,
+    TryLockResult, WaitTimeoutResult, Waitable, Woken, interruptible, interruptible_by,
 };

@@ -5,7 +5,7 @@ mod common;
 
 use common::*;
 use outlive::{
-    ArrayQueue, Interrupter, OpenError, Queue, QueueCell, QueueRoot, QueueSegment, RangeError, RecvError,
+    ArrayQueue, EndError, Interrupter, OpenError, Queue, QueueCell, QueueRoot, QueueSegment, RangeError, RecvError,
     RecvTimeoutError, RegisterError, Segment, SendError, SendTimeoutError, Shareable, TryRecvError, TrySendError,
     interruptible_by,
 };
@@ -111,9 +111,40 @@ fn child() {
             let jobs = inherited_queue();
             say(&jobs.recv().map_or_else(|error| error.to_string(), |job| job.to_string()));
         }
+        "receive all" => {
+            let jobs = inherited_queue();
+            say(&format!("received {}", jobs.iter().count()));
+        }
         "send one" => {
             let jobs = inherited_queue();
             say(&jobs.send(9).map_or_else(|error| error.to_string(), |()| "sent".into()));
+        }
+        "hold a sender" => {
+            let jobs = inherited_queue();
+            let sender = jobs.sender().expect("open");
+            sender.send(1).expect("room");
+            say("has a sender");
+            wait_for_the_word();
+        }
+        "a thread's sender" => {
+            let jobs = std::sync::Arc::new(inherited_queue());
+            let sender = std::thread::scope(|scope| {
+                let take = || jobs.sender_owned().expect("open");
+                scope.spawn(take).join().expect("no panic")
+            });
+            sender.send(1).expect("room");
+            say("has a sender");
+            wait_for_the_word();
+        }
+        "take a sender" => {
+            let jobs = inherited_queue();
+            say(&jobs.sender().map_or_else(|error| error.to_string(), |_sender| "taken".into()));
+        }
+        "hold a receiver" => {
+            let jobs = inherited_queue();
+            let _receiver = jobs.receiver().expect("open");
+            say("has a receiver");
+            wait_for_the_word();
         }
         "add" => {
             let (requests, answers) = (inherited_queue(), Queue::<u64>::open(name).expect("made by the parent"));
@@ -249,6 +280,143 @@ fn a_close_wakes_all_sleepers_in_other_processes() {
         }
         assert_eq!((full.close(), full.recv(), full.recv()), (Ok(false), Ok(1), Err(RecvError::Disconnected)));
     });
+}
+
+#[test]
+fn the_death_of_the_last_sender_ends_the_queue_after_its_last_item() {
+    each_way(|waitv| {
+        let jobs = anonymous(4);
+        let mut senders: Vec<_> = (0..2).map(|_| Actor::start(jobs.segment(), "hold a sender", waitv)).collect();
+        senders.iter_mut().for_each(|sender| assert_eq!(sender.hear(), "has a sender"));
+        let mut receiver = Actor::start(jobs.segment(), "receive all", waitv);
+        until_asleep(jobs.segment(), receiver.id());
+        senders[0].kill();
+        assert!(!jobs.is_closed(), "one sender lives");
+        senders[1].kill();
+        assert_eq!(receiver.hear(), "received 2");
+        assert!(receiver.ends_well());
+        assert_eq!(jobs.sender().map(drop), Err(EndError::Disconnected));
+        assert_eq!(jobs.send(1), Err(SendError::Disconnected(1)));
+    });
+}
+
+#[test]
+fn the_death_of_the_last_receiver_lets_senders_go() {
+    each_way(|waitv| {
+        let jobs = anonymous(1);
+        jobs.send(1).expect("room");
+        let mut receiver = Actor::start(jobs.segment(), "hold a receiver", waitv);
+        assert_eq!(receiver.hear(), "has a receiver");
+        let mut sender = Actor::start(jobs.segment(), "send one", waitv);
+        until_asleep(jobs.segment(), sender.id());
+        receiver.kill();
+        let heard = sender.hear();
+        assert!(heard.starts_with("the queue is closed"), "{heard}");
+        assert!(sender.ends_well());
+        assert_eq!(jobs.recv(), Ok(1));
+    });
+}
+
+/// Nobody waits: whoever tries next finds it.
+#[test]
+fn the_death_of_the_last_end_is_found_by_those_that_do_not_wait() {
+    each_way(|waitv| {
+        let jobs = anonymous(1);
+        let mut sender = Actor::start(jobs.segment(), "hold a sender", waitv);
+        assert_eq!(sender.hear(), "has a sender");
+        sender.kill();
+        assert_eq!(jobs.try_recv(), Ok(1));
+        assert_eq!(jobs.try_recv(), Err(TryRecvError::Disconnected));
+        let full = anonymous(1);
+        full.send(1).expect("room");
+        let mut receiver = Actor::start(full.segment(), "hold a receiver", waitv);
+        assert_eq!(receiver.hear(), "has a receiver");
+        receiver.kill();
+        assert_eq!(full.try_send(2), Err(TrySendError::Disconnected(2)));
+    });
+}
+
+/// The thread that took it has ended, and the process has not.
+#[test]
+fn a_sender_that_moved_to_another_thread_counts_until_its_process_ends() {
+    let status = in_a_child(|| {
+        outlive::test_switches::set_recheck(true); // the kernel wakes nobody for a thread that has ended before
+        let jobs = Queue::<u64>::anonymous(4).expect("a queue");
+        let mut sender = Actor::start(jobs.segment(), "a thread's sender", true);
+        assert_eq!(sender.hear(), "has a sender");
+        assert_eq!(jobs.recv(), Ok(1));
+        assert_eq!(jobs.try_recv(), Err(TryRecvError::Empty));
+        assert!(!jobs.is_closed());
+        sender.kill();
+        assert_eq!(jobs.recv(), Err(RecvError::Disconnected));
+        0
+    });
+    assert_eq!(status, 0);
+}
+
+#[test]
+fn an_end_may_be_dropped_by_any_thread() {
+    let jobs = std::sync::Arc::new(anonymous(4));
+    let sender =
+        std::thread::scope(|scope| scope.spawn(|| jobs.sender_owned().expect("open")).join().expect("no panic"));
+    let other = sender.clone();
+    drop(sender);
+    assert_eq!(jobs.try_recv(), Err(TryRecvError::Empty), "a clone is left");
+    std::thread::spawn(move || drop(other)).join().expect("no panic");
+    assert_eq!(jobs.recv(), Err(RecvError::Disconnected));
+}
+
+#[test]
+fn a_forked_copy_of_a_sender_neither_counts_nor_ends_the_queue() {
+    let jobs = anonymous(4);
+    let sender = jobs.sender().expect("open");
+    let status = wait(fork(|| {
+        let copy = sender.clone();
+        copy.send(7).expect("open");
+        drop(copy);
+        0
+    }));
+    assert_eq!(status, 0);
+    assert_eq!(jobs.recv(), Ok(7));
+    assert_eq!(jobs.try_recv(), Err(TryRecvError::Empty), "the parent has its sender");
+    // A child takes an end of its own. It counts when the parent's is gone.
+    let mut child = Actor::start(jobs.segment(), "hold a sender", true);
+    assert_eq!(child.hear(), "has a sender");
+    drop(sender);
+    assert_eq!(jobs.recv(), Ok(1));
+    assert!(!jobs.is_closed());
+    child.kill();
+    assert_eq!(jobs.recv(), Err(RecvError::Disconnected));
+}
+
+#[test]
+fn a_side_has_255_ends_and_those_of_the_dead_are_taken_over() {
+    let jobs = anonymous(4);
+    let mut senders: Vec<_> = (0..255).map(|_| jobs.sender().expect("one more")).collect();
+    let full = jobs.sender().map(drop);
+    assert_eq!(full, Err(EndError::Full { most: 255 }));
+    assert!(full.is_err_and(|error| error.to_string().contains("all 255 ends")));
+    let mut child = Actor::start(jobs.segment(), "take a sender", true);
+    assert!(child.hear().starts_with("all 255 ends"));
+    assert!(child.ends_well());
+    senders.truncate(254);
+    let mut child = Actor::start(jobs.segment(), "hold a sender", true);
+    assert_eq!(child.hear(), "has a sender");
+    assert!(jobs.sender().is_err(), "the child has the last one");
+    child.kill();
+    senders.push(jobs.sender().expect("that of the dead"));
+    assert_eq!(jobs.recv(), Ok(1));
+    drop(senders);
+    assert_eq!(jobs.recv(), Err(RecvError::Disconnected));
+}
+
+#[test]
+fn without_ends_a_queue_does_not_end_by_itself() {
+    let jobs = anonymous(4);
+    let mut child = Actor::start(jobs.segment(), "send one", true);
+    assert_eq!(child.hear(), "sent");
+    assert!(child.ends_well());
+    assert_eq!((jobs.recv(), jobs.try_recv()), (Ok(9), Err(TryRecvError::Empty)));
 }
 
 #[test]
@@ -618,11 +786,11 @@ fn the_length_is_exact_when_nobody_sends() {
 fn laps_all_around_their_circle_do_not_keep_a_search_from_ending() {
     const LAPS: [u64; 3] = [0x5555_5555 & !(7 << 29) | 2 << 30, 0x0aaa_aaaa | 1 << 30 | 1 << 60, 0];
     let shared = segment_of(|queue: &mut ArrayQueue<u64, 3>| {
-        let mut words = [0u64; 64];
-        // The cells begin at byte 384. Each is a word and an item.
-        LAPS.iter().enumerate().for_each(|(index, lap)| words[48 + 2 * index] = *lap);
+        let mut words = [0u64; 320];
+        // The cells begin at byte 2,432. Each is a word and an item.
+        LAPS.iter().enumerate().for_each(|(index, lap)| words[304 + 2 * index] = *lap);
         // SAFETY: Shareable says that all patterns are valid.
-        *queue = unsafe { core::mem::transmute::<[u64; 64], ArrayQueue<u64, 3>>(words) };
+        *queue = unsafe { core::mem::transmute::<[u64; 320], ArrayQueue<u64, 3>>(words) };
     });
     let status = wait(fork(|| {
         // SAFETY: nobody handles its signal, which ends the process.

@@ -4,6 +4,7 @@
 
 use outlive::platform::{Word as _, Word64 as _};
 use outlive::raw::Participant;
+use outlive::raw::ends::{End, Ends, NoEnd};
 use outlive::raw::queue::{Cells, Claim, NotClaimed, Queue, Ring};
 use outlive_models::{Backend, DEADLINE, Explore, Model, Word, Word64, World, is_over};
 #[cfg(feature = "loom")]
@@ -36,7 +37,7 @@ impl<B: Backend, const N: usize> Cells<Model<B>> for Numbers<B, N> {
 /// received. They are no part of the model.
 #[derive(Debug)]
 struct State<B: Backend, const N: usize> {
-    queue: Queue<Model<B>, 3>,
+    queue: Queue<Model<B>, 3, 2>,
     cells: Numbers<B, N>,
     /// How many producers there are, and which of them are done.
     producers: (usize, StdMutex<BTreeSet<usize>>),
@@ -49,7 +50,13 @@ impl<B: Backend, const N: usize> State<B, N> {
     fn of_words(words: [u64; N], [tail, head]: [u64; 2], room: u32, producers: usize) -> Self {
         let item = |index: usize| if words[index] & FULL == 0 { 0 } else { index as u32 + 1 };
         Self {
-            queue: Queue::from_words(Word64::new(tail), Word64::new(head), Word::new(0), Word::new(room)),
+            queue: Queue::from_words(
+                Word64::new(tail),
+                Word64::new(head),
+                Word::new(0),
+                Word::new(room),
+                Ends::default(),
+            ),
             cells: Numbers { words: words.map(Word64::new), items: core::array::from_fn(|index| B::cell(item(index))) },
             producers: (producers, StdMutex::default()),
             sent: StdMutex::default(),
@@ -73,7 +80,7 @@ impl<B: Backend, const N: usize> State<B, N> {
         Self::of_words(core::array::from_fn(|index| if index == 0 { FULL } else { 0 }), [1, 0], CLOSED, 1)
     }
 
-    fn ring(&self) -> Ring<'_, Model<B>, Numbers<B, N>, 3> {
+    fn ring(&self) -> Ring<'_, Model<B>, Numbers<B, N>, 3, 2> {
         self.queue.with(&self.cells)
     }
 
@@ -461,6 +468,91 @@ fn one_gives_up<B: Backend, const TIMED: bool>() -> Explore<B, State<B, 1>> {
     .check(|state, world| state.check(world, 1..3))
 }
 
+/// 0 to `SENDERS` take a sender's end, send an item each, and give the end back. The last one
+/// receives all. Nobody closes the queue.
+fn ends_of_senders<B: Backend, const SENDERS: usize>() -> Explore<B, State<B, 2>> {
+    let make = || State::at_lap(0, SENDERS);
+    Explore::new(SENDERS + 1, make, |world: &World<B>, who, state: &State<B, 2>| {
+        world.act(who, |me| {
+            if who == SENDERS {
+                return state.receive_all(me);
+            }
+            match state.ring().take_sender(me) {
+                Ok(end) => {
+                    state.send(me, who as u32 * 10 + 1);
+                    state.ring().give_back_sender(end, Some(me));
+                }
+                Err(error) => assert_eq!(error, NoEnd::Shut), // the others were done before
+            }
+        });
+    })
+    // If nobody's end ever counted, nobody ends the queue.
+    .after(|world, _, supervisor, state| world.act(supervisor, |me| come_and_go(state, me)))
+    .check(|state, world| state.check(world, SENDERS..SENDERS + 1))
+}
+
+fn come_and_go<B: Backend, const N: usize>(state: &State<B, N>, me: Me<'_, B>) {
+    if let Ok(end) = state.ring().take_sender(me) {
+        state.ring().give_back_sender(end, Some(me));
+    }
+}
+
+/// 0 takes a receiver's end, receives an item, and gives the end back. 1 sends as long as it can.
+/// Nobody closes the queue.
+fn end_of_a_receiver<B: Backend>() -> Explore<B, State<B, 1>> {
+    let make = || State::at_lap(0, 1);
+    Explore::new(2, make, |world: &World<B>, who, state: &State<B, 1>| {
+        world.act(who, |me| match who {
+            0 => {
+                let end = state.ring().take_receiver(me).expect("the queue is open");
+                state.receive(me, None).expect("a call without a deadline waits");
+                state.ring().give_back_receiver(end, Some(me));
+            }
+            _ => {
+                let mut item = 0;
+                while let Ok(claim) = state.ring().claim_free(me, None) {
+                    item += 1;
+                    state.write(claim.index(), item);
+                    state.ring().publish(claim);
+                }
+            }
+        });
+    })
+    .after(|world, _, supervisor, state| {
+        world.act(supervisor, |me| {
+            if let Ok(end) = state.ring().take_receiver(me) {
+                state.ring().give_back_receiver(end, Some(me));
+            }
+        });
+    })
+}
+
+/// Nobody waits. 0 has an end, sends an item, and gives the end back. 1 tries to receive.
+#[cfg(feature = "loom")]
+fn end_without_waiting<B: Backend>() -> Explore<B, State<B, 1>> {
+    let make = || State::at_lap(0, 1);
+    Explore::new(2, make, |world: &World<B>, who, state: &State<B, 1>| {
+        world.act(who, |me| match who {
+            0 => {
+                let end: End = state.ring().take_sender(me).expect("the queue is open");
+                state.send(me, 1);
+                state.ring().give_back_sender(end, Some(me));
+            }
+            _ => {
+                if state.receive_now(me) == Err(NotClaimed::Closed) {
+                    let received = state.received.lock().expect("no panic inside").len();
+                    let sent = state.sent.lock().expect("no panic inside").len();
+                    assert!(received >= sent, "it is closed, and has an item");
+                }
+            }
+        });
+    })
+    .check(|state, world| {
+        world.act(1, |me| while state.receive_now(me).is_ok() {});
+        state.check(world, 1..2);
+    })
+}
+
 /// Nobody waits: 0 tries to send two items over one cell, and 1 tries to receive them. If they are
 /// `QUIET`, they announce nothing.
 #[cfg(feature = "loom")]
@@ -617,6 +709,11 @@ outlive_models::models! { with_loom, Loom, "loom",
     an_interruption_loses_no_wake: |n| one_gives_up::<B, false>().victims(&[0]).executions(500).holds(n);
     a_late_search_passes_finished_positions_alone: |n| a_late_search::<B>().script(&[(0, 1), (1, 6)]).holds(n);
     a_late_hint_hides_no_item: |n| a_late_hint::<B>().preemptions(1).holds(n);
+    the_last_sender_ends_the_queue: |n| ends_of_senders::<B, 1>().victims(&[0]).holds(n);
+    the_last_of_two_senders_ends_the_queue:
+        |n| ends_of_senders::<B, 2>().victims(&[0, 1]).executions(500).holds(n);
+    the_last_receiver_ends_the_queue: |n| end_of_a_receiver::<B>().victims(&[0]).executions(1_000).holds(n);
+    the_end_comes_after_the_last_item: |n| end_without_waiting::<B>().victims(&[0]).holds(n);
     nobody_has_to_wait: |n| without_waiting::<B, false>().holds(n);
     nobody_has_to_wait_for_a_batch: |n| without_waiting::<B, true>().holds(n);
     a_cell_is_free_when_it_was_read: |n| a_cell_is_used_again::<B, false>().victims(&[0]).holds(n);
@@ -644,6 +741,8 @@ outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     a_batch_makes_room_for_two_whoever_dies: |n| two_sleep_for_room::<B>().victims(&[0]).holds(n);
     any_two_may_die: |n| one_to_one::<B, 1, 0, 1>().victims(&[0, 1]).pairs().holds(n);
     a_closed_queue_is_received_to_its_end: |n| closed_by_another::<B>().victims(&[0, 1]).holds(n);
+    the_last_of_two_senders_ends_the_queue: |n| ends_of_senders::<B, 2>().victims(&[0, 1]).holds(n);
+    the_last_receiver_ends_the_queue: |n| end_of_a_receiver::<B>().victims(&[0]).holds(n);
     a_timeout_loses_no_wake_whoever_dies: |n| one_gives_up::<B, true>().victims(&[0, 1]).holds(n);
     an_interruption_loses_no_wake: |n| one_gives_up::<B, false>().victims(&[0]).holds(n);
 }

@@ -18,6 +18,7 @@
 //! | wait at a barrier | [`BarrierError`], [`BarrierTimeoutError`], [`ActionError`]; [`JoinError`] |
 //! | send | [`SendError`], [`TrySendError`], [`SendTimeoutError`] |
 //! | receive | [`RecvError`], [`TryRecvError`], [`RecvTimeoutError`] |
+//! | take an end of a queue | [`EndError`] |
 //! | do something once | [`OnceError`], [`SetError`] |
 //!
 //! Each text says what was expected, what was found, and what to do. Each type implements
@@ -27,6 +28,7 @@
 mod acquire;
 mod barrier;
 mod condvar;
+mod end;
 mod event;
 mod io;
 mod kind;
@@ -45,6 +47,7 @@ mod release;
 pub use acquire::{AcquireError, AcquireTimeoutError, TryAcquireError};
 pub use barrier::{ActionError, BarrierError, BarrierTimeoutError, JoinError};
 pub use condvar::{CondvarError, NotWaitedError};
+pub use end::EndError;
 pub use event::{TryWaitError, WaitError, WaitTimeoutError};
 pub use io::IoError;
 pub use kind::LockErrorKind;

@@ -10,6 +10,7 @@
 
 pub mod barrier;
 pub mod condvar;
+pub mod ends;
 pub mod event;
 pub mod generation;
 pub mod hold;

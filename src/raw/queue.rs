@@ -98,6 +98,7 @@ mod search;
 
 use self::cell::{Cell, Order, Use};
 use self::search::{Found, Position};
+use super::ends::{End, Ends, MOST_ENDS, NoEnd, Side};
 use super::generation::{distance, most};
 use super::hold::{Id, WAITERS, has_waiters};
 use super::table::Participant;
@@ -133,23 +134,25 @@ pub const MOST_CELLS: usize = 1 << 31;
 struct OwnLines<T>(T);
 
 /// The words of a queue, without its cells. See the [module](self). `BITS` is the width of a lap's
-/// number: 32, or less in models.
+/// number, and `ENDS` the number of ends on each side; models have less of both.
 #[derive(Debug)]
 #[repr(C)]
-pub struct Queue<P: Platform, const BITS: u32 = 32> {
+pub struct Queue<P: Platform, const BITS: u32 = 32, const ENDS: usize = MOST_ENDS> {
     tail: OwnLines<P::Word64>,
     head: OwnLines<P::Word64>,
     /// Read by each operation, and written only if somebody sleeps, or closes the queue.
     sleepers: OwnLines<Sleepers<P>>,
+    ends: OwnLines<Ends<P, ENDS>>,
 }
 
 /// A queue with its cells. What a producer or a consumer does.
 #[derive(Debug)]
-pub struct Ring<'q, P: Platform, C: ?Sized, const BITS: u32 = 32> {
+pub struct Ring<'q, P: Platform, C: ?Sized, const BITS: u32 = 32, const ENDS: usize = MOST_ENDS> {
     tail: &'q P::Word64,
     head: &'q P::Word64,
     items: &'q P::Word,
     room: &'q P::Word,
+    ends: &'q Ends<P, ENDS>,
     cells: &'q C,
 }
 
@@ -208,7 +211,7 @@ impl From<Obstacle> for NotClaimed {
     }
 }
 
-impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
+impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> Ring<'_, P, C, BITS, ENDS> {
     /// Claims a cell to fill, if there is one.
     ///
     /// # Errors
@@ -270,7 +273,8 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
     }
 
     /// Claims by `claim`, without waiting. As `Mutex::try_lock`, the caller reaps if that is due,
-    /// and somebody is in the way; then it tries again.
+    /// and somebody is in the way; then it tries again. So it does if it closes the queue because
+    /// one side is abandoned.
     #[inline(always)]
     fn claim_now(
         &self,
@@ -278,7 +282,11 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
         claim: impl Fn() -> Result<Claim, Obstacle>,
     ) -> Result<Claim, NotClaimed> {
         match claim() {
-            Err(Obstacle::Blocked(Some(_))) if me.table.reap_lost_if_due(P::now()) => Ok(claim()?),
+            Err(Obstacle::Blocked(by))
+                if by.is_some() && me.table.reap_lost_if_due(P::now()) || self.close_if_abandoned(me) =>
+            {
+                Ok(claim()?)
+            }
             claimed => Ok(claimed?),
         }
     }
@@ -327,9 +335,12 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
                     }
                     return Err(NotClaimed::Closed);
                 }
-                Err(Obstacle::Blocked(by)) => vigil.sleep(word, sequence, by.filter(|id| *id != me.id))?,
+                Err(Obstacle::Blocked(_)) if self.close_if_abandoned(me) => {}
+                Err(Obstacle::Blocked(by)) => {
+                    vigil.sleep(word, sequence, by.filter(|id| *id != me.id))?;
+                    slept = true;
+                }
             }
-            slept = true;
         }
     }
 
@@ -557,6 +568,64 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
         !is_closed(was)
     }
 
+    /// Takes an end for senders. When all ends of one side are gone that were ever taken, the queue
+    /// is closed.
+    ///
+    /// # Errors
+    /// [`NoEnd::Shut`], also of a queue that was closed in another way; [`NoEnd::Full`].
+    ///
+    /// # If a process dies
+    /// See [`ends`](super::ends#if-a-process-dies).
+    pub fn take_sender(&self, me: Participant<'_, P>) -> Result<End, NoEnd> {
+        self.take_end(&self.ends.senders, me)
+    }
+
+    /// As [`take_sender`](Self::take_sender), for receivers.
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// # If a process dies
+    /// See [`ends`](super::ends#if-a-process-dies).
+    pub fn take_receiver(&self, me: Participant<'_, P>) -> Result<End, NoEnd> {
+        self.take_end(&self.ends.receivers, me)
+    }
+
+    fn take_end(&self, side: &Side<P, ENDS>, me: Participant<'_, P>) -> Result<End, NoEnd> {
+        // ORDERING: Relaxed. It spares callers that come late an end; the door is what counts.
+        if is_closed(self.room.load(Relaxed)) { Err(NoEnd::Shut) } else { side.take(me) }
+    }
+
+    /// Gives a sender's end back. The last one closes the queue. Without `me` the caller is no
+    /// participant. Then others find the side abandoned.
+    ///
+    /// # If a process dies
+    /// See [`ends`](super::ends#if-a-process-dies).
+    pub fn give_back_sender(&self, end: End, me: Option<Participant<'_, P>>) {
+        self.give_back(&self.ends.senders, end, me);
+    }
+
+    /// As [`give_back_sender`](Self::give_back_sender), for receivers.
+    ///
+    /// # If a process dies
+    /// See [`ends`](super::ends#if-a-process-dies).
+    pub fn give_back_receiver(&self, end: End, me: Option<Participant<'_, P>>) {
+        self.give_back(&self.ends.receivers, end, me);
+    }
+
+    fn give_back(&self, side: &Side<P, ENDS>, end: End, me: Option<Participant<'_, P>>) {
+        side.give_back(end);
+        if let Some(me) = me {
+            self.close_if_abandoned(me);
+        }
+    }
+
+    /// Closes the queue if all ends of a side are gone. Returns whether the caller did.
+    fn close_if_abandoned(&self, me: Participant<'_, P>) -> bool {
+        // ORDERING: Relaxed; a queue that was closed meanwhile is closed once more.
+        !is_closed(self.room.load(Relaxed)) && self.ends.are_abandoned(me) && self.close()
+    }
+
     /// How many cells there are.
     pub fn capacity(&self) -> usize {
         self.cells.capacity()
@@ -599,17 +668,24 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
     }
 }
 
-impl<P: Platform, const BITS: u32> Queue<P, BITS> {
+impl<P: Platform, const BITS: u32, const ENDS: usize> Queue<P, BITS, ENDS> {
     /// The words of a queue. All are 0 at first.
-    pub const fn from_words(tail: P::Word64, head: P::Word64, items: P::Word, room: P::Word) -> Self {
-        Self { tail: OwnLines(tail), head: OwnLines(head), sleepers: OwnLines(Sleepers { items, room }) }
+    pub const fn from_words(
+        tail: P::Word64,
+        head: P::Word64,
+        items: P::Word,
+        room: P::Word,
+        ends: Ends<P, ENDS>,
+    ) -> Self {
+        let sleepers = Sleepers { items, room };
+        Self { tail: OwnLines(tail), head: OwnLines(head), sleepers: OwnLines(sleepers), ends: OwnLines(ends) }
     }
 
     /// The queue with its cells, which must always be the same. They are all 0 at first.
     #[inline(always)]
-    pub fn with<'q, C: Cells<P> + ?Sized>(&'q self, cells: &'q C) -> Ring<'q, P, C, BITS> {
+    pub fn with<'q, C: Cells<P> + ?Sized>(&'q self, cells: &'q C) -> Ring<'q, P, C, BITS, ENDS> {
         let Sleepers { items, room } = &self.sleepers.0;
-        Ring { tail: &self.tail.0, head: &self.head.0, items, room, cells }
+        Ring { tail: &self.tail.0, head: &self.head.0, items, room, ends: &self.ends.0, cells }
     }
 
     /// Whether the queue is closed.

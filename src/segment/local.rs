@@ -32,7 +32,9 @@ mod registrations;
 mod tests;
 mod thread;
 
-pub(crate) use holds::{OwnHome, hold_begins, hold_ends, lock_begins, lock_ends, may_hold, read_begins, read_ends};
+pub(crate) use holds::{
+    OwnHome, end_begins, end_ends, hold_begins, hold_ends, lock_begins, lock_ends, may_hold, read_begins, read_ends,
+};
 pub(super) use joining::detach;
 pub(super) use mapping::{Body, Mapping};
 pub(crate) use process::process_number;

@@ -27,7 +27,7 @@ pub use mutex::{Mutex, MutexGuard};
 pub use observe::{HolderWatch, LockState};
 pub use once::{LazyLock, Once, OnceLock, OnceState};
 pub use permit_pool::{Permit, PermitPool};
-pub use queue::{ArrayQueue, Queue, QueueCell, QueueIter, QueueRoot, QueueSegment};
+pub use queue::{ArrayQueue, Queue, QueueCell, QueueIter, QueueReceiver, QueueRoot, QueueSegment, QueueSender};
 pub use reentrant::{ReentrantMutex, ReentrantMutexGuard};
 pub use result::{CondvarResult, LockResult, LockTimeoutResult, TryLockResult};
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};

@@ -2,10 +2,12 @@
 
 mod array;
 mod cell;
+mod ends;
 mod segment;
 
 pub use array::ArrayQueue;
 pub use cell::QueueCell;
+pub use ends::{QueueReceiver, QueueSender};
 pub use segment::{QueueRoot, QueueSegment};
 
 use super::result::{FromRaw, no_deadline, refused};

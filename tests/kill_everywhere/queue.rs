@@ -18,7 +18,7 @@ const CAPACITY: usize = 3;
 #[repr(C)]
 struct Shared {
     /// So that a page ends within the item of the last cell: see [`die_in_the_middle`].
-    before: [[u64; 16]; 24],
+    before: [[u64; 16]; 8],
     queue: ArrayQueue<Item, CAPACITY>,
     /// The numbers that the survivors have received, one bit each.
     received: AtomicU64,
@@ -253,7 +253,7 @@ fn find_all_well(s: &Stage<World>, allowed: &[&[u64]]) -> Told {
 /// Runs `act` in a forked child, which dies by a signal in the middle of the item of the last cell.
 fn die_in_the_middle(s: &Stage<World>, act: impl FnOnce()) {
     // The words of a queue come first. A cell is 48 bytes, so byte 128 is within the third item.
-    let page = core::ptr::from_ref(&s.queue).addr() + 384 + 128;
+    let page = core::ptr::from_ref(&s.queue).addr() + 2432 + 128;
     assert!(page % 4096 == 0, "a page ends within the item of the last cell, but not at {page:#x}");
     let child = fork(|| {
         // SAFETY: a page of a mapping, in this child alone, which ends when it touches the page.
@@ -732,8 +732,103 @@ fn closing() -> Vec<Box<dyn Operation>> {
     ]
 }
 
+/// The ends of a queue. The sleepers learn of their end by themselves.
+fn ends() -> Vec<Box<dyn Operation>> {
+    /// Has a sender until the kill is over.
+    fn has_a_sender(s: &Stage<World>) -> Told {
+        let _sender = s.queue.sender().map_err(text)?;
+        s.ready();
+        s.until_the_kill();
+        if s.queue.is_closed() { Err("closed, though there is a sender".into()) } else { Ok("") }
+    }
+    let take_until_closed = |s: &Stage<World>| {
+        s.until_they_sleep(&[1]);
+        s.dies_in(|| core::mem::forget(s.queue.sender()));
+    };
+    vec![
+        ended(
+            &[&[]],
+            script("sender, the first, while one sleeps")
+                .before("observer", close_unless_it_did)
+                .before("sleeper", learns_the_end)
+                .joined_victim(take_until_closed)
+                .sees(CLOSED_OR_NOT),
+        ),
+        ended(
+            &[&[]],
+            script("sender, the first, by one that has not taken part yet, while one sleeps")
+                .before("observer", close_unless_it_did)
+                .before("sleeper", learns_the_end)
+                .victim(take_until_closed)
+                .sees(CLOSED_OR_NOT),
+        ),
+        ended(
+            &[&[]],
+            script("sender, in the place of a dead one")
+                .before("predecessor", |s| {
+                    core::mem::forget(s.queue.sender().map_err(text)?);
+                    Ok("")
+                })
+                .joined_victim(|s| s.dies_in(|| core::mem::forget(s.queue.sender())))
+                .sees(&["newcomer found none"]),
+        ),
+        ended(
+            &[&[]],
+            script("drop of the last sender, while two sleep")
+                .before("first", learns_the_end)
+                .before("second", learns_the_end)
+                .joined_victim(|s| {
+                    let sender = s.queue.sender().expect("open");
+                    s.until_they_sleep(&[0, 1]);
+                    s.dies_in(|| drop(sender));
+                })
+                .sees(&["first saw the end, second saw the end"]),
+        ),
+        ended(
+            &[&[]],
+            script("drop of one sender of two, while one sleeps")
+                .before("other", has_a_sender)
+                .before("sleeper", learns_the_end)
+                .joined_victim(|s| {
+                    let sender = s.queue.sender().expect("open");
+                    s.until_they_sleep(&[1]);
+                    s.dies_in(|| drop(sender));
+                })
+                .sees(&["sleeper saw the end"]),
+        ),
+        ended(
+            &[&[1, 2, 3]],
+            script("drop of the last receiver, while one sleeps to send")
+                .before("sleeper", |s| {
+                    fill(s, 1..=3);
+                    learns_that_nobody_receives(s)
+                })
+                .joined_victim(|s| {
+                    let receiver = s.queue.receiver().expect("open");
+                    s.until_they_sleep(&[0]);
+                    s.dies_in(|| drop(receiver));
+                })
+                .sees(&["sleeper saw the end, newcomer found 1 2 3"]),
+        ),
+        ended(
+            &[&[]],
+            script("recv, empty, and the last sender is dropped")
+                .before("sender", |s| {
+                    let _sender = s.queue.sender().map_err(text)?;
+                    s.ready();
+                    s.until_the_victim_sleeps_for_good();
+                    Ok("")
+                })
+                .joined_victim(|s| s.dies_in(|| s.queue.recv()))
+                .sleeps_briefly()
+                .sleeps(1)
+                .sees(&["newcomer found none"]),
+        ),
+    ]
+}
+
 const CLOSED_OR_NOT: &[&str] = &["observer found it closed", "observer closed it"];
 
 pub(super) fn operations() -> Vec<Box<dyn Operation>> {
-    [sending(), receiving(), closing()].into_iter().flatten().collect()
+    [sending(), receiving(), closing(), ends()].into_iter().flatten().collect()
 }

@@ -12,6 +12,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use core::time::Duration;
 use outlive::platform::Word as _;
 use outlive::platform::Word64 as _;
+use outlive::raw::ends::Ends;
 use outlive::raw::queue::{Cells, Claim, NotClaimed, Ring};
 use outlive::raw::{Id, Participant, Queue};
 use std::cell::RefCell;
@@ -335,7 +336,7 @@ impl<const N: usize> Default for QueueTrial<N> {
     fn default() -> Self {
         let cells =
             Items { words: core::array::from_fn(|_| Word64::new(0)), items: core::array::from_fn(|_| Word::new(0)) };
-        let queue = Queue::from_words(Word64::new(0), Word64::new(0), Word::new(0), Word::new(0));
+        let queue = Queue::from_words(Word64::new(0), Word64::new(0), Word::new(0), Word::new(0), Ends::default());
         Self { queue, cells, claims: RefCell::default() }
     }
 }

@@ -11,6 +11,7 @@ use outlive::platform::Word64 as _;
 use outlive::platform::{Platform, Word as _};
 use outlive::raw::Deadline;
 use outlive::raw::barrier::Passed;
+use outlive::raw::ends::Ends;
 use outlive::raw::once::Begun;
 use outlive::raw::permit_pool::Taken;
 use outlive::raw::queue::{Cells, Claim, NotClaimed, Ring};
@@ -355,7 +356,7 @@ impl<const N: usize> Cells<Standard> for Items<N> {
 impl<const N: usize> Items<N> {
     fn new() -> Self {
         Self {
-            queue: Queue::from_words(Word64::new(0), Word64::new(0), Word::new(0), Word::new(0)),
+            queue: Queue::from_words(Word64::new(0), Word64::new(0), Word::new(0), Word::new(0), Ends::default()),
             words: core::array::from_fn(|_| Word64::new(0)),
             items: core::array::from_fn(|_| Protected::default()),
         }

@@ -31,7 +31,7 @@ impl Position {
     }
 }
 
-impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32> Ring<'_, P, C, BITS> {
+impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> Ring<'_, P, C, BITS, ENDS> {
     /// The first position that was never claimed, or the living participant that uses its cell.
     #[inline(always)]
     pub(super) fn next_free(&self, me: Participant<'_, P>) -> Result<Found<BITS>, Option<Id>> {

@@ -35,7 +35,7 @@ pub(super) fn at(lap: u32, index: u32) -> Claim {
 }
 
 pub(super) fn queue<const BITS: u32>(tail: u64, head: u64, [items, room]: [u32; 2]) -> Queue<Puppet, BITS> {
-    Queue::from_words(Word64::new(tail), Word64::new(head), Word::new(items), Word::new(room))
+    Queue::from_words(Word64::new(tail), Word64::new(head), Word::new(items), Word::new(room), Ends::default())
 }
 
 fn hint(lap: u32, index: u32) -> u64 {

@@ -21,6 +21,9 @@
 //! move. Then the next caller gets `OwnerDied` where it should wait, for a lock that gives no
 //! reference.
 //!
+//! So have ends of channels, which any thread of the process may use. The count is too high if
+//! another thread gives an end back.
+//!
 //! After a count that was too high, the slot of the thread stays taken until its process ends. A
 //! newcomer that finds no other slot can take it, once it sees that no word names its owner.
 
@@ -116,6 +119,16 @@ pub(crate) fn lock_ends() {
     LOCAL.with(|local| local.locks.set(local.locks.get().wrapping_sub(1)));
 }
 
+/// The calling thread is about to take an end of a channel: see `raw::ends`.
+pub(crate) fn end_begins() {
+    LOCAL.with(|local| local.ends.set(local.ends.get().wrapping_add(1)));
+}
+
+/// The calling thread has given an end back that it had taken, or has got none.
+pub(crate) fn end_ends() {
+    LOCAL.with(|local| local.ends.set(local.ends.get().wrapping_sub(1)));
+}
+
 /// Whether the calling thread may hold a lock with which a condition variable's waiters wait. A
 /// hint: it saves a search for that lock.
 pub(crate) fn may_hold() -> bool {
@@ -138,7 +151,7 @@ pub(super) extern "C" fn thread_ends() {
             }
             return;
         }
-        if local.holds.get() != 0 || local.reads.get() != 0 || local.locks.get() != 0 {
+        if [&local.holds, &local.reads, &local.locks, &local.ends].iter().any(|count| count.get() != 0) {
             own_slots(local.thread.get()).for_each(|(table, id)| table.leak(id));
         }
         if let Some(anchors) = local.anchors.get() {

@@ -101,6 +101,7 @@ impl Local {
         self.holds.set(0); // the child's guards are copies of its parent's
         self.reads.set(0);
         self.locks.set(0);
+        self.ends.set(0);
         let parents = self.anchors.take();
         self.anchors.set(parents.and_then(|anchors| Thread::keep_anchors(anchors, self.thread.get(), process)));
         self.pages.set(None);

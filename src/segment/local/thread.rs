@@ -52,6 +52,8 @@ pub(super) struct Local {
     pub(super) shift: Cell<usize>,
     /// Holds of a [`Lock`](crate::Lock) that this thread has taken and not released.
     pub(super) locks: Cell<usize>,
+    /// Ends of channels that this thread has taken and not given back.
+    pub(super) ends: Cell<usize>,
     /// The thread is ending, and has declared what it leaves behind.
     pub(super) is_ending: Cell<bool>,
     /// Where its lifelines are linked, once it has any.
@@ -86,6 +88,7 @@ thread_local! {
             reads: Cell::new(0),
             shift: Cell::new(0),
             locks: Cell::new(0),
+            ends: Cell::new(0),
             is_ending: Cell::new(false),
             anchors: Cell::new(None),
             entries: [EMPTY; ENTRIES],
