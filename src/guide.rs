@@ -46,7 +46,7 @@
 //! | `Queue(maxsize)`, `SimpleQueue()`      | [`Queue<T>`]                                          | Always bounded. The items have a fixed size, and there is no feeder thread: an item is sent when `send` returns. Where Python hangs because a process was killed in `put` or `get`, the others go on here. |
 //! | `put`, `put_nowait`, `put(timeout=s)`  | [`send`](Queue::send), [`try_send`](Queue::try_send), [`send_timeout`](Queue::send_timeout) | `queue.Full` is [`TrySendError::Full`] or [`SendTimeoutError::TimedOut`], and has the item. |
 //! | `get`, `get_nowait`, `get(timeout=s)`  | [`recv`](Queue::recv), [`try_recv`](Queue::try_recv), [`recv_timeout`](Queue::recv_timeout) | `queue.Empty` is [`TryRecvError::Empty`] or [`RecvTimeoutError::TimedOut`]. The timeout covers the whole call. |
-//! | `qsize`, `empty`, `full`, `close`      | [`len`](Queue::len), [`is_empty`](Queue::is_empty), [`is_full`](Queue::is_full), [`close`](Queue::close) | `close` is for all processes: the receivers get what was sent, and then [`RecvError::Disconnected`]. |
+//! | `qsize`, `empty`, `full`, `close`      | [`len`](Queue::len), [`is_empty`](Queue::is_empty), [`is_full`](Queue::is_full), [`close`](Queue::close) | `close` is for all processes: the receivers get what was sent, and then [`RecvError::Disconnected`]. So they do when the last process with a [sender](Queue::sender) has ended. |
 //! | `shared_memory.SharedMemory`            | [`Segment<T>`]                                        | No tracker process. Nobody ever sees half of a segment. |
 //! | passing to `Process(args=...)`          | fork, or [`Segment::pass_to`] and [`Segment::inherit`] | To processes that are not children: [`Segment::send_to`] and [`Segment::receive_from`]. For a descriptor that came another way: [`Segment::from_fd`]. |
 //!
@@ -61,7 +61,7 @@
 //! | `Condvar`                    | [`Condvar`]                       | Has `notify_n`. Works with a [`ReentrantMutex`] or a [`Lock`], too. |
 //! | `Barrier`                    | [`Barrier<N>`]                    | Can be broken; then its waits return an error. |
 //! | `Once`, `OnceLock`, `LazyLock` | [`Once`], [`OnceLock`], [`LazyLock`] | After a panic or a death the next caller initializes. Each process has its own handle of a `LazyLock`. |
-//! | `mpsc::sync_channel`, `SyncSender`, `Receiver` | [`Queue<T>`]          | Many receivers. There are no ends to clone and drop: [`close`](Queue::close) ends it. |
+//! | `mpsc::sync_channel`, `SyncSender`, `Receiver` | [`Queue<T>`]          | Many receivers. The ends are [`Queue::sender`] and [`Queue::receiver`]. Without them, [`close`](Queue::close) ends it. |
 //! | (none)                       | [`Semaphore`], [`PermitPool`], [`Event`] | |
 //!
 //! # When a process dies

@@ -38,7 +38,7 @@
 //! | [`Event`]                       | a wait until somebody calls `set`           | waiters check again                                  |
 //! | [`Barrier<N>`]                  | a wait until all parties have arrived       | if it waits there or has joined: all others get [`BarrierError::Broken`] |
 //! | [`Once`], [`OnceLock<T>`], [`LazyLock`] | a value that the first caller makes | the next caller makes it                             |
-//! | [`Queue<T>`], [`ArrayQueue<T, N>`](ArrayQueue) | items from many senders to many receivers | sender: its item is whole, or not there; receiver: the next one gets the item |
+//! | [`Queue<T>`], [`ArrayQueue<T, N>`](ArrayQueue) | items from many senders to many receivers | sender: its item is whole, or not there; receiver: the next one gets the item; the last [sender](Queue::sender): the queue ends |
 //! | [`Segment<T>`]                  | the shared memory in which all of these lie | it appears complete or not at all                    |
 //!
 //! The death of a waiter disturbs nobody, and so does the death of a thread that was about to wake

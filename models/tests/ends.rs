@@ -103,9 +103,10 @@ fn both_go<B: Backend>() -> Explore<B, State<B, 2>> {
 /// at a time.
 fn taken_over<B: Backend>() -> Explore<B, State<B, 1>> {
     Explore::new(3, State::unused, |world: &World<B>, who, state: &State<B, 1>| {
-        world.act(who, |me| match (who, state.take(me)) {
-            (0, Ok(end)) => state.give_back(me, end),
-            _ => {}
+        world.act(who, |me| {
+            if let (0, Ok(end)) = (who, state.take(me)) {
+                state.give_back(me, end);
+            }
         });
     })
     .check(|state, world| {

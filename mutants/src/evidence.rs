@@ -47,7 +47,7 @@ pub const ROWS: [Row; 12] = [
     Row { name: "`Once`, `OnceLock`, `LazyLock`", files: &["once"], kills: &["Once"], references: &["once"] },
     Row {
         name: "`Queue`, `ArrayQueue`",
-        files: &["queue", "queue/search", "queue/cell"],
+        files: &["queue", "queue/search", "queue/cell", "ends"],
         kills: &["Queue"],
         references: &["queue", "array_queue"],
     },

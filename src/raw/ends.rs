@@ -244,3 +244,6 @@ impl<P: Platform, const N: usize> Side<P, N> {
 fn is_there<P: Platform>(me: Participant<'_, P>, holder: Id) -> bool {
     holder == me.id || me.table.is_alive(holder) || me.table.has_leaked(holder)
 }
+
+#[cfg(test)]
+mod tests;

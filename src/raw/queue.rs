@@ -24,6 +24,9 @@
 //! The sequence wraps after 2^27 changes that each found sleepers. That matters only if all of them
 //! fall between one sleeper's check and its sleep.
 //!
+//! The ends of the queue have words of their own, for senders and for receivers: see
+//! [`ends`](super::ends).
+//!
 //! # Invariants
 //!
 //! 1. Each cell goes through the states of one lap in order (see `queue/cell.rs`), and then through
@@ -57,6 +60,9 @@
 //!     claimed in lap `l`. A search that finds its hint far behind goes on there, and not further.
 //! 11. A search ends after three laps if no other participant has moved the hint meanwhile. Words
 //!     that no participant wrote may hide items, and do not keep a search from ending.
+//! 12. A waiter that is about to sleep, a caller that tries without waiting and finds nothing to
+//!     claim, and a participant that gives an end back check whether a side is abandoned. If it is,
+//!     they close the queue.
 //!
 //! # If a process dies
 //!
@@ -66,6 +72,7 @@
 //! | a producer, after that            | nothing: its death makes the sleepers check                     |
 //! | a consumer, before it finishes    | the item is still there, and another consumer receives it       |
 //! | a consumer, after that            | the item was received, and is lost with it                      |
+//! | the last one with an end          | the queue is closed: its death makes the sleepers check         |
 //!
 //! # What a stopped process delays
 //!
@@ -148,11 +155,7 @@ pub struct Queue<P: Platform, const BITS: u32 = 32, const ENDS: usize = MOST_END
 /// A queue with its cells. What a producer or a consumer does.
 #[derive(Debug)]
 pub struct Ring<'q, P: Platform, C: ?Sized, const BITS: u32 = 32, const ENDS: usize = MOST_ENDS> {
-    tail: &'q P::Word64,
-    head: &'q P::Word64,
-    items: &'q P::Word,
-    room: &'q P::Word,
-    ends: &'q Ends<P, ENDS>,
+    words: &'q Queue<P, BITS, ENDS>,
     cells: &'q C,
 }
 
@@ -211,7 +214,30 @@ impl From<Obstacle> for NotClaimed {
     }
 }
 
-impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> Ring<'_, P, C, BITS, ENDS> {
+impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> Ring<'q, P, C, BITS, ENDS> {
+    #[inline(always)]
+    fn tail(&self) -> &'q P::Word64 {
+        &self.words.tail.0
+    }
+    #[inline(always)]
+    fn head(&self) -> &'q P::Word64 {
+        &self.words.head.0
+    }
+    /// On which consumers sleep.
+    #[inline(always)]
+    fn items(&self) -> &'q P::Word {
+        &self.words.sleepers.0.items
+    }
+    /// On which producers sleep.
+    #[inline(always)]
+    fn room(&self) -> &'q P::Word {
+        &self.words.sleepers.0.room
+    }
+    #[inline(always)]
+    fn ends(&self) -> &'q Ends<P, ENDS> {
+        &self.words.ends.0
+    }
+
     /// Claims a cell to fill, if there is one.
     ///
     /// # Errors
@@ -236,7 +262,7 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> Ring
     pub fn claim_free(&self, me: Participant<'_, P>, deadline: Option<Duration>) -> Result<Claim, NotClaimed> {
         match self.claim_next_free(me) {
             Err(Obstacle::Blocked(_)) => {
-                self.wait(me, deadline, self.room, || self.claim_next_free(me), || self.next_free(me).is_ok())
+                self.wait(me, deadline, self.room(), || self.claim_next_free(me), || self.next_free(me).is_ok())
             }
             claimed => Ok(claimed?),
         }
@@ -266,7 +292,7 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> Ring
     pub fn claim_full(&self, me: Participant<'_, P>, deadline: Option<Duration>) -> Result<Claim, NotClaimed> {
         match self.claim_next_full(me) {
             Err(Obstacle::Blocked(_)) => {
-                self.wait(me, deadline, self.items, || self.claim_next_full(me), || self.next_full(me).is_ok())
+                self.wait(me, deadline, self.items(), || self.claim_next_full(me), || self.next_full(me).is_ok())
             }
             claimed => Ok(claimed?),
         }
@@ -351,12 +377,12 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> Ring
                 Ok(found) => found,
                 // ORDERING: Relaxed; a waiter has passed a fence.
                 // EQUIVALENT(not repeated): it is loaded once, since both branches return.
-                Err(_) if is_closed(self.room.load(Relaxed)) => return Err(Obstacle::Closed),
+                Err(_) if is_closed(self.room().load(Relaxed)) => return Err(Obstacle::Closed),
                 Err(by) => return Err(Obstacle::Blocked(by)),
             };
             // ORDERING: Relaxed. It only spares callers that come late a position.
             // EQUIVALENT(not repeated): the check that counts comes after the claim.
-            if is_closed(self.room.load(Relaxed)) {
+            if is_closed(self.room().load(Relaxed)) {
                 return Err(Obstacle::Closed);
             }
             let (position, word) = (found.position, self.cells.word(found.position.index as usize));
@@ -368,10 +394,10 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> Ring
             if word.compare_exchange_then_fence(found.seen.0, filling.0, Acquire, Relaxed).is_err() {
                 continue; // another producer was quicker
             }
-            self.tail.store(self.after(position).word(), Relaxed); // ORDERING: a hint.
+            self.tail().store(self.after(position).word(), Relaxed); // ORDERING: a hint.
             // ORDERING: Relaxed; after the fence of invariant 9.
             // EQUIVALENT(not repeated): it is loaded once, since both branches return.
-            if is_closed(self.room.load(Relaxed)) {
+            if is_closed(self.room().load(Relaxed)) {
                 self.abandon(Claim { position });
                 return Err(Obstacle::Closed);
             }
@@ -407,7 +433,7 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> Ring
         // ORDERING: Relaxed, then the fence of invariant 9. It pairs with those of a producer's
         // claim and of `close`. Models: `queue::a_closed_queue_is_received_to_its_end`,
         // `queue::without_fences_an_item_is_sent_behind_the_end`.
-        if !is_closed(self.room.load(Relaxed)) {
+        if !is_closed(self.room().load(Relaxed)) {
             return Err(Obstacle::Blocked(by));
         }
         P::fence(SeqCst);
@@ -486,8 +512,8 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> Ring
     #[inline]
     fn move_head(&self, claim: Claim) {
         // ORDERING: Relaxed; a hint.
-        if self.head.load(Relaxed) == claim.position.word() {
-            self.head.store(self.after(claim.position).word(), Relaxed);
+        if self.head().load(Relaxed) == claim.position.word() {
+            self.head().store(self.after(claim.position).word(), Relaxed);
         }
     }
 
@@ -497,13 +523,13 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> Ring
         // ORDERING: Relaxed; nobody uses the cell any more. Then the fence of invariant 7.
         self.cells.word(claim.index()).swap_then_fence(Cell::<BITS>::finished(claim.position.lap).0, Relaxed);
         // Consumers may have waited for this item. Now there is a later one, or the end.
-        self.wake(self.items, u32::MAX);
+        self.wake(self.items(), u32::MAX);
     }
 
     #[inline]
     fn notice_items(&self, count: u32) {
         // ORDERING: Relaxed; the caller has passed a fence.
-        if has_waiters(self.items.load(Relaxed)) {
+        if has_waiters(self.items().load(Relaxed)) {
             self.wake_consumers(count);
         }
     }
@@ -511,14 +537,14 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> Ring
     #[cold]
     fn wake_consumers(&self, count: u32) {
         // In a closed queue the others learn that there is one item less to wait for.
-        let count = if is_closed(self.room.load(Relaxed)) { u32::MAX } else { count };
-        self.wake(self.items, count);
+        let count = if is_closed(self.room().load(Relaxed)) { u32::MAX } else { count };
+        self.wake(self.items(), count);
     }
 
     #[inline]
     fn notice_room(&self, count: u32) {
         // ORDERING: Relaxed; the caller has passed a fence.
-        let room = self.room.load(Relaxed);
+        let room = self.room().load(Relaxed);
         if has_waiters(room) || is_closed(room) {
             self.wake_for_room(room, count);
         }
@@ -526,9 +552,9 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> Ring
 
     #[cold]
     fn wake_for_room(&self, room: u32, count: u32) {
-        self.wake(self.room, count);
+        self.wake(self.room(), count);
         if is_closed(room) {
-            self.wake(self.items, u32::MAX); // invariant 9
+            self.wake(self.items(), u32::MAX); // invariant 9
         }
     }
 
@@ -561,10 +587,10 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> Ring
     /// check, and find the queue closed.
     pub fn close(&self) -> bool {
         // ORDERING: Relaxed, then the fence of invariants 7 and 9.
-        let was = self.room.fetch_or(CLOSED, Relaxed);
+        let was = self.room().fetch_or(CLOSED, Relaxed);
         P::fence(SeqCst);
-        self.wake(self.room, u32::MAX);
-        self.wake(self.items, u32::MAX);
+        self.wake(self.room(), u32::MAX);
+        self.wake(self.items(), u32::MAX);
         !is_closed(was)
     }
 
@@ -577,7 +603,7 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> Ring
     /// # If a process dies
     /// See [`ends`](super::ends#if-a-process-dies).
     pub fn take_sender(&self, me: Participant<'_, P>) -> Result<End, NoEnd> {
-        self.take_end(&self.ends.senders, me)
+        self.take_end(&self.ends().senders, me)
     }
 
     /// As [`take_sender`](Self::take_sender), for receivers.
@@ -588,12 +614,12 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> Ring
     /// # If a process dies
     /// See [`ends`](super::ends#if-a-process-dies).
     pub fn take_receiver(&self, me: Participant<'_, P>) -> Result<End, NoEnd> {
-        self.take_end(&self.ends.receivers, me)
+        self.take_end(&self.ends().receivers, me)
     }
 
     fn take_end(&self, side: &Side<P, ENDS>, me: Participant<'_, P>) -> Result<End, NoEnd> {
         // ORDERING: Relaxed. It spares callers that come late an end; the door is what counts.
-        if is_closed(self.room.load(Relaxed)) { Err(NoEnd::Shut) } else { side.take(me) }
+        if is_closed(self.room().load(Relaxed)) { Err(NoEnd::Shut) } else { side.take(me) }
     }
 
     /// Gives a sender's end back. The last one closes the queue. Without `me` the caller is no
@@ -602,7 +628,7 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> Ring
     /// # If a process dies
     /// See [`ends`](super::ends#if-a-process-dies).
     pub fn give_back_sender(&self, end: End, me: Option<Participant<'_, P>>) {
-        self.give_back(&self.ends.senders, end, me);
+        self.give_back(&self.ends().senders, end, me);
     }
 
     /// As [`give_back_sender`](Self::give_back_sender), for receivers.
@@ -610,7 +636,7 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> Ring
     /// # If a process dies
     /// See [`ends`](super::ends#if-a-process-dies).
     pub fn give_back_receiver(&self, end: End, me: Option<Participant<'_, P>>) {
-        self.give_back(&self.ends.receivers, end, me);
+        self.give_back(&self.ends().receivers, end, me);
     }
 
     fn give_back(&self, side: &Side<P, ENDS>, end: End, me: Option<Participant<'_, P>>) {
@@ -623,7 +649,7 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> Ring
     /// Closes the queue if all ends of a side are gone. Returns whether the caller did.
     fn close_if_abandoned(&self, me: Participant<'_, P>) -> bool {
         // ORDERING: Relaxed; a queue that was closed meanwhile is closed once more.
-        !is_closed(self.room.load(Relaxed)) && self.ends.are_abandoned(me) && self.close()
+        !is_closed(self.room().load(Relaxed)) && self.ends().are_abandoned(me) && self.close()
     }
 
     /// How many cells there are.
@@ -649,9 +675,9 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> Ring
         };
         // The hints may be too small.
         let is_finished = |order, _| order == Order::Later;
-        let head = first_not(self.head.load(Relaxed), is_finished);
+        let head = first_not(self.head().load(Relaxed), is_finished);
         let is_claimed = |order, used| order == Order::Later || order == Order::Same && used != Use::Free;
-        let tail = first_not(self.tail.load(Relaxed), is_claimed);
+        let tail = first_not(self.tail().load(Relaxed), is_claimed);
         let laps = distance::<BITS>(head.lap, tail.lap) as usize;
         match laps {
             0 => (tail.index as usize).saturating_sub(head.index as usize),
@@ -684,8 +710,7 @@ impl<P: Platform, const BITS: u32, const ENDS: usize> Queue<P, BITS, ENDS> {
     /// The queue with its cells, which must always be the same. They are all 0 at first.
     #[inline(always)]
     pub fn with<'q, C: Cells<P> + ?Sized>(&'q self, cells: &'q C) -> Ring<'q, P, C, BITS, ENDS> {
-        let Sleepers { items, room } = &self.sleepers.0;
-        Ring { tail: &self.tail.0, head: &self.head.0, items, room, ends: &self.ends.0, cells }
+        Ring { words: self, cells }
     }
 
     /// Whether the queue is closed.

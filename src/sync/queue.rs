@@ -69,14 +69,23 @@ use std::time::{Duration, Instant};
 /// | a receiver, in the middle of `recv`     | the next receiver gets the item; it may come late: see below     |
 /// | a receiver, after `recv` has returned   | nothing: the item was received, and is lost with the receiver    |
 /// | a waiter                                | nothing                                                          |
+/// | the last one with a [sender](Self::sender) | [`RecvError::Disconnected`] after the last item               |
+/// | the last one with a [receiver](Self::receiver) | [`SendError::Disconnected`]                               |
 ///
 /// An item that a receiver has left by its death is received next. Meanwhile other receivers may
 /// have got later items of the same sender.
 ///
 /// # When it ends
 ///
-/// A queue ends when it is [closed](Self::close), and not before. If all senders have ended, `recv`
-/// waits: another process may open the queue and send.
+/// A queue ends when it is closed. It is closed in two ways:
+///
+/// - by [`close`](Self::close);
+/// - by its ends. Processes may take [senders](Self::sender) and [receivers](Self::receiver), which
+///   are counted by process. When all senders are gone that were ever taken, or all receivers, the
+///   queue is closed. So a process that is killed ends its part by that alone.
+///
+/// A queue on which nobody ever took an end does not end by itself: another process may open it and
+/// send. It stays open, too, as long as one process keeps an end of each side that is in use.
 ///
 /// # If a process is stopped
 ///

@@ -36,7 +36,7 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> Ring
     #[inline(always)]
     pub(super) fn next_free(&self, me: Participant<'_, P>) -> Result<Found<BITS>, Option<Id>> {
         // As a rule the hint is right. The search would find the same.
-        let position = self.position(self.tail.load(Relaxed)); // ORDERING: a hint.
+        let position = self.position(self.tail().load(Relaxed)); // ORDERING: a hint.
         let free = Cell::<BITS>::free(position.lap);
         // ORDERING: Relaxed; the CAS of the claim acquires.
         if self.cells.word(position.index as usize).load(Relaxed) == free.0 {
@@ -49,7 +49,7 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> Ring
     #[inline(never)] // its registers are not saved where the hint is right
     fn search_free(&self, me: Participant<'_, P>) -> Result<Found<BITS>, Option<Id>> {
         loop {
-            let hint = self.tail.load(Relaxed); // ORDERING: a hint.
+            let hint = self.tail().load(Relaxed); // ORDERING: a hint.
             let mut position = self.position(hint);
             for _ in 0..2 * self.cells.capacity() + 2 {
                 let word = self.cells.word(position.index as usize);
@@ -74,7 +74,7 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> Ring
                     }
                 }
             }
-            if self.tail.load(Relaxed) == hint {
+            if self.tail().load(Relaxed) == hint {
                 return Err(None); // invariant 11
             }
         }
@@ -85,7 +85,7 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> Ring
     #[inline(always)]
     pub(super) fn next_full(&self, me: Participant<'_, P>) -> Result<Found<BITS>, Option<Id>> {
         // As a rule the hint is right. The search would find the same.
-        let position = self.position(self.head.load(Relaxed)); // ORDERING: a hint.
+        let position = self.position(self.head().load(Relaxed)); // ORDERING: a hint.
         let full = Cell::<BITS>::full(position.lap);
         // ORDERING: Relaxed; the CAS of the claim acquires.
         if self.cells.word(position.index as usize).load(Relaxed) == full.0 {
@@ -98,7 +98,7 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> Ring
     #[inline(never)] // as for `search_free`
     fn search_full(&self, me: Participant<'_, P>) -> Result<Found<BITS>, Option<Id>> {
         loop {
-            let mut hint = self.head.load(Relaxed); // ORDERING: a hint.
+            let mut hint = self.head().load(Relaxed); // ORDERING: a hint.
             let mut position = self.position(hint);
             let (mut all_finished, mut by, mut has_gone_back) = (true, None, false);
             for _ in 0..3 * self.cells.capacity() + 3 {
@@ -116,7 +116,7 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> Ring
                     has_gone_back |= order == Order::Earlier;
                     if all_finished {
                         hint = position.word();
-                        self.head.store(hint, Relaxed); // ORDERING: a hint.
+                        self.head().store(hint, Relaxed); // ORDERING: a hint.
                     }
                     continue;
                 }
@@ -141,7 +141,7 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> Ring
                     Use::Taking(user) => return Ok(Found { position, seen, from: Some(user) }),
                 }
             }
-            if self.head.load(Relaxed) == hint {
+            if self.head().load(Relaxed) == hint {
                 return Err(by); // invariant 11
             }
         }

@@ -10,7 +10,8 @@ use core::ops::Deref;
 /// A [`Queue`] for up to `N` items, for a field of a type that lies in a segment.
 ///
 /// It has the methods of [`Queue`]. An item takes at least 8 bytes more than its size, as its
-/// alignment wants it, and the queue 384 bytes besides.
+/// alignment wants it, and the queue 2,432 bytes besides.
+/// Most of these are for its [ends](Queue::sender).
 ///
 /// ```
 /// use outlive::{ArrayQueue, Segment, Shareable};
