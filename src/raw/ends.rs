@@ -167,24 +167,16 @@ impl<P: Platform, const N: usize> Side<P, N> {
         }
     }
 
+    /// Takes this hold, if it is free, or left by a dead process. If another participant changes it
+    /// meanwhile, the caller goes on to the next one.
     fn take_hold(&self, me: Participant<'_, P>, hold: &P::Word) -> bool {
-        // ORDERING: Acquire, as `Table::is_alive` requires.
-        let mut seen = hold.load(Acquire);
-        loop {
-            if Id::holder_in(seen).is_some_and(|holder| is_there(me, holder)) {
-                return false;
-            }
-            // ORDERING: Relaxed; the door publishes it.
-            let take = || hold.compare_exchange(seen, me.id.word(), Relaxed, Relaxed).is_ok();
-            if me.inherit(hold, seen, take) {
-                return true;
-            }
-            let now = hold.load(Acquire); // ORDERING: as above.
-            if now == seen {
-                return false; // nobody has changed it, so another attempt would fail, too
-            }
-            seen = now;
+        // ORDERING: Relaxed. `inherit` judges the holder once more, with Acquire.
+        let seen = hold.load(Relaxed);
+        if Id::holder_in(seen).is_some_and(|holder| is_there(me, holder)) {
+            return false;
         }
+        // ORDERING: Relaxed; the door publishes it.
+        me.inherit(hold, seen, || hold.compare_exchange(seen, me.id.word(), Relaxed, Relaxed).is_ok())
     }
 
     /// Gives an end back. The caller then passes a fence, and checks whether the side
@@ -235,6 +227,9 @@ impl<P: Platform, const N: usize> Side<P, N> {
     fn has_an_end(&self, me: Participant<'_, P>) -> bool {
         // ORDERING: Acquire, as `Table::is_alive` requires. Model:
         // `ends::a_newcomer_with_an_end_is_not_judged_dead`.
+        // EQUIVALENT(Acquire to Relaxed): an end that counts was seen with its number, which was
+        // read with Acquire. A newcomer whose end does not count yet may be judged dead: it finds
+        // the side shut.
         let used = self.holds.iter().map(|hold| hold.load(Acquire)).take_while(|hold| *hold != NEVER_USED);
         used.filter_map(Id::holder_in).any(|holder| is_there(me, holder))
     }
