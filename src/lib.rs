@@ -176,8 +176,9 @@ pub use raw::{Cause as InconsistentCause, Id as ParticipantId};
 pub use segment::*;
 pub use sync::{
     ArrayQueue, Barrier, BarrierMember, BarrierWaitResult, Condvar, CondvarResult, Event, HolderWatch, Interrupter,
-    LazyLock, Lock, LockGuard, LockResult, LockState, LockTimeoutResult, Mutex, MutexGuard, Once, OnceLock, OnceState,
-    Permit, PermitPool, Queue, QueueCell, QueueIter, QueueReceiver, QueueRoot, QueueSegment, QueueSender,
-    ReentrantMutex, ReentrantMutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore, SemaphorePermit,
-    TryLockResult, WaitTimeoutResult, Waitable, Woken, interruptible, interruptible_by,
+    LazyLock, Lock, LockGuard, LockResult, LockState, LockTimeoutResult, LockedCell, Mutex, MutexGuard, MutexRoot,
+    MutexSegment, Once, OnceLock, OnceState, Permit, PermitPool, Queue, QueueCell, QueueIter, QueueReceiver, QueueRoot,
+    QueueSegment, QueueSender, ReentrantMutex, ReentrantMutexGuard, RwLock, RwLockReadGuard, RwLockRoot, RwLockSegment,
+    RwLockWriteGuard, Semaphore, SemaphorePermit, TryLockResult, WaitTimeoutResult, Waitable, Woken, interruptible,
+    interruptible_by,
 };

@@ -36,7 +36,11 @@ const PLACES_OF_ALGORITHMS: [(&str, &str); 3] = [
 ];
 
 /// Types that are parts of a primitive, and have no operations.
-const PARTS: [&str; 2] = [
+const PARTS: [&str; 5] = [
+    // The words and the elements of a `Mutex` or `RwLock` of a slice, likewise of a segment's type.
+    "LockedCell",
+    "MutexRoot",
+    "RwLockRoot",
     // The places and the words of a `Queue`. They are public so that the type of a `QueueSegment`'s
     // segment can be named.
     "QueueCell",

@@ -1,9 +1,10 @@
 //! The traits that all locks of data, and all guards of data, have alike.
 
 /// `Default`, `From` and `Debug` of a lock of data. `$try_lock` is the attempt by which `Debug`
-/// reads the data. It never waits, so `Debug` never waits.
+/// reads the data. It never waits, so `Debug` never waits. `$size` is `?Sized` if the data may be a
+/// slice, `Sized` otherwise.
 macro_rules! lock_of_data {
-    ($name:literal, $try_lock:ident, $(#[doc = $doc:literal])+ [$($const:tt)*] $lock:ty) => {
+    ($name:literal, $try_lock:ident, $(#[doc = $doc:literal])+ [$($size:tt)*] [$($const:tt)*] $lock:ty) => {
         impl<T: Default, $($const)*> Default for $lock {
             fn default() -> Self {
                 Self::new(T::default())
@@ -17,14 +18,14 @@ macro_rules! lock_of_data {
         }
 
         $(#[doc = $doc])+
-        impl<T: core::fmt::Debug, $($const)*> core::fmt::Debug for $lock {
+        impl<T: $($size)* + core::fmt::Debug, $($const)*> core::fmt::Debug for $lock {
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
                 use crate::error::TryLockError;
                 let mut debug = f.debug_struct($name);
                 match self.$try_lock() {
-                    Ok(guard) => debug.field("data", &*guard),
+                    Ok(guard) => debug.field("data", &&*guard),
                     Err(TryLockError::OwnerDied(left) | TryLockError::Poisoned(left)) => {
-                        debug.field("data", &**left.get_ref()).field("inconsistent", &true)
+                        debug.field("data", &&**left.get_ref()).field("inconsistent", &true)
                     }
                     Err(TryLockError::WouldBlock) => debug.field("data", &format_args!("<locked>")),
                     Err(TryLockError::Leaked { .. }) => debug.field("data", &format_args!("<leaked>")),
@@ -38,14 +39,14 @@ macro_rules! lock_of_data {
 
 /// `Debug` and `Display` of a guard: those of the data.
 macro_rules! guard_of_data {
-    ([$($const:tt)*] $guard:ty) => {
-        impl<T: core::fmt::Debug, $($const)*> core::fmt::Debug for $guard {
+    ([$($size:tt)*] [$($const:tt)*] $guard:ty) => {
+        impl<T: $($size)* + core::fmt::Debug, $($const)*> core::fmt::Debug for $guard {
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
                 (**self).fmt(f)
             }
         }
 
-        impl<T: core::fmt::Display, $($const)*> core::fmt::Display for $guard {
+        impl<T: $($size)* + core::fmt::Display, $($const)*> core::fmt::Display for $guard {
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
                 (**self).fmt(f)
             }

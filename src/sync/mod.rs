@@ -16,6 +16,7 @@ mod reentrant;
 mod result;
 mod rwlock;
 mod semaphore;
+mod slice;
 mod waitable;
 
 pub use barrier::{Barrier, BarrierMember, BarrierWaitResult};
@@ -32,6 +33,7 @@ pub use reentrant::{ReentrantMutex, ReentrantMutexGuard};
 pub use result::{CondvarResult, LockResult, LockTimeoutResult, TryLockResult};
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use semaphore::{Semaphore, SemaphorePermit};
+pub use slice::{LockedCell, MutexRoot, MutexSegment, RwLockRoot, RwLockSegment};
 pub use waitable::Waitable;
 
 use crate::ParticipantId;

@@ -27,7 +27,8 @@ use std::time::{Duration, Instant};
 ///
 /// It must be in a [`Segment`](crate::Segment). Elsewhere every operation gives
 /// [`RegisterError::NotInSegment`](crate::RegisterError::NotInSegment). A thread takes part in a
-/// segment from its first operation there.
+/// segment from its first operation there. For data whose length is chosen at run time,
+/// `Mutex::<[T]>::create` makes a [`MutexSegment`](crate::MutexSegment).
 ///
 /// ```
 /// use outlive::{LockError, Mutex, Segment};
@@ -66,7 +67,7 @@ use std::time::{Duration, Instant};
 /// and counts as living. So does a process that has become another program by exec.
 /// [`lock_leaked`](Self::lock_leaked) is for callers that know better.
 #[repr(C)]
-pub struct Mutex<T> {
+pub struct Mutex<T: ?Sized> {
     pub(super) raw: raw::Mutex<Linux>,
     data: UnsafeCell<T>,
 }
@@ -85,14 +86,24 @@ unsafe impl<T: Shareable> Shareable for Mutex<T> {
 
 // SAFETY: the lock gives the data to one thread at a time (raw::mutex, invariants 1 and 2), as
 // std's Mutex does.
-unsafe impl<T: Send> Sync for Mutex<T> {}
+unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
 
 impl<T> Mutex<T> {
+    /// How far behind the beginning the data lies. It is the same if the data is a slice of `T`.
+    pub(super) const OFFSET_OF_DATA: usize = offset_of!(Self, data);
+
     /// A free mutex around `data`. Memory of zeros is a free mutex around zeros.
     pub const fn new(data: T) -> Self {
         Self { raw: raw::Mutex::from_word(Linux::zero()), data: UnsafeCell::new(data) }
     }
 
+    /// The data.
+    pub fn into_inner(self) -> T {
+        self.data.into_inner()
+    }
+}
+
+impl<T: ?Sized> Mutex<T> {
     /// Locks, waiting as long as it takes.
     ///
     /// A signal ends the wait only in an [interruptible scope](crate::interruptible). A thread that
@@ -211,21 +222,21 @@ impl<T> Mutex<T> {
         is_current_thread(self, self.raw.holder())
     }
 
+    /// Where the data is.
+    pub(super) fn data(&self) -> *const T {
+        self.data.get()
+    }
+
     /// The data, without locking: the borrow shows that nobody else has it.
     pub fn get_mut(&mut self) -> &mut T {
         self.data.get_mut()
-    }
-
-    /// The data.
-    pub fn into_inner(self) -> T {
-        self.data.into_inner()
     }
 }
 
 lock_of_data! {
     "Mutex", try_lock,
     /// Never waits: it shows whether somebody holds the lock.
-    [] Mutex<T>
+    [?Sized] [] Mutex<T>
 }
 
 /// The lock is held as long as this lives. Dropping it unlocks.
@@ -233,7 +244,7 @@ lock_of_data! {
 /// A child that was forked meanwhile has a copy of the guard. The copy releases nothing, but it
 /// still gives the reference. See [fork](crate::guide#fork).
 #[must_use = "if unused the lock is given back at once"]
-pub struct MutexGuard<'a, T> {
+pub struct MutexGuard<'a, T: ?Sized> {
     pub(super) lock: &'a Mutex<T>,
     /// The guard's own part of the tag is the word to leave behind, as `raw::hold` has it.
     pub(super) tag: GuardTag,
@@ -241,9 +252,9 @@ pub struct MutexGuard<'a, T> {
 }
 
 // SAFETY: a `&MutexGuard` gives only `&T`.
-unsafe impl<T: Sync> Sync for MutexGuard<'_, T> {}
+unsafe impl<T: ?Sized + Sync> Sync for MutexGuard<'_, T> {}
 
-impl<'a, T> MutexGuard<'a, T> {
+impl<'a, T: ?Sized> MutexGuard<'a, T> {
     #[inline(always)]
     pub(super) fn new(lock: &'a Mutex<T>, left: Option<Cause>) -> Self {
         local::hold_begins();
@@ -266,7 +277,7 @@ impl<'a, T> MutexGuard<'a, T> {
     }
 }
 
-impl<T> Deref for MutexGuard<'_, T> {
+impl<T: ?Sized> Deref for MutexGuard<'_, T> {
     type Target = T;
     #[inline]
     fn deref(&self) -> &T {
@@ -276,7 +287,7 @@ impl<T> Deref for MutexGuard<'_, T> {
     }
 }
 
-impl<T> DerefMut for MutexGuard<'_, T> {
+impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: as in `deref`; and this borrow of the guard is unique.
@@ -284,7 +295,7 @@ impl<T> DerefMut for MutexGuard<'_, T> {
     }
 }
 
-impl<T> Drop for MutexGuard<'_, T> {
+impl<T: ?Sized> Drop for MutexGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
         if !self.tag.is_of_this_process() {
@@ -300,4 +311,4 @@ impl<T> Drop for MutexGuard<'_, T> {
     }
 }
 
-guard_of_data! { [] MutexGuard<'_, T> }
+guard_of_data! { [?Sized] [] MutexGuard<'_, T> }

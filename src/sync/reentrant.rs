@@ -342,7 +342,7 @@ impl<T> ReentrantMutex<T> {
 lock_of_data! {
     "ReentrantMutex", try_lock,
     /// Never waits: it shows whether another thread holds the lock.
-    [] ReentrantMutex<T>
+    [Sized] [] ReentrantMutex<T>
 }
 
 /// One hold of a [`ReentrantMutex`]. Dropping it gives the hold back.
@@ -441,4 +441,4 @@ impl<T> Drop for ReentrantMutexGuard<'_, T> {
     }
 }
 
-guard_of_data! { [] ReentrantMutexGuard<'_, T> }
+guard_of_data! { [Sized] [] ReentrantMutexGuard<'_, T> }

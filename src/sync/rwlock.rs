@@ -31,7 +31,8 @@ use std::time::{Duration, Instant};
 ///
 /// It must be in a [`Segment`](crate::Segment). Elsewhere every operation gives
 /// [`RegisterError::NotInSegment`](crate::RegisterError::NotInSegment). A thread takes part in a
-/// segment from its first operation there.
+/// segment from its first operation there. For data whose length is chosen at run time,
+/// `RwLock::<[T]>::create` makes a [`RwLockSegment`](crate::RwLockSegment).
 ///
 /// ```
 /// use outlive::{LockError, RwLock, Segment};
@@ -104,7 +105,7 @@ use std::time::{Duration, Instant};
 /// [`read_leaked`](Self::read_leaked) and [`write_leaked`](Self::write_leaked) are for callers that
 /// know that the leaked references are not used any more.
 #[repr(C)]
-pub struct RwLock<T, const READERS: usize = 16> {
+pub struct RwLock<T: ?Sized, const READERS: usize = 16> {
     raw: raw::RwLock<Linux, READERS>,
     data: UnsafeCell<T>,
 }
@@ -124,7 +125,7 @@ unsafe impl<T: Shareable, const READERS: usize> Shareable for RwLock<T, READERS>
 
 // SAFETY: the lock gives the data to one writer, or to readers (raw::rwlock, invariants 1 and 2),
 // as std's RwLock does: Send because a writer may take it out, Sync because readers share it.
-unsafe impl<T: Send + Sync, const READERS: usize> Sync for RwLock<T, READERS> {}
+unsafe impl<T: ?Sized + Send + Sync, const READERS: usize> Sync for RwLock<T, READERS> {}
 
 /// The operations of one kind, which differ in how long they wait.
 macro_rules! family {
@@ -188,12 +189,22 @@ macro_rules! family {
 }
 
 impl<T, const READERS: usize> RwLock<T, READERS> {
+    /// How far behind the beginning the data lies. It is the same if the data is a slice of `T`.
+    pub(super) const OFFSET_OF_DATA: usize = offset_of!(Self, data);
+
     /// A free lock around `data`. Memory of zeros is one around zeros.
     pub const fn new(data: T) -> Self {
         let readers = [const { Line::new(Linux::zero()) }; READERS];
         Self { raw: raw::RwLock::from_lines(Line::new(Linux::zero()), readers), data: UnsafeCell::new(data) }
     }
 
+    /// The data.
+    pub fn into_inner(self) -> T {
+        self.data.into_inner()
+    }
+}
+
+impl<T: ?Sized, const READERS: usize> RwLock<T, READERS> {
     family!("reading", read_with, RwLockReadGuard, read, try_read, try_read_for, try_read_until);
     family!("writing", write_with, RwLockWriteGuard, write, try_write, try_write_for, try_write_until);
 
@@ -298,14 +309,14 @@ impl<T, const READERS: usize> RwLock<T, READERS> {
         is_current_thread(self, self.raw.writer())
     }
 
+    /// Where the data is.
+    pub(super) fn data(&self) -> *const T {
+        self.data.get()
+    }
+
     /// The data, without locking: the borrow shows that nobody else has it.
     pub fn get_mut(&mut self) -> &mut T {
         self.data.get_mut()
-    }
-
-    /// The data.
-    pub fn into_inner(self) -> T {
-        self.data.into_inner()
     }
 }
 
@@ -313,7 +324,7 @@ lock_of_data! {
     "RwLock", try_read,
     /// Never waits. It shows `<locked>` instead of the data if another thread writes, or if this
     /// thread has the lock already.
-    [const READERS: usize] RwLock<T, READERS>
+    [?Sized] [const READERS: usize] RwLock<T, READERS>
 }
 
 /// The thread reads as long as this lives. Dropping it unlocks.
@@ -321,7 +332,7 @@ lock_of_data! {
 /// In a child that was forked while the parent held it, the copy of the guard releases nothing, but
 /// it still gives the reference. See [fork](crate::guide#fork).
 #[must_use = "if unused the lock is given back at once"]
-pub struct RwLockReadGuard<'a, T, const READERS: usize = 16> {
+pub struct RwLockReadGuard<'a, T: ?Sized, const READERS: usize = 16> {
     lock: &'a RwLock<T, READERS>,
     /// Its own part: the number of the reader word.
     tag: GuardTag,
@@ -329,9 +340,9 @@ pub struct RwLockReadGuard<'a, T, const READERS: usize = 16> {
 }
 
 // SAFETY: a `&RwLockReadGuard` gives only `&T`.
-unsafe impl<T: Sync, const READERS: usize> Sync for RwLockReadGuard<'_, T, READERS> {}
+unsafe impl<T: ?Sized + Sync, const READERS: usize> Sync for RwLockReadGuard<'_, T, READERS> {}
 
-impl<'a, T, const READERS: usize> RwLockReadGuard<'a, T, READERS> {
+impl<'a, T: ?Sized, const READERS: usize> RwLockReadGuard<'a, T, READERS> {
     /// After `read_begins`.
     #[inline(always)]
     fn new(lock: &'a RwLock<T, READERS>, word: usize) -> Self {
@@ -339,7 +350,7 @@ impl<'a, T, const READERS: usize> RwLockReadGuard<'a, T, READERS> {
     }
 }
 
-impl<T, const READERS: usize> Deref for RwLockReadGuard<'_, T, READERS> {
+impl<T: ?Sized, const READERS: usize> Deref for RwLockReadGuard<'_, T, READERS> {
     type Target = T;
     #[inline]
     fn deref(&self) -> &T {
@@ -348,7 +359,7 @@ impl<T, const READERS: usize> Deref for RwLockReadGuard<'_, T, READERS> {
     }
 }
 
-impl<T, const READERS: usize> Drop for RwLockReadGuard<'_, T, READERS> {
+impl<T: ?Sized, const READERS: usize> Drop for RwLockReadGuard<'_, T, READERS> {
     #[inline]
     fn drop(&mut self) {
         if self.tag.is_of_this_process() {
@@ -363,7 +374,7 @@ impl<T, const READERS: usize> Drop for RwLockReadGuard<'_, T, READERS> {
 /// In a child that was forked while the parent held it, the copy of the guard releases nothing, but
 /// it still gives the reference. See [fork](crate::guide#fork).
 #[must_use = "if unused the lock is given back at once"]
-pub struct RwLockWriteGuard<'a, T, const READERS: usize = 16> {
+pub struct RwLockWriteGuard<'a, T: ?Sized, const READERS: usize = 16> {
     lock: &'a RwLock<T, READERS>,
     /// Its own part: the word to leave behind, as `raw::hold` has it.
     tag: GuardTag,
@@ -371,9 +382,9 @@ pub struct RwLockWriteGuard<'a, T, const READERS: usize = 16> {
 }
 
 // SAFETY: a `&RwLockWriteGuard` gives only `&T`.
-unsafe impl<T: Sync, const READERS: usize> Sync for RwLockWriteGuard<'_, T, READERS> {}
+unsafe impl<T: ?Sized + Sync, const READERS: usize> Sync for RwLockWriteGuard<'_, T, READERS> {}
 
-impl<'a, T, const READERS: usize> RwLockWriteGuard<'a, T, READERS> {
+impl<'a, T: ?Sized, const READERS: usize> RwLockWriteGuard<'a, T, READERS> {
     #[inline(always)]
     fn new(lock: &'a RwLock<T, READERS>, left: Option<Cause>) -> Self {
         local::hold_begins();
@@ -433,7 +444,7 @@ impl<'a, T, const READERS: usize> RwLockWriteGuard<'a, T, READERS> {
     }
 }
 
-impl<T, const READERS: usize> Deref for RwLockWriteGuard<'_, T, READERS> {
+impl<T: ?Sized, const READERS: usize> Deref for RwLockWriteGuard<'_, T, READERS> {
     type Target = T;
     #[inline]
     fn deref(&self) -> &T {
@@ -442,7 +453,7 @@ impl<T, const READERS: usize> Deref for RwLockWriteGuard<'_, T, READERS> {
     }
 }
 
-impl<T, const READERS: usize> DerefMut for RwLockWriteGuard<'_, T, READERS> {
+impl<T: ?Sized, const READERS: usize> DerefMut for RwLockWriteGuard<'_, T, READERS> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: as in `deref`; nobody reads either, and this borrow of the guard is unique.
@@ -450,7 +461,7 @@ impl<T, const READERS: usize> DerefMut for RwLockWriteGuard<'_, T, READERS> {
     }
 }
 
-impl<T, const READERS: usize> Drop for RwLockWriteGuard<'_, T, READERS> {
+impl<T: ?Sized, const READERS: usize> Drop for RwLockWriteGuard<'_, T, READERS> {
     #[inline]
     fn drop(&mut self) {
         if self.tag.is_of_this_process() {
@@ -463,7 +474,7 @@ impl<T, const READERS: usize> Drop for RwLockWriteGuard<'_, T, READERS> {
 
 macro_rules! shows_data {
     ($($guard:ident)*) => {$(
-        guard_of_data! { [const READERS: usize] $guard<'_, T, READERS> }
+        guard_of_data! { [?Sized] [const READERS: usize] $guard<'_, T, READERS> }
     )*};
 }
 shows_data! { RwLockReadGuard RwLockWriteGuard }

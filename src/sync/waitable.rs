@@ -22,7 +22,7 @@ use core::mem::ManuallyDrop;
 /// That guard still refers to the data while another thread has the lock.
 pub trait Waitable: sealed::Guard {}
 
-impl<T> Waitable for MutexGuard<'_, T> {}
+impl<T: ?Sized> Waitable for MutexGuard<'_, T> {}
 impl<T: Sync> Waitable for ReentrantMutexGuard<'_, T> {}
 impl Waitable for LockGuard<'_> {}
 
@@ -38,7 +38,7 @@ mod sealed {
         /// no `&mut`.
         type Seen: ?Sized;
         #[doc(hidden)]
-        type Lock;
+        type Lock: ?Sized;
         #[doc(hidden)]
         type Hold: Hold<Self>;
         #[doc(hidden)]
@@ -64,7 +64,7 @@ mod sealed {
 
 /// What is left of a guard while its lock is given back.
 #[derive(Debug)]
-pub struct Parts<'a, L> {
+pub struct Parts<'a, L: ?Sized> {
     lock: &'a L,
     /// The guard's own part of its tag.
     own: u32,
@@ -90,7 +90,7 @@ fn inconsistency<G>(answer: Result<Acquired, NotLocked>) -> Result<Option<Cause>
     }
 }
 
-impl<'a, T> sealed::Guard for MutexGuard<'a, T> {
+impl<'a, T: ?Sized> sealed::Guard for MutexGuard<'a, T> {
     type Seen = T;
     type Lock = Mutex<T>;
     type Hold = Parts<'a, Mutex<T>>;
@@ -109,7 +109,7 @@ impl<'a, T> sealed::Guard for MutexGuard<'a, T> {
     }
 }
 
-impl<'a, T> Hold<MutexGuard<'a, T>> for Parts<'a, Mutex<T>> {
+impl<'a, T: ?Sized> Hold<MutexGuard<'a, T>> for Parts<'a, Mutex<T>> {
     fn lock(&self) -> &RawMutex {
         &self.lock.raw
     }

@@ -143,13 +143,13 @@ pub(crate) fn known_as<T: ?Sized>(place: &T) -> Option<Id> {
 
 /// Whether two places are in one segment, perhaps through two mappings. Afterwards the calling
 /// thread takes part in both.
-pub(crate) fn are_in_one_segment<A, B>(one: &A, other: &B) -> Result<bool, RegisterError> {
+pub(crate) fn are_in_one_segment<A, B: ?Sized>(one: &A, other: &B) -> Result<bool, RegisterError> {
     if ptr::eq(participant(one)?.table, participant(other)?.table) {
         return Ok(true);
     }
     let mapping_of = |address| mappings().find(|mapping| mapping.covers(address)).ok_or(RegisterError::NotInSegment);
     let one = mapping_of(ptr::from_ref(one) as usize)?;
-    Ok(one.is_same_segment(mapping_of(ptr::from_ref(other) as usize)?))
+    Ok(one.is_same_segment(mapping_of(ptr::from_ref(other).cast::<u8>() as usize)?))
 }
 
 /// The place of a lock in its segment, the same in all mappings: by how many words it lies behind
