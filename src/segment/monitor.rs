@@ -67,8 +67,8 @@ pub struct Monitor<T: Shareable + Sync, R: Shareable + Sync = ()> {
     element: StandIn<R>,
 }
 
-/// What a [`Monitor`] can observe: the standard atomics, numbers, and most primitives. Other crates
-/// cannot implement this.
+/// What a [`Monitor`] can observe: [atomics](crate::atomic), numbers, and most primitives. Other
+/// crates cannot implement this.
 pub trait Observe: Shareable + sealed::Observe {
     /// What is observed of it.
     type Observed;
@@ -115,7 +115,7 @@ macro_rules! atomics {
 }
 atomics! {
     AtomicU8 u8 AtomicU16 u16 AtomicU32 u32 AtomicU64 u64 AtomicUsize usize
-    AtomicI8 i8 AtomicI16 i16 AtomicI32 i32 AtomicI64 i64 AtomicIsize isize
+    AtomicI8 i8 AtomicI16 i16 AtomicI32 i32 AtomicI64 i64 AtomicIsize isize AtomicF32 f32 AtomicF64 f64
 }
 
 impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
