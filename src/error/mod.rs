@@ -9,6 +9,7 @@
 //! | leave a segment | [`LeaveError`] |
 //! | read a segment with a monitor | [`MonitorError`], [`ObserveError`] |
 //! | make a primitive | [`RangeError`] |
+//! | read and write shared memory | [`OutOfBoundsError`] |
 //! | `lock`, `read`, `write`, and `acquire` of a lock | [`LockError`], [`TryLockError`], [`LockTimeoutError`]; without a guard, [`LockErrorKind`] |
 //! | wait with a condition variable | [`CondvarError`], with [`NotWaitedError`] |
 //! | release, mark consistent, or adopt a lock by hand | [`NotHeldError`] |
@@ -27,6 +28,7 @@
 
 mod acquire;
 mod barrier;
+mod bounds;
 mod condvar;
 mod end;
 mod event;
@@ -46,6 +48,7 @@ mod release;
 
 pub use acquire::{AcquireError, AcquireTimeoutError, TryAcquireError};
 pub use barrier::{ActionError, BarrierError, BarrierTimeoutError, JoinError};
+pub use bounds::OutOfBoundsError;
 pub use condvar::{CondvarError, NotWaitedError};
 pub use end::EndError;
 pub use event::{TryWaitError, WaitError, WaitTimeoutError};

@@ -73,6 +73,7 @@ mod passing;
 mod place;
 #[allow(clippy::disallowed_types)] // atomics are named there as what may be stored
 mod shareable;
+mod shared_memory;
 
 pub use crate::format::FORMAT;
 pub use definition::{Definition, Fingerprint, Part};
@@ -84,6 +85,7 @@ pub use options::SegmentOptions;
 pub use participants::ParticipantInfo;
 pub use place::Location;
 pub use shareable::*;
+pub use shared_memory::{SharedByte, SharedMemory};
 
 use crate::ParticipantId;
 use crate::error::{

@@ -17,7 +17,8 @@ use core::ptr::NonNull;
 pub struct LockedCell<T>(UnsafeCell<T>);
 
 // SAFETY: repr(transparent) around data that is Shareable, stated as a cell; no pointers, no Drop.
-#[diagnostic::do_not_recommend] // nobody makes one
+// The compiler need not recommend what nobody makes.
+#[diagnostic::do_not_recommend]
 unsafe impl<T: Shareable> Shareable for LockedCell<T> {
     const DEFINITION: &'static Definition =
         &Definition::structure::<Self>("outlive::LockedCell", &[Part::cell::<T>("0", 0)]);
@@ -61,8 +62,9 @@ pub struct MutexRoot {
 #[repr(C, align(128))]
 struct MutexWords([raw::Mutex<Linux>; 32]);
 
-// SAFETY: words alone, understood whatever their bits; repr(C), no pointers, no Drop.
-#[diagnostic::do_not_recommend] // nobody makes one
+// SAFETY: words alone, understood whatever their bits; repr(C), no pointers, no Drop. The
+// compiler need not recommend what nobody makes.
+#[diagnostic::do_not_recommend]
 unsafe impl Shareable for MutexRoot {
     const DEFINITION: &'static Definition = &Definition::structure::<Self>(
         "outlive::MutexRoot",
@@ -87,8 +89,8 @@ pub struct RwLockRoot<const READERS: usize = 16> {
 }
 
 // SAFETY: words alone, understood whatever their bits; repr(transparent) over repr(C), no pointers,
-// no Drop.
-#[diagnostic::do_not_recommend] // nobody makes one
+// no Drop. The compiler need not recommend what nobody makes.
+#[diagnostic::do_not_recommend]
 unsafe impl<const READERS: usize> Shareable for RwLockRoot<READERS> {
     const DEFINITION: &'static Definition = &Definition::structure::<Self>(
         "outlive::RwLockRoot",

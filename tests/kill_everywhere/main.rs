@@ -36,6 +36,7 @@ mod reentrant;
 mod rwlock;
 mod segment;
 mod semaphore;
+mod slice;
 mod stage;
 mod trace;
 mod victim;
@@ -66,6 +67,7 @@ pub(crate) fn operations() -> Vec<Box<dyn Operation>> {
         interruptible::operations(),
         once::operations(),
         participant::operations(),
+        slice::operations(),
         segment::operations(),
     ]
     .into_iter()
