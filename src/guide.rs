@@ -6,6 +6,9 @@
 //! | you want                                                             | take                                     |
 //! |----------------------------------------------------------------------|------------------------------------------|
 //! | data that one thread at a time may use                               | [`Mutex<T>`]                             |
+//! | the same with a length that is chosen at run time                    | [`Mutex<[T]>`](MutexSegment), [`RwLock<[T]>`](RwLockSegment) |
+//! | numbers that many threads change one by one                          | [atomics](crate::atomic), floats too, in a field or in [room](SegmentOptions::room) |
+//! | bytes with a protocol of their own, and no lock                      | [`SharedMemory`]                         |
 //! | the same, and the holder may lock it again                           | [`ReentrantMutex<T>`]                    |
 //! | many readers, and a writer sometimes                                 | [`RwLock<T>`]                            |
 //! | a lock around something that is not in the segment: a file, a device | [`Lock`]                                 |
@@ -41,13 +44,35 @@
 //! | `barrier.wait(timeout)` → index         | [`Barrier::wait`], [`wait_timeout`](Barrier::wait_timeout) → [`BarrierWaitResult::index`] | `BrokenBarrierError` is [`BarrierError::Broken`]. |
 //! | `reset()`, `abort()`, `parties`, `n_waiting`, `broken` | [`reset`](Barrier::reset), [`abort`](Barrier::abort), [`parties`](Barrier::parties), [`n_waiting`](Barrier::n_waiting), [`is_broken`](Barrier::is_broken) | |
 //! | Ctrl-C (`KeyboardInterrupt`) in any wait | [`interruptible`](crate::interruptible) around the call; [`Interrupter`](crate::Interrupter) | The wait ends as `Interrupted`. The binding calls `PyErr_CheckSignals`, and waits again if that reports no exception: see [below](#waits-that-a-signal-ends). |
-//! | `Value(type)`, `Array(type, n)`         | `Mutex<T>`, `Mutex<[T; N]>`, or [room](crate::SegmentOptions::room) of run-time length | The type is checked when the segment is opened. |
-//! | `RawValue`, `RawArray`                  | the [atomics](crate::atomic)                | In Rust, a data race on plain memory is undefined behaviour. |
+//! | `Value(type)`, `get_lock()`             | a [`Segment`] of [`Mutex<T>`](Mutex)                  | The type is any struct that is [`Shareable`](crate::Shareable), and is checked when the segment is opened. The data is behind the lock, so nobody can forget to lock. |
+//! | `Array(type, n)`, `len(array)`          | `Mutex::<[T]>::create`: [`MutexSegment`]; in a field, `Mutex<[T; N]>` | The length is chosen at run time, and found by those that open it. For many readers there is [`RwLockSegment`]. |
+//! | `Value(type, lock=False)`, `RawValue`   | a [`Segment`] of an [atomic](crate::atomic)           | In Rust, a data race on plain memory is undefined behaviour. Floats: [`AtomicF32`](crate::atomic::AtomicF32), [`AtomicF64`](crate::atomic::AtomicF64). |
+//! | `Array(type, n, lock=False)`, `RawArray` | [room](SegmentOptions::room) for [atomics](crate::atomic) | Likewise. `+=` on an element is `fetch_add`, and loses nothing. |
+//! | `sharedctypes.synchronized`, `copy`, `Structure` | a struct with `#[derive(Shareable)]` in a [`Mutex`], a [`ReentrantMutex`] or a [`RwLock`] | One lock for the whole struct, as Python's `Value` of a `Structure` has, or one for each field. |
 //! | `Queue(maxsize)`, `SimpleQueue()`      | [`Queue<T>`]                                          | Always bounded. The items have a fixed size, and there is no feeder thread: an item is sent when `send` returns. Where Python hangs because a process was killed in `put` or `get`, the others go on here. |
 //! | `put`, `put_nowait`, `put(timeout=s)`  | [`send`](Queue::send), [`try_send`](Queue::try_send), [`send_timeout`](Queue::send_timeout) | `queue.Full` is [`TrySendError::Full`] or [`SendTimeoutError::TimedOut`], and has the item. |
 //! | `get`, `get_nowait`, `get(timeout=s)`  | [`recv`](Queue::recv), [`try_recv`](Queue::try_recv), [`recv_timeout`](Queue::recv_timeout) | `queue.Empty` is [`TryRecvError::Empty`] or [`RecvTimeoutError::TimedOut`]. The timeout covers the whole call. |
 //! | `qsize`, `empty`, `full`, `close`      | [`len`](Queue::len), [`is_empty`](Queue::is_empty), [`is_full`](Queue::is_full), [`close`](Queue::close) | `close` is for all processes: the receivers get what was sent, and then [`RecvError::Disconnected`]. So they do when the last process with a [sender](Queue::sender) has ended. |
-//! | `shared_memory.SharedMemory`            | [`Segment<T>`]                                        | No tracker process. Nobody ever sees half of a segment. |
+//! | `JoinableQueue`, `task_done`, `join`    | a [`Queue<T>`] for the jobs, and a second one for the answers | As `examples/job_queue.rs` does. The sender of the jobs receives an answer for each, and sends the jobs of a dead worker again. |
+//! | `queue.cancel_join_thread`, `join_thread` | nothing                                             | There is no feeder thread. |
+//! | `Pipe(duplex)`, `Connection.send`, `recv`, `poll` | two [`ArrayQueue`] in one segment, one for each direction | For items of a fixed size. For bytes, std's `UnixStream::pair`. |
+//! | `Connection.send_bytes`, `recv_bytes`, `recv_bytes_into`, `BufferTooShort` | [`ArrayQueue<[u8; N], M>`](ArrayQueue), or std's `UnixStream` | |
+//! | `connection.wait(object_list, timeout)` | one [`Queue<T>`] for all that may come, or one [`Condvar`] that all notify | A wait of any primitive also returns to check when a participant dies. |
+//! | `connection.Listener`, `Client`, `AuthenticationError` | std's `UnixListener`, `UnixStream`, with [`Segment::send_to`] and [`Segment::receive_from`] | The socket's permissions say who may connect. A socket only passes the segment; what follows goes through its memory. |
+//! | `shared_memory.SharedMemory(name, create, size)` | [`SharedMemory::create`], [`open`](SharedMemory::open) | No tracker process. Nobody ever sees half of a block. `size` is exact. For typed data, take a [`Segment<T>`](Segment). |
+//! | `shm.buf`                               | [`read_at`](SharedMemory::read_at), [`write_at`](SharedMemory::write_at), [`as_atomics`](SharedMemory::as_atomics) | There is no `&[u8]` of bytes that others may write. |
+//! | `shm.close()`, `unlink()`, `size`, `name` | drop, [`SharedMemory::remove`], [`len`](SharedMemory::len); [`Segment::has_name`] | A block that nobody removes stays until a reboot, as in Python with `track=False`. |
+//! | `shared_memory.ShareableList`           | a struct in a [`Mutex`], or a [`MutexSegment`]        | A list of values of different types is a struct with a field for each. Texts are `[u8; N]` with a length. |
+//! | `managers.SharedMemoryManager`          | [`Segment::anonymous`], [`SharedMemory::anonymous`]   | Without a name, nothing is left when the last process has ended. |
+//! | `Manager()`, `SyncManager`, `BaseManager`, proxies, `Namespace`, `dict`, `list` | a struct in a [`Segment`]      | There is no server process that could die, and each access is an access to memory. Dictionaries and lists that grow are not offered: choose the largest size, or send messages to the one process that has them. |
+//! | `Pool`, `map`, `apply_async`, `AsyncResult` | a [`Queue<T>`] of jobs, and workers that receive from it | As `examples/job_queue.rs`. A job is data, not a function: no function has the same address in two programs. Within one process, `std::thread::scope` or rayon. |
+//! | `pool.ThreadPool`, `multiprocessing.dummy` | `std::thread`                                      | All primitives here also work between the threads of one process. |
+//! | `Process(target, args)`, `start`, `join`, `kill`, `exitcode` | `std::process::Command`, or `fork` | This crate starts no processes. Any process may use a segment, whatever started it. |
+//! | `Process.sentinel`, `is_alive`          | std's `Child::try_wait` and `wait`; [`ParticipantInfo::is_alive`](crate::ParticipantInfo::is_alive) for any participant | Nobody needs it to notice a death: the primitives do. |
+//! | `current_process`, `parent_process`, `active_children` | [`Segment::participants`]                | All threads that take part in the segment, each with its process. |
+//! | `set_start_method`, `get_context`, `freeze_support` | nothing                                   | A segment is the same to forked, spawned and unrelated processes. |
+//! | `TimeoutError`                          | `TimedOut` of each kind of error                      | See [`error`](crate::error). |
+//! | `resource_tracker`, `util.Finalize`     | nothing                                               | What a dead process held is handed on by those that live. |
 //! | passing to `Process(args=...)`          | fork, or [`Segment::pass_to`] and [`Segment::inherit`] | To processes that are not children: [`Segment::send_to`] and [`Segment::receive_from`]. For a descriptor that came another way: [`Segment::from_fd`]. |
 //!
 //! # From `std::sync`
@@ -55,6 +80,8 @@
 //! | std                          | here                              | differences |
 //! |------------------------------|-----------------------------------|-------------|
 //! | `Mutex`, `MutexGuard`        | [`Mutex`], [`MutexGuard`](crate::MutexGuard) | Death and panic are two errors ([`LockError`]). To lock again is `Deadlock`. Timeouts are as in parking_lot. |
+//! | `Arc<Mutex<[T]>>`            | [`MutexSegment<T>`](MutexSegment) | A `&Mutex<[T]>` can also be a field of type `Mutex<[T; N]>`. |
+//! | `AtomicU64` and its kin      | the same types, in [`atomic`](crate::atomic) | Also `AtomicF32` and `AtomicF64`. `AtomicBool` and `AtomicPtr` cannot lie in a segment. |
 //! | `PoisonError`                | [`LockError::Poisoned`]           | Cleared by [`mark_consistent`](crate::MutexGuard::mark_consistent), on the guard. |
 //! | `ReentrantLock`              | [`ReentrantMutex`]                | Reports deaths and panics. Overflow is an error. |
 //! | `RwLock`                     | [`RwLock`]                        | Writers do not starve. A second read lock in one thread is always `Deadlock`; in std it may deadlock or not. At most `READERS` readers read at a time, others wait. |
@@ -70,6 +97,8 @@
 //! |----------------------|------------------------------------------------------|----------|-----------------------------|
 //! | [`Mutex`], [`Lock`], [`ReentrantMutex`] | the next caller gets the guard in `OwnerDied` | nothing  | nothing                     |
 //! | [`RwLock`]           | a writer: as `Mutex`, and readers get the error, too; a reader: nothing | nothing | nothing         |
+//! | [`MutexSegment`], [`RwLockSegment`] | as [`Mutex`] and [`RwLock`], for all elements | nothing | nothing                     |
+//! | [`SharedMemory`], atomics | nothing holds them; a copy may be half done, word by word |         |                             |
 //! | [`PermitPool`]       | its permit goes to the next caller, which can ask who died | nothing  | nothing                     |
 //! | [`Semaphore`]        | the permits that it took are gone                    | nothing  | nothing                     |
 //! | [`Condvar`]          |                                                      | nothing  | waiters return, and check   |
@@ -226,7 +255,7 @@
 #[allow(unused_imports)] // for the links above
 use crate::{
     AcquireError, ArrayQueue, Barrier, BarrierError, BarrierWaitResult, Condvar, CondvarError, Event, LazyLock, Lock,
-    LockError, Mutex, NotHeldError, Once, OnceError, OnceLock, PermitPool, Queue, RangeError, RecvError,
-    RecvTimeoutError, ReentrantMutex, ReleaseError, RwLock, Segment, Semaphore, SendError, SendTimeoutError,
-    TryLockError, TryRecvError, TrySendError, WaitError, Woken,
+    LockError, Mutex, MutexSegment, NotHeldError, Once, OnceError, OnceLock, PermitPool, Queue, RangeError, RecvError,
+    RecvTimeoutError, ReentrantMutex, ReleaseError, RwLock, RwLockSegment, Segment, SegmentOptions, Semaphore,
+    SendError, SendTimeoutError, SharedMemory, TryLockError, TryRecvError, TrySendError, WaitError, Woken,
 };

@@ -39,7 +39,9 @@
 //! | [`Barrier<N>`]                  | a wait until all parties have arrived       | if it waits there or has joined: all others get [`BarrierError::Broken`] |
 //! | [`Once`], [`OnceLock<T>`], [`LazyLock`] | a value that the first caller makes | the next caller makes it                             |
 //! | [`Queue<T>`], [`ArrayQueue<T, N>`](ArrayQueue) | items from many senders to many receivers | sender: its item is whole, or not there; receiver: the next one gets the item; the last [sender](Queue::sender): the queue ends |
+//! | [`Mutex<[T]>`](MutexSegment), [`RwLock<[T]>`](RwLockSegment) | data of a length that is chosen at run time | as `Mutex` and `RwLock`      |
 //! | [`Segment<T>`]                  | the shared memory in which all of these lie | it appears complete or not at all                    |
+//! | [`SharedMemory`]                | a block of bytes, without a lock            | what it had written stays                            |
 //!
 //! The death of a waiter disturbs nobody, and so does the death of a thread that was about to wake
 //! others: the remaining waiters wake up and check again. (At a barrier, a waiter is a party.) The

@@ -259,6 +259,20 @@ macro_rules! slice_segment {
                 Segment::<$root>::options().room(length)
             }
 
+            /// The lock whose data is the `length` elements that begin where the root ends. The
+            /// lock begins so far before them as its words need.
+            fn lock_before(root: NonNull<$root>, length: usize) -> NonNull<$lock<[T], $($argument)*>> {
+                const {
+                    let (root, words) = (size_of::<$root>(), $lock::<T, $($argument)*>::OFFSET_OF_DATA);
+                    assert!(root % 128 == 0 && align_of::<$root>() == 128 && words <= root, "see `deref`");
+                    assert!(align_of::<T>() <= 128 && words % align_of::<$lock<T, $($argument)*>>() == 0, "see `deref`");
+                }
+                let before = size_of::<$root>() - $lock::<T, $($argument)*>::OFFSET_OF_DATA;
+                let begin = root.as_ptr().cast::<u8>().wrapping_add(before);
+                let whole = core::ptr::slice_from_raw_parts_mut(begin.cast::<T>(), length);
+                NonNull::new(whole as *mut $lock<[T], $($argument)*>).expect("mapped")
+            }
+
             /// The segment, for all that segments have: [`Segment::pass_to`], [`Segment::send_to`],
             /// [`Segment::participants`] and so on.
             pub fn segment(&self) -> &Segment<$root, LockedCell<T>> {
@@ -278,18 +292,9 @@ macro_rules! slice_segment {
             /// # Errors
             /// [`OpenError::InvalidSize`] if the room of the segment has no elements.
             fn try_from(segment: Segment<$root, LockedCell<T>>) -> Result<Self, OpenError> {
-                const {
-                    let (root, words) = (size_of::<$root>(), $lock::<T, $($argument)*>::OFFSET_OF_DATA);
-                    assert!(root % 128 == 0 && align_of::<$root>() == 128 && words <= root, "see `deref`");
-                    assert!(align_of::<T>() <= 128 && words % align_of::<$lock<T, $($argument)*>>() == 0, "see `deref`");
-                }
                 let (root, length) = segment.root_and_room();
                 check(length).map_err(invalid_size)?;
-                let before = size_of::<$root>() - $lock::<T, $($argument)*>::OFFSET_OF_DATA;
-                let begin = root.as_ptr().cast::<u8>().wrapping_add(before);
-                let whole = core::ptr::slice_from_raw_parts_mut(begin.cast::<T>(), length);
-                let lock = NonNull::new(whole as *mut $lock<[T], $($argument)*>).expect("mapped");
-                Ok(Self { segment, lock })
+                Ok(Self { segment, lock: Self::lock_before(root, length) })
             }
         }
 
@@ -435,3 +440,6 @@ impl<T: Shareable> MutexSegment<T> {
         &self.segment.condvar
     }
 }
+
+#[cfg(test)]
+mod tests;
