@@ -20,7 +20,7 @@ pub struct Row {
 }
 
 /// **A primitive is registered here**.
-pub const ROWS: [Row; 12] = [
+pub const ROWS: [Row; 13] = [
     Row { name: "`Mutex`, `Lock`", files: &["mutex"], kills: &["Mutex", "Lock"], references: &["mutex", "lock"] },
     Row {
         name: "`ReentrantMutex`",
@@ -50,6 +50,20 @@ pub const ROWS: [Row; 12] = [
         files: &["queue", "queue/search", "queue/cell", "ends"],
         kills: &["Queue"],
         references: &["queue", "array_queue"],
+    },
+    Row {
+        name: "`wait_any`",
+        files: &[
+            "wait_any",
+            "vigil/several",
+            "event/source",
+            "mutex/source",
+            "permit_pool/source",
+            "queue/source",
+            "semaphore/source",
+        ],
+        kills: &["wait_any"],
+        references: &[],
     },
     Row {
         name: "`Segment`, participants",

@@ -49,6 +49,10 @@ impl Sleep<'_> {
     pub(crate) fn others(&self) -> impl Iterator<Item = &AtomicU32> {
         self.words[2..].iter().map(|expect| expect.word)
     }
+    /// All words of the wait, in their order.
+    pub(crate) fn words(&self) -> Vec<&AtomicU32> {
+        self.words.iter().map(|expect| expect.word).collect()
+    }
     /// The end that the sleeper asked for.
     pub(crate) fn until(&self) -> Option<Duration> {
         self.until

@@ -35,6 +35,7 @@ use super::vigil::{Vigil, from_ended};
 use crate::platform::{Platform, Word};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::time::Duration;
+pub use source::Set;
 
 const SEQUENCE: u32 = (1 << 27) - 1;
 const AUTO: u32 = 1 << 27;
@@ -217,6 +218,7 @@ impl<P: Platform> Event<P> {
     }
 }
 
+mod source;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -24,6 +24,7 @@ pub mod rwlock;
 pub mod semaphore;
 pub mod table;
 pub mod vigil;
+pub mod wait_any;
 
 pub use barrier::Barrier;
 pub use condvar::Condvar;

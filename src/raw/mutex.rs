@@ -33,6 +33,7 @@ use super::vigil::{Vigil, from_ended};
 use crate::platform::{Platform, Word};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::time::Duration;
+pub use source::Free;
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -440,5 +441,6 @@ impl<P: Platform> Mutex<P> {
     }
 }
 
+mod source;
 #[cfg(test)]
 mod waits;

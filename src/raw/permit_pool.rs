@@ -285,5 +285,6 @@ impl<P: Platform, const N: usize> PermitPool<P, N> {
     }
 }
 
+mod source;
 #[cfg(test)]
 mod waits;

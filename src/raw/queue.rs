@@ -102,9 +102,11 @@
 
 mod cell;
 mod search;
+mod source;
 
 use self::cell::{Cell, Order, Use};
 use self::search::{Found, Position};
+pub use self::source::{Readable, Writable};
 use super::ends::{End, Ends, MOST_ENDS, NoEnd, Side};
 use super::generation::{distance, most};
 use super::hold::{Id, WAITERS, has_waiters};

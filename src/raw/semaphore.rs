@@ -368,6 +368,7 @@ impl<P: Platform> Semaphore<P> {
     }
 }
 
+mod source;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

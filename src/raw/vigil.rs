@@ -101,6 +101,7 @@ use crate::platform::{Expect, Lifeline, Platform, ThreadInfo, Word};
 use core::cell::Cell;
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
 use core::time::Duration;
+pub(super) use several::Vigils;
 
 /// How long a sleep is while a process is ending.
 const WHILE_ENDING: Duration = Duration::from_micros(100);
@@ -433,16 +434,21 @@ impl<'t, P: Platform> Vigil<'t, P> {
     }
 
     /// Rule 1: reads the membership, then the lifelines that are alive.
-    #[inline(never)] // its lists are off the stack when the sleep begins
     fn collect(&self, holder: Option<Id>) -> Watch {
+        self.collect_within(holder, P::most_words() - 2)
+    }
+
+    /// [`collect`](Self::collect), at most so many lifelines.
+    #[inline(never)] // its lists are off the stack when the sleep begins
+    fn collect_within(&self, holder: Option<Id>, most: usize) -> Watch {
         let table = self.me.table;
         // ORDERING: Acquire. Pairs with the newcomer's change of this word: a sleeper that reads
         // the new value finds the newcomer's lifeline armed.
         let membership = table.membership.load(Acquire);
         let used = Membership(membership).used();
-        let mut watch = Watch { membership, lifelines: List::new(P::most_words() - 2), everybody: None, asleep: 0 };
+        let mut watch = Watch { membership, lifelines: List::new(most), everybody: None, asleep: 0 };
         if !self.everybody(holder, used, &mut watch) {
-            watch.lifelines = self.one_of_each_process(holder, used);
+            watch.lifelines = self.one_of_each_process(holder, used, most);
         }
         watch.asleep = self.asleep(&watch.lifelines);
         watch
@@ -469,8 +475,8 @@ impl<'t, P: Platform> Vigil<'t, P> {
     }
 
     /// The holder's lifelines, and those of one thread of each other process, as many as fit.
-    fn one_of_each_process(&self, holder: Option<Id>, used: usize) -> List<Watched> {
-        let mut lifelines = List::new(P::most_words() - 2);
+    fn one_of_each_process(&self, holder: Option<Id>, used: usize, most: usize) -> List<Watched> {
+        let mut lifelines = List::new(most);
         let mut processes = List::<u32, 128>::new(P::MOST_WORDS);
         processes.push(self.me.process());
         for index in self.others(holder, used) {
@@ -648,6 +654,7 @@ fn earlier(a: Option<Duration>, b: Option<Duration>) -> Option<Duration> {
     }
 }
 
+mod several;
 mod step;
 #[cfg(test)]
 mod tests;

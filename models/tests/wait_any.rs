@@ -1,0 +1,444 @@
+//! Models of `raw::wait_any`: a caller that waits for several sources, beside a waiter of one of
+//! them. The caller takes what it was woken for, or takes nothing, or dies. No wake is lost.
+#![cfg(any(feature = "loom", feature = "shuttle"))]
+
+use outlive::platform::{Word as _, Word64 as _};
+use outlive::raw::ends::Ends;
+use outlive::raw::event::Set;
+use outlive::raw::hold::HELD;
+use outlive::raw::mutex::Free;
+use outlive::raw::queue::{Cells, Readable, Writable};
+use outlive::raw::wait_any::{Death, NotReady, Of, Source, wait_any};
+use outlive::raw::{Event, Leaked, Mutex, Participant, PermitPool, Queue, Semaphore};
+#[cfg(feature = "loom")]
+use outlive_models::Broken;
+use outlive_models::{Backend, DEADLINE, Explore, Model, Word, Word64, World, is_over};
+
+type Me<'t, B> = Participant<'t, Model<B>>;
+
+/// The hold of participant 0.
+const HELD_BY_0: u32 = HELD | 1 << 12;
+
+/// Waits for the first of these sources.
+fn first_of<B: Backend, const N: usize>(
+    me: Me<'_, B>,
+    sources: [&dyn Source<Model<B>>; N],
+    deadline: Option<core::time::Duration>,
+) -> Result<usize, NotReady> {
+    wait_any(&sources.map(|source| Of { me, source }), 0, deadline)
+}
+
+/// A primitive as a source. At first it is not ready.
+trait Thing<B: Backend>: Send + Sync + Sized + 'static {
+    /// A taker that dies may leave the next one without what it should have passed on.
+    const IS_PASSED_ON: bool = false;
+    fn unready() -> Self;
+    /// Participant 0 makes it ready for one more taker, or for all.
+    fn make_ready(&self, me: Me<'_, B>);
+    /// The supervisor does what 0 may not have done for so many takers. Nothing, if the death of 0
+    /// has done it.
+    fn stand_in(&self, _supervisor: Me<'_, B>, _takers: u32) {}
+    fn with<R>(&self, act: impl FnOnce(&dyn Source<Model<B>>) -> R) -> R;
+    /// Takes what makes it ready, as an own waiter.
+    fn take(&self, me: Me<'_, B>);
+    fn try_take(&self, me: Me<'_, B>) -> bool;
+}
+
+/// Each set releases one waiter, which sets again.
+#[derive(Debug)]
+struct Bell<B: Backend>(Event<Model<B>>);
+
+impl<B: Backend> Thing<B> for Bell<B> {
+    const IS_PASSED_ON: bool = true;
+    fn unready() -> Self {
+        Self(Event::from_word(Word::new(Event::<Model<B>>::AUTO_RESET)))
+    }
+    fn make_ready(&self, _me: Me<'_, B>) {
+        self.0.set();
+    }
+    fn stand_in(&self, _supervisor: Me<'_, B>, _takers: u32) {
+        self.0.set();
+    }
+    fn with<R>(&self, act: impl FnOnce(&dyn Source<Model<B>>) -> R) -> R {
+        act(&Set::new(&self.0))
+    }
+    fn take(&self, me: Me<'_, B>) {
+        self.0.wait(me, None).expect("without a deadline it waits");
+        self.0.set();
+    }
+    fn try_take(&self, _me: Me<'_, B>) -> bool {
+        let taken = self.0.try_wait();
+        if taken {
+            self.0.set();
+        }
+        taken
+    }
+}
+
+#[derive(Debug)]
+struct Permits<B: Backend>(Semaphore<Model<B>>);
+
+impl<B: Backend> Thing<B> for Permits<B> {
+    fn unready() -> Self {
+        Self(Semaphore::from_words(Word::new(0), Word::new(0), Word::constant(0), Word::constant(0)))
+    }
+    fn make_ready(&self, _me: Me<'_, B>) {
+        self.0.release(1).expect("far from the maximum");
+    }
+    fn stand_in(&self, _supervisor: Me<'_, B>, takers: u32) {
+        self.0.release(takers).expect("far from the maximum");
+    }
+    fn with<R>(&self, act: impl FnOnce(&dyn Source<Model<B>>) -> R) -> R {
+        act(&self.0)
+    }
+    fn take(&self, me: Me<'_, B>) {
+        self.0.acquire(me, 1, None).expect("without a deadline it waits");
+    }
+    fn try_take(&self, _me: Me<'_, B>) -> bool {
+        self.0.try_acquire(1).is_ok()
+    }
+}
+
+/// Two permits, which 0 holds at first. Whoever takes one keeps it.
+#[derive(Debug)]
+struct Pool<B: Backend>(PermitPool<Model<B>, 2>);
+
+impl<B: Backend> Thing<B> for Pool<B> {
+    fn unready() -> Self {
+        Self(PermitPool::from_words(Word::new(0), Word::constant(0), [HELD_BY_0; 2].map(Word::new)))
+    }
+    fn make_ready(&self, me: Me<'_, B>) {
+        let index = usize::from(self.0.holders().all(|(index, holder)| index != 0 || holder != me.id));
+        self.0.release(index, me.id).expect("held from the start");
+    }
+    fn with<R>(&self, act: impl FnOnce(&dyn Source<Model<B>>) -> R) -> R {
+        act(&self.0)
+    }
+    fn take(&self, me: Me<'_, B>) {
+        let _kept = self.0.acquire(me, None).expect("without a deadline it waits");
+    }
+    fn try_take(&self, me: Me<'_, B>) -> bool {
+        self.0.try_acquire(me).is_ok()
+    }
+}
+
+/// 0 holds it at first. Whoever takes it releases it.
+#[derive(Debug)]
+struct Lock<B: Backend>(Mutex<Model<B>>);
+
+impl<B: Backend> Thing<B> for Lock<B> {
+    fn unready() -> Self {
+        Self(Mutex::from_word(Word::new(HELD_BY_0)))
+    }
+    fn make_ready(&self, me: Me<'_, B>) {
+        if self.0.holder() == Some(me.id) {
+            self.0.unlock(0);
+        }
+    }
+    fn with<R>(&self, act: impl FnOnce(&dyn Source<Model<B>>) -> R) -> R {
+        act(&Free { mutex: &self.0, leaked: Leaked::Refuse, is_reentrant: false })
+    }
+    fn take(&self, me: Me<'_, B>) {
+        let _inconsistent = self.0.lock(me, None).expect("without a deadline it waits");
+        self.0.unlock(0);
+    }
+    fn try_take(&self, me: Me<'_, B>) -> bool {
+        let taken = self.0.try_lock(me).is_ok();
+        if taken {
+            self.0.unlock(0);
+        }
+        taken
+    }
+}
+
+/// Two cells, without items.
+#[derive(Debug)]
+struct Two<B: Backend>([Word64<B>; 2]);
+
+impl<B: Backend> Cells<Model<B>> for Two<B> {
+    fn capacity(&self) -> usize {
+        2
+    }
+    fn word(&self, index: usize) -> &Word64<B> {
+        &self.0[index]
+    }
+}
+
+/// A queue; at first it is empty.
+#[derive(Debug)]
+struct Items<B: Backend>(Queue<Model<B>, 3, 2>, Two<B>);
+
+fn send<B: Backend>(queue: &Queue<Model<B>, 3, 2>, cells: &Two<B>, me: Me<'_, B>, waits: bool) -> bool {
+    let ring = queue.with(cells);
+    let claim = if waits { ring.claim_free(me, None) } else { ring.try_claim_free(me) };
+    claim.map(|claim| ring.publish(claim)).is_ok()
+}
+
+fn receive<B: Backend>(queue: &Queue<Model<B>, 3, 2>, cells: &Two<B>, me: Me<'_, B>, waits: bool) -> bool {
+    let ring = queue.with(cells);
+    let claim = if waits { ring.claim_full(me, None) } else { ring.try_claim_full(me) };
+    claim.map(|claim| ring.finish(claim)).is_ok()
+}
+
+fn queue<B: Backend>(cell: u64, tail: u64) -> (Queue<Model<B>, 3, 2>, Two<B>) {
+    let queue = Queue::from_words(Word64::new(tail), Word64::new(0), Word::new(0), Word::new(0), Ends::default());
+    (queue, Two([cell; 2].map(Word64::new)))
+}
+
+impl<B: Backend> Thing<B> for Items<B> {
+    fn unready() -> Self {
+        let (queue, cells) = queue(0, 0);
+        Self(queue, cells)
+    }
+    fn make_ready(&self, me: Me<'_, B>) {
+        assert!(send(&self.0, &self.1, me, true));
+    }
+    fn stand_in(&self, supervisor: Me<'_, B>, takers: u32) {
+        (0..takers).for_each(|_| assert!(send(&self.0, &self.1, supervisor, true)));
+    }
+    fn with<R>(&self, act: impl FnOnce(&dyn Source<Model<B>>) -> R) -> R {
+        act(&Readable(self.0.with(&self.1)))
+    }
+    fn take(&self, me: Me<'_, B>) {
+        assert!(receive(&self.0, &self.1, me, true));
+    }
+    fn try_take(&self, me: Me<'_, B>) -> bool {
+        receive(&self.0, &self.1, me, false)
+    }
+}
+
+/// A queue; at first it is full.
+#[derive(Debug)]
+struct Room<B: Backend>(Queue<Model<B>, 3, 2>, Two<B>);
+
+impl<B: Backend> Thing<B> for Room<B> {
+    fn unready() -> Self {
+        let (queue, cells) = queue(1 << 62, 1 << 32);
+        Self(queue, cells)
+    }
+    fn make_ready(&self, me: Me<'_, B>) {
+        assert!(receive(&self.0, &self.1, me, true));
+    }
+    fn stand_in(&self, supervisor: Me<'_, B>, takers: u32) {
+        (0..takers).for_each(|_| drop(receive(&self.0, &self.1, supervisor, false)));
+    }
+    fn with<R>(&self, act: impl FnOnce(&dyn Source<Model<B>>) -> R) -> R {
+        act(&Writable(self.0.with(&self.1)))
+    }
+    fn take(&self, me: Me<'_, B>) {
+        assert!(send(&self.0, &self.1, me, true));
+    }
+    fn try_take(&self, me: Me<'_, B>) -> bool {
+        send(&self.0, &self.1, me, false)
+    }
+}
+
+/// A thing, and an event that ends the caller's wait in any case.
+#[derive(Debug)]
+struct Beside<B: Backend, T> {
+    thing: T,
+    end: Event<Model<B>>,
+}
+
+impl<B: Backend, T: Thing<B>> Beside<B, T> {
+    fn new() -> Self {
+        Self { thing: T::unready(), end: Event::from_word(Word::new(0)) }
+    }
+}
+
+/// 0 makes the thing ready, and then sets the event. 1 waits for either, and takes nothing. 2 takes
+/// the thing.
+fn one_only_looks<B: Backend, T: Thing<B>>() -> Explore<B, Beside<B, T>> {
+    Explore::new(3, Beside::new, |world: &World<B>, who, state: &Beside<B, T>| {
+        world.act(who, |me| match who {
+            0 => {
+                state.thing.make_ready(me);
+                state.end.set();
+            }
+            1 => state.thing.with(|thing| {
+                first_of(me, [&Set::new(&state.end), thing], None).expect("without a deadline it waits");
+            }),
+            _ => state.thing.take(me),
+        });
+    })
+    .after(|world, dead, supervisor, state| {
+        if dead == 0 {
+            world.act(supervisor, |me| state.thing.stand_in(me, 1));
+            state.end.set();
+        }
+    })
+}
+
+/// As `one_only_looks`, but 1 gives up at some moment, and 0 sets no event.
+fn one_gives_up<B: Backend, T: Thing<B>>() -> Explore<B, Beside<B, T>> {
+    Explore::new(3, Beside::new, |world: &World<B>, who, state: &Beside<B, T>| {
+        world.act(who, |me| match who {
+            0 => state.thing.make_ready(me),
+            1 => state.thing.with(|thing| {
+                let answer = first_of(me, [&Set::new(&state.end), thing], Some(DEADLINE));
+                assert!(answer == Ok(1) || answer == Err(NotReady::TimedOut) && is_over::<B>(), "{answer:?}");
+            }),
+            _ => state.thing.take(me),
+        });
+    })
+    .after(|world, dead, supervisor, state| {
+        if dead == 0 {
+            world.act(supervisor, |me| state.thing.stand_in(me, 1));
+        }
+    })
+}
+
+/// 0 makes it ready twice. 1 and 2 take it once each; 1 waits for it as one of several sources.
+fn both_take<B: Backend, T: Thing<B>>() -> Explore<B, Beside<B, T>> {
+    Explore::new(3, Beside::new, |world: &World<B>, who, state: &Beside<B, T>| {
+        world.act(who, |me| match who {
+            0 => (0..2).for_each(|_| state.thing.make_ready(me)),
+            1 => state.thing.with(|thing| {
+                while !state.thing.try_take(me) {
+                    let index = first_of(me, [&Set::new(&state.end), thing], None);
+                    assert_eq!(index, Ok(1));
+                }
+            }),
+            _ => state.thing.take(me),
+        });
+    })
+    .after(|world, dead, supervisor, state| {
+        if dead == 0 || T::IS_PASSED_ON {
+            world.act(supervisor, |me| state.thing.stand_in(me, 2));
+        }
+    })
+}
+
+/// 0 makes it ready twice. 1 and 2 take it once each, and both wait for it as one of several.
+fn both_are_callers<B: Backend, T: Thing<B>>() -> Explore<B, Beside<B, T>> {
+    Explore::new(3, Beside::new, |world: &World<B>, who, state: &Beside<B, T>| {
+        world.act(who, |me| match who {
+            0 => (0..2).for_each(|_| state.thing.make_ready(me)),
+            _ => state.thing.with(|thing| {
+                while !state.thing.try_take(me) {
+                    let index = first_of(me, [&Set::new(&state.end), thing], None);
+                    assert_eq!(index, Ok(1));
+                }
+            }),
+        });
+    })
+    .after(|world, dead, supervisor, state| {
+        if dead == 0 || T::IS_PASSED_ON {
+            world.act(supervisor, |me| state.thing.stand_in(me, 2));
+        }
+    })
+}
+
+/// 0 writes and sets. 1 waits for the event as one of several, and reads.
+#[cfg(feature = "loom")]
+fn a_reader_of_an_event<B: Backend>() -> Explore<B, (Event<Model<B>>, B::Cell<u32>)> {
+    let make = || (Event::from_word(Word::new(0)), B::cell(0));
+    Explore::new(2, make, |world: &World<B>, who, (event, data): &(Event<Model<B>>, B::Cell<u32>)| {
+        world.act(who, |me| {
+            if who == 0 {
+                B::write(data, |data| *data = 42);
+                event.set();
+            } else {
+                first_of(me, [&Set::new(event)], None).expect("without a deadline it waits");
+                B::read(data, |data| assert_eq!(*data, 42));
+            }
+        });
+    })
+}
+
+/// 0 sets the event and clears it, if it sees that 1 waits. Otherwise it only sets it.
+#[cfg(feature = "loom")]
+fn set_and_cleared<B: Backend>() -> Explore<B, (Event<Model<B>>, Word<B>)> {
+    let make = || (Event::from_word(Word::new(0)), Word::new(0));
+    Explore::new(2, make, |world: &World<B>, who, (event, begun): &(Event<Model<B>>, Word<B>)| {
+        use std::sync::atomic::Ordering::{Acquire, Release};
+        world.act(who, |me| {
+            if who == 0 {
+                let has_begun = begun.load(Acquire) != 0;
+                event.set();
+                if has_begun {
+                    event.clear();
+                }
+            } else {
+                let source = Set::new(event);
+                begun.store(1, Release);
+                first_of(me, [&source], None).expect("without a deadline it waits");
+            }
+        });
+    })
+}
+
+/// 0 sets the event, or dies before that. 1 and 2 wait for the event, and for the death of 0.
+fn two_wait_for_a_death<B: Backend>() -> Explore<B, Event<Model<B>>> {
+    let make = || Event::from_word(Word::new(0));
+    Explore::new(3, make, |world: &World<B>, who, event: &Event<Model<B>>| {
+        world.act(who, |me| match who {
+            0 => event.set(),
+            _ => {
+                let death = Death(me.table.slots[0].living_or_dead(0));
+                let index = first_of(me, [&Set::new(event), &death], None).expect("without a deadline it waits");
+                assert!(index == 0 || world.has_died(0), "a living participant is called dead");
+            }
+        });
+    })
+}
+
+#[rustfmt::skip] // one line for each model
+outlive_models::models! { with_loom, Loom, "loom",
+    an_event_that_one_only_looks_at: |n| one_only_looks::<B, Bell<B>>().victims(&[0, 1]).spurious().holds(n);
+    a_permit_that_one_only_looks_at: |n| one_only_looks::<B, Permits<B>>().victims(&[0, 1]).spurious().holds(n);
+    a_pool_that_one_only_looks_at: |n| one_only_looks::<B, Pool<B>>().victims(&[0, 1]).holds(n);
+    a_lock_that_one_only_looks_at: |n| one_only_looks::<B, Lock<B>>().victims(&[0, 1]).spurious().holds(n);
+    an_item_that_one_only_looks_at: |n| one_only_looks::<B, Items<B>>().victims(&[0, 1]).executions(1_000).holds(n);
+    room_that_one_only_looks_at: |n| one_only_looks::<B, Room<B>>().victims(&[0, 1]).executions(1_000).holds(n);
+    an_event_that_both_take: |n| both_take::<B, Bell<B>>().victims(&[0, 1, 2]).preemptions(1).holds(n);
+    a_permit_for_each: |n| both_take::<B, Permits<B>>().victims(&[0, 1, 2]).preemptions(1).holds(n);
+    a_permit_of_a_pool_for_each: |n| both_take::<B, Pool<B>>().victims(&[0, 1, 2]).preemptions(1).executions(1_000).holds(n);
+    a_lock_for_each: |n| both_take::<B, Lock<B>>().victims(&[0, 1, 2]).preemptions(1).holds(n);
+    an_item_for_each: |n| both_take::<B, Items<B>>().victims(&[0, 1]).preemptions(1).executions(1_000).holds(n);
+    room_for_each: |n| both_take::<B, Room<B>>().victims(&[0, 1]).preemptions(1).executions(1_000).holds(n);
+    two_callers_and_an_event: |n| both_are_callers::<B, Bell<B>>().victims(&[0, 1]).preemptions(1).holds(n);
+    two_callers_and_permits: |n| both_are_callers::<B, Permits<B>>().victims(&[0, 1]).preemptions(1).holds(n);
+    two_callers_and_a_pool: |n| both_are_callers::<B, Pool<B>>().victims(&[0, 1]).preemptions(1).executions(1_000).holds(n);
+    two_callers_and_a_lock: |n| both_are_callers::<B, Lock<B>>().victims(&[0, 1]).preemptions(1).holds(n);
+    two_callers_and_items: |n| both_are_callers::<B, Items<B>>().victims(&[0, 1]).preemptions(1).executions(1_000).holds(n);
+    a_permit_while_one_gives_up: |n| one_gives_up::<B, Permits<B>>().victims(&[0, 1]).preemptions(1).holds(n);
+    a_lock_while_one_gives_up: |n| one_gives_up::<B, Lock<B>>().victims(&[0, 1]).preemptions(1).holds(n);
+    a_pool_while_one_gives_up: |n| one_gives_up::<B, Pool<B>>().victims(&[0, 1]).preemptions(1).executions(1_000).holds(n);
+    an_item_while_one_gives_up: |n| one_gives_up::<B, Items<B>>().victims(&[0, 1]).preemptions(1).executions(1_000).holds(n);
+    a_permit_in_the_first_phase: |n| one_only_looks::<B, Permits<B>>().victims(&[0, 1]).preemptions(1).first_phase().holds(n);
+    any_two_may_die: |n| one_only_looks::<B, Permits<B>>().victims(&[0, 1]).pairs().holds(n);
+    a_set_event_acquires: |n| a_reader_of_an_event::<B>().holds(n);
+    an_event_that_is_cleared_at_once: |n| set_and_cleared::<B>().holds(n);
+    a_death_is_seen_by_all_who_wait_for_it: |n| two_wait_for_a_death::<B>().victims(&[0, 1]).holds(n);
+    a_death_is_seen_though_nobody_else_is_watched: |n| two_wait_for_a_death::<B>().victims(&[0]).broken(Broken::watching(2)).holds(n);
+    a_set_event_publishes: |n| a_reader_of_an_event::<B>().broken(Broken::NO_RELEASE).fails(n);
+    a_set_event_that_is_not_acquired: |n| a_reader_of_an_event::<B>().broken(Broken::NO_ACQUIRE).fails(n);
+    without_the_vigil_a_caller_that_dies_keeps_a_wake:
+        |n| one_only_looks::<B, Permits<B>>().victims(&[1]).broken(Broken::watching(2)).fails(n);
+    without_fences_a_release_and_a_waiter_miss_each_other:
+        |n| both_are_callers::<B, Pool<B>>().broken(Broken::NO_FENCE).fails(n);
+    without_fences_an_item_and_a_waiter_miss_each_other:
+        |n| both_are_callers::<B, Items<B>>().broken(Broken::NO_FENCE).fails(n);
+}
+
+#[rustfmt::skip] // one line for each model
+outlive_models::models! { with_shuttle, Shuttle, "shuttle",
+    an_event_that_one_only_looks_at: |n| one_only_looks::<B, Bell<B>>().victims(&[0, 1]).holds(n);
+    a_permit_that_one_only_looks_at: |n| one_only_looks::<B, Permits<B>>().victims(&[0, 1]).first_phase().holds(n);
+    a_pool_that_one_only_looks_at: |n| one_only_looks::<B, Pool<B>>().victims(&[0, 1]).holds(n);
+    a_lock_that_one_only_looks_at: |n| one_only_looks::<B, Lock<B>>().victims(&[0, 1]).holds(n);
+    an_item_that_one_only_looks_at: |n| one_only_looks::<B, Items<B>>().victims(&[0, 1]).holds(n);
+    room_that_one_only_looks_at: |n| one_only_looks::<B, Room<B>>().victims(&[0, 1]).holds(n);
+    an_event_that_both_take: |n| both_take::<B, Bell<B>>().victims(&[0, 1, 2]).holds(n);
+    a_permit_for_each: |n| both_take::<B, Permits<B>>().victims(&[0, 1, 2]).spurious().holds(n);
+    a_permit_of_a_pool_for_each: |n| both_take::<B, Pool<B>>().victims(&[0, 1, 2]).holds(n);
+    a_lock_for_each: |n| both_take::<B, Lock<B>>().victims(&[0, 1, 2]).holds(n);
+    an_item_for_each: |n| both_take::<B, Items<B>>().victims(&[0, 1]).holds(n);
+    room_for_each: |n| both_take::<B, Room<B>>().victims(&[0, 1]).holds(n);
+    two_callers_and_items: |n| both_are_callers::<B, Items<B>>().victims(&[0, 1]).holds(n);
+    two_callers_and_permits: |n| both_are_callers::<B, Permits<B>>().victims(&[0, 1]).spurious().holds(n);
+    a_permit_while_one_gives_up: |n| one_gives_up::<B, Permits<B>>().victims(&[0, 1]).holds(n);
+    an_item_while_one_gives_up: |n| one_gives_up::<B, Items<B>>().victims(&[0, 1]).holds(n);
+    a_death_is_seen_by_all_who_wait_for_it: |n| two_wait_for_a_death::<B>().victims(&[0, 1]).holds(n);
+}

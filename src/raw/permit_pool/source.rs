@@ -1,0 +1,32 @@
+//! A permit of a [pool](super) as one of several sources of a wait.
+
+use super::{Id, PermitPool, WAITERS};
+use crate::platform::{Expect, Platform, Word};
+use crate::raw::table::Participant;
+use crate::raw::wait_any::{Readiness, Source};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
+
+impl<P: Platform, const N: usize> Source<P> for PermitPool<P, N> {
+    fn is_ready(&self, me: Participant<'_, P>) -> bool {
+        self.holds[..self.capacity()].iter().any(|hold| {
+            // ORDERING: Acquire, before the lifeline of the holder, as `Table::is_alive` demands.
+            Id::holder_in(hold.load(Acquire)).is_none_or(|holder| holder != me.id && !me.table.is_alive(holder))
+        })
+    }
+
+    fn announce<'s>(&'s self, me: Participant<'s, P>, awaited: &mut Vec<Expect<'s, P::Word>>) -> Readiness {
+        // ORDERING: Relaxed, then the fence, as in `acquire_slow` (invariant 2). Model:
+        // `wait_any::without_fences_a_release_and_a_waiter_miss_each_other`.
+        let sequence = self.sequence.fetch_or(WAITERS, Relaxed) | WAITERS;
+        P::fence(SeqCst);
+        if self.is_ready(me) {
+            return Readiness::Ready;
+        }
+        awaited.push(Expect { word: &self.sequence, value: sequence });
+        Readiness::Unready
+    }
+
+    fn wake_next(&self, _me: Participant<'_, P>) {
+        P::wake(&self.sequence, 1);
+    }
+}

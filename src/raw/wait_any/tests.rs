@@ -1,0 +1,325 @@
+//! What a wait for several does, step by step: its words, its last check, its wakes.
+
+use super::*;
+use crate::platform::linux::{RobustNode, ThreadRecord};
+use crate::platform::puppet::{DEADLINE, Puppet, Scene, Wakes, id_of, play, scene, still_ending, watch_one};
+use crate::platform::{MARK, WAKE_AT_DEATH};
+use crate::raw::event::Set;
+use crate::raw::hold::HELD;
+use crate::raw::mutex::Free;
+use crate::raw::{Event, Leaked, Mutex, PermitPool, Semaphore, Slot, Table};
+use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::{AtomicU32, AtomicU64};
+use std::cell::Cell;
+use std::rc::Rc;
+
+fn permits(count: u32) -> Semaphore<Puppet> {
+    Semaphore::from_words(AtomicU32::new(count), AtomicU32::new(count), AtomicU32::new(0), AtomicU32::new(0))
+}
+
+fn of<'s>(me: Participant<'s, Puppet>, source: &'s dyn Source<Puppet>) -> Of<'s, Puppet> {
+    Of { me, source }
+}
+
+/// Two semaphores.
+type Two = [Semaphore<Puppet>; 2];
+
+fn two() -> Two {
+    [permits(0), permits(0)]
+}
+
+/// Waits for either, from `start` on. Returns the answer, and how often a waiter of each was woken.
+fn wait_for_two(two: &Two, start: usize, scenes: Vec<Scene>) -> (Result<usize, NotReady>, [usize; 2]) {
+    let (answer, wakes) =
+        play(3, scenes, |me| wait_any(&[0, 1].map(|index| of(me, &two[index])), start, Some(DEADLINE)));
+    assert!(wakes.counts().all(|count| count == 1));
+    (answer, [0, 1].map(|index| wakes_at(&wakes, &two[index])))
+}
+
+/// How many wakes there were on the first word there.
+fn wakes_at<T>(wakes: &Wakes, place: &T) -> usize {
+    wakes.places().filter(|on| *on == &raw const *place as usize).count()
+}
+
+/// A sleep during which each of these gets a permit. The releaser clears WAITERS.
+fn come(which: &'static [usize]) -> Scene {
+    scene(move |sleep| {
+        let words = sleep.words();
+        which.iter().for_each(|index| words[*index].store(1, Relaxed));
+    })
+}
+
+#[test]
+fn a_source_that_is_ready_is_returned_without_a_sleep_and_without_a_wake() {
+    let ready = two();
+    ready[1].release(1).expect("far from the maximum");
+    assert_eq!(wait_for_two(&ready, 0, vec![]), (Ok(1), [0, 0]));
+}
+
+#[test]
+fn of_several_that_are_ready_the_first_from_the_start_on_is_returned() {
+    let ready = two();
+    ready.iter().for_each(|permits| permits.release(1).expect("far from the maximum"));
+    for start in 0..4 {
+        assert_eq!(wait_for_two(&ready, start, vec![]).0, Ok(start % 2));
+    }
+}
+
+#[test]
+fn after_a_sleep_one_more_waiter_is_woken_on_each_source_that_is_ready() {
+    for (which, wakes) in [(&[0][..], [1, 0]), (&[1], [0, 1]), (&[0, 1], [1, 1])] {
+        let two = two();
+        assert_eq!(wait_for_two(&two, 0, vec![come(which)]), (Ok(which[0]), wakes));
+    }
+}
+
+/// So the next change there wakes a waiter.
+#[test]
+fn after_a_sleep_waiters_is_set_on_each_source_that_is_not_ready() {
+    let two = two();
+    let cleared = scene(|sleep| {
+        sleep.words()[1].store(0, Relaxed); // a release cleared it, and the permit was taken
+        sleep.words()[0].store(1, Relaxed);
+    });
+    assert_eq!(wait_for_two(&two, 0, vec![cleared]), (Ok(0), [1, 0]));
+    let ((), wakes) = play(1, vec![], |_| two[1].release(1).expect("far from the maximum"));
+    assert_eq!(wakes_at(&wakes, &two[1]), 1);
+}
+
+#[test]
+fn a_source_that_is_ready_as_the_deadline_passes_is_returned() {
+    let two = two();
+    let late = scene(|sleep| {
+        sleep.words()[1].store(1, Relaxed);
+        sleep.lasts();
+    });
+    assert_eq!(wait_for_two(&two, 0, vec![late]).0, Ok(1));
+    assert_eq!(wait_for_two(&self::two(), 0, vec![scene(|sleep| sleep.lasts())]).0, Err(NotReady::TimedOut));
+}
+
+#[test]
+fn an_interruption_ends_it_if_nothing_is_ready() {
+    let two = two();
+    let both = scene(|sleep| {
+        sleep.words()[1].store(1, Relaxed);
+        sleep.is_interrupted();
+    });
+    assert_eq!(wait_for_two(&two, 0, vec![both]).0, Ok(1));
+    let alone = scene(|sleep| sleep.is_interrupted());
+    assert_eq!(wait_for_two(&self::two(), 0, vec![alone]).0, Err(NotReady::Interrupted));
+}
+
+#[test]
+fn no_source_and_too_many_are_errors() {
+    let (answers, _) = play(1, vec![], |me| {
+        let (semaphore, death) = (permits(1), Death(id_of(7)));
+        let many = |count: usize| (0..count).map(|_| of(me, &semaphore)).collect::<Vec<_>>();
+        let mut mixed = many(63);
+        mixed.push(of(me, &death));
+        [vec![], many(64), many(65), mixed].map(|sources| wait_any(&sources, 0, None))
+    });
+    let too_many = Err(NotReady::TooMany { words: 65, most: 64 });
+    assert_eq!(answers, [Err(NotReady::NoSource), Ok(0), too_many, too_many]);
+}
+
+/// Another table, with so many participants. The first slot is the caller's.
+fn in_another_segment<R>(participants: u32, act: impl FnOnce(Participant<'_, Puppet>) -> R) -> R {
+    let slot = |thread: u32| {
+        let claim = AtomicU64::new(Slot::<Puppet>::claim_of_first(thread));
+        let lifelines = [thread | WAKE_AT_DEATH, 0].map(RobustNode::unlinked);
+        Slot::from_parts(claim, lifelines, ThreadRecord::from_process(thread))
+    };
+    let slots: Vec<_> = (1..=participants).map(slot).collect();
+    let [membership, cursor, stamp] = [participants, 0, 0].map(AtomicU32::new);
+    let table = Table { membership: &membership, cursor: &cursor, stamp: &stamp, slots: &slots };
+    act(Participant { id: id_of(0), table: &table })
+}
+
+fn lifeline(me: Participant<'_, Puppet>, place: usize) -> &AtomicU32 {
+    me.table.slots[place].lifelines()[0].word()
+}
+
+#[test]
+fn everybody_is_watched_in_each_segment_and_each_is_watched_once() {
+    let seen = Rc::new(Cell::new(0));
+    let count = Rc::clone(&seen);
+    let looks = scene(move |sleep| {
+        count.set(sleep.words().len());
+        sleep.lasts();
+    });
+    let (_, _) = play(4, vec![looks], |here| {
+        in_another_segment(3, |there| {
+            let [a, b, c] = [permits(0), permits(0), permits(0)];
+            wait_any(&[of(here, &a), of(there, &b), of(here, &c)], 0, Some(DEADLINE))
+        })
+    });
+    assert_eq!(seen.get(), 3 + 1 + 3 + 1 + 2);
+}
+
+#[test]
+fn what_one_segment_does_not_need_is_left_to_the_next() {
+    let seen = Rc::new(Cell::new(0));
+    let count = Rc::clone(&seen);
+    let looks = scene(move |sleep| {
+        count.set(sleep.words().len());
+        sleep.lasts();
+    });
+    let (_, _) = play(101, vec![looks], |here| {
+        in_another_segment(11, |there| {
+            let [a, b] = [permits(0), permits(0)];
+            // The small one is first: it needs 10 of the 124.
+            wait_any(&[of(there, &b), of(here, &a)], 0, Some(DEADLINE))
+        })
+    });
+    assert_eq!(seen.get(), 2 + 1 + 10 + 1 + 100);
+}
+
+#[test]
+fn a_death_in_any_segment_is_passed_on_to_all() {
+    for dies_there in [false, true] {
+        let dies = scene(move |sleep| {
+            let words = sleep.words();
+            sleep.dies(words[if dies_there { 2 + 3 + 1 } else { 2 + 1 }]);
+            sleep.ends_at(DEADLINE);
+        });
+        let (expected, wakes) = play(3, vec![dies], |here| {
+            in_another_segment(3, |there| {
+                let [a, b] = [permits(0), permits(0)];
+                let answer = wait_any(&[of(here, &a), of(there, &b)], 0, Some(DEADLINE));
+                assert_eq!(answer, Err(NotReady::TimedOut));
+                &raw const *lifeline(if dies_there { there } else { here }, 1) as usize
+            })
+        });
+        assert_eq!(wakes.places().zip(wakes.counts()).collect::<Vec<_>>(), [(expected, u32::MAX)]);
+    }
+}
+
+#[test]
+fn a_death_is_a_source_and_all_who_wait_for_it_are_woken() {
+    let dies = scene(|sleep| sleep.dies(sleep.words()[1]));
+    let (expected, wakes) = play(3, vec![dies], |me| {
+        let (never, death) = (permits(0), Death(id_of(2)));
+        assert_eq!(wait_any(&[of(me, &never), of(me, &death)], 0, None), Ok(1));
+        assert_eq!(wait_any(&[of(me, &never), of(me, &death)], 0, None), Ok(1));
+        &raw const *lifeline(me, 2) as usize
+    });
+    assert!(wakes.places().zip(wakes.counts()).any(|wake| wake == (expected, u32::MAX)));
+}
+
+#[test]
+fn who_never_was_is_dead() {
+    let (answer, _) = play(1, vec![], |me| wait_any(&[of(me, &Death(id_of(9)))], 0, None));
+    assert_eq!(answer, Ok(0));
+}
+
+#[test]
+fn an_event_that_was_set_and_cleared_is_ready() {
+    let event = Rc::new(Event::<Puppet>::from_word(AtomicU32::new(0)));
+    let other = Rc::clone(&event);
+    let pulse = scene(move |_| {
+        other.set();
+        other.clear();
+    });
+    let (answer, _) = play(2, vec![pulse], |me| wait_any(&[of(me, &Set::new(&event))], 0, None));
+    assert_eq!(answer, Ok(0));
+    // One that resets itself is not: another waiter was released.
+    let event = Rc::new(Event::<Puppet>::from_word(AtomicU32::new(Event::<Puppet>::AUTO_RESET)));
+    let other = Rc::clone(&event);
+    let pulse = scene(move |sleep| {
+        other.set();
+        other.clear();
+        sleep.ends_at(DEADLINE);
+    });
+    let (answer, _) = play(2, vec![pulse], |me| wait_any(&[of(me, &Set::new(&event))], 0, Some(DEADLINE)));
+    assert_eq!(answer, Err(NotReady::TimedOut));
+}
+
+/// A lock that this participant holds, dead or alive, is ready.
+fn lock_of(place: usize, dies: bool, leaked: Leaked, is_reentrant: bool) -> bool {
+    let (answer, _) = play(3, vec![], |me| {
+        if dies {
+            lifeline(me, place).store(MARK | WAKE_AT_DEATH, Relaxed);
+        }
+        let mutex = Mutex::from_word(AtomicU32::new(id_of(place).word()));
+        Free { mutex: &mutex, leaked, is_reentrant }.is_ready(me)
+    });
+    answer
+}
+
+#[test]
+fn a_lock_is_ready_if_a_try_would_not_block() {
+    for leaked in [Leaked::Refuse, Leaked::Wait] {
+        assert!(!lock_of(1, false, leaked, false), "held");
+        assert!(lock_of(1, true, leaked, false), "held by the dead");
+        assert!(!lock_of(0, false, leaked, false), "held by the caller");
+    }
+    assert!(lock_of(0, false, Leaked::Refuse, true), "held by the caller, who may lock again");
+    still_ending(1);
+    assert!(!lock_of(1, true, Leaked::Refuse, false), "its holder's process is still ending");
+}
+
+#[test]
+fn while_a_holder_is_ending_the_sleeps_are_short() {
+    let short = || {
+        scene(|sleep| {
+            assert!(sleep.until().is_some_and(|until| until < DEADLINE / 100));
+            assert_eq!(sleep.words().len(), 1);
+            sleep.lasts();
+        })
+    };
+    let (answer, _) = play(3, vec![short(), short()], |me| {
+        lifeline(me, 1).store(MARK | WAKE_AT_DEATH, Relaxed);
+        let mutex = Mutex::from_word(AtomicU32::new(id_of(1).word()));
+        still_ending(3);
+        let free = Free { mutex: &mutex, leaked: Leaked::Refuse, is_reentrant: false };
+        wait_any(&[of(me, &free)], 0, Some(DEADLINE))
+    });
+    assert_eq!(answer, Ok(0));
+}
+
+#[test]
+fn a_lock_that_is_not_free_has_waiters_set_and_a_free_one_is_untouched() {
+    let (words, _) = play(3, vec![], |me| {
+        [0, id_of(1).word()].map(|word| {
+            let mutex = Mutex::from_word(AtomicU32::new(word));
+            let free = Free { mutex: &mutex, leaked: Leaked::Refuse, is_reentrant: false };
+            free.announce(me, &mut vec![]);
+            mutex.word().load(Relaxed)
+        })
+    });
+    assert_eq!(words, [0, id_of(1).word() | crate::raw::hold::WAITERS]);
+}
+
+/// A pool of one permit, with this hold, is ready.
+fn pool_with(hold: u32, dead: Option<usize>) -> bool {
+    let (answer, _) = play(3, vec![], |me| {
+        if let Some(dead) = dead {
+            lifeline(me, dead).store(MARK | WAKE_AT_DEATH, Relaxed);
+        }
+        PermitPool::<Puppet, 1>::from_words(AtomicU32::new(0), AtomicU32::new(0), [AtomicU32::new(hold)]).is_ready(me)
+    });
+    answer
+}
+
+#[test]
+fn a_pool_is_ready_if_a_permit_is_free_or_its_holder_is_dead() {
+    assert!(pool_with(0, None));
+    assert!(pool_with(!HELD, None));
+    assert!(pool_with(id_of(1).word(), Some(1)));
+    assert!(!pool_with(id_of(1).word(), None));
+    assert!(!pool_with(id_of(0).word(), None), "held by the caller");
+}
+
+#[test]
+fn where_one_word_can_be_watched_it_is_that_of_the_first() {
+    let two = two();
+    let looks = scene(|sleep| {
+        assert_eq!(sleep.words().len(), 1);
+        sleep.lasts();
+    });
+    let (answer, _) = play(3, vec![looks], |me| {
+        watch_one();
+        wait_any(&[0, 1].map(|index| of(me, &two[index])), 0, Some(DEADLINE))
+    });
+    assert_eq!(answer, Err(NotReady::TimedOut));
+}
