@@ -18,6 +18,7 @@
 //! | to wait for something that happens, once or repeatedly               | [`Event`]                                |
 //! | all threads to arrive before any of them goes on                     | [`Barrier<N>`]                           |
 //! | to hand items to others, each to one of them                         | [`Queue<T>`], [`ArrayQueue<T, N>`](ArrayQueue) |
+//! | to wait for the first of several of these, or for a death            | [`wait_any`](crate::wait_any)            |
 //! | a value that the first caller makes                                  | [`OnceLock<T>`], [`Once`], [`LazyLock`]  |
 //!
 //! # From Python's `multiprocessing`
@@ -57,7 +58,6 @@
 //! | `queue.cancel_join_thread`, `join_thread` | nothing                                             | There is no feeder thread. |
 //! | `Pipe(duplex)`, `Connection.send`, `recv`, `poll` | two [`ArrayQueue`] in one segment, one for each direction | For items of a fixed size. For bytes, std's `UnixStream::pair`. |
 //! | `Connection.send_bytes`, `recv_bytes`, `recv_bytes_into`, `BufferTooShort` | [`ArrayQueue<[u8; N], M>`](ArrayQueue), or std's `UnixStream` | |
-//! | `connection.wait(object_list, timeout)` | one [`Queue<T>`] for all that may come, or one [`Condvar`] that all notify | A wait of any primitive also returns to check when a participant dies. |
 //! | `connection.Listener`, `Client`, `AuthenticationError` | std's `UnixListener`, `UnixStream`, with [`Segment::send_to`] and [`Segment::receive_from`] | The socket's permissions say who may connect. A socket only passes the segment; what follows goes through its memory. |
 //! | `shared_memory.SharedMemory(name, create, size)` | [`SharedMemory::create`], [`open`](SharedMemory::open) | No tracker process. Nobody ever sees half of a block. `size` is exact. For typed data, take a [`Segment<T>`](Segment). |
 //! | `shm.buf`                               | [`read_at`](SharedMemory::read_at), [`write_at`](SharedMemory::write_at), [`as_atomics`](SharedMemory::as_atomics) | There is no `&[u8]` of bytes that others may write. |
@@ -68,11 +68,12 @@
 //! | `Pool`, `map`, `apply_async`, `AsyncResult` | a [`Queue<T>`] of jobs, and workers that receive from it | As `examples/job_queue.rs`. A job is data, not a function: no function has the same address in two programs. Within one process, `std::thread::scope` or rayon. |
 //! | `pool.ThreadPool`, `multiprocessing.dummy` | `std::thread`                                      | All primitives here also work between the threads of one process. |
 //! | `Process(target, args)`, `start`, `join`, `kill`, `exitcode` | `std::process::Command`, or `fork` | This crate starts no processes. Any process may use a segment, whatever started it. |
-//! | `Process.sentinel`, `is_alive`          | std's `Child::try_wait` and `wait`; [`ParticipantInfo::is_alive`](crate::ParticipantInfo::is_alive) for any participant | Nobody needs it to notice a death: the primitives do. |
+//! | `Process.sentinel`, `is_alive`          | [`Segment::when_dead`] and [`ParticipantInfo::is_alive`](crate::ParticipantInfo::is_alive) for any participant; std's `Child::wait` | Nobody needs it to notice a death: the primitives do. |
 //! | `current_process`, `parent_process`, `active_children` | [`Segment::participants`]                | All threads that take part in the segment, each with its process. |
 //! | `set_start_method`, `get_context`, `freeze_support` | nothing                                   | A segment is the same to forked, spawned and unrelated processes. |
 //! | `TimeoutError`                          | `TimedOut` of each kind of error                      | See [`error`](crate::error). |
 //! | `resource_tracker`, `util.Finalize`     | nothing                                               | What a dead process held is handed on by those that live. |
+//! | `connection.wait(objects, timeout)`    | [`wait_any`](crate::wait_any), [`wait_any_timeout`](crate::wait_any_timeout) | Gives one index, and not a list. The objects are queues, events, semaphores, permits and locks. For `Process.sentinel` there is [`Segment::when_dead`]. At most 64. |
 //! | passing to `Process(args=...)`          | fork, or [`Segment::pass_to`] and [`Segment::inherit`] | To processes that are not children: [`Segment::send_to`] and [`Segment::receive_from`]. For a descriptor that came another way: [`Segment::from_fd`]. |
 //!
 //! # From `std::sync`
@@ -105,6 +106,7 @@
 //! | [`Event`]            |                                                      | nothing  | waiters check; if the dead thread had not set it, they go on waiting |
 //! | [`Barrier`]          | a party that has arrived, or a thread that has joined: all others get `Broken` | as in the first column | nothing            |
 //! | [`Queue`]            | a receiver that was taking an item: the next receiver gets it; a sender that was writing one: it is lost | nothing | receivers check, and find what was sent |
+//! | [`wait_any`](crate::wait_any) |                                             | nothing  | as the source says          |
 //! | [`Once`], [`OnceLock`] | the next caller initializes                        | nothing  | nothing                     |
 //!
 //! # Which process is it?
@@ -187,6 +189,7 @@
 //! | [`Semaphore`], [`PermitPool`] | [`AcquireError::Interrupted`] | |
 //! | [`Event`] | [`WaitError::Interrupted`] | |
 //! | [`Queue`] | [`SendError::Interrupted`] with the item, [`RecvError::Interrupted`] | |
+//! | [`wait_any`](crate::wait_any) | [`WaitAnyError::Interrupted`](crate::WaitAnyError::Interrupted) | |
 //! | [`Barrier`] | [`BarrierError::Interrupted`] | its arrival; nothing is broken |
 //! | [`Condvar`] | [`CondvarError::WaitInterrupted`] with the guard, or [`Woken::Interrupted`]; a notification comes first | the lock is held again |
 //! | [`Once`], [`OnceLock`] | [`OnceError::Interrupted`] | |

@@ -220,7 +220,7 @@ impl<B: Backend> Thing<B> for Room<B> {
         assert!(receive(&self.0, &self.1, me, true));
     }
     fn stand_in(&self, supervisor: Me<'_, B>, takers: u32) {
-        (0..takers).for_each(|_| drop(receive(&self.0, &self.1, supervisor, false)));
+        (0..takers).for_each(|_| assert!(receive(&self.0, &self.1, supervisor, true)));
     }
     fn with<R>(&self, act: impl FnOnce(&dyn Source<Model<B>>) -> R) -> R {
         act(&Writable(self.0.with(&self.1)))

@@ -16,6 +16,7 @@
 //! | `acquire` and `permit` of a semaphore or a pool | [`AcquireError`], [`TryAcquireError`], [`AcquireTimeoutError`] |
 //! | release permits of a semaphore | [`ReleaseError`], [`OverReleaseError`] |
 //! | wait for an event | [`WaitError`], [`TryWaitError`], [`WaitTimeoutError`] |
+//! | wait for the first of several | [`WaitAnyError`], [`TryWaitAnyError`], [`WaitAnyTimeoutError`] |
 //! | wait at a barrier | [`BarrierError`], [`BarrierTimeoutError`], [`ActionError`]; [`JoinError`] |
 //! | send | [`SendError`], [`TrySendError`], [`SendTimeoutError`] |
 //! | receive | [`RecvError`], [`TryRecvError`], [`RecvTimeoutError`] |
@@ -45,6 +46,7 @@ mod queue;
 mod range;
 mod register;
 mod release;
+mod wait_any;
 
 pub use acquire::{AcquireError, AcquireTimeoutError, TryAcquireError};
 pub use barrier::{ActionError, BarrierError, BarrierTimeoutError, JoinError};
@@ -66,3 +68,4 @@ pub use range::RangeError;
 pub(crate) use register::Unsupported;
 pub use register::{NotInSegmentError, RegisterError};
 pub use release::{NotHeldError, OverReleaseError, ReleaseError};
+pub use wait_any::{TryWaitAnyError, WaitAnyError, WaitAnyTimeoutError};

@@ -520,12 +520,9 @@ impl<'m, P: Platform> Table<'m, P> {
         for lifeline in slot.lifelines() {
             // ORDERING: Relaxed. The caller has published all that it did before, and nobody else
             // writes the lifeline before the slot is free.
-            // EQUIVALENT(taken as equal): the next owner resets the value that is left there.
             if lifeline.word().load(Relaxed) != 0 {
                 lifeline.word().store(0, Relaxed);
-                // EQUIVALENT(dropped; all to one): no sleeper has to learn that a participant has
-                // left, and the next owner's announcement wakes all. The wake only spares sleepers
-                // from watching a word for nothing.
+                // For those that wait for this participant's end (`wait_any::Death`).
                 P::wake(lifeline.word(), u32::MAX);
             }
         }

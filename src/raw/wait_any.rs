@@ -234,6 +234,7 @@ impl<P: Platform> Source<P> for Death {
     /// All, as rule 2 of the [vigil](super::vigil) demands.
     fn wake_next(&self, me: Participant<'_, P>) {
         for lifeline in me.table.slot(self.0).into_iter().flat_map(|slot| slot.lifelines()) {
+            // EQUIVALENT(all to one): each that is woken wakes the next, as in `Vigil::cascade`.
             P::wake(lifeline.word(), u32::MAX);
         }
     }

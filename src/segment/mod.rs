@@ -400,9 +400,14 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// # Errors
     /// [`RegisterError::Full`], [`RegisterError::TooManySegments`], [`RegisterError::Unsupported`].
     pub fn attach(&self) -> Result<ParticipantId, RegisterError> {
+        Ok(local::participant(self.first_byte())?.id)
+    }
+
+    /// A place in the segment, of which only the address is used.
+    pub(crate) fn first_byte(&self) -> &u8 {
         let base = self.body().map.as_mut_ptr().cast_const();
         // SAFETY: the first byte of the mapping. Only its address is used.
-        Ok(local::participant(unsafe { &*base })?.id)
+        unsafe { &*base }
     }
 }
 

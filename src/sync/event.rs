@@ -45,7 +45,7 @@ use std::time::{Duration, Instant};
 /// Nobody holds an event: there is no guard to leak.
 #[repr(transparent)]
 pub struct Event {
-    raw: raw::Event<Linux>,
+    pub(super) raw: raw::Event<Linux>,
 }
 
 // SAFETY: one word, understood whatever its bits; repr(transparent), no pointers, no Drop.

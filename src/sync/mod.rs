@@ -17,6 +17,7 @@ mod result;
 mod rwlock;
 mod semaphore;
 mod slice;
+mod wait_any;
 mod waitable;
 
 pub use barrier::{Barrier, BarrierMember, BarrierWaitResult};
@@ -34,6 +35,7 @@ pub use result::{CondvarResult, LockResult, LockTimeoutResult, TryLockResult};
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use semaphore::{Semaphore, SemaphorePermit};
 pub use slice::{LockedCell, MutexRoot, MutexSegment, RwLockRoot, RwLockSegment};
+pub use wait_any::{WaitSource, try_wait_any, wait_any, wait_any_deadline, wait_any_timeout};
 pub use waitable::Waitable;
 
 use crate::ParticipantId;

@@ -56,7 +56,7 @@ use std::time::{Duration, Instant};
 /// nobody learns of it.
 #[repr(transparent)]
 pub struct PermitPool<const N: usize> {
-    raw: raw::PermitPool<Linux, N>,
+    pub(super) raw: raw::PermitPool<Linux, N>,
 }
 
 // SAFETY: words alone, understood whatever their bits; repr(transparent) over repr(C), no pointers,

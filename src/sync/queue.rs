@@ -100,7 +100,7 @@ use std::time::{Duration, Instant};
 /// and would receive later items first.
 #[repr(C)]
 pub struct Queue<T: Shareable> {
-    words: raw::Queue<Linux>,
+    pub(super) words: raw::Queue<Linux>,
     cells: [QueueCell<T>],
 }
 
@@ -112,7 +112,7 @@ enum NotSent {
 
 impl<T: Shareable> Queue<T> {
     #[inline(always)]
-    fn ring(&self) -> Ring<'_, Linux, [QueueCell<T>]> {
+    pub(super) fn ring(&self) -> Ring<'_, Linux, [QueueCell<T>]> {
         self.words.with(&self.cells)
     }
 

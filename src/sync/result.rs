@@ -3,7 +3,7 @@
 use crate::error::{
     AcquireError, AcquireTimeoutError, BarrierError, BarrierTimeoutError, CondvarError, Inconsistent, LockError,
     LockTimeoutError, OnceError, RecvError, RecvTimeoutError, RegisterError, TryAcquireError, TryLockError,
-    TryRecvError, WaitError, WaitTimeoutError,
+    TryRecvError, WaitAnyError, WaitAnyTimeoutError, WaitError, WaitTimeoutError,
 };
 use crate::raw::barrier::NotPassed;
 use crate::raw::event::NotSet;
@@ -11,6 +11,7 @@ use crate::raw::once::NotBegun;
 use crate::raw::permit_pool::NoPermit;
 use crate::raw::queue::NotClaimed;
 use crate::raw::semaphore::NotAcquired;
+use crate::raw::wait_any::NotReady;
 use crate::raw::{Acquired, Cause, NotLocked};
 
 /// The result of a `lock`: the guard, or an error, which may contain the guard.
@@ -267,6 +268,28 @@ impl FromRaw<NotClaimed> for RecvTimeoutError {
             NotClaimed::Closed => Self::Disconnected,
             NotClaimed::Interrupted => Self::Interrupted,
             NotClaimed::TimedOut | NotClaimed::WouldBlock => Self::TimedOut,
+        }
+    }
+}
+
+impl FromRaw<NotReady> for WaitAnyError {
+    fn from_raw(refusal: NotReady) -> Self {
+        match refusal {
+            NotReady::NoSource => Self::NoSource,
+            NotReady::TooMany { words, most } => Self::TooMany { words, most },
+            NotReady::Interrupted => Self::Interrupted,
+            NotReady::TimedOut => no_deadline(),
+        }
+    }
+}
+
+impl FromRaw<NotReady> for WaitAnyTimeoutError {
+    fn from_raw(refusal: NotReady) -> Self {
+        match refusal {
+            NotReady::NoSource => Self::NoSource,
+            NotReady::TooMany { words, most } => Self::TooMany { words, most },
+            NotReady::Interrupted => Self::Interrupted,
+            NotReady::TimedOut => Self::TimedOut,
         }
     }
 }

@@ -51,7 +51,7 @@ use std::time::{Duration, Instant};
 /// calls [`release`](Self::release) for it: also when its thread ends, and when its process does.
 #[repr(transparent)]
 pub struct Semaphore {
-    raw: raw::Semaphore<Linux>,
+    pub(super) raw: raw::Semaphore<Linux>,
 }
 
 // SAFETY: four words, understood whatever their bits; repr(transparent) over repr(C), no pointers,

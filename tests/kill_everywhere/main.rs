@@ -40,6 +40,7 @@ mod slice;
 mod stage;
 mod trace;
 mod victim;
+mod wait_any;
 
 use clap::Parser;
 use operation::{Drive, Operation, fork_bound, remove_leftovers, remove_leftovers_of_the_dead};
@@ -63,6 +64,7 @@ pub(crate) fn operations() -> Vec<Box<dyn Operation>> {
         condvar::operations(),
         event::operations(),
         queue::operations(),
+        wait_any::operations(),
         barrier::operations(),
         interruptible::operations(),
         once::operations(),

@@ -4,7 +4,7 @@ use super::{Id, Kept, Leaked, Mutex, WAITERS};
 use crate::platform::{Expect, Platform, Word};
 use crate::raw::table::Participant;
 use crate::raw::wait_any::{Readiness, Source};
-use core::sync::atomic::Ordering::{Acquire, Relaxed};
+use core::sync::atomic::Ordering::Relaxed;
 
 /// `try_lock` would not say that it would block.
 #[derive(Debug)]
@@ -18,7 +18,8 @@ pub struct Free<'m, P: Platform> {
 }
 
 impl<P: Platform> Free<'_, P> {
-    /// What a word is that was loaded with Acquire.
+    /// What a word is. It need not be loaded with Acquire. So a living holder may be judged dead,
+    /// and the caller tries once for nothing.
     fn judge(&self, me: Participant<'_, P>, seen: u32) -> Readiness {
         let Some(holder) = Id::holder_in(seen) else {
             return Readiness::Ready;
@@ -41,15 +42,13 @@ impl<P: Platform> Free<'_, P> {
 
 impl<P: Platform> Source<P> for Free<'_, P> {
     fn is_ready(&self, me: Participant<'_, P>) -> bool {
-        // ORDERING: Acquire, before the holder's lifeline, as in `lock_slow`.
-        self.judge(me, self.mutex.word.load(Acquire)) == Readiness::Ready
+        self.judge(me, self.mutex.word.load(Relaxed)) == Readiness::Ready
     }
 
     fn announce<'s>(&'s self, me: Participant<'s, P>, awaited: &mut Vec<Expect<'s, P::Word>>) -> Readiness {
         let word = &self.mutex.word;
         loop {
-            // ORDERING: Acquire, as above.
-            let seen = word.load(Acquire);
+            let seen = word.load(Relaxed); // ORDERING: Relaxed; the exchange finds out whether it is the newest.
             let readiness = self.judge(me, seen);
             if readiness == Readiness::Ready {
                 return Readiness::Ready;

@@ -4,13 +4,14 @@ use super::{Id, PermitPool, WAITERS};
 use crate::platform::{Expect, Platform, Word};
 use crate::raw::table::Participant;
 use crate::raw::wait_any::{Readiness, Source};
-use core::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
+use core::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 impl<P: Platform, const N: usize> Source<P> for PermitPool<P, N> {
     fn is_ready(&self, me: Participant<'_, P>) -> bool {
         self.holds[..self.capacity()].iter().any(|hold| {
-            // ORDERING: Acquire, before the lifeline of the holder, as `Table::is_alive` demands.
-            Id::holder_in(hold.load(Acquire)).is_none_or(|holder| holder != me.id && !me.table.is_alive(holder))
+            // ORDERING: Relaxed. So a living holder may be judged dead here, as in `try_take`. Then
+            // the caller tries once for nothing.
+            Id::holder_in(hold.load(Relaxed)).is_none_or(|holder| holder != me.id && !me.table.is_alive(holder))
         })
     }
 

@@ -78,6 +78,7 @@ impl<'t, P: Platform> Vigils<'t, P> {
             if let Some(watch) = vigil.watch.take() {
                 vigil.cascade(&watch.lifelines);
                 // ORDERING: Relaxed; as in `Vigil::sleep_on_any`, a wrong answer costs time alone.
+                // EQUIVALENT(taken as equal): as there.
                 has_come |= vigil.me.table.membership.load(Relaxed) != watch.membership;
             }
         }

@@ -323,3 +323,13 @@ fn where_one_word_can_be_watched_it_is_that_of_the_first() {
     });
     assert_eq!(answer, Err(NotReady::TimedOut));
 }
+
+#[test]
+fn who_leaves_wakes_all_that_wait_for_its_end() {
+    let (place, wakes) = play(2, vec![], |me| {
+        me.table.leave(id_of(1));
+        assert_eq!(wait_any(&[of(me, &Death(id_of(1)))], 0, None), Ok(0));
+        &raw const *lifeline(me, 1) as usize
+    });
+    assert_eq!(wakes.places().zip(wakes.counts()).collect::<Vec<_>>(), [(place, u32::MAX)]);
+}

@@ -5,7 +5,7 @@
 use super::Random;
 use super::shared::{MOST_WORKERS, Outcome, Shared, unmet};
 use core::time::Duration;
-use outlive::{RecvTimeoutError, SendTimeoutError, Shareable, TryRecvError};
+use outlive::{RecvTimeoutError, SendTimeoutError, Shareable, TryRecvError, WaitAnyTimeoutError, wait_any_timeout};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 /// The capacity of the queue.
@@ -55,6 +55,32 @@ pub(super) fn receive_items(shared: &Shared, random: &mut Random, me: u32) -> Ou
         }
     }
     Outcome::Done
+}
+
+/// Waits for the first of several that others use, and takes nothing but items. What woke it may
+/// have been meant for one of the others.
+pub(super) fn wait_for_any(shared: &Shared, random: &mut Random, me: u32) -> Outcome {
+    let sources = [
+        shared.queue.readable(),
+        shared.gate.when_set(),
+        shared.turn.when_set(),
+        shared.tokens.when_available(),
+        shared.pool.when_available(),
+        shared.lock.when_free(),
+        shared.pair.when_free(),
+    ];
+    // Any of them from some place on, so that the sleeps are on different ones.
+    let sources = &sources[random.below(sources.len() as u64) as usize..];
+    match wait_any_timeout(sources, a_moment(random)) {
+        Ok(_) => {}
+        Err(WaitAnyTimeoutError::TimedOut) => return Outcome::Done,
+        Err(other) => return unmet(&other),
+    }
+    match shared.queue.try_recv() {
+        Ok(item) => note(shared, item, &shared.seen[me as usize]).map_or_else(Outcome::Fault, |()| Outcome::Done),
+        Err(TryRecvError::Empty) => Outcome::Done,
+        Err(other) => unmet(&other),
+    }
 }
 
 fn note(shared: &Shared, item: Item, seen: &Seen) -> Result<(), String> {

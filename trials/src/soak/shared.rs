@@ -6,7 +6,7 @@ use super::holds::{
     all_permits_come_back, end_a_thread, go_inside, have_a_permit, nested_adds_up, pair_adds_up, read_the_table,
     table_adds_up, try_to_update, update, update_nested, write_the_table,
 };
-use super::items::{Item, QUEUE, Receipt, Seen, all_items_are_received, receive_items, send_items};
+use super::items::{Item, QUEUE, Receipt, Seen, all_items_are_received, receive_items, send_items, wait_for_any};
 use super::waits::{
     all_values_are_right, as_many_leaders, give_tokens, go_through, have_a_turn, heap_adds_up, make_once, meet,
     put_and_take, swing_the_gate, take_tokens, tokens_add_up, whole_heap,
@@ -153,6 +153,7 @@ pub const DEEDS: &[Deed] = &[
     Deed { name: "make a value once", run: make_once, check: all_values_are_right },
     Deed { name: "send items", run: send_items, check: nothing },
     Deed { name: "receive items", run: receive_items, check: all_items_are_received },
+    Deed { name: "wait for any of several", run: wait_for_any, check: nothing },
 ];
 
 impl Shared {

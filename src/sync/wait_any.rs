@@ -1,0 +1,302 @@
+//! [`wait_any`]: the first of several that is ready.
+
+use super::Deadline;
+use super::event::Event;
+use super::lock::Lock;
+use super::mutex::Mutex;
+use super::permit_pool::PermitPool;
+use super::queue::Queue;
+use super::reentrant::ReentrantMutex;
+use super::result::{FromRaw, refused};
+use super::semaphore::Semaphore;
+use crate::ParticipantId;
+use crate::error::{RegisterError, TryWaitAnyError, WaitAnyError, WaitAnyTimeoutError};
+use crate::platform::Linux;
+use crate::raw::event::Set;
+use crate::raw::mutex::Free;
+use crate::raw::queue::{Readable, Writable};
+use crate::raw::wait_any::{Death, NotReady, Of, Source, try_any};
+use crate::raw::{self, Leaked};
+use crate::segment::{Segment, Shareable, local};
+use core::cell::Cell;
+use core::fmt;
+use std::time::{Duration, Instant};
+
+/// Waits until one of the sources is ready, as long as it takes, and returns its index. It takes
+/// nothing: the caller then tries, and waits again if another thread was quicker.
+///
+/// ```
+/// use outlive::{Event, Queue, Segment, wait_any};
+///
+/// let jobs = Queue::<u64>::anonymous(64)?;
+/// let stop = Segment::<Event>::anonymous(|_cleared| {})?;
+/// # jobs.send(7)?;
+/// # let mut done = 0;
+///
+/// let sources = [jobs.readable(), stop.when_set()];
+/// loop {
+///     match wait_any(&sources)? {
+///         0 => {
+///             if let Ok(job) = jobs.try_recv() {
+///                 println!("job {job}");
+/// #               done = job;
+/// #               stop.set()?;
+///             }
+///         }
+///         _ => break,
+///     }
+/// }
+/// # assert_eq!(done, 7);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// If several are ready, one of them is returned. Each call of a thread begins with the source
+/// after that with which its last call began. So a source that is always ready does not hide the
+/// others.
+///
+/// The sources may lie in different segments. The calling thread becomes a participant of each.
+///
+/// This is `multiprocessing.connection.wait` of Python, and `Select::ready` of crossbeam-channel.
+///
+/// # The death of a process
+///
+/// A [death](Segment::when_dead) is that of a participant. A child process is one as soon as it has
+/// used the segment, and can be found by its process id in [`participants`](Segment::participants).
+/// `examples/supervisor.rs` shows this. Its end is then noticed at once, in any way that it may
+/// end.
+///
+/// A child that takes no part is no source. One wait of the kernel takes futex words, which is what
+/// everything else here waits for. A pidfd is a descriptor, and has no such word.
+///
+/// # How many
+///
+/// One wait of the kernel takes 128 words. 64 of them are for the sources at most. A source needs
+/// one, and a death two. The other words are for the participants that the caller watches, in all
+/// the segments together. If they are too few, some deaths are noticed a second late, as
+/// [everywhere](crate#limits). The death that is a source is always noticed.
+///
+/// # What it costs others
+///
+/// A thread that was woken here may have been woken in place of another thread that waits for the
+/// same. So it wakes one more on each source that is ready. A job in a queue with many receivers of
+/// this kind wakes two of them.
+///
+/// # Errors
+/// [`WaitAnyError::NoSource`], [`WaitAnyError::TooMany`], [`WaitAnyError::Interrupted`],
+/// [`WaitAnyError::Register`].
+///
+/// # If a process dies
+///
+/// | participant                                     | what the others see                                    |
+/// |-------------------------------------------------|--------------------------------------------------------|
+/// | a waiter here, also when it has been woken      | nothing: the others check, and find what is ready      |
+/// | the holder of a lock or permit that is a source | the source is ready, within 10 milliseconds            |
+/// | one that was about to make a source ready       | as that primitive says                                 |
+pub fn wait_any(sources: &[WaitSource<'_>]) -> Result<usize, WaitAnyError> {
+    wait_with(sources, None)
+}
+
+/// [`wait_any`] for at most that long (monotonic time). [`Duration::MAX`] waits forever.
+///
+/// # Errors
+/// Those of [`wait_any`], and [`WaitAnyTimeoutError::TimedOut`].
+///
+/// # If a process dies
+/// As [`wait_any`](wait_any#if-a-process-dies).
+pub fn wait_any_timeout(sources: &[WaitSource<'_>], timeout: Duration) -> Result<usize, WaitAnyTimeoutError> {
+    wait_with(sources, Deadline::after(timeout).deadline())
+}
+
+/// [`wait_any`] at most until that moment. A moment that has passed counts as now.
+///
+/// # Errors
+/// Those of [`wait_any`], and [`WaitAnyTimeoutError::TimedOut`].
+///
+/// # If a process dies
+/// As [`wait_any`](wait_any#if-a-process-dies).
+pub fn wait_any_deadline(sources: &[WaitSource<'_>], deadline: Instant) -> Result<usize, WaitAnyTimeoutError> {
+    wait_with(sources, Deadline::at(deadline).deadline())
+}
+
+/// The index of a source that is ready now. Never waits, and there may be any number of sources.
+///
+/// # Errors
+/// [`TryWaitAnyError::WouldBlock`] if none is ready; [`TryWaitAnyError::Register`].
+///
+/// # If a process dies
+/// As [`wait_any`](wait_any#if-a-process-dies).
+pub fn try_wait_any(sources: &[WaitSource<'_>]) -> Result<usize, TryWaitAnyError> {
+    prepare(sources, |prepared| try_any(prepared, next_start()))?.ok_or(TryWaitAnyError::WouldBlock)
+}
+
+fn wait_with<E: FromRaw<NotReady>>(sources: &[WaitSource<'_>], deadline: Option<Duration>) -> Result<usize, E> {
+    prepare(sources, |prepared| raw::wait_any::wait_any(prepared, next_start(), deadline))?.map_err(refused)
+}
+
+/// With which source the next call of this thread begins.
+fn next_start() -> usize {
+    thread_local! {
+        static START: Cell<usize> = const { Cell::new(0) };
+    }
+    START.replace(START.get().wrapping_add(1))
+}
+
+/// Runs `act` on the sources, as the caller sees them from now on.
+fn prepare<R>(sources: &[WaitSource<'_>], act: impl FnOnce(&[Of<'_, Linux>]) -> R) -> Result<R, RegisterError> {
+    let sets: Vec<_> = sources
+        .iter()
+        .map(|source| match &source.kind {
+            Kind::Event(event) => Some(Set::new(event)),
+            Kind::Primitive(_) | Kind::Other(_) => None,
+        })
+        .collect();
+    let mut prepared = Vec::with_capacity(sources.len());
+    for (source, set) in sources.iter().zip(&sets) {
+        let me = local::participant(source.place)?;
+        let source: &dyn Source<Linux> = match (&source.kind, set) {
+            (_, Some(set)) => set,
+            (Kind::Other(source), None) => &**source,
+            (Kind::Primitive(source), None) => *source,
+            (Kind::Event(event), None) => unreachable!("{event:?} has its set"),
+        };
+        prepared.push(Of { me, source });
+    }
+    Ok(act(&prepared))
+}
+
+/// Something that [`wait_any`] waits for: a primitive, and what is wanted of it.
+///
+/// | source                                | ready if                                                 | then try |
+/// |---------------------------------------|----------------------------------------------------------|----------|
+/// | [`Queue::readable`]                   | there is an item, or the queue is closed and empty       | [`try_recv`](Queue::try_recv) |
+/// | [`Queue::writable`]                   | there is room, or the queue is closed                    | [`try_send`](Queue::try_send) |
+/// | [`Event::when_set`]                   | it is set, or was set during the wait (`auto_reset`: is set) | [`try_wait`](Event::try_wait) |
+/// | [`Semaphore::when_available`]         | there is a permit                                        | [`try_acquire`](Semaphore::try_acquire) |
+/// | [`PermitPool::when_available`]        | a permit is free, or its holder has died                 | [`try_acquire`](PermitPool::try_acquire) |
+/// | [`Mutex::when_free`], of [`ReentrantMutex`](ReentrantMutex::when_free) and [`Lock`](Lock::when_free), too | `try_lock` would not say `WouldBlock` | [`try_lock`](Mutex::try_lock) |
+/// | [`Segment::when_dead`]                | the participant is dead                                  | |
+///
+/// In short, a source is ready if an attempt that does not wait would do something. It borrows its
+/// primitive, and can be used for any number of waits, by any number of threads.
+///
+/// An [`RwLock`](crate::RwLock), a [`Condvar`](crate::Condvar), a [`Barrier`](crate::Barrier) and a
+/// [`Once`](crate::Once) are no sources. Their waiters do more than to wait for one thing.
+pub struct WaitSource<'a> {
+    /// An address in the segment.
+    place: &'a (dyn fmt::Debug + Sync),
+    kind: Kind<'a>,
+}
+
+enum Kind<'a> {
+    /// It is compared with what it was when the wait began.
+    Event(&'a raw::Event<Linux>),
+    /// It is a source by itself.
+    Primitive(&'a (dyn Source<Linux> + Sync)),
+    Other(Box<dyn Source<Linux> + Send + Sync + 'a>),
+}
+
+impl<'a> WaitSource<'a> {
+    fn new(place: &'a (dyn fmt::Debug + Sync), source: impl Source<Linux> + Send + Sync + 'a) -> Self {
+        Self { place, kind: Kind::Other(Box::new(source)) }
+    }
+
+    fn lock(mutex: &'a raw::Mutex<Linux>, leaked: Leaked, is_reentrant: bool) -> Self {
+        Self::new(mutex, Free { mutex, leaked, is_reentrant })
+    }
+}
+
+impl fmt::Debug for WaitSource<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WaitSource").finish_non_exhaustive()
+    }
+}
+
+impl Event {
+    /// A source of [`wait_any`](crate::wait_any): the event is set. If it was set during the wait,
+    /// and cleared at once, the source is ready, too; but with `auto_reset` it must be set still.
+    #[must_use]
+    pub fn when_set(&self) -> WaitSource<'_> {
+        WaitSource { place: &self.raw, kind: Kind::Event(&self.raw) }
+    }
+}
+
+impl Semaphore {
+    /// A source of [`wait_any`](crate::wait_any): there is a permit.
+    #[must_use]
+    pub fn when_available(&self) -> WaitSource<'_> {
+        WaitSource { place: &self.raw, kind: Kind::Primitive(&self.raw) }
+    }
+}
+
+impl<const N: usize> PermitPool<N> {
+    /// A source of [`wait_any`](crate::wait_any): a permit is free, or its holder has died.
+    #[must_use]
+    pub fn when_available(&self) -> WaitSource<'_> {
+        WaitSource { place: &self.raw, kind: Kind::Primitive(&self.raw) }
+    }
+}
+
+impl<T: Shareable> Mutex<T> {
+    /// A source of [`wait_any`](crate::wait_any): nobody holds the lock, or its holder has died or
+    /// has leaked it. A lock that the calling thread holds itself is not free.
+    #[must_use]
+    pub fn when_free(&self) -> WaitSource<'_> {
+        WaitSource::lock(&self.raw, Leaked::Refuse, false)
+    }
+}
+
+impl<T: Shareable> ReentrantMutex<T> {
+    /// A source of [`wait_any`](crate::wait_any): the calling thread or nobody holds the lock, or
+    /// its holder has died or has leaked it.
+    #[must_use]
+    pub fn when_free(&self) -> WaitSource<'_> {
+        WaitSource::lock(self.raw.mutex(), Leaked::Refuse, true)
+    }
+}
+
+impl Lock {
+    /// A source of [`wait_any`](crate::wait_any): nobody holds the lock, or its holder has died.
+    #[must_use]
+    pub fn when_free(&self) -> WaitSource<'_> {
+        WaitSource::lock(&self.raw, Leaked::Wait, false)
+    }
+}
+
+impl<T: Shareable> Queue<T> {
+    /// A source of [`wait_any`](crate::wait_any): there is an item to receive, or the queue is
+    /// closed and none will come.
+    #[must_use]
+    pub fn readable(&self) -> WaitSource<'_> {
+        WaitSource::new(&self.words, Readable(self.ring()))
+    }
+
+    /// A source of [`wait_any`](crate::wait_any): there is room for an item, or the queue is
+    /// closed.
+    #[must_use]
+    pub fn writable(&self) -> WaitSource<'_> {
+        WaitSource::new(&self.words, Writable(self.ring()))
+    }
+}
+
+impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
+    /// A source of [`wait_any`](crate::wait_any): this participant of the segment is dead. It is
+    /// dead when its thread has ended, in any way, or has left the segment.
+    ///
+    /// ```
+    /// use outlive::{Segment, wait_any};
+    /// use std::sync::mpsc;
+    ///
+    /// let segment = Segment::<()>::anonymous(|_| {})?;
+    /// let (send, receive) = mpsc::channel();
+    /// std::thread::scope(|scope| {
+    ///     scope.spawn(|| send.send(segment.attach().unwrap()));
+    /// });
+    /// let thread = receive.recv()?;
+    /// assert_eq!(wait_any(&[segment.when_dead(thread)])?, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn when_dead(&self, participant: ParticipantId) -> WaitSource<'_> {
+        WaitSource::new(self.first_byte(), Death(participant))
+    }
+}

@@ -1,0 +1,372 @@
+//! The wait for the first of several, between real processes that are really killed. Rechecks are
+//! off.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
+
+mod common;
+
+use common::*;
+use outlive::{
+    ArrayQueue, Event, Interrupter, Lock, Mutex, ParticipantInfo, PermitPool, Queue, ReentrantMutex, RegisterError,
+    Segment, Semaphore, Shareable, TryRecvError, TryWaitAnyError, WaitAnyError, WaitAnyTimeoutError, interruptible_by,
+    try_wait_any, wait_any, wait_any_deadline, wait_any_timeout,
+};
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+const MOST_NUMBERS: usize = 1 << 22;
+
+#[derive(Debug, Shareable)]
+#[repr(C)]
+struct Shared {
+    jobs: ArrayQueue<u64, 4>,
+    stop: Event,
+    never: Event,
+    bell: Event,
+    permits: Semaphore,
+    pool: PermitPool<2>,
+    data: Mutex<u64>,
+    nested: ReentrantMutex<AtomicU64>,
+    lock: Lock,
+    /// The next number to send.
+    next: AtomicU64,
+    reported: AtomicU64,
+    /// One bit for each number that was received.
+    received: [AtomicU64; MOST_NUMBERS / 64],
+}
+
+impl Shared {
+    fn note(&self, number: u64) {
+        let number = number as usize;
+        assert!(number < MOST_NUMBERS, "more items than this test can note");
+        let bit = 1 << (number % 64);
+        assert_eq!(self.received[number / 64].fetch_or(bit, SeqCst) & bit, 0, "{number} was received twice");
+        self.reported.fetch_add(1, SeqCst);
+        std::thread::sleep(Duration::from_micros(50)); // there are only so many numbers
+    }
+}
+
+fn shared() -> Segment<Shared> {
+    segment_of(|new: &mut Shared| {
+        new.bell = Event::auto_reset();
+        new.permits = Semaphore::new(0);
+    })
+}
+
+/// The roles of child processes.
+#[test]
+#[ignore = "the child's half of other tests"]
+fn child() {
+    let Some(role) = role() else { return };
+    let shared = inherited_of::<Shared>();
+    match role.as_str() {
+        "hold everything" => {
+            let _data = shared.data.lock().expect("free");
+            let _nested = shared.nested.lock().expect("free");
+            shared.lock.acquire().expect("free");
+            let _permits = (shared.pool.permit().expect("free"), shared.pool.permit().expect("free"));
+            say(&shared.attach().expect("takes part").to_string());
+            wait_for_the_word();
+        }
+        "look" => {
+            say("here");
+            // It takes nothing.
+            say(&wait_any(&[shared.stop.when_set(), shared.jobs.readable()]).expect("waits").to_string());
+        }
+        "have a sender" => {
+            let _sender = shared.jobs.sender().expect("there is an end");
+            say("has it");
+            wait_for_the_word();
+        }
+        "receive one" => {
+            say(&shared.jobs.recv().expect("open").to_string());
+        }
+        "produce" => loop {
+            shared.jobs.send(shared.next.fetch_add(1, SeqCst)).expect("open");
+        },
+        "consume" => loop {
+            shared.note(shared.jobs.recv().expect("open"));
+        },
+        "select and produce" => {
+            let sources = [shared.never.when_set(), shared.jobs.writable()];
+            let mut number = shared.next.fetch_add(1, SeqCst);
+            loop {
+                assert_eq!(wait_any(&sources).expect("waits"), 1);
+                if shared.jobs.try_send(number).is_ok() {
+                    number = shared.next.fetch_add(1, SeqCst);
+                }
+            }
+        }
+        "select and consume" => {
+            let sources = [shared.never.when_set(), shared.jobs.readable()];
+            loop {
+                assert_eq!(wait_any(&sources).expect("waits"), 1);
+                if let Ok(number) = shared.jobs.try_recv() {
+                    shared.note(number);
+                }
+            }
+        }
+        other => panic!("no such role: {other}"),
+    }
+}
+
+/// The first of these that is ready, by a caller that waits in another thread until `act` is done.
+fn is_woken_by(sources: &[outlive::WaitSource<'_>], asleep: impl Fn() -> bool, act: impl FnOnce()) -> usize {
+    std::thread::scope(|scope| {
+        let waiter = scope.spawn(|| wait_any(sources).expect("waits"));
+        until("the waiter to sleep", asleep);
+        act();
+        waiter.join().expect("no panic")
+    })
+}
+
+#[test]
+fn each_source_wakes_a_sleeper_when_it_gets_ready() {
+    let shared = &shared();
+    let sleeps = || shared.participants().iter().any(|participant| participant.asleep_for.is_some());
+    let never = || shared.never.when_set();
+    let wakes = |source, act: &dyn Fn()| assert_eq!(is_woken_by(&[never(), source], sleeps, act), 1);
+
+    wakes(shared.stop.when_set(), &|| shared.stop.set().expect("in a segment"));
+    wakes(shared.bell.when_set(), &|| shared.bell.set().expect("in a segment"));
+    assert!(shared.bell.try_wait().is_ok(), "nothing was consumed");
+    wakes(shared.permits.when_available(), &|| shared.permits.release().expect("no maximum"));
+    wakes(shared.jobs.readable(), &|| shared.jobs.send(1).expect("open"));
+    assert_eq!(shared.jobs.try_recv(), Ok(1), "nothing was consumed");
+    shared.jobs.send_batch(&[1, 2, 3, 4]).expect("open");
+    wakes(shared.jobs.writable(), &|| drop(shared.jobs.recv()));
+}
+
+#[test]
+fn a_lock_that_is_released_wakes_a_sleeper() {
+    let shared = &shared();
+    let sleeps = || shared.participants().iter().any(|participant| participant.asleep_for.is_some());
+    let never = || shared.never.when_set();
+    let guard = shared.data.lock().expect("free");
+    assert_eq!(is_woken_by(&[never(), shared.data.when_free()], sleeps, || drop(guard)), 1);
+    let guard = shared.nested.lock().expect("free");
+    assert_eq!(try_wait_any(&[shared.nested.when_free()]), Ok(0), "the holder may lock again");
+    assert_eq!(is_woken_by(&[never(), shared.nested.when_free()], sleeps, || drop(guard)), 1);
+    shared.lock.acquire().expect("free");
+    let release = || shared.lock.release().expect("held");
+    assert_eq!(is_woken_by(&[never(), shared.lock.when_free()], sleeps, release), 1);
+    let permits = [shared.pool.permit().expect("free"), shared.pool.permit().expect("free")];
+    assert_eq!(is_woken_by(&[never(), shared.pool.when_available()], sleeps, || drop(permits)), 1);
+}
+
+#[test]
+fn a_queue_that_is_closed_is_ready_on_both_sides() {
+    let shared = &shared();
+    shared.jobs.send_batch(&[1, 2, 3, 4]).expect("open");
+    assert_eq!(try_wait_any(&[shared.jobs.writable()]), Err(TryWaitAnyError::WouldBlock));
+    shared.jobs.close().expect("in a segment");
+    assert_eq!(try_wait_any(&[shared.jobs.writable()]), Ok(0));
+    assert_eq!(shared.jobs.drain().count(), 4);
+    assert_eq!(try_wait_any(&[shared.jobs.readable()]), Ok(0));
+}
+
+#[test]
+fn the_death_of_the_last_sender_is_the_end_of_its_queue() {
+    each_way(|waitv| {
+        let shared = shared();
+        let mut sender = Actor::start(&shared, "have a sender", waitv);
+        assert_eq!(sender.hear(), "has it");
+        let sources = [shared.never.when_set(), shared.jobs.readable()];
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| wait_any(&sources));
+            until_asleep(&shared, std::process::id());
+            sender.kill();
+            assert_eq!(waiter.join().expect("no panic"), Ok(1));
+        });
+        assert_eq!(shared.jobs.try_recv(), Err(TryRecvError::Disconnected));
+    });
+}
+
+#[test]
+fn what_a_killed_process_held_is_ready() {
+    each_way(|waitv| {
+        for which in 0..4 {
+            let shared = shared();
+            let source = match which {
+                0 => shared.data.when_free(),
+                1 => shared.nested.when_free(),
+                2 => shared.lock.when_free(),
+                _ => shared.pool.when_available(),
+            };
+            let mut holder = Actor::start(&shared, "hold everything", waitv);
+            holder.hear();
+            let sources = [shared.never.when_set(), source];
+            assert_eq!(try_wait_any(&sources), Err(TryWaitAnyError::WouldBlock));
+            std::thread::scope(|scope| {
+                let waiter = scope.spawn(|| wait_any(&sources));
+                until("the waiter to sleep", || {
+                    let sleeps =
+                        |one: &ParticipantInfo| one.process_id == std::process::id() && one.asleep_for.is_some();
+                    shared.participants().iter().any(sleeps)
+                });
+                holder.kill();
+                assert_eq!(waiter.join().expect("no panic"), Ok(1));
+            });
+        }
+    });
+}
+
+#[test]
+fn the_death_of_a_process_is_a_source() {
+    each_way(|waitv| {
+        let shared = shared();
+        let mut children: Vec<_> = (0..3).map(|_| Actor::start(&shared, "look", waitv)).collect();
+        children.iter_mut().for_each(|child| assert_eq!(child.hear(), "here"));
+        children.iter().for_each(|child| until_asleep(&shared, child.id()));
+        let ids: Vec<_> = children.iter().map(|child| entry(&shared, child.id()).expect("takes part").id).collect();
+        let sources: Vec<_> = ids.iter().map(|id| shared.when_dead(*id)).collect();
+        assert_eq!(try_wait_any(&sources), Err(TryWaitAnyError::WouldBlock));
+        for (index, child) in children.iter_mut().enumerate().rev() {
+            std::thread::scope(|scope| {
+                let waiter = scope.spawn(|| wait_any(&sources[..=index]));
+                until("the waiter to sleep", || {
+                    entry(&shared, std::process::id()).is_some()
+                        && shared.participants().iter().filter(|one| one.asleep_for.is_some()).count() > index + 1
+                });
+                child.kill();
+                assert_eq!(waiter.join().expect("no panic"), Ok(index));
+            });
+        }
+    });
+}
+
+#[test]
+fn a_killed_waiter_keeps_no_wake_for_itself() {
+    each_way(|waitv| {
+        for _ in 0..10 {
+            let shared = shared();
+            let mut victims: Vec<_> = (0..3).map(|_| Actor::start(&shared, "look", waitv)).collect();
+            victims.iter_mut().for_each(|child| assert_eq!(child.hear(), "here"));
+            victims.iter().for_each(|child| until_asleep(&shared, child.id()));
+            let mut receiver = Actor::start(&shared, "receive one", waitv);
+            until_asleep(&shared, receiver.id());
+            shared.jobs.send(7).expect("open");
+            victims.iter_mut().for_each(Actor::kill);
+            assert_eq!(receiver.hear(), "7");
+        }
+    });
+}
+
+#[test]
+fn all_who_only_look_see_it_and_it_is_still_there() {
+    let shared = shared();
+    let mut lookers: Vec<_> = (0..5).map(|_| Actor::start(&shared, "look", true)).collect();
+    lookers.iter_mut().for_each(|child| assert_eq!(child.hear(), "here"));
+    lookers.iter().for_each(|child| until_asleep(&shared, child.id()));
+    shared.jobs.send(7).expect("open");
+    lookers.iter_mut().for_each(|child| assert_eq!(child.hear(), "1"));
+    assert_eq!(shared.jobs.try_recv(), Ok(7));
+}
+
+#[test]
+fn workers_of_both_kinds_are_killed_at_random_and_no_item_is_received_twice() {
+    each_way(|waitv| {
+        let shared = shared();
+        let roles = ["produce", "consume", "select and produce", "select and consume", "select and consume"];
+        kill_at_random(&shared, &roles, waitv, (60, 200), &shared.reported);
+        // What is left can be received, and an item that is sent now, too.
+        until("the queue to be empty", || shared.jobs.try_recv().is_err());
+        shared.jobs.send(MOST_NUMBERS as u64).expect("open");
+        assert_eq!(shared.jobs.recv(), Ok(MOST_NUMBERS as u64));
+    });
+}
+
+#[test]
+fn sources_may_lie_in_different_segments() {
+    let segments = [0, 1, 2].map(|_| shared());
+    let sources = segments.each_ref().map(|shared| shared.jobs.readable());
+    let is_asleep = |shared: &Segment<Shared>| shared.participants().iter().any(|one| one.asleep_for.is_some());
+    for (index, shared) in segments.iter().enumerate() {
+        let send = || shared.jobs.send(1).expect("open");
+        assert_eq!(is_woken_by(&sources, || segments.iter().all(is_asleep), send), index);
+        assert_eq!(shared.jobs.try_recv(), Ok(1));
+    }
+}
+
+#[test]
+fn queues_in_segments_of_their_own_are_sources() {
+    outlive::test_switches::set_recheck(false);
+    let queues = [0, 1].map(|_| Queue::<u64>::anonymous(4).expect("a queue"));
+    let sources = queues.each_ref().map(|queue| queue.readable());
+    for (index, queue) in queues.iter().enumerate() {
+        std::thread::scope(|scope| {
+            scope.spawn(|| queue.send(1).expect("open"));
+            assert_eq!(wait_any(&sources), Ok(index));
+        });
+        assert_eq!(queue.try_recv(), Ok(1));
+    }
+}
+
+/// The vigil watches each of them.
+#[test]
+fn a_death_in_any_of_the_segments_is_noticed() {
+    let segments = [0, 1].map(|_| shared());
+    for (index, shared) in segments.iter().enumerate() {
+        let mut holder = Actor::start(shared, "hold everything", true);
+        holder.hear();
+        let other = &segments[1 - index];
+        let sources = [other.never.when_set(), shared.data.when_free()];
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| wait_any(&sources));
+            until_asleep(shared, std::process::id());
+            holder.kill();
+            assert_eq!(waiter.join().expect("no panic"), Ok(1));
+        });
+    }
+}
+
+#[test]
+fn sources_that_are_always_ready_take_turns() {
+    let shared = shared();
+    shared.stop.set().expect("in a segment");
+    shared.jobs.send(1).expect("open");
+    let sources = [shared.stop.when_set(), shared.never.when_set(), shared.jobs.readable()];
+    let mut times = [0; 3];
+    for _ in 0..300 {
+        times[wait_any(&sources).expect("ready")] += 1;
+    }
+    assert_eq!((times[0] >= 100, times[1], times[2] >= 100), (true, 0, true), "{times:?}");
+}
+
+#[test]
+fn a_wait_that_cannot_be_is_an_error() {
+    let shared = shared();
+    assert_eq!(wait_any(&[]), Err(WaitAnyError::NoSource));
+    assert_eq!(try_wait_any(&[]), Err(TryWaitAnyError::WouldBlock));
+    let many = |count: usize| (0..count).map(|_| shared.never.when_set()).collect::<Vec<_>>();
+    assert_eq!(wait_any(&many(65)), Err(WaitAnyError::TooMany { words: 65, most: 64 }));
+    let soon = Duration::from_millis(20);
+    assert_eq!(wait_any_timeout(&many(64), soon), Err(WaitAnyTimeoutError::TimedOut));
+    let late = Instant::now() + soon;
+    assert_eq!(wait_any_deadline(&many(1), late), Err(WaitAnyTimeoutError::TimedOut));
+    assert!(Instant::now() >= late);
+    let alone = Event::new();
+    let nowhere = RegisterError::NotInSegment;
+    assert_eq!(wait_any(&[shared.never.when_set(), alone.when_set()]), Err(WaitAnyError::Register(nowhere)));
+}
+
+#[test]
+fn an_interrupter_ends_it() {
+    let shared = shared();
+    let stop = Interrupter::new();
+    stop.interrupt();
+    let sources = [shared.never.when_set(), shared.jobs.readable()];
+    assert_eq!(interruptible_by(&stop, || wait_any(&sources)), Err(WaitAnyError::Interrupted));
+    shared.jobs.send(1).expect("open");
+    assert_eq!(interruptible_by(&stop, || wait_any(&sources)), Ok(1));
+}
+
+#[test]
+fn a_forked_child_waits_as_a_participant_of_its_own() {
+    let shared = shared();
+    let sources = [shared.never.when_set(), shared.jobs.readable()];
+    assert_eq!(wait_any_timeout(&sources, Duration::ZERO), Err(WaitAnyTimeoutError::TimedOut));
+    let child = fork(|| i32::from(wait_any(&sources) != Ok(1)));
+    until_asleep(&shared, child as u32);
+    shared.jobs.send(1).expect("open");
+    assert_eq!(wait(child), 0);
+}
