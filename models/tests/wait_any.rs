@@ -329,11 +329,15 @@ fn both_are_callers<B: Backend, T: Thing<B>>() -> Explore<B, Beside<B, T>> {
     })
 }
 
+/// An event, and what is written before it is set.
+#[cfg(feature = "loom")]
+type WithData<B> = (Event<Model<B>>, <B as Backend>::Cell<u32>);
+
 /// 0 writes and sets. 1 waits for the event as one of several, and reads.
 #[cfg(feature = "loom")]
-fn a_reader_of_an_event<B: Backend>() -> Explore<B, (Event<Model<B>>, B::Cell<u32>)> {
+fn a_reader_of_an_event<B: Backend>() -> Explore<B, WithData<B>> {
     let make = || (Event::from_word(Word::new(0)), B::cell(0));
-    Explore::new(2, make, |world: &World<B>, who, (event, data): &(Event<Model<B>>, B::Cell<u32>)| {
+    Explore::new(2, make, |world: &World<B>, who, (event, data): &WithData<B>| {
         world.act(who, |me| {
             if who == 0 {
                 B::write(data, |data| *data = 42);

@@ -5,7 +5,7 @@
 //! would do something there. The caller then makes this attempt.
 //!
 //! The sources may lie in several segments. The caller takes part in all of them, and watches the
-//! lifelines in each ([`Vigils`]).
+//! lifelines in each.
 //!
 //! # What a foreign waiter owes to the waiters of a primitive
 //!

@@ -172,7 +172,7 @@ fn prepare<R>(sources: &[WaitSource<'_>], act: impl FnOnce(&[Of<'_, Linux>]) -> 
 /// | [`Queue::writable`]                   | there is room, or the queue is closed                    | [`try_send`](Queue::try_send) |
 /// | [`Event::when_set`]                   | it is set, or was set during the wait (`auto_reset`: is set) | [`try_wait`](Event::try_wait) |
 /// | [`Semaphore::when_available`]         | there is a permit                                        | [`try_acquire`](Semaphore::try_acquire) |
-/// | [`PermitPool::when_available`]        | a permit is free, or its holder has died                 | [`try_acquire`](PermitPool::try_acquire) |
+/// | [`PermitPool::when_available`]        | a permit is free, or its holder has died                 | [`try_permit`](PermitPool::try_permit) |
 /// | [`Mutex::when_free`], of [`ReentrantMutex`](ReentrantMutex::when_free) and [`Lock`](Lock::when_free), too | `try_lock` would not say `WouldBlock` | [`try_lock`](Mutex::try_lock) |
 /// | [`Segment::when_dead`]                | the participant is dead                                  | |
 ///
@@ -212,7 +212,7 @@ impl fmt::Debug for WaitSource<'_> {
 }
 
 impl Event {
-    /// A source of [`wait_any`](crate::wait_any): the event is set. If it was set during the wait,
+    /// A source of [`wait_any`]: the event is set. If it was set during the wait,
     /// and cleared at once, the source is ready, too; but with `auto_reset` it must be set still.
     #[must_use]
     pub fn when_set(&self) -> WaitSource<'_> {
@@ -221,7 +221,7 @@ impl Event {
 }
 
 impl Semaphore {
-    /// A source of [`wait_any`](crate::wait_any): there is a permit.
+    /// A source of [`wait_any`]: there is a permit.
     #[must_use]
     pub fn when_available(&self) -> WaitSource<'_> {
         WaitSource { place: &self.raw, kind: Kind::Primitive(&self.raw) }
@@ -229,7 +229,7 @@ impl Semaphore {
 }
 
 impl<const N: usize> PermitPool<N> {
-    /// A source of [`wait_any`](crate::wait_any): a permit is free, or its holder has died.
+    /// A source of [`wait_any`]: a permit is free, or its holder has died.
     #[must_use]
     pub fn when_available(&self) -> WaitSource<'_> {
         WaitSource { place: &self.raw, kind: Kind::Primitive(&self.raw) }
@@ -237,7 +237,7 @@ impl<const N: usize> PermitPool<N> {
 }
 
 impl<T: Shareable> Mutex<T> {
-    /// A source of [`wait_any`](crate::wait_any): nobody holds the lock, or its holder has died or
+    /// A source of [`wait_any`]: nobody holds the lock, or its holder has died or
     /// has leaked it. A lock that the calling thread holds itself is not free.
     #[must_use]
     pub fn when_free(&self) -> WaitSource<'_> {
@@ -246,7 +246,7 @@ impl<T: Shareable> Mutex<T> {
 }
 
 impl<T: Shareable> ReentrantMutex<T> {
-    /// A source of [`wait_any`](crate::wait_any): the calling thread or nobody holds the lock, or
+    /// A source of [`wait_any`]: the calling thread or nobody holds the lock, or
     /// its holder has died or has leaked it.
     #[must_use]
     pub fn when_free(&self) -> WaitSource<'_> {
@@ -255,7 +255,7 @@ impl<T: Shareable> ReentrantMutex<T> {
 }
 
 impl Lock {
-    /// A source of [`wait_any`](crate::wait_any): nobody holds the lock, or its holder has died.
+    /// A source of [`wait_any`]: nobody holds the lock, or its holder has died.
     #[must_use]
     pub fn when_free(&self) -> WaitSource<'_> {
         WaitSource::lock(&self.raw, Leaked::Wait, false)
@@ -263,14 +263,14 @@ impl Lock {
 }
 
 impl<T: Shareable> Queue<T> {
-    /// A source of [`wait_any`](crate::wait_any): there is an item to receive, or the queue is
+    /// A source of [`wait_any`]: there is an item to receive, or the queue is
     /// closed and none will come.
     #[must_use]
     pub fn readable(&self) -> WaitSource<'_> {
         WaitSource::new(&self.words, Readable(self.ring()))
     }
 
-    /// A source of [`wait_any`](crate::wait_any): there is room for an item, or the queue is
+    /// A source of [`wait_any`]: there is room for an item, or the queue is
     /// closed.
     #[must_use]
     pub fn writable(&self) -> WaitSource<'_> {
@@ -279,7 +279,7 @@ impl<T: Shareable> Queue<T> {
 }
 
 impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
-    /// A source of [`wait_any`](crate::wait_any): this participant of the segment is dead. It is
+    /// A source of [`wait_any`]: this participant of the segment is dead. It is
     /// dead when its thread has ended, in any way, or has left the segment.
     ///
     /// ```

@@ -41,10 +41,11 @@ impl<'t, P: Platform> Vigils<'t, P> {
     pub(in crate::raw) fn sleep(&mut self, awaited: &[Expect<'_, P::Word>], is_brief: bool) -> Result<(), Ended> {
         let now = P::now();
         if let Some(end) = self.vigils[0].end(now) {
-            // As `Vigil::sleep` does.
-            let looks =
-                |vigil: &mut Vigil<'_, P>| core::mem::take(&mut vigil.may_reap) && vigil.me.table.reap_lost_if_due(now);
-            let has_looked = self.vigils.iter_mut().fold(false, |has_looked, vigil| looks(vigil) || has_looked);
+            // As `Vigil::sleep` does, in each segment.
+            let mut has_looked = false;
+            for vigil in &mut self.vigils {
+                has_looked |= core::mem::take(&mut vigil.may_reap) && vigil.me.table.reap_lost_if_due(now);
+            }
             return if has_looked { Ok(()) } else { Err(end) };
         }
         for vigil in &mut self.vigils {
@@ -78,7 +79,8 @@ impl<'t, P: Platform> Vigils<'t, P> {
             if let Some(watch) = vigil.watch.take() {
                 vigil.cascade(&watch.lifelines);
                 // ORDERING: Relaxed; as in `Vigil::sleep_on_any`, a wrong answer costs time alone.
-                // EQUIVALENT(taken as equal): as there.
+                // EQUIVALENT(taken as equal): the length of the first phase decides only how soon
+                // everybody is watched, and what that costs.
                 has_come |= vigil.me.table.membership.load(Relaxed) != watch.membership;
             }
         }

@@ -1,5 +1,7 @@
 //! What a wait for several does, step by step: its words, its last check, its wakes.
 
+#![allow(clippy::disallowed_types)] // the words of the puppets
+
 use super::*;
 use crate::platform::linux::{RobustNode, ThreadRecord};
 use crate::platform::puppet::{DEADLINE, Puppet, Scene, Wakes, id_of, play, scene, still_ending, watch_one};
