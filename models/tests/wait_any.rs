@@ -288,6 +288,26 @@ fn one_gives_up<B: Backend, T: Thing<B>>() -> Explore<B, Beside<B, T>> {
     })
 }
 
+/// 0 makes it ready once. 1 waits for it, and takes it.
+#[cfg(feature = "loom")]
+fn one_waits_alone<B: Backend, T: Thing<B>>() -> Explore<B, T> {
+    Explore::new(2, T::unready, |world: &World<B>, who, thing: &T| {
+        world.act(who, |me| match who {
+            0 => thing.make_ready(me),
+            _ => thing.with(|source| {
+                while !thing.try_take(me) {
+                    assert_eq!(first_of(me, [source], None), Ok(0));
+                }
+            }),
+        });
+    })
+    .after(|world, dead, supervisor, thing| {
+        if dead == 0 {
+            world.act(supervisor, |me| thing.stand_in(me, 1));
+        }
+    })
+}
+
 /// 0 makes it ready twice. 1 and 2 take it once each; 1 waits for it as one of several sources.
 fn both_take<B: Backend, T: Thing<B>>() -> Explore<B, Beside<B, T>> {
     Explore::new(3, Beside::new, |world: &World<B>, who, state: &Beside<B, T>| {
@@ -395,6 +415,12 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_lock_that_one_only_looks_at: |n| one_only_looks::<B, Lock<B>>().victims(&[0, 1]).spurious().holds(n);
     an_item_that_one_only_looks_at: |n| one_only_looks::<B, Items<B>>().victims(&[0, 1]).executions(1_000).holds(n);
     room_that_one_only_looks_at: |n| one_only_looks::<B, Room<B>>().victims(&[0, 1]).executions(1_000).holds(n);
+    one_waits_for_an_event: |n| one_waits_alone::<B, Bell<B>>().victims(&[0]).holds(n);
+    one_waits_for_a_permit: |n| one_waits_alone::<B, Permits<B>>().victims(&[0]).holds(n);
+    one_waits_for_a_permit_of_a_pool: |n| one_waits_alone::<B, Pool<B>>().victims(&[0]).holds(n);
+    one_waits_for_a_lock: |n| one_waits_alone::<B, Lock<B>>().victims(&[0]).holds(n);
+    one_waits_for_an_item: |n| one_waits_alone::<B, Items<B>>().victims(&[0]).holds(n);
+    one_waits_for_room: |n| one_waits_alone::<B, Room<B>>().victims(&[0]).holds(n);
     an_event_that_both_take: |n| both_take::<B, Bell<B>>().victims(&[0, 1, 2]).preemptions(1).holds(n);
     a_permit_for_each: |n| both_take::<B, Permits<B>>().victims(&[0, 1, 2]).preemptions(1).holds(n);
     a_permit_of_a_pool_for_each: |n| both_take::<B, Pool<B>>().victims(&[0, 1, 2]).preemptions(1).executions(1_000).holds(n);

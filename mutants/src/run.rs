@@ -192,8 +192,11 @@ fn panic_message(text: &str) -> Option<String> {
     lines.next().map(str::to_owned)
 }
 
-/// Models with no module of their name, and the modules that they use.
-const OF_SEVERAL: [(&str, &[&str]); 1] = [("leaked", &["mutex", "rwlock"])];
+/// Models that use more modules than the module of their name does, or that have no such module.
+const OF_SEVERAL: [(&str, &[&str]); 2] = [
+    ("leaked", &["mutex", "rwlock"]),
+    ("wait_any", &["event", "mutex", "permit_pool", "queue", "semaphore"]),
+];
 
 /// The modules that use this one, directly or through others: their models may kill its mutants,
 /// too.
