@@ -193,10 +193,8 @@ fn panic_message(text: &str) -> Option<String> {
 }
 
 /// Models that use more modules than the module of their name does, or that have no such module.
-const OF_SEVERAL: [(&str, &[&str]); 2] = [
-    ("leaked", &["mutex", "rwlock"]),
-    ("wait_any", &["event", "mutex", "permit_pool", "queue", "semaphore"]),
-];
+const OF_SEVERAL: [(&str, &[&str]); 2] =
+    [("leaked", &["mutex", "rwlock"]), ("wait_any", &["event", "mutex", "permit_pool", "queue", "semaphore"])];
 
 /// The modules that use this one, directly or through others: their models may kill its mutants,
 /// too.
