@@ -259,7 +259,7 @@ const SLOTS: usize = 4;
 const SLOT_WORDS: usize = 32;
 /// Where the primitive lies: far enough from the end for the largest of them.
 const PRIMITIVE: usize = SLOTS * SLOT_WORDS + SLOT_WORDS;
-const WORDS: usize = PRIMITIVE + 256;
+const WORDS: usize = PRIMITIVE + 1024;
 
 /// The memory for everything: the slots, then the membership word, the cursor and the tag, then the
 /// primitive.
@@ -282,16 +282,12 @@ impl Memory {
     ///
     /// # Safety
     /// `T` consists of atomic integers alone, for which all values are valid.
-    ///
-    /// # Panics
-    /// If there is no room for it.
     #[must_use]
     pub unsafe fn over<T>(&self) -> &T {
-        let words = &self.words[PRIMITIVE..];
-        assert!(size_of::<T>() <= size_of_val(words) && align_of::<T>() <= 128);
+        const { assert!(size_of::<T>() <= (WORDS - PRIMITIVE) * 4 && align_of::<T>() <= 128, "there is room for it") };
         // SAFETY: within the words, and aligned, by the assertion. Valid for all values, by the
         // caller's promise.
-        unsafe { &*words.as_ptr().cast::<T>() }
+        unsafe { &*self.words[PRIMITIVE..].as_ptr().cast::<T>() }
     }
 
     fn table(&self) -> Table<'_, Linux> {
