@@ -68,6 +68,7 @@ pub(crate) mod local;
 mod monitor;
 mod naming;
 mod options;
+pub(crate) mod own;
 mod participants;
 mod passing;
 mod place;

@@ -4,6 +4,7 @@
 
 mod words;
 
+use super::own::{OwnSegment, gives_its_segment};
 use super::{Definition, Location, Segment, SegmentOptions, Shareable};
 use crate::atomic::AtomicU64;
 use crate::error::{OpenError, OutOfBoundsError, RangeError, RemoveError};
@@ -118,8 +119,7 @@ impl SharedMemory {
     /// [`OpenError::InvalidSize`] if the length is 0, or too large for the address space; those of
     /// [`SegmentOptions::create`].
     pub fn create(place: impl Into<Location>, len: usize) -> Result<Self, OpenError> {
-        check(len).map_err(invalid_size)?;
-        Self::options_for(len).create(place, |(), _| {})?.try_into()
+        Self::create_at(place, len, |(), _| {})
     }
 
     /// Opens a named or file-backed block. Its length is the one that it was made with.
@@ -128,7 +128,7 @@ impl SharedMemory {
     /// Those of [`SegmentOptions::open`]. [`OpenError::Type`] and [`OpenError::RoomType`] if the
     /// segment contains something else.
     pub fn open(place: impl Into<Location>) -> Result<Self, OpenError> {
-        Self::options_for(1).open(place)?.try_into()
+        Self::open_at(place)
     }
 
     /// Opens a block, or makes it if there is none. A block that exists keeps its length.
@@ -136,8 +136,7 @@ impl SharedMemory {
     /// # Errors
     /// Those of [`create`](Self::create) and [`open`](Self::open).
     pub fn open_or_create(place: impl Into<Location>, len: usize) -> Result<Self, OpenError> {
-        check(len).map_err(invalid_size)?;
-        Self::options_for(len).open_or_create(place, |(), _| {})?.try_into()
+        Self::open_or_create_at(place, len, |(), _| {})
     }
 
     /// Makes a block without a name: for threads, for children that are forked, or to be
@@ -147,8 +146,7 @@ impl SharedMemory {
     /// [`OpenError::InvalidSize`] if the length is 0, or too large for the address space; those of
     /// [`SegmentOptions::anonymous`].
     pub fn anonymous(len: usize) -> Result<Self, OpenError> {
-        check(len).map_err(invalid_size)?;
-        Self::options_for(len).anonymous(|(), _| {})?.try_into()
+        Self::anonymous_of(len, |(), _| {})
     }
 
     /// Removes the name of a block, as [`Segment::remove`].
@@ -173,12 +171,7 @@ impl SharedMemory {
     /// # Errors
     /// The length is 0.
     pub fn options(len: usize) -> Result<SegmentOptions<(), SharedByte>, RangeError> {
-        check(len)?;
-        Ok(Self::options_for(len))
-    }
-
-    fn options_for(len: usize) -> SegmentOptions<(), SharedByte> {
-        Segment::<()>::options().room(len)
+        Self::options_for(len)
     }
 
     /// The number of bytes.
@@ -356,29 +349,15 @@ impl SharedMemory {
         // SAFETY: the caller says that any bytes are a value.
         Ok(unsafe { value.assume_init() })
     }
-
-    /// The segment, for all that segments have: [`Segment::pass_to`], [`Segment::send_to`] and so
-    /// on.
-    pub fn segment(&self) -> &Segment<(), SharedByte> {
-        &self.segment
-    }
-
-    /// The segment. [`Segment::close_descriptor`] needs it.
-    pub fn into_segment(self) -> Segment<(), SharedByte> {
-        self.segment
-    }
 }
 
-fn check(len: usize) -> Result<(), RangeError> {
-    if len > 0 {
-        return Ok(());
-    }
-    Err(RangeError::new("the length of shared memory", 0, 1, isize::MAX as u64))
+impl OwnSegment for SharedMemory {
+    type Root = ();
+    type Room = SharedByte;
+    const LENGTH: &'static str = "the length of shared memory";
 }
 
-fn invalid_size(error: RangeError) -> OpenError {
-    OpenError::InvalidSize(error.to_string())
-}
+gives_its_segment! { [] SharedMemory, (), SharedByte }
 
 /// The bytes that a segment is.
 impl TryFrom<Segment<(), SharedByte>> for SharedMemory {
@@ -388,7 +367,7 @@ impl TryFrom<Segment<(), SharedByte>> for SharedMemory {
     /// [`OpenError::InvalidSize`] if the room of the segment has no bytes.
     fn try_from(segment: Segment<(), SharedByte>) -> Result<Self, OpenError> {
         let (begin, len) = segment.root_and_room();
-        check(len).map_err(invalid_size)?;
+        Self::check_to_open(len)?;
         debug_assert_eq!(begin.as_ptr().addr(), segment.room().as_ptr().addr());
         let words = len.div_ceil(size_of::<u64>());
         Ok(Self { segment, words: NonNull::slice_from_raw_parts(begin.cast(), words) })

@@ -4,6 +4,7 @@ use super::{Condvar, Mutex, RwLock};
 use crate::error::{OpenError, RangeError, RemoveError};
 use crate::platform::Linux;
 use crate::raw;
+use crate::segment::own::{OwnSegment, gives_its_segment};
 use crate::segment::{Definition, Location, Part, Segment, SegmentOptions, Shareable};
 use core::cell::UnsafeCell;
 use core::fmt;
@@ -107,17 +108,6 @@ impl<const READERS: usize> fmt::Debug for RwLockRoot<READERS> {
     }
 }
 
-fn check(length: usize) -> Result<(), RangeError> {
-    if length > 0 {
-        return Ok(());
-    }
-    Err(RangeError::new("the length of the data", 0, 1, isize::MAX as u64))
-}
-
-fn invalid_size(error: RangeError) -> OpenError {
-    OpenError::InvalidSize(error.to_string())
-}
-
 /// A lock of a slice in a segment of its own, and the functions that make it. `$declared`, `$const`
 /// and `$argument` are the lock's const parameter as it is declared, as an `impl` has it, and its
 /// name. The lock has what `$bound` says if its data may lie in a segment.
@@ -158,8 +148,7 @@ macro_rules! slice_segment {
             where
                 T: $($bound)*,
             {
-                check(length).map_err(invalid_size)?;
-                $segment::options_for(length).create(place, |_, cells| init(LockedCell::elements(cells)))?.try_into()
+                $segment::create_at(place, length, |_, cells| init(LockedCell::elements(cells)))
             }
 
             #[doc = concat!("Opens a named or file-backed ", $name, " of a slice. It has the length that it was made with.")]
@@ -171,7 +160,7 @@ macro_rules! slice_segment {
             where
                 T: $($bound)*,
             {
-                $segment::options_for(1).open(place)?.try_into()
+                $segment::open_at(place)
             }
 
             #[doc = concat!("Opens a ", $name, " of a slice, or makes it if there is none. One that exists keeps its length.")]
@@ -186,9 +175,7 @@ macro_rules! slice_segment {
             where
                 T: $($bound)*,
             {
-                check(length).map_err(invalid_size)?;
-                let options = $segment::options_for(length);
-                options.open_or_create(place, |_, cells| init(LockedCell::elements(cells)))?.try_into()
+                $segment::open_or_create_at(place, length, |_, cells| init(LockedCell::elements(cells)))
             }
 
             #[doc = concat!("Makes a ", $name, " around `length` elements, in a segment without a name.")]
@@ -203,8 +190,7 @@ macro_rules! slice_segment {
             where
                 T: $($bound)*,
             {
-                check(length).map_err(invalid_size)?;
-                $segment::options_for(length).anonymous(|_, cells| init(LockedCell::elements(cells)))?.try_into()
+                $segment::anonymous_of(length, |_, cells| init(LockedCell::elements(cells)))
             }
 
             #[doc = concat!("Options to make or open the segment of a ", $name, " with. [`TryFrom`] makes a")]
@@ -247,16 +233,7 @@ macro_rules! slice_segment {
             /// # Errors
             /// The length is 0.
             pub fn options(length: usize) -> Result<SegmentOptions<$root, LockedCell<T>>, RangeError> {
-                check(length)?;
-                Ok(Self::options_for(length))
-            }
-
-            fn options_for(length: usize) -> SegmentOptions<$root, LockedCell<T>> {
-                const {
-                    assert!(align_of::<T>() <= align_of::<$root>(), "the elements are aligned to at most 128 bytes");
-                    assert!(size_of::<T>() > 0, "the elements have a size");
-                }
-                Segment::<$root>::options().room(length)
+                Self::options_for(length)
             }
 
             /// The lock whose data is the `length` elements that begin where the root ends. The
@@ -272,18 +249,15 @@ macro_rules! slice_segment {
                 let whole = core::ptr::slice_from_raw_parts_mut(begin.cast::<T>(), length);
                 NonNull::new(whole as *mut $lock<[T], $($argument)*>).expect("mapped")
             }
-
-            /// The segment, for all that segments have: [`Segment::pass_to`], [`Segment::send_to`],
-            /// [`Segment::participants`] and so on.
-            pub fn segment(&self) -> &Segment<$root, LockedCell<T>> {
-                &self.segment
-            }
-
-            /// The segment. [`Segment::close_descriptor`] needs it.
-            pub fn into_segment(self) -> Segment<$root, LockedCell<T>> {
-                self.segment
-            }
         }
+
+        impl<T: $($bound)*, $($const)*> OwnSegment for $segment<T, $($argument)*> {
+            type Root = $root;
+            type Room = LockedCell<T>;
+            const LENGTH: &'static str = "the length of the data";
+        }
+
+        gives_its_segment! { [T: $($bound)*, $($const)*] $segment<T, $($argument)*>, $root, LockedCell<T> }
 
         /// The lock that a segment is.
         impl<T: $($bound)*, $($const)*> TryFrom<Segment<$root, LockedCell<T>>> for $segment<T, $($argument)*> {
@@ -292,8 +266,12 @@ macro_rules! slice_segment {
             /// # Errors
             /// [`OpenError::InvalidSize`] if the room of the segment has no elements.
             fn try_from(segment: Segment<$root, LockedCell<T>>) -> Result<Self, OpenError> {
+                const {
+                    assert!(align_of::<T>() <= align_of::<$root>(), "the elements are aligned to at most 128 bytes");
+                    assert!(size_of::<T>() > 0, "the elements have a size");
+                }
                 let (root, length) = segment.root_and_room();
-                check(length).map_err(invalid_size)?;
+                Self::check_to_open(length)?;
                 Ok(Self { segment, lock: Self::lock_before(root, length) })
             }
         }

@@ -4,6 +4,7 @@ use super::{Queue, QueueCell};
 use crate::error::{OpenError, RangeError, RemoveError};
 use crate::platform::Linux;
 use crate::raw;
+use crate::segment::own::{OwnSegment, gives_its_segment};
 use crate::segment::{Definition, Location, Part, Segment, SegmentOptions, Shareable};
 use core::fmt;
 use core::mem::offset_of;
@@ -72,8 +73,7 @@ impl<T: Shareable> Queue<T> {
     /// [`OpenError::InvalidSize`] if the capacity is 0 or more than 2^31; those of
     /// [`SegmentOptions::create`].
     pub fn create(place: impl Into<Location>, capacity: usize) -> Result<QueueSegment<T>, OpenError> {
-        check(capacity).map_err(invalid_size)?;
-        Self::options_for(capacity).create(place, |_, _| {})?.try_into()
+        QueueSegment::create_at(place, capacity, |_, _| {})
     }
 
     /// Opens a named or file-backed queue. Its capacity is the one that it was made with.
@@ -81,7 +81,7 @@ impl<T: Shareable> Queue<T> {
     /// # Errors
     /// Those of [`SegmentOptions::open`]. [`OpenError::RoomType`] if it is a queue of other items.
     pub fn open(place: impl Into<Location>) -> Result<QueueSegment<T>, OpenError> {
-        Self::options_for(1).open(place)?.try_into()
+        QueueSegment::open_at(place)
     }
 
     /// Opens a queue, or makes it if there is none. A queue that exists keeps its capacity.
@@ -89,8 +89,7 @@ impl<T: Shareable> Queue<T> {
     /// # Errors
     /// Those of [`create`](Self::create) and [`open`](Self::open).
     pub fn open_or_create(place: impl Into<Location>, capacity: usize) -> Result<QueueSegment<T>, OpenError> {
-        check(capacity).map_err(invalid_size)?;
-        Self::options_for(capacity).open_or_create(place, |_, _| {})?.try_into()
+        QueueSegment::open_or_create_at(place, capacity, |_, _| {})
     }
 
     /// Makes a queue without a name: for threads, for children that are forked, or to be
@@ -100,8 +99,7 @@ impl<T: Shareable> Queue<T> {
     /// [`OpenError::InvalidSize`] if the capacity is 0 or more than 2^31; those of
     /// [`SegmentOptions::anonymous`].
     pub fn anonymous(capacity: usize) -> Result<QueueSegment<T>, OpenError> {
-        check(capacity).map_err(invalid_size)?;
-        Self::options_for(capacity).anonymous(|_, _| {})?.try_into()
+        QueueSegment::anonymous_of(capacity, |_, _| {})
     }
 
     /// Removes the name of a queue, as [`Segment::remove`].
@@ -118,29 +116,18 @@ impl<T: Shareable> Queue<T> {
     /// # Errors
     /// The capacity is 0 or more than 2^31.
     pub fn options(capacity: usize) -> Result<SegmentOptions<QueueRoot, QueueCell<T>>, RangeError> {
-        check(capacity)?;
-        Ok(Self::options_for(capacity))
-    }
-
-    fn options_for(capacity: usize) -> SegmentOptions<QueueRoot, QueueCell<T>> {
-        const {
-            assert!(align_of::<T>() <= align_of::<QueueRoot>(), "the items of a queue are aligned to at most 128 bytes")
-        };
-        Segment::<QueueRoot>::options().room(capacity)
+        QueueSegment::options_for(capacity)
     }
 }
 
-fn check(capacity: usize) -> Result<(), RangeError> {
-    let most = raw::queue::MOST_CELLS;
-    if (1..=most).contains(&capacity) {
-        return Ok(());
-    }
-    Err(RangeError::new("the capacity of a queue", capacity as u64, 1, most as u64))
+impl<T: Shareable> OwnSegment for QueueSegment<T> {
+    type Root = QueueRoot;
+    type Room = QueueCell<T>;
+    const LENGTH: &'static str = "the capacity of a queue";
+    const MOST: usize = raw::queue::MOST_CELLS;
 }
 
-fn invalid_size(error: RangeError) -> OpenError {
-    OpenError::InvalidSize(error.to_string())
-}
+gives_its_segment! { [T: Shareable] QueueSegment<T>, QueueRoot, QueueCell<T> }
 
 /// The queue that a segment is.
 impl<T: Shareable> TryFrom<Segment<QueueRoot, QueueCell<T>>> for QueueSegment<T> {
@@ -149,25 +136,18 @@ impl<T: Shareable> TryFrom<Segment<QueueRoot, QueueCell<T>>> for QueueSegment<T>
     /// # Errors
     /// [`OpenError::InvalidSize`] if the room of the segment has no cells, or more than 2^31.
     fn try_from(segment: Segment<QueueRoot, QueueCell<T>>) -> Result<Self, OpenError> {
-        const { assert!(align_of::<QueueCell<T>>() <= align_of::<QueueRoot>(), "see `options`") };
+        const {
+            assert!(
+                align_of::<T>() <= align_of::<QueueRoot>(),
+                "the items of a queue are aligned to at most 128 bytes"
+            );
+            assert!(align_of::<QueueCell<T>>() <= align_of::<QueueRoot>(), "see `deref`");
+        }
         let (root, capacity) = segment.root_and_room();
-        check(capacity).map_err(invalid_size)?;
+        Self::check_to_open(capacity)?;
         let whole = core::ptr::slice_from_raw_parts_mut(root.as_ptr().cast::<QueueCell<T>>(), capacity);
         let queue = NonNull::new(whole as *mut Queue<T>).expect("mapped");
         Ok(Self { segment, queue })
-    }
-}
-
-impl<T: Shareable> QueueSegment<T> {
-    /// The segment, for all that segments have: [`Segment::pass_to`], [`Segment::send_to`],
-    /// [`Segment::participants`] and so on.
-    pub fn segment(&self) -> &Segment<QueueRoot, QueueCell<T>> {
-        &self.segment
-    }
-
-    /// The segment. [`Segment::close_descriptor`] needs it.
-    pub fn into_segment(self) -> Segment<QueueRoot, QueueCell<T>> {
-        self.segment
     }
 }
 
