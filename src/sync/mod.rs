@@ -4,6 +4,7 @@ mod barrier;
 mod condvar;
 mod data_traits;
 mod event;
+mod forward;
 mod guard_tag;
 mod interruptible;
 mod lock;

@@ -5,6 +5,7 @@ use super::{Queue, QueueIter, QueueSegment};
 use crate::error::{EndError, RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError};
 use crate::raw::ends::{End, MOST_ENDS, NoEnd};
 use crate::segment::{Shareable, local};
+use crate::sync::forward::forward;
 use crate::sync::guard_tag::GuardTag;
 use core::fmt;
 use core::ops::Deref;
@@ -242,157 +243,31 @@ macro_rules! an_end {
 
 an_end! { QueueSender QueueReceiver }
 
-impl<T: Shareable> QueueSender<'_, T> {
-    /// As [`Queue::send`].
-    ///
-    /// # Errors
-    /// As there.
-    ///
-    /// # If a process dies
-    /// As there.
-    #[inline]
-    pub fn send(&self, item: T) -> Result<(), SendError<T>> {
-        self.held.queue.send(item)
-    }
+forward! { [T: Shareable] QueueSender<'_, T>, Queue, held.queue:
+    fn send(item: T) -> Result<(), SendError<T>>;
+    fn try_send(item: T) -> Result<(), TrySendError<T>>;
+    fn send_timeout(item: T, timeout: Duration) -> Result<(), SendTimeoutError<T>>;
+    fn send_deadline(item: T, deadline: Instant) -> Result<(), SendTimeoutError<T>>;
+    fn send_batch<'i>(items: &'i [T]) -> Result<(), SendError<&'i [T]>> where T: Copy;
+    fn try_send_batch<'i>(items: &'i [T]) -> Result<(), TrySendError<&'i [T]>> where T: Copy;
+}
 
-    /// As [`Queue::try_send`].
+forward! { [T: Shareable] QueueReceiver<'_, T>, Queue, held.queue:
+    fn recv() -> Result<T, RecvError>;
+    fn try_recv() -> Result<T, TryRecvError>;
+    fn recv_timeout(timeout: Duration) -> Result<T, RecvTimeoutError>;
+    fn recv_deadline(deadline: Instant) -> Result<T, RecvTimeoutError>;
     ///
-    /// # Errors
+    /// # Panics
     /// As there.
+    fn recv_batch(items: &mut Vec<T>, limit: usize) -> Result<usize, RecvError>;
     ///
-    /// # If a process dies
+    /// # Panics
     /// As there.
-    #[inline]
-    pub fn try_send(&self, item: T) -> Result<(), TrySendError<T>> {
-        self.held.queue.try_send(item)
-    }
-
-    /// As [`Queue::send_timeout`].
-    ///
-    /// # Errors
-    /// As there.
-    ///
-    /// # If a process dies
-    /// As there.
-    pub fn send_timeout(&self, item: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
-        self.held.queue.send_timeout(item, timeout)
-    }
-
-    /// As [`Queue::send_deadline`].
-    ///
-    /// # Errors
-    /// As there.
-    ///
-    /// # If a process dies
-    /// As there.
-    pub fn send_deadline(&self, item: T, deadline: Instant) -> Result<(), SendTimeoutError<T>> {
-        self.held.queue.send_deadline(item, deadline)
-    }
-
-    /// As [`Queue::send_batch`].
-    ///
-    /// # Errors
-    /// As there.
-    ///
-    /// # If a process dies
-    /// As there.
-    pub fn send_batch<'i>(&self, items: &'i [T]) -> Result<(), SendError<&'i [T]>>
-    where
-        T: Copy,
-    {
-        self.held.queue.send_batch(items)
-    }
-
-    /// As [`Queue::try_send_batch`].
-    ///
-    /// # Errors
-    /// As there.
-    ///
-    /// # If a process dies
-    /// As there.
-    pub fn try_send_batch<'i>(&self, items: &'i [T]) -> Result<(), TrySendError<&'i [T]>>
-    where
-        T: Copy,
-    {
-        self.held.queue.try_send_batch(items)
-    }
+    fn try_recv_batch(items: &mut Vec<T>, limit: usize) -> Result<usize, TryRecvError>;
 }
 
 impl<T: Shareable> QueueReceiver<'_, T> {
-    /// As [`Queue::recv`].
-    ///
-    /// # Errors
-    /// As there.
-    ///
-    /// # If a process dies
-    /// As there.
-    #[inline]
-    pub fn recv(&self) -> Result<T, RecvError> {
-        self.held.queue.recv()
-    }
-
-    /// As [`Queue::try_recv`].
-    ///
-    /// # Errors
-    /// As there.
-    ///
-    /// # If a process dies
-    /// As there.
-    #[inline]
-    pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        self.held.queue.try_recv()
-    }
-
-    /// As [`Queue::recv_timeout`].
-    ///
-    /// # Errors
-    /// As there.
-    ///
-    /// # If a process dies
-    /// As there.
-    pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
-        self.held.queue.recv_timeout(timeout)
-    }
-
-    /// As [`Queue::recv_deadline`].
-    ///
-    /// # Errors
-    /// As there.
-    ///
-    /// # If a process dies
-    /// As there.
-    pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
-        self.held.queue.recv_deadline(deadline)
-    }
-
-    /// As [`Queue::recv_batch`].
-    ///
-    /// # Errors
-    /// As there.
-    ///
-    /// # Panics
-    /// As there.
-    ///
-    /// # If a process dies
-    /// As there.
-    pub fn recv_batch(&self, items: &mut Vec<T>, limit: usize) -> Result<usize, RecvError> {
-        self.held.queue.recv_batch(items, limit)
-    }
-
-    /// As [`Queue::try_recv_batch`].
-    ///
-    /// # Errors
-    /// As there.
-    ///
-    /// # Panics
-    /// As there.
-    ///
-    /// # If a process dies
-    /// As there.
-    pub fn try_recv_batch(&self, items: &mut Vec<T>, limit: usize) -> Result<usize, TryRecvError> {
-        self.held.queue.try_recv_batch(items, limit)
-    }
-
     /// As [`Queue::iter`].
     pub fn iter(&self) -> QueueIter<'_, T> {
         self.held.queue.iter()
