@@ -2,17 +2,19 @@
 //! them. The caller takes what it was woken for, or takes nothing, or dies. No wake is lost.
 #![cfg(any(feature = "loom", feature = "shuttle"))]
 
-use outlive::platform::{Word as _, Word64 as _};
+use outlive::platform::{Expect, Platform as _, Word as _, Word64 as _};
 use outlive::raw::ends::Ends;
 use outlive::raw::event::Set;
 use outlive::raw::hold::HELD;
 use outlive::raw::mutex::Free;
 use outlive::raw::queue::{Cells, Readable, Writable};
-use outlive::raw::wait_any::{Death, NotReady, Of, Source, wait_any};
+use outlive::raw::wait_any::{Arming, Attendant, Attended, Death, NotReady, Of, Source, call, wait_any};
 use outlive::raw::{Event, Leaked, Mutex, Participant, PermitPool, Queue, Semaphore};
 #[cfg(feature = "loom")]
 use outlive_models::Broken;
 use outlive_models::{Backend, DEADLINE, Explore, Model, Word, Word64, World, is_over};
+
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 type Me<'t, B> = Participant<'t, Model<B>>;
 
@@ -349,6 +351,101 @@ fn both_are_callers<B: Backend, T: Thing<B>>() -> Explore<B, Beside<B, T>> {
     })
 }
 
+/// A thing, and what a task and its attendant share. Both are threads of one process.
+#[derive(Debug)]
+struct Served<B: Backend, T> {
+    thing: T,
+    attended: Attended<Model<B>>,
+    call: Word<B>,
+    /// The task has been notified.
+    notified: Word<B>,
+    /// The task wants nothing more.
+    is_done: Word<B>,
+}
+
+impl<B: Backend, T: Thing<B>> Served<B, T> {
+    fn new() -> Self {
+        Self {
+            thing: T::unready(),
+            attended: Attended::from_word(Word::new(0)),
+            call: Word::new(0),
+            notified: Word::new(0),
+            is_done: Word::new(0),
+        }
+    }
+
+    /// The task takes the thing so many times, and never blocks but to be notified.
+    fn take_as_task(&self, me: Me<'_, B>, times: u32) {
+        self.thing.with(|source| {
+            for _ in 0..times {
+                while !self.thing.try_take(me) {
+                    match self.attended.arm(&Of { me, source }) {
+                        Arming::Ready => continue,
+                        Arming::Call => call::<Model<B>>(&self.call),
+                        Arming::Armed => {}
+                    }
+                    while self.notified.swap(0, Acquire) == 0 {
+                        Model::wait([Expect { word: &self.notified, value: 0 }].into_iter(), None);
+                    }
+                }
+            }
+        });
+        self.is_done.store(1, Relaxed);
+        call::<Model<B>>(&self.call);
+    }
+
+    fn attend(&self, me: Me<'_, B>) {
+        self.thing.with(|source| {
+            let mut attendant = Attendant::new([(Of { me, source }, &self.attended)].into_iter());
+            loop {
+                attendant.attend(&self.call, |_| {
+                    // The newest value for the task: loom may order a plain store before a swap that
+                    // did not see it.
+                    self.notified.swap(1, Release);
+                    Model::<B>::wake(&self.notified, 1);
+                });
+                if self.is_done.load(Relaxed) != 0 {
+                    break;
+                }
+                attendant.sleep();
+            }
+        });
+    }
+}
+
+/// 0 makes the thing ready so many times. 1 is the attendant of 2, which takes it each time.
+fn a_task_takes<B: Backend, T: Thing<B>, const TIMES: u32>() -> Explore<B, Served<B, T>> {
+    Explore::new(3, Served::new, |world: &World<B>, who, state: &Served<B, T>| {
+        world.act(who, |me| match who {
+            0 => (0..TIMES).for_each(|_| state.thing.make_ready(me)),
+            1 => state.attend(me),
+            _ => state.take_as_task(me, TIMES),
+        });
+    })
+    .after(|world, dead, supervisor, state| {
+        if dead == 0 {
+            world.act(supervisor, |me| state.thing.stand_in(me, TIMES));
+        }
+    })
+}
+
+/// 0 makes the thing ready twice. 1 is the attendant of 2. 2 and 3 take it once each.
+fn a_task_and_a_waiter<B: Backend, T: Thing<B>>() -> Explore<B, Served<B, T>> {
+    Explore::new(4, Served::new, |world: &World<B>, who, state: &Served<B, T>| {
+        world.act(who, |me| match who {
+            0 => (0..2).for_each(|_| state.thing.make_ready(me)),
+            1 => state.attend(me),
+            2 => state.take_as_task(me, 1),
+            _ => state.thing.take(me),
+        });
+    })
+    .after(|world, dead, supervisor, state| {
+        if dead == 0 || T::IS_PASSED_ON {
+            world.act(supervisor, |me| state.thing.stand_in(me, 2));
+        }
+    })
+}
+
 /// An event, and what is written before it is set.
 #[cfg(feature = "loom")]
 type WithData<B> = (Event<Model<B>>, <B as Backend>::Cell<u32>);
@@ -375,7 +472,6 @@ fn a_reader_of_an_event<B: Backend>() -> Explore<B, WithData<B>> {
 fn set_and_cleared<B: Backend>() -> Explore<B, (Event<Model<B>>, Word<B>)> {
     let make = || (Event::from_word(Word::new(0)), Word::new(0));
     Explore::new(2, make, |world: &World<B>, who, (event, begun): &(Event<Model<B>>, Word<B>)| {
-        use std::sync::atomic::Ordering::{Acquire, Release};
         world.act(who, |me| {
             if who == 0 {
                 let has_begun = begun.load(Acquire) != 0;
@@ -438,12 +534,24 @@ outlive_models::models! { with_loom, Loom, "loom",
     an_item_while_one_gives_up: |n| one_gives_up::<B, Items<B>>().victims(&[0, 1]).preemptions(1).executions(1_000).holds(n);
     a_permit_in_the_first_phase: |n| one_only_looks::<B, Permits<B>>().victims(&[0, 1]).preemptions(1).first_phase().holds(n);
     any_two_may_die: |n| one_only_looks::<B, Permits<B>>().victims(&[0, 1]).pairs().holds(n);
+    a_task_takes_an_event: |n| a_task_takes::<B, Bell<B>, 1>().victims(&[0]).holds(n);
+    a_task_takes_a_permit: |n| a_task_takes::<B, Permits<B>, 1>().victims(&[0]).holds(n);
+    a_task_takes_two_permits: |n| a_task_takes::<B, Permits<B>, 2>().victims(&[0]).preemptions(1).executions(1_000).holds(n);
+    a_task_takes_an_item: |n| a_task_takes::<B, Items<B>, 1>().victims(&[0]).executions(1_000).holds(n);
+    a_task_takes_two_items: |n| a_task_takes::<B, Items<B>, 2>().victims(&[0]).preemptions(1).executions(500).holds(n);
+    a_task_fills_room: |n| a_task_takes::<B, Room<B>, 1>().victims(&[0]).executions(1_000).holds(n);
+    a_task_beside_a_waiter_for_permits: |n| a_task_and_a_waiter::<B, Permits<B>>().victims(&[0]).preemptions(1).executions(1_000).holds(n);
+    a_task_beside_a_waiter_for_an_event: |n| a_task_and_a_waiter::<B, Bell<B>>().victims(&[0]).preemptions(1).executions(1_000).holds(n);
+    a_task_beside_a_waiter_for_items: |n| a_task_and_a_waiter::<B, Items<B>>().victims(&[0]).preemptions(1).executions(500).holds(n);
     a_set_event_acquires: |n| a_reader_of_an_event::<B>().holds(n);
     an_event_that_is_cleared_at_once: |n| set_and_cleared::<B>().holds(n);
     a_death_is_seen_by_all_who_wait_for_it: |n| two_wait_for_a_death::<B>().victims(&[0, 1]).holds(n);
     a_death_is_seen_though_nobody_else_is_watched: |n| two_wait_for_a_death::<B>().victims(&[0]).broken(Broken::watching(2)).holds(n);
     a_set_event_publishes: |n| a_reader_of_an_event::<B>().broken(Broken::NO_RELEASE).fails(n);
     a_set_event_that_is_not_acquired: |n| a_reader_of_an_event::<B>().broken(Broken::NO_ACQUIRE).fails(n);
+    a_call_publishes: |n| a_task_takes::<B, Permits<B>, 1>().broken(Broken::NO_RELEASE).fails(n);
+    without_fences_a_task_and_its_attendant_miss_each_other:
+        |n| a_task_takes::<B, Items<B>, 2>().broken(Broken::NO_FENCE).fails(n);
     without_the_vigil_a_caller_that_dies_keeps_a_wake:
         |n| one_only_looks::<B, Permits<B>>().victims(&[1]).broken(Broken::watching(2)).fails(n);
     without_fences_a_release_and_a_waiter_miss_each_other:
@@ -471,4 +579,8 @@ outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     a_permit_while_one_gives_up: |n| one_gives_up::<B, Permits<B>>().victims(&[0, 1]).holds(n);
     an_item_while_one_gives_up: |n| one_gives_up::<B, Items<B>>().victims(&[0, 1]).holds(n);
     a_death_is_seen_by_all_who_wait_for_it: |n| two_wait_for_a_death::<B>().victims(&[0, 1]).holds(n);
+    a_task_takes_two_permits: |n| a_task_takes::<B, Permits<B>, 2>().victims(&[0]).spurious().holds(n);
+    a_task_takes_two_items: |n| a_task_takes::<B, Items<B>, 2>().victims(&[0]).holds(n);
+    a_task_beside_a_waiter_for_permits: |n| a_task_and_a_waiter::<B, Permits<B>>().victims(&[0]).holds(n);
+    a_task_beside_a_waiter_for_items: |n| a_task_and_a_waiter::<B, Items<B>>().victims(&[0]).holds(n);
 }

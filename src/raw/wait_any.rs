@@ -60,9 +60,10 @@
 //! death of a lock's holder so much later.
 
 use super::hold::Id;
-use super::table::Participant;
+use super::table::{Participant, Slot};
 use super::vigil::{Vigils, from_ended};
 use crate::platform::{Expect, Lifeline, Platform};
+pub use attended::{Arming, Attendant, Attended, call};
 use core::fmt::Debug;
 use core::time::Duration;
 
@@ -86,12 +87,20 @@ pub trait Source<P: Platform>: Debug {
     /// on are added to `awaited`.
     fn announce<'s>(&'s self, me: Participant<'s, P>, awaited: &mut Vec<Expect<'s, P::Word>>) -> Readiness;
 
+    /// Adds the words to sleep on to `awaited`, as they are. Announces nothing, and checks nothing.
+    fn observe<'s>(&'s self, me: Participant<'s, P>, awaited: &mut Vec<Expect<'s, P::Word>>);
+
     /// Wakes one more waiter, on behalf of a caller that slept and finds the source ready.
     fn wake_next(&self, me: Participant<'_, P>);
 
     /// On how many words a waiter sleeps, at most.
     fn words(&self) -> usize {
         1
+    }
+
+    /// Whether all waiters may go on if one may.
+    fn is_for_all(&self) -> bool {
+        false
     }
 }
 
@@ -155,7 +164,7 @@ pub fn wait_any<P: Platform>(
     if words > most {
         return Err(NotReady::TooMany { words, most });
     }
-    let mut vigils = Vigils::new(callers(sources), deadline);
+    let mut vigils = Vigils::new(callers(sources.iter()), deadline);
     loop {
         if let Some(index) = try_any(sources, start) {
             return Ok(index);
@@ -186,8 +195,7 @@ pub fn wait_any<P: Platform>(
         if let Some(index) = first {
             return Ok(index);
         }
-        vigils.sleep(&awaited, is_ending)?;
-        has_slept = true;
+        has_slept |= vigils.sleep(&awaited, is_ending)?;
     }
 }
 
@@ -197,12 +205,14 @@ fn order<P: Platform>(sources: &[Of<'_, P>], start: usize) -> impl Iterator<Item
 }
 
 /// The caller in each of the segments, once.
-fn callers<'s, P: Platform>(sources: &[Of<'s, P>]) -> impl Iterator<Item = Participant<'s, P>> {
-    let is_first = |index: usize| {
-        let is_same = |of: &Of<'s, P>| core::ptr::eq(of.me.table.membership, sources[index].me.table.membership);
-        !sources[..index].iter().any(is_same)
-    };
-    (0..sources.len()).filter(move |index| is_first(*index)).map(|index| sources[index].me)
+fn callers<'a, 's: 'a, P: Platform>(sources: impl Iterator<Item = &'a Of<'s, P>>) -> Vec<Participant<'s, P>> {
+    let mut callers: Vec<Participant<'s, P>> = vec![];
+    for of in sources {
+        if !callers.iter().any(|known| core::ptr::eq(known.table.membership, of.me.table.membership)) {
+            callers.push(of.me);
+        }
+    }
+    callers
 }
 
 /// The death of a participant. Ready if it is dead, or if there never was such a participant.
@@ -223,12 +233,14 @@ impl<P: Platform> Source<P> for Death {
         if !me.table.is_alive(self.0) {
             return Readiness::Ready;
         }
-        for (lifeline, value) in slot.lifelines().iter().zip(values) {
-            if value != 0 {
-                awaited.push(Expect { word: lifeline.word(), value });
-            }
-        }
+        push_lifelines(slot, values, awaited);
         Readiness::Unready
+    }
+
+    fn observe<'s>(&'s self, me: Participant<'s, P>, awaited: &mut Vec<Expect<'s, P::Word>>) {
+        if let Some((slot, values)) = me.table.slot(self.0).and_then(|slot| Some((slot, slot.armed()?))) {
+            push_lifelines(slot, values, awaited);
+        }
     }
 
     /// All, as rule 2 of the [vigil](super::vigil) demands.
@@ -242,7 +254,21 @@ impl<P: Platform> Source<P> for Death {
     fn words(&self) -> usize {
         2
     }
+
+    fn is_for_all(&self) -> bool {
+        true
+    }
 }
+
+fn push_lifelines<'s, P: Platform>(slot: &'s Slot<P>, values: [u32; 2], awaited: &mut Vec<Expect<'s, P::Word>>) {
+    for (lifeline, value) in slot.lifelines().iter().zip(values) {
+        if value != 0 {
+            awaited.push(Expect { word: lifeline.word(), value });
+        }
+    }
+}
+
+mod attended;
 
 #[cfg(test)]
 mod tests;

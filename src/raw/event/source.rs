@@ -4,7 +4,7 @@ use super::{Event, Moment, SEQUENCE, WAITERS, is_auto, is_set};
 use crate::platform::{Expect, Platform, Word};
 use crate::raw::table::Participant;
 use crate::raw::wait_any::{Readiness, Source};
-use core::sync::atomic::Ordering::Acquire;
+use core::sync::atomic::Ordering::{Acquire, Relaxed};
 
 /// The event is set, or without AUTO it was set since a moment: as [`Event::wait_since`].
 #[derive(Debug)]
@@ -41,7 +41,16 @@ impl<P: Platform> Source<P> for Set<'_, P> {
         Readiness::Unready
     }
 
+    fn observe<'s>(&'s self, _me: Participant<'s, P>, awaited: &mut Vec<Expect<'s, P::Word>>) {
+        // ORDERING: Relaxed; the kernel compares it with the newest value.
+        awaited.push(Expect { word: &self.event.word, value: self.event.word.load(Relaxed) });
+    }
+
     fn wake_next(&self, _me: Participant<'_, P>) {
         P::wake(&self.event.word, 1);
+    }
+
+    fn is_for_all(&self) -> bool {
+        !self.event.is_auto_reset()
     }
 }

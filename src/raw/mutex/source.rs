@@ -62,6 +62,11 @@ impl<P: Platform> Source<P> for Free<'_, P> {
         }
     }
 
+    fn observe<'s>(&'s self, _me: Participant<'s, P>, awaited: &mut Vec<Expect<'s, P::Word>>) {
+        // ORDERING: Relaxed; the kernel compares it with the newest value.
+        awaited.push(Expect { word: &self.mutex.word, value: self.mutex.word.load(Relaxed) });
+    }
+
     fn wake_next(&self, _me: Participant<'_, P>) {
         P::wake(&self.mutex.word, 1);
     }

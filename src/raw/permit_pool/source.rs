@@ -27,6 +27,11 @@ impl<P: Platform, const N: usize> Source<P> for PermitPool<P, N> {
         Readiness::Unready
     }
 
+    fn observe<'s>(&'s self, _me: Participant<'s, P>, awaited: &mut Vec<Expect<'s, P::Word>>) {
+        // ORDERING: Relaxed; the kernel compares it with the newest value.
+        awaited.push(Expect { word: &self.sequence, value: self.sequence.load(Relaxed) });
+    }
+
     fn wake_next(&self, _me: Participant<'_, P>) {
         P::wake(&self.sequence, 1);
     }

@@ -49,6 +49,11 @@ impl<P: Platform, C: Cells<P> + ?Sized + Debug, const BITS: u32, const ENDS: usi
         announce::<P>(self.0.items(), awaited, || self.is_ready(me))
     }
 
+    fn observe<'s>(&'s self, _me: Participant<'s, P>, awaited: &mut Vec<Expect<'s, P::Word>>) {
+        // ORDERING: Relaxed; the kernel compares it with the newest value.
+        awaited.push(Expect { word: self.0.items(), value: self.0.items().load(Relaxed) });
+    }
+
     fn wake_next(&self, _me: Participant<'_, P>) {
         P::wake(self.0.items(), 1);
     }
@@ -65,6 +70,11 @@ impl<P: Platform, C: Cells<P> + ?Sized + Debug, const BITS: u32, const ENDS: usi
 
     fn announce<'s>(&'s self, me: Participant<'s, P>, awaited: &mut Vec<Expect<'s, P::Word>>) -> Readiness {
         announce::<P>(self.0.room(), awaited, || self.is_ready(me))
+    }
+
+    fn observe<'s>(&'s self, _me: Participant<'s, P>, awaited: &mut Vec<Expect<'s, P::Word>>) {
+        // ORDERING: Relaxed; the kernel compares it with the newest value.
+        awaited.push(Expect { word: self.0.room(), value: self.0.room().load(Relaxed) });
     }
 
     fn wake_next(&self, _me: Participant<'_, P>) {

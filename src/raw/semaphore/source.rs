@@ -22,6 +22,11 @@ impl<P: Platform> Source<P> for Semaphore<P> {
         Readiness::Unready
     }
 
+    fn observe<'s>(&'s self, _me: Participant<'s, P>, awaited: &mut Vec<Expect<'s, P::Word>>) {
+        // ORDERING: Relaxed; the kernel compares it with the newest value.
+        awaited.push(Expect { word: &self.word, value: self.word.load(Relaxed) });
+    }
+
     fn wake_next(&self, _me: Participant<'_, P>) {
         P::wake(&self.word, 1);
     }

@@ -21,8 +21,8 @@ pub(in crate::raw) struct Vigils<'t, P: Platform> {
 impl<'t, P: Platform> Vigils<'t, P> {
     /// Begins the wait of a caller, which is each of these participants: one or more, each in
     /// another segment. `deadline` is on [`Platform::now`]'s clock; `None` waits forever.
-    pub(in crate::raw) fn new(callers: impl Iterator<Item = Participant<'t, P>>, deadline: Option<Duration>) -> Self {
-        Self { vigils: callers.map(|me| Vigil::new(me, deadline)).collect() }
+    pub(in crate::raw) fn new(callers: Vec<Participant<'t, P>>, deadline: Option<Duration>) -> Self {
+        Self { vigils: callers.into_iter().map(|me| Vigil::new(me, deadline)).collect() }
     }
 
     /// Spins once, and returns true. Returns false if the caller has spun often enough.
@@ -34,11 +34,11 @@ impl<'t, P: Platform> Vigils<'t, P> {
     /// There is one of them at least. If `is_brief`, the sleep is that of
     /// [`Vigil::sleep_briefly`].
     ///
-    /// To be called in a loop, as [`Vigil::sleep`].
+    /// To be called in a loop, as [`Vigil::sleep`]. Returns whether the caller may have slept.
     ///
     /// # Errors
     /// [`Ended`].
-    pub(in crate::raw) fn sleep(&mut self, awaited: &[Expect<'_, P::Word>], is_brief: bool) -> Result<(), Ended> {
+    pub(in crate::raw) fn sleep(&mut self, awaited: &[Expect<'_, P::Word>], is_brief: bool) -> Result<bool, Ended> {
         let now = P::now();
         if let Some(end) = self.vigils[0].end(now) {
             // As `Vigil::sleep` does, in each segment.
@@ -46,7 +46,7 @@ impl<'t, P: Platform> Vigils<'t, P> {
             for vigil in &mut self.vigils {
                 has_looked |= core::mem::take(&mut vigil.may_reap) && vigil.me.table.reap_lost_if_due(now);
             }
-            return if has_looked { Ok(()) } else { Err(end) };
+            return if has_looked { Ok(false) } else { Err(end) };
         }
         for vigil in &mut self.vigils {
             vigil.begun.get_or_insert(now);
@@ -58,18 +58,20 @@ impl<'t, P: Platform> Vigils<'t, P> {
             let recheck = if P::watches_many() { None } else { P::recheck().map(|bound| now + bound) };
             self.wait(awaited, earlier(recheck, self.vigils[0].first_phase_ends));
         } else {
-            self.keep(awaited, now);
+            return Ok(self.keep(awaited, now));
         }
-        Ok(())
+        Ok(true)
     }
 
-    /// The second phase: rules 1 and 2 of the [vigil](super), in each segment.
-    fn keep(&mut self, awaited: &[Expect<'_, P::Word>], now: Duration) {
+    /// The second phase: rules 1 and 2 of the [vigil](super), in each segment. Returns whether the
+    /// caller slept.
+    fn keep(&mut self, awaited: &[Expect<'_, P::Word>], now: Duration) -> bool {
         for vigil in &self.vigils {
             vigil.me.table.reap_lost_if_due(now);
         }
         if self.vigils.iter().any(|vigil| vigil.watch.is_none()) {
-            return self.collect(awaited.len());
+            self.collect(awaited.len());
+            return false;
         }
         let rechecks = self.vigils.iter().filter_map(|vigil| vigil.recheck_at(vigil.watch.as_ref()?.asleep, now));
         let recheck = rechecks.min();
@@ -87,6 +89,7 @@ impl<'t, P: Platform> Vigils<'t, P> {
         if has_come {
             self.vigils[0].lengthen_first_phase();
         }
+        true
     }
 
     /// Collects in each segment, beside so many awaited words.
