@@ -17,6 +17,7 @@
 //! | release permits of a semaphore | [`ReleaseError`], [`OverReleaseError`] |
 //! | wait for an event | [`WaitError`], [`TryWaitError`], [`WaitTimeoutError`] |
 //! | wait for the first of several | [`WaitAnyError`], [`TryWaitAnyError`], [`WaitAnyTimeoutError`] |
+//! | wait by a descriptor | [`ReadyFdError`] |
 //! | wait at a barrier | [`BarrierError`], [`BarrierTimeoutError`], [`ActionError`]; [`JoinError`] |
 //! | send | [`SendError`], [`TrySendError`], [`SendTimeoutError`] |
 //! | receive | [`RecvError`], [`TryRecvError`], [`RecvTimeoutError`] |
@@ -44,6 +45,7 @@ mod open;
 mod pass;
 mod queue;
 mod range;
+mod ready;
 mod register;
 mod release;
 mod wait_any;
@@ -65,6 +67,7 @@ pub use open::OpenError;
 pub use pass::{CloseError, DescriptorLostError, InheritError, PassError, ReceiveError};
 pub use queue::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError};
 pub use range::RangeError;
+pub use ready::ReadyFdError;
 pub(crate) use register::Unsupported;
 pub use register::{NotInSegmentError, RegisterError};
 pub use release::{NotHeldError, OverReleaseError, ReleaseError};

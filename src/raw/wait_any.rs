@@ -98,6 +98,9 @@ pub trait Source<P: Platform>: Debug {
         1
     }
 
+    /// A wait begins. It counts from now on if the source counts from a moment.
+    fn begin(&self) {}
+
     /// Whether all waiters may go on if one may.
     fn is_for_all(&self) -> bool {
         false

@@ -15,6 +15,7 @@
 //! | `pages`         | The same, for threads that use many segments.                             |
 //! | `joining`       | How does a thread join a segment, and how does it leave one?              |
 //! | `registrations` | Which threads have lifelines where?                                       |
+//! | `pins`          | Which mappings stay although their segment was dropped?                   |
 //! | `list`          | Where are the records that are reused, and never freed?                   |
 //! | `holds`         | What does the calling thread hold by guards that it may have leaked?      |
 //!
@@ -26,6 +27,7 @@ mod joining;
 mod list;
 mod mapping;
 mod pages;
+mod pins;
 mod process;
 mod registrations;
 #[cfg(test)]
@@ -35,7 +37,9 @@ mod thread;
 pub(crate) use holds::{
     OwnHome, end_begins, end_ends, hold_begins, hold_ends, lock_begins, lock_ends, may_hold, read_begins, read_ends,
 };
+pub(crate) use joining::SignalsBlocked;
 pub(super) use joining::detach;
 pub(super) use mapping::{Body, Mapping};
+pub(crate) use pins::{Pin, leave_orphans, pin, when_a_pinned_one_goes};
 pub(crate) use process::process_number;
 pub(crate) use thread::{are_in_one_segment, known, known_as, lock_at, participant, place_of};

@@ -20,6 +20,7 @@ use crate::raw::{self, Leaked};
 use crate::segment::{Segment, Shareable, local};
 use core::cell::Cell;
 use core::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Waits until one of the sources is ready, as long as it takes, and returns its index. It takes
@@ -143,25 +144,32 @@ fn next_start() -> usize {
 
 /// Runs `act` on the sources, as the caller sees them from now on.
 fn prepare<R>(sources: &[WaitSource<'_>], act: impl FnOnce(&[Of<'_, Linux>]) -> R) -> Result<R, RegisterError> {
-    let sets: Vec<_> = sources
-        .iter()
-        .map(|source| match &source.kind {
-            Kind::Event(event) => Some(Set::new(event)),
-            Kind::Primitive(_) | Kind::Other(_) => None,
-        })
-        .collect();
-    let mut prepared = Vec::with_capacity(sources.len());
-    for (source, set) in sources.iter().zip(&sets) {
-        let me = local::participant(source.place)?;
-        let source: &dyn Source<Linux> = match (&source.kind, set) {
-            (_, Some(set)) => set,
-            (Kind::Other(source), None) => &**source,
-            (Kind::Primitive(source), None) => *source,
-            (Kind::Event(event), None) => unreachable!("{event:?} has its set"),
-        };
-        prepared.push(Of { me, source });
+    let sources: Vec<_> = sources.iter().map(WaitSource::prepare).collect();
+    let of = sources.iter().map(|source| Ok(Of { me: local::participant(source.place)?, source: source.source() }));
+    Ok(act(&of.collect::<Result<Vec<_>, RegisterError>>()?))
+}
+
+/// A source as a caller sees it from now on.
+pub(super) struct Prepared<'a> {
+    /// An address in the segment.
+    pub(super) place: &'a (dyn fmt::Debug + Sync),
+    kind: PreparedKind<'a>,
+}
+
+enum PreparedKind<'a> {
+    Set(Set<'a, Linux>),
+    Primitive(&'a (dyn Source<Linux> + Sync)),
+    Other(Arc<dyn Source<Linux> + Send + Sync + 'a>),
+}
+
+impl Prepared<'_> {
+    pub(super) fn source(&self) -> &dyn Source<Linux> {
+        match &self.kind {
+            PreparedKind::Set(set) => set,
+            PreparedKind::Primitive(source) => *source,
+            PreparedKind::Other(source) => &**source,
+        }
     }
-    Ok(act(&prepared))
 }
 
 /// Something that [`wait_any`] waits for: a primitive, and what is wanted of it.
@@ -183,7 +191,9 @@ fn prepare<R>(sources: &[WaitSource<'_>], act: impl FnOnce(&[Of<'_, Linux>]) -> 
 /// [`Once`](crate::Once) are no sources. Their waiters do more than to wait for one thing.
 pub struct WaitSource<'a> {
     /// An address in the segment.
-    place: &'a (dyn fmt::Debug + Sync),
+    pub(super) place: &'a (dyn fmt::Debug + Sync),
+    /// Tells sources of one word apart.
+    pub(super) number: u32,
     kind: Kind<'a>,
 }
 
@@ -192,12 +202,22 @@ enum Kind<'a> {
     Event(&'a raw::Event<Linux>),
     /// It is a source by itself.
     Primitive(&'a (dyn Source<Linux> + Sync)),
-    Other(Box<dyn Source<Linux> + Send + Sync + 'a>),
+    Other(Arc<dyn Source<Linux> + Send + Sync + 'a>),
 }
 
 impl<'a> WaitSource<'a> {
     fn new(place: &'a (dyn fmt::Debug + Sync), source: impl Source<Linux> + Send + Sync + 'a) -> Self {
-        Self { place, kind: Kind::Other(Box::new(source)) }
+        Self { place, number: 0, kind: Kind::Other(Arc::new(source)) }
+    }
+
+    /// The source, from now on.
+    pub(super) fn prepare(&self) -> Prepared<'a> {
+        let kind = match &self.kind {
+            Kind::Event(event) => PreparedKind::Set(Set::new(event)),
+            Kind::Primitive(source) => PreparedKind::Primitive(*source),
+            Kind::Other(source) => PreparedKind::Other(Arc::clone(source)),
+        };
+        Prepared { place: self.place, kind }
     }
 
     fn lock(mutex: &'a raw::Mutex<Linux>, leaked: Leaked, is_reentrant: bool) -> Self {
@@ -216,7 +236,7 @@ impl Event {
     /// and cleared at once, the source is ready, too; but with `auto_reset` it must be set still.
     #[must_use]
     pub fn when_set(&self) -> WaitSource<'_> {
-        WaitSource { place: &self.raw, kind: Kind::Event(&self.raw) }
+        WaitSource { place: &self.raw, number: 0, kind: Kind::Event(&self.raw) }
     }
 }
 
@@ -224,7 +244,7 @@ impl Semaphore {
     /// A source of [`wait_any`]: there is a permit.
     #[must_use]
     pub fn when_available(&self) -> WaitSource<'_> {
-        WaitSource { place: &self.raw, kind: Kind::Primitive(&self.raw) }
+        WaitSource { place: &self.raw, number: 0, kind: Kind::Primitive(&self.raw) }
     }
 }
 
@@ -232,7 +252,7 @@ impl<const N: usize> PermitPool<N> {
     /// A source of [`wait_any`]: a permit is free, or its holder has died.
     #[must_use]
     pub fn when_available(&self) -> WaitSource<'_> {
-        WaitSource { place: &self.raw, kind: Kind::Primitive(&self.raw) }
+        WaitSource { place: &self.raw, number: 0, kind: Kind::Primitive(&self.raw) }
     }
 }
 
@@ -297,6 +317,6 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// ```
     #[must_use]
     pub fn when_dead(&self, participant: ParticipantId) -> WaitSource<'_> {
-        WaitSource::new(self.first_byte(), Death(participant))
+        WaitSource { number: participant.word(), ..WaitSource::new(self.first_byte(), Death(participant)) }
     }
 }

@@ -1,6 +1,6 @@
 //! An [event](super) as one of several sources of a wait.
 
-use super::{Event, Moment, SEQUENCE, WAITERS, is_auto, is_set};
+use super::{Event, SEQUENCE, WAITERS, is_auto, is_set};
 use crate::platform::{Expect, Platform, Word};
 use crate::raw::table::Participant;
 use crate::raw::wait_any::{Readiness, Source};
@@ -10,17 +10,19 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed};
 #[derive(Debug)]
 pub struct Set<'e, P: Platform> {
     event: &'e Event<P>,
-    since: Moment,
+    /// A sequence, in the memory of the process.
+    since: P::Word,
 }
 
 impl<'e, P: Platform> Set<'e, P> {
     /// The event is set from now on.
     pub fn new(event: &'e Event<P>) -> Self {
-        Self { event, since: event.moment() }
+        Self { event, since: P::Word::new(event.moment().0) }
     }
 
     fn is_met(&self, seen: u32) -> bool {
-        is_set(seen) || !is_auto(seen) && seen & SEQUENCE != self.since.0
+        // ORDERING: Relaxed for the moment, which publishes nothing.
+        is_set(seen) || !is_auto(seen) && seen & SEQUENCE != self.since.load(Relaxed)
     }
 }
 
@@ -48,6 +50,10 @@ impl<P: Platform> Source<P> for Set<'_, P> {
 
     fn wake_next(&self, _me: Participant<'_, P>) {
         P::wake(&self.event.word, 1);
+    }
+
+    fn begin(&self) {
+        self.since.store(self.event.moment().0, Relaxed); // ORDERING: Relaxed; the caller has a lock of its own.
     }
 
     fn is_for_all(&self) -> bool {

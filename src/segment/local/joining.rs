@@ -4,6 +4,7 @@
 
 use super::holds::thread_ends;
 use super::mapping::{BUSY, Body, LIVE, Mapping, ORPHAN, ORPHANS, mappings, sweep};
+use super::pins;
 use super::process::{Page, ensure_page, new_number};
 use super::registrations::{Registration, TAKEN, Thread};
 use super::thread::{LOCAL, Local};
@@ -208,6 +209,7 @@ impl Mapping {
             }
             local.refresh(page);
         });
+        pins::tell_of_the_end(self);
     }
 
     /// The calling thread, which has this registration, leaves the segment. It cannot while a word
@@ -272,10 +274,10 @@ impl Body {
 
 /// Keeps signal handlers from running in the calling thread until this is dropped. Signals that the
 /// thread's own faults raise are not blocked.
-pub(super) struct SignalsBlocked(libc::sigset_t);
+pub(crate) struct SignalsBlocked(libc::sigset_t);
 
 impl SignalsBlocked {
-    pub(super) fn now() -> Self {
+    pub(crate) fn now() -> Self {
         // SAFETY: both sets are valid. The calls cannot fail with these arguments
         // (pthread_sigmask(3)).
         unsafe {

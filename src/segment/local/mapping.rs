@@ -6,7 +6,8 @@
 //!
 //! A dropped [`Segment`](crate::Segment) becomes an *orphan*. Each thread detaches from orphans at
 //! its next operation on any segment. A thread that does so, or that maps or detaches from another
-//! segment, also unmaps the orphans that no living thread is linked in.
+//! segment, also unmaps the orphans that no living thread is linked in. A [pin](super::pins) keeps
+//! an orphan mapped, too.
 //!
 //! As long as a segment is mapped it is in use, for all processes: see
 //! [`naming`](crate::segment::naming). So a thread that took part and is idle keeps the segment
@@ -15,6 +16,7 @@
 #![allow(clippy::disallowed_types)] // process-local bookkeeping, never in shared memory, never in an algorithm
 
 use super::list::List;
+use super::pins::Pins;
 use super::process::{ensure_page, process_number};
 use super::registrations::Registration;
 use crate::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
@@ -40,6 +42,7 @@ pub(in crate::segment) struct Mapping {
     device: AtomicU64,
     inode: AtomicU64,
     pub(super) registrations: List<Registration>,
+    pub(super) pins: Pins,
     body: UnsafeCell<Option<Body>>,
 }
 
@@ -129,6 +132,7 @@ impl Mapping {
                 device: AtomicU64::new(0),
                 inode: AtomicU64::new(0),
                 registrations: List::new(),
+                pins: Pins::none(),
                 body: UnsafeCell::new(None),
             };
             MAPPINGS.push(new)
@@ -195,13 +199,14 @@ impl Mapping {
         self.registrations.iter()
     }
 
-    /// Takes down the mapping, if it is an orphan that no thread is linked in.
+    /// Takes down the mapping, if it is an orphan that no thread is linked in, and that is not
+    /// pinned.
     pub(super) fn take_down_if_unused(&self, process: u64) {
         if !self.change_state(ORPHAN, BUSY) {
             return;
         }
-        let is_used = self.registrations().any(|registration| registration.tenant.is_there(process));
-        if is_used {
+        let is_linked = self.registrations().any(|registration| registration.tenant.is_there(process));
+        if is_linked || self.pins.are_of(process) {
             self.change_state(BUSY, ORPHAN);
             return;
         }
@@ -209,7 +214,8 @@ impl Mapping {
             registration.tenant.vacate();
         }
         self.length.store(0, Relaxed);
-        // SAFETY: BUSY by our CAS, and no thread of this process has a lifeline linked here.
+        // SAFETY: BUSY by our CAS, no thread of this process has a lifeline linked here, and nobody
+        // has pinned it.
         unsafe { *self.body.get() = None };
         self.change_state(BUSY, FREE);
         ORPHANS.fetch_sub(1, Relaxed); // ORDERING: Relaxed; while it is too high, a thread may search in vain.

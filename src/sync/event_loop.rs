@@ -1,0 +1,99 @@
+//! Futures, and descriptors that become readable, for what [`wait_any`](crate::wait_any) waits for.
+//!
+//! | file         | question                                                             |
+//! |--------------|----------------------------------------------------------------------|
+//! | `service`    | Which thread sleeps for the tasks of this process, and on what?      |
+//! | `entry`      | Which tasks wait for one primitive, and which of them is next?       |
+//! | `futures`    | What does a user await?                                              |
+//! | `descriptor` | What does a user give to epoll?                                      |
+//!
+//! How tasks and the thread do not miss each other: [`raw::wait_any`](crate::raw::wait_any) and its
+//! file `attended.rs`.
+
+mod descriptor;
+mod entry;
+mod futures;
+mod service;
+
+pub use descriptor::ReadyFd;
+pub use futures::{EventWait, QueueRecv, QueueSend, SemaphoreAcquire, WhenReady};
+
+use self::entry::{Entry, Registered};
+use super::wait_any::WaitSource;
+use crate::error::RegisterError;
+use crate::segment::local;
+use core::mem::ManuallyDrop;
+use std::sync::Arc;
+
+/// Whom to tell that a source is ready.
+enum Notify {
+    /// A future's task.
+    Waker(core::task::Waker),
+    /// Whoever polls this eventfd.
+    Descriptor(Arc<std::os::fd::OwnedFd>),
+}
+
+impl Notify {
+    fn tell(self) {
+        match self {
+            // An executor that panics must not end the thread that serves all others. Its panic
+            // hook has reported the panic.
+            Self::Waker(waker) => {
+                let _panicked = std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| waker.wake()));
+            }
+            Self::Descriptor(descriptor) => descriptor::make_readable(&descriptor),
+        }
+    }
+}
+
+/// A task's wait for a source.
+struct Task<'a> {
+    source: WaitSource<'a>,
+    /// Where it has registered, the number that it has there, and the process that it was in.
+    registered: Option<(ManuallyDrop<Arc<Entry>>, u64, u64)>,
+}
+
+impl<'a> Task<'a> {
+    fn new(source: WaitSource<'a>) -> Self {
+        Self { source, registered: None }
+    }
+
+    /// Registers the task, which has tried in vain. It is notified once.
+    fn register(&mut self, notify: impl Fn() -> Notify) -> Result<Registered, RegisterError> {
+        let me = local::participant(self.source.place)?;
+        loop {
+            let (entry, number) = match &self.registered {
+                Some((entry, number, process)) if *process == local::process_number() => (entry, *number),
+                // Never, or in the parent process, whose entries are no concern of ours.
+                _ => {
+                    let (entry, number) = service::entry_of(&self.source)?;
+                    let new = (ManuallyDrop::new(entry), number, local::process_number());
+                    let (entry, ..) = &*self.registered.insert(new);
+                    (entry, number)
+                }
+            };
+            match entry.register(me, number, &notify) {
+                Ok(registered) => return Ok(registered),
+                Err(entry::NotRegistered::Failed(error)) => return Err(error),
+                Err(entry::NotRegistered::Over) => self.leave(),
+            }
+        }
+    }
+
+    /// The task waits no more. If it was notified, the next one is.
+    fn leave(&mut self) {
+        if let Some((entry, number, process)) = self.registered.take() {
+            // In a child that was forked meanwhile, a lock of the parent's may be held for ever.
+            if process == local::process_number() {
+                let entry = ManuallyDrop::into_inner(entry);
+                entry.leave(number, local::participant(self.source.place).ok());
+            }
+        }
+    }
+}
+
+impl Drop for Task<'_> {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}

@@ -1,0 +1,217 @@
+//! Which thread sleeps for the tasks of this process, and on what?
+//!
+//! The first task that has to wait starts a *helper*. It sleeps for all tasks. One wait of the
+//! kernel takes so many words; when there are more sources than that at one time, another helper
+//! is started. Helpers stay until the process ends.
+//!
+//! A forked child has no helper. It makes a service of its own: its parent's lock may have been
+//! held at the time of the fork.
+
+#![allow(clippy::disallowed_types)] // process-local bookkeeping, never in shared memory, never in an algorithm
+
+use super::entry::Entry;
+use crate::atomic::AtomicPtr;
+use crate::error::RegisterError;
+use crate::platform::{Expect, Linux, Platform};
+use crate::raw::wait_any::{Attendant, Of, call, most_words};
+use crate::segment::local;
+use crate::sync::wait_any::WaitSource;
+use core::ptr;
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Release};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A thread that sleeps for tasks.
+pub(super) struct Helper {
+    /// By which it is called.
+    pub(super) call: <Linux as Platform>::Word,
+    /// Changes when the helper is to look at the list of entries anew.
+    version: <Linux as Platform>::Word,
+}
+
+impl Helper {
+    fn look_anew(&self) {
+        self.version.fetch_add(1, Release); // ORDERING: Release; pairs with the helper's Acquire.
+    }
+}
+
+/// What the tasks of one process share. It is leaked.
+struct Service {
+    process: u64,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// By the address of an awaited word, and a number that tells sources of one word apart.
+    entries: BTreeMap<(usize, u32), Arc<Entry>>,
+    helpers: Vec<&'static Helper>,
+    last_number: u64,
+}
+
+static SERVICE: AtomicPtr<Service> = AtomicPtr::new(ptr::null_mut());
+
+impl Service {
+    /// The service of this process, if it has one.
+    fn current() -> Option<&'static Self> {
+        // SAFETY: null, or leaked.
+        let service = unsafe { SERVICE.load(Acquire).as_ref() }?;
+        (service.process == local::process_number()).then_some(service)
+    }
+
+    fn get() -> &'static Self {
+        Self::current().unwrap_or_else(|| {
+            let process = local::process_number();
+            let before = SERVICE.load(Acquire);
+            let new = Box::into_raw(Box::new(Self { process, state: Mutex::default() }));
+            // ORDERING: AcqRel; publishes the service, and finds that of another thread.
+            match SERVICE.compare_exchange(before, new, AcqRel, Acquire) {
+                // SAFETY: published, so it is never freed.
+                Ok(_) => unsafe { &*new },
+                Err(other) => {
+                    // SAFETY: nobody else knows it.
+                    drop(unsafe { Box::from_raw(new) });
+                    // SAFETY: another thread of this process has published it.
+                    unsafe { &*other }
+                }
+            }
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it is locked, but for a lack of memory.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The entry of this source, and a number for a task there.
+pub(super) fn entry_of(source: &WaitSource<'_>) -> Result<(Arc<Entry>, u64), RegisterError> {
+    let me = local::participant(source.place)?;
+    let prepared = source.prepare();
+    let mut words = vec![];
+    prepared.source().observe(me, &mut words);
+    let first = words.first().map_or(ptr::from_ref(source.place).addr(), |expect| ptr::from_ref(expect.word).addr());
+    let key = (first, source.number);
+    let service = Service::get();
+    let mut state = service.lock();
+    state.last_number += 1;
+    let number = state.last_number;
+    if let Some(entry) = state.entries.get(&key).filter(|entry| entry.is_usable()) {
+        return Ok((Arc::clone(entry), number));
+    }
+    let pin = local::pin(source.place)?;
+    local::when_a_pinned_one_goes(&LOOK_ANEW);
+    let helper = state.helper_for(prepared.source().words(), service)?;
+    // SAFETY: a source refers to its primitive alone, and that is where `place` is.
+    let entry = Arc::new(unsafe { Entry::new(prepared, helper, pin) });
+    let former = state.entries.insert(key, Arc::clone(&entry));
+    helper.look_anew();
+    drop(state);
+    drop(former); // its pin may have been the last one
+    Ok((entry, number))
+}
+
+static LOOK_ANEW: fn() = look_anew;
+
+/// A segment was dropped for which tasks have waited. The helpers let it go.
+fn look_anew() {
+    let Some(service) = Service::current() else { return };
+    let helpers = service.lock().helpers.clone();
+    for helper in helpers {
+        helper.look_anew();
+        call::<Linux>(&helper.call);
+    }
+}
+
+impl State {
+    /// A helper that can sleep on so many words more.
+    fn helper_for(&mut self, words: usize, service: &'static Service) -> Result<&'static Helper, RegisterError> {
+        let most = most_words::<Linux>() - 1; // one for calls
+        if let Some(helper) = self.helper_with_room(most.saturating_sub(words)) {
+            return Ok(helper);
+        }
+        let mut ended = vec![];
+        self.entries.retain(|_, entry| {
+            let is_over = entry.retire();
+            if is_over {
+                entry.helper.look_anew();
+                ended.push(Arc::clone(entry));
+            }
+            !is_over
+        });
+        match self.helper_with_room(most.saturating_sub(words)) {
+            Some(helper) => Ok(helper),
+            None => self.start_helper(service),
+        }
+    }
+
+    fn helper_with_room(&self, most: usize) -> Option<&'static Helper> {
+        let is_of = |helper: &'static Helper| move |entry: &&Arc<Entry>| ptr::eq(entry.helper, helper);
+        let words =
+            |helper| self.entries.values().filter(is_of(helper)).map(|entry| entry.source().words()).sum::<usize>();
+        self.helpers.iter().copied().find(|helper| words(*helper) <= most)
+    }
+
+    fn start_helper(&mut self, service: &'static Service) -> Result<&'static Helper, RegisterError> {
+        let helper: &'static Helper = Box::leak(Box::new(Helper { call: Linux::word(0), version: Linux::word(0) }));
+        // Signals are for the threads of the program. A thread inherits what is blocked.
+        let _blocked = local::SignalsBlocked::now();
+        std::thread::Builder::new().name("outlive".into()).spawn(move || helper.run(service)).map_err(|error| {
+            RegisterError::Unsupported(
+                format!("the thread that sleeps for the tasks of this process cannot be started: {error}").into(),
+            )
+        })?;
+        self.helpers.push(helper);
+        Ok(helper)
+    }
+
+    /// The entries of a helper. Those whose segment is gone are ended.
+    fn entries_of(&mut self, helper: &'static Helper) -> (Vec<Arc<Entry>>, Vec<Arc<Entry>>) {
+        let (mut entries, mut ended) = (vec![], vec![]);
+        self.entries.retain(|_, entry| {
+            if !ptr::eq(entry.helper, helper) {
+                return true;
+            }
+            let is_live = entry.pin.is_live() || !entry.retire();
+            if is_live { &mut entries } else { &mut ended }.push(Arc::clone(entry));
+            is_live
+        });
+        (entries, ended)
+    }
+}
+
+impl Helper {
+    fn run(&'static self, service: &'static Service) {
+        loop {
+            let version = self.version.load(Acquire);
+            // A call after this ends the sleep.
+            let called = Expect { word: &self.call, value: self.call.load(Acquire) };
+            let (entries, ended) = service.lock().entries_of(self);
+            drop(ended);
+            local::leave_orphans();
+            let (mut served, mut sources) = (vec![], vec![]);
+            for entry in &entries {
+                match local::participant(entry.place()) {
+                    Ok(me) => {
+                        served.push(entry);
+                        sources.push((Of { me, source: entry.source() }, &entry.attended));
+                    }
+                    Err(error) => entry.fail(error),
+                }
+            }
+            if sources.is_empty() {
+                Linux::wait([called].into_iter(), None);
+                continue;
+            }
+            let mut attendant = Attendant::new(sources.into_iter());
+            loop {
+                // Also after the last sleep: it may have swallowed wakes.
+                attendant.attend(&self.call, |index| served[index].tell());
+                if self.version.load(Acquire) != version {
+                    break;
+                }
+                attendant.sleep();
+            }
+        }
+    }
+}

@@ -1,0 +1,409 @@
+//! Futures and descriptors, with the executor that each test needs.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)] // tests look from outside
+
+mod common;
+
+use common::*;
+use outlive::{Event, Queue, RecvError, Segment, Semaphore, Shareable, TryRecvError};
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+
+/// Unparks a thread, and counts.
+struct Unpark(Thread, AtomicUsize);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.1.fetch_add(1, SeqCst);
+        self.0.unpark();
+    }
+}
+
+fn waker() -> (Arc<Unpark>, Waker) {
+    let unpark = Arc::new(Unpark(std::thread::current(), AtomicUsize::new(0)));
+    (Arc::clone(&unpark), Waker::from(unpark))
+}
+
+/// The smallest executor.
+fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let (_, waker) = waker();
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}
+
+fn poll_once<F: Future + Unpin>(future: &mut F, waker: &Waker) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(waker))
+}
+
+/// Waits until the task of this waker was told so many times.
+fn until_told(unpark: &Unpark, times: usize) {
+    until("the task is told", || unpark.1.load(SeqCst) >= times);
+}
+
+#[test]
+fn what_is_ready_needs_no_thread() {
+    let queue = Queue::<u64>::anonymous(2).unwrap();
+    let (_, waker) = waker();
+    assert_eq!(poll_once(&mut queue.send_async(1), &waker), Poll::Ready(Ok(())));
+    assert_eq!(poll_once(&mut queue.recv_async(), &waker), Poll::Ready(Ok(1)));
+    queue.close().unwrap();
+    assert_eq!(poll_once(&mut queue.recv_async(), &waker), Poll::Ready(Err(RecvError::Disconnected)));
+}
+
+#[test]
+fn items_go_from_process_to_process() {
+    let queue = Queue::<u64>::anonymous(4).unwrap();
+    let child = fork(|| {
+        block_on(async {
+            for number in 0..1_000 {
+                queue.send_async(number).await.unwrap();
+            }
+        });
+        0
+    });
+    block_on(async {
+        for number in 0..1_000 {
+            assert_eq!(queue.recv_async().await, Ok(number));
+        }
+    });
+    assert_eq!(wait(child), 0);
+}
+
+#[test]
+fn a_full_queue_makes_a_future_wait_for_room() {
+    let queue = Queue::<u64>::anonymous(1).unwrap();
+    queue.send(0).unwrap();
+    let (unpark, waker) = waker();
+    let mut send = queue.send_async(1);
+    assert!(poll_once(&mut send, &waker).is_pending());
+    assert_eq!(queue.recv(), Ok(0));
+    until_told(&unpark, 1);
+    assert_eq!(poll_once(&mut send, &waker), Poll::Ready(Ok(())));
+    assert_eq!(queue.recv(), Ok(1));
+}
+
+#[test]
+fn a_future_that_was_told_and_is_dropped_tells_the_next_one() {
+    let queue = Queue::<u64>::anonymous(4).unwrap();
+    let ((first_told, first), (second_told, second)) = (waker(), waker());
+    let (mut one, mut other) = (queue.recv_async(), queue.recv_async());
+    assert!(poll_once(&mut one, &first).is_pending());
+    assert!(poll_once(&mut other, &second).is_pending());
+    queue.send(7).unwrap();
+    until_told(&first_told, 1);
+    assert_eq!(second_told.1.load(SeqCst), 0, "one item is for one task");
+    drop(one);
+    until_told(&second_told, 1);
+    assert_eq!(poll_once(&mut other, &second), Poll::Ready(Ok(7)));
+}
+
+#[test]
+fn a_future_that_is_dropped_while_it_waits_takes_nothing() {
+    let queue = Queue::<u64>::anonymous(4).unwrap();
+    let ((first_told, first), (second_told, second)) = (waker(), waker());
+    let (mut one, mut other) = (queue.recv_async(), queue.recv_async());
+    assert!(poll_once(&mut one, &first).is_pending());
+    assert!(poll_once(&mut other, &second).is_pending());
+    drop(one);
+    queue.send(7).unwrap();
+    until_told(&second_told, 1);
+    assert_eq!(first_told.1.load(SeqCst), 0);
+    assert_eq!(poll_once(&mut other, &second), Poll::Ready(Ok(7)));
+}
+
+#[test]
+fn one_item_after_the_other_reaches_one_task_after_the_other() {
+    let queue = Queue::<u64>::anonymous(64).unwrap();
+    let (told, waker) = waker();
+    let mut tasks: Vec<_> = (0..50).map(|_| queue.recv_async()).collect();
+    assert!(tasks.iter_mut().all(|task| poll_once(task, &waker).is_pending()));
+    queue.send_batch(&(0..50).collect::<Vec<_>>()).unwrap();
+    let mut received = vec![];
+    let mut rounds = 0;
+    while !tasks.is_empty() {
+        until_told(&told, rounds + 1);
+        rounds = told.1.load(SeqCst);
+        tasks.retain_mut(|task| match poll_once(task, &waker) {
+            Poll::Ready(item) => {
+                received.push(item.unwrap());
+                false
+            }
+            Poll::Pending => true,
+        });
+    }
+    received.sort_unstable();
+    assert_eq!(received, (0..50).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_second_poll_changes_the_waker() {
+    let queue = Queue::<u64>::anonymous(4).unwrap();
+    let ((first_told, first), (second_told, second)) = (waker(), waker());
+    let mut receive = queue.recv_async();
+    assert!(poll_once(&mut receive, &first).is_pending());
+    assert!(poll_once(&mut receive, &second).is_pending());
+    queue.send(7).unwrap();
+    until_told(&second_told, 1);
+    assert_eq!(first_told.1.load(SeqCst), 0);
+}
+
+#[test]
+fn a_set_event_ends_all_waits_even_if_it_is_cleared_at_once() {
+    let event = Segment::<Event>::anonymous(|_| {}).unwrap();
+    let ((first_told, first), (second_told, second)) = (waker(), waker());
+    let (mut one, mut other, mut ready) = (event.wait_async(), event.wait_async(), event.when_set().ready());
+    assert!(poll_once(&mut one, &first).is_pending());
+    assert!(poll_once(&mut other, &second).is_pending());
+    assert!(poll_once(&mut ready, &second).is_pending());
+    event.set().unwrap();
+    event.clear();
+    until_told(&first_told, 1);
+    until_told(&second_told, 2);
+    assert_eq!(poll_once(&mut one, &first), Poll::Ready(Ok(())));
+    assert_eq!(poll_once(&mut other, &second), Poll::Ready(Ok(())));
+    assert_eq!(poll_once(&mut ready, &second), Poll::Ready(Ok(())));
+    let mut late = event.wait_async();
+    assert!(poll_once(&mut late, &first).is_pending());
+    event.set().unwrap();
+    until_told(&first_told, 2);
+    assert_eq!(poll_once(&mut late, &first), Poll::Ready(Ok(())));
+}
+
+#[test]
+fn each_set_of_a_bell_ends_one_wait() {
+    let bell = Segment::<Event>::anonymous(|bell| *bell = Event::auto_reset()).unwrap();
+    let (told, waker) = waker();
+    let mut waits = [bell.wait_async(), bell.wait_async()];
+    assert!(waits.iter_mut().all(|wait| poll_once(wait, &waker).is_pending()));
+    bell.set().unwrap();
+    until_told(&told, 1);
+    let ended = waits.iter_mut().filter_map(|wait| poll_once(wait, &waker).is_ready().then_some(())).count();
+    assert_eq!(ended, 1);
+    assert!(!bell.is_set());
+}
+
+#[test]
+fn permits_go_to_tasks_and_to_threads() {
+    let semaphore = Segment::<Semaphore>::anonymous(|_| {}).unwrap();
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4)
+            .map(|index| {
+                let semaphore = &*semaphore;
+                scope.spawn(move || {
+                    for _ in 0..200 {
+                        if index % 2 == 0 {
+                            block_on(semaphore.acquire_async()).unwrap();
+                        } else {
+                            semaphore.acquire().unwrap();
+                        }
+                        semaphore.release().unwrap();
+                    }
+                })
+            })
+            .collect();
+        semaphore.release().unwrap();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+    assert_eq!(semaphore.available(), 1);
+}
+
+#[test]
+fn a_senders_death_wakes_a_task() {
+    let queue = Queue::<u64>::anonymous(4).unwrap();
+    let child = fork(|| {
+        let sender = queue.sender().unwrap();
+        sender.send(7).unwrap();
+        loop {
+            std::thread::park();
+        }
+    });
+    assert_eq!(block_on(queue.recv_async()), Ok(7));
+    let (told, waker) = waker();
+    let mut receive = queue.recv_async();
+    assert!(poll_once(&mut receive, &waker).is_pending());
+    // SAFETY: a child of this test.
+    assert_eq!(unsafe { libc::kill(child, libc::SIGKILL) }, 0);
+    wait(child);
+    until_told(&told, 1);
+    assert_eq!(block_on(receive), Err(RecvError::Disconnected));
+}
+
+#[test]
+fn the_death_of_a_participant_is_a_future() {
+    let segment = Segment::<()>::anonymous(|()| {}).unwrap();
+    let (send, receive) = mpsc::channel::<()>();
+    let (say, hear) = mpsc::channel();
+    std::thread::scope(|scope| {
+        let segment = &segment;
+        scope.spawn(move || {
+            say.send(segment.attach().unwrap()).unwrap();
+            receive.recv().unwrap_err();
+        });
+        let mut death = segment.when_dead(hear.recv().unwrap()).ready();
+        let (_, waker) = waker();
+        assert!(poll_once(&mut death, &waker).is_pending());
+        drop(send);
+        block_on(death).unwrap();
+    });
+}
+
+#[test]
+fn more_sources_than_one_thread_can_wait_for() {
+    let queues: Vec<_> = (0..150).map(|_| Queue::<u64>::anonymous(1).unwrap()).collect();
+    let (told, waker) = waker();
+    let mut tasks: Vec<_> = queues.iter().map(|queue| queue.recv_async()).collect();
+    assert!(tasks.iter_mut().all(|task| poll_once(task, &waker).is_pending()));
+    for queue in &queues {
+        queue.send(7).unwrap();
+    }
+    until_told(&told, 150);
+    assert!(tasks.iter_mut().all(|task| poll_once(task, &waker) == Poll::Ready(Ok(7))));
+}
+
+#[test]
+fn tasks_that_wait_for_many_queues_in_turn_need_no_more_threads() {
+    let threads = || std::fs::read_dir("/proc/self/task").unwrap().count();
+    let queues: Vec<_> = (0..200).map(|_| Queue::<u64>::anonymous(1).unwrap()).collect();
+    let (told, waker) = waker();
+    let mut before = 0;
+    for (index, queue) in queues.iter().enumerate() {
+        let mut receive = queue.recv_async();
+        assert!(poll_once(&mut receive, &waker).is_pending());
+        queue.send(7).unwrap();
+        until_told(&told, index + 1);
+        assert_eq!(poll_once(&mut receive, &waker), Poll::Ready(Ok(7)));
+        before = if index == 0 { threads() } else { before };
+    }
+    // Other tests run in threads, too.
+    assert!(threads() < before + 100, "{} threads, and {before} before", threads());
+}
+
+#[test]
+fn a_forked_child_has_a_thread_of_its_own() {
+    let (queue, answers) = (Queue::<u64>::anonymous(4).unwrap(), Queue::<u64>::anonymous(4).unwrap());
+    let (told, waker) = waker();
+    let mut receive = queue.recv_async();
+    assert!(poll_once(&mut receive, &waker).is_pending()); // the parent's thread is there
+    let child = fork(|| i32::from(block_on(answers.recv_async()) != Ok(5)));
+    answers.send(5).unwrap();
+    assert_eq!(wait(child), 0);
+    queue.send(7).unwrap();
+    until_told(&told, 1);
+    assert_eq!(poll_once(&mut receive, &waker), Poll::Ready(Ok(7)));
+}
+
+#[test]
+fn a_future_that_was_made_before_a_fork_works_in_the_child() {
+    let (queue, ready) = (Queue::<u64>::anonymous(4).unwrap(), Queue::<u64>::anonymous(1).unwrap());
+    let (_, waker) = waker();
+    let mut receive = queue.recv_async();
+    assert!(poll_once(&mut receive, &waker).is_pending());
+    let child = fork(|| {
+        assert!(poll_once(&mut receive, &waker).is_pending());
+        ready.send(1).unwrap();
+        i32::from(block_on(&mut receive) != Ok(7))
+    });
+    ready.recv().unwrap();
+    // This process's thread is told, too, and nobody polls here.
+    queue.send(7).unwrap();
+    assert_eq!(wait(child), 0);
+}
+
+#[test]
+fn a_future_that_is_forgotten_harms_nobody() {
+    let (told, waker) = waker();
+    {
+        let queue = Queue::<u64>::anonymous(4).unwrap();
+        let mut receive = queue.recv_async();
+        assert!(poll_once(&mut receive, &waker).is_pending());
+        std::mem::forget(receive);
+    }
+    // The thread that sleeps for the tasks goes on.
+    let queue = Queue::<u64>::anonymous(4).unwrap();
+    let mut receive = queue.recv_async();
+    assert!(poll_once(&mut receive, &waker).is_pending());
+    queue.send(7).unwrap();
+    until_told(&told, 1);
+    assert_eq!(poll_once(&mut receive, &waker), Poll::Ready(Ok(7)));
+}
+
+#[test]
+fn a_dropped_segment_is_unmapped_although_tasks_have_waited_for_it() {
+    let name = &format!("outlive-test-event-loops-{}", std::process::id());
+    let (told, waker) = waker();
+    let queue = Queue::<u64>::create(name.as_str(), 4).unwrap();
+    use std::os::unix::fs::MetadataExt;
+    let inode = format!(" {} ", std::fs::metadata(format!("/dev/shm/{name}")).unwrap().ino());
+    let mapped = || std::fs::read_to_string("/proc/self/maps").unwrap().contains(&inode);
+    let mut receive = queue.recv_async();
+    assert!(poll_once(&mut receive, &waker).is_pending());
+    queue.send(7).unwrap();
+    until_told(&told, 1);
+    assert_eq!(poll_once(&mut receive, &waker), Poll::Ready(Ok(7)));
+    drop(receive);
+    assert!(mapped());
+    drop(queue);
+    until("it is unmapped", || !mapped());
+    Queue::<u64>::remove(name.as_str()).unwrap();
+}
+
+#[test]
+fn a_waker_that_panics_ends_nothing() {
+    struct Panics;
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("as this test wants");
+        }
+    }
+    let queue = Queue::<u64>::anonymous(4).unwrap();
+    let mut receive = queue.recv_async();
+    assert!(poll_once(&mut receive, &Waker::from(Arc::new(Panics))).is_pending());
+    queue.send(7).unwrap();
+    until("it was told", || {
+        queue.try_recv() == Err(TryRecvError::Empty) || poll_once(&mut receive, &waker().1).is_ready()
+    });
+    assert_eq!(block_on(async { queue.send_async(8).await.and(Ok(queue.recv_async().await)) }), Ok(Ok(8)));
+}
+
+#[test]
+fn a_descriptor_becomes_readable() {
+    let queue = Queue::<u64>::anonymous(4).unwrap();
+    let ready = queue.readable().descriptor().unwrap();
+    let is_readable = |timeout: i32| {
+        use std::os::fd::AsRawFd;
+        let mut poll = libc::pollfd { fd: ready.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        // SAFETY: one valid entry.
+        unsafe { libc::poll(&mut poll, 1, timeout) == 1 }
+    };
+    assert!(!is_readable(0));
+    queue.send_batch(&[1, 2]).unwrap();
+    assert!(is_readable(20_000));
+    ready.clear().unwrap();
+    assert!(is_readable(0), "there is still an item");
+    ready.clear().unwrap();
+    assert_eq!(queue.try_iter().count(), 2);
+    ready.clear().unwrap();
+    assert!(!is_readable(0));
+    queue.send(3).unwrap();
+    assert!(is_readable(20_000));
+}
+
+#[test]
+fn a_full_segment_is_an_error_of_the_future() {
+    #[derive(Shareable)]
+    #[repr(C)]
+    struct One {
+        event: Event,
+    }
+    let segment = Segment::<One>::options().participants(1).anonymous(|_, _| {}).unwrap();
+    // This thread has the only slot, and the thread that sleeps for tasks finds none.
+    assert!(matches!(block_on(segment.event.wait_async()), Err(outlive::WaitError::Register(_))));
+}
