@@ -19,6 +19,7 @@
 //! | all threads to arrive before any of them goes on                     | [`Barrier<N>`]                           |
 //! | to hand items to others, each to one of them                         | [`Queue<T>`], [`ArrayQueue<T, N>`](ArrayQueue) |
 //! | to wait for the first of several of these, or for a death            | [`wait_any`](crate::wait_any)            |
+//! | to wait in an async task, or in a loop with epoll                    | [`recv_async`](Queue::recv_async) and its kin; [`WaitSource`]: see [below](#event-loops) |
 //! | a value that the first caller makes                                  | [`OnceLock<T>`], [`Once`], [`LazyLock`]  |
 //!
 //! # From Python's `multiprocessing`
@@ -199,6 +200,34 @@
 //! [`interruptible_by`](crate::interruptible_by) uses an [`Interrupter`](crate::Interrupter) and
 //! misses none. Another thread can also use the `Interrupter` to end the wait.
 //!
+//! # Event loops
+//!
+//! A future works with any executor. It takes what it waits for within one poll. So a future that
+//! is dropped, by a `select!` or a timeout, has taken nothing, and keeps no wake from others.
+//!
+//! | instead of                     | a future                                         |
+//! |--------------------------------|--------------------------------------------------|
+//! | [`Queue::recv`]                | [`Queue::recv_async`]                            |
+//! | [`Queue::send`]                | [`Queue::send_async`]                            |
+//! | [`Event::wait`]                | [`Event::wait_async`]                            |
+//! | [`Semaphore::acquire`]         | [`Semaphore::acquire_async`]                     |
+//! | anything that [`wait_any`](crate::wait_any) takes | [`WaitSource::ready`], then the form with `try_` |
+//! | a descriptor for epoll         | [`WaitSource::descriptor`]                       |
+//!
+//! `examples/tokio_tasks.rs` has thousands of tasks, `examples/epoll.rs` an event loop. A thread of
+//! the crate sleeps for all of them: see [`WaitSource::ready`].
+//!
+//! The guard of a lock, and a permit of a [`PermitPool`], belong to a thread: the kernel tells of
+//! the deaths of threads, not of tasks. A task may be polled by another thread after each `.await`.
+//! So locks have no async form. Lock and release within one closure that may block:
+//!
+//! ```text
+//! let sum = tokio::task::spawn_blocking(move || {
+//!     let numbers = segment.numbers.lock()?;
+//!     Ok(numbers.iter().sum())
+//! }).await?;
+//! ```
+//!
 //! # What a wait costs
 //!
 //! A sleeper costs nothing but a check once a second, and many sleepers share that check: 250 of
@@ -260,5 +289,5 @@ use crate::{
     AcquireError, ArrayQueue, Barrier, BarrierError, BarrierWaitResult, Condvar, CondvarError, Event, LazyLock, Lock,
     LockError, Mutex, MutexSegment, NotHeldError, Once, OnceError, OnceLock, PermitPool, Queue, RangeError, RecvError,
     RecvTimeoutError, ReentrantMutex, ReleaseError, RwLock, RwLockSegment, Segment, SegmentOptions, Semaphore,
-    SendError, SendTimeoutError, SharedMemory, TryLockError, TryRecvError, TrySendError, WaitError, Woken,
+    SendError, SendTimeoutError, SharedMemory, TryLockError, TryRecvError, TrySendError, WaitError, WaitSource, Woken,
 };

@@ -41,6 +41,7 @@
 //! | [`Queue<T>`], [`ArrayQueue<T, N>`](ArrayQueue) | items from many senders to many receivers | sender: its item is whole, or not there; receiver: the next one gets the item; the last [sender](Queue::sender): the queue ends |
 //! | [`Mutex<[T]>`](MutexSegment), [`RwLock<[T]>`](RwLockSegment) | data of a length that is chosen at run time | as `Mutex` and `RwLock`      |
 //! | [`wait_any`]                    | a wait for the first of several of these, or for a death | waiters check again           |
+//! | [`WaitSource::ready`], [`WaitSource::descriptor`] | the same as a future, and for epoll    | waiters check again           |
 //! | [`Segment<T>`]                  | the shared memory in which all of these lie | it appears complete or not at all                    |
 //! | [`SharedMemory`]                | a block of bytes, without a lock            | what it had written stays                            |
 //!
@@ -178,10 +179,11 @@ pub use outlive_derive::Shareable;
 pub use raw::{Cause as InconsistentCause, Id as ParticipantId};
 pub use segment::*;
 pub use sync::{
-    ArrayQueue, Barrier, BarrierMember, BarrierWaitResult, Condvar, CondvarResult, Event, HolderWatch, Interrupter,
-    LazyLock, Lock, LockGuard, LockResult, LockState, LockTimeoutResult, LockedCell, Mutex, MutexGuard, MutexRoot,
-    MutexSegment, Once, OnceLock, OnceState, Permit, PermitPool, Queue, QueueCell, QueueIter, QueueReceiver, QueueRoot,
-    QueueSegment, QueueSender, ReentrantMutex, ReentrantMutexGuard, RwLock, RwLockReadGuard, RwLockRoot, RwLockSegment,
-    RwLockWriteGuard, Semaphore, SemaphorePermit, TryLockResult, WaitSource, WaitTimeoutResult, Waitable, Woken,
-    interruptible, interruptible_by, try_wait_any, wait_any, wait_any_deadline, wait_any_timeout,
+    ArrayQueue, Barrier, BarrierMember, BarrierWaitResult, Condvar, CondvarResult, Event, EventWait, HolderWatch,
+    Interrupter, LazyLock, Lock, LockGuard, LockResult, LockState, LockTimeoutResult, LockedCell, Mutex, MutexGuard,
+    MutexRoot, MutexSegment, Once, OnceLock, OnceState, Permit, PermitPool, Queue, QueueCell, QueueIter, QueueReceiver,
+    QueueRecv, QueueRoot, QueueSegment, QueueSend, QueueSender, ReadyFd, ReentrantMutex, ReentrantMutexGuard, RwLock,
+    RwLockReadGuard, RwLockRoot, RwLockSegment, RwLockWriteGuard, Semaphore, SemaphoreAcquire, SemaphorePermit,
+    TryLockResult, WaitSource, WaitTimeoutResult, Waitable, WhenReady, Woken, interruptible, interruptible_by,
+    try_wait_any, wait_any, wait_any_deadline, wait_any_timeout,
 };

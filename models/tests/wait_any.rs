@@ -399,8 +399,7 @@ impl<B: Backend, T: Thing<B>> Served<B, T> {
             let mut attendant = Attendant::new([(Of { me, source }, &self.attended)].into_iter());
             loop {
                 attendant.attend(&self.call, |_| {
-                    // The newest value for the task: loom may order a plain store before a swap that
-                    // did not see it.
+                    // Not a store: loom may order that before a swap that did not see it.
                     self.notified.swap(1, Release);
                     Model::<B>::wake(&self.notified, 1);
                 });

@@ -83,7 +83,7 @@ impl<'a> Task<'a> {
     /// The task waits no more. If it was notified, the next one is.
     fn leave(&mut self) {
         if let Some((entry, number, process)) = self.registered.take() {
-            // In a child that was forked meanwhile, a lock of the parent's may be held for ever.
+            // In a child that was forked meanwhile, a lock of the parent's may be held forever.
             if process == local::process_number() {
                 let entry = ManuallyDrop::into_inner(entry);
                 entry.leave(number, local::participant(self.source.place).ok());

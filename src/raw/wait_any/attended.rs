@@ -186,8 +186,8 @@ impl<'s, P: Platform> Known<'s, P> {
                 _ => state,
             };
             if next == WATCHED && state == ARMED {
-                // Before the state changes: a task that arms it again after that has announced after
-                // this. Model: `wait_any::a_task_beside_a_waiter_for_an_event`.
+                // Before the state changes: a task that arms it again after that announces after
+                // this.
                 awaited.truncate(before);
                 source.observe(*me, awaited);
                 P::fence(SeqCst); // ORDERING: invariant 1.

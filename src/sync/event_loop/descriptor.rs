@@ -49,6 +49,9 @@ impl<'a> WaitSource<'a> {
     ///
     /// # Errors
     /// [`ReadyFdError::Io`] if there can be no more descriptors; [`ReadyFdError::Register`].
+    ///
+    /// # If a process dies
+    /// As [`wait_any`](crate::wait_any#if-a-process-dies).
     pub fn descriptor(self) -> Result<ReadyFd<'a>, ReadyFdError> {
         let descriptor = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)
             .map_err(|errno| IoError::new("make an eventfd", None, errno))?;
