@@ -55,6 +55,9 @@ struct Mutants {
     /// for a first impression. May be repeated.
     #[arg(long)]
     models: Vec<String>,
+    /// Also try the mutants that are known to be open. Each takes minutes.
+    #[arg(long)]
+    open: bool,
     /// Each model explores only a small part. A mutant that survives this may not survive the
     /// whole.
     #[arg(long)]
@@ -152,6 +155,7 @@ fn mutants(arguments: &Mutants) -> Result<bool> {
     let jobs = arguments.jobs.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
     let effort = Effort {
         matrix: arguments.matrix,
+        open: arguments.open,
         brief: arguments.brief,
         longest: Duration::from_secs(arguments.longest),
         jobs,

@@ -21,7 +21,8 @@ pub enum Fate {
     Hung(String),
     /// No model failed.
     Survived,
-    /// No model failed. This was known: the mutant is open in `killers.toml` or `logic.toml`.
+    /// No model failed, or none was run. This was known: the mutant is open in `killers.toml` or
+    /// `logic.toml`.
     Open,
     /// No model failed, or none was run. There is a proof that the mutant changes nothing.
     Equivalent,
@@ -53,6 +54,8 @@ pub struct Outcome {
 pub struct Effort {
     /// Run all models that concern the file, and try equivalent mutants as well.
     pub matrix: bool,
+    /// Try mutants that are known to be open as well. Each takes all models that concern its file.
+    pub open: bool,
     /// Each model explores only a small part of its executions.
     pub brief: bool,
     /// The longest time that one model may take.
@@ -239,7 +242,8 @@ fn one(models: &Models, mutant: &Mutant, killers: &Killers, effort: Effort) -> R
         reason: String::new(),
         took: Duration::ZERO,
     };
-    if proof.is_some() && !effort.matrix {
+    let is_settled = proof.is_some() || outcome.fate == Fate::Open && !effort.open;
+    if is_settled && !effort.matrix {
         return Ok(outcome);
     }
     let all = &models.tests[&mutant.file];

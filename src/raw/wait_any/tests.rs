@@ -335,3 +335,59 @@ fn who_leaves_wakes_all_that_wait_for_its_end() {
     });
     assert_eq!(wakes.places().zip(wakes.counts()).collect::<Vec<_>>(), [(place, u32::MAX)]);
 }
+
+/// What is observed is what a waiter that announces itself sleeps on; but nothing is announced.
+fn is_observed_as_it_is(me: Participant<'_, Puppet>, source: &dyn Source<Puppet>) {
+    let observe = || {
+        let mut awaited = vec![];
+        source.observe(me, &mut awaited);
+        assert_eq!(awaited.len(), 1, "{source:?}");
+        awaited[0]
+    };
+    let (before, again) = (observe(), observe());
+    assert_eq!(before.value, again.value, "{source:?}");
+    let mut awaited = vec![];
+    assert_eq!(source.announce(me, &mut awaited), Readiness::Unready, "{source:?}");
+    let (announced, after) = (awaited[0], observe());
+    assert!(core::ptr::eq(announced.word, before.word), "{source:?}");
+    assert_eq!(announced.value, after.value, "{source:?}");
+    assert_ne!(announced.value, before.value, "{source:?}");
+}
+
+#[test]
+fn sources_are_observed_as_they_are() {
+    let ((), _) = play(2, vec![], |me| {
+        let (event, held) = (Event::from_word(AtomicU32::new(0)), || AtomicU32::new(id_of(1).word()));
+        let (mutex, pool) =
+            (Mutex::from_word(held()), PermitPool::<_, 1>::from_words(AtomicU32::new(0), AtomicU32::new(1), [held()]));
+        is_observed_as_it_is(me, &Set::new(&event));
+        is_observed_as_it_is(me, &permits(0));
+        is_observed_as_it_is(me, &pool);
+        is_observed_as_it_is(me, &Free { mutex: &mutex, leaked: Leaked::Refuse, is_reentrant: false });
+        let mut awaited = vec![];
+        let death = Death(id_of(1));
+        death.observe(me, &mut awaited);
+        assert!(core::ptr::eq(awaited[0].word, lifeline(me, 1)));
+    });
+}
+
+#[test]
+fn a_set_event_is_for_all_unless_it_resets_itself_and_so_is_a_death() {
+    let [event, bell] = [0, Event::<Puppet>::AUTO_RESET].map(|word| Event::<Puppet>::from_word(AtomicU32::new(word)));
+    assert!(Set::new(&event).is_for_all() && Source::<Puppet>::is_for_all(&Death(id_of(1))));
+    assert!(!Set::new(&bell).is_for_all() && !permits(0).is_for_all());
+}
+
+#[test]
+fn a_wait_for_an_event_that_begins_anew_counts_from_then_on() {
+    let (answers, _) = play(2, vec![], |me| {
+        let event = Event::<Puppet>::from_word(AtomicU32::new(0));
+        let source = Set::new(&event);
+        event.set();
+        event.clear();
+        let before = source.is_ready(me);
+        source.begin();
+        (before, source.is_ready(me))
+    });
+    assert_eq!(answers, (true, false));
+}
