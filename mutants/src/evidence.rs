@@ -55,6 +55,7 @@ pub const ROWS: [Row; 13] = [
         name: "`wait_any`",
         files: &[
             "wait_any",
+            "wait_any/attended",
             "vigil/several",
             "event/source",
             "mutex/source",

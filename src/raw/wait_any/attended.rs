@@ -71,11 +71,6 @@ impl<P: Platform> Attended<P> {
         Self { state }
     }
 
-    /// Whether the attendant sleeps on its words.
-    pub fn is_ignored(&self) -> bool {
-        self.state.load(Relaxed) == IGNORED // ORDERING: Relaxed; whoever arms it calls the attendant.
-    }
-
     /// Whether a task waits.
     pub fn is_armed(&self) -> bool {
         self.state.load(Relaxed) == ARMED // ORDERING: Relaxed; for callers with a lock of their own.
