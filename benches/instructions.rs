@@ -10,8 +10,8 @@
 
 use libc::{c_void, pid_t};
 use outlive::{
-    ArrayQueue, Barrier, Condvar, Event, Lock, Mutex, Once, OnceLock, PermitPool, ReentrantMutex, RwLock, Segment,
-    Semaphore, Shareable,
+    ArrayQueue, Barrier, Condvar, Event, Lock, MessageQueue, Mutex, Once, OnceLock, PermitPool, ReentrantMutex, RwLock,
+    Segment, Semaphore, Shareable,
 };
 use outlive_benches::peers::{Floor, Pthread, Robustness, Sem};
 use outlive_benches::report::Table;
@@ -132,13 +132,16 @@ fn counts() -> std::io::Result<Vec<Count>> {
     let floor = Segment::<Floor>::anonymous(|_free| {}).map_err(|error| other(error.to_string()))?;
     let queues = Segment::<Queues>::anonymous(|_empty| {}).map_err(|error| other(error.to_string()))?;
     let (all, queues) = (&*segment, &*queues);
+    let message_queue = || MessageQueue::anonymous(8, 512).map_err(|error| other(error.to_string()));
+    let (messages, messages_received) = (message_queue()?, message_queue()?);
     // In a child: this process is to register nowhere, because that would change the counts.
     let mut child = process::fork(|| {
         queues.received.send_batch(&[7; 4]).expect("room");
         queues.full.send(7).expect("room");
+        (0..4).for_each(|_| messages_received.send_bytes(&[7; 64]).expect("room"));
     })?;
     child.join(std::time::Duration::from_secs(10))?;
-    let ours: [(&str, &dyn Fn()); 22] = [
+    let ours: [(&str, &dyn Fn()); 24] = [
         ("Mutex::lock", &|| *all.mutex.lock().expect("free") += 1),
         ("Mutex::try_lock", &|| *all.mutex.try_lock().expect("free") += 1),
         ("Lock::acquire and release", &|| {
@@ -170,6 +173,10 @@ fn counts() -> std::io::Result<Vec<Count>> {
         ("Queue::recv", &|| _ = black_box(queues.received.recv()).expect("an item")),
         ("Queue::try_send, full", &|| _ = black_box(queues.full.try_send(black_box(7))).expect_err("full")),
         ("Queue::try_recv, empty", &|| _ = black_box(queues.empty.try_recv()).expect_err("empty")),
+        ("MessageQueue::send_bytes, 64 bytes", &|| messages.send_bytes(black_box(&[7; 64])).expect("room")),
+        ("MessageQueue::recv_into, 64 bytes", &|| {
+            _ = black_box(messages_received.recv_into(&mut [0; 64])).expect("a message");
+        }),
     ];
     let peers: [(&str, &dyn Fn()); 3] = [
         ("(a compare-exchange and a swap)", &|| {

@@ -20,7 +20,7 @@ pub struct Row {
 }
 
 /// **A primitive is registered here**.
-pub const ROWS: [Row; 13] = [
+pub const ROWS: [Row; 14] = [
     Row { name: "`Mutex`, `Lock`", files: &["mutex"], kills: &["Mutex", "Lock"], references: &["mutex", "lock"] },
     Row {
         name: "`ReentrantMutex`",
@@ -50,6 +50,12 @@ pub const ROWS: [Row; 13] = [
         files: &["queue", "queue/search", "queue/cell", "ends"],
         kills: &["Queue"],
         references: &["queue", "array_queue"],
+    },
+    Row {
+        name: "`MessageQueue`",
+        files: &["message_queue", "message_queue/blocks", "message_queue/pieces", "message_queue/word"],
+        kills: &["MessageQueue"],
+        references: &["message_queue", "message_queue"],
     },
     Row {
         name: "`wait_any`",

@@ -21,6 +21,8 @@
 //! | wait at a barrier | [`BarrierError`], [`BarrierTimeoutError`], [`ActionError`]; [`JoinError`] |
 //! | send | [`SendError`], [`TrySendError`], [`SendTimeoutError`] |
 //! | receive | [`RecvError`], [`TryRecvError`], [`RecvTimeoutError`] |
+//! | send a message | [`SendMessageError`], [`TrySendMessageError`], [`SendMessageTimeoutError`] |
+//! | receive a message | [`RecvMessageError`], [`TryRecvMessageError`], [`RecvMessageTimeoutError`] |
 //! | take an end of a queue | [`EndError`] |
 //! | do something once | [`OnceError`], [`SetError`] |
 //!
@@ -39,6 +41,7 @@ mod kind;
 mod leave;
 mod location;
 mod lock;
+mod message;
 mod monitor;
 mod once;
 mod open;
@@ -61,6 +64,11 @@ pub use kind::LockErrorKind;
 pub use leave::LeaveError;
 pub use location::{LocationError, RemoveError};
 pub use lock::{Inconsistent, LockError, LockTimeoutError, TryLockError};
+pub(crate) use message::{RecvFailure, SendFailure};
+pub use message::{
+    RecvMessageError, RecvMessageTimeoutError, SendMessageError, SendMessageTimeoutError, TryRecvMessageError,
+    TrySendMessageError,
+};
 pub use monitor::{MonitorError, ObserveError};
 pub use once::{OnceError, SetError};
 pub use open::OpenError;

@@ -9,6 +9,7 @@ mod forward;
 mod guard_tag;
 mod interruptible;
 mod lock;
+mod message_queue;
 mod mutex;
 mod observe;
 mod once;
@@ -28,6 +29,10 @@ pub use event::Event;
 pub use event_loop::{EventWait, QueueRecv, QueueSend, ReadyFd, SemaphoreAcquire, WhenReady};
 pub use interruptible::{Interrupter, interruptible, interruptible_by};
 pub use lock::{Lock, LockGuard};
+pub use message_queue::{
+    MessageQueue, MessageQueueRoot, MessageQueueSegment, MessageReader, MessageReceiver, MessageSender, MessageWord,
+    MessageWriter,
+};
 pub use mutex::{Mutex, MutexGuard};
 pub use observe::{HolderWatch, LockState};
 pub use once::{LazyLock, Once, OnceLock, OnceState};

@@ -26,6 +26,7 @@ mod event;
 mod interruptible;
 mod lock;
 mod locks;
+mod message_queue;
 mod mutex;
 mod once;
 mod operation;
@@ -64,6 +65,7 @@ pub(crate) fn operations() -> Vec<Box<dyn Operation>> {
         condvar::operations(),
         event::operations(),
         queue::operations(),
+        message_queue::operations(),
         wait_any::operations(),
         barrier::operations(),
         interruptible::operations(),

@@ -7,6 +7,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use outlive_trials::barrier::BarrierTrial;
 use outlive_trials::condvar::HeapTrial;
 use outlive_trials::event::EventTrial;
+use outlive_trials::message_queue::MessagesTrial;
 use outlive_trials::mutex::MutexTrial;
 use outlive_trials::once::OnceTrial;
 use outlive_trials::operations::{Deed, Scenario, Step, Trial, run};
@@ -56,6 +57,8 @@ beside_its_reference! {
     once: OnceTrial;
     queue: QueueTrial<3>;
     queue_of_one_cell: QueueTrial<1>;
+    message_queue: MessagesTrial<3, 3>;
+    message_queue_of_one_cell: MessagesTrial<1, 2>;
 }
 
 /// A fault that was there once: an initialiser gave up, and woke one of two waiters. Before that

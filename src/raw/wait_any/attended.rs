@@ -39,7 +39,7 @@ const IGNORED: u32 = 0;
 const ARMED: u32 = 1;
 const WATCHED: u32 = 2;
 
-/// The state of a source, for a word that is [`Word::new`] of 0. See the [module](self).
+/// The state of a source. At first nobody waits for it.
 #[derive(Debug)]
 pub struct Attended<P: Platform> {
     state: P::Word,
