@@ -3,8 +3,8 @@
 #![allow(clippy::disallowed_types)] // the word of the floor is no part of an algorithm
 
 use outlive::{
-    ArrayQueue, Barrier, Condvar, Event, Lock, Mutex, Once, OnceLock, PermitPool, ReentrantMutex, RwLock, Segment,
-    Semaphore, Shareable,
+    ArrayQueue, ArrayTaskQueue, Barrier, Condvar, Event, Lock, Mutex, Once, OnceLock, PermitPool, ReentrantMutex,
+    RwLock, Segment, Semaphore, Shareable,
 };
 use outlive_benches::compare::{candidate, group};
 use outlive_benches::peers::{Cond, Floor, Pthread, PthreadRwLock, Ring, Robustness, Sem, Std};
@@ -207,7 +207,8 @@ fn queues() -> Result<(), Box<dyn Error>> {
     let queue = Segment::<ArrayQueue<u64, CELLS>>::anonymous(|_empty| {})?;
     let long_ring = Segment::<Ring<Long, CELLS>>::anonymous(Ring::set_up)?;
     let long_queue = Segment::<ArrayQueue<Long, CELLS>>::anonymous(|_empty| {})?;
-    let (ring, queue, long_ring, long_queue) = (&*ring, &*queue, &*long_ring, &*long_queue);
+    let tasks = Segment::<ArrayTaskQueue<Long, CELLS>>::anonymous(|_empty| {})?;
+    let (ring, queue, long_ring, long_queue, tasks) = (&*ring, &*queue, &*long_ring, &*long_queue, &*tasks);
     // The turns of a batch are the turns of its items: most do nothing, and each 32nd does all.
     let batch = || {
         let (items, mut received, mut turns) = ([[7; 8]; BATCH], Vec::with_capacity(BATCH), 0_usize);
@@ -245,6 +246,13 @@ fn queues() -> Result<(), Box<dyn Error>> {
             })
             .at_most_of(3.0, RING),
             candidate("outlive ArrayQueue, 64 bytes, one of a batch of 32", batch()).at_most_of(1.0, RING),
+            candidate("outlive ArrayTaskQueue, 64 bytes, until it is done", || {
+                let tasks = black_box(tasks);
+                tasks.send(black_box([7; 8])).unwrap();
+                let task = tasks.take().unwrap();
+                black_box(&*task);
+                task.done().unwrap();
+            }),
         ],
     );
     Ok(())

@@ -20,7 +20,7 @@ pub struct Row {
 }
 
 /// **A primitive is registered here**.
-pub const ROWS: [Row; 13] = [
+pub const ROWS: [Row; 15] = [
     Row { name: "`Mutex`, `Lock`", files: &["mutex"], kills: &["Mutex", "Lock"], references: &["mutex", "lock"] },
     Row {
         name: "`ReentrantMutex`",
@@ -50,6 +50,13 @@ pub const ROWS: [Row; 13] = [
         files: &["queue", "queue/search", "queue/cell", "ends"],
         kills: &["Queue"],
         references: &["queue", "array_queue"],
+    },
+    Row { name: "`Pipe`, `DuplexPipe`", files: &["pipe"], kills: &["Pipe", "DuplexPipe"], references: &[] },
+    Row {
+        name: "`TaskQueue`, `ArrayTaskQueue`",
+        files: &["task_queue", "task_queue/slot"],
+        kills: &["TaskQueue"],
+        references: &["task_queue"],
     },
     Row {
         name: "`wait_any`",

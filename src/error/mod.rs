@@ -19,9 +19,13 @@
 //! | wait for the first of several | [`WaitAnyError`], [`TryWaitAnyError`], [`WaitAnyTimeoutError`] |
 //! | wait by a descriptor | [`ReadyFdError`] |
 //! | wait at a barrier | [`BarrierError`], [`BarrierTimeoutError`], [`ActionError`]; [`JoinError`] |
-//! | send | [`SendError`], [`TrySendError`], [`SendTimeoutError`] |
-//! | receive | [`RecvError`], [`TryRecvError`], [`RecvTimeoutError`] |
+//! | send, or reserve room | [`SendError`], [`TrySendError`], [`SendTimeoutError`] |
+//! | receive, or take a task | [`RecvError`], [`TryRecvError`], [`RecvTimeoutError`] |
 //! | take an end of a queue | [`EndError`] |
+//! | send through a pipe | [`PipeSendError`], [`PipeTrySendError`], [`PipeSendTimeoutError`] |
+//! | receive from a pipe | [`PipeRecvError`], [`PipeTryRecvError`], [`PipeRecvTimeoutError`] |
+//! | take an end of a pipe | [`PipeEndError`] |
+//! | wait until all tasks are done | [`UnfinishedError`], [`UnfinishedTimeoutError`] |
 //! | do something once | [`OnceError`], [`SetError`] |
 //!
 //! Each text says what was expected, what was found, and what to do. Each type implements
@@ -43,11 +47,13 @@ mod monitor;
 mod once;
 mod open;
 mod pass;
+mod pipe;
 mod queue;
 mod range;
 mod ready;
 mod register;
 mod release;
+mod task;
 mod wait_any;
 
 pub use acquire::{AcquireError, AcquireTimeoutError, TryAcquireError};
@@ -65,10 +71,15 @@ pub use monitor::{MonitorError, ObserveError};
 pub use once::{OnceError, SetError};
 pub use open::OpenError;
 pub use pass::{CloseError, DescriptorLostError, InheritError, PassError, ReceiveError};
+pub use pipe::{
+    PipeEndError, PipeRecvError, PipeRecvTimeoutError, PipeSendError, PipeSendTimeoutError, PipeTryRecvError,
+    PipeTrySendError,
+};
 pub use queue::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError};
 pub use range::RangeError;
 pub use ready::ReadyFdError;
 pub(crate) use register::Unsupported;
 pub use register::{NotInSegmentError, RegisterError};
 pub use release::{NotHeldError, OverReleaseError, ReleaseError};
+pub use task::{UnfinishedError, UnfinishedTimeoutError};
 pub use wait_any::{TryWaitAnyError, WaitAnyError, WaitAnyTimeoutError};

@@ -17,12 +17,14 @@ pub mod hold;
 pub mod mutex;
 pub mod once;
 pub mod permit_pool;
+pub mod pipe;
 pub mod places;
 pub mod queue;
 pub mod reentrant;
 pub mod rwlock;
 pub mod semaphore;
 pub mod table;
+pub mod task_queue;
 pub mod vigil;
 pub mod wait_any;
 
@@ -33,11 +35,13 @@ pub use hold::{Cause, Id};
 pub use mutex::{Acquired, Leaked, Mutex, NotLocked};
 pub use once::Once;
 pub use permit_pool::PermitPool;
+pub use pipe::Pipe;
 pub use queue::Queue;
 pub use reentrant::ReentrantMutex;
 pub use rwlock::RwLock;
 pub use semaphore::Semaphore;
 pub use table::{Participant, Slot, Table};
+pub use task_queue::TaskQueue;
 pub use vigil::Deadline;
 
 /// For the unit tests. A case that fails is not written into a file beside the sources. Miri is a

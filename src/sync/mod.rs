@@ -13,12 +13,14 @@ mod mutex;
 mod observe;
 mod once;
 mod permit_pool;
+mod pipe;
 mod queue;
 mod reentrant;
 mod result;
 mod rwlock;
 mod semaphore;
 mod slice;
+mod task_queue;
 mod wait_any;
 mod waitable;
 
@@ -32,12 +34,17 @@ pub use mutex::{Mutex, MutexGuard};
 pub use observe::{HolderWatch, LockState};
 pub use once::{LazyLock, Once, OnceLock, OnceState};
 pub use permit_pool::{Permit, PermitPool};
+pub use pipe::{
+    DuplexPipe, DuplexPipeEnd, DuplexPipeRoot, Pipe, PipeReader, PipeReceiver, PipeRoot, PipeSender, PipeWord,
+    PipeWriter,
+};
 pub use queue::{ArrayQueue, Queue, QueueCell, QueueIter, QueueReceiver, QueueRoot, QueueSegment, QueueSender};
 pub use reentrant::{ReentrantMutex, ReentrantMutexGuard};
 pub use result::{CondvarResult, LockResult, LockTimeoutResult, TryLockResult};
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use semaphore::{Semaphore, SemaphorePermit};
 pub use slice::{LockedCell, MutexRoot, MutexSegment, RwLockRoot, RwLockSegment};
+pub use task_queue::{ArrayTaskQueue, Task, TaskLoan, TaskQueue, TaskQueueRoot, TaskQueueSegment, TaskSlot};
 pub use wait_any::{WaitSource, try_wait_any, wait_any, wait_any_deadline, wait_any_timeout};
 pub use waitable::Waitable;
 

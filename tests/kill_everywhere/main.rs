@@ -31,6 +31,7 @@ mod once;
 mod operation;
 mod participant;
 mod permit_pool;
+mod pipe;
 mod queue;
 mod reentrant;
 mod rwlock;
@@ -38,6 +39,7 @@ mod segment;
 mod semaphore;
 mod slice;
 mod stage;
+mod task_queue;
 mod trace;
 mod victim;
 mod wait_any;
@@ -60,10 +62,12 @@ pub(crate) fn operations() -> Vec<Box<dyn Operation>> {
         lock::operations(),
         semaphore::operations(),
         permit_pool::operations(),
+        pipe::operations(),
         rwlock::operations(),
         condvar::operations(),
         event::operations(),
         queue::operations(),
+        task_queue::operations(),
         wait_any::operations(),
         barrier::operations(),
         interruptible::operations(),

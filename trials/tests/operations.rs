@@ -16,6 +16,7 @@ use outlive_trials::reentrant::ReentrantTrial;
 use outlive_trials::reference::Reference;
 use outlive_trials::rwlock::RwLockTrial;
 use outlive_trials::semaphore::SemaphoreTrial;
+use outlive_trials::task_queue::TaskQueueTrial;
 use proptest::prelude::*;
 
 /// The longest scenario, in bytes. Miri is a thousand times slower.
@@ -56,6 +57,9 @@ beside_its_reference! {
     once: OnceTrial;
     queue: QueueTrial<3>;
     queue_of_one_cell: QueueTrial<1>;
+    task_queue: TaskQueueTrial<3, 0>;
+    task_queue_with_attempts: TaskQueueTrial<3, 2>;
+    task_queue_of_one_slot: TaskQueueTrial<1, 0>;
 }
 
 /// A fault that was there once: an initialiser gave up, and woke one of two waiters. Before that

@@ -10,6 +10,7 @@
 mod holds;
 mod items;
 pub mod shared;
+mod tasks;
 mod waits;
 mod worker;
 
