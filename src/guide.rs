@@ -18,6 +18,7 @@
 //! | to wait for something that happens, once or repeatedly               | [`Event`]                                |
 //! | all threads to arrive before any of them goes on                     | [`Barrier<N>`]                           |
 //! | to hand items to others, each to one of them                         | [`Queue<T>`], [`ArrayQueue<T, N>`](ArrayQueue) |
+//! | to send messages of any length to one other process                  | [`Pipe`], [`DuplexPipe`]                 |
 //! | to wait for the first of several of these, or for a death            | [`wait_any`](crate::wait_any)            |
 //! | to wait in an async task, or in a loop with epoll                    | [`recv_async`](Queue::recv_async) and its kin; [`WaitSource`]: see [below](#event-loops) |
 //! | a value that the first caller makes                                  | [`OnceLock<T>`], [`Once`], [`LazyLock`]  |
@@ -57,8 +58,8 @@
 //! | `qsize`, `empty`, `full`, `close`      | [`len`](Queue::len), [`is_empty`](Queue::is_empty), [`is_full`](Queue::is_full), [`close`](Queue::close) | `close` is for all processes: the receivers get what was sent, and then [`RecvError::Disconnected`]. So they do when the last process with a [sender](Queue::sender) has ended. |
 //! | `JoinableQueue`, `task_done`, `join`    | a [`Queue<T>`] for the jobs, and a second one for the answers | As `examples/job_queue.rs` does. The sender of the jobs receives an answer for each, and sends the jobs of a dead worker again. |
 //! | `queue.cancel_join_thread`, `join_thread` | nothing                                             | There is no feeder thread. |
-//! | `Pipe(duplex)`, `Connection.send`, `recv`, `poll` | two [`ArrayQueue`] in one segment, one for each direction | For items of a fixed size. For bytes, std's `UnixStream::pair`. |
-//! | `Connection.send_bytes`, `recv_bytes`, `recv_bytes_into`, `BufferTooShort` | [`ArrayQueue<[u8; N], M>`](ArrayQueue), or std's `UnixStream` | |
+//! | `Pipe(duplex)`, `Connection.send`, `recv`, `poll` | [`DuplexPipe`], with [`first`](DuplexPipe::first), [`second`](DuplexPipe::second); one way, [`Pipe`] | Messages are bytes. [`poll`](PipeReceiver::poll) gives an error at the end. A second user of an end gets an error. |
+//! | `Connection.send_bytes`, `recv_bytes`, `recv_bytes_into`, `BufferTooShort` | [`send`](PipeSender::send), [`recv`](PipeReceiver::recv), [`recv_into`](PipeReceiver::recv_into), [`PipeRecvError::TooShort`] | A message that is too long for the buffer stays. |
 //! | `connection.Listener`, `Client`, `AuthenticationError` | std's `UnixListener`, `UnixStream`, with [`Segment::send_to`] and [`Segment::receive_from`] | The socket's permissions say who may connect. A socket only passes the segment; what follows goes through its memory. |
 //! | `shared_memory.SharedMemory(name, create, size)` | [`SharedMemory::create`], [`open`](SharedMemory::open) | No tracker process. Nobody ever sees half of a block. `size` is exact. For typed data, take a [`Segment<T>`](Segment). |
 //! | `shm.buf`                               | [`read_at`](SharedMemory::read_at), [`write_at`](SharedMemory::write_at), [`as_atomics`](SharedMemory::as_atomics) | There is no `&[u8]` of bytes that others may write. |
@@ -107,6 +108,7 @@
 //! | [`Event`]            |                                                      | nothing  | waiters check; if the dead thread had not set it, they go on waiting |
 //! | [`Barrier`]          | a party that has arrived, or a thread that has joined: all others get `Broken` | as in the first column | nothing            |
 //! | [`Queue`]            | a receiver that was taking an item: the next receiver gets it; a sender that was writing one: it is lost | nothing | receivers check, and find what was sent |
+//! | [`Pipe`], [`DuplexPipe`] | the other end gets what was sent, then `PeerDied`; another process may take the end over | nothing | the other end checks, and finds what was sent |
 //! | [`wait_any`](crate::wait_any) |                                             | nothing  | as the source says          |
 //! | [`Once`], [`OnceLock`] | the next caller initializes                        | nothing  | nothing                     |
 //!
@@ -190,6 +192,7 @@
 //! | [`Semaphore`], [`PermitPool`] | [`AcquireError::Interrupted`] | |
 //! | [`Event`] | [`WaitError::Interrupted`] | |
 //! | [`Queue`] | [`SendError::Interrupted`] with the item, [`RecvError::Interrupted`] | |
+//! | [`Pipe`] | [`PipeSendError::Interrupted`], [`PipeRecvError::Interrupted`] | a message of which parts were sent |
 //! | [`wait_any`](crate::wait_any) | [`WaitAnyError::Interrupted`](crate::WaitAnyError::Interrupted) | |
 //! | [`Barrier`] | [`BarrierError::Interrupted`] | its arrival; nothing is broken |
 //! | [`Condvar`] | [`CondvarError::WaitInterrupted`] with the guard, or [`Woken::Interrupted`]; a notification comes first | the lock is held again |
@@ -282,12 +285,14 @@
 //! | [`Event`] | a `set` releases all that waited; an auto-reset event releases one, in no order |
 //! | [`Barrier`] | a generation has as many threads as parties; further ones wait for the next, in no order |
 //! | [`Queue`] | each sender's items in the order of its sends; a freed cell goes to the first sender that tries, an item to the first receiver |
+//! | [`Pipe`] | messages in the order of their sends |
 //! | [`Once`], [`OnceLock`] | the first caller makes the value; after a death or a panic, any of those that wait |
 
 #[allow(unused_imports)] // for the links above
 use crate::{
-    AcquireError, ArrayQueue, Barrier, BarrierError, BarrierWaitResult, Condvar, CondvarError, Event, LazyLock, Lock,
-    LockError, Mutex, MutexSegment, NotHeldError, Once, OnceError, OnceLock, PermitPool, Queue, RangeError, RecvError,
-    RecvTimeoutError, ReentrantMutex, ReleaseError, RwLock, RwLockSegment, Segment, SegmentOptions, Semaphore,
-    SendError, SendTimeoutError, SharedMemory, TryLockError, TryRecvError, TrySendError, WaitError, WaitSource, Woken,
+    AcquireError, ArrayQueue, Barrier, BarrierError, BarrierWaitResult, Condvar, CondvarError, DuplexPipe, Event,
+    LazyLock, Lock, LockError, Mutex, MutexSegment, NotHeldError, Once, OnceError, OnceLock, PermitPool, Pipe,
+    PipeReceiver, PipeRecvError, PipeSendError, PipeSender, Queue, RangeError, RecvError, RecvTimeoutError,
+    ReentrantMutex, ReleaseError, RwLock, RwLockSegment, Segment, SegmentOptions, Semaphore, SendError,
+    SendTimeoutError, SharedMemory, TryLockError, TryRecvError, TrySendError, WaitError, WaitSource, Woken,
 };

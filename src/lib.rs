@@ -39,6 +39,7 @@
 //! | [`Barrier<N>`]                  | a wait until all parties have arrived       | if it waits there or has joined: all others get [`BarrierError::Broken`] |
 //! | [`Once`], [`OnceLock<T>`], [`LazyLock`] | a value that the first caller makes | the next caller makes it                             |
 //! | [`Queue<T>`], [`ArrayQueue<T, N>`](ArrayQueue) | items from many senders to many receivers | sender: its item is whole, or not there; receiver: the next one gets the item; the last [sender](Queue::sender): the queue ends |
+//! | [`Pipe`], [`DuplexPipe`]        | messages of any length, between two processes | the other end gets what was sent, then `PeerDied`; another process may take the end over |
 //! | [`Mutex<[T]>`](MutexSegment), [`RwLock<[T]>`](RwLockSegment) | data of a length that is chosen at run time | as `Mutex` and `RwLock`      |
 //! | [`wait_any`]                    | a wait for the first of several of these, or for a death | waiters check again           |
 //! | [`WaitSource::ready`], [`WaitSource::descriptor`] | the same as a future, and for epoll    | waiters check again           |
@@ -179,11 +180,12 @@ pub use outlive_derive::Shareable;
 pub use raw::{Cause as InconsistentCause, Id as ParticipantId};
 pub use segment::*;
 pub use sync::{
-    ArrayQueue, Barrier, BarrierMember, BarrierWaitResult, Condvar, CondvarResult, Event, EventWait, HolderWatch,
-    Interrupter, LazyLock, Lock, LockGuard, LockResult, LockState, LockTimeoutResult, LockedCell, Mutex, MutexGuard,
-    MutexRoot, MutexSegment, Once, OnceLock, OnceState, Permit, PermitPool, Queue, QueueCell, QueueIter, QueueReceiver,
-    QueueRecv, QueueRoot, QueueSegment, QueueSend, QueueSender, ReadyFd, ReentrantMutex, ReentrantMutexGuard, RwLock,
-    RwLockReadGuard, RwLockRoot, RwLockSegment, RwLockWriteGuard, Semaphore, SemaphoreAcquire, SemaphorePermit,
-    TryLockResult, WaitSource, WaitTimeoutResult, Waitable, WhenReady, Woken, interruptible, interruptible_by,
-    try_wait_any, wait_any, wait_any_deadline, wait_any_timeout,
+    ArrayQueue, Barrier, BarrierMember, BarrierWaitResult, Condvar, CondvarResult, DuplexPipe, DuplexPipeEnd,
+    DuplexPipeRoot, Event, EventWait, HolderWatch, Interrupter, LazyLock, Lock, LockGuard, LockResult, LockState,
+    LockTimeoutResult, LockedCell, Mutex, MutexGuard, MutexRoot, MutexSegment, Once, OnceLock, OnceState, Permit,
+    PermitPool, Pipe, PipeReader, PipeReceiver, PipeRoot, PipeSender, PipeWord, PipeWriter, Queue, QueueCell,
+    QueueIter, QueueReceiver, QueueRecv, QueueRoot, QueueSegment, QueueSend, QueueSender, ReadyFd, ReentrantMutex,
+    ReentrantMutexGuard, RwLock, RwLockReadGuard, RwLockRoot, RwLockSegment, RwLockWriteGuard, Semaphore,
+    SemaphoreAcquire, SemaphorePermit, TryLockResult, WaitSource, WaitTimeoutResult, Waitable, WhenReady, Woken,
+    interruptible, interruptible_by, try_wait_any, wait_any, wait_any_deadline, wait_any_timeout,
 };

@@ -36,7 +36,7 @@ const PLACES_OF_ALGORITHMS: [(&str, &str); 3] = [
 ];
 
 /// Types that are parts of a primitive, and have no operations.
-const PARTS: [&str; 5] = [
+const PARTS: [&str; 8] = [
     // The words and the elements of a `Mutex` or `RwLock` of a slice, likewise of a segment's type.
     "LockedCell",
     "MutexRoot",
@@ -45,6 +45,10 @@ const PARTS: [&str; 5] = [
     // segment can be named.
     "QueueCell",
     "QueueRoot",
+    // Likewise of a `Pipe` and a `DuplexPipe`.
+    "PipeWord",
+    "PipeRoot",
+    "DuplexPipeRoot",
 ];
 
 /// The text of a file, of a folder, or of all files of a folder whose names end as given after `*`.

@@ -20,7 +20,7 @@ pub struct Row {
 }
 
 /// **A primitive is registered here**.
-pub const ROWS: [Row; 13] = [
+pub const ROWS: [Row; 14] = [
     Row { name: "`Mutex`, `Lock`", files: &["mutex"], kills: &["Mutex", "Lock"], references: &["mutex", "lock"] },
     Row {
         name: "`ReentrantMutex`",
@@ -51,6 +51,7 @@ pub const ROWS: [Row; 13] = [
         kills: &["Queue"],
         references: &["queue", "array_queue"],
     },
+    Row { name: "`Pipe`, `DuplexPipe`", files: &["pipe"], kills: &["Pipe", "DuplexPipe"], references: &[] },
     Row {
         name: "`wait_any`",
         files: &[

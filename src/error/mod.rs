@@ -22,6 +22,9 @@
 //! | send | [`SendError`], [`TrySendError`], [`SendTimeoutError`] |
 //! | receive | [`RecvError`], [`TryRecvError`], [`RecvTimeoutError`] |
 //! | take an end of a queue | [`EndError`] |
+//! | send through a pipe | [`PipeSendError`], [`PipeTrySendError`], [`PipeSendTimeoutError`] |
+//! | receive from a pipe | [`PipeRecvError`], [`PipeTryRecvError`], [`PipeRecvTimeoutError`] |
+//! | take an end of a pipe | [`PipeEndError`] |
 //! | do something once | [`OnceError`], [`SetError`] |
 //!
 //! Each text says what was expected, what was found, and what to do. Each type implements
@@ -43,6 +46,7 @@ mod monitor;
 mod once;
 mod open;
 mod pass;
+mod pipe;
 mod queue;
 mod range;
 mod ready;
@@ -65,6 +69,10 @@ pub use monitor::{MonitorError, ObserveError};
 pub use once::{OnceError, SetError};
 pub use open::OpenError;
 pub use pass::{CloseError, DescriptorLostError, InheritError, PassError, ReceiveError};
+pub use pipe::{
+    PipeEndError, PipeRecvError, PipeRecvTimeoutError, PipeSendError, PipeSendTimeoutError, PipeTryRecvError,
+    PipeTrySendError,
+};
 pub use queue::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError};
 pub use range::RangeError;
 pub use ready::ReadyFdError;

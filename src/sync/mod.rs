@@ -13,6 +13,7 @@ mod mutex;
 mod observe;
 mod once;
 mod permit_pool;
+mod pipe;
 mod queue;
 mod reentrant;
 mod result;
@@ -32,6 +33,10 @@ pub use mutex::{Mutex, MutexGuard};
 pub use observe::{HolderWatch, LockState};
 pub use once::{LazyLock, Once, OnceLock, OnceState};
 pub use permit_pool::{Permit, PermitPool};
+pub use pipe::{
+    DuplexPipe, DuplexPipeEnd, DuplexPipeRoot, Pipe, PipeReader, PipeReceiver, PipeRoot, PipeSender, PipeWord,
+    PipeWriter,
+};
 pub use queue::{ArrayQueue, Queue, QueueCell, QueueIter, QueueReceiver, QueueRoot, QueueSegment, QueueSender};
 pub use reentrant::{ReentrantMutex, ReentrantMutexGuard};
 pub use result::{CondvarResult, LockResult, LockTimeoutResult, TryLockResult};
