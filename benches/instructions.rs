@@ -10,8 +10,8 @@
 
 use libc::{c_void, pid_t};
 use outlive::{
-    ArrayQueue, ArrayTaskQueue, Barrier, Condvar, Event, Lock, Mutex, Once, OnceLock, PermitPool, ReentrantMutex,
-    RwLock, Segment, Semaphore, Shareable,
+    ArrayQueue, ArrayTaskQueue, Barrier, Condvar, Event, Lock, MessageQueue, Mutex, Once, OnceLock, PermitPool,
+    ReentrantMutex, RwLock, Segment, Semaphore, Shareable,
 };
 use outlive_benches::peers::{Floor, Pthread, Robustness, Sem};
 use outlive_benches::report::Table;
@@ -144,14 +144,17 @@ fn counts() -> std::io::Result<Vec<Count>> {
     let queues = Segment::<Queues>::anonymous(|_empty| {}).map_err(|error| other(error.to_string()))?;
     let tasks = Segment::<Tasks>::anonymous(|_empty| {}).map_err(|error| other(error.to_string()))?;
     let (all, queues, tasks) = (&*segment, &*queues, &*tasks);
+    let message_queue = || MessageQueue::anonymous(8, 512).map_err(|error| other(error.to_string()));
+    let (messages, messages_received) = (message_queue()?, message_queue()?);
     // In a child: this process is to register nowhere, because that would change the counts.
     let mut child = process::fork(|| {
         queues.received.send_batch(&[7; 4]).expect("room");
         queues.full.send(7).expect("room");
         (0..4).for_each(|_| tasks.taken.send(7).expect("room"));
+        (0..4).for_each(|_| messages_received.send_bytes(&[7; 64]).expect("room"));
     })?;
     child.join(std::time::Duration::from_secs(10))?;
-    let ours: [(&str, &dyn Fn()); 25] = [
+    let ours: [(&str, &dyn Fn()); 27] = [
         ("Mutex::lock", &|| *all.mutex.lock().expect("free") += 1),
         ("Mutex::try_lock", &|| *all.mutex.try_lock().expect("free") += 1),
         ("Lock::acquire and release", &|| {
@@ -183,6 +186,10 @@ fn counts() -> std::io::Result<Vec<Count>> {
         ("Queue::recv", &|| _ = black_box(queues.received.recv()).expect("an item")),
         ("Queue::try_send, full", &|| _ = black_box(queues.full.try_send(black_box(7))).expect_err("full")),
         ("Queue::try_recv, empty", &|| _ = black_box(queues.empty.try_recv()).expect_err("empty")),
+        ("MessageQueue::send_bytes, 64 bytes", &|| messages.send_bytes(black_box(&[7; 64])).expect("room")),
+        ("MessageQueue::recv_into, 64 bytes", &|| {
+            _ = black_box(messages_received.recv_into(&mut [0; 64])).expect("a message");
+        }),
         ("TaskQueue::send", &|| tasks.tasks.send(black_box(7)).expect("room")),
         ("TaskQueue::take and done", &|| tasks.taken.take().expect("a task").done().expect("ours")),
         ("TaskQueue::reserve, given up", &|| drop(black_box(tasks.empty.reserve()).expect("room"))),

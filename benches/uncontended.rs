@@ -3,8 +3,8 @@
 #![allow(clippy::disallowed_types)] // the word of the floor is no part of an algorithm
 
 use outlive::{
-    ArrayQueue, ArrayTaskQueue, Barrier, Condvar, Event, Lock, Mutex, Once, OnceLock, PermitPool, ReentrantMutex,
-    RwLock, Segment, Semaphore, Shareable,
+    ArrayQueue, ArrayTaskQueue, Barrier, Condvar, Event, Lock, MessageQueue, Mutex, Once, OnceLock, PermitPool,
+    ReentrantMutex, RwLock, Segment, Semaphore, Shareable,
 };
 use outlive_benches::compare::{candidate, group};
 use outlive_benches::peers::{Cond, Floor, Pthread, PthreadRwLock, Ring, Robustness, Sem, Std};
@@ -207,6 +207,8 @@ fn queues() -> Result<(), Box<dyn Error>> {
     let queue = Segment::<ArrayQueue<u64, CELLS>>::anonymous(|_empty| {})?;
     let long_ring = Segment::<Ring<Long, CELLS>>::anonymous(Ring::set_up)?;
     let long_queue = Segment::<ArrayQueue<Long, CELLS>>::anonymous(|_empty| {})?;
+    let messages = MessageQueue::anonymous(CELLS, CELLS * 64)?;
+    let messages = &*messages;
     let tasks = Segment::<ArrayTaskQueue<Long, CELLS>>::anonymous(|_empty| {})?;
     let (ring, queue, long_ring, long_queue, tasks) = (&*ring, &*queue, &*long_ring, &*long_queue, &*tasks);
     // The turns of a batch are the turns of its items: most do nothing, and each 32nd does all.
@@ -246,6 +248,11 @@ fn queues() -> Result<(), Box<dyn Error>> {
             })
             .at_most_of(3.0, RING),
             candidate("outlive ArrayQueue, 64 bytes, one of a batch of 32", batch()).at_most_of(1.0, RING),
+            candidate("outlive MessageQueue, 64 bytes", || {
+                let queue = black_box(messages);
+                queue.send_bytes(black_box(&[7; 64])).unwrap();
+                black_box(queue.recv_into(&mut [0; 64])).unwrap();
+            }),
             candidate("outlive ArrayTaskQueue, 64 bytes, until it is done", || {
                 let tasks = black_box(tasks);
                 tasks.send(black_box([7; 8])).unwrap();

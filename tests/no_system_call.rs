@@ -6,8 +6,8 @@ mod common;
 
 use common::*;
 use outlive::{
-    ArrayQueue, ArrayTaskQueue, Barrier, Condvar, Event, LazyLock, Lock, Mutex, Once, OnceLock, PermitPool,
-    ReentrantMutex, RwLock, Semaphore,
+    ArrayQueue, ArrayTaskQueue, Barrier, Condvar, Event, LazyLock, Lock, MessageQueue, Mutex, Once, OnceLock,
+    PermitPool, ReentrantMutex, RwLock, Semaphore,
 };
 
 #[derive(outlive::Shareable)]
@@ -137,6 +137,20 @@ fn uncontended_operations_make_no_system_call() {
         assert!(all.queue.is_full() && all.queue.try_send_batch(&[5]).is_err());
         assert_eq!((all.queue.recv_batch(&mut items, 3), all.queue.try_recv_batch(&mut items, 3)), (Ok(3), Ok(1)));
         assert_eq!(**items, [1, 2, 3, 4]);
+    });
+    let messages = MessageQueue::anonymous(4, 2_000).expect("a queue");
+    let longest = vec![7; messages.max_message()];
+    let buffer = std::cell::RefCell::new(longest.clone());
+    makes_none("MessageQueue", || {
+        let mut buffer = buffer.borrow_mut();
+        messages.send_bytes(b"short").unwrap();
+        assert_eq!((messages.len(), messages.recv_into(&mut buffer).unwrap()), (1, 5));
+        messages.send_bytes(&longest).unwrap();
+        assert!(messages.try_send_bytes(&longest).is_err());
+        assert_eq!(messages.recv_into(&mut buffer).unwrap(), longest.len());
+        messages.send_with(|writer| std::io::Write::write_all(writer, &longest)).unwrap();
+        messages.recv_with(|reader| std::io::Read::read_exact(reader, &mut buffer)).unwrap();
+        assert!(messages.try_recv_into(&mut buffer).is_err());
     });
     makes_none("Once, OnceLock, LazyLock", || {
         all.once.call_once(|| ()).unwrap();

@@ -9,7 +9,7 @@
 //! | `fairness`     | How small is the smallest share, and how long is the longest wait?      |
 //! | `pingpong`     | How long does a turn take between two processes by condition variables? |
 //! | `queues`       | How many items a second does a queue move? How long does an item take?  |
-//! | `pipes`        | How many messages a second does a pipe move? How long does a turn take? |
+//! | `messages`     | How many messages a second does a queue of messages move?               |
 //! | `death`        | How long after a holder's death has the waiter the lock?                |
 //! | `idle`         | What do sleepers cost while nothing happens?                            |
 //! | `crowd`        | What does an event cost beside many sleepers?                           |

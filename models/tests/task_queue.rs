@@ -247,6 +247,24 @@ fn two_send<B: Backend, const N: usize>() -> Explore<B, State<B, N>> {
     .check(|state, world| state.check(world, 3))
 }
 
+/// 0 reserves the only slot, and gives it up. 1 sends an item. 2 looks for a task meanwhile, and
+/// frees the slot if 0 is dead.
+#[cfg(feature = "shuttle")]
+fn one_looks_meanwhile<B: Backend>() -> Explore<B, State<B, 1>> {
+    let make = || State::at_lap(0, 1);
+    Explore::new(3, make, |world: &World<B>, who, state: &State<B, 1>| {
+        world.act(who, |me| match who {
+            0 => _ = state.tasks().try_reserve(me).map(|loan| state.tasks().give_up(loan)),
+            1 => state.send(me, 1),
+            _ => _ = state.work_now(me),
+        });
+    })
+    .check(|state, world| {
+        world.act(1, |me| while state.work_now(me).is_ok() {});
+        state.check(world, 3);
+    })
+}
+
 /// 0 sends `ITEMS` items, and closes the queue. 1 and 2 do all.
 fn two_work<B: Backend, const N: usize, const ITEMS: u32>() -> Explore<B, State<B, N>> {
     let make = || State::at_lap(0, 1);
@@ -295,7 +313,7 @@ fn set_aside<B: Backend>() -> Explore<B, State<B, 1>> {
                 state.tasks().fail(task).expect("the caller has it");
             }
             _ => {
-                state.tasks().join(me, None).expect("a call without a deadline waits");
+                state.tasks().wait_until_done(me, None).expect("a call without a deadline waits");
                 let task = state.tasks().take_aside(me, 0).expect("it is set aside");
                 B::read(&state.slots.items[task.index()], |item| assert!(*item == 7 || *item == 1));
                 state.finish(me, task);
@@ -320,7 +338,7 @@ fn sender_joins<B: Backend>() -> Explore<B, State<B, 1>> {
         world.act(who, |me| match who {
             0 => {
                 state.send(me, 1);
-                state.tasks().join(me, None).expect("a call without a deadline waits");
+                state.tasks().wait_until_done(me, None).expect("a call without a deadline waits");
                 assert!(state.is_through());
                 B::write(&state.slots.items[0], |item| assert_eq!(*item, 1));
                 state.producer_ends(who);
@@ -357,7 +375,7 @@ fn a_task_sends_another<B: Backend>() -> Explore<B, State<B, 2>> {
     Explore::new(2, make, |world: &World<B>, who, state: &State<B, 2>| {
         world.act(who, |me| match who {
             0 => {
-                state.tasks().join(me, None).expect("a call without a deadline waits");
+                state.tasks().wait_until_done(me, None).expect("a call without a deadline waits");
                 assert!(state.is_through(), "not all is done");
             }
             _ => {
@@ -751,6 +769,7 @@ outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     two_sends_wake_two: |n| two_sleep_for_two::<B>().holds(n);
     two_that_are_done_make_room_for_two: |n| two_sleep_for_room::<B>().holds(n);
     the_slot_of_a_dead_producer_is_free_again: |n| a_slot_comes_free::<B>().victims(&[0]).holds(n);
+    a_slot_that_a_worker_frees_goes_to_a_producer: |n| one_looks_meanwhile::<B>().victims(&[0]).holds(n);
     a_closed_queue_is_worked_to_its_end: |n| closed_by_another::<B>().victims(&[0, 1]).holds(n);
     the_closer_works_to_the_end: |n| closer_works::<B>().victims(&[0]).holds(n);
     the_last_task_ends_all_waits: |n| the_last_task::<B>().victims(&[0]).holds(n);

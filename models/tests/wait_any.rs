@@ -538,6 +538,7 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_task_takes_two_permits: |n| a_task_takes::<B, Permits<B>, 2>().victims(&[0]).preemptions(1).executions(1_000).holds(n);
     a_task_takes_an_item: |n| a_task_takes::<B, Items<B>, 1>().victims(&[0]).executions(1_000).holds(n);
     a_task_takes_two_items: |n| a_task_takes::<B, Items<B>, 2>().victims(&[0]).preemptions(1).executions(500).holds(n);
+    a_task_fills_room_twice: |n| a_task_takes::<B, Room<B>, 2>().victims(&[0]).preemptions(1).executions(500).holds(n);
     a_task_fills_room: |n| a_task_takes::<B, Room<B>, 1>().victims(&[0]).executions(1_000).holds(n);
     a_task_beside_a_waiter_for_permits: |n| a_task_and_a_waiter::<B, Permits<B>>().victims(&[0]).preemptions(1).executions(1_000).holds(n);
     a_task_beside_a_waiter_for_an_event: |n| a_task_and_a_waiter::<B, Bell<B>>().victims(&[0]).preemptions(1).executions(1_000).holds(n);

@@ -51,7 +51,12 @@ pub const ROWS: [Row; 15] = [
         kills: &["Queue"],
         references: &["queue", "array_queue"],
     },
-    Row { name: "`Pipe`, `DuplexPipe`", files: &["pipe"], kills: &["Pipe", "DuplexPipe"], references: &[] },
+    Row {
+        name: "`MessageQueue`",
+        files: &["message_queue", "message_queue/blocks", "message_queue/pieces", "message_queue/word"],
+        kills: &["MessageQueue"],
+        references: &["message_queue", "message_queue"],
+    },
     Row {
         name: "`TaskQueue`, `ArrayTaskQueue`",
         files: &["task_queue", "task_queue/slot"],
@@ -62,6 +67,7 @@ pub const ROWS: [Row; 15] = [
         name: "`wait_any`",
         files: &[
             "wait_any",
+            "wait_any/attended",
             "vigil/several",
             "event/source",
             "mutex/source",

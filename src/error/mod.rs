@@ -21,10 +21,9 @@
 //! | wait at a barrier | [`BarrierError`], [`BarrierTimeoutError`], [`ActionError`]; [`JoinError`] |
 //! | send, or reserve room | [`SendError`], [`TrySendError`], [`SendTimeoutError`] |
 //! | receive, or take a task | [`RecvError`], [`TryRecvError`], [`RecvTimeoutError`] |
+//! | send a message | [`SendMessageError`], [`TrySendMessageError`], [`SendMessageTimeoutError`] |
+//! | receive a message | [`RecvMessageError`], [`TryRecvMessageError`], [`RecvMessageTimeoutError`] |
 //! | take an end of a queue | [`EndError`] |
-//! | send through a pipe | [`PipeSendError`], [`PipeTrySendError`], [`PipeSendTimeoutError`] |
-//! | receive from a pipe | [`PipeRecvError`], [`PipeTryRecvError`], [`PipeRecvTimeoutError`] |
-//! | take an end of a pipe | [`PipeEndError`] |
 //! | wait until all tasks are done | [`UnfinishedError`], [`UnfinishedTimeoutError`] |
 //! | do something once | [`OnceError`], [`SetError`] |
 //!
@@ -43,11 +42,11 @@ mod kind;
 mod leave;
 mod location;
 mod lock;
+mod message;
 mod monitor;
 mod once;
 mod open;
 mod pass;
-mod pipe;
 mod queue;
 mod range;
 mod ready;
@@ -67,14 +66,15 @@ pub use kind::LockErrorKind;
 pub use leave::LeaveError;
 pub use location::{LocationError, RemoveError};
 pub use lock::{Inconsistent, LockError, LockTimeoutError, TryLockError};
+pub(crate) use message::{RecvFailure, SendFailure};
+pub use message::{
+    RecvMessageError, RecvMessageTimeoutError, SendMessageError, SendMessageTimeoutError, TryRecvMessageError,
+    TrySendMessageError,
+};
 pub use monitor::{MonitorError, ObserveError};
 pub use once::{OnceError, SetError};
 pub use open::OpenError;
 pub use pass::{CloseError, DescriptorLostError, InheritError, PassError, ReceiveError};
-pub use pipe::{
-    PipeEndError, PipeRecvError, PipeRecvTimeoutError, PipeSendError, PipeSendTimeoutError, PipeTryRecvError,
-    PipeTrySendError,
-};
 pub use queue::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError};
 pub use range::RangeError;
 pub use ready::ReadyFdError;

@@ -50,7 +50,7 @@
 //! 8. A waiter that returns from a sleep sets WAITERS again before it checks. It passes on what its
 //!    wake was for, because of two changes before it ran, the second found no WAITERS. If it claims
 //!    a cell, and there is another cell to claim, it wakes one more. So it does if it learns that
-//!    the queue is closed.
+//!    the queue is closed, or if it needs more than a cell, and leaves one that it cannot use yet.
 //! 9. A producer claims, passes a fence, and then checks CLOSED. A consumer finds CLOSED, passes a
 //!    fence, and then finds no item, and nobody that fills or takes. So no item is published after
 //!    a consumer has learned that there will be none. In a closed queue, each change wakes all
@@ -105,13 +105,14 @@ mod search;
 mod source;
 
 use self::cell::{Cell, Order, Use};
-use self::search::{Found, Position};
+use self::search::Found;
+pub(super) use self::search::Position;
 pub use self::source::{Readable, Writable};
 use super::ends::{End, Ends, MOST_ENDS, NoEnd, Side};
 use super::generation::{distance, most};
 use super::hold::{Id, WAITERS, has_waiters};
 use super::table::Participant;
-use super::vigil::{Vigil, from_ended};
+use super::vigil::{Deadline, Vigil, from_ended};
 use crate::platform::{Platform, Word, Word64};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use core::time::Duration;
@@ -183,6 +184,11 @@ impl Claim {
     #[inline(always)]
     pub fn index(self) -> usize {
         self.position.index as usize
+    }
+
+    #[inline(always)]
+    pub(super) fn position(self) -> Position {
+        self.position
     }
 }
 
@@ -270,7 +276,43 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
         match self.claim_next_free(me) {
             Err(Obstacle::Blocked(_)) => {
                 let claim = || self.claim_next_free(me);
-                self.wait(me, deadline, self.room(), claim, claim, || self.next_free(me).is_ok())
+                self.wait_for(me, deadline, self.room(), claim, claim, || self.next_free(me).is_ok())
+            }
+            claimed => Ok(claimed?),
+        }
+    }
+
+    /// Claims a cell to fill, for a producer that needs more than a cell. `is_ready` says whether
+    /// the rest is there now; if not, which living participant may change that. Only one
+    /// participant at a time may be in this call.
+    ///
+    /// # Errors
+    /// [`NotClaimed::WouldBlock`] or [`NotClaimed::TimedOut`], by the deadline;
+    /// [`NotClaimed::Interrupted`], [`NotClaimed::Closed`].
+    ///
+    /// # If a process dies
+    /// See the [module](self#if-a-process-dies).
+    pub(super) fn claim_free_when(
+        &self,
+        me: Participant<'_, P>,
+        deadline: Deadline,
+        is_ready: impl Fn() -> Result<(), Option<Id>>,
+    ) -> Result<Claim, NotClaimed> {
+        let claim = || match is_ready() {
+            Ok(()) => self.claim_next_free(me),
+            // ORDERING: Relaxed; a waiter has passed a fence.
+            Err(_) if is_closed(self.room().load(Relaxed)) => Err(Obstacle::Closed),
+            Err(by) => Err(Obstacle::Blocked(by)),
+        };
+        let deadline = match deadline {
+            Deadline::Immediate => return self.claim_now(me, claim),
+            Deadline::By(deadline) => deadline,
+        };
+        match claim() {
+            Err(Obstacle::Blocked(_)) => {
+                let is_another_there = || self.next_free(me).is_ok();
+                let pass_on = (is_another_there, is_another_there);
+                self.wait(me, deadline, self.room(), claim, claim, pass_on)
             }
             claimed => Ok(claimed?),
         }
@@ -301,7 +343,7 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
         match self.claim_next_full(me) {
             Err(Obstacle::Blocked(_)) => {
                 let claim = || self.claim_next_full(me);
-                self.wait(me, deadline, self.items(), claim, claim, || self.next_full(me).is_ok())
+                self.wait_for(me, deadline, self.items(), claim, claim, || self.next_full(me).is_ok())
             }
             claimed => Ok(claimed?),
         }
@@ -328,7 +370,7 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
 
     /// Claims by `claim_soon` while the caller spins, and then by `claim`. Sleeps on `word`.
     #[cold]
-    pub(super) fn wait<T>(
+    pub(super) fn wait_for<T>(
         &self,
         me: Participant<'_, P>,
         deadline: Option<Duration>,
@@ -336,6 +378,21 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
         claim_soon: impl Fn() -> Result<T, Obstacle>,
         claim: impl Fn() -> Result<T, Obstacle>,
         is_another_there: impl Fn() -> bool,
+    ) -> Result<T, NotClaimed> {
+        self.wait(me, deadline, word, claim_soon, claim, (is_another_there, || false))
+    }
+
+    /// As [`wait_for`](Self::wait_for). After a sleep the caller wakes one more if it has claimed,
+    /// and `is_another_there`; or if it has not, and `is_one_left`.
+    #[cold]
+    fn wait<T>(
+        &self,
+        me: Participant<'_, P>,
+        deadline: Option<Duration>,
+        word: &P::Word,
+        claim_soon: impl Fn() -> Result<T, Obstacle>,
+        claim: impl Fn() -> Result<T, Obstacle>,
+        (is_another_there, is_one_left): (impl Fn() -> bool, impl Fn() -> bool),
     ) -> Result<T, NotClaimed> {
         let spins = P::spins_for_messages();
         let mut vigil = Vigil::new(me, deadline).spinning(spins);
@@ -375,6 +432,9 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
                 Err(Obstacle::Blocked(_)) if self.close_if_abandoned(me) => {}
                 Err(Obstacle::Ending) => vigil.sleep_briefly(word, sequence)?,
                 Err(Obstacle::Blocked(by)) => {
+                    if slept && is_one_left() {
+                        P::wake(word, 1); // invariant 8
+                    }
                     vigil.sleep(word, sequence, by.filter(|id| *id != me.id))?;
                     slept = true;
                 }
@@ -500,6 +560,22 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
         self.notice_room(1);
     }
 
+    /// Puts an item back that was not received: the next consumer receives it.
+    ///
+    /// Meanwhile other consumers may have received later items.
+    ///
+    /// # If a process dies
+    /// Before the word is written: another consumer receives the item. After that, before the wake:
+    /// the sleepers check, and find the item.
+    pub fn put_back(&self, claim: Claim) {
+        let full = Cell::<BITS>::full(claim.position.lap);
+        // ORDERING: Release. Pairs with the Acquire of the next consumer: this one has read before
+        // what the next one finishes is written again. Model:
+        // `message_queue::a_block_that_was_put_back_is_used_again`. Then the fence of invariant 7.
+        self.cells.word(claim.index()).swap_then_fence(full.0, Release);
+        self.notice_items(1);
+    }
+
     /// As [`finish`](Self::finish), but wakes nobody. After its last cell the caller
     /// [announces](Self::announce_room) all of them.
     #[inline]
@@ -529,11 +605,23 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
         }
     }
 
+    /// Gives up a claim to fill: the position is passed. No item comes of it.
+    ///
+    /// # If a process dies
+    /// As before it publishes: its position is passed.
+    #[cold]
+    pub fn give_up(&self, claim: Claim) {
+        self.abandon(claim);
+        self.notice_room(1);
+    }
+
     /// Ends the claim of a producer that has found the queue closed: its position is passed.
     #[cold]
     fn abandon(&self, claim: Claim) {
-        // ORDERING: Relaxed; nobody uses the cell any more. Then the fence of invariant 7.
-        self.cells.word(claim.index()).swap_then_fence(Cell::<BITS>::finished(claim.position.lap).0, Relaxed);
+        // ORDERING: Release. Pairs with the Acquire of the next producer, which writes the item
+        // after all that this one wrote. Model:
+        // `message_queue::what_was_given_up_is_free`. Then the fence of invariant 7.
+        self.cells.word(claim.index()).swap_then_fence(Cell::<BITS>::finished(claim.position.lap).0, Release);
         // Consumers may have waited for this item. Now there is a later one, or the end.
         self.wake(self.items(), u32::MAX);
     }
@@ -553,8 +641,9 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
         self.wake(self.items(), count);
     }
 
+    /// Wakes producers, if any sleep, after a change that was followed by a fence.
     #[inline]
-    fn notice_room(&self, count: u32) {
+    pub(super) fn notice_room(&self, count: u32) {
         // ORDERING: Relaxed; the caller has passed a fence.
         let room = self.room().load(Relaxed);
         if has_waiters(room) || is_closed(room) {
@@ -739,6 +828,12 @@ impl<P: Platform, const BITS: u32, const ENDS: usize> Queue<P, BITS, ENDS> {
     /// Whether the queue is closed.
     pub fn is_closed(&self) -> bool {
         is_closed(self.sleepers.0.room.load(Relaxed))
+    }
+
+    /// The words on which consumers and producers sleep, for unit tests.
+    #[cfg(test)]
+    pub(super) fn sleepers(&self) -> [&P::Word; 2] {
+        [&self.sleepers.0.items, &self.sleepers.0.room]
     }
 }
 

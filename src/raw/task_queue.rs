@@ -251,7 +251,7 @@ impl NoTask {
 }
 
 impl User {
-    fn of<P: Platform>(me: Participant<'_, P>, user: Id) -> Self {
+    fn judge<P: Platform>(me: Participant<'_, P>, user: Id) -> Self {
         if user == me.id {
             return Self::There(None);
         }
@@ -330,7 +330,7 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
             Err(Obstacle::Blocked(_)) => {
                 let [few, any] = [Self::reserve_one_of_few, Self::reserve_any];
                 let (few, any) = (|| few(self, me), || any(self, me));
-                self.ring().wait(me, deadline, self.ring().room(), few, any, || self.has_room())
+                self.ring().wait_for(me, deadline, self.ring().room(), few, any, || self.has_room())
             }
             reserved => Ok(reserved?),
         }
@@ -370,26 +370,37 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
         }
         let (mut index, mut found) = (self.first(), NoTask::default());
         for _ in self.indices() {
-            let hold = &self.slot(index).hold;
-            // ORDERING: Relaxed; the CAS acquires, and `inherit` judges a dead user once more.
-            let seen = hold.load(Relaxed);
-            let is_mine = match State::of(seen) {
-                State::Free => self.fill(me, index, seen),
-                State::Filling(user) => {
-                    found.note(User::of(me, user)) && self.inherit(me, hold, seen, || self.fill(me, index, seen))
-                }
-                State::Taken(user) => {
-                    found.by = found.by.or(Some(user).filter(|user| me.table.is_alive(*user)));
-                    false
-                }
-                State::Full | State::Again | State::Aside => false,
-            };
-            if is_mine {
+            if self.fill_or_note(me, index, &mut found) {
                 return self.reserved(me, index);
             }
             index = self.after(index);
         }
         Err(found.obstacle())
+    }
+
+    /// Whether the caller fills this slot now.
+    fn fill_or_note(&self, me: Participant<'_, P>, index: u32, found: &mut NoTask) -> bool {
+        let hold = &self.slot(index).hold;
+        loop {
+            // ORDERING: Relaxed; the CAS acquires, and `inherit` judges a dead user once more.
+            let seen = hold.load(Relaxed);
+            let is_mine = match State::of(seen) {
+                State::Free => self.fill(me, index, seen),
+                State::Filling(user) if !found.note(User::judge(me, user)) => return false,
+                State::Filling(_) => self.inherit(me, hold, seen, || self.fill(me, index, seen)),
+                State::Taken(user) => {
+                    found.by = found.by.or(Some(user).filter(|user| me.table.is_alive(*user)));
+                    return false;
+                }
+                State::Full | State::Again | State::Aside => return false,
+            };
+            if is_mine {
+                return true;
+            }
+            // Another participant was quicker. Perhaps a worker has freed the slot of a dead
+            // producer, which wakes nobody. Model:
+            // `task_queue::a_slot_that_a_worker_frees_goes_to_a_producer`.
+        }
     }
 
     #[inline(always)]
@@ -461,7 +472,7 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
     /// # If a process dies
     /// The slot is free again.
     pub fn give_up(&self, loan: Loan) -> Result<(), NotHeld> {
-        self.free(loan.index, filling(loan.producer))
+        self.free_slot(loan.index, filling(loan.producer))
     }
 
     // --- Workers
@@ -508,7 +519,7 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
             Err(NotClaimed::WouldBlock) => {
                 let next = || self.take_next(me).map_err(|_| Obstacle::Blocked(None));
                 let any = || self.take_any(me);
-                self.ring().wait(me, deadline, self.ring().items(), next, any, || self.has_task(me))
+                self.ring().wait_for(me, deadline, self.ring().items(), next, any, || self.has_task(me))
             }
             taken => taken,
         }
@@ -568,9 +579,11 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
         if is_set { self.search(me, Wanted::InNoCell).ok() } else { None }
     }
 
+    /// A swap, and no store: who sets the hint anew hides no earlier one from the search. A swap
+    /// that reads the last one sees what all of them have published.
     #[inline]
     fn set_again(&self, hint: u32) {
-        self.again().store(hint, Release); // ORDERING: see `take_again`.
+        self.again().swap(hint, Release); // ORDERING: see `take_again`.
     }
 
     /// Sets the hint if there are other deaths than before. This asks for no time, so a worker that
@@ -642,7 +655,7 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
                         return true;
                     }
                 }
-                State::Filling(user) | State::Taken(user) if !found.note(User::of(me, user)) => return false,
+                State::Filling(user) | State::Taken(user) if !found.note(User::judge(me, user)) => return false,
                 State::Filling(_) => {
                     // The death has woken those that wait for room, or for the end.
                     // ORDERING: Release, so that the next producer writes after the dead one.
@@ -705,7 +718,7 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
         // ORDERING: Relaxed, both; it belongs to the worker, and the CAS publishes it (invariant
         // 11). Model: `task_queue::a_task_that_sends_another_is_not_the_last`.
         uses.store(uses.load(Relaxed).wrapping_add(1), Relaxed);
-        self.free(task.index, taken(task.worker))
+        self.free_slot(task.index, taken(task.worker))
     }
 
     /// Gives a task back as if the caller had not taken it. It is given out soon.
@@ -738,7 +751,7 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
     }
 
     #[inline]
-    fn free(&self, index: u32, seen: u32) -> Result<(), NotHeld> {
+    fn free_slot(&self, index: u32, seen: u32) -> Result<(), NotHeld> {
         // ORDERING: Release. Pairs with the Acquire of `fill`. Model:
         // `task_queue::a_slot_is_free_when_it_was_used`. Then the fence of invariant 7.
         self.slot(index).hold.compare_exchange_then_fence(seen, FREE, Release, Relaxed).map_err(not_held)?;
@@ -842,11 +855,11 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
     ///
     /// # If a process dies
     /// The tasks that it had are still to be done.
-    pub fn join(&self, me: Participant<'_, P>, deadline: Option<Duration>) -> Result<(), NotClaimed> {
+    pub fn wait_until_done(&self, me: Participant<'_, P>, deadline: Option<Duration>) -> Result<(), NotClaimed> {
         match self.is_all_done(me) {
             Err(Obstacle::Blocked(_)) => {
                 let is_all_done = || self.is_all_done(me);
-                self.ring().wait(me, deadline, self.finished(), is_all_done, is_all_done, || true)
+                self.ring().wait_for(me, deadline, self.finished(), is_all_done, is_all_done, || true)
             }
             done => Ok(done?),
         }
@@ -885,7 +898,7 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
                 State::Full | State::Again => left = left.or(Some(Obstacle::Blocked(None))),
                 State::Taken(user) => {
                     let mut found = NoTask::default();
-                    let is_gone = found.note(User::of(me, user));
+                    let is_gone = found.note(User::judge(me, user));
                     if is_gone && self.is_used_up(slot) && self.put_aside(me, slot, seen) {
                         aside += 1;
                     } else {

@@ -74,7 +74,7 @@ mod passing;
 mod place;
 #[allow(clippy::disallowed_types)] // atomics are named there as what may be stored
 mod shareable;
-mod shared_memory;
+pub(crate) mod shared_memory;
 
 pub use crate::format::FORMAT;
 pub use definition::{Definition, Fingerprint, Part};

@@ -2,7 +2,7 @@
 
 #![allow(clippy::disallowed_types)] // the bytes are plain data of users, in atomic words
 
-mod words;
+pub(crate) mod words;
 
 use super::own::{OwnSegment, gives_its_segment};
 use super::{Definition, Location, Segment, SegmentOptions, Shareable};

@@ -7,7 +7,7 @@ macro_rules! forward {
         [$($generics:tt)*] $end:ty, $channel:ident, $first:ident.$second:ident:
         $(
             $(#[$doc:meta])*
-            fn $method:ident $(<$lifetime:lifetime>)? ($($argument:ident: $type:ty),*) -> $answer:ty
+            fn $method:ident $(<$lifetime:lifetime>)? $([$($generic:tt)*])? ($($argument:ident: $type:ty),*) -> $answer:ty
             $(where $bounded:ident: $bound:path)?;
         )*
     ) => {
@@ -22,7 +22,7 @@ macro_rules! forward {
                 /// # If a process dies
                 /// As there.
                 #[inline]
-                pub fn $method $(<$lifetime>)? (&self, $($argument: $type),*) -> $answer
+                pub fn $method $(<$lifetime>)? $(<$($generic)*>)? (&self, $($argument: $type),*) -> $answer
                 $(where $bounded: $bound)?
                 {
                     self.$first.$second.$method($($argument),*)

@@ -9,11 +9,11 @@ mod forward;
 mod guard_tag;
 mod interruptible;
 mod lock;
+mod message_queue;
 mod mutex;
 mod observe;
 mod once;
 mod permit_pool;
-mod pipe;
 mod queue;
 mod reentrant;
 mod result;
@@ -30,14 +30,14 @@ pub use event::Event;
 pub use event_loop::{EventWait, QueueRecv, QueueSend, ReadyFd, SemaphoreAcquire, WhenReady};
 pub use interruptible::{Interrupter, interruptible, interruptible_by};
 pub use lock::{Lock, LockGuard};
+pub use message_queue::{
+    MessageQueue, MessageQueueRoot, MessageQueueSegment, MessageReader, MessageReceiver, MessageSender, MessageWord,
+    MessageWriter,
+};
 pub use mutex::{Mutex, MutexGuard};
 pub use observe::{HolderWatch, LockState};
 pub use once::{LazyLock, Once, OnceLock, OnceState};
 pub use permit_pool::{Permit, PermitPool};
-pub use pipe::{
-    DuplexPipe, DuplexPipeEnd, DuplexPipeRoot, Pipe, PipeReader, PipeReceiver, PipeRoot, PipeSender, PipeWord,
-    PipeWriter,
-};
 pub use queue::{ArrayQueue, Queue, QueueCell, QueueIter, QueueReceiver, QueueRoot, QueueSegment, QueueSender};
 pub use reentrant::{ReentrantMutex, ReentrantMutexGuard};
 pub use result::{CondvarResult, LockResult, LockTimeoutResult, TryLockResult};

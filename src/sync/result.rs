@@ -2,8 +2,9 @@
 
 use crate::error::{
     AcquireError, AcquireTimeoutError, BarrierError, BarrierTimeoutError, CondvarError, Inconsistent, LockError,
-    LockTimeoutError, OnceError, RecvError, RecvTimeoutError, RegisterError, TryAcquireError, TryLockError,
-    TryRecvError, WaitAnyError, WaitAnyTimeoutError, WaitError, WaitTimeoutError,
+    LockTimeoutError, OnceError, RecvError, RecvMessageError, RecvMessageTimeoutError, RecvTimeoutError, RegisterError,
+    SendMessageError, SendMessageTimeoutError, TryAcquireError, TryLockError, TryRecvError, TryRecvMessageError,
+    TrySendMessageError, WaitAnyError, WaitAnyTimeoutError, WaitError, WaitTimeoutError,
 };
 use crate::raw::barrier::NotPassed;
 use crate::raw::event::NotSet;
@@ -270,6 +271,30 @@ impl FromRaw<NotClaimed> for RecvTimeoutError {
             NotClaimed::TimedOut | NotClaimed::WouldBlock => Self::TimedOut,
         }
     }
+}
+
+/// As the errors of a [`Queue`](crate::Queue) say it.
+macro_rules! of_messages {
+    ($($error:ident { $waited:expr, $interrupted:expr })*) => {$(
+        impl FromRaw<NotClaimed> for $error {
+            fn from_raw(refusal: NotClaimed) -> Self {
+                match refusal {
+                    NotClaimed::Closed => Self::Disconnected,
+                    NotClaimed::Interrupted => $interrupted,
+                    NotClaimed::WouldBlock | NotClaimed::TimedOut => $waited,
+                }
+            }
+        }
+    )*};
+}
+
+of_messages! {
+    SendMessageError { no_deadline(), Self::Interrupted }
+    TrySendMessageError { Self::Full, Self::Full }
+    SendMessageTimeoutError { Self::TimedOut, Self::Interrupted }
+    RecvMessageError { no_deadline(), Self::Interrupted }
+    TryRecvMessageError { Self::Empty, Self::Empty }
+    RecvMessageTimeoutError { Self::TimedOut, Self::Interrupted }
 }
 
 impl FromRaw<NotReady> for WaitAnyError {

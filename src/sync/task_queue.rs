@@ -391,7 +391,7 @@ impl<T: Shareable> TaskQueue<T> {
 
     fn join_with<E: FromRaw<Unfinished>>(&self, deadline: Deadline) -> Result<(), E> {
         let me = local::participant(self)?;
-        self.tasks().join(me, deadline.deadline()).map_err(|error| refused(Unfinished(error)))
+        self.tasks().wait_until_done(me, deadline.deadline()).map_err(|error| refused(Unfinished(error)))
     }
 
     /// Takes the tasks that are set aside at the moment, one after the other.

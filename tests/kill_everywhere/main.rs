@@ -26,12 +26,12 @@ mod event;
 mod interruptible;
 mod lock;
 mod locks;
+mod message_queue;
 mod mutex;
 mod once;
 mod operation;
 mod participant;
 mod permit_pool;
-mod pipe;
 mod queue;
 mod reentrant;
 mod rwlock;
@@ -62,11 +62,11 @@ pub(crate) fn operations() -> Vec<Box<dyn Operation>> {
         lock::operations(),
         semaphore::operations(),
         permit_pool::operations(),
-        pipe::operations(),
         rwlock::operations(),
         condvar::operations(),
         event::operations(),
         queue::operations(),
+        message_queue::operations(),
         task_queue::operations(),
         wait_any::operations(),
         barrier::operations(),

@@ -6,13 +6,14 @@ use crate::operations::MOST_PRIMITIVES;
 use arbitrary::Unstructured;
 use core::time::Duration;
 use outlive::{
-    ArrayQueue, ArrayTaskQueue, Barrier, Condvar, Event, Lock, LockTimeoutError, Mutex, Once, OnceLock, OpenError,
-    PermitPool, ReentrantMutex, RwLock, RwLockWriteGuard, Segment, Semaphore, Shareable,
+    ArrayQueue, ArrayTaskQueue, Barrier, Condvar, Event, Lock, LockTimeoutError, MessageQueue, Mutex, Once, OnceLock,
+    OpenError, PermitPool, ReentrantMutex, RwLock, RwLockWriteGuard, Segment, Semaphore, Shareable,
 };
 use sha2::{Digest, Sha256};
+use std::io::{Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 /// Every primitive there is. **A primitive is registered here**, and in `PRIMITIVES` below.
@@ -46,8 +47,22 @@ const TIMEOUT: Duration = Duration::from_micros(300);
 
 /// The operations of each primitive: the function gets the number of an operation. Any answer is
 /// right if it comes within the timeout. **A primitive is registered here**, at the end.
-const PRIMITIVES: &[fn(&Any, u8)] =
-    &[segment, mutex, lock, semaphore, pool, rwlock, reentrant, condvar, event, barrier, once, queue, task_queue];
+const PRIMITIVES: &[fn(&Any, u8)] = &[
+    segment,
+    mutex,
+    lock,
+    semaphore,
+    pool,
+    rwlock,
+    reentrant,
+    condvar,
+    event,
+    barrier,
+    once,
+    queue,
+    message_queue,
+    task_queue,
+];
 
 fn segment(all: &Any, operation: u8) {
     match operation % 4 {
@@ -203,6 +218,35 @@ fn queue(all: &Any, operation: u8) {
         7 => drop(queue.close()),
         _ => assert!(queue.len() <= 3 && queue.capacity() == 3 && !(queue.is_empty() && queue.is_full())),
     }
+}
+
+/// A queue of messages is a segment of its own. Its words are overwritten by those that the input
+/// has chosen for the others.
+fn message_queue(all: &Any, operation: u8) {
+    let Ok(queue) = MessageQueue::anonymous(3, 500) else { return };
+    let _sent = (queue.try_send_bytes(&[1; 400]), queue.try_send_bytes(&[2; 90]));
+    let room = queue.segment().room();
+    // SAFETY: the room consists of atomic words.
+    let words = unsafe { core::slice::from_raw_parts(room.as_ptr().cast::<AtomicU64>(), size_of_val(room) / 8) };
+    let mut chosen = all.count.load(Relaxed) ^ u64::from(operation);
+    for _ in 0..operation % 8 {
+        chosen = chosen.wrapping_mul(0x5851_f42d_4c95_7f2d).rotate_left(29) ^ u64::from(operation);
+        let word = &words[chosen as usize % words.len()];
+        word.store(if chosen & 1 << 40 == 0 { chosen } else { word.load(Relaxed) ^ 1 << (chosen >> 58) }, Relaxed);
+    }
+    let most = queue.max_message();
+    for step in 0..4 {
+        match (operation / 8).wrapping_add(step) % 7 {
+            0 => drop(queue.try_send_bytes(&[3; 450])),
+            1 => drop(queue.send_bytes_timeout(&[4; 300], TIMEOUT)),
+            2 => drop(queue.try_send_with(|writer| writer.write_all(&[5; 350]))),
+            3 => assert!(queue.try_recv_bytes().map_or(0, |bytes| bytes.len()) <= most),
+            4 => assert!(queue.recv_bytes_timeout(TIMEOUT).map_or(0, |bytes| bytes.len()) <= most),
+            5 => drop(queue.try_recv_into(&mut [0; 64])),
+            _ => drop(queue.try_recv_with(|reader| reader.read_to_end(&mut vec![]))),
+        }
+    }
+    assert!(queue.len() <= 3);
 }
 
 fn task_queue(all: &Any, operation: u8) {

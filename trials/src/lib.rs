@@ -22,6 +22,7 @@ pub mod bytes;
 pub mod condvar;
 pub mod event;
 pub mod locks;
+pub mod message_queue;
 pub mod mutex;
 pub mod once;
 pub mod operations;

@@ -435,7 +435,7 @@ impl<const N: usize, const LIMIT: u32> Trial for TaskQueueTrial<N, LIMIT> {
             Operation::Done => done(tasks.done(self.kept(me.id))),
             Operation::Fail => done(tasks.fail(self.kept(me.id))),
             Operation::GiveBack => done(tasks.give_back(self.kept(me.id))),
-            Operation::Join => tasks.join(me, Some(until)).map_or_else(Answer::Failed, |()| Answer::Done),
+            Operation::Join => tasks.wait_until_done(me, Some(until)).map_or_else(Answer::Failed, |()| Answer::Done),
             Operation::TakeAside => tasks.take_aside(me, 0).map_or(Answer::NoneAside, |task| self.keep(task)),
             Operation::Close => Answer::Is(tasks.close()),
             Operation::IsClosed => Answer::Is(self.queue.is_closed()),

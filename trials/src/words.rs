@@ -14,12 +14,14 @@ use outlive::platform::linux::{RobustNode, ThreadRecord};
 use outlive::platform::{Lifeline, Linux, Platform, WAKE_AT_DEATH};
 use outlive::raw::Deadline;
 use outlive::raw::hold::{INCONSISTENT, PANICKED};
+use outlive::raw::message_queue::Store;
 use outlive::raw::queue::Cells;
 use outlive::raw::table::recycle::Named;
 use outlive::raw::table::{Newcomer, Participant, Slot, Table};
 use outlive::raw::task_queue::{SlotWords, Slots};
 use outlive::raw::{
-    Barrier, Cause, Condvar, Event, Id, Mutex, Once, PermitPool, Queue, ReentrantMutex, RwLock, Semaphore, TaskQueue,
+    Barrier, Cause, Condvar, Event, Id, MessageQueue, Mutex, Once, PermitPool, Queue, ReentrantMutex, RwLock,
+    Semaphore, TaskQueue,
 };
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
 use std::time::Instant;
@@ -47,7 +49,8 @@ pub const PRIMITIVES: &[Primitive] = &[
     Primitive { name: "barrier", operate: barrier },
     Primitive { name: "once", operate: once },
     Primitive { name: "queue", operate: queue },
-    Primitive { name: "task_queue", operate: task_queue },
+    Primitive { name: "message queue", operate: message_queue },
+    Primitive { name: "task queue", operate: task_queue },
 ];
 
 fn mutex(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument: u32) {
@@ -248,6 +251,78 @@ fn queue(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument: u
     }
 }
 
+/// A queue of messages with its store, without the bytes. A block has ten.
+#[derive(Debug)]
+#[repr(C)]
+struct Lettered {
+    queue: MessageQueue<Linux>,
+    cells: [AtomicU64; 3],
+    letters: [AtomicU64; 3],
+    owners: [AtomicU64; 5],
+    links: [AtomicU32; 5],
+}
+
+impl Cells<Linux> for Lettered {
+    fn capacity(&self) -> usize {
+        self.cells.len()
+    }
+    fn word(&self, index: usize) -> &AtomicU64 {
+        &self.cells[index]
+    }
+}
+
+impl Store<Linux> for Lettered {
+    fn block_size(&self) -> usize {
+        10
+    }
+    fn blocks(&self) -> usize {
+        self.owners.len()
+    }
+    fn letter(&self, index: usize) -> &AtomicU64 {
+        &self.letters[index]
+    }
+    fn owner(&self, block: usize) -> &AtomicU64 {
+        &self.owners[block]
+    }
+    fn link(&self, block: usize) -> &AtomicU32 {
+        &self.links[block]
+    }
+}
+
+/// A message is published, given up, finished or put back, or left as a dead participant would
+/// leave it.
+fn message_queue(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument: u32) {
+    // SAFETY: the queue and its store are atomic integers of 32 and 64 bits. Nothing reads what
+    // lies between them.
+    let lettered = unsafe { memory.over::<Lettered>() };
+    let messages = lettered.queue.with(lettered);
+    let deadline = if argument & 1 != 0 { Deadline::By(deadline()) } else { Deadline::Immediate };
+    let length = argument as usize % 80;
+    match operation % 7 {
+        0 => drop(messages.start(me, deadline, length).map(|draft| messages.publish(draft, length))),
+        1 => drop(messages.start(me, deadline, length).map(|draft| messages.give_up(draft))),
+        2 => drop(messages.start(me, deadline, length)),
+        3 => {
+            let Ok(mut draft) = messages.start(me, deadline, 0) else { return };
+            while messages.room(&draft) < length && messages.grow(me, &mut draft) {}
+            let places = std::iter::successors(Some(messages.first_place(&draft)), |place| {
+                messages.next_place(&draft, *place) // endless, if the links are a circle
+            });
+            assert!(places.take(10).count() > 0);
+            messages.publish(draft, argument as usize);
+        }
+        4 => {
+            let Ok(message) = messages.take(me, deadline) else { return };
+            assert!(messages.pieces(&message).count() <= 7, "one for each block, and an error");
+            let lengths = messages.pieces(&message).map_while(|piece| Some(piece.ok()?.length));
+            assert!(lengths.sum::<usize>() <= messages.most_bytes());
+            if argument & 2 != 0 { messages.finish(message) } else { messages.put_back(message) }
+        }
+        5 => drop(messages.take(me, deadline)),
+        _ => drop((messages.ring().len(), messages.ring().close())),
+    }
+}
+
 /// A task queue with its slots.
 #[derive(Debug)]
 #[repr(C)]
@@ -288,7 +363,7 @@ fn task_queue(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argume
         3 => drop(take().map(|task| tasks.fail(task))),
         4 => drop(take().map(|task| tasks.give_back(task))),
         5 => drop(take().map(|task| tasks.attempts(task))),
-        6 => drop(tasks.join(me, deadline())),
+        6 => drop(tasks.wait_until_done(me, deadline())),
         7 => drop(tasks.take_aside(me, argument as usize % 4).map(|task| tasks.done(task))),
         8 => drop(tasks.close()),
         _ => {

@@ -7,6 +7,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use outlive_trials::barrier::BarrierTrial;
 use outlive_trials::condvar::HeapTrial;
 use outlive_trials::event::EventTrial;
+use outlive_trials::message_queue::MessagesTrial;
 use outlive_trials::mutex::MutexTrial;
 use outlive_trials::once::OnceTrial;
 use outlive_trials::operations::{Deed, Scenario, Step, Trial, run};
@@ -57,6 +58,8 @@ beside_its_reference! {
     once: OnceTrial;
     queue: QueueTrial<3>;
     queue_of_one_cell: QueueTrial<1>;
+    message_queue: MessagesTrial<3, 3>;
+    message_queue_of_one_cell: MessagesTrial<1, 2>;
     task_queue: TaskQueueTrial<3, 0>;
     task_queue_with_attempts: TaskQueueTrial<3, 2>;
     task_queue_of_one_slot: TaskQueueTrial<1, 0>;

@@ -13,11 +13,11 @@ use outlive::raw::semaphore::{NotAcquired, OverRelease};
 use outlive::raw::{Cause, Id, NotLocked};
 use outlive::{
     AcquireTimeoutError, ArrayQueue, ArrayTaskQueue, Barrier, BarrierMember, BarrierTimeoutError, Condvar, Event,
-    JoinError, LazyLock, Lock, LockErrorKind, LockGuard, Mutex, MutexGuard, NotHeldError, Once, OnceError, OnceLock,
-    OpenError, OverReleaseError, Permit, PermitPool, RecvTimeoutError, ReentrantMutex, ReentrantMutexGuard,
-    ReleaseError, RwLock, RwLockReadGuard, RwLockWriteGuard, Segment, Semaphore, SemaphorePermit, SendTimeoutError,
-    Shareable, Task, TaskLoan, TryAcquireError, TryLockResult, TryRecvError, TrySendError, TryWaitError,
-    UnfinishedTimeoutError, WaitTimeoutError,
+    JoinError, LazyLock, Lock, LockErrorKind, LockGuard, MessageQueue, Mutex, MutexGuard, NotHeldError, Once,
+    OnceError, OnceLock, OpenError, OverReleaseError, Permit, PermitPool, RecvTimeoutError, ReentrantMutex,
+    ReentrantMutexGuard, ReleaseError, RwLock, RwLockReadGuard, RwLockWriteGuard, Segment, Semaphore, SemaphorePermit,
+    SendTimeoutError, Shareable, Task, TaskLoan, TryAcquireError, TryLockResult, TryRecvError, TryRecvMessageError,
+    TrySendError, TrySendMessageError, TryWaitError, UnfinishedTimeoutError, WaitTimeoutError,
 };
 use outlive_trials::barrier::{BarrierReference, PARTIES};
 use outlive_trials::condvar::HeapReference;
@@ -37,6 +37,8 @@ use outlive_trials::{
     barrier, condvar, event, mutex, once, permit_pool, queue, reentrant, rwlock, semaphore, task_queue,
 };
 use proptest::prelude::*;
+use std::collections::VecDeque;
+use std::io::{Read, Write};
 use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -917,8 +919,92 @@ faces! {
     task_queue_of_one_slot: OfTaskQueue<1, 0>;
 }
 
+/// What is done with a queue of messages.
+#[derive(Debug, Clone)]
+enum WithMessages {
+    Send(Vec<u8>),
+    SendInPieces(Vec<u8>, usize),
+    Receive,
+    ReceiveInto(usize),
+    ReceiveInPieces,
+    Close,
+}
+
+fn with_messages() -> impl Strategy<Value = WithMessages> {
+    let bytes = || proptest::collection::vec(any::<u8>(), 0..900);
+    prop_oneof![
+        4 => bytes().prop_map(WithMessages::Send),
+        3 => (bytes(), 1..200usize).prop_map(|(bytes, piece)| WithMessages::SendInPieces(bytes, piece)),
+        4 => Just(WithMessages::Receive),
+        2 => (0..900usize).prop_map(WithMessages::ReceiveInto),
+        2 => Just(WithMessages::ReceiveInPieces),
+        1 => Just(WithMessages::Close),
+    ]
+}
+
 proptest! {
     #![proptest_config(configuration(60))]
+
+    /// The queue of messages has a segment of its own. Its reference is a row of messages. (Beside
+    /// its algorithm there is a reference that knows blocks, and deaths.)
+    #[test]
+    fn a_message_queue_is_a_row_of_messages(deeds in proptest::collection::vec(with_messages(), 1..80)) {
+        const MESSAGES: usize = 4;
+        let queue = MessageQueue::anonymous(MESSAGES, 1_500).expect("a queue");
+        let mut row: VecDeque<Vec<u8>> = VecDeque::new();
+        let mut is_closed = false;
+        for deed in deeds {
+            match deed {
+                WithMessages::Send(ref bytes) | WithMessages::SendInPieces(ref bytes, _) => {
+                    let answer = match deed {
+                        WithMessages::SendInPieces(_, piece) => queue
+                            .try_send_with(|writer| bytes.chunks(piece).try_for_each(|part| writer.write_all(part))),
+                        _ => queue.try_send_bytes(bytes),
+                    };
+                    match answer {
+                        Ok(()) => {
+                            prop_assert!(row.len() < MESSAGES && !is_closed);
+                            row.push_back(bytes.clone());
+                        }
+                        Err(TrySendMessageError::Disconnected) => prop_assert!(is_closed),
+                        // A cell whose message was given up is free when those before it are.
+                        Err(TrySendMessageError::Full) => prop_assert!(!is_closed && !row.is_empty()),
+                        Err(other) => panic!("{other}"),
+                    }
+                }
+                WithMessages::Close => {
+                    prop_assert_eq!(queue.close().expect("in a segment"), !is_closed);
+                    is_closed = true;
+                }
+                _ => {
+                    let mut buffer = vec![];
+                    let answer = match deed {
+                        WithMessages::ReceiveInto(room) => {
+                            buffer.resize(room, 0);
+                            queue.try_recv_into(&mut buffer).map(|length| buffer[..length].to_vec())
+                        }
+                        WithMessages::ReceiveInPieces => queue
+                            .try_recv_with(|reader| reader.read_to_end(&mut buffer))
+                            .map(|length| buffer[..length].to_vec()),
+                        _ => queue.try_recv_bytes(),
+                    };
+                    match answer {
+                        Ok(bytes) => prop_assert_eq!(Some(bytes), row.pop_front()),
+                        Err(TryRecvMessageError::TooShort { length, room }) => {
+                            prop_assert_eq!((Some(length), room), (row.front().map(Vec::len), buffer.len()));
+                            prop_assert!(length > room);
+                        }
+                        Err(TryRecvMessageError::Empty) => prop_assert!(row.is_empty() && !is_closed),
+                        Err(TryRecvMessageError::Disconnected) => prop_assert!(row.is_empty() && is_closed),
+                        Err(other) => panic!("{other}"),
+                    }
+                }
+            }
+            // What was given up counts, until the messages before it are received.
+            prop_assert!((row.len()..=MESSAGES).contains(&queue.len()));
+            prop_assert_eq!((queue.is_empty(), queue.is_closed()), (row.is_empty(), is_closed));
+        }
+    }
 
     #[test]
     fn a_segment_that_was_made_can_be_opened_and_a_changed_one_cannot(

@@ -12,6 +12,7 @@ use outlive::platform::{Platform, Word as _};
 use outlive::raw::Deadline;
 use outlive::raw::barrier::Passed;
 use outlive::raw::ends::Ends;
+use outlive::raw::message_queue::{Draft, Message, Messages, Place, Store};
 use outlive::raw::once::Begun;
 use outlive::raw::permit_pool::Taken;
 use outlive::raw::queue::{Cells, Claim, NotClaimed, Ring};
@@ -19,7 +20,8 @@ use outlive::raw::rwlock::Line;
 use outlive::raw::table::{Newcomer, Participant};
 use outlive::raw::task_queue::{SlotWords, Slots, Taken as Task, Tasks};
 use outlive::raw::{
-    Barrier, Cause, Condvar, Event, Mutex, Once, PermitPool, Queue, ReentrantMutex, RwLock, Semaphore, TaskQueue,
+    Barrier, Cause, Condvar, Event, MessageQueue, Mutex, Once, PermitPool, Queue, ReentrantMutex, RwLock, Semaphore,
+    TaskQueue,
 };
 use outlive_trials::standard::{Standard, Word, Word64, World};
 
@@ -490,6 +492,184 @@ fn a_queue_whose_users_die() {
     }
 }
 
+/// A queue of messages whose bytes are plain memory: one number in each block. Laps have two bits,
+/// and wrap all the time.
+#[derive(Debug)]
+struct Letters<const N: usize, const K: usize> {
+    queue: MessageQueue<Standard, 2>,
+    words: [Word64; N],
+    letters: [Word64; N],
+    owners: [Word64; K],
+    links: [Word; K],
+    firsts: [Protected<u64>; N],
+    pool: [Protected<u64>; K],
+}
+
+impl<const N: usize, const K: usize> Cells<Standard> for Letters<N, K> {
+    fn capacity(&self) -> usize {
+        N
+    }
+    fn word(&self, index: usize) -> &Word64 {
+        &self.words[index]
+    }
+}
+
+impl<const N: usize, const K: usize> Store<Standard> for Letters<N, K> {
+    fn block_size(&self) -> usize {
+        1
+    }
+    fn blocks(&self) -> usize {
+        K
+    }
+    fn letter(&self, index: usize) -> &Word64 {
+        &self.letters[index]
+    }
+    fn owner(&self, block: usize) -> &Word64 {
+        &self.owners[block]
+    }
+    fn link(&self, block: usize) -> &Word {
+        &self.links[block]
+    }
+}
+
+impl<const N: usize, const K: usize> Letters<N, K> {
+    fn new() -> Self {
+        let queue = Queue::from_words(Word64::new(0), Word64::new(0), Word::new(0), Word::new(0), Ends::default());
+        Self {
+            queue: MessageQueue::from_words(queue, Mutex::from_word(Word::new(0)), Word::new(0)),
+            words: core::array::from_fn(|_| Word64::new(0)),
+            letters: core::array::from_fn(|_| Word64::new(0)),
+            owners: core::array::from_fn(|_| Word64::new(0)),
+            links: core::array::from_fn(|_| Word::new(0)),
+            firsts: core::array::from_fn(|_| Protected::default()),
+            pool: core::array::from_fn(|_| Protected::default()),
+        }
+    }
+    fn messages(&self) -> Messages<'_, Standard, Self, 2> {
+        self.queue.with(self)
+    }
+    fn block(&self, place: Place) -> &Protected<u64> {
+        match place {
+            Place::Cell(index) => &self.firsts[index],
+            Place::Block(block) => &self.pool[block],
+        }
+    }
+    fn write(&self, draft: &Draft, number: u64, length: usize) {
+        let mut place = Some(self.messages().first_place(draft));
+        for _ in 0..length {
+            let here = place.expect("there is room");
+            self.block(here).change(|block| *block = number);
+            place = self.messages().next_place(draft, here);
+        }
+    }
+    fn send(&self, me: Participant<'_, Standard>, number: u64, length: usize) {
+        let draft = self.messages().start(me, Deadline::By(None), length).expect("waits");
+        self.write(&draft, number, length);
+        self.messages().publish(draft, length);
+    }
+    /// Writes a whole block more than it sends, if there is one.
+    fn send_growing(&self, me: Participant<'_, Standard>, number: u64, length: usize) {
+        let mut draft = self.messages().start(me, Deadline::By(None), 0).expect("waits");
+        while self.messages().room(&draft) <= length && self.messages().grow(me, &mut draft) {}
+        let room = self.messages().room(&draft);
+        self.write(&draft, number, room);
+        if room < length {
+            self.messages().give_up(draft);
+            self.send(me, number, length);
+        } else {
+            self.messages().publish(draft, length);
+        }
+    }
+    /// The number of a message, and its length.
+    fn read(&self, message: &Message) -> (u64, usize) {
+        let blocks: Vec<_> =
+            self.messages().pieces(message).map(|piece| self.block(piece.expect("whole").place).get()).collect();
+        assert!(blocks.iter().all(|block| *block == blocks[0]), "parts of different messages: {blocks:?}");
+        (blocks[0], blocks.len())
+    }
+    fn receive(&self, me: Participant<'_, Standard>) -> Option<(u64, usize)> {
+        let message = match self.messages().take(me, Deadline::By(None)) {
+            Ok(message) => message,
+            Err(NotClaimed::Closed) => return None,
+            Err(error) => panic!("waits, and got {error:?}"),
+        };
+        let received = self.read(&message);
+        self.messages().finish(message);
+        Some(received)
+    }
+}
+
+/// Two senders and two receivers. The last sender closes the queue. The hundreds of a number are
+/// its place in the order of its sender, and say how long the message is.
+#[test]
+fn messages_of_a_queue() {
+    let queue = Letters::<2, 3>::new();
+    let length = |round: u64| 1 + round as usize % 4;
+    let senders = std::sync::atomic::AtomicUsize::new(2);
+    let received = std::sync::Mutex::new(vec![]);
+    in_threads(4, |number, me| {
+        if number < 2 {
+            for round in 1..=ROUNDS {
+                let text = 100 * round + number as u64;
+                match round % 3 {
+                    0 => queue.send_growing(me, text, length(round)),
+                    _ => queue.send(me, text, length(round)),
+                }
+            }
+            if senders.fetch_sub(1, SeqCst) == 1 {
+                queue.messages().ring().close();
+            }
+        } else {
+            let mine: Vec<_> = std::iter::from_fn(|| queue.receive(me)).collect();
+            for sender in 0..2 {
+                let is_its = |(text, _): &&(u64, usize)| text % 100 == sender;
+                assert!(mine.iter().filter(is_its).map(|(text, _)| text).is_sorted(), "{mine:?}");
+            }
+            assert!(mine.iter().all(|(text, has)| *has == length(text / 100)), "{mine:?}");
+            received.lock().expect("no panic inside").extend(mine.into_iter().map(|(text, _)| text));
+        }
+    });
+    let mut received = received.into_inner().expect("no panic inside");
+    received.sort_unstable();
+    assert_eq!(received, all_items());
+}
+
+/// Two senders die while they write a long message. Two receivers die while they read one, which
+/// the last thread receives. The pool suffices for two messages.
+#[test]
+fn a_queue_of_messages_whose_users_die() {
+    for _ in 0..ROUNDS / 5 {
+        let queue = Letters::<4, 6>::new();
+        let sum = Protected::<u64>::default();
+        // Relaxed, so that it orders nothing that the queue should order.
+        let taken = std::sync::atomic::AtomicUsize::new(0);
+        in_threads(5, |number, me| match number {
+            0 | 1 => {
+                queue.send(me, 10 + number as u64, 3);
+                let dies_with_it = queue.messages().start(me, Deadline::By(None), 2).expect("waits");
+                queue.write(&dies_with_it, 1_000, 2);
+            }
+            2 | 3 => {
+                let dies_with_it = queue.messages().take(me, Deadline::By(None)).expect("waits");
+                assert!([(10, 3), (11, 3)].contains(&queue.read(&dies_with_it)));
+                taken.fetch_add(1, Relaxed);
+            }
+            _ => {
+                // Otherwise no message would be left for the receivers.
+                while taken.load(Relaxed) < 2 {
+                    std::thread::yield_now();
+                }
+                for _ in 0..2 {
+                    let (text, _) = queue.receive(me).expect("it is open");
+                    sum.change(|sum| *sum += text);
+                }
+                queue.send(me, 12, 7); // all blocks are free
+            }
+        });
+        assert_eq!(sum.0.into_inner(), 10 + 11);
+    }
+}
+
 /// A task queue whose items are plain memory. Laps have two bits, and wrap all the time.
 #[derive(Debug)]
 struct Jobs<const N: usize> {
@@ -551,7 +731,7 @@ fn jobs_of_a_task_queue_in_threads<const N: usize>() -> Vec<u64> {
         if number < 2 {
             (1..=ROUNDS).for_each(|round| jobs.send(me, 100 * round + number as u64));
             if producers.fetch_sub(1, SeqCst) == 1 {
-                jobs.tasks().join(me, None).expect("waits");
+                jobs.tasks().wait_until_done(me, None).expect("waits");
                 assert_eq!((jobs.tasks().len(), jobs.tasks().in_flight()), (0, 0));
                 jobs.tasks().close();
             }

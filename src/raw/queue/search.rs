@@ -6,12 +6,12 @@ use crate::platform::{Platform, Word64};
 use crate::raw::generation::{most, next};
 use crate::raw::hold::Id;
 use crate::raw::table::Participant;
-use core::sync::atomic::Ordering::{Relaxed, Release};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Position {
-    pub(super) lap: u32,
-    pub(super) index: u32,
+pub(in crate::raw) struct Position {
+    pub(in crate::raw) lap: u32,
+    pub(in crate::raw) index: u32,
 }
 
 /// A cell that can be claimed, as it was seen.
@@ -149,6 +149,41 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> Ring
             }
             if self.head().load(Relaxed) == hint {
                 return Err(by); // invariant 11
+            }
+        }
+    }
+
+    /// Whether a position that was claimed is over: finished, or left by a producer that died
+    /// before it published. What belongs to the position may then be used again, from now on.
+    ///
+    /// # Errors
+    /// It is not. The living participant that uses its cell, if there is one.
+    pub(in crate::raw) fn is_over(&self, me: Participant<'_, P>, position: Position) -> Result<(), Option<Id>> {
+        let word = self.cells.word(position.index as usize);
+        loop {
+            // ORDERING: Acquire. Pairs with the Release of `finish`, `pass` and `abandon`: the
+            // caller writes after the last user has read or written. It also comes before the
+            // judgement of the user. Models:
+            // `message_queue::a_message_grows_into_a_block_that_was_read`,
+            // `message_queue::a_newcomer_that_has_blocks_is_not_judged_dead`.
+            let seen = Cell::<BITS>(word.load(Acquire));
+            // The position was claimed. So the cell is in its lap, or in a later one. A cell that
+            // is free in this lap shows that nobody wrote the position.
+            if seen.order(position.lap) != Order::Same {
+                return Ok(());
+            }
+            match seen.use_of() {
+                Use::Free => return Ok(()),
+                Use::Full => return Err(None),
+                Use::Taking(user) => return Err(self.is_in_use(me, user).then_some(user)),
+                Use::Filling(living) if self.is_in_use(me, living) => return Err(Some(living)),
+                // ORDERING: Relaxed. All that the dead user wrote was seen with its mark. It may
+                // have published since the first load, and then died. Model:
+                // `message_queue::a_message_of_the_dead_keeps_its_blocks`.
+                // EQUIVALENT(not repeated): in one lap no two senders die with one cell, so no
+                // second turn comes here.
+                Use::Filling(_) if word.load(Relaxed) == seen.0 => return Ok(()),
+                Use::Filling(_) => {}
             }
         }
     }

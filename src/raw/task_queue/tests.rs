@@ -153,7 +153,7 @@ fn a_task_without_attempts_is_set_aside() {
         let task = tasks.try_take(me).expect("there is a task");
         tasks.fail(task).expect("the caller has it");
         assert_eq!((places.hold(0), tasks.set_aside(), tasks.len()), (ASIDE, 1, 0));
-        assert_eq!((tasks.try_take(me), tasks.join(me, None)), (Err(NotClaimed::WouldBlock), Ok(())));
+        assert_eq!((tasks.try_take(me), tasks.wait_until_done(me, None)), (Err(NotClaimed::WouldBlock), Ok(())));
         assert_eq!((tasks.take_aside(me, 1), tasks.take_aside(me, 0)), (None, Some(task)));
         assert_eq!(tasks.attempts(task), 2);
     });
@@ -167,7 +167,7 @@ fn a_task_of_the_dead_without_attempts_is_set_aside() {
         play(1, vec![], |me| _ = queue.with(&places).try_take(me));
         assert_eq!(places.hold(0), after, "limit {limit}");
         let places = Places::new([taken(id_of(DEAD))]);
-        let is_over = play(1, vec![], |me| queue.with(&places).join(me, Some(Duration::ZERO))).0;
+        let is_over = play(1, vec![], |me| queue.with(&places).wait_until_done(me, Some(Duration::ZERO))).0;
         assert_eq!(is_over.is_ok(), limit == 1, "limit {limit}");
     }
 }
@@ -317,7 +317,7 @@ fn all_is_done_when_no_slot_has_a_task() {
         (taken(id_of(1)), false),
         (taken(id_of(DEAD)), false),
     ] {
-        let (answer, _) = with_holds([FREE, hold], |tasks, me| tasks.join(me, Some(Duration::ZERO)));
+        let (answer, _) = with_holds([FREE, hold], |tasks, me| tasks.wait_until_done(me, Some(Duration::ZERO)));
         assert_eq!(answer, if is_done { Ok(()) } else { Err(NotClaimed::TimedOut) }, "{hold:x}");
     }
 }
@@ -328,7 +328,7 @@ fn all_is_done_when_no_slot_has_a_task() {
 fn who_waits_for_the_end_sets_aside_what_the_dead_left_behind_other_tasks() {
     let (queue, places) = (queue::<32>([0; 2]), Places::new([taken(id_of(1)), taken(id_of(DEAD))]));
     queue.set_limit(1);
-    let answer = play(3, vec![], |me| queue.with(&places).join(me, Some(Duration::ZERO))).0;
+    let answer = play(3, vec![], |me| queue.with(&places).wait_until_done(me, Some(Duration::ZERO))).0;
     assert_eq!((answer, places.hold(1)), (Err(NotClaimed::TimedOut), ASIDE));
 }
 
@@ -383,7 +383,7 @@ proptest! {
                 let _none_perhaps = tasks.try_take(me).map(|task| tasks.fail(task));
                 let _none_perhaps = tasks.try_take(me).map(|task| tasks.give_back(task));
                 let _none_perhaps = tasks.take_aside(me, 0).map(|task| tasks.done(task));
-                let _not_yet = tasks.join(me, Some(Duration::ZERO));
+                let _not_yet = tasks.wait_until_done(me, Some(Duration::ZERO));
                 let _none_perhaps = tasks.try_take(me).map(|task| tasks.done(task));
                 assert!(tasks.len() <= 3);
             }

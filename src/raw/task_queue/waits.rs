@@ -44,7 +44,7 @@ impl Two {
         (answer, wakes.on(self.words()[1]))
     }
     fn join(&self, scenes: Vec<Scene>) -> (Result<(), NotClaimed>, Vec<u32>) {
-        let (answer, wakes) = play(3, scenes, |me| self.tasks().join(me, Some(DEADLINE)));
+        let (answer, wakes) = play(3, scenes, |me| self.tasks().wait_until_done(me, Some(DEADLINE)));
         (answer, wakes.on(self.words()[2]))
     }
 }

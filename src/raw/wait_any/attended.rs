@@ -39,7 +39,7 @@ const IGNORED: u32 = 0;
 const ARMED: u32 = 1;
 const WATCHED: u32 = 2;
 
-/// The state of a source, for a word that is [`Word::new`] of 0. See the [module](self).
+/// The state of a source. At first nobody waits for it.
 #[derive(Debug)]
 pub struct Attended<P: Platform> {
     state: P::Word,
@@ -69,11 +69,6 @@ impl<P: Platform> Attended<P> {
     /// A source for which nobody waits. The word must be 0.
     pub const fn from_word(state: P::Word) -> Self {
         Self { state }
-    }
-
-    /// Whether the attendant sleeps on its words.
-    pub fn is_ignored(&self) -> bool {
-        self.state.load(Relaxed) == IGNORED // ORDERING: Relaxed; whoever arms it calls the attendant.
     }
 
     /// Whether a task waits.

@@ -391,3 +391,41 @@ fn a_wait_for_an_event_that_begins_anew_counts_from_then_on() {
     });
     assert_eq!(answers, (true, false));
 }
+
+#[test]
+fn a_task_that_waits_has_armed_its_source_until_it_is_told_or_leaves() {
+    let (answers, wakes) = play(2, vec![], |me| {
+        let (semaphore, attended, calls) = (permits(0), Attended::from_word(AtomicU32::new(0)), AtomicU32::new(0));
+        let of = of(me, &semaphore);
+        let before = attended.is_armed();
+        // The attendant does not know the source yet, and then does.
+        let (first, second) = (attended.arm(&of), attended.arm(&of));
+        let while_it_waits = attended.is_armed();
+        attended.disarm();
+        let after = attended.is_armed();
+        semaphore.release(1).expect("far from the maximum");
+        let third = attended.arm(&of);
+        call::<Puppet>(&calls);
+        ((before, while_it_waits, after, attended.is_armed()), (first, second, third), calls.load(Relaxed))
+    });
+    assert_eq!(answers.0, (false, true, false, false));
+    assert_eq!(answers.1, (Arming::Call, Arming::Armed, Arming::Ready));
+    assert_eq!((answers.2, wakes.counts().last()), (1, Some(1)));
+}
+
+#[test]
+fn an_attendant_tells_of_what_is_ready_once_for_each_task() {
+    let ((), _) = play(2, vec![], |me| {
+        let (semaphore, attended, calls) = (permits(0), Attended::from_word(AtomicU32::new(0)), AtomicU32::new(0));
+        let mut attendant = Attendant::new([(of(me, &semaphore), &attended)].into_iter());
+        let mut told = 0;
+        attendant.attend(&calls, |_| told += 1);
+        assert_ne!(attended.arm(&of(me, &semaphore)), Arming::Ready);
+        attendant.attend(&calls, |_| told += 1);
+        assert_eq!(told, 0);
+        semaphore.release(1).expect("far from the maximum");
+        attendant.attend(&calls, |_| told += 1);
+        attendant.attend(&calls, |_| told += 1);
+        assert_eq!(told, 1);
+    });
+}

@@ -33,7 +33,7 @@ impl Parts {
 
 /// ORDERING: Relaxed for all of these. They order nothing, as the documentation of `SharedMemory`
 /// says.
-pub(super) fn read(words: &[AtomicU64], offset: usize, bytes: &mut [u8]) {
+pub(crate) fn read(words: &[AtomicU64], offset: usize, bytes: &mut [u8]) {
     let Parts { first, whole, last } = Parts::new(offset, bytes.len());
     let (begin, rest) = bytes.split_at_mut(first.1.len());
     let (middle, end) = rest.split_at_mut(whole.len() * WORD);

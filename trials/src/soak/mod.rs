@@ -9,6 +9,7 @@
 
 mod holds;
 mod items;
+mod messages;
 pub mod shared;
 mod tasks;
 mod waits;

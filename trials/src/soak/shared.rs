@@ -7,6 +7,7 @@ use super::holds::{
     table_adds_up, try_to_update, update, update_nested, write_the_table,
 };
 use super::items::{Item, QUEUE, Receipt, Seen, all_items_are_received, receive_items, send_items, wait_for_any};
+use super::messages::{Counts, all_messages_are_received, receive_messages, send_messages};
 use super::tasks::{Work, all_tasks_are_done, do_tasks, send_tasks};
 use super::waits::{
     all_values_are_right, as_many_leaders, give_tokens, go_through, have_a_turn, heap_adds_up, make_once, meet,
@@ -93,6 +94,8 @@ pub struct Shared {
     /// Received after a later item of the same worker.
     pub(super) items_late: AtomicU64,
 
+    /// Of the queue of messages, which has a segment of its own.
+    pub(super) messages: Counts,
     pub(super) tasks: ArrayTaskQueue<Work, QUEUE>,
     pub(super) tasks_sent: AtomicU64,
     pub(super) tasks_done: AtomicU64,
@@ -158,6 +161,8 @@ pub const DEEDS: &[Deed] = &[
     Deed { name: "make a value once", run: make_once, check: all_values_are_right },
     Deed { name: "send items", run: send_items, check: nothing },
     Deed { name: "receive items", run: receive_items, check: all_items_are_received },
+    Deed { name: "send messages", run: send_messages, check: nothing },
+    Deed { name: "receive messages", run: receive_messages, check: all_messages_are_received },
     Deed { name: "wait for any of several", run: wait_for_any, check: nothing },
     Deed { name: "send tasks", run: send_tasks, check: nothing },
     Deed { name: "do tasks", run: do_tasks, check: all_tasks_are_done },
@@ -168,6 +173,7 @@ impl Shared {
     pub fn prepare(&mut self) {
         self.tokens = Semaphore::bounded(TOKENS, TOKENS);
         self.turn = Event::auto_reset();
+        self.messages.prepare();
     }
 
     /// The supervisor, which outlives all workers, calls this again and again. The dead may have

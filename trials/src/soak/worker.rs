@@ -1,5 +1,6 @@
 //! A worker: random deeds until it is killed.
 
+use super::messages;
 use super::shared::{DEEDS, Outcome, Shared};
 use super::{Random, Shortage};
 use outlive::Segment;
@@ -14,6 +15,9 @@ pub(super) fn work(number: usize, seed: u64, shortage: Shortage) -> ExitCode {
         Ok(shared) => shared,
         Err(error) => return fault(number, "inheriting", &error.to_string()),
     };
+    if let Err(error) = messages::open(&shared) {
+        return fault(number, "opening the queue of messages", &error.to_string());
+    }
     let _kept_open = run_short_of(shortage);
     loop {
         let deed = &DEEDS[random.below(DEEDS.len() as u64) as usize];
