@@ -154,10 +154,6 @@ fn buffer() -> Segment<Buffer> {
     segment_of(|_empty| {})
 }
 
-fn sleepers(shared: &Segment<Buffer>) -> usize {
-    shared.participants().iter().filter(|p| p.asleep_for.is_some()).count()
-}
-
 #[test]
 fn a_producer_killed_between_the_item_and_its_notification_costs_nobody_the_item() {
     each_way(|waitv| {

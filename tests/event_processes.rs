@@ -155,7 +155,7 @@ fn a_thousand_waiters_in_fifty_processes_are_released_by_one_set() {
     children.iter_mut().for_each(|child| assert_eq!(child.hear(), "here"));
     children.iter_mut().for_each(Actor::go_on);
     until("all to be asleep", || {
-        let asleep = shared.participants().iter().filter(|p| p.asleep_for.is_some()).count();
+        let asleep = shared.participants().iter().filter(|p| is_asleep(p)).count();
         asleep as u32 == PROCESSES * THREADS
     });
     assert_eq!(shared.released.load(SeqCst), 0);
@@ -177,7 +177,7 @@ fn deadlines_are_kept() {
         assert!(begin.elapsed() >= Duration::from_millis(30));
         std::thread::scope(|scope| {
             let patient = scope.spawn(|| event.wait_timeout(Duration::MAX).is_ok());
-            until("the waiter to fall asleep", || shared.participants().iter().any(|p| p.asleep_for.is_some()));
+            until("the waiter to fall asleep", || shared.participants().iter().any(is_asleep));
             event.set().expect("takes part");
             assert!(patient.join().expect("no panic"));
         });

@@ -253,11 +253,7 @@ impl<'s, R: Send + 's> Waiter<'s, R> {
 
     /// Whether the thread sleeps in a futex call.
     fn is_asleep(&self) -> bool {
-        let at =
-            |file: &str| std::fs::read_to_string(format!("/proc/self/task/{}/{file}", self.thread)).unwrap_or_default();
-        let sleeps = at("stat").rsplit(')').next().is_some_and(|rest| rest.starts_with(" S"));
-        let call: Option<i64> = at("syscall").split(' ').next().and_then(|number| number.parse().ok());
-        sleeps && call.is_some_and(|call| [libc::SYS_futex, libc::SYS_futex_waitv].contains(&call))
+        is_in_a_futex_call(std::process::id(), self.thread.cast_unsigned())
     }
 
     fn until_asleep(&self) {

@@ -399,7 +399,7 @@ fn a_lock_stays_acquired_when_its_thread_ends_and_anybody_releases_it() {
     elsewhere(|| shared.lock.acquire().expect("free"));
     assert!(matches!(shared.lock.try_acquire(), Err(TryLockError::WouldBlock)));
     let waiter = std::thread::spawn(|| shared.lock.acquire().map_err(|e| e.to_string()));
-    until("the waiter to sleep", || shared.participants().iter().any(|p| p.asleep_for.is_some()));
+    until("the waiter to sleep", || shared.participants().iter().any(is_asleep));
     shared.lock.release().expect("acquired");
     waiter.join().expect("no panic").expect("released, and consistent");
     shared.lock.release().expect("the waiter's thread has ended with it");

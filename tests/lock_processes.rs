@@ -71,7 +71,7 @@ fn a_holder_that_acquires_again_waits_for_another_to_release() {
         assert!(matches!(lock.try_lock(), Err(TryLockError::WouldBlock)));
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                until("it to wait", || lock.participants().iter().any(|one| one.asleep_for.is_some()));
+                until("it to wait", || lock.participants().iter().any(is_asleep));
                 lock.release().expect("it is acquired");
             });
             lock.acquire().expect("it was released");

@@ -140,7 +140,7 @@ fn waiters<L: AnyLock>(shared: &World<L>, count: usize, waitv: bool) -> Vec<Acto
 }
 
 fn until_a_thread_sleeps<L: AnyLock>(shared: &World<L>) {
-    until("the waiter to fall asleep", || shared.participants().iter().any(|p| p.asleep_for.is_some()));
+    until("the waiter to fall asleep", || shared.participants().iter().any(is_asleep));
 }
 
 /// A holder marks the data consistent. From then on nothing is reported.

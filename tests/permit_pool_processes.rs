@@ -4,7 +4,8 @@
 mod common;
 
 use common::{
-    Actor, each_way, entry, fork, inherited_of, kill_at_random, role, say, segment_of, until, until_asleep, wait,
+    Actor, each_way, entry, fork, inherited_of, is_asleep, kill_at_random, role, say, segment_of, until, until_asleep,
+    wait,
 };
 use outlive::{
     AcquireError, AcquireTimeoutError, LeaveError, NotHeldError, PermitPool, RegisterError, Segment, Shareable,
@@ -144,7 +145,7 @@ fn a_forgotten_permit_is_given_back_by_anybody() {
     assert_eq!(shared.pool.held(), 1);
     std::thread::scope(|scope| {
         let waiter = scope.spawn(|| shared.pool.permit().expect("waits").into_parts());
-        until("the waiter to fall asleep", || shared.participants().iter().any(|p| p.asleep_for.is_some()));
+        until("the waiter to fall asleep", || shared.participants().iter().any(is_asleep));
         scope.spawn(|| shared.pool.give_back(index, holder)).join().expect("no panic").expect("held");
         let (index, other) = waiter.join().expect("no panic");
         assert!(
@@ -183,7 +184,7 @@ fn deadlines_are_kept_and_lose_nothing() {
     assert!(begin.elapsed() >= Duration::from_millis(30));
     std::thread::scope(|scope| {
         let patient = scope.spawn(|| shared.pool.try_permit_for(Duration::MAX).is_ok());
-        until("the patient one to fall asleep", || shared.participants().iter().any(|p| p.asleep_for.is_some()));
+        until("the patient one to fall asleep", || shared.participants().iter().any(is_asleep));
         drop(permit);
         assert!(patient.join().expect("no panic"));
     });

@@ -537,8 +537,7 @@ fn deadlines_are_kept_and_lose_nothing() {
     take_long(&|| assert_eq!(jobs.send_timeout(5, short), Err(SendTimeoutError::TimedOut(5))));
     take_long(&|| assert_eq!(jobs.send_deadline(6, Instant::now() + short), Err(SendTimeoutError::TimedOut(6))));
     assert_eq!((jobs.recv(), jobs.try_recv()), (Ok(2), Err(TryRecvError::Empty)));
-    let until_somebody_sleeps =
-        || until("a fall into sleep", || jobs.segment().participants().iter().any(|p| p.asleep_for.is_some()));
+    let until_somebody_sleeps = || until("a fall into sleep", || jobs.segment().participants().iter().any(is_asleep));
     std::thread::scope(|scope| {
         let receiver = scope.spawn(|| jobs.recv_timeout(Duration::MAX));
         until_somebody_sleeps();
@@ -560,7 +559,7 @@ fn an_interrupted_wait_gives_the_items_back() {
         stop.clear();
         std::thread::scope(|scope| {
             let waiter = scope.spawn(|| interruptible_by(&stop, wait));
-            until("a fall into sleep", || jobs.segment().participants().iter().any(|p| p.asleep_for.is_some()));
+            until("a fall into sleep", || jobs.segment().participants().iter().any(is_asleep));
             stop.interrupt();
             waiter.join().expect("no panic");
         });
@@ -617,7 +616,7 @@ fn a_close_in_the_middle_of_a_batch_gives_the_rest_back() {
     let jobs = anonymous(2);
     std::thread::scope(|scope| {
         let sender = scope.spawn(|| jobs.send_batch(&[1, 2, 3, 4]));
-        until("a fall into sleep", || jobs.segment().participants().iter().any(|p| p.asleep_for.is_some()));
+        until("a fall into sleep", || jobs.segment().participants().iter().any(is_asleep));
         jobs.close().expect("in a segment");
         assert_eq!(sender.join().expect("no panic"), Err(SendError::Disconnected(&[3, 4][..])));
     });

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{PATIENCE, fork, until, wait};
+use common::{PATIENCE, fork, is_asleep, until, wait};
 use outlive::{
     Condvar, Event, Lock, LockErrorKind, LockTimeoutError, Mutex, PermitPool, ReentrantMutex, RwLock, Segment,
     Semaphore,
@@ -206,7 +206,7 @@ fn one_reaping_serves_all_sleepers() {
         std::thread::scope(|scope| {
             (0..SLEEPERS).for_each(|_| _ = scope.spawn(sleep));
             let (begin, before) = (Instant::now(), outlive::test_switches::slow_checks());
-            let asleep = || segment.participants().iter().filter(|p| p.asleep_for.is_some()).count();
+            let asleep = || segment.participants().iter().filter(|p| is_asleep(p)).count();
             until("all to fall asleep", || asleep() == SLEEPERS);
             std::thread::sleep(Duration::from_secs(3));
             let checks = outlive::test_switches::slow_checks() - before;

@@ -150,7 +150,7 @@ fn all_deaths_are_reported(is_main: bool) {
         std::thread::scope(|scope| {
             let sleepers = [oldest, newest].map(|segment| scope.spawn(move || sleep(segment)));
             for segment in [oldest, newest] {
-                until("a sleeper", || segment.participants().iter().any(|p| p.asleep_for.is_some()));
+                until("a sleeper", || segment.participants().iter().any(is_asleep));
             }
             // SAFETY: our own child.
             unsafe { libc::kill(victim, libc::SIGKILL) };

@@ -265,7 +265,7 @@ fn readers_beyond_the_number_of_words_wait() {
         });
         refused.join().expect("refused");
         let second = scope.spawn(|| answer(board.narrow.read()));
-        until("the second one to fall asleep", || board.participants().iter().any(|p| p.asleep_for.is_some()));
+        until("the second one to fall asleep", || board.participants().iter().any(is_asleep));
         drop(guard);
         assert_eq!(second.join().expect("no panic"), "ok");
     });
@@ -492,7 +492,7 @@ fn a_writer_that_gives_up_leaves_all_as_it_was() {
         });
         assert_eq!(refused.join().expect("all refused"), "ok");
         let patient = scope.spawn(|| answer(board.pair.try_write_for(Duration::MAX)));
-        until("the waiter to fall asleep", || board.participants().iter().any(|p| p.asleep_for.is_some()));
+        until("the waiter to fall asleep", || board.participants().iter().any(is_asleep));
         let late = scope.spawn(|| {
             assert!(matches!(board.pair.try_read_for(Duration::from_millis(5)), Err(LockTimeoutError::TimedOut)));
             assert!(matches!(board.pair.try_read_until(Instant::now()), Err(LockTimeoutError::TimedOut)));

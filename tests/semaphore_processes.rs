@@ -3,7 +3,9 @@
 
 mod common;
 
-use common::{Actor, PATIENCE, each_way, fork, inherited_of, role, say, segment_of, until, until_asleep, wait};
+use common::{
+    Actor, PATIENCE, each_way, fork, inherited_of, is_asleep, role, say, segment_of, until, until_asleep, wait,
+};
 use outlive::{
     AcquireError, AcquireTimeoutError, OverReleaseError, RegisterError, ReleaseError, Segment, Semaphore, Shareable,
     TryAcquireError,
@@ -143,7 +145,7 @@ fn deadlines_are_kept_and_lose_nothing() {
     assert!(begin.elapsed() >= Duration::from_millis(30));
     std::thread::scope(|scope| {
         let patient = scope.spawn(|| shared.semaphore.try_acquire_for(Duration::MAX).is_ok());
-        until("the waiter to fall asleep", || shared.participants().iter().any(|p| p.asleep_for.is_some()));
+        until("the waiter to fall asleep", || shared.participants().iter().any(is_asleep));
         shared.semaphore.release().expect("no maximum");
         assert!(patient.join().expect("no panic"));
     });

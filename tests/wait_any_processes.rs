@@ -122,7 +122,7 @@ fn is_woken_by(sources: &[outlive::WaitSource<'_>], asleep: impl Fn() -> bool, a
 #[test]
 fn each_source_wakes_a_sleeper_when_it_gets_ready() {
     let shared = &shared();
-    let sleeps = || shared.participants().iter().any(|participant| participant.asleep_for.is_some());
+    let sleeps = || shared.participants().iter().any(is_asleep);
     let never = || shared.never.when_set();
     let wakes = |source, act: &dyn Fn()| assert_eq!(is_woken_by(&[never(), source], sleeps, act), 1);
 
@@ -139,7 +139,7 @@ fn each_source_wakes_a_sleeper_when_it_gets_ready() {
 #[test]
 fn a_lock_that_is_released_wakes_a_sleeper() {
     let shared = &shared();
-    let sleeps = || shared.participants().iter().any(|participant| participant.asleep_for.is_some());
+    let sleeps = || shared.participants().iter().any(is_asleep);
     let never = || shared.never.when_set();
     let guard = shared.data.lock().expect("free");
     assert_eq!(is_woken_by(&[never(), shared.data.when_free()], sleeps, || drop(guard)), 1);
@@ -199,8 +199,7 @@ fn what_a_killed_process_held_is_ready() {
             std::thread::scope(|scope| {
                 let waiter = scope.spawn(|| wait_any(&sources));
                 until("the waiter to sleep", || {
-                    let sleeps =
-                        |one: &ParticipantInfo| one.process_id == std::process::id() && one.asleep_for.is_some();
+                    let sleeps = |one: &ParticipantInfo| one.process_id == std::process::id() && is_asleep(one);
                     shared.participants().iter().any(sleeps)
                 });
                 holder.kill();
@@ -225,7 +224,7 @@ fn the_death_of_a_process_is_a_source() {
                 let waiter = scope.spawn(|| wait_any(&sources[..=index]));
                 until("the waiter to sleep", || {
                     entry(&shared, std::process::id()).is_some()
-                        && shared.participants().iter().filter(|one| one.asleep_for.is_some()).count() > index + 1
+                        && shared.participants().iter().filter(|p| is_asleep(p)).count() > index + 1
                 });
                 child.kill();
                 assert_eq!(waiter.join().expect("no panic"), Ok(index));
@@ -279,10 +278,10 @@ fn workers_of_both_kinds_are_killed_at_random_and_no_item_is_received_twice() {
 fn sources_may_lie_in_different_segments() {
     let segments = [0, 1, 2].map(|_| shared());
     let sources = segments.each_ref().map(|shared| shared.jobs.readable());
-    let is_asleep = |shared: &Segment<Shared>| shared.participants().iter().any(|one| one.asleep_for.is_some());
+    let somebody_sleeps = |shared: &Segment<Shared>| shared.participants().iter().any(is_asleep);
     for (index, shared) in segments.iter().enumerate() {
         let send = || shared.jobs.send(1).expect("open");
-        assert_eq!(is_woken_by(&sources, || segments.iter().all(is_asleep), send), index);
+        assert_eq!(is_woken_by(&sources, || segments.iter().all(somebody_sleeps), send), index);
         assert_eq!(shared.jobs.try_recv(), Ok(1));
     }
 }

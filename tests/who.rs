@@ -101,7 +101,7 @@ fn a_sleeper_says_for_how_long_and_is_found_by_its_id() {
     let guard = all.mutex.lock().expect("free");
     std::thread::scope(|scope| {
         scope.spawn(|| drop(all.mutex.lock()));
-        let asleep = || all.participants().into_iter().find(|who| who.asleep_for.is_some());
+        let asleep = || all.participants().into_iter().find(is_asleep);
         until("the waiter to sleep", || asleep().is_some());
         let waiter = asleep().expect("it sleeps on");
         assert!(all.participant(waiter.id).is_some_and(|who| who.asleep_for >= waiter.asleep_for));

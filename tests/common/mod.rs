@@ -79,11 +79,27 @@ pub fn entry<T: Shareable + Sync, R: Shareable + Sync>(
 
 /// Waits until the process sleeps in the segment.
 pub fn until_asleep<T: Shareable + Sync, R: Shareable + Sync>(segment: &Segment<T, R>, process: u32) {
-    until("a child to fall asleep", || {
-        let noted = entry(segment, process).is_some_and(|p| p.asleep_for.is_some());
-        let status = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-        noted && status.rsplit(')').next().is_some_and(|rest| rest.starts_with(" S"))
-    });
+    until("a child to fall asleep", || entry(segment, process).is_some_and(|p| is_asleep(&p)));
+}
+
+/// How many threads sleep in the segment.
+pub fn sleepers<T: Shareable + Sync, R: Shareable + Sync>(segment: &Segment<T, R>) -> usize {
+    segment.participants().iter().filter(|p| is_asleep(p)).count()
+}
+
+/// Whether a participant sleeps, and the kernel knows of it: a wake that is sent now finds it. What
+/// the participant has noted of its sleep alone comes a little earlier.
+pub fn is_asleep(participant: &ParticipantInfo) -> bool {
+    participant.asleep_for.is_some()
+        && participant.thread_id.is_some_and(|thread| is_in_a_futex_call(participant.process_id, thread))
+}
+
+/// Whether a thread has left its processor in a futex call. The kernel shows the call of such a
+/// thread only.
+pub fn is_in_a_futex_call(process: u32, thread: u32) -> bool {
+    let call = std::fs::read_to_string(format!("/proc/{process}/task/{thread}/syscall")).unwrap_or_default();
+    let number: Option<i64> = call.split(' ').next().and_then(|number| number.parse().ok());
+    number.is_some_and(|number| [libc::SYS_futex, libc::SYS_futex_waitv].contains(&number))
 }
 
 /// Prints that something was not tried here, past the test runner's capture.
