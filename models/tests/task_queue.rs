@@ -148,6 +148,7 @@ impl<B: Backend, const N: usize> State<B, N> {
     fn fail_first(&self, me: Me<'_, B>) {
         while let Ok(task) = self.tasks().take(me, None) {
             if self.tasks().attempts(task) == 1 {
+                B::write(&self.slots.items[task.index()], |item| assert_ne!(*item, 0));
                 self.tasks().fail(task).expect("the caller has it");
             } else {
                 self.finish(me, task);
@@ -761,7 +762,7 @@ outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     laps_wrap: |n| one_to_one::<B, 2, 6, 5>().victims(&[0, 1]).holds(n);
     two_send_whoever_dies: |n| two_send::<B, 1>().victims(&[0, 1]).holds(n);
     two_work_whoever_dies: |n| two_work::<B, 2, 3>().victims(&[0, 1]).holds(n);
-    any_two_may_die: |n| one_to_one::<B, 1, 0, 1>().victims(&[0, 1]).pairs().holds(n);
+    any_two_may_die: |n| one_to_one::<B, 1, 0, 1>().victims(&[0, 1]).pairs().executions(20).holds(n);
     a_task_that_fails_is_given_out_again_whoever_dies: |n| two_fail::<B>().victims(&[1]).holds(n);
     a_task_without_attempts_is_set_aside_whoever_dies: |n| set_aside::<B>().victims(&[0]).holds(n);
     who_learns_that_all_is_done_sees_it: |n| sender_joins::<B>().victims(&[0, 1]).holds(n);

@@ -37,16 +37,17 @@
 //! 5. Who makes a slot again sets the hint `again`. Who takes one of sixteen cells, or finds no
 //!    task, counts the dead. If there are others than before, it sets the hint, too. A worker that
 //!    finds the hint clears it, and *then* checks all slots for those that are again, or of the
-//!    dead. These go before the ring. After each task that such a search has found, the ring has
-//!    its turn, so that neither waits forever.
+//!    dead. After each task that such a search has found, the ring has its turn, and after that
+//!    the next search: the two alternate, so that neither waits forever.
 //! 6. A worker that waits checks all slots, whatever the hints say. It takes a full one there only
 //!    if the ring does not give it.
 //! 7. A change publishes, frees or fails a slot, passes a fence, and *then* checks the words on
 //!    which others sleep. A waiter sets WAITERS there, passes a fence, and *then* checks the slots.
 //!    So at least one of them notices the other.
 //! 8. A waiter that returns from a sleep sets WAITERS again before it checks. If it then gets a
-//!    slot, and there is another one to get, it wakes one more: two changes may have woken it
-//!    alone.
+//!    slot, and there may be another one to get, it wakes one more: two changes may have woken it
+//!    alone. A worker takes a cell that is in use for a task: the slot is full, perhaps, before the
+//!    cell.
 //! 9. A producer claims a slot, passes a fence, and then checks CLOSED. A worker finds CLOSED,
 //!    passes a fence, and then finds all slots free or set aside. So no task comes after a worker
 //!    has learned that there will be none. Who frees a slot, or sets it aside, in a closed queue,
@@ -450,12 +451,15 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
         // ORDERING: Relaxed; the word of the cell publishes it, or the mark of the dead.
         self.slot(claim.index() as u32).number.store(loan.index, Relaxed);
         // ORDERING: Release. Pairs with the Acquire of a worker. Model:
-        // `task_queue::an_item_is_acquired`.
+        // `task_queue::an_item_is_acquired`. Then the fence of invariant 7. The cell needs none:
+        // who waits finds the slot without it.
         // EQUIVALENT(Release to Relaxed): the fence of `claim_next_free` comes after the item was
         // written, and publishes it.
-        let answer = slot.hold.compare_exchange(filling(loan.producer), FULL, Release, Relaxed);
-        ring.publish(claim); // after an error the number is out of date
-        answer.map(drop).map_err(not_held)
+        let answer = slot.hold.compare_exchange_then_fence(filling(loan.producer), FULL, Release, Relaxed);
+        ring.publish_quietly(claim); // after an error the number is out of date
+        answer.map_err(not_held)?;
+        ring.notice_items(1);
+        Ok(())
     }
 
     #[cold]
@@ -917,7 +921,7 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
 
     fn has_task(&self, me: Participant<'_, P>) -> bool {
         // ORDERING: Relaxed; after the fence of invariant 7.
-        self.again().load(Relaxed) != 0 || self.ring().has_item(me)
+        self.again().load(Relaxed) != 0 || self.ring().may_have_item(me)
     }
 
     /// [`Participant::inherit`], but nothing is taken from a participant that may have leaked it.

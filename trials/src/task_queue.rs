@@ -104,7 +104,7 @@ pub enum Answer {
 enum Place {
     /// In its turn.
     Full,
-    /// Before all those.
+    /// In no turn: by turns with those.
     Again,
     Taken(Id),
     /// The one that had it is dead.

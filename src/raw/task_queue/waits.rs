@@ -194,6 +194,23 @@ fn a_waiter_that_slept_wakes_another_if_there_is_more() {
     }
 }
 
+/// The slot is full before its cell. Its producer, which found no WAITERS, is about to end that.
+#[test]
+fn a_waiter_that_slept_wakes_another_if_somebody_uses_a_cell() {
+    for (who, wakes_of_it) in [(1, vec![1]), (9, vec![1]), (0, vec![1])] {
+        let two = Two::new([by(1)[0]; 2], [0; 2]);
+        let (answer, wakes) = two.take(meanwhile(&two, move |two, sleep| {
+            two.publish(0);
+            let slot = &two.places.slots[1];
+            slot.number.store(1, Relaxed);
+            slot.hold.store(FULL, Relaxed);
+            slot.cell.store(u64::from(filling(id_of(who))) << 32, Relaxed);
+            sleep.lasts();
+        }));
+        assert_eq!((answer.map(Taken::index), &wakes[1..]), (Ok(0), &wakes_of_it[..]), "in use by {who}");
+    }
+}
+
 /// A change, as a function of the queue. 0 has a loan of the first slot, and the second one's task.
 type Change = fn(&Two);
 
