@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// How many words the README may have, without its code.
-const MOST_WORDS: usize = 800;
+const MOST_WORDS: usize = 700;
 /// How long a line of prose may be.
 const COLUMNS: usize = 100;
 /// Files that exist only after a command of the documents has made them.

@@ -253,7 +253,7 @@ impl<'s, R: Send + 's> Waiter<'s, R> {
 
     /// Whether the thread sleeps in a futex call.
     fn is_asleep(&self) -> bool {
-        is_in_a_futex_call(std::process::id(), self.thread.cast_unsigned())
+        is_in_a_futex_call(std::process::id(), u32::try_from(self.thread).expect("a thread"))
     }
 
     fn until_asleep(&self) {

@@ -12,16 +12,13 @@ use outlive::{
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
-const MOST_NUMBERS: usize = 1 << 22;
-
 #[derive(Debug, Shareable)]
 #[repr(C)]
 struct Shared {
     reported: AtomicU64,
     /// The next number to send.
     next: AtomicU64,
-    /// One bit for each number that was received.
-    received: [AtomicU64; MOST_NUMBERS / 64],
+    received: Received,
 }
 
 /// The message of a number: its length depends on the number, and so does each byte.
@@ -39,33 +36,9 @@ fn number_of(bytes: &[u8]) -> u64 {
     number
 }
 
-impl Shared {
-    fn note(&self, bytes: &[u8]) {
-        let number = number_of(bytes) as usize;
-        assert!(number < MOST_NUMBERS, "more messages than this test can note");
-        let bit = 1 << (number % 64);
-        assert_eq!(self.received[number / 64].fetch_or(bit, SeqCst) & bit, 0, "{number} was received twice");
-    }
-}
-
 fn anonymous(messages: usize, bytes: usize) -> MessageQueueSegment {
     outlive::test_switches::set_recheck(false);
     MessageQueue::anonymous(messages, bytes).expect("a queue")
-}
-
-/// A name that no other test uses.
-struct Name(String);
-
-impl Name {
-    fn new(of: &str) -> Self {
-        Self(format!("outlive-test-messages-{of}-{}", std::process::id()))
-    }
-}
-
-impl Drop for Name {
-    fn drop(&mut self) {
-        let _removed_before = Segment::<()>::remove(&*self.0);
-    }
 }
 
 /// The roles of child processes.
@@ -99,7 +72,7 @@ fn child() {
         "consume" => {
             let (shared, queue) = shared_and_queue();
             loop {
-                shared.note(&queue.recv_bytes().expect("open"));
+                shared.received.note(number_of(&queue.recv_bytes().expect("open")));
                 shared.reported.fetch_add(1, SeqCst);
             }
         }
@@ -108,7 +81,7 @@ fn child() {
             loop {
                 let mut bytes = vec![];
                 queue.recv_with(|reader| reader.read_to_end(&mut bytes)).expect("open");
-                shared.note(&bytes);
+                shared.received.note(number_of(&bytes));
                 shared.reported.fetch_add(1, SeqCst);
             }
         }
@@ -193,9 +166,9 @@ fn kills_at_random_moments_lose_no_message_but_those_of_the_dead() {
         let roles = ["consume", "produce", "consume in pieces", "produce in pieces", "produce"];
         let roles = roles.map(|role| format!("{role} of {}", name.0));
         kill_at_random(&shared, &roles.each_ref().map(|role| &**role), waitv, (KILLS, 300), &shared.reported);
-        queue.try_iter().for_each(|bytes| shared.note(&bytes));
+        queue.try_iter().for_each(|bytes| shared.received.note(number_of(&bytes)));
         let sent = shared.next.load(SeqCst);
-        let noted: u64 = shared.received.iter().map(|bits| u64::from(bits.load(SeqCst).count_ones())).sum();
+        let noted: u64 = shared.received.count();
         // A dead sender had a number and had not sent it; a dead receiver had received a message
         // and had not noted it.
         assert!(noted <= sent && sent <= noted + KILLS + roles.len() as u64, "{sent} numbers, {noted} received");
@@ -252,7 +225,7 @@ fn the_death_of_the_last_sender_ends_the_queue_after_its_last_message() {
 
 #[test]
 fn a_segment_of_something_else_is_no_queue() {
-    let name = Name::new("other");
+    let name = Name::new("messages-other");
     Segment::<u64>::create(&*name.0, |_| {}).expect("a segment");
     assert!(matches!(MessageQueue::open(&*name.0), Err(OpenError::Type { .. })), "another type");
 }

@@ -27,8 +27,6 @@ impl Job {
     }
 }
 
-const MOST_NUMBERS: usize = 1 << 22;
-
 #[derive(Debug, Shareable)]
 #[repr(C)]
 struct Shared {
@@ -37,17 +35,7 @@ struct Shared {
     reported: AtomicU64,
     /// The next number to send.
     next: AtomicU64,
-    /// One bit for each number that was received.
-    received: [AtomicU64; MOST_NUMBERS / 64],
-}
-
-impl Shared {
-    fn note(&self, job: Job) {
-        let number = job.number() as usize;
-        assert!(number < MOST_NUMBERS, "more items than this test can note");
-        let bit = 1 << (number % 64);
-        assert_eq!(self.received[number / 64].fetch_or(bit, SeqCst) & bit, 0, "{number} was received twice");
-    }
+    received: Received,
 }
 
 fn shared() -> Segment<Shared> {
@@ -57,21 +45,6 @@ fn shared() -> Segment<Shared> {
 fn anonymous(capacity: usize) -> QueueSegment<u64> {
     outlive::test_switches::set_recheck(false);
     Queue::anonymous(capacity).expect("a queue")
-}
-
-/// A name that no other test uses.
-struct Name(String);
-
-impl Name {
-    fn new(of: &str) -> Self {
-        Self(format!("outlive-test-queue-{of}-{}", std::process::id()))
-    }
-}
-
-impl Drop for Name {
-    fn drop(&mut self) {
-        let _removed_before = Segment::<()>::remove(&*self.0);
-    }
 }
 
 /// The roles of child processes.
@@ -102,7 +75,7 @@ fn child() {
         "consume" => {
             let shared = inherited_of::<Shared>();
             loop {
-                shared.note(shared.jobs.recv().expect("open"));
+                shared.received.note(shared.jobs.recv().expect("open").number());
                 shared.reported.fetch_add(1, SeqCst);
                 std::thread::sleep(Duration::from_micros(50)); // there are only so many numbers
             }
@@ -192,9 +165,9 @@ fn kills_at_random_moments_lose_no_item_but_those_of_the_dead() {
         const ROLES: [&str; 5] = ["consume", "produce", "consume", "produce", "consume"];
         let shared = shared();
         kill_at_random(&shared, &ROLES, waitv, (KILLS, 300), &shared.reported);
-        shared.jobs.try_iter().for_each(|job| shared.note(job));
+        shared.jobs.try_iter().for_each(|job| shared.received.note(job.number()));
         let sent = shared.next.load(SeqCst);
-        let noted: u64 = shared.received.iter().map(|bits| u64::from(bits.load(SeqCst).count_ones())).sum();
+        let noted: u64 = shared.received.count();
         // A dead producer had a number and had not sent it; a dead consumer had received an item
         // and had not noted it.
         assert!(noted <= sent && sent <= noted + KILLS + ROLES.len() as u64, "{sent} numbers, {noted} received");
@@ -452,7 +425,7 @@ fn a_child_inherits_one_queue_and_opens_another_by_name() {
 
 #[test]
 fn a_queue_is_opened_in_each_way_and_keeps_its_capacity() {
-    let name = Name::new("opened");
+    let name = Name::new("queue-opened");
     let jobs = Queue::<u64>::create(&*name.0, 5).expect("new");
     jobs.send_batch(&[1, 2, 3, 4]).expect("room");
     assert!(matches!(Queue::<u64>::create(&*name.0, 5), Err(OpenError::AlreadyExists(_))));
@@ -484,7 +457,7 @@ fn a_file_keeps_the_items() {
 
 #[test]
 fn a_queue_of_no_capacity_of_another_item_or_another_root_is_not_opened() {
-    let name = Name::new("refused");
+    let name = Name::new("queue-refused");
     for capacity in [0, (1 << 31) + 1, usize::MAX] {
         let all = [
             Queue::<u64>::create(&*name.0, capacity).err(),

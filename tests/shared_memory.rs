@@ -14,21 +14,6 @@ fn inherited_block() -> SharedMemory {
     SharedMemory::options(1).expect("in range").inherit("test").expect("passed").try_into().expect("a block")
 }
 
-/// A name that no other test uses.
-struct Name(String);
-
-impl Name {
-    fn new(of: &str) -> Self {
-        Self(format!("outlive-test-bytes-{of}-{}", std::process::id()))
-    }
-}
-
-impl Drop for Name {
-    fn drop(&mut self) {
-        let _removed_before = SharedMemory::remove(&*self.0);
-    }
-}
-
 #[test]
 #[ignore = "the child's half of other tests"]
 fn child() {
@@ -122,7 +107,7 @@ fn two_processes_write_neighbouring_bytes_and_none_is_lost() {
 
 #[test]
 fn each_way_to_open_finds_the_length_that_the_block_was_made_with() {
-    let name = Name::new("opened");
+    let name = Name::new("bytes-opened");
     let made = SharedMemory::create(&*name.0, 13).expect("new");
     assert!(matches!(SharedMemory::create(&*name.0, 13), Err(OpenError::AlreadyExists(_))));
     let by_name = SharedMemory::open(&*name.0).expect("there");
@@ -176,7 +161,7 @@ fn a_range_that_is_not_within_the_block_is_an_error_and_changes_nothing() {
 
 #[test]
 fn no_bytes_and_too_many_are_different_errors() {
-    let name = Name::new("lengths");
+    let name = Name::new("bytes-lengths");
     let make = |length| {
         let all = [
             SharedMemory::create(&*name.0, length),

@@ -33,21 +33,6 @@ fn inherited_rwlock() -> RwLockSegment<u64> {
     RwLock::<[u64]>::options(1).expect("in range").inherit("test").expect("passed").try_into().expect("a lock")
 }
 
-/// A name that no other test uses.
-struct Name(String);
-
-impl Name {
-    fn new(of: &str) -> Self {
-        Self(format!("outlive-test-slice-{of}-{}", std::process::id()))
-    }
-}
-
-impl Drop for Name {
-    fn drop(&mut self) {
-        let _removed_before = Segment::<()>::remove(&*self.0);
-    }
-}
-
 /// Adds one to each element. All elements are equal before and after.
 fn add(elements: &mut [u64]) {
     assert!(elements.iter().all(|element| *element == elements[0]), "half of an update: {elements:?}");
@@ -240,7 +225,7 @@ fn a_holder_gets_deadlock_and_a_lock_outside_of_a_segment_an_error() {
 
 #[test]
 fn each_way_to_open_finds_the_length_that_the_data_was_made_with() {
-    let name = Name::new("opened");
+    let name = Name::new("slice-opened");
     let made = Mutex::<[u16]>::create(&*name.0, 5, |new| new.copy_from_slice(&[1, 2, 3, 4, 5])).expect("new");
     assert!(matches!(Mutex::<[u16]>::create(&*name.0, 5, |_| {}), Err(OpenError::AlreadyExists(_))));
     let by_name = Mutex::<[u16]>::open(&*name.0).expect("there");
@@ -285,7 +270,7 @@ fn errors_of_making(name: &str, length: usize) -> Vec<OpenError> {
 
 #[test]
 fn no_elements_and_too_many_are_different_errors() {
-    let name = Name::new("lengths");
+    let name = Name::new("slice-lengths");
     for error in errors_of_making(&name.0, 0) {
         assert!(matches!(error, OpenError::InvalidSize(_)) && error.to_string().contains("but is 0"), "{error}");
     }
@@ -307,7 +292,7 @@ fn no_elements_and_too_many_are_different_errors() {
 
 #[test]
 fn another_element_another_lock_and_another_number_of_readers_are_not_opened() {
-    let name = Name::new("types");
+    let name = Name::new("slice-types");
     let _made = Mutex::<[u64]>::create(&*name.0, 4, |_| {}).expect("new");
     // An element of another type, of another size, and one that is not under the lock.
     assert!(matches!(Mutex::<[f64]>::open(&*name.0), Err(OpenError::RoomType { .. })));
@@ -319,7 +304,7 @@ fn another_element_another_lock_and_another_number_of_readers_are_not_opened() {
     assert!(matches!(Queue::<u64>::open(&*name.0), Err(OpenError::Type { .. })));
     assert!(matches!(Segment::<Mutex<[u64; 4]>>::open(&*name.0), Err(OpenError::Type { .. })));
 
-    let name = Name::new("readers");
+    let name = Name::new("slice-readers");
     let segment = RwLockSegment::<u64, 2>::options(4).expect("in range").create(&*name.0, |_, _| {}).expect("new");
     let two = RwLockSegment::try_from(segment).expect("a lock");
     assert!(matches!(RwLock::<[u64]>::open(&*name.0), Err(OpenError::Type { .. })));

@@ -111,6 +111,12 @@ pub enum OpenError {
     Io(IoError),
 }
 
+impl OpenError {
+    pub(crate) fn of_size(error: super::RangeError) -> Self {
+        Self::InvalidSize(error.to_string())
+    }
+}
+
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

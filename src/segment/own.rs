@@ -34,7 +34,7 @@ pub(crate) trait OwnSegment: TryFrom<Segment<Self::Root, Self::Room>, Error = Op
     /// # Errors
     /// [`OpenError::InvalidSize`].
     fn check_to_open(length: usize) -> Result<(), OpenError> {
-        Self::check(length).map_err(|error| OpenError::InvalidSize(error.to_string()))
+        Self::check(length).map_err(OpenError::of_size)
     }
 
     /// Options for a segment of this length.
@@ -51,8 +51,7 @@ pub(crate) trait OwnSegment: TryFrom<Segment<Self::Root, Self::Room>, Error = Op
     /// # Errors
     /// [`OpenError::InvalidSize`].
     fn options_to_open(length: usize) -> Result<SegmentOptions<Self::Root, Self::Room>, OpenError> {
-        Self::check_to_open(length)?;
-        Ok(Segment::<Self::Root>::options().room(length))
+        Self::options_for(length).map_err(OpenError::of_size)
     }
 
     /// Makes a named or file-backed segment.

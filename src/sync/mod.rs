@@ -3,6 +3,7 @@
 mod barrier;
 mod condvar;
 mod data_traits;
+mod ends;
 mod event;
 mod event_loop;
 mod forward;

@@ -13,6 +13,7 @@ use outlive::{Mutex, ParticipantInfo, Segment, Shareable};
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 /// The data that tests share with their children.
@@ -24,7 +25,7 @@ pub struct Shared {
     /// A lock without data.
     pub lock: outlive::Lock,
     /// Updates that children report as done.
-    pub reported: std::sync::atomic::AtomicU64,
+    pub reported: AtomicU64,
 }
 
 /// Each kind of lock, and a condition variable.
@@ -100,6 +101,43 @@ pub fn is_in_a_futex_call(process: u32, thread: u32) -> bool {
     let call = std::fs::read_to_string(format!("/proc/{process}/task/{thread}/syscall")).unwrap_or_default();
     let number: Option<i64> = call.split(' ').next().and_then(|number| number.parse().ok());
     number.is_some_and(|number| [libc::SYS_futex, libc::SYS_futex_waitv].contains(&number))
+}
+
+/// A name of a segment that no other test uses. The segment is removed when this is dropped.
+#[derive(Debug)]
+pub struct Name(pub String);
+
+impl Name {
+    pub fn new(of: &str) -> Self {
+        Self(format!("outlive-test-{of}-{}", std::process::id()))
+    }
+}
+
+impl Drop for Name {
+    fn drop(&mut self) {
+        let _removed_before = Segment::<()>::remove(&*self.0);
+    }
+}
+
+/// Numbers that were received: up to four million, one bit each.
+#[derive(Debug, Shareable)]
+#[repr(C)]
+pub struct Received {
+    bits: [AtomicU64; 1 << 16],
+}
+
+impl Received {
+    /// Panics if the number has been noted before.
+    pub fn note(&self, number: u64) {
+        let index = usize::try_from(number / 64).expect("a number of this test");
+        let bit = 1 << (number % 64);
+        let word = self.bits.get(index).expect("no more numbers than this test can note");
+        assert_eq!(word.fetch_or(bit, SeqCst) & bit, 0, "{number} was received twice");
+    }
+
+    pub fn count(&self) -> u64 {
+        self.bits.iter().map(|bits| u64::from(bits.load(SeqCst).count_ones())).sum()
+    }
 }
 
 /// Prints that something was not tried here, past the test runner's capture.

@@ -368,18 +368,49 @@ impl<const N: usize, const K: usize, const IS_EXACT: bool> Reference for Message
     }
 }
 
-/// Cells, and a pool. Each block has one byte.
+/// A queue of messages in plain memory. Each of its blocks has one byte, in a `B`. Laps have `LAP`
+/// bits, and wrap all the time.
 #[derive(Debug)]
-struct Letters<const N: usize, const K: usize> {
+pub struct Letters<B, const N: usize, const K: usize, const LAP: u32> {
+    queue: MessageQueue<Standard, LAP>,
     words: [Word64; N],
     letters: [Word64; N],
     owners: [Word64; K],
     links: [Word; K],
-    firsts: [Word; N],
-    pool: [Word; K],
+    firsts: [B; N],
+    pool: [B; K],
 }
 
-impl<const N: usize, const K: usize> Cells<Standard> for Letters<N, K> {
+impl<B, const N: usize, const K: usize, const LAP: u32> Letters<B, N, K, LAP> {
+    /// An empty queue. `block` makes a block.
+    pub fn new(block: impl Fn() -> B) -> Self {
+        let queue = Queue::from_words(Word64::new(0), Word64::new(0), Word::new(0), Word::new(0), Ends::default());
+        Self {
+            queue: MessageQueue::from_words(queue, Mutex::from_word(Word::new(0)), Word::new(0)),
+            words: core::array::from_fn(|_| Word64::new(0)),
+            letters: core::array::from_fn(|_| Word64::new(0)),
+            owners: core::array::from_fn(|_| Word64::new(0)),
+            links: core::array::from_fn(|_| Word::new(0)),
+            firsts: core::array::from_fn(|_| block()),
+            pool: core::array::from_fn(|_| block()),
+        }
+    }
+
+    /// The queue's operations.
+    pub fn messages(&self) -> Messages<'_, Standard, Self, LAP> {
+        self.queue.with(self)
+    }
+
+    /// The block at a place.
+    pub fn block(&self, place: Place) -> &B {
+        match place {
+            Place::Cell(index) => &self.firsts[index],
+            Place::Block(block) => &self.pool[block],
+        }
+    }
+}
+
+impl<B, const N: usize, const K: usize, const LAP: u32> Cells<Standard> for Letters<B, N, K, LAP> {
     fn capacity(&self) -> usize {
         N
     }
@@ -388,7 +419,7 @@ impl<const N: usize, const K: usize> Cells<Standard> for Letters<N, K> {
     }
 }
 
-impl<const N: usize, const K: usize> Store<Standard> for Letters<N, K> {
+impl<B, const N: usize, const K: usize, const LAP: u32> Store<Standard> for Letters<B, N, K, LAP> {
     fn block_size(&self) -> usize {
         1
     }
@@ -417,37 +448,19 @@ enum Begun {
 /// `raw::MessageQueue`, with laps of three bits, which wrap.
 #[derive(Debug)]
 pub struct MessagesTrial<const N: usize, const K: usize> {
-    queue: MessageQueue<Standard, 3>,
-    letters: Letters<N, K>,
+    letters: Letters<Word, N, K, 3>,
     begun: RefCell<HashMap<u32, Begun>>,
 }
 
 impl<const N: usize, const K: usize> Default for MessagesTrial<N, K> {
     fn default() -> Self {
-        let letters = Letters {
-            words: core::array::from_fn(|_| Word64::new(0)),
-            letters: core::array::from_fn(|_| Word64::new(0)),
-            owners: core::array::from_fn(|_| Word64::new(0)),
-            links: core::array::from_fn(|_| Word::new(0)),
-            firsts: core::array::from_fn(|_| Word::new(0)),
-            pool: core::array::from_fn(|_| Word::new(0)),
-        };
-        let queue = Queue::from_words(Word64::new(0), Word64::new(0), Word::new(0), Word::new(0), Ends::default());
-        let queue = MessageQueue::from_words(queue, Mutex::from_word(Word::new(0)), Word::new(0));
-        Self { queue, letters, begun: RefCell::default() }
+        Self { letters: Letters::new(|| Word::new(0)), begun: RefCell::default() }
     }
 }
 
 impl<const N: usize, const K: usize> MessagesTrial<N, K> {
-    fn messages(&self) -> Messages<'_, Standard, Letters<N, K>, 3> {
-        self.queue.with(&self.letters)
-    }
-
-    fn byte(&self, place: Place) -> &Word {
-        match place {
-            Place::Cell(index) => &self.letters.firsts[index],
-            Place::Block(block) => &self.letters.pool[block],
-        }
+    fn messages(&self) -> Messages<'_, Standard, Letters<Word, N, K, 3>, 3> {
+        self.letters.messages()
     }
 
     /// A death may be here, too.
@@ -456,7 +469,7 @@ impl<const N: usize, const K: usize> MessagesTrial<N, K> {
         let mut place = Some(messages.first_place(&draft));
         for _ in 0..text.length {
             let here = place.expect("there is room for the message");
-            self.byte(here).store(text.number.into(), Relaxed);
+            self.letters.block(here).store(text.number.into(), Relaxed);
             place = messages.next_place(&draft, here);
         }
         messages.publish(draft, text.length.into());
@@ -486,7 +499,7 @@ impl<const N: usize, const K: usize> MessagesTrial<N, K> {
         let messages = self.messages();
         let bytes: Vec<_> = messages
             .pieces(&message)
-            .map(|piece| self.byte(piece.expect("nobody has overwritten it").place).load(Relaxed))
+            .map(|piece| self.letters.block(piece.expect("nobody has overwritten it").place).load(Relaxed))
             .collect();
         let number = u8::try_from(bytes[0]).expect("nothing else was written");
         assert!(bytes.iter().all(|byte| *byte == bytes[0]), "parts of different messages: {bytes:?}");
@@ -556,7 +569,7 @@ impl<const N: usize, const K: usize> Trial for MessagesTrial<N, K> {
                 Answer::Done
             }
             Operation::Close => Answer::Is(messages.ring().close()),
-            Operation::IsClosed => Answer::Is(self.queue.queue().is_closed()),
+            Operation::IsClosed => Answer::Is(self.letters.queue.queue().is_closed()),
             Operation::Len => Answer::Len(messages.ring().len()),
         }
     }

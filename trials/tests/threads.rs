@@ -12,7 +12,7 @@ use outlive::platform::{Platform, Word as _};
 use outlive::raw::Deadline;
 use outlive::raw::barrier::Passed;
 use outlive::raw::ends::Ends;
-use outlive::raw::message_queue::{Draft, Message, Messages, Place, Store};
+use outlive::raw::message_queue::{Draft, Message, Messages};
 use outlive::raw::once::Begun;
 use outlive::raw::permit_pool::Taken;
 use outlive::raw::queue::{Cells, Claim, NotClaimed, Ring};
@@ -20,9 +20,9 @@ use outlive::raw::rwlock::Line;
 use outlive::raw::table::{Newcomer, Participant};
 use outlive::raw::task_queue::{SlotWords, Slots, Taken as Task, Tasks};
 use outlive::raw::{
-    Barrier, Cause, Condvar, Event, MessageQueue, Mutex, Once, PermitPool, Queue, ReentrantMutex, RwLock, Semaphore,
-    TaskQueue,
+    Barrier, Cause, Condvar, Event, Mutex, Once, PermitPool, Queue, ReentrantMutex, RwLock, Semaphore, TaskQueue,
 };
+use outlive_trials::message_queue::Letters;
 use outlive_trials::standard::{Standard, Word, Word64, World};
 
 /// Memory that is protected by a primitive.
@@ -492,73 +492,21 @@ fn a_queue_whose_users_die() {
     }
 }
 
-/// A queue of messages whose bytes are plain memory: one number in each block. Laps have two bits,
-/// and wrap all the time.
-#[derive(Debug)]
-struct Letters<const N: usize, const K: usize> {
-    queue: MessageQueue<Standard, 2>,
-    words: [Word64; N],
-    letters: [Word64; N],
-    owners: [Word64; K],
-    links: [Word; K],
-    firsts: [Protected<u64>; N],
-    pool: [Protected<u64>; K],
-}
+/// A `raw::MessageQueue` whose blocks are plain memory: a number each. Laps have two bits.
+struct Numbers<const N: usize, const K: usize>(Letters<Protected<u64>, N, K, 2>);
 
-impl<const N: usize, const K: usize> Cells<Standard> for Letters<N, K> {
-    fn capacity(&self) -> usize {
-        N
-    }
-    fn word(&self, index: usize) -> &Word64 {
-        &self.words[index]
-    }
-}
-
-impl<const N: usize, const K: usize> Store<Standard> for Letters<N, K> {
-    fn block_size(&self) -> usize {
-        1
-    }
-    fn blocks(&self) -> usize {
-        K
-    }
-    fn letter(&self, index: usize) -> &Word64 {
-        &self.letters[index]
-    }
-    fn owner(&self, block: usize) -> &Word64 {
-        &self.owners[block]
-    }
-    fn link(&self, block: usize) -> &Word {
-        &self.links[block]
-    }
-}
-
-impl<const N: usize, const K: usize> Letters<N, K> {
+impl<const N: usize, const K: usize> Numbers<N, K> {
     fn new() -> Self {
-        let queue = Queue::from_words(Word64::new(0), Word64::new(0), Word::new(0), Word::new(0), Ends::default());
-        Self {
-            queue: MessageQueue::from_words(queue, Mutex::from_word(Word::new(0)), Word::new(0)),
-            words: core::array::from_fn(|_| Word64::new(0)),
-            letters: core::array::from_fn(|_| Word64::new(0)),
-            owners: core::array::from_fn(|_| Word64::new(0)),
-            links: core::array::from_fn(|_| Word::new(0)),
-            firsts: core::array::from_fn(|_| Protected::default()),
-            pool: core::array::from_fn(|_| Protected::default()),
-        }
+        Self(Letters::new(Protected::default))
     }
-    fn messages(&self) -> Messages<'_, Standard, Self, 2> {
-        self.queue.with(self)
-    }
-    fn block(&self, place: Place) -> &Protected<u64> {
-        match place {
-            Place::Cell(index) => &self.firsts[index],
-            Place::Block(block) => &self.pool[block],
-        }
+    fn messages(&self) -> Messages<'_, Standard, Letters<Protected<u64>, N, K, 2>, 2> {
+        self.0.messages()
     }
     fn write(&self, draft: &Draft, number: u64, length: usize) {
         let mut place = Some(self.messages().first_place(draft));
         for _ in 0..length {
             let here = place.expect("there is room");
-            self.block(here).change(|block| *block = number);
+            self.0.block(here).change(|block| *block = number);
             place = self.messages().next_place(draft, here);
         }
     }
@@ -583,7 +531,7 @@ impl<const N: usize, const K: usize> Letters<N, K> {
     /// The number of a message, and its length.
     fn read(&self, message: &Message) -> (u64, usize) {
         let blocks: Vec<_> =
-            self.messages().pieces(message).map(|piece| self.block(piece.expect("whole").place).get()).collect();
+            self.messages().pieces(message).map(|piece| self.0.block(piece.expect("whole").place).get()).collect();
         assert!(blocks.iter().all(|block| *block == blocks[0]), "parts of different messages: {blocks:?}");
         (blocks[0], blocks.len())
     }
@@ -603,7 +551,7 @@ impl<const N: usize, const K: usize> Letters<N, K> {
 /// its place in the order of its sender, and say how long the message is.
 #[test]
 fn messages_of_a_queue() {
-    let queue = Letters::<2, 3>::new();
+    let queue = Numbers::<2, 3>::new();
     let length = |round: u64| 1 + round as usize % 4;
     let senders = std::sync::atomic::AtomicUsize::new(2);
     let received = std::sync::Mutex::new(vec![]);
@@ -639,7 +587,7 @@ fn messages_of_a_queue() {
 #[test]
 fn a_queue_of_messages_whose_users_die() {
     for _ in 0..ROUNDS / 5 {
-        let queue = Letters::<4, 6>::new();
+        let queue = Numbers::<4, 6>::new();
         let sum = Protected::<u64>::default();
         // Relaxed, so that it orders nothing that the queue should order.
         let taken = std::sync::atomic::AtomicUsize::new(0);

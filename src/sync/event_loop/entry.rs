@@ -42,9 +42,12 @@ pub(super) struct Entry {
     pub(super) pin: Pin,
 }
 
+/// Tasks by their numbers, in the order in which they came.
+pub(super) type Tasks = VecDeque<(u64, Notify)>;
+
 #[derive(Default)]
 struct Waiting {
-    tasks: VecDeque<(u64, Notify)>,
+    tasks: Tasks,
     failed: Option<RegisterError>,
     is_over: bool,
 }
@@ -159,15 +162,12 @@ impl Entry {
         self.pin.is_live() && !waiting.is_over && waiting.failed.is_none()
     }
 
-    /// Ends the entry, if no task is registered, or if its segment is gone. Returns whether it has
-    /// ended.
-    pub(super) fn retire(&self) -> bool {
+    /// Ends the entry, if no task is registered, or if its segment is gone. Returns the tasks that
+    /// it has forgotten, if it has ended. To drop them may run the executor's code.
+    pub(super) fn retire(&self) -> Option<Tasks> {
         let mut waiting = self.lock();
         waiting.is_over |= waiting.tasks.is_empty() || !self.pin.is_live();
-        let is_over = waiting.is_over;
-        let _forgotten = if is_over { core::mem::take(&mut waiting.tasks) } else { VecDeque::new() };
-        drop(waiting);
-        is_over
+        waiting.is_over.then(|| core::mem::take(&mut waiting.tasks))
     }
 }
 

@@ -9,7 +9,7 @@
 
 #![allow(clippy::disallowed_types)] // process-local bookkeeping, never in shared memory, never in an algorithm
 
-use super::entry::Entry;
+use super::entry::{Entry, Tasks};
 use crate::atomic::AtomicPtr;
 use crate::error::RegisterError;
 use crate::platform::{Expect, Linux, Platform};
@@ -48,6 +48,10 @@ struct State {
     helpers: Vec<&'static Helper>,
     last_number: u64,
 }
+
+/// An entry that has ended, and its forgotten tasks. To be dropped when nothing is locked: its pin
+/// may be the last one, and tasks may run the executor's code.
+type Ended = (Arc<Entry>, Tasks);
 
 static SERVICE: AtomicPtr<Service> = AtomicPtr::new(ptr::null_mut());
 
@@ -93,6 +97,7 @@ pub(super) fn entry_of(source: &WaitSource<'_>) -> Result<(Arc<Entry>, u64), Reg
     let first = words.first().map_or(ptr::from_ref(source.place).addr(), |expect| ptr::from_ref(expect.word).addr());
     let key = (first, source.number);
     let service = Service::get();
+    let mut ended = vec![]; // is dropped after the lock
     let mut state = service.lock();
     state.last_number += 1;
     let number = state.last_number;
@@ -101,7 +106,7 @@ pub(super) fn entry_of(source: &WaitSource<'_>) -> Result<(Arc<Entry>, u64), Reg
     }
     let pin = local::pin(source.place)?;
     local::when_a_pinned_one_goes(&LOOK_ANEW);
-    let helper = state.helper_for(prepared.source().words(), service)?;
+    let helper = state.helper_for(prepared.source().words(), service, &mut ended)?;
     // SAFETY: a source refers to its primitive alone, and that is where `place` is.
     let entry = Arc::new(unsafe { Entry::new(prepared, helper, pin) });
     let former = state.entries.insert(key, Arc::clone(&entry));
@@ -124,20 +129,23 @@ fn look_anew() {
 }
 
 impl State {
-    /// A helper that can sleep on so many words more.
-    fn helper_for(&mut self, words: usize, service: &'static Service) -> Result<&'static Helper, RegisterError> {
+    /// A helper that can sleep on so many words more. Entries that are not in use give way, and are
+    /// added to `ended`.
+    fn helper_for(
+        &mut self,
+        words: usize,
+        service: &'static Service,
+        ended: &mut Vec<Ended>,
+    ) -> Result<&'static Helper, RegisterError> {
         let most = most_words::<Linux>() - 1; // one for calls
         if let Some(helper) = self.helper_with_room(most.saturating_sub(words)) {
             return Ok(helper);
         }
-        let mut ended = vec![];
         self.entries.retain(|_, entry| {
-            let is_over = entry.retire();
-            if is_over {
-                entry.helper.look_anew();
-                ended.push(Arc::clone(entry));
-            }
-            !is_over
+            let Some(tasks) = entry.retire() else { return true };
+            entry.helper.look_anew();
+            ended.push((Arc::clone(entry), tasks));
+            false
         });
         match self.helper_with_room(most.saturating_sub(words)) {
             Some(helper) => Ok(helper),
@@ -165,16 +173,21 @@ impl State {
         Ok(helper)
     }
 
-    /// The entries of a helper. Those whose segment is gone are ended.
-    fn entries_of(&mut self, helper: &'static Helper) -> (Vec<Arc<Entry>>, Vec<Arc<Entry>>) {
+    /// The entries of a helper, and those that are ended because their segment is gone.
+    fn entries_of(&mut self, helper: &'static Helper) -> (Vec<Arc<Entry>>, Vec<Ended>) {
         let (mut entries, mut ended) = (vec![], vec![]);
         self.entries.retain(|_, entry| {
             if !ptr::eq(entry.helper, helper) {
                 return true;
             }
-            let is_live = entry.pin.is_live() || !entry.retire();
-            if is_live { &mut entries } else { &mut ended }.push(Arc::clone(entry));
-            is_live
+            if !entry.pin.is_live() {
+                if let Some(tasks) = entry.retire() {
+                    ended.push((Arc::clone(entry), tasks));
+                    return false;
+                }
+            }
+            entries.push(Arc::clone(entry));
+            true
         });
         (entries, ended)
     }

@@ -3,88 +3,29 @@
 
 use super::{MessageQueue, MessageQueueSegment, MessageReader, MessageWriter};
 use crate::error::{
-    EndError, RecvMessageError, RecvMessageTimeoutError, SendMessageError, SendMessageTimeoutError,
+    EndError, RecvMessageError, RecvMessageTimeoutError, RegisterError, SendMessageError, SendMessageTimeoutError,
     TryRecvMessageError, TrySendMessageError,
 };
-use crate::raw::ends::{End, MOST_ENDS, NoEnd};
+use crate::platform::Linux;
+use crate::raw::Participant;
+use crate::raw::queue::Ring;
 use crate::segment::local;
+use crate::sync::ends::{Channel, Handle, Held, Kind, an_end};
 use crate::sync::forward::forward;
-use crate::sync::guard_tag::GuardTag;
-use core::fmt;
-use core::ops::Deref;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// A queue that an end borrows, or keeps.
-enum Handle<'q> {
-    Borrowed(&'q MessageQueue),
-    Owned(Arc<MessageQueueSegment>),
-}
+impl Channel for MessageQueue {
+    type Segment = MessageQueueSegment;
+    type Cells = MessageQueue;
 
-impl Deref for Handle<'_> {
-    type Target = MessageQueue;
-
-    #[inline(always)]
-    fn deref(&self) -> &MessageQueue {
-        match self {
-            Self::Borrowed(queue) => queue,
-            Self::Owned(queue) => queue,
-        }
+    fn me(&self) -> Result<Participant<'_, Linux>, RegisterError> {
+        local::participant(self.root())
     }
-}
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Sender,
-    Receiver,
-}
-
-/// An end that this process has. All clones of a sender or receiver share it.
-struct Held<'q> {
-    queue: Handle<'q>,
-    kind: Kind,
-    end: End,
-    tag: GuardTag,
-}
-
-impl<'q> Held<'q> {
-    fn take(queue: Handle<'q>, kind: Kind) -> Result<Arc<Self>, EndError> {
-        let me = local::participant(queue.root())?;
-        local::end_begins();
-        let ring = queue.messages().ring();
-        let taken = match kind {
-            Kind::Sender => ring.take_sender(me),
-            Kind::Receiver => ring.take_receiver(me),
-        };
-        match taken {
-            Ok(end) => Ok(Arc::new(Self { kind, end, tag: GuardTag::now(0), queue })),
-            Err(error) => {
-                local::end_ends();
-                Err(match error {
-                    NoEnd::Shut => EndError::Disconnected,
-                    NoEnd::Full => EndError::Full { most: MOST_ENDS },
-                })
-            }
-        }
-    }
-}
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        if !self.tag.is_of_this_process() {
-            return; // a fork's copy: the end is the parent's
-        }
-        // Without a slot for this thread, others find that the end is gone.
-        let me = local::participant(self.queue.root()).ok();
-        let ring = self.queue.messages().ring();
-        match self.kind {
-            Kind::Sender => ring.give_back_sender(self.end, me),
-            Kind::Receiver => ring.give_back_receiver(self.end, me),
-        }
-        if me.is_some_and(|me| me.id == self.end.holder()) {
-            local::end_ends();
-        }
+    fn ring(&self) -> Ring<'_, Linux, MessageQueue> {
+        self.messages().ring()
     }
 }
 
@@ -207,7 +148,7 @@ impl MessageQueueSegment {
 /// Its senders are gone, and waiting receivers learn of it. They learn of it within a second or so
 /// if the thread that took the sender had ended before its process, by itself.
 pub struct MessageSender<'q> {
-    held: Arc<Held<'q>>,
+    held: Arc<Held<'q, MessageQueue>>,
 }
 
 /// An end of a [`MessageQueue`] for receiving: [`MessageQueue::receiver`]. A clone shares it.
@@ -218,39 +159,13 @@ pub struct MessageSender<'q> {
 /// # If a process dies
 /// As [`MessageSender`], with waiting senders for receivers.
 pub struct MessageReceiver<'q> {
-    held: Arc<Held<'q>>,
+    held: Arc<Held<'q, MessageQueue>>,
 }
 
-macro_rules! an_end {
-    ($($end:ident)*) => {$(
-        impl $end<'_> {
-            /// The queue, for all that is no matter of its ends.
-            pub fn queue(&self) -> &MessageQueue {
-                &self.held.queue
-            }
-        }
+an_end! { [] MessageSender<'_>, "MessageSender", MessageQueue }
+an_end! { [] MessageReceiver<'_>, "MessageReceiver", MessageQueue }
 
-        /// The clone is the same end.
-        impl Clone for $end<'_> {
-            fn clone(&self) -> Self {
-                Self { held: Arc::clone(&self.held) }
-            }
-        }
-
-        impl fmt::Debug for $end<'_> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_struct(stringify!($end))
-                    .field("queue", &self.queue())
-                    .field("taken_by", &self.held.end.holder())
-                    .finish()
-            }
-        }
-    )*};
-}
-
-an_end! { MessageSender MessageReceiver }
-
-forward! { [] MessageSender<'_>, MessageQueue, held.queue:
+forward! { [] MessageSender<'_>, MessageQueue, held.channel:
     fn send_bytes(bytes: &[u8]) -> Result<(), SendMessageError>;
     fn try_send_bytes(bytes: &[u8]) -> Result<(), TrySendMessageError>;
     fn send_bytes_timeout(bytes: &[u8], timeout: Duration) -> Result<(), SendMessageTimeoutError>;
@@ -273,7 +188,7 @@ forward! { [] MessageSender<'_>, MessageQueue, held.queue:
     fn send_with_deadline [A] (write: impl FnOnce(&mut MessageWriter<'_>) -> io::Result<A>, deadline: Instant) -> Result<A, SendMessageTimeoutError>;
 }
 
-forward! { [] MessageReceiver<'_>, MessageQueue, held.queue:
+forward! { [] MessageReceiver<'_>, MessageQueue, held.channel:
     fn recv_bytes() -> Result<Vec<u8>, RecvMessageError>;
     fn try_recv_bytes() -> Result<Vec<u8>, TryRecvMessageError>;
     fn recv_bytes_timeout(timeout: Duration) -> Result<Vec<u8>, RecvMessageTimeoutError>;
@@ -301,7 +216,7 @@ forward! { [] MessageReceiver<'_>, MessageQueue, held.queue:
 }
 
 #[cfg(feature = "serde")]
-forward! { [] MessageSender<'_>, MessageQueue, held.queue:
+forward! { [] MessageSender<'_>, MessageQueue, held.channel:
     ///
     /// # Panics
     /// As there.
@@ -321,7 +236,7 @@ forward! { [] MessageSender<'_>, MessageQueue, held.queue:
 }
 
 #[cfg(feature = "serde")]
-forward! { [] MessageReceiver<'_>, MessageQueue, held.queue:
+forward! { [] MessageReceiver<'_>, MessageQueue, held.channel:
     ///
     /// # Panics
     /// As there.
@@ -343,11 +258,11 @@ forward! { [] MessageReceiver<'_>, MessageQueue, held.queue:
 impl MessageReceiver<'_> {
     /// As [`MessageQueue::iter`].
     pub fn iter(&self) -> impl Iterator<Item = Vec<u8>> + '_ {
-        self.held.queue.iter()
+        self.held.channel.iter()
     }
 
     /// As [`MessageQueue::try_iter`].
     pub fn try_iter(&self) -> impl Iterator<Item = Vec<u8>> + '_ {
-        self.held.queue.try_iter()
+        self.held.channel.try_iter()
     }
 }

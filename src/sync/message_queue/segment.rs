@@ -168,7 +168,7 @@ impl MessageQueue {
 }
 
 fn sizes(messages: usize, bytes: usize) -> Result<Sizes, OpenError> {
-    Sizes::new(messages, bytes).map_err(|error| OpenError::InvalidSize(error.to_string()))
+    Sizes::new(messages, bytes).map_err(OpenError::of_size)
 }
 
 impl OwnSegment for MessageQueueSegment {

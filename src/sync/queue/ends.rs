@@ -2,85 +2,28 @@
 //! queue is closed.
 
 use super::{Queue, QueueIter, QueueSegment};
-use crate::error::{EndError, RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError};
-use crate::raw::ends::{End, MOST_ENDS, NoEnd};
+use crate::error::{
+    EndError, RecvError, RecvTimeoutError, RegisterError, SendError, SendTimeoutError, TryRecvError, TrySendError,
+};
+use crate::platform::Linux;
+use crate::raw::Participant;
+use crate::raw::queue::Ring;
 use crate::segment::{Shareable, local};
+use crate::sync::ends::{Channel, Handle, Held, Kind, an_end};
 use crate::sync::forward::forward;
-use crate::sync::guard_tag::GuardTag;
-use core::fmt;
-use core::ops::Deref;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// A queue that an end borrows, or keeps.
-enum Handle<'q, T: Shareable> {
-    Borrowed(&'q Queue<T>),
-    Owned(Arc<QueueSegment<T>>),
-}
+impl<T: Shareable> Channel for Queue<T> {
+    type Segment = QueueSegment<T>;
+    type Cells = [super::QueueCell<T>];
 
-impl<T: Shareable> Deref for Handle<'_, T> {
-    type Target = Queue<T>;
-
-    #[inline(always)]
-    fn deref(&self) -> &Queue<T> {
-        match self {
-            Self::Borrowed(queue) => queue,
-            Self::Owned(queue) => queue,
-        }
+    fn me(&self) -> Result<Participant<'_, Linux>, RegisterError> {
+        local::participant(self)
     }
-}
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Sender,
-    Receiver,
-}
-
-/// An end that this process has. All clones of a sender or receiver share it.
-struct Held<'q, T: Shareable> {
-    queue: Handle<'q, T>,
-    kind: Kind,
-    end: End,
-    tag: GuardTag,
-}
-
-impl<'q, T: Shareable> Held<'q, T> {
-    fn take(queue: Handle<'q, T>, kind: Kind) -> Result<Arc<Self>, EndError> {
-        let me = local::participant(&*queue)?;
-        local::end_begins();
-        let ring = queue.ring();
-        let taken = match kind {
-            Kind::Sender => ring.take_sender(me),
-            Kind::Receiver => ring.take_receiver(me),
-        };
-        match taken {
-            Ok(end) => Ok(Arc::new(Self { kind, end, tag: GuardTag::now(0), queue })),
-            Err(error) => {
-                local::end_ends();
-                Err(match error {
-                    NoEnd::Shut => EndError::Disconnected,
-                    NoEnd::Full => EndError::Full { most: MOST_ENDS },
-                })
-            }
-        }
-    }
-}
-
-impl<T: Shareable> Drop for Held<'_, T> {
-    fn drop(&mut self) {
-        if !self.tag.is_of_this_process() {
-            return; // a fork's copy: the end is the parent's
-        }
-        // Without a slot for this thread, others find that the end is gone.
-        let me = local::participant(&*self.queue).ok();
-        let ring = self.queue.ring();
-        match self.kind {
-            Kind::Sender => ring.give_back_sender(self.end, me),
-            Kind::Receiver => ring.give_back_receiver(self.end, me),
-        }
-        if me.is_some_and(|me| me.id == self.end.holder()) {
-            local::end_ends();
-        }
+    fn ring(&self) -> Ring<'_, Linux, [super::QueueCell<T>]> {
+        Queue::ring(self)
     }
 }
 
@@ -200,7 +143,7 @@ impl<T: Shareable> QueueSegment<T> {
 /// Its senders are gone, and waiting receivers learn of it. They learn of it within a second or so
 /// if the thread that took the sender had ended before its process, by itself.
 pub struct QueueSender<'q, T: Shareable> {
-    held: Arc<Held<'q, T>>,
+    held: Arc<Held<'q, Queue<T>>>,
 }
 
 /// An end of a [`Queue`] for receiving: [`Queue::receiver`]. A clone shares it.
@@ -211,39 +154,13 @@ pub struct QueueSender<'q, T: Shareable> {
 /// # If a process dies
 /// As [`QueueSender`], with waiting senders for receivers.
 pub struct QueueReceiver<'q, T: Shareable> {
-    held: Arc<Held<'q, T>>,
+    held: Arc<Held<'q, Queue<T>>>,
 }
 
-macro_rules! an_end {
-    ($($end:ident)*) => {$(
-        impl<T: Shareable> $end<'_, T> {
-            /// The queue, for all that is no matter of its ends.
-            pub fn queue(&self) -> &Queue<T> {
-                &self.held.queue
-            }
-        }
+an_end! { [T: Shareable] QueueSender<'_, T>, "QueueSender", Queue<T> }
+an_end! { [T: Shareable] QueueReceiver<'_, T>, "QueueReceiver", Queue<T> }
 
-        /// The clone is the same end.
-        impl<T: Shareable> Clone for $end<'_, T> {
-            fn clone(&self) -> Self {
-                Self { held: Arc::clone(&self.held) }
-            }
-        }
-
-        impl<T: Shareable> fmt::Debug for $end<'_, T> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_struct(stringify!($end))
-                    .field("queue", &self.queue())
-                    .field("taken_by", &self.held.end.holder())
-                    .finish()
-            }
-        }
-    )*};
-}
-
-an_end! { QueueSender QueueReceiver }
-
-forward! { [T: Shareable] QueueSender<'_, T>, Queue, held.queue:
+forward! { [T: Shareable] QueueSender<'_, T>, Queue, held.channel:
     fn send(item: T) -> Result<(), SendError<T>>;
     fn try_send(item: T) -> Result<(), TrySendError<T>>;
     fn send_timeout(item: T, timeout: Duration) -> Result<(), SendTimeoutError<T>>;
@@ -252,7 +169,7 @@ forward! { [T: Shareable] QueueSender<'_, T>, Queue, held.queue:
     fn try_send_batch<'i>(items: &'i [T]) -> Result<(), TrySendError<&'i [T]>> where T: Copy;
 }
 
-forward! { [T: Shareable] QueueReceiver<'_, T>, Queue, held.queue:
+forward! { [T: Shareable] QueueReceiver<'_, T>, Queue, held.channel:
     fn recv() -> Result<T, RecvError>;
     fn try_recv() -> Result<T, TryRecvError>;
     fn recv_timeout(timeout: Duration) -> Result<T, RecvTimeoutError>;
@@ -270,12 +187,12 @@ forward! { [T: Shareable] QueueReceiver<'_, T>, Queue, held.queue:
 impl<T: Shareable> QueueReceiver<'_, T> {
     /// As [`Queue::iter`].
     pub fn iter(&self) -> QueueIter<'_, T> {
-        self.held.queue.iter()
+        self.held.channel.iter()
     }
 
     /// As [`Queue::try_iter`].
     pub fn try_iter(&self) -> impl Iterator<Item = T> + '_ {
-        self.held.queue.try_iter()
+        self.held.channel.try_iter()
     }
 }
 
