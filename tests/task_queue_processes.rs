@@ -27,8 +27,6 @@ impl Job {
     }
 }
 
-const MOST_NUMBERS: usize = 1 << 22;
-
 #[derive(Debug, Shareable)]
 #[repr(C)]
 struct Shared {
@@ -38,16 +36,12 @@ struct Shared {
     next: AtomicU64,
     /// How often a number was done that had been done before.
     again: AtomicU64,
-    /// One bit for each number that was done.
-    done: [AtomicU64; MOST_NUMBERS / 64],
+    done: Received,
 }
 
 impl Shared {
     fn note(&self, job: Job) {
-        let number = job.number() as usize;
-        assert!(number < MOST_NUMBERS, "more tasks than this test can note");
-        let bit = 1 << (number % 64);
-        if self.done[number / 64].fetch_or(bit, SeqCst) & bit != 0 {
+        if !self.done.is_first(job.number()) {
             self.again.fetch_add(1, SeqCst);
         }
     }
@@ -60,21 +54,6 @@ fn shared() -> Segment<Shared> {
 fn anonymous(capacity: usize) -> TaskQueueSegment<u64> {
     outlive::test_switches::set_recheck(false);
     TaskQueue::anonymous(capacity).expect("a task queue")
-}
-
-/// A name that no other test uses.
-struct Name(String);
-
-impl Name {
-    fn new(of: &str) -> Self {
-        Self(format!("outlive-test-task-queue-{of}-{}", std::process::id()))
-    }
-}
-
-impl Drop for Name {
-    fn drop(&mut self) {
-        let _removed_before = Segment::<()>::remove(&*self.0);
-    }
 }
 
 /// The number of a task, and which attempt it is.
@@ -199,7 +178,7 @@ fn kills_at_random_moments_lose_no_task() {
         assert_eq!((shared.jobs.len(), shared.jobs.in_flight(), shared.jobs.set_aside_len()), (0, 0, 0));
         assert_eq!(shared.jobs.join_timeout(Duration::ZERO), Ok(()));
         let (sent, again) = (shared.next.load(SeqCst), shared.again.load(SeqCst));
-        let done: u64 = shared.done.iter().map(|bits| u64::from(bits.load(SeqCst).count_ones())).sum();
+        let done = shared.done.count();
         // A dead producer had a number and had not published it. A dead worker had done a task and
         // had not said so.
         let deaths = KILLS + ROLES.len() as u64;
@@ -536,7 +515,7 @@ fn somebody_who_knows_better_takes_a_task_back() {
 
 #[test]
 fn a_task_queue_is_opened_in_each_way_and_keeps_its_capacity() {
-    let name = Name::new("opened");
+    let name = Name::new("task-queue-opened");
     let jobs = TaskQueue::<u64>::create(&*name.0, 5).expect("new");
     (1..=4).for_each(|number| jobs.send(number).expect("room"));
     assert!(matches!(TaskQueue::<u64>::create(&*name.0, 5), Err(OpenError::AlreadyExists(_))));
@@ -580,7 +559,7 @@ fn a_file_keeps_the_tasks() {
 
 #[test]
 fn a_task_queue_of_no_capacity_of_another_item_or_another_root_is_not_opened() {
-    let name = Name::new("refused");
+    let name = Name::new("task-queue-refused");
     for capacity in [0, usize::MAX] {
         let all = [
             TaskQueue::<u64>::create(&*name.0, capacity).err(),
