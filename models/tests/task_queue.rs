@@ -467,6 +467,52 @@ fn the_last_task<B: Backend>() -> Explore<B, State<B, 2>> {
     .check(|state, world| state.check(world, 2))
 }
 
+/// Nobody waits. 0 tries to send an item. 1 closes the queue, or 2, if there is a `THIRD`. 1 tries to
+/// take: when it learns that the queue is closed, no task comes any more.
+#[cfg(feature = "loom")]
+fn end_of_another<B: Backend, const THIRD: bool>() -> Explore<B, State<B, 1>> {
+    let make = || State::at_lap(0, 1);
+    Explore::new(if THIRD { 3 } else { 2 }, make, |world: &World<B>, who, state: &State<B, 1>| {
+        world.act(who, |me| match who {
+            0 => state.send_if_open(me, 1),
+            1 => {
+                let _by_another = !THIRD && state.tasks().close();
+                if state.work_now(me) == Err(NotClaimed::Closed) {
+                    state.producers.1.lock().expect("no panic inside").insert(1); // it is the end
+                }
+            }
+            _ => _ = state.tasks().close(),
+        });
+    })
+    .check(|state, world| {
+        let is_end = !state.producers.1.lock().expect("no panic inside").is_empty();
+        if !is_end {
+            world.act(1, |me| while state.work_now(me).is_ok() {});
+        }
+        state.check(world, 2);
+    })
+}
+
+/// A dead worker has the only task, which has no attempt left. 0 looks for a task. 1 waits until all
+/// is done.
+#[cfg(feature = "loom")]
+fn what_the_dead_left_is_set_aside<B: Backend>() -> Explore<B, State<B, 1>> {
+    const OF_THE_DEAD: u32 = FULL_HOLD | 1 << 29 | 40; // in a slot that the table does not have
+    let make = || {
+        let state = State::at_lap(0, 1);
+        state.queue.set_limit(1);
+        let words = [SlotWords::from_words(0, [0, OF_THE_DEAD, 1, 0])];
+        State { slots: Numbers { words, items: [B::cell(1)] }, ..state }
+    };
+    Explore::new(2, make, |world: &World<B>, who, state: &State<B, 1>| {
+        world.act(who, |me| match who {
+            0 => assert_eq!(state.work_now(me), Err(NotClaimed::WouldBlock)),
+            _ => state.tasks().wait_until_done(me, None).expect("a call without a deadline waits"),
+        });
+    })
+    .check(|state, _| assert_eq!((state.tasks().set_aside(), state.tasks().len()), (1, 0)))
+}
+
 /// Nobody waits. 0 sends an item, and closes the queue. 1 tries to do it. So does 2: when it learns
 /// that the queue is closed, all is done.
 #[cfg(feature = "loom")]
@@ -736,6 +782,10 @@ outlive_models::models! { with_loom, Loom, "loom",
     the_closer_works_to_the_end: |n| closer_works::<B>().victims(&[0]).holds(n);
     the_last_task_ends_all_waits: |n| the_last_task::<B>().victims(&[0]).holds(n);
     the_end_comes_after_the_last_task: |n| end_without_waiting::<B>().victims(&[0, 1]).executions(1_000).holds(n);
+    no_task_comes_behind_the_end: |n| end_of_another::<B, false>().preemptions(3).executions(20_000).holds(n);
+    no_task_comes_behind_the_end_that_another_made: |n| end_of_another::<B, true>().executions(20_000).holds(n);
+    who_sets_a_task_aside_wakes_who_waits_for_the_end:
+        |n| what_the_dead_left_is_set_aside::<B>().preemptions(3).executions(10_000).holds(n);
     a_timeout_loses_no_wake_whoever_dies: |n| one_gives_up::<B, true>().victims(&[0, 1]).executions(200).holds(n);
     an_interruption_loses_no_wake: |n| one_gives_up::<B, false>().victims(&[0]).executions(300).holds(n);
     nobody_has_to_wait: |n| without_waiting::<B, 1>().victims(&[0, 1]).executions(2_000).holds(n);

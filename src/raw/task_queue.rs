@@ -354,6 +354,7 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
         let mut index = self.first();
         for _ in 0..FEW.min(self.slots.capacity()) {
             // ORDERING: Relaxed; the CAS acquires.
+            // EQUIVALENT(taken as equal): the CAS compares once more.
             if self.slot(index).hold.load(Relaxed) == FREE && self.fill(me, index, FREE) {
                 return self.reserved(me, index);
             }
@@ -408,7 +409,8 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
     fn fill(&self, me: Participant<'_, P>, index: u32, seen: u32) -> bool {
         // ORDERING: Acquire. Pairs with the Release of `done` and `give_up`: this producer writes
         // after the last user has read. Model: `task_queue::a_slot_is_free_when_it_was_used`. Then
-        // the fence of invariant 9.
+        // the fence of invariant 9. Model: `task_queue::no_task_comes_behind_the_end`.
+        // EQUIVALENT(Acquire to Relaxed): the fence that follows acquires as well.
         self.slot(index).hold.compare_exchange_then_fence(seen, filling(me.id), Acquire, Relaxed).is_ok()
     }
 
@@ -442,7 +444,9 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
     pub fn publish(&self, loan: Loan, me: Option<Participant<'_, P>>) -> Result<(), NotHeld> {
         let ring = self.ring();
         let slot = self.slot(loan.index);
-        slot.attempts.store(0, Relaxed); // ORDERING: the CAS below publishes it.
+        if self.is_still(loan.index, filling(loan.producer)) {
+            slot.attempts.store(0, Relaxed); // ORDERING: the CAS below publishes it.
+        }
         // A ring that is closed, or whose next cell is in use, has no cell.
         let Some(claim) = me.and_then(|me| ring.claim_next_free(me).ok()) else {
             return self.publish_in_no_cell(loan);
@@ -611,7 +615,8 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
             return Ok(taken);
         }
         // ORDERING: Relaxed, then the fence of invariant 9. It pairs with those of `fill` and of
-        // `close`. Model: `task_queue::without_fences_a_task_comes_behind_the_end`.
+        // `close`. Models: `task_queue::no_task_comes_behind_the_end_that_another_made`,
+        // `task_queue::without_fences_a_task_comes_behind_the_end`.
         let is_closed = is_closed(self.room_word());
         P::fence(SeqCst);
         let mut searched = self.search(me, Wanted::InNoCell);
@@ -687,6 +692,7 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
     /// Sets a task aside that a dead worker had, and that has no attempt left.
     fn put_aside(&self, me: Participant<'_, P>, slot: &SlotWords<P>, seen: u32) -> bool {
         // ORDERING: Release, for who takes it from there. Then the fence of invariants 7 and 10.
+        // Model: `task_queue::who_sets_a_task_aside_wakes_who_waits_for_the_end`.
         // EQUIVALENT(Release to Relaxed): the fence of `inherit` publishes it, too.
         let aside = || slot.hold.compare_exchange_then_fence(seen, ASIDE, Release, Relaxed).is_ok();
         let is_aside = self.inherit(me, &slot.hold, seen, aside);
@@ -719,9 +725,11 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
     #[inline]
     pub fn done(&self, task: Taken) -> Result<(), NotHeld> {
         let uses = &self.slot(task.index).uses;
-        // ORDERING: Relaxed, both; it belongs to the worker, and the CAS publishes it (invariant
-        // 11). Model: `task_queue::a_task_that_sends_another_is_not_the_last`.
-        uses.store(uses.load(Relaxed).wrapping_add(1), Relaxed);
+        if self.is_still(task.index, taken(task.worker)) {
+            // ORDERING: Relaxed, both; it belongs to the worker, and the CAS publishes it
+            // (invariant 11).
+            uses.store(uses.load(Relaxed).wrapping_add(1), Relaxed);
+        }
         self.free_slot(task.index, taken(task.worker))
     }
 
@@ -733,10 +741,10 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
     /// # If a process dies
     /// The task is given out again, with this attempt counted, or not.
     pub fn give_back(&self, task: Taken) -> Result<(), NotHeld> {
-        let slot = self.slot(task.index);
-        // ORDERING: Relaxed, both: the CAS publishes it.
-        if slot.hold.load(Relaxed) == taken(task.worker) {
-            slot.attempts.store(slot.attempts.load(Relaxed).saturating_sub(1), Relaxed);
+        let attempts = &self.slot(task.index).attempts;
+        if self.is_still(task.index, taken(task.worker)) {
+            // ORDERING: Relaxed, both: the CAS publishes it.
+            attempts.store(attempts.load(Relaxed).saturating_sub(1), Relaxed);
         }
         self.end(task.index, taken(task.worker), AGAIN, SEARCH)
     }
@@ -752,6 +760,13 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
     pub fn fail(&self, task: Taken) -> Result<(), NotHeld> {
         let next = if self.is_used_up(self.slot(task.index)) { ASIDE } else { AGAIN };
         self.end(task.index, taken(task.worker), next, SEARCH)
+    }
+
+    /// Whether the slot is still the caller's. Otherwise it does not touch the other words; the CAS
+    /// that follows fails.
+    #[inline(always)]
+    fn is_still(&self, index: u32, hold: u32) -> bool {
+        self.slot(index).hold.load(Relaxed) == hold // ORDERING: Relaxed; it is the caller's own.
     }
 
     #[inline]
@@ -775,7 +790,7 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
     /// Ends the use of a slot that has a task now: `next` is AGAIN, which sets this hint, or ASIDE.
     fn end(&self, index: u32, seen: u32, next: u32, hint: u32) -> Result<(), NotHeld> {
         // ORDERING: Release. Pairs with the Acquire of the next worker. Model:
-        // `task_queue::an_item_is_acquired`.
+        // `task_queue::a_task_that_fails_is_given_out_again_whoever_dies`.
         self.slot(index).hold.compare_exchange(seen, next, Release, Relaxed).map_err(not_held)?;
         if next == AGAIN {
             self.set_again(hint);
@@ -873,8 +888,8 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
     fn is_all_done(&self, me: Participant<'_, P>) -> Result<(), Obstacle> {
         loop {
             let before = self.uses();
-            let aside = [self.without_tasks(me)?, self.without_tasks(me)?];
-            if aside[0] == aside[1] && before == self.uses() {
+            let aside = self.without_tasks(me)?;
+            if self.without_tasks(me)? == aside && self.uses() == before {
                 return Ok(());
             }
         }

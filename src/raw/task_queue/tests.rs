@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::platform::Lifeline as _;
-use crate::platform::puppet::{Puppet, id_of, play};
+use crate::platform::puppet::{Puppet, id_of, is_gone_from_now_on, play, reap_each};
 use crate::raw::ends::Ends;
 use crate::raw::hold::HELD;
-use core::cell::Cell as Counter;
+use core::cell::{Cell as Counter, RefCell};
 use proptest::prelude::*;
 
 /// Slots without items. So many of their words may be used.
@@ -13,7 +13,12 @@ use proptest::prelude::*;
 pub(super) struct Places<const N: usize> {
     pub(super) slots: [SlotWords<Puppet>; N],
     uses: Counter<usize>,
+    /// What others do before the use of this number, the last one first.
+    meanwhile: RefCell<Vec<(usize, Change<N>)>>,
 }
+
+/// What another participant does with the slots.
+type Change<const N: usize> = fn(&[SlotWords<Puppet>; N]);
 
 impl<const N: usize> Places<N> {
     /// Slots with these holds. Those that are full are in cells, in this order.
@@ -23,7 +28,7 @@ impl<const N: usize> Places<N> {
             let (cell, number) = full.get(index).map_or((0, 0), |number| (1 << 62, *number as u32));
             SlotWords::from_words(cell, [number, holds[index], 1, 0])
         });
-        Self { slots, uses: Counter::new(10_000) }
+        Self { slots, uses: Counter::new(10_000), meanwhile: RefCell::default() }
     }
 
     pub(super) fn hold(&self, index: usize) -> u32 {
@@ -31,6 +36,10 @@ impl<const N: usize> Places<N> {
     }
     fn count(&self) {
         self.uses.set(self.uses.get().checked_sub(1).expect("the operation ends"));
+        let mut meanwhile = self.meanwhile.borrow_mut();
+        while meanwhile.last().is_some_and(|(at, _)| *at <= 10_000 - self.uses.get()) {
+            meanwhile.pop().expect("it is the last one").1(&self.slots);
+        }
     }
 }
 
@@ -127,10 +136,35 @@ fn what_the_caller_does_not_have_is_not_changed() {
     assert_eq!(answers[..5], [by(Some(id_of(1))); 5]);
     assert_eq!(answers[5..], [by(None); 2]);
     assert_eq!(after, holds);
+    // Nor what else belongs to its user.
+    let (queue, places) = (queue::<32>([0; 2]), Places::new([filling(id_of(1)), taken(id_of(1))]));
+    play(3, vec![], |me| {
+        let tasks = queue.with(&places);
+        assert!(tasks.publish(Loan::of(0, me.id), Some(me)).is_err());
+        assert!(tasks.done(mine(1)).is_err() && tasks.give_back(mine(1)).is_err());
+    });
+    assert_eq!(
+        places.slots.each_ref().map(|slot| [&slot.attempts, &slot.uses].map(|word| word.load(Relaxed))),
+        [[1, 0]; 2]
+    );
+}
+
+/// Its marks are lost, so nobody is woken by its death. Who tries reaps if that is due.
+#[test]
+fn who_tries_to_take_reaps_if_that_is_due() {
+    let (queue, places) = (queue::<32>([0; 2]), Places::new([taken(id_of(1))]));
+    let (answers, _) = play(2, vec![], |me| {
+        let tasks = queue.with(&places);
+        let before = tasks.try_take(me);
+        is_gone_from_now_on(2);
+        reap_each(Duration::ZERO);
+        (before, tasks.try_take(me))
+    });
+    assert_eq!(answers, (Err(NotClaimed::WouldBlock), Ok(mine(0))));
 }
 
 #[test]
-fn a_task_that_failed_is_taken_before_the_others_and_counted() {
+fn a_task_that_failed_has_the_next_turn_and_is_counted() {
     with_holds([FULL, FULL], |tasks, me| {
         let task = tasks.try_take(me).expect("there is a task");
         assert_eq!((task.index(), tasks.attempts(task)), (0, 2)); // `Places` has counted one
@@ -332,6 +366,46 @@ fn who_waits_for_the_end_sets_aside_what_the_dead_left_behind_other_tasks() {
     assert_eq!((answer, places.hold(1)), (Err(NotClaimed::TimedOut), ASIDE));
 }
 
+/// Runs a check whether all is done, with these changes before any of its uses of a slot, in this
+/// order. There is always a task: the check never says that all is done.
+fn never_done<const N: usize>(holds: [u32; N], changes: &[Change<N>]) {
+    const USES: usize = 20;
+    for choice in 0..USES.pow(changes.len() as u32) {
+        let at = |number: usize| choice / USES.pow(number as u32) % USES;
+        if !(1..changes.len()).all(|number| at(number - 1) <= at(number)) {
+            continue;
+        }
+        let (queue, places) = (queue::<32>([0; 2]), Places::new(holds));
+        let meanwhile = changes.iter().enumerate().map(|(number, change)| (at(number), *change)).rev();
+        places.meanwhile.replace(meanwhile.collect());
+        let answer = play(3, vec![], |me| queue.with(&places).is_all_done(me)).0;
+        assert!(answer.is_err(), "{holds:x?}, changes at choice {choice}");
+    }
+}
+
+/// A task sends the next one into the other slot, and is done: three times. So each check of the
+/// holds may find all of them free.
+#[test]
+fn who_waits_for_the_end_notices_tasks_that_follow_each_other() {
+    fn follows(from: &SlotWords<Puppet>, to: &SlotWords<Puppet>) {
+        to.hold.store(taken(id_of(1)), Relaxed);
+        from.uses.store(from.uses.load(Relaxed) + 1, Relaxed);
+        from.hold.store(FREE, Relaxed);
+    }
+    let first_sends: Change<2> = |slots| follows(&slots[0], &slots[1]);
+    let second_sends: Change<2> = |slots| follows(&slots[1], &slots[0]);
+    never_done([FREE, taken(id_of(1))], &[second_sends, first_sends, second_sends]);
+    never_done([taken(id_of(1)), FREE], &[first_sends, second_sends, first_sends]);
+}
+
+/// A task that had been set aside sends another, and is set aside again.
+#[test]
+fn who_waits_for_the_end_notices_a_task_that_one_set_aside_has_sent() {
+    let sends: Change<2> = |slots| slots[0].hold.store(AGAIN, Relaxed);
+    let is_aside: Change<2> = |slots| slots[1].hold.store(ASIDE, Relaxed);
+    never_done([FREE, taken(id_of(1))], &[sends, is_aside]);
+}
+
 /// A hold, likely of a participant.
 fn holds() -> impl Strategy<Value = u32> {
     prop_oneof![
@@ -375,7 +449,7 @@ proptest! {
             let [number, attempts, uses] = slots[index];
             SlotWords::from_words(cells[index], [number, holds[index], attempts, uses])
         };
-        let places = Places::<3> { slots: core::array::from_fn(slot), uses: Counter::new(10_000) };
+        let places = Places::<3> { slots: core::array::from_fn(slot), ..Places::new([FREE; 3]) };
         play(3, vec![], |me| {
             let tasks = queue.with(&places);
             for _ in 0..3 {

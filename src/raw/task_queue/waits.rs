@@ -194,6 +194,17 @@ fn a_waiter_that_slept_wakes_another_if_there_is_more() {
     }
 }
 
+/// The same with tasks that fail. They are in no cell.
+#[test]
+fn a_waiter_that_slept_wakes_another_if_there_may_be_more_in_no_cell() {
+    let two = Two::new([by(1)[1]; 2], [0; 2]);
+    let (answer, wakes) = two.take(meanwhile(&two, |two, sleep| {
+        (0..2).for_each(|index| two.tasks().fail(Taken::of(index, id_of(1))).expect("it has it"));
+        sleep.lasts();
+    }));
+    assert_eq!((answer.map(Taken::index), &wakes[1..]), (Ok(0), &[1][..]));
+}
+
 /// The slot is full before its cell. Its producer, which found no WAITERS, is about to end that.
 #[test]
 fn a_waiter_that_slept_wakes_another_if_somebody_uses_a_cell() {
