@@ -790,7 +790,7 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
     /// Ends the use of a slot that has a task now: `next` is AGAIN, which sets this hint, or ASIDE.
     fn end(&self, index: u32, seen: u32, next: u32, hint: u32) -> Result<(), NotHeld> {
         // ORDERING: Release. Pairs with the Acquire of the next worker. Model:
-        // `task_queue::a_task_that_fails_is_given_out_again_whoever_dies`.
+        // `task_queue::a_hint_is_not_cleared_before_the_task_is_found`.
         self.slot(index).hold.compare_exchange(seen, next, Release, Relaxed).map_err(not_held)?;
         if next == AGAIN {
             self.set_again(hint);
