@@ -4,16 +4,19 @@
 //!
 //! tokio's channel works among the threads of one process only. Its sender wakes the other task
 //! itself. A sender of outlive does not know what the receiver is. It wakes the thread that sleeps
-//! for the receiver's process, and that thread wakes the task.
+//! for the receiver's process, and that thread wakes the task. So a turn has two switches between
+//! threads where tokio's has one. The bare relay shows what these cost by themselves: words and
+//! futex calls of which nothing can be left out, if a thread lies in between.
 
-#![allow(clippy::disallowed_types)] // the words of a benchmark are no part of an algorithm
+// The words of a benchmark are no part of an algorithm. The relay is made of raw calls.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
 use outlive::{ArrayQueue, Segment, Shareable};
 use outlive_benches::Mode;
 use outlive_benches::process::{self, OthersLoad};
 use outlive_benches::report::{Samples, Table, Target, verdict, with_interval};
 use std::error::Error;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
@@ -24,19 +27,24 @@ const TURNS: u64 = 5_000;
 #[repr(C)]
 struct Game {
     to: [ArrayQueue<u64, 8>; 2],
+    /// The last number that was sent to each player, for the bare relay: the one that the player's
+    /// relay sleeps on, and the one that the player sleeps on.
+    relayed: [[AtomicU32; 2]; 2],
     picoseconds_a_turn: AtomicU64,
 }
 
 #[derive(Clone, Copy, PartialEq)]
 enum Way {
     Tokio,
+    Relay,
     FuturesOfThreads,
     FuturesOfProcesses,
     Blocking,
 }
 
-const WAYS: [(Way, &str); 4] = [
+const WAYS: [(Way, &str); 5] = [
     (Way::Tokio, "tokio's channel, threads"),
+    (Way::Relay, "bare relay, processes"),
     (Way::FuturesOfThreads, "outlive Queue, futures, threads"),
     (Way::FuturesOfProcesses, "outlive Queue, futures, processes"),
     (Way::Blocking, "outlive Queue, no futures, processes"),
@@ -69,7 +77,7 @@ fn once(way: Way, turns: u64, pinned: bool) -> Result<f64, Box<dyn Error>> {
     let game = &*game;
     let processes: &[&[usize]] = match way {
         Way::Tokio | Way::FuturesOfThreads => &[&[0, 1]],
-        Way::FuturesOfProcesses | Way::Blocking => &[&[0], &[1]],
+        Way::FuturesOfProcesses | Way::Blocking | Way::Relay => &[&[0], &[1]],
     };
     let mut children = vec![];
     for players in processes {
@@ -84,6 +92,7 @@ fn once(way: Way, turns: u64, pinned: bool) -> Result<f64, Box<dyn Error>> {
                     let (send, receive) = ends.next().expect("one for each");
                     scope.spawn(move || match way {
                         Way::Tokio => with_tokio(game, me, turns, &send, receive),
+                        Way::Relay => relayed(game, me, turns),
                         Way::Blocking => blocking(game, me, turns),
                         Way::FuturesOfThreads | Way::FuturesOfProcesses => with_futures(game, me, turns),
                     });
@@ -156,10 +165,51 @@ fn blocking(game: &Game, me: usize, turns: u64) {
     }));
 }
 
+/// Sleeps until the word has the number.
+fn sleep_until(word: &AtomicU32, number: u32) {
+    loop {
+        let now = word.load(Ordering::Acquire);
+        if now == number {
+            return;
+        }
+        // SAFETY: the word lives as long as the call; without a timeout.
+        unsafe { libc::syscall(libc::SYS_futex, word, libc::FUTEX_WAIT, now, std::ptr::null::<libc::timespec>()) };
+    }
+}
+
+fn store_and_wake(word: &AtomicU32, number: u32) {
+    word.store(number, Ordering::Release);
+    // SAFETY: the call reads no memory.
+    unsafe { libc::syscall(libc::SYS_futex, word, libc::FUTEX_WAKE, 1) };
+}
+
+/// Without any check of deaths, without a queue, and without a list of tasks.
+fn relayed(game: &Game, me: usize, turns: u64) {
+    let [relay_of, player] = [0, 1].map(|which| move |who: usize| &game.relayed[who][which]);
+    let last = turns + turns / 4;
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            for number in 1..=last {
+                sleep_until(relay_of(me), number as u32);
+                store_and_wake(player(me), number as u32);
+            }
+        });
+        runtime().block_on(count(game, me, turns, async |number| {
+            if me == 0 {
+                store_and_wake(relay_of(1), number as u32 + 1);
+            }
+            sleep_until(player(me), number as u32 + 1);
+            if me == 1 {
+                store_and_wake(relay_of(0), number as u32 + 1);
+            }
+        }));
+    });
+}
+
 fn show(place: &str, times: &[Vec<f64>; WAYS.len()]) {
     let mut table = Table::new(
         format!("a number to and fro, both asleep, {place}, {} rounds; ratios within a round", times[0].len()),
-        &["", "us a turn", "x tokio's channel [95 % interval]", ""],
+        &["", "us a turn", "x tokio's channel [95 % interval]", "", "x bare relay"],
     );
     for ((way, name), of) in WAYS.iter().zip(times) {
         let own: Samples = of.iter().copied().collect();
@@ -170,6 +220,7 @@ fn show(place: &str, times: &[Vec<f64>; WAYS.len()]) {
             format!("{:.2}", own.median() / 1e3),
             with_interval(&ratios),
             if is_judged { verdict(&ratios, Target::AtMost(1.5)) } else { String::new() },
+            with_interval(&Samples::ratios(of, &times[1])),
         ]);
     }
     println!("{table}");

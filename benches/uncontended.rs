@@ -4,13 +4,14 @@
 
 use outlive::{
     ArrayQueue, ArrayTaskQueue, Barrier, Condvar, Event, Lock, MessageQueue, Mutex, Once, OnceLock, PermitPool,
-    ReentrantMutex, RwLock, Segment, Semaphore, Shareable,
+    ReentrantMutex, RwLock, Segment, Semaphore, Shareable, wait_any,
 };
 use outlive_benches::compare::{candidate, group};
 use outlive_benches::peers::{Cond, Floor, Pthread, PthreadRwLock, Ring, Robustness, Sem, Std};
 use outlive_benches::process::stay_on_this_processor;
 use std::error::Error;
 use std::hint::black_box;
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 #[derive(Shareable)]
@@ -31,7 +32,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     semaphores()?;
     read_write_locks()?;
     queues()?;
-    signals()
+    signals()?;
+    waits_for_any()
 }
 
 /// A segment that holds one of glibc's objects.
@@ -309,5 +311,44 @@ fn signals() -> Result<(), Box<dyn Error>> {
             }),
         ],
     );
+    Ok(())
+}
+
+/// Several sources, the last of which is ready: nobody has to sleep. Their peer is poll(2) of as
+/// many eventfds.
+fn waits_for_any() -> Result<(), Box<dyn Error>> {
+    const MOST: usize = 32;
+    let events = Segment::<[Event; MOST]>::anonymous(|_zero| {})?;
+    events[MOST - 1].set()?;
+    let sources = events.each_ref().map(Event::when_set);
+    let mut polled = vec![];
+    let mut descriptors = vec![];
+    for index in 0..MOST {
+        // SAFETY: reads no memory.
+        let descriptor = unsafe { libc::eventfd(u32::from(index == MOST - 1), libc::EFD_CLOEXEC) };
+        if descriptor == -1 {
+            return Err(std::io::Error::last_os_error().into());
+        }
+        // SAFETY: it was opened just now, for this value alone.
+        descriptors.push(unsafe { OwnedFd::from_raw_fd(descriptor) });
+        polled.push(libc::pollfd { fd: descriptor, events: libc::POLLIN, revents: 0 });
+    }
+    for count in [1, 8, MOST] {
+        let (sources, mut polled) = (&sources[MOST - count..], polled[MOST - count..].to_vec());
+        group(
+            &format!("wait for any of {count}, the last of which is ready"),
+            vec![
+                candidate("floor: poll(2) of eventfds", move || {
+                    // SAFETY: as many entries as it says.
+                    assert_eq!(unsafe { libc::poll(black_box(polled.as_mut_ptr()), count as libc::nfds_t, -1) }, 1);
+                }),
+                candidate("outlive wait_any of events", || {
+                    assert_eq!(wait_any(black_box(sources)).unwrap(), count - 1);
+                })
+                .at_most(1.0),
+            ],
+        );
+    }
+    drop(descriptors);
     Ok(())
 }

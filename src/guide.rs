@@ -72,12 +72,12 @@
 //! | `Pool`, `map`, `apply_async`, `AsyncResult` | a [`TaskQueue<T>`] of jobs, and workers that take them | As `examples/work_never_lost.rs`. A job is data, not a function: no function has the same address in two programs. Within one process, `std::thread::scope` or rayon. |
 //! | `pool.ThreadPool`, `multiprocessing.dummy` | `std::thread`                                      | All primitives here also work between the threads of one process. |
 //! | `Process(target, args)`, `start`, `join`, `kill`, `exitcode` | `std::process::Command`, or `fork` | This crate starts no processes. Any process may use a segment, whatever started it. |
-//! | `Process.sentinel`, `is_alive`          | [`Segment::when_dead`] and [`ParticipantInfo::is_alive`](crate::ParticipantInfo::is_alive) for any participant; std's `Child::wait` | Nobody needs it to notice a death: the primitives do. |
+//! | `Process.sentinel`, `is_alive`          | [`ProcessExit`](crate::ProcessExit); [`Segment::when_dead`] and [`ParticipantInfo::is_alive`](crate::ParticipantInfo::is_alive) for any participant; std's `Child::wait` | Nobody needs it to notice a death: the primitives do. |
 //! | `current_process`, `parent_process`, `active_children` | [`Segment::participants`]                | All threads that take part in the segment, each with its process. |
 //! | `set_start_method`, `get_context`, `freeze_support` | nothing                                   | A segment is the same to forked, spawned and unrelated processes. |
 //! | `TimeoutError`                          | `TimedOut` of each kind of error                      | See [`error`](crate::error). |
 //! | `resource_tracker`, `util.Finalize`     | nothing                                               | What a dead process held is handed on by those that live. |
-//! | `connection.wait(objects, timeout)`    | [`wait_any`](crate::wait_any), [`wait_any_timeout`](crate::wait_any_timeout) | Gives one index, and not a list. The objects are queues, events, semaphores, permits and locks. For `Process.sentinel` there is [`Segment::when_dead`]. At most 64. |
+//! | `connection.wait(objects, timeout)`    | [`wait_any`](crate::wait_any), [`wait_any_timeout`](crate::wait_any_timeout) | Gives one index, and not a list. The objects are queues, events, semaphores, permits and locks. For `Process.sentinel` there is [`ProcessExit`](crate::ProcessExit). At most 64. |
 //! | passing to `Process(args=...)`          | fork, or [`Segment::pass_to`] and [`Segment::inherit`] | To processes that are not children: [`Segment::send_to`] and [`Segment::receive_from`]. For a descriptor that came another way: [`Segment::from_fd`]. |
 //!
 //! # From `std::sync`

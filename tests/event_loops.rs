@@ -4,7 +4,7 @@
 mod common;
 
 use common::*;
-use outlive::{Event, Queue, RecvError, Segment, Semaphore, Shareable, TryRecvError};
+use outlive::{Event, ProcessExit, Queue, RecvError, Segment, Semaphore, Shareable, TryRecvError};
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -411,4 +411,17 @@ fn a_full_segment_is_an_error_of_the_future() {
     let segment = Segment::<One>::options().participants(1).anonymous(|_, _| {}).unwrap();
     // This thread has the only slot, and the thread that sleeps for tasks finds none.
     assert!(matches!(block_on(segment.event.wait_async()), Err(outlive::WaitError::Register(_))));
+}
+
+#[test]
+fn a_task_waits_for_a_process_that_takes_no_part() {
+    let mut child = std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+    let exit = ProcessExit::of_child(&child).unwrap();
+    let (told, waker) = waker();
+    let mut ready = exit.when_exited().unwrap().ready();
+    assert!(poll_once(&mut ready, &waker).is_pending());
+    drop(child.stdin.take());
+    until_told(&told, 1);
+    assert!(matches!(poll_once(&mut ready, &waker), Poll::Ready(Ok(()))));
+    child.wait().unwrap();
 }

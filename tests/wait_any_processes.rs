@@ -6,9 +6,9 @@ mod common;
 
 use common::*;
 use outlive::{
-    ArrayQueue, Event, Interrupter, Lock, Mutex, ParticipantInfo, PermitPool, Queue, ReentrantMutex, RegisterError,
-    Segment, Semaphore, Shareable, TryRecvError, TryWaitAnyError, WaitAnyError, WaitAnyTimeoutError, interruptible_by,
-    try_wait_any, wait_any, wait_any_deadline, wait_any_timeout,
+    ArrayQueue, Event, Interrupter, Lock, Mutex, ParticipantInfo, PermitPool, ProcessExit, ProcessExitError, Queue,
+    ReentrantMutex, RegisterError, Segment, Semaphore, Shareable, TryRecvError, TryWaitAnyError, WaitAnyError,
+    WaitAnyTimeoutError, interruptible_by, try_wait_any, wait_any, wait_any_deadline, wait_any_timeout,
 };
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
@@ -362,4 +362,80 @@ fn a_forked_child_waits_as_a_participant_of_its_own() {
     until_asleep(&shared, child as u32);
     shared.jobs.send(1).expect("open");
     assert_eq!(wait(child), 0);
+}
+
+/// A child that takes no part in any segment. It lives until its input ends.
+fn bystander() -> std::process::Child {
+    let piped = std::process::Stdio::piped;
+    std::process::Command::new("cat").stdin(piped()).stdout(piped()).spawn().expect("a child")
+}
+
+#[test]
+fn the_end_of_a_process_that_takes_no_part_is_a_source() {
+    let shared = shared();
+    for is_killed in [true, false] {
+        let [mut child, mut other] = [(); 2].map(|()| bystander());
+        let [exit, exit_of_other] = [&child, &other].map(|child| ProcessExit::of_child(child).expect("it lives"));
+        let sources = [
+            shared.jobs.readable(),
+            exit_of_other.when_exited().expect("watched"),
+            exit.when_exited().expect("watched"),
+        ];
+        assert!(matches!(try_wait_any(&sources), Err(TryWaitAnyError::WouldBlock)));
+        let end = || if is_killed { child.kill().expect("it lives") } else { drop(child.stdin.take()) };
+        assert_eq!(is_woken_by(&sources, || shared.participants().iter().any(is_asleep), end), 2);
+        assert!(exit.has_exited() && !exit_of_other.has_exited());
+        // Also if it was waited for, and for a source that is made now.
+        child.wait().expect("our child");
+        assert_eq!(
+            try_wait_any(&[exit_of_other.when_exited().expect("watched"), exit.when_exited().expect("ended")]).ok(),
+            Some(1)
+        );
+        assert!(matches!(ProcessExit::of_child(&child), Err(ProcessExitError::NotFound { .. })));
+        other.kill().and_then(|()| other.wait()).expect("our child");
+    }
+    assert!(matches!(ProcessExit::of(0), Err(ProcessExitError::NotFound { process_id: 0 })));
+    assert!(matches!(ProcessExit::of(u32::MAX), Err(ProcessExitError::NotFound { .. })));
+}
+
+/// Those that are dropped are no longer watched. Their addresses are used again.
+#[test]
+fn watched_processes_may_come_and_go() {
+    let mut patient = bystander();
+    let exit = ProcessExit::of_child(&patient).expect("it lives");
+    let source = exit.when_exited().expect("watched");
+    for round in 0..40 {
+        let mut child = bystander();
+        let exit = ProcessExit::of_child(&child).expect("it lives");
+        let sources = [exit.when_exited().expect("watched"), exit.when_exited().expect("watched twice")];
+        drop(child.stdin.take());
+        if round % 2 == 0 {
+            wait_any(&sources).expect("it ends");
+        }
+        drop(sources);
+        drop(exit);
+        child.wait().expect("our child");
+    }
+    assert!(matches!(try_wait_any(&[source]), Err(TryWaitAnyError::WouldBlock)));
+    patient.kill().and_then(|()| patient.wait()).expect("our child");
+    wait_any(&[exit.when_exited().expect("watched")]).expect("it has ended");
+}
+
+/// A forked child has no thread that watches. It starts one.
+#[test]
+fn a_forked_child_watches_by_itself() {
+    let mut patient = bystander();
+    let exit = ProcessExit::of_child(&patient).expect("it lives");
+    let _parents = exit.when_exited().expect("watched");
+    let segment = segment_of::<Event>(|_cleared| {});
+    let child = fork(|| {
+        let sources = [exit.when_exited().expect("watched")];
+        segment.set().expect("in a segment");
+        let index = wait_any(&sources).expect("it ends");
+        i32::from(index != 0 || !exit.has_exited())
+    });
+    segment.wait().expect("the child is ready");
+    patient.kill().expect("it lives");
+    assert_eq!(wait(child), 0);
+    patient.wait().expect("our child");
 }

@@ -66,8 +66,7 @@ use std::time::{Duration, Instant};
 /// `examples/supervisor.rs` shows this. Its end is then noticed at once, in any way that it may
 /// end.
 ///
-/// A child that takes no part is no source. One wait of the kernel takes futex words, which is what
-/// everything else here waits for. A pidfd is a descriptor, and has no such word.
+/// [`ProcessExit`](crate::ProcessExit) is the end of any process, also of one that takes no part.
 ///
 /// # How many
 ///
@@ -183,6 +182,7 @@ impl Prepared<'_> {
 /// | [`PermitPool::when_available`]        | a permit is free, or its holder has died                 | [`try_permit`](PermitPool::try_permit) |
 /// | [`Mutex::when_free`], of [`ReentrantMutex`](ReentrantMutex::when_free) and [`Lock`](Lock::when_free), too | `try_lock` would not say `WouldBlock` | [`try_lock`](Mutex::try_lock) |
 /// | [`Segment::when_dead`]                | the participant is dead                                  | |
+/// | [`ProcessExit::when_exited`](crate::ProcessExit::when_exited) | the process has ended            | [`Child::try_wait`](std::process::Child::try_wait) |
 ///
 /// In short, a source is ready if an attempt that does not wait would do something. It borrows its
 /// primitive, and can be used for any number of waits, by any number of threads.

@@ -10,14 +10,15 @@
 #![allow(clippy::disallowed_types)] // process-local bookkeeping, never in shared memory, never in an algorithm
 
 use super::entry::{Entry, Tasks};
-use crate::atomic::AtomicPtr;
 use crate::error::RegisterError;
 use crate::platform::{Expect, Linux, Platform};
 use crate::raw::wait_any::{Attendant, Of, call, most_words};
 use crate::segment::local;
+use crate::sync::per_process::PerProcess;
 use crate::sync::wait_any::WaitSource;
+use core::convert::Infallible;
 use core::ptr;
-use core::sync::atomic::Ordering::{AcqRel, Acquire, Release};
+use core::sync::atomic::Ordering::{Acquire, Release};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -35,9 +36,9 @@ impl Helper {
     }
 }
 
-/// What the tasks of one process share. It is leaked.
+/// What the tasks of one process share.
+#[derive(Default)]
 struct Service {
-    process: u64,
     state: Mutex<State>,
 }
 
@@ -53,35 +54,9 @@ struct State {
 /// may be the last one, and tasks may run the executor's code.
 type Ended = (Arc<Entry>, Tasks);
 
-static SERVICE: AtomicPtr<Service> = AtomicPtr::new(ptr::null_mut());
+static SERVICE: PerProcess<Service> = PerProcess::new();
 
 impl Service {
-    /// The service of this process, if it has one.
-    fn current() -> Option<&'static Self> {
-        // SAFETY: null, or leaked.
-        let service = unsafe { SERVICE.load(Acquire).as_ref() }?;
-        (service.process == local::process_number()).then_some(service)
-    }
-
-    fn get() -> &'static Self {
-        Self::current().unwrap_or_else(|| {
-            let process = local::process_number();
-            let before = SERVICE.load(Acquire);
-            let new = Box::into_raw(Box::new(Self { process, state: Mutex::default() }));
-            // ORDERING: AcqRel; publishes the service, and finds that of another thread.
-            match SERVICE.compare_exchange(before, new, AcqRel, Acquire) {
-                // SAFETY: published, so it is never freed.
-                Ok(_) => unsafe { &*new },
-                Err(other) => {
-                    // SAFETY: nobody else knows it.
-                    drop(unsafe { Box::from_raw(new) });
-                    // SAFETY: another thread of this process has published it.
-                    unsafe { &*other }
-                }
-            }
-        })
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing panics while it is locked, but for a lack of memory.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -96,7 +71,7 @@ pub(super) fn entry_of(source: &WaitSource<'_>) -> Result<(Arc<Entry>, u64), Reg
     prepared.source().observe(me, &mut words);
     let first = words.first().map_or(ptr::from_ref(source.place).addr(), |expect| ptr::from_ref(expect.word).addr());
     let key = (first, source.number);
-    let service = Service::get();
+    let Ok(service) = SERVICE.get_or_try(|| Ok::<_, Infallible>(Service::default()));
     let mut ended = vec![]; // is dropped after the lock
     let mut state = service.lock();
     state.last_number += 1;
@@ -120,7 +95,7 @@ static LOOK_ANEW: fn() = look_anew;
 
 /// A segment was dropped for which tasks have waited. The helpers let it go.
 fn look_anew() {
-    let Some(service) = Service::current() else { return };
+    let Some(service) = SERVICE.current() else { return };
     let helpers = service.lock().helpers.clone();
     for helper in helpers {
         helper.look_anew();
