@@ -467,8 +467,8 @@ fn the_last_task<B: Backend>() -> Explore<B, State<B, 2>> {
     .check(|state, world| state.check(world, 2))
 }
 
-/// Nobody waits. 0 tries to send an item. 1 closes the queue, or 2, if there is a `THIRD`. 1 tries to
-/// take: when it learns that the queue is closed, no task comes any more.
+/// Nobody waits. 0 tries to send an item. 1 closes the queue, or 2, if there is a `THIRD`. 1 tries
+/// to take: when it learns that the queue is closed, no task comes any more.
 #[cfg(feature = "loom")]
 fn end_of_another<B: Backend, const THIRD: bool>() -> Explore<B, State<B, 1>> {
     let make = || State::at_lap(0, 1);
@@ -493,8 +493,8 @@ fn end_of_another<B: Backend, const THIRD: bool>() -> Explore<B, State<B, 1>> {
     })
 }
 
-/// A dead worker has the only task, which has no attempt left. 0 looks for a task. 1 waits until all
-/// is done.
+/// A dead worker has the only task, which has no attempt left. 0 looks for a task. 1 waits until
+/// all is done.
 #[cfg(feature = "loom")]
 fn what_the_dead_left_is_set_aside<B: Backend>() -> Explore<B, State<B, 1>> {
     const OF_THE_DEAD: u32 = FULL_HOLD | 1 << 29 | 40; // in a slot that the table does not have
