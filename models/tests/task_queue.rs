@@ -493,20 +493,22 @@ fn end_of_another<B: Backend, const THIRD: bool>() -> Explore<B, State<B, 1>> {
     })
 }
 
-/// A dead worker has the only task, which has no attempt left. 0 looks for a task. 1 waits until
-/// all is done.
+/// A dead worker has the only task. 0 sets a limit, so that it has no attempt left, and looks for a
+/// task. 1 waits until all is done.
 #[cfg(feature = "loom")]
 fn what_the_dead_left_is_set_aside<B: Backend>() -> Explore<B, State<B, 1>> {
     const OF_THE_DEAD: u32 = FULL_HOLD | 1 << 29 | 40; // in a slot that the table does not have
     let make = || {
         let state = State::at_lap(0, 1);
-        state.queue.set_limit(1);
         let words = [SlotWords::from_words(0, [0, OF_THE_DEAD, 1, 0])];
         State { slots: Numbers { words, items: [B::cell(1)] }, ..state }
     };
     Explore::new(2, make, |world: &World<B>, who, state: &State<B, 1>| {
         world.act(who, |me| match who {
-            0 => assert_eq!(state.work_now(me), Err(NotClaimed::WouldBlock)),
+            0 => {
+                state.queue.set_limit(1);
+                assert_eq!(state.work_now(me), Err(NotClaimed::WouldBlock));
+            }
             _ => state.tasks().wait_until_done(me, None).expect("a call without a deadline waits"),
         });
     })

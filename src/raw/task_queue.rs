@@ -611,14 +611,14 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
     /// Takes what there is, in a cell or not.
     #[cold]
     fn take_any(&self, me: Participant<'_, P>) -> Result<Taken, Obstacle> {
+        // ORDERING: Relaxed. If the queue is closed, the ring is, too: `take_next` passes the fence
+        // of invariant 9 before it finds nothing. It pairs with those of `fill` and of `close`.
+        // Models: `task_queue::no_task_comes_behind_the_end_that_another_made`,
+        // `task_queue::without_fences_a_task_comes_behind_the_end`.
+        let is_closed = is_closed(self.room_word());
         if let Ok(taken) = self.take_next(me) {
             return Ok(taken);
         }
-        // ORDERING: Relaxed, then the fence of invariant 9. It pairs with those of `fill` and of
-        // `close`. Models: `task_queue::no_task_comes_behind_the_end_that_another_made`,
-        // `task_queue::without_fences_a_task_comes_behind_the_end`.
-        let is_closed = is_closed(self.room_word());
-        P::fence(SeqCst);
         let mut searched = self.search(me, Wanted::InNoCell);
         if searched.is_err_and(|found| found.is_any_full) {
             // As a rule the ring has it by now.
