@@ -10,8 +10,8 @@
 
 use libc::{c_void, pid_t};
 use outlive::{
-    ArrayQueue, Barrier, Condvar, Event, Lock, MessageQueue, Mutex, Once, OnceLock, PermitPool, ReentrantMutex, RwLock,
-    Segment, Semaphore, Shareable,
+    ArrayQueue, ArrayTaskQueue, Barrier, Condvar, Event, Lock, MessageQueue, Mutex, Once, OnceLock, PermitPool,
+    ReentrantMutex, RwLock, Segment, Semaphore, Shareable,
 };
 use outlive_benches::peers::{Floor, Pthread, Robustness, Sem};
 use outlive_benches::report::Table;
@@ -52,6 +52,17 @@ struct Queues {
     received: ArrayQueue<u64, 8>,
     full: ArrayQueue<u64, 1>,
     empty: ArrayQueue<u64, 4>,
+}
+
+/// Likewise.
+#[derive(Shareable)]
+#[repr(C)]
+struct Tasks {
+    /// Has room for the turns of one child.
+    tasks: ArrayTaskQueue<u64, 8>,
+    /// Has tasks for the turns of one child.
+    taken: ArrayTaskQueue<u64, 8>,
+    empty: ArrayTaskQueue<u64, 4>,
 }
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
@@ -131,17 +142,19 @@ fn counts() -> std::io::Result<Vec<Count>> {
     set_up?;
     let floor = Segment::<Floor>::anonymous(|_free| {}).map_err(|error| other(error.to_string()))?;
     let queues = Segment::<Queues>::anonymous(|_empty| {}).map_err(|error| other(error.to_string()))?;
-    let (all, queues) = (&*segment, &*queues);
+    let tasks = Segment::<Tasks>::anonymous(|_empty| {}).map_err(|error| other(error.to_string()))?;
+    let (all, queues, tasks) = (&*segment, &*queues, &*tasks);
     let message_queue = || MessageQueue::anonymous(8, 512).map_err(|error| other(error.to_string()));
     let (messages, messages_received) = (message_queue()?, message_queue()?);
     // In a child: this process is to register nowhere, because that would change the counts.
     let mut child = process::fork(|| {
         queues.received.send_batch(&[7; 4]).expect("room");
         queues.full.send(7).expect("room");
+        (0..4).for_each(|_| tasks.taken.send(7).expect("room"));
         (0..4).for_each(|_| messages_received.send_bytes(&[7; 64]).expect("room"));
     })?;
     child.join(std::time::Duration::from_secs(10))?;
-    let ours: [(&str, &dyn Fn()); 24] = [
+    let ours: [(&str, &dyn Fn()); 27] = [
         ("Mutex::lock", &|| *all.mutex.lock().expect("free") += 1),
         ("Mutex::try_lock", &|| *all.mutex.try_lock().expect("free") += 1),
         ("Lock::acquire and release", &|| {
@@ -177,6 +190,9 @@ fn counts() -> std::io::Result<Vec<Count>> {
         ("MessageQueue::recv_into, 64 bytes", &|| {
             _ = black_box(messages_received.recv_into(&mut [0; 64])).expect("a message");
         }),
+        ("TaskQueue::send", &|| tasks.tasks.send(black_box(7)).expect("room")),
+        ("TaskQueue::take and done", &|| tasks.taken.take().expect("a task").done().expect("ours")),
+        ("TaskQueue::reserve, given up", &|| drop(black_box(tasks.empty.reserve()).expect("room"))),
     ];
     let peers: [(&str, &dyn Fn()); 3] = [
         ("(a compare-exchange and a swap)", &|| {

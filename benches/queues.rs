@@ -7,7 +7,7 @@
 
 #![allow(clippy::disallowed_types)] // the words of a benchmark are no part of an algorithm
 
-use outlive::{ArrayQueue, Segment, Shareable};
+use outlive::{ArrayQueue, ArrayTaskQueue, Segment, Shareable};
 use outlive_benches::Mode;
 use outlive_benches::contest::{Control, be_busy, compete, compete_as_threads, steps_in};
 use outlive_benches::peers::{LockedRing, Ring};
@@ -31,6 +31,11 @@ const FIRST_TURNS: u64 = 20;
 
 type Item = [u64; 8];
 
+/// A mebibyte.
+const LONG: usize = 1 << 17;
+type Long = [u64; LONG];
+const LONG_CELLS: usize = 16;
+
 fn main() -> Result<(), Box<dyn Error>> {
     let mode = Mode::of_arguments();
     if mode == Mode::List {
@@ -48,6 +53,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 enum Kind {
     Outlive,
     OutliveBatches,
+    Tasks,
+    LongTasks,
     Ring,
     OneLock,
     TwoLocks,
@@ -55,9 +62,11 @@ enum Kind {
     Pipe,
 }
 
-const KINDS: [(Kind, &str); 7] = [
+const KINDS: [(Kind, &str); 9] = [
     (Kind::Outlive, "outlive Queue"),
     (Kind::OutliveBatches, "outlive Queue, batches of 32"),
+    (Kind::Tasks, "outlive TaskQueue"),
+    (Kind::LongTasks, "outlive TaskQueue, 1 MiB in place"),
     (Kind::Ring, "bare ring (no deaths, no sleep)"),
     (Kind::OneLock, "ring, one robust pthread mutex"),
     (Kind::TwoLocks, "ring, two robust pthread mutexes"),
@@ -122,6 +131,44 @@ impl Channel for Batches<'_> {
     }
     fn end(&self) {
         self.0.end();
+    }
+}
+
+impl Channel for &ArrayTaskQueue<Item, CELLS> {
+    fn send_all(&self, items: impl Iterator<Item = Item>) {
+        items.for_each(|item| self.send(item).expect("open"));
+    }
+    fn receive_all(&self, mut each: impl FnMut(Item)) {
+        while let Ok(task) = self.take() {
+            each(*task);
+            task.done().expect("ours");
+        }
+    }
+    fn end(&self) {
+        self.close().expect("in a segment");
+    }
+}
+
+/// Long items, which are written and read in place: two cache lines of each.
+struct InPlace<'a>(&'a ArrayTaskQueue<Long, LONG_CELLS>);
+
+impl Channel for InPlace<'_> {
+    fn send_all(&self, items: impl Iterator<Item = Item>) {
+        for item in items {
+            let mut loan = self.0.reserve().expect("open");
+            (loan[0], loan[LONG - 1]) = (item[0], item[7]);
+            loan.publish().expect("ours");
+        }
+    }
+    fn receive_all(&self, mut each: impl FnMut(Item)) {
+        while let Ok(task) = self.0.take() {
+            assert_eq!(task[0], task[LONG - 1]);
+            each([task[0]; 8]);
+            task.done().expect("ours");
+        }
+    }
+    fn end(&self) {
+        self.0.close().expect("in a segment");
     }
 }
 
@@ -231,6 +278,16 @@ fn items_a_second(kind: Kind, pairs: usize, round: Duration) -> Result<f64, Box<
             } else {
                 contest(&Batches(&queue), totals, pairs, round, false, prepare)
             }
+        }
+        Kind::Tasks => {
+            let tasks = Segment::<ArrayTaskQueue<Item, CELLS>>::anonymous(|_empty| {})?;
+            let prepare = || assert_eq!(tasks.attach().map(drop), Ok(()));
+            contest(&&*tasks, totals, pairs, round, false, prepare)
+        }
+        Kind::LongTasks => {
+            let tasks = Segment::<ArrayTaskQueue<Long, LONG_CELLS>>::anonymous(|_empty| {})?;
+            let prepare = || assert_eq!(tasks.attach().map(drop), Ok(()));
+            contest(&InPlace(&tasks), totals, pairs, round, false, prepare)
         }
         Kind::Ring => {
             let ring = Segment::<Ring<Item, CELLS>>::anonymous(Ring::set_up)?;
@@ -351,6 +408,7 @@ fn throughput(mode: Mode, pairs: usize) -> Result<(), Box<dyn Error>> {
             with_interval(&to_ring),
             match kind {
                 Kind::OutliveBatches => verdict(&to_ring, Target::AtLeast(1.0)),
+                Kind::Tasks if pairs == 1 => verdict(&to_ring, Target::AtLeast(0.45)),
                 _ => judge(&to_ring, Some(0.75), Some(0.65)),
             },
             with_interval(&to_crossbeam),

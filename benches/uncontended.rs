@@ -3,8 +3,8 @@
 #![allow(clippy::disallowed_types)] // the word of the floor is no part of an algorithm
 
 use outlive::{
-    ArrayQueue, Barrier, Condvar, Event, Lock, MessageQueue, Mutex, Once, OnceLock, PermitPool, ReentrantMutex, RwLock,
-    Segment, Semaphore, Shareable, wait_any,
+    ArrayQueue, ArrayTaskQueue, Barrier, Condvar, Event, Lock, MessageQueue, Mutex, Once, OnceLock, PermitPool,
+    ReentrantMutex, RwLock, Segment, Semaphore, Shareable, wait_any,
 };
 use outlive_benches::compare::{candidate, group};
 use outlive_benches::peers::{Cond, Floor, Pthread, PthreadRwLock, Ring, Robustness, Sem, Std};
@@ -211,7 +211,8 @@ fn queues() -> Result<(), Box<dyn Error>> {
     let long_queue = Segment::<ArrayQueue<Long, CELLS>>::anonymous(|_empty| {})?;
     let messages = MessageQueue::anonymous(CELLS, CELLS * 64)?;
     let messages = &*messages;
-    let (ring, queue, long_ring, long_queue) = (&*ring, &*queue, &*long_ring, &*long_queue);
+    let tasks = Segment::<ArrayTaskQueue<Long, CELLS>>::anonymous(|_empty| {})?;
+    let (ring, queue, long_ring, long_queue, tasks) = (&*ring, &*queue, &*long_ring, &*long_queue, &*tasks);
     // The turns of a batch are the turns of its items: most do nothing, and each 32nd does all.
     let batch = || {
         let (items, mut received, mut turns) = ([[7; 8]; BATCH], Vec::with_capacity(BATCH), 0_usize);
@@ -253,6 +254,13 @@ fn queues() -> Result<(), Box<dyn Error>> {
                 let queue = black_box(messages);
                 queue.send_bytes(black_box(&[7; 64])).unwrap();
                 black_box(queue.recv_into(&mut [0; 64])).unwrap();
+            }),
+            candidate("outlive ArrayTaskQueue, 64 bytes, until it is done", || {
+                let tasks = black_box(tasks);
+                tasks.send(black_box([7; 8])).unwrap();
+                let task = tasks.take().unwrap();
+                black_box(&*task);
+                task.done().unwrap();
             }),
         ],
     );

@@ -19,6 +19,7 @@
 //! | all threads to arrive before any of them goes on                     | [`Barrier<N>`]                           |
 //! | to hand items to others, each to one of them                         | [`Queue<T>`], [`ArrayQueue<T, N>`](ArrayQueue) |
 //! | to send messages of any length, as bytes or with serde               | [`MessageQueue`]                         |
+//! | to hand out work that must not be lost with its worker, or items of megabytes | [`TaskQueue<T>`], [`ArrayTaskQueue<T, N>`](ArrayTaskQueue) |
 //! | to wait for the first of several of these, or for a death            | [`wait_any`](crate::wait_any)            |
 //! | to wait in an async task, or in a loop with epoll                    | [`recv_async`](Queue::recv_async) and its kin; [`WaitSource`]: see [below](#event-loops) |
 //! | a value that the first caller makes                                  | [`OnceLock<T>`], [`Once`], [`LazyLock`]  |
@@ -56,7 +57,8 @@
 //! | `put`, `put_nowait`, `put(timeout=s)`  | [`send`](Queue::send), [`try_send`](Queue::try_send), [`send_timeout`](Queue::send_timeout) | `queue.Full` is [`TrySendError::Full`] or [`SendTimeoutError::TimedOut`], and has the item. |
 //! | `get`, `get_nowait`, `get(timeout=s)`  | [`recv`](Queue::recv), [`try_recv`](Queue::try_recv), [`recv_timeout`](Queue::recv_timeout) | `queue.Empty` is [`TryRecvError::Empty`] or [`RecvTimeoutError::TimedOut`]. The timeout covers the whole call. |
 //! | `qsize`, `empty`, `full`, `close`      | [`len`](Queue::len), [`is_empty`](Queue::is_empty), [`is_full`](Queue::is_full), [`close`](Queue::close) | `close` is for all processes: the receivers get what was sent, and then [`RecvError::Disconnected`]. So they do when the last process with a [sender](Queue::sender) has ended. |
-//! | `JoinableQueue`, `task_done`, `join`    | a [`Queue<T>`] for the jobs, and a second one for the answers | As `examples/job_queue.rs` does. The sender of the jobs receives an answer for each, and sends the jobs of a dead worker again. |
+//! | `JoinableQueue`, `put`, `get`           | [`TaskQueue<T>`], [`send`](TaskQueue::send), [`take`](TaskQueue::take) | A task is given out until it is done: again, if its worker has died or panicked. Python loses it, and `join` waits forever. |
+//! | `task_done`, `join`                     | [`Task::done`], [`join`](TaskQueue::join) | `done` is said of one task, so nobody says it too often. `join` has a timeout, too. |
 //! | `queue.cancel_join_thread`, `join_thread` | nothing                                             | There is no feeder thread. |
 //! | `Pipe(duplex)`, `Connection.send`, `recv`, `poll` | two [`ArrayQueue`] in one segment, one for each direction | For items of a fixed size. For bytes, std's `UnixStream::pair`. |
 //! | `Connection.send_bytes`, `recv_bytes`, `recv_bytes_into`, `BufferTooShort` | [`MessageQueue::send_bytes`], [`recv_bytes`](MessageQueue::recv_bytes), [`recv_into`](MessageQueue::recv_into); between two processes also std's `UnixStream` | A message that is too long for the buffer stays. |
@@ -67,7 +69,7 @@
 //! | `shared_memory.ShareableList`           | a struct in a [`Mutex`], or a [`MutexSegment`]        | A list of values of different types is a struct with a field for each. Texts are `[u8; N]` with a length. |
 //! | `managers.SharedMemoryManager`          | [`Segment::anonymous`], [`SharedMemory::anonymous`]   | Without a name, nothing is left when the last process has ended. |
 //! | `Manager()`, `SyncManager`, `BaseManager`, proxies, `Namespace`, `dict`, `list` | a struct in a [`Segment`]      | There is no server process that could die, and each access is an access to memory. Dictionaries and lists that grow are not offered: choose the largest size, or send messages to the one process that has them. |
-//! | `Pool`, `map`, `apply_async`, `AsyncResult` | a [`Queue<T>`] of jobs, and workers that receive from it | As `examples/job_queue.rs`. A job is data, not a function: no function has the same address in two programs. Within one process, `std::thread::scope` or rayon. |
+//! | `Pool`, `map`, `apply_async`, `AsyncResult` | a [`TaskQueue<T>`] of jobs, and workers that take them | As `examples/work_never_lost.rs`. A job is data, not a function: no function has the same address in two programs. Within one process, `std::thread::scope` or rayon. |
 //! | `pool.ThreadPool`, `multiprocessing.dummy` | `std::thread`                                      | All primitives here also work between the threads of one process. |
 //! | `Process(target, args)`, `start`, `join`, `kill`, `exitcode` | `std::process::Command`, or `fork` | This crate starts no processes. Any process may use a segment, whatever started it. |
 //! | `Process.sentinel`, `is_alive`          | [`ProcessExit`](crate::ProcessExit); [`Segment::when_dead`] and [`ParticipantInfo::is_alive`](crate::ParticipantInfo::is_alive) for any participant; std's `Child::wait` | Nobody needs it to notice a death: the primitives do. |
@@ -109,6 +111,7 @@
 //! | [`Barrier`]          | a party that has arrived, or a thread that has joined: all others get `Broken` | as in the first column | nothing            |
 //! | [`MessageQueue`]     | as [`Queue`]; the room of a message that was not sent is free at once | nothing | receivers check, and find what was sent |
 //! | [`Queue`]            | a receiver that was taking an item: the next receiver gets it; a sender that was writing one: it is lost | nothing | receivers check, and find what was sent |
+//! | [`TaskQueue`]        | a worker: its task is given out again, with one more attempt; a producer: its room is free again | nothing | workers check, and find what was sent |
 //! | [`wait_any`](crate::wait_any) |                                             | nothing  | as the source says          |
 //! | [`Once`], [`OnceLock`] | the next caller initializes                        | nothing  | nothing                     |
 //!
@@ -157,6 +160,7 @@
 //! | [`PermitPool`], [`Barrier`]   | as after a death: these give no reference                             |
 //! | [`Semaphore`]                 | its permits stay acquired, as after a death, until somebody releases them |
 //! | [`Condvar`]                   | a thread that returns from a wait gets what its lock gives, as above   |
+//! | [`TaskQueue`], a task or a loan | nobody gets the task or the room; [`take_back`](TaskQueue::take_back) takes it |
 //! | [`Once`], [`OnceLock`], [`Event`] | there is no guard to leak                                          |
 //!
 //! When that process ends, the next caller gets [`LockError::OwnerDied`]. A process in another PID
@@ -193,6 +197,7 @@
 //! | [`Event`] | [`WaitError::Interrupted`] | |
 //! | [`MessageQueue`] | [`SendMessageError::Interrupted`], [`RecvMessageError::Interrupted`] | |
 //! | [`Queue`] | [`SendError::Interrupted`] with the item, [`RecvError::Interrupted`] | |
+//! | [`TaskQueue`] | as [`Queue`]; from `join`, [`UnfinishedError::Interrupted`](crate::UnfinishedError::Interrupted) | |
 //! | [`wait_any`](crate::wait_any) | [`WaitAnyError::Interrupted`](crate::WaitAnyError::Interrupted) | |
 //! | [`Barrier`] | [`BarrierError::Interrupted`] | its arrival; nothing is broken |
 //! | [`Condvar`] | [`CondvarError::WaitInterrupted`] with the guard, or [`Woken::Interrupted`]; a notification comes first | the lock is held again |
@@ -286,13 +291,14 @@
 //! | [`Barrier`] | a generation has as many threads as parties; further ones wait for the next, in no order |
 //! | [`MessageQueue`] | as [`Queue`]; senders of long messages get room one after the other, and senders of short ones pass them |
 //! | [`Queue`] | each sender's items in the order of its sends; a freed cell goes to the first sender that tries, an item to the first receiver |
+//! | [`TaskQueue`] | about the order in which tasks were published; by turns with them, what failed or was given back |
 //! | [`Once`], [`OnceLock`] | the first caller makes the value; after a death or a panic, any of those that wait |
 
 #[allow(unused_imports)] // for the links above
 use crate::{
-    AcquireError, ArrayQueue, Barrier, BarrierError, BarrierWaitResult, Condvar, CondvarError, Event, LazyLock, Lock,
-    LockError, MessageQueue, Mutex, MutexSegment, NotHeldError, Once, OnceError, OnceLock, PermitPool, Queue,
-    RangeError, RecvError, RecvMessageError, RecvTimeoutError, ReentrantMutex, ReleaseError, RwLock, RwLockSegment,
-    Segment, SegmentOptions, Semaphore, SendError, SendMessageError, SendTimeoutError, SharedMemory, TryLockError,
-    TryRecvError, TrySendError, WaitError, WaitSource, Woken,
+    AcquireError, ArrayQueue, ArrayTaskQueue, Barrier, BarrierError, BarrierWaitResult, Condvar, CondvarError, Event,
+    LazyLock, Lock, LockError, MessageQueue, Mutex, MutexSegment, NotHeldError, Once, OnceError, OnceLock, PermitPool,
+    Queue, RangeError, RecvError, RecvMessageError, RecvTimeoutError, ReentrantMutex, ReleaseError, RwLock,
+    RwLockSegment, Segment, SegmentOptions, Semaphore, SendError, SendMessageError, SendTimeoutError, SharedMemory,
+    Task, TaskQueue, TryLockError, TryRecvError, TrySendError, WaitError, WaitSource, Woken,
 };

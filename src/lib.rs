@@ -40,6 +40,7 @@
 //! | [`Once`], [`OnceLock<T>`], [`LazyLock`] | a value that the first caller makes | the next caller makes it                             |
 //! | [`MessageQueue`] | messages of any length from many senders to many receivers | sender: its message is whole, or not there; receiver: the next one gets the message |
 //! | [`Queue<T>`], [`ArrayQueue<T, N>`](ArrayQueue) | items from many senders to many receivers | sender: its item is whole, or not there; receiver: the next one gets the item; the last [sender](Queue::sender): the queue ends |
+//! | [`TaskQueue<T>`], [`ArrayTaskQueue<T, N>`](ArrayTaskQueue) | work, in place, until a worker says that it is done | worker: its task is given out again; producer: its room is free again |
 //! | [`Mutex<[T]>`](MutexSegment), [`RwLock<[T]>`](RwLockSegment) | data of a length that is chosen at run time | as `Mutex` and `RwLock`      |
 //! | [`wait_any`]                    | a wait for the first of several of these, or for a death | waiters check again           |
 //! | [`WaitSource::ready`], [`WaitSource::descriptor`] | the same as a future, and for epoll    | waiters check again           |
@@ -182,12 +183,13 @@ pub use outlive_derive::Shareable;
 pub use raw::{Cause as InconsistentCause, Id as ParticipantId};
 pub use segment::*;
 pub use sync::{
-    ArrayQueue, Barrier, BarrierMember, BarrierWaitResult, Condvar, CondvarResult, Event, EventWait, HolderWatch,
-    Interrupter, LazyLock, Lock, LockGuard, LockResult, LockState, LockTimeoutResult, LockedCell, MessageQueue,
-    MessageQueueRoot, MessageQueueSegment, MessageReader, MessageReceiver, MessageSender, MessageWord, MessageWriter,
-    Mutex, MutexGuard, MutexRoot, MutexSegment, Once, OnceLock, OnceState, Permit, PermitPool, ProcessExit, Queue,
-    QueueCell, QueueIter, QueueReceiver, QueueRecv, QueueRoot, QueueSegment, QueueSend, QueueSender, ReadyFd,
-    ReentrantMutex, ReentrantMutexGuard, RwLock, RwLockReadGuard, RwLockRoot, RwLockSegment, RwLockWriteGuard,
-    Semaphore, SemaphoreAcquire, SemaphorePermit, TryLockResult, WaitSource, WaitTimeoutResult, Waitable, WhenReady,
-    Woken, interruptible, interruptible_by, try_wait_any, wait_any, wait_any_deadline, wait_any_timeout,
+    ArrayQueue, ArrayTaskQueue, Barrier, BarrierMember, BarrierWaitResult, Condvar, CondvarResult, Event, EventWait,
+    HolderWatch, Interrupter, LazyLock, Lock, LockGuard, LockResult, LockState, LockTimeoutResult, LockedCell,
+    MessageQueue, MessageQueueRoot, MessageQueueSegment, MessageReader, MessageReceiver, MessageSender, MessageWord,
+    MessageWriter, Mutex, MutexGuard, MutexRoot, MutexSegment, Once, OnceLock, OnceState, Permit, PermitPool,
+    ProcessExit, Queue, QueueCell, QueueIter, QueueReceiver, QueueRecv, QueueRoot, QueueSegment, QueueSend,
+    QueueSender, ReadyFd, ReentrantMutex, ReentrantMutexGuard, RwLock, RwLockReadGuard, RwLockRoot, RwLockSegment,
+    RwLockWriteGuard, Semaphore, SemaphoreAcquire, SemaphorePermit, Task, TaskLoan, TaskQueue, TaskQueueRoot,
+    TaskQueueSegment, TaskSlot, TryLockResult, WaitSource, WaitTimeoutResult, Waitable, WhenReady, Woken,
+    interruptible, interruptible_by, try_wait_any, wait_any, wait_any_deadline, wait_any_timeout,
 };

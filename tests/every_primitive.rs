@@ -36,7 +36,7 @@ const PLACES_OF_ALGORITHMS: [(&str, &str); 3] = [
 ];
 
 /// Types that are parts of a primitive, and have no operations.
-const PARTS: [&str; 7] = [
+const PARTS: [&str; 9] = [
     // The words and the elements of a `Mutex` or `RwLock` of a slice, likewise of a segment's type.
     "LockedCell",
     "MutexRoot",
@@ -48,6 +48,9 @@ const PARTS: [&str; 7] = [
     // The words of a `MessageQueue`, likewise.
     "MessageQueueRoot",
     "MessageWord",
+    // Likewise of a `TaskQueue`.
+    "TaskSlot",
+    "TaskQueueRoot",
 ];
 
 /// The text of a file, of a folder, or of all files of a folder whose names end as given after `*`.
@@ -126,7 +129,7 @@ fn every_primitive_is_shown_in_every_way() {
 }
 
 /// Methods that need no operation in `tests/kill_everywhere`.
-const SHOWN_BY_OTHERS: [&str; 27] = [
+const SHOWN_BY_OTHERS: [&str; 30] = [
     // They take an end as `sender` and `receiver` do. Only what keeps the queue differs.
     "receiver_owned",
     "sender_owned",
@@ -140,13 +143,16 @@ const SHOWN_BY_OTHERS: [&str; 27] = [
     "wait_async",
     // Each of them converts its moment into a deadline (`Deadline::at`). After that it runs the
     // code of the form with a timeout.
+    "join_deadline",
     "recv_bytes_deadline",
     "recv_deadline",
     "recv_into_deadline",
     "recv_with_deadline",
+    "reserve_deadline",
     "send_bytes_deadline",
     "send_deadline",
     "send_with_deadline",
+    "take_deadline",
     "try_acquire_many_until",
     "try_acquire_until",
     "try_lock_until",

@@ -8,7 +8,8 @@ use core::ffi::c_void;
 use outlive::atomic::AtomicU64;
 use outlive::{
     Condvar, CondvarError, Lock, LockError, LockResult, LockTimeoutError, Mutex, ReentrantMutex, RegisterError, RwLock,
-    RwLockWriteGuard, Segment, Shareable, TryLockError, Waitable,
+    RwLockWriteGuard, Segment, Shareable, TaskQueue, TaskQueueSegment, TryLockError, TryRecvError, TrySendError,
+    Waitable,
 };
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -84,6 +85,27 @@ fn a_leaked_mutex_guard_gives_no_second_reference() {
         other => panic!("{other:?}"),
     }
     assert_eq!(*shared.mutex.lock().expect("repaired"), 2);
+}
+
+#[test]
+fn a_leaked_task_or_loan_gives_no_second_reference() {
+    outlive::test_switches::set_recheck(false);
+    let tasks: &'static TaskQueueSegment<u64> = Box::leak(Box::new(TaskQueue::anonymous(2).expect("a task queue")));
+    tasks.send(1).expect("room");
+    let first: &'static mut u64 = elsewhere(|| &mut **Box::leak(Box::new(tasks.take().expect("a task"))));
+    let room: &'static mut u64 = elsewhere(|| &mut **Box::leak(Box::new(tasks.reserve().expect("room"))));
+    assert!(matches!(tasks.try_take(), Err(TryRecvError::Empty)));
+    assert_eq!(tasks.try_send(2), Err(TrySendError::Full(2)));
+    (*first, *room) = (2, 3);
+    let worker = tasks.workers().next().expect("it has the task");
+    // SAFETY: `first` is not used any more.
+    assert_eq!(unsafe { tasks.take_back(worker) }, Ok(1));
+    let task = tasks.try_take().expect("taken back");
+    assert_eq!((*task, task.attempts()), (2, 2));
+    assert_eq!(tasks.try_send(4), Err(TrySendError::Full(4)), "the room is still leaked");
+    *room = 4;
+    task.done().expect("ours");
+    assert_eq!(tasks.join(), Ok(()));
 }
 
 #[derive(Shareable)]

@@ -6,8 +6,8 @@ mod common;
 
 use common::*;
 use outlive::{
-    ArrayQueue, Barrier, Condvar, Event, LazyLock, Lock, MessageQueue, Mutex, Once, OnceLock, PermitPool,
-    ReentrantMutex, RwLock, Semaphore,
+    ArrayQueue, ArrayTaskQueue, Barrier, Condvar, Event, LazyLock, Lock, MessageQueue, Mutex, Once, OnceLock,
+    PermitPool, ReentrantMutex, RwLock, Semaphore,
 };
 
 #[derive(outlive::Shareable)]
@@ -26,6 +26,7 @@ struct All {
     once: Once,
     made: OnceLock<u64>,
     queue: ArrayQueue<u64, 4>,
+    tasks: ArrayTaskQueue<u64, 4>,
 }
 
 /// The status of a child that does `work` repeatedly without permission for any system call.
@@ -111,6 +112,22 @@ fn uncontended_operations_make_no_system_call() {
         all.queue.try_send(8).unwrap();
         assert_eq!((all.queue.try_recv(), all.queue.try_recv().is_err()), (Ok(8), true));
     });
+    makes_none("TaskQueue", || {
+        all.tasks.send(7).unwrap();
+        all.tasks.take().unwrap().done().unwrap();
+        let mut loan = all.tasks.reserve().unwrap();
+        *loan = 8;
+        loan.publish().unwrap();
+        all.tasks.try_take().unwrap().done().unwrap();
+    });
+    makes_none("TaskQueue, a loan that is dropped", || drop(all.tasks.reserve().unwrap()));
+    makes_none("TaskQueue, a task that fails", || {
+        all.tasks.try_send(7).unwrap();
+        drop(all.tasks.take().unwrap());
+        all.tasks.take().unwrap().give_back().unwrap();
+        all.tasks.take().unwrap().done().unwrap();
+    });
+    makes_none("TaskQueue::join, where all is done", || all.tasks.join().unwrap());
     let mut items = Vec::with_capacity(4);
     let items = std::cell::RefCell::new(&mut items); // memory for them is there before
     makes_none("Queue, batches", || {

@@ -9,7 +9,8 @@
 
 use outlive::{
     Condvar, CondvarError, Inconsistent, LazyLock, LeaveError, LockError, Mutex, MutexGuard, NotWaitedError, OnceLock,
-    OpenError, PermitPool, ReentrantMutex, RegisterError, RwLock, RwLockWriteGuard, Segment, Shareable, TryLockError,
+    OpenError, PermitPool, ReentrantMutex, RegisterError, RwLock, RwLockWriteGuard, Segment, Shareable, TaskQueue,
+    TryLockError, TryRecvError, TrySendError,
 };
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -100,6 +101,32 @@ fn an_init_that_panics_leaves_nothing_to_open() {
         let answer = Segment::<Shared>::open(name);
         assert!(matches!(answer, Err(OpenError::NotASegment | OpenError::NotFound(_))), "{answer:?}");
     }
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "no mapped files there")]
+fn tasks_and_loans_that_change_places_end_their_own() {
+    let tasks = TaskQueue::<Twice>::anonymous(2).expect("a task queue");
+    let (mut loan, mut other) = (tasks.reserve().expect("room"), tasks.reserve().expect("room"));
+    (loan.one, other.one) = (1, 2);
+    core::mem::swap(&mut loan, &mut other);
+    assert_eq!((loan.one, other.one), (2, 1));
+    assert!(is_still_holding(tasks.segment().detach()));
+    assert_eq!(tasks.try_reserve().map(drop), Err(TrySendError::Full(())));
+    loan.publish().expect("ours");
+    other.publish().expect("ours");
+    let (mut first, mut second) = (tasks.take().expect("there"), tasks.take().expect("there"));
+    assert_eq!((first.one, second.one), (2, 1));
+    core::mem::swap(&mut first, &mut second);
+    core::mem::swap(&mut *first, &mut *second);
+    first.done().expect("ours");
+    assert!(matches!(tasks.try_take(), Err(TryRecvError::Empty)));
+    assert!(is_still_holding(tasks.segment().detach()));
+    drop(second);
+    let again = tasks.take().expect("given out again");
+    assert_eq!((again.one, again.attempts()), (1, 2));
+    again.done().expect("ours");
+    assert_eq!((tasks.join(), tasks.segment().detach().is_ok()), (Ok(()), true));
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub struct Row {
 }
 
 /// **A primitive is registered here**.
-pub const ROWS: [Row; 14] = [
+pub const ROWS: [Row; 15] = [
     Row { name: "`Mutex`, `Lock`", files: &["mutex"], kills: &["Mutex", "Lock"], references: &["mutex", "lock"] },
     Row {
         name: "`ReentrantMutex`",
@@ -56,6 +56,12 @@ pub const ROWS: [Row; 14] = [
         files: &["message_queue", "message_queue/blocks", "message_queue/pieces", "message_queue/word"],
         kills: &["MessageQueue"],
         references: &["message_queue", "message_queue"],
+    },
+    Row {
+        name: "`TaskQueue`, `ArrayTaskQueue`",
+        files: &["task_queue", "task_queue/slot"],
+        kills: &["TaskQueue"],
+        references: &["task_queue"],
     },
     Row {
         name: "`wait_any`",

@@ -19,11 +19,12 @@
 //! | wait for the first of several | [`WaitAnyError`], [`TryWaitAnyError`], [`WaitAnyTimeoutError`] |
 //! | wait by a descriptor | [`ReadyFdError`] |
 //! | wait at a barrier | [`BarrierError`], [`BarrierTimeoutError`], [`ActionError`]; [`JoinError`] |
-//! | send | [`SendError`], [`TrySendError`], [`SendTimeoutError`] |
-//! | receive | [`RecvError`], [`TryRecvError`], [`RecvTimeoutError`] |
+//! | send, or reserve room | [`SendError`], [`TrySendError`], [`SendTimeoutError`] |
+//! | receive, or take a task | [`RecvError`], [`TryRecvError`], [`RecvTimeoutError`] |
 //! | send a message | [`SendMessageError`], [`TrySendMessageError`], [`SendMessageTimeoutError`] |
 //! | receive a message | [`RecvMessageError`], [`TryRecvMessageError`], [`RecvMessageTimeoutError`] |
 //! | take an end of a queue | [`EndError`] |
+//! | wait until all tasks are done | [`UnfinishedError`], [`UnfinishedTimeoutError`] |
 //! | do something once | [`OnceError`], [`SetError`] |
 //!
 //! Each text says what was expected, what was found, and what to do. Each type implements
@@ -52,6 +53,7 @@ mod range;
 mod ready;
 mod register;
 mod release;
+mod task;
 mod wait_any;
 
 pub use acquire::{AcquireError, AcquireTimeoutError, TryAcquireError};
@@ -81,4 +83,5 @@ pub use ready::ReadyFdError;
 pub(crate) use register::Unsupported;
 pub use register::{NotInSegmentError, RegisterError};
 pub use release::{NotHeldError, OverReleaseError, ReleaseError};
+pub use task::{UnfinishedError, UnfinishedTimeoutError};
 pub use wait_any::{TryWaitAnyError, WaitAnyError, WaitAnyTimeoutError};

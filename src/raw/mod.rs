@@ -24,6 +24,7 @@ pub mod reentrant;
 pub mod rwlock;
 pub mod semaphore;
 pub mod table;
+pub mod task_queue;
 pub mod vigil;
 pub mod wait_any;
 
@@ -40,6 +41,7 @@ pub use reentrant::ReentrantMutex;
 pub use rwlock::RwLock;
 pub use semaphore::Semaphore;
 pub use table::{Participant, Slot, Table};
+pub use task_queue::TaskQueue;
 pub use vigil::Deadline;
 
 /// For the unit tests. A case that fails is not written into a file beside the sources. Miri is a

@@ -122,12 +122,15 @@ const CLOSED: u32 = 1 << 27;
 
 /// Whether nothing more can be sent.
 #[inline(always)]
-fn is_closed(room: u32) -> bool {
+pub(super) fn is_closed(room: u32) -> bool {
     room & CLOSED != 0
 }
 
 /// The cells of a queue.
 pub trait Cells<P: Platform> {
+    /// Whether an item is only a hint, which may be out of date. A consumer then takes over even
+    /// the cell of a dead producer, and nobody passes it: the item may have been written.
+    const ITEMS_ARE_HINTS: bool = false;
     /// How many there are: 1 to [`MOST_CELLS`].
     fn capacity(&self) -> usize;
     /// The word of one of them. `index` is less than [`capacity`](Self::capacity).
@@ -141,7 +144,7 @@ pub const MOST_CELLS: usize = 1 << 31;
 /// processors fetch lines in pairs.
 #[derive(Debug)]
 #[repr(C, align(128))]
-struct OwnLines<T>(T);
+pub(super) struct OwnLines<T>(pub(super) T);
 
 /// The words of a queue, without its cells. See the [module](self). `BITS` is the width of a lap's
 /// number, and `ENDS` the number of ends on each side; models have less of both.
@@ -207,16 +210,18 @@ from_ended! { NotClaimed }
 
 /// Why a search found no cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Obstacle {
+pub(super) enum Obstacle {
     /// There is no such cell, and the living participant that may change that, if it is known.
     Blocked(Option<Id>),
+    /// There is none until the process of a dead participant has [ended](Platform::is_ending).
+    Ending,
     Closed,
 }
 
 impl From<Obstacle> for NotClaimed {
     fn from(obstacle: Obstacle) -> Self {
         match obstacle {
-            Obstacle::Blocked(_) => Self::WouldBlock,
+            Obstacle::Blocked(_) | Obstacle::Ending => Self::WouldBlock,
             Obstacle::Closed => Self::Closed,
         }
     }
@@ -233,12 +238,12 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
     }
     /// On which consumers sleep.
     #[inline(always)]
-    fn items(&self) -> &'q P::Word {
+    pub(super) fn items(&self) -> &'q P::Word {
         &self.words.sleepers.0.items
     }
     /// On which producers sleep.
     #[inline(always)]
-    fn room(&self) -> &'q P::Word {
+    pub(super) fn room(&self) -> &'q P::Word {
         &self.words.sleepers.0.room
     }
     #[inline(always)]
@@ -271,7 +276,7 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
         match self.claim_next_free(me) {
             Err(Obstacle::Blocked(_)) => {
                 let claim = || self.claim_next_free(me);
-                self.wait(me, deadline, self.room(), claim, || self.next_free(me).is_ok(), || false)
+                self.wait_for(me, deadline, self.room(), claim, claim, || self.next_free(me).is_ok())
             }
             claimed => Ok(claimed?),
         }
@@ -306,7 +311,8 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
         match claim() {
             Err(Obstacle::Blocked(_)) => {
                 let is_another_there = || self.next_free(me).is_ok();
-                self.wait(me, deadline, self.room(), claim, is_another_there, is_another_there)
+                let pass_on = (is_another_there, is_another_there);
+                self.wait(me, deadline, self.room(), claim, claim, pass_on)
             }
             claimed => Ok(claimed?),
         }
@@ -337,7 +343,7 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
         match self.claim_next_full(me) {
             Err(Obstacle::Blocked(_)) => {
                 let claim = || self.claim_next_full(me);
-                self.wait(me, deadline, self.items(), claim, || self.next_full(me).is_ok(), || false)
+                self.wait_for(me, deadline, self.items(), claim, claim, || self.next_full(me).is_ok())
             }
             claimed => Ok(claimed?),
         }
@@ -347,11 +353,11 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
     /// and somebody is in the way; then it tries again. So it does if it closes the queue because
     /// one side is abandoned.
     #[inline(always)]
-    fn claim_now(
+    pub(super) fn claim_now<T>(
         &self,
         me: Participant<'_, P>,
-        claim: impl Fn() -> Result<Claim, Obstacle>,
-    ) -> Result<Claim, NotClaimed> {
+        claim: impl Fn() -> Result<T, Obstacle>,
+    ) -> Result<T, NotClaimed> {
         match claim() {
             Err(Obstacle::Blocked(by))
                 if by.is_some() && me.table.reap_lost_if_due(P::now()) || self.close_if_abandoned(me) =>
@@ -362,26 +368,42 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
         }
     }
 
+    /// Claims by `claim_soon` while the caller spins, and then by `claim`. Sleeps on `word`.
     #[cold]
-    fn wait(
+    pub(super) fn wait_for<T>(
         &self,
         me: Participant<'_, P>,
         deadline: Option<Duration>,
         word: &P::Word,
-        claim: impl Fn() -> Result<Claim, Obstacle>,
+        claim_soon: impl Fn() -> Result<T, Obstacle>,
+        claim: impl Fn() -> Result<T, Obstacle>,
         is_another_there: impl Fn() -> bool,
-        is_one_left: impl Fn() -> bool,
-    ) -> Result<Claim, NotClaimed> {
+    ) -> Result<T, NotClaimed> {
+        self.wait(me, deadline, word, claim_soon, claim, (is_another_there, || false))
+    }
+
+    /// As [`wait_for`](Self::wait_for). After a sleep the caller wakes one more if it has claimed,
+    /// and `is_another_there`; or if it has not, and `is_one_left`.
+    #[cold]
+    fn wait<T>(
+        &self,
+        me: Participant<'_, P>,
+        deadline: Option<Duration>,
+        word: &P::Word,
+        claim_soon: impl Fn() -> Result<T, Obstacle>,
+        claim: impl Fn() -> Result<T, Obstacle>,
+        (is_another_there, is_one_left): (impl Fn() -> bool, impl Fn() -> bool),
+    ) -> Result<T, NotClaimed> {
         let spins = P::spins_for_messages();
         let mut vigil = Vigil::new(me, deadline).spinning(spins);
         while vigil.spin() {
-            match claim() {
+            match claim_soon() {
                 Ok(claim) => {
                     P::note_spins(true);
                     return Ok(claim);
                 }
                 Err(Obstacle::Closed) => return Err(NotClaimed::Closed),
-                Err(Obstacle::Blocked(_)) => {}
+                Err(Obstacle::Blocked(_) | Obstacle::Ending) => {}
             }
         }
         if spins > 0 {
@@ -408,6 +430,7 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
                     return Err(NotClaimed::Closed);
                 }
                 Err(Obstacle::Blocked(_)) if self.close_if_abandoned(me) => {}
+                Err(Obstacle::Ending) => vigil.sleep_briefly(word, sequence)?,
                 Err(Obstacle::Blocked(by)) => {
                     if slept && is_one_left() {
                         P::wake(word, 1); // invariant 8
@@ -420,7 +443,7 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
     }
 
     #[inline]
-    fn claim_next_free(&self, me: Participant<'_, P>) -> Result<Claim, Obstacle> {
+    pub(super) fn claim_next_free(&self, me: Participant<'_, P>) -> Result<Claim, Obstacle> {
         loop {
             let found = match self.next_free(me) {
                 Ok(found) => found,
@@ -455,7 +478,7 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
     }
 
     #[inline]
-    fn claim_next_full(&self, me: Participant<'_, P>) -> Result<Claim, Obstacle> {
+    pub(super) fn claim_next_full(&self, me: Participant<'_, P>) -> Result<Claim, Obstacle> {
         loop {
             let found = match self.next_full(me) {
                 Ok(found) => found,
@@ -604,7 +627,7 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
     }
 
     #[inline]
-    fn notice_items(&self, count: u32) {
+    pub(super) fn notice_items(&self, count: u32) {
         // ORDERING: Relaxed; the caller has passed a fence.
         if has_waiters(self.items().load(Relaxed)) {
             self.wake_consumers(count);
@@ -637,7 +660,7 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
     }
 
     /// Wakes `count` of those that sleep on the word, if anybody does.
-    fn wake(&self, word: &P::Word, count: u32) {
+    pub(super) fn wake(&self, word: &P::Word, count: u32) {
         let mut seen = word.load(Relaxed);
         // If WAITERS is clear, another change has answered. The waiter that it wakes passes the
         // rest on.
@@ -728,6 +751,17 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
     fn close_if_abandoned(&self, me: Participant<'_, P>) -> bool {
         // ORDERING: Relaxed; a queue that was closed meanwhile is closed once more.
         !is_closed(self.room().load(Relaxed)) && self.ends().are_abandoned(me) && self.close()
+    }
+
+    /// The index of a cell that consumers come to next, or soon.
+    #[inline(always)]
+    pub(super) fn index_of_head(&self) -> usize {
+        self.position(self.head().load(Relaxed)).index as usize // ORDERING: a hint.
+    }
+
+    /// Whether a consumer would find an item, or a living participant uses a cell.
+    pub(super) fn may_have_item(&self, me: Participant<'_, P>) -> bool {
+        !matches!(self.next_full(me), Err(None))
     }
 
     /// How many cells there are.

@@ -23,6 +23,7 @@ mod result;
 mod rwlock;
 mod semaphore;
 mod slice;
+mod task_queue;
 mod wait_any;
 mod waitable;
 
@@ -47,6 +48,7 @@ pub use result::{CondvarResult, LockResult, LockTimeoutResult, TryLockResult};
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use semaphore::{Semaphore, SemaphorePermit};
 pub use slice::{LockedCell, MutexRoot, MutexSegment, RwLockRoot, RwLockSegment};
+pub use task_queue::{ArrayTaskQueue, Task, TaskLoan, TaskQueue, TaskQueueRoot, TaskQueueSegment, TaskSlot};
 pub use wait_any::{WaitSource, try_wait_any, wait_any, wait_any_deadline, wait_any_timeout};
 pub use waitable::Waitable;
 

@@ -105,7 +105,7 @@ pub struct Queue<T: Shareable> {
 }
 
 /// Why a participant could not send.
-enum NotSent {
+pub(super) enum NotSent {
     Raw(NotClaimed),
     Register(RegisterError),
 }

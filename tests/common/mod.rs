@@ -129,10 +129,15 @@ pub struct Received {
 impl Received {
     /// Panics if the number has been noted before.
     pub fn note(&self, number: u64) {
+        assert!(self.is_first(number), "{number} was received twice");
+    }
+
+    /// Notes the number. Returns whether it had not been noted before.
+    pub fn is_first(&self, number: u64) -> bool {
         let index = usize::try_from(number / 64).expect("a number of this test");
         let bit = 1 << (number % 64);
         let word = self.bits.get(index).expect("no more numbers than this test can note");
-        assert_eq!(word.fetch_or(bit, SeqCst) & bit, 0, "{number} was received twice");
+        word.fetch_or(bit, SeqCst) & bit == 0
     }
 
     pub fn count(&self) -> u64 {

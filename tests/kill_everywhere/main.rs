@@ -39,6 +39,7 @@ mod segment;
 mod semaphore;
 mod slice;
 mod stage;
+mod task_queue;
 mod trace;
 mod victim;
 mod wait_any;
@@ -66,6 +67,7 @@ pub(crate) fn operations() -> Vec<Box<dyn Operation>> {
         event::operations(),
         queue::operations(),
         message_queue::operations(),
+        task_queue::operations(),
         wait_any::operations(),
         barrier::operations(),
         interruptible::operations(),

@@ -6,8 +6,8 @@ use crate::operations::MOST_PRIMITIVES;
 use arbitrary::Unstructured;
 use core::time::Duration;
 use outlive::{
-    ArrayQueue, Barrier, Condvar, Event, Lock, LockTimeoutError, MessageQueue, Mutex, Once, OnceLock, OpenError,
-    PermitPool, ReentrantMutex, RwLock, RwLockWriteGuard, Segment, Semaphore, Shareable,
+    ArrayQueue, ArrayTaskQueue, Barrier, Condvar, Event, Lock, LockTimeoutError, MessageQueue, Mutex, Once, OnceLock,
+    OpenError, PermitPool, ReentrantMutex, RwLock, RwLockWriteGuard, Segment, Semaphore, Shareable,
 };
 use sha2::{Digest, Sha256};
 use std::io::{Read, Write};
@@ -36,6 +36,7 @@ pub struct Everything {
     once: Once,
     made: OnceLock<u64>,
     queue: ArrayQueue<u64, 3>,
+    tasks: ArrayTaskQueue<u64, 3>,
 }
 
 /// The elements of the segment's room.
@@ -46,8 +47,22 @@ const TIMEOUT: Duration = Duration::from_micros(300);
 
 /// The operations of each primitive: the function gets the number of an operation. Any answer is
 /// right if it comes within the timeout. **A primitive is registered here**, at the end.
-const PRIMITIVES: &[fn(&Any, u8)] =
-    &[segment, mutex, lock, semaphore, pool, rwlock, reentrant, condvar, event, barrier, once, queue, message_queue];
+const PRIMITIVES: &[fn(&Any, u8)] = &[
+    segment,
+    mutex,
+    lock,
+    semaphore,
+    pool,
+    rwlock,
+    reentrant,
+    condvar,
+    event,
+    barrier,
+    once,
+    queue,
+    message_queue,
+    task_queue,
+];
 
 fn segment(all: &Any, operation: u8) {
     match operation % 4 {
@@ -232,6 +247,27 @@ fn message_queue(all: &Any, operation: u8) {
         }
     }
     assert!(queue.len() <= 3);
+}
+
+fn task_queue(all: &Any, operation: u8) {
+    let tasks = &all.tasks;
+    match operation % 12 {
+        0 => drop(tasks.try_send(operation.into())),
+        1 => drop(tasks.send_timeout(operation.into(), TIMEOUT)),
+        2 => drop(tasks.try_reserve().map(|loan| loan.publish())),
+        3 => drop(tasks.reserve_timeout(TIMEOUT)),
+        4 => drop(tasks.try_take()),
+        5 => drop(tasks.take_timeout(TIMEOUT).map(|task| task.done())),
+        6 => drop(tasks.try_take().map(|task| task.give_back())),
+        7 => drop(tasks.join_timeout(TIMEOUT)),
+        8 => assert!(tasks.set_aside().take(4).count() <= 3),
+        9 => tasks.set_max_attempts((operation / 12).into()),
+        10 => drop(tasks.close()),
+        _ => {
+            let all = [tasks.len(), tasks.in_flight(), tasks.set_aside_len(), tasks.workers().count()];
+            assert!(all.iter().all(|count| *count <= tasks.capacity()) && tasks.capacity() == 3);
+        }
+    }
 }
 
 #[derive(Debug)]

@@ -34,6 +34,7 @@ pub mod rwlock;
 pub mod semaphore;
 pub mod soak;
 pub mod standard;
+pub mod task_queue;
 pub mod words;
 
 pub use operations::Trial;

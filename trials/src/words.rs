@@ -18,8 +18,10 @@ use outlive::raw::message_queue::Store;
 use outlive::raw::queue::Cells;
 use outlive::raw::table::recycle::Named;
 use outlive::raw::table::{Newcomer, Participant, Slot, Table};
+use outlive::raw::task_queue::{SlotWords, Slots};
 use outlive::raw::{
-    Barrier, Cause, Condvar, Event, Id, MessageQueue, Mutex, Once, PermitPool, Queue, ReentrantMutex, RwLock, Semaphore,
+    Barrier, Cause, Condvar, Event, Id, MessageQueue, Mutex, Once, PermitPool, Queue, ReentrantMutex, RwLock,
+    Semaphore, TaskQueue,
 };
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
 use std::time::Instant;
@@ -48,6 +50,7 @@ pub const PRIMITIVES: &[Primitive] = &[
     Primitive { name: "once", operate: once },
     Primitive { name: "queue", operate: queue },
     Primitive { name: "message queue", operate: message_queue },
+    Primitive { name: "task queue", operate: task_queue },
 ];
 
 fn mutex(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument: u32) {
@@ -317,6 +320,58 @@ fn message_queue(memory: &Memory, me: Participant<'_, Linux>, operation: u8, arg
         }
         5 => drop(messages.take(me, deadline)),
         _ => drop((messages.ring().len(), messages.ring().close())),
+    }
+}
+
+/// A task queue with its slots.
+#[derive(Debug)]
+#[repr(C)]
+struct Slotted {
+    queue: TaskQueue<Linux>,
+    slots: [SlotWords<Linux>; 3],
+}
+
+impl Cells<Linux> for Slotted {
+    const ITEMS_ARE_HINTS: bool = true;
+
+    fn capacity(&self) -> usize {
+        self.slots.len()
+    }
+    fn word(&self, index: usize) -> &AtomicU64 {
+        self.slots[index].cell()
+    }
+}
+
+impl Slots<Linux> for Slotted {
+    fn slot(&self, index: usize) -> &SlotWords<Linux> {
+        &self.slots[index]
+    }
+}
+
+/// A loan or a task is ended, or left as a dead participant would leave it.
+fn task_queue(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument: u32) {
+    // SAFETY: a task queue and its slots are atomic integers of 32 and 64 bits.
+    let slotted = unsafe { memory.over::<Slotted>() };
+    let tasks = slotted.queue.with(slotted);
+    let waits = argument & 1 != 0;
+    let reserve = || if waits { tasks.reserve(me, deadline()) } else { tasks.try_reserve(me) };
+    let take = || if waits { tasks.take(me, deadline()) } else { tasks.try_take(me) };
+    match operation % 10 {
+        0 => drop(reserve().map(|loan| tasks.publish(loan, Some(me).filter(|_| argument & 2 == 0)))),
+        1 => drop(reserve().map(|loan| (argument & 2 != 0).then(|| tasks.give_up(loan)))),
+        2 => drop(take().map(|task| tasks.done(task))),
+        3 => drop(take().map(|task| tasks.fail(task))),
+        4 => drop(take().map(|task| tasks.give_back(task))),
+        5 => drop(take().map(|task| tasks.attempts(task))),
+        6 => drop(tasks.wait_until_done(me, deadline())),
+        7 => drop(tasks.take_aside(me, argument as usize % 4).map(|task| tasks.done(task))),
+        8 => drop(tasks.close()),
+        _ => {
+            slotted.queue.set_limit(argument % 4);
+            _ = Id::holder_in(argument).map(|id| tasks.take_back(id));
+            let most = [tasks.len(), tasks.in_flight(), tasks.set_aside(), tasks.workers().count()];
+            assert!(most.iter().all(|count| *count <= 3));
+        }
     }
 }
 

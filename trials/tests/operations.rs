@@ -17,6 +17,7 @@ use outlive_trials::reentrant::ReentrantTrial;
 use outlive_trials::reference::Reference;
 use outlive_trials::rwlock::RwLockTrial;
 use outlive_trials::semaphore::SemaphoreTrial;
+use outlive_trials::task_queue::TaskQueueTrial;
 use proptest::prelude::*;
 
 /// The longest scenario, in bytes. Miri is a thousand times slower.
@@ -59,6 +60,9 @@ beside_its_reference! {
     queue_of_one_cell: QueueTrial<1>;
     message_queue: MessagesTrial<3, 3>;
     message_queue_of_one_cell: MessagesTrial<1, 2>;
+    task_queue: TaskQueueTrial<3, 0>;
+    task_queue_with_attempts: TaskQueueTrial<3, 2>;
+    task_queue_of_one_slot: TaskQueueTrial<1, 0>;
 }
 
 /// A fault that was there once: an initialiser gave up, and woke one of two waiters. Before that

@@ -12,12 +12,12 @@ use outlive::raw::queue::NotClaimed;
 use outlive::raw::semaphore::{NotAcquired, OverRelease};
 use outlive::raw::{Cause, Id, NotLocked};
 use outlive::{
-    AcquireTimeoutError, ArrayQueue, Barrier, BarrierMember, BarrierTimeoutError, Condvar, Event, JoinError, LazyLock,
-    Lock, LockErrorKind, LockGuard, MessageQueue, Mutex, MutexGuard, NotHeldError, Once, OnceError, OnceLock,
-    OpenError, OverReleaseError, Permit, PermitPool, RecvTimeoutError, ReentrantMutex, ReentrantMutexGuard,
-    ReleaseError, RwLock, RwLockReadGuard, RwLockWriteGuard, Segment, Semaphore, SemaphorePermit, SendTimeoutError,
-    Shareable, TryAcquireError, TryLockResult, TryRecvError, TryRecvMessageError, TrySendError, TrySendMessageError,
-    TryWaitError, WaitTimeoutError,
+    AcquireTimeoutError, ArrayQueue, ArrayTaskQueue, Barrier, BarrierMember, BarrierTimeoutError, Condvar, Event,
+    JoinError, LazyLock, Lock, LockErrorKind, LockGuard, MessageQueue, Mutex, MutexGuard, NotHeldError, Once,
+    OnceError, OnceLock, OpenError, OverReleaseError, Permit, PermitPool, RecvTimeoutError, ReentrantMutex,
+    ReentrantMutexGuard, ReleaseError, RwLock, RwLockReadGuard, RwLockWriteGuard, Segment, Semaphore, SemaphorePermit,
+    SendTimeoutError, Shareable, Task, TaskLoan, TryAcquireError, TryLockResult, TryRecvError, TryRecvMessageError,
+    TrySendError, TrySendMessageError, TryWaitError, UnfinishedTimeoutError, WaitTimeoutError,
 };
 use outlive_trials::barrier::{BarrierReference, PARTIES};
 use outlive_trials::condvar::HeapReference;
@@ -32,7 +32,10 @@ use outlive_trials::reentrant::ReentrantReference;
 use outlive_trials::reference::Reference;
 use outlive_trials::rwlock::{READERS, RwLockReference};
 use outlive_trials::semaphore::SemaphoreReference;
-use outlive_trials::{barrier, condvar, event, mutex, once, permit_pool, queue, reentrant, rwlock, semaphore};
+use outlive_trials::task_queue::TaskQueueReference;
+use outlive_trials::{
+    barrier, condvar, event, mutex, once, permit_pool, queue, reentrant, rwlock, semaphore, task_queue,
+};
 use proptest::prelude::*;
 use std::collections::VecDeque;
 use std::io::{Read, Write};
@@ -734,6 +737,111 @@ impl<const N: usize> Face for OfQueue<N> {
     }
 }
 
+struct OfTaskQueue<const N: usize, const LIMIT: u32>;
+
+/// What a thread has of a task queue.
+#[derive(Default)]
+struct Work<'s> {
+    loan: Option<TaskLoan<'s, u8>>,
+    task: Option<Task<'s, u8>>,
+}
+
+impl<const N: usize, const LIMIT: u32> Face for OfTaskQueue<N, LIMIT> {
+    type Shared = ArrayTaskQueue<u8, N>;
+    type Reference = TaskQueueReference<N, LIMIT>;
+    type Held<'s> = Work<'s>;
+
+    fn run<'s>(
+        tasks: &'s Self::Shared,
+        work: &mut Work<'s>,
+        operation: &task_queue::Operation,
+    ) -> Option<task_queue::Answer> {
+        use task_queue::{Answer, Operation};
+        tasks.set_max_attempts(LIMIT); // the first call counts
+        let mut begin = |task: Task<'s, u8>| {
+            let answer = Answer::Task(*task, task.attempts());
+            work.task = Some(task);
+            answer
+        };
+        Some(match *operation {
+            Operation::TrySend(item) => match tasks.try_send(item) {
+                Ok(()) => Answer::Done,
+                Err(TrySendError::Full(back)) if back == item => Answer::Failed(NotClaimed::WouldBlock),
+                Err(TrySendError::Disconnected(back)) if back == item => Answer::Failed(NotClaimed::Closed),
+                Err(other) => panic!("{other:?}"),
+            },
+            Operation::Send(item) => match tasks.send_timeout(item, Duration::ZERO) {
+                Ok(()) => Answer::Done,
+                Err(SendTimeoutError::TimedOut(back)) if back == item => Answer::Failed(NotClaimed::TimedOut),
+                Err(SendTimeoutError::Disconnected(back)) if back == item => Answer::Failed(NotClaimed::Closed),
+                Err(other) => panic!("{other:?}"),
+            },
+            Operation::Reserve => match tasks.try_reserve() {
+                Ok(loan) => {
+                    work.loan = Some(loan);
+                    Answer::Done
+                }
+                Err(TrySendError::Full(())) => Answer::Failed(NotClaimed::WouldBlock),
+                Err(TrySendError::Disconnected(())) => Answer::Failed(NotClaimed::Closed),
+                Err(other) => panic!("{other:?}"),
+            },
+            Operation::Publish(item) => {
+                let mut loan = work.loan.take().expect("allowed with a loan alone");
+                *loan = item;
+                loan.publish().expect("its own");
+                Answer::Done
+            }
+            Operation::GiveUp => {
+                drop(work.loan.take());
+                Answer::Done
+            }
+            Operation::TryTake => match tasks.try_take() {
+                Ok(task) => begin(task),
+                Err(TryRecvError::Empty) => Answer::Failed(NotClaimed::WouldBlock),
+                Err(TryRecvError::Disconnected) => Answer::Failed(NotClaimed::Closed),
+                Err(other) => panic!("{other:?}"),
+            },
+            Operation::Take => match tasks.take_timeout(Duration::ZERO) {
+                Ok(task) => begin(task),
+                Err(RecvTimeoutError::TimedOut) => Answer::Failed(NotClaimed::TimedOut),
+                Err(RecvTimeoutError::Disconnected) => Answer::Failed(NotClaimed::Closed),
+                Err(other) => panic!("{other:?}"),
+            },
+            Operation::TakeAside => tasks.set_aside().next().map_or(Answer::NoneAside, begin),
+            Operation::Done => {
+                work.task.take().expect("allowed with a task alone").done().expect("its own");
+                Answer::Done
+            }
+            Operation::Fail => {
+                drop(work.task.take());
+                Answer::Done
+            }
+            Operation::GiveBack => {
+                work.task.take().expect("allowed with a task alone").give_back().expect("its own");
+                Answer::Done
+            }
+            Operation::Join => match tasks.join_timeout(Duration::ZERO) {
+                Ok(()) => Answer::Done,
+                Err(UnfinishedTimeoutError::TimedOut) => Answer::Failed(NotClaimed::TimedOut),
+                Err(other) => panic!("{other:?}"),
+            },
+            Operation::Close => Answer::Is(tasks.close().expect("it is in a segment")),
+            Operation::IsClosed => Answer::Is(tasks.is_closed()),
+            Operation::Len => Answer::Len(tasks.len()),
+        })
+    }
+
+    /// The end of a thread that has a task is no death: it may have leaked what the guard gave.
+    fn dies(tasks: &Self::Shared, who: Id) -> bool {
+        tasks.workers().all(|worker| worker != who)
+    }
+
+    fn leave(work: Work<'_>) {
+        drop(work.loan); // as after a death
+        core::mem::forget(work.task);
+    }
+}
+
 #[derive(Debug, Shareable)]
 #[repr(C)]
 struct Heap {
@@ -806,6 +914,9 @@ faces! {
     condvar: OfCondvar;
     queue: OfQueue<3>;
     queue_of_one_cell: OfQueue<1>;
+    task_queue: OfTaskQueue<3, 0>;
+    task_queue_that_sets_aside: OfTaskQueue<3, 2>;
+    task_queue_of_one_slot: OfTaskQueue<1, 0>;
 }
 
 /// What is done with a queue of messages.

@@ -18,7 +18,10 @@ use outlive::raw::permit_pool::Taken;
 use outlive::raw::queue::{Cells, Claim, NotClaimed, Ring};
 use outlive::raw::rwlock::Line;
 use outlive::raw::table::{Newcomer, Participant};
-use outlive::raw::{Barrier, Cause, Condvar, Event, Mutex, Once, PermitPool, Queue, ReentrantMutex, RwLock, Semaphore};
+use outlive::raw::task_queue::{SlotWords, Slots, Taken as Task, Tasks};
+use outlive::raw::{
+    Barrier, Cause, Condvar, Event, Mutex, Once, PermitPool, Queue, ReentrantMutex, RwLock, Semaphore, TaskQueue,
+};
 use outlive_trials::message_queue::Letters;
 use outlive_trials::standard::{Standard, Word, Word64, World};
 
@@ -612,6 +615,132 @@ fn a_queue_of_messages_whose_users_die() {
             }
         });
         assert_eq!(sum.0.into_inner(), 10 + 11);
+    }
+}
+
+/// A task queue whose items are plain memory. Laps have two bits, and wrap all the time.
+#[derive(Debug)]
+struct Jobs<const N: usize> {
+    queue: TaskQueue<Standard, 2>,
+    words: [SlotWords<Standard>; N],
+    items: [Protected<u64>; N],
+}
+
+impl<const N: usize> Cells<Standard> for Jobs<N> {
+    const ITEMS_ARE_HINTS: bool = true;
+
+    fn capacity(&self) -> usize {
+        N
+    }
+    fn word(&self, index: usize) -> &Word64 {
+        self.words[index].cell()
+    }
+}
+
+impl<const N: usize> Slots<Standard> for Jobs<N> {
+    fn slot(&self, index: usize) -> &SlotWords<Standard> {
+        &self.words[index]
+    }
+}
+
+impl<const N: usize> Jobs<N> {
+    fn new() -> Self {
+        let ring = Queue::from_words(Word64::new(0), Word64::new(0), Word::new(0), Word::new(0), Ends::default());
+        Self {
+            queue: TaskQueue::from_words(ring, [0; 4]),
+            words: core::array::from_fn(|_| SlotWords::default()),
+            items: core::array::from_fn(|_| Protected::default()),
+        }
+    }
+    fn tasks(&self) -> Tasks<'_, Standard, Self, 2> {
+        self.queue.with(self)
+    }
+    fn send(&self, me: Participant<'_, Standard>, item: u64) {
+        let loan = self.tasks().reserve(me, None).expect("waits");
+        self.items[loan.index()].change(|place| *place = item);
+        self.tasks().publish(loan, Some(me)).expect("the caller fills it");
+    }
+    fn take(&self, me: Participant<'_, Standard>) -> Option<Task> {
+        match self.tasks().take(me, None) {
+            Ok(task) => Some(task),
+            Err(NotClaimed::Closed) => None,
+            Err(error) => panic!("waits, and got {error:?}"),
+        }
+    }
+}
+
+/// Two producers and two workers. Each task fails once, and is changed by then. The producer that
+/// ends last waits until all is done, and closes the queue.
+fn jobs_of_a_task_queue_in_threads<const N: usize>() -> Vec<u64> {
+    let jobs = Jobs::<N>::new();
+    let producers = std::sync::atomic::AtomicUsize::new(2);
+    let done = std::sync::Mutex::new(vec![]);
+    in_threads(4, |number, me| {
+        if number < 2 {
+            (1..=ROUNDS).for_each(|round| jobs.send(me, 100 * round + number as u64));
+            if producers.fetch_sub(1, SeqCst) == 1 {
+                jobs.tasks().wait_until_done(me, None).expect("waits");
+                assert_eq!((jobs.tasks().len(), jobs.tasks().in_flight()), (0, 0));
+                jobs.tasks().close();
+            }
+            return;
+        }
+        while let Some(task) = jobs.take(me) {
+            let item = &jobs.items[task.index()];
+            if jobs.tasks().attempts(task) == 1 {
+                item.change(|item| *item += 1_000_000);
+                jobs.tasks().fail(task).expect("the caller has it");
+            } else {
+                done.lock().expect("no panic inside").push(item.get());
+                jobs.tasks().done(task).expect("the caller has it");
+            }
+        }
+    });
+    let mut done = done.into_inner().expect("no panic inside");
+    done.sort_unstable();
+    done
+}
+
+#[test]
+fn jobs_of_a_task_queue() {
+    let expected: Vec<_> = all_items().into_iter().map(|item| item + 1_000_000).collect();
+    assert_eq!(jobs_of_a_task_queue_in_threads::<1>(), expected);
+    assert_eq!(jobs_of_a_task_queue_in_threads::<3>(), expected);
+}
+
+/// Two producers die with a loan. Two workers die with a task, which the last thread does. All of
+/// them use the item before.
+#[test]
+fn a_task_queue_whose_users_die() {
+    for _ in 0..ROUNDS / 5 {
+        let jobs = Jobs::<4>::new();
+        let sum = Protected::<u64>::default();
+        // Relaxed, so that it orders nothing that the queue should order.
+        let taken = std::sync::atomic::AtomicUsize::new(0);
+        in_threads(5, |number, me| match number {
+            0 | 1 => {
+                jobs.send(me, 10 + number as u64);
+                let dies_with_it = jobs.tasks().reserve(me, None).expect("waits");
+                jobs.items[dies_with_it.index()].change(|item| *item = 1_000);
+            }
+            2 | 3 => {
+                let dies_with_it = jobs.tasks().take(me, None).expect("waits");
+                jobs.items[dies_with_it.index()].change(|item| *item += 100);
+                taken.fetch_add(1, Relaxed);
+            }
+            _ => {
+                // Otherwise no task would be left for the workers.
+                while taken.load(Relaxed) < 2 {
+                    std::thread::yield_now();
+                }
+                for _ in 0..2 {
+                    let task = jobs.take(me).expect("it is open");
+                    sum.change(|sum| *sum += jobs.items[task.index()].get());
+                    jobs.tasks().done(task).expect("the caller has it");
+                }
+            }
+        });
+        assert_eq!(sum.0.into_inner(), 10 + 11 + 200);
     }
 }
 

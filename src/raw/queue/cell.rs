@@ -14,7 +14,7 @@
 //! | HELD | FULL | state   | next state                                                                |
 //! |------|------|---------|---------------------------------------------------------------------------|
 //! | 0    | 0    | free    | filling, by the CAS of a producer                                         |
-//! | 1    | 0    | filling | full; or free in the next lap, if the producer is dead or gives it up     |
+//! | 1    | 0    | filling | full; or free in the next lap, if the producer is dead or gives it up; taking instead, if the producer is dead and [items are hints](super::Cells::ITEMS_ARE_HINTS) |
 //! | 0    | 1    | full    | taking, by the CAS of a consumer                                          |
 //! | 1    | 1    | taking  | free in the next lap; full again, if the consumer puts the item back; or  |
 //! |      |      |         | taking by another, if the consumer is dead                                |

@@ -66,6 +66,9 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> Ring
                     // This cell was filled in the lap before its own; so were all before it.
                     (Order::Later, _) => position = self.after(Position { lap: seen.lap_before(), ..position }),
                     (Order::Earlier, Use::Filling(user)) if !self.is_in_use(me, user) => {
+                        if C::ITEMS_ARE_HINTS {
+                            return Err(None);
+                        }
                         self.pass(me, word, seen, user);
                     }
                     (Order::Earlier, Use::Full) => return Err(None),
@@ -126,6 +129,9 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> Ring
                     Use::Free => return Err(by),
                     Use::Full => return Ok(Found { position, seen, from: None }),
                     Use::Filling(user) if self.is_in_use(me, user) => return Err(Some(user)),
+                    Use::Filling(user) if C::ITEMS_ARE_HINTS => {
+                        return Ok(Found { position, seen, from: Some(user) });
+                    }
                     Use::Filling(user) => {
                         // No fence orders the wake. It is not needed: a producer passes this cell
                         // by itself, and the death has woken it.

@@ -25,7 +25,7 @@ pub(super) type Receipt = [AtomicU64; 64];
 pub(super) type Seen = [AtomicU64; MOST_WORKERS];
 
 /// Longer than most waits, and short, because all workers may be senders at the same time.
-fn a_moment(random: &mut Random) -> Duration {
+pub(super) fn a_moment(random: &mut Random) -> Duration {
     Duration::from_micros(random.below(2_000))
 }
 

@@ -11,6 +11,7 @@ mod holds;
 mod items;
 mod messages;
 pub mod shared;
+mod tasks;
 mod waits;
 mod worker;
 

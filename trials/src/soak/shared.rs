@@ -8,14 +8,15 @@ use super::holds::{
 };
 use super::items::{Item, QUEUE, Receipt, Seen, all_items_are_received, receive_items, send_items, wait_for_any};
 use super::messages::{Counts, all_messages_are_received, receive_messages, send_messages};
+use super::tasks::{Work, all_tasks_are_done, do_tasks, send_tasks};
 use super::waits::{
     all_values_are_right, as_many_leaders, give_tokens, go_through, have_a_turn, heap_adds_up, make_once, meet,
     put_and_take, swing_the_gate, take_tokens, tokens_add_up, whole_heap,
 };
 use core::time::Duration;
 use outlive::{
-    ArrayQueue, Barrier, Condvar, Event, Lock, LockErrorKind, Mutex, OnceLock, PermitPool, ReentrantMutex,
-    RegisterError, RwLock, Semaphore, Shareable,
+    ArrayQueue, ArrayTaskQueue, Barrier, Condvar, Event, Lock, LockErrorKind, Mutex, OnceLock, PermitPool,
+    ReentrantMutex, RegisterError, RwLock, Semaphore, Shareable,
 };
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
 
@@ -95,6 +96,9 @@ pub struct Shared {
 
     /// Of the queue of messages, which has a segment of its own.
     pub(super) messages: Counts,
+    pub(super) tasks: ArrayTaskQueue<Work, QUEUE>,
+    pub(super) tasks_sent: AtomicU64,
+    pub(super) tasks_done: AtomicU64,
 }
 
 pub(super) const PERMITS: usize = 3;
@@ -160,6 +164,8 @@ pub const DEEDS: &[Deed] = &[
     Deed { name: "send messages", run: send_messages, check: nothing },
     Deed { name: "receive messages", run: receive_messages, check: all_messages_are_received },
     Deed { name: "wait for any of several", run: wait_for_any, check: nothing },
+    Deed { name: "send tasks", run: send_tasks, check: nothing },
+    Deed { name: "do tasks", run: do_tasks, check: all_tasks_are_done },
 ];
 
 impl Shared {
