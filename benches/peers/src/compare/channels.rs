@@ -24,6 +24,11 @@ const LENGTHS: [(usize, u64); 4] = [(8, 16_000), (64, 16_000), (4096, 6_000), (1
 trait Channel {
     fn send(&self, item: &[u8]) -> io::Result<()>;
     fn receive(&self, item: &mut [u8]) -> io::Result<()>;
+    /// Whether it takes items of this length: sends one, and receives it.
+    fn try_out(&self, length: usize) -> io::Result<()> {
+        self.send(&vec![7; length])?;
+        self.receive(&mut vec![0; length])
+    }
 }
 
 /// Items a second. The last process of the receivers is this one.
@@ -33,6 +38,8 @@ fn items_a_second(
     length: usize,
     items: u64,
 ) -> Result<f64, Box<dyn Error>> {
+    // In a child, an error could only be a panic, and this process would wait for it in vain.
+    channel.try_out(length)?;
     let (of_sender, of_receiver) = (items / senders as u64, items / receivers as u64);
     let (mut start, mut started) = process::pipe()?;
     let mut children = vec![];
@@ -134,6 +141,10 @@ impl Channel for (std::fs::File, std::fs::File) {
     }
     fn receive(&self, item: &mut [u8]) -> io::Result<()> {
         (&self.0).read_exact(item)
+    }
+    /// It takes items of any length. One that is longer than its room needs both sides at once.
+    fn try_out(&self, _length: usize) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -54,7 +54,7 @@ fn draw_one(
         .margin_right(70)
         .x_label_area_size(26)
         .y_label_area_size(230)
-        .build_cartesian_2d((from..most * 1.3).log_scale(), (0..rows.len()).into_segmented())?;
+        .build_cartesian_2d((from..most * 1.3).log_scale(), (0..rows.len() - 1).into_segmented())?;
     let name_of = |place: &SegmentValue<usize>| match place {
         SegmentValue::CenterOf(index) => {
             rows.get(rows.len() - 1 - *index).map_or_else(String::new, |row| match row.kind {

@@ -101,7 +101,7 @@ pub struct Summary {
     /// How many times as good the floor was, as the median of the rounds. 1 is as good as the floor.
     pub to_floor: Option<f64>,
     /// How many times as good the best other contestant between processes was. Below 1, this one
-    /// was better.
+    /// was better. Bytes are of different things, and are not compared.
     pub to_best_peer: Option<f64>,
 }
 
@@ -141,7 +141,9 @@ impl Case {
                 median: median(row),
                 interval: row.rounds.iter().copied().collect::<Samples>().median_interval(),
                 to_floor: floor.map(|floor| times(row, floor)),
-                to_best_peer: best(&row.name).filter(|_| row.kind != Kind::Floor).map(|best| times(row, best)),
+                to_best_peer: best(&row.name)
+                    .filter(|_| row.kind != Kind::Floor && self.unit != Unit::Bytes)
+                    .map(|best| times(row, best)),
             })
             .collect()
     }

@@ -9,7 +9,7 @@ use std::process::Command;
 pub struct Machine {
     /// Of the first processor.
     pub processor: String,
-    /// How many there are for this program.
+    /// How many there are.
     pub processors: usize,
     /// Its release.
     pub kernel: String,
@@ -37,7 +37,9 @@ impl Machine {
         });
         Self {
             processor: processor.unwrap_or_else(unknown),
-            processors: std::thread::available_parallelism().map_or(1, Into::into),
+            // Not only those that this thread, which may be pinned, may use.
+            // SAFETY: only returns a number.
+            processors: usize::try_from(unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) }).unwrap_or(1),
             kernel: std::fs::read_to_string("/proc/sys/kernel/osrelease")
                 .map_or_else(|_| unknown(), |release| release.trim().to_owned()),
             libc: first_line("ldd", &["--version"]).unwrap_or_else(unknown),

@@ -20,6 +20,9 @@ use std::time::Instant;
 const TURNS: u32 = 2_000;
 const ROUNDS: usize = 800;
 
+/// Plays the contestants of a case.
+type Run = fn(&mut Case, usize, &mut dyn FnMut(f64)) -> Result<(), Box<dyn Error>>;
+
 fn turns<'a>(name: &str, kind: Kind, mut once: impl FnMut() + 'a) -> Contestant<'a> {
     Contestant::new(name, kind, move || {
         for _ in 0..TURNS / 20 {
@@ -39,20 +42,18 @@ fn turns<'a>(name: &str, kind: Kind, mut once: impl FnMut() + 'a) -> Contestant<
 /// A segment or a peer cannot be made.
 pub fn measure(effort: Effort, tell: &mut dyn FnMut(f64)) -> Result<Vec<Case>, Box<dyn Error>> {
     stay_on_this_processor();
-    let cases: [fn(&mut Case, usize, &mut dyn FnMut(f64)) -> Result<(), Box<dyn Error>>; 6] =
-        [mutex, read_write, semaphore, signals, queue, messages];
-    let names = [
-        ("mutex: lock and unlock", Unit::Nanoseconds),
-        ("readers-writer lock: lock and unlock", Unit::Nanoseconds),
-        ("semaphore: acquire and release", Unit::Nanoseconds),
-        ("signals while nobody waits", Unit::Nanoseconds),
-        ("queue: send and receive 64 bytes", Unit::Nanoseconds),
-        ("queue: send and receive 4 KiB", Unit::Nanoseconds),
+    let cases: [(&str, Run); 6] = [
+        ("mutex: lock and unlock", mutex),
+        ("readers-writer lock: lock and unlock", read_write),
+        ("semaphore: acquire and release", semaphore),
+        ("signals while nobody waits", signals),
+        ("queue: send and receive 64 bytes", queue),
+        ("queue: send and receive 4 KiB", messages),
     ];
     let mut measured = vec![];
-    for (run, (name, unit)) in cases.into_iter().zip(names) {
-        let mut case = Case::new("pairs", name, unit);
-        run(&mut case, effort.of(ROUNDS), &mut |part| tell(part / names.len() as f64))?;
+    for (name, run) in cases {
+        let mut case = Case::new("pairs", name, Unit::Nanoseconds);
+        run(&mut case, effort.of(ROUNDS), &mut |part| tell(part / cases.len() as f64))?;
         measured.push(case);
     }
     Ok(measured)

@@ -249,20 +249,20 @@ pub fn measure(effort: Effort, tell: &mut dyn FnMut(f64)) -> Result<Vec<Case>, B
     for (pinned, place) in [(true, "one processor"), (false, "two processors")] {
         let mut case = Case::new("pingpong", format!("a turn to or fro, {place}"), Unit::Nanoseconds);
         let mut contestants = vec![
-            Contestant::new("bare futex", Kind::Floor, || turns(&*futexes, count, pinned)),
-            Contestant::new("outlive Event", Kind::Ours, || turns(&*events, count, pinned)),
-            Contestant::new("outlive Semaphore", Kind::Ours, || turns(&*semaphores, count, pinned)),
-            Contestant::new("outlive Condvar", Kind::Ours, || turns(&*ours, count, pinned)),
-            Contestant::new("outlive Queue", Kind::Ours, || turns(&*queues, count, pinned)),
-            Contestant::new("pthread condition", Kind::Peer, || turns(&*theirs, count, pinned)),
-            Contestant::new("sem_t", Kind::Peer, || turns(&*sems, count, pinned)),
+            Contestant::new("bare futex", Kind::Floor, || turns(&futexes, count, pinned)),
+            Contestant::new("outlive Event", Kind::Ours, || turns(&events, count, pinned)),
+            Contestant::new("outlive Semaphore", Kind::Ours, || turns(&semaphores, count, pinned)),
+            Contestant::new("outlive Condvar", Kind::Ours, || turns(&ours, count, pinned)),
+            Contestant::new("outlive Queue", Kind::Ours, || turns(&queues, count, pinned)),
+            Contestant::new("pthread condition", Kind::Peer, || turns(&theirs, count, pinned)),
+            Contestant::new("sem_t", Kind::Peer, || turns(&sems, count, pinned)),
             Contestant::new("Unix pipe", Kind::Peer, || turns(&pipes, count, pinned)),
             Contestant::new("Unix datagrams", Kind::Peer, || turns(&sockets, count, pinned)),
             Contestant::new("eventfd", Kind::Peer, || turns(&eventfds, count, pinned)),
         ];
         if !pinned {
-            let run = || turns(&*lines, count, pinned);
-            contestants.push(Contestant::new("a cache line's bounce, both spin", Kind::Peer, run));
+            let run = || turns(&lines, count, pinned);
+            contestants.push(Contestant::new("a cache line's bounce, both spin", Kind::Floor, run));
         }
         match &posix {
             Ok(posix) => {

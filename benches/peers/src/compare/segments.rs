@@ -4,7 +4,6 @@ use super::Effort;
 use super::figures::{Case, Kind, Row, Unit};
 use super::rounds::{Contestant, play};
 use outlive::{Barrier, Condvar, Event, Lock, Mutex, Once, PermitPool, ReentrantMutex, RwLock, Segment, Semaphore};
-use outlive_benches::peers::{Cond, PthreadRwLock, Sem};
 use std::error::Error;
 use std::ffi::CString;
 use std::io;
@@ -130,9 +129,9 @@ fn sizes() -> Case {
     add("outlive Barrier of 4", Kind::Ours, size_of::<Barrier<4>>());
     add("outlive Once", Kind::Ours, size_of::<Once>());
     add("pthread mutex", Kind::Peer, size_of::<libc::pthread_mutex_t>());
-    add("pthread rwlock", Kind::Peer, size_of::<PthreadRwLock>());
-    add("pthread condition", Kind::Peer, size_of::<Cond>());
+    add("pthread rwlock", Kind::Peer, size_of::<libc::pthread_rwlock_t>());
+    add("pthread condition", Kind::Peer, size_of::<libc::pthread_cond_t>());
     add("pthread barrier", Kind::Peer, size_of::<libc::pthread_barrier_t>());
-    add("sem_t", Kind::Peer, size_of::<Sem>());
+    add("sem_t", Kind::Peer, size_of::<libc::sem_t>());
     case
 }
