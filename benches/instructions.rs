@@ -10,12 +10,13 @@
 
 use libc::{c_void, pid_t};
 use outlive::{
-    ArrayQueue, ArrayTaskQueue, Barrier, Condvar, Event, Lock, MessageQueue, Mutex, Once, OnceLock, PermitPool,
+    ArrayQueue, ArrayTaskQueue, Barrier, Condvar, Event, Lock, MessageQueue, Mutex, Once, OnceLock, PermitPool, Pipe,
     ReentrantMutex, RwLock, Segment, Semaphore, Shareable,
 };
 use outlive_benches::peers::{Floor, Pthread, Robustness, Sem};
 use outlive_benches::report::Table;
 use outlive_benches::{Mode, process};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write;
@@ -146,15 +147,21 @@ fn counts() -> std::io::Result<Vec<Count>> {
     let (all, queues, tasks) = (&*segment, &*queues, &*tasks);
     let message_queue = || MessageQueue::anonymous(8, 512).map_err(|error| other(error.to_string()));
     let (messages, messages_received) = (message_queue()?, message_queue()?);
+    let pipe = || Pipe::anonymous(1024).map_err(|error| other(error.to_string()));
+    let (pipe, pipe_received) = (pipe()?, pipe()?);
+    // The process that counts takes the ends.
+    let (sender, receiver) = (RefCell::new(None), RefCell::new(None));
     // In a child: this process is to register nowhere, because that would change the counts.
     let mut child = process::fork(|| {
         queues.received.send_batch(&[7; 4]).expect("room");
         queues.full.send(7).expect("room");
         (0..4).for_each(|_| tasks.taken.send(7).expect("room"));
         (0..4).for_each(|_| messages_received.send_bytes(&[7; 64]).expect("room"));
+        let mut sender = pipe_received.sender().expect("free");
+        (0..4).for_each(|_| sender.send_bytes(&[7; 64]).expect("room"));
     })?;
     child.join(std::time::Duration::from_secs(10))?;
-    let ours: [(&str, &dyn Fn()); 27] = [
+    let ours: [(&str, &dyn Fn()); 29] = [
         ("Mutex::lock", &|| *all.mutex.lock().expect("free") += 1),
         ("Mutex::try_lock", &|| *all.mutex.try_lock().expect("free") += 1),
         ("Lock::acquire and release", &|| {
@@ -189,6 +196,16 @@ fn counts() -> std::io::Result<Vec<Count>> {
         ("MessageQueue::send_bytes, 64 bytes", &|| messages.send_bytes(black_box(&[7; 64])).expect("room")),
         ("MessageQueue::recv_into, 64 bytes", &|| {
             _ = black_box(messages_received.recv_into(&mut [0; 64])).expect("a message");
+        }),
+        ("PipeSender::send_bytes, 64 bytes", &|| {
+            let mut sender = sender.borrow_mut();
+            let sender = sender.get_or_insert_with(|| pipe.sender().expect("free"));
+            sender.send_bytes(black_box(&[7; 64])).expect("room");
+        }),
+        ("PipeReceiver::recv_into, 64 bytes", &|| {
+            let mut receiver = receiver.borrow_mut();
+            let receiver = receiver.get_or_insert_with(|| pipe_received.receiver().expect("free"));
+            _ = black_box(receiver.recv_into(&mut [0; 64])).expect("a message");
         }),
         ("TaskQueue::send", &|| tasks.tasks.send(black_box(7)).expect("room")),
         ("TaskQueue::take and done", &|| tasks.taken.take().expect("a task").done().expect("ours")),

@@ -3,7 +3,7 @@
 #![allow(clippy::disallowed_types)] // the word of the floor is no part of an algorithm
 
 use outlive::{
-    ArrayQueue, ArrayTaskQueue, Barrier, Condvar, Event, Lock, MessageQueue, Mutex, Once, OnceLock, PermitPool,
+    ArrayQueue, ArrayTaskQueue, Barrier, Condvar, Event, Lock, MessageQueue, Mutex, Once, OnceLock, PermitPool, Pipe,
     ReentrantMutex, RwLock, Segment, Semaphore, Shareable, wait_any,
 };
 use outlive_benches::compare::{candidate, group};
@@ -211,6 +211,8 @@ fn queues() -> Result<(), Box<dyn Error>> {
     let long_queue = Segment::<ArrayQueue<Long, CELLS>>::anonymous(|_empty| {})?;
     let messages = MessageQueue::anonymous(CELLS, CELLS * 64)?;
     let messages = &*messages;
+    let pipe = Pipe::anonymous(CELLS * 64)?;
+    let (mut sender, mut receiver) = (pipe.sender()?, pipe.receiver()?);
     let tasks = Segment::<ArrayTaskQueue<Long, CELLS>>::anonymous(|_empty| {})?;
     let (ring, queue, long_ring, long_queue, tasks) = (&*ring, &*queue, &*long_ring, &*long_queue, &*tasks);
     // The turns of a batch are the turns of its items: most do nothing, and each 32nd does all.
@@ -254,6 +256,10 @@ fn queues() -> Result<(), Box<dyn Error>> {
                 let queue = black_box(messages);
                 queue.send_bytes(black_box(&[7; 64])).unwrap();
                 black_box(queue.recv_into(&mut [0; 64])).unwrap();
+            }),
+            candidate("outlive Pipe, 64 bytes", move || {
+                sender.send_bytes(black_box(&[7; 64])).unwrap();
+                black_box(receiver.recv_into(&mut [0; 64])).unwrap();
             }),
             candidate("outlive ArrayTaskQueue, 64 bytes, until it is done", || {
                 let tasks = black_box(tasks);

@@ -19,6 +19,7 @@
 //! | all threads to arrive before any of them goes on                     | [`Barrier<N>`]                           |
 //! | to hand items to others, each to one of them                         | [`Queue<T>`], [`ArrayQueue<T, N>`](ArrayQueue) |
 //! | to send messages of any length, as bytes or with serde               | [`MessageQueue`]                         |
+//! | to send messages of any length, or a stream, to one process                | [`Pipe`], [`DuplexPipe`]                 |
 //! | to hand out work that must not be lost with its worker, or items of megabytes | [`TaskQueue<T>`], [`ArrayTaskQueue<T, N>`](ArrayTaskQueue) |
 //! | to wait for the first of several of these, or for a death            | [`wait_any`](crate::wait_any)            |
 //! | to wait in an async task, or in a loop with epoll                    | [`recv_async`](Queue::recv_async) and its kin; [`WaitSource`]: see [below](#event-loops) |
@@ -60,8 +61,8 @@
 //! | `JoinableQueue`, `put`, `get`           | [`TaskQueue<T>`], [`send`](TaskQueue::send), [`take`](TaskQueue::take) | A task is given out until it is done: again, if its worker has died or panicked. Python loses it, and `join` waits forever. |
 //! | `task_done`, `join`                     | [`Task::done`], [`join`](TaskQueue::join) | `done` is said of one task, so nobody says it too often. `join` has a timeout, too. |
 //! | `queue.cancel_join_thread`, `join_thread` | nothing                                             | There is no feeder thread. |
-//! | `Pipe(duplex)`, `Connection.send`, `recv`, `poll` | two [`ArrayQueue`] in one segment, one for each direction | For items of a fixed size. For bytes, std's `UnixStream::pair`. |
-//! | `Connection.send_bytes`, `recv_bytes`, `recv_bytes_into`, `BufferTooShort` | [`MessageQueue::send_bytes`], [`recv_bytes`](MessageQueue::recv_bytes), [`recv_into`](MessageQueue::recv_into); between two processes also std's `UnixStream` | A message that is too long for the buffer stays. |
+//! | `Pipe(duplex)`, `Connection.send`, `recv`, `poll` | [`DuplexPipe`], with [`first`](DuplexPipe::first), [`second`](DuplexPipe::second); one way, [`Pipe`] | With the feature `serde`, `send` and `recv` take any serde type. [`poll`](PipeReceiver::poll) gives an error at the end. A second user of an end gets an error. |
+//! | `Connection.send_bytes`, `recv_bytes`, `recv_bytes_into`, `BufferTooShort` | [`send_bytes`](PipeSender::send_bytes), [`recv_bytes`](PipeReceiver::recv_bytes), [`recv_into`](PipeReceiver::recv_into), [`PipeRecvError::TooShort`] | A message that is too long for the buffer stays. |
 //! | `connection.Listener`, `Client`, `AuthenticationError` | std's `UnixListener`, `UnixStream`, with [`Segment::send_to`] and [`Segment::receive_from`] | The socket's permissions say who may connect. A socket only passes the segment; what follows goes through its memory. |
 //! | `shared_memory.SharedMemory(name, create, size)` | [`SharedMemory::create`], [`open`](SharedMemory::open) | No tracker process. Nobody ever sees half of a block. `size` is exact. For typed data, take a [`Segment<T>`](Segment). |
 //! | `shm.buf`                               | [`read_at`](SharedMemory::read_at), [`write_at`](SharedMemory::write_at), [`as_atomics`](SharedMemory::as_atomics) | There is no `&[u8]` of bytes that others may write. |
@@ -111,6 +112,7 @@
 //! | [`Barrier`]          | a party that has arrived, or a thread that has joined: all others get `Broken` | as in the first column | nothing            |
 //! | [`MessageQueue`]     | as [`Queue`]; the room of a message that was not sent is free at once | nothing | receivers check, and find what was sent |
 //! | [`Queue`]            | a receiver that was taking an item: the next receiver gets it; a sender that was writing one: it is lost | nothing | receivers check, and find what was sent |
+//! | [`Pipe`], [`DuplexPipe`] | the other end gets what was sent, then `PeerDied`; another process may take the end over | nothing | the other end checks, and finds what was sent |
 //! | [`TaskQueue`]        | a worker: its task is given out again, with one more attempt; a producer: its room is free again | nothing | workers check, and find what was sent |
 //! | [`wait_any`](crate::wait_any) |                                             | nothing  | as the source says          |
 //! | [`Once`], [`OnceLock`] | the next caller initializes                        | nothing  | nothing                     |
@@ -197,6 +199,7 @@
 //! | [`Event`] | [`WaitError::Interrupted`] | |
 //! | [`MessageQueue`] | [`SendMessageError::Interrupted`], [`RecvMessageError::Interrupted`] | |
 //! | [`Queue`] | [`SendError::Interrupted`] with the item, [`RecvError::Interrupted`] | |
+//! | [`Pipe`] | [`PipeSendError::Interrupted`], [`PipeRecvError::Interrupted`] | a message of which parts were sent |
 //! | [`TaskQueue`] | as [`Queue`]; from `join`, [`UnfinishedError::Interrupted`](crate::UnfinishedError::Interrupted) | |
 //! | [`wait_any`](crate::wait_any) | [`WaitAnyError::Interrupted`](crate::WaitAnyError::Interrupted) | |
 //! | [`Barrier`] | [`BarrierError::Interrupted`] | its arrival; nothing is broken |
@@ -291,14 +294,16 @@
 //! | [`Barrier`] | a generation has as many threads as parties; further ones wait for the next, in no order |
 //! | [`MessageQueue`] | as [`Queue`]; senders of long messages get room one after the other, and senders of short ones pass them |
 //! | [`Queue`] | each sender's items in the order of its sends; a freed cell goes to the first sender that tries, an item to the first receiver |
+//! | [`Pipe`] | messages in the order of their sends |
 //! | [`TaskQueue`] | about the order in which tasks were published; by turns with them, what failed or was given back |
 //! | [`Once`], [`OnceLock`] | the first caller makes the value; after a death or a panic, any of those that wait |
 
 #[allow(unused_imports)] // for the links above
 use crate::{
-    AcquireError, ArrayQueue, ArrayTaskQueue, Barrier, BarrierError, BarrierWaitResult, Condvar, CondvarError, Event,
-    LazyLock, Lock, LockError, MessageQueue, Mutex, MutexSegment, NotHeldError, Once, OnceError, OnceLock, PermitPool,
-    Queue, RangeError, RecvError, RecvMessageError, RecvTimeoutError, ReentrantMutex, ReleaseError, RwLock,
-    RwLockSegment, Segment, SegmentOptions, Semaphore, SendError, SendMessageError, SendTimeoutError, SharedMemory,
-    Task, TaskQueue, TryLockError, TryRecvError, TrySendError, WaitError, WaitSource, Woken,
+    AcquireError, ArrayQueue, ArrayTaskQueue, Barrier, BarrierError, BarrierWaitResult, Condvar, CondvarError,
+    DuplexPipe, Event, LazyLock, Lock, LockError, MessageQueue, Mutex, MutexSegment, NotHeldError, Once, OnceError,
+    OnceLock, PermitPool, Pipe, PipeReceiver, PipeRecvError, PipeSendError, PipeSender, Queue, RangeError, RecvError,
+    RecvMessageError, RecvTimeoutError, ReentrantMutex, ReleaseError, RwLock, RwLockSegment, Segment, SegmentOptions,
+    Semaphore, SendError, SendMessageError, SendTimeoutError, SharedMemory, Task, TaskQueue, TryLockError,
+    TryRecvError, TrySendError, WaitError, WaitSource, Woken,
 };

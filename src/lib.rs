@@ -40,6 +40,7 @@
 //! | [`Once`], [`OnceLock<T>`], [`LazyLock`] | a value that the first caller makes | the next caller makes it                             |
 //! | [`MessageQueue`] | messages of any length from many senders to many receivers | sender: its message is whole, or not there; receiver: the next one gets the message |
 //! | [`Queue<T>`], [`ArrayQueue<T, N>`](ArrayQueue) | items from many senders to many receivers | sender: its item is whole, or not there; receiver: the next one gets the item; the last [sender](Queue::sender): the queue ends |
+//! | [`Pipe`], [`DuplexPipe`]        | messages of any length, between two processes | the other end gets what was sent, then `PeerDied`; another process may take the end over |
 //! | [`TaskQueue<T>`], [`ArrayTaskQueue<T, N>`](ArrayTaskQueue) | work, in place, until a worker says that it is done | worker: its task is given out again; producer: its room is free again |
 //! | [`Mutex<[T]>`](MutexSegment), [`RwLock<[T]>`](RwLockSegment) | data of a length that is chosen at run time | as `Mutex` and `RwLock`      |
 //! | [`wait_any`]                    | a wait for the first of several of these, or for a death | waiters check again           |
@@ -144,7 +145,8 @@
 //! `bytemuck` and `zerocopy` allow plain data of those crates in a segment, in the wrappers `Pod`
 //! and `Plain`.
 //!
-//! `serde` lets a [`MessageQueue`] send and receive values of any serde type, encoded by postcard.
+//! `serde` lets a [`MessageQueue`] and a [`Pipe`] send and receive values of any serde type,
+//! encoded by postcard.
 //!
 //! `unstable-raw` makes the algorithms (`raw`) and the seam beneath them (`platform`) public, for
 //! models, and for primitives of your own. These two modules have no stable interface: any release
@@ -183,13 +185,14 @@ pub use outlive_derive::Shareable;
 pub use raw::{Cause as InconsistentCause, Id as ParticipantId};
 pub use segment::*;
 pub use sync::{
-    ArrayQueue, ArrayTaskQueue, Barrier, BarrierMember, BarrierWaitResult, Condvar, CondvarResult, Event, EventWait,
-    HolderWatch, Interrupter, LazyLock, Lock, LockGuard, LockResult, LockState, LockTimeoutResult, LockedCell,
-    MessageQueue, MessageQueueRoot, MessageQueueSegment, MessageReader, MessageReceiver, MessageSender, MessageWord,
-    MessageWriter, Mutex, MutexGuard, MutexRoot, MutexSegment, Once, OnceLock, OnceState, Permit, PermitPool,
-    ProcessExit, Queue, QueueCell, QueueIter, QueueReceiver, QueueRecv, QueueRoot, QueueSegment, QueueSend,
-    QueueSender, ReadyFd, ReentrantMutex, ReentrantMutexGuard, RwLock, RwLockReadGuard, RwLockRoot, RwLockSegment,
-    RwLockWriteGuard, Semaphore, SemaphoreAcquire, SemaphorePermit, Task, TaskLoan, TaskQueue, TaskQueueRoot,
-    TaskQueueSegment, TaskSlot, TryLockResult, WaitSource, WaitTimeoutResult, Waitable, WhenReady, Woken,
-    interruptible, interruptible_by, try_wait_any, wait_any, wait_any_deadline, wait_any_timeout,
+    ArrayQueue, ArrayTaskQueue, Barrier, BarrierMember, BarrierWaitResult, Condvar, CondvarResult, DuplexPipe,
+    DuplexPipeEnd, DuplexPipeRoot, Event, EventWait, HolderWatch, Interrupter, LazyLock, Lock, LockGuard, LockResult,
+    LockState, LockTimeoutResult, LockedCell, MessageQueue, MessageQueueRoot, MessageQueueSegment, MessageReader,
+    MessageReceiver, MessageSender, MessageWord, MessageWriter, Mutex, MutexGuard, MutexRoot, MutexSegment, Once,
+    OnceLock, OnceState, Permit, PermitPool, Pipe, PipeReader, PipeReceiver, PipeRecv, PipeRoot, PipeSend, PipeSender,
+    PipeWord, PipeWriter, ProcessExit, Queue, QueueCell, QueueIter, QueueReceiver, QueueRecv, QueueRoot, QueueSegment,
+    QueueSend, QueueSender, ReadyFd, ReentrantMutex, ReentrantMutexGuard, RwLock, RwLockReadGuard, RwLockRoot,
+    RwLockSegment, RwLockWriteGuard, Semaphore, SemaphoreAcquire, SemaphorePermit, Task, TaskLoan, TaskQueue,
+    TaskQueueRoot, TaskQueueSegment, TaskSlot, TryLockResult, WaitSource, WaitTimeoutResult, Waitable, WhenReady,
+    Woken, interruptible, interruptible_by, try_wait_any, wait_any, wait_any_deadline, wait_any_timeout,
 };

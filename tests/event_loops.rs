@@ -4,7 +4,9 @@
 mod common;
 
 use common::*;
-use outlive::{Event, ProcessExit, Queue, RecvError, Segment, Semaphore, Shareable, TryRecvError};
+use outlive::{
+    DuplexPipe, Event, Pipe, PipeRecvError, ProcessExit, Queue, RecvError, Segment, Semaphore, Shareable, TryRecvError,
+};
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -88,6 +90,79 @@ fn a_full_queue_makes_a_future_wait_for_room() {
     until_told(&unpark, 1);
     assert_eq!(poll_once(&mut send, &waker), Poll::Ready(Ok(())));
     assert_eq!(queue.recv(), Ok(1));
+}
+
+#[test]
+fn messages_go_through_pipes_from_process_to_process() {
+    let pipe = DuplexPipe::anonymous(256).unwrap();
+    let message = |number: usize| vec![number as u8; number * 37 % 1_000]; // some go through in parts
+    let child = fork(|| {
+        let mut end = pipe.second().unwrap();
+        block_on(async {
+            while let Ok(message) = end.recv_bytes_async().await {
+                end.send_bytes_async(&message).await.unwrap();
+            }
+        });
+        0
+    });
+    let mut end = pipe.first().unwrap();
+    block_on(async {
+        for number in 0..300 {
+            end.send_bytes_async(&message(number)).await.unwrap();
+            assert_eq!(end.recv_bytes_async().await.unwrap(), message(number));
+        }
+    });
+    drop(end);
+    assert_eq!(wait(child), 0);
+}
+
+#[test]
+fn a_full_pipe_makes_a_future_wait_for_room_and_an_empty_one_for_a_message() {
+    let pipe = Pipe::anonymous(64).unwrap();
+    let (mut sender, mut receiver) = (pipe.sender().unwrap(), pipe.receiver().unwrap());
+    let ((told_of_room, for_room), (told, waker)) = (waker(), waker());
+    let mut recv = receiver.recv_bytes_async();
+    assert!(poll_once(&mut recv, &waker).is_pending());
+    sender.send_bytes(&[1; 16]).unwrap();
+    until_told(&told, 1);
+    let Poll::Ready(message) = poll_once(&mut recv, &waker) else { panic!("it has come") };
+    assert_eq!(message.unwrap(), [1; 16]);
+    drop(recv);
+
+    let long = [2; 100];
+    let mut send = sender.send_bytes_async(&long);
+    assert!(poll_once(&mut send, &for_room).is_pending());
+    assert!(receiver.try_recv_bytes().is_err()); // there is only a part of it
+    until_told(&told_of_room, 1);
+    while poll_once(&mut send, &for_room).is_pending() {
+        assert!(receiver.try_recv_bytes().is_err());
+    }
+    assert_eq!(receiver.recv_bytes().unwrap(), long);
+    drop(send);
+
+    // A future that is dropped among the parts: the message is cut off.
+    assert!(poll_once(&mut sender.send_bytes_async(&long), &for_room).is_pending());
+    assert!(receiver.try_recv_bytes().is_err());
+    sender.send_bytes(b"next").unwrap();
+    assert_eq!(receiver.recv_bytes().unwrap(), b"next");
+}
+
+#[test]
+fn the_death_and_the_end_of_the_other_end_of_a_pipe_end_a_future() {
+    let pipe = Pipe::anonymous(64).unwrap();
+    let mut receiver = pipe.receiver().unwrap();
+    let child = fork(|| {
+        let mut sender = pipe.sender().unwrap();
+        sender.send_bytes(b"the last").unwrap();
+        std::process::abort();
+    });
+    assert_eq!(block_on(receiver.recv_bytes_async()).unwrap(), b"the last");
+    let end = block_on(receiver.recv_bytes_async());
+    assert!(matches!(end, Err(PipeRecvError::PeerDied { .. })), "{end:?}");
+    wait(child);
+    drop(pipe.sender().unwrap());
+    let end = block_on(receiver.recv_bytes_async());
+    assert!(matches!(end, Err(PipeRecvError::Disconnected)), "{end:?}");
 }
 
 #[test]

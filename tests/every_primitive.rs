@@ -36,7 +36,7 @@ const PLACES_OF_ALGORITHMS: [(&str, &str); 3] = [
 ];
 
 /// Types that are parts of a primitive, and have no operations.
-const PARTS: [&str; 9] = [
+const PARTS: [&str; 12] = [
     // The words and the elements of a `Mutex` or `RwLock` of a slice, likewise of a segment's type.
     "LockedCell",
     "MutexRoot",
@@ -48,6 +48,10 @@ const PARTS: [&str; 9] = [
     // The words of a `MessageQueue`, likewise.
     "MessageQueueRoot",
     "MessageWord",
+    // Likewise of a `Pipe` and a `DuplexPipe`.
+    "PipeWord",
+    "PipeRoot",
+    "DuplexPipeRoot",
     // Likewise of a `TaskQueue`.
     "TaskSlot",
     "TaskQueueRoot",
@@ -86,8 +90,8 @@ fn names(text: &str, word: &str) -> bool {
 
 /// Each primitive, with its algorithm.
 fn primitives(root: &Path) -> Vec<(String, String)> {
-    // It is not in a segment: it has one.
-    let mut found = vec![("MessageQueue".to_owned(), "MessageQueue".to_owned())];
+    // They are not in a segment: they have one.
+    let mut found = ["MessageQueue", "Pipe"].map(|name| (name.to_owned(), name.to_owned())).to_vec();
     for file in std::fs::read_dir(root.join("src/sync")).expect("a directory") {
         let text = text_of(&file.expect("an entry").path());
         for (_, after) in text.lines().filter_map(|line| line.strip_prefix("unsafe impl")?.split_once("Shareable for "))
@@ -129,7 +133,7 @@ fn every_primitive_is_shown_in_every_way() {
 }
 
 /// Methods that need no operation in `tests/kill_everywhere`.
-const SHOWN_BY_OTHERS: [&str; 30] = [
+const SHOWN_BY_OTHERS: [&str; 32] = [
     // They take an end as `sender` and `receiver` do. Only what keeps the queue differs.
     "receiver_owned",
     "sender_owned",
@@ -139,6 +143,8 @@ const SHOWN_BY_OTHERS: [&str; 30] = [
     "descriptor",
     "ready",
     "recv_async",
+    "recv_bytes_async",
+    "send_bytes_async",
     "send_async",
     "wait_async",
     // Each of them converts its moment into a deadline (`Deadline::at`). After that it runs the

@@ -7,7 +7,7 @@ mod common;
 use common::*;
 use outlive::{
     ArrayQueue, ArrayTaskQueue, Barrier, Condvar, Event, LazyLock, Lock, MessageQueue, Mutex, Once, OnceLock,
-    PermitPool, ReentrantMutex, RwLock, Semaphore,
+    PermitPool, Pipe, ReentrantMutex, RwLock, Semaphore,
 };
 
 #[derive(outlive::Shareable)]
@@ -151,6 +151,22 @@ fn uncontended_operations_make_no_system_call() {
         messages.send_with(|writer| std::io::Write::write_all(writer, &longest)).unwrap();
         messages.recv_with(|reader| std::io::Read::read_exact(reader, &mut buffer)).unwrap();
         assert!(messages.try_recv_into(&mut buffer).is_err());
+    });
+    let pipe = Pipe::anonymous(2_048).expect("a pipe");
+    let ends = std::cell::RefCell::new(None); // the child takes them
+    let (longest, buffer) = (vec![7; 1_900], std::cell::RefCell::new(vec![0; 1_900]));
+    makes_none("Pipe", || {
+        let mut ends = ends.borrow_mut();
+        let taken = || (pipe.sender().unwrap(), pipe.receiver().unwrap());
+        let (sender, receiver) = ends.get_or_insert_with(taken);
+        let mut buffer = buffer.borrow_mut();
+        sender.send_bytes(b"short").unwrap();
+        assert!(receiver.poll(std::time::Duration::ZERO).unwrap());
+        assert_eq!(receiver.recv_into(&mut buffer).unwrap(), 5);
+        sender.send_bytes(&longest).unwrap();
+        assert!(sender.try_send_bytes(&longest).is_err());
+        assert_eq!(receiver.recv_into(&mut buffer).unwrap(), longest.len());
+        assert!(receiver.try_recv_into(&mut buffer).is_err());
     });
     makes_none("Once, OnceLock, LazyLock", || {
         all.once.call_once(|| ()).unwrap();

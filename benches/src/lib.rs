@@ -10,6 +10,7 @@
 //! | `pingpong`     | How long does a turn take between two processes by condition variables? |
 //! | `queues`       | How many items a second does a queue move? How long does an item take?  |
 //! | `messages`     | How many messages a second does a queue of messages move?               |
+//! | `pipes`        | How many messages a second does a pipe move? How long does a turn take? |
 //! | `futures`      | How long does a turn take between two tasks that await queues?          |
 //! | `death`        | How long after a holder's death has the waiter the lock?                |
 //! | `idle`         | What do sleepers cost while nothing happens?                            |

@@ -7,6 +7,7 @@ use outlive::raw::ends::Ends;
 use outlive::raw::event::Set;
 use outlive::raw::hold::HELD;
 use outlive::raw::mutex::Free;
+use outlive::raw::pipe::{self, Pipe, WORD, Words};
 use outlive::raw::queue::{Cells, Readable, Writable};
 use outlive::raw::wait_any::{Arming, Attendant, Attended, Death, NotReady, Of, Source, call, wait_any};
 use outlive::raw::{Event, Leaked, Mutex, Participant, PermitPool, Queue, Semaphore};
@@ -14,6 +15,7 @@ use outlive::raw::{Event, Leaked, Mutex, Participant, PermitPool, Queue, Semapho
 use outlive_models::Broken;
 use outlive_models::{Backend, DEADLINE, Explore, Model, Word, Word64, World, is_over};
 
+use std::sync::Mutex as StdMutex;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 type Me<'t, B> = Participant<'t, Model<B>>;
@@ -232,6 +234,132 @@ impl<B: Backend> Thing<B> for Room<B> {
     }
     fn try_take(&self, me: Me<'_, B>) -> bool {
         send(&self.0, &self.1, me, false)
+    }
+}
+
+/// The words of a pipe's ring. A frame has two, and the ring has room for one.
+#[derive(Debug)]
+struct Four<B: Backend>([Word64<B>; 4]);
+
+impl<B: Backend> Words<Model<B>> for Four<B> {
+    fn count(&self) -> u64 {
+        4
+    }
+    fn word(&self, position: u64) -> &Word64<B> {
+        &self.0[position as usize % 4]
+    }
+}
+
+/// A pipe, and the ends of participants that have taken them, by their places.
+#[derive(Debug)]
+struct Piped<B: Backend> {
+    pipe: Pipe<Model<B>>,
+    ring: Four<B>,
+    senders: [StdMutex<Option<pipe::Sender>>; 4],
+    receivers: [StdMutex<Option<pipe::Receiver>>; 4],
+}
+
+impl<B: Backend> Piped<B> {
+    fn new() -> Self {
+        let words = core::array::from_fn(|_| Word::new(0));
+        Self {
+            pipe: Pipe::from_words(Word64::new(0), Word64::new(0), words),
+            ring: Four([0; 4].map(Word64::new)),
+            senders: Default::default(),
+            receivers: Default::default(),
+        }
+    }
+
+    /// `None`: it would have to wait. The end of a dead owner is taken over.
+    fn send(&self, me: Me<'_, B>, waits: bool) -> Option<()> {
+        let lane = self.pipe.with(&self.ring);
+        let mut end = self.senders[me.id.index()].lock().expect("no panic inside");
+        let sender = end.get_or_insert_with(|| lane.take_sender(me).expect("free"));
+        let frame = lane.frame(sender, WORD, false);
+        if !lane.has_room_for(sender, &frame) {
+            if !waits {
+                return match lane.try_reserve(me, sender, frame.words()) {
+                    Err(pipe::NotReady::WouldBlock) => None,
+                    _ => Some(()),
+                };
+            }
+            match lane.reserve(me, sender, &frame, None) {
+                Ok(()) => {}
+                Err(pipe::NotReady::PeerDied(_)) => return Some(()),
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+        lane.publish(sender, frame);
+        Some(())
+    }
+
+    fn receive(&self, me: Me<'_, B>, waits: bool) -> Option<()> {
+        let lane = self.pipe.with(&self.ring);
+        let mut end = self.receivers[me.id.index()].lock().expect("no panic inside");
+        let receiver = end.get_or_insert_with(|| lane.take_receiver(me).expect("free"));
+        let next = if waits { lane.next_frame(me, receiver, None) } else { lane.try_next_frame(me, receiver) };
+        match next {
+            Ok(frame) => lane.finish(receiver, frame),
+            Err(pipe::NotReady::WouldBlock) => return None,
+            Err(pipe::NotReady::PeerDied(_)) => {}
+            Err(other) => panic!("{other:?}"),
+        }
+        Some(())
+    }
+}
+
+/// A pipe; at first it is empty. Its sender's death makes it ready, too.
+#[derive(Debug)]
+struct Frames<B: Backend>(Piped<B>);
+
+impl<B: Backend> Thing<B> for Frames<B> {
+    fn unready() -> Self {
+        Self(Piped::new())
+    }
+    fn make_ready(&self, me: Me<'_, B>) {
+        assert_eq!(self.0.send(me, true), Some(()));
+    }
+    fn stand_in(&self, supervisor: Me<'_, B>, takers: u32) {
+        (0..takers).for_each(|_| assert_eq!(self.0.send(supervisor, true), Some(())));
+    }
+    fn with<R>(&self, act: impl FnOnce(&dyn Source<Model<B>>) -> R) -> R {
+        act(&pipe::Readable { words: &self.0.pipe, ring: &self.0.ring })
+    }
+    fn take(&self, me: Me<'_, B>) {
+        assert_eq!(self.0.receive(me, true), Some(()));
+    }
+    fn try_take(&self, me: Me<'_, B>) -> bool {
+        self.0.receive(me, false).is_some()
+    }
+}
+
+/// A pipe; at first it is full.
+#[derive(Debug)]
+struct PipeRoom<B: Backend>(Piped<B>);
+
+impl<B: Backend> Thing<B> for PipeRoom<B> {
+    fn unready() -> Self {
+        // A frame at position 0, and 0 behind it.
+        let words = core::array::from_fn(|_| Word::new(0));
+        let pipe = Pipe::from_words(Word64::new(2), Word64::new(0), words);
+        let header = 8 << 2 | 1;
+        Self(Piped { pipe, ring: Four([header, 0, 0, 0].map(Word64::new)), ..Piped::new() })
+    }
+    fn make_ready(&self, me: Me<'_, B>) {
+        assert_eq!(self.0.receive(me, true), Some(()));
+    }
+    fn stand_in(&self, supervisor: Me<'_, B>, _takers: u32) {
+        // 0 may have done it.
+        let _room = self.0.receive(supervisor, false);
+    }
+    fn with<R>(&self, act: impl FnOnce(&dyn Source<Model<B>>) -> R) -> R {
+        act(&pipe::Writable { words: &self.0.pipe, ring: &self.0.ring })
+    }
+    fn take(&self, me: Me<'_, B>) {
+        assert_eq!(self.0.send(me, true), Some(()));
+    }
+    fn try_take(&self, me: Me<'_, B>) -> bool {
+        self.0.send(me, false).is_some()
     }
 }
 
@@ -510,6 +638,13 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_lock_that_one_only_looks_at: |n| one_only_looks::<B, Lock<B>>().victims(&[0, 1]).spurious().holds(n);
     an_item_that_one_only_looks_at: |n| one_only_looks::<B, Items<B>>().victims(&[0, 1]).executions(1_000).holds(n);
     room_that_one_only_looks_at: |n| one_only_looks::<B, Room<B>>().victims(&[0, 1]).executions(1_000).holds(n);
+    a_frame_that_one_only_looks_at: |n| one_only_looks::<B, Frames<B>>().victims(&[0, 1]).executions(1_000).holds(n);
+    one_waits_for_a_frame: |n| one_waits_alone::<B, Frames<B>>().victims(&[0]).holds(n);
+    one_waits_for_room_in_a_pipe: |n| one_waits_alone::<B, PipeRoom<B>>().victims(&[0]).holds(n);
+    a_task_takes_two_frames: |n| a_task_takes::<B, Frames<B>, 2>().preemptions(1).executions(500).holds(n);
+    a_frame_while_one_gives_up: |n| one_gives_up::<B, Frames<B>>().victims(&[0, 1]).preemptions(1).executions(1_000).holds(n);
+    without_fences_a_frame_and_a_waiter_miss_each_other:
+        |n| one_waits_alone::<B, Frames<B>>().broken(Broken::NO_FENCE).fails(n);
     one_waits_for_an_event: |n| one_waits_alone::<B, Bell<B>>().victims(&[0]).holds(n);
     one_waits_for_a_permit: |n| one_waits_alone::<B, Permits<B>>().victims(&[0]).holds(n);
     one_waits_for_a_permit_of_a_pool: |n| one_waits_alone::<B, Pool<B>>().victims(&[0]).holds(n);
@@ -581,6 +716,8 @@ outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     a_death_is_seen_by_all_who_wait_for_it: |n| two_wait_for_a_death::<B>().victims(&[0, 1]).holds(n);
     a_task_takes_two_permits: |n| a_task_takes::<B, Permits<B>, 2>().victims(&[0]).spurious().holds(n);
     a_task_takes_two_items: |n| a_task_takes::<B, Items<B>, 2>().victims(&[0]).holds(n);
+    a_frame_that_one_only_looks_at: |n| one_only_looks::<B, Frames<B>>().victims(&[0, 1]).holds(n);
+    a_task_takes_two_frames: |n| a_task_takes::<B, Frames<B>, 2>().holds(n);
     a_task_beside_a_waiter_for_permits: |n| a_task_and_a_waiter::<B, Permits<B>>().victims(&[0]).holds(n);
     a_task_beside_a_waiter_for_items: |n| a_task_and_a_waiter::<B, Items<B>>().victims(&[0]).holds(n);
 }

@@ -20,7 +20,7 @@ pub struct Row {
 }
 
 /// **A primitive is registered here**.
-pub const ROWS: [Row; 15] = [
+pub const ROWS: [Row; 16] = [
     Row { name: "`Mutex`, `Lock`", files: &["mutex"], kills: &["Mutex", "Lock"], references: &["mutex", "lock"] },
     Row {
         name: "`ReentrantMutex`",
@@ -56,6 +56,12 @@ pub const ROWS: [Row; 15] = [
         files: &["message_queue", "message_queue/blocks", "message_queue/pieces", "message_queue/word"],
         kills: &["MessageQueue"],
         references: &["message_queue", "message_queue"],
+    },
+    Row {
+        name: "`Pipe`, `DuplexPipe`",
+        files: &["pipe", "pipe/source"],
+        kills: &["Pipe", "DuplexPipe"],
+        references: &["pipe", "pipe"],
     },
     Row {
         name: "`TaskQueue`, `ArrayTaskQueue`",

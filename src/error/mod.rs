@@ -24,6 +24,9 @@
 //! | send a message | [`SendMessageError`], [`TrySendMessageError`], [`SendMessageTimeoutError`] |
 //! | receive a message | [`RecvMessageError`], [`TryRecvMessageError`], [`RecvMessageTimeoutError`] |
 //! | take an end of a queue | [`EndError`] |
+//! | send through a pipe | [`PipeSendError`], [`PipeTrySendError`], [`PipeSendTimeoutError`] |
+//! | receive from a pipe | [`PipeRecvError`], [`PipeTryRecvError`], [`PipeRecvTimeoutError`] |
+//! | take an end of a pipe | [`PipeEndError`] |
 //! | wait until all tasks are done | [`UnfinishedError`], [`UnfinishedTimeoutError`] |
 //! | do something once | [`OnceError`], [`SetError`] |
 //!
@@ -47,6 +50,7 @@ mod monitor;
 mod once;
 mod open;
 mod pass;
+mod pipe;
 mod process_exit;
 mod queue;
 mod range;
@@ -76,6 +80,10 @@ pub use monitor::{MonitorError, ObserveError};
 pub use once::{OnceError, SetError};
 pub use open::OpenError;
 pub use pass::{CloseError, DescriptorLostError, InheritError, PassError, ReceiveError};
+pub use pipe::{
+    PipeEndError, PipeRecvError, PipeRecvTimeoutError, PipeSendError, PipeSendTimeoutError, PipeTryRecvError,
+    PipeTrySendError,
+};
 pub use process_exit::ProcessExitError;
 pub use queue::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError};
 pub use range::RangeError;

@@ -40,6 +40,8 @@
 //! | [`PermitPool`](super::PermitPool) | the sequence | `fetch_or`, a fence, the check | a hold is free, or its holder is dead  |
 //! | [`Readable`](super::queue::Readable) | `items` | `fetch_or`, a fence, the check | a full cell, or the end of a closed queue |
 //! | [`Writable`](super::queue::Writable) | `room` | `fetch_or`, a fence, the check  | a free cell, or a closed queue         |
+//! | [`Readable`](super::pipe::Readable) of a pipe | `frames` | `fetch_or`, a fence, the check | a frame, or the other end is closed or of the dead |
+//! | [`Writable`](super::pipe::Writable) of a pipe | `room` | `fetch_or`, a fence, the check | room for the longest frame, or as above |
 //! | [`Free`](super::mutex::Free) | the word  | a CAS on a held word                | not held, or by a dead holder          |
 //! | [`Death`]               | the lifelines  | the kernel needs no announcement    | a lifeline is cut, or another's        |
 //!

@@ -5,6 +5,7 @@
 //! | `service`    | Which thread sleeps for the tasks of this process, and on what?      |
 //! | `entry`      | Which tasks wait for one primitive, and which of them is next?       |
 //! | `futures`    | What does a user await?                                              |
+//! | `pipes`      | The same, of pipes.                                                  |
 //! | `descriptor` | What does a user give to epoll?                                      |
 //!
 //! How tasks and the thread do not miss each other: [`raw::wait_any`](crate::raw::wait_any) and its
@@ -13,10 +14,12 @@
 mod descriptor;
 mod entry;
 mod futures;
+mod pipes;
 mod service;
 
 pub use descriptor::ReadyFd;
 pub use futures::{EventWait, QueueRecv, QueueSend, SemaphoreAcquire, WhenReady};
+pub use pipes::{PipeRecv, PipeSend};
 
 use self::entry::{Entry, Registered};
 use super::wait_any::WaitSource;

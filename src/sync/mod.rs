@@ -3,6 +3,8 @@
 mod barrier;
 mod condvar;
 mod data_traits;
+#[cfg(feature = "serde")]
+mod encoding;
 mod ends;
 mod event;
 mod event_loop;
@@ -16,6 +18,7 @@ mod observe;
 mod once;
 mod per_process;
 mod permit_pool;
+mod pipe;
 mod process_exit;
 mod queue;
 mod reentrant;
@@ -30,7 +33,7 @@ mod waitable;
 pub use barrier::{Barrier, BarrierMember, BarrierWaitResult};
 pub use condvar::{Condvar, WaitTimeoutResult, Woken};
 pub use event::Event;
-pub use event_loop::{EventWait, QueueRecv, QueueSend, ReadyFd, SemaphoreAcquire, WhenReady};
+pub use event_loop::{EventWait, PipeRecv, PipeSend, QueueRecv, QueueSend, ReadyFd, SemaphoreAcquire, WhenReady};
 pub use interruptible::{Interrupter, interruptible, interruptible_by};
 pub use lock::{Lock, LockGuard};
 pub use message_queue::{
@@ -41,6 +44,10 @@ pub use mutex::{Mutex, MutexGuard};
 pub use observe::{HolderWatch, LockState};
 pub use once::{LazyLock, Once, OnceLock, OnceState};
 pub use permit_pool::{Permit, PermitPool};
+pub use pipe::{
+    DuplexPipe, DuplexPipeEnd, DuplexPipeRoot, Pipe, PipeReader, PipeReceiver, PipeRoot, PipeSender, PipeWord,
+    PipeWriter,
+};
 pub use process_exit::ProcessExit;
 pub use queue::{ArrayQueue, Queue, QueueCell, QueueIter, QueueReceiver, QueueRoot, QueueSegment, QueueSender};
 pub use reentrant::{ReentrantMutex, ReentrantMutexGuard};

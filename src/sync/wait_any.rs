@@ -5,6 +5,8 @@ use super::event::Event;
 use super::lock::Lock;
 use super::mutex::Mutex;
 use super::permit_pool::PermitPool;
+#[allow(unused_imports)] // for the links
+use super::pipe::{PipeReceiver, PipeSender};
 use super::queue::Queue;
 use super::reentrant::ReentrantMutex;
 use super::result::{FromRaw, refused};
@@ -177,6 +179,8 @@ impl Prepared<'_> {
 /// |---------------------------------------|----------------------------------------------------------|----------|
 /// | [`Queue::readable`]                   | there is an item, or the queue is closed and empty       | [`try_recv`](Queue::try_recv) |
 /// | [`Queue::writable`]                   | there is room, or the queue is closed                    | [`try_send`](Queue::try_send) |
+/// | [`PipeReceiver::readable`]            | there is a message, or its first part, or none will come | [`try_recv_bytes`](crate::PipeReceiver::try_recv_bytes) |
+/// | [`PipeSender::writable`]              | there is room for a quarter of the capacity, or nobody receives | [`try_send_bytes`](crate::PipeSender::try_send_bytes) |
 /// | [`Event::when_set`]                   | it is set, or was set during the wait (`auto_reset`: is set) | [`try_wait`](Event::try_wait) |
 /// | [`Semaphore::when_available`]         | there is a permit                                        | [`try_acquire`](Semaphore::try_acquire) |
 /// | [`PermitPool::when_available`]        | a permit is free, or its holder has died                 | [`try_permit`](PermitPool::try_permit) |
@@ -206,7 +210,8 @@ enum Kind<'a> {
 }
 
 impl<'a> WaitSource<'a> {
-    fn new(place: &'a (dyn fmt::Debug + Sync), source: impl Source<Linux> + Send + Sync + 'a) -> Self {
+    /// All that the source refers to lies in the segment where `place` is.
+    pub(super) fn new(place: &'a (dyn fmt::Debug + Sync), source: impl Source<Linux> + Send + Sync + 'a) -> Self {
         Self { place, number: 0, kind: Kind::Other(Arc::new(source)) }
     }
 

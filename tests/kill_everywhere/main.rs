@@ -32,6 +32,7 @@ mod once;
 mod operation;
 mod participant;
 mod permit_pool;
+mod pipe;
 mod queue;
 mod reentrant;
 mod rwlock;
@@ -62,6 +63,7 @@ pub(crate) fn operations() -> Vec<Box<dyn Operation>> {
         lock::operations(),
         semaphore::operations(),
         permit_pool::operations(),
+        pipe::operations(),
         rwlock::operations(),
         condvar::operations(),
         event::operations(),

@@ -7,7 +7,7 @@ use arbitrary::Unstructured;
 use core::time::Duration;
 use outlive::{
     ArrayQueue, ArrayTaskQueue, Barrier, Condvar, Event, Lock, LockTimeoutError, MessageQueue, Mutex, Once, OnceLock,
-    OpenError, PermitPool, ReentrantMutex, RwLock, RwLockWriteGuard, Segment, Semaphore, Shareable,
+    OpenError, PermitPool, Pipe, ReentrantMutex, RwLock, RwLockWriteGuard, Segment, Semaphore, Shareable,
 };
 use sha2::{Digest, Sha256};
 use std::io::{Read, Write};
@@ -61,6 +61,7 @@ const PRIMITIVES: &[fn(&Any, u8)] = &[
     once,
     queue,
     message_queue,
+    pipe,
     task_queue,
 ];
 
@@ -247,6 +248,33 @@ fn message_queue(all: &Any, operation: u8) {
         }
     }
     assert!(queue.len() <= 3);
+}
+
+/// Likewise a pipe is a segment of its own.
+fn pipe(all: &Any, operation: u8) {
+    let Ok(pipe) = Pipe::anonymous(256) else { return };
+    let (Ok(mut sender), Ok(mut receiver)) = (pipe.sender(), pipe.receiver()) else { return };
+    let _sent = (sender.try_send_bytes(&[1; 40]), sender.try_send_bytes(&[2; 90]));
+    let room = pipe.segment().room();
+    // SAFETY: the room consists of atomic words.
+    let words = unsafe { core::slice::from_raw_parts(room.as_ptr().cast::<AtomicU64>(), size_of_val(room) / 8) };
+    let mut chosen = all.count.load(Relaxed) ^ u64::from(operation);
+    for _ in 0..operation % 8 {
+        chosen = chosen.wrapping_mul(0x5851_f42d_4c95_7f2d).rotate_left(29) ^ u64::from(operation);
+        let word = &words[chosen as usize % words.len()];
+        word.store(if chosen & 1 << 40 == 0 { chosen } else { word.load(Relaxed) ^ 1 << (chosen >> 58) }, Relaxed);
+    }
+    for step in 0..6 {
+        match (operation / 8).wrapping_add(step) % 7 {
+            0 => drop(sender.try_send_bytes(&[3; 30])),
+            1 => drop(sender.send_bytes_timeout(&[4; 300], TIMEOUT)),
+            2 => drop(receiver.try_recv_bytes()),
+            3 => drop(receiver.recv_bytes_timeout(TIMEOUT)),
+            4 => drop(receiver.try_recv_into(&mut [0; 64])),
+            5 => drop(receiver.poll(TIMEOUT)),
+            _ => drop(receiver.recv_into_timeout(&mut [0; 500], TIMEOUT)),
+        }
+    }
 }
 
 fn task_queue(all: &Any, operation: u8) {

@@ -27,6 +27,7 @@ pub mod mutex;
 pub mod once;
 pub mod operations;
 pub mod permit_pool;
+pub mod pipe;
 pub mod queue;
 pub mod reentrant;
 pub mod reference;

@@ -336,6 +336,7 @@ pub fn run_bytes(bytes: &[u8]) {
         decode_and_run::<crate::once::OnceTrial>,
         decode_and_run::<crate::queue::QueueTrial<2>>,
         decode_and_run::<crate::message_queue::MessagesTrial<2, 3>>,
+        decode_and_run::<crate::pipe::PipeTrial<8>>,
         decode_and_run::<crate::task_queue::TaskQueueTrial<2, 2>>,
     ];
     // Not modulo their number: then a corpus keeps its meaning when primitives are added at the

@@ -15,12 +15,13 @@ use outlive::platform::{Lifeline, Linux, Platform, WAKE_AT_DEATH};
 use outlive::raw::Deadline;
 use outlive::raw::hold::{INCONSISTENT, PANICKED};
 use outlive::raw::message_queue::Store;
+use outlive::raw::pipe::{NotReady, Words};
 use outlive::raw::queue::Cells;
 use outlive::raw::table::recycle::Named;
 use outlive::raw::table::{Newcomer, Participant, Slot, Table};
 use outlive::raw::task_queue::{SlotWords, Slots};
 use outlive::raw::{
-    Barrier, Cause, Condvar, Event, Id, MessageQueue, Mutex, Once, PermitPool, Queue, ReentrantMutex, RwLock,
+    Barrier, Cause, Condvar, Event, Id, MessageQueue, Mutex, Once, PermitPool, Pipe, Queue, ReentrantMutex, RwLock,
     Semaphore, TaskQueue,
 };
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
@@ -50,6 +51,7 @@ pub const PRIMITIVES: &[Primitive] = &[
     Primitive { name: "once", operate: once },
     Primitive { name: "queue", operate: queue },
     Primitive { name: "message queue", operate: message_queue },
+    Primitive { name: "pipe", operate: pipe },
     Primitive { name: "task queue", operate: task_queue },
 ];
 
@@ -320,6 +322,76 @@ fn message_queue(memory: &Memory, me: Participant<'_, Linux>, operation: u8, arg
         }
         5 => drop(messages.take(me, deadline)),
         _ => drop((messages.ring().len(), messages.ring().close())),
+    }
+}
+
+/// A pipe with its ring, without the bytes.
+#[derive(Debug)]
+#[repr(C)]
+struct Piped {
+    pipe: Pipe<Linux>,
+    ring: [AtomicU64; 8],
+}
+
+impl Words<Linux> for Piped {
+    fn count(&self) -> u64 {
+        self.ring.len() as u64
+    }
+    fn word(&self, position: u64) -> &AtomicU64 {
+        &self.ring[position as usize % self.ring.len()]
+    }
+}
+
+/// An end is given back, or left as a dead participant would leave it.
+fn pipe(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument: u32) {
+    // SAFETY: the pipe and its ring are atomic integers of 32 and 64 bits. Nothing reads what lies
+    // between them.
+    let piped = unsafe { memory.over::<Piped>() };
+    let lane = piped.pipe.with(piped);
+    let waits = argument & 1 != 0;
+    match operation % 2 {
+        0 => {
+            let Ok(mut sender) = lane.take_sender(me) else { return };
+            let mut left = u64::from(argument % 80);
+            for continues in [false, true, true] {
+                let frame = lane.frame(&sender, left, continues);
+                let has_room = lane.has_room_for(&mut sender, &frame)
+                    || if waits {
+                        lane.reserve(me, &mut sender, &frame, deadline()).is_ok()
+                    } else {
+                        lane.try_reserve(me, &mut sender, frame.words()).is_ok()
+                    };
+                if !has_room {
+                    break;
+                }
+                lane.publish(&mut sender, frame);
+                left -= frame.bytes();
+            }
+            if argument & 2 != 0 {
+                lane.give_back_sender(&sender);
+            }
+        }
+        _ => {
+            let Ok(mut receiver) = lane.take_receiver(me) else { return };
+            for _ in 0..4 {
+                let next = if waits {
+                    lane.next_frame(me, &mut receiver, deadline())
+                } else {
+                    lane.try_next_frame(me, &mut receiver)
+                };
+                match next {
+                    Ok(frame) => {
+                        assert!(frame.bytes() <= lane.most_bytes_of_frame() && frame.bytes() <= frame.left());
+                        lane.finish(&mut receiver, frame);
+                    }
+                    Err(NotReady::Malformed) => {}
+                    Err(_) => break,
+                }
+            }
+            if argument & 2 != 0 {
+                lane.give_back_receiver(&receiver);
+            }
+        }
     }
 }
 

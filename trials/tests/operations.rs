@@ -12,6 +12,7 @@ use outlive_trials::mutex::MutexTrial;
 use outlive_trials::once::OnceTrial;
 use outlive_trials::operations::{Deed, Scenario, Step, Trial, run};
 use outlive_trials::permit_pool::PermitsTrial;
+use outlive_trials::pipe::PipeTrial;
 use outlive_trials::queue::QueueTrial;
 use outlive_trials::reentrant::ReentrantTrial;
 use outlive_trials::reference::Reference;
@@ -60,6 +61,8 @@ beside_its_reference! {
     queue_of_one_cell: QueueTrial<1>;
     message_queue: MessagesTrial<3, 3>;
     message_queue_of_one_cell: MessagesTrial<1, 2>;
+    pipe: PipeTrial<8>;
+    pipe_of_one_message: PipeTrial<4>;
     task_queue: TaskQueueTrial<3, 0>;
     task_queue_with_attempts: TaskQueueTrial<3, 2>;
     task_queue_of_one_slot: TaskQueueTrial<1, 0>;

@@ -14,10 +14,11 @@ use outlive::raw::{Cause, Id, NotLocked};
 use outlive::{
     AcquireTimeoutError, ArrayQueue, ArrayTaskQueue, Barrier, BarrierMember, BarrierTimeoutError, Condvar, Event,
     JoinError, LazyLock, Lock, LockErrorKind, LockGuard, MessageQueue, Mutex, MutexGuard, NotHeldError, Once,
-    OnceError, OnceLock, OpenError, OverReleaseError, Permit, PermitPool, RecvTimeoutError, ReentrantMutex,
-    ReentrantMutexGuard, ReleaseError, RwLock, RwLockReadGuard, RwLockWriteGuard, Segment, Semaphore, SemaphorePermit,
-    SendTimeoutError, Shareable, Task, TaskLoan, TryAcquireError, TryLockResult, TryRecvError, TryRecvMessageError,
-    TrySendError, TrySendMessageError, TryWaitError, UnfinishedTimeoutError, WaitTimeoutError,
+    OnceError, OnceLock, OpenError, OverReleaseError, Permit, PermitPool, Pipe, PipeRecvError, PipeTryRecvError,
+    PipeTrySendError, RecvTimeoutError, ReentrantMutex, ReentrantMutexGuard, ReleaseError, RwLock, RwLockReadGuard,
+    RwLockWriteGuard, Segment, Semaphore, SemaphorePermit, SendTimeoutError, Shareable, Task, TaskLoan,
+    TryAcquireError, TryLockResult, TryRecvError, TryRecvMessageError, TrySendError, TrySendMessageError, TryWaitError,
+    UnfinishedTimeoutError, WaitTimeoutError,
 };
 use outlive_trials::barrier::{BarrierReference, PARTIES};
 use outlive_trials::condvar::HeapReference;
@@ -942,6 +943,29 @@ fn with_messages() -> impl Strategy<Value = WithMessages> {
     ]
 }
 
+/// What is done with a pipe.
+#[derive(Debug, Clone)]
+enum WithPipe {
+    Send(Vec<u8>),
+    Receive,
+    ReceiveInto(usize),
+    Poll,
+    DropSender,
+    DropReceiver,
+}
+
+fn with_a_pipe() -> impl Strategy<Value = WithPipe> {
+    prop_oneof![
+        8 => proptest::collection::vec(any::<u8>(), 0..300).prop_map(WithPipe::Send),
+        1 => proptest::collection::vec(any::<u8>(), 300..600).prop_map(WithPipe::Send),
+        6 => Just(WithPipe::Receive),
+        3 => (0..300usize).prop_map(WithPipe::ReceiveInto),
+        1 => Just(WithPipe::Poll),
+        1 => Just(WithPipe::DropSender),
+        1 => Just(WithPipe::DropReceiver),
+    ]
+}
+
 proptest! {
     #![proptest_config(configuration(60))]
 
@@ -1003,6 +1027,70 @@ proptest! {
             // What was given up counts, until the messages before it are received.
             prop_assert!((row.len()..=MESSAGES).contains(&queue.len()));
             prop_assert_eq!((queue.is_empty(), queue.is_closed()), (row.is_empty(), is_closed));
+        }
+    }
+
+    /// Likewise a pipe. Its reference is a row of messages, and the words that they take.
+    #[test]
+    fn a_pipe_is_a_row_of_messages(deeds in proptest::collection::vec(with_a_pipe(), 1..80)) {
+        let pipe = Pipe::anonymous(512).expect("a pipe");
+        let (mut sender, mut receiver) = (pipe.sender().ok(), pipe.receiver().ok());
+        let mut row: VecDeque<Vec<u8>> = VecDeque::new();
+        // A frame has at most 16 words, and a header.
+        let words_of = |length: usize| match length {
+            0 => 1,
+            length => length.div_ceil(128) + length.div_ceil(8),
+        };
+        for deed in deeds {
+            match deed {
+                WithPipe::Send(bytes) => {
+                    let Some(sender) = &mut sender else { continue };
+                    let words = words_of(bytes.len());
+                    let used: usize = row.iter().map(|message| words_of(message.len())).sum();
+                    match sender.try_send_bytes(&bytes) {
+                        Ok(()) => {
+                            prop_assert!(used + words < 64 && receiver.is_some());
+                            row.push_back(bytes);
+                        }
+                        Err(PipeTrySendError::Disconnected) => prop_assert!(receiver.is_none()),
+                        Err(PipeTrySendError::TooLong { length, most }) => {
+                            prop_assert!(words >= 64 && length == bytes.len() && most == sender.most_at_once());
+                        }
+                        Err(PipeTrySendError::Full) => prop_assert!(used + words >= 64 && receiver.is_some()),
+                        Err(other) => panic!("{other}"),
+                    }
+                }
+                WithPipe::Receive | WithPipe::ReceiveInto(_) => {
+                    let Some(receiver) = &mut receiver else { continue };
+                    let answer = match deed {
+                        WithPipe::ReceiveInto(room) => {
+                            let mut buffer = vec![0; room];
+                            receiver.try_recv_into(&mut buffer).map(|length| buffer[..length].to_vec())
+                        }
+                        _ => receiver.try_recv_bytes(),
+                    };
+                    match answer {
+                        Ok(bytes) => prop_assert_eq!(Some(bytes), row.pop_front()),
+                        Err(PipeTryRecvError::TooShort { length, room }) => {
+                            prop_assert!(row.front().map(Vec::len) == Some(length) && length > room);
+                        }
+                        Err(PipeTryRecvError::Empty) => prop_assert!(row.is_empty() && sender.is_some()),
+                        Err(PipeTryRecvError::Disconnected) => prop_assert!(row.is_empty() && sender.is_none()),
+                        Err(other) => panic!("{other}"),
+                    }
+                }
+                WithPipe::Poll => {
+                    let Some(receiver) = &mut receiver else { continue };
+                    match receiver.poll(Duration::ZERO) {
+                        Ok(is_there) => prop_assert_eq!(is_there, !row.is_empty()),
+                        Err(PipeRecvError::Disconnected) => prop_assert!(row.is_empty() && sender.is_none()),
+                        Err(other) => panic!("{other}"),
+                    }
+                }
+                WithPipe::DropSender => drop(sender.take()),
+                WithPipe::DropReceiver => drop(receiver.take()),
+            }
+            prop_assert_eq!(pipe.sender().is_err(), true);
         }
     }
 

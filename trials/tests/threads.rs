@@ -15,12 +15,13 @@ use outlive::raw::ends::Ends;
 use outlive::raw::message_queue::{Draft, Message, Messages};
 use outlive::raw::once::Begun;
 use outlive::raw::permit_pool::Taken;
+use outlive::raw::pipe::{NotReady, Receiver, WORD, Words};
 use outlive::raw::queue::{Cells, Claim, NotClaimed, Ring};
 use outlive::raw::rwlock::Line;
 use outlive::raw::table::{Newcomer, Participant};
 use outlive::raw::task_queue::{SlotWords, Slots, Taken as Task, Tasks};
 use outlive::raw::{
-    Barrier, Cause, Condvar, Event, Mutex, Once, PermitPool, Queue, ReentrantMutex, RwLock, Semaphore, TaskQueue,
+    Barrier, Cause, Condvar, Event, Mutex, Once, PermitPool, Pipe, Queue, ReentrantMutex, RwLock, Semaphore, TaskQueue,
 };
 use outlive_trials::message_queue::Letters;
 use outlive_trials::standard::{Standard, Word, Word64, World};
@@ -615,6 +616,115 @@ fn a_queue_of_messages_whose_users_die() {
             }
         });
         assert_eq!(sum.0.into_inner(), 10 + 11);
+    }
+}
+
+/// The words of a ring, and its bytes in plain memory: one number in each word.
+#[derive(Debug)]
+struct Piped<const N: usize> {
+    pipe: Pipe<Standard>,
+    words: [Word64; N],
+    numbers: [Protected<u64>; N],
+}
+
+impl<const N: usize> Words<Standard> for Piped<N> {
+    fn count(&self) -> u64 {
+        N as u64
+    }
+    fn word(&self, position: u64) -> &Word64 {
+        &self.words[position as usize % N]
+    }
+}
+
+impl<const N: usize> Piped<N> {
+    fn new() -> Self {
+        let words = core::array::from_fn(|_| Word::new(0));
+        Self {
+            pipe: Pipe::from_words(Word64::new(0), Word64::new(0), words),
+            words: core::array::from_fn(|_| Word64::new(0)),
+            numbers: core::array::from_fn(|_| Protected::default()),
+        }
+    }
+
+    /// Takes the sender, sends numbers from 1 on, each in so many words, and gives the sender back.
+    fn send(&self, me: Participant<'_, Standard>, last: u64) {
+        let lane = self.pipe.with(self);
+        let mut sender = lane.take_sender(me).expect("free");
+        for number in 1..=last {
+            let frame = lane.frame(&sender, (1 + number % 2) * WORD, false);
+            if !lane.has_room_for(&mut sender, &frame) {
+                lane.reserve(me, &mut sender, &frame, None).expect("received");
+            }
+            for word in 0..frame.bytes() / WORD {
+                self.numbers[(frame.data() + word) as usize % N].change(|place| *place = number);
+            }
+            lane.publish(&mut sender, frame);
+        }
+        lane.give_back_sender(&sender);
+    }
+
+    /// Receives the next number, if there is one.
+    fn receive(&self, me: Participant<'_, Standard>, receiver: &mut Receiver) -> Result<u64, NotReady> {
+        let lane = self.pipe.with(self);
+        let frame = lane.next_frame(me, receiver, None)?;
+        let number = self.numbers[frame.data() as usize % N].get();
+        for word in 0..frame.bytes() / WORD {
+            assert_eq!(self.numbers[(frame.data() + word) as usize % N].get(), number);
+        }
+        assert_eq!(frame.bytes(), (1 + number % 2) * WORD);
+        lane.finish(receiver, frame);
+        Ok(number)
+    }
+}
+
+#[test]
+fn a_pipe() {
+    let pipe = Piped::<8>::new();
+    in_threads(2, |thread, me| match thread {
+        0 => pipe.send(me, ROUNDS),
+        _ => {
+            let mut receiver = pipe.pipe.with(&pipe).take_receiver(me).expect("free");
+            for number in 1..=ROUNDS {
+                assert_eq!(pipe.receive(me, &mut receiver), Ok(number));
+            }
+            let end = pipe.receive(me, &mut receiver);
+            assert!(matches!(end, Err(NotReady::Closed)), "{end:?}");
+        }
+    });
+}
+
+/// The receiver dies after some messages. The next thread takes its end over, and receives the
+/// rest.
+#[test]
+fn a_pipe_whose_receiver_dies() {
+    for _ in 0..ROUNDS / 5 {
+        let pipe = Piped::<16>::new(); // there is room for all, so the sender notices no death
+        // Relaxed, so that it orders nothing that the pipe should order.
+        let received = std::sync::atomic::AtomicU64::new(0);
+        in_threads(3, |thread, me| match thread {
+            0 => pipe.send(me, 5),
+            1 => {
+                let mut dies_with_it = pipe.pipe.with(&pipe).take_receiver(me).expect("free");
+                for number in 1..=2 {
+                    assert_eq!(pipe.receive(me, &mut dies_with_it), Ok(number));
+                }
+                received.store(2, Relaxed);
+            }
+            _ => {
+                while received.load(Relaxed) == 0 {
+                    std::thread::yield_now();
+                }
+                let mut receiver = loop {
+                    match pipe.pipe.with(&pipe).take_receiver(me) {
+                        Ok(receiver) => break receiver,
+                        Err(_) => std::thread::yield_now(), // it has not died yet
+                    }
+                };
+                for number in 3..=5 {
+                    assert_eq!(pipe.receive(me, &mut receiver), Ok(number));
+                }
+            }
+        });
     }
 }
 

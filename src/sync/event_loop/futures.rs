@@ -19,7 +19,7 @@ use core::task::{Context, Poll};
 
 impl Task<'_> {
     /// Tries, and registers if there is nothing to be had.
-    fn poll<R>(
+    pub(super) fn poll<R>(
         &mut self,
         context: &Context<'_>,
         mut attempt: impl FnMut() -> Option<R>,

@@ -1,129 +1,21 @@
 //! Values of any serde type as messages, encoded by postcard.
 
-use super::{MessageQueue, MessageReader, MessageWriter};
+use super::{MessageQueue, MessageReader};
 use crate::error::{
     RecvFailure, RecvMessageError, RecvMessageTimeoutError, SendFailure, SendMessageError, SendMessageTimeoutError,
     TryRecvMessageError, TrySendMessageError,
 };
 use crate::raw::queue::NotClaimed;
 use crate::sync::Deadline;
+use crate::sync::encoding::{Bytes, decode, encode};
 use crate::sync::result::FromRaw;
-use core::cell::OnceCell;
-use postcard::{de_flavors, ser_flavors};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::io::{self, BufRead, Read, Write};
 use std::time::{Duration, Instant};
 
-/// Encoding goes into a message.
-struct Encoding<'w, 'q>(&'w mut MessageWriter<'q>);
-
-impl ser_flavors::Flavor for Encoding<'_, '_> {
-    type Output = ();
-
-    #[inline]
-    fn try_extend(&mut self, data: &[u8]) -> postcard::Result<()> {
-        self.0.write_all(data).map_err(|_| postcard::Error::SerializeBufferFull)
-    }
-    #[inline]
-    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        self.try_extend(&[byte])
-    }
-    fn finalize(self) -> postcard::Result<()> {
-        Ok(())
-    }
-}
-
-/// Decoding comes from a message.
-struct Decoding<'d, 'r, 'q> {
-    reader: &'r mut MessageReader<'q>,
-    /// What was asked for last, in one piece.
-    piece: Vec<u8>,
-    /// All that was not read before the first bytes that must be kept to the end.
-    kept: &'d OnceCell<Vec<u8>>,
-    /// What is left of these, once there are any.
-    rest: Option<&'d [u8]>,
-}
-
-impl Decoding<'_, '_, '_> {
+impl Bytes for MessageReader<'_> {
     fn left(&self) -> usize {
-        self.rest.map_or(self.reader.len(), <[u8]>::len)
-    }
-}
-
-const END: postcard::Error = postcard::Error::DeserializeUnexpectedEnd;
-
-impl<'d, 'r: 'd, 'q: 'd> de_flavors::Flavor<'d> for Decoding<'d, 'r, 'q> {
-    type Remainder = usize;
-    type Source = ();
-
-    #[inline]
-    fn pop(&mut self) -> postcard::Result<u8> {
-        if let Some(rest) = &mut self.rest {
-            let (first, later) = rest.split_first().ok_or(END)?;
-            *rest = later;
-            return Ok(*first);
-        }
-        let first = *self.reader.fill_buf().map_err(|_| END)?.first().ok_or(END)?;
-        self.reader.consume(1);
-        Ok(first)
-    }
-
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.left())
-    }
-
-    fn try_take_n(&mut self, count: usize) -> postcard::Result<&'d [u8]> {
-        if count > self.left() {
-            return Err(END);
-        }
-        let rest = match self.rest {
-            Some(rest) => rest,
-            None => {
-                let mut all = vec![0; self.left()];
-                self.reader.read_exact(&mut all).map_err(|_| END)?;
-                self.kept.get_or_init(|| all)
-            }
-        };
-        let (here, later) = rest.split_at(count);
-        self.rest = Some(later);
-        Ok(here)
-    }
-
-    fn try_take_n_temp<'a>(&'a mut self, count: usize) -> postcard::Result<&'a [u8]>
-    where
-        'd: 'a,
-    {
-        if self.rest.is_some() {
-            return self.try_take_n(count);
-        }
-        if count > self.left() {
-            return Err(END); // before anything is allocated for it
-        }
-        self.piece.resize(count, 0);
-        self.reader.read_exact(&mut self.piece).map_err(|_| END)?;
-        Ok(&self.piece)
-    }
-
-    fn finalize(self) -> postcard::Result<usize> {
-        Ok(self.left())
-    }
-}
-
-fn decode<T: DeserializeOwned>(reader: &mut MessageReader<'_>) -> io::Result<T> {
-    let kept = OnceCell::new();
-    let decoding = Decoding { reader, piece: vec![], kept: &kept, rest: None };
-    let mut deserializer = postcard::Deserializer::from_flavor(decoding);
-    let decoded = T::deserialize(&mut deserializer).and_then(|value| Ok((value, deserializer.finalize()?)));
-    match decoded {
-        Ok((value, 0)) => Ok(value),
-        Ok((_, left)) => Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!(
-                "the value was expected to be the whole message, but {left} bytes are left; send and receive the same type"
-            ),
-        )),
-        Err(error) => Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+        self.len()
     }
 }
 
@@ -213,10 +105,7 @@ impl MessageQueue {
         value: &T,
         deadline: Deadline,
     ) -> Result<(), E> {
-        self.send_by(
-            |writer| postcard::serialize_with_flavor(value, Encoding(writer)).map_err(io::Error::other),
-            deadline,
-        )
+        self.send_by(|writer| encode(value, writer), deadline)
     }
 
     /// Receives a value, decoded by [`postcard`](https://docs.rs/postcard) straight from the memory
@@ -278,6 +167,6 @@ impl MessageQueue {
         &self,
         deadline: Deadline,
     ) -> Result<T, E> {
-        self.recv_by(decode, deadline)
+        self.recv_by(|reader| decode(reader), deadline)
     }
 }

@@ -10,6 +10,7 @@
 mod holds;
 mod items;
 mod messages;
+mod piped;
 pub mod shared;
 mod tasks;
 mod waits;

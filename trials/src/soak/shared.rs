@@ -7,7 +7,8 @@ use super::holds::{
     table_adds_up, try_to_update, update, update_nested, write_the_table,
 };
 use super::items::{Item, QUEUE, Receipt, Seen, all_items_are_received, receive_items, send_items, wait_for_any};
-use super::messages::{Counts, all_messages_are_received, receive_messages, send_messages};
+use super::messages::{self, all_messages_are_received, receive_messages, send_messages};
+use super::piped::{self, all_of_the_pipe_is_received, receive_by_pipe, send_by_pipe};
 use super::tasks::{Work, all_tasks_are_done, do_tasks, send_tasks};
 use super::waits::{
     all_values_are_right, as_many_leaders, give_tokens, go_through, have_a_turn, heap_adds_up, make_once, meet,
@@ -95,7 +96,9 @@ pub struct Shared {
     pub(super) items_late: AtomicU64,
 
     /// Of the queue of messages, which has a segment of its own.
-    pub(super) messages: Counts,
+    pub(super) messages: messages::Counts,
+    /// Of the pipe, which has one, too.
+    pub(super) piped: piped::Counts,
     pub(super) tasks: ArrayTaskQueue<Work, QUEUE>,
     pub(super) tasks_sent: AtomicU64,
     pub(super) tasks_done: AtomicU64,
@@ -163,6 +166,8 @@ pub const DEEDS: &[Deed] = &[
     Deed { name: "receive items", run: receive_items, check: all_items_are_received },
     Deed { name: "send messages", run: send_messages, check: nothing },
     Deed { name: "receive messages", run: receive_messages, check: all_messages_are_received },
+    Deed { name: "send by pipe", run: send_by_pipe, check: nothing },
+    Deed { name: "receive by pipe", run: receive_by_pipe, check: all_of_the_pipe_is_received },
     Deed { name: "wait for any of several", run: wait_for_any, check: nothing },
     Deed { name: "send tasks", run: send_tasks, check: nothing },
     Deed { name: "do tasks", run: do_tasks, check: all_tasks_are_done },
@@ -174,6 +179,7 @@ impl Shared {
         self.tokens = Semaphore::bounded(TOKENS, TOKENS);
         self.turn = Event::auto_reset();
         self.messages.prepare();
+        self.piped.prepare();
     }
 
     /// The supervisor, which outlives all workers, calls this again and again. The dead may have

@@ -1,8 +1,8 @@
 //! A worker: random deeds until it is killed.
 
-use super::messages;
 use super::shared::{DEEDS, Outcome, Shared};
 use super::{Random, Shortage};
+use super::{messages, piped};
 use outlive::Segment;
 use std::fs::File;
 use std::process::ExitCode;
@@ -17,6 +17,9 @@ pub(super) fn work(number: usize, seed: u64, shortage: Shortage) -> ExitCode {
     };
     if let Err(error) = messages::open(&shared) {
         return fault(number, "opening the queue of messages", &error.to_string());
+    }
+    if let Err(error) = piped::open(&shared) {
+        return fault(number, "opening the pipe", &error.to_string());
     }
     let _kept_open = run_short_of(shortage);
     loop {
