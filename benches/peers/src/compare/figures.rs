@@ -98,7 +98,8 @@ pub struct Summary {
     pub median: f64,
     /// Where the median of very many rounds would lie, with a confidence of 95 %.
     pub interval: (f64, f64),
-    /// How many times as good the floor was, as the median of the rounds. 1 is as good as the floor.
+    /// How many times as good the floor was, as the median of the rounds. 1 is as good as the
+    /// floor.
     pub to_floor: Option<f64>,
     /// How many times as good the best other contestant between processes was. Below 1, this one
     /// was better. Bytes are of different things, and are not compared.
