@@ -612,7 +612,9 @@ fn a_queue_of_messages_whose_users_die() {
                     let (text, _) = queue.receive(me).expect("it is open");
                     sum.change(|sum| *sum += text);
                 }
-                queue.send(me, 12, 7); // all blocks are free
+                queue.send(me, 12, 7); // takes all blocks
+                // A sender that has not begun its second message needs one of them.
+                assert_eq!(queue.receive(me).expect("it is open").0, 12);
             }
         });
         assert_eq!(sum.0.into_inner(), 10 + 11);
