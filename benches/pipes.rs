@@ -274,12 +274,14 @@ fn interleaved(
 enum Long {
     Outlive,
     Copied,
+    Handed,
     Unix,
 }
 
-const LONGS: [(Long, &str); 3] = [
+const LONGS: [(Long, &str); 4] = [
     (Long::Outlive, "outlive Pipe"),
     (Long::Copied, "memcpy into shared memory, and out of it"),
+    (Long::Handed, "the same by two processes, which spin"),
     (Long::Unix, "Unix pipe"),
 ];
 
@@ -333,6 +335,7 @@ fn bytes_a_second(kind: Long, round: Duration) -> Result<f64, Box<dyn Error>> {
                 },
             )
         }
+        Long::Handed => handed(round, &message),
         Long::Unix => {
             let (read, write) = process::pipe()?;
             contest(
@@ -362,6 +365,65 @@ fn bytes_a_second(kind: Long, round: Duration) -> Result<f64, Box<dyn Error>> {
     Ok(messages * LONG as f64)
 }
 
+/// The two copies by two processes on two processors, with as much memory between them as the pipe
+/// has. Nobody sleeps, and nobody notices a death. So this is what the transfer itself costs: each
+/// line that one processor has written moves to the other.
+fn handed(round: Duration, message: &[u8]) -> Result<f64, Box<dyn Error>> {
+    const PARTS: u64 = 4;
+    const PART: usize = LONG_CAPACITY / PARTS as usize;
+    const PARTS_OF_MESSAGE: usize = LONG / PART;
+    #[derive(Shareable)]
+    #[repr(C)]
+    struct Between {
+        written: AtomicU64,
+        apart: [u64; 31],
+        read: AtomicU64,
+        apart_too: [u64; 31],
+    }
+    let between = Segment::<Between>::anonymous(|_zero| {})?;
+    let between = &*between;
+    let memory = outlive::SharedMemory::anonymous(LONG_CAPACITY)?;
+    let words = memory.segment().room();
+    let first = words.as_ptr().cast_mut().cast::<u8>().expose_provenance();
+    let part = |number: u64| std::ptr::with_exposed_provenance_mut::<u8>(first + (number % PARTS) as usize * PART);
+    contest(
+        round,
+        |control| {
+            control.begin();
+            let mut number = 0;
+            while control.is_running() {
+                for own in message.chunks(PART) {
+                    poll(|| (number - between.read.load(Ordering::Acquire) < PARTS).then_some(()));
+                    // SAFETY: as many bytes as a part has. The reader has left it.
+                    unsafe { std::ptr::copy_nonoverlapping(black_box(own.as_ptr()), part(number), PART) };
+                    number += 1;
+                    between.written.store(number, Ordering::Release);
+                }
+            }
+            between.written.store(u64::MAX, Ordering::Release);
+        },
+        |control| {
+            let (mut buffer, mut count, mut number) = (vec![0_u8; LONG], 0, 0);
+            control.begin();
+            loop {
+                for own in buffer.chunks_mut(PART) {
+                    poll(|| (between.written.load(Ordering::Acquire) > number).then_some(()));
+                    // SAFETY: as many bytes as a part has. The writer has left it.
+                    unsafe { std::ptr::copy_nonoverlapping(part(number), black_box(own.as_mut_ptr()), PART) };
+                    number += 1;
+                    between.read.store(number, Ordering::Release);
+                }
+                if between.written.load(Ordering::Acquire) == u64::MAX {
+                    break;
+                }
+                count += u64::from(control.is_running());
+            }
+            assert_eq!(PARTS_OF_MESSAGE * PART, LONG);
+            control.counts[1].store(count, Ordering::Release);
+        },
+    )
+}
+
 /// Of a pipe for long messages.
 const LONG_CAPACITY: usize = 256 << 10;
 
@@ -374,7 +436,7 @@ fn long_messages(mode: Mode) -> Result<(), Box<dyn Error>> {
             "one way, messages of 1 MiB, a ring of {LONG_CAPACITY} bytes, {} rounds; ratios within a round",
             speeds[0].len()
         ),
-        &["", "GB/s", "x memcpy twice [95 % interval]", "", "x Unix pipe"],
+        &["", "GB/s", "x memcpy twice [95 % interval]", "", "x memcpy by two", "x Unix pipe"],
     );
     for ((kind, name), own) in LONGS.iter().zip(&speeds) {
         let to_copied = Samples::ratios(own, &speeds[1]);
@@ -384,6 +446,7 @@ fn long_messages(mode: Mode) -> Result<(), Box<dyn Error>> {
             with_interval(&to_copied),
             if *kind == Long::Outlive { verdict(&to_copied, Target::AtLeast(0.8)) } else { String::new() },
             with_interval(&Samples::ratios(own, &speeds[2])),
+            with_interval(&Samples::ratios(own, &speeds[3])),
         ]);
     }
     println!("{table}");
