@@ -1,0 +1,80 @@
+//! The cells that were found out, as tables for people, as Markdown and as JSON.
+
+use super::peers::Peer;
+use super::scenario::{Kind, Verdict};
+use comfy_table::presets::{ASCII_MARKDOWN, UTF8_FULL_CONDENSED};
+use comfy_table::{ContentArrangement, Table};
+use serde::Serialize;
+use std::fmt::Write;
+
+/// One cell.
+#[derive(Debug, Clone, Serialize)]
+pub struct Finding {
+    /// What the object is.
+    pub kind: Kind,
+    /// The peer's family.
+    pub family: &'static str,
+    /// The peer's name.
+    pub peer: &'static str,
+    /// The scenario's name.
+    pub scenario: &'static str,
+    /// What came of it.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    /// How long it took, with the kills.
+    pub seconds: f64,
+}
+
+/// What the words in the tables mean.
+pub const LEGEND: &str = "\
+- recovers and tells: the others go on, and one of them learns of the death (how, in brackets).
+- recovers silently: the others go on, although the dead one may have left something half done.
+- goes on: the others go on, and there is nothing to tell.
+- hangs: somebody waits forever.
+- loses: what was reported as sent did not arrive whole, once, and all.";
+
+fn table(kind: Kind, findings: &[Finding], peers: &[Peer], preset: &str) -> Option<Table> {
+    let scenarios = kind.scenarios();
+    let mut table = Table::new();
+    table.load_preset(preset).set_header([""].into_iter().chain(scenarios.iter().map(|scenario| scenario.name)));
+    let mut rows = 0;
+    for peer in peers.iter().filter(|peer| peer.kind == kind) {
+        let of = |name| {
+            findings.iter().find(|f| f.scenario == name && f.kind == kind && f.family == peer.family && f.peer == peer.name)
+        };
+        let cells: Vec<String> = scenarios
+            .iter()
+            .map(|scenario| of(scenario.name).map_or_else(String::new, |finding| finding.verdict.to_string()))
+            .collect();
+        if cells.iter().any(|cell| !cell.is_empty()) {
+            table.add_row(std::iter::once(peer.id()).chain(cells));
+            rows += 1;
+        }
+    }
+    (rows > 0).then_some(table)
+}
+
+/// The tables for a terminal of so many columns.
+#[must_use]
+pub fn for_terminal(findings: &[Finding], peers: &[Peer], columns: u16) -> String {
+    let mut text = String::new();
+    for kind in Kind::ALL {
+        if let Some(mut table) = table(kind, findings, peers, UTF8_FULL_CONDENSED) {
+            table.set_content_arrangement(ContentArrangement::Dynamic).set_width(columns);
+            let _ = writeln!(text, "\n{}\n{table}", kind.title()); // a String takes all
+        }
+    }
+    text + "\n" + LEGEND + "\n"
+}
+
+/// The tables in Markdown.
+#[must_use]
+pub fn as_markdown(findings: &[Finding], peers: &[Peer]) -> String {
+    let mut text = String::new();
+    for kind in Kind::ALL {
+        if let Some(table) = table(kind, findings, peers, ASCII_MARKDOWN) {
+            let _ = writeln!(text, "### {}\n\n{}\n", kind.title(), table.trim_fmt()); // as above
+        }
+    }
+    text + LEGEND + "\n"
+}

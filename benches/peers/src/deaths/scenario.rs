@@ -1,0 +1,536 @@
+//! What is done to each object, and what comes of it.
+
+use super::cell::{Cell, Outcome, Party};
+use super::ledger::{CHURNERS, PRODUCERS};
+use super::order::Order;
+use serde::Serialize;
+use std::fmt;
+use std::io;
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::{Duration, Instant};
+
+/// What came of one scenario with one peer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "verdict", content = "detail", rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The others go on, and the object told one of them of the death.
+    Tells(String),
+    /// The others go on. The dead one may have left something half done, and nobody is told.
+    Silent(String),
+    /// The others go on. There was nothing to tell.
+    GoesOn(String),
+    /// Somebody waits forever.
+    Hangs(String),
+    /// What was sent did not come whole, once, and all.
+    Loses(String),
+    /// The object returned an error that tells of no death, or a party crashed.
+    Fails(String),
+    /// It was not tried, for this reason.
+    Missing(String),
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, detail) = match self {
+            Self::Tells(detail) => ("recovers and tells", detail),
+            Self::Silent(detail) => ("recovers silently", detail),
+            Self::GoesOn(detail) => ("goes on", detail),
+            Self::Hangs(detail) => ("hangs", detail),
+            Self::Loses(detail) => ("loses", detail),
+            Self::Fails(why) => return write!(f, "fails: {why}"),
+            Self::Missing(why) => return write!(f, "missing: {why}"),
+        };
+        match detail.as_str() {
+            "" => f.write_str(what),
+            _ => write!(f, "{what} ({detail})"),
+        }
+    }
+}
+
+fn hangs(where_: impl Into<String>) -> io::Result<Verdict> {
+    Ok(Verdict::Hangs(where_.into()))
+}
+
+fn goes_on() -> io::Result<Verdict> {
+    Ok(Verdict::GoesOn(String::new()))
+}
+
+/// If the others should have been told.
+fn of(outcome: Outcome) -> io::Result<Verdict> {
+    Ok(match outcome {
+        Outcome::Done => Verdict::Silent(String::new()),
+        Outcome::Told(words) => Verdict::Tells(words),
+        Outcome::Hangs => Verdict::Hangs(String::new()),
+    })
+}
+
+/// If there is nothing to tell.
+fn untold(outcome: Outcome) -> io::Result<Verdict> {
+    if outcome.hangs() { hangs("") } else { goes_on() }
+}
+
+/// How long the scenarios that kill again and again take.
+#[derive(Debug, Clone, Copy)]
+pub struct Effort {
+    /// Of random kills.
+    pub kills: Duration,
+    /// Rounds of waits and notifications.
+    pub rounds: u64,
+}
+
+/// A kind of object: what its scenarios can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A lock.
+    Lock,
+    /// A readers-writer lock.
+    RwLock,
+    /// A condition variable.
+    Condition,
+    /// A barrier.
+    Barrier,
+    /// A semaphore.
+    Semaphore,
+    /// An event.
+    Event,
+    /// A queue, a pipe.
+    Queue,
+}
+
+/// One column of a kind's table.
+#[derive(Debug, Clone, Copy)]
+pub struct Scenario {
+    /// Its name.
+    pub name: &'static str,
+    /// Finds out.
+    pub run: fn(&Cell, Effort) -> io::Result<Verdict>,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 7] =
+        [Self::Lock, Self::RwLock, Self::Condition, Self::Barrier, Self::Semaphore, Self::Event, Self::Queue];
+
+    /// The heading of its table.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Lock => "Locks",
+            Self::RwLock => "Readers-writer locks",
+            Self::Condition => "Condition variables",
+            Self::Barrier => "Barriers of three",
+            Self::Semaphore => "Semaphores of one permit",
+            Self::Event => "Events",
+            Self::Queue => "Queues and pipes",
+        }
+    }
+
+    /// The columns of its table.
+    #[must_use]
+    pub fn scenarios(self) -> &'static [Scenario] {
+        macro_rules! scenarios {
+            ($($name:literal => $run:expr),* $(,)?) => { &[$(Scenario { name: $name, run: $run }),*] };
+        }
+        match self {
+            Self::Lock => scenarios! {
+                "holder killed" => holder_killed,
+                "waiter killed" => waiter_killed,
+                "any killed, at random" => any_killed,
+            },
+            Self::RwLock => scenarios! {
+                "reader killed, then a writer" => reader_killed,
+                "writer killed, then a reader" => writer_killed,
+                "waiting writer killed" => waiting_writer_killed,
+            },
+            Self::Condition => scenarios! {
+                "waiter killed, notify one" => |cell, _| waiters_killed(cell, 1),
+                "and again, then notify all" => |cell, effort| waiters_killed(cell, effort.rounds),
+            },
+            Self::Barrier => scenarios! {
+                "one that waits killed" => barrier_party_killed,
+                "the next round" => barrier_next_round,
+            },
+            Self::Semaphore => scenarios! {
+                "taker killed" => holder_killed,
+                "waiter killed" => waiter_killed,
+            },
+            Self::Event => scenarios! {
+                "waiter killed, then set" => |cell, _| event_waiters_killed(cell, 1),
+                "and again" => |cell, effort| event_waiters_killed(cell, effort.rounds),
+            },
+            Self::Queue => scenarios! {
+                "senders killed, 64 B" => |cell, effort| producers_killed(cell, effort, 64),
+                "senders killed, 6 KB" => |cell, effort| producers_killed(cell, effort, 6000),
+                "receivers killed, 6 KB" => |cell, effort| consumers_killed(cell, effort, 6000),
+                "last sender killed" => last_sender_killed,
+            },
+        }
+    }
+}
+
+fn holder_killed(cell: &Cell, _: Effort) -> io::Result<Verdict> {
+    let (mut holder, mut next) = (cell.start()?, cell.start()?);
+    holder.surely_does(Order::Take)?;
+    next.waits(Order::Take)?;
+    holder.kill()?;
+    let outcome = next.outcome()?;
+    if !outcome.hangs() && next.does(Order::GiveBack)?.hangs() {
+        return hangs("the next, when it releases");
+    }
+    if !outcome.hangs() && cell.start()?.does(Order::Take)?.hangs() {
+        return hangs("the third");
+    }
+    of(outcome)
+}
+
+fn waiter_killed(cell: &Cell, _: Effort) -> io::Result<Verdict> {
+    let (mut holder, mut first, mut second) = (cell.start()?, cell.start()?, cell.start()?);
+    holder.surely_does(Order::Take)?;
+    first.waits(Order::Take)?;
+    second.waits(Order::Take)?;
+    first.kill()?;
+    if holder.does(Order::GiveBack)?.hangs() {
+        return hangs("the holder");
+    }
+    untold(second.outcome()?)
+}
+
+fn churner(cell: &Cell, number: u64) -> io::Result<Party<'_>> {
+    let mut party = cell.start()?;
+    party.begin(Order::Churn(number))?;
+    Ok(party)
+}
+
+/// Three take and give back the lock. Again and again one of them is killed, and replaced.
+fn any_killed(cell: &Cell, effort: Effort) -> io::Result<Verdict> {
+    let ledger = cell.ledger();
+    let mut moment = Moments::new();
+    let mut parties: Vec<(u64, Party<'_>)> = vec![];
+    let mut started = 0;
+    while started < 3 {
+        parties.push((started, churner(cell, started)?));
+        started += 1;
+    }
+    let begun = Instant::now();
+    let mut kills = 0;
+    while begun.elapsed() < effort.kills && started < CHURNERS {
+        std::thread::sleep(moment.next(Duration::from_millis(3)));
+        let victim = moment.next(Duration::from_nanos(3)).as_nanos() as usize;
+        parties.swap_remove(victim % 3).1.kill()?;
+        kills += 1;
+        let mut newest = churner(cell, started)?;
+        let has_turns = newest.advances(ledger.turns(started), 0)?;
+        parties.push((started, newest));
+        started += 1;
+        if !has_turns {
+            return hangs(format!("after {kills} {}", plural(kills, "death")));
+        }
+    }
+    for (number, party) in &mut parties {
+        let turns = ledger.turns(*number);
+        if !party.advances(turns, turns.load(SeqCst))? {
+            return hangs(format!("after {kills} deaths"));
+        }
+    }
+    ledger.stop().store(1, SeqCst);
+    for (_, party) in &mut parties {
+        if party.outcome()?.hangs() {
+            return hangs(format!("after {kills} deaths"));
+        }
+    }
+    let [told, untold, together] =
+        [ledger.told(), ledger.untold(), ledger.together()].map(|word| word.load(SeqCst));
+    if together > 0 {
+        return Ok(Verdict::Fails(format!("two were inside at once, {together} times")));
+    }
+    Ok(match (told, untold) {
+        (0, 0) => Verdict::GoesOn(format!("{kills} deaths")),
+        (0, _) => Verdict::Silent(format!("{kills} deaths, {untold} inside")),
+        (told, 0) => Verdict::Tells(format!("{kills} deaths, told of {told}")),
+        (told, untold) => Verdict::Silent(format!("{kills} deaths, told of {told}, not of {untold}")),
+    })
+}
+
+fn reader_killed(cell: &Cell, _: Effort) -> io::Result<Verdict> {
+    let (mut reader, mut writer) = (cell.start()?, cell.start()?);
+    reader.surely_does(Order::Read)?;
+    writer.waits(Order::Write)?;
+    reader.kill()?;
+    untold(writer.outcome()?)
+}
+
+fn writer_killed(cell: &Cell, _: Effort) -> io::Result<Verdict> {
+    let (mut writer, mut reader) = (cell.start()?, cell.start()?);
+    writer.surely_does(Order::Write)?;
+    reader.waits(Order::Read)?;
+    writer.kill()?;
+    of(reader.outcome()?)
+}
+
+fn waiting_writer_killed(cell: &Cell, _: Effort) -> io::Result<Verdict> {
+    let (mut reader, mut writer) = (cell.start()?, cell.start()?);
+    reader.surely_does(Order::Read)?;
+    writer.waits(Order::Write)?;
+    writer.kill()?;
+    let (mut late, mut next) = (cell.start()?, cell.start()?);
+    if late.does(Order::Read)?.hangs() {
+        return hangs("a reader");
+    }
+    if late.does(Order::EndRead)?.hangs() || reader.does(Order::EndRead)?.hangs() {
+        return hangs("a reader that leaves");
+    }
+    untold(next.does(Order::Write)?)
+}
+
+/// In each round of two waiters the first is killed, and one is notified. Then all are.
+fn waiters_killed(cell: &Cell, rounds: u64) -> io::Result<Verdict> {
+    let mut notifier = cell.start()?;
+    for round in 1..=rounds {
+        let in_round = |who: &str| match rounds {
+            1 => hangs(who),
+            _ => hangs(format!("{who}, in round {round}")),
+        };
+        let (mut first, mut second) = (cell.start()?, cell.start()?);
+        first.begin(Order::Wait)?;
+        first.settles()?;
+        second.begin(Order::Wait)?;
+        second.settles()?;
+        first.kill()?;
+        if notifier.does(Order::NotifyOne)?.hangs() {
+            return in_round("the notifier");
+        }
+        if second.outcome()?.hangs() {
+            return in_round("the waiter");
+        }
+    }
+    if rounds > 1 {
+        let mut waiters = [cell.start()?, cell.start()?, cell.start()?];
+        for waiter in &mut waiters {
+            waiter.begin(Order::Wait)?;
+            waiter.settles()?;
+        }
+        let [first, mut second, mut third] = waiters;
+        first.kill()?;
+        if notifier.does(Order::NotifyAll(2))?.hangs() {
+            return hangs("the notifier of all");
+        }
+        if second.outcome()?.hangs() || third.outcome()?.hangs() {
+            return hangs("a waiter, all being notified");
+        }
+    }
+    goes_on()
+}
+
+/// The result of the round in which one was killed, and the two others.
+fn barrier_first_round(cell: &Cell) -> io::Result<([Party<'_>; 2], [Outcome; 2])> {
+    let (mut dead, mut second, mut third) = (cell.start()?, cell.start()?, cell.start()?);
+    dead.waits(Order::Arrive)?;
+    dead.kill()?;
+    second.begin(Order::Arrive)?;
+    third.begin(Order::Arrive)?;
+    let outcomes = [second.outcome()?, third.outcome()?];
+    Ok(([second, third], outcomes))
+}
+
+fn barrier_party_killed(cell: &Cell, _: Effort) -> io::Result<Verdict> {
+    Ok(match barrier_first_round(cell)?.1 {
+        [Outcome::Hangs, _] | [_, Outcome::Hangs] => Verdict::Hangs(String::new()),
+        [Outcome::Told(words), _] | [_, Outcome::Told(words)] => Verdict::Tells(words),
+        _ => Verdict::Silent("two pass, as three".into()),
+    })
+}
+
+fn barrier_next_round(cell: &Cell, _: Effort) -> io::Result<Verdict> {
+    let ([mut second, mut third], outcomes) = barrier_first_round(cell)?;
+    if outcomes.iter().any(Outcome::hangs) {
+        return hangs("in the first round");
+    }
+    if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Told(_))) && second.does(Order::Reset)?.hangs() {
+        return hangs("the repair");
+    }
+    let mut new = cell.start()?;
+    let mut all = [&mut second, &mut third, &mut new];
+    for party in &mut all {
+        party.begin(Order::Arrive)?;
+    }
+    for party in &mut all {
+        match party.outcome()? {
+            Outcome::Done => {}
+            Outcome::Told(words) => return Ok(Verdict::Fails(format!("still broken: {words}"))),
+            Outcome::Hangs => return hangs(""),
+        }
+    }
+    goes_on()
+}
+
+fn event_waiters_killed(cell: &Cell, rounds: u64) -> io::Result<Verdict> {
+    let mut setter = cell.start()?;
+    for round in 1..=rounds {
+        let in_round = |who: &str| match rounds {
+            1 => hangs(who),
+            _ => hangs(format!("{who}, in round {round}")),
+        };
+        let (mut first, mut second) = (cell.start()?, cell.start()?);
+        first.waits(Order::Await)?;
+        second.waits(Order::Await)?;
+        first.kill()?;
+        if setter.does(Order::Set)?.hangs() {
+            return in_round("who sets it");
+        }
+        if second.outcome()?.hangs() {
+            return in_round("the waiter");
+        }
+        if setter.does(Order::Clear)?.hangs() {
+            return in_round("who clears it");
+        }
+    }
+    goes_on()
+}
+
+/// How many items the last producer sends, which nobody kills.
+const LAST: u64 = 10;
+
+/// One consumer. Producers are killed at random moments, each after its first item.
+fn producers_killed(cell: &Cell, effort: Effort, size: u64) -> io::Result<Verdict> {
+    let ledger = cell.ledger();
+    let mut moment = Moments::new();
+    let mut consumer = cell.start()?;
+    consumer.begin(Order::Consume { size })?;
+    let begun = Instant::now();
+    let mut producers = 0;
+    while begun.elapsed() < effort.kills && producers + 1 < PRODUCERS {
+        let mut producer = cell.start()?;
+        producer.begin(Order::Produce { producer: producers, count: u64::MAX, size })?;
+        // Time for its first item. Then a moment in the middle of any.
+        if !producer.advances(ledger.sent(producers), 0)? {
+            return hangs(format!("the next sender, after {producers} {}", plural(producers, "death")));
+        }
+        std::thread::sleep(moment.next(Duration::from_millis(2)));
+        producer.kill()?;
+        producers += 1;
+        if ledger.torn().load(SeqCst) > 100 {
+            let deaths = plural(producers, "death");
+            return Ok(Verdict::Loses(format!("the borders of all items, after {producers} {deaths}")));
+        }
+    }
+    finish(cell, &mut consumer, producers, size)?.map_or_else(
+        || account(cell, 0..producers + 1, producers, 0, "sender"),
+        Ok,
+    )
+}
+
+/// One producer without end. Consumers are killed at random moments.
+fn consumers_killed(cell: &Cell, effort: Effort, size: u64) -> io::Result<Verdict> {
+    let ledger = cell.ledger();
+    let mut moment = Moments::new();
+    let mut producer = cell.start()?;
+    producer.begin(Order::Produce { producer: 0, count: u64::MAX, size })?;
+    let begun = Instant::now();
+    let mut kills = 0;
+    while begun.elapsed() < effort.kills {
+        let received = ledger.received().load(SeqCst);
+        let mut consumer = cell.start()?;
+        consumer.begin(Order::Consume { size })?;
+        if !consumer.advances(ledger.received(), received)? {
+            return hangs(format!("the next receiver, after {kills} {}", plural(kills, "death")));
+        }
+        std::thread::sleep(moment.next(Duration::from_millis(2)));
+        consumer.kill()?;
+        kills += 1;
+        if ledger.torn().load(SeqCst) > 100 {
+            return Ok(Verdict::Loses(format!("the borders of all items, after {kills} {}", plural(kills, "death"))));
+        }
+    }
+    ledger.stop().store(1, SeqCst);
+    let mut consumer = cell.start()?;
+    consumer.begin(Order::Consume { size })?;
+    if producer.outcome()?.hangs() {
+        return hangs(format!("the sender, after {kills} deaths"));
+    }
+    // A killed consumer may have had one item in its hand. That one is its own loss.
+    finish(cell, &mut consumer, 1, size)?.map_or_else(|| account(cell, 0..2, kills, kills, "receiver"), Ok)
+}
+
+/// A last producer, which nobody kills. Returns a verdict if not all go on.
+fn finish(cell: &Cell, consumer: &mut Party<'_>, last: u64, size: u64) -> io::Result<Option<Verdict>> {
+    let ledger = cell.ledger();
+    ledger.last_count().store(LAST, SeqCst);
+    ledger.last_producer().store(last + 1, SeqCst);
+    let mut producer = cell.start()?;
+    if producer.does(Order::Produce { producer: last, count: LAST, size })?.hangs() {
+        return hangs("the last sender").map(Some);
+    }
+    loop {
+        let received = ledger.received().load(SeqCst);
+        if !consumer.outcome()?.hangs() {
+            return Ok(None);
+        }
+        if ledger.received().load(SeqCst) == received {
+            return match ledger.torn().load(SeqCst) {
+                0 => hangs("the receiver").map(Some),
+                torn => Ok(Some(Verdict::Loses(format!("{torn} torn, then the receiver hangs")))),
+            };
+        }
+    }
+}
+
+/// Compares what was sent with what was received.
+fn account(
+    cell: &Cell,
+    producers: std::ops::Range<u64>,
+    kills: u64,
+    in_hands: u64,
+    who: &str,
+) -> io::Result<Verdict> {
+    let ledger = cell.ledger();
+    let (mut sent, mut lost) = (0, 0);
+    for producer in producers {
+        let all = ledger.sent(producer).load(SeqCst);
+        sent += all;
+        lost += all.saturating_sub(ledger.arrived(producer).load(SeqCst));
+    }
+    let lost = lost.saturating_sub(in_hands);
+    let [torn, doubled] = [ledger.torn(), ledger.doubled()].map(|word| word.load(SeqCst));
+    let counted: Vec<String> = [(lost, "lost"), (torn, "torn"), (doubled, "doubled")]
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    let deaths = format!("of {sent} items, {kills} {} killed", plural(kills, who));
+    Ok(match counted.is_empty() {
+        true => Verdict::GoesOn(format!("none {deaths}")),
+        false => Verdict::Loses(format!("{} {deaths}", counted.join(", "))),
+    })
+}
+
+/// Who still holds an end to send with is known to the object, if it knows of ends at all.
+fn last_sender_killed(cell: &Cell, _: Effort) -> io::Result<Verdict> {
+    let (mut sender, mut receiver) = (cell.start()?, cell.start()?);
+    sender.surely_does(Order::BecomeSender)?;
+    receiver.surely_does(Order::BecomeReceiver)?;
+    cell.keeper_obeys(Order::Leave)?;
+    sender.surely_does(Order::Produce { producer: 0, count: 1, size: 64 })?;
+    receiver.surely_does(Order::Receive { size: 64 })?;
+    receiver.waits(Order::Receive { size: 64 })?;
+    sender.kill()?;
+    of(receiver.outcome()?)
+}
+
+fn plural(count: u64, word: &str) -> String {
+    if count == 1 { word.to_string() } else { format!("{word}s") }
+}
+
+/// Moments at random. They need not be good: no two runs kill at the same instructions anyhow.
+struct Moments(u64);
+
+impl Moments {
+    fn new() -> Self {
+        Self(outlive_benches::process::monotonic_nanoseconds() | 1)
+    }
+
+    fn next(&mut self, below: Duration) -> Duration {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        Duration::from_nanos((self.0 >> 33) % below.as_nanos() as u64)
+    }
+}
