@@ -20,7 +20,7 @@ pub const SOCKET: &str = "driver";
 /// The file name of the ledger.
 pub const LEDGER: &str = "ledger";
 
-/// Keeps the object that `make` makes, until the driver goes away.
+/// Keeps, in a cell's directory, the object that `make` makes, until the driver goes away.
 ///
 /// # Errors
 /// Those of sockets and of fork(2). An object that can't be made is reported to the driver.
@@ -29,6 +29,7 @@ pub fn keep(directory: &Path, make: fn() -> io::Result<Box<dyn Object>>) -> io::
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
     let ledger = Ledger::open(&directory.join(LEDGER))?;
     let mut driver = UnixStream::connect(directory.join(SOCKET))?;
+    std::env::set_current_dir(directory)?; // for objects that are files
     let object = match make() {
         Ok(object) => object,
         Err(error) => return writeln!(driver, "failed {error}"),

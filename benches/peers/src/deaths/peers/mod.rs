@@ -6,7 +6,6 @@ mod kernel;
 mod outlive;
 mod pthread;
 mod python;
-mod streams;
 
 use super::object::Object;
 use super::scenario::Kind;
@@ -56,7 +55,7 @@ impl Peer {
                 command.arg("keeper");
                 command
             }
-            Maker::Python => python::keeper(),
+            Maker::Python => python::keeper()?,
             Maker::Missing(why) => return Err(why.clone()),
         };
         command.arg(self.id());
