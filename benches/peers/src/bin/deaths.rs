@@ -5,10 +5,9 @@
 
 use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
-use outlive_peers::deaths::cell::Cell;
 use outlive_peers::deaths::peers::{self, Maker, Peer};
 use outlive_peers::deaths::report::{self, Finding};
-use outlive_peers::deaths::scenario::{Effort, Scenario, Verdict};
+use outlive_peers::deaths::scenario::{self, Effort, Scenario};
 use outlive_peers::deaths::keeper;
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -140,13 +139,7 @@ fn find_out(arguments: &Arguments, peers: &[Peer]) -> Result<Vec<Finding>, Box<d
 
 fn one(program: &Path, peer: &Peer, scenario: &Scenario, effort: Effort, bound: Duration) -> Finding {
     let begun = Instant::now();
-    let verdict = match peer.keeper(program) {
-        Err(why) => Verdict::Missing(why),
-        Ok(command) => match Cell::open(command, bound) {
-            Err(why) => Verdict::Missing(why.to_string()),
-            Ok(cell) => (scenario.run)(&cell, effort).unwrap_or_else(|error| Verdict::Fails(error.to_string())),
-        },
-    };
+    let verdict = scenario::find_out(|| peer.keeper(program), scenario, effort, bound);
     let seconds = begun.elapsed().as_secs_f64();
     Finding { kind: peer.kind, family: peer.family, peer: peer.name, scenario: scenario.name, verdict, seconds }
 }

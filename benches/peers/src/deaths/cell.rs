@@ -293,6 +293,47 @@ impl Party<'_> {
         Ok(())
     }
 
+    /// Lets it do this, and kill the victim in the very next system call. Both run on one
+    /// processor, and the victim never interrupts this party. So a victim that the order wakes is
+    /// dead before it runs. Returns nothing if the victim ran all the same.
+    ///
+    /// # Errors
+    /// Those of [`does`](Self::does).
+    pub fn does_and_kills(&mut self, order: Order, mut victim: Party<'_>) -> io::Result<Option<Outcome>> {
+        self.move_to_one_processor(libc::SCHED_OTHER)?;
+        victim.move_to_one_processor(libc::SCHED_IDLE)?;
+        self.line.say(&format!("then-kill {} {order}", victim.id))?;
+        match self.line.hear(PATIENCE)?.as_deref() {
+            Some("begins") => {}
+            other => return Err(io::Error::other(format!("a party was told to {order:?}, and said {other:?}"))),
+        }
+        let outcome = self.outcome()?;
+        if outcome.hangs() {
+            return Ok(Some(outcome));
+        }
+        let ran = matches!(victim.line.hear(Duration::from_millis(1)), Ok(Some(_)));
+        victim.kill()?;
+        Ok((!ran).then_some(outcome))
+    }
+
+    /// To the first one that this program may use.
+    fn move_to_one_processor(&self, policy: i32) -> io::Result<()> {
+        // SAFETY: the set is plain bits, and all zero is the empty set; both pointers are valid for
+        // the calls. The process is one of ours.
+        let code = unsafe {
+            let mut set = std::mem::zeroed::<libc::cpu_set_t>();
+            libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &mut set);
+            let first = (0..libc::CPU_SETSIZE as usize).find(|&processor| libc::CPU_ISSET(processor, &set));
+            libc::CPU_ZERO(&mut set);
+            libc::CPU_SET(first.unwrap_or(0), &mut set);
+            match libc::sched_setaffinity(self.id, size_of::<libc::cpu_set_t>(), &set) {
+                0 => libc::sched_setscheduler(self.id, policy, &libc::sched_param { sched_priority: 0 }),
+                code => code,
+            }
+        };
+        if code == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+
     /// Kills it, and waits until it is gone.
     ///
     /// # Errors

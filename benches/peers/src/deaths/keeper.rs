@@ -77,8 +77,23 @@ fn serve(directory: &Path, number: &str, object: &dyn Object, ledger: Ledger) ->
     let mut line = String::new();
     while lines.read_line(&mut line)? > 0 {
         writeln!(driver, "begins")?;
-        writeln!(driver, "{}", obey(&line, object, ledger))?;
+        let (victim, order) = victim(&line);
+        let reply = obey(order, object, ledger);
+        if let Some(victim) = victim {
+            // SAFETY: another child of the keeper, which the driver has not buried yet.
+            unsafe { libc::kill(victim, libc::SIGKILL) };
+        }
+        writeln!(driver, "{reply}")?;
         line.clear();
     }
     Ok(())
+}
+
+/// `then-kill PID ORDER` is an order after which the party kills another one, at once.
+fn victim(line: &str) -> (Option<i32>, &str) {
+    let words = line.strip_prefix("then-kill ").and_then(|rest| rest.split_once(' '));
+    match words.and_then(|(id, order)| Some((id.parse().ok()?, order))) {
+        Some((victim, order)) => (Some(victim), order),
+        None => (None, line),
+    }
 }

@@ -5,7 +5,8 @@ use super::ledger::{CHURNERS, PRODUCERS};
 use super::order::Order;
 use serde::Serialize;
 use std::fmt;
-use std::io;
+use std::process::Command;
+use std::io::{self, ErrorKind};
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
@@ -136,16 +137,19 @@ impl Kind {
             Self::Lock => scenarios! {
                 "holder killed" => holder_killed,
                 "waiter killed" => waiter_killed,
+                "woken waiter killed" => |cell, _| woken_killed(cell, Some(Order::Take), Order::Take, Order::GiveBack),
                 "any killed, at random" => any_killed,
             },
             Self::RwLock => scenarios! {
                 "reader killed, then a writer" => reader_killed,
                 "writer killed, then a reader" => writer_killed,
                 "waiting writer killed" => waiting_writer_killed,
+                "woken writer killed" => |cell, _| woken_killed(cell, Some(Order::Write), Order::Write, Order::EndWrite),
             },
             Self::Condition => scenarios! {
                 "waiter killed, notify one" => |cell, _| waiters_killed(cell, 1),
                 "and again, then notify all" => |cell, effort| waiters_killed(cell, effort.rounds),
+                "woken waiter killed" => |cell, _| woken_killed(cell, None, Order::Wait, Order::NotifyOne),
             },
             Self::Barrier => scenarios! {
                 "one that waits killed" => barrier_party_killed,
@@ -154,19 +158,51 @@ impl Kind {
             Self::Semaphore => scenarios! {
                 "taker killed" => holder_killed,
                 "waiter killed" => waiter_killed,
+                "woken waiter killed" => |cell, _| woken_killed(cell, Some(Order::Take), Order::Take, Order::GiveBack),
             },
             Self::Event => scenarios! {
                 "waiter killed, then set" => |cell, _| event_waiters_killed(cell, 1),
                 "and again" => |cell, effort| event_waiters_killed(cell, effort.rounds),
+                "woken waiter killed" => |cell, _| woken_killed(cell, None, Order::Await, Order::Set),
             },
             Self::Queue => scenarios! {
                 "senders killed, 64 B" => |cell, effort| producers_killed(cell, effort, 64),
                 "senders killed, 6 KB" => |cell, effort| producers_killed(cell, effort, 6000),
                 "receivers killed, 6 KB" => |cell, effort| consumers_killed(cell, effort, 6000),
+                "woken receiver killed" => |cell, _| {
+                    let (receive, send) = (Order::Receive { size: 64 }, Order::Produce { producer: 0, count: 1, size: 64 });
+                    woken_killed(cell, None, receive, send)
+                },
                 "last sender killed" => last_sender_killed,
             },
         }
     }
+}
+
+/// Tries the scenario in a cell of its own. `keeper` is what starts its keeper, or why that can't be.
+pub fn find_out(
+    keeper: impl Fn() -> Result<Command, String>,
+    scenario: &Scenario,
+    effort: Effort,
+    bound: Duration,
+) -> Verdict {
+    const TRIALS: u32 = 20;
+    for _ in 0..TRIALS {
+        let command = match keeper() {
+            Ok(command) => command,
+            Err(why) => return Verdict::Missing(why),
+        };
+        let cell = match Cell::open(command, bound) {
+            Ok(cell) => cell,
+            Err(why) => return Verdict::Missing(why.to_string()),
+        };
+        match (scenario.run)(&cell, effort) {
+            Ok(verdict) => return verdict,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Verdict::Fails(error.to_string()),
+        }
+    }
+    Verdict::Missing(format!("in {TRIALS} trials the kill always came too late"))
 }
 
 fn holder_killed(cell: &Cell, _: Effort) -> io::Result<Verdict> {
@@ -194,6 +230,24 @@ fn waiter_killed(cell: &Cell, _: Effort) -> io::Result<Verdict> {
         return hangs("the holder");
     }
     untold(second.outcome()?)
+}
+
+/// Two wait. The first is woken, and killed before it runs. What it was woken for is still there.
+///
+/// # Errors
+/// [`ErrorKind::Interrupted`] if it ran before it was killed: then a new cell is needed.
+fn woken_killed(cell: &Cell, before: Option<Order>, wait: Order, wake: Order) -> io::Result<Verdict> {
+    let (mut waker, mut first, mut second) = (cell.start()?, cell.start()?, cell.start()?);
+    if let Some(before) = before {
+        waker.surely_does(before)?;
+    }
+    first.waits(wait)?;
+    second.waits(wait)?;
+    match waker.does_and_kills(wake, first)? {
+        Some(Outcome::Hangs) => hangs("the waker"),
+        Some(_) => untold(second.outcome()?),
+        None => Err(ErrorKind::Interrupted.into()),
+    }
 }
 
 fn churner(cell: &Cell, number: u64) -> io::Result<Party<'_>> {

@@ -235,7 +235,13 @@ def serve(thing, number):
     stream.sendall(f"party {number} {os.getpid()}\n".encode())
     for line in lines:
         stream.sendall(b"begins\n")
-        stream.sendall((obey(thing, line) + "\n").encode())
+        victim = None
+        if line.startswith("then-kill "):
+            _, victim, line = line.split(maxsplit=2)
+        reply = obey(thing, line)
+        if victim:
+            os.kill(int(victim), signal.SIGKILL)
+        stream.sendall((reply + "\n").encode())
     os._exit(0)
 
 
