@@ -20,6 +20,15 @@ fn main() {
 fn has_headers() -> bool {
     let compiler = cc::Build::new().cpp(true).get_compiler();
     let mut command: Command = compiler.to_command();
-    command.args(["-x", "c++", "-E", "-include", "boost/interprocess/ipc/message_queue.hpp", "/dev/null", "-o", "/dev/null"]);
+    command.args([
+        "-x",
+        "c++",
+        "-E",
+        "-include",
+        "boost/interprocess/ipc/message_queue.hpp",
+        "/dev/null",
+        "-o",
+        "/dev/null",
+    ]);
     command.output().is_ok_and(|output| output.status.success())
 }

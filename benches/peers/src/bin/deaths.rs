@@ -3,12 +3,14 @@
 //! Nothing in it is known beforehand. Each cell is what real processes did in this run, of which
 //! some were killed by SIGKILL.
 
+#![allow(clippy::disallowed_types)] // a plain counter
+
 use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
+use outlive_peers::deaths::keeper;
 use outlive_peers::deaths::peers::{self, Maker, Peer};
 use outlive_peers::deaths::report::{self, Finding};
 use outlive_peers::deaths::scenario::{self, Effort, Scenario};
-use outlive_peers::deaths::keeper;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -35,7 +37,7 @@ struct Arguments {
     #[arg(long)]
     markdown: bool,
     /// How many cells are tried at the same time. Most of them only sleep.
-    #[arg(long, default_value_t = 4, value_name = "CELLS")]
+    #[arg(long, default_value_t = 6, value_name = "CELLS")]
     jobs: usize,
     #[command(subcommand)]
     role: Option<Role>,

@@ -2,7 +2,7 @@
 
 use super::keeper::{LEDGER, SOCKET};
 use super::ledger::Ledger;
-use super::order::{Order, Reply};
+use super::order::{Order, Reply, TORN};
 use std::cell::RefCell;
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -35,6 +35,17 @@ pub enum Outcome {
     Told(String),
     /// The party still sleeps there, or spins.
     Hangs,
+}
+
+/// What [`Order::Receive`] came to, within the bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Received {
+    /// An item.
+    Whole,
+    /// Bytes that are no item.
+    Torn,
+    /// The party still waits.
+    Nothing,
 }
 
 impl Outcome {
@@ -245,6 +256,19 @@ impl Party<'_> {
             if begun.elapsed() > PATIENCE {
                 return Err(io::Error::other("a party neither sleeps nor runs"));
             }
+        }
+    }
+
+    /// Waits for the end of [`Order::Receive`].
+    ///
+    /// # Errors
+    /// Those of [`outcome`](Self::outcome), but for a torn item.
+    pub fn received(&mut self) -> io::Result<Received> {
+        match self.outcome() {
+            Ok(Outcome::Hangs) => Ok(Received::Nothing),
+            Ok(_) => Ok(Received::Whole),
+            Err(error) if error.to_string() == TORN => Ok(Received::Torn),
+            Err(error) => Err(error),
         }
     }
 

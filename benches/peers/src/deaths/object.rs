@@ -2,7 +2,7 @@
 //! loops around them are written once.
 
 use super::ledger::{self, Ledger};
-use super::order::{Answer, Order};
+use super::order::{Answer, Order, TORN};
 use std::sync::atomic::Ordering::SeqCst;
 
 /// An object under test. Its maker is a keeper process, whose forked children use it.
@@ -287,11 +287,12 @@ impl<T: Channel> Object for AsChannel<T> {
             },
             Order::Receive { size } => {
                 let mut item = vec![0; size as usize];
-                let told = self.0.receive(&mut item)?;
-                match told.is_some() || ledger::read_item(&item, size).is_some() {
-                    true => Ok(told),
-                    false => Err("a torn item".into()),
+                if let Some(told) = self.0.receive(&mut item)? {
+                    return Ok(Some(told));
                 }
+                let item = ledger::read_item(&item, size);
+                ledger.note(item);
+                item.map(|_| None).ok_or_else(|| TORN.to_string())
             }
             Order::BecomeSender => self.0.keep_end(true),
             Order::BecomeReceiver => self.0.keep_end(false),

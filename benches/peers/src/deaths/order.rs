@@ -162,6 +162,9 @@ impl FromStr for Reply {
     }
 }
 
+/// What [`Order::Receive`] fails with if it received bytes that are no item.
+pub const TORN: &str = "a torn item";
+
 /// What an operation of an object returns: nothing, or what it told of a death; or an error.
 pub type Answer = Result<Option<String>, String>;
 

@@ -40,7 +40,9 @@ fn table(kind: Kind, findings: &[Finding], peers: &[Peer], preset: &str) -> Opti
     let mut rows = 0;
     for peer in peers.iter().filter(|peer| peer.kind == kind) {
         let of = |name| {
-            findings.iter().find(|f| f.scenario == name && f.kind == kind && f.family == peer.family && f.peer == peer.name)
+            findings
+                .iter()
+                .find(|f| f.scenario == name && f.kind == kind && f.family == peer.family && f.peer == peer.name)
         };
         let cells: Vec<String> = scenarios
             .iter()
@@ -52,6 +54,47 @@ fn table(kind: Kind, findings: &[Finding], peers: &[Peer], preset: &str) -> Opti
         }
     }
     (rows > 0).then_some(table)
+}
+
+impl Verdict {
+    /// The word alone, and how good it is.
+    fn word(&self) -> (u8, &'static str) {
+        match self {
+            Self::Tells(_) => (6, "recovers and tells"),
+            Self::GoesOn(_) => (5, "goes on"),
+            Self::Silent(_) => (4, "recovers silently"),
+            Self::Loses(_) => (3, "loses"),
+            Self::Hangs(_) => (2, "hangs"),
+            Self::Fails(_) => (1, "fails"),
+            Self::Missing(_) => (0, "missing"),
+        }
+    }
+}
+
+/// One row for each scenario, one column for each family: the best that any of its peers did.
+fn in_short(findings: &[Finding], peers: &[Peer], preset: &str) -> Table {
+    let mut families: Vec<&str> = vec![];
+    for peer in peers {
+        if !families.contains(&peer.family) {
+            families.push(peer.family);
+        }
+    }
+    let mut table = Table::new();
+    table.load_preset(preset).set_header(["", ""].into_iter().chain(families.iter().copied()));
+    for kind in Kind::ALL {
+        for scenario in kind.scenarios() {
+            let best = |family: &str| {
+                let of =
+                    findings.iter().filter(|f| f.kind == kind && f.scenario == scenario.name && f.family == family);
+                of.map(|finding| finding.verdict.word()).max().map_or("", |(_, word)| word)
+            };
+            let cells: Vec<&str> = families.iter().map(|family| best(family)).collect();
+            if cells.iter().any(|cell| !cell.is_empty()) {
+                table.add_row([kind.title(), scenario.name].into_iter().chain(cells));
+            }
+        }
+    }
+    table
 }
 
 /// The tables for a terminal of so many columns.
@@ -70,7 +113,8 @@ pub fn for_terminal(findings: &[Finding], peers: &[Peer], columns: u16) -> Strin
 /// The tables in Markdown.
 #[must_use]
 pub fn as_markdown(findings: &[Finding], peers: &[Peer]) -> String {
-    let mut text = String::new();
+    let short = in_short(findings, peers, ASCII_MARKDOWN);
+    let mut text = format!("### In short: the best of each family\n\n{}\n\n", short.trim_fmt());
     for kind in Kind::ALL {
         if let Some(table) = table(kind, findings, peers, ASCII_MARKDOWN) {
             let _ = writeln!(text, "### {}\n\n{}\n", kind.title(), table.trim_fmt()); // as above

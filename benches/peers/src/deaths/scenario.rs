@@ -1,12 +1,12 @@
 //! What is done to each object, and what comes of it.
 
-use super::cell::{Cell, Outcome, Party};
+use super::cell::{Cell, Outcome, Party, Received};
 use super::ledger::{CHURNERS, PRODUCERS};
 use super::order::Order;
 use serde::Serialize;
 use std::fmt;
-use std::process::Command;
 use std::io::{self, ErrorKind};
+use std::process::Command;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
@@ -169,10 +169,7 @@ impl Kind {
                 "senders killed, 64 B" => |cell, effort| producers_killed(cell, effort, 64),
                 "senders killed, 6 KB" => |cell, effort| producers_killed(cell, effort, 6000),
                 "receivers killed, 6 KB" => |cell, effort| consumers_killed(cell, effort, 6000),
-                "woken receiver killed" => |cell, _| {
-                    let (receive, send) = (Order::Receive { size: 64 }, Order::Produce { producer: 0, count: 1, size: 64 });
-                    woken_killed(cell, None, receive, send)
-                },
+                "woken receiver killed" => woken_receiver_killed,
                 "last sender killed" => last_sender_killed,
             },
         }
@@ -250,6 +247,39 @@ fn woken_killed(cell: &Cell, before: Option<Order>, wait: Order, wake: Order) ->
     }
 }
 
+/// As above. If the second does not get the item, another one is sent: does it get that?
+///
+/// # Errors
+/// As above.
+fn woken_receiver_killed(cell: &Cell, _: Effort) -> io::Result<Verdict> {
+    const SIZE: u64 = 64;
+    let send = |producer| Order::Produce { producer, count: 1, size: SIZE };
+    let (mut sender, mut first, mut second) = (cell.start()?, cell.start()?, cell.start()?);
+    first.waits(Order::Receive { size: SIZE })?;
+    second.waits(Order::Receive { size: SIZE })?;
+    match sender.does_and_kills(send(0), first)? {
+        Some(Outcome::Hangs) => return hangs("the sender"),
+        Some(_) => {}
+        None => return Err(ErrorKind::Interrupted.into()),
+    }
+    match second.received()? {
+        Received::Whole => return goes_on(),
+        Received::Torn => return Ok(Verdict::Loses("the next item is torn".into())),
+        Received::Nothing => {}
+    }
+    if sender.does(send(1))?.hangs() {
+        return hangs("the sender of another item");
+    }
+    Ok(match second.received()? {
+        Received::Whole if cell.ledger().arrived(0).load(SeqCst) == 0 => {
+            Verdict::Loses("the item that the dead one was woken for".into())
+        }
+        Received::Whole => Verdict::Hangs("until another item is sent".into()),
+        Received::Torn => Verdict::Loses("the next item is torn".into()),
+        Received::Nothing => Verdict::Hangs("also when another item is sent".into()),
+    })
+}
+
 fn churner(cell: &Cell, number: u64) -> io::Result<Party<'_>> {
     let mut party = cell.start()?;
     party.begin(Order::Churn(number))?;
@@ -293,8 +323,7 @@ fn any_killed(cell: &Cell, effort: Effort) -> io::Result<Verdict> {
             return hangs(format!("after {kills} deaths"));
         }
     }
-    let [told, untold, together] =
-        [ledger.told(), ledger.untold(), ledger.together()].map(|word| word.load(SeqCst));
+    let [told, untold, together] = [ledger.told(), ledger.untold(), ledger.together()].map(|word| word.load(SeqCst));
     if together > 0 {
         return Ok(Verdict::Fails(format!("two were inside at once, {together} times")));
     }
@@ -468,10 +497,8 @@ fn producers_killed(cell: &Cell, effort: Effort, size: u64) -> io::Result<Verdic
             return Ok(Verdict::Loses(format!("the borders of all items, after {producers} {deaths}")));
         }
     }
-    finish(cell, &mut consumer, producers, size)?.map_or_else(
-        || account(cell, 0..producers + 1, producers, 0, "sender"),
-        Ok,
-    )
+    finish(cell, &mut consumer, producers, size)?
+        .map_or_else(|| account(cell, 0..producers + 1, producers, 0, "sender"), Ok)
 }
 
 /// One producer without end. Consumers are killed at random moments.
@@ -530,13 +557,7 @@ fn finish(cell: &Cell, consumer: &mut Party<'_>, last: u64, size: u64) -> io::Re
 }
 
 /// Compares what was sent with what was received.
-fn account(
-    cell: &Cell,
-    producers: std::ops::Range<u64>,
-    kills: u64,
-    in_hands: u64,
-    who: &str,
-) -> io::Result<Verdict> {
+fn account(cell: &Cell, producers: std::ops::Range<u64>, kills: u64, in_hands: u64, who: &str) -> io::Result<Verdict> {
     let ledger = cell.ledger();
     let (mut sent, mut lost) = (0, 0);
     for producer in producers {

@@ -478,10 +478,7 @@ struct IpcChannel {
 
 fn ipc_channel_() -> io::Result<Box<dyn Object>> {
     let (sender, receiver) = ipc_channel::ipc::bytes_channel()?;
-    Ok(Box::new(AsChannel(IpcChannel {
-        sender: RefCell::new(Some(sender)),
-        receiver: RefCell::new(Some(receiver)),
-    })))
+    Ok(Box::new(AsChannel(IpcChannel { sender: RefCell::new(Some(sender)), receiver: RefCell::new(Some(receiver)) })))
 }
 
 impl Channel for IpcChannel {

@@ -129,7 +129,8 @@ struct Ends {
 
 impl Ends {
     fn boxed(ends: [c_int; 2], has_messages: bool) -> io::Result<Box<dyn Object>> {
-        let [to_read, to_write] = [descriptor(ends[0])?, descriptor(ends[1])?].map(|end| RefCell::new(Some(end.into())));
+        let [to_read, to_write] =
+            [descriptor(ends[0])?, descriptor(ends[1])?].map(|end| RefCell::new(Some(end.into())));
         Ok(Box::new(AsChannel(Self { to_read, to_write, has_messages })))
     }
 }
@@ -213,9 +214,8 @@ impl Channel for MessageQueue {
     fn receive(&self, into: &mut Vec<u8>) -> Answer {
         into.resize(LONGEST, 0); // no message is longer
         // SAFETY: a queue; the room is valid for the call.
-        let length = unsafe {
-            libc::mq_receive(self.0.as_raw_fd(), into.as_mut_ptr().cast(), into.len(), std::ptr::null_mut())
-        };
+        let length =
+            unsafe { libc::mq_receive(self.0.as_raw_fd(), into.as_mut_ptr().cast(), into.len(), std::ptr::null_mut()) };
         into.truncate(usize::try_from(length).unwrap_or(0));
         if length < 0 { answer_errno(-1) } else { Ok(None) }
     }

@@ -8,10 +8,10 @@ use crate::deaths::object::{
 use crate::deaths::order::Answer;
 use crate::deaths::scenario::Kind;
 use outlive::{
-    ArrayQueue, Barrier, BarrierError, Condvar, CondvarError, Event, Inconsistent, Lock, LockError, MessageQueue, MessageQueueSegment,
-    MessageReceiver, MessageSender, Mutex, MutexGuard, Permit, PermitPool, Queue, QueueReceiver, QueueSender,
-    RecvError, RecvMessageError, ReentrantMutex, RwLock, RwLockReadGuard, RwLockWriteGuard, Segment, Semaphore,
-    Shareable,
+    ArrayQueue, Barrier, BarrierError, Condvar, CondvarError, Event, Inconsistent, Lock, LockError, MessageQueue,
+    MessageQueueSegment, MessageReceiver, MessageSender, Mutex, MutexGuard, Permit, PermitPool, Queue, QueueReceiver,
+    QueueSender, RecvError, RecvMessageError, ReentrantMutex, RwLock, RwLockReadGuard, RwLockWriteGuard, Segment,
+    Semaphore, Shareable,
 };
 use std::cell::RefCell;
 use std::io;
@@ -25,11 +25,7 @@ pub(super) fn peers() -> Vec<Peer> {
         peer("ReentrantMutex", Kind::Lock, || boxed(AsLock(segment::<ReentrantMutex<u64>>(|_| {})?))),
         peer("Lock", Kind::Lock, || boxed(AsLock(segment::<Lock>(|_| {})?))),
         peer("RwLock", Kind::RwLock, || {
-            boxed(AsRwLock(ReadWrite {
-                lock: segment(|_| {})?,
-                read: RefCell::default(),
-                write: RefCell::default(),
-            }))
+            boxed(AsRwLock(ReadWrite { lock: segment(|_| {})?, read: RefCell::default(), write: RefCell::default() }))
         }),
         peer("Condvar with Mutex", Kind::Condition, || {
             let both = segment::<Both>(|_| {})?;
@@ -44,9 +40,7 @@ pub(super) fn peers() -> Vec<Peer> {
             boxed(AsLock(Pool { pool: segment(|_| {})?, permit: RefCell::default() }))
         }),
         peer("Event", Kind::Event, || boxed(AsEvent(segment::<Event>(|_| {})?))),
-        peer("Event, auto-reset", Kind::Event, || {
-            boxed(AsEvent(segment::<Event>(|new| *new = Event::auto_reset())?))
-        }),
+        peer("Event, auto-reset", Kind::Event, || boxed(AsEvent(segment::<Event>(|new| *new = Event::auto_reset())?))),
         peer("ArrayQueue", Kind::Queue, || {
             boxed(AsChannel(Items { both: segment(|_| {})?, sender: RefCell::default(), receiver: RefCell::default() }))
         }),
@@ -306,7 +300,7 @@ fn sends<const SIZE: usize>(queue: &Queue<[u8; SIZE]>, bytes: &[u8]) -> Answer {
     Ok(None)
 }
 
-fn receives<const SIZE: usize>(queue: &Queue<[u8; SIZE]>, into: &mut Vec<u8>) -> Answer {
+fn receives<const SIZE: usize>(queue: &Queue<[u8; SIZE]>, into: &mut [u8]) -> Answer {
     match queue.recv() {
         Ok(item) => {
             into.copy_from_slice(&item);

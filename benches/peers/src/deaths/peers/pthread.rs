@@ -1,9 +1,7 @@
 //! glibc's primitives in shared memory, and POSIX's unnamed semaphore.
 
 use super::{Peer, answer, answer_errno, here, share};
-use crate::deaths::object::{
-    AsBarrier, AsCondition, AsLock, AsRwLock, Condition, Exclusive, Meeting, Object, Shared,
-};
+use crate::deaths::object::{AsBarrier, AsCondition, AsLock, AsRwLock, Condition, Exclusive, Meeting, Object, Shared};
 use crate::deaths::order::Answer;
 use crate::deaths::scenario::Kind;
 use libc::{c_int, pthread_barrier_t, pthread_cond_t, pthread_mutex_t, pthread_rwlock_t, sem_t};

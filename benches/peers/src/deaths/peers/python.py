@@ -140,6 +140,10 @@ def note(item):
     ledger[RECEIVED] += 1
 
 
+class Torn(Exception):
+    pass
+
+
 class Channel:
     """With `send(bytes)` and `receive()`; the latter raises EOFError if no sender is left."""
 
@@ -150,11 +154,12 @@ class Channel:
             self.consume(*numbers)
         elif verb == "receive":
             try:
-                item = self.receive()
+                item = read_item(self.receive(), numbers[0])
             except EOFError:
                 return "EOFError"
-            if read_item(item, numbers[0]) is None:
-                raise ValueError("a torn item")
+            note(item)
+            if item is None:
+                raise Torn
         elif verb in ("become-sender", "become-receiver", "leave"):
             self.keep(verb)
         else:
@@ -225,6 +230,8 @@ def obey(thing, line):
     try:
         told = thing.obey(verb, [int(number) for number in numbers])
         return f"told {told}" if told else "done"
+    except Torn:
+        return "failed a torn item"
     except Exception as error:
         return f"failed {type(error).__name__} {error}".replace("\n", " ")
 
