@@ -24,9 +24,10 @@ struct Arguments {
     /// In less than a minute: fewer kills and rounds, and less patience.
     #[arg(long)]
     quick: bool,
-    /// Only peers whose name contains this, for example "pthread" or "outlive Mutex".
+    /// Only peers whose name contains this, for example "pthread" or "outlive Mutex". May be given
+    /// several times.
     #[arg(long, value_name = "PEER")]
-    only: Option<String>,
+    only: Vec<String>,
     /// Names all peers and scenarios, and tries none.
     #[arg(long)]
     list: bool,
@@ -70,13 +71,17 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if let Some(Role::Keeper { peer, directory }) = &arguments.role {
         return be_keeper(&all, peer, directory);
     }
-    let wanted = arguments.only.as_deref().unwrap_or_default().to_lowercase();
-    let peers: Vec<Peer> = all.into_iter().filter(|peer| peer.id().to_lowercase().contains(&wanted)).collect();
+    let is_wanted = |peer: &Peer| {
+        let id = peer.id().to_lowercase();
+        arguments.only.is_empty() || arguments.only.iter().any(|part| id.contains(&part.to_lowercase()))
+    };
+    let peers: Vec<Peer> = all.into_iter().filter(is_wanted).collect();
     if peers.is_empty() {
-        return Err(format!("no peer's name contains {wanted:?}; --list names them").into());
+        return Err(format!("no peer's name contains {:?}; --list names them all", arguments.only).into());
     }
     if arguments.list {
-        return Ok(list(&peers));
+        list(&peers);
+        return Ok(());
     }
     let begun = Instant::now();
     let findings = find_out(arguments, &peers)?;

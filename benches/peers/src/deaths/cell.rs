@@ -3,6 +3,7 @@
 use super::keeper::{LEDGER, SOCKET};
 use super::ledger::Ledger;
 use super::order::{Order, Reply, TORN};
+use super::peers;
 use std::cell::RefCell;
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -17,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// One object, and who uses it. Dropping it ends all its processes.
 #[derive(Debug)]
 pub struct Cell {
-    directory: TempDir,
+    _directory: TempDir,
     listener: UnixListener,
     keeper: Child,
     keeper_line: RefCell<Line>,
@@ -70,7 +71,7 @@ impl Cell {
         match accept(&listener, &mut keeper).and_then(|line| hello(line, "keeper")) {
             Ok((line, _)) => {
                 let (keeper_line, started) = (RefCell::new(line), std::cell::Cell::new(0));
-                Ok(Self { directory, listener, keeper, keeper_line, ledger, bound, started })
+                Ok(Self { _directory: directory, listener, keeper, keeper_line, ledger, bound, started })
             }
             Err(error) => {
                 end(&mut keeper);
@@ -139,7 +140,7 @@ impl Cell {
 impl Drop for Cell {
     fn drop(&mut self) {
         end(&mut self.keeper);
-        let _is_open = self.directory.path(); // removed afterwards
+        peers::clean_up_after(self.keeper.id());
     }
 }
 

@@ -18,6 +18,8 @@ pub(super) fn peers() -> Vec<Peer> {
     vec![
         peer("flock", Kind::Lock, || file_lock(flock)),
         peer("fcntl, lock of an open file", Kind::Lock, || file_lock(fcntl)),
+        peer("System V semaphore, SEM_UNDO, as a lock", Kind::Lock, undone),
+        peer("System V semaphore, SEM_UNDO", Kind::Semaphore, undone),
         peer("eventfd, EFD_SEMAPHORE", Kind::Semaphore, || Ok(Box::new(AsLock(EventFd::new(1, libc::EFD_SEMAPHORE)?)))),
         peer("eventfd", Kind::Event, || Ok(Box::new(AsEvent(EventFd::new(0, 0)?)))),
         peer("pipe", Kind::Queue, pipe),
@@ -77,6 +79,52 @@ impl Exclusive for FileLock {
     }
     fn give_back(&self) -> Answer {
         self.set(false)
+    }
+}
+
+/// A semaphore whose changes the kernel undoes at the end of the process that made them.
+struct Undone(c_int);
+
+/// The key of the semaphores of a keeper. A process id has 22 bits at most.
+fn key(keeper: u32) -> libc::key_t {
+    0x6f00_0000 | (keeper & 0xff_ffff) as libc::key_t
+}
+
+fn undone() -> io::Result<Box<dyn Object>> {
+    // SAFETY: makes a semaphore, and names no memory.
+    let id = unsafe { libc::semget(key(std::process::id()), 1, libc::IPC_CREAT | libc::IPC_EXCL | 0o600) };
+    // SAFETY: SETVAL has a number as its argument.
+    if id < 0 || unsafe { libc::semctl(id, 0, libc::SETVAL, 1) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(Box::new(AsLock(Undone(id))))
+}
+
+/// Removes the semaphores of this keeper, if it has any.
+pub(super) fn remove_semaphores(keeper: u32) {
+    // SAFETY: these name no memory.
+    unsafe {
+        let id = libc::semget(key(keeper), 0, 0);
+        if id >= 0 {
+            libc::semctl(id, 0, libc::IPC_RMID);
+        }
+    }
+}
+
+impl Undone {
+    fn add(&self, number: libc::c_short) -> Answer {
+        let mut change = libc::sembuf { sem_num: 0, sem_op: number, sem_flg: libc::SEM_UNDO as libc::c_short };
+        // SAFETY: one valid change.
+        answer_errno(unsafe { libc::semop(self.0, &mut change, 1) })
+    }
+}
+
+impl Exclusive for Undone {
+    fn take(&self) -> Answer {
+        self.add(-1)
+    }
+    fn give_back(&self) -> Answer {
+        self.add(1)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod boost;
 mod crates;
+mod iceoryx;
 mod kernel;
 mod outlive;
 mod pthread;
@@ -67,8 +68,25 @@ impl Peer {
 #[must_use]
 pub fn all() -> Vec<Peer> {
     let mut all = [outlive::peers(), pthread::peers(), kernel::peers(), boost::peers(), crates::peers()].concat();
+    all.extend(iceoryx::peers());
     all.extend(python::peers());
     all
+}
+
+/// What names of shared memory begin with that the object of this keeper needs.
+fn name_of_keeper(id: u32) -> String {
+    format!("outlive-deaths-{id}-")
+}
+
+/// Removes what outlives the processes of a cell: named shared memory, semaphores of System V.
+pub(crate) fn clean_up_after(keeper: u32) {
+    let prefix = name_of_keeper(keeper);
+    for entry in std::fs::read_dir("/dev/shm").into_iter().flatten().flatten() {
+        if entry.file_name().as_encoded_bytes().starts_with(prefix.as_bytes()) {
+            let _ = std::fs::remove_file(entry.path()); // if that fails, it is gone already
+        }
+    }
+    kernel::remove_semaphores(keeper);
 }
 
 /// A peer whose object is made here.
