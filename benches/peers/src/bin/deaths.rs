@@ -1,5 +1,8 @@
 //! The same kill test over all peers. Prints a table for each kind of object.
 //!
+//! `cargo run --release --bin deaths` (two minutes), with `-- --quick` one minute. `--help` has the
+//! other options.
+//!
 //! Nothing in it is known beforehand. Each cell is what real processes did in this run, of which
 //! some were killed by SIGKILL.
 
@@ -90,7 +93,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         false => println!("{}", report::for_terminal(&findings, &peers, 150)),
     }
     if let Some(file) = &arguments.json {
-        std::fs::write(file, serde_json::to_string_pretty(&findings)? + "\n")?;
+        std::fs::write(file, report::as_json(&findings)? + "\n")?;
     }
     eprintln!("{} cells in {:.0} s", findings.len(), begun.elapsed().as_secs_f64());
     Ok(())

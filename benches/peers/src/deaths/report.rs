@@ -5,6 +5,7 @@ use super::scenario::{Kind, Verdict};
 use comfy_table::presets::{ASCII_MARKDOWN, UTF8_FULL_CONDENSED};
 use comfy_table::{ContentArrangement, Table};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// One cell.
@@ -31,7 +32,26 @@ pub const LEGEND: &str = "\
 - recovers silently: the others go on, although the dead one may have left something half done.
 - goes on: the others go on, and there is nothing to tell.
 - hangs: somebody waits forever.
-- loses: what was reported as sent did not arrive whole, once, and all.";
+- loses: what was reported as sent did not arrive whole, once, and all. Not counted is the one item
+  that a killed receiver may have had in its hands.
+- woken waiter killed: two wait, and the first is woken; it is killed before it runs.
+- any killed, at random: three take and release the lock all the time, and are replaced when killed.";
+
+/// What was tried, in one line.
+fn tried() -> String {
+    let versions = super::peers::versions();
+    let versions: Vec<String> = versions.into_iter().map(|(name, version)| format!("{name} {version}")).collect();
+    format!("Tried: {}.", versions.join(", "))
+}
+
+/// The cells and what was tried, as JSON.
+///
+/// # Errors
+/// Those of serde_json.
+pub fn as_json(findings: &[Finding]) -> serde_json::Result<String> {
+    let versions: BTreeMap<_, _> = super::peers::versions().into_iter().collect();
+    serde_json::to_string_pretty(&serde_json::json!({ "versions": versions, "cells": findings }))
+}
 
 fn table(kind: Kind, findings: &[Finding], peers: &[Peer], preset: &str) -> Option<Table> {
     let scenarios = kind.scenarios();
@@ -107,7 +127,7 @@ pub fn for_terminal(findings: &[Finding], peers: &[Peer], columns: u16) -> Strin
             let _ = writeln!(text, "\n{}\n{table}", kind.title()); // a String takes all
         }
     }
-    text + "\n" + LEGEND + "\n"
+    text + "\n" + LEGEND + "\n\n" + &tried() + "\n"
 }
 
 /// The tables in Markdown.
@@ -120,5 +140,5 @@ pub fn as_markdown(findings: &[Finding], peers: &[Peer]) -> String {
             let _ = writeln!(text, "### {}\n\n{}\n", kind.title(), table.trim_fmt()); // as above
         }
     }
-    text + LEGEND + "\n"
+    text + LEGEND + "\n\n" + &tried() + "\n"
 }

@@ -574,7 +574,7 @@ fn account(cell: &Cell, producers: std::ops::Range<u64>, kills: u64, in_hands: u
         .collect();
     let deaths = format!("of {sent} items, {kills} {} killed", plural(kills, who));
     Ok(match counted.is_empty() {
-        true => Verdict::GoesOn(format!("none {deaths}")),
+        true => Verdict::GoesOn(format!("none lost {deaths}")),
         false => Verdict::Loses(format!("{} {deaths}", counted.join(", "))),
     })
 }

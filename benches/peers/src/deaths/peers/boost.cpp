@@ -8,6 +8,7 @@
 #include <boost/interprocess/sync/interprocess_semaphore.hpp>
 #include <boost/interprocess/sync/interprocess_sharable_mutex.hpp>
 #include <boost/interprocess/sync/scoped_lock.hpp>
+#include <boost/version.hpp>
 #include <cstring>
 #include <exception>
 #include <new>
@@ -30,6 +31,8 @@ template <class Work> int attempt(Work work) {
 
 extern "C" {
 const char *boost_error() { return error; }
+
+const char *boost_version() { return BOOST_LIB_VERSION; }
 
 // The largest of them.
 size_t boost_room() { return sizeof(bi::interprocess_sharable_mutex) + sizeof(bi::interprocess_condition) + 256; }

@@ -14,6 +14,18 @@ const ALL: [(&str, Kind); 6] = [
     ("message_queue", Kind::Queue),
 ];
 
+/// The version of the headers.
+#[cfg(not(boost))]
+pub(super) fn version() -> Option<String> {
+    None
+}
+
+/// The version of the headers.
+#[cfg(boost)]
+pub(super) fn version() -> Option<String> {
+    Some(there::version().replace('_', "."))
+}
+
 #[cfg(not(boost))]
 pub(super) fn peers() -> Vec<Peer> {
     let why = "no headers of Boost.Interprocess when this was built (Debian: apt-get install libboost-dev g++)";
@@ -53,6 +65,7 @@ mod there {
     // SAFETY: as in boost.cpp.
     unsafe extern "C" {
         fn boost_error() -> *const c_char;
+        fn boost_version() -> *const c_char;
         fn boost_room() -> usize;
         fn boost_mutex_new(at: *mut c_void) -> c_int;
         fn boost_mutex_lock(at: *mut c_void) -> c_int;
@@ -75,6 +88,11 @@ mod there {
         fn boost_queue_new(name: *const c_char, messages: usize, size: usize) -> *mut c_void;
         fn boost_queue_send(queue: *mut c_void, bytes: *const c_void, length: usize) -> c_int;
         fn boost_queue_receive(queue: *mut c_void, into: *mut c_void, room: usize, length: *mut usize) -> c_int;
+    }
+
+    pub(super) fn version() -> String {
+        // SAFETY: a static text of C.
+        unsafe { CStr::from_ptr(boost_version()) }.to_string_lossy().into_owned()
     }
 
     fn answer(code: c_int) -> Answer {

@@ -89,6 +89,29 @@ pub(crate) fn clean_up_after(keeper: u32) {
     kernel::remove_semaphores(keeper);
 }
 
+/// What was tried: the name of each peer's maker, and its version where one is known.
+#[must_use]
+pub fn versions() -> Vec<(&'static str, String)> {
+    let file = |path| std::fs::read_to_string(path).map(|text| text.trim().to_string()).ok();
+    // SAFETY: a static text of C.
+    let glibc = unsafe { std::ffi::CStr::from_ptr(libc::gnu_get_libc_version()) };
+    let crates =
+        ["raw_sync", "posix-sync", "rustix-futex-sync", "process-sync", "named-lock", "ipc-channel", "iceoryx2"];
+    [("Linux", file("/proc/sys/kernel/osrelease")), ("glibc", Some(glibc.to_string_lossy().into_owned()))]
+        .into_iter()
+        .chain([("Boost", boost::version()), ("CPython", python::version())])
+        .chain(crates.map(|name| (name, of_lockfile(name))))
+        .filter_map(|(name, version)| Some((name, version?)))
+        .collect()
+}
+
+/// The version of a crate in the lockfile with which this was built.
+fn of_lockfile(name: &str) -> Option<String> {
+    let mut lines = include_str!("../../../Cargo.lock").lines();
+    lines.find(|line| *line == format!("name = \"{name}\""))?;
+    Some(lines.next()?.strip_prefix("version = \"")?.strip_suffix('"')?.to_string())
+}
+
 /// A peer whose object is made here.
 fn here(family: &'static str, name: &'static str, kind: Kind, make: fn() -> io::Result<Box<dyn Object>>) -> Peer {
     Peer { family, name, kind, maker: Maker::Here(make) }

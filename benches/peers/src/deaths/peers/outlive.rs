@@ -1,4 +1,7 @@
 //! outlive's own types.
+//!
+//! A new type needs a row in `peers`, and one of the traits of [`object`](crate::deaths::object): a
+//! new queue or pipe implements `Channel`, as `Messages` does.
 
 use super::{Peer, here};
 use crate::deaths::object::{

@@ -40,3 +40,9 @@ pub(super) fn keeper() -> Result<Command, String> {
     command.args(["-c", SCRIPT]);
     Ok(command)
 }
+
+/// The version of python3.
+pub(super) fn version() -> Option<String> {
+    let output = Command::new("python3").arg("--version").output().ok()?;
+    Some(String::from_utf8(output.stdout).ok()?.trim().strip_prefix("Python ")?.to_string())
+}
