@@ -12,7 +12,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_deaths");
 fn verdict(peer: &str, scenario: &str) -> Verdict {
     let peer: Peer = peers::all().into_iter().find(|found| found.id() == peer).expect("a peer of this name");
     let scenario = peer.kind.scenarios().iter().find(|found| found.name == scenario).expect("a scenario of this name");
-    let effort = Effort { kills: Duration::from_millis(300), rounds: 3 };
+    let effort = Effort { kills: Duration::from_millis(300), rounds: 3, trials: 1 };
     scenario::find_out(|| peer.keeper(Path::new(PROGRAM)), scenario, effort, Duration::from_secs(2))
 }
 
@@ -54,7 +54,7 @@ fn a_pipe_tears_what_is_longer_than_it_promises_to_keep_whole() {
 fn what_cannot_be_made_is_missing_with_its_reason() {
     let peer = &peers::all()[0];
     let scenario = &peer.kind.scenarios()[0];
-    let effort = Effort { kills: Duration::ZERO, rounds: 1 };
+    let effort = Effort { kills: Duration::ZERO, rounds: 1, trials: 1 };
     let no_keeper = || Ok(Command::new("false"));
     let verdict = scenario::find_out(no_keeper, scenario, effort, Duration::from_secs(1));
     assert!(matches!(verdict, Verdict::Missing(why) if why.contains("the keeper ended with")), "it names the cause");

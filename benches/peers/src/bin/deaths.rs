@@ -120,8 +120,8 @@ fn list(peers: &[Peer]) {
 fn find_out(arguments: &Arguments, peers: &[Peer]) -> Result<Vec<Finding>, Box<dyn Error>> {
     let program = std::env::current_exe()?;
     let (effort, bound) = match arguments.quick {
-        true => (Effort { kills: Duration::from_millis(500), rounds: 4 }, Duration::from_secs(2)),
-        false => (Effort { kills: Duration::from_secs(2), rounds: 12 }, Duration::from_secs(4)),
+        true => (Effort { kills: Duration::from_millis(500), rounds: 4, trials: 3 }, Duration::from_secs(2)),
+        false => (Effort { kills: Duration::from_secs(2), rounds: 12, trials: 20 }, Duration::from_secs(4)),
     };
     let mut cells: Vec<(&Peer, &Scenario)> =
         peers.iter().flat_map(|peer| peer.kind.scenarios().iter().map(move |scenario| (peer, scenario))).collect();

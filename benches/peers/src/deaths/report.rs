@@ -76,21 +76,6 @@ fn table(kind: Kind, findings: &[Finding], peers: &[Peer], preset: &str) -> Opti
     (rows > 0).then_some(table)
 }
 
-impl Verdict {
-    /// The word alone, and how good it is.
-    fn word(&self) -> (u8, &'static str) {
-        match self {
-            Self::Tells(_) => (6, "recovers and tells"),
-            Self::GoesOn(_) => (5, "goes on"),
-            Self::Silent(_) => (4, "recovers silently"),
-            Self::Loses(_) => (3, "loses"),
-            Self::Hangs(_) => (2, "hangs"),
-            Self::Fails(_) => (1, "fails"),
-            Self::Missing(_) => (0, "missing"),
-        }
-    }
-}
-
 /// One row for each scenario, one column for each family: the best that any of its peers did.
 fn in_short(findings: &[Finding], peers: &[Peer], preset: &str) -> Table {
     let mut families: Vec<&str> = vec![];
@@ -106,7 +91,7 @@ fn in_short(findings: &[Finding], peers: &[Peer], preset: &str) -> Table {
             let best = |family: &str| {
                 let of =
                     findings.iter().filter(|f| f.kind == kind && f.scenario == scenario.name && f.family == family);
-                of.map(|finding| finding.verdict.word()).max().map_or("", |(_, word)| word)
+                of.map(|finding| &finding.verdict).max_by_key(|verdict| verdict.rank()).map_or("", Verdict::word)
             };
             let cells: Vec<&str> = families.iter().map(|family| best(family)).collect();
             if cells.iter().any(|cell| !cell.is_empty()) {
