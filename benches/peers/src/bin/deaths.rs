@@ -120,7 +120,7 @@ fn list(peers: &[Peer]) {
 fn find_out(arguments: &Arguments, peers: &[Peer]) -> Result<Vec<Finding>, Box<dyn Error>> {
     let program = std::env::current_exe()?;
     let (effort, bound) = match arguments.quick {
-        true => (Effort { kills: Duration::from_millis(500), rounds: 4, trials: 3 }, Duration::from_secs(2)),
+        true => (Effort { kills: Duration::from_millis(500), rounds: 4, trials: 2 }, Duration::from_millis(1500)),
         false => (Effort { kills: Duration::from_secs(2), rounds: 12, trials: 20 }, Duration::from_secs(4)),
     };
     let mut cells: Vec<(&Peer, &Scenario)> =
