@@ -9,4 +9,5 @@
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
 pub mod compare;
+pub mod deaths;
 pub mod objects;
