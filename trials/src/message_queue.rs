@@ -445,10 +445,14 @@ enum Begun {
     Message(Message),
 }
 
-/// `raw::MessageQueue`, with laps of three bits, which wrap.
+/// The bits of a lap. No scenario is so long that they wrap: a block that nobody had used since
+/// might then seem to be in use, which the reference does not know. Models wrap them all the time.
+const LAP: u32 = 16;
+
+/// `raw::MessageQueue`.
 #[derive(Debug)]
 pub struct MessagesTrial<const N: usize, const K: usize> {
-    letters: Letters<Word, N, K, 3>,
+    letters: Letters<Word, N, K, LAP>,
     begun: RefCell<HashMap<u32, Begun>>,
 }
 
@@ -459,7 +463,7 @@ impl<const N: usize, const K: usize> Default for MessagesTrial<N, K> {
 }
 
 impl<const N: usize, const K: usize> MessagesTrial<N, K> {
-    fn messages(&self) -> Messages<'_, Standard, Letters<Word, N, K, 3>, 3> {
+    fn messages(&self) -> Messages<'_, Standard, Letters<Word, N, K, LAP>, LAP> {
         self.letters.messages()
     }
 
