@@ -86,6 +86,8 @@ fn dead() -> Id {
 }
 
 proptest! {
+    #![proptest_config(crate::raw::random_cases())]
+
     #[test]
     fn a_header_reads_as_it_was_written(at: u64, left in 0..=MOST_BYTES, continues: bool) {
         let whole = Whole::<16>::empty();
