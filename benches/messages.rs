@@ -5,17 +5,17 @@
 
 use outlive::{MessageQueue, MessageQueueSegment};
 use outlive_benches::Mode;
+use outlive_benches::peers::PosixQueue;
 use outlive_benches::process::{self, OthersLoad};
 use outlive_benches::report::{Samples, Table, with_interval};
 use std::error::Error;
-use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 
 const ROUNDS: usize = 60;
 const MESSAGES: usize = 1024;
-const POSIX_MESSAGES: libc::c_long = 10;
+const POSIX_MESSAGES: usize = 10;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mode = Mode::of_arguments();
@@ -41,44 +41,12 @@ impl Way for MessageQueueSegment {
     }
 }
 
-struct Posix(libc::mqd_t);
-
-impl Posix {
-    fn new(length: usize) -> io::Result<Self> {
-        let name = CString::new(format!("/outlive-bench-{}", std::process::id()))?;
-        // SAFETY: the name and the attributes live for the calls; all bytes 0 are valid attributes.
-        let queue = unsafe {
-            let mut attributes: libc::mq_attr = std::mem::zeroed();
-            attributes.mq_maxmsg = POSIX_MESSAGES;
-            attributes.mq_msgsize = length as libc::c_long;
-            let flags = libc::O_CREAT | libc::O_EXCL | libc::O_RDWR;
-            let queue = libc::mq_open(name.as_ptr(), flags, 0o600, &raw mut attributes);
-            if queue != -1 {
-                libc::mq_unlink(name.as_ptr());
-            }
-            queue
-        };
-        if queue == -1 { Err(io::Error::last_os_error()) } else { Ok(Self(queue)) }
-    }
-}
-
-impl Drop for Posix {
-    fn drop(&mut self) {
-        // SAFETY: it is open, and used by this value alone.
-        unsafe { libc::mq_close(self.0) };
-    }
-}
-
-impl Way for Posix {
+impl Way for PosixQueue {
     fn send(&self, message: &[u8]) {
-        // SAFETY: the message is as long as it says.
-        assert_eq!(unsafe { libc::mq_send(self.0, message.as_ptr().cast(), message.len(), 0) }, 0);
+        self.send(message).expect("open");
     }
     fn receive(&self, buffer: &mut [u8]) {
-        // SAFETY: the buffer is as long as it says.
-        let length =
-            unsafe { libc::mq_receive(self.0, buffer.as_mut_ptr().cast(), buffer.len(), std::ptr::null_mut()) };
-        assert_eq!(usize::try_from(length), Ok(buffer.len()));
+        assert_eq!(self.receive(buffer).expect("open"), buffer.len());
     }
 }
 
@@ -123,7 +91,7 @@ fn compare(mode: Mode, length: usize) -> Result<(), Box<dyn Error>> {
     for _ in 0..mode.rounds(ROUNDS) {
         let queue = MessageQueue::anonymous(MESSAGES, MESSAGES * length)?;
         speeds[0].push(messages_a_second(&queue, length, count)?);
-        match Posix::new(length) {
+        match PosixQueue::new(POSIX_MESSAGES, length) {
             Ok(posix) => speeds[1].push(messages_a_second(&posix, length, count)?),
             Err(error) if speeds[1].is_empty() => eprintln!("MISSING: no POSIX message queue here: {error}"),
             Err(error) => return Err(error.into()),

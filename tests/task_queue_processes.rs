@@ -12,21 +12,6 @@ use outlive::{
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-/// A number, so often that half an item shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Shareable)]
-#[repr(C)]
-struct Job([u64; 7]);
-
-impl Job {
-    fn new(number: u64) -> Self {
-        Self([number; 7])
-    }
-    fn number(self) -> u64 {
-        assert!(self.0.iter().all(|part| *part == self.0[0]), "a part of an item: {self:?}");
-        self.0[0]
-    }
-}
-
 #[derive(Debug, Shareable)]
 #[repr(C)]
 struct Shared {

@@ -119,6 +119,21 @@ impl Drop for Name {
     }
 }
 
+/// A number, so often that half an item shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Shareable)]
+#[repr(C)]
+pub struct Job(pub [u64; 7]);
+
+impl Job {
+    pub fn new(number: u64) -> Self {
+        Self([number; 7])
+    }
+    pub fn number(self) -> u64 {
+        assert!(self.0.iter().all(|part| *part == self.0[0]), "a part of an item: {self:?}");
+        self.0[0]
+    }
+}
+
 /// Numbers that were received: up to four million, one bit each.
 #[derive(Debug, Shareable)]
 #[repr(C)]

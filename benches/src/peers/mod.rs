@@ -3,10 +3,12 @@
 
 mod flock;
 mod glibc;
+mod posix;
 mod ring;
 
 pub use flock::{Flock, FlockFile};
 pub use glibc::{Cond, Pthread, PthreadRwLock, Robustness, Sem};
+pub use posix::PosixQueue;
 pub use ring::{LockedRing, Ring};
 
 use outlive::{Definition, LockError, Mutex, Shareable};

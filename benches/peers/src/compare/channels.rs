@@ -3,9 +3,9 @@
 use super::Effort;
 use super::figures::{Case, Kind, Unit};
 use super::rounds::{Contestant, play};
-use crate::objects::{Datagrams, PosixQueue};
+use crate::objects::Datagrams;
 use outlive::{ArrayQueue, MessageQueue, MessageQueueSegment, Queue, Segment};
-use outlive_benches::peers::Ring;
+use outlive_benches::peers::{PosixQueue, Ring};
 use outlive_benches::process::{self, stay_on_processor};
 use std::error::Error;
 use std::hint::black_box;

@@ -4,11 +4,13 @@
 use super::Effort;
 use super::figures::{Case, Kind, Unit};
 use super::rounds::{Contestant, play};
-use crate::objects::{Datagrams, FileLock, PosixQueue, made};
+use crate::objects::{Datagrams, FileLock, made};
 use outlive::{
     ArrayQueue, Condvar, Event, Lock, MessageQueue, Mutex, Once, PermitPool, ReentrantMutex, RwLock, Segment, Semaphore,
 };
-use outlive_benches::peers::{Cond, FlockFile, Floor, Guarded, Pthread, PthreadRwLock, Ring, Robustness, Sem};
+use outlive_benches::peers::{
+    Cond, FlockFile, Floor, Guarded, PosixQueue, Pthread, PthreadRwLock, Ring, Robustness, Sem,
+};
 use outlive_benches::process::stay_on_this_processor;
 use std::error::Error;
 use std::hint::black_box;

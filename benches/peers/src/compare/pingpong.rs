@@ -3,9 +3,9 @@
 use super::Effort;
 use super::figures::{Case, Kind, Unit};
 use super::rounds::{Contestant, play};
-use crate::objects::{Datagrams, PosixQueue, made};
+use crate::objects::{Datagrams, made};
 use outlive::{ArrayQueue, Condvar, Event, Mutex, Segment, Semaphore, Shareable};
-use outlive_benches::peers::{Cond, Pthread, Robustness, Sem};
+use outlive_benches::peers::{Cond, PosixQueue, Pthread, Robustness, Sem};
 use outlive_benches::process::{self, stay_on_processor};
 use std::error::Error;
 use std::io::{Read, Write};
