@@ -53,7 +53,13 @@ pub const ROWS: [Row; 16] = [
     },
     Row {
         name: "`MessageQueue`",
-        files: &["message_queue", "message_queue/blocks", "message_queue/pieces", "message_queue/word"],
+        files: &[
+            "message_queue",
+            "message_queue/blocks",
+            "message_queue/source",
+            "message_queue/pieces",
+            "message_queue/word",
+        ],
         kills: &["MessageQueue"],
         references: &["message_queue", "message_queue"],
     },
@@ -80,6 +86,7 @@ pub const ROWS: [Row; 16] = [
             "permit_pool/source",
             "queue/source",
             "semaphore/source",
+            "task_queue/source",
         ],
         kills: &["wait_any"],
         references: &[],

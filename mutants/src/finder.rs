@@ -6,6 +6,7 @@ use crate::logic::{Genre, Given, Logic};
 use crate::sites::{Insertion, Mutant, Patch};
 use proc_macro2::TokenTree;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 
@@ -110,9 +111,9 @@ pub(crate) fn find(
     finder.given = logic.of(name);
     finder.logic = Some(logic);
     finder.text = text;
-    let mut closing = vec![];
     for patch in patches {
-        let places: Vec<_> = text.match_indices(patch.text.trim_end()).map(|(at, _)| at).collect();
+        let whole = patch.text.trim_end();
+        let places: Vec<_> = text.match_indices(whole).map(|(at, _)| at).collect();
         let [at] = places[..] else {
             let (patch, count) = (&patch.name, places.len());
             return Err(format!("patches.toml: the text of `{patch}` is in {name}.rs {count} times, must be once"));
@@ -121,12 +122,20 @@ pub(crate) fn find(
         let line = text[..at].lines().count().max(1);
         let id = finder.mutant("patch", &patch.name, line, line, false);
         let is_active = format!("crate::mutant::is({id})");
-        finder.insert(at, patch.before.trim_end().replace("MUTANT", &is_active));
-        closing.push((at + patch.text.trim_end().len(), patch.after.trim_end().replace("MUTANT", &is_active)));
+        let [before, after] = [&patch.before, &patch.after].map(|it| it.trim_end().replace("MUTANT", &is_active));
+        finder.patches.push(Around { range: at..at + whole.len(), before, after });
+    }
+    // A patch around an expression is inserted where that is visited. Any other is outside of all.
+    let expressions = Expressions::of(tree);
+    let (inside, outside): (Vec<_>, Vec<_>) =
+        std::mem::take(&mut finder.patches).into_iter().partition(|patch| expressions.contains(&patch.range));
+    finder.patches = inside;
+    for patch in &outside {
+        finder.insert(patch.range.start, patch.before.clone());
     }
     finder.visit_file(tree);
-    for (at, after) in closing {
-        finder.insert(at, after);
+    for patch in outside {
+        finder.insert(patch.range.end, patch.after);
     }
     if let Some(item) = tree.items.first() {
         finder
@@ -141,7 +150,35 @@ pub(crate) fn find(
     Ok(Found { mutants, insertions, reached, next })
 }
 
+/// What a [`Patch`] inserts.
+struct Around {
+    range: Range<usize>,
+    before: String,
+    after: String,
+}
+
+/// The places of all expressions.
+#[derive(Default)]
+struct Expressions(Vec<Range<usize>>);
+
+impl Expressions {
+    fn of(tree: &syn::File) -> Vec<Range<usize>> {
+        let mut expressions = Self::default();
+        expressions.visit_file(tree);
+        expressions.0
+    }
+}
+
+impl<'ast> Visit<'ast> for Expressions {
+    fn visit_expr(&mut self, expr: &'ast syn::Expr) {
+        self.0.push(expr.span().byte_range());
+        visit::visit_expr(self, expr);
+    }
+}
+
 struct Finder<'s> {
+    /// Those that are still to be inserted.
+    patches: Vec<Around>,
     file: &'s str,
     wakers: &'s BTreeMap<String, bool>,
     next_id: u32,
@@ -164,6 +201,8 @@ struct Finder<'s> {
     is_const: bool,
     /// The base of the current struct expression (`..base`).
     base: Option<String>,
+    /// The current `match` has an arm for all that the others leave.
+    has_arm_for_rest: bool,
 }
 
 impl<'s> Finder<'s> {
@@ -186,6 +225,8 @@ impl<'s> Finder<'s> {
             text: "",
             is_const: false,
             base: None,
+            has_arm_for_rest: false,
+            patches: vec![],
         }
     }
 
@@ -390,6 +431,18 @@ impl<'ast> Visit<'ast> for Finder<'_> {
         }
         self.statement = outer;
     }
+    fn visit_expr_match(&mut self, node: &'ast syn::ExprMatch) {
+        let takes_all = |pattern: &syn::Pat| match pattern {
+            syn::Pat::Wild(_) => true,
+            // A name of its own, and no constant or variant.
+            syn::Pat::Ident(name) => name.ident.to_string().starts_with(|first: char| first.is_lowercase()),
+            _ => false,
+        };
+        let has_arm_for_rest = node.arms.iter().any(|arm| arm.guard.is_none() && takes_all(&arm.pat));
+        let outer = std::mem::replace(&mut self.has_arm_for_rest, has_arm_for_rest);
+        visit::visit_expr_match(self, node);
+        self.has_arm_for_rest = outer;
+    }
     fn visit_arm(&mut self, arm: &'ast syn::Arm) {
         let outer = std::mem::replace(&mut self.statement, arm.span().start().line);
         self.arm(arm);
@@ -406,24 +459,14 @@ impl<'ast> Visit<'ast> for Finder<'_> {
     }
 
     fn visit_expr(&mut self, expr: &'ast syn::Expr) {
-        match expr {
-            syn::Expr::Unary(unary) if self.has(&unary.op, Genre::UnaryOperator) => self.unary(unary),
-            syn::Expr::Path(_) => {
-                let operation = ordering(expr).map(|order| (self.count("ordering"), order));
-                if let Some((operation, order)) = operation {
-                    self.weaken(&operation, "", expr, weaker(&order));
-                }
-            }
-            syn::Expr::Binary(binary) if is_comparison(binary) => {
-                let operation = self.count("comparison");
-                let id = self.mutant_at(&operation, "taken as equal", binary);
-                let equal = matches!(binary.op, syn::BinOp::Eq(_));
-                let before = format!("(if crate::mutant::is({id}) {{ {equal} }} else {{ ");
-                self.around(binary, before, " })", |this, binary| this.binary(binary));
-            }
-            syn::Expr::Binary(binary) => self.binary(binary),
-            _ if self.droppable(expr, false).is_some() => self.drop_call(expr, false),
-            _ => visit::visit_expr(self, expr),
+        let range = expr.span().byte_range();
+        let around = self.patches.iter().position(|patch| patch.range == range).map(|at| self.patches.swap_remove(at));
+        if let Some(Around { before, .. }) = &around {
+            self.insert(range.start, before.clone());
+        }
+        self.expression(expr);
+        if let Some(Around { after, .. }) = around {
+            self.insert(range.end, after);
         }
     }
     fn visit_expr_loop(&mut self, node: &'ast syn::ExprLoop) {
@@ -623,6 +666,28 @@ impl<'s> Finder<'s> {
         }
     }
 
+    fn expression(&mut self, expr: &syn::Expr) {
+        match expr {
+            syn::Expr::Unary(unary) if self.has(&unary.op, Genre::UnaryOperator) => self.unary(unary),
+            syn::Expr::Path(_) => {
+                let operation = ordering(expr).map(|order| (self.count("ordering"), order));
+                if let Some((operation, order)) = operation {
+                    self.weaken(&operation, "", expr, weaker(&order));
+                }
+            }
+            syn::Expr::Binary(binary) if is_comparison(binary) => {
+                let operation = self.count("comparison");
+                let id = self.mutant_at(&operation, "taken as equal", binary);
+                let equal = matches!(binary.op, syn::BinOp::Eq(_));
+                let before = format!("(if crate::mutant::is({id}) {{ {equal} }} else {{ ");
+                self.around(binary, before, " })", |this, binary| this.binary(binary));
+            }
+            syn::Expr::Binary(binary) => self.binary(binary),
+            _ if self.droppable(expr, false).is_some() => self.drop_call(expr, false),
+            _ => visit::visit_expr(self, expr),
+        }
+    }
+
     fn unary(&mut self, unary: &syn::ExprUnary) {
         let operator = self.text[unary.op.span().byte_range()].to_owned();
         let taken = self.take(&unary.op, Genre::UnaryOperator, &operator);
@@ -637,7 +702,8 @@ impl<'s> Finder<'s> {
     }
 
     fn arm(&mut self, arm: &syn::Arm) {
-        let deleted = self.take(arm, Genre::MatchArm, "arm");
+        // Without an arm for the rest, what remains does not build.
+        let deleted = if self.has_arm_for_rest { self.take(arm, Genre::MatchArm, "arm") } else { vec![] };
         self.visit_pat(&arm.pat);
         let is_there = deleted.first().map(|(id, _)| format!("!crate::mutant::is({id})"));
         match (&arm.guard, is_there) {
@@ -661,7 +727,8 @@ impl<'s> Finder<'s> {
         match (taken.first(), self.base.clone()) {
             (Some((id, _)), Some(base)) => {
                 let syn::Member::Named(name) = &field.member else { return self.visit_expr(&field.expr) };
-                self.insert(range.start, format!("if crate::mutant::is({id}) {{ ({base}).{name} }} else {{ "));
+                let label = if field.colon_token.is_some() { String::new() } else { format!("{}: ", name) };
+                self.insert(range.start, format!("{label}if crate::mutant::is({id}) {{ ({base}).{name} }} else {{ "));
                 self.visit_expr(&field.expr);
                 self.insert(range.end, " }".into());
             }
@@ -731,5 +798,53 @@ mod tests {
         let error =
             find("f", text, &tree, (&[], &Logic::default()), &BTreeMap::new(), 1).err().expect("a macro is an error");
         assert!(error.contains("macro"), "{error}");
+    }
+
+    /// A field in shorthand, a `match` without an arm for the rest, and a patch around a part of a
+    /// larger expression.
+    #[test]
+    fn what_cargo_mutants_proposes_builds() {
+        let text = "
+            fn with(self, spins: u32) -> Self { Self { spins, ..self } }
+            fn told(&self) -> u32 { match self.slept { _ if self.is_told => 1, Some(2) => 2, _ => 3 } }
+            fn slept(&self) -> u32 { match self.slept { _ if self.is_told => 1, Some(_) => 2, None => 3 } }
+            fn takes(&self) -> bool { self.load() == 1 && !self.lives() && take() }";
+        let given = |at: &str, genre: &str, replacement: &str| {
+            let before = &text[..text.find(at).expect("it is there")];
+            let line = before.lines().count();
+            let column = before.len() - before.rfind('\n').expect("it begins with a line's end");
+            let span = serde_json::json!({ "start": { "line": line, "column": column } });
+            let file = "src/raw/thing.rs";
+            serde_json::json!({ "name": at, "genre": genre, "replacement": replacement, "file": file, "span": span })
+        };
+        let logic = Logic::of_json(serde_json::json!([
+            given("spins, ..self", "StructField", ""),
+            given("Some(2)", "MatchArm", ""),
+            given("Some(_)", "MatchArm", ""),
+            given("&& !self", "BinaryOperator", "||"),
+            given("&& take", "BinaryOperator", "||"),
+            given("!self", "UnaryOperator", ""),
+        ]));
+        let patch = Patch {
+            file: "thing".into(),
+            function: "takes".into(),
+            name: "the dead are not judged".into(),
+            text: "!self.lives()".into(),
+            before: "(MUTANT || ".into(),
+            after: ")".into(),
+        };
+        let tree = syn::parse_file(text).expect("it is Rust");
+        let found = find("thing", text, &tree, (&[&patch], &logic), &BTreeMap::new(), 1).expect("no macro is there");
+        assert_eq!(found.mutants.len(), 6, "{:#?}", found.mutants);
+        let mut copy = text.to_owned();
+        for insertion in found.insertions.iter().rev() {
+            copy.replace_range(insertion.at..insertion.at + insertion.skip, &insertion.text);
+        }
+        syn::parse_file(&copy).unwrap_or_else(|error| panic!("the copy is Rust: {error}\n{copy}"));
+        for part in
+            ["{ spins: if crate::mutant::is(", "Some(2) if !crate::mutant::is(", "Some(_) => 2", "!value } })) } else"]
+        {
+            assert!(copy.contains(part), "{part} is not in\n{copy}");
+        }
     }
 }

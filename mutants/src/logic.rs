@@ -63,8 +63,18 @@ impl Logic {
             let errors = String::from_utf8_lossy(&output.stderr);
             return Err(format!("cargo-mutants is needed (`cargo install cargo-mutants --locked`):\n{errors}"));
         }
-        let given = serde_json::from_slice(&output.stdout).map_err(|error| format!("cargo mutants --list: {error}"))?;
+        let mut given: Vec<Given> =
+            serde_json::from_slice(&output.stdout).map_err(|error| format!("cargo mutants --list: {error}"))?;
+        // It lists a change once for each target that the file belongs to.
+        let mut names = BTreeSet::new();
+        given.retain(|given| names.insert(given.name.clone()));
         Ok(Self { given, unviable: BTreeSet::new() })
+    }
+
+    /// These changes, in the form of cargo-mutants.
+    #[cfg(test)]
+    pub(crate) fn of_json(given: serde_json::Value) -> Self {
+        Self { given: serde_json::from_value(given).expect("changes"), unviable: BTreeSet::new() }
     }
 
     /// The changes in this file, by line (counted from 1) and column (counted from 0).

@@ -122,7 +122,7 @@ impl Source {
 #[derive(Debug, Clone, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Patch {
-    file: String,
+    pub(crate) file: String,
     pub(crate) function: String,
     pub(crate) name: String,
     pub(crate) text: String,
