@@ -78,7 +78,7 @@
 //! | `set_start_method`, `get_context`, `freeze_support` | nothing                                   | A segment is the same to forked, spawned and unrelated processes. |
 //! | `TimeoutError`                          | `TimedOut` of each kind of error                      | See [`error`](crate::error). |
 //! | `resource_tracker`, `util.Finalize`     | nothing                                               | What a dead process held is handed on by those that live. |
-//! | `connection.wait(objects, timeout)`    | [`wait_any`](crate::wait_any), [`wait_any_timeout`](crate::wait_any_timeout) | Gives one index, and not a list. The objects are queues, events, semaphores, permits and locks. For `Process.sentinel` there is [`ProcessExit`](crate::ProcessExit). At most 64. |
+//! | `connection.wait(objects, timeout)`    | [`wait_any`](crate::wait_any), [`wait_any_timeout`](crate::wait_any_timeout) | Gives one index, and not a list. The objects are queues of all kinds, events, semaphores, permits and locks. For `Process.sentinel` there is [`ProcessExit`](crate::ProcessExit). At most 64. |
 //! | passing to `Process(args=...)`          | fork, or [`Segment::pass_to`] and [`Segment::inherit`] | To processes that are not children: [`Segment::send_to`] and [`Segment::receive_from`]. For a descriptor that came another way: [`Segment::from_fd`]. |
 //!
 //! # From `std::sync`
@@ -219,7 +219,10 @@
 //! | instead of                     | a future                                         |
 //! |--------------------------------|--------------------------------------------------|
 //! | [`Queue::recv`]                | [`Queue::recv_async`]                            |
+//! | [`MessageQueue::recv_bytes`]   | [`MessageQueue::recv_bytes_async`]               |
+//! | [`MessageQueue::send_bytes`]   | [`MessageQueue::send_bytes_async`]               |
 //! | [`Queue::send`]                | [`Queue::send_async`]                            |
+//! | [`TaskQueue::take`], [`reserve`](TaskQueue::reserve), [`send`](TaskQueue::send), [`join`](TaskQueue::join) | [`TaskQueue::take_async`] and so on; a [`Task`] stays on the thread that has polled |
 //! | [`Event::wait`]                | [`Event::wait_async`]                            |
 //! | [`Semaphore::acquire`]         | [`Semaphore::acquire_async`]                     |
 //! | anything that [`wait_any`](crate::wait_any) takes | [`WaitSource::ready`], then the form with `try_` |

@@ -5,7 +5,8 @@ mod common;
 
 use common::*;
 use outlive::{
-    DuplexPipe, Event, Pipe, PipeRecvError, ProcessExit, Queue, RecvError, Segment, Semaphore, Shareable, TryRecvError,
+    DuplexPipe, Event, MessageQueue, Pipe, PipeRecvError, ProcessExit, Queue, RecvError, Segment, Semaphore, SendError,
+    SendMessageError, Shareable, TaskQueue, TryRecvError,
 };
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -90,6 +91,92 @@ fn a_full_queue_makes_a_future_wait_for_room() {
     until_told(&unpark, 1);
     assert_eq!(poll_once(&mut send, &waker), Poll::Ready(Ok(())));
     assert_eq!(queue.recv(), Ok(1));
+}
+
+#[test]
+fn messages_go_through_a_queue_from_process_to_process() {
+    let (queue, answers) = (MessageQueue::anonymous(8, 8_192).unwrap(), Queue::<u64>::anonymous(8).unwrap());
+    let message = |number: usize| vec![number as u8; number * 37 % 1_000]; // some take several blocks
+    let child = fork(|| {
+        block_on(async {
+            let receiver = queue.receiver().unwrap();
+            while let Ok(message) = receiver.recv_bytes_async().await {
+                answers.send_async(message.len() as u64).await.unwrap();
+            }
+        });
+        0
+    });
+    block_on(async {
+        for number in 0..300 {
+            queue.send_bytes(&message(number)).unwrap();
+            assert_eq!(answers.recv_async().await, Ok(message(number).len() as u64));
+        }
+    });
+    queue.close().unwrap();
+    assert_eq!(wait(child), 0);
+}
+
+#[test]
+fn futures_of_many_lengths_send_through_a_queue_that_is_too_small_for_all_of_them() {
+    let queue = MessageQueue::anonymous(4, 2_048).unwrap();
+    let message = |number: usize| vec![number as u8; 1 + number * 37 % queue.max_message()];
+    let child = fork(|| {
+        block_on(async {
+            for number in 0..300 {
+                queue.send_bytes_async(&message(number)).await.unwrap();
+            }
+        });
+        0
+    });
+    for number in 0..300 {
+        assert_eq!(queue.recv_bytes().unwrap(), message(number));
+    }
+    assert_eq!(wait(child), 0);
+}
+
+#[test]
+fn a_future_waits_for_all_the_room_that_its_message_needs() {
+    let queue = MessageQueue::anonymous(8, 1_024).unwrap();
+    let (block, most) = (queue.block_size(), queue.max_message());
+    queue.send_bytes(&vec![0; most]).unwrap();
+    let (unpark, waker) = waker();
+    let (long, short) = (vec![1; most], vec![2; block]);
+    let mut send = queue.send_bytes_async(&long);
+    assert!(poll_once(&mut send, &waker).is_pending());
+    assert!(matches!(block_on(queue.send_bytes_async(&short)), Ok(())), "it needs a cell alone");
+    assert_eq!(queue.recv_bytes().unwrap().len(), most);
+    until_told(&unpark, 1);
+    assert!(matches!(poll_once(&mut send, &waker), Poll::Ready(Ok(()))));
+    let mut another = queue.send_bytes_async(&long);
+    assert!(poll_once(&mut another, &waker).is_pending());
+    let told = unpark.1.load(SeqCst);
+    queue.close().unwrap();
+    until_told(&unpark, told + 1);
+    assert!(matches!(poll_once(&mut another, &waker), Poll::Ready(Err(SendMessageError::Disconnected))));
+    let too_long = vec![3; most + 1];
+    assert!(matches!(block_on(queue.send_bytes_async(&too_long)), Err(SendMessageError::TooLong { .. })));
+}
+
+#[test]
+fn a_future_of_a_queue_of_messages_outlives_the_handle_of_the_queue() {
+    let queue = MessageQueue::anonymous(4, 1_024).unwrap();
+    let (unpark, waker) = waker();
+    let mut receive = queue.recv_bytes_async();
+    assert!(poll_once(&mut receive, &waker).is_pending());
+    drop(receive);
+    // The crate's thread may still sleep for the task that is gone. The queue moves, and is mapped
+    // no longer.
+    let moved = Box::new(queue);
+    moved.send_bytes(b"one").unwrap();
+    assert_eq!(moved.recv_bytes().unwrap(), b"one");
+    drop(moved);
+    let other = MessageQueue::anonymous(4, 1_024).unwrap();
+    let mut receive = other.recv_bytes_async();
+    assert!(poll_once(&mut receive, &waker).is_pending());
+    let told = unpark.1.load(SeqCst);
+    other.send_bytes(b"two").unwrap();
+    until_told(&unpark, told + 1);
+    assert!(matches!(poll_once(&mut receive, &waker), Poll::Ready(Ok(message)) if message == b"two"));
 }
 
 #[test]
@@ -216,6 +303,111 @@ fn one_item_after_the_other_reaches_one_task_after_the_other() {
     }
     received.sort_unstable();
     assert_eq!(received, (0..50).collect::<Vec<_>>());
+}
+
+#[test]
+fn tasks_go_from_process_to_process() {
+    let (jobs, sums) = (TaskQueue::<u64>::anonymous(4).unwrap(), Queue::<u64>::anonymous(8).unwrap());
+    let children = [(); 2].map(|()| {
+        fork(|| {
+            let sum = block_on(async {
+                let mut sum = 0;
+                while let Ok(job) = jobs.take_async().await {
+                    sum += *job;
+                    job.done().unwrap();
+                }
+                sum
+            });
+            sums.send(sum).unwrap();
+            0
+        })
+    });
+    block_on(async {
+        for number in 1..=300 {
+            if number % 2 == 0 {
+                jobs.send_async(number).await.unwrap();
+            } else {
+                let mut loan = jobs.reserve_async().await.unwrap();
+                *loan = number;
+                loan.publish().unwrap();
+            }
+        }
+        jobs.join_async().await.unwrap();
+        assert_eq!((jobs.len(), jobs.in_flight()), (0, 0));
+    });
+    jobs.close().unwrap();
+    children.into_iter().for_each(|child| assert_eq!(wait(child), 0));
+    assert_eq!(sums.drain().sum::<u64>(), 300 * 301 / 2);
+}
+
+#[test]
+fn the_death_of_a_worker_gives_its_task_to_a_future() {
+    let jobs = TaskQueue::<u64>::anonymous(1).unwrap();
+    jobs.send(7).unwrap();
+    let child = fork(|| {
+        let _task = jobs.take().unwrap();
+        loop {
+            std::thread::park();
+        }
+    });
+    until("the child has it", || jobs.in_flight() == 1);
+    let (told, waker) = waker();
+    let (mut take, mut join, mut send) = (jobs.take_async(), jobs.join_async(), jobs.send_async(8));
+    assert!(poll_once(&mut take, &waker).is_pending());
+    assert!(poll_once(&mut join, &waker).is_pending());
+    assert!(poll_once(&mut send, &waker).is_pending());
+    // SAFETY: a child of this test.
+    assert_eq!(unsafe { libc::kill(child, libc::SIGKILL) }, 0);
+    wait(child);
+    until_told(&told, 1);
+    let task = block_on(take).unwrap();
+    assert_eq!((*task, task.attempts()), (7, 2));
+    assert!(poll_once(&mut join, &waker).is_pending());
+    assert!(poll_once(&mut send, &waker).is_pending());
+    task.done().unwrap();
+    block_on(join).unwrap();
+    assert_eq!(block_on(send), Ok(()));
+}
+
+#[test]
+fn a_future_of_a_task_queue_that_is_dropped_takes_nothing() {
+    let jobs = TaskQueue::<u64>::anonymous(1).unwrap();
+    let (first, waker_of_first) = waker();
+    let (second, waker_of_second) = waker();
+    let (mut one, mut other) = (jobs.take_async(), jobs.take_async());
+    assert!(poll_once(&mut one, &waker_of_first).is_pending());
+    assert!(poll_once(&mut other, &waker_of_second).is_pending());
+    jobs.send(7).unwrap();
+    until_told(&first, 1);
+    drop(one); // it was told, and has taken nothing
+    until_told(&second, 1);
+    let Poll::Ready(Ok(task)) = poll_once(&mut other, &waker_of_second) else { panic!("there is a task") };
+    assert_eq!((*task, task.attempts()), (7, 1));
+    let mut send = jobs.send_async(8);
+    assert!(poll_once(&mut send, &waker_of_first).is_pending());
+    drop(send);
+    task.done().unwrap();
+    assert!(jobs.is_empty());
+}
+
+#[test]
+fn a_closed_task_queue_ends_its_futures() {
+    let jobs = TaskQueue::<u64>::anonymous(1).unwrap();
+    jobs.send(7).unwrap();
+    let (told, waker) = waker();
+    let task = jobs.take().unwrap();
+    let (mut take, mut send) = (jobs.take_async(), jobs.send_async(8));
+    assert!(poll_once(&mut take, &waker).is_pending());
+    assert!(poll_once(&mut send, &waker).is_pending());
+    jobs.close().unwrap();
+    until_told(&told, 1);
+    assert_eq!(block_on(send), Err(SendError::Disconnected(8)));
+    assert!(poll_once(&mut take, &waker).is_pending(), "the task may come back");
+    let before = told.1.load(SeqCst);
+    task.done().unwrap();
+    until_told(&told, before + 1);
+    assert_eq!(block_on(take).map(drop), Err(RecvError::Disconnected));
+    assert_eq!(block_on(jobs.reserve_async()).map(drop), Err(SendError::Disconnected(())));
 }
 
 #[test]
@@ -474,6 +666,35 @@ fn a_descriptor_becomes_readable() {
     assert!(!is_readable(0));
     queue.send(3).unwrap();
     assert!(is_readable(20_000));
+}
+
+/// Whether a descriptor is readable, or becomes so in time.
+fn is_readable(ready: &outlive::ReadyFd<'_>, timeout: i32) -> bool {
+    use std::os::fd::AsRawFd;
+    let mut poll = libc::pollfd { fd: ready.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: one valid entry.
+    unsafe { libc::poll(&mut poll, 1, timeout) == 1 }
+}
+
+#[test]
+fn descriptors_of_a_task_queue_become_readable() {
+    let jobs = TaskQueue::<u64>::anonymous(1).unwrap();
+    let [task, room, end] =
+        [jobs.readable(), jobs.writable(), jobs.when_done()].map(|source| source.descriptor().unwrap());
+    let all = |timeout| [&task, &room, &end].map(|ready| is_readable(ready, timeout));
+    let clear = || [&task, &room, &end].iter().for_each(|ready| ready.clear().unwrap());
+    assert_eq!(all(0), [false, true, true]);
+    jobs.send(7).unwrap();
+    assert!(is_readable(&task, 20_000));
+    clear();
+    assert_eq!(all(0), [true, false, false]);
+    let job = jobs.try_take().unwrap();
+    clear();
+    assert_eq!(all(0), [false; 3]);
+    job.done().unwrap();
+    assert!(is_readable(&room, 20_000) && is_readable(&end, 20_000));
+    clear();
+    assert_eq!(all(0), [false, true, true]);
 }
 
 #[test]

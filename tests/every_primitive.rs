@@ -133,7 +133,7 @@ fn every_primitive_is_shown_in_every_way() {
 }
 
 /// Methods that need no operation in `tests/kill_everywhere`.
-const SHOWN_BY_OTHERS: [&str; 32] = [
+const SHOWN_BY_OTHERS: [&str; 35] = [
     // They take an end as `sender` and `receiver` do. Only what keeps the queue differs.
     "receiver_owned",
     "sender_owned",
@@ -141,11 +141,14 @@ const SHOWN_BY_OTHERS: [&str; 32] = [
     // kills need a process with one thread. Models: `wait_any::a_task_takes_two_items` and others.
     "acquire_async",
     "descriptor",
+    "join_async",
     "ready",
     "recv_async",
     "recv_bytes_async",
+    "reserve_async",
     "send_bytes_async",
     "send_async",
+    "take_async",
     "wait_async",
     // Each of them converts its moment into a deadline (`Deadline::at`). After that it runs the
     // code of the form with a timeout.

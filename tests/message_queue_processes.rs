@@ -7,7 +7,7 @@ mod common;
 use common::*;
 use outlive::{
     MessageQueue, MessageQueueSegment, OpenError, RecvMessageError, Segment, SendMessageError, Shareable,
-    TryRecvMessageError,
+    TryRecvMessageError, TrySendMessageError, wait_any,
 };
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -60,6 +60,16 @@ fn child() {
             let (shared, queue) = shared_and_queue();
             loop {
                 queue.send_bytes(&message(shared.next.fetch_add(1, SeqCst))).expect("open");
+            }
+        }
+        "select and produce" => {
+            let (shared, queue) = shared_and_queue();
+            loop {
+                let bytes = message(shared.next.fetch_add(1, SeqCst));
+                while let Err(error) = queue.try_send_bytes(&bytes) {
+                    assert!(matches!(error, TrySendMessageError::Full), "{error}");
+                    assert_eq!(wait_any(&[queue.writable(bytes.len())]), Ok(0));
+                }
             }
         }
         "produce in pieces" => {
@@ -163,7 +173,7 @@ fn kills_at_random_moments_lose_no_message_but_those_of_the_dead() {
         let name = Name::new(&format!("random-{waitv}"));
         let queue = MessageQueue::create(&*name.0, 4, 5_000).expect("a queue");
         let shared = segment_of::<Shared>(|_| {});
-        let roles = ["consume", "produce", "consume in pieces", "produce in pieces", "produce"];
+        let roles = ["consume", "produce", "consume in pieces", "produce in pieces", "select and produce"];
         let roles = roles.map(|role| format!("{role} of {}", name.0));
         kill_at_random(&shared, &roles.each_ref().map(|role| &**role), waitv, (KILLS, 300), &shared.reported);
         queue.try_iter().for_each(|bytes| shared.received.note(number_of(&bytes)));
@@ -192,6 +202,26 @@ fn a_sender_that_is_killed_in_the_middle_of_a_long_message_leaves_its_blocks_fre
         assert_eq!(next.hear(), "sent");
         assert_eq!(receiver.hear(), queue.max_message().to_string());
         assert!(next.ends_well() && receiver.ends_well() && queue.is_empty());
+    });
+}
+
+/// It keeps the gate while it waits for more than there is. So other long messages have to wait.
+#[test]
+fn the_death_of_a_sender_that_waits_for_room_makes_the_queue_writable() {
+    each_way(|waitv| {
+        let queue = anonymous(4, 10_000);
+        let long = vec![1; queue.block_size() + 1];
+        queue.send_bytes(&long).expect("room");
+        let mut victim = Actor::start(queue.segment(), "send a long one", waitv);
+        until_asleep(queue.segment(), victim.id());
+        assert!(matches!(queue.try_send_bytes(&long), Err(TrySendMessageError::Full)), "the victim has the gate");
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| wait_any(&[queue.writable(long.len())]));
+            until("the waiter to sleep, too", || sleepers(queue.segment()) == 2);
+            victim.kill();
+            assert_eq!(waiter.join().expect("no panic"), Ok(0));
+        });
+        queue.try_send_bytes(&long).expect("the gate is free");
     });
 }
 

@@ -286,14 +286,16 @@ fn try_send_sends_all_or_nothing() {
 
 #[test]
 fn each_length_passes_at_each_place_of_the_ring() {
-    let pipe = pipe(256);
-    let (mut sender, mut receiver) = (pipe.sender().expect("free"), pipe.receiver().expect("free"));
-    let mut buffer = [0; 256];
-    for length in (0..150).chain((0..150).rev()) {
-        let message: Vec<u8> = (0..length as u8).collect();
-        sender.try_send_bytes(&message).expect("there is room");
-        assert_eq!(receiver.try_recv_into(&mut buffer).expect("sent"), length);
-        assert_eq!(buffer[..length], message);
+    for capacity in [256, 1024] {
+        let pipe = pipe(capacity);
+        let (mut sender, mut receiver) = (pipe.sender().expect("free"), pipe.receiver().expect("free"));
+        let mut buffer = [0; 256];
+        for length in (0..150).chain((0..150).rev()) {
+            let message: Vec<u8> = (0..length as u8).collect();
+            sender.try_send_bytes(&message).expect("there is room");
+            assert_eq!(receiver.try_recv_into(&mut buffer).expect("sent"), length);
+            assert_eq!(buffer[..length], message);
+        }
     }
 }
 

@@ -6,9 +6,10 @@ mod common;
 
 use common::*;
 use outlive::{
-    ArrayQueue, Event, Interrupter, Lock, Mutex, ParticipantInfo, PermitPool, ProcessExit, ProcessExitError, Queue,
-    ReentrantMutex, RegisterError, Segment, Semaphore, Shareable, TryRecvError, TryWaitAnyError, WaitAnyError,
-    WaitAnyTimeoutError, interruptible_by, try_wait_any, wait_any, wait_any_deadline, wait_any_timeout,
+    ArrayQueue, ArrayTaskQueue, Event, Interrupter, Lock, MessageQueue, Mutex, PermitPool, ProcessExit,
+    ProcessExitError, Queue, ReentrantMutex, RegisterError, Segment, Semaphore, Shareable, TryRecvError,
+    TryRecvMessageError, TryWaitAnyError, WaitAnyError, WaitAnyTimeoutError, interruptible_by, try_wait_any, wait_any,
+    wait_any_deadline, wait_any_timeout,
 };
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 #[repr(C)]
 struct Shared {
     jobs: ArrayQueue<u64, 4>,
+    tasks: ArrayTaskQueue<u64, 4>,
     stop: Event,
     never: Event,
     bell: Event,
@@ -28,6 +30,8 @@ struct Shared {
     /// The next number to send.
     next: AtomicU64,
     reported: AtomicU64,
+    /// Numbers of tasks whose `send` has returned.
+    sent: Received,
     received: Received,
 }
 
@@ -36,6 +40,15 @@ impl Shared {
         self.received.note(number);
         self.reported.fetch_add(1, SeqCst);
         std::thread::sleep(Duration::from_micros(50)); // there are only so many numbers
+    }
+}
+
+impl Shared {
+    /// A worker is about to have done this task. Another one may have been, and died.
+    fn note_task(&self, number: u64) {
+        let _an_earlier_worker_died = self.received.is_first(number);
+        self.reported.fetch_add(1, SeqCst);
+        std::thread::sleep(Duration::from_micros(50)); // a kill finds it with the task
     }
 }
 
@@ -70,6 +83,58 @@ fn child() {
             let _sender = shared.jobs.sender().expect("there is an end");
             say("has it");
             wait_for_the_word();
+        }
+        "look at tasks" => {
+            say("here");
+            // It takes nothing.
+            let sources = [shared.stop.when_set(), shared.tasks.readable(), shared.tasks.when_done()];
+            say(&wait_any(&sources).expect("waits").to_string());
+        }
+        "take and keep" => {
+            let task = shared.tasks.take().expect("open");
+            say(&task.to_string());
+            wait_for_the_word();
+        }
+        "reserve and keep" => {
+            let _loans = [(); 4].map(|()| shared.tasks.reserve().expect("open"));
+            say("has them");
+            wait_for_the_word();
+        }
+        "take one" => {
+            let task = shared.tasks.take().expect("open");
+            say(&task.to_string());
+            task.done().expect("ours");
+        }
+        "send tasks" => loop {
+            let number = shared.next.fetch_add(1, SeqCst);
+            shared.tasks.send(number).expect("open");
+            shared.sent.note(number);
+        },
+        "work" => loop {
+            let task = shared.tasks.take().expect("open");
+            shared.note_task(*task);
+            task.done().expect("ours");
+        },
+        "select and send tasks" => {
+            let sources = [shared.never.when_set(), shared.tasks.writable()];
+            let mut number = shared.next.fetch_add(1, SeqCst);
+            loop {
+                assert_eq!(wait_any(&sources).expect("waits"), 1);
+                if shared.tasks.try_send(number).is_ok() {
+                    shared.sent.note(number);
+                    number = shared.next.fetch_add(1, SeqCst);
+                }
+            }
+        }
+        "select and work" => {
+            let sources = [shared.never.when_set(), shared.tasks.readable()];
+            loop {
+                assert_eq!(wait_any(&sources).expect("waits"), 1);
+                if let Ok(task) = shared.tasks.try_take() {
+                    shared.note_task(*task);
+                    task.done().expect("ours");
+                }
+            }
         }
         "receive one" => {
             say(&shared.jobs.recv().expect("open").to_string());
@@ -111,6 +176,11 @@ fn is_woken_by(sources: &[outlive::WaitSource<'_>], asleep: impl Fn() -> bool, a
         act();
         waiter.join().expect("no panic")
     })
+}
+
+/// Whether a thread of this process sleeps. Others may sleep, too.
+fn sleeps_here(shared: &Segment<Shared>) -> bool {
+    shared.participants().iter().any(|one| one.process_id == std::process::id() && is_asleep(one))
 }
 
 #[test]
@@ -159,6 +229,37 @@ fn a_queue_that_is_closed_is_ready_on_both_sides() {
 }
 
 #[test]
+fn a_message_wakes_a_sleeper_and_the_end_of_its_queue_does_too() {
+    let shared = shared();
+    let messages = MessageQueue::anonymous(4, 1024).expect("a queue");
+    let sources = || [shared.never.when_set(), messages.readable()];
+    assert_eq!(try_wait_any(&sources()), Err(TryWaitAnyError::WouldBlock));
+    let sleeps = || messages.segment().participants().iter().any(is_asleep);
+    assert_eq!(is_woken_by(&sources(), sleeps, || messages.send_bytes(b"one").expect("open")), 1);
+    assert_eq!(messages.try_recv_bytes().expect("nothing was consumed"), b"one");
+    let sender = messages.sender().expect("open");
+    assert_eq!(is_woken_by(&sources(), sleeps, || drop(sender)), 1);
+    assert!(matches!(messages.try_recv_bytes(), Err(TryRecvMessageError::Disconnected)));
+}
+
+#[test]
+fn room_for_a_message_wakes_a_sleeper_when_all_of_it_is_there() {
+    let shared = shared();
+    let messages = MessageQueue::anonymous(4, 1024).expect("a queue");
+    let most = messages.max_message();
+    let sources = |length| [shared.never.when_set(), messages.writable(length)];
+    assert_eq!(try_wait_any(&sources(most)), Ok(1), "it is empty");
+    assert_eq!(try_wait_any(&sources(most + 1)), Ok(1), "an attempt is an error");
+    messages.send_bytes(&vec![1; most]).expect("open");
+    assert_eq!(try_wait_any(&sources(most)), Err(TryWaitAnyError::WouldBlock));
+    assert_eq!(try_wait_any(&sources(messages.block_size())), Ok(1), "a short one passes it");
+    let sleeps = || messages.segment().participants().iter().any(is_asleep);
+    assert_eq!(is_woken_by(&sources(most), sleeps, || drop(messages.recv_bytes().expect("there is one"))), 1);
+    messages.try_send_bytes(&vec![2; most]).expect("nothing was taken");
+    assert_eq!(is_woken_by(&sources(most), sleeps, || assert!(messages.close().expect("takes part"))), 1);
+}
+
+#[test]
 fn the_death_of_the_last_sender_is_the_end_of_its_queue() {
     each_way(|waitv| {
         let shared = shared();
@@ -190,15 +291,7 @@ fn what_a_killed_process_held_is_ready() {
             holder.hear();
             let sources = [shared.never.when_set(), source];
             assert_eq!(try_wait_any(&sources), Err(TryWaitAnyError::WouldBlock));
-            std::thread::scope(|scope| {
-                let waiter = scope.spawn(|| wait_any(&sources));
-                until("the waiter to sleep", || {
-                    let sleeps = |one: &ParticipantInfo| one.process_id == std::process::id() && is_asleep(one);
-                    shared.participants().iter().any(sleeps)
-                });
-                holder.kill();
-                assert_eq!(waiter.join().expect("no panic"), Ok(1));
-            });
+            assert_eq!(is_woken_by(&sources, || sleeps_here(&shared), || holder.kill()), 1);
         }
     });
 }
@@ -241,6 +334,118 @@ fn a_killed_waiter_keeps_no_wake_for_itself() {
             victims.iter_mut().for_each(Actor::kill);
             assert_eq!(receiver.hear(), "7");
         }
+    });
+}
+
+/// What `act` does makes the source ready, and wakes a thread that sleeps there.
+fn wakes_here(shared: &Segment<Shared>, source: outlive::WaitSource<'_>, act: impl FnOnce()) {
+    let sleeps = || shared.participants().iter().any(is_asleep);
+    assert_eq!(is_woken_by(&[shared.never.when_set(), source], sleeps, act), 1);
+}
+
+#[test]
+fn a_task_queue_wakes_those_that_wait_for_a_task_for_room_and_for_the_end() {
+    let shared = &shared();
+    let tasks = &shared.tasks;
+
+    assert_eq!(try_wait_any(&[tasks.readable(), tasks.when_done()]), Ok(1));
+    wakes_here(shared, tasks.readable(), || tasks.send(1).expect("open"));
+    assert_eq!((tasks.len(), tasks.in_flight()), (1, 0), "nothing was taken");
+    let task = tasks.take().expect("there");
+    wakes_here(shared, tasks.readable(), || task.give_back().expect("ours"));
+    let task = tasks.take().expect("there");
+    assert_eq!(task.attempts(), 1);
+    wakes_here(shared, tasks.when_done(), || task.done().expect("ours"));
+    (0..4).for_each(|number| tasks.send(number).expect("open"));
+    wakes_here(shared, tasks.writable(), || tasks.take().expect("there").done().expect("ours"));
+    let loan = tasks.reserve().expect("room");
+    wakes_here(shared, tasks.writable(), || drop(loan));
+    assert_eq!((tasks.len(), tasks.in_flight()), (3, 0), "nothing was reserved");
+    // The end of a closed queue comes with its last task.
+    tasks.close().expect("in a segment");
+    assert_eq!(try_wait_any(&[shared.never.when_set(), tasks.writable()]), Ok(1));
+    (0..2).for_each(|_| tasks.take().expect("there").done().expect("ours"));
+    let task = tasks.take().expect("there");
+    assert_eq!(try_wait_any(&[tasks.readable()]), Err(TryWaitAnyError::WouldBlock));
+    wakes_here(shared, tasks.readable(), || task.done().expect("ours"));
+    assert_eq!(tasks.try_take().map(drop), Err(TryRecvError::Disconnected));
+}
+
+#[test]
+fn what_a_killed_worker_or_producer_had_is_ready() {
+    each_way(|waitv| {
+        let shared = shared();
+        let wakes_me = |source, victim: &mut Actor| {
+            let sources = [shared.never.when_set(), source];
+            assert_eq!(try_wait_any(&sources), Err(TryWaitAnyError::WouldBlock));
+            assert_eq!(is_woken_by(&sources, || sleeps_here(&shared), || victim.kill()), 1);
+        };
+        let mut producer = Actor::start(&shared, "reserve and keep", waitv);
+        assert_eq!(producer.hear(), "has them");
+        wakes_me(shared.tasks.writable(), &mut producer);
+
+        shared.tasks.send(7).expect("open");
+        let mut worker = Actor::start(&shared, "take and keep", waitv);
+        assert_eq!(worker.hear(), "7");
+        wakes_me(shared.tasks.readable(), &mut worker);
+        let task = shared.tasks.try_take().expect("it is given out again");
+        assert_eq!((*task, task.attempts()), (7, 2));
+        task.give_back().expect("ours");
+
+        // Its last attempt: the task is set aside, and nothing is left.
+        shared.tasks.set_max_attempts(1);
+        let mut worker = Actor::start(&shared, "take and keep", waitv);
+        assert_eq!(worker.hear(), "7");
+        wakes_me(shared.tasks.when_done(), &mut worker);
+        assert_eq!(shared.tasks.set_aside_len(), 1);
+    });
+}
+
+#[test]
+fn a_killed_waiter_for_tasks_keeps_no_wake_for_itself() {
+    each_way(|waitv| {
+        for _ in 0..10 {
+            let shared = shared();
+            shared.tasks.send(6).expect("open");
+            let task = shared.tasks.take().expect("there"); // so not all is done
+            let mut victims: Vec<_> = (0..3).map(|_| Actor::start(&shared, "look at tasks", waitv)).collect();
+            victims.iter_mut().for_each(|child| assert_eq!(child.hear(), "here"));
+            victims.iter().for_each(|child| until_asleep(&shared, child.id()));
+            let mut worker = Actor::start(&shared, "take one", waitv);
+            until_asleep(&shared, worker.id());
+            shared.tasks.send(7).expect("open");
+            victims.iter_mut().for_each(Actor::kill);
+            assert_eq!(worker.hear(), "7");
+            task.done().expect("ours");
+        }
+    });
+}
+
+#[test]
+fn workers_of_both_kinds_are_killed_at_random_and_no_task_is_lost() {
+    each_way(|waitv| {
+        let shared = shared();
+        let roles = ["send tasks", "work", "select and send tasks", "select and work", "select and work"];
+        kill_at_random(&shared, &roles, waitv, (40, 40), &shared.reported);
+        // What is left is found by one that waits in this way, too.
+        shared.tasks.close().expect("in a segment");
+        loop {
+            assert_eq!(wait_any(&[shared.tasks.readable()]), Ok(0));
+            match shared.tasks.try_take() {
+                Ok(task) => {
+                    shared.note_task(*task);
+                    task.done().expect("ours");
+                }
+                Err(TryRecvError::Disconnected) => break,
+                Err(TryRecvError::Empty) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+        for number in 0..shared.next.load(SeqCst) {
+            let (was_sent, was_done) = (!shared.sent.is_first(number), !shared.received.is_first(number));
+            assert!(was_done || !was_sent, "{number} is lost");
+        }
+        assert_eq!(wait_any(&[shared.tasks.when_done()]), Ok(0));
     });
 }
 

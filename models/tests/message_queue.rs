@@ -5,8 +5,9 @@
 
 use outlive::platform::{Word as _, Word64 as _};
 use outlive::raw::ends::Ends;
-use outlive::raw::message_queue::{Draft, Message, MessageQueue, Messages, NotStarted, Place, Store};
+use outlive::raw::message_queue::{Draft, Message, MessageQueue, Messages, NotStarted, Place, Store, Writable};
 use outlive::raw::queue::{Cells, NotClaimed, Queue};
+use outlive::raw::wait_any::{Of, wait_any};
 use outlive::raw::{Deadline, Mutex, Participant};
 use outlive_models::{Backend, DEADLINE, Explore, Model, Word, Word64, World, is_over};
 #[cfg(feature = "loom")]
@@ -143,12 +144,23 @@ impl<B: Backend, const N: usize, const K: usize> State<B, N, K> {
     }
 
     /// Sends a message if that takes no waiting.
-    #[cfg(feature = "loom")]
     fn send_now(&self, me: Me<'_, B>, number: u32, length: usize) -> Result<(), NotStarted> {
         let draft = self.messages().start(me, Deadline::Immediate, length)?;
         self.write(&draft, number, length);
         self.publish(draft, number, length);
         Ok(())
+    }
+
+    /// Sends a message as a caller that waits for several, unless the queue is closed.
+    fn send_as_foreigner(&self, me: Me<'_, B>, number: u32, length: usize) {
+        let source = Writable { messages: self.messages(), length };
+        loop {
+            match self.send_now(me, number, length) {
+                Ok(()) | Err(NotStarted::NotClaimed(NotClaimed::Closed)) => return,
+                Err(error) => assert_eq!(error, NotStarted::NotClaimed(NotClaimed::WouldBlock)),
+            }
+            assert_eq!(wait_any(&[Of { me, source: &source }], 0, None), Ok(0));
+        }
     }
 
     /// Sends a message whose length the sender finds out only as it writes.
@@ -349,6 +361,130 @@ fn one_waits_for_blocks<B: Backend>() -> Explore<B, State<B, 3, 1>> {
     .after(|world, dead, supervisor, state| {
         if dead == 0 && state.received.lock().expect("no panic inside").is_empty() {
             world.act(supervisor, |me| state.receive(me, NEVER).expect("a call without a deadline waits"));
+        }
+    })
+}
+
+/// The queue is full. 0 receives both messages. 1 is a foreign waiter that sends one that needs the
+/// pool. If 0 dies, the supervisor receives what 0 has not.
+fn a_foreigner_waits<B: Backend>() -> Explore<B, State<B, 2, 1>> {
+    let make = || State::full();
+    Explore::new(2, make, |world: &World<B>, who, state: &State<B, 2, 1>| {
+        world.act(who, |me| match who {
+            0 => (0..2).for_each(|_| state.receive(me, NEVER).expect("a call without a deadline waits")),
+            _ => state.send_as_foreigner(me, 10, 2),
+        });
+    })
+    .after(|world, dead, supervisor, state| {
+        if dead == 0 {
+            world.act(supervisor, |me| while state.receive(me, Deadline::Immediate).is_ok() {});
+        }
+    })
+}
+
+/// As [`a_foreigner_waits`], and 2 sends a short message as an own waiter. Both are woken.
+fn a_foreigner_beside_a_short_one<B: Backend>() -> Explore<B, State<B, 2, 1>> {
+    let make = || State::full();
+    Explore::new(3, make, |world: &World<B>, who, state: &State<B, 2, 1>| {
+        world.act(who, |me| match who {
+            0 => (0..2).for_each(|_| state.receive(me, NEVER).expect("a call without a deadline waits")),
+            1 => state.send_as_foreigner(me, 10, 2),
+            _ => state.send(me, 20, 1),
+        });
+    })
+    .after(|world, dead, supervisor, state| {
+        if dead == 0 {
+            let finished = state.received.lock().expect("no panic inside").len();
+            world.act(supervisor, |me| {
+                (finished..2).for_each(|_| state.receive(me, NEVER).expect("a call without a deadline waits"));
+            });
+        }
+    })
+}
+
+/// As [`two_large`], but 1 is a foreign waiter.
+fn a_large_one_and_a_foreigner<B: Backend>() -> Explore<B, State<B, 2, 3>> {
+    let make = || State::at_lap(0, 2);
+    Explore::new(3, make, |world: &World<B>, who, state: &State<B, 2, 3>| {
+        world.act(who, |me| match who {
+            0 | 1 => {
+                if who == 0 {
+                    state.send(me, 1, 3);
+                } else {
+                    state.send_as_foreigner(me, 11, 3);
+                }
+                state.sender_ends(who);
+            }
+            _ => state.receive_all(me),
+        });
+    })
+    .after(State::stand_in)
+    .check(|state, world| state.check(world, 2..3))
+}
+
+/// There is room for both. 0 has the gate for a moment: it sends a message that needs a block, or
+/// with `GROWS`, one that grows into a block. 1 is a foreign waiter, which may find the gate taken.
+#[cfg(feature = "loom")]
+fn a_foreigner_at_the_gate<B: Backend, const GROWS: bool>() -> Explore<B, State<B, 2, 2>> {
+    let make = || State::at_lap(0, 2);
+    Explore::new(2, make, |world: &World<B>, who, state: &State<B, 2, 2>| {
+        world.act(who, |me| match who {
+            0 if GROWS => {
+                let mut draft = state.messages().start(me, Deadline::Immediate, 0).expect("there is a cell");
+                let length = if state.messages().grow(me, &mut draft) { 2 } else { 1 };
+                state.write(&draft, 1, length);
+                state.publish(draft, 1, length);
+            }
+            0 => _ = state.send_now(me, 1, 2),
+            _ => state.send_as_foreigner(me, 11, 2),
+        });
+    })
+}
+
+/// The only block is in a draft of 0, which 0 gives up; or with `SPARE`, 0 publishes a message that
+/// does not need it. 1 is a foreign waiter for it.
+#[cfg(feature = "loom")]
+fn a_foreigner_gets_what_was_not_needed<B: Backend, const SPARE: bool>() -> Explore<B, State<B, 2, 1>> {
+    let make = || State::at_lap(0, 2);
+    Explore::new(2, make, |world: &World<B>, who, state: &State<B, 2, 1>| {
+        world.act(who, |me| match who {
+            0 => {
+                let Ok(draft) = state.messages().start(me, Deadline::Immediate, 2) else { return };
+                state.write(&draft, 1, 1);
+                if SPARE {
+                    state.publish(draft, 1, 1);
+                } else {
+                    state.messages().give_up(draft);
+                }
+            }
+            _ => {
+                state.send_as_foreigner(me, 11, 2);
+                state.messages().ring().close();
+                state.receive_all(me);
+            }
+        });
+    })
+    .after(|world, dead, supervisor, state| {
+        // Otherwise 1 receives all, also of its own.
+        if dead == 1 {
+            world.act(supervisor, |me| while state.receive(me, Deadline::Immediate).is_ok() {});
+        }
+    })
+}
+
+/// The queue is full, and 1 closes it at some moment. 0 is a foreign waiter.
+#[cfg(feature = "loom")]
+fn a_foreigner_learns_of_the_end<B: Backend>() -> Explore<B, State<B, 2, 1>> {
+    let make = || State::full();
+    Explore::new(2, make, |world: &World<B>, who, state: &State<B, 2, 1>| {
+        world.act(who, |me| match who {
+            0 => state.send_as_foreigner(me, 10, 2),
+            _ => _ = state.messages().ring().close(),
+        });
+    })
+    .after(|world, dead, supervisor, state| {
+        if dead == 1 {
+            world.act(supervisor, |_| state.messages().ring().close());
         }
     })
 }
@@ -611,6 +747,22 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_long_and_a_short_one_sleep_for_room: |n| two_sleep_for_room::<B>().victims(&[0]).executions(500).holds(n);
     a_short_one_passes_one_that_waits_for_blocks:
         |n| one_waits_for_blocks::<B>().victims(&[0, 1]).executions(500).holds(n);
+    a_foreign_waiter_gets_room_whoever_dies: |n| a_foreigner_waits::<B>().victims(&[0, 1]).executions(2_000).holds(n);
+    a_foreign_waiter_takes_no_wake_of_others:
+        |n| a_foreigner_beside_a_short_one::<B>().victims(&[0, 1]).preemptions(1).executions(500).holds(n);
+    a_foreign_waiter_and_one_that_needs_more_than_half:
+        |n| a_large_one_and_a_foreigner::<B>().victims(&[0, 2]).preemptions(1).executions(300).holds(n);
+    a_foreign_waiter_that_finds_the_gate_taken:
+        |n| a_foreigner_at_the_gate::<B, false>().victims(&[0]).holds(n);
+    a_foreign_waiter_that_finds_the_gate_taken_by_one_that_grows:
+        |n| a_foreigner_at_the_gate::<B, true>().victims(&[0]).holds(n);
+    a_foreign_waiter_gets_a_spare_block:
+        |n| a_foreigner_gets_what_was_not_needed::<B, true>().victims(&[0]).executions(2_000).holds(n);
+    a_foreign_waiter_gets_a_block_that_was_given_up:
+        |n| a_foreigner_gets_what_was_not_needed::<B, false>().victims(&[0]).executions(2_000).holds(n);
+    a_foreign_waiter_learns_of_the_end: |n| a_foreigner_learns_of_the_end::<B>().victims(&[1]).holds(n);
+    without_fences_a_foreign_waiter_misses_the_room:
+        |n| a_foreigner_waits::<B>().broken(Broken::NO_FENCE).fails(n);
     a_full_queue_that_is_closed_lets_go: |n| closed_while_full::<B>().victims(&[1]).holds(n);
     a_timeout_loses_no_wake_whoever_dies: |n| one_gives_up::<B, true>().victims(&[0, 1]).executions(200).holds(n);
     an_interruption_loses_no_wake: |n| one_gives_up::<B, false>().executions(500).holds(n);
@@ -640,4 +792,8 @@ outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     a_timeout_loses_no_wake_whoever_dies: |n| one_gives_up::<B, true>().victims(&[0, 1]).holds(n);
     what_was_put_back_is_received_whoever_dies: |n| one_puts_back::<B>().victims(&[0, 1]).holds(n);
     a_spare_block_is_used_again: |n| a_block_is_spare::<B>().victims(&[0]).holds(n);
+    a_foreign_waiter_gets_room_whoever_dies: |n| a_foreigner_waits::<B>().victims(&[0, 1]).holds(n);
+    a_foreign_waiter_takes_no_wake_of_others: |n| a_foreigner_beside_a_short_one::<B>().victims(&[0, 1]).holds(n);
+    a_foreign_waiter_and_one_that_needs_more_than_half:
+        |n| a_large_one_and_a_foreigner::<B>().victims(&[0, 1, 2]).holds(n);
 }

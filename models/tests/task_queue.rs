@@ -5,6 +5,8 @@
 use outlive::platform::{Word as _, Word64 as _};
 use outlive::raw::Participant;
 use outlive::raw::ends::Ends;
+#[cfg(feature = "loom")]
+use outlive::raw::hold::HELD;
 use outlive::raw::queue::Queue;
 use outlive::raw::task_queue::{Cells, Loan, NotClaimed, SlotWords, Slots, Taken, TaskQueue, Tasks};
 use outlive_models::{Backend, DEADLINE, Explore, Model, Word, Word64, World, is_over};
@@ -467,6 +469,29 @@ fn the_last_task<B: Backend>() -> Explore<B, State<B, 2>> {
     .check(|state, world| state.check(world, 2))
 }
 
+/// The queue is closed, has a task, and its other slot is lent to 0, which ends with it. 1 and 2 do
+/// all: one of them frees the slot of the dead after it has seen the other's work.
+#[cfg(feature = "loom")]
+fn the_last_loan<B: Backend>() -> Explore<B, State<B, 2>> {
+    let make = || {
+        let state = State::of_words(1, 0, 1 << 27, 1);
+        let lent = SlotWords::from_words(0, [0, HELD | 1 << 12, 0, 0]); // slot 0 in its first generation
+        let words = [SlotWords::from_words(FULL, [0, FULL_HOLD, 0, 0]), lent];
+        State { slots: Numbers { words, ..state.slots }, ..state }
+    };
+    Explore::new(3, make, |world: &World<B>, who, state: &State<B, 2>| {
+        world.act(who, |me| match who {
+            0 => {
+                world.end(who);
+                world.end_process(who);
+            }
+            _ => state.work_all(me),
+        });
+    })
+    .leakers(&[0])
+    .check(|state, world| state.check(world, 3))
+}
+
 /// Nobody waits. 0 tries to send an item. 1 closes the queue, or 2, if there is a `THIRD`. 1 tries
 /// to take: when it learns that the queue is closed, no task comes any more.
 #[cfg(feature = "loom")]
@@ -600,11 +625,12 @@ fn a_slot_is_used_again<B: Backend>() -> Explore<B, State<B, 1>> {
     })
 }
 
-/// The slot is full. 0 takes the task, and fails. 1 tries to do it.
+/// The first slot is full. 0 takes its task, and fails. 1 tries to do it. Then the ring is never
+/// empty, so that nobody checks all slots: the task is done before long.
 #[cfg(feature = "loom")]
-fn a_task_goes_on<B: Backend>() -> Explore<B, State<B, 1>> {
-    let make = || State::full();
-    Explore::new(2, make, |world: &World<B>, who, state: &State<B, 1>| {
+fn a_task_goes_on<B: Backend>() -> Explore<B, State<B, 2>> {
+    let make = || State::of_words(1, 0, 0, 1);
+    Explore::new(2, make, |world: &World<B>, who, state: &State<B, 2>| {
         world.act(who, |me| match who {
             0 => {
                 if let Ok(task) = state.tasks().try_take(me) {
@@ -616,10 +642,19 @@ fn a_task_goes_on<B: Backend>() -> Explore<B, State<B, 1>> {
         });
     })
     .check(|state, world| {
-        // Who tries last finds it.
-        world.act(1, |me| while state.work_now(me).is_ok() {});
+        let is_done = || state.done.lock().expect("no panic inside").iter().any(|(_, item, _)| *item == 1);
+        world.act(1, |me| {
+            for item in [11, 12] {
+                let loan = state.tasks().try_reserve(me).expect("there is room");
+                state.publish(me, loan, item);
+                state.work_now(me).expect("there is a task");
+            }
+            assert!(is_done() || world.has_died(0), "other tasks pass it");
+            // Who tries last finds it, whoever died.
+            while state.work_now(me).is_ok() {}
+        });
         state.check(world, 2);
-        assert!(state.done.lock().expect("no panic inside").iter().any(|(_, item, _)| *item == 1));
+        assert!(is_done());
     })
 }
 
@@ -783,6 +818,7 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_closed_queue_is_worked_to_its_end: |n| closed_by_another::<B>().victims(&[0, 1]).executions(300).holds(n);
     the_closer_works_to_the_end: |n| closer_works::<B>().victims(&[0]).holds(n);
     the_last_task_ends_all_waits: |n| the_last_task::<B>().victims(&[0]).holds(n);
+    the_last_loan_ends_all_waits: |n| the_last_loan::<B>().executions(100_000).holds(n);
     the_end_comes_after_the_last_task: |n| end_without_waiting::<B>().victims(&[0, 1]).executions(1_000).holds(n);
     no_task_comes_behind_the_end: |n| end_of_another::<B, false>().preemptions(3).executions(20_000).holds(n);
     no_task_comes_behind_the_end_that_another_made: |n| end_of_another::<B, true>().executions(20_000).holds(n);

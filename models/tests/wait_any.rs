@@ -9,6 +9,7 @@ use outlive::raw::hold::HELD;
 use outlive::raw::mutex::Free;
 use outlive::raw::pipe::{self, Pipe, WORD, Words};
 use outlive::raw::queue::{Cells, Readable, Writable};
+use outlive::raw::task_queue::{Awaited, Loan, NotClaimed, SlotWords, Slots, Taken, TaskQueue, Tasks, Want};
 use outlive::raw::wait_any::{Arming, Attendant, Attended, Death, NotReady, Of, Source, call, wait_any};
 use outlive::raw::{Event, Leaked, Mutex, Participant, PermitPool, Queue, Semaphore};
 #[cfg(feature = "loom")]
@@ -363,6 +364,223 @@ impl<B: Backend> Thing<B> for PipeRoom<B> {
     }
 }
 
+/// Two slots, without items.
+#[derive(Debug)]
+struct TwoSlots<B: Backend>([SlotWords<Model<B>>; 2]);
+
+impl<B: Backend> Cells<Model<B>> for TwoSlots<B> {
+    const ITEMS_ARE_HINTS: bool = true;
+
+    fn capacity(&self) -> usize {
+        2
+    }
+    fn word(&self, index: usize) -> &Word64<B> {
+        self.0[index].cell()
+    }
+}
+
+impl<B: Backend> Slots<Model<B>> for TwoSlots<B> {
+    fn slot(&self, index: usize) -> &SlotWords<Model<B>> {
+        &self.0[index]
+    }
+}
+
+/// A queue of tasks.
+#[derive(Debug)]
+struct Jobs<B: Backend>(TaskQueue<Model<B>, 3>, TwoSlots<B>);
+
+/// The hold of a slot that has a task, and those of slots that 0 uses: it fills one, or has a task.
+const FULL_HOLD: u32 = 1 << 30;
+const LENT_TO_0: u32 = HELD_BY_0;
+const TAKEN_BY_0: u32 = FULL_HOLD | HELD_BY_0;
+/// Of the word `room` of a queue.
+const CLOSED: u32 = 1 << 27;
+
+impl<B: Backend> Jobs<B> {
+    /// Slots with these holds. Those that are full are in cells.
+    fn new(holds: [u32; 2], room: u32, limit: u32) -> Self {
+        let full = holds.iter().filter(|hold| **hold == FULL_HOLD).count() as u64;
+        let slots = [0, 1].map(|index| {
+            let cell = if holds[index] == FULL_HOLD { 1 << 62 } else { 0 };
+            SlotWords::from_words(cell, [index as u32, holds[index], 1, 0])
+        });
+        let tail = if full == 2 { 1 << 32 } else { full };
+        let ring = Queue::from_words(Word64::new(tail), Word64::new(0), Word::new(0), Word::new(room), Ends::default());
+        Self(TaskQueue::from_words(ring, [0, 0, 0, limit]), TwoSlots(slots))
+    }
+
+    fn tasks(&self) -> Tasks<'_, Model<B>, TwoSlots<B>, 3> {
+        self.0.with(&self.1)
+    }
+
+    fn with<R>(&self, want: Want, act: impl FnOnce(&dyn Source<Model<B>>) -> R) -> R {
+        act(&Awaited { tasks: self.tasks(), want })
+    }
+
+    fn send(&self, me: Me<'_, B>) {
+        let loan = self.tasks().reserve(me, None).expect("it is open");
+        self.tasks().publish(loan, Some(me)).expect("the caller fills it");
+    }
+
+    fn try_send(&self, me: Me<'_, B>) -> bool {
+        let loan = self.tasks().try_reserve(me);
+        loan.map(|loan| self.tasks().publish(loan, Some(me)).expect("the caller fills it")).is_ok()
+    }
+
+    fn work(&self, me: Me<'_, B>) {
+        let task = self.tasks().take(me, None).expect("it is open");
+        self.tasks().done(task).expect("the caller has it");
+    }
+
+    fn try_work(&self, me: Me<'_, B>) -> Result<(), NotClaimed> {
+        self.tasks().try_take(me).map(|task| self.tasks().done(task).expect("the caller has it"))
+    }
+}
+
+/// A queue of tasks; at first it is empty.
+#[derive(Debug)]
+struct Sent<B: Backend>(Jobs<B>);
+
+impl<B: Backend> Thing<B> for Sent<B> {
+    fn unready() -> Self {
+        Self(Jobs::new([0; 2], 0, 0))
+    }
+    fn make_ready(&self, me: Me<'_, B>) {
+        self.0.send(me);
+    }
+    fn stand_in(&self, supervisor: Me<'_, B>, takers: u32) {
+        (0..takers).for_each(|_| self.0.send(supervisor));
+    }
+    fn with<R>(&self, act: impl FnOnce(&dyn Source<Model<B>>) -> R) -> R {
+        self.0.with(Want::Task, act)
+    }
+    fn take(&self, me: Me<'_, B>) {
+        self.0.work(me);
+    }
+    fn try_take(&self, me: Me<'_, B>) -> bool {
+        self.0.try_work(me).is_ok()
+    }
+}
+
+/// A queue of two tasks, which 0 has at first. It fails, or dies with them.
+#[derive(Debug)]
+struct Failed<B: Backend>(Jobs<B>);
+
+impl<B: Backend> Thing<B> for Failed<B> {
+    fn unready() -> Self {
+        Self(Jobs::new([TAKEN_BY_0; 2], 0, 0))
+    }
+    fn make_ready(&self, me: Me<'_, B>) {
+        // The second one, if the first has failed before.
+        let failed = [0, 1].iter().any(|index| self.0.tasks().fail(Taken::of(*index, me.id)).is_ok());
+        assert!(failed, "two from the start");
+    }
+    fn with<R>(&self, act: impl FnOnce(&dyn Source<Model<B>>) -> R) -> R {
+        self.0.with(Want::Task, act)
+    }
+    fn take(&self, me: Me<'_, B>) {
+        self.0.work(me);
+    }
+    fn try_take(&self, me: Me<'_, B>) -> bool {
+        self.0.try_work(me).is_ok()
+    }
+}
+
+/// A closed queue: 0 has a task and a loan at first. Each of them, in its turn, may be the last.
+#[derive(Debug)]
+struct Over<B: Backend>(Jobs<B>);
+
+impl<B: Backend> Thing<B> for Over<B> {
+    fn unready() -> Self {
+        Self(Jobs::new([TAKEN_BY_0, LENT_TO_0], CLOSED, 0))
+    }
+    fn make_ready(&self, me: Me<'_, B>) {
+        let _another_had_it = self.0.tasks().done(Taken::of(0, me.id));
+        let _another_had_it = self.0.tasks().give_up(Loan::of(1, me.id));
+    }
+    fn with<R>(&self, act: impl FnOnce(&dyn Source<Model<B>>) -> R) -> R {
+        self.0.with(Want::Task, act)
+    }
+    fn take(&self, me: Me<'_, B>) {
+        while let Ok(task) = self.0.tasks().take(me, None) {
+            self.0.tasks().done(task).expect("the caller has it");
+        }
+    }
+    fn try_take(&self, me: Me<'_, B>) -> bool {
+        self.0.try_work(me) == Err(NotClaimed::Closed)
+    }
+}
+
+/// A queue of tasks; at first it is full.
+#[derive(Debug)]
+struct Slot<B: Backend>(Jobs<B>);
+
+impl<B: Backend> Thing<B> for Slot<B> {
+    fn unready() -> Self {
+        Self(Jobs::new([FULL_HOLD; 2], 0, 0))
+    }
+    fn make_ready(&self, me: Me<'_, B>) {
+        self.0.work(me);
+    }
+    fn stand_in(&self, supervisor: Me<'_, B>, takers: u32) {
+        (0..takers).for_each(|_| self.0.work(supervisor));
+    }
+    fn with<R>(&self, act: impl FnOnce(&dyn Source<Model<B>>) -> R) -> R {
+        self.0.with(Want::Room, act)
+    }
+    fn take(&self, me: Me<'_, B>) {
+        self.0.send(me);
+    }
+    fn try_take(&self, me: Me<'_, B>) -> bool {
+        self.0.try_send(me)
+    }
+}
+
+/// A queue of tasks whose slots are lent to 0 at first. It gives them up, or dies with them.
+#[derive(Debug)]
+struct Lent<B: Backend>(Jobs<B>);
+
+impl<B: Backend> Thing<B> for Lent<B> {
+    fn unready() -> Self {
+        Self(Jobs::new([LENT_TO_0; 2], 0, 0))
+    }
+    fn make_ready(&self, me: Me<'_, B>) {
+        let given_up = [0, 1].iter().any(|index| self.0.tasks().give_up(Loan::of(*index, me.id)).is_ok());
+        assert!(given_up, "two from the start");
+    }
+    fn with<R>(&self, act: impl FnOnce(&dyn Source<Model<B>>) -> R) -> R {
+        self.0.with(Want::Room, act)
+    }
+    fn take(&self, me: Me<'_, B>) {
+        self.0.send(me);
+    }
+    fn try_take(&self, me: Me<'_, B>) -> bool {
+        self.0.try_send(me)
+    }
+}
+
+/// The end of all tasks. 0 has the only one at first, in its last attempt.
+#[derive(Debug)]
+struct AllDone<B: Backend>(Jobs<B>);
+
+impl<B: Backend> Thing<B> for AllDone<B> {
+    fn unready() -> Self {
+        Self(Jobs::new([TAKEN_BY_0, 0], 0, 1))
+    }
+    fn make_ready(&self, me: Me<'_, B>) {
+        let _it_was_done_before = self.0.tasks().done(Taken::of(0, me.id));
+    }
+    fn with<R>(&self, act: impl FnOnce(&dyn Source<Model<B>>) -> R) -> R {
+        self.0.with(Want::End, act)
+    }
+    fn take(&self, me: Me<'_, B>) {
+        self.0.tasks().wait_until_done(me, None).expect("a call without a deadline waits");
+    }
+    fn try_take(&self, me: Me<'_, B>) -> bool {
+        self.with(|source| source.is_ready(me))
+    }
+}
+
 /// A thing, and an event that ends the caller's wait in any case.
 #[derive(Debug)]
 struct Beside<B: Backend, T> {
@@ -476,6 +694,23 @@ fn both_are_callers<B: Backend, T: Thing<B>>() -> Explore<B, Beside<B, T>> {
         if dead == 0 || T::IS_PASSED_ON {
             world.act(supervisor, |me| state.thing.stand_in(me, 2));
         }
+    })
+}
+
+/// A closed queue has a task, and its other slot is lent to 0, which gives it up or dies. 2 does
+/// the task, and goes away. 1 waits for the end, as one of several.
+fn the_last_loan<B: Backend>() -> Explore<B, Jobs<B>> {
+    let make = || Jobs::new([FULL_HOLD, LENT_TO_0], CLOSED, 0);
+    Explore::new(3, make, |world: &World<B>, who, jobs: &Jobs<B>| {
+        world.act(who, |me| match who {
+            0 => jobs.tasks().give_up(Loan::of(1, me.id)).expect("lent from the start"),
+            1 => jobs.with(Want::Task, |source| {
+                while jobs.try_work(me) != Err(NotClaimed::Closed) {
+                    assert_eq!(first_of(me, [source], None), Ok(0));
+                }
+            }),
+            _ => _ = jobs.try_work(me),
+        });
     })
 }
 
@@ -666,6 +901,31 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_lock_while_one_gives_up: |n| one_gives_up::<B, Lock<B>>().victims(&[0, 1]).preemptions(1).holds(n);
     a_pool_while_one_gives_up: |n| one_gives_up::<B, Pool<B>>().victims(&[0, 1]).preemptions(1).executions(1_000).holds(n);
     an_item_while_one_gives_up: |n| one_gives_up::<B, Items<B>>().victims(&[0, 1]).preemptions(1).executions(1_000).holds(n);
+    a_task_that_one_only_looks_at: |n| one_only_looks::<B, Sent<B>>().victims(&[0, 1]).executions(300).holds(n);
+    a_failed_task_that_one_only_looks_at: |n| one_only_looks::<B, Failed<B>>().victims(&[0, 1]).executions(1_000).holds(n);
+    the_end_that_one_only_looks_at: |n| one_only_looks::<B, Over<B>>().victims(&[0, 1]).executions(1_000).holds(n);
+    a_slot_that_one_only_looks_at: |n| one_only_looks::<B, Slot<B>>().victims(&[0, 1]).executions(300).holds(n);
+    a_loan_that_one_only_looks_at: |n| one_only_looks::<B, Lent<B>>().victims(&[0, 1]).executions(1_000).holds(n);
+    all_done_that_one_only_looks_at: |n| one_only_looks::<B, AllDone<B>>().victims(&[0, 1]).executions(1_000).holds(n);
+    one_waits_for_a_task: |n| one_waits_alone::<B, Sent<B>>().victims(&[0]).executions(2_000).holds(n);
+    one_waits_for_a_task_that_fails: |n| one_waits_alone::<B, Failed<B>>().victims(&[0]).executions(5_000).holds(n);
+    one_waits_for_the_end_of_a_queue: |n| one_waits_alone::<B, Over<B>>().victims(&[0]).executions(5_000).holds(n);
+    one_waits_for_a_slot: |n| one_waits_alone::<B, Slot<B>>().victims(&[0]).executions(2_000).holds(n);
+    one_waits_for_a_slot_that_is_given_up: |n| one_waits_alone::<B, Lent<B>>().victims(&[0]).executions(5_000).holds(n);
+    one_waits_until_all_is_done: |n| one_waits_alone::<B, AllDone<B>>().victims(&[0]).executions(5_000).holds(n);
+    the_last_loan_ends_the_wait: |n| the_last_loan::<B>().victims(&[0]).executions(5_000).holds(n);
+    a_sent_task_for_each: |n| both_take::<B, Sent<B>>().victims(&[0, 1]).preemptions(1).executions(300).holds(n);
+    a_failed_task_for_each: |n| both_take::<B, Failed<B>>().victims(&[0, 1]).preemptions(1).executions(500).holds(n);
+    a_slot_for_each: |n| both_take::<B, Slot<B>>().victims(&[0, 1]).preemptions(1).executions(300).holds(n);
+    two_callers_and_tasks: |n| both_are_callers::<B, Sent<B>>().victims(&[0, 1]).preemptions(1).executions(300).holds(n);
+    two_callers_and_failed_tasks: |n| both_are_callers::<B, Failed<B>>().victims(&[0, 1]).preemptions(1).executions(500).holds(n);
+    two_callers_and_slots: |n| both_are_callers::<B, Lent<B>>().victims(&[0, 1]).preemptions(1).executions(500).holds(n);
+    a_task_while_one_gives_up: |n| one_gives_up::<B, Sent<B>>().victims(&[0, 1]).preemptions(1).executions(300).holds(n);
+    a_future_takes_a_task: |n| a_task_takes::<B, Sent<B>, 1>().victims(&[0]).preemptions(1).executions(500).holds(n);
+    a_future_takes_two_tasks: |n| a_task_takes::<B, Sent<B>, 2>().victims(&[0]).preemptions(1).executions(300).holds(n);
+    a_future_reserves_two_slots: |n| a_task_takes::<B, Slot<B>, 2>().victims(&[0]).preemptions(1).executions(300).holds(n);
+    without_fences_a_task_and_a_waiter_miss_each_other:
+        |n| one_waits_alone::<B, Sent<B>>().broken(Broken::NO_FENCE).fails(n);
     a_permit_in_the_first_phase: |n| one_only_looks::<B, Permits<B>>().victims(&[0, 1]).preemptions(1).first_phase().holds(n);
     any_two_may_die: |n| one_only_looks::<B, Permits<B>>().victims(&[0, 1]).pairs().holds(n);
     a_task_takes_an_event: |n| a_task_takes::<B, Bell<B>, 1>().victims(&[0]).holds(n);
@@ -716,8 +976,27 @@ outlive_models::models! { with_shuttle, Shuttle, "shuttle",
     a_death_is_seen_by_all_who_wait_for_it: |n| two_wait_for_a_death::<B>().victims(&[0, 1]).holds(n);
     a_task_takes_two_permits: |n| a_task_takes::<B, Permits<B>, 2>().victims(&[0]).spurious().holds(n);
     a_task_takes_two_items: |n| a_task_takes::<B, Items<B>, 2>().victims(&[0]).holds(n);
+    a_task_fills_room_twice: |n| a_task_takes::<B, Room<B>, 2>().victims(&[0]).holds(n);
+    a_task_beside_a_waiter_for_room: |n| a_task_and_a_waiter::<B, Room<B>>().victims(&[0]).holds(n);
+    a_task_that_one_only_looks_at: |n| one_only_looks::<B, Sent<B>>().victims(&[0, 1]).holds(n);
+    a_failed_task_that_one_only_looks_at: |n| one_only_looks::<B, Failed<B>>().victims(&[0, 1]).holds(n);
+    the_end_that_one_only_looks_at: |n| one_only_looks::<B, Over<B>>().victims(&[0, 1]).holds(n);
+    a_slot_that_one_only_looks_at: |n| one_only_looks::<B, Slot<B>>().victims(&[0, 1]).holds(n);
+    all_done_that_one_only_looks_at: |n| one_only_looks::<B, AllDone<B>>().victims(&[0, 1]).holds(n);
+    the_last_loan_ends_the_wait: |n| the_last_loan::<B>().victims(&[0]).holds(n);
+    a_sent_task_for_each: |n| both_take::<B, Sent<B>>().victims(&[0, 1]).holds(n);
+    a_failed_task_for_each: |n| both_take::<B, Failed<B>>().victims(&[0, 1]).holds(n);
+    a_slot_for_each: |n| both_take::<B, Slot<B>>().victims(&[0, 1]).holds(n);
+    a_loan_for_each: |n| both_take::<B, Lent<B>>().victims(&[0, 1]).holds(n);
+    two_callers_and_tasks: |n| both_are_callers::<B, Sent<B>>().victims(&[0, 1]).holds(n);
+    two_callers_and_failed_tasks: |n| both_are_callers::<B, Failed<B>>().victims(&[0, 1]).holds(n);
+    a_task_while_one_gives_up: |n| one_gives_up::<B, Sent<B>>().victims(&[0, 1]).holds(n);
+    a_future_takes_two_tasks: |n| a_task_takes::<B, Sent<B>, 2>().victims(&[0]).holds(n);
+    a_future_reserves_two_slots: |n| a_task_takes::<B, Slot<B>, 2>().victims(&[0]).holds(n);
+    a_future_beside_a_worker: |n| a_task_and_a_waiter::<B, Sent<B>>().victims(&[0]).holds(n);
     a_frame_that_one_only_looks_at: |n| one_only_looks::<B, Frames<B>>().victims(&[0, 1]).holds(n);
     a_task_takes_two_frames: |n| a_task_takes::<B, Frames<B>, 2>().holds(n);
+    a_task_fills_a_pipe_twice: |n| a_task_takes::<B, PipeRoom<B>, 2>().holds(n);
     a_task_beside_a_waiter_for_permits: |n| a_task_and_a_waiter::<B, Permits<B>>().victims(&[0]).holds(n);
     a_task_beside_a_waiter_for_items: |n| a_task_and_a_waiter::<B, Items<B>>().victims(&[0]).holds(n);
 }

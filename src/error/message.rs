@@ -247,3 +247,30 @@ impl From<RecvMessageError> for RecvMessageTimeoutError {
         }
     }
 }
+
+impl TrySendMessageError {
+    /// The error of a send that waits. `None`: it waits on.
+    pub(crate) fn of_a_wait(self) -> Option<SendMessageError> {
+        Some(match self {
+            Self::Full => return None,
+            Self::Disconnected => SendMessageError::Disconnected,
+            Self::TooLong { length, most } => SendMessageError::TooLong { length, most },
+            Self::Encode(error) => SendMessageError::Encode(error),
+            Self::Register(error) => SendMessageError::Register(error),
+        })
+    }
+}
+
+impl TryRecvMessageError {
+    /// The error of a receive that waits. `None`: it waits on.
+    pub(crate) fn of_a_wait(self) -> Option<RecvMessageError> {
+        Some(match self {
+            Self::Empty => return None,
+            Self::Disconnected => RecvMessageError::Disconnected,
+            Self::TooShort { length, room } => RecvMessageError::TooShort { length, room },
+            Self::Malformed => RecvMessageError::Malformed,
+            Self::Decode(error) => RecvMessageError::Decode(error),
+            Self::Register(error) => RecvMessageError::Register(error),
+        })
+    }
+}

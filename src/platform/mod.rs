@@ -223,6 +223,15 @@ pub trait Platform: Debug + Sized + Send + Sync + 'static {
     }
     /// Notes whether the calling thread, which has spun for a message, has found it meanwhile.
     fn note_spins(_have_helped: bool) {}
+    /// How often the calling thread spins without a look in the wait for messages (or for room)
+    /// that begins: it lets some gather. A platform may learn from its calls whether that pays.
+    ///
+    /// `word` is the word on which the thread would sleep. `passed` says how many messages have
+    /// passed so far, wrapping, and `capacity` how many the channel can hold.
+    fn spins_to_gather(word: &Self::Word, passed: u64, capacity: u64) -> u32 {
+        let _nobody_gathers = (word, passed, capacity);
+        0
+    }
     /// The time since a fixed moment. It never goes back.
     fn now() -> Duration;
     /// Sleeps until the caller is woken on one of `words`, or until the time is `until` on the

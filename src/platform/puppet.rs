@@ -91,9 +91,26 @@ struct Stage {
     reaping_takes_a_period: bool,
     asked: usize,
     recheck: Option<Duration>,
+    first_phase: Option<Duration>,
     watches_one: bool,
     gone: Option<u32>,
     is_interrupted: bool,
+    spinning: Spinning,
+}
+
+/// How the caller spins for messages, and what it has told the platform about that.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Spinning {
+    /// How often it spins before it sleeps.
+    pub(crate) spins: u32,
+    /// How often it spins without a look.
+    pub(crate) to_gather: u32,
+    /// How often it has spun.
+    pub(crate) spun: u32,
+    /// Each time when it was to gather: how many had passed, and the capacity.
+    pub(crate) gathered: Vec<(u64, u64)>,
+    /// Whether each spin has helped.
+    pub(crate) have_helped: Vec<bool>,
 }
 
 thread_local! {
@@ -103,6 +120,21 @@ thread_local! {
 /// From now on each reaping takes so long that the next is due when it is done.
 pub(crate) fn reaping_takes_a_period() {
     STAGE.with_borrow_mut(|stage| stage.reaping_takes_a_period = true);
+}
+
+/// From now on the first phase of a vigil lasts so long.
+pub(crate) fn first_phase_lasts(length: Duration) {
+    STAGE.with_borrow_mut(|stage| stage.first_phase = Some(length));
+}
+
+/// From now on the caller spins for messages, and spins to let some gather.
+pub(crate) fn spins(spins: u32, to_gather: u32) {
+    STAGE.with_borrow_mut(|stage| stage.spinning = Spinning { spins, to_gather, ..Spinning::default() });
+}
+
+/// How the caller has spun since [`spins`].
+pub(crate) fn spinning() -> Spinning {
+    STAGE.with_borrow(|stage| stage.spinning.clone())
 }
 
 /// From now on so many threads sleep on each word off which sleepers are moved.
@@ -197,7 +229,21 @@ impl Platform for Puppet {
     const SPINS: u32 = 0;
     const MOST_WORDS: usize = 128;
 
-    fn spin() {}
+    fn spin() {
+        STAGE.with_borrow_mut(|stage| stage.spinning.spun += 1);
+    }
+    fn spins_for_messages() -> u32 {
+        STAGE.with_borrow(|stage| stage.spinning.spins)
+    }
+    fn note_spins(have_helped: bool) {
+        STAGE.with_borrow_mut(|stage| stage.spinning.have_helped.push(have_helped));
+    }
+    fn spins_to_gather(_word: &AtomicU32, passed: u64, capacity: u64) -> u32 {
+        STAGE.with_borrow_mut(|stage| {
+            stage.spinning.gathered.push((passed, capacity));
+            stage.spinning.to_gather
+        })
+    }
     fn now() -> Duration {
         STAGE.with_borrow(|stage| stage.now)
     }
@@ -226,7 +272,7 @@ impl Platform for Puppet {
         })
     }
     fn first_phase() -> Option<Duration> {
-        None
+        STAGE.with_borrow(|stage| stage.first_phase)
     }
     fn recheck() -> Option<Duration> {
         STAGE.with_borrow(|stage| stage.recheck)

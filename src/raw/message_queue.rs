@@ -46,6 +46,9 @@
 //! 6. A receiver follows a link only to a block that belongs to the receiver's position, and
 //!    follows as many links as the length of the message needs. So no message can have a block of
 //!    another, and no chain is endless, whatever the words.
+//! 7. A caller that waits for several is a foreign waiter of the queue: for a cell, for blocks and
+//!    for the gate. It takes none of them, and has no turn. So whoever leaves the gate does what
+//!    everybody does who makes room (invariant 13 of the queue).
 //!
 //! # If a process dies
 //!
@@ -82,10 +85,12 @@
 
 mod blocks;
 mod pieces;
+mod source;
 mod word;
 
 use self::blocks::Run;
 pub use self::pieces::{Malformed, Piece, Pieces, Place};
+pub use self::source::Writable;
 use self::word::Letter;
 use super::ends::MOST_ENDS;
 use super::mutex::Mutex;
@@ -291,7 +296,7 @@ impl<'q, P: Platform, S: Store<P> + ?Sized, const BITS: u32, const ENDS: usize> 
 
 impl<P: Platform, const BITS: u32, const ENDS: usize> MessageQueue<P, BITS, ENDS> {
     /// A queue of messages of these words. The queue is empty, and the words are 0 at first.
-    pub const fn from_words(queue: Queue<P, BITS, ENDS>, gate: Mutex<P>, next: P::Word) -> Self {
+    pub fn from_words(queue: Queue<P, BITS, ENDS>, gate: Mutex<P>, next: P::Word) -> Self {
         Self { queue, pool: OwnLines(Pool { gate, next }) }
     }
 

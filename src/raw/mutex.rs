@@ -253,6 +253,7 @@ impl<P: Platform> Mutex<P> {
                 Attempt::Leaked(_) => None,
                 Attempt::Ending => {
                     vigil.sleep_briefly(&self.word, seen)?;
+                    slept |= WAITERS;
                     continue;
                 }
             };

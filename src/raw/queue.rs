@@ -19,10 +19,15 @@
 //! |-------|----------|------------------------------------------|-----------------------------------------|
 //! | 0–26  | sequence | a change that finds WAITERS adds 1       |                                         |
 //! | 27    | CLOSED   | `close`, in `room` alone                 | never                                   |
+//! | 28    | FOREIGN  | a foreign waiter, in `room` alone        | a change that finds it, before its wake |
 //! | 31    | WAITERS  | a waiter about to sleep                  | a change that finds it, before its wake |
 //!
 //! The sequence wraps after 2^27 changes that each found sleepers. That matters only if all of them
 //! fall between one sleeper's check and its sleep.
+//!
+//! `foreign` counts the changes that found FOREIGN. On it sleep the *foreign waiters*: those that
+//! wait [for several](super::wait_any), and need more than a cell. Only a [queue of
+//! messages](super::message_queue) has them.
 //!
 //! The ends of the queue have words of their own, for senders and for receivers: see
 //! [`ends`](super::ends).
@@ -63,6 +68,10 @@
 //! 12. A waiter that is about to sleep, a caller that tries without waiting and finds nothing to
 //!     claim, and a participant that gives an end back check whether a side is abandoned. If it is,
 //!     they close the queue.
+//! 13. A foreign waiter reads `foreign`, sets FOREIGN, passes a fence, and *then* checks all that
+//!     it needs. Each change that may give it one of these things passes a fence, and *then* checks
+//!     FOREIGN. If that is set, the change clears it, adds 1 to `foreign`, and wakes all foreign
+//!     waiters. So each has a wake of its own, and none takes the wake of a producer.
 //!
 //! # If a process dies
 //!
@@ -109,7 +118,7 @@ use self::search::Found;
 pub(super) use self::search::Position;
 pub use self::source::{Readable, Writable};
 use super::ends::{End, Ends, MOST_ENDS, NoEnd, Side};
-use super::generation::{distance, most};
+use super::generation::{distance, most, next};
 use super::hold::{Id, WAITERS, has_waiters};
 use super::table::Participant;
 use super::vigil::{Deadline, Vigil, from_ended};
@@ -119,11 +128,18 @@ use core::time::Duration;
 
 const SEQUENCE: u32 = (1 << 27) - 1;
 const CLOSED: u32 = 1 << 27;
+const FOREIGN: u32 = 1 << 28;
 
 /// Whether nothing more can be sent.
 #[inline(always)]
 pub(super) fn is_closed(room: u32) -> bool {
     room & CLOSED != 0
+}
+
+/// Whether a foreign waiter sleeps, or is about to.
+#[inline(always)]
+fn has_foreign(room: u32) -> bool {
+    room & FOREIGN != 0
 }
 
 /// The cells of a queue.
@@ -170,6 +186,7 @@ pub struct Ring<'q, P: Platform, C: ?Sized, const BITS: u32 = 32, const ENDS: us
 struct Sleepers<P: Platform> {
     items: P::Word,
     room: P::Word,
+    foreign: P::Word,
 }
 
 /// A claimed cell. The caller writes or reads its item, and then ends the claim.
@@ -245,6 +262,11 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
     #[inline(always)]
     pub(super) fn room(&self) -> &'q P::Word {
         &self.words.sleepers.0.room
+    }
+    /// On which foreign waiters sleep.
+    #[inline(always)]
+    fn foreign(&self) -> &'q P::Word {
+        &self.words.sleepers.0.foreign
     }
     #[inline(always)]
     fn ends(&self) -> &'q Ends<P, ENDS> {
@@ -330,6 +352,16 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
         self.claim_now(me, || self.claim_next_full(me))
     }
 
+    /// Claims a cell with an item, if there is one, for a consumer that already has an item. It
+    /// looks once, and neither reaps nor closes a queue that is abandoned.
+    ///
+    /// # If a process dies
+    /// See the [module](self#if-a-process-dies).
+    #[inline]
+    pub fn claim_another_full(&self, me: Participant<'_, P>) -> Option<Claim> {
+        self.claim_next_full(me).ok()
+    }
+
     /// Claims a cell with an item. Waits at most to `deadline` ([`Platform::now`]'s clock; `None`:
     /// forever).
     ///
@@ -396,6 +428,9 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
     ) -> Result<T, NotClaimed> {
         let spins = P::spins_for_messages();
         let mut vigil = Vigil::new(me, deadline).spinning(spins);
+        if spins > 0 {
+            self.gather(word);
+        }
         while vigil.spin() {
             match claim_soon() {
                 Ok(claim) => {
@@ -430,7 +465,10 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
                     return Err(NotClaimed::Closed);
                 }
                 Err(Obstacle::Blocked(_)) if self.close_if_abandoned(me) => {}
-                Err(Obstacle::Ending) => vigil.sleep_briefly(word, sequence)?,
+                Err(Obstacle::Ending) => {
+                    vigil.sleep_briefly(word, sequence)?;
+                    slept = true;
+                }
                 Err(Obstacle::Blocked(by)) => {
                     if slept && is_one_left() {
                         P::wake(word, 1); // invariant 8
@@ -440,6 +478,36 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
                 }
             }
         }
+    }
+
+    /// Spins for a moment, if the platform says so, for a consumer that waits for an item and
+    /// takes up to `limit` at once, which is at least 1, unless so many are there.
+    #[inline]
+    pub fn gather_items(&self, limit: usize) {
+        let capacity = self.cells.capacity();
+        let first = self.position(self.head().load(Relaxed)); // ORDERING: a hint.
+        let last = first.index as usize + limit.min(capacity) - 1;
+        let (lap, index) = if last < capacity { (first.lap, last) } else { (next::<BITS>(first.lap), last - capacity) };
+        // ORDERING: Relaxed; what it tells is a matter of time alone.
+        // EQUIVALENT(taken as equal): the caller then spins less, or more.
+        if self.cells.word(index).load(Relaxed) != Cell::<BITS>::full(lap).0 {
+            self.gather(self.items());
+        }
+    }
+
+    /// Spins for a moment, if the platform says so, for messages or room to gather.
+    fn gather(&self, word: &P::Word) {
+        // ORDERING: Relaxed; hints, and what they tell is a matter of time alone.
+        let hint = if core::ptr::eq(word, self.items()) {
+            self.head().load(Relaxed)
+        } else if core::ptr::eq(word, self.room()) {
+            self.tail().load(Relaxed)
+        } else {
+            return;
+        };
+        let (position, capacity) = (self.position(hint), self.cells.capacity() as u64);
+        let passed = u64::from(position.lap) * capacity + u64::from(position.index);
+        (0..P::spins_to_gather(word, passed, capacity)).for_each(|_| P::spin());
     }
 
     #[inline]
@@ -646,7 +714,7 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
     pub(super) fn notice_room(&self, count: u32) {
         // ORDERING: Relaxed; the caller has passed a fence.
         let room = self.room().load(Relaxed);
-        if has_waiters(room) || is_closed(room) {
+        if has_waiters(room) || is_closed(room) || has_foreign(room) {
             self.wake_for_room(room, count);
         }
     }
@@ -657,6 +725,29 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
         if is_closed(room) {
             self.wake(self.items(), u32::MAX); // invariant 9
         }
+        if has_foreign(room) {
+            self.wake_foreign();
+        }
+    }
+
+    /// Wakes foreign waiters, if there are any, after a change that was followed by a fence.
+    #[inline]
+    pub(super) fn notice_foreign(&self) {
+        // ORDERING: Relaxed; the caller has passed a fence.
+        if has_foreign(self.room().load(Relaxed)) {
+            self.wake_foreign();
+        }
+    }
+
+    #[cold]
+    fn wake_foreign(&self) {
+        // If FOREIGN is clear, another change has cleared it, and wakes all. Each of them sets it
+        // again before it checks, and so finds this change, too.
+        // ORDERING: Relaxed, both; the fences before it, and after a waiter sets FOREIGN, order it.
+        if has_foreign(self.room().fetch_and(!FOREIGN, Relaxed)) {
+            self.foreign().fetch_add(1, Relaxed);
+            P::wake(self.foreign(), u32::MAX);
+        }
     }
 
     /// Wakes `count` of those that sleep on the word, if anybody does.
@@ -665,7 +756,7 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
         // If WAITERS is clear, another change has answered. The waiter that it wakes passes the
         // rest on.
         while has_waiters(seen) {
-            let answered = seen & CLOSED | seen.wrapping_add(1) & SEQUENCE;
+            let answered = seen & (CLOSED | FOREIGN) | seen.wrapping_add(1) & SEQUENCE;
             // ORDERING: Relaxed; the fences before it, and after a sleeper sets WAITERS, order it.
             match word.compare_exchange(seen, answered, Relaxed, Relaxed) {
                 Ok(_) => {
@@ -686,12 +777,14 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
     /// # If a process dies
     /// Before the word is written: nothing has happened. After that, before the wakes: the sleepers
     /// check, and find the queue closed.
+    #[cold]
     pub fn close(&self) -> bool {
         // ORDERING: Relaxed, then the fence of invariants 7 and 9.
         let was = self.room().fetch_or(CLOSED, Relaxed);
         P::fence(SeqCst);
         self.wake(self.room(), u32::MAX);
         self.wake(self.items(), u32::MAX);
+        self.wake_foreign();
         !is_closed(was)
     }
 
@@ -807,15 +900,9 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
 }
 
 impl<P: Platform, const BITS: u32, const ENDS: usize> Queue<P, BITS, ENDS> {
-    /// The words of a queue. All are 0 at first.
-    pub const fn from_words(
-        tail: P::Word64,
-        head: P::Word64,
-        items: P::Word,
-        room: P::Word,
-        ends: Ends<P, ENDS>,
-    ) -> Self {
-        let sleepers = Sleepers { items, room };
+    /// The words of a queue. All are 0 at first, with one more, which is made here.
+    pub fn from_words(tail: P::Word64, head: P::Word64, items: P::Word, room: P::Word, ends: Ends<P, ENDS>) -> Self {
+        let sleepers = Sleepers { items, room, foreign: P::Word::new(0) };
         Self { tail: OwnLines(tail), head: OwnLines(head), sleepers: OwnLines(sleepers), ends: OwnLines(ends) }
     }
 
@@ -837,6 +924,8 @@ impl<P: Platform, const BITS: u32, const ENDS: usize> Queue<P, BITS, ENDS> {
     }
 }
 
+#[cfg(test)]
+mod awaited;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

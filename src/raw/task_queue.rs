@@ -39,8 +39,8 @@
 //!    finds the hint clears it, and *then* checks all slots for those that are again, or of the
 //!    dead. After each task that such a search has found, the ring has its turn, and after that
 //!    the next search: the two alternate, so that neither waits forever.
-//! 6. A worker that waits checks all slots, whatever the hints say. It takes a full one there only
-//!    if the ring does not give it.
+//! 6. A worker that waits, or that tries and finds nothing, checks all slots, whatever the hints
+//!    say. It takes a full one there only if the ring does not give it.
 //! 7. A change publishes, frees or fails a slot, passes a fence, and *then* checks the words on
 //!    which others sleep. A waiter sets WAITERS there, passes a fence, and *then* checks the slots.
 //!    So at least one of them notices the other.
@@ -58,6 +58,8 @@
 //!     twice, and finds no task, and as many set aside. Before and after that it adds up the `uses`
 //!     of all slots, and finds them equal. A task that was there between the two checks would have
 //!     been seen, or would have added a use when it was done.
+//!
+//! Those of a wait for several are in `task_queue/source.rs`.
 //!
 //! # If a process dies
 //!
@@ -87,9 +89,11 @@
 //! multiple. Attempts do not wrap.
 
 mod slot;
+mod source;
 
 pub use self::slot::SlotWords;
 use self::slot::{AGAIN, ASIDE, FREE, FULL, State, filling, taken};
+pub use self::source::{Awaited, Want};
 use super::hold::{Id, has_waiters};
 use super::mutex::NotHeld;
 pub use super::queue::{Cells, MOST_CELLS as MOST_SLOTS, NotClaimed};
@@ -500,12 +504,7 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
     #[cold]
     fn try_take_slow(&self, me: Participant<'_, P>) -> Result<Taken, NotClaimed> {
         me.table.reap_lost_if_due(P::now());
-        self.look_for_deaths(me);
-        // ORDERING: Relaxed; a caller that comes early finds no task.
-        if is_closed(self.room_word()) {
-            return self.ring().claim_now(me, || self.take_any(me));
-        }
-        self.take_next(me).map_err(|_| NotClaimed::WouldBlock)
+        Ok(self.take_any(me)?) // invariant 6
     }
 
     /// Takes a task. Waits at most to `deadline` ([`Platform::now`]'s clock; `None`: forever).
@@ -522,8 +521,7 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
 
     #[cold]
     fn take_slow(&self, me: Participant<'_, P>, deadline: Option<Duration>) -> Result<Taken, NotClaimed> {
-        // Before the caller spins: what the dead have left, and the end.
-        match self.try_take_slow(me) {
+        match self.take_before_spinning(me) {
             Err(NotClaimed::WouldBlock) => {
                 let next = || self.take_next(me).map_err(|_| Obstacle::Blocked(None));
                 let any = || self.take_any(me);
@@ -531,6 +529,18 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
             }
             taken => taken,
         }
+    }
+
+    /// What the dead have left, and the end. It checks no slot without a hint: a caller that spins
+    /// has no time for that.
+    fn take_before_spinning(&self, me: Participant<'_, P>) -> Result<Taken, NotClaimed> {
+        me.table.reap_lost_if_due(P::now());
+        self.look_for_deaths(me);
+        // ORDERING: Relaxed; a caller that comes early finds no task.
+        if is_closed(self.room_word()) {
+            return Ok(self.take_any(me)?);
+        }
+        self.take_next(me).map_err(|_| NotClaimed::WouldBlock)
     }
 
     /// Takes what is in no cell, or else the next one of the ring.
@@ -666,11 +676,16 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
                 }
                 State::Filling(user) | State::Taken(user) if !found.note(User::judge(me, user)) => return false,
                 State::Filling(_) => {
-                    // The death has woken those that wait for room, or for the end.
-                    // ORDERING: Release, so that the next producer writes after the dead one.
+                    // The death has woken those that wait for room. Who ends the last task while
+                    // the slot is not free yet wakes nobody. So this caller does: perhaps itself,
+                    // if it has seen that task before. Model:
+                    // `task_queue::the_last_loan_ends_all_waits`.
+                    // ORDERING: Release, so that the next producer writes after the dead one. Then
+                    // the fence of invariant 7.
                     // EQUIVALENT(Release to Relaxed): the fence of `inherit` publishes it, too.
-                    let free = || slot.hold.compare_exchange(seen, FREE, Release, Relaxed).is_ok();
+                    let free = || slot.hold.compare_exchange_then_fence(seen, FREE, Release, Relaxed).is_ok();
                     if self.inherit(me, &slot.hold, seen, free) {
+                        self.notice_end();
                         return false;
                     }
                 }
@@ -1032,6 +1047,8 @@ impl<P: Platform, const BITS: u32> TaskQueue<P, BITS> {
     }
 }
 
+#[cfg(test)]
+mod awaited;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -247,7 +247,13 @@ impl<'t, P: Platform> Vigil<'t, P> {
     /// as a rule. That sleep watches nobody, which costs half as much. No interruption and no
     /// deadline ends this vigil.
     pub(super) fn to_lock_again(me: Participant<'t, P>) -> Self {
-        Self { spins: 0, is_first_alone: true, ..Self::new(me, None).uninterruptible() }
+        Self::new(me, None).uninterruptible().alone_at_first().spinning(0)
+    }
+
+    /// A vigil whose [first sleep](Self::sleep_alone_at_first) watches nobody.
+    #[must_use]
+    pub(super) fn alone_at_first(self) -> Self {
+        Self { is_first_alone: true, ..self }
     }
 
     /// A vigil that spins so many times before it sleeps.
@@ -367,6 +373,26 @@ impl<'t, P: Platform> Vigil<'t, P> {
         let Some(end) = self.end(now) else { return Ok(()) };
         self.me.table.reap_lost_if_due(now); // for the same reason as in `sleep`
         Err(end)
+    }
+
+    /// [`sleep`](Self::sleep). But if the vigil is [alone at first](Self::alone_at_first), its
+    /// first sleep ends with the [first phase](Platform::first_phase), and watches nobody until
+    /// then. So it costs little, and a death may be noticed that much later.
+    ///
+    /// # Errors
+    /// [`Ended`].
+    pub(super) fn sleep_alone_at_first(
+        &mut self,
+        awaited: &P::Word,
+        value: u32,
+        holder: Option<Id>,
+    ) -> Result<(), Ended> {
+        if core::mem::take(&mut self.is_first_alone) {
+            // Whatever has ended the sleep: the caller checks (rule 5), and the next call gives up.
+            let _checked_later = self.sleep_once(awaited, value);
+            return Ok(());
+        }
+        self.sleep(awaited, value, holder)
     }
 
     /// Sleeps for a moment on a word that names a dead holder, the process of which is still

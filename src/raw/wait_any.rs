@@ -40,10 +40,17 @@
 //! | [`PermitPool`](super::PermitPool) | the sequence | `fetch_or`, a fence, the check | a hold is free, or its holder is dead  |
 //! | [`Readable`](super::queue::Readable) | `items` | `fetch_or`, a fence, the check | a full cell, or the end of a closed queue |
 //! | [`Writable`](super::queue::Writable) | `room` | `fetch_or`, a fence, the check  | a free cell, or a closed queue         |
+//! | [`Awaited`](super::task_queue::Awaited): a task | `items` | `fetch_or`, a fence, the check | a full slot, or a task of the dead, or a closed queue without tasks; or a slot that delays its end |
+//! | [`Awaited`](super::task_queue::Awaited): room | `room` | `fetch_or`, a fence, the check | a free slot, or that of a dead producer, or a closed queue |
+//! | [`Awaited`](super::task_queue::Awaited): the end | `finished` | `fetch_or`, a fence, the check | no task but what is set aside |
+//! | [`Writable`](super::message_queue::Writable) of messages | `foreign` | `fetch_or` in `room`, a fence, the check | a free cell, the free gate and enough free blocks; or a closed queue |
 //! | [`Readable`](super::pipe::Readable) of a pipe | `frames` | `fetch_or`, a fence, the check | a frame, or the other end is closed or of the dead |
 //! | [`Writable`](super::pipe::Writable) of a pipe | `room` | `fetch_or`, a fence, the check | room for the longest frame, or as above |
 //! | [`Free`](super::mutex::Free) | the word  | a CAS on a held word                | not held, or by a dead holder          |
 //! | [`Death`]               | the lifelines  | the kernel needs no announcement    | a lifeline is cut, or another's        |
+//!
+//! A change of a queue of messages wakes all that sleep on `foreign`. So nobody's wake is taken by
+//! another there, and the third rule asks for nothing.
 //!
 //! A semaphore's waiters for many sleep on another word, and are not concerned. A lock for readers
 //! and writers is no source: its writers wait on several words.
@@ -65,7 +72,7 @@ use super::hold::Id;
 use super::table::{Participant, Slot};
 use super::vigil::{Vigils, from_ended};
 use crate::platform::{Expect, Lifeline, Platform};
-pub use attended::{Arming, Attendant, Attended, call};
+pub use attended::{Arming, Attendant, Attended, attended_words, call};
 use core::fmt::Debug;
 use core::time::Duration;
 
@@ -98,6 +105,12 @@ pub trait Source<P: Platform>: Debug {
     /// On how many words a waiter sleeps, at most.
     fn words(&self) -> usize {
         1
+    }
+
+    /// Whether its word may come back to a value without WAITERS, after a waiter has announced
+    /// itself. A word with a sequence does not.
+    fn repeats(&self) -> bool {
+        false
     }
 
     /// A wait begins. It counts from now on if the source counts from a moment.

@@ -6,6 +6,8 @@
 //! | `entry`      | Which tasks wait for one primitive, and which of them is next?       |
 //! | `futures`    | What does a user await?                                              |
 //! | `pipes`      | The same, of pipes.                                                  |
+//! | `messages`   | The same, of queues of messages.                                     |
+//! | `tasks`      | The same, of task queues.                                            |
 //! | `descriptor` | What does a user give to epoll?                                      |
 //!
 //! How tasks and the thread do not miss each other: [`raw::wait_any`](crate::raw::wait_any) and its
@@ -14,12 +16,16 @@
 mod descriptor;
 mod entry;
 mod futures;
+mod messages;
 mod pipes;
 mod service;
+mod tasks;
 
 pub use descriptor::ReadyFd;
 pub use futures::{EventWait, QueueRecv, QueueSend, SemaphoreAcquire, WhenReady};
+pub use messages::{MessageRecv, MessageSend};
 pub use pipes::{PipeRecv, PipeSend};
+pub use tasks::{TaskJoin, TaskReserve, TaskSend, TaskTake};
 
 use self::entry::{Entry, Registered};
 use super::wait_any::WaitSource;
@@ -83,6 +89,11 @@ impl<'a> Task<'a> {
         }
     }
 
+    /// Whether all that wait there may go on if one may.
+    fn is_for_all(&self) -> bool {
+        self.registered.as_ref().is_some_and(|(entry, ..)| entry.source().is_for_all())
+    }
+
     /// The task waits no more. If it was notified, the next one is.
     fn leave(&mut self) {
         if let Some((entry, number, process)) = self.registered.take() {
@@ -100,3 +111,6 @@ impl Drop for Task<'_> {
         self.leave();
     }
 }
+
+#[cfg(all(test, not(miri)))] // Miri has no memfd
+mod tests;

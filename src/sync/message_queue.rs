@@ -8,6 +8,7 @@ mod ends;
 mod reader;
 mod segment;
 mod sizes;
+mod source;
 mod writer;
 
 pub use ends::{MessageReceiver, MessageSender};

@@ -33,7 +33,10 @@ mod waitable;
 pub use barrier::{Barrier, BarrierMember, BarrierWaitResult};
 pub use condvar::{Condvar, WaitTimeoutResult, Woken};
 pub use event::Event;
-pub use event_loop::{EventWait, PipeRecv, PipeSend, QueueRecv, QueueSend, ReadyFd, SemaphoreAcquire, WhenReady};
+pub use event_loop::{
+    EventWait, MessageRecv, MessageSend, PipeRecv, PipeSend, QueueRecv, QueueSend, ReadyFd, SemaphoreAcquire, TaskJoin,
+    TaskReserve, TaskSend, TaskTake, WhenReady,
+};
 pub use interruptible::{Interrupter, interruptible, interruptible_by};
 pub use lock::{Lock, LockGuard};
 pub use message_queue::{

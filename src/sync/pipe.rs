@@ -72,6 +72,9 @@ fn ring_of(words: NonNull<[PipeWord]>) -> Result<Ring, OpenError> {
 /// capacity: then it goes through in parts, and the receiver collects them. For typed items, or
 /// more than two processes, see [`Queue`](crate::Queue). For two directions, see [`DuplexPipe`].
 ///
+/// Messages of many kilobytes go faster through a large ring: a capacity of 4 MiB was four times as
+/// fast as one of 256 KiB, with messages of 1 MiB.
+///
 /// The pipe lies in a [`Segment`] of its own.
 ///
 /// ```
@@ -100,6 +103,9 @@ fn ring_of(words: NonNull<[PipeWord]>) -> Result<Ring, OpenError> {
 /// | the receiver, in the middle of `recv_bytes`  | the next receiver gets the message; if it has several parts, it is lost |
 /// | the receiver, after `recv_bytes` has returned | nothing: the message was received, and is lost with the receiver |
 /// | the one with the receiver              | [`PipeSendError::PeerDied`](crate::PipeSendError::PeerDied), once there is no more room |
+///
+/// Who waits for the other one learns of its death at once, or, if the wait has lasted for less
+/// than 10 ms, when it has.
 ///
 /// # Its ends
 ///

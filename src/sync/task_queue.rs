@@ -4,6 +4,7 @@ mod array;
 mod guard;
 mod segment;
 mod slot;
+mod source;
 
 pub use array::ArrayTaskQueue;
 pub use guard::{Task, TaskLoan};

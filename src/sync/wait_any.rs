@@ -11,6 +11,8 @@ use super::queue::Queue;
 use super::reentrant::ReentrantMutex;
 use super::result::{FromRaw, refused};
 use super::semaphore::Semaphore;
+#[allow(unused_imports)] // for the links
+use super::task_queue::TaskQueue;
 use crate::ParticipantId;
 use crate::error::{RegisterError, TryWaitAnyError, WaitAnyError, WaitAnyTimeoutError};
 use crate::platform::Linux;
@@ -179,6 +181,11 @@ impl Prepared<'_> {
 /// |---------------------------------------|----------------------------------------------------------|----------|
 /// | [`Queue::readable`]                   | there is an item, or the queue is closed and empty       | [`try_recv`](Queue::try_recv) |
 /// | [`Queue::writable`]                   | there is room, or the queue is closed                    | [`try_send`](Queue::try_send) |
+/// | [`MessageQueue::readable`](crate::MessageQueue::readable) | there is a message, or the queue is closed and empty | [`try_recv_bytes`](crate::MessageQueue::try_recv_bytes) |
+/// | [`TaskQueue::readable`]               | there is a task, or the queue is closed and none will come | [`try_take`](TaskQueue::try_take) |
+/// | [`TaskQueue::writable`]               | there is room, or the queue is closed                    | [`try_reserve`](TaskQueue::try_reserve), [`try_send`](TaskQueue::try_send) |
+/// | [`TaskQueue::when_done`]              | there is no task but what is set aside                   | |
+/// | [`MessageQueue::writable`](crate::MessageQueue::writable) | there is room for a message of that length, or the queue is closed | [`try_send_bytes`](crate::MessageQueue::try_send_bytes) |
 /// | [`PipeReceiver::readable`]            | there is a message, or its first part, or none will come | [`try_recv_bytes`](crate::PipeReceiver::try_recv_bytes) |
 /// | [`PipeSender::writable`]              | there is room for a quarter of the capacity, or nobody receives | [`try_send_bytes`](crate::PipeSender::try_send_bytes) |
 /// | [`Event::when_set`]                   | it is set, or was set during the wait (`auto_reset`: is set) | [`try_wait`](Event::try_wait) |
@@ -213,6 +220,11 @@ impl<'a> WaitSource<'a> {
     /// All that the source refers to lies in the segment where `place` is.
     pub(super) fn new(place: &'a (dyn fmt::Debug + Sync), source: impl Source<Linux> + Send + Sync + 'a) -> Self {
         Self { place, number: 0, kind: Kind::Other(Arc::new(source)) }
+    }
+
+    /// This source, with a number that tells it apart from others of the same word.
+    pub(super) fn numbered(self, number: u32) -> Self {
+        Self { number, ..self }
     }
 
     /// The source, from now on.
@@ -322,6 +334,6 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// ```
     #[must_use]
     pub fn when_dead(&self, participant: ParticipantId) -> WaitSource<'_> {
-        WaitSource { number: participant.word(), ..WaitSource::new(self.first_byte(), Death(participant)) }
+        WaitSource::new(self.first_byte(), Death(participant)).numbered(participant.word())
     }
 }

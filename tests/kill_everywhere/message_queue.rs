@@ -4,7 +4,7 @@
 
 use super::operation::{Operation, Script, operation};
 use super::stage::{Stage, Told};
-use outlive::{MessageQueue, MessageQueueSegment};
+use outlive::{MessageQueue, MessageQueueSegment, wait_any};
 use std::io::{Read, Write};
 
 /// As many messages and bytes have room.
@@ -90,6 +90,15 @@ fn attach(s: &Stage<World>) {
 fn receives(s: &Stage<World>) -> Told {
     number_of(&s.recv_bytes().map_err(text)?)?;
     Ok("got one")
+}
+
+/// Receives the message that fills the queue, when the victim sleeps for good.
+fn make_room_when_the_victim_sleeps(s: &Stage<World>) -> Told {
+    fill(s, [1]);
+    attach(s);
+    s.ready();
+    s.until_the_victim_sleeps_for_good();
+    receives(s)
 }
 
 /// After the kill, sends what the victim may not have sent.
@@ -185,16 +194,24 @@ fn sending() -> impl Iterator<Item = Box<dyn Operation>> {
         ),
         ended(
             script("send_bytes, a long message, waits for the room of another")
-                .before("receiver", |s| {
-                    fill(s, [1]);
-                    attach(s);
-                    s.ready();
-                    s.until_the_victim_sleeps_for_good();
-                    receives(s)
-                })
+                .before("receiver", make_room_when_the_victim_sleeps)
                 .victim(|s| {
                     attach(s);
                     s.dies_in(|| s.send_bytes(&message(3)));
+                })
+                .sleeps_briefly()
+                .sleeps(1)
+                .sees(&["newcomer found none", "newcomer found 3"]),
+        ),
+        ended(
+            script("writable and try_send_bytes, a long message, wait for the room of another")
+                .before("receiver", make_room_when_the_victim_sleeps)
+                .victim(|s| {
+                    attach(s);
+                    s.dies_in(|| {
+                        wait_any(&[s.writable(BYTES)]).expect("waits");
+                        s.try_send_bytes(&message(3))
+                    });
                 })
                 .sleeps_briefly()
                 .sleeps(1)

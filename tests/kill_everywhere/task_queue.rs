@@ -4,7 +4,10 @@
 
 use super::operation::{Operation, Script, operation};
 use super::stage::{Stage, Told};
-use outlive::{ArrayTaskQueue, RecvError, Segment, SendError, Shareable, Task, TryRecvError, TrySendError};
+use outlive::{
+    ArrayTaskQueue, Event, RecvError, Segment, SendError, Shareable, Task, TryRecvError, TrySendError, wait_any,
+    wait_any_timeout,
+};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
@@ -17,6 +20,8 @@ const CAPACITY: usize = 3;
 #[repr(C)]
 struct Shared {
     tasks: ArrayTaskQueue<Item, CAPACITY>,
+    /// A source that is never ready.
+    stop: Event,
     /// The numbers of the tasks that the survivors have done, one bit each.
     done: AtomicU64,
     /// How many sleepers are through.
@@ -818,8 +823,114 @@ fn other() -> Vec<Box<dyn Operation>> {
     ]
 }
 
+/// The victim waits for something of the queue as one of several sources, and takes nothing. So a
+/// sleeper beside it must get through.
+fn waiting() -> Vec<Box<dyn Operation>> {
+    // When both sleep for good: the sleeper is the second role, behind the victim.
+    let both_asleep = |s: &Stage<World>| {
+        s.attach().expect("room");
+        s.ready();
+        s.until_they_sleep(&[1]);
+        s.until_the_victim_sleeps_for_good();
+    };
+    vec![
+        ended(
+            &[&[1]],
+            script("wait_any, readable, before a worker, and a task is sent")
+                .before("sender", move |s| {
+                    both_asleep(s);
+                    send(s, 1)
+                })
+                .before("sleeper", |s| later(s, works))
+                .joined_victim(|s| s.dies_in(|| wait_any(&[s.stop.when_set(), s.tasks.readable()])))
+                .sleeps_briefly()
+                .sleeps(1)
+                .sees(&["sleeper did 1, newcomer found none"]),
+        ),
+        ended_in_order(
+            &[&[1, 2, 3, 21]],
+            script("wait_any, writable, before a producer, and a task is done")
+                .before("worker", move |s| {
+                    fill(s, 1..=3);
+                    both_asleep(s);
+                    does(s, s.tasks.take().map_err(text)?).map(|_| "")
+                })
+                .before("sleeper", |s| later(s, |s| sends(s, 21)))
+                .joined_victim(|s| s.dies_in(|| wait_any(&[s.stop.when_set(), s.tasks.writable()])))
+                .sleeps_briefly()
+                .sleeps(1)
+                .sees(&["sleeper sent, newcomer found 2 3 21"]),
+        ),
+        ended(
+            &[&[1]],
+            script("wait_any, when_done, before another that joins")
+                .before("worker", move |s| {
+                    fill(s, [1]);
+                    both_asleep(s);
+                    does(s, s.tasks.take().map_err(text)?).map(|_| "")
+                })
+                .before("sleeper", |s| later(s, joins))
+                .joined_victim(|s| s.dies_in(|| wait_any(&[s.stop.when_set(), s.tasks.when_done()])))
+                .sleeps_briefly()
+                .sleeps(1)
+                .sees(&["sleeper joined, newcomer found none"]),
+        ),
+        ended(
+            &[&[50]],
+            script("wait_any_timeout, readable, times out, while a worker sleeps")
+                .before("observer", |s| send_for_those_left(s, &[1]))
+                .before("sleeper", works)
+                .victim_beside_a_sleeper(|s| s.dies_in(|| wait_any_timeout(&[s.tasks.readable()], s.timeout())))
+                .sleeps_briefly()
+                .sleeps(1)
+                .sees(&["observer sent 1, sleeper did 50, newcomer found none"]),
+        ),
+        ended_in_order(
+            &[&[1, 2, 3, 21]],
+            script("wait_any_timeout, writable, times out, while a producer sleeps")
+                .before("observer", |s| {
+                    fill(s, 1..=3);
+                    work_for_those_left(s, &[1])
+                })
+                .before("sleeper", |s| sends(s, 21))
+                .victim_beside_a_sleeper(|s| s.dies_in(|| wait_any_timeout(&[s.tasks.writable()], s.timeout())))
+                .sleeps_briefly()
+                .sleeps(1)
+                .sees(&["observer did 1, sleeper sent, newcomer found 2 3 21"]),
+        ),
+        ended(
+            &[&[1]],
+            script("wait_any_timeout, when_done, times out, while another joins")
+                .before("observer", |s| {
+                    fill(s, [1]);
+                    work_for_those_left(s, &[1])
+                })
+                .before("sleeper", joins)
+                .victim_beside_a_sleeper(|s| s.dies_in(|| wait_any_timeout(&[s.tasks.when_done()], s.timeout())))
+                .sleeps_briefly()
+                .sleeps(1)
+                .sees(&["observer did 1, sleeper joined, newcomer found none"]),
+        ),
+        // The check itself sets it aside.
+        ended(
+            &[&[]],
+            script("wait_any, when_done, of a task that a dead worker had at its last attempt")
+                .before(
+                    "predecessor",
+                    dies_with(|s| {
+                        s.tasks.set_max_attempts(1);
+                        fill(s, [1]);
+                        core::mem::forget(s.tasks.try_take().expect("a task"));
+                    }),
+                )
+                .joined_victim(|s| s.dies_in(|| wait_any(&[s.tasks.when_done()])))
+                .sees(&["newcomer found none"]),
+        ),
+    ]
+}
+
 const CLOSED_OR_NOT: &[&str] = &["observer found it closed", "observer closed it"];
 
 pub(super) fn operations() -> Vec<Box<dyn Operation>> {
-    [sending(), taking(), ending(), other()].into_iter().flatten().collect()
+    [sending(), taking(), ending(), other(), waiting()].into_iter().flatten().collect()
 }

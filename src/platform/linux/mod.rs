@@ -159,6 +159,9 @@ impl Platform for Linux {
     fn spins_for_messages() -> u32 {
         spinning::begin()
     }
+    fn spins_to_gather(word: &Self::Word, passed: u64, capacity: u64) -> u32 {
+        spinning::gather(core::ptr::from_ref(word).addr(), passed, capacity)
+    }
     fn note_spins(have_helped: bool) {
         spinning::end(have_helped);
     }

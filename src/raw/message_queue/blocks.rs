@@ -9,7 +9,7 @@ use crate::raw::queue::{Claim, NotClaimed};
 use crate::raw::table::Participant;
 use crate::raw::vigil::Deadline;
 use core::cell::Cell;
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
 /// A chain of blocks of the pool: the links of its ends, and how many there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl<P: Platform, S: Store<P> + ?Sized, const BITS: u32, const ENDS: usize> Mess
     }
 
     /// How many blocks of the pool a message has.
-    pub(super) fn blocks_for(&self, length: usize) -> usize {
+    pub(crate) fn blocks_for(&self, length: usize) -> usize {
         let size = self.store.block_size();
         length.saturating_sub(size).div_ceil(size)
     }
@@ -66,7 +66,12 @@ impl<P: Platform, S: Store<P> + ?Sized, const BITS: u32, const ENDS: usize> Mess
             return Err(NotStarted::TooLong);
         }
         let blocks = self.blocks_for(length) as u32;
-        self.take_gate(me, deadline)?;
+        // Whoever has the gate may be stopped. Who does not get it learns of the end, too.
+        let refused = |error| if self.words.queue.is_closed() { NotClaimed::Closed } else { error };
+        if self.words.queue.is_closed() {
+            return Err(NotClaimed::Closed.into());
+        }
+        self.take_gate(me, deadline).map_err(refused)?;
         let found = Cell::new(Run::EMPTY);
         let claimed = self.ring().claim_free_when(me, deadline, || {
             found.set(self.find_free(me, blocks, blocks)?);
@@ -76,8 +81,15 @@ impl<P: Platform, S: Store<P> + ?Sized, const BITS: u32, const ENDS: usize> Mess
             self.own(claim, found.get());
             Draft { claim, run: found.get() }
         });
-        self.gate().unlock(0);
+        self.leave_gate();
         Ok(draft?)
+    }
+
+    /// Gives the gate back. A foreign waiter may have found it taken.
+    fn leave_gate(&self) {
+        self.gate().unlock(0);
+        P::fence(SeqCst); // ORDERING: invariant 13 of the queue.
+        self.ring().notice_foreign();
     }
 
     /// Takes the gate. What a dead holder has left needs no repair.
@@ -122,7 +134,7 @@ impl<P: Platform, S: Store<P> + ?Sized, const BITS: u32, const ENDS: usize> Mess
             }
             draft.run = Run { last: more.last, count: draft.run.count + more.count, ..draft.run };
         }
-        self.gate().unlock(0);
+        self.leave_gate();
         found.is_ok()
     }
 
@@ -162,6 +174,26 @@ impl<P: Platform, S: Store<P> + ?Sized, const BITS: u32, const ENDS: usize> Mess
         Ok(run)
     }
 
+    /// Whether the gate is free, and so many blocks are. For a caller without the gate: others may
+    /// take it at any moment.
+    pub(super) fn might_find_free(&self, me: Participant<'_, P>, least: usize) -> bool {
+        // A holder that is alive may be judged dead, because the word is not loaded with Acquire.
+        // Then the caller tries once for nothing.
+        if self.gate().holder().is_some_and(|holder| holder == me.id || me.table.is_alive(holder)) {
+            return false;
+        }
+        let count = self.store.blocks();
+        let first = self.next().load(Relaxed) as usize; // ORDERING: a hint.
+        let mut missing = least;
+        for step in 0..count {
+            if missing == 0 || missing > count - step {
+                break;
+            }
+            missing -= usize::from(self.is_free(me, (first % count + step) % count).is_ok());
+        }
+        missing == 0
+    }
+
     /// Whether a block belongs to no position, or to one that is over (invariant 1).
     ///
     /// # Errors
@@ -170,6 +202,7 @@ impl<P: Platform, S: Store<P> + ?Sized, const BITS: u32, const ENDS: usize> Mess
         // ORDERING: Acquire. Pairs with the Release of `cut`: the caller writes after the former
         // owner has written. All other changes are ordered by the gate. Model:
         // `message_queue::a_message_grows_into_a_spare_block`.
+        // EQUIVALENT(Acquire to Relaxed): the fence of `leave_gate` comes before the caller writes.
         let owner = Owner::<BITS>(self.store.owner(block).load(Acquire));
         match owner.position() {
             Some(position) if (position.index as usize) < self.store.capacity() => self.ring().is_over(me, position),

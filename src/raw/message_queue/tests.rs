@@ -461,3 +461,26 @@ fn a_hint_beyond_the_last_block_is_read_as_the_first_one() {
         assert_eq!(words.owners[0].load(Relaxed), Owner::<32>::of(Position { lap: 0, index: 0 }).0);
     }
 }
+
+#[test]
+fn a_message_that_none_can_be_is_malformed_before_it_is_read() {
+    for (length, is_whole) in [(0, true), (10, true), (20, true), (40, true), (41, false), (1_000, false)] {
+        with_empty(1, 3, |all, me, words| {
+            words.cells[0].store(1 << 62, Relaxed);
+            words.letters[0].store(Letter::new(length, 1).0, Relaxed);
+            let message = all.take(me, NOW).expect("it is there");
+            assert_eq!(all.length(&message), if is_whole { Ok(length as usize) } else { Err(Malformed) });
+        });
+    }
+}
+
+#[test]
+fn the_places_of_a_message_follow_each_other_from_its_cell_on() {
+    with_empty(2, 3, |all, me, _| {
+        send(all, me, 30).expect("there is room");
+        let message = all.take(me, NOW).expect("it was sent");
+        let first = all.following(&message, None);
+        let second = all.following(&message, first);
+        assert_eq!((first, second), (Some(Place::Cell(0)), Some(Place::Block(0))));
+    });
+}

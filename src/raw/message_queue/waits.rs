@@ -8,6 +8,7 @@ use crate::platform::puppet::{DEADLINE, Puppet, Scene, Sleep, id_of, play, scene
 use crate::raw::hold::{HELD, WAITERS};
 use crate::raw::message_queue::word::Owner;
 use crate::raw::queue::Position;
+use crate::raw::wait_any::{Readiness, Source};
 use std::rc::Rc;
 
 const FULL: u64 = 1 << 62;
@@ -185,6 +186,17 @@ fn nobody_waits_at_the_gate_with_a_cell() {
     }
 }
 
+#[test]
+fn a_caller_that_does_not_get_the_gate_learns_of_the_end() {
+    let three = Three::new([1, 0, 0], [0; 2], id_of(1).word());
+    let (answer, _) = three.send(meanwhile(&three, |three, sleep| {
+        assert!(three.all().ring().close());
+        sleep.lasts();
+    }));
+    assert_eq!(answer, failed(NotClaimed::Closed));
+    assert_eq!(three.send(vec![]).0, failed(NotClaimed::Closed), "it does not wait for the gate");
+}
+
 /// It may be in a signal handler that has interrupted it.
 #[test]
 fn a_caller_that_holds_the_gate_waits_to_its_deadline() {
@@ -262,4 +274,58 @@ fn what_is_put_back_wakes_a_receiver() {
     assert_eq!(wakes.on(three.queue.queue.sleepers()[0]), [1]);
     assert!(wakes.on(three.queue.queue.sleepers()[1]).is_empty());
     assert_eq!(three.words.cells[0].load(Relaxed), FULL);
+}
+
+/// Which words a source of a wait for several watches: the one on which its changes wake all.
+#[test]
+fn room_for_a_message_is_watched_on_a_word_of_its_own() {
+    let three = Three::without_blocks();
+    let changed = || _ = play(3, vec![], |_| three.all().ring().notice_foreign());
+    for length in [0, 20] {
+        let source = Writable { messages: three.all(), length };
+        let (values, wakes) = play(3, vec![], |me| {
+            let mut awaited = vec![];
+            source.observe(me, &mut awaited);
+            let readiness = source.announce(me, &mut awaited);
+            source.wake_next(me);
+            assert_eq!(readiness == Readiness::Ready, length == 0, "there are cells, and no block");
+            awaited.iter().map(|expect| (&raw const *expect.word, expect.value)).collect::<Vec<_>>()
+        });
+        assert_eq!(wakes.counts().count(), 0, "nobody's wake is passed on");
+        let (word, value) = values[0];
+        assert!(values.iter().all(|watched| *watched == (word, value)));
+        assert_eq!(values.len(), if length == 0 { 1 } else { 2 });
+        changed();
+        let (after, _) = play(3, vec![], |me| {
+            let mut awaited = vec![];
+            source.observe(me, &mut awaited);
+            (&raw const *awaited[0].word, awaited[0].value)
+        });
+        assert_eq!(after, (word, value + 1), "who announced itself finds each change");
+    }
+}
+
+/// Of three blocks, the message in the first cell has some. The search begins anywhere.
+#[test]
+fn there_is_room_for_a_message_if_the_gate_and_enough_blocks_are_free() {
+    let rooms = |used: u32, next: u32, gate: u32| {
+        let (queue, words) = (queue_of([1, 0], [0; 2], gate, next), Words::new(3, 3, 10));
+        words.cells[0].store(FULL, Relaxed);
+        for (block, owner) in words.owners.iter().enumerate().filter(|(block, _)| used >> block & 1 == 1) {
+            assert!(block < 3);
+            owner.store(Owner::<32>::of(Position { lap: 0, index: 0 }).0, Relaxed);
+        }
+        let lengths = [10, 20, 30, 40, 41];
+        play(3, vec![], |me| lengths.map(|length| Writable { messages: queue.with(&words), length }.is_ready(me))).0
+    };
+    for (used, next) in (0..8).flat_map(|used| [0, 1, 2, 3, 7].map(|next| (used, next))) {
+        let free = 3 - u32::count_ones(used);
+        // What no queue takes is an error at once.
+        let expected = [true, free >= 1, free >= 2, free >= 3, true];
+        assert_eq!(rooms(used, next, 0), expected, "{used:b} from {next}");
+    }
+    for (holder, is_free) in [(0, false), (1, false), (5, true)] {
+        let expected = [true, is_free, is_free, is_free, true];
+        assert_eq!(rooms(0, 0, id_of(holder).word()), expected, "participant {holder} has the gate");
+    }
 }

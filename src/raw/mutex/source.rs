@@ -70,4 +70,8 @@ impl<P: Platform> Source<P> for Free<'_, P> {
     fn wake_next(&self, _me: Participant<'_, P>) {
         P::wake(&self.mutex.word, 1);
     }
+
+    fn repeats(&self) -> bool {
+        true
+    }
 }

@@ -112,6 +112,22 @@ fn a_waiter_that_slept_takes_the_lock_with_waiters_set() {
     assert_eq!(wakes.on(&mutex.word), [1]);
 }
 
+/// Another heir was quicker, and has released the lock since. Its wake ended the brief sleep, and
+/// may have been meant for others.
+#[test]
+fn a_waiter_that_slept_briefly_takes_the_lock_with_waiters_set() {
+    still_ending(1);
+    let mutex = held_by(1);
+    let (answer, wakes) = play(3, vec![scene(|sleep| sleep.awaited().store(0, Relaxed))], |me| {
+        me.table.slots[1].lifelines()[0].word().store(MARK, Relaxed);
+        let answer = mutex.lock(me, None);
+        mutex.unlock(0);
+        answer
+    });
+    assert_eq!(answer, Ok(Acquired { inconsistent: None }));
+    assert_eq!(wakes.on(&mutex.word), [1]);
+}
+
 /// This is as with two participants in two time namespaces: each of them finds reaping due each
 /// time.
 #[test]

@@ -67,7 +67,7 @@ impl<const N: usize> Whole<N> {
 }
 
 fn sender_at(at: u64, head: u64) -> Sender {
-    Sender { holder: id_of(1), at, head }
+    Sender { holder: id_of(1), at, head, fetched: at }
 }
 
 fn receiver_at(at: u64) -> Receiver {
@@ -126,6 +126,18 @@ proptest! {
         prop_assert_eq!(lane.can_have(words), bytes <= lane.most_bytes_at_once());
     }
 
+    #[test]
+    fn a_sender_that_fetches_ahead_changes_no_frame(at: u64, used in 0..64u64, fetched: u64) {
+        let whole = Whole::<64>::of(0, 0, [0; 4], [u64::MAX; 64]);
+        let head = at.wrapping_sub(used);
+        let mut sender = Sender { fetched, ..sender_at(at, head) };
+        whole.lane().fetch_ahead(&mut sender);
+        for position in 0..=used {
+            let word = whole.ring.word(head.wrapping_add(position)).load(Relaxed);
+            prop_assert_eq!(word, u64::MAX, "{} of {}", position, used);
+        }
+    }
+
     /// Whatever the words are: each operation ends, and stays within the ring.
     #[test]
     fn words_that_nobody_wrote_end_nothing(
@@ -175,6 +187,81 @@ fn the_ring_is_filled_to_its_last_word_but_one() {
     assert!(!lane.has_room(&mut sender, 1), "a head that is ahead is nonsense");
 }
 
+fn most_at_once_fits_and_not_one_more<const N: usize>() {
+    let whole = Whole::<N>::empty();
+    let lane = whole.lane();
+    let fits = |bytes| lane.can_have(lane.words_of_message(bytes));
+    let most = lane.most_bytes_at_once();
+    assert!(fits(most) && !fits(most + 1), "{most} bytes in {N} words");
+    assert!(lane.can_have(N as u64 - 1) && !lane.can_have(N as u64));
+}
+
+#[test]
+fn the_most_bytes_at_once_are_those_that_fit() {
+    most_at_once_fits_and_not_one_more::<8>();
+    most_at_once_fits_and_not_one_more::<9>();
+    most_at_once_fits_and_not_one_more::<10>();
+    most_at_once_fits_and_not_one_more::<11>();
+    most_at_once_fits_and_not_one_more::<16>();
+    most_at_once_fits_and_not_one_more::<64>();
+}
+
+#[test]
+fn who_has_finished_a_frame_goes_on_behind_it() {
+    let whole = Whole::<16>::empty();
+    whole.publish_at(0, 8);
+    let mut receiver = receiver_at(0);
+    let frame = play(3, vec![], |me| whole.lane().try_next_frame(me, &mut receiver)).0.expect("it is there");
+    whole.lane().finish(&mut receiver, frame);
+    assert_eq!((receiver.at(), whole.lane().head().load(Relaxed)), (2, 2));
+}
+
+/// A receiver closed the pipe after it had made room.
+#[test]
+fn room_in_a_closed_pipe_is_not_reserved() {
+    let whole = Whole::<16>::of(0, 0, [0, 0, 0, CLOSED], [0; 16]);
+    let mut sender = sender_at(0, 0);
+    let frame = whole.lane().frame(&sender, 8, false);
+    let answers = play(3, vec![], |me| {
+        let lane = whole.lane();
+        (lane.try_reserve(me, &mut sender, 2), lane.reserve(me, &mut sender, &frame, Some(DEADLINE)))
+    });
+    assert_eq!(answers.0, (Err(NotReady::Closed), Err(NotReady::Closed)));
+}
+
+#[test]
+fn there_is_room_for_a_frame_or_there_is_not() {
+    let whole = Whole::<16>::empty();
+    for (at, is_room) in [(12, true), (14, false)] {
+        let mut sender = sender_at(at, 0);
+        let frame = whole.lane().frame(&sender, 8, false);
+        assert_eq!(whole.lane().has_room_for(&mut sender, &frame), is_room, "at {at}");
+    }
+}
+
+#[test]
+fn a_sender_fetches_the_next_lines_as_far_as_there_is_room() {
+    /// The first and the last word that were written, and how many.
+    fn fetched(at: u64, head: u64, fetched: u64) -> (u64, Option<usize>, Option<usize>, usize) {
+        let whole = Whole::<64>::of(0, 0, [0; 4], [u64::MAX; 64]);
+        let mut sender = Sender { fetched, ..sender_at(at, head) };
+        whole.lane().fetch_ahead(&mut sender);
+        let written = || (0..64).filter(|index| whole.ring.0[*index].load(Relaxed) == 0);
+        (sender.fetched, written().next(), written().next_back(), written().count())
+    }
+    // Six lines of eight words; the sender's own line comes with its next frame.
+    assert_eq!(fetched(0, 0, 0), (48, Some(8), Some(48), 6));
+    assert_eq!(fetched(7, 0, 7), (48, Some(8), Some(48), 6));
+    assert_eq!(fetched(8, 0, 7), (56, Some(16), Some(56), 6));
+    // Not again before the sender comes to the last of them.
+    assert_eq!(fetched(47, 40, 48), (48, None, None, 0));
+    assert_eq!(fetched(0, 0, 48), (48, None, None, 0));
+    assert_eq!(fetched(48, 40, 48).0, 96);
+    // What the receiver has not read yet stays.
+    assert_eq!(fetched(16, 7, 16), (16, None, None, 0));
+    assert_eq!(fetched(16, 8, 16), (64, Some(0), Some(56), 6));
+}
+
 #[test]
 fn only_a_receiver_that_was_given_back_is_closed() {
     for (word, closed) in [(0, false), (CLOSED, true), (id_of(1).word(), false), (2, false)] {
@@ -187,7 +274,7 @@ fn only_a_receiver_that_was_given_back_is_closed() {
 fn an_end_goes_on_where_its_owner_was() {
     let whole = Whole::<16>::of(40, 38, [0; 4], [0; 16]);
     let ends = play(3, vec![], |me| (whole.lane().take_sender(me), whole.lane().take_receiver(me))).0;
-    assert_eq!(ends.0, Ok(Sender { holder: id_of(0), at: 40, head: 38 }));
+    assert_eq!(ends.0, Ok(Sender { holder: id_of(0), at: 40, head: 38, fetched: 40 }));
     assert_eq!(ends.1, Ok(Receiver { holder: id_of(0), at: 38 }));
     // The owner lives.
     let again = play(3, vec![], |me| (whole.lane().take_sender(me), whole.lane().take_receiver(me))).0;
@@ -200,7 +287,7 @@ fn a_sender_passes_the_frame_that_its_predecessor_had_just_published() {
     whole.publish_at(40, 9);
     whole.lane().tail().store(40, Relaxed); // as if it had died before that
     let sender = play(3, vec![], |me| whole.lane().take_sender(me)).0;
-    assert_eq!(sender, Ok(Sender { holder: id_of(0), at: 43, head: 40 }));
+    assert_eq!(sender, Ok(Sender { holder: id_of(0), at: 43, head: 40, fetched: 43 }));
     assert_eq!(whole.lane().tail().load(Relaxed), 43);
 }
 
@@ -383,11 +470,20 @@ fn a_source_is_ready_if_an_attempt_would_do_something() {
 }
 
 #[test]
-fn a_source_passes_a_wake_on() {
+fn a_source_passes_a_wake_on_and_is_observed_as_it_is() {
     use crate::raw::wait_any::Source;
-    let whole = Whole::<16>::empty();
+    let living = id_of(1).word();
+    let whole = Whole::<16>::of(11, 0, [5, 6, living, living], [0; 16]);
     let (words, ring) = (&whole.pipe, &whole.ring);
     let ((), wakes) = play(3, vec![], |me| {
+        let (readable, writable) = (Readable { words, ring }, Writable { words, ring });
+        let mut awaited = vec![];
+        readable.observe(me, &mut awaited);
+        let _unready = readable.announce(me, &mut awaited);
+        writable.observe(me, &mut awaited);
+        let _unready = writable.announce(me, &mut awaited);
+        let values: Vec<_> = awaited.iter().map(|expect| expect.value).collect();
+        assert_eq!(values, [5, 5 | WAITERS, 6, 6 | WAITERS]);
         Readable { words, ring }.wake_next(me);
         Writable { words, ring }.wake_next(me);
     });

@@ -162,10 +162,10 @@ impl<P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> Ring
         let word = self.cells.word(position.index as usize);
         loop {
             // ORDERING: Acquire. Pairs with the Release of `finish`, `pass` and `abandon`: the
-            // caller writes after the last user has read or written. It also comes before the
-            // judgement of the user. Models:
-            // `message_queue::a_message_grows_into_a_block_that_was_read`,
-            // `message_queue::a_newcomer_that_has_blocks_is_not_judged_dead`.
+            // caller writes after the last user has read or written. Model:
+            // `message_queue::a_message_grows_into_a_block_that_was_read`.
+            // EQUIVALENT(Acquire to Relaxed): the gate orders the claim and all before it, so that
+            // no newcomer is judged dead; and its fence comes before the caller writes.
             let seen = Cell::<BITS>(word.load(Acquire));
             // The position was claimed. So the cell is in its lap, or in a later one. A cell that
             // is free in this lap shows that nobody wrote the position.

@@ -38,7 +38,7 @@ pub(super) fn queue<const BITS: u32>(tail: u64, head: u64, [items, room]: [u32; 
     Queue::from_words(Word64::new(tail), Word64::new(head), Word::new(items), Word::new(room), Ends::default())
 }
 
-fn hint(lap: u32, index: u32) -> u64 {
+pub(super) fn hint(lap: u32, index: u32) -> u64 {
     Position { lap, index }.word()
 }
 
@@ -256,6 +256,19 @@ fn a_head_that_is_too_small_hides_no_item() {
     }
 }
 
+/// A search goes on where all positions before are certainly finished, and not in the next lap: it
+/// ends after three of them.
+#[test]
+fn a_head_that_is_many_laps_too_small_hides_no_item() {
+    for index in 0..3 {
+        let finished = Cell::<32>::finished(40).0;
+        let cells = Words::new([finished, Cell::<32>::full(40).0, finished]);
+        let queue = queue::<32>(hint(41, 0), hint(0, index), [0; 2]);
+        let (claim, _) = play(1, vec![], |me| queue.with(&cells).try_claim_full(me));
+        assert_eq!(claim, Ok(at(40, 1)), "from {index}");
+    }
+}
+
 /// The same, but the consumer of (2, 1) lives, and may still die.
 #[test]
 fn a_head_that_is_too_small_does_not_end_a_closed_queue() {
@@ -292,6 +305,24 @@ fn a_position_that_is_finished_before_an_earlier_one_does_not_count_at_last() {
         ring.finish(first);
         assert_eq!(ring.len(), 0);
     });
+}
+
+/// Nobody writes such a hint.
+#[test]
+fn a_tail_that_is_laps_too_large_leads_to_the_lap_of_its_cell() {
+    let (queue, cells) = (queue::<32>(hint(5, 1), hint(3, 0), [0; 2]), Words::new([Cell::<32>::free(3).0; 2]));
+    let (claim, _) = play(3, vec![], |me| queue.with(&cells).try_claim_free(me));
+    assert_eq!(claim, Ok(at(3, 1)));
+}
+
+/// The search goes round twice: it learns the lap, and comes to the cell.
+#[test]
+fn a_free_cell_is_found_from_a_hint_that_is_many_laps_too_small() {
+    let mut words = [Cell::<32>::full(5).0; 8];
+    words[7] = Cell::<32>::free(5).0;
+    let (queue, cells) = (queue::<32>(hint(0, 0), hint(5, 0), [0; 2]), Words::new(words));
+    let (claim, _) = play(3, vec![], |me| queue.with(&cells).try_claim_free(me));
+    assert_eq!(claim, Ok(at(5, 7)));
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! What a waiter does, step by step: its last check, the words that it leaves when it gives up, and
 //! its wakes. And who is woken by whom.
 
-use super::tests::{Words, at, queue};
+use super::tests::{Words, at, hint, queue};
 use super::*;
 use crate::platform::WAKE_AT_DEATH;
-use crate::platform::puppet::{DEADLINE, Puppet, Scene, Sleep, id_of, play, scene};
+use crate::platform::puppet::{
+    DEADLINE, Puppet, Scene, Sleep, Spinning, id_of, is_gone_from_now_on, play, reap_each, scene, spinning, spins,
+};
 use std::rc::Rc;
 
 /// A queue of two cells, and its words.
@@ -17,7 +19,11 @@ struct Two {
 const FREE: u64 = 0;
 
 fn full() -> u64 {
-    Cell::<32>::full(0).0
+    full_in(0)
+}
+
+fn full_in(lap: u32) -> u64 {
+    Cell::<32>::full(lap).0
 }
 
 impl Two {
@@ -310,6 +316,24 @@ fn a_change_of_a_closed_queue_wakes_all_consumers() {
     }
 }
 
+/// Invariant 13. The wake of a producer leaves FOREIGN to that of the foreign waiters.
+#[test]
+fn a_change_that_makes_room_or_closes_wakes_all_foreign_waiters() {
+    let give_up: Change = |two| two.ring().give_up(at(0, 0));
+    for change in [FINISH, FINISH_THREE, CLOSE, give_up] {
+        for others in [0, WAITERS, WAITERS | CLOSED] {
+            let two = Two::new([FREE; 2], [0, FOREIGN | others]);
+            let ((), wakes) = play(1, vec![], |_| change(&two));
+            let foreign = &two.queue.sleepers.0.foreign;
+            assert_eq!((wakes.on(foreign), foreign.load(Relaxed)), (vec![u32::MAX], 1));
+            assert!(!has_foreign(two.room().load(Relaxed)));
+        }
+    }
+    let two = Two::new([FREE; 2], [0, FOREIGN]);
+    let ((), wakes) = play(1, vec![], |_| PUBLISH(&two));
+    assert_eq!((wakes.counts().count(), two.room().load(Relaxed)), (0, FOREIGN), "an item is no room");
+}
+
 #[test]
 fn a_consumer_that_passes_a_dead_producer_wakes_one_producer() {
     let two = Two::new([Cell::<32>::filling(0, id_of(7)).0, FREE], [WAITERS; 2]);
@@ -336,5 +360,133 @@ fn a_wake_clears_waiters_and_adds_one_to_the_sequence_alone() {
 fn only_the_first_close_finds_the_queue_open() {
     let two = Two::new([FREE; 2], [0; 2]);
     assert_eq!(play(1, vec![], |_| [two.ring().close(), two.ring().close()]).0, [true, false]);
+    assert!(two.queue.is_closed());
+}
+
+/// How a caller spins, which does so 5 times before it sleeps, and 7 times to let items gather.
+fn spins_of<R>(act: impl FnOnce(Participant<'_, Puppet>) -> R) -> (R, Spinning) {
+    let spin = |me: Participant<'_, Puppet>| {
+        spins(5, 7);
+        (act(me), spinning())
+    };
+    play(3, vec![scene(|sleep| sleep.lasts())], spin).0
+}
+
+#[test]
+fn a_waiter_gathers_once_and_notes_whether_its_spins_have_helped() {
+    // Two positions of lap 3 have passed, and those of the laps before.
+    let empty =
+        || Two { queue: queue(hint(4, 0), hint(4, 0), [0; 2]), cells: Words::new([Cell::<32>::finished(3).0; 2]) };
+    let two = empty();
+    let (answer, spinning) = spins_of(|me| two.ring().claim_full(me, Some(DEADLINE)));
+    assert_eq!(answer, Err(NotClaimed::TimedOut));
+    let gathered = vec![(8, 2)];
+    assert_eq!(spinning, Spinning { spins: 5, to_gather: 7, spun: 12, gathered, have_helped: vec![false] });
+    // Who waits for room looks at the other end.
+    let full = Two { queue: queue(hint(4, 1), hint(3, 1), [0; 2]), cells: Words::new([full_in(4), full_in(3)]) };
+    let (answer, spinning) = spins_of(|me| full.ring().claim_free(me, Some(DEADLINE)));
+    assert_eq!((answer, spinning.gathered), (Err(NotClaimed::TimedOut), vec![(9, 2)]));
+    // Who sleeps on another word does not gather.
+    let (answer, spinning) = spins_of(|me| {
+        let claim = || Err::<(), _>(Obstacle::Blocked(None));
+        two.ring().wait_for(me, Some(DEADLINE), &Word::new(0), claim, claim, || false)
+    });
+    assert_eq!((answer, spinning.gathered, spinning.spun), (Err(NotClaimed::TimedOut), vec![], 5));
+}
+
+#[test]
+fn a_waiter_that_finds_an_item_while_it_spins_notes_that_too() {
+    let two = Two::new([FREE; 2], [0; 2]);
+    let (answer, spinning) = play(3, vec![], |me| {
+        spins(5, 0);
+        let looks = core::cell::Cell::new(0);
+        let claim = || {
+            looks.set(looks.get() + 1);
+            if looks.get() == 3 { Ok(()) } else { Err(Obstacle::Blocked(None)) }
+        };
+        (two.ring().wait_for(me, None, two.items(), claim, claim, || false), spinning())
+    })
+    .0;
+    assert_eq!((answer, spinning.have_helped), (Ok(()), vec![true]));
+}
+
+#[test]
+fn a_waiter_that_does_not_spin_neither_gathers_nor_notes_anything() {
+    let two = Two::new([FREE; 2], [0; 2]);
+    let (answer, spinning) = play(3, vec![scene(|sleep| sleep.lasts())], |me| {
+        spins(0, 7);
+        (two.ring().claim_full(me, Some(DEADLINE)), spinning())
+    })
+    .0;
+    assert_eq!((answer, spinning), (Err(NotClaimed::TimedOut), Spinning { to_gather: 7, ..Spinning::default() }));
+}
+
+/// Of a queue of two cells whose first item is (4, 1).
+#[test]
+fn who_takes_several_items_gathers_if_so_many_are_not_there() {
+    let gathers = |cells, limit| {
+        let two = Two { queue: queue(hint(5, 1), hint(4, 1), [0; 2]), cells: Words::new(cells) };
+        let ((), spinning) = play(3, vec![], |_| {
+            spins(5, 7);
+            (two.ring().gather_items(limit), spinning())
+        })
+        .0;
+        !spinning.gathered.is_empty()
+    };
+    let finished = Cell::<32>::finished(4).0;
+    for (cells, limit, expected) in [
+        ([finished, full_in(4)], 1, false),
+        ([finished, Cell::<32>::finished(3).0], 1, true),
+        ([finished, full_in(4)], 2, true),
+        ([full_in(5), full_in(4)], 2, false),
+        ([full_in(5), full_in(4)], 1_000, false), // more than there are cells
+        ([finished, full_in(4)], 1_000, true),
+    ] {
+        assert_eq!(gathers(cells, limit), expected, "{cells:x?} {limit}");
+    }
+}
+
+#[test]
+fn who_has_an_item_takes_another_one_if_it_is_there() {
+    let two = Two::new([full(), FREE], [0; 2]);
+    let (claims, _) = play(3, vec![], |me| [(); 2].map(|()| two.ring().claim_another_full(me)));
+    assert_eq!(claims, [Some(at(0, 0)), None]);
+}
+
+/// Its mark is lost, so nobody is woken by its death. Who tries reaps if that is due, and somebody
+/// is in the way.
+#[test]
+fn who_tries_reaps_if_that_is_due_and_somebody_is_in_the_way() {
+    let two = Two::new([Cell::<32>::taking(0, id_of(1)).0, FREE], [0; 2]);
+    let (answers, _) = play(3, vec![], |me| {
+        let before = two.ring().try_claim_full(me);
+        is_gone_from_now_on(2);
+        let not_due = two.ring().try_claim_full(me);
+        reap_each(Duration::ZERO);
+        [before, not_due, two.ring().try_claim_full(me)]
+    });
+    let blocked = Err(NotClaimed::WouldBlock);
+    assert_eq!(answers, [blocked, blocked, Ok(at(0, 0))]);
+    // Nobody is in the way: nobody is asked for.
+    let two = Two::new([FREE; 2], [0; 2]);
+    let (is_alive, _) = play(3, vec![], |me| {
+        is_gone_from_now_on(2);
+        reap_each(Duration::ZERO);
+        assert_eq!(two.ring().try_claim_full(me), blocked);
+        me.table.is_alive(id_of(1))
+    });
+    assert!(is_alive);
+}
+
+#[test]
+fn who_tries_closes_a_queue_that_is_abandoned() {
+    let two = Two::new([FREE; 2], [0; 2]);
+    let (answers, _) = play(3, vec![], |me| {
+        let end = two.ring().take_sender(me).expect("there is one");
+        let before = two.ring().try_claim_full(me);
+        two.ring().give_back_sender(end, None);
+        [before, two.ring().try_claim_full(me)]
+    });
+    assert_eq!(answers, [Err(NotClaimed::WouldBlock), Err(NotClaimed::Closed)]);
     assert!(two.queue.is_closed());
 }

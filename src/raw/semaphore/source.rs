@@ -30,4 +30,8 @@ impl<P: Platform> Source<P> for Semaphore<P> {
     fn wake_next(&self, _me: Participant<'_, P>) {
         P::wake(&self.word, 1);
     }
+
+    fn repeats(&self) -> bool {
+        true
+    }
 }

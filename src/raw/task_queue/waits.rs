@@ -3,8 +3,10 @@
 
 use super::tests::{CLOSED, Places, queue};
 use super::*;
-use crate::platform::WAKE_AT_DEATH;
-use crate::platform::puppet::{DEADLINE, Puppet, Scene, Sleep, id_of, play, scene, still_ending};
+use crate::platform::puppet::{
+    DEADLINE, Puppet, Scene, Sleep, id_of, is_gone_from_now_on, play, reap_each, scene, still_ending,
+};
+use crate::platform::{Lifeline, MARK, WAKE_AT_DEATH};
 use crate::raw::hold::WAITERS;
 use std::rc::Rc;
 
@@ -82,6 +84,23 @@ fn a_slot_that_comes_free_as_the_deadline_passes_is_reserved() {
         sleep.lasts();
     }));
     assert_eq!(answer, Ok(Loan::of(1, id_of(0))));
+}
+
+/// Without WAITERS: the caller has not come to its first sleep.
+#[test]
+fn what_the_dead_have_left_is_found_before_the_caller_spins() {
+    let two = Two::new([by(7)[1], FREE], [0; 2]);
+    assert_eq!(two.take(vec![]).0, Ok(Taken::of(0, id_of(0))));
+    assert_eq!(two.words()[0].load(Relaxed), 0);
+    // Its death was never told.
+    let two = Two::new([by(1)[1], FREE], [0; 2]);
+    let (answer, _) = play(3, vec![], |me| {
+        is_gone_from_now_on(2);
+        reap_each(Duration::ZERO);
+        two.tasks().take(me, Some(DEADLINE))
+    });
+    assert_eq!(answer, Ok(Taken::of(0, id_of(0))));
+    assert_eq!(two.words()[0].load(Relaxed), 0);
 }
 
 #[test]
@@ -170,6 +189,24 @@ fn what_an_ending_process_has_is_waited_for_in_short_sleeps() {
     two.queue.set_limit(1);
     assert_eq!(two.join(scenes()).0, Ok(()), "it is set aside");
     still_ending(0);
+}
+
+/// The wake that ends the sleep may have been meant for others: what the dead worker had is there,
+/// too.
+#[test]
+fn a_waiter_that_slept_briefly_wakes_another_if_there_is_more() {
+    let two = Two::new([by(1)[1], FREE], [0; 2]);
+    let scenes = meanwhile(&two, |two, _| {
+        still_ending(0);
+        two.publish(1);
+    });
+    still_ending(u32::MAX);
+    let (answer, wakes) = play(3, scenes, |me| {
+        me.table.slots[1].lifelines()[0].word().store(MARK, Relaxed);
+        two.tasks().take(me, Some(DEADLINE))
+    });
+    assert!(answer.is_ok());
+    assert_eq!(wakes.on(two.words()[0]), [1, 1], "that of the producer, and that of the worker");
 }
 
 /// Two tasks failed before the waiter ran, or two slots came free. The second change found no
@@ -295,4 +332,16 @@ fn the_last_use_of_a_slot_in_a_closed_queue_wakes_all_workers() {
     for first in [FULL, AGAIN, by(1)[0], by(1)[1]] {
         assert_eq!(wakes_of(DONE, first, [WAITERS, CLOSED], 0), [vec![], vec![], vec![]], "{first:x}");
     }
+}
+
+/// Who has the last task does not wake others while the dead seem to fill a slot.
+#[test]
+fn who_frees_the_last_slot_of_the_dead_in_a_closed_queue_wakes_all_workers() {
+    let wakes_of = |first| {
+        let two = Two::new([first, by(7)[0]], [WAITERS, CLOSED]);
+        let (answer, wakes) = play(2, vec![], |me| two.tasks().try_take(me));
+        (answer, two.words().map(|word| wakes.on(word)))
+    };
+    assert_eq!(wakes_of(FREE), (Err(NotClaimed::Closed), [vec![u32::MAX], vec![], vec![]]));
+    assert_eq!(wakes_of(by(1)[1]), (Err(NotClaimed::WouldBlock), [vec![], vec![], vec![]]));
 }

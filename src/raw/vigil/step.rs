@@ -23,11 +23,7 @@ impl<P: Platform> Vigil<'_, P> {
                 return Ok(false);
             }
         }
-        if core::mem::take(&mut self.is_first_alone) {
-            self.sleep_once(word, seen | WAITERS)?;
-        } else {
-            self.sleep(word, seen | WAITERS, holder)?;
-        }
+        self.sleep_alone_at_first(word, seen | WAITERS, holder)?;
         Ok(true)
     }
 

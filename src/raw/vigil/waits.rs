@@ -3,7 +3,8 @@
 
 use super::*;
 use crate::platform::puppet::{
-    DEADLINE, Puppet, Scene, is_gone_from_now_on, play, reap_each, recheck_each, scene, watch_one,
+    DEADLINE, Puppet, Scene, first_phase_lasts, id_of, is_gone_from_now_on, play, reap_each, recheck_each, scene,
+    watch_one,
 };
 use crate::raw::Slot;
 
@@ -153,6 +154,42 @@ fn with_one_watched_word_a_long_waiter_rechecks_less_often() {
     });
     let ends = until.borrow().iter().map(Duration::as_millis).collect::<Vec<_>>();
     assert_eq!(ends, [20, 20 + 20, 400 + 50, 700 + 80]);
+}
+
+/// How many words a sleep has, and when it ends, in milliseconds.
+type Sleep = (usize, u128);
+
+/// So many sleeps of a vigil that is alone at first, each of which lasts to its end; and what two
+/// calls return.
+fn sleeps_of_a_vigil_alone_at_first(sleeps: usize, deadline: Option<Duration>) -> (Vec<Sleep>, Vec<Result<(), Ended>>) {
+    let awaited: <Puppet as Platform>::Word = Word::new(0);
+    let seen = std::rc::Rc::new(std::cell::RefCell::new(vec![]));
+    let note = || {
+        let seen = seen.clone();
+        scene(move |sleep: &crate::platform::puppet::Sleep<'_>| {
+            seen.borrow_mut().push((sleep.words().len(), sleep.until().expect("a phase").as_millis()));
+            sleep.lasts();
+        })
+    };
+    let (slept, _wakes) = play(3, (0..sleeps).map(|_| note()).collect(), |me| {
+        first_phase_lasts(Duration::from_millis(10));
+        let mut vigil = Vigil::new(me, deadline).alone_at_first();
+        (0..2).map(|_| vigil.sleep_alone_at_first(&awaited, 0, Some(id_of(1)))).collect()
+    });
+    (seen.take(), slept)
+}
+
+#[test]
+fn a_vigil_alone_at_first_watches_the_holder_from_its_second_sleep_on() {
+    let (sleeps, slept) = sleeps_of_a_vigil_alone_at_first(2, None);
+    assert_eq!((sleeps, slept), (vec![(1, 10), (2, 20)], vec![Ok(()), Ok(())]));
+}
+
+/// The caller checks once more before it gives up (rule 5).
+#[test]
+fn a_first_sleep_alone_that_times_out_is_no_reason_to_give_up() {
+    let (sleeps, slept) = sleeps_of_a_vigil_alone_at_first(1, Some(Duration::from_millis(5)));
+    assert_eq!((sleeps, slept), (vec![(1, 5)], vec![Ok(()), Err(Ended::TimedOut)]));
 }
 
 /// How these sleeps of a vigil end, with [`Vigil::sleep`], or with one [`Vigil::sleep_once`].

@@ -23,14 +23,16 @@
 //!
 //! 1. A task writes ARMED, passes a fence, announces and checks. The attendant reads the awaited
 //!    word, passes a fence, and reads the state. So the attendant finds ARMED, and announces and
-//!    checks for the task; or it sleeps with a value from before the task's announcement, which the
-//!    next change no longer leaves in the word.
+//!    checks for the task; or it sleeps with a value from before the task's announcement. A word
+//!    with a sequence never has that value again. Where a word [repeats](Source::repeats), the
+//!    attendant sleeps on the state, too: as long as it is WATCHED. The kernel compares the state
+//!    after it has begun to listen to the word. So it finds ARMED, or the wake finds the attendant.
 //! 2. A source that is not IGNORED is among those that the attendant sleeps on. A task that finds
 //!    IGNORED [calls](call) the attendant, which then comes back for it.
 //! 3. The attendant follows the rules of the [parent module](super) for each source that it has
 //!    slept on, whatever the state is by then: its sleep may have swallowed a wake there.
 
-use super::{Of, Readiness, callers};
+use super::{Of, Readiness, Source, callers};
 use crate::platform::{Expect, Platform, Word};
 use crate::raw::vigil::{Ended, Vigils};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
@@ -51,6 +53,11 @@ pub fn call<P: Platform>(word: &P::Word) {
     // has changed. Model: `wait_any::a_call_publishes`.
     word.fetch_add(1, Release);
     P::wake(word, 1);
+}
+
+/// On how many words an attendant sleeps for this source, at most.
+pub fn attended_words<P: Platform>(source: &dyn Source<P>) -> usize {
+    source.words() + usize::from(source.repeats()) // invariant 1
 }
 
 /// What became of an attempt to arm a source.
@@ -194,6 +201,9 @@ impl<'s, P: Platform> Known<'s, P> {
             if next == IGNORED {
                 awaited.truncate(before);
                 return Readiness::Unready;
+            }
+            if next == WATCHED && source.repeats() {
+                awaited.push(Expect { word: &attended.state, value: WATCHED }); // invariant 1
             }
             if next != state {
                 notify();

@@ -429,3 +429,130 @@ fn an_attendant_tells_of_what_is_ready_once_for_each_task() {
         assert_eq!(told, 1);
     });
 }
+
+/// The count is then what the attendant has seen, but a task waits. A semaphore has no sequence.
+#[test]
+fn an_attendant_does_not_sleep_on_a_value_that_came_back_after_a_task_armed_the_source() {
+    let (told, _) = play(2, vec![], |me| {
+        let (semaphore, attended, calls) = (permits(0), Attended::from_word(AtomicU32::new(0)), AtomicU32::new(0));
+        let mut attendant = Attendant::new([(of(me, &semaphore), &attended)].into_iter());
+        let mut told = 0;
+        let release = || semaphore.release(1).expect("far from the maximum");
+        assert_eq!(attended.arm(&of(me, &semaphore)), Arming::Call);
+        release();
+        attendant.attend(&calls, |_| told += 1);
+        attendant.sleep(); // finds out whom it watches
+        semaphore.try_acquire(1).expect("a permit");
+        release();
+        attendant.attend(&calls, |_| told += 1);
+        semaphore.try_acquire(1).expect("a permit");
+        assert_eq!(attended.arm(&of(me, &semaphore)), Arming::Armed);
+        release();
+        attendant.sleep(); // there is no scene for a wait
+        attendant.attend(&calls, |_| told += 1);
+        told
+    });
+    assert_eq!(told, 2);
+}
+
+#[test]
+fn a_dead_participant_is_ready_and_its_lifelines_wake_all() {
+    let (ready, wakes) = play(3, vec![], |me| {
+        let [living, dead] = [Death(id_of(1)), Death(id_of(7))];
+        Source::<Puppet>::wake_next(&living, me);
+        [living.is_ready(me), dead.is_ready(me)]
+    });
+    assert_eq!(ready, [false, true]);
+    assert!(wakes.counts().count() > 0 && wakes.counts().all(|count| count == u32::MAX));
+}
+
+#[test]
+fn a_word_that_repeats_takes_an_attendant_two() {
+    let (semaphore, event, mutex) =
+        (permits(0), Event::from_word(AtomicU32::new(0)), Mutex::from_word(AtomicU32::new(0)));
+    let free = Free { mutex: &mutex, leaked: Leaked::Refuse, is_reentrant: false };
+    let (set, death) = (Set::new(&event), Death(id_of(0)));
+    let sources: [&dyn Source<Puppet>; 4] = [&semaphore, &free, &set, &death];
+    assert_eq!(sources.map(attended_words), [2, 2, 1, 2]);
+}
+
+const IGNORED: u32 = 0;
+const ARMED: u32 = 1;
+const WATCHED: u32 = 2;
+
+#[test]
+fn an_attendant_that_does_not_know_a_source_need_not_begin_if_that_was_ready() {
+    for (state, then) in [(IGNORED, Arming::Call), (WATCHED, Arming::Armed)] {
+        let (answers, _) = play(2, vec![], |me| {
+            let (semaphore, attended) = (permits(1), Attended::from_word(AtomicU32::new(state)));
+            let first = attended.arm(&of(me, &semaphore));
+            semaphore.try_acquire(1).expect("a permit");
+            (first, attended.arm(&of(me, &semaphore)))
+        });
+        assert_eq!(answers, (Arming::Ready, then));
+    }
+}
+
+/// A permit comes, in a sleep of the attendant or outside of one. How many wakes there are at the
+/// semaphore, how many tasks are told, and what the next task has to do.
+fn a_permit_comes(state: u32, in_a_sleep: bool) -> (usize, usize, Arming) {
+    let semaphore = Rc::new(permits(0));
+    let other = Rc::clone(&semaphore);
+    let release = scene(move |_| other.release(1).expect("far from the maximum"));
+    let ((told, arming), wakes) = play(2, if in_a_sleep { vec![release] } else { vec![] }, |me| {
+        let (attended, calls) = (Attended::from_word(AtomicU32::new(state)), AtomicU32::new(0));
+        let mut attendant = Attendant::new([(of(me, &*semaphore), &attended)].into_iter());
+        let mut told = 0;
+        attendant.attend(&calls, |_| told += 1);
+        attendant.sleep(); // finds out whom it watches
+        attendant.attend(&calls, |_| told += 1);
+        if in_a_sleep {
+            attendant.sleep()
+        } else {
+            semaphore.release(1).expect("far from the maximum")
+        }
+        attendant.attend(&calls, |_| told += 1);
+        semaphore.try_acquire(1).expect("a permit");
+        (told, attended.arm(&of(me, &*semaphore)))
+    });
+    (wakes_at(&wakes, &*semaphore), told, arming)
+}
+
+#[test]
+fn an_attendant_passes_a_wake_on_if_it_has_slept_there() {
+    // Nobody is told, and nobody is woken: WAITERS is clear.
+    assert_eq!(a_permit_comes(WATCHED, false), (0, 0, Arming::Armed));
+    // It may have swallowed a wake. It sleeps there no more.
+    assert_eq!(a_permit_comes(WATCHED, true), (1, 0, Arming::Call));
+    // The release itself wakes one.
+    assert_eq!(a_permit_comes(ARMED, false), (1, 1, Arming::Armed));
+    assert_eq!(a_permit_comes(ARMED, true), (2, 1, Arming::Armed));
+    for in_a_sleep in [false, true] {
+        assert_eq!(a_permit_comes(IGNORED, in_a_sleep), (0, 0, Arming::Call), "it does not sleep there");
+    }
+}
+
+#[test]
+fn while_a_holder_is_ending_an_attendant_sleeps_briefly() {
+    let short = scene(|sleep| {
+        assert!(sleep.until().is_some_and(|until| until < DEADLINE / 100));
+        sleep.lasts();
+    });
+    let (told, _) = play(3, vec![short], |me| {
+        lifeline(me, 1).store(MARK | WAKE_AT_DEATH, Relaxed);
+        let mutex = Mutex::from_word(AtomicU32::new(id_of(1).word()));
+        let free = Free { mutex: &mutex, leaked: Leaked::Refuse, is_reentrant: false };
+        let never = permits(0);
+        let [attended, other] = [ARMED; 2].map(|state| Attended::from_word(AtomicU32::new(state)));
+        let calls = AtomicU32::new(0);
+        let sources = [(of(me, &free), &attended), (of(me, &never), &other)];
+        let mut attendant = Attendant::new(sources.into_iter());
+        let mut told = vec![];
+        still_ending(1);
+        attendant.attend(&calls, |index| told.push(index));
+        attendant.sleep();
+        attendant.attend(&calls, |index| told.push(index));
+        told
+    });
+    assert_eq!(told, [0]);
+}

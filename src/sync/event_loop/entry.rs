@@ -118,7 +118,12 @@ impl Entry {
             }
         };
         let _own = (registered == Registered::Ready).then(|| waiting.remove(number));
+        // What is ready for one is ready for all. The attendant need not have seen it: it may find
+        // another state by then.
+        let is_for_others = registered == Registered::Ready && self.source().is_for_all();
+        let told = if is_for_others { waiting.next(true) } else { vec![] };
         drop(waiting);
+        told.into_iter().for_each(Notify::tell);
         Ok(registered)
     }
 

@@ -30,7 +30,15 @@ impl Task<'_> {
                 return Poll::Ready(Ok(result));
             }
             match self.register(|| Notify::Waker(context.waker().clone())) {
-                Ok(Registered::Waiting) => return Poll::Pending,
+                Ok(Registered::Waiting) => {
+                    // An event that was set and cleared since the attempt: its entry may count from
+                    // a later moment than this task.
+                    let Some(result) = self.is_for_all().then(&mut attempt).flatten() else {
+                        return Poll::Pending;
+                    };
+                    self.leave();
+                    return Poll::Ready(Ok(result));
+                }
                 Ok(Registered::Ready) => {}
                 Err(error) => {
                     self.leave();
@@ -77,10 +85,11 @@ impl<'a> WaitSource<'a> {
     /// [descriptors](Self::descriptor) of the process. It is started when the first of them has to
     /// wait, and sleeps until something happens. It takes a slot in each segment of which somebody
     /// waits for a primitive, until that segment is dropped. If tasks wait for more than 60
-    /// primitives at a time, another such thread is started.
+    /// primitives at a time, another such thread is started; semaphores and locks count twice.
     ///
     /// If a future is dropped, nothing is lost: it has taken nothing before it ends. If it was
-    /// about to be polled, the next task is told instead.
+    /// about to be polled, the next task is told instead. A future that was woken must be polled or
+    /// dropped: until then, others that wait for the same may not be told.
     ///
     /// # Errors
     /// The polling thread, or the crate's thread, cannot be registered as a participant of the
@@ -325,6 +334,8 @@ macro_rules! debug {
         }
     )*};
 }
+
+pub(super) use debug;
 
 debug! {
     WhenReady [] ['_]

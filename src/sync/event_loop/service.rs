@@ -12,7 +12,7 @@
 use super::entry::{Entry, Tasks};
 use crate::error::RegisterError;
 use crate::platform::{Expect, Linux, Platform};
-use crate::raw::wait_any::{Attendant, Of, call, most_words};
+use crate::raw::wait_any::{Attendant, Of, attended_words, call, most_words};
 use crate::segment::local;
 use crate::sync::per_process::PerProcess;
 use crate::sync::wait_any::WaitSource;
@@ -20,6 +20,7 @@ use core::convert::Infallible;
 use core::ptr;
 use core::sync::atomic::Ordering::{Acquire, Release};
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A thread that sleeps for tasks.
@@ -31,6 +32,11 @@ pub(super) struct Helper {
 }
 
 impl Helper {
+    /// A helper without its thread.
+    pub(super) fn leaked() -> &'static Self {
+        Box::leak(Box::new(Self { call: Linux::word(0), version: Linux::word(0) }))
+    }
+
     fn look_anew(&self) {
         self.version.fetch_add(1, Release); // ORDERING: Release; pairs with the helper's Acquire.
     }
@@ -81,7 +87,7 @@ pub(super) fn entry_of(source: &WaitSource<'_>) -> Result<(Arc<Entry>, u64), Reg
     }
     let pin = local::pin(source.place)?;
     local::when_a_pinned_one_goes(&LOOK_ANEW);
-    let helper = state.helper_for(prepared.source().words(), service, &mut ended)?;
+    let helper = state.helper_for(attended_words(prepared.source()), service, &mut ended)?;
     // SAFETY: a source refers to its primitive alone, and that is where `place` is.
     let entry = Arc::new(unsafe { Entry::new(prepared, helper, pin) });
     let former = state.entries.insert(key, Arc::clone(&entry));
@@ -130,13 +136,15 @@ impl State {
 
     fn helper_with_room(&self, most: usize) -> Option<&'static Helper> {
         let is_of = |helper: &'static Helper| move |entry: &&Arc<Entry>| ptr::eq(entry.helper, helper);
-        let words =
-            |helper| self.entries.values().filter(is_of(helper)).map(|entry| entry.source().words()).sum::<usize>();
+        let words = |helper| {
+            let entries = self.entries.values().filter(is_of(helper));
+            entries.map(|entry| attended_words(entry.source())).sum::<usize>()
+        };
         self.helpers.iter().copied().find(|helper| words(*helper) <= most)
     }
 
     fn start_helper(&mut self, service: &'static Service) -> Result<&'static Helper, RegisterError> {
-        let helper: &'static Helper = Box::leak(Box::new(Helper { call: Linux::word(0), version: Linux::word(0) }));
+        let helper = Helper::leaked();
         // Signals are for the threads of the program. A thread inherits what is blocked.
         let _blocked = local::SignalsBlocked::now();
         std::thread::Builder::new().name("outlive".into()).spawn(move || helper.run(service)).map_err(|error| {
@@ -175,7 +183,8 @@ impl Helper {
             // A call after this ends the sleep.
             let called = Expect { word: &self.call, value: self.call.load(Acquire) };
             let (entries, ended) = service.lock().entries_of(self);
-            drop(ended);
+            // A waker may panic as it is dropped. That must not end the thread that serves all.
+            let _panicked = catch_unwind(AssertUnwindSafe(|| drop(ended)));
             local::leave_orphans();
             let (mut served, mut sources) = (vec![], vec![]);
             for entry in &entries {

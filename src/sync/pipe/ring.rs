@@ -6,6 +6,7 @@ use crate::segment::{Definition, Part, Shareable};
 use core::fmt;
 use core::mem::offset_of;
 use core::ptr::NonNull;
+use core::sync::atomic::Ordering::Relaxed;
 
 /// A word of the ring of a [`Pipe`](super::Pipe). It can be named, as the room of a pipe's segment,
 /// and has no operations.
@@ -27,6 +28,9 @@ impl fmt::Debug for PipeWord {
         f.debug_struct("PipeWord").finish_non_exhaustive()
     }
 }
+
+/// The most bytes that are written word by word.
+const SHORT: usize = 128;
 
 /// A ring in shared memory: a power of two of words. Who makes one keeps the memory mapped as long
 /// as the ring is used.
@@ -82,6 +86,9 @@ impl Ring {
     #[inline(always)]
     pub(super) fn write(&self, frame: &Frame, bytes: &[u8]) {
         debug_assert!(bytes.len() as u64 == frame.bytes());
+        if bytes.len() <= SHORT {
+            return self.write_words(frame.data(), bytes);
+        }
         let [(first, length), (second, rest)] = self.parts(frame.data(), bytes.len());
         // SAFETY: both parts are within the ring: a frame is shorter. Within a pipe, the words
         // behind the header of a frame for which room is reserved are used by the sender alone. The
@@ -91,6 +98,26 @@ impl Ring {
             if rest > 0 {
                 core::ptr::copy_nonoverlapping(bytes.as_ptr().add(length), second, rest);
             }
+        }
+    }
+
+    /// Writes bytes word by word, from a position on.
+    ///
+    /// A message is often written just before it is sent. Then `memcpy` would have to wait for the
+    /// writes, because it reads more bytes at once than they wrote.
+    #[inline(always)]
+    fn write_words(&self, position: u64, bytes: &[u8]) {
+        let (words, rest) = (bytes.chunks_exact(WORD as usize), bytes.chunks_exact(WORD as usize).remainder());
+        let mut at = position;
+        for word in words {
+            let word = u64::from_le_bytes(word.try_into().expect("as many bytes as a word has"));
+            // ORDERING: Relaxed; the frame's header publishes it.
+            self.word(at).store(word, Relaxed);
+            at = at.wrapping_add(1);
+        }
+        if !rest.is_empty() {
+            let word = rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+            self.word(at).store(word, Relaxed); // ORDERING: as above
         }
     }
 

@@ -137,7 +137,7 @@ impl<T: Shareable> TaskLoan<'_, T> {
 
     /// Publishes this item, in the call that has reserved the room.
     #[inline(always)]
-    pub(super) fn fill(self, item: T) {
+    pub(in crate::sync) fn fill(self, item: T) {
         // SAFETY: as in `deref_mut`. Nothing is dropped: no Shareable type has a destructor.
         unsafe { self.slot().item().write(item) };
         // Who takes the room back in that moment has what the caller wanted to send: nothing is

@@ -1,0 +1,62 @@
+//! Tasks that wait for an event, step by step, without the thread that sleeps for them.
+
+#![allow(clippy::disallowed_types)] // a counter of its own, never in shared memory
+
+use super::service::Helper;
+use super::*;
+use crate::{Event, Segment};
+use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use core::task::{Context, Poll, Waker};
+use std::task::Wake;
+
+#[derive(Debug, Default)]
+struct Counter(AtomicUsize);
+
+impl Wake for Counter {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, SeqCst);
+    }
+}
+
+fn pulse(event: &Event) {
+    event.set().expect("it is there");
+    assert!(event.clear(), "it was set");
+}
+
+#[test]
+fn an_event_set_and_cleared_between_an_attempt_and_the_registration_is_noticed() {
+    let event = Segment::<Event>::anonymous(|_| {}).expect("a segment");
+    let since = event.when_set().prepare();
+    let me = local::participant(&*event).expect("a slot");
+    let mut task = Task::new(event.when_set());
+    let mut attempts = 0;
+    let answer = task.poll(&Context::from_waker(Waker::noop()), || {
+        attempts += 1;
+        let is_met = since.source().is_ready(me);
+        if attempts == 1 {
+            pulse(&event);
+        }
+        is_met.then_some(())
+    });
+    assert!(matches!(answer, Poll::Ready(Ok(()))));
+    assert_eq!(attempts, 2);
+}
+
+/// The thread that sleeps for them may not have seen it.
+#[test]
+fn who_finds_an_event_ready_tells_all_that_wait_for_it() {
+    let event = Segment::<Event>::anonymous(|_| {}).expect("a segment");
+    let source = event.when_set();
+    let me = local::participant(source.place).expect("a slot");
+    let pin = local::pin(source.place).expect("the segment is there");
+    // SAFETY: the source refers to the event alone, which lies in the mapping that `pin` keeps.
+    let entry = unsafe { Entry::new(source.prepare(), Helper::leaked(), pin) };
+    let counters: [Arc<Counter>; 2] = Default::default();
+    let notify = |who: usize| Notify::Waker(Arc::clone(&counters[who]).into());
+    assert!(matches!(entry.register(me, 1, || notify(0)), Ok(Registered::Waiting)));
+    pulse(&event);
+    assert!(matches!(entry.register(me, 2, || notify(1)), Ok(Registered::Ready)));
+    assert_eq!(counters.each_ref().map(|counter| counter.0.load(SeqCst)), [1, 0]);
+    // That one's attempt was in vain: it counts from later. It waits anew.
+    assert!(matches!(entry.register(me, 2, || notify(1)), Ok(Registered::Waiting)));
+}
