@@ -1,13 +1,15 @@
 //! A segment of arbitrary bytes. It is opened, and if that is not refused, used with every
 //! primitive.
 
+use crate::Kinds;
 use crate::locks::LockFailure;
 use crate::operations::MOST_PRIMITIVES;
 use arbitrary::Unstructured;
 use core::time::Duration;
 use outlive::{
-    ArrayQueue, ArrayTaskQueue, Barrier, Condvar, Event, Lock, LockTimeoutError, MessageQueue, Mutex, Once, OnceLock,
-    OpenError, PermitPool, Pipe, ReentrantMutex, RwLock, RwLockWriteGuard, Segment, Semaphore, Shareable,
+    ArrayQueue, ArrayTaskQueue, Barrier, Condvar, DuplexPipe, DuplexPipeRoot, Event, Lock, LockTimeoutError,
+    MessageQueue, Mutex, Once, OnceLock, OpenError, PermitPool, Pipe, ReentrantMutex, RwLock, RwLockWriteGuard,
+    Segment, Semaphore, Shareable,
 };
 use sha2::{Digest, Sha256};
 use std::io::{Read, Write};
@@ -45,24 +47,28 @@ type Any = Segment<Everything, Room>;
 
 const TIMEOUT: Duration = Duration::from_micros(300);
 
+/// Its name, and its operations.
+type Primitive = (&'static str, fn(&Any, u8));
+
 /// The operations of each primitive: the function gets the number of an operation. Any answer is
 /// right if it comes within the timeout. **A primitive is registered here**, at the end.
-const PRIMITIVES: &[fn(&Any, u8)] = &[
-    segment,
-    mutex,
-    lock,
-    semaphore,
-    pool,
-    rwlock,
-    reentrant,
-    condvar,
-    event,
-    barrier,
-    once,
-    queue,
-    message_queue,
-    pipe,
-    task_queue,
+const PRIMITIVES: &[Primitive] = &[
+    ("segment", segment),
+    ("mutex", mutex),
+    ("lock", lock),
+    ("semaphore", semaphore),
+    ("pool", pool),
+    ("rwlock", rwlock),
+    ("reentrant", reentrant),
+    ("condvar", condvar),
+    ("event", event),
+    ("barrier", barrier),
+    ("once", once),
+    ("queue", queue),
+    ("message queue", message_queue),
+    ("pipe", pipe),
+    ("task queue", task_queue),
+    ("duplex pipe", duplex_pipe),
 ];
 
 fn segment(all: &Any, operation: u8) {
@@ -221,20 +227,34 @@ fn queue(all: &Any, operation: u8) {
     }
 }
 
+/// The words of a part of a segment, in which each word may be overwritten.
+///
+/// # Safety
+/// The part consists of words that are understood whatever their bits, and of what lies between
+/// them.
+unsafe fn words_of<T: ?Sized>(part: &T) -> &[AtomicU64] {
+    // SAFETY: within the part, by its size. The kernel aligned the segment, and all sizes in it are
+    // multiples of eight. The words allow all bits, by the caller's promise.
+    unsafe { core::slice::from_raw_parts((&raw const *part).cast::<AtomicU64>(), size_of_val(part) / 8) }
+}
+
+/// Overwrites so many of the words, as the input of `all` and the number choose.
+fn garble(words: &[AtomicU64], many: u8, all: &Any, operation: u8) {
+    let mut chosen = all.count.load(Relaxed) ^ u64::from(operation);
+    for _ in 0..many {
+        chosen = chosen.wrapping_mul(0x5851_f42d_4c95_7f2d).rotate_left(29) ^ u64::from(operation);
+        let word = &words[chosen as usize % words.len()];
+        word.store(if chosen & 1 << 40 == 0 { chosen } else { word.load(Relaxed) ^ 1 << (chosen >> 58) }, Relaxed);
+    }
+}
+
 /// A queue of messages is a segment of its own. Its words are overwritten by those that the input
 /// has chosen for the others.
 fn message_queue(all: &Any, operation: u8) {
     let Ok(queue) = MessageQueue::anonymous(3, 500) else { return };
     let _sent = (queue.try_send_bytes(&[1; 400]), queue.try_send_bytes(&[2; 90]));
-    let room = queue.segment().room();
     // SAFETY: the room consists of atomic words.
-    let words = unsafe { core::slice::from_raw_parts(room.as_ptr().cast::<AtomicU64>(), size_of_val(room) / 8) };
-    let mut chosen = all.count.load(Relaxed) ^ u64::from(operation);
-    for _ in 0..operation % 8 {
-        chosen = chosen.wrapping_mul(0x5851_f42d_4c95_7f2d).rotate_left(29) ^ u64::from(operation);
-        let word = &words[chosen as usize % words.len()];
-        word.store(if chosen & 1 << 40 == 0 { chosen } else { word.load(Relaxed) ^ 1 << (chosen >> 58) }, Relaxed);
-    }
+    garble(unsafe { words_of(queue.segment().room()) }, operation % 8, all, operation);
     let most = queue.max_message();
     for step in 0..4 {
         match (operation / 8).wrapping_add(step) % 7 {
@@ -255,15 +275,8 @@ fn pipe(all: &Any, operation: u8) {
     let Ok(pipe) = Pipe::anonymous(256) else { return };
     let (Ok(mut sender), Ok(mut receiver)) = (pipe.sender(), pipe.receiver()) else { return };
     let _sent = (sender.try_send_bytes(&[1; 40]), sender.try_send_bytes(&[2; 90]));
-    let room = pipe.segment().room();
     // SAFETY: the room consists of atomic words.
-    let words = unsafe { core::slice::from_raw_parts(room.as_ptr().cast::<AtomicU64>(), size_of_val(room) / 8) };
-    let mut chosen = all.count.load(Relaxed) ^ u64::from(operation);
-    for _ in 0..operation % 8 {
-        chosen = chosen.wrapping_mul(0x5851_f42d_4c95_7f2d).rotate_left(29) ^ u64::from(operation);
-        let word = &words[chosen as usize % words.len()];
-        word.store(if chosen & 1 << 40 == 0 { chosen } else { word.load(Relaxed) ^ 1 << (chosen >> 58) }, Relaxed);
-    }
+    garble(unsafe { words_of(pipe.segment().room()) }, operation % 8, all, operation);
     for step in 0..6 {
         match (operation / 8).wrapping_add(step) % 7 {
             0 => drop(sender.try_send_bytes(&[3; 30])),
@@ -275,6 +288,32 @@ fn pipe(all: &Any, operation: u8) {
             _ => drop(receiver.recv_into_timeout(&mut [0; 500], TIMEOUT)),
         }
     }
+}
+
+/// Here the positions and the names of the owners are overwritten, too. An end may be taken again
+/// when it was dropped.
+fn duplex_pipe(all: &Any, operation: u8) {
+    let Ok(pipe) = DuplexPipe::anonymous(256) else { return };
+    let (Ok(mut first), Ok(mut second)) = (pipe.first(), pipe.second()) else { return };
+    let _sent = (first.try_send_bytes(&[1; 40]), second.try_send_bytes(&[2; 90]));
+    let root: &DuplexPipeRoot = pipe.segment();
+    // SAFETY: both consist of atomic words, and the root of unused bytes between them.
+    let parts = unsafe { [words_of(root), words_of(pipe.segment().room())] };
+    parts.iter().for_each(|words| garble(words, operation % 4, all, operation));
+    for step in 0..6 {
+        match (operation / 4).wrapping_add(step) % 8 {
+            0 => drop(first.try_send_bytes(&[3; 30])),
+            1 => drop(second.send_bytes_timeout(&[4; 300], TIMEOUT)),
+            2 => drop(first.try_recv_bytes()),
+            3 => drop(second.recv_bytes_timeout(TIMEOUT)),
+            4 => drop(first.try_recv_into(&mut [0; 64])),
+            5 => drop(second.poll(TIMEOUT)),
+            6 => drop(first.recv_into_timeout(&mut [0; 500], TIMEOUT)),
+            _ => drop((pipe.first(), pipe.second())),
+        }
+    }
+    drop(first.split().0);
+    drop(pipe.first());
 }
 
 fn task_queue(all: &Any, operation: u8) {
@@ -356,13 +395,13 @@ const HASH: usize = 112;
 const TABLE: usize = 512;
 const SLOT: usize = 128;
 
-/// The body of the fuzz target.
+/// The body of the fuzz target. Returns the names of the primitives whose operations were done.
 ///
 /// # Panics
 /// If an operation panics, or takes much longer than its timeout. Also if a refused segment was
 /// changed.
-pub fn run_bytes(bytes: &[u8]) {
-    let Ok(input) = Input::of(&mut Unstructured::new(bytes)) else { return };
+pub fn run_bytes(bytes: &[u8]) -> Kinds {
+    let Ok(input) = Input::of(&mut Unstructured::new(bytes)) else { return Kinds::new() };
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("segment");
     let options = Segment::<Everything>::options()
@@ -383,6 +422,8 @@ pub fn run_bytes(bytes: &[u8]) {
             });
             leave(&segment, &path);
             drop(kept);
+            let done = input.here.iter().chain(&input.in_another_thread);
+            done.filter_map(|operation| Some(primitive(*operation)?.0.to_owned())).collect()
         }
         Err(error) => {
             let _told = error.to_string();
@@ -391,14 +432,25 @@ pub fn run_bytes(bytes: &[u8]) {
                 "{error:?}"
             );
             assert_eq!(std::fs::read(&path).expect("there"), written, "what was refused was changed");
+            Kinds::new()
         }
     }
+}
+
+/// All that [`run_bytes`] can return.
+#[must_use]
+pub fn kinds() -> Kinds {
+    PRIMITIVES.iter().map(|(name, _)| (*name).to_owned()).collect()
+}
+
+fn primitive(operation: u8) -> Option<&'static Primitive> {
+    PRIMITIVES.get(usize::from(operation % MOST_PRIMITIVES))
 }
 
 fn all(segment: &Any, operations: &[u8]) {
     for operation in operations {
         let begin = Instant::now();
-        if let Some(operate) = PRIMITIVES.get(usize::from(operation % MOST_PRIMITIVES)) {
+        if let Some((_, operate)) = primitive(*operation) {
             operate(segment, operation / MOST_PRIMITIVES);
         }
         let took = begin.elapsed();

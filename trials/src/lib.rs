@@ -6,7 +6,7 @@
 //!
 //! | technique                                             | place                                   |
 //! |-------------------------------------------------------|-----------------------------------------|
-//! | random operations against a reference, deaths anywhere| `operations::run_bytes`                 |
+//! | random operations against a reference, deaths anywhere| `operations::PRIMITIVES`                |
 //! | arbitrary words, scribbled on at the same time        | `words::PRIMITIVES`                     |
 //! | a segment of arbitrary bytes                          | `bytes::Everything`, `bytes::PRIMITIVES` |
 //! | the typed face against the same reference             | `tests/state_machines.rs`               |
@@ -41,6 +41,9 @@ pub mod words;
 pub use operations::Trial;
 pub use reference::Reference;
 pub use standard::Standard;
+
+/// What an input of a fuzzer has reached, by name. `tests/corpus.rs` names the kinds without input.
+pub type Kinds = std::collections::BTreeSet<String>;
 
 /// One of these values, chosen by the bytes. A value with the weight 3 is chosen three times as
 /// often as one with 1. The order matters to the corpus of the fuzzers, which chooses by number.

@@ -187,11 +187,11 @@ impl<const N: usize, const K: usize, const IS_EXACT: bool> MessagesReference<N, 
         if blocks > K {
             return Err(NotStarted::TooLong);
         }
-        if blocks > 0 && self.gate.is_some_and(|by| by != who) {
-            return failed(NotClaimed::WouldBlock);
-        }
         if self.is_closed {
             return failed(NotClaimed::Closed);
+        }
+        if blocks > 0 && self.gate.is_some_and(|by| by != who) {
+            return failed(NotClaimed::WouldBlock);
         }
         let used: usize = self.positions.iter().map(|position| position.blocks()).sum();
         if self.positions[0] != Position::Finished || used + blocks > K {

@@ -6,6 +6,7 @@
 //! to do. Then its deadline has come, or its death if it has no deadline. If it could have gone on
 //! by then, and no woken participant was on its way, a wake was lost.
 
+use crate::Kinds;
 use crate::reference::Reference;
 use crate::standard::{self, Died, Person, Script, Sleeper, Standard, World};
 use arbitrary::{Arbitrary, Unstructured};
@@ -14,7 +15,10 @@ use core::time::Duration;
 use outlive::platform::Platform;
 use outlive::raw::Id;
 use outlive::raw::table::{Newcomer, NotRegistered, Participant};
+use std::any::type_name;
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::mem::{Discriminant, discriminant};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -118,6 +122,8 @@ struct Acting<O> {
     sleeper: RefCell<Option<Arc<Sleeper>>>,
 }
 
+type Begun<O> = HashMap<Discriminant<O>, Rc<Acting<O>>>;
+
 struct Run<T: Trial> {
     world: World,
     subject: T,
@@ -127,11 +133,18 @@ struct Run<T: Trial> {
     steps: RefCell<std::vec::IntoIter<Step<Operation<T>>>>,
     seats: RefCell<[Option<Seated>; SEATS]>,
     acting: RefCell<Vec<Rc<Acting<Operation<T>>>>>,
+    /// One operation of each kind that was begun.
+    begun: RefCell<Begun<Operation<T>>>,
 }
 
 /// Runs the scenario. Panics at the first answer that the reference would not give, and at a lost
 /// wake.
 pub fn run<T: Trial>(scenario: Scenario<Operation<T>>) {
+    run_for_kinds::<T>(scenario);
+}
+
+/// The same. Returns what kinds of operations were begun.
+fn run_for_kinds<T: Trial>(scenario: Scenario<Operation<T>>) -> Kinds {
     let run = Rc::new(Run::<T> {
         world: World::new(SLOTS),
         subject: T::default(),
@@ -140,9 +153,25 @@ pub fn run<T: Trial>(scenario: Scenario<Operation<T>>) {
         steps: RefCell::new(scenario.steps.into_iter()),
         seats: RefCell::default(),
         acting: RefCell::default(),
+        begun: RefCell::default(),
     });
     let script: Rc<dyn Script> = Rc::clone(&run) as Rc<dyn Script>;
     standard::with_script(script, scenario.first_phase, scenario.last_first, || while run.next() {});
+    let begun = run.begun.borrow();
+    begun.values().map(|acting| kind::<T>(&acting.operation)).collect()
+}
+
+/// For example `PipeTrial<8>: TakeSender`.
+fn kind<T: Trial>(operation: &Operation<T>) -> String {
+    let (trial, operation) = (type_name::<T>(), format!("{operation:?}"));
+    let name = operation.split(|other: char| !other.is_alphanumeric()).next();
+    format!("{}: {}", trial.rsplit("::").next().unwrap_or(trial), name.unwrap_or_default())
+}
+
+/// The kinds of operations that bytes can be decoded to. Each byte, repeated, makes one choice.
+fn kinds_of<T: Trial>() -> Kinds {
+    let decode = |byte| Operation::<T>::arbitrary(&mut Unstructured::new(&[byte; 64])).ok();
+    (0..=u8::MAX).filter_map(decode).map(|operation| kind::<T>(&operation)).collect()
 }
 
 impl<T: Trial> Run<T> {
@@ -180,6 +209,7 @@ impl<T: Trial> Run<T> {
                 sleeper: RefCell::default(),
             });
             self.acting.borrow_mut().push(Rc::clone(&acting));
+            self.begun.borrow_mut().entry(discriminant(&acting.operation)).or_insert_with(|| Rc::clone(&acting));
             let me = Participant { id, table: &table };
             let answer = mortal(|| self.subject.run(me, &acting.operation, acting.until));
             self.acting.borrow_mut().pop();
@@ -318,37 +348,49 @@ fn mortal<R>(body: impl FnOnce() -> R) -> Option<R> {
 /// At most so many primitives can be registered with any of the techniques.
 pub const MOST_PRIMITIVES: u8 = 16;
 
-/// The body of the fuzz target. The first byte chooses the primitive, and the rest is its scenario.
+struct Primitive {
+    run: fn(&[u8]) -> Kinds,
+    kinds: fn() -> Kinds,
+}
+
+const fn beside_its_reference<T: Trial>() -> Primitive {
+    Primitive { run: decode_and_run::<T>, kinds: kinds_of::<T> }
+}
+
 /// **A primitive is registered here.**
-pub fn run_bytes(bytes: &[u8]) {
-    let Some((which, rest)) = bytes.split_first() else { return };
-    type Runner = fn(&[u8]);
-    const PRIMITIVES: &[Runner] = &[
-        decode_and_run::<crate::mutex::MutexTrial>,
-        decode_and_run::<crate::semaphore::SemaphoreTrial>,
-        decode_and_run::<crate::permit_pool::PermitsTrial>,
-        decode_and_run::<crate::event::EventTrial<false>>,
-        decode_and_run::<crate::event::EventTrial<true>>,
-        decode_and_run::<crate::rwlock::RwLockTrial>,
-        decode_and_run::<crate::reentrant::ReentrantTrial>,
-        decode_and_run::<crate::condvar::HeapTrial>,
-        decode_and_run::<crate::barrier::BarrierTrial>,
-        decode_and_run::<crate::once::OnceTrial>,
-        decode_and_run::<crate::queue::QueueTrial<2>>,
-        decode_and_run::<crate::message_queue::MessagesTrial<2, 3>>,
-        decode_and_run::<crate::pipe::PipeTrial<8>>,
-        decode_and_run::<crate::task_queue::TaskQueueTrial<2, 2>>,
-    ];
+const PRIMITIVES: &[Primitive] = &[
+    beside_its_reference::<crate::mutex::MutexTrial>(),
+    beside_its_reference::<crate::semaphore::SemaphoreTrial>(),
+    beside_its_reference::<crate::permit_pool::PermitsTrial>(),
+    beside_its_reference::<crate::event::EventTrial<false>>(),
+    beside_its_reference::<crate::event::EventTrial<true>>(),
+    beside_its_reference::<crate::rwlock::RwLockTrial>(),
+    beside_its_reference::<crate::reentrant::ReentrantTrial>(),
+    beside_its_reference::<crate::condvar::HeapTrial>(),
+    beside_its_reference::<crate::barrier::BarrierTrial>(),
+    beside_its_reference::<crate::once::OnceTrial>(),
+    beside_its_reference::<crate::queue::QueueTrial<2>>(),
+    beside_its_reference::<crate::message_queue::MessagesTrial<2, 3>>(),
+    beside_its_reference::<crate::pipe::PipeTrial<8>>(),
+    beside_its_reference::<crate::task_queue::TaskQueueTrial<2, 2>>(),
+];
+
+/// The body of the fuzz target. The first byte chooses the primitive, and the rest is its scenario.
+/// Returns what kinds of operations were begun.
+pub fn run_bytes(bytes: &[u8]) -> Kinds {
+    let Some((which, rest)) = bytes.split_first() else { return Kinds::new() };
     // Not modulo their number: then a corpus keeps its meaning when primitives are added at the
     // end.
-    if let Some(run) = PRIMITIVES.get(usize::from(which % MOST_PRIMITIVES)) {
-        run(rest);
-    }
+    PRIMITIVES.get(usize::from(which % MOST_PRIMITIVES)).map_or_else(Kinds::new, |primitive| (primitive.run)(rest))
+}
+
+/// All that [`run_bytes`] can return.
+#[must_use]
+pub fn kinds() -> Kinds {
+    PRIMITIVES.iter().flat_map(|primitive| (primitive.kinds)()).collect()
 }
 
 /// Runs the scenario that these bytes describe, if they describe one.
-pub fn decode_and_run<T: Trial>(bytes: &[u8]) {
-    if let Ok(scenario) = Scenario::arbitrary(&mut Unstructured::new(bytes)) {
-        run::<T>(scenario);
-    }
+fn decode_and_run<T: Trial>(bytes: &[u8]) -> Kinds {
+    Scenario::arbitrary(&mut Unstructured::new(bytes)).map_or_else(|_| Kinds::new(), run_for_kinds::<T>)
 }

@@ -6,6 +6,7 @@
 //! may take longer than its deadline, and (under AddressSanitizer) nothing outside of that memory
 //! may be touched. The answers do not matter.
 
+use crate::Kinds;
 use crate::operations::MOST_PRIMITIVES;
 use crate::soak::Random;
 use arbitrary::Unstructured;
@@ -32,33 +33,41 @@ use std::time::Instant;
 pub struct Primitive {
     /// Its name, for people.
     pub name: &'static str,
-    /// Does one of its operations, chosen by a number, with another number as argument. Returns by
-    /// the deadline.
+    /// How many operations it has.
+    pub operations: u8,
+    /// Does the operation of this number, with another number as argument. Returns by the deadline.
     pub operate: fn(&Memory, Participant<'_, Linux>, u8, u32),
+}
+
+impl Primitive {
+    /// For example `pipe: 0`.
+    fn kind(&self, operation: u8) -> String {
+        format!("{}: {operation}", self.name)
+    }
 }
 
 /// **A primitive is registered here.**
 pub const PRIMITIVES: &[Primitive] = &[
-    Primitive { name: "mutex", operate: mutex },
-    Primitive { name: "table", operate: table },
-    Primitive { name: "semaphore", operate: semaphore },
-    Primitive { name: "permits", operate: permits },
-    Primitive { name: "rwlock", operate: rwlock },
-    Primitive { name: "reentrant", operate: reentrant },
-    Primitive { name: "condvar", operate: condvar },
-    Primitive { name: "event", operate: event },
-    Primitive { name: "barrier", operate: barrier },
-    Primitive { name: "once", operate: once },
-    Primitive { name: "queue", operate: queue },
-    Primitive { name: "message queue", operate: message_queue },
-    Primitive { name: "pipe", operate: pipe },
-    Primitive { name: "task queue", operate: task_queue },
+    Primitive { name: "mutex", operations: 8, operate: mutex },
+    Primitive { name: "table", operations: 4, operate: table },
+    Primitive { name: "semaphore", operations: 5, operate: semaphore },
+    Primitive { name: "permits", operations: 5, operate: permits },
+    Primitive { name: "rwlock", operations: 9, operate: rwlock },
+    Primitive { name: "reentrant", operations: 7, operate: reentrant },
+    Primitive { name: "condvar", operations: 4, operate: condvar },
+    Primitive { name: "event", operations: 6, operate: event },
+    Primitive { name: "barrier", operations: 10, operate: barrier },
+    Primitive { name: "once", operations: 4, operate: once },
+    Primitive { name: "queue", operations: 8, operate: queue },
+    Primitive { name: "message queue", operations: 7, operate: message_queue },
+    Primitive { name: "pipe", operations: 2, operate: pipe },
+    Primitive { name: "task queue", operations: 10, operate: task_queue },
 ];
 
 fn mutex(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument: u32) {
     // SAFETY: a mutex is one atomic word.
     let mutex = unsafe { memory.over::<Mutex<Linux>>() };
-    match operation % 8 {
+    match operation {
         0 => drop(mutex.try_lock(me)),
         1 => drop(mutex.lock(me, deadline())),
         2 => mutex.unlock(argument & (INCONSISTENT | (PANICKED - 1) | PANICKED)),
@@ -72,7 +81,7 @@ fn mutex(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument: u
 
 /// The basis of every primitive: registration, checks for deaths, reaping.
 fn table(_: &Memory, me: Participant<'_, Linux>, operation: u8, argument: u32) {
-    match operation % 4 {
+    match operation {
         0 => drop(me.table.register(&Anybody { tag: argument })),
         1 => me.table.reap_lost(),
         2 => drop(Id::holder_in(argument).map(|id| me.table.is_alive(id))),
@@ -92,7 +101,7 @@ fn table(_: &Memory, me: Participant<'_, Linux>, operation: u8, argument: u32) {
 fn semaphore(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument: u32) {
     // SAFETY: a semaphore is two atomic words.
     let semaphore = unsafe { memory.over::<Semaphore<Linux>>() };
-    match operation % 5 {
+    match operation {
         0 => drop(semaphore.try_acquire(argument)),
         1 => drop(semaphore.acquire(me, argument % 4, deadline())),
         2 => drop(semaphore.acquire(me, argument, deadline())),
@@ -104,7 +113,7 @@ fn semaphore(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argumen
 fn permits(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument: u32) {
     // SAFETY: a pool is atomic words.
     let pool = unsafe { memory.over::<PermitPool<Linux, 5>>() };
-    match operation % 5 {
+    match operation {
         0 => drop(pool.try_acquire(me)),
         1 => drop(pool.acquire(me, deadline())),
         2 => drop(pool.release(argument as usize, me.id)),
@@ -118,7 +127,7 @@ fn rwlock(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument: 
     let lock = unsafe { memory.over::<RwLock<Linux, 3>>() };
     let deadline = Deadline::By(deadline());
     let left = argument & (INCONSISTENT | (PANICKED - 1) | PANICKED);
-    match operation % 9 {
+    match operation {
         0 => drop(lock.read(me, Deadline::Immediate)),
         1 => drop(lock.read(me, deadline)),
         2 => lock.unlock_read(argument as usize),
@@ -136,7 +145,7 @@ fn reentrant(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argumen
     // SAFETY: two atomic words.
     let mutex = unsafe { memory.over::<ReentrantMutex<Linux>>() };
     let left = argument & (INCONSISTENT | (PANICKED - 1) | PANICKED);
-    match operation % 7 {
+    match operation {
         0 => drop(mutex.try_lock(me)),
         1 => drop(mutex.lock(me, deadline())),
         2 => drop(mutex.release(me.id, left)),
@@ -153,7 +162,7 @@ fn condvar(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument:
     let condvar = unsafe { memory.over::<Condvar<Linux>>() };
     // SAFETY: an atomic word, the first of the two: a lock's place may be anything.
     let mutex = unsafe { memory.over::<Mutex<Linux>>() };
-    match operation % 4 {
+    match operation {
         0 => {
             let waited = condvar.wait(me, true, deadline(), argument, || {});
             condvar.leave(me, waited, mutex);
@@ -168,7 +177,7 @@ fn condvar(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument:
 fn event(memory: &Memory, me: Participant<'_, Linux>, operation: u8, _: u32) {
     // SAFETY: one atomic word.
     let event = unsafe { memory.over::<Event<Linux>>() };
-    match operation % 6 {
+    match operation {
         0 => drop(event.wait(me, deadline())),
         1 => drop(event.wait_since(me, deadline(), event.moment())),
         2 => drop(event.try_wait()),
@@ -181,7 +190,7 @@ fn event(memory: &Memory, me: Participant<'_, Linux>, operation: u8, _: u32) {
 fn barrier(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument: u32) {
     // SAFETY: atomic integers of 32 and 64 bits.
     let barrier = unsafe { memory.over::<Barrier<Linux, 4>>() };
-    match operation % 10 {
+    match operation {
         0 => drop(barrier.wait(me, deadline(), false)),
         1 => drop(barrier.wait(me, deadline(), true)),
         2 => drop(barrier.finish(me, argument)),
@@ -198,7 +207,7 @@ fn barrier(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument:
 fn once(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument: u32) {
     // SAFETY: one atomic word.
     let once = unsafe { memory.over::<Once<Linux>>() };
-    match operation % 4 {
+    match operation {
         // It has no deadline, so it is done only if there seems to be nobody to wait for. If the
         // scribbler names a participant at this very moment, that name will not last.
         0 if once.initialiser().is_none_or(|id| id == me.id || !me.table.is_alive(id)) => drop(once.begin(me)),
@@ -233,7 +242,7 @@ fn queue(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument: u
     let claim_free = |waits| if waits { ring.claim_free(me, deadline()) } else { ring.try_claim_free(me) };
     let claim_full = |waits| if waits { ring.claim_full(me, deadline()) } else { ring.try_claim_full(me) };
     let waits = argument & 1 != 0;
-    match operation % 8 {
+    match operation {
         0 => drop(claim_free(waits).map(|claim| ring.publish(claim))),
         1 => drop(claim_full(waits).map(|claim| ring.finish(claim))),
         2 => drop(claim_free(waits)),
@@ -300,7 +309,7 @@ fn message_queue(memory: &Memory, me: Participant<'_, Linux>, operation: u8, arg
     let messages = lettered.queue.with(lettered);
     let deadline = if argument & 1 != 0 { Deadline::By(deadline()) } else { Deadline::Immediate };
     let length = argument as usize % 80;
-    match operation % 7 {
+    match operation {
         0 => drop(messages.start(me, deadline, length).map(|draft| messages.publish(draft, length))),
         1 => drop(messages.start(me, deadline, length).map(|draft| messages.give_up(draft))),
         2 => drop(messages.start(me, deadline, length)),
@@ -349,7 +358,7 @@ fn pipe(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argument: u3
     let piped = unsafe { memory.over::<Piped>() };
     let lane = piped.pipe.with(piped);
     let waits = argument & 1 != 0;
-    match operation % 2 {
+    match operation {
         0 => {
             let Ok(mut sender) = lane.take_sender(me) else { return };
             let mut left = u64::from(argument % 80);
@@ -428,7 +437,7 @@ fn task_queue(memory: &Memory, me: Participant<'_, Linux>, operation: u8, argume
     let waits = argument & 1 != 0;
     let reserve = || if waits { tasks.reserve(me, deadline()) } else { tasks.try_reserve(me) };
     let take = || if waits { tasks.take(me, deadline()) } else { tasks.try_take(me) };
-    match operation % 10 {
+    match operation {
         0 => drop(reserve().map(|loan| tasks.publish(loan, Some(me).filter(|_| argument & 2 == 0)))),
         1 => drop(reserve().map(|loan| (argument & 2 != 0).then(|| tasks.give_up(loan)))),
         2 => drop(take().map(|task| tasks.done(task))),
@@ -552,20 +561,22 @@ impl Input {
 
 /// The body of the fuzz target.
 ///
+/// Returns the kinds of operations that were done.
+///
 /// # Panics
 /// If an operation panics, or takes much longer than its deadline.
-pub fn run_bytes(bytes: &[u8]) {
-    let Ok(input) = Input::of(&mut Unstructured::new(bytes)) else { return };
-    let Some(primitive) = PRIMITIVES.get(usize::from(input.primitive % MOST_PRIMITIVES)) else { return };
+pub fn run_bytes(bytes: &[u8]) -> Kinds {
+    let Ok(input) = Input::of(&mut Unstructured::new(bytes)) else { return Kinds::new() };
+    let Some(primitive) = PRIMITIVES.get(usize::from(input.primitive % MOST_PRIMITIVES)) else { return Kinds::new() };
     let memory = Memory::filled_with(&input.words);
     let table = memory.table();
-    let Some(id) = Id::holder_in(input.me | outlive::raw::hold::HELD) else { return };
+    let Some(id) = Id::holder_in(input.me | outlive::raw::hold::HELD) else { return Kinds::new() };
     std::thread::scope(|scope| {
         let worker = scope.spawn(|| {
             let me = Participant { id, table: &table };
             for (operation, argument) in &input.operations {
                 let begin = Instant::now();
-                (primitive.operate)(&memory, me, *operation, *argument);
+                (primitive.operate)(&memory, me, operation % primitive.operations, *argument);
                 let took = begin.elapsed();
                 assert!(took < LONGEST, "{} {operation}: returned after {took:?}", primitive.name);
             }
@@ -585,4 +596,14 @@ pub fn run_bytes(bytes: &[u8]) {
             }
         }
     });
+    input.operations.iter().map(|(operation, _)| primitive.kind(operation % primitive.operations)).collect()
+}
+
+/// All that [`run_bytes`] can return.
+#[must_use]
+pub fn kinds() -> Kinds {
+    PRIMITIVES
+        .iter()
+        .flat_map(|primitive| (0..primitive.operations).map(|operation| primitive.kind(operation)))
+        .collect()
 }

@@ -1,31 +1,33 @@
 //! The fuzz targets over their corpus, as ordinary tests. Inputs that a fuzzer has found once are
 //! tried again on every test run.
 
+use outlive_trials::{Kinds, bytes, operations, words};
 use std::path::Path;
 
-fn each(target: &str, body: fn(&[u8])) {
+/// Each kind of operation must be reached by an input. So a new one gets an input, too.
+fn each(target: &str, kinds: &Kinds, body: fn(&[u8]) -> Kinds) {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
-    let mut count = 0;
+    let mut reached = Kinds::new();
     for entry in std::fs::read_dir(&directory).expect("a corpus") {
         let path = entry.expect("readable").path();
         println!("{}", path.display());
-        body(&std::fs::read(&path).expect("readable"));
-        count += 1;
+        reached.extend(body(&std::fs::read(&path).expect("readable")));
     }
-    assert!(count > 0, "no corpus in {}", directory.display());
+    let missing: Vec<_> = kinds.difference(&reached).collect();
+    assert!(missing.is_empty(), "no input in {} reaches {missing:#?}", directory.display());
 }
 
 #[test]
 fn operations() {
-    each("operations", outlive_trials::operations::run_bytes);
+    each("operations", &operations::kinds(), operations::run_bytes);
 }
 
 #[test]
 fn corrupt_words() {
-    each("corrupt_words", outlive_trials::words::run_bytes);
+    each("corrupt_words", &words::kinds(), words::run_bytes);
 }
 
 #[test]
 fn segment_bytes() {
-    each("segment_bytes", outlive_trials::bytes::run_bytes);
+    each("segment_bytes", &bytes::kinds(), bytes::run_bytes);
 }
