@@ -56,18 +56,20 @@ enum Kind {
     Tasks,
     LongTasks,
     Ring,
+    FencedRing,
     OneLock,
     TwoLocks,
     Crossbeam,
     Pipe,
 }
 
-const KINDS: [(Kind, &str); 9] = [
+const KINDS: [(Kind, &str); 10] = [
     (Kind::Outlive, "outlive Queue"),
     (Kind::OutliveBatches, "outlive Queue, batches of 32"),
     (Kind::Tasks, "outlive TaskQueue"),
     (Kind::LongTasks, "outlive TaskQueue, 1 MiB in place"),
     (Kind::Ring, "bare ring (no deaths, no sleep)"),
+    (Kind::FencedRing, "the same, a fence after each item"),
     (Kind::OneLock, "ring, one robust pthread mutex"),
     (Kind::TwoLocks, "ring, two robust pthread mutexes"),
     (Kind::Crossbeam, "crossbeam-channel (threads only)"),
@@ -289,13 +291,8 @@ fn items_a_second(kind: Kind, pairs: usize, round: Duration) -> Result<f64, Box<
             let prepare = || assert_eq!(tasks.attach().map(drop), Ok(()));
             contest(&InPlace(&tasks), totals, pairs, round, false, prepare)
         }
-        Kind::Ring => {
-            let ring = Segment::<Ring<Item, CELLS>>::anonymous(Ring::set_up)?;
-            let ring = &*ring;
-            let try_send = |item| ring.try_send(item);
-            let channel = Polled { try_send, try_recv: || ring.try_recv(), totals, producers };
-            contest(&channel, totals, pairs, round, false, || ())
-        }
+        Kind::Ring => on_a_ring::<false>(totals, pairs, round),
+        Kind::FencedRing => on_a_ring::<true>(totals, pairs, round),
         Kind::OneLock | Kind::TwoLocks => {
             let mut answer = Ok(());
             let ring = Segment::<LockedRing<Item, CELLS>>::anonymous(|new| answer = new.set_up())?;
@@ -314,6 +311,15 @@ fn items_a_second(kind: Kind, pairs: usize, round: Duration) -> Result<f64, Box<
             contest(&Pipe(read, write), totals, pairs, round, false, || ())
         }
     }
+}
+
+/// A round of a bare ring.
+fn on_a_ring<const FENCED: bool>(totals: &Totals, pairs: usize, round: Duration) -> Result<f64, Box<dyn Error>> {
+    let ring = Segment::<Ring<Item, CELLS, FENCED>>::anonymous(Ring::set_up)?;
+    let ring = &*ring;
+    let try_send = |item| ring.try_send(item);
+    let channel = Polled { try_send, try_recv: || ring.try_recv(), totals, producers: pairs as u32 };
+    contest(&channel, totals, pairs, round, false, || ())
 }
 
 /// The first `pairs` participants are the producers. Each processor has one producer and one

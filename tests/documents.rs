@@ -61,7 +61,8 @@ fn root() -> &'static Path {
 fn documents() -> Vec<Document> {
     let mut names: Vec<_> = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(PathBuf::from).into();
     let entries = std::fs::read_dir(root().join("docs")).expect("a folder");
-    names.extend(entries.map(|entry| Path::new("docs").join(entry.expect("an entry").file_name())));
+    let entries = entries.map(|entry| Path::new("docs").join(entry.expect("an entry").file_name()));
+    names.extend(entries.filter(|name| name.extension().is_some_and(|extension| extension == "md")));
     let read = |name: &PathBuf| std::fs::read_to_string(root().join(name)).expect("readable");
     names.iter().map(|name| Document { name: name.display().to_string(), text: read(name) }).collect()
 }

@@ -99,6 +99,7 @@ fn run(
 ) -> Result<Duration, Box<dyn Error>> {
     let begun = Instant::now();
     while control.ready.load(Ordering::Acquire) as usize != participants {
+        process::count_running(children)?;
         if begun.elapsed() > Duration::from_secs(5) {
             return Err("the participants do not begin".into());
         }
@@ -109,9 +110,7 @@ fn run(
     std::thread::sleep(round);
     control.stage.store(STOP, Ordering::Release);
     let elapsed = begun.elapsed();
-    for child in children {
-        child.join(Duration::from_secs(10))?;
-    }
+    process::join_all(children, Duration::from_secs(10))?;
     Ok(elapsed)
 }
 
@@ -151,7 +150,7 @@ pub fn take_turns_by_the_clock(lock: &impl Guarded, control: &Control, me: usize
 
 /// Takes turns from the begin of the contest to its end, and counts them. `first` runs before the
 /// contest: the first use of a lock is slow.
-fn compete_for(control: &Control, me: usize, first: impl FnOnce(), mut turn: impl FnMut()) {
+pub fn compete_for(control: &Control, me: usize, first: impl FnOnce(), mut turn: impl FnMut()) {
     first();
     control.begin();
     let mut turns = 0;

@@ -12,10 +12,9 @@
 //! | `messages`     | How many messages a second does a queue of messages move?               |
 //! | `pipes`        | How many messages a second does a pipe move? How long does a turn take? |
 //! | `futures`      | How long does a turn take between two tasks that await queues?          |
-//! | `death`        | How long after a holder's death has the waiter the lock?                |
-//! | `idle`         | What do sleepers cost while nothing happens?                            |
-//! | `crowd`        | What does an event cost beside many sleepers?                           |
-//! | `segments`     | What do many segments cost in one process?                              |
+//!
+//! `benches/peers` measures outlive beside many peers, and with more and more processes, segments
+//! and primitives.
 //!
 //! This library is what they share: the [peers] that outlive is compared with, the
 //! [processes](process) in which they run, and the [figures](report) that are shown.

@@ -1,6 +1,15 @@
 //! Real processes: they are forked, watched, and ended in any case.
 
+mod last_words;
+mod load;
+
+pub use load::OthersLoad;
+
+use last_words::LastWords;
 use libc::pid_t;
+use std::any::Any;
+use std::convert::Infallible;
+use std::fmt::Display;
 use std::fs::File;
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd};
@@ -15,6 +24,7 @@ const LONGEST_LIFE_SECONDS: u32 = 60;
 pub struct Child {
     id: pid_t,
     status: Option<i32>,
+    last_words: LastWords,
 }
 
 /// Forks a child that does `work` and exits, with 0 or, if it panicked, with 101. In the child this
@@ -24,9 +34,22 @@ pub struct Child {
 /// Those of fork(2). Also if this process has more than one thread: the child of such a process may
 /// do hardly anything.
 pub fn fork(work: impl FnOnce()) -> io::Result<Child> {
+    try_fork(|| {
+        work();
+        Ok::<(), Infallible>(())
+    })
+}
+
+/// As [`fork`], with work that can fail. [`Child::join`] then returns the error's text, as it does
+/// with that of a panic.
+///
+/// # Errors
+/// Those of [`fork`].
+pub fn try_fork<E: Display>(work: impl FnOnce() -> Result<(), E>) -> io::Result<Child> {
     if std::fs::read_dir("/proc/self/task")?.count() != 1 {
         return Err(io::Error::other("only a process of one thread is forked here"));
     }
+    let last_words = LastWords::none()?;
     // SAFETY: always succeeds.
     let parent = unsafe { libc::getpid() };
     // SAFETY: this process has one thread. So in the child no lock is held by a thread that does
@@ -40,13 +63,78 @@ pub fn fork(work: impl FnOnce()) -> io::Result<Child> {
                 libc::alarm(LONGEST_LIFE_SECONDS);
                 libc::getppid() != parent
             };
+            last_words.be_own();
             // The closure is not used after a panic: the process ends.
-            let failed = orphaned || catch_unwind(AssertUnwindSafe(work)).is_err();
+            let failure = match catch_unwind(AssertUnwindSafe(work)) {
+                _ if orphaned => Some("its parent has ended".to_owned()),
+                Ok(Ok(())) => None,
+                Ok(Err(error)) => Some(error.to_string()),
+                Err(panic) => Some(panic_text(&*panic)),
+            };
+            if let Some(text) = &failure {
+                fail(text);
+            }
             // SAFETY: ends the process. Destructors and exit handlers, which are the parent's, do
             // not run.
-            unsafe { libc::_exit(if failed { 101 } else { 0 }) }
+            unsafe { libc::_exit(0) }
         }
-        id => Ok(Child { id, status: None }),
+        id => {
+            last_words.keep_from_other_children();
+            Ok(Child { id, status: None, last_words })
+        }
+    }
+}
+
+/// Ends the calling process, a forked child, with this error. Any thread may call it.
+pub fn fail(text: &str) -> ! {
+    LastWords::say(text);
+    // SAFETY: as in `try_fork`.
+    unsafe { libc::_exit(101) }
+}
+
+/// What a panic said.
+#[must_use]
+pub fn panic_text(panic: &(dyn Any + Send)) -> String {
+    match (panic.downcast_ref::<String>(), panic.downcast_ref::<&str>()) {
+        (Some(text), _) => text.clone(),
+        (_, Some(text)) => (*text).to_owned(),
+        _ => "a panic without a text".to_owned(),
+    }
+}
+
+/// How many of these children have not ended. Does not wait.
+///
+/// # Errors
+/// That of the first child that has failed, as [`Child::join`] has it.
+pub fn count_running(children: &mut [Child]) -> io::Result<usize> {
+    let mut running = 0;
+    for child in children {
+        match child.try_wait(libc::WNOHANG)? {
+            Some(status) => child.judge(status)?,
+            None => running += 1,
+        }
+    }
+    Ok(running)
+}
+
+/// Waits until all these children have ended successfully. Does not wait for the others if one
+/// fails.
+///
+/// # Errors
+/// That of the first child that fails, as [`Child::join`] has it. If one has not ended by the
+/// timeout.
+pub fn join_all(children: &mut [Child], timeout: Duration) -> io::Result<()> {
+    let begun = Instant::now();
+    loop {
+        match count_running(children)? {
+            0 => return Ok(()),
+            running if begun.elapsed() > timeout => {
+                let all = children.len();
+                let text = format!("after {} s, {running} of {all} processes had not ended", timeout.as_secs_f64());
+                return Err(io::Error::new(io::ErrorKind::TimedOut, text));
+            }
+            _ => std::thread::sleep(Duration::from_micros(300)),
+        }
     }
 }
 
@@ -95,12 +183,22 @@ impl Child {
     /// Waits until the child has ended successfully.
     ///
     /// # Errors
-    /// Those of [`wait`](Self::wait). Also if it panicked or was killed.
+    /// Those of [`wait`](Self::wait). Also if it failed, panicked or was killed: then with what it
+    /// said.
     pub fn join(&mut self, timeout: Duration) -> io::Result<()> {
-        match self.wait(timeout)? {
-            0 => Ok(()),
-            status => Err(io::Error::other(format!("a child ended with status {status:#x}"))),
-        }
+        let status = self.wait(timeout)?;
+        self.judge(status)
+    }
+
+    /// The error with which it ended with this status, if it did.
+    fn judge(&self, status: i32) -> io::Result<()> {
+        let text = match self.last_words.read() {
+            _ if status == 0 => return Ok(()),
+            Some(text) => text,
+            None if libc::WIFSIGNALED(status) => format!("a child was ended by signal {}", libc::WTERMSIG(status)),
+            None => format!("a child ended with status {status:#x}"),
+        };
+        Err(io::Error::other(text))
     }
 
     fn try_wait(&mut self, flags: i32) -> io::Result<Option<i32>> {
@@ -221,68 +319,13 @@ pub fn stay_on_processor(processor: usize) {
     }
 }
 
-/// How much of the machine other programs have used since some moment. Where processes compete, no
-/// ratio cancels this disturbance: if another program takes one of two processors, two processes
-/// hardly ever meet at a lock.
-#[derive(Debug)]
-pub struct OthersLoad {
-    busy: f64,
-    all: f64,
-    own: f64,
-}
-
-impl OthersLoad {
-    /// Begins now.
-    ///
-    /// # Errors
-    /// If /proc/stat does not say.
-    pub fn since_now() -> io::Result<Self> {
-        let stat = std::fs::read_to_string("/proc/stat")?;
-        let first = stat.lines().next().unwrap_or_default();
-        // user, nice, system, idle, iowait, irq, softirq, steal, in ticks of all processors
-        // together
-        let ticks: Vec<f64> = first.split_whitespace().skip(1).take(8).filter_map(|n| n.parse().ok()).collect();
-        let [user, nice, system, idle, io_wait, irq, soft_irq, steal] = ticks[..] else {
-            return Err(io::Error::other("/proc/stat does not begin with eight numbers"));
-        };
-        let busy = user + nice + system + irq + soft_irq + steal;
-        Ok(Self { busy, all: busy + idle + io_wait, own: own_ticks() })
+/// Lets the calling thread run on all processors again. If the kernel refuses, nothing changes.
+pub fn use_all_processors() {
+    // SAFETY: the set is plain bits. 0 names the calling thread. The kernel takes those processors
+    // of the set that there are.
+    unsafe {
+        let mut set = std::mem::zeroed::<libc::cpu_set_t>();
+        (0..libc::CPU_SETSIZE as usize).for_each(|processor| libc::CPU_SET(processor, &mut set));
+        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &set);
     }
-
-    /// The part of all processors' time that other programs have used since; 0 to 1.
-    ///
-    /// # Errors
-    /// Those of [`since_now`](Self::since_now).
-    pub fn part(&self) -> io::Result<f64> {
-        let now = Self::since_now()?;
-        let others = (now.busy - self.busy) - (now.own - self.own);
-        Ok((others / (now.all - self.all)).clamp(0.0, 1.0))
-    }
-
-    /// Prints the [`part`](Self::part), below a table.
-    ///
-    /// # Errors
-    /// Those of [`part`](Self::part).
-    pub fn print(&self) -> io::Result<()> {
-        println!("Meanwhile other programs used {:.0} % of the processors.", self.part()? * 100.0);
-        Ok(())
-    }
-}
-
-/// The processor time of this process, and of the children that it has waited for, in ticks.
-fn own_ticks() -> f64 {
-    let seconds = [libc::RUSAGE_SELF, libc::RUSAGE_CHILDREN].map(|who| {
-        // SAFETY: rusage consists of numbers, for which zero is valid; the pointer is valid for the
-        // call.
-        let usage = unsafe {
-            let mut usage = std::mem::zeroed::<libc::rusage>();
-            libc::getrusage(who, &mut usage);
-            usage
-        };
-        let of = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
-        of(usage.ru_utime) + of(usage.ru_stime)
-    });
-    // SAFETY: only returns a number.
-    let ticks_a_second = unsafe { libc::sysconf(libc::_SC_CLK_TCK) } as f64;
-    seconds.iter().sum::<f64>() * ticks_a_second
 }

@@ -1,10 +1,10 @@
 //! What the kernel and the C library offer, as far as `outlive-benches` does not have it.
 
 use outlive::{Segment, Shareable};
-use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::ops::Deref;
 use std::os::unix::net::UnixDatagram;
+use std::ptr::NonNull;
 
 /// A segment that holds one of glibc's objects.
 ///
@@ -49,37 +49,69 @@ impl Datagrams {
     }
 }
 
-/// A lock of fcntl(2) that belongs to the open file description.
+/// A value in memory of its own, which forked children share. The value is never dropped.
 #[derive(Debug)]
-pub struct FileLock(File);
+pub struct Shared<T>(NonNull<T>);
 
-impl FileLock {
-    /// A lock of a file without a name.
+// SAFETY: it gives what a shared reference gives.
+unsafe impl<T: Sync> Send for Shared<T> {}
+// SAFETY: as above.
+unsafe impl<T: Sync> Sync for Shared<T> {}
+
+impl<T> Shared<T> {
+    /// Puts the value there.
     ///
     /// # Errors
-    /// Those of the file.
-    pub fn new() -> io::Result<Self> {
-        tempfile::tempfile().map(Self)
+    /// Those of mmap(2).
+    pub fn new(value: T) -> io::Result<Self> {
+        let new = Self::map()?;
+        // SAFETY: long enough, aligned to pages, and nobody else's yet.
+        unsafe { new.0.write(value) };
+        Ok(new)
     }
 
-    fn set(&self, kind: i32) -> io::Result<()> {
-        // SAFETY: all bytes 0 are a valid flock; it lives for the call.
-        let result = unsafe {
-            let mut lock: libc::flock = std::mem::zeroed();
-            lock.l_type = kind as libc::c_short;
-            libc::fcntl(self.0.as_raw_fd(), libc::F_OFD_SETLKW, &raw mut lock)
-        };
-        if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
-    }
-
-    /// Locks, does it, and unlocks.
+    /// A value whose bytes are all zero.
     ///
-    /// # Panics
-    /// If the kernel refuses.
-    pub fn with<R>(&self, inside: impl FnOnce() -> R) -> R {
-        self.set(libc::F_WRLCK).expect("a file can be locked");
-        let result = inside();
-        self.set(libc::F_UNLCK).expect("it is locked");
-        result
+    /// # Errors
+    /// Those of mmap(2).
+    pub fn zeroed() -> io::Result<Self>
+    where
+        T: Shareable,
+    {
+        Self::map()
+    }
+
+    /// All bytes are zero: a value of a [`Shareable`] type, and of others when one is put there.
+    fn map() -> io::Result<Self> {
+        const { assert!(align_of::<T>() <= 4096, "a mapping begins with a page") };
+        let (all, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
+        // SAFETY: a new mapping, at an address that the kernel chooses.
+        let at = unsafe { libc::mmap(std::ptr::null_mut(), size_of::<T>().max(1), all, flags, -1, 0) };
+        if at == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(Self(NonNull::new(at.cast::<T>()).expect("no mapping is at address 0")))
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn as_ptr(&self) -> *mut T {
+        self.0.as_ptr()
+    }
+}
+
+impl<T> Deref for Shared<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: a valid value, as long as this one lives.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl<T> Drop for Shared<T> {
+    fn drop(&mut self) {
+        // SAFETY: the mapping that `new` made. No reference into it is left.
+        unsafe { libc::munmap(self.0.as_ptr().cast(), size_of::<T>().max(1)) };
     }
 }

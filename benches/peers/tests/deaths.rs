@@ -30,6 +30,10 @@ fn outlive_recovers_and_tells() {
 fn outlive_loses_nothing() {
     assert!(matches!(verdict("outlive MessageQueue", "senders killed, 6 KB"), Verdict::GoesOn(_)));
     assert!(matches!(verdict("outlive MessageQueue", "receivers killed, 6 KB"), Verdict::GoesOn(_)));
+    assert!(matches!(verdict("outlive TaskQueue", "receivers killed, 6 KB"), Verdict::GoesOn(_)));
+    assert!(matches!(verdict("outlive Pipe", "senders killed, 64 B"), Verdict::GoesOn(_)));
+    assert!(matches!(verdict("outlive Pipe", "receivers killed, 6 KB"), Verdict::GoesOn(_)));
+    assert_eq!(verdict("outlive Pipe", "sender killed"), Verdict::Tells("PeerDied".into()));
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! access, and these write to them only through glibc.
 
 use super::Guarded;
-use libc::{c_int, pthread_cond_t, pthread_mutex_t, pthread_rwlock_t, sem_t};
+use libc::{c_int, pthread_barrier_t, pthread_cond_t, pthread_mutex_t, pthread_rwlock_t, sem_t};
 use outlive::{Definition, Shareable};
 use std::cell::UnsafeCell;
 use std::io;
@@ -270,5 +270,41 @@ impl Cond {
     pub fn signal(&self) -> c_int {
         // SAFETY: initialised by `set_up`.
         unsafe { libc::pthread_cond_signal(self.0.get()) }
+    }
+    /// `pthread_cond_broadcast`; 0 if it worked.
+    pub fn broadcast(&self) -> c_int {
+        // SAFETY: initialised by `set_up`.
+        unsafe { libc::pthread_cond_broadcast(self.0.get()) }
+    }
+}
+
+object! {
+    /// `pthread_barrier_t` with `PTHREAD_PROCESS_SHARED`. Call [`set_up`](Self::set_up) first.
+    PthreadBarrier, pthread_barrier_t
+}
+
+impl PthreadBarrier {
+    /// Makes it a barrier for so many, in place.
+    ///
+    /// # Errors
+    /// Those of glibc.
+    pub fn set_up(&mut self, parties: u32) -> io::Result<()> {
+        let mut attributes = MaybeUninit::uninit();
+        let attributes = attributes.as_mut_ptr();
+        // SAFETY: the attributes are initialised first and destroyed last. The barrier is ours by
+        // `&mut self`.
+        unsafe {
+            answer(libc::pthread_barrierattr_init(attributes))?;
+            answer(libc::pthread_barrierattr_setpshared(attributes, libc::PTHREAD_PROCESS_SHARED))?;
+            answer(libc::pthread_barrier_init(self.0.get(), attributes, parties))?;
+            answer(libc::pthread_barrierattr_destroy(attributes))
+        }
+    }
+    /// `pthread_barrier_wait`. Returns whether it worked.
+    #[inline(always)]
+    #[must_use]
+    pub fn wait(&self) -> bool {
+        // SAFETY: initialised by `set_up`.
+        matches!(unsafe { libc::pthread_barrier_wait(self.0.get()) }, 0 | libc::PTHREAD_BARRIER_SERIAL_THREAD)
     }
 }

@@ -7,7 +7,7 @@ mod posix;
 mod ring;
 
 pub use flock::{Flock, FlockFile};
-pub use glibc::{Cond, Pthread, PthreadRwLock, Robustness, Sem};
+pub use glibc::{Cond, Pthread, PthreadBarrier, PthreadRwLock, Robustness, Sem};
 pub use posix::PosixQueue;
 pub use ring::{LockedRing, Ring};
 

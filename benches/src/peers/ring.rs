@@ -13,8 +13,11 @@ struct OwnLines<T>(T);
 
 /// Dmitry Vyukov's bounded queue for many producers and many consumers. Nobody sleeps, and a death
 /// in the middle of an operation stops it forever. `N` is a power of two.
+///
+/// With `FENCED`, each operation ends with a fence: what a queue needs, at the least, that then
+/// looks whether anybody sleeps.
 #[repr(C)]
-pub struct Ring<T, const N: usize> {
+pub struct Ring<T, const N: usize, const FENCED: bool = false> {
     tail: OwnLines<AtomicU64>,
     head: OwnLines<AtomicU64>,
     cells: [RingCell<T>; N],
@@ -28,21 +31,34 @@ struct RingCell<T> {
 }
 
 // SAFETY: the sequence gives an item to one thread at a time.
-unsafe impl<T: Send, const N: usize> Sync for Ring<T, N> {}
+unsafe impl<T: Send, const N: usize, const FENCED: bool> Sync for Ring<T, N, FENCED> {}
 
 // SAFETY: repr(C) around words and items that are Shareable, no drop glue. The positions are
 // reduced to indices below N, so any words are safe.
-unsafe impl<T: Shareable, const N: usize> Shareable for Ring<T, N> {
+unsafe impl<T: Shareable, const N: usize, const FENCED: bool> Shareable for Ring<T, N, FENCED> {
     const DEFINITION: &'static Definition = &Definition::atomic::<Self>("Ring");
 }
 
-impl<T, const N: usize> std::fmt::Debug for Ring<T, N> {
+impl<T, const N: usize, const FENCED: bool> std::fmt::Debug for Ring<T, N, FENCED> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Ring").finish_non_exhaustive()
     }
 }
 
-impl<T: Shareable, const N: usize> Ring<T, N> {
+impl<T> RingCell<T> {
+    /// ORDERING: Release, and sequential consistency with `FENCED`: a locked exchange is the
+    /// cheapest fence of x86-64.
+    #[inline(always)]
+    fn hand_over<const FENCED: bool>(&self, sequence: u64) {
+        if FENCED {
+            self.sequence.swap(sequence, Ordering::SeqCst);
+        } else {
+            self.sequence.store(sequence, Ordering::Release);
+        }
+    }
+}
+
+impl<T: Shareable, const N: usize, const FENCED: bool> Ring<T, N, FENCED> {
     /// Makes memory of zeros an empty ring.
     pub fn set_up(&mut self) {
         const { assert!(N.is_power_of_two(), "the capacity of a bare ring is a power of two") };
@@ -67,7 +83,7 @@ impl<T: Shareable, const N: usize> Ring<T, N> {
                     Ok(_) => {
                         // SAFETY: this thread has the position, and the last reader has left.
                         unsafe { cell.item.get().write(item) };
-                        cell.sequence.store(position.wrapping_add(1), Ordering::Release);
+                        cell.hand_over::<FENCED>(position.wrapping_add(1));
                         return true;
                     }
                     Err(now) => position = now,
@@ -90,7 +106,7 @@ impl<T: Shareable, const N: usize> Ring<T, N> {
                     Ok(_) => {
                         // SAFETY: this thread has the position, and the writer has left.
                         let item = unsafe { cell.item.get().read() };
-                        cell.sequence.store(position.wrapping_add(N as u64), Ordering::Release);
+                        cell.hand_over::<FENCED>(position.wrapping_add(N as u64));
                         return Some(item);
                     }
                     Err(now) => position = now,

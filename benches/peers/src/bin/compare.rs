@@ -1,19 +1,18 @@
 //! How fast is each, beside the least that it can cost, and beside the fastest other?
 //!
 //! `cargo run --release --bin compare` measures for up to ten minutes, and `-- --quick` for about
-//! one. It prints tables, and writes all figures as JSON and charts if told so. Only ratios within
-//! one run count.
+//! one. It prints tables. `--json FILE` keeps all figures, and `--docs FOLDER` writes them as
+//! documents with charts; `--from FILE` does so without measuring anew. Only ratios within one run
+//! count.
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
-use outlive_benches::process::OthersLoad;
-use outlive_peers::compare::figures::{Case, Summary};
+use outlive_benches::process::{OthersLoad, use_all_processors};
+use outlive_peers::compare::figures::{Case, Row};
 use outlive_peers::compare::machine::Machine;
-use outlive_peers::compare::{Effort, Measure, WORKLOADS, charts};
-use serde::Serialize;
+use outlive_peers::compare::report::Report;
+use outlive_peers::compare::{Effort, Measure, WORKLOADS, ahead, documents};
 use std::error::Error;
-use std::fs::File;
-use std::io::BufWriter;
 use std::path::PathBuf;
 
 /// Measures outlive beside what else processes use to wait for each other.
@@ -34,22 +33,12 @@ struct Arguments {
     /// Writes all figures there.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Writes a chart of each workload into this folder.
+    /// Writes SPEED.md, the tables of GROWTH.md, and all charts into this folder.
     #[arg(long, value_name = "FOLDER")]
-    charts: Option<PathBuf>,
-}
-
-#[derive(Serialize)]
-struct Report<'a> {
-    machine: &'a Machine,
-    cases: Vec<CaseReport<'a>>,
-}
-
-#[derive(Serialize)]
-struct CaseReport<'a> {
-    #[serde(flatten)]
-    case: &'a Case,
-    summaries: Vec<Summary>,
+    docs: Option<PathBuf>,
+    /// Measures nothing, and shows what --json has written there.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["quick", "try_out", "only"])]
+    from: Option<PathBuf>,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -58,6 +47,34 @@ fn main() -> Result<(), Box<dyn Error>> {
         WORKLOADS.iter().for_each(|(name, _)| println!("{name}"));
         return Ok(());
     }
+    let report = match &arguments.from {
+        Some(file) => {
+            let report = Report::read(file)?;
+            report.cases.iter().for_each(show);
+            report
+        }
+        None => measure(&arguments)?,
+    };
+    println!("{}", report.machine);
+    if let Some(file) = &arguments.json {
+        report.write(file)?;
+    }
+    if let Some(folder) = &arguments.docs {
+        documents::write(&report, folder)?;
+        let unknown = ahead::without_reason(&report.cases);
+        if !unknown.is_empty() {
+            eprintln!("A peer is ahead, and reasons.rs does not say why:\n{}", unknown.join("\n"));
+        }
+    }
+    Ok(())
+}
+
+fn show(case: &Case) {
+    println!("{}\n", case.table());
+}
+
+/// Runs the workloads that are wanted, and shows each as soon as it is measured.
+fn measure(arguments: &Arguments) -> Result<Report, Box<dyn Error>> {
     let effort = match (arguments.quick, arguments.try_out) {
         (_, true) => Effort::Try,
         (true, _) => Effort::Quick,
@@ -67,26 +84,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let is_wanted = |name: &str| arguments.only.is_empty() || arguments.only.iter().any(|only| only == name);
     let mut cases = vec![];
     for (name, measure) in WORKLOADS.into_iter().filter(|(name, _)| is_wanted(name)) {
-        let of_workload = with_a_bar(name, measure, effort)?;
-        for case in &of_workload {
-            println!("{}\n", case.table());
-        }
+        use_all_processors(); // children inherit where the workload before has stayed
+        let mut of_workload = with_a_bar(name, measure, effort)?;
+        of_workload.iter_mut().flat_map(|case| &mut case.rows).for_each(Row::round);
+        of_workload.iter().for_each(show);
         cases.extend(of_workload);
     }
-    let machine = Machine::this().with_load(&load);
-    println!("{machine}");
-    if let Some(path) = arguments.json {
-        let cases = cases.iter().map(|case| CaseReport { case, summaries: case.summaries() }).collect();
-        serde_json::to_writer_pretty(BufWriter::new(File::create(path)?), &Report { machine: &machine, cases })?;
-    }
-    if let Some(folder) = arguments.charts {
-        std::fs::create_dir_all(&folder)?;
-        for (name, _) in WORKLOADS.into_iter().filter(|(name, _)| is_wanted(name)) {
-            let of_workload: Vec<_> = cases.iter().filter(|case| case.workload == name).collect();
-            charts::draw(&of_workload, &folder.join(format!("{name}.svg")))?;
-        }
-    }
-    Ok(())
+    Ok(Report { machine: Machine::this().with_load(&load), effort, cases })
 }
 
 /// Measures a workload with a progress bar. (The bar has no thread: a process with one cannot fork

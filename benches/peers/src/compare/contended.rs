@@ -1,207 +1,234 @@
 //! One lock that several processes want all the time: how many turns a second, how small is the
 //! smallest share, and how long are the waits?
 
-use super::Effort;
-use super::figures::{Case, Kind, Row, Unit};
+use super::figures::{Case, Row, Unit};
+use super::peers::{self, MakeLock, Object, Peer, Source};
+use super::player::Player;
 use super::rounds::{Contestant, play};
-use super::waits::{OwnWaits, Waits};
-use crate::objects::made;
-use outlive::{Mutex, Segment};
-use outlive_benches::contest::{Control, be_busy, compete, compete_as_threads, steps_in, take_turns};
-use outlive_benches::peers::{FlockFile, Guarded, Pthread, Robustness};
-use std::error::Error;
+use super::waits::Waits;
+use super::{Effort, Failure};
+use outlive::Segment;
+use outlive_benches::contest::{Control, compete, compete_as_threads, steps_in};
+use outlive_benches::process::stay_on_processor;
+use std::cell::RefCell;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const PROCESSES: [usize; 5] = [1, 2, 4, 8, 32];
 const HELD: [Duration; 4] =
     [Duration::ZERO, Duration::from_nanos(100), Duration::from_micros(1), Duration::from_micros(10)];
-const ROUNDS: usize = 5;
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Lock {
-    Outlive,
-    Plain,
-    Robust,
-    Flock,
-    Std,
-    ParkingLot,
-}
-
-const LOCKS: [(Lock, &str, Kind); 6] = [
-    (Lock::Outlive, "outlive Mutex", Kind::Ours),
-    (Lock::Plain, "pthread mutex", Kind::Peer),
-    (Lock::Robust, "pthread mutex, robust", Kind::Peer),
-    (Lock::Flock, "flock", Kind::Peer),
-    (Lock::Std, "std Mutex", Kind::Threads),
-    (Lock::ParkingLot, "parking_lot Mutex", Kind::Threads),
-];
-
-/// A lock of threads.
-struct OfThreads<L>(L);
-
-impl Guarded for OfThreads<std::sync::Mutex<u64>> {
-    fn with<R>(&self, inside: impl FnOnce(&mut u64) -> R) -> R {
-        inside(&mut self.0.lock().expect("nobody panics"))
-    }
-}
-
-impl Guarded for OfThreads<parking_lot::Mutex<u64>> {
-    fn with<R>(&self, inside: impl FnOnce(&mut u64) -> R) -> R {
-        inside(&mut self.0.lock())
-    }
-}
+const ROUNDS: usize = 4;
+const ROUNDS_WITH_CLOCK: usize = 2;
 
 /// One contest.
 #[derive(Debug, Clone, Copy)]
 struct Contest {
     processes: usize,
     round: Duration,
+    held: Duration,
     steps: u64,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Outcome {
-    per_second: f64,
-    /// The turns of the process that got the fewest, relative to an equal share.
-    least_share: f64,
+/// A lock that takes part.
+struct Entrant {
+    peer: Peer<MakeLock>,
+    /// CPython, if it is of that: without the clock, and by it.
+    players: [RefCell<Option<Player>>; 2],
+    /// The smallest share in each round.
+    shares: RefCell<Vec<f64>>,
+}
+
+/// How many turns a second all participants took together, and the turns of the one that took the
+/// fewest, relative to an equal share.
+pub(super) fn outcome(control: &Control, participants: usize, elapsed: Duration) -> Result<(f64, f64), Failure> {
+    let counts = control.counts[..participants].iter().map(|count| count.load(Ordering::Acquire) as f64);
+    let (turns, least) = (counts.clone().sum::<f64>(), counts.fold(f64::INFINITY, f64::min));
+    if turns == 0.0 {
+        return Err(format!("nobody had a turn within {elapsed:?}").into());
+    }
+    Ok((turns / elapsed.as_secs_f64(), least / (turns / participants as f64)))
+}
+
+/// Participants are spread over all processors.
+pub(super) fn stay_in_turn(me: usize) {
+    // SAFETY: only returns a number.
+    let processors = usize::try_from(unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) }).unwrap_or(1);
+    stay_on_processor(me % processors);
 }
 
 impl Contest {
-    /// `open` gives each worker its lock.
-    fn of<'c, L: Guarded>(
+    /// Turns a second, and the smallest share.
+    fn turns(self, entrant: &Entrant) -> Result<(f64, f64), Failure> {
+        match entrant.peer.source {
+            Source::Python(class) => {
+                let figures = self.of_python(entrant, class, false)?;
+                Ok((figures[0], figures[1]))
+            }
+            Source::Here(make) => {
+                let control = Segment::<Control>::anonymous(|_zero| {})?;
+                let elapsed = self.compete(&control, make, |lock, me| lock.compete(&control, me, self.steps))?;
+                outcome(&control, self.processes, elapsed)
+            }
+        }
+    }
+
+    /// The waits, which are noted there; those of CPython as figures.
+    fn waits(self, entrant: &Entrant, waits: &Waits) -> Result<Option<Vec<f64>>, Failure> {
+        match entrant.peer.source {
+            Source::Python(class) => self.of_python(entrant, class, true).map(Some),
+            Source::Here(make) => {
+                let control = Segment::<Control>::anonymous(|_zero| {})?;
+                self.compete(&control, make, |lock, _| lock.compete_by_the_clock(&control, self.steps, waits))?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn compete(
         self,
-        control: &'c Control,
-        as_threads: bool,
-        waits: Option<&Waits>,
-        open: impl Fn(&'c Control) -> L + Sync,
-    ) -> Result<Outcome, Box<dyn Error>> {
-        let work = |me: usize| match waits {
-            None => take_turns(&open(control), control, me, self.steps),
-            Some(waits) => self.take_turns_by_the_clock(&open(control), control, waits),
+        control: &Control,
+        make: MakeLock,
+        work: impl Fn(&dyn peers::LockLoops, usize) + Sync,
+    ) -> Result<Duration, Failure> {
+        match make()? {
+            Object::Processes(lock) => compete(control, self.processes, self.round, |me| {
+                stay_in_turn(me);
+                work(&*lock, me);
+            }),
+            Object::Threads(lock) => compete_as_threads(control, self.processes, self.round, |me| {
+                stay_in_turn(me);
+                work(&*lock, me);
+            }),
+        }
+    }
+
+    fn of_python(self, entrant: &Entrant, class: &str, by_the_clock: bool) -> Result<Vec<f64>, Failure> {
+        if self.held > Duration::ZERO {
+            return Err("CPython cannot hold a lock for so short a time".into());
+        }
+        let mut player = entrant.players[usize::from(by_the_clock)].borrow_mut();
+        let player = match &mut *player {
+            Some(player) => player,
+            none => {
+                let verb = if by_the_clock { "contend-by-the-clock" } else { "contend" };
+                none.insert(peers::python::player(format!("{verb} {class} {}", self.processes))?)
+            }
         };
-        let elapsed = if as_threads {
-            compete_as_threads(control, self.processes, self.round, work)
-        } else {
-            compete(control, self.processes, self.round, work)
-        }?;
-        let counts: Vec<_> =
-            control.counts[..self.processes].iter().map(|count| count.load(Ordering::Acquire) as f64).collect();
-        let turns: f64 = counts.iter().sum();
-        let least = counts.iter().copied().fold(f64::INFINITY, f64::min);
-        Ok(Outcome { per_second: turns / elapsed.as_secs_f64(), least_share: least / (turns / self.processes as f64) })
+        player.round(self.round.as_millis() as u64)
     }
+}
 
-    fn take_turns_by_the_clock(self, lock: &impl Guarded, control: &Control, waits: &Waits) {
-        lock.with(|_number| {});
-        let mut own = OwnWaits::none();
-        control.begin();
-        while control.is_running() {
-            let begun = Instant::now();
-            lock.with(|number| {
-                own.add(begun.elapsed());
-                be_busy(*number, self.steps);
-                *number += 1;
-            });
-        }
-        waits.add(&own);
-    }
-
-    fn run(self, lock: Lock, waits: Option<&Waits>) -> Result<Outcome, Box<dyn Error>> {
-        let control = Segment::<Control>::anonymous(|_zero| {})?;
-        let control = &*control;
-        match lock {
-            Lock::Outlive => {
-                let lock = Segment::<Mutex<u64>>::anonymous(|_free| {})?;
-                self.of(control, false, waits, |_| &*lock)
-            }
-            Lock::Plain | Lock::Robust => {
-                let robustness = if lock == Lock::Robust { Robustness::Robust } else { Robustness::Stalled };
-                let lock = made::<Pthread>(|new| new.set_up(robustness))?;
-                self.of(control, false, waits, |_| &*lock)
-            }
-            Lock::Flock => {
-                let file = FlockFile::new()?;
-                self.of(control, false, waits, |control| file.open(&control.number).expect("a file can be opened"))
-            }
-            Lock::Std => {
-                let lock = OfThreads(std::sync::Mutex::new(0));
-                self.of(control, true, waits, |_| &lock)
-            }
-            Lock::ParkingLot => {
-                let lock = OfThreads(parking_lot::Mutex::new(0));
-                self.of(control, true, waits, |_| &lock)
-            }
-        }
-    }
+/// At least two, if the figures are to mean anything.
+fn rounds_of(effort: Effort, whole: usize) -> usize {
+    effort.of(whole).max(if effort == Effort::Try { 1 } else { 2 })
 }
 
 /// Measures.
 ///
 /// # Errors
 /// A segment cannot be made.
-pub fn measure(effort: Effort, tell: &mut dyn FnMut(f64)) -> Result<Vec<Case>, Box<dyn Error>> {
-    let (processes, held, round): (&[usize], &[Duration], _) = match effort {
-        Effort::Whole => (&PROCESSES, &HELD, Duration::from_millis(60)),
-        Effort::Quick => (&[2, 8], &[Duration::ZERO, Duration::from_micros(1)], Duration::from_millis(60)),
-        Effort::Try => (&[2], &[Duration::ZERO], Duration::from_millis(5)),
+pub fn measure(effort: Effort, tell: &mut dyn FnMut(f64)) -> Result<Vec<Case>, Failure> {
+    let (processes, held): (&[usize], &[Duration]) = match effort {
+        Effort::Whole => (&PROCESSES, &HELD),
+        Effort::Quick => (&[2, 8], &[Duration::ZERO, Duration::from_micros(1)]),
+        Effort::Try => (&[2], &[Duration::ZERO]),
     };
     let parts = (processes.len() * held.len()) as f64;
     let mut cases = vec![];
     for &held in held {
         let steps = steps_in(held);
         for &processes in processes {
-            let contest = Contest { processes, round, steps };
-            let noun = if processes == 1 { "process" } else { "processes" };
-            let title = |what: &str| format!("{processes} {noun}, lock held {held:?}: {what}");
-            let mut turns = Case::new("contended", title("turns a second"), Unit::PerSecond);
-            let mut shares = Case::new("contended", title("the smallest share"), Unit::Share);
-            let least: Vec<_> = LOCKS.iter().map(|_| std::cell::RefCell::new(vec![])).collect();
-            let contestants = LOCKS.iter().zip(&least).map(|((lock, name, kind), least)| {
-                Contestant::new(*name, *kind, move || {
-                    let outcome = contest.run(*lock, None)?;
-                    least.borrow_mut().push(outcome.least_share);
-                    Ok(outcome.per_second)
-                })
-            });
-            play(&mut turns, contestants.collect(), effort.of(ROUNDS), &mut |part| tell(part / parts * 0.8));
-            for ((_, name, kind), least) in LOCKS.iter().zip(least) {
-                // The first round is not counted.
-                let rounds: Vec<_> = least.into_inner().into_iter().skip(1).collect();
-                if !rounds.is_empty() {
-                    shares.rows.push(Row { name: (*name).to_owned(), kind: *kind, rounds });
-                }
-            }
-            cases.push(turns);
-            if processes > 1 {
-                cases.push(shares);
-                cases.extend(waits_of(contest, &title, effort)?);
-            }
-            tell(0.2 / parts);
+            // Long enough for each to have a processor several times.
+            let round = match effort {
+                Effort::Try => Duration::from_millis(10),
+                _ => Duration::from_millis(20.max(3 * processes as u64)),
+            };
+            let contest = Contest { processes, round, held, steps };
+            cases.extend(contest.cases(effort, &mut |part| tell(part / parts))?);
         }
     }
     Ok(cases)
 }
 
-/// The waits for a turn. They have rounds of their own: a process that reads the clock between two
-/// turns leaves the lock to others meanwhile.
-fn waits_of(contest: Contest, title: &dyn Fn(&str) -> String, effort: Effort) -> Result<Vec<Case>, Box<dyn Error>> {
-    const PARTS: [(&str, f64); 4] = [("50 %", 0.5), ("99 %", 0.99), ("99.9 %", 0.999), ("all", 1.0)];
-    let mut cases = PARTS.map(|(name, _)| {
-        Case::new("contended", title(&format!("{name} of the waits took at most")), Unit::Nanoseconds)
-    });
-    let waits: Vec<_> = LOCKS.iter().map(|_| Segment::<Waits>::anonymous(|_zero| {})).collect::<Result<_, _>>()?;
-    for round in 0..effort.of(ROUNDS) {
-        for turn in 0..LOCKS.len() {
-            let which = (round + turn) % LOCKS.len();
-            contest.run(LOCKS[which].0, Some(&waits[which]))?;
+impl Contest {
+    fn cases(self, effort: Effort, tell: &mut dyn FnMut(f64)) -> Result<Vec<Case>, Failure> {
+        let Self { processes, held, .. } = self;
+        let case = |what: &str, unit| {
+            Case::on_curve("contended", format!("lock held {held:?}: {what}"), unit, processes, "processes")
+        };
+        let new = |peer| Entrant { peer, players: Default::default(), shares: RefCell::default() };
+        let entrants: Vec<Entrant> = peers::locks().into_iter().map(new).collect();
+        let mut turns = case("turns a second", Unit::PerSecond);
+        let contestants = entrants.iter().map(|entrant| {
+            Contestant::new(entrant.peer.name, entrant.peer.kind, move || {
+                let (per_second, least) = self.turns(entrant)?;
+                entrant.shares.borrow_mut().push(least);
+                Ok(per_second)
+            })
+        });
+        play(&mut turns, contestants.collect(), rounds_of(effort, ROUNDS), &mut |part| tell(part * 0.7));
+        if processes == 1 {
+            tell(0.3);
+            return Ok(vec![turns]);
         }
-    }
-    for ((_, name, kind), waits) in LOCKS.iter().zip(&waits) {
-        for (case, (_, part)) in cases.iter_mut().zip(PARTS) {
-            let wait = if part < 1.0 { waits.quantile(part) } else { waits.longest() };
-            case.rows.push(Row { name: (*name).to_owned(), kind: *kind, rounds: vec![wait] });
+        let mut shares = case("the smallest share", Unit::Share);
+        shares.missing.clone_from(&turns.missing);
+        let is_there = |entrant: &&Entrant| turns.rows.iter().any(|row| row.name == entrant.peer.name);
+        let there: Vec<&Entrant> = entrants.iter().filter(is_there).collect();
+        for entrant in &there {
+            // The first round is not counted.
+            let rounds = entrant.shares.borrow_mut().split_off(1);
+            shares.rows.push(Row { name: entrant.peer.name.to_owned(), kind: entrant.peer.kind, rounds });
         }
+        let mut cases = vec![turns, shares];
+        cases.extend(self.cases_of_waits(&there, &cases[0].missing, &case, effort)?);
+        tell(0.3);
+        Ok(cases)
     }
-    Ok(cases.into())
+
+    /// The waits for a turn. They have rounds of their own: a process that reads the clock between
+    /// two turns leaves the lock to others meanwhile.
+    fn cases_of_waits(
+        self,
+        entrants: &[&Entrant],
+        missing: &[(String, String)],
+        case: &dyn Fn(&str, Unit) -> Case,
+        effort: Effort,
+    ) -> Result<Vec<Case>, Failure> {
+        const PARTS: [(&str, f64); 4] = [("50 %", 0.5), ("99 %", 0.99), ("99.9 %", 0.999), ("all", 1.0)];
+        let mut cases = PARTS.map(|(name, _)| {
+            let what = format!("{name} of the waits took at most");
+            Case { missing: missing.to_vec(), ..case(&what, Unit::Nanoseconds) }
+        });
+        let waits: Vec<_> =
+            entrants.iter().map(|_| Segment::<Waits>::anonymous(|_zero| {})).collect::<Result<_, _>>()?;
+        let mut said: Vec<Result<Vec<Vec<f64>>, String>> = entrants.iter().map(|_| Ok(vec![])).collect();
+        for round in 0..rounds_of(effort, ROUNDS_WITH_CLOCK) {
+            for turn in 0..entrants.len() {
+                let which = (round + turn) % entrants.len();
+                let Ok(said_before) = &mut said[which] else { continue };
+                match self.waits(entrants[which], &waits[which]) {
+                    Ok(figures) => said_before.extend(figures),
+                    Err(error) => said[which] = Err(error.to_string()),
+                }
+            }
+        }
+        for ((entrant, waits), said) in entrants.iter().zip(&waits).zip(said) {
+            for (index, (case, (_, part))) in cases.iter_mut().zip(PARTS).enumerate() {
+                let name = entrant.peer.name.to_owned();
+                let rounds = match &said {
+                    Ok(said) if !said.is_empty() => Ok(said.iter().map(|figures| figures[index]).collect()),
+                    Ok(_) if waits.longest() == 0.0 => Err("nobody had a turn"),
+                    Ok(_) if part < 1.0 => Ok(vec![waits.quantile(part)]),
+                    Ok(_) => Ok(vec![waits.longest()]),
+                    Err(why) => Err(&**why),
+                };
+                match rounds {
+                    Ok(rounds) => case.rows.push(Row { name, kind: entrant.peer.kind, rounds }),
+                    Err(why) => case.missing.push((name, why.to_owned())),
+                }
+            }
+        }
+        Ok(cases.into())
+    }
 }

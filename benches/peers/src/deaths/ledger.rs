@@ -12,7 +12,7 @@ pub const PRODUCERS: u64 = 4096;
 /// The most parties that churn in one scenario.
 pub const CHURNERS: u64 = 4096;
 
-const WORDS: u64 = 64 + CHURNERS + PRODUCERS * 4;
+const WORDS: u64 = 64 + CHURNERS + PRODUCERS * 5;
 
 /// The numbers, as words of a shared mapping.
 #[derive(Debug, Clone, Copy)]
@@ -116,15 +116,33 @@ impl Ledger {
         self.of_producer(producer, 3)
     }
 
-    /// Notes an item that was received, or bytes that are none.
+    /// Which of the 64 numbers before the expected one were received: bit 0 is the last of them.
+    fn window(&self, producer: u64) -> &AtomicU64 {
+        &self.words[(64 + CHURNERS + PRODUCERS * 4 + producer % PRODUCERS) as usize]
+    }
+
+    /// Notes an item that was received, or bytes that are none. An item may be overtaken by up to
+    /// 63 others: a task queue keeps the order only about.
     pub fn note(&self, item: Option<(u64, u64)>) {
         match item {
             Some((producer, number)) => {
-                let expected = self.expected(producer);
-                if number < expected.load(SeqCst) {
+                let (expected, window) = (self.expected(producer), self.window(producer));
+                let (next, seen) = (expected.load(SeqCst), window.load(SeqCst));
+                let (next, seen, bit) = if number >= next {
+                    let shift = u32::try_from(number + 1 - next).unwrap_or(u32::MAX);
+                    (number + 1, seen.checked_shl(shift).unwrap_or(0), 1)
+                } else {
+                    (
+                        next,
+                        seen,
+                        u32::try_from(next - 1 - number).ok().and_then(|by| 1_u64.checked_shl(by)).unwrap_or(0),
+                    )
+                };
+                if bit == 0 || seen & bit != 0 {
                     self.doubled().fetch_add(1, SeqCst);
                 } else {
-                    expected.store(number + 1, SeqCst);
+                    window.store(seen | bit, SeqCst);
+                    expected.store(next, SeqCst);
                     self.arrived(producer).fetch_add(1, SeqCst);
                 }
             }
@@ -171,7 +189,22 @@ fn checksum(bytes: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{read_item, write_item};
+    use super::{Ledger, read_item, write_item};
+    use std::sync::atomic::Ordering::SeqCst;
+
+    #[test]
+    fn an_overtaken_item_has_arrived_and_a_second_one_is_doubled() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let ledger = Ledger::create(&directory.path().join("ledger")).expect("a file");
+        for number in [0, 3, 1, 2, 70, 7] {
+            ledger.note(Some((5, number)));
+        }
+        assert_eq!((ledger.arrived(5).load(SeqCst), ledger.doubled().load(SeqCst)), (6, 0));
+        for number in [3, 70, 7, 6] {
+            ledger.note(Some((5, number)));
+        }
+        assert_eq!((ledger.arrived(5).load(SeqCst), ledger.doubled().load(SeqCst)), (6, 4), "6 is too long ago");
+    }
 
     #[test]
     fn an_item_is_read_as_written_and_each_changed_byte_is_seen() {

@@ -33,7 +33,7 @@ pub const LEGEND: &str = "\
 - goes on: the others go on, and there is nothing to tell.
 - hangs: somebody waits forever.
 - loses: what was reported as sent did not arrive whole, once, and all. Not counted is the one item
-  that a killed receiver may have had in its hands.
+  that a killed receiver may have had in its hands: it is lost, or comes again.
 - woken waiter killed: two wait, and the first is woken; it is killed before it runs.
 - any killed, at random: three take and release the lock all the time, and are replaced when killed.";
 

@@ -126,8 +126,10 @@ pub enum Kind {
     Semaphore,
     /// An event.
     Event,
-    /// A queue, a pipe.
+    /// A queue, or a pipe that several may use at each end.
     Queue,
+    /// A pipe with one sender and one receiver.
+    Pipe,
 }
 
 /// One column of a kind's table.
@@ -141,8 +143,16 @@ pub struct Scenario {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 7] =
-        [Self::Lock, Self::RwLock, Self::Condition, Self::Barrier, Self::Semaphore, Self::Event, Self::Queue];
+    pub const ALL: [Self; 8] = [
+        Self::Lock,
+        Self::RwLock,
+        Self::Condition,
+        Self::Barrier,
+        Self::Semaphore,
+        Self::Event,
+        Self::Queue,
+        Self::Pipe,
+    ];
 
     /// The heading of its table.
     #[must_use]
@@ -155,6 +165,7 @@ impl Kind {
             Self::Semaphore => "Semaphores of one permit",
             Self::Event => "Events",
             Self::Queue => "Queues and pipes",
+            Self::Pipe => "Pipes, one to one",
         }
     }
 
@@ -199,9 +210,15 @@ impl Kind {
             Self::Queue => scenarios! {
                 "senders killed, 64 B" => |cell, effort| producers_killed(cell, effort, 64),
                 "senders killed, 6 KB" => |cell, effort| producers_killed(cell, effort, 6000),
-                "receivers killed, 6 KB" => |cell, effort| consumers_killed(cell, effort, 6000),
+                "receivers killed, 6 KB" => |cell, effort| consumers_killed(cell, effort, 6000, false),
                 "woken receiver killed" => woken_receiver_killed,
                 "last sender killed" => last_sender_killed,
+            },
+            Self::Pipe => scenarios! {
+                "senders killed, 64 B" => |cell, effort| producers_killed(cell, effort, 64),
+                "senders killed, 6 KB" => |cell, effort| producers_killed(cell, effort, 6000),
+                "receivers killed, 6 KB" => |cell, effort| consumers_killed(cell, effort, 6000, true),
+                "sender killed" => last_sender_killed,
             },
         }
     }
@@ -557,8 +574,9 @@ fn producers_killed(cell: &Cell, effort: Effort, size: u64) -> io::Result<Verdic
         .map_or_else(|| account(cell, 0..producers + 1, producers, 0, "sender"), Ok)
 }
 
-/// One producer without end. Consumers are killed at random moments.
-fn consumers_killed(cell: &Cell, effort: Effort, size: u64) -> io::Result<Verdict> {
+/// One producer without end. Consumers are killed at random moments. If there can be only one
+/// producer, it makes room for the last one.
+fn consumers_killed(cell: &Cell, effort: Effort, size: u64, has_one_producer: bool) -> io::Result<Verdict> {
     let ledger = cell.ledger();
     let mut moment = Moments::new();
     let mut producer = cell.start()?;
@@ -585,7 +603,11 @@ fn consumers_killed(cell: &Cell, effort: Effort, size: u64) -> io::Result<Verdic
     if producer.outcome()?.hangs() {
         return hangs(format!("the sender, after {kills} deaths"));
     }
-    // A killed consumer may have had one item in its hand. That one is its own loss.
+    if has_one_producer {
+        producer.kill()?;
+    }
+    // A killed consumer may have had one item in its hand. That one is its own loss, or comes
+    // again.
     finish(cell, &mut consumer, 1, size)?.map_or_else(|| account(cell, 0..2, kills, kills, "receiver"), Ok)
 }
 
@@ -622,7 +644,8 @@ fn account(cell: &Cell, producers: std::ops::Range<u64>, kills: u64, in_hands: u
         lost += all.saturating_sub(ledger.arrived(producer).load(SeqCst));
     }
     let lost = lost.saturating_sub(in_hands);
-    let [torn, doubled] = [ledger.torn(), ledger.doubled()].map(|word| word.load(SeqCst));
+    let [torn, again] = [ledger.torn(), ledger.doubled()].map(|word| word.load(SeqCst));
+    let doubled = again.saturating_sub(in_hands);
     let counted: Vec<String> = [(lost, "lost"), (torn, "torn"), (doubled, "doubled")]
         .iter()
         .filter(|(count, _)| *count > 0)
@@ -630,6 +653,7 @@ fn account(cell: &Cell, producers: std::ops::Range<u64>, kills: u64, in_hands: u
         .collect();
     let deaths = format!("of {sent} items, {kills} {} killed", plural(kills, who));
     Ok(match counted.is_empty() {
+        true if again > 0 => Verdict::GoesOn(format!("none lost {deaths}, {again} given out again")),
         true => Verdict::GoesOn(format!("none lost {deaths}")),
         false => Verdict::Loses(format!("{} {deaths}", counted.join(", "))),
     })

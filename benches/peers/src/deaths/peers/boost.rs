@@ -14,23 +14,10 @@ const ALL: [(&str, Kind); 6] = [
     ("message_queue", Kind::Queue),
 ];
 
-/// The version of the headers.
-#[cfg(not(boost))]
-pub(super) fn version() -> Option<String> {
-    None
-}
-
-/// The version of the headers.
-#[cfg(boost)]
-pub(super) fn version() -> Option<String> {
-    Some(there::version().replace('_', "."))
-}
-
 #[cfg(not(boost))]
 pub(super) fn peers() -> Vec<Peer> {
-    let why = "no headers of Boost.Interprocess when this was built (Debian: apt-get install libboost-dev g++)";
     let missing = |&(name, kind)| {
-        let maker = crate::deaths::peers::Maker::Missing(why.into());
+        let maker = crate::deaths::peers::Maker::Missing(crate::boost::WHY_MISSING.into());
         Peer { family: FAMILY, name, kind, maker }
     };
     ALL.iter().map(missing).collect()
@@ -51,55 +38,22 @@ pub(super) fn peers() -> Vec<Peer> {
 
 #[cfg(boost)]
 mod there {
+    use crate::boost::{self, *};
     use crate::deaths::object::{
         AsChannel, AsCondition, AsLock, AsRwLock, Channel, Condition, Exclusive, Object, Shared,
     };
     use crate::deaths::order::Answer;
     use crate::deaths::peers::share;
-    use std::ffi::{CStr, CString, c_char, c_int, c_void};
+    use std::ffi::{CString, c_int, c_void};
     use std::io;
 
     pub(super) type Make = fn() -> io::Result<Box<dyn Object>>;
-    type Function = unsafe extern "C" fn(*mut c_void) -> c_int;
 
-    // SAFETY: as in boost.cpp.
-    unsafe extern "C" {
-        fn boost_error() -> *const c_char;
-        fn boost_version() -> *const c_char;
-        fn boost_room() -> usize;
-        fn boost_mutex_new(at: *mut c_void) -> c_int;
-        fn boost_mutex_lock(at: *mut c_void) -> c_int;
-        fn boost_mutex_unlock(at: *mut c_void) -> c_int;
-        fn boost_recursive_new(at: *mut c_void) -> c_int;
-        fn boost_recursive_lock(at: *mut c_void) -> c_int;
-        fn boost_recursive_unlock(at: *mut c_void) -> c_int;
-        fn boost_sharable_new(at: *mut c_void) -> c_int;
-        fn boost_sharable_read(at: *mut c_void) -> c_int;
-        fn boost_sharable_end_read(at: *mut c_void) -> c_int;
-        fn boost_sharable_write(at: *mut c_void) -> c_int;
-        fn boost_sharable_end_write(at: *mut c_void) -> c_int;
-        fn boost_condition_new(at: *mut c_void) -> c_int;
-        fn boost_condition_wait(at: *mut c_void, mutex: *mut c_void) -> c_int;
-        fn boost_condition_notify_one(at: *mut c_void) -> c_int;
-        fn boost_condition_notify_all(at: *mut c_void) -> c_int;
-        fn boost_semaphore_new(at: *mut c_void) -> c_int;
-        fn boost_semaphore_wait(at: *mut c_void) -> c_int;
-        fn boost_semaphore_post(at: *mut c_void) -> c_int;
-        fn boost_queue_new(name: *const c_char, messages: usize, size: usize) -> *mut c_void;
-        fn boost_queue_send(queue: *mut c_void, bytes: *const c_void, length: usize) -> c_int;
-        fn boost_queue_receive(queue: *mut c_void, into: *mut c_void, room: usize, length: *mut usize) -> c_int;
-    }
-
-    pub(super) fn version() -> String {
-        // SAFETY: a static text of C.
-        unsafe { CStr::from_ptr(boost_version()) }.to_string_lossy().into_owned()
-    }
-
+    /// 0, or that there is an error.
     fn answer(code: c_int) -> Answer {
         match code {
             0 => Ok(None),
-            // SAFETY: a static text of C, which only this thread changes.
-            _ => Err(unsafe { CStr::from_ptr(boost_error()) }.to_string_lossy().into_owned()),
+            _ => Err(boost::error()),
         }
     }
 
@@ -212,7 +166,7 @@ mod there {
         // SAFETY: the name is a C string.
         let queue = unsafe { boost_queue_new(name.as_ptr(), 64, 6000) };
         if queue.is_null() {
-            return Err(io::Error::other(answer(1).unwrap_err()));
+            return Err(io::Error::other(boost::error()));
         }
         Ok(Box::new(AsChannel(Queue(queue))))
     }

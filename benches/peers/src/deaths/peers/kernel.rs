@@ -25,6 +25,7 @@ pub(super) fn peers() -> Vec<Peer> {
         peer("pipe", Kind::Queue, pipe),
         peer("socketpair, seqpacket", Kind::Queue, seqpacket),
         peer("POSIX message queue", Kind::Queue, message_queue),
+        peer("pipe, one to one", Kind::Pipe, pipe),
     ]
 }
 

@@ -99,17 +99,20 @@ pub fn versions() -> Vec<(&'static str, String)> {
         ["raw_sync", "posix-sync", "rustix-futex-sync", "process-sync", "named-lock", "ipc-channel", "iceoryx2"];
     [("Linux", file("/proc/sys/kernel/osrelease")), ("glibc", Some(glibc.to_string_lossy().into_owned()))]
         .into_iter()
-        .chain([("Boost", boost::version()), ("CPython", python::version())])
-        .chain(crates.map(|name| (name, of_lockfile(name))))
+        .chain([("Boost", crate::boost::version()), ("CPython", python::version())])
         .filter_map(|(name, version)| Some((name, version?)))
+        .chain(of_lockfile(&crates))
         .collect()
 }
 
-/// The version of a crate in the lockfile with which this was built.
-fn of_lockfile(name: &str) -> Option<String> {
-    let mut lines = include_str!("../../../Cargo.lock").lines();
-    lines.find(|line| *line == format!("name = \"{name}\""))?;
-    Some(lines.next()?.strip_prefix("version = \"")?.strip_suffix('"')?.to_string())
+/// The versions of these crates in the lockfile with which this was built.
+pub(crate) fn of_lockfile(names: &[&'static str]) -> impl Iterator<Item = (&'static str, String)> {
+    let version_of = |name: &str| {
+        let mut lines = include_str!("../../../Cargo.lock").lines();
+        lines.find(|line| *line == format!("name = \"{name}\""))?;
+        Some(lines.next()?.strip_prefix("version = \"")?.strip_suffix('"')?.to_string())
+    };
+    names.iter().filter_map(move |name| Some((*name, version_of(name)?)))
 }
 
 /// A peer whose object is made here.

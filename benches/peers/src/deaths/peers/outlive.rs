@@ -11,10 +11,11 @@ use crate::deaths::object::{
 use crate::deaths::order::Answer;
 use crate::deaths::scenario::Kind;
 use outlive::{
-    ArrayQueue, Barrier, BarrierError, Condvar, CondvarError, Event, Inconsistent, Lock, LockError, MessageQueue,
-    MessageQueueSegment, MessageReceiver, MessageSender, Mutex, MutexGuard, Permit, PermitPool, Queue, QueueReceiver,
-    QueueSender, RecvError, RecvMessageError, ReentrantMutex, RwLock, RwLockReadGuard, RwLockWriteGuard, Segment,
-    Semaphore, Shareable,
+    ArrayQueue, ArrayTaskQueue, Barrier, BarrierError, Condvar, CondvarError, Event, Inconsistent, Lock, LockError,
+    MessageQueue, MessageQueueSegment, MessageReceiver, MessageSender, Mutex, MutexGuard, Permit, PermitPool, Pipe,
+    PipeReceiver, PipeRecvError, PipeSendError, PipeSender, Queue, QueueReceiver, QueueSender, RecvError,
+    RecvMessageError, ReentrantMutex, RwLock, RwLockReadGuard, RwLockWriteGuard, Segment, Semaphore, Shareable,
+    TaskQueue,
 };
 use std::cell::RefCell;
 use std::io;
@@ -51,6 +52,11 @@ pub(super) fn peers() -> Vec<Peer> {
             let queue = MessageQueue::anonymous(64, 64 * 1024).map_err(io::Error::other)?;
             let queue = Box::leak(Box::new(queue));
             boxed(AsChannel(Messages { queue, sender: RefCell::default(), receiver: RefCell::default() }))
+        }),
+        peer("TaskQueue", Kind::Queue, || boxed(AsChannel(Tasks(segment(|_| {})?)))),
+        peer("Pipe", Kind::Pipe, || {
+            let pipe = Pipe::anonymous(64 << 10).map_err(io::Error::other)?;
+            boxed(AsChannel(OneToOne { pipe, sender: RefCell::default(), receiver: RefCell::default() }))
         }),
     ]
 }
@@ -363,5 +369,90 @@ impl Channel for Messages {
             false => *self.receiver.borrow_mut() = Some(self.queue.receiver().map_err(words)?),
         }
         Ok(None)
+    }
+}
+
+/// As [`TwoQueues`].
+#[derive(Shareable)]
+#[repr(C)]
+struct TwoTaskQueues {
+    small: ArrayTaskQueue<[u8; 64], 64>,
+    large: ArrayTaskQueue<[u8; 6000], 16>,
+}
+
+struct Tasks(&'static TwoTaskQueues);
+
+fn sends_task<const SIZE: usize>(queue: &TaskQueue<[u8; SIZE]>, bytes: &[u8]) -> Answer {
+    let item = <[u8; SIZE]>::try_from(bytes).map_err(words)?;
+    queue.send(item).map_err(|error| error.map(|_| ()).to_string())?;
+    Ok(None)
+}
+
+fn does_task<const SIZE: usize>(queue: &TaskQueue<[u8; SIZE]>, into: &mut [u8]) -> Answer {
+    let task = queue.take().map_err(words)?;
+    into.copy_from_slice(&*task);
+    task.done().map_err(words)?;
+    Ok(None)
+}
+
+impl Channel for Tasks {
+    fn send(&self, bytes: &[u8]) -> Answer {
+        match bytes.len() {
+            64 => sends_task(&self.0.small, bytes),
+            _ => sends_task(&self.0.large, bytes),
+        }
+    }
+    fn receive(&self, into: &mut Vec<u8>) -> Answer {
+        match into.len() {
+            64 => does_task(&self.0.small, into),
+            _ => does_task(&self.0.large, into),
+        }
+    }
+}
+
+/// A process takes an end with its first message, and has it until it dies.
+struct OneToOne {
+    pipe: Pipe,
+    sender: RefCell<Option<PipeSender>>,
+    receiver: RefCell<Option<PipeReceiver>>,
+}
+
+/// What is in the cell, which is made first if nothing is there.
+fn made<T, E: ToString>(cell: &mut Option<T>, make: impl FnOnce() -> Result<T, E>) -> Result<&mut T, String> {
+    match cell {
+        Some(made) => Ok(made),
+        None => Ok(cell.insert(make().map_err(words)?)),
+    }
+}
+
+impl Channel for OneToOne {
+    /// Told that no receiver is left: another one comes. So it is sent again.
+    fn send(&self, bytes: &[u8]) -> Answer {
+        let mut sender = self.sender.borrow_mut();
+        let sender = made(&mut sender, || self.pipe.sender())?;
+        loop {
+            match sender.send_bytes(bytes) {
+                Ok(()) => return Ok(None),
+                Err(PipeSendError::PeerDied { .. }) => std::thread::sleep(std::time::Duration::from_micros(200)),
+                Err(other) => return Err(words(other)),
+            }
+        }
+    }
+    fn receive(&self, into: &mut Vec<u8>) -> Answer {
+        let mut receiver = self.receiver.borrow_mut();
+        match made(&mut receiver, || self.pipe.receiver())?.recv_bytes() {
+            Ok(message) => {
+                *into = message;
+                Ok(None)
+            }
+            Err(PipeRecvError::PeerDied { .. }) => Ok(Some("PeerDied".into())),
+            Err(other) => Err(words(other)),
+        }
+    }
+    fn keep_end(&self, to_send: bool) -> Answer {
+        match to_send {
+            true => made(&mut self.sender.borrow_mut(), || self.pipe.sender()).map(|_| None),
+            false => made(&mut self.receiver.borrow_mut(), || self.pipe.receiver()).map(|_| None),
+        }
     }
 }

@@ -2,8 +2,8 @@
 
 use super::{Maker, Peer};
 use crate::deaths::scenario::Kind;
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use crate::python::running;
+use std::process::Command;
 
 const SCRIPT: &str = include_str!("python.py");
 
@@ -27,18 +27,7 @@ pub(super) fn peers() -> Vec<Peer> {
 /// # Errors
 /// There is no python3 with multiprocessing.
 pub(super) fn keeper() -> Result<Command, String> {
-    static IS_THERE: OnceLock<bool> = OnceLock::new();
-    let is_there = IS_THERE.get_or_init(|| {
-        let mut command = Command::new("python3");
-        command.args(["-c", "import multiprocessing.synchronize"]).stdout(Stdio::null()).stderr(Stdio::null());
-        command.status().is_ok_and(|status| status.success())
-    });
-    if !is_there {
-        return Err("no python3 with multiprocessing (Debian: apt-get install python3)".into());
-    }
-    let mut command = Command::new("python3");
-    command.args(["-c", SCRIPT]);
-    Ok(command)
+    running(SCRIPT)
 }
 
 /// The version of python3.
