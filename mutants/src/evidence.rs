@@ -97,7 +97,12 @@ pub const ROWS: [Row; 16] = [
         kills: &["Segment"],
         references: &[],
     },
-    Row { name: "sleepers (`raw::vigil`)", files: &["vigil", "vigil/step"], kills: &[], references: &[] },
+    Row {
+        name: "sleepers (`raw::vigil`)",
+        files: &["vigil", "vigil/spins", "vigil/step"],
+        kills: &[],
+        references: &[],
+    },
 ];
 
 /// The columns of the table: a property of a primitive, and the method that shows it.

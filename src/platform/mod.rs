@@ -201,7 +201,7 @@ pub trait Platform: Debug + Sized + Send + Sync + 'static {
     /// Facts about a participant.
     type ThreadInfo: ThreadInfo;
 
-    /// How often an algorithm checks a word before it goes to sleep.
+    /// How often an algorithm checks the word of a lock before it goes to sleep.
     const SPINS: u32;
     /// The greatest generation of a slot in the participant table. After it the slot counts from
     /// the beginning again. Models have a small one.
@@ -216,12 +216,13 @@ pub trait Platform: Debug + Sized + Send + Sync + 'static {
     }
     /// Passes a moment between two checks of a word.
     fn spin();
-    /// How often the calling thread checks in one wait for a message before it goes to sleep. A
-    /// platform may learn that from [`note_spins`](Self::note_spins).
-    fn spins_for_messages() -> u32 {
+    /// How often the calling thread checks before it goes to sleep, in a wait for what another
+    /// participant does when it likes: a message, a permit, an event, an arrival. A platform may
+    /// learn that from [`note_spins`](Self::note_spins).
+    fn learned_spins() -> u32 {
         Self::SPINS
     }
-    /// Notes whether the calling thread, which has spun for a message, has found it meanwhile.
+    /// Notes whether the calling thread found what it waited for while it spun in such a wait.
     fn note_spins(_have_helped: bool) {}
     /// How often the calling thread spins without a look in the wait for messages (or for room)
     /// that begins: it lets some gather. A platform may learn from its calls whether that pays.

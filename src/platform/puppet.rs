@@ -96,9 +96,10 @@ struct Stage {
     gone: Option<u32>,
     is_interrupted: bool,
     spinning: Spinning,
+    at_next_spin: Option<Box<dyn FnOnce()>>,
 }
 
-/// How the caller spins for messages, and what it has told the platform about that.
+/// How the caller spins in waits that may be long, and what it has told the platform about that.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Spinning {
     /// How often it spins before it sleeps.
@@ -109,7 +110,7 @@ pub(crate) struct Spinning {
     pub(crate) spun: u32,
     /// Each time when it was to gather: how many had passed, and the capacity.
     pub(crate) gathered: Vec<(u64, u64)>,
-    /// Whether each spin has helped.
+    /// Whether the spins of each wait have helped.
     pub(crate) have_helped: Vec<bool>,
 }
 
@@ -127,7 +128,13 @@ pub(crate) fn first_phase_lasts(length: Duration) {
     STAGE.with_borrow_mut(|stage| stage.first_phase = Some(length));
 }
 
-/// From now on the caller spins for messages, and spins to let some gather.
+/// This happens when the caller spins next.
+pub(crate) fn at_next_spin(what: impl FnOnce() + 'static) {
+    STAGE.with_borrow_mut(|stage| stage.at_next_spin = Some(Box::new(what)));
+}
+
+/// From now on the caller spins so often in a wait that may be long, and so often to let messages
+/// gather.
 pub(crate) fn spins(spins: u32, to_gather: u32) {
     STAGE.with_borrow_mut(|stage| stage.spinning = Spinning { spins, to_gather, ..Spinning::default() });
 }
@@ -230,9 +237,15 @@ impl Platform for Puppet {
     const MOST_WORDS: usize = 128;
 
     fn spin() {
-        STAGE.with_borrow_mut(|stage| stage.spinning.spun += 1);
+        let happens = STAGE.with_borrow_mut(|stage| {
+            stage.spinning.spun += 1;
+            stage.at_next_spin.take()
+        });
+        if let Some(happens) = happens {
+            happens();
+        }
     }
-    fn spins_for_messages() -> u32 {
+    fn learned_spins() -> u32 {
         STAGE.with_borrow(|stage| stage.spinning.spins)
     }
     fn note_spins(have_helped: bool) {

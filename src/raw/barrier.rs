@@ -91,7 +91,7 @@ use super::generation::{BROKEN, RUNNING, State, TRIPPING, WAITERS, sequence_afte
 use super::hold::Id;
 use super::places::{Arrival, Arrived, Mine, Places, Survey};
 use super::table::Participant;
-use super::vigil::{Ended, Vigil};
+use super::vigil::{Ended, Spins, Vigil};
 use crate::platform::{Platform, Word, Word64};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::time::Duration;
@@ -234,7 +234,7 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
         has_action: bool,
     ) -> Result<Passed, NotPassed> {
         let mut vigil = None;
-        let mut spins = P::SPINS;
+        let mut spins = Spins::<P>::learned();
         let mut mine: Option<Arrival> = None;
         let mut in_order = false; // invariant 5: the caller has exchanged the state since it arrived
         loop {
@@ -249,6 +249,7 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
                     mine = None;
                     continue;
                 }
+                spins.succeed();
                 return verdict;
             }
             if seen.has(TRIPPING) {
@@ -292,13 +293,10 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
                 }
                 continue;
             }
-            if spins > 0 && !in_order {
+            if !in_order && spins.are_left() {
                 // EQUIVALENT(comparison#1 taken as equal; load#2 not repeated): the count ends the
                 // loop in any case.
-                while spins > 0 && self.state.load(Relaxed) == seen.0 {
-                    spins -= 1;
-                    P::spin();
-                }
+                while self.state.load(Relaxed) == seen.0 && spins.spin() {}
                 continue;
             }
             if !in_order || !seen.has(WAITERS) {
@@ -309,6 +307,7 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
                 in_order |= self.state.compare_exchange(seen.0, seen.0 | WAITERS, Release, Relaxed).is_ok();
                 continue;
             }
+            spins.stop();
             let vigil = vigil.get_or_insert_with(|| Vigil::new(me, deadline));
             // If all have met and wait for the action, the caller cannot withdraw.
             vigil.set_interruptible(mine.is_none() || !seen.has(RUNNING));

@@ -31,7 +31,7 @@
 
 use super::hold::{WAITERS, has_waiters};
 use super::table::Participant;
-use super::vigil::{Vigil, from_ended};
+use super::vigil::{Spins, Vigil, from_ended};
 use crate::platform::{Platform, Word};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::time::Duration;
@@ -188,7 +188,7 @@ impl<P: Platform> Event<P> {
     /// As [`set`](Self::set).
     #[cold]
     pub fn wait_since(&self, me: Participant<'_, P>, deadline: Option<Duration>, moment: Moment) -> Result<(), NotSet> {
-        let mut vigil = None;
+        let mut vigil: Option<Vigil<'_, P>> = None;
         // 0, or WAITERS as soon as the caller has slept. The `set` that woke the caller cleared
         // WAITERS, and other waiters may still sleep.
         let mut slept = 0;
@@ -197,11 +197,12 @@ impl<P: Platform> Event<P> {
             let was_set_since = !is_auto(seen) && seen & SEQUENCE != moment.0;
             if is_set(seen) || was_set_since {
                 if self.pass(seen, slept) {
+                    vigil.iter_mut().for_each(Vigil::succeed);
                     return Ok(());
                 }
                 continue;
             }
-            let vigil = vigil.get_or_insert_with(|| Vigil::new(me, deadline));
+            let vigil = vigil.get_or_insert_with(|| Vigil::new(me, deadline).spinning(Spins::learned()));
             if vigil.wait_while(&self.word, seen, None)? {
                 slept = WAITERS;
             }

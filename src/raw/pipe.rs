@@ -92,7 +92,7 @@
 
 use super::hold::{Id, WAITERS, has_waiters};
 use super::table::{Kept, Participant};
-use super::vigil::{Vigil, from_ended};
+use super::vigil::{Spins, Vigil, from_ended};
 use crate::platform::{Platform, Word, Word64};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use core::time::Duration;
@@ -695,17 +695,14 @@ impl<'p, P: Platform, R: Words<P> + ?Sized> Lane<'p, P, R> {
         peer: &P::Word,
         mut is_ready: impl FnMut() -> bool,
     ) -> Result<(), NotReady> {
-        let spins = P::spins_for_messages();
-        let mut vigil = Vigil::new(me, deadline).spinning(spins).alone_at_first();
-        while vigil.spin() {
+        let mut spins = Spins::<P>::learned();
+        while spins.spin() {
             if is_ready() {
-                P::note_spins(true);
+                spins.succeed();
                 return Ok(());
             }
         }
-        if spins > 0 {
-            P::note_spins(false);
-        }
+        let mut vigil = Vigil::new(me, deadline).alone_at_first();
         loop {
             // ORDERING: Relaxed, then the fence, before the check (invariant 5). It pairs with
             // those of `publish`, `finish` and `close`. Model:

@@ -121,7 +121,7 @@ use super::ends::{End, Ends, MOST_ENDS, NoEnd, Side};
 use super::generation::{distance, most, next};
 use super::hold::{Id, WAITERS, has_waiters};
 use super::table::Participant;
-use super::vigil::{Deadline, Vigil, from_ended};
+use super::vigil::{Deadline, Spins, Vigil, from_ended};
 use crate::platform::{Platform, Word, Word64};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use core::time::Duration;
@@ -426,24 +426,21 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
         claim: impl Fn() -> Result<T, Obstacle>,
         (is_another_there, is_one_left): (impl Fn() -> bool, impl Fn() -> bool),
     ) -> Result<T, NotClaimed> {
-        let spins = P::spins_for_messages();
-        let mut vigil = Vigil::new(me, deadline).spinning(spins);
-        if spins > 0 {
+        let mut spins = Spins::<P>::learned();
+        if spins.are_left() {
             self.gather(word);
         }
-        while vigil.spin() {
+        while spins.spin() {
             match claim_soon() {
                 Ok(claim) => {
-                    P::note_spins(true);
+                    spins.succeed();
                     return Ok(claim);
                 }
                 Err(Obstacle::Closed) => return Err(NotClaimed::Closed),
                 Err(Obstacle::Blocked(_) | Obstacle::Ending) => {}
             }
         }
-        if spins > 0 {
-            P::note_spins(false);
-        }
+        let mut vigil = Vigil::new(me, deadline);
         let mut slept = false;
         loop {
             // ORDERING: Relaxed, then the fence, before the cells are checked (invariant 7). It

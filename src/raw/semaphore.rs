@@ -62,7 +62,7 @@
 
 use super::hold::{WAITERS, has_waiters};
 use super::table::Participant;
-use super::vigil::{Vigil, from_ended};
+use super::vigil::{Spins, Vigil, from_ended};
 use crate::platform::{Platform, Word};
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use core::time::Duration;
@@ -193,7 +193,7 @@ impl<P: Platform> Semaphore<P> {
     #[cold]
     fn acquire_slow(&self, me: Participant<'_, P>, count: u32, deadline: Option<Duration>) -> Result<(), NotAcquired> {
         self.can_ever_be(count)?;
-        let mut vigil = Vigil::new(me, deadline);
+        let mut vigil = Vigil::new(me, deadline).spinning(Spins::learned());
         match count {
             0 => Ok(()), // the word had changed
             1 => self.acquire_one(&mut vigil),
@@ -210,6 +210,7 @@ impl<P: Platform> Semaphore<P> {
             let seen = if slept { self.word.fetch_or(WAITERS, Relaxed) | WAITERS } else { self.word.load(Relaxed) };
             if count_in(seen) != 0 {
                 if self.take(seen, 1) {
+                    vigil.succeed();
                     if slept {
                         self.pass_on(seen - 1);
                     }
@@ -234,6 +235,7 @@ impl<P: Platform> Semaphore<P> {
             let seen = self.word.load(Relaxed); // ORDERING: Relaxed; another check follows.
             if count_in(seen) >= count {
                 if self.take(seen, count) {
+                    vigil.succeed();
                     if has_wished {
                         self.answer_wish(count_in(seen) - count); // invariant 6
                     }

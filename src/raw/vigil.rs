@@ -102,6 +102,7 @@ use core::cell::Cell;
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
 use core::time::Duration;
 pub(super) use several::Vigils;
+pub(super) use spins::Spins;
 
 /// How long a sleep is while a process is ending.
 const WHILE_ENDING: Duration = Duration::from_micros(100);
@@ -166,8 +167,8 @@ pub struct Vigil<'t, P: Platform> {
     /// When the first sleep began.
     begun: Option<Duration>,
     watch: Option<Watch>,
-    /// How many times [`wait_while`](Self::wait_while) still spins before it sleeps.
-    spins: u32,
+    /// How the caller spins before it sleeps.
+    spins: Spins<P>,
     /// The first sleep watches nobody.
     is_first_alone: bool,
     /// This operation has not reaped since its deadline.
@@ -234,7 +235,7 @@ impl<'t, P: Platform> Vigil<'t, P> {
             first_phase_ends: None,
             begun: None,
             watch: None,
-            spins: P::SPINS,
+            spins: Spins::limited(P::SPINS),
             is_first_alone: false,
             may_reap: true,
             is_interruptible: true,
@@ -247,7 +248,7 @@ impl<'t, P: Platform> Vigil<'t, P> {
     /// as a rule. That sleep watches nobody, which costs half as much. No interruption and no
     /// deadline ends this vigil.
     pub(super) fn to_lock_again(me: Participant<'t, P>) -> Self {
-        Self::new(me, None).uninterruptible().alone_at_first().spinning(0)
+        Self::new(me, None).uninterruptible().alone_at_first().spinning(Spins::limited(0))
     }
 
     /// A vigil whose [first sleep](Self::sleep_alone_at_first) watches nobody.
@@ -256,9 +257,9 @@ impl<'t, P: Platform> Vigil<'t, P> {
         Self { is_first_alone: true, ..self }
     }
 
-    /// A vigil that spins so many times before it sleeps.
+    /// A vigil that spins so before it sleeps.
     #[must_use]
-    pub(super) fn spinning(self, spins: u32) -> Self {
+    pub(super) fn spinning(self, spins: Spins<P>) -> Self {
         Self { spins, ..self }
     }
 
@@ -681,6 +682,7 @@ fn earlier(a: Option<Duration>, b: Option<Duration>) -> Option<Duration> {
 }
 
 mod several;
+mod spins;
 mod step;
 #[cfg(test)]
 mod tests;

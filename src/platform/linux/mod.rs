@@ -156,7 +156,7 @@ impl Platform for Linux {
     fn spin() {
         core::hint::spin_loop();
     }
-    fn spins_for_messages() -> u32 {
+    fn learned_spins() -> u32 {
         spinning::begin()
     }
     fn spins_to_gather(word: &Self::Word, passed: u64, capacity: u64) -> u32 {

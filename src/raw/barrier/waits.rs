@@ -3,7 +3,7 @@
 use super::super::generation::pack;
 use super::*;
 use crate::platform::Lifeline;
-use crate::platform::puppet::{Puppet, Scene, Wakes, id_of, play, scene};
+use crate::platform::puppet::{Puppet, Scene, Wakes, at_next_spin, id_of, play, scene, spinning, spins};
 use core::array::from_fn;
 use std::sync::Arc;
 
@@ -139,4 +139,29 @@ fn a_waiter_that_withdraws_too_late_is_stamped() {
     barrier.state.store(TRIPPING, Relaxed);
     assert_eq!(barrier.settled().generation(), 1);
     assert_eq!(words_of(&barrier).1, [waiting(2, 0) | STAMP, withdrawing(1, 0) | STAMP]);
+}
+
+#[test]
+fn a_waiter_notes_whether_its_spins_have_helped() {
+    let wait = |all_meet_while_it_spins: bool| {
+        let barrier = of_two([0, 0]);
+        let [while_it_spins, while_it_sleeps] = [(); 2].map(|()| Arc::clone(&barrier));
+        let meet = |barrier: &Barrier<Puppet, 2>| {
+            barrier.places[0].store(waiting(0, 0) | STAMP, Relaxed);
+            barrier.state.store(pack(1), Relaxed);
+        };
+        let sleep = scene(move |_| meet(&while_it_sleeps));
+        let sleeps = if all_meet_while_it_spins { vec![] } else { vec![sleep] };
+        play(3, sleeps, |me| {
+            spins(5, 0);
+            if all_meet_while_it_spins {
+                at_next_spin(move || meet(&while_it_spins));
+            }
+            assert!(barrier.wait(me, None, false).is_ok());
+            (spinning().spun, spinning().have_helped)
+        })
+        .0
+    };
+    assert_eq!(wait(true), (1, vec![true]));
+    assert_eq!(wait(false), (5, vec![false]));
 }

@@ -1,7 +1,8 @@
 //! What a waiter does, step by step: its last check, and the words that it leaves when it gives up.
 
 use super::*;
-use crate::platform::puppet::{DEADLINE, Puppet, Scene, play, scene};
+use crate::platform::puppet::{DEADLINE, Puppet, Scene, at_next_spin, play, scene, spinning, spins};
+use std::rc::Rc;
 
 /// Waits for an event with this word. Returns the answer, and the word after the wait.
 fn wait(word: u32, scenes: Vec<Scene>) -> (Result<(), NotSet>, u32) {
@@ -61,4 +62,24 @@ fn a_set_wakes_all_or_the_one_waiter_that_it_releases() {
         let ((), wakes) = play(1, vec![], |_| event.set());
         assert_eq!(wakes.on(&event.word), expected, "{word:#x}");
     }
+}
+
+#[test]
+fn a_waiter_notes_whether_its_spins_have_helped() {
+    let wait = |is_set_meanwhile: bool| {
+        let event = Rc::new(Event::<Puppet>::from_word(Word::new(0)));
+        let shared = Rc::clone(&event);
+        let sleeps = if is_set_meanwhile { vec![] } else { vec![becomes_at_last(SET | 1)] };
+        play(2, sleeps, |me| {
+            spins(5, 0);
+            if is_set_meanwhile {
+                at_next_spin(move || shared.word.store(SET | 1, Relaxed));
+            }
+            assert_eq!(event.wait(me, Some(DEADLINE)), Ok(()));
+            (spinning().spun, spinning().have_helped)
+        })
+        .0
+    };
+    assert_eq!(wait(true), (1, vec![true]));
+    assert_eq!(wait(false), (5, vec![false]));
 }

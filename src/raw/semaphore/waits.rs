@@ -2,7 +2,7 @@
 //! its wakes.
 
 use super::*;
-use crate::platform::puppet::{DEADLINE, Puppet, Scene, play, scene};
+use crate::platform::puppet::{DEADLINE, Puppet, Scene, at_next_spin, play, scene, spinning, spins};
 use std::rc::Rc;
 
 /// A semaphore that the test and its scenes share.
@@ -163,4 +163,26 @@ fn a_release_wakes_waiters_for_many_only_if_there_are_enough() {
         assert_eq!((answer, semaphore.wish.load(Relaxed)), (Ok(()), left), "{word:#x}, {wish}");
         assert_eq!([wakes.on(&semaphore.word), wakes.on(&semaphore.wish)], [on_count, on_wish], "{word:#x}, {wish}");
     }
+}
+
+#[test]
+fn a_waiter_notes_whether_its_spins_have_helped() {
+    let wait = |count: u32, is_released_meanwhile: bool| {
+        let [word, guess, wish, maximum] = [0; 4].map(Word::new);
+        let semaphore = Rc::new(Semaphore::<Puppet>::from_words(word, guess, wish, maximum));
+        let shared = Rc::clone(&semaphore);
+        let sleeps = if is_released_meanwhile { vec![] } else { vec![becomes_at_last(count)] };
+        play(2, sleeps, |me| {
+            spins(5, 0);
+            if is_released_meanwhile {
+                at_next_spin(move || shared.word.store(count, Relaxed));
+            }
+            assert_eq!(semaphore.acquire(me, count, Some(DEADLINE)), Ok(()));
+            (spinning().spun, spinning().have_helped)
+        })
+        .0
+    };
+    assert_eq!(wait(1, true), (1, vec![true]));
+    assert_eq!(wait(1, false), (5, vec![false]));
+    assert_eq!(wait(2, true).1, [true]);
 }

@@ -23,17 +23,18 @@ impl<P: Platform> Vigil<'_, P> {
                 return Ok(false);
             }
         }
+        self.spins.stop();
         self.sleep_alone_at_first(word, seen | WAITERS, holder)?;
         Ok(true)
     }
 
     /// Spins once, and returns true. Returns false if the caller has spun often enough.
     pub(in crate::raw) fn spin(&mut self) -> bool {
-        let spins = self.spins > 0;
-        if spins {
-            self.spins -= 1;
-            P::spin();
-        }
-        spins
+        self.spins.spin()
+    }
+
+    /// To be called when the caller has what it waited for.
+    pub(in crate::raw) fn succeed(&mut self) {
+        self.spins.succeed();
     }
 }

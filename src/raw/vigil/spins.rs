@@ -1,0 +1,67 @@
+//! How a waiter spins before it sleeps.
+
+use crate::platform::Platform;
+use core::marker::PhantomData;
+
+/// The spins of one wait.
+#[derive(Debug)]
+pub(in crate::raw) struct Spins<P> {
+    /// How many are left. `None`: the platform says it when the caller first wants to spin.
+    left: Option<u32>,
+    /// The platform learns from this wait.
+    is_noted: bool,
+    /// The caller has spun, and the platform was not told yet whether that has helped.
+    is_open: bool,
+    platform: PhantomData<P>,
+}
+
+impl<P: Platform> Spins<P> {
+    /// Spins at most so often.
+    pub(super) fn limited(most: u32) -> Self {
+        Self { left: Some(most), is_noted: false, is_open: false, platform: PhantomData }
+    }
+
+    /// Of a caller that waits for what another participant does when it likes. It spins if that has
+    /// helped in the thread's last such waits ([`Platform::learned_spins`]).
+    pub(in crate::raw) fn learned() -> Self {
+        Self { left: None, is_noted: true, is_open: false, platform: PhantomData }
+    }
+
+    /// Whether the caller may still spin.
+    pub(in crate::raw) fn are_left(&mut self) -> bool {
+        *self.left.get_or_insert_with(P::learned_spins) > 0
+    }
+
+    /// Spins once, and returns true. Returns false if the caller has spun often enough.
+    pub(in crate::raw) fn spin(&mut self) -> bool {
+        if !self.are_left() {
+            self.stop();
+            return false;
+        }
+        self.left = self.left.map(|left| left - 1);
+        self.is_open = true;
+        P::spin();
+        true
+    }
+
+    /// To be called when the caller has what it waited for.
+    pub(in crate::raw) fn succeed(&mut self) {
+        self.note(true);
+    }
+
+    /// To be called before the caller sleeps: it does not spin any more.
+    pub(in crate::raw) fn stop(&mut self) {
+        self.left = Some(0);
+        self.note(false);
+    }
+
+    fn note(&mut self, have_helped: bool) {
+        if self.is_open && self.is_noted {
+            P::note_spins(have_helped);
+        }
+        self.is_open = false;
+    }
+}
+
+#[cfg(test)]
+mod tests;
