@@ -43,7 +43,7 @@
 //! | [`Pipe`], [`DuplexPipe`]        | messages of any length, between two processes | the other end gets what was sent, then `PeerDied`; another process may take the end over |
 //! | [`TaskQueue<T>`], [`ArrayTaskQueue<T, N>`](ArrayTaskQueue) | work, in place, until a worker says that it is done | worker: its task is given out again; producer: its room is free again |
 //! | [`Mutex<[T]>`](MutexSegment), [`RwLock<[T]>`](RwLockSegment) | data of a length that is chosen at run time | as `Mutex` and `RwLock`      |
-//! | [`wait_any`]                    | a wait for the first of several of these, or for a death | waiters check again           |
+//! | [`wait_any`], [`ProcessExit`]   | a wait for the first of several of these, or for the end of a process | waiters check again |
 //! | [`WaitSource::ready`], [`WaitSource::descriptor`] | the same as a future, and for epoll    | waiters check again           |
 //! | [`Segment<T>`]                  | the shared memory in which all of these lie | it appears complete or not at all                    |
 //! | [`SharedMemory`]                | a block of bytes, without a lock            | what it had written stays                            |
@@ -132,8 +132,8 @@
 //!   aarch64 is tested on an emulated machine with a real kernel, never on real hardware. The
 //!   emulator hides most of a weak memory order, which the models explore.
 //! - At most 256 threads take part in one segment, or as many as [`SegmentOptions::participants`]
-//!   says, up to 4,096. Every sleeper watches up to about 60 of them. If there are more, some
-//!   deaths may be noticed a second late.
+//!   says, up to 4,096. Deaths are noticed at once among about 60 of them, or 126 main threads.
+//!   With more, some are noticed one to four seconds late.
 //! - A thread takes part in at most 1,000 segments at a time, a main thread in 2,000. The robust
 //!   mutexes of the C library that it holds count, too: see [`segment`](segment#how-many-segments).
 //! - A child of `vfork` or of a raw `clone` cannot take part; it gets an error. A thread must not

@@ -56,7 +56,8 @@ use std::time::{Duration, Instant};
 /// for message in log.iter() {
 ///     println!("{}", String::from_utf8_lossy(&message));
 /// }
-/// # MessageQueue::remove(name)?;
+/// // It stays closed. So the next run makes a new one:
+/// MessageQueue::remove(name)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -258,7 +259,8 @@ impl MessageQueue {
     /// The message goes into the queue where `write` begins. So receivers wait for its end before
     /// they get a later message of another sender. If `write` takes long, prepare the bytes first.
     /// If there is no room for all of it at once, the bytes are kept in the memory of this process,
-    /// and are sent when `write` is through. `write` must not receive from this queue.
+    /// and are sent when `write` is through. `write` must not receive from this
+    /// queue: it could wait for its own message, forever.
     ///
     /// ```
     /// use std::io::Write;

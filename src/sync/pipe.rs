@@ -90,7 +90,8 @@ fn ring_of(words: NonNull<[PipeWord]>) -> Result<Ring, OpenError> {
 /// let mut receiver = pipe.receiver()?;
 /// assert_eq!(receiver.recv_bytes()?, b"hello");
 /// assert!(matches!(receiver.recv_bytes(), Err(PipeRecvError::Disconnected)));
-/// # Pipe::remove(name)?;
+/// // It stays closed. So the next run makes a new one:
+/// Pipe::remove(name)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -104,8 +105,8 @@ fn ring_of(words: NonNull<[PipeWord]>) -> Result<Ring, OpenError> {
 /// | the receiver, after `recv_bytes` has returned | nothing: the message was received, and is lost with the receiver |
 /// | the one with the receiver              | [`PipeSendError::PeerDied`](crate::PipeSendError::PeerDied), once there is no more room |
 ///
-/// Who waits for the other one learns of its death at once, or, if the wait has lasted for less
-/// than 10 ms, when it has.
+/// Who waits for the other one learns of its death at once. A death in the first 10 ms of a wait is
+/// noticed when these are over.
 ///
 /// # Its ends
 ///
@@ -161,8 +162,8 @@ impl Pipe {
     /// Makes a named (`&str`) or file-backed (`&Path`) pipe. Its ring gets at least `capacity`
     /// bytes: the next power of two, at least 64.
     ///
-    /// A ring that keeps within the processor's caches is the fastest, even for long messages: 64
-    /// KiB is a good choice.
+    /// 64 KiB is a good choice for messages of up to 16 KiB: that keeps within the processor's
+    /// caches. For longer ones, choose room for several messages: see [above](Self).
     ///
     /// # Errors
     /// [`OpenError::InvalidSize`] if the capacity is 0, or more than 2^47; those of

@@ -56,7 +56,8 @@ use std::time::{Duration, Instant};
 /// while let Ok(job) = jobs.recv() {
 ///     println!("job {}", job.number);
 /// }
-/// # Queue::<Job>::remove(name)?;
+/// // It stays closed. So the next run makes a new one:
+/// Queue::<Job>::remove(name)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -84,8 +85,14 @@ use std::time::{Duration, Instant};
 ///   are counted by process. When all senders are gone that were ever taken, or all receivers, the
 ///   queue is closed. So a process that is killed ends its part by that alone.
 ///
-/// A queue on which nobody ever took an end does not end by itself: another process may open it and
-/// send. It stays open, too, as long as one process keeps an end of each side that is in use.
+/// Each call of `sender` takes one of 255 ends of its side, and so does each call of `receiver`.
+/// Clones share it. A side of which nobody ever took an end closes nothing. To keep a queue open
+/// while others come and go, keep an end of each side that they use.
+///
+/// A closed queue stays closed, also for those that open its name later. To begin anew, call
+/// [`remove`](Self::remove), and let all open it again. A named queue that is not closed
+/// keeps its items when all processes have ended. [`Segment`](crate::Segment) says how long a name
+/// lasts.
 ///
 /// # If a process is stopped
 ///

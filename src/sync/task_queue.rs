@@ -30,9 +30,10 @@ use std::time::{Duration, Instant};
 /// a worker says that it is done.
 ///
 /// A worker takes a [`Task`]: a guard, through which it uses the item in place. If the worker dies,
-/// or panics, or drops the guard, the task is given out again. It is lost only
-/// with the segment. So a task may be begun more than once: *at least once* is the promise, and
-/// [`Task::attempts`] says which attempt it is.
+/// or panics, or drops the guard, the task is given out again. If all processes have ended, who
+/// opens the queue next gets the tasks. They are lost only with the segment:
+/// [`Segment`](crate::Segment) says how long a name lasts. So a task may be begun more than once:
+/// *at least once* is the promise, and [`Task::attempts`] says which attempt it is.
 ///
 /// A producer [sends](Self::send) an item, or [reserves](Self::reserve) room, and writes the item
 /// in place. Nothing copies it after that, so items may have megabytes.
@@ -64,7 +65,8 @@ use std::time::{Duration, Instant};
 ///     println!("job {}, attempt {}", job.number, job.attempts());
 ///     job.done()?;
 /// }
-/// # TaskQueue::<Job>::remove(name)?;
+/// // It stays closed. So the next run makes a new one:
+/// TaskQueue::<Job>::remove(name)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -280,8 +282,8 @@ impl<T: Shareable> TaskQueue<T> {
     ///
     /// Tasks are given out in about the order in which they were published. Those that failed, that
     /// were given back, or that dead workers left, are given out by turns with the others. What a
-    /// dead worker left is found by a worker that finds no other task, by one that has slept, and
-    /// by one that looks for deaths after some tasks.
+    /// dead worker left is found by a worker that finds no other task, and by one that has slept. A
+    /// worker that finds tasks all the time looks for deaths after each sixteen of them.
     ///
     /// # Errors
     /// [`RecvError::Disconnected`] if the queue is closed, and all tasks are done or set aside. A
@@ -362,7 +364,7 @@ impl<T: Shareable> TaskQueue<T> {
     /// [`UnfinishedError::Interrupted`]; [`UnfinishedError::Register`].
     ///
     /// # If a process dies
-    /// Its tasks are still to be done. The death of another waiter is not noticed.
+    /// Its tasks are still to be done. The death of another waiter disturbs nobody.
     pub fn join(&self) -> Result<(), UnfinishedError> {
         self.join_with(Deadline::NEVER)
     }
@@ -440,8 +442,8 @@ impl<T: Shareable> TaskQueue<T> {
     }
 
     /// Takes back all that a participant has here: its tasks are given out again, as if it had
-    /// dropped them, and its loans are free. Returns how many that were. The guards then end
-    /// nothing.
+    /// dropped them, and its loans are free. Returns how many that were. Whoever still has one of
+    /// the guards gets an error from `done` or `publish`, and its drop does nothing.
     ///
     /// It is for what a thread leaked before it ended, or for a worker that is known to be stuck.
     ///

@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 /// nothing: the caller then tries, and waits again if another thread was quicker.
 ///
 /// ```
-/// use outlive::{Event, Queue, Segment, wait_any};
+/// use outlive::{Event, Queue, Segment, TryRecvError, wait_any};
 ///
 /// let jobs = Queue::<u64>::anonymous(64)?;
 /// let stop = Segment::<Event>::anonymous(|_cleared| {})?;
@@ -41,13 +41,15 @@ use std::time::{Duration, Instant};
 /// let sources = [jobs.readable(), stop.when_set()];
 /// loop {
 ///     match wait_any(&sources)? {
-///         0 => {
-///             if let Ok(job) = jobs.try_recv() {
+///         0 => match jobs.try_recv() {
+///             Ok(job) => {
 ///                 println!("job {job}");
 /// #               done = job;
 /// #               stop.set()?;
 ///             }
-///         }
+///             Err(TryRecvError::Empty) => {} // another one was quicker
+///             Err(_) => break,               // closed: it would be ready forever
+///         },
 ///         _ => break,
 ///     }
 /// }
@@ -94,7 +96,7 @@ use std::time::{Duration, Instant};
 /// | participant                                     | what the others see                                    |
 /// |-------------------------------------------------|--------------------------------------------------------|
 /// | a waiter here, also when it has been woken      | nothing: the others check, and find what is ready      |
-/// | the holder of a lock or permit that is a source | the source is ready, within 10 milliseconds            |
+/// | the holder of a lock or permit that is a source | the source is ready, mostly within 10 milliseconds; in a [crowd](#how-many) it may take seconds |
 /// | one that was about to make a source ready       | as that primitive says                                 |
 pub fn wait_any(sources: &[WaitSource<'_>]) -> Result<usize, WaitAnyError> {
     wait_with(sources, None)

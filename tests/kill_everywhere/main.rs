@@ -5,7 +5,8 @@
 //! survivors must get through within a time limit, and find a state that the contract allows.
 //! Rechecks, which end a sleep after a second, are off.
 //!
-//! `cargo test` runs a quick form, which skips most instructions. The full form takes minutes:
+//! `cargo test` runs a quick form, which skips most instructions. The full form takes an hour and a
+//! half:
 //!
 //! ```text
 //! cargo test --release --test kill_everywhere -- --full

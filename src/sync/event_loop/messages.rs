@@ -54,7 +54,8 @@ impl MessageQueue {
     /// The message is sent within one poll. So a future that is dropped before it ends has sent
     /// nothing. See [`WaitSource::ready`](crate::WaitSource::ready) for how it waits, and
     /// [`writable`](Self::writable) for who goes first. Messages that need another number of
-    /// [blocks](Self::block_size) wait as for another primitive.
+    /// [blocks](Self::block_size) count as one more of the primitives for which the crate's thread
+    /// waits.
     ///
     /// ```
     /// use outlive::{MessageQueue, SendMessageError};

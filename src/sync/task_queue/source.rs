@@ -13,7 +13,7 @@ impl<T: Shareable> TaskQueue<T> {
     /// The check reads all slots, unless it finds a task before that.
     ///
     /// ```
-    /// use outlive::{Event, Segment, TaskQueue, wait_any};
+    /// use outlive::{Event, Segment, TaskQueue, TryRecvError, wait_any};
     ///
     /// let jobs = TaskQueue::<u64>::anonymous(64)?;
     /// let stop = Segment::<Event>::anonymous(|_cleared| {})?;
@@ -21,11 +21,15 @@ impl<T: Shareable> TaskQueue<T> {
     /// # let mut sum = 0;
     /// let sources = [stop.when_set(), jobs.readable()];
     /// while wait_any(&sources)? == 1 {
-    ///     if let Ok(job) = jobs.try_take() {
-    /// #       sum += *job;
-    ///         println!("job {}", *job);
-    ///         job.done()?;
-    /// #       stop.set()?;
+    ///     match jobs.try_take() {
+    ///         Ok(job) => {
+    /// #           sum += *job;
+    ///             println!("job {}", *job);
+    ///             job.done()?;
+    /// #           stop.set()?;
+    ///         }
+    ///         Err(TryRecvError::Empty) => {} // another one was quicker
+    ///         Err(_) => break,               // closed: it would be ready forever
     ///     }
     /// }
     /// # assert_eq!(sum, 7);

@@ -205,9 +205,12 @@ This measures it on your machine, keeps all figures, and writes this page. Only 
 run count.
 
 ```text
-cargo run --release --manifest-path benches/peers/Cargo.toml --bin compare -- \\
+cargo run --release --manifest-path benches/peers/Cargo.toml --features iceoryx2 --bin compare -- \\
     --json benches/peers/run.json --docs docs
 ```
+
+That needs Debian's `libboost-dev`, `libclang-dev` and `python3`. Without them, and without the
+feature, it runs as well: Boost, iceoryx2 and CPython are then missing.
 
 [run.json](../benches/peers/run.json) has the figures of all rounds, also of what no table here
 shows. `--from benches/peers/run.json` prints them as tables, without measuring.
@@ -215,8 +218,8 @@ shows. `--from benches/peers/run.json` prints them as tables, without measuring.
 - All contestants of a case run in turn, many rounds. The figures are medians of the rounds.
 - 95 % interval: there the median of very many rounds would lie. ±: how far its ends are from the
   median, at most. With fewer than five rounds it is from the least to the greatest.
-- x floor: how many times as long as the floor, in the same round. The floor is the least that it
-  can cost here: no lock, no answer to deaths.
+- x floor: how many times as long as the floor, in the same round. The floor is bare code for the
+  same: no lock, no answer to deaths. It neither spins nor gathers, so others can be below it.
 - x best peer: how many times as long as the best other between processes. Below 1, outlive is
   better.
 - threads only: works among the threads of one process. It shows the price of leaving the process.

@@ -121,8 +121,8 @@ pub const REASONS: &[Reason] = &[
                turn is a system call, and mostly a switch: in the same rounds they had 1/1040 of \
                the turns of Mutex at 0 ns with 2 processes, 1/88 at 100 ns and 1/7.3 at 1 µs with \
                8, and 1/1.7 at 10 µs with 8. At 100 ns with 8, Mutex changes its holder after \
-               5,000 turns. So some have no turn in a round of 24 ms; in seconds, all have \
-               ([EVIDENCE.md](EVIDENCE.md)).",
+               5,000 turns. So some have no turn in a round of 24 ms. In seconds, all have at 0, 1 \
+               and 10 µs ([EVIDENCE.md](EVIDENCE.md)).",
     },
     Reason {
         workload: "contended",

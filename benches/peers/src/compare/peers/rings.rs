@@ -24,7 +24,7 @@ pub(super) fn channels() -> Vec<Peer<MakeChannel>> {
         }),
         Peer::new("outlive Pipe", Kind::Ours, |shape| {
             shape.one_to_one("as a Unix socket pair")?;
-            of(Pipe::anonymous(64 << 10)?)
+            of(Pipe::anonymous((4 * shape.length).max(64 << 10))?)
         }),
         Peer::new("a ring under a robust mutex, polled", Kind::Peer, |shape| sized!(shape, locked)),
     ]
