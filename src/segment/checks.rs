@@ -2,6 +2,7 @@
 //! checked before anything is made.
 
 use crate::error::OpenError;
+use crate::platform::linux::Known;
 
 /// The most bytes of a name that a segment is passed under.
 const LONGEST_PASSED_NAME: usize = 100;
@@ -45,9 +46,13 @@ pub(super) fn owner(found: u32, expected: u32) -> Result<(), OpenError> {
 
 /// The id under which a user namespace shows all users that it does not map.
 fn overflow_user() -> u32 {
+    static KNOWN: Known = Known::not_yet();
     const DEFAULT: u32 = 65_534;
-    let said = std::fs::read_to_string("/proc/sys/kernel/overflowuid").ok();
-    said.and_then(|number| number.trim().parse().ok()).unwrap_or(DEFAULT)
+    let read = || std::fs::read_to_string("/proc/sys/kernel/overflowuid").ok()?.trim().parse().ok();
+    match KNOWN.get(|| read().unwrap_or(0)) {
+        0 => DEFAULT,
+        user => u32::try_from(user).unwrap_or(DEFAULT),
+    }
 }
 
 /// Whether this map of a user namespace gives every user their own id.

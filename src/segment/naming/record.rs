@@ -3,7 +3,7 @@
 
 use super::{Path, metadata};
 use crate::error::{IoError, OpenError};
-use crate::platform::linux::{Linux, Sight};
+use crate::platform::linux::{Known, Linux, Sight};
 use crate::raw::table::Slot;
 use crate::segment::header::{self, Origin};
 use std::fs::File;
@@ -15,11 +15,12 @@ const OVERLAYFS: rustix::fs::FsWord = 0x794c_7630;
 
 /// What this file is now. An opener that revives it writes this into its header.
 pub(in crate::segment) fn origin_of(file: &File) -> Result<Origin, IoError> {
+    static BOOT: Known = Known::not_yet();
     let about = metadata(file)?;
     let birth = about.created().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
-    let boot = std::fs::read(Path::new("/proc/sys/kernel/random/boot_id")).ok();
+    let boot = || std::fs::read(Path::new("/proc/sys/kernel/random/boot_id")).ok();
     Ok(Origin {
-        boot: boot.map_or(0, |id| header::boot(id.trim_ascii())),
+        boot: BOOT.get(|| boot().map_or(0, |id| header::boot(id.trim_ascii()))),
         birth: birth.map_or(0, |since| since.as_nanos() as u64),
         device: about.dev(),
         inode: about.ino(),
