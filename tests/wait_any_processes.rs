@@ -644,3 +644,50 @@ fn a_forked_child_watches_by_itself() {
     assert_eq!(wait(child), 0);
     patient.wait().expect("our child");
 }
+
+/// A forked child and its own child, which both begin with it. The first one ends.
+#[test]
+fn each_forked_process_watches_for_itself() {
+    let mut watched = bystander();
+    let exit = ProcessExit::of_child(&watched).expect("it lives");
+    let answers = Queue::<u64>::anonymous(8).expect("a queue");
+    let child = fork(|| {
+        let _source = exit.when_exited().expect("watched");
+        let grandchild = fork(|| {
+            let source = exit.when_exited().expect("watched");
+            answers.send(0).expect("room");
+            let told = wait_any_timeout(&[source], Duration::from_secs(20));
+            answers.send(u64::from(told.is_ok())).expect("room");
+            0
+        });
+        i32::from(grandchild < 0)
+    });
+    assert_eq!(wait(child), 0);
+    answers.recv().expect("the grandchild watches");
+    watched.kill().and_then(|()| watched.wait()).expect("our child");
+    assert_eq!(answers.recv().ok(), Some(1));
+}
+
+#[test]
+fn a_forked_child_that_drops_its_copy_harms_nobody() {
+    let mut watched = bystander();
+    let exit = ProcessExit::of_child(&watched).expect("it lives");
+    let answers = Queue::<u64>::anonymous(8).expect("a queue");
+    let child = fork(|| {
+        let source = exit.when_exited().expect("watched"); // the first that it does here
+        let grandchild = fork(|| {
+            // SAFETY: a copy of what the parent has. Here nobody uses it any more.
+            drop(unsafe { std::ptr::read(&raw const exit) });
+            0
+        });
+        assert_eq!(wait(grandchild), 0);
+        answers.send(0).expect("room");
+        let told = wait_any_timeout(&[source], Duration::from_secs(20));
+        answers.send(u64::from(told.is_ok())).expect("room");
+        0
+    });
+    answers.recv().expect("the child watches");
+    watched.kill().and_then(|()| watched.wait()).expect("our child");
+    assert_eq!(answers.recv().ok(), Some(1));
+    assert_eq!(wait(child), 0);
+}

@@ -1,6 +1,6 @@
 //! [`ProcessExitError`]: the end of a process cannot be waited for.
 
-use super::{IoError, OpenError};
+use super::{IoError, OpenError, Unsupported};
 use std::fmt;
 
 /// The end of a process cannot be waited for.
@@ -59,6 +59,12 @@ impl std::error::Error for ProcessExitError {
 impl From<OpenError> for ProcessExitError {
     fn from(error: OpenError) -> Self {
         Self::Open(error)
+    }
+}
+
+impl From<Unsupported> for ProcessExitError {
+    fn from(unsupported: Unsupported) -> Self {
+        Self::Open(unsupported.into())
     }
 }
 

@@ -41,5 +41,5 @@ pub(crate) use joining::SignalsBlocked;
 pub(super) use joining::detach;
 pub(super) use mapping::{Body, Mapping};
 pub(crate) use pins::{Pin, leave_orphans, pin, when_a_pinned_one_goes};
-pub(crate) use process::process_number;
+pub(crate) use process::{ensure_process_number, process_number};
 pub(crate) use thread::{are_in_one_segment, known, known_as, lock_at, participant, place_of};

@@ -45,13 +45,17 @@ enum Notify {
 impl Notify {
     fn tell(self) {
         match self {
-            // An executor that panics must not end the thread that serves all others. Its panic
-            // hook has reported the panic.
-            Self::Waker(waker) => {
-                let _panicked = std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| waker.wake()));
-            }
+            Self::Waker(waker) => contained(|| waker.wake()),
             Self::Descriptor(descriptor) => descriptor::make_readable(&descriptor),
         }
+    }
+}
+
+/// Runs an executor's code. If it panics, the panic must not end the thread that serves all others.
+/// The panic hook has reported it.
+fn contained(run: impl FnOnce()) {
+    if let Err(payload) = std::panic::catch_unwind(core::panic::AssertUnwindSafe(run)) {
+        core::mem::forget(payload); // its drop may panic, too
     }
 }
 

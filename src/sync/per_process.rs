@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_types)] // process-local bookkeeping, never in shared memory, never in an algorithm
 
 use crate::atomic::AtomicPtr;
+use crate::error::Unsupported;
 use crate::segment::local;
 use core::ptr;
 use core::sync::atomic::Ordering::{AcqRel, Acquire};
@@ -21,17 +22,33 @@ impl<T: Send + Sync + 'static> PerProcess<T> {
     /// The value, if this process has made one.
     pub(super) fn current(&self) -> Option<&'static T> {
         // SAFETY: null, or leaked.
-        let (process, value) = unsafe { self.0.load(Acquire).as_ref() }?;
-        (*process == local::process_number()).then_some(value)
+        unsafe { Self::of(self.0.load(Acquire), local::process_number()) }
+    }
+
+    /// The value behind this pointer, if the process of this number has made it.
+    ///
+    /// # Safety
+    /// The pointer is null, or its value lives forever.
+    unsafe fn of(made: *const (u64, T), number: u64) -> Option<&'static T> {
+        // SAFETY: as the caller says.
+        let (process, value) = unsafe { made.as_ref() }?;
+        (*process == number).then_some(value)
     }
 
     /// The value. If two threads make one at once, one of the two is dropped.
-    pub(super) fn get_or_try<E>(&self, make: impl FnOnce() -> Result<T, E>) -> Result<&'static T, E> {
-        if let Some(value) = self.current() {
+    pub(super) fn get_or_try<E: From<Unsupported>>(
+        &self,
+        make: impl FnOnce() -> Result<T, E>,
+    ) -> Result<&'static T, E> {
+        // A forked child has none at first. Its own children would take what it makes for theirs.
+        let number = local::ensure_process_number()?;
+        // It is read once: the exchange replaces what was seen here, and not another thread's.
+        let before = self.0.load(Acquire);
+        // SAFETY: null, or leaked.
+        if let Some(value) = unsafe { Self::of(before, number) } {
             return Ok(value);
         }
-        let before = self.0.load(Acquire);
-        let new = Box::into_raw(Box::new((local::process_number(), make()?)));
+        let new = Box::into_raw(Box::new((number, make()?)));
         // ORDERING: AcqRel; publishes the value, and finds that of another thread.
         let published = match self.0.compare_exchange(before, new, AcqRel, Acquire) {
             Ok(_) => new,

@@ -46,7 +46,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// named `outlive-exits`, which sleeps until a watched process ends. Its end is noticed when all
 /// its threads have ended, whether or not somebody waits for it (`waitpid`).
 ///
-/// In a child that was forked meanwhile it works, too: the child starts a thread of its own.
+/// In a child that was forked meanwhile it works, too: the child starts a thread of its own. That
+/// begins with [`when_exited`](Self::when_exited) there. A source that was made before the fork is
+/// served by the parent's thread alone, so the child must not rely on it.
 ///
 /// # If a process dies
 /// That is what it is for. If a waiter dies, nothing is lost.
@@ -167,11 +169,11 @@ struct State {
 static WATCHER: PerProcess<Watcher> = PerProcess::new();
 
 impl Watcher {
-    fn get() -> Result<&'static Self, IoError> {
+    fn get() -> Result<&'static Self, ProcessExitError> {
         WATCHER.get_or_try(|| {
             let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)
                 .map_err(|errno| IoError::new("make an epoll descriptor", None, errno))?;
-            Ok(Self { epoll, state: Mutex::default() })
+            Ok::<_, ProcessExitError>(Self { epoll, state: Mutex::default() })
         })
     }
 
@@ -203,10 +205,12 @@ impl Watcher {
 
     /// Watches it no longer, if it did.
     fn forget(&self, address: usize) -> Option<Arc<Watched>> {
-        let watched = self.lock().watched.remove(&address)?;
-        // It fails if the program has closed the descriptor behind our back. epoll has then
-        // forgotten it.
+        let mut state = self.lock();
+        let watched = state.watched.remove(&address)?;
+        // Before the lock is given back: another thread may be about to watch it anew. It fails if
+        // the program has closed the descriptor behind our back. epoll has then forgotten it.
         let _is_closed = epoll::delete(&self.epoll, &watched.pidfd);
+        drop(state);
         Some(watched)
     }
 

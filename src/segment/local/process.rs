@@ -90,6 +90,11 @@ pub(super) fn ensure_page() -> Result<&'static Page, Unsupported> {
     Ok(page)
 }
 
+/// The number of this process, which it gets now if it has none yet.
+pub(crate) fn ensure_process_number() -> Result<u64, Unsupported> {
+    Ok(ensure_page()?.process.load(Relaxed)) // ORDERING: Relaxed; only a fork changes it.
+}
+
 /// The number of this process. It is 0 in a forked child at first, and later another than its
 /// parent's.
 #[inline(always)]

@@ -17,6 +17,9 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
+/// How often a task tries in one poll, at most.
+const MOST_ATTEMPTS: usize = 16;
+
 impl Task<'_> {
     /// Tries, and registers if there is nothing to be had.
     pub(super) fn poll<R>(
@@ -24,7 +27,7 @@ impl Task<'_> {
         context: &Context<'_>,
         mut attempt: impl FnMut() -> Option<R>,
     ) -> Poll<Result<R, RegisterError>> {
-        loop {
+        for _ in 0..MOST_ATTEMPTS {
             if let Some(result) = attempt() {
                 self.leave();
                 return Poll::Ready(Ok(result));
@@ -46,6 +49,11 @@ impl Task<'_> {
                 }
             }
         }
+        // Others are quicker each time; or the words of a primitive contradict each other, which no
+        // participant wrote. The executor's thread has other tasks, too.
+        self.leave();
+        context.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 

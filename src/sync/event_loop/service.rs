@@ -9,6 +9,7 @@
 
 #![allow(clippy::disallowed_types)] // process-local bookkeeping, never in shared memory, never in an algorithm
 
+use super::contained;
 use super::entry::{Entry, Tasks};
 use crate::error::RegisterError;
 use crate::platform::{Expect, Linux, Platform};
@@ -16,11 +17,9 @@ use crate::raw::wait_any::{Attendant, Of, attended_words, call, most_words};
 use crate::segment::local;
 use crate::sync::per_process::PerProcess;
 use crate::sync::wait_any::WaitSource;
-use core::convert::Infallible;
 use core::ptr;
 use core::sync::atomic::Ordering::{Acquire, Release};
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A thread that sleeps for tasks.
@@ -58,7 +57,18 @@ struct State {
 
 /// An entry that has ended, and its forgotten tasks. To be dropped when nothing is locked: its pin
 /// may be the last one, and tasks may run the executor's code.
-type Ended = (Arc<Entry>, Tasks);
+pub(super) struct Ended {
+    pub(super) entry: Option<Arc<Entry>>,
+    pub(super) tasks: Tasks,
+}
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        // One by one: two panics at once would end the process.
+        self.tasks.drain(..).for_each(|task| contained(|| drop(task)));
+        contained(|| drop(self.entry.take()));
+    }
+}
 
 static SERVICE: PerProcess<Service> = PerProcess::new();
 
@@ -77,7 +87,7 @@ pub(super) fn entry_of(source: &WaitSource<'_>) -> Result<(Arc<Entry>, u64), Reg
     prepared.source().observe(me, &mut words);
     let first = words.first().map_or(ptr::from_ref(source.place).addr(), |expect| ptr::from_ref(expect.word).addr());
     let key = (first, source.number);
-    let Ok(service) = SERVICE.get_or_try(|| Ok::<_, Infallible>(Service::default()));
+    let service = SERVICE.get_or_try(|| Ok::<_, RegisterError>(Service::default()))?;
     let mut ended = vec![]; // is dropped after the lock
     let mut state = service.lock();
     state.last_number += 1;
@@ -125,7 +135,7 @@ impl State {
         self.entries.retain(|_, entry| {
             let Some(tasks) = entry.retire() else { return true };
             entry.helper.look_anew();
-            ended.push((Arc::clone(entry), tasks));
+            ended.push(Ended { entry: Some(Arc::clone(entry)), tasks });
             false
         });
         match self.helper_with_room(most.saturating_sub(words)) {
@@ -165,7 +175,7 @@ impl State {
             }
             if !entry.pin.is_live() {
                 if let Some(tasks) = entry.retire() {
-                    ended.push((Arc::clone(entry), tasks));
+                    ended.push(Ended { entry: Some(Arc::clone(entry)), tasks });
                     return false;
                 }
             }
@@ -183,8 +193,7 @@ impl Helper {
             // A call after this ends the sleep.
             let called = Expect { word: &self.call, value: self.call.load(Acquire) };
             let (entries, ended) = service.lock().entries_of(self);
-            // A waker may panic as it is dropped. That must not end the thread that serves all.
-            let _panicked = catch_unwind(AssertUnwindSafe(|| drop(ended)));
+            drop(ended);
             local::leave_orphans();
             let (mut served, mut sources) = (vec![], vec![]);
             for entry in &entries {
@@ -196,15 +205,23 @@ impl Helper {
                     Err(error) => entry.fail(error),
                 }
             }
+            // To find out who one is in one segment may end that in another, which was dropped.
+            if !served.iter().all(|entry| entry.pin.is_live()) {
+                continue;
+            }
             if sources.is_empty() {
                 Linux::wait([called].into_iter(), None);
                 continue;
             }
             let mut attendant = Attendant::new(sources.into_iter());
+            let mut ready = vec![];
             loop {
                 // Also after the last sleep: it may have swallowed wakes.
-                attendant.attend(&self.call, |index| served[index].tell());
-                if self.version.load(Acquire) != version {
+                attendant.attend(&self.call, |index| ready.push(index));
+                // A waker may do anything, also what ends this thread's part in a segment that was
+                // dropped. So all are told after the attendant has used that part.
+                ready.drain(..).for_each(|index| served[index].tell());
+                if self.version.load(Acquire) != version || !served.iter().all(|entry| entry.pin.is_live()) {
                     break;
                 }
                 attendant.sleep();

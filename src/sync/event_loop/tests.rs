@@ -2,7 +2,7 @@
 
 #![allow(clippy::disallowed_types)] // a counter of its own, never in shared memory
 
-use super::service::Helper;
+use super::service::{Ended, Helper};
 use super::*;
 use crate::{Event, Segment};
 use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -59,4 +59,40 @@ fn who_finds_an_event_ready_tells_all_that_wait_for_it() {
     assert_eq!(counters.each_ref().map(|counter| counter.0.load(SeqCst)), [1, 0]);
     // That one's attempt was in vain: it counts from later. It waits anew.
     assert!(matches!(entry.register(me, 2, || notify(1)), Ok(Registered::Waiting)));
+}
+
+/// As if another process had overwritten words of the primitive.
+#[test]
+fn a_poll_ends_though_what_is_ready_cannot_be_had() {
+    let event = Segment::<Event>::anonymous(|_| {}).expect("a segment");
+    event.set().expect("it is there");
+    let counter = Arc::new(Counter::default());
+    let mut task = Task::new(event.when_set());
+    let answer = task.poll(&Context::from_waker(&Arc::clone(&counter).into()), || None::<()>);
+    assert!(answer.is_pending() && task.registered.is_none());
+    assert_eq!(counter.0.load(SeqCst), 1);
+}
+
+/// Panics when it is dropped.
+struct Bad;
+
+impl Drop for Bad {
+    fn drop(&mut self) {
+        panic!("this is dropped");
+    }
+}
+
+impl Wake for Bad {
+    fn wake(self: Arc<Self>) {}
+}
+
+#[test]
+fn a_panic_is_contained_even_if_its_payload_panics() {
+    contained(|| std::panic::panic_any(Bad));
+}
+
+#[test]
+fn tasks_that_panic_as_they_are_dropped_are_contained() {
+    let task = |number| (number, Notify::Waker(Arc::new(Bad).into()));
+    drop(Ended { entry: None, tasks: [task(1), task(2)].into() });
 }
