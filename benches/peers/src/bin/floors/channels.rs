@@ -100,6 +100,21 @@ fn maker(name: &str) -> Option<MakeChannel> {
     }
 }
 
+/// Whether this channel can be had. Says why, if it cannot.
+fn is_there(name: &str, make: Option<MakeChannel>, shape: Shape) -> Option<MakeChannel> {
+    let Some(make) = make else {
+        eprintln!("missing: {name}: it was left out when this was built");
+        return None;
+    };
+    match make(shape) {
+        Ok(_) => Some(make),
+        Err(why) => {
+            eprintln!("missing: {name}: {why}");
+            None
+        }
+    }
+}
+
 /// Items from one process to four.
 ///
 /// # Errors
@@ -123,7 +138,7 @@ pub(crate) fn items(rounds: usize) -> Result<String, Failure> {
         "Boost message_queue",
         "a bare ring, polled",
     ];
-    let named = named.into_iter().filter_map(|name| Some((name, maker(name)?)));
+    let named = named.into_iter().filter_map(|name| Some((name, is_there(name, maker(name), shape)?)));
     let variant = |(name, make): (&'static str, MakeChannel)| -> Variant<'_> {
         (name, Box::new(move || Ok(vec![items_a_second(make, shape, ITEMS)?])))
     };
@@ -148,12 +163,8 @@ pub(crate) fn buffers(rounds: usize) -> Result<String, Failure> {
         ("a bare ring of 4 buffers, polled", maker("a bare ring, polled")),
     ];
     let variant = |(name, make): (&'static str, Option<MakeChannel>)| -> Option<Variant<'_>> {
-        let make = make?;
-        let shape = Shape { senders: 1, receivers: 1, length: LONG };
-        make(shape).is_ok().then(|| {
-            let run = move || Ok(vec![between_processors(make, LONG, TURNS)?]);
-            (name, Box::new(run) as Box<dyn FnMut() -> Result<Vec<f64>, Failure>>)
-        })
+        let make = is_there(name, make, Shape { senders: 1, receivers: 1, length: LONG })?;
+        Some((name, Box::new(move || Ok(vec![between_processors(make, LONG, TURNS)?]))))
     };
     let variants = variants.into_iter().filter_map(variant).collect();
     compare("buffers: 1 MiB to and fro between two processors", &[Column::Times("an item")], variants, rounds)
