@@ -182,6 +182,11 @@ impl<P: Platform> Pipe<P> {
         Self { tail: OwnLines(tail), head: OwnLines(head), rare: OwnLines(rare) }
     }
 
+    /// The participant that has the sending end at the moment, dead or alive.
+    pub fn sender(&self) -> Option<Id> {
+        Id::holder_in(self.rare.0.sender.load(Relaxed))
+    }
+
     /// The pipe with its ring, which must always be the same. Its words are all 0 at first.
     #[inline(always)]
     pub fn with<'p, R: Words<P> + ?Sized>(&'p self, ring: &'p R) -> Lane<'p, P, R> {
@@ -766,18 +771,24 @@ fn take<P: Platform>(me: Participant<'_, P>, hold: &P::Word) -> Result<(), NotTa
         // EQUIVALENT(Acquire to Relaxed): a living owner that is taken for a dead one is not passed
         // over: `inherit` reads its name anew, with Acquire.
         let seen = hold.load(Acquire);
-        match Id::holder_in(seen) {
+        let holder = Id::holder_in(seen);
+        match holder {
             None if seen == CLOSED => return Err(NotTaken::Closed),
             Some(holder) if me.table.is_alive(holder) || me.table.why_kept(holder).is_some() => {
                 return Err(NotTaken::Taken(holder));
             }
             _ => {}
         }
+        // Whether the end was leaked is checked once more, at a time when the id cannot be given
+        // out anew. Before that, a new owner may have got the id, and may have leaked the end.
+        // Model: `pipe::a_late_heir_is_given_no_leaked_end`.
+        let is_kept = || holder.is_some_and(|holder| me.table.has_leaked(holder));
         // ORDERING: Acquire. Pairs with nothing: an end that nobody had has nothing to tell, and
         // `inherit` shows what a dead owner wrote.
         // EQUIVALENT(Acquire to Relaxed): an end that nobody had before has nothing to tell. If a
         // dead owner had it, `inherit` has read its mark with Acquire, and so sees all it wrote.
-        if me.inherit(hold, seen, || hold.compare_exchange(seen, me.id.word(), Acquire, Relaxed).is_ok()) {
+        let take = || !is_kept() && hold.compare_exchange(seen, me.id.word(), Acquire, Relaxed).is_ok();
+        if me.inherit(hold, seen, take) {
             return Ok(());
         }
     }
