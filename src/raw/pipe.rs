@@ -94,6 +94,7 @@ use super::hold::{Id, WAITERS, has_waiters};
 use super::table::{Kept, Participant};
 use super::vigil::{Spins, Vigil, from_ended};
 use crate::platform::{Platform, Word, Word64};
+use core::mem;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use core::time::Duration;
 
@@ -684,7 +685,14 @@ impl<'p, P: Platform, R: Words<P> + ?Sized> Lane<'p, P, R> {
         if is_ready() {
             return Ok(());
         }
-        let not_ready = match self.peer(me, peer) {
+        let mut found = self.peer(me, peer);
+        // As `Mutex::try_lock` does: a caller that tries in a loop, and never sleeps, learns here of
+        // a death that the kernel has not marked.
+        let is_another = matches!(found, Peer::There(Some(holder)) if holder != me.id);
+        if is_another && me.table.reap_lost_if_due(P::now()) {
+            found = self.peer(me, peer);
+        }
+        let not_ready = match found {
             Peer::There(_) | Peer::Ending => return Err(NotReady::WouldBlock),
             Peer::Died(id) => NotReady::PeerDied(id),
             Peer::Closed => NotReady::Closed,
@@ -766,6 +774,7 @@ impl<'p, P: Platform, R: Words<P> + ?Sized> Lane<'p, P, R> {
 
 /// Takes an end for the caller's process.
 fn take<P: Platform>(me: Participant<'_, P>, hold: &P::Word) -> Result<(), NotTaken> {
+    let mut may_reap = true; // once: `table::reap` says why
     loop {
         // ORDERING: Acquire, as `Table::is_alive` requires.
         // EQUIVALENT(Acquire to Relaxed): a living owner that is taken for a dead one is not passed
@@ -775,6 +784,11 @@ fn take<P: Platform>(me: Participant<'_, P>, hold: &P::Word) -> Result<(), NotTa
         match holder {
             None if seen == CLOSED => return Err(NotTaken::Closed),
             Some(holder) if me.table.is_alive(holder) || me.table.why_kept(holder).is_some() => {
+                // As `Mutex::try_lock` does: a caller that tries in a loop learns here of a death
+                // that the kernel has not marked.
+                if holder != me.id && mem::take(&mut may_reap) && me.table.reap_lost_if_due(P::now()) {
+                    continue;
+                }
                 return Err(NotTaken::Taken(holder));
             }
             _ => {}
