@@ -442,7 +442,7 @@ fn a_source_is_ready_if_an_attempt_would_do_something() {
     /// The readiness of both sides, and whether each has a word to sleep on.
     fn of(whole: &Whole<16>) -> [(Readiness, usize); 2] {
         let (words, ring) = (&whole.pipe, &whole.ring);
-        let (readable, writable) = (Readable { words, ring }, Writable { words, ring });
+        let (readable, writable) = (Readable::new(words, ring), Writable::new(words, ring, 5));
         let sources: [&dyn Source<Puppet>; 2] = [&readable, &writable];
         play(3, vec![], |me| {
             sources.map(|source| {
@@ -476,7 +476,7 @@ fn a_source_passes_a_wake_on_and_is_observed_as_it_is() {
     let whole = Whole::<16>::of(11, 0, [5, 6, living, living], [0; 16]);
     let (words, ring) = (&whole.pipe, &whole.ring);
     let ((), wakes) = play(3, vec![], |me| {
-        let (readable, writable) = (Readable { words, ring }, Writable { words, ring });
+        let (readable, writable) = (Readable::new(words, ring), Writable::new(words, ring, 5));
         let mut awaited = vec![];
         readable.observe(me, &mut awaited);
         let _unready = readable.announce(me, &mut awaited);
@@ -484,8 +484,8 @@ fn a_source_passes_a_wake_on_and_is_observed_as_it_is() {
         let _unready = writable.announce(me, &mut awaited);
         let values: Vec<_> = awaited.iter().map(|expect| expect.value).collect();
         assert_eq!(values, [5, 5 | WAITERS, 6, 6 | WAITERS]);
-        Readable { words, ring }.wake_next(me);
-        Writable { words, ring }.wake_next(me);
+        Readable::new(words, ring).wake_next(me);
+        Writable::new(words, ring, 5).wake_next(me);
     });
     assert_eq!((wakes.on(&whole.rare().frames), wakes.on(&whole.rare().room)), (vec![1], vec![1]));
 }
