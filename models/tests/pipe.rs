@@ -119,7 +119,11 @@ impl<B: Backend> State<B> {
             let number = B::read(&self.ring.bytes[frame.data() as usize % N], |number| *number);
             let (left, is_last) = (frame.left(), frame.is_last());
             let is_mine = if frame.continues() { part == Some((number, left)) } else { true };
-            self.lane().finish(receiver, frame);
+            if is_last {
+                self.lane().finish(receiver, frame);
+            } else {
+                self.lane().finish_and_go_on(receiver, frame).expect("a sender sent it");
+            }
             part = (is_mine && !is_last).then_some((number, left - WORD));
             if is_mine && is_last {
                 self.received.lock().expect("no panic inside").push(number);

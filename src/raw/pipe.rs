@@ -85,6 +85,11 @@
 //! receiver goes on at `tail`, where a frame begins or will begin. The length of a frame is bounded
 //! by the ring, and each access is to a word of the ring.
 //!
+//! A header has 16 bits of its position. In a ring of 2^16 words or more, a header that stays where
+//! it is fits again in the next round. So a receiver that goes from frame to frame in a loop
+//! [compares](Lane::finish_and_go_on) the frame's position with `tail`, too. Otherwise overwritten
+//! words could keep it in the loop forever.
+//!
 //! # What wraps
 //!
 //! Positions, after 2^64 words: not in a thousand years. The sequence, after 2^31 changes that each
@@ -664,6 +669,27 @@ impl<'p, P: Platform, R: Words<P> + ?Sized> Lane<'p, P, R> {
         self.go_on_at(receiver, frame.end());
     }
 
+    /// [Finishes](Self::finish) a frame for a receiver that wants the next one in any case: it
+    /// calls this in a loop, which so comes to an end whatever the words are.
+    ///
+    /// # Errors
+    /// [`NotReady::Malformed`]: nobody sent this frame. The receiver goes on at `tail`.
+    ///
+    /// # If a process dies
+    /// As [`finish`](Self::finish).
+    pub fn finish_and_go_on(&self, receiver: &mut Receiver, frame: Frame) -> Result<(), NotReady> {
+        // ORDERING: Relaxed. The sender stores in `tail` where a frame will begin, and then
+        // publishes the frame. So whoever has found the frame finds that `tail`, or a later one. If
+        // the receiver goes on there, `go_on_at` passes a fence before anything is read.
+        let tail = self.tail().load(Relaxed);
+        if tail.wrapping_sub(frame.at) > self.ring.count() {
+            self.go_on_at(receiver, tail);
+            return Err(NotReady::Malformed);
+        }
+        self.finish(receiver, frame);
+        Ok(())
+    }
+
     #[inline(always)]
     fn go_on_at(&self, receiver: &mut Receiver, position: u64) {
         receiver.at = position;
@@ -761,9 +787,10 @@ impl<'p, P: Platform, R: Words<P> + ?Sized> Lane<'p, P, R> {
             // ORDERING: Relaxed; the fences before it, and after a sleeper sets WAITERS, order it.
             match word.compare_exchange(seen, answered, Relaxed, Relaxed) {
                 Ok(_) => {
-                    // Invariant 1: there is one waiter. If threads wait for several here, each of
-                    // them wakes the next.
-                    P::wake(word, 1);
+                    // All: besides the thread that uses the end, the thread that sleeps for its
+                    // process's tasks may sleep here, even if no task waits any more. That one
+                    // passes a wake on only if there is enough for a task.
+                    P::wake(word, u32::MAX);
                     return;
                 }
                 Err(now) => seen = now,
