@@ -453,8 +453,8 @@ fn garbage_in_the_ring_is_an_error_and_the_next_message_is_readable() {
     Pipe::remove(&*name).expect("there");
 }
 
-/// A pipe with 2^16 words, each of which was overwritten by a header of a frame that has so many
-/// bytes of a message. A header's stamp is its position modulo 2^16. So each is valid in each round.
+/// A pipe with 2^16 words. Each was overwritten by a header of a frame that has so many bytes of a
+/// message. A header's stamp is its position modulo 2^16. So each is valid in each round.
 fn a_ring_of_headers(bytes: u64, continues: bool) -> Pipe {
     let pipe = pipe(512 << 10);
     let words = pipe.segment().room().as_ptr().cast_mut().cast::<u64>();
@@ -491,8 +491,8 @@ fn a_receiver_does_not_go_round_and_round_through_overwritten_words() {
     assert_eq!(read.expect_err("nobody sent any bytes").kind(), ErrorKind::InvalidData);
 }
 
-/// A fault that was there once: the wake of a sender that waits for a little room reached the thread
-/// that sleeps for tasks alone, for whose tasks the room was too little.
+/// A fault that was there once: the wake of a sender that waits for a little room reached only the
+/// thread that sleeps for tasks, and for a task the room was too little.
 #[test]
 fn a_sender_learns_of_room_beside_the_thread_that_sleeps_for_tasks() {
     let pipe = pipe(4096);

@@ -427,8 +427,8 @@ fn leaked<B: Backend, const ENDS: bool>() -> Explore<B, State<B>> {
 type InOne = outlive_models::Loom<128, 1>;
 
 /// A former participant, in slot 2, has left the sender. 0 takes it over, and dies with it. So no
-/// word names the former participant any more. 2 comes then, may get its id, takes the end over, and
-/// leaks it. 1 wants the end, and may have judged the former participant before that.
+/// word names the former participant any more. 2 comes then, may get its id, takes the end over,
+/// and leaks it. 1 wants the end, and may have judged the former participant before that.
 #[cfg(feature = "loom")]
 fn an_id_that_comes_round<B: Backend>() -> Explore<B, (State<B>, B::Cell<u32>)> {
     let make = || {

@@ -712,8 +712,8 @@ impl<'p, P: Platform, R: Words<P> + ?Sized> Lane<'p, P, R> {
             return Ok(());
         }
         let mut found = self.peer(me, peer);
-        // As `Mutex::try_lock` does: a caller that tries in a loop, and never sleeps, learns here of
-        // a death that the kernel has not marked.
+        // As `Mutex::try_lock` does: a caller that tries in a loop, and never sleeps, learns here
+        // of a death that the kernel has not marked.
         let is_another = matches!(found, Peer::There(Some(holder)) if holder != me.id);
         if is_another && me.table.reap_lost_if_due(P::now()) {
             found = self.peer(me, peer);
