@@ -234,6 +234,38 @@ fn a_full_pipe_makes_a_future_wait_for_room_and_an_empty_one_for_a_message() {
     assert_eq!(receiver.recv_bytes().unwrap(), b"next");
 }
 
+/// A fault that was there once: a future waited for room for the longest frame, whatever it sent.
+#[test]
+fn a_future_that_sends_through_a_pipe_waits_for_no_more_room_than_it_needs() {
+    let pipe = Pipe::anonymous(4096).unwrap();
+    let (mut sender, mut receiver) = (pipe.sender().unwrap(), pipe.receiver().unwrap());
+    while sender.try_send_bytes(&[1; 64]).is_ok() {}
+    while sender.try_send_bytes(&[1; 8]).is_ok() {}
+    let (unpark, waker) = waker();
+    let mut send = sender.send_bytes_async(&[2; 64]);
+    assert!(poll_once(&mut send, &waker).is_pending());
+    assert_eq!(receiver.recv_bytes().unwrap(), [1; 64]);
+    until_told(&unpark, 1);
+    assert!(matches!(poll_once(&mut send, &waker), Poll::Ready(Ok(()))));
+    drop(send);
+
+    // A message of two parts. There is room for the first one, which is a quarter of the capacity.
+    let pipe = Pipe::anonymous(4096).unwrap();
+    let (mut sender, mut receiver) = (pipe.sender().unwrap(), pipe.receiver().unwrap());
+    while sender.try_send_bytes(&[1; 64]).is_ok() {}
+    let words = |bytes: usize| 1 + bytes / 8;
+    for _ in 0..words(1024).div_ceil(words(64)) - 1 {
+        receiver.recv_bytes().unwrap();
+    }
+    let (unpark, waker) = self::waker();
+    let long = [2; 1024 + 64];
+    let mut send = sender.send_bytes_async(&long);
+    assert!(poll_once(&mut send, &waker).is_pending(), "there is no room for the second part");
+    receiver.recv_bytes().unwrap();
+    until_told(&unpark, 1);
+    assert!(matches!(poll_once(&mut send, &waker), Poll::Ready(Ok(()))));
+}
+
 #[test]
 fn the_death_and_the_end_of_the_other_end_of_a_pipe_end_a_future() {
     let pipe = Pipe::anonymous(64).unwrap();

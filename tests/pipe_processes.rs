@@ -5,11 +5,15 @@ mod common;
 
 use common::*;
 use outlive::{
-    DuplexPipe, OpenError, Pipe, PipeEndError, PipeRecvError, PipeRecvTimeoutError, PipeRoot, PipeSendError,
-    PipeSendTimeoutError, PipeTryRecvError, PipeTrySendError, PipeWord, Segment, TryWaitAnyError, WaitAnyTimeoutError,
-    try_wait_any, wait_any, wait_any_timeout,
+    DuplexPipe, OpenError, Pipe, PipeEndError, PipeReceiver, PipeRecvError, PipeRecvTimeoutError, PipeRoot,
+    PipeSendError, PipeSendTimeoutError, PipeTryRecvError, PipeTrySendError, PipeWord, Segment, TryWaitAnyError,
+    WaitAnyTimeoutError, try_wait_any, wait_any, wait_any_timeout,
 };
+use std::future::Future;
 use std::io::{ErrorKind, Read, Write};
+use std::pin::pin;
+use std::sync::mpsc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 fn pipe(capacity: usize) -> Pipe {
@@ -447,6 +451,73 @@ fn garbage_in_the_ring_is_an_error_and_the_next_message_is_readable() {
     sender.send_bytes(b"the next").expect("there is room");
     assert_eq!(receiver.recv_bytes().expect("sent"), b"the next");
     Pipe::remove(&*name).expect("there");
+}
+
+/// A pipe with 2^16 words. Each was overwritten by a header of a frame that has so many bytes of a
+/// message. A header's stamp is its position modulo 2^16. So each is valid in each round.
+fn a_ring_of_headers(bytes: u64, continues: bool) -> Pipe {
+    let pipe = pipe(512 << 10);
+    let words = pipe.segment().room().as_ptr().cast_mut().cast::<u64>();
+    for at in 0..1 << 16 {
+        let header = at << 48 | bytes << 2 | u64::from(continues) << 1 | 1;
+        // SAFETY: the ring has so many words, and nobody uses it at the time.
+        unsafe { words.add(at as usize).write(header) };
+    }
+    pipe
+}
+
+/// What `receive` returns, which must not take forever.
+fn ends<R: Send + 'static>(pipe: &Pipe, receive: impl FnOnce(PipeReceiver) -> R + Send + 'static) -> R {
+    let receiver = pipe.receiver().expect("free");
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || tell.send(receive(receiver)));
+    told.recv_timeout(PATIENCE).expect("the receiver goes round and round")
+}
+
+/// A fault that was there once.
+#[test]
+fn a_receiver_does_not_go_round_and_round_through_overwritten_words() {
+    const OF_A_FRAME: u64 = 128 << 10;
+    let frames_that_continue_nothing = a_ring_of_headers(OF_A_FRAME, true);
+    let received = ends(&frames_that_continue_nothing, |mut receiver| receiver.try_recv_bytes());
+    assert!(matches!(received, Err(PipeTryRecvError::Malformed)), "{received:?}");
+
+    let beginnings_of_messages = a_ring_of_headers(4 * OF_A_FRAME, false);
+    let received = ends(&beginnings_of_messages, |mut receiver| receiver.try_recv_bytes());
+    assert!(matches!(received, Err(PipeTryRecvError::Malformed)), "{received:?}");
+
+    let empty_messages = a_ring_of_headers(0, false);
+    let read = ends(&empty_messages, |receiver| receiver.into_reader().read(&mut [0; 8]));
+    assert_eq!(read.expect_err("nobody sent any bytes").kind(), ErrorKind::InvalidData);
+}
+
+/// A fault that was there once: the wake of a sender that waits for a little room reached only the
+/// thread that sleeps for tasks, and for a task the room was too little.
+#[test]
+fn a_sender_learns_of_room_beside_the_thread_that_sleeps_for_tasks() {
+    let pipe = pipe(4096);
+    let (mut sender, mut receiver) = (pipe.sender().expect("free"), pipe.receiver().expect("free"));
+    while sender.try_send_bytes(&[1; 64]).is_ok() {}
+    {
+        let long = [2; 1024];
+        let mut send = pin!(sender.send_bytes_async(&long));
+        assert!(send.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        until("that thread sleeps", || sleepers(pipe.segment()) == 1);
+    }
+    let (tell, told) = mpsc::channel();
+    std::thread::scope(|scope| {
+        scope.spawn(move || tell.send(sender.send_bytes(&[3; 64]).is_ok()));
+        // It has tried for the last time, and sleeps behind that thread.
+        let first_phase_is_over = Duration::from_millis(100);
+        until("the sender sleeps", || {
+            let asleep = pipe.segment().participants().into_iter().filter(is_asleep);
+            asleep.filter(|sleeper| sleeper.asleep_for >= Some(first_phase_is_over)).count() == 2
+        });
+        receiver.recv_bytes().expect("sent");
+        let sent = told.recv_timeout(PATIENCE);
+        drop(receiver); // ends the wait of a sender that has learned nothing
+        assert_eq!(sent, Ok(true), "there is room for the message");
+    });
 }
 
 #[test]

@@ -6,7 +6,8 @@ mod common;
 
 use common::{PATIENCE, fork, is_asleep, until, wait};
 use outlive::{
-    Condvar, Event, Lock, LockErrorKind, LockTimeoutError, Mutex, PermitPool, ReentrantMutex, RwLock, Segment,
+    Condvar, Event, Lock, LockErrorKind, LockTimeoutError, Mutex, PermitPool, Pipe, PipeRecvError,
+    PipeRecvTimeoutError, PipeSendTimeoutError, PipeTryRecvError, PipeTrySendError, ReentrantMutex, RwLock, Segment,
     Semaphore,
 };
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
@@ -116,6 +117,47 @@ fn again_and_again(what: &str, pause: Duration, mut attempt: impl FnMut() -> boo
     }
 }
 
+/// The part of `finds_an_unreported_death` that is about pipes.
+fn pipe_ends_find_an_unreported_death(slice: Option<Duration>, in_slices: impl Fn(&str, &mut dyn FnMut() -> bool)) {
+    let pipe = || Pipe::anonymous(64).expect("a pipe");
+    let of_dead_sender = || {
+        let pipe = pipe();
+        let receiver = pipe.receiver().expect("free");
+        end_with_lost_marks(|| core::mem::forget(pipe.sender().expect("free")));
+        (pipe, receiver)
+    };
+    let (pipe_to_dead_receiver, mut sender) = {
+        let pipe = pipe();
+        let sender = pipe.sender().expect("free");
+        end_with_lost_marks(|| core::mem::forget(pipe.receiver().expect("free")));
+        (pipe, sender)
+    };
+    while sender.try_send_bytes(&[7; 8]).is_ok() {}
+    in_slices("a pipe's sender", &mut || match slice {
+        None => matches!(sender.try_send_bytes(&[7; 8]), Err(PipeTrySendError::PeerDied { .. })),
+        Some(slice) => {
+            matches!(sender.send_bytes_timeout(&[7; 8], slice), Err(PipeSendTimeoutError::PeerDied { .. }))
+        }
+    });
+    drop(pipe_to_dead_receiver.receiver().expect("it is the end of a dead process"));
+
+    let (_pipe, mut receiver) = of_dead_sender();
+    in_slices("a pipe's receiver", &mut || match slice {
+        None => matches!(receiver.try_recv_bytes(), Err(PipeTryRecvError::PeerDied { .. })),
+        Some(slice) => matches!(receiver.recv_bytes_timeout(slice), Err(PipeRecvTimeoutError::PeerDied { .. })),
+    });
+    let (_pipe, mut receiver) = of_dead_sender();
+    in_slices("a pipe's receiver that polls", &mut || {
+        matches!(receiver.poll(slice.unwrap_or(Duration::ZERO)), Err(PipeRecvError::PeerDied { .. }))
+    });
+    // To take an end never waits.
+    let (pipe, _receiver) = of_dead_sender();
+    in_slices("another sender of a pipe", &mut || {
+        std::thread::sleep(slice.unwrap_or(Duration::ZERO));
+        pipe.sender().is_ok()
+    });
+}
+
 /// Waits in slices of this length, in every way that there is to wait. With `None` it does not
 /// wait, but tries repeatedly.
 fn finds_an_unreported_death(slice: Option<Duration>) {
@@ -156,6 +198,7 @@ fn finds_an_unreported_death(slice: Option<Duration>) {
     in_slices("pool", &mut || {
         slice.map_or_else(|| segment.pool.try_permit().is_ok(), |slice| segment.pool.try_permit_for(slice).is_ok())
     });
+    pipe_ends_find_an_unreported_death(slice, in_slices);
     // These have no holders. But a waiter in slices makes sure that the dead are found.
     let Some(slice) = slice else { return };
     let is_alone = || segment.participants().len() == 1;

@@ -2,11 +2,17 @@
 //! operation may be a death.
 #![cfg(any(feature = "loom", feature = "shuttle"))]
 
+#[cfg(feature = "loom")]
+use outlive::platform::Word as _;
 use outlive::raw::Participant;
 use outlive::raw::ends::{End, NoEnd, Side};
+#[cfg(feature = "loom")]
+use outlive::raw::hold::HELD;
+#[cfg(feature = "loom")]
+use outlive::raw::table::recycle::Named;
 use outlive_models::{Backend, Explore, Model, World};
 #[cfg(feature = "loom")]
-use outlive_models::{Broken, Left};
+use outlive_models::{Broken, Left, NameReader, Newborn, Word};
 use std::sync::Mutex as StdMutex;
 
 type Me<'t, B> = Participant<'t, Model<B>>;
@@ -156,7 +162,54 @@ fn leaked<B: Backend, const ENDS: bool>() -> Explore<B, State<B, 1>> {
     })
 }
 
+/// A slot has one generation in a round.
+#[cfg(feature = "loom")]
+type InOne = outlive_models::Loom<128, 1>;
+
+/// A side of one place, and data.
+#[cfg(feature = "loom")]
+type WithData<B> = (Side<Model<B>, 1>, <B as Backend>::Cell<u32>);
+
+/// A former participant, in slot 2, has left the end. 0 takes it over, and dies with it. So no word
+/// names the former participant any more. 2 comes then, may get its id, takes the end over, and
+/// leaks it. 1 wants the end, and may have judged the former participant before that.
+#[cfg(feature = "loom")]
+fn an_id_that_comes_round<B: Backend>() -> Explore<B, WithData<B>> {
+    const ONE_END: u32 = 1 << 30 | 1;
+    const FROM_BEFORE: u32 = HELD | 1 << 12 | 2;
+    let make = || (Side::from_words(Word::new(ONE_END), [Word::new(FROM_BEFORE)]), B::cell(0));
+    let body = |world: &World<B>, who, (side, data): &WithData<B>| {
+        let write = || B::write(data, |data| *data += 1);
+        match who {
+            0 => world.act(who, |me| {
+                if side.take(me).is_ok() {
+                    world.end(who);
+                }
+            }),
+            1 => world.act(who, |me| {
+                if side.take(me).is_ok() {
+                    write();
+                }
+            }),
+            _ => {
+                let table = world.table();
+                let read = |named: &mut Named| side.holders().for_each(|id| named.note(id.word()));
+                let reader = NameReader { newborn: Newborn { world, who }, read };
+                let Ok(id) = table.register(&reader) else { return };
+                if side.take(Participant { id, table: &table }).is_ok() {
+                    write();
+                    table.leak(id);
+                    world.end(who);
+                    write();
+                }
+            }
+        }
+    };
+    Explore::new(3, make, body).newcomers(1).leakers(&[0]).left(Left::Marked).executions(400_000)
+}
+
 outlive_models::models! { with_loom, Loom, "loom",
+    a_late_heir_is_given_no_leaked_end: |n| an_id_that_comes_round::<InOne>().holds(n);
     an_end_that_counts_is_found: |n| handed_on::<B, false>().victims(&[0]).holds(n);
     an_end_taken_behind_a_check_counts: |n| handed_on::<B, true>().holds(n);
     the_last_one_finds_the_side_abandoned: |n| both_go::<B>().victims(&[0, 1]).holds(n);

@@ -5,10 +5,14 @@
 use core::time::Duration;
 use outlive::platform::{Word as _, Word64 as _};
 use outlive::raw::Participant;
+#[cfg(feature = "loom")]
+use outlive::raw::hold::HELD;
 use outlive::raw::pipe::{Frame, Lane, NotReady, NotTaken, Pipe, Receiver, Sender, WORD, Words};
 #[cfg(feature = "loom")]
-use outlive_models::Broken;
+use outlive::raw::table::recycle::Named;
 use outlive_models::{Backend, DEADLINE, Explore, Model, Word, Word64, World};
+#[cfg(feature = "loom")]
+use outlive_models::{Broken, Left, NameReader, Newborn};
 use std::sync::Mutex as StdMutex;
 #[cfg(feature = "loom")]
 use std::sync::atomic::Ordering::{Acquire, Release};
@@ -115,7 +119,11 @@ impl<B: Backend> State<B> {
             let number = B::read(&self.ring.bytes[frame.data() as usize % N], |number| *number);
             let (left, is_last) = (frame.left(), frame.is_last());
             let is_mine = if frame.continues() { part == Some((number, left)) } else { true };
-            self.lane().finish(receiver, frame);
+            if is_last {
+                self.lane().finish(receiver, frame);
+            } else {
+                self.lane().finish_and_go_on(receiver, frame).expect("a sender sent it");
+            }
             part = (is_mine && !is_last).then_some((number, left - WORD));
             if is_mine && is_last {
                 self.received.lock().expect("no panic inside").push(number);
@@ -414,7 +422,51 @@ fn leaked<B: Backend, const ENDS: bool>() -> Explore<B, State<B>> {
     })
 }
 
+/// A slot has one generation in a round.
+#[cfg(feature = "loom")]
+type InOne = outlive_models::Loom<128, 1>;
+
+/// A former participant, in slot 2, has left the sender. 0 takes it over, and dies with it. So no
+/// word names the former participant any more. 2 comes then, may get its id, takes the end over,
+/// and leaks it. 1 wants the end, and may have judged the former participant before that.
+#[cfg(feature = "loom")]
+fn an_id_that_comes_round<B: Backend>() -> Explore<B, (State<B>, B::Cell<u32>)> {
+    let make = || {
+        let words = [0, 0, HELD | 1 << 12 | 2, 0].map(Word::new);
+        (State { pipe: Pipe::from_words(Word64::new(0), Word64::new(0), words), ..State::empty() }, B::cell(0))
+    };
+    let body = |world: &World<B>, who, (state, data): &(State<B>, B::Cell<u32>)| {
+        let write = || B::write(data, |data| *data += 1);
+        match who {
+            0 => world.act(who, |me| {
+                if state.lane().take_sender(me).is_ok() {
+                    world.end(who);
+                }
+            }),
+            1 => world.act(who, |me| {
+                if state.lane().take_sender(me).is_ok() {
+                    write();
+                }
+            }),
+            _ => {
+                let table = world.table();
+                let read = |named: &mut Named| state.pipe.sender().into_iter().for_each(|id| named.note(id.word()));
+                let reader = NameReader { newborn: Newborn { world, who }, read };
+                let Ok(id) = table.register(&reader) else { return };
+                if state.lane().take_sender(Participant { id, table: &table }).is_ok() {
+                    write();
+                    table.leak(id);
+                    world.end(who);
+                    write();
+                }
+            }
+        }
+    };
+    Explore::new(3, make, body).newcomers(1).leakers(&[0]).left(Left::Marked).executions(400_000)
+}
+
 outlive_models::models! { with_loom, Loom, "loom",
+    a_late_heir_is_given_no_leaked_end: |n| an_id_that_comes_round::<InOne>().holds(n);
     messages_arrive_whoever_dies: |n| one_to_one::<B, 1>().victims(&[0, 1]).executions(1_000).holds(n);
     a_word_is_written_right_after_the_look: |n| a_look_is_enough::<B>().holds(n);
     behind_garbage_a_frame_begins: |n| garbage::<B>().victims(&[0]).holds(n);

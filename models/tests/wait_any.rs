@@ -324,7 +324,7 @@ impl<B: Backend> Thing<B> for Frames<B> {
         (0..takers).for_each(|_| assert_eq!(self.0.send(supervisor, true), Some(())));
     }
     fn with<R>(&self, act: impl FnOnce(&dyn Source<Model<B>>) -> R) -> R {
-        act(&pipe::Readable { words: &self.0.pipe, ring: &self.0.ring })
+        act(&pipe::Readable::new(&self.0.pipe, &self.0.ring))
     }
     fn take(&self, me: Me<'_, B>) {
         assert_eq!(self.0.receive(me, true), Some(()));
@@ -354,7 +354,7 @@ impl<B: Backend> Thing<B> for PipeRoom<B> {
         let _room = self.0.receive(supervisor, false);
     }
     fn with<R>(&self, act: impl FnOnce(&dyn Source<Model<B>>) -> R) -> R {
-        act(&pipe::Writable { words: &self.0.pipe, ring: &self.0.ring })
+        act(&pipe::Writable::new(&self.0.pipe, &self.0.ring, 2))
     }
     fn take(&self, me: Me<'_, B>) {
         assert_eq!(self.0.send(me, true), Some(()));

@@ -141,6 +141,11 @@ impl<P: Platform, const N: usize> Side<P, N> {
         Self { door, holds }
     }
 
+    /// Who has the ends at the moment, dead or alive.
+    pub fn holders(&self) -> impl Iterator<Item = Id> {
+        self.holds.iter().filter_map(|hold| Id::holder_in(hold.load(Relaxed)))
+    }
+
     /// Takes an end for the caller's process.
     ///
     /// # Errors
@@ -175,8 +180,13 @@ impl<P: Platform, const N: usize> Side<P, N> {
         if Id::holder_in(seen).is_some_and(|holder| is_there(me, holder)) {
             return false;
         }
+        // Whether the end was leaked is checked once more, at a time when the id cannot be given
+        // out anew. Before that, a new owner may have got the id, and may have leaked the end.
+        // Model: `ends::a_late_heir_is_given_no_leaked_end`.
+        let is_kept = || Id::holder_in(seen).is_some_and(|holder| me.table.has_leaked(holder));
         // ORDERING: Relaxed; the door publishes it.
-        me.inherit(hold, seen, || hold.compare_exchange(seen, me.id.word(), Relaxed, Relaxed).is_ok())
+        let take = || !is_kept() && hold.compare_exchange(seen, me.id.word(), Relaxed, Relaxed).is_ok();
+        me.inherit(hold, seen, take)
     }
 
     /// Gives an end back. The caller then passes a fence, and checks whether the side

@@ -85,6 +85,11 @@
 //! receiver goes on at `tail`, where a frame begins or will begin. The length of a frame is bounded
 //! by the ring, and each access is to a word of the ring.
 //!
+//! A header has 16 bits of its position. In a ring of 2^16 words or more, a header that stays where
+//! it is fits again in the next round. So a receiver that goes from frame to frame in a loop
+//! [compares](Lane::finish_and_go_on) the frame's position with `tail`, too. Otherwise overwritten
+//! words could keep it in the loop forever.
+//!
 //! # What wraps
 //!
 //! Positions, after 2^64 words: not in a thousand years. The sequence, after 2^31 changes that each
@@ -94,6 +99,7 @@ use super::hold::{Id, WAITERS, has_waiters};
 use super::table::{Kept, Participant};
 use super::vigil::{Spins, Vigil, from_ended};
 use crate::platform::{Platform, Word, Word64};
+use core::mem;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use core::time::Duration;
 
@@ -180,6 +186,11 @@ impl<P: Platform> Pipe<P> {
     pub fn from_words(tail: P::Word64, head: P::Word64, [frames, room, sender, receiver]: [P::Word; 4]) -> Self {
         let rare = Rare { frames, room, sender, receiver };
         Self { tail: OwnLines(tail), head: OwnLines(head), rare: OwnLines(rare) }
+    }
+
+    /// The participant that has the sending end at the moment, dead or alive.
+    pub fn sender(&self) -> Option<Id> {
+        Id::holder_in(self.rare.0.sender.load(Relaxed))
     }
 
     /// The pipe with its ring, which must always be the same. Its words are all 0 at first.
@@ -658,6 +669,27 @@ impl<'p, P: Platform, R: Words<P> + ?Sized> Lane<'p, P, R> {
         self.go_on_at(receiver, frame.end());
     }
 
+    /// [Finishes](Self::finish) a frame for a receiver that wants the next one in any case: it
+    /// calls this in a loop, which so comes to an end whatever the words are.
+    ///
+    /// # Errors
+    /// [`NotReady::Malformed`]: nobody sent this frame. The receiver goes on at `tail`.
+    ///
+    /// # If a process dies
+    /// As [`finish`](Self::finish).
+    pub fn finish_and_go_on(&self, receiver: &mut Receiver, frame: Frame) -> Result<(), NotReady> {
+        // ORDERING: Relaxed. The sender stores in `tail` where a frame will begin, and then
+        // publishes the frame. So whoever has found the frame finds that `tail`, or a later one. If
+        // the receiver goes on there, `go_on_at` passes a fence before anything is read.
+        let tail = self.tail().load(Relaxed);
+        if tail.wrapping_sub(frame.at) > self.ring.count() {
+            self.go_on_at(receiver, tail);
+            return Err(NotReady::Malformed);
+        }
+        self.finish(receiver, frame);
+        Ok(())
+    }
+
     #[inline(always)]
     fn go_on_at(&self, receiver: &mut Receiver, position: u64) {
         receiver.at = position;
@@ -679,7 +711,14 @@ impl<'p, P: Platform, R: Words<P> + ?Sized> Lane<'p, P, R> {
         if is_ready() {
             return Ok(());
         }
-        let not_ready = match self.peer(me, peer) {
+        let mut found = self.peer(me, peer);
+        // As `Mutex::try_lock` does: a caller that tries in a loop, and never sleeps, learns here
+        // of a death that the kernel has not marked.
+        let is_another = matches!(found, Peer::There(Some(holder)) if holder != me.id);
+        if is_another && me.table.reap_lost_if_due(P::now()) {
+            found = self.peer(me, peer);
+        }
+        let not_ready = match found {
             Peer::There(_) | Peer::Ending => return Err(NotReady::WouldBlock),
             Peer::Died(id) => NotReady::PeerDied(id),
             Peer::Closed => NotReady::Closed,
@@ -748,9 +787,10 @@ impl<'p, P: Platform, R: Words<P> + ?Sized> Lane<'p, P, R> {
             // ORDERING: Relaxed; the fences before it, and after a sleeper sets WAITERS, order it.
             match word.compare_exchange(seen, answered, Relaxed, Relaxed) {
                 Ok(_) => {
-                    // Invariant 1: there is one waiter. If threads wait for several here, each of
-                    // them wakes the next.
-                    P::wake(word, 1);
+                    // All: besides the thread that uses the end, the thread that sleeps for its
+                    // process's tasks may sleep here, even if no task waits any more. That one
+                    // passes a wake on only if there is enough for a task.
+                    P::wake(word, u32::MAX);
                     return;
                 }
                 Err(now) => seen = now,
@@ -761,23 +801,35 @@ impl<'p, P: Platform, R: Words<P> + ?Sized> Lane<'p, P, R> {
 
 /// Takes an end for the caller's process.
 fn take<P: Platform>(me: Participant<'_, P>, hold: &P::Word) -> Result<(), NotTaken> {
+    let mut may_reap = true; // once: `table::reap` says why
     loop {
         // ORDERING: Acquire, as `Table::is_alive` requires.
         // EQUIVALENT(Acquire to Relaxed): a living owner that is taken for a dead one is not passed
         // over: `inherit` reads its name anew, with Acquire.
         let seen = hold.load(Acquire);
-        match Id::holder_in(seen) {
+        let holder = Id::holder_in(seen);
+        match holder {
             None if seen == CLOSED => return Err(NotTaken::Closed),
             Some(holder) if me.table.is_alive(holder) || me.table.why_kept(holder).is_some() => {
+                // As `Mutex::try_lock` does: a caller that tries in a loop learns here of a death
+                // that the kernel has not marked.
+                if holder != me.id && mem::take(&mut may_reap) && me.table.reap_lost_if_due(P::now()) {
+                    continue;
+                }
                 return Err(NotTaken::Taken(holder));
             }
             _ => {}
         }
+        // Whether the end was leaked is checked once more, at a time when the id cannot be given
+        // out anew. Before that, a new owner may have got the id, and may have leaked the end.
+        // Model: `pipe::a_late_heir_is_given_no_leaked_end`.
+        let is_kept = || holder.is_some_and(|holder| me.table.has_leaked(holder));
         // ORDERING: Acquire. Pairs with nothing: an end that nobody had has nothing to tell, and
         // `inherit` shows what a dead owner wrote.
         // EQUIVALENT(Acquire to Relaxed): an end that nobody had before has nothing to tell. If a
         // dead owner had it, `inherit` has read its mark with Acquire, and so sees all it wrote.
-        if me.inherit(hold, seen, || hold.compare_exchange(seen, me.id.word(), Acquire, Relaxed).is_ok()) {
+        let take = || !is_kept() && hold.compare_exchange(seen, me.id.word(), Acquire, Relaxed).is_ok();
+        if me.inherit(hold, seen, take) {
             return Ok(());
         }
     }

@@ -1,6 +1,6 @@
 //! The two sides of a [pipe](super) as sources of a wait for several.
 
-use super::{Lane, Peer, Pipe, Rare, WAITERS, WORD, Words, words_of};
+use super::{Lane, Peer, Pipe, Rare, WAITERS, Words};
 use crate::platform::{Expect, Platform, Word, Word64};
 use crate::raw::table::Participant;
 use crate::raw::wait_any::{Readiness, Source};
@@ -10,17 +10,31 @@ use core::sync::atomic::Ordering::{Relaxed, SeqCst};
 /// What the owner of an end waits for. `SENDS`: it is the sender, and not the receiver.
 #[derive(Debug)]
 pub struct Usable<'p, P: Platform, R, const SENDS: bool> {
-    /// The pipe.
-    pub words: &'p Pipe<P>,
-    /// Its ring.
-    pub ring: R,
+    words: &'p Pipe<P>,
+    ring: R,
+    /// For how many words of room the sender waits.
+    room: u64,
 }
 
 /// There is a frame to receive, or none will come: what the receiver waits for.
 pub type Readable<'p, P, R> = Usable<'p, P, R, false>;
 
-/// There is room for a frame, however long, or nobody will receive it: what the sender waits for.
+/// There is room for a frame, or nobody will receive it: what the sender waits for.
 pub type Writable<'p, P, R> = Usable<'p, P, R, true>;
+
+impl<'p, P: Platform, R: Words<P>> Readable<'p, P, R> {
+    /// A frame in this pipe, with its ring.
+    pub fn new(words: &'p Pipe<P>, ring: R) -> Self {
+        Self { words, ring, room: 0 }
+    }
+}
+
+impl<'p, P: Platform, R: Words<P>> Writable<'p, P, R> {
+    /// Room in this pipe, with its ring, for a frame of so many words with its header.
+    pub fn new(words: &'p Pipe<P>, ring: R, room: u64) -> Self {
+        Self { words, ring, room }
+    }
+}
 
 impl<P: Platform, R: Words<P>, const SENDS: bool> Usable<'_, P, R, SENDS> {
     fn lane(&self) -> Lane<'_, P, R> {
@@ -46,8 +60,8 @@ impl<P: Platform, R: Words<P>, const SENDS: bool> Usable<'_, P, R, SENDS> {
         if !SENDS {
             return self.ring.word(head).load(Relaxed) != 0;
         }
-        let words = words_of(self.ring.count() / 4 * WORD);
-        self.lane().tail().load(Relaxed).wrapping_sub(head) <= self.ring.count() - (words + 1)
+        let most = self.ring.count().wrapping_sub(self.room + 1);
+        self.lane().tail().load(Relaxed).wrapping_sub(head) <= most
     }
 
     fn readiness(&self, me: Participant<'_, P>) -> Readiness {

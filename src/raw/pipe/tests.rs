@@ -317,7 +317,36 @@ fn garbage_is_passed_and_the_sender_learns_of_the_room() {
     });
     assert_eq!((answer, receiver.at), (Err(NotReady::Malformed), 7));
     assert_eq!(whole.lane().head().load(Relaxed), 7);
-    assert_eq!(wakes.on(&whole.rare().room), [1]);
+    assert_eq!(wakes.on(&whole.rare().room), [u32::MAX]);
+}
+
+/// The stamp of a header has 16 bits. A header that was there one round ago is no frame now.
+#[test]
+fn a_receiver_goes_on_behind_frames_up_to_the_tail_and_no_further() {
+    for (tail, is_sent) in [(99, false), (100, true), (102, true), (116, true), (117, false), (0, false)] {
+        let whole = Whole::<16>::of(tail, 0, [0, WAITERS, 0, 0], [0; 16]);
+        let frame = whole.lane().frame(&sender_at(100, 100), 8, true);
+        let mut receiver = receiver_at(100);
+        let (answer, wakes) = play(3, vec![], |_| whole.lane().finish_and_go_on(&mut receiver, frame));
+        let (expected, at) = if is_sent { (Ok(()), 102) } else { (Err(NotReady::Malformed), tail) };
+        assert_eq!((answer, receiver.at(), whole.lane().head().load(Relaxed)), (expected, at, at), "{tail}");
+        assert_eq!(wakes.on(&whole.rare().room), [u32::MAX], "the sender learns of the room");
+    }
+}
+
+#[test]
+fn a_source_waits_for_as_much_room_as_the_sender_wants() {
+    use crate::raw::wait_any::Source;
+    let whole = Whole::<16>::of(11, 0, [0, 0, id_of(1).word(), id_of(1).word()], [0; 16]);
+    let is_ready = |room| play(3, vec![], |me| Writable::new(&whole.pipe, &whole.ring, room).is_ready(me)).0;
+    assert_eq!([1, 4, 5, 15].map(is_ready), [true, true, false, false]);
+}
+
+#[test]
+fn the_holder_of_the_sending_end_is_known() {
+    for (word, holder) in [(0, None), (CLOSED, None), (dead().word(), Some(dead()))] {
+        assert_eq!(Whole::of(0, 0, [0, 0, word, 0], [0; 4]).pipe.sender(), holder);
+    }
 }
 
 #[test]
@@ -427,12 +456,12 @@ fn a_change_wakes_the_other_side_if_it_sleeps() {
     for change in of_sender {
         assert_eq!(wakes_of([5, 6, me, me], change), ([vec![], vec![]], [5, 6]));
         let all = [WAITERS | 5, WAITERS | 6, me, me];
-        assert_eq!(wakes_of(all, change), ([vec![1], vec![]], [6, WAITERS | 6]));
+        assert_eq!(wakes_of(all, change), ([vec![u32::MAX], vec![]], [6, WAITERS | 6]));
     }
     for change in of_receiver {
         assert_eq!(wakes_of([5, 6, me, me], change), ([vec![], vec![]], [5, 6]));
         let all = [WAITERS | 5, WAITERS | SEQUENCE, me, me];
-        assert_eq!(wakes_of(all, change), ([vec![], vec![1]], [WAITERS | 5, 0]), "the sequence begins again");
+        assert_eq!(wakes_of(all, change), ([vec![], vec![u32::MAX]], [WAITERS | 5, 0]), "the sequence begins again");
     }
 }
 
@@ -442,7 +471,7 @@ fn a_source_is_ready_if_an_attempt_would_do_something() {
     /// The readiness of both sides, and whether each has a word to sleep on.
     fn of(whole: &Whole<16>) -> [(Readiness, usize); 2] {
         let (words, ring) = (&whole.pipe, &whole.ring);
-        let (readable, writable) = (Readable { words, ring }, Writable { words, ring });
+        let (readable, writable) = (Readable::new(words, ring), Writable::new(words, ring, 5));
         let sources: [&dyn Source<Puppet>; 2] = [&readable, &writable];
         play(3, vec![], |me| {
             sources.map(|source| {
@@ -476,7 +505,7 @@ fn a_source_passes_a_wake_on_and_is_observed_as_it_is() {
     let whole = Whole::<16>::of(11, 0, [5, 6, living, living], [0; 16]);
     let (words, ring) = (&whole.pipe, &whole.ring);
     let ((), wakes) = play(3, vec![], |me| {
-        let (readable, writable) = (Readable { words, ring }, Writable { words, ring });
+        let (readable, writable) = (Readable::new(words, ring), Writable::new(words, ring, 5));
         let mut awaited = vec![];
         readable.observe(me, &mut awaited);
         let _unready = readable.announce(me, &mut awaited);
@@ -484,8 +513,8 @@ fn a_source_passes_a_wake_on_and_is_observed_as_it_is() {
         let _unready = writable.announce(me, &mut awaited);
         let values: Vec<_> = awaited.iter().map(|expect| expect.value).collect();
         assert_eq!(values, [5, 5 | WAITERS, 6, 6 | WAITERS]);
-        Readable { words, ring }.wake_next(me);
-        Writable { words, ring }.wake_next(me);
+        Readable::new(words, ring).wake_next(me);
+        Writable::new(words, ring, 5).wake_next(me);
     });
     assert_eq!((wakes.on(&whole.rare().frames), wakes.on(&whole.rare().room)), (vec![1], vec![1]));
 }

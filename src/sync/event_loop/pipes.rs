@@ -19,6 +19,8 @@ pub struct PipeRecv<'p> {
 /// The future of [`PipeSender::send_bytes_async`].
 #[must_use = "futures do nothing unless they are polled"]
 pub struct PipeSend<'p> {
+    /// It waits for so many words of room.
+    words: u64,
     task: Task<'p>,
     sender: &'p mut PipeSender,
     rest: Rest<'p>,
@@ -47,7 +49,8 @@ impl PipeSender {
     ///
     /// The message is sent within one poll, but for one that goes through in parts. If the future
     /// is dropped among them, the receiver drops them, as after a timeout. See
-    /// [`WaitSource::ready`](crate::WaitSource::ready) for how it waits.
+    /// [`WaitSource::ready`](crate::WaitSource::ready) for how it waits. Messages of another length
+    /// count as one more of the primitives for which the crate's thread waits.
     ///
     /// # Errors
     /// Those of [`send_bytes`](Self::send_bytes), but for [`PipeSendError::Interrupted`].
@@ -55,8 +58,10 @@ impl PipeSender {
     /// # If a process dies
     /// As [`send_bytes`](Self::send_bytes).
     pub fn send_bytes_async<'p>(&'p mut self, message: &'p [u8]) -> PipeSend<'p> {
+        let rest = Rest::all_of(message);
+        let words = self.words_of_next_frame(&rest);
         // SAFETY: the future borrows the sender.
-        PipeSend { task: Task::new(unsafe { self.writable_for() }), sender: self, rest: Rest::all_of(message) }
+        PipeSend { words, task: Task::new(unsafe { self.writable_for(words) }), sender: self, rest }
     }
 }
 
@@ -73,8 +78,24 @@ impl Future for PipeSend<'_> {
     type Output = Result<(), PipeSendError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { task, sender, rest } = &mut *self;
-        task.poll(context, || sender.send_as_far_as_possible(rest)).map(|result| result?)
+        let Self { words, task, sender, rest } = &mut *self;
+        loop {
+            let attempt = || match sender.send_as_far_as_possible(rest) {
+                // The last part is shorter, and waits for less.
+                None => (sender.words_of_next_frame(rest) != *words).then_some(None),
+                sent => Some(sent),
+            };
+            match task.poll(context, attempt) {
+                Poll::Ready(Ok(None)) => {
+                    *words = sender.words_of_next_frame(rest);
+                    // SAFETY: the future borrows the sender.
+                    *task = Task::new(unsafe { sender.writable_for(*words) });
+                }
+                Poll::Ready(Ok(Some(sent))) => return Poll::Ready(sent),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
     }
 }
 

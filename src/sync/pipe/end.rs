@@ -50,13 +50,14 @@ impl Place {
     /// The receiver's source of a wait for several. All it refers to is in the segment.
     pub(super) fn readable(&self) -> WaitSource<'_> {
         let words = self.words();
-        WaitSource::new(words, raw::pipe::Readable { words, ring: self.ring })
+        WaitSource::new(words, raw::pipe::Readable::new(words, self.ring))
     }
 
-    /// As [`readable`](Self::readable), for the sender.
-    pub(super) fn writable(&self) -> WaitSource<'_> {
+    /// As [`readable`](Self::readable), for a sender that wants so many words of room.
+    pub(super) fn writable(&self, room: u64) -> WaitSource<'_> {
         let words = self.words();
-        WaitSource::new(words, raw::pipe::Writable { words, ring: self.ring })
+        let source = WaitSource::new(words, raw::pipe::Writable::new(words, self.ring, room));
+        source.numbered(u32::try_from(room).unwrap_or(u32::MAX))
     }
 
     #[inline(always)]

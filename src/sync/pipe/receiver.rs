@@ -327,10 +327,15 @@ impl PipeReceiver {
             }
             sink.append(self.end.place.ring(), &frame);
             self.left = frame.left() - frame.bytes();
-            self.end.place.lane().finish(&mut self.raw, frame);
+            let lane = self.end.place.lane();
             if self.left == 0 {
+                lane.finish(&mut self.raw, frame);
                 self.part = vec![];
                 return Ok(());
+            }
+            if let Err(error) = lane.finish_and_go_on(&mut self.raw, frame) {
+                self.begin_anew();
+                return Err(error.into());
             }
         }
     }
@@ -347,7 +352,7 @@ impl PipeReceiver {
                 return Ok(frame);
             }
             // A former receiver had begun this message.
-            self.end.place.lane().finish(&mut self.raw, frame);
+            self.end.place.lane().finish_and_go_on(&mut self.raw, frame)?;
         }
     }
 
@@ -389,10 +394,12 @@ impl PipeReceiver {
                 ring.append(&frame, more);
                 0
             };
-            self.end.place.lane().finish(&mut self.raw, frame);
+            let lane = self.end.place.lane();
             if frame.bytes() > 0 {
+                lane.finish(&mut self.raw, frame);
                 return Ok(received);
             }
+            lane.finish_and_go_on(&mut self.raw, frame).map_err(NotReceived::from)?;
         }
     }
 

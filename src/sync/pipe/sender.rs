@@ -216,16 +216,23 @@ impl PipeSender {
     /// pipe's capacity, or nobody receives any more.
     #[must_use]
     pub fn writable(&self) -> WaitSource<'_> {
-        self.end.place.writable()
+        let lane = self.end.place.lane();
+        let longest = lane.frame(&self.raw, lane.most_bytes_of_frame(), false);
+        self.end.place.writable(longest.words())
     }
 
-    /// As [`writable`](Self::writable).
+    /// A source that is ready if there is room for so many words, or nobody receives any more.
     ///
     /// # Safety
     /// The sender exists as long as the source.
-    pub(in crate::sync) unsafe fn writable_for<'a>(&self) -> WaitSource<'a> {
+    pub(in crate::sync) unsafe fn writable_for<'a>(&self, words: u64) -> WaitSource<'a> {
         // SAFETY: the source refers to the mapping, which the sender keeps.
-        unsafe { core::mem::transmute::<WaitSource<'_>, WaitSource<'a>>(self.writable()) }
+        unsafe { core::mem::transmute::<WaitSource<'_>, WaitSource<'a>>(self.end.place.writable(words)) }
+    }
+
+    /// The words of the next frame of what is left of a message.
+    pub(in crate::sync) fn words_of_next_frame(&self, rest: &Rest<'_>) -> u64 {
+        self.end.place.lane().frame(&self.raw, rest.left.len() as u64, rest.continues).words()
     }
 
     /// Sends as many of the bytes as one frame can have.
