@@ -382,8 +382,8 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
     }
 
     /// Claims by `claim`, without waiting. As `Mutex::try_lock`, the caller reaps if that is due,
-    /// and somebody is in the way; then it tries again. So it does if it closes the queue because
-    /// one side is abandoned.
+    /// and somebody is in the way, or ends were taken; then it tries again. So it does if it closes
+    /// the queue because one side is abandoned.
     #[inline(always)]
     pub(super) fn claim_now<T>(
         &self,
@@ -391,13 +391,19 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
         claim: impl Fn() -> Result<T, Obstacle>,
     ) -> Result<T, NotClaimed> {
         match claim() {
-            Err(Obstacle::Blocked(by))
-                if by.is_some() && me.table.reap_lost_if_due(P::now()) || self.close_if_abandoned(me) =>
-            {
+            Err(Obstacle::Blocked(by)) if (by.is_some() || self.ends().were_taken()) && self.reap_or_close(me) => {
                 Ok(claim()?)
             }
             claimed => Ok(claimed?),
         }
+    }
+
+    /// Reaps if that is due, and then closes the queue if a side is abandoned: the reaped may have
+    /// had the last ends. Returns whether the caller has done either.
+    #[cold]
+    fn reap_or_close(&self, me: Participant<'_, P>) -> bool {
+        let has_reaped = me.table.reap_lost_if_due(P::now());
+        self.close_if_abandoned(me) || has_reaped
     }
 
     /// Claims by `claim_soon` while the caller spins, and then by `claim`. Sleeps on `word`.

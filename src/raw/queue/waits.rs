@@ -478,6 +478,29 @@ fn who_tries_reaps_if_that_is_due_and_somebody_is_in_the_way() {
     assert!(is_alive);
 }
 
+/// Nobody is in the way, but the last participant with an end may be dead.
+#[test]
+fn who_tries_reaps_if_that_is_due_and_ends_were_taken() {
+    for is_receiver in [true, false] {
+        let two = Two::new([if is_receiver { FREE } else { full() }; 2], [0; 2]);
+        let ring = two.ring();
+        let (answers, _) = play(3, vec![], |me| {
+            let other = Participant { id: id_of(1), table: me.table };
+            let answer = || if is_receiver { ring.try_claim_full(me) } else { ring.try_claim_free(me) };
+            let end = if is_receiver { ring.take_sender(other) } else { ring.take_receiver(other) };
+            let _kept = end.expect("there is one");
+            let before = answer();
+            is_gone_from_now_on(2);
+            let not_due = answer();
+            reap_each(Duration::ZERO);
+            [before, not_due, answer()]
+        });
+        let blocked = Err(NotClaimed::WouldBlock);
+        assert_eq!(answers, [blocked, blocked, Err(NotClaimed::Closed)], "it is a receiver: {is_receiver}");
+        assert!(two.queue.is_closed());
+    }
+}
+
 #[test]
 fn who_tries_closes_a_queue_that_is_abandoned() {
     let two = Two::new([FREE; 2], [0; 2]);
