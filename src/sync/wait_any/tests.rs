@@ -1,5 +1,7 @@
 //! How often a caller looks at a source before it sleeps.
 
+#![allow(clippy::disallowed_types)] // a count of the test itself
+
 use super::*;
 use crate::platform::{Expect, Platform};
 use crate::raw::Participant;
