@@ -6,9 +6,10 @@ mod common;
 
 use common::{PATIENCE, fork, is_asleep, until, wait};
 use outlive::{
-    Condvar, Event, Lock, LockErrorKind, LockTimeoutError, Mutex, PermitPool, Pipe, PipeRecvError,
-    PipeRecvTimeoutError, PipeSendTimeoutError, PipeTryRecvError, PipeTrySendError, ReentrantMutex, RwLock, Segment,
-    Semaphore,
+    Condvar, Event, Lock, LockErrorKind, LockTimeoutError, MessageQueue, Mutex, PermitPool, Pipe, PipeRecvError,
+    PipeRecvTimeoutError, PipeSendTimeoutError, PipeTryRecvError, PipeTrySendError, Queue, RecvMessageTimeoutError,
+    RecvTimeoutError, ReentrantMutex, RwLock, Segment, Semaphore, SendMessageTimeoutError, SendTimeoutError,
+    TryRecvError, TryRecvMessageError, TrySendError, TrySendMessageError,
 };
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::{Duration, Instant};
@@ -199,6 +200,8 @@ fn finds_an_unreported_death(slice: Option<Duration>) {
         slice.map_or_else(|| segment.pool.try_permit().is_ok(), |slice| segment.pool.try_permit_for(slice).is_ok())
     });
     pipe_ends_find_an_unreported_death(slice, in_slices);
+    the_last_end_of_a_queue(slice, in_slices);
+    the_last_end_of_a_queue_of_messages(slice, in_slices);
     // These have no holders. But a waiter in slices makes sure that the dead are found.
     let Some(slice) = slice else { return };
     let is_alone = || segment.participants().len() == 1;
@@ -212,6 +215,41 @@ fn finds_an_unreported_death(slice: Option<Duration>) {
         let waited = segment.condvar.wait_timeout(guard.take().expect("kept"), slice).expect("nobody dies holding");
         guard = Some(waited.0);
         is_alone()
+    });
+}
+
+/// Those who try find the queue empty, or full, and nobody in the way.
+fn the_last_end_of_a_queue(slice: Option<Duration>, in_slices: impl Fn(&str, &mut dyn FnMut() -> bool)) {
+    let queue = Queue::<u64>::anonymous(1).expect("a queue");
+    end_with_lost_marks(|| core::mem::forget(queue.sender()));
+    in_slices("the last sender of a queue", &mut || match slice {
+        None => matches!(queue.try_recv(), Err(TryRecvError::Disconnected)),
+        Some(slice) => matches!(queue.recv_timeout(slice), Err(RecvTimeoutError::Disconnected)),
+    });
+    let queue = Queue::<u64>::anonymous(1).expect("a queue");
+    queue.send(1).expect("room");
+    end_with_lost_marks(|| core::mem::forget(queue.receiver()));
+    in_slices("the last receiver of a queue", &mut || match slice {
+        None => matches!(queue.try_send(2), Err(TrySendError::Disconnected(_))),
+        Some(slice) => matches!(queue.send_timeout(2, slice), Err(SendTimeoutError::Disconnected(_))),
+    });
+}
+
+/// The same. The message for which there is no room needs blocks of the pool.
+fn the_last_end_of_a_queue_of_messages(slice: Option<Duration>, in_slices: impl Fn(&str, &mut dyn FnMut() -> bool)) {
+    let queue = MessageQueue::anonymous(4, 4096).expect("a queue");
+    end_with_lost_marks(|| core::mem::forget(queue.sender()));
+    in_slices("the last sender of messages", &mut || match slice {
+        None => matches!(queue.try_recv_bytes(), Err(TryRecvMessageError::Disconnected)),
+        Some(slice) => matches!(queue.recv_bytes_timeout(slice), Err(RecvMessageTimeoutError::Disconnected)),
+    });
+    let queue = MessageQueue::anonymous(4, 4096).expect("a queue");
+    let long = vec![1; queue.max_message()];
+    queue.send_bytes(&long).expect("room");
+    end_with_lost_marks(|| core::mem::forget(queue.receiver()));
+    in_slices("the last receiver of messages", &mut || match slice {
+        None => matches!(queue.try_send_bytes(&long), Err(TrySendMessageError::Disconnected)),
+        Some(slice) => matches!(queue.send_bytes_timeout(&long, slice), Err(SendMessageTimeoutError::Disconnected)),
     });
 }
 

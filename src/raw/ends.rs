@@ -133,6 +133,14 @@ impl<P: Platform, const N: usize> Ends<P, N> {
     pub fn are_abandoned(&self, me: Participant<'_, P>) -> bool {
         self.senders.is_abandoned(me) || self.receivers.is_abandoned(me)
     }
+
+    /// Whether anybody ever took an end of either side. If not, no side [is
+    /// abandoned](Self::are_abandoned).
+    #[inline(always)]
+    pub fn were_taken(&self) -> bool {
+        // ORDERING: Relaxed, as in `Side::is_abandoned`.
+        (self.senders.door.load(Relaxed) | self.receivers.door.load(Relaxed)) & (USED | SHUT) != 0
+    }
 }
 
 impl<P: Platform, const N: usize> Side<P, N> {

@@ -306,7 +306,8 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
 
     /// Claims a cell to fill, for a producer that needs more than a cell. `is_ready` says whether
     /// the rest is there now; if not, which living participant may change that. Only one
-    /// participant at a time may be in this call.
+    /// participant at a time may be in this call. `is_ready` may take long: while the caller spins,
+    /// it asks only if consumers have gone on since, and not after the deadline.
     ///
     /// # Errors
     /// [`NotClaimed::WouldBlock`] or [`NotClaimed::TimedOut`], by the deadline;
@@ -330,11 +331,18 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
             Deadline::Immediate => return self.claim_now(me, claim),
             Deadline::By(deadline) => deadline,
         };
+        let head = || self.head().load(Relaxed); // ORDERING: a hint, and what it tells is a matter of time alone.
+        let seen = core::cell::Cell::new(head());
         match claim() {
             Err(Obstacle::Blocked(_)) => {
+                let claim_soon = || {
+                    let now = head();
+                    let is_over = || deadline.is_some_and(|deadline| deadline <= P::now());
+                    if seen.replace(now) == now || is_over() { Err(Obstacle::Blocked(None)) } else { claim() }
+                };
                 let is_another_there = || self.next_free(me).is_ok();
                 let pass_on = (is_another_there, is_another_there);
-                self.wait(me, deadline, self.room(), claim, claim, pass_on)
+                self.wait(me, deadline, self.room(), claim_soon, claim, pass_on)
             }
             claimed => Ok(claimed?),
         }
@@ -382,8 +390,8 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
     }
 
     /// Claims by `claim`, without waiting. As `Mutex::try_lock`, the caller reaps if that is due,
-    /// and somebody is in the way; then it tries again. So it does if it closes the queue because
-    /// one side is abandoned.
+    /// and somebody is in the way, or ends were taken; then it tries again. So it does if it closes
+    /// the queue because one side is abandoned.
     #[inline(always)]
     pub(super) fn claim_now<T>(
         &self,
@@ -391,13 +399,19 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
         claim: impl Fn() -> Result<T, Obstacle>,
     ) -> Result<T, NotClaimed> {
         match claim() {
-            Err(Obstacle::Blocked(by))
-                if by.is_some() && me.table.reap_lost_if_due(P::now()) || self.close_if_abandoned(me) =>
-            {
+            Err(Obstacle::Blocked(by)) if (by.is_some() || self.ends().were_taken()) && self.reap_or_close(me) => {
                 Ok(claim()?)
             }
             claimed => Ok(claimed?),
         }
+    }
+
+    /// Reaps if that is due, and then closes the queue if a side is abandoned: the reaped may have
+    /// had the last ends. Returns whether the caller has done either.
+    #[cold]
+    fn reap_or_close(&self, me: Participant<'_, P>) -> bool {
+        let has_reaped = me.table.reap_lost_if_due(P::now());
+        self.close_if_abandoned(me) || has_reaped
     }
 
     /// Claims by `claim_soon` while the caller spins, and then by `claim`. Sleeps on `word`.

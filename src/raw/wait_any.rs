@@ -113,6 +113,12 @@ pub trait Source<P: Platform>: Debug {
         false
     }
 
+    /// Whether a check may take long. The caller then does not check again and again while it
+    /// spins: that could last far beyond its deadline.
+    fn is_dear(&self) -> bool {
+        false
+    }
+
     /// A wait begins. It counts from now on if the source counts from a moment.
     fn begin(&self) {}
 
@@ -183,11 +189,12 @@ pub fn wait_any<P: Platform>(
         return Err(NotReady::TooMany { words, most });
     }
     let mut vigils = Vigils::new(callers(sources.iter()), deadline);
+    let is_dear = sources.iter().any(|of| of.source.is_dear());
     loop {
         if let Some(index) = try_any(sources, start) {
             return Ok(index);
         }
-        if !vigils.spin() {
+        if is_dear || !vigils.spin() {
             break;
         }
     }

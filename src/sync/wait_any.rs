@@ -339,3 +339,6 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         WaitSource::new(self.first_byte(), Death(participant)).numbered(participant.word())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -109,7 +109,8 @@ fn a_side_is_abandoned_when_no_living_participant_has_an_end() {
 fn either_side_abandons_a_channel() {
     for (senders, receivers, expected) in [(0, 0, false), (USED, 0, true), (0, USED, true), (USED, USED, true)] {
         let ends = Ends { senders: side(senders, [FREE; 3]), receivers: side(receivers, [FREE; 3]) };
-        assert_eq!(by_0(|me| ends.are_abandoned(me)), expected);
+        assert_eq!((ends.were_taken(), by_0(|me| ends.are_abandoned(me))), (expected, expected));
+        assert_eq!(ends.were_taken(), expected, "shut, too");
     }
     assert!(!by_0(|me| Ends::<Puppet, 3>::default().are_abandoned(me)));
 }

@@ -37,6 +37,12 @@ impl<'q, P: Platform, S: Store<P> + ?Sized, const BITS: u32, const ENDS: usize> 
         self.ring().announce_foreign(awaited, || self.is_writable(me, length))
     }
 
+    /// [`Source::is_dear`] of [`Writable`]: a message of this length needs blocks of the pool, and
+    /// all of them may be looked at.
+    pub(crate) fn has_dear_room(&self, length: usize) -> bool {
+        self.blocks_for(length) > 0
+    }
+
     /// [`Source::observe`] of [`Writable`].
     pub(crate) fn observe_room<'s>(&self, awaited: &mut Vec<Expect<'s, P::Word>>)
     where
@@ -59,6 +65,10 @@ impl<P: Platform, S: Store<P> + ?Sized + Debug, const BITS: u32, const ENDS: usi
 
     fn observe<'s>(&'s self, _me: Participant<'s, P>, awaited: &mut Vec<Expect<'s, P::Word>>) {
         self.messages.observe_room(awaited);
+    }
+
+    fn is_dear(&self) -> bool {
+        self.messages.has_dear_room(self.length)
     }
 
     /// Nothing: each change wakes all that sleep there.

@@ -295,6 +295,7 @@ fn room_for_a_message_is_watched_on_a_word_of_its_own() {
         let (word, value) = values[0];
         assert!(values.iter().all(|watched| *watched == (word, value)));
         assert_eq!(values.len(), if length == 0 { 1 } else { 2 });
+        assert_eq!(source.is_dear(), length == 20, "it looks at the pool");
         changed();
         let (after, _) = play(3, vec![], |me| {
             let mut awaited = vec![];

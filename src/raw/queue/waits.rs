@@ -5,7 +5,8 @@ use super::tests::{Words, at, hint, queue};
 use super::*;
 use crate::platform::WAKE_AT_DEATH;
 use crate::platform::puppet::{
-    DEADLINE, Puppet, Scene, Sleep, Spinning, id_of, is_gone_from_now_on, play, reap_each, scene, spinning, spins,
+    DEADLINE, Puppet, Scene, Sleep, Spinning, at_next_spin, id_of, is_gone_from_now_on, play, reap_each, scene,
+    spinning, spins,
 };
 use std::rc::Rc;
 
@@ -410,6 +411,54 @@ fn a_waiter_that_finds_an_item_while_it_spins_notes_that_too() {
     assert_eq!((answer, spinning.have_helped), (Ok(()), vec![true]));
 }
 
+/// How often a producer that needs more than a cell looks for the rest, which is not there. It
+/// spins `count` times. At the first time `happens`.
+fn looks_for_the_rest(count: u32, deadline: Option<Duration>, happens: fn(&Two)) -> usize {
+    let (two, looks) = (Two::new([full(), FREE], [0; 2]), core::cell::Cell::new(0));
+    let is_over = deadline == Some(Duration::ZERO);
+    let scenes = if is_over { vec![] } else { vec![scene(|sleep| sleep.is_interrupted())] };
+    let meanwhile = Rc::clone(&two);
+    play(3, scenes, |me| {
+        spins(count, 0);
+        at_next_spin(move || happens(&meanwhile));
+        let is_ready = || {
+            looks.set(looks.get() + 1);
+            Err(None)
+        };
+        let answer = two.ring().claim_free_when(me, Deadline::By(deadline), is_ready);
+        assert_eq!(answer, Err(if is_over { NotClaimed::TimedOut } else { NotClaimed::Interrupted }));
+        assert_eq!(spinning().spun, count);
+    });
+    looks.get()
+}
+
+/// Each look may take milliseconds. A fault that was there once: it looked a thousand times before
+/// it looked at its deadline.
+#[test]
+fn who_spins_for_more_than_a_cell_looks_only_if_consumers_have_gone_on() {
+    let receive = |two: &Two| two.ring().finish(at(0, 0));
+    for deadline in [Some(DEADLINE), None] {
+        let without_spins = looks_for_the_rest(0, deadline, |_| {});
+        assert_eq!(looks_for_the_rest(5, deadline, |_| {}), without_spins);
+        assert_eq!(looks_for_the_rest(5, deadline, receive), without_spins + 1);
+    }
+    assert_eq!(looks_for_the_rest(5, Some(Duration::ZERO), receive), 2, "before it spins, and after that");
+}
+
+#[test]
+fn who_spins_for_more_than_a_cell_claims_one_when_consumers_have_gone_on() {
+    let two = Two::new([full(), FREE], [0; 2]);
+    let meanwhile = Rc::clone(&two);
+    let (answer, _) = play(3, vec![], |me| {
+        spins(5, 0);
+        at_next_spin(move || meanwhile.ring().finish(at(0, 0)));
+        let is_ready = || if two.cells.words[0].load(Relaxed) == full() { Err(None) } else { Ok(()) };
+        let answer = two.ring().claim_free_when(me, Deadline::By(Some(DEADLINE)), is_ready);
+        (answer, spinning().spun, spinning().have_helped)
+    });
+    assert_eq!(answer, (Ok(at(0, 1)), 1, vec![true]));
+}
+
 #[test]
 fn a_waiter_that_does_not_spin_neither_gathers_nor_notes_anything() {
     let two = Two::new([FREE; 2], [0; 2]);
@@ -476,6 +525,29 @@ fn who_tries_reaps_if_that_is_due_and_somebody_is_in_the_way() {
         me.table.is_alive(id_of(1))
     });
     assert!(is_alive);
+}
+
+/// Nobody is in the way, but the last participant with an end may be dead.
+#[test]
+fn who_tries_reaps_if_that_is_due_and_ends_were_taken() {
+    for is_receiver in [true, false] {
+        let two = Two::new([if is_receiver { FREE } else { full() }; 2], [0; 2]);
+        let ring = two.ring();
+        let (answers, _) = play(3, vec![], |me| {
+            let other = Participant { id: id_of(1), table: me.table };
+            let answer = || if is_receiver { ring.try_claim_full(me) } else { ring.try_claim_free(me) };
+            let end = if is_receiver { ring.take_sender(other) } else { ring.take_receiver(other) };
+            let _kept = end.expect("there is one");
+            let before = answer();
+            is_gone_from_now_on(2);
+            let not_due = answer();
+            reap_each(Duration::ZERO);
+            [before, not_due, answer()]
+        });
+        let blocked = Err(NotClaimed::WouldBlock);
+        assert_eq!(answers, [blocked, blocked, Err(NotClaimed::Closed)], "it is a receiver: {is_receiver}");
+        assert!(two.queue.is_closed());
+    }
 }
 
 #[test]

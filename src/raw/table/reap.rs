@@ -9,7 +9,7 @@
 //!
 //! - those that begin to sleep for long,
 //! - those whose deadline has passed,
-//! - those that try without waiting, and find a holder.
+//! - those that try without waiting, and find a holder, or a channel of which ends were taken.
 //!
 //! So reaping happens even where no sleep lasts as long as a period.
 //!

@@ -98,6 +98,10 @@ impl Source<Linux> for Outgoing {
         self.queue.messages().observe_room(awaited);
     }
 
+    fn is_dear(&self) -> bool {
+        self.queue.messages().has_dear_room(self.length)
+    }
+
     /// Nothing: each change wakes all that sleep there.
     fn wake_next(&self, _me: Participant<'_, Linux>) {}
 }

@@ -97,6 +97,17 @@ fn a_message_that_is_too_long_is_refused_with_both_numbers() {
     assert_eq!(queue.try_recv_bytes().expect("sent"), bytes(most, 3));
 }
 
+/// So nobody looks at all blocks again and again, who has to look at the clock.
+#[test]
+fn room_for_a_message_is_a_dear_source_if_it_needs_the_pool() {
+    let queue = queue(2, 500);
+    let block = queue.block_size();
+    for (length, is_dear) in [(0, false), (block, false), (block + 1, true), (queue.max_message(), true)] {
+        assert_eq!(queue.writable(length).prepare().source().is_dear(), is_dear, "{length} bytes");
+    }
+    assert!(!queue.readable().prepare().source().is_dear());
+}
+
 #[test]
 fn a_writer_without_room_goes_on_in_its_own_memory() {
     let queue = queue(4, 500);

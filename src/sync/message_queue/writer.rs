@@ -77,6 +77,11 @@ impl<'q> MessageWriter<'q> {
             return Err(E::encode(forked()));
         }
         match core::mem::replace(&mut self.state, State::Nowhere) {
+            // The last block may end beyond what a message can have.
+            State::Here { draft, .. } if self.length > self.queue.max_message() => {
+                self.queue.messages().give_up(draft);
+                Err(E::too_long(self.length, self.queue.max_message()))
+            }
             State::Here { draft, at } => {
                 self.queue.copy_in(at.place, at.offset, &at.collected[..at.count]);
                 self.queue.messages().publish(draft, self.length);
@@ -205,3 +210,6 @@ impl fmt::Debug for MessageWriter<'_> {
         f.debug_struct("MessageWriter").field("len", &self.length).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
