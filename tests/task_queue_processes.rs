@@ -312,6 +312,28 @@ fn a_killed_joiner_disturbs_nobody() {
     });
 }
 
+/// It fails, or each worker gives it back because it is not for that worker.
+#[test]
+fn a_task_that_is_never_done_hides_no_other() {
+    for fails in [true, false] {
+        let jobs = anonymous(4);
+        (1..=3).for_each(|number| jobs.send(number).expect("room"));
+        let mut others = vec![];
+        for _ in 0..6 {
+            let task = jobs.take().expect("open");
+            if *task != 1 {
+                others.push(*task);
+                task.done().expect("ours");
+            } else if fails {
+                drop(task);
+            } else {
+                task.give_back().expect("ours");
+            }
+        }
+        assert_eq!(others, [2, 3]);
+    }
+}
+
 #[test]
 fn a_task_that_kills_its_workers_is_set_aside() {
     each_way(|waitv| {
