@@ -413,7 +413,7 @@ fn a_leaked_task_goes_out_again_when_its_process_ends() {
 #[test]
 fn a_dropped_or_panicking_worker_counts_as_an_attempt_and_one_that_gives_back_does_not() {
     let jobs = anonymous(4);
-    (1..=2).for_each(|number| jobs.send(number).expect("room"));
+    jobs.send(1).expect("room");
     drop(jobs.try_take().expect("there"));
     panic_with(jobs.try_take().expect("there"));
     let task = jobs.try_take().expect("there");
@@ -422,7 +422,7 @@ fn a_dropped_or_panicking_worker_counts_as_an_attempt_and_one_that_gives_back_do
     let task = jobs.try_take().expect("there");
     assert_eq!(told(&task), (1, 3), "it is the same attempt");
     task.done().expect("ours");
-    assert_eq!(do_next(&jobs), Ok((2, 1)));
+    assert_eq!(do_next(&jobs), Err(TryRecvError::Empty));
 }
 
 #[test]
