@@ -797,6 +797,63 @@ fn leaked_by_a_process_that_ends<B: Backend>() -> Explore<B, State<B, 1>> {
     })
 }
 
+/// 2 has the tasks of two slots. It sends another, and fails with both. Each of the three does one.
+/// Who is about to search has cleared the hint, and so has hidden a task from one that was woken
+/// alone.
+#[cfg(feature = "loom")]
+fn three_for_three<B: Backend>() -> Explore<B, State<B, 3>> {
+    let make = || {
+        let of_2 = || SlotWords::from_words(0, [0, FULL_HOLD | HELD | 1 << 12 | 2, 1, 0]);
+        let slots = Numbers {
+            words: [SlotWords::from_words(0, [0; 4]), of_2(), of_2()],
+            items: [B::cell(0), B::cell(101), B::cell(102)],
+        };
+        State { slots, left: AtomicI32::new(2), ..State::at_lap(0, 1) }
+    };
+    Explore::new(3, make, |world: &World<B>, who, state: &State<B, 3>| {
+        world.act(who, |me| {
+            if who == 2 {
+                state.send(me, 1);
+                state.tasks().fail(Taken::of(1, me.id)).expect("it has it");
+                state.tasks().fail(Taken::of(2, me.id)).expect("it has it");
+            }
+            state.work(me, None).expect("a call without a deadline waits");
+        });
+    })
+}
+
+/// A task has one attempt. One is set aside; 0 has another. It takes the first, sets the other
+/// aside, sends a third, and sets the first aside once more. 1 checks whether all is done: it never
+/// is.
+#[cfg(feature = "loom")]
+fn one_taken_from_aside_sends_another<B: Backend>() -> Explore<B, State<B, 3>> {
+    let make = || {
+        let aside = SlotWords::from_words(0, [0, FULL_HOLD | 1 << 28, 1, 0]);
+        let of_0 = SlotWords::from_words(0, [0, FULL_HOLD | HELD | 1 << 12, 1, 0]);
+        let slots = Numbers {
+            words: [SlotWords::from_words(0, [0; 4]), aside, of_0],
+            items: [B::cell(0), B::cell(101), B::cell(102)],
+        };
+        let state = State { slots, ..State::at_lap(0, 1) };
+        state.queue.set_limit(1);
+        state
+    };
+    Explore::new(2, make, |world: &World<B>, who, state: &State<B, 3>| {
+        world.act(who, |me| match who {
+            0 => {
+                let task = state.tasks().take_aside(me, 0).expect("it is set aside");
+                state.tasks().fail(Taken::of(2, me.id)).expect("it has it");
+                state.send(me, 1);
+                state.tasks().fail(task).expect("it has it");
+            }
+            _ => {
+                let answer = state.tasks().wait_until_done(me, Some(DEADLINE));
+                assert_eq!(answer, Err(NotClaimed::TimedOut), "there is a task all the time");
+            }
+        });
+    })
+}
+
 outlive_models::models! { with_loom, Loom, "loom",
     one_slot_goes_round_whoever_dies: |n| one_to_one::<B, 1, 0, 2>().victims(&[0, 1]).executions(1_000).holds(n);
     two_slots_go_round_whoever_dies: |n| one_to_one::<B, 2, 0, 3>().victims(&[0, 1]).executions(300).holds(n);
@@ -812,7 +869,10 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_task_without_attempts_is_set_aside_whoever_dies: |n| set_aside::<B>().victims(&[0]).holds(n);
     who_learns_that_all_is_done_sees_it: |n| sender_joins::<B>().victims(&[0, 1]).executions(1_000).holds(n);
     a_task_that_sends_another_is_not_the_last: |n| a_task_sends_another::<B>().preemptions(3).executions(40_000).holds(n);
+    a_task_taken_from_aside_that_sends_another_is_not_the_last:
+        |n| one_taken_from_aside_sends_another::<B>().preemptions(3).executions(40_000).holds(n);
     two_sends_wake_two: |n| two_sleep_for_two::<B>().executions(10_000).holds(n);
+    who_is_about_to_search_hides_no_task_from_sleepers: |n| three_for_three::<B>().preemptions(2).executions(100_000).holds(n);
     two_that_are_done_make_room_for_two: |n| two_sleep_for_room::<B>().executions(10_000).holds(n);
     the_slot_of_a_dead_producer_is_free_again: |n| a_slot_comes_free::<B>().victims(&[0]).holds(n);
     a_closed_queue_is_worked_to_its_end: |n| closed_by_another::<B>().victims(&[0, 1]).executions(300).holds(n);

@@ -863,11 +863,6 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
         self.position(self.head().load(Relaxed)).index as usize // ORDERING: a hint.
     }
 
-    /// Whether a consumer would find an item, or a living participant uses a cell.
-    pub(super) fn may_have_item(&self, me: Participant<'_, P>) -> bool {
-        !matches!(self.next_full(me), Err(None))
-    }
-
     /// How many cells there are.
     pub fn capacity(&self) -> usize {
         self.cells.capacity()

@@ -14,7 +14,8 @@
 //! | word     | meaning                                                                              |
 //! |----------|--------------------------------------------------------------------------------------|
 //! | next     | a hint: the slot at which a producer begins to search                                |
-//! | again    | a hint: not 0 if a slot may have a task that is in no cell. With 1 a worker searches for it first; with 2 it looks into the ring, and leaves 1 |
+//! | again    | a hint: not 0 if a slot may have a task that is in no cell. With 2 alone a worker looks into the ring first, and adds 1; with 1 it searches |
+//! | resume   | a hint: the slot at which the next search begins, behind the one that a search has found last |
 //! | deaths   | a hint: which deaths have set `again`; the membership word above the number of dead  |
 //! | finished | the word on which participants sleep until all tasks are done, as `items` of the ring |
 //! | limit    | the number of attempts after which a task is set aside; 0: never                     |
@@ -34,20 +35,22 @@
 //!    is full and in the cell, or taken by the dead.
 //! 4. A number in a cell may be out of date. A worker that does not find the slot full finishes the
 //!    cell, and goes on. If the slot is full once more, the worker takes it earlier than its turn.
-//! 5. Who makes a slot again sets the hint `again`. Who takes one of sixteen cells, or finds no
-//!    task, counts the dead. If there are others than before, it sets the hint, too. A worker that
-//!    finds the hint clears it, and *then* checks all slots for those that are again, or of the
-//!    dead. After each task that such a search has found, the ring has its turn, and after that
-//!    the next search: the two alternate, so that neither waits forever.
+//! 5. Who makes a slot again adds to the hint `again`. Who takes one of sixteen cells, or finds no
+//!    task, counts the dead. If there are others than before, it adds to the hint, too, and *then*
+//!    notes their number. A worker that finds the hint clears it, and *then* checks all slots for
+//!    those that are again, or of the dead. After each task that such a search has found, the ring
+//!    has its turn, and after that the next search: the two alternate, so that neither waits
+//!    forever. A task that fails or is given back changes no turn. A search begins behind the slot
+//!    that the last one found. So no task waits forever for one that fails each time.
 //! 6. A worker that waits, or that tries and finds nothing, checks all slots, whatever the hints
 //!    say. It takes a full one there only if the ring does not give it.
 //! 7. A change publishes, frees or fails a slot, passes a fence, and *then* checks the words on
 //!    which others sleep. A waiter sets WAITERS there, passes a fence, and *then* checks the slots.
 //!    So at least one of them notices the other.
 //! 8. A waiter that returns from a sleep sets WAITERS again before it checks. If it then gets a
-//!    slot, and there may be another one to get, it wakes one more: two changes may have woken it
-//!    alone. A worker takes a cell that is in use for a task: the slot is full, perhaps, before the
-//!    cell.
+//!    slot, and there is another one to get, it wakes one more: two changes may have woken it
+//!    alone. It checks the holds for that, and trusts no hint: a worker that is about to search has
+//!    cleared `again`, and a slot is full before its cell.
 //! 9. A producer claims a slot, passes a fence, and then checks CLOSED. A worker finds CLOSED,
 //!    passes a fence, and then finds all slots free or set aside. So no task comes after a worker
 //!    has learned that there will be none. Who frees a slot, or sets it aside, in a closed queue,
@@ -57,7 +60,8 @@
 //! 11. A task may send others before it is done. So who checks whether all is done checks all holds
 //!     twice, and finds no task, and as many set aside. Before and after that it adds up the `uses`
 //!     of all slots, and finds them equal. A task that was there between the two checks would have
-//!     been seen, or would have added a use when it was done.
+//!     been seen, or would have added a use when it was done. One that is taken from those set
+//!     aside adds a use at once: it may send another, and be set aside again.
 //!
 //! Those of a wait for several are in `task_queue/source.rs`.
 //!
@@ -76,6 +80,10 @@
 //! ring, as in a [queue](super::queue). Workers that are about to sleep check all slots, so they
 //! find the tasks behind it. Producers then publish in no cell. A participant that fills a slot or
 //! has a task delays nobody.
+//!
+//! A worker that is stopped in a search has cleared the hint `again`. What is in no cell then waits
+//! until a worker finds the ring empty, or until something else sets the hint: another slot
+//! that becomes again, or another death.
 //!
 //! # Words that no participant wrote
 //!
@@ -111,7 +119,7 @@ const CELLS_FOR_EACH_LOOK: usize = 16;
 
 /// Of the hint `again`: a worker searches all slots before it looks into the ring.
 const SEARCH: u32 = 1;
-/// Of the hint `again`: a worker looks into the ring. The next one searches.
+/// Of the hint `again`, without SEARCH: a worker looks into the ring. The next one searches.
 const SEARCH_NEXT: u32 = 2;
 
 /// The slots of a task queue, which are the cells of its ring, too. Its
@@ -139,8 +147,7 @@ struct Rare<P: Platform> {
     again: P::Word,
     finished: P::Word,
     limit: P::Word,
-    /// Not used.
-    _rest: P::Word,
+    resume: P::Word,
 }
 
 /// A task queue with its slots. What a producer or a worker does.
@@ -281,6 +288,10 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
         &self.words.rare.0.again
     }
     #[inline(always)]
+    fn resume(&self) -> &'q P::Word {
+        &self.words.rare.0.resume
+    }
+    #[inline(always)]
     fn deaths(&self) -> &'q P::Word64 {
         &self.words.rare.0.deaths
     }
@@ -298,6 +309,18 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
     }
     fn indices(&self) -> core::ops::Range<u32> {
         0..self.capacity()
+    }
+    /// All slots, from this one on. A hint that is too large is passed.
+    fn indices_from(&self, first: u32) -> impl Iterator<Item = u32> + use<P, S, BITS> {
+        let capacity = self.capacity();
+        let first = first.min(capacity);
+        (first..capacity).chain(0..first)
+    }
+    /// The number in the next cell. As a rule that slot has a task.
+    ///
+    /// ORDERING: Relaxed: a hint.
+    fn next_number(&self) -> u32 {
+        self.slot(self.ring().index_of_head() as u32).number.load(Relaxed)
     }
     /// ORDERING: Relaxed. The caller has passed a fence, if others must notice its change.
     #[inline(always)]
@@ -472,8 +495,7 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
 
     #[cold]
     fn publish_in_no_cell(&self, loan: Loan) -> Result<(), NotHeld> {
-        // The ring is not passed over, because a cell may be in use for long.
-        self.end(loan.index, filling(loan.producer), AGAIN, SEARCH_NEXT)
+        self.end(loan.index, filling(loan.producer), AGAIN)
     }
 
     /// Frees a slot that the caller was to fill.
@@ -525,7 +547,7 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
             Err(NotClaimed::WouldBlock) => {
                 let next = || self.take_next(me).map_err(|_| Obstacle::Blocked(None));
                 let any = || self.take_any(me);
-                self.ring().wait_for(me, deadline, self.ring().items(), next, any, || self.has_task(me))
+                self.ring().wait_for(me, deadline, self.ring().items(), next, any, || self.has_task())
             }
             taken => taken,
         }
@@ -597,11 +619,11 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
         if is_set { self.search(me, Wanted::InNoCell).ok() } else { None }
     }
 
-    /// A swap, and no store: who sets the hint anew hides no earlier one from the search. A swap
-    /// that reads the last one sees what all of them have published.
+    /// Adds to the hint. So a search that is due stays due, and who adds hides no earlier one from
+    /// the search. A swap that reads the last one sees what all of them have published.
     #[inline]
     fn set_again(&self, hint: u32) {
-        self.again().swap(hint, Release); // ORDERING: see `take_again`.
+        self.again().fetch_or(hint, Release); // ORDERING: see `take_again`.
     }
 
     /// Sets the hint if there are other deaths than before. This asks for no time, so a worker that
@@ -609,12 +631,12 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
     #[cold]
     fn look_for_deaths(&self, me: Participant<'_, P>) {
         let dead = me.table.slots_in_use().filter(|slot| slot.armed().is_none()).count();
-        // ORDERING: Relaxed, all: a hint. The hint `again` comes after it: if the caller dies in
-        // between, that is another death.
+        // ORDERING: Relaxed, all: a hint. The hint `again` comes first: if the caller is stopped or
+        // dies in between, the next one finds the same deaths.
         let found = u64::from(me.table.membership.load(Relaxed)) << 32 | dead as u64;
         if self.deaths().load(Relaxed) != found {
-            self.deaths().store(found, Relaxed);
             self.set_again(SEARCH);
+            self.deaths().store(found, Relaxed);
         }
     }
 
@@ -640,12 +662,15 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
         })
     }
 
-    /// Checks all slots, and takes the first that is wanted. Frees those of dead producers, and
-    /// sets aside tasks of dead workers that have no attempt left.
+    /// Checks all slots, and takes the first that is wanted, behind the one that was found last.
+    /// Frees those of dead producers, and sets aside tasks of dead workers that have no attempt
+    /// left.
     fn search(&self, me: Participant<'_, P>, wanted: Wanted) -> Result<Taken, NoTask> {
         let mut found = NoTask::default();
-        for index in self.indices() {
+        // ORDERING: Relaxed, both: a hint.
+        for index in self.indices_from(self.resume().load(Relaxed)) {
             if self.take_or_note(me, index, wanted, &mut found) {
+                self.resume().store(self.after(index), Relaxed);
                 self.set_again(SEARCH_NEXT); // there may be more
                 return Ok(self.begin(me, index));
             }
@@ -742,7 +767,8 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
         let uses = &self.slot(task.index).uses;
         if self.is_still(task.index, taken(task.worker)) {
             // ORDERING: Relaxed, both; it belongs to the worker, and the CAS publishes it
-            // (invariant 11).
+            // (invariant 11). Who sees it earlier sees that the task was taken, if the task has
+            // sent another: `publish` has passed a fence.
             uses.store(uses.load(Relaxed).wrapping_add(1), Relaxed);
         }
         self.free_slot(task.index, taken(task.worker))
@@ -761,7 +787,7 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
             // ORDERING: Relaxed, both: the CAS publishes it.
             attempts.store(attempts.load(Relaxed).saturating_sub(1), Relaxed);
         }
-        self.end(task.index, taken(task.worker), AGAIN, SEARCH)
+        self.end(task.index, taken(task.worker), AGAIN)
     }
 
     /// Gives a task back that the caller has not done. It is given out soon, or set
@@ -774,11 +800,12 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
     /// The same happens then.
     pub fn fail(&self, task: Taken) -> Result<(), NotHeld> {
         let next = if self.is_used_up(self.slot(task.index)) { ASIDE } else { AGAIN };
-        self.end(task.index, taken(task.worker), next, SEARCH)
+        self.end(task.index, taken(task.worker), next)
     }
 
     /// Whether the slot is still the caller's. Otherwise it does not touch the other words; the CAS
-    /// that follows fails.
+    /// that follows fails. Only [`take_back`](Self::take_back) can take it from the caller between
+    /// this look and the CAS.
     #[inline(always)]
     fn is_still(&self, index: u32, hold: u32) -> bool {
         self.slot(index).hold.load(Relaxed) == hold // ORDERING: Relaxed; it is the caller's own.
@@ -802,13 +829,14 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
         self.notice_end();
     }
 
-    /// Ends the use of a slot that has a task now: `next` is AGAIN, which sets this hint, or ASIDE.
-    fn end(&self, index: u32, seen: u32, next: u32, hint: u32) -> Result<(), NotHeld> {
+    /// Ends the use of a slot that has a task now: `next` is AGAIN or ASIDE.
+    fn end(&self, index: u32, seen: u32, next: u32) -> Result<(), NotHeld> {
         // ORDERING: Release. Pairs with the Acquire of the next worker. Model:
         // `task_queue::a_hint_is_not_cleared_before_the_task_is_found`.
         self.slot(index).hold.compare_exchange(seen, next, Release, Relaxed).map_err(not_held)?;
         if next == AGAIN {
-            self.set_again(hint);
+            // Not SEARCH: the ring keeps its turn, however often this task fails (invariant 5).
+            self.set_again(SEARCH_NEXT);
         }
         P::fence(SeqCst); // ORDERING: invariant 7.
         if next == AGAIN {
@@ -828,7 +856,7 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
             return;
         }
         // As long as the ring has tasks, its next one spares the search.
-        let next = self.slot(self.ring().index_of_head() as u32).number.load(Relaxed);
+        let next = self.next_number();
         if next < self.capacity() && State::of(self.slot(next).hold.load(Relaxed)) == State::Full {
             return;
         }
@@ -859,11 +887,22 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
             State::of(seen) == State::Aside && self.take_if(me, *index, seen)
         };
         let index = self.indices().skip(from).find(is_mine)?;
+        // Invariant 11. Not when it is set aside once more: if the caller dies, another one does
+        // that.
+        // ORDERING: Release. Pairs with the Acquire of `uses`: who adds this use up sees that the
+        // task is taken. Model:
+        // `task_queue::a_task_taken_from_aside_that_sends_another_is_not_the_last`.
+        let uses = &self.slot(index).uses;
+        uses.store(uses.load(Relaxed).wrapping_add(1), Release);
         Some(Taken { index, worker: me.id })
     }
 
     /// Takes back what a participant has, dead or alive: its tasks fail, and its loans are free.
     /// Returns how many that were. Nobody checks whether references are still in use.
+    ///
+    /// If that participant ends a use at the same moment, it may have seen that the slot is its
+    /// own, and write `attempts` or `uses` after this. Then the next user of the slot has wrong
+    /// attempts, or a use is lost: a check whether all is done may overlook a task.
     ///
     /// # If a process dies
     /// Some were taken back, and others not.
@@ -910,7 +949,7 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
         }
     }
 
-    /// The number of tasks that were done in all slots together.
+    /// How often tasks were done, or taken from those set aside, in all slots together.
     fn uses(&self) -> u32 {
         // ORDERING: Acquire. The holds are checked after that.
         self.indices().fold(0, |sum, index| sum.wrapping_add(self.slot(index).uses.load(Acquire)))
@@ -918,9 +957,10 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
 
     /// The number of tasks that are set aside, if there are no others. Sets aside what the dead
     /// have left in any slot: who ends the last task that the living have sees it as a task, and
-    /// wakes nobody.
+    /// wakes nobody. A task of the living hides no process that is ending: when that has ended,
+    /// nobody wakes the caller.
     fn without_tasks(&self, me: Participant<'_, P>) -> Result<u32, Obstacle> {
-        let (mut aside, mut left) = (0, None);
+        let (mut aside, mut is_any_left, mut found) = (0, false, NoTask::default());
         for index in self.indices() {
             let slot = self.slot(index);
             // ORDERING: Acquire. Pairs with the Release of `done`: who learns that all is done sees
@@ -929,19 +969,18 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
             match State::of(seen) {
                 State::Free | State::Filling(_) => {}
                 State::Aside => aside += 1,
-                State::Full | State::Again => left = left.or(Some(Obstacle::Blocked(None))),
+                State::Full | State::Again => is_any_left = true,
                 State::Taken(user) => {
-                    let mut found = NoTask::default();
                     let is_gone = found.note(User::judge(me, user));
                     if is_gone && self.is_used_up(slot) && self.put_aside(me, slot, seen) {
                         aside += 1;
                     } else {
-                        left = left.or(Some(found.obstacle()));
+                        is_any_left = true;
                     }
                 }
             }
         }
-        left.map_or(Ok(aside), Err)
+        if is_any_left { Err(found.obstacle()) } else { Ok(aside) }
     }
 
     fn has_room(&self) -> bool {
@@ -949,9 +988,11 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
         self.indices().any(|index| self.slot(index).hold.load(Relaxed) == FREE)
     }
 
-    fn has_task(&self, me: Participant<'_, P>) -> bool {
+    /// Invariant 8. Begins with the slot of the next cell, which as a rule has a task.
+    fn has_task(&self) -> bool {
         // ORDERING: Relaxed; after the fence of invariant 7.
-        self.again().load(Relaxed) != 0 || self.ring().may_have_item(me)
+        let is_there = |index| matches!(State::of(self.slot(index).hold.load(Relaxed)), State::Full | State::Again);
+        self.indices_from(self.next_number()).any(is_there)
     }
 
     /// [`Participant::inherit`], but nothing is taken from a participant that may have leaked it.
@@ -1017,8 +1058,8 @@ fn not_held(hold: u32) -> NotHeld {
 impl<P: Platform, const BITS: u32> TaskQueue<P, BITS> {
     /// The words of a task queue. All are 0 at first.
     pub fn from_words(ring: Queue<P, BITS, 0>, [next, again, finished, limit]: [u32; 4]) -> Self {
-        let [next, again, finished, limit, rest] = [next, again, finished, limit, 0].map(P::Word::new);
-        let rare = Rare { deaths: P::Word64::new(0), again, finished, limit, _rest: rest };
+        let [next, again, finished, limit, resume] = [next, again, finished, limit, 0].map(P::Word::new);
+        let rare = Rare { deaths: P::Word64::new(0), again, finished, limit, resume };
         Self { ring, next: OwnLines(next), rare: OwnLines(rare) }
     }
 

@@ -104,6 +104,10 @@ use std::time::{Duration, Instant};
 ///
 /// A worker or producer that is stopped (SIGSTOP, a debugger) keeps its task or room, and delays
 /// nobody else. There is no lease that ends by time: a slow worker is alive.
+///
+/// If a worker is stopped in the middle of a call that takes, this may delay tasks that failed,
+/// that were given back, or that dead workers left. They then wait until a worker finds no other
+/// task, another task fails or is given back, or somebody dies.
 #[repr(C)]
 pub struct TaskQueue<T: Shareable> {
     pub(super) words: raw::TaskQueue<Linux>,
@@ -281,8 +285,9 @@ impl<T: Shareable> TaskQueue<T> {
     /// [interruptible scope](crate::interruptible).
     ///
     /// Tasks are given out in about the order in which they were published. Those that failed, that
-    /// were given back, or that dead workers left, are given out by turns with the others. What a
-    /// dead worker left is found by a worker that finds no other task, and by one that has slept. A
+    /// were given back, or that dead workers left, are given out by turns with the others, and with
+    /// each other. So a task that fails each time keeps no other from its turn. What a dead worker
+    /// left is found by a worker that finds no other task, and by one that has slept. A
     /// worker that finds tasks all the time looks for deaths after each sixteen of them.
     ///
     /// # Errors
@@ -400,7 +405,9 @@ impl<T: Shareable> TaskQueue<T> {
     /// Takes the tasks that are set aside at the moment, one after the other.
     ///
     /// [`done`](Task::done) removes such a task, and [`give_back`](Task::give_back) lets it have
-    /// one more attempt. If it is dropped, or its process dies, it is set aside as before.
+    /// one more attempt. If it is dropped, or its process dies, it is set aside as before. If
+    /// [`set_max_attempts`](Self::set_max_attempts) has allowed more attempts meanwhile, it is
+    /// given out again instead.
     ///
     /// ```
     /// # let jobs = outlive::TaskQueue::<u64>::anonymous(8)?;
@@ -419,7 +426,7 @@ impl<T: Shareable> TaskQueue<T> {
     /// A thread that cannot take part in the segment gets none.
     ///
     /// # If a process dies
-    /// The task is set aside as before.
+    /// The task is set aside as before, or is given out again if more attempts are allowed now.
     pub fn set_aside(&self) -> impl Iterator<Item = Task<'_, T>> + '_ {
         let mut from = 0;
         std::iter::from_fn(move || {
@@ -444,6 +451,9 @@ impl<T: Shareable> TaskQueue<T> {
     /// Takes back all that a participant has here: its tasks are given out again, as if it had
     /// dropped them, and its loans are free. Returns how many that were. Whoever still has one of
     /// the guards gets an error from `done` or `publish`, and its drop does nothing.
+    ///
+    /// If that participant calls `done`, `give_back` or `publish` at the same moment, the attempts
+    /// of the next task in that room may be wrong, and a [`join`](Self::join) may overlook a task.
     ///
     /// It is for what a thread leaked before it ended, or for a worker that is known to be stuck.
     ///

@@ -24,7 +24,7 @@
 //! | word     | meaning                                                                         |
 //! |----------|---------------------------------------------------------------------------------|
 //! | attempts | how many workers have begun the task                                            |
-//! | uses     | how many tasks of the slot were done, modulo 2^32                               |
+//! | uses     | how often a task of the slot was done, or taken when set aside, modulo 2^32     |
 //!
 //! Two words belong to the *cell* of the ring that has the index of the slot, and not to the slot:
 //! the word of the cell, and its item. That is the number of any slot.

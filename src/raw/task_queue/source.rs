@@ -58,9 +58,8 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
         // ORDERING: Relaxed, all; a waiter has passed a fence. So a living user may be judged dead
         // here. Then the caller tries once for nothing.
         let is_closed = is_closed(self.room_word());
-        let next = self.slot(self.ring().index_of_head() as u32).number.load(Relaxed);
         let mut found = NoTask::default();
-        for index in self.indices_from(next) {
+        for index in self.indices_from(self.next_number()) {
             let is_ready = match State::of(self.slot(index).hold.load(Relaxed)) {
                 State::Free | State::Aside => false,
                 State::Full | State::Again => true,
@@ -102,13 +101,6 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
             Err(Obstacle::Ending) => Readiness::Ending,
             Err(_) => Readiness::Unready,
         }
-    }
-
-    /// All slots, from this one on. A hint that is too large is passed.
-    fn indices_from(&self, first: u32) -> impl Iterator<Item = u32> + use<P, S, BITS> {
-        let capacity = self.capacity();
-        let first = first.min(capacity);
-        (first..capacity).chain(0..first)
     }
 }
 

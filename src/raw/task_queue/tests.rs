@@ -168,17 +168,44 @@ fn who_tries_to_take_reaps_if_that_is_due() {
 }
 
 #[test]
-fn a_task_that_failed_has_the_next_turn_and_is_counted() {
-    with_holds([FULL, FULL], |tasks, me| {
-        let task = tasks.try_take(me).expect("there is a task");
-        assert_eq!((task.index(), tasks.attempts(task)), (0, 2)); // `Places` has counted one
-        tasks.fail(task).expect("the caller has it");
-        let again = tasks.try_take(me).expect("there is a task");
-        assert_eq!((again, tasks.attempts(again)), (task, 3));
-        tasks.give_back(again).expect("the caller has it");
-        let once_more = tasks.try_take(me).expect("there is a task");
-        assert_eq!((once_more, tasks.attempts(once_more)), (task, 3));
+fn a_task_that_failed_takes_turns_with_the_ring_and_is_counted() {
+    with_holds([FULL; 4], |tasks, me| {
+        tasks.look_for_deaths(me);
+        tasks.again().store(0, Relaxed); // there are none to search for
+        let take = |index, attempts| {
+            let task = tasks.try_take(me).expect("there is a task");
+            assert_eq!((task.index(), tasks.attempts(task)), (index, attempts));
+            task
+        };
+        tasks.fail(take(0, 2)).expect("the caller has it"); // `Places` has counted one
+        tasks.done(take(1, 2)).expect("the caller has it");
+        tasks.give_back(take(0, 3)).expect("the caller has it");
+        tasks.done(take(2, 2)).expect("the caller has it");
+        tasks.fail(take(0, 3)).expect("the caller has it");
+        tasks.done(take(3, 2)).expect("the caller has it");
+        tasks.done(take(0, 4)).expect("the caller has it");
     });
+}
+
+/// The others are in the ring, or failed once, or were left by the dead.
+#[test]
+fn a_task_that_is_never_done_keeps_no_other_from_its_turn() {
+    for holds in [[FULL, FREE, FULL], [AGAIN, FREE, AGAIN], [AGAIN, FREE, taken(id_of(DEAD))]] {
+        for fails in [true, false] {
+            with_holds(holds, |tasks, me| {
+                tasks.look_for_deaths(me); // as a worker does before it sleeps
+                for (other, takes) in [(2, 4), (0, 4), (2, 4)] {
+                    let is_other = |_: &usize| {
+                        let task = tasks.try_take(me).expect("there is a task");
+                        let ended = if fails { tasks.fail(task) } else { tasks.give_back(task) };
+                        ended.expect("the caller has it");
+                        task.index() == other
+                    };
+                    assert!((0..takes).any(|take| is_other(&take)), "{holds:x?}: {other} is not given out");
+                }
+            });
+        }
+    }
 }
 
 #[test]
@@ -324,7 +351,7 @@ fn deaths_are_looked_for_once_in_sixteen_cells_and_searched_for_once() {
         places.slots[N - 1].hold.store(taken(id_of(1)), Relaxed);
         me.table.slots[1].lifelines()[0].word().store(crate::platform::MARK, Relaxed);
         let at = (0..).find(|_| take() == N - 1);
-        for (hint, next) in [(SEARCH_NEXT, 17), (SEARCH, 18), (0, 19)] {
+        for (hint, next) in [(SEARCH_NEXT, 17), (SEARCH_NEXT | SEARCH, 18), (0, 19)] {
             assert_eq!(tasks.again().load(Relaxed), hint, "there may be more");
             assert_eq!(take(), next);
         }
@@ -443,6 +470,31 @@ fn who_waits_for_the_end_notices_a_task_that_one_set_aside_has_sent() {
     never_done([FREE, taken(id_of(1))], &[sends, is_aside]);
 }
 
+/// A task is taken from those set aside. Another one is set aside, too, and has sent a third. Then
+/// the first is set aside once more. So there are always as many, and none is done.
+#[test]
+fn who_waits_for_the_end_notices_a_task_that_one_taken_from_aside_has_sent() {
+    let takes: Change<3> = |slots| slots[1].hold.store(taken(id_of(1)), Relaxed);
+    let adds_a_use: Change<3> = |slots| slots[1].uses.store(1, Relaxed);
+    let fails: Change<3> = |slots| slots[2].hold.store(ASIDE, Relaxed);
+    let sends: Change<3> = |slots| slots[0].hold.store(AGAIN, Relaxed);
+    let is_aside: Change<3> = |slots| slots[1].hold.store(ASIDE, Relaxed);
+    never_done([FREE, ASIDE, taken(id_of(1))], &[takes, adds_a_use, fails, sends, is_aside]);
+}
+
+#[test]
+fn who_takes_a_task_from_aside_adds_a_use() {
+    let (queue, places) = (queue::<32>([0; 2]), Places::new([ASIDE; 2]));
+    let uses = || places.slots.each_ref().map(|slot| slot.uses.load(Relaxed));
+    play(1, vec![], |me| {
+        let tasks = queue.with(&places);
+        let task = tasks.take_aside(me, 1).expect("it is set aside");
+        assert_eq!(uses(), [0, 1]);
+        tasks.done(task).expect("the caller has it");
+        assert_eq!(uses(), [0, 2]);
+    });
+}
+
 /// A hold, likely of a participant.
 pub(super) fn holds() -> impl Strategy<Value = u32> {
     prop_oneof![
@@ -476,12 +528,14 @@ proptest! {
         holds in [holds(), holds(), holds()],
         cells in any::<[u64; 3]>(),
         words in any::<[u32; 4]>(),
+        resume in any::<u32>(),
         hints in any::<[u64; 2]>(),
         sleepers in any::<[u32; 2]>(),
     ) {
         let [tail, head] = hints.map(Word64::new);
         let ring = Queue::from_words(tail, head, Word::new(sleepers[0]), Word::new(sleepers[1]), Ends::default());
         let queue = TaskQueue::<Puppet, 32>::from_words(ring, words);
+        queue.rare.0.resume.store(resume, Relaxed);
         let slot = |index: usize| {
             let [number, attempts, uses] = slots[index];
             SlotWords::from_words(cells[index], [number, holds[index], attempts, uses])

@@ -9,6 +9,7 @@ use crate::platform::puppet::{
 use crate::platform::{Lifeline, MARK, WAKE_AT_DEATH};
 use crate::raw::hold::WAITERS;
 use std::rc::Rc;
+use std::sync::atomic::AtomicU32;
 
 /// A task queue of two slots.
 #[derive(Debug)]
@@ -191,6 +192,29 @@ fn what_an_ending_process_has_is_waited_for_in_short_sleeps() {
     still_ending(0);
 }
 
+/// When that process has ended, nobody wakes the caller. And whoever ends the first task takes the
+/// second one for a task that is left, and wakes nobody.
+#[test]
+fn a_task_of_the_living_hides_no_ending_process_from_a_join() {
+    let dies = |sleep: &Sleep<'_>| {
+        let is_of_2 = |word: &&AtomicU32| word.load(Relaxed) == 3 | WAKE_AT_DEATH;
+        sleep.dies(sleep.others().find(is_of_2).expect("it is watched"));
+        still_ending(u32::MAX);
+    };
+    for first in [by(1)[1], FULL, AGAIN] {
+        let two = Two::new([first, by(2)[1]], [0; 2]);
+        two.queue.set_limit(1);
+        let other = Rc::clone(&two);
+        let is_brief = move |sleep: &Sleep<'_>| {
+            assert!(sleep.until().expect("it ends") < DEADLINE, "{first:x}: it is brief");
+            still_ending(0);
+            other.places.slots[0].hold.store(FREE, Relaxed);
+        };
+        assert_eq!(two.join(vec![scene(dies), scene(is_brief)]).0, Ok(()), "{first:x}");
+        assert_eq!(two.places.hold(1), ASIDE);
+    }
+}
+
 /// The wake that ends the sleep may have been meant for others: what the dead worker had is there,
 /// too.
 #[test]
@@ -221,8 +245,6 @@ fn a_waiter_that_slept_wakes_another_if_there_is_more() {
         }));
         assert_eq!((answer.map(Loan::index), &wakes[1..]), (Ok(0), &wakes_of_it[..]), "after the wake of `done`");
         let two = Two::new([by(1)[0]; 2], [0; 2]);
-        play(3, vec![], |me| two.tasks().look_for_deaths(me)); // there are none to search for
-        two.tasks().again().store(0, Relaxed);
         let (answer, wakes) = two.take(meanwhile(&two, move |two, sleep| {
             (0..count).for_each(|index| two.publish(index));
             sleep.lasts();
@@ -237,6 +259,19 @@ fn a_waiter_that_slept_wakes_another_if_there_may_be_more_in_no_cell() {
     let two = Two::new([by(1)[1]; 2], [0; 2]);
     let (answer, wakes) = two.take(meanwhile(&two, |two, sleep| {
         (0..2).for_each(|index| two.tasks().fail(Taken::of(index, id_of(1))).expect("it has it"));
+        sleep.lasts();
+    }));
+    assert_eq!((answer.map(Taken::index), &wakes[1..]), (Ok(0), &[1][..]));
+}
+
+/// A third worker clears the hint before it searches, and is not in the way of the second task.
+#[test]
+fn a_waiter_that_slept_wakes_another_though_a_third_is_about_to_search() {
+    let two = Two::new(by(1), [0; 2]);
+    let (answer, wakes) = two.take(meanwhile(&two, |two, sleep| {
+        two.publish(0);
+        two.tasks().fail(Taken::of(1, id_of(1))).expect("it has it");
+        two.tasks().again().store(0, Relaxed);
         sleep.lasts();
     }));
     assert_eq!((answer.map(Taken::index), &wakes[1..]), (Ok(0), &[1][..]));
