@@ -577,7 +577,12 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
         }
         let ring = self.ring();
         loop {
-            let claim = ring.claim_next_full(me)?;
+            let claim = match (ring.claim_next_full(me), hint) {
+                (Ok(claim), _) => claim,
+                (Err(obstacle), 0) => return Err(obstacle),
+                // The ring has no task for its turn.
+                (Err(obstacle), _) => return self.take_again(me, SEARCH).ok_or(obstacle),
+            };
             // ORDERING: Relaxed; the claim of the cell acquires, or the mark of a dead producer.
             let index = self.slot(claim.index() as u32).number.load(Relaxed);
             let is_mine = index < self.capacity() && self.take_if(me, index, FULL);

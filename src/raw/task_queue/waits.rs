@@ -9,7 +9,6 @@ use crate::platform::puppet::{
 use crate::platform::{Lifeline, MARK, WAKE_AT_DEATH};
 use crate::raw::hold::WAITERS;
 use std::rc::Rc;
-use std::sync::atomic::AtomicU32;
 
 /// A task queue of two slots.
 #[derive(Debug)]
@@ -197,8 +196,8 @@ fn what_an_ending_process_has_is_waited_for_in_short_sleeps() {
 #[test]
 fn a_task_of_the_living_hides_no_ending_process_from_a_join() {
     let dies = |sleep: &Sleep<'_>| {
-        let is_of_2 = |word: &&AtomicU32| word.load(Relaxed) == 3 | WAKE_AT_DEATH;
-        sleep.dies(sleep.others().find(is_of_2).expect("it is watched"));
+        let of_2 = sleep.others().find(|word| word.load(Relaxed) == 3 | WAKE_AT_DEATH);
+        sleep.dies(of_2.expect("it is watched"));
         still_ending(u32::MAX);
     };
     for first in [by(1)[1], FULL, AGAIN] {
