@@ -117,6 +117,9 @@ const FEW: usize = 8;
 /// A worker that takes one of so many cells looks for deaths.
 const CELLS_FOR_EACH_LOOK: usize = 16;
 
+/// So many slots are checked within a few microseconds.
+const MOST_CHEAP: u32 = 1024;
+
 /// Of the hint `again`: a worker searches all slots before it looks into the ring.
 const SEARCH: u32 = 1;
 /// Of the hint `again`, without SEARCH: a worker looks into the ring. The next one searches.
@@ -937,10 +940,17 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
         match self.is_all_done(me) {
             Err(Obstacle::Blocked(_)) => {
                 let is_all_done = || self.is_all_done(me);
-                self.ring().wait_for(me, deadline, self.finished(), is_all_done, is_all_done, || true)
+                let soon = || if self.is_dear() { Err(Obstacle::Blocked(None)) } else { is_all_done() };
+                self.ring().wait_for(me, deadline, self.finished(), soon, is_all_done, || true)
             }
             done => Ok(done?),
         }
+    }
+
+    /// Whether a check of all slots takes long. The caller then does not check again and again
+    /// while it spins: that could last far beyond its deadline.
+    fn is_dear(&self) -> bool {
+        self.capacity() > MOST_CHEAP
     }
 
     /// Invariant 11.

@@ -151,6 +151,10 @@ impl<P: Platform, S: Slots<P> + ?Sized + Debug, const BITS: u32> Source<P> for A
         P::wake(self.word(), 1);
     }
 
+    fn is_dear(&self) -> bool {
+        self.tasks.is_dear()
+    }
+
     fn is_for_all(&self) -> bool {
         self.want == Want::End
     }

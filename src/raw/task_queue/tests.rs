@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::platform::Lifeline as _;
-use crate::platform::puppet::{Puppet, id_of, is_gone_from_now_on, play, reap_each};
+use crate::platform::puppet::{DEADLINE, Puppet, id_of, is_gone_from_now_on, play, reap_each, scene, spinning, spins};
 use crate::raw::ends::Ends;
 use crate::raw::hold::{HELD, WAITERS};
 use core::cell::{Cell as Counter, RefCell};
@@ -554,4 +554,22 @@ proptest! {
             }
         });
     }
+}
+
+/// Each check of all slots takes long. A deadline may have passed meanwhile.
+#[test]
+fn who_waits_for_the_end_of_a_large_queue_does_not_check_it_again_and_again() {
+    fn checks<const N: usize>(count: u32) -> usize {
+        let (queue, places) = (queue::<32>([0; 2]), Places::<N>::new([taken(id_of(1)); N]));
+        places.uses.set(1_000_000);
+        let wait = |me: Participant<'_, Puppet>| {
+            spins(count, 0);
+            let answer = queue.with(&places).wait_until_done(me, Some(DEADLINE));
+            assert_eq!((answer, spinning().spun), (Err(NotClaimed::TimedOut), count));
+        };
+        play(3, vec![scene(|sleep| sleep.lasts())], wait);
+        1_000_000 - places.uses.get()
+    }
+    assert!(checks::<1024>(5) > checks::<1024>(0));
+    assert_eq!(checks::<1025>(5), checks::<1025>(0));
 }

@@ -53,8 +53,8 @@ fn read(path: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What outlive asked of /proc for each opening: four times who owns unmapped files, twice the boot,
-/// once the thread. Now it does so once in a process.
+/// What outlive asked of /proc for each opening: four times who owns unmapped files, twice the
+/// boot, once the thread. Now it does so once in a process.
 fn ask_proc() -> Result<(), Failure> {
     (0..4).try_for_each(|_| read("/proc/sys/kernel/overflowuid"))?;
     (0..2).try_for_each(|_| read("/proc/sys/kernel/random/boot_id"))?;
