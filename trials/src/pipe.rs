@@ -380,8 +380,8 @@ impl<const N: usize> Trial for PipeTrial<N> {
             Operation::Send(text) => self.send(me, text, Some(until)),
             Operation::TryReceive => self.receive(me, None),
             Operation::Receive => self.receive(me, Some(until)),
-            Operation::IsReadable => Answer::Is(Readable { words, ring }.is_ready(me)),
-            Operation::IsWritable => Answer::Is(Writable { words, ring }.is_ready(me)),
+            Operation::IsReadable => Answer::Is(Readable::new(words, ring).is_ready(me)),
+            Operation::IsWritable => Answer::Is(Writable::new(words, ring, N as u64 / 4 + 1).is_ready(me)),
         }
     }
 }
