@@ -878,7 +878,7 @@ outlive_models::models! { with_loom, Loom, "loom",
     a_closed_queue_is_worked_to_its_end: |n| closed_by_another::<B>().victims(&[0, 1]).executions(300).holds(n);
     the_closer_works_to_the_end: |n| closer_works::<B>().victims(&[0]).holds(n);
     the_last_task_ends_all_waits: |n| the_last_task::<B>().victims(&[0]).holds(n);
-    the_last_loan_ends_all_waits: |n| the_last_loan::<B>().executions(100_000).holds(n);
+    the_last_loan_ends_all_waits: |n| the_last_loan::<B>().executions(200_000).holds(n);
     the_end_comes_after_the_last_task: |n| end_without_waiting::<B>().victims(&[0, 1]).executions(1_000).holds(n);
     no_task_comes_behind_the_end: |n| end_of_another::<B, false>().preemptions(3).executions(20_000).holds(n);
     no_task_comes_behind_the_end_that_another_made: |n| end_of_another::<B, true>().executions(20_000).holds(n);
