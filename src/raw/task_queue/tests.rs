@@ -558,6 +558,7 @@ proptest! {
 
 /// Each check of all slots takes long. A deadline may have passed meanwhile.
 #[test]
+#[cfg_attr(miri, ignore = "Miri is slow")]
 fn who_waits_for_the_end_of_a_large_queue_does_not_check_it_again_and_again() {
     fn checks<const N: usize>(count: u32) -> usize {
         let (queue, places) = (queue::<32>([0; 2]), Places::<N>::new([taken(id_of(1)); N]));
