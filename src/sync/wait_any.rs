@@ -340,5 +340,5 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(miri)))] // Miri has no memfd
 mod tests;

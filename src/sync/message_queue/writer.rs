@@ -211,5 +211,5 @@ impl fmt::Debug for MessageWriter<'_> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(miri)))] // Miri has no memfd
 mod tests;
