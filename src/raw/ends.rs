@@ -188,13 +188,10 @@ impl<P: Platform, const N: usize> Side<P, N> {
         if Id::holder_in(seen).is_some_and(|holder| is_there(me, holder)) {
             return false;
         }
-        // Whether the end was leaked is checked once more, at a time when the id cannot be given
-        // out anew. Before that, a new owner may have got the id, and may have leaked the end.
-        // Model: `ends::a_late_heir_is_given_no_leaked_end`.
-        let is_kept = || Id::holder_in(seen).is_some_and(|holder| me.table.has_leaked(holder));
+        // Whether the end was leaked is checked once more. Model:
+        // `ends::a_late_heir_is_given_no_leaked_end`.
         // ORDERING: Relaxed; the door publishes it.
-        let take = || !is_kept() && hold.compare_exchange(seen, me.id.word(), Relaxed, Relaxed).is_ok();
-        me.inherit(hold, seen, take)
+        me.inherit_unless_leaked(hold, seen, || hold.compare_exchange(seen, me.id.word(), Relaxed, Relaxed).is_ok())
     }
 
     /// Gives an end back. The caller then passes a fence, and checks whether the side

@@ -288,15 +288,14 @@ impl<P: Platform> Mutex<P> {
                 (INCONSISTENT | WAITERS, Some(Cause::Died(Some(holder))))
             }
         };
-        // Whether the hold was leaked is checked once more, at a time when the id cannot be given
-        // out anew. Before that, a new owner may have got the id, and may have leaked the lock.
-        // Model: `leaked::a_late_heir_is_given_no_leaked_hold`.
-        let is_kept =
-            || leaked != Leaked::Take && Id::holder_in(seen).is_some_and(|holder| me.table.has_leaked(holder));
         // ORDERING: Acquire, as in `take_free`. What the dead holder wrote was seen with its
         // lifeline's mark.
-        let take = || !is_kept() && self.word.compare_exchange(seen, me.id.word() | new, Acquire, Relaxed).is_ok();
-        if me.inherit(&self.word, seen, take) { Attempt::Taken(Acquired { inconsistent }) } else { Attempt::Changed }
+        let take = || self.word.compare_exchange(seen, me.id.word() | new, Acquire, Relaxed).is_ok();
+        let is_taken = match leaked {
+            Leaked::Take => me.inherit(&self.word, seen, take),
+            Leaked::Wait | Leaked::Refuse => me.inherit_unless_leaked(&self.word, seen, take),
+        };
+        if is_taken { Attempt::Taken(Acquired { inconsistent }) } else { Attempt::Changed }
     }
 
     /// Releases the lock, which the caller holds. `left` is the value that the word is left with:

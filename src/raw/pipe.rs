@@ -807,8 +807,7 @@ fn take<P: Platform>(me: Participant<'_, P>, hold: &P::Word) -> Result<(), NotTa
         // EQUIVALENT(Acquire to Relaxed): a living owner that is taken for a dead one is not passed
         // over: `inherit` reads its name anew, with Acquire.
         let seen = hold.load(Acquire);
-        let holder = Id::holder_in(seen);
-        match holder {
+        match Id::holder_in(seen) {
             None if seen == CLOSED => return Err(NotTaken::Closed),
             Some(holder) if me.table.is_alive(holder) || me.table.why_kept(holder).is_some() => {
                 // As `Mutex::try_lock` does: a caller that tries in a loop learns here of a death
@@ -820,16 +819,14 @@ fn take<P: Platform>(me: Participant<'_, P>, hold: &P::Word) -> Result<(), NotTa
             }
             _ => {}
         }
-        // Whether the end was leaked is checked once more, at a time when the id cannot be given
-        // out anew. Before that, a new owner may have got the id, and may have leaked the end.
-        // Model: `pipe::a_late_heir_is_given_no_leaked_end`.
-        let is_kept = || holder.is_some_and(|holder| me.table.has_leaked(holder));
+        // Whether the end was leaked is checked once more. Model:
+        // `pipe::a_late_heir_is_given_no_leaked_end`.
         // ORDERING: Acquire. Pairs with nothing: an end that nobody had has nothing to tell, and
         // `inherit` shows what a dead owner wrote.
         // EQUIVALENT(Acquire to Relaxed): an end that nobody had before has nothing to tell. If a
         // dead owner had it, `inherit` has read its mark with Acquire, and so sees all it wrote.
-        let take = || !is_kept() && hold.compare_exchange(seen, me.id.word(), Acquire, Relaxed).is_ok();
-        if me.inherit(hold, seen, take) {
+        let take = || hold.compare_exchange(seen, me.id.word(), Acquire, Relaxed).is_ok();
+        if me.inherit_unless_leaked(hold, seen, take) {
             return Ok(());
         }
     }

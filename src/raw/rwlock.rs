@@ -178,11 +178,6 @@ impl<'t, P: Platform> Wait<'t, P> {
         Self { me, vigil, leaked, may_reap: true }
     }
 
-    /// Whether this dead holder has leaked its hold, and the caller respects leaked holds.
-    fn has_leaked(&self, holder: Id) -> bool {
-        self.leaked != Leaked::Take && self.me.table.has_leaked(holder)
-    }
-
     /// The reason for which nobody may take over from this dead holder, if there is one: it has
     /// leaked its hold, or its process is still ending.
     fn why_kept(&self, holder: Id) -> Option<Kept> {
@@ -196,13 +191,13 @@ impl<'t, P: Platform> Wait<'t, P> {
         Ok(vigil.sleep_briefly(word, seen)?)
     }
 
-    /// [`Participant::inherit`], unless the named holder has leaked its hold. The caller has
-    /// checked that already, and it is checked once more here: since then the id may have got a new
-    /// owner, which has leaked its hold in turn. Model:
-    /// `leaked::a_late_writer_is_given_no_leaked_hold`.
+    /// [`Participant::inherit`], unless the named holder has leaked its hold, and that matters.
+    /// Model: `leaked::a_late_writer_is_given_no_leaked_hold`.
     fn inherit(&self, word: &P::Word, seen: u32, take: impl FnOnce() -> bool) -> bool {
-        let is_kept = || Id::holder_in(seen).is_some_and(|holder| self.has_leaked(holder));
-        self.me.inherit(word, seen, || !is_kept() && take())
+        match self.leaked {
+            Leaked::Take => self.me.inherit(word, seen, take),
+            Leaked::Wait | Leaked::Refuse => self.me.inherit_unless_leaked(word, seen, take),
+        }
     }
 
     /// Waits a while for `word` to change. Its value was `seen`, and a living `holder` has it.
@@ -429,12 +424,8 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                 // reader, and checks again.
                 // ORDERING: as in `read`.
                 _ => {
-                    // Checked once more, for the same reason as in `Wait::inherit`.
-                    let is_kept = || Id::holder_in(seen).is_some_and(|holder| me.table.has_leaked(holder));
-                    let take = || {
-                        !is_kept() && place.compare_exchange_then_fence(seen, me.id.word(), Relaxed, Relaxed).is_ok()
-                    };
-                    return Ok(me.inherit(place, seen, take).then_some(word));
+                    let take = || place.compare_exchange_then_fence(seen, me.id.word(), Relaxed, Relaxed).is_ok();
+                    return Ok(me.inherit_unless_leaked(place, seen, take).then_some(word));
                 }
             }
         }

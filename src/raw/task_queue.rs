@@ -419,7 +419,7 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
             let is_mine = match State::of(seen) {
                 State::Free => self.fill(me, index, seen),
                 State::Filling(user) if !found.note(User::judge(me, user)) => return false,
-                State::Filling(_) => self.inherit(me, hold, seen, || self.fill(me, index, seen)),
+                State::Filling(_) => me.inherit_unless_leaked(hold, seen, || self.fill(me, index, seen)),
                 State::Taken(user) => {
                     found.by = found.by.or(Some(user).filter(|user| me.table.is_alive(*user)));
                     return false;
@@ -717,7 +717,7 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
                     // the fence of invariant 7.
                     // EQUIVALENT(Release to Relaxed): the fence of `inherit` publishes it, too.
                     let free = || slot.hold.compare_exchange_then_fence(seen, FREE, Release, Relaxed).is_ok();
-                    if self.inherit(me, &slot.hold, seen, free) {
+                    if me.inherit_unless_leaked(&slot.hold, seen, free) {
                         self.notice_end();
                         return false;
                     }
@@ -728,7 +728,7 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
                     }
                 }
                 State::Taken(_) => {
-                    if self.inherit(me, &slot.hold, seen, || self.take_if(me, index, seen)) {
+                    if me.inherit_unless_leaked(&slot.hold, seen, || self.take_if(me, index, seen)) {
                         return true;
                     }
                 }
@@ -743,7 +743,7 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
         // Model: `task_queue::who_sets_a_task_aside_wakes_who_waits_for_the_end`.
         // EQUIVALENT(Release to Relaxed): the fence of `inherit` publishes it, too.
         let aside = || slot.hold.compare_exchange_then_fence(seen, ASIDE, Release, Relaxed).is_ok();
-        let is_aside = self.inherit(me, &slot.hold, seen, aside);
+        let is_aside = me.inherit_unless_leaked(&slot.hold, seen, aside);
         if is_aside {
             self.notice_end();
         }
@@ -1008,11 +1008,6 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
         // ORDERING: Relaxed; after the fence of invariant 7.
         let is_there = |index| matches!(State::of(self.slot(index).hold.load(Relaxed)), State::Full | State::Again);
         self.indices_from(self.next_number()).any(is_there)
-    }
-
-    /// [`Participant::inherit`], but nothing is taken from a participant that may have leaked it.
-    fn inherit(&self, me: Participant<'_, P>, hold: &P::Word, seen: u32, take: impl FnOnce() -> bool) -> bool {
-        me.inherit(hold, seen, || !Id::holder_in(seen).is_some_and(|user| me.table.has_leaked(user)) && take())
     }
 
     /// Closes the queue: nothing more can be reserved. What was reserved can still be published.

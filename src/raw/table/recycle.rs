@@ -164,12 +164,22 @@ impl<P: Platform> Participant<'_, P> {
     /// that was found dead, three things hold while `take` runs. The word still names that
     /// participant, it is still dead, and its id gets no new owner. So a caller that stalls takes
     /// nothing from a new owner. Returns false if the three things do not hold, or if `take` fails.
-    /// A caller that must not take what was leaked checks that in `take`.
+    /// A caller that must not take what was leaked uses
+    /// [`inherit_unless_leaked`](Self::inherit_unless_leaked).
     pub fn inherit(&self, word: &P::Word, seen: u32, take: impl FnOnce() -> bool) -> bool {
         match Id::holder_in(seen) {
             None => take(),
             Some(dead) => self.inherit_from(dead, seen, |order| word.load(order), take),
         }
+    }
+
+    /// [`inherit`](Self::inherit), but takes nothing that was [leaked](super::Table::has_leaked).
+    ///
+    /// That is checked at a time when the id cannot be given out anew, also if the caller has
+    /// checked it before: meanwhile a new owner may have got the id, and may have leaked what the
+    /// word stands for. Models: `leaked::a_late_heir_is_given_no_leaked_hold` and its kin.
+    pub fn inherit_unless_leaked(&self, word: &P::Word, seen: u32, take: impl FnOnce() -> bool) -> bool {
+        self.inherit(word, seen, || !Id::holder_in(seen).is_some_and(|holder| self.table.has_leaked(holder)) && take())
     }
 
     /// [`inherit`](Self::inherit) for any value that names the dead participant. `load` reads it
