@@ -68,12 +68,13 @@
 //! In the first phase, 10 ms, the caller watches the sources' words alone. So it may notice the
 //! death of a lock's holder so much later.
 
-use super::hold::Id;
+use super::hold::{Id, WAITERS};
 use super::table::{Participant, Slot};
 use super::vigil::{Vigils, from_ended};
-use crate::platform::{Expect, Lifeline, Platform};
+use crate::platform::{Expect, Lifeline, Platform, Word};
 pub use attended::{Arming, Attendant, Attended, attended_words, call};
 use core::fmt::Debug;
+use core::sync::atomic::Ordering::{Relaxed, SeqCst};
 use core::time::Duration;
 
 /// What a source is found to be.
@@ -85,6 +86,32 @@ pub enum Readiness {
     Unready,
     /// The same, but what ends the state wakes nobody. It ends soon.
     Ending,
+}
+
+impl Readiness {
+    /// Of a source that nothing ends without a wake.
+    pub(super) fn of(is_ready: bool) -> Self {
+        if is_ready { Self::Ready } else { Self::Unready }
+    }
+}
+
+/// [`Source::announce`] on a word with a sequence: sets WAITERS there, passes a fence, and then
+/// checks. Whoever changes the primitive passes a fence, and then looks for WAITERS. So at least
+/// one of them notices the other.
+pub(super) fn announce_on<'s, P: Platform>(
+    word: &'s P::Word,
+    awaited: &mut Vec<Expect<'s, P::Word>>,
+    check: impl FnOnce() -> Readiness,
+) -> Readiness {
+    // ORDERING: Relaxed, then the fence. Models:
+    // `wait_any::without_fences_an_item_and_a_waiter_miss_each_other` and its kin.
+    let value = word.fetch_or(WAITERS, Relaxed) | WAITERS;
+    P::fence(SeqCst);
+    let readiness = check();
+    if readiness != Readiness::Ready {
+        awaited.push(Expect { word, value });
+    }
+    readiness
 }
 
 /// A primitive, and what is wanted of it. See the [module](self).

@@ -36,7 +36,7 @@ impl<P: Platform> Free<'_, P> {
                 Some(Kept::Leaked) | None => true, // the lock, or an error, without waiting
             }
         };
-        if is_ready { Readiness::Ready } else { Readiness::Unready }
+        Readiness::of(is_ready)
     }
 }
 

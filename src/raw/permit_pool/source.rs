@@ -1,10 +1,10 @@
 //! A permit of a [pool](super) as one of several sources of a wait.
 
-use super::{Id, PermitPool, WAITERS};
+use super::{Id, PermitPool};
 use crate::platform::{Expect, Platform, Word};
 use crate::raw::table::Participant;
-use crate::raw::wait_any::{Readiness, Source};
-use core::sync::atomic::Ordering::{Relaxed, SeqCst};
+use crate::raw::wait_any::{Readiness, Source, announce_on};
+use core::sync::atomic::Ordering::Relaxed;
 
 impl<P: Platform, const N: usize> Source<P> for PermitPool<P, N> {
     fn is_ready(&self, me: Participant<'_, P>) -> bool {
@@ -16,15 +16,7 @@ impl<P: Platform, const N: usize> Source<P> for PermitPool<P, N> {
     }
 
     fn announce<'s>(&'s self, me: Participant<'s, P>, awaited: &mut Vec<Expect<'s, P::Word>>) -> Readiness {
-        // ORDERING: Relaxed, then the fence, as in `acquire_slow` (invariant 2). Model:
-        // `wait_any::without_fences_a_release_and_a_waiter_miss_each_other`.
-        let sequence = self.sequence.fetch_or(WAITERS, Relaxed) | WAITERS;
-        P::fence(SeqCst);
-        if self.is_ready(me) {
-            return Readiness::Ready;
-        }
-        awaited.push(Expect { word: &self.sequence, value: sequence });
-        Readiness::Unready
+        announce_on::<P>(&self.sequence, awaited, || Readiness::of(self.is_ready(me))) // invariant 2
     }
 
     fn observe<'s>(&'s self, _me: Participant<'s, P>, awaited: &mut Vec<Expect<'s, P::Word>>) {

@@ -1,11 +1,11 @@
 //! The two sides of a [pipe](super) as sources of a wait for several.
 
-use super::{Lane, Peer, Pipe, Rare, WAITERS, Words};
+use super::{Lane, Peer, Pipe, Rare, Words};
 use crate::platform::{Expect, Platform, Word, Word64};
 use crate::raw::table::Participant;
-use crate::raw::wait_any::{Readiness, Source};
+use crate::raw::wait_any::{Readiness, Source, announce_on};
 use core::fmt::Debug;
-use core::sync::atomic::Ordering::{Relaxed, SeqCst};
+use core::sync::atomic::Ordering::Relaxed;
 
 /// What the owner of an end waits for. `SENDS`: it is the sender, and not the receiver.
 #[derive(Debug)]
@@ -82,16 +82,7 @@ impl<P: Platform, R: Words<P> + Debug, const SENDS: bool> Source<P> for Usable<'
     }
 
     fn announce<'s>(&'s self, me: Participant<'s, P>, awaited: &mut Vec<Expect<'s, P::Word>>) -> Readiness {
-        let word = self.awaited();
-        // ORDERING: Relaxed, then the fence, before the check (invariant 5). Model:
-        // `wait_any::without_fences_a_frame_and_a_waiter_miss_each_other`.
-        let value = word.fetch_or(WAITERS, Relaxed) | WAITERS;
-        P::fence(SeqCst);
-        let readiness = self.readiness(me);
-        if readiness != Readiness::Ready {
-            awaited.push(Expect { word, value });
-        }
-        readiness
+        announce_on::<P>(self.awaited(), awaited, || self.readiness(me)) // invariant 5
     }
 
     fn observe<'s>(&'s self, _me: Participant<'s, P>, awaited: &mut Vec<Expect<'s, P::Word>>) {

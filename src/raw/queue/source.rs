@@ -1,9 +1,9 @@
 //! The two sides of a [queue](super) as sources of a wait for several.
 
-use super::{Cells, FOREIGN, MOST_ENDS, Obstacle, Ring, WAITERS, is_closed};
+use super::{Cells, FOREIGN, MOST_ENDS, Obstacle, Ring, is_closed};
 use crate::platform::{Expect, Platform, Word};
 use crate::raw::table::Participant;
-use crate::raw::wait_any::{Readiness, Source};
+use crate::raw::wait_any::{Readiness, Source, announce_on};
 use core::fmt::Debug;
 use core::sync::atomic::Ordering::{Relaxed, SeqCst};
 
@@ -18,23 +18,6 @@ pub struct Readable<'q, P: Platform, C: ?Sized, const BITS: u32 = 32, const ENDS
 pub struct Writable<'q, P: Platform, C: ?Sized, const BITS: u32 = 32, const ENDS: usize = MOST_ENDS>(
     pub Ring<'q, P, C, BITS, ENDS>,
 );
-
-/// A waiter's announcement, and its check (invariant 7).
-fn announce<'s, P: Platform>(
-    word: &'s P::Word,
-    awaited: &mut Vec<Expect<'s, P::Word>>,
-    is_ready: impl FnOnce() -> bool,
-) -> Readiness {
-    // ORDERING: Relaxed, then the fence, before the cells are checked, as in `Ring::wait`. Model:
-    // `wait_any::without_fences_an_item_and_a_waiter_miss_each_other`.
-    let value = word.fetch_or(WAITERS, Relaxed) | WAITERS;
-    P::fence(SeqCst);
-    if is_ready() {
-        return Readiness::Ready;
-    }
-    awaited.push(Expect { word, value });
-    Readiness::Unready
-}
 
 impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> Ring<'q, P, C, BITS, ENDS> {
     /// [`Source::is_ready`] of [`Readable`].
@@ -53,7 +36,8 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
     where
         'q: 's,
     {
-        announce::<P>(self.items(), awaited, || self.is_readable(me))
+        // Invariant 7.
+        announce_on::<P>(self.items(), awaited, || Readiness::of(self.is_readable(me)))
     }
 
     /// [`Source::observe`] of [`Readable`].
@@ -136,7 +120,7 @@ impl<P: Platform, C: Cells<P> + ?Sized + Debug, const BITS: u32, const ENDS: usi
     }
 
     fn announce<'s>(&'s self, me: Participant<'s, P>, awaited: &mut Vec<Expect<'s, P::Word>>) -> Readiness {
-        announce::<P>(self.0.room(), awaited, || self.is_ready(me))
+        announce_on::<P>(self.0.room(), awaited, || Readiness::of(self.is_ready(me))) // invariant 7
     }
 
     fn observe<'s>(&'s self, _me: Participant<'s, P>, awaited: &mut Vec<Expect<'s, P::Word>>) {

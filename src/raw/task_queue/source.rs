@@ -20,11 +20,10 @@
 
 use super::{NoTask, Obstacle, Slots, State, Tasks, User, is_closed};
 use crate::platform::{Expect, Platform, Word};
-use crate::raw::hold::WAITERS;
 use crate::raw::table::Participant;
-use crate::raw::wait_any::{Readiness, Source};
+use crate::raw::wait_any::{Readiness, Source, announce_on};
 use core::fmt::Debug;
-use core::sync::atomic::Ordering::{Relaxed, SeqCst};
+use core::sync::atomic::Ordering::Relaxed;
 
 /// What is wanted of a task queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,16 +128,7 @@ impl<P: Platform, S: Slots<P> + ?Sized + Debug, const BITS: u32> Source<P> for A
     }
 
     fn announce<'s>(&'s self, me: Participant<'s, P>, awaited: &mut Vec<Expect<'s, P::Word>>) -> Readiness {
-        let word = self.word();
-        // ORDERING: Relaxed, then the fence, before the slots are checked (invariants 7 and 12).
-        // Model: `wait_any::without_fences_a_task_and_a_waiter_miss_each_other`.
-        let value = word.fetch_or(WAITERS, Relaxed) | WAITERS;
-        P::fence(SeqCst);
-        let readiness = self.check(me);
-        if readiness != Readiness::Ready {
-            awaited.push(Expect { word, value });
-        }
-        readiness
+        announce_on::<P>(self.word(), awaited, || self.check(me)) // invariants 7 and 12
     }
 
     fn observe<'s>(&'s self, _me: Participant<'s, P>, awaited: &mut Vec<Expect<'s, P::Word>>) {
