@@ -115,7 +115,8 @@ pub(super) enum Mine {
     Tripped,
     /// No stamp.
     Waiting,
-    /// Another waiter has it: the generation is over, and has not tripped.
+    /// Another waiter has it: the generation is over, and has not tripped. Or there is no such place
+    /// any more: the number of parties was overwritten.
     Lost,
 }
 
@@ -177,12 +178,18 @@ impl<'b, P: Platform, const BITS: u32> Places<'b, P, BITS> {
         Arrived::Full
     }
 
+    /// The place of this waiter. There is none if the number of parties was overwritten meanwhile.
+    fn of(&self, arrival: Arrival) -> Option<&'b P::Word64> {
+        self.0.get(arrival.index)
+    }
+
     /// What the waiter finds in its own place.
     pub(super) fn find(&self, arrival: Arrival) -> Mine {
+        let Some(place) = self.of(arrival) else { return Mine::Lost };
         // ORDERING: Acquire. Pairs with the Release of the stamp: the waiter sees what all parties
         // wrote before they arrived, because the stamping thread saw it. Model:
         // `barrier::a_trip_acquires`.
-        let found = Place::<BITS>(self.0[arrival.index].load(Acquire));
+        let found = Place::<BITS>(place.load(Acquire));
         match (found.is_of(arrival), found.has(TRIPPED)) {
             (false, _) => Mine::Lost,
             (true, true) => Mine::Tripped,
@@ -200,7 +207,7 @@ impl<'b, P: Platform, const BITS: u32> Places<'b, P, BITS> {
     /// Leaves the caller's place, if it still has it. True if sleepers want the place.
     #[must_use]
     pub(super) fn leave(&self, arrival: Arrival) -> bool {
-        let place = &self.0[arrival.index];
+        let Some(place) = self.of(arrival) else { return false };
         let left = Place::<BITS>::left_in(arrival.generation);
         let mut found = Place::<BITS>(place.load(Relaxed));
         while found.is_of(arrival) {
@@ -233,7 +240,7 @@ impl<'b, P: Platform, const BITS: u32> Places<'b, P, BITS> {
 
     /// Changes the caller's place, if the caller still has it, and it has no stamp.
     fn change(&self, mine: Arrival, change: impl Fn(Place<BITS>) -> Place<BITS>) -> bool {
-        let place = &self.0[mine.index];
+        let Some(place) = self.of(mine) else { return false };
         let mut found = Place::<BITS>(place.load(Relaxed));
         while found.waiter_in(mine.generation) == Some(mine.id) {
             // ORDERING: Relaxed. The exchange continues the release sequence that the arrival

@@ -12,6 +12,11 @@ const WANTED: u64 = 1 << 63;
 
 /// A barrier of two parties. Scenes change its state, its sequence and its places.
 fn of_two(places: [u64; 2]) -> Arc<Barrier<Puppet, 2>> {
+    of(places)
+}
+
+/// A barrier of as many parties as places.
+fn of<const N: usize>(places: [u64; N]) -> Arc<Barrier<Puppet, N>> {
     let members = from_fn(|_| Word::new(0));
     Arc::new(Barrier::from_parts(Word64::new(0), Word::new(0), Word::new(0), members, places.map(Word64::new)))
 }
@@ -118,13 +123,7 @@ fn a_death_while_withdrawing_breaks_the_barrier_even_during_an_action() {
 /// did not arrive before the action.
 #[test]
 fn a_newcomer_does_not_take_the_place_of_a_withdrawing_waiter() {
-    let barrier = Barrier::<Puppet, 1>::from_parts(
-        Word64::new(0),
-        Word::new(0),
-        Word::new(0),
-        [Word::new(0)],
-        [Word64::new(withdrawing(1, 0))],
-    );
+    let barrier = of([withdrawing(1, 0)]);
     let (answer, _) = play(2, vec![], |me| {
         me.table.slots[1].lifelines()[0].word().store(crate::platform::MARK, Relaxed);
         barrier.wait(me, None, true)
@@ -164,4 +163,14 @@ fn a_waiter_notes_whether_its_spins_have_helped() {
     };
     assert_eq!(wait(true), (1, vec![true]));
     assert_eq!(wait(false), (5, vec![false]));
+}
+
+/// The caller has the second of three places. Then there is only one.
+#[test]
+fn a_waiter_finds_that_the_number_of_parties_was_overwritten() {
+    let barrier = of([waiting(1, 0), 0, 0]);
+    let scribbles = Arc::clone(&barrier);
+    let scribbles = scene(move |_| scribbles.parties.store(1, Relaxed));
+    let (answer, _) = play(3, vec![scribbles], |me| barrier.wait(me, None, false));
+    assert_eq!(answer, Ok(Passed::Leader { index: 0, generation: 0 }));
 }

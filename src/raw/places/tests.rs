@@ -104,3 +104,16 @@ fn places_of_old_generations_are_reset() {
         assert_eq!(words[0].load(Relaxed), expected.0, "{place:?}");
     }
 }
+
+#[test]
+fn a_waiter_whose_place_is_beyond_an_overwritten_number_of_parties_has_lost_it() {
+    let words = [Place::<32>::waiting(5, Id::new(7, 1)).0; 2].map(Word64::new);
+    let mine = Arrival { index: 1, generation: 5, id: Id::new(7, 1) };
+    assert_eq!(Places32::find(&Places(&words), mine), Mine::Waiting);
+    let fewer: Places32<'_> = Places(&words[..1]);
+    assert_eq!(fewer.find(mine), Mine::Lost);
+    assert!(!fewer.begin_to_withdraw(mine) && !fewer.leave(mine));
+    fewer.stay(mine);
+    fewer.withdraw(mine);
+    assert!(words.iter().all(|word| word.load(Relaxed) == words[0].load(Relaxed)));
+}
