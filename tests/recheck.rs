@@ -9,7 +9,7 @@ use outlive::{
     Condvar, Event, Lock, LockErrorKind, LockTimeoutError, MessageQueue, Mutex, PermitPool, Pipe, PipeRecvError,
     PipeRecvTimeoutError, PipeSendTimeoutError, PipeTryRecvError, PipeTrySendError, Queue, RecvMessageTimeoutError,
     RecvTimeoutError, ReentrantMutex, RwLock, Segment, Semaphore, SendMessageTimeoutError, SendTimeoutError,
-    TryRecvError, TryRecvMessageError, TrySendError, TrySendMessageError,
+    TryRecvError, TryRecvMessageError, TrySendError, TrySendMessageError, try_wait_any, wait_any_timeout,
 };
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::{Duration, Instant};
@@ -159,6 +159,16 @@ fn pipe_ends_find_an_unreported_death(slice: Option<Duration>, in_slices: impl F
     });
 }
 
+/// The first segment has nothing to tell.
+fn a_source_in_the_second_segment(slice: Option<Duration>, in_slices: impl Fn(&str, &mut dyn FnMut() -> bool)) {
+    let [never, segment] = [(); 2].map(|()| Segment::<Shared>::anonymous(|_| {}).expect("a segment"));
+    end_with_lost_marks(|| core::mem::forget(segment.mutex.lock()));
+    in_slices("any of two sources", &mut || {
+        let sources = [never.event.when_set(), segment.mutex.when_free()];
+        slice.map_or_else(|| try_wait_any(&sources).ok(), |slice| wait_any_timeout(&sources, slice).ok()) == Some(1)
+    });
+}
+
 /// Waits in slices of this length, in every way that there is to wait. With `None` it does not
 /// wait, but tries repeatedly.
 fn finds_an_unreported_death(slice: Option<Duration>) {
@@ -202,6 +212,7 @@ fn finds_an_unreported_death(slice: Option<Duration>) {
     pipe_ends_find_an_unreported_death(slice, in_slices);
     the_last_end_of_a_queue(slice, in_slices);
     the_last_end_of_a_queue_of_messages(slice, in_slices);
+    a_source_in_the_second_segment(slice, in_slices);
     // These have no holders. But a waiter in slices makes sure that the dead are found.
     let Some(slice) = slice else { return };
     let is_alone = || segment.participants().len() == 1;

@@ -190,7 +190,22 @@ pub fn most_words<P: Platform>() -> usize {
 }
 
 /// The first source that is ready, from `start` on. Never waits.
+///
+/// # If a process dies
+/// As [`wait_any`]. A caller that tries again and again reaps, as a sleeper does.
 pub fn try_any<P: Platform>(sources: &[Of<'_, P>], start: usize) -> Option<usize> {
+    first_ready(sources, start).or_else(|| try_any_slow(sources, start))
+}
+
+#[cold]
+fn try_any_slow<P: Platform>(sources: &[Of<'_, P>], start: usize) -> Option<usize> {
+    let now = P::now();
+    // In each segment the first of its sources reaps. Then it is not due any more.
+    let has_reaped = sources.iter().fold(false, |reaped, of| of.me.table.reap_lost_if_due(now) || reaped);
+    if has_reaped { first_ready(sources, start) } else { None }
+}
+
+fn first_ready<P: Platform>(sources: &[Of<'_, P>], start: usize) -> Option<usize> {
     order(sources, start).find(|index| sources[*index].source.is_ready(sources[*index].me))
 }
 
@@ -218,7 +233,7 @@ pub fn wait_any<P: Platform>(
     let mut vigils = Vigils::new(callers(sources.iter()), deadline);
     let is_dear = sources.iter().any(|of| of.source.is_dear());
     loop {
-        if let Some(index) = try_any(sources, start) {
+        if let Some(index) = first_ready(sources, start) {
             return Ok(index);
         }
         if is_dear || !vigils.spin() {
