@@ -234,7 +234,7 @@ impl<P: Platform, const N: usize, const BITS: u32> Barrier<P, N, BITS> {
         has_action: bool,
     ) -> Result<Passed, NotPassed> {
         let mut vigil = None;
-        let mut spins = Spins::<P>::learned();
+        let mut spins = Spins::<P>::learned(deadline);
         let mut mine: Option<Arrival> = None;
         let mut in_order = false; // invariant 5: the caller has exchanged the state since it arrived
         loop {

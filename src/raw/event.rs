@@ -202,7 +202,7 @@ impl<P: Platform> Event<P> {
                 }
                 continue;
             }
-            let vigil = vigil.get_or_insert_with(|| Vigil::new(me, deadline).spinning(Spins::learned()));
+            let vigil = vigil.get_or_insert_with(|| Vigil::new(me, deadline).spinning(Spins::learned(deadline)));
             if vigil.wait_while(&self.word, seen, None)? {
                 slept = WAITERS;
             }

@@ -506,8 +506,7 @@ impl<'p, P: Platform, R: Words<P> + ?Sized> Lane<'p, P, R> {
     /// # If a process dies
     /// See the [module](self#if-a-process-dies).
     pub fn try_reserve(&self, me: Participant<'_, P>, sender: &mut Sender, words: u64) -> Result<(), NotReady> {
-        let is_ready = || self.has_room(sender, words);
-        self.check(me, &self.rare().receiver, is_ready)?;
+        self.check(me, &self.rare().receiver, || self.has_room(sender, words).then_some(()))?;
         self.unless_closed()
     }
 
@@ -534,7 +533,7 @@ impl<'p, P: Platform, R: Words<P> + ?Sized> Lane<'p, P, R> {
         deadline: Option<Duration>,
     ) -> Result<(), NotReady> {
         let Rare { room, receiver, .. } = self.rare();
-        self.wait(me, deadline, room, receiver, || self.has_room(sender, frame.words()))?;
+        self.wait(me, deadline, room, receiver, || self.has_room(sender, frame.words()).then_some(()))?;
         self.unless_closed()
     }
 
@@ -619,8 +618,8 @@ impl<'p, P: Platform, R: Words<P> + ?Sized> Lane<'p, P, R> {
     /// # If a process dies
     /// See the [module](self#if-a-process-dies).
     pub fn try_next_frame(&self, me: Participant<'_, P>, receiver: &mut Receiver) -> Result<Frame, NotReady> {
-        self.check(me, &self.rare().sender, || self.is_something_there(receiver))?;
-        self.found(receiver)
+        let found = self.check(me, &self.rare().sender, || self.find_something(receiver))?;
+        self.found(receiver, found)
     }
 
     /// The next frame. Waits at most to `deadline` ([`Platform::now`]'s clock; `None`: forever).
@@ -639,16 +638,18 @@ impl<'p, P: Platform, R: Words<P> + ?Sized> Lane<'p, P, R> {
         deadline: Option<Duration>,
     ) -> Result<Frame, NotReady> {
         let Rare { frames, sender, .. } = self.rare();
-        self.wait(me, deadline, frames, sender, || self.is_something_there(receiver))?;
-        self.found(receiver)
+        let found = self.wait(me, deadline, frames, sender, || self.find_something(receiver))?;
+        self.found(receiver, found)
     }
 
-    fn is_something_there(&self, receiver: &Receiver) -> bool {
-        self.find(receiver) != Err(NotReady::WouldBlock)
+    /// What is found at the receiver's position, if there is something. It is read once: another
+    /// participant may have cleared the header since.
+    fn find_something(&self, receiver: &Receiver) -> Option<Result<Frame, NotReady>> {
+        Some(self.find(receiver)).filter(|found| *found != Err(NotReady::WouldBlock))
     }
 
-    fn found(&self, receiver: &mut Receiver) -> Result<Frame, NotReady> {
-        let found = self.find(receiver);
+    /// Passes on what was found. If that is malformed, the receiver goes on behind it.
+    fn found(&self, receiver: &mut Receiver, found: Result<Frame, NotReady>) -> Result<Frame, NotReady> {
         if found == Err(NotReady::Malformed) {
             // ORDERING: Acquire. Pairs with the Release of `publish`. Model:
             // `pipe::behind_garbage_a_frame_begins`.
@@ -701,15 +702,15 @@ impl<'p, P: Platform, R: Words<P> + ?Sized> Lane<'p, P, R> {
 
     // --- Waiting
 
-    /// Checks once, without waiting.
-    fn check(
+    /// Looks once, without waiting.
+    fn check<T>(
         &self,
         me: Participant<'_, P>,
         peer: &P::Word,
-        mut is_ready: impl FnMut() -> bool,
-    ) -> Result<(), NotReady> {
-        if is_ready() {
-            return Ok(());
+        mut look: impl FnMut() -> Option<T>,
+    ) -> Result<T, NotReady> {
+        if let Some(seen) = look() {
+            return Ok(seen);
         }
         let mut found = self.peer(me, peer);
         // As `Mutex::try_lock` does: a caller that tries in a loop, and never sleeps, learns here
@@ -723,22 +724,23 @@ impl<'p, P: Platform, R: Words<P> + ?Sized> Lane<'p, P, R> {
             Peer::Died(id) => NotReady::PeerDied(id),
             Peer::Closed => NotReady::Closed,
         };
-        if is_ready() { Ok(()) } else { Err(not_ready) } // invariant 6
+        look().ok_or(not_ready) // invariant 6
     }
 
-    fn wait(
+    /// Looks until it sees something, and sleeps meanwhile.
+    fn wait<T>(
         &self,
         me: Participant<'_, P>,
         deadline: Option<Duration>,
         word: &P::Word,
         peer: &P::Word,
-        mut is_ready: impl FnMut() -> bool,
-    ) -> Result<(), NotReady> {
-        let mut spins = Spins::<P>::learned();
+        mut look: impl FnMut() -> Option<T>,
+    ) -> Result<T, NotReady> {
+        let mut spins = Spins::<P>::learned(deadline);
         while spins.spin() {
-            if is_ready() {
+            if let Some(seen) = look() {
                 spins.succeed();
-                return Ok(());
+                return Ok(seen);
             }
         }
         let mut vigil = Vigil::new(me, deadline).alone_at_first();
@@ -748,14 +750,14 @@ impl<'p, P: Platform, R: Words<P> + ?Sized> Lane<'p, P, R> {
             // `pipe::without_fences_a_waiter_sleeps_on`.
             let sequence = word.fetch_or(WAITERS, Relaxed) | WAITERS;
             P::fence(SeqCst);
-            if is_ready() {
-                return Ok(());
+            if let Some(seen) = look() {
+                return Ok(seen);
             }
             let not_ready = match self.peer(me, peer) {
                 Peer::There(by) => {
                     vigil.sleep_alone_at_first(word, sequence, by.filter(|id| *id != me.id))?;
-                    if is_ready() {
-                        return Ok(()); // and WAITERS is clear: the next change wakes nobody in vain
+                    if let Some(seen) = look() {
+                        return Ok(seen); // and WAITERS is clear: the next change wakes nobody in vain
                     }
                     continue;
                 }
@@ -766,7 +768,7 @@ impl<'p, P: Platform, R: Words<P> + ?Sized> Lane<'p, P, R> {
                 Peer::Died(id) => NotReady::PeerDied(id),
                 Peer::Closed => NotReady::Closed,
             };
-            return if is_ready() { Ok(()) } else { Err(not_ready) }; // invariant 6
+            return look().ok_or(not_ready); // invariant 6
         }
     }
 

@@ -440,7 +440,7 @@ impl<'q, P: Platform, C: Cells<P> + ?Sized, const BITS: u32, const ENDS: usize> 
         claim: impl Fn() -> Result<T, Obstacle>,
         (is_another_there, is_one_left): (impl Fn() -> bool, impl Fn() -> bool),
     ) -> Result<T, NotClaimed> {
-        let mut spins = Spins::<P>::learned();
+        let mut spins = Spins::<P>::learned(deadline);
         if spins.are_left() {
             self.gather(word);
         }

@@ -405,6 +405,8 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
             // ORDERING: Acquire, before the holder's lifeline is read, as in `raw::mutex`.
             let seen = place.load(Acquire);
             match Id::holder_in(seen) {
+                // The caller reads nothing: the word was overwritten. Nobody else would free it.
+                Some(holder) if holder == me.id => return Ok(Some(word)),
                 Some(holder) if me.table.is_alive(holder) => {
                     all[word].value = seen;
                     held_by = held_by.or(Some((word, holder)));
@@ -607,13 +609,31 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     /// # If a process dies
     /// As [`downgrade`](Self::downgrade).
     pub fn downgrade_from(&self, from: impl Home, me: Participant<'_, P>, left: u32) -> Reading {
-        let mut wait = Wait::new(me, Deadline::By(None), Leaked::Take); // `write` has left no leaked reader
+        let mut wait = Wait::new(me, Deadline::By(None), Leaked::Take);
         wait.vigil = wait.vigil.map(Vigil::uninterruptible); // a downgrade cannot be given up
         loop {
-            if let Ok(Some(word)) = self.take_word(from, me, &mut wait) {
-                let displaced = !Self::is_at_home(me.id, from, word) && left == 0;
-                self.unlock_write(if displaced { DISPLACED } else { left });
-                return Reading { word, inconsistent: Cause::from_free_word(left) };
+            match self.take_word(from, me, &mut wait) {
+                Ok(Some(word)) => {
+                    let displaced = !Self::is_at_home(me.id, from, word) && left == 0;
+                    self.unlock_write(if displaced { DISPLACED } else { left });
+                    return Reading { word, inconsistent: Cause::from_free_word(left) };
+                }
+                // `write` has left no leaked reader, and nobody has read since.
+                Err(NotLocked::Leaked(holder)) => self.forget(me, holder),
+                Ok(None) | Err(_) => {}
+            }
+        }
+    }
+
+    /// Frees the reader words that name a dead participant, which does not read.
+    #[cold]
+    fn forget(&self, me: Participant<'_, P>, dead: Id) {
+        for Line(word) in &self.readers {
+            let seen = word.load(Acquire); // ORDERING: as in `take_word`.
+            if Id::holder_in(seen) == Some(dead) {
+                // ORDERING: Relaxed, as in `drain`.
+                let clear = || word.compare_exchange(seen, 0, Relaxed, Relaxed).is_ok();
+                let _or_again = me.inherit(word, seen, clear);
             }
         }
     }

@@ -193,7 +193,7 @@ impl<P: Platform> Semaphore<P> {
     #[cold]
     fn acquire_slow(&self, me: Participant<'_, P>, count: u32, deadline: Option<Duration>) -> Result<(), NotAcquired> {
         self.can_ever_be(count)?;
-        let mut vigil = Vigil::new(me, deadline).spinning(Spins::learned());
+        let mut vigil = Vigil::new(me, deadline).spinning(Spins::learned(deadline));
         match count {
             0 => Ok(()), // the word had changed
             1 => self.acquire_one(&mut vigil),

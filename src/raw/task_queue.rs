@@ -120,6 +120,10 @@ const CELLS_FOR_EACH_LOOK: usize = 16;
 /// So many slots are checked within a few microseconds.
 const MOST_CHEAP: u32 = 1024;
 
+/// So often a caller checks whether all is done while `uses` change. Then it waits: a participant
+/// that writes nonsense there could keep it beyond its deadline.
+const MOST_CHECKS: usize = 4;
+
 /// Of the hint `again`: a worker searches all slots before it looks into the ring.
 const SEARCH: u32 = 1;
 /// Of the hint `again`, without SEARCH: a worker looks into the ring. The next one searches.
@@ -938,7 +942,7 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
     /// The tasks that it had are still to be done.
     pub fn wait_until_done(&self, me: Participant<'_, P>, deadline: Option<Duration>) -> Result<(), NotClaimed> {
         match self.is_all_done(me) {
-            Err(Obstacle::Blocked(_)) => {
+            Err(Obstacle::Blocked(_) | Obstacle::Ending) => {
                 let is_all_done = || self.is_all_done(me);
                 let soon = || if self.is_dear() { Err(Obstacle::Blocked(None)) } else { is_all_done() };
                 self.ring().wait_for(me, deadline, self.finished(), soon, is_all_done, || true)
@@ -955,13 +959,15 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
 
     /// Invariant 11.
     fn is_all_done(&self, me: Participant<'_, P>) -> Result<(), Obstacle> {
-        loop {
+        for _ in 0..MOST_CHECKS {
             let before = self.uses();
             let aside = self.without_tasks(me)?;
             if self.without_tasks(me)? == aside && self.uses() == before {
                 return Ok(());
             }
         }
+        // Who goes on changing them wakes the caller, if it sleeps (invariant 10).
+        Err(Obstacle::Blocked(None))
     }
 
     /// How often tasks were done, or taken from those set aside, in all slots together.

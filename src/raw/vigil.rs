@@ -235,7 +235,7 @@ impl<'t, P: Platform> Vigil<'t, P> {
             first_phase_ends: None,
             begun: None,
             watch: None,
-            spins: Spins::limited(P::SPINS),
+            spins: Spins::limited(P::SPINS, deadline),
             is_first_alone: false,
             may_reap: true,
             is_interruptible: true,
@@ -248,7 +248,7 @@ impl<'t, P: Platform> Vigil<'t, P> {
     /// as a rule. That sleep watches nobody, which costs half as much. No interruption and no
     /// deadline ends this vigil.
     pub(super) fn to_lock_again(me: Participant<'t, P>) -> Self {
-        Self::new(me, None).uninterruptible().alone_at_first().spinning(Spins::limited(0))
+        Self::new(me, None).uninterruptible().alone_at_first().spinning(Spins::limited(0, None))
     }
 
     /// A vigil whose [first sleep](Self::sleep_alone_at_first) watches nobody.

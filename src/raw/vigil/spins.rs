@@ -2,12 +2,17 @@
 
 use crate::platform::Platform;
 use core::marker::PhantomData;
+use core::time::Duration;
+
+/// After so many spins the waiter looks at the clock. What it checks after each spin may take long.
+const SPINS_FOR_EACH_CLOCK: u32 = 16;
 
 /// The spins of one wait.
 #[derive(Debug)]
 pub(in crate::raw) struct Spins<P> {
     /// How many are left. `None`: the platform says it when the caller first wants to spin.
     left: Option<u32>,
+    deadline: Option<Duration>,
     /// The platform learns from this wait.
     is_noted: bool,
     /// The caller has spun, and the platform was not told yet whether that has helped.
@@ -16,15 +21,16 @@ pub(in crate::raw) struct Spins<P> {
 }
 
 impl<P: Platform> Spins<P> {
-    /// Spins at most so often.
-    pub(super) fn limited(most: u32) -> Self {
-        Self { left: Some(most), is_noted: false, is_open: false, platform: PhantomData }
+    /// Spins at most so often, and not much beyond `deadline` ([`Platform::now`]'s clock).
+    pub(super) fn limited(most: u32, deadline: Option<Duration>) -> Self {
+        Self { left: Some(most), deadline, is_noted: false, is_open: false, platform: PhantomData }
     }
 
     /// Of a caller that waits for what another participant does when it likes. It spins if that has
-    /// helped in the thread's last such waits ([`Platform::learned_spins`]).
-    pub(in crate::raw) fn learned() -> Self {
-        Self { left: None, is_noted: true, is_open: false, platform: PhantomData }
+    /// helped in the thread's last such waits ([`Platform::learned_spins`]). `deadline` is as in
+    /// [`limited`](Self::limited).
+    pub(in crate::raw) fn learned(deadline: Option<Duration>) -> Self {
+        Self { left: None, deadline, is_noted: true, is_open: false, platform: PhantomData }
     }
 
     /// Whether the caller may still spin.
@@ -32,13 +38,15 @@ impl<P: Platform> Spins<P> {
         *self.left.get_or_insert_with(P::learned_spins) > 0
     }
 
-    /// Spins once, and returns true. Returns false if the caller has spun often enough.
+    /// Spins once, and returns true. Returns false if the caller has spun often enough, or to its
+    /// deadline.
     pub(in crate::raw) fn spin(&mut self) -> bool {
-        if !self.are_left() {
+        let left = *self.left.get_or_insert_with(P::learned_spins);
+        if left == 0 || (left % SPINS_FOR_EACH_CLOCK == 0 && self.deadline.is_some_and(|end| P::now() >= end)) {
             self.stop();
             return false;
         }
-        self.left = self.left.map(|left| left - 1);
+        self.left = Some(left - 1);
         self.is_open = true;
         P::spin();
         true

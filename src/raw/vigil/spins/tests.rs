@@ -16,7 +16,7 @@ fn is(spun: u32, have_helped: &[bool]) -> Spinning {
 
 #[test]
 fn a_limited_waiter_spins_so_often_and_notes_nothing() {
-    let mut all = Spins::<Puppet>::limited(2);
+    let mut all = Spins::<Puppet>::limited(2, None);
     let spun = after(|| {
         assert!(all.are_left());
         assert_eq!([(); 4].map(|()| all.spin()), [true, true, false, false]);
@@ -29,20 +29,20 @@ fn a_limited_waiter_spins_so_often_and_notes_nothing() {
 #[test]
 fn a_waiter_notes_once_whether_its_spins_have_helped() {
     let spun = after(|| {
-        let mut all = Spins::<Puppet>::learned();
+        let mut all = Spins::<Puppet>::learned(None);
         assert_eq!([(); 5].map(|()| all.spin()), [true, true, true, false, false]);
         all.succeed(); // after a sleep
     });
     assert_eq!(spun, is(3, &[false]));
     let spun = after(|| {
-        let mut all = Spins::<Puppet>::learned();
+        let mut all = Spins::<Puppet>::learned(None);
         assert!(all.spin());
         all.succeed();
         all.succeed();
     });
     assert_eq!(spun, is(1, &[true]));
     let spun = after(|| {
-        let mut all = Spins::<Puppet>::learned();
+        let mut all = Spins::<Puppet>::learned(None);
         assert!(all.spin());
         all.stop();
         assert!(!all.are_left() && !all.spin());
@@ -54,8 +54,8 @@ fn a_waiter_notes_once_whether_its_spins_have_helped() {
 #[test]
 fn a_waiter_that_has_not_spun_notes_nothing() {
     let spun = after(|| {
-        Spins::<Puppet>::learned().succeed();
-        Spins::<Puppet>::learned().stop();
+        Spins::<Puppet>::learned(None).succeed();
+        Spins::<Puppet>::learned(None).stop();
     });
     assert_eq!(spun, is(0, &[]));
 }
