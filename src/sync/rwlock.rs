@@ -416,13 +416,17 @@ impl<'a, T: ?Sized, const READERS: usize> RwLockWriteGuard<'a, T, READERS> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
+    /// # Panics
+    /// If the thread has left the segment, which it can only if another process has overwritten the
+    /// lock, and now finds no free slot in it.
+    ///
     /// # If a process dies
     /// Before the downgrade is done, the caller dies as a writer. From then on it dies as a reader.
     pub fn downgrade(this: Self) -> RwLockReadGuard<'a, T, READERS> {
         let mut this = core::mem::ManuallyDrop::new(this);
         if this.tag.is_of_this_process() {
-            // The writer has taken part since it locked, and cannot leave the segment while it
-            // holds.
+            // The writer has taken part since it locked, and cannot leave the segment while the lock
+            // names it.
             let me = local::participant(this.lock).expect("a holder takes part");
             let left = this.left();
             local::read_begins();

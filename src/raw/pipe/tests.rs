@@ -5,6 +5,7 @@ use super::*;
 use crate::platform::puppet::{DEADLINE, Puppet, Scene, Sleep, id_of, play, scene, still_ending};
 use crate::platform::{Lifeline as _, WAKE_AT_DEATH};
 use proptest::prelude::*;
+use std::cell::Cell;
 use std::rc::Rc;
 
 type Word32 = <Puppet as Platform>::Word;
@@ -517,4 +518,41 @@ fn a_source_passes_a_wake_on_and_is_observed_as_it_is() {
         Writable::new(words, ring, 5).wake_next(me);
     });
     assert_eq!((wakes.on(&whole.rare().frames), wakes.on(&whole.rare().room)), (vec![1], vec![1]));
+}
+
+/// A ring with a frame, which is cleared at every second look.
+#[derive(Debug)]
+struct Flickering {
+    header: Long,
+    none: Long,
+    looks: Cell<u32>,
+}
+
+impl Words<Puppet> for Flickering {
+    fn count(&self) -> u64 {
+        16
+    }
+    fn word(&self, _position: u64) -> &Long {
+        self.looks.set(self.looks.get() + 1);
+        if self.looks.get() % 2 == 0 { &self.none } else { &self.header }
+    }
+}
+
+/// What was found when the wait ended is returned. It may be gone at the next look.
+#[test]
+fn a_receiver_looks_no_more_when_it_has_found_a_frame() {
+    let receive = |looks: u32, waits: bool| {
+        let whole = Whole::<16>::empty();
+        let frame = whole.lane().frame(&sender_at(0, 0), WORD, false);
+        let ring = Flickering { header: Long::new(frame.header()), none: Long::new(0), looks: looks.into() };
+        let lane = whole.pipe.with(&ring);
+        let (answer, _) = play(3, vec![], |me| match waits {
+            true => lane.next_frame(me, &mut receiver_at(0), None),
+            false => lane.try_next_frame(me, &mut receiver_at(0)),
+        });
+        assert_eq!(answer, Ok(frame), "after {looks} looks, waits: {waits}");
+    };
+    receive(0, false);
+    receive(0, true); // at the first look
+    receive(1, true); // at the second
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::platform::puppet::{DEADLINE, Puppet, Scene, id_of, play, reaping_takes_a_period, scene};
+use crate::platform::{Lifeline, MARK};
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -266,4 +267,27 @@ fn a_downgrade_moves_the_home_or_sets_displaced() {
         assert_eq!((reading.word, shift.get()), (1, shift_after));
         assert_eq!(three_words(&lock), (writer_after, [another(), id_of(0).word(), 0]));
     }
+}
+
+/// Nobody else would free such a word.
+#[test]
+fn a_downgrade_takes_a_word_that_was_overwritten_with_its_own_name() {
+    let lock = lock(id_of(0).word(), [id_of(0).word(); 2]);
+    let (reading, _) = play(3, vec![], |me| lock.downgrade(me, 0));
+    assert_eq!(reading.word, 0);
+    assert_eq!(words(&lock), (0, [id_of(0).word(); 2]));
+}
+
+/// The writer has found no reader. So whoever is named there does not read.
+#[test]
+fn a_downgrade_takes_words_that_were_overwritten_with_the_name_of_a_reader_that_has_leaked() {
+    let lock = lock(id_of(0).word(), [another(); 2]);
+    let (reading, _) = play(3, vec![], |me| {
+        me.table.leak(id_of(1));
+        me.table.slots[1].lifelines()[0].word().store(MARK, Relaxed);
+        assert!(me.table.has_leaked(id_of(1)));
+        lock.downgrade(me, 0)
+    });
+    assert_eq!(reading.word, 0);
+    assert_eq!(words(&lock), (0, [id_of(0).word(), 0]));
 }

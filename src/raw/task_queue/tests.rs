@@ -574,3 +574,18 @@ fn who_waits_for_the_end_of_a_large_queue_does_not_check_it_again_and_again() {
     assert!(checks::<1024>(5) > checks::<1024>(0));
     assert_eq!(checks::<1025>(5), checks::<1025>(0));
 }
+
+#[test]
+fn a_join_ends_at_its_deadline_though_the_uses_change_all_the_time() {
+    let (queue, places) = (queue::<32>([0; 2]), Places::new([FREE; 2]));
+    let changes: Vec<(usize, Change<2>)> = (1..5_000)
+        .map(|at| -> (usize, Change<2>) {
+            (at, |slots: &[SlotWords<Puppet>; 2]| slots[0].uses.store(slots[0].uses.load(Relaxed) + 1, Relaxed))
+        })
+        .rev()
+        .collect();
+    places.meanwhile.replace(changes);
+    let join = |me: Participant<'_, Puppet>| queue.with(&places).wait_until_done(me, Some(DEADLINE));
+    let (answer, _) = play(3, vec![scene(|sleep| sleep.lasts())], join);
+    assert_eq!(answer, Err(NotClaimed::TimedOut));
+}

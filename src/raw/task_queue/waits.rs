@@ -379,3 +379,20 @@ fn who_frees_the_last_slot_of_the_dead_in_a_closed_queue_wakes_all_workers() {
     assert_eq!(wakes_of(FREE), (Err(NotClaimed::Closed), [vec![u32::MAX], vec![], vec![]]));
     assert_eq!(wakes_of(by(1)[1]), (Err(NotClaimed::WouldBlock), [vec![], vec![], vec![]]));
 }
+
+/// It has died before the caller looks for the first time.
+#[test]
+fn a_join_waits_for_the_end_of_a_process_that_is_ending_already() {
+    let two = Two::new([by(1)[1], FREE], [0; 2]);
+    two.queue.set_limit(1);
+    let is_brief = scene(|sleep| {
+        assert!(sleep.until().expect("it ends") < DEADLINE, "it is brief");
+        still_ending(0);
+    });
+    let (answer, _) = play(3, vec![is_brief], |me| {
+        me.table.slots[1].lifelines()[0].word().store(MARK, Relaxed);
+        still_ending(u32::MAX);
+        two.tasks().wait_until_done(me, None)
+    });
+    assert_eq!(answer, Ok(()), "it is set aside");
+}

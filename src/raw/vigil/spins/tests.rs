@@ -2,6 +2,7 @@
 
 use super::Spins;
 use crate::platform::puppet::{Puppet, Spinning, spinning, spins};
+use core::time::Duration;
 
 /// What the platform knows after this, if each wait has 3 spins.
 fn after(act: impl FnOnce()) -> Spinning {
@@ -58,4 +59,16 @@ fn a_waiter_that_has_not_spun_notes_nothing() {
         Spins::<Puppet>::learned(None).stop();
     });
     assert_eq!(spun, is(0, &[]));
+}
+
+#[test]
+fn a_waiter_spins_little_beyond_its_deadline() {
+    let spun = after(|| {
+        let mut over = Spins::<Puppet>::limited(40, Some(Duration::ZERO));
+        assert_eq!((0..40).filter(|_| over.spin()).count(), 8, "down to 32 left");
+        assert!(!over.are_left());
+        let mut not_yet = Spins::<Puppet>::limited(40, Some(Duration::from_nanos(1)));
+        assert_eq!((0..99).filter(|_| not_yet.spin()).count(), 40);
+    });
+    assert_eq!(spun, is(48, &[]));
 }
