@@ -12,5 +12,7 @@
 mod boost;
 pub mod compare;
 pub mod deaths;
+#[cfg(feature = "iceoryx2")]
+mod iceoryx;
 pub mod objects;
 mod python;

@@ -25,29 +25,26 @@ mod there {
     use crate::compare::peers::channels::{self, poll};
     use crate::compare::peers::kinds::words;
     use crate::compare::peers::{Channel, Object, OfChannel, Receiver, Sender, Shape};
+    use crate::iceoryx;
     use iceoryx2::prelude::*;
-    use iceoryx2::service::port_factory::publish_subscribe::PortFactory;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     /// A service that each process opens by itself.
     struct PublishSubscribe {
-        config: Config,
-        shape: Shape,
+        service: iceoryx::Shape,
+        length: usize,
         prefix: String,
         _place: tempfile::TempDir,
     }
 
-    type Service = PortFactory<ipc::Service, [u8], ()>;
-
     pub(super) fn make(shape: Shape) -> OfChannel {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        set_log_level(LogLevel::Fatal);
         let place = tempfile::tempdir()?;
         let prefix = format!("outlive-peers-{}-{}-", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let mut config = Config::default();
-        config.global.prefix = FileName::new(prefix.as_bytes()).map_err(words)?;
-        config.global.set_root_path(&Path::new(place.path().as_os_str().as_encoded_bytes()).map_err(words)?);
-        Ok(Object::Processes(Box::new(PublishSubscribe { config, shape, prefix, _place: place })))
+        let mut service = iceoryx::Shape::new(&prefix, place.path(), shape.capacity())?;
+        (service.publishers, service.subscribers) = (shape.senders, 1);
+        let length = shape.length;
+        Ok(Object::Processes(Box::new(PublishSubscribe { service, length, prefix, _place: place })))
     }
 
     /// The processes that used it are killed or end at once, so they leave shared memory.
@@ -61,32 +58,12 @@ mod there {
         }
     }
 
-    impl PublishSubscribe {
-        fn open(&self) -> Result<(Service, Node<ipc::Service>), Failure> {
-            let node = NodeBuilder::new()
-                .config(&self.config)
-                .signal_handling_mode(SignalHandlingMode::Disabled)
-                .create::<ipc::Service>()
-                .map_err(words)?;
-            let service = node
-                .service_builder(&"compare".try_into().map_err(words)?)
-                .publish_subscribe::<[u8]>()
-                .subscriber_max_buffer_size(self.shape.capacity())
-                .enable_safe_overflow(false)
-                .max_publishers(self.shape.senders)
-                .max_subscribers(1)
-                .open_or_create()
-                .map_err(words)?;
-            Ok((service, node))
-        }
-    }
-
     impl Channel for PublishSubscribe {
         fn sender(&self) -> Result<Box<dyn Sender + '_>, Failure> {
-            let (service, node) = self.open()?;
+            let (service, node) = self.service.open()?;
             let publisher = service
                 .publisher_builder()
-                .initial_max_slice_len(self.shape.length)
+                .initial_max_slice_len(self.length)
                 .backpressure_strategy(BackpressureStrategy::RetryUntilDelivered)
                 .create()
                 .map_err(words)?;
@@ -103,7 +80,7 @@ mod there {
             })
         }
         fn receiver(&self) -> Result<Box<dyn Receiver + '_>, Failure> {
-            let (service, node) = self.open()?;
+            let (service, node) = self.service.open()?;
             let subscriber = service.subscriber_builder().create().map_err(words)?;
             channels::receives(move |item| {
                 let _kept = (&service, &node);

@@ -22,63 +22,36 @@ mod there {
     use crate::deaths::object::{AsChannel, Channel, Object};
     use crate::deaths::order::Answer;
     use crate::deaths::peers::name_of_keeper;
+    use crate::iceoryx::{Service, Shape, words};
     use iceoryx2::port::publisher::Publisher;
     use iceoryx2::port::subscriber::Subscriber;
     use iceoryx2::prelude::*;
-    use iceoryx2::service::port_factory::publish_subscribe::PortFactory;
     use std::cell::OnceCell;
     use std::io;
     use std::time::Duration;
 
     /// A service, with what this process has of it.
     struct PublishSubscribe {
-        config: Config,
-        opened: OnceCell<Opened>,
+        shape: Shape,
+        opened: OnceCell<(Service, Node<ipc::Service>)>,
         publisher: OnceCell<Publisher<ipc::Service, [u8], ()>>,
         subscriber: OnceCell<Subscriber<ipc::Service, [u8], ()>>,
     }
 
-    struct Opened {
-        service: PortFactory<ipc::Service, [u8], ()>,
-        _node: Node<ipc::Service>,
-    }
-
-    fn words(error: impl std::fmt::Debug) -> String {
-        format!("{error:?}")
-    }
-
     pub(super) fn make() -> io::Result<Box<dyn Object>> {
-        set_log_level(LogLevel::Fatal);
-        let mut config = Config::default();
-        let prefix = name_of_keeper(std::process::id());
-        let place = std::env::current_dir()?; // the cell's directory
-        let as_error = |error| io::Error::other(words(error));
-        config.global.prefix = FileName::new(prefix.as_bytes()).map_err(as_error)?;
-        config.global.set_root_path(&Path::new(place.as_os_str().as_encoded_bytes()).map_err(as_error)?);
+        let cell = std::env::current_dir()?;
+        let shape = Shape::new(&name_of_keeper(std::process::id()), &cell, 64).map_err(io::Error::other)?;
         let (opened, publisher, subscriber) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
-        Ok(Box::new(AsChannel(PublishSubscribe { config, opened, publisher, subscriber })))
+        Ok(Box::new(AsChannel(PublishSubscribe { shape, opened, publisher, subscriber })))
     }
 
     impl PublishSubscribe {
-        fn service(&self) -> Result<&PortFactory<ipc::Service, [u8], ()>, String> {
+        fn service(&self) -> Result<&Service, String> {
             if self.opened.get().is_none() {
-                let node = NodeBuilder::new()
-                    .config(&self.config)
-                    .signal_handling_mode(SignalHandlingMode::Disabled)
-                    .create::<ipc::Service>()
-                    .map_err(words)?;
-                let service = node
-                    .service_builder(&"deaths".try_into().map_err(words)?)
-                    .publish_subscribe::<[u8]>()
-                    .subscriber_max_buffer_size(64)
-                    .enable_safe_overflow(false)
-                    .max_publishers(8)
-                    .max_subscribers(8)
-                    .open_or_create()
-                    .map_err(words)?;
-                self.opened.get_or_init(|| Opened { service, _node: node });
+                let opened = self.shape.open()?;
+                self.opened.get_or_init(|| opened);
             }
-            Ok(&self.opened.get().expect("opened above").service)
+            Ok(&self.opened.get().expect("opened above").0)
         }
 
         fn publisher(&self) -> Result<&Publisher<ipc::Service, [u8], ()>, String> {
