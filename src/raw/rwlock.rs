@@ -405,8 +405,8 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
             // ORDERING: Acquire, before the holder's lifeline is read, as in `raw::mutex`.
             let seen = place.load(Acquire);
             match Id::holder_in(seen) {
-                // The caller reads nothing: the word was overwritten. Nobody else would free it.
-                Some(holder) if holder == me.id => return Ok(Some(word)),
+                // A signal handler may have taken it since the caller searched for its own word.
+                Some(holder) if holder == me.id => return Err(wait.deadlock()),
                 Some(holder) if me.table.is_alive(holder) => {
                     all[word].value = seen;
                     held_by = held_by.or(Some((word, holder)));
@@ -612,22 +612,24 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         let mut wait = Wait::new(me, Deadline::By(None), Leaked::Take);
         wait.vigil = wait.vigil.map(Vigil::uninterruptible); // a downgrade cannot be given up
         loop {
-            match self.take_word(from, me, &mut wait) {
-                Ok(Some(word)) => {
-                    let displaced = !Self::is_at_home(me.id, from, word) && left == 0;
-                    self.unlock_write(if displaced { DISPLACED } else { left });
-                    return Reading { word, inconsistent: Cause::from_free_word(left) };
-                }
-                // `write` has left no leaked reader, and nobody has read since.
+            let taken = match self.take_word(from, me, &mut wait) {
+                Ok(taken) => taken,
+                // `write` has left no leaked reader, and nobody has read since: the words were
+                // overwritten. The caller, too, has read nothing since.
                 Err(NotLocked::Leaked(holder)) => self.forget(me, holder),
-                Ok(None) | Err(_) => {}
+                Err(_) => self.word_of(me.id, None),
+            };
+            if let Some(word) = taken {
+                let displaced = !Self::is_at_home(me.id, from, word) && left == 0;
+                self.unlock_write(if displaced { DISPLACED } else { left });
+                return Reading { word, inconsistent: Cause::from_free_word(left) };
             }
         }
     }
 
-    /// Frees the reader words that name a dead participant, which does not read.
+    /// Frees the reader words that name a dead participant, which does not read. Takes none.
     #[cold]
-    fn forget(&self, me: Participant<'_, P>, dead: Id) {
+    fn forget(&self, me: Participant<'_, P>, dead: Id) -> Option<usize> {
         for Line(word) in &self.readers {
             let seen = word.load(Acquire); // ORDERING: as in `take_word`.
             if Id::holder_in(seen) == Some(dead) {
@@ -636,6 +638,7 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                 let _or_again = me.inherit(word, seen, clear);
             }
         }
+        None
     }
 
     #[cold]
@@ -645,10 +648,15 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
 
     /// Whether a reader word other than `except` names this participant, which is the caller.
     fn reads(&self, id: Id, except: Option<usize>) -> bool {
+        self.word_of(id, except).is_some()
+    }
+
+    /// The first reader word other than `except` that names this participant, which is the caller.
+    fn word_of(&self, id: Id, except: Option<usize>) -> Option<usize> {
         // ORDERING: Relaxed; the caller sees its own writes, and no other participant writes a word
         // that names a living reader.
         let names = |word: &Line<P::Word>| Id::holder_in(word.0.load(Relaxed)) == Some(id);
-        self.readers.iter().enumerate().any(|(index, word)| Some(index) != except && names(word))
+        (0..READERS).find(|index| Some(*index) != except && names(&self.readers[*index]))
     }
 
     /// Who has the writer word. `seen` is its value by a load with Acquire; any value is

@@ -966,7 +966,8 @@ impl<'q, P: Platform, S: Slots<P> + ?Sized, const BITS: u32> Tasks<'q, P, S, BIT
                 return Ok(());
             }
         }
-        // Who goes on changing them wakes the caller, if it sleeps (invariant 10).
+        // Who goes on changing them wakes the caller, if it sleeps (invariant 10). Victims of
+        // `take_back` may change them, and wake nobody; a recheck finds that.
         Err(Obstacle::Blocked(None))
     }
 

@@ -291,3 +291,39 @@ fn a_downgrade_takes_words_that_were_overwritten_with_the_name_of_a_reader_that_
     assert_eq!(reading.word, 0);
     assert_eq!(words(&lock), (0, [id_of(0).word(), 0]));
 }
+
+/// The home of a caller that a signal handler interrupts at the second look at it, in the midst of
+/// the search for a word. The handler takes the second word, and keeps it.
+#[derive(Clone, Copy)]
+struct Interrupted<'l> {
+    lock: &'l Two,
+    looks: &'l Cell<u32>,
+}
+
+impl Home for Interrupted<'_> {
+    fn shift(self) -> usize {
+        self.looks.set(self.looks.get() + 1);
+        if self.looks.get() == 2 {
+            self.lock.readers[1].0.store(id_of(0).word(), Relaxed);
+            self.lock.writer.0.store(DISPLACED, Relaxed);
+        }
+        0
+    }
+
+    fn move_by(self, _by: usize) -> bool {
+        false
+    }
+}
+
+#[test]
+fn a_reader_does_not_take_the_word_of_its_signal_handler_for_its_own() {
+    for (deadline, refusal) in [(Deadline::Immediate, NotLocked::WouldBlock), (A_WHILE, NotLocked::Deadlock)] {
+        for first in [another(), id_of(2).word()] {
+            let lock = lock(0, [first, 0]);
+            let from = Interrupted { lock: &lock, looks: &Cell::new(0) };
+            let (answer, _) = play(3, vec![], |me| lock.read_from(from, me, deadline, Leaked::Refuse));
+            assert_eq!((answer, from.looks.get()), (Err(refusal), 2));
+            assert_eq!(words(&lock), (DISPLACED, [first, id_of(0).word()]), "the handler's word is kept");
+        }
+    }
+}

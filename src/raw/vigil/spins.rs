@@ -42,8 +42,13 @@ impl<P: Platform> Spins<P> {
     /// deadline.
     pub(in crate::raw) fn spin(&mut self) -> bool {
         let left = *self.left.get_or_insert_with(P::learned_spins);
-        if left == 0 || (left % SPINS_FOR_EACH_CLOCK == 0 && self.deadline.is_some_and(|end| P::now() >= end)) {
+        if left == 0 {
             self.stop();
+            return false;
+        }
+        if left % SPINS_FOR_EACH_CLOCK == 0 && self.deadline.is_some_and(|end| P::now() >= end) {
+            // Whether all spins would have helped is unknown.
+            (self.left, self.is_open) = (Some(0), false);
             return false;
         }
         self.left = Some(left - 1);

@@ -71,4 +71,11 @@ fn a_waiter_spins_little_beyond_its_deadline() {
         assert_eq!((0..99).filter(|_| not_yet.spin()).count(), 40);
     });
     assert_eq!(spun, is(48, &[]));
+    let spun = after(|| {
+        spins(40, 0);
+        let mut over = Spins::<Puppet>::learned(Some(Duration::ZERO));
+        while over.spin() {}
+        over.succeed(); // at a last look
+    });
+    assert_eq!(spun, Spinning { spins: 40, ..is(8, &[]) });
 }
