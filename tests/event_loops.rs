@@ -5,8 +5,8 @@ mod common;
 
 use common::*;
 use outlive::{
-    DuplexPipe, Event, MessageQueue, Pipe, PipeRecvError, ProcessExit, Queue, RecvError, Segment, Semaphore, SendError,
-    SendMessageError, Shareable, TaskQueue, TryRecvError,
+    DuplexPipe, Event, MessageQueue, Pipe, PipeRecvError, ProcessExit, Queue, ReadyFdError, RecvError, Segment,
+    Semaphore, SendError, SendMessageError, Shareable, TaskQueue, TryRecvError,
 };
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -698,6 +698,18 @@ fn a_descriptor_becomes_readable() {
     assert!(!is_readable(0));
     queue.send(3).unwrap();
     assert!(is_readable(20_000));
+}
+
+/// It would take the parent's notification away.
+#[test]
+fn a_forked_child_does_not_clear_its_parents_descriptor() {
+    let queue = Queue::<u64>::anonymous(4).unwrap();
+    let ready = queue.readable().descriptor().unwrap();
+    queue.send(1).unwrap();
+    assert!(is_readable(&ready, 20_000));
+    let child = fork(|| i32::from(!matches!(ready.clear(), Err(ReadyFdError::OfAnotherProcess))));
+    assert_eq!(wait(child), 0);
+    assert!(is_readable(&ready, 0));
 }
 
 /// Whether a descriptor is readable, or becomes so in time.

@@ -13,6 +13,8 @@ pub enum ReadyFdError {
     /// A thread cannot be registered as a participant of the segment: the caller, or the thread
     /// that sleeps for the descriptors of this process.
     Register(RegisterError),
+    /// The descriptor belongs to the process that forked this one. Make another one from the source.
+    OfAnotherProcess,
 }
 
 impl fmt::Display for ReadyFdError {
@@ -20,6 +22,9 @@ impl fmt::Display for ReadyFdError {
         match self {
             Self::Io(error) => error.fmt(f),
             Self::Register(error) => write!(f, "the source cannot be waited for here: {error}"),
+            Self::OfAnotherProcess => f.write_str(
+                "this descriptor belongs to the process that forked this one: make another one from the source",
+            ),
         }
     }
 }
@@ -29,6 +34,7 @@ impl std::error::Error for ReadyFdError {
         match self {
             Self::Io(error) => Some(error),
             Self::Register(error) => Some(error),
+            Self::OfAnotherProcess => None,
         }
     }
 }

@@ -201,8 +201,8 @@ pub fn try_any<P: Platform>(sources: &[Of<'_, P>], start: usize) -> Option<usize
 fn try_any_slow<P: Platform>(sources: &[Of<'_, P>], start: usize) -> Option<usize> {
     let now = P::now();
     // In each segment the first of its sources reaps. Then it is not due any more.
-    let has_reaped = sources.iter().fold(false, |reaped, of| of.me.table.reap_lost_if_due(now) || reaped);
-    if has_reaped { first_ready(sources, start) } else { None }
+    let reaped = sources.iter().filter(|of| of.me.table.reap_lost_if_due(now)).count();
+    if reaped > 0 { first_ready(sources, start) } else { None }
 }
 
 fn first_ready<P: Platform>(sources: &[Of<'_, P>], start: usize) -> Option<usize> {

@@ -51,6 +51,17 @@ impl Notify {
     }
 }
 
+/// Whom to tell, in this order, when this is dropped: it may run the executor's code, so nothing may
+/// be locked then.
+#[derive(Default)]
+struct Told(Vec<Notify>);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        self.0.drain(..).for_each(Notify::tell);
+    }
+}
+
 /// Runs an executor's code. If it panics, the panic must not end the thread that serves all others.
 /// The panic hook has reported it.
 fn contained(run: impl FnOnce()) {
@@ -71,8 +82,9 @@ impl<'a> Task<'a> {
         Self { source, registered: None }
     }
 
-    /// Registers the task, which has tried in vain. It is notified once.
-    fn register(&mut self, notify: impl Fn() -> Notify) -> Result<Registered, RegisterError> {
+    /// Registers the task, which has tried in vain. It is notified once. `told` are others that can
+    /// go on.
+    fn register(&mut self, told: &mut Told, notify: impl Fn() -> Notify) -> Result<Registered, RegisterError> {
         let me = local::participant(self.source.place)?;
         loop {
             let (entry, number) = match &self.registered {
@@ -85,10 +97,15 @@ impl<'a> Task<'a> {
                     (entry, number)
                 }
             };
-            match entry.register(me, number, &notify) {
+            let error = match entry.register(me, number, told, &notify) {
                 Ok(registered) => return Ok(registered),
-                Err(entry::NotRegistered::Failed(error)) => return Err(error),
-                Err(entry::NotRegistered::Over) => self.leave(),
+                Err(entry::NotRegistered::Failed(error)) => Some(error),
+                Err(entry::NotRegistered::Over) => None,
+            };
+            // Another time there may be another entry.
+            told.0.append(&mut self.leave().0);
+            if let Some(error) = error {
+                return Err(error);
             }
         }
     }
@@ -99,14 +116,13 @@ impl<'a> Task<'a> {
     }
 
     /// The task waits no more. If it was notified, the next one is.
-    fn leave(&mut self) {
-        if let Some((entry, number, process)) = self.registered.take() {
-            // In a child that was forked meanwhile, a lock of the parent's may be held forever.
-            if process == local::process_number() {
-                let entry = ManuallyDrop::into_inner(entry);
-                entry.leave(number, local::participant(self.source.place).ok());
-            }
-        }
+    fn leave(&mut self) -> Told {
+        let left = self.registered.take();
+        // In a child that was forked meanwhile, a lock of the parent's may be held forever.
+        let own = left.filter(|(.., process)| *process == local::process_number());
+        own.map_or_else(Told::default, |(entry, number, _)| {
+            ManuallyDrop::into_inner(entry).leave(number, local::participant(self.source.place).ok())
+        })
     }
 }
 

@@ -1,8 +1,9 @@
 //! A descriptor that becomes readable when a source is ready.
 
 use super::entry::Registered;
-use super::{Notify, Task};
+use super::{Notify, Task, Told};
 use crate::error::{IoError, ReadyFdError, RegisterError};
+use crate::segment::local;
 use crate::sync::wait_any::WaitSource;
 use core::fmt;
 use rustix::event::{EventfdFlags, eventfd};
@@ -31,8 +32,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// It is an eventfd(2). Only this process makes it readable: a descriptor that was passed to
-/// another process, or inherited by a child, tells of this process's wait.
+/// It is an eventfd(2). Only this process makes it readable and clears it: a descriptor that was
+/// passed to another process, or inherited by a child, tells of this process's wait.
 ///
 /// # If a process dies
 /// As [`wait_any`](crate::wait_any#if-a-process-dies). A death of this process ends its wait, and
@@ -40,6 +41,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct ReadyFd<'a> {
     descriptor: Arc<OwnedFd>,
     task: Mutex<Task<'a>>,
+    /// In which it was made.
+    process: u64,
 }
 
 impl<'a> WaitSource<'a> {
@@ -55,7 +58,8 @@ impl<'a> WaitSource<'a> {
     pub fn descriptor(self) -> Result<ReadyFd<'a>, ReadyFdError> {
         let descriptor = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)
             .map_err(|errno| IoError::new("make an eventfd", None, errno))?;
-        let ready = ReadyFd { descriptor: Arc::new(descriptor), task: Mutex::new(Task::new(self)) };
+        let (descriptor, task, process) = (Arc::new(descriptor), Task::new(self).into(), local::process_number());
+        let ready = ReadyFd { descriptor, task, process };
         ready.register()?;
         Ok(ready)
     }
@@ -66,8 +70,18 @@ impl ReadyFd<'_> {
     /// descriptor is readable again when this returns.
     ///
     /// # Errors
-    /// [`ReadyFdError::Register`]: the descriptor will not become readable.
+    /// [`ReadyFdError::Register`], [`ReadyFdError::Io`]: the descriptor will not become readable,
+    /// unless a later call succeeds. [`ReadyFdError::OfAnotherProcess`]: the process that made it
+    /// has forked this one.
+    ///
+    /// # If a process dies
+    /// As [`wait_any`](crate::wait_any#if-a-process-dies).
     pub fn clear(&self) -> Result<(), ReadyFdError> {
+        // A child must not take the parent's wake. And a thread of the parent's may have had the
+        // lock when it forked.
+        if self.process != local::process_number() {
+            return Err(ReadyFdError::OfAnotherProcess);
+        }
         let mut count = [0; 8];
         match rustix::io::read(&self.descriptor, &mut count) {
             Ok(_) | Err(Errno::AGAIN) => {}
@@ -78,11 +92,12 @@ impl ReadyFd<'_> {
 
     fn register(&self) -> Result<(), RegisterError> {
         // A thread that panicked here has left the task as it was, or registered.
+        let mut told = Told::default(); // is dropped after the lock
         let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
-        if task.register(|| Notify::Descriptor(Arc::clone(&self.descriptor)))? == Registered::Ready {
+        if task.register(&mut told, || Notify::Descriptor(Arc::clone(&self.descriptor)))? == Registered::Ready {
             make_readable(&self.descriptor);
             // Nobody knows when the user tries. So others have their turn now.
-            task.leave();
+            told.0.append(&mut task.leave().0);
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Which tasks wait for one primitive, and which of them is next?
 
-use super::Notify;
 use super::service::Helper;
+use super::{Notify, Told};
 use crate::error::RegisterError;
 use crate::platform::Linux;
 use crate::raw::Participant;
@@ -76,11 +76,13 @@ impl Entry {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Registers the task of this number, which has tried in vain.
+    /// Registers the task of this number, which has tried in vain. `told` are others that can go
+    /// on.
     pub(super) fn register(
         &self,
         me: Participant<'_, Linux>,
         number: u64,
+        told: &mut Told,
         notify: impl FnOnce() -> Notify,
     ) -> Result<Registered, NotRegistered> {
         let notify = notify();
@@ -121,18 +123,20 @@ impl Entry {
         // What is ready for one is ready for all. The attendant need not have seen it: it may find
         // another state by then.
         let is_for_others = registered == Registered::Ready && self.source().is_for_all();
-        let told = if is_for_others { waiting.next(true) } else { vec![] };
+        if is_for_others {
+            told.0.append(&mut waiting.next(true).0);
+        }
         drop(waiting);
-        told.into_iter().for_each(Notify::tell);
         Ok(registered)
     }
 
     /// The task of this number waits no more, registered or told. Without `me` the caller is no
     /// participant.
-    pub(super) fn leave(&self, number: u64, me: Option<Participant<'_, Linux>>) {
+    pub(super) fn leave(&self, number: u64, me: Option<Participant<'_, Linux>>) -> Told {
+        let _own; // is dropped after the lock
         let mut waiting = self.lock();
-        let _own = waiting.remove(number);
-        let mut told = vec![];
+        _own = waiting.remove(number);
+        let mut told = Told::default();
         if waiting.tasks.is_empty() {
             self.attended.disarm();
         } else if !self.attended.is_armed() {
@@ -142,23 +146,20 @@ impl Entry {
                 Some(Arming::Ready) | None => told = waiting.next(self.source().is_for_all()),
             }
         }
-        drop(waiting);
-        told.into_iter().for_each(Notify::tell);
+        told
     }
 
     /// The source is ready: tells the next task, or all.
     pub(super) fn tell(&self) {
-        let told = self.lock().next(self.source().is_for_all());
-        told.into_iter().for_each(Notify::tell);
+        let _told = self.lock().next(self.source().is_for_all());
     }
 
     /// The thread that sleeps for the tasks cannot do it: all tasks are told, and find the error.
     pub(super) fn fail(&self, error: RegisterError) {
         let mut waiting = self.lock();
         waiting.failed = Some(error);
-        let told = waiting.next(true);
+        let _told = waiting.next(true);
         drop(waiting);
-        told.into_iter().for_each(Notify::tell);
     }
 
     /// Whether a task can register.
@@ -184,11 +185,11 @@ impl Waiting {
 
     /// Takes out whom to tell: all, or the first future. A descriptor is told in passing: nobody
     /// knows when its user will try.
-    fn next(&mut self, is_for_all: bool) -> Vec<Notify> {
-        let mut told = vec![];
+    fn next(&mut self, is_for_all: bool) -> Told {
+        let mut told = Told::default();
         while let Some((_, notify)) = self.tasks.pop_front() {
             let is_descriptor = matches!(notify, Notify::Descriptor(_));
-            told.push(notify);
+            told.0.push(notify);
             if !is_for_all && !is_descriptor {
                 break;
             }

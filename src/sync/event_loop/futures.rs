@@ -1,7 +1,7 @@
 //! The futures.
 
 use super::entry::Registered;
-use super::{Notify, Task};
+use super::{Notify, Task, Told};
 use crate::error::{
     AcquireError, RecvError, RegisterError, SendError, TryAcquireError, TryRecvError, TrySendError, TryWaitError,
     WaitError,
@@ -32,7 +32,8 @@ impl Task<'_> {
                 self.leave();
                 return Poll::Ready(Ok(result));
             }
-            match self.register(|| Notify::Waker(context.waker().clone())) {
+            let registered = self.register(&mut Told::default(), || Notify::Waker(context.waker().clone()));
+            match registered {
                 Ok(Registered::Waiting) => {
                     // An event that was set and cleared since the attempt: its entry may count from
                     // a later moment than this task.
@@ -43,10 +44,7 @@ impl Task<'_> {
                     return Poll::Ready(Ok(result));
                 }
                 Ok(Registered::Ready) => {}
-                Err(error) => {
-                    self.leave();
-                    return Poll::Ready(Err(error));
-                }
+                Err(error) => return Poll::Ready(Err(error)),
             }
         }
         // Others are quicker each time; or the words of a primitive contradict each other, which no
