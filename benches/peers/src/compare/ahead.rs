@@ -90,7 +90,8 @@ takes, or how many times as much the other one gets done.
 - The last column compares with the best that does neither, for all these rows. Below 1, outlive is
   better.
 - `floors NAME` repeats an experiment: `cargo run --release --manifest-path benches/peers/Cargo.toml
-  --bin floors -- NAME`, with 2 processes, or 32 where a lock is held for 10 µs. What outlive was
+  --bin floors -- NAME`, with 2 processes, or 32 where a lock is held for 10 µs, unless
+  NAME says otherwise. What outlive was
   *made to* do, a changed copy of it did, which was not kept.
 "
     );

@@ -50,6 +50,14 @@ pub fn between_processors(make: MakeChannel, length: usize, turns: u64) -> Resul
     nanoseconds(make, length, Place::Other, turns)
 }
 
+/// How long an item takes from one process to another on one processor, in nanoseconds.
+///
+/// # Errors
+/// The channel cannot be made, or does not take it.
+pub fn on_one_processor(make: MakeChannel, length: usize, turns: u64) -> Result<f64, Failure> {
+    nanoseconds(make, length, Place::Same, turns)
+}
+
 fn contestant(peer: Peer<MakeChannel>, length: usize, place: Place, effort: Effort) -> Contestant<'static> {
     match peer.source {
         Source::Here(make) => {

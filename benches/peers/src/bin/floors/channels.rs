@@ -4,7 +4,7 @@ use super::Failure;
 use super::rounds::{Column, Variant, compare};
 use outlive::{ArrayQueue, MessageQueue, MessageQueueSegment, Segment, TaskQueue, TaskQueueSegment};
 use outlive_peers::compare::channels::items_a_second;
-use outlive_peers::compare::latency::between_processors;
+use outlive_peers::compare::latency::{between_processors, on_one_processor};
 use outlive_peers::compare::peers::{
     self, Channel, MakeChannel, Object, OfChannel, Receiver, Sender, Shape, Source, poll,
 };
@@ -14,6 +14,7 @@ const CELLS: usize = 256;
 const ITEMS: u64 = 60_000;
 const LONG: usize = 1 << 20;
 const TURNS: u64 = 60;
+const SHORT_TURNS: u64 = 5_000;
 
 /// A channel of outlive by which nobody sleeps.
 struct Polled<C>(C);
@@ -154,8 +155,9 @@ pub(crate) fn buffers(rounds: usize) -> Result<String, Failure> {
     fn polled(capacity: usize) -> OfChannel {
         Ok(Object::Processes(Box::new(Polled(TaskQueue::<[u8; LONG]>::anonymous(capacity)?))))
     }
-    let variants: [(&str, Option<MakeChannel>); 6] = [
+    let variants: [(&str, Option<MakeChannel>); 7] = [
         ("iceoryx2, polled", maker("iceoryx2, polled")),
+        ("Unix stream", maker("Unix stream")),
         ("outlive TaskQueue, 4 buffers", maker("outlive TaskQueue")),
         ("1 buffer", Some(|_| Ok(Object::Processes(Box::new(TaskQueue::<[u8; LONG]>::anonymous(1)?))))),
         ("4 buffers, polled", Some(|_| polled(4))),
@@ -164,8 +166,36 @@ pub(crate) fn buffers(rounds: usize) -> Result<String, Failure> {
     ];
     let variant = |(name, make): (&'static str, Option<MakeChannel>)| -> Option<Variant<'_>> {
         let make = is_there(name, make, Shape { senders: 1, receivers: 1, length: LONG })?;
-        Some((name, Box::new(move || Ok(vec![between_processors(make, LONG, TURNS)?]))))
+        Some((
+            name,
+            Box::new(move || Ok(vec![between_processors(make, LONG, TURNS)?, on_one_processor(make, LONG, TURNS)?])),
+        ))
     };
     let variants = variants.into_iter().filter_map(variant).collect();
-    compare("buffers: 1 MiB to and fro between two processors", &[Column::Times("an item")], variants, rounds)
+    let columns = [Column::Times("two processors"), Column::Times("one processor")];
+    compare("buffers: 1 MiB to and fro", &columns, variants, rounds)
+}
+
+/// A worker checks all slots of a TaskQueue before it sleeps.
+///
+/// # Errors
+/// A process or a channel cannot be made.
+pub(crate) fn slots(rounds: usize) -> Result<String, Failure> {
+    fn tasks(capacity: usize) -> OfChannel {
+        Ok(Object::Processes(Box::new(TaskQueue::<[u8; LENGTH]>::anonymous(capacity)?)))
+    }
+    let variants: [(&str, Option<MakeChannel>); 6] = [
+        ("Unix pipe", maker("Unix pipe")),
+        ("outlive Queue", maker("outlive Queue")),
+        ("outlive TaskQueue, 4 slots", Some(|_| tasks(4))),
+        ("64 slots", Some(|_| tasks(64))),
+        ("256 slots", Some(|_| tasks(256))),
+        ("1024 slots", Some(|_| tasks(1024))),
+    ];
+    let variant = |(name, make): (&'static str, Option<MakeChannel>)| -> Option<Variant<'_>> {
+        let make = is_there(name, make, Shape { senders: 1, receivers: 1, length: LENGTH })?;
+        Some((name, Box::new(move || Ok(vec![on_one_processor(make, LENGTH, SHORT_TURNS)?]))))
+    };
+    let variants = variants.into_iter().filter_map(variant).collect();
+    compare("slots: 64 bytes to and fro on one processor", &[Column::Times("an item")], variants, rounds)
 }

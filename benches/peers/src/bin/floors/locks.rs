@@ -11,7 +11,7 @@ use outlive_peers::compare::waits::Waits;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-const AMONG: [&str; 8] = [
+const AMONG: [&str; 10] = [
     "rustix-futex-sync shm::Mutex",
     "outlive Mutex",
     "outlive Lock",
@@ -19,6 +19,8 @@ const AMONG: [&str; 8] = [
     "compare-and-swap, swap; polled",
     "pthread mutex, robust",
     "Boost interprocess_mutex",
+    "process-sync SharedMutex",
+    "raw_sync Mutex",
     "System V semaphore, SEM_UNDO",
 ];
 
@@ -30,8 +32,20 @@ pub(crate) fn of_100_nanoseconds(rounds: usize) -> Result<String, Failure> {
     measure(rounds, 2, Duration::from_nanos(100))
 }
 
+pub(crate) fn of_100_nanoseconds_by_8(rounds: usize) -> Result<String, Failure> {
+    measure(rounds, 8, Duration::from_nanos(100))
+}
+
 pub(crate) fn of_1_microsecond(rounds: usize) -> Result<String, Failure> {
     measure(rounds, 2, Duration::from_micros(1))
+}
+
+pub(crate) fn of_1_microsecond_by_32(rounds: usize) -> Result<String, Failure> {
+    measure(rounds, 32, Duration::from_micros(1))
+}
+
+pub(crate) fn of_10_microseconds_by_4(rounds: usize) -> Result<String, Failure> {
+    measure(rounds, 4, Duration::from_micros(10))
 }
 
 pub(crate) fn of_10_microseconds(rounds: usize) -> Result<String, Failure> {

@@ -34,16 +34,20 @@ type Failure = Box<dyn Error>;
 /// An experiment: it makes so many rounds, and returns its table.
 type Experiment = fn(usize) -> Result<String, Failure>;
 
-const EXPERIMENTS: [(&str, usize, Experiment); 9] = [
+const EXPERIMENTS: [(&str, usize, Experiment); 13] = [
     ("sleeps", 60, sleeps::measure),
     ("crowds", 10, crowds::measure),
     ("opening", 1000, opening::measure),
     ("turns", 8, locks::of_0_nanoseconds),
     ("turns-of-100ns", 8, locks::of_100_nanoseconds),
+    ("turns-of-100ns-by-8", 8, locks::of_100_nanoseconds_by_8),
     ("turns-of-1us", 8, locks::of_1_microsecond),
+    ("turns-of-1us-by-32", 6, locks::of_1_microsecond_by_32),
     ("turns-of-10us", 6, locks::of_10_microseconds),
+    ("turns-of-10us-by-4", 8, locks::of_10_microseconds_by_4),
     ("items", 16, channels::items),
     ("buffers", 12, channels::buffers),
+    ("slots", 12, channels::slots),
 ];
 
 /// Experiments that show why a peer is ahead of outlive, where one is.
