@@ -631,7 +631,9 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
     #[cold]
     fn forget(&self, me: Participant<'_, P>, dead: Id) -> Option<usize> {
         for Line(word) in &self.readers {
-            let seen = word.load(Acquire); // ORDERING: as in `take_word`.
+            // ORDERING: Acquire, as in `take_word`.
+            // EQUIVALENT(Acquire to Relaxed): `inherit` reads the name anew, with Acquire.
+            let seen = word.load(Acquire);
             if Id::holder_in(seen) == Some(dead) {
                 // ORDERING: Relaxed, as in `drain`.
                 let clear = || word.compare_exchange(seen, 0, Relaxed, Relaxed).is_ok();
