@@ -329,6 +329,36 @@ fn names_do_not_land_on_a_disk_where_dev_shm_is_not_mounted() {
     });
 }
 
+/// The error once was that of a stopped process that does not finish.
+#[test]
+fn a_name_that_comes_and_goes_is_told_from_a_process_that_is_stopped() {
+    let directory = directory();
+    let path = directory.path().join("segment");
+    let impatient = Counter::options().busy_timeout(std::time::Duration::ZERO);
+    // Another process is quicker each time, and has removed it when it is to be opened.
+    let answer = impatient.open_or_create(&path, |_, _| std::fs::write(&path, "somebody else's").expect("made"));
+    let error = answer.expect_err("taken");
+    assert!(matches!(&error, OpenError::KeepsChanging { path: found, .. } if *found == path), "{error:?}");
+    assert!(!error.to_string().contains("stopped"), "{error}");
+}
+
+/// A process that cannot open a file anew for another reason than its permissions must not take
+/// its own locks for those of others, and join what nobody uses.
+#[test]
+fn a_descriptor_that_cannot_be_opened_anew_for_lack_of_proc_is_an_error() {
+    let (empty, directory) = (directory(), directory());
+    let path = directory.path().join("segment");
+    drop(Counter::create(&path, |_| {}).expect("made"));
+    let file = std::fs::File::options().read(true).write(true).open(&path).expect("there");
+    with_mounts_of_its_own(|| {
+        bind(empty.path(), Path::new("/proc"));
+        match Counter::from_fd(&file) {
+            Err(OpenError::Io(error)) => assert_eq!(error.source.kind(), std::io::ErrorKind::NotFound, "{error}"),
+            other => panic!("{other:?}"),
+        }
+    });
+}
+
 /// As in a systemd unit with `ProcSubset=pid`, or in a chroot: the boot id cannot be read there.
 #[test]
 fn a_segment_needs_no_proc_sys() {

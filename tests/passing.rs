@@ -18,6 +18,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::time::{Duration, Instant};
 
 const NAME: &str = "counter";
 const VARIABLE: &str = "OUTLIVE_SEGMENT_counter";
@@ -358,7 +359,7 @@ fn nonsense_in_the_variable_counts_as_nothing_passed() {
 
 /// Sends one byte with these descriptors, as a program without this library.
 fn send(stream: &UnixStream, byte: u8, descriptors: &[BorrowedFd<'_>]) {
-    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(20))];
+    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(250))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     assert!(descriptors.is_empty() || control.push(SendAncillaryMessage::ScmRights(descriptors)));
     let sent = rustix::net::sendmsg(stream, &[IoSlice::new(&[byte])], &mut control, SendFlags::empty());
@@ -409,7 +410,7 @@ fn a_received_file_that_is_no_segment_is_refused_and_closed() {
         let not_received: [(&str, u8, &[BorrowedFd<'_>]); 9] = [
             ("none", S, &[]),
             ("two", S, &[good, good]),
-            ("more than fit", S, &[good; 20]),
+            ("more than fit", S, &[good; 250]),
             ("another byte", b'T', &[good]),
             ("a FIFO", S, &[fifo.as_fd()]),
             ("a socket", S, &[here.as_fd()]),
@@ -433,7 +434,7 @@ fn a_received_file_that_is_no_segment_is_refused_and_closed() {
         assert_eq!(*segment.lock().expect("free"), 7);
         drop(here);
         let error = Counter::receive_from(&there).expect_err("the end");
-        assert!(matches!(error, ReceiveError::NotReceived { .. }), "{error:?}");
+        assert!(matches!(&error, ReceiveError::NotReceived { found } if found == "the end of the stream"), "{error:?}");
         0
     });
     assert_eq!(status, 0);
@@ -623,7 +624,7 @@ fn a_segment_that_nobody_has_mapped_is_revived_when_it_arrives_in_turn() {
     // SAFETY: the structure is there.
     assert_eq!(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &turn) }, 0);
     send(&here, b'S', &[file.as_fd()]);
-    let impatient = Counter::options().busy_timeout(std::time::Duration::from_millis(5));
+    let impatient = Counter::options().busy_timeout(Duration::from_millis(5));
     assert!(matches!(impatient.receive_from(&there), Err(ReceiveError::Open(OpenError::Busy { .. }))), "not its turn");
     turn.l_type = libc::F_UNLCK as i16;
     // SAFETY: as above.
@@ -683,6 +684,254 @@ fn a_receiver_that_is_interrupted_by_signals_waits_on() {
     segment.send_to(&here).expect("sent");
     assert_eq!(wait(child), 0);
     assert_eq!(*segment.lock().expect("free"), 1);
+}
+
+/// In a child: signals to the calling thread, one every few milliseconds, whose handler does
+/// nothing. After [`PATIENCE`] the process ends, since nothing else would end an endless wait.
+fn disturb_this_thread() {
+    extern "C" fn do_nothing(_signal: libc::c_int) {}
+    // SAFETY: all bytes of this structure may be zero. The calls are about this process alone.
+    let me = unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = do_nothing as extern "C" fn(libc::c_int) as usize;
+        assert_eq!(libc::sigaction(libc::SIGUSR1, &action, std::ptr::null_mut()), 0);
+        libc::pthread_self()
+    };
+    std::thread::spawn(move || {
+        let begin = Instant::now();
+        while begin.elapsed() < PATIENCE {
+            // SAFETY: that thread lives as long as this process.
+            unsafe { libc::pthread_kill(me, libc::SIGUSR1) };
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        // SAFETY: ends the process.
+        unsafe { libc::_exit(98) };
+    });
+}
+
+/// A fault that was there once: each signal began the timeout anew.
+#[test]
+fn signals_do_not_prolong_the_timeout_of_a_receiver_or_a_sender() {
+    let segment = Counter::anonymous(|_| {}).expect("a segment");
+    let status = in_a_child(|| {
+        disturb_this_thread();
+        let timeout = Duration::from_millis(100);
+        let (here, mut there) = UnixStream::pair().expect("a pair");
+        here.set_read_timeout(Some(timeout)).expect("set");
+        here.set_write_timeout(Some(timeout)).expect("set");
+        let is_the_timeouts = |error: &outlive::IoError| error.source.kind() == std::io::ErrorKind::WouldBlock;
+
+        let begin = Instant::now();
+        let received = Counter::receive_from(&here);
+        assert!(matches!(&received, Err(ReceiveError::Io(error)) if is_the_timeouts(error)), "{received:?}");
+        assert!(begin.elapsed() >= timeout, "after {:?}", begin.elapsed());
+
+        let mut sent = 0;
+        while segment.send_to(&here).is_ok() {
+            sent += 1;
+        }
+        let begin = Instant::now();
+        let answer = segment.send_to(&here);
+        assert!(matches!(&answer, Err(PassError::Io(error)) if is_the_timeouts(error)), "{answer:?}");
+        assert!(begin.elapsed() >= timeout, "after {:?}", begin.elapsed());
+        // Whatever was sent is there, each once.
+        for _ in 0..sent {
+            drop(Counter::receive_from(&there).expect("sent"));
+        }
+        there.set_nonblocking(true).expect("set");
+        assert!(there.read(&mut [0]).is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock));
+        0
+    });
+    assert_eq!(status, 0, "98: it waits without an end");
+}
+
+#[test]
+fn what_arrives_between_two_signals_is_received_within_the_timeout() {
+    let segment = Counter::anonymous(|_| {}).expect("a segment");
+    let (here, there) = UnixStream::pair().expect("a pair");
+    there.set_read_timeout(Some(PATIENCE)).expect("set");
+    let child = fork(|| {
+        disturb_this_thread();
+        *Counter::receive_from(&there).expect("sent").lock().expect("free") += 1;
+        0
+    });
+    std::thread::sleep(Duration::from_millis(100)); // for some signals; the test is right without them
+    segment.send_to(&here).expect("sent");
+    assert_eq!(wait(child), 0);
+    assert_eq!(*segment.lock().expect("free"), 1);
+}
+
+#[test]
+fn a_datagram_that_is_empty_or_longer_than_a_segments_is_called_by_its_name() {
+    let (here, there) = std::os::unix::net::UnixDatagram::pair().expect("a pair");
+    let told = || Counter::receive_from(&there).expect_err("no segment").to_string();
+    here.send(b"").expect("sent");
+    let text = told();
+    assert!(text.contains("an empty message") && !text.contains("stream"), "{text}");
+
+    let directory = directory();
+    let file = open_as_it_is(&made(&directory), OFlags::RDWR);
+    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    let rights = [file.as_fd()];
+    assert!(control.push(SendAncillaryMessage::ScmRights(&rights)));
+    let sent = rustix::net::sendmsg(&here, &[IoSlice::new(b"SS")], &mut control, SendFlags::empty());
+    assert_eq!(sent, Ok(2));
+    let text = told();
+    assert!(text.contains("more than one byte"), "{text}");
+
+    Counter::anonymous(|_| {}).expect("a segment").send_to(&here).expect("sent");
+    assert!(Counter::receive_from(&there).is_ok(), "each of them was used up as a whole");
+}
+
+/// Makes, opens and passes segments, all of which takes a descriptor's name in /proc.
+fn make_open_and_pass(directory: &Path) {
+    let path = directory.join("made");
+    let segment = Counter::create(&path, |count| *count.get_mut() = 7).expect("made");
+    let (here, there) = UnixStream::pair().expect("a pair");
+    segment.send_to(&here).expect("sent");
+    drop(segment);
+    // Nobody has it mapped, so the two that follow are revivals.
+    let file = open_as_it_is(&path, OFlags::RDWR);
+    let opened = Counter::from_fd(&file).expect("a segment");
+    assert_eq!(*opened.lock().expect("free"), 7);
+    opened.detach().expect("nothing is held");
+    drop(opened);
+    let received = Counter::receive_from(&there).expect("sent before");
+    assert_eq!(*received.lock().expect("free"), 7);
+    received.pass_to(&mut command("never spawned"), NAME).expect("passed");
+    assert!(outlive::inspect_fd(&file).expect("a segment").is_in_use);
+    assert!(Counter::monitor_fd(&file).expect("a segment").is_in_use().expect("looked"));
+}
+
+/// A fault that was there once: `/proc/self` is the main thread, which has no descriptors any more.
+#[test]
+fn segments_are_made_and_passed_after_the_main_thread_has_ended() {
+    let directory = directory();
+    let path = directory.path().to_owned();
+    let status = in_a_child(|| {
+        std::thread::spawn(move || {
+            let state = || std::fs::read_to_string(format!("/proc/self/task/{}/stat", std::process::id()));
+            // If this thread just ended, its success would be that of the process.
+            let answer = std::panic::catch_unwind(|| {
+                until("the main thread to end", || state().is_ok_and(|stat| stat.contains(") Z ")));
+                make_open_and_pass(&path);
+            });
+            // SAFETY: ends the process.
+            unsafe { libc::_exit(if answer.is_ok() { 0 } else { 101 }) };
+        });
+        // SAFETY: ends this thread, which has nothing to clean up.
+        unsafe { libc::syscall(libc::SYS_exit, 0) };
+        unreachable!()
+    });
+    assert_eq!(status, 0);
+}
+
+/// As above; the main thread had other files under the numbers.
+#[test]
+fn segments_are_made_and_passed_by_a_thread_with_descriptors_of_its_own() {
+    let directory = directory();
+    let path = directory.path();
+    let status = in_a_child(|| {
+        let (to_thread, from_main) = std::sync::mpsc::channel();
+        let (to_main, from_thread) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                // SAFETY: this thread has no descriptor that another closes.
+                assert_eq!(unsafe { libc::unshare(libc::CLONE_FILES) }, 0);
+                to_main.send(()).expect("heard");
+                from_main.recv().expect("told");
+                make_open_and_pass(path);
+            });
+            from_thread.recv().expect("told");
+            let _others: Vec<_> = (0..200).map(|_| open_as_it_is(Path::new("/dev/null"), OFlags::RDWR)).collect();
+            to_thread.send(()).expect("heard");
+        });
+        0
+    });
+    assert_eq!(status, 0);
+}
+
+/// Runs `test` as a user who may not open the file anew, with the file's descriptor. `change` is
+/// what happens to the file before, while nobody uses it. Returns whether the segment then counts
+/// as in use, as long as the open file is there.
+fn as_a_user_who_may_not_open_it(change: impl FnOnce(&std::fs::File), test: impl FnOnce(&OwnedFd)) -> Option<bool> {
+    // SAFETY: no preconditions.
+    if unsafe { libc::geteuid() } != 0 {
+        skipped("only root can become another user");
+        return None;
+    }
+    let directory = directory();
+    let path = made(&directory);
+    change(&std::fs::File::options().write(true).open(&path).expect("there"));
+    let file = open_as_it_is(&path, OFlags::RDWR);
+    let status = in_a_child(|| {
+        // SAFETY: a system call about the calling process, which has one thread.
+        assert_eq!(unsafe { libc::setuid(12_345) }, 0);
+        assert!(std::fs::File::open(&path).is_err(), "what this test is about");
+        test(&file);
+        0
+    });
+    assert_eq!(status, 0);
+    Some(outlive::inspect(&path).expect("a segment").is_in_use)
+}
+
+fn of_root() -> outlive::SegmentOptions<Mutex<u64>> {
+    Counter::options().owner(0)
+}
+
+/// Where the header says which boot it is from, and where it says that a revival was begun.
+const BOOT: u64 = 120;
+const MARK: u64 = 152;
+
+#[test]
+fn a_user_who_may_not_open_the_file_joins_by_a_descriptor() {
+    let is_in_use = as_a_user_who_may_not_open_it(
+        |_file| {},
+        |file| assert_eq!(*of_root().from_fd(file).expect("as it is").lock().expect("free"), 7),
+    );
+    assert_ne!(is_in_use, Some(false), "the lock is that of the open file");
+}
+
+#[test]
+fn a_segment_of_another_boot_is_not_joined_by_a_descriptor_that_cannot_be_opened_anew() {
+    use std::os::unix::fs::FileExt;
+    let of_another_boot = |file: &std::fs::File| file.write_all_at(&7u64.to_le_bytes(), BOOT).expect("written");
+    let is_in_use = as_a_user_who_may_not_open_it(of_another_boot, |file| {
+        let answer = of_root().from_fd(file);
+        assert!(matches!(answer, Err(OpenError::CannotRevive)), "{answer:?}");
+    });
+    assert_ne!(is_in_use, Some(true), "nobody would ever revive it");
+    // Whoever uses the segment by an open file of its own has revived it.
+    let directory = directory();
+    let path = made(&directory);
+    of_another_boot(&std::fs::File::options().write(true).open(&path).expect("there"));
+    let _user = Counter::open(&path).expect("there");
+    let file = open_as_it_is(&path, OFlags::RDWR);
+    let status = in_a_child(|| {
+        // SAFETY: a system call about the calling process, which has one thread.
+        if unsafe { libc::setuid(12_345) } == 0 {
+            assert_eq!(*of_root().from_fd(&file).expect("in use").lock().expect("free"), 7);
+        }
+        0
+    });
+    assert_eq!(status, 0);
+}
+
+/// Two of those who share an open file could do so at the same time, since both have the turn.
+#[test]
+fn who_shares_an_open_file_does_not_complete_a_revival() {
+    use std::os::unix::fs::FileExt;
+    let half_revived = |file: &std::fs::File| file.write_all_at(&0x7276_6976u32.to_le_bytes(), MARK).expect("written");
+    let is_in_use = as_a_user_who_may_not_open_it(half_revived, |file| {
+        let answer = of_root().from_fd(file);
+        assert!(matches!(answer, Err(OpenError::CannotRevive)), "{answer:?}");
+        let (here, there) = UnixStream::pair().expect("a pair");
+        send(&here, b'S', &[file.as_fd()]);
+        let answer = of_root().receive_from(&there);
+        assert!(matches!(answer, Err(ReceiveError::Open(OpenError::CannotRevive))), "{answer:?}");
+    });
+    assert_ne!(is_in_use, Some(true), "nobody has it open");
 }
 
 /// Whether the process sleeps and already handles SIGUSR1.

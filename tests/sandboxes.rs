@@ -5,7 +5,7 @@ mod common;
 
 use common::*;
 use outlive::waitv::{WAITV_VARIABLE, waitv_works};
-use outlive::{LockError, LockTimeoutError, TryLockError};
+use outlive::{LocationError, LockError, LockTimeoutError, OpenError, TryLockError};
 use std::process::Command;
 use std::time::Duration;
 
@@ -51,6 +51,18 @@ fn any_later_failure_of_futex_waitv_means_the_fallback() {
         });
         assert_eq!(status, 0, "{error}");
     }
+}
+
+#[test]
+fn what_refuses_to_examine_dev_shm_is_in_the_error() {
+    let status = in_a_child(|| {
+        refuse(libc::SYS_statfs, libc::EACCES);
+        let error = Counter::create("never made", |_| {}).expect_err("not examined");
+        let OpenError::Location(LocationError::Io(error)) = error else { panic!("{error:?}") };
+        assert_eq!(error.source.raw_os_error(), Some(libc::EACCES), "{error}");
+        0
+    });
+    assert_eq!(status, 0);
 }
 
 /// Docker refused this call before version 20.10.

@@ -103,9 +103,22 @@ pub enum OpenError {
         /// The id of its process, as this process sees it; `None` if it cannot be checked.
         process_id: Option<u32>,
     },
+    /// What has this name changed between each two steps, for longer than
+    /// [`SegmentOptions::busy_timeout`](crate::SegmentOptions::busy_timeout) allows: others made,
+    /// removed or replaced it.
+    KeepsChanging {
+        /// The path.
+        path: PathBuf,
+        /// How long the opener or creator waited.
+        waited: Duration,
+    },
+    /// All participants on record are dead, and this process cannot free what they hold: it may not
+    /// open the segment's file anew. So it shares an open file with other processes, and the kernel
+    /// does not show it what these do with the segment.
+    CannotRevive,
     /// The kernel, the C library or the file system lacks something that segments need.
     Unsupported(String),
-    /// Another thread of this process closed the descriptor of the new segment.
+    /// Another thread of this process closed a descriptor while the segment was made or opened.
     DescriptorLost(DescriptorLostError),
     /// The operating system refused a step.
     Io(IoError),
@@ -190,6 +203,14 @@ impl fmt::Display for OpenError {
             Self::SeenTwice { id, process_id: Some(process_id) } => write!(
                 f,
                 "nobody was expected to use the segment, because no lock says so, but participant {id} on record lives in process {process_id}: the two see one file through two views (an overlay and its upper directory, a network file system), or that process has closed all descriptors on an overlay; open it by the path that the others use, or end that process, or, if nobody uses the segment, say so with SegmentOptions::vouch_unused"
+            ),
+            Self::KeepsChanging { path, waited } => write!(
+                f,
+                "{} was made, removed or replaced by other processes between each two steps of this one, for {waited:?}; let one process do that, or wait longer (SegmentOptions::busy_timeout)",
+                path.display()
+            ),
+            Self::CannotRevive => f.write_str(
+                "the segment's last participants are dead, and have to be removed from its table first (it is from another boot, or a copy, or an opener died while it did that); this process may not open the segment's file anew, and shares its open file with other processes, so it must not do that; let a process that may open the file open it by its name, then try again",
             ),
             Self::Unsupported(what) => f.write_str(what),
             Self::DescriptorLost(error) => error.fmt(f),

@@ -1,5 +1,10 @@
 //! Is there room for a segment? It is allocated before the segment is mapped, so that a full disk
 //! is an error and not a SIGBUS.
+//!
+//! That is certain where a write goes to the blocks that were allocated. It is not certain where a
+//! write needs a new block: on btrfs, which does not overwrite data (unless the file has
+//! `chattr +C`), and on any file system for blocks that are shared with a copy (`cp --reflink`, a
+//! snapshot). There, a write to a clean page can still raise SIGBUS when the disk is full.
 
 use super::naming::metadata;
 use crate::error::{IoError, OpenError};
@@ -7,7 +12,6 @@ use rustix::fs::{FallocateFlags, SeekFrom};
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 use std::fs::File;
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -26,11 +30,14 @@ pub(super) fn allocate(file: &File, total: usize, path: Option<&Path>) -> Result
     if let Some(limit) = getrlimit(Resource::Fsize).current.filter(|limit| *limit < needed) {
         return Err(OpenError::FileSizeLimit { limit, needed });
     }
-    allocate_all(file, needed, path)
+    allocate_all(file, FallocateFlags::empty(), needed, path)
 }
 
 /// Allocates what is missing of an existing segment of `total` bytes: a copy may have holes
 /// (`cp --sparse`).
+///
+/// The length stays. Somebody may have truncated the file since it was checked, and to make it
+/// longer again would hide that.
 pub(super) fn fill_holes(file: &File, total: usize) -> Result<(), OpenError> {
     let (length, about) = (total as u64, metadata(file)?);
     let has_holes = if rustix::fs::fstatfs(file).is_ok_and(|system| is_memory(&system)) && about.blksize() == PAGE {
@@ -47,8 +54,8 @@ pub(super) fn fill_holes(file: &File, total: usize) -> Result<(), OpenError> {
     if !has_holes {
         return Ok(());
     }
-    let path: Option<PathBuf> = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).ok();
-    allocate_all(file, length, path.as_deref())
+    let path: Option<PathBuf> = std::fs::read_link(super::naming::name_in_proc(file)).ok();
+    allocate_all(file, FallocateFlags::KEEP_SIZE, length, path.as_deref())
 }
 
 /// Whether a file system is nothing but memory.
@@ -56,8 +63,8 @@ pub(super) fn is_memory(system: &rustix::fs::StatFs) -> bool {
     MEMORY.contains(&(system.f_type as u64))
 }
 
-fn allocate_all(file: &File, needed: u64, path: Option<&Path>) -> Result<(), OpenError> {
-    let step = |at, length| rustix::fs::fallocate(file, FallocateFlags::empty(), at, length);
+fn allocate_all(file: &File, how: FallocateFlags, needed: u64, path: Option<&Path>) -> Result<(), OpenError> {
+    let step = |at, length| rustix::fs::fallocate(file, how, at, length);
     in_steps(needed, step).map_err(|errno| match errno {
         Errno::NOSPC | Errno::DQUOT => OpenError::NoSpace { path: path.map(Into::into), needed },
         Errno::OPNOTSUPP | Errno::NOSYS => OpenError::Unsupported(format!(
@@ -112,6 +119,19 @@ mod tests {
                 end += length;
             }
             assert_eq!(end, total);
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "Miri allocates no files")]
+    fn the_holes_of_a_file_that_was_truncated_are_filled_without_making_it_longer() {
+        let in_memory = rustix::fs::memfd_create("truncated", rustix::fs::MemfdFlags::CLOEXEC).expect("a memfd");
+        for file in [tempfile::tempfile().expect("a file"), File::from(in_memory)] {
+            file.set_len(PAGE).expect("a hole");
+            fill_holes(&file, 2 * PAGE as usize).expect("there is room");
+            let about = metadata(&file).expect("open");
+            assert_eq!(about.len(), PAGE, "its length when it was truncated");
+            assert!(about.blocks() * BLOCK >= PAGE, "a hole is left");
         }
     }
 

@@ -32,7 +32,9 @@
 //!
 //! A segment is built without a name and published in one atomic step, so no process ever sees half
 //! of a segment. A creator that is killed leaves nothing behind that blocks the next one. There is
-//! no init lock and no tracker process.
+//! no init lock and no tracker process. Only a process that is killed while it
+//! [replaces](SegmentOptions::replace_abandoned) a segment may leave a file, `.outlive-NEW-OLD`,
+//! beside it. The next one that replaces a segment there removes that file.
 //!
 //! # What is trusted
 //!
@@ -175,8 +177,14 @@ impl<T: Shareable + Sync> Segment<T> {
     /// Removes the name of a segment. Processes that have it open can still use it. A process that
     /// opens the name afterwards finds nothing.
     ///
+    /// What has the name is not examined. Any file of that name or path is removed, a segment or
+    /// not, of whatever type, as by unlink(2). A directory is not removed: [`RemoveError::Io`].
+    ///
     /// # Errors
     /// [`RemoveError::NotFound`], [`RemoveError::Location`], [`RemoveError::Io`].
+    ///
+    /// # If a process dies
+    /// The name is removed, or nothing has happened.
     pub fn remove(place: impl Into<Location>) -> Result<(), RemoveError> {
         let path = place.into().path()?;
         match std::fs::remove_file(&path) {
@@ -199,7 +207,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         // SAFETY: both lie within the mapping, aligned, by `Layout`. Zero bytes are a valid value
         // of every Shareable type. Nobody else has a reference into this memory: a file without a
         // header cannot be opened as a segment. (Otherwise another thread could open this one under
-        // /proc/self/fd, without a name.)
+        // /proc, without a name.)
         let (root, room) = unsafe {
             (
                 &mut *base.add(layout.root).cast::<T>(),

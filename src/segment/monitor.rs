@@ -125,8 +125,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
     /// another user, name that user: [`owner`](Self::owner).
     ///
     /// # Errors
-    /// Those of [`open`](Self::open), except [`OpenError::Busy`], [`OpenError::SeenTwice`] and
-    /// [`OpenError::NoSpace`].
+    /// Those of [`open`](Self::open), except [`OpenError::Busy`], [`OpenError::KeepsChanging`],
+    /// [`OpenError::SeenTwice`] and [`OpenError::NoSpace`].
     ///
     /// # If a process dies
     /// See [`Monitor`](Monitor#if-a-process-dies).

@@ -34,6 +34,12 @@
 //! and only one of them revives. Nobody ever takes `USE` exclusively: the opener asks for the locks
 //! of others (`F_OFD_GETLK`).
 //!
+//! A process that may not open the file anew is passed an open file, and shares it. Its locks are
+//! those of all who share it: they have the turn at the same time, and do not see each other's use.
+//! So such a process never revives. It joins the segment of a participant who has passed it on. It
+//! joins what strangers gave it, too, if the origin (see below) does not say that the record is of
+//! another boot or of another file. A half revived segment it does not open.
+//!
 //! An opener that is killed gives its turn back by dying. It may have died in the middle of the
 //! revival, and a child that it forked in that moment may keep the mapping. So a mark in the header
 //! says that a revival has begun. An opener that finds the mark revives again. No participant can
@@ -91,8 +97,8 @@ mod record;
 mod replace;
 mod turn;
 
-pub(super) use descriptor::{Descriptor, mark, reopen, reopen_to_read};
-pub(super) use record::{TableCopy, expect_nobody_alive, is_on_overlay, origin_of};
+pub(super) use descriptor::{Descriptor, is_forbidden, mark, name_in_proc, reopen, reopen_to_read};
+pub(super) use record::{TableCopy, expect_nobody_alive, is_from_elsewhere, is_on_overlay, origin_of};
 pub(super) use replace::Replacer;
 pub(super) use turn::{Backoff, is_in_use, open, share, turn_at};
 
@@ -153,11 +159,9 @@ pub(super) fn unnamed(path: &Path, mode: u32, total: usize) -> Result<File, Open
 
 /// Gives an unnamed file a name, in one step. False if the name is taken.
 pub(super) fn publish(file: impl AsFd, to: &Path) -> Result<bool, IoError> {
-    use std::os::fd::AsRawFd;
     // Linking by descriptor alone needs a capability. Linking by the descriptor's name in /proc
     // does not (open(2), O_TMPFILE).
-    let from = format!("/proc/self/fd/{}", file.as_fd().as_raw_fd());
-    match rustix::fs::linkat(CWD, &*from, CWD, to, AtFlags::SYMLINK_FOLLOW) {
+    match rustix::fs::linkat(CWD, name_in_proc(file), CWD, to, AtFlags::SYMLINK_FOLLOW) {
         Ok(()) => Ok(true),
         Err(Errno::EXIST) => Ok(false),
         Err(errno) => Err(IoError::new("publish the segment", Some(to), errno)),

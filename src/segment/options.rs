@@ -14,6 +14,18 @@ use std::os::fd::AsFd;
 /// Slots in the participant table unless [`SegmentOptions::participants`] says otherwise.
 const PARTICIPANTS: usize = 256;
 
+/// Whose open file a segment is opened through. The kernel does not show a process the locks of its
+/// own open file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OpenFile {
+    /// This process has opened the file, and shares that with nobody.
+    Own,
+    /// It is shared with a participant who has passed the segment on.
+    OfAParticipant,
+    /// It is shared with others, of whom nothing is known.
+    OfStrangers,
+}
+
 /// How a segment is to be made or opened: [`Segment::options`].
 #[derive(Debug, Clone)]
 #[must_use]
@@ -110,7 +122,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
     }
 
     /// How long to wait for other processes that are opening or replacing the segment, by default 5
-    /// seconds. That takes them microseconds. After the timeout the error is [`OpenError::Busy`].
+    /// seconds. That takes them microseconds. After the timeout the error is [`OpenError::Busy`],
+    /// or [`OpenError::KeepsChanging`] if nobody was in the way, and the name changed each time.
     ///
     /// A process that may read the file can keep others waiting, by a shared lock. The default mode
     /// 0600 keeps other users from that.
@@ -161,7 +174,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
     ///
     /// # Errors
     /// [`OpenError::InvalidSize`], [`OpenError::InvalidOption`], [`OpenError::FileSizeLimit`],
-    /// [`OpenError::NoSpace`] or [`OpenError::Io`].
+    /// [`OpenError::NoSpace`], [`OpenError::Unsupported`] or [`OpenError::Io`].
     ///
     /// # If a process dies
     /// A creator that dies leaves nothing behind.
@@ -175,15 +188,22 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
     /// # Errors
     /// [`OpenError::AlreadyExists`]; [`OpenError::Location`]; [`OpenError::InvalidSize`],
     /// [`OpenError::InvalidOption`]; [`OpenError::FileSizeLimit`], [`OpenError::NoSpace`];
-    /// [`OpenError::Unsupported`], [`OpenError::Io`]. To
-    /// [replace](Self::replace_abandoned) a segment can also give: [`OpenError::NotASegment`],
-    /// [`OpenError::Version`], [`OpenError::WordSize`], [`OpenError::Owner`],
-    /// [`OpenError::UnmappedOwner`], [`OpenError::Busy`], [`OpenError::SeenTwice`]. After an error,
-    /// what was found is unchanged.
+    /// [`OpenError::Unsupported`]; [`OpenError::DescriptorLost`] if another thread closes the
+    /// descriptor meanwhile; [`OpenError::Io`]. To [replace](Self::replace_abandoned) a segment can
+    /// also give: [`OpenError::NotASegment`], [`OpenError::Version`], [`OpenError::WordSize`],
+    /// [`OpenError::Owner`], [`OpenError::UnmappedOwner`], [`OpenError::Busy`],
+    /// [`OpenError::KeepsChanging`], [`OpenError::SeenTwice`]. After an error, what was found is
+    /// unchanged, unless the error itself says something else.
     ///
     /// # If a process dies
     /// A creator that dies before the name is given leaves nothing behind. After that the segment
     /// is complete.
+    ///
+    /// To [replace](Self::replace_abandoned) a segment takes two names for a moment. A replacer
+    /// that dies in this moment may leave a file `.outlive-NEW-OLD` (with the inodes of the two
+    /// files, in hexadecimal) beside the segment. It has the size of a segment, and blocks nobody.
+    /// The next replacer in that directory removes it. To remove it by hand is safe if no replacer
+    /// is at work.
     pub fn create(
         &self,
         place: impl Into<Location>,
@@ -216,9 +236,13 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
     /// found: [`OpenError::NotASegment`], [`OpenError::Version`], [`OpenError::WordSize`],
     /// [`OpenError::Type`], [`OpenError::RoomType`], [`OpenError::Size`], [`OpenError::Owner`],
     /// [`OpenError::UnmappedOwner`], [`OpenError::SeenTwice`]. [`OpenError::NoSpace`] for a copy
-    /// with holes that the file system has no room to fill. [`OpenError::Busy`] when
-    /// [`busy_timeout`](Self::busy_timeout) ends. Options that can never work give the errors of
-    /// [`create`](Self::create). After an error, what was found is unchanged.
+    /// with holes that the file system has no room to fill, [`OpenError::Unsupported`] if it cannot
+    /// fill them. [`OpenError::Busy`] or [`OpenError::KeepsChanging`] when
+    /// [`busy_timeout`](Self::busy_timeout) ends. [`OpenError::Location`] where no segment can be.
+    /// [`OpenError::DescriptorLost`] if another thread closes a descriptor meanwhile.
+    /// [`OpenError::Io`] if the system refuses a step. Options that can never work give the errors
+    /// of [`create`](Self::create). After an error, what was found is unchanged, but for holes that
+    /// were filled.
     ///
     /// # If a process dies
     /// An opener that dies changes nothing. If no process has the segment mapped, all its
@@ -230,24 +254,40 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
         let path = place.into().path()?;
         let mut backoff = Backoff::new(self.busy_timeout);
         let (_turn, file) = naming::open(&path, self.expected_owner(), &mut backoff)?;
-        self.join_or_revive(file, false, &mut backoff)
+        self.join_or_revive(file, OpenFile::Own, &mut backoff)
     }
 
     /// Opens a file, in the caller's turn at it: checks it, maps it, and revives it if no other
-    /// process has it mapped. If the open file is shared with other processes, the kernel does not
-    /// show their locks. Then the segment is joined.
+    /// process has it mapped.
+    ///
+    /// If the open file is shared with other processes, the kernel does not show their locks. These
+    /// processes also have the same turn at the same time. So the segment is joined, and never
+    /// revived: the others may have it mapped, or be opening it themselves.
     pub(super) fn join_or_revive(
         &self,
         file: File,
-        is_shared: bool,
+        open_file: OpenFile,
         backoff: &mut Backoff,
     ) -> Result<Segment<T, R>, OpenError> {
         let (header, length) = naming::read_header(&file)?;
         let layout = Layout::judge::<T, R>(&header, length)?;
         allocation::fill_holes(&file, layout.total)?;
+        let is_half_revived = header::is_half_revived(&header);
+        let is_known_to_need_revival = match open_file {
+            OpenFile::Own => false, // the locks say so
+            OpenFile::OfAParticipant => is_half_revived,
+            OpenFile::OfStrangers => {
+                is_half_revived || !naming::is_in_use(file.as_fd())? && naming::is_from_elsewhere(&file, &header)?
+            }
+        };
+        // Before the use is locked: the others keep the open file, and with it the lock. Those who
+        // may revive the segment would find it in use.
+        if is_known_to_need_revival {
+            return Err(OpenError::CannotRevive);
+        }
         naming::share(&file, backoff)?;
-        let is_in_use = is_shared || naming::is_in_use(file.as_fd())?;
-        if is_in_use && !header::is_half_revived(&header) {
+        let is_joined = open_file != OpenFile::Own || naming::is_in_use(file.as_fd())? && !is_half_revived;
+        if is_joined {
             return Ok(Segment::from_mapping(Mapping::new(file, layout)?));
         }
         if !self.vouched {
@@ -262,7 +302,9 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
     /// Opens the segment, or makes it if there is none.
     ///
     /// # Errors
-    /// Those of [`open`](Self::open) and [`create`](Self::create).
+    /// Those of [`open`](Self::open) and [`create`](Self::create). [`OpenError::KeepsChanging`] if
+    /// others make and remove the segment again and again, each time before it can be opened, until
+    /// [`busy_timeout`](Self::busy_timeout) ends.
     ///
     /// # If a process dies
     /// As [`open`](Self::open) and [`create`](Self::create).
@@ -284,7 +326,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
                 Err(OpenError::AlreadyExists(_)) => {}
                 other => return other,
             }
-            backoff.pause(None)?;
+            backoff.pause_for_change(&place.path()?)?;
         }
     }
 }

@@ -4,8 +4,10 @@
 //! spawned again, does not keep the segment in use. The receiving process opens the file once more,
 //! if permissions allow, and locks that open file.
 
+mod patience;
 mod ticket;
 
+use super::options::OpenFile;
 use super::{Segment, SegmentOptions, Shareable, checks, header, naming};
 use crate::error::{DescriptorLostError, InheritError, IoError, OpenError, PassError, ReceiveError};
 use core::mem::MaybeUninit;
@@ -13,7 +15,7 @@ use rustix::fs::OFlags;
 use rustix::io::FdFlags;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendAncillaryMessage,
-    SendFlags, recvmsg, sendmsg,
+    SendFlags, SocketType, recvmsg, sendmsg, sockopt,
 };
 use std::fs::File;
 use std::io::{IoSlice, IoSliceMut};
@@ -25,6 +27,10 @@ use ticket::{Ticket, reopen_or_duplicate, variable};
 /// The byte that a descriptor is sent with.
 const PAYLOAD: u8 = b'S';
 
+/// Room for the control messages that the socket's options may add, such as the sender's security
+/// label (SO_PASSSEC).
+const LABEL: usize = 512;
+
 /// Whether the sender could write. A descriptor for reading proves no right to write, even if the
 /// receiver has that right.
 fn can_be_written(descriptor: BorrowedFd<'_>) -> bool {
@@ -35,11 +41,11 @@ fn can_be_written(descriptor: BorrowedFd<'_>) -> bool {
 fn receive(socket: BorrowedFd<'_>) -> Result<(File, bool), ReceiveError> {
     let not_received = |found: String| ReceiveError::NotReceived { found };
     // Room for more than one descriptor, so that surplus ones are counted and closed.
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(8), ScmCredentials(1))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(8), ScmCredentials(1)) + LABEL];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut byte = [0];
-    let message = rustix::io::retry_on_intr(|| {
-        recvmsg(socket, &mut [IoSliceMut::new(&mut byte)], &mut control, RecvFlags::CMSG_CLOEXEC)
+    let message = patience::to_receive(socket, |how| {
+        recvmsg(socket, &mut [IoSliceMut::new(&mut byte)], &mut control, how | RecvFlags::CMSG_CLOEXEC)
     })
     .map_err(|e| IoError::new("receive a segment", None, e))?;
     let mut came: Vec<OwnedFd> = vec![];
@@ -49,11 +55,16 @@ fn receive(socket: BorrowedFd<'_>) -> Result<(File, bool), ReceiveError> {
         }
     }
     if message.bytes == 0 {
-        return Err(not_received("the end of the stream".into()));
+        let is_stream = sockopt::socket_type(socket) == Ok(SocketType::STREAM);
+        let what = if is_stream { "the end of the stream" } else { "an empty message, or the end of the connection," };
+        return Err(not_received(what.into()));
+    }
+    if message.flags.contains(ReturnFlags::TRUNC) {
+        return Err(not_received("a message of more than one byte".into()));
     }
     if message.flags.contains(ReturnFlags::CTRUNC) {
         return Err(not_received(
-            "more descriptors than can be taken (more than one was sent, or this process may have no more)".into(),
+            "more descriptors or other control messages than can be taken (more than one descriptor was sent, this process may have no more, or an option of the socket adds long messages)".into(),
         ));
     }
     let [descriptor] = came.as_slice() else {
@@ -84,8 +95,9 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
     ///
     /// # Errors
     /// [`InheritError::NotPassed`], [`InheritError::InvalidName`]; [`InheritError::Open`] with
-    /// those of [`open`](Self::open). After one of the latter the segment can still be inherited,
-    /// for example with the right type.
+    /// those of [`open`](Self::open) that concern an open file, and with
+    /// [`OpenError::CannotRevive`]. After one of the latter the segment can still be inherited, for
+    /// example with the right type.
     ///
     /// # If a process dies
     /// The segment stays as it is, even if the parent has died.
@@ -103,7 +115,9 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
     }
 
     /// Opens the segment that another process [sends](Segment::send_to) over this Unix socket. The
-    /// socket's timeout and its non-blocking mode say how long the call waits for a message.
+    /// socket's timeout (SO_RCVTIMEO) and its non-blocking mode say how long the call waits for a
+    /// message. Signals do not prolong the timeout. They do not end the wait either, not even in an
+    /// [interruptible scope](crate::interruptible).
     ///
     /// To receive from a stranger is to trust that stranger with the content. The sender can write
     /// anything into the segment at any time. It can also truncate the file, unless that is a
@@ -112,9 +126,13 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
     ///
     /// # Errors
     /// [`ReceiveError::NotReceived`] if the message did not come from
-    /// [`send_to`](Segment::send_to). One byte of it is used up, and all descriptors that came
-    /// with that byte are closed. [`ReceiveError::Open`] with those of [`open`](Self::open);
-    /// [`ReceiveError::Io`] if nothing can be received.
+    /// [`send_to`](Segment::send_to). [`ReceiveError::Open`] with those of [`open`](Self::open)
+    /// that concern an open file, and with [`OpenError::CannotRevive`]. [`ReceiveError::Io`] if
+    /// nothing can be received, or what was received cannot be opened anew.
+    ///
+    /// After each of these errors, what came is used up, and all descriptors that came with it are
+    /// closed: one byte of a stream, or a whole datagram. There are two exceptions. Nothing is
+    /// taken if the options can never work, or if nothing can be received.
     ///
     /// # If a process dies
     /// A message that was sent arrives even if its sender has died. A receiver that dies may have
@@ -133,8 +151,19 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
     /// reading and writing, because one for reading proves no right to write.
     ///
     /// The caller keeps the descriptor, and may close it. The descriptor does not keep the segment
-    /// in use: the file is opened once more. A process that may not do that uses the same open
-    /// file, whose file offset then changes.
+    /// in use: the file is opened once more.
+    ///
+    /// A process that may not do that (for example, it runs as another user) uses the same open
+    /// file. That has three consequences:
+    /// - The open file keeps the segment in use until every descriptor of it is closed, in all
+    ///   processes that have it.
+    /// - Its file offset is set, and must stay as it is. So nobody may read, write or seek through
+    ///   it any more, whatever descriptor is used. Otherwise the segment's descriptor counts as
+    ///   lost, and the segment can no longer be passed on.
+    /// - The kernel does not show who else uses the segment through it. So the segment is joined
+    ///   as it is found. What the dead hold is found one by one. If participants of another boot
+    ///   are on record, or those of the file that this one is a copy of, the error is
+    ///   [`OpenError::CannotRevive`].
     ///
     /// As with [`receive_from`](Self::receive_from), the sender of a descriptor must be trusted
     /// with the content, and not to truncate the file.
@@ -156,7 +185,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
     ///
     /// # Errors
     /// Those of [`open`](Self::open), as far as they concern an open file. [`OpenError::Io`] if it
-    /// is not open for reading and writing.
+    /// is not open for reading and writing, or cannot be opened anew for another reason than a
+    /// lack of permission. [`OpenError::CannotRevive`].
     ///
     /// # If a process dies
     /// As [`open`](Self::open).
@@ -167,24 +197,25 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
         if !can_be_written(file) {
             return Err(naming::not_open_for("reading and writing").into());
         }
-        self.adopt(reopen_or_duplicate(file)?)
+        self.adopt(reopen_or_duplicate(file)?, OpenFile::OfStrangers)
     }
 
     fn adopt_passed(&self, (file, is_shared): (File, bool)) -> Result<Segment<T, R>, OpenError> {
         if let Some(owner) = self.owner {
             checks::owner(naming::metadata(&file)?.uid(), owner)?;
         }
-        self.adopt((file, is_shared))
+        self.adopt((file, is_shared), OpenFile::OfAParticipant)
     }
 
     /// Opens the segment of an open file, in its turn. Only a segment is ever locked.
-    fn adopt(&self, (file, is_shared): (File, bool)) -> Result<Segment<T, R>, OpenError> {
+    fn adopt(&self, (file, is_shared): (File, bool), if_shared: OpenFile) -> Result<Segment<T, R>, OpenError> {
+        let open_file = if is_shared { if_shared } else { OpenFile::Own };
         header::judge_format(&naming::read_header(&file)?.0)?;
         let mut backoff = naming::Backoff::new(self.busy_timeout);
         // To pass a segment on does not keep it in use. No process may have it mapped, and an
         // opener by name may be reviving it.
         let _turn = naming::turn_at(|| Ok(reopen_or_duplicate(&file)?.0), &mut backoff)?;
-        self.join_or_revive(file, is_shared, &mut backoff)
+        self.join_or_revive(file, open_file, &mut backoff)
     }
 }
 
@@ -224,6 +255,12 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// `env_clear` before this, not after. Other children do not get the descriptor, since it stays
     /// close-on-exec in this process. The child may run as another user, even one that could not
     /// open the segment by name.
+    ///
+    /// `exec` of such a command runs in this process. If it fails, the command's descriptor is no
+    /// longer close-on-exec here. Other children get it, too, until the command is dropped.
+    ///
+    /// To pass a command two segments under one name is of no use. The child finds the second, and
+    /// has a descriptor of the first until it ends.
     ///
     /// A command can be kept, and spawned again. It does not keep the segment in use. There is one
     /// exception: a process that may not open the segment's file again, because another user has
@@ -287,13 +324,19 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     /// The receiver may do everything that a participant may, and forever: a descriptor cannot be
     /// taken back. Send a segment only to processes that would be trusted with its name.
     ///
+    /// While the socket is full, the call waits, unless the socket is in non-blocking mode. The
+    /// socket's timeout (SO_SNDTIMEO) bounds the wait. Signals do not prolong the timeout. They do
+    /// not end the wait either, not even in an [interruptible scope](crate::interruptible).
+    ///
     /// # Errors
     /// [`PassError::DescriptorLost`]; [`PassError::Io`] if it cannot be sent. Then nothing was
     /// sent.
     ///
     /// # If a process dies
     /// Either the whole message was sent, or nothing. A message that nobody receives does not keep
-    /// the segment in use.
+    /// the segment in use. There is one exception, as with [`pass_to`](Self::pass_to): the sender
+    /// may not open the segment's file again. Its message shares its lock on the file until the
+    /// message is received or the socket is gone.
     pub fn send_to(&self, socket: impl AsFd) -> Result<(), PassError> {
         let (own, _) = reopen_or_duplicate(self.file()?)?;
         let rights = [own.as_fd()];
@@ -302,8 +345,11 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
         let fits = control.push(SendAncillaryMessage::ScmRights(&rights));
         debug_assert!(fits, "there is room for one");
         // One byte is sent whole, or not at all.
-        rustix::io::retry_on_intr(|| sendmsg(&socket, &[IoSlice::new(&[PAYLOAD])], &mut control, SendFlags::NOSIGNAL))
-            .map_err(|e| IoError::new("send the segment", None, e))?;
+        let socket = socket.as_fd();
+        patience::to_send(socket, |how| {
+            sendmsg(socket, &[IoSlice::new(&[PAYLOAD])], &mut control, how | SendFlags::NOSIGNAL)
+        })
+        .map_err(|e| IoError::new("send the segment", None, e))?;
         Ok(())
     }
 

@@ -76,7 +76,8 @@ impl Location {
     /// [`LocationError::InvalidName`] or [`LocationError::InvalidPath`] if no file can have this
     /// name; [`LocationError::Unsupported`] if `/dev/shm` is not in memory;
     /// [`LocationError::UntrustedDirectory`] if other users could change the directory of
-    /// [`persistent`](Self::persistent).
+    /// [`persistent`](Self::persistent); [`LocationError::Io`] if one of these two directories
+    /// cannot be examined.
     pub fn path(&self) -> Result<PathBuf, LocationError> {
         match &self.0 {
             Kind::Named(name) => {
@@ -126,14 +127,17 @@ fn can_be_a_file(path: &Path) -> bool {
 
 /// If nothing is mounted there, named segments would lie on the disk below, survive a reboot, and
 /// fill that disk.
-fn must_be_in_memory(directory: &Path) -> Result<(), Unsupported> {
-    if rustix::fs::statfs(directory).is_ok_and(|system| allocation::is_memory(&system)) {
-        return Ok(());
+fn must_be_in_memory(directory: &Path) -> Result<(), LocationError> {
+    match rustix::fs::statfs(directory) {
+        Ok(system) if allocation::is_memory(&system) => return Ok(()),
+        Ok(_) | Err(Errno::NOENT) => {}
+        Err(errno) => return Err(IoError::new("examine", Some(directory), errno).into()),
     }
     Err(Unsupported(format!(
         "{} is not mounted as a memory file system, so there is no place for named segments; mount a tmpfs there, or use Location::file or Location::persistent",
         directory.display()
-    )))
+    ))
+    .into())
 }
 
 fn kept_directory() -> PathBuf {

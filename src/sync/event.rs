@@ -38,9 +38,14 @@ use std::time::{Duration, Instant};
 ///
 /// | participant                                 | what the others see                                                            |
 /// |---------------------------------------------|--------------------------------------------------------------------------------|
-/// | a setter, anywhere in `set`                | the event is set and the waiters are released, or nothing has happened       |
+/// | a setter, anywhere in `set`                | the event is set and the waiters are released, or nothing has happened (see below for a full table) |
 /// | a waiter, also while it is woken      | nothing; with `auto_reset` a set that had not released it yet releases another waiter |
 /// | a thread that was to set it, and never did        | nothing: a waiter that must not wait forever needs a timeout, or a [`Barrier`](crate::Barrier) |
+///
+/// A setter takes part, so that the waiters notice its death. If the participant table is full, it
+/// sets the event all the same, without taking part. If it then dies after the event is set and
+/// before the waiters are woken, only their rechecks release them: after a second at most, or up to
+/// four where many wait.
 ///
 /// Nobody holds an event: there is no guard to leak.
 #[repr(transparent)]

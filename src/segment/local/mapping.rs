@@ -31,6 +31,7 @@ use core::ptr;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use memmap2::MmapRaw;
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 
 /// A mapping of a segment.
 #[derive(Debug)]
@@ -85,19 +86,24 @@ impl Mapping {
     pub(in crate::segment) fn new(file: File, layout: Layout) -> Result<&'static Self, OpenError> {
         ensure_page()?;
         sweep();
-        let (device, inode) = naming::inode(&file)?;
         // Map through this very open file: the mapping keeps it open, and with it the lock.
         let map = memmap2::MmapOptions::new()
             .len(layout.total)
             .map_raw(&file)
             .map_err(|e| IoError::new("map the segment", None, e))?;
+        let about = naming::metadata(&file)?;
+        // It may have been truncated since its header was checked. A page behind its end would
+        // raise SIGBUS.
+        if about.len() != layout.total as u64 {
+            return Err(OpenError::Size { found: about.len(), expected: Some(layout.total as u64) });
+        }
         let file = Descriptor::new(file)?;
         let base = map.as_mut_ptr();
-        // SAFETY: the file has `total` bytes. The words and the table lie within them, aligned, and
-        // consist of atomics and unused integers, so any bytes there are valid. The references live
-        // as long as the mapping: they are given out only while it is LIVE, or to a thread with a
-        // registration. A file that is truncated by somebody with the right to do it raises SIGBUS
-        // (documented).
+        // SAFETY: the file has `total` bytes, by the check above. The words and the table lie
+        // within them, aligned, and consist of atomics and unused integers, so any bytes there are
+        // valid. The references live as long as the mapping: they are given out only while it is
+        // LIVE, or to a thread with a registration. A file that is truncated by somebody with the
+        // right to do it raises SIGBUS (documented).
         let table = unsafe {
             Table {
                 membership: &*base.add(header::MEMBERSHIP).cast::<AtomicU32>(),
@@ -111,8 +117,8 @@ impl Mapping {
         unsafe { *mapping.body.get() = Some(Body { map, layout, table, file }) };
         mapping.start.store(base as usize, Relaxed);
         mapping.length.store(layout.total, Relaxed);
-        mapping.device.store(device, Relaxed);
-        mapping.inode.store(inode, Relaxed);
+        mapping.device.store(about.dev(), Relaxed);
+        mapping.inode.store(about.ino(), Relaxed);
         let version = (mapping.state.load(Relaxed) >> 2) + 1;
         // ORDERING: Release; pairs with the Acquire in `covers` and in `state`: a thread that sees
         // LIVE sees all of the above.

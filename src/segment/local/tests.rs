@@ -8,11 +8,13 @@ use super::process::wiped_memory;
 use super::registrations::{self, Registration, TAKEN};
 use super::*;
 use crate::atomic::{AtomicPtr, AtomicU64};
-use crate::error::RegisterError;
+use crate::error::{OpenError, RegisterError};
 use crate::platform::linux::{self, Myself};
 use crate::raw::Id;
 use crate::segment::Segment;
+use crate::segment::header::Layout;
 use core::ptr;
+use std::fs::File;
 use std::sync::atomic::Ordering::SeqCst;
 
 /// Two threads that registered at once wrote to one registration. At first, one overtook the other
@@ -190,4 +192,19 @@ fn a_signal_handler_does_not_unmap_what_the_thread_is_just_leaving() {
     assert_eq!(unsafe { libc::waitpid(pid, &mut status, 0) }, pid);
     assert!(libc::WIFEXITED(status));
     assert_eq!(libc::WEXITSTATUS(status), 0, "1: the thread wrote to memory that was no longer mapped");
+}
+
+/// A file can be truncated between the check of its header and the mapping.
+#[test]
+#[cfg_attr(miri, ignore = "Miri has no memfd")]
+fn a_file_that_is_shorter_than_its_segment_is_not_mapped() {
+    let layout = Layout::for_types::<u64, ()>(1, 0).expect("it fits");
+    let file = File::from(rustix::fs::memfd_create("short", rustix::fs::MemfdFlags::CLOEXEC).expect("a memfd"));
+    file.set_len(layout.total as u64 - 1).expect("ours");
+    match Mapping::new(file, layout) {
+        Err(OpenError::Size { found, expected }) => {
+            assert_eq!((found, expected), (layout.total as u64 - 1, Some(layout.total as u64)));
+        }
+        other => panic!("{:?}", other.map(|_| "mapped")),
+    }
 }

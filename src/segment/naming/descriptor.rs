@@ -12,6 +12,7 @@ use crate::atomic::AtomicI32;
 use crate::error::{DescriptorLostError, IoError};
 use core::sync::atomic::Ordering::Relaxed;
 use rustix::fs::SeekFrom;
+use rustix::io::Errno;
 use std::fs::File;
 use std::hash::{BuildHasher, Hasher};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, RawFd};
@@ -89,17 +90,32 @@ pub(in crate::segment) fn mark(file: &File) -> Result<u64, IoError> {
     }
 }
 
+/// The name of a descriptor in /proc, for the calling thread.
+///
+/// `/proc/self` would be the main thread. That may have ended while others go on, and then it has
+/// no descriptors. It may also have other descriptors than the calling thread (`CLONE_FILES`,
+/// unshare(2)).
+pub(in crate::segment) fn name_in_proc(descriptor: impl AsFd) -> String {
+    format!("/proc/thread-self/fd/{}", descriptor.as_fd().as_raw_fd())
+}
+
 /// Opens anew the file that a descriptor stands for: another open file, without the locks of the
 /// first.
 pub(in crate::segment) fn reopen(descriptor: impl AsFd) -> std::io::Result<File> {
-    let path = format!("/proc/self/fd/{}", descriptor.as_fd().as_raw_fd());
-    std::fs::OpenOptions::new().read(true).write(true).open(path)
+    std::fs::OpenOptions::new().read(true).write(true).open(name_in_proc(descriptor))
 }
 
 /// The same, only for reading. Where the file may not be opened anew, this is another descriptor of
 /// the same open file.
 pub(in crate::segment) fn reopen_to_read(descriptor: BorrowedFd<'_>) -> Result<File, IoError> {
-    let again = File::open(format!("/proc/self/fd/{}", descriptor.as_raw_fd()));
+    let again = File::open(name_in_proc(descriptor));
     let file = again.or_else(|_| descriptor.try_clone_to_owned().map(File::from));
     super::away_from_stdio(file.map_err(|e| IoError::new("duplicate the descriptor", None, e))?)
+}
+
+/// Whether this error says that the process may not open a file anew. Any other error says only
+/// that it could not do so this time.
+pub(in crate::segment) fn is_forbidden(error: &std::io::Error) -> bool {
+    let forbidden = [Errno::ACCESS, Errno::PERM, Errno::ROFS, Errno::TXTBSY];
+    Errno::from_io_error(error).is_some_and(|errno| forbidden.contains(&errno))
 }

@@ -27,6 +27,14 @@ pub(in crate::segment) fn origin_of(file: &File) -> Result<Origin, IoError> {
     })
 }
 
+/// Whether the participants on record certainly took part in another boot, or in another file of
+/// which this one is a copy. Then none of them can have this file mapped.
+pub(in crate::segment) fn is_from_elsewhere(file: &File, header: &[u8; header::LENGTH]) -> Result<bool, IoError> {
+    let (written, now) = (Origin::from_header(header), origin_of(file)?);
+    let is_other_boot = written.boot != 0 && now.boot != 0 && written.boot != now.boot;
+    Ok(is_other_boot || written.is_other_file(now))
+}
+
 /// Whether the file is seen through an overlay. Then a mapping is made through another file, and
 /// does not keep the locks of this one.
 pub(in crate::segment) fn is_on_overlay(file: impl AsFd) -> bool {

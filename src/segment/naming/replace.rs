@@ -43,7 +43,7 @@ impl Replacer<'_> {
             }
             match turn::open(self.path, self.owner, backoff) {
                 Ok((_turn, old)) => return Ok(self.is_abandoned(&old)? && self.take_name_of(&old, &new)?),
-                Err(OpenError::NotFound(_)) => backoff.pause(None)?, // it went between our two looks
+                Err(OpenError::NotFound(_)) => backoff.pause_for_change(self.path)?, // it went between our two looks
                 Err(error) => return Err(error),
             }
         }
@@ -115,6 +115,14 @@ impl Replacer<'_> {
 
     /// The error if the names could not be exchanged, or not exchanged back.
     fn failed(&self, errno: Errno, beside: &Path, new: &File) -> OpenError {
+        if matches!(rustix::fs::lstat(beside), Err(Errno::NOENT)) {
+            let found = format!(
+                "somebody removed {}, the second name of a file that was about to have this one; let nobody remove such names, see what has this one now, and try again",
+                beside.display()
+            );
+            let source = std::io::Error::new(std::io::ErrorKind::NotFound, found);
+            return IoError::new("replace", Some(self.path), source).into();
+        }
         if !is_named(new, beside).unwrap_or(false) {
             return IoError::new(
                 "give back its name to the file that has been exchanged for another, and is now",
@@ -181,4 +189,27 @@ impl Beside {
 fn are_one_file(one: &Path, other: &Path) -> bool {
     let what = |path| rustix::fs::lstat(path).map(|stat| (stat.st_dev, stat.st_ino));
     matches!((what(one), what(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A fault that was there once: it then said that another file had lost its name, and was to be
+    /// found under the second one.
+    #[test]
+    #[cfg_attr(miri, ignore = "Miri exchanges no names")]
+    fn a_second_name_that_was_removed_is_not_taken_for_an_exchange() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("segment");
+        let new = std::fs::File::create_new(directory.path().join("new")).expect("made");
+        let replacer = Replacer { path: &path, owner: 0, is_vouched_for: false };
+        let beside = directory.path().join(".outlive-1-2");
+        assert_eq!(replacer.give_free_name(&beside, &new), Err(Errno::NOENT));
+        let text = replacer.failed(Errno::NOENT, &beside, &new).to_string();
+        assert!(text.starts_with("cannot replace") && text.contains("somebody removed"), "{text}");
+        std::fs::write(&beside, "another file").expect("made");
+        let text = replacer.failed(Errno::BUSY, &beside, &new).to_string();
+        assert!(text.contains("give back its name") && beside.exists(), "{text}");
+    }
 }

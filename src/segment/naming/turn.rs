@@ -32,13 +32,29 @@ impl Backoff {
     /// # Errors
     /// [`OpenError::Busy`] after the timeout. `by` is the lock that is in the way.
     pub(in crate::segment) fn pause(&mut self, by: Option<Lock>) -> Result<(), OpenError> {
+        if self.sleep() { Ok(()) } else { Err(self.over(by)) }
+    }
+
+    /// The same, because another process has changed what has this name between two of our steps.
+    ///
+    /// # Errors
+    /// [`OpenError::KeepsChanging`] after the timeout.
+    pub(in crate::segment) fn pause_for_change(&mut self, path: &Path) -> Result<(), OpenError> {
+        if self.sleep() {
+            return Ok(());
+        }
+        Err(OpenError::KeepsChanging { path: path.into(), waited: self.begun.elapsed() })
+    }
+
+    /// False if the timeout is over.
+    fn sleep(&mut self) -> bool {
         let left = self.bound.saturating_sub(self.begun.elapsed());
         if left.is_zero() {
-            return Err(self.over(by));
+            return false;
         }
         std::thread::sleep(self.pause.min(left));
         self.pause = (self.pause * 2).min(Duration::from_millis(2));
-        Ok(())
+        true
     }
 
     /// The error after the timeout.
@@ -89,7 +105,7 @@ pub(in crate::segment) fn open(path: &Path, owner: u32, backoff: &mut Backoff) -
         let candidate = open_existing(path, owner)?;
         header::judge_format(&read_header(&candidate)?.0)?;
         let wanted = inode(&candidate)?;
-        let in_the_way = match Turn::try_take(candidate)? {
+        match Turn::try_take(candidate)? {
             Ok(turn) => {
                 // A separate open file, for the use. It is opened by the name, to check that the
                 // name is still this file's.
@@ -97,11 +113,10 @@ pub(in crate::segment) fn open(path: &Path, owner: u32, backoff: &mut Backoff) -
                 if inode(&file)? == wanted {
                     return Ok((turn, file));
                 }
-                None // replaced while we waited for the turn
+                backoff.pause_for_change(path)?; // replaced while we waited for the turn
             }
-            Err(by) => by,
-        };
-        backoff.pause(in_the_way)?;
+            Err(by) => backoff.pause(by)?,
+        }
     }
 }
 

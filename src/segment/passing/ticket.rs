@@ -121,9 +121,12 @@ fn one_at_a_time<V>(body: impl FnOnce() -> V) -> V {
 
 /// A separate open file of the same inode, without a lock, and `false`. A process that may not open
 /// the file again gets a duplicate, and `true`: that is the same open file, with the same locks.
+/// If it may open the file, and that fails, that is an error: a shared open file does not show who
+/// uses the segment.
 pub(super) fn reopen_or_duplicate(descriptor: impl AsFd) -> Result<(File, bool), IoError> {
     match naming::reopen(&descriptor) {
         Ok(file) => Ok((naming::away_from_stdio(file)?, false)),
+        Err(error) if !naming::is_forbidden(&error) => Err(IoError::new("open the segment's file anew", None, error)),
         Err(_) => Ok((duplicate(descriptor.as_fd(), &known_numbers())?, true)),
     }
 }
