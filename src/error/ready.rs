@@ -13,7 +13,8 @@ pub enum ReadyFdError {
     /// A thread cannot be registered as a participant of the segment: the caller, or the thread
     /// that sleeps for the descriptors of this process.
     Register(RegisterError),
-    /// The descriptor belongs to the process that forked this one. Make another one from the source.
+    /// The descriptor belongs to the process that forked this one. Make another one from the
+    /// source.
     OfAnotherProcess,
 }
 

@@ -115,8 +115,8 @@ pub(super) enum Mine {
     Tripped,
     /// No stamp.
     Waiting,
-    /// Another waiter has it: the generation is over, and has not tripped. Or there is no such place
-    /// any more: the number of parties was overwritten.
+    /// Another waiter has it: the generation is over, and has not tripped. Or there is no such
+    /// place any more: the number of parties was overwritten.
     Lost,
 }
 

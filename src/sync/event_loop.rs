@@ -51,8 +51,8 @@ impl Notify {
     }
 }
 
-/// Whom to tell, in this order, when this is dropped: it may run the executor's code, so nothing may
-/// be locked then.
+/// Whom to tell, in this order, when this is dropped. That may run the executor's code, so nothing
+/// may be locked then.
 #[derive(Default)]
 struct Told(Vec<Notify>);
 

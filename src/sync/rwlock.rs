@@ -425,8 +425,8 @@ impl<'a, T: ?Sized, const READERS: usize> RwLockWriteGuard<'a, T, READERS> {
     pub fn downgrade(this: Self) -> RwLockReadGuard<'a, T, READERS> {
         let mut this = core::mem::ManuallyDrop::new(this);
         if this.tag.is_of_this_process() {
-            // The writer has taken part since it locked, and cannot leave the segment while the lock
-            // names it.
+            // The writer has taken part since it locked, and cannot leave the segment while the
+            // lock names it.
             let me = local::participant(this.lock).expect("a holder takes part");
             let left = this.left();
             local::read_begins();

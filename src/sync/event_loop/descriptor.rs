@@ -73,9 +73,6 @@ impl ReadyFd<'_> {
     /// [`ReadyFdError::Register`], [`ReadyFdError::Io`]: the descriptor will not become readable,
     /// unless a later call succeeds. [`ReadyFdError::OfAnotherProcess`]: the process that made it
     /// has forked this one.
-    ///
-    /// # If a process dies
-    /// As [`wait_any`](crate::wait_any#if-a-process-dies).
     pub fn clear(&self) -> Result<(), ReadyFdError> {
         // A child must not take the parent's wake. And a thread of the parent's may have had the
         // lock when it forked.

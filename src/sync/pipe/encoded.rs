@@ -121,9 +121,9 @@ impl PipeReceiver {
     /// Receives a value, decoded by [`postcard`](https://docs.rs/postcard).
     ///
     /// If the bytes are no such value, or if bytes are left, the message is dropped. The next one
-    /// can be received. A type with a sequence of zero-sized elements, such as `Vec<()>`, has values
-    /// of any length that take hardly any bytes. To decode a length that nobody sent may then take
-    /// years.
+    /// can be received. A type with a sequence of zero-sized elements, such as `Vec<()>`, has
+    /// values of any length that take hardly any bytes. To decode a length that nobody sent may
+    /// then take years.
     ///
     /// # Panics
     /// If the `Deserialize` of the type panics. The message is received then.
