@@ -700,6 +700,15 @@ fn a_descriptor_becomes_readable() {
     assert!(is_readable(20_000));
 }
 
+/// A fault that was there once: the child has no number of its own before its first operation.
+#[test]
+fn a_forked_child_clears_its_own_descriptor() {
+    let queue = Queue::<u64>::anonymous(4).unwrap();
+    queue.send(1).unwrap();
+    let child = fork(|| i32::from(!queue.readable().descriptor().is_ok_and(|own| own.clear().is_ok())));
+    assert_eq!(wait(child), 0);
+}
+
 /// It would take the parent's notification away.
 #[test]
 fn a_forked_child_does_not_clear_its_parents_descriptor() {

@@ -342,6 +342,33 @@ fn a_name_that_comes_and_goes_is_told_from_a_process_that_is_stopped() {
     assert!(!error.to_string().contains("stopped"), "{error}");
 }
 
+/// The time that `init` takes is not that of the others.
+#[test]
+fn who_is_overtaken_while_it_makes_a_segment_opens_the_others() {
+    let directory = directory();
+    let path = directory.path().join("segment");
+    let timeout = std::time::Duration::from_millis(1);
+    let made_by_another = |_: &mut Mutex<u64>, _: &mut [()]| {
+        drop(Counter::create(&path, |_| {}).expect("made"));
+        std::thread::sleep(2 * timeout);
+    };
+    let answer = Counter::options().busy_timeout(timeout).open_or_create(&path, made_by_another);
+    assert!(answer.is_ok(), "{answer:?}");
+}
+
+/// What a participant passes on is shared, where no file can be opened anew.
+#[test]
+fn a_segment_is_received_where_there_is_no_proc() {
+    let empty = directory();
+    let segment = Counter::anonymous(|_| {}).expect("a segment");
+    with_mounts_of_its_own(|| {
+        bind(empty.path(), Path::new("/proc"));
+        let (here, there) = std::os::unix::net::UnixStream::pair().expect("a pair");
+        segment.send_to(&here).expect("sent");
+        assert!(Counter::receive_from(&there).is_ok());
+    });
+}
+
 /// A process that cannot open a file anew for another reason than its permissions must not take
 /// its own locks for those of others, and join what nobody uses.
 #[test]

@@ -13,7 +13,7 @@ use rustix::net::{
 use std::io::{IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -691,17 +691,17 @@ fn a_receiver_that_is_interrupted_by_signals_waits_on() {
 fn disturb_this_thread() {
     extern "C" fn do_nothing(_signal: libc::c_int) {}
     // SAFETY: all bytes of this structure may be zero. The calls are about this process alone.
-    let me = unsafe {
+    let (process, thread) = unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = do_nothing as extern "C" fn(libc::c_int) as usize;
         assert_eq!(libc::sigaction(libc::SIGUSR1, &action, std::ptr::null_mut()), 0);
-        libc::pthread_self()
+        (libc::getpid(), libc::syscall(libc::SYS_gettid))
     };
     std::thread::spawn(move || {
         let begin = Instant::now();
         while begin.elapsed() < PATIENCE {
             // SAFETY: that thread lives as long as this process.
-            unsafe { libc::pthread_kill(me, libc::SIGUSR1) };
+            unsafe { libc::syscall(libc::SYS_tgkill, process, thread, libc::SIGUSR1) };
             std::thread::sleep(Duration::from_millis(5));
         }
         // SAFETY: ends the process.
@@ -740,6 +740,26 @@ fn signals_do_not_prolong_the_timeout_of_a_receiver_or_a_sender() {
         }
         there.set_nonblocking(true).expect("set");
         assert!(there.read(&mut [0]).is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock));
+        0
+    });
+    assert_eq!(status, 0, "98: it waits without an end");
+}
+
+/// It once turned round and round up to the end of its timeout: the kernel tells only a call that
+/// might wait.
+#[test]
+fn a_receiver_of_datagrams_that_is_shut_down_ends_at_once() {
+    let status = in_a_child(|| {
+        disturb_this_thread();
+        let (here, _there) = UnixDatagram::pair().expect("a pair");
+        here.set_read_timeout(Some(2 * PATIENCE)).expect("set");
+        let again = here.try_clone().expect("a descriptor");
+        std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(50)); // for some signals; the test is right without them
+            again.shutdown(std::net::Shutdown::Read).expect("it is open");
+        });
+        let received = Counter::receive_from(&here);
+        assert!(matches!(&received, Err(ReceiveError::NotReceived { .. })), "{received:?}");
         0
     });
     assert_eq!(status, 0, "98: it waits without an end");

@@ -55,7 +55,13 @@ pub(super) fn fill_holes(file: &File, total: usize) -> Result<(), OpenError> {
         return Ok(());
     }
     let path: Option<PathBuf> = std::fs::read_link(super::naming::name_in_proc(file)).ok();
-    allocate_all(file, FallocateFlags::KEEP_SIZE, length, path.as_deref())
+    match allocate_all(file, FallocateFlags::KEEP_SIZE, length, path.as_deref()) {
+        // NFS knows no such call. There the length is checked before, and not in the same step.
+        Err(OpenError::Unsupported(_)) if metadata(file)?.len() == length => {
+            allocate_all(file, FallocateFlags::empty(), length, path.as_deref())
+        }
+        answer => answer,
+    }
 }
 
 /// Whether a file system is nothing but memory.

@@ -38,7 +38,12 @@
 //! those of all who share it: they have the turn at the same time, and do not see each other's use.
 //! So such a process never revives. It joins the segment of a participant who has passed it on. It
 //! joins what strangers gave it, too, if the origin (see below) does not say that the record is of
-//! another boot or of another file. A half revived segment it does not open.
+//! another boot or of another file. A half revived segment it does not open. One sharer that fails
+//! gives the turn back for all. So after it has locked the use, a sharer takes the turn once more.
+//!
+//! A sharer that is killed in its turn leaves it taken as long as anybody has the open file, for
+//! example in a kept command. Others are told [`OpenError::Busy`] meanwhile. And a sharer that
+//! fails after it has locked the use leaves it locked so long: another sharer may rely on that.
 //!
 //! An opener that is killed gives its turn back by dying. It may have died in the middle of the
 //! revival, and a child that it forked in that moment may keep the mapping. So a mark in the header
@@ -97,10 +102,10 @@ mod record;
 mod replace;
 mod turn;
 
-pub(super) use descriptor::{Descriptor, is_forbidden, mark, name_in_proc, reopen, reopen_to_read};
+pub(super) use descriptor::{Descriptor, is_forbidden, is_impossible, mark, name_in_proc, reopen, reopen_to_read};
 pub(super) use record::{TableCopy, expect_nobody_alive, is_from_elsewhere, is_on_overlay, origin_of};
 pub(super) use replace::Replacer;
-pub(super) use turn::{Backoff, is_in_use, open, share, turn_at};
+pub(super) use turn::{Backoff, Turn, is_in_use, open, share, turn_at};
 
 use super::allocation::allocate;
 use super::{checks, header};

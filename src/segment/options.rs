@@ -2,9 +2,9 @@
 
 use super::header::{self, Layout};
 use super::local::Mapping;
-use super::naming::{self, Backoff, Replacer};
+use super::naming::{self, Backoff, Replacer, Turn};
 use super::{Location, Segment, Shareable, allocation, checks};
-use crate::error::OpenError;
+use crate::error::{IoError, OpenError};
 use crate::raw::Id;
 use core::marker::PhantomData;
 use core::time::Duration;
@@ -288,6 +288,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
         naming::share(&file, backoff)?;
         let is_joined = open_file != OpenFile::Own || naming::is_in_use(file.as_fd())? && !is_half_revived;
         if is_joined {
+            let _turn = if open_file == OpenFile::Own { None } else { Some(self.turn_once_more(&file, backoff)?) };
             return Ok(Segment::from_mapping(Mapping::new(file, layout)?));
         }
         if !self.vouched {
@@ -297,6 +298,19 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
         let segment: Segment<T, R> = Segment::from_mapping(Mapping::new(file, layout)?);
         segment.revive(origin);
         Ok(segment)
+    }
+
+    /// The turn at a file whose open file is shared, after the use was locked.
+    ///
+    /// The caller had the turn, and another sharer may have given it back for both. So somebody may
+    /// have begun a revival before the use was locked. From now on nobody begins one.
+    fn turn_once_more(&self, file: &File, backoff: &mut Backoff) -> Result<Turn, OpenError> {
+        let again = || file.try_clone().map_err(|e| IoError::new("duplicate the descriptor", None, e).into());
+        let turn = naming::turn_at(again, backoff)?;
+        if header::is_half_revived(&naming::read_header(file)?.0) {
+            return Err(OpenError::CannotRevive);
+        }
+        Ok(turn)
     }
 
     /// Opens the segment, or makes it if there is none.
@@ -314,9 +328,9 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
         init: impl Fn(&mut T, &mut [R]),
     ) -> Result<Segment<T, R>, OpenError> {
         let place = place.into();
-        let mut backoff = Backoff::new(self.busy_timeout);
-        // In each round but the last, another process made or removed the segment between our two
-        // attempts.
+        // Begins with the first round in which another process made or removed the segment between
+        // our two attempts: `init` may take long.
+        let mut backoff: Option<Backoff> = None;
         loop {
             match self.open(place.clone()) {
                 Err(OpenError::NotFound(_)) => {}
@@ -326,7 +340,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
                 Err(OpenError::AlreadyExists(_)) => {}
                 other => return other,
             }
-            backoff.pause_for_change(&place.path()?)?;
+            backoff.get_or_insert_with(|| Backoff::new(self.busy_timeout)).pause_for_change(&place.path()?)?;
         }
     }
 }

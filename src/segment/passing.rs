@@ -22,7 +22,7 @@ use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::process::Command;
-use ticket::{Ticket, reopen_or_duplicate, variable};
+use ticket::{Ticket, reopen_or_duplicate, reopen_or_duplicate_a_strangers, variable};
 
 /// The byte that a descriptor is sent with.
 const PAYLOAD: u8 = b'S';
@@ -131,7 +131,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
     /// nothing can be received, or what was received cannot be opened anew.
     ///
     /// After each of these errors, what came is used up, and all descriptors that came with it are
-    /// closed: one byte of a stream, or a whole datagram. There are two exceptions. Nothing is
+    /// closed (but for those of SO_PASSPIDFD, an option that this call does not know): one byte of
+    /// a stream, or a whole datagram. There are two exceptions. Nothing is
     /// taken if the options can never work, or if nothing can be received.
     ///
     /// # If a process dies
@@ -163,7 +164,10 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
     /// - The kernel does not show who else uses the segment through it. So the segment is joined
     ///   as it is found. What the dead hold is found one by one. If participants of another boot
     ///   are on record, or those of the file that this one is a copy of, the error is
-    ///   [`OpenError::CannotRevive`].
+    ///   [`OpenError::CannotRevive`]. That is also so in a container with a boot id of its own
+    ///   (nspawn, LXC), unless another open file shows that the segment is in use.
+    /// - If a process that shares it is killed while it opens the segment, others may have to wait
+    ///   for all descriptors to be closed: [`OpenError::Busy`].
     ///
     /// As with [`receive_from`](Self::receive_from), the sender of a descriptor must be trusted
     /// with the content, and not to truncate the file.
@@ -197,7 +201,7 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
         if !can_be_written(file) {
             return Err(naming::not_open_for("reading and writing").into());
         }
-        self.adopt(reopen_or_duplicate(file)?, OpenFile::OfStrangers)
+        self.adopt(reopen_or_duplicate_a_strangers(file)?, OpenFile::OfStrangers)
     }
 
     fn adopt_passed(&self, (file, is_shared): (File, bool)) -> Result<Segment<T, R>, OpenError> {
@@ -284,7 +288,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> Segment<T, R> {
     ///
     /// # Errors
     /// [`PassError::InvalidName`]; [`PassError::DescriptorLost`]; [`PassError::Io`] when there are
-    /// no descriptors left.
+    /// no descriptors left, or the segment's file cannot be opened anew for another reason than a
+    /// lack of permission or of /proc.
     pub fn pass_to(&self, command: &mut Command, name: &str) -> Result<(), PassError> {
         use std::os::unix::process::CommandExt;
         if !checks::is_passed_name(name) {

@@ -85,7 +85,7 @@ impl<'a> Task<'a> {
     /// Registers the task, which has tried in vain. It is notified once. `told` are others that can
     /// go on.
     fn register(&mut self, told: &mut Told, notify: impl Fn() -> Notify) -> Result<Registered, RegisterError> {
-        let me = local::participant(self.source.place)?;
+        let me = local::participant(self.source.place).inspect_err(|_| told.0.append(&mut self.leave().0))?;
         loop {
             let (entry, number) = match &self.registered {
                 Some((entry, number, process)) if *process == local::process_number() => (entry, *number),

@@ -113,9 +113,17 @@ pub(in crate::segment) fn reopen_to_read(descriptor: BorrowedFd<'_>) -> Result<F
     super::away_from_stdio(file.map_err(|e| IoError::new("duplicate the descriptor", None, e))?)
 }
 
-/// Whether this error says that the process may not open a file anew. Any other error says only
-/// that it could not do so this time.
+/// Whether this error says that the process may not open a file anew.
 pub(in crate::segment) fn is_forbidden(error: &std::io::Error) -> bool {
-    let forbidden = [Errno::ACCESS, Errno::PERM, Errno::ROFS, Errno::TXTBSY];
-    Errno::from_io_error(error).is_some_and(|errno| forbidden.contains(&errno))
+    is_one_of(error, &[Errno::ACCESS, Errno::PERM, Errno::ROFS, Errno::TXTBSY])
+}
+
+/// Whether this error says that nobody can open a file anew here: there is no /proc, or it cannot
+/// be used.
+pub(in crate::segment) fn is_impossible(error: &std::io::Error) -> bool {
+    is_one_of(error, &[Errno::NOENT, Errno::LOOP, Errno::NOSYS])
+}
+
+fn is_one_of(error: &std::io::Error, errors: &[Errno]) -> bool {
+    Errno::from_io_error(error).is_some_and(|errno| errors.contains(&errno))
 }

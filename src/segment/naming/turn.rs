@@ -74,24 +74,28 @@ fn lock_failed(e: std::io::Error) -> IoError {
 /// but no mapping of it, and loses it with exec or when it closes its descriptors. To drop the turn
 /// unlocks the file, also for such children.
 #[derive(Debug)]
-pub(in crate::segment) struct Turn(Descriptor);
+pub(in crate::segment) struct Turn {
+    file: Descriptor,
+    is_taken: bool,
+}
 
 impl Turn {
     /// The turn, or the lock that is in the way.
     pub(super) fn try_take(file: File) -> Result<Result<Self, Option<Lock>>, OpenError> {
         // The descriptor comes first, so that the lock is given back whatever happens from here on.
-        let this = Self(Descriptor::new(file)?);
-        let file = this.0.get()?;
-        if lock_byte(file, TURN, Lock::Exclusive).map_err(lock_failed)? {
+        let mut this = Self { file: Descriptor::new(file)?, is_taken: false };
+        this.is_taken = lock_byte(this.file.get()?, TURN, Lock::Exclusive).map_err(lock_failed)?;
+        if this.is_taken {
             return Ok(Ok(this));
         }
-        Ok(Err(others_lock(file, TURN).map_err(lock_failed)?))
+        Ok(Err(others_lock(this.file.get()?, TURN).map_err(lock_failed)?))
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        if let Ok(file) = self.0.get() {
+        // Whoever shares the open file may have taken it meanwhile.
+        if let (true, Ok(file)) = (self.is_taken, self.file.get()) {
             let _given_back_with_the_open_file = unlock_byte(file, TURN);
         }
     }

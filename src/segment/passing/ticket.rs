@@ -120,14 +120,26 @@ fn one_at_a_time<V>(body: impl FnOnce() -> V) -> V {
 }
 
 /// A separate open file of the same inode, without a lock, and `false`. A process that may not open
-/// the file again gets a duplicate, and `true`: that is the same open file, with the same locks.
-/// If it may open the file, and that fails, that is an error: a shared open file does not show who
-/// uses the segment.
+/// the file again, or cannot for lack of /proc, gets a duplicate, and `true`: that is the same open
+/// file, with the same locks. Another failure is an error.
 pub(super) fn reopen_or_duplicate(descriptor: impl AsFd) -> Result<(File, bool), IoError> {
+    reopen_or_else(descriptor, |error| naming::is_forbidden(error) || naming::is_impossible(error))
+}
+
+/// The same of a descriptor that did not come from a participant. A lack of /proc is an error then:
+/// a shared open file does not show whether anybody uses the segment.
+pub(super) fn reopen_or_duplicate_a_strangers(descriptor: impl AsFd) -> Result<(File, bool), IoError> {
+    reopen_or_else(descriptor, naming::is_forbidden)
+}
+
+fn reopen_or_else(
+    descriptor: impl AsFd,
+    is_shared_after: impl Fn(&std::io::Error) -> bool,
+) -> Result<(File, bool), IoError> {
     match naming::reopen(&descriptor) {
         Ok(file) => Ok((naming::away_from_stdio(file)?, false)),
-        Err(error) if !naming::is_forbidden(&error) => Err(IoError::new("open the segment's file anew", None, error)),
-        Err(_) => Ok((duplicate(descriptor.as_fd(), &known_numbers())?, true)),
+        Err(error) if is_shared_after(&error) => Ok((duplicate(descriptor.as_fd(), &known_numbers())?, true)),
+        Err(error) => Err(IoError::new("open the segment's file anew", None, error)),
     }
 }
 

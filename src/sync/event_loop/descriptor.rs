@@ -58,8 +58,9 @@ impl<'a> WaitSource<'a> {
     pub fn descriptor(self) -> Result<ReadyFd<'a>, ReadyFdError> {
         let descriptor = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)
             .map_err(|errno| IoError::new("make an eventfd", None, errno))?;
-        let (descriptor, task, process) = (Arc::new(descriptor), Task::new(self).into(), local::process_number());
-        let ready = ReadyFd { descriptor, task, process };
+        // A forked child has no number before its first operation.
+        let process = local::ensure_process_number().map_err(RegisterError::from)?;
+        let ready = ReadyFd { descriptor: Arc::new(descriptor), task: Task::new(self).into(), process };
         ready.register()?;
         Ok(ready)
     }

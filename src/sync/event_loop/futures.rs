@@ -113,7 +113,7 @@ impl Future for WhenReady<'_> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { prepared, task } = &mut *self;
-        let me = local::participant(prepared.place)?;
+        let me = local::participant(prepared.place).inspect_err(|_| drop(task.leave()))?;
         task.poll(context, || prepared.source().is_ready(me).then_some(()))
     }
 }
@@ -282,7 +282,7 @@ impl Future for EventWait<'_> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { event, since, task } = &mut *self;
-        let me = local::participant(*event)?;
+        let me = local::participant(*event).inspect_err(|_| drop(task.leave()))?;
         let attempt = || match event.try_wait() {
             Ok(()) => Some(Ok(())),
             Err(TryWaitError::WouldBlock) if !event.is_auto_reset() && since.is_ready(me) => Some(Ok(())),
