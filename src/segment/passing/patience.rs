@@ -80,6 +80,7 @@ mod tests {
 
     /// A signal handler may take longer than the timeout.
     #[test]
+    #[cfg_attr(miri, ignore = "Miri knows no timeouts of sockets")]
     fn what_has_come_by_the_end_of_the_timeout_is_received() {
         let (socket, _other) = UnixStream::pair().expect("a pair");
         let timeout = Duration::from_millis(1);
