@@ -82,6 +82,22 @@ pub enum Leaked {
     Take,
 }
 
+impl Leaked {
+    /// [`Participant::inherit`], by this rule.
+    pub(super) fn inherit<P: Platform>(
+        self,
+        me: Participant<'_, P>,
+        word: &P::Word,
+        seen: u32,
+        take: impl FnOnce() -> bool,
+    ) -> bool {
+        match self {
+            Self::Take => me.inherit(word, seen, take),
+            Self::Wait | Self::Refuse => me.inherit_unless_leaked(word, seen, take),
+        }
+    }
+}
+
 /// Nobody holds the lock, or another participant than the expected one holds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotHeld {
@@ -291,10 +307,7 @@ impl<P: Platform> Mutex<P> {
         // ORDERING: Acquire, as in `take_free`. What the dead holder wrote was seen with its
         // lifeline's mark.
         let take = || self.word.compare_exchange(seen, me.id.word() | new, Acquire, Relaxed).is_ok();
-        let is_taken = match leaked {
-            Leaked::Take => me.inherit(&self.word, seen, take),
-            Leaked::Wait | Leaked::Refuse => me.inherit_unless_leaked(&self.word, seen, take),
-        };
+        let is_taken = leaked.inherit(me, &self.word, seen, take);
         if is_taken { Attempt::Taken(Acquired { inconsistent }) } else { Attempt::Changed }
     }
 

@@ -194,10 +194,7 @@ impl<'t, P: Platform> Wait<'t, P> {
     /// [`Participant::inherit`], unless the named holder has leaked its hold, and that matters.
     /// Model: `leaked::a_late_writer_is_given_no_leaked_hold`.
     fn inherit(&self, word: &P::Word, seen: u32, take: impl FnOnce() -> bool) -> bool {
-        match self.leaked {
-            Leaked::Take => self.me.inherit(word, seen, take),
-            Leaked::Wait | Leaked::Refuse => self.me.inherit_unless_leaked(word, seen, take),
-        }
+        self.leaked.inherit(self.me, word, seen, take)
     }
 
     /// Waits a while for `word` to change. Its value was `seen`, and a living `holder` has it.
@@ -616,7 +613,10 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                 Ok(taken) => taken,
                 // `write` has left no leaked reader, and nobody has read since: the words were
                 // overwritten. The caller, too, has read nothing since.
-                Err(NotLocked::Leaked(holder)) => self.forget(me, holder),
+                Err(NotLocked::Leaked(holder)) => {
+                    self.forget(me, holder);
+                    None
+                }
                 Err(_) => self.word_of(me.id, None),
             };
             if let Some(word) = taken {
@@ -627,9 +627,9 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
         }
     }
 
-    /// Frees the reader words that name a dead participant, which does not read. Takes none.
+    /// Frees the reader words that name a dead participant, which does not read.
     #[cold]
-    fn forget(&self, me: Participant<'_, P>, dead: Id) -> Option<usize> {
+    fn forget(&self, me: Participant<'_, P>, dead: Id) {
         for Line(word) in &self.readers {
             // ORDERING: Acquire, as in `take_word`.
             // EQUIVALENT(Acquire to Relaxed): `inherit` reads the name anew, with Acquire.
@@ -640,7 +640,6 @@ impl<P: Platform, const READERS: usize> RwLock<P, READERS> {
                 let _or_again = me.inherit(word, seen, clear);
             }
         }
-        None
     }
 
     #[cold]

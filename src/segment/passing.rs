@@ -132,8 +132,8 @@ impl<T: Shareable + Sync, R: Shareable + Sync> SegmentOptions<T, R> {
     ///
     /// After each of these errors, what came is used up, and all descriptors that came with it are
     /// closed (but for those of SO_PASSPIDFD, an option that this call does not know): one byte of
-    /// a stream, or a whole datagram. There are two exceptions. Nothing is
-    /// taken if the options can never work, or if nothing can be received.
+    /// a stream, or a whole datagram. There are two exceptions. Nothing is taken if the options can
+    /// never work, or if nothing can be received.
     ///
     /// # If a process dies
     /// A message that was sent arrives even if its sender has died. A receiver that dies may have
